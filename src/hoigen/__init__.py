@@ -1,0 +1,1 @@
+"""hoigen: build and measure human-object-interaction video data."""

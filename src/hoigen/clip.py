@@ -1,0 +1,85 @@
+"""What is looked at: a clip (a row, never pixels), how it is sampled, and the frames that come of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Seconds = float
+
+
+def clip_id(uri: str, start: Seconds, end: Seconds) -> str:
+    """Stable name of a clip: 16 hex digits of the digest of where it lies and when it runs.
+
+    Times are rounded to the microsecond, so that the same cut found twice has one name.
+    """
+    text = f"{uri}\0{start:.6f}\0{end:.6f}"
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clip:
+    """A stretch of a video. `width` and `height` are as shown (rotation applied), in pixels."""
+
+    id: str
+    uri: str
+    start: Seconds = 0.0
+    end: Seconds
+    width: int
+    height: int
+    fps: float
+    source: str = ""
+    prompt: str | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def duration(self) -> Seconds:
+        return self.end - self.start
+
+    @property
+    def short_side(self) -> int:
+        return min(self.width, self.height)
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """Which frames a measure wants to see. Equal samplings are decoded once and shared.
+
+    frames: this many, at the middles of as many equal stretches of the clip; 0 with no `fps`
+        means that the row is enough and nothing is decoded for this measure.
+    fps: instead, one frame every 1/fps seconds, the first at the clip's start.
+    short_side: scaled to this many pixels on the short side, aspect kept, never enlarged;
+        None keeps the size of the video.
+    max_frames: an upper bound for `fps` samplings, so that memory is bounded on long clips;
+        beyond it the interval is widened.
+    """
+
+    frames: int = 8
+    fps: float | None = None
+    short_side: int | None = 336
+    max_frames: int = 256
+
+    @property
+    def needs_frames(self) -> bool:
+        return self.fps is not None or self.frames > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """Frames of one clip. images: (T, H, W, 3) uint8 RGB, as shown (rotation applied).
+
+    times: (T,) float64 seconds from the clip's start, the frames' own presentation times.
+    decode_errors: packets of the clip that could not be decoded.
+    """
+
+    images: np.ndarray
+    times: np.ndarray
+    decode_errors: int = 0
+
+    def __len__(self) -> int:
+        return len(self.images)

@@ -1,0 +1,64 @@
+"""Every Protocol of hoigen. A contract is one call; there are no base classes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from hoigen.clip import Clip, Frames, Sampling
+    from hoigen.score import Score
+
+
+class Measure(Protocol):
+    """Looks at a clip and returns a Score. Settings are fields of a frozen dataclass.
+
+    A measure class carries two more names, both set by `@measure(...)`:
+    `name` (its YAML name) and `emits` (the names of the numbers it gives; by default its own name).
+    """
+
+    @property
+    def sampling(self) -> Sampling: ...
+
+    def __call__(self, clip: Clip, frames: Frames) -> Score: ...
+
+
+@runtime_checkable
+class StreamingMeasure(Protocol):
+    """A measure that sees many frames without holding them.
+
+    The engine calls `begin` once a clip, `see` for every frame that `sampling` asks for, in order
+    of time (image: (H, W, 3) uint8 RGB, or (H, W) uint8 luma when `gray` is true), then `score`.
+    """
+
+    @property
+    def sampling(self) -> Sampling: ...
+
+    def begin(self, clip: Clip) -> FrameStream: ...
+
+
+class FrameStream(Protocol):
+    """One clip under way in a StreamingMeasure."""
+
+    def see(self, image: np.ndarray, time: float) -> None: ...
+
+    def score(self) -> Score: ...
+
+
+@runtime_checkable
+class Loads(Protocol):
+    """A measure with weights: `load` is called once per worker, before the first clip.
+
+    What `load` raises is a fault of the set-up and stops the run; what a call raises costs one clip.
+    """
+
+    def load(self) -> None: ...
+
+
+@runtime_checkable
+class HasWeights(Protocol):
+    """A measure whose fingerprint covers model files: names in `hoigen.weights.WEIGHTS`."""
+
+    @property
+    def weights(self) -> tuple[str, ...]: ...

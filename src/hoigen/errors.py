@@ -1,0 +1,42 @@
+"""What can go wrong.
+
+HoigenError                 everything below; the command line prints it without a traceback
+├── UsageError              bad recipe, manifest, path or option: exit code 2, nothing written
+├── SetupError              the run cannot work as set up (a model that does not load, most rows
+│                           failing alike): the run stops, exit code 1, what is done stays done
+├── WeightsError            a model file is missing or is not the file it should be (a SetupError)
+└── VideoError              one video cannot be read: costs one clip, never the run
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class HoigenError(Exception):
+    """Root of all errors raised on purpose."""
+
+
+class UsageError(HoigenError):
+    """The caller asked for something that cannot be: says where, what came, what is possible."""
+
+
+class SetupError(HoigenError):
+    """The run cannot work as it is set up."""
+
+
+class WeightsError(SetupError):
+    """A model file is missing, or its digest is not the pinned one."""
+
+
+class VideoError(HoigenError):
+    """This video cannot be read as asked."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`; did you mean X?` when something known is close to `word`, else the list of what is known."""
+    names = sorted(known)
+    close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return f"{hint} Known: {', '.join(names)}." if names else hint

@@ -1,0 +1,1 @@
+"""One file = one heavy model; weights load on first use."""

@@ -1,0 +1,68 @@
+"""What a measure returns, and the rule that decides on it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One look of one measure at one clip.
+
+    value: the number, filed under the measure's name; None when it is undefined for this clip, and
+        then `detail["reason"]` says why. Never NaN.
+    detail: what a person needs to check the number (boxes, per-frame values); JSON types only.
+    parts: further numbers a rule may name, each with a column of its own; the measure lists
+        their names in `emits`.
+    """
+
+    value: float | None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    parts: Mapping[str, float | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, number in (("value", self.value), *self.parts.items()):
+            if number is not None and not math.isfinite(number):
+                raise ValueError(f"a score is a finite number or None; {name} came as {number!r}")
+        if self.value is None and not self.parts and "reason" not in self.detail:
+            raise ValueError('a score without a value says why: detail["reason"]')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A threshold on a score. `min` and `max` are inclusive, `above` and `below` are not.
+
+    A score without a value does not pass: nothing is kept unseen.
+    """
+
+    min: float | None = None
+    max: float | None = None
+    above: float | None = None
+    below: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("min", "max", "above", "below"):
+            bound = getattr(self, name)
+            if bound is not None and (isinstance(bound, bool) or not isinstance(bound, int | float)):
+                raise ValueError(f"{name} is a number; it came as {bound!r}")
+        if self.min is None and self.max is None and self.above is None and self.below is None:
+            raise ValueError("a rule has at least one of min, max, above, below")
+
+    def passes(self, value: float | None) -> bool:
+        """Whether a clip with this value stays."""
+        return value is not None and self.broken_bound(value) is None
+
+    def broken_bound(self, value: float) -> str | None:
+        """The bound that `value` breaks, as text (`min 720`), or None."""
+        if self.min is not None and value < self.min:
+            return f"min {self.min:g}"
+        if self.above is not None and value <= self.above:
+            return f"above {self.above:g}"
+        if self.max is not None and value > self.max:
+            return f"max {self.max:g}"
+        if self.below is not None and value >= self.below:
+            return f"below {self.below:g}"
+        return None

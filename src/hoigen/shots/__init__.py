@@ -1,0 +1,1 @@
+"""Where a video is cut: one file = one detector."""
