@@ -57,12 +57,16 @@ class Sampling:
         None keeps the size of the video.
     max_frames: an upper bound for `fps` samplings, so that memory is bounded on long clips;
         beyond it the interval is widened.
+    pairs: each frame comes together with the one right after it in the video (twice the frames).
+    gray: uint8 luma (T, H, W) instead of RGB (T, H, W, 3).
     """
 
     frames: int = 8
     fps: float | None = None
     short_side: int | None = 336
     max_frames: int = 256
+    pairs: bool = False
+    gray: bool = False
 
     @property
     def needs_frames(self) -> bool:
