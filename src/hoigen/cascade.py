@@ -1,0 +1,195 @@
+"""The order in which a clip is looked at, and the decision: measures and their rules, walked once.
+
+Measures that need no frames come first, then the recipe's order. The first thing that speaks against a clip
+decides: a failed measure makes it failed, a broken rule makes it dropped, a missing score leaves it pending.
+`hoigen.decide` says the same in SQL for whole runs; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from hoigen import config
+from hoigen.clip import Sampling
+from hoigen.errors import UsageError, nearest
+from hoigen.registry import find_measure
+from hoigen.score import Rule
+
+State = Literal["kept", "dropped", "failed", "pending"]
+MeasureSpec = str | Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One measure of a recipe with its rules, by the name of the score each is about."""
+
+    name: str
+    measure: Any
+    emits: tuple[str, ...]
+    rules: Mapping[str, Rule]
+    fingerprint: str
+
+    @property
+    def needs_frames(self) -> bool:
+        sampling: Sampling = self.measure.sampling
+        return sampling.needs_frames
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of one clip from one measure."""
+
+    state: Literal["ok", "failed"]
+    values: Mapping[str, float | None] = field(default_factory=dict)
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """How a clip ended. `rule` names the score whose rule dropped it, or the measure that failed."""
+
+    state: State
+    rule: str | None = None
+    reason: str | None = None
+
+
+def measure_name(spec: MeasureSpec, where: str = "measures") -> tuple[str, Any]:
+    """Name and settings of one entry of `measures:`."""
+    if isinstance(spec, str):
+        return spec, {}
+    if isinstance(spec, Mapping) and len(spec) == 1:
+        name, settings = next(iter(spec.items()))
+        return str(name), settings
+    raise UsageError(f"{where}: an entry is a name, or one name with its settings; it came as {spec!r}")
+
+
+def build_steps(
+    measures: Sequence[MeasureSpec] | None, keep: Mapping[str, Any] | None, *, beside: Path | None = None
+) -> tuple[Step, ...]:
+    """The steps of a recipe, in the order in which they are walked.
+
+    Raises UsageError for unknown measures, settings, scores and bounds.
+    """
+    made = [_build_measure(spec, beside) for spec in _as_list(measures)]
+    names = [name for name, _, _ in made]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"measures: {name!r} stands there twice")
+    owners = _owners(made)
+    rules = _build_rules(keep or {}, owners)
+    steps = [
+        Step(
+            name=name,
+            measure=instance,
+            emits=type(instance).emits,
+            rules={score: rule for score, rule in rules.items() if owners[score] == name},
+            fingerprint=print_,
+        )
+        for name, instance, print_ in made
+    ]
+    return tuple(sorted(steps, key=lambda step: step.needs_frames))
+
+
+def _as_list(measures: Any) -> list[MeasureSpec]:
+    if measures is None:
+        return []
+    if isinstance(measures, str | Mapping) or not isinstance(measures, Sequence):
+        raise UsageError(f"measures: a list of measures; it came as {measures!r}")
+    return list(measures)
+
+
+def _build_measure(spec: MeasureSpec, beside: Path | None) -> tuple[str, Any, str]:
+    given, settings = measure_name(spec)
+    cls = find_measure(given, beside=beside)
+    instance = config.build(cls, settings, f"measures.{given}")
+    return cls.name, instance, fingerprint(instance)
+
+
+def _owners(made: Sequence[tuple[str, Any, str]]) -> dict[str, str]:
+    owners: dict[str, str] = {}
+    for name, instance, _ in made:
+        for score in type(instance).emits:
+            if score in owners:
+                raise UsageError(f"measures: {name!r} and {owners[score]!r} both give a score named {score!r}")
+            owners[score] = name
+    return owners
+
+
+def _build_rules(keep: Any, owners: Mapping[str, str]) -> dict[str, Rule]:
+    if not isinstance(keep, Mapping):
+        raise UsageError(f"keep: rules by the name of a score; it came as {keep!r}")
+    rules: dict[str, Rule] = {}
+    for score, bounds in keep.items():
+        if score not in owners:
+            raise UsageError(
+                f"keep: no measure of this recipe gives a score named {score!r}{nearest(str(score), owners)}"
+            )
+        if isinstance(bounds, Mapping) and all(bound is None for bound in bounds.values()):
+            config.check_keys(bounds, [f.name for f in dataclasses.fields(Rule)], f"keep.{score}")
+            continue  # every bound unset (`--set keep.motion.max=null`): no rule
+        if bounds is not None:
+            rules[score] = config.build(Rule, bounds, f"keep.{score}")
+    return rules
+
+
+def fingerprint(measure: Any) -> str:
+    """12 hex digits over all that a score depends on: name, settings, revision, model files, own source.
+
+    The source of a measure file that is not hoigen's own is part of it, since nobody counts its revisions.
+    """
+    from hoigen import weights
+
+    cls = type(measure)
+    facts = {
+        "name": cls.name,
+        "settings": dataclasses.asdict(measure),
+        "revision": getattr(cls, "revision", 1),
+        "weights": [weights.describe(name).sha256 for name in getattr(measure, "weights", ())],
+    }
+    if not cls.__module__.startswith("hoigen."):
+        import inspect
+
+        facts["source"] = hashlib.sha256(inspect.getsource(inspect.getmodule(cls) or cls).encode()).hexdigest()
+    text = json.dumps(facts, sort_keys=True, default=repr)
+    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+
+
+def decide(steps: Sequence[Step], known: Mapping[str, Known]) -> Decision:
+    """How a clip ends with what is known of it, by measure name."""
+    for step in steps:
+        found = known.get(step.name)
+        if found is None:
+            return Decision("pending", None, f"no {step.name} yet")
+        if found.state == "failed":
+            return Decision("failed", step.name, found.reason)
+        for score, rule in step.rules.items():
+            value = found.values.get(score)
+            if not rule.passes(value):
+                return Decision("dropped", score, broken(score, rule, value, found.reason))
+    return Decision("kept")
+
+
+def broken(score: str, rule: Rule, value: float | None, reason: str = "") -> str:
+    """Why a rule dropped a clip, as a person reads it: `short_side 360 < min 720`."""
+    if value is None:
+        return f"{score} has no value: {reason or 'not measured'}"
+    bound = rule.broken_bound(value) or ""
+    sign = {"min": "<", "above": "<=", "max": ">", "below": ">="}[bound.split()[0]]
+    return f"{score} {value:.6g} {sign} {bound}"
+
+
+def needed(steps: Sequence[Step], known: Mapping[str, Known], *, score_all: bool) -> list[str]:
+    """The measures still to run on a clip, in order; none when its fate is known.
+
+    Without `score_all` a clip that a rule has dropped, or that has failed, costs nothing further.
+    """
+    missing = [step.name for step in steps if step.name not in known]
+    if score_all or not missing:
+        return missing
+    return missing if decide(steps, known).state == "pending" else []

@@ -1,0 +1,252 @@
+"""YAML <-> arguments. The only file that reads recipes; what is wrong in one is named by its key.
+
+A recipe is the keyword arguments of a verb, as YAML. There are no config classes: what a key may be is read
+off the verb's signature and off the fields of the measures.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hoigen.errors import UsageError, nearest
+
+Recipe = dict[str, Any]
+
+
+def recipe_path(recipe: str | Path) -> Path:
+    """The file of a recipe: a path, or the name of one that comes with hoigen (`lite`)."""
+    path = Path(recipe)
+    if path.is_file():
+        return path
+    own = {p.stem: p for p in (Path(__file__).parent / "recipes").glob("*.yaml")}
+    if str(recipe) in own:
+        return own[str(recipe)]
+    raise UsageError(f"no such recipe: {path}{nearest(str(recipe), own)}")
+
+
+def load_recipe(path: Path) -> Recipe:
+    """A YAML mapping. Raises UsageError that names file and line."""
+    import yaml
+
+    try:
+        loaded = yaml.load(path.read_text(encoding="utf-8"), Loader=_strict_loader())
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        at = f", line {mark.line + 1}" if mark else ""
+        raise UsageError(f"{path}{at} is not valid YAML: {getattr(error, 'problem', None) or error}") from None
+    if loaded is None:
+        return {}
+    if not isinstance(loaded, dict):
+        raise UsageError(f"{path}: a recipe is a mapping of keys; it came as {type(loaded).__name__}")
+    # A run.yaml is a recipe too: running it again repeats the run.
+    inner = loaded.get("recipe")
+    return dict(inner) if isinstance(inner, dict) and "hoigen" in loaded else loaded
+
+
+def _strict_loader() -> Any:
+    import yaml
+
+    class Strict(yaml.SafeLoader):
+        """SafeLoader that refuses a key given twice: YAML would silently keep the last."""
+
+    def mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+        seen: dict[Any, Any] = {}
+        for key_node, value_node in node.value:
+            key = loader.construct_object(key_node, deep=True)
+            if not isinstance(key, str | int | float | bool | None):
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"a key is a word, not {key!r}", key_node.start_mark
+                )
+            if key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is given twice", key_node.start_mark)
+            seen[key] = loader.construct_object(value_node, deep=True)
+        return seen
+
+    Strict.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping)
+    return Strict
+
+
+def apply_sets(recipe: Mapping[str, Any], sets: Sequence[str]) -> Recipe:
+    """The recipe with `key.path=value` changes; values are read as YAML (`null` unsets a bound)."""
+    import copy
+
+    import yaml
+
+    changed: Recipe = copy.deepcopy(dict(recipe))
+    for text in sets:
+        path, equals, value = text.partition("=")
+        if not equals or not all(path.strip().split(".")):
+            raise UsageError(f"--set takes key=value (keep.motion.max=2); it came as {text!r}")
+        try:
+            parsed = yaml.safe_load(value)
+        except yaml.YAMLError:
+            parsed = value
+        _set(changed, _keys(path.strip()), parsed, text)
+    return changed
+
+
+def _keys(path: str) -> list[str]:
+    """The keys of a dotted path; a measure file (`./my.py`) keeps its dots."""
+    keys: list[str] = []
+    rest = path
+    while rest:
+        if ".py" in rest and (rest.startswith(("./", "../", "/")) or rest.split(".py")[0].isidentifier()):
+            head, _, rest = rest.partition(".py")
+            keys.append(head + ".py")
+            rest = rest.removeprefix(".")
+        else:
+            head, _, rest = rest.partition(".")
+            keys.append(head)
+    return keys
+
+
+def _set(node: Any, keys: list[str], value: Any, text: str) -> None:
+    head, rest = keys[0], keys[1:]
+    if isinstance(node, list):
+        _set_in_list(node, head, rest, value, text)
+    elif not isinstance(node, dict):
+        raise UsageError(f"--set {text}: {head!r} cannot be set inside {node!r}")
+    elif not rest:
+        node[head] = value
+    else:
+        if node.get(head) is None:
+            node[head] = {}
+        elif isinstance(node[head], str):  # shots: adaptive -> shots: {adaptive: {...}}
+            node[head] = {node[head]: {}}
+        _set(node[head], rest, value, text)
+
+
+def _set_in_list(items: list[Any], name: str, rest: list[str], value: Any, text: str) -> None:
+    for at, item in enumerate(items):
+        if item == name or (isinstance(item, dict) and name in item):
+            settings = item[name] or {} if isinstance(item, dict) else {}
+            if not rest:
+                items[at] = {name: value}
+            else:
+                _set(settings, rest, value, text)
+                items[at] = {name: settings}
+            return
+    names = [next(iter(item)) if isinstance(item, dict) else str(item) for item in items]
+    raise UsageError(f"--set {text}: {name!r} is not in the list{nearest(name, names)}")
+
+
+def check_keys(given: Mapping[Any, Any], known: typing.Iterable[str], where: str) -> None:
+    """Refuses a key that is not known, with the nearest known one."""
+    names = list(known)
+    for key in given:
+        if key not in names:
+            raise UsageError(f"{where}: unknown key {key!r}{nearest(str(key), names)}")
+
+
+def build(cls: type[Any], settings: Any, where: str) -> Any:
+    """An instance of a dataclass from a mapping of its fields, nested ones too.
+
+    Raises UsageError naming the key, what came and what is allowed.
+    """
+    if settings is None:
+        settings = {}
+    if not isinstance(settings, Mapping):
+        raise UsageError(f"{where}: takes settings as key: value; it came as {settings!r}")
+    hints = typing.get_type_hints(cls)
+    fields = {f.name: f for f in dataclasses.fields(cls) if f.init}
+    check_keys(settings, fields, where)
+    missing = [n for n, f in fields.items() if n not in settings and _required(f)]
+    if missing:
+        raise UsageError(f"{where}: {', '.join(missing)} must be given")
+    values = {
+        key: convert(value, hints[key], f"{where}.{key}", _default(fields[key])) for key, value in settings.items()
+    }
+    try:
+        return cls(**values)
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"{where}: {error}") from None
+
+
+def _required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    return None if field.default is dataclasses.MISSING else field.default
+
+
+def convert(value: Any, hint: Any, where: str, default: Any = None) -> Any:
+    """`value` as the type `hint`, or UsageError. `default` gives what a nested mapping leaves out."""
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if hint is Any or (hint is type(None) and value is None):
+        return value
+    if origin in (typing.Union, types.UnionType):
+        return _convert_union(value, args, where, default)
+    if origin is typing.Literal:
+        if value in args:
+            return value
+        raise UsageError(f"{where}: one of {', '.join(map(str, args))}; it came as {value!r}")
+    if origin in (list, tuple, Sequence, typing.Sequence):
+        return _convert_list(value, hint, where)
+    if origin in (dict, Mapping, typing.Mapping):
+        if isinstance(value, Mapping):
+            return {key: convert(v, args[1], f"{where}.{key}") for key, v in value.items()}
+        raise UsageError(f"{where}: key: value pairs; it came as {value!r}")
+    if dataclasses.is_dataclass(hint):
+        return _convert_dataclass(value, hint, where, default)
+    return _convert_plain(value, hint, where)
+
+
+def _convert_dataclass(value: Any, hint: Any, where: str, default: Any) -> Any:
+    if isinstance(value, Mapping) and isinstance(default, hint):
+        kept = {f.name: getattr(default, f.name) for f in dataclasses.fields(hint) if f.init}
+        check_keys(value, kept, where)
+        return build(hint, {**kept, **value}, where)
+    return value if isinstance(value, hint) else build(hint, value, where)
+
+
+def _convert_union(value: Any, args: tuple[Any, ...], where: str, default: Any) -> Any:
+    if value is None and type(None) in args:
+        return None
+    errors = []
+    for option in args:
+        if option is type(None):
+            continue
+        try:
+            return convert(value, option, where, default)
+        except UsageError as error:
+            errors.append(error)
+    raise errors[0] if len(errors) == 1 else UsageError(f"{where}: {_names(args)}; it came as {value!r}")
+
+
+def _convert_list(value: Any, hint: Any, where: str) -> Any:
+    args = typing.get_args(hint)
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise UsageError(f"{where}: a list; it came as {value!r}")
+    items = [convert(v, args[0], f"{where}[{at}]") for at, v in enumerate(value)]
+    return tuple(items) if typing.get_origin(hint) is tuple else items
+
+
+def _convert_plain(value: Any, hint: Any, where: str) -> Any:
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if hint is int and isinstance(value, float) and value.is_integer():
+        return int(value)
+    if hint is Path and isinstance(value, str | Path):
+        return Path(value)
+    if hint is str and isinstance(value, Path):
+        return str(value)
+    if isinstance(hint, type) and isinstance(value, hint) and not (hint in (int, float) and isinstance(value, bool)):
+        if hint is float and value != value:
+            raise UsageError(f"{where}: a number; it came as nan")
+        return value
+    raise UsageError(f"{where}: {_names((hint,))}; it came as {value!r}")
+
+
+def _names(hints: tuple[Any, ...]) -> str:
+    words = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "null"}
+    return " or ".join(dict.fromkeys(words.get(h, getattr(h, "__name__", str(h))) for h in hints))
