@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from hoigen.clip import Sampling
 from hoigen.errors import UsageError, nearest
 from hoigen.registry import find_measure
 from hoigen.score import Rule
+from hoigen.store import digest_of
 
 State = Literal["kept", "dropped", "failed", "pending"]
 MeasureSpec = str | Mapping[str, Any]
@@ -156,8 +156,7 @@ def fingerprint(measure: Any) -> str:
         import inspect
 
         facts["source"] = hashlib.sha256(inspect.getsource(inspect.getmodule(cls) or cls).encode()).hexdigest()
-    text = json.dumps(facts, sort_keys=True, default=repr)
-    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+    return digest_of(facts)
 
 
 def decide(steps: Sequence[Step], known: Mapping[str, Known]) -> Decision:

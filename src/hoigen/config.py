@@ -250,3 +250,20 @@ def _convert_plain(value: Any, hint: Any, where: str) -> Any:
 def _names(hints: tuple[Any, ...]) -> str:
     words = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "null"}
     return " or ".join(dict.fromkeys(words.get(h, getattr(h, "__name__", str(h))) for h in hints))
+
+
+def arguments_of(function: Any, recipe: Mapping[Any, Any], where: str) -> dict[str, Any]:
+    """The recipe as arguments of `function`, each of the type that the signature says.
+
+    Raises UsageError for unknown or missing keys and for values of another type.
+    """
+    import inspect
+
+    parameters = inspect.signature(function).parameters
+    hidden = getattr(inspect.getmodule(function), "NOT_KEYS", ())
+    check_keys(recipe, [name for name in parameters if name not in hidden], where)
+    for name, parameter in parameters.items():
+        if parameter.default is inspect.Parameter.empty and recipe.get(name) is None:
+            raise UsageError(f"{where}: {name} must be given, in the recipe or as --{name}")
+    hints = typing.get_type_hints(function)
+    return {name: convert(value, hints[name], f"{where}: {name}") for name, value in recipe.items()}

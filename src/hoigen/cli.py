@@ -1,0 +1,168 @@
+"""hoigen VERB: parsing and printing, nothing else. Options are read off the verb's signature and docstring."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import inspect
+import sys
+import typing
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from hoigen import VERBS
+from hoigen.errors import HoigenError, UsageError
+
+Verb = Callable[..., Any]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a verb; 0 done, 1 it failed, 2 bad input, 130 stopped by Ctrl-C."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _main(arguments)
+    except UsageError as error:
+        print(f"hoigen: {error}", file=sys.stderr)
+        return 2
+    except HoigenError as error:
+        print(f"hoigen: {type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"\nhoigen: stopped; all finished work is kept. {_go_on(arguments)}", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+
+
+def _go_on(arguments: list[str]) -> str:
+    import shlex
+
+    return f"Go on with: hoigen {shlex.join(arguments)}"
+
+
+def _main(arguments: list[str]) -> int:
+    name = next((word for word in arguments if not word.startswith("-")), None)
+    if name is not None and name not in VERBS:
+        from hoigen.errors import nearest
+
+        raise UsageError(f"unknown command {name!r}{nearest(name, VERBS)}")
+    parser = _parser(name)
+    options = vars(parser.parse_args(arguments))
+    if options.pop("verb", None) is None:
+        parser.print_help()
+        return 0
+    assert name is not None
+    result = (_curate if name == "curate" else verb_function(name))(**options)
+    if result is not None:
+        print(result)
+    return 0
+
+
+def verb_function(name: str) -> Verb:
+    """The function behind a command."""
+    module = VERBS[name]
+    found: Verb = getattr(importlib.import_module(f"hoigen.verbs.{module}"), module)
+    return found
+
+
+def _curate(recipe: str, videos: str | None, run: str | None, set: list[str] | None, quiet: bool) -> Any:
+    """curate takes a recipe file; its keys are the arguments of the function."""
+    from hoigen import config
+    from hoigen.verbs.curate import curate
+
+    path = config.recipe_path(recipe)
+    given = config.apply_sets(config.load_recipe(path), set or [])
+    given |= {name: value for name, value in (("videos", videos), ("run", run)) if value is not None}
+    return curate(**config.arguments_of(curate, given, str(path)), beside=path.parent, quiet=quiet)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> typing.NoReturn:
+        raise UsageError(f"{message} (see: {self.prog} --help)")
+
+
+def _parser(only: str | None) -> argparse.ArgumentParser:
+    """The parser; of the verbs, the one asked for in full, the others by their first line."""
+    from importlib import metadata
+
+    parser = _Parser(prog="hoigen", description="Build and measure human-object-interaction video data.")
+    parser.add_argument("--version", action="version", version=f"hoigen {metadata.version('hoigen')}")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=_Parser)
+    for name in [only] if only else VERBS:
+        function = verb_function(name)
+        summary = (inspect.getdoc(function) or "").partition("\n")[0]
+        verb = verbs.add_parser(name, help=summary, description=summary)
+        if only and name == "curate":
+            _add_curate(verb)
+        elif only:
+            _add_options(verb, function)
+    return parser
+
+
+def _add_curate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recipe", help="a recipe's YAML file, or the name of one that comes with hoigen (lite, paper)")
+    parser.add_argument("--videos", help="a folder, a glob, a video, - (a list on stdin) or a manifest")
+    parser.add_argument("--run", help="the folder of the run")
+    parser.add_argument("--set", action="append", metavar="KEY=VALUE", help="set any key of the recipe")
+    parser.add_argument("--quiet", action="store_true", help="no progress bars")
+
+
+def _add_options(parser: argparse.ArgumentParser, function: Verb) -> None:
+    """Arguments without a default are positional, keyword-only ones are options."""
+    hints = typing.get_type_hints(function)
+    helps = argument_docs(function)
+    for name, parameter in inspect.signature(function).parameters.items():
+        kind, many = _kind(hints[name])
+        optional = parameter.default is not inspect.Parameter.empty
+        text = helps.get(name, "").replace("%", "%%")
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            flag = f"--{name.replace('_', '-')}"
+            if kind is bool:
+                parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=parameter.default, help=text)
+            elif many:
+                parser.add_argument(flag, action="append", type=kind, metavar=name.upper(), help=text)
+            else:
+                parser.add_argument(
+                    flag, type=kind, default=parameter.default, choices=_choices(hints[name]), help=text
+                )
+        else:
+            parser.add_argument(name, type=kind, nargs="?" if optional else None, default=parameter.default, help=text)
+
+
+def _kind(hint: Any) -> tuple[Any, bool]:
+    """The type of one value, and whether there may be several."""
+    options = [option for option in typing.get_args(hint) if option is not type(None)]
+    if typing.get_origin(hint) in (list, tuple) or hint in (list, tuple):
+        return (options or [str])[0], True
+    if typing.get_origin(hint) is typing.Literal:
+        return type(options[0]), False
+    if options and typing.get_origin(hint) not in (list, tuple):
+        return _kind(Path if Path in options else options[0])
+    return hint, False
+
+
+def _choices(hint: Any) -> tuple[Any, ...] | None:
+    for option in (hint, *typing.get_args(hint)):
+        if typing.get_origin(option) is typing.Literal:
+            return typing.get_args(option)
+    return None
+
+
+def argument_docs(function: Verb) -> dict[str, str]:
+    """Texts of the docstring's `Args:` section, by argument."""
+    docs: dict[str, str] = {}
+    name = ""
+    inside = False
+    for line in (inspect.getdoc(function) or "").splitlines():
+        if line.strip() == "Args:":
+            inside = True
+        elif inside and line and not line.startswith(" "):
+            break
+        elif inside and line.startswith("    ") and not line.startswith("     ") and ":" in line:
+            name, _, text = line.strip().partition(":")
+            docs[name] = text.strip()
+        elif inside and name and line.strip():
+            docs[name] += " " + line.strip()
+    return docs

@@ -1,0 +1,262 @@
+"""What a worker process does with one clip: decode once, call the measures, say each score as it is done."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from hoigen import cascade
+from hoigen.clip import Clip, Frames, Sampling
+from hoigen.contracts import FrameStream, Loads, StreamingMeasure
+from hoigen.errors import SetupError, VideoError
+from hoigen.executors.local import Emit, Handler
+from hoigen.score import Score
+
+TRIES = 2
+"""How often a measure that raises is called on a clip before the clip is given up."""
+
+
+class Job(NamedTuple):
+    """One clip's work: the measures to run, and what is known already."""
+
+    clip: Clip
+    todo: tuple[str, ...]
+    careful: bool = False  # after a crash: say which measure each frame goes to
+
+
+class Outcome(NamedTuple):
+    """What one measure came to on one clip; a row of its part."""
+
+    id: str
+    measure: str
+    state: str
+    reason: str | None
+    tries: int
+    seconds: float
+    detail: str
+    values: dict[str, float | None]
+    where: str | None = None  # of a failure: exception type and place, for the breaker
+    traceback: str | None = None
+    data_fault: bool = False
+
+
+def setup_scorer(measures: Sequence[cascade.MeasureSpec], keep: Mapping[str, Any], score_all: bool) -> Handler:
+    """Builds the measures and loads their models; runs once in each worker."""
+    steps = cascade.build_steps(measures, keep)
+    for step in steps:
+        if isinstance(step.measure, Loads):
+            try:
+                step.measure.load()
+            except Exception as error:
+                raise SetupError(f"measure {step.name!r} could not load its model: {error}") from error
+    scorer = Scorer(steps, score_all)
+    return scorer.run
+
+
+class Scorer:
+    """Scores clips one after the other with the same loaded measures."""
+
+    def __init__(self, steps: Sequence[cascade.Step], score_all: bool) -> None:
+        self.steps = steps
+        self.score_all = score_all
+
+    def run(self, job: Job, emit: Emit) -> None:
+        todo = [step for step in self.steps if step.name in job.todo]
+        by_row = [step for step in todo if not step.needs_frames]
+        by_frames = [step for step in todo if step.needs_frames]
+        if not self._call_all(by_row, job.clip, {}, {}, emit) or not by_frames:
+            return
+        emit.doing("decode")
+        for tried in range(1, TRIES + 1):
+            try:
+                frames, streams = self._decode(by_frames, job, emit)
+                break
+            except VideoError as error:
+                if tried == TRIES:
+                    for step in by_frames:
+                        emit(_failed(job.clip, step, error, tried))
+                    return
+        self._call_all(by_frames, job.clip, frames, streams, emit)
+
+    def score_one(self, clip: Clip) -> Score:
+        """The score of the first step, with what it raises; for trying a measure out."""
+        step = self.steps[0]
+        if not step.needs_frames:
+            score: Score = step.measure(clip, _frames_for(step, {}))
+            return score
+        frames, streams = self._decode([step], Job(clip, (step.name,)), None)
+        if step.name in streams:
+            return streams[step.name].score(clip, again=False)
+        score = step.measure(clip, frames[step.measure.sampling])
+        return score
+
+    def _call_all(
+        self,
+        steps: Sequence[cascade.Step],
+        clip: Clip,
+        frames: Mapping[Sampling, Frames],
+        streams: Mapping[str, Stream],
+        emit: Emit,
+    ) -> bool:
+        """Calls the steps in order; False once the clip's fate is known and the rest need not run."""
+        alive = True
+        for step in steps:
+            emit.doing(step.name)
+            outcome = self._call(step, clip, frames, streams.get(step.name))
+            emit(outcome)
+            alive = alive and _stays(step, outcome)
+            if not alive and not self.score_all:
+                return False
+        return True
+
+    def _call(
+        self, step: cascade.Step, clip: Clip, frames: Mapping[Sampling, Frames], stream: Stream | None
+    ) -> Outcome:
+        started = time.perf_counter()
+        spent = stream.seconds if stream else 0.0
+        for tried in range(1, TRIES + 1):
+            try:
+                if stream is not None:
+                    score = stream.score(clip, again=tried > 1)
+                else:
+                    score = step.measure(clip, _frames_for(step, frames))
+                return _answered(clip, step, score, frames, tried, spent + time.perf_counter() - started)
+            except MemoryError:
+                raise
+            except Exception as error:
+                if tried == TRIES or isinstance(error, VideoError):
+                    return _failed(clip, step, error, tried)
+        raise AssertionError("unreachable")
+
+    def _decode(
+        self, steps: Sequence[cascade.Step], job: Job, emit: Emit | None
+    ) -> tuple[dict[Sampling, Frames], dict[str, Stream]]:
+        from hoigen import video
+
+        streams = {
+            step.name: Stream(step, job.clip, emit.doing if emit and job.careful else None)
+            for step in steps
+            if isinstance(step.measure, StreamingMeasure)
+        }
+        samplings = {step.measure.sampling for step in steps if step.name not in streams}
+        watchers = [(stream.step.measure.sampling, stream.see) for stream in streams.values()]
+        return video.decode(job.clip, samplings, watchers), streams
+
+
+class Stream:
+    """A streaming measure on one clip. What it raises is kept until its turn, so that it costs no other measure."""
+
+    def __init__(self, step: cascade.Step, clip: Clip, doing: Callable[[str], None] | None) -> None:
+        self.step = step
+        self.doing = doing
+        self.seconds = 0.0
+        self.error: Exception | None = None
+        self.stream: FrameStream | None = None
+        self._begin(clip)
+
+    def _begin(self, clip: Clip) -> None:
+        self.error = None
+        try:
+            self.stream = self.step.measure.begin(clip)
+        except Exception as error:
+            self.error = error
+
+    def see(self, image: Any, at: float) -> None:
+        if self.error is not None or self.stream is None:
+            return
+        if self.doing:
+            self.doing(self.step.name)
+        started = time.perf_counter()
+        try:
+            self.stream.see(image, at)
+        except MemoryError:
+            raise
+        except Exception as error:
+            self.error = error
+        self.seconds += time.perf_counter() - started
+        if self.doing:
+            self.doing("decode")
+
+    def score(self, clip: Clip, *, again: bool) -> Score:
+        """The score, or what was raised. `again` decodes once more for this measure alone."""
+        if again:
+            from hoigen import video
+
+            self._begin(clip)
+            video.decode(clip, (), [(self.step.measure.sampling, self.see)])
+        if self.error is not None:
+            raise self.error
+        assert self.stream is not None
+        return self.stream.score()
+
+
+def _frames_for(step: cascade.Step, frames: Mapping[Sampling, Frames]) -> Frames:
+    if step.needs_frames:
+        return frames[step.measure.sampling]
+    import numpy as np
+
+    return Frames(np.empty((0, 0, 0, 3), np.uint8), np.empty(0))
+
+
+def _stays(step: cascade.Step, outcome: Outcome) -> bool:
+    return outcome.state == "ok" and all(rule.passes(outcome.values.get(s)) for s, rule in step.rules.items())
+
+
+def values_of(step: cascade.Step, score: Score) -> dict[str, float | None]:
+    """The numbers of a score by the names that the measure emits.
+
+    Raises ValueError when the measure gave a name that it does not list, so that no number gets lost.
+    """
+    given = dict(score.parts)
+    if step.name in step.emits:
+        given[step.name] = score.value
+    if unknown := set(given) - set(step.emits):
+        raise ValueError(f"{step.name} gave {sorted(unknown)}, which is not in its emits {step.emits}")
+    return {name: None if given.get(name) is None else float(given[name]) for name in step.emits}  # type: ignore[arg-type]
+
+
+def _answered(
+    clip: Clip, step: cascade.Step, score: Score, frames: Mapping[Sampling, Frames], tries: int, seconds: float
+) -> Outcome:
+    if not isinstance(score, Score):
+        raise TypeError(f"measure {step.name!r} returned {type(score).__name__}; a measure returns a Score")
+    detail = dict(score.detail)
+    seen = frames.get(step.measure.sampling)
+    if seen is not None and seen.decode_errors:
+        detail.setdefault("decode_errors", seen.decode_errors)
+    reason = detail.get("reason") if score.value is None else None
+    text = json.dumps(detail, default=_plain, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    return Outcome(clip.id, step.name, "ok", reason, tries, seconds, text, values_of(step, score))
+
+
+def _plain(thing: Any) -> Any:
+    """numpy scalars and arrays as JSON types; detail is small, so a list is fine."""
+    if hasattr(thing, "tolist"):
+        return thing.tolist()
+    if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
+        return dataclasses.asdict(thing)
+    raise TypeError(f"detail holds JSON types only; it came with {type(thing).__name__}")
+
+
+def _failed(clip: Clip, step: cascade.Step, error: Exception, tries: int) -> Outcome:
+    from hoigen.breaker import signature
+
+    data_fault = isinstance(error, VideoError)
+    reason = str(error) if data_fault else f"{type(error).__name__}: {error}"
+    return Outcome(
+        id=clip.id,
+        measure=step.name,
+        state="failed",
+        reason=reason,
+        tries=tries,
+        seconds=0.0,
+        detail="{}",
+        values={},
+        where=signature(step.name, error),
+        traceback="".join(traceback.format_exception(error)),
+        data_fault=data_fault,
+    )

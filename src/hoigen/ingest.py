@@ -1,0 +1,154 @@
+"""What a worker process does with one row of the input: header, content digest, shots -> rows of clips."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hoigen.clip import Seconds, clip_id
+from hoigen.errors import UsageError, VideoError
+from hoigen.executors.local import Emit, Handler
+from hoigen.store import Row
+
+if TYPE_CHECKING:
+    from hoigen.video import Header
+
+END_SLACK: Seconds = 0.5
+"""How far a manifest's `end` may lie behind the end of the video: lists made from rounded container lengths do."""
+
+
+class VideoJob(NamedTuple):
+    """One row of videos.parquet."""
+
+    video: int
+    uri: str
+    start: Seconds | None = None
+    end: Seconds | None = None
+    caption: str | None = None
+    source: str | None = None
+    licence: str | None = None
+    meta: str | None = None
+
+
+def setup_ingest(shots: str | Mapping[str, Any], min_length: Seconds, max_length: Seconds | None) -> Handler:
+    """Runs once in each worker."""
+
+    def handle(job: VideoJob, emit: Emit) -> None:
+        emit.doing("shots" if _wants_shots(job, shots) else "header")
+        emit(clip_rows(job, shots, min_length, max_length))
+
+    return handle
+
+
+def shots_wanted(shots: str | Mapping[str, Any] | None) -> bool:
+    return shots not in (None, "none", False)
+
+
+def _wants_shots(job: VideoJob, shots: str | Mapping[str, Any] | None) -> bool:
+    return job.start is None and job.end is None and shots_wanted(shots)
+
+
+def clip_rows(
+    job: VideoJob, shots: str | Mapping[str, Any], min_length: Seconds, max_length: Seconds | None
+) -> list[Row]:
+    """The clips of one row of the input. A video that cannot be read is one row, `failed` with the reason."""
+    from hoigen import video
+
+    try:
+        header = video.probe(job.uri)
+        digest = video.content_digest(job.uri)
+        if not _wants_shots(job, shots):
+            return [_row(job, 0, *_span(job, header), header, digest)]
+        return _shot_rows(job, shots, min_length, max_length, header, digest)
+    except VideoError as error:
+        return [failed_row(job, str(error))]
+
+
+def _shot_rows(
+    job: VideoJob,
+    shots: str | Mapping[str, Any],
+    min_length: Seconds,
+    max_length: Seconds | None,
+    header: Header,
+    digest: str,
+) -> list[Row]:
+    from hoigen.shots import find_shots
+
+    rows = []
+    for n, shot in enumerate(find_shots(job.uri, shots, min_length, max_length)):
+        row = _row(job, n, shot.start, shot.end, header, digest)
+        if shot.state == "short":
+            row |= {"state": "dropped", "rule": "shot_length", "reason": shot.reason}
+        rows.append(row)
+    return rows or [failed_row(job, "no shots were found: the video has no frames")]
+
+
+def _span(job: VideoJob, header: Header) -> tuple[Seconds, Seconds]:
+    start = job.start or 0.0
+    end = header.duration if job.end is None else job.end
+    if start >= header.duration:
+        raise VideoError(f"the clip starts at {start:g} s, the video ends at {header.duration:g} s")
+    if end > header.duration + END_SLACK:
+        raise VideoError(f"the clip ends at {end:g} s, the video ends at {header.duration:g} s")
+    return start, min(end, header.duration)
+
+
+def _row(job: VideoJob, n: int, start: Seconds, end: Seconds, header: Header, digest: str) -> Row:
+    return _bare_row(job, n, start, end) | {
+        "width": header.width,
+        "height": header.height,
+        "fps": header.fps,
+        "digest": digest,
+        "state": "ok",
+        "header": json.dumps(dataclasses.asdict(header), ensure_ascii=False),
+    }
+
+
+def failed_row(job: VideoJob, reason: str) -> Row:
+    """The row of a video of which no clip could be made."""
+    start, end = job.start or 0.0, job.end if job.end is not None else job.start or 0.0
+    return _bare_row(job, 0, start, end) | {
+        "width": 0,
+        "height": 0,
+        "fps": 0.0,
+        "digest": None,
+        "state": "failed",
+        "reason": reason,
+        "header": None,
+    }
+
+
+def _bare_row(job: VideoJob, n: int, start: Seconds, end: Seconds) -> Row:
+    meta = json.loads(job.meta) if job.meta else {}
+    if job.licence:
+        meta["licence"] = job.licence
+    return {
+        "video": job.video,
+        "n": n,
+        "id": clip_id(job.uri, start, end),
+        "uri": job.uri,
+        "start": start,
+        "end": end,
+        "source": job.source or "",
+        "prompt": job.caption,
+        "meta": json.dumps(meta, ensure_ascii=False),
+        "rule": None,
+        "reason": None,
+    }
+
+
+def check_shots(shots: Any, min_length: Seconds, max_length: Seconds | None) -> None:
+    """Refuses settings that cannot be, before anything is read."""
+    if min_length < 0:
+        raise UsageError(f"min_length: seconds, 0 or more; it came as {min_length:g}")
+    if max_length is not None and (max_length <= 0 or max_length < 2 * min_length):
+        raise UsageError(
+            f"max_length: seconds, at least twice min_length ({min_length:g}), so that a long shot can be split "
+            f"into parts that are long enough; it came as {max_length:g}"
+        )
+    if shots_wanted(shots):
+        from hoigen.shots import check_detector
+
+        check_detector(shots)

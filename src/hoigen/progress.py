@@ -1,0 +1,53 @@
+"""Progress bars: rate, time left, and what became of the clips so far."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from types import TracebackType
+from typing import Any
+
+
+class Progress:
+    """A bar over `total` rows that also counts how they ended (kept, dropped, failed)."""
+
+    def __init__(self, what: str, total: int, unit: str, *, quiet: bool = False) -> None:
+        from tqdm import tqdm
+
+        self.counts: Counter[str] = Counter()
+        terminal = sys.stderr.isatty()
+        self._bar: Any = tqdm(
+            total=total,
+            desc=what,
+            unit=unit,
+            unit_scale=total > 99_999,
+            dynamic_ncols=True,
+            disable=quiet,
+            mininterval=0.1 if terminal else 10.0,
+            smoothing=0.05,
+        )
+
+    def count(self, state: str, *, already: bool = False) -> None:
+        """One row ended. `already`: before this run, so that it does not count for the rate."""
+        self.counts[state] += 1
+        if already:
+            self._bar.initial += 1
+            self._bar.n += 1
+        else:
+            text = ", ".join(
+                f"{name} {self.counts[name]}" for name in ("kept", "dropped", "failed") if self.counts[name]
+            )
+            self._bar.set_postfix_str(text, refresh=False)
+            self._bar.update()
+
+    def add(self, more: int) -> None:
+        """The total turned out larger."""
+        self._bar.total += more
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.close()

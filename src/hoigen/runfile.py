@@ -1,0 +1,99 @@
+"""run.yaml: the exact arguments of a run, and all that its scores depend on."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from hoigen import store, weights
+from hoigen.cascade import Step, build_steps
+from hoigen.config import Recipe
+from hoigen.errors import UsageError
+from hoigen.store import Run
+
+LIBRARIES = ("av", "numpy", "opencv-python-headless", "pyarrow", "duckdb", "ai-edge-litert")
+
+
+def write_run_file(run: Run, arguments: Mapping[str, Any], steps: Sequence[Step]) -> None:
+    """Writes run.yaml: running it again (`hoigen curate RUN/run.yaml`) repeats the run."""
+    import yaml
+
+    facts = {
+        "hoigen": metadata.version("hoigen"),
+        "written": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "command": " ".join(sys.argv),
+        "python": platform.python_version(),
+        "machine": platform.platform(),
+        "libraries": {name: _version(name) for name in LIBRARIES},
+        "fingerprints": {step.name: step.fingerprint for step in steps},
+        "weights": {name: _facts(name) for step in steps for name in getattr(step.measure, "weights", ())},
+        "recipe": _recorded(run, arguments),
+    }
+    store.write_text(run.recipe_file, yaml.safe_dump(facts, sort_keys=False, allow_unicode=True, width=100))
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _facts(name: str) -> dict[str, str]:
+    weight = weights.describe(name)
+    return {"sha256": weight.sha256, "licence": weight.licence, "origin": weight.origin}
+
+
+def _recorded(run: Run, arguments: Mapping[str, Any]) -> Recipe:
+    plain = {name: _plain(value) for name, value in arguments.items() if name not in ("run", "rank", "ranks")}
+    videos = arguments["videos"]
+    if isinstance(videos, str | Path):
+        # A list on stdin is gone once read; the run's own list stands for it.
+        plain["videos"] = str(run.videos_file.resolve()) if str(videos) == "-" else absolute(videos)
+    return plain | {"run": str(run.path.resolve())}
+
+
+def absolute(videos: str | Path) -> str:
+    """Where the videos are, from wherever hoigen is called."""
+    text = str(videos)
+    return text if "://" in text else str(Path(text).absolute())
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def same_run(run: Run, arguments: Mapping[str, Any]) -> None:
+    """Refuses to mix two runs in one folder."""
+    before, now = run.recipe(), _recorded(run, arguments)
+    own_list = str(run.videos_file.resolve())
+    if before["videos"] != now["videos"] and own_list not in (before["videos"], now["videos"]):
+        raise UsageError(
+            f"{run.path} is a run over {before['videos']!r}; it was now called with videos {now['videos']!r}. "
+            "Choose another --run for another list."
+        )
+    if before["shard_size"] != now["shard_size"]:
+        raise UsageError(
+            f"{run.path} was made with shard_size {before['shard_size']}; it cannot change to {now['shard_size']} now"
+        )
+
+
+def steps_of(run: Run, sets: Sequence[str] = ()) -> tuple[Recipe, tuple[Step, ...]]:
+    """The recipe of a run, with `--set` changes, and its steps."""
+    from hoigen.config import apply_sets, check_keys
+    from hoigen.verbs.curate import recipe_keys
+
+    recipe = apply_sets(run.recipe(), sets)
+    check_keys(recipe, recipe_keys(), "--set")
+    return recipe, build_steps(recipe.get("measures"), recipe.get("keep"))

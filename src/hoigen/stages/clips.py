@@ -1,0 +1,123 @@
+"""videos -> clips."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from hoigen import store
+from hoigen.breaker import Breaker
+from hoigen.executors import local
+from hoigen.executors.local import Failure, Limits, Task
+from hoigen.ingest import VideoJob, failed_row, setup_ingest
+from hoigen.progress import Progress
+from hoigen.stages.book import Book, Share, told
+from hoigen.store import Row, Run
+
+
+def make_clips(
+    run: Run, shots: Any, min_length: float, max_length: float | None, share: Share, limits: Limits, quiet: bool
+) -> None:
+    """Finds the clips of all videos of this process's shards."""
+    fingerprint = store.digest_of({"shots": shots, "min": min_length, "max": max_length, "size": share.size})
+    with Progress("clips", store.part_rows(run.videos_file) or 0, " videos", quiet=quiet) as progress:
+        stage = ClipStage(run, fingerprint, share, Breaker(), progress)
+        try:
+            local.run(stage.tasks(), partial(setup_ingest, shots, min_length, max_length), stage, limits)
+        finally:
+            stage.close()
+
+
+def shards_of_videos(run: Run, share: Share) -> Iterator[tuple[int, list[VideoJob]]]:
+    """The input list, shard by shard, without holding it."""
+    import pyarrow.parquet as pq
+
+    rows: list[VideoJob] = []
+    at = 0
+    with pq.ParquetFile(run.videos_file) as videos:
+        for batch in videos.iter_batches(batch_size=share.size):
+            for row in batch.to_pylist():
+                rows.append(VideoJob(video=at, **row))
+                at += 1
+                if len(rows) == share.size:
+                    yield at // share.size - 1, rows
+                    rows = []
+    if rows:
+        yield at // share.size, rows
+
+
+class ClipStage(Book):
+    """videos -> clips."""
+
+    def __init__(self, run: Run, fingerprint: str, share: Share, breaker: Breaker, progress: Progress) -> None:
+        super().__init__(run, "clips")
+        self.fingerprint, self.share, self.breaker, self.progress = fingerprint, share, breaker, progress
+        self.jobs: dict[str, tuple[int, VideoJob]] = {}
+
+    def tasks(self) -> Iterator[Task]:
+        for shard, videos in shards_of_videos(self.run, self.share):
+            if not self.share.mine(shard):
+                continue
+            state = self.open(shard)
+            done = {row["video"] for row in self._rows(shard)}
+            for job in videos:
+                if job.video in done:
+                    self.progress.count("done", already=True)
+                    continue
+                key = str(job.video)
+                self.jobs[key] = (shard, job)
+                state.out += 1
+                yield Task(key, job)
+            self.handed_out(shard)
+
+    def _rows(self, shard: int) -> list[Row]:
+        """What is known of a shard: its part, when it was made with the same settings, then its journal."""
+        part = self.run.clip_part(shard)
+        rows = store.read_part(part) if store.part_fingerprint(part) == self.fingerprint else []
+        known = {row["video"] for row in rows}
+        for entry in self.shards[shard].journal.rows():
+            if entry.get("fingerprint") == self.fingerprint and entry["video"] not in known:
+                known.add(entry["video"])
+                rows += entry["rows"]
+        return rows
+
+    def finish(self, shard: int) -> None:
+        rows = sorted(self._rows(shard), key=lambda row: (row["video"], row["n"]))
+        part = self.run.clip_part(shard)
+        if not (
+            part.exists() and store.part_fingerprint(part) == self.fingerprint and store.part_rows(part) == len(rows)
+        ):
+            schema = store.schema_of(store.CLIP_COLUMNS)
+            store.write_part(part, rows, schema, {"fingerprint": self.fingerprint})
+
+    def part(self, task: Task, part: list[Row]) -> None:
+        self._record(task, part)
+        if part[0]["state"] == "failed":
+            self.breaker.saw_failure(f"video: {_kind(part[0]['reason'])}", part[0]["reason"], data_fault=True)
+        else:
+            self.breaker.saw_ok()
+
+    def _record(self, task: Task, rows: list[Row]) -> None:
+        shard, job = self.jobs[task.key]
+        self.shards[shard].journal.append({"video": job.video, "fingerprint": self.fingerprint, "rows": rows})
+
+    def done(self, task: Task) -> None:
+        shard, _ = self.jobs.pop(task.key)
+        self.progress.count("done")
+        self.returned(shard)
+
+    def retry(self, task: Task, failure: Failure) -> Task:
+        return task
+
+    def failed(self, task: Task, failure: Failure) -> Task | None:
+        _, job = self.jobs[task.key]
+        self._record(task, [failed_row(job, told(failure))])
+        self.breaker.saw_failure(f"{failure.doing}: {failure.kind}", failure.traceback, data_fault=False)
+        self.done(task)
+        return None
+
+
+def _kind(reason: str) -> str:
+    """A reason without the words that differ from file to file, so that like failures count together."""
+    return " ".join(word for word in reason.split() if word.isalpha())[:80]

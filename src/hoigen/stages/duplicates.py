@@ -1,0 +1,53 @@
+"""The same content under two names, found once all clips are known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from hoigen import store
+from hoigen.stages.book import Share
+from hoigen.store import Run
+
+
+def mark_duplicates(run: Run, share: Share, *, by_content: bool) -> int:
+    """Marks clips whose very stretch of the very content came earlier in the list; how many there are.
+
+    The same row given twice is always one clip; the same content under two names counts when `by_content`.
+    """
+    import duckdb
+
+    parts = run.clip_parts()
+    if not parts:
+        return 0
+    same = "coalesce(digest, uri)" if by_content else "uri"
+    con = duckdb.connect()
+    found = con.execute(
+        f"""
+        with every as (
+            select video, n, uri, state, rule, filename,
+                   first_value(uri) over same as first_uri, row_number() over same as place
+            from read_parquet(?, filename = true)
+            where state = 'ok' or rule = 'duplicate'
+            window same as (partition by {same}, start, "end" order by video, n))
+        select filename, video, n, first_uri from every where place > 1 and state = 'ok'
+        """,
+        [[str(part) for part in parts]],
+    ).fetchall()
+    by_part: dict[str, dict[tuple[int, int], str]] = {}
+    for filename, video, n, first in found:
+        by_part.setdefault(filename, {})[video, n] = first
+    for filename, marks in by_part.items():
+        if share.mine(int(Path(filename).stem)):
+            _rewrite_marked(Path(filename), marks)
+    return len(found)
+
+
+def _rewrite_marked(part: Path, marks: Mapping[tuple[int, int], str]) -> None:
+    rows = store.read_part(part)
+    for row in rows:
+        if first := marks.get((row["video"], row["n"])):
+            reason = "the same row again" if first == row["uri"] else f"same content as {first}"
+            row |= {"state": "dropped", "rule": "duplicate", "reason": reason}
+    metadata = {"fingerprint": store.part_fingerprint(part) or ""}
+    store.write_part(part, rows, store.schema_of(store.CLIP_COLUMNS), metadata)

@@ -1,0 +1,171 @@
+"""clips -> scores."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from hoigen import cascade, store
+from hoigen.breaker import Breaker
+from hoigen.cascade import Known, Step
+from hoigen.clip import Clip
+from hoigen.engine import Job, Outcome, setup_scorer
+from hoigen.executors import local
+from hoigen.executors.local import Failure, Limits, Task
+from hoigen.progress import Progress
+from hoigen.stages.book import Book, Share, told
+from hoigen.store import Row, Run
+
+
+def score_clips(
+    run: Run,
+    steps: Sequence[Step],
+    measures: Sequence[Any],
+    keep: Mapping[str, Any],
+    score_all: bool,
+    share: Share,
+    limits: Limits,
+    quiet: bool,
+) -> None:
+    """Runs the cascade over all clips of this process's shards."""
+    total = sum(store.part_rows(part) or 0 for part in run.clip_parts() if share.mine(int(part.stem)))
+    with Progress("scores", total, " clips", quiet=quiet) as progress:
+        stage = ScoreStage(run, steps, score_all, share, Breaker(), progress)
+        try:
+            local.run(stage.tasks(), partial(setup_scorer, measures, keep, score_all), stage, limits)
+        finally:
+            stage.close()
+
+
+@dataclass(slots=True)
+class Pending:
+    """A clip under way."""
+
+    shard: int
+    clip: Clip
+    known: dict[str, Known] = field(default_factory=dict)
+
+
+class ScoreStage(Book):
+    """clips -> scores."""
+
+    def __init__(
+        self, run: Run, steps: Sequence[Step], score_all: bool, share: Share, breaker: Breaker, progress: Progress
+    ) -> None:
+        super().__init__(run, "scores")
+        self.steps, self.score_all, self.share = steps, score_all, share
+        self.by_name = {step.name: step for step in steps}
+        self.breaker, self.progress = breaker, progress
+        self.clips: dict[str, Pending] = {}
+
+    def tasks(self) -> Iterator[Task]:
+        for part in self.run.clip_parts():
+            shard = int(part.stem)
+            if not self.share.mine(shard):
+                continue
+            state = self.open(shard)
+            known = self._known(shard)
+            for row in store.read_part(part):
+                task = self._plan(shard, row, known.get(row["id"], {}))
+                if task is not None:
+                    state.out += 1
+                    yield task
+            self.handed_out(shard)
+
+    def _plan(self, shard: int, row: Row, known: dict[str, Known]) -> Task | None:
+        if row["state"] != "ok":
+            self.progress.count(row["state"], already=True)
+            return None
+        todo = cascade.needed(self.steps, known, score_all=self.score_all)
+        if not todo:
+            self.progress.count(cascade.decide(self.steps, known).state, already=True)
+            return None
+        key = f"{shard}/{row['id']}"
+        self.clips[key] = Pending(shard, clip_of(row), known)
+        return Task(key, Job(self.clips[key].clip, tuple(todo)))
+
+    def _known(self, shard: int) -> dict[str, dict[str, Known]]:
+        """What is known of a shard's clips, by id and measure: parts, then the journal."""
+        known: dict[str, dict[str, Known]] = {}
+        for step in self.steps:
+            part = self.run.score_part(step.name, step.fingerprint, shard)
+            for row in store.read_part(part, ["id", "state", "reason", *step.emits]):
+                values = {name: row[name] for name in step.emits}
+                known.setdefault(row["id"], {})[step.name] = Known(row["state"], values, row["reason"] or "")
+        for entry in self.shards[shard].journal.rows():
+            journalled = self.by_name.get(entry["measure"])
+            if journalled is not None and entry["fingerprint"] == journalled.fingerprint:
+                found = Known(entry["state"], entry["values"], entry["reason"] or "")
+                known.setdefault(entry["id"], {})[journalled.name] = found
+        return known
+
+    def finish(self, shard: int) -> None:
+        fresh: dict[tuple[str, str], dict[str, Row]] = {}
+        emits: dict[tuple[str, str], list[str]] = {}
+        for entry in self.shards[shard].journal.rows():
+            where = entry["measure"], entry["fingerprint"]
+            row = {name: entry[name] for name in store.SCORE_COLUMNS} | entry["values"]
+            fresh.setdefault(where, {})[entry["id"]] = row
+            emits[where] = entry["emits"]
+        for where, rows in fresh.items():
+            part = self.run.score_part(*where, shard)
+            merged = {row["id"]: row for row in store.read_part(part)} | rows
+            schema = store.schema_of(store.SCORE_COLUMNS, emits[where])
+            store.write_part(part, merged.values(), schema, {"measure": where[0], "fingerprint": where[1]})
+
+    def part(self, task: Task, part: Outcome) -> None:
+        self._record(task, part)
+        if part.state == "ok":
+            self.breaker.saw_ok()
+        else:
+            self.breaker.saw_failure(part.where or part.measure, part.traceback or "", data_fault=part.data_fault)
+
+    def _record(self, task: Task, outcome: Outcome) -> None:
+        pending, step = self.clips[task.key], self.by_name[outcome.measure]
+        row = {name: getattr(outcome, name) for name in store.SCORE_COLUMNS}
+        names = {"measure": step.name, "fingerprint": step.fingerprint, "emits": list(step.emits)}
+        self.shards[pending.shard].journal.append(row | names | {"values": outcome.values})
+        state: Any = outcome.state
+        pending.known[step.name] = Known(state, outcome.values, outcome.reason or "")
+
+    def done(self, task: Task) -> None:
+        pending = self.clips.pop(task.key)
+        self.progress.count(cascade.decide(self.steps, pending.known).state)
+        self.returned(pending.shard)
+
+    def retry(self, task: Task, failure: Failure) -> Task:
+        return Task(task.key, self._rest(task))
+
+    def _rest(self, task: Task) -> Job:
+        """What is left of a clip whose worker was lost; from now on with care, so that the culprit is named."""
+        job: Job = task.payload
+        known = self.clips[task.key].known
+        return Job(job.clip, tuple(name for name in job.todo if name not in known), careful=True)
+
+    def failed(self, task: Task, failure: Failure) -> Task | None:
+        rest = self._rest(task)
+        at_fault = [failure.doing] if failure.doing in rest.todo else list(rest.todo)
+        for name in at_fault:
+            self._record(task, _lost(rest.clip, name, failure))
+        self.breaker.saw_failure(f"{failure.doing}: {failure.kind}", failure.traceback, data_fault=False)
+        left = self._rest(task)
+        if self.score_all and left.todo:
+            return Task(task.key, left)
+        self.done(task)
+        return None
+
+
+def _lost(clip: Clip, measure: str, failure: Failure) -> Outcome:
+    return Outcome(clip.id, measure, "failed", told(failure), failure.tries, 0.0, "{}", {})
+
+
+def clip_of(row: Row) -> Clip:
+    """The Clip of a row of a clips part; its header facts lie in `meta["header"]`."""
+    meta = json.loads(row["meta"] or "{}")
+    if row["header"]:
+        meta["header"] = json.loads(row["header"])
+    names = ("id", "uri", "start", "end", "width", "height", "fps", "source", "prompt")
+    return Clip(**{name: row[name] for name in names}, meta=meta)

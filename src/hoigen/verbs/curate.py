@@ -1,0 +1,171 @@
+"""hoigen curate: raw videos in, checked clips out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hoigen.clip import Seconds
+from hoigen.errors import UsageError
+
+if TYPE_CHECKING:
+    from hoigen.decide import Funnel
+    from hoigen.store import Run
+
+NOT_KEYS = ("beside", "quiet")
+"""Arguments that are no keys of a recipe."""
+
+
+def curate(
+    videos: str | Path | Sequence[str],
+    run: str | Path,
+    *,
+    shots: str | Mapping[str, Any] | None = "adaptive",
+    min_length: Seconds = 1.0,
+    max_length: Seconds | None = 60.0,
+    duplicates: str = "drop",
+    measures: Sequence[str | Mapping[str, Any]] = (),
+    keep: Mapping[str, Any] | None = None,
+    score_all: bool = False,
+    report: bool = True,
+    workers: int | None = None,
+    deadline: Seconds = 120.0,
+    memory_mb: int = 4096,
+    shard_size: int = 256,
+    rank: int = 0,
+    ranks: int = 1,
+    beside: Path | None = None,
+    quiet: bool = False,
+) -> Funnel:
+    """Finds the shots of videos, measures them in a cascade and decides which clips to keep.
+
+    Run again, it does only what is missing; with other rules it computes only scores that are newly needed.
+
+    Args:
+        videos: a folder, a glob, a video, `-` for a list on stdin, or a manifest (CSV, JSONL, Parquet with `uri`).
+        run: the folder of the run; made when absent.
+        shots: how videos are cut into clips: a detector's name, or `none` for files that are clips already.
+        min_length: shots shorter than this many seconds are dropped.
+        max_length: shots longer than this many seconds are split into equal parts; null leaves them whole.
+        duplicates: `drop` or `keep` clips whose content came earlier in the list under another name.
+        measures: what to look at, in this order (those that need no frames come first).
+        keep: rules by the name of a score, each with min, max (inclusive), above, below (exclusive).
+        score_all: measure every clip with everything, also when a rule has dropped it already.
+        report: write the run's report.html at the end.
+        workers: worker processes; null is one for each core.
+        deadline: seconds that one clip may take before it is given up.
+        memory_mb: resident memory in MB that one worker may take before its clip is given up.
+        shard_size: videos in one part of the tables.
+        rank: this process's number when several share the run, from 0 to ranks - 1.
+        ranks: how many processes share the run (a Slurm or Kubernetes array).
+
+    Returns the funnel. Raises UsageError for bad arguments before anything is written.
+    """
+    from hoigen.cascade import build_steps
+    from hoigen.executors.local import Limits
+    from hoigen.ingest import check_shots
+    from hoigen.stages.book import Share
+    from hoigen.stages.clips import make_clips
+    from hoigen.stages.duplicates import mark_duplicates
+    from hoigen.stages.scores import score_clips
+    from hoigen.store import Run
+    from hoigen.weights import locate
+
+    arguments = {name: value for name, value in locals().items() if name in recipe_keys()}
+    arguments["measures"] = measures = absolute_measures(measures, beside)
+    _check(duplicates, workers, deadline, memory_mb, shard_size, rank, ranks)
+    check_shots(shots, min_length, max_length)
+    steps = build_steps(measures, keep)
+    if not steps:
+        raise UsageError("measures: at least one measure must be given (hoigen list names them)")
+    limits = Limits(deadline=deadline, memory_mb=memory_mb, **({"workers": workers} if workers else {}))
+    share = Share(size=shard_size, rank=rank, ranks=ranks)
+    folder = Run(Path(run))
+    with held(folder, rank):
+        _prepare(folder, arguments, steps)
+        for name in dict.fromkeys(w for step in steps for w in getattr(step.measure, "weights", ())):
+            locate(name)  # once here, not in every worker at the same time
+        make_clips(folder, shots, min_length, max_length, share, limits, quiet)
+        mark_duplicates(folder, share, by_content=duplicates == "drop")
+        score_clips(folder, steps, measures, keep or {}, score_all, share, limits, quiet)
+    return _finish(folder, steps, report and rank == 0)
+
+
+def recipe_keys() -> tuple[str, ...]:
+    """The keys that a recipe may have: the arguments of `curate`."""
+    import inspect
+
+    return tuple(name for name in inspect.signature(curate).parameters if name not in NOT_KEYS)
+
+
+def absolute_measures(measures: Sequence[str | Mapping[str, Any]], beside: Path | None) -> list[str | dict[str, Any]]:
+    """The measures with the paths of one's own files made absolute, so that the run can be repeated anywhere."""
+    from hoigen.cascade import measure_name
+
+    if isinstance(measures, str | Mapping) or not isinstance(measures, Sequence):
+        raise UsageError(f"measures: a list of measures; it came as {measures!r}")
+    made: list[str | dict[str, Any]] = []
+    for spec in measures:
+        name, settings = measure_name(spec)
+        if name.endswith(".py"):
+            name = str(((beside or Path()) / name).resolve())
+        made.append({name: settings} if settings else name)
+    return made
+
+
+def _check(
+    duplicates: str, workers: int | None, deadline: float, memory_mb: int, shard_size: int, rank: int, ranks: int
+) -> None:
+    if duplicates not in ("drop", "keep"):
+        raise UsageError(f"duplicates: drop or keep; it came as {duplicates!r}")
+    for name, value, least in (
+        ("workers", workers, 1),
+        ("deadline", deadline, 0.001),
+        ("memory_mb", memory_mb, 64),
+        ("shard_size", shard_size, 1),
+        ("ranks", ranks, 1),
+        ("rank", rank, 0),
+    ):
+        if value is not None and value < least:
+            raise UsageError(f"{name}: {least} or more; it came as {value!r}")
+    if rank >= ranks:
+        raise UsageError(f"rank: from 0 to ranks - 1, which is {ranks - 1}; it came as {rank}")
+
+
+@contextmanager
+def held(run: Run, rank: int) -> Iterator[None]:
+    """Holds the run's folder for this process: two at once would write the same shards."""
+    import fcntl
+
+    run.path.mkdir(parents=True, exist_ok=True)
+    with (run.path / f".lock-{rank}").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(f"{run.path} is in use by another hoigen process") from None
+        yield
+
+
+def _prepare(run: Run, arguments: Mapping[str, Any], steps: Sequence[Any]) -> None:
+    """Lists the videos and writes run.yaml. In a run that exists, videos that are new are added at the end."""
+    from hoigen.runfile import same_run, write_run_file
+    from hoigen.sources import read_sources
+    from hoigen.videolist import write_or_extend
+
+    if run.recipe_file.exists():
+        same_run(run, arguments)
+    if arguments["rank"] == 0 or not run.videos_file.exists():
+        write_or_extend(run.videos_file, read_sources(arguments["videos"]))
+    write_run_file(run, arguments, steps)
+
+
+def _finish(run: Run, steps: Sequence[Any], report: bool) -> Funnel:
+    from hoigen import decide
+
+    if report:
+        from hoigen.verbs.report import report as write_report
+
+        write_report(run.path)
+    return decide.funnel(decide.connect(run, steps), steps)

@@ -1,0 +1,67 @@
+"""hoigen try: one measure on one video."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What a measure said of a video."""
+
+    measure: str
+    values: dict[str, float | None]
+    detail: dict[str, Any]
+    seconds: float
+
+    def __str__(self) -> str:
+        lines = [f"{name:24} {'no value' if value is None else f'{value:.6g}'}" for name, value in self.values.items()]
+        lines.append(json.dumps(self.detail, indent=2, ensure_ascii=False))
+        return "\n".join([*lines, f"({self.seconds:.2f} s with decoding)"])
+
+
+def try_measure(
+    measure: str,
+    video: str,
+    *,
+    start: float | None = None,
+    end: float | None = None,
+    set: list[str] | None = None,
+) -> Trial:
+    """Prints what a measure says of a video: its numbers, and the detail behind them.
+
+    Args:
+        measure: a measure's name, or a file of one's own (./my_measure.py).
+        video: a video file or URI.
+        start: where the clip starts, in seconds; the video's start when not given.
+        end: where the clip ends, in seconds; the video's end when not given.
+        set: a setting of the measure, as key=value (sampling.fps=4); may be given more than once.
+    """
+    from hoigen.cascade import build_steps
+    from hoigen.config import apply_sets
+    from hoigen.engine import Scorer
+    from hoigen.errors import VideoError
+    from hoigen.ingest import VideoJob, clip_rows
+    from hoigen.stages.scores import clip_of
+
+    settings = apply_sets({}, set or [])
+    [step] = build_steps([{measure: settings}], {}, beside=Path())
+    row = clip_rows(VideoJob(0, video, start, end), "none", 0.0, None)[0]
+    if row["state"] == "failed":
+        raise VideoError(f"{video}: {row['reason']}")
+    if hasattr(step.measure, "load"):
+        step.measure.load()
+    started = time.perf_counter()
+    score = Scorer([step], score_all=True).score_one(clip_of(row))
+    from hoigen.engine import values_of
+
+    detail = json.loads(json.dumps(dict(score.detail), default=_plain))
+    return Trial(step.name, values_of(step, score), detail, time.perf_counter() - started)
+
+
+def _plain(thing: Any) -> Any:
+    return thing.tolist() if hasattr(thing, "tolist") else str(thing)

@@ -1,0 +1,68 @@
+"""videos.parquet: the input list of a run, which only ever grows at its end."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hoigen.errors import UsageError
+
+if TYPE_CHECKING:
+    from hoigen.sources import Source
+
+
+def write_or_extend(path: Path, sources: Iterable[Source]) -> int:
+    """Writes the list, or adds what is new to it; how many rows were added.
+
+    Rows that are there already stay where they are, since shards are cut by position. A row that is no longer
+    in `sources` stays too: what was measured is not forgotten.
+    """
+    from hoigen.sources import write_videos
+
+    if not path.exists():
+        added = write_videos(sources, path)
+        if not added:
+            path.unlink()
+            raise UsageError("no videos were found: the folder, glob or list is empty")
+        return added
+    known = Counter(_key(s.uri, s.start, s.end) for s in _read(path))
+    fresh = list(_unknown(sources, known))
+    if fresh:
+        write_videos(_both(path, fresh), path)
+    return len(fresh)
+
+
+def _key(uri: str, start: float | None, end: float | None) -> int:
+    """64 bits of a digest: a list of millions is compared without being held."""
+    text = f"{uri}\0{start}\0{end}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")
+
+
+def _unknown(sources: Iterable[Source], known: Counter[int]) -> Iterator[Source]:
+    for source in sources:
+        key = _key(source.uri, source.start, source.end)
+        if known[key] > 0:
+            known[key] -= 1
+        else:
+            yield source
+
+
+def _read(path: Path) -> Iterator[Source]:
+    import json
+
+    import pyarrow.parquet as pq
+
+    from hoigen.sources import Source
+
+    with pq.ParquetFile(path) as videos:
+        for batch in videos.iter_batches(batch_size=4096):
+            for row in batch.to_pylist():
+                yield Source(**{**row, "meta": json.loads(row["meta"] or "{}")})
+
+
+def _both(path: Path, fresh: list[Source]) -> Iterator[Source]:
+    yield from _read(path)
+    yield from fresh
