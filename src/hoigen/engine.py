@@ -85,13 +85,12 @@ class Scorer:
     def score_one(self, clip: Clip) -> Score:
         """The score of the first step, with what it raises; for trying a measure out."""
         step = self.steps[0]
-        if not step.needs_frames:
-            score: Score = step.measure(clip, _frames_for(step, {}))
-            return score
-        frames, streams = self._decode([step], Job(clip, (step.name,)), None)
-        if step.name in streams:
-            return streams[step.name].score(clip, again=False)
-        score = step.measure(clip, frames[step.measure.sampling])
+        frames: dict[Sampling, Frames] = {}
+        if step.needs_frames:
+            frames, streams = self._decode([step], Job(clip, (step.name,)), None)
+            if step.name in streams:
+                return streams[step.name].score(clip, again=False)
+        score: Score = step.measure(clip, _frames_for(step, frames))
         return score
 
     def _call_all(
