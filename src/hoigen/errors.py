@@ -35,8 +35,8 @@ class VideoError(HoigenError):
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """`; did you mean X?` when something known is close to `word`, else the list of what is known."""
+    """The end of a sentence: `; did you mean X?` when something known is close to `word`, then all that is known."""
     names = sorted(known)
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
+    hint = f"; did you mean {close[0]!r}?" if close else "."
     return f"{hint} Known: {', '.join(names)}." if names else hint

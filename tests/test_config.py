@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from hoigen import config
+from hoigen.clip import Sampling
+from hoigen.errors import UsageError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    size: int = 3
+    ratio: float = 0.5
+    kind: Literal["a", "b"] = "a"
+    bound: float | None = None
+    sampling: Sampling = Sampling(fps=2, short_side=320)
+    names: tuple[str, ...] = ()
+
+
+def test_build_keeps_what_a_nested_mapping_leaves_out() -> None:
+    made = config.build(Settings, {"sampling": {"fps": 4}, "ratio": 1}, "x")
+    assert made.sampling == Sampling(fps=4, short_side=320)
+    assert made.ratio == 1.0
+    assert isinstance(made.ratio, float)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"sise": 1}, "x: unknown key 'sise'; did you mean 'size'"),
+        ({"size": "big"}, "x.size: a whole number; it came as 'big'"),
+        ({"size": True}, "x.size: a whole number; it came as True"),
+        ({"size": 1.5}, "x.size: a whole number; it came as 1.5"),
+        ({"kind": "c"}, "x.kind: one of a, b; it came as 'c'"),
+        ({"bound": "no"}, "x.bound: a number; it came as 'no'"),
+        ({"ratio": float("nan")}, "x.ratio: a number; it came as nan"),
+        ({"sampling": {"fbs": 1}}, "x.sampling: unknown key 'fbs'; did you mean 'fps'"),
+        ({"names": "one"}, "x.names: a list; it came as 'one'"),
+        ([1], "x: takes settings as key: value; it came as [1]"),
+    ],
+)
+def test_build_names_the_key(settings: object, said: str) -> None:
+    with pytest.raises(UsageError) as error:
+        config.build(Settings, settings, "x")
+    assert said in str(error.value)
+
+
+def test_sets_reach_every_key() -> None:
+    recipe = {"shots": "adaptive", "measures": ["metadata", {"motion": {"sampling": {"fps": 2}}}], "keep": {}}
+    changed = config.apply_sets(
+        recipe,
+        [
+            "shots=none",
+            "score_all=true",
+            "keep.short_side.min=300",
+            "measures.motion.sampling.fps=4",
+            "measures.metadata.x=1",
+        ],
+    )
+    assert changed == {
+        "shots": "none",
+        "score_all": True,
+        "keep": {"short_side": {"min": 300}},
+        "measures": [{"metadata": {"x": 1}}, {"motion": {"sampling": {"fps": 4}}}],
+    }
+    assert recipe["measures"][1] == {"motion": {"sampling": {"fps": 2}}}, "the given recipe is left as it was"
+
+
+def test_set_of_a_detectors_setting_turns_its_name_into_a_mapping() -> None:
+    assert config.apply_sets({"shots": "adaptive"}, ["shots.adaptive.threshold=2"]) == {
+        "shots": {"adaptive": {"threshold": 2}}
+    }
+
+
+@pytest.mark.parametrize("text", ["keep.motion.max", "=3", "a..b=1", "measures.motoin.fps=2"])
+def test_bad_sets_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="--set"):
+        config.apply_sets({"measures": ["motion"]}, [text])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: 1\na: 2\n", "line 2 is not valid YAML: key 'a' is given twice"),
+        ("a: [1\n", "is not valid YAML"),
+        ("- a\n", "a recipe is a mapping of keys; it came as list"),
+        ("a: 1\n? [x, y]\n: 2\n", "not valid YAML"),
+    ],
+)
+def test_bad_yaml_names_file_and_line(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError) as error:
+        config.load_recipe(path)
+    assert str(path) in str(error.value)
+    assert said in str(error.value)
+
+
+def test_a_missing_recipe_names_those_at_hand() -> None:
+    with pytest.raises(UsageError, match=r"did you mean 'lite'\?"):
+        config.recipe_path("lit")
