@@ -14,6 +14,7 @@ at most the clip under way.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -179,6 +180,32 @@ def read_part(path: Path, columns: Sequence[str] | None = None) -> list[Row]:
         return []
     rows: list[Row] = pq.read_table(path, columns=list(columns) if columns else None, partitioning=None).to_pylist()
     return rows
+
+
+def part_fingerprint(path: Path) -> str | None:
+    """The fingerprint written into a part, or None when there is no part."""
+    import pyarrow.parquet as pq
+
+    if not path.exists():
+        return None
+    found = (pq.read_schema(path).metadata or {}).get(b"fingerprint")
+    return found.decode() if found is not None else None
+
+
+def part_rows(path: Path) -> int | None:
+    """How many rows a Parquet file has, from its footer; None when there is no file."""
+    import pyarrow.parquet as pq
+
+    if not path.exists():
+        return None
+    rows: int = pq.read_metadata(path).num_rows
+    return rows
+
+
+def digest_of(facts: Any) -> str:
+    """12 hex digits that name settings."""
+    text = json.dumps(facts, sort_keys=True, default=repr)
+    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 
 
 def write_text(path: Path, text: str) -> None:
