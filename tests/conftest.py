@@ -18,3 +18,21 @@ def shared_clips() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seconds of a moving square, 64x48 at 25 fps."""
+    import av
+    import numpy as np
+
+    path = tmp_path_factory.mktemp("video") / "tiny.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"g": "10", "crf": "28"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for at in range(50):
+            image = np.full((48, 64, 3), 60, np.uint8)
+            image[16:32, at : at + 12] = (200, 120, 40)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path

@@ -1,0 +1,7 @@
+"""python -m hoigen."""
+
+import sys
+
+from hoigen.cli import main
+
+sys.exit(main())
