@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -54,16 +55,21 @@ def clip_rows(
     job: VideoJob, shots: str | Mapping[str, Any], min_length: Seconds, max_length: Seconds | None
 ) -> list[Row]:
     """The clips of one row of the input. A video that cannot be read is one row, `failed` with the reason."""
-    from hoigen import video
-
     try:
-        header = video.probe(job.uri)
-        digest = video.content_digest(job.uri)
+        header, digest = _look(job.uri)
         if not _wants_shots(job, shots):
             return [_row(job, 0, *_span(job, header), header, digest)]
         return _shot_rows(job, shots, min_length, max_length, header, digest)
     except VideoError as error:
         return [failed_row(job, str(error))]
+
+
+@functools.lru_cache(maxsize=4)
+def _look(uri: str) -> tuple[Header, str]:
+    """Header and digest; kept for a while, since manifests name one video in many rows one after the other."""
+    from hoigen import video
+
+    return video.probe(uri), video.content_digest(uri)
 
 
 def _shot_rows(
