@@ -21,7 +21,7 @@ class Own:
 '''
 
 
-@pytest.fixture()
+@pytest.fixture
 def own(tmp_path: Path) -> Path:
     (tmp_path / "first.py").write_text(OWN.format(name="first", emits=("first",), frames=2))
     (tmp_path / "second.py").write_text(OWN.format(name="second", emits=("second", "extra"), frames=0))
