@@ -1,0 +1,249 @@
+"""The report of a run as one HTML file: nothing is loaded from anywhere else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib import resources
+from pathlib import Path
+
+from hoigen.report.facts import FailureGroup, ModelFile, ReportFacts
+from hoigen.report.funnel import funnel
+from hoigen.report.histogram import histogram
+from hoigen.report.markup import Html, el, join, text
+from hoigen.report.sheets import sheet
+from hoigen.report.words import count, length, many, share
+from hoigen.store import write_text
+
+
+def write_report(facts: ReportFacts, out: Path) -> Path:
+    """Writes the page whole or not at all, and returns where."""
+    write_text(out, render(facts))
+    return out
+
+
+def render(facts: ReportFacts) -> str:
+    """The page as text."""
+    script = _asset("page.js")
+    head = el(
+        "head",
+        el("meta", charset="utf-8"),
+        el("meta", http_equiv="Content-Security-Policy", content=_policy(script)),
+        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        el("meta", name="color-scheme", content="light dark"),
+        el("meta", name="referrer", content="no-referrer"),
+        el("title", f"{headline(facts)} · {facts.title}"),
+        el("style", Html(_asset("page.css"))),
+    )
+    body = el(
+        "body",
+        _nav(facts),
+        _header(facts),
+        el("main", _sections(facts)),
+        _footer(facts),
+        _dialog(),
+        el("script", Html(script)),
+    )
+    page = el("html", head, body, lang="en")
+    return f"<!doctype html>\n{page}\n"
+
+
+def headline(facts: ReportFacts) -> str:
+    """`412 of 9,381 clips kept`."""
+    if not facts.clips:
+        return "No clips"
+    return f"{count(facts.kept)} of {many(facts.clips, 'clip')} kept"
+
+
+def _asset(name: str) -> str:
+    return resources.files("hoigen.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _policy(script: str) -> str:
+    """Only this page's own script runs, and nothing is fetched: also not by a file name that tries."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+
+
+def _nav(facts: ReportFacts) -> Html:
+    places = [("funnel", "Funnel"), ("kept", "Kept")]
+    if facts.dropped_sheets:
+        places.append(("dropped", "Dropped"))
+    if facts.histograms:
+        places.append(("scores", "Scores"))
+    places += [("failures", "Failures"), ("recipe", "Recipe")]
+    links = [el("a", name, href=f"#{place}") for place, name in places]
+    return el("nav", el("a", "hoigen", href="#top", class_="brand"), links, aria_label="Sections")
+
+
+def _header(facts: ReportFacts) -> Html:
+    overline = " · ".join(part for part in (facts.title, facts.made) if part)
+    return el(
+        "header",
+        el("p", overline, class_="overline"),
+        _big(facts),
+        _balance(facts),
+        _figures(facts),
+        class_="top",
+        id="top",
+    )
+
+
+def _big(facts: ReportFacts) -> Html:
+    if not facts.clips:
+        return el("h1", "No clips", el("span", _why_none(facts)))
+    return el(
+        "h1",
+        el("em", count(facts.kept)),
+        el("span", f" of {many(facts.clips, 'clip')} kept"),
+    )
+
+
+def _why_none(facts: ReportFacts) -> str:
+    if not facts.videos:
+        return " there was nothing to read"
+    return f" in {many(facts.videos, 'video')}"
+
+
+def _balance(facts: ReportFacts) -> Html | None:
+    """How all clips ended, as one bar and its legend."""
+    if not facts.clips:
+        return None
+    parts = (
+        ("kept", facts.kept),
+        ("dropped", facts.dropped),
+        ("failed", facts.failed),
+        ("pending", facts.pending),
+    )
+    shown = [(kind, size) for kind, size in parts if size or kind in ("kept", "dropped")]
+    bar = el("div", [el("i", class_=kind, style=f"flex-grow:{size}") for kind, size in shown if size], class_="bar")
+    names = {"pending": "not measured yet"}
+    legend = [
+        el("li", el("i", class_=kind), el("b", count(size)), f" {names.get(kind, kind)} ", _share(size, facts))
+        for kind, size in shown
+    ]
+    return el("div", bar, el("ul", legend), class_="balance")
+
+
+def _share(size: int, facts: ReportFacts) -> Html:
+    return el("small", share(size, facts.clips))
+
+
+def _figures(facts: ReportFacts) -> Html:
+    pairs = [("videos", count(facts.videos)), ("clips", count(facts.clips))]
+    if facts.seconds:
+        pairs += [("footage", length(facts.seconds)), ("footage kept", length(facts.seconds_kept))]
+    worst = max(facts.stages, key=lambda stage: stage.dropped, default=None)
+    if worst is not None and worst.dropped:
+        pairs.append(("strictest rule", worst.title))
+    return el("dl", [el("div", el("dt", name), el("dd", value)) for name, value in pairs], class_="figures")
+
+
+def _sections(facts: ReportFacts) -> list[Html | None]:
+    return [
+        _section("funnel", "The funnel", "Each rule drops what the rules above it have let through.", funnel(facts)),
+        sheet(facts.kept_sheet, "kept", level="h2") if facts.kept_sheet else None,
+        _dropped(facts),
+        _scores(facts),
+        _failures(facts),
+        _recipe(facts),
+    ]
+
+
+def _section(key: str, title: str, lead: str, *body: Html | None) -> Html:
+    head = el("header", el("h2", title, tabindex="-1"), el("p", lead) if lead else None)
+    return el("section", head, body, id=key)
+
+
+def _dropped(facts: ReportFacts) -> Html | None:
+    if not facts.dropped_sheets:
+        return None
+    sheets = [sheet(one, "dropped") for one in facts.dropped_sheets]
+    lead = "Under the rule that dropped them. A good threshold shows little here that you would miss."
+    return _section("dropped", "Dropped", lead, *sheets)
+
+
+def _scores(facts: ReportFacts) -> Html | None:
+    if not facts.histograms:
+        return None
+    names = (("kept", "kept"), ("here", "dropped by this rule"), ("elsewhere", "dropped elsewhere or failed"))
+    legend = el("ul", [el("li", el("i", class_=kind), name) for kind, name in names], class_="legend")
+    grid = el("div", [histogram(one) for one in facts.histograms], class_="grid")
+    return _section("scores", "Scores", "Where each threshold cuts.", legend, grid)
+
+
+def _failures(facts: ReportFacts) -> Html:
+    if not facts.failures:
+        return _section("failures", "Failures", "", el("p", "Nothing failed.", class_="empty"), _notes(facts))
+    head = el("tr", [el("th", name, scope="col") for name in ("clips", "at", "reason", "examples")])
+    rows = [_failure(group) for group in facts.failures]
+    table = el("table", el("thead", head), el("tbody", rows), class_="wide")
+    retry = el("code", "hoigen retry")
+    lead = join(["A failed clip was not judged: it is neither kept nor dropped. ", retry, " tries again."])
+    return _section("failures", "Failures", lead, el("div", table, class_="scroll", tabindex="0"), _notes(facts))
+
+
+def _failure(group: FailureGroup) -> Html:
+    examples = [el("li", el("bdi", uri)) for uri in group.examples]
+    if (more := group.count - len(group.examples)) > 0:
+        examples.append(el("li", f"and {count(more)} more", class_="more"))
+    return el(
+        "tr",
+        el("td", count(group.count), class_="count"),
+        el("td", group.where),
+        el("td", el("bdi", group.reason), class_="reason"),
+        el("td", el("ul", examples)),
+    )
+
+
+def _notes(facts: ReportFacts) -> Html | None:
+    if not facts.notes:
+        return None
+    return join([el("h3", "Notes on videos and shots"), el("ul", [el("li", note) for note in facts.notes])])
+
+
+def _recipe(facts: ReportFacts) -> Html:
+    code = el(
+        "div",
+        el("pre", el("code", facts.recipe or "# no recipe"), tabindex="0"),
+        el("button", "Copy", type="button", class_="copy", data_copy=True),
+        class_="code",
+    )
+    made = [("made", facts.made), ("machine", facts.machine), *facts.versions.items()]
+    pairs = [el("div", el("dt", name), el("dd", value)) for name, value in made if value]
+    return _section(
+        "recipe", "Recipe", "All that is needed to do it again.", code, el("dl", pairs, class_="facts"), _models(facts)
+    )
+
+
+def _models(facts: ReportFacts) -> Html | None:
+    if not facts.models:
+        return None
+    head = el("tr", [el("th", name, scope="col") for name in ("model file", "used by", "licence", "origin", "sha256")])
+    rows = [_model(model) for model in facts.models]
+    table = el("table", el("thead", head), el("tbody", rows), class_="wide")
+    return join([el("h3", "Model files"), el("div", table, class_="scroll", tabindex="0")])
+
+
+def _model(model: ModelFile) -> Html:
+    digest = el("td", el("code", model.sha256[:16], title=model.sha256))
+    cells = [el("td", cell) for cell in (model.name, model.measure, model.licence, model.origin)]
+    return el("tr", cells, digest)
+
+
+def _footer(facts: ReportFacts) -> Html:
+    version = facts.versions.get("hoigen", "")
+    return el("footer", text(f"hoigen {version}".strip()), el("span", "one file, no network"))
+
+
+def _dialog() -> Html:
+    bar = el(
+        "div",
+        el("button", "←", type="button", data_step="-1", aria_label="Previous clip"),
+        el("button", "→", type="button", data_step="1", aria_label="Next clip"),
+        el("span", class_="place"),
+        el("button", "Boxes", type="button", data_boxes=True, aria_pressed="true"),
+        el("button", "×", type="button", data_close=True, aria_label="Close"),
+        class_="tools",
+    )
+    return el("dialog", bar, el("div", class_="large"), id="large", aria_label="One clip, enlarged")
