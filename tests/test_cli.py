@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import hoigen
+from hoigen.cli import argument_docs, main, verb_function
+
+HEAVY = {"av", "cv2", "numpy", "pyarrow", "duckdb", "fsspec", "ai_edge_litert", "tqdm", "torch"}
+
+
+@pytest.mark.parametrize("code", ["import hoigen", "import sys; from hoigen.cli import main; main(['--help'])"])
+def test_what_is_heavy_loads_on_first_use(code: str) -> None:
+    code += "; import sys; print('loaded', *sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    loaded = set(done.stdout.rpartition("loaded")[2].split())
+    assert "hoigen" in loaded, done.stderr
+    assert not loaded & HEAVY
+
+
+def test_every_verb_has_a_summary_and_a_word_for_every_option() -> None:
+    import inspect
+
+    for name in hoigen.VERBS:
+        function = verb_function(name)
+        assert (inspect.getdoc(function) or "").partition("\n")[0].endswith("."), name
+        options = [p for p in inspect.signature(function).parameters if p != "beside"]
+        docs = argument_docs(function)
+        assert {o for o in options if not docs.get(o)} <= {"quiet"}, name
+
+
+def test_help_of_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in hoigen.VERBS:
+        with pytest.raises(SystemExit) as ended:
+            main([name, "--help"])
+        assert ended.value.code == 0
+        assert name in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["curat"], "unknown command 'curat'; did you mean 'curate'"),
+        (["curate"], "the following arguments are required: recipe"),
+        (["curate", "none.yaml"], "no such recipe: none.yaml"),
+        (["curate", "lite"], "videos must be given, in the recipe or as --videos"),
+        (["curate", "lite", "--videos", "x", "--run", "y", "--set", "measurse=1"], "did you mean 'measures'"),
+        (["curate", "lite", "--videos", "x", "--run", "y", "--set", "workers=many"], "workers: a whole number"),
+        (["curate", "lite", "--videos", "/no/such/folder", "--run", "y"], "/no/such/folder"),
+        (["funnel", "/no/such/run"], "/no/such/run is not a run"),
+        (["try", "motion", "/no/such/video.mp4"], "/no/such/video.mp4"),
+        (["table", "/no/such/run", "--format", "xml"], "invalid choice: 'xml'"),
+    ],
+)
+def test_bad_input_is_one_clear_line(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code = main(arguments)
+    printed = capsys.readouterr()
+    assert said in printed.err
+    assert code in (1, 2)
+    assert code == 2 or arguments[0] == "try"
+    assert printed.out == ""
+    assert "Traceback" not in printed.err
+    assert list(tmp_path.iterdir()) == [], "nothing is half-written"
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out.startswith("hoigen 0.")

@@ -1,0 +1,56 @@
+"""What the documents say is run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import REPO
+
+import hoigen
+from hoigen.cascade import build_steps
+from hoigen.config import load_recipe
+from hoigen.store import Run
+
+
+def code_of(page: str, language: str) -> list[str]:
+    text = (REPO / "docs" / page).read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def test_the_measure_of_the_page_works(tmp_path: Path, tiny_video: Path) -> None:
+    [source] = code_of("add_a_measure.md", "python")
+    [recipe] = code_of("add_a_measure.md", "yaml")
+    (tmp_path / "brightness.py").write_text(source)
+    settings = yaml.safe_load(recipe)
+    hoigen.curate(videos=tiny_video, run=tmp_path / "run", beside=tmp_path, quiet=True, report=False, **settings)
+    [step] = [s for s in build_steps(["./brightness.py"], {}, beside=tmp_path)]
+    from hoigen import store
+
+    [part] = Run(tmp_path / "run").score_parts("brightness", step.fingerprint)
+    [row] = store.read_part(part)
+    assert row["state"] == "ok"
+    assert 0.2 < row["brightness"] < 0.4, "a grey of 60 with a lighter square on it"
+
+
+@pytest.mark.parametrize("recipe", sorted((REPO / "recipes").glob("*.yaml")), ids=lambda path: path.stem)
+def test_recipes_load_and_each_key_is_commented(recipe: Path) -> None:
+    settings = load_recipe(recipe)
+    assert build_steps(settings["measures"], settings["keep"])
+    for line in recipe.read_text().splitlines():
+        if line.strip() and not line.startswith("#") and line.strip() not in ("keep:",):
+            assert "#" in line, line
+
+
+def test_the_command_line_in_the_readme_exists() -> None:
+    verbs = set(re.findall(r"^hoigen (\w+)", (REPO / "README.md").read_text(), re.MULTILINE))
+    assert verbs
+    assert verbs <= set(hoigen.VERBS)
+
+
+def test_links_in_documents_lead_somewhere() -> None:
+    for page in [*REPO.glob("*.md"), *REPO.glob("docs/**/*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+            assert "://" in target or (page.parent / target).exists(), f"{page.name}: {target}"
