@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import REPO
 
 import hoigen
+from conftest import REPO
 from hoigen.cascade import build_steps
 from hoigen.config import load_recipe
 from hoigen.store import Run
@@ -26,7 +26,7 @@ def test_the_measure_of_the_page_works(tmp_path: Path, tiny_video: Path) -> None
     (tmp_path / "brightness.py").write_text(source)
     settings = yaml.safe_load(recipe)
     hoigen.curate(videos=tiny_video, run=tmp_path / "run", beside=tmp_path, quiet=True, report=False, **settings)
-    [step] = [s for s in build_steps(["./brightness.py"], {}, beside=tmp_path)]
+    [step] = build_steps(["./brightness.py"], {}, beside=tmp_path)
     from hoigen import store
 
     [part] = Run(tmp_path / "run").score_parts("brightness", step.fingerprint)
