@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hoigen.report.facts import ReportFacts, Stage, Threshold
 from hoigen.report.markup import Html, el, join
 from hoigen.report.words import anchor, count, many, share
@@ -16,6 +18,8 @@ def bounds(thresholds: tuple[Threshold, ...]) -> str:
 
 def funnel(facts: ReportFacts) -> Html:
     """The whole graphic, as an ordered list: every row is text too, so nothing rests on the picture."""
+    if not facts.clips:
+        return el("p", "Nothing went in.", class_="empty")
     with_sheet = {sheet.key for sheet in facts.dropped_sheets if sheet.tiles}
     rows = [_source_row(facts)]
     steps = max(1, len(facts.stages))
@@ -35,7 +39,8 @@ def _source_row(facts: ReportFacts) -> Html:
 def _stage_row(stage: Stage, facts: ReportFacts, depth: float, linked: bool) -> Html:
     label = el("span", el("b", stage.title), el("small", bounds(stage.thresholds) or "no rule"))
     numbers = el("span", _lost(stage, facts), class_="numbers")
-    band = _band(_percent(stage.entered, facts), _percent(stage.left, facts), depth, lost=stage.entered > stage.left)
+    ends = _percent(stage.left, facts), _percent(stage.left + stage.dropped, facts), _percent(stage.entered, facts)
+    band = _band(ends[2], ends[0], depth, (("away", ends[0], ends[1]), ("away unjudged", ends[1], ends[2])))
     inside = (label, band, numbers)
     if linked:
         says = f"{stage.title}: see clips that this rule dropped"
@@ -62,7 +67,8 @@ def _lost(stage: Stage, facts: ReportFacts) -> Html:
 
 def _pending_row(facts: ReportFacts) -> Html:
     label = el("span", el("b", "still to measure"), el("small", "run the same command to go on"))
-    band = _band(_percent(facts.kept + facts.pending, facts), _percent(facts.kept, facts), 1, waiting=True)
+    top, bottom = _percent(facts.kept + facts.pending, facts), _percent(facts.kept, facts)
+    band = _band(top, bottom, 1, (("away waiting", bottom, top),))
     part = el("span", el("small", f"{share(facts.pending, facts.clips)} of all"))
     numbers = el("span", el("b", count(facts.pending)), part, class_="numbers")
     return el("li", el("div", label, band, numbers, class_="row"), class_="pending")
@@ -87,9 +93,12 @@ def _percent(part: int, facts: ReportFacts) -> float:
 
 
 def _band(
-    top: float, bottom: float, depth: float, *, lost: bool = False, waiting: bool = False, solid: bool = False
+    top: float, bottom: float, depth: float, away: Sequence[tuple[str, float, float]] = (), *, solid: bool = False
 ) -> Html:
-    """One row's shape. `depth` 0..1 says how far down the funnel it is, for its shade."""
+    """One row's shape, narrowing from `top` to `bottom` (percent). `depth` 0..1 is for its shade.
+
+    away: what is lost here, as (kind, from, to).
+    """
     h, half = HEIGHT, HEIGHT / 2
     curve = f"C{top:.3f},{half:g} {bottom:.3f},{half:g} {bottom:.3f},{h}"
     svg = el(
@@ -100,7 +109,10 @@ def _band(
         aria_hidden="true",
         style=f"--depth:{depth:.2f}",
     )
-    style = f"left:{bottom:.3f}%;width:{top - bottom:.3f}%"
-    away = el("i", class_="away waiting" if waiting else "away", style=style) if lost or waiting else None
+    lost = [
+        el("i", class_=kind, style=f"left:{left:.3f}%;width:{right - left:.3f}%")
+        for kind, left, right in away
+        if right > left
+    ]
     sliver = el("i", class_="sliver") if 0 < top < 0.4 else None
-    return el("span", away, svg, sliver, class_="band solid" if solid else "band")
+    return el("span", lost, svg, sliver, class_="band solid" if solid else "band")

@@ -125,7 +125,7 @@ def _lines(thresholds: Sequence[Threshold], scale: _Scale) -> list[Html]:
         found.append(
             el(
                 "text",
-                f"{threshold.kind} {number(threshold.value)}",
+                _threshold_label(threshold, scale),
                 x=f"{at + (-5 if leans_left else 5):.2f}",
                 y=TOP - 8,
                 class_="threshold-label",
@@ -133,6 +133,14 @@ def _lines(thresholds: Sequence[Threshold], scale: _Scale) -> list[Html]:
             )
         )
     return found
+
+
+def _threshold_label(threshold: Threshold, scale: _Scale) -> str:
+    """The bound; with an arrow when it lies beyond what is drawn."""
+    label = f"{threshold.kind} {number(threshold.value)}"
+    if threshold.value > scale.high:
+        return f"{label} →"
+    return f"← {label}" if threshold.value < scale.low else label
 
 
 def _ticks(facts: Histogram, scale: _Scale) -> list[Html]:

@@ -14,7 +14,6 @@
     const strip = document.createElement("div");
     strip.className = "strip";
     strip.append(...parts[0].childNodes);
-    all("img", strip).forEach((image) => { image.loading = "eager"; });
     large.replaceChildren(strip, tile.querySelector("figcaption").cloneNode(true), parts[1]);
     large.className = "large " + (tile.closest(".sheet.kept") ? "kept" : "dropped");
     dialog.querySelector(".place").textContent = `${at + 1} of ${tiles.length} shown`;

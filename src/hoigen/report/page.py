@@ -91,7 +91,7 @@ def _header(facts: ReportFacts) -> Html:
 
 def _big(facts: ReportFacts) -> Html:
     if not facts.clips:
-        return el("h1", "No clips", el("span", _why_none(facts)))
+        return join([el("h1", "No clips"), el("p", _why_none(facts), class_="lead")])
     return el(
         "h1",
         el("em", count(facts.kept)),
@@ -101,8 +101,8 @@ def _big(facts: ReportFacts) -> Html:
 
 def _why_none(facts: ReportFacts) -> str:
     if not facts.videos:
-        return " there was nothing to read"
-    return f" in {many(facts.videos, 'video')}"
+        return "There was nothing to read: the list of videos is empty."
+    return f"None were made of {many(facts.videos, 'video')} yet."
 
 
 def _balance(facts: ReportFacts) -> Html | None:

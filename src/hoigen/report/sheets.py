@@ -79,7 +79,6 @@ def _frame(picture: Picture, tile: Tile, index: int) -> Html:
                 "img",
                 src=picture.source,
                 alt=f"{position} of {short_name(tile.uri)}, at {clock(tile.start + picture.time)}",
-                loading="lazy",
                 decoding="async",
             ),
             [_box(box) for box in picture.boxes],

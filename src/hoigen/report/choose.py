@@ -1,0 +1,147 @@
+"""Which clips a report shows, and what it tells of each. The same run always shows the same clips."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from hoigen.clip import Clip
+from hoigen.report.evidence import evidence_of
+from hoigen.report.facts import ScoreLine, Sheet, Threshold, Tile
+from hoigen.report.spread import quoted, thresholds
+from hoigen.report.thumbs import Evidence, Taken, Wanted
+from hoigen.report.words import number
+
+if TYPE_CHECKING:
+    from hoigen.cascade import Step
+    from hoigen.store import Run
+
+Row = dict[str, Any]
+FIXED = ("id", "uri", "start", "end", "state", "rule", "reason")
+
+
+def ranks(total: int, wanted: int) -> list[int]:
+    """`wanted` places spread evenly over `total`."""
+    if total <= wanted:
+        return list(range(total))
+    return sorted({int((index + 0.5) * total / wanted) for index in range(wanted)})
+
+
+def spread_rows(con: Any, where: str, order: str, total: int, wanted: int, values: Mapping[str, Any]) -> list[Row]:
+    """Rows of `decided` at even distances in an order."""
+    places = ranks(total, wanted)
+    if not places:
+        return []
+    found = con.execute(
+        f"select * exclude (place) from (select *, row_number() over (order by {order}) - 1 as place "
+        f"from decided where {where}) where list_contains($places, place) order by place",
+        {**values, "places": places},
+    )
+    names = [column[0] for column in found.description]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def kept_rows(con: Any, total: int, wanted: int) -> list[Row]:
+    return spread_rows(con, "state = 'kept'", 'uri, "start", id', total, wanted, {})
+
+
+def dropped_rows(con: Any, rule: str, bounds: Sequence[Threshold], total: int, wanted: int) -> list[Row]:
+    """From the nearest to its threshold to the farthest; without a threshold, over the input."""
+    order = f"{_distance(rule, bounds)} nulls last, id" if bounds else 'uri, "start", id'
+    return spread_rows(con, "state = 'dropped' and rule = $rule", order, total, wanted, {"rule": rule})
+
+
+def _distance(rule: str, bounds: Sequence[Threshold]) -> str:
+    column = quoted(rule)
+    sides = [f"{bound.value!r} - {column}" if bound.lower else f"{column} - {bound.value!r}" for bound in bounds]
+    return f"greatest({', '.join(sides)}, 0)"
+
+
+def clip_facts(con: Any, run: Run, ids: Sequence[str]) -> dict[str, Row]:
+    """Size, source and prompt of the clips to be shown."""
+    parts = [str(part) for part in run.clip_parts()]
+    if not parts or not ids:
+        return {}
+    rows = con.execute(
+        "select id, any_value(width), any_value(height), any_value(fps), any_value(source), any_value(prompt) "
+        "from read_parquet($parts, hive_partitioning = false) where list_contains($ids, id) group by id",
+        {"parts": parts, "ids": list(ids)},
+    ).fetchall()
+    names = ("width", "height", "fps", "source", "prompt")
+    return {row[0]: dict(zip(names, row[1:], strict=True)) for row in rows}
+
+
+def evidence(con: Any, run: Run, steps: Sequence[Step], rows: Sequence[Row]) -> dict[str, Evidence]:
+    """Boxes to draw, by clip id: of a dropped clip those of the measure that dropped it, of a kept one the last ones."""
+    found: dict[str, Evidence] = {}
+    for step in steps:
+        asked = {row["id"] for row in rows if row["state"] == "kept" or row["rule"] in step.emits}
+        parts = [str(part) for part in run.score_parts(step.name, step.fingerprint)]
+        if not parts or not asked or not step.needs_frames:
+            continue
+        details = con.execute(
+            "select id, detail from read_parquet($parts, hive_partitioning = false) "
+            "where list_contains($ids, id) and state = 'ok'",
+            {"parts": parts, "ids": sorted(asked)},
+        ).fetchall()
+        for clip, detail in details:
+            boxes = evidence_of(json.loads(detail or "{}"), step.measure.sampling)
+            if boxes is not None:
+                found[clip] = boxes
+    return found
+
+
+def wanted(row: Row, facts: Mapping[str, Row], boxes: Mapping[str, Evidence]) -> Wanted:
+    """What the photographer needs to know of a clip."""
+    known = facts.get(row["id"], {})
+    clip = Clip(
+        id=row["id"],
+        uri=row["uri"],
+        start=row["start"],
+        end=row["end"],
+        width=known.get("width") or 0,
+        height=known.get("height") or 0,
+        fps=known.get("fps") or 0.0,
+    )
+    return Wanted(clip, boxes.get(row["id"]))
+
+
+def tile(row: Row, steps: Sequence[Step], facts: Mapping[str, Row], taken: Mapping[str, Taken]) -> Tile:
+    """One tile of a sheet."""
+    known = facts.get(row["id"], {})
+    pictures = taken.get(row["id"], Taken(missing="not decoded"))
+    return Tile(
+        id=row["id"],
+        uri=row["uri"],
+        start=row["start"],
+        end=row["end"],
+        width=known.get("width") or 0,
+        height=known.get("height") or 0,
+        reason=row["reason"] or _last_word(row, steps),
+        prompt=known.get("prompt") or "",
+        source=known.get("source") or "",
+        decided=row["rule"] or "",
+        scores=tuple(_line(row, score, step) for step in steps for score in step.emits),
+        pictures=pictures.pictures,
+        missing=pictures.missing,
+    )
+
+
+def _line(row: Row, score: str, step: Step) -> ScoreLine:
+    value, rule = row.get(score), step.rules.get(score)
+    bounds = thresholds(rule)
+    if rule is None or value is None:
+        broken = row["state"] == "dropped" and row["rule"] == score
+        return ScoreLine(name=score, value=value, thresholds=bounds, verdict="broken" if broken else "none")
+    return ScoreLine(name=score, value=value, thresholds=bounds, verdict="pass" if rule.passes(value) else "broken")
+
+
+def _last_word(row: Row, steps: Sequence[Step]) -> str:
+    """Of a kept clip: the score that the last rule looked at."""
+    ruled = [score for step in steps for score in step.rules]
+    return f"{ruled[-1]} {number(row.get(ruled[-1]))}" if ruled else ""
+
+
+def kept_sheet(tiles: Sequence[Tile], total: int) -> Sheet:
+    return Sheet(key="kept", title="Kept", total=total, order="spread evenly over the input", tiles=tuple(tiles))

@@ -1,0 +1,232 @@
+"""A run's folder -> the facts of its report."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from hoigen.report import choose
+from hoigen.report.facts import FailureGroup, ModelFile, ReportFacts, Sheet, Stage, Threshold
+from hoigen.report.spread import histograms, thresholds
+from hoigen.report.thumbs import take
+from hoigen.report.words import length, many
+
+if TYPE_CHECKING:
+    from hoigen.cascade import Step
+    from hoigen.store import Run
+
+TILES = 144
+"""Dropped clips shown in all; more rules show fewer each."""
+GROUPS = 40
+ORDER = "from the nearest to its threshold to the farthest"
+SAME_BUT_FOR = r"('[^']*'|\"[^\"]*\"|\S*/\S*|\d+(\.\d+)?)"
+"""What differs between reasons that are alike: names, paths, numbers."""
+
+
+def gather(run: Run, *, shown: int = 24) -> ReportFacts:
+    """Reads a run: its decisions, its scores, and small pictures of the clips to be shown.
+
+    shown: how many kept clips; each rule shows half as many of those it dropped.
+    Raises UsageError when the folder is no run.
+    """
+    from hoigen.decide import connect
+    from hoigen.runfile import steps_of
+    from hoigen.store import part_rows
+
+    recipe, steps = steps_of(run)
+    con = connect(run, steps)
+    try:
+        states = _states(con)
+        clips = sum(count for count, _ in states.values())
+        dropped = _by_rule(con, "dropped")
+        stages = _stages(steps, clips, dropped, _by_rule(con, "failed"), recipe)
+        kept, sheets = _sheets(con, run, steps, stages, states["kept"][0], shown)
+        return ReportFacts(
+            title=run.path.resolve().name,
+            **_provenance(run),
+            videos=part_rows(run.videos_file) or 0,
+            clips=clips,
+            kept=states["kept"][0],
+            dropped=states["dropped"][0],
+            failed=states["failed"][0],
+            pending=states["pending"][0],
+            seconds=sum(seconds for _, seconds in states.values()),
+            seconds_kept=states["kept"][1],
+            stages=stages,
+            histograms=histograms(con, run, steps, clips),
+            kept_sheet=kept,
+            dropped_sheets=sheets,
+            failures=_failures(con),
+            notes=_notes(con, dropped, recipe),
+            models=_models(steps),
+        )
+    finally:
+        con.close()
+
+
+def _states(con: Any) -> dict[str, tuple[int, float]]:
+    """Clips and seconds by state."""
+    rows = con.execute(
+        'select state, count(*), coalesce(sum(greatest("end" - "start", 0)), 0) from decided group by all'
+    )
+    empty = dict.fromkeys(("kept", "dropped", "failed", "pending"), (0, 0.0))
+    return empty | {state: (int(count), float(seconds)) for state, count, seconds in rows.fetchall()}
+
+
+def _by_rule(con: Any, state: str) -> dict[str, int]:
+    rows = con.execute(
+        "select coalesce(rule, ''), count(*) from decided where state = $state group by all", {"state": state}
+    )
+    return {rule: int(count) for rule, count in rows.fetchall()}
+
+
+def _stages(
+    steps: Sequence[Step], clips: int, dropped: Mapping[str, int], failed: Mapping[str, int], recipe: Mapping[str, Any]
+) -> tuple[Stage, ...]:
+    """The funnel: what came before any measure, then each rule. A measure's failures stand at its first rule."""
+    known = {score for step in steps for score in step.emits}
+    names = {step.name for step in steps}
+    plan: list[tuple[str, tuple[Threshold, ...], int, int]] = []
+    if before := sum(count for name, count in failed.items() if name not in names):
+        plan.append(("reading", (), 0, before))
+    for rule in sorted(set(dropped) - known, key=lambda rule: (rule != "shot_length", rule)):
+        plan.append((rule, _before(rule, recipe), dropped[rule], 0))
+    for step in steps:
+        lost = failed.get(step.name, 0)
+        for score, bounds in step.rules.items():
+            plan.append((score, thresholds(bounds), dropped.get(score, 0), lost))
+            lost = 0
+        if lost:
+            plan.append((step.name, (), 0, lost))
+    stages, left = [], clips
+    for key, cuts, out, lost in plan:
+        stages.append(Stage(key=key, title=key, thresholds=cuts, entered=left, dropped=out, failed=lost))
+        left -= out + lost
+    return tuple(stages)
+
+
+def _before(rule: str, recipe: Mapping[str, Any]) -> tuple[Threshold, ...]:
+    """Bounds of the rules that are no measure's."""
+    shortest = recipe.get("min_length")
+    if rule == "shot_length" and isinstance(shortest, int | float):
+        return (Threshold("min", float(shortest)),)
+    return ()
+
+
+def _sheets(
+    con: Any, run: Run, steps: Sequence[Step], stages: Sequence[Stage], kept: int, shown: int
+) -> tuple[Sheet, tuple[Sheet, ...]]:
+    """The contact sheets, with all pictures taken in one go."""
+    ruled = [stage for stage in stages if stage.dropped]
+    each = max(1, min(shown // 2, TILES // max(1, len(ruled)))) if shown else 0
+    measured = {score for step in steps for score in step.emits}
+    rows = {None: choose.kept_rows(con, kept, shown)} | {
+        stage.key: choose.dropped_rows(
+            con, stage.key, stage.thresholds if stage.key in measured else (), stage.dropped, each
+        )
+        for stage in ruled
+    }
+    chosen = [row for some in rows.values() for row in some]
+    facts = choose.clip_facts(con, run, [row["id"] for row in chosen])
+    boxes = choose.evidence(con, run, steps, chosen)
+    taken = take(choose.wanted(row, facts, boxes) for row in chosen)
+    tiles = {key: [choose.tile(row, steps, facts, taken) for row in some] for key, some in rows.items()}
+    sheets = tuple(
+        Sheet(
+            key=stage.key,
+            title=stage.title,
+            total=stage.dropped,
+            order=ORDER if stage.key in measured and stage.dropped > 1 else "",
+            thresholds=stage.thresholds,
+            tiles=tuple(tiles[stage.key]),
+        )
+        for stage in ruled
+    )
+    return choose.kept_sheet(tiles[None], kept), sheets
+
+
+def _failures(con: Any) -> tuple[FailureGroup, ...]:
+    """Failed clips, those that failed alike together, the most first."""
+    rows = con.execute(
+        "select coalesce(rule, 'reading') as place, "
+        f"regexp_replace(coalesce(reason, ''), {_text(SAME_BUT_FOR)}, '…', 'g') as kind, "
+        "min(coalesce(reason, 'no reason given')), count(*) as many, min(uri, 3) "
+        "from decided where state = 'failed' group by place, kind order by many desc, place, kind"
+    ).fetchall()
+    groups = [
+        FailureGroup(where=place, reason=reason, count=int(count), examples=tuple(uris))
+        for place, _, reason, count, uris in rows[:GROUPS]
+    ]
+    if rest := sum(int(row[3]) for row in rows[GROUPS:]):
+        groups.append(FailureGroup(where="", reason="other reasons: see hoigen table", count=rest))
+    return tuple(groups)
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _notes(con: Any, dropped: Mapping[str, int], recipe: Mapping[str, Any]) -> tuple[str, ...]:
+    notes = []
+    if short := dropped.get("shot_length", 0):
+        (seconds,) = con.execute(
+            """select sum("end" - "start") from decided where state = 'dropped' and rule = 'shot_length'"""
+        ).fetchone()
+        least = recipe.get("min_length")
+        notes.append(f"{many(short, 'shot')} shorter than {least:g} s, together {length(seconds)}.")
+    if copies := dropped.get("duplicate", 0):
+        notes.append(f"{many(copies, 'clip')} the same in content as an earlier one under another name.")
+    (bare,) = con.execute(
+        "select count(*) from (select uri from decided group by uri having bool_and(state = 'dropped' and "
+        "rule = 'shot_length'))"
+    ).fetchone()
+    if bare:
+        notes.append(f"{many(bare, 'video')} without a shot of the wanted length.")
+    return tuple(notes)
+
+
+def _provenance(run: Run) -> dict[str, Any]:
+    """What run.yaml says of when, where and with what."""
+    import yaml
+
+    facts = yaml.safe_load(run.recipe_file.read_text(encoding="utf-8"))
+    recipe = yaml.safe_dump(facts.get("recipe", {}), sort_keys=False, allow_unicode=True, width=100)
+    libraries = {name: version for name, version in (facts.get("libraries") or {}).items() if version}
+    versions = {"hoigen": str(facts.get("hoigen", "")), "Python": str(facts.get("python", "")), **libraries}
+    return {
+        "made": _day(facts.get("written")),
+        "machine": str(facts.get("machine") or platform.platform()),
+        "recipe": recipe,
+        "versions": {name: str(version) for name, version in versions.items() if version},
+    }
+
+
+def _day(written: Any) -> str:
+    """`23 November 2026, 03:12 UTC`."""
+    try:
+        at = datetime.datetime.fromisoformat(str(written))
+    except ValueError:
+        return ""
+    return f"{at.day} {at:%B %Y, %H:%M} UTC"
+
+
+def _models(steps: Sequence[Step]) -> tuple[ModelFile, ...]:
+    """The licence ledger: every model file that a measure of this recipe uses."""
+    from hoigen import weights
+
+    found = []
+    for step in steps:
+        for name in getattr(step.measure, "weights", ()):
+            weight = weights.describe(name)
+            found.append(
+                ModelFile(
+                    name=name,
+                    measure=step.name,
+                    origin=weight.origin,
+                    licence=weight.licence,
+                    sha256=weight.sha256,
+                )
+            )
+    return tuple(found)

@@ -1,0 +1,134 @@
+"""How the values of a score are spread: bins counted in SQL, so that a million clips cost no memory."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import math
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from hoigen.report.facts import Histogram, Threshold
+from hoigen.score import Rule
+
+if TYPE_CHECKING:
+    from hoigen.cascade import Step
+    from hoigen.store import Run
+
+BINS = 40
+REACH = 3.0
+"""A threshold this many spans beyond the values is drawn at the edge, so that it does not squeeze them flat."""
+
+
+def quoted(name: str) -> str:
+    """A column's name in SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def thresholds(rule: Rule | None) -> tuple[Threshold, ...]:
+    """The bounds of a rule, lower ones first."""
+    if rule is None:
+        return ()
+    bounds = [("min", rule.min), ("above", rule.above), ("max", rule.max), ("below", rule.below)]
+    return tuple(Threshold(kind, float(value)) for kind, value in bounds if value is not None)  # type: ignore[arg-type]
+
+
+def histograms(con: Any, run: Run, steps: Sequence[Step], clips: int) -> tuple[Histogram, ...]:
+    """One for each score of each step; those with a rule first."""
+    made = [(score in step.rules, _histogram(con, run, step, score, clips)) for step in steps for score in step.emits]
+    return tuple(one for _, one in sorted(made, key=lambda pair: not pair[0]))
+
+
+def _histogram(con: Any, run: Run, step: Step, score: str, clips: int) -> Histogram:
+    rule = thresholds(step.rules.get(score))
+    about = meaning(type(step.measure), score)
+    column = quoted(score)
+    found = con.execute(
+        f"select count({column}), min({column}), quantile_cont({column}, [0.005, 0.5, 0.995]), max({column}), "
+        f"coalesce(bool_and({column} = floor({column})), false) from decided"
+    ).fetchone()
+    nulls, seen = _without_value(con, run, step, score)
+    bare = Histogram(
+        score=score, measure=step.name, about=about, thresholds=rule, nulls=nulls, unseen=max(0, clips - seen)
+    )
+    count, low, quantiles, high, whole = found
+    if not count:
+        return bare
+    discrete = bool(whole) and high - low <= BINS
+    edges = whole_edges(low, high, rule) if discrete else edges_of(low, quantiles[0], quantiles[2], high, rule)
+    kept, here, elsewhere = _counts(con, score, edges)
+    return dataclasses.replace(
+        bare,
+        edges=edges,
+        kept=kept,
+        here=here,
+        elsewhere=elsewhere,
+        discrete=discrete,
+        below=low < edges[0],
+        above=high > edges[-1],
+        low=low,
+        median=quantiles[1],
+        high=high,
+    )
+
+
+def _without_value(con: Any, run: Run, step: Step, score: str) -> tuple[int, int]:
+    """Clips that were looked at and have no value, and all clips that were looked at."""
+    parts = [str(part) for part in run.score_parts(step.name, step.fingerprint)]
+    if not parts:
+        return 0, 0
+    nulls, seen = con.execute(
+        f"select count(*) filter (where state = 'ok' and {quoted(score)} is null), count(*) "
+        "from read_parquet($parts, hive_partitioning = false)",
+        {"parts": parts},
+    ).fetchone()
+    return int(nulls), int(seen)
+
+
+def whole_edges(low: float, high: float, rule: Sequence[Threshold]) -> tuple[float, ...]:
+    """A bin for each whole number, wide enough to show thresholds that are near."""
+    near = [bound.value for bound in rule if low - BINS / 2 <= bound.value <= high + BINS / 2]
+    first, last = math.floor(min([low, *near])), math.ceil(max([high, *near]))
+    return tuple(index - 0.5 for index in range(first, last + 2))
+
+
+def edges_of(
+    low: float, near_low: float, near_high: float, high: float, rule: Sequence[Threshold]
+) -> tuple[float, ...]:
+    """Edges of equal bins. Long tails go into the outer bins; the first threshold lies on an edge."""
+    span = near_high - near_low
+    left = low if near_low - low <= 0.35 * span else near_low
+    right = high if high - near_high <= 0.35 * span else near_high
+    if right <= left:
+        room = max(abs(left) * 0.05, 1e-6)
+        left, right = left - room, right + room
+    near = [bound.value for bound in rule if left - REACH * span <= bound.value <= right + REACH * span or span == 0]
+    left, right = min([left, *near]), max([right, *near])
+    width = (right - left) / (BINS - 1)
+    anchor = near[0] if near else left
+    first = anchor - math.ceil((anchor - left) / width - 1e-9) * width
+    bins = math.ceil((right - first) / width + 1e-9)
+    return tuple(first + index * width for index in range(bins + 1))
+
+
+def _counts(con: Any, score: str, edges: Sequence[float]) -> tuple[tuple[int, ...], ...]:
+    bins, width = len(edges) - 1, edges[1] - edges[0]
+    column = quoted(score)
+    rows = con.execute(
+        f"select greatest(0, least($last, floor(({column} - $first) / $width + 1e-9)))::int as bin, "
+        "case when state = 'kept' then 0 when state = 'dropped' and rule = $score then 1 else 2 end as kind, count(*) "
+        f"from decided where {column} is not null group by all",
+        {"last": bins - 1, "first": edges[0], "width": width, "score": score},
+    ).fetchall()
+    counts = [[0] * bins for _ in range(3)]
+    for place, kind, size in rows:
+        counts[kind][place] += size
+    return tuple(tuple(one) for one in counts)
+
+
+def meaning(measure: type[Any], score: str) -> str:
+    """What a score says, out of the measure's docstring: its own line (`fps: ...`), else the first one."""
+    text = inspect.getdoc(measure) or ""
+    own = re.search(rf"^[\s*-]*`*{re.escape(score)}`*\s*:\s*(.+)$", text, re.MULTILINE)
+    return (own.group(1) if own else text.partition("\n\n")[0].replace("\n", " ")).strip()
