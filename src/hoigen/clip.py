@@ -57,7 +57,7 @@ class Sampling:
         None keeps the size of the video.
     max_frames: an upper bound for `fps` samplings, so that memory is bounded on long clips;
         beyond it the interval is widened.
-    pairs: each frame comes together with the one right after it in the video (twice the frames).
+    pairs: each frame comes together with the one right after it in the video: frames 2k and 2k + 1 are a pair.
     gray: uint8 luma (T, H, W) instead of RGB (T, H, W, 3).
     """
 

@@ -1,0 +1,88 @@
+"""Which frames of a pass are wanted, and their conversion; no file is touched here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from hoigen.clip import Sampling, Seconds
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SLACK: Seconds = 1e-4
+"""Times closer than this are the same: rounding in containers."""
+
+
+class Converter:
+    """Turns a decoded frame into images, each size and format once."""
+
+    def __init__(self) -> None:
+        self.frame: Any = None
+        self.done: dict[tuple[int | None, bool], np.ndarray] = {}
+        self.scalers: dict[tuple[int | None, bool], Any] = {}
+
+    def image(self, frame: Any, sampling: Sampling) -> np.ndarray:
+        if frame is not self.frame:
+            self.frame, self.done = frame, {}
+        key = sampling.short_side, sampling.gray
+        if key not in self.done:
+            if key not in self.scalers:
+                from av.video.reformatter import VideoReformatter
+
+                self.scalers[key] = VideoReformatter()  # keeps its filter tables from frame to frame
+            self.done[key] = _convert(frame, sampling, self.scalers[key])
+        return self.done[key]
+
+
+def _convert(frame: Any, sampling: Sampling, scaler: Any) -> np.ndarray:
+    import numpy as np
+
+    short = min(frame.width, frame.height)
+    scale = min(1.0, (sampling.short_side or short) / short)
+    size = max(1, round(frame.width * scale)), max(1, round(frame.height * scale))
+    small = scaler.reformat(frame, *size, format="gray" if sampling.gray else "rgb24", threads=1)
+    image: np.ndarray = small.to_ndarray()
+    turns = int(frame.rotation) % 360 // 90
+    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+
+
+class Plan:
+    """The moments that one sampling asks for, and who gets the frames shown then."""
+
+    def __init__(self, sampling: Sampling, duration: Seconds, see: Callable[[np.ndarray, float], None]) -> None:
+        self.sampling, self.see = sampling, see
+        self.moments = moments(sampling, duration)
+        self.at = 0
+        self.leader: tuple[Any, Seconds] | None = None
+
+    def wants(self, until: Seconds) -> bool:
+        """Whether a moment lies before `until`; those moments are then dealt with."""
+        first = self.at
+        while self.at < len(self.moments) and self.moments[self.at] < until - SLACK:
+            self.at += 1
+        return self.at > first
+
+    def offer(self, frame: Any, at: Seconds, until: Seconds, converter: Converter) -> None:
+        """A frame that is shown from `at` until `until`."""
+        if self.leader is not None:
+            self.see(*self.leader)
+            self.see(converter.image(frame, self.sampling), at)
+            self.leader = None
+        if not self.wants(until):
+            return
+        image = converter.image(frame, self.sampling)
+        if self.sampling.pairs:
+            self.leader = image, at
+        else:
+            self.see(image, at)
+
+
+def moments(sampling: Sampling, duration: Seconds) -> list[Seconds]:
+    """The moments that a sampling asks for, in seconds from the clip's start."""
+    if sampling.fps is None:
+        return [(i + 0.5) * duration / sampling.frames for i in range(sampling.frames)]
+    count = max(1, int(duration * sampling.fps + 1 - SLACK))
+    if count <= sampling.max_frames:
+        return [i / sampling.fps for i in range(count)]
+    return [i * duration / sampling.max_frames for i in range(sampling.max_frames)]
