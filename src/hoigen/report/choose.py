@@ -73,7 +73,7 @@ def clip_facts(con: Any, run: Run, ids: Sequence[str]) -> dict[str, Row]:
 
 
 def evidence(con: Any, run: Run, steps: Sequence[Step], rows: Sequence[Row]) -> dict[str, Evidence]:
-    """Boxes to draw, by clip id: of a dropped clip those of the measure that dropped it, of a kept one the last ones."""
+    """Boxes to draw, by clip id: of a dropped clip those of the measure that dropped it, of a kept one the last."""
     found: dict[str, Evidence] = {}
     for step in steps:
         asked = {row["id"] for row in rows if row["state"] == "kept" or row["rule"] in step.emits}
