@@ -107,9 +107,9 @@ def facts() -> ReportFacts:
         seconds=148_000,
         seconds_kept=5400,
         stages=(
-            Stage(key="short_side", title="short_side", thresholds=(Threshold("min", 720),), entered=9381),
-            Stage(key="motion", title="motion", thresholds=MOTION, entered=9381, dropped=3201, failed=100),
-            Stage(key="hoi_lite", title="hoi_lite", thresholds=HOI, entered=6080, dropped=5639, failed=1),
+            Stage(key="short_side", title="short_side", thresholds=(Threshold("min", 720),), entered=9353),
+            Stage(key="motion", title="motion", thresholds=MOTION, entered=9353, dropped=3201, failed=100),
+            Stage(key="hoi_lite", title="hoi_lite", thresholds=HOI, entered=6052, dropped=5639, failed=1),
         ),
         histograms=(histogram("motion", MOTION), histogram("hoi_lite", HOI), histogram("fps", ())),
         kept_sheet=Sheet(key="kept", title="Kept", total=412, tiles=tuple(tile(i) for i in range(8))),

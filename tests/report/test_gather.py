@@ -41,12 +41,12 @@ def decided() -> Iterator[Any]:
     con = duckdb.connect()
     con.execute(
         """
-        create table decided as
+        create table settled as
         select format('c{:03d}', i) as id, 'v' || (i % 7) as uri, i::double as "start", i + 1.0 as "end",
             case when i % 5 = 0 then 'failed' when i < 20 or i > 80 then 'dropped' else 'kept' end as state,
             case when i % 5 = 0 then 'speed' when i < 20 or i > 80 then 'speed' end as rule,
             case when i % 5 = 0 then 'broken' when i < 20 or i > 80 then 'too much' end as reason,
-            case when i % 5 > 0 then i / 10.0 end::double as speed, (i % 3)::double as turns
+            case when i % 5 > 0 then i / 10.0 end::double as speed, (i % 3)::double as turns, i as video, 0 as n
         from range(100) as t(i)
         """
     )
@@ -73,7 +73,7 @@ def test_bins_count_every_value_once_and_agree_with_the_decision(decided: Any, t
 
 
 def test_nothing_to_count(decided: Any, tmp_path: Path) -> None:
-    decided.execute("update decided set speed = null")
+    decided.execute("update settled set speed = null")
     speed = next(one for one in histograms(decided, Run(tmp_path), [SPEED], 100) if one.score == "speed")
     assert speed.count == 0
     assert speed.unseen == 100

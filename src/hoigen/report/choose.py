@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from hoigen.store import Run
 
 Row = dict[str, Any]
-FIXED = ("id", "uri", "start", "end", "state", "rule", "reason")
 
 
 def ranks(total: int, wanted: int) -> list[int]:
@@ -29,13 +28,13 @@ def ranks(total: int, wanted: int) -> list[int]:
 
 
 def spread_rows(con: Any, where: str, order: str, total: int, wanted: int, values: Mapping[str, Any]) -> list[Row]:
-    """Rows of `decided` at even distances in an order."""
+    """Rows of `settled` at even distances in an order."""
     places = ranks(total, wanted)
     if not places:
         return []
     found = con.execute(
         f"select * exclude (place) from (select *, row_number() over (order by {order}) - 1 as place "
-        f"from decided where {where}) where list_contains($places, place) order by place",
+        f"from settled where {where}) where list_contains($places, place) order by place",
         {**values, "places": places},
     )
     names = [column[0] for column in found.description]
@@ -43,12 +42,12 @@ def spread_rows(con: Any, where: str, order: str, total: int, wanted: int, value
 
 
 def kept_rows(con: Any, total: int, wanted: int) -> list[Row]:
-    return spread_rows(con, "state = 'kept'", 'uri, "start", id', total, wanted, {})
+    return spread_rows(con, "state = 'kept'", "video, n", total, wanted, {})
 
 
 def dropped_rows(con: Any, rule: str, bounds: Sequence[Threshold], total: int, wanted: int) -> list[Row]:
     """From the nearest to its threshold to the farthest; without a threshold, over the input."""
-    order = f"{_distance(rule, bounds)} nulls last, id" if bounds else 'uri, "start", id'
+    order = f"{_distance(rule, bounds)} nulls last, id" if bounds else "video, n"
     return spread_rows(con, "state = 'dropped' and rule = $rule", order, total, wanted, {"rule": rule})
 
 

@@ -9,6 +9,7 @@ from hoigen.report.markup import Html, el, join
 from hoigen.report.words import anchor, count, many, share
 
 HEIGHT = 60  # of the drawing's own units; the style sheet says how tall a row is
+PLAIN = {"readable": "videos that open", "reading": "videos that open", "duplicate": "content seen before"}
 
 
 def bounds(thresholds: tuple[Threshold, ...]) -> str:
@@ -22,11 +23,11 @@ def funnel(facts: ReportFacts) -> Html:
         return el("p", "Nothing went in.", class_="empty")
     with_sheet = {sheet.key for sheet in facts.dropped_sheets if sheet.tiles}
     rows = [_source_row(facts)]
+    if facts.pending:
+        rows.append(_pending_row(facts))
     steps = max(1, len(facts.stages))
     for index, stage in enumerate(facts.stages):
         rows.append(_stage_row(stage, facts, (index + 1) / steps, stage.key in with_sheet))
-    if facts.pending:
-        rows.append(_pending_row(facts))
     rows.append(_kept_row(facts))
     return el("ol", rows, class_="funnel")
 
@@ -37,7 +38,9 @@ def _source_row(facts: ReportFacts) -> Html:
 
 
 def _stage_row(stage: Stage, facts: ReportFacts, depth: float, linked: bool) -> Html:
-    label = el("span", el("b", stage.title), el("small", bounds(stage.thresholds) or "no rule"))
+    label = el(
+        "span", el("b", stage.title), el("small", bounds(stage.thresholds) or PLAIN.get(stage.key, "measured at all"))
+    )
     numbers = el("span", _lost(stage, facts), class_="numbers")
     ends = _percent(stage.left, facts), _percent(stage.left + stage.dropped, facts), _percent(stage.entered, facts)
     band = _band(ends[2], ends[0], depth, (("away", ends[0], ends[1]), ("away unjudged", ends[1], ends[2])))
@@ -67,8 +70,8 @@ def _lost(stage: Stage, facts: ReportFacts) -> Html:
 
 def _pending_row(facts: ReportFacts) -> Html:
     label = el("span", el("b", "still to measure"), el("small", "run the same command to go on"))
-    top, bottom = _percent(facts.kept + facts.pending, facts), _percent(facts.kept, facts)
-    band = _band(top, bottom, 1, (("away waiting", bottom, top),))
+    judged = _percent(facts.clips - facts.pending, facts)
+    band = _band(100, judged, 0, (("away waiting", judged, 100),))
     part = el("span", el("small", f"{share(facts.pending, facts.clips)} of all"))
     numbers = el("span", el("b", count(facts.pending)), part, class_="numbers")
     return el("li", el("div", label, band, numbers, class_="row"), class_="pending")

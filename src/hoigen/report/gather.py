@@ -31,17 +31,17 @@ def gather(run: Run, *, shown: int = 24) -> ReportFacts:
     shown: how many kept clips; each rule shows half as many of those it dropped.
     Raises UsageError when the folder is no run.
     """
-    from hoigen.decide import connect
+    from hoigen.decide import connect, funnel
     from hoigen.runfile import steps_of
     from hoigen.store import part_rows
 
     recipe, steps = steps_of(run)
     con = connect(run, steps)
     try:
+        con.execute("create temp table settled as select * from decided")
         states = _states(con)
         clips = sum(count for count, _ in states.values())
-        dropped = _by_rule(con, "dropped")
-        stages = _stages(steps, clips, dropped, _by_rule(con, "failed"), recipe)
+        stages = _stages(funnel(con, steps).stages, steps, recipe)
         kept, sheets = _sheets(con, run, steps, stages, states["kept"][0], shown)
         return ReportFacts(
             title=run.path.resolve().name,
@@ -59,7 +59,7 @@ def gather(run: Run, *, shown: int = 24) -> ReportFacts:
             kept_sheet=kept,
             dropped_sheets=sheets,
             failures=_failures(con),
-            notes=_notes(con, dropped, recipe),
+            notes=_notes(con, {stage.key: stage.dropped for stage in stages}, recipe),
             models=_models(steps),
         )
     finally:
@@ -69,42 +69,26 @@ def gather(run: Run, *, shown: int = 24) -> ReportFacts:
 def _states(con: Any) -> dict[str, tuple[int, float]]:
     """Clips and seconds by state."""
     rows = con.execute(
-        'select state, count(*), coalesce(sum(greatest("end" - "start", 0)), 0) from decided group by all'
+        'select state, count(*), coalesce(sum(greatest("end" - "start", 0)), 0) from settled group by all'
     )
     empty = dict.fromkeys(("kept", "dropped", "failed", "pending"), (0, 0.0))
     return empty | {state: (int(count), float(seconds)) for state, count, seconds in rows.fetchall()}
 
 
-def _by_rule(con: Any, state: str) -> dict[str, int]:
-    rows = con.execute(
-        "select coalesce(rule, ''), count(*) from decided where state = $state group by all", {"state": state}
+def _stages(found: Sequence[Any], steps: Sequence[Step], recipe: Mapping[str, Any]) -> tuple[Stage, ...]:
+    """The funnel as `hoigen funnel` has it, with the bounds of its rules."""
+    rules = {score: thresholds(rule) for step in steps for score, rule in step.rules.items()}
+    return tuple(
+        Stage(
+            key=stage.name,
+            title=stage.name,
+            thresholds=rules.get(stage.name) or _before(stage.name, recipe),
+            entered=stage.came,
+            dropped=stage.dropped,
+            failed=stage.failed,
+        )
+        for stage in found
     )
-    return {rule: int(count) for rule, count in rows.fetchall()}
-
-
-def _stages(
-    steps: Sequence[Step], clips: int, dropped: Mapping[str, int], failed: Mapping[str, int], recipe: Mapping[str, Any]
-) -> tuple[Stage, ...]:
-    """The funnel: what came before any measure, then each rule. A measure's failures stand at its first rule."""
-    known = {score for step in steps for score in step.emits}
-    names = {step.name for step in steps}
-    plan: list[tuple[str, tuple[Threshold, ...], int, int]] = []
-    if before := sum(count for name, count in failed.items() if name not in names):
-        plan.append(("reading", (), 0, before))
-    for rule in sorted(set(dropped) - known, key=lambda rule: (rule != "shot_length", rule)):
-        plan.append((rule, _before(rule, recipe), dropped[rule], 0))
-    for step in steps:
-        lost = failed.get(step.name, 0)
-        for score, bounds in step.rules.items():
-            plan.append((score, thresholds(bounds), dropped.get(score, 0), lost))
-            lost = 0
-        if lost:
-            plan.append((step.name, (), 0, lost))
-    stages, left = [], clips
-    for key, cuts, out, lost in plan:
-        stages.append(Stage(key=key, title=key, thresholds=cuts, entered=left, dropped=out, failed=lost))
-        left -= out + lost
-    return tuple(stages)
 
 
 def _before(rule: str, recipe: Mapping[str, Any]) -> tuple[Threshold, ...]:
@@ -153,7 +137,7 @@ def _failures(con: Any) -> tuple[FailureGroup, ...]:
         "select coalesce(rule, 'reading') as place, "
         f"regexp_replace(coalesce(reason, ''), {_text(SAME_BUT_FOR)}, '…', 'g') as kind, "
         "min(coalesce(reason, 'no reason given')), count(*) as many, min(uri, 3) "
-        "from decided where state = 'failed' group by place, kind order by many desc, place, kind"
+        "from settled where state = 'failed' group by place, kind order by many desc, place, kind"
     ).fetchall()
     groups = [
         FailureGroup(where=place, reason=reason, count=int(count), examples=tuple(uris))
@@ -172,14 +156,14 @@ def _notes(con: Any, dropped: Mapping[str, int], recipe: Mapping[str, Any]) -> t
     notes = []
     if short := dropped.get("shot_length", 0):
         (seconds,) = con.execute(
-            """select sum("end" - "start") from decided where state = 'dropped' and rule = 'shot_length'"""
+            """select sum("end" - "start") from settled where state = 'dropped' and rule = 'shot_length'"""
         ).fetchone()
         least = recipe.get("min_length")
         notes.append(f"{many(short, 'shot')} shorter than {least:g} s, together {length(seconds)}.")
     if copies := dropped.get("duplicate", 0):
         notes.append(f"{many(copies, 'clip')} the same in content as an earlier one under another name.")
     (bare,) = con.execute(
-        "select count(*) from (select uri from decided group by uri having bool_and(state = 'dropped' and "
+        "select count(*) from (select uri from settled group by uri having bool_and(state = 'dropped' and "
         "rule = 'shot_length'))"
     ).fetchone()
     if bare:

@@ -46,7 +46,7 @@ def _histogram(con: Any, run: Run, step: Step, score: str, clips: int) -> Histog
     column = quoted(score)
     found = con.execute(
         f"select count({column}), min({column}), quantile_cont({column}, [0.005, 0.5, 0.995]), max({column}), "
-        f"coalesce(bool_and({column} = floor({column})), false) from decided"
+        f"coalesce(bool_and({column} = floor({column})), false) from settled"
     ).fetchone()
     nulls, seen = _without_value(con, run, step, score)
     bare = Histogram(
@@ -118,7 +118,7 @@ def _counts(con: Any, score: str, edges: Sequence[float]) -> tuple[tuple[int, ..
     rows = con.execute(
         f"select greatest(0, least($last, floor(({column} - $first) / $width + 1e-9)))::int as bin, "
         "case when state = 'kept' then 0 when state = 'dropped' and rule = $score then 1 else 2 end as kind, count(*) "
-        f"from decided where {column} is not null group by all",
+        f"from settled where {column} is not null group by all",
         {"last": bins - 1, "first": edges[0], "width": width, "score": score},
     ).fetchall()
     counts = [[0] * bins for _ in range(3)]
