@@ -139,13 +139,24 @@ def held(run: Run, rank: int) -> Iterator[None]:
     """Holds the run's folder for this process: two at once would write the same shards."""
     import fcntl
 
-    run.path.mkdir(parents=True, exist_ok=True)
-    with (run.path / f".lock-{rank}").open("w") as lock:
+    fresh = not run.path.exists()
+    try:
+        run.path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"run: {run.path} cannot be made a folder: {error.strerror}") from None
+    lock_file = run.path / f".lock-{rank}"
+    with lock_file.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UsageError(f"{run.path} is in use by another hoigen process") from None
-        yield
+        try:
+            yield
+        except UsageError:
+            if fresh:  # bad input leaves nothing behind
+                lock_file.unlink()
+                run.path.rmdir()
+            raise
 
 
 def _prepare(run: Run, arguments: Mapping[str, Any], steps: Sequence[Any]) -> None:
