@@ -30,6 +30,8 @@ class Progress:
     def count(self, state: str, *, already: bool = False) -> None:
         """One row ended. `already`: before this run, so that it does not count for the rate."""
         self.counts[state] += 1
+        if self._bar.disable:
+            return
         if already:
             self._bar.initial += 1
             self._bar.n += 1
@@ -39,10 +41,6 @@ class Progress:
             )
             self._bar.set_postfix_str(text, refresh=False)
             self._bar.update()
-
-    def add(self, more: int) -> None:
-        """The total turned out larger."""
-        self._bar.total += more
 
     def __enter__(self) -> Progress:
         return self

@@ -16,26 +16,11 @@ from hoigen.clip import Seconds
 from hoigen.errors import UsageError
 
 VIDEO_SUFFIXES = frozenset(
-    [
-        ".3gp",
-        ".avi",
-        ".flv",
-        ".gif",
-        ".m2ts",
-        ".m4v",
-        ".mkv",
-        ".mov",
-        ".mp4",
-        ".mpeg",
-        ".mpg",
-        ".mts",
-        ".mxf",
-        ".ogv",
-        ".ts",
-        ".vob",
-        ".webm",
-        ".wmv",
-    ]
+    f".{name}"
+    for name in (
+        *("3gp", "avi", "flv", "gif", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg"),
+        *("mts", "mxf", "ogv", "ts", "vob", "webm", "wmv"),
+    )
 )
 MANIFEST_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 

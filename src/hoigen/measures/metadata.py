@@ -1,0 +1,40 @@
+"""What the header says: no frame is decoded."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from hoigen.clip import Clip, Frames, Sampling
+from hoigen.registry import measure
+from hoigen.score import Score
+
+
+@measure("metadata", emits=("duration", "short_side", "fps", "has_audio", "vfr"))
+class Metadata:
+    """Duration (seconds), short side (pixels), frame rate (per second), audio and variable rate (0 or 1).
+
+    Five numbers, each with a column and a rule of its own. Rotation is applied. detail holds codec, container and more.
+
+    Source: HOIGen-1M, section 3.1, "Metadata": duration > 1 s, resolution >= 720p, frame rate >= 20 FPS.
+    """
+
+    sampling: Sampling = Sampling(frames=0)
+
+    def __call__(self, clip: Clip, frames: Frames) -> Score:
+        header = clip.meta.get("header") or _probed(clip.uri)
+        numbers = {
+            "duration": clip.duration,
+            "short_side": float(clip.short_side),
+            "fps": float(clip.fps),
+            "has_audio": float(header["has_audio"]),
+            "vfr": float(header["variable_rate"]),
+        }
+        return Score(None, dict(header), numbers)
+
+
+def _probed(uri: str) -> Mapping[str, Any]:
+    from hoigen.video import probe
+
+    return dataclasses.asdict(probe(uri))
