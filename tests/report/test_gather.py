@@ -24,7 +24,9 @@ class Speed:
     """How fast it goes, in pixels a second; 0 is still.
 
     speed: the number itself.
-    `turns`: how often it turns.
+    `turns`: how often it turns,
+        all the way round.
+    last: not this.
     """
 
     sampling = Sampling(frames=1)
@@ -56,7 +58,7 @@ def decided() -> Iterator[Any]:
 
 def test_bins_count_every_value_once_and_agree_with_the_decision(decided: Any, tmp_path: Path) -> None:
     speed, turns = histograms(decided, Run(tmp_path), [SPEED], 100)
-    assert (speed.score, speed.about) == ("speed", "the number itself.")
+    assert (speed.score, speed.about) == ("speed", "The number itself.")
     assert speed.count == 80
     assert (sum(speed.kept), sum(speed.here), sum(speed.elsewhere)) == (48, 32, 0)
     assert speed.thresholds == (Threshold("min", 2.0), Threshold("max", 8.0))
@@ -104,11 +106,13 @@ def test_a_far_threshold_does_not_squeeze_the_values() -> None:
 
 
 def test_whole_numbers_have_a_bin_each() -> None:
-    assert whole_edges(0, 3, (Threshold("max", 1.0),)) == (-0.5, 0.5, 1.5, 2.5, 3.5)
+    assert whole_edges(0, 3, 3, (Threshold("max", 1.0),)) == (-0.5, 0.5, 1.5, 2.5, 3.5)
+    assert len(whole_edges(0, 4, 900, (Threshold("max", 1.0),))) == 10
+    assert whole_edges(240, 2160, 2160, ()) == ()
 
 
 def test_meaning_comes_from_the_docstring() -> None:
-    assert meaning(Speed, "turns") == "how often it turns."
+    assert meaning(Speed, "turns") == "How often it turns, all the way round."
     assert meaning(Speed, "other") == "How fast it goes, in pixels a second; 0 is still."
 
 

@@ -54,7 +54,8 @@ class Histogram:
     here: dropped by this score's own rule; elsewhere: dropped by another rule, failed or undecided.
     discrete: whole numbers, each with a bin of its own, edges half-way between.
     below, above: whether the first and the last bin also hold all that lies beyond them.
-    nulls: clips that were looked at and have no value; unseen: clips that were decided before.
+    nulls: clips that were looked at and have no value; failed: those on which the measure failed;
+    unseen: clips that were decided before.
     """
 
     score: str
@@ -66,6 +67,7 @@ class Histogram:
     elsewhere: tuple[int, ...] = ()
     thresholds: tuple[Threshold, ...] = ()
     nulls: int = 0
+    failed: int = 0
     unseen: int = 0
     discrete: bool = False
     below: bool = False

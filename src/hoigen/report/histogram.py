@@ -29,6 +29,8 @@ def _foot(facts: Histogram) -> Html:
         words.append(f"{many(facts.count, 'value')}: {spread}")
     if facts.nulls:
         words.append(f"{count(facts.nulls)} without a value")
+    if facts.failed:
+        words.append(f"{count(facts.failed)} failed")
     if facts.unseen:
         words.append(f"{count(facts.unseen)} not measured: decided before")
     return el("p", " · ".join(words), class_="foot")

@@ -45,18 +45,25 @@ def _histogram(con: Any, run: Run, step: Step, score: str, clips: int) -> Histog
     about = meaning(type(step.measure), score)
     column = quoted(score)
     found = con.execute(
-        f"select count({column}), min({column}), quantile_cont({column}, [0.005, 0.5, 0.995]), max({column}), "
+        f"select count({column}), min({column}), quantile_cont({column}, [0.005, 0.5, 0.95, 0.995]), max({column}), "
         f"coalesce(bool_and({column} = floor({column})), false) from settled"
     ).fetchone()
-    nulls, seen = _without_value(con, run, step, score)
+    nulls, failed, seen = _without_value(con, run, step, score)
     bare = Histogram(
-        score=score, measure=step.name, about=about, thresholds=rule, nulls=nulls, unseen=max(0, clips - seen)
+        score=score,
+        measure=step.name,
+        about=about,
+        thresholds=rule,
+        nulls=nulls,
+        failed=failed,
+        unseen=max(0, clips - seen),
     )
     count, low, quantiles, high, whole = found
     if not count:
         return bare
-    discrete = bool(whole) and high - low <= BINS
-    edges = whole_edges(low, high, rule) if discrete else edges_of(low, quantiles[0], quantiles[2], high, rule)
+    edges = whole_edges(low, quantiles[2], high, rule) if whole else ()
+    discrete = bool(edges)
+    edges = edges or edges_of(low, quantiles[0], quantiles[3], high, rule)
     kept, here, elsewhere = _counts(con, score, edges)
     return dataclasses.replace(
         bare,
@@ -73,24 +80,25 @@ def _histogram(con: Any, run: Run, step: Step, score: str, clips: int) -> Histog
     )
 
 
-def _without_value(con: Any, run: Run, step: Step, score: str) -> tuple[int, int]:
-    """Clips that were looked at and have no value, and all clips that were looked at."""
+def _without_value(con: Any, run: Run, step: Step, score: str) -> tuple[int, int, int]:
+    """Clips that were looked at and have no value, those on which the measure failed, and all that it looked at."""
     parts = [str(part) for part in run.score_parts(step.name, step.fingerprint)]
     if not parts:
-        return 0, 0
-    nulls, seen = con.execute(
-        f"select count(*) filter (where state = 'ok' and {quoted(score)} is null), count(*) "
-        "from read_parquet($parts, hive_partitioning = false)",
+        return 0, 0, 0
+    nulls, failed, seen = con.execute(
+        f"select count(*) filter (where state = 'ok' and {quoted(score)} is null), "
+        "count(*) filter (where state = 'failed'), count(*) from read_parquet($parts, hive_partitioning = false)",
         {"parts": parts},
     ).fetchone()
-    return int(nulls), int(seen)
+    return int(nulls), int(failed), int(seen)
 
 
-def whole_edges(low: float, high: float, rule: Sequence[Threshold]) -> tuple[float, ...]:
-    """A bin for each whole number, wide enough to show thresholds that are near."""
-    near = [bound.value for bound in rule if low - BINS / 2 <= bound.value <= high + BINS / 2]
-    first, last = math.floor(min([low, *near])), math.ceil(max([high, *near]))
-    return tuple(index - 0.5 for index in range(first, last + 2))
+def whole_edges(low: float, near_high: float, high: float, rule: Sequence[Threshold]) -> tuple[float, ...]:
+    """A bin for each whole number, a long tail in the last one; none when that would be too many."""
+    right = min(high, max(near_high + 2, low + 8))
+    near = [bound.value for bound in rule if low - BINS / 2 <= bound.value <= right + BINS / 2]
+    first, last = math.floor(min([low, *near])), math.ceil(max([right, *(value + 1 for value in near)]))
+    return tuple(index - 0.5 for index in range(first, last + 2)) if last - first <= BINS else ()
 
 
 def edges_of(
@@ -130,5 +138,6 @@ def _counts(con: Any, score: str, edges: Sequence[float]) -> tuple[tuple[int, ..
 def meaning(measure: type[Any], score: str) -> str:
     """What a score says, out of the measure's docstring: its own line (`fps: ...`), else the first one."""
     text = inspect.getdoc(measure) or ""
-    own = re.search(rf"^[\s*-]*`*{re.escape(score)}`*\s*:\s*(.+)$", text, re.MULTILINE)
-    return (own.group(1) if own else text.partition("\n\n")[0].replace("\n", " ")).strip()
+    own = re.search(rf"^[\s*-]*`*{re.escape(score)}`*\s*:\s*(.+(?:\n(?!\s*`*\w+`*\s*:|\s*$).+)*)", text, re.MULTILINE)
+    words = " ".join((own.group(1) if own else text.partition("\n\n")[0]).split())
+    return words[:1].upper() + words[1:]
