@@ -17,6 +17,12 @@ class Metadata:
 
     Five numbers, each with a column and a rule of its own. Rotation is applied. detail holds codec, container and more.
 
+    duration: length of the clip, in seconds.
+    short_side: the shorter side as shown, in pixels.
+    fps: frames per second.
+    has_audio: 1 with a sound track, 0 without.
+    vfr: 1 when the frame rate varies, 0 when it is constant.
+
     Source: HOIGen-1M, section 3.1, "Metadata": duration > 1 s, resolution >= 720p, frame rate >= 20 FPS.
     """
 
