@@ -52,7 +52,7 @@ def clock(seconds: float) -> str:
 def length(seconds: float) -> str:
     """`5.6 s`, `12 min`, `3 h 20 min`."""
     if seconds < 60:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.1f} s" if seconds else "none"
     minutes = round(seconds / 60)
     if minutes < 60:
         return f"{minutes} min"
