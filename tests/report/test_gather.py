@@ -23,13 +23,13 @@ from hoigen.store import Run
 class Speed:
     """How fast it goes, in pixels a second; 0 is still.
 
-    speed: the number itself.
-    `turns`: how often it turns,
+    speed: the number itself. More of it. turns: how often it turns,
         all the way round.
-    last: not this.
+    detail: not this.
     """
 
     sampling = Sampling(frames=1)
+    emits = ("speed", "turns")
 
 
 SPEED = Step("speed", Speed(), ("speed", "turns"), {"speed": Rule(min=2, max=8)}, "f00d")

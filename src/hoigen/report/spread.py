@@ -138,6 +138,11 @@ def _counts(con: Any, score: str, edges: Sequence[float]) -> tuple[tuple[int, ..
 def meaning(measure: type[Any], score: str) -> str:
     """What a score says, out of the measure's docstring: its own line (`fps: ...`), else the first one."""
     text = inspect.getdoc(measure) or ""
-    own = re.search(rf"^[\s*-]*`*{re.escape(score)}`*\s*:\s*(.+(?:\n(?!\s*`*\w+`*\s*:|\s*$).+)*)", text, re.MULTILINE)
+    names = "|".join(re.escape(name) for name in (*getattr(measure, "emits", ()), "detail", "Source"))
+    own = re.search(
+        rf"(?:^|[.;])[\s*`-]*{re.escape(score)}`*:\s*(.+?)(?=[\s`]+(?:{names})`*:|\n\s*\n|\Z)", text, re.S | re.M
+    )
     words = " ".join((own.group(1) if own else text.partition("\n\n")[0]).split())
+    if own:
+        words = re.split(r"(?<=\.)\s+(?=[A-Z])", words)[0]
     return words[:1].upper() + words[1:]
