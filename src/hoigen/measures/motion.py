@@ -1,0 +1,184 @@
+"""How much moves, and whether it is the camera or what it looks at."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hoigen.clip import Clip, Sampling
+from hoigen.registry import measure
+from hoigen.score import Score
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from hoigen.models.camera import Split
+    from hoigen.models.dis_flow import DisFlow
+
+STILL = 0.002
+"""Below this many diagonals per second the detail calls a clip still: sensor noise stays under half of it."""
+
+REPEATED = 0.2
+"""A frame that moved at less than this share of the pace up to the next sampled frame was shown twice."""
+
+MOVING = 0.02
+"""A place that moves by itself at this many diagonals per second counts as moving."""
+
+
+@measure("motion", emits=("motion", "camera_motion", "subject_motion"))
+class Motion:
+    """Mean optical-flow length, in frame diagonals per second; 0 is still, 1 crosses the picture in a second.
+
+    Neither extreme is wanted: too still shows no action, too wild is blur and cuts. Flow (DIS) runs from each sampled
+    frame to the very next one, over the time that really lies between the two. Where next to nothing moves (less than
+    `slow` pixels), it runs to the next sampled frame instead: noise counts for less over a longer time. So it does
+    from there on in a clip that repeats frames (12 per second shown at 24), where neighbours show nothing or a jump.
+
+    camera_motion: mean length of the part that shift, zoom and turn of the camera explain (RANSAC on the border of
+        the picture), same unit. subject_motion: mean length of the rest, what moves against the background.
+        The two need not add up to motion: lengths of vectors do not. Travel through a deep scene (a view from a
+        train) is more than shift, zoom and turn: there what is near counts as subject.
+    detail: kind (still, camera, subject, both) and, per pair of frames, its time, the seconds between the two, the
+        three lengths, the camera's pan in diagonals per second (to the right and down, as the picture moves), zoom
+        (1 = twice as large after a second), turn in degrees per second (clockwise), and the share of the picture
+        that moves by itself.
+
+    The default rate divides no usual frame rate, so that repeated frames cannot hide between the sampled ones.
+
+    Source: HOIGen-1M, section 3.1, "Motion Score" (UniMatch there, DIS here); the unit is hoigen's own, so that
+    resolution, aspect ratio and frame rate do not change the number.
+    """
+
+    sampling: Sampling = Sampling(fps=4.7, short_side=320, pairs=True, gray=True)
+    preset: str = "ultrafast"
+    slow: float = 1.0
+
+    def load(self) -> None:
+        flow_of(self.preset)
+
+    def begin(self, clip: Clip) -> _Stream:
+        return _Stream(flow_of(self.preset), self.slow)
+
+
+_flows: dict[str, DisFlow] = {}
+
+
+def flow_of(preset: str) -> DisFlow:
+    """The flow method of this process."""
+    from hoigen.models.dis_flow import DisFlow
+
+    if preset not in _flows:
+        _flows[preset] = DisFlow(preset)
+    return _flows[preset]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """What moved between two frames, per second."""
+
+    time: float
+    gap: float
+    motion: float
+    camera: float
+    subject: float
+    pan: tuple[float, float]
+    zoom: float
+    turn: float
+    moving: float
+    peak: float  # pixels per second that only the fastest fiftieth of the picture exceeds
+
+    @classmethod
+    def of(cls, split: Split, time: float, gap: float, diagonal: float) -> _Pair:
+        per_second = 1 / (diagonal * gap)
+        return cls(
+            time=time,
+            gap=gap,
+            motion=split.motion * per_second,
+            camera=split.camera * per_second,
+            subject=split.subject * per_second,
+            pan=(split.move.dx * per_second, split.move.dy * per_second),
+            zoom=math.log2(split.move.scale) / gap if split.move.scale > 0 else 0.0,
+            turn=split.move.degrees / gap,
+            moving=float((split.own * per_second > MOVING).mean()),
+            peak=split.peak / gap,
+        )
+
+
+class _Stream:
+    """One clip under way: holds the last frame, the start of the last pair, and the numbers so far."""
+
+    def __init__(self, flow: DisFlow, slow: float) -> None:
+        self.flow = flow
+        self.slow = slow
+        self.pairs: list[_Pair] = []
+        self.seen = 0
+        self.repeats = False  # frames were repeated in this clip
+        self.last: tuple[np.ndarray, float] | None = None
+        self.start: tuple[np.ndarray, float] | None = None  # of the last pair, when it is to be looked at once more
+        self.gap = math.inf  # within which the next frame still follows directly on the last one
+
+    def see(self, image: np.ndarray, time: float) -> None:
+        self.seen += 1
+        last, self.last = self.last, (image, time)
+        if last is None or time <= last[1]:
+            return
+        if time - last[1] > self.gap:  # a new sampled frame, not the one right after
+            self._look_again(image, time)
+            self.gap = math.inf
+            return
+        self.gap = 1.5 * (time - last[1])
+        pair = self._pair(last, (image, time))
+        self.pairs.append(pair)
+        self.start = last if self.repeats or pair.peak * pair.gap < self.slow else None
+
+    def _look_again(self, image: np.ndarray, time: float) -> None:
+        """Puts the longer pair up to this frame in the place of the last pair, where that one says more."""
+        if self.start is None:
+            return
+        short, long = self.pairs[-1], self._pair(self.start, (image, time))
+        self.repeats |= long.peak * long.gap > self.slow and short.peak < REPEATED * long.peak
+        if self.repeats or long.peak * long.gap < 8 * self.slow:
+            self.pairs[-1] = long
+        self.start = None
+
+    def _pair(self, first: tuple[np.ndarray, float], second: tuple[np.ndarray, float]) -> _Pair:
+        from hoigen.models.camera import split_flow
+
+        split = split_flow(self.flow(first[0], second[0]), first[0])
+        return _Pair.of(split, first[1], second[1] - first[1], math.hypot(*first[0].shape))
+
+    def score(self) -> Score:
+        if not self.pairs:
+            reason = "no frame" if not self.seen else "one frame only" if self.seen == 1 else "no two frames in order"
+            return Score(None, {"reason": reason}, {"camera_motion": None, "subject_motion": None})
+        # The last pair has no later frame; in a clip that repeats frames it may be a repetition, or the jump after it.
+        pairs = self.pairs[:-1] if self.repeats and self.start and len(self.pairs) > 1 else self.pairs
+        motion = _mean([pair.motion for pair in pairs])
+        camera = _mean([pair.camera for pair in pairs])
+        subject = _mean([pair.subject for pair in pairs])
+        detail = {"kind": _kind(motion, camera, subject), "pairs": _columns(pairs)}
+        return Score(motion, detail, {"camera_motion": camera, "subject_motion": subject})
+
+
+def _mean(numbers: list[float]) -> float:
+    return math.fsum(numbers) / len(numbers)
+
+
+def _kind(motion: float, camera: float, subject: float) -> str:
+    if motion < STILL:
+        return "still"
+    if camera >= 2 * subject:
+        return "camera"
+    return "subject" if subject >= 2 * camera else "both"
+
+
+def _columns(pairs: list[_Pair]) -> dict[str, list[Any]]:
+    """A list per number, one entry per pair: a third of the text of a list of objects."""
+    digits = {"time": 3, "gap": 4, "zoom": 4, "turn": 2, "moving": 3}
+    plain = ("time", "gap", "motion", "camera", "subject", "zoom", "turn", "moving")
+    columns: dict[str, list[Any]] = {
+        name: [round(getattr(pair, name), digits.get(name, 5)) for pair in pairs] for name in plain
+    }
+    columns["pan"] = [[round(pair.pan[0], 5), round(pair.pan[1], 5)] for pair in pairs]
+    return columns

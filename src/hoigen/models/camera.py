@@ -1,0 +1,135 @@
+"""Which part of an optical flow is the camera's."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+ENOUGH = 500
+"""Cells to fit the camera's move to; more make it slower and no better."""
+
+CELL = 8
+"""Flow is judged on cells of this many pixels: finer than what moves, coarser than the flow's own errors."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraMove:
+    """A similarity about the picture's middle: pixels to the right and down, scale, degrees (clockwise)."""
+
+    dx: float = 0.0
+    dy: float = 0.0
+    scale: float = 1.0
+    degrees: float = 0.0
+
+    def flow(self, points: np.ndarray) -> np.ndarray:
+        """(N, 2) movement in pixels of (N, 2) points, which are given from the picture's middle."""
+        import numpy as np
+
+        turn = math.radians(self.degrees)
+        a, b = self.scale * math.cos(turn), self.scale * math.sin(turn)
+        x, y = points[:, 0], points[:, 1]
+        return np.stack([(a - 1) * x - b * y + self.dx, b * x + (a - 1) * y + self.dy], axis=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A flow taken apart, in pixels: mean lengths over the picture, the camera's move, cells that move by themselves.
+
+    peak: length that only a fiftieth of the picture exceeds. own: (N,) each cell's movement against the background.
+    """
+
+    motion: float
+    peak: float
+    camera: float
+    subject: float
+    move: CameraMove
+    own: np.ndarray
+
+
+def split_flow(flow: np.ndarray, picture: np.ndarray, *, margin: float = 0.2, tolerance: float = 0.5) -> Split:
+    """Takes an (H, W, 2) flow of an (H, W) uint8 picture apart into the camera's part and the rest.
+
+    The camera's move is the similarity (shift, zoom, turn) that most of the picture's border agrees on, found by
+    RANSAC; people and hands fill the middle more often than the border. `margin` is the border's width as a share of
+    each side, `tolerance` in pixels is what agreement means (more where the flow is long). Where the picture is flat
+    no flow can be seen, and what a flow method fills in there is a guess: such cells are taken to move with the
+    camera.
+    """
+    import cv2
+    import numpy as np
+
+    rows, columns = flow.shape[0] // CELL, flow.shape[1] // CELL
+    size = (columns, rows)
+    cells = cv2.resize(flow, size, interpolation=cv2.INTER_AREA).reshape(-1, 2)
+    x, y = np.meshgrid((np.arange(columns) + 0.5) / columns - 0.5, (np.arange(rows) + 0.5) / rows - 0.5)
+    points = np.stack([x.ravel() * flow.shape[1], y.ravel() * flow.shape[0]], axis=1)
+    seen = cv2.resize(texture(picture), size, interpolation=cv2.INTER_AREA).ravel() > 0.5
+    border = (np.maximum(np.abs(x), np.abs(y)) > 0.5 - margin).ravel()
+
+    move = _agreed(points, cells, seen & border, seen, tolerance)
+    background = move.flow(points)
+    cells = np.where(seen[:, None], cells, background)
+    own = np.linalg.norm(cells - background, axis=1)
+    lengths = np.linalg.norm(cells, axis=1)
+    return Split(
+        motion=float(lengths.mean()),
+        peak=float(np.quantile(lengths, 0.98)),
+        camera=float(np.linalg.norm(background, axis=1).mean()),
+        subject=float(own.mean()),
+        move=move,
+        own=own,
+    )
+
+
+def texture(picture: np.ndarray, *, reach: int = 17, contrast: float = 2.0) -> np.ndarray:
+    """(H, W) float32, 1 where there is something to follow within `reach` pixels, else 0.
+
+    `contrast` is the least standard deviation of the luma there, in levels of 255.
+    """
+    import cv2
+    import numpy as np
+
+    wide = (reach, reach)
+    # Light blur first: noise is contrast, too, but nothing to follow.
+    smooth = cv2.GaussianBlur(picture, (0, 0), 1.0).astype(np.float32)
+    mean = cv2.boxFilter(smooth, cv2.CV_32F, wide)
+    square = cv2.sqrBoxFilter(smooth, cv2.CV_32F, wide)
+    textured: np.ndarray = (square - mean * mean > contrast * contrast).astype(np.float32)
+    return textured
+
+
+def _agreed(
+    points: np.ndarray, cells: np.ndarray, border: np.ndarray, seen: np.ndarray, tolerance: float
+) -> CameraMove:
+    """The move that most border cells agree on; of all cells with texture when the border is flat."""
+    import numpy as np
+
+    for chosen in (border, seen):
+        if chosen.sum() >= max(16, 0.05 * len(chosen)):
+            some = np.flatnonzero(chosen)[:: max(1, int(chosen.sum()) // ENOUGH)]
+            typical = float(np.median(np.linalg.norm(cells[some], axis=1)))
+            return _similarity(points[some], cells[some], tolerance + 0.05 * typical)
+    return CameraMove()
+
+
+def _similarity(points: np.ndarray, moved_by: np.ndarray, tolerance: float) -> CameraMove:
+    import cv2
+    import numpy as np
+
+    source = points.astype(np.float32)
+    matrix, _ = cv2.estimateAffinePartial2D(
+        source,
+        source + moved_by.astype(np.float32),
+        method=cv2.RANSAC,
+        ransacReprojThreshold=tolerance,
+        maxIters=500,
+        confidence=0.999,
+    )
+    if matrix is None:
+        return CameraMove()
+    a, b = float(matrix[0, 0]), float(matrix[1, 0])
+    return CameraMove(float(matrix[0, 2]), float(matrix[1, 2]), math.hypot(a, b), math.degrees(math.atan2(b, a)))
