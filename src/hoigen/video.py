@@ -376,9 +376,14 @@ def _offer(plans: Sequence[Plan], frame: Any, at: Seconds, until: Seconds, conve
 
 def _check_whole(clip: Clip, decoder: _Decoder, reached: Seconds) -> None:
     _check_packets(decoder)
-    if reached < ENDS_EARLY * clip.duration:
+    check_reach(reached, clip.duration, clip.start)
+
+
+def check_reach(reached: Seconds, duration: Seconds, start: Seconds = 0.0) -> None:
+    """Raises VideoError when frames that reach so far leave out more than a tenth of what was claimed."""
+    if reached < ENDS_EARLY * duration:
         raise VideoError(
-            f"its frames end at {clip.start + reached:.2f} s, the clip ends at {clip.end:.2f} s: the file is cut short"
+            f"its frames end at {start + reached:.2f} s of {start + duration:.2f} s: the file is cut short"
         )
 
 

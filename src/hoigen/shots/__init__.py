@@ -1,1 +1,111 @@
-"""Where a video is cut: one file = one detector."""
+"""Where a video is cut into shots: one file = one detector = one YAML name."""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from hoigen.clip import Seconds
+from hoigen.errors import UsageError, nearest
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Frame = tuple["np.ndarray", Seconds]
+DETECTORS = {"adaptive": "Adaptive"}
+"""YAML name (and file) -> class."""
+
+
+class Detector(Protocol):
+    """Finds boundaries in a stream of small RGB frames, in one pass and bounded memory."""
+
+    @property
+    def short_side(self) -> int: ...
+
+    def boundaries(self, frames: Iterable[Frame]) -> Iterator[Seconds]:
+        """Times of the first frames of new shots, ascending; the video's own start is not one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A stretch without a cut. `short`: below the minimum length, with the reason."""
+
+    start: Seconds
+    end: Seconds
+    state: Literal["ok", "short"] = "ok"
+    reason: str | None = None
+
+
+def check_detector(spec: str | Mapping[str, Any]) -> Detector:
+    """The detector of a recipe's `shots:`. Raises UsageError for unknown names and settings."""
+    import importlib
+
+    from hoigen.config import build
+
+    name, settings = (spec, {}) if isinstance(spec, str) else next(iter(spec.items()), ("", {}))
+    if name not in DETECTORS or (not isinstance(spec, str) and len(spec) != 1):
+        raise UsageError(f"shots: unknown detector {name or spec!r}{nearest(str(name), [*DETECTORS, 'none'])}")
+    cls = getattr(importlib.import_module(f"hoigen.shots.{name}"), DETECTORS[name])
+    detector: Detector = build(cls, settings, f"shots.{name}")
+    return detector
+
+
+def find_shots(
+    uri: str, detector: str | Mapping[str, Any], min_length: Seconds, max_length: Seconds | None
+) -> list[Shot]:
+    """All shots of a video, in order and without gaps: what is too short is a Shot too, with its reason.
+
+    Shots longer than `max_length` are split into equal parts at frame times. Raises VideoError when the video cannot
+    be read to its end.
+    """
+    from hoigen import video
+
+    header = video.probe(uri)
+    chosen = check_detector(detector)
+    times: list[Seconds] = []
+    cuts = list(chosen.boundaries(_noting(video.walk(uri, short_side=chosen.short_side), times)))
+    end = _end(times, header.duration)
+    video.check_reach(end if len(times) > 1 else header.duration, header.duration)
+    bounds = [0.0, *cuts, end]
+    shots: list[Shot] = []
+    for start, stop in itertools.pairwise(bounds):
+        shots += _parts(start, stop, times, min_length, max_length)
+    return shots
+
+
+def _noting(frames: Iterable[Frame], times: list[Seconds]) -> Iterator[Frame]:
+    for image, at in frames:
+        times.append(at)
+        yield image, at
+
+
+def _end(times: list[Seconds], claimed: Seconds) -> Seconds:
+    """Where the last shot ends: a frame behind the last one, or at the claimed end when that is near."""
+    if len(times) < 2:
+        return claimed
+    gap = (times[-1] - times[0]) / (len(times) - 1)
+    return claimed if times[-1] < claimed <= times[-1] + 2 * gap + 0.001 else times[-1] + gap
+
+
+def _parts(
+    start: Seconds, end: Seconds, times: list[Seconds], min_length: Seconds, max_length: Seconds | None
+) -> list[Shot]:
+    length = end - start
+    if length < min_length:
+        return [Shot(start, end, "short", f"shot of {length:.2f} s is shorter than min_length {min_length:g} s")]
+    gap = length / max(1, bisect.bisect_left(times, end) - bisect.bisect_left(times, start))
+    count = math.ceil((length + gap) / max_length) if max_length and length > max_length else 1
+    if count < 2:
+        return [Shot(start, end)]
+    marks = [_nearest(times, start + length * part / count) for part in range(1, count)]
+    bounds = [start, *marks, end]
+    return [Shot(a, b) for a, b in itertools.pairwise(bounds) if b > a]
+
+
+def _nearest(times: list[Seconds], at: Seconds) -> Seconds:
+    """The last frame time that is not later, so that no part is longer than asked for."""
+    return times[max(0, bisect.bisect_right(times, at) - 1)]

@@ -1,0 +1,76 @@
+"""Small videos whose truth is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+
+def render(
+    path: Path,
+    frames: Iterable[np.ndarray],
+    *,
+    fps: float = 25,
+    times: Sequence[float] | None = None,
+    codec: str = "libx264",
+    pix_fmt: str = "yuv420p",
+    options: dict[str, str] | None = None,
+    rotation: int = 0,
+    audio: bool = False,
+    container_format: str | None = None,
+) -> Path:
+    """Writes RGB frames (H, W, 3) uint8; `times` in seconds makes the frame rate variable."""
+    with av.open(str(path), "w", format=container_format) as container:
+        rate = Fraction(fps).limit_denominator(1001)
+        stream = container.add_stream(codec, rate=rate, options=options or {})
+        sound = container.add_stream("aac", rate=16000) if audio else None
+        stream.pix_fmt = pix_fmt
+        stream.codec_context.time_base = Fraction(1, 90000)
+        if rotation:
+            stream.set_display_rotation(rotation)
+        for at, image in enumerate(frames):
+            if at == 0:
+                stream.height, stream.width = image.shape[:2]
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+            second = times[at] if times is not None else float(at / rate)
+            frame.pts, frame.time_base = round(second * 90000), Fraction(1, 90000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+        if sound is not None:
+            _silence(container, sound, 16000)
+    return path
+
+
+def _silence(container: av.container.OutputContainer, stream: av.AudioStream, samples: int) -> None:
+    for at in range(0, samples, 1024):
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        frame.rate, frame.pts = 16000, at
+        container.mux(stream.encode(frame))
+    container.mux(stream.encode(None))
+
+
+def texture(seed: int, size: tuple[int, int], *, octaves: int = 5, low: float = 20, high: float = 235) -> np.ndarray:
+    """A cloud of colours, (H, W, 3) uint8, with detail at all scales."""
+    chance = np.random.default_rng(seed)
+    height, width = size
+    total = np.zeros((height, width, 3), np.float32)
+    for octave in range(octaves):
+        cells = 2 ** (octave + 1) + 1
+        noise = chance.random((cells, cells, 3), np.float32)
+        total += cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC) / 1.6**octave
+    total = (total - total.min()) / (total.max() - total.min())
+    return (low + (high - low) * total).astype(np.uint8)
+
+
+def pan(image: np.ndarray, count: int, step: tuple[float, float], size: tuple[int, int]) -> list[np.ndarray]:
+    """A window of (H, W) that moves over a larger image by (x, y) pixels a frame, with sub-pixel steps."""
+    height, width = size
+    shifts = [np.float32([[1, 0, -at * step[0]], [0, 1, -at * step[1]]]) for at in range(count)]
+    return [
+        cv2.warpAffine(image, s, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP) for s in shifts
+    ]
