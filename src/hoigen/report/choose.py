@@ -72,10 +72,11 @@ def clip_facts(con: Any, run: Run, ids: Sequence[str]) -> dict[str, Row]:
 
 
 def evidence(con: Any, run: Run, steps: Sequence[Step], rows: Sequence[Row]) -> dict[str, Evidence]:
-    """Boxes to draw, by clip id: of a dropped clip those of the measure that dropped it, of a kept one the last."""
+    """Boxes to draw, by clip id: those of the measure whose number stands under the pictures."""
     found: dict[str, Evidence] = {}
+    last = _last_rule(steps)
     for step in steps:
-        asked = {row["id"] for row in rows if row["state"] == "kept" or row["rule"] in step.emits}
+        asked = {row["id"] for row in rows if (last if row["state"] == "kept" else row["rule"]) in step.emits}
         parts = [str(part) for part in run.score_parts(step.name, step.fingerprint)]
         if not parts or not asked or not step.needs_frames:
             continue
@@ -136,10 +137,16 @@ def _line(row: Row, score: str, step: Step) -> ScoreLine:
     return ScoreLine(name=score, value=value, thresholds=bounds, verdict="pass" if rule.passes(value) else "broken")
 
 
-def _last_word(row: Row, steps: Sequence[Step]) -> str:
-    """Of a kept clip: the score that the last rule looked at."""
+def _last_rule(steps: Sequence[Step]) -> str | None:
+    """The score that the last rule looks at: in a cascade, what the others lead up to."""
     ruled = [score for step in steps for score in step.rules]
-    return f"{ruled[-1]} {number(row.get(ruled[-1]))}" if ruled else ""
+    return ruled[-1] if ruled else None
+
+
+def _last_word(row: Row, steps: Sequence[Step]) -> str:
+    """Of a kept clip: the score of the last rule."""
+    last = _last_rule(steps)
+    return f"{last} {number(row.get(last))}" if last else ""
 
 
 def kept_sheet(tiles: Sequence[Tile], total: int) -> Sheet:

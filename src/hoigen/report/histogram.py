@@ -13,6 +13,8 @@ from hoigen.report.words import anchor, count, many, number
 WIDTH, HEIGHT = 400.0, 190.0
 LEFT, RIGHT, TOP, BOTTOM = 8.0, 8.0, 34.0, 24.0
 
+WIDEST = 36.0  # of a bar for one whole number
+
 
 def histogram(facts: Histogram) -> Html:
     """One card: title, what the number means, the picture, and what the picture cannot show."""
@@ -25,8 +27,10 @@ def histogram(facts: Histogram) -> Html:
 def _foot(facts: Histogram) -> Html:
     words = []
     if facts.count and facts.low is not None and facts.high is not None and facts.median is not None:
-        spread = f"{number(facts.low)} to {number(facts.high)}, median {number(facts.median)}"
-        words.append(f"{many(facts.count, 'value')}: {spread}")
+        spread = f": {number(facts.low)} to {number(facts.high)}, median {number(facts.median)}"
+        if facts.low == facts.high:
+            spread = f", {'all ' if facts.count > 1 else ''}{number(facts.low)}"
+        words.append(f"{many(facts.count, 'value')}{spread}")
     if facts.nulls:
         words.append(f"{count(facts.nulls)} without a value")
     if facts.failed:
@@ -80,6 +84,8 @@ def _bar(facts: Histogram, index: int, tallest: int, scale: _Scale) -> Html | No
     if not total:
         return None
     left, right = scale(facts.edges[index]), scale(facts.edges[index + 1])
+    if facts.discrete and right - left > WIDEST:
+        left, right = (left + right - WIDEST) / 2, (left + right + WIDEST) / 2
     gap = min(1.0, (right - left) * 0.15)
     y, shapes = HEIGHT - BOTTOM, []
     for kind, size in parts:
@@ -146,10 +152,14 @@ def _threshold_label(threshold: Threshold, scale: _Scale) -> str:
 
 
 def _ticks(facts: Histogram, scale: _Scale) -> list[Html]:
-    return [
+    places = _tick_places(scale)
+    found = [
         el("text", _tick_label(value, facts), x=f"{scale(value):.2f}", y=HEIGHT - 8, class_="tick", text_anchor=side)
-        for value, side in _tick_places(scale)
+        for value, side in places
     ]
+    if facts.above and (not places or scale(places[-1][0]) < WIDTH - RIGHT - 64):
+        found.append(el("text", "and more", x=WIDTH - RIGHT, y=HEIGHT - 8, class_="tick", text_anchor="end"))
+    return found
 
 
 def _tick_label(value: float, facts: Histogram) -> str:

@@ -10,9 +10,12 @@ from hoigen.errors import UsageError
 def report(run: Path, *, out: Path | None = None, shown: int = 24) -> Path:
     """Writes the report of a run: one HTML file that needs nothing else.
 
-    run: the folder of a run, finished or under way.
-    out: where the page goes; RUN/report.html unless told.
-    shown: how many kept clips are shown; each rule shows half as many of those it dropped.
+    Works on a run under way too: what is not measured yet is counted as such.
+
+    Args:
+        run: the folder of a run.
+        out: where the page goes; RUN/report.html unless told.
+        shown: how many kept clips are shown; each rule shows half as many of those it dropped.
 
     Returns the path of the page. Raises UsageError when `run` is no run or `shown` is negative.
     """
