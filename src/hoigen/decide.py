@@ -87,7 +87,9 @@ def _open(run: Run, steps: Sequence[Step], *, details: bool) -> duckdb.DuckDBPyC
         names.append(f"left join s{at} on s{at}.id = clips.id")
     scores = "".join(f", s{at}.{_quoted(score)}" for at, step in enumerate(steps) for score in step.emits)
     reason = f", {_reason_sql(steps)} as reason" if details else ""
-    columns = "clips.* exclude (state, rule, reason)" if details else "clips.id"
+    # Without the header's facts: `fps` in the clips' rows is not the score `fps`, which a clip may not have yet.
+    bare = "clips.* exclude (state, rule, reason, width, height, fps, meta, header)"
+    columns = bare if details else "clips.id"
     con.execute(
         f"""create view walked as
         select {columns}, {_state_sql(steps)} as state, {_rule_sql(steps)} as rule{reason}{scores}

@@ -48,7 +48,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, tiny_video: Path) -> Run:
         run=folder / "run",
         shots="none",
         duplicates="keep",
-        measures=[str(folder / "wanted.py")],
+        measures=["metadata", str(folder / "wanted.py")],
         keep={"wanted": {"min": 4}},
         report=False,
         quiet=True,
@@ -76,7 +76,10 @@ def test_every_clip_is_counted(run: Run, read: ReportFacts) -> None:
 
 
 def test_the_histogram_holds_every_value(read: ReportFacts) -> None:
-    (one,) = read.histograms
+    one, *others = read.histograms
+    assert {each.score for each in others} == {"duration", "short_side", "fps", "has_audio", "vfr"}
+    for each in read.histograms:
+        assert each.count + each.nulls + each.failed + each.unseen == read.clips
     assert (sum(one.kept), sum(one.here), sum(one.elsewhere)) == (6, 4, 0)
     assert (one.failed, one.unseen) == (1, 1)
     assert one.about == "How much the name is wanted, 0 to 9; higher is more."
@@ -85,7 +88,7 @@ def test_the_histogram_holds_every_value(read: ReportFacts) -> None:
 def test_sheets_show_what_was_decided(read: ReportFacts) -> None:
     assert read.kept_sheet is not None
     (dropped,) = read.dropped_sheets
-    assert [tile.scores[0].value for tile in dropped.tiles] == [3, 2, 1, 0]
+    assert [tile.scores[-1].value for tile in dropped.tiles] == [3, 2, 1, 0]
     assert dropped.tiles[0].reason == "wanted 3 < min 4"
     assert len(read.kept_sheet.tiles) == 6
     shown = {Path(tile.uri).stem[-1]: tile for tile in read.kept_sheet.tiles}
