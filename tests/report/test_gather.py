@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -156,6 +158,14 @@ def test_boxes_are_found_and_bounded() -> None:
     text = evidence_of(frames, sampling)
     assert text is not None
     assert (text.time, text.boxes[0].kind, text.boxes[0].bottom) == (2.5, "text", 0.3)
+
+
+def test_the_boxes_of_the_documents_are_understood() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "report.md").read_text(encoding="utf-8")
+    [told] = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    found = evidence_of(json.loads(told), Sampling())
+    assert found is not None
+    assert (found.time, found.boxes[0].kind) == (1.75, "hand")
 
 
 @pytest.mark.parametrize(
