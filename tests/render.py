@@ -22,15 +22,16 @@ def render(
     options: dict[str, str] | None = None,
     rotation: int = 0,
     audio: bool = False,
-    container_format: str | None = None,
+    container_options: dict[str, str] | None = None,
 ) -> Path:
     """Writes RGB frames (H, W, 3) uint8; `times` in seconds makes the frame rate variable."""
-    with av.open(str(path), "w", format=container_format) as container:
+    with av.open(str(path), "w", options=container_options or {}) as container:
         rate = Fraction(fps).limit_denominator(1001)
         stream = container.add_stream(codec, rate=rate, options=options or {})
         sound = container.add_stream("aac", rate=16000) if audio else None
         stream.pix_fmt = pix_fmt
-        stream.codec_context.time_base = Fraction(1, 90000)
+        base = Fraction(1, 90000) if times is not None else 1 / rate
+        stream.codec_context.time_base = base
         if rotation:
             stream.set_display_rotation(rotation)
         for at, image in enumerate(frames):
@@ -38,7 +39,7 @@ def render(
                 stream.height, stream.width = image.shape[:2]
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
             second = times[at] if times is not None else float(at / rate)
-            frame.pts, frame.time_base = round(second * 90000), Fraction(1, 90000)
+            frame.pts, frame.time_base = round(second / base), base
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
         if sound is not None:
