@@ -66,7 +66,7 @@ def probe(uri: str) -> Header:
 
     Raises VideoError with the reason: no such file, a directory, empty, no video stream, not a video.
     """
-    with _opened(uri) as (container, stream):
+    with opened(uri) as (container, stream):
         times = _packet_times(container, stream)
         duration = _duration(container, stream, times)
         if duration <= 0:
@@ -127,7 +127,7 @@ def decode(clip: Clip, samplings: Collection[Sampling], watchers: Sequence[Watch
     collected: dict[Sampling, list[tuple[np.ndarray, float]]] = {sampling: [] for sampling in samplings}
     plans = [Plan(s, clip.duration, lambda image, at, to=collected[s]: to.append((image, at))) for s in collected]  # type: ignore[misc]
     plans += [Plan(sampling, clip.duration, see) for sampling, see in watchers]
-    with _opened(clip.uri) as (container, stream):
+    with opened(clip.uri) as (container, stream):
         decoder = _Decoder(container, stream, clip.start, clip.start + clip.duration)
         reached = _feed(decoder, plans, clip)
     _check_whole(clip, decoder, reached)
@@ -148,7 +148,7 @@ def walk(
     holds no frame, or more than a tenth of its packets are broken.
     """
     sampling = Sampling(short_side=short_side, gray=gray)
-    with _opened(uri) as (container, stream):
+    with opened(uri) as (container, stream):
         decoder = _Decoder(container, stream, start, end)
         converter = Converter()
         for frame, at in decoder.frames():
@@ -158,7 +158,7 @@ def walk(
 
 
 @contextlib.contextmanager
-def _opened(uri: str) -> Iterator[tuple[Any, Any]]:
+def opened(uri: str) -> Iterator[tuple[Any, Any]]:
     """Container and its video stream, ready to decode on one thread. What goes wrong inside is a VideoError."""
     import av
 

@@ -1,0 +1,342 @@
+"""A clip as a file of its own: frame-exact by encoding anew, or copied at keyframes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from hoigen.clip import Clip
+from hoigen.errors import SetupError, VideoError
+from hoigen.frameplan import SLACK
+
+CRF = "18"
+"""x264's quality: the value FFmpeg's encoding guide calls visually lossless or nearly so."""
+PRESET = "veryfast"
+AUDIO = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"})
+"""Audio that players know inside MP4; it is copied, and other audio is left out."""
+
+
+def cut_clip(clip: Clip, out: Path, copy: bool = False) -> Path:
+    """Writes the clip to `out`, whole or not at all; the file written.
+
+    copy false: exactly the clip's frames with their own times (so a variable frame rate stays one), from 0, as H.264 at
+        CRF 18, in MP4. Pixel format, colour tags, pixel aspect and rotation stay; of odd widths and heights the
+        last column or row goes, since H.264 in 4:2:0 has none.
+    copy true: packets untouched, from the last keyframe that is not later than the start up to the first keyframe that
+        is not earlier than the end: the file covers the clip and may be longer on both sides. Its suffix becomes .mkv
+        when MP4 cannot hold the codec.
+
+    The first audio stream is copied, to the nearest packet (about 20 ms), when MP4 players know its codec, else left
+    out. Subtitles and other streams are left out.
+
+    Raises VideoError when the video cannot be read or ends before the clip does, SetupError when `out` cannot be
+    written.
+    """
+    from hoigen import video
+
+    out = Path(out)
+    rotation = video.probe(clip.uri).rotation
+    with video.opened(clip.uri) as (container, stream):
+        if copy and stream.codec_context.name not in _held_by("mp4"):
+            out = out.with_suffix(".mkv")
+        part = out.with_name(f".{out.stem}.{os.getpid()}.part{out.suffix}")
+        try:
+            with _written(part) as target:
+                write = _copied if copy else _encoded
+                write(_Source(container, stream, clip), target, rotation)
+            part.replace(out)
+        finally:
+            part.unlink(missing_ok=True)
+    return out
+
+
+@contextlib.contextmanager
+def _written(path: Path) -> Iterator[_Target]:
+    import av
+
+    try:
+        container = av.open(str(path), "w", format="matroska" if path.suffix == ".mkv" else "mp4")
+    except (av.FFmpegError, OSError) as error:
+        raise SetupError(f"cannot write {path.parent}: {error}") from None
+    target = _Target(path, container)
+    try:
+        yield target
+        target.close()
+    finally:
+        with contextlib.suppress(av.FFmpegError):
+            container.close()
+
+
+def _held_by(container_format: str) -> set[str]:
+    import io
+
+    import av
+
+    with av.open(io.BytesIO(), "w", format=container_format) as container:
+        return set(container.supported_codecs)
+
+
+class _Target:
+    """The file under way; what goes wrong here is no fault of the video."""
+
+    def __init__(self, path: Path, container: Any) -> None:
+        self.path, self.container = path, container
+
+    def mux(self, packets: Any) -> None:
+        import av
+
+        try:
+            self.container.mux(packets)
+        except av.FFmpegError as error:
+            raise SetupError(f"cannot write {self.path.parent}: {error}") from None
+
+    def close(self) -> None:
+        import av
+
+        try:
+            self.container.close()
+        except av.FFmpegError as error:
+            raise SetupError(f"cannot write {self.path.parent}: {error}") from None
+
+
+class _Source:
+    """The clip's stretch of an open video: video and audio packets as they come, times on the streams' own clocks."""
+
+    def __init__(self, container: Any, stream: Any, clip: Clip) -> None:
+        self.container, self.video, self.clip = container, stream, clip
+        self.zero = float((stream.start_time or 0) * stream.time_base)
+        found = [s for s in container.streams.audio if s.codec_context is not None and s.codec_context.name in AUDIO]
+        self.audio = found[0] if found else None
+        if clip.start > 0:
+            container.seek(self.ticks(clip.start + SLACK), stream=stream, backward=True)
+
+    def ticks(self, second: float) -> int:
+        return int((second + self.zero) / self.video.time_base)
+
+    def second(self, stamp: int, time_base: Fraction) -> float:
+        return float(stamp * time_base) - self.zero
+
+    def packets(self) -> Iterator[Any]:
+        yield from self.container.demux([s for s in (self.video, self.audio) if s is not None])
+
+
+class _Sound:
+    """Copies the audio packets of a stretch; a packet belongs to it when it starts in it."""
+
+    def __init__(self, source: _Source, target: _Target, end: float) -> None:
+        self.source, self.target, self.end = source, target, end
+        self.stream = target.container.add_stream_from_template(source.audio) if source.audio is not None else None
+        self.waiting: list[Any] = []
+        self.done = self.stream is None
+
+    def take(self, packet: Any) -> None:
+        """Holds a packet until it is known where the stretch begins."""
+        if packet.pts is None:
+            return
+        at = self.source.second(packet.pts, packet.time_base)
+        if at >= self.end:
+            self.done = True
+        else:
+            self.waiting.append((at, packet))
+
+    def flush(self, begin: float) -> None:
+        for at, packet in self.waiting:
+            if at >= begin - SLACK:
+                shift = round((begin + self.source.zero) / packet.time_base)
+                packet.pts -= shift
+                packet.dts = packet.dts - shift if packet.dts is not None else packet.pts
+                packet.stream = self.stream
+                self.target.mux(packet)
+        self.waiting.clear()
+
+
+def _encoded(source: _Source, target: _Target, rotation: int) -> None:
+    clip = source.clip
+    sound = _Sound(source, target, clip.end)
+    encoder = _Encoder(source, target, rotation)
+    for packet in source.packets():
+        if packet.stream is source.audio:
+            sound.take(packet)
+        elif not encoder.done:
+            encoder.take(packet)
+        if encoder.started:
+            sound.flush(encoder.begins_at)
+        if encoder.done and sound.done:
+            break
+    encoder.finish()
+    sound.flush(encoder.begins_at)
+
+
+class _Encoder:
+    """Decodes the clip's frames and encodes them with their own times and lengths."""
+
+    def __init__(self, source: _Source, target: _Target, rotation: int) -> None:
+        self.source, self.target, self.rotation = source, target, rotation
+        self.base: Fraction = source.video.time_base
+        codec = source.video.codec_context
+        self.size = codec.width - codec.width % 2, codec.height - codec.height % 2
+        self.stream: Any = None
+        self.crop: Any = None
+        self.held: Any = None  # the latest frame, until the next one says how long it is shown
+        self.begin = self.latest = 0
+        self.lengths: dict[int, int] = {}
+        self.done = False
+
+    @property
+    def started(self) -> bool:
+        return self.stream is not None
+
+    @property
+    def begins_at(self) -> float:
+        return self.source.second(self.begin, self.base)
+
+    def take(self, packet: Any) -> None:
+        import av
+
+        try:
+            frames = packet.decode()
+        except av.EOFError:
+            self.done = True
+            return
+        except av.FFmpegError:
+            return  # one broken packet, as when measuring; a clip of which little is left is refused at the end
+        for frame in frames:
+            self._see(frame)
+
+    def _see(self, frame: Any) -> None:
+        if frame.pts is None or self.done:
+            return
+        at = self.source.second(frame.pts, frame.time_base)
+        if at >= self.source.clip.end - SLACK:
+            self.done = True
+        elif at >= self.source.clip.start - SLACK and (self.held is None or frame.pts > self.held.pts):
+            self._pass_on(frame.pts)
+            self.held = frame
+
+    def _pass_on(self, until: int) -> None:
+        """Encodes the held frame, which is shown until then."""
+        frame = self.held
+        if frame is None:
+            return
+        if self.stream is None:
+            self.begin = frame.pts
+            self._open(frame)
+        self.lengths[frame.pts - self.begin] = max(1, until - frame.pts)
+        self.latest = until
+        pts = frame.pts - self.begin
+        frame = self._cropped(frame)
+        frame.pts, frame.time_base, frame.pict_type = pts, self.base, 0
+        self._mux(self.stream.encode(frame))
+
+    def _open(self, frame: Any) -> None:
+        import av
+
+        clip = self.source.clip
+        rate = Fraction(clip.fps).limit_denominator(1001) if clip.fps > 0 else Fraction(25)
+        options = {"crf": CRF, "preset": PRESET}
+        stream = self.target.container.add_stream("libx264", rate=rate, options=options)
+        known = {form.name for form in av.codec.Codec("libx264", "w").video_formats or ()}
+        stream.width, stream.height = self.size
+        stream.pix_fmt = frame.format.name if frame.format.name in known else "yuv420p"
+        context, old = stream.codec_context, self.source.video.codec_context
+        context.time_base = self.base
+        context.thread_count = 1
+        if old.sample_aspect_ratio:
+            context.sample_aspect_ratio = old.sample_aspect_ratio
+        for tag in ("color_range", "color_primaries", "color_trc", "colorspace"):
+            setattr(context, tag, getattr(old, tag))
+        if self.rotation:
+            stream.set_display_rotation(self.rotation)
+        self.stream = stream
+
+    def _cropped(self, frame: Any) -> Any:
+        if (frame.width, frame.height) != self.size:
+            frame = self._through_crop(frame)
+        if frame.format.name != self.stream.pix_fmt:
+            frame = frame.reformat(format=self.stream.pix_fmt)
+        return frame
+
+    def _through_crop(self, frame: Any) -> Any:
+        """Odd sizes lose their last row or column; frames of another size than the first are scaled to it."""
+        even = frame.width - frame.width % 2, frame.height - frame.height % 2
+        if even != self.size:
+            return frame.reformat(width=self.size[0], height=self.size[1])
+        if self.crop is None:
+            self.crop = _crop_graph(frame, self.size, self.base)
+        self.crop.push(frame)
+        return self.crop.pull()
+
+    def _mux(self, packets: Any) -> None:
+        for packet in packets:
+            packet.duration = self.lengths.pop(packet.pts, packet.duration)
+            self.target.mux(packet)
+
+    def finish(self) -> None:
+        clip = self.source.clip
+        if self.held is not None:
+            end = self.source.ticks(clip.end)
+            last = self.held.pts + (self.held.duration or round(1 / (clip.fps or 25) / self.base))
+            self._pass_on(end if self.done else min(end, last))
+        if self.stream is None:
+            raise VideoError(f"no frame could be decoded between {clip.start:g} s and {clip.end:g} s")
+        self._mux(self.stream.encode(None))
+        from hoigen.video import check_reach
+
+        check_reach(float((self.latest - self.begin) * self.base), clip.duration, clip.start)
+
+
+def _crop_graph(frame: Any, size: tuple[int, int], time_base: Fraction) -> Any:
+    import av
+
+    graph = av.filter.Graph()
+    source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=time_base)
+    crop = graph.add("crop", f"{size[0]}:{size[1]}:0:0")
+    sink = graph.add("buffersink")
+    source.link_to(crop)
+    crop.link_to(sink)
+    graph.configure()
+    return graph
+
+
+def _copied(source: _Source, target: _Target, rotation: int) -> None:
+    """All packets from the keyframe the seek found to the first keyframe at or behind the clip's end."""
+    stream = target.container.add_stream_from_template(source.video)
+    if rotation:
+        stream.set_display_rotation(rotation)
+    sound = _Sound(source, target, source.clip.end)
+    begin: int | None = None
+    latest, done = 0.0, False
+    for packet in source.packets():
+        if packet.stream is source.audio:
+            sound.take(packet)
+        elif packet.pts is not None and not done:
+            at = source.second(packet.pts, packet.time_base)
+            if begin is None and packet.is_keyframe:
+                begin = packet.pts
+            done = packet.is_keyframe and at >= source.clip.end - SLACK
+            # leading pictures of an open group belong to the group before
+            if begin is not None and packet.pts >= begin and not done:
+                latest = max(latest, at + float((packet.duration or 0) * packet.time_base))
+                packet.pts -= begin
+                packet.dts = packet.dts - begin if packet.dts is not None else None
+                packet.stream = stream
+                target.mux(packet)
+        if begin is not None:
+            sound.flush(source.second(begin, source.video.time_base))
+        if done and sound.done:
+            break
+    _check_copied(source, begin, latest)
+
+
+def _check_copied(source: _Source, begin: int | None, latest: float) -> None:
+    from hoigen.video import check_reach
+
+    if begin is None:
+        raise VideoError(f"holds no keyframe for the clip at {source.clip.start:g} s")
+    if source.second(begin, source.video.time_base) > source.clip.start + 1 / (source.clip.fps or 25):
+        raise VideoError(f"holds no keyframe before the clip's start at {source.clip.start:g} s")
+    check_reach(latest - source.clip.start, source.clip.duration, source.clip.start)
