@@ -172,6 +172,18 @@ def test_hovering_tells_all_scores(visit: Any) -> None:
     scores.wait_for(state="visible")
 
 
+def test_pictures_keep_their_shape_inside_the_film(visit: Any, facts: ReportFacts) -> None:
+    page = visit(DESKTOP)
+    assert facts.kept_sheet is not None
+    for index, shown in enumerate(facts.kept_sheet.tiles[:4]):
+        tile = page.locator("#kept .tile").nth(index)
+        frame, picture = (tile.locator(name).first.bounding_box() for name in (".frame", ".picture"))
+        assert picture["width"] / picture["height"] == pytest.approx(shown.width / shown.height, rel=0.03)
+        assert picture["width"] <= frame["width"] + 1
+        assert picture["height"] <= frame["height"] + 1
+        assert picture["y"] >= frame["y"] - 1
+
+
 def test_boxes_lie_on_the_middle_picture(visit: Any) -> None:
     page = visit(DESKTOP)
     tile = page.locator("#kept .tile").nth(1)

@@ -17,7 +17,7 @@ from hoigen.report import choose
 from hoigen.report.evidence import evidence_of
 from hoigen.report.facts import Box, Threshold
 from hoigen.report.spread import edges_of, histograms, meaning, thresholds, whole_edges
-from hoigen.report.thumbs import Evidence, Wanted, take
+from hoigen.report.thumbs import LIMIT, Evidence, Wanted, encode, take
 from hoigen.score import Rule
 from hoigen.store import Run
 
@@ -196,6 +196,14 @@ def test_pictures_of_good_and_broken_clips(tiny_video: Path, tmp_path: Path) -> 
     for name in ("broken", "gone"):
         assert taken[name].pictures == ()
         assert taken[name].missing
+
+
+def test_pictures_are_small_whatever_they_show() -> None:
+    import numpy as np
+
+    noise = np.random.default_rng(0).integers(0, 255, (400, 3000, 3), np.uint8)
+    for image in (noise, noise[:, :50], noise[:3, :3]):
+        assert 50 < len(encode(image)) < LIMIT * 4 / 3 + 40
 
 
 def test_no_pictures_wanted() -> None:

@@ -150,4 +150,5 @@ def _last_word(row: Row, steps: Sequence[Step]) -> str:
 
 
 def kept_sheet(tiles: Sequence[Tile], total: int) -> Sheet:
-    return Sheet(key="kept", title="Kept", total=total, order="spread evenly over the input", tiles=tuple(tiles))
+    order = "spread evenly over the input" if len(tiles) < total else ""
+    return Sheet(key="kept", title="Kept", total=total, order=order, tiles=tuple(tiles))

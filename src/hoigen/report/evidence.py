@@ -61,7 +61,14 @@ def _box(raw: Any) -> Box | None:
     left, top, right, bottom = (min(1.0, max(0.0, float(side))) for side in sides)
     if right <= left or bottom <= top:
         return None
-    return Box(left=left, top=top, right=right, bottom=bottom, kind=kind, label=str(raw.get("label", kind)))
+    return Box(
+        left=left,
+        top=top,
+        right=right,
+        bottom=bottom,
+        kind=kind,
+        label=str(raw.get("label", "" if kind == "text" else kind)),
+    )
 
 
 def _around(corners: Any) -> list[float] | None:

@@ -180,7 +180,7 @@ def _failures(facts: ReportFacts) -> Html:
     table = el("table", el("thead", head), el("tbody", rows), class_="wide")
     retry = el("code", "hoigen retry")
     lead = join(["A failed clip was not judged: it is neither kept nor dropped. ", retry, " tries again."])
-    return _section("failures", "Failures", lead, el("div", table, class_="scroll", tabindex="0"), _notes(facts))
+    return _section("failures", "Failures", lead, _scroll(table, "Failures"), _notes(facts))
 
 
 def _failure(group: FailureGroup) -> Html:
@@ -194,6 +194,11 @@ def _failure(group: FailureGroup) -> Html:
         el("td", el("bdi", group.reason), class_="reason"),
         el("td", el("ul", examples)),
     )
+
+
+def _scroll(table: Html, name: str) -> Html:
+    """A table that scrolls by itself where it is too wide, also by keyboard."""
+    return el("div", table, class_="scroll", tabindex="0", role="region", aria_label=name)
 
 
 def _notes(facts: ReportFacts) -> Html | None:
@@ -222,7 +227,7 @@ def _models(facts: ReportFacts) -> Html | None:
     head = el("tr", [el("th", name, scope="col") for name in ("model file", "used by", "licence", "origin", "sha256")])
     rows = [_model(model) for model in facts.models]
     table = el("table", el("thead", head), el("tbody", rows), class_="wide")
-    return join([el("h3", "Model files"), el("div", table, class_="scroll", tabindex="0")])
+    return join([el("h3", "Model files"), _scroll(table, "Model files")])
 
 
 def _model(model: ModelFile) -> Html:

@@ -8,7 +8,7 @@ from hoigen.report.markup import Html, el
 from hoigen.report.words import anchor, clock, count, number, short_name
 
 MARKS = {"pass": "✓", "broken": "✗", "none": ""}
-CELL = 16 / 9
+CELL = 16 / 9  # the shape of `.frame` in the style sheet
 
 
 def sheet(facts: Sheet, kind: str, *, level: str = "h3") -> Html:
@@ -82,11 +82,17 @@ def _frame(picture: Picture, tile: Tile, index: int) -> Html:
                 decoding="async",
             ),
             [_box(box) for box in picture.boxes],
-            class_="picture wide" if shape >= CELL else "picture tall",
-            style=f"aspect-ratio:{shape:.4f}",
+            class_="picture",
+            style=_fit(shape),
         ),
         class_="frame",
     )
+
+
+def _fit(shape: float) -> str:
+    """The largest place of that shape in the middle of a cell."""
+    wide, tall = min(100.0, 100 * shape / CELL), min(100.0, 100 * CELL / shape)
+    return f"left:{(100 - wide) / 2:.2f}%;top:{(100 - tall) / 2:.2f}%;width:{wide:.2f}%;height:{tall:.2f}%"
 
 
 def _box(box: Box) -> Html:

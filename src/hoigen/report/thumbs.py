@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SHORT_SIDE = 160
 LONG_SIDE = 320
-LIMIT = 12_000
+LIMIT = 11_000
 """Bytes of one picture, so that a page of a few hundred stays under 8 MB."""
 SPREAD = Sampling(frames=3, short_side=SHORT_SIDE)
 
