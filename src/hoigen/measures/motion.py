@@ -50,7 +50,7 @@ class Motion:
     resolution, aspect ratio and frame rate do not change the number.
     """
 
-    sampling: Sampling = Sampling(fps=4.7, short_side=320, pairs=True, gray=True)
+    sampling: Sampling = Sampling(fps=4.7, short_side=240, pairs=True, gray=True)
     preset: str = "ultrafast"
     slow: float = 1.0
 
@@ -145,7 +145,7 @@ class _Stream:
     def _pair(self, first: tuple[np.ndarray, float], second: tuple[np.ndarray, float]) -> _Pair:
         from hoigen.models.camera import split_flow
 
-        split = split_flow(self.flow(first[0], second[0]), first[0])
+        split = split_flow(self.flow(first[0], second[0]), first[0], second[0])
         return _Pair.of(split, first[1], second[1] - first[1], math.hypot(*first[0].shape))
 
     def score(self) -> Score:

@@ -121,6 +121,8 @@ def sharpness(luma: np.ndarray, *, tiles: int = 6, blur: int = 9) -> float:
     import cv2
     import numpy as np
 
+    if min(luma.shape) < 2:
+        return 0.0
     per_axis = []
     for axis, kernel in ((1, (blur, 1)), (0, (1, blur))):  # columns, rows
         before = np.abs(np.diff(luma, axis=axis))

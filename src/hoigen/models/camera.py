@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 ENOUGH = 500
 """Cells to fit the camera's move to; more make it slower and no better."""
 
+WORTH = 0.8
+"""A flow is believed where it leaves less than this share of the difference between two pictures."""
+
 CELL = 8
 """Flow is judged on cells of this many pixels: finer than what moves, coarser than the flow's own errors."""
 
@@ -50,14 +53,16 @@ class Split:
     own: np.ndarray
 
 
-def split_flow(flow: np.ndarray, picture: np.ndarray, *, margin: float = 0.2, tolerance: float = 0.5) -> Split:
-    """Takes an (H, W, 2) flow of an (H, W) uint8 picture apart into the camera's part and the rest.
+def split_flow(
+    flow: np.ndarray, first: np.ndarray, second: np.ndarray, *, margin: float = 0.2, tolerance: float = 0.5
+) -> Split:
+    """Takes an (H, W, 2) flow between two (H, W) uint8 pictures apart into the camera's part and the rest.
 
     The camera's move is the similarity (shift, zoom, turn) that most of the picture's border agrees on, found by
     RANSAC; people and hands fill the middle more often than the border. `margin` is the border's width as a share of
     each side, `tolerance` in pixels is what agreement means (more where the flow is long). Where the picture is flat
-    no flow can be seen, and what a flow method fills in there is a guess: such cells are taken to move with the
-    camera.
+    no flow can be seen, and what a flow method fills in there is a guess; where a flow makes the pictures hardly more
+    alike than stillness does, it follows noise. Such cells are taken to move with the camera.
     """
     import cv2
     import numpy as np
@@ -67,12 +72,16 @@ def split_flow(flow: np.ndarray, picture: np.ndarray, *, margin: float = 0.2, to
     cells = cv2.resize(flow, size, interpolation=cv2.INTER_AREA).reshape(-1, 2)
     x, y = np.meshgrid((np.arange(columns) + 0.5) / columns - 0.5, (np.arange(rows) + 0.5) / rows - 0.5)
     points = np.stack([x.ravel() * flow.shape[1], y.ravel() * flow.shape[0]], axis=1)
-    seen = cv2.resize(texture(picture), size, interpolation=cv2.INTER_AREA).ravel() > 0.5
+    # Blurred a little: noise is contrast, too, but nothing to follow, and in-between pixels would look less noisy.
+    first, second = (cv2.GaussianBlur(picture, (0, 0), 1.0) for picture in (first, second))
+    seen = cv2.resize(texture(first), size, interpolation=cv2.INTER_AREA).ravel() > 0.5
+    pays = _pays(flow, first, second, size)
+    cells[seen & ~pays] = 0
     border = (np.maximum(np.abs(x), np.abs(y)) > 0.5 - margin).ravel()
 
     move = _agreed(points, cells, seen & border, seen, tolerance)
     background = move.flow(points)
-    cells = np.where(seen[:, None], cells, background)
+    cells = np.where((seen & pays)[:, None], cells, background)
     own = np.linalg.norm(cells - background, axis=1)
     lengths = np.linalg.norm(cells, axis=1)
     return Split(
@@ -85,6 +94,19 @@ def split_flow(flow: np.ndarray, picture: np.ndarray, *, margin: float = 0.2, to
     )
 
 
+def _pays(flow: np.ndarray, first: np.ndarray, second: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(N,) bool: cells in which the flow takes away a good part of the difference between the pictures."""
+    import cv2
+    import numpy as np
+
+    x, y = np.meshgrid(np.arange(flow.shape[1], dtype=np.float32), np.arange(flow.shape[0], dtype=np.float32))
+    back = cv2.remap(second, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    left = [cv2.resize(cv2.absdiff(first, other), size, interpolation=cv2.INTER_AREA) for other in (back, second)]
+    moved, still = (cv2.blur(difference.astype(np.float32), (3, 3)).ravel() for difference in left)
+    pays: np.ndarray = moved < WORTH * still
+    return pays
+
+
 def texture(picture: np.ndarray, *, reach: int = 17, contrast: float = 2.0) -> np.ndarray:
     """(H, W) float32, 1 where there is something to follow within `reach` pixels, else 0.
 
@@ -94,10 +116,8 @@ def texture(picture: np.ndarray, *, reach: int = 17, contrast: float = 2.0) -> n
     import numpy as np
 
     wide = (reach, reach)
-    # Light blur first: noise is contrast, too, but nothing to follow.
-    smooth = cv2.GaussianBlur(picture, (0, 0), 1.0).astype(np.float32)
-    mean = cv2.boxFilter(smooth, cv2.CV_32F, wide)
-    square = cv2.sqrBoxFilter(smooth, cv2.CV_32F, wide)
+    mean = cv2.boxFilter(picture, cv2.CV_32F, wide)
+    square = cv2.sqrBoxFilter(picture, cv2.CV_32F, wide)
     textured: np.ndarray = (square - mean * mean > contrast * contrast).astype(np.float32)
     return textured
 
