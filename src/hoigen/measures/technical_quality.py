@@ -155,22 +155,25 @@ def colourfulness(picture: np.ndarray) -> float:
     return spread + 0.3 * math.hypot(float(red_green.mean()), float(yellow_blue.mean()))
 
 
-def blockiness(luma: np.ndarray, *, block: int = 8, step: float = 20.0) -> float:
+def blockiness(luma: np.ndarray, *, block: int = 8, step: int = 20) -> float:
     """0 without a grid of blocks, 1 when steps on it are twice those beside it; (H, W) uint8 luma, not scaled.
 
     Steps count up to `step` levels: larger ones are edges of things. Where the grid lies is found, since a video may
     have been cropped. The lesser of the two directions counts, so that stripes of the scene are not taken for a grid.
     """
-    return max(0.0, min(_grid(luma, block, step), _grid(luma.T, block, step)))
+    import numpy as np
+
+    return max(0.0, min(_grid(luma, block, step), _grid(np.ascontiguousarray(luma.T), block, step)))
 
 
-def _grid(luma: np.ndarray, block: int, step: float) -> float:
+def _grid(luma: np.ndarray, block: int, step: int) -> float:
+    import cv2
     import numpy as np
 
     width = (luma.shape[1] - 1) // block * block
     if width < 4 * block or luma.shape[0] < 2:
         return 0.0
-    steps = np.minimum(np.abs(np.diff(luma[:, : width + 1].astype(np.int16), axis=1)), step)
+    steps = np.minimum(cv2.absdiff(luma[:, 1 : width + 1], luma[:, :width]), np.uint8(step))
     phase = steps.mean(axis=0).reshape(-1, block).mean(axis=0)
     # Beside, not all others: a codec smooths within blocks, which alone would raise the grid's share.
     beside = (np.roll(phase, 1) + np.roll(phase, -1)) / 2
