@@ -15,10 +15,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from machine import headline
 
 from hoigen import video, weights
 from hoigen.shots import check_detector
-from machine import headline
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 sys.path.insert(0, str(TESTS))

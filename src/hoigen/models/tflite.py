@@ -1,0 +1,123 @@
+"""What the .tflite detectors share: an interpreter on one thread, letterboxing, SSD anchors, boxes to keypoints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Model:
+    """One .tflite file on one thread. Calls take one image and give all outputs, in the file's order."""
+
+    def __init__(self, weight: str) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        from hoigen.weights import locate
+
+        self._interpreter: Any = Interpreter(str(locate(weight)), num_threads=1)
+        self._interpreter.allocate_tensors()
+        self._input = self._interpreter.get_input_details()[0]["index"]
+        self._outputs = [detail["index"] for detail in self._interpreter.get_output_details()]
+
+    def __call__(self, image: np.ndarray) -> list[np.ndarray]:
+        """image: (H, W, 3) float32 in the model's own range; outputs without the batch axis."""
+        self._interpreter.set_tensor(self._input, image[None])
+        self._interpreter.invoke()
+        return [self._interpreter.get_tensor(index)[0] for index in self._outputs]
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A detection: box (x0, y0, x1, y1) and keypoints (K, 2), in 0..1 of the picture; score 0..1."""
+
+    score: float
+    box: tuple[float, float, float, float]
+    points: np.ndarray
+
+
+def anchors(size: int, layers: tuple[tuple[int, int], ...]) -> np.ndarray:
+    """Centres (N, 2) in 0..1 of a grid per (stride, anchors per cell).
+
+    Source: MediaPipe's SsdAnchorsCalculator with `fixed_anchor_size`, where an anchor is its centre alone.
+    """
+    import numpy as np
+
+    grids = []
+    for stride, per_cell in layers:
+        steps = (np.arange(size // stride) + 0.5) / (size // stride)
+        x, y = np.meshgrid(steps, steps)
+        grids.append(np.repeat(np.stack([x, y], -1).reshape(-1, 2), per_cell, axis=0))
+    return np.concatenate(grids).astype(np.float32)
+
+
+def letterbox(image: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The picture in a square of `size` pixels, with scale and offset (2,) that lead back to 0..1 of the picture."""
+    import cv2
+    import numpy as np
+
+    height, width = image.shape[:2]
+    scale = size / max(height, width)
+    new = max(1, round(width * scale)), max(1, round(height * scale))
+    left, top = (size - new[0]) // 2, (size - new[1]) // 2
+    square = np.zeros((size, size, 3), np.uint8)
+    square[top : top + new[1], left : left + new[0]] = cv2.resize(image, new, interpolation=cv2.INTER_AREA)
+    return square, np.array([size / new[0], size / new[1]]), np.array([left / new[0], top / new[1]])
+
+
+def regions(
+    raw: np.ndarray,
+    logits: np.ndarray,
+    centres: np.ndarray,
+    size: int,
+    least: float,
+    back: tuple[np.ndarray, np.ndarray],
+) -> list[Region]:
+    """Detections of a MediaPipe SSD head, best first, without overlapping ones.
+
+    raw: (N, 4 + 2 K) in pixels of the model's input; logits: (N, 1). `back` is letterbox's scale and offset.
+    """
+    import numpy as np
+
+    scores = 1 / (1 + np.exp(-np.clip(logits[:, 0], -80, 80)))
+    found: list[Region] = []
+    for at in np.argsort(-scores, kind="stable")[:64]:
+        if scores[at] < least:
+            break
+        centre = raw[at, :2] / size + centres[at]
+        half = raw[at, 2:4] / size / 2
+        corners = np.stack([centre - half, centre + half]) * back[0] - back[1]
+        points = (raw[at, 4:].reshape(-1, 2) / size + centres[at]) * back[0] - back[1]
+        x0, y0, x1, y1 = (float(value) for value in corners.reshape(-1))
+        region = Region(float(scores[at]), (x0, y0, x1, y1), points)
+        if all(overlap(region.box, other.box) < 0.3 for other in found):
+            found.append(region)
+    return found
+
+
+def overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
+    """Intersection over union of two boxes."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    both = width * height
+    return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
+
+
+def crop(image: np.ndarray, centre: np.ndarray, side: float, angle: float, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """A turned square of the picture as (size, size, 3), and the affine (2, 3) from its pixels back to the picture's.
+
+    centre, side: pixels; angle: radians, clockwise.
+    """
+    import cv2
+    import numpy as np
+
+    cos, sin = np.cos(angle) * side / size, np.sin(angle) * side / size
+    turn = np.array([[cos, -sin], [sin, cos]])
+    shift = np.asarray(centre) - turn @ np.array([size / 2, size / 2])
+    back = np.concatenate([turn, shift[:, None]], axis=1)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(image, back, (size, size), flags=flags), back
