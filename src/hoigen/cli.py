@@ -111,7 +111,9 @@ def _add_curate(parser: argparse.ArgumentParser) -> None:
 
 def _add_options(parser: argparse.ArgumentParser, function: Verb) -> None:
     """Arguments without a default are positional, keyword-only ones are options."""
-    hints = typing.get_type_hints(function)
+    from hoigen.config import parameter_hints
+
+    hints = parameter_hints(function)
     helps = argument_docs(function)
     for name, parameter in inspect.signature(function).parameters.items():
         kind, many = _kind(hints[name])

@@ -265,5 +265,12 @@ def arguments_of(function: Any, recipe: Mapping[Any, Any], where: str) -> dict[s
     for name, parameter in parameters.items():
         if parameter.default is inspect.Parameter.empty and recipe.get(name) is None:
             raise UsageError(f"{where}: {name} must be given, in the recipe or as --{name}")
-    hints = typing.get_type_hints(function)
+    hints = parameter_hints(function)
     return {name: convert(value, hints[name], f"{where}: {name}") for name, value in recipe.items()}
+
+
+def parameter_hints(function: Any) -> dict[str, Any]:
+    """Types of a function's parameters; what it returns may be a name that only type checkers import."""
+    written = {name: hint for name, hint in function.__annotations__.items() if name != "return"}
+    holder = types.SimpleNamespace(__annotations__=written)
+    return typing.get_type_hints(holder, globalns=function.__globals__)
