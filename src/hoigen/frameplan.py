@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Sampling, Seconds
+from hoigen.errors import VideoError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,36 +16,50 @@ SLACK: Seconds = 1e-4
 
 
 class Converter:
-    """Turns a decoded frame into images, each size and format once."""
+    """Turns decoded frames into images, each size and format once.
+
+    The first frame settles the shape: a stream that changes its size on the way is scaled to that.
+    """
 
     def __init__(self) -> None:
         self.frame: Any = None
         self.done: dict[tuple[int | None, bool], np.ndarray] = {}
-        self.scalers: dict[tuple[int | None, bool], Any] = {}
+        self.targets: dict[tuple[int | None, bool], _Target] = {}
 
     def image(self, frame: Any, sampling: Sampling) -> np.ndarray:
         if frame is not self.frame:
             self.frame, self.done = frame, {}
         key = sampling.short_side, sampling.gray
         if key not in self.done:
-            if key not in self.scalers:
-                from av.video.reformatter import VideoReformatter
-
-                self.scalers[key] = VideoReformatter()  # keeps its filter tables from frame to frame
-            self.done[key] = _convert(frame, sampling, self.scalers[key])
+            if key not in self.targets:
+                self.targets[key] = _Target(frame, *key)
+            self.done[key] = self.targets[key].convert(frame)
         return self.done[key]
 
 
-def _convert(frame: Any, sampling: Sampling, scaler: Any) -> np.ndarray:
-    import numpy as np
+class _Target:
+    """One size and format."""
 
-    short = min(frame.width, frame.height)
-    scale = min(1.0, (sampling.short_side or short) / short)
-    size = max(1, round(frame.width * scale)), max(1, round(frame.height * scale))
-    small = scaler.reformat(frame, *size, format="gray" if sampling.gray else "rgb24", threads=1)
-    image: np.ndarray = small.to_ndarray()
-    turns = int(frame.rotation) % 360 // 90
-    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+    def __init__(self, frame: Any, short_side: int | None, gray: bool) -> None:
+        from av.video.reformatter import VideoReformatter
+
+        short = min(frame.width, frame.height)
+        scale = min(1.0, (short_side or short) / short)
+        self.size = max(1, round(frame.width * scale)), max(1, round(frame.height * scale))
+        self.turns = int(frame.rotation) % 360 // 90
+        self.format = "gray" if gray else "rgb24"
+        self.scaler = VideoReformatter()  # keeps its filter tables from frame to frame
+
+    def convert(self, frame: Any) -> np.ndarray:
+        import av
+        import numpy as np
+
+        try:
+            small = self.scaler.reformat(frame, *self.size, format=self.format, threads=1)
+        except (av.FFmpegError, ValueError) as error:
+            raise VideoError(f"frames of format {frame.format.name} cannot be converted: {error}") from None
+        image: np.ndarray = small.to_ndarray()
+        return np.ascontiguousarray(np.rot90(image, self.turns)) if self.turns else image
 
 
 class Plan:

@@ -1,0 +1,106 @@
+"""Opening a video, from a disk or an object store; used through `hoigen.video` alone."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+from urllib.request import url2pathname
+
+from hoigen.clip import Seconds
+from hoigen.errors import SetupError, VideoError
+
+OPEN_TIMEOUT: Seconds = 20.0
+"""How long a server that FFmpeg itself talks to may be silent. Without it a stalled connection blocks for ever."""
+
+
+@contextlib.contextmanager
+def opened(uri: str) -> Iterator[tuple[Any, Any]]:
+    """Container and its video stream, ready to decode on one thread.
+
+    Raises VideoError when it cannot be opened, and for what FFmpeg raises inside the `with`.
+    """
+    import av
+
+    with contextlib.ExitStack() as stack:
+        # "file:" keeps FFmpeg from taking "12:30.mp4" for a protocol named "12"
+        source = f"file:{local_path(uri)}" if is_local(uri) else stack.enter_context(raw_bytes(uri))
+        try:
+            container = stack.enter_context(av.open(source, metadata_errors="replace", timeout=OPEN_TIMEOUT))
+            stream = _video_stream(container)
+        except VideoError:
+            raise
+        except Exception as error:  # on broken files PyAV raises ValueError, IndexError, EOFError, MemoryError too
+            raise VideoError(f"cannot be read as a video: {said(error)}") from None
+        try:
+            yield container, stream
+        except av.FFmpegError as error:
+            raise VideoError(f"cannot be read as a video: {said(error)}") from None
+
+
+def _video_stream(container: Any) -> Any:
+    import av
+
+    cover = av.stream.Disposition.attached_pic
+    pictures = [s for s in container.streams.video if not s.disposition & cover]
+    streams = [s for s in pictures if s.codec_context is not None]
+    if not streams:
+        kinds = ", ".join(sorted({s.type for s in container.streams})) or "none"
+        raise VideoError("its codec is unknown" if pictures else f"has no video stream (streams: {kinds})")
+    stream = streams[0]
+    stream.codec_context.thread_type = "NONE"
+    stream.codec_context.thread_count = 1
+    if not stream.time_base:
+        raise VideoError("has no time base: its header is broken")
+    return stream
+
+
+def is_local(uri: str) -> bool:
+    return "://" not in uri or uri.startswith("file://")
+
+
+def local_path(uri: str) -> str:
+    """The path of a local file. Raises VideoError when there is none that can be read."""
+    path = uri
+    if uri.startswith("file://"):
+        path = uri.removeprefix("file://").removeprefix("localhost")
+        path = path if os.path.lexists(path) else url2pathname(path)  # %20 and the like
+    if "\0" in path or not os.path.lexists(path):
+        raise VideoError("no such file")
+    if os.path.isdir(path):
+        raise VideoError("is a directory, not a video")
+    if not os.path.exists(path):
+        raise VideoError("is a link that leads nowhere")
+    if not os.path.isfile(path):
+        raise VideoError("is a device or a pipe, not a file")
+    if not os.access(path, os.R_OK):
+        raise VideoError("may not be read (permission denied)")
+    if os.path.getsize(path) == 0:
+        raise VideoError("is empty (0 bytes)")
+    return path
+
+
+@contextlib.contextmanager
+def raw_bytes(uri: str) -> Iterator[BinaryIO]:
+    """The file itself, for reading. Raises VideoError when it is not there, SetupError when its scheme needs more."""
+    if is_local(uri):
+        with open(local_path(uri), "rb") as file:
+            yield file
+        return
+    import fsspec
+
+    try:
+        opened_file = fsspec.open(uri, "rb").open()
+    except ImportError as error:
+        raise SetupError(f"{uri.split('://')[0]}:// needs a further package: {error}") from None
+    except Exception as error:
+        raise VideoError(f"cannot be opened: {said(error)}") from None
+    with opened_file as file:
+        yield file
+
+
+def said(error: BaseException) -> str:
+    """What an error says, and its kind."""
+    text = getattr(error, "strerror", None) or str(error) or "no reason given"
+    return f"{text} ({type(error).__name__})"
