@@ -9,10 +9,11 @@ import pytest
 import yaml
 
 import hoigen
-from conftest import REPO
 from hoigen.cascade import build_steps
 from hoigen.config import load_recipe
 from hoigen.store import Run
+
+REPO = Path(__file__).resolve().parents[1]
 
 
 def code_of(page: str, language: str) -> list[str]:
@@ -40,8 +41,8 @@ def test_recipes_load_and_each_key_is_commented(recipe: Path) -> None:
     settings = load_recipe(recipe)
     assert build_steps(settings["measures"], settings["keep"])
     for line in recipe.read_text().splitlines():
-        if line.strip() and not line.startswith("#") and line.strip() not in ("keep:",):
-            assert "#" in line, line
+        if line.strip() and not line.startswith("#") and line.strip() != "keep:":
+            assert "#" in line or line.strip() == "measures:", line
 
 
 def test_the_command_line_in_the_readme_exists() -> None:

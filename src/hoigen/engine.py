@@ -255,7 +255,7 @@ def _failed(clip: Clip, step: cascade.Step, error: Exception, tries: int) -> Out
         seconds=0.0,
         detail="{}",
         values={},
-        where=signature(step.name, error),
+        where=signature(error),
         traceback="".join(traceback.format_exception(error)),
         data_fault=data_fault,
     )

@@ -94,9 +94,10 @@ class ClipStage(Book):
     def part(self, task: Task, part: list[Row]) -> None:
         self._record(task, part)
         if part[0]["state"] == "failed":
-            self.breaker.saw_failure(f"video: {_kind(part[0]['reason'])}", part[0]["reason"], data_fault=True)
+            reason = part[0]["reason"]
+            self.breaker.saw_failure("reading videos", _kind(reason), f"{part[0]['uri']}: {reason}", data_fault=True)
         else:
-            self.breaker.saw_ok()
+            self.breaker.saw_ok("reading videos")
 
     def _record(self, task: Task, rows: list[Row]) -> None:
         shard, job = self.jobs[task.key]
@@ -113,7 +114,7 @@ class ClipStage(Book):
     def failed(self, task: Task, failure: Failure) -> Task | None:
         _, job = self.jobs[task.key]
         self._record(task, [failed_row(job, told(failure))])
-        self.breaker.saw_failure(f"{failure.doing}: {failure.kind}", failure.traceback, data_fault=False)
+        self.breaker.saw_failure("reading videos", failure.kind, failure.traceback or failure.reason, data_fault=False)
         self.done(task)
         return None
 

@@ -119,9 +119,11 @@ class ScoreStage(Book):
     def part(self, task: Task, part: Outcome) -> None:
         self._record(task, part)
         if part.state == "ok":
-            self.breaker.saw_ok()
+            self.breaker.saw_ok(part.measure)
         else:
-            self.breaker.saw_failure(part.where or part.measure, part.traceback or "", data_fault=part.data_fault)
+            self.breaker.saw_failure(
+                part.measure, part.where or "", part.traceback or part.reason or "", data_fault=part.data_fault
+            )
 
     def _record(self, task: Task, outcome: Outcome) -> None:
         pending, step = self.clips[task.key], self.by_name[outcome.measure]
@@ -150,7 +152,7 @@ class ScoreStage(Book):
         at_fault = [failure.doing] if failure.doing in rest.todo else list(rest.todo)
         for name in at_fault:
             self._record(task, _lost(rest.clip, name, failure))
-        self.breaker.saw_failure(f"{failure.doing}: {failure.kind}", failure.traceback, data_fault=False)
+            self.breaker.saw_failure(name, failure.kind, failure.traceback or failure.reason, data_fault=False)
         left = self._rest(task)
         if self.score_all and left.todo:
             return Task(task.key, left)
