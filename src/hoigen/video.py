@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
+import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from hoigen.errors import VideoError
 from hoigen.frameplan import SLACK, Converter, Plan
 from hoigen.videofile import is_local, raw_bytes, said
 from hoigen.videofile import opened as opened
-from hoigen.videopass import Pass, start_time
+from hoigen.videopass import EXACT, Pass, start_time
 
 if TYPE_CHECKING:
     import numpy as np
@@ -190,12 +191,16 @@ class _Look:
 
 
 def _look(container: Any, stream: Any) -> _Look:
-    """The first frame, and the times of all: from the index when the header has one, else from the packets."""
+    """The first frame, and the times of all: from the index when the header has an even one, else from the packets.
+
+    An index holds decoding times. Those of uneven files are not the times at which frames are shown.
+    """
     look = _Look()
     entries = stream.index_entries
     if stream.frames and len(entries) >= stream.frames:
-        look.times = [float(entry.timestamp * stream.time_base) for entry in entries]
-        look.whole = True
+        times = sorted(float(entry.timestamp * stream.time_base) for entry in entries)
+        if _odd_gaps(times) == 0:
+            look.times, look.whole = times, True
     _look_at_packets(container, stream, look, indexed=look.whole)
     look.times.sort()
     return look
@@ -206,6 +211,7 @@ def _look_at_packets(container: Any, stream: Any, look: _Look, *, indexed: bool)
 
     read = 0
     base = float(stream.time_base)
+    gap = float(1 / stream.average_rate) if stream.average_rate else 0.0
     try:
         for packet in container.demux(stream):
             if look.frame is None and look.count < FIRST_FRAME:
@@ -215,7 +221,7 @@ def _look_at_packets(container: Any, stream: Any, look: _Look, *, indexed: bool)
             look.count += packet.size > 0
             if not indexed and packet.pts is not None:
                 look.times.append(packet.pts * base)
-                look.end = max(look.end, (packet.pts + (packet.duration or 0)) * base)
+                look.end = max(look.end, packet.pts * base + (packet.duration * base if packet.duration else gap))
             read += packet.size
             if read > SCAN:
                 return
@@ -245,20 +251,29 @@ def _first_time(container: Any, stream: Any, look: _Look) -> Seconds:
 
 
 def _duration(container: Any, stream: Any, look: _Look) -> Seconds:
-    listed = bool(stream.frames)  # the header speaks of this stream, and not of all together
-    if listed and stream.duration:
-        return float(stream.duration * stream.time_base)
-    if look.times and (look.whole or listed):
-        gap = (look.times[-1] - look.times[0]) / (len(look.times) - 1) if len(look.times) > 1 else 0.0
-        end = look.end if look.end > look.times[-1] else look.times[-1] + gap
-        if end > look.times[-1]:
-            return end - _first_time(container, stream, look)
-    if look.whole and look.count:
-        rate = stream.average_rate or stream.guessed_rate
-        return float(look.count / rate) if rate else 0.0
+    claimed = _claimed(container, stream)
+    if look.end and look.whole:  # every packet was seen
+        length = look.end - _first_time(container, stream, look)
+        cut_short = length < ENDS_EARLY * claimed and container.format.name.startswith(EXACT)
+        return claimed if cut_short else length  # decoding will say that the rest is not there
+    if claimed or not look.whole:
+        return claimed or float(container.duration or 0) / 1e6
+    rate = stream.average_rate or stream.guessed_rate
+    return float(look.count / rate) if rate else 0.0  # a raw stream: no times at all
+
+
+def _claimed(container: Any, stream: Any) -> Seconds:
+    """The length that the header gives this stream; 0 when it gives none, or one of all streams together."""
     if stream.duration:
         return float(stream.duration * stream.time_base)
-    return float(container.duration or 0) / 1e6
+    first = float((stream.start_time or 0) * stream.time_base)
+    match = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))  # Matroska
+    if match:
+        hours, minutes, seconds = map(float, match.groups())
+        return max(0.0, 3600 * hours + 60 * minutes + seconds - first)
+    if len(container.streams) == 1 and stream.start_time is not None:
+        return float(container.duration or 0) / 1e6
+    return 0.0
 
 
 def _rate(stream: Any, look: _Look, duration: Seconds, varies: bool) -> float:
@@ -269,16 +284,20 @@ def _rate(stream: Any, look: _Look, duration: Seconds, varies: bool) -> float:
 
 
 def _varies(times: list[Seconds]) -> bool:
-    """Whether frames come at uneven intervals: more than a fiftieth of the gaps are off by more than a fifth.
+    """Whether frames come at uneven intervals: more than a fiftieth of the gaps are odd.
 
     A few odd gaps (an edit at the start, a long last frame) are no variable frame rate.
     """
+    return len(times) > 3 and _odd_gaps(times) > max(1, 0.02 * (len(times) - 1))
+
+
+def _odd_gaps(times: list[Seconds]) -> int:
+    """How many gaps are off the middle one by more than a fifth; containers that round to milliseconds are let off."""
     gaps = sorted(b - a for a, b in itertools.pairwise(times))
-    if len(gaps) < 3:
-        return False
+    if not gaps:
+        return 0
     middle = gaps[len(gaps) // 2]
-    odd = sum(abs(gap - middle) > max(0.2 * middle, 0.0021) for gap in gaps)  # containers round to milliseconds
-    return odd > max(1, 0.02 * len(gaps))
+    return sum(abs(gap - middle) > max(0.2 * middle, 0.0021) for gap in gaps)
 
 
 def _feed(decoder: Pass, plans: Sequence[Plan], clip: Clip) -> Seconds:

@@ -17,6 +17,8 @@ SEEK_BACK: tuple[Seconds, ...] = (0.0, 2.0, 10.0)
 """How far before the wanted moment is searched for a keyframe, one try after the other; then from the beginning."""
 EXACT = ("mov", "matroska")
 """Containers whose start time is that of the first frame; of others, the first frame is looked at."""
+SEARCHABLE = ("mov", "matroska", "avi", "mpegts", "flv")
+"""Containers whose times survive a jump; of others (program streams, raw streams) everything is read from the start."""
 UNORDERED = ("avi",)
 """Containers that know no presentation times: FFmpeg makes them up, and wrongly when there are B-frames."""
 
@@ -78,7 +80,7 @@ class Pass:
 
     def _searchable(self) -> bool:
         """Whether times survive a jump; looks at the first frame where the header does not tell its time."""
-        if self.stream.start_time is None:
+        if self.stream.start_time is None or not self.container.format.name.startswith(SEARCHABLE):
             return False
         if self.zero is None:
             next(self._timed(), None)
