@@ -99,12 +99,12 @@ def report(files: list[str], labels: np.ndarray, x: np.ndarray) -> None:
     draws = [chance.integers(0, len(labels), len(labels)) for _ in range(2000)]
     mean = np.mean(repeats, axis=0)
     boot = [auc(labels[d], mean[d]) for d in draws if 0 < labels[d].sum() < len(d)]
-    low, high = np.percentile(boot, [2.5, 97.5])
     print(f"clips                          {len(labels)}, {labels.sum()} with an interaction")
-    low, high = np.percentile(folds, [5, 95])
-    print(f"AUC, 5 folds, 50 repeats       {np.mean(folds):.3f} (5-95 %: {low:.3f}-{high:.3f})")
+    middle = np.percentile(folds, [5, 95])
+    bounds = np.percentile(boot, [2.5, 97.5])
+    print(f"AUC, 5 folds, 50 repeats       {np.mean(folds):.3f} (5-95 %: {middle[0]:.3f}-{middle[1]:.3f})")
     print(f"AUC, leave one out             {alone:.3f}")
-    print(f"AUC, bootstrap over clips      {low:.3f}-{high:.3f} (95 %)")
+    print(f"AUC, bootstrap over clips      {bounds[0]:.3f}-{bounds[1]:.3f} (95 %)")
     print(f"AUC, shipped weights           {auc(labels, shipped):.3f} (they were fitted to these clips)")
     print(f"AUC, plain sum, nothing fitted {auc(labels, x.sum(axis=1)):.3f}")
     right = [((scores > 0) == labels).mean() for scores in repeats]
