@@ -75,3 +75,34 @@ def pan(image: np.ndarray, count: int, step: tuple[float, float], size: tuple[in
     return [
         cv2.warpAffine(image, s, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP) for s in shifts
     ]
+
+
+def counting(count: int, size: tuple[int, int] = (48, 64)) -> list[np.ndarray]:
+    """Frames whose number can be read off them: ones as the grey of the left half, tens as that of the right."""
+    frames = []
+    for at in range(count):
+        image = np.full((*size, 3), 20 + 20 * (at // 10), np.uint8)
+        image[:, : size[1] // 2] = 20 + 20 * (at % 10)
+        frames.append(image)
+    return frames
+
+
+def index_of(image: np.ndarray) -> int:
+    width = image.shape[1]
+    left, right = image[:, : width // 3].mean(), image[:, -width // 3 :].mean()
+    return round((float(left) - 20) / 20) + 10 * round((float(right) - 20) / 20)
+
+
+def repack(source: Path, target: Path, *, shift: float = 0.0, options: dict[str, str] | None = None) -> Path:
+    """The same video packets in another container or with other times: `shift` seconds are taken off each."""
+    with av.open(str(source)) as old, av.open(str(target), "w", options=options or {}) as new:
+        stream = old.streams.video[0]
+        copy = new.add_stream_from_template(stream)
+        for packet in old.demux(stream):
+            if packet.dts is None:
+                continue
+            packet.pts -= round(shift / packet.time_base)
+            packet.dts -= round(shift / packet.time_base)
+            packet.stream = copy
+            new.mux(packet)
+    return target

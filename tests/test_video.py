@@ -14,27 +14,11 @@ import pytest
 from hoigen import video
 from hoigen.clip import Clip, Frames, Sampling
 from hoigen.errors import VideoError
-from render import render, texture
+from render import counting, index_of, render, texture
 
 FAST = {"movflags": "+faststart"}
 LEFT_RED = np.zeros((48, 64, 3), np.uint8)
 LEFT_RED[:, :32] = (200, 0, 0)
-
-
-def counting(count: int, size: tuple[int, int] = (48, 64)) -> list[np.ndarray]:
-    """Frames whose number can be read off them: ones as the grey of the left half, tens as that of the right."""
-    frames = []
-    for at in range(count):
-        image = np.full((*size, 3), 20 + 20 * (at // 10), np.uint8)
-        image[:, : size[1] // 2] = 20 + 20 * (at % 10)
-        frames.append(image)
-    return frames
-
-
-def index_of(image: np.ndarray) -> int:
-    width = image.shape[1]
-    left, right = image[:, : width // 3].mean(), image[:, -width // 3 :].mean()
-    return round((float(left) - 20) / 20) + 10 * round((float(right) - 20) / 20)
 
 
 def clip_of(path: Path, start: float = 0.0, end: float | None = None) -> Clip:

@@ -92,7 +92,9 @@ class Pass:
 
         self.packets = self.bad = 0
         self.begun = False
-        ticks = int((to + (self.zero or 0.0)) / self.base) if to > 0 else self.stream.start_time or 0
+        # a transport stream searched for its very first time misses the first keyframe
+        first = min(0, self.stream.start_time or 0)
+        ticks = int((to + (self.zero or 0.0)) / self.base) if to > 0 else first
         try:
             self.container.seek(ticks, stream=self.stream, backward=True)
         except (av.FFmpegError, OverflowError):
