@@ -209,7 +209,7 @@ def _look(container: Any, stream: Any) -> _Look:
 def _look_at_packets(container: Any, stream: Any, look: _Look, *, indexed: bool) -> None:
     import av
 
-    read = 0
+    read, latest = 0, 0.0
     base = float(stream.time_base)
     gap = float(1 / stream.average_rate) if stream.average_rate else 0.0
     try:
@@ -220,8 +220,10 @@ def _look_at_packets(container: Any, stream: Any, look: _Look, *, indexed: bool)
                 return
             look.count += packet.size > 0
             if not indexed and packet.pts is not None:
-                look.times.append(packet.pts * base)
-                look.end = max(look.end, packet.pts * base + (packet.duration * base if packet.duration else gap))
+                at = packet.pts * base
+                if not look.times or at >= latest:
+                    latest, look.end = at, at + (packet.duration * base if packet.duration else gap)
+                look.times.append(at)
             read += packet.size
             if read > SCAN:
                 return
@@ -252,6 +254,8 @@ def _first_time(container: Any, stream: Any, look: _Look) -> Seconds:
 
 def _duration(container: Any, stream: Any, look: _Look) -> Seconds:
     claimed = _claimed(container, stream)
+    if stream.frames and claimed and look.times and look.times[-1] < _first_time(container, stream, look) + claimed:
+        return claimed  # sample by sample; with B-frames a packet's own length is not that of its frame
     if look.end and look.whole:  # every packet was seen
         length = look.end - _first_time(container, stream, look)
         cut_short = length < ENDS_EARLY * claimed and container.format.name.startswith(EXACT)
