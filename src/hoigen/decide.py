@@ -1,15 +1,16 @@
-"""The decision on every clip of a run, in SQL over the Parquet parts: nothing is decoded, nothing is stored.
+"""The decision on every clip of a run, in SQL over the Parquet parts: nothing is decoded.
 
 The same walk as `hoigen.cascade.decide`, clip by clip; a test holds the two together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hoigen.cascade import Step
+from hoigen.joined import attach, quoted, text
 from hoigen.score import Rule
 from hoigen.store import Run
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     import duckdb
 
 STATES = ("kept", "dropped", "failed", "pending")
+BEFORE = ("shot_length", "duplicate")
+"""What drops a clip before any measure looks at it, in this order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +38,14 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Funnel:
-    """How many clips each rule dropped and each measure failed on, in the order of the walk."""
+    """How many clips each rule dropped and each measure failed on, in the order of the walk.
+
+    Clips that lack a score are pending and in no stage; `missing` counts them by the measure they wait for.
+    """
 
     stages: tuple[Stage, ...]
     counts: dict[str, int]
+    missing: dict[str, int] = field(default_factory=dict)
 
     @property
     def clips(self) -> int:
@@ -54,138 +61,111 @@ class Funnel:
         ends = ", ".join(f"{self.counts[state]} {state}" for state in STATES if self.counts.get(state))
         lines.append(f"{self.clips} clips: {ends or 'none'}")
         if self.counts.get("pending"):
-            lines.append("pending clips lack scores that these rules ask for: run hoigen curate again")
+            waits = ", ".join(f"{count} for {measure}" for measure, count in self.missing.items())
+            lines.append(f"pending clips wait for scores ({waits}): run hoigen curate again")
         return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One link of the walk: if `condition` holds and none before it did, this is how the clip ends."""
+
+    condition: str
+    state: str
+    rule: str | None
+    reason: str
+    step: str
 
 
 def connect(run: Run, steps: Sequence[Step]) -> duckdb.DuckDBPyConnection:
     """A connection with the view `decided`: id, uri, start, end, state, rule, reason, a column per score, and more.
 
-    Rows come in the order of the input. A clip without all its scores yet is `pending`.
+    Rows come in the order of the input. A clip without all its scores yet is `pending`. The view `walked` is the
+    same in no order, which is quicker to count; `clips` are the rows of the clips parts.
     """
-    con = _open(run, steps, details=True)
-    scores = "".join(f", {_quoted(score)}" for step in steps for score in step.emits)
-    con.execute(
-        f"""create view decided as
-        select id, uri, start, "end", state, rule, reason{scores}, source, prompt, digest, video, n
-        from walked order by video, n"""
-    )
-    return con
-
-
-def _open(run: Run, steps: Sequence[Step], *, details: bool) -> duckdb.DuckDBPyConnection:
-    """With the view `walked`: every clip with its scores and its decision, in no order."""
     import duckdb
 
     con = duckdb.connect(config={"preserve_insertion_order": False})
     con.execute("set autoinstall_known_extensions = false")
-    _view(con, "clips", [str(part) for part in run.clip_parts()], _no_clips())
-    names = []
-    for at, step in enumerate(steps):
-        parts = [str(part) for part in run.score_parts(step.name, step.fingerprint)]
-        _view(con, f"s{at}", parts, _no_scores(step))
-        names.append(f"left join s{at} on s{at}.id = clips.id")
-    scores = "".join(f", s{at}.{_quoted(score)}" for at, step in enumerate(steps) for score in step.emits)
-    reason = f", {_reason_sql(steps)} as reason" if details else ""
-    # Without the header's facts: `fps` in the clips' rows is not the score `fps`, which a clip may not have yet.
-    bare = "clips.* exclude (state, rule, reason, width, height, fps, meta, header)"
-    columns = bare if details else "clips.id"
-    con.execute(
-        f"""create view walked as
-        select {columns}, {_state_sql(steps)} as state, {_rule_sql(steps)} as rule{reason}{scores}
-        from clips {" ".join(names)}"""
-    )
+    beside(con, run, steps, "main")
     return con
 
 
-def _view(con: duckdb.DuckDBPyConnection, name: str, parts: list[str], empty: str) -> None:
-    if parts:
-        files = ", ".join(_text(part) for part in parts)
-        con.execute(f"create view {name} as select * from read_parquet([{files}])")
-    else:
-        con.execute(f"create view {name} as {empty}")
+def beside(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], schema: str) -> None:
+    """The views of `connect` once more, in a schema of their own: the run as other steps decide it."""
+    attach(con, run, steps, schema)
+    con.execute(f"create view {schema}.judged as select *, {code_sql(steps)} as _code from {schema}.scored")
+    cases = walk(steps)
+    own = 'id, uri, start, "end", source, prompt, digest, video, n'
+    scores = "".join(f", {quoted(score)}" for step in steps for score in step.emits)
+    con.execute(
+        f"""create view {schema}.walked as
+        select {own}, {_told("state", [case.state for case in cases] + ["kept"])} as state,
+            {_told("rule", [case.rule for case in cases] + [None])} as rule, {_reason_sql(cases)} as reason{scores}
+        from {schema}.judged"""
+    )
+    con.execute(
+        f"""create view {schema}.decided as
+        select id, uri, start, "end", state, rule, reason{scores}, source, prompt, digest, video, n
+        from {schema}.walked order by video, n"""
+    )
 
 
-def _no_clips() -> str:
-    from hoigen.store import CLIP_COLUMNS
-
-    return _nothing(dict(CLIP_COLUMNS))
-
-
-def _no_scores(step: Step) -> str:
-    from hoigen.store import SCORE_COLUMNS
-
-    return _nothing({**SCORE_COLUMNS, **dict.fromkeys(step.emits, "float64")})
-
-
-def _nothing(columns: dict[str, str]) -> str:
-    kinds = {"string": "varchar", "int64": "bigint", "int32": "integer", "float64": "double"}
-    return "select " + ", ".join(f"null::{kinds[k]} as {_quoted(n)}" for n, k in columns.items()) + " where false"
-
-
-def _cases(steps: Sequence[Step], failed: str, missing: str) -> list[tuple[str, str, int, Step, str | None]]:
-    """The walk as (condition, kind, step number, step, score): the first condition that holds decides."""
-    walk: list[tuple[str, str, int, Step, str | None]] = []
+def walk(steps: Sequence[Step]) -> list[Case]:
+    """The walk over the steps, as conditions on the row of a clip."""
+    cases: list[Case] = []
     for at, step in enumerate(steps):
-        walk.append((missing.format(at), "pending", at, step, None))
-        walk.append((failed.format(at), "failed", at, step, None))
+        state, reason = f"_state_{at}", f"coalesce(_reason_{at}, '')"
+        cases.append(Case(f"{state} is null", "pending", None, text(f"no {step.name} yet"), step.name))
+        cases.append(Case(f"{state} = 'failed'", "failed", step.name, reason, step.name))
         for score, rule in step.rules.items():
-            walk.append((f"not {passes_sql(f's{at}.{_quoted(score)}', rule)}", "dropped", at, step, score))
-    return walk
+            words = _broken_sql(score, rule, reason)
+            cases.append(Case(f"not {passes_sql(quoted(score), rule)}", "dropped", score, words, step.name))
+    return cases
 
 
-def _walk(steps: Sequence[Step]) -> list[tuple[str, str, int, Step, str | None]]:
-    return _cases(steps, "s{}.state = 'failed'", "s{}.id is null")
+def code_sql(steps: Sequence[Step]) -> str:
+    """Which link of the walk decides: 0 the clip's own state, then 1, 2, ..; one beyond the last is kept.
+
+    One number for each clip, so that a million are counted without a text being made.
+    """
+    cases = walk(steps)
+    links = " ".join(f"when {case.condition} then {at}" for at, case in enumerate(cases, 1))
+    return f"case when state <> 'ok' then 0 {links} else {len(cases) + 1} end::smallint"
+
+
+def _told(column: str, words: Sequence[str | None]) -> str:
+    texts = ", ".join("null" if word is None else text(word) for word in words)
+    return f"case when _code = 0 then {column} else ([{texts}]::varchar[])[_code] end"
+
+
+def _reason_sql(cases: Sequence[Case]) -> str:
+    links = " ".join(f"when {at} then {case.reason}" for at, case in enumerate(cases, 1))
+    return f"case _code when 0 then reason {links} end"
 
 
 def passes_sql(column: str, rule: Rule) -> str:
     """A rule as an SQL condition that is never null."""
-    bounds = {"min": ">=", "above": ">", "max": "<=", "below": "<"}
-    terms = [
-        f"{column} {sign} {getattr(rule, b)!r}::double" for b, sign in bounds.items() if getattr(rule, b) is not None
-    ]
-    return f"coalesce({' and '.join(terms)}, false)"
+    signs = {"min": ">=", "above": ">", "max": "<=", "below": "<"}
+    bounds = ((sign, getattr(rule, bound)) for bound, sign in signs.items())
+    return f"coalesce({' and '.join(f'{column} {sign} {_number(b)}' for sign, b in bounds if b is not None)}, false)"
 
 
-def _state_sql(steps: Sequence[Step]) -> str:
-    cases = " ".join(f"when {condition} then '{kind}'" for condition, kind, *_ in _walk(steps))
-    return f"case when clips.state <> 'ok' then clips.state {cases} else 'kept' end"
+def _number(value: float) -> str:
+    # From text: exact whatever the number, and `inf` is no literal.
+    return f"{text(repr(float(value)))}::double"
 
 
-def _rule_sql(steps: Sequence[Step]) -> str:
-    cases = " ".join(
-        f"when {condition} then {_text(score or step.name) if kind != 'pending' else 'null'}"
-        for condition, kind, _, step, score in _walk(steps)
-    )
-    return f"case when clips.state <> 'ok' then clips.rule {cases} end"
-
-
-def _reason_sql(steps: Sequence[Step]) -> str:
-    cases = []
-    for condition, kind, at, step, score in _walk(steps):
-        if kind == "pending":
-            text = _text(f"no {step.name} yet")
-        elif kind == "failed":
-            text = f"s{at}.reason"
-        else:
-            assert score is not None
-            text = _broken_sql(f"s{at}", score, step.rules[score])
-        cases.append(f"when {condition} then {text}")
-    return f"case when clips.state <> 'ok' then clips.reason {' '.join(cases)} end"
-
-
-def _broken_sql(table: str, score: str, rule: Rule) -> str:
+def _broken_sql(score: str, rule: Rule, reason: str) -> str:
     """The words of `cascade.broken`."""
-    column = f"{table}.{_quoted(score)}"
-    signs = {"min": ("<", "<"), "above": ("<=", "<="), "max": (">", ">"), "below": (">=", ">=")}
-    cases = [
-        f"when {column} is null then {_text(score + ' has no value: ')} || coalesce({table}.reason, 'not measured')"
-    ]
-    for bound, (broken, shown) in signs.items():
+    column = quoted(score)
+    unseen = f"{text(score + ' has no value: ')} || coalesce(nullif({reason}, ''), 'not measured')"
+    cases = [f"when {column} is null then {unseen}"]
+    for bound, sign in {"min": "<", "above": "<=", "max": ">", "below": ">="}.items():
         limit = getattr(rule, bound)
         if limit is not None:
-            words = f"{_text(score + ' ')} || printf('%.6g', {column}) || {_text(f' {shown} {bound} {limit:g}')}"
-            cases.append(f"when {column} {broken} {limit!r}::double then {words}")
+            words = f"{text(score + ' ')} || printf('%.6g', {column}) || {text(f' {sign} {bound} {limit:g}')}"
+            cases.append(f"when {column} {sign} {_number(limit)} then {words}")
     return f"case {' '.join(cases)} end"
 
 
@@ -194,48 +174,55 @@ def counts(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
     return dict(con.execute("select state, count(*) from walked group by all").fetchall())
 
 
-def funnel(con: duckdb.DuckDBPyConnection, steps: Sequence[Step]) -> Funnel:
-    """The funnel of a connection: ingest first, then every rule of every measure, in order."""
-    found = con.execute("select state, rule, count(*) from walked group by all").fetchall()
-    taken = {(state, rule): count for state, rule, count in found}
-    by_state: dict[str, int] = {}
-    for (state, _), count in taken.items():
-        by_state[state] = by_state.get(state, 0) + count
-    left = sum(by_state.values()) - by_state.get("pending", 0)
-    named = {("dropped", score) for step in steps for score in step.rules} | {("failed", s.name) for s in steps}
+def funnel(con: duckdb.DuckDBPyConnection, steps: Sequence[Step], schema: str = "main") -> Funnel:
+    """The funnel of a connection, in one pass: what came before any measure first, then every rule in order."""
+    found = con.execute(
+        f"""select _code, case _code when 0 then state end as own, case _code when 0 then rule end as ruled, count(*)
+        from {schema}.judged group by all"""
+    ).fetchall()
+    before = {(state, rule): count for code, state, rule, count in found if code == 0}
+    codes = {code: count for code, _, _, count in found if code}
+    cases = walk(steps)
+    ends = dict.fromkeys(STATES, 0)
+    for (state, _), count in before.items():
+        ends[state] += count
+    for code, count in codes.items():
+        ends[cases[code - 1].state if code <= len(cases) else "kept"] += count
+    missing: dict[str, int] = {}
+    for at, case in enumerate(cases, 1):
+        if case.state == "pending" and codes.get(at):
+            missing[case.step] = codes[at]
+    lines = [*_before(before), *(line for step in steps for line in _lines(step, cases, codes))]
+    return Funnel(_stages(lines, sum(ends.values()) - ends["pending"]), ends, missing)
+
+
+Line = tuple[str, int, int]
+"""Name, dropped, failed."""
+
+
+def _stages(lines: Sequence[Line], came: int) -> tuple[Stage, ...]:
     stages: list[Stage] = []
-    for rule in ("shot_length", "duplicate"):
-        if taken.get(("dropped", rule)):
-            stages.append(Stage(rule, left, taken["dropped", rule], 0))
-            left = stages[-1].left
-            named.add(("dropped", rule))
-    unread = sum(n for (state, rule), n in taken.items() if state == "failed" and (state, rule) not in named)
-    if unread:
-        stages.insert(0, Stage("readable", sum(by_state.values()) - by_state.get("pending", 0), 0, unread))
-        stages[1:] = [Stage(s.name, s.came - unread, s.dropped, s.failed) for s in stages[1:]]
-        left -= unread
-    for step in steps:
-        for name, dropped, failed in _parts_of(step, taken):
-            stages.append(Stage(name, left, dropped, failed))
-            left = stages[-1].left
-    return Funnel(tuple(stages), {state: by_state.get(state, 0) for state in STATES})
+    for name, dropped, failed in lines:
+        stages.append(Stage(name, came, dropped, failed))
+        came = stages[-1].left
+    return tuple(stages)
 
 
-def _parts_of(step: Step, taken: dict[tuple[str, str | None], int]) -> list[tuple[str, int, int]]:
+def _before(before: Mapping[tuple[str, str | None], int]) -> list[Line]:
+    unread = sum(count for (state, _), count in before.items() if state == "failed")
+    lines: list[Line] = [("readable", 0, unread)] if unread else []
+    rules = {rule or "": count for (state, rule), count in before.items() if state == "dropped"}
+    order = [*(rule for rule in BEFORE if rule in rules), *sorted(set(rules) - set(BEFORE))]
+    return lines + [(rule, rules[rule], 0) for rule in order]
+
+
+def _lines(step: Step, cases: Sequence[Case], codes: Mapping[int, int]) -> list[Line]:
     """The rules of a step with what they dropped; what failed stands at the first, or at the measure's own line."""
-    failed = taken.get(("failed", step.name), 0)
-    lines = [(score, taken.get(("dropped", score), 0), 0) for score in step.rules]
-    if failed or not lines:
-        if lines and lines[0][0] == step.name:
-            lines[0] = (step.name, lines[0][1], failed)
-        elif failed:
-            lines.insert(0, (step.name, 0, failed))
+    ended = {(case.state, case.rule): codes.get(at, 0) for at, case in enumerate(cases, 1) if case.step == step.name}
+    failed = ended["failed", step.name]
+    lines = [(score, ended["dropped", score], 0) for score in step.rules]
+    if lines and lines[0][0] == step.name:
+        lines[0] = (step.name, lines[0][1], failed)
+    elif failed:
+        lines.insert(0, (step.name, 0, failed))
     return lines
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

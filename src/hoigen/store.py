@@ -5,6 +5,7 @@
     clips/00017.parquet                           the clips of shard 17's videos
     scores/<measure>/<fingerprint>/00017.parquet  what a measure said of them
     journal/scores-00017.jsonl                    finished rows of a shard under way
+    joined/<digest>.parquet                       a large run's tables side by side: a copy, may be deleted
     report.html
 
 Done means the file exists: parts are written under a temporary name and renamed last. A journal holds what
@@ -85,6 +86,10 @@ class Run:
 
     def score_part(self, measure: str, fingerprint: str, shard: int) -> Path:
         return self.path / "scores" / measure / fingerprint / f"{shard:05d}.parquet"
+
+    def joined_part(self, digest: str) -> Path:
+        """Clips and scores side by side, of the state of the run that `digest` names; may be deleted at any time."""
+        return self.path / "joined" / f"{digest}.parquet"
 
     def clip_parts(self) -> list[Path]:
         """Parts of the clips table, in order of shard."""

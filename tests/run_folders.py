@@ -1,0 +1,79 @@
+"""Run folders written straight as Parquet, for tests of what reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from hoigen import store
+from hoigen.cascade import Known, Step
+from hoigen.score import Rule
+from hoigen.store import Run
+
+
+@dataclass
+class Given:
+    """A clip as a test gives it: what it is, and what each measure said."""
+
+    id: str
+    known: Mapping[str, Known] = field(default_factory=dict)
+    state: str = "ok"
+    rule: str | None = None
+    reason: str | None = None
+    uri: str | None = None
+    start: float = 0.0
+    end: float = 2.0
+    digest: str | None = None
+
+
+def step(name: str, *emits: str, fingerprint: str = "f0", **rules: Rule) -> Step:
+    return Step(name=name, measure=None, emits=emits or (name,), rules=rules, fingerprint=fingerprint)
+
+
+def write_run(folder: Path, steps: Sequence[Step], shards: Sequence[Sequence[Given]]) -> Run:
+    """One video per clip, in order; rows of scores lie backwards, since their order means nothing."""
+    run = Run(folder)
+    video = 0
+    for shard, clips in enumerate(shards):
+        rows = []
+        for clip in clips:
+            rows.append(_clip_row(clip, video))
+            video += 1
+        _write(run.clip_part(shard), rows, store.CLIP_COLUMNS, ())
+        for one in steps:
+            scores = [_score_row(c.id, c.known[one.name], one) for c in reversed(clips) if one.name in c.known]
+            if scores:
+                unique = {row["id"]: row for row in scores}
+                _write(
+                    run.score_part(one.name, one.fingerprint, shard), [*unique.values()], store.SCORE_COLUMNS, one.emits
+                )
+    return run
+
+
+def write_recipe(run: Run, recipe: Mapping[str, Any]) -> None:
+    facts = {"hoigen": "0", "recipe": {"videos": "x", "shard_size": 256, **recipe}}
+    store.write_text(run.recipe_file, yaml.safe_dump(facts))
+
+
+def _clip_row(clip: Given, video: int) -> dict[str, Any]:
+    return {
+        "video": video, "n": 0, "id": clip.id, "uri": clip.uri or f"/videos/{clip.id}.mp4", "start": clip.start,
+        "end": clip.end, "width": 640, "height": 360, "fps": 25.0, "source": "", "prompt": None, "meta": "{}",
+        "digest": clip.digest, "state": clip.state, "rule": clip.rule, "reason": clip.reason, "header": None,
+    }  # fmt: skip
+
+
+def _score_row(id_: str, known: Known, one: Step) -> dict[str, Any]:
+    row = {"id": id_, "state": known.state, "reason": known.reason or None, "tries": 1, "seconds": 0.1, "detail": "{}"}
+    return row | {name: known.values.get(name) for name in one.emits}
+
+
+def _write(path: Path, rows: list[dict[str, Any]], columns: Mapping[str, str], numbers: Sequence[str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(rows, schema=store.schema_of(columns, numbers)), path)
