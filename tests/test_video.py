@@ -201,27 +201,33 @@ def test_every_bad_file_is_a_video_error_that_says_why(tmp_path: Path) -> None:
 
 def test_flipped_bits_end_in_frames_or_in_a_video_error(tmp_path: Path) -> None:
     """In a process of its own: a segfault must be seen as one."""
-    source = render(tmp_path / "a.mp4", [texture(s, (90, 160)) for s in range(30)])
+    frames = [texture(s, (90, 160)) for s in range(30)]
+    names = {"a.mp4": "libx264", "b.mkv": "libx264", "c.ts": "libx264", "d.avi": "mpeg4", "e.webm": "libvpx-vp9"}
+    sources = [str(render(tmp_path / name, frames, codec=codec)) for name, codec in names.items()]
     script = f"""
 import random
 from pathlib import Path
 from hoigen import video
 from hoigen.clip import Clip, Sampling
 from hoigen.errors import VideoError
-data = Path({str(source)!r}).read_bytes()
+sources = [Path(name) for name in {sources!r}]
 ends = {{"ok": 0, "error": 0}}
-for seed in range(150):
+for seed in range(200):
     chance = random.Random(seed)
+    source = sources[seed % len(sources)]
+    data = source.read_bytes()
     bad = bytearray(data[: chance.randrange(100, len(data))] if seed % 3 == 0 else data)
     for _ in range(chance.choice([1, 5, 50])):
-        bad[chance.randrange(len(bad))] ^= 1 << chance.randrange(8)
-    path = Path({str(tmp_path)!r}) / "flipped.mp4"
+        bad[chance.randrange(min(len(bad), 2000) if seed % 2 else len(bad))] ^= 1 << chance.randrange(8)
+    path = Path({str(tmp_path)!r}) / ("flipped" + source.suffix)
     path.write_bytes(bad)
     try:
         h = video.probe(str(path))
         end = min(h.duration, 10.0)
-        clip = Clip(id="x", uri=str(path), end=end, width=h.width, height=h.height, fps=h.fps)
+        start = 0.3 if seed % 4 == 0 and end > 0.6 else 0.0
+        clip = Clip(id="x", uri=str(path), start=start, end=end, width=h.width, height=h.height, fps=h.fps)
         video.decode(clip, [Sampling(frames=4)])
+        sum(1 for _ in video.walk(str(path)))
         ends["ok"] += 1
     except VideoError:
         ends["error"] += 1
@@ -230,7 +236,7 @@ print(ends["ok"], ends["error"])
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     ok, error = map(int, done.stdout.split())
-    assert ok + error == 150
+    assert ok + error == 200
     assert ok
     assert error
 
