@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hoigen.decide import STATES, Funnel
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from hoigen.cascade import Step
+    from hoigen.store import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Clips that a change takes from one end to another. A rule is None for kept and pending clips."""
+
+    before: tuple[str, str | None]
+    after: tuple[str, str | None]
+    clips: int
+    examples: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.clips} clips {_end(self.before)} -> {_end(self.after)}, such as {', '.join(self.examples)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,15 +35,29 @@ class WhatIf:
 
     before: Funnel
     after: Funnel
-    moves: dict[tuple[str, str], int]
-    examples: dict[tuple[str, str], list[str]]
+    moves: tuple[Move, ...]
+
+    @property
+    def added(self) -> int:
+        """Clips that would newly be kept."""
+        return sum(move.clips for move in self.moves if move.after[0] == "kept")
+
+    @property
+    def lost(self) -> int:
+        """Clips that are kept now and would be dropped or fail."""
+        return sum(move.clips for move in self.moves if move.before[0] == "kept" and move.after[0] != "pending")
+
+    @property
+    def unsettled(self) -> int:
+        """Clips that are decided now and would need scores that nobody has computed."""
+        return sum(move.clips for move in self.moves if move.after[0] == "pending")
 
     def __str__(self) -> str:
-        lines = [str(self.after), "", f"kept now {self.before.counts['kept']}, then {self.after.counts['kept']}"]
-        for (old, new), count in sorted(self.moves.items(), key=lambda item: (STATES.index(item[0][1]), -item[1])):
-            lines.append(f"  {count} clips {old} -> {new}, such as {', '.join(self.examples[old, new])}")
-        if not self.moves:
-            lines.append("  no clip would change")
+        then = f"then {self.after.counts['kept']} (+{self.added} -{self.lost})"
+        if self.unsettled:
+            then += f", and up to {self.unsettled} more once hoigen curate has scored them"
+        lines = [str(self.after), "", f"kept now {self.before.counts['kept']}, {then}"]
+        lines += [f"  {move}" for move in self.moves] or ["  no clip would change"]
         return "\n".join(lines)
 
 
@@ -39,28 +74,35 @@ def funnel(run: Path, *, set: list[str] | None = None) -> Funnel | WhatIf:
 
     folder = Run(Path(run))
     _, steps = steps_of(folder)
-    con = decide.connect(folder, steps)
-    before = decide.funnel(con, steps)
     if not set:
-        return before
+        return decide.funnel(decide.connect(folder, steps), steps)
     _, changed = steps_of(folder, set)
-    other = decide.connect(folder, changed)
-    return WhatIf(before, decide.funnel(other, changed), *_moves(con, other))
+    return what_if(folder, steps, changed)
 
 
-def _moves(con: object, other: object) -> tuple[dict[tuple[str, str], int], dict[tuple[str, str], list[str]]]:
-    """How many clips change from one state to another, and a few of them."""
-    import duckdb
+def what_if(run: Run, steps: Sequence[Step], changed: Sequence[Step]) -> WhatIf:
+    """The run as `steps` decide it beside the run as `changed` do, clip by clip."""
+    from hoigen import decide
 
-    assert isinstance(con, duckdb.DuckDBPyConnection)
-    assert isinstance(other, duckdb.DuckDBPyConnection)
-    query = "select video, n, state, id from walked"
-    con.execute("create temp table after_change (video bigint, n integer, state varchar)")
-    after = other.execute("select video, n, state from walked").to_arrow_table()
-    con.register("after_rows", after)
+    con = decide.connect(run, steps)
+    decide.beside(con, run, changed, "changed")
+    before, after = decide.funnel(con, steps), decide.funnel(con, changed, "changed")
+    return WhatIf(before, after, _moves(con))
+
+
+def _moves(con: duckdb.DuckDBPyConnection) -> tuple[Move, ...]:
+    """What becomes kept first, then what is dropped, fails, or waits; the most first."""
     rows = con.execute(
-        f"""select before.state, after_rows.state, count(*), list(before.id order by before.id)[1:3]
-        from ({query}) before join after_rows using (video, n)
-        where before.state <> after_rows.state group by all"""
+        """select a.state, a.rule, b.state, b.rule, count(*), min(a.id, 3)
+        from main.walked a join changed.walked b using (video, n)
+        where a.state <> b.state or a.rule is distinct from b.rule group by all"""
     ).fetchall()
-    return {(a, b): n for a, b, n, _ in rows}, {(a, b): ids for a, b, _, ids in rows}
+    moves = (Move((s, r), (t, q), count, tuple(examples)) for s, r, t, q, count, examples in rows)
+    return tuple(sorted(moves, key=lambda m: (STATES.index(m.after[0]), -m.clips, str(m.before), str(m.after))))
+
+
+def _end(end: tuple[str, str | None]) -> str:
+    state, rule = end
+    if rule is None:
+        return state
+    return f"dropped by {rule}" if state == "dropped" else f"{state} at {rule}"

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from hoigen.errors import UsageError
+
+if TYPE_CHECKING:
+    import duckdb
+
+Format = Literal["csv", "jsonl", "parquet"]
 
 
 def table(
     run: Path,
     *,
-    format: Literal["csv", "jsonl", "parquet"] = "csv",
+    format: Format | None = None,
     out: Path | None = None,
     state: Literal["kept", "dropped", "failed", "pending"] | None = None,
 ) -> None:
@@ -22,7 +27,7 @@ def table(
 
     Args:
         run: the folder of the run.
-        format: csv, jsonl or parquet.
+        format: csv, jsonl or parquet; when not given, as the name of --out ends, else csv.
         out: the file to write; csv and jsonl go to the screen when not given.
         state: only clips that ended so.
     """
@@ -31,49 +36,55 @@ def table(
     from hoigen.store import Run
 
     folder = Run(Path(run))
+    chosen = format or _format_of(out)
+    _check(chosen, out)
     _, steps = steps_of(folder)
-    if out is None and format == "parquet":
-        raise UsageError("--format parquet needs --out FILE")
     con = decide.connect(folder, steps)
     where = f"where state = '{state}'" if state else ""
     query = f"select * exclude (digest, video, n) from decided {where} order by video, n"
-    if out is not None:
-        _copy(con, query, format, out)
-        total = con.execute("select count(*) from walked").fetchone()
-        print(f"{out}: {_rows(con, where)} of {total[0] if total else 0} clips", file=sys.stderr)
-    else:
-        _print(con, query, format)
+    if out is None:
+        _print(con, query, chosen)
+        return
+    written = _copy(con, query, chosen, out)
+    print(f"{out}: {written} of {sum(decide.counts(con).values())} clips", file=sys.stderr)
 
 
-def _rows(con: object, where: str) -> int:
-    import duckdb
-
-    assert isinstance(con, duckdb.DuckDBPyConnection)
-    [count] = con.execute(f"select count(*) from walked {where}").fetchone() or [0]
-    return int(count)
+def _format_of(out: Path | None) -> Format:
+    ends: dict[str, Format] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+    return ends.get(out.suffix.lower() if out else "", "csv")
 
 
-def _copy(con: object, query: str, format: str, out: Path) -> None:
-    """By DuckDB, to a temporary name first: whole or not at all."""
-    import duckdb
-
-    assert isinstance(con, duckdb.DuckDBPyConnection)
-    options = {"csv": "format csv, header true", "jsonl": "format json", "parquet": "format parquet"}[format]
-    if not out.parent.is_dir():
+def _check(format: Format, out: Path | None) -> None:
+    if out is None and format == "parquet":
+        raise UsageError("--format parquet needs --out FILE")
+    if out is not None and not out.parent.is_dir():
         raise UsageError(f"--out {out}: no such folder {out.parent}")
+    if out is not None and out.is_dir():
+        raise UsageError(f"--out {out} is a folder; give the name of a file")
+
+
+def _copy(con: duckdb.DuckDBPyConnection, query: str, format: Format, out: Path) -> int:
+    """By DuckDB, to a temporary name first: whole or not at all. Returns how many rows were written."""
+    import duckdb
+
+    from hoigen.joined import text
+
+    options = {"csv": "format csv, header true", "jsonl": "format json", "parquet": "format parquet"}[format]
     part = out.with_name(f".{out.name}.part")
     con.execute("set preserve_insertion_order = true")
-    con.execute(f"copy ({query}) to '{str(part).replace(chr(39), chr(39) * 2)}' ({options})")
-    part.replace(out)
+    try:
+        row = con.execute(f"copy ({query}) to {text(str(part))} ({options})").fetchone()
+        part.replace(out)
+    except (OSError, duckdb.IOException) as error:
+        part.unlink(missing_ok=True)
+        raise UsageError(f"--out {out} cannot be written: {error}") from None
+    return int(row[0]) if row else 0
 
 
-def _print(con: object, query: str, format: str) -> None:
+def _print(con: duckdb.DuckDBPyConnection, query: str, format: Format) -> None:
     import csv
     import json
 
-    import duckdb
-
-    assert isinstance(con, duckdb.DuckDBPyConnection)
     cursor = con.execute(query)
     names = [column[0] for column in cursor.description or []]
     writer = csv.writer(sys.stdout, lineterminator="\n")
