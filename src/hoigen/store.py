@@ -78,6 +78,10 @@ class Run:
         return self.path / "report.html"
 
     @property
+    def suggest_folder(self) -> Path:
+        return self.path / "suggest"
+
+    @property
     def cut_folder(self) -> Path:
         return self.path / "cut"
 
