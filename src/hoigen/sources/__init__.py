@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -23,6 +22,12 @@ VIDEO_SUFFIXES = frozenset(
     )
 )
 MANIFEST_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+PACKED_SUFFIXES = (".gz", ".bz2", ".xz")
+ALLOWED = (
+    "a folder, a glob, a video, - for a list on stdin, or a manifest (.csv, .tsv, .jsonl, .parquet) with a column `uri`"
+)
+
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,79 +43,83 @@ class Source:
     meta: dict[str, Any] = field(default_factory=dict)
 
 
-def read_sources(videos: str | Path | Sequence[str], *, stdin: TextIO | None = None) -> Iterator[Source]:
-    """Rows of a folder, a glob, a video, a manifest, `-` (a list on stdin), or a list of paths.
+def say_on_stderr(text: str) -> None:
+    """Tells the user what stays out; the table of a run may go to stdout."""
+    print(text, file=sys.stderr)
 
-    Raises UsageError that names the file, the row and the key. What stands beside videos in a folder and is no
-    video by its suffix is named on stderr.
+
+def read_sources(
+    videos: str | Path | Sequence[str | Path], *, stdin: TextIO | None = None, say: Say = say_on_stderr
+) -> Iterator[Source]:
+    """Rows of a folder, a glob, a video, a manifest, `-` (a list on stdin), or of several of these.
+
+    What stands beside videos in a folder and is no video by its suffix stays out, and `say` is told how many files
+    that were. A file that is named as such goes in whatever it is: when it is no video, it is a failed row later.
+    Raises UsageError that names the file, the row and the key; for what a list holds, once that row is reached.
     """
-    if isinstance(videos, Sequence) and not isinstance(videos, str):
-        return (Source(_absolute(str(item))) for item in videos)
-    text = str(videos)
-    if text == "-":
-        return _from_lines(sys.stdin if stdin is None else stdin)
+    if isinstance(videos, str | Path):
+        return _read(str(videos), stdin, say)
+    if not isinstance(videos, Sequence):
+        raise UsageError(f"videos: {ALLOWED}; it came as {videos!r}")
+    return _read_several(videos, stdin, say)
+
+
+def _read(text: str, stdin: TextIO | None, say: Say) -> Iterator[Source]:
     from hoigen.sources import folders, manifests
 
-    if Path(text.partition("?")[0]).suffix.lower() in MANIFEST_SUFFIXES and not folders.is_glob(text):
+    if not text.strip():
+        raise UsageError(f"videos: {ALLOWED}; it came as an empty text")
+    if text == "-":
+        return _from_lines(sys.stdin if stdin is None else stdin)
+    if manifests.kind_of(text) and not folders.is_glob(text) and not Path(text).is_dir():
         return manifests.read(text)
-    return folders.read(text)
+    return folders.read(text, say)
+
+
+def _read_several(items: Sequence[str | Path], stdin: TextIO | None, say: Say) -> Iterator[Source]:
+    """A list in a recipe may mix folders, globs and manifests with videos; a video that is not there fails later."""
+    from hoigen.sources import folders, manifests
+
+    for item in items:
+        if not isinstance(item, str | Path):
+            raise UsageError(f"videos: a list holds paths; one came as {item!r}")
+        text = str(item)
+        several = text in ("", "-") or manifests.kind_of(text) or folders.is_glob(text) or Path(text).is_dir()
+        yield from _read(text, stdin, say) if several or "://" in text else iter([Source(absolute(text))])
 
 
 def _from_lines(lines: Iterable[str]) -> Iterator[Source]:
-    for line in lines:
-        text = line.strip()
-        if text and not text.startswith("#"):
-            yield Source(_absolute(text))
+    count = 0
+    try:
+        for line in lines:
+            text = line.strip().removeprefix("\ufeff")
+            if text and not text.startswith("#"):
+                count += 1
+                yield Source(absolute(text))
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the list on stdin is not UTF-8 text: {error.reason} after {count} paths") from None
+    if not count:
+        raise UsageError("the list on stdin holds no path: one path or URI a line, # starts a comment")
 
 
-def _absolute(uri: str) -> str:
+def absolute(uri: str) -> str:
+    """A path as seen from any folder; URIs stay as they are."""
     return uri if "://" in uri else str(Path(uri).expanduser().absolute())
 
 
 def write_videos(sources: Iterable[Source], path: Path, *, batch: int = 10_000) -> int:
     """Streams rows to Parquet, whole or not at all; how many there were."""
-    import os
+    from hoigen.sources.parquet import write
 
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    text, number = pa.string(), pa.float64()
-    kinds = {
-        "uri": text,
-        "start": number,
-        "end": number,
-        "caption": text,
-        "source": text,
-        "licence": text,
-        "meta": text,
-    }
-    schema = pa.schema(list(kinds.items()))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    count = 0
-    try:
-        with pq.ParquetWriter(part, schema) as writer:
-            for rows in _batches(sources, batch):
-                writer.write_table(pa.Table.from_pylist(rows, schema=schema))
-                count += len(rows)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    return count
-
-
-def _batches(sources: Iterable[Source], size: int) -> Iterator[list[dict[str, Any]]]:
-    rows: list[dict[str, Any]] = []
-    for source in sources:
-        row = {name: getattr(source, name) for name in ("uri", "start", "end", "caption", "source", "licence")}
-        rows.append(row | {"meta": json.dumps(source.meta, ensure_ascii=False, default=str)})
-        if len(rows) == size:
-            yield rows
-            rows = []
-    if rows:
-        yield rows
+    return write(sources, path, batch)
 
 
 def unreadable(path: str, error: Exception) -> UsageError:
     """A list that cannot be read, as the user's error."""
-    return UsageError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}")
+    return UsageError(f"cannot read {path}: {getattr(error, 'strerror', None) or error or type(error).__name__}")
+
+
+def shown(value: Any, limit: int = 80) -> str:
+    """What came, for an error message: short, on one line."""
+    text = repr(value) if not isinstance(value, bytes | bytearray) else f"{len(value)} bytes"
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

@@ -3,83 +3,165 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 from hoigen.errors import UsageError
-from hoigen.sources import VIDEO_SUFFIXES, Source, unreadable
+from hoigen.sources import ALLOWED, MANIFEST_SUFFIXES, VIDEO_SUFFIXES, Say, Source, absolute, unreadable
+
+LISTS = frozenset({".txt", ".list", ".lst", ".json", ".yaml", ".yml", ".xlsx", ".xls", ".ods", ".arrow", ".feather"})
+"""Suffixes of what is surely no video but may be meant as a list of some."""
 
 
 def is_glob(text: str) -> bool:
-    """Whether it is a pattern and not the name of something that exists."""
-    return any(sign in text for sign in "*?[") and not ("://" not in text and os.path.lexists(text))
+    """Whether it is a pattern and not the name of something that exists. An address may hold ? and [] as they are."""
+    if text.startswith(("http://", "https://")):
+        return False
+    return any(sign in text for sign in "*?[") and not ("://" not in text and os.path.lexists(os.path.expanduser(text)))
 
 
-def read(text: str) -> Iterator[Source]:
-    """All videos of a folder (and those below it), of a glob, or the one video, sorted by path."""
+def read(text: str, say: Say) -> Iterator[Source]:
+    """All videos of a folder (and those below it), of a glob, or the one video, in order of their path."""
     if "://" in text:
-        return _read_remote(text)
+        return _read_remote(text, say)
     if is_glob(text):
-        return _read_glob(text)
-    path = Path(text).expanduser().absolute()
+        return _read_glob(text, say)
+    path = Path(absolute(text))
     if path.is_dir():
-        return _read_folder(path)
-    if not path.exists():
+        return _checked(_Walk(path), str(path), say)
+    if not os.path.lexists(path):
+        raise UsageError(f"no such folder, video or manifest: {text}. Allowed: {ALLOWED}")
+    if path.suffix.lower() in LISTS:
         raise UsageError(
-            f"no such folder, video or manifest: {text}. Allowed: a folder, a glob, a video, - for a list on stdin, "
-            "or a .csv, .tsv, .jsonl or .parquet with a column `uri`"
+            f"{text} is no video and no manifest that can be read. A list of paths, one a line, comes in on stdin: "
+            f"--videos - < {text}. A manifest is one of {', '.join(MANIFEST_SUFFIXES)}"
         )
     return iter([Source(str(path))])
 
 
-def _read_glob(pattern: str) -> Iterator[Source]:
+def is_video_name(name: str) -> bool:
+    """By its suffix; hidden files are not, nor are the ones that macOS leaves beside each file (`._x.mp4`)."""
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in VIDEO_SUFFIXES
+
+
+def _checked(paths: _Walk, where: str, say: Say) -> Iterator[Source]:
+    """The videos; an error when there are none, and a word on what stayed out."""
+    empty = True
+    for path in paths:
+        empty = False
+        yield Source(path)
+    if empty:
+        beside = f" ({paths.ignored} other files are)" if paths.ignored else ""
+        raise UsageError(f"no videos in {where}{beside}; videos end in {' '.join(sorted(VIDEO_SUFFIXES))}")
+    _tell(paths.ignored, where, say)
+
+
+def _tell(ignored: int, where: str, say: Say) -> None:
+    if ignored:
+        files = f"{ignored:,} file{'s' if ignored > 1 else ''}"
+        say(f"{files} in {where} stay out: hidden, or no video by suffix ({' '.join(sorted(VIDEO_SUFFIXES))})")
+
+
+class _Walk:
+    """Paths of the videos below a folder, by name, folders in their place among files; counts what stays out.
+
+    Links to folders are followed, each folder once, so that a link to a folder above does not go round for ever.
+    """
+
+    def __init__(self, folder: Path, *, ignored: int = 0) -> None:
+        self.folder = folder
+        self.ignored = ignored
+
+    def __iter__(self) -> Iterator[str]:
+        stack: list[Iterator[os.DirEntry[str]]] = [self._entries(str(self.folder))]
+        seen = {self._identity(os.stat(self.folder))}
+        while stack:
+            entry = next(stack[-1], None)
+            if entry is None:
+                stack.pop()
+            elif entry.is_dir() and not entry.name.startswith("."):
+                identity = self._identity(entry.stat())
+                if identity not in seen:
+                    seen.add(identity)
+                    stack.append(self._entries(entry.path))
+            # Pipes and sockets would be waited on for ever; a link that leads nowhere is a row that fails.
+            elif is_video_name(entry.name) and (entry.is_file() or (entry.is_symlink() and not entry.is_dir())):
+                yield entry.path
+            else:
+                self.ignored += 1
+
+    @staticmethod
+    def _identity(stat: os.stat_result) -> tuple[int, int]:
+        return stat.st_dev, stat.st_ino
+
+    @staticmethod
+    def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
+        try:
+            with os.scandir(folder) as entries:
+                return iter(sorted(entries, key=lambda entry: entry.name))
+        except OSError as error:
+            raise unreadable(folder, error) from None
+
+
+def _read_glob(pattern: str, say: Say) -> Iterator[Source]:
     import glob
 
     found = sorted(glob.glob(os.path.expanduser(pattern), recursive=True))
     if not found:
         raise UsageError(f"no file matches {pattern}")
-    return (Source(str(Path(path).absolute())) for path in found if not os.path.isdir(path))
+    if "**" in pattern:
+        found = [path for path in found if not os.path.isdir(path)]  # what they hold is matched already
+    return _matched(found, pattern, say)
 
 
-def _read_folder(folder: Path) -> Iterator[Source]:
-    def refuse(error: OSError) -> None:
-        raise unreadable(str(error.filename), error)
+def _matched(found: Iterable[str], pattern: str, say: Say) -> Iterator[Source]:
+    named = os.path.splitext(pattern)[1]  # *.dat asks for these files; what they are shows when they are opened
+    every = bool(named) and not any(sign in named for sign in "*?[")
+    count = ignored = 0
+    for path in map(os.path.abspath, found):
+        if os.path.isdir(path):
+            walk = _Walk(Path(path))
+            for inner in walk:
+                count += 1
+                yield Source(inner)
+            ignored += walk.ignored
+        elif every or is_video_name(os.path.basename(path)):
+            count += 1
+            yield Source(path)
+        else:
+            ignored += 1
+    if not count:
+        raise UsageError(f"no videos match {pattern} ({ignored} other files do)")
+    _tell(ignored, pattern, say)
 
-    ignored = 0
-    for root, folders, names in os.walk(folder, onerror=refuse, followlinks=False):
-        folders.sort()
-        for name in sorted(names):
-            path = Path(root) / name
-            if path.suffix.lower() in VIDEO_SUFFIXES and not name.startswith("."):
-                yield Source(str(path))
-            else:
-                ignored += 1
-    if ignored:
-        _say_ignored(ignored, str(folder))
+
+def _read_remote(uri: str, say: Say) -> Iterator[Source]:
+    if uri.startswith(("http://", "https://")) or (is_video_name(PurePosixPath(uri).name) and not is_glob(uri)):
+        return iter([Source(uri)])  # one video; whether it can be had shows when it is opened
+    system, paths, named = _listed(uri)
+    videos = [path for path in paths if named or is_video_name(PurePosixPath(path).name)]
+    if not videos:
+        beside = f" ({len(paths)} other files are there)" if paths else ""
+        raise UsageError(f"no videos at {uri}{beside}; videos end in {' '.join(sorted(VIDEO_SUFFIXES))}")
+    _tell(len(paths) - len(videos), uri, say)
+    return (Source(system.unstrip_protocol(path)) for path in videos)
 
 
-def _say_ignored(count: int, where: str) -> None:
-    suffixes = " ".join(sorted(VIDEO_SUFFIXES))
-    print(f"{count} files in {where} are no videos by their suffix and stay out (videos: {suffixes})", file=sys.stderr)
-
-
-def _read_remote(uri: str) -> Iterator[Source]:
+def _listed(uri: str) -> tuple[Any, list[str], bool]:
+    """The store, the paths of all files there, and whether it is one file that was named as such."""
     import fsspec
 
     try:
         system, path = fsspec.core.url_to_fs(uri)
         if is_glob(uri):
-            paths = sorted(system.glob(path))
-        elif system.isdir(path):
-            paths = sorted(system.find(path))
-        else:
-            return iter([Source(uri)])
+            return system, sorted(found for found in system.glob(path) if not system.isdir(found)), False
+        if system.isdir(path):
+            return system, sorted(system.find(path)), False
+        if not system.exists(path):
+            raise UsageError(f"no such folder, video or manifest: {uri}. Allowed: {ALLOWED}")
+    except UsageError:
+        raise
     except Exception as error:  # each store has errors of its own
         raise unreadable(uri, error) from None
-    videos = [p for p in paths if os.path.splitext(p)[1].lower() in VIDEO_SUFFIXES]
-    if not videos:
-        raise UsageError(f"no videos at {uri}")
-    if len(videos) < len(paths):
-        _say_ignored(len(paths) - len(videos), uri)
-    return (Source(system.unstrip_protocol(p)) for p in videos)
+    return system, [path], True

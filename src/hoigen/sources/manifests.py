@@ -1,181 +1,157 @@
-"""Manifests: CSV, TSV, JSONL and Parquet with a `uri`; Panda-70M's and Open-Sora's lists as they are."""
+"""Manifests: CSV, TSV, JSONL and Parquet with a `uri`, read as a stream."""
 
 from __future__ import annotations
 
 import csv
 import json
-import math
-from collections.abc import Callable, Iterator, Mapping
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any
 
 from hoigen.errors import UsageError
-from hoigen.sources import Source, unreadable
+from hoigen.sources import MANIFEST_SUFFIXES, PACKED_SUFFIXES, Source, shown, unreadable
+from hoigen.sources.rows import Row, name_of, sources
 
-Row = Mapping[str, Any]
 
-ALIASES: Mapping[str, tuple[str, ...]] = {
-    "uri": ("uri", "path", "file", "video", "video_path", "url"),
-    "start": ("start", "start_time"),
-    "end": ("end", "end_time"),
-    "caption": ("caption", "text", "prompt"),
-    "source": ("source",),
-    "licence": ("licence", "license"),
-}
-"""Field -> the columns that may hold it, the first one present wins. Open-Sora's lists use `path` and `text`."""
+def kind_of(path: str) -> str:
+    """The suffix that says what a list is (`.csv`), that of a packed one (`list.csv.gz`) too; "" when it is no list."""
+    name = Path(name_of(path))
+    if name.suffix.lower() in PACKED_SUFFIXES:
+        name = name.with_suffix("")
+    suffix = name.suffix.lower()
+    return suffix if suffix in MANIFEST_SUFFIXES else ""
 
 
 def read(path: str) -> Iterator[Source]:
-    """Rows of a manifest. Paths in it are relative to its own folder."""
-    suffix = Path(path).suffix.lower()
-    rows = {".parquet": _parquet, ".jsonl": _jsonl, ".ndjson": _jsonl}.get(suffix, _csv)(path)
-    folder = "" if "://" in path else str(Path(path).expanduser().absolute().parent)
-    return _sources(rows, path, folder)
+    """Rows of a manifest. Paths in it are relative to its own folder.
+
+    Raises UsageError with the line or row and the key; a list that is not there, at once.
+    """
+    if "://" not in path and not Path(path).expanduser().exists():
+        raise UsageError(f"no such manifest: {path}")
+    kind = kind_of(path)
+    if kind == ".parquet":
+        return sources(_parquet(path), path)
+    return sources(_jsonl(path) if kind in (".jsonl", ".ndjson") else _csv(path, "\t" if kind == ".tsv" else ","), path)
 
 
-def _sources(rows: Iterator[tuple[str, Row]], path: str, folder: str) -> Iterator[Source]:
-    from hoigen.sources import panda
-
-    convert: Callable[[Row, str, str], Iterator[Source]] | None = None
-    count = 0
-    for where, row in rows:
-        if convert is None:
-            convert = panda.sources if panda.is_panda(row) else _source
-        count += 1
-        yield from convert(row, where, folder)
-    if not count:
-        raise UsageError(f"{path} holds no rows")
-
-
-def _source(row: Row, where: str, folder: str) -> Iterator[Source]:
-    columns = {name: next((a for a in names if row.get(a) not in (None, "")), None) for name, names in ALIASES.items()}
-    uri = _uri_of(row, columns["uri"], where)
-    start = seconds(row, columns["start"], where)
-    end = seconds(row, columns["end"], where)
-    if end is not None and end <= (start or 0.0):
-        raise UsageError(f"{where}: end is {end:g}, which is not after start, {start or 0:g}")
-    used = {column for column in columns.values() if column}
-    texts = {name: str(row[c]) if (c := columns[name]) else None for name in ("caption", "source", "licence")}
-    meta = {str(key): value for key, value in row.items() if key not in used and value not in (None, "")}
-    yield Source(located(uri, folder), start, end, **texts, meta=meta)
-
-
-def _uri_of(row: Row, column: str | None, where: str) -> str:
-    if column is None and isinstance(row.get("videos"), list) and len(row["videos"]) == 1:
-        return str(row["videos"][0])  # data-juicer's form
-    if column is None:
-        here = ", ".join(map(str, row)) or "none"
-        raise UsageError(f"{where}: no uri. Columns here: {here}; one of {', '.join(ALIASES['uri'])} is needed")
-    if not isinstance(row[column], str):
-        raise UsageError(f"{where}: {column} is text; it came as {row[column]!r}")
-    return str(row[column]).strip()
-
-
-def seconds(row: Row, column: str | None, where: str) -> float | None:
-    """A time of a row: a number of seconds, or H:MM:SS.mmm."""
-    if column is None:
-        return None
-    value = row[column]
-    number = clock(value) if isinstance(value, str) and ":" in value else _number(value)
-    if number is None or not math.isfinite(number) or number < 0:
-        raise UsageError(f"{where}: {column} is seconds (0 or more) or H:MM:SS.mmm; it came as {value!r}")
-    return number
-
-
-def _number(value: Any) -> float | None:
-    try:
-        return None if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
-        return None
-
-
-def clock(text: str) -> float | None:
-    """H:MM:SS.mmm in seconds; None when it is something else."""
-    total = 0.0
-    for part in text.strip().split(":"):
-        number = _number(part)
-        if number is None or number < 0:
-            return None
-        total = 60 * total + number
-    return total
-
-
-def located(uri: str, folder: str) -> str:
-    """A path of a manifest made absolute; URIs stay as they are."""
-    if "://" in uri or not folder:
-        return uri
-    return str(Path(folder) / Path(uri).expanduser())
-
-
-def _open(path: str) -> TextIO:
+@contextmanager
+def _opened(path: str, **how: Any) -> Iterator[IO[Any]]:
+    """The file, here or on a store, unpacked; whatever cannot be read is the user's error."""
     import fsspec
 
+    place = path if "://" in path else str(Path(path).expanduser().absolute())
     try:
-        if "://" in path:
-            opened: TextIO = fsspec.open(path, "r", encoding="utf-8-sig", newline="").open()
-            return opened
-        return open(Path(path).expanduser(), encoding="utf-8-sig", newline="")
-    except OSError as error:
+        with fsspec.open(place, compression="infer", **how) as file:
+            yield file
+    except (OSError, EOFError, ImportError, zlib.error) as error:
         raise unreadable(path, error) from None
 
 
-def _csv(path: str) -> Iterator[tuple[str, Row]]:
-    csv.field_size_limit(1 << 27)  # Panda-70M's cells hold lists of hundreds of captions
-    with _open(path) as file:
+def _lines(path: str) -> Iterator[str]:
+    """Lines with their own ends, as text. A line that is not UTF-8 is named."""
+    with _opened(path, mode="rt", encoding="utf-8-sig", newline="") as file:
         try:
-            reader = csv.reader(file, delimiter="\t" if path.lower().endswith(".tsv") else ",", strict=True)
-            columns = [name.strip() for name in next(reader, [])]
-            _check_columns(columns, path)
-            for cells in reader:
-                if not cells:
-                    continue
-                where = f"{path}, line {reader.line_num}"
-                if len(cells) != len(columns):
-                    raise UsageError(f"{where}: {len(cells)} cells; the header has {len(columns)} columns")
-                yield where, dict(zip(columns, cells, strict=True))
-        except csv.Error as error:
-            raise UsageError(f"{path}, line {reader.line_num}: not valid CSV: {error}") from None
-        except UnicodeDecodeError as error:
-            raise UsageError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from None
+            yield from file
+        except UnicodeDecodeError:
+            raise UsageError(_not_text(path)) from None
+
+
+def _not_text(path: str) -> str:
+    """Which line is not UTF-8: a decoder reads in blocks and cannot say."""
+    with _opened(path, mode="rb") as file:
+        for number, line in enumerate(file, start=1):
+            if number == 1 and line.startswith((b"\xff\xfe", b"\xfe\xff")):
+                return f"{path} is UTF-16; save it as UTF-8"
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError as error:
+                bad = line[error.start : error.start + 1]
+                return f"{path}, line {number}: not UTF-8 text (byte {bad!r} at {error.start + 1}); save it as UTF-8"
+    return f"{path} is not UTF-8 text"
+
+
+def _csv(path: str, delimiter: str) -> Iterator[tuple[str, Row]]:
+    csv.field_size_limit((1 << 31) - 1)  # cells of Panda-70M are long lists
+    reader = csv.reader(_lines(path), delimiter=delimiter, strict=True)
+    at = 1
+    try:
+        columns = [name.strip() for name in next(reader, [])]
+        _check_columns(columns, path)
+        while True:
+            at = reader.line_num + 1  # where the row starts: a quoted cell may run over several lines
+            cells = next(reader, None)
+            if cells is None:
+                return
+            if not cells:
+                continue
+            if len(cells) != len(columns):
+                raise UsageError(f"{path}, line {at}: {len(cells)} cells; the header has {len(columns)} columns")
+            yield f"line {at}", dict(zip(columns, cells, strict=True))
+    except csv.Error as error:
+        raise UsageError(f"{path}, line {at}: not valid CSV: {error}") from None
 
 
 def _check_columns(columns: list[str], path: str) -> None:
-    if not columns:
+    from hoigen.sources.rows import ALIASES, near_columns
+    from hoigen.sources.spans import PANDA
+
+    if not any(columns):
         raise UsageError(f"{path} is empty; its first line names the columns, `uri` among them")
-    for name in columns:
-        if columns.count(name) > 1:
-            raise UsageError(f"{path}: two columns are named {name!r}")
+    _check_twice(columns, path)
+    if not {name.lower() for name in columns} & {*ALIASES["uri"], *(name.lower() for name in PANDA)}:
+        if len(columns) == 1 and (sign := next((s for s in ";\t|," if s in columns[0]), None)):
+            raise UsageError(f"{path}: one column, {columns[0]!r}; cells are separated by {sign!r} there, it seems")
+        known = ", ".join(ALIASES["uri"])
+        raise UsageError(
+            f"{path}: no column says where the videos are: one of {known} is needed{near_columns(columns)} "
+            f"Columns here: {', '.join(columns)}"
+        )
+
+
+def _check_twice(columns: Iterable[str], path: str) -> None:
+    twice = [name for name, count in Counter(columns).items() if count > 1]
+    if twice:
+        raise UsageError(f"{path}: two columns are named {twice[0]!r}; a name stands for one")
 
 
 def _jsonl(path: str) -> Iterator[tuple[str, Row]]:
-    with _open(path) as file:
+    for number, line in enumerate(_lines(path), start=1):
+        if not line.strip():
+            continue
+        at = f"line {number}"
         try:
-            for number, line in enumerate(file, start=1):
-                if not line.strip():
-                    continue
-                where = f"{path}, line {number}"
-                try:
-                    row = json.loads(line)
-                except ValueError as error:
-                    raise UsageError(f"{where}: not valid JSON: {error}") from None
-                if not isinstance(row, dict):
-                    raise UsageError(f"{where}: a row is an object; it came as {type(row).__name__}")
-                yield where, row
-        except UnicodeDecodeError as error:
-            raise UsageError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from None
+            row = json.loads(line, object_pairs_hook=_object)
+        except (ValueError, RecursionError) as error:
+            raise UsageError(f"{path}, {at}: not valid JSON: {error}") from None
+        if not isinstance(row, dict):
+            raise UsageError(f'{path}, {at}: a row is an object ({{"uri": "a.mp4"}}); it came as {shown(row)}')
+        yield at, row
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        raise ValueError(f"key {twice!r} is given twice")
+    return made
 
 
 def _parquet(path: str) -> Iterator[tuple[str, Row]]:
-    import fsspec
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
-        with fsspec.open(path, "rb") as file, pq.ParquetFile(file) as table:
-            number = 0
-            for batch in table.iter_batches(batch_size=4096):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield f"{path}, row {number}", row
-    except (OSError, pa.ArrowException) as error:
-        raise unreadable(path, error) from None
+    with _opened(path, mode="rb") as file:
+        try:
+            with pq.ParquetFile(file) as table:
+                _check_twice(table.schema_arrow.names, path)
+                number = 0
+                for batch in table.iter_batches(batch_size=4096):
+                    for row in batch.to_pylist():
+                        number += 1
+                        yield f"row {number}", row
+        except pa.ArrowException as error:
+            raise unreadable(path, error) from None
