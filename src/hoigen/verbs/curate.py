@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from hoigen.clip import Seconds
 from hoigen.errors import UsageError
@@ -16,6 +16,16 @@ if TYPE_CHECKING:
 
 NOT_KEYS = ("beside", "quiet")
 """Arguments that are no keys of a recipe."""
+LEAST: Mapping[str, float] = {
+    "min_length": 0,
+    "workers": 1,
+    "deadline": 0.001,
+    "memory_mb": 64,
+    "shard_size": 1,
+    "ranks": 1,
+    "rank": 0,
+}
+"""What a number of a recipe is at least."""
 
 
 def curate(
@@ -25,7 +35,7 @@ def curate(
     shots: str | Mapping[str, Any] | None = "adaptive",
     min_length: Seconds = 1.0,
     max_length: Seconds | None = 60.0,
-    duplicates: str = "drop",
+    duplicates: Literal["drop", "keep"] = "drop",
     measures: Sequence[str | Mapping[str, Any]] = (),
     keep: Mapping[str, Any] | None = None,
     score_all: bool = False,
@@ -75,7 +85,10 @@ def curate(
 
     arguments = {name: value for name, value in locals().items() if name in recipe_keys()}
     arguments["measures"] = measures = absolute_measures(measures, beside)
-    _check(duplicates, workers, deadline, memory_mb, shard_size, rank, ranks)
+    if duplicates not in ("drop", "keep"):
+        raise UsageError(f"duplicates: drop or keep; it came as {duplicates!r}")
+    check_least(arguments)
+    check_shares(rank, ranks)
     check_shots(shots, min_length, max_length)
     steps = build_steps(measures, keep)
     if not steps:
@@ -115,21 +128,15 @@ def absolute_measures(measures: Sequence[str | Mapping[str, Any]], beside: Path 
     return made
 
 
-def _check(
-    duplicates: str, workers: int | None, deadline: float, memory_mb: int, shard_size: int, rank: int, ranks: int
-) -> None:
-    if duplicates not in ("drop", "keep"):
-        raise UsageError(f"duplicates: drop or keep; it came as {duplicates!r}")
-    for name, value, least in (
-        ("workers", workers, 1),
-        ("deadline", deadline, 0.001),
-        ("memory_mb", memory_mb, 64),
-        ("shard_size", shard_size, 1),
-        ("ranks", ranks, 1),
-        ("rank", rank, 0),
-    ):
+def check_least(arguments: Mapping[str, Any]) -> None:
+    """Refuses numbers below what they can be."""
+    for name, least in LEAST.items():
+        value = arguments.get(name)
         if value is not None and value < least:
-            raise UsageError(f"{name}: {least} or more; it came as {value!r}")
+            raise UsageError(f"{name}: {least:g} or more; it came as {value!r}")
+
+
+def check_shares(rank: int, ranks: int) -> None:
     if rank >= ranks:
         raise UsageError(f"rank: from 0 to ranks - 1, which is {ranks - 1}; it came as {rank}")
 
