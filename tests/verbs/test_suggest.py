@@ -187,6 +187,14 @@ def test_one_name_for_two_videos_is_refused(tmp_path: Path) -> None:
         hoigen.suggest(run.path, labels=labels_file(tmp_path / "l.csv", "file,label\na.mp4,yes\n"))
 
 
+def test_labels_against_the_recipes_own_side_are_pointed_out(run: Run, tmp_path: Path) -> None:
+    rows = "".join(f"id{n},{int(n < 60)}\n" for n in range(120))
+    path = labels_file(tmp_path / "l.csv", "id,label\n" + rows)
+    [item] = hoigen.suggest(run.path, labels=path, measure=["short_side"]).items
+    assert item.bounds == {"max": 779.0}
+    assert "the recipe bounds the other side (min)" in str(item)
+
+
 def test_one_kind_of_label_suggests_nothing(run: Run, tmp_path: Path) -> None:
     path = labels_file(tmp_path / "l.csv", "id,label\nid1,yes\nid3,1\n")
     found = hoigen.suggest(run.path, labels=path)

@@ -139,7 +139,7 @@ def suggest(
     else:
         found = match(con, said, chosen)
         notes = _about(found, len(said.said))
-        items = [replace(_from_labels(found, score, bound, precision), rule=rule) for score, rule in chosen.items()]
+        items = [_against(_from_labels(found, score, bound, precision), rule) for score, rule in chosen.items()]
     where = pictures or folder.suggest_folder
     return Suggestions(Path(run), tuple(_pictured(item, where) for item in items), notes)
 
@@ -276,6 +276,15 @@ def _from_labels(found: Labelled, score: str, bound: str | None, precision: floa
     return Suggestion(
         score, bounds, why, len(values), percentiles, tuple(notes), choice=chosen, auc=separates, drawn=drawn
     )
+
+
+def _against(item: Suggestion, rule: Rule | None) -> Suggestion:
+    """With a note when the recipe bounds only the side that the labels do not."""
+    now = _sides(rule, None)
+    if now and item.bounds and not set(now) & set(item.bounds):
+        note = f"the recipe bounds the other side ({now[0]}): are these labels about what {item.score} is there for?"
+        item = replace(item, notes=(*item.notes, note))
+    return replace(item, rule=rule)
 
 
 def _why(chosen: Choice, precision: float | None) -> str:
