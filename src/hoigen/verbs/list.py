@@ -1,0 +1,90 @@
+"""hoigen list: what there is to choose from."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+WIDTH = 110
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing with a name: what it means, and, for a measure, the scores that it gives."""
+
+    name: str
+    words: str
+    gives: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All that a recipe may name."""
+
+    measures: tuple[Entry, ...]
+    shots: tuple[Entry, ...]
+    recipes: tuple[Entry, ...]
+    weights: tuple[Entry, ...]
+
+    def __str__(self) -> str:
+        groups = (
+            ("Measures (a recipe's `measures:`; rules in `keep:` go by the scores they give)", self.measures),
+            ("Shot detectors (`shots:`)", self.shots),
+            ("Recipes (hoigen curate NAME)", self.recipes),
+            ("Weights (hoigen doctor --fetch)", self.weights),
+        )
+        return "\n\n".join("\n".join((title, *_lines(entries))) for title, entries in groups)
+
+
+def _lines(entries: tuple[Entry, ...]) -> Iterator[str]:
+    width = max((len(entry.name) for entry in entries), default=0) + 4
+    for entry in entries:
+        gives = f" Gives: {', '.join(entry.gives)}." if entry.gives and entry.gives != (entry.name,) else ""
+        lead = f"  {entry.name:{width - 2}}"
+        yield from textwrap.wrap(entry.words + gives, WIDTH, initial_indent=lead, subsequent_indent=" " * width)
+
+
+def list() -> Listing:
+    """Names the measures, shot detectors, recipes and weights at hand, each with what it means."""
+    from hoigen import recipekeys
+    from hoigen.registry import measure_names
+    from hoigen.weights import WEIGHTS
+
+    return Listing(
+        measures=tuple(_measure(name) for name in measure_names()),
+        shots=(
+            *(Entry(name, recipekeys.summary(cls)) for name, cls in recipekeys.detectors()),
+            Entry("none", "Files are clips already."),
+        ),
+        recipes=tuple(_recipe(path) for path in _recipe_files()),
+        weights=tuple(Entry(name, f"{weight.origin} ({weight.licence}).") for name, weight in WEIGHTS.items()),
+    )
+
+
+def _measure(name: str) -> Entry:
+    """A measure; of a package that is broken, what is wrong with it."""
+    from hoigen import recipekeys
+    from hoigen.registry import find_measure
+
+    try:
+        cls: type[Any] = find_measure(name)
+    except Exception as error:  # a package may raise anything when it is imported
+        return Entry(name, f"cannot be imported: {type(error).__name__}: {error}")
+    return Entry(name, recipekeys.summary(cls), tuple(cls.emits))
+
+
+def _recipe_files() -> tuple[Path, ...]:
+    import hoigen
+
+    return tuple(sorted((Path(hoigen.__file__).parent / "recipes").glob("*.yaml")))
+
+
+def _recipe(path: Path) -> Entry:
+    """A recipe with the first sentence of its opening comment."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    head = " ".join(line.removeprefix("#").strip() for line in lines[:3] if line.startswith("# "))
+    sentence, dot, _ = head.partition(". ")
+    return Entry(path.stem, sentence + dot.strip())

@@ -1,0 +1,172 @@
+"""hoigen schema: what an editor needs to check a recipe while it is written."""
+
+from __future__ import annotations
+
+import json
+import typing
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+Json = dict[str, Any]
+OWN_FILE = r"\.py$"
+LIST_KINDS = (list, tuple, Sequence)
+
+
+class Schema(dict[str, Any]):
+    """A JSON Schema that prints as its text."""
+
+    def __str__(self) -> str:
+        return json.dumps(self, indent=2, ensure_ascii=False)
+
+
+def schema() -> Schema:
+    """Prints the JSON Schema of a recipe, for editors that check and complete YAML.
+
+    First line of a recipe, for the YAML language server: `# yaml-language-server: $schema=hoigen.schema.json`.
+    Made from the arguments of `curate` and the settings of all measures at hand, those of other packages too.
+    """
+    from hoigen import recipekeys
+
+    made: Json = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "hoigen recipe",
+        "description": "The arguments of hoigen curate.",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {key.name: _key(key) for key in recipekeys.recipe_keys()},
+        "$defs": {
+            "rule": _rule(),
+            **{f"measure.{name}": of_class(cls) for name, cls in recipekeys.measures()},
+            **{f"shots.{name}": of_class(cls) for name, cls in recipekeys.detectors()},
+        },
+    }
+    # A measure of one's own may give scores of any name; without one, each rule must be about a known score.
+    made["if"] = {"properties": {"measures": {"contains": _own_file()}}, "required": ["measures"]}
+    made["else"] = {"properties": {"keep": {"propertyNames": {"enum": recipekeys.score_names()}}}}
+    return Schema(made)
+
+
+def _key(key: Any) -> Json:
+    from hoigen import recipekeys
+    from hoigen.verbs.curate import LEAST
+
+    special = {"shots": _shots, "measures": _measures, "keep": _keep, "videos": _videos}
+    made = special[key.name]() if key.name in special else of_hint(key.hint)
+    if key.name in LEAST:
+        made["minimum"] = LEAST[key.name]
+    return _described(made, key.doc, key.default, recipekeys.Missing)
+
+
+def _described(made: Json, doc: str, default: Any, missing: Any) -> Json:
+    from hoigen.recipekeys import plain
+
+    if doc:
+        made["description"] = doc[:1].upper() + doc[1:]
+    if default is not missing:
+        made["default"] = plain(default)
+    return made
+
+
+def of_class(cls: type[Any]) -> Json:
+    """The settings of a measure, a detector or a dataclass inside one."""
+    from hoigen import recipekeys
+
+    keys = recipekeys.settings(cls)
+    made: Json = {
+        "type": ["object", "null"],
+        "description": recipekeys.summary(cls),
+        "additionalProperties": False,
+        "properties": {
+            key.name: _described(of_hint(key.hint), key.doc, key.default, recipekeys.Missing) for key in keys
+        },
+    }
+    if needed := [key.name for key in keys if key.required]:
+        made |= {"type": "object", "required": needed}
+    return made
+
+
+def of_hint(hint: Any) -> Json:
+    """A type of Python as a schema."""
+    import dataclasses
+
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    simple = {bool: "boolean", int: "integer", float: "number", str: "string", Path: "string", type(None): "null"}
+    if hint in simple:
+        return {"type": simple[hint]}
+    if origin is typing.Literal:
+        return {"enum": list(args)}
+    if origin in LIST_KINDS:
+        return {"type": "array", "items": of_hint(args[0])} if args else {"type": "array"}
+    if origin in (dict, Mapping):
+        return {"type": "object", "additionalProperties": of_hint(args[1])}
+    if args:
+        options = [of_hint(option) for option in args]
+        kinds = [option["type"] for option in options if list(option) == ["type"]]
+        if len(kinds) < len(options):
+            return {"anyOf": options}
+        once = list(dict.fromkeys(kinds))
+        return {"type": once if len(once) > 1 else once[0]}
+    return of_class(hint) if isinstance(hint, type) and dataclasses.is_dataclass(hint) else {}
+
+
+def _rule() -> Json:
+    from hoigen.score import Rule
+
+    return of_class(Rule) | {"minProperties": 1}
+
+
+def _videos() -> Json:
+    return {"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}}]}
+
+
+def _shots() -> Json:
+    from hoigen import recipekeys
+
+    names = [name for name, _ in recipekeys.detectors()]
+    return {
+        "anyOf": [
+            {"enum": [*names, "none", None, False]},
+            _one_of({name: {"$ref": f"#/$defs/shots.{name}"} for name in names}),
+        ]
+    }
+
+
+def _one_of(properties: Json) -> Json:
+    return {
+        "type": "object",
+        "minProperties": 1,
+        "maxProperties": 1,
+        "additionalProperties": False,
+        "properties": properties,
+    }
+
+
+def _own_file() -> Json:
+    return {
+        "anyOf": [
+            {"type": "string", "pattern": OWN_FILE},
+            {"type": "object", "minProperties": 1, "propertyNames": {"pattern": OWN_FILE}},
+        ]
+    }
+
+
+def _measures() -> Json:
+    from hoigen import recipekeys
+
+    named = {name: recipekeys.summary(cls) for name, cls in recipekeys.measures()}
+    with_settings = _one_of({name: {"$ref": f"#/$defs/measure.{name}"} for name in named})
+    with_settings["patternProperties"] = {OWN_FILE: {"type": ["object", "null"]}}
+    words = [{"const": name, "description": text} for name, text in named.items()]
+    return {"type": "array", "items": {"anyOf": [*words, {"type": "string", "pattern": OWN_FILE}, with_settings]}}
+
+
+def _keep() -> Json:
+    from hoigen import recipekeys
+    from hoigen.report.spread import meaning
+
+    rule: Json = {"anyOf": [{"$ref": "#/$defs/rule"}, {"type": "null"}]}
+    described = {
+        score: rule | {"description": meaning(cls, score)} for _, cls in recipekeys.measures() for score in cls.emits
+    }
+    return {"type": ["object", "null"], "properties": described, "additionalProperties": rule}

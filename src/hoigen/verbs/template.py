@@ -1,0 +1,101 @@
+"""hoigen template: a recipe with every key, to start from."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+WIDTH = 110
+
+HEAD = """\
+A recipe of hoigen curate: every key with its default. What stands behind a # is a comment or a choice;
+`hoigen validate FILE` checks it, and each key can be set on the command line too: --set key=value."""
+
+
+class Template(str):
+    """YAML text."""
+
+    __slots__ = ()
+
+
+def template() -> Template:
+    """Prints a recipe with every key, its default and its meaning, as YAML.
+
+    Loaded as it is, it holds the defaults. All measures and their settings stand in it as comments.
+    """
+    return Template("\n".join(_lines()))
+
+
+def _lines() -> Iterator[str]:
+    from hoigen import recipekeys
+
+    yield from _comment(HEAD)
+    for key in recipekeys.recipe_keys():
+        yield ""
+        yield from _comment(key.doc)
+        if key.required:
+            yield f"# {key.name}: {key.name.upper()}  # must be given, here or as --{key.name}"
+            continue
+        yield f"{key.name}: {flow(key.default)}"
+        if key.name == "measures":
+            yield from _measures()
+        elif key.name == "keep":
+            yield from _rules()
+        elif key.name == "shots":
+            yield from _detectors()
+
+
+def _comment(text: str, lead: str = "# ") -> Iterator[str]:
+    for line in textwrap.wrap(" ".join(text.split()), WIDTH - len(lead)):
+        yield lead + line
+
+
+def flow(value: Any) -> str:
+    """A value as YAML on one line."""
+    import yaml
+
+    from hoigen.recipekeys import plain
+
+    text = yaml.safe_dump(plain(value), default_flow_style=True, width=10_000, sort_keys=False)
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
+def _measures() -> Iterator[str]:
+    """Lines that give the measures with their defaults once their `# ` is taken away."""
+    from hoigen import recipekeys
+
+    yield from _comment("All that there are, with their settings (take [] and the # of a line away):")
+    for name, cls in recipekeys.measures():
+        yield from _comment(recipekeys.summary(cls), "#   # ")
+        keys = recipekeys.settings(cls)
+        yield f"#   - {name}:" if keys else f"#   - {name}"
+        for key in keys:
+            word = f"  # {key.doc}" if key.doc else ""
+            value = "..." if key.required else flow(key.default)
+            yield f"#       {key.name}: {value}{word}"
+    yield "#   # A file of one's own, beside the recipe:"
+    yield "#   - ./my_measure.py"
+
+
+def _rules() -> Iterator[str]:
+    from hoigen import recipekeys
+    from hoigen.report.spread import meaning
+
+    yield from _comment("One rule a score, such as duration: {above: 1}. The scores of all measures:")
+    for name, cls in recipekeys.measures():
+        for score in cls.emits:
+            words = meaning(cls, score)
+            own = score == name or words != meaning(cls, name)
+            yield from _comment(f"{score} ({name}): {words}" if own else f"{score} ({name})", "#   ")
+
+
+def _detectors() -> Iterator[str]:
+    from hoigen import recipekeys
+
+    yield from _comment("A detector with its settings:")
+    for name, cls in recipekeys.detectors():
+        yield "# shots:"
+        yield f"#   {name}:  # {recipekeys.summary(cls)}"
+        for key in recipekeys.settings(cls):
+            yield f"#     {key.name}: {flow(key.default)}" + (f"  # {key.doc}" if key.doc else "")
