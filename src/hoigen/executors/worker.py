@@ -1,4 +1,7 @@
-"""The child's side: a fresh interpreter that sets up once and then takes one task after the other."""
+"""The child's side: a fresh interpreter that sets up once and then takes one task after the other.
+
+It never imports the caller's main module, so scripts need no guard, and notebooks and pytest work alike.
+"""
 
 from __future__ import annotations
 
@@ -7,70 +10,137 @@ import faulthandler
 import os
 import pickle
 import signal
+import socket
 import sys
 import threading
 import traceback
-from multiprocessing.connection import Connection
 from typing import Any
 
+from hoigen.executors.memory import cap_own
+from hoigen.executors.wire import DONE, ERROR, EXIT_MEMORY, HEAD, PART, READY, UNREADY, Inbox, Status
+
 PR_SET_PDEATHSIG = 1
+REASON_ROOM, TRACE_ROOM = 2_000, 32_000
 
 
 class Channel:
-    """What a handler says of the task under way. `__call__` sends a part at once."""
+    """The way to the parent. Locked, because handlers may emit from threads of theirs."""
 
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
+    def __init__(self, link: socket.socket, status: Status) -> None:
+        self.link, self.status = link, status
+        self.lock = threading.Lock()
+
+    def send(self, kind: bytes, body: bytes = b"") -> None:
+        head = HEAD.pack(kind, len(body))
+        with self.lock:
+            if len(body) < 1 << 16:
+                self.link.sendall(head + body)
+            else:  # no second copy of what is large
+                self.link.sendall(head)
+                self.link.sendall(body)
+
+
+class TaskEmit:
+    """What a handler says of one task; mute when the task is over."""
+
+    __slots__ = ("channel", "over")
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel, self.over = channel, False
 
     def __call__(self, part: Any) -> None:
-        self.connection.send(("part", part))
+        if self.over:
+            raise RuntimeError("emit was called after its task had ended")
+        self.channel.send(PART, pickle.dumps(part, pickle.HIGHEST_PROTOCOL))
 
     def doing(self, what: str) -> None:
-        self.connection.send(("doing", what))
+        if not self.over:
+            self.channel.status.say(what)
 
 
-def serve(connection: Connection) -> None:
+def serve(inbox: Inbox, channel: Channel) -> None:
     """Answers until the parent closes its end."""
-    path, setup, memory_mb = connection.recv()
-    sys.path[:] = path
-    _cap_memory(memory_mb)
-    try:
-        handle = pickle.loads(setup)()
-    except BaseException as error:
-        connection.send(("unready", f"{type(error).__name__}: {error}", traceback.format_exc()))
-        return
-    connection.send(("ready",))
-    emit = Channel(connection)
+    handle: Any = None
+    serial = 0
     while True:
-        payload = connection.recv()
-        connection.send(("started",))
+        for _, body in inbox.frames():
+            if handle is None:
+                handle = set_up(body, channel)
+                if handle is None:
+                    return
+                continue
+            serial += 1
+            channel.status.begin(serial)
+            take(handle, body, channel)
+        if not inbox.receive():
+            return
+
+
+def set_up(body: bytes, channel: Channel) -> Any:
+    """The handler; None when there is none, and the parent knows why."""
+    try:
+        memory_mb, setup = pickle.loads(body)
+        cap_own(memory_mb)
+        handle = pickle.loads(setup)()
+        if not callable(handle):
+            raise TypeError(f"setup returned {type(handle).__name__}; it returns a function of (payload, emit)")
+    except BaseException as error:
+        channel.send(UNREADY, pickle.dumps((told(error) + hint(error), trace_of(error))))
+        return None
+    channel.send(READY)
+    return handle
+
+
+def take(handle: Any, body: bytes, channel: Channel) -> None:
+    """One task; whatever it raises is reported."""
+    emit = TaskEmit(channel)
+    try:
+        handle(pickle.loads(body), emit)
+    except BaseException as error:
+        emit.over = True
         try:
-            handle(payload, emit)
-        except BaseException as error:
-            reason = f"{type(error).__name__}: {error}"
-            connection.send(("error", reason, traceback.format_exc(), isinstance(error, MemoryError)))
-        else:
-            connection.send(("done",))
+            is_memory = isinstance(error, MemoryError)
+            said = pickle.dumps((told(error), trace_of(error), channel.status.doing, is_memory))
+            channel.send(ERROR, said)
+        except MemoryError:
+            os._exit(EXIT_MEMORY)
+    else:
+        emit.over = True
+        channel.send(DONE)
 
 
-def _cap_memory(memory_mb: int) -> None:
-    """A hard stop behind the parent's polling: one huge allocation becomes a MemoryError."""
-    with contextlib.suppress(ImportError, ValueError, OSError):
-        import resource
+def told(error: BaseException) -> str:
+    """Type and message, for one line of a table."""
+    try:
+        message = str(error)
+    except Exception as broken:
+        message = f"(its message cannot be made: {type(broken).__name__})"
+    return f"{type(error).__name__}: {message[:REASON_ROOM]}" if message else type(error).__name__
 
-        cap = (memory_mb + 1024) << 20  # data segments count reserved pages too, of which libraries hold some
-        resource.setrlimit(resource.RLIMIT_DATA, (cap, cap))
+
+def trace_of(error: BaseException) -> str:
+    try:
+        return "".join(traceback.format_exception(error))[-TRACE_ROOM:]
+    except Exception:
+        return "".join(traceback.format_tb(error.__traceback__))[-TRACE_ROOM:]
 
 
-def _end_with_parent(parent: int) -> None:
+def hint(error: BaseException) -> str:
+    if isinstance(error, AttributeError) and "__main__" in str(error):
+        return " (what a script or a notebook defines cannot reach the workers: put it into a file of its own)"
+    return ""
+
+
+def end_with_parent(parent: int) -> None:
+    """A killed parent leaves no orphans: the kernel sees to it, or a thread where it does not."""
     with contextlib.suppress(OSError, AttributeError):
         import ctypes
 
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
+    if os.getppid() != parent:  # it ended before we asked
         os._exit(1)
 
-    def watch() -> None:  # where there is no prctl
+    def watch() -> None:
         import time
 
         while os.getppid() == parent:
@@ -82,13 +152,16 @@ def _end_with_parent(parent: int) -> None:
 
 
 def main() -> None:
+    """python -c '... main()' SOCKET STATUS PARENT"""
+    link, status, parent = (int(word) for word in sys.argv[1:4])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The parent decides when to stop. A handler, not SIG_IGN, which programs started from here would inherit.
+    signal.signal(signal.SIGTERM, lambda number, frame: None)
+    signal.siginterrupt(signal.SIGTERM, False)
     faulthandler.enable()
-    _end_with_parent(int(sys.argv[2]))
-    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        serve(Connection(int(sys.argv[1])))
+    faulthandler.register(signal.SIGUSR1, all_threads=True)  # the parent asks where a task hangs
+    end_with_parent(parent)
+    connection = socket.socket(fileno=link)
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        serve(Inbox(connection), Channel(connection, Status(status)))
     os._exit(0)  # libraries' exit handlers have been seen to hang
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,171 @@
+"""The parent's handle on one worker process. Nothing here ever blocks on the worker."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hoigen.clip import Seconds
+from hoigen.executors.memory import resident_mb
+from hoigen.executors.wire import PAGE, TASK, Inbox, Status, frame
+
+LAST_WORDS = 4096
+LOG_ROOM = 1 << 20
+"""What workers print is kept up to this many bytes; then only its end is."""
+
+QUICK: Seconds = 1.0
+"""Only tasks quicker than this are sent ahead: with longer ones the round trip costs nothing, and a task that waits
+behind another would be missing where a worker is idle."""
+
+DUMP_WAIT: Seconds = 0.3
+SOURCE = str(Path(__file__).resolve().parents[2])
+
+
+@dataclass(slots=True)
+class Flight:
+    """A task on its way."""
+
+    task: Any
+    tries: int = 0
+    serial: int = 0
+    unreadable: str = ""
+
+
+class Worker:
+    """One child process and the tasks it has."""
+
+    def __init__(self, setup: bytes, memory_mb: int) -> None:
+        self.link, child = socket.socketpair()
+        self.log = tempfile.TemporaryFile("a+b")  # noqa: SIM115  (lives as long as the worker)
+        with tempfile.TemporaryFile() as page, child:
+            page.truncate(PAGE)
+            self.status = Status(page.fileno())
+            self.process = self._start(child.fileno(), page.fileno())
+        self.link.setblocking(False)
+        self.inbox = Inbox(self.link)
+        self.outbox = bytearray()
+        self.ready, self.alive = False, True
+        self.sent = 0
+        self.flights: deque[Flight] = deque()
+        self.watched = (0, False)
+        self.elapsed: Seconds = 0.0
+        self.loading: Seconds = 0.0
+        self.began: Seconds = 0.0
+        self.quick = False
+        self.post(frame(TASK, pickle.dumps((memory_mb, setup))))
+
+    def _start(self, link: int, page: int) -> subprocess.Popen[bytes]:
+        path = [entry for entry in sys.path if isinstance(entry, str)]
+        if SOURCE not in path:
+            path.append(SOURCE)
+        code = f"import sys; sys.path[:] = {path!r}; from hoigen.executors.worker import main; main()"
+        return subprocess.Popen(
+            [sys.executable, "-u", "-c", code, str(link), str(page), str(os.getpid())],
+            pass_fds=[link, page],
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=self.log,
+            start_new_session=True,  # what a task has started goes with it
+        )
+
+    def send(self, flight: Flight) -> None:
+        """Gives it a task. Whatever pickle raises goes up, and nothing is sent."""
+        body = pickle.dumps(flight.task.payload, pickle.HIGHEST_PROTOCOL)
+        self.sent += 1
+        flight.serial, flight.unreadable = self.sent, ""
+        if not self.flights:
+            self.began = time.monotonic()
+        self.flights.append(flight)
+        self.post(frame(TASK, body))
+
+    def landed(self) -> Flight:
+        """The task that it has just finished."""
+        now = time.monotonic()
+        self.quick, self.began = now - self.began < QUICK, now
+        return self.flights.popleft()
+
+    def post(self, data: bytes) -> None:
+        self.outbox += data
+        self.flush()
+
+    def flush(self) -> None:
+        """Sends what the socket takes. That a worker is gone shows when reading."""
+        with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
+            while self.outbox:
+                del self.outbox[: self.link.send(self.outbox)]
+
+    def under_way(self) -> Flight | None:
+        """The task that it is at, by its own account."""
+        return self.flights[0] if self.flights and self.flights[0].serial == self.status.serial else None
+
+    def watch(self, passed: Seconds) -> Seconds:
+        """Adds to the time for which the first task has been as it is, started or not; returns that time."""
+        if not self.flights:
+            self.watched, self.elapsed = (0, False), 0.0
+            return 0.0
+        now = self.flights[0].serial, self.under_way() is not None
+        self.elapsed = self.elapsed + passed if now == self.watched else 0.0
+        self.watched = now
+        return self.elapsed
+
+    def resident_mb(self) -> float:
+        return resident_mb(self.process.pid)
+
+    def trim_log(self) -> None:
+        with contextlib.suppress(OSError):
+            if os.fstat(self.log.fileno()).st_size > LOG_ROOM:
+                words = self.last_words()
+                self.log.truncate(0)
+                self.log.write(words.encode())
+                self.log.flush()
+
+    def last_words(self, start: int = 0) -> str:
+        """The end of what it has printed; where it stood, when it crashed."""
+        size = os.fstat(self.log.fileno()).st_size
+        start = max(start, size - LAST_WORDS)
+        return os.pread(self.log.fileno(), size - start, start).decode("utf-8", "replace")
+
+    def where_it_hangs(self) -> str:
+        """Python's stack, from a worker that will be killed; works while native code holds the interpreter."""
+        before = size = os.fstat(self.log.fileno()).st_size
+        self.signal(signal.SIGUSR1)
+        until = time.monotonic() + DUMP_WAIT
+        while time.monotonic() < until:
+            time.sleep(0.02)
+            last, size = size, os.fstat(self.log.fileno()).st_size
+            if last == size > before:
+                break
+        return self.last_words(before) if size > before else self.last_words()
+
+    def signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """Ends it and all that it has started. Its last messages can still be read."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.signal(signal.SIGKILL)
+
+    def ended(self, timeout: Seconds = 2.0) -> int | None:
+        """Its exit status, as of subprocess; None when even the kernel cannot end it now."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self.process.wait(timeout)
+        return None
+
+    def close(self) -> None:
+        self.alive = False
+        self.link.close()
+        self.log.close()
+        self.status.close()

@@ -1,0 +1,334 @@
+"""Gives tasks to workers, listens to them, and decides what is blamed when one is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+import selectors
+import signal
+import time
+import traceback
+from collections import deque
+from collections.abc import Iterator
+
+from hoigen.clip import Seconds
+from hoigen.errors import SetupError
+from hoigen.executors.local import Failure, Limits, Sink, Task
+from hoigen.executors.process import Flight, Worker
+from hoigen.executors.wire import DONE, ERROR, EXIT_MEMORY, PART, READY, UNREADY
+
+LOOK_EVERY: Seconds = 0.1
+LONGEST_LOOK: Seconds = 1.0
+"""Of a longer gap only this much counts for deadlines: the parent was stopped, or the sink was slow."""
+
+LOAD_TRIES = 3
+"""Workers lost in a row without one task finished, before the run stops; one more when some had been set up."""
+
+READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+
+
+class Supervisor:
+    """One run. All its state is changed by the thread that calls `run`."""
+
+    def __init__(self, tasks: Iterator[Task], setup: bytes, sink: Sink, limits: Limits) -> None:
+        self.tasks, self.setup, self.sink, self.limits = tasks, setup, sink, limits
+        self.fresh: deque[Flight] = deque()  # to be tried again, on a worker that has done nothing yet
+        self.again: deque[Flight] = deque()
+        self.ahead: deque[Flight] = deque()
+        self.exhausted = False
+        self.workers: list[Worker] = []
+        self.selector = selectors.DefaultSelector()
+        self.lost_in_a_row = 0
+        self.ever_ready = False
+        self.grow_after: Seconds = 0.0
+
+    def run(self) -> None:
+        looked = time.monotonic()
+        while True:
+            self._fill()
+            self._grow()
+            if not self._pending(1) and not any(worker.flights for worker in self.workers):
+                return
+            self._listen(max(0.0, looked + LOOK_EVERY - time.monotonic()))
+            now = time.monotonic()
+            if now - looked >= LOOK_EVERY:
+                self._look(min(now - looked, LONGEST_LOOK))
+                looked = now
+
+    def kill_all(self) -> None:
+        """All at once, then one by one."""
+        for worker in self.workers:
+            worker.kill()
+        for worker in self.workers:
+            worker.ended()
+            worker.close()
+        self.workers.clear()
+        self.selector.close()
+
+    # handing out
+
+    def _pending(self, wanted: int) -> int:
+        """How many tasks wait, counted up to `wanted`; takes no more than that from the input."""
+        there = len(self.fresh) + len(self.again) + len(self.ahead)
+        while there < wanted and not self.exhausted:
+            task = next(self.tasks, None)
+            if task is None:
+                self.exhausted = True
+            else:
+                self.ahead.append(Flight(task))
+                there += 1
+        return min(there, wanted)
+
+    def _next(self, worker: Worker) -> Flight | None:
+        if self.fresh and (worker.sent == 0 or not self._fresh_to_come()):
+            return self.fresh.popleft()
+        if self.again:
+            return self.again.popleft()
+        self._pending(len(self.fresh) + 1)
+        return self.ahead.popleft() if self.ahead else None
+
+    def _fresh_to_come(self) -> bool:
+        return len(self.workers) < self.limits.workers or any(worker.sent == 0 for worker in self.workers)
+
+    def _fill(self) -> None:
+        for depth in (0, 1):  # every idle worker first
+            for worker in self.workers:
+                if worker.ready and len(worker.flights) == depth and (worker.quick or not depth):
+                    flight = self._next(worker)
+                    if flight is not None:
+                        self._send(worker, flight)
+
+    def _send(self, worker: Worker, flight: Flight) -> None:
+        try:
+            worker.send(flight)
+        except Exception as error:
+            reason = f"the task cannot be sent to a worker: {type(error).__name__}: {error}"
+            self._gave_up(flight, "error", reason, "", traceback.format_exc())
+            return
+        self._mind_writing(worker)
+
+    def _grow(self) -> None:
+        """As many workers as there is work for."""
+        starting = sum(not worker.ready for worker in self.workers)
+        while len(self.workers) < self.limits.workers and starting < self._pending(starting + 1):
+            if time.monotonic() < self.grow_after:
+                return
+            try:
+                worker = Worker(self.setup, self.limits.memory_mb)
+            except OSError as error:
+                self._count_loss("a worker process cannot be started", str(error))
+                return
+            starting += 1
+            self.workers.append(worker)
+            self.selector.register(worker.link, READ, worker)
+            self._mind_writing(worker)
+
+    # listening
+
+    def _listen(self, timeout: Seconds) -> None:
+        for key, events in self.selector.select(timeout):
+            worker: Worker = key.data
+            if not worker.alive:
+                continue
+            if events & WRITE:
+                worker.flush()
+                self._mind_writing(worker)
+            if events & READ:
+                self._read(worker)
+
+    def _mind_writing(self, worker: Worker) -> None:
+        wanted = READ | WRITE if worker.outbox else READ
+        if self.selector.get_key(worker.link).events != wanted:
+            self.selector.modify(worker.link, wanted, worker)
+
+    def _read(self, worker: Worker) -> None:
+        try:
+            there = worker.inbox.receive()
+        except BlockingIOError:
+            return
+        except OSError:
+            there = False
+        if not there:
+            self._died(worker)
+            return
+        for kind, body in worker.inbox.frames():
+            if not self._heard(worker, kind, body):
+                return
+
+    def _heard(self, worker: Worker, kind: bytes, body: bytes) -> bool:
+        """Takes one message; False when that was the end of the worker."""
+        if kind == READY:
+            return self._loaded(worker)
+        if kind == UNREADY:
+            self._cannot_load(worker, *pickle.loads(body))
+            return False
+        if kind == PART:
+            self._part(worker, body)
+        elif kind == DONE:
+            self._done(worker)
+        elif kind == ERROR:
+            reason, trace, doing, is_memory = pickle.loads(body)
+            self.lost_in_a_row = 0
+            self._gave_up(worker.landed(), "memory" if is_memory else "error", reason, doing, trace)
+            if is_memory:
+                self._remove(worker)
+                return False
+        return True
+
+    def _part(self, worker: Worker, body: bytes) -> None:
+        flight = worker.flights[0]
+        if flight.unreadable:  # parts come in order or not at all
+            return
+        try:
+            part = pickle.loads(body)
+        except Exception:
+            flight.unreadable = traceback.format_exc()
+            return
+        self.sink.part(flight.task, part)
+
+    def _done(self, worker: Worker) -> None:
+        flight = worker.landed()
+        self.lost_in_a_row = 0
+        if flight.unreadable:
+            self._gave_up(flight, "error", "a part of its answer cannot be read here", "", flight.unreadable)
+        else:
+            self.sink.done(flight.task)
+
+    def _loaded(self, worker: Worker) -> bool:
+        resident = worker.resident_mb()
+        if resident > self.limits.memory_mb:
+            self._cannot_load(worker, self._too_much(resident), "")
+            return False
+        worker.ready = self.ever_ready = True
+        return True
+
+    # looking after
+
+    def _look(self, passed: Seconds) -> None:
+        for worker in list(self.workers):
+            resident = worker.resident_mb()
+            waited = worker.watch(passed)
+            if worker.process.poll() is not None:
+                self._died(worker)
+            elif not worker.ready:
+                self._look_at_loading(worker, passed, resident)
+            elif resident > self.limits.memory_mb:
+                self._lost(worker, "memory", self._too_much(resident))
+            elif waited > self.limits.deadline and worker.under_way():
+                self._too_long(worker, worker.flights[0])
+            elif waited > max(self.limits.load_deadline, self.limits.deadline):
+                self._lost(worker, "deadline", "the worker did not take up its task")
+            else:
+                worker.trim_log()
+
+    def _too_long(self, worker: Worker, suspect: Flight) -> None:
+        self._drain(worker)
+        if not worker.alive or worker.under_way() is not suspect:  # it has ended just now
+            return
+        # Asking may wake what hangs (a system call that is interrupted), so nothing said from here on counts.
+        doing, trace = worker.status.doing, worker.where_it_hangs()
+        self._blame(worker, suspect, "deadline", f"took longer than {self.limits.deadline:g} s", doing, trace)
+
+    def _blame(self, worker: Worker, guilty: Flight, kind: str, reason: str, doing: str, trace: str) -> None:
+        self.lost_in_a_row = 0
+        worker.flights.popleft()
+        self._remove(worker)
+        self._gave_up(guilty, kind, reason, doing, trace)
+
+    def _look_at_loading(self, worker: Worker, passed: Seconds, resident: float) -> None:
+        worker.loading += passed
+        if worker.loading > self.limits.load_deadline:
+            reason = f"not set up after {self.limits.load_deadline:g} s"
+            self._cannot_load(worker, reason, worker.where_it_hangs())
+        elif resident > self.limits.memory_mb:
+            self._cannot_load(worker, self._too_much(resident), worker.last_words())
+
+    def _too_much(self, resident: float) -> str:
+        return f"took {resident:.0f} MB of memory, more than {self.limits.memory_mb} MB"
+
+    def _died(self, worker: Worker) -> None:
+        worker.kill()  # what it had started
+        code = worker.ended()
+        words = worker.last_words()
+        if code == EXIT_MEMORY or (code == -signal.SIGABRT and "bad_alloc" in words):
+            kind, how = "memory", f"the worker had no memory left (its limit is {self.limits.memory_mb} MB)"
+        else:
+            kind, how = "crash", f"the worker {exit_in_words(code)}"
+        if worker.ready:
+            self._lost(worker, kind, how, words)
+        else:  # it may have said why
+            self._drain(worker)
+            if worker.alive:
+                self._cannot_load(worker, how, words)
+
+    def _lost(self, worker: Worker, kind: str, reason: str, trace: str = "") -> None:
+        """A worker is gone or has to go. Only the task it was at is blamed, and only if that had not ended."""
+        worker.kill()
+        worker.ended()
+        self._drain(worker)
+        if not worker.alive:
+            return
+        guilty, doing = worker.under_way(), worker.status.doing
+        words = trace or worker.last_words()
+        if guilty is None:
+            self._remove(worker)
+            self._count_loss(f"{reason}, before it took up a task", words)
+            return
+        self._blame(worker, guilty, kind, reason, doing, words)
+
+    def _drain(self, worker: Worker) -> None:
+        """What was sent before the end is not lost."""
+        with contextlib.suppress(OSError):
+            while worker.inbox.receive():
+                pass
+        for kind, body in worker.inbox.frames():
+            if kind != READY and not self._heard(worker, kind, body):
+                return
+
+    def _remove(self, worker: Worker) -> None:
+        """Ends a worker; the tasks that it had not begun go back, untouched."""
+        worker.kill()
+        worker.ended()
+        self.workers.remove(worker)
+        self.selector.unregister(worker.link)
+        for flight in reversed(worker.flights):
+            self.again.appendleft(flight)
+        worker.flights.clear()
+        worker.close()
+
+    def _cannot_load(self, worker: Worker, reason: str, trace: str) -> None:
+        self._remove(worker)
+        self._count_loss(reason, trace)
+
+    def _count_loss(self, reason: str, trace: str) -> None:
+        """Workers that are lost before they do anything: never for ever."""
+        self.lost_in_a_row += 1
+        if self.lost_in_a_row >= LOAD_TRIES + self.ever_ready:
+            raise SetupError(f"the workers cannot be set up: {reason}\n{trace}".rstrip())
+        self.grow_after = time.monotonic() + 0.1 * self.lost_in_a_row
+
+    def _gave_up(self, flight: Flight, kind: str, reason: str, doing: str, trace: str) -> None:
+        flight.tries += 1
+        failure = Failure(kind, reason, doing, flight.tries, trace)
+        if flight.tries >= self.limits.tries:
+            follow_up = self.sink.failed(flight.task, failure)
+            if follow_up is not None:
+                self.again.append(Flight(follow_up))
+            return
+        another = Flight(self.sink.retry(flight.task, failure), flight.tries)
+        (self.again if kind == "error" else self.fresh).append(another)
+
+
+def exit_in_words(code: int | None) -> str:
+    """How a process ended."""
+    if code is None:
+        return "did not end when killed"
+    if code >= 0:
+        return f"exited with {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    if code == -signal.SIGKILL:
+        return f"was killed by {name} from outside (as the system does when memory runs short)"
+    return f"was killed by {name}"

@@ -1,0 +1,89 @@
+"""What parent and worker share: frames on a socket, and a page of memory that says what is under way.
+
+A frame is one byte of kind, eight of length and the body. The page outlives a worker that dies in native code, so a
+crash can be blamed on the right task and step without a message for each.
+"""
+
+from __future__ import annotations
+
+import mmap
+import socket
+import struct
+
+HEAD = struct.Struct("<cQ")
+TASK, READY = b"t", b"r"
+UNREADY, PART, DONE, ERROR = b"u", b"p", b"d", b"e"
+
+EXIT_MEMORY = 86
+"""Exit status of a worker that found itself out of memory and could not say so otherwise."""
+
+PAGE = 4096
+SERIAL = struct.Struct("<Q")
+LENGTH = struct.Struct("<H")
+TEXT_AT = 16
+TEXT_ROOM = 512
+CHUNK = 1 << 18
+
+
+def frame(kind: bytes, body: bytes = b"") -> bytes:
+    """One frame, ready to be sent."""
+    return HEAD.pack(kind, len(body)) + body
+
+
+class Inbox:
+    """Puts frames together from what a socket brings."""
+
+    def __init__(self, link: socket.socket) -> None:
+        self.link = link
+        self.buffer = bytearray()
+        self.chunk = memoryview(bytearray(CHUNK))
+
+    def receive(self) -> bool:
+        """Reads once; False when the other side has closed."""
+        count = self.link.recv_into(self.chunk)
+        self.buffer += self.chunk[:count]
+        return count > 0
+
+    def frames(self) -> list[tuple[bytes, bytes]]:
+        """Takes out all frames that are whole."""
+        found = []
+        at, there = 0, len(self.buffer)
+        while there - at >= HEAD.size:
+            kind, size = HEAD.unpack_from(self.buffer, at)
+            end = at + HEAD.size + size
+            if end > there:
+                break
+            found.append((kind, bytes(memoryview(self.buffer)[at + HEAD.size : end])))
+            at = end
+        del self.buffer[:at]
+        return found
+
+
+class Status:
+    """The page: number of the task under way, counted from 1, and what it is doing."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.page = mmap.mmap(descriptor, PAGE)
+
+    def begin(self, serial: int) -> None:
+        LENGTH.pack_into(self.page, 8, 0)
+        SERIAL.pack_into(self.page, 0, serial)
+
+    def say(self, what: str) -> None:
+        text = what.encode("utf-8", "replace")[:TEXT_ROOM]
+        LENGTH.pack_into(self.page, 8, 0)
+        self.page[TEXT_AT : TEXT_AT + len(text)] = text
+        LENGTH.pack_into(self.page, 8, len(text))
+
+    @property
+    def serial(self) -> int:
+        number: int = SERIAL.unpack_from(self.page, 0)[0]
+        return number
+
+    @property
+    def doing(self) -> str:
+        (length,) = LENGTH.unpack_from(self.page, 8)
+        return self.page[TEXT_AT : TEXT_AT + length].decode("utf-8", "replace")
+
+    def close(self) -> None:
+        self.page.close()

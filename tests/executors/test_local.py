@@ -1,0 +1,468 @@
+"""Whatever a task does, it costs that task, and everything that went in is accounted for."""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import faults
+from hoigen.errors import SetupError
+from hoigen.executors import local, memory
+from hoigen.executors.local import Failure, Limits, Task
+
+pytestmark = pytest.mark.timeout(120)
+QUICKLY = {"deadline": 1.0, "load_deadline": 30.0, "memory_mb": 400}
+
+
+class Book:
+    """A sink that writes everything down."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, str, Any]] = []
+
+    def part(self, task: Task, part: Any) -> None:
+        self.events.append(("part", task.key, part))
+
+    def done(self, task: Task) -> None:
+        self.events.append(("done", task.key, None))
+
+    def retry(self, task: Task, failure: Failure) -> Task:
+        self.events.append(("retry", task.key, failure))
+        return task
+
+    def failed(self, task: Task, failure: Failure) -> Task | None:
+        self.events.append(("failed", task.key, failure))
+        return None
+
+    def of(self, key: str) -> list[tuple[str, Any]]:
+        return [(what, thing) for what, of, thing in self.events if of == key]
+
+    def keys(self, what: str) -> list[str]:
+        return [key for event, key, _ in self.events if event == what]
+
+    def parts(self) -> list[Any]:
+        return [thing for event, _, thing in self.events if event == "part"]
+
+    def failure(self, key: str) -> Failure:
+        return next(thing for what, thing in self.of(key) if what == "failed")
+
+
+def go(payloads: Any, setup: Callable[[], Any] = faults.set_up_breaks, sink: Any = None, **limits: Any) -> Any:
+    sink = sink or Book()
+    tasks = (Task(str(at), payload) for at, payload in enumerate(payloads))
+    local.run(tasks, setup, sink, Limits(**{"workers": 2, **QUICKLY, **limits}))
+    return sink
+
+
+def is_alive(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def gone(processes: list[int]) -> bool:
+    """Waits for processes to be gone."""
+    for _ in range(300):
+        if not any(is_alive(process) for process in processes):
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.mark.parametrize("kind", [*faults.CRASHES, *faults.HANGS, *faults.MEMORY, *faults.RAISES])
+def test_a_fault_costs_its_own_task(kind: str) -> None:
+    book = go(["fine", "fine", kind, "fine", "fine", "fine"], workers=1)
+    assert sorted(book.keys("done")) == ["0", "1", "3", "4", "5"]
+    assert book.keys("failed") == ["2"]
+    assert [what for what, _ in book.of("2")] == ["part", "retry", "part", "failed"]
+    failure = book.failure("2")
+    expected = {**dict.fromkeys(faults.CRASHES, "crash"), **dict.fromkeys(faults.HANGS, "deadline")}
+    expected |= {**dict.fromkeys(faults.MEMORY, "memory"), **dict.fromkeys(faults.RAISES, "error")}
+    assert (failure.kind, failure.tries) == (expected[kind], 2), failure
+    if kind != "unreadable":
+        assert failure.doing == f"at {kind}"
+    assert faults.CRASHES.get(kind, "") in failure.reason
+
+
+def test_one_run_takes_all_faults_on_many_workers(tmp_path: Path) -> None:
+    kinds = [*faults.CRASHES, *faults.HANGS, *faults.MEMORY, *faults.RAISES]
+    payloads = [thing for kind in kinds for thing in ("fine", kind, "fine")]
+    book = go(payloads, workers=3)
+    assert sorted(book.keys("done") + book.keys("failed"), key=int) == [str(at) for at in range(len(payloads))]
+    assert sorted(book.keys("failed"), key=int) == [str(at) for at in range(1, len(payloads), 3)]
+    for at, kind in enumerate(payloads):
+        if kind == "fine":
+            assert book.of(str(at)) == [("part", "before fine"), ("part", "after fine"), ("done", None)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("raise", "ValueError: said no"),
+        ("segfault", "in _segfault"),
+        ("hang", "in _hang"),
+        ("native_hang", "in _native"),
+    ],
+)
+def test_the_traceback_says_where(kind: str, words: str) -> None:
+    trace = go([kind], tries=1).failure("0").traceback
+    assert words in trace
+    assert "in breaks" in trace
+
+
+@pytest.mark.parametrize("kind", ["raise", "exit", "segfault", "native_hang", "sudden_memory"])
+def test_a_fault_that_comes_once_costs_a_try(kind: str, tmp_path: Path) -> None:
+    book = go(["fine", (kind, str(tmp_path / "mark")), "fine"])
+    assert sorted(book.keys("done")) == ["0", "1", "2"]
+    assert book.keys("retry") == ["1"]
+
+
+class Lessening(Book):
+    def retry(self, task: Task, failure: Failure) -> Task:
+        super().retry(task, failure)
+        return Task(task.key, "fine")
+
+
+def test_a_retry_may_have_less_to_do() -> None:
+    book = go(["segfault"], sink=Lessening())
+    assert [what for what, _ in book.of("0")] == ["part", "retry", "part", "part", "done"]
+
+
+class Following(Book):
+    def failed(self, task: Task, failure: Failure) -> Task | None:
+        super().failed(task, failure)
+        return {"exit": Task("next", "raise"), "raise": Task("last", "fine")}.get(task.payload)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_follow_up_has_all_its_tries(workers: int) -> None:
+    first = "exit" if workers else "raise"
+    book = go([first], sink=Following(), workers=workers)
+    if workers:
+        assert book.failure("next").tries == 2
+    assert book.keys("done") == ["last"]
+
+
+def test_a_crash_is_tried_again_on_a_worker_that_has_done_nothing(tmp_path: Path) -> None:
+    class Processes(Book):
+        pass
+
+    mark = tmp_path / "mark"
+    payloads = ["fine"] * 50 + [("exit", str(mark))] + ["fine"] * 50
+    book = go(payloads, workers=3, sink=Processes())
+    assert len(book.keys("done")) == len(payloads)
+
+
+def test_tasks_in_the_same_worker_are_never_blamed() -> None:
+    book = go(["fine" if at % 10 else "exit" for at in range(200)], workers=1)
+    assert book.keys("failed") == [str(at) for at in range(0, 200, 10)]
+    assert set(book.keys("retry")) == set(book.keys("failed"))
+
+
+def test_parts_come_at_once_and_in_order() -> None:
+    class Impatient(Book):
+        def part(self, task: Task, part: Any) -> None:
+            super().part(task, part)
+            if part == "before hang":
+                raise LookupError("seen while the task still runs")
+
+    with pytest.raises(LookupError):
+        go(["hang"], sink=Impatient(), deadline=100.0)
+    book = go(range(500), faults.set_up_echo, workers=1)
+    assert book.parts() == list(range(500))
+
+
+def test_large_parts_and_payloads() -> None:
+    book = go([50, 50, 1], faults.set_up_large, workers=2, memory_mb=2000, deadline=60.0)
+    assert sorted(len(part) for part in book.parts()) == [1 << 20, 50 << 20, 50 << 20]
+    thing = os.urandom(5 << 20)
+    book = go([thing] * 6, faults.set_up_echo, memory_mb=2000, deadline=60.0)
+    assert book.parts() == [thing] * 6
+
+
+def test_a_part_cut_short_by_the_end_is_no_part() -> None:
+    book = go(["family"], tries=1)
+    assert book.failure("0").reason == "the worker exited with 3"
+
+
+def test_what_a_task_has_started_goes_with_it() -> None:
+    book = go(["daughter"], tries=1)
+    daughter = next(part for part in book.parts() if isinstance(part, int))
+    assert gone([daughter])
+
+
+def test_a_thread_that_goes_on_talking_is_not_heard() -> None:
+    book = go(["late", *["fine"] * 20], workers=1)
+    assert "late" not in book.parts()
+    assert not book.keys("failed")
+
+
+def test_what_workers_print_does_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    from hoigen.executors import process
+
+    monkeypatch.setattr(process, "LOG_ROOM", 1 << 16)
+    sizes: list[int] = []
+    last_words = process.Worker.last_words
+
+    def seen(worker: process.Worker, start: int = 0) -> str:
+        sizes.append(os.fstat(worker.log.fileno()).st_size)
+        return last_words(worker, start)
+
+    monkeypatch.setattr(process.Worker, "last_words", seen)
+    book = go(["noisy", "hang", "noisy", "exit"], workers=1)
+    assert sorted(book.keys("failed")) == ["1", "3"]
+    assert len(book.failure("3").traceback) <= 4096
+    assert min(sizes) <= 1 << 16
+
+
+def test_tasks_are_taken_as_needed() -> None:
+    taken = 0
+    furthest = 0
+
+    class Watching(Book):
+        def done(self, task: Task) -> None:
+            nonlocal furthest
+            super().done(task)
+            furthest = max(furthest, taken - len(self.keys("done")))
+
+    def tasks() -> Iterator[int]:
+        nonlocal taken
+        for at in range(300):
+            taken += 1
+            yield at
+
+    book = go(tasks(), faults.set_up_echo, sink=Watching())
+    assert len(book.keys("done")) == 300
+    assert furthest <= 10
+
+
+def test_no_tasks_need_no_workers() -> None:
+    assert go([], functools.partial(faults.set_up_fault, "raise")).events == []
+
+
+def test_no_more_workers_than_tasks() -> None:
+    book = go([0.3, 0.3], faults.set_up_say_process, workers=50)
+    assert len(set(book.parts())) == 2
+
+
+def test_a_payload_that_cannot_be_sent_costs_its_task() -> None:
+    book = go([1, lambda: None, 2, faults.Unreadable(), 3], faults.set_up_echo)
+    assert sorted(book.parts()) == [1, 2, 3]
+    assert book.keys("failed") == ["1", "3"] or sorted(book.keys("failed")) == ["1", "3"]
+    assert "cannot be sent" in book.failure("1").reason
+    assert "no number" in book.failure("3").traceback
+
+
+# set-up
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("raise", "ValueError: said no"),
+        ("exit", "exited with 3"),
+        ("segfault", "in _segfault"),
+        ("hang", "in _hang"),
+        ("native_hang", "in _native_hang"),
+        ("slow_memory", "MB of memory"),
+        ("huge_allocation", "MemoryError"),
+        ("sys_exit", "SystemExit: left"),
+    ],
+)
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_set_up_that_breaks_stops_the_run_with_its_traceback(kind: str, words: str, workers: int) -> None:
+    setup = functools.partial(faults.set_up_fault, kind)
+    with pytest.raises(SetupError) as told:
+        go(range(10), setup, workers=workers, load_deadline=3.0 if "hang" in kind else 30.0)
+    assert words in str(told.value)
+    assert "set_up_fault" in str(told.value) or kind in ("exit", "slow_memory")
+
+
+def test_a_set_up_that_breaks_once_is_tried_again(tmp_path: Path) -> None:
+    book = go(range(10), functools.partial(faults.set_up_fault, "segfault", str(tmp_path / "once")))
+    assert sorted(book.parts()) == list(range(10))
+
+
+def test_a_later_set_up_that_breaks_stops_the_run(tmp_path: Path) -> None:
+    """The first worker is set up, and dies of its task; none after it can be."""
+    script = tmp_path / "sets_up_once.py"
+    script.write_text(f"""
+import os, pathlib
+def setup():
+    mark = pathlib.Path({str(tmp_path / "once")!r})
+    if mark.exists():
+        raise OSError("the model is gone")
+    mark.write_text("")
+    return lambda payload, emit: os._exit(1)
+""")
+    sys.path.append(str(tmp_path))
+    try:
+        import sets_up_once  # type: ignore[import-not-found]
+
+        with pytest.raises(SetupError, match="the model is gone"):
+            go(range(10), sets_up_once.setup, workers=1)
+    finally:
+        sys.path.remove(str(tmp_path))
+
+
+def test_workers_that_die_before_they_take_a_task_end_the_run(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    with pytest.raises(SetupError, match="exited with 5"):
+        go(range(10), functools.partial(faults.set_up_then_die, str(mark)))
+    assert len(mark.read_text()) < 20
+
+
+def test_a_set_up_that_cannot_be_sent_or_gives_no_function() -> None:
+    with pytest.raises(SetupError, match="cannot be sent"):
+        go([1], lambda: faults.echo)
+    with pytest.raises(SetupError, match="setup returned int"):
+        go([1], faults.set_up_no_function)
+
+
+def test_what_the_sink_and_the_tasks_raise_goes_up_and_leaves_no_worker() -> None:
+    class Full(Book):
+        def part(self, task: Task, part: Any) -> None:
+            super().part(task, part)
+            if len(self.events) > 5:
+                raise OSError("disk full")
+
+    def ends() -> Iterator[float]:
+        yield 0
+        yield 0
+        raise KeyError("the list is broken")
+
+    full, broken = Full(), Book()
+    with pytest.raises(OSError, match="disk full"):
+        go([0.01] * 100, faults.set_up_say_process, sink=full)
+    with pytest.raises(KeyError):
+        go(ends(), faults.set_up_say_process, sink=broken)
+    assert gone(full.parts() + broken.parts())
+
+
+# here, without processes
+
+
+def test_no_workers_is_this_process() -> None:
+    book = go([0, 0], faults.set_up_say_process, workers=0)
+    assert book.parts() == [os.getpid()] * 2
+    book = go(["fine", "raise", "fine"], workers=0)
+    assert book.keys("done") == ["0", "2"]
+    assert book.failure("1") == Failure("error", "ValueError: said no", "at raise", 2, book.failure("1").traceback)
+
+
+def test_no_workers_lets_the_sink_raise() -> None:
+    class Full(Book):
+        def part(self, task: Task, part: Any) -> None:
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        go(["fine"], sink=Full(), workers=0)
+
+
+def test_the_own_watch_over_memory(tmp_path: Path) -> None:
+    """Where there is no /proc, a worker watches its own peak."""
+    code = "from hoigen.executors import memory; memory.watch_own_peak(1)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == memory.EXIT_MEMORY
+
+
+# a real program around it, with no guard against being imported again
+
+PROGRAM = """
+import sys, signal
+sys.path.insert(0, {tests!r})
+from hoigen.executors.local import Limits, Task, run
+import faults
+
+class Sink:
+    def part(self, task, part): print(part, flush=True)
+    def done(self, task): pass
+    def retry(self, task, failure): return task
+    def failed(self, task, failure): return None
+
+print("main", flush=True)
+run((Task(str(i), {payload}) for i in range(10**9)), faults.{setup}, Sink(), Limits(workers=2))
+"""
+
+
+def program(setup: str, payload: str, tmp_path: Path) -> subprocess.Popen[str]:
+    script = tmp_path / "program.py"
+    tests = str(Path(faults.__file__).parent)
+    script.write_text(PROGRAM.format(tests=tests, setup=setup, payload=payload))
+    command = [sys.executable, str(script)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def heard(running: subprocess.Popen[str], lines: int) -> list[str]:
+    assert running.stdout is not None
+    return [running.stdout.readline().strip() for _ in range(lines)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL, signal.SIGHUP])
+@pytest.mark.parametrize("payload", ["1000", "0"])
+def test_however_a_program_is_ended_no_worker_is_left(number: int, payload: str, tmp_path: Path) -> None:
+    with program("set_up_say_process", payload, tmp_path) as running:
+        main, *processes = heard(running, 3 if payload == "1000" else 2000)
+        assert main == "main"
+        assert "main" not in processes, "a worker has run the program"
+        workers = sorted({int(process) for process in processes})
+        assert len(workers) == 2
+        assert all(is_alive(worker) for worker in workers)
+        running.send_signal(number)
+        _, errors = running.communicate(timeout=60)
+    assert gone(workers)
+    if number in (signal.SIGINT, signal.SIGTERM):
+        assert errors.strip().endswith("KeyboardInterrupt")
+
+
+def test_ctrl_c_ends_workers_that_hang_in_native_code(tmp_path: Path) -> None:
+    with program("set_up_breaks", "'native_hang'", tmp_path) as running:
+        heard(running, 3)
+        children = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
+        running.send_signal(signal.SIGINT)
+        running.communicate(timeout=60)
+    assert len(children) == 2
+    assert gone([int(child) for child in children])
+
+
+def test_a_worker_killed_from_outside_is_replaced(tmp_path: Path) -> None:
+    class Killing(Book):
+        def part(self, task: Task, part: Any) -> None:
+            super().part(task, part)
+            if len(self.events) in (10, 30):
+                os.kill(part, signal.SIGKILL)
+
+    book = go([0.01] * 60, faults.set_up_say_process, sink=Killing())
+    assert sorted(book.keys("done"), key=int) == [str(at) for at in range(60)]
+    assert not book.keys("failed")
+
+
+def test_a_parent_that_was_stopped_does_not_blame_its_workers() -> None:
+    class Slow(Book):
+        def done(self, task: Task) -> None:
+            super().done(task)
+            if task.key == "0":
+                time.sleep(2.5)
+
+    book = go([0.0, 0.5, 0.5, 0.5], faults.set_up_say_process, sink=Slow(), deadline=2.0)
+    assert len(book.keys("done")) == 4
+    assert not book.keys("retry")
+
+
+def test_it_runs_in_a_thread() -> None:
+    import threading
+
+    book = Book()
+    thread = threading.Thread(target=lambda: go(range(5), faults.set_up_echo, sink=book))
+    thread.start()
+    thread.join()
+    assert sorted(book.parts()) == list(range(5))

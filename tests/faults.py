@@ -1,0 +1,223 @@
+"""Faults on purpose, and handlers for worker processes that have them. Light: workers import this file."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+CRASHES = {
+    "exit": "exited with 3",
+    "exit0": "exited with 0",
+    "segfault": "SIGSEGV",
+    "abort": "SIGABRT",
+    "kill": "SIGKILL",
+}
+HANGS = ("hang", "native_hang", "busy_hang", "stopped")
+MEMORY = ("slow_memory", "huge_allocation", "sudden_memory")
+RAISES = ("raise", "sys_exit", "unprintable", "unpicklable", "unreadable", "recursion")
+
+
+def boom(kind: str, emit: Any = print) -> None:
+    """Breaks in the way named; does nothing for any other word."""
+    fault = globals().get(f"_{kind}")
+    if fault is not None:
+        fault(emit)
+
+
+def _raise(emit: Any) -> None:
+    raise ValueError("said no")
+
+
+def _sys_exit(emit: Any) -> None:
+    sys.exit("left")
+
+
+class Unprintable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+def _unprintable(emit: Any) -> None:
+    raise Unprintable
+
+
+def _recursion(emit: Any) -> None:
+    _recursion(emit)
+
+
+def _unpicklable(emit: Any) -> None:
+    emit(lambda: None)
+
+
+class Unreadable:
+    """Can be pickled and not be read again."""
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[str]]:
+        return int, ("no number",)
+
+
+def _unreadable(emit: Any) -> None:
+    emit(Unreadable())
+
+
+def _exit(emit: Any) -> None:
+    os._exit(3)
+
+
+def _exit0(emit: Any) -> None:
+    os._exit(0)
+
+
+def _segfault(emit: Any) -> None:
+    ctypes.string_at(0)
+
+
+def _abort(emit: Any) -> None:
+    os.abort()
+
+
+def _kill(emit: Any) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _hang(emit: Any) -> None:
+    time.sleep(1000)
+
+
+def _busy_hang(emit: Any) -> None:
+    while True:
+        pass
+
+
+def _native_hang(emit: Any) -> None:
+    """In native code that holds the interpreter: no Python thread runs any more."""
+    ctypes.PyDLL(None).sleep(1000)
+
+
+def _stopped(emit: Any) -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def _slow_memory(emit: Any) -> None:
+    hold = []
+    while True:
+        hold.append(os.urandom(1 << 20) * 8)
+        time.sleep(0.01)
+
+
+def _sudden_memory(emit: Any) -> None:
+    hold = []
+    while True:
+        hold.append(b"x" * (64 << 20))
+
+
+def _huge_allocation(emit: Any) -> None:
+    bytearray(1 << 45)
+
+
+def _family(emit: Any) -> None:
+    """Dies and leaves a process behind that holds on to all it had."""
+    if os.fork() == 0:
+        time.sleep(1000)
+        os._exit(0)
+    os._exit(3)
+
+
+def _daughter(emit: Any) -> None:
+    """Starts a program and hangs."""
+    emit(subprocess.Popen(["sleep", "1000"]).pid)
+    time.sleep(1000)
+
+
+def _noisy(emit: Any) -> None:
+    for _ in range(64):
+        os.write(2, b"noise " * 10_000)
+
+
+def _late(emit: Any) -> None:
+    """A thread that goes on talking when the task is over."""
+
+    def talk() -> None:
+        for _ in range(20):
+            time.sleep(0.01)
+            try:
+                emit("late")
+            except RuntimeError:
+                return
+
+    threading.Thread(target=talk, daemon=True).start()
+
+
+# handlers and set-ups
+
+
+def breaks(payload: Any, emit: Any) -> None:
+    """A payload is the fault's kind, or (kind, file): the fault then comes only as long as the file is not there."""
+    kind, mark = payload if isinstance(payload, tuple) else (payload, None)
+    emit(f"before {kind}")
+    emit.doing(f"at {kind}")
+    if mark is None or not Path(mark).exists():
+        if mark is not None:
+            Path(mark).write_text(str(os.getpid()))
+        boom(kind, emit)
+    emit(f"after {kind}")
+
+
+def set_up_breaks() -> Any:
+    return breaks
+
+
+def echo(payload: Any, emit: Any) -> None:
+    emit(payload)
+
+
+def set_up_echo() -> Any:
+    return echo
+
+
+def say_process(payload: Any, emit: Any) -> None:
+    emit(os.getpid())
+    if payload:
+        time.sleep(payload)
+
+
+def set_up_say_process() -> Any:
+    return say_process
+
+
+def large(payload: int, emit: Any) -> None:
+    emit(os.urandom(1 << 10) * (payload * 1024))
+
+
+def set_up_large() -> Any:
+    return large
+
+
+def set_up_fault(kind: str, once: str | None = None) -> Any:
+    """A set-up that itself breaks; with `once` only until that file is there."""
+    if once is None or not Path(once).exists():
+        if once is not None:
+            Path(once).write_text("")
+        boom(kind)
+    return echo
+
+
+def set_up_no_function() -> Any:
+    return 7
+
+
+def set_up_then_die(mark: str) -> Any:
+    """Is set up, and dies before it can take a task."""
+    with open(mark, "a") as log:
+        log.write("x")
+    threading.Thread(target=lambda: (time.sleep(0.0), os._exit(5)), daemon=True).start()
+    time.sleep(0.05)
+    return echo
