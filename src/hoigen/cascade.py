@@ -130,7 +130,7 @@ def _build_rules(keep: Any, owners: Mapping[str, str]) -> dict[str, Rule]:
             raise UsageError(
                 f"keep: no measure of this recipe gives a score named {score!r}{nearest(str(score), owners)}"
             )
-        if isinstance(bounds, Mapping) and all(bound is None for bound in bounds.values()):
+        if isinstance(bounds, Mapping) and bounds and all(bound is None for bound in bounds.values()):
             config.check_keys(bounds, [f.name for f in dataclasses.fields(Rule)], f"keep.{score}")
             continue  # every bound unset (`--set keep.motion.max=null`): no rule
         if bounds is not None:
@@ -148,7 +148,7 @@ def fingerprint(measure: Any) -> str:
     cls = type(measure)
     facts = {
         "name": cls.name,
-        "settings": dataclasses.asdict(measure),
+        "settings": _same_numbers(dataclasses.asdict(measure)),
         "revision": getattr(cls, "revision", 1),
         "weights": [weights.describe(name).sha256 for name in getattr(measure, "weights", ())],
     }
@@ -157,6 +157,15 @@ def fingerprint(measure: Any) -> str:
 
         facts["source"] = hashlib.sha256(inspect.getsource(inspect.getmodule(cls) or cls).encode()).hexdigest()
     return digest_of(facts)
+
+
+def _same_numbers(value: Any) -> Any:
+    """2.0 as 2: a default written without a point and the same setting out of YAML are one setting."""
+    if isinstance(value, Mapping):
+        return {key: _same_numbers(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_same_numbers(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def decide(steps: Sequence[Step], known: Mapping[str, Known]) -> Decision:
