@@ -216,8 +216,32 @@ def set_up_no_function() -> Any:
 
 def set_up_then_die(mark: str) -> Any:
     """Is set up, and dies before it can take a task."""
+    from hoigen.executors.worker import Channel
+
     with open(mark, "a") as log:
         log.write("x")
-    threading.Thread(target=lambda: (time.sleep(0.0), os._exit(5)), daemon=True).start()
-    time.sleep(0.05)
+    send = Channel.send
+
+    def last(channel: Any, kind: bytes, body: bytes = b"") -> None:
+        send(channel, kind, body)
+        os._exit(5)
+
+    Channel.send = last  # type: ignore[method-assign]
     return echo
+
+
+COUNT = [0]
+
+
+def counts(payload: Any, emit: Any) -> None:
+    """Says how many tasks this process has had; dies once where a mark is named that is not there."""
+    COUNT[0] += 1
+    time.sleep(0.002)
+    if payload is not None and not Path(payload).exists():
+        Path(payload).write_text("")
+        os._exit(3)
+    emit(COUNT[0])
+
+
+def set_up_counts() -> Any:
+    return counts

@@ -20,7 +20,8 @@ from hoigen.executors import local, memory
 from hoigen.executors.local import Failure, Limits, Task
 
 pytestmark = pytest.mark.timeout(120)
-QUICKLY = {"deadline": 1.0, "load_deadline": 30.0, "memory_mb": 400}
+PATIENT = {"deadline": 60.0, "load_deadline": 60.0, "memory_mb": 400}
+HASTY = 1.0
 
 
 class Book:
@@ -59,7 +60,7 @@ class Book:
 def go(payloads: Any, setup: Callable[[], Any] = faults.set_up_breaks, sink: Any = None, **limits: Any) -> Any:
     sink = sink or Book()
     tasks = (Task(str(at), payload) for at, payload in enumerate(payloads))
-    local.run(tasks, setup, sink, Limits(**{"workers": 2, **QUICKLY, **limits}))
+    local.run(tasks, setup, sink, Limits(**{"workers": 2, **PATIENT, **limits}))
     return sink
 
 
@@ -81,7 +82,8 @@ def gone(processes: list[int]) -> bool:
 
 @pytest.mark.parametrize("kind", [*faults.CRASHES, *faults.HANGS, *faults.MEMORY, *faults.RAISES])
 def test_a_fault_costs_its_own_task(kind: str) -> None:
-    book = go(["fine", "fine", kind, "fine", "fine", "fine"], workers=1)
+    deadline = HASTY if kind in faults.HANGS else 60.0
+    book = go(["fine", "fine", kind, "fine", "fine", "fine"], workers=1, deadline=deadline)
     assert sorted(book.keys("done")) == ["0", "1", "3", "4", "5"]
     assert book.keys("failed") == ["2"]
     assert [what for what, _ in book.of("2")] == ["part", "retry", "part", "failed"]
@@ -97,7 +99,7 @@ def test_a_fault_costs_its_own_task(kind: str) -> None:
 def test_one_run_takes_all_faults_on_many_workers(tmp_path: Path) -> None:
     kinds = [*faults.CRASHES, *faults.HANGS, *faults.MEMORY, *faults.RAISES]
     payloads = [thing for kind in kinds for thing in ("fine", kind, "fine")]
-    book = go(payloads, workers=3)
+    book = go(payloads, workers=3, deadline=HASTY)
     assert sorted(book.keys("done") + book.keys("failed"), key=int) == [str(at) for at in range(len(payloads))]
     assert sorted(book.keys("failed"), key=int) == [str(at) for at in range(1, len(payloads), 3)]
     for at, kind in enumerate(payloads):
@@ -115,14 +117,15 @@ def test_one_run_takes_all_faults_on_many_workers(tmp_path: Path) -> None:
     ],
 )
 def test_the_traceback_says_where(kind: str, words: str) -> None:
-    trace = go([kind], tries=1).failure("0").traceback
+    trace = go([kind], tries=1, deadline=HASTY).failure("0").traceback
     assert words in trace
     assert "in breaks" in trace
 
 
 @pytest.mark.parametrize("kind", ["raise", "exit", "segfault", "native_hang", "sudden_memory"])
 def test_a_fault_that_comes_once_costs_a_try(kind: str, tmp_path: Path) -> None:
-    book = go(["fine", (kind, str(tmp_path / "mark")), "fine"])
+    deadline = HASTY if kind in faults.HANGS else 60.0
+    book = go(["fine", (kind, str(tmp_path / "mark")), "fine"], deadline=deadline)
     assert sorted(book.keys("done")) == ["0", "1", "2"]
     assert book.keys("retry") == ["1"]
 
@@ -154,13 +157,11 @@ def test_a_follow_up_has_all_its_tries(workers: int) -> None:
 
 
 def test_a_crash_is_tried_again_on_a_worker_that_has_done_nothing(tmp_path: Path) -> None:
-    class Processes(Book):
-        pass
-
-    mark = tmp_path / "mark"
-    payloads = ["fine"] * 50 + [("exit", str(mark))] + ["fine"] * 50
-    book = go(payloads, workers=3, sink=Processes())
-    assert len(book.keys("done")) == len(payloads)
+    marks = {at: str(tmp_path / str(at)) for at in (30, 31, 60)}
+    book = go([marks.get(at) for at in range(100)], faults.set_up_counts, workers=3)
+    assert len(book.keys("done")) == 100
+    for at in marks:
+        assert book.of(str(at))[-2:] == [("part", 1), ("done", None)]
 
 
 def test_tasks_in_the_same_worker_are_never_blamed() -> None:
@@ -196,7 +197,7 @@ def test_a_part_cut_short_by_the_end_is_no_part() -> None:
 
 
 def test_what_a_task_has_started_goes_with_it() -> None:
-    book = go(["daughter"], tries=1)
+    book = go(["daughter"], tries=1, deadline=HASTY)
     daughter = next(part for part in book.parts() if isinstance(part, int))
     assert gone([daughter])
 
@@ -219,7 +220,7 @@ def test_what_workers_print_does_not_pile_up(monkeypatch: pytest.MonkeyPatch) ->
         return last_words(worker, start)
 
     monkeypatch.setattr(process.Worker, "last_words", seen)
-    book = go(["noisy", "hang", "noisy", "exit"], workers=1)
+    book = go(["noisy", "hang", "noisy", "exit"], workers=1, deadline=HASTY)
     assert sorted(book.keys("failed")) == ["1", "3"]
     assert len(book.failure("3").traceback) <= 4096
     assert min(sizes) <= 1 << 16
@@ -258,7 +259,7 @@ def test_no_more_workers_than_tasks() -> None:
 def test_a_payload_that_cannot_be_sent_costs_its_task() -> None:
     book = go([1, lambda: None, 2, faults.Unreadable(), 3], faults.set_up_echo)
     assert sorted(book.parts()) == [1, 2, 3]
-    assert book.keys("failed") == ["1", "3"] or sorted(book.keys("failed")) == ["1", "3"]
+    assert sorted(book.keys("failed")) == ["1", "3"]
     assert "cannot be sent" in book.failure("1").reason
     assert "no number" in book.failure("3").traceback
 
@@ -267,23 +268,23 @@ def test_a_payload_that_cannot_be_sent_costs_its_task() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "words"),
+    ("kind", "words", "workers"),
     [
-        ("raise", "ValueError: said no"),
-        ("exit", "exited with 3"),
-        ("segfault", "in _segfault"),
-        ("hang", "in _hang"),
-        ("native_hang", "in _native_hang"),
-        ("slow_memory", "MB of memory"),
-        ("huge_allocation", "MemoryError"),
-        ("sys_exit", "SystemExit: left"),
+        ("raise", "ValueError: said no", 1),
+        ("raise", "ValueError: said no", 3),
+        ("exit", "exited with 3", 1),
+        ("segfault", "in _segfault", 1),
+        ("hang", "in _hang", 3),
+        ("native_hang", "in _native_hang", 3),
+        ("slow_memory", "MB of memory", 3),
+        ("huge_allocation", "MemoryError", 1),
+        ("sys_exit", "SystemExit: left", 1),
     ],
 )
-@pytest.mark.parametrize("workers", [1, 3])
 def test_a_set_up_that_breaks_stops_the_run_with_its_traceback(kind: str, words: str, workers: int) -> None:
     setup = functools.partial(faults.set_up_fault, kind)
     with pytest.raises(SetupError) as told:
-        go(range(10), setup, workers=workers, load_deadline=3.0 if "hang" in kind else 30.0)
+        go(range(10), setup, workers=workers, load_deadline=4.0 if "hang" in kind else 60.0)
     assert words in str(told.value)
     assert "set_up_fault" in str(told.value) or kind in ("exit", "slow_memory")
 
@@ -317,7 +318,7 @@ def setup():
 
 def test_workers_that_die_before_they_take_a_task_end_the_run(tmp_path: Path) -> None:
     mark = tmp_path / "mark"
-    with pytest.raises(SetupError, match="exited with 5"):
+    with pytest.raises(SetupError, match="exited with 5, before it took up a task"):
         go(range(10), functools.partial(faults.set_up_then_die, str(mark)))
     assert len(mark.read_text()) < 20
 
@@ -446,7 +447,7 @@ def test_a_worker_killed_from_outside_is_replaced(tmp_path: Path) -> None:
     assert not book.keys("failed")
 
 
-def test_a_parent_that_was_stopped_does_not_blame_its_workers() -> None:
+def test_a_parent_that_was_busy_does_not_blame_its_workers() -> None:
     class Slow(Book):
         def done(self, task: Task) -> None:
             super().done(task)
