@@ -14,10 +14,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from hoigen.errors import UsageError
-from hoigen.sources import Source, read_sources, write_videos
-from hoigen.sources.rows import time_of
+from hoigen.sources import MANIFEST_SUFFIXES, PACKED_SUFFIXES, Source, read_sources, write_videos
+from hoigen.sources.rows import ALIASES, time_of
+from hoigen.sources.spans import FOLDERS
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -249,6 +252,7 @@ def test_parquet(tmp_path: Path) -> None:
             "end": pa.array([1.5, None], pa.float32()),
             "embedding": [[0.5, float("nan")], None],
             "picture": [b"\x89PNG", None],
+            "seen": pa.array([1_700_000_000_123_456_789, None], pa.timestamp("ns")),
         }
     )
     pq.write_table(table, tmp_path / "l.parquet")
@@ -257,7 +261,11 @@ def test_parquet(tmp_path: Path) -> None:
     assert second == Source(f"{tmp_path}/b.mp4")
     write_videos([first], tmp_path / "v.parquet")
     [row] = pq.read_table(tmp_path / "v.parquet").to_pylist()
-    assert json.loads(row["meta"]) == {"embedding": [0.5, None], "picture": "<4 bytes>"}
+    assert json.loads(row["meta"]) == {
+        "embedding": [0.5, None],
+        "picture": "<4 bytes>",
+        "seen": "2023-11-14 22:13:20.123456789",
+    }
 
 
 @pytest.mark.parametrize(("suffix", "pack"), [("gz", gzip.compress), ("bz2", bz2.compress)])
@@ -413,6 +421,10 @@ def test_faults_in_parquet(tmp_path: Path) -> None:
     for broken in (b"PAR1 no", b""):
         with pytest.raises(UsageError, match="cannot read"):
             rows(path, broken)
+    text = pa.array([b"caf\xe9.mp4"], pa.binary())
+    pq.write_table(pa.table({"uri": pa.Array.from_buffers(pa.string(), 1, text.buffers())}), path)
+    with pytest.raises(UsageError, match=r"cannot read .*utf-8"):
+        list(read_sources(path))
     pq.write_table(pa.table({"uri": ["a", "b"], "start": [0.0, -3.0]}), path)
     with pytest.raises(UsageError, match=r"row 2: start is seconds .* it came as -3.0"):
         list(read_sources(path))
@@ -488,3 +500,31 @@ def test_a_long_list_is_never_held(tmp_path: Path) -> None:
         tracemalloc.stop()
     assert count == 40_000
     assert peak < path.stat().st_size / 5
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    suffix=st.sampled_from([".csv", ".tsv", ".jsonl", ".parquet", ".csv.gz"]),
+    head=st.sampled_from([b"", b"uri,start,end\n", b"videoID,timestamp,caption\n", b'{"uri": ', b"PAR1"]),
+    content=st.binary(max_size=200) | st.text(alphabet="a,\n\"'[](){}:0.1-\t", max_size=200).map(str.encode),
+)
+def test_whatever_comes_is_read_or_refused(tmp_path: Path, suffix: str, head: bytes, content: bytes) -> None:
+    path = tmp_path / f"l{suffix}"
+    path.write_bytes(head + content)
+    said = str(path)
+    try:
+        write_videos(read_sources(path), tmp_path / "v.parquet")
+    except UsageError as error:
+        said = str(error)
+    assert str(path) in said
+
+
+def test_the_page_names_all_columns_and_suffixes() -> None:
+    text = (Path(__file__).resolve().parents[1] / "docs" / "videos.md").read_text()
+    rows = {cells[1].strip(" `"): cells[2].split() for line in text.splitlines() if len(cells := line.split("|")) == 5}
+    for field, aliases in ALIASES.items():
+        assert [name.strip("`") for name in rows[field]] == list(aliases[1:])
+    for suffix in MANIFEST_SUFFIXES[:3] + PACKED_SUFFIXES:
+        assert f"{suffix}`" in text
+    for folder in FOLDERS:
+        assert f"`{folder}/`" in text

@@ -150,8 +150,18 @@ def _parquet(path: str) -> Iterator[tuple[str, Row]]:
                 _check_twice(table.schema_arrow.names, path)
                 number = 0
                 for batch in table.iter_batches(batch_size=4096):
-                    for row in batch.to_pylist():
+                    for row in _dates_as_text(batch).to_pylist():
                         number += 1
                         yield f"row {number}", row
-        except pa.ArrowException as error:
+        except (pa.ArrowException, ValueError, OverflowError) as error:  # a text that is not UTF-8, a date of no year
             raise unreadable(path, error) from None
+
+
+def _dates_as_text(batch: Any) -> Any:
+    """Python knows no nanoseconds; a date goes to meta as text anyway."""
+    import pyarrow as pa
+
+    for at, field in enumerate(batch.schema):
+        if pa.types.is_timestamp(field.type) or pa.types.is_date(field.type):
+            batch = batch.set_column(at, field.name, batch.column(at).cast(pa.string()))
+    return batch
