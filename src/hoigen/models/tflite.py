@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
 
 class Model:
-    """One .tflite file on one thread. Calls take one image and give all outputs, in the file's order."""
+    """One .tflite file on one thread. Calls take one image and give all outputs, in the file's order.
+
+    *_quantization: (scale, zero) of an 8-bit model, value = (step - zero) * scale; (0, 0) for a float one.
+    """
 
     def __init__(self, weight: str) -> None:
         from ai_edge_litert.interpreter import Interpreter
@@ -19,11 +22,14 @@ class Model:
 
         self._interpreter: Any = Interpreter(str(locate(weight)), num_threads=1)
         self._interpreter.allocate_tensors()
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        self._outputs = [detail["index"] for detail in self._interpreter.get_output_details()]
+        entry, ends = self._interpreter.get_input_details()[0], self._interpreter.get_output_details()
+        self._input = entry["index"]
+        self._outputs = [end["index"] for end in ends]
+        self.input_quantization: tuple[float, int] = entry["quantization"]
+        self.output_quantization: tuple[float, int] = ends[0]["quantization"]
 
     def __call__(self, image: np.ndarray) -> list[np.ndarray]:
-        """image: (H, W, 3) float32 in the model's own range; outputs without the batch axis."""
+        """image: (H, W, 3) in the model's own type and range; outputs without the batch axis."""
         self._interpreter.set_tensor(self._input, image[None])
         self._interpreter.invoke()
         return [self._interpreter.get_tensor(index)[0] for index in self._outputs]
