@@ -131,6 +131,13 @@ def _family(emit: Any) -> None:
     os._exit(3)
 
 
+def _parting(emit: Any) -> None:
+    emit("first")
+    time.sleep(0.3)
+    emit("last")
+    os._exit(3)
+
+
 def _daughter(emit: Any) -> None:
     """Starts a program and hangs."""
     emit(subprocess.Popen(["sleep", "1000"]).pid)

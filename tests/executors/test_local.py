@@ -183,6 +183,20 @@ def test_parts_come_at_once_and_in_order() -> None:
     assert book.parts() == list(range(500))
 
 
+def test_parts_sent_before_the_end_come_before_its_failure() -> None:
+    """Also when the parent was busy and first sees that the process has ended."""
+
+    class Busy(Book):
+        def part(self, task: Task, part: Any) -> None:
+            super().part(task, part)
+            if part == "first":
+                time.sleep(1.5)
+
+    book = go(["parting"], sink=Busy(), tries=1)
+    assert [what for what, _ in book.of("0")] == ["part"] * 3 + ["failed"]
+    assert book.parts() == ["before parting", "first", "last"]
+
+
 def test_large_parts_and_payloads() -> None:
     book = go([50, 50, 1], faults.set_up_large, workers=2, memory_mb=2000, deadline=60.0)
     assert sorted(len(part) for part in book.parts()) == [1 << 20, 50 << 20, 50 << 20]
@@ -247,8 +261,9 @@ def test_tasks_are_taken_as_needed() -> None:
     assert furthest <= 10
 
 
-def test_no_tasks_need_no_workers() -> None:
-    assert go([], functools.partial(faults.set_up_fault, "raise")).events == []
+@pytest.mark.parametrize("workers", [0, 2])
+def test_no_tasks_need_no_set_up(workers: int) -> None:
+    assert go([], functools.partial(faults.set_up_fault, "raise"), workers=workers).events == []
 
 
 def test_no_more_workers_than_tasks() -> None:
@@ -425,14 +440,24 @@ def test_however_a_program_is_ended_no_worker_is_left(number: int, payload: str,
         assert errors.strip().endswith("KeyboardInterrupt")
 
 
-def test_ctrl_c_ends_workers_that_hang_in_native_code(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_workers_that_hang_in_native_code_end_too(number: int, tmp_path: Path) -> None:
     with program("set_up_breaks", "'native_hang'", tmp_path) as running:
         heard(running, 3)
         children = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
-        running.send_signal(signal.SIGINT)
+        running.send_signal(number)
         running.communicate(timeout=60)
     assert len(children) == 2
     assert gone([int(child) for child in children])
+
+
+def test_what_a_script_defines_is_named_as_the_trouble(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    lines = ["from hoigen.executors.local import Limits, Task, run", "def setup(): return print"]
+    script.write_text("\n".join([*lines, "run([Task('1', 1)], setup, None, Limits(workers=1))"]))
+    told = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60)
+    assert told.returncode == 1
+    assert "put it into a file of its own" in told.stderr
 
 
 def test_a_worker_killed_from_outside_is_replaced(tmp_path: Path) -> None:

@@ -137,8 +137,9 @@ def _sigterm_as_ctrl_c() -> Iterator[None]:
 
 
 def _run_here(tasks: Iterator[Task], setup: Callable[[], Handler], sink: Sink, limits: Limits) -> None:
-    handle = setup()
+    handle: Handler | None = None
     for task in tasks:
+        handle = handle or setup()
         again: Task | None = task
         tries = 0
         while again is not None:
