@@ -120,7 +120,7 @@ def _sudden_memory(emit: Any) -> None:
 
 
 def _huge_allocation(emit: Any) -> None:
-    bytearray(1 << 45)
+    bytearray(16 << 30)  # never touched: resident memory does not grow
 
 
 def _family(emit: Any) -> None:
@@ -129,6 +129,17 @@ def _family(emit: Any) -> None:
         time.sleep(1000)
         os._exit(0)
     os._exit(3)
+
+
+def _pause(emit: Any) -> None:
+    time.sleep(0.3)
+
+
+HELD: list[bytes] = []
+
+
+def _hold_memory(emit: Any) -> None:
+    HELD.append(b"x" * (450 << 20))
 
 
 def _parting(emit: Any) -> None:

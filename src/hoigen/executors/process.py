@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import pickle
 import signal
@@ -47,7 +48,9 @@ class Worker:
 
     def __init__(self, setup: bytes, memory_mb: int) -> None:
         self.link, child = socket.socketpair()
-        self.log = tempfile.TemporaryFile("a+b")  # noqa: SIM115  (lives as long as the worker)
+        self.log = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the worker)
+        flags = fcntl.fcntl(self.log, fcntl.F_GETFL)  # so that writing goes on at the end when it is cut down;
+        fcntl.fcntl(self.log, fcntl.F_SETFL, flags | os.O_APPEND)  # tempfile drops the "a" of a mode
         with tempfile.TemporaryFile() as page, child:
             page.truncate(PAGE)
             self.status = Status(page.fileno())
@@ -126,9 +129,8 @@ class Worker:
         with contextlib.suppress(OSError):
             if os.fstat(self.log.fileno()).st_size > LOG_ROOM:
                 words = self.last_words()
-                self.log.truncate(0)
-                self.log.write(words.encode())
-                self.log.flush()
+                os.ftruncate(self.log.fileno(), 0)
+                os.write(self.log.fileno(), words.encode())
 
     def last_words(self, start: int = 0) -> str:
         """The end of what it has printed; where it stood, when it crashed."""
