@@ -46,7 +46,7 @@ def main() -> None:
         (folder / "list.csv").write_text("uri,start,end\n" + "\n".join(lines) + "\n")
         arguments = {"videos": folder / "list.csv", "run": folder / "run", "beside": folder, "quiet": True}
         settings = {"shots": "none", "report": False, "workers": 2}
-        for what, measures in (("clips listed", ["./null.py"]), ("rerun, nothing to do", ["./null.py"])):
+        for what, measures in (("listed and measured", ["./null.py"]), ("rerun, nothing to do", ["./null.py"])):
             wall, spent = time.perf_counter(), cpu()
             funnel = hoigen.curate(measures=measures, **arguments, **settings)
             wall, spent = time.perf_counter() - wall, cpu() - spent

@@ -94,3 +94,17 @@ def test_what_is_wrong_is_named(own: Path, measures: object, keep: object, said:
 def test_an_unset_bound_is_no_rule(own: Path) -> None:
     [step] = build_steps(["./first.py"], {"first": {"min": None}}, beside=own)
     assert step.rules == {}
+
+
+@pytest.mark.parametrize("name", ["state", "id", "prompt", "Motion", "two words", "../up", ""])
+def test_a_score_has_a_name_that_can_be_a_column(tmp_path: Path, name: str) -> None:
+    (tmp_path / "odd.py").write_text(
+        "from hoigen import Clip, Frames, Sampling, Score, measure\n"
+        f"@measure('odd', emits=({name!r},))\n"
+        "class Odd:\n"
+        "    sampling: Sampling = Sampling(frames=0)\n"
+        "    def __call__(self, clip: Clip, frames: Frames) -> Score:\n"
+        "        return Score(1.0)\n"
+    )
+    with pytest.raises(UsageError, match=f"gives a score named {name!r}"):
+        build_steps(["./odd.py"], {}, beside=tmp_path)

@@ -225,3 +225,15 @@ def test_two_processes_do_not_share_a_folder(faults: Path) -> None:
 
     with held(Run(faults / "run"), 0), pytest.raises(UsageError, match="in use"):
         curate(faults)
+
+
+@pytest.mark.parametrize(
+    ("uri", "said"),
+    [("nosuch://a/b.mp4", "there is no nosuch://"), ("oci://a/b.mp4", "oci:// needs a further package")],
+)
+def test_a_scheme_that_nothing_can_open_stops_before_anything_is_written(tmp_path: Path, uri: str, said: str) -> None:
+    (tmp_path / "list.csv").write_text(f"uri\n/a.mp4\n{uri}\n")
+    with pytest.raises(UsageError, match=said) as error:
+        hoigen.curate(videos=tmp_path / "list.csv", run=tmp_path / "run", measures=["metadata"])
+    assert uri in str(error.value)
+    assert not (tmp_path / "run").exists()

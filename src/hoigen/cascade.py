@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,12 @@ from hoigen.store import digest_of
 
 State = Literal["kept", "dropped", "failed", "pending"]
 MeasureSpec = str | Mapping[str, Any]
+
+SCORE_NAME = re.compile("[a-z][a-z0-9_]*")
+TAKEN = frozenset(
+    "video n id uri start end source prompt digest shard state rule reason tries seconds detail".split()  # noqa: SIM905
+)
+"""Columns of the table and of the parts, which a score cannot be named after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +122,20 @@ def _owners(made: Sequence[tuple[str, Any, str]]) -> dict[str, str]:
     owners: dict[str, str] = {}
     for name, instance, _ in made:
         for score in type(instance).emits:
+            _check_score_name(score, name)
             if score in owners:
                 raise UsageError(f"measures: {name!r} and {owners[score]!r} both give a score named {score!r}")
             owners[score] = name
     return owners
+
+
+def _check_score_name(score: str, measure: str) -> None:
+    """Scores are columns of the tables, beside those that every clip has."""
+    if not SCORE_NAME.fullmatch(score) or score in TAKEN:
+        raise UsageError(
+            f"measures: {measure!r} gives a score named {score!r}; a name has small letters, digits and _, begins "
+            f"with a letter, and is none of {', '.join(sorted(TAKEN))}"
+        )
 
 
 def _build_rules(keep: Any, owners: Mapping[str, str]) -> dict[str, Rule]:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from hoigen.clip import Clip, Frames, Sampling, Seconds
 from hoigen.errors import VideoError
 from hoigen.frameplan import SLACK, Converter, Plan
+from hoigen.videofile import check_scheme as check_scheme
 from hoigen.videofile import is_local, raw_bytes, said
 from hoigen.videofile import opened as opened
 from hoigen.videopass import EXACT, Pass, start_time

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 from urllib.request import url2pathname
 
 from hoigen.clip import Seconds
-from hoigen.errors import SetupError, VideoError
+from hoigen.errors import SetupError, UsageError, VideoError, nearest
 
 OPEN_TIMEOUT: Seconds = 20.0
 """How long a server that FFmpeg itself talks to may be silent. Without it a stalled connection blocks for ever."""
@@ -79,6 +79,24 @@ def local_path(uri: str) -> str:
     if os.path.getsize(path) == 0:
         raise VideoError("is empty (0 bytes)")
     return path
+
+
+def check_scheme(uri: str) -> None:
+    """Raises UsageError when nothing here can open URIs of this kind, whatever the file."""
+    import fsspec
+
+    if is_local(uri):
+        return
+    scheme = uri.split("://")[0]
+    try:
+        fsspec.get_filesystem_class(scheme)
+    except ImportError as error:
+        raise UsageError(f"{uri}: {scheme}:// needs a further package: {error}") from None
+    except ValueError:
+        raise UsageError(
+            f"{uri}: there is no {scheme}://{nearest(scheme, fsspec.available_protocols())} A path of this machine "
+            "has no scheme, or file://"
+        ) from None
 
 
 @contextlib.contextmanager

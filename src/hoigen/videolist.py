@@ -18,10 +18,12 @@ def write_or_extend(path: Path, sources: Iterable[Source]) -> int:
     """Writes the list, or adds what is new to it; how many rows were added.
 
     Rows that are there already stay where they are, since shards are cut by position. A row that is no longer
-    in `sources` stays too: what was measured is not forgotten.
+    in `sources` stays too: what was measured is not forgotten. Raises UsageError when there is none, or when one's
+    scheme (s3://) is unknown or needs a package that is not installed; nothing is written then.
     """
     from hoigen.sources import write_videos
 
+    sources = _of_known_schemes(sources)
     if not path.exists():
         added = write_videos(sources, path)
         if not added:
@@ -33,6 +35,19 @@ def write_or_extend(path: Path, sources: Iterable[Source]) -> int:
     if fresh:
         write_videos(_both(path, fresh), path)
     return len(fresh)
+
+
+def _of_known_schemes(sources: Iterable[Source]) -> Iterator[Source]:
+    """A scheme that nothing here can open is wrong input, not as many broken videos."""
+    from hoigen.video import check_scheme
+
+    seen: set[str] = set()
+    for source in sources:
+        scheme, mark, _ = source.uri.partition("://")
+        if mark and scheme not in seen:
+            check_scheme(source.uri)
+            seen.add(scheme)
+        yield source
 
 
 def _key(uri: str, start: float | None, end: float | None) -> int:

@@ -56,7 +56,7 @@ class TextBoxes:
     binarization: Binarization = field(default_factory=Binarization)
     line: LineRule = field(default_factory=LineRule)
     support: int = 2
-    weights: tuple[str, ...] = ("text_detector",)
+    weights = ("text_detector",)
 
     def load(self) -> None:
         detector(self.binarization)
