@@ -97,19 +97,24 @@ class Scorer:
         self,
         steps: Sequence[cascade.Step],
         clip: Clip,
-        frames: Mapping[Sampling, Frames],
+        frames: dict[Sampling, Frames],
         streams: Mapping[str, Stream],
         emit: Emit,
     ) -> bool:
-        """Calls the steps in order; False once the clip's fate is known and the rest need not run."""
+        """Calls the steps in order; False once the clip's fate is known and the rest need not run.
+
+        Frames that no later step looks at are let go at once: whole ones are large.
+        """
         alive = True
-        for step in steps:
+        for at, step in enumerate(steps):
             emit.doing(step.name)
             outcome = self._call(step, clip, frames, streams.get(step.name))
             emit(outcome)
             alive = alive and _stays(step, outcome)
             if not alive and not self.score_all:
                 return False
+            for sampling in set(frames) - {later.measure.sampling for later in steps[at + 1 :]}:
+                del frames[sampling]
         return True
 
     def _call(
