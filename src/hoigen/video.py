@@ -135,7 +135,7 @@ def decode(clip: Clip, samplings: Collection[Sampling], watchers: Sequence[Watch
     """
     if clip.duration <= 0:
         raise VideoError(f"the clip has no length: it starts at {clip.start:g} s and ends at {clip.end:g} s")
-    collected: dict[Sampling, list[tuple[np.ndarray, float]]] = {sampling: [] for sampling in list(collected)}
+    collected: dict[Sampling, list[tuple[np.ndarray, float]]] = {sampling: [] for sampling in samplings}
     plans = [Plan(s, clip.duration, lambda image, at, to=collected[s]: to.append((image, at))) for s in collected]  # type: ignore[misc]
     plans += [Plan(sampling, clip.duration, see) for sampling, see in watchers]
     with opened(clip.uri) as (container, stream):
