@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
 
+    from hoigen.caption import Caption
     from hoigen.clip import Clip, Frames, Sampling
+    from hoigen.experts.call import Answer, Request
+    from hoigen.experts.desk import Conversation
     from hoigen.score import Score
 
 
@@ -62,3 +67,42 @@ class HasWeights(Protocol):
 
     @property
     def weights(self) -> tuple[str, ...]: ...
+
+
+class Expert(Protocol):
+    """A language model that answers in words. Settings are fields of a frozen dataclass.
+
+    sampling: the frames it is shown when it is shown a clip; `Sampling(frames=0)` for one that only reads.
+    slots: how many requests it works on at once. identity: model, revision and decoding parameters, all that an answer
+    depends on besides the request; never where it is served.
+    """
+
+    @property
+    def sampling(self) -> Sampling: ...
+
+    @property
+    def slots(self) -> int: ...
+
+    @property
+    def identity(self) -> Mapping[str, Any]: ...
+
+    async def answer(self, request: Request) -> Answer:
+        """Never raises for what a server, a model or a network does: that is an outcome."""
+        ...
+
+    async def open(self) -> None:
+        """Before the first request: loads weights or looks whether the model is served. Raises SetupError."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Captioner(Protocol):
+    """Describes a clip in words, by asking experts about it. Settings are fields of a frozen dataclass."""
+
+    @property
+    def experts(self) -> Mapping[str, Expert]:
+        """The experts by their role."""
+        ...
+
+    async def __call__(self, talk: Conversation) -> Caption: ...

@@ -1,7 +1,8 @@
-"""A name -> the class that carries it.
+"""A name -> the class that carries it, for measures, experts and captioners.
 
 `motion` is the file hoigen/measures/motion.py, `./my_measure.py` is a file of one's own beside the
-recipe, and packages may offer measures under the entry point group `hoigen.measures`.
+recipe, and packages may offer measures under the entry point group `hoigen.measures`; likewise hoigen/experts and
+hoigen/captioners.
 """
 
 from __future__ import annotations
@@ -12,16 +13,18 @@ import importlib
 import importlib.util
 import pkgutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, Literal, TypeVar, dataclass_transform
 
 from hoigen.errors import UsageError, nearest
 
 T = TypeVar("T")
-GROUP = "hoigen.measures"
+Kind = Literal["measure", "expert", "captioner"]
+NOT_PLUGINS = frozenset(("call", "calls", "desk", "prompts", "pictures", "batch", "dry"))
+"""Files of those packages that hold what the plug-ins share."""
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
@@ -32,37 +35,81 @@ def measure(name: str, *, emits: tuple[str, ...] = ()) -> Callable[[type[T]], ty
     """
 
     def file_it(cls: type[T]) -> type[T]:
-        made = dataclasses.dataclass(frozen=True, kw_only=True)(cls)
-        made.name = name  # type: ignore[attr-defined]
+        made = _filed(cls, "measure", name)
         made.emits = emits or (name,)  # type: ignore[attr-defined]
         return made
 
     return file_it
 
 
-@functools.cache
-def measure_names() -> tuple[str, ...]:
-    """Names of all measures at hand: hoigen's own and those of installed packages."""
-    import hoigen.measures
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+def expert(name: str) -> Callable[[type[T]], type[T]]:
+    """Makes a class an expert: a frozen keyword-only dataclass filed under `name`."""
+    return lambda cls: _filed(cls, "expert", name)
 
-    own = {m.name for m in pkgutil.iter_modules(hoigen.measures.__path__) if not m.name.startswith("_")}
-    return tuple(sorted(own | {point.name for point in metadata.entry_points(group=GROUP)}))
+
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+def captioner(name: str) -> Callable[[type[T]], type[T]]:
+    """Makes a class a captioner: a frozen keyword-only dataclass filed under `name`."""
+    return lambda cls: _filed(cls, "captioner", name)
+
+
+def _filed(cls: type[T], kind: Kind, name: str) -> type[T]:
+    made = dataclasses.dataclass(frozen=True, kw_only=True)(cls)
+    made.name = name  # type: ignore[attr-defined]
+    made.kind = kind  # type: ignore[attr-defined]
+    return made
+
+
+@functools.cache
+def names_of(kind: Kind) -> tuple[str, ...]:
+    """Names of all that is at hand: hoigen's own and that of installed packages."""
+    package = importlib.import_module(f"hoigen.{kind}s")
+    files = [m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith("_")]
+    own = {name for name in files if name not in NOT_PLUGINS}
+    return tuple(sorted(own | {point.name for point in metadata.entry_points(group=f"hoigen.{kind}s")}))
+
+
+def measure_names() -> tuple[str, ...]:
+    """Names of all measures at hand."""
+    return names_of("measure")
 
 
 def find_measure(name: str, *, beside: Path | None = None) -> type[Any]:
-    """The measure class of that name. A name that ends in `.py` is a file, relative to `beside`.
+    """The measure class of that name. See `find`."""
+    return find("measure", name, beside=beside)
 
-    Raises UsageError when there is none, or when its file holds no measure.
+
+def find(kind: Kind, name: str, *, beside: Path | None = None) -> type[Any]:
+    """The class of that name. A name that ends in `.py` is a file, relative to `beside`.
+
+    Raises UsageError when there is none, or when its file does not hold exactly one.
     """
     if name.endswith(".py"):
-        return _only_measure(_load_file((beside or Path()) / name), name)
-    points = {point.name: point for point in metadata.entry_points(group=GROUP)}
+        return _only(kind, _load_file((beside or Path()) / name), name)
+    points = {point.name: point for point in metadata.entry_points(group=f"hoigen.{kind}s")}
     if name in points:
         loaded: type[Any] = points[name].load()
         return loaded
-    if name not in measure_names():
-        raise UsageError(f"unknown measure {name!r}{nearest(name, measure_names())} Or a file: ./my_measure.py")
-    return _only_measure(importlib.import_module(f"hoigen.measures.{name}"), name)
+    if name not in names_of(kind):
+        raise UsageError(f"unknown {kind} {name!r}{nearest(name, names_of(kind))} Or a file: ./my_{kind}.py")
+    return _only(kind, importlib.import_module(f"hoigen.{kind}s.{name}"), name)
+
+
+def make(kind: Kind, spec: Any, where: str, *, beside: Path | None = None) -> Any:
+    """An instance from a recipe's entry: a name, or one name with its settings (`{chat_server: {url: ...}}`).
+
+    Raises UsageError that names the key, what came and what is allowed.
+    """
+    from hoigen import config
+
+    if isinstance(spec, Mapping) and len(spec) == 1:
+        name, settings = next(iter(spec.items()))
+    elif isinstance(spec, str):
+        name, settings = spec, {}
+    else:
+        raise UsageError(f"{where}: a name of {kind}s, or one name with its settings; it came as {spec!r}")
+    return config.build(find(kind, str(name), beside=beside), settings, f"{where}.{name}")
 
 
 def _load_file(path: Path) -> ModuleType:
@@ -85,12 +132,12 @@ def _load_file(path: Path) -> ModuleType:
     return module
 
 
-def _only_measure(module: ModuleType, name: str) -> type[Any]:
+def _only(kind: Kind, module: ModuleType, name: str) -> type[Any]:
     found = [
         thing
         for thing in vars(module).values()
-        if isinstance(thing, type) and thing.__module__ == module.__name__ and "emits" in vars(thing)
+        if isinstance(thing, type) and thing.__module__ == module.__name__ and vars(thing).get("kind") == kind
     ]
     if len(found) != 1:
-        raise UsageError(f"measure {name!r}: {module.__file__} holds {len(found)} @measure classes; it must hold one")
+        raise UsageError(f"{kind} {name!r}: {module.__file__} holds {len(found)} @{kind} classes; it must hold one")
     return found[0]

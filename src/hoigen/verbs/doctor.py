@@ -20,6 +20,7 @@ MODULES = {
 """Package -> what to import, where that is another name."""
 
 EXTRAS = {
+    "experts": "captions and judgements by served language models (any OpenAI-compatible endpoint)",
     "models": "the paper's heavy measures (aesthetics, unimatch_flow, hoi_judgement); this version cannot run them yet",
     "ray": "runs over several machines; this version does not use it yet: rank and ranks share a run out",
     "review": "pages on which people verify clips; this version has none yet",

@@ -1,0 +1,1 @@
+"""Captioners: plain Python over experts. One file = one captioner = one YAML name."""

@@ -1,0 +1,98 @@
+"""What is asked of an expert, and the typed outcome of asking."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from hoigen.clip import Clip, Frames, Sampling, Seconds
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+Outcome = Literal["answered", "truncated", "refused", "malformed", "timed_out", "failed"]
+"""answered: text, and data when a schema was given. truncated: the limit of tokens was reached. refused: a filter or
+the model declined. malformed: no answer as the schema wants it, also after a repair round. timed_out, failed: no
+answer came. Only what was answered may become words of a caption."""
+
+FINAL: frozenset[Outcome] = frozenset(("answered", "truncated", "refused", "malformed"))
+"""Outcomes that asking again would repeat; the others are asked again by the next run."""
+
+KEY_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One question, as an expert gets it.
+
+    text: the rendered prompt. system: a system prompt. template: `name@digest` of the prompt's file.
+    media: digest of what is shown, "" when nothing is. frames: the pictures themselves; None where they need not be
+        there (a stored answer is looked up, calls are counted).
+    schema: the answer is JSON of this pydantic model. again: (the first answer, what was wrong with it) in the
+        repair round.
+    """
+
+    text: str
+    system: str = ""
+    template: str = ""
+    media: str = ""
+    frames: Frames | None = None
+    schema: type[BaseModel] | None = None
+    again: tuple[str, str] | None = None
+
+    @property
+    def json_schema(self) -> dict[str, Any] | None:
+        return self.schema.model_json_schema() if self.schema is not None else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back. text is "" unless something came; reason says why an outcome is not `answered`.
+
+    data: the schema's fields, validated. tries: requests sent to servers, retries included. seconds: wall time of the
+    last try. endpoint: where it came from. unreachable: the endpoint itself is at fault, not this request.
+    """
+
+    outcome: Outcome
+    text: str = ""
+    data: Mapping[str, Any] | None = None
+    reason: str = ""
+    tokens_in: int = 0
+    tokens_out: int = 0
+    tries: int = 1
+    seconds: Seconds = 0.0
+    endpoint: str = ""
+    unreachable: bool = False
+
+    @property
+    def ok(self) -> bool:
+        return self.outcome == "answered"
+
+    def because(self, outcome: Outcome, reason: str) -> Answer:
+        return replace(self, outcome=outcome, reason=reason, data=None)
+
+
+def media_digest(content: str, clip: Clip, sampling: Sampling) -> str:
+    """Names the pictures that a sampling shows of a clip: by content, not by path. 16 hex digits."""
+    facts = [content, round(clip.start, 6), round(clip.end, 6), repr(sampling)]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+def call_key(identity: Mapping[str, Any], request: Request) -> str:
+    """The key under which an answer is kept: 64 hex digits of all that the answer depends on.
+
+    identity: model, revision and decoding parameters of the expert; where it is served does not count.
+    """
+    facts = {
+        "version": KEY_VERSION,
+        "expert": dict(identity),
+        "system": request.system,
+        "text": request.text,
+        "media": request.media,
+        "schema": request.json_schema,
+        "again": request.again,
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

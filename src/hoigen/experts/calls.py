@@ -1,0 +1,100 @@
+"""The calls of a run: one SQLite file, a row per answer. Cache, resume and trace are all this table."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from hoigen.errors import UsageError
+from hoigen.experts.call import FINAL, Answer
+
+BUSY = 60.0
+"""Seconds to wait for another process that is writing."""
+
+TABLE = """
+create table if not exists call (
+    key text primary key,
+    clip text not null,
+    role text not null,
+    expert text not null,
+    template text not null,
+    outcome text not null,
+    answer text not null,
+    asked text not null,
+    at real not null
+) without rowid
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a row tells of the question, for people: the key alone says it to the program."""
+
+    clip: str
+    role: str
+    expert: str
+    template: str
+    text: str
+
+
+class Calls:
+    """Answers by key. A row is written in one transaction: killed at any moment, it is there whole or not at all."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self.con = sqlite3.connect(path, timeout=BUSY, isolation_level=None, check_same_thread=False)
+            self.con.execute("pragma journal_mode=wal")
+            self.con.execute("pragma synchronous=normal")
+            self.con.execute(TABLE)
+        except sqlite3.DatabaseError as error:
+            raise UsageError(f"{path} cannot be read as the calls of a run: {error}") from None
+
+    def get(self, key: str, *, final_only: bool = True) -> Answer | None:
+        """The kept answer; None when there is none, or when it is worth asking again."""
+        row = self.con.execute("select outcome, answer from call where key = ?", (key,)).fetchone()
+        if row is None or (final_only and row[0] not in FINAL):
+            return None
+        return Answer(**json.loads(row[1]))
+
+    def put(self, key: str, asked: Asked, answer: Answer) -> None:
+        """Keeps an answer; a better one replaces a failure, and nothing replaces a final one."""
+        values = (key, asked.clip, asked.role, asked.expert, asked.template, answer.outcome)
+        text = json.dumps(asdict(answer), ensure_ascii=False)
+        self.con.execute(
+            "insert into call values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (key) do update set "
+            "outcome = excluded.outcome, answer = excluded.answer, at = excluded.at "
+            "where call.outcome not in ('answered', 'truncated', 'refused', 'malformed')",
+            (*values, text, asked.text, time.time()),
+        )
+
+    def forget_unanswered(self) -> int:
+        """Drops all that was not answered, so that it is asked again; how many rows."""
+        return self.con.execute("delete from call where outcome <> 'answered'").rowcount
+
+    def of_clip(self, clip: str) -> Iterator[dict[str, Any]]:
+        """All calls about a clip, in the order in which they were answered."""
+        rows = self.con.execute(
+            "select key, role, expert, template, outcome, answer, asked, at from call where clip = ? order by at",
+            (clip,),
+        )
+        names = ("key", "role", "expert", "template", "outcome", "answer", "asked", "at")
+        for row in rows:
+            found = dict(zip(names, row, strict=True))
+            yield found | {"answer": Answer(**json.loads(found["answer"]))}
+
+    def totals(self) -> list[tuple[str, str, int, int, int]]:
+        """(expert, outcome, calls, tokens in, tokens out), summed over the run."""
+        return self.con.execute(
+            "select expert, outcome, count(*), sum(answer ->> 'tokens_in'), sum(answer ->> 'tokens_out') "
+            "from call group by expert, outcome order by 1, 2"
+        ).fetchall()
+
+    def close(self) -> None:
+        self.con.close()

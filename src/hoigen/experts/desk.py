@@ -1,0 +1,156 @@
+"""Where experts are asked: once each, with the answer kept; JSON is validated, and mended once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from hoigen.clip import Clip, Frames, Sampling
+from hoigen.experts.call import Answer, Request, call_key, media_digest
+from hoigen.experts.calls import Asked, Calls
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from hoigen.contracts import Expert
+    from hoigen.experts.prompts import Prompt
+
+
+class NotKept(Exception):
+    """No answer is kept for this call, and this desk may not ask."""
+
+
+class Desk:
+    """Asks experts and keeps their answers.
+
+    may_ask false: only kept answers are given; what is missing raises NotKept. The same question asked twice at once
+    is sent once.
+    """
+
+    def __init__(self, calls: Calls, *, may_ask: bool = True) -> None:
+        self.calls, self.may_ask = calls, may_ask
+        self.under_way: dict[str, asyncio.Future[Answer]] = {}
+
+    async def ask(self, expert: Expert, request: Request, asked: Asked) -> tuple[str, Answer, bool]:
+        """The key, the answer, and whether it was kept already."""
+        key = call_key(expert.identity, request)
+        kept = self.calls.get(key)
+        if kept is not None:
+            return key, kept, True
+        if not self.may_ask:
+            raise NotKept(key)
+        if key in self.under_way:
+            return key, await asyncio.shield(self.under_way[key]), True
+        self.under_way[key] = asyncio.get_running_loop().create_future()
+        try:
+            answer = _checked(await expert.answer(request), request)
+            self.calls.put(key, asked, answer)
+            self.under_way[key].set_result(answer)
+        except BaseException as error:
+            self.under_way[key].set_exception(error)
+            self.under_way[key].exception()  # somebody may or may not be waiting
+            raise
+        finally:
+            del self.under_way[key]
+        return key, answer, False
+
+
+@dataclass(slots=True)
+class Conversation:
+    """All that is asked about one clip. Captioners talk to experts through this alone, so nothing goes unrecorded.
+
+    content: digest of the video. frames: what was decoded, by sampling; empty where only kept answers are wanted.
+    facts: scores and details of measures, by name. trace: every call in order, JSON types.
+    """
+
+    clip: Clip
+    desk: Desk
+    content: str = ""
+    frames: Mapping[Sampling, Frames] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    trace: list[dict[str, Any]] = field(default_factory=list)
+
+    async def ask(
+        self,
+        role: str,
+        expert: Expert,
+        prompt: Prompt,
+        *,
+        sees: bool = False,
+        schema: type[BaseModel] | None = None,
+    ) -> Answer:
+        """Asks; with a schema, an answer that does not fit it is sent back once with what was wrong.
+
+        role: what the expert is here (`first`, `decision`), for the trace. sees: the clip's frames are shown, as the
+        expert's sampling wants them.
+        """
+        request = Request(text=prompt.text, system=prompt.system, template=prompt.template, schema=schema)
+        if sees:
+            media = media_digest(self.content or self.clip.uri, self.clip, expert.sampling)
+            request = replace(request, media=media, frames=self.frames.get(expert.sampling))
+        answer = await self._ask(role, expert, request)
+        if answer.outcome == "malformed" and schema is not None:
+            mended = replace(request, again=(answer.text, answer.reason))
+            answer = await self._ask(f"{role}, repair", expert, mended)
+        return answer
+
+    async def _ask(self, role: str, expert: Expert, request: Request) -> Answer:
+        name = str(expert.identity.get("model", type(expert).__name__))
+        asked = Asked(clip=self.clip.id, role=role, expert=name, template=request.template, text=request.text)
+        key, answer, kept = await self.desk.ask(expert, request, asked)
+        self.trace.append(
+            {
+                "role": role,
+                "expert": name,
+                "template": request.template,
+                "key": key,
+                "kept": kept,
+                "outcome": answer.outcome,
+                "reason": answer.reason,
+                "text": answer.text,
+                "data": answer.data,
+                "tokens_in": answer.tokens_in,
+                "tokens_out": answer.tokens_out,
+                "seconds": round(answer.seconds, 3),
+                "tries": answer.tries,
+            }
+        )
+        return answer
+
+
+def _checked(answer: Answer, request: Request) -> Answer:
+    """An answer in words is one that has some; one with a schema, one that fits it."""
+    if not answer.ok:
+        return answer
+    if not answer.text.strip():
+        return answer.because("malformed", "an empty answer")
+    if request.schema is None:
+        return answer
+    from pydantic import ValidationError
+
+    try:
+        found = request.schema.model_validate(json_in(answer.text))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the answer"
+        return answer.because("malformed", f"{where}: {first['msg']}")
+    except ValueError as error:
+        return answer.because("malformed", str(error))
+    return replace(answer, data=found.model_dump(mode="json"))
+
+
+def json_in(text: str) -> Any:
+    """The first JSON object in a text: bare, in a code fence, or with words around it. Raises ValueError."""
+    decoder = json.JSONDecoder()
+    at = text.find("{")
+    last = "no JSON object in the answer"
+    while at >= 0:
+        try:
+            return decoder.raw_decode(text, at)[0]
+        except ValueError as error:
+            last = f"not valid JSON: {error}"
+            at = text.find("{", at + 1)
+    raise ValueError(last)
