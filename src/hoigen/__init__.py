@@ -34,6 +34,8 @@ VERBS = {
     "table": "table",
     "report": "report",
     "cut": "cut",
+    "caption": "caption",
+    "show": "show",
     "try": "try_measure",
     "list": "list",
     "validate": "validate",

@@ -7,6 +7,8 @@ from collections import Counter
 from types import TracebackType
 from typing import Any
 
+SHOWN = ("kept", "dropped", "captioned", "failed")
+
 
 class Progress:
     """A bar over `total` rows that also counts how they ended (kept, dropped, failed)."""
@@ -27,20 +29,18 @@ class Progress:
             smoothing=0.05,
         )
 
-    def count(self, state: str, *, already: bool = False) -> None:
-        """One row ended. `already`: before this run, so that it does not count for the rate."""
-        self.counts[state] += 1
-        if self._bar.disable:
+    def count(self, state: str, *, already: bool = False, by: int = 1) -> None:
+        """A row ended, or several. `already`: before this run, so that it does not count for the rate."""
+        self.counts[state] += by
+        if self._bar.disable or not by:
             return
         if already:
-            self._bar.initial += 1
-            self._bar.n += 1
+            self._bar.initial += by
+            self._bar.n += by
         else:
-            text = ", ".join(
-                f"{name} {self.counts[name]}" for name in ("kept", "dropped", "failed") if self.counts[name]
-            )
+            text = ", ".join(f"{name} {self.counts[name]}" for name in SHOWN if self.counts[name])
             self._bar.set_postfix_str(text, refresh=False)
-            self._bar.update()
+            self._bar.update(by)
 
     def __enter__(self) -> Progress:
         return self

@@ -47,6 +47,8 @@ class Check:
             self._measures(sound.get("measures", ()))
         if "keep" in sound:
             self._keep(sound["keep"] or {})
+        if sound.get("caption") is not None:
+            self._caption(sound["caption"])
         self._videos(sound)
 
     def _fault(self, at: At, text: str) -> None:
@@ -153,6 +155,11 @@ class Check:
             elif bounds is not None and (rule := self._settings(Rule, bounds, f"keep.{score}", at)) is not _BAD:
                 self.rules.append(score)
                 self._possible(score, rule)
+
+    def _caption(self, spec: Mapping[str, Any]) -> None:
+        from hoigen.verbs.caption import job_of
+
+        self._try(("caption",), lambda: job_of(spec))
 
     def _possible(self, score: str, rule: Any) -> None:
         low = [(bound, name) for name in ("min", "above") if (bound := getattr(rule, name)) is not None]

@@ -5,6 +5,9 @@
     clips/00017.parquet                           the clips of shard 17's videos
     scores/<measure>/<fingerprint>/00017.parquet  what a measure said of them
     journal/scores-00017.jsonl                    finished rows of a shard under way
+    calls.sqlite                                  every answer of an expert, once
+    captions/caption.yaml                         the captioner in force, its experts, what it took
+    captions/<captioner>/<fingerprint>/00017.parquet   a caption per kept clip, with its trace
     joined/<digest>.parquet                       a large run's tables side by side: a copy, may be deleted
     report.html
 
@@ -57,6 +60,19 @@ SCORE_COLUMNS: Mapping[str, str] = {
     "seconds": "float64",
     "detail": "string",
 }
+CAPTION_COLUMNS: Mapping[str, str] = {
+    "id": "string",
+    "state": "string",
+    "reason": "string",
+    "text": "string",
+    "path": "string",
+    "calls": "int32",
+    "tokens_in": "int64",
+    "tokens_out": "int64",
+    "seconds": "float64",
+    "detail": "string",
+    "trace": "string",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +106,21 @@ class Run:
 
     def score_part(self, measure: str, fingerprint: str, shard: int) -> Path:
         return self.path / "scores" / measure / fingerprint / f"{shard:05d}.parquet"
+
+    @property
+    def calls_file(self) -> Path:
+        return self.path / "calls.sqlite"
+
+    @property
+    def caption_file(self) -> Path:
+        """Which captioner's captions are in force."""
+        return self.path / "captions" / "caption.yaml"
+
+    def caption_part(self, captioner: str, fingerprint: str, shard: int) -> Path:
+        return self.path / "captions" / captioner / fingerprint / f"{shard:05d}.parquet"
+
+    def caption_parts(self, captioner: str, fingerprint: str) -> list[Path]:
+        return sorted((self.path / "captions" / captioner / fingerprint).glob("[0-9]*.parquet"))
 
     def joined_part(self, digest: str) -> Path:
         """Clips and scores side by side, of the state of the run that `digest` names; may be deleted at any time."""

@@ -63,7 +63,8 @@ class Conversation:
     """All that is asked about one clip. Captioners talk to experts through this alone, so nothing goes unrecorded.
 
     content: digest of the video. frames: what was decoded, by sampling; empty where only kept answers are wanted.
-    facts: scores and details of measures, by name. trace: every call in order, JSON types.
+    facts: scores and details of measures, by name. trace: every call in order, JSON types. unreachable: what an
+    endpoint that is itself at fault said.
     """
 
     clip: Clip
@@ -72,6 +73,7 @@ class Conversation:
     frames: Mapping[Sampling, Frames] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     trace: list[dict[str, Any]] = field(default_factory=list)
+    unreachable: str = ""
 
     async def ask(
         self,
@@ -101,6 +103,8 @@ class Conversation:
         name = str(expert.identity.get("model", type(expert).__name__))
         asked = Asked(clip=self.clip.id, role=role, expert=name, template=request.template, text=request.text)
         key, answer, kept = await self.desk.ask(expert, request, asked)
+        if answer.unreachable:
+            self.unreachable = answer.reason
         self.trace.append(
             {
                 "role": role,

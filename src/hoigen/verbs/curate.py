@@ -39,6 +39,7 @@ def curate(
     measures: Sequence[str | Mapping[str, Any]] = (),
     keep: Mapping[str, Any] | None = None,
     score_all: bool = False,
+    caption: Mapping[str, Any] | None = None,
     report: bool = True,
     workers: int | None = None,
     deadline: Seconds = 120.0,
@@ -63,6 +64,7 @@ def curate(
         measures: what to look at, in this order (those that need no frames come first).
         keep: rules by the name of a score, each with min, max (inclusive), above, below (exclusive).
         score_all: measure every clip with everything, also when a rule has dropped it already.
+        caption: how `hoigen caption` is to describe the kept clips afterwards; kept with the run.
         report: write the run's report.html at the end.
         workers: worker processes; null is one for each core.
         deadline: seconds that one clip may take before it is given up.
@@ -81,6 +83,7 @@ def curate(
     from hoigen.stages.duplicates import mark_duplicates
     from hoigen.stages.scores import score_clips
     from hoigen.store import Run
+    from hoigen.verbs.caption import job_of
     from hoigen.weights import locate
 
     arguments = {name: value for name, value in locals().items() if name in recipe_keys()}
@@ -91,6 +94,8 @@ def curate(
     check_shares(rank, ranks)
     check_shots(shots, min_length, max_length)
     steps = build_steps(measures, keep)
+    if caption is not None:
+        job_of(caption)
     if not steps:
         raise UsageError("measures: at least one measure must be given (hoigen list names them)")
     limits = Limits(deadline=deadline, memory_mb=memory_mb, **({"workers": workers} if workers else {}))

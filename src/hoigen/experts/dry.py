@@ -1,0 +1,76 @@
+"""How many calls and tokens a run would take, without asking anybody: a desk that supposes the answers."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hoigen.experts.call import Answer, Request, call_key
+from hoigen.experts.calls import Asked, Calls
+from hoigen.experts.desk import Desk
+
+if TYPE_CHECKING:
+    from hoigen.contracts import Expert
+
+CAPTION_WORDS = 150
+TOKENS_A_WORD = 1.35
+LETTERS_A_TOKEN = 4.0
+PATCH = 28
+
+
+@dataclass(slots=True)
+class Load:
+    """Calls to one expert and their tokens, as estimated."""
+
+    calls: float = 0
+    tokens_in: float = 0
+    tokens_out: float = 0
+    prices: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def cost(self) -> float:
+        """In the currency of the prices, which are per million tokens."""
+        return (self.tokens_in * self.prices[0] + self.tokens_out * self.prices[1]) / 1e6
+
+    def scaled(self, factor: float) -> Load:
+        return Load(self.calls * factor, self.tokens_in * factor, self.tokens_out * factor, self.prices)
+
+
+class DryDesk(Desk):
+    """Kept answers are given, others supposed and counted. worst: experts disagree wherever they can."""
+
+    def __init__(self, calls: Calls, *, worst: bool, width: int = 16, height: int = 9) -> None:
+        super().__init__(calls, may_ask=False)
+        self.worst = worst
+        self.loads: dict[str, Load] = defaultdict(Load)
+        self.aspect = max(width, height) / max(1, min(width, height))
+
+    async def ask(self, expert: Expert, request: Request, asked: Asked) -> tuple[str, Answer, bool]:
+        key = call_key(expert.identity, request)
+        kept = self.calls.get(key)
+        if kept is not None:
+            return key, kept, True
+        answer = self._supposed(request)
+        load = self.loads[asked.expert]
+        load.calls += 1
+        load.tokens_in += len(request.system + request.text) / LETTERS_A_TOKEN + self._pictures(expert, request)
+        load.tokens_out += answer.tokens_out
+        load.prices = getattr(expert, "price_in", 0.0), getattr(expert, "price_out", 0.0)
+        return key, answer, False
+
+    def _supposed(self, request: Request) -> Answer:
+        if request.schema is None:
+            text = "word " * CAPTION_WORDS
+            return Answer(outcome="answered", text=text, tokens_out=round(CAPTION_WORDS * TOKENS_A_WORD))
+        data = request.schema.supposed(self.worst).model_dump(mode="json")  # type: ignore[attr-defined]
+        text = json.dumps(data)
+        return Answer(outcome="answered", text=text, data=data, tokens_out=round(len(text) / LETTERS_A_TOKEN))
+
+    def _pictures(self, expert: Expert, request: Request) -> float:
+        """Tokens of what is shown: one for each 28 x 28 pixels, as Qwen2-VL has it; other models differ."""
+        if not request.media:
+            return 0.0
+        short = expert.sampling.short_side or 720
+        return expert.sampling.frames * short * short * self.aspect / PATCH**2

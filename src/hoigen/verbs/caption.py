@@ -1,0 +1,213 @@
+"""hoigen caption: words for the kept clips."""
+
+from __future__ import annotations
+
+import datetime
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hoigen.clip import Seconds
+from hoigen.errors import UsageError
+from hoigen.lengths import Lengths
+
+if TYPE_CHECKING:
+    from hoigen.cascade import Step
+    from hoigen.experts.calls import Calls
+    from hoigen.stages.captions import Job
+    from hoigen.store import Run
+    from hoigen.verbs.caption_dry import DryRun
+
+REVISION = 1
+REASONS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionResult:
+    """What became of the kept clips. paths: which way captions took; failed: reason -> clips; calls: what was asked in
+    all, by expert and outcome, with tokens in and out."""
+
+    run: Path
+    captioner: str
+    kept: int
+    paths: Mapping[str, int]
+    failed: Mapping[str, int]
+    lengths: Lengths | None
+    calls: Sequence[tuple[str, str, int, int, int]] = field(default_factory=list)
+    examples: Sequence[tuple[str, str]] = ()
+
+    def __str__(self) -> str:
+        made, lost = sum(self.paths.values()), sum(self.failed.values())
+        waiting = self.kept - made - lost
+        lines = [f"{self.kept} kept clips: {made} captioned, {lost} failed" + (f", {waiting} to go" if waiting else "")]
+        lines += [f"  {count:6} {path}" for path, count in self.paths.items()]
+        lines += [f"  {count:6} failed: {reason}" for reason, count in list(self.failed.items())[:REASONS]]
+        if self.lengths:
+            lines.append(str(self.lengths))
+        if self.calls:
+            lines.append("calls:")
+        lines += [f"  {n:6} {model}: {end}, {a} tokens in, {b} out" for model, end, n, a, b in self.calls]
+        lines += [f"  {name}  {text}" for name, text in self.examples]
+        return "\n".join(lines)
+
+
+def caption(
+    run: Path,
+    *,
+    recipe: Path | None = None,
+    set: list[str] | None = None,
+    dry_run: bool = False,
+    retry: bool = False,
+    tokenizer: str | None = None,
+    batch_out: Path | None = None,
+    batch_in: list[Path] | None = None,
+    workers: int | None = None,
+    deadline: Seconds = 120.0,
+    memory_mb: int = 4096,
+    rank: int = 0,
+    ranks: int = 1,
+    quiet: bool = False,
+) -> CaptionResult | DryRun:
+    """Describes the kept clips of a run; run again, it asks nothing that was answered before.
+
+    Which captioner, and which experts, is the recipe's key `caption`: that of the run, or of another recipe.
+
+    Args:
+        run: the folder of the run.
+        recipe: a recipe whose `caption` is used instead of the run's (modern, or a YAML file).
+        set: a change, as key=value (captioner.mixture.decision.chat_server.url=http://localhost:8000/v1); may be
+            given more than once.
+        dry_run: only say how many calls and tokens it would take, and what they would cost.
+        retry: ask once more what was truncated, refused, malformed, timed out or failed.
+        tokenizer: a tokenizer of transformers (a folder or hub id) that counts tokens for T5's limit; without one the
+            count is an estimate.
+        batch_out: write the calls that are missing as an OpenAI batch (JSON lines) instead of asking.
+        batch_in: answers of such a batch; may be given more than once.
+        workers: worker processes that decode; one for each core when not given.
+        deadline: seconds that decoding one clip may take.
+        memory_mb: resident memory in MB that one worker may take.
+        rank: this process's number when several share the run, from 0 to ranks - 1.
+        ranks: how many processes share the run.
+        quiet: no progress bar.
+
+    Returns what became of the clips. Raises UsageError for bad input, SetupError when an expert cannot be reached.
+    """
+    from hoigen.executors.local import Limits
+    from hoigen.experts.calls import Calls
+    from hoigen.experts.desk import Desk
+    from hoigen.runfile import steps_of
+    from hoigen.stages.book import Share
+    from hoigen.stages.captions import caption_clips
+    from hoigen.store import Run
+    from hoigen.verbs.curate import check_least, check_shares, held
+
+    check_least({"rank": rank, "ranks": ranks, "deadline": deadline, "memory_mb": memory_mb, "workers": workers})
+    check_shares(rank, ranks)
+    folder = Run(Path(run))
+    settings, steps = steps_of(folder)
+    spec = caption_spec(settings, recipe, set or [])
+    job = job_of(spec)
+    share = Share(size=settings.get("shard_size", 256), rank=rank, ranks=ranks)
+    with held(folder, rank):
+        calls = Calls(folder.calls_file)
+        try:
+            if batch_in:
+                _take_batch(calls, batch_in)
+            if retry:
+                calls.forget_unanswered()
+            if dry_run or batch_out is not None:
+                from hoigen.verbs.caption_dry import dry_run_of, write_batch
+
+                if batch_out is not None:
+                    return write_batch(folder, steps, job, calls, share, batch_out)
+                return dry_run_of(folder, steps, job, calls, share)
+            limits = Limits(deadline=deadline, memory_mb=memory_mb, **({"workers": workers} if workers else {}))
+            record(folder, spec, job)
+            caption_clips(folder, steps, job, Desk(calls), share, limits, quiet)
+            return result_of(folder, steps, job, calls, share, tokenizer)
+        finally:
+            calls.close()
+
+
+def caption_spec(recipe: Mapping[str, Any], other: Path | None, sets: Sequence[str]) -> dict[str, Any]:
+    """The `caption` of a recipe with its changes. Raises UsageError when there is none."""
+    from hoigen import config
+
+    where = str(other) if other is not None else "the run's recipe"
+    found = config.load_recipe(config.recipe_path(other)) if other is not None else recipe
+    if not found.get("caption") and not sets:
+        raise UsageError(
+            f"{where} has no `caption`: give --recipe (lite, paper, modern, or a file), or "
+            "--set captioner=grounded, or --set captioner.single.expert.chat_server.url=..."
+        )
+    return config.apply_sets(found.get("caption") or {}, sets)
+
+
+def job_of(spec: Mapping[str, Any]) -> Job:
+    """The captioner of a recipe's `caption`. Raises UsageError that names the key."""
+    import hoigen
+    from hoigen import config, registry, store
+    from hoigen.stages.captions import Job
+
+    config.check_keys(spec, ("captioner",), "caption")
+    if spec.get("captioner") is None:
+        raise UsageError(f"caption.captioner must be given: one of {', '.join(registry.names_of('captioner'))}")
+    captioner = registry.make("captioner", spec["captioner"], "caption.captioner")
+    prompts = Path(hoigen.__file__).parent / "prompts"
+    facts = {
+        "revision": REVISION,
+        "name": type(captioner).name,
+        "settings": getattr(captioner, "settings", repr(captioner)),
+        "experts": {role: dict(expert.identity) for role, expert in captioner.experts.items()},
+        "prompts": {path.name: path.read_text(encoding="utf-8") for path in sorted(prompts.glob("*.md"))},
+    }
+    return Job(type(captioner).name, store.digest_of(facts), captioner)
+
+
+def record(run: Run, spec: Mapping[str, Any], job: Job) -> None:
+    """Writes which captions are in force."""
+    from importlib import metadata
+
+    import yaml
+
+    from hoigen import store
+
+    facts = {
+        "name": job.name,
+        "fingerprint": job.fingerprint,
+        "hoigen": metadata.version("hoigen"),
+        "written": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "experts": {role: dict(expert.identity) for role, expert in job.captioner.experts.items()},
+        "caption": dict(spec),
+    }
+    store.write_text(run.caption_file, yaml.safe_dump(facts, sort_keys=False, allow_unicode=True, width=100))
+
+
+def result_of(
+    run: Run, steps: Sequence[Step], job: Job, calls: Calls, share: Any, tokenizer: str | None
+) -> CaptionResult:
+    """Counts what lies in the run."""
+    from hoigen import lengths
+    from hoigen.stages.captions import caption_rows
+    from hoigen.stages.kept import kept_clips
+
+    kept = {name for ids in kept_clips(run, steps, share.size).values() for name in ids}
+    rows = [row for row in caption_rows(run) if row["id"] in kept]
+    texts = [row["text"] for row in rows if row["text"] is not None]
+    return CaptionResult(
+        run=run.path,
+        captioner=job.name,
+        kept=len(kept),
+        paths=dict(Counter(row["path"] or job.name for row in rows if row["text"] is not None).most_common()),
+        failed=dict(Counter(row["reason"] for row in rows if row["text"] is None).most_common()),
+        lengths=lengths.lengths_of(texts, lengths.tokenizer(tokenizer) if tokenizer else None),
+        calls=calls.totals(),
+    )
+
+
+def _take_batch(calls: Calls, files: Sequence[Path]) -> None:
+    from hoigen.experts import batch
+
+    batch.take(calls, files)

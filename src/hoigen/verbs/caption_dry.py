@@ -1,0 +1,115 @@
+"""What `hoigen caption` would take, and its calls as a batch: nothing is asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hoigen.experts.desk import Conversation
+from hoigen.experts.dry import DryDesk, Load
+
+if TYPE_CHECKING:
+    from hoigen.cascade import Step
+    from hoigen.experts.calls import Calls
+    from hoigen.stages.book import Share
+    from hoigen.stages.captions import Job
+    from hoigen.stages.kept import KeptClip
+    from hoigen.store import Run
+
+SAMPLE = 1000
+"""Of more clips than this, so many spread evenly are walked, and the counts are scaled."""
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """Calls, tokens and cost by expert: when experts agree wherever they can, and when they never do."""
+
+    clips: int
+    walked: int
+    least: dict[str, Load]
+    most: dict[str, Load]
+
+    def __str__(self) -> str:
+        lines = [f"{self.clips} kept clips; nothing was asked"]
+        if self.walked < self.clips:
+            lines[0] += f"; estimated from {self.walked} of them"
+        for model in sorted({*self.least, *self.most}):
+            low, high = self.least.get(model, Load()), self.most.get(model, Load())
+            lines.append(
+                f"  {model}: {_span(low.calls, high.calls)} calls, about {_tokens(low, high)}{_cost(low, high)}"
+            )
+        calls = [sum(load.calls for load in loads.values()) for loads in (self.least, self.most)]
+        costs = [sum(load.cost for load in loads.values()) for loads in (self.least, self.most)]
+        total = f"in all: {_span(*calls)} calls"
+        lines.append(total + (f", cost {_span(*costs, digits=2)}" if costs[1] else "; no prices were given"))
+        return "\n".join(lines)
+
+
+def _sum(loads: Mapping[str, Load]) -> Load:
+    """All experts together, with a price that makes the cost theirs."""
+    cost = sum(load.cost for load in loads.values())
+    return Load(calls=sum((load.calls for load in loads.values()), 0.0), tokens_in=1e6, prices=(cost, 0.0))
+
+
+def _span(low: float, high: float, digits: int = 0) -> str:
+    first, last = f"{low:,.{digits}f}", f"{high:,.{digits}f}"
+    return first if first == last else f"{first} to {last}"
+
+
+def _tokens(low: Load, high: Load) -> str:
+    return f"{_span(low.tokens_in, high.tokens_in)} tokens in, {_span(low.tokens_out, high.tokens_out)} out"
+
+
+def _cost(low: Load, high: Load) -> str:
+    return f", cost {_span(low.cost, high.cost, digits=2)}" if high.cost else ""
+
+
+def dry_run_of(run: Run, steps: Sequence[Step], job: Job, calls: Calls, share: Share) -> DryRun:
+    """Walks the captioner with supposed answers; kept ones count nothing."""
+    clips, total = _some(run, steps, share)
+    loads = []
+    for worst in (False, True):
+        found: dict[str, Load] = {}
+        for kept in clips:
+            desk = DryDesk(calls, worst=worst, width=kept.clip.width, height=kept.clip.height)
+            talk = Conversation(kept.clip, desk, content=kept.content, facts=kept.facts)
+            asyncio.run(_walk(job, talk))
+            for model, load in desk.loads.items():
+                into = found.setdefault(model, Load(prices=load.prices))
+                into.calls += load.calls
+                into.tokens_in += load.tokens_in
+                into.tokens_out += load.tokens_out
+        factor = total / len(clips) if clips else 0.0
+        loads.append({model: load.scaled(factor) for model, load in found.items()})
+    return DryRun(total, len(clips), *loads)
+
+
+async def _walk(job: Job, talk: Conversation) -> None:
+    await job.captioner(talk)
+
+
+def _some(run: Run, steps: Sequence[Step], share: Share) -> tuple[list[KeptClip], int]:
+    from hoigen.stages.kept import KeptClip, kept_clips
+
+    shards = {s: ids for s, ids in kept_clips(run, steps, share.size).items() if share.mine(s)}
+    total = sum(map(len, shards.values()))
+    every = max(1, -(-total // SAMPLE))
+    return [k for s, ids in shards.items() for k in KeptClip.read(run, steps, s, ids[::every])], total
+
+
+def write_batch(run: Run, steps: Sequence[Step], job: Job, calls: Calls, share: Share, out: Path) -> Any:
+    """Writes the calls that are missing and can be made now; calls that build on their answers come with the next."""
+    from hoigen.experts import batch
+
+    return batch.write(out, _talks(run, steps, job, share), job.captioner, calls)
+
+
+def _talks(run: Run, steps: Sequence[Step], job: Job, share: Share) -> Iterator[KeptClip]:
+    from hoigen.stages.kept import KeptClip, kept_clips
+
+    for shard, ids in kept_clips(run, steps, share.size).items():
+        if share.mine(shard):
+            yield from KeptClip.read(run, steps, shard, ids)

@@ -1,0 +1,123 @@
+"""hoigen show: all that is known of one clip."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hoigen.errors import UsageError
+
+if TYPE_CHECKING:
+    from hoigen.store import Row, Run
+
+WIDTH = 110
+LONG = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A clip: how it ended, its scores, its caption and the calls that led to it."""
+
+    row: Mapping[str, Any]
+    details: Mapping[str, Any]
+    caption: Mapping[str, Any] | None
+    full: bool = False
+
+    def __str__(self) -> str:
+        lines = [f"clip {self.row['id']}", f"  {self.row['uri']}, {self.row['start']:.3f} to {self.row['end']:.3f} s"]
+        ended = f"  {self.row['state']}" + (f" by {self.row['rule']}" if self.row["rule"] else "")
+        lines.append(ended + (f": {self.row['reason']}" if self.row["reason"] else ""))
+        for name, about in self.details.items():
+            values = ", ".join(f"{k} {v:.4g}" for k, v in about["values"].items() if v is not None)
+            lines.append(f"  {name}: {values or 'no value'}")
+            if self.full:
+                lines += _block(json.dumps(about["detail"], ensure_ascii=False), "      ", len(str(about)))
+        if self.caption is not None:
+            lines += ["", *_caption_lines(self.caption, self.full)]
+        return "\n".join(lines)
+
+
+def show(run: Path, clip: str, *, full: bool = False) -> Shown:
+    """Shows how a clip ended, its scores, its caption, and every call that led to it.
+
+    Args:
+        run: the folder of the run.
+        clip: the clip's id, or the beginning of it; or a part of its file's name.
+        full: details of scores, prompts' answers and drafts without cuts.
+    """
+    from hoigen import decide
+    from hoigen.runfile import steps_of
+    from hoigen.stages.kept import facts_of
+    from hoigen.store import Run
+
+    folder = Run(Path(run))
+    recipe, steps = steps_of(folder)
+    con = decide.connect(folder, steps)
+    row = _find(con, clip)
+    shard = row["video"] // recipe.get("shard_size", 256)
+    details = facts_of(folder, steps, shard, {row["id"]}).get(row["id"], {})
+    return Shown(row, details, _caption_of(folder, row["id"], shard), full)
+
+
+def _find(con: Any, clip: str) -> Row:
+    query = 'select id, uri, start, "end", state, rule, reason, video from decided where {} limit 6'
+    for where in ("id = ?", "starts_with(id, ?)", "contains(parse_filename(uri), ?)"):
+        cursor = con.execute(query.format(where), [clip])
+        names = [column[0] for column in cursor.description]
+        rows: Sequence[Row] = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        if len(rows) == 1 or (rows and where == "id = ?"):
+            return rows[0]
+        if rows:
+            some = "; ".join(f"{row['id']} ({Path(row['uri']).name} from {row['start']:g} s)" for row in rows[:5])
+            raise UsageError(f"clip {clip!r}: several clips fit: {some}{' …' if len(rows) > 5 else ''}")
+    raise UsageError(f"clip {clip!r}: no clip of this run has that id or file name (hoigen table lists them)")
+
+
+def _caption_of(run: Run, clip: str, shard: int) -> Row | None:
+    import yaml
+
+    from hoigen import store
+
+    if not run.caption_file.is_file():
+        return None
+    facts = yaml.safe_load(run.caption_file.read_text(encoding="utf-8"))
+    for row in store.read_part(run.caption_part(facts["name"], facts["fingerprint"], shard)):
+        if row["id"] == clip:
+            return row | {"captioner": facts["name"]}
+    return None
+
+
+def _caption_lines(caption: Mapping[str, Any], full: bool) -> list[str]:
+    head = f"caption by {caption['captioner']}"
+    if caption["path"]:
+        head += f" ({caption['path']})"
+    if caption["text"] is None:
+        return [f"{head}: none; {caption['reason']}", *_trace_lines(caption, full)]
+    words = f"{len(caption['text'].split())} words, {caption['calls']} calls"
+    tokens = f"{caption['tokens_in']} tokens in, {caption['tokens_out']} out, {caption['seconds']:.1f} s"
+    return [f"{head}: {words}, {tokens}", *_block(caption["text"], "  "), *_trace_lines(caption, full)]
+
+
+def _trace_lines(caption: Mapping[str, Any], full: bool) -> list[str]:
+    lines: list[str] = []
+    for name, value in json.loads(caption["detail"] or "{}").items():
+        lines += ["", f"  {name}", *_block(_plain(value), "    ", None if full else LONG)]
+    for number, call in enumerate(json.loads(caption["trace"] or "[]"), 1):
+        ended = call["outcome"] + (f": {call['reason']}" if call["reason"] else "")
+        cost = f"{call['tokens_in']} tokens in, {call['tokens_out']} out, {call['seconds']:.1f} s"
+        lines += ["", f"  call {number}, {call['role']}: {call['expert']}, {call['template']}, {ended} ({cost})"]
+        lines += _block(call["text"], "    ", None if full else LONG)
+    return lines
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _block(text: str, indent: str, limit: int | None = None) -> list[str]:
+    short = text if limit is None or len(text) <= limit else f"{text[:limit]} … (--full shows all)"
+    return textwrap.wrap(short, WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False)
