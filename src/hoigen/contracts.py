@@ -9,11 +9,10 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from hoigen.caption import Caption
     from hoigen.clip import Clip, Frames, Sampling
     from hoigen.experts.call import Answer, Request
     from hoigen.experts.desk import Conversation
-    from hoigen.score import Score
+    from hoigen.score import Caption, Score
 
 
 class Measure(Protocol):

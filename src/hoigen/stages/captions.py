@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen import store
 from hoigen.breaker import Breaker, signature
-from hoigen.caption import Caption
 from hoigen.clip import Clip, Frames, Sampling, Seconds
 from hoigen.errors import SetupError
 from hoigen.executors import local
 from hoigen.executors.local import Failure, Limits, Task
 from hoigen.experts.desk import Conversation, Desk, NotKept
 from hoigen.progress import Progress
+from hoigen.score import Caption
 from hoigen.showing import setup_frames
 from hoigen.stages.book import Book, Share, told
 from hoigen.stages.kept import KeptClip, kept_clips
@@ -46,11 +46,12 @@ LEAVE: Seconds = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Which captioner, and where its captions go."""
+    """Which captioner, and where its captions go. retry: clips whose caption failed are tried again."""
 
     name: str
     fingerprint: str
     captioner: Captioner
+    retry: bool = False
 
 
 def caption_clips(
@@ -148,7 +149,13 @@ class CaptionStage(Book):
         """Captions of the part, without those that are worth another try."""
         part = self.run.caption_part(self.job.name, self.job.fingerprint, shard)
         kept = set(ids)
-        return {row["id"]: row for row in store.read_part(part) if row["id"] in kept and not worth_a_try(row)}
+        return {row["id"]: row for row in store.read_part(part) if row["id"] in kept and not self._again(row)}
+
+    def _again(self, row: Row) -> bool:
+        """Whether a failed caption may come out otherwise: it is to be retried, or an endpoint was silent or failed."""
+        if row["state"] != "failed":
+            return False
+        return self.job.retry or any(call["outcome"] in ("timed_out", "failed") for call in json.loads(row["trace"]))
 
     def _plan(self, shard: int, kept: KeptClip) -> Task | None:
         """Captions from kept answers when all are there; else a task that fetches frames, or the talk at once."""
@@ -287,13 +294,6 @@ class CaptionStage(Book):
 def distinct(experts: Mapping[str, Expert]) -> list[Expert]:
     """Each expert once, though it may have several roles."""
     return list({id(expert): expert for expert in experts.values()}.values())
-
-
-def worth_a_try(row: Row) -> bool:
-    """Whether a failed caption may come out otherwise next time: an endpoint was silent or failed."""
-    if row["state"] != "failed":
-        return False
-    return any(call["outcome"] in ("timed_out", "failed") for call in json.loads(row["trace"]))
 
 
 def row_of(clip: Clip, caption: Caption, talk: Conversation, began: Seconds) -> Row:

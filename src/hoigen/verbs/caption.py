@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,7 +108,7 @@ def caption(
     folder = Run(Path(run))
     settings, steps = steps_of(folder)
     spec = caption_spec(settings, recipe, set or [])
-    job = job_of(spec)
+    job = replace(job_of(spec), retry=retry)
     share = Share(size=settings.get("shard_size", 256), rank=rank, ranks=ranks)
     with held(folder, rank):
         calls = Calls(folder.calls_file)

@@ -1,0 +1,207 @@
+"""Captions end to end with experts that are fake, on clips that are not."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import fake_talk
+import hoigen
+from hoigen.errors import SetupError, UsageError
+from hoigen.stages.captions import caption_rows, captions_of
+from hoigen.store import Run
+
+CLIPS = 12
+
+
+def prepared(folder: Path, video: Path, clips: int = CLIPS, caption: dict[str, Any] | None = None) -> Path:
+    """A run of many stretches of one video, all kept; its folder."""
+    fake_talk.write(folder)
+    lines = [f"{video},{i * 0.04:.3f},{i * 0.04 + 0.4:.3f}" for i in range(clips)]
+    (folder / "list.csv").write_text("\n".join(["uri,start,end", *lines]) + "\n")
+    run = folder / "run"
+    hoigen.curate(
+        videos=folder / "list.csv",
+        run=run,
+        measures=["metadata"],
+        shots="none",
+        shard_size=5,
+        report=False,
+        quiet=True,
+        caption=caption or fake_talk.spec(folder),
+    )
+    return run
+
+
+def asked(folder: Path) -> list[str]:
+    log = folder / "asked.log"
+    return log.read_text().splitlines() if log.exists() else []
+
+
+def test_every_kept_clip_has_a_caption_with_its_trace(tmp_path: Path, tiny_video: Path) -> None:
+    run = prepared(tmp_path, tiny_video)
+    result = hoigen.caption(run, quiet=True)
+    assert (result.kept, dict(result.paths), dict(result.failed)) == (CLIPS, {"two": CLIPS}, {})
+    rows = list(caption_rows(Run(run)))
+    assert len({row["id"] for row in rows}) == CLIPS
+    trace = json.loads(rows[0]["trace"])
+    assert [call["role"] for call in trace] == ["eyes", "mind"]
+    assert trace[0]["text"] == "eyes saw 2 frames"
+    assert (rows[0]["calls"], rows[0]["tokens_in"], rows[0]["tokens_out"]) == (2, 20, 10)
+    assert dict(captions_of(Run(run)))[rows[0]["id"]] == "eyes saw 2 frames; mind saw 0 frames."
+    assert len(asked(tmp_path)) == 2 * CLIPS
+    shown = str(hoigen.show(run, rows[0]["id"]))
+    assert "caption by two_calls (two): 8 words, 2 calls, 20 tokens in, 10 out" in shown
+    assert "call 2, mind: mind, mind@1, answered" in shown
+
+
+def test_a_second_run_asks_nothing_and_decodes_nothing(tmp_path: Path, tiny_video: Path) -> None:
+    run = prepared(tmp_path, tiny_video)
+    first = hoigen.caption(run, quiet=True)
+    tiny_copy = list(caption_rows(Run(run)))
+    for part in (run / "captions").rglob("*.parquet"):
+        part.unlink()  # what is kept are the answers
+    again = hoigen.caption(run, quiet=True)
+    assert again.paths == first.paths
+    assert len(asked(tmp_path)) == 2 * CLIPS
+    assert [(row["id"], row["text"]) for row in caption_rows(Run(run))] == [(r["id"], r["text"]) for r in tiny_copy]
+
+
+def test_an_address_is_no_part_of_a_question_but_a_model_is(tmp_path: Path, tiny_video: Path) -> None:
+    run = prepared(tmp_path, tiny_video)
+    hoigen.caption(run, quiet=True)
+    expert = tmp_path / "two_calls.py"
+    where = f"captioner.{expert}.mind.{tmp_path / 'fake_expert.py'}"
+    hoigen.caption(run, set=[f"{where}.slots=1"], quiet=True)
+    assert len(asked(tmp_path)) == 2 * CLIPS
+    hoigen.caption(run, set=[f"{where}.model=other"], quiet=True)
+    assert len(asked(tmp_path)) == 3 * CLIPS
+
+
+@pytest.mark.parametrize("outcome", ["truncated", "refused", "timed_out"])
+def test_no_outcome_but_an_answer_becomes_a_caption(tmp_path: Path, tiny_video: Path, outcome: str) -> None:
+    run = prepared(tmp_path, tiny_video, caption=fake_talk.spec(tmp_path, mind={"breaks": outcome}))
+    result = hoigen.caption(run, quiet=True)
+    assert dict(result.failed) == {f"mind {outcome}: it {outcome}": CLIPS}
+    assert all(row["text"] is None for row in caption_rows(Run(run)))
+    hoigen.caption(run, quiet=True)
+    again = CLIPS if outcome == "timed_out" else 0
+    assert len(asked(tmp_path)) == 2 * CLIPS + again
+    hoigen.caption(run, retry=True, quiet=True)
+    assert len(asked(tmp_path)) == 3 * CLIPS + again
+
+
+def test_an_endpoint_at_fault_stops_the_run_and_nothing_is_lost(tmp_path: Path, tiny_video: Path) -> None:
+    run = prepared(tmp_path, tiny_video, clips=30, caption=fake_talk.spec(tmp_path, mind={"breaks": "failed"}))
+    with pytest.raises(SetupError, match="endpoint that is at fault: it failed"):
+        hoigen.caption(run, quiet=True)
+    before = Counter(line.split()[0] for line in asked(tmp_path))
+    assert before["mind"] < 30
+    where = f"captioner.{tmp_path / 'two_calls.py'}.mind.{tmp_path / 'fake_expert.py'}.breaks=''"
+    assert dict(hoigen.caption(run, set=[where], quiet=True).paths) == {"two": 30}
+    assert Counter(line.split()[0] for line in asked(tmp_path))["eyes"] == 30
+
+
+def test_a_model_that_cannot_load_stops_before_anything_is_asked(tmp_path: Path, tiny_video: Path) -> None:
+    run = prepared(tmp_path, tiny_video, caption=fake_talk.spec(tmp_path, mind={"broken_setup": True}))
+    with pytest.raises(SetupError, match="the fake expert cannot load"):
+        hoigen.caption(run, quiet=True)
+    assert not asked(tmp_path)
+
+
+def test_a_captioner_that_always_breaks_stops_the_run_with_its_traceback(tmp_path: Path, tiny_video: Path) -> None:
+    spec: Any = fake_talk.spec(tmp_path)
+    next(iter(spec["captioner"].values()))["stumbles"] = True
+    run = prepared(tmp_path, tiny_video, clips=40, caption=spec)
+    with pytest.raises(SetupError, match="ValueError: a fault of the captioner"):
+        hoigen.caption(run, quiet=True)
+
+
+def test_a_video_that_went_bad_costs_its_own_clips(tmp_path: Path, tiny_video: Path) -> None:
+    mine = tmp_path / "mine.mp4"
+    mine.write_bytes(tiny_video.read_bytes())
+    fake_talk.write(tmp_path)
+    hoigen.curate(
+        videos=[str(mine), str(tiny_video)],
+        run=tmp_path / "run",
+        measures=["metadata"],
+        shots="none",
+        duplicates="keep",
+        report=False,
+        quiet=True,
+        caption=fake_talk.spec(tmp_path),
+    )
+    mine.write_bytes(b"no longer a video")
+    result = hoigen.caption(tmp_path / "run", quiet=True)
+    assert dict(result.paths) == {"two": 1}
+    [(reason, count)] = result.failed.items()
+    assert count == 1
+    assert "cannot be read as a video" in reason
+
+
+def test_killed_at_any_moment_no_answered_call_is_repeated(tmp_path: Path, tiny_video: Path) -> None:
+    slow = fake_talk.spec(tmp_path, eyes={"seconds": 0.02}, mind={"seconds": 0.02, "slots": 2})
+    run = prepared(tmp_path, tiny_video, clips=40, caption=slow)
+    chance = random.Random(4)
+    command = [sys.executable, "-m", "hoigen", "caption", str(run), "--quiet"]
+    for _ in range(8):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(chance.uniform(0.5, 1.1))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert dict(hoigen.caption(run, quiet=True).paths) == {"two": 40}
+    times = Counter(asked(tmp_path))
+    # a call under way when the kill came was not answered yet: at most those in flight are asked twice
+    assert len(times) == 80
+    assert sum(times.values()) - 80 <= 8 * 6
+    assert max(times.values()) <= 3
+
+
+def test_ctrl_c_stops_and_says_how_to_go_on(tmp_path: Path, tiny_video: Path) -> None:
+    slow = fake_talk.spec(tmp_path, eyes={"seconds": 30})
+    run = prepared(tmp_path, tiny_video, caption=slow)
+    command = [sys.executable, "-m", "hoigen", "caption", str(run), "--quiet"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(1.5)
+    process.send_signal(signal.SIGINT)
+    _, words = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert f"Go on with: hoigen caption {run}" in words
+
+
+def test_a_dry_run_counts_without_asking(tmp_path: Path, tiny_video: Path) -> None:
+    run = prepared(tmp_path, tiny_video)
+    dry = hoigen.caption(run, dry_run=True, quiet=True)
+    assert not asked(tmp_path)
+    assert {model: load.calls for model, load in dry.least.items()} == {"eyes": CLIPS, "mind": CLIPS}
+    assert f"in all: {2 * CLIPS} calls; no prices were given" in str(dry)
+    hoigen.caption(run, quiet=True)
+    assert "in all: 0 calls" in str(hoigen.caption(run, dry_run=True, quiet=True))
+
+
+@pytest.mark.parametrize(
+    ("caption", "said"),
+    [
+        ({"captoiner": "grounded"}, "unknown key 'captoiner'; did you mean 'captioner'"),
+        ({}, "has no `caption`"),
+        ({"captioner": None}, "caption.captioner must be given"),
+        ({"captioner": "mixtrue"}, "unknown captioner 'mixtrue'"),
+        ({"captioner": ["a"]}, "caption.captioner: a name of captioners"),
+    ],
+)
+def test_a_wrong_recipe_is_named(tmp_path: Path, tiny_video: Path, caption: dict[str, Any], said: str) -> None:
+    run = prepared(tmp_path, tiny_video, clips=1)
+    (tmp_path / "other.yaml").write_text(yaml.safe_dump({"caption": caption}))
+    with pytest.raises(UsageError) as error:
+        hoigen.caption(run, recipe=tmp_path / "other.yaml", quiet=True)
+    assert said in str(error.value)
