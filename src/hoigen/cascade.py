@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from hoigen import config
 from hoigen.clip import Sampling
+from hoigen.contracts import Identified
 from hoigen.errors import UsageError, nearest
 from hoigen.registry import find_measure
 from hoigen.score import Rule
@@ -165,7 +166,7 @@ def fingerprint(measure: Any) -> str:
     cls = type(measure)
     facts = {
         "name": cls.name,
-        "settings": _same_numbers(dataclasses.asdict(measure)),
+        "settings": _same_numbers(measure.identity if isinstance(measure, Identified) else dataclasses.asdict(measure)),
         "revision": getattr(cls, "revision", 1),
         "weights": [weights.describe(name).sha256 for name in getattr(measure, "weights", ())],
     }

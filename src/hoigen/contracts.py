@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     import numpy as np
 
@@ -58,6 +59,21 @@ class Loads(Protocol):
     """
 
     def load(self) -> None: ...
+
+
+@runtime_checkable
+class Attaches(Protocol):
+    """A measure that keeps something in the run's folder, such as the answers of experts; called before `load`."""
+
+    def attach(self, run: Path) -> None: ...
+
+
+@runtime_checkable
+class Identified(Protocol):
+    """A measure that says itself what its score depends on, where its settings hold more than that (an address)."""
+
+    @property
+    def identity(self) -> Mapping[str, Any]: ...
 
 
 @runtime_checkable

@@ -7,11 +7,12 @@ import json
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from hoigen import cascade
 from hoigen.clip import Clip, Frames, Sampling
-from hoigen.contracts import FrameStream, Loads, StreamingMeasure
+from hoigen.contracts import Attaches, FrameStream, Loads, StreamingMeasure
 from hoigen.errors import SetupError, VideoError
 from hoigen.executors.local import Emit, Handler
 from hoigen.score import Score
@@ -44,10 +45,14 @@ class Outcome(NamedTuple):
     data_fault: bool = False
 
 
-def setup_scorer(measures: Sequence[cascade.MeasureSpec], keep: Mapping[str, Any], score_all: bool) -> Handler:
+def setup_scorer(
+    measures: Sequence[cascade.MeasureSpec], keep: Mapping[str, Any], score_all: bool, run: Path
+) -> Handler:
     """Builds the measures and loads their models; runs once in each worker."""
     steps = cascade.build_steps(measures, keep)
     for step in steps:
+        if isinstance(step.measure, Attaches):
+            step.measure.attach(run)
         if isinstance(step.measure, Loads):
             try:
                 step.measure.load()

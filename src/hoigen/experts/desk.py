@@ -91,7 +91,8 @@ class Conversation:
         """
         request = Request(text=prompt.text, system=prompt.system, template=prompt.template, schema=schema)
         if sees:
-            media = media_digest(self.content or self.clip.uri, self.clip, expert.sampling)
+            content = self.content or str(self.clip.meta.get("digest", self.clip.uri))
+            media = media_digest(content, self.clip, expert.sampling)
             request = replace(request, media=media, frames=self.frames.get(expert.sampling))
         answer = await self._ask(role, expert, request)
         if answer.outcome == "malformed" and schema is not None:

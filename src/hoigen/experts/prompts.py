@@ -41,6 +41,11 @@ def render(name: str, **values: str) -> Prompt:
     return Prompt(text, f"{Path(name).stem}@{digest}", string.Template(system).substitute(values).strip())
 
 
+def digest(name: str) -> str:
+    """The first 8 hex digits of the sha256 of a template's file."""
+    return _read(name)[1]
+
+
 @functools.cache
 def _read(name: str) -> tuple[str, str]:
     path = Path(name) if name.endswith(".md") else FOLDER / f"{name}.md"

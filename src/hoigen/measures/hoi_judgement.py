@@ -1,25 +1,140 @@
-"""Caption and judge: named by the paper's recipe, not runnable in this version."""
+"""Caption and judge: an MLLM describes the clip, an LLM says whether somebody acts on something."""
 
 from __future__ import annotations
 
+import asyncio
+import functools
+from dataclasses import field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 from hoigen.clip import Clip, Frames, Sampling
-from hoigen.models.heavy import not_yet
-from hoigen.registry import measure
+from hoigen.errors import SetupError
+from hoigen.registry import make, measure
 from hoigen.score import Score
 
+if TYPE_CHECKING:
+    from hoigen.contracts import Expert
+    from hoigen.experts.call import Answer
+    from hoigen.experts.desk import Conversation, Desk
 
-@measure("hoi_judgement")
+
+@measure("hoi_judgement", emits=("hoi_judgement", "hoi_conspicuous", "hoi_triplets"))
 class HoiJudgement:
-    """Whether an LLM finds an interaction in an MLLM's caption: 1 yes, 0 no. Needs extra [models].
+    """Whether an LLM finds an interaction of a person with an object in an MLLM's caption: 1 yes, 0 no.
+
+    hoi_conspicuous: 1 when the interaction is what the clip mainly shows, else 0. hoi_triplets: how many interactions
+    the caption tells of. detail holds the caption, the triplets and the judge's reason. Every answer is kept in the
+    run's `calls.sqlite` and is never asked for twice. An expert that does not answer makes the clip `failed`, never 0.
+
+    describer: the expert that sees the clip, as a recipe names experts ({chat_server: {url: ..., model: ...}}).
+    judge: the expert that reads the caption. describe_prompt, judge_prompt: names of prompts, or files that end in .md.
 
     Source: HOIGen-1M, section 3.1, "LLM Evaluation" (PLLaVA captions, Qwen2.5 judges).
     """
 
-    sampling: Sampling = Sampling(frames=4, short_side=336)
+    describer: Any
+    judge: Any
+    describe_prompt: str = "describe"
+    judge_prompt: str = "judge"
+    _state: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for name in ("describer", "judge"):
+            self._state[name] = make("expert", getattr(self, name), f"measures.hoi_judgement.{name}")
+
+    @property
+    def sampling(self) -> Sampling:
+        sampling: Sampling = self._state["describer"].sampling
+        return sampling
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What the score depends on: experts and prompts, not where the experts are served."""
+        from hoigen.experts.prompts import digest
+
+        return {
+            "describer": dict(self._state["describer"].identity),
+            "judge": dict(self._state["judge"].identity),
+            "prompts": [digest(self.describe_prompt), digest(self.judge_prompt)],
+        }
+
+    def attach(self, run: Path) -> None:
+        """Where answers are kept."""
+        self._state["run"] = run
 
     def load(self) -> None:
-        not_yet("hoi_judgement", "PLLaVA and Qwen2.5", "hoi_lite looks for the interaction in the picture")
+        """Opens both experts. Raises SetupError when one cannot be reached or loaded."""
+        loop = self._state["loop"] = asyncio.new_event_loop()
+        for name in ("describer", "judge"):
+            loop.run_until_complete(self._state[name].open())
 
     def __call__(self, clip: Clip, frames: Frames) -> Score:
-        self.load()
-        raise AssertionError("unreachable")
+        from hoigen.experts.desk import Conversation
+
+        if not len(frames):
+            return Score(None, {"reason": "no frame to look at"})
+        if "loop" not in self._state:
+            self.load()
+        talk = Conversation(clip, self._desk(), frames={self.sampling: frames})
+        score: Score = self._state["loop"].run_until_complete(self._judge(talk))
+        return score
+
+    def _desk(self) -> Desk:
+        from hoigen.experts.calls import Calls
+        from hoigen.experts.desk import Desk
+
+        if "desk" not in self._state:
+            run = self._state.get("run")
+            self._state["desk"] = Desk(Calls(run / "calls.sqlite" if run else Path(":memory:")))
+        desk: Desk = self._state["desk"]
+        return desk
+
+    async def _judge(self, talk: Conversation) -> Score:
+        from hoigen.experts.prompts import render
+
+        describer: Expert = self._state["describer"]
+        caption = await talk.ask("describer", describer, render(self.describe_prompt), sees=True)
+        _answered("describer", caption)
+        prompt = render(self.judge_prompt, caption=caption.text)
+        verdict = await talk.ask("judge", self._state["judge"], prompt, schema=judgement())
+        _answered("judge", verdict)
+        found = dict(verdict.data or {})
+        detail = {"caption": caption.text, **found, "calls": [call["key"] for call in talk.trace]}
+        parts = {
+            "hoi_conspicuous": float(found["interaction"] == found["conspicuous"] == "yes"),
+            "hoi_triplets": float(len(found["triplets"])),
+        }
+        return Score(float(found["interaction"] == "yes"), detail, parts)
+
+
+def _answered(role: str, answer: Answer) -> None:
+    if not answer.ok:
+        raise SetupError(f"{role} {answer.outcome}: {answer.reason}")
+
+
+@functools.cache
+def judgement() -> Any:
+    """The judge's answer, as a pydantic model."""
+    from typing import Literal
+
+    from pydantic import BaseModel, ConfigDict
+
+    class Triplet(BaseModel):
+        """Somebody does something to something."""
+
+        model_config = ConfigDict(extra="forbid")
+        subject: str
+        action: str
+        object: str
+
+    class Judgement(BaseModel):
+        """Whether a caption tells of an interaction."""
+
+        model_config = ConfigDict(extra="forbid")
+        interaction: Literal["yes", "no"]
+        triplets: list[Triplet]
+        conspicuous: Literal["yes", "no"]
+        reason: str
+
+    return Judgement

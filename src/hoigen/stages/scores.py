@@ -35,7 +35,7 @@ def score_clips(
     with Progress("scores", total, " clips", quiet=quiet) as progress:
         stage = ScoreStage(run, steps, score_all, share, Breaker(), progress)
         try:
-            local.run(stage.tasks(), partial(setup_scorer, measures, keep, score_all), stage, limits)
+            local.run(stage.tasks(), partial(setup_scorer, measures, keep, score_all, run.path), stage, limits)
         finally:
             stage.close()
 
@@ -165,9 +165,12 @@ def _lost(clip: Clip, measure: str, failure: Failure) -> Outcome:
 
 
 def clip_of(row: Row) -> Clip:
-    """The Clip of a row of a clips part; its header facts lie in `meta["header"]`."""
+    """The Clip of a row of a clips part; its header facts lie in `meta["header"]`, its content's digest in
+    `meta["digest"]`."""
     meta = json.loads(row["meta"] or "{}")
     if row["header"]:
         meta["header"] = json.loads(row["header"])
+    if row["digest"]:
+        meta["digest"] = row["digest"]
     names = ("id", "uri", "start", "end", "width", "height", "fps", "source", "prompt")
     return Clip(**{name: row[name] for name in names}, meta=meta)
