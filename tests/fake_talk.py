@@ -6,7 +6,7 @@ from pathlib import Path
 
 EXPERT = '''
 import asyncio, os
-from dataclasses import field
+from typing import Any
 from hoigen import Sampling
 from hoigen.errors import SetupError
 from hoigen.experts.call import Answer, Request
@@ -48,6 +48,7 @@ class FakeExpert:
 '''
 
 CAPTIONER = '''
+from typing import Any
 from hoigen.score import Caption
 from hoigen.experts.desk import Conversation
 from hoigen.experts.prompts import Prompt
