@@ -23,6 +23,7 @@ class FakeExpert:
     slots: int = 4
     seconds: float = 0.0
     breaks: str = ""
+    says: str = ""
     broken_setup: bool = False
 
     @property
@@ -40,11 +41,12 @@ class FakeExpert:
         await asyncio.sleep(self.seconds)
         seen = 0 if request.frames is None else len(request.frames)
         fd = os.open(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-        os.write(fd, f"{self.model} {request.media} {seen} {request.text}\\n".encode())
+        os.write(fd, f"{self.model} {request.media} {seen} {request.text!r}\\n".encode())
         os.close(fd)
         if self.breaks:
             return Answer(outcome=self.breaks, reason=f"it {self.breaks}", unreachable=self.breaks == "failed")
-        return Answer(outcome="answered", text=f"{self.model} saw {seen} frames", tokens_in=10, tokens_out=5)
+        text = self.says or f"{self.model} saw {seen} frames"
+        return Answer(outcome="answered", text=text, tokens_in=10, tokens_out=5)
 '''
 
 CAPTIONER = '''

@@ -109,7 +109,11 @@ def make(kind: Kind, spec: Any, where: str, *, beside: Path | None = None) -> An
         name, settings = spec, {}
     else:
         raise UsageError(f"{where}: a name of {kind}s, or one name with its settings; it came as {spec!r}")
-    return config.build(find(kind, str(name), beside=beside), settings, f"{where}.{name}")
+    try:
+        cls = find(kind, str(name), beside=beside)
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from None
+    return config.build(cls, settings, f"{where}.{name}")
 
 
 def _load_file(path: Path) -> ModuleType:
