@@ -1,0 +1,267 @@
+"""Calls as OpenAI batches: questions out to JSON lines, answers back in (`vllm run-batch`, hosted batch services)."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from hoigen.errors import UsageError
+from hoigen.experts.call import FINAL, Answer, Request, call_key
+from hoigen.experts.calls import Asked, Calls
+from hoigen.experts.desk import Desk, NotKept
+
+if TYPE_CHECKING:
+    from hoigen.contracts import Expert
+
+MOST_BYTES = 100_000_000
+MOST_LINES = 50_000
+"""What hosted batch services take in one file (OpenAI: 200 MB, 50,000 requests)."""
+
+URL = "/v1/chat/completions"
+KEY = re.compile(r"[0-9a-f]{64}")
+
+
+class BatchFiles:
+    """Writes requests to OUT.MODEL.jsonl, OUT.MODEL.2.jsonl and so on: a batch is for one model, and limited in size.
+
+    Files get their names on `close`: one that is there is whole. Raises UsageError when files of that name are there
+    already, since answers to them may still come.
+    """
+
+    def __init__(self, out: Path, *, most_bytes: int = MOST_BYTES, most_lines: int = MOST_LINES) -> None:
+        self.out, self.most_bytes, self.most_lines = out, most_bytes, most_lines
+        self.open: dict[str, _Part] = {}
+        self.done: list[_Part] = []
+        there = sorted(out.parent.glob(f"{_escaped(self._stem)}.*.jsonl")) if out.parent.is_dir() else []
+        if there:
+            raise UsageError(f"{there[0]} is there already: give another name, or delete it when it is of no more use")
+
+    @property
+    def _stem(self) -> str:
+        return self.out.name.removesuffix(".jsonl")
+
+    def add(self, model: str, key: str, body: Mapping[str, Any]) -> None:
+        """One request. Raises UsageError when it is larger than a file may be."""
+        line = line_of(key, body)
+        if len(line) > self.most_bytes:
+            raise UsageError(
+                f"a request to {model} takes {len(line):,} bytes, a batch file {self.most_bytes:,}: show fewer or "
+                "smaller frames (the expert's sampling)"
+            )
+        part = self.open.get(model)
+        if part is not None and (part.bytes + len(line) > self.most_bytes or part.lines >= self.most_lines):
+            self.done.append(part.closed())
+            part = None
+        if part is None:
+            part = self.open[model] = self._begin(model)
+        part.write(line)
+
+    def _begin(self, model: str) -> _Part:
+        number = 1 + sum(part.model == model for part in self.done)
+        slug = re.sub(r"[^A-Za-z0-9._-]+", "-", model).strip("-.") or "model"
+        path = self.out.with_name(f"{self._stem}.{slug}{f'.{number}' if number > 1 else ''}.jsonl")
+        if any(part.path == path for part in [*self.done, *self.open.values()]):
+            raise UsageError(f"two models would both be written to {path}: give them names that differ in letters")
+        self.out.parent.mkdir(parents=True, exist_ok=True)
+        return _Part(model, path)
+
+    def close(self) -> list[Path]:
+        """Gives the files their names; their paths, in order."""
+        parts = [*self.done, *(part.closed() for part in self.open.values())]
+        self.open, self.done = {}, []
+        for part in parts:
+            part.unfinished.replace(part.path)
+        return sorted(part.path for part in parts)
+
+    def discard(self) -> None:
+        """Leaves nothing behind."""
+        for part in [*self.done, *(part.closed() for part in self.open.values())]:
+            part.unfinished.unlink(missing_ok=True)
+        self.open, self.done = {}, []
+
+
+@dataclass(slots=True)
+class _Part:
+    model: str
+    path: Path
+    lines: int = 0
+    bytes: int = 0
+    file: BinaryIO = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.file = self.unfinished.open("wb")
+
+    @property
+    def unfinished(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.unfinished")
+
+    def write(self, line: bytes) -> None:
+        self.file.write(line)
+        self.lines += 1
+        self.bytes += len(line)
+
+    def closed(self) -> _Part:
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        self.file.close()
+        return self
+
+
+def line_of(key: str, body: Mapping[str, Any]) -> bytes:
+    line = {"custom_id": key, "method": "POST", "url": URL, "body": body}
+    return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+class CollectingDesk(Desk):
+    """Gives kept answers; what is missing is written to a batch, once, and then raises NotKept.
+
+    A captioner stops at its first missing answer; what builds on it comes with the next batch. written: how many
+    requests. Raises UsageError for an expert that no batch can ask (one that runs in this process).
+    """
+
+    def __init__(self, calls: Calls, files: BatchFiles) -> None:
+        super().__init__(calls, may_ask=False)
+        self.files = files
+        self.keys: set[str] = set()
+
+    @property
+    def written(self) -> int:
+        return len(self.keys)
+
+    async def ask(self, expert: Expert, request: Request, asked: Asked) -> tuple[str, Answer, bool]:
+        key = call_key(expert.identity, request)
+        kept = self.kept(key, request)
+        if kept is not None:
+            return key, kept, True
+        if key not in self.keys:
+            body_of = getattr(expert, "body", None)
+            if body_of is None:
+                raise UsageError(f"{asked.role} ({asked.expert}): only chat_server experts can be asked by batch")
+            try:
+                body = body_of(request)
+            except ValueError as error:
+                raise NotKept(f"{asked.clip}: {error}") from None
+            self.files.add(asked.expert, key, body)
+            self.calls.await_batch(key, asked)
+            self.keys.add(key)
+        raise NotKept(key)
+
+
+@dataclass(slots=True)
+class Taken:
+    """What a batch brought. outcomes: answers by outcome, before schemas; known: had been answered already; strange:
+    lines that answer no question that this run has written."""
+
+    outcomes: dict[str, int] = field(default_factory=dict)
+    known: int = 0
+    strange: int = 0
+
+    def __str__(self) -> str:
+        parts = [f"{count} {outcome}" for outcome, count in sorted(self.outcomes.items())]
+        parts += [f"{self.known} known already"] if self.known else []
+        parts += [f"{self.strange} that answer no question of this run"] if self.strange else []
+        return "batch: " + (", ".join(parts) or "no answers")
+
+
+def take(calls: Calls, paths: Sequence[Path]) -> Taken:
+    """Keeps the answers of a batch. JSON is held to its schema when it is used, so a repair round comes with the next
+    batch; what failed is asked again by it.
+
+    Raises UsageError that names file and line, and then keeps nothing.
+    """
+    for _ in read_answers(paths):
+        pass
+    taken = Taken()
+    with _one_transaction(calls):
+        for key, answer in read_answers(paths):
+            asked = calls.awaited(key)
+            if calls.get(key) is not None:
+                taken.known += 1
+            elif asked is None:
+                taken.strange += 1
+            else:
+                calls.put(key, asked, answer)
+                taken.outcomes[answer.outcome] = taken.outcomes.get(answer.outcome, 0) + 1
+    if taken.strange and not taken.outcomes and not taken.known:
+        raise UsageError(
+            f"{', '.join(map(str, paths))}: none of its {taken.strange} lines answers a question that "
+            "this run has written to a batch"
+        )
+    return taken
+
+
+@contextlib.contextmanager
+def _one_transaction(calls: Calls) -> Iterator[None]:
+    calls.con.execute("begin immediate")
+    try:
+        yield
+    except BaseException:
+        calls.con.execute("rollback")
+        raise
+    calls.con.execute("commit")
+
+
+def read_answers(paths: Iterable[Path]) -> Iterator[tuple[str, Answer]]:
+    """(key, answer) of each line, as OpenAI's batches and `vllm run-batch` write them, files of errors included.
+
+    Raises UsageError that names file and line for what is no such line.
+    """
+    for path in paths:
+        try:
+            with path.open("rb") as file:
+                for number, line in enumerate(file, 1):
+                    if line.strip():
+                        yield _answer_in(line, path, f"{path}, line {number}")
+        except OSError as error:
+            raise UsageError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _answer_in(line: bytes, path: Path, where: str) -> tuple[str, Answer]:
+    try:
+        found = json.loads(line)
+    except ValueError as error:
+        raise UsageError(f"{where}: not JSON: {error}") from None
+    key = found.get("custom_id") if isinstance(found, Mapping) else None
+    if not isinstance(key, str):
+        raise UsageError(f"{where}: a batch's answer has a custom_id; it came as {line[:80].decode(errors='replace')}")
+    if not KEY.fullmatch(key):
+        raise UsageError(f"{where}: custom_id {key[:80]!r} is none that hoigen wrote (64 hex digits)")
+    if "response" not in found and "error" not in found:
+        what = "a request, not an answer" if "body" in found else "neither response nor error"
+        raise UsageError(f"{where}: {what}: give the file that the batch wrote")
+    return key, _outcome(found, path)
+
+
+def _outcome(found: Mapping[str, Any], path: Path) -> Answer:
+    """Of one line: a chat completion, or why there is none."""
+    from dataclasses import replace
+
+    from hoigen.experts import _chat_replies
+    from hoigen.experts._chat_http import Reply
+
+    response = found.get("response")
+    response = response if isinstance(response, Mapping) else {}
+    status, body = response.get("status_code"), response.get("body")
+    if found.get("error") and not (isinstance(body, Mapping) and "choices" in body):
+        body = {"error": _chat_replies.error_in(found["error"]) or found["error"]}
+    known = status if isinstance(status, int) and status else 0
+    read = _chat_replies.read(Reply(known, body))
+    if not isinstance(read, Answer):
+        outcome = "failed" if read.outcome == "timed_out" else read.outcome
+        read = Answer(outcome=outcome, reason=read.reason)
+    return replace(read, endpoint=f"batch {path.name}")
+
+
+def _escaped(name: str) -> str:
+    import glob
+
+    return glob.escape(name)
+
+
+__all__ = ["FINAL", "BatchFiles", "CollectingDesk", "Taken", "read_answers", "take"]

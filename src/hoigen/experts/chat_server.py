@@ -1,0 +1,171 @@
+"""Any server that speaks OpenAI's chat completions: vLLM, SGLang, llama.cpp, Ollama, hosted ones."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Any
+from urllib.parse import urlsplit
+
+from hoigen.clip import Sampling, Seconds
+from hoigen.errors import SetupError
+from hoigen.experts import _chat_asking, _chat_body, _chat_open, _chat_replies
+from hoigen.experts._chat_body import JsonMode, Media, Part
+from hoigen.experts._chat_http import Session, key_of
+from hoigen.experts._endpoints import Endpoint
+from hoigen.experts.call import Answer, Request
+from hoigen.registry import expert
+
+FORM = 1
+"""Raised when the same request is put differently (messages, pictures), so that old answers no longer count."""
+
+
+@expert("chat_server")
+class ChatServer:
+    """A model behind an OpenAI-compatible endpoint. Needs extra [experts].
+
+    url: where it is served, ending in /v1 as a rule; a list names several servers of the same model, and each request
+        goes to the least busy one that can be reached.
+    model: the name under which it is served. revision: of its weights, when known; answers are kept per revision.
+    key_env: the environment variable that holds the API key; "" sends none.
+    sampling: the frames it is shown; frames 0 for a model that only reads.
+    media: `frames` shows JPEG pictures, each after its time, which every server takes; `video` one mp4 (vLLM, SGLang).
+    temperature: 0 for the likeliest answer. seed: of sampling. max_tokens: of one answer, thoughts included. top_p: of
+        nucleus sampling. Each may be null, and is then left to the server.
+    json_mode: how JSON is asked for: `schema` (the server holds the answer to it), `object` (any JSON, the schema is in
+        the prompt) or `prompt` (only there). An endpoint that refuses a mode is asked in the next.
+    extra_body: more keys of the request body, as the server wants them.
+    slots: requests under way at once, per endpoint.
+    timeout: seconds until an answer that has not come is given up.
+    tries: how often a request is sent when servers fail. backoff: seconds to wait before the second try; doubled each
+        time, up to 60. A server's own Retry-After goes before, up to 120.
+    price_in, price_out: what a million tokens cost, in any currency; for what a run costs.
+    """
+
+    url: str | tuple[str, ...]
+    model: str
+    revision: str = ""
+    key_env: str = "OPENAI_API_KEY"
+    sampling: Sampling = Sampling(frames=8, short_side=448)
+    media: Media = "frames"
+    temperature: float | None = 0.0
+    seed: int | None = 0
+    max_tokens: int | None = 1024
+    top_p: float | None = None
+    json_mode: JsonMode = "schema"
+    extra_body: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    slots: int = 8
+    timeout: Seconds = 180.0
+    tries: int = 5
+    backoff: Seconds = 1.0
+    price_in: float = 0.0
+    price_out: float = 0.0
+    endpoints: tuple[Endpoint, ...] = field(init=False, repr=False, compare=False)
+    sessions: dict[Any, Session] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        urls = (self.url,) if isinstance(self.url, str) else tuple(self.url)
+        if not urls:
+            raise ValueError("url: at least one")
+        if len(set(urls)) < len(urls):
+            raise ValueError("url: the same endpoint is given twice")
+        if not self.model:
+            raise ValueError("model: the name under which it is served; it came as ''")
+        for name in ("slots", "tries", "timeout"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name}: more than 0; it came as {getattr(self, name)!r}")
+        taken = sorted(_chat_body.OWN_KEYS & set(self.extra_body))
+        if taken:
+            raise ValueError(f"extra_body: {', '.join(taken)} cannot be set here")
+        made = tuple(Endpoint(whole_url(url), self.slots, self.tries, self.backoff) for url in urls)
+        object.__setattr__(self, "endpoints", made)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        return {
+            "kind": "chat_server",
+            "form": FORM,
+            "model": self.model,
+            "revision": self.revision,
+            "sampling": repr(self.sampling),
+            "media": self.media,
+            "json": self.json_mode,
+            **self._decoding,
+        }
+
+    @property
+    def _decoding(self) -> dict[str, Any]:
+        own = {
+            "temperature": self.temperature,
+            "seed": self.seed,
+            "max_tokens": self.max_tokens,
+            "top_p": self.top_p,
+        }
+        return own | dict(self.extra_body)
+
+    def body(self, request: Request) -> dict[str, Any]:
+        """The JSON of /v1/chat/completions. Raises ValueError when frames should be shown and there are none."""
+        return self.body_in(self.json_mode, request, self.seen(request))
+
+    def seen(self, request: Request) -> list[Part]:
+        """What is shown; encoding it takes some milliseconds a frame."""
+        if not request.media:
+            return []
+        if request.frames is None or not len(request.frames):
+            raise ValueError("the clip has no frames to show")
+        return _chat_body.shown(request.frames, self.media)
+
+    def body_in(self, mode: JsonMode, request: Request, seen: list[Part]) -> dict[str, Any]:
+        return _chat_body.whole(request, seen, mode, self.model, self._decoding)
+
+    def answer_of(self, completion: Mapping[str, Any]) -> Answer:
+        """The answer that the JSON of a chat completion holds."""
+        return _chat_replies.answer_of(completion)
+
+    async def answer(self, request: Request) -> Answer:
+        """See `Expert.answer`. A fault of the endpoints themselves has `unreachable` set."""
+        try:
+            seen = await asyncio.to_thread(self.seen, request) if request.media else []
+        except ValueError as error:
+            return Answer(outcome="failed", reason=str(error), tries=0)
+        return await _chat_asking.Asking(self, await self.session(), request, seen).answer()
+
+    async def open(self) -> None:
+        """Looks whether the model is served. Raises SetupError when no endpoint serves it, and warns of some."""
+        for endpoint in self.endpoints:
+            endpoint.afresh()
+        session = await self.session()
+        looks = [_chat_open.look(session, endpoint, self) for endpoint in self.endpoints]
+        faults = await asyncio.gather(*looks)
+        told = [fault for fault in faults if fault]
+        if len(told) == len(faults):
+            await self.close()
+            raise SetupError("\n".join(told))
+        for fault in told:
+            print(f"warning: {fault}", file=sys.stderr)
+
+    async def close(self) -> None:
+        session = self.sessions.pop(asyncio.get_running_loop(), None)
+        if session is not None:
+            await session.end()
+
+    async def session(self) -> Session:
+        """What belongs to the running event loop; that of loops that have ended is let go."""
+        loop = asyncio.get_running_loop()
+        if loop not in self.sessions:
+            for old in [old for old in self.sessions if old.is_closed()]:
+                del self.sessions[old]
+            self.sessions[loop] = Session(self.endpoints, key_of(self.key_env))
+            await self.sessions[loop].begin()
+        return self.sessions[loop]
+
+
+def whole_url(url: str) -> str:
+    """The base URL of an endpoint: /v1 where no path is given. Raises ValueError when it is no http URL."""
+    parts = urlsplit(url.strip())
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"url: http://HOST:PORT/v1 or https://...; it came as {url!r}")
+    path = parts.path.rstrip("/").removesuffix("/chat/completions")
+    return parts._replace(path=path or "/v1").geturl()
