@@ -30,6 +30,18 @@ create table if not exists call (
 ) without rowid
 """
 
+WAITING = """
+create table if not exists waiting (
+    key text primary key,
+    clip text not null,
+    role text not null,
+    expert text not null,
+    template text not null,
+    asked text not null
+) without rowid
+"""
+"""Questions that were written to a batch and are not answered yet."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
@@ -53,6 +65,7 @@ class Calls:
             self.con.execute("pragma journal_mode=wal")
             self.con.execute("pragma synchronous=normal")
             self.con.execute(TABLE)
+            self.con.execute(WAITING)
         except sqlite3.DatabaseError as error:
             raise UsageError(f"{path} cannot be read as the calls of a run: {error}") from None
 
@@ -73,6 +86,23 @@ class Calls:
             "where call.outcome not in ('answered', 'truncated', 'refused', 'malformed')",
             (*values, text, asked.text, time.time()),
         )
+
+    def mend(self, key: str, answer: Answer) -> None:
+        """What a kept answer turned out to be, once the schema that it is for was at hand."""
+        text = json.dumps(asdict(answer), ensure_ascii=False)
+        self.con.execute("update call set outcome = ?, answer = ? where key = ?", (answer.outcome, text, key))
+
+    def await_batch(self, key: str, asked: Asked) -> None:
+        """Notes a question that a batch asks, so that its answer can be filed when it comes."""
+        row = (key, asked.clip, asked.role, asked.expert, asked.template, asked.text)
+        self.con.execute("insert or replace into waiting values (?, ?, ?, ?, ?, ?)", row)
+
+    def awaited(self, key: str) -> Asked | None:
+        """The question with that key that a batch asked; None when none did."""
+        row = self.con.execute(
+            "select clip, role, expert, template, asked from waiting where key = ?", (key,)
+        ).fetchone()
+        return None if row is None else Asked(clip=row[0], role=row[1], expert=row[2], template=row[3], text=row[4])
 
     def forget_unanswered(self) -> int:
         """Drops all that was not answered, so that it is asked again; how many rows."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,10 @@ class NotKept(Exception):
     """No answer is kept for this call, and this desk may not ask."""
 
 
+class _LeftOff(Exception):
+    """Whoever was asking was cancelled; those who waited for the same answer ask themselves."""
+
+
 class Desk:
     """Asks experts and keeps their answers.
 
@@ -37,25 +42,36 @@ class Desk:
     async def ask(self, expert: Expert, request: Request, asked: Asked) -> tuple[str, Answer, bool]:
         """The key, the answer, and whether it was kept already."""
         key = call_key(expert.identity, request)
-        kept = self.calls.get(key)
+        kept = self.kept(key, request)
         if kept is not None:
             return key, kept, True
         if not self.may_ask:
             raise NotKept(key)
-        if key in self.under_way:
-            return key, await asyncio.shield(self.under_way[key]), True
+        while key in self.under_way:
+            with contextlib.suppress(_LeftOff):
+                return key, await asyncio.shield(self.under_way[key]), True
         self.under_way[key] = asyncio.get_running_loop().create_future()
         try:
             answer = _checked(await expert.answer(request), request)
             self.calls.put(key, asked, answer)
             self.under_way[key].set_result(answer)
         except BaseException as error:
-            self.under_way[key].set_exception(error)
+            self.under_way[key].set_exception(error if isinstance(error, Exception) else _LeftOff())
             self.under_way[key].exception()  # somebody may or may not be waiting
             raise
         finally:
             del self.under_way[key]
         return key, answer, False
+
+    def kept(self, key: str, request: Request) -> Answer | None:
+        """The kept answer; one that came with a batch is held to its schema now, since the batch did not know it."""
+        answer = self.calls.get(key)
+        if answer is None or answer.data is not None:
+            return answer
+        checked = _checked(answer, request)
+        if checked != answer:
+            self.calls.mend(key, checked)
+        return checked
 
 
 @dataclass(slots=True)
@@ -148,7 +164,10 @@ def _checked(answer: Answer, request: Request) -> Answer:
 
 
 def json_in(text: str) -> Any:
-    """The first JSON object in a text: bare, in a code fence, or with words around it. Raises ValueError."""
+    """The first JSON object in a text: bare, in a code fence, or with words around it. Raises ValueError.
+
+    Never a part of an object that is broken or cut off: a part of an answer is another answer.
+    """
     decoder = json.JSONDecoder()
     at = text.find("{")
     last = "no JSON object in the answer"
@@ -157,5 +176,15 @@ def json_in(text: str) -> Any:
             return decoder.raw_decode(text, at)[0]
         except ValueError as error:
             last = f"not valid JSON: {error}"
-            at = text.find("{", at + 1)
+            at = text.find("{", _end_of_braces(text, at))
     raise ValueError(last)
+
+
+def _end_of_braces(text: str, start: int) -> int:
+    """Where the brace that opens at `start` is closed; the end of the text when it never is."""
+    depth = 0
+    for at in range(start, len(text)):
+        depth += (text[at] == "{") - (text[at] == "}")
+        if depth == 0:
+            return at + 1
+    return len(text)

@@ -49,7 +49,7 @@ class DryDesk(Desk):
 
     async def ask(self, expert: Expert, request: Request, asked: Asked) -> tuple[str, Answer, bool]:
         key = call_key(expert.identity, request)
-        kept = self.calls.get(key)
+        kept = self.kept(key, request)
         if kept is not None:
             return key, kept, True
         answer = self._supposed(request)
