@@ -170,11 +170,18 @@ def fingerprint(measure: Any) -> str:
         "revision": getattr(cls, "revision", 1),
         "weights": [weights.describe(name).sha256 for name in getattr(measure, "weights", ())],
     }
-    if not cls.__module__.startswith("hoigen."):
-        import inspect
-
-        facts["source"] = hashlib.sha256(inspect.getsource(inspect.getmodule(cls) or cls).encode()).hexdigest()
+    if source := own_source(cls):
+        facts["source"] = source
     return digest_of(facts)
+
+
+def own_source(cls: type[Any]) -> str | None:
+    """The digest of the source of a class that is not hoigen's own."""
+    if cls.__module__.startswith("hoigen."):
+        return None
+    import inspect
+
+    return hashlib.sha256(inspect.getsource(inspect.getmodule(cls) or cls).encode()).hexdigest()
 
 
 def _same_numbers(value: Any) -> Any:

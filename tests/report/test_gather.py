@@ -143,7 +143,7 @@ def test_dropped_clips_go_from_near_to_far(decided: Any) -> None:
 
 def test_a_tile_tells_each_score(decided: Any) -> None:
     row = choose.dropped_rows(decided, "speed", thresholds(SPEED.rules["speed"]), 32, 1)[0]
-    tile = choose.tile(row, [SPEED], {row["id"]: {"width": 64, "height": 48, "source": "", "prompt": None}}, {})
+    tile = choose.tile(row, [SPEED], {row["id"]: {"width": 64, "height": 48, "source": "", "prompt": None}}, {}, {})
     assert [(line.name, line.verdict) for line in tile.scores] == [("speed", "broken"), ("turns", "none")]
     assert (tile.reason, tile.decided, tile.missing) == ("too much", "speed", "not decoded")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Clip
 from hoigen.report.evidence import evidence_of
-from hoigen.report.facts import ScoreLine, Sheet, Threshold, Tile
+from hoigen.report.facts import ScoreLine, Sheet, Threshold, Tile, Words
 from hoigen.report.spread import quoted, thresholds
 from hoigen.report.thumbs import Evidence, Taken, Wanted
 from hoigen.report.words import number
@@ -107,7 +107,9 @@ def wanted(row: Row, facts: Mapping[str, Row], boxes: Mapping[str, Evidence]) ->
     return Wanted(clip, boxes.get(row["id"]))
 
 
-def tile(row: Row, steps: Sequence[Step], facts: Mapping[str, Row], taken: Mapping[str, Taken]) -> Tile:
+def tile(
+    row: Row, steps: Sequence[Step], facts: Mapping[str, Row], taken: Mapping[str, Taken], words: Mapping[str, Words]
+) -> Tile:
     """One tile of a sheet."""
     known = facts.get(row["id"], {})
     pictures = taken.get(row["id"], Taken(missing="not decoded"))
@@ -125,6 +127,7 @@ def tile(row: Row, steps: Sequence[Step], facts: Mapping[str, Row], taken: Mappi
         scores=tuple(_line(row, score, step) for step in steps for score in step.emits),
         pictures=pictures.pictures,
         missing=pictures.missing,
+        words=words.get(row["id"]),
     )
 
 

@@ -113,6 +113,43 @@ class ScoreLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One answer of an expert."""
+
+    role: str
+    expert: str
+    ended: str
+    tokens: int
+    seconds: Seconds
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """A clip's caption and how it came about. reason: why there is no text."""
+
+    text: str
+    reason: str = ""
+    path: str = ""
+    detail: Mapping[str, str] = field(default_factory=dict)
+    calls: tuple[Call, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Captioning:
+    """All captions of a run in figures."""
+
+    captioner: str
+    experts: Mapping[str, str]
+    captioned: int
+    failed: int
+    paths: Mapping[str, int]
+    lengths: str
+    calls: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tile:
     """One clip of a contact sheet. missing: why there are no pictures."""
 
@@ -129,6 +166,7 @@ class Tile:
     scores: tuple[ScoreLine, ...] = ()
     pictures: tuple[Picture, ...] = ()
     missing: str = ""
+    words: Words | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +223,7 @@ class ReportFacts:
     histograms: tuple[Histogram, ...] = ()
     kept_sheet: Sheet | None = None
     dropped_sheets: tuple[Sheet, ...] = ()
+    captioning: Captioning | None = None
     failures: tuple[FailureGroup, ...] = ()
     notes: tuple[str, ...] = ()
     models: tuple[ModelFile, ...] = ()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hoigen.report import choose
 from hoigen.report.facts import FailureGroup, ModelFile, ReportFacts, Sheet, Stage, Threshold
 from hoigen.report.spread import histograms, thresholds
+from hoigen.report.talk import captioning_of, words_of
 from hoigen.report.thumbs import take
 from hoigen.report.words import length, many
 
@@ -58,6 +59,7 @@ def gather(run: Run, *, shown: int = 24) -> ReportFacts:
             histograms=histograms(con, run, steps, clips),
             kept_sheet=kept,
             dropped_sheets=sheets,
+            captioning=captioning_of(run),
             failures=_failures(con),
             notes=_notes(con, {stage.key: stage.dropped for stage in stages}, recipe),
             models=_models(steps),
@@ -116,7 +118,8 @@ def _sheets(
     facts = choose.clip_facts(con, run, [row["id"] for row in chosen])
     boxes = choose.evidence(con, run, steps, chosen)
     taken = take(choose.wanted(row, facts, boxes) for row in chosen)
-    tiles = {key: [choose.tile(row, steps, facts, taken) for row in some] for key, some in rows.items()}
+    words = words_of(run, {row["id"] for row in chosen})
+    tiles = {key: [choose.tile(row, steps, facts, taken, words) for row in some] for key, some in rows.items()}
     sheets = tuple(
         Sheet(
             key=stage.key,

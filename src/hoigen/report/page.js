@@ -15,6 +15,8 @@
     strip.className = "strip";
     strip.append(...parts[0].childNodes);
     large.replaceChildren(strip, tile.querySelector("figcaption").cloneNode(true), parts[1]);
+    const talk = tile.querySelector(".talk");
+    if (talk) large.append(talk.cloneNode(true));
     large.className = "large " + (tile.closest(".sheet.kept") ? "kept" : "dropped");
     dialog.querySelector(".place").textContent = `${at + 1} of ${tiles.length} shown`;
     const boxes = dialog.querySelector("[data-boxes]");

@@ -12,6 +12,7 @@ from hoigen.report.funnel import funnel
 from hoigen.report.histogram import histogram
 from hoigen.report.markup import Html, el, join, text
 from hoigen.report.sheets import sheet
+from hoigen.report.talk import summary
 from hoigen.report.words import count, length, many, share
 from hoigen.store import write_text
 
@@ -69,6 +70,8 @@ def _nav(facts: ReportFacts) -> Html:
     places = [("funnel", "Funnel"), ("kept", "Kept")]
     if facts.dropped_sheets:
         places.append(("dropped", "Dropped"))
+    if facts.captioning:
+        places.append(("captions", "Captions"))
     if facts.histograms:
         places.append(("scores", "Scores"))
     places += [("failures", "Failures"), ("recipe", "Recipe")]
@@ -144,6 +147,7 @@ def _sections(facts: ReportFacts) -> list[Html | None]:
         _section("funnel", "The funnel", "Each rule drops what the rules above it have let through.", funnel(facts)),
         sheet(facts.kept_sheet, "kept", level="h2") if facts.kept_sheet else None,
         _dropped(facts),
+        _captions(facts),
         _scores(facts),
         _failures(facts),
         _recipe(facts),
@@ -161,6 +165,13 @@ def _dropped(facts: ReportFacts) -> Html | None:
     sheets = [sheet(one, "dropped") for one in facts.dropped_sheets]
     lead = "Under the rule that dropped them. A good threshold shows little here that you would miss."
     return _section("dropped", "Dropped", lead, *sheets)
+
+
+def _captions(facts: ReportFacts) -> Html | None:
+    if facts.captioning is None:
+        return None
+    lead = "Below each kept clip; enlarged, with every call that led to them."
+    return _section("captions", "Captions", lead, summary(facts.captioning))
 
 
 def _scores(facts: ReportFacts) -> Html | None:

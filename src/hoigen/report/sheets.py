@@ -5,6 +5,7 @@ from __future__ import annotations
 from hoigen.report.facts import Box, Picture, ScoreLine, Sheet, Tile
 from hoigen.report.funnel import bounds
 from hoigen.report.markup import Html, el
+from hoigen.report.talk import talk, under_tile
 from hoigen.report.words import anchor, clock, count, number, short_name
 
 MARKS = {"pass": "✓", "broken": "✗", "none": ""}
@@ -47,6 +48,7 @@ def _tile(tile: Tile, kind: str) -> Html:
         el("p", el("bdi", name), class_="name", title=tile.uri),
         el("p", _span(tile), el("code", tile.id), class_="span"),
         el("p", el("bdi", tile.reason), class_="why") if tile.reason else None,
+        under_tile(tile.words),
     )
     strip = el(
         "button",
@@ -55,7 +57,9 @@ def _tile(tile: Tile, kind: str) -> Html:
         class_="strip",
         aria_label=f"{name}, {_span(tile)}{', ' + tile.reason if tile.reason else ''}: enlarge, with all scores",
     )
-    return el("figure", strip, caption, _scores(tile), class_="tile", data_decided=tile.decided or None)
+    return el(
+        "figure", strip, caption, _scores(tile), talk(tile.words), class_="tile", data_decided=tile.decided or None
+    )
 
 
 def _span(tile: Tile) -> str:

@@ -332,12 +332,20 @@ def captions_of(run: Run) -> Iterator[tuple[str, str]]:
             yield row["id"], row["text"]
 
 
-def caption_rows(run: Run) -> Iterator[Row]:
-    """Rows of the captions in force; none when `hoigen caption` has not run."""
+def caption_facts(run: Run) -> dict[str, Any] | None:
+    """What `hoigen caption` wrote of the captions in force; None when it has not run."""
     import yaml
 
     if not run.caption_file.is_file():
+        return None
+    facts: dict[str, Any] = yaml.safe_load(run.caption_file.read_text(encoding="utf-8"))
+    return facts
+
+
+def caption_rows(run: Run) -> Iterator[Row]:
+    """Rows of the captions in force; none when `hoigen caption` has not run."""
+    facts = caption_facts(run)
+    if facts is None:
         return
-    facts = yaml.safe_load(run.caption_file.read_text(encoding="utf-8"))
     for part in run.caption_parts(facts["name"], facts["fingerprint"]):
         yield from store.read_part(part)

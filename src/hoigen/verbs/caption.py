@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -149,6 +149,7 @@ def job_of(spec: Mapping[str, Any]) -> Job:
     """The captioner of a recipe's `caption`. Raises UsageError that names the key."""
     import hoigen
     from hoigen import config, registry, store
+    from hoigen.cascade import own_source
     from hoigen.stages.captions import Job
 
     config.check_keys(spec, ("captioner",), "caption")
@@ -159,7 +160,10 @@ def job_of(spec: Mapping[str, Any]) -> Job:
     facts = {
         "revision": REVISION,
         "name": type(captioner).name,
-        "settings": getattr(captioner, "settings", repr(captioner)),
+        "settings": {
+            f.name: repr(getattr(captioner, f.name)) for f in fields(captioner) if f.name not in captioner.experts
+        },
+        "source": own_source(type(captioner)),
         "experts": {role: dict(expert.identity) for role, expert in captioner.experts.items()},
         "prompts": {path.name: path.read_text(encoding="utf-8") for path in sorted(prompts.glob("*.md"))},
     }

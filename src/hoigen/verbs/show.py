@@ -78,13 +78,12 @@ def _find(con: Any, clip: str) -> Row:
 
 
 def _caption_of(run: Run, clip: str, shard: int) -> Row | None:
-    import yaml
-
     from hoigen import store
+    from hoigen.stages.captions import caption_facts
 
-    if not run.caption_file.is_file():
+    facts = caption_facts(run)
+    if facts is None:
         return None
-    facts = yaml.safe_load(run.caption_file.read_text(encoding="utf-8"))
     for row in store.read_part(run.caption_part(facts["name"], facts["fingerprint"], shard)):
         if row["id"] == clip:
             return row | {"captioner": facts["name"]}
