@@ -7,7 +7,7 @@ from collections import Counter
 from types import TracebackType
 from typing import Any
 
-SHOWN = ("kept", "dropped", "captioned", "failed")
+SHOWN = ("kept", "dropped", "captioned", "waiting", "failed")
 
 
 class Progress:

@@ -57,7 +57,8 @@ class Job:
 def caption_clips(
     run: Run, steps: Sequence[Step], job: Job, desk: Desk, share: Share, limits: Limits, quiet: bool
 ) -> None:
-    """Captions all kept clips of this process's shards that have no caption yet.
+    """Captions all kept clips of this process's shards that have no caption yet. A desk that raises NotKept for what
+    it may not ask (one that collects a batch) leaves those clips for later.
 
     Raises SetupError when experts cannot be reached or loaded, or when most clips fail alike.
     """
@@ -65,7 +66,8 @@ def caption_clips(
     with Progress("captions", sum(map(len, shards.values())), " clips", quiet=quiet) as progress:
         stage = CaptionStage(run, steps, job, desk, shards, progress)
         try:
-            stage.open_experts()
+            if desk.may_ask:
+                stage.open_experts()
             local.run(stage.tasks(), partial(setup_frames, stage.samplings), stage, limits)
             stage.wait()
         finally:
@@ -77,7 +79,8 @@ class Said:
     """What came of one clip, on its way from the thread to the book."""
 
     shard: int
-    row: Row
+    clip: str
+    row: Row | None  # None: it waits for answers of a batch
     size: int
     unreachable: str = ""
     error: BaseException | None = None
@@ -166,10 +169,11 @@ class CaptionStage(Book):
         except NotKept:
             pass
         except Exception as error:
-            self._handle(Said(shard, failed(kept.clip, error, talk), 0, error=error), counted=False)
+            row = failed(kept.clip, error, talk)
+            self._handle(Said(shard, kept.clip.id, row, 0, error=error), counted=False)
             return None
         else:
-            self._handle(Said(shard, row_of(kept.clip, caption, talk, began), 0), counted=False)
+            self._handle(Said(shard, kept.clip.id, row_of(kept.clip, caption, talk, began), 0), counted=False)
             return None
         key = f"{shard}/{kept.clip.id}"
         self.clips[key] = (shard, kept)
@@ -198,9 +202,12 @@ class CaptionStage(Book):
         talk = self._talk(kept, self.desk, frames)
         try:
             caption = await self.job.captioner(talk)
-            said = Said(shard, row_of(kept.clip, caption, talk, began), size, talk.unreachable)
+            row = row_of(kept.clip, caption, talk, began)
+            said = Said(shard, kept.clip.id, row, size, talk.unreachable)
+        except NotKept:
+            said = Said(shard, kept.clip.id, None, size)
         except Exception as error:
-            said = Said(shard, failed(kept.clip, error, talk), size, error=error)
+            said = Said(shard, kept.clip.id, failed(kept.clip, error, talk), size, error=error)
         self.talking.done.put(said)
 
     def _drain(self, wait: Seconds = 0.0) -> None:
@@ -216,12 +223,13 @@ class CaptionStage(Book):
         if counted:
             self.talking.clips -= 1
             self.talking.bytes -= said.size
-            key = f"{said.shard}/{said.row['id']}"
+            key = f"{said.shard}/{said.clip}"
             self.clips.pop(key)
             self.begun.discard(key)
         self._check(said)
-        self.rows[said.shard][said.row["id"]] = said.row
-        self.progress.count(said.row["state"], already=not counted)
+        if said.row is not None:
+            self.rows[said.shard][said.clip] = said.row
+        self.progress.count(said.row["state"] if said.row else "waiting", already=not counted)
         self.returned(said.shard)
 
     def _check(self, said: Said) -> None:
@@ -262,7 +270,8 @@ class CaptionStage(Book):
         shard, kept = self.clips.pop(task.key)
         caption = Caption(text=None, reason=failure.reason if failure.kind == "error" else told(failure))
         talk = self._talk(kept, self.desk, {})
-        self._handle(Said(shard, row_of(kept.clip, caption, talk, time.monotonic()), 0), counted=False)
+        row = row_of(kept.clip, caption, talk, time.monotonic())
+        self._handle(Said(shard, kept.clip.id, row, 0), counted=False)
         return None
 
     def finish(self, shard: int) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,7 @@ from hoigen.lengths import Lengths
 if TYPE_CHECKING:
     from hoigen.cascade import Step
     from hoigen.experts.calls import Calls
+    from hoigen.experts.desk import Desk
     from hoigen.stages.captions import Job
     from hoigen.store import Run
     from hoigen.verbs.caption_dry import DryRun
@@ -95,6 +98,7 @@ def caption(
     Returns what became of the clips. Raises UsageError for bad input, SetupError when an expert cannot be reached.
     """
     from hoigen.executors.local import Limits
+    from hoigen.experts import batch
     from hoigen.experts.calls import Calls
     from hoigen.experts.desk import Desk
     from hoigen.runfile import steps_of
@@ -114,18 +118,20 @@ def caption(
         calls = Calls(folder.calls_file)
         try:
             if batch_in:
-                _take_batch(calls, batch_in)
+                print(batch.take(calls, batch_in), file=sys.stderr)
             if retry:
                 calls.forget_unanswered()
-            if dry_run or batch_out is not None:
-                from hoigen.verbs.caption_dry import dry_run_of, write_batch
+            if dry_run:
+                from hoigen.verbs.caption_dry import dry_run_of
 
-                if batch_out is not None:
-                    return write_batch(folder, steps, job, calls, share, batch_out)
                 return dry_run_of(folder, steps, job, calls, share)
             limits = Limits(deadline=deadline, memory_mb=memory_mb, **({"workers": workers} if workers else {}))
             record(folder, spec, job)
-            caption_clips(folder, steps, job, Desk(calls), share, limits, quiet)
+            if batch_out is not None:
+                with _collecting(calls, batch_out) as desk:
+                    caption_clips(folder, steps, job, desk, share, limits, quiet)
+            else:
+                caption_clips(folder, steps, job, Desk(calls), share, limits, quiet)
             return result_of(folder, steps, job, calls, share, tokenizer)
         finally:
             calls.close()
@@ -211,7 +217,18 @@ def result_of(
     )
 
 
-def _take_batch(calls: Calls, files: Sequence[Path]) -> None:
-    from hoigen.experts import batch
+@contextlib.contextmanager
+def _collecting(calls: Calls, out: Path) -> Iterator[Desk]:
+    """A desk that writes a batch: its files get their names when all is well, and else nothing stays behind."""
+    from hoigen.experts.batch import BatchFiles, CollectingDesk
 
-    batch.take(calls, files)
+    files = BatchFiles(out)
+    desk = CollectingDesk(calls, files)
+    try:
+        yield desk
+    except BaseException:
+        files.discard()
+        raise
+    paths = files.close()
+    told = f"{desk.written} calls written to {', '.join(map(str, paths))}" if paths else "no call is missing"
+    print(told, file=sys.stderr)

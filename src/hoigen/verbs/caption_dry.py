@@ -1,12 +1,11 @@
-"""What `hoigen caption` would take, and its calls as a batch: nothing is asked."""
+"""What `hoigen caption` would take: nothing is asked."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hoigen.experts.desk import Conversation
 from hoigen.experts.dry import DryDesk, Load
@@ -41,10 +40,8 @@ class DryRun:
             lines.append(
                 f"  {model}: {_span(low.calls, high.calls)} calls, about {_tokens(low, high)}{_cost(low, high)}"
             )
-        calls = [sum(load.calls for load in loads.values()) for loads in (self.least, self.most)]
-        costs = [sum(load.cost for load in loads.values()) for loads in (self.least, self.most)]
-        total = f"in all: {_span(*calls)} calls"
-        lines.append(total + (f", cost {_span(*costs, digits=2)}" if costs[1] else "; no prices were given"))
+        low, high = _sum(self.least), _sum(self.most)
+        lines.append(f"in all: {_span(low.calls, high.calls)} calls{_cost(low, high) or '; no prices were given'}")
         return "\n".join(lines)
 
 
@@ -98,18 +95,3 @@ def _some(run: Run, steps: Sequence[Step], share: Share) -> tuple[list[KeptClip]
     total = sum(map(len, shards.values()))
     every = max(1, -(-total // SAMPLE))
     return [k for s, ids in shards.items() for k in KeptClip.read(run, steps, s, ids[::every])], total
-
-
-def write_batch(run: Run, steps: Sequence[Step], job: Job, calls: Calls, share: Share, out: Path) -> Any:
-    """Writes the calls that are missing and can be made now; calls that build on their answers come with the next."""
-    from hoigen.experts import batch
-
-    return batch.write(out, _talks(run, steps, job, share), job.captioner, calls)
-
-
-def _talks(run: Run, steps: Sequence[Step], job: Job, share: Share) -> Iterator[KeptClip]:
-    from hoigen.stages.kept import KeptClip, kept_clips
-
-    for shard, ids in kept_clips(run, steps, share.size).items():
-        if share.mine(shard):
-            yield from KeptClip.read(run, steps, shard, ids)
