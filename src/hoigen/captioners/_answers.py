@@ -1,0 +1,73 @@
+"""From answers of experts to words of a caption: what counts as an answer, and how it is cleaned."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from hoigen.experts.call import Answer
+
+T = TypeVar("T")
+
+LEAD_IN = re.compile(
+    r"\A(?:(?:sure|certainly|of course|okay|ok)[,.!:]\s+)?"
+    r"(?:here(?: is|'s|’s| are)\b[^.:\n]{0,100}:|"
+    r"(?:the )?(?:final |rewritten |corrected )?(?:description|caption):)\s*",
+    re.IGNORECASE,
+)
+"""What chat models put before the thing itself, though told not to."""
+
+DECLINES = re.compile(
+    r"\A(?:i(?:'|’)?m (?:very |so |really )?sorry\b|i am (?:very |so |really )?sorry\b|sorry,|i apologi[sz]e\b|"
+    r"unfortunately, i\b|as an ai\b|"
+    r"i (?:can(?:'|’)?t|cannot|can not|am unable to|am not able to|do not have|don(?:'|’)?t have|won(?:'|’)?t)\b|"
+    r"i(?:'|’)m (?:unable|not able)\b)",
+    re.IGNORECASE,
+)
+"""How a model that will not or cannot describe a clip begins. No description of a clip begins with the writer."""
+
+
+class NoCaption(Exception):
+    """There is no caption; says which expert is the cause, and why."""
+
+
+def paragraph(text: str) -> str:
+    """One paragraph, single spaces, without a lead-in, emphasis marks or quotation marks around the whole."""
+    words = " ".join(LEAD_IN.sub("", text.strip()).replace("**", "").split())
+    if len(words) > 1 and words[0] + words[-1] in ('""', "“”"):
+        words = words[1:-1].strip()
+    return words
+
+
+def words_of(role: str, answer: Answer) -> str:
+    """The paragraph that an expert wrote. Raises NoCaption for every other outcome, and where it declined in words."""
+    if not answer.ok:
+        raise NoCaption(f"{role} {answer.outcome}" + (f": {answer.reason}" if answer.reason else ""))
+    words = paragraph(answer.text)
+    if not any(letter.isalnum() for letter in words):
+        raise NoCaption(f"{role} malformed: an answer without words")
+    if DECLINES.match(words):
+        raise NoCaption(f"{role} refused: it wrote {words[:80]!r}")
+    return words
+
+
+def data_of(role: str, answer: Answer) -> dict[str, Any]:
+    """The fields that an expert answered. Raises NoCaption for every other outcome."""
+    if not answer.ok or answer.data is None:
+        raise NoCaption(f"{role} {answer.outcome}" + (f": {answer.reason}" if answer.reason else ""))
+    data: Mapping[str, Any] = answer.data
+    return dict(data)
+
+
+async def together(*work: Coroutine[Any, Any, T]) -> list[T]:
+    """All at once; when one raises the others are still seen through, so that what they are answered is kept."""
+    ended = await asyncio.gather(*work, return_exceptions=True)
+    done: list[T] = []
+    for end in ended:
+        if isinstance(end, BaseException):
+            raise end
+        done.append(end)
+    return done

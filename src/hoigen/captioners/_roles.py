@@ -1,0 +1,46 @@
+"""The experts of a captioner, from a recipe's entries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from hoigen.errors import UsageError
+
+if TYPE_CHECKING:
+    from hoigen.contracts import Expert
+
+
+def experts_of(specs: Mapping[str, Any]) -> dict[str, Expert]:
+    """Role -> expert. Equal entries are one expert, so that a model with two roles is loaded once.
+
+    An entry is a name, one name with its settings, or an expert that is built already. Raises ValueError whose text
+    begins with the key at fault: `config.build` puts the captioner's own key before it.
+    """
+    from hoigen import registry
+
+    made: list[tuple[Any, Expert]] = []
+    found: dict[str, Expert] = {}
+    for role, spec in specs.items():
+        known = [expert for entry, expert in made if entry == spec]
+        if known:
+            found[role] = known[0]
+            continue
+        try:
+            found[role] = spec if hasattr(spec, "answer") else registry.make("expert", spec, role)
+        except UsageError as error:
+            told = str(error)
+            raise ValueError(told if told.startswith(role) else f"{role}: {told}") from None
+        made.append((spec, found[role]))
+    return found
+
+
+def check_prompt(name: str) -> str:
+    """The digest of a template that is shown as it is. Raises ValueError when it cannot be read or wants values."""
+    from hoigen.experts import prompts
+
+    try:
+        prompts.render(name)
+    except UsageError as error:
+        raise ValueError(f"describe: {error}") from None
+    return prompts.digest(name)
