@@ -54,7 +54,7 @@ def read(reply: Reply, *, asked_for_json: bool = False) -> Answer | Fault:
     error = error_in(reply.body)
     if reply.status >= 400 or (error and not reply.body.get("choices")):
         status = reply.status if reply.status >= 400 else error.get("code")
-        return _fault(status if isinstance(status, int) else 500, error, reply, asked_for_json)
+        return _fault(status if isinstance(status, int) else 0, error, reply, asked_for_json)
     if not isinstance(reply.body, Mapping):
         return Fault("again", _not_json(reply.body))
     if "choices" not in reply.body:
@@ -63,18 +63,17 @@ def read(reply: Reply, *, asked_for_json: bool = False) -> Answer | Fault:
 
 
 def _fault(status: int, error: Mapping[str, Any], reply: Reply, asked_for_json: bool) -> Fault:
+    """status: of HTTP; 0 when there is only an error's own word for it."""
     said = str(error.get("message") or "").strip() or _text_of(reply.body)
     code = " ".join(str(error[name]) for name in ("code", "type") if error.get(name))
-    reason = f"HTTP {status}: {short(said) or 'without a word'}"
-    if 400 <= status < 500 and (REFUSED_CODE.search(code) or (status != 404 and REFUSED_WORDS.search(said))):
+    reason = f"{f'HTTP {status}: ' if status else ''}{short(said) or 'an error without a word'}"
+    if REFUSED_CODE.search(code) or (status in (0, 400, 403, 422) and REFUSED_WORDS.search(said)):
         return Fault("stop", reason, "refused")
-    if NO_MONEY.search(code) and status in (402, 429):
+    if status in SHUT or (status == 429 and NO_MONEY.search(code)):
         return Fault("shut", reason)
     if status in OVERLOADED:
         return Fault("slower", reason, wait=reply.retry_after)
-    if status in SHUT:
-        return Fault("shut", reason)
-    if status in RETRIED or (status >= 500 and status != 501):
+    if status == 0 or status in RETRIED or (status >= 500 and status != 501):
         return Fault("again", reason, wait=reply.retry_after)
     if asked_for_json and NO_SCHEMA.search(said):
         return Fault("plainer", reason, one_schema=bool(BAD_SCHEMA.search(said)))

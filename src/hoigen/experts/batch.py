@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from hoigen.errors import UsageError
-from hoigen.experts.call import FINAL, Answer, Request, call_key
+from hoigen.experts import _chat_replies
+from hoigen.experts._chat_http import Reply
+from hoigen.experts.call import Answer, Request, call_key
 from hoigen.experts.calls import Asked, Calls
 from hoigen.experts.desk import Desk, NotKept
 
@@ -38,7 +41,7 @@ class BatchFiles:
         self.out, self.most_bytes, self.most_lines = out, most_bytes, most_lines
         self.open: dict[str, _Part] = {}
         self.done: list[_Part] = []
-        there = sorted(out.parent.glob(f"{_escaped(self._stem)}.*.jsonl")) if out.parent.is_dir() else []
+        there = sorted(out.parent.glob(f"{glob.escape(self._stem)}.*.jsonl")) if out.parent.is_dir() else []
         if there:
             raise UsageError(f"{there[0]} is there already: give another name, or delete it when it is of no more use")
 
@@ -55,7 +58,7 @@ class BatchFiles:
                 "smaller frames (the expert's sampling)"
             )
         part = self.open.get(model)
-        if part is not None and (part.bytes + len(line) > self.most_bytes or part.lines >= self.most_lines):
+        if part is not None and (part.size + len(line) > self.most_bytes or part.lines >= self.most_lines):
             self.done.append(part.closed())
             part = None
         if part is None:
@@ -91,7 +94,7 @@ class _Part:
     model: str
     path: Path
     lines: int = 0
-    bytes: int = 0
+    size: int = 0
     file: BinaryIO = field(init=False)
 
     def __post_init__(self) -> None:
@@ -104,7 +107,7 @@ class _Part:
     def write(self, line: bytes) -> None:
         self.file.write(line)
         self.lines += 1
-        self.bytes += len(line)
+        self.size += len(line)
 
     def closed(self) -> _Part:
         self.file.flush()
@@ -240,28 +243,12 @@ def _answer_in(line: bytes, path: Path, where: str) -> tuple[str, Answer]:
 
 def _outcome(found: Mapping[str, Any], path: Path) -> Answer:
     """Of one line: a chat completion, or why there is none."""
-    from dataclasses import replace
-
-    from hoigen.experts import _chat_replies
-    from hoigen.experts._chat_http import Reply
-
     response = found.get("response")
     response = response if isinstance(response, Mapping) else {}
     status, body = response.get("status_code"), response.get("body")
     if found.get("error") and not (isinstance(body, Mapping) and "choices" in body):
         body = {"error": _chat_replies.error_in(found["error"]) or found["error"]}
-    known = status if isinstance(status, int) and status else 0
-    read = _chat_replies.read(Reply(known, body))
+    read = _chat_replies.read(Reply(status if isinstance(status, int) else 0, body))
     if not isinstance(read, Answer):
-        outcome = "failed" if read.outcome == "timed_out" else read.outcome
-        read = Answer(outcome=outcome, reason=read.reason)
+        read = Answer(outcome=read.outcome, reason=read.reason)
     return replace(read, endpoint=f"batch {path.name}")
-
-
-def _escaped(name: str) -> str:
-    import glob
-
-    return glob.escape(name)
-
-
-__all__ = ["FINAL", "BatchFiles", "CollectingDesk", "Taken", "read_answers", "take"]
