@@ -166,14 +166,21 @@ def job_of(spec: Mapping[str, Any]) -> Job:
     facts = {
         "revision": REVISION,
         "name": type(captioner).name,
-        "settings": {
-            f.name: repr(getattr(captioner, f.name)) for f in fields(captioner) if f.name not in captioner.experts
-        },
+        "settings": captioner_settings(captioner),
         "source": own_source(type(captioner)),
         "experts": {role: dict(expert.identity) for role, expert in captioner.experts.items()},
         "prompts": {path.name: path.read_text(encoding="utf-8") for path in sorted(prompts.glob("*.md"))},
     }
     return Job(type(captioner).name, store.digest_of(facts), captioner)
+
+
+def captioner_settings(captioner: Any) -> dict[str, Any]:
+    """What a caption depends on besides the experts: what the captioner says of itself, or its fields."""
+    said: dict[str, Any] | None = getattr(captioner, "settings", None)
+    if said is not None:
+        return said
+    own = [f.name for f in fields(captioner) if f.init and f.name not in captioner.experts]
+    return {name: repr(getattr(captioner, name)) for name in own}
 
 
 def record(run: Run, spec: Mapping[str, Any], job: Job) -> None:

@@ -1,0 +1,104 @@
+"""An open model by its name on the hub: in this process, or served, when there is a URL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+from typing import TYPE_CHECKING, Any
+
+from hoigen.clip import Sampling, Seconds
+from hoigen.experts.call import Answer, Request
+from hoigen.registry import expert
+
+if TYPE_CHECKING:
+    from hoigen.contracts import Expert
+
+
+@expert("open_model")
+class OpenModel:
+    """The same model wherever it runs: without a `url` it is loaded here (extra [models]), with one it is asked there.
+
+    model: its id on the hub, or a folder; also the name under which a server has it. revision: of its weights.
+    url: an OpenAI-compatible endpoint that serves it, or a list of several; null loads it here.
+    sees: false for a model that only reads. sampling: the frames of a clip that it is shown.
+    max_tokens: of one answer. temperature: 0 for the likeliest answer.
+    slots: requests at once: per endpoint, or as many as wait for a batch here. batch: clips in one batch here.
+    dtype, device: of a model that is loaded here. key_env, timeout: of an endpoint.
+    price_in, price_out: what a million tokens cost, for what a run costs.
+    """
+
+    model: str
+    revision: str = ""
+    url: str | tuple[str, ...] | None = None
+    sees: bool = True
+    sampling: Sampling = Sampling(frames=8, short_side=336)
+    max_tokens: int = 768
+    temperature: float = 0.0
+    slots: int = 8
+    batch: int = 4
+    dtype: str = "auto"
+    device: str = "auto"
+    key_env: str = "OPENAI_API_KEY"
+    timeout: Seconds = 180.0
+    price_in: float = 0.0
+    price_out: float = 0.0
+    _inner: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.sees:
+            object.__setattr__(self, "sampling", Sampling(frames=0))
+        self._inner["expert"] = self._served() if self.url else self._local()
+
+    def _served(self) -> Expert:
+        from hoigen.experts.chat_server import ChatServer
+
+        return ChatServer(
+            url=self.url or "",
+            model=self.model,
+            revision=self.revision,
+            key_env=self.key_env,
+            sampling=self.sampling,
+            temperature=self.temperature,
+            max_tokens=self.max_tokens,
+            slots=self.slots,
+            timeout=self.timeout,
+            price_in=self.price_in,
+            price_out=self.price_out,
+        )
+
+    def _local(self) -> Expert:
+        from hoigen import config
+        from hoigen.experts.local_llm import LocalLlm
+        from hoigen.experts.local_vlm import LocalVlm
+
+        names = ("model", "revision", "dtype", "device", "max_tokens", "temperature", "slots", "batch")
+        settings: dict[str, Any] = {name: getattr(self, name) for name in names}
+        if self.sees:
+            return config.build(LocalVlm, settings | {"sampling": self.sampling}, self.model)  # type: ignore[no-any-return]
+        return config.build(LocalLlm, settings, self.model)  # type: ignore[no-any-return]
+
+    @property
+    def expert(self) -> Expert:
+        """What does the work."""
+        inner: Expert = self._inner["expert"]
+        return inner
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        return self.expert.identity
+
+    def body(self, request: Request) -> dict[str, Any]:
+        """The request as a chat completion, for batches. Raises ValueError when the model is not served."""
+        if not self.url:
+            raise ValueError(f"{self.model} is not served: give its url to ask it by batch")
+        made: dict[str, Any] = self._inner["expert"].body(request)
+        return made
+
+    async def open(self) -> None:
+        await self.expert.open()
+
+    async def answer(self, request: Request) -> Answer:
+        return await self.expert.answer(request)
+
+    async def close(self) -> None:
+        await self.expert.close()
