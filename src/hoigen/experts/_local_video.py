@@ -9,13 +9,14 @@ torchvision rounds at another place, so single pixels differ by a few levels of 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+from hoigen.models.frame_pixels import CLIP_MEAN, CLIP_STD, centre, normalised, short_side, to_size
+
 HALF = (0.5, 0.5, 0.5)
 QWEN2_VL: Mapping[str, Any] = {
     "patch_size": 14,
@@ -58,23 +59,6 @@ FAMILIES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 }
 """Model type -> how its videos are laid out, and its defaults. "of a volume": the bounds on pixels are for all frames
 together, else for each."""
-
-
-def to_size(frames: np.ndarray, height: int, width: int, resample: int = 3) -> np.ndarray:
-    """(T, H, W, 3) uint8 frames, resized. resample: Pillow's number, 3 is bicubic."""
-    from PIL import Image
-
-    if frames.shape[1:3] == (height, width):
-        return frames
-    how = Image.Resampling(resample)
-    return np.stack([np.asarray(Image.fromarray(frame).resize((width, height), how)) for frame in frames])
-
-
-def normalised(frames: np.ndarray, mean: Sequence[float], std: Sequence[float]) -> np.ndarray:
-    """(T, 3, H, W) float32 of (T, H, W, 3) uint8: 0..1, then less the mean, over the deviation."""
-    scaled = frames.astype(np.float32) / np.float32(255)
-    scaled = (scaled - np.array(mean, np.float32)) / np.array(std, np.float32)
-    return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
 
 
 def whole_patches(
@@ -159,23 +143,15 @@ class VideoPixels:
 
     def _picture(self, clip: np.ndarray) -> np.ndarray:
         has, size = self.config, self.config["size"]
-        height, width = clip.shape[1:3]
+        high, wide = clip.shape[1:3]
         if "shortest_edge" in size:
-            short, long = min(height, width), max(height, width)
-            other = int(size["shortest_edge"] * long / short)
-            target = (size["shortest_edge"], other) if height <= width else (other, size["shortest_edge"])
+            high, wide = short_side(high, wide, size["shortest_edge"])
         else:
-            target = size["height"], size["width"]
-        clip = to_size(clip, target[0], target[1], has.get("resample", 3))
+            high, wide = size["height"], size["width"]
+        clip = to_size(clip, high, wide, has.get("resample", 3))
         if has.get("do_center_crop"):
             clip = centre(clip, has["crop_size"]["height"], has["crop_size"]["width"])
         return normalised(clip, has["image_mean"], has["image_std"])
-
-
-def centre(frames: np.ndarray, height: int, width: int) -> np.ndarray:
-    """The middle of the pictures; they are at least this large."""
-    top, left = (frames.shape[1] - height) // 2, (frames.shape[2] - width) // 2
-    return frames[:, top : top + height, left : left + width]
 
 
 def video_pixels(model_type: str, given: Mapping[str, Any]) -> VideoPixels | None:

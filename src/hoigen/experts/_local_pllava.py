@@ -1,0 +1,112 @@
+"""PLLaVA as a local expert: recognised by its configuration, loaded, asked in its own words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from hoigen import hub
+from hoigen.clip import Sampling
+from hoigen.errors import SetupError, UsageError
+from hoigen.experts import _local_chat as chat
+from hoigen.experts import _local_load as loading
+from hoigen.experts import _local_shelf as shelf
+from hoigen.experts._local_engine import Engine, context_of, only_stops
+from hoigen.experts.call import Request
+
+
+class Wants(Protocol):
+    @property
+    def dtype(self) -> shelf.Dtype: ...
+    @property
+    def media(self) -> str: ...
+    @property
+    def sampling(self) -> Sampling: ...
+    @property
+    def lora_alpha(self) -> float: ...
+
+
+def is_one(found: hub.Found) -> bool:
+    """Its published configuration goes by the type `llava`; the architecture tells it from LLaVA."""
+    told = _json(found, "config.json")
+    named = [str(name).lower() for name in [told.get("model_type"), *(told.get("architectures") or [])]]
+    return any(name.startswith("pllava") for name in named) or "pooling_shape" in told
+
+
+def _json(found: hub.Found, name: str) -> dict[str, Any]:
+    path = found.folder / name
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
+
+def load(found: hub.Found, wants: Wants, device: str) -> Engine:
+    import transformers
+
+    from hoigen.models.pllava import checkpoint, model
+
+    if wants.media != "video":
+        raise UsageError("media: PLLaVA sees a video; set media: video")
+    if wants.sampling.frames != model.FRAMES:
+        shelf.say(f"{found.name}: trained with {model.FRAMES} frames, sampling.frames is {wants.sampling.frames}")
+    tokenizer = loading.pretrained(transformers.AutoTokenizer, found, "tokenizer")
+    try:
+        config = model.PllavaConfig.of(_json(found, "config.json"))
+        tensors = checkpoint.read(found.folder, hub.weight_files(found.folder))
+        dtype = None if wants.dtype == "auto" else loading.dtype_of(wants.dtype)
+        weights = checkpoint.weights_of(tensors, wants.lora_alpha)
+        made = checkpoint.assembled(config, weights, dtype)
+    except (ValueError, TypeError) as error:
+        raise SetupError(f"model {found.name!r} is not a PLLaVA as published: {error}") from error
+    made = loading.settle(made, device, found.name)
+    stops = only_stops(made, tokenizer)
+    return Engine(
+        model=made,
+        tokenizer=tokenizer,
+        prepare=Prompts(tokenizer, config, _json(found, "preprocessor_config.json")),
+        device=device,
+        stops=stops,
+        context=context_of(made),
+    )
+
+
+class Prompts:
+    """Requests as padded token ids, the video token as often as a video has tokens, and the frames' pixels."""
+
+    def __init__(self, tokenizer: Any, config: Any, told: Mapping[str, Any]) -> None:
+        self.tokenizer, self.config, self.told = tokenizer, config, told
+
+    def __call__(self, requests: Sequence[Request], options: Mapping[str, Any]) -> Mapping[str, Any]:
+        import numpy as np
+        import torch
+
+        from hoigen.models.pllava import pictures
+
+        rows = [self._ids(request) for request in requests]
+        width = max(map(len, rows))
+        ids = torch.full((len(rows), width), self.config.pad_token)
+        mask = torch.zeros((len(rows), width), dtype=torch.long)
+        for at, row in enumerate(rows):
+            ids[at, width - len(row) :] = torch.tensor(row)
+            mask[at, width - len(row) :] = 1
+        made = {"input_ids": ids, "attention_mask": mask}
+        clips = [request.frames.images for request in requests if request.frames is not None]
+        if clips:
+            shown = [pictures.pixels(images, self.told, self.config.frames) for images in clips]
+            made["pixel_values"] = torch.from_numpy(np.concatenate(shown))
+        return made
+
+    def _ids(self, request: Request) -> list[int]:
+        image, video = self.config.image_token, request.frames is not None
+        ids: list[int] = self.tokenizer(prompt(request, video=video))["input_ids"]
+        found = ids.count(image)
+        if found != int(video):
+            raise ValueError(f"the prompt has {found} video tokens (id {image}); {int(video)} wanted")
+        return [copy for token in ids for copy in [token] * (self.config.tokens if token == image else 1)]
+
+
+def prompt(request: Request, *, video: bool) -> str:
+    from hoigen.models.pllava.prompt import MODEL, USER, conversation
+
+    turns = [turn for turn in chat.messages(request) if turn["role"] != "system"]
+    said = [(MODEL if turn["role"] == "assistant" else USER, str(turn["content"])) for turn in turns]
+    return conversation(request.system, said, video=video)

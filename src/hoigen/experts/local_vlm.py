@@ -1,0 +1,96 @@
+"""Vision-language models that run in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Any
+
+from hoigen import hub
+from hoigen.clip import Sampling
+from hoigen.experts import _local_load as loading
+from hoigen.experts import _local_shelf as shelf
+from hoigen.experts._local_engine import Engine, context_of, only_stops
+from hoigen.experts._local_shelf import Dtype
+from hoigen.experts._local_shown import Media, Shown, processor_of
+from hoigen.experts.call import Answer, Request
+from hoigen.registry import expert
+
+
+@expert("local_vlm")
+class LocalVlm:
+    """A model that is shown a clip: Qwen2-VL, Qwen2.5-VL, Qwen3-VL, LLaVA-OneVision, LLaVA-NeXT (-Video), PLLaVA, and
+    others that transformers files under image-text-to-text.
+
+    model, revision, dtype, device, max_tokens, temperature, seed, repetition_penalty, template, batch, slots: as for
+        `local_llm`.
+    media: the frames are shown as one `video`, with their times where the model knows any, or as single pictures
+        (`frames`), for models that take no videos.
+    sampling: the frames of a clip that are shown. PLLaVA was trained with 16.
+    lora_alpha: of PLLaVA only: how much its adapters count; 4 is what its authors answer with.
+    """
+
+    model: str
+    revision: str = ""
+    dtype: Dtype = "auto"
+    device: str = "auto"
+    max_tokens: int = 512
+    temperature: float = 0.0
+    seed: int = 0
+    repetition_penalty: float = 1.0
+    template: Mapping[str, Any] = field(default_factory=dict)
+    batch: int = 4
+    slots: int = 8
+    media: Media = "video"
+    sampling: Sampling = Sampling(frames=8, short_side=336)
+    lora_alpha: float = 4.0
+
+    def __post_init__(self) -> None:
+        shelf.check(self)
+        if not self.sampling.needs_frames or self.sampling.gray:
+            raise ValueError("sampling: a model that is shown a clip takes frames, in colour")
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        facts = hub.identity(self.model, self.revision) | shelf.decoding_facts(self) | {"media": self.media}
+        return facts | ({"lora_alpha": self.lora_alpha} if self.lora_alpha != 4.0 else {})
+
+    @property
+    def _key(self) -> tuple[object, ...]:
+        return "local_vlm", self.model, self.revision, self.dtype, self.device, self.media, self.lora_alpha
+
+    async def open(self) -> None:
+        await shelf.take(self._key, self, self._load)
+
+    async def answer(self, request: Request) -> Answer:
+        if request.media and (request.frames is None or not len(request.frames)):
+            return Answer(outcome="failed", reason="the clip's frames are not there to be shown")
+        decoding = shelf.decoding_of(self, shown=request.frames is not None)
+        return await shelf.ask(self._key, request, decoding, self.batch)
+
+    async def close(self) -> None:
+        await shelf.give_back(self._key, self)
+
+    def _load(self) -> Engine:
+        _, transformers = loading.needed("local_vlm")
+        device = loading.device_of(self.device)
+        found = hub.resolve(self.model, self.revision)
+        shelf.say(hub.notice(self.model))
+        loading.check_memory(found, self.dtype, device)
+        import hoigen.experts._local_pllava as pllava
+
+        if pllava.is_one(found):
+            return pllava.load(found, self, device)
+        config = loading.pretrained(transformers.AutoConfig, found, "configuration")
+        processor = processor_of(found, config, self.media)
+        loader = transformers.AutoModelForImageTextToText
+        model = loading.pretrained(loader, found, "model", dtype=loading.dtype_of(self.dtype))
+        stops = only_stops(model, processor.tokenizer)
+        return Engine(
+            model=loading.settle(model, device, found.name),
+            tokenizer=processor.tokenizer,
+            prepare=Shown(processor, self.media),
+            device=device,
+            stops=stops,
+            context=context_of(model),
+        )
