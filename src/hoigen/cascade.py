@@ -28,7 +28,7 @@ MeasureSpec = str | Mapping[str, Any]
 
 SCORE_NAME = re.compile("[a-z][a-z0-9_]*")
 TAKEN = frozenset(
-    "video n id uri start end source prompt digest shard state rule reason tries seconds detail".split()  # noqa: SIM905
+    "video n id uri start end source prompt caption digest shard state rule reason tries seconds detail".split()  # noqa: SIM905
 )
 """Columns of the table and of the parts, which a score cannot be named after."""
 

@@ -64,6 +64,7 @@ def caption(
     dry_run: bool = False,
     retry: bool = False,
     tokenizer: str | None = None,
+    report: bool = True,
     batch_out: Path | None = None,
     batch_in: list[Path] | None = None,
     workers: int | None = None,
@@ -86,6 +87,7 @@ def caption(
         retry: ask once more what was truncated, refused, malformed, timed out or failed.
         tokenizer: a tokenizer of transformers (a folder or hub id) that counts tokens for T5's limit; without one the
             count is an estimate.
+        report: write the run's report.html anew, with the captions.
         batch_out: write the calls that are missing as an OpenAI batch (JSON lines) instead of asking.
         batch_in: answers of such a batch; may be given more than once.
         workers: worker processes that decode; one for each core when not given.
@@ -106,6 +108,7 @@ def caption(
     from hoigen.stages.captions import caption_clips
     from hoigen.store import Run
     from hoigen.verbs.curate import check_least, check_shares, held
+    from hoigen.verbs.report import report as write_report
 
     check_least({"rank": rank, "ranks": ranks, "deadline": deadline, "memory_mb": memory_mb, "workers": workers})
     check_shares(rank, ranks)
@@ -132,6 +135,8 @@ def caption(
                     caption_clips(folder, steps, job, desk, share, limits, quiet)
             else:
                 caption_clips(folder, steps, job, Desk(calls), share, limits, quiet)
+            if report and rank == 0:
+                write_report(folder.path)
             return result_of(folder, steps, job, calls, share, tokenizer)
         finally:
             calls.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hoigen.decide import Funnel
 
+INDENT = " " * 6
 SAMPLES = ("sample_bikes", "sample_bigbuckbunny")
 
 
@@ -25,17 +27,20 @@ class Demo:
         for row in self.clips:
             span = f"{Path(str(row['uri'])).name} {row['start']:.2f}-{row['end']:.2f} s"
             lines.append(f"  {span:34} {row['state']:8} {row['reason'] or ''}".rstrip())
+            if row["caption"]:
+                lines += textwrap.wrap(str(row["caption"]), 100, initial_indent=INDENT, subsequent_indent=INDENT)
         lines += [
             "",
             f"Report:  {self.run / 'report.html'}",
             f"Table:   hoigen table {self.run}",
+            f"A clip:  hoigen show {self.run} {self.clips[0]['id']}" if self.clips else "",
             f"What if: hoigen funnel {self.run} --set keep.hoi_lite.min=0.3",
         ]
         return "\n".join(lines)
 
 
 def demo(folder: Path | None = None, *, run: Path = Path("runs/demo"), quiet: bool = False) -> Demo:
-    """Runs the lite recipe on real sample footage, or on a folder of one's own videos.
+    """Runs the lite recipe on real sample footage, or on a folder of one's own videos, and describes what it kept.
 
     The samples are smaller than the paper's 720 pixels, so that rule is set to 240 for them.
 
@@ -46,7 +51,9 @@ def demo(folder: Path | None = None, *, run: Path = Path("runs/demo"), quiet: bo
     """
     from hoigen import config, decide, weights
     from hoigen.runfile import steps_of
+    from hoigen.stages.captions import captions_of
     from hoigen.store import Run
+    from hoigen.verbs.caption import caption
     from hoigen.verbs.curate import curate
 
     recipe = config.load_recipe(config.recipe_path("lite"))
@@ -55,9 +62,12 @@ def demo(folder: Path | None = None, *, run: Path = Path("runs/demo"), quiet: bo
         recipe["videos"] = [str(weights.locate(name)) for name in SAMPLES]
     else:
         recipe["videos"] = folder
-    recipe["run"] = run
+    recipe |= {"run": run, "report": False}
     funnel = curate(**config.arguments_of(curate, recipe, "lite"), quiet=quiet)
+    caption(run, quiet=quiet)
     _, steps = steps_of(Run(run))
-    rows = decide.connect(Run(run), steps).execute('select uri, start, "end", state, reason from decided').fetchall()
-    names = ("uri", "start", "end", "state", "reason")
-    return Demo(funnel, [dict(zip(names, row, strict=True)) for row in rows], run)
+    rows = decide.connect(Run(run), steps).execute('select id, uri, start, "end", state, reason from decided')
+    names = ("id", "uri", "start", "end", "state", "reason")
+    words = dict(captions_of(Run(run)))
+    clips = [dict(zip(names, row, strict=True)) | {"caption": words.get(row[0])} for row in rows.fetchall()]
+    return Demo(funnel, clips, run)

@@ -11,6 +11,8 @@ from hoigen.errors import UsageError
 if TYPE_CHECKING:
     import duckdb
 
+    from hoigen.store import Run
+
 Format = Literal["csv", "jsonl", "parquet"]
 
 
@@ -21,7 +23,7 @@ def table(
     out: Path | None = None,
     state: Literal["kept", "dropped", "failed", "pending"] | None = None,
 ) -> None:
-    """Writes one row per clip: id, uri, start, end, state, rule, reason, and a column per score.
+    """Writes one row per clip: id, uri, start, end, state, rule, reason, a column per score, and the caption.
 
     What went in is what comes out: every clip of the input is a row, however it ended.
 
@@ -41,12 +43,27 @@ def table(
     _, steps = steps_of(folder)
     con = decide.connect(folder, steps)
     where = f"where state = '{state}'" if state else ""
-    query = f"select * exclude (digest, video, n) from decided {where} order by video, n"
+    captions = _captions(con, folder)
+    query = f"select decided.* exclude (digest, video, n){captions} {where} order by video, n"
     if out is None:
         _print(con, query, chosen)
         return
     written = _copy(con, query, chosen, out)
     print(f"{out}: {written} of {sum(decide.counts(con).values())} clips", file=sys.stderr)
+
+
+def _captions(con: duckdb.DuckDBPyConnection, run: Run) -> str:
+    """The rest of the query up to its rules: with a column of captions once there are any."""
+    from hoigen.joined import text
+    from hoigen.stages.captions import caption_facts
+
+    facts = caption_facts(run)
+    parts = run.caption_parts(facts["name"], facts["fingerprint"]) if facts else []
+    if not parts:
+        return " from decided"
+    files = ", ".join(text(str(part)) for part in parts)
+    con.execute(f"create view captions as select id, text as caption from read_parquet([{files}])")
+    return ", captions.caption from decided left join captions on captions.id = decided.id and state = 'kept'"
 
 
 def _format_of(out: Path | None) -> Format:
