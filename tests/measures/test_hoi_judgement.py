@@ -96,8 +96,8 @@ def test_an_expert_that_cannot_load_stops_the_run(tmp_path: Path, tiny_video: Pa
         judged(tmp_path, tiny_video, settings(tmp_path, YES, {"broken_setup": True}))
 
 
-def test_experts_must_be_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"measures.hoi_judgement: describer, judge must be given"):
-        build_steps(["hoi_judgement"], {})
+def test_unknown_experts_are_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"hoi_judgement.describer: unknown expert 'none_such'"):
-        build_steps([{"hoi_judgement": {"describer": "none_such", "judge": "none_such"}}], {})
+        build_steps([{"hoi_judgement": {"describer": "none_such"}}], {})
+    with pytest.raises(UsageError, match=r"hoi_judgement.judge.open_model: unknown key 'modle'; did you mean 'model'"):
+        build_steps([{"hoi_judgement": {"judge": {"open_model": {"modle": "x"}}}}], {})

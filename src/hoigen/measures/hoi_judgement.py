@@ -33,8 +33,8 @@ class HoiJudgement:
     Source: HOIGen-1M, section 3.1, "LLM Evaluation" (PLLaVA captions, Qwen2.5 judges).
     """
 
-    describer: Any
-    judge: Any
+    describer: Any = field(default_factory=lambda: {"open_model": {"model": "Qwen/Qwen3-VL-8B-Instruct"}})
+    judge: Any = field(default_factory=lambda: {"open_model": {"model": "Qwen/Qwen2.5-7B-Instruct", "sees": False}})
     describe_prompt: str = "describe"
     judge_prompt: str = "judge"
     _state: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
