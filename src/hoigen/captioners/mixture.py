@@ -33,6 +33,8 @@ class Mixture:
         both; else the draft with more words is taken. One call more per question.
     agreement: `verdict` asks once for the whole (the paper); `claims` asks of each single claim of either draft whether
         the other supports, contradicts or does not mention it, and takes only contradicted ones for a difference.
+    believe: on a point at issue the rewriting follows the `third` expert (the paper), or the `majority` of the three,
+        and leaves out points on which no two agree.
     evidence: what `hoi_lite` and `motion` detected is told to the decision expert, as a hint.
     alone: when only one of the two drafts came out, `fail` gives no caption, since nothing could be checked; `keep`
         takes the other draft unchecked (path `alone: ...`), where asking again would not help.
@@ -50,6 +52,7 @@ class Mixture:
     decision: Any
     swapped: bool = False
     agreement: Literal["verdict", "claims"] = "verdict"
+    believe: Literal["third", "majority"] = "third"
     evidence: bool = False
     alone: Literal["fail", "keep"] = "fail"
     describe: str = "describe"
@@ -70,7 +73,7 @@ class Mixture:
     @property
     def settings(self) -> dict[str, Any]:
         """What a caption depends on besides the experts."""
-        names = ("swapped", "agreement", "evidence", "alone")
+        names = ("swapped", "agreement", "believe", "evidence", "alone")
         return {**{name: getattr(self, name) for name in names}, "describe": self._built["digest"]}
 
     async def __call__(self, talk: Conversation) -> Caption:
@@ -157,7 +160,7 @@ class _Mixing:
         self.notes["third"] = looked.text.strip()
         first, second = (panel.drafts[role] for role in panel.order)
         prompt = render(
-            "rewrite",
+            "rewrite" if self.settings.believe == "third" else "rewrite_majority",
             first=first,
             second=second,
             points=points,
