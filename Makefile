@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.installed
+MODELS := $(VENV)/.installed-models
+TORCH := torch==2.13.0
 HOIGEN := $(VENV)/bin/hoigen
 
 .PHONY: setup demo test lint types bench clean
@@ -19,7 +21,12 @@ $(STAMP): pyproject.toml
 demo: setup
 	$(HOIGEN) demo
 
-test: setup
+# The tests of models in this process need PyTorch. TORCH=... takes another build of it.
+$(MODELS): $(STAMP)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check '$(TORCH)' -e '.[dev,models]'
+	@touch $@
+
+test: setup $(MODELS)
 	$(VENV)/bin/python -m pytest
 
 lint: setup

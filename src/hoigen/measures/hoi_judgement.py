@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @measure("hoi_judgement", emits=("hoi_judgement", "hoi_conspicuous", "hoi_triplets"))
 class HoiJudgement:
     """Whether an LLM finds an interaction of a person with an object in an MLLM's caption: 1 yes, 0 no.
+    Needs extra [experts] for served models, or extra [models] for models in this process.
 
     hoi_conspicuous: 1 when the interaction is what the clip mainly shows, else 0. hoi_triplets: how many interactions
     the caption tells of. detail holds the caption, the triplets and the judge's reason. Every answer is kept in the

@@ -21,7 +21,7 @@ MODULES = {
 
 EXTRAS = {
     "experts": "captions and judgements by served language models (any OpenAI-compatible endpoint)",
-    "models": "the paper's heavy measures (aesthetics, unimatch_flow, hoi_judgement); this version cannot run them yet",
+    "models": "language models in this process (PLLaVA too); aesthetics and unimatch_flow cannot run yet",
     "ray": "runs over several machines; this version does not use it yet: rank and ranks share a run out",
     "review": "pages on which people verify clips; this version has none yet",
     "train": "fine-tuning of text-to-video models; this version has none yet",

@@ -6,7 +6,10 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hoigen.registry import Kind
 
 WIDTH = 110
 
@@ -26,6 +29,8 @@ class Listing:
 
     measures: tuple[Entry, ...]
     shots: tuple[Entry, ...]
+    captioners: tuple[Entry, ...]
+    experts: tuple[Entry, ...]
     recipes: tuple[Entry, ...]
     weights: tuple[Entry, ...]
 
@@ -33,6 +38,8 @@ class Listing:
         groups = (
             ("Measures (a recipe's `measures:`; rules in `keep:` go by the scores they give)", self.measures),
             ("Shot detectors (`shots:`)", self.shots),
+            ("Captioners (`caption: {captioner: ...}`)", self.captioners),
+            ("Experts (of captioners and of hoi_judgement)", self.experts),
             ("Recipes (hoigen curate NAME)", self.recipes),
             ("Weights (hoigen doctor --fetch)", self.weights),
         )
@@ -48,9 +55,9 @@ def _lines(entries: tuple[Entry, ...]) -> Iterator[str]:
 
 
 def list() -> Listing:
-    """Names the measures, shot detectors, recipes and weights at hand, each with what it means."""
+    """Names the measures, shot detectors, captioners, experts, recipes and weights at hand, each with what it means."""
     from hoigen import recipekeys
-    from hoigen.registry import measure_names
+    from hoigen.registry import measure_names, names_of
     from hoigen.weights import WEIGHTS
 
     return Listing(
@@ -59,21 +66,27 @@ def list() -> Listing:
             *(Entry(name, recipekeys.summary(cls)) for name, cls in recipekeys.detectors()),
             Entry("none", "Files are clips already."),
         ),
+        captioners=tuple(_plugin("captioner", name) for name in names_of("captioner")),
+        experts=tuple(_plugin("expert", name) for name in names_of("expert")),
         recipes=tuple(_recipe(path) for path in _recipe_files()),
         weights=tuple(Entry(name, f"{weight.origin} ({weight.licence}).") for name, weight in WEIGHTS.items()),
     )
 
 
 def _measure(name: str) -> Entry:
-    """A measure; of a package that is broken, what is wrong with it."""
+    return _plugin("measure", name)
+
+
+def _plugin(kind: Kind, name: str) -> Entry:
+    """A measure, captioner or expert; of a package that is broken, what is wrong with it."""
     from hoigen import recipekeys
-    from hoigen.registry import find_measure
+    from hoigen.registry import find
 
     try:
-        cls: type[Any] = find_measure(name)
+        cls: type[Any] = find(kind, name)
     except Exception as error:  # a package may raise anything when it is imported
         return Entry(name, f"cannot be imported: {type(error).__name__}: {error}")
-    return Entry(name, recipekeys.summary(cls), tuple(cls.emits))
+    return Entry(name, recipekeys.summary(cls), tuple(getattr(cls, "emits", ())))
 
 
 def _recipe_files() -> tuple[Path, ...]:
