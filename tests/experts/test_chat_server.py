@@ -175,7 +175,7 @@ def test_the_repair_round_tells_the_first_answer_and_what_was_wrong(server: Fake
         (Say(body={"id": "1", "choices": [{"message": None}]}), "malformed", "", "a choice is empty"),
         (error(400, "filtered", code="content_filter"), "refused", "", "HTTP 400: filtered"),
         (error(400, "Your request was flagged by our system"), "refused", "", "flagged"),
-        (error(400, "At most 6 image(s) may be given"), "failed", "", "HTTP 400: At most 6 image(s) may be given"),
+        (error(400, "9000 tokens exceed the context"), "failed", "", "HTTP 400: 9000 tokens exceed the context"),
         (error(413, "too large"), "failed", "", "HTTP 413: too large"),
         (Say(status=422, body={"detail": "bad field"}), "failed", "", "bad field"),
     ],
@@ -245,13 +245,17 @@ def test_a_server_that_stays_broken_is_given_up(server: FakeChatServer, say: Say
         (404, {"code": "model_not_found"}, "HTTP 404: no"),
         (402, {}, "HTTP 402: no"),
         (429, {"code": "insufficient_quota"}, "HTTP 429: no"),
+        (400, {"message": "At most 6 image(s) may be provided"}, "HTTP 400: At most 6 image(s) may be provided"),
+        (400, {"message": "tiny is not a multimodal model"}, "HTTP 400: tiny is not a multimodal model"),
+        (500, {"message": "image input is not supported"}, "HTTP 500: image input is not supported"),
     ],
 )
 def test_a_wrong_set_up_is_said_at_once(server: FakeChatServer, status: int, more: dict[str, Any], said: str) -> None:
-    server.then = lambda body: error(status, "no", **more)
-    answer = ask(client(server))
+    server.then = lambda body: error(status, **{"message": "no", **more})
+    answer = ask(client(server, key_env="MY_KEY"))
     assert (answer.outcome, answer.unreachable, answer.tries) == ("failed", True, 1)
-    assert answer.reason == f"{server.url}: {said}"
+    assert answer.reason.startswith(f"{server.url}: {said}")
+    assert ("MY_KEY" in answer.reason) == (status == 401)
 
 
 def test_a_port_where_nobody_listens() -> None:
@@ -356,7 +360,7 @@ def test_one_schema_that_is_not_taken_spoils_no_others(server: FakeChatServer) -
 
 
 def test_a_400_about_something_else_is_no_reason_to_ask_more_plainly(server: FakeChatServer) -> None:
-    server.then = lambda body: error(400, "At most 6 image(s) may be given")
+    server.then = lambda body: error(400, "9000 tokens exceed the context")
     assert ask(client(server), Request(text="Same?", schema=Verdict)).outcome == "failed"
     assert len(server.chats) == 1
 

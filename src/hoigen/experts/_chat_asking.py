@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from hoigen.clip import Seconds
 from hoigen.experts import _chat_replies
 from hoigen.experts._chat_body import JSON_MODES, JsonMode, Part
-from hoigen.experts._chat_http import Session
+from hoigen.experts._chat_http import Session, about_key
 from hoigen.experts._chat_replies import Fault
 from hoigen.experts._endpoints import LONGEST_REST, AllDown, Endpoint
 from hoigen.experts.call import Answer, Request
@@ -78,7 +78,8 @@ class Asking:
             self.not_reached += 1
             endpoint.not_reached(began, self._at(endpoint, fault.reason))
         elif fault.action == "shut":
-            endpoint.shut(self._at(endpoint, fault.reason))
+            hint = f". {about_key(self.expert.key_env)}" if fault.reason.startswith("HTTP 401") else ""
+            endpoint.shut(self._at(endpoint, fault.reason + hint))
         elif fault.action == "plainer":
             which = self.schema if fault.one_schema else ALL_SCHEMAS
             endpoint.modes[which] = max(endpoint.modes.get(which, 0), JSON_MODES.index(mode) + 1)

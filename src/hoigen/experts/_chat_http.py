@@ -47,6 +47,15 @@ def key_of(name: str) -> str:
     return key or "none"
 
 
+def about_key(name: str) -> str:
+    """What to do when the key from the environment variable `name` is not taken."""
+    if not name:
+        return "No key is sent: name the environment variable that holds it as key_env"
+    if os.environ.get(name, "").strip():
+        return f"The key in the environment variable {name} is not taken here; another may be named as key_env"
+    return f"Put the API key into the environment variable {name}, which is not set, or name another as key_env"
+
+
 class Session:
     """Slots and connections of one expert in one event loop; connections are closed when the loop ends."""
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Seconds
 from hoigen.errors import nearest
-from hoigen.experts._chat_http import Reply, Session
+from hoigen.experts._chat_http import Reply, Session, about_key
 from hoigen.experts._chat_replies import error_in, is_page, short
 from hoigen.experts._endpoints import Endpoint
 
@@ -39,7 +38,7 @@ async def _fault(session: Session, endpoint: Endpoint, expert: ChatServer) -> st
         )
     said = short(str(error_in(reply.body).get("message") or ""))
     if reply.status in (401, 403):
-        return f"HTTP {reply.status}{f': {said}' if said else ''}. {_about_key(expert.key_env)}"
+        return f"HTTP {reply.status}{f': {said}' if said else ''}. {about_key(expert.key_env)}"
     if reply.status >= 500 and reply.status != 501:
         return f"HTTP {reply.status}{f': {said}' if said else ''}. The server is there but does not work, or not yet"
     if reply.status == 200 and is_page(reply.body):
@@ -59,14 +58,6 @@ async def _models(session: Session, endpoint: Endpoint, expert: ChatServer) -> R
         if reply.trouble != "broken off" and reply.status not in (500, 502, 503, 504):
             break
     return reply
-
-
-def _about_key(name: str) -> str:
-    if not name:
-        return "No key is sent: name the environment variable that holds it as key_env"
-    if os.environ.get(name, "").strip():
-        return f"The key in the environment variable {name} is not taken here; another may be named as key_env"
-    return f"Put the API key into the environment variable {name}, which is not set, or name another as key_env"
 
 
 def names_in(body: Any) -> list[str]:

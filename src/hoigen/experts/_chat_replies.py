@@ -25,6 +25,12 @@ REFUSED_CODE = re.compile(r"content_?filter|content_?policy|moderation|data_?ins
 REFUSED_WORDS = re.compile(r"content (management )?(policy|filter)|was flagged|inappropriate content", re.I)
 NO_MONEY = re.compile(r"insufficient_quota|billing|payment required|insufficient (balance|credits)", re.I)
 PAGE = re.compile(r"\s*<(!doctype html|html)", re.I)
+NO_PICTURES = re.compile(
+    r"(image|video|vision|multi-?modal)s? (input )?(is|are) not supported|not a multi-?modal|at most \d+ (image|video)"
+    r"|(not|n't) support (image|video|vision|multi-?modal)",
+    re.I,
+)
+"""The model takes no pictures, or not as many: so it is with every clip."""
 RETRIED = frozenset((408, 409, 425))
 OVERLOADED = frozenset((429, 503, 529))
 SHUT = frozenset((401, 402, 403, 404))
@@ -69,7 +75,7 @@ def _fault(status: int, error: Mapping[str, Any], reply: Reply, asked_for_json: 
     reason = f"{f'HTTP {status}: ' if status else ''}{short(said) or 'an error without a word'}"
     if REFUSED_CODE.search(code) or (status in (0, 400, 403, 422) and REFUSED_WORDS.search(said)):
         return Fault("stop", reason, "refused")
-    if status in SHUT or (status == 429 and NO_MONEY.search(code)):
+    if status in SHUT or (status == 429 and NO_MONEY.search(code)) or NO_PICTURES.search(said):
         return Fault("shut", reason)
     if status in OVERLOADED:
         return Fault("slower", reason, wait=reply.retry_after)
