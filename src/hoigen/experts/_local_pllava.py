@@ -15,6 +15,9 @@ from hoigen.experts import _local_shelf as shelf
 from hoigen.experts._local_engine import Engine, context_of, only_stops
 from hoigen.experts.call import Request
 
+YI = 64000
+"""Words of the language model that PLLaVA 34B is on; Vicuna, of the 7B and 13B, has 32,000."""
+
 
 class Wants(Protocol):
     @property
@@ -51,6 +54,10 @@ def load(found: hub.Found, wants: Wants, device: str) -> Engine:
     tokenizer = loading.pretrained(transformers.AutoTokenizer, found, "tokenizer")
     try:
         config = model.PllavaConfig.of(_json(found, "config.json"))
+        if config.text.vocab_size >= YI:
+            raise ValueError(
+                "the 34B one, on Yi, is asked in another form, which hoigen does not have; 7B and 13B work"
+            )
         tensors = checkpoint.read(found.folder, hub.weight_files(found.folder))
         dtype = None if wants.dtype == "auto" else loading.dtype_of(wants.dtype)
         weights = checkpoint.weights_of(tensors, wants.lora_alpha)

@@ -63,7 +63,11 @@ def _bridged(kind: Any) -> Any:
             return VideoPixels
         return kind.check_argument_for_proper_class(self, name, part)
 
-    return type(kind.__name__, (kind,), {"check_argument_for_proper_class": check, "__init__": kind.__init__})
+    def named(self: Any) -> str:  # the library's writes every part as JSON
+        return str(kind.__name__)
+
+    own = {"check_argument_for_proper_class": check, "__init__": kind.__init__, "__repr__": named}
+    return type(kind.__name__, (kind,), own)
 
 
 def _video_part(found: Found, model_type: str, media: Media) -> Any:

@@ -21,9 +21,8 @@ def to_size(frames: np.ndarray, height: int, width: int, resample: int = 3) -> n
 
 def normalised(frames: np.ndarray, mean: Sequence[float], std: Sequence[float]) -> np.ndarray:
     """(T, 3, H, W) float32 of (T, H, W, 3) uint8: 0..1, then less the mean, over the deviation."""
-    scaled = frames.astype(np.float32) / np.float32(255)
-    scaled = (scaled - np.array(mean, np.float32)) / np.array(std, np.float32)
-    return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
+    centred = frames.astype(np.float32) / np.float32(255) - np.array(mean, np.float32)
+    return np.ascontiguousarray((centred / np.array(std, np.float32)).transpose(0, 3, 1, 2))
 
 
 def centre(frames: np.ndarray, height: int, width: int) -> np.ndarray:
