@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from hoigen.report.markup import Html, el
 
-WIDTH, HEIGHT = 760.0, 420.0
-LEFT, RIGHT, TOP, BOTTOM = 56.0, 196.0, 78.0, 56.0
+WIDTH, HEIGHT = 780.0, 420.0
+LEFT, RIGHT, TOP, BOTTOM = 56.0, 216.0, 78.0, 56.0
 APART = 17.0
 STYLE = """
 svg { background: #fff; font: 13px Inter, "Helvetica Neue", "Segoe UI", "Liberation Sans", Arial, sans-serif; }

@@ -55,7 +55,7 @@ LOOKS = {
     "mixture, swapped": Look("#0b7a68", "7 3"),
     "mixture, claims": Look("#1769aa", "2 3"),
     "mixture, majority": Look("#6a4fb3"),
-    "mixture, third errs alike": Look("#c2571c"),
+    "mixture, third alike": Look("#c2571c"),
     "both wrong alike": Look("#a33", "2 3"),
 }
 
@@ -192,15 +192,16 @@ def interval(one: Tally, other: Tally, *, times: int = 2000) -> tuple[float, flo
 
 def base_table(clips: int) -> None:
     tallies = simulate(World(), clips)
-    print("| captioner | false claims | against single, 95 % | claims a clip | calls a clip | rewritten |")
-    print("|---|---|---|---|---|---|")
+    print("| captioner | false claims | against single, 95 % | claims a clip | true claims | calls | rewritten |")
+    print("|---|---|---|---|---|---|---|")
     for name, tally in tallies.items():
         low, high = interval(tally, tallies["single"])
         against = "" if name == "single" else f"{low:+.1f} to {high:+.1f} points"
         rewritten = np.mean([path == "rewritten" for path in tally.paths])
         share = f"{rewritten:.0%}" if name.startswith("mixture") else ""
         claims, calls = np.mean(tally.all), np.mean(tally.calls)
-        print(f"| {name} | {tally.rate:.1%} | {against} | {claims:.1f} | {calls:.2f} | {share} |")
+        true = claims - np.mean(tally.false)
+        print(f"| {name} | {tally.rate:.1%} | {against} | {claims:.1f} | {true:.1f} | {calls:.2f} | {share} |")
     print()
 
 
@@ -224,7 +225,7 @@ SWEEPS = (
     Sweep(
         "error",
         "A mixture corrects errors that experts do not share",
-        "Simulation: all three experts err alike often, each on its own",
+        "Simulation: all three experts err equally often, each on its own",
         "share of the facts that each expert tells wrongly",
         (0.0, 0.1, 0.2, 0.3, 0.4, 0.5),
         lambda x: World(error=x, third_error=x),
@@ -238,7 +239,7 @@ SWEEPS = (
         (0.0, 0.2, 0.4, 0.6, 0.8, 1.0),
         lambda x: World(rho=x),
         ("single", "mixture", "mixture, swapped"),
-        {"mixture, third errs alike": lambda x: World(rho=x, third_rho=x)},
+        {"mixture, third alike": lambda x: World(rho=x, third_rho=x)},
         blind=True,
     ),
     Sweep(
@@ -317,12 +318,12 @@ def run_sweep(sweep: Sweep, clips: int, folder: Path | None) -> None:
 
 
 def run_table(label: str, key: str, values: Sequence[float], clips: int) -> None:
-    print(f"| {label} | single | mixture | swapped | claims | majority | claims a clip: single, mixture |")
+    print(f"| {label} | single | mixture | swapped | claims | majority | claims a clip: single, mixture, majority |")
     print("|---|---|---|---|---|---|---|")
     for value in values:
         tallies = simulate(World(**{key: value}), clips, ("single", *MIXTURES))
         rates = " | ".join(f"{tallies[name].rate:.1%}" for name in ("single", *MIXTURES))
-        claims = ", ".join(f"{np.mean(tallies[name].all):.1f}" for name in ("single", "mixture"))
+        claims = ", ".join(f"{np.mean(tallies[name].all):.1f}" for name in ("single", "mixture", "mixture, majority"))
         print(f"| {value:.0%} | {rates} | {claims} |")
     print()
 

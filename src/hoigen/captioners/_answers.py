@@ -36,7 +36,7 @@ class NoCaption(Exception):
 
 def paragraph(text: str) -> str:
     """One paragraph, single spaces, without a lead-in, emphasis marks or quotation marks around the whole."""
-    words = " ".join(LEAD_IN.sub("", text.strip()).replace("**", "").split())
+    words = " ".join(LEAD_IN.sub("", text.replace("**", "").strip()).split())
     if len(words) > 1 and words[0] + words[-1] in ('""', "“”"):
         words = words[1:-1].strip()
     return words
