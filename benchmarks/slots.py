@@ -1,0 +1,144 @@
+"""How busy a run keeps the slots of a server: captions of clips against a loopback server with realistic latency.
+
+python benchmarks/slots.py [CLIPS]
+
+Each clip is a small graph of calls: two drafts at once with eight pictures each, a verdict in JSON on both, and for
+three clips in ten a third answer and a rewriting; every answer is kept in SQLite. The server takes 0.3 to 1.5 s for an
+answer (lognormal, median 0.7 s) and is a process of its own, as real ones are. Busy: the share of its slots in use, by
+its own count, from the first moment in which all were until the last clip was begun. Limit: 95 %.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import multiprocessing
+import random
+import sys
+import tempfile
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "experts"))
+
+import numpy as np
+from fake_chat_server import Body, FakeChatServer, Say
+from machine import headline
+from pydantic import BaseModel
+
+from hoigen.clip import Clip, Frames, Sampling
+from hoigen.experts.calls import Calls
+from hoigen.experts.chat_server import ChatServer
+from hoigen.experts.desk import Conversation, Desk
+from hoigen.experts.prompts import Prompt
+from render import pan, texture
+
+SLOTS = 16
+LEAST, MEDIAN, MOST = 0.3, 0.7, 1.5
+SPREAD = 0.35
+DIFFER = 0.3
+SAMPLING = Sampling(frames=8, short_side=448)
+
+
+class Verdict(BaseModel):
+    same: bool
+
+
+def latency(chance: random.Random) -> float:
+    return min(MOST, max(LEAST, chance.lognormvariate(np.log(MEDIAN), SPREAD)))
+
+
+async def talk_of(talk: Conversation, expert: ChatServer) -> bool:
+    """The mixture's graph of calls. False when an answer did not come."""
+    name = talk.clip.id
+    drafts = await asyncio.gather(
+        *(talk.ask(f"draft {at}", expert, Prompt(f"{name}: describe, {at}", "d@1"), sees=True) for at in range(2))
+    )
+    verdict = await talk.ask("judge", expert, Prompt(f"{name}: the same?", "j@1"), schema=Verdict)
+    answers = [*drafts, verdict]
+    if verdict.data and not verdict.data["same"]:
+        answers.append(await talk.ask("third", expert, Prompt(f"{name}: look again", "t@1"), sees=True))
+        answers.append(await talk.ask("rewriting", expert, Prompt(f"{name}: rewrite", "r@1")))
+    return all(answer.ok for answer in answers)
+
+
+async def run(expert: ChatServer, calls: Calls, clips: int, at_once: int) -> int:
+    """Captions the clips; how many of them in full."""
+    desk, room = Desk(calls), asyncio.Semaphore(at_once)
+    images = np.stack(pan(texture(1, (448, 900)), 8, (10, 0), (448, 796)))
+    shown = Frames(images, np.arange(8) * 0.5)
+
+    async def one(at: int) -> bool:
+        async with room:
+            clip = Clip(id=f"clip{at}", uri=f"{at}.mp4", end=4.0, width=1280, height=720, fps=25.0)
+            return await talk_of(Conversation(clip, desk, content=str(at), frames={SAMPLING: shown}), expert)
+
+    await expert.open()
+    done = await asyncio.gather(*(one(at) for at in range(clips)))
+    await expert.close()
+    return sum(done)
+
+
+def serve(pipe: Connection, seed: int) -> None:
+    """A server in a process of its own. Sends its URL; when told to stop: calls, the most at once, share busy."""
+    chance = random.Random(seed)
+
+    def then(body: Body) -> Say:
+        text = json.dumps({"same": chance.random() >= DIFFER}) if "response_format" in body else "word " * 150
+        return Say(text=text, latency=latency(chance))
+
+    with FakeChatServer() as server:
+        server.then = then
+        pipe.send(server.url)
+        pipe.recv()
+        pipe.send((len(server.chats), server.peak, busy_of(server)))
+
+
+def busy_of(server: FakeChatServer) -> float:
+    starts = [
+        when
+        for (when, now), (_, before) in zip(server.timeline, [(0.0, 0), *server.timeline], strict=False)
+        if now > before
+    ]
+    begun = [at for at, body in enumerate(server.chats) if "describe" in json.dumps(body["messages"][-1])[-100:]]
+    full = next((when for when, count in server.timeline if count >= SLOTS), starts[0])
+    return server.busy(SLOTS, full, starts[begun[-1]])
+
+
+def measure(clips: int, servers: int, at_once: int) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    pipes = []
+    for seed in range(servers):
+        here, there = spawn.Pipe()
+        spawn.Process(target=serve, args=(there, seed), daemon=True).start()
+        pipes.append(here)
+    urls = tuple(pipe.recv() for pipe in pipes)
+    expert = ChatServer(url=urls, model="fake", key_env="", slots=SLOTS, sampling=SAMPLING)
+    with tempfile.TemporaryDirectory() as folder:
+        calls = Calls(Path(folder) / "calls.sqlite")
+        began, cpu = time.monotonic(), time.process_time()
+        done = asyncio.run(run(expert, calls, clips, at_once))
+        wall, cpu = time.monotonic() - began, time.process_time() - cpu
+        calls.close()
+    for pipe in pipes:
+        pipe.send("stop")
+    found = [pipe.recv() for pipe in pipes]
+    sent = sum(calls for calls, _, _ in found)
+    assert done == clips, f"{clips - done} clips failed"
+    assert max(peak for _, peak, _ in found) <= SLOTS
+    shares = ", ".join(f"{busy:.1%}" for _, _, busy in found)
+    print(f"{servers:7} {clips:6} {at_once:8} {sent:6} {wall:7.1f} {cpu / sent * 1e3:12.1f}   {shares}", flush=True)
+
+
+def main() -> None:
+    clips = int(sys.argv[1]) if len(sys.argv) > 1 else 300
+    print(headline())
+    print("servers  clips  at once  calls  wall, s  CPU ms/call   slots busy")
+    for servers in (1, 2):
+        measure(clips * servers, servers, at_once=2 * SLOTS * servers)
+
+
+if __name__ == "__main__":
+    main()
