@@ -20,6 +20,7 @@ from hoigen.experts.call import Answer, Request, call_key
 from hoigen.experts.calls import Asked, Calls
 from hoigen.experts.chat_server import ChatServer
 from hoigen.experts.desk import Conversation, Desk, NotKept
+from hoigen.experts.open_model import OpenModel
 from hoigen.experts.prompts import Prompt
 
 Line = dict[str, Any]
@@ -140,6 +141,10 @@ def test_an_expert_of_this_process_cannot_be_asked_by_batch(tmp_path: Path, call
     desk = CollectingDesk(calls, BatchFiles(tmp_path / "out.jsonl"))
     with pytest.raises(UsageError, match=r"first \(fake\): only chat_server experts"):
         asyncio.run(desk.ask(Local(), Request(text="?"), asked()))  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="first: tiny is not served: give its url"):
+        asyncio.run(desk.ask(OpenModel(model="tiny", sees=False), Request(text="?"), asked()))
+    collect(desk, client(), "?", media="m")
+    assert desk.written == 0, "a clip without frames waits"
 
 
 # in

@@ -18,6 +18,7 @@ from hoigen.experts._chat_http import Reply
 from hoigen.experts.call import Answer, Request, call_key
 from hoigen.experts.calls import Asked, Calls
 from hoigen.experts.desk import Desk, NotKept
+from hoigen.experts.pictures import NoFrames
 
 if TYPE_CHECKING:
     from hoigen.contracts import Expert
@@ -148,8 +149,10 @@ class CollectingDesk(Desk):
                 raise UsageError(f"{asked.role} ({asked.expert}): only chat_server experts can be asked by batch")
             try:
                 body = body_of(request)
-            except ValueError as error:
+            except NoFrames as error:
                 raise NotKept(f"{asked.clip}: {error}") from None
+            except ValueError as error:
+                raise UsageError(f"{asked.role}: {error}") from None
             self.files.add(asked.expert, key, body)
             self.calls.await_batch(key, asked)
             self.keys.add(key)

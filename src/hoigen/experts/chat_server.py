@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from hoigen.clip import Sampling, Seconds
 from hoigen.errors import SetupError
-from hoigen.experts import _chat_asking, _chat_body, _chat_open, _chat_replies
+from hoigen.experts import _chat_asking, _chat_body, _chat_open, _chat_replies, pictures
 from hoigen.experts._chat_body import JsonMode, Media, Part
 from hoigen.experts._chat_http import Session, key_of
 from hoigen.experts._endpoints import Endpoint
@@ -106,7 +106,7 @@ class ChatServer:
         return own | dict(self.extra_body)
 
     def body(self, request: Request) -> dict[str, Any]:
-        """The JSON of /v1/chat/completions. Raises ValueError when frames should be shown and there are none."""
+        """The JSON of /v1/chat/completions. Raises NoFrames."""
         return self.body_in(self.json_mode, request, self.seen(request))
 
     def seen(self, request: Request) -> list[Part]:
@@ -114,7 +114,7 @@ class ChatServer:
         if not request.media:
             return []
         if request.frames is None or not len(request.frames):
-            raise ValueError("the clip has no frames to show")
+            raise pictures.NoFrames("the clip has no frames to show")
         return _chat_body.shown(request.frames, self.media)
 
     def body_in(self, mode: JsonMode, request: Request, seen: list[Part]) -> dict[str, Any]:
@@ -128,7 +128,7 @@ class ChatServer:
         """See `Expert.answer`. A fault of the endpoints themselves has `unreachable` set."""
         try:
             seen = await asyncio.to_thread(self.seen, request) if request.media else []
-        except ValueError as error:
+        except pictures.NoFrames as error:
             return Answer(outcome="failed", reason=str(error), tries=0)
         return await _chat_asking.Asking(self, await self.session(), request, seen).answer()
 

@@ -20,6 +20,10 @@ PATCH = 28
 """Pixels on a side that become one token in Qwen2-VL: patches of 14, merged two by two."""
 
 
+class NoFrames(ValueError):
+    """A clip should be shown, and has no frames."""
+
+
 def jpegs(frames: Frames) -> list[bytes]:
     """Each frame as a JPEG. The same pixels give the same bytes."""
     import cv2
