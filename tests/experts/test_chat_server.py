@@ -272,11 +272,12 @@ def test_a_host_without_a_name() -> None:
 
 def test_a_server_that_comes_back_is_used_again() -> None:
     port = free_port()
-    made = client(url=f"http://127.0.0.1:{port}/v1", tries=4, backoff=0.2)
+    made = client(url=f"http://127.0.0.1:{port}/v1", tries=20, backoff=0.05)
 
     async def go() -> Answer:
         asked = asyncio.create_task(made.answer(Request(text="?")))
-        await asyncio.sleep(0.1)
+        while not made.endpoints[0].strikes:
+            await asyncio.sleep(0.01)
         with FakeChatServer(port=port):
             return await asked
 
