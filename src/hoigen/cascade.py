@@ -166,13 +166,24 @@ def fingerprint(measure: Any) -> str:
     cls = type(measure)
     facts = {
         "name": cls.name,
-        "settings": _same_numbers(measure.identity if isinstance(measure, Identified) else dataclasses.asdict(measure)),
+        "settings": _same_numbers(measure.identity if isinstance(measure, Identified) else _settings(measure)),
         "revision": getattr(cls, "revision", 1),
         "weights": [weights.describe(name).sha256 for name in getattr(measure, "weights", ())],
     }
     if source := own_source(cls):
         facts["source"] = source
     return digest_of(facts)
+
+
+def _settings(thing: Any) -> dict[str, Any]:
+    """The fields that are settings; others hold what was loaded."""
+    found = {}
+    for each in dataclasses.fields(thing):
+        if each.init:
+            value = getattr(thing, each.name)
+            nested = dataclasses.is_dataclass(value) and not isinstance(value, type)
+            found[each.name] = dataclasses.asdict(value) if nested else value
+    return found
 
 
 def own_source(cls: type[Any]) -> str | None:

@@ -66,8 +66,6 @@ def caption_clips(
     with Progress("captions", sum(map(len, shards.values())), " clips", quiet=quiet) as progress:
         stage = CaptionStage(run, steps, job, desk, shards, progress)
         try:
-            if desk.may_ask:
-                stage.open_experts()
             local.run(stage.tasks(), partial(setup_frames, stage.samplings), stage, limits)
             stage.wait()
         finally:
@@ -122,11 +120,16 @@ class CaptionStage(Book):
         self.talking = Talking(most=max(4, 2 * sum(expert.slots for expert in self.experts)))
         self.breaker = Breaker()
         self.unreachable = 0
+        self.opened = False
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, name="experts", daemon=True)
         self.thread.start()
 
-    def open_experts(self) -> None:
+    def _open_experts(self) -> None:
+        """Once there is something to ask: what is kept needs no server and no model."""
+        if self.opened or not self.desk.may_ask:
+            return
+        self.opened = True
         for expert in self.experts:
             self._run(expert.open())
 
@@ -175,6 +178,7 @@ class CaptionStage(Book):
         else:
             self._handle(Said(shard, kept.clip.id, row_of(kept.clip, caption, talk, began), 0), counted=False)
             return None
+        self._open_experts()
         key = f"{shard}/{kept.clip.id}"
         self.clips[key] = (shard, kept)
         if self.samplings:

@@ -30,7 +30,7 @@ REASONS = 12
 @dataclass(frozen=True, slots=True)
 class CaptionResult:
     """What became of the kept clips. paths: which way captions took; failed: reason -> clips; calls: what was asked in
-    all, by expert and outcome, with tokens in and out."""
+    all, by expert and outcome, with tokens in and out. pending: clips that are not decided yet."""
 
     run: Path
     captioner: str
@@ -39,7 +39,7 @@ class CaptionResult:
     failed: Mapping[str, int]
     lengths: Lengths | None
     calls: Sequence[tuple[str, str, int, int, int]] = field(default_factory=list)
-    examples: Sequence[tuple[str, str]] = ()
+    pending: int = 0
 
     def __str__(self) -> str:
         made, lost = sum(self.paths.values()), sum(self.failed.values())
@@ -52,7 +52,8 @@ class CaptionResult:
         if self.calls:
             lines.append("calls:")
         lines += [f"  {n:6} {model}: {end}, {a} tokens in, {b} out" for model, end, n, a, b in self.calls]
-        lines += [f"  {name}  {text}" for name, text in self.examples]
+        if self.pending:
+            lines.append(f"{self.pending} clips are not decided yet: run hoigen curate again")
         return "\n".join(lines)
 
 
@@ -213,7 +214,7 @@ def result_of(
     """Counts what lies in the run."""
     from hoigen import lengths
     from hoigen.stages.captions import caption_rows
-    from hoigen.stages.kept import kept_clips
+    from hoigen.stages.kept import kept_clips, pending_clips
 
     kept = {name for ids in kept_clips(run, steps, share.size).values() for name in ids}
     rows = [row for row in caption_rows(run) if row["id"] in kept]
@@ -226,6 +227,7 @@ def result_of(
         failed=dict(Counter(row["reason"] for row in rows if row["text"] is None).most_common()),
         lengths=lengths.lengths_of(texts, lengths.tokenizer(tokenizer) if tokenizer else None),
         calls=calls.totals(),
+        pending=pending_clips(run, steps),
     )
 
 

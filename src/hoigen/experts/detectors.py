@@ -1,0 +1,80 @@
+"""The small detectors of hoi_lite as an expert: a witness that knows no words but its own."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import field
+from typing import TYPE_CHECKING, Any
+
+from hoigen.clip import Clip, Frames, Sampling, Seconds
+from hoigen.experts.call import Answer, Request
+from hoigen.registry import expert
+
+if TYPE_CHECKING:
+    from hoigen.measures.hoi_lite import HoiLite
+
+
+@expert("detectors")
+class Detectors:
+    """Says what small detectors see (persons, hands, the likeliest object, contact), whatever it is asked. No model of
+    language: runs on any machine, and makes nothing up that was not detected.
+
+    As a third expert of a mixture it is a witness of another kind than an MLLM; as first or second it says too little.
+    sampling: the frames that it is shown. It reads no questions, so a request for JSON has failed.
+    """
+
+    sampling: Sampling = Sampling(frames=8, short_side=360)
+    slots: int = 1
+    _state: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        from hoigen.cascade import fingerprint
+
+        measure = self._measure()
+        return {
+            "kind": "detectors",
+            "model": "hoi_lite",
+            "revision": fingerprint(measure),
+            "sampling": repr(self.sampling),
+        }
+
+    def _measure(self) -> HoiLite:
+        from hoigen.measures.hoi_lite import HoiLite
+
+        if "measure" not in self._state:
+            self._state["measure"] = HoiLite(sampling=self.sampling)
+        measure: HoiLite = self._state["measure"]
+        return measure
+
+    async def open(self) -> None:
+        await asyncio.to_thread(self._measure().load)
+
+    async def close(self) -> None:
+        return None
+
+    async def answer(self, request: Request) -> Answer:
+        if request.schema is not None:
+            return Answer(outcome="failed", reason="detectors say what they see, and answer no questions")
+        if request.frames is None or not len(request.frames):
+            return Answer(outcome="failed", reason="the clip's frames are not there to be looked at")
+        lock: asyncio.Lock = self._state.setdefault("lock", asyncio.Lock())
+        async with lock:  # the models take one picture at a time
+            began = time.monotonic()
+            try:
+                text = await asyncio.to_thread(self._look, request.frames)
+            except Exception as error:
+                return Answer(outcome="failed", reason=f"{type(error).__name__}: {error}")
+            return Answer(outcome="answered", text=text, seconds=time.monotonic() - began)
+
+    def _look(self, frames: Frames) -> str:
+        from hoigen.captioners import _seen, _sentences
+
+        length: Seconds = float(frames.times[-1]) + 1.0
+        height, width = frames.images.shape[1:3]
+        clip = Clip(id="", uri="", end=length, width=width, height=height, fps=1.0)
+        score = self._measure()(clip, frames)
+        seen = _seen.seen_in({"hoi_lite": {"detail": score.detail}})
+        return _sentences.caption_of(seen) if seen is not None and seen.somebody else "Nobody is seen."
