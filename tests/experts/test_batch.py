@@ -134,6 +134,16 @@ def test_files_that_are_there_are_not_written_over(tmp_path: Path, calls: Calls)
         BatchFiles(tmp_path / "out.jsonl")
 
 
+def test_two_processes_do_not_write_over_each_other(tmp_path: Path, calls: Calls) -> None:
+    files = BatchFiles(tmp_path / "out.jsonl")
+    collect(CollectingDesk(calls, files), client(), "?")
+    other = written(tmp_path / "out.fake.jsonl", {"of": "the other"})
+    with pytest.raises(UsageError, match="came there meanwhile"):
+        files.close()
+    assert lines_of(other) == [{"of": "the other"}]
+    assert [path.name for path in tmp_path.glob("out*")] == ["out.fake.jsonl"]
+
+
 def test_an_expert_of_this_process_cannot_be_asked_by_batch(tmp_path: Path, calls: Calls) -> None:
     class Local:
         identity = {"model": "tiny"}  # noqa: RUF012

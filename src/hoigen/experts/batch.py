@@ -35,7 +35,7 @@ class BatchFiles:
     """Writes requests to OUT.MODEL.jsonl, OUT.MODEL.2.jsonl and so on: a batch is for one model, and limited in size.
 
     Files get their names on `close`: one that is there is whole. Raises UsageError when files of that name are there
-    already, since answers to them may still come.
+    already, since answers to them may still come; processes that share a run need a name each.
     """
 
     def __init__(self, out: Path, *, most_bytes: int = MOST_BYTES, most_lines: int = MOST_LINES) -> None:
@@ -79,6 +79,11 @@ class BatchFiles:
         """Gives the files their names; their paths, in order."""
         parts = [*self.done, *(part.closed() for part in self.open.values())]
         self.open, self.done = {}, []
+        taken = next((part.path for part in parts if part.path.exists()), None)
+        if taken is not None:
+            for part in parts:
+                part.unfinished.unlink()
+            raise UsageError(f"{taken} came there meanwhile: processes that share a run write to names of their own")
         for part in parts:
             part.unfinished.replace(part.path)
         return sorted(part.path for part in parts)
@@ -103,7 +108,7 @@ class _Part:
 
     @property
     def unfinished(self) -> Path:
-        return self.path.with_name(f"{self.path.name}.unfinished")
+        return self.path.with_name(f"{self.path.name}.{os.getpid()}.unfinished")
 
     def write(self, line: bytes) -> None:
         self.file.write(line)
