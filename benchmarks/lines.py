@@ -87,6 +87,10 @@ def _written(value: float, percent: bool) -> str:
     return f"{value * 100:.3g} %" if percent else f"{value:g}"
 
 
+def _last(value: float, percent: bool) -> str:
+    return f"{value * 100:.1f} %" if percent else f"{value:.2f}"
+
+
 def _grid(plane: _Plane, step: float, percent: bool) -> list[Html]:
     found = []
     for at in range(round(plane.top / step) + 1):
@@ -117,7 +121,7 @@ def _lines(plane: _Plane, chart: Chart) -> list[Html]:
         to = f"{end + 3:.1f},{ends[name]:.1f} {end + 12:.1f},{places[name]:.1f} {end + 20:.1f},{places[name]:.1f}"
         found.append(el("polyline", points=to, class_="to", stroke=look.colour))
         beside = {"x": f"{end + 24:.1f}", "y": f"{places[name] + 4:.1f}", "style": f"fill: {look.colour}"}
-        found.append(el("text", f"{name} {_written(values[-1], chart.percent_y)}", **beside))
+        found.append(el("text", f"{name} {_last(values[-1], chart.percent_y)}", **beside))
     return found
 
 

@@ -56,6 +56,7 @@ LOOKS = {
     "mixture, claims": Look("#1769aa", "2 3"),
     "mixture, majority": Look("#6a4fb3"),
     "mixture, third alike": Look("#c2571c"),
+    "majority, third alike": Look("#6a4fb3", "7 3"),
     "both wrong alike": Look("#a33", "2 3"),
 }
 
@@ -207,7 +208,7 @@ def base_table(clips: int) -> None:
 
 @dataclass(frozen=True)
 class Sweep:
-    """One rate varied. more: further worlds, as lines of their own."""
+    """One rate varied. more: further worlds, as lines of their own: (captioner, world)."""
 
     name: str
     title: str
@@ -216,7 +217,7 @@ class Sweep:
     x: tuple[float, ...]
     world: Callable[[float], World]
     shown: tuple[str, ...]
-    more: Mapping[str, Callable[[float], World]] = field(default_factory=dict)
+    more: Mapping[str, tuple[str, Callable[[float], World]]] = field(default_factory=dict)
     blind: bool = False
 
 
@@ -238,8 +239,11 @@ SWEEPS = (
         "correlation of the first two experts' errors",
         (0.0, 0.2, 0.4, 0.6, 0.8, 1.0),
         lambda x: World(rho=x),
-        ("single", "mixture", "mixture, swapped"),
-        {"mixture, third alike": lambda x: World(rho=x, third_rho=x)},
+        ("single", "mixture", "mixture, majority"),
+        {
+            "mixture, third alike": ("mixture", lambda x: World(rho=x, third_rho=x)),
+            "majority, third alike": ("mixture, majority", lambda x: World(rho=x, third_rho=x)),
+        },
         blind=True,
     ),
     Sweep(
@@ -286,8 +290,8 @@ def run_sweep(sweep: Sweep, clips: int, folder: Path | None) -> None:
         for name, tally in simulate(sweep.world(x), clips, names).items():
             rates[name].append(tally.rate)
             calls[name].append(float(np.mean(tally.calls)))
-        for name, world in sweep.more.items():
-            rates[name].append(simulate(world(x), clips, ("mixture",))["mixture"].rate)
+        for name, (captioner, world) in sweep.more.items():
+            rates[name].append(simulate(world(x), clips, (captioner,))[captioner].rate)
         unseen.append(blind(sweep.world(x), clips))
     print(f"| {sweep.x_name} | " + " | ".join(f"{x:.0%}" if x <= 1 else f"{x:g}" for x in sweep.x) + " |")
     print("|---" * (len(sweep.x) + 1) + "|")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from fake_scripted import SAME, Scripted, broken, captioned, clip, clip_with_order, differ, richer, talk_about
 
 from hoigen.captioners._panel import order_of
@@ -411,3 +413,13 @@ def test_what_is_wrong_in_a_recipe_is_named_by_its_key(change: dict[str, Any], t
     with pytest.raises(UsageError) as error:
         make("captioner", {"mixture": {**spec, **change}}, "caption.captioner")
     assert told in str(error.value)
+
+
+def test_the_recipe_of_the_page_builds() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "caption.md").read_text()
+    [block] = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    made = make("captioner", yaml.safe_load(block)["caption"]["captioner"], "caption.captioner")
+    assert set(made.experts) == {"first", "second", "third", "decision"}
+    assert not made.experts["decision"].sampling.needs_frames
+    for name in made.settings:
+        assert f"`{name}: " in page

@@ -27,12 +27,14 @@ class Mixture:
     actions and scene. If not, a third expert looks at the clip for the points at issue, and the decision expert
     rewrites the description after what the third saw. 4 calls per clip when they agree, 5 when not.
 
-    first, second: the experts that describe; two different models, or the check is empty. third: looks where they
-    differ. decision: judges, picks and rewrites. Each as a recipe names experts; equal entries are one expert.
-    swapped: judges and picks with the drafts in both orders: a difference in either order counts, and a pick must win
-        both; else the draft with more words is taken. One call more per question.
-    agreement: `verdict` asks once for the whole (the paper); `claims` asks of each single claim of either draft whether
-        the other supports, contradicts or does not mention it, and takes only contradicted ones for a difference.
+    first: describes the clip; this and all experts as a recipe names them, equal entries are one expert.
+    second: describes the clip as well; another model than first, or the check is empty.
+    third: looks at the points on which the two differ.
+    decision: judges, picks and rewrites; it reads only.
+    swapped: the decision expert judges and picks with the drafts in both orders, one call more per question. A
+        difference in either order counts, and a pick must win both; else the draft with more words is taken.
+    agreement: asked once for the whole (`verdict`, the paper) or claim by claim (`claims`). Then each claim of either
+        draft is supported, contradicted or not mentioned by the other, and only contradicted ones are a difference.
     believe: on a point at issue the rewriting follows the `third` expert (the paper), or the `majority` of the three,
         and leaves out points on which no two agree.
     evidence: what `hoi_lite` and `motion` detected is told to the decision expert, as a hint.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Single:
     """One expert looks at the clip and describes it; nothing checks what it says. One call per clip.
 
-    expert: who looks, as a recipe names experts ({chat_server: {url: ..., model: ...}}).
+    expert: who looks, as a recipe names experts.
     describe: the prompt; a file of one's own ends in .md.
 
     Source: HOIGen-1M, section 3.2, whose baseline is a single expert (PLLaVA) with the structured prompt.

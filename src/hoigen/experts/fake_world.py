@@ -35,6 +35,7 @@ class FakeWorld:
         the same when the descriptions come in the other order.
     first_bias: share of the choices in which it takes the description shown first, whatever is in it.
     slips: share of the facts that it gets wrong while rewriting.
+    slots: clips under way at once.
     """
 
     seed: int = 0
