@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hoigen.categories import wordlists
+from hoigen.categories.closed import Tag
 from hoigen.categories.tags import Word
 from hoigen.categories.words import parts
 
@@ -56,7 +57,7 @@ class Verb:
 class Joint:
     """All that is neither: prepositions, conjunctions, marks, adverbs that may be particles."""
 
-    kind: Literal["prep", "adv", "conj", "sub", "wh", "to", "punct", "aux", "adj"]
+    kind: Tag
     text: str
 
 
@@ -106,7 +107,7 @@ def _phrase_size(words: Sequence[Word], at: int) -> int:
     while end < len(words):
         word, tag = words[end], words[end].tag
         if tag in ("noun", "own"):
-            if noun == end and end > at and _is_plural(words[end - 1]):
+            if noun == end and end > at and (_is_plural(words[end - 1]) or _is_repeated(words, end)):
                 break
             noun = end + 1
         elif tag == "det":
@@ -132,6 +133,12 @@ def _is_plural(word: Word) -> bool:
     """Nothing follows a plural within a compound, `sports car` aside."""
     text = word.text.lower()
     return word.tag == "noun" and text.endswith("s") and text != word.lemma and text not in ("sports", "clothes")
+
+
+def _is_repeated(words: Sequence[Word], at: int) -> bool:
+    """`section by section` says how, not what."""
+    following = [word.text.lower() for word in words[at : at + 3]]
+    return len(following) == 3 and following[1] in ("by", "after") and following[0] == following[2]
 
 
 def _phrase(words: Sequence[Word]) -> Phrase | None:
@@ -192,9 +199,10 @@ def _put(found: list[Item], phrase: Phrase) -> None:
 def _joint(found: list[Item], word: Word, words: Sequence[Word], at: int) -> None:
     if word.tag in ("verb", "ing", "past"):
         found.append(Verb(word.lemma, _form(words, at), _is_progressive(words, at)))
-    elif word.tag in ("prep", "adv", "conj", "sub", "wh", "to", "punct", "aux", "adj"):
-        if word.tag != "adv" or not word.text.endswith("ly"):
-            found.append(Joint(word.tag, word.text.lower()))
+    elif word.tag in ("noun", "pron", "det", "own") or (word.tag == "adv" and word.text.endswith("ly")):
+        return
+    else:
+        found.append(Joint(word.tag, word.text.lower()))
 
 
 def _form(words: Sequence[Word], at: int) -> Form:
@@ -216,4 +224,4 @@ def _tag_before(words: Sequence[Word], at: int) -> Word | None:
     return next((word for word in reversed(words[:at]) if word.tag != "adv"), None)
 
 
-BE = frozenset("is are was were be been being am".split())
+BE = frozenset(("is", "are", "was", "were", "be", "been", "being", "am"))

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from hoigen.categories import wordlists
+from hoigen.categories.closed import CLOSED
 from hoigen.categories.grammar import Item, Joint, Phrase, Verb, items
+from hoigen.categories.mentions import Mentions
 from hoigen.categories.tags import sentences, tagged
 
 
@@ -39,27 +41,15 @@ class _Reader:
     actor: str = "person"
     last: Phrase | None = None
     """The subject of the verb before."""
-    thing: str = ""
-    """The thing last acted on: what `it` means."""
-    mentioned: dict[bool, str] = field(default_factory=dict)
-    """The thing last named, by whether it was plural: what `it` and `them` mean when nothing was acted on yet."""
-    named: dict[str, str] = field(default_factory=dict)
-    """Head -> the compound it was last named by (`ball` -> `tennis ball`)."""
+    mentions: Mentions = field(default_factory=Mentions)
 
     def sentence(self, row: list[Item]) -> None:
         self.row, self.subject, self.last = row, None, None
         for at, item in enumerate(row):
             if isinstance(item, Phrase):
-                self._name(item)
+                self.mentions.see(item)
             elif isinstance(item, Verb):
                 self._verb(at, item)
-
-    def _name(self, phrase: Phrase) -> None:
-        if not phrase.pronoun and (name := self._thing("", phrase)):
-            self.mentioned[phrase.plural] = name
-        name = phrase.name.partition(" of ")[0]
-        if not phrase.pronoun and not phrase.bare and name != phrase.head:
-            self.named[phrase.head] = name
 
     # who
 
@@ -71,10 +61,14 @@ class _Reader:
         self.last = who
         if verb.form == "finite":
             self.subject = who
-        if who is None or not who.acts:
+        if who is None or not (who.acts or self._is_hand(who)):
             return
         self.actor = self.actor if who.pronoun or who.bare else who.head
         self._objects(at, verb)
+
+    def _is_hand(self, who: Phrase) -> bool:
+        """`It` acts when a hand did before."""
+        return who.head == "it" and self.actor in wordlists.ACTING_PARTS
 
     def _who(self, at: int, verb: Verb) -> Phrase | None:
         if verb.form == "to":
@@ -87,9 +81,9 @@ class _Reader:
                     return item
                 if self.subject is not None and not self._is_after_preposition(back):
                     return self._doer(back + 1)
-            elif isinstance(item, Joint) and item.kind == "wh":
-                return self._doer(back)
-            elif isinstance(item, Joint) and item.kind in ("punct", "conj") and self.subject is not None:
+            elif isinstance(item, Joint) and (
+                item.kind == "wh" or (item.kind in ("punct", "conj") and self.subject is not None)
+            ):
                 return self._doer(back)
             back -= 1
         return self.subject if self.subject is not None else self._ahead(at)
@@ -146,21 +140,21 @@ class _Reader:
         action, after, direct = self._action(at + 1, verb.lemma)
         shared = direct and verb.lemma not in wordlists.INTRANSITIVE
         things = list(self._list(self._shared(after) if shared else after)) if direct else []
+        if direct and not things and (before := self._relative(at)) is not None:
+            things = [(at, before)]
         if len(things) == 1 and self._is_receiver(things[0][1], verb.lemma):
             things = list(self._list(things[0][0] + 1)) or things
-        if direct and things:
+        if direct and things and things[-1][0] > at:
             end = things[-1][0] + 1
             particle = self.row[end] if end < len(self.row) else None
-            if isinstance(particle, Joint) and f"{verb.lemma} {particle.text}" in wordlists.PHRASAL:
-                if not self._is_direction(end):
-                    action = f"{verb.lemma} {particle.text}"
-        elif direct:
-            before = self._relative(at)
-            things = [(at, before)] if before is not None else []
+            phrasal = isinstance(particle, Joint) and f"{verb.lemma} {particle.text}" in wordlists.PHRASAL
+            if isinstance(particle, Joint) and phrasal and not self._is_direction(end):
+                action = f"{verb.lemma} {particle.text}"
         phrases = [phrase for _, phrase in things]
         if things and (other := self._in_the_other(things[-1][0])) is not None:
             phrases.append(other)
-        if any([self._emit(action, phrase) for phrase in phrases]):
+        emitted = [self._emit(action, phrase) for phrase in phrases]
+        if any(emitted):
             self._tool(at, after, action)
 
     def _shared(self, at: int) -> int:
@@ -199,7 +193,7 @@ class _Reader:
                     return name, at, True
                 if name in wordlists.PHRASAL and start + size == len(joints):
                     return name, at, True
-        free = all(joint not in PREPOSITIONS for joint in joints)
+        free = all(CLOSED.get(joint) not in ("prep", "to") for joint in joints)
         return lemma, at, free and lemma not in wordlists.NOT_ACTING
 
     def _list(self, at: int) -> Iterator[tuple[int, Phrase]]:
@@ -238,9 +232,9 @@ class _Reader:
 
     def _in_the_other(self, at: int) -> Phrase | None:
         """`holds a leash in one hand and a cup in the other`: the cup."""
-        match self.row[at + 1 : at + 7]:
-            case [Joint(text="in"), Phrase() as hand, Joint(text="and"), Phrase() as thing, Joint(text="in"), Phrase() as other]:
-                return thing if hand.acts and other.acts else None
+        match self.row[at + 1 : at + 6]:
+            case [Joint(text="in"), Phrase() as hand, Joint(text="and"), Phrase() as thing, Joint(text="in")]:
+                return thing if hand.acts else None
         return None
 
     def _relative(self, at: int) -> Phrase | None:
@@ -248,7 +242,8 @@ class _Reader:
         back = at - 1
         while back >= 0 and isinstance(self.row[back], Joint) and self.row[back].kind in ("aux", "adv"):  # type: ignore[union-attr]
             back -= 1
-        if back < 1 or not isinstance(self.row[back], Phrase):
+        doer = self.row[back] if back > 0 else None
+        if not isinstance(doer, Phrase) or doer.head not in ("he", "she", "they"):
             return None
         back -= 1
         if isinstance(self.row[back], Joint) and self.row[back].text in ("that", "which"):  # type: ignore[union-attr]
@@ -264,8 +259,10 @@ class _Reader:
         action, _, _ = self._action(at + 1, verb.lemma)
         action = action if action in wordlists.PHRASAL else verb.lemma
         doer = self._by(at)
-        if doer.acts if doer is not None else verb.progressive or (
-            verb.form == "passive" and action in wordlists.HANDLED
+        if (
+            doer.acts
+            if doer is not None
+            else verb.progressive or (verb.form == "passive" and action in wordlists.HANDLED)
         ):
             self._emit(action, phrase)
 
@@ -291,39 +288,15 @@ class _Reader:
             if isinstance(item, Joint) and item.text == "with" and isinstance(following, Phrase):
                 self._emit(f"{action} with", following, tool=True)
                 return
-        first = self.row[:2]
-        if at <= 4 and len(first) == 2 and isinstance(first[0], Joint) and first[0].text == "with":
-            if isinstance(first[1], Phrase):
-                self._emit(f"{action} with", first[1], tool=True)
+        match self.row[:2]:
+            case [Joint(text="with"), Phrase() as tool] if at <= 4:
+                self._emit(f"{action} with", tool, tool=True)
 
     def _emit(self, action: str, phrase: Phrase, *, tool: bool = False) -> bool:
-        name = self._thing(action, phrase)
+        name = self.mentions.thing(action, phrase)
         if not name or (action == "wear" and phrase.name not in wordlists.WORN):
             return False
-        self.thing = self.thing if tool or action == "use" else name
+        if not tool and action != "use":
+            self.mentions.acted_on = name
         self.found.append(Found(self.actor, action, name))
         return True
-
-    def _thing(self, action: str, phrase: Phrase) -> str:
-        """The name of a phrase as a thing; empty when it is none."""
-        if phrase.pronoun:
-            meant = self.thing or self.mentioned.get(phrase.plural, "")
-            return meant if phrase.head in ("it", "them") else ""
-        if phrase.bare:
-            return ""
-        verb = action.partition(" ")[0]
-        name, _, content = phrase.name.partition(" of ")
-        head = phrase.head
-        if content and verb in wordlists.ABOUT_CONTENT:
-            name, head = content, content.rpartition(" ")[2]
-        if head in wordlists.BODY or head in wordlists.ABSTRACT or head in wordlists.COLOURS or phrase.is_person:
-            return ""
-        if head in wordlists.PLACES and verb not in wordlists.ON_PLACES:
-            return ""
-        return self.named.get(name, name) if phrase.definite else name
-
-
-PREPOSITIONS = frozenset(
-    """of in on at from into onto with without for over under against across through toward towards behind beneath
-    beside between around along above below near inside outside off like during within upon past among to by""".split()
-)

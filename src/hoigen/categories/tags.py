@@ -5,43 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 from dataclasses import dataclass, field
-from typing import Literal
 
 from hoigen.categories import wordlists
+from hoigen.categories.closed import CLOSED, IN_PHRASE, OPENERS, PARTICIPLE_PREPS, SUBJECTS, Tag
 from hoigen.categories.words import base, is_past, is_third_person, parts
-
-Tag = Literal["det", "adj", "noun", "pron", "verb", "ing", "past", "aux", "prep", "adv", "conj", "sub", "wh", "to",
-              "own", "punct"]  # fmt: skip
-"""sub: a word that opens a clause (`while`). wh: `who`, `which`, `that`. own: the 's of a possessive."""
 
 TOKEN = re.compile(r"[A-Za-zÀ-ÿ]+(?:-[A-Za-zÀ-ÿ]+)*|'s\b|\d+(?:[.,]\d+)*|[,;:()\u2014\u2013]|[.!?]+")
 SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
-
-CLOSED: dict[str, Tag] = {}
-for _tag, _words in {
-    "det": """a an the this these those his its their my your our some any each every no both all another either
-              neither whose one two three four five six seven eight nine ten several many few""",
-    "pron": "he she they it him them i we you us himself herself itself themselves someone somebody everyone everybody",
-    "aux": "is are was were be been being am can could will would may might must should does did do",
-    "prep": """of in on at from into onto with without by for over under against across through toward towards behind
-               beneath beside between around along above below near inside outside off like during within upon past among
-               amid beyond per via next""",
-    "conj": "and or but nor",
-    "sub": "while as when before after until because if although though where once since whenever whether",
-    "wh": "who which that whom what",
-    "to": "to",
-    "adv": """up down away back out together apart not n't also again very too quite just only still now almost even
-              more most forward backward forwards backwards upward downward upwards downwards aside sideways ahead
-              here there then so yet first finally next twice briefly perhaps rather often always never soon later overhead
-              nearby upside else outside midway meanwhile indoors outdoors afterwards instead""",
-}.items():
-    for _word in _words.split():
-        CLOSED.setdefault(_word, _tag)  # type: ignore[arg-type]
-
-SUBJECTS = frozenset("he she they it i we you someone somebody everyone everybody".split())
-OPENERS = frozenset(("punct", "conj", "sub", "wh"))
-IN_PHRASE = frozenset(("det", "adj", "own"))
-PARTICIPLE_PREPS = frozenset("in by with on at from of to into against".split())
 
 
 @dataclass(slots=True)
@@ -108,7 +78,9 @@ class _Tagger:
 
     def _opens_clause(self, at: int) -> bool:
         word = self._word(at)
-        return CLOSED.get(word) in ("det", "pron", "sub", "wh") or word == "her" or base(word, "NOUN") in PEOPLE_WORDS
+        return (
+            CLOSED.get(word) in ("det", "pron", "sub", "wh") or word == "her" or base(word, "NOUN") in wordlists.PEOPLE
+        )
 
     def _goes_on(self, at: int) -> bool:
         """Whether a noun may follow within the same phrase."""
@@ -138,6 +110,8 @@ class _Tagger:
             return "aux" if self._is_perfect(at) else "ing" if word == "having" else "verb"
         if word == "that" and (after in ("verb", "prep", "ing") and self._goes_on(at + 1)):
             return "det"
+        if word == "one" and after in ("adj", "noun"):
+            return "noun"
         if word in CLOSED and not (after in ("det", "adj") and word in ("back", "inside", "outside", "near", "one")):
             return self._closed(at, word, after)
         return self._open(at, word, before, after)
@@ -167,13 +141,25 @@ class _Tagger:
         found = parts(word)
         if word.endswith("ing") and "VERB" in found and base(word, "VERB") != word:
             return self._ing(at, after, "NOUN" in found)
+        if "-" in word and found == {"NOUN"} and (word.endswith("ed") or after in IN_PHRASE) and self._goes_on(at + 1):
+            return "adj"
         if found == {"ADV"} or (word.endswith("ly") and "ADV" in found and "NOUN" not in found):
             return "adv"
         if after in IN_PHRASE:
             return self._in_phrase(at, word)
+        if word in wordlists.BODY_PLURALS:
+            return "noun"
+        if word in wordlists.COLOURS and after == "prep" and self._begins_phrase(at + 2):
+            return "noun"
         if "VERB" in found and self._is_verb(at, word, before, after):
             return "past" if is_past(word) and not is_third_person(word) and self._is_participle(at, before) else "verb"
-        if "VERB" in found and is_past(word) and after not in ("aux",) and self._goes_on(at + 1) and "NOUN" not in found:
+        if (
+            "VERB" in found
+            and is_past(word)
+            and after not in ("aux",)
+            and self._goes_on(at + 1)
+            and "NOUN" not in found
+        ):
             return "adj"
         if "VERB" in found and is_past(word) and "NOUN" not in found:
             return "past"
@@ -184,7 +170,8 @@ class _Tagger:
             return "noun"
         if after in IN_PHRASE:
             return "adj" if self._goes_on(at + 1) else "noun"
-        if after == "prep" and "ADJ" in parts(self._word(at)) and self._goes_on(at + 1):
+        as_adjective = "ADJ" in parts(self._word(at)) or self._word(at - 1) == "in"
+        if after == "prep" and as_adjective and self._goes_on(at + 1):
             return "adj"
         if also_noun and after in ("prep", "noun") and not self._begins_phrase(at + 1):
             return "noun" if after != "noun" or self.finite else "ing"
@@ -208,7 +195,7 @@ class _Tagger:
         strong = word in wordlists.COLOURS or word in wordlists.DESCRIBING
         if can_describe and self._word(at + 1) == "," and self._goes_on(at + 2) and self._before_is(IN_PHRASE):
             return "adj"
-        if strong and not self._goes_on(at + 1) and self._before_is(("noun", "pron")):
+        if (strong or self.finite) and can_describe and not self._goes_on(at + 1) and self._before_is(("noun", "pron")):
             return "adj"
         if not can_describe or not self._goes_on(at + 1):
             return "noun"
@@ -226,6 +213,8 @@ class _Tagger:
     def _is_verb(self, at: int, word: str, before: Word | None, after: Tag) -> bool:
         only = not parts(word) & {"NOUN", "ADJ", "ADV"}
         if after in ("to", "aux"):
+            if after == "to" and any(w.lemma == "from" for w in self.done[-4:-1]):
+                return False
             if after == "to":
                 return len(self.done) < 2 or self.done[-2].text.lower() != word
             return is_past(word) or self._plain_follows(word, before)
@@ -257,7 +246,14 @@ class _Tagger:
             return self._begins_phrase(at + 1) or (not plural and not self._verb_follows(at + 1))
         if is_past(word):
             return "ADJ" not in parts(word) or self._begins_phrase(at + 1)
+        plural = plural or any(w.tag == "noun" and w.text.lower() != w.lemma for w in self._clause())
+        plural = plural or (any(w.tag == "conj" for w in self._clause()) and CLOSED.get(self._word(at + 1)) == "det")
         return plural and base(word, "VERB") == word and (self._begins_phrase(at + 1) or not self._goes_on(at + 1))
+
+    def _clause(self) -> list[Word]:
+        """The words since the last mark."""
+        last = max((n for n, word in enumerate(self.done) if word.tag in ("punct", "sub")), default=-1)
+        return self.done[last + 1 :]
 
     def _verb_follows(self, at: int) -> bool:
         word = self._word(at)
@@ -267,12 +263,15 @@ class _Tagger:
         if before is None or (not only and not any(w.tag in ("verb", "ing", "aux", "past") for w in self.done)):
             return only and not is_past(word)
         if is_third_person(word):
-            return only or self._begins_phrase(at + 1) or not self._goes_on(at + 1) and before.tag == "conj"
+            return only or self._begins_phrase(at + 1) or (not self._goes_on(at + 1) and before.tag == "conj")
         if is_past(word) and "NOUN" not in parts(word):
             return before.tag == "conj" and self._begins_phrase(at + 1)
         verbs = [w for w in self.done if w.tag in ("verb", "past")]
         same = bool(verbs) and verbs[-1].text.lower() == verbs[-1].lemma
-        return same and base(word, "VERB") == word and self._begins_phrase(at + 1)
+        if not same or base(word, "VERB") != word:
+            return False
+        ends = self._word(at + 1) in (",", ".") and len(self.done) > 2 and self.done[-3].tag == "det"
+        return self._begins_phrase(at + 1) or ends
 
     def _is_participle(self, at: int, before: Word | None) -> bool:
         """`bowl filled with flour`, `is peeled`; not `the man picked up`, `has picked`."""
@@ -281,6 +280,3 @@ class _Tagger:
         if before is None or before.tag != "noun":
             return False
         return self.finite or self._word(at + 1) in PARTICIPLE_PREPS
-
-
-PEOPLE_WORDS = wordlists.PEOPLE

@@ -17,7 +17,7 @@ IRREGULAR = {
     "leaves": "leaf", "dice": "dice", "groceries": "groceries", "shears": "shears", "chopsticks": "chopsticks",
     "crutches": "crutches", "handcuffs": "handcuffs", "weights": "weight", "sheep": "sheep", "fish": "fish",
     "people": "person", "men": "man", "women": "woman", "children": "child", "feet": "foot", "teeth": "tooth",
-    "barista": "barista", "baristas": "barista", "glove": "glove", "gloves": "glove", "ski": "skis",
+    "glove": "glove", "gloves": "glove", "ski": "skis",
 }  # fmt: skip
 """Nouns that stay plural, being one thing, and those whose singular the dictionary gets wrong or is of two minds on."""
 
@@ -36,6 +36,8 @@ def dictionary() -> Any:
 def parts(word: str) -> frozenset[Part]:
     """What a word can be, by the dictionary; a word that is not in it is taken for a noun."""
     found = dictionary().getAllLemmas(word.lower())
+    if word.lower() in NOUNS_TOO:
+        return frozenset({"NOUN"})
     return frozenset(found) & {"NOUN", "VERB", "ADJ", "ADV"} or frozenset({"NOUN"})
 
 
@@ -53,9 +55,10 @@ def base(word: str, part: Literal["NOUN", "VERB"]) -> str:
 
 
 def _likely_verb(word: str, candidates: tuple[str, ...]) -> str:
-    """Of several verbs with that form the one that captions mean: `ground` is of `grind` less often than of itself."""
-    preferred = {"left": "leave", "lying": "lie", "lay": "lay", "saw": "see", "felt": "feel", "found": "find",
-                 "wound": "wind", "bound": "bind", "lit": "light", "fell": "fall", "singing": "sing"}  # fmt: skip
+    """Of several verbs with that form the one that captions mean: `saw` is of `see`, `ground` of `grind`."""
+    preferred = {"left": "leave", "saw": "see", "lay": "lay", "laid": "lay", "felt": "feel", "found": "find",
+                 "wound": "wind", "bound": "bind", "ground": "grind", "fell": "fall", "singing": "sing"}  # fmt: skip
+                 "ground": "grind", "fell": "fall", "singing": "sing"}  # fmt: skip
     return preferred.get(word, candidates[0])
 
 
@@ -72,4 +75,6 @@ def is_past(word: str) -> bool:
     return word.endswith("ed") or (word != lemma and not is_third_person(word)) or word in SAME_PAST
 
 
-SAME_PAST = frozenset("cut put hit set let shut spread split".split())
+NOUNS_TOO = frozenset(("pan", "pans", "mic", "mics", "log", "logs", "remote", "remotes"))
+"""Nouns that the dictionary knows as verbs only."""
+SAME_PAST = frozenset(("cut", "put", "hit", "set", "let", "shut", "spread", "split"))

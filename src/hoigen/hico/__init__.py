@@ -1,12 +1,12 @@
 """HICO-DET's vocabulary: 117 verbs, 80 objects and the 600 pairs of them that the data set has.
 
-Names are as in HICO-DET, with `_` between words (`hair_drier`, `sit_on`). Of the 600 pairs 80 are `no_interaction`, one
-for each object. `rare` follows the data set's own use: fewer than 10 training instances, which 138 pairs have (6 of them
-`no_interaction`). Training counts themselves are not here; test counts are.
+Names are as in HICO-DET, with `_` between words (`hair_drier`, `sit_on`). Of the 600 pairs 80 are `no_interaction`,
+one for each object. `rare` follows the data set's own use: fewer than 10 training instances, which 138 pairs have (6 of
+them `no_interaction`). Training counts themselves are not here; test counts are.
 
-Source: Chao, Liu, Liu, Zeng and Deng, "Learning to Detect Human-Object Interactions", WACV 2018. The table was read off
-`instances_test2015.json` of fredzzhang/hicodet (MIT licence). It holds names and counts alone; pictures and boxes, which
-have terms of their own, are no part of it.
+Source: Chao, Liu, Liu, Zeng and Deng, "Learning to Detect Human-Object Interactions", WACV 2018. The table was read
+off `instances_test2015.json` of fredzzhang/hicodet (MIT licence). It holds names and counts alone; pictures and boxes,
+which have terms of their own, are no part of it.
 """
 
 from __future__ import annotations

@@ -1,0 +1,110 @@
+"""hoigen categories: objects and actions out of captions."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from hoigen.errors import UsageError
+
+if TYPE_CHECKING:
+    from hoigen.categories.rows import Category
+    from hoigen.categories.table import Distribution
+
+Format = Literal["csv", "jsonl", "parquet"]
+
+
+def categories(
+    run: Path,
+    *,
+    captions: Path | None = None,
+    expert: str | None = None,
+    format: Format | None = None,
+    out: Path | None = None,
+) -> Distribution:
+    """Finds the interactions that captions tell of: action, object, HICO-DET's names for them, kind of interaction.
+
+    The rows go to categories/categories.parquet in the run, one for each action and object of a clip; how they are
+    spread is printed. Without --expert no model is used: rules read the caption.
+
+    Args:
+        run: the folder of the run; with --captions any folder, which is made when it is not there.
+        captions: captions from a CSV, JSON lines or Parquet file with the columns id and caption (or text) instead of
+            those of the run.
+        expert: a language model that reads the captions instead of the rules: a name of `hoigen list`, or YAML with
+            its settings, such as '{chat_server: {url: "http://localhost:8000/v1", model: Qwen/Qwen3-8B}}'.
+        format: the format of --out: csv, jsonl or parquet; when not given, as its name ends, else csv.
+        out: a file to write the rows to as well.
+
+    Returns how they are spread. Raises UsageError for bad input, SetupError when the expert cannot be reached.
+    """
+    from hoigen.categories import table
+    from hoigen.verbs.table import _check, _format_of
+
+    chosen = format or _format_of(out)
+    if format is not None and out is None:
+        raise UsageError(f"--format {format} needs --out FILE")
+    _check(chosen, out)
+    texts = list(_texts(Path(run), captions))
+    rows, unread = _rows(texts, expert, Path(run))
+    path = Path(run) / "categories" / "categories.parquet"
+    table.write(path, rows, len(texts))
+    if out is not None:
+        _export(path, chosen, out)
+    return table.distribution(rows, len(texts), unread=len(unread), path=path)
+
+
+def _texts(run: Path, captions: Path | None) -> Iterator[tuple[str, str]]:
+    """(clip id, caption). Raises UsageError when there is none."""
+    found: Iterable[tuple[str, str]]
+    if captions is not None:
+        from hoigen.categories.captions import captions_in
+
+        found, where = captions_in(captions), f"--captions {captions}"
+    else:
+        from hoigen.stages.captions import captions_of
+        from hoigen.store import Run
+
+        folder = Run(run)
+        folder.recipe()
+        found, where = captions_of(folder), f"{run}: run hoigen caption first, or give --captions FILE; it"
+    empty = True
+    for pair in found:
+        empty = False
+        yield pair
+    if empty:
+        raise UsageError(f"{where} has no captions")
+
+
+def _rows(texts: Sequence[tuple[str, str]], expert: str | None, run: Path) -> tuple[list[Category], list[str]]:
+    """The rows, and the ids of captions that no answer was got for."""
+    if expert is None:
+        from hoigen.categories.rows import by_rules
+
+        return list(by_rules(texts)), []
+    from hoigen import registry
+    from hoigen.categories.by_expert import by_expert
+    from hoigen.store import Run
+
+    return by_expert(texts, registry.make("expert", _spec(expert), "--expert"), Run(run).calls_file)
+
+
+def _spec(expert: str) -> Any:
+    import yaml
+
+    try:
+        return yaml.safe_load(expert)
+    except yaml.YAMLError as error:
+        raise UsageError(f"--expert is a name or YAML; it came as {expert!r}: {error}") from None
+
+
+def _export(path: Path, format: Format, out: Path) -> None:
+    import duckdb
+
+    from hoigen.joined import text
+    from hoigen.verbs.table import _copy
+
+    written = _copy(duckdb.connect(), f"select * from read_parquet({text(str(path))})", format, out)
+    print(f"{out}: {written} rows", file=sys.stderr)
