@@ -1,8 +1,10 @@
 """Objects and actions out of captions: HOIGen-1M, section 3.2 ("annotate each video with HOI categories").
 
-words.py       what a word can be, and its base form       wordlists.py  lists that grammar does not give
-grammar.py     a sentence -> verbs and noun phrases        reader.py     a caption -> who does what to what
-normal.py      one name per action and object              hicomap.py    names -> HICO-DET's
-people.py      close-up, one person, several people        asking.py     the same question to a language model
-table.py       rows, the Parquet file, the distribution
+words closed wordlists   what a word can be, its base form; lists that no dictionary gives
+tags grammar             a sentence -> nouns and verbs -> noun phrases and what joins them
+reader mentions          a caption -> who does what to what; what `it` stands for
+normal hicomap           one name per action and object; HICO-DET's names for them
+people rows              close-up, one person, several people; all of it as rows
+asking by_expert         the same by a language model
+captions table           captions from files; the Parquet file, the distribution
 """

@@ -58,7 +58,6 @@ def _likely_verb(word: str, candidates: tuple[str, ...]) -> str:
     """Of several verbs with that form the one that captions mean: `saw` is of `see`, `ground` of `grind`."""
     preferred = {"left": "leave", "saw": "see", "lay": "lay", "laid": "lay", "felt": "feel", "found": "find",
                  "wound": "wind", "bound": "bind", "ground": "grind", "fell": "fall", "singing": "sing"}  # fmt: skip
-                 "ground": "grind", "fell": "fall", "singing": "sing"}  # fmt: skip
     return preferred.get(word, candidates[0])
 
 
