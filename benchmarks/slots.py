@@ -2,21 +2,26 @@
 
 python benchmarks/slots.py [CLIPS]
 
-Each clip is a small graph of calls: two drafts at once with eight pictures each, a verdict in JSON on both, and for
-three clips in ten a third answer and a rewriting; every answer is kept in SQLite. The server takes 0.3 to 1.5 s for an
-answer (lognormal, median 0.7 s) and is a process of its own, as real ones are. Busy: the share of its slots in use, by
-its own count, from the first moment in which all were until the last clip was begun. Limit: 95 %.
+First the experts alone. Each clip is a small graph of calls: two drafts at once with eight pictures each, a verdict in
+JSON on both, and for three clips in ten a third answer and a rewriting; answers are kept in SQLite. The server takes
+0.3 to 1.5 s for an answer (lognormal, median 0.7 s) and is a process of its own, as real ones are. Busy: the share of
+its slots in use, by its own count, from the first moment in which all were until the last clip was begun. Limit: 95 %.
+
+Then a whole run: `hoigen caption` with the captioner `single` over spans of a rendered video, decoding in workers and
+booking included.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import multiprocessing
 import random
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -33,7 +38,7 @@ from hoigen.experts.calls import Calls
 from hoigen.experts.chat_server import ChatServer
 from hoigen.experts.desk import Conversation, Desk
 from hoigen.experts.prompts import Prompt
-from render import pan, texture
+from render import pan, render, texture
 
 SLOTS = 16
 LEAST, MEDIAN, MOST = 0.3, 0.7, 1.5
@@ -102,42 +107,75 @@ def busy_of(server: FakeChatServer) -> float:
         for (when, now), (_, before) in zip(server.timeline, [(0.0, 0), *server.timeline], strict=False)
         if now > before
     ]
-    begun = [at for at, body in enumerate(server.chats) if "describe" in json.dumps(body["messages"][-1])[-100:]]
+    asked = [body["messages"][-1]["content"] for body in server.chats]
+    begun = [at for at, parts in enumerate(asked) if isinstance(parts, list) and "look again" not in parts[-1]["text"]]
     full = next((when for when, count in server.timeline if count >= SLOTS), starts[0])
     return server.busy(SLOTS, full, starts[begun[-1]])
 
 
 def measure(clips: int, servers: int, at_once: int) -> None:
+    with started(servers) as (urls, found):
+        expert = ChatServer(url=urls, model="fake", key_env="", slots=SLOTS, sampling=SAMPLING)
+        with tempfile.TemporaryDirectory() as folder:
+            calls = Calls(Path(folder) / "calls.sqlite")
+            began, cpu = time.monotonic(), time.process_time()
+            done = asyncio.run(run(expert, calls, clips, at_once))
+            wall, cpu = time.monotonic() - began, time.process_time() - cpu
+            calls.close()
+    assert done == clips, f"{clips - done} clips failed"
+    told(f"experts alone, {servers} server", clips, found, wall, cpu)
+
+
+def measure_run(clips: int) -> None:
+    import hoigen
+
+    with started(1) as (urls, found), tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        render(folder / "long.mp4", pan(texture(2, (240, 1100)), 750, (1, 0), (240, 320)))
+        spans = [f"long.mp4,{at % 28},{at % 28 + 1 + at / clips / 2}" for at in range(clips)]
+        (folder / "list.csv").write_text("\n".join(["uri,start,end", *spans]))
+        expert = {"chat_server": {"url": urls[0], "model": "fake", "key_env": "", "slots": SLOTS}}
+        spec = {"captioner": {"single": {"expert": expert}}}
+        (folder / "recipe.yaml").write_text(json.dumps({"caption": spec}))
+        about = {"measures": ["metadata"], "keep": {"duration": {"min": 0.5}}, "quiet": True, "report": False}
+        hoigen.curate(videos=folder / "list.csv", run=folder / "run", **about)
+        began, cpu = time.monotonic(), time.process_time()
+        made = hoigen.caption(folder / "run", recipe=folder / "recipe.yaml", quiet=True, report=False)
+        wall, cpu = time.monotonic() - began, time.process_time() - cpu
+        assert sum(made.paths.values()) == clips, str(made)
+    told("a whole run, 1 server", clips, found, wall, cpu)
+
+
+@contextlib.contextmanager
+def started(servers: int) -> Iterator[tuple[tuple[str, ...], list[tuple[int, int, float]]]]:
+    """URLs of as many servers; when the block ends, what each of them counted."""
     spawn = multiprocessing.get_context("spawn")
     pipes = []
     for seed in range(servers):
         here, there = spawn.Pipe()
         spawn.Process(target=serve, args=(there, seed), daemon=True).start()
         pipes.append(here)
-    urls = tuple(pipe.recv() for pipe in pipes)
-    expert = ChatServer(url=urls, model="fake", key_env="", slots=SLOTS, sampling=SAMPLING)
-    with tempfile.TemporaryDirectory() as folder:
-        calls = Calls(Path(folder) / "calls.sqlite")
-        began, cpu = time.monotonic(), time.process_time()
-        done = asyncio.run(run(expert, calls, clips, at_once))
-        wall, cpu = time.monotonic() - began, time.process_time() - cpu
-        calls.close()
+    found: list[tuple[int, int, float]] = []
+    yield tuple(pipe.recv() for pipe in pipes), found
     for pipe in pipes:
         pipe.send("stop")
-    found = [pipe.recv() for pipe in pipes]
-    sent = sum(calls for calls, _, _ in found)
-    assert done == clips, f"{clips - done} clips failed"
+        found.append(pipe.recv())
+
+
+def told(what: str, clips: int, found: list[tuple[int, int, float]], wall: float, cpu: float) -> None:
     assert max(peak for _, peak, _ in found) <= SLOTS
+    sent = sum(calls for calls, _, _ in found)
     shares = ", ".join(f"{busy:.1%}" for _, _, busy in found)
-    print(f"{servers:7} {clips:6} {at_once:8} {sent:6} {wall:7.1f} {cpu / sent * 1e3:12.1f}   {shares}", flush=True)
+    print(f"{what:24} {clips:6} {sent:6} {wall:8.1f} {cpu / sent * 1e3:12.1f}   {shares}", flush=True)
 
 
 def main() -> None:
     clips = int(sys.argv[1]) if len(sys.argv) > 1 else 300
     print(headline())
-    print("servers  clips  at once  calls  wall, s  CPU ms/call   slots busy")
+    print("                          clips  calls  wall, s  CPU ms/call   slots busy")
     for servers in (1, 2):
         measure(clips * servers, servers, at_once=2 * SLOTS * servers)
+    measure_run(3 * clips)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -579,6 +580,11 @@ def test_open_says_where_nobody_listens() -> None:
 def test_open_takes_no_web_page_for_a_server(server: FakeChatServer) -> None:
     server.models_say = Say(body=b"<!doctype html><title>Open WebUI</title>")
     assert "a web page, not an OpenAI-compatible server" in said(client(server))
+
+
+def test_open_names_the_extra_that_is_missing(server: FakeChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openai", None)
+    assert said(client(server)) == "chat_server needs openai: pip install 'hoigen[experts]'"
 
 
 def test_open_waits_for_a_server_that_is_loading(server: FakeChatServer) -> None:

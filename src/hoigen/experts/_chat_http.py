@@ -41,6 +41,15 @@ class Reply:
     reason: str = ""
 
 
+def check_sdk() -> None:
+    """Raises SetupError when the packages that talk to servers are not installed."""
+    try:
+        import openai  # noqa: F401
+        import pydantic  # noqa: F401
+    except ImportError as error:
+        raise SetupError(f"chat_server needs {error.name}: pip install 'hoigen[experts]'") from None
+
+
 def key_of(name: str) -> str:
     """The API key from the environment; servers without keys get a word that no key is."""
     key = os.environ.get(name, "").strip() if name else ""

@@ -13,7 +13,7 @@ from hoigen.clip import Sampling, Seconds
 from hoigen.errors import SetupError
 from hoigen.experts import _chat_asking, _chat_body, _chat_open, _chat_replies, pictures
 from hoigen.experts._chat_body import JsonMode, Media, Part
-from hoigen.experts._chat_http import Session, key_of
+from hoigen.experts._chat_http import Session, check_sdk, key_of
 from hoigen.experts._endpoints import Endpoint
 from hoigen.experts.call import Answer, Request
 from hoigen.registry import expert
@@ -34,14 +34,14 @@ class ChatServer:
     media: `frames` shows JPEG pictures, each after its time, which every server takes; `video` one mp4 (vLLM, SGLang).
     temperature: 0 for the likeliest answer. seed: of sampling. max_tokens: of one answer, thoughts included. top_p: of
         nucleus sampling. Each may be null, and is then left to the server.
-    json_mode: how JSON is asked for: `schema` (the server holds the answer to it), `object` (any JSON, the schema is in
-        the prompt) or `prompt` (only there). An endpoint that refuses a mode is asked in the next.
+    json_mode: `schema` has the server hold the answer to the schema, `object` asks it for any JSON and the prompt for
+        the schema, `prompt` asks by the prompt alone. An endpoint that refuses a mode is asked in the next.
     extra_body: more keys of the request body, as the server wants them.
     slots: requests under way at once, per endpoint.
     timeout: seconds until an answer that has not come is given up.
     tries: how often a request is sent when servers fail. backoff: seconds to wait before the second try; doubled each
         time, up to 60. A server's own Retry-After goes before, up to 120.
-    price_in, price_out: what a million tokens cost, in any currency; for what a run costs.
+    price_in: what a million tokens of questions cost, in any currency. price_out: a million tokens of answers.
     """
 
     url: str | tuple[str, ...]
@@ -157,6 +157,7 @@ class ChatServer:
         if loop not in self.sessions:
             for old in [old for old in self.sessions if old.is_closed()]:
                 del self.sessions[old]
+            check_sdk()
             self.sessions[loop] = Session(self.endpoints, key_of(self.key_env))
             await self.sessions[loop].begin()
         return self.sessions[loop]
