@@ -73,3 +73,30 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--version"])
     assert capsys.readouterr().out.startswith("hoigen 0.")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["curate", "lite", "--videos", ".", "--run", ""], "run: a folder; it came as an empty text"),
+        (["table", ""], "a path; it came as an empty text"),
+        (["curate", "lite", "--set", "motion.fps=3"], "--set measures.motion.fps=3"),
+        (["curate", "lite", "--set", "min_lenght=3"], "did you mean 'min_length'"),
+        (["try", "motion", "none.mp4"], "none.mp4: no such file"),
+    ],
+)
+def test_what_was_typed_is_named(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_folder_of_other_things_is_never_written_to(
+    tmp_path: Path, tiny_video: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "report.html").write_text("somebody's")
+    words = ["curate", "lite", "--videos", str(tiny_video), "--run"]
+    assert main([*words, str(tmp_path)]) == 2
+    assert "holds other files (report.html)" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+    assert main([*words, str(tmp_path / ("a" * 300))]) == 2
+    assert "cannot be made a folder: File name too long" in capsys.readouterr().err

@@ -528,3 +528,9 @@ def test_the_page_names_all_columns_and_suffixes() -> None:
         assert f"{suffix}`" in text
     for folder in FOLDERS:
         assert f"`{folder}/`" in text
+
+
+def test_a_link_that_leads_round_is_a_row(tmp_path: Path) -> None:
+    (tmp_path / "round.mp4").symlink_to(tmp_path / "round.mp4")
+    (tmp_path / "other.mp4").write_bytes(b"x")
+    assert [Path(source.uri).name for source in read_sources(tmp_path)] == ["other.mp4", "round.mp4"]

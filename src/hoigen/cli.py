@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"hoigen: {error}", file=sys.stderr)
         return 2
     except HoigenError as error:
-        print(f"hoigen: {type(error).__name__}: {error}", file=sys.stderr)
+        print(f"hoigen: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"\nhoigen: stopped; all finished work is kept. {_go_on(arguments)}", file=sys.stderr)
@@ -73,9 +73,25 @@ def _curate(recipe: str, videos: str | None, run: str | None, set: list[str] | N
     from hoigen.verbs.curate import curate
 
     path = config.recipe_path(recipe)
+    for text in set or []:
+        _check_set(text)
     given = config.apply_sets(config.load_recipe(path), set or [])
     given |= {name: value for name, value in (("videos", videos), ("run", run)) if value is not None}
     return curate(**config.arguments_of(curate, given, str(path)), beside=path.parent, quiet=quiet)
+
+
+def _check_set(text: str) -> None:
+    """A key that no recipe has, named as what was typed; of a measure's settings, with the way to them."""
+    from hoigen.errors import nearest
+    from hoigen.registry import measure_names
+    from hoigen.verbs.curate import recipe_keys
+
+    head = text.partition("=")[0].split(".")[0].strip()
+    if not head or head in recipe_keys():
+        return
+    if head in measure_names():
+        raise UsageError(f"--set {text}: the settings of a measure are set by --set measures.{text}")
+    raise UsageError(f"--set {text}: unknown key {head!r}{nearest(head, recipe_keys())}")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -142,7 +158,14 @@ def _kind(hint: Any) -> tuple[Any, bool]:
         return type(options[0]), False
     if options and typing.get_origin(hint) not in (list, tuple):
         return _kind(Path if Path in options else options[0])
-    return hint, False
+    return (_path if hint is Path else hint), False
+
+
+def _path(text: str) -> Path:
+    """A path as typed; an empty one (an unset variable of a script) would be the folder one is in."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("a path; it came as an empty text")
+    return Path(text)
 
 
 def _choices(hint: Any) -> tuple[Any, ...] | None:

@@ -152,22 +152,13 @@ class Check:
                 self._fault(at, f"keep: no measure of this recipe gives a score named {score!r}{known}")
             if isinstance(bounds, Mapping) and bounds and all(bound is None for bound in bounds.values()):
                 _ = self._settings(Rule, {**bounds, "min": 0}, f"keep.{score}", at)  # every bound unset: no rule
-            elif bounds is not None and (rule := self._settings(Rule, bounds, f"keep.{score}", at)) is not _BAD:
+            elif bounds is not None and self._settings(Rule, bounds, f"keep.{score}", at) is not _BAD:
                 self.rules.append(score)
-                self._possible(score, rule)
 
     def _caption(self, spec: Mapping[str, Any]) -> None:
         from hoigen.verbs.caption import job_of
 
         self._try(("caption",), lambda: job_of(spec))
-
-    def _possible(self, score: str, rule: Any) -> None:
-        low = [(bound, name) for name in ("min", "above") if (bound := getattr(rule, name)) is not None]
-        high = [(bound, name) for name in ("max", "below") if (bound := getattr(rule, name)) is not None]
-        for bottom, lower in low:
-            for top, upper in high:
-                if bottom > top or (bottom == top and (lower, upper) != ("min", "max")):
-                    self.notes.append(f"keep.{score}: {lower} {bottom:g} and {upper} {top:g} leave nothing to keep")
 
     def _videos(self, sound: Mapping[str, Any]) -> None:
         """Only a note: a recipe may be written on another machine than the one it is run on."""

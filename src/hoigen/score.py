@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -50,6 +51,12 @@ class Rule:
                 raise ValueError(f"{name} is a number; it came as {bound!r}")
         if self.min is None and self.max is None and self.above is None and self.below is None:
             raise ValueError("a rule has at least one of min, max, above, below")
+        for lower, upper in itertools.product(("min", "above"), ("max", "below")):
+            low, high = getattr(self, lower), getattr(self, upper)
+            if low is None or high is None:
+                continue
+            if low > high or (low == high and (lower, upper) != ("min", "max")):
+                raise ValueError(f"{lower} {low:g} and {upper} {high:g} leave nothing to keep")
 
     def passes(self, value: float | None) -> bool:
         """Whether a clip with this value stays."""

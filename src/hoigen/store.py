@@ -137,6 +137,18 @@ class Run:
     def journal(self, stage: str, shard: int) -> Journal:
         return Journal(self.path / "journal" / f"{stage}-{shard:05d}.jsonl")
 
+    def check_folder(self) -> None:
+        """Raises UsageError for a folder of other things: nothing of theirs is to be written over."""
+        if not self.path.is_dir() or self.recipe_file.exists():
+            return
+        names = sorted(entry.name for entry in self.path.iterdir())
+        others = [name for name in names if name not in ("videos.parquet", "journal") and not name.startswith(".")]
+        if others:
+            some = ", ".join(others[:3]) + (", …" if len(others) > 3 else "")
+            raise UsageError(
+                f"run: {self.path} is no run and holds other files ({some}); give a new or an empty folder"
+            )
+
     def recipe(self) -> dict[str, Any]:
         """The arguments of the run, as `run.yaml` has them. Raises UsageError when this is no run."""
         import yaml

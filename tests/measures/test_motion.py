@@ -271,3 +271,19 @@ def test_real_clips(shared_clips: Path) -> None:
         stream = measure.begin(clip)
         decode(clip, (), [(measure.sampling, stream.see)])
         assert stream.score().detail["kind"] == kind, name
+
+
+def test_a_picture_that_stands_for_long_counts_for_as_long() -> None:
+    clip = Clip(id="0", uri="", end=60.0, width=640, height=360, fps=25)
+    stream = Motion().begin(clip)
+    moving = [np.roll(texture(1, (180, 320))[..., 0], 6 * at, axis=1) for at in range(4)]
+    for image, time in zip(moving[:2], (0.0, 0.04), strict=True):
+        stream.see(image, time)
+    for image, time in zip((moving[1], moving[1]), (0.25, 30.0), strict=True):
+        stream.see(image, time)
+    for image, time in zip(moving[2:], (30.2, 30.24), strict=True):
+        stream.see(image, time)
+    score = stream.score()
+    pairs = score.detail["pairs"]["motion"]
+    assert score.value is not None
+    assert score.value < 0.05 * max(pairs)

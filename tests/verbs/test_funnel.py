@@ -102,7 +102,8 @@ def test_it_opens_no_video_and_computes_nothing(run: Run, capsys: pytest.Capture
     [
         ("keep.motoin.max=2", "did you mean 'motion'"),
         ("keep.motion", "takes key=value"),
-        ("kep.motion.max=2", "'keep'"),
+        ("kep.motion.max=2", "keep, measures, score_all"),
+        ("shots=adaptive", "another --run"),
     ],
 )
 def test_a_change_that_cannot_be_is_refused(run: Run, change: str, said: str) -> None:

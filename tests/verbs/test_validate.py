@@ -106,12 +106,16 @@ def test_a_recipe_with_a_measure_of_ones_own(tmp_path: Path) -> None:
 
 
 def test_notes(tmp_path: Path) -> None:
-    (tmp_path / "r.yaml").write_text("videos: /no/such/folder\nmeasures: [metadata]\nkeep: {fps: {min: 3, max: 2}}\n")
+    (tmp_path / "r.yaml").write_text("videos: /no/such/folder\nmeasures: [metadata]\n")
     notes = hoigen.validate(str(tmp_path / "r.yaml")).notes
-    assert notes[0] == "keep.fps: min 3 and max 2 leave nothing to keep"
-    assert notes[1].startswith("videos: no such folder, video or manifest: /no/such/folder")
+    assert notes[0].startswith("videos: no such folder, video or manifest: /no/such/folder")
     assert any("Needs extra [models]" in note for note in hoigen.validate("paper").notes)
     assert hoigen.validate("lite").notes == ()
+
+
+def test_a_rule_that_leaves_nothing_is_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text("measures: [metadata]\nkeep: {fps: {min: 3, max: 2}}\n")
+    assert faults(tmp_path / "r.yaml")[1] == "line 2: keep.fps: min 3 and max 2 leave nothing to keep"
 
 
 def test_the_run_file_of_a_run_is_a_recipe(tmp_path: Path, tiny_video: Path) -> None:

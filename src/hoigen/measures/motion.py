@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hoigen.clip import Clip, Sampling
+from hoigen.clip import Clip, Sampling, Seconds
 from hoigen.registry import measure
 from hoigen.score import Score
 
@@ -21,6 +22,9 @@ STILL = 0.002
 
 REPEATED = 0.2
 """A frame that moved at less than this share of the pace up to the next sampled frame was shown twice."""
+
+HOLD: Seconds = 1.0
+"""A last frame that is held for longer, and for longer than frames are apart, counts as stillness."""
 
 MOVING = 0.02
 """A place that moves by itself at this many diagonals per second counts as moving."""
@@ -58,7 +62,7 @@ class Motion:
         flow_of(self.preset)
 
     def begin(self, clip: Clip) -> _Stream:
-        return _Stream(flow_of(self.preset), self.slow)
+        return _Stream(flow_of(self.preset), self.slow, clip.duration)
 
 
 _flows: dict[str, DisFlow] = {}
@@ -108,9 +112,10 @@ class _Pair:
 class _Stream:
     """One clip under way: holds the last frame, the start of the last pair, and the numbers so far."""
 
-    def __init__(self, flow: DisFlow, slow: float) -> None:
+    def __init__(self, flow: DisFlow, slow: float, duration: float) -> None:
         self.flow = flow
         self.slow = slow
+        self.duration = duration
         self.pairs: list[_Pair] = []
         self.seen = 0
         self.repeats = False  # frames were repeated in this clip
@@ -142,6 +147,15 @@ class _Stream:
             self.pairs[-1] = long
         self.start = None
 
+    def _weights(self, pairs: list[_Pair]) -> tuple[list[float], float]:
+        """Seconds that each pair stands for, up to the next one; and those in which the last frame is held, which are
+        still. Where frames come evenly, all weigh alike; a picture that stands for long counts for as long."""
+        steps = [after.time - before.time for before, after in itertools.pairwise(pairs)]
+        usual = sorted(steps)[len(steps) // 2] if steps else pairs[-1].gap
+        weights = [*steps, max(usual, pairs[-1].gap)]
+        held = self.duration - (self.last[1] if self.last else 0.0)
+        return weights, held if held > max(HOLD, 2 * usual) else 0.0
+
     def _pair(self, first: tuple[np.ndarray, float], second: tuple[np.ndarray, float]) -> _Pair:
         from hoigen.models.camera import split_flow
 
@@ -150,19 +164,21 @@ class _Stream:
 
     def score(self) -> Score:
         if not self.pairs:
-            reason = "no frame" if not self.seen else "one frame only" if self.seen == 1 else "no two frames in order"
+            reason = "no two frames in order" if self.seen > 1 else "one frame only"
             return Score(None, {"reason": reason}, {"camera_motion": None, "subject_motion": None})
         # The last pair has no later frame; in a clip that repeats frames it may be a repetition, or the jump after it.
         pairs = self.pairs[:-1] if self.repeats and self.start and len(self.pairs) > 1 else self.pairs
-        motion = _mean([pair.motion for pair in pairs])
-        camera = _mean([pair.camera for pair in pairs])
-        subject = _mean([pair.subject for pair in pairs])
+        weights, held = self._weights(pairs)
+        total = math.fsum(weights) + held
+
+        def mean(numbers: list[float]) -> float:
+            return math.fsum(number * weight for number, weight in zip(numbers, weights, strict=True)) / total
+
+        motion = mean([pair.motion for pair in pairs])
+        camera = mean([pair.camera for pair in pairs])
+        subject = mean([pair.subject for pair in pairs])
         detail = {"kind": _kind(motion, camera, subject), "pairs": _columns(pairs)}
         return Score(motion, detail, {"camera_motion": camera, "subject_motion": subject})
-
-
-def _mean(numbers: list[float]) -> float:
-    return math.fsum(numbers) / len(numbers)
 
 
 def _kind(motion: float, camera: float, subject: float) -> str:

@@ -57,6 +57,21 @@ def _checked(paths: _Walk, where: str, say: Say) -> Iterator[Source]:
     _tell(paths.ignored, where, say)
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """False also for a link that leads round in a circle."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
+
+
 def _tell(ignored: int, where: str, say: Say) -> None:
     if ignored:
         files = f"{ignored:,} file{'s' if ignored > 1 else ''}"
@@ -80,13 +95,13 @@ class _Walk:
             entry = next(stack[-1], None)
             if entry is None:
                 stack.pop()
-            elif entry.is_dir() and not entry.name.startswith("."):
+            elif _is_folder(entry) and not entry.name.startswith("."):
                 identity = self._identity(entry.stat())
                 if identity not in seen:
                     seen.add(identity)
                     stack.append(self._entries(entry.path))
             # Pipes and sockets would be waited on for ever; a link that leads nowhere is a row that fails.
-            elif is_video_name(entry.name) and (entry.is_file() or (entry.is_symlink() and not entry.is_dir())):
+            elif is_video_name(entry.name) and (_is_file(entry) or entry.is_symlink()):
                 yield entry.path
             else:
                 self.ignored += 1

@@ -86,6 +86,8 @@ def curate(
     from hoigen.verbs.caption import job_of
     from hoigen.weights import locate
 
+    if not str(run).strip():
+        raise UsageError("run: a folder; it came as an empty text")
     arguments = {name: value for name, value in locals().items() if name in recipe_keys()}
     arguments["measures"] = measures = absolute_measures(measures, beside)
     if duplicates not in ("drop", "keep"):
@@ -137,7 +139,7 @@ def check_least(arguments: Mapping[str, Any]) -> None:
     """Refuses numbers below what they can be."""
     for name, least in LEAST.items():
         value = arguments.get(name)
-        if value is not None and value < least:
+        if value is not None and not value >= least:  # nan is no number either
             raise UsageError(f"{name}: {least:g} or more; it came as {value!r}")
 
 
@@ -151,8 +153,9 @@ def held(run: Run, rank: int) -> Iterator[None]:
     """Holds the run's folder for this process: two at once would write the same shards."""
     import fcntl
 
-    fresh = not run.path.exists()
     try:
+        fresh = not run.path.exists()
+        run.check_folder()
         run.path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"run: {run.path} cannot be made a folder: {error.strerror}") from None

@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hoigen.decide import STATES, Funnel
+from hoigen.errors import UsageError
 
 if TYPE_CHECKING:
     import duckdb
 
     from hoigen.cascade import Step
     from hoigen.store import Run
+
+TRIED = ("keep", "measures", "score_all")
+"""Keys of a recipe whose change can be tried without making clips anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +78,21 @@ def funnel(run: Path, *, set: list[str] | None = None) -> Funnel | WhatIf:
 
     folder = Run(Path(run))
     _, steps = steps_of(folder)
+    _check_changes(set or [])
     if not set:
         return decide.funnel(decide.connect(folder, steps), steps)
     _, changed = steps_of(folder, set)
     return what_if(folder, steps, changed)
+
+
+def _check_changes(sets: Sequence[str]) -> None:
+    for text in sets:
+        key = text.split("=")[0].split(".")[0].strip()
+        if key not in TRIED:
+            raise UsageError(
+                f"--set {text}: the funnel tries other rules on what was measured: {', '.join(TRIED)}. Other keys take "
+                "hoigen curate with another --run"
+            )
 
 
 def what_if(run: Run, steps: Sequence[Step], changed: Sequence[Step]) -> WhatIf:

@@ -26,4 +26,10 @@ def report(run: Path, *, out: Path | None = None, shown: int = 24) -> Path:
     if shown < 0:
         raise UsageError(f"--shown: 0 or more; it came as {shown}")
     folder = Run(Path(run))
-    return write_report(gather(folder, shown=shown), Path(out) if out is not None else folder.report_file)
+    page = Path(out) if out is not None else folder.report_file
+    if page.is_dir() or not page.parent.is_dir():
+        raise UsageError(f"--out {page}: the name of a file in a folder that is there")
+    try:
+        return write_report(gather(folder, shown=shown), page)
+    except OSError as error:
+        raise UsageError(f"{page} cannot be written: {error.strerror}") from None

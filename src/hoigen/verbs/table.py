@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from hoigen.store import Run
 
 Format = Literal["csv", "jsonl", "parquet"]
+KNOWN: Mapping[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 
 
 def table(
@@ -67,13 +69,14 @@ def _captions(con: duckdb.DuckDBPyConnection, run: Run) -> str:
 
 
 def _format_of(out: Path | None) -> Format:
-    ends: dict[str, Format] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
-    return ends.get(out.suffix.lower() if out else "", "csv")
+    return KNOWN.get(out.suffix.lower() if out else "", "csv")
 
 
 def _check(format: Format, out: Path | None) -> None:
     if out is None and format == "parquet":
         raise UsageError("--format parquet needs --out FILE")
+    if out is not None and _format_of(out) != format and out.suffix.lower() in KNOWN:
+        raise UsageError(f"--out {out} ends like {_format_of(out)}, and --format is {format}")
     if out is not None and not out.parent.is_dir():
         raise UsageError(f"--out {out}: no such folder {out.parent}")
     if out is not None and out.is_dir():

@@ -44,7 +44,7 @@ def try_measure(
     from hoigen.cascade import build_steps
     from hoigen.config import apply_sets
     from hoigen.engine import Scorer
-    from hoigen.errors import VideoError
+    from hoigen.errors import UsageError, VideoError
     from hoigen.ingest import VideoJob, clip_rows
     from hoigen.stages.scores import clip_of
 
@@ -52,11 +52,14 @@ def try_measure(
     [step] = build_steps([{measure: settings}], {}, beside=Path())
     row = clip_rows(VideoJob(0, video, start, end), "none", 0.0, None)[0]
     if row["state"] == "failed":
-        raise VideoError(f"{video}: {row['reason']}")
+        raise UsageError(f"{video}: {row['reason']}")
     if hasattr(step.measure, "load"):
         step.measure.load()
     started = time.perf_counter()
-    score = Scorer([step], score_all=True).score_one(clip_of(row))
+    try:
+        score = Scorer([step], score_all=True).score_one(clip_of(row))
+    except VideoError as error:
+        raise UsageError(f"{video}: {error}") from None
     from hoigen.engine import values_of
 
     detail = json.loads(json.dumps(dict(score.detail), default=_plain))
