@@ -36,12 +36,16 @@ class Phrase:
         return is_person(self.head) and not (self.head in wordlists.EITHER and self.name != self.head)
 
     @property
+    def _may_act(self) -> bool:
+        return may_act(self.head) and not (self.head in wordlists.EITHER and self.name != self.head)
+
+    @property
     def acts(self) -> bool:
         """A person, a hand, or a pronoun for one."""
         if self.pronoun:
             return self.head in ("he", "she", "they", "i", "we", "you", "who", "someone", "somebody", "everyone",
                                  "everybody")  # fmt: skip
-        return self.bare or self.is_person or self.head in wordlists.ACTING_PARTS
+        return self.bare or self._may_act or self.head in wordlists.ACTING_PARTS
 
 
 @dataclass(slots=True)
@@ -65,14 +69,18 @@ Item = Phrase | Verb | Joint
 
 
 def is_person(noun: str) -> bool:
-    """Whether a noun is for people: listed, or made of a verb (`welder`) and not a device."""
-    if noun in wordlists.PEOPLE:
-        return True
+    """Whether a noun is for people: listed, or a compound of `man`."""
+    return noun in wordlists.PEOPLE or (noun.endswith(("man", "woman", "person")) and noun != "human")
+
+
+def may_act(noun: str) -> bool:
+    """Whether a noun may be for somebody: people, and what is made of a verb (`thrower`) but no known device.
+
+    Wider than `is_person`: what a `scooter` is counts only where it is said to do something.
+    """
     last = noun.rpartition("-")[2]
-    if last in wordlists.DEVICES_IN_ER or len(last) < 5:
-        return False
-    if last.endswith(("man", "woman", "person")) and last not in ("human", "woman"):
-        return True
+    if is_person(noun) or last in wordlists.DEVICES_IN_ER or len(last) < 5:
+        return is_person(noun)
     return last.endswith(("er", "or")) and _is_doer(last)
 
 

@@ -52,4 +52,6 @@ class Mentions:
 def _is_nothing(head: str, verb: str) -> bool:
     if head in wordlists.PLACES and verb not in wordlists.ON_PLACES:
         return True
+    if head.endswith(wordlists.ABSTRACT_ENDS) and head not in wordlists.THINGS_WITH_SUCH_ENDS:
+        return True
     return head in wordlists.BODY or head in wordlists.ABSTRACT or head in wordlists.COLOURS

@@ -77,7 +77,10 @@ class _Reader:
         while back >= 0:
             item = self.row[back]
             if isinstance(item, Phrase):
-                if self._is_free(back) or (verb.form == "ing" and item.acts and self._touches(back, at)):
+                touching = verb.form == "ing" and self._touches(back, at)
+                if touching and item.head == "them":
+                    return Phrase(name="they", head="they", pronoun=True)
+                if self._is_free(back) or (touching and (item.acts or item.head in wordlists.ABSTRACT)):
                     return item
                 if self.subject is not None and not self._is_after_preposition(back):
                     return self._doer(back + 1)
@@ -139,11 +142,11 @@ class _Reader:
     def _objects(self, at: int, verb: Verb) -> None:
         action, after, direct = self._action(at + 1, verb.lemma)
         shared = direct and verb.lemma not in wordlists.INTRANSITIVE
-        things = list(self._list(self._shared(after) if shared else after)) if direct else []
+        things = self._list(self._shared(after) if shared else after) if direct else []
         if direct and not things and (before := self._relative(at)) is not None:
             things = [(at, before)]
         if len(things) == 1 and self._is_receiver(things[0][1], verb.lemma):
-            things = list(self._list(things[0][0] + 1)) or things
+            things = self._list(things[0][0] + 1) or things
         if direct and things and things[-1][0] > at:
             end = things[-1][0] + 1
             particle = self.row[end] if end < len(self.row) else None
@@ -196,8 +199,13 @@ class _Reader:
         free = all(CLOSED.get(joint) not in ("prep", "to") for joint in joints)
         return lemma, at, free and lemma not in wordlists.NOT_ACTING
 
-    def _list(self, at: int) -> Iterator[tuple[int, Phrase]]:
-        """A phrase and those joined to it by commas and `and`."""
+    def _list(self, at: int) -> list[tuple[int, Phrase]]:
+        """A phrase and those joined to it by commas and `and`; by commas alone it is said again, not joined."""
+        found = list(self._joined(at))
+        between = self.row[found[0][0] : found[-1][0]] if found else []
+        return found if any(isinstance(item, Joint) and item.kind == "conj" for item in between) else found[:1]
+
+    def _joined(self, at: int) -> Iterator[tuple[int, Phrase]]:
         while at < len(self.row):
             item = self.row[at]
             if isinstance(item, Phrase):

@@ -139,6 +139,12 @@ class _Tagger:
 
     def _open(self, at: int, word: str, before: Word | None, after: Tag) -> Tag:
         found = parts(word)
+        if self.words[at].isupper() and len(word) > 1:
+            return "noun"
+        if word == "matching" and self._goes_on(at + 1):
+            return "adj"
+        if word in wordlists.COLOURS and after in OPENERS:
+            return self._describes(at, word)
         if word.endswith("ing") and "VERB" in found and base(word, "VERB") != word:
             return self._ing(at, after, "NOUN" in found)
         if "-" in word and found == {"NOUN"} and (word.endswith("ed") or after in IN_PHRASE) and self._goes_on(at + 1):
@@ -170,6 +176,12 @@ class _Tagger:
             return "noun"
         if after in IN_PHRASE:
             return "adj" if self._goes_on(at + 1) else "noun"
+        in_list = after == "punct" and len(self.done) > 1 and self.done[-2].tag == "adj"
+        if in_list and self._goes_on(at + 1) and self._word(at - 2) not in CLOSED:
+            return "adj"
+        verbs = [w.tag for w in self.done if w.tag in ("verb", "ing")]
+        if after == "conj" and self._goes_on(at + 1) and self._word(at + 1) not in CLOSED and "ing" not in verbs[-1:]:
+            return "adj"
         as_adjective = "ADJ" in parts(self._word(at)) or self._word(at - 1) == "in"
         if after == "prep" and as_adjective and self._goes_on(at + 1):
             return "adj"
@@ -191,9 +203,17 @@ class _Tagger:
         found = parts(word)
         if "NOUN" not in found:
             return "adj" if "ADJ" in found else "adv" if "ADV" in found else "noun"
+        if base(word, "NOUN") in wordlists.PEOPLE and word not in wordlists.DESCRIBING:
+            describes = "ADJ" in found and self._goes_on(at + 1) and self._is_noun_next(at + 1)
+            return "adj" if describes else "noun"
         can_describe = "ADJ" in found or word in wordlists.COLOURS or word in wordlists.DESCRIBING
         strong = word in wordlists.COLOURS or word in wordlists.DESCRIBING
-        if can_describe and self._word(at + 1) == "," and self._goes_on(at + 2) and self._before_is(IN_PHRASE):
+        if (
+            can_describe
+            and self._word(at + 1) == ","
+            and self._goes_on(at + 2)
+            and self._before_is(("prep", *IN_PHRASE))
+        ):
             return "adj"
         if (strong or self.finite) and can_describe and not self._goes_on(at + 1) and self._before_is(("noun", "pron")):
             return "adj"
@@ -261,11 +281,13 @@ class _Tagger:
 
     def _after_opener(self, at: int, word: str, before: Word | None, only: bool) -> bool:
         if before is None or (not only and not any(w.tag in ("verb", "ing", "aux", "past") for w in self.done)):
-            return only and not is_past(word)
+            somebody = any(w.lemma in wordlists.PEOPLE for w in self.done)
+            third = is_third_person(word) and somebody and self._begins_phrase(at + 1)
+            return third or (only and not is_past(word))
         if is_third_person(word):
             return only or self._begins_phrase(at + 1) or (not self._goes_on(at + 1) and before.tag == "conj")
         if is_past(word) and "NOUN" not in parts(word):
-            return before.tag == "conj" and self._begins_phrase(at + 1)
+            return before.tag == "conj" and CLOSED.get(self._word(at + 1)) in ("det", "adv")
         verbs = [w for w in self.done if w.tag in ("verb", "past")]
         same = bool(verbs) and verbs[-1].text.lower() == verbs[-1].lemma
         if not same or base(word, "VERB") != word:

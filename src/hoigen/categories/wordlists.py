@@ -76,60 +76,67 @@ COLOURS = _set(
 )
 
 DESCRIBING = _set(
-    """left right rear front upper lower top bottom middle side back main other next last first second third fourth
-    single double half whole entire full half-full own same various several many few small large big little tiny
-    huge long short young old elderly middle-aged grand acoustic electric cordless fresh wet dry hot cold thick thin
-    sharp soft hard clean dirty new modern vintage colorful bright dark light deep heavy round square flat narrow
-    wide tall low high open closed damp low-cut medium medium-sized striped checked spotted extra clear rich plain
-    afternoon morning evening more most less gas fellow ground"""
+    """neon led matching left right rear front upper lower top bottom middle side back main other next last first second third
+    fourth single double half whole entire full half-full own same various several many few small large big little
+    tiny huge long short young old elderly middle-aged grand acoustic electric cordless fresh wet dry hot cold thick
+    thin sharp soft hard clean dirty new modern vintage colorful bright dark light deep heavy round square flat
+    narrow wide tall low high open closed damp low-cut medium medium-sized striped checked spotted extra clear rich
+    plain afternoon morning evening more most less gas fellow ground"""
 )
 """Words that the dictionary knows as nouns, too, but that only describe in front of one."""
 
 ABSTRACT = _set(
-    """skill trick shot game movement motion action activity task process technique step position pose scene atmosphere
-    mood feeling sense focus attention moment time second minute hour day half rest part majority side end top
-    bottom front back middle corner afternoon evening morning night look glance smile expression view angle
-    perspective effort energy emotion pace rhythm speed pressure force balance way direction distance turn break
-    pause sip bite gulp breath care precision ease joy interest concentration enthusiasm passion intensity
-    determination confidence grace skillfulness agility role music song tune melody sound noise conversation word
-    story idea point detail pattern touch contact control grip hold performance routine exercise exercises training
-    session workout dance match race competition work job project craft stroke gesture light lighting shadow sun
-    sunlight sunset scenery landscape environment setting background foreground center area space place spot
-    location level height length size shape form color style design appearance presence impression effect result
-    beginning start return jump leap flip fun life nature weather wind air rain difference change progress success
-    victory celebration party trip journey adventure holiday correction adjustment instruction question answer
-    dialogue discussion help support others thing something anything everything nothing someone each both kind type
-    order it them itself themselves himself herself him her hem verse meaning memory thought mark trail path arc
-    circle curve loop lap round series variety strength ripple streak group viewer camera lens reflection video clip
-    footage meter kilometer mile inch"""
+    """flavor taste spirit aroma texture descent ascent warmth beauty essence takedown melody talent charm skill trick
+    shot game movement motion action activity task process technique step position pose scene atmosphere mood
+    feeling sense focus attention moment time second minute hour day half rest part majority side end top bottom
+    front back middle corner afternoon evening morning night look glance smile expression view angle perspective
+    effort energy emotion pace rhythm speed pressure force balance way direction distance turn break pause sip bite
+    gulp breath care precision ease joy interest concentration enthusiasm passion intensity determination confidence
+    grace skillfulness agility role music song tune sound noise conversation word story idea point detail pattern
+    touch contact control grip hold performance routine exercise exercises training session workout dance match race
+    competition work job project craft stroke gesture light lighting shadow sun sunlight sunset scenery landscape
+    environment setting background foreground center area space place spot location level height length size shape
+    form color style design appearance presence impression effect result beginning start return jump leap flip fun
+    life nature weather wind air rain difference change progress success victory celebration party trip journey
+    adventure holiday correction adjustment instruction question answer dialogue discussion help support others
+    thing something anything everything nothing someone each both kind type order it them itself themselves himself
+    herself him her hem verse meaning memory thought mark trail path arc circle curve loop lap round series variety
+    strength ripple streak group viewer camera lens reflection video clip footage meter kilometer mile inch"""
 )
 """Nouns that name nothing that is handled."""
 
+ABSTRACT_ENDS = ("ity", "ness", "tion", "sion", "ance", "ence", "ism", "ship", "hood", "dom", "acy")
+THINGS_WITH_SUCH_ENDS = _set(
+    """cushion lotion potion decoration invitation illustration ambulance appliance fence medication section ship
+    scooter accordion station television partition installation composition ammunition audience"""
+)
+"""Nouns on -ity, -tion and the like are no things, but for these."""
+
 PLACES = _set(
-    """room kitchen bathroom bedroom house home building apartment hall hallway corridor office garage workshop shop
-    store market supermarket restaurant café cafe bar gym gymnasium stadium court field pitch park garden yard
-    driveway lawn grass ground street road path trail sidewalk pavement track bridge plaza square city town village
-    country countryside forest hill hillside mountain slope cliff valley desert beach shore coast sea ocean lake
-    river stream pond sky air background foreground scene stage school classroom library hospital church station
-    airport parking_lot lot floor ceiling terrace porch balcony roof barn stable shed farm studio factory arena
-    stall rink dock harbor pier entrance exit area space corner side center middle front back top bottom distance
-    world environment step stair crowd audience wilderness horizon playground campsite camp island canyon cave
-    tunnel alley lane highway baseline traffic"""
+    """meadow hilltop dune room kitchen bathroom bedroom house home building apartment hall hallway corridor office
+    garage workshop shop store market supermarket restaurant café cafe bar gym gymnasium stadium court field pitch
+    park garden yard driveway lawn grass ground street road path trail sidewalk pavement track bridge plaza square
+    city town village country countryside forest hill hillside mountain slope cliff valley desert beach shore coast
+    sea ocean lake river stream pond sky air background foreground scene stage school classroom library hospital
+    church station airport parking_lot lot floor ceiling terrace porch balcony roof barn stable shed farm studio
+    factory arena stall rink dock harbor pier entrance exit area space corner side center middle front back top
+    bottom distance world environment step stair crowd audience wilderness horizon playground campsite camp island
+    canyon cave tunnel alley lane highway baseline traffic"""
 )
 """Where one is, goes or looks; with verbs that clean, build or shape (`sweep the floor`), a place is a thing."""
 
 ON_PLACES = _set("sweep mop clean paint wash scrub vacuum polish mow rake plow dig shovel water scrape build repair")
 
 NOT_ACTING = _set(
-    """be have do seem appear become remain stay look see gaze stare face glance smile laugh grin frown talk speak say
-    tell ask discuss wait enter leave cross approach exit begin start continue finish try attempt enjoy perform
-    demonstrate display express convey suggest indicate create evoke focus concentrate maintain keep let allow need
-    want like love know think consider practice practise notice observe admire feature include depict portray
-    capture reveal explore navigate traverse attend join meet win experience emphasize highlight exude radiate
-    exhibit possess own sport share celebrate discover encounter pass_by surround accompany resemble represent
-    reflect signal circle live breathe hear listen prepare_for compare exchange give_way await engage emerge arrive
-    visit tour warn thank help assist instruct change repeat reach complete gain lose watch_over judge stand sit lie
-    lean kneel go come get rest teach film mark master work"""
+    """ensure feel mimic savor embody execute showcase slow convey bask celebrate radiate relish be have do seem appear become remain
+    stay look see gaze stare face glance smile laugh grin frown talk speak say tell ask discuss wait enter leave
+    cross approach exit begin start continue finish try attempt enjoy perform demonstrate display express suggest
+    indicate create evoke focus concentrate maintain keep let allow need want like love know think consider practice
+    practise notice observe admire feature include depict portray capture reveal explore navigate traverse attend
+    join meet win experience emphasize highlight exude exhibit possess own sport share discover encounter pass_by
+    surround accompany resemble represent reflect signal circle live breathe hear listen prepare_for compare
+    exchange give_way await engage emerge arrive visit tour warn thank help assist instruct change repeat reach
+    complete gain lose watch_over judge stand sit lie lean kneel go come get rest teach film mark master work"""
 )
 """Verbs that are no handling of what follows them: states, looks, talk, going places, and what films do."""
 

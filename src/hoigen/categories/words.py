@@ -34,11 +34,13 @@ def dictionary() -> Any:
 
 @functools.lru_cache(maxsize=1 << 16)
 def parts(word: str) -> frozenset[Part]:
-    """What a word can be, by the dictionary; a word that is not in it is taken for a noun."""
+    """What a word can be, by the dictionary; a word that is not in it is taken for a noun, or
+    for an adverb on -ly."""
     found = dictionary().getAllLemmas(word.lower())
     if word.lower() in NOUNS_TOO:
         return frozenset({"NOUN"})
-    return frozenset(found) & {"NOUN", "VERB", "ADJ", "ADV"} or frozenset({"NOUN"})
+    unknown: Part = "ADV" if word.endswith("ly") else "NOUN"
+    return frozenset(found) & {"NOUN", "VERB", "ADJ", "ADV"} or frozenset({unknown})
 
 
 @functools.lru_cache(maxsize=1 << 16)
