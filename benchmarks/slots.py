@@ -123,7 +123,7 @@ def measure(clips: int, servers: int, at_once: int) -> None:
             wall, cpu = time.monotonic() - began, time.process_time() - cpu
             calls.close()
     assert done == clips, f"{clips - done} clips failed"
-    told(f"experts alone, {servers} server", clips, found, wall, cpu)
+    told(f"experts alone, servers: {servers}", clips, found, wall, cpu)
 
 
 def measure_run(clips: int) -> None:
@@ -143,7 +143,7 @@ def measure_run(clips: int) -> None:
         made = hoigen.caption(folder / "run", recipe=folder / "recipe.yaml", quiet=True, report=False)
         wall, cpu = time.monotonic() - began, time.process_time() - cpu
         assert sum(made.paths.values()) == clips, str(made)
-    told("a whole run, 1 server", clips, found, wall, cpu)
+    told("a whole run, servers: 1", clips, found, wall, cpu)
 
 
 @contextlib.contextmanager
@@ -166,13 +166,13 @@ def told(what: str, clips: int, found: list[tuple[int, int, float]], wall: float
     assert max(peak for _, peak, _ in found) <= SLOTS
     sent = sum(calls for calls, _, _ in found)
     shares = ", ".join(f"{busy:.1%}" for _, _, busy in found)
-    print(f"{what:24} {clips:6} {sent:6} {wall:8.1f} {cpu / sent * 1e3:12.1f}   {shares}", flush=True)
+    print(f"{what:26} {clips:6} {sent:6} {wall:8.1f} {cpu / sent * 1e3:12.1f}   {shares}", flush=True)
 
 
 def main() -> None:
     clips = int(sys.argv[1]) if len(sys.argv) > 1 else 300
     print(headline())
-    print("                          clips  calls  wall, s  CPU ms/call   slots busy")
+    print("                            clips  calls  wall, s  CPU ms/call   slots busy")
     for servers in (1, 2):
         measure(clips * servers, servers, at_once=2 * SLOTS * servers)
     measure_run(3 * clips)
