@@ -1,0 +1,86 @@
+"""Ratings of people -> one verdict per claim, and the captions that were checked."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from hoigen.claims.files import Rating
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A claim with the verdict that most of its annotators gave; `cannot_tell` where no verdict has the most.
+
+    key: what makes it the same claim in another caption. split: the annotators were not of one mind.
+    """
+
+    text: str
+    verdict: str
+    key: str
+    kind: str = ""
+    verb: str = ""
+    object: str = ""
+    split: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """Captioner -> clip -> the claims of its caption, in the order of the file. What is not here was not checked.
+
+    annotators: how many people rated. keyed: claims have keys of their own, not their words alone.
+    """
+
+    claims: Mapping[str, Mapping[str, tuple[Claim, ...]]]
+    annotators: int
+    keyed: bool
+
+    @property
+    def all_claims(self) -> list[Claim]:
+        return [claim for clips in self.claims.values() for claims in clips.values() for claim in claims]
+
+    @property
+    def has_triplets(self) -> bool:
+        return any(claim.verb and claim.object for claim in self.all_claims)
+
+    def common(self, captioners: Iterable[str]) -> tuple[str, ...]:
+        """Clips on which the captions of all of them were checked, in order of their names."""
+        return tuple(sorted(set.intersection(*(set(self.claims[name]) for name in captioners))))
+
+
+def checked(ratings: Sequence[Rating]) -> Checked:
+    """One verdict per claim, by most votes."""
+    by_item: dict[tuple[str, str, str], list[Rating]] = {}
+    for rating in ratings:
+        by_item.setdefault(rating.item, []).append(rating)
+    found: dict[str, dict[str, list[Claim]]] = {}
+    for (captioner, clip, _), votes in by_item.items():
+        claims = found.setdefault(captioner, {}).setdefault(clip, [])
+        if votes[0].claim:
+            claims.append(_claim(votes))
+    return Checked(
+        claims={name: {clip: tuple(claims) for clip, claims in clips.items()} for name, clips in found.items()},
+        annotators=len({rating.annotator for rating in ratings}),
+        keyed=any(rating.key for rating in ratings),
+    )
+
+
+def _claim(votes: Sequence[Rating]) -> Claim:
+    verdicts = Counter(vote.verdict for vote in votes).most_common()
+    tied = len(verdicts) > 1 and verdicts[0][1] == verdicts[1][1]
+    return Claim(
+        text=votes[0].claim,
+        verdict="cannot_tell" if tied else verdicts[0][0],
+        key=_most([vote.key for vote in votes]) or votes[0].item[2],
+        kind=_most([vote.kind for vote in votes]),
+        verb=_most([vote.verb for vote in votes]),
+        object=_most([vote.object for vote in votes]),
+        split=len(verdicts) > 1,
+    )
+
+
+def _most(words: Iterable[str]) -> str:
+    """The word that comes most often, the first of several; "" when there is none."""
+    counted = Counter(word for word in words if word).most_common(1)
+    return counted[0][0] if counted else ""

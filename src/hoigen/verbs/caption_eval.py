@@ -1,0 +1,132 @@
+"""hoigen caption-eval: do captions hallucinate less?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hoigen.claims.result import CaptionEval, Format
+from hoigen.errors import UsageError, nearest
+
+if TYPE_CHECKING:
+    from hoigen.claims.checked import Checked
+    from hoigen.claims.rates import Material
+
+
+def caption_eval(
+    claims: Path,
+    *,
+    captions: Path | None = None,
+    facts: Path | None = None,
+    judge: Path | None = None,
+    mixture: str | None = None,
+    draft: list[str] | None = None,
+    baseline: str | None = None,
+    out: Path | None = None,
+    format: Format = "table",
+    draws: int = 10_000,
+    seed: int = 0,
+) -> CaptionEval:
+    """Measures how much captions hallucinate, from claims that people have checked.
+
+    Files are CSV, TSV, JSONL or Parquet; docs/caption_eval.md tells their columns.
+
+    Args:
+        claims: one row per claim: clip, captioner, claim, verdict (true, false, cannot_tell), and if known
+            kind, annotator, key, verb, object.
+        captions: one row per caption: clip, captioner, text; for lengths. Of a mixture also disagree or path.
+        facts: one row per fact that a caption should hold: clip, verb, object; for recall.
+        judge: claims with the verdicts of an automatic judge, shown beside those of people.
+        mixture: the captioner that is made of two others; shows what became of their errors.
+        draft: a captioner that the mixture is made of; given twice. The two others, when there are three.
+        baseline: the captioner that all others are compared with; each two are compared when not given.
+        out: the file to write as well, .json or .csv.
+        format: what is printed: table, json or csv.
+        draws: resamples for intervals and tests.
+        seed: of the resamples; the same seed gives the same numbers.
+
+    Raises UsageError that names the file, row and column, or the option, at fault.
+    """
+    from hoigen.claims import evaluate, files, saved
+    from hoigen.claims.beside import judge_notes, judges_of
+    from hoigen.claims.checked import checked
+    from hoigen.claims.mixing import decision, mixing
+    from hoigen.claims.rates import Material
+    from hoigen.claims.resample import Draws
+
+    if draws < 100:
+        raise UsageError(f"--draws is at least 100; it came as {draws}")
+    saved.check_out(out)
+    ratings = files.read_claims(Path(claims))
+    material = Material(
+        checked=checked(ratings),
+        captions=files.read_captions(Path(captions)) if captions else None,
+        facts=files.read_facts(Path(facts)) if facts else None,
+    )
+    judged = files.read_claims(Path(judge), by_judge=True) if judge else []
+    _check(material, captions, facts, baseline)
+    drafts = _drafts(material.checked, mixture, draft)
+    how = Draws(draws=draws, seed=seed)
+    judges = judges_of(judged, material.checked, how)
+    notes = [*evaluate.notes_of(material), *judge_notes(judges, material.checked, material.captions)]
+    mixed = mixing(material.checked, drafts, mixture, how) if mixture else None
+    decided = decision(material.checked, material.captions or {}, drafts, mixture, how) if mixture else None
+    result = CaptionEval(
+        captioners=evaluate.captioners_of(material, how),
+        comparisons=evaluate.comparisons_of(material, baseline, how),
+        mixing=mixed,
+        decision=decided,
+        people=evaluate.people_of(ratings, how),
+        judges=judges,
+        notes=(*notes, *_mixture_notes(mixture, mixed is None, decided is None)),
+        draws=draws,
+        seed=seed,
+        format=format,
+    )
+    if out is not None:
+        saved.save(result, out)
+    return result
+
+
+def _check(material: Material, captions: Path | None, facts: Path | None, baseline: str | None) -> None:
+    """That the files and options speak of the same clips and captioners. Raises UsageError."""
+    names = material.checked.claims
+    if baseline is not None and baseline not in names:
+        raise UsageError(f"--baseline {baseline!r} is no captioner of these claims{nearest(baseline, names)}")
+    if material.captions is not None:
+        for name, clips in names.items():
+            if not any((name, clip) in material.captions for clip in clips):
+                here = nearest(name, {captioner for captioner, _ in material.captions})
+                raise UsageError(f"{captions}: no caption by {name!r} on a clip that was checked{here}")
+    if material.facts is not None:
+        seen = {clip for found in names.values() for clip in found}
+        if seen.isdisjoint(material.facts):
+            some = ", ".join(list(material.facts)[:3])
+            raise UsageError(f"{facts}: none of its clips was checked, such as {some}")
+
+
+def _drafts(checked: Checked, mixture: str | None, draft: list[str] | None) -> tuple[str, str] | tuple[()]:
+    """The two captioners that the mixture is made of. Raises UsageError."""
+    names = list(checked.claims)
+    if mixture is None:
+        if draft:
+            raise UsageError("--draft goes with --mixture: which captioner is made of them?")
+        return ()
+    for option, name in [("--mixture", mixture), *(("--draft", name) for name in draft or ())]:
+        if name not in names:
+            raise UsageError(f"{option} {name!r} is no captioner of these claims{nearest(name, names)}")
+    chosen = list(draft) if draft else [name for name in names if name != mixture]
+    if len(chosen) != 2 or len({*chosen, mixture}) != 3:
+        told = "two captioners other than the mixture, as --draft A --draft B"
+        raise UsageError(f"--mixture {mixture}: {told}; they came as {', '.join(chosen) or 'nothing'}")
+    return chosen[0], chosen[1]
+
+
+def _mixture_notes(mixture: str | None, no_clips: bool, no_verdicts: bool) -> list[str]:
+    if mixture is None:
+        return []
+    if no_clips:
+        return [f"no clip on which {mixture} and both its drafts were checked: nothing is told of what it mended"]
+    if no_verdicts:
+        return ["the captions file has no column disagree or path for the mixture: its verdicts are not measured"]
+    return []
