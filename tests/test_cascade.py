@@ -108,3 +108,21 @@ def test_a_score_has_a_name_that_can_be_a_column(tmp_path: Path, name: str) -> N
     )
     with pytest.raises(UsageError, match=f"gives a score named {name!r}"):
         build_steps(["./odd.py"], {}, beside=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"motion": {"sampling": {"fps": -1}}}, "measures.motion.sampling: fps: more than 0"),
+        ({"motion": {"sampling": {"pairs": False}}}, "pairs and gray are true"),
+        ({"hoi_lite": {"sampling": {"frames": 0}}}, "frames 1 or more"),
+        ({"text_boxes": {"support": 99}}, "support: 1 to 5 frames; it came as 99"),
+        ({"text_boxes": {"binarization": {"threshold": 7}}}, "threshold: more than 0, at most 1"),
+        ({"technical_quality": {"short_side": 0}}, "short_side: 16 pixels or more"),
+        ({"technical_quality": {"weighting": {"sharpness": -1}}}, "0 or more, and not all 0"),
+    ],
+)
+def test_settings_that_would_measure_nonsense_are_refused(spec: dict[str, object], said: str) -> None:
+    with pytest.raises(UsageError) as error:
+        build_steps([spec], {})
+    assert said in str(error.value)

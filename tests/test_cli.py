@@ -100,3 +100,24 @@ def test_a_folder_of_other_things_is_never_written_to(
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
     assert main([*words, str(tmp_path / ("a" * 300))]) == 2
     assert "cannot be made a folder: File name too long" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("broken", ["clips/00000.parquet", "scores/metadata", "videos.parquet", "run.yaml"])
+def test_a_damaged_run_is_named_with_the_remedy(
+    tmp_path: Path, tiny_video: Path, capsys: pytest.CaptureFixture[str], broken: str
+) -> None:
+    run = tmp_path / "run"
+    hoigen.curate(videos=tiny_video, run=run, measures=["metadata"], shots="none", report=False, quiet=True)
+    recipe = (run / "run.yaml").read_text()
+    file = next((run / broken).rglob("*.parquet")) if (run / broken).is_dir() else run / broken
+    file.write_bytes(b"\xff junk")
+    (tmp_path / "again.yaml").write_text(recipe)
+    words = ["curate", str(tmp_path / "again.yaml"), "--quiet"] if broken == "videos.parquet" else ["table", str(run)]
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert f"{file} is damaged" in said
+    assert "Traceback" not in said
+    if file.suffix == ".parquet" and broken != "videos.parquet":
+        file.unlink()
+        assert main(["curate", str(run / "run.yaml"), "--quiet"]) == 0
+        assert main(["table", str(run)]) == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import inspect
+import re
 import sys
 import typing
 from collections.abc import Callable, Sequence
@@ -28,12 +29,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     except HoigenError as error:
         print(f"hoigen: {error}", file=sys.stderr)
         return 1
+    except Exception as error:
+        if (told := _damaged(error)) is None:
+            raise
+        print(f"hoigen: {told}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print(f"\nhoigen: stopped; all finished work is kept. {_go_on(arguments)}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         sys.stderr.close()
         return 1
+
+
+def _damaged(error: Exception) -> str | None:
+    """What to do about a Parquet file that cannot be read; None for other errors."""
+    package = type(error).__module__.split(".")[0].strip("_")
+    if package not in ("duckdb", "pyarrow"):
+        return None
+    found = re.search(r"[^'\"\s]+\.parquet", f"{error} {' '.join(getattr(error, '__notes__', ()))}")
+    if found is None:
+        return None
+    what = " ".join(str(error).split(" LINE ")[0].split("LINE 1:")[0].split()).rstrip(".")
+    return f"{found.group()} is damaged: {what}. Delete that file; hoigen curate RUN/run.yaml makes it anew"
 
 
 def _go_on(arguments: list[str]) -> str:

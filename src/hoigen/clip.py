@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -68,9 +69,24 @@ class Sampling:
     pairs: bool = False
     gray: bool = False
 
+    def __post_init__(self) -> None:
+        least = {"frames": 0, "short_side": 1, "max_frames": 1}
+        for name, bound in least.items():
+            value = getattr(self, name)
+            if value is not None and value < bound:
+                raise ValueError(f"{name}: {bound} or more; it came as {value}")
+        if self.fps is not None and not 0 < self.fps < math.inf:
+            raise ValueError(f"fps: more than 0, or null; it came as {self.fps}")
+
     @property
     def needs_frames(self) -> bool:
         return self.fps is not None or self.frames > 0
+
+
+def check_sees(sampling: Sampling) -> None:
+    """For measures that cannot do without: raises ValueError when a sampling asks for no frame."""
+    if not sampling.needs_frames:
+        raise ValueError("sampling: frames 1 or more, or fps: this measure looks at pictures")
 
 
 @dataclass(frozen=True, slots=True)

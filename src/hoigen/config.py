@@ -39,6 +39,8 @@ def load_recipe(path: Path) -> Recipe:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from None
+    except RecursionError:
+        raise UsageError(f"{path} is nested too deeply to be a recipe") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         at = f", line {mark.line + 1}" if mark else ""

@@ -18,6 +18,7 @@ at most the clip under way.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -155,7 +156,10 @@ class Run:
 
         if not self.recipe_file.is_file():
             raise UsageError(f"{self.path} is not a run: it has no run.yaml (hoigen curate makes one)")
-        loaded = yaml.safe_load(self.recipe_file.read_text(encoding="utf-8"))
+        try:
+            loaded = yaml.safe_load(self.recipe_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            raise UsageError(f"{self.recipe_file} is damaged: {' '.join(str(error).split())}") from None
         if not isinstance(loaded, dict) or not isinstance(loaded.get("recipe"), dict):
             raise UsageError(f"{self.recipe_file} is not the run.yaml of a run: it has no `recipe`")
         return dict(loaded["recipe"])
@@ -224,13 +228,26 @@ def write_part(path: Path, rows: Iterable[Row], schema: pa.Schema, metadata: Map
     part.replace(path)
 
 
+@contextlib.contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Names the file in what Arrow raises."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        error.add_note(str(path))
+        raise
+
+
 def read_part(path: Path, columns: Sequence[str] | None = None) -> list[Row]:
     """Rows of a part; an absent part has none."""
     import pyarrow.parquet as pq
 
     if not path.exists():
         return []
-    rows: list[Row] = pq.read_table(path, columns=list(columns) if columns else None, partitioning=None).to_pylist()
+    with named(path):
+        rows: list[Row] = pq.read_table(path, columns=list(columns) if columns else None, partitioning=None).to_pylist()
     return rows
 
 
@@ -240,7 +257,8 @@ def part_fingerprint(path: Path) -> str | None:
 
     if not path.exists():
         return None
-    found = (pq.read_schema(path).metadata or {}).get(b"fingerprint")
+    with named(path):
+        found = (pq.read_schema(path).metadata or {}).get(b"fingerprint")
     return found.decode() if found is not None else None
 
 
@@ -250,7 +268,8 @@ def part_rows(path: Path) -> int | None:
 
     if not path.exists():
         return None
-    rows: int = pq.read_metadata(path).num_rows
+    with named(path):
+        rows: int = pq.read_metadata(path).num_rows
     return rows
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hoigen.errors import UsageError
+from hoigen.store import named
 
 if TYPE_CHECKING:
     from hoigen.sources import Source
@@ -72,7 +73,7 @@ def _read(path: Path) -> Iterator[Source]:
 
     from hoigen.sources import Source
 
-    with pq.ParquetFile(path) as videos:
+    with named(path), pq.ParquetFile(path) as videos:
         for batch in videos.iter_batches(batch_size=4096):
             for row in batch.to_pylist():
                 yield Source(**{**row, "meta": json.loads(row["meta"] or "{}")})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -22,6 +23,11 @@ FINAL: frozenset[Outcome] = frozenset(("answered", "truncated", "refused", "malf
 """Outcomes that asking again would repeat; the others are asked again by the next run."""
 
 KEY_VERSION = 1
+
+
+@functools.cache
+def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    return model.model_json_schema()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +51,7 @@ class Request:
 
     @property
     def json_schema(self) -> dict[str, Any] | None:
-        return self.schema.model_json_schema() if self.schema is not None else None
+        return _schema_of(self.schema) if self.schema is not None else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

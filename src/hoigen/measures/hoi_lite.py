@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hoigen.clip import Clip, Frames, Sampling
+from hoigen.clip import Clip, Frames, Sampling, check_sees
 from hoigen.registry import measure
 from hoigen.score import Score
 
@@ -71,11 +71,14 @@ class HoiLite:
     """How surely a person handles, rides or acts on something, 0..1; 0.5 is as likely as not on web clips.
 
     Four features, each the mean over the better half of the frames, so that an interaction which fills half of the
-    clip counts in full: `hoi_person` (a person of some size), `hoi_hands` (a large hand that the landmark model
-    confirms), `hoi_objects` (a COCO thing that one handles or rides, on a person), `hoi_named` (the picture, the person
-    and what is around the hands look like one of some 230 things that one handles; only where somebody is). A logistic
-    with positive weights adds them up: a person alone stays near 0.2. detail holds what was seen in every frame, in
-    0..1 of the picture, and the likeliest object.
+    clip counts in full. A logistic with positive weights adds them up: a person alone stays near 0.2. detail holds what
+    was seen in every frame, in 0..1 of the picture, and the likeliest object.
+
+    hoi_person: a person of some size is seen, 0..1.
+    hoi_hands: a large hand is seen, which the landmark model confirms, 0..1.
+    hoi_objects: a COCO thing that one handles or rides lies on a person, 0..1.
+    hoi_named: the picture, the person and what is around the hands look like one of some 230 things that one handles,
+        0..1; 0 where nobody is.
 
     Detectors: SSD-MobileNetV2 on COCO, MediaPipe palms and hands, EfficientNet-Lite3 on ImageNet. They see no gloves
     and no hands of a few pixels, and cannot tell a cup that is held from one that stands before somebody.
@@ -94,6 +97,9 @@ class HoiLite:
         "hand_landmark",
         "efficientnet_lite3",
     )
+
+    def __post_init__(self) -> None:
+        check_sees(self.sampling)
 
     def load(self) -> None:
         """Reads the models, once per worker."""

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hoigen.clip import Clip, Sampling, Seconds
+from hoigen.clip import Clip, Sampling, Seconds, check_sees
 from hoigen.registry import measure
 from hoigen.score import Score
 
@@ -57,6 +57,13 @@ class Motion:
     sampling: Sampling = Sampling(fps=4.7, short_side=240, pairs=True, gray=True)
     preset: str = "ultrafast"
     slow: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_sees(self.sampling)
+        if not (self.sampling.pairs and self.sampling.gray):
+            raise ValueError("sampling: pairs and gray are true: flow is measured between neighbouring luma frames")
+        if not 0 <= self.slow < math.inf:
+            raise ValueError(f"slow: pixels, 0 or more; it came as {self.slow}")
 
     def load(self) -> None:
         flow_of(self.preset)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from hoigen.clip import Clip, Frames, Sampling
+from hoigen.clip import Clip, Frames, Sampling, check_sees
 from hoigen.registry import measure
 from hoigen.score import Score
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 PARTS = ("sharpness", "exposure", "contrast", "colourfulness", "blockiness")
+MIN_SIDE = 16
+"""Pixels; less than that holds no tiles to compare."""
 FLOOR = 0.02
 """The least that one part may give to the whole: what is good in four ways is not worthless."""
 
@@ -28,6 +30,11 @@ class Weighting:
     contrast: float = 0.2
     colourfulness: float = 0.1
     blockiness: float = 0.15
+
+    def __post_init__(self) -> None:
+        shares = [float(getattr(self, each.name)) for each in fields(self)]
+        if not all(0 <= share < math.inf for share in shares) or not sum(shares):
+            raise ValueError(f"weights: 0 or more, and not all 0; they came as {shares}")
 
 
 @measure("technical_quality", emits=("technical_quality", *PARTS))
@@ -55,6 +62,11 @@ class TechnicalQuality:
     sampling: Sampling = Sampling(frames=4, short_side=None)
     short_side: int = 480
     weighting: Weighting = Weighting()
+
+    def __post_init__(self) -> None:
+        check_sees(self.sampling)
+        if self.short_side < MIN_SIDE:
+            raise ValueError(f"short_side: {MIN_SIDE} pixels or more; it came as {self.short_side}")
 
     def __call__(self, clip: Clip, frames: Frames) -> Score:
         if not len(frames):

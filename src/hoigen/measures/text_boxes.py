@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hoigen.clip import Clip, Frames, Sampling
+from hoigen.clip import Clip, Frames, Sampling, check_sees
 from hoigen.models.text_detector import Binarization, TextBox
 from hoigen.registry import measure
 from hoigen.score import Score
@@ -57,6 +57,11 @@ class TextBoxes:
     line: LineRule = field(default_factory=LineRule)
     support: int = 2
     weights = ("text_detector",)
+
+    def __post_init__(self) -> None:
+        check_sees(self.sampling)
+        if not 1 <= self.support <= max(2, self.sampling.frames):
+            raise ValueError(f"support: 1 to {max(2, self.sampling.frames)} frames; it came as {self.support}")
 
     def load(self) -> None:
         detector(self.binarization)

@@ -40,6 +40,14 @@ class Binarization:
     min_side: float = 3.0
     max_height: float = 0.5
 
+    def __post_init__(self) -> None:
+        for name in ("threshold", "box_score", "max_height"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ValueError(f"{name}: more than 0, at most 1; it came as {getattr(self, name)}")
+        for name in ("unclip", "min_side"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ValueError(f"{name}: 0 or more; it came as {getattr(self, name)}")
+
 
 class TextDetector:
     """Loads the network once; each call finds the text of one picture. Deterministic, one thread."""

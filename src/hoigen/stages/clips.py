@@ -35,7 +35,7 @@ def shards_of_videos(run: Run, share: Share) -> Iterator[tuple[int, list[VideoJo
 
     rows: list[VideoJob] = []
     at = 0
-    with pq.ParquetFile(run.videos_file) as videos:
+    with store.named(run.videos_file), pq.ParquetFile(run.videos_file) as videos:
         for batch in videos.iter_batches(batch_size=share.size):
             for row in batch.to_pylist():
                 rows.append(VideoJob(video=at, **row))
