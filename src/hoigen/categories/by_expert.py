@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hoigen.categories.asking import ask
 from hoigen.categories.rows import Category
+from hoigen.categories.table import Tally
 from hoigen.clip import Clip
 from hoigen.experts.calls import Calls
 from hoigen.experts.desk import Conversation, Desk
@@ -17,30 +19,36 @@ if TYPE_CHECKING:
     from hoigen.contracts import Expert
 
 
-def by_expert(captions: Iterable[tuple[str, str]], expert: Expert, calls: Path) -> tuple[list[Category], list[str]]:
-    """Rows in order of the captions, and the ids of those for which no usable answer came.
+CHUNK = 1024
+"""Captions that are under way at a time."""
+
+
+def by_expert(captions: Iterable[tuple[str, str]], expert: Expert, calls: Path, tally: Tally) -> Iterator[Category]:
+    """Rows in order of the captions; those that no usable answer came for are counted in the tally.
 
     calls: the SQLite file of answers; what is in it is not asked again. Raises SetupError when the expert cannot be
     reached or loaded.
     """
-    return asyncio.run(_all(captions, expert, Desk(Calls(calls))))
+    desk = Desk(Calls(calls))
+    with asyncio.Runner() as runner:
+        runner.run(expert.open())
+        try:
+            stream = iter(captions)
+            while chunk := list(itertools.islice(stream, CHUNK)):
+                for found in runner.run(_all(chunk, expert, desk)):
+                    tally.unread += found is None
+                    yield from found or ()
+        finally:
+            runner.run(expert.close())
 
 
-async def _all(captions: Iterable[tuple[str, str]], expert: Expert, desk: Desk) -> tuple[list[Category], list[str]]:
-    await expert.open()
+async def _all(captions: Sequence[tuple[str, str]], expert: Expert, desk: Desk) -> list[list[Category] | None]:
     turn = asyncio.Semaphore(max(1, expert.slots))
-    try:
-        answers = await asyncio.gather(*(_one(clip, text, expert, desk, turn) for clip, text in captions))
-    finally:
-        await expert.close()
-    rows = [row for _, found in answers for row in found or ()]
-    return rows, [clip for clip, found in answers if found is None]
+    return await asyncio.gather(*(_one(clip, text, expert, desk, turn) for clip, text in captions))
 
 
-async def _one(
-    clip: str, text: str, expert: Expert, desk: Desk, turn: asyncio.Semaphore
-) -> tuple[str, list[Category] | None]:
+async def _one(clip: str, text: str, expert: Expert, desk: Desk, turn: asyncio.Semaphore) -> list[Category] | None:
     """Only the caption is read, so the clip is but its name here."""
     talk = Conversation(Clip(id=clip, uri=clip, end=0.0, width=0, height=0, fps=0.0), desk)
     async with turn:
-        return clip, await ask(talk, expert, text)
+        return await ask(talk, expert, text)

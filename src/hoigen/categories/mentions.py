@@ -54,4 +54,4 @@ def _is_nothing(head: str, verb: str) -> bool:
         return True
     if head.endswith(wordlists.ABSTRACT_ENDS) and head not in wordlists.THINGS_WITH_SUCH_ENDS:
         return True
-    return head in wordlists.BODY or head in wordlists.ABSTRACT or head in wordlists.COLOURS
+    return head in wordlists.BODY or head in wordlists.ABSTRACT or head in wordlists.COLOURS - {"orange"}

@@ -236,7 +236,9 @@ class _Reader:
 
     def _is_receiver(self, phrase: Phrase, lemma: str) -> bool:
         """`hands the child a plate`: the plate is handled."""
-        return lemma in ("hand", "give", "show", "pass", "offer", "serve", "throw", "toss") and phrase.acts
+        return lemma in ("hand", "give", "show", "pass", "offer", "serve", "throw", "toss") and (
+            phrase.acts or phrase.head in ("him", "her", "me", "us")
+        )
 
     def _in_the_other(self, at: int) -> Phrase | None:
         """`holds a leash in one hand and a cup in the other`: the cup."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from hoigen import store
@@ -27,16 +29,75 @@ PAPER_OBJECTS, PAPER_ACTIONS, PAPER_CLIPS = 15_000, 7_000, 1_100_000
 """HOIGen-1M, section 3.2: "over 15,000 objects and more than 7,000 interaction action types", of about 1.1 M clips."""
 
 
-def write(path: Path, rows: Iterable[Category], captions: int) -> None:
-    """Writes all rows, whole or not at all. captions: how many were read, those without an interaction too."""
-    store.write_part(path, map(asdict, rows), store.schema_of(COLUMNS), {"captions": str(captions)})
+BATCH = 1 << 14
+"""Rows that are written at a time, so that a run of a million clips needs no more memory than one of a thousand."""
+
+
+def write(path: Path, rows: Iterable[Category], tally: Tally) -> None:
+    """Writes all rows, whole or not at all; the number of captions read is in the file's metadata."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    schema = store.schema_of(COLUMNS)
+    try:
+        with pq.ParquetWriter(part, schema) as writer:
+            stream = iter(rows)
+            while batch := [asdict(row) for row in itertools.islice(stream, BATCH)]:
+                writer.write_table(pa.Table.from_pylist(batch, schema=schema))
+            writer.add_key_value_metadata({"captions": str(tally.captions)})
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts captions and rows as they pass by. unread: captions that a language model gave no usable answer for."""
+
+    captions: int = 0
+    rows: int = 0
+    clips: int = 0
+    unread: int = 0
+    last: str | None = None
+    actions: Counter[str] = field(default_factory=Counter)
+    objects: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str | None] = field(default_factory=Counter)
+    interactions: set[tuple[str, str]] = field(default_factory=set)
+    pairs: set[int] = field(default_factory=set)
+    verb_rows: int = 0
+    object_rows: int = 0
+    pair_rows: int = 0
+
+    def texts(self, captions: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+        for pair in captions:
+            self.captions += 1
+            yield pair
+
+    def through(self, rows: Iterable[Category]) -> Iterator[Category]:
+        """The rows as they are; those of one clip follow one another."""
+        for row in rows:
+            if row.id != self.last:
+                self.last, self.clips = row.id, self.clips + 1
+                self.kinds[row.interaction] += 1
+            self.rows += 1
+            self.actions[row.action] += 1
+            self.objects[row.object] += 1
+            self.interactions.add((row.action, row.object))
+            self.verb_rows += row.hico_verb is not None
+            self.object_rows += row.hico_object is not None
+            if row.hoi is not None:
+                self.pair_rows += 1
+                self.pairs.add(row.hoi)
+            yield row
 
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
     """How the categories are spread.
 
-    captions: how many were read; with: in how many there is an interaction; rows: an action and object of one clip.
+    captions: how many were read; with_interaction: in how many there is one; rows: an action and object of one clip.
     unread: captions for which a language model gave no usable answer. interactions: distinct (action, object).
     kinds: clips by kind of interaction. *_rows: rows whose action, object or both are HICO-DET's; pairs: how many of
     the 520 pairs of HICO-DET (without `no_interaction`) are there.
@@ -76,30 +137,28 @@ class Distribution:
         return "\n".join([*lines, *([f"{self.path}"] if self.path else [])])
 
 
-def distribution(rows: Sequence[Category], captions: int, *, unread: int = 0, path: Path | None = None) -> Distribution:
-    """Counts of what is in the rows; an action or object counts once for each row that has it."""
-    kinds = {row.id: row.interaction for row in rows}
-    counted = Counter(kinds.values())
+def distribution(tally: Tally, path: Path | None = None) -> Distribution:
+    """What was counted, in order of how often; an action or object counts once for each row that has it."""
+    unknown = {"unknown": tally.kinds[None]} if tally.kinds[None] else {}
     return Distribution(
-        captions=captions,
-        with_interaction=len(kinds),
-        rows=len(rows),
-        actions=_counter(row.action for row in rows),
-        objects=_counter(row.object for row in rows),
-        interactions=len({(row.action, row.object) for row in rows}),
-        kinds={kind: counted[kind] for kind in VIEWS} | ({"unknown": counted[None]} if counted[None] else {}),
-        verb_rows=sum(row.hico_verb is not None for row in rows),
-        object_rows=sum(row.hico_object is not None for row in rows),
-        pair_rows=sum(row.hoi is not None for row in rows),
-        pairs=len({row.hoi for row in rows} - {None}),
-        unread=unread,
+        captions=tally.captions,
+        with_interaction=tally.clips,
+        rows=tally.rows,
+        actions=_ordered(tally.actions),
+        objects=_ordered(tally.objects),
+        interactions=len(tally.interactions),
+        kinds={kind: tally.kinds[kind] for kind in VIEWS} | unknown,
+        verb_rows=tally.verb_rows,
+        object_rows=tally.object_rows,
+        pair_rows=tally.pair_rows,
+        pairs=len(tally.pairs),
+        unread=tally.unread,
         path=path,
     )
 
 
-def _counter(names: Iterable[str]) -> Counter[str]:
+def _ordered(counts: Counter[str]) -> Counter[str]:
     """Equal counts stand in order of the alphabet, so that two runs print the same."""
-    counts = Counter(names)
     return Counter(dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))))
 
 

@@ -185,6 +185,9 @@ class _Tagger:
         as_adjective = "ADJ" in parts(self._word(at)) or self._word(at - 1) == "in"
         if after == "prep" and as_adjective and self._goes_on(at + 1):
             return "adj"
+        before = self._before()
+        if after == "noun" and before is not None and before.lemma in wordlists.PEOPLE | wordlists.ACTING_PARTS:
+            return "ing"
         if also_noun and after in ("prep", "noun") and not self._begins_phrase(at + 1):
             return "noun" if after != "noun" or self.finite else "ing"
         return "ing"

@@ -76,12 +76,12 @@ COLOURS = _set(
 )
 
 DESCRIBING = _set(
-    """neon led matching left right rear front upper lower top bottom middle side back main other next last first second third
-    fourth single double half whole entire full half-full own same various several many few small large big little
-    tiny huge long short young old elderly middle-aged grand acoustic electric cordless fresh wet dry hot cold thick
-    thin sharp soft hard clean dirty new modern vintage colorful bright dark light deep heavy round square flat
-    narrow wide tall low high open closed damp low-cut medium medium-sized striped checked spotted extra clear rich
-    plain afternoon morning evening more most less gas fellow ground"""
+    """neon led matching left right rear front upper lower top bottom middle side back main other next last first
+    second third fourth single double half whole entire full half-full own same various several many few small large
+    big little tiny huge long short young old elderly middle-aged grand acoustic electric cordless fresh wet dry hot
+    cold thick thin sharp soft hard clean dirty new modern vintage colorful bright dark light deep heavy round
+    square flat narrow wide tall low high open closed damp low-cut medium medium-sized striped checked spotted extra
+    clear rich plain afternoon morning evening more most less gas fellow ground"""
 )
 """Words that the dictionary knows as nouns, too, but that only describe in front of one."""
 
@@ -128,15 +128,16 @@ PLACES = _set(
 ON_PLACES = _set("sweep mop clean paint wash scrub vacuum polish mow rake plow dig shovel water scrape build repair")
 
 NOT_ACTING = _set(
-    """ensure feel mimic savor embody execute showcase slow convey bask celebrate radiate relish be have do seem appear become remain
-    stay look see gaze stare face glance smile laugh grin frown talk speak say tell ask discuss wait enter leave
-    cross approach exit begin start continue finish try attempt enjoy perform demonstrate display express suggest
-    indicate create evoke focus concentrate maintain keep let allow need want like love know think consider practice
-    practise notice observe admire feature include depict portray capture reveal explore navigate traverse attend
-    join meet win experience emphasize highlight exude exhibit possess own sport share discover encounter pass_by
-    surround accompany resemble represent reflect signal circle live breathe hear listen prepare_for compare
-    exchange give_way await engage emerge arrive visit tour warn thank help assist instruct change repeat reach
-    complete gain lose watch_over judge stand sit lie lean kneel go come get rest teach film mark master work"""
+    """ensure feel mimic savor embody execute showcase slow convey bask celebrate radiate relish be have do seem appear
+    become remain stay look see gaze stare face glance smile laugh grin frown talk speak say tell ask discuss wait
+    enter leave cross approach exit begin start continue finish try attempt enjoy perform demonstrate display
+    express suggest indicate create evoke focus concentrate maintain keep let allow need want like love know think
+    consider practice practise notice observe admire feature include depict portray capture reveal explore navigate
+    traverse attend join meet win experience emphasize highlight exude exhibit possess own sport share discover
+    encounter pass_by surround accompany resemble represent reflect signal circle live breathe hear listen
+    prepare_for compare exchange give_way await engage emerge arrive visit tour warn thank help assist instruct
+    change repeat reach complete gain lose watch_over judge stand sit lie lean kneel go come get rest teach film
+    mark master work"""
 )
 """Verbs that are no handling of what follows them: states, looks, talk, going places, and what films do."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,7 +11,7 @@ from hoigen.errors import UsageError
 
 if TYPE_CHECKING:
     from hoigen.categories.rows import Category
-    from hoigen.categories.table import Distribution
+    from hoigen.categories.table import Distribution, Tally
 
 Format = Literal["csv", "jsonl", "parquet"]
 
@@ -47,13 +47,13 @@ def categories(
     if format is not None and out is None:
         raise UsageError(f"--format {format} needs --out FILE")
     _check(chosen, out)
-    texts = list(_texts(Path(run), captions))
-    rows, unread = _rows(texts, expert, Path(run))
+    tally = table.Tally()
     path = Path(run) / "categories" / "categories.parquet"
-    table.write(path, rows, len(texts))
+    rows = _rows(tally.texts(_texts(Path(run), captions)), expert, Path(run), tally)
+    table.write(path, tally.through(rows), tally)
     if out is not None:
         _export(path, chosen, out)
-    return table.distribution(rows, len(texts), unread=len(unread), path=path)
+    return table.distribution(tally, path)
 
 
 def _texts(run: Path, captions: Path | None) -> Iterator[tuple[str, str]]:
@@ -78,17 +78,16 @@ def _texts(run: Path, captions: Path | None) -> Iterator[tuple[str, str]]:
         raise UsageError(f"{where} has no captions")
 
 
-def _rows(texts: Sequence[tuple[str, str]], expert: str | None, run: Path) -> tuple[list[Category], list[str]]:
-    """The rows, and the ids of captions that no answer was got for."""
+def _rows(texts: Iterable[tuple[str, str]], expert: str | None, run: Path, tally: Tally) -> Iterator[Category]:
     if expert is None:
         from hoigen.categories.rows import by_rules
 
-        return list(by_rules(texts)), []
+        return by_rules(texts)
     from hoigen import registry
     from hoigen.categories.by_expert import by_expert
     from hoigen.store import Run
 
-    return by_expert(texts, registry.make("expert", _spec(expert), "--expert"), Run(run).calls_file)
+    return by_expert(texts, registry.make("expert", _spec(expert), "--expert"), Run(run).calls_file, tally)
 
 
 def _spec(expert: str) -> Any:
