@@ -233,3 +233,22 @@ def _tag_before(words: Sequence[Word], at: int) -> Word | None:
 
 
 BE = frozenset(("is", "are", "was", "were", "be", "been", "being", "am"))
+
+
+def in_the_other(row: Sequence[Item], at: int) -> Phrase | None:
+    """`holds a leash in one hand and a cup in the other`: the cup."""
+    match row[at + 1 : at + 6]:
+        case [Joint(text="in"), Phrase() as hand, Joint(text="and"), Phrase() as thing, Joint(text="in")]:
+            return thing if hand.acts else None
+    return None
+
+
+def by_whom(row: Sequence[Item], at: int) -> Phrase | None:
+    """By whom, as far as the next mark."""
+    for n in range(at + 1, len(row) - 1):
+        item, following = row[n], row[n + 1]
+        if isinstance(item, Joint) and item.kind in ("punct", "conj"):
+            return None
+        if isinstance(item, Joint) and item.text == "by" and isinstance(following, Phrase):
+            return following
+    return None

@@ -7,7 +7,8 @@ from typing import Literal, get_args
 
 from hoigen.categories import wordlists
 from hoigen.categories.grammar import Phrase, items
-from hoigen.categories.tags import sentences, tagged
+from hoigen.categories.sentences import sentences
+from hoigen.categories.tags import tagged
 
 View = Literal["close-up", "one person", "several people"]
 VIEWS: tuple[View, ...] = get_args(View)

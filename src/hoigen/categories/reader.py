@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 
 from hoigen.categories import wordlists
 from hoigen.categories.closed import CLOSED
-from hoigen.categories.grammar import Item, Joint, Phrase, Verb, items
+from hoigen.categories.grammar import Item, Joint, Phrase, Verb, by_whom, in_the_other, items
 from hoigen.categories.mentions import Mentions
-from hoigen.categories.tags import sentences, tagged
+from hoigen.categories.sentences import sentences
+from hoigen.categories.tags import tagged
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,7 @@ class _Reader:
             if isinstance(particle, Joint) and phrasal and not self._is_direction(end):
                 action = f"{verb.lemma} {particle.text}"
         phrases = [phrase for _, phrase in things]
-        if things and (other := self._in_the_other(things[-1][0])) is not None:
+        if things and (other := in_the_other(self.row, things[-1][0])) is not None:
             phrases.append(other)
         emitted = [self._emit(action, phrase) for phrase in phrases]
         if any(emitted):
@@ -240,13 +241,6 @@ class _Reader:
             phrase.acts or phrase.head in ("him", "her", "me", "us")
         )
 
-    def _in_the_other(self, at: int) -> Phrase | None:
-        """`holds a leash in one hand and a cup in the other`: the cup."""
-        match self.row[at + 1 : at + 6]:
-            case [Joint(text="in"), Phrase() as hand, Joint(text="and"), Phrase() as thing, Joint(text="in")]:
-                return thing if hand.acts else None
-        return None
-
     def _relative(self, at: int) -> Phrase | None:
         """`the racket she is holding`."""
         back = at - 1
@@ -268,23 +262,13 @@ class _Reader:
             return
         action, _, _ = self._action(at + 1, verb.lemma)
         action = action if action in wordlists.PHRASAL else verb.lemma
-        doer = self._by(at)
+        doer = by_whom(self.row, at)
         if (
             doer.acts
             if doer is not None
             else verb.progressive or (verb.form == "passive" and action in wordlists.HANDLED)
         ):
             self._emit(action, phrase)
-
-    def _by(self, at: int) -> Phrase | None:
-        """By whom, as far as the next mark."""
-        for n in range(at + 1, len(self.row) - 1):
-            item, following = self.row[n], self.row[n + 1]
-            if isinstance(item, Joint) and item.kind in ("punct", "conj"):
-                return None
-            if isinstance(item, Joint) and item.text == "by" and isinstance(following, Phrase):
-                return following
-        return None
 
     # with what
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container
 from dataclasses import dataclass, field
 
 from hoigen.categories import wordlists
 from hoigen.categories.closed import CLOSED, IN_PHRASE, OPENERS, PARTICIPLE_PREPS, SUBJECTS, Tag
 from hoigen.categories.words import base, is_past, is_third_person, parts
-
-TOKEN = re.compile(r"[A-Za-zÀ-ÿ]+(?:-[A-Za-zÀ-ÿ]+)*|'s\b|\d+(?:[.,]\d+)*|[,;:()\u2014\u2013]|[.!?]+")
-SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 
 
 @dataclass(slots=True)
@@ -21,13 +17,6 @@ class Word:
     text: str
     tag: Tag
     lemma: str
-
-
-def sentences(text: str) -> list[list[str]]:
-    """Sentences as lists of words and marks; typographic quotes and hyphens are made plain."""
-    plain = text.replace("\u2019", "'").replace("\u2018", "'").replace("\u2011", "-").replace("*", " ")
-    found = [TOKEN.findall(sentence) for sentence in SENTENCE.split(plain)]
-    return [words for words in found if words]
 
 
 def tagged(words: list[str]) -> list[Word]:

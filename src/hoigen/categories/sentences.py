@@ -1,0 +1,15 @@
+"""A caption -> its sentences as words and marks."""
+
+from __future__ import annotations
+
+import re
+
+TOKEN = re.compile(r"[A-Za-zÀ-ÿ]+(?:-[A-Za-zÀ-ÿ]+)*|'s\b|\d+(?:[.,]\d+)*|[,;:()\u2014\u2013]|[.!?]+")
+SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
+
+
+def sentences(text: str) -> list[list[str]]:
+    """Sentences as lists of words and marks; typographic quotes and hyphens are made plain."""
+    plain = text.replace("\u2019", "'").replace("\u2018", "'").replace("\u2011", "-").replace("*", " ")
+    found = [TOKEN.findall(sentence) for sentence in SENTENCE.split(plain)]
+    return [words for words in found if words]
