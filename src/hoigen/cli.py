@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import inspect
 import re
@@ -16,6 +17,8 @@ from hoigen import VERBS
 from hoigen.errors import HoigenError, UsageError
 
 Verb = Callable[..., Any]
+NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM))
+"""What a disk or its owner refuses; nothing that a traceback would explain."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,6 +32,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except HoigenError as error:
         print(f"hoigen: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        print(f"hoigen: {error.filename or 'output'}: {error.strerror}", file=sys.stderr)
+        return 2
     except Exception as error:
         if (told := _damaged(error)) is None:
             raise
@@ -37,9 +48,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"\nhoigen: stopped; all finished work is kept. {_go_on(arguments)}", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 1
 
 
 def _damaged(error: Exception) -> str | None:

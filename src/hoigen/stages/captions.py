@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from hoigen import store
 from hoigen.breaker import Breaker, signature
 from hoigen.clip import Clip, Frames, Sampling, Seconds
-from hoigen.errors import SetupError
+from hoigen.errors import SetupError, UsageError
 from hoigen.executors import local
 from hoigen.executors.local import Failure, Limits, Task
 from hoigen.experts.desk import Conversation, Desk, NotKept
@@ -117,7 +117,7 @@ class CaptionStage(Book):
         self.rows: dict[int, dict[str, Row]] = {}
         self.clips: dict[str, tuple[int, KeptClip]] = {}
         self.begun: set[str] = set()
-        self.talking = Talking(most=max(4, 2 * sum(expert.slots for expert in self.experts)))
+        self.talking = Talking(most=max(4, 2 * sum(map(slots_of, self.experts))))
         self.breaker = Breaker()
         self.unreachable = 0
         self.opened = False
@@ -238,6 +238,8 @@ class CaptionStage(Book):
 
     def _check(self, said: Said) -> None:
         """Stops the run when it is the set-up that is wrong."""
+        if isinstance(said.error, UsageError):
+            raise said.error
         self.unreachable = self.unreachable + 1 if said.unreachable else 0
         if self.unreachable >= UNREACHABLE:
             raise SetupError(
@@ -302,6 +304,12 @@ class CaptionStage(Book):
             asyncio.run_coroutine_threadsafe(leave(), self.loop).result(timeout=LEAVE)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(LEAVE)
+
+
+def slots_of(expert: Expert) -> int:
+    """How many requests it works on at once, all its endpoints together."""
+    served = getattr(expert, "expert", expert)
+    return expert.slots * max(1, len(getattr(served, "endpoints", ())))
 
 
 def distinct(experts: Mapping[str, Expert]) -> list[Expert]:

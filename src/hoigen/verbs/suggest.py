@@ -198,6 +198,10 @@ def _from_spread(
     stays = sum(bounds.get("min", value) <= value <= bounds.get("max", value) for value in values)
     lost = ", ".join(f"{sum(_beyond(v, b, t) for v in values)} {'below' if b == 'min' else 'above'}"
                      for b, t in bounds.items())  # fmt: skip
+    if stays == len(values):
+        least = sum(value == values[0] for value in values) if "min" in bounds else sum(v == values[-1] for v in values)
+        why = f"a bound that keeps {share:.0%} drops nothing: {least} of {len(values)} clips share the outermost value"
+        return Suggestion(score, {}, f"{why}; use --labels, or another --keep-share", len(values), percentiles)
     why = f"keeps {stays} of {len(values)} clips ({stays / len(values):.1%}; {lost})"
     notes = [f"{clips - len(values)} of {clips} clips have no value and are not in this; score_all: true measures all"]
     notes = notes if len(values) < clips else []
@@ -226,7 +230,14 @@ def _sides(rule: Rule | None, bound: str | None) -> list[Bound]:
 
 
 def _percentiles(ordered: Sequence[float]) -> dict[int, float]:
-    return {percent: ordered[min(len(ordered) - 1, len(ordered) * percent // 100)] for percent in PERCENTS}
+    """With interpolation, as the report has them."""
+    found = {}
+    for percent in PERCENTS:
+        place = (len(ordered) - 1) * percent / 100
+        low = int(place)
+        high = min(low + 1, len(ordered) - 1)
+        found[percent] = ordered[low] + (ordered[high] - ordered[low]) * (place - low)
+    return found
 
 
 def _about(found: Labelled, names: int) -> tuple[str, ...]:

@@ -79,6 +79,8 @@ def _check(format: Format, out: Path | None) -> None:
         raise UsageError(f"--out {out} ends like {_format_of(out)}, and --format is {format}")
     if out is not None and not out.parent.is_dir():
         raise UsageError(f"--out {out}: no such folder {out.parent}")
+    if out is not None and out.exists() and not (out.is_file() or out.is_dir()):
+        raise UsageError(f"--out {out} is a device or a pipe; without --out, csv and jsonl go to the screen")
     if out is not None and out.is_dir():
         raise UsageError(f"--out {out} is a folder; give the name of a file")
 
@@ -90,6 +92,7 @@ def _copy(con: duckdb.DuckDBPyConnection, query: str, format: Format, out: Path)
     from hoigen.joined import text
 
     options = {"csv": "format csv, header true", "jsonl": "format json", "parquet": "format parquet"}[format]
+    out = out.resolve()  # what a link leads to, not the link
     part = out.with_name(f".{out.name}.part")
     con.execute("set preserve_insertion_order = true")
     try:

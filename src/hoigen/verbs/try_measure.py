@@ -48,6 +48,9 @@ def try_measure(
     from hoigen.ingest import VideoJob, clip_rows
     from hoigen.stages.scores import clip_of
 
+    for name, second in (("start", start), ("end", end)):
+        if second is not None and not 0 <= second < float("inf"):
+            raise UsageError(f"--{name}: seconds, 0 or more; it came as {second}")
     settings = apply_sets({}, set or [])
     [step] = build_steps([{measure: settings}], {}, beside=Path())
     row = clip_rows(VideoJob(0, video, start, end), "none", 0.0, None)[0]

@@ -1,3 +1,0 @@
-"""Moved to hoigen.score."""
-
-from hoigen.score import Caption as Caption
