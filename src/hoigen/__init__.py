@@ -36,6 +36,7 @@ VERBS = {
     "cut": "cut",
     "caption": "caption",
     "show": "show",
+    "categories": "categories",
     "try": "try_measure",
     "list": "list",
     "validate": "validate",

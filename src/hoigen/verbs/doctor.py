@@ -20,6 +20,7 @@ MODULES = {
 """Package -> what to import, where that is another name."""
 
 EXTRAS = {
+    "categories": "objects and actions out of captions, by rules",
     "experts": "captions and judgements by served language models (any OpenAI-compatible endpoint)",
     "models": "language models in this process (PLLaVA too); aesthetics and unimatch_flow cannot run yet",
     "ray": "runs over several machines; this version does not use it yet: rank and ranks share a run out",
