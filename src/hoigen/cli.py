@@ -41,13 +41,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"hoigen: {error.filename or 'output'}: {error.strerror}", file=sys.stderr)
         return 2
     except Exception as error:
+        if "Query interrupted" in str(error):  # Ctrl-C inside a query
+            return _stopped(arguments)
         if (told := _damaged(error)) is None:
             raise
         print(f"hoigen: {told}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"\nhoigen: stopped; all finished work is kept. {_go_on(arguments)}", file=sys.stderr)
-        return 130
+        return _stopped(arguments)
 
 
 def _damaged(error: Exception) -> str | None:
@@ -60,6 +61,11 @@ def _damaged(error: Exception) -> str | None:
         return None
     what = " ".join(str(error).split(" LINE ")[0].split("LINE 1:")[0].split()).rstrip(".")
     return f"{found.group()} is damaged: {what}. Delete that file; hoigen curate RUN/run.yaml makes it anew"
+
+
+def _stopped(arguments: list[str]) -> int:
+    print(f"\nhoigen: stopped; all finished work is kept. {_go_on(arguments)}", file=sys.stderr)
+    return 130
 
 
 def _go_on(arguments: list[str]) -> str:

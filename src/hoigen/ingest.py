@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -108,8 +109,21 @@ def _row(job: VideoJob, n: int, start: Seconds, end: Seconds, header: Header, di
         "fps": header.fps,
         "digest": digest,
         "state": "ok",
-        "header": json.dumps(dataclasses.asdict(header), ensure_ascii=False),
+        "header": json.dumps(dataclasses.asdict(header) | {"stamp": stamp(job.uri)}, ensure_ascii=False),
     }
+
+
+def stamp(uri: str) -> list[int] | None:
+    """Size and time of the last change of a local file; whether it is still the one that was measured."""
+    from hoigen.videofile import is_local
+
+    if not is_local(uri):
+        return None
+    try:
+        found = os.stat(uri.removeprefix("file://"))
+    except OSError:
+        return None
+    return [found.st_size, found.st_mtime_ns]
 
 
 def failed_row(job: VideoJob, reason: str) -> Row:

@@ -86,7 +86,7 @@ def find(kind: Kind, name: str, *, beside: Path | None = None) -> type[Any]:
     Raises UsageError when there is none, or when its file does not hold exactly one.
     """
     if name.endswith(".py"):
-        return _only(kind, _load_file((beside or Path()) / name), name)
+        return _only(kind, _load_file(own_file(name, beside)), name)
     points = {point.name: point for point in metadata.entry_points(group=f"hoigen.{kind}s")}
     if name in points:
         loaded: type[Any] = points[name].load()
@@ -94,6 +94,12 @@ def find(kind: Kind, name: str, *, beside: Path | None = None) -> type[Any]:
     if name not in names_of(kind):
         raise UsageError(f"unknown {kind} {name!r}{nearest(name, names_of(kind))} Or a file: ./my_{kind}.py")
     return _only(kind, importlib.import_module(f"hoigen.{kind}s.{name}"), name)
+
+
+def own_file(name: str, beside: Path | None) -> Path:
+    """The file of one's own by that name: beside the recipe, else where hoigen is called from."""
+    near = (beside or Path()) / name
+    return near.resolve() if near.exists() or not Path(name).exists() else Path(name).resolve()
 
 
 def make(kind: Kind, spec: Any, where: str, *, beside: Path | None = None) -> Any:

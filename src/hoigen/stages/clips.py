@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -10,7 +12,7 @@ from hoigen import store
 from hoigen.breaker import Breaker
 from hoigen.executors import local
 from hoigen.executors.local import Failure, Limits, Task
-from hoigen.ingest import VideoJob, failed_row, setup_ingest
+from hoigen.ingest import VideoJob, failed_row, setup_ingest, stamp
 from hoigen.progress import Progress
 from hoigen.stages.book import Book, Share, told
 from hoigen.store import Row, Run
@@ -27,6 +29,13 @@ def make_clips(
             local.run(stage.tasks(), partial(setup_ingest, shots, min_length, max_length), stage, limits)
         finally:
             stage.close()
+    if stage.changed:
+        some = ", ".join(list(stage.changed)[:3])
+        print(
+            f"{len(stage.changed)} videos have changed since they were measured ({some}): this run has the clips and "
+            "scores of what they were. Another --run measures them anew",
+            file=sys.stderr,
+        )
 
 
 def shards_of_videos(run: Run, share: Share) -> Iterator[tuple[int, list[VideoJob]]]:
@@ -54,13 +63,14 @@ class ClipStage(Book):
         super().__init__(run, "clips")
         self.fingerprint, self.share, self.breaker, self.progress = fingerprint, share, breaker, progress
         self.jobs: dict[str, tuple[int, VideoJob]] = {}
+        self.changed: dict[str, None] = {}
 
     def tasks(self) -> Iterator[Task]:
         for shard, videos in shards_of_videos(self.run, self.share):
             if not self.share.mine(shard):
                 continue
             state = self.open(shard)
-            done = {row["video"] for row in self._rows(shard)}
+            done = {row["video"] for row in self._look(self._rows(shard))}
             for job in videos:
                 if job.video in done:
                     self.progress.count("done", already=True)
@@ -70,6 +80,14 @@ class ClipStage(Book):
                 state.out += 1
                 yield Task(key, job)
             self.handed_out(shard)
+
+    def _look(self, rows: list[Row]) -> list[Row]:
+        """Notes files that are no longer those that were measured."""
+        for row in rows:
+            before = json.loads(row["header"]).get("stamp") if row["header"] else None
+            if before is not None and (now := stamp(row["uri"])) is not None and now != before:
+                self.changed.setdefault(row["uri"])
+        return rows
 
     def _rows(self, shard: int) -> list[Row]:
         """What is known of a shard: its part, when it was made with the same settings, then its journal."""

@@ -123,6 +123,7 @@ def recipe_keys() -> tuple[str, ...]:
 def absolute_measures(measures: Sequence[str | Mapping[str, Any]], beside: Path | None) -> list[str | dict[str, Any]]:
     """The measures with the paths of one's own files made absolute, so that the run can be repeated anywhere."""
     from hoigen.cascade import measure_name
+    from hoigen.registry import own_file
 
     if isinstance(measures, str | Mapping) or not isinstance(measures, Sequence):
         raise UsageError(f"measures: a list of measures; it came as {measures!r}")
@@ -130,7 +131,7 @@ def absolute_measures(measures: Sequence[str | Mapping[str, Any]], beside: Path 
     for spec in measures:
         name, settings = measure_name(spec)
         if name.endswith(".py"):
-            name = str(((beside or Path()) / name).resolve())
+            name = str(own_file(name, beside))
         made.append({name: settings} if settings else name)
     return made
 

@@ -39,14 +39,14 @@ class Demo:
         return "\n".join(lines)
 
 
-def demo(folder: Path | None = None, *, run: Path = Path("runs/demo"), quiet: bool = False) -> Demo:
+def demo(folder: Path | None = None, *, run: Path | None = None, quiet: bool = False) -> Demo:
     """Runs the lite recipe on real sample footage, or on a folder of one's own videos, and describes what it kept.
 
     The samples are smaller than the paper's 720 pixels, so that rule is set to 240 for them.
 
     Args:
         folder: a folder of videos; sample footage (a street, a man with a bicycle, a cartoon) when not given.
-        run: the folder of the run.
+        run: the folder of the run; runs/demo, or runs/demo-FOLDER, when not given.
         quiet: no progress bars.
     """
     from hoigen import config, decide, weights
@@ -56,6 +56,8 @@ def demo(folder: Path | None = None, *, run: Path = Path("runs/demo"), quiet: bo
     from hoigen.verbs.caption import caption
     from hoigen.verbs.curate import curate
 
+    if run is None:
+        run = Path("runs") / ("demo" if folder is None else f"demo-{folder.resolve().name}")
     recipe = config.load_recipe(config.recipe_path("lite"))
     if folder is None:
         recipe = config.apply_sets(recipe, ["keep.short_side.min=240"])
