@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hoigen.claims.files import JUDGE, SEVERAL, Fact, Rating, plain
+from hoigen.claims.files import JUDGE, Fact, Rating, plain
 from hoigen.clip import Clip
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def model_of(judge: Expert) -> str:
 
 
 def _names(names: Iterable[str]) -> str:
-    return f" {SEVERAL} ".join(sorted(names))
+    return " or ".join(sorted(names))
 
 
 def _rating(clip: str, captioner: str, claim: str) -> Rating:

@@ -28,6 +28,8 @@ LOST = 0.01
 TAILS = (0.025, 0.975)
 Z_SEEN = 1.959964 + 0.841621
 """Standard errors that a true difference needs to be found at 5 % in 80 % of studies of this size."""
+LEAST = 8
+"""Clips below which no interval is told: it would look surer than anything is."""
 ONE_CLIP = "one clip only: nothing to resample"
 ALIKE = "the same in every resample"
 
@@ -82,11 +84,15 @@ def number_of(columns: Floats, totals: Floats, statistic: Statistic, reason: str
         return undefined(reason)
     if len(columns) == 1:
         return Number(value=value, unsure=ONE_CLIP, **more)
+    if len(columns) < LEAST:
+        return Number(value=value, unsure=f"only {len(columns)} clips: too few to resample", **more)
     drawn = statistic(totals)
     kept = drawn[~np.isnan(drawn)]
     lost = 1 - len(kept) / len(drawn)
     if lost > LOST:
-        return Number(value=value, unsure=f"undefined in {lost:.0%} of the resamples: too few clips have it", **more)
+        return Number(
+            value=value, unsure=f"undefined in {100 * lost:.0f} % of the resamples: too few clips have it", **more
+        )
     if np.ptp(kept) < 1e-12:
         return Number(value=value, unsure=_alike(columns, statistic), **more)
     low, high = (float(q) for q in np.quantile(kept, _tails(columns, kept, value, statistic)))
@@ -99,9 +105,8 @@ def _alike(columns: Floats, statistic: Statistic) -> str:
     each = each[~np.isnan(each)]
     if not len(each) or np.ptp(each) > 1e-12:
         return ALIKE
-    return (
-        f"the same on all {len(each):,} clips that have it; on up to {1 - 0.025 ** (1 / len(each)):.1%} it may differ"
-    )
+    most = 100 - 100 * TAILS[0] ** (1 / len(each))
+    return f"the same on all {len(each):,} clips that have it; on up to {most:.1f} % it may differ"
 
 
 def _tails(columns: Floats, kept: Floats, value: float, statistic: Statistic) -> list[float]:

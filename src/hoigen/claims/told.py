@@ -63,7 +63,7 @@ def _reasons(named: Sequence[tuple[str, Number]]) -> str:
         reason = f"undefined: {number.reason}" if number.reason else f"no interval: {number.unsure}"
         if number.reason or number.unsure:
             found.setdefault(reason, []).append(name)
-    return "".join(f"\n  {', '.join(dict.fromkeys(names))}: {reason}" for reason, names in found.items())
+    return "".join(f"\n  {'; '.join(dict.fromkeys(names))}: {reason}" for reason, names in found.items())
 
 
 def _label(rate: Rate) -> str:
@@ -82,24 +82,25 @@ def _captioners(found: Sequence[CaptionerScores]) -> str:
         if any(rate.name in one.by_kind for one in found):
             cells = (shown(one.by_kind[rate.name]) if rate.name in one.by_kind else "–" for one in found)
             rows.append([_label(rate), *cells])
-    named = [(f"{one.name}, {_plain_label(name)}", number) for one in found for name, number in one.numbers.items()]
-    return _grid(rows) + _reasons(_merged(named, [one.name for one in found]))
+    return _grid(rows) + _reasons(_merged(found))
 
 
-def _merged(named: Sequence[tuple[str, Number]], names: Sequence[str]) -> list[tuple[str, Number]]:
-    """Labels without the captioner where the reason is the same for all of them."""
-    by_label: dict[str, list[tuple[str, Number]]] = {}
-    for name, number in named:
-        by_label.setdefault(name.partition(", ")[2] if len(names) > 1 else name, []).append((name, number))
-    merged = []
-    for label, entries in by_label.items():
+def _merged(found: Sequence[CaptionerScores]) -> list[tuple[str, Number]]:
+    """Numbers by label, with the captioner's name unless the reason is the same for all of them."""
+    merged: list[tuple[str, Number]] = []
+    for rate in (*RATES, MATCHED, *BY_KIND):
+        every = [(one.name, {**one.numbers, **one.by_kind}.get(rate.name)) for one in found]
+        entries = [(name, number) for name, number in every if number is not None]
         alike = len({(number.reason, number.unsure) for _, number in entries}) == 1
-        merged += [(label, entries[0][1])] if alike else entries
+        label = _plain_label(rate.name)
+        merged += [(label, entries[0][1])] if alike else [(f"{label} ({name})", number) for name, number in entries]
     return merged
 
 
 def _plain_label(name: str) -> str:
-    return next(rate.label.removesuffix(" *") for rate in (*RATES, MATCHED) if rate.name == name).split(":")[0]
+    return next(rate.label.removesuffix(" *") for rate in (*RATES, MATCHED, *BY_KIND) if rate.name == name).split(":")[
+        0
+    ]
 
 
 def _comparison(pair: Comparison, known: Sequence[CaptionerScores]) -> str:
