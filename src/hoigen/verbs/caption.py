@@ -30,7 +30,8 @@ REASONS = 12
 @dataclass(frozen=True, slots=True)
 class CaptionResult:
     """What became of the kept clips. paths: which way captions took; failed: reason -> clips; calls: what was asked in
-    all, by expert and outcome, with tokens in and out. pending: clips that are not decided yet."""
+    all, by expert and outcome, with tokens in and out. pending: clips that are not decided yet.
+    cost: of all calls, at the prices of the experts in force, in their currency."""
 
     run: Path
     captioner: str
@@ -40,6 +41,7 @@ class CaptionResult:
     lengths: Lengths | None
     calls: Sequence[tuple[str, str, int, int, int]] = field(default_factory=list)
     pending: int = 0
+    cost: float = 0.0
 
     def __str__(self) -> str:
         made, lost = sum(self.paths.values()), sum(self.failed.values())
@@ -51,7 +53,9 @@ class CaptionResult:
             lines.append(str(self.lengths))
         if self.calls:
             lines.append("calls:")
-        lines += [f"  {n:6} {model}: {end}, {a} tokens in, {b} out" for model, end, n, a, b in self.calls]
+        lines += [f"  {n:6} {model}: {end}, {a:,} tokens in, {b:,} out" for model, end, n, a, b in self.calls]
+        if self.cost:
+            lines.append(f"cost: {self.cost:,.2f} at the experts' prices, over all that this run has asked")
         if self.pending:
             lines.append(f"{self.pending} clips are not decided yet: run hoigen curate again")
         return "\n".join(lines)
@@ -219,6 +223,7 @@ def result_of(
     kept = {name for ids in kept_clips(run, steps, share.size).values() for name in ids}
     rows = [row for row in caption_rows(run) if row["id"] in kept]
     texts = [row["text"] for row in rows if row["text"] is not None]
+    totals = calls.totals()
     return CaptionResult(
         run=run.path,
         captioner=job.name,
@@ -226,9 +231,20 @@ def result_of(
         paths=dict(Counter(row["path"] or job.name for row in rows if row["text"] is not None).most_common()),
         failed=dict(Counter(row["reason"] for row in rows if row["text"] is None).most_common()),
         lengths=lengths.lengths_of(texts, lengths.tokenizer(tokenizer) if tokenizer else None),
-        calls=calls.totals(),
+        calls=totals,
         pending=pending_clips(run, steps),
+        cost=_cost(job, totals),
     )
+
+
+def _cost(job: Job, totals: Sequence[tuple[str, str, int, int, int]]) -> float:
+    """Prices are per million tokens. An expert without prices costs nothing."""
+    prices = {
+        str(expert.identity.get("model", "")): (getattr(expert, "price_in", 0.0), getattr(expert, "price_out", 0.0))
+        for expert in job.captioner.experts.values()
+    }
+    nothing = (0.0, 0.0)
+    return sum((a * prices.get(m, nothing)[0] + b * prices.get(m, nothing)[1]) / 1e6 for m, _, _, a, b in totals)
 
 
 @contextlib.contextmanager
