@@ -237,3 +237,20 @@ def test_a_scheme_that_nothing_can_open_stops_before_anything_is_written(tmp_pat
         hoigen.curate(videos=tmp_path / "list.csv", run=tmp_path / "run", measures=["metadata"])
     assert uri in str(error.value)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_video_that_was_moved_is_no_copy_of_itself(
+    tmp_path: Path, tiny_video: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    shutil.copy(tiny_video, folder / "a.mp4")
+    for name in ("a.mp4", "c.mp4"):
+        (folder / "a.mp4").rename(folder / name)
+        hoigen.curate(
+            videos=folder, run=tmp_path / "run", measures=["metadata"], shots="none", report=False, quiet=True
+        )
+    run = Run(tmp_path / "run")
+    rows = connect(run, steps_of(run)[1]).execute("select uri, state from decided").fetchall()
+    assert (str(folder / "c.mp4"), "kept") in rows
+    assert "1 videos have changed or are gone" in capsys.readouterr().err

@@ -60,6 +60,9 @@ def test_a_bad_file_costs_one_clip(run: Path) -> None:
     assert "1 clips cut, 0 were there, 1 failed" in str(result)
     assert len(files(run.parent / "out")) == 1
     assert not list((run.parent / "out").glob(".*.part*"))
+    assert main(["cut", str(run), "--out", str(run.parent / "out"), "--quiet"]) == 1, "a file is missing"
+    with pytest.raises(UsageError, match="it came as nan"):
+        hoigen.cut(run, deadline=float("nan"), quiet=True)
 
 
 def test_exact_and_copied_files_do_not_mix(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

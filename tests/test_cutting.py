@@ -1,16 +1,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
 
 from hoigen import video
-from hoigen.clip import Clip, clip_id
+from hoigen.clip import Clip, Sampling, clip_id
 from hoigen.cutting import cut_clip
 from hoigen.errors import SetupError, VideoError
-from render import pan, render, texture
+from render import counting, index_of, pan, render, texture
 
 SIZE = (96, 160)
 
@@ -38,6 +39,29 @@ def test_exactly_the_clips_frames(tmp_path: Path) -> None:
     np.testing.assert_allclose(new_times, np.array(times[13:44]) - times[13], atol=1e-4)
     assert np.abs(new - old[13:44]).mean() < 2
     assert video.probe(str(out)).duration == pytest.approx(1.24, abs=1e-3)
+
+
+CONTAINERS: dict[str, dict[str, Any]] = {
+    "h264.avi": {"options": {"g": "24", "bf": "2"}},
+    "mpeg4.avi": {"codec": "mpeg4", "options": {"bf": "2", "g": "12", "qmin": "1", "qmax": "2"}},
+    "h264.ts": {"options": {"g": "24", "bf": "2"}},
+    "h264.mkv": {"options": {"g": "24", "bf": "2"}},
+    "h264.flv": {"options": {"g": "24", "bf": "2"}},
+}
+
+
+@pytest.mark.parametrize(("name", "middle"), [*((name, False) for name in CONTAINERS), ("h264.ts", True)])
+def test_the_frames_that_were_measured_are_those_that_are_cut(tmp_path: Path, name: str, middle: bool) -> None:
+    source = render(tmp_path / name, counting(100, (96, 160)), fps=25, **CONTAINERS[name])
+    if middle:  # a transport stream can begin anywhere
+        data = source.read_bytes()
+        source.write_bytes(data[len(data) // 3 // 188 * 188 :])
+    clip = clip_of(source, 1.0, 1.8)
+    every = Sampling(fps=25, short_side=None)
+    measured = [index_of(image) for image in video.decode(clip, [every])[every].images]
+    cut = [index_of(image) for image, _ in video.walk(str(cut_clip(clip, tmp_path / "out.mp4")), short_side=None)]
+    assert cut == measured
+    assert len(cut) == 20
 
 
 def test_uneven_times_stay(tmp_path: Path) -> None:

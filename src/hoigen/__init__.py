@@ -37,6 +37,7 @@ VERBS = {
     "caption": "caption",
     "show": "show",
     "categories": "categories",
+    "caption-eval": "caption_eval",
     "try": "try_measure",
     "list": "list",
     "validate": "validate",

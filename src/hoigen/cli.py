@@ -89,7 +89,7 @@ def _main(arguments: list[str]) -> int:
     result = (_curate if name == "curate" else verb_function(name))(**options)
     if result is not None:
         print(result)
-    return 0
+    return 1 if getattr(result, "incomplete", False) else 0
 
 
 def verb_function(name: str) -> Verb:

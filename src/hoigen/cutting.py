@@ -9,9 +9,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from hoigen.clip import Clip
+from hoigen.clip import Clip, Seconds
 from hoigen.errors import SetupError, VideoError
 from hoigen.frameplan import SLACK
+from hoigen.videopass import Pass, zero_of
 
 CRF = "18"
 """x264's quality: the value FFmpeg's encoding guide calls visually lossless or nearly so."""
@@ -108,11 +109,14 @@ class _Source:
 
     def __init__(self, container: Any, stream: Any, clip: Clip) -> None:
         self.container, self.video, self.clip = container, stream, clip
-        self.zero = float((stream.start_time or 0) * stream.time_base)
+        self.zero = zero_of(container, stream)
         found = [s for s in container.streams.audio if s.codec_context is not None and s.codec_context.name in AUDIO]
         self.audio = found[0] if found else None
-        if clip.start > 0:
-            container.seek(self.ticks(clip.start + SLACK), stream=stream, backward=True)
+
+    def search(self) -> None:
+        """To the last keyframe that is not later than the clip's start."""
+        if self.clip.start > 0:
+            self.container.seek(self.ticks(self.clip.start + SLACK), stream=self.video, backward=True)
 
     def ticks(self, second: float) -> int:
         return int((second + self.zero) / self.video.time_base)
@@ -155,20 +159,30 @@ class _Sound:
 
 
 def _encoded(source: _Source, target: _Target, rotation: int) -> None:
+    """Video in the very pass that measures see; sound is gathered first, from the file opened once more."""
     clip = source.clip
     sound = _Sound(source, target, clip.end)
     encoder = _Encoder(source, target, rotation)
-    for packet in source.packets():
-        if packet.stream is source.audio:
-            sound.take(packet)
-        elif not encoder.done:
-            encoder.take(packet)
+    if not sound.done:
+        _gather(source, sound)
+    frames = Pass(source.container, source.video, clip.start, clip.end)
+    for frame, at in frames.frames():
+        encoder.see(frame, at)
         if encoder.started:
             sound.flush(encoder.begins_at)
-        if encoder.done and sound.done:
-            break
-    encoder.finish()
-    sound.flush(encoder.begins_at)
+    encoder.finish(whole=frames.whole)
+
+
+def _gather(source: _Source, sound: _Sound) -> None:
+    from hoigen import video
+
+    with video.opened(source.clip.uri) as (container, stream):
+        again = _Source(container, stream, source.clip)
+        again.search()
+        for packet in container.demux(again.audio):
+            sound.take(packet)
+            if sound.done:
+                return
 
 
 class _Encoder:
@@ -184,7 +198,6 @@ class _Encoder:
         self.held: Any = None  # the latest frame, until the next one says how long it is shown
         self.begin = self.latest = 0
         self.lengths: dict[int, int] = {}
-        self.done = False
 
     @property
     def started(self) -> bool:
@@ -194,27 +207,14 @@ class _Encoder:
     def begins_at(self) -> float:
         return self.source.second(self.begin, self.base)
 
-    def take(self, packet: Any) -> None:
-        import av
-
-        try:
-            frames = packet.decode()
-        except av.EOFError:
-            self.done = True
+    def see(self, frame: Any, at: Seconds) -> None:
+        """A frame and its time in the file, in order of time."""
+        if at < self.source.clip.start - SLACK:
             return
-        except av.FFmpegError:
-            return  # one broken packet, as when measuring; a clip of which little is left is refused at the end
-        for frame in frames:
-            self._see(frame)
-
-    def _see(self, frame: Any) -> None:
-        if frame.pts is None or self.done:
-            return
-        at = self.source.second(frame.pts, frame.time_base)
-        if at >= self.source.clip.end - SLACK:
-            self.done = True
-        elif at >= self.source.clip.start - SLACK and (self.held is None or frame.pts > self.held.pts):
-            self._pass_on(frame.pts)
+        stamp = round((at + self.source.zero) / self.base)
+        if self.held is None or stamp > self.held.pts:
+            frame.pts = stamp
+            self._pass_on(stamp)
             self.held = frame
 
     def _pass_on(self, until: int) -> None:
@@ -275,12 +275,13 @@ class _Encoder:
             packet.duration = self.lengths.pop(packet.pts, packet.duration)
             self.target.mux(packet)
 
-    def finish(self) -> None:
+    def finish(self, *, whole: bool) -> None:
+        """whole: the video goes on behind the clip."""
         clip = self.source.clip
         if self.held is not None:
             end = self.source.ticks(clip.end)
             last = self.held.pts + (self.held.duration or round(1 / (clip.fps or 25) / self.base))
-            self._pass_on(end if self.done else min(end, last))
+            self._pass_on(end if whole else min(end, last))
         if self.stream is None:
             raise VideoError(f"no frame could be decoded between {clip.start:g} s and {clip.end:g} s")
         self._mux(self.stream.encode(None))
@@ -310,6 +311,7 @@ def _copied(source: _Source, target: _Target, rotation: int) -> None:
     sound = _Sound(source, target, source.clip.end)
     begin: int | None = None
     latest, done = 0.0, False
+    source.search()
     for packet in source.packets():
         if packet.stream is source.audio:
             sound.take(packet)

@@ -147,6 +147,17 @@ class Pass:
             yield packet
 
 
+def zero_of(container: Any, stream: Any) -> Seconds:
+    """When the first frame is shown on the container's own clock; decodes it where the header does not tell."""
+    known = start_time(container, stream)
+    if known is not None:
+        return known
+    look = Pass(container, stream, 0.0, None)
+    next(look._timed(), None)
+    look._seek(0.0)
+    return look.zero or 0.0
+
+
 def start_time(container: Any, stream: Any) -> Seconds | None:
     """When the first frame is shown on the container's own clock; None when only decoding it tells."""
     if stream.start_time is None or not container.format.name.startswith(EXACT):

@@ -161,9 +161,9 @@ class _Stream:
         """Seconds that each pair stands for, up to the next one; and those in which the last frame is held, which are
         still. Where frames come evenly, all weigh alike; a picture that stands for long counts for as long."""
         steps = [after.time - before.time for before, after in itertools.pairwise(pairs)]
-        usual = sorted(steps)[len(steps) // 2] if steps else pairs[-1].gap
+        usual = sorted(steps)[(len(steps) - 1) // 2] if steps else pairs[-1].gap
         weights = [*steps, max(usual, pairs[-1].gap)]
-        held = self.duration - (self.last[1] if self.last else 0.0)
+        held = self.duration - pairs[0].time - math.fsum(weights)
         return weights, held if held > max(HOLD, 2 * usual) else 0.0
 
     def _pair(self, first: tuple[np.ndarray, float], second: tuple[np.ndarray, float]) -> _Pair:

@@ -93,6 +93,8 @@ def _from_lines(lines: Iterable[str]) -> Iterator[Source]:
     try:
         for line in lines:
             text = line.strip().removeprefix("\ufeff")
+            if "\0" in text:
+                raise UsageError(f"the list on stdin is no text: line {count + 1} holds a zero byte")
             if text and not text.startswith("#"):
                 count += 1
                 yield Source(absolute(text))

@@ -32,8 +32,8 @@ def make_clips(
     if stage.changed:
         some = ", ".join(list(stage.changed)[:3])
         print(
-            f"{len(stage.changed)} videos have changed since they were measured ({some}): this run has the clips and "
-            "scores of what they were. Another --run measures them anew",
+            f"{len(stage.changed)} videos have changed or are gone since they were measured ({some}): this run has the "
+            "clips and scores of what they were. Another --run measures them anew",
             file=sys.stderr,
         )
 
@@ -85,7 +85,7 @@ class ClipStage(Book):
         """Notes files that are no longer those that were measured."""
         for row in rows:
             before = json.loads(row["header"]).get("stamp") if row["header"] else None
-            if before is not None and (now := stamp(row["uri"])) is not None and now != before:
+            if before is not None and stamp(row["uri"]) != before:
                 self.changed.setdefault(row["uri"])
         return rows
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,6 +18,8 @@ def mark_duplicates(run: Run, share: Share, *, by_content: bool) -> int:
     """
     import duckdb
 
+    from hoigen.videofile import is_local
+
     parts = run.clip_parts()
     if not parts:
         return 0
@@ -30,12 +33,14 @@ def mark_duplicates(run: Run, share: Share, *, by_content: bool) -> int:
             from read_parquet(?, filename = true)
             where state = 'ok' or rule = 'duplicate'
             window same as (partition by {same}, start, "end" order by video, n))
-        select filename, video, n, first_uri from every where place > 1 and state = 'ok'
+        select filename, video, n, first_uri, uri from every where place > 1 and state = 'ok'
         """,
         [[str(part) for part in parts]],
     ).fetchall()
     by_part: dict[str, dict[tuple[int, int], str]] = {}
-    for filename, video, n, first in found:
+    for filename, video, n, first, own in found:
+        if first != own and is_local(first) and not os.path.exists(first):
+            continue  # the file was moved: under its new name it is no copy
         by_part.setdefault(filename, {})[video, n] = first
     for filename, marks in by_part.items():
         if share.mine(int(Path(filename).stem)):

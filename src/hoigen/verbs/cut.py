@@ -32,6 +32,11 @@ class CutResult:
     failed: dict[str, str]
     pending: int
 
+    @property
+    def incomplete(self) -> bool:
+        """Whether files are missing that were asked for; the command then exits with 1."""
+        return bool(self.failed)
+
     def __str__(self) -> str:
         lines = [f"{self.out}: {self.cut} clips cut, {self.already} were there, {len(self.failed)} failed"]
         lines += [f"failed {name}: {reason}" for name, reason in self.failed.items()]
@@ -65,13 +70,13 @@ def cut(
     from hoigen.executors import local
     from hoigen.progress import Progress
     from hoigen.store import Run
+    from hoigen.verbs.curate import check_least
 
     folder = Run(Path(run))
     kept, pending = _kept(folder)
     target = Path(out) if out is not None else folder.cut_folder
+    check_least({"workers": workers, "deadline": deadline})
     _ready(target, copy)
-    if workers is not None and workers < 1:
-        raise UsageError(f"workers: 1 or more; it came as {workers}")
     there = {path.stem for path in target.iterdir() if path.suffix in SUFFIXES and not path.name.startswith(".")}
     limits = local.Limits(deadline=deadline, **({"workers": workers} if workers else {}))
     with Progress("cut", len(kept), "clip", quiet=quiet) as bar:
@@ -80,7 +85,11 @@ def cut(
             if clip.id in there:
                 bar.count("kept", already=True)
         tasks = (local.Task(clip.id, clip) for clip in kept if clip.id not in there)
-        local.run(tasks, functools.partial(setup_cut, target, copy), sink, limits)
+        try:
+            local.run(tasks, functools.partial(setup_cut, target, copy), sink, limits)
+        except KeyboardInterrupt:
+            _sweep(target, 0.0)  # the workers are gone; another hoigen cut would begin that clip again
+            raise
     _sweep(target, deadline)
     already = sum(clip.id in there for clip in kept)
     return CutResult(target, sink.counts["cut"], already, sink.failures, pending)
