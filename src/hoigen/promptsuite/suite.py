@@ -1,0 +1,166 @@
+"""A prompt, a suite of prompts, and the files that hold one."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hoigen.errors import UsageError
+from hoigen.sources import shown
+
+VERSION = 1
+ID = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """One prompt.
+
+    id: names its videos' files (`ride_bicycle-0.mp4`). short: one sentence. long: the same told at length, by a
+    language model; None when there is none. verb, object: as HICO-DET names them where hoi, its number, is given; None
+    in a list that does not tell them. category: what kind of object (transport, kitchen, ...). contact: the parts of
+    the body that touch the object; `inside` when the person is in it, `none` without contact, `any` where any may.
+    people: how many act. seen: how many captions of a data set tell of it; None when nobody counted. extension: how the
+    long prompt was made, or why there is none.
+    """
+
+    id: str
+    short: str
+    long: str | None = None
+    verb: str | None = None
+    object: str | None = None
+    hoi: int | None = None
+    category: str | None = None
+    contact: tuple[str, ...] = ()
+    people: int = 1
+    rare: bool | None = None
+    seen: int | None = None
+    extension: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """Prompts and where they come from. rule: how they were chosen, JSON types."""
+
+    name: str
+    prompts: tuple[Prompt, ...]
+    rule: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """12 hex digits of what the prompts ask for; how they were chosen does not count."""
+        asked = [[prompt.id, prompt.short, prompt.long] for prompt in self.prompts]
+        return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:12]
+
+    def facts(self) -> dict[str, Any]:
+        """As JSON types; what `read_suite` reads."""
+        prompts = [_facts(prompt) for prompt in self.prompts]
+        return {"suite": self.name, "version": VERSION, "rule": dict(self.rule), "prompts": prompts}
+
+
+NAMES = {"short": "prompt_short", "long": "prompt_long"}
+KEYS = tuple(NAMES.get(f.name, f.name) for f in dataclasses.fields(Prompt))
+
+
+def _facts(prompt: Prompt) -> dict[str, Any]:
+    facts = {NAMES.get(name, name): value for name, value in dataclasses.asdict(prompt).items()}
+    return {**facts, "contact": list(prompt.contact)}
+
+
+def slug(text: str) -> str:
+    """A text as an id: lower case, `_` between words."""
+    return "_".join(re.findall(r"[a-z0-9]+", text.lower()))
+
+
+def read_suite(path: Path) -> Suite:
+    """The suite in a file: what `hoigen prompts` writes, VBench's list (`prompt_en`), or plain text, a prompt a line.
+
+    Raises UsageError that names the file, the prompt, the key, what came and what is allowed.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from None
+    if path.suffix.lower() == ".txt":
+        lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+        suite = Suite(name=path.stem, prompts=_by_text(lines, path))
+    else:
+        suite = _of_json(text, path)
+    _check(suite, path)
+    return suite
+
+
+def _of_json(text: str, path: Path) -> Suite:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path} is not valid JSON: {error} (a list of prompts as plain text ends in .txt)") from None
+    if isinstance(found, list):
+        return Suite(
+            name=path.stem, prompts=_by_text([_english(item, f"{path}, [{at}]") for at, item in enumerate(found)], path)
+        )
+    if not isinstance(found, dict) or not isinstance(found.get("prompts"), list):
+        came = f"the keys {', '.join(map(str, found)) or 'none'}" if isinstance(found, dict) else shown(found)
+        raise UsageError(
+            f"{path} is no suite of prompts: an object with a list `prompts` (hoigen prompts writes one), or a list of "
+            f"objects with `prompt_en`; it came with {came}"
+        )
+    prompts = tuple(_prompt(item, f"{path}, prompts[{at}]") for at, item in enumerate(found["prompts"]))
+    rule = found.get("rule")
+    return Suite(
+        name=str(found.get("suite") or path.stem), prompts=prompts, rule=rule if isinstance(rule, dict) else {}
+    )
+
+
+def _english(item: Any, where: str) -> str:
+    text = item.get("prompt_en") if isinstance(item, dict) else item
+    if not isinstance(text, str) or not text.strip():
+        raise UsageError(f"{where}: an object with `prompt_en`, a text; it came as {shown(item)}")
+    return text.strip()
+
+
+def _by_text(texts: Sequence[str], path: Path) -> tuple[Prompt, ...]:
+    """Prompts of which only the words are known; one that occurs twice is one."""
+    ids = {text: slug(text) or f"prompt_{at}" for at, text in enumerate(dict.fromkeys(texts))}
+    twice = {name for name, count in Counter(ids.values()).items() if count > 1}
+    for text, name in ids.items():
+        if name in twice:
+            raise UsageError(f"{path}: two prompts that differ in signs alone would share their files' names: {text!r}")
+    return tuple(Prompt(id=name, short=text) for text, name in ids.items())
+
+
+def _prompt(item: Any, where: str) -> Prompt:
+    from hoigen import config
+
+    if not isinstance(item, Mapping):
+        raise UsageError(f"{where}: a prompt is an object with `id` and `prompt_short`; it came as {shown(item)}")
+    config.check_keys(item, KEYS, where)
+    back = {told: name for name, told in NAMES.items()}
+    for key in ("id", "prompt_short"):
+        if not isinstance(item.get(key), str) or not item[key].strip():
+            raise UsageError(f"{where}: {key} is a text; it came as {shown(item.get(key))}")
+    if not ID.fullmatch(item["id"]):
+        raise UsageError(
+            f"{where}: id is lower-case letters and digits with _ between words; it came as {item['id']!r}"
+        )
+    found: Prompt = config.build(Prompt, {back.get(key, key): value for key, value in item.items()}, where)
+    if found.people < 1:
+        raise UsageError(f"{where}: people is 1 or more; it came as {found.people}")
+    return found
+
+
+def _check(suite: Suite, path: Path) -> None:
+    if not suite.prompts:
+        raise UsageError(f"{path} holds no prompt")
+    for name, count in Counter(prompt.id for prompt in suite.prompts).items():
+        if count > 1:
+            raise UsageError(f"{path}: {count} prompts have the id {name!r}; a video's file could be of either")

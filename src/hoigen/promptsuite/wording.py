@@ -1,0 +1,99 @@
+"""A pair of HICO-DET as an English sentence, with its category, the body parts in contact and the number of people.
+
+The wording is data, made for this project: verbs.csv (one phrase a verb), objects.csv (article and category),
+phrases.csv (pairs that need words of their own: one rides *in* a car), extended.csv (what HICO-DET lacks).
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hoigen import hico
+from hoigen.promptsuite.suite import Prompt
+
+FOLDER = Path(__file__).parent
+PEOPLE = {1: "A person is", 2: "Two people are", 3: "Three people are"}
+CONTACT = ("hands", "mouth", "ears", "head", "shoulders", "torso", "hips", "feet", "any", "inside", "none")
+"""What `contact` may name: parts of the body, any of them, `inside` (the person is in the object), `none`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """What the person does (`riding in {a}`), and with what part of the body. dropped: why no video is asked for."""
+
+    doing: str
+    contact: tuple[str, ...]
+    people: int = 1
+    dropped: str = ""
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    with (FOLDER / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _phrase(row: Mapping[str, str]) -> Phrase:
+    people = int(row.get("people") or 1)
+    return Phrase(row["doing"], tuple(row["contact"].split("+")), people, row.get("dropped") or "")
+
+
+@functools.cache
+def verbs() -> Mapping[str, Phrase]:
+    """All verbs of HICO-DET but `no_interaction`."""
+    return {row["verb"]: _phrase(row) for row in _rows("verbs.csv")}
+
+
+@functools.cache
+def objects() -> Mapping[str, tuple[str, str]]:
+    """All objects of HICO-DET: (with its article, category)."""
+    return {row["object"]: (row["words"], row["category"]) for row in _rows("objects.csv")}
+
+
+@functools.cache
+def own() -> Mapping[tuple[str, str], Phrase]:
+    """Pairs with words of their own."""
+    return {(row["verb"], row["object"]): _phrase(row) for row in _rows("phrases.csv")}
+
+
+def sentence(phrase: Phrase, words: str) -> str:
+    """`A person is riding a bicycle.`"""
+    return f"{PEOPLE[phrase.people]} {phrase.doing.format(a=words)}."
+
+
+def prompt_of(pair: hico.Pair) -> Prompt:
+    """The prompt of one pair of HICO-DET."""
+    words, category = objects()[pair.object]
+    phrase = own().get((pair.verb, pair.object)) or verbs()[pair.verb]
+    return Prompt(
+        id=f"{pair.verb}_{pair.object}",
+        short=sentence(phrase, words),
+        verb=pair.verb,
+        object=pair.object,
+        hoi=pair.hoi,
+        category=category,
+        contact=phrase.contact,
+        people=phrase.people,
+        rare=pair.rare,
+    )
+
+
+def extended() -> tuple[Prompt, ...]:
+    """What HICO-DET lacks: musical instruments, tools, appliances. A detector of HICO-DET's classes sees none of it."""
+    return tuple(_extended(row) for row in _rows("extended.csv"))
+
+
+def _extended(row: Mapping[str, str]) -> Prompt:
+    phrase = _phrase(row)
+    return Prompt(
+        id=f"{row['verb']}_{row['object']}" + ("_by_two" if phrase.people == 2 else ""),
+        short=sentence(phrase, ""),
+        verb=row["verb"],
+        object=row["object"],
+        category=row["category"],
+        contact=phrase.contact,
+        people=phrase.people,
+    )
