@@ -1,0 +1,208 @@
+"""CoarseHOIScore: in how many frames is an interaction detected?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hoigen.clip import Clip, Frames, Sampling
+from hoigen.errors import nearest
+from hoigen.frameplan import moments
+from hoigen.hoi.detections import Knows, Look, Pair, asked
+from hoigen.hoi.thresholds import SWEEP, area, share_above, sweep
+from hoigen.registry import measure
+from hoigen.score import Score
+
+if TYPE_CHECKING:
+    from hoigen.hoi.detections import HOIDetector
+
+SHOWN = 5
+"""Pairs of a frame that detail lists, the surest first."""
+LEAST = 0.05
+"""Pairs below this are not listed."""
+
+
+@measure("coarse_hoi", emits=("coarse_hoi", "coarse_any", "coarse_pair"))
+class CoarseHoi:
+    """Share of frames in which the asked interaction is detected, 0..1; more is better.
+
+    Eight frames, at the middles of eight equal stretches. A frame counts when its best score is above theta. The value
+    is about what was asked of the generated clip, `meta["verb"]` and `meta["object"]`: a verb asked for needs a
+    detector that knows verbs, and is undefined otherwise; an object alone counts with any act on it; nothing asked is
+    undefined. Verbs and objects that the detector has no word for are undefined, never 0.
+
+    coarse_any: a detected person does anything with any object, 0..1; the formula as it is printed.
+    coarse_pair: a person and the asked object (any, when none was asked) together, whatever the verb, 0..1.
+    detail: scores of every frame, the same shares for theta of 0.05 to 0.95 (`sweep`), and their mean over all theta
+    (`area`), so that theta can be changed afterwards.
+
+    detections: a file of a detector run elsewhere (docs/coarse_hoi.md); left out, small detectors run on this CPU,
+    which know no verbs. theta: left out, the one that the detector brings; thetas of two detectors do not compare.
+
+    Source: HOIGen-1M, section 4.1, equation 1. The number of frames and theta are not printed there; eight is inferred
+    from the published values (docs/coarse_hoi.md).
+    """
+
+    detections: Path | None = None
+    frames: int = 8
+    short_side: int = 480
+    theta: float | None = None
+    slack: float | None = None
+    _made: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.frames < 1:
+            raise ValueError(f"frames: 1 or more; it came as {self.frames}")
+        if self.theta is not None and not 0 <= self.theta < 1:
+            raise ValueError(f"theta: 0 or more and below 1, or null; it came as {self.theta}")
+        if self.slack is not None and not self.slack >= 0:
+            raise ValueError(f"slack: seconds, 0 or more, or null; it came as {self.slack}")
+
+    @property
+    def sampling(self) -> Sampling:
+        return Sampling(frames=self.frames if self._detector.sees else 0, short_side=self.short_side)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The detector and all that it depends on, not where its file lies."""
+        theta = self._theta
+        return {**self._detector.identity, "frames": self.frames, "short_side": self.short_side, "theta": theta}
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        return tuple(getattr(self._detector, "weights", ()))
+
+    def load(self) -> None:
+        """Reads the models or the file, once per worker."""
+        self._detector.load()
+
+    def __call__(self, clip: Clip, frames: Frames) -> Score:
+        find = self._detector
+        times = (
+            [float(at) for at in frames.times] if find.sees else moments(Sampling(frames=self.frames), clip.duration)
+        )
+        if not times:
+            return Score(None, {"reason": "no frame to look at"})
+        looks = find.detect(clip, list(frames.images), times)
+        if isinstance(looks, str):
+            return Score(None, {"reason": looks})
+        return self._scored(looks, *asked(clip))
+
+    def _scored(self, looks: Sequence[Look], verb: str | None, thing: str | None) -> Score:
+        find = self._detector
+        rules = questions(find.knows, verb, thing)
+        series = {name: rule if isinstance(rule, str) else _best(looks, rule) for name, rule in rules.items()}
+        scores = {name: found for name, found in series.items() if not isinstance(found, str)}
+        reasons = {name: found for name, found in series.items() if isinstance(found, str)}
+        parts = {name: share_above(found, self._theta) for name, found in scores.items()}
+        detail: dict[str, Any] = {
+            "detector": find.name,
+            "theta": self._theta,
+            "asked": {"verb": verb, "object": thing},
+            "frames": [_frame(look, at, scores) for at, look in enumerate(looks)],
+            "sweep": {"theta": SWEEP, **{name: sweep(found) for name, found in scores.items()}},
+            "area": {name: round(area(found), 6) for name, found in scores.items()},
+            "undefined": reasons,
+        }
+        if "coarse_hoi" in reasons:
+            detail["reason"] = reasons["coarse_hoi"]
+        return Score(parts.pop("coarse_hoi", None), detail, {name: parts.get(name) for name in rules if name in PARTS})
+
+    @property
+    def _theta(self) -> float:
+        return self._detector.theta if self.theta is None else self.theta
+
+    @property
+    def _detector(self) -> HOIDetector:
+        if "detector" not in self._made:
+            from hoigen.hoi.lite import LiteDetector
+            from hoigen.hoi.recorded import RecordedDetector
+
+            path = self.detections
+            self._made["detector"] = LiteDetector() if path is None else RecordedDetector(path, self.slack)
+        made: HOIDetector = self._made["detector"]
+        return made
+
+
+PARTS = ("coarse_any", "coarse_pair")
+Question = Callable[[Pair], float]
+"""How much a pair speaks for an answer of yes, 0..1."""
+
+
+def questions(knows: Knows, verb: str | None, thing: str | None) -> dict[str, Question | str]:
+    """What is asked of every pair, or why it cannot be asked, by the name of the number."""
+    return {
+        "coarse_hoi": _triplet(knows, verb, thing),
+        "coarse_any": _act if knows.verbs is not None else _together,
+        "coarse_pair": _lacking(knows, thing) or (_on(thing, lambda pair: pair.score) if thing else _together),
+    }
+
+
+def _triplet(knows: Knows, verb: str | None, thing: str | None) -> Question | str:
+    if verb is None and thing is None:
+        return "nothing was asked of this clip: its meta has neither verb nor object; coarse_any needs none"
+    if reason := _lacking(knows, thing):
+        return reason
+    if verb is None:
+        return _on(thing, _act if knows.verbs is not None else lambda pair: pair.score)
+    if verb == "no_interaction":
+        return "no_interaction was asked for, which is no interaction to detect"
+    if knows.verbs is None:
+        return f"the detector knows no verbs, so that {verb!r} cannot be looked for; coarse_pair leaves the verb out"
+    if verb not in knows.verbs:
+        return f"the detector has no verb {verb!r}{nearest(verb, _close(verb, knows.verbs))}"
+    return _on(thing, lambda pair: pair.acts.get(verb, 0.0))
+
+
+def _lacking(knows: Knows, thing: str | None) -> str:
+    if thing is None or knows.objects is None or thing in knows.objects:
+        return ""
+    return f"the detector has no object {thing!r}{nearest(thing, _close(thing, knows.objects))}"
+
+
+def _close(word: str, known: frozenset[str]) -> list[str]:
+    """The few words that may have been meant: a reason in a table is not the place for all."""
+    import difflib
+
+    return difflib.get_close_matches(word, sorted(known), n=3, cutoff=0.6)
+
+
+def _on(thing: str | None, rule: Question) -> Question:
+    """A question about the asked object alone."""
+    return lambda pair: rule(pair) if thing is None or pair.object == thing else 0.0
+
+
+def _act(pair: Pair) -> float:
+    return max(pair.acts.values(), default=0.0)
+
+
+def _together(pair: Pair) -> float:
+    return pair.score if pair.telling else 0.0
+
+
+def _best(looks: Sequence[Look], rule: Question) -> list[float]:
+    """The best answer of each frame."""
+    return [max((rule(pair) for pair in look.pairs), default=0.0) for look in looks]
+
+
+def _frame(look: Look, at: int, scores: Mapping[str, Sequence[float]]) -> dict[str, Any]:
+    best = sorted(look.pairs, key=lambda pair: -max(pair.score, _act(pair)))
+    return {
+        "time": round(look.time, 3),
+        **{name: round(found[at], 4) for name, found in scores.items()},
+        "pairs": [_row(pair) for pair in best[:SHOWN] if max(pair.score, _act(pair)) >= LEAST],
+    }
+
+
+def _row(pair: Pair) -> dict[str, Any]:
+    """A pair as the report shows it; of its verbs the three surest."""
+    verbs = sorted(pair.acts.items(), key=lambda item: -item[1])[:3]
+    return {
+        "person": [round(side, 4) for side in pair.person],
+        "box": [round(side, 4) for side in pair.box],
+        "object": pair.object,
+        "score": round(pair.score, 4),
+        "verbs": None if pair.verbs is None else {verb: round(score, 4) for verb, score in verbs},
+    }
