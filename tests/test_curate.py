@@ -254,3 +254,14 @@ def test_a_video_that_was_moved_is_no_copy_of_itself(
     rows = connect(run, steps_of(run)[1]).execute("select uri, state from decided").fetchall()
     assert (str(folder / "c.mp4"), "kept") in rows
     assert "1 videos have changed or are gone" in capsys.readouterr().err
+
+
+def test_a_video_whose_name_is_not_utf8_is_read(tmp_path: Path, tiny_video: Path) -> None:
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    shutil.copy(tiny_video, os.path.join(os.fsencode(folder), b"a\xff 1.mp4"))
+    for _ in range(2):
+        funnel = hoigen.curate(
+            videos=folder, run=tmp_path / "run", measures=["metadata"], shots="none", report=False, quiet=True
+        )
+        assert funnel.counts == {"kept": 1, "dropped": 0, "failed": 0, "pending": 0}

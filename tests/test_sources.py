@@ -482,7 +482,7 @@ def test_a_name_that_is_not_utf8_is_a_row_too(tmp_path: Path) -> None:
     with open(os.path.join(os.fsencode(tmp_path), b"a\xff.mp4"), "wb"):
         pass
     assert write_videos(read_sources(tmp_path), tmp_path / "v.parquet") == 1
-    assert pq.read_table(tmp_path / "v.parquet")["uri"].to_pylist() == [f"{tmp_path}/a\\udcff.mp4"]
+    assert pq.read_table(tmp_path / "v.parquet")["uri"].to_pylist() == [f"file://{tmp_path}/a%FF.mp4"]
     [row] = rows(tmp_path / "l.jsonl", '{"uri": "a.mp4", "caption": "\\ud800", "x": "\\ud800"}')
     assert write_videos([row], tmp_path / "w.parquet") == 1
 

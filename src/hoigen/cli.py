@@ -99,7 +99,7 @@ def verb_function(name: str) -> Verb:
     return found
 
 
-def _curate(recipe: str, videos: str | None, run: str | None, set: list[str] | None, quiet: bool) -> Any:
+def _curate(recipe: str, videos: list[str] | None, run: str | None, set: list[str] | None, quiet: bool) -> Any:
     """curate takes a recipe file; its keys are the arguments of the function."""
     from hoigen import config
     from hoigen.verbs.curate import curate
@@ -108,7 +108,10 @@ def _curate(recipe: str, videos: str | None, run: str | None, set: list[str] | N
     for text in set or []:
         _check_set(text)
     given = config.apply_sets(config.load_recipe(path), set or [])
-    given |= {name: value for name, value in (("videos", videos), ("run", run)) if value is not None}
+    if videos:
+        given["videos"] = videos[0] if len(videos) == 1 else videos
+    if run is not None:
+        given["run"] = run
     return curate(**config.arguments_of(curate, given, str(path)), beside=path.parent, quiet=quiet)
 
 
@@ -151,7 +154,11 @@ def _parser(only: str | None) -> argparse.ArgumentParser:
 
 def _add_curate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", help="a recipe's YAML file, or the name of one that comes with hoigen (lite, paper)")
-    parser.add_argument("--videos", help="a folder, a glob, a video, - (a list on stdin) or a manifest")
+    parser.add_argument(
+        "--videos",
+        action="append",
+        help="a folder, a glob, a video, - (a list on stdin) or a manifest; may be given more than once",
+    )
     parser.add_argument("--run", help="the folder of the run")
     parser.add_argument("--set", action="append", metavar="KEY=VALUE", help="set any key of the recipe")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")

@@ -83,6 +83,19 @@ class Sampling:
         return self.fps is not None or self.frames > 0
 
 
+@dataclass(frozen=True, slots=True)
+class EveryFrame(Sampling):
+    """All frames, each once, as they come; only for measures that stream, since nothing bounds their number.
+
+    Of the settings above, only `short_side` and `gray` count.
+
+    untagged: colours as if the file had no tags (BT.601, limited range), which is how OpenCV up to 4.12 has them.
+    """
+
+    short_side: int | None = None
+    untagged: bool = False
+
+
 def check_sees(sampling: Sampling) -> None:
     """For measures that cannot do without: raises ValueError when a sampling asks for no frame."""
     if not sampling.needs_frames:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from hoigen.clip import Sampling, Seconds
+from hoigen.clip import EveryFrame, Sampling, Seconds
 from hoigen.errors import VideoError
 
 if TYPE_CHECKING:
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 SLACK: Seconds = 1e-4
 """Times closer than this are the same: rounding in containers."""
+PLAIN = (2, 5, 6), (0, 1)
+"""FFmpeg's numbers of the matrices and ranges that mean what no tag means: BT.601 and limited range."""
+
+Key = tuple[int | None, bool, bool]
 
 
 class Converter:
@@ -23,13 +27,14 @@ class Converter:
 
     def __init__(self) -> None:
         self.frame: Any = None
-        self.done: dict[tuple[int | None, bool], np.ndarray] = {}
-        self.targets: dict[tuple[int | None, bool], _Target] = {}
+        self.done: dict[Key, np.ndarray] = {}
+        self.targets: dict[Key, _Target] = {}
 
     def image(self, frame: Any, sampling: Sampling) -> np.ndarray:
         if frame is not self.frame:
             self.frame, self.done = frame, {}
-        key = sampling.short_side, sampling.gray
+        untagged = isinstance(sampling, EveryFrame) and sampling.untagged and _is_tagged(frame)
+        key = sampling.short_side, sampling.gray, untagged
         if key not in self.done:
             if key not in self.targets:
                 self.targets[key] = _Target(frame, *key)
@@ -40,14 +45,16 @@ class Converter:
 class _Target:
     """One size and format."""
 
-    def __init__(self, frame: Any, short_side: int | None, gray: bool) -> None:
-        from av.video.reformatter import VideoReformatter
+    def __init__(self, frame: Any, short_side: int | None, gray: bool, untagged: bool) -> None:
+        from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
         short = min(frame.width, frame.height)
         scale = min(1.0, (short_side or short) / short)
         self.size = max(1, round(frame.width * scale)), max(1, round(frame.height * scale))
         self.turns = int(frame.rotation) % 360 // 90
         self.format = "gray" if gray else "rgb24"
+        matrix = {"src_colorspace": Colorspace.ITU601, "dst_colorspace": Colorspace.ITU601}
+        self.colours: dict[str, Any] = matrix | {"src_color_range": ColorRange.MPEG} if untagged else {}
         self.scaler = VideoReformatter()  # keeps its filter tables from frame to frame
 
     def convert(self, frame: Any) -> np.ndarray:
@@ -55,11 +62,18 @@ class _Target:
         import numpy as np
 
         try:
-            small = self.scaler.reformat(frame, *self.size, format=self.format, threads=1)
+            small = self.scaler.reformat(frame, *self.size, format=self.format, threads=1, **self.colours)
         except (av.FFmpegError, ValueError) as error:
             raise VideoError(f"frames of format {frame.format.name} cannot be converted: {error}") from None
         image: np.ndarray = small.to_ndarray()
         return np.ascontiguousarray(np.rot90(image, self.turns)) if self.turns else image
+
+
+def _is_tagged(frame: Any) -> bool:
+    """Whether a frame's tags change its colours; those of RGB are what they are."""
+    matrices, ranges = PLAIN
+    full = int(frame.color_range) not in ranges or frame.format.name.startswith("yuvj")
+    return not frame.format.is_rgb and (int(frame.colorspace) not in matrices or full)
 
 
 class Plan:
@@ -73,6 +87,8 @@ class Plan:
 
     def wants(self, until: Seconds) -> bool:
         """Whether a moment lies before `until`; those moments are then dealt with."""
+        if isinstance(self.sampling, EveryFrame):
+            return True
         first = self.at
         while self.at < len(self.moments) and self.moments[self.at] < until - SLACK:
             self.at += 1

@@ -115,13 +115,13 @@ def _row(job: VideoJob, n: int, start: Seconds, end: Seconds, header: Header, di
 
 def stamp(uri: str) -> list[int] | None:
     """Size and time of the last change of a local file; whether it is still the one that was measured."""
-    from hoigen.videofile import is_local
+    from hoigen.videofile import is_local, local_path
 
     if not is_local(uri):
         return None
     try:
-        found = os.stat(uri.removeprefix("file://"))
-    except OSError:
+        found = os.stat(local_path(uri))
+    except (OSError, VideoError):
         return None
     return [found.st_size, found.st_mtime_ns]
 

@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from typing import Any, BinaryIO
-from urllib.request import url2pathname
+from urllib.parse import unquote_to_bytes
 
 from hoigen.clip import Seconds
 from hoigen.errors import SetupError, UsageError, VideoError, nearest
@@ -65,7 +65,7 @@ def local_path(uri: str) -> str:
     path = uri
     if uri.startswith("file://"):
         path = uri.removeprefix("file://").removeprefix("localhost")
-        path = path if os.path.lexists(path) else url2pathname(path)  # %20 and the like
+        path = path if os.path.lexists(path) else os.fsdecode(unquote_to_bytes(path))  # %20 and the like
     if "\0" in path or not os.path.lexists(path):
         raise VideoError("no such file")
     if os.path.isdir(path):

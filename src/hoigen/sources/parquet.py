@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from hoigen.sources import Source
 
@@ -39,6 +40,7 @@ def _batches(sources: Iterable[Source], size: int) -> Iterator[list[dict[str, An
     rows: list[dict[str, Any]] = []
     for source in sources:
         row: dict[str, Any] = {name: utf8(getattr(source, name)) for name in TEXTS}
+        row["uri"] = uri_text(source.uri)
         rows.append(row | {"start": source.start, "end": source.end, "meta": meta_text(source.meta)})
         if len(rows) == size:
             yield rows
@@ -47,9 +49,18 @@ def _batches(sources: Iterable[Source], size: int) -> Iterator[list[dict[str, An
         yield rows
 
 
+def uri_text(uri: str) -> str:
+    """A path whose name is not UTF-8 as a file:// URI with its bytes written as %FF, so that it can be opened."""
+    try:
+        uri.encode("utf-8")
+    except UnicodeEncodeError:
+        if "://" not in uri:
+            return f"file://{quote(os.fsencode(uri))}"
+    return utf8(uri) or ""
+
+
 def utf8(text: str | None) -> str | None:
-    r"""Parquet holds UTF-8 only. A file name that is not UTF-8 is written with \ud8ff for its bytes; it cannot be
-    opened under that name, so it ends as a failed row that shows it, where an error would stop everything else."""
+    r"""Parquet holds UTF-8 only; what is none is written as \ud8ff, where an error would stop everything else."""
     if text is None or text.isascii():
         return text
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

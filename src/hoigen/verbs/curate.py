@@ -103,10 +103,10 @@ def curate(
     limits = Limits(deadline=deadline, memory_mb=memory_mb, **({"workers": workers} if workers else {}))
     share = Share(size=shard_size, rank=rank, ranks=ranks)
     folder = Run(Path(run))
+    for name in dict.fromkeys(w for step in steps for w in getattr(step.measure, "weights", ())):
+        locate(name)  # once here, not in every worker at the same time
     with held(folder, rank):
         _prepare(folder, arguments, steps)
-        for name in dict.fromkeys(w for step in steps for w in getattr(step.measure, "weights", ())):
-            locate(name)  # once here, not in every worker at the same time
         make_clips(folder, shots, min_length, max_length, share, limits, quiet)
         mark_duplicates(folder, share, by_content=duplicates == "drop")
         score_clips(folder, steps, measures, keep or {}, score_all, share, limits, quiet)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,14 +31,20 @@ class Demo:
             lines.append(f"  {span:34} {row['state']:8} {row['reason'] or ''}".rstrip())
             if row["caption"]:
                 lines += textwrap.wrap(str(row["caption"]), 100, initial_indent=INDENT, subsequent_indent=INDENT)
+        hoigen = _command()
         lines += [
             "",
             f"Report:  {self.run / 'report.html'}",
-            f"Table:   hoigen table {self.run}",
-            f"A clip:  hoigen show {self.run} {self.clips[0]['id']}" if self.clips else "",
-            f"What if: hoigen funnel {self.run} --set keep.hoi_lite.min=0.3",
+            f"Table:   {hoigen} table {self.run}",
+            f"A clip:  {hoigen} show {self.run} {self.clips[0]['id']}" if self.clips else "",
+            f"What if: {hoigen} funnel {self.run} --set keep.hoi_lite.min=0.3",
         ]
         return "\n".join(lines)
+
+
+def _command() -> str:
+    """What to type: the path as it was called, where `hoigen` alone would not be found."""
+    return "hoigen" if shutil.which("hoigen") or Path(sys.argv[0]).name != "hoigen" else sys.argv[0]
 
 
 def demo(folder: Path | None = None, *, run: Path | None = None, quiet: bool = False) -> Demo:
