@@ -18,7 +18,7 @@ import yaml
 import fake_talk
 import hoigen
 from hoigen.errors import SetupError, UsageError
-from hoigen.stages.captions import caption_rows, captions_of
+from hoigen.stages.captioned import caption_rows, captions_of
 from hoigen.store import Run
 
 CLIPS = 12

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def words_of(run: Run, ids: Collection[str]) -> dict[str, Words]:
     """Captions in force of the clips that are shown, by id."""
-    from hoigen.stages.captions import caption_rows
+    from hoigen.stages.captioned import caption_rows
 
     wanted = set(ids)
     return {row["id"]: _words(row) for row in caption_rows(run) if row["id"] in wanted}
@@ -26,7 +26,7 @@ def captioning_of(run: Run) -> Captioning | None:
     from collections import Counter
 
     from hoigen.lengths import lengths_of
-    from hoigen.stages.captions import caption_facts, caption_rows
+    from hoigen.stages.captioned import caption_facts, caption_rows
 
     facts = caption_facts(run)
     rows = list(caption_rows(run))

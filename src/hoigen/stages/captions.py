@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen import store
 from hoigen.breaker import Breaker, signature
-from hoigen.clip import Clip, Frames, Sampling, Seconds
+from hoigen.clip import Frames, Sampling, Seconds
 from hoigen.errors import SetupError, UsageError
 from hoigen.executors import local
 from hoigen.executors.local import Failure, Limits, Task
@@ -30,6 +30,7 @@ from hoigen.progress import Progress
 from hoigen.score import Caption
 from hoigen.showing import setup_frames
 from hoigen.stages.book import Book, Share, told
+from hoigen.stages.captioned import failed, row_of
 from hoigen.stages.kept import KeptClip, kept_clips
 from hoigen.store import Row, Run
 
@@ -317,56 +318,7 @@ def distinct(experts: Mapping[str, Expert]) -> list[Expert]:
     return list({id(expert): expert for expert in experts.values()}.values())
 
 
-def row_of(clip: Clip, caption: Caption, talk: Conversation, began: Seconds) -> Row:
-    """A caption as a row of its part."""
-    return {
-        "id": clip.id,
-        "state": "captioned" if caption.text is not None else "failed",
-        "reason": caption.reason or None,
-        "text": caption.text,
-        "path": caption.path or None,
-        "calls": len(talk.trace),
-        "tokens_in": sum(call["tokens_in"] for call in talk.trace),
-        "tokens_out": sum(call["tokens_out"] for call in talk.trace),
-        "seconds": round(sum(call["seconds"] for call in talk.trace), 3) or round(time.monotonic() - began, 6),
-        "detail": json.dumps(dict(caption.detail), ensure_ascii=False, allow_nan=False),
-        "trace": json.dumps(talk.trace, ensure_ascii=False, allow_nan=False),
-    }
-
-
-def failed(clip: Clip, error: BaseException, talk: Conversation) -> Row:
-    """The row of a clip on which the captioner itself broke."""
-    caption = Caption(text=None, reason=f"{type(error).__name__}: {error}")
-    return row_of(clip, caption, talk, time.monotonic())
-
-
 def _retrieved(future: Future[None]) -> None:
     """Looks at the outcome, so that a cancelled talk is no warning."""
     if not future.cancelled():
         future.exception()
-
-
-def captions_of(run: Run) -> Iterator[tuple[str, str]]:
-    """(clip id, text) of all captions in force, in order of shard."""
-    for row in caption_rows(run):
-        if row["text"] is not None:
-            yield row["id"], row["text"]
-
-
-def caption_facts(run: Run) -> dict[str, Any] | None:
-    """What `hoigen caption` wrote of the captions in force; None when it has not run."""
-    import yaml
-
-    if not run.caption_file.is_file():
-        return None
-    facts: dict[str, Any] = yaml.safe_load(run.caption_file.read_text(encoding="utf-8"))
-    return facts
-
-
-def caption_rows(run: Run) -> Iterator[Row]:
-    """Rows of the captions in force; none when `hoigen caption` has not run."""
-    facts = caption_facts(run)
-    if facts is None:
-        return
-    for part in run.caption_parts(facts["name"], facts["fingerprint"]):
-        yield from store.read_part(part)

@@ -217,7 +217,7 @@ def result_of(
 ) -> CaptionResult:
     """Counts what lies in the run."""
     from hoigen import lengths
-    from hoigen.stages.captions import caption_rows
+    from hoigen.stages.captioned import caption_rows
     from hoigen.stages.kept import kept_clips, pending_clips
 
     kept = {name for ids in kept_clips(run, steps, share.size).values() for name in ids}

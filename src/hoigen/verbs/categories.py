@@ -64,7 +64,7 @@ def _texts(run: Path, captions: Path | None) -> Iterator[tuple[str, str]]:
 
         found, where = captions_in(captions), f"--captions {captions}"
     else:
-        from hoigen.stages.captions import captions_of
+        from hoigen.stages.captioned import captions_of
         from hoigen.store import Run
 
         folder = Run(run)

@@ -59,7 +59,7 @@ def demo(folder: Path | None = None, *, run: Path | None = None, quiet: bool = F
     """
     from hoigen import config, decide, weights
     from hoigen.runfile import steps_of
-    from hoigen.stages.captions import captions_of
+    from hoigen.stages.captioned import captions_of
     from hoigen.store import Run
     from hoigen.verbs.caption import caption
     from hoigen.verbs.curate import curate

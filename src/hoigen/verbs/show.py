@@ -79,7 +79,7 @@ def _find(con: Any, clip: str) -> Row:
 
 def _caption_of(run: Run, clip: str, shard: int) -> Row | None:
     from hoigen import store
-    from hoigen.stages.captions import caption_facts
+    from hoigen.stages.captioned import caption_facts
 
     facts = caption_facts(run)
     if facts is None:

@@ -57,7 +57,7 @@ def table(
 def _captions(con: duckdb.DuckDBPyConnection, run: Run) -> str:
     """The rest of the query up to its rules: with a column of captions once there are any."""
     from hoigen.joined import text
-    from hoigen.stages.captions import caption_facts
+    from hoigen.stages.captioned import caption_facts
 
     facts = caption_facts(run)
     parts = run.caption_parts(facts["name"], facts["fingerprint"]) if facts else []
