@@ -17,7 +17,7 @@ def found_in(path: Path) -> list[float]:
     return list(detector.boundaries(walk(str(path), short_side=detector.short_side)))
 
 
-@pytest.mark.parametrize("case", cases(11, 4), ids=lambda case: case.kind)
+@pytest.mark.parametrize("case", list(cases(11, 4)), ids=lambda case: case.kind)
 def test_boundaries_of_each_kind(case: object, tmp_path: Path) -> None:
     path = render(tmp_path / "case.mp4", case.frames, fps=FPS, times=case.times)  # type: ignore[attr-defined]
     truth, kind = case.truth, case.kind  # type: ignore[attr-defined]
