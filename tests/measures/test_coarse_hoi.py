@@ -249,7 +249,7 @@ def test_generated_videos(shared_clips: Path) -> None:
 
 @pytest.mark.slow
 def test_real_interactions_outrank_clips_without(shared_clips: Path) -> None:
-    measure = CoarseHoi(frames=4)
+    measure = CoarseHoi()
     rows = [json.loads(line) for line in (shared_clips / "labels.jsonl").read_text().splitlines()]
     values = [looked_at(measure, shared_clips / row["file"]).parts["coarse_any"] or 0.0 for row in rows]
     assert auc(values, [row["has_hoi"] for row in rows]) >= 0.95
