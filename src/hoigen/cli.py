@@ -134,12 +134,20 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message} (see: {self.prog} --help)")
 
 
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for: that reads the installed packages."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib import metadata
+
+        print(f"hoigen {metadata.version('hoigen')}")
+        parser.exit()
+
+
 def _parser(only: str | None) -> argparse.ArgumentParser:
     """The parser; of the verbs, the one asked for in full, the others by their first line."""
-    from importlib import metadata
-
     parser = _Parser(prog="hoigen", description="Build and measure human-object-interaction video data.")
-    parser.add_argument("--version", action="version", version=f"hoigen {metadata.version('hoigen')}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=_Parser)
     for name in [only] if only else VERBS:
         function = verb_function(name)
