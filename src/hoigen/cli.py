@@ -147,7 +147,7 @@ class _Version(argparse.Action):
 def _parser(only: str | None) -> argparse.ArgumentParser:
     """The parser; of the verbs, the one asked for in full, the others by their first line."""
     parser = _Parser(prog="hoigen", description="Build and measure human-object-interaction video data.")
-    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    parser.add_argument("--version", action=_Version, nargs=0, default=argparse.SUPPRESS, help="show the version and exit")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=_Parser)
     for name in [only] if only else VERBS:
         function = verb_function(name)

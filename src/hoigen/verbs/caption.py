@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Seconds
 from hoigen.errors import UsageError
-from hoigen.lengths import Lengths
 
 if TYPE_CHECKING:
     from hoigen.cascade import Step
     from hoigen.experts.calls import Calls
     from hoigen.experts.desk import Desk
+    from hoigen.lengths import Lengths
     from hoigen.stages.captions import Job
     from hoigen.store import Run
     from hoigen.verbs.caption_dry import DryRun

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hoigen.decide import STATES, Funnel
 from hoigen.errors import UsageError
 
 if TYPE_CHECKING:
     import duckdb
 
     from hoigen.cascade import Step
+    from hoigen.decide import Funnel
     from hoigen.store import Run
 
 TRIED = ("keep", "measures", "score_all")
@@ -107,6 +107,8 @@ def what_if(run: Run, steps: Sequence[Step], changed: Sequence[Step]) -> WhatIf:
 
 def _moves(con: duckdb.DuckDBPyConnection) -> tuple[Move, ...]:
     """What becomes kept first, then what is dropped, fails, or waits; the most first."""
+    from hoigen.decide import STATES
+
     rows = con.execute(
         """select a.state, a.rule, b.state, b.rule, count(*), min(a.id, 3)
         from main.walked a join changed.walked b using (video, n)
