@@ -1,0 +1,262 @@
+"""FineHOIScore in numbers alone: how far the contact point is from the object over time in, the score out.
+
+A gap of 0 is touch, a gap of 1 is out of reach. The score is one minus the mean change of the gap from frame to frame.
+docs/fine_hoi.md argues every step.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+DEFINITION = "contact-gap 1"
+BODY, HANDS = 0.15, 0.05
+"""Reach over a person's height, from points of the body (a hand's length and some) and from landmarks of the hand."""
+HALF = 0.5
+"""Half a second to both sides over which a person's height is a median; half of a person's box inside is inside."""
+HAND_ONLY = 3.0
+"""Times a hand's length, where nothing but a hand is seen."""
+SLACK = 1e-6
+
+Variant = Literal["gap", "binary", "diagonal"]
+Policy = Literal["exclude", "zero", "one"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """bridge: seconds without a detection that are filled in. least_presence: share of frames in which both must be
+    seen, below which a video is undefined. undefined: what then: left out, 0, or 1 as the bare formula has it. fps: of
+    the second version of the score."""
+
+    bridge: float = 0.25
+    least_presence: float = 0.2
+    undefined: Policy = "exclude"
+    fps: float = 8.0
+
+    def __post_init__(self) -> None:
+        if not (self.bridge >= 0 and 0 <= self.least_presence <= 1 and self.fps > 0):
+            came = f"{self.bridge}, {self.least_presence}, {self.fps}"
+            raise ValueError(f"bridge 0 or more, least_presence 0 to 1, fps more than 0; they came as {came}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """A person and an object through a video, of T frames; NaN where either is not seen.
+
+    times: seconds. reach: distance over the contact range. diagonal: distance over the picture's diagonal.
+    """
+
+    times: np.ndarray
+    reach: np.ndarray
+    diagonal: np.ndarray
+
+    def __post_init__(self) -> None:
+        if not len(self.times) == len(self.reach) == len(self.diagonal):
+            raise ValueError("times, reach and diagonal are of one length")
+        if len(self.times) > 1 and not (np.diff(self.times) > 0).all():
+            raise ValueError("times only grow")
+
+    @property
+    def seen(self) -> np.ndarray:
+        return np.asarray(~np.isnan(self.reach))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FineScore:
+    """What a track comes to. Shares are 0..1; None where there is nothing to say, and then `reason` says why.
+
+    native: the score over all frames; at_fps: over as many a second as the rules say. contact_rate: share of frames in
+    contact. flips: changes between contact and none, a second. presence: share of frames with both detected. longest:
+    seconds of the longest contact. mean_gap: 0..1. whole: native x contact_rate x presence.
+    gap, contact: per frame; reported even where the score is undefined.
+    """
+
+    native: float | None
+    at_fps: float | None
+    contact_rate: float | None
+    flips: float | None
+    presence: float
+    longest: float | None
+    mean_gap: float | None
+    whole: float | None
+    gap: np.ndarray
+    contact: np.ndarray
+    reason: str = ""
+
+
+def heights(times: np.ndarray, limbs: np.ndarray, boxes: np.ndarray, hands: np.ndarray) -> np.ndarray:
+    """A person's height in pixels per frame: the median over half a second to both sides of what limbs give.
+
+    Where limbs give nothing at any time, the height of the box; where a hand alone is seen, HAND_ONLY of its length.
+    All are (T,) with NaN where unknown. Frames before, between and after known ones take the nearest known value.
+    """
+    for known in (limbs, boxes, HAND_ONLY * hands):
+        if (~np.isnan(known)).any():
+            return _nearest(times, _running_median(times, known))
+    return np.full(len(times), np.nan)
+
+
+def _running_median(times: np.ndarray, values: np.ndarray) -> np.ndarray:
+    result = np.full(len(times), np.nan)
+    known = ~np.isnan(values)
+    for at, second in enumerate(times):
+        near = known & (np.abs(times - second) <= HALF + SLACK)
+        if near.any():
+            result[at] = np.median(values[near])
+    return result
+
+
+def _nearest(times: np.ndarray, values: np.ndarray) -> np.ndarray:
+    known = np.flatnonzero(~np.isnan(values))
+    closest = np.abs(times[:, None] - times[known][None]).argmin(axis=1)
+    return np.asarray(values[known[closest]])
+
+
+def reaches(body: np.ndarray, hand: np.ndarray, height: np.ndarray, factor: float = 1.0) -> np.ndarray:
+    """Distance over the contact range, (T,), from distances in pixels of points of the body and of hand landmarks.
+
+    Which of the two ranges holds is settled once a video, by whether most measured frames have hand landmarks: a range
+    that changed from frame to frame would be a change of the score by itself. Where hands decide, points of the body
+    keep their own range: they are moved closer by the difference of the two.
+    """
+    measured = ~np.isnan(body) | ~np.isnan(hand)
+    with_hands = measured.any() and (~np.isnan(hand)).sum() * 2 >= measured.sum()
+    by_hand = hand / (HANDS * factor * height)
+    if with_hands:
+        by_body = np.maximum(0.0, body - (BODY - HANDS) * factor * height) / (HANDS * factor * height)
+        return np.asarray(np.fmin(by_body, by_hand))
+    by_body = body / (BODY * factor * height)
+    return np.where(np.isnan(by_body), by_hand, by_body)
+
+
+def inside_reach(share: np.ndarray) -> np.ndarray:
+    """Distance over the contact range for a person who is to be inside: 0 from half of the box within the mask on."""
+    return 1.0 - np.minimum(1.0, share / HALF)
+
+
+def gaps(track: Track, variant: Variant = "gap", bridge: float = 0.25) -> np.ndarray:
+    """The gap per frame, 0..1: short absences filled in, 1 in long ones.
+
+    gap: distance over the contact range, at most 1. binary: 0 in contact, 1 out of it. diagonal: distance over the
+    picture's diagonal, never cut off at a range.
+    """
+    raw = np.minimum(1.0, track.diagonal if variant == "diagonal" else track.reach)
+    filled = bridged(track.times, raw, bridge)
+    filled[np.isnan(filled)] = 1.0
+    return (filled >= 1.0).astype(float) if variant == "binary" else filled
+
+
+def bridged(times: np.ndarray, values: np.ndarray, bridge: float) -> np.ndarray:
+    """Values with short absences filled in: linearly between two known frames that are no more than `bridge` apart.
+
+    At the start and the end the nearest known value is kept for as long.
+    """
+    filled = np.array(values, float)
+    known = np.flatnonzero(~np.isnan(filled))
+    if not len(known):
+        return filled
+    for before, after in itertools.pairwise(known):
+        if after - before > 1 and times[after] - times[before] <= bridge + SLACK:
+            between = slice(before + 1, after)
+            filled[between] = np.interp(times[between], times[[before, after]], filled[[before, after]])
+    first, last = known[0], known[-1]
+    filled[:first][times[first] - times[:first] <= bridge + SLACK] = filled[first]
+    filled[last + 1 :][times[last + 1 :] - times[last] <= bridge + SLACK] = filled[last]
+    return filled
+
+
+def steadiness(gap: np.ndarray) -> float | None:
+    """One minus the mean change from frame to frame; None for a single frame."""
+    return 1.0 - float(np.abs(np.diff(gap)).mean()) if len(gap) > 1 else None
+
+
+def held(times: np.ndarray, values: np.ndarray, fps: float) -> np.ndarray:
+    """Values at `fps` a second from the first frame on: that of the frame shown then. Nothing is averaged."""
+    count = int((times[-1] - times[0]) * fps + SLACK) + 1
+    moments = times[0] + np.arange(count) / fps
+    return np.asarray(values[np.searchsorted(times, moments + SLACK, side="right") - 1])
+
+
+def rate(times: np.ndarray) -> float:
+    """Mean frames a second."""
+    return (len(times) - 1) / float(times[-1] - times[0]) if len(times) > 1 else 0.0
+
+
+def fine_score(track: Track, variant: Variant = "gap", rules: Rules | None = None) -> FineScore:
+    """The score of a track and what belongs beside it."""
+    rules = rules or Rules()
+    times, gap = track.times, gaps(track, variant, rules.bridge)
+    contact = gaps(track, "gap", rules.bridge) < 1.0
+    presence = float(track.seen.mean()) if len(times) else 0.0
+    if len(times) < 2:
+        reason = f"{len(times)} frame: a change needs two"
+        return _undefined(gap, contact, presence, reason, "exclude")
+    if presence < rules.least_presence:
+        share = f"{presence:.0%} of the frames, under {rules.least_presence:.0%}"
+        reason = f"person and object are both detected in {share}"
+        return _undefined(gap, contact, presence, reason, rules.undefined)
+    native = steadiness(gap)
+    slow = rate(times) < 0.9 * rules.fps
+    contact_rate = float(contact.mean())
+    return FineScore(
+        native=native,
+        at_fps=None if slow else steadiness(held(times, gap, rules.fps)),
+        contact_rate=contact_rate,
+        flips=float(np.abs(np.diff(contact.astype(int))).sum()) / float(times[-1] - times[0]),
+        presence=presence,
+        longest=_longest(contact) / rate(times),
+        mean_gap=float(gap.mean()),
+        whole=(native or 0.0) * contact_rate * presence,
+        gap=gap,
+        contact=contact,
+    )
+
+
+def _undefined(gap: np.ndarray, contact: np.ndarray, presence: float, reason: str, policy: Policy) -> FineScore:
+    number = {"exclude": None, "zero": 0.0, "one": 1.0}[policy]
+    return FineScore(
+        native=number,
+        at_fps=number,
+        contact_rate=None,
+        flips=None,
+        presence=presence,
+        longest=None,
+        mean_gap=None,
+        whole=None,
+        gap=gap,
+        contact=contact,
+        reason=reason,
+    )
+
+
+def _longest(contact: np.ndarray) -> int:
+    """Frames of the longest run of contact."""
+    longest = run = 0
+    for touches in contact:
+        run = run + 1 if touches else 0
+        longest = max(longest, run)
+    return longest
+
+
+def choose(tracks: list[Track], bridge: float = 0.25) -> list[int]:
+    """Tracks from the likeliest pair to the least: by contact times presence, then presence, then nearness."""
+
+    def worth(at: int) -> tuple[float, float, float]:
+        track = tracks[at]
+        presence = float(track.seen.mean()) if len(track.times) else 0.0
+        near = float(np.nanmean(track.diagonal)) if track.seen.any() else 1.0
+        closeness = float((1.0 - gaps(track, "gap", bridge)).mean()) if len(track.times) else 0.0
+        return -closeness * presence, -presence, near
+
+    return sorted(range(len(tracks)), key=worth)
+
+
+def nearest_of(tracks: list[Track]) -> Track:
+    """One track that is, in every frame, the pair which is closest then."""
+    with np.errstate(all="ignore"):
+        reach = np.fmin.reduce([track.reach for track in tracks])
+        diagonal = np.fmin.reduce([track.diagonal for track in tracks])
+    return Track(times=tracks[0].times, reach=reach, diagonal=diagonal)

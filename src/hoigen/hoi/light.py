@@ -1,0 +1,151 @@
+"""Persons and objects from small models on a CPU: COCO boxes made masks by GrabCut, MediaPipe bodies and hands."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from hoigen.hoi.detections import Box, as_name
+from hoigen.hoi.masks import from_box
+from hoigen.hoi.scene import Scene, Thing
+from hoigen.hoi.skeleton import SEEN, Person
+from hoigen.measures.hoi_lite import area, shared
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from hoigen.models.hands import Hand
+    from hoigen.models.pose import Body, Circle
+    from hoigen.models.ssd_coco import Thing as Found
+
+SURE = 0.4
+"""A person's box from here on is looked into for a body."""
+PLACES = 3
+"""Boxes of persons that are looked into, the largest first."""
+MASKED = 4
+"""Objects of a frame that get a mask, the surest first."""
+OWN = 0.15
+"""A hand belongs to the body whose wrist is nearer than this share of the body's height."""
+
+
+class LightReader:
+    """Persons and objects of a picture. A body found in the frame before is looked for where it was."""
+
+    name = "light"
+    weights = (
+        "ssd_mobilenet_v2_coco",
+        "ssd_mobilenet_v2_coco_graph",
+        "pose_detection",
+        "pose_landmark",
+        "palm_detection",
+        "hand_landmark",
+    )
+
+    def __init__(self) -> None:
+        self._models: dict[str, Any] = {}
+        self._before: list[Circle] = []
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        from hoigen import weights
+
+        return {"reader": self.name, "revision": 1, "weights": [weights.describe(n).sha256 for n in self.weights]}
+
+    def load(self) -> None:
+        from hoigen.models.hands import HandFinder
+        from hoigen.models.pose import PoseFinder
+        from hoigen.models.ssd_coco import ObjectFinder
+
+        if not self._models:
+            self._models.update(things=ObjectFinder(), bodies=PoseFinder(), hands=HandFinder())
+
+    def begin(self) -> None:
+        self._before = []
+
+    def read(self, image: np.ndarray, wanted: str | None) -> Scene:
+        from hoigen.models.pose import around_box
+
+        self.load()
+        height, width = image.shape[:2]
+        found: list[Found] = self._models["things"](image)
+        boxes = [thing for thing in found if thing.label == "person" and thing.score >= SURE]
+        boxes = sorted(boxes, key=lambda thing: -area(thing.box))[:PLACES]
+        near = [*self._before, *(around_box(thing.box, width, height) for thing in boxes)]
+        bodies: list[Body] = self._models["bodies"](image, near)
+        self._before = [body.around for body in bodies]
+        persons = with_hands(together(bodies, boxes, width, height), self._models["hands"](image), width, height)
+        return Scene(size=(width, height), persons=persons, things=self._things(image, found, wanted))
+
+    def _things(self, image: np.ndarray, found: Sequence[Found], wanted: str | None) -> list[Thing]:
+        height, width = image.shape[:2]
+        mine = [thing for thing in found if (as_name(thing.label) == wanted if wanted else thing.label != "person")]
+        things = []
+        for thing in sorted(mine, key=lambda thing: -thing.score)[:MASKED]:
+            box = in_pixels(thing.box, width, height)
+            if min(box[2] - box[0], box[3] - box[1]) >= 2:
+                label = as_name(thing.label) or ""
+                things.append(Thing(label=label, score=thing.score, box=box, mask=from_box(image, box)))
+        return things
+
+
+def in_pixels(box: Box, width: int, height: int) -> Box:
+    """A box in 0..1 as pixels."""
+    return box[0] * width, box[1] * height, box[2] * width, box[3] * height
+
+
+def together(bodies: Sequence[Body], boxes: Sequence[Found], width: int, height: int) -> list[Person]:
+    """Bodies as persons, and the boxes of persons in which no body was found."""
+    persons = [person_of(body, width, height) for body in bodies]
+    for found in boxes:
+        box = in_pixels(found.box, width, height)
+        if all(shared(box, person.box) < 0.3 * min(area(box), area(person.box)) for person in persons):
+            persons.append(Person(box=box, score=found.score))
+    return persons
+
+
+def person_of(body: Body, width: int, height: int) -> Person:
+    """A body's visible points, and the box around those."""
+    from hoigen.models.pose import NAMES
+
+    at = body.points * (width, height)
+    points = {
+        name: (float(x), float(y)) for name, (x, y), seen in zip(NAMES, at, body.seen, strict=True) if seen >= SEEN
+    }
+    shown = list(points.values()) or [(float(x), float(y)) for x, y in at]
+    x, y = [point[0] for point in shown], [point[1] for point in shown]
+    box = max(0.0, min(x)), max(0.0, min(y)), min(float(width), max(x)), min(float(height), max(y))
+    return Person(
+        box=(box[0], box[1], max(box[0] + 1, box[2]), max(box[1] + 1, box[3])), points=points, score=body.score
+    )
+
+
+def with_hands(persons: Sequence[Person], hands: Sequence[Hand], width: int, height: int) -> list[Person]:
+    """Hands given to the bodies whose wrists they are at; the others are persons of whom a hand alone is seen."""
+    own: dict[int, list[np.ndarray]] = {}
+    alone = []
+    for hand in hands:
+        points = hand.points * (width, height)
+        holder = _holder(persons, (float(points[0][0]), float(points[0][1])))
+        if holder is None:
+            x0, y0, x1, y1 = in_pixels(hand.box, width, height)
+            alone.append(Person(box=(x0, y0, max(x0 + 1, x1), max(y0 + 1, y1)), hands=[points], score=hand.score))
+        else:
+            own.setdefault(holder, []).append(points)
+    held = [
+        Person(box=person.box, points=person.points, hands=own.get(at, []), score=person.score)
+        for at, person in enumerate(persons)
+    ]
+    return held + alone
+
+
+def _holder(persons: Sequence[Person], wrist: tuple[float, float]) -> int | None:
+    """The person with the nearest wrist, near enough."""
+    best, least = None, math.inf
+    for at, person in enumerate(persons):
+        near = OWN * max(person.box[2] - person.box[0], person.box[3] - person.box[1])
+        for side in ("left", "right"):
+            point = person.points.get(f"{side}_wrist")
+            if point is not None and (apart := math.dist(point, wrist)) < min(near, least):
+                best, least = at, apart
+    return best

@@ -1,0 +1,61 @@
+"""Every verb of HICO-DET has a contact, and persons have points for it."""
+
+from __future__ import annotations
+
+import pytest
+
+from hoigen import hico
+from hoigen.hoi import contact
+from hoigen.hoi.contact import ANY, FEET, HAND, INSIDE, LEAD, NONE, SEAT, contact_of
+from hoigen.hoi.skeleton import Person, body_points, limb_height
+
+
+def test_all_verbs_are_in_the_table_once() -> None:
+    words = [verb for text in contact._WORDS.values() for verb in text.split()]
+    assert sorted([*words, "ride", "fly"]) == sorted(hico.verbs()), "ride and fly go by their object"
+    for pair in hico.pairs():
+        found = contact_of(pair.verb, pair.object)
+        assert (found.kind == "touch") == bool(found.parts)
+        assert set(found.parts) <= set(contact.PARTS)
+        assert pair.verb not in ("ride", "fly") or found != ANY, pair
+
+
+@pytest.mark.parametrize(
+    ("verb", "thing", "expected"),
+    [
+        ("hold", "cup", HAND),
+        ("ride", "horse", SEAT),
+        ("ride", "skateboard", FEET),
+        ("ride", "bus", INSIDE),
+        ("fly", "kite", HAND),
+        ("walk", "dog", LEAD),
+        ("walk", "bicycle", HAND),
+        ("watch", "bird", NONE),
+        ("no_interaction", "car", NONE),
+        (None, "cup", ANY),
+        ("juggle", "cup", ANY),
+    ],
+)
+def test_contacts(verb: str | None, thing: str, expected: contact.Contact) -> None:
+    assert contact_of(verb, thing) == expected
+
+
+def test_a_hand_lies_beyond_the_wrist() -> None:
+    person = Person(box=(0, 0, 9, 9), points={"left_wrist": (10, 0), "left_elbow": (0, 0), "right_wrist": (5, 5)})
+    assert body_points(person, ("hand",)) == [(13.5, 0), (5, 5)]
+    assert len(body_points(person, ("any",))) == 5
+    assert body_points(person, ("feet",)) == []
+
+
+def test_a_mouth_is_a_nose_where_there_is_no_better() -> None:
+    assert body_points(Person(box=(0, 0, 9, 9), points={"nose": (3, 4)}), ("mouth",)) == [(3, 4)]
+    points = {"nose": (3, 4), "mouth_left": (2, 5)}
+    assert body_points(Person(box=(0, 0, 9, 9), points=points), ("mouth",)) == [(2, 5)]
+
+
+def test_foreshortened_limbs_do_not_shrink_a_person() -> None:
+    whole = {"left_hip": (0.0, 0.0), "left_knee": (0.0, 24.5), "left_ankle": (0.0, 49.1), "left_shoulder": (0.0, -28.8)}
+    assert limb_height(Person(box=(0, 0, 9, 9), points=whole)) == pytest.approx(100)
+    bent = {**whole, "left_shoulder": (0.0, -10.0)}
+    assert limb_height(Person(box=(0, 0, 9, 9), points=bent)) == pytest.approx(100)
+    assert limb_height(Person(box=(0, 0, 9, 9))) is None

@@ -1,0 +1,254 @@
+"""Equation 2 on scenes whose truth is known: tests/hoi_world.py."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hoi_world import FakeReader, World, breaks
+from hoigen import Clip, Score
+from hoigen.cascade import build_steps
+from hoigen.clip import Sampling
+from hoigen.errors import UsageError
+from hoigen.measures.fine_hoi import FineHoi, FineStream
+from hoigen.video import decode, probe
+
+NO_PICTURE = np.zeros((1, 1, 3), np.uint8)
+
+
+def score_of(world: World, verb: str | None = "hold", meta: dict[str, Any] | None = None, **settings: Any) -> Score:
+    given = {"verb": verb, "object": world.label, **(meta or {})}
+    width, height = world.size
+    clip = Clip(id="0", uri="", end=world.seconds, width=width, height=height, fps=world.fps, meta=given)
+    stream = FineStream(FineHoi(**settings), clip, FakeReader(world))
+    for time in world.times:
+        stream.see(NO_PICTURE, float(time))
+    return stream.score()
+
+
+def value(world: World, **settings: Any) -> float:
+    number = score_of(world, **settings).value
+    assert number is not None
+    return number
+
+
+def spearman(a: Sequence[float], b: Sequence[float]) -> float:
+    """Rank correlation; ties share their mean rank."""
+    ranks = [[np.mean([(y < x) + (y == x) / 2 for y in values]) for x in values] for values in (a, b)]
+    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
+
+
+def contact_of(score: Score) -> np.ndarray:
+    return np.array(score.detail["pairs"][0]["contact"])
+
+
+def f1(found: np.ndarray, truth: np.ndarray) -> float:
+    return float(2 * (found & truth).sum() / (found.sum() + truth.sum()))
+
+
+def test_steady_contact() -> None:
+    score = score_of(World())
+    assert score.value == 1
+    assert score.parts == {
+        "fine_hoi_8fps": 1,
+        "fine_contact": 1,
+        "fine_flips": 0,
+        "fine_presence": 1,
+        "fine_longest": pytest.approx(4, abs=0.02),
+        "fine_gap": 0,
+        "fine_whole": 1,
+    }
+
+
+def test_a_video_without_contact_is_steady_and_says_so() -> None:
+    score = score_of(World(touching=()))
+    assert score.value == 1
+    assert score.parts["fine_contact"] == 0
+    assert score.parts["fine_whole"] == 0
+
+
+def test_the_formula_on_one_letting_go() -> None:
+    """The gap goes from 0 to 1 once: the mean change is 1 over the steps, whatever the shape of the way."""
+    world = World(touching=((0.0, 2.0),))
+    score = score_of(world)
+    assert score.value == pytest.approx(1 - 1 / (len(world.times) - 1), abs=1e-4)
+    assert score.parts["fine_hoi_8fps"] == pytest.approx(1 - 1 / 31, abs=1e-3)
+    assert score.parts["fine_flips"] == pytest.approx(1 / (world.times[-1]), abs=1e-6)
+
+
+@pytest.mark.parametrize("hands", [False, True])
+@pytest.mark.parametrize(("jitter", "least"), [(0.0, 0.94), (0.01, 0.94), (0.02, 0.92)])
+def test_contact_timing(hands: bool, jitter: float, least: float) -> None:
+    world = World(seconds=6, touching=((0.5, 2.0), (2.6, 4.0), (5.0, 5.6)), jitter=jitter, hands=hands)
+    assert f1(contact_of(score_of(world)), world.contact) >= least
+
+
+@pytest.mark.parametrize("change", [{"size": (1920, 1080)}, {"size": (320, 180)}, {"tall": 0.45}, {"tall": 0.9}])
+def test_scale_and_resolution_change_nothing(change: dict[str, Any]) -> None:
+    for faults in ({}, {"jitter": 0.01, "dropped": 0.03}):
+        world = {"touching": breaks(3, 4.0), **faults}
+        assert value(World(**world, **change)) == pytest.approx(value(World(**world)), abs=0.012)
+
+
+def gone(count: int) -> tuple[tuple[float, float], ...]:
+    """So many absences of 0.3 s, evenly spread over 4 s."""
+    return tuple((4 * (at + 0.5) / count - 0.15, 4 * (at + 0.5) / count + 0.15) for at in range(count))
+
+
+FAULTS: dict[str, Sequence[dict[str, Any]]] = {
+    "breaks": [{"touching": breaks(count, 4.0)} for count in range(9)],
+    "jitter": [{"jitter": 0.006 * step} for step in range(1, 8)],
+    "flicker": [{"drops": gone(count)} for count in range(7)],
+}
+
+
+@pytest.mark.parametrize("variant", ["gap", "binary", "diagonal"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_more_faults_score_less(fault: str, variant: str) -> None:
+    if fault == "jitter" and variant == "binary":
+        pytest.skip("small jitter does not change whether there is contact: that is what the variant is for")
+    means = [
+        np.mean([value(World(**settings, seed=seed), variant=variant) for seed in range(3)])
+        for settings in FAULTS[fault]
+    ]
+    assert spearman([-float(at) for at in range(len(means))], [float(mean) for mean in means]) >= 0.95
+    assert means[-1] < means[0]
+
+
+def test_the_frame_rate_moves_the_native_score_and_not_the_one_at_8_fps() -> None:
+    """The same movement, filmed at other rates."""
+    scores = {fps: score_of(World(fps=fps, touching=breaks(4, 4.0, 0.5))) for fps in (8, 16, 24, 32)}
+    native = [score.value for score in scores.values() if score.value is not None]
+    assert native == sorted(native)
+    assert native[-1] - native[0] > 0.1
+    at_8 = [score.parts["fine_hoi_8fps"] or 0.0 for score in scores.values()]
+    assert max(at_8) - min(at_8) < 0.02
+    assert scores[8].value == at_8[0]
+
+
+def test_slower_than_8_fps_has_no_version_at_8_fps() -> None:
+    score = score_of(World(fps=4))
+    assert score.value == 1
+    assert score.parts["fine_hoi_8fps"] is None
+
+
+def test_short_absences_are_bridged_and_long_ones_are_no_contact() -> None:
+    assert value(World(drops=((1.0, 1.2),))) == 1
+    long = score_of(World(drops=((1.0, 2.0),)))
+    assert long.value == pytest.approx(1 - 2 / 95)
+    assert long.parts["fine_presence"] == pytest.approx(72 / 96)
+    assert long.parts["fine_contact"] == pytest.approx(72 / 96)
+    assert value(World(drops=((1.0, 1.2),)), bridge=0.0) < 1
+
+
+@pytest.mark.parametrize(("policy", "number"), [("exclude", None), ("zero", 0.0), ("one", 1.0)])
+def test_hardly_any_detection_is_undefined(policy: Any, number: float | None) -> None:
+    score = score_of(World(drops=((0.5, 9.0),)), undefined=policy)
+    assert score.value == number
+    assert "12%" in score.detail["reason"]
+    assert score.parts["fine_contact"] is None
+    assert score.parts["fine_presence"] == pytest.approx(0.125)
+    never = score_of(World(drops=((0.0, 9.0),)), undefined=policy)
+    assert never.value == number
+    assert never.parts["fine_presence"] == 0
+
+
+def test_verbs_without_contact_are_undefined() -> None:
+    for verb in ("watch", "no_interaction", "herd"):
+        score = score_of(World(), verb=verb, undefined="one")
+        assert score.value is None
+        assert "no contact" in score.detail["reason"]
+        assert set(score.parts.values()) == {None}
+
+
+def test_the_verb_says_what_touches() -> None:
+    assert score_of(World(), "hold").parts["fine_contact"] == 1
+    assert score_of(World(), "kick").parts["fine_contact"] == 0, "the ball is in the hand"
+    assert score_of(World(), None).parts["fine_contact"] == 1, "anything may touch"
+
+
+def test_one_frame() -> None:
+    score = score_of(World(seconds=1 / 24))
+    assert score.value is None
+    assert score.detail["reason"] == "1 frame: a change needs two"
+
+
+def test_several_persons() -> None:
+    """The one who holds the ball is followed; in every frame the nearest; or the mean over two persons."""
+    world = World(bystanders=2, touching=breaks(2, 4.0))
+    alone = score_of(World(touching=breaks(2, 4.0)))
+    assert score_of(world).value == pytest.approx(alone.value)
+    assert score_of(world, follow="nearest").parts["fine_contact"] == pytest.approx(alone.parts["fine_contact"])
+    both = score_of(world, follow="several", meta={"people": 2})
+    assert len(both.detail["pairs"]) == 2
+    assert (both.parts["fine_contact"] or 0) == pytest.approx((alone.parts["fine_contact"] or 0) / 2)
+
+
+def test_a_hand_alone_is_a_person() -> None:
+    class HandAlone(World):
+        def _person(self, points: Any, chance: Any) -> Any:
+            person = super()._person(points, chance)
+            return type(person)(box=person.box, hands=person.hands)
+
+    world = HandAlone(hands=True, touching=((0.0, 2.0),), tall=0.9)
+    score = score_of(world)
+    assert f1(contact_of(score), world.contact) > 0.97
+
+
+def test_detail_is_what_the_report_draws() -> None:
+    score = score_of(World(touching=breaks(1, 4.0)))
+    detail = json.loads(json.dumps(score.detail, allow_nan=False))
+    assert detail["definition"].startswith("contact-gap 1")
+    [pair] = detail["pairs"]
+    assert pair["mask_source"] == {"truth": 96}
+    lengths = {len(pair[name]) for name in ("times", "gap", "contact", "seen")} | {
+        len(b) for b in pair["boxes"].values()
+    }
+    assert lengths == {96}
+    assert score.value == pytest.approx(1 - np.abs(np.diff(pair["gap"])).mean(), abs=1e-3)
+
+
+def test_thinned_frames_are_told() -> None:
+    assert score_of(World()).detail["thinned"] is False
+    world = World(fps=8)
+    clip = Clip(id="0", uri="", end=4, width=640, height=360, fps=24, meta={"verb": "hold"})
+    stream = FineStream(FineHoi(), clip, FakeReader(world))
+    for time in world.times:
+        stream.see(NO_PICTURE, float(time))
+    assert stream.score().detail["thinned"] is True
+
+
+@pytest.mark.parametrize("wrong", [{"bridge": -1}, {"people": 0}, {"variant": "soft"}, {"sampling": {"gray": True}}])
+def test_wrong_settings(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        build_steps([{"fine_hoi": wrong}], {})
+
+
+def test_real_footage_runs(shared_clips: Path) -> None:
+    """Small models on a generated video and on a man who rides: numbers within their ranges, evidence beside them."""
+    measure = FineHoi(sampling=Sampling(fps=8, short_side=360, max_frames=20))
+    measure.load()
+    ride = shared_clips / "vsMjj2Pu9TM.99.mp4"
+    for path, thing in [
+        *((p, None) for p in sorted((shared_clips.parent / "generated").glob("*.mp4"))),
+        (ride, "bicycle"),
+    ]:
+        header = probe(str(path))
+        size = {"width": header.width, "height": header.height, "fps": header.fps}
+        meta = {"verb": "ride" if thing else None, "object": thing}
+        clip = Clip(id="0", uri=str(path), end=2.5, meta=meta, **size)
+        stream = measure.begin(clip)
+        decode(clip, (), [(measure.sampling, stream.see)])
+        score = stream.score()
+        assert score.value is None or 0 <= score.value <= 1
+        assert score.value is not None or score.detail["reason"]
+        assert all(part is None or (math.isfinite(part) and part >= 0) for part in score.parts.values())
+    assert score.value is not None
+    assert (score.parts["fine_contact"] or 0) > 0.3
+    assert set(score.detail["pairs"][0]["mask_source"]) <= {"grabcut", "ellipse"}
