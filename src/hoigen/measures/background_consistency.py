@@ -1,0 +1,64 @@
+"""Whether the scene of a clip stays the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from hoigen.clip import Clip, EveryFrame
+from hoigen.registry import measure
+from hoigen.vbench import running
+
+if TYPE_CHECKING:
+    from hoigen.vbench.consistency import ConsistencyStream
+    from hoigen.vbench.running import Loaded
+
+EVERY = EveryFrame()
+
+
+@measure("background_consistency")
+class BackgroundConsistency:
+    """How much the whole picture, and so mostly its background, stays the same, 0..1; higher is better, 1 when nothing
+    changes. Needs extra [models].
+
+    Every frame becomes a feature (the picture embedding of CLIP ViT-B/32, of the square in the middle); its likeness
+    to the frame before and to the first one are averaged (cosines, none below 0), and that over all frames but the
+    first. Undefined for a clip of one frame.
+
+    checkpoint: a file of one's own in the layout of CLIP; empty for the published one. device: auto, cpu or cuda.
+    dtype: float32, or float16, which VBench takes on a graphics card: for CLIP it moves a score by up to 5e-4.
+    batch: frames in one batch; it changes no number.
+    detail: `to_last`, `to_first`: the two cosines of each frame; `pairs`: how many frames count, since VBench weighs
+    videos by that in its total; `weights`: what was used, with its licence.
+
+    Source: VBench, "Background Consistency"; vbench 0.1.5, background_consistency.py. It agrees within 1e-3.
+    """
+
+    sampling: EveryFrame = EVERY
+    checkpoint: str = ""
+    device: str = "auto"
+    dtype: str = "float32"
+    batch: int = 8
+
+    def __post_init__(self) -> None:
+        running.check_settings(self.dtype, self.batch)
+
+    @property
+    def files(self) -> dict[str, str]:
+        return {"clip_vitb32": self.checkpoint}
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        return running.identity_of(self, self.files)
+
+    def load(self) -> None:
+        self._model()
+
+    def _model(self) -> Loaded:
+        return running.loaded("hoigen.vbench.clip_vit", self.files, self.device, self.dtype)
+
+    def begin(self, clip: Clip) -> ConsistencyStream:
+        from hoigen.vbench import pictures
+        from hoigen.vbench.consistency import ConsistencyStream
+
+        return ConsistencyStream(self._model(), pictures.clip, self.batch)

@@ -1,0 +1,62 @@
+"""Whether what a clip shows stays the same thing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from hoigen.clip import Clip, EveryFrame
+from hoigen.registry import measure
+from hoigen.vbench import running
+
+if TYPE_CHECKING:
+    from hoigen.vbench.consistency import ConsistencyStream
+    from hoigen.vbench.running import Loaded
+
+EVERY = EveryFrame()
+
+
+@measure("subject_consistency")
+class SubjectConsistency:
+    """How much the subject stays itself, 0..1; higher is better, 1 when nothing changes. Needs extra [models].
+
+    Every frame becomes a feature (DINO ViT-B/16); its likeness to the frame before and to the first one are averaged
+    (cosines, none below 0), and that over all frames but the first. Undefined for a clip of one frame.
+
+    checkpoint: a file of one's own in DINO's layout; empty for the published one. device: auto, cpu or cuda.
+    dtype: float32, or float16, which VBench takes on a graphics card: for CLIP it moves a score by up to 5e-4.
+    batch: frames in one batch; it changes no number.
+    detail: `to_last`, `to_first`: the two cosines of each frame; `pairs`: how many frames count, since VBench weighs
+    videos by that in its total; `weights`: what was used, with its licence.
+
+    Source: VBench, "Subject Consistency"; vbench 0.1.5, subject_consistency.py. It agrees within 1e-3.
+    """
+
+    sampling: EveryFrame = EVERY
+    checkpoint: str = ""
+    device: str = "auto"
+    dtype: str = "float32"
+    batch: int = 8
+
+    def __post_init__(self) -> None:
+        running.check_settings(self.dtype, self.batch)
+
+    @property
+    def files(self) -> dict[str, str]:
+        return {"dino_vitb16": self.checkpoint}
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        return running.identity_of(self, self.files)
+
+    def load(self) -> None:
+        self._model()
+
+    def _model(self) -> Loaded:
+        return running.loaded("hoigen.vbench.dino", self.files, self.device, self.dtype)
+
+    def begin(self, clip: Clip) -> ConsistencyStream:
+        from hoigen.vbench import pictures
+        from hoigen.vbench.consistency import ConsistencyStream
+
+        return ConsistencyStream(self._model(), pictures.dino, self.batch)

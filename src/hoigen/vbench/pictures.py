@@ -1,0 +1,83 @@
+"""Frames as the models of VBench see them. None of them smooths before it scales down (`antialias=False`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+SIDE = 224
+
+
+class _Latest:
+    """Keeps the result for the frame at hand, since several measures look at it in turn."""
+
+    def __init__(self, work: Callable[[np.ndarray], Any]) -> None:
+        self.work = work
+        self.image: np.ndarray | None = None
+        self.made: Any = None
+
+    def __call__(self, image: np.ndarray) -> Any:
+        if image is not self.image:
+            self.made, self.image = self.work(image), image
+        return self.made
+
+
+def _floats(image: np.ndarray) -> Any:
+    return torch.from_numpy(image).permute(2, 0, 1).float()[None].contiguous()
+
+
+floats = _Latest(_floats)
+"""(H, W, 3) uint8 -> (1, 3, H, W) float32, 0..255."""
+
+
+def shorter_to(frames: Any, side: int, mode: str) -> Any:
+    """Scaled so that the short side has `side` pixels; the long one is cut to a whole number."""
+    height, width = frames.shape[-2:]
+    short, long = min(height, width), max(height, width)
+    other = int(side * long / short)
+    size = (side, other) if height <= width else (other, side)
+    return frames if size == (height, width) else scaled(frames, size, mode)
+
+
+def scaled(frames: Any, size: tuple[int, int], mode: str) -> Any:
+    return F.interpolate(frames, size, mode=mode, align_corners=False, antialias=False)
+
+
+def middle(frames: Any, side: int) -> Any:
+    """The square in the middle; halves are rounded to even, as torchvision does."""
+    height, width = frames.shape[-2:]
+    top, left = round((height - side) / 2), round((width - side) / 2)
+    return frames[..., top : top + side, left : left + side]
+
+
+def normalised(frames: Any, mean: tuple[float, ...], std: tuple[float, ...]) -> Any:
+    """0..255 -> zero mean and unit spread over the pictures that the model was trained on."""
+    shift, spread = (torch.tensor(each, device=frames.device).view(3, 1, 1) for each in (mean, std))
+    return (frames / 255 - shift) / spread
+
+
+def _dino(image: np.ndarray) -> Any:
+    return normalised(shorter_to(floats(image), SIDE, "bilinear"), IMAGENET_MEAN, IMAGENET_STD)
+
+
+def _clip(image: np.ndarray) -> Any:
+    return normalised(middle(shorter_to(floats(image), SIDE, "bicubic"), SIDE), CLIP_MEAN, CLIP_STD)
+
+
+dino = _Latest(_dino)
+"""(1, 3, 224, W) or (1, 3, H, 224): the short side at 224, nothing cut off."""
+clip = _Latest(_clip)
+"""(1, 3, 224, 224): the middle of the picture; overshoot of bicubic scaling stays."""
+
+
+def clip_rounded(image: np.ndarray) -> np.ndarray:
+    """(3, 224, 224) uint8: as `clip` before normalising, for ViCLIP, which is given whole grey levels."""
+    small = middle(shorter_to(floats(image), SIDE, "bicubic"), SIDE)
+    rounded: np.ndarray = small.clamp(0, 255).round().to(torch.uint8)[0].numpy()
+    return rounded

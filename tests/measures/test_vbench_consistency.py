@@ -1,0 +1,77 @@
+"""subject_consistency and background_consistency against VBench itself, on weights from seeds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import seeded
+from sides import score_of, vbench_said
+
+from hoigen.measures.background_consistency import BackgroundConsistency
+from hoigen.measures.subject_consistency import SubjectConsistency
+
+torch = pytest.importorskip("torch")
+torch.set_num_threads(1)
+MEASURES = {
+    "subject_consistency": (SubjectConsistency, "dino"),
+    "background_consistency": (BackgroundConsistency, "clip_b32"),
+}
+CASES = [(name, video) for name in MEASURES for video in vbench_said()[name]]
+
+
+@pytest.fixture(scope="module")
+def measures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("weights")
+    made = {}
+    for name, (measure, model) in MEASURES.items():
+        torch.save(seeded.tensors(model), folder / f"{model}.pth")
+        made[name] = measure(checkpoint=str(folder / f"{model}.pth"), device="cpu", batch=4)
+    return made
+
+
+@pytest.mark.parametrize(("name", "video"), CASES)
+def test_equal_to_vbench(measures: dict[str, Any], name: str, video: str) -> None:
+    assert score_of(measures[name], video).value == pytest.approx(vbench_said()[name][video], abs=1e-6)
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_batches_change_no_number(measures: dict[str, Any], name: str) -> None:
+    scores = [
+        score_of(type(measures[name])(checkpoint=measures[name].checkpoint, batch=batch), "plain") for batch in (1, 32)
+    ]
+    assert scores[0].value == pytest.approx(scores[1].value, abs=1e-6)
+    assert scores[0].detail["pairs"] == scores[1].detail["pairs"] == 8
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_the_detail_leads_to_the_number(measures: dict[str, Any], name: str) -> None:
+    score = score_of(measures[name], "bt709")
+    both = np.array([score.detail["to_last"], score.detail["to_first"]])
+    assert both.shape == (2, 4)
+    assert both[0, 0] == both[1, 0]  # the second frame's last one is the first
+    assert both.mean() == pytest.approx(score.value, abs=1e-5)
+    assert score.detail["weights"][0]["name"] == Path(measures[name].checkpoint).name
+    assert len(score.detail["weights"][0]["sha256"]) == 64
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_one_frame_is_undefined(measures: dict[str, Any], name: str) -> None:
+    score = score_of(measures[name], "one")
+    assert score.value is None
+    assert score.detail["reason"] == "one frame only"
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_half_precision_is_near(measures: dict[str, Any], name: str) -> None:
+    half = type(measures[name])(checkpoint=measures[name].checkpoint, dtype="float16")
+    assert score_of(half, "plain").value == pytest.approx(vbench_said()[name]["plain"], abs=1e-3)
+
+
+def test_settings_that_mean_nothing_are_refused() -> None:
+    with pytest.raises(ValueError, match="dtype: float32 or float16"):
+        SubjectConsistency(dtype="int8")
+    with pytest.raises(ValueError, match="batch: 1 or more"):
+        BackgroundConsistency(batch=0)

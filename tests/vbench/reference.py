@@ -1,0 +1,121 @@
+"""Asks VBench 0.1.5 itself. Runs in an environment of its own (`make parity`), never in that of hoigen.
+
+python tests/vbench/reference.py DINO_REPOSITORY OUT
+
+Writes OUT/numbers.json, what VBench says of data/*.mp4 with the weights of seeded.py; and OUT/layouts.json, names and
+shapes of the weights of every model, tiny and as published. VBench is called by its functions, one per dimension,
+with its own models made small; nothing of it is changed but that imports of GPU operators and downloads are kept away.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+library = torch.library.Library("torchvision", "DEF")  # of the CUDA build that PyPI has; without them no import
+library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), sys.argv[1]]
+
+import seeded  # noqa: E402
+
+VIDEOS = ("plain", "bt709", "full", "tall", "nearly", "two", "fifty")
+Number = float | None
+
+
+def dino(**size: int) -> Any:
+    import vision_transformer
+
+    norm = partial(torch.nn.LayerNorm, eps=1e-6)
+    return vision_transformer.VisionTransformer(patch_size=16, mlp_ratio=4, qkv_bias=True, norm_layer=norm, **size)
+
+
+def clip(*size: int) -> Any:
+    from clip.model import CLIP
+
+    return CLIP(*size)
+
+
+MODELS: dict[str, dict[str, Callable[[], Any]]] = {
+    "dino": {
+        "tiny": lambda: dino(embed_dim=128, depth=2, num_heads=2),
+        "full": lambda: dino(embed_dim=768, depth=12, num_heads=12),
+    },
+    "clip_b32": {
+        "tiny": lambda: clip(64, 224, 2, 128, 32, 77, 50, 64, 1, 1),
+        "full": lambda: clip(512, 224, 12, 768, 32, 77, 49408, 512, 8, 12),
+    },
+}
+
+
+def filled(name: str, gain: float = 1.0) -> Any:
+    model = MODELS[name]["tiny"]()
+    shapes = {key: tuple(tensor.shape) for key, tensor in model.state_dict().items()}
+    state = {key: torch.from_numpy(array) for key, array in seeded.arrays(shapes, gain=gain).items()}
+    model.load_state_dict(state, strict=True)
+    return model.float().eval()
+
+
+def layouts() -> dict[str, dict[str, dict[str, list[int]]]]:
+    found: dict[str, dict[str, dict[str, list[int]]]] = {}
+    for name, sizes in MODELS.items():
+        found[name] = {}
+        for size, make in sizes.items():
+            found[name][size] = {key: list(tensor.shape) for key, tensor in make().state_dict().items()}
+    return found
+
+
+def temporal_flickering(path: str) -> float:
+    from vbench.temporal_flickering import cal_score
+
+    return float(cal_score(path))
+
+
+def subject_consistency() -> Callable[[str], float]:
+    from vbench.subject_consistency import subject_consistency as ask
+
+    model = filled("dino")
+    return lambda path: ask(model, [path], "cpu", False)[1][0]["video_results"]
+
+
+def background_consistency() -> Callable[[str], float]:
+    from vbench.background_consistency import background_consistency as ask
+
+    model = filled("clip_b32")
+    with torch.no_grad():
+        return lambda path: ask(model, None, [path], "cpu", False)[1][0]["video_results"]
+
+
+DIMENSIONS: dict[str, Callable[[], Callable[[str], float]]] = {
+    "temporal_flickering": lambda: temporal_flickering,
+    "subject_consistency": subject_consistency,
+    "background_consistency": background_consistency,
+}
+
+
+def main(out: Path) -> None:
+    torch.set_num_threads(1)
+    out.mkdir(parents=True, exist_ok=True)
+    numbers: dict[str, dict[str, Number]] = {}
+    for name, prepare in DIMENSIONS.items():
+        ask = prepare()
+        numbers[name] = {video: ask(str(HERE / "data" / f"{video}.mp4")) for video in VIDEOS}
+        print(name, numbers[name], flush=True)
+    (out / "numbers.json").write_text(json.dumps(numbers, indent=1) + "\n")
+    lines = [
+        f' "{model}": {{\n' + ",\n".join(f'  "{size}": {json.dumps(shapes)}' for size, shapes in sizes.items()) + "\n }"
+        for model, sizes in layouts().items()
+    ]
+    (out / "layouts.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[2]))

@@ -1,0 +1,35 @@
+"""Names and shapes of the weights are those of the published models, as the reference implementations have them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import seeded
+
+torch = pytest.importorskip("torch")
+
+
+def dino() -> Any:
+    from hoigen.vbench.dino import Dino
+
+    return Dino(768, 12, 16, 14)
+
+
+def clip_b32() -> Any:
+    from hoigen.vbench.clip_vit import ClipVit
+
+    return ClipVit(768, 12, 32, 50, 512)
+
+
+MODELS: dict[str, tuple[Callable[[], Any], str]] = {"dino": (dino, ""), "clip_b32": (clip_b32, "visual.")}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_layout_is_the_published_one(name: str) -> None:
+    make, prefix = MODELS[name]
+    with torch.device("meta"):
+        own = {prefix + key: list(tensor.shape) for key, tensor in make().state_dict().items()}
+    published = {key: shape for key, shape in seeded.layout(name, "full").items() if key.startswith(prefix)}
+    assert own == published
