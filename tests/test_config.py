@@ -103,3 +103,12 @@ def test_bad_yaml_names_file_and_line(tmp_path: Path, text: str, said: str) -> N
 def test_a_missing_recipe_names_those_at_hand() -> None:
     with pytest.raises(UsageError, match=r"did you mean 'lite'\?"):
         config.recipe_path("lit")
+
+
+def test_setting_another_captioner_or_expert_takes_the_place_of_the_one_there() -> None:
+    recipe: dict[str, object] = {"captioner": "grounded"}
+    url, model = "captioner.single.expert.chat_server.url=http://a", "captioner.single.expert.chat_server.model=m"
+    made = config.apply_sets(recipe, [url, model])
+    assert made == {"captioner": {"single": {"expert": {"chat_server": {"url": "http://a", "model": "m"}}}}}
+    other = config.apply_sets(made, ["captioner.single.expert.local_vlm.model=x"])
+    assert other == {"captioner": {"single": {"expert": {"local_vlm": {"model": "x"}}}}}

@@ -120,11 +120,23 @@ def _set(node: Any, keys: list[str], value: Any, text: str) -> None:
     elif not rest:
         node[head] = value
     else:
+        _choose(node, head)
         if node.get(head) is None:
             node[head] = {}
         elif isinstance(node[head], str):  # shots: adaptive -> shots: {adaptive: {...}}
             node[head] = {node[head]: {}}
         _set(node[head], rest, value, text)
+
+
+def _choose(node: dict[str, Any], head: str) -> None:
+    """Setting a captioner or an expert where another one stands puts it in that one's place."""
+    if head in node or len(node) != 1:
+        return
+    from hoigen.registry import names_of
+
+    [there] = node
+    if any(there in names and head in names for names in (names_of("captioner"), names_of("expert"))):
+        node.clear()
 
 
 def _set_in_list(items: list[Any], name: str, rest: list[str], value: Any, text: str) -> None:
