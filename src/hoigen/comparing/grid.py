@@ -1,0 +1,83 @@
+"""A table and its cells, apart from how it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from hoigen.claims.numbers import Number
+from hoigen.comparing.columns import Better, Column
+from hoigen.comparing.means import Mean
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """A number of a table. videos, of: how many have it, of all there are; 0 where that says nothing.
+
+    lacking: why the others have none. signed: a difference. best: the best of its column.
+    """
+
+    number: Number
+    percent: bool = True
+    signed: bool = False
+    videos: int = 0
+    of: int = 0
+    lacking: str = ""
+    best: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """name: one word, for files. header: the first names the rows. rows: a text or a Cell each. better: of each column
+    after the first. notes: sentences below it, why cells are undefined among them."""
+
+    name: str
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str | Cell]]
+    better: Sequence[Better] = ()
+    notes: Sequence[str] = field(default_factory=tuple)
+
+
+def cell_of(mean: Mean, column: Column, best: bool = False) -> Cell:
+    return Cell(
+        number=mean.number, percent=column.percent, videos=mean.videos, of=mean.of, lacking=mean.lacking, best=best
+    )
+
+
+def figure(value: float, percent: bool, signed: bool = False) -> str:
+    """`42.72`, in percent where it is a share."""
+    sign = "+" if signed else ""
+    if percent:
+        return f"{100 * value:{sign}.2f}"
+    return f"{value:{sign}.3g}" if abs(value) < 1000 else f"{value:{sign}.0f}"
+
+
+def words(cell: Cell, interval: str = "[{}, {}]") -> str:
+    """`42.72 [39.10, 46.20] (58/60)`, or `undefined`."""
+    number = cell.number
+    if number.value is None:
+        return "undefined"
+    text = figure(number.value, cell.percent, cell.signed)
+    if number.low is not None and number.high is not None:
+        ends = (figure(end, cell.percent, cell.signed) for end in (number.low, number.high))
+        text += " " + interval.format(*ends)
+    return text + (f" ({cell.videos}/{cell.of})" if cell.videos < cell.of else "")
+
+
+def reasons(rows: Sequence[tuple[str, str, Cell]]) -> list[str]:
+    """Notes on cells that are undefined, of a part of the videos, or without an interval; of (row, column, cell)."""
+    told: dict[str, list[str]] = {}
+    for row, column, cell in rows:
+        if cell.number.value is None:
+            told.setdefault(f"undefined: {cell.number.reason}", []).append(f"{column} of {row}")
+            continue
+        if cell.lacking:
+            told.setdefault(f"not of all videos: {cell.lacking}", []).append(f"{column} of {row}")
+        if cell.number.unsure:
+            told.setdefault(f"no interval: {cell.number.unsure}", []).append(f"{column} of {row}")
+    return [f"{_some(names)}: {reason}" for reason, names in told.items()]
+
+
+def _some(names: Sequence[str], most: int = 4) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

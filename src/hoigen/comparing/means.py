@@ -1,0 +1,91 @@
+"""Means over videos with intervals: a prompt is drawn with all its videos, since they fail together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from hoigen.claims.numbers import Number, undefined
+from hoigen.claims.resample import ONE_CLIP, Draws, Floats, number_of, ratio
+from hoigen.comparing.read import Video
+
+ONE_PROMPT = "one prompt only: nothing to resample"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mean:
+    """number: the mean over videos, each counting once. videos: that have the number. of: all there are.
+
+    lacking: why the others have none, with how many.
+    """
+
+    number: Number
+    videos: int
+    of: int
+    prompts: int
+    lacking: str = ""
+
+
+def mean_of(videos: Iterable[Video], name: str, draws: Draws) -> Mean:
+    """The mean of one number over videos of one model. No video, or none that has it: undefined, with the reason."""
+    here = list(videos)
+    sums = sums_by_prompt(here, name)
+    lacking = lacking_in(here, name)
+    count = int(sum(total[1] for total in sums.values()))
+    if not sums:
+        return Mean(number=undefined(lacking or "no video"), videos=0, of=len(here), prompts=0, lacking=lacking)
+    columns = np.array(list(sums.values()), float)
+    number = mean_number(columns, draws)
+    return Mean(number=number, videos=count, of=len(here), prompts=len(sums), lacking=lacking)
+
+
+def lacking_in(videos: Iterable[Video], name: str, most: int = 3) -> str:
+    """Why videos lack a number, the most common reasons first: `no hands (2); ...`; "" when none lacks it."""
+    reasons = Counter(_reason(video, name) for video in videos if video.values.get(name) is None)
+    told = "; ".join(f"{reason} ({many})" for reason, many in reasons.most_common(most))
+    return told + (f"; {len(reasons) - most} other reasons" if len(reasons) > most else "")
+
+
+def _reason(video: Video, name: str) -> str:
+    return video.reasons.get(name) or f"{name} was not measured"
+
+
+def sums_by_prompt(videos: Iterable[Video], name: str) -> dict[str, tuple[float, int]]:
+    """Prompt -> (sum, how many videos have the number); prompts where none has it are not there."""
+    found: dict[str, tuple[float, int]] = {}
+    for video in videos:
+        value = video.values.get(name)
+        if value is not None:
+            total, count = found.get(video.prompt, (0.0, 0))
+            found[video.prompt] = total + value, count + 1
+    return dict(sorted(found.items()))
+
+
+def mean_number(columns: Floats, draws: Draws) -> Number:
+    """Ratio of sums, (prompts, 2) -> number with its interval."""
+    if len(columns) == 1:
+        value = float(columns[0, 0] / columns[0, 1])
+        return Number(value=value, unsure=ONE_PROMPT)
+    found = number_of(columns, draws.totals(columns), lambda t: ratio(t[..., 0], t[..., 1]), "no video")
+    return replace(found, unsure=_words(found.unsure))
+
+
+def _words(unsure: str) -> str:
+    """What resampling says of clips, said of prompts."""
+    return ONE_PROMPT if unsure == ONE_CLIP else unsure.replace("clips", "prompts")
+
+
+def per_prompt(videos: Iterable[Video], name: str) -> dict[str, float]:
+    """Prompt -> mean over its videos that have the number."""
+    return {prompt: total / count for prompt, (total, count) in sums_by_prompt(videos, name).items()}
+
+
+def models_of(videos: Sequence[Video]) -> dict[str, list[Video]]:
+    """Videos by model, in the order in which models come."""
+    found: dict[str, list[Video]] = {}
+    for video in videos:
+        found.setdefault(video.model, []).append(video)
+    return found

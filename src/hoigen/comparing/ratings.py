@@ -1,0 +1,155 @@
+"""What people said of videos: ratings (a number for a video) or votes (which of two is better).
+
+Files are CSV, TSV, JSONL or Parquet. Ratings have the columns `video` and `rating`, votes `first`, `second` and
+`winner` (first, second or tie); both may name the `rater`. A video is named by its path, its file's name, or
+`model/file name`; votes may name two models and the `prompt` instead, and then count for every sample of theirs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from hoigen.claims.table import Row, rows_of
+from hoigen.comparing.read import Video
+from hoigen.errors import UsageError, nearest
+
+Winner = Literal["first", "second", "tie"]
+WINNERS = ("first", "second", "tie")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vote:
+    """Which of two videos of one prompt is better. value: 1 the first, -1 the second, 0 neither."""
+
+    first: Video
+    second: Video
+    value: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What people said. ratings: uri -> mean over raters; empty when there are votes. raters: 0 when none is named.
+
+    strays: videos of the file that the run does not have.
+    """
+
+    ratings: Mapping[str, float]
+    votes: Sequence[Vote]
+    raters: int
+    rows: int
+    strays: Sequence[str]
+
+
+class Finder:
+    """Videos of a run by the names that people give them."""
+
+    def __init__(self, videos: Sequence[Video]) -> None:
+        self.by_name: dict[str, list[Video]] = {}
+        self.by_model: dict[tuple[str, str], list[Video]] = {}
+        self.models = sorted({video.model for video in videos})
+        for video in videos:
+            path = Path(video.uri)
+            for name in {video.uri, path.name, path.stem, f"{video.model}/{path.name}", f"{video.model}/{path.stem}"}:
+                self.by_name.setdefault(name, []).append(video)
+            for prompt in {video.prompt, video.text}:
+                self.by_model.setdefault((video.model, prompt), []).append(video)
+
+    def one(self, row: Row, column: str) -> Video | None:
+        """The video that a cell names; None when the run has none. Raises UsageError when it may be one of several."""
+        name = row.need(column)
+        found = self.by_name.get(name) or self.by_name.get(str(Path(name).absolute())) or []
+        if len(found) > 1:
+            some = ", ".join(f"{video.model}/{Path(video.uri).name}" for video in found[:2])
+            raise UsageError(f"{row.place}, column {column}: {name!r} may be one of {len(found)} videos: write {some}")
+        return found[0] if found else None
+
+
+def read_told(path: Path, videos: Sequence[Video]) -> Told:
+    """The ratings or votes of a file. Raises UsageError that names the file, the line, the column and what came."""
+    first = next(iter(rows_of(path, (), ("video", "rating", "rater", "first", "second", "winner", "prompt"))), None)
+    if first is None:
+        raise UsageError(f"{path} holds no rows")
+    finder = Finder(videos)
+    told = _votes(path, finder) if "winner" in first.cells else _ratings(path, finder)
+    if not told.ratings and not told.votes:
+        known = [Path(video.uri).name for video in videos]
+        raise UsageError(
+            f"{path}: none of its {told.rows} rows is about a video of the run; they name "
+            f"{', '.join(told.strays[:3])}, and the run has {', '.join(known[:3])}"
+        )
+    return told
+
+
+def _ratings(path: Path, finder: Finder) -> Told:
+    given: dict[str, dict[str, float]] = {}
+    raters: set[str] = set()
+    strays: Counter[str] = Counter()
+    rows = list(rows_of(path, ("video", "rating"), ("rater",)))
+    for row in rows:
+        video, value, rater = finder.one(row, "video"), _number(row), row.text("rater")
+        raters.add(rater)
+        if video is None:
+            strays[row.text("video")] += 1
+            continue
+        by_rater = given.setdefault(video.uri, {})
+        if rater in by_rater:
+            who = f"by {rater!r} " if rater else ""
+            raise UsageError(f"{row.place}: {row.text('video')} is rated {who}twice; a column rater tells people apart")
+        by_rater[rater] = value
+    means = {uri: sum(each.values()) / len(each) for uri, each in given.items()}
+    return Told(ratings=means, votes=(), raters=len(raters - {""}), rows=len(rows), strays=list(strays))
+
+
+def _number(row: Row) -> float:
+    came = row.need("rating")
+    try:
+        value = float(came)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise UsageError(f"{row.place}, column rating: a number; it came as {came!r}")
+    return value
+
+
+def _votes(path: Path, finder: Finder) -> Told:
+    votes: list[Vote] = []
+    raters: set[str] = set()
+    strays: Counter[str] = Counter()
+    rows = list(rows_of(path, ("first", "second", "winner"), ("rater", "prompt")))
+    for row in rows:
+        winner = row.one_of("winner", WINNERS)
+        if not winner:
+            raise UsageError(f"{row.place}, column winner: one of {', '.join(WINNERS)}; it is empty")
+        raters.add(row.text("rater"))
+        sides = _sides(row, finder)
+        missing = [row.text(name) for name, side in zip(("first", "second"), sides, strict=True) if not side]
+        strays.update(missing)
+        value = {"first": 1, "second": -1, "tie": 0}[winner]
+        votes += [Vote(first=one, second=other, value=value) for one in sides[0] for other in sides[1]]
+    return Told(ratings={}, votes=votes, raters=len(raters - {""}), rows=len(rows), strays=list(strays))
+
+
+def _sides(row: Row, finder: Finder) -> tuple[list[Video], list[Video]]:
+    """The videos of either side: one each, or all samples of a model where models and a prompt are named."""
+    prompt = row.text("prompt")
+    if prompt and row.need("first") in finder.models:
+        for name in ("first", "second"):
+            if row.need(name) not in finder.models:
+                raise UsageError(
+                    f"{row.place}, column {name}: a model of the run; it came as {row.text(name)!r}"
+                    f"{nearest(row.text(name), finder.models)}"
+                )
+        one, other = (finder.by_model.get((row.text(name), prompt), []) for name in ("first", "second"))
+        return one, other
+    first, second = finder.one(row, "first"), finder.one(row, "second")
+    if first is not None and second is not None and first.prompt != second.prompt:
+        raise UsageError(
+            f"{row.place}: {row.text('first')} and {row.text('second')} are of two prompts ({first.prompt}, "
+            f"{second.prompt}); a vote is about two videos of one prompt"
+        )
+    return [first] if first else [], [second] if second else []

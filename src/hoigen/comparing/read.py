@@ -1,0 +1,166 @@
+"""A run's videos with their numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hoigen.errors import UsageError
+
+if TYPE_CHECKING:
+    from hoigen.cascade import Step
+    from hoigen.store import Row, Run
+
+NOT_YET = "not measured yet: run hoigen evaluate again"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Video:
+    """One video of one model.
+
+    prompt: its prompt's id, by which videos are paired and drawn; of a video without one, that of its own clip. text:
+    the prompt's words. values: number by name, 0..1 for shares; None with the reason in `reasons`. failure: why a
+    measure, or reading it, failed; "" when nothing did.
+    """
+
+    model: str
+    prompt: str
+    uri: str
+    text: str = ""
+    sample: str = ""
+    verb: str | None = None
+    object: str | None = None
+    category: str | None = None
+    seen: int | None = None
+    fps: float = 0.0
+    seconds: float = 0.0
+    width: int = 0
+    height: int = 0
+    values: Mapping[str, float | None] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where videos came from: a run, or a result file of VBench. numbers: all names. owned: those that bear their
+    measure's name. fingerprints: measure -> digest of its settings. evaluation: evaluation.json, {} without one."""
+
+    path: Path
+    videos: Sequence[Video]
+    numbers: Sequence[str]
+    owned: Sequence[str]
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
+    evaluation: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_source(path: Path, suite: Path | None = None) -> Source:
+    """A run's folder, or VBench's `*_eval_results.json`. Raises UsageError for anything else."""
+    if path.suffix.lower() == ".json":
+        from hoigen.comparing.vbench import read_vbench
+
+        return read_vbench(path, suite)
+    if not path.is_dir():
+        raise UsageError(f"{path}: the folder of a run, or a result file of VBench (.json); there is no such folder")
+    found = source_of(path)
+    if not found.videos:
+        raise UsageError(f"{path} has no videos yet: run hoigen evaluate again")
+    return found
+
+
+def source_of(path: Path) -> Source:
+    """All videos of a run, in the order of its list. Raises UsageError when it is no run."""
+    from hoigen.runfile import steps_of
+    from hoigen.store import Run
+
+    run = Run(path)
+    _, steps = steps_of(run)
+    return Source(
+        path=path,
+        videos=[video for part in run.clip_parts() for video in _shard(run, steps, int(part.stem))],
+        numbers=[name for step in steps for name in step.emits],
+        owned=[step.name for step in steps if step.name in step.emits],
+        fingerprints={step.name: step.fingerprint for step in steps},
+        evaluation=_evaluation(path / "evaluation.json"),
+    )
+
+
+def _evaluation(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} is damaged: {error}. hoigen evaluate writes it anew") from None
+    return found if isinstance(found, dict) else {}
+
+
+def _shard(run: Run, steps: Sequence[Step], shard: int) -> list[Video]:
+    from hoigen import store
+
+    rows = [row for row in store.read_part(run.clip_part(shard)) if row["state"] != "dropped"]
+    scores = {step.name: _scores(run, step, shard) for step in steps}
+    return [_video(run, row, steps, scores) for row in rows]
+
+
+def _scores(run: Run, step: Step, shard: int) -> dict[str, Row]:
+    """Rows of the part by id, and what the journal has beyond it: a run under way can be looked at."""
+    from hoigen import store
+
+    part = run.score_part(step.name, step.fingerprint, shard)
+    found = {row["id"]: row for row in store.read_part(part, ["id", "state", "reason", *step.emits])}
+    for entry in run.journal("scores", shard).rows():
+        if entry.get("measure") == step.name and entry.get("fingerprint") == step.fingerprint:
+            found[entry["id"]] = {"state": entry["state"], "reason": entry["reason"], **entry["values"]}
+    return found
+
+
+def _video(run: Run, row: Row, steps: Sequence[Step], scores: Mapping[str, Mapping[str, Row]]) -> Video:
+    meta = json.loads(row["meta"] or "{}")
+    made = Video(
+        model=row["source"] or run.path.absolute().name,
+        prompt=str(meta.get("prompt_id") or row["id"]),
+        uri=row["uri"],
+        text=row["prompt"] or "",
+        sample=str(meta.get("sample") or ""),
+        verb=meta.get("verb"),
+        object=meta.get("object"),
+        category=meta.get("category"),
+        seen=meta.get("seen"),
+        fps=row["fps"] or 0.0,
+        seconds=row["end"] - row["start"],
+        width=row["width"] or 0,
+        height=row["height"] or 0,
+    )
+    if row["state"] == "failed":
+        why = f"cannot be read: {row['reason']}"
+        nothing = {name: None for step in steps for name in step.emits}
+        return replace(made, values=nothing, reasons=dict.fromkeys(nothing, why), failure=why)
+    values: dict[str, float | None] = {}
+    reasons: dict[str, str] = {}
+    failure = ""
+    for step in steps:
+        score = scores[step.name].get(row["id"])
+        if score is not None and score["state"] == "failed":
+            failure = failure or f"{step.name}: {score['reason']}"
+        for name in step.emits:
+            values[name] = score.get(name) if score is not None else None
+            if values[name] is None:
+                reasons[name] = _why(step.name, score)
+    return replace(made, values=values, reasons=reasons, failure=failure)
+
+
+def _why(measure: str, score: Row | None) -> str:
+    if score is None:
+        return NOT_YET
+    if score["state"] == "failed":
+        return f"{measure} failed: {score['reason']}"
+    return score["reason"] or f"{measure} gives no such number for this video"
+
+
+def paths_of(given: Any) -> list[Path]:
+    """One path or several, as paths: in Python one is often given as it is."""
+    return [Path(given)] if isinstance(given, str | Path) else [Path(path) for path in given]

@@ -1,0 +1,44 @@
+"""The one table that an evaluation ends with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hoigen.claims.numbers import Number, undefined
+from hoigen.comparing import columns as known
+from hoigen.comparing.forms import markdown
+from hoigen.comparing.grid import Cell, Table, reasons
+from hoigen.comparing.means import lacking_in, models_of
+from hoigen.comparing.read import Source, Video
+
+
+def short_table(source: Source) -> str:
+    """Models by measures, means over videos without intervals, as Markdown; "" when there is no video."""
+    if not source.videos:
+        return ""
+    shown = known.chosen(source.numbers, source.owned, None)
+    rows: list[list[str | Cell]] = []
+    for model, here in models_of(source.videos).items():
+        rows.append([model, *(_cell(here, column) for column in shown)])
+    cells = [
+        (str(row[0]), column.label, item)
+        for row in rows
+        for column, item in zip(shown, row[1:], strict=True)
+        if isinstance(item, Cell)
+    ]
+    table = Table(
+        name="means",
+        title="Means over videos; shares in %",
+        header=["model", *(column.label for column in shown)],
+        rows=rows,
+        better=tuple(column.better for column in shown),
+        notes=reasons(cells),
+    )
+    return markdown(table)
+
+
+def _cell(videos: Sequence[Video], column: known.Column) -> Cell:
+    have = [value for video in videos if (value := video.values.get(column.name)) is not None]
+    lacking = lacking_in(videos, column.name)
+    number = Number(value=sum(have) / len(have)) if have else undefined(lacking)
+    return Cell(number=number, percent=column.percent, videos=len(have), of=len(videos), lacking=lacking)

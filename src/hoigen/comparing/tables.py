@@ -1,0 +1,189 @@
+"""All tables of a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+from hoigen.claims.numbers import Number
+from hoigen.claims.resample import Draws
+from hoigen.comparing import groups, paper
+from hoigen.comparing.columns import Column, column_of
+from hoigen.comparing.differ import Difference, difference, with_holm
+from hoigen.comparing.grid import Cell, Table, cell_of, figure, reasons
+from hoigen.comparing.means import mean_of
+from hoigen.comparing.read import Video
+
+Models = Mapping[str, Sequence[Video]]
+MOST_PAIRS = 15
+"""Beyond so many pairs of models a baseline makes more sense than all of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a comparison is to show. columns: numbers of these runs, which are tested. beside: numbers that the paper
+    alone has. pairs: of models to be tested. changes: (before, after). rank: the number that groups and extremes are
+    about. by: the groups. ends: how many best and worst prompts."""
+
+    columns: Sequence[Column]
+    beside: Sequence[Column]
+    pairs: Sequence[tuple[str, str]]
+    changes: Sequence[tuple[str, str]]
+    rank: Column
+    by: Sequence[groups.By]
+    ends: int
+    with_paper: bool
+    draws: Draws
+
+
+def all_tables(models: Models, asked: Asked) -> tuple[list[Table], list[Difference]]:
+    """The tables in order, and the differences behind them."""
+    tables = [main_table(models, asked)]
+    wanted = list(dict.fromkeys([*asked.changes, *asked.pairs]))
+    tested = with_holm(
+        difference(models[one], models[other], column.name, asked.draws)
+        for one, other in wanted
+        for column in asked.columns
+    )
+    by_pair: dict[tuple[str, str], list[Difference]] = {}
+    for found in tested:
+        by_pair.setdefault((found.first, found.second), []).append(found)
+    if asked.changes:
+        tables.append(change_table(by_pair, asked))
+    tables += [pair_table(by_pair[pair], len(tested)) for pair in wanted]
+    tables += groups.extremes(models, asked.rank, asked.draws, asked.ends) if asked.ends else []
+    tables += [groups.table_by(models, by, asked.rank, asked.draws) for by in asked.by]
+    return tables, tested
+
+
+def main_table(models: Models, asked: Asked) -> Table:
+    """Models by measures, with the paper's table 2 below when it is asked for."""
+    shown = [*asked.columns, *asked.beside]
+    cells = {
+        name: [cell_of(mean_of(videos, column.name, asked.draws), column) for column in shown]
+        for name, videos in models.items()
+    }
+    for at, column in enumerate(shown):
+        best = _best([found[at] for found in cells.values()], column)
+        for found in cells.values():
+            found[at] = replace(found[at], best=best is not None and found[at].number.value == best)
+    rows: list[list[str | Cell]] = [[name, *row] for name, row in cells.items()]
+    notes = [
+        f"in brackets 95 % intervals, {asked.draws.draws:,} resamples of prompts with all their videos; shares in %; "
+        "(n/m): n of m videos have the number",
+        *reasons(_named(rows, shown)),
+    ]
+    if asked.with_paper:
+        rows += paper.beside(2, shown)
+        notes.append(paper.NOTE)
+    return _by_columns("models", "Models", shown, rows, notes)
+
+
+def _by_columns(
+    name: str, title: str, columns: Sequence[Column], rows: Sequence[Sequence[str | Cell]], notes: Sequence[str]
+) -> Table:
+    return Table(
+        name=name,
+        title=title,
+        header=["model", *(column.label for column in columns)],
+        rows=rows,
+        better=tuple(column.better for column in columns),
+        notes=notes,
+    )
+
+
+def _named(rows: Sequence[Sequence[str | Cell]], columns: Sequence[Column]) -> list[tuple[str, str, Cell]]:
+    """(row, column, cell) of all cells."""
+    return [
+        (str(row[0]), column.label, item)
+        for row in rows
+        for column, item in zip(columns, row[1:], strict=True)
+        if isinstance(item, Cell)
+    ]
+
+
+def _best(cells: Sequence[Cell], column: Column) -> float | None:
+    """The best of at least two values; None where neither end is good."""
+    values = [cell.number.value for cell in cells if cell.number.value is not None]
+    if len(values) < 2 or not column.better:
+        return None
+    return max(values) if column.better == "high" else min(values)
+
+
+def change_table(by_pair: Mapping[tuple[str, str], Sequence[Difference]], asked: Asked) -> Table:
+    """Before and after, as in the paper's tables 3 and 4: both means on the prompts that both have, and the change."""
+    rows: list[list[str | Cell]] = []
+    empty = ["–"] * len(asked.beside)
+    for pair in asked.changes:
+        found = by_pair[pair]
+        for name, side in zip(pair, ("one", "other"), strict=True):
+            rows.append([name, *(_side(each, side) for each in found), *empty])
+        rows.append([f"change of {pair[1]}", *(_changed(each) for each in found), *empty])
+    shown = [*asked.columns, *asked.beside]
+    notes = ["bold changes: p < 0.05 after Holm's correction over all tests of this call; means over prompts"]
+    notes += reasons([each for each in _named(rows, shown) if each[2].number.value is None])
+    if asked.with_paper:
+        rows += [*paper.beside(3, shown), *paper.beside(4, shown)]
+        notes.append(paper.NOTE)
+    return _by_columns("changes", "Before and after", shown, rows, notes)
+
+
+def _side(found: Difference, side: str) -> Cell:
+    value = found.one if side == "one" else found.other
+    percent = column_of(found.name).percent
+    if value is None:
+        return Cell(number=found.number, percent=percent)
+    return Cell(number=Number(value=value), percent=percent)
+
+
+def _changed(found: Difference) -> Cell:
+    sure = found.p_holm is not None and found.p_holm < 0.05
+    return Cell(number=found.number, percent=column_of(found.name).percent, signed=True, best=sure)
+
+
+def pair_table(found: Sequence[Difference], tests: int) -> Table:
+    """Two models, a row for each number: the difference, its test, and what could have been seen."""
+    first, second = found[0].first, found[0].second
+    rows: list[list[str | Cell]] = []
+    named = []
+    for each in found:
+        column = column_of(each.name)
+        cell = Cell(number=each.number, percent=column.percent, signed=True)
+        rows.append(
+            [
+                column.label,
+                str(each.prompts),
+                *(_side(each, side) for side in ("one", "other")),
+                cell,
+                _p(each.p),
+                _p(each.p_holm),
+                figure(each.seen_from, column.percent) if each.seen_from is not None else "unknown",
+            ]
+        )
+        named.append((column.label, "difference", cell))
+    return Table(
+        name=f"{first} -> {second}",
+        title=f"{second} less {first}, on the same prompts",
+        header=["number", "prompts", first, second, "difference", "p", "p, Holm", "seen from"],
+        rows=rows,
+        notes=[
+            f"p: two-sided, the two models' means swapped prompt by prompt; Holm: over {tests} tests; seen from: the "
+            "smallest true difference that so many prompts find in 4 of 5 cases at p < 0.05",
+            *reasons(named),
+        ],
+    )
+
+
+def _p(p: float | None) -> str:
+    if p is None:
+        return "not tested"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def pairs_of(names: Sequence[str], baseline: str | None) -> list[tuple[str, str]]:
+    """All pairs, or each model less the baseline."""
+    if baseline is not None:
+        return [(baseline, name) for name in names if name != baseline]
+    found = list(combinations(names, 2))
+    return found if len(found) <= MOST_PAIRS else []

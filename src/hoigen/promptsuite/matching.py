@@ -1,0 +1,115 @@
+"""Which prompt a video was made from, by the name of its file.
+
+Of `ride_bicycle-0.mp4`, `ride_bicycle_1.mp4` and `ride_bicycle-seed42-0.mp4` the prompt is `ride_bicycle`. VBench's
+naming, `A person is riding a bicycle.-0.mp4`, works as well, with the short or the long prompt, signs and capitals
+aside; of a name that was cut short, at least 60 letters must be there and begin one prompt alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hoigen.errors import UsageError
+from hoigen.promptsuite.suite import Prompt, Suite, slug
+from hoigen.sources import Source
+
+SAMPLE = re.compile(r"(?:[-_. ]+(?:[a-z]+[-_=]?)?\d+)*")
+"""What may follow a prompt's name: numbers, each with a word before it (`-0`, `_seed42-3`)."""
+CUT_SHORT = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A video and its prompt; None when its name is of none. sample: what stands behind the prompt, `0` of `-0`."""
+
+    path: str
+    model: str
+    prompt: Prompt | None
+    sample: str
+
+
+class Names:
+    """The names under which a suite's prompts are known."""
+
+    def __init__(self, suite: Suite) -> None:
+        self.known: dict[str, Prompt] = {}
+        for prompt in suite.prompts:
+            for text in (prompt.long, prompt.short, prompt.id):  # an id is never taken for another prompt's words
+                if text:
+                    self.known[slug(text)] = prompt
+
+    def find(self, stem: str) -> tuple[Prompt | None, str]:
+        """The prompt of a file's name without suffix, and the sample."""
+        name = stem.lower()
+        for end in sorted({len(name), *(match.start() for match in re.finditer(r"[-_. ]", name))}, reverse=True):
+            prompt = self.known.get(slug(name[:end]))
+            if prompt is not None and SAMPLE.fullmatch(name[end:]):
+                return prompt, name[end:].strip("-_. ")
+        return self._cut_short(name)
+
+    def _cut_short(self, name: str) -> tuple[Prompt | None, str]:
+        match = re.search(r"-(\d+)$", name)
+        start = slug(name[: match.start()] if match else name)
+        if len(start) < CUT_SHORT:
+            return None, ""
+        found = {prompt.id: prompt for known, prompt in self.known.items() if known.startswith(start)}
+        return (next(iter(found.values())), match.group(1) if match else "") if len(found) == 1 else (None, "")
+
+
+def find_videos(folders: Sequence[Path], suite: Suite, model: str | None) -> list[Found]:
+    """All videos below the folders, each with its model and prompt, in order of their path.
+
+    model: of all videos; when not given, a video's model is the sub-folder that it lies in, and of videos that lie in
+    none, the folder itself. Raises UsageError for what is no folder, and when no video has a prompt.
+    """
+    names = Names(suite)
+    found = [_found(path, folder, model, names) for folder in folders for path in _videos(folder)]
+    if any(each.prompt is not None for each in found):
+        return found
+    some = ", ".join(Path(each.path).name for each in found[:3])
+    ids = ", ".join(f"{prompt.id}-0.mp4" for prompt in suite.prompts[:2])
+    raise UsageError(
+        f"--videos {', '.join(map(str, folders))}: none of the {len(found)} videos is named after a prompt of "
+        f"{suite.name!r} ({len(suite.prompts)} prompts). Their names are like {some}; expected are names like {ids}, "
+        f"or '{suite.prompts[0].short}-0.mp4'"
+    )
+
+
+def _videos(folder: Path) -> Iterator[str]:
+    from hoigen.sources import read_sources
+
+    if not folder.is_dir():
+        raise UsageError(f"--videos {folder}: {'a folder is needed' if folder.exists() else 'no such folder'}")
+    for source in read_sources(folder):
+        yield source.uri
+
+
+def _found(path: str, folder: Path, model: str | None, names: Names) -> Found:
+    prompt, sample = names.find(Path(path).stem)
+    inside = Path(path).relative_to(folder.absolute())
+    above = inside.parts[0] if len(inside.parts) > 1 else folder.absolute().name
+    return Found(path, model if model is not None else above, prompt, sample)
+
+
+def source_of(found: Found, *, long: bool) -> Source:
+    """The row of a video in the run's list. long: it is held against the long prompt, where there is one."""
+    prompt = found.prompt
+    assert prompt is not None
+    meta = {
+        "prompt_id": prompt.id,
+        "sample": found.sample,
+        "prompt_long": prompt.long,
+        "verb": prompt.verb,
+        "object": prompt.object,
+        "category": prompt.category,
+        "contact": list(prompt.contact),
+        "people": prompt.people,
+        "seen": prompt.seen,
+    }
+    caption = (prompt.long if long else None) or prompt.short
+    return Source(
+        found.path, caption=caption, source=found.model, meta={k: v for k, v in meta.items() if v is not None}
+    )

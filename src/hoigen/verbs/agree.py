@@ -1,0 +1,81 @@
+"""hoigen agree: do the numbers put videos in the order in which people put them?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hoigen.comparing.forms import Format
+from hoigen.errors import UsageError
+
+if TYPE_CHECKING:
+    from hoigen.comparing.agreeing import Agreement
+    from hoigen.comparing.grid import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """Each number against people."""
+
+    numbers: Sequence[Agreement]
+    table: Table
+    format: Format = "markdown"
+
+    def __str__(self) -> str:
+        from hoigen.comparing.forms import written
+
+        return written([self.table], (), self.format)
+
+
+def agree(
+    run: Path,
+    ratings: Path,
+    *,
+    measures: list[str] | None = None,
+    format: Format = "markdown",
+    out: Path | None = None,
+    draws: int = 2_000,
+    seed: int = 0,
+) -> Agreed:
+    """Measures how well each number agrees with people: Spearman, Kendall's tau-b, pairwise accuracy.
+
+    Args:
+        run: the folder of a run of hoigen evaluate, or a result file of VBench.
+        ratings: CSV, TSV, JSONL or Parquet: video and rating, or first, second and winner (first, second, tie); maybe
+            rater. docs/compare.md tells how videos are named.
+        measures: a number to hold against people; may be given more than once. All numbers of the run when not given.
+        format: markdown, csv, latex or html.
+        out: a file to write instead of the screen.
+        draws: resamples of prompts for intervals.
+        seed: of the resamples; the same seed gives the same numbers.
+
+    Returns the agreement. Raises UsageError that names the file, the line and the column at fault.
+    """
+    from hoigen import store
+    from hoigen.claims.resample import Draws
+    from hoigen.comparing import columns as known
+    from hoigen.comparing.agreeing import agreement, table_of
+    from hoigen.comparing.ratings import read_told
+    from hoigen.comparing.read import read_source
+
+    if draws < 100:
+        raise UsageError(f"--draws is at least 100; it came as {draws}")
+    source = read_source(Path(run))
+    chosen = known.chosen(source.numbers, source.owned, source.numbers if measures is None else measures)
+    told = read_told(Path(ratings), source.videos)
+    how = Draws(draws=draws, seed=seed)
+    found = [agreement(source.videos, told, column, how) for column in chosen]
+    notes = [f"{told.rows} rows" + (f" of {told.raters} raters" if told.raters else "")]
+    if told.strays:
+        some = ", ".join(told.strays[:3])
+        notes.append(f"{len(told.strays)} videos of {ratings} are not in the run and are left out ({some})")
+    result = Agreed(found, table_of(found, chosen, how, notes), format)
+    if out is None:
+        return result
+    try:
+        store.write_text(Path(out), f"{result}\n")
+    except OSError as error:
+        raise UsageError(f"--out {out} cannot be written: {error.strerror or error}") from None
+    return Agreed(found, result.table)

@@ -1,0 +1,229 @@
+"""hoigen compare: models by measures, with intervals and tests."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hoigen.comparing.forms import Format
+from hoigen.comparing.groups import By
+from hoigen.errors import UsageError, nearest
+
+if TYPE_CHECKING:
+    from hoigen.comparing.columns import Column
+    from hoigen.comparing.differ import Difference
+    from hoigen.comparing.grid import Table
+    from hoigen.comparing.read import Source, Video
+
+Models = dict[str, list["Video"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Tables, the differences behind them, and what makes numbers not comparable."""
+
+    tables: Sequence[Table]
+    differences: Sequence[Difference]
+    warnings: Sequence[str]
+    format: Format = "markdown"
+
+    def __str__(self) -> str:
+        from hoigen.comparing.forms import written
+
+        return written(self.tables, self.warnings, self.format)
+
+
+def compare(
+    runs: list[Path],
+    *,
+    format: Format = "markdown",
+    out: Path | None = None,
+    measures: list[str] | None = None,
+    baseline: str | None = None,
+    before: list[str] | None = None,
+    after: list[str] | None = None,
+    rank: str | None = None,
+    by: list[By] | None = None,
+    ends: int = 5,
+    common: bool = False,
+    paper: bool = False,
+    prompts: Path | None = None,
+    vbench: Path | None = None,
+    draws: int = 5_000,
+    seed: int = 0,
+) -> Compared:
+    """Compares models: means with 95 % intervals, tests on the same prompts, groups, best and worst interactions.
+
+    Args:
+        runs: folders of runs of hoigen evaluate, or result files of VBench (*_eval_results.json).
+        format: markdown, csv (a row for each cell), latex or html (one page).
+        out: a file to write instead of the screen.
+        measures: a number to show; may be given more than once. All headline numbers when not given.
+        baseline: the model that all others are tested against; each two models when not given.
+        before: a model before a change, for a table of changes; as often as --after.
+        after: that model after the change.
+        rank: the number that groups, best and worst are about; the first HOI score when not given.
+        by: a table per verb, object, category, prompt, or seen (in- and out-of-distribution prompts); may be given
+            more than once.
+        ends: how many best and worst prompts are shown; 0 for none.
+        common: only prompts of which every model has a video.
+        paper: HOIGen-1M's own numbers (tables 2 to 4) beside.
+        prompts: the suite by which videos of VBench's files are paired; that of the runs when not given.
+        vbench: a folder to which a result file of VBench is written for each model.
+        draws: resamples for intervals and tests.
+        seed: of the resamples; the same seed gives the same numbers.
+
+    Returns the tables. Raises UsageError that names the run, the option or the file at fault.
+    """
+    from hoigen.claims.resample import Draws
+    from hoigen.comparing import columns as known
+    from hoigen.comparing import paper as published
+    from hoigen.comparing.read import paths_of
+    from hoigen.comparing.tables import Asked, all_tables, pairs_of
+    from hoigen.comparing.warnings import warnings_of
+
+    if draws < 100:
+        raise UsageError(f"--draws is at least 100; it came as {draws}")
+    if ends < 0:
+        raise UsageError(f"--ends is 0 or more; it came as {ends}")
+    _check_out(Path(out) if out else None)
+    sources = _sources(paths_of(runs), Path(prompts) if prompts else None)
+    models = _models(sources)
+    told = warnings_of(models, sources)
+    if common:
+        models = _common(models)
+    numbers = [name for source in sources for name in source.numbers]
+    chosen = known.chosen(numbers, [name for source in sources for name in source.owned], measures)
+    if not chosen:
+        raise UsageError(f"these runs have no headline number; --measures: one of {', '.join(dict.fromkeys(numbers))}")
+    names = list(models)
+    asked = Asked(
+        columns=chosen,
+        beside=[known.column_of(name) for name in published.names() if paper and name not in {c.name for c in chosen}],
+        pairs=pairs_of(names, _named(baseline, names, "--baseline")),
+        changes=_changes(before or [], after or [], names),
+        rank=_rank(rank, numbers, chosen),
+        by=_groups(by),
+        ends=ends,
+        with_paper=paper,
+        draws=Draws(draws=draws, seed=seed),
+    )
+    tables, differences = all_tables(models, asked)
+    if len(names) > 2 and not asked.pairs:
+        told.append(f"{len(names)} models are too many to test each two; --baseline MODEL tests all against one")
+    result = Compared(tables, differences, told, format)
+    _write(result, models, chosen, Path(out) if out else None, Path(vbench) if vbench else None)
+    return replace(result, format="markdown") if out is not None else result
+
+
+def _sources(paths: Sequence[Path], prompts: Path | None) -> list[Source]:
+    from hoigen.comparing.read import read_source
+
+    if not paths:
+        raise UsageError("runs: the folder of at least one run")
+    twice = [path for path, count in Counter(path.absolute() for path in paths).items() if count > 1]
+    if twice:
+        raise UsageError(f"{twice[0]} is given twice")
+    folders = [read_source(path) for path in paths if path.suffix.lower() != ".json"]
+    suite = prompts or next(iter(_suites(folders)), None)
+    files = {path: read_source(path, suite) for path in paths if path.suffix.lower() == ".json"}
+    runs = {source.path: source for source in folders} | files
+    return [runs[path] for path in paths]
+
+
+def _suites(sources: Sequence[Source]) -> list[Path]:
+    """Files of suites that the runs were made with and that are still there."""
+    named = [Path(source.evaluation["suite"]["file"]) for source in sources if source.evaluation.get("suite")]
+    return [path for path in named if path.is_file()]
+
+
+def _models(sources: Sequence[Source]) -> Models:
+    """Videos by model; two of one name in two runs are told apart by the run."""
+    owners = Counter(name for source in sources for name in {video.model for video in source.videos})
+    found: Models = {}
+    for source in sources:
+        for video in source.videos:
+            name = video.model if owners[video.model] == 1 else f"{video.model} ({source.path.name})"
+            found.setdefault(name, []).append(replace(video, model=name))
+    if sum(owners.values()) != len(found):
+        raise UsageError(
+            f"two runs of one name hold one model: {', '.join(str(source.path) for source in sources)}; rename a folder"
+        )
+    return found
+
+
+def _common(models: Models) -> Models:
+    shared = set.intersection(*({video.prompt for video in videos} for videos in models.values()))
+    if not shared:
+        raise UsageError("--common: there is no prompt of which every model has a video")
+    return {name: [video for video in videos if video.prompt in shared] for name, videos in models.items()}
+
+
+def _named(name: str | None, names: Sequence[str], option: str) -> str | None:
+    if name is not None and name not in names:
+        raise UsageError(f"{option} {name!r} is no model of these runs{nearest(name, names)}")
+    return name
+
+
+def _changes(before: Sequence[str], after: Sequence[str], names: Sequence[str]) -> list[tuple[str, str]]:
+    if len(before) != len(after):
+        raise UsageError(f"--before and --after come in pairs; {len(before)} came before and {len(after)} after")
+    for option, given in (("--before", before), ("--after", after)):
+        for name in given:
+            _named(name, names, option)
+    for one, other in zip(before, after, strict=True):
+        if one == other:
+            raise UsageError(f"--before and --after are both {one!r}")
+    return list(zip(before, after, strict=True))
+
+
+def _rank(rank: str | None, numbers: Sequence[str], chosen: Sequence[Column]) -> Column:
+    from hoigen.comparing.columns import column_of
+
+    if rank is None:
+        scores = [column for column in chosen if column.name in ("coarse_hoi", "fine_hoi", "hoi_lite")]
+        return (scores or list(chosen))[0]
+    if rank not in numbers:
+        raise UsageError(f"--rank {rank}: no such number in these runs{nearest(rank, set(numbers))}")
+    return column_of(rank)
+
+
+def _groups(by: Sequence[By] | None) -> list[By]:
+    import typing
+
+    for name in by or ():
+        if name not in typing.get_args(By):
+            raise UsageError(f"--by: one of {', '.join(typing.get_args(By))}; it came as {name!r}")
+    return list(dict.fromkeys(by or ()))
+
+
+def _check_out(out: Path | None) -> None:
+    if out is not None and out.is_dir():
+        raise UsageError(f"--out {out} is a folder; give the name of a file")
+    if out is not None and not out.absolute().parent.is_dir():
+        raise UsageError(f"--out {out}: no such folder {out.parent}")
+
+
+def _write(
+    result: Compared,
+    models: Mapping[str, Sequence[Any]],
+    chosen: Sequence[Column],
+    out: Path | None,
+    vbench: Path | None,
+) -> None:
+    import re
+
+    from hoigen import store
+    from hoigen.comparing.vbench import ENDING, vbench_text
+
+    try:
+        if out is not None:
+            store.write_text(out, f"{result}\n")
+        for name, videos in models.items() if vbench is not None else ():
+            assert vbench is not None
+            store.write_text(vbench / (re.sub(r"[^\w.-]+", "_", name) + ENDING), vbench_text(videos, chosen))
+    except OSError as error:
+        raise UsageError(f"{error.filename or out or vbench} cannot be written: {error.strerror}") from None

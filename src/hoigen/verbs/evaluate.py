@@ -1,0 +1,226 @@
+"""hoigen evaluate: generated videos, held against the prompts they were made from."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hoigen.errors import UsageError
+
+if TYPE_CHECKING:
+    from hoigen.decide import Funnel
+    from hoigen.promptsuite.matching import Found
+    from hoigen.promptsuite.suite import Suite
+    from hoigen.store import Run
+
+NAMED = 8
+"""So many of a list are named on the screen; evaluation.json has all."""
+FIXED: Mapping[str, Any] = {"shots": "none", "duplicates": "keep", "score_all": True, "keep": {}}
+"""Keys of a recipe that evaluation knows in one form: nothing is cut, nothing is dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVideos:
+    """What there is of one model. missing: ids of prompts without a video."""
+
+    videos: int
+    prompts: int
+    missing: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What was measured. prompts: how many the suite has. strays: videos that are named after no prompt.
+
+    failed: (file, why) of videos that could not be read or measured. table: models by measures, as Markdown.
+    """
+
+    run: Path
+    prompts: int
+    models: Mapping[str, ModelVideos]
+    strays: Sequence[str]
+    failed: Sequence[tuple[str, str]]
+    funnel: Funnel
+    table: str
+
+    def __str__(self) -> str:
+        lines = []
+        for name, model in self.models.items():
+            lines.append(f"{name}: {model.videos} videos for {model.prompts} of {self.prompts} prompts")
+            if model.missing:
+                lines.append(f"  no video for {len(model.missing)} prompts: {_some(model.missing)}")
+        if self.strays:
+            names = [Path(path).name for path in self.strays]
+            lines.append(f"{len(self.strays)} videos are named after no prompt and are left out: {_some(names)}")
+        measured = self.funnel.clips - len(self.failed)
+        lines.append(f"{measured} of {self.funnel.clips} videos measured with everything")
+        lines += [f"  failed: {Path(path).name}: {why}" for path, why in self.failed[:NAMED]]
+        if len(self.failed) > NAMED:
+            lines.append(f"  and {len(self.failed) - NAMED} more: hoigen table {self.run} --state failed")
+        return "\n".join([*lines, "", self.table, "", f"With intervals and tests: hoigen compare {self.run}"])
+
+
+def evaluate(
+    *,
+    videos: list[Path] | None = None,
+    prompts: Path | None = None,
+    run: Path | None = None,
+    model: str | None = None,
+    recipe: Path = Path("evaluate"),
+    set: list[str] | None = None,
+    long: bool = False,
+    report: bool = True,
+    quiet: bool = False,
+) -> Evaluation:
+    """Measures generated videos; run again, it does only what is missing.
+
+    A video belongs to the prompt that its file is named after: ride_bicycle-0.mp4, ride_bicycle_seed1.mp4, or
+    VBench's 'A person is riding a bicycle.-0.mp4'. Sub-folders are models.
+
+    Args:
+        videos: a folder of videos, or of one folder for each model; may be given more than once.
+        prompts: the suite that the videos were made from: a file of hoigen prompts, VBench's list, or plain text.
+        run: the folder of the run; made when absent.
+        model: the name of the model that made all these videos; sub-folders are then only folders.
+        recipe: what is measured: a recipe's YAML file, or the name of one that comes with hoigen.
+        set: a change of the recipe, as key=value (deadline=600); may be given more than once.
+        long: videos are held against the long prompts, where there are any; otherwise against the short ones.
+        report: write the run's report.html at the end.
+        quiet: no progress bars.
+
+    Returns what was measured. Raises UsageError for bad input, before anything is measured.
+    """
+    from hoigen.comparing.read import paths_of
+    from hoigen.promptsuite.matching import find_videos
+    from hoigen.promptsuite.suite import read_suite
+    from hoigen.store import Run
+    from hoigen.verbs.curate import curate
+
+    if videos is None or prompts is None or run is None:
+        lacking = [f"--{name}" for name, it in (("videos", videos), ("prompts", prompts), ("run", run)) if it is None]
+        raise UsageError(f"{', '.join(lacking)} must be given")
+    if model is not None and not model.strip():
+        raise UsageError("--model: a name; it came as an empty text")
+    settings, beside = _settings(Path(recipe), set or [])
+    suite = read_suite(Path(prompts))
+    found = find_videos(paths_of(videos), suite, model)
+    folder = Run(Path(run))
+    told = _facts(suite, found, prompts, long)
+    _list_videos(folder, found, long, int(settings.get("rank", 0)))
+    try:
+        funnel = curate(folder.videos_file, run, **settings, beside=beside, report=report, quiet=quiet)
+    finally:
+        if folder.recipe_file.exists():  # also of a run that was stopped: its tables tell what is not there
+            _write(folder, told)
+    return _result(folder, suite, found, funnel)
+
+
+def _settings(recipe: Path, sets: Sequence[str]) -> tuple[dict[str, Any], Path]:
+    """The recipe as arguments of `curate`. Raises UsageError for what evaluation does not do."""
+    from hoigen import config
+    from hoigen.cascade import build_steps
+    from hoigen.verbs.curate import curate
+
+    path = config.recipe_path(recipe)
+    given = config.apply_sets(config.load_recipe(path), sets)
+    for key in ("videos", "run", "report"):
+        if given.get(key) is not None:
+            raise UsageError(f"{path}: {key} is no key of a recipe for evaluation; give --{key}")
+    for key, only in FIXED.items():
+        if given.setdefault(key, only) not in (only, None if only in ("none", {}) else only):
+            raise UsageError(
+                f"{path}: {key} is {only!r} in a recipe for evaluation, where no video is cut or dropped; "
+                f"it came as {given[key]!r}"
+            )
+    found = config.arguments_of(curate, given | {"videos": "-", "run": "-"}, str(path))
+    if not build_steps(found.get("measures"), {}, beside=path.parent):
+        raise UsageError(f"{path}: measures: at least one measure must be given (hoigen list names them)")
+    kept = {key: value for key, value in found.items() if key not in ("videos", "run", "report")}
+    return kept | {"min_length": 0.0, "max_length": None}, path.parent
+
+
+def _list_videos(run: Run, found: Sequence[Found], long: bool, rank: int) -> None:
+    """Writes the run's list, or adds what is new. Raises UsageError when a video was another prompt's before."""
+    from hoigen.promptsuite.matching import source_of
+    from hoigen.verbs.curate import held
+    from hoigen.videolist import write_or_extend
+
+    sources = [source_of(each, long=long) for each in found if each.prompt is not None]
+    with held(run, rank):
+        if run.videos_file.exists():
+            _check_same(run, sources)
+        write_or_extend(run.videos_file, sources)
+
+
+def _check_same(run: Run, sources: Sequence[Any]) -> None:
+    import pyarrow.parquet as pq
+
+    from hoigen.store import named
+
+    with named(run.videos_file):
+        rows = pq.read_table(run.videos_file, columns=["uri", "caption", "source"], partitioning=None).to_pylist()
+    before = {row["uri"]: row for row in rows}
+    for source in sources:
+        row = before.get(source.uri)
+        for key, word in (("caption", "prompt"), ("source", "model")):
+            if row is not None and row[key] != getattr(source, key):
+                raise UsageError(
+                    f"{run.path}: {source.uri} was measured with the {word} {row[key]!r}, and now comes with "
+                    f"{getattr(source, key)!r}. Choose another --run"
+                )
+
+
+def _facts(suite: Suite, found: Sequence[Found], prompts: Path, long: bool) -> dict[str, Any]:
+    """What a table needs to know besides the scores; evaluation.json."""
+    models = _models(suite, found)
+    return {
+        "suite": {"name": suite.name, "digest": suite.digest, "file": str(Path(prompts).absolute())},
+        "prompts": [prompt.id for prompt in suite.prompts],
+        "held_against": "long prompts" if long else "short prompts",
+        "models": {
+            name: {"videos": model.videos, "prompts": model.prompts, "missing": list(model.missing)}
+            for name, model in models.items()
+        },
+        "without_prompt": [each.path for each in found if each.prompt is None],
+    }
+
+
+def _models(suite: Suite, found: Sequence[Found]) -> dict[str, ModelVideos]:
+    videos = Counter(each.model for each in found if each.prompt is not None)
+    made: dict[str, ModelVideos] = {}
+    for name in sorted(videos):
+        has = {each.prompt.id for each in found if each.model == name and each.prompt is not None}
+        missing = [prompt.id for prompt in suite.prompts if prompt.id not in has]
+        made[name] = ModelVideos(videos[name], len(has), missing)
+    return made
+
+
+def _write(run: Run, facts: Mapping[str, Any]) -> None:
+    from hoigen import store
+
+    store.write_text(run.path / "evaluation.json", json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
+
+
+def _result(run: Run, suite: Suite, found: Sequence[Found], funnel: Funnel) -> Evaluation:
+    from hoigen.comparing.read import source_of
+    from hoigen.comparing.short import short_table
+
+    measured = source_of(run.path)
+    failed = [(video.uri, video.failure) for video in measured.videos if video.failure]
+    return Evaluation(
+        run=run.path,
+        prompts=len(suite.prompts),
+        models=_models(suite, found),
+        strays=[each.path for each in found if each.prompt is None],
+        failed=failed,
+        funnel=funnel,
+        table=short_table(measured),
+    )
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:NAMED]) + (", … (all: evaluation.json)" if len(names) > NAMED else "")

@@ -1,0 +1,162 @@
+"""hoigen evaluate on real small videos: matching, faults, resuming, what is told."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hoigen.comparing.read import source_of
+from hoigen.errors import UsageError
+from hoigen.verbs.evaluate import Evaluation, evaluate
+from hoigen.verbs.prompts import prompts
+
+BOOM = '''
+from pathlib import Path
+from hoigen import Clip, Frames, Sampling, Score, measure
+
+@measure("boom")
+class Boom:
+    """Breaks as the prompt says."""
+    sampling: Sampling = Sampling(frames=1, short_side=16)
+
+    def __call__(self, clip: Clip, frames: Frames) -> Score:
+        with open({log!r}, "a") as log:
+            log.write(clip.meta["prompt_id"] + "\\n")
+        if clip.meta["prompt_id"] == "hold_cup":
+            raise ValueError("said no")
+        if clip.meta["prompt_id"] == "eat_apple":
+            return Score(None, {{"reason": "no apple"}})
+        assert clip.prompt == "A person is riding a bicycle."
+        assert (clip.meta["verb"], clip.meta["object"], clip.meta["category"]) == ("ride", "bicycle", "transport")
+        return Score(0.5)
+'''
+RECIPE = "measures: [metadata, ./boom.py]\n"
+
+
+@pytest.fixture
+def made(tmp_path: Path, tiny_video: Path) -> Path:
+    names = (
+        "a/ride_bicycle-0",
+        "a/ride_bicycle-1",
+        "a/eat_apple-0",
+        "b/A person is riding a bicycle.-0",
+        "b/hold_cup-0",
+    )
+    for name in (*names, "b/stray"):
+        path = tmp_path / "videos" / f"{name}.mp4"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(tiny_video, path)
+    (tmp_path / "videos" / "b" / "fly_kite-0.mp4").write_bytes(b"broken")
+    prompts(tmp_path / "suite.json")
+    (tmp_path / "boom.py").write_text(BOOM.format(log=str(tmp_path / "log")))
+    (tmp_path / "recipe.yaml").write_text(RECIPE)
+    return tmp_path
+
+
+def run(made: Path, **changes: Any) -> Evaluation:
+    given: dict[str, Any] = {
+        "videos": [made / "videos"],
+        "prompts": made / "suite.json",
+        "run": made / "run",
+        "recipe": made / "recipe.yaml",
+        "set": ["workers=1"],
+        "quiet": True,
+        "report": False,
+    }
+    return evaluate(**given | changes)
+
+
+def test_every_video_is_measured_or_named_and_again_nothing_is_done(made: Path) -> None:
+    result = run(made)
+    assert {name: (m.videos, m.prompts, len(m.missing)) for name, m in result.models.items()} == {
+        "a": (3, 2, 304), "b": (3, 3, 303),
+    }  # fmt: skip
+    assert [Path(path).name for path in result.strays] == ["stray.mp4"]
+    assert {Path(path).stem for path, _ in result.failed} == {"hold_cup-0", "fly_kite-0"}
+    by_name = {(video.model, Path(video.uri).stem): video for video in source_of(made / "run").videos}
+    assert by_name["a", "ride_bicycle-1"].values["boom"] == 0.5
+    assert by_name["a", "ride_bicycle-1"].sample == "1"
+    assert by_name["a", "eat_apple-0"].reasons["boom"] == "no apple"
+    assert "said no" in by_name["b", "hold_cup-0"].reasons["boom"]
+    assert by_name["b", "hold_cup-0"].values["fps"] == 25
+    assert "cannot be read" in by_name["b", "fly_kite-0"].failure
+    facts = json.loads((made / "run" / "evaluation.json").read_text())
+    assert facts["without_prompt"] == [str(made / "videos" / "b" / "stray.mp4")]
+    assert "hold_cup" in facts["models"]["a"]["missing"]
+    text = str(result)
+    for words in ("a: 3 videos for 2 of 306", "stray.mp4", "4 of 6 videos measured", "said no", "no apple"):
+        assert words in text
+    assert "nan" not in text.lower()
+    before = (made / "log").read_text()
+    assert str(run(made)) == text
+    assert (made / "log").read_text() == before
+
+
+def test_a_video_that_comes_later_is_measured_alone(made: Path, tiny_video: Path) -> None:
+    run(made)
+    before = (made / "log").read_text()
+    shutil.copy(tiny_video, made / "videos" / "a" / "ride_bicycle-2.mp4")
+    assert run(made).models["a"].videos == 4
+    assert (made / "log").read_text() == before + "ride_bicycle\n"
+
+
+def test_another_suite_in_the_same_run_is_refused(made: Path) -> None:
+    run(made)
+    suite = json.loads((made / "suite.json").read_text())
+    for prompt in suite["prompts"]:
+        prompt["prompt_short"] = prompt["prompt_short"].replace("person", "cyclist")
+    (made / "suite.json").write_text(json.dumps(suite))
+    with pytest.raises(UsageError, match="was measured with the prompt"):
+        run(made)
+    with pytest.raises(UsageError, match="was measured with the model 'a'"):
+        prompts(made / "suite.json")
+        run(made, model="other")
+
+
+def test_the_recipe_that_comes_with_hoigen_measures_real_videos(made: Path, shared_clips: Path) -> None:
+    shutil.rmtree(made / "videos")
+    (made / "videos").mkdir()
+    clip = next(iter(sorted(shared_clips.glob("*.mp4"))))
+    shutil.copy(clip, made / "videos" / "ride_bicycle-0.mp4")
+    result = run(made, recipe=Path("evaluate"), model="real", report=True)
+    [video] = source_of(made / "run").videos
+    assert video.model == "real"
+    assert not result.failed
+    assert 0 <= (video.values["hoi_lite"] or 0) <= 1
+    assert (made / "run" / "report.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"videos": None}, "--videos must be given"),
+        ({"prompts": None, "run": None}, "--prompts, --run must be given"),
+        ({"model": " "}, "--model: a name"),
+        ({"set": ["shots=adaptive"]}, "shots is 'none'"),
+        ({"set": ["duplicates=drop"]}, "duplicates is 'keep'"),
+        ({"set": ["keep.fps.min=20"]}, "keep is {}"),
+        ({"set": ["score_all=false"]}, "score_all is True"),
+        ({"set": ["videos=x"]}, "give --videos"),
+        ({"set": ["measures=[]"]}, "at least one measure"),
+        ({"set": ["measure=x"]}, "did you mean 'measures'"),
+        ({"recipe": Path("nowhere")}, "no such recipe"),
+    ],
+)
+def test_bad_input_is_named_and_nothing_is_made(made: Path, changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError) as error:
+        run(made, **changes)
+    assert words in str(error.value)
+    assert not (made / "run").exists()
+
+
+def test_a_suite_of_another_shape_and_no_match_leave_nothing(made: Path) -> None:
+    (made / "odd.json").write_text('{"videos": 3}')
+    (made / "other.txt").write_text("A cat sleeps.\n")
+    for name, words in (("odd.json", "no suite of prompts"), ("other.txt", "none of the 7 videos")):
+        with pytest.raises(UsageError, match=words):
+            run(made, prompts=made / name)
+    assert not (made / "run").exists()
