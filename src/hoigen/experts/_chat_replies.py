@@ -122,7 +122,7 @@ def without_thoughts(text: str) -> str:
     """The text after a leading <think> block; servers may leave out its opening tag. "" when it never ends."""
     before, tag, after = text.partition("</think>")
     if tag and (before.lstrip().startswith("<think>") or "<think>" not in before):
-        return after.strip()
+        return after.strip().removeprefix("<answer>").removesuffix("</answer>").strip()
     return "" if text.lstrip().startswith("<think>") else text.strip()
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from hoigen.experts._chat_replies import without_thoughts
 from hoigen.experts.call import Answer, Request
 
 
@@ -108,7 +109,7 @@ class Engine:
     def _answer(self, row: list[int], tokens_in: int, limit: int, seconds: float) -> Answer:
         end = next((at for at, token in enumerate(row) if token in self.stops), None)
         words = row if end is None else row[:end]
-        text = self.tokenizer.decode(words, skip_special_tokens=True).strip()
+        text = without_thoughts(self.tokenizer.decode(words, skip_special_tokens=True))
         facts: dict[str, Any] = {
             "text": text,
             "tokens_in": tokens_in,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from hoigen.clip import Sampling, Seconds
 from hoigen.experts.call import Answer, Request
@@ -21,6 +21,8 @@ class OpenModel:
     model: its id on the hub, or a folder; also the name under which a server has it. revision: of its weights.
     url: an OpenAI-compatible endpoint that serves it, or a list of several; null loads it here.
     sees: false for a model that only reads. sampling: the frames of a clip that it is shown.
+    media: of a model that is loaded here: the frames as one `video`, or as single pictures (`frames`), which more
+        models take without torchvision. A server is always sent pictures.
     max_tokens: of one answer. temperature: 0 for the likeliest answer.
     slots: requests at once: per endpoint, or as many as wait for a batch here. batch: clips in one batch here.
     dtype, device: of a model that is loaded here. key_env, timeout: of an endpoint.
@@ -32,6 +34,7 @@ class OpenModel:
     url: str | tuple[str, ...] | None = None
     sees: bool = True
     sampling: Sampling = Sampling(frames=8, short_side=336)
+    media: Literal["video", "frames"] = "video"
     max_tokens: int = 768
     temperature: float = 0.0
     slots: int = 8
@@ -74,7 +77,8 @@ class OpenModel:
         names = ("model", "revision", "dtype", "device", "max_tokens", "temperature", "slots", "batch")
         settings: dict[str, Any] = {name: getattr(self, name) for name in names}
         if self.sees:
-            return config.build(LocalVlm, settings | {"sampling": self.sampling}, self.model)  # type: ignore[no-any-return]
+            settings |= {"sampling": self.sampling, "media": self.media}
+            return config.build(LocalVlm, settings, self.model)  # type: ignore[no-any-return]
         return config.build(LocalLlm, settings, self.model)  # type: ignore[no-any-return]
 
     @property
