@@ -193,7 +193,8 @@ def _add_options(parser: argparse.ArgumentParser, function: Verb) -> None:
                     flag, type=kind, default=parameter.default, choices=_choices(hints[name]), help=text
                 )
         else:
-            parser.add_argument(name, type=kind, nargs="?" if optional else None, default=parameter.default, help=text)
+            nargs = "+" if many else "?" if optional else None
+            parser.add_argument(name, type=kind, nargs=nargs, default=parameter.default, help=text)
 
 
 def _kind(hint: Any) -> tuple[Any, bool]:
