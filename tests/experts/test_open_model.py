@@ -6,8 +6,8 @@ import asyncio
 from typing import Any
 
 import pytest
-
 from fake_chat_server import FakeChatServer
+
 from hoigen import registry
 from hoigen.errors import UsageError
 from hoigen.experts.call import Request
