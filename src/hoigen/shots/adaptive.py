@@ -27,24 +27,36 @@ class _Seen:
 class Adaptive:
     """Hard cuts, fades through black and dissolves, from small frames.
 
-    A hard cut is a change (mean absolute difference to the frame before, 0..255) that is `ratio` times that of its
-    neighbours, at least `least` and `of_contrast` of the picture's own spread, and that lasts: after a flash the
-    picture is the old one again. A fade is a black stretch (luma and spread below `black`); its boundary lies in the
-    middle of the black. A dissolve is a stretch of `dissolve` seconds whose ends lie `apart` spreads from each other,
-    whose middle is their mean (but for `blend` of that distance), and is flatter than they are (`dip`), since two
-    pictures laid over each other even out; a pan is not.
+    A hard cut is a change (mean absolute difference to the frame before, 0..255) that is at least `least` and
+    `of_contrast` of the picture's own spread, and
+
+    - stands out: it is `ratio` times the third largest change within `around` seconds, and more than that the more
+      the new picture resembles the old one. The third largest, since cartoons and stuttering recordings repeat
+      frames (most changes are none), and a flash or another cut may be near;
+    - shows something else: the two pictures' correlation is below `alike`, so that a light that is switched on, a
+      change of exposure or night falling in a time-lapse is none;
+    - lasts: within `flash` seconds no picture after it is an old one again.
+
+    A black stretch (luma and spread below `black`) shorter than `between` seconds is one boundary, in its middle; a
+    longer one is a shot of its own. A dissolve is a stretch of `dissolve` seconds whose ends show different things and
+    lie `apart` spreads from each other, whose middle is their mean (but for `blend` of that distance), and is flatter
+    than they are (`dip`), since two pictures laid over each other even out; a pan is not.
 
     Source: the ratio to neighbours is PySceneDetect's AdaptiveDetector; the blend test is the linear model of
     dissolves in Hanjalic, "Shot-boundary detection: unraveled and resolved?", 2002.
     """
 
-    ratio: float = 3.0
+    ratio: float = 1.4
     least: float = 4.0
-    of_contrast: float = 0.35
-    window: int = 3
+    of_contrast: float = 0.4
+    around: Seconds = 0.35
+    alike: float = 0.82
+    flash: Seconds = 0.3
     black: float = 12.0
+    between: Seconds = 1.0
     dissolve: Seconds = 0.6
     blend: float = 0.4
+    akin: float = 0.5
     apart: float = 0.6
     dip: float = 0.9
     short_side: int = 36
@@ -53,91 +65,122 @@ class Adaptive:
         return _Pass(self).run(frames)
 
 
+FEWEST = 3
+"""Frames on either side of a cut that are looked at, however far apart they are."""
+APART: Seconds = 0.2
+"""Boundaries are at least so far from each other."""
+
+
 class _Pass:
     """One video under way: a sliding window of small frames around the one that is judged."""
 
     def __init__(self, settings: Adaptive) -> None:
         self.settings = settings
         self.window: deque[_Seen] = deque()
+        self.next = 0
         self.past: deque[_Seen] = deque()
         self.last_cut: Seconds = -1e9
-        self.black_from: Seconds | None = None
+        self.begun = False
+        """Whether a picture that is not black was met."""
+        self.dark_from: Seconds | None = None
+        self.dark_told = False
 
     def run(self, frames: Iterable[Frame]) -> Iterator[Seconds]:
         import numpy as np
 
         before: np.ndarray | None = None
-        width = 2 * self.settings.window + 1
+        window, around = self.window, self.settings.around
         for image, at in frames:
             small = image.astype(np.float32)
             change = float(np.abs(small - before).mean()) if before is not None and before.shape == small.shape else 0.0
             before = small
-            self.window.append(_Seen(small, at, change, float(small.mean()), float(small.std())))
-            yield from self._fade(self.window[-1])
-            if len(self.window) > width:
-                self.window.popleft()
-            if len(self.window) == width:
-                yield from self._judge(self.settings.window)
-        for middle in range(self.settings.window + 1, len(self.window)):  # the last frames have fewer behind them
+            window.append(_Seen(small, at, change, float(small.mean()), float(small.std())))
+            while len(window) - self.next > FEWEST and at - window[self.next].at >= around:
+                yield from self._judge(self.next)
+                self.next += 1
+            while self.next > FEWEST and window[self.next - 1].at - window[0].at > around:
+                window.popleft()
+                self.next -= 1
+        for middle in range(self.next, len(window)):  # the last frames have fewer behind them
             yield from self._judge(middle)
+        if self.dark_from is not None and not self.dark_told:
+            yield from self._tell(self.dark_from)
 
     def _judge(self, middle: int) -> Iterator[Seconds]:
         seen = self.window[middle]
+        if self._is_black(seen) or self.dark_from is not None:
+            yield from self._black(middle)
+            return
+        self.begun = True
         self.past.append(seen)
         while self.past and seen.at - self.past[0].at > self.settings.dissolve:
             self.past.popleft()
-        if self._is_cut(middle) and self._new(seen.at):
-            self.last_cut = seen.at
-            self.past.clear()
+        if self._is_cut(middle):
+            yield from self._tell(seen.at)
             self.past.append(seen)
-            yield seen.at
-        elif (at := self._dissolved()) is not None and self._new(at):
+        elif (at := self._dissolved()) is not None:
+            yield from self._tell(at)
+
+    def _tell(self, at: Seconds) -> Iterator[Seconds]:
+        if at > self.last_cut + APART:
             self.last_cut = at
             self.past.clear()
             yield at
 
-    def _new(self, at: Seconds) -> bool:
-        return at > self.last_cut + 0.2
-
     def _is_cut(self, middle: int) -> bool:
-        window, seen = self.window, self.window[middle]
-        if middle == 0 or self._is_black(seen) or self._is_black(window[middle - 1]):
+        if middle == 0:
             return False
-        contrast = (seen.spread + window[middle - 1].spread) / 2
+        seen, before = self.window[middle], self.window[middle - 1]
+        contrast = (seen.spread + before.spread) / 2
         if seen.change < max(self.settings.least, self.settings.of_contrast * contrast):
             return False
-        others = [frame.change for at, frame in enumerate(window) if at != middle]
-        calm = sorted(others)[: max(1, len(others) - 1)]  # one neighbour may be a flash or the other end of one
-        if seen.change < self.settings.ratio * max(0.5, sum(calm) / len(calm)):
+        same = _alike(seen.image, before.image)
+        if same > self.settings.alike:
             return False
-        return self._lasts(middle)
+        others = sorted(
+            frame.change
+            for place, frame in enumerate(self.window)
+            if place != middle
+            and (abs(place - middle) <= FEWEST or abs(frame.at - seen.at) <= self.settings.around)
+        )
+        usual = max(0.5, others[-3] if len(others) > 2 else 0.0)
+        return seen.change >= self.settings.ratio * (1 + max(0.0, same)) * usual and self._lasts(middle)
 
     def _lasts(self, middle: int) -> bool:
         """Whether no frame after looks like one before: after a flash the picture is the old one again."""
         import numpy as np
 
-        frames = list(self.window)
-        limit = 0.5 * frames[middle].change
-        return all(
-            float(np.abs(new.image - old.image).mean()) > limit for old in frames[:middle] for new in frames[middle:]
-        )
+        frames, at = list(self.window), self.window[middle].at
+        limit, flash = 0.5 * frames[middle].change, self.settings.flash
+        old = [frame for place, frame in enumerate(frames[:middle]) if middle - place <= FEWEST or at - frame.at <= flash]
+        new = [f for place, f in enumerate(frames[middle:]) if place <= FEWEST or f.at - at <= flash]
+        return all(float(np.abs(a.image - b.image).mean()) > limit for a in old for b in new)
 
     def _is_black(self, seen: _Seen) -> bool:
         return seen.luma < self.settings.black and seen.spread < self.settings.black
 
-    def _fade(self, seen: _Seen) -> Iterator[Seconds]:
-        """The middle of a black stretch, once the picture is back."""
+    def _black(self, middle: int) -> Iterator[Seconds]:
+        """The boundaries of a black stretch: at its hard side, or in its middle; at both ends of a long one."""
+        seen = self.window[middle]
         if self._is_black(seen):
-            if self.black_from is None:
-                self.black_from = seen.at
             self.past.clear()
-            return
-        if self.black_from is not None:
-            middle = (self.black_from + seen.at) / 2
-            if self.black_from > 0 and self._new(middle):
-                self.last_cut = seen.at  # the rest of the fade-in is no further boundary
-                yield middle
-            self.black_from = None
+            if self.dark_from is None:
+                self.dark_from = seen.at
+                self.dark_told = not self.begun
+                if self._is_cut(middle):
+                    yield from self._tell(seen.at)
+                    self.dark_told = True
+            elif not self.dark_told and seen.at - self.dark_from > self.settings.between:
+                yield from self._tell(self.dark_from)
+                self.dark_told = True
+        elif self.dark_from is not None:
+            if seen.at - self.dark_from > self.settings.between or not self.begun:
+                yield from self._tell(seen.at)
+            elif not self.dark_told:
+                yield from self._tell(seen.at if self._is_cut(middle) else (self.dark_from + seen.at) / 2)
+            self.last_cut = seen.at  # the rest of the fade-in is no further boundary
+            self.dark_from = None
+            self.begun = True
 
     def _dissolved(self) -> Seconds | None:
         """The middle of the stretch when it is a blend of its two ends."""
@@ -157,4 +200,16 @@ class _Pass:
         mixed = (1 - weight) * first.image + weight * last.image
         miss = float(np.abs(middle.image - mixed).mean())
         steady = max(frame.change for frame in list(past)[1:]) < 0.35 * distance
-        return middle.at if steady and miss < self.settings.blend * distance else None
+        if not steady or miss >= self.settings.blend * distance:
+            return None
+        return middle.at if _alike(first.image, last.image) < self.settings.akin else None
+
+
+def _alike(one: np.ndarray, other: np.ndarray) -> float:
+    """The correlation of two pictures, whatever their brightness and contrast; 0 for a flat one."""
+    import numpy as np
+
+    if one.shape != other.shape:
+        return 0.0
+    one, other = one - one.mean((0, 1)), other - other.mean((0, 1))
+    return float((one * other).sum() / max(1e-6, np.sqrt((one**2).sum() * (other**2).sum())))
