@@ -199,7 +199,7 @@ class FakeReader:
     def begin(self) -> None:
         self._scenes = self.world.scenes()
 
-    def read(self, image: np.ndarray, wanted: str | None) -> Scene:
+    def read(self, image: np.ndarray, time: float, wanted: str | None) -> Scene:
         return next(self._scenes)
 
 

@@ -251,4 +251,4 @@ def test_real_footage_runs(shared_clips: Path) -> None:
         assert all(part is None or (math.isfinite(part) and part >= 0) for part in score.parts.values())
     assert score.value is not None
     assert (score.parts["fine_contact"] or 0) > 0.3
-    assert set(score.detail["pairs"][0]["mask_source"]) <= {"grabcut", "ellipse"}
+    assert set(score.detail["pairs"][0]["mask_source"]) <= {"grabcut", "ellipse", "followed, grabcut", "followed, ellipse"}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hoigen.hoi.detections import Box, as_name
-from hoigen.hoi.masks import from_box
+from hoigen.hoi.follow import Follower, Held
+from hoigen.hoi.masks import Mask, from_box
 from hoigen.hoi.scene import Scene, Thing
 from hoigen.hoi.skeleton import SEEN, Person
 from hoigen.measures.hoi_lite import area, shared
@@ -45,6 +47,7 @@ class LightReader:
     def __init__(self) -> None:
         self._models: dict[str, Any] = {}
         self._before: list[Circle] = []
+        self._follower = Follower()
 
     @property
     def identity(self) -> Mapping[str, Any]:
@@ -61,9 +64,9 @@ class LightReader:
             self._models.update(things=ObjectFinder(), bodies=PoseFinder(), hands=HandFinder())
 
     def begin(self) -> None:
-        self._before = []
+        self._before, self._follower = [], Follower()
 
-    def read(self, image: np.ndarray, wanted: str | None) -> Scene:
+    def read(self, image: np.ndarray, time: float, wanted: str | None) -> Scene:
         from hoigen.models.pose import around_box
 
         self.load()
@@ -75,18 +78,24 @@ class LightReader:
         bodies: list[Body] = self._models["bodies"](image, near)
         self._before = [body.around for body in bodies]
         persons = with_hands(together(bodies, boxes, width, height), self._models["hands"](image), width, height)
-        return Scene(size=(width, height), persons=persons, things=self._things(image, found, wanted))
+        return Scene(size=(width, height), persons=persons, things=self._things(image, time, found, wanted))
 
-    def _things(self, image: np.ndarray, found: Sequence[Found], wanted: str | None) -> list[Thing]:
+    def _things(self, image: np.ndarray, time: float, found: Sequence[Found], wanted: str | None) -> list[Thing]:
         height, width = image.shape[:2]
-        mine = [thing for thing in found if (as_name(thing.label) == wanted if wanted else thing.label != "person")]
-        things = []
-        for thing in sorted(mine, key=lambda thing: -thing.score)[:MASKED]:
-            box = in_pixels(thing.box, width, height)
-            if min(box[2] - box[0], box[3] - box[1]) >= 2:
-                label = as_name(thing.label) or ""
-                things.append(Thing(label=label, score=thing.score, box=box, mask=from_box(image, box)))
-        return things
+        mine = [
+            Held(label=name, score=thing.score, box=in_pixels(thing.box, width, height), seen=time)
+            for thing in found
+            if (name := as_name(thing.label) or "") == (wanted or name) and (wanted or name != "person")
+        ]
+        mine = [held for held in mine if min(held.box[2] - held.box[0], held.box[3] - held.box[1]) >= 2]
+        followed = sorted(self._follower(image, time, mine), key=lambda held: -held.score)[:MASKED]
+        return [Thing(label=h.label, score=h.score, box=h.box, mask=_mask(image, h, time)) for h in followed]
+
+
+def _mask(image: np.ndarray, held: Held, time: float) -> Mask:
+    """The mask of a box; one that was not detected in this very frame says so."""
+    mask = from_box(image, held.box)
+    return mask if held.seen == time else replace(mask, source=f"followed, {mask.source}")
 
 
 def in_pixels(box: Box, width: int, height: int) -> Box:

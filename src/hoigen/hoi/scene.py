@@ -62,8 +62,8 @@ class SceneReader(Protocol):
         """Forgets the clip before."""
         ...
 
-    def read(self, image: np.ndarray, wanted: str | None) -> Scene:
-        """image: (H, W, 3) uint8 RGB; wanted: the object that alone matters, None for any."""
+    def read(self, image: np.ndarray, time: float, wanted: str | None) -> Scene:
+        """image: (H, W, 3) uint8 RGB; time: seconds; wanted: the object that alone matters, None for any."""
         ...
 
 

@@ -61,10 +61,11 @@ def _bid(track: Boxes, box: Box, time: float) -> float:
     small, large = sorted((area(track.last), area(box)))
     if large > ALIKE * small:
         return 0.0
-    apart = math.dist(_middle(track.last), _middle(box))
+    apart = math.dist(middle(track.last), middle(box))
     allowed = min(4.0, 1.0 + (time - track.time) / 0.1) * math.dist(box[:2], box[2:])
     return max(0.0, 1.0 - apart / allowed)
 
 
-def _middle(box: Box) -> tuple[float, float]:
+def middle(box: Box) -> tuple[float, float]:
+    """The point in the middle of a box."""
     return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2

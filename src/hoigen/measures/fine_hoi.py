@@ -58,8 +58,8 @@ class FineHoi:
     detected: `exclude`, `zero`, or `one`, which the bare formula would give. Frames beyond the sampling's `max_frames`
     are left out evenly, and `detail["thinned"]` says so.
 
-    Masks and points come from small models on this CPU: COCO boxes cut out by GrabCut (detail counts `mask_source`),
-    MediaPipe bodies and hands. Their own tremor is in the score.
+    Masks and points come from small models on this CPU: COCO boxes, carried on for a second where they are missed, cut
+    out by GrabCut (detail counts `mask_source`), MediaPipe bodies and hands. Their own tremor is in the score.
 
     Source: HOIGen-1M, section 4.1, equation 2. No code of it is public: what the paper leaves open is argued in
     docs/fine_hoi.md, and `detail["definition"]` names the version.
@@ -137,7 +137,7 @@ class FineStream:
         from hoigen.hoi.scene import measured
 
         if self.contact.kind != "none":
-            self.frames.append(measured(self.reader.read(image, self.thing), time, self.contact))
+            self.frames.append(measured(self.reader.read(image, time, self.thing), time, self.contact))
 
     def score(self) -> Score:
         if self.contact.kind == "none":
