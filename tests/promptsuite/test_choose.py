@@ -79,3 +79,7 @@ def test_what_hico_lacks_is_there() -> None:
     assert count["appliances"] >= 10
     assert all(p.hoi is None for p in extended)
     assert not {p.id for p in extended} & {p.id for p in choose.suite("hico520").prompts}
+
+
+def test_what_is_asked_for_is_in_contact() -> None:
+    assert not [p.id for p in choose.suite("all").prompts if p.contact == ("none",)]

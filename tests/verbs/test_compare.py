@@ -242,3 +242,19 @@ def test_bad_runs_are_named(tmp_path: Path) -> None:
         with pytest.raises(UsageError) as error:
             compare(runs)
         assert words in str(error.value)
+
+
+def test_the_command_line_takes_several_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from hoigen import VERBS
+    from hoigen.cli import main
+
+    monkeypatch.setitem(VERBS, "compare", "compare")
+    runs = [str(make_run(tmp_path / name, noisy(name, 0.0, 4))) for name in ("a", "bb", "ccc")]
+    assert main(["compare", *runs, "--by", "verb", "--by", "object", "--ends", "0", "--draws", "200"]) == 0
+    out = capsys.readouterr().out
+    assert "ccc less a, on the same prompts" in out
+    assert "hoi_lite by object" in out
+    assert main(["compare", *runs, "--by", "colour"]) == 2
+    assert "--by: one of verb" in capsys.readouterr().err

@@ -160,3 +160,18 @@ def test_a_suite_of_another_shape_and_no_match_leave_nothing(made: Path) -> None
         with pytest.raises(UsageError, match=words):
             run(made, prompts=made / name)
     assert not (made / "run").exists()
+
+
+def test_the_command_line(made: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from hoigen import VERBS
+    from hoigen.cli import main
+
+    monkeypatch.setitem(VERBS, "evaluate", "evaluate")
+    given = ["evaluate", "--videos", str(made / "videos" / "a"), "--videos", str(made / "videos" / "b")]
+    given += ["--prompts", str(made / "suite.json"), "--run", str(made / "run"), "--recipe", str(made / "recipe.yaml")]
+    assert main([*given, "--set", "workers=1", "--quiet", "--no-report"]) == 0
+    out = capsys.readouterr().out
+    assert "a: 3 videos for 2 of 306 prompts" in out
+    assert "b: 3 videos for 3 of 306 prompts" in out
+    assert main(["evaluate", "--videos", str(made)]) == 2
+    assert "--prompts, --run must be given" in capsys.readouterr().err

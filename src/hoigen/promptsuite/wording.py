@@ -1,7 +1,8 @@
 """A pair of HICO-DET as an English sentence, with its category, the body parts in contact and the number of people.
 
-The wording is data, made for this project: verbs.csv (one phrase a verb), objects.csv (article and category),
-phrases.csv (pairs that need words of their own: one rides *in* a car), extended.csv (what HICO-DET lacks).
+Contact is that of `hoigen.hoi.contact`. The wording is data, made for this project: verbs.csv (one phrase a verb),
+objects.csv (article and category), phrases.csv (pairs that need words of their own: one rides *in* a car), extended.csv
+(what HICO-DET lacks).
 """
 
 from __future__ import annotations
@@ -13,20 +14,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hoigen import hico
+from hoigen.hoi.contact import PARTS, contact_of
 from hoigen.promptsuite.suite import Prompt
 
 FOLDER = Path(__file__).parent
 PEOPLE = {1: "A person is", 2: "Two people are", 3: "Three people are"}
-CONTACT = ("hands", "mouth", "ears", "head", "shoulders", "torso", "hips", "feet", "any", "inside", "none")
+CONTACT = (*PARTS, "inside", "none")
 """What `contact` may name: parts of the body, any of them, `inside` (the person is in the object), `none`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """What the person does (`riding in {a}`), and with what part of the body. dropped: why no video is asked for."""
+    """What is done (`riding in {a}`), and by how many. dropped: why no video is asked for."""
 
     doing: str
-    contact: tuple[str, ...]
     people: int = 1
     dropped: str = ""
 
@@ -37,8 +38,7 @@ def _rows(name: str) -> list[dict[str, str]]:
 
 
 def _phrase(row: Mapping[str, str]) -> Phrase:
-    people = int(row.get("people") or 1)
-    return Phrase(row["doing"], tuple(row["contact"].split("+")), people, row.get("dropped") or "")
+    return Phrase(row["doing"], int(row.get("people") or 1), row.get("dropped") or "")
 
 
 @functools.cache
@@ -75,10 +75,16 @@ def prompt_of(pair: hico.Pair) -> Prompt:
         object=pair.object,
         hoi=pair.hoi,
         category=category,
-        contact=phrase.contact,
+        contact=contact(pair.verb, pair.object),
         people=phrase.people,
         rare=pair.rare,
     )
+
+
+def contact(verb: str, thing: str) -> tuple[str, ...]:
+    """What fine_hoi takes the contact of a pair of HICO-DET to be: parts of the body, or `inside`, or `none`."""
+    found = contact_of(verb, thing)
+    return found.parts if found.kind == "touch" else (found.kind,)
 
 
 def extended() -> tuple[Prompt, ...]:
@@ -94,6 +100,6 @@ def _extended(row: Mapping[str, str]) -> Prompt:
         verb=row["verb"],
         object=row["object"],
         category=row["category"],
-        contact=phrase.contact,
+        contact=tuple(row["contact"].split("+")),
         people=phrase.people,
     )

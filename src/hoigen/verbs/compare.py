@@ -46,7 +46,7 @@ def compare(
     before: list[str] | None = None,
     after: list[str] | None = None,
     rank: str | None = None,
-    by: list[By] | None = None,
+    by: list[str] | None = None,
     ends: int = 5,
     common: bool = False,
     paper: bool = False,
@@ -191,13 +191,14 @@ def _rank(rank: str | None, numbers: Sequence[str], chosen: Sequence[Column]) ->
     return column_of(rank)
 
 
-def _groups(by: Sequence[By] | None) -> list[By]:
+def _groups(by: Sequence[str] | None) -> list[By]:
     import typing
 
+    allowed: tuple[By, ...] = typing.get_args(By)
     for name in by or ():
-        if name not in typing.get_args(By):
-            raise UsageError(f"--by: one of {', '.join(typing.get_args(By))}; it came as {name!r}")
-    return list(dict.fromkeys(by or ()))
+        if name not in allowed:
+            raise UsageError(f"--by: one of {', '.join(allowed)}; it came as {name!r}")
+    return [name for name in allowed if name in (by or ())]
 
 
 def _check_out(out: Path | None) -> None:
