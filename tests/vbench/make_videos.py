@@ -4,7 +4,7 @@ python tests/vbench/make_videos.py
 
 plain: no tags that matter. bt709: H.264 tagged BT.709. full: VP9, BT.709, full range. tall: portrait, an even count of
 frames. nearly: 224 x 238 patches-wise square, but not a square. two, one: that many frames. fifty: more frames than
-are sampled, of a count that no rule divides evenly.
+are sampled, of a count that no rule divides evenly. large: more than 512 pixels on both sides.
 """
 
 from __future__ import annotations
@@ -51,3 +51,4 @@ if __name__ == "__main__":
     write("two", 2, (48, 64))
     write("one", 1, (48, 64))
     write("fifty", 49, (32, 64))
+    write("large", 2, (546, 704))

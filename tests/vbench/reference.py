@@ -27,7 +27,7 @@ sys.path[:0] = [str(HERE), sys.argv[1]]
 
 import seeded  # noqa: E402
 
-VIDEOS = ("plain", "bt709", "full", "tall", "nearly", "two", "fifty")
+VIDEOS = ("plain", "bt709", "full", "tall", "nearly", "two", "fifty", "large")
 Number = float | None
 
 
@@ -44,6 +44,12 @@ def clip(*size: int) -> Any:
     return CLIP(*size)
 
 
+def musiq(**size: int) -> Any:
+    from pyiqa.archs.musiq_arch import MUSIQ
+
+    return MUSIQ(pretrained=False, **size)
+
+
 MODELS: dict[str, dict[str, Callable[[], Any]]] = {
     "dino": {
         "tiny": lambda: dino(embed_dim=128, depth=2, num_heads=2),
@@ -53,6 +59,12 @@ MODELS: dict[str, dict[str, Callable[[], Any]]] = {
         "tiny": lambda: clip(64, 224, 2, 128, 32, 77, 50, 64, 1, 1),
         "full": lambda: clip(512, 224, 12, 768, 32, 77, 49408, 512, 8, 12),
     },
+    "clip_l14": {
+        "tiny": lambda: clip(96, 224, 1, 64, 14, 77, 50, 64, 1, 1),
+        "full": lambda: clip(768, 224, 24, 1024, 14, 77, 49408, 768, 12, 12),
+    },
+    "laion": {"tiny": lambda: torch.nn.Linear(96, 1), "full": lambda: torch.nn.Linear(768, 1)},
+    "musiq": {"tiny": lambda: musiq(hidden_size=48, mlp_dim=96, num_layers=2), "full": musiq},
 }
 
 
@@ -94,10 +106,29 @@ def background_consistency() -> Callable[[str], float]:
         return lambda path: ask(model, None, [path], "cpu", False)[1][0]["video_results"]
 
 
+def aesthetic_quality() -> Callable[[str], float]:
+    from vbench.aesthetic_quality import laion_aesthetic as ask
+
+    clip_model, head = filled("clip_l14"), filled("laion")
+    return lambda path: ask(head, clip_model, [path], "cpu")[1][0]["video_results"]
+
+
+def imaging_quality(**settings: str) -> Callable[[str], float]:
+    from vbench.imaging_quality import technical_quality as ask
+
+    model = filled("musiq")
+    model.training = False
+    return lambda path: ask(model, [path], "cpu", **settings)[1][0]["video_results"]
+
+
 DIMENSIONS: dict[str, Callable[[], Callable[[str], float]]] = {
     "temporal_flickering": lambda: temporal_flickering,
     "subject_consistency": subject_consistency,
     "background_consistency": background_consistency,
+    "aesthetic_quality": aesthetic_quality,
+    "imaging_quality": imaging_quality,
+    "imaging_quality_shorter": partial(imaging_quality, imaging_quality_preprocessing_mode="shorter"),
+    "imaging_quality_square": partial(imaging_quality, imaging_quality_preprocessing_mode="shorter_centercrop"),
 }
 
 

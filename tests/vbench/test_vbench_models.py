@@ -23,7 +23,24 @@ def clip_b32() -> Any:
     return ClipVit(768, 12, 32, 50, 512)
 
 
-MODELS: dict[str, tuple[Callable[[], Any], str]] = {"dino": (dino, ""), "clip_b32": (clip_b32, "visual.")}
+def clip_l14() -> Any:
+    from hoigen.vbench.clip_vit import ClipVit
+
+    return ClipVit(1024, 24, 14, 257, 768)
+
+
+def musiq() -> Any:
+    from hoigen.vbench.musiq import Musiq
+
+    return Musiq(384, 1152, 14)
+
+
+MODELS: dict[str, tuple[Callable[[], Any], str]] = {
+    "dino": (dino, ""),
+    "clip_b32": (clip_b32, "visual."),
+    "clip_l14": (clip_l14, "visual."),
+    "musiq": (musiq, ""),
+}
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SIDE = 224
+LARGE = 512
 
 
 class _Latest:
@@ -81,3 +82,16 @@ def clip_rounded(image: np.ndarray) -> np.ndarray:
     small = middle(shorter_to(floats(image), SIDE, "bicubic"), SIDE)
     rounded: np.ndarray = small.clamp(0, 255).round().to(torch.uint8)[0].numpy()
     return rounded
+
+
+def musiq(image: np.ndarray, resize: str) -> Any:
+    """(1, 3, H, W), 0..1: large frames brought down to 512 pixels in one of VBench's ways."""
+    frames = floats(image)
+    height, width = frames.shape[-2:]
+    side = max(height, width) if resize == "longer" else min(height, width)
+    if resize != "none" and side > LARGE:
+        factor = LARGE / side
+        frames = scaled(frames, (int(factor * height), int(factor * width)), "bilinear")
+        if resize == "shorter_centercrop":
+            frames = middle(frames, LARGE)
+    return frames / 255

@@ -1,0 +1,64 @@
+"""How beautiful people would find the frames of a clip."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from hoigen.clip import Clip, EveryFrame
+from hoigen.registry import measure
+from hoigen.vbench import running
+
+if TYPE_CHECKING:
+    from hoigen.vbench.perframe import PerFrameStream
+    from hoigen.vbench.running import Loaded
+
+EVERY = EveryFrame()
+
+
+@measure("aesthetic_quality")
+class AestheticQuality:
+    """How beautiful people would find the frames, about 0..1 (nothing bounds it); higher is better. Needs extra
+    [models].
+
+    The mean over all frames of LAION's first aesthetic predictor, a line through CLIP ViT-L/14's picture embedding
+    that was fitted to ratings of 0 to 10, over ten. `aesthetics`, by which the paper curates, is the second
+    predictor, on another scale: the two never share a head.
+
+    checkpoint: CLIP's weights, a file of one's own in its layout; empty for the published one. head: likewise the
+    predictor's. device: auto, cpu or cuda. dtype: float32, or float16, which VBench takes on a graphics card.
+    batch: frames in one batch; it changes no number.
+    detail: `frames`: the number of each frame; `weights`: what was used, with its licence.
+
+    Source: VBench, "Aesthetic Quality"; vbench 0.1.5, aesthetic_quality.py. It agrees within 1e-3.
+    """
+
+    sampling: EveryFrame = EVERY
+    checkpoint: str = ""
+    head: str = ""
+    device: str = "auto"
+    dtype: str = "float32"
+    batch: int = 8
+
+    def __post_init__(self) -> None:
+        running.check_settings(self.dtype, self.batch)
+
+    @property
+    def files(self) -> dict[str, str]:
+        return {"clip_vitl14": self.checkpoint, "laion_v1_vitl14": self.head}
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        return running.identity_of(self, self.files)
+
+    def load(self) -> None:
+        self._model()
+
+    def _model(self) -> Loaded:
+        return running.loaded("hoigen.vbench.laion", self.files, self.device, self.dtype)
+
+    def begin(self, clip: Clip) -> PerFrameStream:
+        from hoigen.vbench import pictures
+        from hoigen.vbench.perframe import PerFrameStream
+
+        return PerFrameStream(self._model(), pictures.clip, self.batch, scale=0.1)
