@@ -50,7 +50,7 @@ class Adaptive:
     least: float = 4.0
     of_contrast: float = 0.4
     around: Seconds = 0.35
-    alike: float = 0.82
+    alike: float = 0.8
     flash: Seconds = 0.3
     black: float = 12.0
     between: Seconds = 1.0
@@ -128,23 +128,28 @@ class _Pass:
             yield at
 
     def _is_cut(self, middle: int) -> bool:
+        import numpy as np
+
         if middle == 0:
             return False
         seen, before = self.window[middle], self.window[middle - 1]
-        contrast = (seen.spread + before.spread) / 2
-        if seen.change < max(self.settings.least, self.settings.of_contrast * contrast):
-            return False
-        same = _alike(seen.image, before.image)
-        if same > self.settings.alike:
-            return False
         others = sorted(
             frame.change
             for place, frame in enumerate(self.window)
-            if place != middle
-            and (abs(place - middle) <= FEWEST or abs(frame.at - seen.at) <= self.settings.around)
+            if place != middle and (abs(place - middle) <= FEWEST or abs(frame.at - seen.at) <= self.settings.around)
         )
-        usual = max(0.5, others[-3] if len(others) > 2 else 0.0)
-        return seen.change >= self.settings.ratio * (1 + max(0.0, same)) * usual and self._lasts(middle)
+        stands_out = seen.change / max(0.5, others[-3] if len(others) > 2 else 0.0)
+        if seen.change < self.settings.least or stands_out < self.settings.ratio:
+            return False
+        old, new = _without_bars(before.image, seen.image, self.settings.black)
+        change, contrast = np.abs(new - old).mean(), (new.std() + old.std()) / 2
+        same = max(0.0, _alike(old, new))
+        return bool(
+            change >= self.settings.of_contrast * contrast
+            and same <= self.settings.alike
+            and stands_out >= self.settings.ratio * (1 + same)
+            and self._lasts(middle)
+        )
 
     def _lasts(self, middle: int) -> bool:
         """Whether no frame after looks like one before: after a flash the picture is the old one again."""
@@ -203,6 +208,19 @@ class _Pass:
         if not steady or miss >= self.settings.blend * distance:
             return None
         return middle.at if _alike(first.image, last.image) < self.settings.akin else None
+
+
+def _without_bars(one: np.ndarray, other: np.ndarray, black: float) -> tuple[np.ndarray, np.ndarray]:
+    """Two pictures without the rows and columns that are mostly black in both: bars make all pictures alike."""
+    import numpy as np
+
+    if one.shape != other.shape:
+        return one, other
+    bright = np.maximum(one, other).max(2)
+    rows, columns = np.median(bright, 1) > black, np.median(bright, 0) > black
+    if not rows.any() or not columns.any():
+        return one, other
+    return one[rows][:, columns], other[rows][:, columns]
 
 
 def _alike(one: np.ndarray, other: np.ndarray) -> float:
