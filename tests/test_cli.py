@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import hoigen
-from hoigen.cli import argument_docs, main, verb_function
+from hoigen.cli import argument_docs, main, summary_of, verb_function
 
 HEAVY = {"av", "cv2", "numpy", "pyarrow", "duckdb", "fsspec", "ai_edge_litert", "tqdm", "torch"}
 
@@ -121,3 +121,9 @@ def test_a_damaged_run_is_named_with_the_remedy(
         file.unlink()
         assert main(["curate", str(run / "run.yaml"), "--quiet"]) == 0
         assert main(["table", str(run)]) == 0
+
+
+@pytest.mark.parametrize("name", hoigen.VERBS)
+def test_the_listed_line_of_a_command_is_that_of_its_function(name: str) -> None:
+    assert summary_of(name) == (verb_function(name).__doc__ or "").partition("\n")[0]
+    assert summary_of(name).endswith(".")

@@ -99,6 +99,14 @@ def verb_function(name: str) -> Verb:
     return found
 
 
+def summary_of(name: str) -> str:
+    """The first line of a verb's docstring, read off its source: listing all commands imports none of them."""
+    module = VERBS[name]
+    source = Path(__file__).with_name("verbs").joinpath(f"{module}.py").read_text(encoding="utf-8")
+    found = re.search(rf'^def {module}\(.*?\) -> [^\n]*:\n +"""(.+?)(?:"""|$)', source, re.S | re.M)
+    return found.group(1).strip() if found else ""
+
+
 def _curate(recipe: str, videos: list[str] | None, run: str | None, set: list[str] | None, quiet: bool) -> Any:
     """curate takes a recipe file; its keys are the arguments of the function."""
     from hoigen import config
@@ -147,16 +155,17 @@ class _Version(argparse.Action):
 def _parser(only: str | None) -> argparse.ArgumentParser:
     """The parser; of the verbs, the one asked for in full, the others by their first line."""
     parser = _Parser(prog="hoigen", description="Build and measure human-object-interaction video data.")
-    parser.add_argument("--version", action=_Version, nargs=0, default=argparse.SUPPRESS, help="show the version and exit")
+    parser.add_argument(
+        "--version", action=_Version, nargs=0, default=argparse.SUPPRESS, help="show the version and exit"
+    )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=_Parser)
     for name in [only] if only else VERBS:
-        function = verb_function(name)
-        summary = (inspect.getdoc(function) or "").partition("\n")[0]
-        verb = verbs.add_parser(name, help=summary, description=summary)
+        summary = summary_of(name)
+        verb = verbs.add_parser(name, help=summary.replace("%", "%%"), description=summary)
         if only and name == "curate":
             _add_curate(verb)
         elif only:
-            _add_options(verb, function)
+            _add_options(verb, verb_function(name))
     return parser
 
 
