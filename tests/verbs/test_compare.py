@@ -163,6 +163,13 @@ def test_groups_and_ends_are_in_order(tmp_path: Path) -> None:
     assert len(middles) == 75
 
 
+def test_groups_are_about_a_score_that_videos_have(tmp_path: Path) -> None:
+    videos = [Made("a", name, {"hoi_lite": 0.5, "coarse_pair": 0.25}) for name in IDS[:4]]
+    run = make_run(tmp_path / "r", videos, ["hoi_lite", "coarse_hoi"])
+    assert "Best interactions in Coarse, person and object" in str(compare([run]))
+    assert "Best interactions in hoi_lite" in str(compare([run], rank="hoi_lite"))
+
+
 def test_in_and_out_of_distribution_prompts(tmp_path: Path) -> None:
     videos = [
         Made("a", name, values(0.9 if at < 20 else 0.2), seen=max(0, 40 - at)) for at, name in enumerate(IDS[:80])

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from hoigen.comparing.read import Source, Video
 
 Models = dict[str, list["Video"]]
+SCORES = ("coarse_hoi", "coarse_pair", "fine_whole", "hoi_lite")
+"""What groups, best and worst are about, the first that there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ def compare(
         beside=[known.column_of(name) for name in published.names() if paper and name not in {c.name for c in chosen}],
         pairs=pairs_of(names, _named(baseline, names, "--baseline")),
         changes=_changes(before or [], after or [], names),
-        rank=_rank(rank, numbers, chosen),
+        rank=_rank(rank, models, numbers, chosen),
         by=_groups(by),
         ends=ends,
         with_paper=paper,
@@ -180,15 +182,18 @@ def _changes(before: Sequence[str], after: Sequence[str], names: Sequence[str]) 
     return list(zip(before, after, strict=True))
 
 
-def _rank(rank: str | None, numbers: Sequence[str], chosen: Sequence[Column]) -> Column:
+def _rank(rank: str | None, models: Models, numbers: Sequence[str], chosen: Sequence[Column]) -> Column:
+    """The number asked for; else the first HOI score that any video has, else the first number that any has."""
     from hoigen.comparing.columns import column_of
 
-    if rank is None:
-        scores = [column for column in chosen if column.name in ("coarse_hoi", "fine_hoi", "hoi_lite")]
-        return (scores or list(chosen))[0]
-    if rank not in numbers:
-        raise UsageError(f"--rank {rank}: no such number in these runs{nearest(rank, set(numbers))}")
-    return column_of(rank)
+    if rank is not None:
+        if rank not in numbers:
+            raise UsageError(f"--rank {rank}: no such number in these runs{nearest(rank, set(numbers))}")
+        return column_of(rank)
+    videos = [video for each in models.values() for video in each]
+    there = [column for column in chosen if any(video.values.get(column.name) is not None for video in videos)]
+    scores = [column for name in SCORES for column in there if column.name == name]
+    return (scores or there or list(chosen))[0]
 
 
 def _groups(by: Sequence[str] | None) -> list[By]:
