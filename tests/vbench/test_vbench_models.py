@@ -35,11 +35,18 @@ def musiq() -> Any:
     return Musiq(384, 1152, 14)
 
 
+def viclip() -> Any:
+    from hoigen.vbench.viclip import Text, ViClip, Vision
+
+    return ViClip(Vision(1024, 24, 257, 8, 768), Text(768, 12, 32, 49408, 768))
+
+
 MODELS: dict[str, tuple[Callable[[], Any], str]] = {
     "dino": (dino, ""),
     "clip_b32": (clip_b32, "visual."),
     "clip_l14": (clip_l14, "visual."),
     "musiq": (musiq, ""),
+    "viclip": (viclip, ""),
 }
 
 
