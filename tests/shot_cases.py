@@ -88,6 +88,23 @@ def grain(frames: Scene, seed: int, sigma: float = 4) -> Scene:
     return [np.clip(f + chance.normal(0, sigma, f.shape), 0, 255).astype(np.uint8) for f in frames]
 
 
+def on_threes(frames: Scene) -> Scene:
+    """A cartoon: every drawing is shown three times."""
+    return [frame for frame in frames[::3] for _ in range(3)]
+
+
+def letterbox(frames: Scene) -> Scene:
+    out = [frame.copy() for frame in frames]
+    for frame in out:
+        frame[:14] = frame[-14:] = 0
+    return out
+
+
+def light(frames: Scene, at: int) -> Scene:
+    """A light is switched on, and off again as much later."""
+    return [f if at <= i < 2 * at else (f * 0.4).astype(np.uint8) for i, f in enumerate(frames)]
+
+
 def uneven(case: Case, seed: int) -> Case:
     """The same frames at uneven times: every gap is 20, 40 or 100 ms."""
     gaps = np.random.default_rng(seed).choice([0.02, 0.04, 0.1], len(case.frames))
@@ -110,7 +127,10 @@ def cases(seed: int, scenes_per_case: int = 5) -> Iterator[Case]:
     yield joined("dissolve", [scene(s + 250) for s in some], 15, dissolve)
     yield joined("flash", [flashes(scene(s + 300), s) for s in some])
     yield joined("shake", [shake(scene(s + 350), s) for s in some])
+    yield joined("on threes", [on_threes(scene(s + 450, 51, speed=3)) for s in some])
+    yield joined("letterbox", [letterbox(scene(s + 500)) for s in some])
     yield joined("no cut: fast pan", [scene(base + 400, 150, speed=8)])
+    yield joined("no cut: light", [light(scene(base + 550, 150), 50)])
 
 
 def matched(truth: list[tuple[float, float]], found: list[float], slack: float = 0.05) -> int:

@@ -23,11 +23,39 @@ def test_boundaries_of_each_kind(case: object, tmp_path: Path) -> None:
     truth, kind = case.truth, case.kind  # type: ignore[attr-defined]
     found = found_in(path)
     hits = matched(truth, found)
-    if kind in ("hard cut", "vfr", "dark", "fast motion", "fade", "no cut: fast pan", "flash"):
+    if kind not in ("dissolve", "low contrast", "shake"):
         assert (hits, len(found)) == (len(truth), len(truth)), (truth, found)
     else:
         assert hits >= len(truth) - 1, (truth, found)
         assert len(found) <= len(truth) + 1, (truth, found)
+
+
+def black(count: int) -> list[np.ndarray]:
+    return [np.zeros((90, 160, 3), np.uint8)] * count
+
+
+@pytest.mark.parametrize(
+    ("before", "length", "after", "found"),
+    [
+        (60, 10, 60, [2.4]),  # short: its hard side
+        (60, 50, 60, [2.4, 4.4]),  # long: a shot of its own
+        (0, 30, 60, [1.2]),
+        (60, 30, 0, [2.4]),
+    ],
+)
+def test_black_stretches(before: int, length: int, after: int, found: list[float], tmp_path: Path) -> None:
+    frames = scene(21, before) + black(length) + scene(22, after)
+    assert found_in(render(tmp_path / "a.mp4", frames, fps=FPS)) == pytest.approx(found, abs=0.001)
+
+
+def test_a_dark_scene_begins_and_ends_where_it_is_cut(tmp_path: Path) -> None:
+    frames = scene(23) + scene(24, 60, low=0, high=8) + scene(25)
+    assert found_in(render(tmp_path / "a.mp4", frames, fps=FPS)) == pytest.approx([2.0, 4.4], abs=0.001)
+
+
+def test_frames_of_another_shape_are_no_error() -> None:
+    frames = [np.random.default_rng(at).integers(0, 255, (36, 48 + at % 2 * 16, 3), np.uint8) for at in range(60)]
+    assert list(check_detector("adaptive").boundaries((frame, at / 25) for at, frame in enumerate(frames))) == []
 
 
 def test_shots_leave_no_gap_and_short_ones_say_so(tmp_path: Path) -> None:

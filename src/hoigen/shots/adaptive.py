@@ -27,8 +27,8 @@ class _Seen:
 class Adaptive:
     """Hard cuts, fades through black and dissolves, from small frames.
 
-    A hard cut is a change (mean absolute difference to the frame before, 0..255) that is at least `least` and
-    `of_contrast` of the picture's own spread, and
+    A hard cut is a change (mean absolute difference to the frame before, 0..255) that is at least `least`, and
+    `of_contrast` of the picture's own spread (black bars left out), and
 
     - stands out: it is `ratio` times the third largest change within `around` seconds, and more than that the more
       the new picture resembles the old one. The third largest, since cartoons and stuttering recordings repeat
@@ -37,10 +37,11 @@ class Adaptive:
       change of exposure or night falling in a time-lapse is none;
     - lasts: within `flash` seconds no picture after it is an old one again.
 
-    A black stretch (luma and spread below `black`) shorter than `between` seconds is one boundary, in its middle; a
-    longer one is a shot of its own. A dissolve is a stretch of `dissolve` seconds whose ends show different things and
-    lie `apart` spreads from each other, whose middle is their mean (but for `blend` of that distance), and is flatter
-    than they are (`dip`), since two pictures laid over each other even out; a pan is not.
+    A black stretch (luma and spread below `black`) shorter than `between` seconds is one boundary, at its hard side or
+    in its middle; a longer one is a shot of its own. A dissolve is a stretch of `dissolve` seconds whose ends show
+    different things (correlation below `akin`) and lie `apart` spreads from each other, whose middle is their mean (but
+    for `blend` of that distance), and is flatter than they are (`dip`), since two pictures laid over each other even
+    out; a pan is not.
 
     Source: the ratio to neighbours is PySceneDetect's AdaptiveDetector; the blend test is the linear model of
     dissolves in Hanjalic, "Shot-boundary detection: unraveled and resolved?", 2002.
@@ -86,13 +87,11 @@ class _Pass:
         self.dark_told = False
 
     def run(self, frames: Iterable[Frame]) -> Iterator[Seconds]:
-        import numpy as np
-
         before: np.ndarray | None = None
         window, around = self.window, self.settings.around
         for image, at in frames:
-            small = image.astype(np.float32)
-            change = float(np.abs(small - before).mean()) if before is not None and before.shape == small.shape else 0.0
+            small = image.astype("float32")
+            change = _apart(before, small) if before is not None and before.shape == small.shape else 0.0
             before = small
             window.append(_Seen(small, at, change, float(small.mean()), float(small.std())))
             while len(window) - self.next > FEWEST and at - window[self.next].at >= around:
@@ -128,23 +127,21 @@ class _Pass:
             yield at
 
     def _is_cut(self, middle: int) -> bool:
-        import numpy as np
-
-        if middle == 0:
-            return False
         seen, before = self.window[middle], self.window[middle - 1]
+        if middle == 0 or seen.change < self.settings.least:
+            return False
         others = sorted(
             frame.change
             for place, frame in enumerate(self.window)
             if place != middle and (abs(place - middle) <= FEWEST or abs(frame.at - seen.at) <= self.settings.around)
         )
         stands_out = seen.change / max(0.5, others[-3] if len(others) > 2 else 0.0)
-        if seen.change < self.settings.least or stands_out < self.settings.ratio:
+        if stands_out < self.settings.ratio:
             return False
         old, new = _without_bars(before.image, seen.image, self.settings.black)
-        change, contrast = np.abs(new - old).mean(), (new.std() + old.std()) / 2
+        change, contrast = _apart(old, new), float(new.std() + old.std()) / 2
         same = max(0.0, _alike(old, new))
-        return bool(
+        return (
             change >= self.settings.of_contrast * contrast
             and same <= self.settings.alike
             and stands_out >= self.settings.ratio * (1 + same)
@@ -153,13 +150,11 @@ class _Pass:
 
     def _lasts(self, middle: int) -> bool:
         """Whether no frame after looks like one before: after a flash the picture is the old one again."""
-        import numpy as np
-
         frames, at = list(self.window), self.window[middle].at
         limit, flash = 0.5 * frames[middle].change, self.settings.flash
-        old = [frame for place, frame in enumerate(frames[:middle]) if middle - place <= FEWEST or at - frame.at <= flash]
-        new = [f for place, f in enumerate(frames[middle:]) if place <= FEWEST or f.at - at <= flash]
-        return all(float(np.abs(a.image - b.image).mean()) > limit for a in old for b in new)
+        old = [f.image for place, f in enumerate(frames[:middle]) if middle - place <= FEWEST or at - f.at <= flash]
+        new = [f.image for place, f in enumerate(frames[middle:]) if place <= FEWEST or f.at - at <= flash]
+        return all(_apart(one, other) > limit for one in old for other in new)
 
     def _is_black(self, seen: _Seen) -> bool:
         return seen.luma < self.settings.black and seen.spread < self.settings.black
@@ -189,25 +184,29 @@ class _Pass:
 
     def _dissolved(self) -> Seconds | None:
         """The middle of the stretch when it is a blend of its two ends."""
-        import numpy as np
-
         past = self.past
         if len(past) < 7 or past[-1].at - past[0].at < 0.8 * self.settings.dissolve:
             return None
         first, last, middle = past[0], past[-1], past[len(past) // 2]
         if min(first.spread, last.spread) < 0.4 * max(first.spread, last.spread):
             return None  # a fade, whose black will tell
-        distance = float(np.abs(last.image - first.image).mean())
+        if not first.image.shape == middle.image.shape == last.image.shape:
+            return None
+        distance = _apart(first.image, last.image)
         ends = ((first.spread**2 + last.spread**2) / 2) ** 0.5
         if distance < max(self.settings.least, self.settings.apart * ends) or middle.spread > self.settings.dip * ends:
             return None
         weight = (middle.at - first.at) / (last.at - first.at)
         mixed = (1 - weight) * first.image + weight * last.image
-        miss = float(np.abs(middle.image - mixed).mean())
         steady = max(frame.change for frame in list(past)[1:]) < 0.35 * distance
-        if not steady or miss >= self.settings.blend * distance:
+        if not steady or _apart(middle.image, mixed) >= self.settings.blend * distance:
             return None
         return middle.at if _alike(first.image, last.image) < self.settings.akin else None
+
+
+def _apart(one: np.ndarray, other: np.ndarray) -> float:
+    """Mean absolute difference; endless for pictures of different shape."""
+    return float(abs(one - other).mean()) if one.shape == other.shape else float("inf")
 
 
 def _without_bars(one: np.ndarray, other: np.ndarray, black: float) -> tuple[np.ndarray, np.ndarray]:
