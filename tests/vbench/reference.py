@@ -9,6 +9,7 @@ with its own models made small; nothing of it is changed but that imports of GPU
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from collections.abc import Callable
@@ -73,6 +74,10 @@ def viclip(full: bool) -> Any:
     return (theirs.ViCLIP if full else Small)(pretrain=None)
 
 
+def amt() -> Any:
+    return importlib.import_module("vbench.third_party.amt.networks.AMT-S").Model(3, 4, 3)
+
+
 MODELS: dict[str, dict[str, Callable[[], Any]]] = {
     "dino": {
         "tiny": lambda: dino(embed_dim=128, depth=2, num_heads=2),
@@ -89,6 +94,7 @@ MODELS: dict[str, dict[str, Callable[[], Any]]] = {
     "laion": {"tiny": lambda: torch.nn.Linear(96, 1), "full": lambda: torch.nn.Linear(768, 1)},
     "musiq": {"tiny": lambda: musiq(hidden_size=48, mlp_dim=96, num_layers=2), "full": musiq},
     "viclip": {"tiny": lambda: viclip(False), "full": lambda: viclip(True)},
+    "amt": {"tiny": amt, "full": amt},
 }
 
 
@@ -158,6 +164,27 @@ def overall_consistency(of_prompts: bool = False) -> Callable[[str], float]:
     )
 
 
+def motion_smoothness() -> Callable[[str], float]:
+    import tempfile
+
+    from vbench.motion_smoothness import MotionSmoothness
+    from vbench.third_party import amt as theirs
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "amt.pth"
+        torch.save({"state_dict": filled("amt").state_dict()}, path)
+        sys.modules.setdefault("networks", importlib.import_module(f"{theirs.__name__}.networks"))
+        motion = MotionSmoothness(f"{Path(theirs.__file__).parent}/cfgs/AMT-S.yaml", str(path), torch.device("cpu"))
+
+    def ask(path: str) -> float | None:
+        try:
+            return float(motion.motion_score(path))
+        except AssertionError:  # fewer than three frames
+            return None
+
+    return ask
+
+
 DIMENSIONS: dict[str, Callable[[], Callable[[str], float]]] = {
     "temporal_flickering": lambda: temporal_flickering,
     "subject_consistency": subject_consistency,
@@ -166,6 +193,7 @@ DIMENSIONS: dict[str, Callable[[], Callable[[str], float]]] = {
     "imaging_quality": imaging_quality,
     "imaging_quality_shorter": partial(imaging_quality, imaging_quality_preprocessing_mode="shorter"),
     "imaging_quality_square": partial(imaging_quality, imaging_quality_preprocessing_mode="shorter_centercrop"),
+    "motion_smoothness": motion_smoothness,
     "overall_consistency": overall_consistency,
     "overall_consistency_prompts": partial(overall_consistency, True),
 }

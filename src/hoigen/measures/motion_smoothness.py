@@ -1,0 +1,114 @@
+"""Whether what moves in a clip moves as things do: without jumps and trembling."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from hoigen.clip import Clip, EveryFrame
+from hoigen.registry import measure
+from hoigen.score import Score
+from hoigen.vbench import running
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+
+AS_VBENCH = EveryFrame(untagged=True)
+INTERPOLATORS = ("amt", "flow")
+
+
+@measure("motion_smoothness")
+class MotionSmoothness:
+    """How well every second frame can be told from the two around it, 0..1; higher is smoother, 1 is a still picture.
+    The interpolator `amt` needs extra [models].
+
+    One less the mean absolute difference between the odd frames and what a frame interpolation network (AMT-S) makes
+    of their neighbours, over full scale. Undefined for a clip of fewer than three frames.
+
+    interpolator: `amt`, VBench's network, whose weights are not for commercial use; `flow`, DIS optical flow, free,
+    without weights and a hundred times as fast, on its own scale: never compare the two.
+    checkpoint: a file of one's own in AMT-S's layout; empty for the published one. device: auto, cpu or cuda.
+    dtype: float32, or float16. The network takes about 15 CPU seconds for a frame of 720p: take a graphics card.
+    Colours are what OpenCV 4.11 makes of the file, as in `temporal_flickering`.
+    detail: `differences`: of each odd frame that has two neighbours, in grey levels, 0..255; `weights`.
+
+    Source: VBench, "Motion Smoothness"; vbench 0.1.5, motion_smoothness.py. With `amt` it agrees within 1e-3.
+    """
+
+    sampling: EveryFrame = AS_VBENCH
+    interpolator: str = "amt"
+    checkpoint: str = ""
+    device: str = "auto"
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        running.check_settings(self.dtype, 1)
+        if self.interpolator not in INTERPOLATORS:
+            raise ValueError(f"interpolator: {' or '.join(INTERPOLATORS)}; it came as {self.interpolator!r}")
+
+    @property
+    def files(self) -> dict[str, str]:
+        return {"amt_s": self.checkpoint} if self.interpolator == "amt" else {}
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        return running.identity_of(self, self.files) | {"interpolator": self.interpolator}
+
+    def load(self) -> None:
+        self._between()
+
+    def _between(self) -> tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], list[Mapping[str, str]]]:
+        """What makes the frame between two, and the ledger of its weights."""
+        if self.interpolator == "flow":
+            from hoigen.vbench.flow_between import flow_between
+
+            return flow_between, []
+        model = running.loaded("hoigen.vbench.amt", self.files, self.device, self.dtype)
+
+        def between(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+            import torch
+
+            pair = (torch.from_numpy(each).permute(2, 0, 1)[None] / 255 for each in (first, second))
+            middle = model(*pair)[0].permute(1, 2, 0) * 255
+            cut: np.ndarray = middle.clamp(0, 255).to(torch.uint8).numpy()  # cut off, not rounded, as VBench does
+            return cut
+
+        return between, list(model.ledger)
+
+    def begin(self, clip: Clip) -> _Stream:
+        return _Stream(*self._between())
+
+
+class _Stream:
+    """One clip under way: holds two frames."""
+
+    def __init__(
+        self, between: Callable[[np.ndarray, np.ndarray], np.ndarray], ledger: list[Mapping[str, str]]
+    ) -> None:
+        self.between, self.ledger = between, ledger
+        self.even: np.ndarray | None = None
+        self.odd: np.ndarray | None = None
+        self.differences: list[float] = []
+
+    def see(self, image: np.ndarray, time: float) -> None:
+        import cv2
+
+        if self.even is None:
+            self.even = image
+        elif self.odd is None:
+            self.odd = image
+        else:
+            made = self.between(self.even, image)
+            self.differences.append(cv2.norm(self.odd, made, cv2.NORM_L1) / image.size)
+            self.even, self.odd = image, None
+
+    def score(self) -> Score:
+        if not self.differences:
+            why = "no frame to look at" if self.even is None else "fewer than three frames"
+            return Score(None, {"reason": why})
+        mean = math.fsum(self.differences) / len(self.differences)
+        detail = {"differences": [round(each, 4) for each in self.differences], "weights": self.ledger}
+        return Score((255 - mean) / 255, detail)
