@@ -22,7 +22,7 @@ TABLE = Table(
         ["b", Cell(number=undefined("nobody | is seen")), Cell(number=Number(value=1.5), percent=False)],
     ],
     better=("high", "low"),
-    notes=["CoarseHOIScore of b: undefined: nobody | is seen"],
+    notes=["CoarseHOIScore of b: undefined: nobody | is seen", "a traceback\nof two lines"],
 )
 
 
@@ -54,6 +54,7 @@ def test_latex_escapes_and_closes_what_it_opens() -> None:
     assert tex("50 % & _") == r"50 \% \& \_"
     body = text.split(r"\midrule")[1].split(r"\bottomrule")[0].strip().splitlines()
     assert all(line.replace(r"\&", "").count("&") == 2 and line.endswith(r"\\") for line in body)
+    assert all(line.startswith("%") for line in text.splitlines() if "of two lines" in line)
     assert "[" not in "".join(body), "a bracket after a line's end would be its argument"
 
 

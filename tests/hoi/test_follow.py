@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from render import texture
 
 from hoigen.hoi.follow import Follower, Held, moved
+from render import texture
 
 
 def picture(x: float, y: float, side: float) -> np.ndarray:

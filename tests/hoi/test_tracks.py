@@ -20,7 +20,10 @@ def test_two_things_keep_their_tracks_whatever_their_order() -> None:
 
 def test_a_fast_ball_and_a_short_absence() -> None:
     frames = [[box(9 * at)] if at not in (4, 5) else [] for at in range(10)]
-    assert len(link(frames, [at / 24 for at in range(10)])) == 1
+    assert len(link(frames, [at / 24 for at in range(10)], roams=2.0)) == 1
+    thrown = [[box(0)], [box(30)], [box(0)]]
+    assert len(link(thrown, [0, 0.125, 0.25], roams=2.0)) == 1
+    assert len(link(thrown, [0, 0.04, 0.08])) == 2, "persons do not jump"
 
 
 def test_one_that_was_gone_for_long_is_another() -> None:

@@ -103,7 +103,7 @@ def gone(count: int) -> tuple[tuple[float, float], ...]:
 
 FAULTS: dict[str, Sequence[dict[str, Any]]] = {
     "breaks": [{"touching": breaks(count, 4.0)} for count in range(9)],
-    "jitter": [{"jitter": 0.006 * step} for step in range(1, 8)],
+    "jitter": [{"jitter": 0.006 * step} for step in range(1, 11)],
     "flicker": [{"drops": gone(count)} for count in range(7)],
 }
 
@@ -251,4 +251,5 @@ def test_real_footage_runs(shared_clips: Path) -> None:
         assert all(part is None or (math.isfinite(part) and part >= 0) for part in score.parts.values())
     assert score.value is not None
     assert (score.parts["fine_contact"] or 0) > 0.3
-    assert set(score.detail["pairs"][0]["mask_source"]) <= {"grabcut", "ellipse", "followed, grabcut", "followed, ellipse"}
+    sources = set(score.detail["pairs"][0]["mask_source"])
+    assert sources <= {"grabcut", "ellipse", "followed, grabcut", "followed, ellipse"}

@@ -6,6 +6,7 @@ import csv
 import html
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from hoigen.comparing.columns import KNOWN
@@ -31,7 +32,10 @@ NAMES = {column.label: column.name for column in KNOWN.values()}
 def written(tables: Sequence[Table], warnings: Sequence[str], format: Format) -> str:
     """All tables as one text."""
     ways = {"markdown": _markdown, "csv": _csv, "latex": _latex, "html": _html}
-    return ways[format](tables, warnings)
+    told = [" ".join(warning.split()) for warning in warnings]
+    return ways[format](
+        [replace(table, notes=[" ".join(note.split()) for note in table.notes]) for table in tables], told
+    )
 
 
 def markdown(table: Table) -> str:
@@ -135,10 +139,11 @@ def _latex_cell(item: str | Cell) -> str:
 
 
 CSS = (
-    "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:76rem;padding:0 1rem;color:#222}"
+    "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:100rem;padding:0 1rem;color:#222}"
     "div.t{overflow-x:auto}table{border-collapse:collapse;margin:.5rem 0 1rem}th,td{padding:.3rem .7rem;"
     "border-bottom:1px solid #ddd;text-align:right;white-space:nowrap}th:first-child,td:first-child{text-align:left}"
-    "thead th{border-bottom:2px solid #555;vertical-align:bottom}small{color:#666}.u{color:#a33}.w{background:#fff4d6;"
+    "thead th{border-bottom:2px solid #555;vertical-align:bottom;white-space:normal;max-width:8rem}"
+    "small{color:#666}.u{color:#a33}.w{background:#fff4d6;"
     "padding:.5rem 1rem;border-left:4px solid #d69a00}ul{color:#555;font-size:13px}"
 )
 

@@ -9,7 +9,7 @@ from itertools import combinations
 from hoigen.claims.numbers import Number
 from hoigen.claims.resample import Draws
 from hoigen.comparing import groups, paper
-from hoigen.comparing.columns import Column, column_of
+from hoigen.comparing.columns import KNOWN, Column, column_of
 from hoigen.comparing.differ import Difference, difference, with_holm
 from hoigen.comparing.grid import Cell, Table, cell_of, figure, reasons
 from hoigen.comparing.means import mean_of
@@ -36,6 +36,14 @@ class Asked:
     with_paper: bool
     draws: Draws
 
+    @property
+    def shown(self) -> list[Column]:
+        """All columns of the tables, those that are known in their usual order."""
+        order = list(KNOWN)
+        known = [column for column in (*self.columns, *self.beside) if column.name in KNOWN]
+        known.sort(key=lambda column: order.index(column.name))
+        return [*known, *(column for column in self.columns if column.name not in KNOWN)]
+
 
 def all_tables(models: Models, asked: Asked) -> tuple[list[Table], list[Difference]]:
     """The tables in order, and the differences behind them."""
@@ -51,7 +59,8 @@ def all_tables(models: Models, asked: Asked) -> tuple[list[Table], list[Differen
         by_pair.setdefault((found.first, found.second), []).append(found)
     if asked.changes:
         tables.append(change_table(by_pair, asked))
-    tables += [pair_table(by_pair[pair], len(tested)) for pair in wanted]
+    tests = sum(found.p is not None for found in tested)
+    tables += [pair_table(by_pair[pair], tests) for pair in wanted]
     tables += groups.extremes(models, asked.rank, asked.draws, asked.ends) if asked.ends else []
     tables += [groups.table_by(models, by, asked.rank, asked.draws) for by in asked.by]
     return tables, tested
@@ -59,7 +68,7 @@ def all_tables(models: Models, asked: Asked) -> tuple[list[Table], list[Differen
 
 def main_table(models: Models, asked: Asked) -> Table:
     """Models by measures, with the paper's table 2 below when it is asked for."""
-    shown = [*asked.columns, *asked.beside]
+    shown = asked.shown
     cells = {
         name: [cell_of(mean_of(videos, column.name, asked.draws), column) for column in shown]
         for name, videos in models.items()
@@ -114,13 +123,13 @@ def _best(cells: Sequence[Cell], column: Column) -> float | None:
 def change_table(by_pair: Mapping[tuple[str, str], Sequence[Difference]], asked: Asked) -> Table:
     """Before and after, as in the paper's tables 3 and 4: both means on the prompts that both have, and the change."""
     rows: list[list[str | Cell]] = []
-    empty = ["–"] * len(asked.beside)
+    shown = asked.shown
     for pair in asked.changes:
-        found = by_pair[pair]
+        found = {each.name: each for each in by_pair[pair]}
+        here = [found.get(column.name) for column in shown]
         for name, side in zip(pair, ("one", "other"), strict=True):
-            rows.append([name, *(_side(each, side) for each in found), *empty])
-        rows.append([f"change of {pair[1]}", *(_changed(each) for each in found), *empty])
-    shown = [*asked.columns, *asked.beside]
+            rows.append([name, *("–" if each is None else _side(each, side) for each in here)])
+        rows.append([f"change of {pair[1]}", *("–" if each is None else _changed(each) for each in here)])
     notes = ["bold changes: p < 0.05 after Holm's correction over all tests of this call; means over prompts"]
     notes += reasons([each for each in _named(rows, shown) if each[2].number.value is None])
     if asked.with_paper:

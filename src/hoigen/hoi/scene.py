@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MOST = 6
 """Persons and things of a frame that are followed, the surest first."""
 
+ROAMS = 2.0
+"""Of its own diagonals: how far a thing may be from where it was a frame before, and be the same."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thing:
@@ -131,7 +134,7 @@ def candidates(frames: Sequence[Frame], contact: Contact) -> list[Candidate]:
     for label in labels:
         numbers = [[t for t, thing in enumerate(frame.things) if thing[0] == label] for frame in frames]
         boxes = [[frame.things[t][1] for t in mine] for frame, mine in zip(frames, numbers, strict=True)]
-        for things in link(boxes, times):
+        for things in link(boxes, times, ROAMS):
             at = {frame: numbers[frame][number] for frame, number in things.at.items()}
             for number, person in enumerate(followed):
                 if person.at.keys() & at.keys():

@@ -26,16 +26,17 @@ class Boxes:
     time: float = 0.0
 
 
-def link(frames: Sequence[Sequence[Box]], times: Sequence[float]) -> list[Boxes]:
+def link(frames: Sequence[Sequence[Box]], times: Sequence[float], roams: float = 0.5) -> list[Boxes]:
     """Tracks through all frames, each box in one of them; the best overlaps are tied first.
 
-    A box that overlaps no track goes on with one of about its size that is less than its own diagonal away, and one
-    more for every tenth of a second since (at most four in all): what is let go or thrown moves far in a frame.
+    A box that overlaps no track goes on with one of about its size that is near: less than `roams` of its own
+    diagonals away, and one more for every tenth of a second since, three at most. Things that are let go or thrown
+    roam, persons do not.
     """
     tracks: list[Boxes] = []
     for frame, (boxes, time) in enumerate(zip(frames, times, strict=True)):
         alive = [track for track in tracks if time - track.time <= REMEMBERED]
-        bids = [(_bid(track, box, time), a, b) for a, track in enumerate(alive) for b, box in enumerate(boxes)]
+        bids = [(_bid(track, box, time, roams), a, b) for a, track in enumerate(alive) for b, box in enumerate(boxes)]
         taken: set[int] = set()
         for worth, a, b in sorted(bids, key=lambda bid: -bid[0]):
             if worth > 0 and frame not in alive[a].at and b not in taken:
@@ -52,7 +53,7 @@ def _extend(track: Boxes, frame: int, number: int, box: Box, time: float) -> Non
     track.at[frame], track.last, track.time = number, box, time
 
 
-def _bid(track: Boxes, box: Box, time: float) -> float:
+def _bid(track: Boxes, box: Box, time: float, roams: float) -> float:
     """How well a box goes on with a track: above 1 by overlap, below by nearness, 0 not at all."""
     both = shared(track.last, box)
     over = both / (area(track.last) + area(box) - both)
@@ -62,7 +63,7 @@ def _bid(track: Boxes, box: Box, time: float) -> float:
     if large > ALIKE * small:
         return 0.0
     apart = math.dist(middle(track.last), middle(box))
-    allowed = min(4.0, 1.0 + (time - track.time) / 0.1) * math.dist(box[:2], box[2:])
+    allowed = (roams + min(3.0, (time - track.time) / 0.1)) * math.dist(box[:2], box[2:])
     return max(0.0, 1.0 - apart / allowed)
 
 
