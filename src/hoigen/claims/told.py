@@ -112,7 +112,7 @@ def _comparison(pair: Comparison, known: Sequence[CaptionerScores]) -> str:
         if not number.defined:
             continue
         seen = pair.seen_from.get(rate.name)
-        least = "" if seen is None else f"seen from {_figure(seen, rate.percent, False)}"
+        least = "" if seen is None else f"detectable from {_figure(seen, rate.percent, False)}"
         text = shown(number, rate.percent, signed=True).replace(" %", " points" if rate.percent else "")
         rows.append([_label(rate), text, least])
     lines += [_grid(rows)] if rows else []

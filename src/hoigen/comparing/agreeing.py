@@ -90,7 +90,7 @@ def _nothing(column: Column, reason: str) -> Agreement:
 def table_of(found: Sequence[Agreement], columns: Sequence[Column], draws: Draws, notes: Sequence[str]) -> Table:
     """A row for each number, the best agreement first."""
     labels = {column.name: column.label + (", sign turned" if column.better == "low" else "") for column in columns}
-    order = sorted(found, key=lambda each: -max((n.value for n in _numbers(each) if n.value is not None), default=-2.0))
+    order = sorted(found, key=_worst_first, reverse=True)
     rows: list[list[str | Cell]] = []
     named = []
     for each in order:
@@ -109,6 +109,12 @@ def table_of(found: Sequence[Agreement], columns: Sequence[Column], draws: Draws
         rows=rows,
         notes=[told, *notes, *reasons(named)],
     )
+
+
+def _worst_first(found: Agreement) -> tuple[float, float]:
+    """By Spearman's rho where there is one (votes have none), else by pairs in the right order."""
+    rho, right = found.spearman.value, found.accuracy.value
+    return -2.0 if rho is None else rho, -1.0 if right is None else right
 
 
 def _numbers(found: Agreement) -> tuple[Number, Number, Number]:

@@ -83,3 +83,8 @@ def chosen(names: Iterable[str], owned: Iterable[str], wanted: Iterable[str] | N
     known = [column for name, column in KNOWN.items() if name in here and column.headline]
     own = set(owned)
     return known + [column_of(name) for name in here if name in own and name not in KNOWN]
+
+
+def judged(names: Iterable[str]) -> list[str]:
+    """Of all numbers those that may be right or wrong about quality: one end is better, or nothing is known."""
+    return [name for name in names if name not in KNOWN or KNOWN[name].better]

@@ -77,7 +77,10 @@ def main_table(models: Models, asked: Asked) -> Table:
         best = _best([found[at] for found in cells.values()], column)
         for found in cells.values():
             found[at] = replace(found[at], best=best is not None and found[at].number.value == best)
-    rows: list[list[str | Cell]] = [[name, *row] for name, row in cells.items()]
+    rows: list[list[str | Cell]] = [
+        [name, *("–" if column in asked.beside else cell for column, cell in zip(shown, row, strict=True))]
+        for name, row in cells.items()
+    ]
     notes = [
         f"in brackets 95 % intervals, {asked.draws.draws:,} resamples of prompts with all their videos; shares in %; "
         "(n/m): n of m videos have the number",
@@ -86,6 +89,8 @@ def main_table(models: Models, asked: Asked) -> Table:
     if asked.with_paper:
         rows += paper.beside(2, shown)
         notes.append(paper.NOTE)
+    if asked.beside:
+        notes.append(f"–: not measured in these runs ({', '.join(column.label for column in asked.beside)})")
     return _by_columns("models", "Models", shown, rows, notes)
 
 
@@ -173,12 +178,12 @@ def pair_table(found: Sequence[Difference], tests: int) -> Table:
         named.append((column.label, "difference", cell))
     return Table(
         name=f"{first} -> {second}",
-        title=f"{second} less {first}, on the same prompts",
-        header=["number", "prompts", first, second, "difference", "p", "p, Holm", "seen from"],
+        title=f"{second} minus {first}, on the same prompts",
+        header=["number", "prompts", first, second, "difference", "p", "p, Holm", "detectable"],
         rows=rows,
         notes=[
-            f"p: two-sided, the two models' means swapped prompt by prompt; Holm: over {tests} tests; seen from: the "
-            "smallest true difference that so many prompts find in 4 of 5 cases at p < 0.05",
+            f"p: two-sided, the two models' means swapped prompt by prompt; Holm: over {tests} tests; detectable: "
+            "the smallest true difference that so many prompts find in 4 of 5 cases at p < 0.05",
             *reasons(named),
         ],
     )
@@ -191,7 +196,7 @@ def _p(p: float | None) -> str:
 
 
 def pairs_of(names: Sequence[str], baseline: str | None) -> list[tuple[str, str]]:
-    """All pairs, or each model less the baseline."""
+    """All pairs, or each model against the baseline."""
     if baseline is not None:
         return [(baseline, name) for name in names if name != baseline]
     found = list(combinations(names, 2))

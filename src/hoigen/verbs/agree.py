@@ -45,7 +45,8 @@ def agree(
         run: the folder of a run of hoigen evaluate, or a result file of VBench.
         ratings: CSV, TSV, JSONL or Parquet: video and rating, or first, second and winner (first, second, tie); maybe
             rater. docs/compare.md tells how videos are named.
-        measures: a number to hold against people; may be given more than once. All numbers of the run when not given.
+        measures: a number to hold against people; may be given more than once. All of the run of which one end is
+            better when not given.
         format: markdown, csv, latex or html.
         out: a file to write instead of the screen.
         draws: resamples of prompts for intervals.
@@ -63,7 +64,7 @@ def agree(
     if draws < 100:
         raise UsageError(f"--draws is at least 100; it came as {draws}")
     source = read_source(Path(run))
-    chosen = known.chosen(source.numbers, source.owned, source.numbers if measures is None else measures)
+    chosen = known.chosen(source.numbers, source.owned, measures or known.judged(source.numbers))
     told = read_told(Path(ratings), source.videos)
     how = Draws(draws=draws, seed=seed)
     found = [agreement(source.videos, told, column, how) for column in chosen]
