@@ -16,6 +16,7 @@ import threading
 import traceback
 from typing import Any
 
+from hoigen.errors import HoigenError
 from hoigen.executors.memory import cap_own
 from hoigen.executors.wire import DONE, ERROR, EXIT_MEMORY, HEAD, PART, READY, UNREADY, Inbox, Status
 
@@ -85,7 +86,8 @@ def set_up(body: bytes, channel: Channel) -> Any:
         if not callable(handle):
             raise TypeError(f"setup returned {type(handle).__name__}; it returns a function of (payload, emit)")
     except BaseException as error:
-        channel.send(UNREADY, pickle.dumps((told(error) + hint(error), trace_of(error))))
+        said = (str(error), "") if on_purpose(error) else (told(error) + hint(error), trace_of(error))
+        channel.send(UNREADY, pickle.dumps(said))
         return None
     channel.send(READY)
     return handle
@@ -116,6 +118,11 @@ def told(error: BaseException) -> str:
     except Exception as broken:
         message = f"(its message cannot be made: {type(broken).__name__})"
     return f"{type(error).__name__}: {message[:REASON_ROOM]}" if message else type(error).__name__
+
+
+def on_purpose(error: BaseException) -> bool:
+    """Whether its message says all that there is to say, down to its cause."""
+    return isinstance(error, HoigenError) and (error.__cause__ is None or on_purpose(error.__cause__))
 
 
 def trace_of(error: BaseException) -> str:
