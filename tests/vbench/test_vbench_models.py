@@ -41,12 +41,19 @@ def viclip() -> Any:
     return ViClip(Vision(1024, 24, 257, 8, 768), Text(768, 12, 32, 49408, 768))
 
 
+def amt() -> Any:
+    from hoigen.vbench.amt import Amt
+
+    return Amt()
+
+
 MODELS: dict[str, tuple[Callable[[], Any], str]] = {
     "dino": (dino, ""),
     "clip_b32": (clip_b32, "visual."),
     "clip_l14": (clip_l14, "visual."),
     "musiq": (musiq, ""),
     "viclip": (viclip, ""),
+    "amt": (amt, ""),
 }
 
 

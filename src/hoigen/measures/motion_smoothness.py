@@ -16,8 +16,12 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from hoigen.vbench.running import Loaded
+
 AS_VBENCH = EveryFrame(untagged=True)
 INTERPOLATORS = ("amt", "flow")
+SMALLEST = 113
+"""Shorter sides have one place or none at the coarsest scale of AMT, where nothing can be told apart."""
 
 
 @measure("motion_smoothness")
@@ -26,7 +30,8 @@ class MotionSmoothness:
     The interpolator `amt` needs extra [models].
 
     One less the mean absolute difference between the odd frames and what a frame interpolation network (AMT-S) makes
-    of their neighbours, over full scale. Undefined for a clip of fewer than three frames.
+    of their neighbours, over full scale. Undefined for a clip of fewer than three frames, and by `amt` for one with a
+    side of less than 113 pixels, where VBench compares with black frames or stops.
 
     interpolator: `amt`, VBench's network, whose weights are not for commercial use; `flow`, DIS optical flow, free,
     without weights and a hundred times as fast, on its own scale: never compare the two.
@@ -66,7 +71,7 @@ class MotionSmoothness:
             from hoigen.vbench.flow_between import flow_between
 
             return flow_between, []
-        model = running.loaded("hoigen.vbench.amt", self.files, self.device, self.dtype)
+        model = self._model()
 
         def between(first: np.ndarray, second: np.ndarray) -> np.ndarray:
             import torch
@@ -78,17 +83,20 @@ class MotionSmoothness:
 
         return between, list(model.ledger)
 
+    def _model(self) -> Loaded:
+        return running.loaded("hoigen.vbench.amt", self.files, self.device, self.dtype)
+
     def begin(self, clip: Clip) -> _Stream:
-        return _Stream(*self._between())
+        return _Stream(*self._between(), SMALLEST if self.interpolator == "amt" else 1)
 
 
 class _Stream:
     """One clip under way: holds two frames."""
 
     def __init__(
-        self, between: Callable[[np.ndarray, np.ndarray], np.ndarray], ledger: list[Mapping[str, str]]
+        self, between: Callable[[np.ndarray, np.ndarray], np.ndarray], ledger: list[Mapping[str, str]], smallest: int
     ) -> None:
-        self.between, self.ledger = between, ledger
+        self.between, self.ledger, self.smallest = between, ledger, smallest
         self.even: np.ndarray | None = None
         self.odd: np.ndarray | None = None
         self.differences: list[float] = []
@@ -98,6 +106,8 @@ class _Stream:
 
         if self.even is None:
             self.even = image
+        elif min(image.shape[:2]) < self.smallest:
+            return
         elif self.odd is None:
             self.odd = image
         else:
@@ -107,8 +117,14 @@ class _Stream:
 
     def score(self) -> Score:
         if not self.differences:
-            why = "no frame to look at" if self.even is None else "fewer than three frames"
-            return Score(None, {"reason": why})
+            return Score(None, {"reason": self._why_none()})
         mean = math.fsum(self.differences) / len(self.differences)
         detail = {"differences": [round(each, 4) for each in self.differences], "weights": self.ledger}
         return Score((255 - mean) / 255, detail)
+
+    def _why_none(self) -> str:
+        if self.even is None:
+            return "no frame to look at"
+        if min(self.even.shape[:2]) < self.smallest:
+            return f"a side of less than {self.smallest} pixels, too small for AMT"
+        return "fewer than three frames"

@@ -83,7 +83,7 @@ class Amt(nn.Module):  # type: ignore[misc]
         )
 
     def forward(self, first: Any, second: Any) -> Any:
-        """(N, 3, H, W), 0..1, of any size -> the frame in the middle, (N, 3, H, W), 0..1."""
+        """(N, 3, H, W), 0..1, of at least 113 pixels a side -> the frame in the middle, (N, 3, H, W), 0..1."""
         height, width = first.shape[-2:]
         left, top = -width % DIVISOR, -height % DIVISOR
         around = [left // 2, left - left // 2, top // 2, top - top // 2]
