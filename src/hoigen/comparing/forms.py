@@ -139,12 +139,18 @@ def _latex_cell(item: str | Cell) -> str:
 
 
 CSS = (
-    "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:100rem;padding:0 1rem;color:#222}"
+    ":root{color-scheme:light dark;--page:#fff;--ink:#222;--soft:#666;--line:#ddd;--none:#a33;--warn:#fff4d6}"
+    "@media(prefers-color-scheme:dark){"
+    ":root{--page:#0f1113;--ink:#eceff1;--soft:#a0a8b1;--line:#2b3035;--none:#ff7d9d;--warn:#43361a}}"
+    "html{background:var(--page);color:var(--ink);font:15px/1.5 system-ui,sans-serif;font-variant-numeric:tabular-nums}"
+    "body{margin:2rem auto;max-width:100rem;padding:0 1rem}"
     "div.t{overflow-x:auto}table{border-collapse:collapse;margin:.5rem 0 1rem}th,td{padding:.3rem .7rem;"
-    "border-bottom:1px solid #ddd;text-align:right;white-space:nowrap}th:first-child,td:first-child{text-align:left}"
-    "thead th{border-bottom:2px solid #555;vertical-align:bottom;white-space:normal;max-width:8rem}"
-    "small{color:#666}.u{color:#a33}.w{background:#fff4d6;"
-    "padding:.5rem 1rem;border-left:4px solid #d69a00}ul{color:#555;font-size:13px}"
+    "border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}"
+    "th:first-child,td:first-child{text-align:left;position:sticky;left:0;background:var(--page);"
+    "white-space:normal;min-width:9rem;max-width:26rem}"
+    "thead th{border-bottom:2px solid var(--soft);vertical-align:bottom;white-space:normal;max-width:8rem}"
+    "small{color:var(--soft)}.u{color:var(--none)}.w{background:var(--warn);"
+    "padding:.5rem 1rem;border-left:4px solid #d69a00}ul{color:var(--soft);font-size:13px}"
 )
 
 
