@@ -136,7 +136,7 @@ def _video(run: Run, row: Row, steps: Sequence[Step], scores: Mapping[str, Mappi
         height=row["height"] or 0,
     )
     if row["state"] == "failed":
-        why = row["reason"]
+        why = str(row["reason"])
         nothing = {name: None for step in steps for name in step.emits}
         return replace(made, values=nothing, reasons=dict.fromkeys(nothing, why), failure=why)
     values: dict[str, float | None] = {}
