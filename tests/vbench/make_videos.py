@@ -4,8 +4,9 @@ python tests/vbench/make_videos.py
 
 plain: no tags that matter. bt709: H.264 tagged BT.709. full: VP9, BT.709, full range. tall: portrait, an even count of
 frames. nearly: 224 x 238 patches-wise square, but not a square. two, one: that many frames. fifty: more frames than
-are sampled, of a count that no rule divides evenly. large: more than 512 pixels on both sides. uneven, even: large
-enough for AMT at all its scales, with sides that 16 does not divide; an odd and an even count of frames.
+are sampled, of a count that no rule divides evenly. large: more than 512 pixels on both sides. wide: sizes that come
+out elsewhere when rounded instead of cut off, and a middle between two pixels. uneven, even: large enough for AMT at
+all its scales, with sides that 16 does not divide; an odd and an even count of frames.
 """
 
 from __future__ import annotations
@@ -53,5 +54,6 @@ if __name__ == "__main__":
     write("one", 1, (48, 64))
     write("fifty", 49, (32, 64))
     write("large", 2, (546, 704))
+    write("wide", 2, (248, 562))
     write("uneven", 7, (138, 190), matrix=BT709)
     write("even", 6, (134, 128))

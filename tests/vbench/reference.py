@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
+import shutil
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -28,7 +30,7 @@ sys.path[:0] = [str(HERE), sys.argv[1]]
 
 import seeded  # noqa: E402
 
-VIDEOS = ("plain", "bt709", "full", "tall", "nearly", "two", "fifty", "large")
+VIDEOS = ("plain", "bt709", "full", "tall", "nearly", "two", "fifty", "large", "wide")
 MOVING = ("uneven", "even", "two", "plain")
 """For AMT. The first two are large enough for all its scales; of smaller ones VBench makes black frames."""
 PROMPT = "a person riding a bicycle"
@@ -59,6 +61,15 @@ def musiq(**size: int) -> Any:
     from pyiqa.archs.musiq_arch import MUSIQ
 
     return MUSIQ(pretrained=False, **size)
+
+
+def bring_words() -> None:
+    """CLIP's list of words, which VBench downloads while it is imported, from the package `clip` instead."""
+    import clip
+
+    place = Path(os.environ["VBENCH_CACHE_DIR"]) / "ViCLIP"
+    place.mkdir(parents=True, exist_ok=True)
+    shutil.copy(Path(clip.__file__).parent / "bpe_simple_vocab_16e6.txt.gz", place)
 
 
 def viclip(full: bool) -> Any:
@@ -206,6 +217,8 @@ DIMENSIONS: dict[str, Callable[[], Callable[[str], float | None]]] = {
 def main(out: Path) -> None:
     torch.set_num_threads(1)
     out.mkdir(parents=True, exist_ok=True)
+    os.environ["VBENCH_CACHE_DIR"] = str(out / "cache")
+    bring_words()
     numbers: dict[str, dict[str, float | None]] = {}
     for name, prepare in DIMENSIONS.items():
         ask = prepare()
