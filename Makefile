@@ -1,13 +1,16 @@
 # make demo: set everything up and run the main job on real footage.
 # make test: set everything up and pass the tests.
+# make parity: ask VBench 0.1.5 itself again, in an environment of its own, and pass the tests against what it says.
 PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.installed
 MODELS := $(VENV)/.installed-models
 TORCH := torch==2.13.0
 HOIGEN := $(VENV)/bin/hoigen
+VBENCH := .venv-vbench
+PARITY := build/parity
 
-.PHONY: setup demo test lint types bench clean
+.PHONY: setup demo test parity lint types bench clean
 .DEFAULT_GOAL := setup
 
 setup: $(STAMP)
@@ -29,6 +32,20 @@ $(MODELS): $(STAMP)
 test: setup $(MODELS)
 	$(VENV)/bin/python -m pytest
 
+# PyPI's torchvision asks for another torch than the one for CPUs; OpenCV without a window system takes the other's place.
+$(VBENCH)/.installed: tests/vbench/requirements.txt
+	@test -x $(VBENCH)/bin/python || $(PYTHON) -m venv $(VBENCH) || { rm -rf $(VBENCH); exit 1; }
+	$(VBENCH)/bin/python -m pip install --quiet --disable-pip-version-check '$(TORCH)' -r tests/vbench/requirements.txt
+	$(VBENCH)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps torchvision==0.28.0 opencv-python-headless==4.11.0.86
+	@touch $@
+
+# DINO=... is a copy of github.com/facebookresearch/dino; without it the port that VBench's transformers has stands in.
+parity: setup $(MODELS) $(VBENCH)/.installed
+	@test -z '$(DINO)' -o -f '$(DINO)/vision_transformer.py' || { echo "DINO=$(DINO): no vision_transformer.py there; it is a copy of github.com/facebookresearch/dino"; exit 1; }
+	rm -rf $(PARITY)
+	$(VBENCH)/bin/python -W ignore tests/vbench/reference.py $(PARITY) $(DINO)
+	HOIGEN_VBENCH_NUMBERS=$(abspath $(PARITY))/numbers.json $(VENV)/bin/python -m pytest -q tests/vbench tests/measures/test_vbench_*.py
+
 lint: setup
 	$(VENV)/bin/ruff check src tests benchmarks
 	$(VENV)/bin/ruff format --check src tests benchmarks
@@ -37,4 +54,4 @@ types: setup
 	$(VENV)/bin/mypy
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VBENCH) build dist .pytest_cache .mypy_cache .ruff_cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import seeded
 from sides import score_of, vbench_said
@@ -80,3 +81,59 @@ def test_half_precision_is_near(weights: Path) -> None:
 def test_unknown_resize_is_refused() -> None:
     with pytest.raises(ValueError, match="resize: one of longer"):
         ImagingQuality(resize="wider")
+
+
+def as_published_by_google(state: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Weights of the conversion, back in the names and shapes that the model of google-research declares."""
+    heads, found = 6, {}
+    for name, tensor in state.items():
+        array, path = tensor.numpy(), name.replace(".", "/")
+        width = array.shape[-1]
+        for ours, theirs in GOOGLES_NAMES.items():
+            path = path.replace(ours, theirs)
+        if path.endswith("/weight"):
+            path = path.removesuffix("weight") + ("scale" if array.ndim == 1 else "kernel")
+        if "gn" in name:
+            array = array.reshape(1, 1, 1, -1)
+        elif ".attention.out." in name and array.ndim == 2:
+            array = array.T.reshape(heads, width // heads, width)
+        elif ".attention." in name and ".out." not in name:
+            array = array.T.reshape(*array.shape[1:], heads, -1)
+        elif array.ndim == 4:
+            array = np.einsum("oihw->hwio", array)
+        elif path.endswith("kernel"):
+            array = array.T
+        elif path.endswith("scale_embedding"):
+            array = array[None]
+        found[f"opt/target/{path}"] = np.ascontiguousarray(array)
+    return found
+
+
+GOOGLES_NAMES = {
+    "transformer_encoder/transformer": "Transformer",
+    "transformer_encoder": "Transformer",
+    "block1/": "block1/unit1/",
+    "norm1": "LayerNorm_0",
+    "norm2": "LayerNorm_2",
+    "attention": "MultiHeadDotProductAttention_1",
+    "mlp/fc1": "MlpBlock_3/Dense_0",
+    "mlp/fc2": "MlpBlock_3/Dense_1",
+    "position_emb": "pos_embedding",
+    "scale_emb": "scale_embedding",
+}
+
+
+def test_the_original_file_gives_the_same_number(weights: Path, tmp_path: Path) -> None:
+    arrays = as_published_by_google(seeded.tensors("musiq"))
+    first = "opt/target/Transformer/encoderblock_0/MultiHeadDotProductAttention_1"
+    assert arrays[f"{first}/query/kernel"].shape == (48, 6, 8)
+    assert arrays[f"{first}/out/kernel"].shape == (6, 8, 48)
+    assert arrays["opt/target/block1/unit1/gn_proj/scale"].shape == (1, 1, 1, 256)
+    np.savez(tmp_path / "spaq_ckpt.npz", **arrays, **{"opt/state/step": np.array(3)})
+    original = ImagingQuality(original=True, checkpoint=str(tmp_path / "spaq_ckpt.npz"))
+    assert score_of(original, "plain").value == score_of(imaging(weights), "plain").value
+
+
+def test_the_original_is_another_published_file() -> None:
+    assert list(ImagingQuality(original=True).files) == ["musiq_spaq_original"]
+    assert ImagingQuality(original=True).identity != ImagingQuality().identity

@@ -1,10 +1,13 @@
 """Asks VBench 0.1.5 itself. Runs in an environment of its own (`make parity`), never in that of hoigen.
 
-python tests/vbench/reference.py DINO_REPOSITORY OUT
+python tests/vbench/reference.py OUT [DINO]
 
 Writes OUT/numbers.json, what VBench says of data/*.mp4 with the weights of seeded.py; and OUT/layouts.json, names and
 shapes of the weights of every model, tiny and as published. VBench is called by its functions, one per dimension,
 with its own models made small; nothing of it is changed but that imports of GPU operators and downloads are kept away.
+
+VBench takes DINO from a repository, facebookresearch/dino. DINO: a copy of it (v. 7c446df). Without one, the port of
+DINO in the `transformers` that VBench depends on stands in, with its own renaming of the weights.
 """
 
 from __future__ import annotations
@@ -21,12 +24,16 @@ from typing import Any
 
 import torch
 
-library = torch.library.Library("torchvision", "DEF")  # of the CUDA build that PyPI has; without them no import
-library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+try:
+    import torchvision  # noqa: F401
+except RuntimeError:  # the build of PyPI beside a torch for CPUs: it lacks the operators, which VBench does not call
+    library = torch.library.Library("torchvision", "DEF")
+    library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), sys.argv[1]]
+DINO = Path(sys.argv[2]).resolve() if len(sys.argv) > 2 else None
+sys.path[:0] = [str(HERE), *([str(DINO)] if DINO else [])]
 
 import seeded  # noqa: E402
 
@@ -49,6 +56,27 @@ def dino(**size: int) -> Any:
 
     norm = partial(torch.nn.LayerNorm, eps=1e-6)
     return vision_transformer.VisionTransformer(patch_size=16, mlp_ratio=4, qkv_bias=True, norm_layer=norm, **size)
+
+
+class PortedDino(torch.nn.Module):
+    """The tiny DINO, as transformers has it; it scales the position embedding in the same way."""
+
+    def __init__(self, state: dict[str, Any]) -> None:
+        from transformers import ViTConfig, ViTModel
+        from transformers.models.vit.convert_dino_to_pytorch import create_rename_keys, read_in_q_k_v, rename_key
+
+        super().__init__()
+        config = ViTConfig(
+            hidden_size=128, num_hidden_layers=2, num_attention_heads=2, intermediate_size=512, layer_norm_eps=1e-6
+        )
+        for old, new in create_rename_keys(config, base_model=True):
+            rename_key(state, old, new)
+        read_in_q_k_v(state, config, base_model=True)
+        self.vit = ViTModel(config, add_pooling_layer=False).eval()
+        self.vit.load_state_dict(state, strict=True)
+
+    def forward(self, frames: Any) -> Any:
+        return self.vit(frames, interpolate_pos_encoding=True).last_hidden_state[:, 0]
 
 
 def clip(*size: int) -> Any:
@@ -124,6 +152,8 @@ def filled(name: str) -> Any:
 def layouts() -> dict[str, dict[str, dict[str, list[int]]]]:
     found: dict[str, dict[str, dict[str, list[int]]]] = {}
     for name, sizes in MODELS.items():
+        if name == "dino" and DINO is None:
+            continue
         found[name] = {}
         for size, make in sizes.items():
             found[name][size] = {key: list(tensor.shape) for key, tensor in make().state_dict().items()}
@@ -139,7 +169,7 @@ def temporal_flickering(path: str) -> float:
 def subject_consistency() -> Callable[[str], float]:
     from vbench.subject_consistency import subject_consistency as ask
 
-    model = filled("dino")
+    model = filled("dino") if DINO else PortedDino(seeded.tensors("dino"))
     return lambda path: ask(model, [path], "cpu", False)[1][0]["video_results"]
 
 
@@ -237,4 +267,4 @@ def main(out: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[2]))
+    main(Path(sys.argv[1]))

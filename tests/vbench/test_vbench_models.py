@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -64,3 +67,12 @@ def test_layout_is_the_published_one(name: str) -> None:
         own = {prefix + key: list(tensor.shape) for key, tensor in make().state_dict().items()}
     published = {key: shape for key, shape in seeded.layout(name, "full").items() if key.startswith(prefix)}
     assert own == published
+
+
+@pytest.mark.skipif("HOIGEN_VBENCH_NUMBERS" not in os.environ, reason="VBench was not asked (make parity)")
+def test_kept_layouts_are_those_of_vbench() -> None:
+    fresh = json.loads(Path(os.environ["HOIGEN_VBENCH_NUMBERS"]).with_name("layouts.json").read_text())
+    assert len(fresh) >= len(MODELS)
+    assert {(name, size): seeded.layout(name, size) for name in fresh for size in fresh[name]} == {
+        (name, size): shapes for name, sizes in fresh.items() for size, shapes in sizes.items()
+    }

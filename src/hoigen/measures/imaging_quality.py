@@ -22,12 +22,13 @@ class ImagingQuality:
     """How free of blur, noise, wrong exposure and compression the frames look, about 0..1 (nothing bounds it); higher
     is better. Needs extra [models]. VBench gives 0..100 for a video and 0..1 in its total; here it is 0..1 for both.
 
-    The mean over all frames of MUSIQ, trained on the ratings of SPAQ, over 100. The published weights are not for
-    commercial use; `technical_quality` measures something alike without any.
+    The mean over all frames of MUSIQ, trained on the ratings of SPAQ, over 100. The weights that VBench takes are a
+    conversion that is not for commercial use; `original` takes the file that was converted, which is free.
 
+    original: take google-research's own file, under Apache-2.0; it holds the same numbers under other names.
     resize: what is done to large frames first: `longer`, the long side comes down to 512 pixels (VBench's default);
     `shorter`, the short side does; `shorter_centercrop`, and the middle square is taken; `none`.
-    checkpoint: a file of one's own in the layout of IQA-PyTorch's MUSIQ; empty for the published one.
+    checkpoint: a file of one's own in the layout of either; empty for the published one.
     device: auto, cpu or cuda. dtype: float32, or float16. batch: frames in one batch; it changes no number.
     detail: `frames`: the number of each frame; `weights`: what was used, with its licence.
 
@@ -35,6 +36,7 @@ class ImagingQuality:
     """
 
     sampling: EveryFrame = EVERY
+    original: bool = False
     resize: str = "longer"
     checkpoint: str = ""
     device: str = "auto"
@@ -48,7 +50,7 @@ class ImagingQuality:
 
     @property
     def files(self) -> dict[str, str]:
-        return {"musiq_spaq": self.checkpoint}
+        return {"musiq_spaq_original" if self.original else "musiq_spaq": self.checkpoint}
 
     @property
     def identity(self) -> Mapping[str, Any]:

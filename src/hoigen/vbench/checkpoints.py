@@ -83,8 +83,15 @@ CHECKPOINTS: Mapping[str, Checkpoint] = {
         licence="PolyForm Noncommercial 1.0 (the conversion); the original weights are Apache-2.0",
         sha256="358bb6af",
         free=False,
-        note="Not for commercial use. technical_quality measures recording quality without these weights.",
+        note="Not for commercial use. `original: true` takes google-research's own file (Apache-2.0), with the same "
+        "numbers in it.",
         elsewhere=("vbench/pyiqa_model", "torch/hub/pyiqa", "torch/hub/checkpoints"),
+    ),
+    "musiq_spaq_original": Checkpoint(
+        file="spaq_ckpt.npz",
+        url="https://storage.googleapis.com/gresearch/musiq/spaq_ckpt.npz",
+        origin="google-research/musiq, SPAQ",
+        licence="Apache-2.0",
     ),
     "amt_s": Checkpoint(
         file="amt-s.pth",
@@ -209,7 +216,8 @@ def _fetched(known: Checkpoint) -> Path:
 
 
 def tensors(found: Found, *inside: str) -> dict[str, Any]:
-    """The tensors of a file by name: of a pickle, of a TorchScript archive (as CLIP is published), of safetensors.
+    """The tensors of a file by name: of a pickle, of a TorchScript archive (as CLIP is published), of safetensors, of
+    numpy's .npz.
 
     inside: keys under which the tensors may lie within the file (`state_dict`, `model`, `params`).
     """
@@ -220,6 +228,8 @@ def tensors(found: Found, *inside: str) -> dict[str, Any]:
             from safetensors.torch import load_file
 
             read: Any = load_file(str(found.path))
+        elif found.path.suffix == ".npz":
+            read = _arrays(found.path)
         elif _is_torchscript(found.path):
             read = torch.jit.load(str(found.path), map_location="cpu").state_dict()
         else:
@@ -233,6 +243,14 @@ def tensors(found: Found, *inside: str) -> dict[str, Any]:
     if not isinstance(read, Mapping) or not all(isinstance(each, torch.Tensor) for each in read.values()):
         raise SetupError(f"{found.path} holds no tensors by name")
     return {str(name).removeprefix("module."): tensor for name, tensor in read.items()}
+
+
+def _arrays(path: Path) -> dict[str, Any]:
+    import numpy as np
+    import torch
+
+    with np.load(path, allow_pickle=False) as file:
+        return {name: torch.from_numpy(each) for name in file.files if (each := file[name]).dtype.kind == "f"}
 
 
 def _is_torchscript(path: Path) -> bool:

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hoigen.vbench import checkpoints
+from hoigen.vbench import checkpoints, musiq_original
 from hoigen.vbench.checkpoints import Found
 
 PATCH = 32
@@ -171,6 +171,8 @@ def hashed(rows: int, columns: int, device: Any) -> Any:
 def built(found: Found) -> Musiq:
     """The model of a checkpoint; its size is read off the weights."""
     state = checkpoints.tensors(found, "params", "state_dict")
+    if musiq_original.is_original(state):
+        state = musiq_original.renamed(state)
     first = "transformer_encoder.transformer.encoderblock_0.mlp.fc1.weight"
     checkpoints.need(found, state, first, "embedding.weight", "conv_root.weight")
     inner, width = state[first].shape
