@@ -28,7 +28,7 @@ class HoiJudgement:
     the caption tells of. detail holds the caption, the triplets and the judge's reason. Every answer is kept in the
     run's `calls.sqlite` and is never asked for twice. An expert that does not answer makes the clip `failed`, never 0.
 
-    describer: the expert that sees the clip, as a recipe names experts; judge, likewise, is text alone.
+    describer: the expert that sees the clip, as a recipe names experts.
     judge: the expert that reads the caption. describe_prompt, judge_prompt: names of prompts, or files that end in .md.
 
     Source: HOIGen-1M, section 3.1, "LLM Evaluation" (PLLaVA captions, Qwen2.5 judges).
