@@ -48,6 +48,10 @@ class AestheticQuality:
         return {"clip_vitl14": self.checkpoint, "laion_v1_vitl14": self.head}
 
     @property
+    def notices(self) -> list[str]:
+        return running.notices_of(self.files)
+
+    @property
     def identity(self) -> Mapping[str, Any]:
         return running.identity_of(self, self.files)
 

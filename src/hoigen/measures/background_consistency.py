@@ -48,6 +48,10 @@ class BackgroundConsistency:
         return {"clip_vitb32": self.checkpoint}
 
     @property
+    def notices(self) -> list[str]:
+        return running.notices_of(self.files)
+
+    @property
     def identity(self) -> Mapping[str, Any]:
         return running.identity_of(self, self.files)
 

@@ -53,6 +53,10 @@ class ImagingQuality:
         return {"musiq_spaq_original" if self.original else "musiq_spaq": self.checkpoint}
 
     @property
+    def notices(self) -> list[str]:
+        return running.notices_of(self.files)
+
+    @property
     def identity(self) -> Mapping[str, Any]:
         return running.identity_of(self, self.files) | {"resize": self.resize}
 

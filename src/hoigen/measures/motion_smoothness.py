@@ -59,6 +59,10 @@ class MotionSmoothness:
         return {"amt_s": self.checkpoint} if self.interpolator == "amt" else {}
 
     @property
+    def notices(self) -> list[str]:
+        return running.notices_of(self.files)
+
+    @property
     def identity(self) -> Mapping[str, Any]:
         return running.identity_of(self, self.files) | {"interpolator": self.interpolator}
 

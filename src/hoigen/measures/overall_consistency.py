@@ -51,6 +51,10 @@ class OverallConsistency:
         return {"viclip_l14": self.checkpoint}
 
     @property
+    def notices(self) -> list[str]:
+        return running.notices_of(self.files)
+
+    @property
     def identity(self) -> Mapping[str, Any]:
         return running.identity_of(self, self.files)
 

@@ -46,6 +46,10 @@ class SubjectConsistency:
         return {"dino_vitb16": self.checkpoint}
 
     @property
+    def notices(self) -> list[str]:
+        return running.notices_of(self.files)
+
+    @property
     def identity(self) -> Mapping[str, Any]:
         return running.identity_of(self, self.files)
 

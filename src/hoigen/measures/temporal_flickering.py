@@ -26,7 +26,8 @@ class TemporalFlickering:
     Colours are what OpenCV 4.11 makes of the file, which VBench 0.1.5 reads with: tags of BT.709 or full range are
     ignored. `sampling.untagged: false` honours them; the number then moves by about a thousandth on tagged files.
 
-    detail: `differences`, the mean absolute difference of each frame to the one before, in grey levels, 0..255.
+    detail: `differences`, the mean absolute difference of each frame to the one before, in grey levels, 0..255;
+    `weights`, of which there are none.
 
     Source: VBench, "Temporal Flickering"; vbench 0.1.5, temporal_flickering.py. It agrees within 1e-6.
     """
@@ -55,4 +56,5 @@ class _Stream:
         if not self.differences:
             return Score(None, {"reason": "one frame only" if self.last is not None else "no frame to look at"})
         mean = math.fsum(self.differences) / len(self.differences)
-        return Score((255 - mean) / 255, {"differences": [round(each, 4) for each in self.differences]})
+        detail = {"differences": [round(each, 4) for each in self.differences], "weights": []}
+        return Score((255 - mean) / 255, detail)

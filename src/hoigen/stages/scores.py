@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,7 +15,7 @@ from hoigen.cascade import Known, Step
 from hoigen.clip import Clip
 from hoigen.engine import Job, Outcome, setup_scorer
 from hoigen.executors import local
-from hoigen.executors.local import Failure, Limits, Task
+from hoigen.executors.task import Failure, Limits, Task
 from hoigen.progress import Progress
 from hoigen.stages.book import Book, Share, told
 from hoigen.store import Row, Run
@@ -31,6 +32,8 @@ def score_clips(
     quiet: bool,
 ) -> None:
     """Runs the cascade over all clips of this process's shards."""
+    for notice in dict.fromkeys(said for step in steps for said in getattr(step.measure, "notices", ())):
+        print(f"hoigen: {notice}", file=sys.stderr)
     total = sum(store.part_rows(part) or 0 for part in run.clip_parts() if share.mine(int(part.stem)))
     with Progress("scores", total, " clips", quiet=quiet) as progress:
         stage = ScoreStage(run, steps, score_all, share, Breaker(), progress)

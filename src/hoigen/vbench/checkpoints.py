@@ -18,100 +18,9 @@ from typing import Any
 
 from hoigen import weights
 from hoigen.errors import SetupError, UsageError, WeightsError, nearest
+from hoigen.vbench.published import CHECKPOINTS, Checkpoint
 
-OPENAI = "https://openaipublic.azureedge.net/clip/models"
-VITB32 = "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af"
-VITL14 = "b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836"
 TIMEOUT = 60
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoint:
-    """One published file.
-
-    sha256: whole, or the first digits that its publisher gives, or empty where none are published.
-    free: usable by anybody for anything. note: what to know of the licence before use.
-    elsewhere: where else it may lie already, below ~/.cache.
-    """
-
-    file: str
-    url: str
-    origin: str
-    licence: str
-    sha256: str = ""
-    free: bool = True
-    note: str = ""
-    elsewhere: tuple[str, ...] = ()
-
-
-CHECKPOINTS: Mapping[str, Checkpoint] = {
-    "dino_vitb16": Checkpoint(
-        file="dino_vitbase16_pretrain.pth",
-        url="https://dl.fbaipublicfiles.com/dino/dino_vitbase16_pretrain/dino_vitbase16_pretrain.pth",
-        origin="facebookresearch/dino, ViT-B/16",
-        licence="Apache-2.0",
-        elsewhere=("vbench/dino_model", "torch/hub/checkpoints"),
-    ),
-    "clip_vitb32": Checkpoint(
-        file="ViT-B-32.pt",
-        url=f"{OPENAI}/{VITB32}/ViT-B-32.pt",
-        origin="openai/CLIP, ViT-B/32",
-        licence="MIT",
-        sha256=VITB32,
-        elsewhere=("vbench/clip_model", "clip"),
-    ),
-    "clip_vitl14": Checkpoint(
-        file="ViT-L-14.pt",
-        url=f"{OPENAI}/{VITL14}/ViT-L-14.pt",
-        origin="openai/CLIP, ViT-L/14",
-        licence="MIT",
-        sha256=VITL14,
-        elsewhere=("vbench/clip_model", "clip"),
-    ),
-    "laion_v1_vitl14": Checkpoint(
-        file="sa_0_4_vit_l_14_linear.pth",
-        url="https://raw.githubusercontent.com/LAION-AI/aesthetic-predictor/main/sa_0_4_vit_l_14_linear.pth",
-        origin="LAION-AI/aesthetic-predictor, V1, linear on CLIP ViT-L/14",
-        licence="MIT",
-        sha256="2cd4e60f4f24ae3bcd57b847b13c1f3ba27edc28cc1a7f9ce74ee9f421243cba",
-        elsewhere=("vbench/aesthetic_model/emb_reader",),
-    ),
-    "musiq_spaq": Checkpoint(
-        file="musiq_spaq_ckpt-358bb6af.pth",
-        url="https://github.com/chaofengc/IQA-PyTorch/releases/download/v0.1-weights/musiq_spaq_ckpt-358bb6af.pth",
-        origin="MUSIQ on SPAQ by google-research, converted by chaofengc/IQA-PyTorch",
-        licence="PolyForm Noncommercial 1.0 (the conversion); the original weights are Apache-2.0",
-        sha256="358bb6af",
-        free=False,
-        note="Not for commercial use. `original: true` takes google-research's own file (Apache-2.0), with the same "
-        "numbers in it.",
-        elsewhere=("vbench/pyiqa_model", "torch/hub/pyiqa", "torch/hub/checkpoints"),
-    ),
-    "musiq_spaq_original": Checkpoint(
-        file="spaq_ckpt.npz",
-        url="https://storage.googleapis.com/gresearch/musiq/spaq_ckpt.npz",
-        origin="google-research/musiq, SPAQ",
-        licence="Apache-2.0",
-    ),
-    "amt_s": Checkpoint(
-        file="amt-s.pth",
-        url="https://huggingface.co/lalala125/AMT/resolve/main/amt-s.pth",
-        origin="MCG-NKU/AMT, AMT-S",
-        licence="CC BY-NC 4.0",
-        free=False,
-        note="Not for commercial use. `interpolator: flow` measures smoothness without these weights.",
-        elsewhere=("vbench/amt_model",),
-    ),
-    "viclip_l14": Checkpoint(
-        file="ViClip-InternVid-10M-FLT.pth",
-        url="https://huggingface.co/OpenGVLab/VBench_Used_Models/resolve/main/ViClip-InternVid-10M-FLT.pth",
-        origin="OpenGVLab/InternVideo, ViCLIP-L/14 on InternVid-10M-FLT",
-        licence="unknown",
-        free=False,
-        note="The repository of its code is Apache-2.0; what holds for these weights was not found in writing.",
-        elsewhere=("vbench/ViCLIP",),
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +72,7 @@ def locate(name: str, own: str = "") -> Found:
         path = own_file(own)
         return Found(path.name, path, _digest(path))
     known = describe(name)
-    path = next((place for place in _places(known) if place.is_file()), None) or _fetched(known)
+    path = present(name) or _fetched(known)
     found = Found(known.file, path, _digest(path), known.licence)
     if not found.sha256.startswith(known.sha256):
         raise WeightsError(
@@ -171,6 +80,16 @@ def locate(name: str, own: str = "") -> Found:
             f"Delete it, or fetch it again from {known.url}"
         )
     return found
+
+
+def present(name: str) -> Path | None:
+    """Where a published file lies on this machine, if it does; what is in it is not looked at."""
+    return next((place for place in _places(describe(name)) if place.is_file()), None)
+
+
+def home(name: str) -> Path:
+    """Where a published file belongs."""
+    return _places(describe(name))[0]
 
 
 def _places(known: Checkpoint) -> list[Path]:
@@ -207,8 +126,9 @@ def _fetched(known: Checkpoint) -> Path:
     except (OSError, ValueError) as error:
         raise WeightsError(
             f"{known.file} ({known.origin}) is not on this machine, and {known.url} cannot be had "
-            f"({str(error).strip('<>')}). Fetch it on a connected machine and put it at {path}, "
-            "or name a file of your own in the measure's settings"
+            f"({str(error).strip('<>')}). Fetch it on a connected machine and put it at {path}, or "
+            f"give a file of your own (`{known.setting}: /path/to/file`). `python -m hoigen.vbench` lists all that "
+            "VBench's dimensions need"
         ) from None
     finally:
         part.unlink(missing_ok=True)

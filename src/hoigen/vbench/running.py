@@ -69,6 +69,11 @@ def _say(notice: str) -> None:
         print(f"hoigen: {notice}", file=sys.stderr)
 
 
+def notices_of(files: Mapping[str, str]) -> list[str]:
+    """What one has to know of the licences of these files before they are used."""
+    return [said for name, own in files.items() if (said := checkpoints.notice(name, own))]
+
+
 def identity_of(measure: Any, files: Mapping[str, str]) -> dict[str, Any]:
     """What a score of a measure depends on: sampling, precision and the content of the checkpoints."""
     import dataclasses
