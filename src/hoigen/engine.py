@@ -14,7 +14,7 @@ from hoigen import cascade
 from hoigen.clip import Clip, Frames, Sampling
 from hoigen.contracts import Attaches, FrameStream, Loads, StreamingMeasure
 from hoigen.errors import SetupError, VideoError
-from hoigen.executors.local import Emit, Handler
+from hoigen.executors.task import Emit, Handler
 from hoigen.score import Score
 
 TRIES = 2

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hoigen.clip import Seconds, clip_id
 from hoigen.errors import UsageError, VideoError
-from hoigen.executors.local import Emit, Handler
+from hoigen.executors.task import Emit, Handler
 from hoigen.store import Row
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hoigen.clip import Clip, Sampling
-from hoigen.executors.local import Emit, Handler
+from hoigen.executors.task import Emit, Handler
 
 
 def setup_frames(samplings: Sequence[Sampling]) -> Handler:

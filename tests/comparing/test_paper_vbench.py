@@ -11,8 +11,8 @@ import pytest
 from conftest import SHARED
 from hoigen.comparing import paper
 from hoigen.comparing.columns import column_of
-from hoigen.comparing.read import Video
 from hoigen.comparing.vbench import read_vbench, vbench_text
+from hoigen.comparing.videos import Video
 from hoigen.errors import UsageError
 from hoigen.verbs.prompts import prompts
 

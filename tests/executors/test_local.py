@@ -17,7 +17,7 @@ import pytest
 import faults
 from hoigen.errors import SetupError
 from hoigen.executors import local, memory, process, supervisor
-from hoigen.executors.local import Failure, Limits, Task
+from hoigen.executors.task import Failure, Limits, Task
 
 pytestmark = pytest.mark.timeout(120)
 PATIENT = {"deadline": 60.0, "load_deadline": 60.0, "memory_mb": 400}
@@ -409,7 +409,7 @@ def test_the_own_watch_over_memory(tmp_path: Path) -> None:
 PROGRAM = """
 import sys, signal
 sys.path.insert(0, {tests!r})
-from hoigen.executors.local import Limits, Task, run
+from hoigen.executors.local import run; from hoigen.executors.task import Limits, Task
 import faults
 
 class Sink:
@@ -466,7 +466,10 @@ def test_workers_that_hang_in_native_code_end_too(number: int, tmp_path: Path) -
 
 def test_what_a_script_defines_is_named_as_the_trouble(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
-    lines = ["from hoigen.executors.local import Limits, Task, run", "def setup(): return print"]
+    lines = [
+        "from hoigen.executors.local import run; from hoigen.executors.task import Limits, Task",
+        "def setup(): return print",
+    ]
     script.write_text("\n".join([*lines, "run([Task('1', 1)], setup, None, Limits(workers=1))"]))
     told = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60)
     assert told.returncode == 1

@@ -75,7 +75,7 @@ def test_a_difference_within_prompts_is_found_though_prompts_differ_more(tmp_pat
 def test_no_difference_is_not_found_more_often_than_the_level_says() -> None:
     from hoigen.claims.resample import Draws
     from hoigen.comparing.differ import difference
-    from hoigen.comparing.read import Video
+    from hoigen.comparing.videos import Video
 
     chance = np.random.default_rng(11)
     found = 0

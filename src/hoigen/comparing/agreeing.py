@@ -13,7 +13,7 @@ from hoigen.comparing import ranks
 from hoigen.comparing.columns import Column
 from hoigen.comparing.grid import Cell, Table, reasons
 from hoigen.comparing.ratings import Told, Vote
-from hoigen.comparing.read import Video
+from hoigen.comparing.videos import Video
 
 VOTES_ONLY = "votes put two videos in order, not all of them"
 

@@ -16,7 +16,7 @@ from hoigen.claims.numbers import Number, undefined
 from hoigen.claims.paired import holm, swap_test
 from hoigen.claims.resample import Z_SEEN, Draws
 from hoigen.comparing.means import mean_number, per_prompt
-from hoigen.comparing.read import Video
+from hoigen.comparing.videos import Video
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from hoigen.claims.resample import Draws
 from hoigen.comparing.columns import Column
 from hoigen.comparing.grid import Cell, Table, cell_of, reasons
 from hoigen.comparing.means import Mean, mean_of, per_prompt
-from hoigen.comparing.read import Video
+from hoigen.comparing.videos import Video
 
 By = Literal["verb", "object", "category", "prompt", "seen"]
 UNKNOWN = "(not told)"

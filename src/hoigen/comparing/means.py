@@ -10,7 +10,7 @@ import numpy as np
 
 from hoigen.claims.numbers import Number, undefined
 from hoigen.claims.resample import ONE_CLIP, Draws, Floats, number_of, ratio
-from hoigen.comparing.read import Video
+from hoigen.comparing.videos import Video
 
 ONE_PROMPT = "one prompt only: nothing to resample"
 

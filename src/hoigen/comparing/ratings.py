@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from hoigen.claims.table import Row, rows_of
-from hoigen.comparing.read import Video
+from hoigen.comparing.videos import Video
 from hoigen.errors import UsageError, nearest
 
 Winner = Literal["first", "second", "tie"]

@@ -9,7 +9,7 @@ from hoigen.comparing import columns as known
 from hoigen.comparing.forms import markdown
 from hoigen.comparing.grid import Cell, Table, reasons
 from hoigen.comparing.means import lacking_in, models_of
-from hoigen.comparing.read import Source, Video
+from hoigen.comparing.videos import Source, Video
 
 
 def short_table(source: Source) -> str:

@@ -13,7 +13,7 @@ from hoigen.comparing.columns import KNOWN, Column, column_of
 from hoigen.comparing.differ import Difference, difference, with_holm
 from hoigen.comparing.grid import Cell, Table, cell_of, figure, reasons
 from hoigen.comparing.means import mean_of
-from hoigen.comparing.read import Video
+from hoigen.comparing.videos import Video
 
 Models = Mapping[str, Sequence[Video]]
 MOST_PAIRS = 15

@@ -17,7 +17,7 @@ from hoigen.errors import UsageError
 from hoigen.sources import shown
 
 if TYPE_CHECKING:
-    from hoigen.comparing.read import Source, Video
+    from hoigen.comparing.videos import Source, Video
     from hoigen.promptsuite.matching import Names
 
 SCALE = {"imaging_quality": 100.0}
@@ -29,7 +29,7 @@ SHAPE = f"a result file of VBench: {{dimension: [overall, [{{video_path, video_r
 def read_vbench(path: Path, suite: Path | None) -> Source:
     """The videos of a result file. suite: the prompts, by which videos are paired with those of runs; without it, by
     their names. Raises UsageError for a file of another shape."""
-    from hoigen.comparing.read import Source
+    from hoigen.comparing.videos import Source
     from hoigen.promptsuite.matching import Names
     from hoigen.promptsuite.suite import read_suite
 
@@ -102,7 +102,7 @@ def _video(
     dimensions: Sequence[str],
     names: Names | None,
 ) -> Video:
-    from hoigen.comparing.read import Video
+    from hoigen.comparing.videos import Video
     from hoigen.promptsuite.suite import slug
 
     stem = Path(uri).stem

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
-from hoigen.comparing.read import Source, Video
+from hoigen.comparing.videos import Source, Video
 
 NEAR = 0.02
 """Within 2 % two lengths or frame rates are the same (23.976 and 24)."""

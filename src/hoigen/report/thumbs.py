@@ -16,7 +16,7 @@ from hoigen.report.facts import Box, Picture
 if TYPE_CHECKING:
     import numpy as np
 
-    from hoigen.executors.local import Emit, Failure, Task
+    from hoigen.executors.task import Emit, Failure, Task
 
 SHORT_SIDE = 160
 LONG_SIDE = 320
@@ -49,12 +49,12 @@ class Taken(NamedTuple):
 
 def take(wanted: Iterable[Wanted], *, workers: int = 2, deadline: Seconds = 30) -> dict[str, Taken]:
     """Start, middle and end of each clip, by clip id; the middle is the frame of the evidence when there is some."""
-    from hoigen.executors import local
+    from hoigen.executors import local, task
 
-    tasks = [local.Task(want.clip.id, want) for want in {want.clip.id: want for want in wanted}.values()]
+    tasks = [task.Task(want.clip.id, want) for want in {want.clip.id: want for want in wanted}.values()]
     album = Album()
     if tasks:
-        limits = local.Limits(workers=min(workers, len(tasks)), deadline=deadline, memory_mb=2048, tries=1)
+        limits = task.Limits(workers=min(workers, len(tasks)), deadline=deadline, memory_mb=2048, tries=1)
         local.run(tasks, setup, album, limits)
     return album.taken
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hoigen.executors.local import Failure
+from hoigen.executors.task import Failure
 from hoigen.store import Journal, Run
 
 

@@ -24,7 +24,7 @@ from hoigen.breaker import Breaker, signature
 from hoigen.clip import Frames, Sampling, Seconds
 from hoigen.errors import SetupError, UsageError
 from hoigen.executors import local
-from hoigen.executors.local import Failure, Limits, Task
+from hoigen.executors.task import Failure, Limits, Task
 from hoigen.experts.desk import Conversation, Desk, NotKept
 from hoigen.progress import Progress
 from hoigen.score import Caption

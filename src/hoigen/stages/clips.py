@@ -11,7 +11,7 @@ from typing import Any
 from hoigen import store
 from hoigen.breaker import Breaker
 from hoigen.executors import local
-from hoigen.executors.local import Failure, Limits, Task
+from hoigen.executors.task import Failure, Limits, Task
 from hoigen.ingest import VideoJob, failed_row, setup_ingest, stamp
 from hoigen.progress import Progress
 from hoigen.stages.book import Book, Share, told

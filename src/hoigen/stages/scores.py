@@ -15,7 +15,7 @@ from hoigen.cascade import Known, Step
 from hoigen.clip import Clip
 from hoigen.engine import Job, Outcome, setup_scorer
 from hoigen.executors import local
-from hoigen.executors.local import Failure, Limits, Task
+from hoigen.executors.task import Failure, Limits, Task
 from hoigen.progress import Progress
 from hoigen.stages.book import Book, Share, told
 from hoigen.store import Row, Run

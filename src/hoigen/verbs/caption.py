@@ -104,7 +104,7 @@ def caption(
 
     Returns what became of the clips. Raises UsageError for bad input, SetupError when an expert cannot be reached.
     """
-    from hoigen.executors.local import Limits
+    from hoigen.executors.task import Limits
     from hoigen.experts import batch
     from hoigen.experts.calls import Calls
     from hoigen.experts.desk import Desk

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hoigen.comparing.columns import Column
     from hoigen.comparing.differ import Difference
     from hoigen.comparing.grid import Table
-    from hoigen.comparing.read import Source, Video
+    from hoigen.comparing.videos import Source, Video
 
 Models = dict[str, list["Video"]]
 SCORES = ("coarse_hoi", "coarse_pair", "fine_whole", "hoi_lite")

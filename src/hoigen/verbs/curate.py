@@ -76,7 +76,7 @@ def curate(
     Returns the funnel. Raises UsageError for bad arguments before anything is written.
     """
     from hoigen.cascade import build_steps
-    from hoigen.executors.local import Limits
+    from hoigen.executors.task import Limits
     from hoigen.ingest import check_shots
     from hoigen.stages.book import Share
     from hoigen.stages.clips import make_clips

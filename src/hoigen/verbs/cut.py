@@ -15,7 +15,7 @@ from hoigen.errors import UsageError
 
 if TYPE_CHECKING:
     from hoigen.clip import Clip
-    from hoigen.executors.local import Emit, Failure, Handler, Task
+    from hoigen.executors.task import Emit, Failure, Handler, Task
     from hoigen.progress import Progress
     from hoigen.store import Run
 
@@ -68,6 +68,7 @@ def cut(
         quiet: no progress bars.
     """
     from hoigen.executors import local
+    from hoigen.executors.task import Limits, Task
     from hoigen.progress import Progress
     from hoigen.store import Run
     from hoigen.verbs.curate import check_least
@@ -78,13 +79,13 @@ def cut(
     check_least({"workers": workers, "deadline": deadline})
     _ready(target, copy)
     there = {path.stem for path in target.iterdir() if path.suffix in SUFFIXES and not path.name.startswith(".")}
-    limits = local.Limits(deadline=deadline, **({"workers": workers} if workers else {}))
+    limits = Limits(deadline=deadline, **({"workers": workers} if workers else {}))
     with Progress("cut", len(kept), "clip", quiet=quiet) as bar:
         sink = _Sink(bar)
         for clip in kept:
             if clip.id in there:
                 bar.count("kept", already=True)
-        tasks = (local.Task(clip.id, clip) for clip in kept if clip.id not in there)
+        tasks = (Task(clip.id, clip) for clip in kept if clip.id not in there)
         try:
             local.run(tasks, functools.partial(setup_cut, target, copy), sink, limits)
         except KeyboardInterrupt:
