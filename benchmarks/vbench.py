@@ -2,9 +2,13 @@
 
 python benchmarks/vbench.py VENV [PAIRS]
 
-VENV: an environment with VBench in it, as `make parity` makes it. First temporal flickering alone, from file to number,
-in CPU seconds of the process without what importing costs; the ratio is the median of the pairs. Then how many bytes a
-minute of 1080p takes. Clips are rendered: 1280x720, 5 s at 24 fps, with and without film grain.
+VENV: an environment with VBench in it, as `make parity` makes it (.venv-vbench). Each side runs in a process of its own
+with one thread of PyTorch; CPU seconds are without imports and the loading of models, ratios are medians of pairs.
+
+1. temporal flickering alone, from file to number. 2. reading a video for all seven dimensions, without the models.
+3. the five dimensions whose models a CPU can bear, together, on weights from seeds in their published sizes. 4. what
+float16 moves there. 5. how much memory a minute of 1080p takes, with all that looks at every frame (tiny models).
+Videos are rendered: 720p at 24 fps, a picture that wanders, with and without film grain.
 """
 
 from __future__ import annotations
@@ -14,100 +18,100 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-REPO = Path(__file__).resolve().parents[1]
-sys.path.append(str(REPO / "tests"))
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent / "tests"), str(HERE.parent / "tests" / "vbench")]
 
 import numpy as np  # noqa: E402
+import seeded  # noqa: E402
 from machine import headline  # noqa: E402
 
-from hoigen import video  # noqa: E402
-from hoigen.clip import Clip  # noqa: E402
-from hoigen.measures.temporal_flickering import TemporalFlickering  # noqa: E402
 from render import pan, render, texture  # noqa: E402
 
-ASK_VBENCH = """
-import json, resource, sys, time, torch
-library = torch.library.Library("torchvision", "DEF")
-library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-from vbench.temporal_flickering import cal_score
-import cv2
-cv2.setNumThreads(1)
-started = time.process_time()
-said = [cal_score(path) for path in sys.argv[1:]]
-spent = time.process_time() - started
-print(json.dumps([spent, said, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
-"""
+MODELS = ("dino", "clip_b32", "clip_l14", "laion", "musiq")
 
 
-def rendered(folder: Path, name: str, grain: int, size: tuple[int, int] = (720, 1280), count: int = 120) -> Path:
+def frames(grain: int, size: tuple[int, int], count: int, different: int) -> Iterator[np.ndarray]:
+    """A picture that wanders, with grain; after `different` frames the same ones come again."""
     picture = texture(grain, (size[0] + 200, size[1] + 600), octaves=9)
     chance = np.random.default_rng(0)
     noise = [chance.integers(-grain, grain + 1, (*size, 1)) for _ in range(4)]
-    frames = (
-        np.clip(pan(np.roll(picture, (-at, -3 * at), (0, 1)), 1, (3.0, 1.0), size)[0] + noise[at % 4], 0, 255).astype(
-            np.uint8
+
+    def one(at: int) -> np.ndarray:
+        shown = pan(np.roll(picture, (-at, -3 * at), (0, 1)), 1, (3.0, 1.0), size)[0]
+        return np.clip(shown + noise[at % 4], 0, 255).astype(np.uint8)
+
+    whole = [one(at) for at in range(min(different, count))]
+    return (whole[at % len(whole)] for at in range(count))
+
+
+def video(folder: Path, grain: int, size: tuple[int, int], count: int, different: int = 120) -> str:
+    path = folder / f"{count}_{size[0]}_grain{grain}.mp4"
+    options = {"preset": "veryfast", "crf": "20"}
+    return str(render(path, frames(grain, size, count, different), fps=24, options=options))
+
+
+def asked(python: str, side: str, what: str, weights: Path, files: list[str]) -> dict[str, Any]:
+    command = [python, "-W", "ignore", str(HERE / f"vbench_{side}.py"), what, str(weights), *files]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command[:6])}: {done.stderr[-2000:]}")
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answer
+
+
+def compared(title: str, theirs: str, what: str, weights: Path, files: list[str], pairs: int) -> None:
+    runs = []
+    for _ in range(pairs):
+        runs.append(
+            (asked(sys.executable, "ours", what, weights, files), asked(theirs, "theirs", what, weights, files))
         )
-        for at in range(count)
-    )
-    return render(folder / f"{name}.mp4", frames, fps=24, options={"preset": "veryfast", "crf": "20"})
+    print(f"{title}; {pairs} pairs")
+    for at, name in ((1, "VBench 0.1.5"), (0, "hoigen")):
+        total, decode, peak = (statistics.median(run[at][key] for run in runs) for key in ("total", "decode", "peak"))
+        print(f"  {name:13} {total:7.2f} CPU-s, of which decoding {decode:6.2f}   peak {peak:6.0f} MB")
+    for key in ("total", "decode"):
+        ratios = sorted(run[1][key] / run[0][key] for run in runs)
+        print(f"  {key}: ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})")
+    for name, said in runs[0][1]["numbers"].items():
+        off = max(abs(a - b) for a, b in zip(said, runs[0][0]["numbers"][name], strict=True))
+        print(f"  {name}: numbers differ by {off:.1e} at most")
+    print(flush=True)
 
 
-def flickering(path: Path) -> float:
-    header = video.probe(str(path))
-    clip = Clip(id="0", uri=str(path), end=header.duration, width=header.width, height=header.height, fps=header.fps)
-    measure = TemporalFlickering()
-    stream = measure.begin(clip)
-    video.decode(clip, (), [(measure.sampling, stream.see)])
-    value = stream.score().value
-    assert value is not None
-    return value
+def weights_in(folder: Path, size: str) -> Path:
+    import torch
+
+    folder.mkdir()
+    for name in MODELS:
+        torch.save(seeded.tensors(name, size), folder / f"{name}.pth")
+    return folder
 
 
-def own(paths: list[Path]) -> tuple[float, list[float]]:
-    started = time.process_time()
-    said = [flickering(path) for path in paths]
-    return time.process_time() - started, said
-
-
-def vbench(python: Path, paths: list[Path]) -> tuple[float, list[float], float]:
-    done = subprocess.run([str(python), "-c", ASK_VBENCH, *map(str, paths)], capture_output=True, text=True, check=True)
-    spent, said, peak = json.loads(done.stdout.splitlines()[-1])
-    return spent, said, peak
-
-
-def high_water() -> float:
-    """Peak memory of this process in MB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
-
-
-def main(python: Path, pairs: int) -> None:
+def main(theirs: str, pairs: int) -> None:
     print(headline())
-    with tempfile.TemporaryDirectory() as folder:
-        paths = [rendered(Path(folder), f"grain{grain}", grain) for grain in (0, 2, 6, 12)]
-        own(paths[:1])
-        before = high_water()
-        runs = []
-        for _ in range(pairs):
-            mine, said = own(paths)
-            theirs, told, peak = vbench(python, paths)
-            runs.append((theirs / mine, mine, theirs))
-        off = max(abs(a - b) for a, b in zip(said, told, strict=True))
-        ratio = statistics.median(run[0] for run in runs)
-        ratios = sorted(run[0] for run in runs)
-        print(f"temporal_flickering, {len(paths)} clips of 120 frames, 720p, {pairs} pairs")
-        print(f"  VBench 0.1.5  {min(run[2] for run in runs):6.2f} CPU-s   peak {peak:6.0f} MB")
-        print(f"  hoigen        {min(run[1] for run in runs):6.2f} CPU-s   peak {max(before, high_water()):6.0f} MB")
-        print(f"  ratio {ratio:.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}); numbers differ by {off:.1e} at most")
-        long = rendered(Path(folder), "minute", 2, (1080, 1920), 60)
-        before = high_water()
-        flickering(long)
-        print(f"  1080p: peak {high_water():.0f} MB ({high_water() - before:+.0f} MB against before)")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        none, tiny = folder / "none", weights_in(folder / "tiny", "tiny")
+        none.mkdir()
+        long = [video(folder, grain, (720, 1280), 120) for grain in (0, 2, 6, 12)]
+        compared("temporal_flickering, 4 videos of 5 s at 720p", theirs, "flickering", none, long, pairs)
+        compared("reading for all seven, 4 videos of 5 s at 720p", theirs, "decode", none, long, pairs)
+        minute = video(folder, 2, (1080, 1920), 1440, 48)
+        short = video(folder, 2, (1080, 1920), 48, 48)
+        peaks = [asked(sys.executable, "ours", "dimensions", tiny, [path])["peak"] for path in (short, minute)]
+        print(
+            f"five dimensions on 1080p with tiny models: peak {peaks[0]:.0f} MB for 2 s, {peaks[1]:.0f} MB for 60 s\n"
+        )
+        full = weights_in(folder / "full", "full")
+        moved = asked(sys.executable, "ours", "half", full, [video(folder, 6, (720, 1280), 6)])["numbers"]
+        print(f"float16 moves, published sizes, 6 frames: {', '.join(f'{k} {v[0]:+.1e}' for k, v in moved.items())}\n")
+        clips = [video(folder, grain, (720, 1280), 24) for grain in (2,)]
+        compared("five dimensions in published sizes, 1 s at 720p", theirs, "dimensions", full, clips, pairs)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) / "bin" / "python", int(sys.argv[2]) if len(sys.argv) > 2 else 5)
+    main(str(Path(sys.argv[1]) / "bin" / "python"), int(sys.argv[2]) if len(sys.argv) > 2 else 3)

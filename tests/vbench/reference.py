@@ -59,15 +59,25 @@ def dino(**size: int) -> Any:
 
 
 class PortedDino(torch.nn.Module):
-    """The tiny DINO, as transformers has it; it scales the position embedding in the same way."""
+    """DINO as transformers has it, which scales the position embedding in the same way; tiny unless told otherwise."""
 
-    def __init__(self, state: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        state: dict[str, Any],
+        hidden_size: int = 128,
+        num_hidden_layers: int = 2,
+        num_attention_heads: int = 2,
+    ) -> None:
         from transformers import ViTConfig, ViTModel
         from transformers.models.vit.convert_dino_to_pytorch import create_rename_keys, read_in_q_k_v, rename_key
 
         super().__init__()
         config = ViTConfig(
-            hidden_size=128, num_hidden_layers=2, num_attention_heads=2, intermediate_size=512, layer_norm_eps=1e-6
+            hidden_size=hidden_size,
+            num_hidden_layers=num_hidden_layers,
+            num_attention_heads=num_attention_heads,
+            intermediate_size=4 * hidden_size,
+            layer_norm_eps=1e-6,
         )
         for old, new in create_rename_keys(config, base_model=True):
             rename_key(state, old, new)
