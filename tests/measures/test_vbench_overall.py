@@ -101,3 +101,24 @@ def test_weights_of_another_layout_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(SetupError, match=r"no vision_encoder\.conv1\.weight"):
         OverallConsistency(checkpoint=str(tmp_path / "dino.pth")).load()
+
+
+@pytest.fixture(scope="module")
+def by_clip(tmp_path_factory: pytest.TempPathFactory) -> OverallConsistency:
+    path = tmp_path_factory.mktemp("clip") / "clip.pth"
+    torch.save(seeded.tensors("clip_l14"), path)
+    return OverallConsistency(encoder="clip", checkpoint=str(path), device="cpu")
+
+
+@pytest.mark.parametrize("prompt", PROMPTS)
+def test_clip_is_that_of_openai(by_clip: OverallConsistency, prompt: str) -> None:
+    score = score_of(by_clip, "plain", prompt)
+    assert score.value == pytest.approx(vbench_said()["overall_consistency_clip"][prompt], abs=1e-6)
+    assert score.detail["cut"] == 0
+
+
+def test_the_free_encoder_is_another_number() -> None:
+    assert OverallConsistency(encoder="clip").identity != OverallConsistency().identity
+    assert not OverallConsistency(encoder="clip").notices
+    with pytest.raises(ValueError, match="encoder: viclip or clip; it came as 'blip'"):
+        OverallConsistency(encoder="blip")

@@ -139,7 +139,7 @@ MODELS: dict[str, dict[str, Callable[[], Any]]] = {
         "full": lambda: clip(512, 224, 12, 768, 32, 77, 49408, 512, 8, 12),
     },
     "clip_l14": {
-        "tiny": lambda: clip(96, 224, 1, 64, 14, 77, 50, 64, 1, 1),
+        "tiny": lambda: clip(96, 224, 1, 64, 14, 77, 49408, 64, 1, 1),
         "full": lambda: clip(768, 224, 24, 1024, 14, 77, 49408, 768, 12, 12),
     },
     "laion": {"tiny": lambda: torch.nn.Linear(96, 1), "full": lambda: torch.nn.Linear(768, 1)},
@@ -219,6 +219,23 @@ def overall_consistency(of_prompts: bool = False) -> Callable[[str], float]:
     )
 
 
+def overall_consistency_clip() -> Callable[[str], float]:
+    """Not VBench's: its frames and OpenAI's package."""
+    from clip import tokenize
+    from vbench.utils import clip_transform, read_frames_decord_by_fps
+
+    model = filled("clip_l14")
+
+    def ask(prompt: str) -> float:
+        frames = read_frames_decord_by_fps(str(HERE / "data" / "plain.mp4"), num_frames=8, sample="middle")
+        with torch.no_grad():
+            pictures = model.encode_image(clip_transform(224)(frames))
+            text = model.encode_text(tokenize([prompt], truncate=True))
+        return float(torch.nn.functional.cosine_similarity(pictures, text).mean())
+
+    return ask
+
+
 def motion_smoothness() -> Callable[[str], float]:
     import tempfile
 
@@ -250,6 +267,7 @@ DIMENSIONS: dict[str, Callable[[], Callable[[str], float | None]]] = {
     "imaging_quality_square": partial(imaging_quality, imaging_quality_preprocessing_mode="shorter_centercrop"),
     "motion_smoothness": motion_smoothness,
     "overall_consistency": overall_consistency,
+    "overall_consistency_clip": overall_consistency_clip,
     "overall_consistency_prompts": partial(overall_consistency, True),
 }
 
@@ -262,7 +280,7 @@ def main(out: Path) -> None:
     numbers: dict[str, dict[str, float | None]] = {}
     for name, prepare in DIMENSIONS.items():
         ask = prepare()
-        if name == "overall_consistency_prompts":
+        if name in ("overall_consistency_prompts", "overall_consistency_clip"):
             numbers[name] = {prompt: ask(prompt) for prompt in PROMPTS}
         else:
             videos = MOVING if name == "motion_smoothness" else VIDEOS

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from hoigen.vbench.spread import Spread
 
 EVERY = EveryFrame()
+ENCODERS = {"viclip": ("hoigen.vbench.viclip", "viclip_l14"), "clip": ("hoigen.vbench.clip_both", "clip_vitl14")}
+"""The module that has the model, and its published file."""
 
 
 @measure("overall_consistency")
@@ -30,7 +32,9 @@ class OverallConsistency:
     The frames are the middle ones of eight equal stretches, counted in frames as VBench does; where a header is off by
     more than two frames in a clip of more than a hundred, the nearest ones kept (`detail.frames` has their numbers).
 
-    checkpoint: a file of one's own in ViCLIP's layout; empty for the published one. device: auto, cpu or cuda.
+    encoder: `viclip`, as VBench; `clip`, the mean cosine of the frames, one by one, with the prompt by CLIP ViT-L/14,
+    whose licence (MIT) is known and which reads 75 pieces, on its own scale: never compare the two.
+    checkpoint: a file of one's own in the encoder's layout; empty for the published one. device: auto, cpu or cuda.
     dtype: float32, or float16.
     detail: `prompt`, `pieces` of it, how many were `cut`, `frames`, `weights` with their licence.
 
@@ -38,6 +42,7 @@ class OverallConsistency:
     """
 
     sampling: EveryFrame = EVERY
+    encoder: str = "viclip"
     checkpoint: str = ""
     device: str = "auto"
     dtype: str = "float32"
@@ -45,10 +50,12 @@ class OverallConsistency:
 
     def __post_init__(self) -> None:
         running.check_settings(self.dtype, 1)
+        if self.encoder not in ENCODERS:
+            raise ValueError(f"encoder: {' or '.join(ENCODERS)}; it came as {self.encoder!r}")
 
     @property
     def files(self) -> dict[str, str]:
-        return {"viclip_l14": self.checkpoint}
+        return {ENCODERS[self.encoder][1]: self.checkpoint}
 
     @property
     def notices(self) -> list[str]:
@@ -65,7 +72,7 @@ class OverallConsistency:
         self._model()
 
     def _model(self) -> Loaded:
-        return running.loaded("hoigen.vbench.viclip", self.files, self.device, self.dtype)
+        return running.loaded(ENCODERS[self.encoder][0], self.files, self.device, self.dtype)
 
     def begin(self, clip: Clip) -> _Stream:
         from hoigen.vbench.spread import Spread

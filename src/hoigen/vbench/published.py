@@ -103,7 +103,8 @@ CHECKPOINTS: Mapping[str, Checkpoint] = {
         origin="OpenGVLab/InternVideo, ViCLIP-L/14 on InternVid-10M-FLT",
         licence="unknown",
         free=False,
-        note="The repository of its code is Apache-2.0; what holds for these weights was not found in writing.",
+        note="The repository of its code is Apache-2.0; what holds for these weights was not found in writing. "
+        "`encoder: clip` measures with CLIP (MIT) instead.",
         elsewhere=("vbench/ViCLIP",),
         mib=1633,
     ),
