@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from hoigen.clip import Clip, Frames, Sampling, check_sees
 from hoigen.hoi.contact import contact_of
 from hoigen.hoi.detections import asked
+from hoigen.hoi.sketch import Sketches
 from hoigen.registry import measure
 from hoigen.score import Score
 
@@ -131,13 +132,16 @@ class FineStream:
         self.verb, self.thing = asked(clip)
         self.contact = contact_of(self.verb, self.thing)
         self.frames: list[Frame] = []
+        self.sketches = Sketches(clip.duration)
         reader.begin()
 
     def see(self, image: np.ndarray, time: float) -> None:
         from hoigen.hoi.scene import measured
 
         if self.contact.kind != "none":
-            self.frames.append(measured(self.reader.read(image, time, self.thing), time, self.contact))
+            scene = self.reader.read(image, time, self.thing)
+            self.sketches.offer(scene, time, len(self.frames))
+            self.frames.append(measured(scene, time, self.contact))
 
     def score(self) -> Score:
         if self.contact.kind == "none":
@@ -193,7 +197,10 @@ class FineStream:
         detail = {
             **self._facts(),
             "variants": {name: _mean([score.native for score in scores]) for name, scores in by.items()},
-            "pairs": [_pair(score, track, pair) for score, track, pair in zip(mine, tracks, pairs, strict=False)],
+            "pairs": [
+                {**_pair(score, track, pair), "shown": self.sketches.of(pair.persons, pair.things)}
+                for score, track, pair in zip(mine, tracks, pairs, strict=False)
+            ],
         }
         if reason := mine[0].reason:
             detail["reason"] = reason
@@ -236,7 +243,8 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def _pair(score: FineScore, track: Track, pair: Candidate) -> dict[str, Any]:
-    """The curve of a pair as the report draws it; boxes in pixels of the frames that were looked at."""
+    """The curve of a pair as the report draws it; boxes in pixels of the frames that were looked at. `shown`: outlines
+    and points of a few frames."""
     boxes = {
         "person": [_box(pair.persons.get(at)) for at in range(len(track.times))],
         "object": [_box(pair.things.get(at)) for at in range(len(track.times))],
