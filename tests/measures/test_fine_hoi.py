@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from collections.abc import Sequence
@@ -108,17 +109,31 @@ FAULTS: dict[str, Sequence[dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("variant", ["gap", "binary", "diagonal"])
-@pytest.mark.parametrize("fault", FAULTS)
+@functools.cache
+def falling(fault: str) -> dict[str, list[float]]:
+    """Means over seeds by variant, the fewest faults first; a score tells all three variants at once."""
+    seeds = range(3) if fault == "jitter" else range(1)  # the others leave nothing to chance
+    rows = [[score_of(World(**given, seed=seed)).detail["variants"] for seed in seeds] for given in FAULTS[fault]]
+    return {name: [float(np.mean([each[name] for each in row])) for row in rows] for name in VARIANTS}
+
+
+VARIANTS = ("gap", "binary", "diagonal")
+
+
+@pytest.mark.parametrize(
+    ("fault", "variant"),
+    [(fault, name) for fault in FAULTS for name in VARIANTS if (fault, name) != ("jitter", "binary")],
+)
 def test_more_faults_score_less(fault: str, variant: str) -> None:
-    if fault == "jitter" and variant == "binary":
-        pytest.skip("small jitter does not change whether there is contact: that is what the variant is for")
-    means = [
-        np.mean([value(World(**settings, seed=seed), variant=variant) for seed in range(3)])
-        for settings in FAULTS[fault]
-    ]
-    assert spearman([-float(at) for at in range(len(means))], [float(mean) for mean in means]) >= 0.95
+    means = falling(fault)[variant]
+    assert spearman([-float(at) for at in range(len(means))], means) >= 0.95
     assert means[-1] < means[0]
+
+
+def test_tremor_within_reach_is_nothing_to_the_binary_variant() -> None:
+    binary, gap = falling("jitter")["binary"], falling("jitter")["gap"]
+    assert binary[:5] == [1.0] * 5
+    assert gap[4] < 0.9
 
 
 def test_the_frame_rate_moves_the_native_score_and_not_the_one_at_8_fps() -> None:
@@ -232,7 +247,7 @@ def test_wrong_settings(wrong: dict[str, Any]) -> None:
 
 def test_real_footage_runs(shared_clips: Path) -> None:
     """Small models on a generated video and on a man who rides: numbers within their ranges, evidence beside them."""
-    measure = FineHoi(sampling=Sampling(fps=8, short_side=360, max_frames=20))
+    measure = FineHoi(sampling=Sampling(fps=8, short_side=360))
     measure.load()
     ride = shared_clips / "vsMjj2Pu9TM.99.mp4"
     for path, thing in [
@@ -242,7 +257,7 @@ def test_real_footage_runs(shared_clips: Path) -> None:
         header = probe(str(path))
         size = {"width": header.width, "height": header.height, "fps": header.fps}
         meta = {"verb": "ride" if thing else None, "object": thing}
-        clip = Clip(id="0", uri=str(path), end=2.5, meta=meta, **size)
+        clip = Clip(id="0", uri=str(path), end=1.0, meta=meta, **size)
         stream = measure.begin(clip)
         decode(clip, (), [(measure.sampling, stream.see)])
         score = stream.score()
