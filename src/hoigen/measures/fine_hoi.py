@@ -76,6 +76,7 @@ class FineHoi:
     reader: Literal["light"] = "light"
     _made: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
+    revision = 2
     weights = (
         "ssd_mobilenet_v2_coco",
         "ssd_mobilenet_v2_coco_graph",

@@ -46,7 +46,7 @@ def gather(run: Run, *, shown: int = 24) -> ReportFacts:
         kept, sheets = _sheets(con, run, steps, stages, states["kept"][0], shown)
         return ReportFacts(
             title=run.path.resolve().name,
-            **_provenance(run),
+            **provenance(run),
             videos=part_rows(run.videos_file) or 0,
             clips=clips,
             kept=states["kept"][0],
@@ -62,7 +62,7 @@ def gather(run: Run, *, shown: int = 24) -> ReportFacts:
             captioning=captioning_of(run),
             failures=_failures(con),
             notes=_notes(con, {stage.key: stage.dropped for stage in stages}, recipe),
-            models=_models(steps),
+            models=model_files(steps),
         )
     finally:
         con.close()
@@ -174,7 +174,7 @@ def _notes(con: Any, dropped: Mapping[str, int], recipe: Mapping[str, Any]) -> t
     return tuple(notes)
 
 
-def _provenance(run: Run) -> dict[str, Any]:
+def provenance(run: Run) -> dict[str, Any]:
     """What run.yaml says of when, where and with what."""
     import yaml
 
@@ -199,7 +199,7 @@ def _day(written: Any) -> str:
     return f"{at.day} {at:%B %Y, %H:%M} UTC"
 
 
-def _models(steps: Sequence[Step]) -> tuple[ModelFile, ...]:
+def model_files(steps: Sequence[Step]) -> tuple[ModelFile, ...]:
     """The licence ledger: every model file that a measure of this recipe uses."""
     from hoigen import weights
 

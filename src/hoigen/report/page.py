@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from importlib import resources
 from pathlib import Path
 
-from hoigen.report.facts import FailureGroup, ModelFile, ReportFacts
+from hoigen.report.facts import FailureGroup, ReportFacts
+from hoigen.report.frame import document, figures, footer, nav, recipe, scroll, section
 from hoigen.report.funnel import funnel
 from hoigen.report.histogram import histogram
-from hoigen.report.markup import Html, el, join, text
+from hoigen.report.markup import Html, el, join
 from hoigen.report.sheets import sheet
 from hoigen.report.talk import summary
 from hoigen.report.words import count, length, many, share
@@ -25,28 +23,14 @@ def write_report(facts: ReportFacts, out: Path) -> Path:
 
 def render(facts: ReportFacts) -> str:
     """The page as text."""
-    script = _asset("page.js")
-    head = el(
-        "head",
-        el("meta", charset="utf-8"),
-        el("meta", http_equiv="Content-Security-Policy", content=_policy(script)),
-        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        el("meta", name="color-scheme", content="light dark"),
-        el("meta", name="referrer", content="no-referrer"),
-        el("title", f"{headline(facts)} · {facts.title}"),
-        el("style", Html(_asset("page.css"))),
-    )
-    body = el(
-        "body",
+    return document(
+        f"{headline(facts)} · {facts.title}",
         _nav(facts),
         _header(facts),
         el("main", _sections(facts)),
-        _footer(facts),
+        footer(facts.versions.get("hoigen", "")),
         _dialog(),
-        el("script", Html(script)),
     )
-    page = el("html", head, body, lang="en")
-    return f"<!doctype html>\n{page}\n"
 
 
 def headline(facts: ReportFacts) -> str:
@@ -54,16 +38,6 @@ def headline(facts: ReportFacts) -> str:
     if not facts.clips:
         return "No clips"
     return f"{count(facts.kept)} of {many(facts.clips, 'clip')} kept"
-
-
-def _asset(name: str) -> str:
-    return resources.files("hoigen.report").joinpath(name).read_text(encoding="utf-8")
-
-
-def _policy(script: str) -> str:
-    """Only this page's own script runs, and nothing is fetched: also not by a file name that tries."""
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
 
 
 def _nav(facts: ReportFacts) -> Html:
@@ -75,8 +49,7 @@ def _nav(facts: ReportFacts) -> Html:
     if facts.histograms:
         places.append(("scores", "Scores"))
     places += [("failures", "Failures"), ("recipe", "Recipe")]
-    links = [el("a", name, href=f"#{place}") for place, name in places]
-    return el("nav", el("a", "hoigen", href="#top", class_="brand"), links, aria_label="Sections")
+    return nav(places)
 
 
 def _header(facts: ReportFacts) -> Html:
@@ -139,24 +112,19 @@ def _figures(facts: ReportFacts) -> Html:
     worst = max(facts.stages, key=lambda stage: stage.dropped, default=None)
     if worst is not None and worst.dropped:
         pairs.append(("strictest rule", worst.title))
-    return el("dl", [el("div", el("dt", name), el("dd", value)) for name, value in pairs], class_="figures")
+    return figures(pairs)
 
 
 def _sections(facts: ReportFacts) -> list[Html | None]:
     return [
-        _section("funnel", "The funnel", "Each rule drops what the rules above it have let through.", funnel(facts)),
+        section("funnel", "The funnel", "Each rule drops what the rules above it have let through.", funnel(facts)),
         sheet(facts.kept_sheet, "kept", level="h2") if facts.kept_sheet else None,
         _dropped(facts),
         _captions(facts),
         _scores(facts),
         _failures(facts),
-        _recipe(facts),
+        recipe(facts.recipe, {"made": facts.made, "machine": facts.machine, **facts.versions}, facts.models),
     ]
-
-
-def _section(key: str, title: str, lead: str, *body: Html | None) -> Html:
-    head = el("header", el("h2", title, tabindex="-1"), el("p", lead) if lead else None)
-    return el("section", head, body, id=key)
 
 
 def _dropped(facts: ReportFacts) -> Html | None:
@@ -164,14 +132,14 @@ def _dropped(facts: ReportFacts) -> Html | None:
         return None
     sheets = [sheet(one, "dropped") for one in facts.dropped_sheets]
     lead = "Under the rule that dropped them. A good threshold shows little here that you would miss."
-    return _section("dropped", "Dropped", lead, *sheets)
+    return section("dropped", "Dropped", lead, *sheets)
 
 
 def _captions(facts: ReportFacts) -> Html | None:
     if facts.captioning is None:
         return None
     lead = "Below each kept clip; enlarged, with every call that led to them."
-    return _section("captions", "Captions", lead, summary(facts.captioning))
+    return section("captions", "Captions", lead, summary(facts.captioning))
 
 
 def _scores(facts: ReportFacts) -> Html | None:
@@ -180,18 +148,18 @@ def _scores(facts: ReportFacts) -> Html | None:
     names = (("kept", "kept"), ("here", "dropped by this rule"), ("elsewhere", "dropped elsewhere or failed"))
     legend = el("ul", [el("li", el("i", class_=kind), name) for kind, name in names], class_="legend")
     grid = el("div", [histogram(one) for one in facts.histograms], class_="grid")
-    return _section("scores", "Scores", "Where each threshold cuts.", legend, grid)
+    return section("scores", "Scores", "Where each threshold cuts.", legend, grid)
 
 
 def _failures(facts: ReportFacts) -> Html:
     if not facts.failures:
-        return _section("failures", "Failures", "", el("p", "Nothing failed.", class_="empty"), _notes(facts))
+        return section("failures", "Failures", "", el("p", "Nothing failed.", class_="empty"), _notes(facts))
     head = el("tr", [el("th", name, scope="col") for name in ("clips", "at", "reason", "examples")])
     rows = [_failure(group) for group in facts.failures]
     table = el("table", el("thead", head), el("tbody", rows), class_="wide")
     retry = el("code", "hoigen retry")
     lead = join(["A failed clip was not judged: it is neither kept nor dropped. ", retry, " tries again."])
-    return _section("failures", "Failures", lead, _scroll(table, "Failures"), _notes(facts))
+    return section("failures", "Failures", lead, scroll(table, "Failures"), _notes(facts))
 
 
 def _failure(group: FailureGroup) -> Html:
@@ -207,49 +175,10 @@ def _failure(group: FailureGroup) -> Html:
     )
 
 
-def _scroll(table: Html, name: str) -> Html:
-    """A table that scrolls by itself where it is too wide, also by keyboard."""
-    return el("div", table, class_="scroll", tabindex="0", role="region", aria_label=name)
-
-
 def _notes(facts: ReportFacts) -> Html | None:
     if not facts.notes:
         return None
     return join([el("h3", "Notes on videos and shots"), el("ul", [el("li", note) for note in facts.notes])])
-
-
-def _recipe(facts: ReportFacts) -> Html:
-    code = el(
-        "div",
-        el("pre", el("code", facts.recipe or "# no recipe"), tabindex="0"),
-        el("button", "Copy", type="button", class_="copy", data_copy=True),
-        class_="code",
-    )
-    made = [("made", facts.made), ("machine", facts.machine), *facts.versions.items()]
-    pairs = [el("div", el("dt", name), el("dd", value)) for name, value in made if value]
-    return _section(
-        "recipe", "Recipe", "All that is needed to do it again.", code, el("dl", pairs, class_="facts"), _models(facts)
-    )
-
-
-def _models(facts: ReportFacts) -> Html | None:
-    if not facts.models:
-        return None
-    head = el("tr", [el("th", name, scope="col") for name in ("model file", "used by", "licence", "origin", "sha256")])
-    rows = [_model(model) for model in facts.models]
-    table = el("table", el("thead", head), el("tbody", rows), class_="wide")
-    return join([el("h3", "Model files"), _scroll(table, "Model files")])
-
-
-def _model(model: ModelFile) -> Html:
-    digest = el("td", el("code", model.sha256[:16], title=model.sha256))
-    cells = [el("td", cell) for cell in (model.name, model.measure, model.licence, model.origin)]
-    return el("tr", cells, digest)
-
-
-def _footer(facts: ReportFacts) -> Html:
-    version = facts.versions.get("hoigen", "")
-    return el("footer", text(f"hoigen {version}".strip()), el("span", "one file, no network"))
 
 
 def _dialog() -> Html:

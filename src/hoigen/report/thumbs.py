@@ -22,7 +22,6 @@ SHORT_SIDE = 160
 LONG_SIDE = 320
 LIMIT = 11_000
 """Bytes of one picture, so that a page of a few hundred stays under 8 MB."""
-SPREAD = Sampling(frames=3, short_side=SHORT_SIDE)
 
 
 class Evidence(NamedTuple):
@@ -38,6 +37,7 @@ class Wanted(NamedTuple):
 
     clip: Clip
     evidence: Evidence | None = None
+    frames: int = 3
 
 
 class Taken(NamedTuple):
@@ -48,7 +48,7 @@ class Taken(NamedTuple):
 
 
 def take(wanted: Iterable[Wanted], *, workers: int = 2, deadline: Seconds = 30) -> dict[str, Taken]:
-    """Start, middle and end of each clip, by clip id; the middle is the frame of the evidence when there is some."""
+    """Frames spread evenly over each clip, by clip id; the middle one is that of the evidence when there is some."""
     from hoigen.executors import local, task
 
     tasks = [task.Task(want.clip.id, want) for want in {want.clip.id: want for want in wanted}.values()]
@@ -93,13 +93,14 @@ def photograph(want: Wanted, emit: Emit) -> None:
     from hoigen.errors import VideoError
 
     emit.doing("pictures")
-    samplings = {SPREAD} | ({_plain(want.evidence.sampling)} if want.evidence else set())
+    spread = Sampling(frames=want.frames, short_side=SHORT_SIDE)
+    samplings = {spread} | ({_plain(want.evidence.sampling)} if want.evidence else set())
     try:
         frames = video.decode(want.clip, samplings)
     except VideoError as error:
         emit(Taken(missing=str(error)))
         return
-    emit(Taken(pictures=_pictures(want, frames)))
+    emit(Taken(pictures=_pictures(want, frames[spread], frames)))
 
 
 def _plain(sampling: Sampling) -> Sampling:
@@ -107,8 +108,7 @@ def _plain(sampling: Sampling) -> Sampling:
     return dataclasses.replace(sampling, short_side=SHORT_SIDE, gray=False, pairs=False)
 
 
-def _pictures(want: Wanted, frames: dict[Sampling, Frames]) -> tuple[Picture, ...]:
-    spread = frames[SPREAD]
+def _pictures(want: Wanted, spread: Frames, frames: dict[Sampling, Frames]) -> tuple[Picture, ...]:
     chosen: list[tuple[float, np.ndarray, tuple[Box, ...]]] = [
         (float(time), image, ()) for time, image in zip(spread.times, spread.images, strict=True)
     ]

@@ -1,0 +1,89 @@
+"use strict";
+(() => {
+  const all = (query, root = document) => [...root.querySelectorAll(query)];
+  const one = (query) => document.querySelector(query);
+  const box = one(".cards");
+  const cards = all(".video", box);
+  const first = new Map(cards.map((card, at) => [card, at]));
+  const values = new Map(cards.map((card) => [card, JSON.parse(card.dataset.values)]));
+  const better = cards.length ? JSON.parse(cards[0].dataset.better) : {};
+  let best = false;
+
+  function sort() {
+    const name = one("[data-sort]").value;
+    const sign = (better[name] === "low" ? -1 : 1) * (best ? -1 : 1);
+    const worth = (card) => values.get(card)[name];
+    const order = [...cards].sort((a, b) => {
+      if (!name) return (first.get(a) - first.get(b)) * (best ? -1 : 1);
+      const [x, y] = [worth(a), worth(b)];
+      if (x === undefined || y === undefined) return (x === undefined) - (y === undefined) || first.get(a) - first.get(b);
+      return sign * (x - y) || first.get(a) - first.get(b);
+    });
+    box.append(...order);
+  }
+
+  function filter() {
+    const words = one("[data-find]").value.toLowerCase().split(/\s+/).filter(Boolean);
+    const model = (one("select[data-model]") || { value: "" }).value;
+    let shown = 0;
+    for (const card of cards) {
+      card.hidden = !words.every((word) => card.dataset.found.includes(word)) || (model !== "" && card.dataset.model !== model);
+      shown += !card.hidden;
+    }
+    one(".nothing").hidden = shown > 0;
+  }
+
+  function sortRows(button) {
+    const head = button.closest("th");
+    const body = head.closest("table").tBodies[0];
+    const at = [...head.parentElement.children].indexOf(head);
+    const down = head.getAttribute("aria-sort") === "ascending";
+    const numeric = head.hasAttribute("data-number");
+    const key = (row) => numeric ? row.cells[at].dataset.v : row.cells[at].textContent;
+    all("th", head.parentElement).forEach((other) => other.removeAttribute("aria-sort"));
+    head.setAttribute("aria-sort", down ? "descending" : "ascending");
+    const rows = [...body.rows].map((row) => [row, key(row)]);
+    rows.sort(([, a], [, b]) => {
+      if (a === undefined || b === undefined) return (a === undefined) - (b === undefined);
+      return (numeric ? a - b : a.localeCompare(b)) * (down ? -1 : 1);
+    });
+    body.append(...rows.map(([row]) => row));
+  }
+
+  if (cards.length) {
+    one("[data-sort]").addEventListener("change", sort);
+    one("[data-find]").addEventListener("input", filter);
+    one("select[data-model]")?.addEventListener("change", filter);
+  }
+
+  document.addEventListener("click", (event) => {
+    const turn = event.target.closest("[data-turn]");
+    if (turn && cards.length) {
+      best = !best;
+      turn.textContent = best ? "best first" : "worst first";
+      turn.setAttribute("aria-pressed", String(best));
+      return sort();
+    }
+    const overlays = event.target.closest("[data-overlays]");
+    if (overlays) {
+      const hidden = document.body.classList.toggle("no-overlays");
+      return overlays.setAttribute("aria-pressed", String(!hidden));
+    }
+    const button = event.target.closest("[data-sortable] th button");
+    if (button) return sortRows(button);
+    const copy = event.target.closest("[data-copy]");
+    if (copy) return copyText(copy);
+  });
+
+  async function copyText(button) {
+    const code = button.parentElement.querySelector("code");
+    let done = false;
+    try { await navigator.clipboard.writeText(code.textContent); done = true; } catch { /* not allowed here */ }
+    if (!done) {
+      getSelection().selectAllChildren(code);
+      done = document.execCommand("copy");
+    }
+    button.textContent = done ? "Copied" : "Press Ctrl+C";
+    setTimeout(() => { button.textContent = "Copy"; }, 1800);
+  }
+})();
