@@ -5,9 +5,10 @@ python benchmarks/vbench.py VENV [PAIRS]
 VENV: an environment with VBench in it, as `make parity` makes it (.venv-vbench). Each side runs in a process of its own
 with one thread of PyTorch; CPU seconds are without imports and the loading of models, ratios are medians of pairs.
 
-1. temporal flickering alone, from file to number. 2. reading a video for all seven dimensions, without the models.
-3. the five dimensions whose models a CPU can bear, together, on weights from seeds in their published sizes. 4. what
-float16 moves there. 5. how much memory a minute of 1080p takes, with all that looks at every frame (tiny models).
+1. temporal flickering alone, from file to number, video by video. 2. reading a video for all seven dimensions, without
+their models. 3. how much memory a minute of 1080p takes, with all that looks at every frame (tiny models). 4. what
+float16 moves, on weights from seeds in their published sizes. 5. on those the five dimensions whose models a CPU can
+bear, together.
 Videos are rendered: 720p at 24 fps, a picture that wanders, with and without film grain.
 """
 
@@ -31,6 +32,8 @@ from machine import headline  # noqa: E402
 
 from render import pan, render, texture  # noqa: E402
 
+GENERATED = HERE.parents[1] / "shared" / "generated"
+"""Real generated videos, where they are at hand."""
 MODELS = ("dino", "clip_b32", "clip_l14", "laion", "musiq")
 
 
@@ -98,7 +101,8 @@ def main(theirs: str, pairs: int) -> None:
         none, tiny = folder / "none", weights_in(folder / "tiny", "tiny")
         none.mkdir()
         long = [video(folder, grain, (720, 1280), 120) for grain in (0, 2, 6, 12)]
-        compared("temporal_flickering, 4 videos of 5 s at 720p", theirs, "flickering", none, long, pairs)
+        for path in (*long, *sorted(map(str, GENERATED.glob("*.mp4")))):
+            compared(f"temporal_flickering, {Path(path).name}", theirs, "flickering", none, [path], pairs)
         compared("reading for all seven, 4 videos of 5 s at 720p", theirs, "decode", none, long, pairs)
         minute = video(folder, 2, (1080, 1920), 1440, 48)
         short = video(folder, 2, (1080, 1920), 48, 48)

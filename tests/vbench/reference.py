@@ -36,6 +36,7 @@ DINO = Path(sys.argv[2]).resolve() if len(sys.argv) > 2 else None
 sys.path[:0] = [str(HERE), *([str(DINO)] if DINO else [])]
 
 import seeded  # noqa: E402
+from their_models import MODELS, PortedDino, filled  # noqa: E402
 
 VIDEOS = ("plain", "bt709", "full", "tall", "nearly", "two", "fifty", "large", "wide")
 MOVING = ("uneven", "even", "two", "plain")
@@ -51,56 +52,6 @@ PROMPTS = (
 )
 
 
-def dino(**size: int) -> Any:
-    import vision_transformer
-
-    norm = partial(torch.nn.LayerNorm, eps=1e-6)
-    return vision_transformer.VisionTransformer(patch_size=16, mlp_ratio=4, qkv_bias=True, norm_layer=norm, **size)
-
-
-class PortedDino(torch.nn.Module):
-    """DINO as transformers has it, which scales the position embedding in the same way; tiny unless told otherwise."""
-
-    def __init__(
-        self,
-        state: dict[str, Any],
-        hidden_size: int = 128,
-        num_hidden_layers: int = 2,
-        num_attention_heads: int = 2,
-    ) -> None:
-        from transformers import ViTConfig, ViTModel
-        from transformers.models.vit.convert_dino_to_pytorch import create_rename_keys, read_in_q_k_v, rename_key
-
-        super().__init__()
-        config = ViTConfig(
-            hidden_size=hidden_size,
-            num_hidden_layers=num_hidden_layers,
-            num_attention_heads=num_attention_heads,
-            intermediate_size=4 * hidden_size,
-            layer_norm_eps=1e-6,
-        )
-        for old, new in create_rename_keys(config, base_model=True):
-            rename_key(state, old, new)
-        read_in_q_k_v(state, config, base_model=True)
-        self.vit = ViTModel(config, add_pooling_layer=False).eval()
-        self.vit.load_state_dict(state, strict=True)
-
-    def forward(self, frames: Any) -> Any:
-        return self.vit(frames, interpolate_pos_encoding=True).last_hidden_state[:, 0]
-
-
-def clip(*size: int) -> Any:
-    from clip.model import CLIP
-
-    return CLIP(*size)
-
-
-def musiq(**size: int) -> Any:
-    from pyiqa.archs.musiq_arch import MUSIQ
-
-    return MUSIQ(pretrained=False, **size)
-
-
 def bring_words() -> None:
     """CLIP's list of words, which VBench downloads while it is imported, from the package `clip` instead."""
     import clip
@@ -108,55 +59,6 @@ def bring_words() -> None:
     place = Path(os.environ["VBENCH_CACHE_DIR"]) / "ViCLIP"
     place.mkdir(parents=True, exist_ok=True)
     shutil.copy(Path(clip.__file__).parent / "bpe_simple_vocab_16e6.txt.gz", place)
-
-
-def viclip(full: bool) -> Any:
-    from vbench.third_party.ViCLIP import viclip as theirs
-    from vbench.third_party.ViCLIP.viclip_text import CLIP_TEXT
-    from vbench.third_party.ViCLIP.viclip_vision import VisionTransformer
-
-    class Small(theirs.ViCLIP):
-        def build_vision_encoder(self) -> Any:
-            return VisionTransformer(224, 14, 128, 2, 2, output_dim=48, num_frames=8).eval()
-
-        def build_text_encoder(self) -> Any:
-            return CLIP_TEXT(48, 32, 49408, 64, 1, 2, 0).eval()
-
-    return (theirs.ViCLIP if full else Small)(pretrain=None)
-
-
-def amt() -> Any:
-    return importlib.import_module("vbench.third_party.amt.networks.AMT-S").Model(3, 4, 3)
-
-
-MODELS: dict[str, dict[str, Callable[[], Any]]] = {
-    "dino": {
-        "tiny": lambda: dino(embed_dim=128, depth=2, num_heads=2),
-        "full": lambda: dino(embed_dim=768, depth=12, num_heads=12),
-    },
-    "clip_b32": {
-        "tiny": lambda: clip(64, 224, 2, 128, 32, 77, 50, 64, 1, 1),
-        "full": lambda: clip(512, 224, 12, 768, 32, 77, 49408, 512, 8, 12),
-    },
-    "clip_l14": {
-        "tiny": lambda: clip(96, 224, 1, 64, 14, 77, 49408, 64, 1, 1),
-        "full": lambda: clip(768, 224, 24, 1024, 14, 77, 49408, 768, 12, 12),
-    },
-    "laion": {"tiny": lambda: torch.nn.Linear(96, 1), "full": lambda: torch.nn.Linear(768, 1)},
-    "musiq": {"tiny": lambda: musiq(hidden_size=48, mlp_dim=96, num_layers=2), "full": musiq},
-    "viclip": {"tiny": lambda: viclip(False), "full": lambda: viclip(True)},
-    "amt": {"tiny": amt, "full": amt},
-}
-
-
-def filled(name: str) -> Any:
-    model = MODELS[name]["tiny"]()
-    shapes = {key: tuple(tensor.shape) for key, tensor in model.state_dict().items()}
-    state = {
-        key: torch.from_numpy(array) for key, array in seeded.arrays(shapes, gain=seeded.GAINS.get(name, 1.0)).items()
-    }
-    model.load_state_dict(state, strict=True)
-    return model.float().eval()
 
 
 def layouts() -> dict[str, dict[str, dict[str, list[int]]]]:
@@ -196,6 +98,23 @@ def aesthetic_quality() -> Callable[[str], float]:
 
     clip_model, head = filled("clip_l14"), filled("laion")
     return lambda path: ask(head, clip_model, [path], "cpu")[1][0]["video_results"]
+
+
+def aesthetics() -> Callable[[str], list[float]]:
+    """Not VBench's: frames as its decoder reads them, OpenAI's own preparation, LAION's second head."""
+    from clip.clip import _transform
+    from PIL import Image
+    from vbench.utils import load_video
+
+    model, head, prepare = filled("clip_l14"), filled("laion_v2"), _transform(224)
+
+    def one(frame: Any) -> float:
+        picture = prepare(Image.fromarray(frame.permute(1, 2, 0).byte().numpy()))[None]
+        with torch.no_grad():
+            embedding = torch.nn.functional.normalize(model.encode_image(picture), dim=-1)
+            return float(head["layers"](embedding))
+
+    return lambda path: [one(frame) for frame in load_video(path)]
 
 
 def imaging_quality(**settings: str) -> Callable[[str], float]:
@@ -257,11 +176,12 @@ def motion_smoothness() -> Callable[[str], float]:
     return ask
 
 
-DIMENSIONS: dict[str, Callable[[], Callable[[str], float | None]]] = {
+DIMENSIONS: dict[str, Callable[[], Callable[[str], Any]]] = {
     "temporal_flickering": lambda: temporal_flickering,
     "subject_consistency": subject_consistency,
     "background_consistency": background_consistency,
     "aesthetic_quality": aesthetic_quality,
+    "aesthetics": aesthetics,
     "imaging_quality": imaging_quality,
     "imaging_quality_shorter": partial(imaging_quality, imaging_quality_preprocessing_mode="shorter"),
     "imaging_quality_square": partial(imaging_quality, imaging_quality_preprocessing_mode="shorter_centercrop"),
@@ -277,7 +197,7 @@ def main(out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     os.environ["VBENCH_CACHE_DIR"] = str(out / "cache")
     bring_words()
-    numbers: dict[str, dict[str, float | None]] = {}
+    numbers: dict[str, dict[str, Any]] = {}
     for name, prepare in DIMENSIONS.items():
         ask = prepare()
         if name in ("overall_consistency_prompts", "overall_consistency_clip"):

@@ -32,6 +32,12 @@ def clip_l14() -> Any:
     return ClipVit(1024, 24, 14, 257, 768)
 
 
+def laion_v2() -> Any:
+    from hoigen.vbench.laion_v2 import Head
+
+    return Head([(768, 1024), None, (1024, 128), None, (128, 64), None, (64, 16), (16, 1)])
+
+
 def musiq() -> Any:
     from hoigen.vbench.musiq import Musiq
 
@@ -54,6 +60,7 @@ MODELS: dict[str, tuple[Callable[[], Any], str]] = {
     "dino": (dino, ""),
     "clip_b32": (clip_b32, "visual."),
     "clip_l14": (clip_l14, "visual."),
+    "laion_v2": (laion_v2, ""),
     "musiq": (musiq, ""),
     "viclip": (viclip, ""),
     "amt": (amt, ""),

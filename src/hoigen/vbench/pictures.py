@@ -1,4 +1,7 @@
-"""Frames as the models of VBench see them. None of them smooths before it scales down (`antialias=False`)."""
+"""Frames as the models of VBench see them. None of them smooths before it scales down (`antialias=False`).
+
+`clip_smoothed` alone is not VBench's: it is how CLIP's authors scale pictures.
+"""
 
 from __future__ import annotations
 
@@ -40,10 +43,13 @@ floats = _Latest(_floats)
 def shorter_to(frames: Any, side: int, mode: str) -> Any:
     """Scaled so that the short side has `side` pixels; the long one is cut to a whole number."""
     height, width = frames.shape[-2:]
-    short, long = min(height, width), max(height, width)
-    other = int(side * long / short)
-    size = (side, other) if height <= width else (other, side)
+    size = _size(height, width, side)
     return frames if size == (height, width) else scaled(frames, size, mode)
+
+
+def _size(height: int, width: int, side: int) -> tuple[int, int]:
+    other = int(side * max(height, width) / min(height, width))
+    return (side, other) if height <= width else (other, side)
 
 
 def scaled(frames: Any, size: tuple[int, int], mode: str) -> Any:
@@ -82,6 +88,15 @@ def clip_rounded(image: np.ndarray) -> np.ndarray:
     small = middle(shorter_to(floats(image), SIDE, "bicubic"), SIDE)
     rounded: np.ndarray = small.clamp(0, 255).round().to(torch.uint8)[0].numpy()
     return rounded
+
+
+def clip_smoothed(image: np.ndarray) -> Any:
+    """(1, 3, 224, 224): as `clip`, but smoothed on the way down and in whole grey levels."""
+    from PIL import Image
+
+    height, width = _size(image.shape[0], image.shape[1], SIDE)
+    small = np.array(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
+    return normalised(middle(floats(small), SIDE), CLIP_MEAN, CLIP_STD)
 
 
 def musiq(image: np.ndarray, resize: str) -> Any:

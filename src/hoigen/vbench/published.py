@@ -69,6 +69,16 @@ CHECKPOINTS: Mapping[str, Checkpoint] = {
         mib=0.004,
         setting="head",
     ),
+    "laion_v2_vitl14": Checkpoint(
+        file="sac+logos+ava1-l14-linearMSE.pth",
+        url="https://raw.githubusercontent.com/christophschuhmann/improved-aesthetic-predictor/main/"
+        "sac%2Blogos%2Bava1-l14-linearMSE.pth",
+        origin="christophschuhmann/improved-aesthetic-predictor, V2, on CLIP ViT-L/14",
+        licence="Apache-2.0",
+        sha256="21dd590f3ccdc646f0d53120778b296013b096a035a2718c9cb0d511bff0f1e0",
+        mib=3.5,
+        setting="head",
+    ),
     "musiq_spaq": Checkpoint(
         file="musiq_spaq_ckpt-358bb6af.pth",
         url="https://github.com/chaofengc/IQA-PyTorch/releases/download/v0.1-weights/musiq_spaq_ckpt-358bb6af.pth",
