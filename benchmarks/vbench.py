@@ -1,14 +1,14 @@
 """What VBench's dimensions cost here and in VBench 0.1.5 itself, on the same videos, one right after the other.
 
-python benchmarks/vbench.py VENV [PAIRS]
+python benchmarks/vbench.py VENV [PAIRS [PART ...]]
 
 VENV: an environment with VBench in it, as `make parity` makes it (.venv-vbench). Each side runs in a process of its own
 with one thread of PyTorch; CPU seconds are without imports and the loading of models, ratios are medians of pairs.
 
-1. temporal flickering alone, from file to number, video by video. 2. reading a video for all seven dimensions, without
-their models. 3. how much memory a minute of 1080p takes, with all that looks at every frame (tiny models). 4. what
-float16 moves, on weights from seeds in their published sizes. 5. on those the five dimensions whose models a CPU can
-bear, together.
+flickering: temporal flickering alone, from file to number, video by video. reading: a video read for all seven, without
+their models. minute: how much memory a minute of 1080p takes, with all that looks at every frame (tiny models). half:
+what float16 moves, on weights from seeds in their published sizes. together: on those, the five dimensions whose models
+a CPU can bear.
 Videos are rendered: 720p at 24 fps, a picture that wanders, with and without film grain.
 """
 
@@ -94,28 +94,60 @@ def weights_in(folder: Path, size: str) -> Path:
     return folder
 
 
-def main(theirs: str, pairs: int) -> None:
-    print(headline())
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        none, tiny = folder / "none", weights_in(folder / "tiny", "tiny")
-        none.mkdir()
-        long = [video(folder, grain, (720, 1280), 120) for grain in (0, 2, 6, 12)]
-        for path in (*long, *sorted(map(str, GENERATED.glob("*.mp4")))):
-            compared(f"temporal_flickering, {Path(path).name}", theirs, "flickering", none, [path], pairs)
-        compared("reading for all seven, 4 videos of 5 s at 720p", theirs, "decode", none, long, pairs)
-        minute = video(folder, 2, (1080, 1920), 1440, 48)
-        short = video(folder, 2, (1080, 1920), 48, 48)
-        peaks = [asked(sys.executable, "ours", "dimensions", tiny, [path])["peak"] for path in (short, minute)]
+class Bench:
+    """One way to measure after the other, each with videos and weights of its own."""
+
+    def __init__(self, theirs: str, pairs: int, folder: Path) -> None:
+        self.theirs, self.pairs, self.folder = theirs, pairs, folder
+        self.none = folder / "none"
+        self.none.mkdir()
+
+    def compare(self, title: str, what: str, weights: Path, files: list[str]) -> None:
+        compared(title, self.theirs, what, weights, files, self.pairs)
+
+    def long(self) -> list[str]:
+        return [video(self.folder, grain, (720, 1280), 120) for grain in (0, 2, 6, 12)]
+
+    def flickering(self) -> None:
+        for path in (*self.long(), *sorted(map(str, GENERATED.glob("*.mp4")))):
+            size = Path(path).stat().st_size >> 10
+            self.compare(f"temporal_flickering, {Path(path).name}, {size} KiB", "flickering", self.none, [path])
+
+    def reading(self) -> None:
+        self.compare("reading for all seven, 4 videos of 5 s at 720p", "decode", self.none, self.long())
+
+    def minute(self) -> None:
+        tiny = weights_in(self.folder / "tiny", "tiny")
+        paths = [video(self.folder, 2, (1080, 1920), count, 48) for count in (48, 1440)]
+        peaks = [asked(sys.executable, "ours", "dimensions", tiny, [path])["peak"] for path in paths]
         print(
             f"five dimensions on 1080p with tiny models: peak {peaks[0]:.0f} MB for 2 s, {peaks[1]:.0f} MB for 60 s\n"
         )
-        full = weights_in(folder / "full", "full")
-        moved = asked(sys.executable, "ours", "half", full, [video(folder, 6, (720, 1280), 6)])["numbers"]
+
+    def half(self) -> None:
+        paths = [video(self.folder, 6, (720, 1280), 6)]
+        moved = asked(sys.executable, "ours", "half", self.full(), paths)["numbers"]
         print(f"float16 moves, published sizes, 6 frames: {', '.join(f'{k} {v[0]:+.1e}' for k, v in moved.items())}\n")
-        clips = [video(folder, grain, (720, 1280), 24) for grain in (2,)]
-        compared("five dimensions in published sizes, 1 s at 720p", theirs, "dimensions", full, clips, pairs)
+
+    def together(self) -> None:
+        paths = [video(self.folder, 2, (720, 1280), 24)]
+        self.compare("five dimensions in published sizes, 1 s at 720p", "dimensions", self.full(), paths)
+
+    def full(self) -> Path:
+        folder = self.folder / "full"
+        return folder if folder.exists() else weights_in(folder, "full")
+
+
+PARTS = ("flickering", "reading", "minute", "half", "together")
+
+
+def main(theirs: str, pairs: int, parts: list[str]) -> None:
+    print(headline())
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(theirs, pairs, Path(folder))
+        for part in parts or PARTS:
+            getattr(bench, part)()
 
 
 if __name__ == "__main__":
-    main(str(Path(sys.argv[1]) / "bin" / "python"), int(sys.argv[2]) if len(sys.argv) > 2 else 3)
+    main(str(Path(sys.argv[1]) / "bin" / "python"), int(sys.argv[2]) if len(sys.argv) > 2 else 3, sys.argv[3:])
