@@ -183,7 +183,9 @@ class FakeReader:
     """Says what the world's detector says, whatever the picture."""
 
     name = "fake_world"
+    batch = 5
     weights = ()
+    ledger = ()
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -199,8 +201,11 @@ class FakeReader:
     def begin(self) -> None:
         self._scenes = self.world.scenes()
 
-    def read(self, image: np.ndarray, time: float, wanted: str | None) -> Scene:
-        return next(self._scenes)
+    def lacks(self, wanted: str | None) -> str:
+        return ""
+
+    def read(self, images: Sequence[np.ndarray], times: Sequence[float], wanted: str | None) -> list[Scene]:
+        return [next(self._scenes) for _ in images]
 
 
 def breaks(count: int, seconds: float, length: float = 0.3) -> tuple[tuple[float, float], ...]:

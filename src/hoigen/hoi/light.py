@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from hoigen import hico
 from hoigen.hoi.detections import Box, as_name
 from hoigen.hoi.follow import Follower, Held
 from hoigen.hoi.masks import Mask, from_box
@@ -35,6 +36,8 @@ class LightReader:
     """Persons and objects of a picture. A body found in the frame before is looked for where it was."""
 
     name = "light"
+    batch = 1
+    ledger: Sequence[Mapping[str, str]] = ()
     weights = (
         "ssd_mobilenet_v2_coco",
         "ssd_mobilenet_v2_coco_graph",
@@ -66,10 +69,18 @@ class LightReader:
     def begin(self) -> None:
         self._before, self._follower = [], Follower()
 
-    def read(self, image: np.ndarray, time: float, wanted: str | None) -> Scene:
+    def lacks(self, wanted: str | None) -> str:
+        if wanted is None or wanted in hico.objects():  # COCO's and HICO-DET's 80 are the same
+            return ""
+        return f"the small detector has no object {wanted!r}, only COCO's; reader: models or recorded may have"
+
+    def read(self, images: Sequence[np.ndarray], times: Sequence[float], wanted: str | None) -> list[Scene]:
+        self.load()
+        return [self._read(image, time, wanted) for image, time in zip(images, times, strict=True)]
+
+    def _read(self, image: np.ndarray, time: float, wanted: str | None) -> Scene:
         from hoigen.models.pose import around_box
 
-        self.load()
         height, width = image.shape[:2]
         found: list[Found] = self._models["things"](image)
         boxes = [thing for thing in found if thing.label == "person" and thing.score >= SURE]

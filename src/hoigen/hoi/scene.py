@@ -11,7 +11,7 @@ from hoigen.hoi.contact import Contact
 from hoigen.hoi.detections import Box
 from hoigen.hoi.masks import Mask, distance, inside_share
 from hoigen.hoi.skeleton import Person, body_points, hand_length, limb_height
-from hoigen.hoi.tracks import Boxes, link
+from hoigen.hoi.tracks import Boxes, link, over
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 MOST = 6
 """Persons and things of a frame that are followed, the surest first."""
+
+ITSELF = 0.3
+"""Mean intersection over union from which a person among the things is one of those who are followed."""
 
 ROAMS = 2.0
 """Of its own diagonals: how far a thing may be from where it was a frame before, and be the same."""
@@ -45,19 +48,28 @@ class Scene:
 
 
 class SceneReader(Protocol):
-    """Reads persons and objects off pictures, one clip after the other; frames come in order of time.
-
-    Another one (SAM 2 masks, ViTPose points) needs no more than this.
-    """
+    """Reads persons and objects off pictures, one clip after the other; frames come in order of time."""
 
     @property
     def name(self) -> str: ...
 
     @property
-    def identity(self) -> Mapping[str, Any]: ...
+    def identity(self) -> Mapping[str, Any]:
+        """All that what it reads depends on."""
+        ...
 
     @property
     def weights(self) -> tuple[str, ...]: ...
+
+    @property
+    def batch(self) -> int:
+        """Frames that it takes at once, at most."""
+        ...
+
+    @property
+    def ledger(self) -> Sequence[Mapping[str, str]]:
+        """Name, revision and licence of its models, where they are not hoigen's own."""
+        ...
 
     def load(self) -> None: ...
 
@@ -65,8 +77,13 @@ class SceneReader(Protocol):
         """Forgets the clip before."""
         ...
 
-    def read(self, image: np.ndarray, time: float, wanted: str | None) -> Scene:
-        """image: (H, W, 3) uint8 RGB; time: seconds; wanted: the object that alone matters, None for any."""
+    def lacks(self, wanted: str | None) -> str:
+        """Why it can never find that object; empty when it can."""
+        ...
+
+    def read(self, images: Sequence[np.ndarray], times: Sequence[float], wanted: str | None) -> Sequence[Scene]:
+        """A scene for every picture. images: (H, W, 3) uint8 RGB; times: seconds; wanted: the object that alone
+        matters, None for any."""
         ...
 
 
@@ -136,10 +153,22 @@ def candidates(frames: Sequence[Frame], contact: Contact) -> list[Candidate]:
         boxes = [[frame.things[t][1] for t in mine] for frame, mine in zip(frames, numbers, strict=True)]
         for things in link(boxes, times, ROAMS):
             at = {frame: numbers[frame][number] for frame, number in things.at.items()}
+            same = _itself(frames, followed, at) if label == "person" else None
             for number, person in enumerate(followed):
-                if person.at.keys() & at.keys():
+                if number != same and person.at.keys() & at.keys():
                     found.append(_candidate(frames, label, (number, person), at, contact))
     return found
+
+
+def _itself(frames: Sequence[Frame], followed: Sequence[Boxes], at: Mapping[int, int]) -> int | None:
+    """The person that a followed `person` among the things is: whose boxes lie most on its own, and clearly so."""
+    means = []
+    for person in followed:
+        both = sorted(person.at.keys() & at.keys())
+        overs = [over(frames[i].persons[person.at[i]].box, frames[i].things[at[i]][1]) for i in both]
+        means.append(sum(overs) / len(overs) if overs else 0.0)
+    best = max(range(len(means)), key=means.__getitem__, default=None)
+    return best if best is not None and means[best] >= ITSELF else None
 
 
 def _candidate(

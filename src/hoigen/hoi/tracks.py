@@ -55,16 +55,20 @@ def _extend(track: Boxes, frame: int, number: int, box: Box, time: float) -> Non
 
 def _bid(track: Boxes, box: Box, time: float, roams: float) -> float:
     """How well a box goes on with a track: above 1 by overlap, below by nearness, 0 not at all."""
-    both = shared(track.last, box)
-    over = both / (area(track.last) + area(box) - both)
-    if over >= LEAST:
-        return 1.0 + over
+    if (both := over(track.last, box)) >= LEAST:
+        return 1.0 + both
     small, large = sorted((area(track.last), area(box)))
     if large > ALIKE * small:
         return 0.0
     apart = math.dist(middle(track.last), middle(box))
     allowed = (roams + min(3.0, (time - track.time) / 0.1)) * math.dist(box[:2], box[2:])
     return max(0.0, 1.0 - apart / allowed)
+
+
+def over(a: Box, b: Box) -> float:
+    """Intersection over union of two boxes."""
+    both = shared(a, b)
+    return both / max(1e-9, area(a) + area(b) - both)
 
 
 def middle(box: Box) -> tuple[float, float]:

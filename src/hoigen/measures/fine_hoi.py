@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from hoigen.clip import Clip, Frames, Sampling, check_sees
+from hoigen.hoi import readers
 from hoigen.hoi.contact import contact_of
 from hoigen.hoi.detections import asked
 from hoigen.hoi.sketch import Sketches
@@ -17,9 +19,11 @@ if TYPE_CHECKING:
     import numpy as np
 
     from hoigen.hoi.fine import FineScore, Rules, Track
-    from hoigen.hoi.scene import Candidate, Frame, SceneReader
+    from hoigen.hoi.scene import Candidate, Frame, Scene, SceneReader
 
 Follow = Literal["pair", "nearest", "several"]
+OWN = ("variant", "follow", "people", "bridge", "least_presence", "undefined")
+"""Settings that are not the reader's."""
 
 
 @measure(
@@ -59,8 +63,13 @@ class FineHoi:
     detected: `exclude`, `zero`, or `one`, which the bare formula would give. Frames beyond the sampling's `max_frames`
     are left out evenly, and `detail["thinned"]` says so.
 
-    Masks and points come from small models on this CPU: COCO boxes, carried on for a second where they are missed, cut
-    out by GrabCut (detail counts `mask_source`), MediaPipe bodies and hands. Their own tremor is in the score.
+    reader: `light`: small models on this CPU: COCO boxes, carried on for a second where they are missed, cut out by
+    GrabCut (detail counts `mask_source`), MediaPipe bodies and hands; their own tremor is in the score. `models`: those
+    of the Hugging Face hub, with extra [models]. `recorded`: what a pipeline run elsewhere has written into `recording`
+    (docs/fine_hoi.md); nothing is decoded then, and `sampling` does not count.
+    boxes, masks, points: for `models`: ids (`owner/name`, `owner/name@revision`) or folders of Grounding DINO, RT-DETR,
+    D-FINE or DETR, of SAM 2 (or `grabcut`), of ViTPose. threshold: a less sure box is not there, 0..1. device: auto,
+    cpu or cuda. dtype: float32, bfloat16 or float16. batch: frames at once; changes no number.
 
     Source: HOIGen-1M, section 4.1, equation 2. No code of it is public: what the paper leaves open is argued in
     docs/fine_hoi.md, and `detail["definition"]` names the version.
@@ -73,18 +82,18 @@ class FineHoi:
     bridge: float = 0.25
     least_presence: float = 0.2
     undefined: Literal["exclude", "zero", "one"] = "exclude"
-    reader: Literal["light"] = "light"
+    reader: Literal["light", "models", "recorded"] = "light"
+    recording: Path | None = None
+    boxes: str = "IDEA-Research/grounding-dino-tiny"
+    masks: str = "facebook/sam2.1-hiera-small"
+    points: str = "usyd-community/vitpose-base-simple"
+    threshold: float = 0.3
+    device: str = "auto"
+    dtype: str = "float32"
+    batch: int = 8
     _made: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    revision = 2
-    weights = (
-        "ssd_mobilenet_v2_coco",
-        "ssd_mobilenet_v2_coco_graph",
-        "pose_detection",
-        "pose_landmark",
-        "palm_detection",
-        "hand_landmark",
-    )
+    revision = 3
 
     def __post_init__(self) -> None:
         check_sees(self.sampling)
@@ -95,6 +104,23 @@ class FineHoi:
         if self.people < 1:
             raise ValueError(f"people: 1 or more; it came as {self.people}")
         _ = self.rules
+        readers.check(self)
+        if self.reader == "recorded":
+            object.__setattr__(self, "sampling", Sampling(frames=0))  # so that nothing is decoded
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """All that a score depends on; of the reader's settings those that it uses."""
+        own = {name: getattr(self, name) for name in OWN}
+        return {**own, "sampling": asdict(self.sampling), "reader": self._reader.identity}
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        return self._reader.weights
+
+    @property
+    def notices(self) -> list[str]:
+        return list(getattr(self._reader, "notices", ()))
 
     @property
     def rules(self) -> Rules:
@@ -118,9 +144,7 @@ class FineHoi:
     @property
     def _reader(self) -> SceneReader:
         if "reader" not in self._made:
-            from hoigen.hoi.light import LightReader
-
-            self._made["reader"] = LightReader()
+            self._made["reader"] = readers.made(self)
         made: SceneReader = self._made["reader"]
         return made
 
@@ -132,21 +156,43 @@ class FineStream:
         self.settings, self.clip, self.reader = settings, clip, reader
         self.verb, self.thing = asked(clip)
         self.contact = contact_of(self.verb, self.thing)
+        self.lacks = reader.lacks(self.thing)
+        self.waiting: list[tuple[np.ndarray, float]] = []
         self.frames: list[Frame] = []
         self.sketches = Sketches(clip.duration)
         reader.begin()
 
     def see(self, image: np.ndarray, time: float) -> None:
+        if self._never():
+            return
+        self.waiting.append((image.copy() if self.reader.batch > 1 else image, time))
+        if len(self.waiting) >= self.reader.batch:
+            self._flush()
+
+    def _flush(self) -> None:
+        waiting, self.waiting = self.waiting, []
+        if waiting:
+            images, times = zip(*waiting, strict=True)
+            self.take(times, self.reader.read(images, times, self.thing))
+
+    def take(self, times: Sequence[float], scenes: Sequence[Scene]) -> None:
+        """Scenes in order of time."""
         from hoigen.hoi.scene import measured
 
-        if self.contact.kind != "none":
-            scene = self.reader.read(image, time, self.thing)
+        for time, scene in zip(times, scenes, strict=True):
             self.sketches.offer(scene, time, len(self.frames))
             self.frames.append(measured(scene, time, self.contact))
 
-    def score(self) -> Score:
+    def _never(self) -> str:
+        """Why no frame can say anything; empty when frames can."""
         if self.contact.kind == "none":
-            return self._none(f"{self.verb!r} is no contact: there is nothing that could be steady")
+            return f"{self.verb!r} is no contact: there is nothing that could be steady"
+        return self.lacks
+
+    def score(self) -> Score:
+        if reason := self._never():
+            return self._none(reason)
+        self._flush()
         if not self.frames:
             return self._none("no frame to look at")
         from hoigen.hoi.scene import candidates
@@ -229,6 +275,7 @@ class FineStream:
         return {
             "definition": f"{DEFINITION}, {self.settings.variant}, {self.settings.follow}",
             "reader": self.reader.name,
+            "models": [dict(each) for each in self.reader.ledger],
             "asked": {"verb": self.verb, "object": self.thing},
             "contact": {"kind": self.contact.kind, "parts": self.contact.parts, "reach": self.contact.reach},
             "frames": len(times),

@@ -1,0 +1,178 @@
+"""Boxes of named things by a detector of the hub: one that takes words, or one of fixed classes."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hoigen.hoi.detections import Box, as_name
+from hoigen.hoi.readers import shelf
+from hoigen.hoi.tracks import over
+
+GROUNDED = {
+    "grounding-dino": "GroundingDinoForObjectDetection",
+    "mm-grounding-dino": "MMGroundingDinoForObjectDetection",
+}
+"""Take one text; a class is as sure as the surest of its words."""
+CLOSED = {
+    "rt_detr": "RTDetrForObjectDetection",
+    "rt_detr_v2": "RTDetrV2ForObjectDetection",
+    "d_fine": "DFineForObjectDetection",
+    "detr": "DetrForObjectDetection",
+}
+"""Have classes of their own."""
+SOFTMAX = ("detr",)
+"""Their last class is nothing; the others give each class a chance of its own."""
+ALIKE = 0.7
+"""Intersection over union from which two boxes of a class are one."""
+SPOKEN: Mapping[str, str] = {"hair_drier": "hair dryer", "tv": "television"}
+"""Words that a detector of language knows better than HICO-DET's."""
+SPELLED: Mapping[str, str] = {
+    "sofa": "couch",
+    "motorbike": "motorcycle",
+    "aeroplane": "airplane",
+    "tvmonitor": "tv",
+    "diningtable": "dining_table",
+    "pottedplant": "potted_plant",
+    "hair_dryer": "hair_drier",
+}
+"""COCO's classes as some checkpoints spell them -> HICO-DET's names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A thing. label: by HICO-DET's names where it has it; score: 0..1; box: pixels."""
+
+    label: str
+    score: float
+    box: Box
+
+
+class BoxFinder:
+    """Finds things by name in pictures of one size. threshold: a less sure box is not there."""
+
+    def __init__(self, name: str, device: str, dtype: str, threshold: float) -> None:
+        self.name, self.device, self.dtype, self.threshold = name, device, dtype, threshold
+
+    @functools.cached_property
+    def loaded(self) -> shelf.Loaded:
+        return shelf.load(self.name, self.device, self.dtype, GROUNDED | CLOSED, "boxes")
+
+    @functools.cached_property
+    def kind(self) -> str:
+        return shelf.model_type(self.loaded.found)
+
+    @functools.cached_property
+    def images(self) -> Any:
+        return shelf.processor("images", self.loaded.found)
+
+    @functools.cached_property
+    def words(self) -> Any:
+        return shelf.processor("tokenizer", self.loaded.found)
+
+    def load(self) -> None:
+        _ = self.loaded, self.images
+        if self.kind in GROUNDED:
+            _ = self.words
+
+    @functools.cached_property
+    def classes(self) -> Sequence[str] | None:
+        """The names of fixed classes by their number; None where any word may be asked."""
+        if self.kind in GROUNDED:
+            return None
+        names = self.loaded.model.config.id2label
+        return [_hico(names[at]) for at in sorted(names)]
+
+    def __call__(self, images: Sequence[Any], wanted: Sequence[str]) -> list[list[Found]]:
+        """The wanted things of each picture, the surest first. images: (H, W, 3) uint8 RGB, all of one size."""
+        inputs = self.images(images=list(images), return_tensors="pt")
+        given = {name: inputs[name] for name in ("pixel_values", "pixel_mask") if name in inputs}
+        size = images[0].shape[:2]
+        if self.kind in GROUNDED:
+            rows = [self._grounded(given, text, spans, size) for text, spans in self._texts(wanted)]
+            return [_apart([found for part in parts for found in part]) for parts in zip(*rows, strict=True)]
+        return [_apart(row) for row in self._closed(given, wanted, size)]
+
+    def _closed(self, given: Mapping[str, Any], wanted: Sequence[str], size: tuple[int, int]) -> list[list[Found]]:
+        said = self.loaded(**given)
+        scores = said.logits.float().softmax(-1)[..., :-1] if self.kind in SOFTMAX else said.logits.float().sigmoid()
+        numbers = {name: at for at, name in enumerate(self.classes or ()) if name in wanted}
+        chances = {name: scores[..., at] for name, at in numbers.items()}
+        return self._rows(chances, said.pred_boxes, size)
+
+    def _grounded(
+        self, given: Mapping[str, Any], text: str, spans: Mapping[str, Sequence[int]], size: tuple[int, int]
+    ) -> list[list[Found]]:
+        count = len(given["pixel_values"])
+        tokens = self.words([text] * count, return_tensors="pt", return_token_type_ids=True)
+        said = self.loaded(**given, **tokens)
+        scores = said.logits.float().sigmoid()
+        chances = {name: scores[..., list(at)].amax(-1) for name, at in spans.items()}
+        return self._rows(chances, said.pred_boxes, size)
+
+    def _rows(self, chances: Mapping[str, Any], boxes: Any, size: tuple[int, int]) -> list[list[Found]]:
+        """Sure boxes of each picture. chances: name -> (pictures, queries); boxes: middles and sizes, 0..1."""
+        rows: list[list[Found]] = [[] for _ in range(len(boxes))]
+        corners = boxes.float().cpu().numpy()
+        for name, scores in chances.items():
+            values = scores.cpu().numpy()
+            for picture, query in zip(*(values > self.threshold).nonzero(), strict=True):
+                box = _corners(corners[picture, query], size)
+                if box[2] - box[0] >= 1 and box[3] - box[1] >= 1:
+                    rows[picture].append(Found(label=name, score=float(values[picture, query]), box=box))
+        return rows
+
+    def _texts(self, wanted: Sequence[str]) -> list[tuple[str, dict[str, list[int]]]]:
+        """`a word. another.` with the numbers of each one's tokens; as many texts as the model's length asks for."""
+        most = int(getattr(self.loaded.model.config, "max_text_len", 256))
+        texts, left = [], list(wanted)
+        while left:
+            count = len(left)
+            while count > 1 and len(self.words(_text(left[:count]))["input_ids"]) > most:
+                count -= 1
+            texts.append((_text(left[:count]), self._spans(left[:count])))
+            left = left[count:]
+        return texts
+
+    def _spans(self, words: Sequence[str]) -> dict[str, list[int]]:
+        offsets = self.words(_text(words), return_offsets_mapping=True)["offset_mapping"]
+        spans, start = {}, 0
+        for word in words:
+            end = start + len(_say(word))
+            spans[word] = [at for at, (a, b) in enumerate(offsets) if start <= a < b <= end]
+            start = end + 2
+        return {word: at for word, at in spans.items() if at}
+
+
+def _text(words: Sequence[str]) -> str:
+    return " ".join(f"{_say(word)}." for word in words)
+
+
+def _say(word: str) -> str:
+    """A class as a text has it; full stops part classes, so that none may be within."""
+    return SPOKEN.get(word, word.replace("_", " ")).replace(".", " ").lower()
+
+
+def _hico(name: object) -> str:
+    own = as_name(name) or ""
+    return SPELLED.get(own, own)
+
+
+def _corners(box: Sequence[float], size: tuple[int, int]) -> Box:
+    """Middle and size in 0..1 -> corners in pixels, within the picture. size: (height, width)."""
+    x, y, wide, tall = (float(side) for side in box)
+    height, width = size
+    x0, x1 = max(0.0, x - wide / 2) * width, min(1.0, x + wide / 2) * width
+    y0, y1 = max(0.0, y - tall / 2) * height, min(1.0, y + tall / 2) * height
+    return x0, y0, x1, y1
+
+
+def _apart(found: Sequence[Found]) -> list[Found]:
+    """Without those that are one with a surer one of their class."""
+    kept: list[Found] = []
+    for each in sorted(found, key=lambda found: -found.score):
+        if all(other.label != each.label or over(other.box, each.box) < ALIKE for other in kept):
+            kept.append(each)
+    return kept

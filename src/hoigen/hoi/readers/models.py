@@ -1,0 +1,122 @@
+"""Persons and objects by models of the hub: boxes by words, masks by SAM 2, points by ViTPose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from hoigen import hico
+from hoigen.errors import UsageError
+from hoigen.hoi.follow import Follower, Held
+from hoigen.hoi.readers import shelf
+from hoigen.hoi.readers.boxes import BoxFinder, Found
+from hoigen.hoi.readers.layouts import person_of
+from hoigen.hoi.readers.poses import PoseFinder
+from hoigen.hoi.readers.segments import GRABCUT, GrabCut, Segmenter
+from hoigen.hoi.scene import MOST, Scene, Thing
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from hoigen.hoi.skeleton import Person
+
+LEAST = 2.0
+"""Pixels on the shorter side below which a box is no object."""
+
+
+class ModelsReader:
+    """Persons and objects of pictures, a batch at a time; boxes that are missed are carried on for a second.
+
+    boxes, masks, points: ids of the hub (`owner/name`, `owner/name@revision`) or folders; masks may be `grabcut`.
+    threshold: a less sure box is not there.
+    """
+
+    name = "models"
+    sees = True
+    weights: tuple[str, ...] = ()
+
+    def __init__(
+        self, boxes: str, masks: str, points: str, device: str, dtype: str, batch: int, threshold: float
+    ) -> None:
+        self.names = tuple(name for name in (boxes, masks, points) if name != GRABCUT)
+        self.batch, self.threshold, self.dtype = batch, threshold, dtype
+        self.boxes = BoxFinder(boxes, device, dtype, threshold)
+        self.masks: GrabCut | Segmenter = GrabCut() if masks == GRABCUT else Segmenter(masks, device, dtype)
+        self.points = PoseFinder(points, device, dtype, batch)
+        self._follower = Follower()
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        models = [shelf.identity(name) for name in self.names]
+        return {"reader": self.name, "revision": 1, "models": models, "threshold": self.threshold, "dtype": self.dtype}
+
+    @property
+    def notices(self) -> list[str]:
+        return shelf.notices(self.names)
+
+    @property
+    def ledger(self) -> list[dict[str, str]]:
+        """What was used, with its licence; after `load`."""
+        parts = [self.boxes, self.masks, self.points]
+        return [shelf.ledger(part.loaded) for part in parts if not isinstance(part, GrabCut)]
+
+    def load(self) -> None:
+        for part in (self.boxes, self.masks, self.points):
+            part.load()
+        if self.boxes.classes is not None and "person" not in self.boxes.classes:
+            raise UsageError(f"boxes: {self.boxes.name} has no class `person`, without which there is no interaction")
+
+    def lacks(self, wanted: str | None) -> str:
+        classes = self.boxes.classes
+        if wanted is None or classes is None or wanted in classes:
+            return ""
+        return f"{self.boxes.name} has no class {wanted!r}; a detector that takes words (Grounding DINO) has"
+
+    def begin(self) -> None:
+        self._follower = Follower()
+
+    def read(self, images: Sequence[np.ndarray], times: Sequence[float], wanted: str | None) -> list[Scene]:
+        found = self.boxes(images, _asked(self.boxes.classes, wanted))
+        held = [self._held(*each, wanted) for each in zip(images, times, found, strict=True)]
+        masks = self.masks(images, [[each.box for each in mine] for mine in held])
+        persons = self._persons(images, found)
+        scenes = []
+        for image, time, who, mine, cut in zip(images, times, persons, held, masks, strict=True):
+            things = [
+                Thing(
+                    label=each.label,
+                    score=each.score,
+                    box=each.box,
+                    mask=mask if each.seen == time else replace(mask, source=f"followed, {mask.source}"),
+                )
+                for each, mask in zip(mine, cut, strict=True)
+            ]
+            scenes.append(Scene(size=(image.shape[1], image.shape[0]), persons=who, things=things))
+        return scenes
+
+    def _held(self, image: np.ndarray, time: float, found: Sequence[Found], wanted: str | None) -> list[Held]:
+        """The objects of a frame, the surest first, those among them that were carried on."""
+        mine = [
+            Held(label=each.label, score=each.score, box=each.box, seen=time)
+            for each in found
+            if each.label == (wanted or each.label) and (wanted or each.label != "person")
+            if min(each.box[2] - each.box[0], each.box[3] - each.box[1]) >= LEAST
+        ]
+        return sorted(self._follower(image, time, mine), key=lambda held: -held.score)[:MOST]
+
+    def _persons(self, images: Sequence[np.ndarray], found: Sequence[Sequence[Found]]) -> list[list[Person]]:
+        who = [[each for each in mine if each.label == "person"][:MOST] for mine in found]
+        points = self.points(images, [[each.box for each in mine] for mine in who])
+        made = [
+            [person_of(at, each.box, each.score) for each, at in zip(mine, places, strict=True)]
+            for mine, places in zip(who, points, strict=True)
+        ]
+        return [[person for person in mine if person is not None] for mine in made]
+
+
+def _asked(classes: Sequence[str] | None, wanted: str | None) -> list[str]:
+    """Persons and the wanted object; without one, all that the detector has, or all of HICO-DET's."""
+    if wanted is not None:
+        return list(dict.fromkeys(["person", wanted]))
+    return list(dict.fromkeys(["person", *(classes if classes is not None else hico.objects())]))

@@ -1,0 +1,135 @@
+"""Points of persons by ViTPose, from boxes."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from hoigen.errors import SetupError
+from hoigen.hoi.detections import Box
+from hoigen.hoi.readers import layouts, shelf
+
+if TYPE_CHECKING:
+    import numpy as np
+
+KINDS = {"vitpose": "VitPoseForPoseEstimation"}
+ROOM = 1.25
+"""Times the box that the model looks at, as in its training."""
+BLUR, SPREAD = 11, 0.8
+"""Pixels and standard deviation of the smoothing before the refinement, transformers' defaults."""
+WHOLE_BODY, BODY = 5, 0
+"""The parts of ViTPose++ that were trained on COCO-WholeBody and on COCO."""
+
+
+class PoseFinder:
+    """The points of every boxed person, in the picture's pixels with their confidence, 0..1.
+
+    A box grows to the shape that the model looks at and by a quarter; its pixels are warped so that the middles of
+    corner pixels meet (UDP), and each heat map's highest place is refined by slope and bend (DARK).
+    Source: Xu et al., "ViTPose", 2022; Huang et al., "The Devil Is in the Details", 2020; Zhang et al.,
+    "Distribution-Aware Coordinate Representation", 2020; the numbers equal transformers' VitPoseImageProcessor.
+    """
+
+    def __init__(self, name: str, device: str, dtype: str, batch: int) -> None:
+        self.name, self.device, self.dtype, self.batch = name, device, dtype, batch
+
+    @functools.cached_property
+    def loaded(self) -> shelf.Loaded:
+        found = shelf.load(self.name, self.device, self.dtype, KINDS, "points")
+        if (count := found.model.config.num_labels) not in layouts.COUNTS:
+            raise SetupError(f"points: {self.name} gives {count} points; {layouts.COUNTS} are known (COCO, WholeBody)")
+        return found
+
+    def load(self) -> None:
+        _ = self.loaded
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of what the model looks at."""
+        height, width = self.loaded.model.config.backbone_config.image_size
+        return int(width), int(height)
+
+    def __call__(self, images: Sequence[np.ndarray], boxes: Sequence[Sequence[Box]]) -> list[list[np.ndarray]]:
+        """(K, 3) for each box of each picture: x, y, confidence."""
+        import numpy as np
+
+        regions = [[region(box, self.size) for box in mine] for mine in boxes]
+        pieces = [warped(image, each, self.size) for image, mine in zip(images, regions, strict=True) for each in mine]
+        flat = [each for mine in regions for each in mine]
+        found: list[np.ndarray] = []
+        for start in range(0, len(pieces), self.batch):
+            maps = self._maps(np.stack(pieces[start : start + self.batch]))
+            found += [peaks(each, where) for each, where in zip(maps, flat[start : start + self.batch], strict=True)]
+        left = iter(found)
+        return [[next(left) for _ in mine] for mine in regions]
+
+    def _maps(self, pieces: np.ndarray) -> np.ndarray:
+        import torch
+
+        mean, std = (torch.tensor(value).view(3, 1, 1) for value in shelf.mean_and_std(self.loaded.found))
+        pixels = (torch.from_numpy(pieces).permute(0, 3, 1, 2).float() / 255 - mean) / std
+        config = self.loaded.model.config
+        given: dict[str, Any] = {}
+        if getattr(config.backbone_config, "num_experts", 1) > 1:
+            part = WHOLE_BODY if config.num_labels == layouts.COUNTS[-1] else BODY
+            given["dataset_index"] = torch.full((len(pieces),), part)
+        maps: np.ndarray = self.loaded(pixels, **given).heatmaps.float().cpu().numpy()
+        return maps
+
+
+def region(box: Box, size: tuple[int, int]) -> Box:
+    """What of the picture the model looks at: the box in its shape, grown by ROOM; x and y of the middle, its size."""
+    wide, tall = box[2] - box[0], box[3] - box[1]
+    shape = size[0] / size[1]
+    wide, tall = max(wide, tall * shape), max(tall, wide / shape)
+    return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2, wide * ROOM, tall * ROOM
+
+
+def warped(image: np.ndarray, region: Box, size: tuple[int, int]) -> np.ndarray:
+    """The region as a picture of that size; black beyond the picture."""
+    import cv2
+    import numpy as np
+
+    x, y, wide, tall = region
+    across, down = (size[0] - 1) / wide, (size[1] - 1) / tall
+    move = np.array([[across, 0, across * (wide / 2 - x)], [0, down, down * (tall / 2 - y)]])
+    piece: np.ndarray = cv2.warpAffine(image, move, size, flags=cv2.INTER_LINEAR)
+    return piece
+
+
+def peaks(maps: np.ndarray, region: Box) -> np.ndarray:
+    """(K, 3) in the picture's pixels from heat maps (K, h, w) of a region; confidence is the map's height, 0..1."""
+    import numpy as np
+
+    count, height, width = maps.shape
+    highest = maps.reshape(count, -1).argmax(axis=1)
+    sure = maps.reshape(count, -1).max(axis=1)
+    at = np.stack([highest % width, highest // width], axis=1).astype(float)
+    at[sure <= 0] = -1
+    at = np.where(sure[:, None] > 0, at - refinement(maps, at), at)
+    x, y, wide, tall = region
+    at[:, 0] = at[:, 0] * wide / (width - 1) + x - wide / 2
+    at[:, 1] = at[:, 1] * tall / (height - 1) + y - tall / 2
+    return np.column_stack([at, sure.clip(0, 1)])
+
+
+def refinement(maps: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """How far beside the highest pixel the top of a bell through it lies: Newton's step on the smoothed logarithm."""
+    import cv2
+    import numpy as np
+
+    steps = np.zeros((len(maps), 2))
+    for number, (one, (x, y)) in enumerate(zip(maps, at.astype(int), strict=True)):
+        smooth = cv2.GaussianBlur(one, (BLUR, BLUR), SPREAD, borderType=cv2.BORDER_REFLECT)
+        tall = np.pad(np.log(smooth.clip(0.001, 50)), 1, mode="edge")
+        c = tall[y : y + 3, x : x + 3]
+        if c.shape != (3, 3):
+            continue
+        slope = np.array([c[1, 2] - c[1, 0], c[2, 1] - c[0, 1]]) / 2
+        across, down = c[1, 2] - 2 * c[1, 1] + c[1, 0], c[2, 1] - 2 * c[1, 1] + c[0, 1]
+        both = 0.5 * (c[2, 2] - c[1, 2] - c[2, 1] + 2 * c[1, 1] - c[1, 0] - c[0, 1] + c[0, 0])
+        bend = np.array([[across, both], [both, down]]) + np.finfo(np.float32).eps * np.eye(2)
+        if abs(np.linalg.det(bend)) > 1e-12:
+            steps[number] = np.linalg.solve(bend, slope)
+    return steps
