@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import pytest
+from browser import CHROMIUM, FLAGS
+from nasty import NASTY, picture
 
 from hoigen.report.facts import (
     Box,
     FailureGroup,
     Histogram,
     ModelFile,
-    Picture,
     ReportFacts,
     ScoreLine,
     Sheet,
@@ -18,27 +22,9 @@ from hoigen.report.facts import (
     Threshold,
     Tile,
 )
-from hoigen.report.thumbs import encode
 
-NASTY = (
-    "/data/<script>alert(1)</script>.mp4",
-    "/data/\"quoted\" and 'single' & ampersand.mp4",
-    "/data/日本語 😀 café.mp4",
-    "/data/" + "deep/" * 40 + "x" * 200 + ".mp4",
-    "/data/<img src=http://example.com/x onerror=alert(1)>.mp4",
-    "/data/right\N{RIGHT-TO-LEFT OVERRIDE}4pm.exe",
-    "/data/control\x00\x07\udcff.mp4",
-    "/data/</style></script><!--.mp4",
-)
 MOTION = (Threshold("min", 0.02), Threshold("max", 0.6))
 HOI = (Threshold("min", 0.5),)
-
-
-def picture(shade: int, time: float, boxes: tuple[Box, ...] = ()) -> Picture:
-    """A small frame of one colour with a bar."""
-    image = np.full((90, 160, 3), shade, np.uint8)
-    image[:, 40:60] = (200, 120, 40)
-    return Picture(source=encode(image), time=time, boxes=boxes)
 
 
 def tile(index: int, rule: str = "", reason: str = "") -> Tile:
@@ -118,3 +104,14 @@ def facts() -> ReportFacts:
         notes=("640 shots shorter than 1 s.",),
         models=(ModelFile(name="palm", measure="hoi_lite", origin="Google", licence="Apache-2.0", sha256="1b" * 32),),
     )
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    if not CHROMIUM.exists():
+        pytest.skip(f"no {CHROMIUM} (apt-get install chromium)")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield browser
+        browser.close()

@@ -61,7 +61,11 @@ class Evaluation:
         lines += [f"  failed: {Path(path).name}: {why}" for path, why in self.failed[:NAMED]]
         if len(self.failed) > NAMED:
             lines.append(f"  and {len(self.failed) - NAMED} more: hoigen table {self.run} --state failed")
-        return "\n".join([*lines, "", self.table, "", f"With intervals and tests: hoigen compare {self.run}"])
+        lines += ["", self.table, "", f"With intervals and tests: hoigen compare {self.run}"]
+        page = self.run / "report.html"
+        return "\n".join(
+            [*lines, f"Each video, with what its scores were made from: {page}"] if page.exists() else lines
+        )
 
 
 def evaluate(
@@ -112,11 +116,20 @@ def evaluate(
     told = _facts(suite, found, prompts, long)
     _list_videos(folder, found, long, int(settings.get("rank", 0)))
     try:
-        funnel = curate(folder.videos_file, run, **settings, beside=beside, report=report, quiet=quiet)
+        funnel = curate(folder.videos_file, run, **settings, beside=beside, report=False, quiet=quiet)
     finally:
         if folder.recipe_file.exists():  # also of a run that was stopped: its tables tell what is not there
             _write(folder, told)
+    if report:
+        _page(folder)
     return _result(folder, suite, found, funnel)
+
+
+def _page(run: Run) -> None:
+    """The run's report.html, which tells an evaluation by its evaluation.json."""
+    from hoigen.verbs.report import report
+
+    report(run.path)
 
 
 def _settings(recipe: Path, sets: Sequence[str]) -> tuple[dict[str, Any], Path]:
