@@ -24,10 +24,12 @@
 
   function filter() {
     const words = one("[data-find]").value.toLowerCase().split(/\s+/).filter(Boolean);
-    const model = (one("select[data-model]") || { value: "" }).value;
+    const chosen = (name) => (one(`select[data-${name}]`) || { value: "" }).value;
+    const [model, verb] = [chosen("model"), chosen("verb")];
+    const fits = (card) => (!model || card.dataset.model === model) && (!verb || card.dataset.verb === verb);
     let shown = 0;
     for (const card of cards) {
-      card.hidden = !words.every((word) => card.dataset.found.includes(word)) || (model !== "" && card.dataset.model !== model);
+      card.hidden = !words.every((word) => card.dataset.found.includes(word)) || !fits(card);
       shown += !card.hidden;
     }
     one(".nothing").hidden = shown > 0;
@@ -53,7 +55,7 @@
   if (cards.length) {
     one("[data-sort]").addEventListener("change", sort);
     one("[data-find]").addEventListener("input", filter);
-    one("select[data-model]")?.addEventListener("change", filter);
+    all("select[data-model], select[data-verb]").forEach((choice) => choice.addEventListener("change", filter));
   }
 
   document.addEventListener("click", (event) => {

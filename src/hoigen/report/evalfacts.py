@@ -69,11 +69,24 @@ class Card:
     prompt: str
     about: str
     takes: Sequence[Take]
+    verb: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lacking:
+    """Numbers that `videos` videos lack for one reason."""
+
+    numbers: Sequence[str]
+    videos: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationFacts:
-    """All that the page says. columns: the numbers of cards and rows, in order. rows: videos without a strip, too."""
+    """All that the page says. columns: the numbers of cards and rows, in order. rows: videos without a strip, too.
+
+    rank: the number by which cards come sorted, the worst first. videos: how many there are, of both runs.
+    """
 
     title: str
     made: str
@@ -93,3 +106,6 @@ class EvaluationFacts:
     notes: Sequence[str] = ()
     models: Sequence[ModelFile] = ()
     beside: bool = False
+    rank: str = ""
+    videos: int = 0
+    lacking: Sequence[Lacking] = ()

@@ -7,15 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from hoigen.comparing.columns import Column, chosen, column_of
+from hoigen.comparing.columns import Column, chosen
 from hoigen.comparing.means import models_of
 from hoigen.comparing.read import source_of
 from hoigen.comparing.videos import Source, Video
 from hoigen.errors import UsageError
-from hoigen.report import choose
 from hoigen.report.evalfacts import Card, EvaluationFacts, Take
 from hoigen.report.facts import FailureGroup, Histogram
 from hoigen.report.gather import model_files, provenance
+from hoigen.report.lacking import lacking_of
+from hoigen.report.pick import card_worth, picked, rank_of
 from hoigen.report.takes import clips_of, details_of, take_of
 from hoigen.report.words import length, many, short_name
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 SHOWN = 48
 """Videos with a strip; of two runs, as many pairs."""
 ROWS = 3_000
-RANKS = ("coarse_hoi", "coarse_any", "fine_whole", "fine_hoi", "hoi_lite")
-"""By the first of these that any video has, the videos with a strip are chosen and sorted."""
 DRAWS = 2_000
 
 
@@ -46,19 +45,15 @@ def is_evaluation(run: Run) -> bool:
 def gather_evaluation(run: Run, beside: Run | None = None, *, shown: int = SHOWN) -> EvaluationFacts:
     """Reads one run, or two whose videos are paired by prompt and sample, and takes small pictures of some videos.
 
-    shown: how many videos, or pairs, get a strip of frames: spread evenly from the worst to the best.
+    shown: how many videos, or pairs, get a strip of frames: the worst of each number, and some of all others.
     Raises UsageError when a folder is no run of hoigen evaluate, or nothing can be paired.
     """
     sides = [_side(run)] + ([_side(beside)] if beside is not None and beside.path != run.path else [])
     sources = [side.source for side in sides]
     columns = _columns(sources)
     pairs = _pairs(sides, beside is not None)
-    rank = _rank([video for group in pairs for video in group], columns)
-    picked = [pairs[at] for at in choose.ranks(len(pairs), shown)] if len(pairs) > shown else pairs
-    if len(pairs) > shown:
-        ordered = sorted(pairs, key=lambda group: _worth(group, rank))
-        picked = [ordered[at] for at in choose.ranks(len(ordered), shown)]
-    cards = _with_strips(sides, picked, columns)
+    rank = rank_of(pairs, columns)
+    cards = _with_strips(sides, picked(pairs, columns, shown), columns)
     videos = [video for side in sides for video in side.source.videos]
     models = _models(sides, beside is not None)
     return EvaluationFacts(
@@ -68,14 +63,17 @@ def gather_evaluation(run: Run, beside: Run | None = None, *, shown: int = SHOWN
         warnings=_warnings(models, sources),
         tables=_tables(models, columns, beside is not None),
         columns=columns,
-        cards=sorted(cards, key=lambda card: _card_worth(card, rank)),
+        cards=sorted(cards, key=lambda card: card_worth(card, rank)),
         rows=[_card(group, [_bare(video, columns) for video in group]) for group in pairs[:ROWS]],
         cards_of=len(pairs),
         histograms=() if beside is not None else _histograms(sides[0], len(videos), columns),
+        lacking=lacking_of(videos, columns),
+        videos=len(videos),
         failures=_failures(videos),
         notes=_notes(sides),
         models=[model for side in sides[:1] for model in model_files(side.steps)],
         beside=beside is not None,
+        rank=rank.name if rank is not None else "",
     )
 
 
@@ -91,29 +89,6 @@ def _side(run: Run) -> _Side:
 def _columns(sources: Sequence[Source]) -> list[Column]:
     names = [name for source in sources for name in source.numbers]
     return chosen(names, [name for source in sources for name in source.owned], None)
-
-
-def _rank(videos: Sequence[Video], columns: Sequence[Column]) -> Column | None:
-    there = [name for name in RANKS if any(video.values.get(name) is not None for video in videos)]
-    return column_of(there[0]) if there else next(iter(columns), None)
-
-
-def _worth(group: Sequence[Video], rank: Column | None) -> tuple[bool, float]:
-    """Worst first, videos without the number last; of a pair its second's gain."""
-    values = [None if rank is None else video.values.get(rank.name) for video in group]
-    return _order(values, rank)
-
-
-def _order(values: Sequence[float | None], rank: Column | None) -> tuple[bool, float]:
-    if any(value is None for value in values):
-        return True, 0.0
-    known = [float(value) for value in values if value is not None]
-    worth = known[-1] - known[0] if len(known) > 1 else known[0]
-    return False, -worth if rank is not None and rank.better == "low" else worth
-
-
-def _card_worth(card: Card, rank: Column | None) -> tuple[bool, float]:
-    return _order([None if rank is None else take.values.get(rank.name) for take in card.takes], rank)
 
 
 def _pairs(sides: Sequence[_Side], beside: bool) -> list[tuple[Video, ...]]:
@@ -208,7 +183,7 @@ def _card(group: Sequence[Video], takes: Sequence[Take]) -> Card:
     about = " · ".join(
         part for part in (asked, video.category or "", f"sample {video.sample}" if video.sample else "") if part
     )
-    return Card(prompt=video.text or video.prompt, about=about, takes=takes)
+    return Card(prompt=video.text or video.prompt, about=about, takes=takes, verb=(video.verb or "").replace("_", " "))
 
 
 def _headline(pairs: Sequence[Any], models: Mapping[str, Any], beside: bool) -> tuple[str, str]:

@@ -10,9 +10,11 @@ from hoigen.comparing.columns import Column
 from hoigen.comparing.grid import Cell, Table, figure, words
 from hoigen.report.curve import curve
 from hoigen.report.evalfacts import Card, EvaluationFacts, Still, Take
+from hoigen.report.evaltools import key, tools
 from hoigen.report.facts import FailureGroup
 from hoigen.report.frame import document, figures, footer, nav, recipe, scroll, section
 from hoigen.report.histogram import histogram
+from hoigen.report.lacking import lacking_section
 from hoigen.report.markup import Html, el, join
 from hoigen.report.overlay import drawn
 from hoigen.report.sheets import CELL
@@ -44,6 +46,8 @@ def render(facts: EvaluationFacts) -> str:
 
 def _places(facts: EvaluationFacts) -> list[tuple[str, str]]:
     found = [("models", "Models"), ("videos", "Pairs" if facts.beside else "Videos"), ("numbers", "All numbers")]
+    if facts.lacking:
+        found.append(("undefined", "Undefined"))
     if facts.histograms:
         found.append(("spread", "Spread"))
     return [*found, ("failures", "Failures"), ("recipe", "Recipe")]
@@ -72,6 +76,7 @@ def _sections(facts: EvaluationFacts) -> list[Html | None]:
         ),
         _videos(facts),
         _numbers(facts),
+        lacking_section(facts.lacking, facts.videos),
         _spread(facts),
         _failures(facts),
         recipe(facts.recipe, made, facts.models),
@@ -108,47 +113,20 @@ def _videos(facts: EvaluationFacts) -> Html:
     lead = f"{count(len(facts.cards))} of {many(facts.cards_of, one)} shown, from the worst to the best."
     if len(facts.cards) == facts.cards_of:
         lead = f"All {many(facts.cards_of, one)}." if facts.cards_of > 1 else f"1 {one}."
-    legend = el(
-        "p",
-        *(join([el("i", class_=f"key {kind}"), f" {name} "]) for kind, name in KEYS),
-        class_="legend-line",
-    )
-    cards = [_video(card, facts) for card in facts.cards]
+    cards = [_video(card, at, facts) for at, card in enumerate(facts.cards)]
     empty = el("p", "No video to show.", class_="empty") if not cards else None
     return section(
         "videos",
         "Pairs" if facts.beside else "Videos",
         lead,
-        _tools(facts),
-        legend,
+        tools(facts),
+        key(),
         el("div", cards, class_="cards"),
         el("p", "No video fits the filter.", class_="empty nothing", hidden=True) if cards else empty,
     )
 
 
-KEYS = (("person", "person"), ("object", "object"), ("mask", "mask"), ("touch", "contact"), ("unseen", "not seen"))
-
-
-def _tools(facts: EvaluationFacts) -> Html:
-    kind = "change of " if facts.beside else ""
-    options = [el("option", f"{kind}{column.label}", value=column.name) for column in facts.columns]
-    models = sorted({take.model for card in facts.cards for take in card.takes})
-    choice = None
-    if len(models) > 1 and not facts.beside:
-        named = [el("option", "all models", value=""), *(el("option", name, value=name) for name in models)]
-        choice = el("label", "model ", el("select", named, data_model=True))
-    return el(
-        "div",
-        el("label", "sort by ", el("select", el("option", "as shown", value=""), options, data_sort=True)),
-        el("button", "worst first", type="button", data_turn=True, aria_pressed="false"),
-        choice,
-        el("label", "find ", el("input", type="search", data_find=True, placeholder="prompt, file, verb, object")),
-        el("button", "Overlays", type="button", data_overlays=True, aria_pressed="true"),
-        class_="controls",
-    )
-
-
-def _video(card: Card, facts: EvaluationFacts) -> Html:
+def _video(card: Card, at: int, facts: EvaluationFacts) -> Html:
     values = _sort_values(card, facts.columns)
     found = " ".join([card.prompt, card.about, *(f"{take.model} {take.uri}" for take in card.takes)]).lower()
     return el(
@@ -157,9 +135,11 @@ def _video(card: Card, facts: EvaluationFacts) -> Html:
         [_take(take, facts, alone=len(card.takes) == 1) for take in card.takes],
         _both(card.takes, facts.columns) if len(card.takes) == 2 else None,
         class_="video",
+        id=f"video-{at}",
         data_values=json.dumps(values),
         data_better=json.dumps({column.name: column.better for column in facts.columns}),
         data_found=found,
+        data_verb=card.verb or None,
         data_model=" ".join(take.model for take in card.takes) if len(card.takes) == 1 else None,
     )
 
@@ -248,13 +228,14 @@ def _numbers(facts: EvaluationFacts) -> Html:
     for column in facts.columns:
         label = column.label + SIGNS[column.better]
         buttons.append(el("th", el("button", label, type="button"), scope="col", data_number=True))
-    rows = [_row(card, facts) for card in facts.rows]
+    places = {card.takes[0].uri: f"#video-{at}" for at, card in enumerate(facts.cards)}
+    rows = [_row(card, places.get(card.takes[0].uri), facts) for card in facts.rows]
     table = el("table", el("thead", el("tr", buttons)), el("tbody", rows), class_="all", data_sortable=True)
     title = "All numbers" if not facts.beside else "All changes"
     return section("numbers", title, lead, scroll(table, title))
 
 
-def _row(card: Card, facts: EvaluationFacts) -> Html:
+def _row(card: Card, place: str | None, facts: EvaluationFacts) -> Html:
     take = card.takes[-1]
     values = _sort_values(card, facts.columns)
     cells = []
@@ -266,7 +247,9 @@ def _row(card: Card, facts: EvaluationFacts) -> Html:
         else:
             cells.append(el("td", figure(value, column.percent, signed=facts.beside), data_v=f"{value:.6g}"))
     model = None if facts.beside else el("td", el("bdi", take.model))
-    return el("tr", el("td", el("bdi", card.prompt)), el("td", el("bdi", take.name), title=take.uri), model, cells)
+    prompt = el("bdi", card.prompt)
+    prompt = el("a", prompt, href=place) if place else prompt
+    return el("tr", el("td", prompt), el("td", el("bdi", take.name), title=take.uri), model, cells)
 
 
 def _spread(facts: EvaluationFacts) -> Html | None:
