@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import functools
 import hashlib
 import http.server
+import io
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import seeded
 
@@ -126,16 +129,52 @@ def test_lacking_strange_and_misshapen_weights_are_named(tmp_path: Path) -> None
         SubjectConsistency(checkpoint=str(path)).load()
 
 
-def test_code_in_a_pickle_is_not_run(tmp_path: Path) -> None:
-    class Evil:
-        def __reduce__(self) -> tuple[object, ...]:
-            return (Path.write_text, (tmp_path / "ran", "x"))
+class _Evil:
+    def __init__(self, path: Path) -> None:
+        self.path = path
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Path.write_text, (self.path, "x"))
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_code_in_a_pickle_is_not_run(tmp_path: Path, zipped: bool) -> None:
     path = tmp_path / "evil.pth"
-    torch.save({"a": Evil()}, path)
-    with pytest.raises(SetupError, match="cannot be read as tensors"):
+    torch.save({"a": _Evil(tmp_path / "ran")}, path, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(SetupError, match="holds no tensors by name"):
         SubjectConsistency(checkpoint=str(path)).load()
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("name", ["eval", "system", "FloatStorage.from_file", "load"])
+def test_no_function_is_looked_up(name: str) -> None:
+    from hoigen.vbench.pickles import Nothing, Unpickler
+
+    for module in ("builtins", "os", "torch", "torch.hub"):
+        assert Unpickler(io.BytesIO()).find_class(module, name) is Nothing
+
+
+class _Settings(dict[str, object]):
+    """What a training loop leaves in its checkpoint: a class of its own with items and state."""
+
+    def __init__(self, **named: object) -> None:
+        super().__init__(named)
+        self.more = [argparse.Namespace(lr=1e-4), np.float64(3.5), {1, 2}]
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_what_training_left_behind_is_passed_over(tmp_path: Path, zipped: bool) -> None:
+    weight = torch.nn.Parameter(torch.arange(6.0).reshape(2, 3))
+    left = {"epoch": 3, "config": _Settings(a=1, b=_Settings()), "best": np.float64(31.5), "of": Path("x")}
+    path = tmp_path / "trained.pth"
+    held = {"state_dict": {"a": weight, "half": torch.ones(2).half(), "count": torch.tensor(3)}}
+    torch.save(held | left, path, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(Exception, match="Weights only load failed"):
+        torch.load(path, weights_only=True)
+    read = checkpoints.tensors(checkpoints.locate("amt_s", str(path)), "state_dict")
+    assert torch.equal(read["a"], weight)
+    assert read["half"].dtype == torch.float16
+    assert int(read["count"]) == 3
 
 
 class _Holder(torch.nn.Module):

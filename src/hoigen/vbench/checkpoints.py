@@ -18,6 +18,7 @@ from typing import Any
 
 from hoigen import weights
 from hoigen.errors import SetupError, UsageError, WeightsError, nearest
+from hoigen.vbench import pickles
 from hoigen.vbench.published import CHECKPOINTS, Checkpoint
 
 TIMEOUT = 60
@@ -153,7 +154,7 @@ def tensors(found: Found, *inside: str) -> dict[str, Any]:
         elif _is_torchscript(found.path):
             read = torch.jit.load(str(found.path), map_location="cpu").state_dict()
         else:
-            read = torch.load(str(found.path), map_location="cpu", weights_only=True)
+            read = pickles.tensors_of(found.path)
     except Exception as error:
         why = " ".join(str(error).split())[:200]
         raise SetupError(f"{found.path} cannot be read as tensors: {type(error).__name__}: {why}") from None
