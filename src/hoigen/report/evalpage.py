@@ -193,7 +193,8 @@ def _number(take: Take, column: Column) -> Html:
 def _both(takes: Sequence[Take], columns: Sequence[Column]) -> Html:
     """Two videos' numbers and their differences."""
     rows = []
-    for column in columns:
+    there = [column for column in columns if any(take.values.get(column.name) is not None for take in takes)]
+    for column in there:
         one, other = (take.values.get(column.name) for take in takes)
         change = "–" if one is None or other is None else figure(other - one, column.percent, signed=True)
         better = "" if one is None or other is None or one == other or not column.better else _gain(one, other, column)
@@ -201,7 +202,13 @@ def _both(takes: Sequence[Take], columns: Sequence[Column]) -> Html:
         rows.append(el("tr", el("th", column.label, scope="row"), cells, el("td", change, class_=better or None)))
     heads = [el("th", "", scope="col"), *(el("th", take.model, scope="col") for take in takes)]
     table = el("table", el("thead", el("tr", heads, el("th", "change", scope="col"))), el("tbody", rows), class_="both")
-    return scroll(table, "Numbers of both videos")
+    nowhere = ", ".join(column.label for column in columns if column not in there)
+    return join(
+        [
+            scroll(table, "Numbers of both videos") if there else None,
+            el("p", f"undefined in both: {nowhere}", class_="about") if nowhere else None,
+        ]
+    )
 
 
 def _gain(one: float, other: float, column: Column) -> str:
@@ -230,7 +237,13 @@ def _numbers(facts: EvaluationFacts) -> Html:
         buttons.append(el("th", el("button", label, type="button"), scope="col", data_number=True))
     places = {card.takes[0].uri: f"#video-{at}" for at, card in enumerate(facts.cards)}
     rows = [_row(card, places.get(card.takes[0].uri), facts) for card in facts.rows]
-    table = el("table", el("thead", el("tr", buttons)), el("tbody", rows), class_="all", data_sortable=True)
+    table = el(
+        "table",
+        el("thead", el("tr", buttons)),
+        el("tbody", rows),
+        class_="all pairs" if facts.beside else "all",
+        data_sortable=True,
+    )
     title = "All numbers" if not facts.beside else "All changes"
     return section("numbers", title, lead, scroll(table, title))
 

@@ -120,7 +120,7 @@ def evaluate(
     finally:
         if folder.recipe_file.exists():  # also of a run that was stopped: its tables tell what is not there
             _write(folder, told)
-    if report:
+    if report and int(settings.get("rank", 0)) == 0:  # of several machines one writes it
         _page(folder)
     return _result(folder, suite, found, funnel)
 
