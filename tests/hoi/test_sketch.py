@@ -7,8 +7,8 @@ import pytest
 
 from hoigen.hoi.masks import Mask, ellipse
 from hoigen.hoi.scene import Scene, Thing
-from hoigen.hoi.sketch import CORNERS, SHOWN, Sketches, outlines
 from hoigen.hoi.skeleton import Person
+from hoigen.hoi.sketch import CORNERS, SHOWN, Sketches, outlines
 
 
 def scene(x: float) -> Scene:

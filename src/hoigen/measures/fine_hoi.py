@@ -69,7 +69,7 @@ class FineHoi:
     (docs/fine_hoi.md); nothing is decoded then, and `sampling` does not count.
     boxes, masks, points: for `models`: ids (`owner/name`, `owner/name@revision`) or folders of Grounding DINO, RT-DETR,
     D-FINE or DETR, of SAM 2 (or `grabcut`), of ViTPose. threshold: a less sure box is not there, 0..1. device: auto,
-    cpu or cuda. dtype: float32, bfloat16 or float16. batch: frames at once; changes no number.
+    cpu or cuda. dtype: float32, bfloat16 or float16. batch: frames at once; the scores stay the same.
 
     Source: HOIGen-1M, section 4.1, equation 2. No code of it is public: what the paper leaves open is argued in
     docs/fine_hoi.md, and `detail["definition"]` names the version.

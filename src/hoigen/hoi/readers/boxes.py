@@ -114,14 +114,19 @@ class BoxFinder:
 
     def _rows(self, chances: Mapping[str, Any], boxes: Any, size: tuple[int, int]) -> list[list[Found]]:
         """Sure boxes of each picture. chances: name -> (pictures, queries); boxes: middles and sizes, 0..1."""
+        import torch
+
         rows: list[list[Found]] = [[] for _ in range(len(boxes))]
-        corners = boxes.float().cpu().numpy()
-        for name, scores in chances.items():
-            values = scores.cpu().numpy()
-            for picture, query in zip(*(values > self.threshold).nonzero(), strict=True):
-                box = _corners(corners[picture, query], size)
-                if box[2] - box[0] >= 1 and box[3] - box[1] >= 1:
-                    rows[picture].append(Found(label=name, score=float(values[picture, query]), box=box))
+        if not chances:
+            return rows
+        names = list(chances)
+        scores, best = torch.stack([chances[name] for name in names]).max(0)  # a box is one thing, the likeliest
+        values, which, corners = scores.cpu().numpy(), best.cpu().numpy(), boxes.float().cpu().numpy()
+        for picture, query in zip(*(values > self.threshold).nonzero(), strict=True):
+            box = _corners(corners[picture, query], size)
+            if box[2] - box[0] >= 1 and box[3] - box[1] >= 1:
+                label, score = names[which[picture, query]], float(values[picture, query])
+                rows[picture].append(Found(label=label, score=score, box=box))
         return rows
 
     def _texts(self, wanted: Sequence[str]) -> list[tuple[str, dict[str, list[int]]]]:

@@ -88,7 +88,8 @@ class Segmenter:
         said = self.loaded(image_embeddings=encoded, input_boxes=torch.tensor([boxes]) * scale, multimask_output=False)
         logits = torch.nn.functional.interpolate(said.pred_masks[0].float(), size, mode="bilinear", align_corners=False)
         inside = (logits[:, 0] > 0).cpu().numpy()
-        return [cropped(mask, self.name) or ellipse(box) for mask, box in zip(inside, boxes, strict=True)]
+        source = self.loaded.found.name
+        return [cropped(mask, source) or ellipse(box) for mask, box in zip(inside, boxes, strict=True)]
 
 
 def cropped(whole: np.ndarray, source: str) -> Mask | None:

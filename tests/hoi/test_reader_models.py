@@ -1,0 +1,390 @@
+"""Models of the hub as readers: real architectures at random and tiny; what goes in and comes out is checked apart."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import golden_poses
+import numpy as np
+import pytest
+import tiny_hoi
+
+from hoigen.clip import Clip
+from hoigen.errors import SetupError, UsageError
+from hoigen.hoi.detections import Box
+from hoigen.hoi.readers import boxes, layouts, poses, shelf
+from hoigen.hoi.readers.boxes import BoxFinder
+from hoigen.hoi.readers.models import ModelsReader
+from hoigen.hoi.readers.poses import PoseFinder
+from hoigen.hoi.readers.segments import Segmenter
+from hoigen.hoi.scene import Scene
+from hoigen.measures.fine_hoi import FineHoi
+from render import texture
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+PICTURES = [texture(seed, (90, 120)) for seed in range(3)]
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    for make in (tiny_hoi.rt_detr, tiny_hoi.grounding_dino, tiny_hoi.sam2, tiny_hoi.vitpose):
+        make(folder / make.__name__)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def finder(models: Path, name: str, threshold: float = 0.3) -> BoxFinder:
+    return BoxFinder(str(models / name), "cpu", "float32", threshold)
+
+
+def test_boxes_of_fixed_classes_are_those_of_the_library(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boxes, "ALIKE", 2.0)  # the library leaves twins in
+    found = finder(models, "rt_detr", 0.5)
+    assert found.classes == ["person", "cup", "sports_ball", "tv"], "by HICO-DET's names"
+    mine = found(PICTURES, ["cup"])
+    inputs = found.images(images=PICTURES, return_tensors="pt")
+    with torch.inference_mode():
+        said = found.loaded.model(pixel_values=inputs["pixel_values"])
+    said.logits = said.logits[..., 1:2]  # the library keeps one class a box when there is but one
+    theirs = found.images.post_process_object_detection(said, threshold=0.5, target_sizes=[(90, 120)] * 3)
+    assert sum(map(len, mine)) > 3
+    for own, other in zip(mine, theirs, strict=True):
+        assert [each.score for each in own] == pytest.approx(other["scores"].tolist(), abs=1e-5)
+        clipped = other["boxes"].numpy().clip(0, [120, 90, 120, 90])
+        assert np.array([each.box for each in own]) == pytest.approx(clipped, abs=1e-3)
+
+
+def test_a_box_is_one_thing_and_twins_are_one_box(models: Path) -> None:
+    found = finder(models, "rt_detr", 0.05)
+    for row in found(PICTURES, ["person", "cup"]):
+        for at, each in enumerate(row):
+            assert all(other.label != each.label or boxes.over(other.box, each.box) < 0.7 for other in row[:at])
+    assert found(PICTURES, ["violin"]) == [[], [], []]
+
+
+def test_words_are_as_sure_as_their_own_tokens(models: Path) -> None:
+    """Each class is read at the tokens of its own words, a queer one in pieces, and nowhere else."""
+    found = finder(models, "grounding_dino", 0.0)
+    [(text, spans)] = found._texts(["person", "violin", "sports_ball", "hair_drier"])
+    assert text == "person. violin. sports ball. hair dryer."
+    tokens = found.words(text)["input_ids"]
+    words = {name: found.words.convert_ids_to_tokens([tokens[at] for at in spans[name]]) for name in spans}
+    assert words == {
+        "person": ["person"],
+        "violin": ["vio", "##lin"],
+        "sports_ball": ["sports", "ball"],
+        "hair_drier": ["hair", "dryer"],
+    }
+    inputs = found.images(images=PICTURES[:1], return_tensors="pt")
+    with torch.inference_mode():
+        said = found.loaded.model(**inputs, **found.words([text], return_tensors="pt"))
+    chances = said.logits.sigmoid()[0].numpy()
+    best = {name: max(chances[query][spans[name]].max() for query in range(len(chances))) for name in spans}
+    mine: dict[str, float] = {}
+    for each in found(PICTURES[:1], list(spans))[0]:
+        mine[each.label] = max(mine.get(each.label, 0.0), each.score)
+    assert mine
+    assert all(score <= best[name] + 1e-5 for name, score in mine.items())
+    assert max(mine.values()) == pytest.approx(max(best.values()), abs=1e-5)
+
+
+def test_boxes_of_words_are_those_of_the_library(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from transformers import GroundingDinoProcessor
+
+    monkeypatch.setattr(boxes, "ALIKE", 2.0)
+    found = finder(models, "grounding_dino", 0.0)
+    processor = GroundingDinoProcessor(found.images, found.words)
+    inputs = processor(images=PICTURES[:2], text=["cup."] * 2, return_tensors="pt")
+    with torch.inference_mode():
+        said = found.loaded.model(**inputs)
+    at = inputs["input_ids"][0].tolist().index(found.words.convert_tokens_to_ids("cup"))
+    said.logits = said.logits[..., at : at + 1]
+    theirs = [
+        [(score, box) for score, box in zip(said.logits[picture, :, 0].sigmoid().tolist(), rows.tolist(), strict=True)]
+        for picture, rows in enumerate(said.pred_boxes)
+    ]
+    for own, other in zip(found(PICTURES[:2], ["cup"]), theirs, strict=True):
+        expected = []
+        for score, (x, y, wide, tall) in sorted(other, reverse=True):
+            corners = np.array([x - wide / 2, y - tall / 2, x + wide / 2, y + tall / 2]).clip(0, 1)
+            expected.append([score, *(corners * [120, 90, 120, 90])])
+        assert np.array([[each.score, *each.box] for each in own]) == pytest.approx(np.array(expected), abs=1e-3)
+
+
+def test_many_words_go_in_several_texts(models: Path) -> None:
+    found = finder(models, "grounding_dino")
+    texts = found._texts(["person", "cup"] + [f"tool{letter}" for letter in "abcdefghij"])
+    assert len(texts) > 1
+    assert all(len(found.words(text)["input_ids"]) <= 32 for text, _ in texts)
+    assert [name for _, spans in texts for name in spans][:3] == ["person", "cup", "toola"]
+
+
+BOXES: list[list[Box]] = [[(10, 20, 60, 80)], [], [(30.5, 5, 100, 45.25), (0, 0, 120, 90)]]
+
+
+def whole(mask: Any) -> np.ndarray:
+    picture = np.zeros((90, 120), bool)
+    height, width = mask.pixels.shape
+    picture[mask.top : mask.top + height, mask.left : mask.left + width] = mask.pixels
+    return picture
+
+
+def test_masks_are_what_the_model_says_of_these_boxes(models: Path) -> None:
+    """Asked directly, one picture at a time and with boxes scaled by hand."""
+    segment = Segmenter(str(models / "sam2"), "cpu", "float32")
+    found = segment(PICTURES, BOXES)
+    assert [len(row) for row in found] == [1, 0, 2]
+    for picture, mine, row in zip(PICTURES, BOXES, found, strict=True):
+        for (x0, y0, x1, y1), mask in zip(mine, row, strict=True):
+            scaled = torch.tensor([[[x0 * 64 / 120, y0 * 64 / 90, x1 * 64 / 120, y1 * 64 / 90]]])
+            with torch.inference_mode():
+                said = segment.loaded.model(
+                    pixel_values=segment.pixels([picture]), input_boxes=scaled, multimask_output=False
+                )
+                logits = torch.nn.functional.interpolate(said.pred_masks[0], (90, 120), mode="bilinear")
+            assert (whole(mask) == (logits[0, 0] > 0).numpy()).mean() > 0.999
+            assert mask.source == "sam2"
+
+
+def test_pictures_are_stretched_and_normalised_as_the_library_says(models: Path) -> None:
+    from PIL import Image
+
+    segment = Segmenter(str(models / "sam2"), "cpu", "float32")
+    mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+    small = np.array(Image.fromarray(PICTURES[0]).resize((64, 64), Image.Resampling.BILINEAR), float)
+    expected = ((small / 255 - mean) / std).transpose(2, 0, 1)
+    assert np.abs(segment.pixels(PICTURES[:1])[0].numpy() - expected).max() < 1.01 / 255 / 0.224, "one step of gray"
+
+
+def test_masks_come_back_in_pixels_of_the_picture(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A decoder that says: a disc at the middle of the box. It lies there in the picture, at any shape of picture."""
+    segment = Segmenter(str(models / "sam2"), "cpu", "float32")
+    model = segment.loaded.model
+    told: list[Any] = []
+    encode = model.prompt_encoder.forward
+    monkeypatch.setattr(
+        model.prompt_encoder, "forward", lambda **given: told.append(given["input_boxes"]) or encode(**given)
+    )
+
+    def disc(**given: Any) -> Any:
+        box = told[-1][0, :, :] / 4  # in pixels of the mask, a quarter of the square
+        grid = torch.arange(16) + 0.5
+        x, y = ((box[:, at] + box[:, at + 2]) / 2 for at in (0, 1))
+        away = (grid[None, None] - x[:, None, None]) ** 2 + (grid[None, :, None] - y[:, None, None]) ** 2
+        return (9 - away)[None, :, None], torch.ones(1, len(box), 1), None, None
+
+    monkeypatch.setattr(model.mask_decoder, "forward", disc)
+    [[mask]] = segment(PICTURES[:1], [[(60.0, 15.0, 90.0, 45.0)]])
+    rows, columns = np.nonzero(whole(mask))
+    assert (columns.mean() + 0.5, rows.mean() + 0.5) == pytest.approx((75, 30), abs=1.0)
+    assert np.ptp(columns) + 1 == pytest.approx(2 * 3 * 120 / 16, abs=3)
+    assert np.ptp(rows) + 1 == pytest.approx(2 * 3 * 90 / 16, abs=3)
+
+
+def test_an_empty_mask_becomes_an_ellipse_that_says_so(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    segment = Segmenter(str(models / "sam2"), "cpu", "float32")
+    nothing = (torch.full((1, 1, 1, 16, 16), -9.0), torch.ones(1, 1, 1), None, None)
+    monkeypatch.setattr(segment.loaded.model.mask_decoder, "forward", lambda **_: nothing)
+    [[mask]] = segment(PICTURES[:1], BOXES[:1])
+    assert mask.source == "ellipse"
+
+
+def test_checkpoints_filed_under_the_video_model_load(tmp_path: Path) -> None:
+    """As facebook/sam2.1-hiera-* are."""
+    segment = Segmenter(str(tiny_hoi.sam2(tmp_path / "video", "sam2_video")), "cpu", "float32")
+    assert len(segment(PICTURES[:1], BOXES[:1])[0]) == 1
+
+
+def test_heat_maps_are_read_as_the_library_does() -> None:
+    """Golden values of transformers' VitPoseImageProcessor, by golden_poses.py."""
+    golden = np.load(golden_poses.FILE)
+    for maps, box, points in zip(golden_poses.heat_maps(), golden_poses.BOXES, golden["points"], strict=True):
+        assert poses.peaks(maps, poses.region(box, golden_poses.SIZE)) == pytest.approx(points, abs=1e-3)
+
+
+def test_persons_are_cut_out_as_the_library_does() -> None:
+    """Equal within the picture; at its edge the two fade to black differently."""
+    golden, picture = np.load(golden_poses.FILE), golden_poses.picture()
+    for pixels, box in zip(golden["pixels"], golden_poses.BOXES, strict=True):
+        region = poses.region(box, golden_poses.SIZE)
+        mine = poses.warped(picture, region, golden_poses.SIZE)
+        within = poses.warped(np.full_like(picture, 255), region, golden_poses.SIZE)[..., 0] == 255
+        assert within.mean() > 0.3
+        assert np.abs(mine[within].astype(int) - pixels.transpose(1, 2, 0)[within]).max() <= 1
+
+
+def test_points_come_back_to_where_they_were(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that says where the brightest spot of its piece is: the spot of the picture, whatever the box."""
+    find = PoseFinder(str(models / "vitpose"), "cpu", "float32", 2)
+
+    def brightest(pixels: Any, **_: Any) -> Any:
+        light = pixels.mean(1)
+        y, x = ((light - light.amin((1, 2), True)) ** 4).flatten(1).argmax(1) // 48, light.flatten(1).argmax(1) % 48
+        grid_y, grid_x = torch.meshgrid(torch.arange(64.0), torch.arange(48.0), indexing="ij")
+        bells = torch.exp(-((grid_x - x[:, None, None]) ** 2 + (grid_y - y[:, None, None]) ** 2) / 8)
+        return type("Said", (), {"heatmaps": bells[:, None].repeat(1, 17, 1, 1)})()
+
+    monkeypatch.setattr(find.loaded.model, "forward", brightest)
+    picture = np.zeros((90, 120, 3), np.uint8)
+    picture[39:42, 69:72] = 255
+    many: list[Box] = [(50, 10, 90, 80), (60, 30, 80, 60), (20, 20, 110, 70)]
+    for points in find([picture], [many])[0]:
+        assert points.shape == (17, 3)
+        assert points[:, :2] == pytest.approx(np.full((17, 2), [70, 40]), abs=2.0)
+
+
+@pytest.mark.parametrize(("points", "experts"), [(17, 6), (133, 6), (133, 1)])
+def test_whole_bodies_and_mixtures(tmp_path: Path, points: int, experts: int) -> None:
+    find = PoseFinder(str(tiny_hoi.vitpose(tmp_path / "one", points, experts)), "cpu", "float32", 4)
+    [[found]] = find(PICTURES[:1], [[(10, 10, 60, 80)]])
+    assert found.shape == (points, 3)
+    assert np.isfinite(found).all()
+
+
+def test_a_batch_is_no_different_from_one_at_a_time(models: Path) -> None:
+    find = PoseFinder(str(models / "vitpose"), "cpu", "float32", 2)
+    together = find(PICTURES, BOXES)
+    alone = [find([picture], [mine])[0] for picture, mine in zip(PICTURES, BOXES, strict=True)]
+    for row, other in zip(together, alone, strict=True):
+        assert len(row) == len(other)
+        assert all(a == pytest.approx(b, abs=1e-3) for a, b in zip(row, other, strict=True))
+
+
+def test_layouts() -> None:
+    points = np.column_stack([np.arange(133.0), np.arange(133.0) * 2, np.full(133, 0.9)])
+    person = layouts.person_of(points, None)
+    assert person is not None
+    assert person.points["left_wrist"] == (9, 18)
+    assert person.points["right_ankle"] == (16, 32)
+    assert person.points["left_heel"] == (19, 38)
+    assert person.points["right_foot_index"] == (20, 40)
+    assert person.points["mouth_right"] == (71, 142)
+    assert [hand[0].tolist() for hand in person.hands] == [[91, 182], [112, 224]]
+    points[100:, 2] = 0.1
+    dim = layouts.person_of(points, (0, 0, 5, 5))
+    assert dim is not None
+    assert (len(dim.hands), dim.box) == (0, (0, 0, 5, 5))
+    assert layouts.person_of(points * [1, 1, 0], None) is None
+    with pytest.raises(ValueError, match="21 points: 17, 23, 133 are known"):
+        layouts.person_of(points[:21], None)
+
+
+def reader(models: Path, boxes_by: str = "rt_detr", batch: int = 3, threshold: float = 0.4) -> ModelsReader:
+    names = (str(models / boxes_by), str(models / "sam2"), str(models / "vitpose"))
+    return ModelsReader(*names, "cpu", "float32", batch, threshold)
+
+
+def facts(scenes: Sequence[Scene]) -> list[Any]:
+    rows = []
+    for scene in scenes:
+        things = [(t.label, [round(s, 2) for s in t.box], t.mask.area // 20, t.mask.source) for t in scene.things]
+        rows.append((scene.size, [[round(s, 2) for s in p.box] for p in scene.persons], things))
+    return rows
+
+
+@pytest.mark.parametrize("boxes_by", ["rt_detr", "grounding_dino"])
+def test_scenes_do_not_depend_on_the_batch(models: Path, boxes_by: str) -> None:
+    read = reader(models, boxes_by)
+    read.load()
+    read.begin()
+    together = read.read(PICTURES, [0.0, 0.1, 0.2], "cup")
+    read.begin()
+    alone = [read.read([picture], [at / 10], "cup")[0] for at, picture in enumerate(PICTURES)]
+    assert facts(together) == facts(alone)
+    assert all(scene.size == (120, 90) for scene in together)
+    assert any(scene.persons or scene.things for scene in together)
+    assert {thing.label for scene in together for thing in scene.things} <= {"cup"}
+
+
+def test_anything_may_be_the_object_when_none_is_asked(models: Path) -> None:
+    read = reader(models)
+    read.load()
+    labels = {thing.label for scene in read.read(PICTURES, [0, 1, 2], None) for thing in scene.things}
+    assert labels
+    assert "person" not in labels
+
+
+def fine(models: Path, **settings: Any) -> FineHoi:
+    names = {"boxes": "rt_detr", "masks": "sam2", "points": "vitpose"}
+    given = {name: str(models / folder) for name, folder in names.items()} | {"batch": 4, "threshold": 0.4} | settings
+    return FineHoi(reader="models", **given)
+
+
+def scored(measure: FineHoi, thing: str | None) -> Any:
+    measure.load()
+    meta = {"verb": "hold", "object": thing}
+    stream = measure.begin(Clip(id="0", uri="", end=1.0, width=120, height=90, fps=10, meta=meta))
+    for at in range(10):
+        stream.see(texture(at // 5, (90, 120)), at / 10)
+    return stream.score()
+
+
+@pytest.mark.parametrize("masks", ["sam2", "grabcut"])
+def test_the_whole_measure(models: Path, masks: str) -> None:
+    measure = fine(models, masks=masks if masks == "grabcut" else str(models / masks))
+    score = scored(measure, "cup")
+    detail = json.loads(json.dumps(score.detail, allow_nan=False))
+    assert (detail["reader"], detail["frames"]) == ("models", 10)
+    names = ["rt_detr", "sam2", "vitpose"] if masks == "sam2" else ["rt_detr", "vitpose"]
+    assert [model["name"] for model in detail["models"]] == names
+    assert all(model["revision"].startswith("local:") and model["licence"] == "not known" for model in detail["models"])
+    assert score.value is not None or detail["reason"]
+    alone = scored(fine(models, masks=measure.masks, batch=1), "cup").value
+    assert alone == (None if score.value is None else pytest.approx(score.value, abs=1e-4))
+
+
+def test_an_object_that_the_detector_has_no_word_for_is_undefined(models: Path) -> None:
+    score = scored(fine(models, undefined="one"), "violin")
+    assert score.value is None
+    assert "no class 'violin'" in score.detail["reason"]
+    assert (
+        scored(fine(models, boxes=str(models / "grounding_dino")), "violin").detail.get("reason", "").find("class") < 0
+    )
+
+
+def test_models_are_part_of_the_fingerprint(models: Path, tmp_path: Path) -> None:
+    from hoigen.cascade import fingerprint
+
+    one = fingerprint(fine(models))
+    assert one == fingerprint(fine(models, batch=1, device="cpu")), "these change no number"
+    others = [fine(models, threshold=0.5), fine(models, masks="grabcut"), FineHoi(), FineHoi(bridge=0.5)]
+    others.append(fine(models, points=str(tiny_hoi.vitpose(tmp_path / "other", 133))))
+    assert len({one, *map(fingerprint, others)}) == 6
+    assert fingerprint(FineHoi()) == fingerprint(FineHoi(boxes="some/other")), "models that are not used do not count"
+
+
+def test_names_with_a_revision() -> None:
+    assert shelf.split("owner/name@v1.0") == ("owner/name", "v1.0")
+    assert shelf.split("owner/name") == ("owner/name", "")
+    assert shelf.identity("owner/name@" + "a" * 40) == {"model": "owner/name", "revision": "a" * 40}
+
+
+def test_models_of_another_kind_say_so(models: Path, tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"masks: .*rt_detr is a model of type 'rt_detr'; it can be sam2, sam2_video"):
+        Segmenter(str(models / "rt_detr"), "cpu", "float32").load()
+    with pytest.raises(SetupError, match="gives 9 points"):
+        PoseFinder(str(tiny_hoi.vitpose(tmp_path / "odd", 9)), "cpu", "float32", 1).load()
+    few = tiny_hoi.rt_detr(tmp_path / "few", ("cup", "bowl"))
+    with pytest.raises(UsageError, match="no class `person`"):
+        ModelsReader(str(few), "grabcut", str(models / "vitpose"), "cpu", "float32", 1, 0.4).load()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"dtype": "int8"}, {"batch": 0}, {"threshold": 1.5}, {"boxes": ""}, {"reader": "recorded"}]
+)
+def test_wrong_settings(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        FineHoi(**wrong)
