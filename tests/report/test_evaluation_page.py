@@ -204,6 +204,7 @@ def facts_of(beside: bool = False) -> EvaluationFacts:
         Card(
             prompt=f"A person <b>opens</b> jar {at}.",
             about="open jar",
+            verb="open" if at < 4 else "close",
             takes=[take(at, models[0]), take((at + 3) % 9, models[1])] if beside else [take(at, models[at % 2])],
         )
         for at in range(9)
@@ -284,6 +285,21 @@ def test_cards_are_found_by_words_and_by_model(chromium: Any, tmp_path: Path) ->
         page.locator("[data-find]").fill("")
         page.locator("select[data-model]").select_option("<b>two</b>")
         assert shown(page) == ["1", "3", "5", "7"]
+
+
+def test_cards_are_chosen_by_verb_and_a_row_leads_to_a_hidden_card(chromium: Any, tmp_path: Path) -> None:
+    with visits(chromium, write_evaluation(facts_of(), tmp_path / "p.html").as_uri()) as go:
+        page = go(DESKTOP)
+        page.locator("select[data-verb]").select_option("close")
+        assert shown(page) == ["4", "5", "6", "7", "8"]
+        page.locator("[data-rows]").fill("JAR 日本語")
+        rows = page.locator(".all tbody tr:visible")
+        assert rows.count() == 1
+        assert page.locator(".rows output").inner_text() == "1 of 9"
+        rows.locator("a").click()
+        assert len(shown(page)) == 9, "what is asked for is no longer filtered out"
+        until(page, "document.activeElement.id === 'video-2'")
+        until(page, "Math.abs(document.querySelector('#video-2').getBoundingClientRect().top) < 300")
 
 
 def test_overlays_can_be_taken_away(visit: Any) -> None:

@@ -35,6 +35,24 @@
     one(".nothing").hidden = shown > 0;
   }
 
+  function filterRows() {
+    const words = one("[data-rows]").value.toLowerCase().split(/\s+/).filter(Boolean);
+    const rows = [...one(".all").tBodies[0].rows];
+    for (const row of rows) {
+      const text = row.textContent.toLowerCase();
+      row.hidden = !words.every((word) => text.includes(word));
+    }
+    const shown = rows.filter((row) => !row.hidden).length;
+    one(".rows output").textContent = words.length ? `${shown} of ${rows.length}` : "";
+  }
+
+  function reveal(card) {
+    all("[data-find], select[data-model], select[data-verb]").forEach((choice) => { choice.value = ""; });
+    filter();
+    card.setAttribute("tabindex", "-1");
+    card.focus({ preventScroll: true });
+  }
+
   function sortRows(button) {
     const head = button.closest("th");
     const body = head.closest("table").tBodies[0];
@@ -58,7 +76,11 @@
     all("select[data-model], select[data-verb]").forEach((choice) => choice.addEventListener("change", filter));
   }
 
+  one("[data-rows]").addEventListener("input", filterRows);
+
   document.addEventListener("click", (event) => {
+    const link = event.target.closest(".all a");
+    if (link) return reveal(document.getElementById(link.hash.slice(1)));
     const turn = event.target.closest("[data-turn]");
     if (turn && cards.length) {
       best = !best;

@@ -10,7 +10,7 @@ from hoigen.comparing.columns import Column
 from hoigen.comparing.grid import Cell, Table, figure, words
 from hoigen.report.curve import curve
 from hoigen.report.evalfacts import Card, EvaluationFacts, Still, Take
-from hoigen.report.evaltools import key, tools
+from hoigen.report.evaltools import find_rows, key, tools
 from hoigen.report.facts import FailureGroup
 from hoigen.report.frame import document, figures, footer, nav, recipe, scroll, section
 from hoigen.report.histogram import histogram
@@ -245,7 +245,7 @@ def _numbers(facts: EvaluationFacts) -> Html:
         data_sortable=True,
     )
     title = "All numbers" if not facts.beside else "All changes"
-    return section("numbers", title, lead, scroll(table, title))
+    return section("numbers", title, lead, find_rows(), scroll(table, title))
 
 
 def _row(card: Card, place: str | None, facts: EvaluationFacts) -> Html:

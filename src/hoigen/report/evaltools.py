@@ -40,6 +40,12 @@ def _choice(name: str, given: Iterable[str], **attributes: bool) -> Html | None:
     return el("label", f"{name} ", el("select", options, **attributes))
 
 
+def find_rows() -> Html:
+    """A filter of the table of all numbers, apart from that of the strips."""
+    box = el("input", type="search", data_rows=True, placeholder="prompt, file, model")
+    return el("div", el("label", "find ", box), el("output"), class_="controls rows")
+
+
 def key() -> Html:
     """What the colours mean."""
     named = [el("span", el("i", class_=f"key {kind}"), f" {name}") for kind, name in KEYS]
