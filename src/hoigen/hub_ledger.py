@@ -79,11 +79,18 @@ LEDGER: Mapping[str, Known] = MappingProxyType(
         "OpenGVLab/InternVL3_5-38B": _apache(71.0),
         "HuggingFaceTB/SmolLM2-135M-Instruct": _apache(0.25),
         "smollm2": _apache(0.1),
+        "IDEA-Research/grounding-dino-tiny": _apache(0.3),
+        "IDEA-Research/grounding-dino-base": _apache(0.4),
+        "facebook/sam2.1-hiera-tiny": _apache(0.1),
+        "facebook/sam2.1-hiera-small": _apache(0.1),
+        "facebook/sam2.1-hiera-large": _apache(0.4),
+        "usyd-community/vitpose-base-simple": _apache(0.2),
     }
 )
 """Sources, looked up in stored copies of the hub's and others' pages: the cards of LLaVA-NeXT-Video (7B and 34B), LLaVA
 v1.6 Mistral, LLaVA-OneVision 0.5B, Qwen3-VL-8B, Llama 3.1 and InternVL3.5-38B; the README of Qwen2-VL; model lists
-that name Qwen2.5-7B-Instruct Apache-2.0 and the 3B ones of Qwen2.5 research only. Sizes are parameters x 2 bytes."""
+that name Qwen2.5-7B-Instruct Apache-2.0 and the 3B ones of Qwen2.5 research only; hub pages of SAM 2.1 and of models
+made of it; the LICENSE of Grounding DINO's repository; a page on ViTPose+. Sizes are parameters x 2 bytes."""
 
 
 def describe(name: str) -> Known | None:
