@@ -75,6 +75,9 @@ CAPTION_COLUMNS: Mapping[str, str] = {
     "trace": "string",
 }
 
+BEFORE_A_RUN = ("videos.parquet", "evaluation.json", "journal")
+"""What may lie in a folder whose run has not begun."""
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -143,7 +146,7 @@ class Run:
         if not self.path.is_dir() or self.recipe_file.exists():
             return
         names = sorted(entry.name for entry in self.path.iterdir())
-        others = [name for name in names if name not in ("videos.parquet", "journal") and not name.startswith(".")]
+        others = [name for name in names if name not in BEFORE_A_RUN and not name.startswith(".")]
         if others:
             some = ", ".join(others[:3]) + (", …" if len(others) > 3 else "")
             raise UsageError(

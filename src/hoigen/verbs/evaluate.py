@@ -115,11 +115,8 @@ def evaluate(
     folder = Run(Path(run))
     told = _facts(suite, found, prompts, long)
     _list_videos(folder, found, long, int(settings.get("rank", 0)))
-    try:
-        funnel = curate(folder.videos_file, run, **settings, beside=beside, report=False, quiet=quiet)
-    finally:
-        if folder.recipe_file.exists():  # also of a run that was stopped: its tables tell what is not there
-            _write(folder, told)
+    _write(folder, told)  # first: tables and page of a run under way, or stopped, tell what is not there
+    funnel = curate(folder.videos_file, run, **settings, beside=beside, report=False, quiet=quiet)
     if report and int(settings.get("rank", 0)) == 0:  # of several machines one writes it
         _page(folder)
     return _result(folder, suite, found, funnel)
