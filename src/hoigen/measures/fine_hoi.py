@@ -137,6 +137,8 @@ class FineHoi:
 
     def __call__(self, clip: Clip, frames: Frames) -> Score:
         stream = self.begin(clip)
+        if self.recording is not None:
+            stream.replay()
         for image, at in zip(frames.images, frames.times, strict=True):
             stream.see(image, float(at))
         return stream.score()
@@ -182,6 +184,20 @@ class FineStream:
         for time, scene in zip(times, scenes, strict=True):
             self.sketches.offer(scene, time, len(self.frames))
             self.frames.append(measured(scene, time, self.contact))
+
+    def replay(self) -> None:
+        """Takes what a recording has of the clip."""
+        from hoigen.hoi.readers.recorded import RecordedReader
+
+        assert isinstance(self.reader, RecordedReader)
+        if self._never():
+            return
+        found = self.reader.scenes(self.clip, self.thing)
+        if isinstance(found, str):
+            self.lacks = found
+            return
+        for time, scene in found:
+            self.take([time], [scene])
 
     def _never(self) -> str:
         """Why no frame can say anything; empty when frames can."""

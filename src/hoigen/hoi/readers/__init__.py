@@ -64,6 +64,10 @@ def made(settings: Settings) -> SceneReader:
             settings.batch,
             settings.threshold,
         )
+    if settings.recording is not None:
+        from hoigen.hoi.readers.recorded import RecordedReader
+
+        return RecordedReader(settings.recording)
     from hoigen.hoi.light import LightReader
 
     return LightReader()
