@@ -118,6 +118,36 @@ def test_a_real_evaluation_ends_with_its_page(tmp_path: Path, tiny_video: Path) 
     assert page.count("detector lite, theta 0.3") == 2
 
 
+LOOKS = '''
+from pathlib import Path
+from hoigen import Clip, Frames, Sampling, Score, measure
+
+@measure("looks")
+class Looks:
+    """Whether the run's page can be made while it is measured, 0 or 1."""
+    sampling: Sampling = Sampling(frames=1, short_side=16)
+
+    def __call__(self, clip: Clip, frames: Frames) -> Score:
+        from hoigen.verbs.report import report
+        page = report(Path({run!r}), out=Path({run!r}).parent / "early.html", shown=0)
+        return Score(float("1 video of 1 model" in page.read_text()))
+'''
+
+
+def test_a_run_under_way_has_its_page(tmp_path: Path, tiny_video: Path) -> None:
+    (tmp_path / "videos").mkdir()
+    shutil.copy(tiny_video, tmp_path / "videos" / "A man drinks-0.mp4")
+    (tmp_path / "prompts.txt").write_text("A man drinks\n")
+    (tmp_path / "looks.py").write_text(LOOKS.format(run=str(tmp_path / "run")))
+    (tmp_path / "recipe.yaml").write_text("measures: [metadata, ./looks.py]\n")
+    given = {"videos": [tmp_path / "videos"], "prompts": tmp_path / "prompts.txt", "recipe": tmp_path / "recipe.yaml"}
+    hoigen.evaluate(run=tmp_path / "run", report=False, quiet=True, set=["workers=1"], **given)
+    facts = gather_evaluation(Run(tmp_path / "run"))
+    assert [card.takes[0].values["looks"] for card in facts.cards] == [1.0]
+    assert "looks was not measured" not in render(facts)
+    assert "not measured yet" in (tmp_path / "early.html").read_text()
+
+
 def test_overlays_are_those_of_the_followed_pair() -> None:
     points = {"left_shoulder": [0.4, 0.2], "left_elbow": [0.45, 0.4], "right_wrist": [0.6, 0.5]}
     fine = {
