@@ -42,6 +42,7 @@ VERBS = {
     "evaluate": "evaluate",
     "compare": "compare",
     "agree": "agree",
+    "calibrate": "calibrate",
     "try": "try_measure",
     "list": "list",
     "validate": "validate",

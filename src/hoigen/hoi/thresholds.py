@@ -46,6 +46,14 @@ def calibrate(scores: Sequence[float], labels: Sequence[bool], most_false: float
 
     Raises ValueError when lengths differ, a score is no number from 0 to 1, or labels are all alike.
     """
+    found = rows(scores, labels)
+    if most_false is None:
+        return max(found, key=lambda row: (row.f1, -row.theta))
+    return min((row for row in found if row.false_positives <= most_false), key=lambda row: row.theta)
+
+
+def rows(scores: Sequence[float], labels: Sequence[bool]) -> list[Calibration]:
+    """Every theta that tells the frames apart, from the lowest to the highest. Raises ValueError as `calibrate`."""
     if len(scores) != len(labels):
         raise ValueError(f"a label for every score: {len(scores)} scores and {len(labels)} labels came")
     if wrong := [score for score in scores if not (math.isfinite(score) and 0 <= score <= 1)]:
@@ -53,10 +61,7 @@ def calibrate(scores: Sequence[float], labels: Sequence[bool], most_false: float
     if len(set(map(bool, labels))) < 2:
         raise ValueError("labels are all alike: theta needs frames with an interaction and frames without")
     levels = sorted({0.0, *scores})
-    rows = [_row(scores, labels, _between(levels, at)) for at in range(len(levels))]
-    if most_false is None:
-        return max(rows, key=lambda row: (row.f1, -row.theta))
-    return min((row for row in rows if row.false_positives <= most_false), key=lambda row: row.theta)
+    return [at_theta(scores, labels, _between(levels, at)) for at in range(len(levels))]
 
 
 def _between(levels: Sequence[float], at: int) -> float:
@@ -64,7 +69,8 @@ def _between(levels: Sequence[float], at: int) -> float:
     return (levels[at] + levels[at + 1]) / 2 if at + 1 < len(levels) else levels[at]
 
 
-def _row(scores: Sequence[float], labels: Sequence[bool], theta: float) -> Calibration:
+def at_theta(scores: Sequence[float], labels: Sequence[bool], theta: float) -> Calibration:
+    """What one theta does."""
     above = [score > theta for score in scores]
     hits = sum(a and b for a, b in zip(above, labels, strict=True))
     yes, said = sum(map(bool, labels)), sum(above)

@@ -62,24 +62,24 @@ class CoarseHoi:
 
     @property
     def sampling(self) -> Sampling:
-        return Sampling(frames=self.frames if self._detector.sees else 0, short_side=self.short_side)
+        return Sampling(frames=self.frames if self.detector.sees else 0, short_side=self.short_side)
 
     @property
     def identity(self) -> dict[str, Any]:
         """The detector and all that it depends on, not where its file lies."""
         theta = self._theta
-        return {**self._detector.identity, "frames": self.frames, "short_side": self.short_side, "theta": theta}
+        return {**self.detector.identity, "frames": self.frames, "short_side": self.short_side, "theta": theta}
 
     @property
     def weights(self) -> tuple[str, ...]:
-        return tuple(getattr(self._detector, "weights", ()))
+        return tuple(getattr(self.detector, "weights", ()))
 
     def load(self) -> None:
         """Reads the models or the file, once per worker."""
-        self._detector.load()
+        self.detector.load()
 
     def __call__(self, clip: Clip, frames: Frames) -> Score:
-        find = self._detector
+        find = self.detector
         times = (
             [float(at) for at in frames.times] if find.sees else moments(Sampling(frames=self.frames), clip.duration)
         )
@@ -91,9 +91,8 @@ class CoarseHoi:
         return self._scored(looks, *asked(clip))
 
     def _scored(self, looks: Sequence[Look], verb: str | None, thing: str | None) -> Score:
-        find = self._detector
-        rules = questions(find.knows, verb, thing)
-        series = {name: rule if isinstance(rule, str) else _best(looks, rule) for name, rule in rules.items()}
+        find = self.detector
+        series = self.answers(looks, verb, thing)
         scores = {name: found for name, found in series.items() if not isinstance(found, str)}
         reasons = {name: found for name, found in series.items() if isinstance(found, str)}
         parts = {name: share_above(found, self._theta) for name, found in scores.items()}
@@ -108,14 +107,20 @@ class CoarseHoi:
         }
         if "coarse_hoi" in reasons:
             detail["reason"] = reasons["coarse_hoi"]
-        return Score(parts.pop("coarse_hoi", None), detail, {name: parts.get(name) for name in rules if name in PARTS})
+        return Score(parts.pop("coarse_hoi", None), detail, {name: parts.get(name) for name in PARTS})
+
+    def answers(self, looks: Sequence[Look], verb: str | None, thing: str | None) -> dict[str, list[float] | str]:
+        """By number, the best score of each frame, 0..1, or why there is none."""
+        rules = questions(self.detector.knows, verb, thing)
+        return {name: rule if isinstance(rule, str) else _best(looks, rule) for name, rule in rules.items()}
 
     @property
     def _theta(self) -> float:
-        return self._detector.theta if self.theta is None else self.theta
+        return self.detector.theta if self.theta is None else self.theta
 
     @property
-    def _detector(self) -> HOIDetector:
+    def detector(self) -> HOIDetector:
+        """Who finds the pairs; made once a process."""
         if "detector" not in self._made:
             from hoigen.hoi.lite import LiteDetector
             from hoigen.hoi.recorded import RecordedDetector

@@ -1,0 +1,184 @@
+"""Frames of which people said whether there is an interaction, and what a detector says of them."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from hoigen.errors import UsageError, VideoError
+from hoigen.hoi.detections import as_name
+from hoigen.labels import WORDS
+from hoigen.sources import shown
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from hoigen.clip import Clip
+    from hoigen.measures.coarse_hoi import CoarseHoi
+
+Question = Literal["any", "pair", "prompt"]
+NUMBERS: dict[Question, str] = {"any": "coarse_any", "pair": "coarse_pair", "prompt": "coarse_hoi"}
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+COLUMNS = ("file", "label", "time", "verb", "object")
+FRAMES = 8
+"""Frames of a video that is labelled whole, at the middles of as many equal stretches."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labelled:
+    """One frame, picture or whole video. time: seconds; None for a picture, or for all of a video."""
+
+    where: str
+    file: Path
+    time: float | None
+    said: bool
+    verb: str | None = None
+    object: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a detector says of one labelled frame. score: 0..1, None with the reason."""
+
+    label: Labelled
+    time: float
+    score: float | None
+    reason: str = ""
+
+
+def read_labelled(path: Path) -> list[Labelled]:
+    """Reads a CSV with the columns file and label, maybe time (seconds), verb, object. Files lie beside the CSV.
+
+    Raises UsageError that names the file, the line, what came and what is possible.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.DictReader(file)
+            names = [str(name).strip().lower() for name in rows.fieldnames or ()]
+            if not {"file", "label"} <= set(names):
+                raise UsageError(
+                    f"{path}: needs the columns file and label; it has {shown(', '.join(names) or 'nothing')}"
+                )
+            if strange := [name for name in names if name not in COLUMNS]:
+                raise UsageError(f"{path}: unknown column {strange[0]!r}; known are {', '.join(COLUMNS)}")
+            rows.fieldnames = names
+            found = [_label(row, f"{path}, line {rows.line_num}", path.parent) for row in rows]
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"{path} is not a CSV in UTF-8: {error}") from None
+    if not found:
+        raise UsageError(f"{path} holds no labels")
+    return found
+
+
+def _label(row: dict[str, Any], where: str, folder: Path) -> Labelled:
+    word = str(row["label"] or "").strip().lower()
+    if word not in WORDS:
+        raise UsageError(f"{where}: label is yes or no, true or false, 1 or 0; it came as {row['label']!r}")
+    file = folder / str(row["file"] or "").strip()
+    if not file.is_file():
+        raise UsageError(f"{where}: no such file {file}")
+    time = _time(str(row.get("time") or "").strip(), where)
+    if time is not None and file.suffix.lower() in PICTURES:
+        raise UsageError(f"{where}: {file.name} is a picture: time must be left empty; it came as {row['time']!r}")
+    verb, thing = as_name(row.get("verb") or None), as_name(row.get("object") or None)
+    return Labelled(where=where, file=file, time=time, said=WORDS[word], verb=verb, object=thing)
+
+
+def _time(text: str, where: str) -> float | None:
+    if not text:
+        return None
+    try:
+        time = float(text)
+    except ValueError:
+        time = math.nan
+    if not (math.isfinite(time) and time >= 0):
+        raise UsageError(f"{where}: time: seconds, 0 or more; it came as {text!r}")
+    return time
+
+
+def judged(labels: Sequence[Labelled], measure: CoarseHoi, question: Question) -> Iterator[Judged]:
+    """What the measure's detector says of every labelled frame, file by file; each file is decoded once.
+
+    Raises UsageError when a file cannot be read or has no frame at a labelled time.
+    """
+    by_file: dict[Path, list[Labelled]] = {}
+    for label in labels:
+        by_file.setdefault(label.file, []).append(label)
+    for file, some in by_file.items():
+        try:
+            yield from _of_file(file, some, measure, question)
+        except VideoError as error:
+            raise UsageError(f"{some[0].where}: {file}: {error}") from None
+
+
+def _of_file(file: Path, labels: Sequence[Labelled], measure: CoarseHoi, question: Question) -> Iterator[Judged]:
+    clip = _clip(file)
+    wanted = [(label, time) for label in labels for time in _times(label, clip)]
+    images = _images(clip, [time for _, time in wanted], measure) if measure.detector.sees else {}
+    for label, time in wanted:
+        pictures = [images[time]] if measure.detector.sees else []
+        looks = measure.detector.detect(clip, pictures, [time])
+        if isinstance(looks, str):
+            yield Judged(label, time, None, looks)
+            continue
+        found = measure.answers(looks, label.verb, label.object)[NUMBERS[question]]
+        yield Judged(label, time, None, found) if isinstance(found, str) else Judged(label, time, found[0])
+
+
+def _clip(file: Path) -> Clip:
+    from hoigen import video
+    from hoigen.clip import Clip
+
+    if file.suffix.lower() in PICTURES:
+        return Clip(id=file.name, uri=str(file), end=1.0, width=0, height=0, fps=1.0)
+    header = video.probe(str(file))
+    size = (header.width, header.height)
+    return Clip(id=file.name, uri=header.uri, end=header.duration, width=size[0], height=size[1], fps=header.fps)
+
+
+def _times(label: Labelled, clip: Clip) -> list[float]:
+    if label.time is None and label.file.suffix.lower() in PICTURES:
+        return [0.0]
+    if label.time is None:
+        return [(at + 0.5) * clip.duration / FRAMES for at in range(FRAMES)]
+    if label.time > clip.duration:
+        raise UsageError(f"{label.where}: time {label.time:g} is beyond the end of {clip.uri}, {clip.duration:.2f} s")
+    return [label.time]
+
+
+def _images(clip: Clip, times: Iterable[float], measure: CoarseHoi) -> dict[float, np.ndarray]:
+    """The frame nearest to each time, as large as the detector is shown frames."""
+    if Path(clip.uri).suffix.lower() in PICTURES:
+        return dict.fromkeys(times, _picture(Path(clip.uri), measure.short_side))
+    from hoigen import video
+    from hoigen.clip import Sampling
+
+    best: dict[float, tuple[float, np.ndarray]] = {}
+    wanted = set(times)
+
+    def see(image: np.ndarray, at: float) -> None:
+        for time in wanted:
+            if time not in best or abs(at - time) < best[time][0]:
+                best[time] = abs(at - time), image
+
+    every = Sampling(fps=max(1.0, min(60.0, clip.fps or 25.0)), short_side=measure.short_side, max_frames=10**9)
+    video.decode(clip, (), [(every, see)])
+    return {time: image for time, (_, image) in best.items()}
+
+
+def _picture(file: Path, short_side: int) -> np.ndarray:
+    import cv2
+    import numpy as np
+
+    image = cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_COLOR)
+    if image is None:
+        raise VideoError("cannot be read as a picture")
+    scale = min(1.0, short_side / min(image.shape[:2]))
+    small: np.ndarray = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)[..., ::-1]
+    return np.ascontiguousarray(small)

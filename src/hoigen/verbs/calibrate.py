@@ -1,0 +1,142 @@
+"""hoigen calibrate: theta for a detector of interactions, from frames that people have labelled."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hoigen.errors import UsageError
+from hoigen.hoi.labelled import Question
+
+if TYPE_CHECKING:
+    from hoigen.hoi.labelled import Judged
+    from hoigen.hoi.thresholds import Calibration
+
+FEW = 50
+"""Below so many frames of either kind a theta is hardly known; people are told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """A theta and what it does on the labelled frames. now: what the detector's own theta does there."""
+
+    detector: str
+    question: Question
+    settings: Mapping[str, Any]
+    chosen: Calibration
+    now: Calibration
+    yes: int
+    notes: Sequence[str] = ()
+    table: Path | None = None
+
+    def __str__(self) -> str:
+        rows = [("chosen", self.chosen), ("as it is", self.now)]
+        lines = [
+            f"{self.detector}, question {self.question}: {self.chosen.frames} frames, {self.yes} with an interaction; "
+            f"AUC {self.chosen.auc:.3f}",
+            "            theta  precision  recall  false alarms     F1",
+            *(f"{name:<10} {_row(each)}" for name, each in rows),
+        ]
+        lines += [f"note: {note}" for note in self.notes]
+        lines += [f"every theta: {self.table}"] if self.table else []
+        return "\n".join([*lines, "", "# for your recipe", self.yaml])
+
+    @property
+    def yaml(self) -> str:
+        """The measure with this theta, as a line of a recipe's measures."""
+        import yaml
+
+        settings = {**self.settings, "theta": round(self.chosen.theta, 4)}
+        return str(
+            yaml.safe_dump([{"coarse_hoi": settings}], default_flow_style=None, sort_keys=False, width=1000)
+        ).strip()
+
+
+def calibrate(
+    labels: Path,
+    *,
+    set: list[str] | None = None,
+    question: Question = "any",
+    most_false: float | None = None,
+    out: Path | None = None,
+) -> Calibrated:
+    """Sets coarse_hoi's theta from labelled frames: the best F1, or the lowest theta with few false alarms.
+
+    Args:
+        labels: a CSV with the columns file (a video or a picture, beside the CSV) and label (yes, no), and maybe time
+            (seconds; a video without one has its label on eight frames), verb and object.
+        set: a setting of coarse_hoi, as key=value (detections=found.jsonl); may be given more than once.
+        question: any (is there any interaction?), pair (person and object, whatever the verb) or prompt (the label's
+            verb and object).
+        most_false: at most this share of the frames labelled no may be above theta; the best F1 when not given.
+        out: a CSV to write with every theta that tells the frames apart.
+
+    Returns theta and what it does. Raises UsageError that names the file, the line and the column at fault.
+    """
+    from hoigen.config import apply_sets
+    from hoigen.hoi import thresholds
+    from hoigen.hoi.labelled import judged, read_labelled
+    from hoigen.registry import make
+
+    if most_false is not None and not 0 <= most_false < 1:
+        raise UsageError(f"--most-false: a share, 0 or more and below 1; it came as {most_false}")
+    settings = apply_sets({}, set or [])
+    said = read_labelled(Path(labels))
+    measure = make("measure", {"coarse_hoi": dict(settings)} if settings else "coarse_hoi", "--set")
+    measure.load()
+    found = list(judged(said, measure, question))
+    scored = [each for each in found if each.score is not None]
+    if not scored:
+        raise UsageError(f"{labels}: the detector says nothing of any labelled frame: {found[0].reason}")
+    scores, yes = [float(each.score or 0.0) for each in scored], [each.label.said for each in scored]
+    if len({*yes}) < 2:
+        raise UsageError(
+            f"{labels}: theta needs frames labelled yes and frames labelled no; all {len(yes)} that have a score are "
+            f"labelled {'yes' if yes[0] else 'no'}"
+        )
+    table = _write(Path(out), thresholds.rows(scores, yes)) if out is not None else None
+    own = measure.theta if measure.theta is not None else measure.detector.theta
+    return Calibrated(
+        detector=measure.detector.name,
+        question=question,
+        settings={key: value for key, value in settings.items() if key != "theta"},
+        chosen=thresholds.calibrate(scores, yes, most_false),
+        now=thresholds.at_theta(scores, yes, own),
+        yes=sum(yes),
+        notes=_notes(found, yes),
+        table=table,
+    )
+
+
+def _notes(found: Sequence[Judged], yes: Sequence[bool]) -> list[str]:
+    notes = []
+    without = Counter(each.reason for each in found if each.score is None)
+    for reason, count in without.most_common(3):
+        notes.append(f"{count} of {len(found)} frames have no score and are left out: {reason}")
+    if min(sum(yes), len(yes) - sum(yes)) < FEW:
+        notes.append(f"{sum(yes)} frames labelled yes and {len(yes) - sum(yes)} labelled no: take it as a first guess")
+    if len({each.label.file for each in found}) < len(found):
+        notes.append("frames of one video are alike: they tell less than as many frames of different videos")
+    return notes
+
+
+def _row(found: Calibration) -> str:
+    precision = "–" if found.precision is None else f"{found.precision:.3f}"
+    return f"{found.theta:7.4f}  {precision:>9}  {found.recall:6.3f}  {found.false_positives:12.3f}  {found.f1:5.3f}"
+
+
+def _write(path: Path, rows: Sequence[Calibration]) -> Path:
+    from hoigen import store
+
+    lines = ["theta,precision,recall,false_alarms,f1"]
+    for row in rows:
+        precision = "" if row.precision is None else f"{row.precision:.6f}"
+        lines.append(f"{row.theta:.6f},{precision},{row.recall:.6f},{row.false_positives:.6f},{row.f1:.6f}")
+    try:
+        store.write_text(path, "\n".join(lines) + "\n")
+    except OSError as error:
+        raise UsageError(f"--out {path} cannot be written: {error.strerror or error}") from None
+    return path
