@@ -90,7 +90,10 @@ class RecordedReader:
             return places
         if places[0].second is None and clip.fps <= 0:
             return f"{self.path.name}: lines by frame number need the clip's frame rate, which is not known"
-        within = sorted((place.at(clip.fps) - clip.start, place) for place in places if _within(place, clip))
+        mine = sorted(
+            (place for place in places if _within(place, clip)), key=lambda place: (place.at(clip.fps), place.line)
+        )
+        within = [(place.at(clip.fps) - clip.start, place) for place in mine]
         if not within:
             return f"{self.path.name}: no line of {_base(clip.uri)} is from {clip.start:.3f} to {clip.end:.3f} s"
         return self._read(within, clip, wanted)
