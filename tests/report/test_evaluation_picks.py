@@ -13,7 +13,7 @@ COLUMNS = [column_of(name) for name in ("hoi_lite", "technical_quality", "text_b
 
 
 def video(at: int, **values: float | None) -> Video:
-    reasons = {name: f"why {at % 2}" for name, value in values.items() if value is None}
+    reasons = {name: ("dark", "blurred")[at % 2] for name, value in values.items() if value is None}
     return Video(model="a", prompt=f"p{at}", uri=f"/{at}.mp4", values=values, reasons=reasons)
 
 
@@ -49,18 +49,31 @@ def test_undefined_numbers_are_counted_by_reason() -> None:
     failed = Video(model="a", prompt="q", uri="/q.mp4", failure="broken", reasons=dict.fromkeys(("hoi_lite",), "x"))
     found = lacking_of([*videos, failed], COLUMNS)
     assert [(group.numbers, group.videos, group.reason) for group in found] == [
-        (["hoi_lite", "Technical Quality"], 3, "why 0"),
-        (["hoi_lite", "Technical Quality"], 2, "why 1"),
+        (["hoi_lite", "Technical Quality"], 3, "dark"),
+        (["hoi_lite", "Technical Quality"], 2, "blurred"),
     ]
     page = str(lacking_section(found, 6))
     assert "3 of 6" in page
-    assert "why 1" in page
+    assert "blurred" in page
     assert lacking_section([], 6) is None
+
+
+def test_reasons_that_differ_in_a_name_are_one() -> None:
+    videos = [
+        Video(
+            model="a", prompt=verb, uri="/x", reasons={"hoi_lite": f"the detector knows no '{verb}', seen {at} times"}
+        )
+        for at, verb in enumerate(("hold", "ride", "hold"))
+    ]
+    [alike] = lacking_of(videos, COLUMNS[:1])
+    assert (alike.videos, alike.reason) == (3, "the detector knows no …, seen … times")
+    [single] = lacking_of(videos[:1], COLUMNS[:1])
+    assert single.reason == "the detector knows no 'hold', seen 0 times"
 
 
 def test_a_reason_of_its_own_for_every_video_stays_a_short_table() -> None:
     videos = [
-        Video(model="a", prompt=f"p{at}", uri="/x", values={"hoi_lite": None}, reasons={"hoi_lite": f"<b>{at}</b>"})
+        Video(model="a", prompt=f"p{at}", uri="/x", values={"hoi_lite": None}, reasons={"hoi_lite": "<b>" + "x" * at})
         for at in range(300)
     ]
     found = lacking_of(videos, COLUMNS[:1])

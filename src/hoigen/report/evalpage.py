@@ -21,7 +21,7 @@ from hoigen.report.sheets import CELL
 from hoigen.report.words import clock, count, many
 from hoigen.store import write_text
 
-SIGNS = {"high": " ↑", "low": " ↓", "": ""}
+SIGNS = {"high": "\N{NO-BREAK SPACE}↑", "low": "\N{NO-BREAK SPACE}↓", "": ""}
 
 
 def write_evaluation(facts: EvaluationFacts, out: Path) -> Path:

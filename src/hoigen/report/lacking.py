@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -13,19 +14,30 @@ from hoigen.report.markup import Html, el
 from hoigen.report.words import count
 
 GROUPS = 60
+SAME_BUT_FOR = r"('[^']*'|\"[^\"]*\"|\d+(\.\d+)?)"
+"""What differs between reasons that are alike: quoted words and numbers; they are left out then."""
 
 
 def lacking_of(videos: Sequence[Video], columns: Sequence[Column]) -> list[Lacking]:
-    """Undefined numbers by reason, the most frequent first. Failed videos are told of elsewhere."""
+    """Undefined numbers by reason, those that are alike together, the most frequent first.
+
+    Failed videos are told of elsewhere.
+    """
     here = [video for video in videos if not video.failure]
     found: dict[tuple[str, int], list[str]] = {}
+    words: dict[str, set[str]] = {}
     for column in columns:
-        reasons = Counter(
-            video.reasons.get(column.name, "not measured") for video in here if video.values.get(column.name) is None
-        )
-        for reason, times in reasons.items():
-            found.setdefault((reason, times), []).append(column.label)
-    groups = [Lacking(numbers=names, videos=times, reason=reason) for (reason, times), names in found.items()]
+        kinds = Counter[str]()
+        for video in here:
+            if video.values.get(column.name) is None:
+                reason = video.reasons.get(column.name, "not measured")
+                kind = re.sub(SAME_BUT_FOR, "…", reason)
+                kinds[kind] += 1
+                words.setdefault(kind, set()).add(reason)
+        for kind, times in kinds.items():
+            found.setdefault((kind, times), []).append(column.label)
+    told = {kind: min(reasons) if len(reasons) == 1 else kind for kind, reasons in words.items()}
+    groups = [Lacking(numbers=names, videos=times, reason=told[kind]) for (kind, times), names in found.items()]
     groups.sort(key=lambda group: -group.videos * len(group.numbers))
     if rest := groups[GROUPS:]:
         each = Counter[str]()
