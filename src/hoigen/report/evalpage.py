@@ -110,7 +110,7 @@ def _cell(item: str | Cell, at: int) -> Html:
 
 def _videos(facts: EvaluationFacts) -> Html:
     one = "pair" if facts.beside else "video"
-    lead = f"{count(len(facts.cards))} of {many(facts.cards_of, one)} shown, from the worst to the best."
+    lead = f"{count(len(facts.cards))} of {many(facts.cards_of, one)} shown: the worst of each number, and some others."
     if len(facts.cards) == facts.cards_of:
         lead = f"All {many(facts.cards_of, one)}." if facts.cards_of > 1 else f"1 {one}."
     cards = [_video(card, at, facts) for at, card in enumerate(facts.cards)]
