@@ -1,4 +1,4 @@
-"""A name -> the class that carries it, for measures, experts and captioners.
+"""A name -> the class that carries it, for measures, experts, captioners and detectors of interactions.
 
 `motion` is the file hoigen/measures/motion.py, `./my_measure.py` is a file of one's own beside the
 recipe, and packages may offer measures under the entry point group `hoigen.measures`; likewise hoigen/experts and
@@ -22,7 +22,13 @@ from typing import Any, Literal, TypeVar, dataclass_transform
 from hoigen.errors import UsageError, nearest
 
 T = TypeVar("T")
-Kind = Literal["measure", "expert", "captioner"]
+Kind = Literal["measure", "expert", "captioner", "hoi_detector"]
+PACKAGES: Mapping[Kind, str] = {
+    "measure": "hoigen.measures",
+    "expert": "hoigen.experts",
+    "captioner": "hoigen.captioners",
+    "hoi_detector": "hoigen.hoi.detectors",
+}
 NOT_PLUGINS = frozenset(("call", "calls", "desk", "prompts", "pictures", "batch", "dry"))
 """Files of those packages that hold what the plug-ins share."""
 
@@ -54,6 +60,12 @@ def captioner(name: str) -> Callable[[type[T]], type[T]]:
     return lambda cls: _filed(cls, "captioner", name)
 
 
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+def hoi_detector(name: str) -> Callable[[type[T]], type[T]]:
+    """Makes a class a detector of interactions: a frozen keyword-only dataclass filed under `name`."""
+    return lambda cls: _filed(cls, "hoi_detector", name)
+
+
 def _filed(cls: type[T], kind: Kind, name: str) -> type[T]:
     made = dataclasses.dataclass(frozen=True, kw_only=True)(cls)
     made.name = name  # type: ignore[attr-defined]
@@ -64,7 +76,7 @@ def _filed(cls: type[T], kind: Kind, name: str) -> type[T]:
 @functools.cache
 def names_of(kind: Kind) -> tuple[str, ...]:
     """Names of all that is at hand: hoigen's own and that of installed packages."""
-    package = importlib.import_module(f"hoigen.{kind}s")
+    package = importlib.import_module(PACKAGES[kind])
     files = [m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith("_")]
     own = {name for name in files if name not in NOT_PLUGINS}
     return tuple(sorted(own | {point.name for point in metadata.entry_points(group=f"hoigen.{kind}s")}))
@@ -93,7 +105,7 @@ def find(kind: Kind, name: str, *, beside: Path | None = None) -> type[Any]:
         return loaded
     if name not in names_of(kind):
         raise UsageError(f"unknown {kind} {name!r}{nearest(name, names_of(kind))} Or a file: ./my_{kind}.py")
-    return _only(kind, importlib.import_module(f"hoigen.{kind}s.{name}"), name)
+    return _only(kind, importlib.import_module(f"{PACKAGES[kind]}.{name}"), name)
 
 
 def own_file(name: str, beside: Path | None) -> Path:

@@ -106,8 +106,9 @@ def facts() -> ReportFacts:
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
+    """A browser for one file of tests: its driver keeps an event loop open, in which no other can be started."""
     if not CHROMIUM.exists():
         pytest.skip(f"no {CHROMIUM} (apt-get install chromium)")
     sync_api = pytest.importorskip("playwright.sync_api")

@@ -51,10 +51,14 @@ class Look:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Knows:
-    """The words of a detector. None as objects: any word may come. None as verbs: it knows none."""
+    """The words of a detector. None as objects: any word may come. None as verbs: it knows none.
+
+    any_verb: it can be asked for verbs beyond those.
+    """
 
     objects: frozenset[str] | None
     verbs: frozenset[str] | None
+    any_verb: bool = False
 
 
 class HOIDetector(Protocol):

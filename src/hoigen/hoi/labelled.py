@@ -120,10 +120,10 @@ def judged(labels: Sequence[Labelled], measure: CoarseHoi, question: Question) -
 def _of_file(file: Path, labels: Sequence[Labelled], measure: CoarseHoi, question: Question) -> Iterator[Judged]:
     clip = _clip(file)
     wanted = [(label, time) for label in labels for time in _times(label, clip)]
-    images = _images(clip, [time for _, time in wanted], measure) if measure.detector.sees else {}
+    images = _images(clip, [time for _, time in wanted], measure) if measure.finder.sees else {}
     for label, time in wanted:
-        pictures = [images[time]] if measure.detector.sees else []
-        looks = measure.detector.detect(clip, pictures, [time])
+        pictures = [images[time]] if measure.finder.sees else []
+        looks = measure.finder.detect(clip, pictures, [time])
         if isinstance(looks, str):
             yield Judged(label, time, None, looks)
             continue

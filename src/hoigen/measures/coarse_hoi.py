@@ -12,7 +12,7 @@ from hoigen.errors import nearest
 from hoigen.frameplan import moments
 from hoigen.hoi.detections import Knows, Look, Pair, asked
 from hoigen.hoi.thresholds import SWEEP, area, share_above, sweep
-from hoigen.registry import measure
+from hoigen.registry import make, measure
 from hoigen.score import Score
 
 if TYPE_CHECKING:
@@ -38,13 +38,15 @@ class CoarseHoi:
     detail: scores of every frame, the same shares for theta of 0.05 to 0.95 (`sweep`), and their mean over all theta
     (`area`), so that theta can be changed afterwards.
 
-    detections: a file of a detector run elsewhere (docs/coarse_hoi.md); left out, small detectors run on this CPU,
-    which know no verbs. theta: left out, the one that the detector brings; thetas of two detectors do not compare.
+    detector: who looks (docs/coarse_hoi.md). `lite`, small models on this CPU, knows no verbs; `two_stage` and `ada_cm`
+    need extra [models], `mllm` takes any expert. detections: instead, a file of a detector run elsewhere. theta: left
+    out, the one that the detector brings; thetas of two detectors do not compare.
 
     Source: HOIGen-1M, section 4.1, equation 1. The number of frames and theta are not printed there; eight is inferred
     from the published values (docs/coarse_hoi.md).
     """
 
+    detector: Any = "lite"
     detections: Path | None = None
     frames: int = 8
     short_side: int = 480
@@ -53,6 +55,8 @@ class CoarseHoi:
     _made: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        if self.detections is not None and self.detector != "lite":
+            raise ValueError(f"detections: it stands for a detector; detector: {self.detector!r} came as well")
         if self.frames < 1:
             raise ValueError(f"frames: 1 or more; it came as {self.frames}")
         if self.theta is not None and not 0 <= self.theta < 1:
@@ -62,24 +66,29 @@ class CoarseHoi:
 
     @property
     def sampling(self) -> Sampling:
-        return Sampling(frames=self.frames if self.detector.sees else 0, short_side=self.short_side)
+        return Sampling(frames=self.frames if self.finder.sees else 0, short_side=self.short_side)
 
     @property
     def identity(self) -> dict[str, Any]:
         """The detector and all that it depends on, not where its file lies."""
         theta = self._theta
-        return {**self.detector.identity, "frames": self.frames, "short_side": self.short_side, "theta": theta}
+        return {**self.finder.identity, "frames": self.frames, "short_side": self.short_side, "theta": theta}
 
     @property
     def weights(self) -> tuple[str, ...]:
-        return tuple(getattr(self.detector, "weights", ()))
+        return tuple(getattr(self.finder, "weights", ()))
+
+    def attach(self, run: Path) -> None:
+        """Where a detector that asks an expert keeps its answers."""
+        if hasattr(self.finder, "attach"):
+            self.finder.attach(run)
 
     def load(self) -> None:
         """Reads the models or the file, once per worker."""
-        self.detector.load()
+        self.finder.load()
 
     def __call__(self, clip: Clip, frames: Frames) -> Score:
-        find = self.detector
+        find = self.finder
         times = (
             [float(at) for at in frames.times] if find.sees else moments(Sampling(frames=self.frames), clip.duration)
         )
@@ -91,7 +100,7 @@ class CoarseHoi:
         return self._scored(looks, *asked(clip))
 
     def _scored(self, looks: Sequence[Look], verb: str | None, thing: str | None) -> Score:
-        find = self.detector
+        find = self.finder
         series = self.answers(looks, verb, thing)
         scores = {name: found for name, found in series.items() if not isinstance(found, str)}
         reasons = {name: found for name, found in series.items() if isinstance(found, str)}
@@ -105,29 +114,32 @@ class CoarseHoi:
             "area": {name: round(area(found), 6) for name, found in scores.items()},
             "undefined": reasons,
         }
+        if ledger := getattr(find, "ledger", None):
+            detail["weights"] = ledger
         if "coarse_hoi" in reasons:
             detail["reason"] = reasons["coarse_hoi"]
         return Score(parts.pop("coarse_hoi", None), detail, {name: parts.get(name) for name in PARTS})
 
     def answers(self, looks: Sequence[Look], verb: str | None, thing: str | None) -> dict[str, list[float] | str]:
         """By number, the best score of each frame, 0..1, or why there is none."""
-        rules = questions(self.detector.knows, verb, thing)
+        rules = questions(self.finder.knows, verb, thing)
         return {name: rule if isinstance(rule, str) else _best(looks, rule) for name, rule in rules.items()}
 
     @property
     def _theta(self) -> float:
-        return self.detector.theta if self.theta is None else self.theta
+        return self.finder.theta if self.theta is None else self.theta
 
     @property
-    def detector(self) -> HOIDetector:
+    def finder(self) -> HOIDetector:
         """Who finds the pairs; made once a process."""
-        if "detector" not in self._made:
-            from hoigen.hoi.lite import LiteDetector
+        if "finder" not in self._made:
             from hoigen.hoi.recorded import RecordedDetector
 
             path = self.detections
-            self._made["detector"] = LiteDetector() if path is None else RecordedDetector(path, self.slack)
-        made: HOIDetector = self._made["detector"]
+            where = "measures.coarse_hoi.detector"
+            found = make("hoi_detector", self.detector, where) if path is None else RecordedDetector(path, self.slack)
+            self._made["finder"] = found
+        made: HOIDetector = self._made["finder"]
         return made
 
 
@@ -156,7 +168,7 @@ def _triplet(knows: Knows, verb: str | None, thing: str | None) -> Question | st
         return "no_interaction was asked for, which is no interaction to detect"
     if knows.verbs is None:
         return f"the detector knows no verbs, so that {verb!r} cannot be looked for; coarse_pair leaves the verb out"
-    if verb not in knows.verbs:
+    if verb not in knows.verbs and not knows.any_verb:
         return f"the detector has no verb {verb!r}{nearest(verb, _close(verb, knows.verbs))}"
     return _on(thing, lambda pair: pair.acts.get(verb, 0.0))
 

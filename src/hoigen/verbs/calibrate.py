@@ -98,9 +98,9 @@ def calibrate(
             f"labelled {'yes' if yes[0] else 'no'}"
         )
     table = _write(Path(out), thresholds.rows(scores, yes)) if out is not None else None
-    own = measure.theta if measure.theta is not None else measure.detector.theta
+    own = measure.theta if measure.theta is not None else measure.finder.theta
     return Calibrated(
-        detector=measure.detector.name,
+        detector=measure.finder.name,
         question=question,
         settings={key: value for key, value in settings.items() if key != "theta"},
         chosen=thresholds.calibrate(scores, yes, most_false),

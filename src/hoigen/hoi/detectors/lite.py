@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from hoigen import hico
 from hoigen.hoi.detections import Box, Knows, Look, Pair, as_name, asked
 from hoigen.measures.hoi_lite import STANDS_BESIDE, area, grown, shared
+from hoigen.registry import hoi_detector
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +29,7 @@ SMALLEST = 16
 """Pixels: what is smaller is not looked at."""
 
 
+@hoi_detector("lite")
 class LiteDetector:
     """Pairs of a person (or a hand alone) and a thing in contact, without verbs.
 
@@ -36,7 +39,8 @@ class LiteDetector:
     things outside of COCO count.
     """
 
-    name = "lite"
+    _models: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
     theta = 0.3
     sees = True
     weights = (
@@ -47,9 +51,6 @@ class LiteDetector:
         "efficientnet_lite3",
     )
 
-    def __init__(self) -> None:
-        self._models: dict[str, Any] = {}
-
     @property
     def knows(self) -> Knows:
         return Knows(objects=frozenset(hico.objects()), verbs=None)
@@ -58,7 +59,7 @@ class LiteDetector:
     def identity(self) -> Mapping[str, Any]:
         from hoigen import weights
 
-        return {"detector": self.name, "revision": 1, "weights": [weights.describe(n).sha256 for n in self.weights]}
+        return {"detector": "lite", "revision": 1, "weights": [weights.describe(n).sha256 for n in self.weights]}
 
     def load(self) -> None:
         """Reads the models, once per process."""
