@@ -1,7 +1,8 @@
-"""What moves fine_hoi on scenes whose truth is known: faults, frame rate, scale; no model runs.
+"""What moves fine_hoi on scenes whose truth is known: faults, frame rate, scale, and what real clips get.
 
 python benchmarks/fine_hoi.py                    the tables of docs/fine_hoi.md
 python benchmarks/fine_hoi.py --figures FOLDER   also the curve over the frame rate, as fine_hoi_fps.svg
+python benchmarks/fine_hoi.py --clips ../shared  what the light reader sees in real clips and in generated ones
 
 Scenes come from tests/hoi_world.py: a figure that moves, a ball in its hand, faults in what a detector says of them.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,10 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from hoi_world import FakeReader, World, breaks  # noqa: E402
-from hoigen.clip import Clip  # noqa: E402
+from hoigen.clip import Clip, Sampling  # noqa: E402
 from hoigen.measures.fine_hoi import FineHoi, FineStream  # noqa: E402
 from hoigen.score import Score  # noqa: E402
+from hoigen.video import decode, probe  # noqa: E402
 
 RATES = (8, 10, 12, 16, 24, 30, 60)
 SEEDS = 12
@@ -33,6 +36,29 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 """Three makes of video of 5 s: breaks of contact, jitter over the figure's height, share of lost detections."""
 COLOURS = {"steady": "#0b7a68", "usual": "#6a4fb3", "poor": "#c2571c"}
+ASKED: dict[str, tuple[str | None, str | None]] = {
+    "7axksThlAok.79": ("dribble", "sports_ball"),
+    "An1biDTot5Q.16": ("hold", "cake"),
+    "ArHJWrnn7Yw.22": ("hold", "cat"),
+    "DY6EvKeXpoo.15": ("ride", "skateboard"),
+    "H2y15JUfSIQ.0": ("ride", "horse"),
+    "ONhUIKHX_4.4": ("cook", "hot_dog"),
+    "S-1NdEjjg7c.58": ("dribble", "sports_ball"),
+    "nrAkn1DNorc.18": ("row", "boat"),
+    "nzXctrl4S9w.13": ("repair", "boat"),
+    "vGmnTxev7bo.3": ("hit", "sports_ball"),
+    "vsMjj2Pu9TM.99": ("ride", "bicycle"),
+    "0WjR6cSMi2A.3": ("hold", None),
+    "5QQrqobDAG4.54": ("hold", None),
+    "AvVDsFBc6bA.0": ("hold", None),
+    "GH7Jlmx3riU.98": ("repair", None),
+    "MJao9o7ROs0.1": ("hold", None),
+    "Vg7WOOQrErw.28": ("hold", None),
+    "aIFfzBnvUVE.80": ("hold", None),
+    "rIy9npvL0uw.16": ("hold", None),
+    "vE7ciKU5KM4.4": ("squeeze", None),
+}
+"""The clips of ../shared/clips in which somebody acts on something; an object where COCO has it, or nearly."""
 EMPTY = np.zeros((1, 1, 3), np.uint8)
 
 
@@ -47,8 +73,8 @@ def score_of(world: World, **settings: Any) -> Score:
         meta={"verb": "hold", "object": world.label},
     )
     stream = FineStream(FineHoi(**settings), clip, FakeReader(world))
-    for time in world.times:
-        stream.see(EMPTY, float(time))
+    for at in world.times:
+        stream.see(EMPTY, float(at))
     return stream.score()
 
 
@@ -86,6 +112,39 @@ def faults() -> None:
             found = [mean(settings, seeds=4, variant=variant) for variant in ("gap", "binary", "diagonal")]
             contact, flips = (mean(settings, part, seeds=4) for part in ("fine_contact", "fine_flips"))
             print(f"{name:>26}  {found[0]:5.1f}  {found[1]:6.1f}  {found[2]:8.1f}  {contact:8.1f}  {flips / 100:7.2f}")
+
+
+def real(shared: Path) -> None:
+    """Presence and score of the light reader on the labelled clips in which somebody acts on something."""
+    clips = [(shared / "clips" / f"{name}.mp4", *asked) for name, asked in ASKED.items()]
+    clips += [(path, None, None) for path in sorted((shared / "generated").glob("*.mp4"))]
+    measure = FineHoi(sampling=Sampling(fps=8, short_side=480))
+    measure.load()
+    print(f"\n{'clip':<22}{'asked':<22}presence  score  contact  cpu s")
+    found: dict[str, list[bool]] = {}
+    for path, verb, thing in clips:
+        score, seconds = watched(measure, path, verb, thing)
+        number = f"{score.value:5.3f}" if score.value is not None else "    -"
+        contact = score.parts["fine_contact"]
+        shown = f"{contact:7.2f}" if contact is not None else "      -"
+        presence = score.parts["fine_presence"] or 0.0
+        asked = f"{verb or 'any'} {thing or 'anything'}"
+        print(f"{path.stem:<22}{asked:<22}{presence:8.2f}  {number}  {shown}  {seconds:5.1f}", flush=True)
+        kind = "generated" if path.parent.name == "generated" else "object asked" if thing else "anything"
+        found.setdefault(kind, []).append(score.value is not None)
+    for kind, defined in found.items():
+        print(f"{kind}: defined in {sum(defined)} of {len(defined)}")
+
+
+def watched(measure: FineHoi, path: Path, verb: str | None, thing: str | None) -> tuple[Score, float]:
+    """The score of a file and the CPU seconds that it took."""
+    header = probe(str(path))
+    size = {"width": header.width, "height": header.height, "fps": header.fps}
+    clip = Clip(id="0", uri=str(path), end=header.duration, meta={"verb": verb, "object": thing}, **size)
+    began = time.process_time()
+    stream = measure.begin(clip)
+    decode(clip, (), [(measure.sampling, stream.see)])
+    return stream.score(), time.process_time() - began
 
 
 def draw(curves: dict[tuple[str, str], list[float]]) -> str:
@@ -129,8 +188,12 @@ def draw(curves: dict[tuple[str, str], list[float]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--figures", type=Path)
+    parser.add_argument("--clips", type=Path)
     arguments = parser.parse_args()
     print(headline())
+    if arguments.clips:
+        real(arguments.clips)
+        return
     curves = rates()
     print("frames a second        " + "".join(f"{fps:7d}" for fps in RATES))
     for (kind, name), values in curves.items():

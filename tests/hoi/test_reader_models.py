@@ -15,10 +15,12 @@ import tiny_hoi
 from hoigen.clip import Clip
 from hoigen.errors import SetupError, UsageError
 from hoigen.hoi.detections import Box
+from hoigen.hoi.follow import Held
 from hoigen.hoi.readers import boxes, layouts, poses, shelf
 from hoigen.hoi.readers.boxes import BoxFinder
 from hoigen.hoi.readers.models import ModelsReader
 from hoigen.hoi.readers.poses import PoseFinder
+from hoigen.hoi.readers.propagate import Propagator
 from hoigen.hoi.readers.segments import Segmenter
 from hoigen.hoi.scene import Scene
 from hoigen.measures.fine_hoi import FineHoi
@@ -33,7 +35,7 @@ PICTURES = [texture(seed, (90, 120)) for seed in range(3)]
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
-    for make in (tiny_hoi.rt_detr, tiny_hoi.grounding_dino, tiny_hoi.sam2, tiny_hoi.vitpose):
+    for make in (tiny_hoi.rt_detr, tiny_hoi.grounding_dino, tiny_hoi.sam2, tiny_hoi.sam2_video, tiny_hoi.vitpose):
         make(folder / make.__name__)
     return folder
 
@@ -202,10 +204,79 @@ def test_an_empty_mask_becomes_an_ellipse_that_says_so(models: Path, monkeypatch
     assert mask.source == "ellipse"
 
 
-def test_checkpoints_filed_under_the_video_model_load(tmp_path: Path) -> None:
+def test_checkpoints_filed_under_the_video_model_load(models: Path) -> None:
     """As facebook/sam2.1-hiera-* are."""
-    segment = Segmenter(str(tiny_hoi.sam2(tmp_path / "video", "sam2_video")), "cpu", "float32")
+    segment = Segmenter(str(models / "sam2_video"), "cpu", "float32")
     assert len(segment(PICTURES[:1], BOXES[:1])[0]) == 1
+
+
+def held(box: Box, time: float, label: str = "cup") -> Held:
+    return Held(label=label, score=0.8, box=box, seen=time)
+
+
+def test_masks_are_carried_as_the_library_carries_them(models: Path) -> None:
+    """The same pictures and the same box as one video that is held whole, nothing forgotten."""
+    from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoInferenceSession
+
+    carry = Propagator(str(models / "sam2_video"), "cpu", "float32")
+    pictures = [texture(at // 3, (90, 120)) for at in range(12)]
+    box: Box = (10, 20, 60, 80)
+    mine = [carry.carry(picture, at / 8, [held(box, 0)] if at == 0 else []) for at, picture in enumerate(pictures)]
+
+    whole = {"video": carry.pixels(pictures), "video_height": 90, "video_width": 120, "dtype": torch.float32}
+    session = Sam2VideoInferenceSession(**whole)
+    scaled = torch.tensor([[[[box[0] * 64 / 120, box[1] * 64 / 90], [box[2] * 64 / 120, box[3] * 64 / 90]]]])
+    told = {"point_coords": scaled, "point_labels": torch.tensor([[[2, 3]]], dtype=torch.int32)}
+    session.add_point_inputs(session.obj_id_to_idx(7), 0, told)
+    session.obj_with_new_inputs = [7]
+    model = carry.loaded.model
+    areas = []
+    with torch.inference_mode():
+        for at in range(12):
+            said = model(inference_session=session, frame_idx=at)
+            logits = torch.nn.functional.interpolate(said.pred_masks, (90, 120), mode="bilinear")
+            areas.append(int((logits > 0).sum()) if said.object_score_logits.item() > 0 else 0)
+    assert [sum(mask.area for _, mask in row) for row in mine] == pytest.approx(areas, rel=0.02, abs=5)
+    assert areas[0] > 0
+    assert len(set(areas)) > 3, "the pictures matter"
+    assert {mask.source for row in mine for _, mask in row} == {"sam2_video, propagated"}
+
+
+def test_what_is_carried_is_bounded_and_forgotten_with_the_clip(models: Path) -> None:
+    carry = Propagator(str(models / "sam2_video"), "cpu", "float32")
+    for at in range(20):
+        carry.carry(PICTURES[at % 3], at / 8, [held((10, 20, 60, 80), at / 8), held((60, 5, 100, 45), at / 8, "bowl")])
+    session = carry._session
+    assert len(session.processed_frames) == 1
+    assert max(len(each["non_cond_frame_outputs"]) for each in session.output_dict_per_obj.values()) < 8
+    labels = [each.held.label for each in carry._carried]
+    assert (labels.count("cup"), labels.count("bowl")) >= (1, 1)
+    assert len(labels) <= 6
+    carry.begin()
+    assert carry.carry(PICTURES[0], 0.0, []) == []
+
+
+def test_a_lost_object_is_shown_again_and_a_kept_one_is_not(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that sees a thing in the upper left quarter, but for one frame."""
+    carry = Propagator(str(models / "sam2_video"), "cpu", "float32")
+    shown: list[int] = []
+    frame = 0
+
+    def seen(inference_session: Any, **_: Any) -> Any:
+        shown.append(len(inference_session.obj_with_new_inputs))
+        logits = torch.full((1, 1, 16, 16), -5.0)
+        logits[..., :8, :8] = 5.0
+        there = torch.tensor([[-3.0 if frame == 2 else 3.0]])
+        return type("Said", (), {"pred_masks": logits, "object_score_logits": there})()
+
+    monkeypatch.setattr(carry.loaded.model, "forward", seen)
+    monkeypatch.setattr(carry, "_forget", lambda: None)
+    rows = []
+    for frame in range(5):
+        rows.append(carry.carry(PICTURES[0], frame / 8, [held((0, 0, 58, 44), frame / 8)]))
+    assert [len(row) for row in rows] == [1, 1, 0, 1, 1]
+    assert shown == [1, 0, 0, 1, 0]
+    assert rows[4][0][0].box == pytest.approx((0, 0, 60, 45), abs=1)
 
 
 def test_heat_maps_are_read_as_the_library_does() -> None:
@@ -332,17 +403,17 @@ def scored(measure: FineHoi, thing: str | None) -> Any:
     return stream.score()
 
 
-@pytest.mark.parametrize("masks", ["sam2", "grabcut"])
+@pytest.mark.parametrize("masks", ["sam2", "sam2_video", "grabcut"])
 def test_the_whole_measure(models: Path, masks: str) -> None:
-    measure = fine(models, masks=masks if masks == "grabcut" else str(models / masks))
+    measure = fine(models, masks=masks if masks == "grabcut" else str(models / masks), propagate=masks == "sam2_video")
     score = scored(measure, "cup")
     detail = json.loads(json.dumps(score.detail, allow_nan=False))
     assert (detail["reader"], detail["frames"]) == ("models", 10)
-    names = ["rt_detr", "sam2", "vitpose"] if masks == "sam2" else ["rt_detr", "vitpose"]
+    names = [name for name in ("rt_detr", masks, "vitpose") if name != "grabcut"]
     assert [model["name"] for model in detail["models"]] == names
     assert all(model["revision"].startswith("local:") and model["licence"] == "not known" for model in detail["models"])
     assert score.value is not None or detail["reason"]
-    alone = scored(fine(models, masks=measure.masks, batch=1), "cup").value
+    alone = scored(fine(models, masks=measure.masks, propagate=measure.propagate, batch=1), "cup").value
     assert alone == (None if score.value is None else pytest.approx(score.value, abs=1e-4))
 
 
@@ -383,7 +454,15 @@ def test_models_of_another_kind_say_so(models: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"dtype": "int8"}, {"batch": 0}, {"threshold": 1.5}, {"boxes": ""}, {"reader": "recorded"}]
+    "wrong",
+    [
+        {"propagate": True, "masks": "grabcut"},
+        {"dtype": "int8"},
+        {"batch": 0},
+        {"threshold": 1.5},
+        {"boxes": ""},
+        {"reader": "recorded"},
+    ],
 )
 def test_wrong_settings(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):

@@ -9,6 +9,7 @@ from typing import Any
 
 CLASSES = ("person", "cup", "sports ball", "tvmonitor")
 WORDS = ("person", "cup", "sports", "ball", "television", "hair", "dryer", "vio", "##lin")
+HIDDEN = 128
 SIDE = 64
 """Of the square that the tiny SAM 2 looks at."""
 
@@ -124,9 +125,9 @@ def sam2(folder: Path, kind: str = "sam2") -> Path:
     from transformers import (
         Sam2Config,
         Sam2HieraDetConfig,
-        Sam2MaskDecoderConfig,
         Sam2Model,
-        Sam2PromptEncoderConfig,
+        Sam2VideoConfig,
+        Sam2VideoModel,
         Sam2VisionConfig,
     )
 
@@ -144,16 +145,36 @@ def sam2(folder: Path, kind: str = "sam2") -> Path:
         backbone_config=backbone,
         backbone_channel_list=[64, 32, 16, 8],
         backbone_feature_sizes=[[SIDE // 4] * 2, [SIDE // 8] * 2, [SIDE // 16] * 2],
-        fpn_hidden_size=32,
+        fpn_hidden_size=HIDDEN,
     )
-    prompts = Sam2PromptEncoderConfig(hidden_size=32, image_size=SIDE, mask_input_channels=4)
-    decoder = Sam2MaskDecoderConfig(hidden_size=32, mlp_dim=32, num_attention_heads=2, iou_head_hidden_dim=16)
-    config = Sam2Config(vision_config=vision, prompt_encoder_config=prompts, mask_decoder_config=decoder)
-    saved(shaken(Sam2Model(config)), folder)
-    if kind != "sam2":
-        given = json.loads((folder / "config.json").read_text())
-        (folder / "config.json").write_text(json.dumps(given | {"model_type": kind}))
-    return folder
+    prompts = {"hidden_size": HIDDEN, "image_size": SIDE, "mask_input_channels": 4}
+    decoder = {"hidden_size": HIDDEN, "mlp_dim": 32, "num_attention_heads": 2, "iou_head_hidden_dim": 16}
+    if kind == "sam2":
+        own = Sam2Config(vision_config=vision, prompt_encoder_config=prompts, mask_decoder_config=decoder)
+        return saved(shaken(Sam2Model(own)), folder)
+    video = Sam2VideoConfig(
+        vision_config=vision,
+        prompt_encoder_config=prompts,
+        mask_decoder_config=decoder,
+        image_size=SIDE,
+        num_maskmem=3,
+        max_object_pointers_in_encoder=4,
+        memory_attention_hidden_size=HIDDEN,
+        memory_attention_num_layers=1,
+        memory_attention_feed_forward_hidden_size=32,
+        memory_attention_rope_feat_sizes=[SIDE // 16] * 2,
+        memory_encoder_hidden_size=HIDDEN,
+        memory_encoder_output_channels=64,
+        mask_downsampler_embed_dim=HIDDEN,
+        memory_fuser_embed_dim=HIDDEN,
+        memory_fuser_intermediate_dim=32,
+        memory_fuser_num_layers=1,
+    )
+    return saved(shaken(Sam2VideoModel(video)), folder)
+
+
+def sam2_video(folder: Path) -> Path:
+    return sam2(folder, "sam2_video")
 
 
 def vitpose(folder: Path, points: int = 17, experts: int = 1) -> Path:

@@ -68,8 +68,9 @@ class FineHoi:
     of the Hugging Face hub, with extra [models]. `recorded`: what a pipeline run elsewhere has written into `recording`
     (docs/fine_hoi.md); nothing is decoded then, and `sampling` does not count.
     boxes, masks, points: for `models`: ids (`owner/name`, `owner/name@revision`) or folders of Grounding DINO, RT-DETR,
-    D-FINE or DETR, of SAM 2 (or `grabcut`), of ViTPose. threshold: a less sure box is not there, 0..1. device: auto,
-    cpu or cuda. dtype: float32, bfloat16 or float16. batch: frames at once; the scores stay the same.
+    D-FINE or DETR, of SAM 2 (or `grabcut`), of ViTPose. propagate: SAM 2 carries a mask from its first detection on,
+    instead of one for each frame's box. threshold: a less sure box is not there, 0..1. device: auto, cpu or cuda.
+    dtype: float32, bfloat16 or float16. batch: frames at once; the scores stay the same.
 
     Source: HOIGen-1M, section 4.1, equation 2. No code of it is public: what the paper leaves open is argued in
     docs/fine_hoi.md, and `detail["definition"]` names the version.
@@ -87,6 +88,7 @@ class FineHoi:
     boxes: str = "IDEA-Research/grounding-dino-tiny"
     masks: str = "facebook/sam2.1-hiera-small"
     points: str = "usyd-community/vitpose-base-simple"
+    propagate: bool = False
     threshold: float = 0.3
     device: str = "auto"
     dtype: str = "float32"

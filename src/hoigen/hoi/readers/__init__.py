@@ -31,6 +31,8 @@ class Settings(Protocol):
     def dtype(self) -> str: ...
     @property
     def batch(self) -> int: ...
+    @property
+    def propagate(self) -> bool: ...
 
 
 def check(settings: Settings) -> None:
@@ -42,6 +44,8 @@ def check(settings: Settings) -> None:
     for name in ("boxes", "masks", "points"):
         if not getattr(settings, name):
             raise ValueError(f"{name}: a folder, or an id of the Hugging Face hub (owner/name)")
+    if settings.propagate and settings.masks == "grabcut":
+        raise ValueError("propagate: needs SAM 2 as masks; GrabCut has no memory")
     if not 0 < settings.threshold < 1:
         raise ValueError(f"threshold: between 0 and 1; it came as {settings.threshold}")
     if settings.dtype not in DTYPES:
@@ -63,6 +67,7 @@ def made(settings: Settings) -> SceneReader:
             settings.dtype,
             settings.batch,
             settings.threshold,
+            settings.propagate,
         )
     if settings.recording is not None:
         from hoigen.hoi.readers.recorded import RecordedReader

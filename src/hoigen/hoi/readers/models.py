@@ -13,12 +13,14 @@ from hoigen.hoi.readers import shelf
 from hoigen.hoi.readers.boxes import BoxFinder, Found
 from hoigen.hoi.readers.layouts import person_of
 from hoigen.hoi.readers.poses import PoseFinder
+from hoigen.hoi.readers.propagate import Propagator
 from hoigen.hoi.readers.segments import GRABCUT, GrabCut, Segmenter
 from hoigen.hoi.scene import MOST, Scene, Thing
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from hoigen.hoi.masks import Mask
     from hoigen.hoi.skeleton import Person
 
 LEAST = 2.0
@@ -29,7 +31,7 @@ class ModelsReader:
     """Persons and objects of pictures, a batch at a time; boxes that are missed are carried on for a second.
 
     boxes, masks, points: ids of the hub (`owner/name`, `owner/name@revision`) or folders; masks may be `grabcut`.
-    threshold: a less sure box is not there.
+    threshold: a less sure box is not there. propagate: masks by SAM 2's memory, from an object's first detection on.
     """
 
     name = "models"
@@ -37,19 +39,30 @@ class ModelsReader:
     weights: tuple[str, ...] = ()
 
     def __init__(
-        self, boxes: str, masks: str, points: str, device: str, dtype: str, batch: int, threshold: float
+        self,
+        boxes: str,
+        masks: str,
+        points: str,
+        device: str,
+        dtype: str,
+        batch: int,
+        threshold: float,
+        propagate: bool = False,
     ) -> None:
         self.names = tuple(name for name in (boxes, masks, points) if name != GRABCUT)
         self.batch, self.threshold, self.dtype = batch, threshold, dtype
         self.boxes = BoxFinder(boxes, device, dtype, threshold)
-        self.masks: GrabCut | Segmenter = GrabCut() if masks == GRABCUT else Segmenter(masks, device, dtype)
+        self.masks: GrabCut | Segmenter = GrabCut()
+        if masks != GRABCUT:
+            self.masks = (Propagator if propagate else Segmenter)(masks, device, dtype)
         self.points = PoseFinder(points, device, dtype, batch)
         self._follower = Follower()
 
     @property
     def identity(self) -> Mapping[str, Any]:
         models = [shelf.identity(name) for name in self.names]
-        return {"reader": self.name, "revision": 1, "models": models, "threshold": self.threshold, "dtype": self.dtype}
+        facts = {"reader": self.name, "revision": 1, "models": models, "threshold": self.threshold, "dtype": self.dtype}
+        return facts | ({"propagate": True} if isinstance(self.masks, Propagator) else {})
 
     @property
     def notices(self) -> list[str]:
@@ -75,35 +88,40 @@ class ModelsReader:
 
     def begin(self) -> None:
         self._follower = Follower()
+        if isinstance(self.masks, Propagator):
+            self.masks.begin()
 
     def read(self, images: Sequence[np.ndarray], times: Sequence[float], wanted: str | None) -> list[Scene]:
         found = self.boxes(images, _asked(self.boxes.classes, wanted))
-        held = [self._held(*each, wanted) for each in zip(images, times, found, strict=True)]
-        masks = self.masks(images, [[each.box for each in mine] for mine in held])
+        things = self._things(images, times, found, wanted)
         persons = self._persons(images, found)
-        scenes = []
-        for image, time, who, mine, cut in zip(images, times, persons, held, masks, strict=True):
-            things = [
-                Thing(
-                    label=each.label,
-                    score=each.score,
-                    box=each.box,
-                    mask=mask if each.seen == time else replace(mask, source=f"followed, {mask.source}"),
-                )
-                for each, mask in zip(mine, cut, strict=True)
-            ]
-            scenes.append(Scene(size=(image.shape[1], image.shape[0]), persons=who, things=things))
-        return scenes
-
-    def _held(self, image: np.ndarray, time: float, found: Sequence[Found], wanted: str | None) -> list[Held]:
-        """The objects of a frame, the surest first, those among them that were carried on."""
-        mine = [
-            Held(label=each.label, score=each.score, box=each.box, seen=time)
-            for each in found
-            if each.label == (wanted or each.label) and (wanted or each.label != "person")
-            if min(each.box[2] - each.box[0], each.box[3] - each.box[1]) >= LEAST
+        return [
+            Scene(size=(image.shape[1], image.shape[0]), persons=who, things=mine)
+            for image, who, mine in zip(images, persons, things, strict=True)
         ]
-        return sorted(self._follower(image, time, mine), key=lambda held: -held.score)[:MOST]
+
+    def _things(
+        self, images: Sequence[np.ndarray], times: Sequence[float], found: Sequence[Sequence[Found]], wanted: str | None
+    ) -> list[list[Thing]]:
+        """The objects of each frame with their masks."""
+        mine = [_objects(each, time, wanted) for each, time in zip(found, times, strict=True)]
+        if isinstance(self.masks, Propagator):
+            carry = self.masks.carry
+            pairs = [carry(image, time, row) for image, time, row in zip(images, times, mine, strict=True)]
+            return [[_thing(held, mask) for held, mask in row] for row in pairs]
+        held = [self._followed(*each) for each in zip(images, times, mine, strict=True)]
+        masks = self.masks(images, [[each.box for each in row] for row in held])
+        return [
+            [
+                _thing(each, mask if each.seen == time else replace(mask, source=f"followed, {mask.source}"))
+                for each, mask in zip(row, cut, strict=True)
+            ]
+            for time, row, cut in zip(times, held, masks, strict=True)
+        ]
+
+    def _followed(self, image: np.ndarray, time: float, found: Sequence[Held]) -> list[Held]:
+        """The surest, those among them that were carried on through this frame."""
+        return sorted(self._follower(image, time, found), key=lambda held: -held.score)[:MOST]
 
     def _persons(self, images: Sequence[np.ndarray], found: Sequence[Sequence[Found]]) -> list[list[Person]]:
         who = [[each for each in mine if each.label == "person"][:MOST] for mine in found]
@@ -113,6 +131,20 @@ class ModelsReader:
             for mine, places in zip(who, points, strict=True)
         ]
         return [[person for person in mine if person is not None] for mine in made]
+
+
+def _objects(found: Sequence[Found], time: float, wanted: str | None) -> list[Held]:
+    """The detections that may be the object."""
+    return [
+        Held(label=each.label, score=each.score, box=each.box, seen=time)
+        for each in found
+        if each.label == (wanted or each.label) and (wanted or each.label != "person")
+        if min(each.box[2] - each.box[0], each.box[3] - each.box[1]) >= LEAST
+    ]
+
+
+def _thing(held: Held, mask: Mask) -> Thing:
+    return Thing(label=held.label, score=held.score, box=held.box, mask=mask)
 
 
 def _asked(classes: Sequence[str] | None, wanted: str | None) -> list[str]:
