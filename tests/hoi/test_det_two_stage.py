@@ -13,7 +13,7 @@ import tiny_hoi
 from hoigen import hico
 from hoigen.clip import Clip, Frames
 from hoigen.errors import SetupError, UsageError
-from hoigen.hoi.detectors import _verbs
+from hoigen.hoi.detectors import _sentences, _verbs
 from hoigen.hoi.detectors._pairing import Candidate, apart, candidates
 from hoigen.hoi.detectors.two_stage import TwoStage
 from hoigen.hoi.readers.boxes import Found
@@ -82,7 +82,7 @@ def test_verbs_are_those_of_the_model_times_the_boxes(models: dict[str, str], im
         corners = [(box[0] * 160, box[1] * 120, box[2] * 160, box[3] * 120) for box in (pair.person, pair.box)]
         one, other = corners
         around = min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])
-        texts = [_verbs.sentence(verb, pair.object) for verb in verbs]
+        texts = [_sentences.sentence(verb, pair.object) for verb in verbs]
         chances = by_hand(models, kind, images[at], around, texts)
         assert pair.verbs is not None
         assert list(pair.verbs) == verbs
@@ -128,11 +128,11 @@ def test_a_detector_of_words_looks_for_what_was_asked(models: dict[str, str], im
 
 
 def test_sentences() -> None:
-    assert _verbs.sentence("ride", "bicycle") == "A person is riding a bicycle."
-    assert _verbs.sentence("no_interaction", "apple") == "A person is near an apple, without touching it."
-    assert _verbs.sentence("hold", "violin") == "A person is holding a violin."
-    assert _verbs.sentence("play", "violin") == "A person is playing a violin."
-    assert _verbs.sentence("juggle", "oud") == "A person can be seen to juggle an oud."
+    assert _sentences.sentence("ride", "bicycle") == "A person is riding a bicycle."
+    assert _sentences.sentence("no_interaction", "apple") == "A person is near an apple, without touching it."
+    assert _sentences.sentence("hold", "violin") == "A person is holding a violin."
+    assert _sentences.sentence("play", "violin") == "A person is playing a violin."
+    assert _sentences.sentence("juggle", "oud") == "A person can be seen to juggle an oud."
     assert _verbs.allowed("cup", "juggle")[-2:] == ("juggle", "no_interaction")
     assert "ride" not in _verbs.allowed("cup")
 

@@ -18,7 +18,8 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """A person and an object in one frame. Boxes are (x0, y0, x1, y1) in 0..1 of the picture.
+    """A person and an object in one frame. Boxes are (x0, y0, x1, y1) in 0..1 of the picture; None where a detector
+    says that the two are there, and not where.
 
     object: its class, by HICO-DET's names where HICO-DET has it (`sports_ball`).
     score: how surely the two are there and belong together, 0..1, whatever the person does.
@@ -28,8 +29,8 @@ class Pair:
         was asked, and not as just any interaction.
     """
 
-    person: Box
-    box: Box
+    person: Box | None = None
+    box: Box | None = None
     object: str
     score: float
     verbs: Mapping[str, float] | None = None

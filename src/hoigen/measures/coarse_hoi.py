@@ -16,7 +16,7 @@ from hoigen.registry import make, measure
 from hoigen.score import Score
 
 if TYPE_CHECKING:
-    from hoigen.hoi.detections import HOIDetector
+    from hoigen.hoi.detections import Box, HOIDetector
 
 SHOWN = 5
 """Pairs of a frame that detail lists, the surest first."""
@@ -217,9 +217,13 @@ def _row(pair: Pair) -> dict[str, Any]:
     """A pair as the report shows it; of its verbs the three surest."""
     verbs = sorted(pair.acts.items(), key=lambda item: -item[1])[:3]
     return {
-        "person": [round(side, 4) for side in pair.person],
-        "box": [round(side, 4) for side in pair.box],
+        "person": _sides(pair.person),
+        "box": _sides(pair.box),
         "object": pair.object,
         "score": round(pair.score, 4),
         "verbs": None if pair.verbs is None else {verb: round(score, 4) for verb, score in verbs},
     }
+
+
+def _sides(box: Box | None) -> list[float] | None:
+    return None if box is None else [round(side, 4) for side in box]

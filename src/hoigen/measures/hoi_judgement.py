@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Clip, Frames, Sampling
-from hoigen.errors import SetupError
 from hoigen.registry import make, measure
 from hoigen.score import Score
 
 if TYPE_CHECKING:
     from hoigen.contracts import Expert
-    from hoigen.experts.call import Answer
-    from hoigen.experts.desk import Conversation, Desk
+    from hoigen.experts._waiting import Waiting
+    from hoigen.experts.desk import Conversation
 
 
 @measure("hoi_judgement", emits=("hoi_judgement", "hoi_conspicuous", "hoi_triplets"))
@@ -62,44 +60,39 @@ class HoiJudgement:
 
     def attach(self, run: Path) -> None:
         """Where answers are kept."""
-        self._state["run"] = run
+        self._waiting.attach(run)
 
     def load(self) -> None:
         """Opens both experts. Raises SetupError when one cannot be reached or loaded."""
-        loop = self._state["loop"] = asyncio.new_event_loop()
-        for name in ("describer", "judge"):
-            loop.run_until_complete(self._state[name].open())
+        self._waiting.load()
 
     def __call__(self, clip: Clip, frames: Frames) -> Score:
         from hoigen.experts.desk import Conversation
 
         if not len(frames):
             return Score(None, {"reason": "no frame to look at"})
-        if "loop" not in self._state:
-            self.load()
-        talk = Conversation(clip, self._desk(), frames={self.sampling: frames})
-        score: Score = self._state["loop"].run_until_complete(self._judge(talk))
-        return score
+        talk = Conversation(clip, self._waiting.desk, frames={self.sampling: frames})
+        return self._waiting.wait(self._judge(talk))
 
-    def _desk(self) -> Desk:
-        from hoigen.experts.calls import Calls
-        from hoigen.experts.desk import Desk
+    @property
+    def _waiting(self) -> Waiting:
+        from hoigen.experts._waiting import Waiting
 
-        if "desk" not in self._state:
-            run = self._state.get("run")
-            self._state["desk"] = Desk(Calls(run / "calls.sqlite" if run else Path(":memory:")))
-        desk: Desk = self._state["desk"]
-        return desk
+        if "waiting" not in self._state:
+            self._state["waiting"] = Waiting([self._state["describer"], self._state["judge"]])
+        made: Waiting = self._state["waiting"]
+        return made
 
     async def _judge(self, talk: Conversation) -> Score:
+        from hoigen.experts._waiting import answered
         from hoigen.experts.prompts import render
 
         describer: Expert = self._state["describer"]
         caption = await talk.ask("describer", describer, render(self.describe_prompt), sees=True)
-        _answered("describer", caption)
+        answered("describer", caption)
         prompt = render(self.judge_prompt, caption=caption.text)
         verdict = await talk.ask("judge", self._state["judge"], prompt, schema=judgement())
-        _answered("judge", verdict)
+        answered("judge", verdict)
         found = dict(verdict.data or {})
         detail = {"caption": caption.text, **found, "calls": [call["key"] for call in talk.trace]}
         parts = {
@@ -107,11 +100,6 @@ class HoiJudgement:
             "hoi_triplets": float(len(found["triplets"])),
         }
         return Score(float(found["interaction"] == "yes"), detail, parts)
-
-
-def _answered(role: str, answer: Answer) -> None:
-    if not answer.ok:
-        raise SetupError(f"{role} {answer.outcome}: {answer.reason}")
 
 
 @functools.cache

@@ -8,8 +8,8 @@ from typing import Any
 
 from hoigen import hico
 from hoigen.hoi.detections import Box
+from hoigen.hoi.detectors._sentences import sentence
 from hoigen.hoi.readers import shelf
-from hoigen.promptsuite import wording
 
 KINDS = {"clip": "CLIPModel", "siglip": "SiglipModel", "siglip2": "Siglip2Model"}
 PADDED = ("siglip", "siglip2")
@@ -23,27 +23,6 @@ def allowed(thing: str, asked: str | None = None) -> tuple[str, ...]:
     own = tuple(pair.verb for pair in hico.pairs() if pair.object == thing and pair.verb != hico.NO_INTERACTION)
     wanted = (asked,) if asked and asked not in own and asked != hico.NO_INTERACTION else ()
     return (*own, *wanted, hico.NO_INTERACTION)
-
-
-def sentence(verb: str, thing: str) -> str:
-    """`A person is riding a bicycle.`; of no interaction, `A person is near a bicycle, without touching it.`"""
-    words = wording.objects()[thing][0] if thing in wording.objects() else with_article(thing)
-    if verb == hico.NO_INTERACTION:
-        return f"A person is near {words}, without touching it."
-    if (verb, thing) in _extended():
-        return _extended()[verb, thing]
-    phrase = wording.own().get((verb, thing)) or wording.verbs().get(verb)
-    return wording.sentence(phrase, words) if phrase else f"A person can be seen to {hico.words(verb)} {words}."
-
-
-@functools.cache
-def _extended() -> dict[tuple[str | None, str | None], str]:
-    return {(prompt.verb, prompt.object): prompt.short for prompt in wording.extended()}
-
-
-def with_article(thing: str) -> str:
-    words = hico.words(thing)
-    return f"{'an' if words[:1] in 'aeiou' else 'a'} {words}"
 
 
 class VerbScorer:

@@ -1,0 +1,58 @@
+"""Experts asked by a measure, which waits for the answers: its event loop, and the run's kept answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from hoigen.errors import SetupError
+
+if TYPE_CHECKING:
+    from hoigen.contracts import Expert
+    from hoigen.experts.call import Answer
+    from hoigen.experts.desk import Desk
+
+T = TypeVar("T")
+
+
+class Waiting:
+    """What a measure needs to ask experts. Made in every process of a run; the file of answers is shared."""
+
+    def __init__(self, experts: Sequence[Expert]) -> None:
+        self.experts = experts
+        self._run: Path | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._desk: Desk | None = None
+
+    def attach(self, run: Path) -> None:
+        """Answers are kept in this run's `calls.sqlite`; without a run they are forgotten with the process."""
+        self._run = run
+
+    def load(self) -> None:
+        """Opens the experts. Raises SetupError when one cannot be reached or loaded."""
+        loop = self._loop = asyncio.new_event_loop()
+        for expert in self.experts:
+            loop.run_until_complete(expert.open())
+
+    def wait(self, asking: Coroutine[Any, Any, T]) -> T:
+        if self._loop is None:
+            self.load()
+        assert self._loop is not None
+        return self._loop.run_until_complete(asking)
+
+    @property
+    def desk(self) -> Desk:
+        from hoigen.experts.calls import Calls
+        from hoigen.experts.desk import Desk
+
+        if self._desk is None:
+            self._desk = Desk(Calls(self._run / "calls.sqlite" if self._run else Path(":memory:")))
+        return self._desk
+
+
+def answered(role: str, answer: Answer) -> None:
+    """Raises SetupError, with the reason, for all that is no answer: the clip has failed, and is no 0."""
+    if not answer.ok:
+        raise SetupError(f"{role} {answer.outcome}: {answer.reason}")

@@ -1,0 +1,185 @@
+"""Interactions as an MLLM sees them: it is shown frame after frame and answers in JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hoigen import hico
+from hoigen.clip import Clip, Frames
+from hoigen.hoi.detections import Knows, Look, Pair, as_name, asked
+from hoigen.registry import hoi_detector, make
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from hoigen.contracts import Expert
+    from hoigen.experts._waiting import Waiting
+    from hoigen.experts.prompts import Prompt
+
+SURE: Mapping[str, float] = {"yes": 1.0, "probably": 0.7, "hardly": 0.3, "no": 0.0}
+"""Words instead of per cent: models hold to words, and what they call 85 % is no share of anything."""
+ACT, THING = "act", "object"
+"""An act whose verb, and a thing whose name the model did not say."""
+NONE = ("none", "no", "nothing", "nobody")
+
+
+@hoi_detector("mllm")
+class Mllm:
+    """An MLLM is asked of every frame whether it shows what was asked, whether person and object are together in it,
+    and whether anybody acts on anything. Needs extra [experts] for a served model, or extra [models] for one here.
+
+    It answers yes (1.0), probably (0.7), hardly (0.3) or no (0.0), so that theta has three places to be. There are no
+    boxes. Every answer is kept in the run's `calls.sqlite` and is never asked for twice; a clip that gets none for a
+    frame has failed, with the reason, and is not 0.
+
+    expert: who is asked, as a recipe names experts; the frames are coarse_hoi's, not those of its own sampling.
+    asked_prompt, any_prompt: with a prompt's interaction, and without; names of prompts, or files that end in .md.
+    """
+
+    expert: Any = field(default_factory=lambda: {"open_model": {"model": "Qwen/Qwen3-VL-8B-Instruct"}})
+    asked_prompt: str = "frame_asked"
+    any_prompt: str = "frame_any"
+    _made: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    theta = 0.5
+    sees = True
+
+    def __post_init__(self) -> None:
+        self._made["expert"] = make("expert", self.expert, "measures.coarse_hoi.detector.mllm.expert")
+
+    @property
+    def knows(self) -> Knows:
+        return Knows(objects=None, verbs=frozenset(hico.verbs()), any_verb=True)
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        from hoigen.experts.prompts import digest
+
+        prompts = [digest(self.asked_prompt), digest(self.any_prompt)]
+        return {"detector": "mllm", "revision": 1, "expert": dict(self._expert.identity), "prompts": prompts}
+
+    def attach(self, run: Path) -> None:
+        """Where answers are kept."""
+        self._waiting.attach(run)
+
+    def load(self) -> None:
+        """Opens the expert. Raises SetupError when it cannot be reached or loaded."""
+        self._waiting.load()
+
+    def detect(self, clip: Clip, images: Sequence[np.ndarray], times: Sequence[float]) -> list[Look]:
+        return self._waiting.wait(self._looks(clip, images, times))
+
+    async def _looks(self, clip: Clip, images: Sequence[np.ndarray], times: Sequence[float]) -> list[Look]:
+        looks = (self._look(clip, image, at) for image, at in zip(images, times, strict=True))
+        return list(await asyncio.gather(*looks))
+
+    async def _look(self, clip: Clip, image: np.ndarray, time: float) -> Look:
+        import numpy as np
+
+        from hoigen.experts._waiting import answered
+        from hoigen.experts.desk import Conversation
+
+        verb, thing = asked(clip)
+        content = f"{clip.meta.get('digest', clip.uri)}, {min(image.shape[:2])} lines at {time:.4f} s"
+        shown = {self._expert.sampling: Frames(image[None], np.array([time]))}
+        talk = Conversation(clip, self._waiting.desk, content, frames=shown)
+        schema = asked_answer() if verb or thing else any_answer()
+        answer = await talk.ask("detector", self._expert, self._prompt(verb, thing), sees=True, schema=schema)
+        answered(f"the frame at {time:.2f} s: detector", answer)
+        return Look(time=time, pairs=pairs_of(dict(answer.data or {}), verb, thing))
+
+    def _prompt(self, verb: str | None, thing: str | None) -> Prompt:
+        from hoigen.experts.prompts import render
+
+        if not (verb or thing):
+            return render(self.any_prompt)
+        return render(self.asked_prompt, sentence=wanted(verb, thing), object=named(thing))
+
+    @property
+    def _expert(self) -> Expert:
+        found: Expert = self._made["expert"]
+        return found
+
+    @property
+    def _waiting(self) -> Waiting:
+        from hoigen.experts._waiting import Waiting
+
+        if "waiting" not in self._made:
+            self._made["waiting"] = Waiting([self._expert])
+        made: Waiting = self._made["waiting"]
+        return made
+
+
+def named(thing: str | None) -> str:
+    from hoigen.hoi.detectors import _sentences
+
+    return _sentences.with_article(thing) if thing else "an object"
+
+
+def wanted(verb: str | None, thing: str | None) -> str:
+    """What was asked for, as a sentence."""
+    from hoigen.hoi.detectors import _sentences
+
+    if verb and thing:
+        return _sentences.sentence(verb, thing)
+    if verb:
+        return f"A person can be seen to {hico.words(verb)} something."
+    return f"A person acts on {named(thing)}."
+
+
+def pairs_of(said: Mapping[str, Any], verb: str | None, thing: str | None) -> list[Pair]:
+    """What a frame's answer says: the act that the model names, and the answer to what was asked."""
+    act, name = _word(said["action"]) or ACT, _word(said["object"]) or THING
+    together = SURE[said["together"]]
+    if "asked" not in said:
+        return [Pair(object=name, score=together, verbs={act: SURE[said["any"]]})]
+    if verb in (None, act) and thing in (None, name):
+        act, name = ACT, THING  # the same act: what the model says of it outright is what counts
+    answer = Pair(object=thing or name, score=together, verbs={verb or ACT: SURE[said["asked"]]})
+    score = together if thing in (None, name) else SURE[said["any"]]
+    return [answer, Pair(object=name, score=score, verbs={act: SURE[said["any"]]})]
+
+
+def _word(said: str) -> str | None:
+    name = as_name(said)
+    return None if name in NONE else name
+
+
+@functools.cache
+def any_answer() -> Any:
+    """The answer where nothing was asked, as a pydantic model."""
+    from typing import Literal
+
+    from pydantic import BaseModel, ConfigDict
+
+    Sure = Literal["yes", "probably", "hardly", "no"]
+
+    class Seen(BaseModel):
+        """What a frame shows."""
+
+        model_config = ConfigDict(extra="forbid")
+        seen: str
+        action: str
+        object: str
+        any: Sure
+        together: Sure
+
+    return Seen
+
+
+@functools.cache
+def asked_answer() -> Any:
+    """The answer where an interaction was asked, as a pydantic model."""
+    from typing import Literal
+
+    class SeenAndAsked(any_answer()):  # type: ignore[misc]
+        """What a frame shows, and whether it is what was asked."""
+
+        asked: Literal["yes", "probably", "hardly", "no"]
+
+    return SeenAndAsked
