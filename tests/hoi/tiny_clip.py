@@ -9,7 +9,7 @@ from typing import Any
 SIDE = 32
 
 
-def clip(folder: Path) -> Path:
+def clip(folder: Path, projection: int = 12) -> Path:
     import torch
     from transformers import CLIPConfig, CLIPModel
 
@@ -24,7 +24,7 @@ def clip(folder: Path) -> Path:
             "bos_token_id": 256,
         },
         vision_config={**vision, "image_size": SIDE, "patch_size": 8},
-        projection_dim=12,
+        projection_dim=projection,
     )
     return _saved(CLIPModel(config), folder, "CLIPImageProcessor", size={"shortest_edge": SIDE}, crop_size=SIDE)
 

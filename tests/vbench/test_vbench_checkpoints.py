@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import seeded
 
+from hoigen import tensorfiles
 from hoigen.errors import SetupError, UsageError, WeightsError
 from hoigen.measures.subject_consistency import SubjectConsistency
 from hoigen.vbench import checkpoints
@@ -148,7 +149,7 @@ def test_code_in_a_pickle_is_not_run(tmp_path: Path, zipped: bool) -> None:
 
 @pytest.mark.parametrize("name", ["eval", "system", "FloatStorage.from_file", "load"])
 def test_no_function_is_looked_up(name: str) -> None:
-    from hoigen.vbench.pickles import Nothing, Unpickler
+    from hoigen.pickles import Nothing, Unpickler
 
     for module in ("builtins", "os", "torch", "torch.hub"):
         assert Unpickler(io.BytesIO()).find_class(module, name) is Nothing
@@ -171,7 +172,7 @@ def test_what_training_left_behind_is_passed_over(tmp_path: Path, zipped: bool) 
     torch.save(held | left, path, _use_new_zipfile_serialization=zipped)
     with pytest.raises(Exception, match="Weights only load failed"):
         torch.load(path, weights_only=True)
-    read = checkpoints.tensors(checkpoints.locate("amt_s", str(path)), "state_dict")
+    read = tensorfiles.tensors(checkpoints.locate("amt_s", str(path)), "state_dict")
     assert torch.equal(read["a"], weight)
     assert read["half"].dtype == torch.float16
     assert int(read["count"]) == 3
@@ -197,7 +198,7 @@ def test_torchscript_and_safetensors_are_read(tmp_path: Path) -> None:
     save_file(made.state_dict(), str(tmp_path / "plain.safetensors"))
     for name in ("jit.pt", "plain.pth", "plain.safetensors"):
         found = checkpoints.locate("dino_vitb16", str(tmp_path / name))
-        read = checkpoints.tensors(found, "state_dict")
+        read = tensorfiles.tensors(found, "state_dict")
         assert set(read) == {"visual.weight", "visual.bias"}
         assert torch.equal(read["visual.weight"], made.visual.weight)
 

@@ -18,6 +18,8 @@ from hoigen.score import Score
 if TYPE_CHECKING:
     from hoigen.hoi.detections import Box, HOIDetector
 
+SHORT_SIDE = 480
+"""Pixels of the frames that a detector is shown, where it does not ask for others."""
 SHOWN = 5
 """Pairs of a frame that detail lists, the surest first."""
 LEAST = 0.05
@@ -49,7 +51,7 @@ class CoarseHoi:
     detector: Any = "lite"
     detections: Path | None = None
     frames: int = 8
-    short_side: int = 480
+    short_side: int | None = None
     theta: float | None = None
     slack: float | None = None
     _made: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -66,13 +68,13 @@ class CoarseHoi:
 
     @property
     def sampling(self) -> Sampling:
-        return Sampling(frames=self.frames if self.finder.sees else 0, short_side=self.short_side)
+        return Sampling(frames=self.frames if self.finder.sees else 0, short_side=self._short_side)
 
     @property
     def identity(self) -> dict[str, Any]:
         """The detector and all that it depends on, not where its file lies."""
         theta = self._theta
-        return {**self.finder.identity, "frames": self.frames, "short_side": self.short_side, "theta": theta}
+        return {**self.finder.identity, "frames": self.frames, "short_side": self._short_side, "theta": theta}
 
     @property
     def weights(self) -> tuple[str, ...]:
@@ -124,6 +126,11 @@ class CoarseHoi:
         """By number, the best score of each frame, 0..1, or why there is none."""
         rules = questions(self.finder.knows, verb, thing)
         return {name: rule if isinstance(rule, str) else _best(looks, rule) for name, rule in rules.items()}
+
+    @property
+    def _short_side(self) -> int:
+        wanted: int = getattr(self.finder, "short_side", SHORT_SIDE)
+        return wanted if self.short_side is None else self.short_side
 
     @property
     def _theta(self) -> float:

@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hoigen.vbench import checkpoints
+from hoigen import tensorfiles
+from hoigen.tensorfiles import Found
 from hoigen.vbench.amt_parts import (
     Bottlenecks,
     Correlation,
@@ -24,7 +25,6 @@ from hoigen.vbench.amt_parts import (
     enlarged,
     warped,
 )
-from hoigen.vbench.checkpoints import Found
 
 CHANNELS = (20, 32, 44, 56)
 """Of the features at a half, a quarter, an eighth and a sixteenth of the picture's size."""
@@ -128,7 +128,7 @@ class Amt(nn.Module):  # type: ignore[misc]
 
 
 def built(found: Found) -> Amt:
-    state = checkpoints.tensors(found, "state_dict")
+    state = tensorfiles.tensors(found, "state_dict")
     with torch.device("meta"):
         model = Amt()
-    return checkpoints.filled(model, state, found)  # type: ignore[no-any-return]
+    return tensorfiles.filled(model, state, found)  # type: ignore[no-any-return]

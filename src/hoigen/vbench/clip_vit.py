@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hoigen.vbench import checkpoints
-from hoigen.vbench.checkpoints import Found
+from hoigen import tensorfiles
+from hoigen.tensorfiles import Found
 
 HEAD = 64
 """Width of one attention head, in all sizes that are published."""
@@ -98,11 +98,11 @@ def depth_of(state: dict[str, Any], prefix: str) -> int:
 
 def built(found: Found) -> ClipVit:
     """The vision half of a published CLIP; its size is read off the weights."""
-    whole = checkpoints.tensors(found, "state_dict")
+    whole = tensorfiles.tensors(found, "state_dict")
     state = {name.removeprefix("visual."): tensor for name, tensor in whole.items() if name.startswith("visual.")}
-    checkpoints.need(found, state, "conv1.weight", "positional_embedding", "proj")
+    tensorfiles.need(found, state, "conv1.weight", "positional_embedding", "proj")
     width, _, patch, _ = state["conv1.weight"].shape
     depth = depth_of(state, "transformer.resblocks.")
     with torch.device("meta"):
         model = ClipVit(width, depth, patch, state["positional_embedding"].shape[0], state["proj"].shape[1])
-    return checkpoints.filled(model, state, found)  # type: ignore[no-any-return]
+    return tensorfiles.filled(model, state, found)  # type: ignore[no-any-return]

@@ -11,8 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hoigen.vbench import checkpoints, clip_vit
-from hoigen.vbench.checkpoints import Found
+from hoigen import tensorfiles
+from hoigen.tensorfiles import Found
+from hoigen.vbench import clip_vit
 
 
 class Predictor(nn.Module):  # type: ignore[misc]
@@ -28,9 +29,9 @@ class Predictor(nn.Module):  # type: ignore[misc]
 
 
 def built(clip: Found, head: Found) -> Predictor:
-    state = checkpoints.tensors(head, "state_dict")
-    checkpoints.need(head, state, "weight", "bias")
+    state = tensorfiles.tensors(head, "state_dict")
+    tensorfiles.need(head, state, "weight", "bias")
     vision = clip_vit.built(clip)
     with torch.device("meta"):
         line = nn.Linear(vision.proj.shape[1], 1)
-    return Predictor(vision, checkpoints.filled(line, state, head)).eval()  # type: ignore[no-any-return]
+    return Predictor(vision, tensorfiles.filled(line, state, head)).eval()  # type: ignore[no-any-return]

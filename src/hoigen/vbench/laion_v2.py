@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from hoigen.vbench import checkpoints, clip_vit
-from hoigen.vbench.checkpoints import Found
+from hoigen import tensorfiles
+from hoigen.tensorfiles import Found
+from hoigen.vbench import clip_vit
 from hoigen.vbench.laion import Predictor
 
 
@@ -27,10 +28,10 @@ class Head(nn.Module):  # type: ignore[misc]
 
 
 def built(clip: Found, head: Found) -> Predictor:
-    state = checkpoints.tensors(head, "state_dict")
-    checkpoints.need(head, state, "layers.0.weight")
+    state = tensorfiles.tensors(head, "state_dict")
+    tensorfiles.need(head, state, "layers.0.weight")
     sizes = {int(name.split(".")[1]): each.shape for name, each in state.items() if name.endswith(".weight")}
     steps = [(sizes[at][1], sizes[at][0]) if at in sizes else None for at in range(max(sizes) + 1)]
     with torch.device("meta"):
         made = Head(steps)
-    return Predictor(clip_vit.built(clip), checkpoints.filled(made, state, head)).eval()  # type: ignore[no-any-return]
+    return Predictor(clip_vit.built(clip), tensorfiles.filled(made, state, head)).eval()  # type: ignore[no-any-return]

@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hoigen.vbench import checkpoints
-from hoigen.vbench.checkpoints import Found
+from hoigen import tensorfiles
+from hoigen.tensorfiles import Found
 from hoigen.vbench.clip_vit import Transformer, depth_of
 
 PATCH = 14
@@ -83,11 +83,11 @@ class ViClip(nn.Module):  # type: ignore[misc]
 
 def built(found: Found) -> ViClip:
     """The model of a checkpoint; its size is read off the weights."""
-    state = checkpoints.tensors(found, "model", "state_dict")
+    state = tensorfiles.tensors(found, "model", "state_dict")
     vision, text = "vision_encoder.", "text_encoder."
     names = ("conv1.weight", "proj", "positional_embedding", "temporal_positional_embedding")
-    checkpoints.need(found, state, *(vision + name for name in names))
-    checkpoints.need(found, state, *(text + name for name in ("positional_embedding", "token_embedding.weight")))
+    tensorfiles.need(found, state, *(vision + name for name in names))
+    tensorfiles.need(found, state, *(text + name for name in ("positional_embedding", "token_embedding.weight")))
     blocks = "transformer.resblocks."
     width, out = state[vision + "proj"].shape
     positions, frames = (state[vision + name].shape[at] for name, at in ((names[2], 0), (names[3], 1)))
@@ -98,4 +98,4 @@ def built(found: Found) -> ViClip:
             Vision(width, depth_of(state, vision + blocks), positions, frames, out),
             Text(text_width, depth_of(state, text + blocks), length, known, out),
         )
-    return checkpoints.filled(model, state, found)  # type: ignore[no-any-return]
+    return tensorfiles.filled(model, state, found)  # type: ignore[no-any-return]

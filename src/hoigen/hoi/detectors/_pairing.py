@@ -29,8 +29,12 @@ class Candidate:
     @property
     def around(self) -> Box:
         """The smallest box that holds both."""
-        one, other = self.person.box, self.thing.box
-        return min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])
+        return around(self.person.box, self.thing.box)
+
+
+def around(one: Box, other: Box) -> Box:
+    """The smallest box that holds both."""
+    return min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])
 
 
 def apart(found: Sequence[Found], alike: float = ALIKE) -> list[Found]:
@@ -48,11 +52,16 @@ def candidates(frame: int, found: Sequence[Found], least: float, fewest: int, mo
     least: a less sure box is left out, but never more than leaves `fewest` persons and `fewest` things where there are
     so many; most: of either kind, the surest.
     """
-    boxes = apart(found)
-    persons = _chosen([box for box in boxes if box.label == "person"], least, fewest, most)
-    things = _chosen([box for box in boxes if box.label != "person"], least, fewest, most)
+    persons, things = chosen(found, least, fewest, most)
     others = [*things, *persons]
     return [Candidate(frame, person, thing) for person in persons for thing in others if thing is not person]
+
+
+def chosen(found: Sequence[Found], least: float, fewest: int, most: int) -> tuple[list[Found], list[Found]]:
+    """The persons and the other things that pairs are made of; the numbers are those of `candidates`."""
+    boxes = apart(found)
+    persons = _chosen([box for box in boxes if box.label == "person"], least, fewest, most)
+    return persons, _chosen([box for box in boxes if box.label != "person"], least, fewest, most)
 
 
 def _chosen(found: Sequence[Found], least: float, fewest: int, most: int) -> list[Found]:

@@ -1,0 +1,186 @@
+"""DETR with a ResNet-50, by the names of the weights as its authors publish them, whatever version of a library.
+
+Source: Carion et al., End-to-End Object Detection with Transformers, arXiv 2005.12872; the weights that ADA-CM and UPT
+have trained on HICO-DET keep its layout.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from hoigen import tensorfiles
+from hoigen.tensorfiles import Found
+
+LAYERS = ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2))
+"""Width, blocks and stride of ResNet-50's four parts."""
+HEADS = 8
+
+
+class Norm(nn.Module):  # type: ignore[misc]
+    """Batch normalisation with the numbers that it was trained with."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        for name in ("weight", "bias", "running_mean", "running_var"):
+            self.register_buffer(name, torch.zeros(width))
+
+    def forward(self, x: Any) -> Any:
+        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias)
+
+
+class Bottleneck(nn.Module):  # type: ignore[misc]
+    def __init__(self, given: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(given, width, 1, bias=False), Norm(width)
+        self.conv2, self.bn2 = nn.Conv2d(width, width, 3, stride, padding=1, bias=False), Norm(width)
+        self.conv3, self.bn3 = nn.Conv2d(width, 4 * width, 1, bias=False), Norm(4 * width)
+        self.downsample: Any = None
+        if stride != 1 or given != 4 * width:
+            self.downsample = nn.Sequential(nn.Conv2d(given, 4 * width, 1, stride, bias=False), Norm(4 * width))
+
+    def forward(self, x: Any) -> Any:
+        inner = F.relu(self.bn1(self.conv1(x)))
+        inner = self.bn3(self.conv3(F.relu(self.bn2(self.conv2(inner)))))
+        return F.relu(inner + (x if self.downsample is None else self.downsample(x)))
+
+
+class Body(nn.Module):  # type: ignore[misc]
+    """ResNet-50 without its classifier: a 32nd of the picture's size, 2048 channels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(3, 64, 7, 2, padding=3, bias=False), Norm(64)
+        given = 64
+        for at, (width, count, stride) in enumerate(LAYERS, 1):
+            blocks = [Bottleneck(given if not n else 4 * width, width, 1 if n else stride) for n in range(count)]
+            setattr(self, f"layer{at}", nn.Sequential(*blocks))
+            given = 4 * width
+
+    def forward(self, x: Any) -> Any:
+        x = F.max_pool2d(F.relu(self.bn1(self.conv1(x))), 3, 2, padding=1)
+        return self.layer4(self.layer3(self.layer2(self.layer1(x))))
+
+
+class Layer(nn.Module):  # type: ignore[misc]
+    """Of the encoder; and of the decoder where `crossed`."""
+
+    def __init__(self, width: int, inner: int, crossed: bool) -> None:
+        super().__init__()
+        self.self_attn = nn.MultiheadAttention(width, HEADS, batch_first=True)
+        self.linear1, self.linear2 = nn.Linear(width, inner), nn.Linear(inner, width)
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        if crossed:
+            self.multihead_attn = nn.MultiheadAttention(width, HEADS, batch_first=True)
+            self.norm3 = nn.LayerNorm(width)
+
+    def encoded(self, x: Any, places: Any) -> Any:
+        x = self.norm1(x + self.self_attn(x + places, x + places, x, need_weights=False)[0])
+        return self.norm2(x + self._inner(x))
+
+    def decoded(self, x: Any, queries: Any, memory: Any, places: Any) -> Any:
+        x = self.norm1(x + self.self_attn(x + queries, x + queries, x, need_weights=False)[0])
+        x = self.norm2(x + self.multihead_attn(x + queries, memory + places, memory, need_weights=False)[0])
+        return self.norm3(x + self._inner(x))
+
+    def _inner(self, x: Any) -> Any:
+        return self.linear2(F.relu(self.linear1(x)))
+
+
+class Stack(nn.Module):  # type: ignore[misc]
+    def __init__(self, width: int, inner: int, count: int, crossed: bool) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList([Layer(width, inner, crossed) for _ in range(count)])
+        if crossed:
+            self.norm = nn.LayerNorm(width)
+
+
+class Transformer(nn.Module):  # type: ignore[misc]
+    def __init__(self, width: int, inner: int, depths: tuple[int, int]) -> None:
+        super().__init__()
+        self.encoder = Stack(width, inner, depths[0], crossed=False)
+        self.decoder = Stack(width, inner, depths[1], crossed=True)
+
+    def forward(self, x: Any, places: Any, queries: Any) -> Any:
+        for layer in self.encoder.layers:
+            x = layer.encoded(x, places)
+        queries = queries.expand(len(x), -1, -1)
+        found = torch.zeros_like(queries)
+        for layer in self.decoder.layers:
+            found = layer.decoded(found, queries, x, places)
+        return self.decoder.norm(found)
+
+
+class Mlp(nn.Module):  # type: ignore[misc]
+    """Linear layers with ReLU between them. sizes: of the input, and of each layer's output."""
+
+    def __init__(self, *sizes: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(a, b) for a, b in itertools.pairwise(sizes)])
+
+    def forward(self, x: Any) -> Any:
+        for layer in self.layers[:-1]:
+            x = F.relu(layer(x))
+        return self.layers[-1](x)
+
+
+class Detr(nn.Module):  # type: ignore[misc]
+    def __init__(self, width: int, inner: int, depths: tuple[int, int], queries: int, classes: int) -> None:
+        super().__init__()
+        self.backbone = nn.Sequential(nn.ModuleDict({"body": Body()}))
+        self.input_proj = nn.Conv2d(2048, width, 1)
+        self.transformer = Transformer(width, inner, depths)
+        self.query_embed = nn.Embedding(queries, width)
+        self.class_embed = nn.Linear(width, classes)
+        self.bbox_embed = Mlp(width, width, width, 4)
+
+    def forward(self, pictures: Any) -> tuple[Any, Any]:
+        """(N, 3, H, W), normalised -> chances (N, queries, classes), the last of which is nothing, and boxes
+        (N, queries, 4) as corners x0, y0, x1, y1 in 0..1."""
+        features = self.input_proj(self.backbone[0]["body"](pictures))
+        height, width = features.shape[-2:]
+        places = sine(height, width, features.shape[1]).to(features)
+        found = self.transformer(features.flatten(2).transpose(1, 2), places, self.query_embed.weight)
+        middle, size = self.bbox_embed(found).sigmoid().split(2, -1)
+        return self.class_embed(found).softmax(-1), torch.cat([middle - size / 2, middle + size / 2], -1)
+
+
+def sine(height: int, width: int, channels: int) -> Any:
+    """(height * width, channels): where each cell is, rows in the first half of the channels, columns in the second."""
+    half = channels // 2
+    rates = 10000 ** (2 * (torch.arange(half) // 2) / half)
+    rows, columns = (torch.arange(1, n + 1) / (n + 1e-6) * 2 * math.pi for n in (height, width))
+
+    def waves(at: Any) -> Any:
+        turns = at[:, None] / rates
+        return torch.stack([turns[:, 0::2].sin(), turns[:, 1::2].cos()], 2).flatten(1)
+
+    down = waves(rows)[:, None].expand(height, width, half)
+    along = waves(columns)[None].expand(height, width, half)
+    return torch.cat([down, along], -1).reshape(height * width, channels)
+
+
+def built(state: Mapping[str, Any], found: Found) -> Detr:
+    """The detector of a checkpoint; its sizes are read off the weights. Raises SetupError naming what does not fit."""
+    inner = "transformer.encoder.layers.0.linear1.weight"
+    tensorfiles.need(found, state, "input_proj.weight", "query_embed.weight", "class_embed.weight", inner)
+    encoder, decoder = (count_of(state, f"transformer.{half}.layers.") for half in ("encoder", "decoder"))
+    width, queries, classes = (
+        state[f"{name}.weight"].shape[0] for name in ("input_proj", "query_embed", "class_embed")
+    )
+    with torch.device("meta"):
+        model = Detr(width, state[inner].shape[0], (encoder, decoder), queries, classes)
+    own = {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
+    return tensorfiles.filled(model, own, found)  # type: ignore[no-any-return]
+
+
+def count_of(state: Mapping[str, Any], prefix: str) -> int:
+    """How many numbered parts the weights below `prefix` have."""
+    at = prefix.count(".")
+    return 1 + max((int(name.split(".")[at]) for name in state if name.startswith(prefix)), default=-1)

@@ -1,0 +1,137 @@
+"""ADA-CM, the detector that HOIGen-1M scores with: its published weights, or its memory without any training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hoigen import hico
+from hoigen.hoi.detections import Knows, Look, Pair
+from hoigen.registry import hoi_detector
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from hoigen.clip import Clip
+    from hoigen.hoi.adacm.reading import Reader
+
+FEWEST, MOST = 3, 15
+"""Persons, and things, of a frame: so many at least, however unsure, and at most."""
+NOTICE = (
+    "ADA-CM's weights: their repository (github.com/ltttpku/ADA-CM) names no licence; ask its authors before you use "
+    "them for more than research"
+)
+
+
+@hoi_detector("ada_cm")
+class AdaCm:
+    """ADA-CM on HICO-DET's 117 verbs and 80 objects, with a DETR that was trained on it. Needs extra [models].
+
+    A verb's score is its chance times (the person's score times the thing's) to the power of `power`.
+
+    checkpoint: trained weights of its authors (ResNet-50 with ViT-B or ViT-L); they hold DETR too. Without it, the
+    mode that needs no training: `detr` (`detr-r50-hicodet.pth`) and `memory`, the features of HICO-DET's training set
+    (`union_embeddings_cachemodel_crop_padding_zeros_vitb16.p`), of which `shots` of each pair are kept. None of these
+    files can be fetched by a program: docs/coarse_hoi.md says where they are.
+    clip: the CLIP that it was trained with, by its name on the hub or a folder; left out, the published one of that
+    size. threshold: a less sure box is left out where there are more than three. temperature: without training, how
+    likeness is shared among the verbs of a thing.
+
+    Source: Lei et al., arXiv 2309.03696; upt_tip_cache_model_free_finetune_distill3.py (trained) and
+    upt_tip_cache_model_free_ye.py (not trained) of github.com/ltttpku/ADA-CM, whose scores these equal.
+    """
+
+    checkpoint: Path | None = None
+    detr: Path | None = None
+    memory: Path | None = None
+    clip: str = ""
+    threshold: float = 0.2
+    power: float = 2.8
+    shots: int = 8
+    temperature: float = 0.05
+    batch: int = 4
+    device: str = "auto"
+    _made: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    theta = 0.2
+    sees = True
+    short_side = 800
+    """Of the frames: what DETR looks at."""
+
+    def __post_init__(self) -> None:
+        untrained = self.detr is not None and self.memory is not None
+        if (self.checkpoint is not None) == (self.detr is not None or self.memory is not None) or (
+            self.checkpoint is None and not untrained
+        ):
+            raise ValueError(
+                "either checkpoint (trained), or detr and memory (not trained); docs/coarse_hoi.md says more"
+            )
+        if not 0 < self.threshold < 1:
+            raise ValueError(f"threshold: above 0 and below 1; it came as {self.threshold}")
+        if self.power < 0 or self.temperature <= 0:
+            raise ValueError(f"power: 0 or more, temperature: above 0; came: {self.power}, {self.temperature}")
+        if self.shots < 1 or self.batch < 1:
+            raise ValueError(f"shots and batch: 1 or more; they came as {self.shots} and {self.batch}")
+
+    @property
+    def knows(self) -> Knows:
+        return Knows(objects=frozenset(hico.objects()), verbs=frozenset(hico.verbs()))
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        from hoigen import tensorfiles
+        from hoigen.hoi.readers import shelf
+
+        given = {"checkpoint": self.checkpoint, "detr": self.detr, "memory": self.memory}
+        files = {name: tensorfiles.own(str(path)).sha256[:16] for name, path in given.items() if path is not None}
+        settings = {"threshold": self.threshold, "power": self.power}
+        if self.checkpoint is None:
+            settings |= {"shots": self.shots, "temperature": self.temperature}
+        clip = shelf.identity(self.clip) if self.clip else "as published"
+        return {"detector": "ada_cm", "revision": 1, **settings, **files, "clip": clip}
+
+    @property
+    def ledger(self) -> list[dict[str, str]]:
+        """Name, digest and licence of all files."""
+        return self._reader.ledger
+
+    def load(self) -> None:
+        """Reads the weights, once per process; says that nobody has licensed them."""
+        import sys
+
+        if "reader" not in self._made:
+            print(f"hoigen: {NOTICE}", file=sys.stderr)
+        _ = self._reader
+
+    def detect(self, clip: Clip, images: Sequence[np.ndarray], times: Sequence[float]) -> list[Look]:
+        """images: all of one size."""
+        looks = []
+        for start in range(0, len(images), self.batch):
+            for pairs in self._reader.read(images[start : start + self.batch], self.threshold, FEWEST, MOST):
+                looks.append([self._pair(*pair) for pair in pairs])
+        return [Look(time=at, pairs=found) for at, found in zip(times, looks, strict=True)]
+
+    def _pair(self, person: Any, thing: Any, verbs: Mapping[str, float]) -> Pair:
+        sure = person.score * thing.score
+        both = sure**self.power
+        scores = {verb: chance * both for verb, chance in verbs.items()}
+        return Pair(person=person.box, box=thing.box, object=thing.label, score=sure, verbs=scores)
+
+    @property
+    def _reader(self) -> Reader:
+        if "reader" not in self._made:
+            from hoigen.hoi.adacm import reading
+
+            if self.checkpoint is not None:
+                self._made["reader"] = reading.trained(self.checkpoint, self.clip, self.device)
+            else:
+                assert self.detr is not None
+                assert self.memory is not None
+                untrained = reading.untrained(
+                    self.detr, self.memory, self.clip, self.device, self.shots, self.temperature
+                )
+                self._made["reader"] = untrained
+        made: Reader = self._made["reader"]
+        return made

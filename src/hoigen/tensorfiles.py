@@ -1,0 +1,126 @@
+"""Files that hold a model's tensors: read without running what they carry, and held against the model."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hoigen import pickles
+from hoigen.errors import SetupError, UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file on this machine. licence: empty for a file of one's own, of which nothing is known."""
+
+    name: str
+    path: Path
+    sha256: str
+    licence: str = ""
+
+    @property
+    def ledger(self) -> dict[str, str]:
+        """What a result says of the weights behind it."""
+        return {"name": self.name, "sha256": self.sha256, "licence": self.licence or "not known: a file of one's own"}
+
+
+def own_file(path: str) -> Path:
+    """The file that a setting names. Raises UsageError when there is none."""
+    file = Path(path).expanduser()
+    if not file.is_file():
+        raise UsageError(f"checkpoint: no such file: {path}")
+    return file.resolve()
+
+
+def own(path: str) -> Found:
+    """A file of one's own."""
+    file = own_file(path)
+    return Found(file.name, file, digest(file))
+
+
+def digest(path: Path) -> str:
+    """The sha256 of a file, 64 hex digits; read once as long as it does not change."""
+    return _digest_of(path, path.stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=64)
+def _digest_of(path: Path, changed: int) -> str:
+    """The sha256 of a file as it was changed last."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def tensors(found: Found, *inside: str) -> dict[str, Any]:
+    """The tensors of a file by name: of a pickle, of a TorchScript archive (as CLIP is published), of safetensors, of
+    numpy's .npz.
+
+    inside: keys under which the tensors may lie within the file (`state_dict`, `model`, `params`).
+    """
+    import torch
+
+    try:
+        if found.path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            read: Any = load_file(str(found.path))
+        elif found.path.suffix == ".npz":
+            read = _arrays(found.path)
+        elif _is_torchscript(found.path):
+            read = torch.jit.load(str(found.path), map_location="cpu").state_dict()
+        else:
+            read = pickles.tensors_of(found.path)
+    except Exception as error:
+        why = " ".join(str(error).split())[:200]
+        raise SetupError(f"{found.path} cannot be read as tensors: {type(error).__name__}: {why}") from None
+    for key in inside:
+        if isinstance(read, Mapping) and isinstance(read.get(key), Mapping):
+            read = read[key]
+    if not isinstance(read, Mapping) or not all(isinstance(each, torch.Tensor) for each in read.values()):
+        raise SetupError(f"{found.path} holds no tensors by name")
+    return {str(name).removeprefix("module."): tensor for name, tensor in read.items()}
+
+
+def _arrays(path: Path) -> dict[str, Any]:
+    import numpy as np
+    import torch
+
+    with np.load(path, allow_pickle=False) as file:
+        return {name: torch.from_numpy(each) for name in file.files if (each := file[name]).dtype.kind == "f"}
+
+
+def _is_torchscript(path: Path) -> bool:
+    import zipfile
+
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(name.endswith("/constants.pkl") for name in archive.namelist())
+
+
+def filled(module: Any, state: Mapping[str, Any], found: Found) -> Any:
+    """A module made on the `meta` device with these weights in float32, for answering only; no weight may be missing,
+    be left over, or have another shape."""
+    wanted = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    lacking = sorted(set(wanted) - set(state))
+    strange = sorted(set(state) - set(wanted))
+    other = sorted(name for name in wanted if name in state and tuple(state[name].shape) != wanted[name])
+    if lacking or strange or other:
+        said = [
+            f"{len(names)} {what} ({', '.join(names[:3])})"
+            for what, names in (("lacking", lacking), ("left over", strange), ("of another shape", other))
+            if names
+        ]
+        raise SetupError(f"{found.path} is not a checkpoint of {type(module).__name__}: {'; '.join(said)}")
+    module.load_state_dict({name: state[name].float() for name in wanted}, strict=True, assign=True)
+    return module.eval().requires_grad_(False)
+
+
+def need(found: Found, state: Mapping[str, Any], *names: str) -> None:
+    """Raises SetupError when tensors that tell a model's size are not there."""
+    lacking = [name for name in names if name not in state]
+    if lacking:
+        raise SetupError(f"{found.path}: no {', '.join(lacking)} in it: it is a checkpoint of another model")
