@@ -154,8 +154,9 @@ def _times(label: Labelled, clip: Clip) -> list[float]:
 
 def _images(clip: Clip, times: Iterable[float], measure: CoarseHoi) -> dict[float, np.ndarray]:
     """The frame nearest to each time, as large as the detector is shown frames."""
+    short = measure.frame_side
     if Path(clip.uri).suffix.lower() in PICTURES:
-        return dict.fromkeys(times, _picture(Path(clip.uri), measure.sampling.short_side))
+        return dict.fromkeys(times, _picture(Path(clip.uri), short))
     from hoigen import video
     from hoigen.clip import Sampling
 
@@ -167,7 +168,7 @@ def _images(clip: Clip, times: Iterable[float], measure: CoarseHoi) -> dict[floa
             if time not in best or abs(at - time) < best[time][0]:
                 best[time] = abs(at - time), image
 
-    every = Sampling(fps=max(1.0, min(60.0, clip.fps or 25.0)), short_side=measure.sampling.short_side, max_frames=10**9)
+    every = Sampling(fps=max(1.0, min(60.0, clip.fps or 25.0)), short_side=short, max_frames=10**9)
     video.decode(clip, (), [(every, see)])
     return {time: image for time, (_, image) in best.items()}
 

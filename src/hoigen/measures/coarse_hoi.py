@@ -68,13 +68,13 @@ class CoarseHoi:
 
     @property
     def sampling(self) -> Sampling:
-        return Sampling(frames=self.frames if self.finder.sees else 0, short_side=self._short_side)
+        return Sampling(frames=self.frames if self.finder.sees else 0, short_side=self.frame_side)
 
     @property
     def identity(self) -> dict[str, Any]:
         """The detector and all that it depends on, not where its file lies."""
         theta = self._theta
-        return {**self.finder.identity, "frames": self.frames, "short_side": self._short_side, "theta": theta}
+        return {**self.finder.identity, "frames": self.frames, "short_side": self.frame_side, "theta": theta}
 
     @property
     def weights(self) -> tuple[str, ...]:
@@ -128,7 +128,8 @@ class CoarseHoi:
         return {name: rule if isinstance(rule, str) else _best(looks, rule) for name, rule in rules.items()}
 
     @property
-    def _short_side(self) -> int:
+    def frame_side(self) -> int:
+        """Short side of the frames that the detector is shown, pixels."""
         wanted: int = getattr(self.finder, "short_side", SHORT_SIDE)
         return wanted if self.short_side is None else self.short_side
 
