@@ -42,6 +42,10 @@ def _qwen_research(gib: float) -> Known:
     return Known(licence="Qwen Research", free=False, noncommercial=True, gib=gib, note="Research only.")
 
 
+def _clip(gib: float) -> Known:
+    return Known(licence=MIT, free=True, gib=gib, note="By github.com/openai/CLIP; the card itself names none.")
+
+
 LEDGER: Mapping[str, Known] = MappingProxyType(
     {
         "ermu2001/pllava-7b": Known(licence=UNKNOWN, free=False, gib=13.2, note=_NO_LICENCE),
@@ -85,12 +89,17 @@ LEDGER: Mapping[str, Known] = MappingProxyType(
         "facebook/sam2.1-hiera-small": _apache(0.1),
         "facebook/sam2.1-hiera-large": _apache(0.4),
         "usyd-community/vitpose-base-simple": _apache(0.2),
+        "PekingU/rtdetr_r50vd_coco_o365": _apache(0.1),
+        "openai/clip-vit-base-patch32": _clip(0.3),
+        "openai/clip-vit-base-patch16": _clip(0.3),
+        "openai/clip-vit-large-patch14-336": _clip(0.8),
     }
 )
 """Sources, looked up in stored copies of the hub's and others' pages: the cards of LLaVA-NeXT-Video (7B and 34B), LLaVA
 v1.6 Mistral, LLaVA-OneVision 0.5B, Qwen3-VL-8B, Llama 3.1 and InternVL3.5-38B; the README of Qwen2-VL; model lists
 that name Qwen2.5-7B-Instruct Apache-2.0 and the 3B ones of Qwen2.5 research only; hub pages of SAM 2.1 and of models
-made of it; the LICENSE of Grounding DINO's repository; a page on ViTPose+. Sizes are parameters x 2 bytes."""
+made of it; the LICENSE of Grounding DINO's repository; a page on ViTPose+; the card of
+RT-DETR R50. Sizes are parameters x 2 bytes."""
 
 
 def describe(name: str) -> Known | None:
