@@ -31,6 +31,7 @@ class Listing:
     shots: tuple[Entry, ...]
     captioners: tuple[Entry, ...]
     experts: tuple[Entry, ...]
+    hoi_detectors: tuple[Entry, ...]
     recipes: tuple[Entry, ...]
     weights: tuple[Entry, ...]
 
@@ -39,7 +40,8 @@ class Listing:
             ("Measures (a recipe's `measures:`; rules in `keep:` go by the scores they give)", self.measures),
             ("Shot detectors (`shots:`)", self.shots),
             ("Captioners (`caption: {captioner: ...}`)", self.captioners),
-            ("Experts (of captioners and of hoi_judgement)", self.experts),
+            ("Experts (of captioners, of hoi_judgement and of coarse_hoi's mllm)", self.experts),
+            ("Detectors of interactions (`coarse_hoi: {detector: ...}`)", self.hoi_detectors),
             ("Recipes (hoigen curate NAME)", self.recipes),
             ("Weights (hoigen doctor --fetch)", self.weights),
         )
@@ -55,7 +57,7 @@ def _lines(entries: tuple[Entry, ...]) -> Iterator[str]:
 
 
 def list() -> Listing:
-    """Names the measures, shot detectors, captioners, experts, recipes and weights at hand, each with what it means."""
+    """Names the measures, shot detectors, captioners, experts, detectors, recipes and weights at hand, each with what it means."""
     from hoigen import recipekeys
     from hoigen.registry import measure_names, names_of
     from hoigen.weights import WEIGHTS
@@ -68,6 +70,7 @@ def list() -> Listing:
         ),
         captioners=tuple(_plugin("captioner", name) for name in names_of("captioner")),
         experts=tuple(_plugin("expert", name) for name in names_of("expert")),
+        hoi_detectors=tuple(_plugin("hoi_detector", name) for name in names_of("hoi_detector")),
         recipes=tuple(_recipe(path) for path in _recipe_files()),
         weights=tuple(Entry(name, f"{weight.origin} ({weight.licence}).") for name, weight in WEIGHTS.items()),
     )
@@ -78,7 +81,7 @@ def _measure(name: str) -> Entry:
 
 
 def _plugin(kind: Kind, name: str) -> Entry:
-    """A measure, captioner or expert; of a package that is broken, what is wrong with it."""
+    """A measure, captioner, expert or detector; of a package that is broken, what is wrong with it."""
     from hoigen import recipekeys
     from hoigen.registry import find
 
