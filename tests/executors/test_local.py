@@ -428,7 +428,13 @@ def program(setup: str, payload: str, tmp_path: Path) -> subprocess.Popen[str]:
     tests = str(Path(faults.__file__).parent)
     script.write_text(PROGRAM.format(tests=tests, setup=setup, payload=payload))
     command = [sys.executable, str(script)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, **pipes, start_new_session=True, preexec_fn=hears_hangups)
+
+
+def hears_hangups() -> None:
+    """Tests that run under nohup hand down that a hangup is to be ignored."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def heard(running: subprocess.Popen[str], lines: int) -> list[str]:
