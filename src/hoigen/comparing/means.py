@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from hoigen.claims.numbers import Number, undefined
 from hoigen.claims.resample import ONE_CLIP, Draws, Floats, number_of, ratio
+from hoigen.comparing import alike
 from hoigen.comparing.videos import Video
 
 ONE_PROMPT = "one prompt only: nothing to resample"
@@ -44,8 +44,8 @@ def mean_of(videos: Iterable[Video], name: str, draws: Draws) -> Mean:
 
 def lacking_in(videos: Iterable[Video], name: str, most: int = 3) -> str:
     """Why videos lack a number, the most common reasons first: `no hands (2); ...`; "" when none lacks it."""
-    reasons = Counter(_reason(video, name) for video in videos if video.values.get(name) is None)
-    told = "; ".join(f"{reason} ({many})" for reason, many in reasons.most_common(most))
+    reasons = alike.counted(_reason(video, name) for video in videos if video.values.get(name) is None)
+    told = "; ".join(f"{reason} ({many})" for reason, many in reasons[:most])
     return told + (f"; {len(reasons) - most} other reasons" if len(reasons) > most else "")
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 
+from hoigen.comparing import alike
 from hoigen.comparing.columns import Column
 from hoigen.comparing.videos import Video
 from hoigen.report.evalfacts import Lacking
@@ -14,8 +14,6 @@ from hoigen.report.markup import Html, el
 from hoigen.report.words import count
 
 GROUPS = 60
-SAME_BUT_FOR = r"('[^']*'|\"[^\"]*\"|\d+(\.\d+)?)"
-"""What differs between reasons that are alike: quoted words and numbers; they are left out then."""
 
 
 def lacking_of(videos: Sequence[Video], columns: Sequence[Column]) -> list[Lacking]:
@@ -31,7 +29,7 @@ def lacking_of(videos: Sequence[Video], columns: Sequence[Column]) -> list[Lacki
         for video in here:
             if video.values.get(column.name) is None:
                 reason = video.reasons.get(column.name, "not measured")
-                kind = re.sub(SAME_BUT_FOR, "…", reason)
+                kind = alike.kind(reason)
                 kinds[kind] += 1
                 words.setdefault(kind, set()).add(reason)
         for kind, times in kinds.items():

@@ -57,7 +57,7 @@ def _lines(entries: tuple[Entry, ...]) -> Iterator[str]:
 
 
 def list() -> Listing:
-    """Names the measures, shot detectors, captioners, experts, detectors, recipes and weights at hand, each with what it means."""
+    """Names all that a recipe may name, and the recipes and weights at hand, each with what it means."""
     from hoigen import recipekeys
     from hoigen.registry import measure_names, names_of
     from hoigen.weights import WEIGHTS
