@@ -1,4 +1,4 @@
-"""The model files that VBench's dimensions need, as they are published: where, how large, under which licence."""
+"""The model files of VBench's dimensions, `aesthetics` and `unimatch_flow` as published: where, which licence."""
 
 from __future__ import annotations
 
@@ -78,6 +78,14 @@ CHECKPOINTS: Mapping[str, Checkpoint] = {
         sha256="21dd590f3ccdc646f0d53120778b296013b096a035a2718c9cb0d511bff0f1e0",
         mib=3.5,
         setting="head",
+    ),
+    "unimatch": Checkpoint(
+        file="gmflow-scale2-regrefine6-mixdata-train320x576-4e7b215d.pth",
+        url="https://s3.eu-central-1.amazonaws.com/avg-projects/unimatch/pretrained/"
+        "gmflow-scale2-regrefine6-mixdata-train320x576-4e7b215d.pth",
+        origin="autonomousvision/unimatch, GMFlow of two scales, mixed training data",
+        licence="MIT",
+        sha256="4e7b215d",
     ),
     "musiq_spaq": Checkpoint(
         file="musiq_spaq_ckpt-358bb6af.pth",

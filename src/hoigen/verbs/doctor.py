@@ -22,7 +22,7 @@ MODULES = {
 EXTRAS = {
     "categories": "objects and actions out of captions, by rules",
     "experts": "captions and judgements by served language models (any OpenAI-compatible endpoint)",
-    "models": "language models in this process (PLLaVA too); aesthetics and unimatch_flow cannot run yet",
+    "models": "models in this process: language (PLLaVA too), aesthetics, flow, VBench, detectors",
     "ray": "runs over several machines; this version does not use it yet: rank and ranks share a run out",
     "review": "pages on which people verify clips; this version has none yet",
     "train": "fine-tuning of text-to-video models; this version has none yet",

@@ -7,7 +7,6 @@ have trained on HICO-DET keep its layout.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from hoigen import tensorfiles
+from hoigen.models.sine import sine
 from hoigen.tensorfiles import Found
 
 LAYERS = ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2))
@@ -145,25 +145,10 @@ class Detr(nn.Module):  # type: ignore[misc]
         (N, queries, 4) as corners x0, y0, x1, y1 in 0..1."""
         features = self.input_proj(self.backbone[0]["body"](pictures))
         height, width = features.shape[-2:]
-        places = sine(height, width, features.shape[1]).to(features)
+        places = sine(height, width, features.shape[1]).flatten(0, 1).to(features)
         found = self.transformer(features.flatten(2).transpose(1, 2), places, self.query_embed.weight)
         middle, size = self.bbox_embed(found).sigmoid().split(2, -1)
         return self.class_embed(found).softmax(-1), torch.cat([middle - size / 2, middle + size / 2], -1)
-
-
-def sine(height: int, width: int, channels: int) -> Any:
-    """(height * width, channels): where each cell is, rows in the first half of the channels, columns in the second."""
-    half = channels // 2
-    rates = 10000 ** (2 * (torch.arange(half) // 2) / half)
-    rows, columns = (torch.arange(1, n + 1) / (n + 1e-6) * 2 * math.pi for n in (height, width))
-
-    def waves(at: Any) -> Any:
-        turns = at[:, None] / rates
-        return torch.stack([turns[:, 0::2].sin(), turns[:, 1::2].cos()], 2).flatten(1)
-
-    down = waves(rows)[:, None].expand(height, width, half)
-    along = waves(columns)[None].expand(height, width, half)
-    return torch.cat([down, along], -1).reshape(height * width, channels)
 
 
 def built(state: Mapping[str, Any], found: Found) -> Detr:
