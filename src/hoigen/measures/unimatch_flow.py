@@ -30,7 +30,7 @@ class UnimatchFlow:
     to the next one, over the time between the two, half a second by default: UniMatch compares every place with every
     other, so that this is not too far, and repeated frames hide no motion. The unit is that of `motion`.
 
-    batch: pairs of frames at a time, about 1 GB each (and 20 s on a CPU); no number changes. checkpoint: a file of one's
+    batch: pairs of frames at a time, 1 GB each (and 20 s on a CPU); no number changes. checkpoint: a file of one's
     own in the layout of GMFlow with two scales and six refinements; empty for the published one. device: auto, cpu or
     cuda. dtype: float32, or float16.
     detail: of each pair its time, the seconds between its frames and the length; `weights`: what was used.
