@@ -133,7 +133,7 @@ def _latex_table(table: Table) -> str:
 
 def _latex_cell(item: str | Cell) -> str:
     if isinstance(item, str):
-        return tex(item)
+        return f"{{{tex(item)}}}" if item.startswith(("[", "*")) else tex(item)  # or they belong to the \\ before
     text = tex(words(item, interval="({}, {})"))  # a bracket after \\ would be read as an argument
     return rf"\textbf{{{text}}}" if item.best else text
 

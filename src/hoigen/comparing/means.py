@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from hoigen.claims import resample
 from hoigen.claims.numbers import Number, undefined
-from hoigen.claims.resample import ONE_CLIP, Draws, Floats, number_of, ratio
+from hoigen.claims.resample import ONE_CLIP, Draws, Floats, ratio
 from hoigen.comparing import alike
 from hoigen.comparing.videos import Video
 
@@ -69,7 +70,12 @@ def mean_number(columns: Floats, draws: Draws) -> Number:
     if len(columns) == 1:
         value = float(columns[0, 0] / columns[0, 1])
         return Number(value=value, unsure=ONE_PROMPT)
-    found = number_of(columns, draws.totals(columns), lambda t: ratio(t[..., 0], t[..., 1]), "no video")
+    return number_of(columns, draws.totals(columns), lambda t: ratio(t[..., 0], t[..., 1]), "no video")
+
+
+def number_of(columns: Floats, totals: Floats, of: Callable[[Floats], Floats], reason: str) -> Number:
+    """As for clips, in words about prompts: it is these that are drawn here."""
+    found = resample.number_of(columns, totals, of, reason)
     return replace(found, unsure=_words(found.unsure))
 
 

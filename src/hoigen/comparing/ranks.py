@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoigen.claims.numbers import Number, undefined
-from hoigen.claims.resample import Draws, Floats, number_of, ratio
+from hoigen.claims.resample import Draws, Floats, ratio
+from hoigen.comparing.means import number_of
 
 Ints = NDArray[np.int64]
 FEW = 3

@@ -119,6 +119,7 @@ def _number(row: Row) -> float:
 def _votes(path: Path, finder: Finder) -> Told:
     votes: list[Vote] = []
     raters: set[str] = set()
+    seen: set[tuple[str, frozenset[str]]] = set()
     strays: Counter[str] = Counter()
     rows = list(rows_of(path, ("first", "second", "winner"), ("rater", "prompt")))
     for row in rows:
@@ -127,11 +128,24 @@ def _votes(path: Path, finder: Finder) -> Told:
             raise UsageError(f"{row.place}, column winner: one of {', '.join(WINNERS)}; it is empty")
         raters.add(row.text("rater"))
         sides = _sides(row, finder)
+        _check_vote(row, sides, seen)
         missing = [row.text(name) for name, side in zip(("first", "second"), sides, strict=True) if not side]
         strays.update(missing)
         value = {"first": 1, "second": -1, "tie": 0}[winner]
         votes += [Vote(first=one, second=other, value=value) for one in sides[0] for other in sides[1]]
     return Told(ratings={}, votes=votes, raters=len(raters - {""}), rows=len(rows), strays=list(strays))
+
+
+def _check_vote(row: Row, sides: tuple[list[Video], list[Video]], seen: set[tuple[str, frozenset[str]]]) -> None:
+    """A video is not better than itself, and a person who is named says it once."""
+    if row.text("first") == row.text("second") or (sides[0] and sides[0] == sides[1]):
+        raise UsageError(f"{row.place}: first and second are both {row.text('first')}; a vote is about two")
+    pair = row.text("rater"), frozenset((row.text("first"), row.text("second"), f"prompt {row.text('prompt')}"))
+    if pair[0] and pair in seen:
+        raise UsageError(
+            f"{row.place}: {pair[0]!r} has voted on {row.text('first')} and {row.text('second')} before in this file"
+        )
+    seen.add(pair)
 
 
 def _sides(row: Row, finder: Finder) -> tuple[list[Video], list[Video]]:

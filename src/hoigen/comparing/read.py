@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,12 +41,36 @@ def source_of(path: Path) -> Source:
     _, steps = steps_of(run)
     return Source(
         path=path,
-        videos=[video for part in run.clip_parts() for video in _shard(run, steps, int(part.stem))],
+        videos=_videos(run, steps),
         numbers=[name for step in steps for name in step.emits],
         owned=[step.name for step in steps if step.name in step.emits],
         fingerprints={step.name: step.fingerprint for step in steps},
         evaluation=_evaluation(path / "evaluation.json"),
     )
+
+
+def _videos(run: Run, steps: Sequence[Step]) -> list[Video]:
+    """All of the list, also those that a run which was stopped has not read yet."""
+    found = [video for part in run.clip_parts() for video in _shard(run, steps, int(part.stem))]
+    return [*found, *_unread(run, steps)]
+
+
+def _unread(run: Run, steps: Sequence[Step]) -> Iterator[Video]:
+    import pyarrow.parquet as pq
+
+    from hoigen.store import named, read_part
+
+    read = {row["uri"] for part in run.clip_parts() for row in read_part(part, ["uri"])}
+    if not run.videos_file.exists() or not (run.path / "evaluation.json").exists():
+        return
+    with named(run.videos_file):
+        columns = ["uri", "caption", "source", "meta"]
+        rows = pq.read_table(run.videos_file, columns=columns, partitioning=None).to_pylist()
+    nothing = {name: None for step in steps for name in step.emits}
+    for row in rows:
+        if row["uri"] not in read:
+            made = _made(run, {**row, "id": row["uri"], "prompt": row["caption"]})
+            yield replace(made, values=nothing, reasons=dict.fromkeys(nothing, NOT_YET))
 
 
 def _evaluation(path: Path) -> dict[str, Any]:
@@ -80,17 +104,8 @@ def _scores(run: Run, step: Step, shard: int) -> dict[str, Row]:
 
 
 def _video(run: Run, row: Row, steps: Sequence[Step], scores: Mapping[str, Mapping[str, Row]]) -> Video:
-    meta = json.loads(row["meta"] or "{}")
-    made = Video(
-        model=row["source"] or run.path.absolute().name,
-        prompt=str(meta.get("prompt_id") or row["id"]),
-        uri=row["uri"],
-        text=row["prompt"] or "",
-        sample=str(meta.get("sample") or ""),
-        verb=meta.get("verb"),
-        object=meta.get("object"),
-        category=meta.get("category"),
-        seen=meta.get("seen"),
+    made = replace(
+        _made(run, row),
         fps=row["fps"] or 0.0,
         seconds=row["end"] - row["start"],
         width=row["width"] or 0,
@@ -112,6 +127,23 @@ def _video(run: Run, row: Row, steps: Sequence[Step], scores: Mapping[str, Mappi
             if values[name] is None:
                 reasons[name] = _why(step.name, score)
     return replace(made, values=values, reasons=reasons, failure=failure)
+
+
+def _made(run: Run, row: Row) -> Video:
+    """What the list says of a video."""
+    meta = json.loads(row["meta"] or "{}")
+    return Video(
+        model=row["source"] or run.path.absolute().name,
+        prompt=str(meta.get("prompt_id") or row["id"]),
+        uri=row["uri"],
+        text=row["prompt"] or "",
+        sample=str(meta.get("sample") or ""),
+        verb=meta.get("verb"),
+        object=meta.get("object"),
+        category=meta.get("category"),
+        seen=meta.get("seen"),
+        values={},
+    )
 
 
 def _why(measure: str, score: Row | None) -> str:

@@ -48,7 +48,8 @@ class Asked:
 def all_tables(models: Models, asked: Asked) -> tuple[list[Table], list[Difference]]:
     """The tables in order, and the differences behind them."""
     tables = [main_table(models, asked)]
-    wanted = list(dict.fromkeys([*asked.changes, *asked.pairs]))
+    told = {frozenset(pair) for pair in asked.changes}  # one test, whichever way round it is asked for
+    wanted = [*dict.fromkeys(asked.changes), *(pair for pair in asked.pairs if frozenset(pair) not in told)]
     tested = with_holm(
         difference(models[one], models[other], column.name, asked.draws)
         for one, other in wanted

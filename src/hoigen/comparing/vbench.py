@@ -8,6 +8,7 @@ Source: vbench/__init__.py and scripts/cal_final_score.py of Vchitect/VBench.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,11 @@ def read_vbench(path: Path, suite: Path | None) -> Source:
     values: dict[str, dict[str, float | None]] = {}
     reasons: dict[str, dict[str, str]] = {}
     for dimension, result in found.items():
+        seen: set[str] = set()
         for item in _items(result, f"{path}: {dimension}"):
+            if item["video_path"] in seen:
+                raise UsageError(f"{path}: {dimension}: {item['video_path']} comes twice")
+            seen.add(item["video_path"])
             value, why = _number(item["video_results"], dimension)
             values.setdefault(item["video_path"], {})[dimension] = value
             if value is None:
@@ -80,11 +85,15 @@ def _number(came: Any, dimension: str) -> tuple[float | None, str]:
     known = {column.name for column in VBENCH}
     if isinstance(came, bool):
         came = float(came)
-    if not isinstance(came, int | float) or came != came:
+    try:
+        told = float(came) if isinstance(came, int | float) else math.nan
+    except OverflowError:
+        told = math.inf
+    if not math.isfinite(told):
         return None, f"VBench wrote {shown(came)}, which is no number"
-    value = came / SCALE.get(dimension, 1.0)
+    value = told / SCALE.get(dimension, 1.0)
     if dimension in known and not -1 <= value <= 1.0001:
-        return None, f"VBench wrote {came:g}, which is no share of 1 (older versions wrote sums over frames)"
+        return None, f"VBench wrote {told:g}, which is no share of 1 (older versions wrote sums over frames)"
     return float(value), ""
 
 
@@ -110,7 +119,7 @@ def _video(
     why = {name: "not in the result file" for name in dimensions if name not in values} | dict(reasons)
     text, dash, sample = stem.rpartition("-")
     text, sample = (text, sample) if dash and sample.isdigit() else (stem, "")
-    made = Video(model=model, prompt=slug(text), uri=uri, text=text, sample=sample, values=every, reasons=why)
+    made = Video(model=model, prompt=slug(text) or text, uri=uri, text=text, sample=sample, values=every, reasons=why)
     if names is None:
         return made
     from dataclasses import replace

@@ -6,7 +6,7 @@ outside of HICO-DET, or none asked) may touch with anything.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -71,6 +71,24 @@ _BY_OBJECT: Mapping[tuple[str, str], Contact] = {
     ("walk", "motorcycle"): HAND,
     ("release", "bird"): HAND,
 }
+
+
+WORDS = (*PARTS, "inside", "none")
+"""What a prompt may say of its contact."""
+
+
+def words_of(contact: Contact) -> tuple[str, ...]:
+    """The parts that touch, or `inside`, or `none`."""
+    return contact.parts if contact.kind == "touch" else (contact.kind,)
+
+
+def told(words: Sequence[str], verb: str | None, thing: str | None) -> Contact:
+    """The contact that a prompt names; without a word, or with those that the table has as well, the table's."""
+    own = contact_of(verb, thing)
+    if not words or set(words) == set(words_of(own)):
+        return own
+    kinds = {"inside": INSIDE, "none": NONE}
+    return kinds.get(words[0]) or Contact(parts=tuple(words))
 
 
 def contact_of(verb: str | None, thing: str | None) -> Contact:

@@ -196,7 +196,7 @@ def fine_score(track: Track, variant: Variant = "gap", rules: Rules | None = Non
         return _undefined(gap, contact, presence, reason, "exclude")
     if presence < rules.least_presence:
         share = f"{presence:.0%} of the frames, under {rules.least_presence:.0%}"
-        reason = f"person and object are both detected in {share}"
+        reason = f"the object, and of the person what touches it, are both seen in {share}"
         return _undefined(gap, contact, presence, reason, rules.undefined)
     native = steadiness(gap)
     slow = rate(times) < 0.9 * rules.fps
@@ -207,7 +207,7 @@ def fine_score(track: Track, variant: Variant = "gap", rules: Rules | None = Non
         contact_rate=contact_rate,
         flips=float(np.abs(np.diff(contact.astype(int))).sum()) / float(times[-1] - times[0]),
         presence=presence,
-        longest=_longest(contact) / rate(times),
+        longest=_longest(contact, times),
         mean_gap=float(gap.mean()),
         whole=(native or 0.0) * contact_rate * presence,
         gap=gap,
@@ -232,13 +232,16 @@ def _undefined(gap: np.ndarray, contact: np.ndarray, presence: float, reason: st
     )
 
 
-def _longest(contact: np.ndarray) -> int:
-    """Frames of the longest run of contact."""
-    longest = run = 0
-    for touches in contact:
-        run = run + 1 if touches else 0
-        longest = max(longest, run)
-    return longest
+def _longest(contact: np.ndarray, times: np.ndarray) -> float:
+    """Seconds of the longest run of contact; each frame is there until the next one comes."""
+    until = np.append(times[1:], times[-1] + np.median(np.diff(times)))
+    longest = began = 0.0
+    before = False
+    for touches, start, end in zip(contact, times, until, strict=True):
+        began = began if before else start
+        longest = max(longest, end - began) if touches else longest
+        before = bool(touches)
+    return float(longest)
 
 
 def choose(tracks: list[Track], bridge: float = 0.25) -> list[int]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from hoigen.clip import Clip
+    from hoigen.hoi.detections import HOIDetector
     from hoigen.measures.coarse_hoi import CoarseHoi
 
 Question = Literal["any", "pair", "prompt"]
@@ -120,15 +121,25 @@ def judged(labels: Sequence[Labelled], measure: CoarseHoi, question: Question) -
 def _of_file(file: Path, labels: Sequence[Labelled], measure: CoarseHoi, question: Question) -> Iterator[Judged]:
     clip = _clip(file)
     wanted = [(label, time) for label in labels for time in _times(label, clip)]
-    images = _images(clip, [time for _, time in wanted], measure) if measure.finder.sees else {}
+    finder = _finder(measure, clip)
+    images = _images(clip, [time for _, time in wanted], measure) if finder.sees else {}
     for label, time in wanted:
-        pictures = [images[time]] if measure.finder.sees else []
-        looks = measure.finder.detect(clip, pictures, [time])
+        looks = finder.detect(clip, [images[time]] if finder.sees else [], [time])
         if isinstance(looks, str):
             yield Judged(label, time, None, looks)
             continue
         found = measure.answers(looks, label.verb, label.object)[NUMBERS[question]]
         yield Judged(label, time, None, found) if isinstance(found, str) else Judged(label, time, found[0])
+
+
+def _finder(measure: CoarseHoi, clip: Clip) -> HOIDetector:
+    """The measure's detector; of a file, rows as near as where the measure itself looks at the clip."""
+    from hoigen.hoi.recorded import RecordedDetector
+
+    found = measure.finder
+    if isinstance(found, RecordedDetector) and found.slack is None:
+        return RecordedDetector(found.path, clip.duration / measure.frames / 2)
+    return found
 
 
 def _clip(file: Path) -> Clip:

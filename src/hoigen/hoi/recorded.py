@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,10 @@ VERSION = 1
 HEAD = ("hoigen_detections", "detector", "verbs", "objects", "theta")
 ROW = ("video", "time", "frame", "size", "pairs")
 PAIR = ("person", "object", "class", "score", "verbs")
+
+
+MOST = 1e15
+"""No number of a file is larger; whole numbers of any length would not even fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +134,7 @@ def read(path: Path, changed: int = 0) -> Recording:
     """The file, checked. Raises UsageError with the line, the key, what came and what is allowed."""
     try:
         data = path.read_bytes()
-        lines = [(at, line) for at, line in enumerate(data.decode("utf-8").splitlines(), 1) if line.strip()]
+        lines = [(at, line) for at, line in enumerate(data.decode("utf-8").split("\n"), 1) if line.strip()]
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
@@ -148,7 +151,17 @@ def read(path: Path, changed: int = 0) -> Recording:
     for video, found in rows.items():
         if len({row.time is None for row in found}) > 1:
             raise UsageError(f"{path}: {video}: some rows have a time and some a frame; take one of them")
+        _check_once(found, f"{path}: {video}")
     return Recording(path, detector, theta, knows, rows, hashlib.sha256(data).hexdigest())
+
+
+def _check_once(rows: Sequence[Row], where: str) -> None:
+    seen: set[tuple[float | None, int | None]] = set()
+    for row in rows:
+        if (row.time, row.frame) in seen:
+            what = f"second {row.time:g}" if row.time is not None else f"frame {row.frame}"
+            raise UsageError(f"{where}: two rows for {what}; all pairs of a frame are in one row")
+        seen.add((row.time, row.frame))
 
 
 def _head(head: Mapping[str, Any], where: str) -> tuple[str, float, Knows]:
@@ -251,7 +264,7 @@ def _box(given: Any, where: str, size: tuple[float, float]) -> Box:
 def _object(line: str, where: str, known: Sequence[str]) -> dict[str, Any]:
     try:
         given = json.loads(line)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{where}: is not JSON: {error}") from None
     if not isinstance(given, dict):
         raise UsageError(f"{where}: an object with {', '.join(known)}; it came as {given!r}")
@@ -279,4 +292,4 @@ def _share(value: Any, where: str) -> float:
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MOST

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hoigen.clip import Clip, Frames, Sampling, check_sees
 from hoigen.hoi import readers
-from hoigen.hoi.contact import contact_of
+from hoigen.hoi.contact import told
 from hoigen.hoi.detections import asked
 from hoigen.hoi.sketch import Sketches
 from hoigen.registry import measure
@@ -159,7 +159,7 @@ class FineStream:
     def __init__(self, settings: FineHoi, clip: Clip, reader: SceneReader) -> None:
         self.settings, self.clip, self.reader = settings, clip, reader
         self.verb, self.thing = asked(clip)
-        self.contact = contact_of(self.verb, self.thing)
+        self.contact = told(clip.meta.get("contact") or (), self.verb, self.thing)
         self.lacks = reader.lacks(self.thing)
         self.waiting: list[tuple[np.ndarray, float]] = []
         self.frames: list[Frame] = []
@@ -204,7 +204,7 @@ class FineStream:
     def _never(self) -> str:
         """Why no frame can say anything; empty when frames can."""
         if self.contact.kind == "none":
-            return f"{self.verb!r} is no contact: there is nothing that could be steady"
+            return f"{self.verb or 'what was asked'!r} is no contact: there is nothing that could be steady"
         return self.lacks
 
     def score(self) -> Score:

@@ -7,8 +7,9 @@ aside; of a name that was cut short, at least 60 letters must be there and begin
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,10 +37,10 @@ class Names:
 
     def __init__(self, suite: Suite) -> None:
         self.known: dict[str, Prompt] = {}
-        for prompt in suite.prompts:
-            for text in (prompt.long, prompt.short, prompt.id):  # an id is never taken for another prompt's words
-                if text:
-                    self.known[slug(text)] = prompt
+        for words in ("long", "short", "id"):  # ids at the end: one is never taken for another prompt's words
+            for prompt in suite.prompts:
+                if name := slug(getattr(prompt, words) or ""):
+                    self.known[name] = prompt
 
     def find(self, stem: str) -> tuple[Prompt | None, str]:
         """The prompt of a file's name without suffix, and the sample."""
@@ -66,7 +67,40 @@ def find_videos(folders: Sequence[Path], suite: Suite, model: str | None) -> lis
     none, the folder itself. Raises UsageError for what is no folder, and when no video has a prompt.
     """
     names = Names(suite)
-    found = [_found(path, folder, model, names) for folder in folders for path in _videos(folder)]
+    places = [Path(os.path.abspath(folder)) for folder in folders]  # `..` has a name
+    found: dict[str, Found] = {}
+    for folder in places:
+        for path in _videos(folder):
+            each = _found(path, folder, model, names)
+            _check_once(found.setdefault(path, each), each)
+    _check_names(places, found.values(), model)
+    return _named(list(found.values()), folders, suite)
+
+
+def _check_once(before: Found, now: Found) -> None:
+    if before.model != now.model:
+        raise UsageError(
+            f"--videos: {now.path} lies in two of the folders, as a video of {before.model!r} and of {now.model!r}"
+        )
+
+
+def _check_names(folders: Sequence[Path], found: Iterable[Found], model: str | None) -> None:
+    """Two folders of one name would be one model, and nobody has said that they are."""
+    if model is not None:
+        return
+    own: dict[str, Path] = {}
+    for folder in dict.fromkeys(folders):
+        if not any(each.model == folder.name and Path(each.path).parent == folder for each in found):
+            continue
+        if folder.name in own:
+            raise UsageError(
+                f"--videos: {own[folder.name]} and {folder} are both named {folder.name!r}, which would be one model. "
+                "Rename one, measure them in runs of their own with --model, or lay them into one folder each"
+            )
+        own[folder.name] = folder
+
+
+def _named(found: list[Found], folders: Sequence[Path], suite: Suite) -> list[Found]:
     if any(each.prompt is not None for each in found):
         return found
     some = ", ".join(Path(each.path).name for each in found[:3])
@@ -89,8 +123,8 @@ def _videos(folder: Path) -> Iterator[str]:
 
 def _found(path: str, folder: Path, model: str | None, names: Names) -> Found:
     prompt, sample = names.find(Path(path).stem)
-    inside = Path(path).relative_to(folder.absolute())
-    above = inside.parts[0] if len(inside.parts) > 1 else folder.absolute().name
+    inside = Path(path).relative_to(folder)
+    above = inside.parts[0] if len(inside.parts) > 1 else folder.name
     return Found(path, model if model is not None else above, prompt, sample)
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from hoigen.errors import UsageError
+from hoigen.hoi.contact import WORDS
 from hoigen.sources import shown
 
 VERSION = 1
-ID = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*")
+ID = re.compile(r"[^\W_A-Z]+(?:_[^\W_A-Z]+)*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +77,8 @@ def _facts(prompt: Prompt) -> dict[str, Any]:
 
 
 def slug(text: str) -> str:
-    """A text as an id: lower case, `_` between words."""
-    return "_".join(re.findall(r"[a-z0-9]+", text.lower()))
+    """A text as an id: letters of any script and digits, lower case, `_` between words; "" for signs alone."""
+    return "_".join(re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", text).lower()))
 
 
 def read_suite(path: Path) -> Suite:
@@ -153,6 +155,10 @@ def _prompt(item: Any, where: str) -> Prompt:
             f"{where}: id is lower-case letters and digits with _ between words; it came as {item['id']!r}"
         )
     found: Prompt = config.build(Prompt, {back.get(key, key): value for key, value in item.items()}, where)
+    if strange := [word for word in found.contact if word not in WORDS]:
+        raise UsageError(f"{where}: contact: of {', '.join(WORDS)}; it came as {strange[0]!r}")
+    if len(found.contact) > 1 and {"inside", "none"} & set(found.contact):
+        raise UsageError(f"{where}: contact: inside and none stand alone; it came as {', '.join(found.contact)}")
     if found.people < 1:
         raise UsageError(f"{where}: people is 1 or more; it came as {found.people}")
     return found

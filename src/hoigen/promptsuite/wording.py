@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hoigen import hico
-from hoigen.hoi.contact import PARTS, contact_of
+from hoigen.hoi.contact import PARTS, contact_of, words_of
 from hoigen.promptsuite.suite import Prompt
 
 FOLDER = Path(__file__).parent
@@ -83,8 +83,7 @@ def prompt_of(pair: hico.Pair) -> Prompt:
 
 def contact(verb: str, thing: str) -> tuple[str, ...]:
     """What fine_hoi takes the contact of a pair of HICO-DET to be: parts of the body, or `inside`, or `none`."""
-    found = contact_of(verb, thing)
-    return found.parts if found.kind == "touch" else (found.kind,)
+    return words_of(contact_of(verb, thing))
 
 
 def extended() -> tuple[Prompt, ...]:

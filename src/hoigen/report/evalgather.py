@@ -99,11 +99,12 @@ def _pairs(sides: Sequence[_Side], beside: bool) -> list[tuple[Video, ...]]:
     found: list[tuple[Video, ...]] = [(one[key], other[key]) for key in one if key in other]
     if not found:
         names = [
-            next((f"{v.prompt}, sample {v.sample or 'none'}" for v in group.values()), "none") for group in (one, other)
+            next((f"{v.prompt}, sample {v.sample or 'none'} of {v.model}" for v in group.values()), "none")
+            for group in (one, other)
         ]
         raise UsageError(
-            f"no video of {_told(sides)} pairs with another by prompt and sample: the first of each are {names[0]}, "
-            f"and {names[1]}"
+            f"no video of {_told(sides)} pairs with another by model, prompt and sample: the first of each are "
+            f"{names[0]}, and {names[1]}. Two runs of one model each pair whatever the models are called"
         )
     return found
 

@@ -61,6 +61,8 @@ def agree(
     from hoigen.comparing.ratings import read_told
     from hoigen.comparing.read import read_source
 
+    if seed < 0:
+        raise UsageError(f"--seed is 0 or more; it came as {seed}")
     if draws < 100:
         raise UsageError(f"--draws is at least 100; it came as {draws}")
     source = read_source(Path(run))

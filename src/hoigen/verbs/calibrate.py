@@ -49,7 +49,7 @@ class Calibrated:
         """The measure with this theta, as a line of a recipe's measures."""
         import yaml
 
-        settings = {**self.settings, "theta": round(self.chosen.theta, 4)}
+        settings = {**self.settings, "theta": float(f"{self.chosen.theta:.6g}")}
         return str(
             yaml.safe_dump([{"coarse_hoi": settings}], default_flow_style=None, sort_keys=False, width=1000)
         ).strip()
@@ -97,13 +97,18 @@ def calibrate(
             f"{labels}: theta needs frames labelled yes and frames labelled no; all {len(yes)} that have a score are "
             f"labelled {'yes' if yes[0] else 'no'}"
         )
+    chosen = thresholds.calibrate(scores, yes, most_false)
+    if chosen.theta >= 1:
+        raise UsageError(
+            f"{labels}: no theta below 1 leaves at most {most_false:g} of the frames labelled no: one of them scores 1"
+        )
     table = _write(Path(out), thresholds.rows(scores, yes)) if out is not None else None
     own = measure.theta if measure.theta is not None else measure.finder.theta
     return Calibrated(
         detector=measure.finder.name,
         question=question,
         settings={key: value for key, value in settings.items() if key != "theta"},
-        chosen=thresholds.calibrate(scores, yes, most_false),
+        chosen=chosen,
         now=thresholds.at_theta(scores, yes, own),
         yes=sum(yes),
         notes=_notes(found, yes),
@@ -125,7 +130,7 @@ def _notes(found: Sequence[Judged], yes: Sequence[bool]) -> list[str]:
 
 def _row(found: Calibration) -> str:
     precision = "–" if found.precision is None else f"{found.precision:.3f}"
-    return f"{found.theta:7.4f}  {precision:>9}  {found.recall:6.3f}  {found.false_positives:12.3f}  {found.f1:5.3f}"
+    return f"{found.theta:7.4g}  {precision:>9}  {found.recall:6.3f}  {found.false_positives:12.3f}  {found.f1:5.3f}"
 
 
 def _write(path: Path, rows: Sequence[Calibration]) -> Path:
@@ -134,7 +139,7 @@ def _write(path: Path, rows: Sequence[Calibration]) -> Path:
     lines = ["theta,precision,recall,false_alarms,f1"]
     for row in rows:
         precision = "" if row.precision is None else f"{row.precision:.6f}"
-        lines.append(f"{row.theta:.6f},{precision},{row.recall:.6f},{row.false_positives:.6f},{row.f1:.6f}")
+        lines.append(f"{row.theta:.9g},{precision},{row.recall:.6f},{row.false_positives:.6f},{row.f1:.6f}")
     try:
         store.write_text(path, "\n".join(lines) + "\n")
     except OSError as error:

@@ -54,6 +54,8 @@ def caption_eval(
     from hoigen.claims.rates import Material
     from hoigen.claims.resample import Draws
 
+    if seed < 0:
+        raise UsageError(f"--seed is 0 or more; it came as {seed}")
     if draws < 100:
         raise UsageError(f"--draws is at least 100; it came as {draws}")
     saved.check_out(out)

@@ -91,12 +91,14 @@ def compare(
         raise UsageError(f"--draws is at least 100; it came as {draws}")
     if ends < 0:
         raise UsageError(f"--ends is 0 or more; it came as {ends}")
+    if seed < 0:
+        raise UsageError(f"--seed is 0 or more; it came as {seed}")
     _check_out(Path(out) if out else None)
     sources = _sources(paths_of(runs), Path(prompts) if prompts else None)
     models = _models(sources)
-    told = warnings_of(models, sources)
     if common:
         models = _common(models)
+    told = warnings_of(models, sources)
     numbers = [name for source in sources for name in source.numbers]
     chosen = known.chosen(numbers, [name for source in sources for name in source.owned], measures)
     if not chosen:
@@ -225,11 +227,15 @@ def _write(
     from hoigen import store
     from hoigen.comparing.vbench import ENDING, vbench_text
 
+    files = {name: re.sub(r"[^\w.-]+", "_", name) + ENDING for name in models} if vbench is not None else {}
+    for name, file in files.items():
+        if same := [other for other in files if other != name and files[other].lower() == file.lower()]:
+            raise UsageError(f"--vbench: the models {name!r} and {same[0]!r} would be one file, {file}; rename one")
     try:
         if out is not None:
             store.write_text(out, f"{result}\n")
-        for name, videos in models.items() if vbench is not None else ():
+        for name, file in files.items():
             assert vbench is not None
-            store.write_text(vbench / (re.sub(r"[^\w.-]+", "_", name) + ENDING), vbench_text(videos, chosen))
+            store.write_text(vbench / file, vbench_text(models[name], chosen))
     except OSError as error:
         raise UsageError(f"{error.filename or out or vbench} cannot be written: {error.strerror}") from None

@@ -172,7 +172,9 @@ def _check_same(run: Run, sources: Sequence[Any]) -> None:
     from hoigen.store import named
 
     with named(run.videos_file):
-        rows = pq.read_table(run.videos_file, columns=["uri", "caption", "source"], partitioning=None).to_pylist()
+        rows = pq.read_table(
+            run.videos_file, columns=["uri", "caption", "source", "meta"], partitioning=None
+        ).to_pylist()
     before = {row["uri"]: row for row in rows}
     for source in sources:
         row = before.get(source.uri)
@@ -182,6 +184,21 @@ def _check_same(run: Run, sources: Sequence[Any]) -> None:
                     f"{run.path}: {source.uri} was measured with the {word} {row[key]!r}, and now comes with "
                     f"{getattr(source, key)!r}. Choose another --run"
                 )
+        if row is not None:
+            _check_same_meta(run, source, json.loads(row["meta"] or "{}"))
+
+
+def _check_same_meta(run: Run, source: Any, before: Mapping[str, Any]) -> None:
+    """Scores depend on what the prompt asks for, and tables on the rest: neither may change under a run.
+
+    A long prompt may come later: it counts only where videos are held against it, and then it is the caption.
+    """
+    for key in sorted({*before, *source.meta} - {"prompt_long"}):
+        if before.get(key) != source.meta.get(key):
+            raise UsageError(
+                f"{run.path}: {source.uri} was measured with the prompt's {key} {before.get(key)!r}, and now comes "
+                f"with {source.meta.get(key)!r}. Choose another --run"
+            )
 
 
 def _facts(suite: Suite, found: Sequence[Found], prompts: Path, long: bool) -> dict[str, Any]:

@@ -23,6 +23,8 @@ ROW = ("video", "time", "frame", "size", "persons", "objects")
 PERSON = ("points", "hands", "box", "score")
 THING = ("class", "mask", "box", "score")
 SOURCE = "recorded"
+MOST = 1e15
+"""No number of a file is larger; whole numbers of any length would not even fit."""
 
 
 def scene_of(given: Mapping[str, Any], where: str, clip_size: tuple[int, int], wanted: str | None) -> Scene:
@@ -176,4 +178,4 @@ def _share(value: Any, where: str) -> float:
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MOST

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,13 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen.errors import UsageError
 from hoigen.hoi.detections import as_name
-from hoigen.hoi.readers.lines import HEAD, HERE, ROW, VERSION, known_keys, scene_of
+from hoigen.hoi.readers.lines import HEAD, HERE, MOST, ROW, VERSION, known_keys, scene_of
 
 if TYPE_CHECKING:
     import numpy as np
 
     from hoigen.clip import Clip
     from hoigen.hoi.scene import Scene
+
+HOLE = 0.6
+"""Seconds without a line from which a clip is undefined; a pipeline that looks twice a second is slow enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +100,16 @@ class RecordedReader:
         within = [(place.at(clip.fps) - clip.start, place) for place in mine]
         if not within:
             return f"{self.path.name}: no line of {_base(clip.uri)} is from {clip.start:.3f} to {clip.end:.3f} s"
+        if hole := _hole([time for time, _ in within], clip):
+            return f"{self.path.name}: no line of {_base(clip.uri)} from {hole[0]:.3f} to {hole[1]:.3f} s"
         return self._read(within, clip, wanted)
 
     def _read(
         self, within: Sequence[tuple[float, Place]], clip: Clip, wanted: str | None
     ) -> Iterator[tuple[float, Scene]]:
-        before = None
         with self.path.open("rb") as file:
             for time, place in within:
                 where = f"{self.path}: line {place.line}"
-                if time == before:
-                    raise UsageError(f"{where}: a second line for second {time + clip.start:.3f} of {_base(clip.uri)}")
-                before = time
                 file.seek(place.start)
                 yield time, scene_of(_object(file.readline(), where), where, (clip.width, clip.height), wanted)
 
@@ -121,6 +123,15 @@ class RecordedReader:
             return videos[alike[0]]
         many = f": {len(alike)} videos of that name, in several folders" if alike else " has no lines"
         return f"{self.path.name}: {_base(clip.uri)}{many}"
+
+
+def _hole(times: Sequence[float], clip: Clip) -> tuple[float, float] | None:
+    """The first stretch of the clip, in seconds of the video, of which nothing is written: no line is not no object."""
+    edges = [0.0, *times, clip.duration]
+    for sooner, later in itertools.pairwise(edges):
+        if later - sooner > HOLE + 1e-6:
+            return sooner + clip.start, later + clip.start
+    return None
 
 
 def _within(place: Place, clip: Clip) -> bool:
@@ -172,6 +183,7 @@ def index(path: Path, changed: int) -> Index:
     for video, places in videos.items():
         if len({place.second is None for place in places}) > 1:
             raise UsageError(f"{path}: {video}: some lines have a time and some a frame; take one of them")
+        _check_once(places, path, video)
     objects = head.get("objects")
     return Index(
         pipeline=str(head["pipeline"]),
@@ -179,6 +191,15 @@ def index(path: Path, changed: int) -> Index:
         videos=videos,
         models=[{str(key): str(value) for key, value in each.items()} for each in head.get("models", ())],
     )
+
+
+def _check_once(places: Sequence[Place], path: Path, video: str) -> None:
+    seen: set[tuple[float | None, int | None]] = set()
+    for place in places:
+        if (place.second, place.frame) in seen:
+            what = f"second {place.second:g}" if place.second is not None else f"frame {place.frame}"
+            raise UsageError(f"{path}: line {place.line}: a second line for {what} of {video}")
+        seen.add((place.second, place.frame))
 
 
 def _head(head: Mapping[str, Any], where: str) -> Mapping[str, Any]:
@@ -202,9 +223,9 @@ def _place(given: Mapping[str, Any], number: int, start: int, where: str) -> tup
         raise UsageError(f"{where}: video: a text; it came as {video!r}")
     if (second is None) == (frame is None):
         raise UsageError(f"{where}: either time (seconds of the video) or frame (its number from 0)")
-    if second is not None and not (_plain(second) and 0 <= second < float("inf")):
+    if second is not None and not (_plain(second) and 0 <= second <= MOST):
         raise UsageError(f"{where}: time: seconds, 0 or more; it came as {second!r}")
-    if frame is not None and not (isinstance(frame, int) and _plain(frame) and frame >= 0):
+    if frame is not None and not (isinstance(frame, int) and _plain(frame) and 0 <= frame <= MOST):
         raise UsageError(f"{where}: frame: a whole number, 0 or more; it came as {frame!r}")
     return video, Place(number, start, None if second is None else float(second), frame)
 
@@ -216,7 +237,7 @@ def _plain(value: Any) -> bool:
 def _object(line: bytes, where: str) -> dict[str, Any]:
     try:
         given = json.loads(line)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{where}: is not JSON: {error}") from None
     if not isinstance(given, dict):
         raise UsageError(f"{where}: an object with {', '.join(ROW)}; it came as {given!r}")
