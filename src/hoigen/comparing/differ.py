@@ -14,7 +14,7 @@ import numpy as np
 
 from hoigen.claims.numbers import Number, undefined
 from hoigen.claims.paired import holm, swap_test
-from hoigen.claims.resample import Z_SEEN, Draws
+from hoigen.claims.resample import Draws, seen_from
 from hoigen.comparing.means import mean_number, per_prompt
 from hoigen.comparing.videos import Video
 
@@ -63,7 +63,7 @@ def difference(first: Sequence[Video], second: Sequence[Video], name: str, draws
         one=float(pairs[:, 0].mean()),
         other=float(pairs[:, 1].mean()),
         number=number,
-        seen_from=Z_SEEN * number.draws_sd if number.draws_sd is not None else None,
+        seen_from=seen_from(number.draws_sd, len(shared)) if number.draws_sd is not None else None,
         p=p,
     )
 

@@ -52,7 +52,8 @@ class Desk:
                 return key, await asyncio.shield(self.under_way[key]), True
         self.under_way[key] = asyncio.get_running_loop().create_future()
         try:
-            answer = _checked(await expert.answer(request), request)
+            said = await expert.answer(request)
+            answer = _checked(replace(said, text=_encodable(said.text)), request)
             self.calls.put(key, asked, answer)
             self.under_way[key].set_result(answer)
         except BaseException as error:
@@ -160,7 +161,12 @@ def _checked(answer: Answer, request: Request) -> Answer:
         return answer.because("malformed", f"{where}: {first['msg']}")
     except ValueError as error:
         return answer.because("malformed", str(error))
-    return replace(answer, data=found.model_dump(mode="json"))
+    return replace(answer, data=json.loads(_encodable(json.dumps(found.model_dump(mode="json"), ensure_ascii=False))))
+
+
+def _encodable(text: str) -> str:
+    """A text that UTF-8 has: halves of characters, which models write now and then, become question marks."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def json_in(text: str) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,8 +39,10 @@ class Names:
     def __init__(self, suite: Suite) -> None:
         self.known: dict[str, Prompt] = {}
         for words in ("long", "short", "id"):  # ids at the end: one is never taken for another prompt's words
-            for prompt in suite.prompts:
-                if name := slug(getattr(prompt, words) or ""):
+            names = [slug(getattr(prompt, words) or "") for prompt in suite.prompts]
+            times = Counter(names)
+            for name, prompt in zip(names, suite.prompts, strict=True):
+                if name and times[name] == 1:  # words that two prompts share name neither; their ids do
                     self.known[name] = prompt
 
     def find(self, stem: str) -> tuple[Prompt | None, str]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hoigen.comparing.videos import Source, Video
 
 Models = dict[str, list["Video"]]
-SCORES = ("coarse_hoi", "coarse_pair", "fine_whole", "hoi_lite")
+SCORES = ("coarse_hoi", "coarse_pair", "fine_whole", "coarse_any", "fine_hoi_8fps", "fine_hoi", "hoi_lite")
 """What groups, best and worst are about, the first that there is."""
 
 
@@ -98,7 +98,7 @@ def compare(
     models = _models(sources)
     if common:
         models = _common(models)
-    told = warnings_of(models, sources)
+    told = [*warnings_of(models, sources), *_gone(sources, prompts)]
     numbers = [name for source in sources for name in source.numbers]
     chosen = known.chosen(numbers, [name for source in sources for name in source.owned], measures)
     if not chosen:
@@ -142,6 +142,17 @@ def _suites(sources: Sequence[Source]) -> list[Path]:
     """Files of suites that the runs were made with and that are still there."""
     named = [Path(source.evaluation["suite"]["file"]) for source in sources if source.evaluation.get("suite")]
     return [path for path in named if path.is_file()]
+
+
+def _gone(sources: Sequence[Source], prompts: Path | None) -> list[str]:
+    """Videos of VBench's files pair with a run's by its suite; without it, by their names alone."""
+    named = [Path(source.evaluation["suite"]["file"]) for source in sources if source.evaluation.get("suite")]
+    if prompts is not None or not named or any(path.is_file() for path in named) or len(named) == len(sources):
+        return []
+    return [
+        f"the suite of prompts {named[0]} is gone: videos of VBench's files are paired by their names alone; name it "
+        "with --prompts"
+    ]
 
 
 def _models(sources: Sequence[Source]) -> Models:

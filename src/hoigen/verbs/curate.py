@@ -132,8 +132,21 @@ def absolute_measures(measures: Sequence[str | Mapping[str, Any]], beside: Path 
         name, settings = measure_name(spec)
         if name.endswith(".py"):
             name = str(own_file(name, beside))
-        made.append({name: settings} if settings else name)
+        made.append({name: _absolute(settings)} if settings else name)
     return made
+
+
+def _absolute(value: Any) -> Any:
+    """Settings with the files and folders that they name made absolute: a run is looked at from anywhere."""
+    if isinstance(value, Mapping):
+        return {key: _absolute(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_absolute(item) for item in value]
+    if isinstance(value, str | Path) and "://" not in str(value):
+        path = Path(value).expanduser()
+        if (len(path.parts) > 1 and path.exists()) or (path.suffix and path.is_file()):
+            return str(path.absolute())
+    return value
 
 
 def check_least(arguments: Mapping[str, Any]) -> None:

@@ -23,6 +23,8 @@ ROW = ("video", "time", "frame", "size", "persons", "objects")
 PERSON = ("points", "hands", "box", "score")
 THING = ("class", "mask", "box", "score")
 SOURCE = "recorded"
+FAR = 1e5
+"""Pixels: nothing of a picture lies farther away than this."""
 MOST = 1e15
 """No number of a file is larger; whole numbers of any length would not even fit."""
 
@@ -115,7 +117,7 @@ def _mask(given: Any, where: str, size: tuple[int, int]) -> Mask | None:
     allowed = "COCO's {size: [height, width], counts: runs or packed text}, or polygons [[x0, y0, x1, y1, ...], ...]"
     if not isinstance(given, dict) or set(given) != {"size", "counts"}:
         raise UsageError(f"{where}: {allowed}; it came as {str(given)[:80]}")
-    if list(given["size"]) != [size[1], size[0]]:
+    if given["size"] != [size[1], size[0]]:
         raise UsageError(f"{where}.size: [{size[1]}, {size[0]}], as the line's picture; it came as {given['size']!r}")
     counts = given["counts"]
     try:
@@ -129,7 +131,7 @@ def _polygons(given: Sequence[Any], where: str) -> Mask | None:
     if not given:
         return None
     for at, each in enumerate(given):
-        fine = isinstance(each, list) and len(each) >= 6 and len(each) % 2 == 0 and all(map(_number, each))
+        fine = isinstance(each, list) and len(each) >= 6 and len(each) % 2 == 0 and all(map(_pixel, each))
         if not fine:
             raise UsageError(f"{where}[{at}]: a polygon x0, y0, x1, y1, x2, y2, ...; it came as {str(each)[:80]}")
     return rle.from_polygons(given, SOURCE)
@@ -150,7 +152,7 @@ def _size(given: Any, where: str) -> tuple[int, int]:
 
 
 def _box(given: Any, where: str) -> Box:
-    if not (isinstance(given, list) and len(given) == 4 and all(map(_number, given))):
+    if not (isinstance(given, list) and len(given) == 4 and all(map(_pixel, given))):
         raise UsageError(f"{where}: a box [x0, y0, x1, y1] in pixels; it came as {given!r}")
     x0, y0, x1, y1 = (float(side) for side in given)
     if not (x0 < x1 and y0 < y1):
@@ -175,6 +177,10 @@ def _share(value: Any, where: str) -> float:
     if _number(value) and 0 <= value <= 1:
         return float(value)
     raise UsageError(f"{where}: a number from 0 to 1; it came as {value!r}")
+
+
+def _pixel(value: Any) -> bool:
+    return _number(value) and abs(value) <= FAR
 
 
 def _number(value: Any) -> bool:
