@@ -89,3 +89,21 @@ def test_videos_without_a_number_are_not_written() -> None:
     videos = [Video(model="m", prompt="p", uri="/p-0.mp4", values={"fine_hoi": None, "coarse_hoi": 0.5})]
     found = json.loads(vbench_text(videos, [column_of("fine_hoi"), column_of("coarse_hoi")]))
     assert list(found) == ["coarse_hoi"]
+
+
+def test_numbers_that_are_none_and_videos_that_come_twice(tmp_path: Path) -> None:
+    text = '{"my_own": [0.5, [{"video_path": "a-0.mp4", "video_results": Infinity}, {"video_path": "b-0.mp4", '
+    text += '"video_results": 1' + "0" * 400 + "}]]}"
+    (tmp_path / "m_eval_results.json").write_text(text)
+    source = read_vbench(tmp_path / "m_eval_results.json", None)
+    assert [video.values for video in source.videos] == [{"my_own": None}] * 2
+    assert all("no number" in video.reasons["my_own"] for video in source.videos)
+    twice = {"motion_smoothness": [0.5, [item("a-0", 0.5), item("a-0", 0.6)]]}
+    with pytest.raises(UsageError, match=r"motion_smoothness: .*a-0\.mp4 comes twice"):
+        read_vbench(result(tmp_path / "x.json", twice), None)
+
+
+def test_prompts_in_other_scripts_are_prompts_of_their_own(tmp_path: Path) -> None:
+    videos = [item("一个人-0.mp4", 0.5), item("两个人-0.mp4", 0.6)]
+    source = read_vbench(result(tmp_path / "m_eval_results.json", {"motion_smoothness": [0.55, videos]}), None)
+    assert len({video.prompt for video in source.videos}) == 2

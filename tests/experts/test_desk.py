@@ -167,3 +167,17 @@ def test_a_part_of_a_broken_object_is_no_answer(text: str) -> None:
 def test_json_in_takes_braces_in_strings() -> None:
     assert json_in('x {"a": "}{"} y') == {"a": "}{"}
     assert json_in(json.dumps({"a": {"b": [1, {"c": 2}]}})) == {"a": {"b": [1, {"c": 2}]}}
+
+
+def test_halves_of_characters_become_question_marks(server: FakeChatServer, calls: Calls) -> None:
+    server.script = [Say(text='{"same": true, "why": "\\ud83d"}'), Say(text="half \ud83d of one")]
+    talk = Conversation(CLIP, Desk(calls), content="digest")
+
+    class Told(BaseModel):
+        same: bool
+        why: str
+
+    first = asyncio.run(talk.ask("judge", client(server), QUESTION, schema=Told))
+    assert first.data == {"same": True, "why": "?"}
+    second = asyncio.run(talk.ask("judge", client(server), Prompt("Again?", "judge@12345678")))
+    assert second.text == "half ? of one"

@@ -6,7 +6,7 @@ import pytest
 
 from hoigen import hico
 from hoigen.hoi import contact
-from hoigen.hoi.contact import ANY, FEET, HAND, INSIDE, LEAD, NONE, SEAT, contact_of
+from hoigen.hoi.contact import ANY, FEET, HAND, INSIDE, LEAD, NONE, SEAT, Contact, contact_of, told
 from hoigen.hoi.skeleton import Person, body_points, limb_height
 
 
@@ -59,3 +59,12 @@ def test_foreshortened_limbs_do_not_shrink_a_person() -> None:
     bent = {**whole, "left_shoulder": (0.0, -10.0)}
     assert limb_height(Person(box=(0, 0, 9, 9), points=bent)) == pytest.approx(100)
     assert limb_height(Person(box=(0, 0, 9, 9))) is None
+
+
+def test_a_prompt_may_say_what_touches() -> None:
+    assert told((), "walk", "dog") == contact_of("walk", "dog")
+    assert told(("hand",), "walk", "dog").reach == 3.0, "the table's own words keep its leash"
+    assert told(("feet",), "walk", "dog") == Contact(parts=("feet",))
+    assert told(("hand", "shoulders"), "play", "violin").parts == ("hand", "shoulders")
+    assert told(("none",), "hold", "cup").kind == "none"
+    assert told(("inside",), None, None).kind == "inside"

@@ -115,3 +115,11 @@ def test_tracks_and_rules_are_checked() -> None:
         Track(times=np.zeros(2), reach=np.zeros(2), diagonal=np.zeros(2))
     with pytest.raises(ValueError, match="least_presence"):
         Rules(least_presence=2)
+
+
+def test_the_longest_contact_goes_by_the_frames_own_times() -> None:
+    uneven = Track(
+        times=np.array([0.0, 0.1, 0.2, 1.2, 1.3, 1.4]), reach=np.array([0, 2, 0.5, 0.5, 2, 0]), diagonal=np.zeros(6)
+    )
+    assert fine_score(uneven).longest == pytest.approx(1.1), "from 0.2, over a second without a frame, to 1.3"
+    assert fine_score(track([2, 0, 0, 2, 0])).longest == pytest.approx(2 / 8)

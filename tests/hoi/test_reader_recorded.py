@@ -253,3 +253,31 @@ def test_a_wrong_first_line_is_named(tmp_path: Path, head: str, said: str) -> No
 def test_no_such_file(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"recording: .*none\.jsonl: No such file"):
         fingerprint(FineHoi(reader="recorded", recording=tmp_path / "none.jsonl"))
+
+
+def test_a_stretch_of_which_nothing_is_written_is_undefined(tmp_path: Path) -> None:
+    rows = rows_of(WORLD)
+    end = WORLD.seconds
+    for kept, hole in (
+        ([row for row in rows if not 0.5 < row["time"] < 1.5], "0.500 to 1.500"),
+        ([row for row in rows if row["time"] < end - 1], f"to {end:.3f} s"),
+        ([row for row in rows if row["time"] > 1], "from 0.000"),
+    ):
+        reason = score_of(written(tmp_path, kept)).detail["reason"]
+        assert "no line of a.mp4 from" in reason
+        assert hole in reason
+    assert score_of(written(tmp_path, rows[::2])).value is not None, "every second frame is no hole"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"objects": [{"class": "sports_ball", "mask": {"size": 5, "counts": [81]}}]}, r"mask\.size: \[180, 320\]"),
+        ({"objects": [{"class": "sports_ball", "box": [1, 1, 1e9, 9]}]}, r"objects\[0\]\.box: a box"),
+        ({"objects": [{"class": "sports_ball", "mask": [[1, 1, 1e9, 1, 1e9, 9]]}]}, r"mask\[0\]: a polygon"),
+        ({"objects": [{"class": "sports_ball", "box": [1, 1, 9, 9], "score": 10**400}]}, "score: a number from 0 to 1"),
+    ],
+)
+def test_masks_that_cannot_be_are_named(tmp_path: Path, change: Row, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        score_of(written(tmp_path, [{**GOOD, **change}]), clip_of(end=0.5))

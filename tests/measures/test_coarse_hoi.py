@@ -253,3 +253,33 @@ def test_real_interactions_outrank_clips_without(shared_clips: Path) -> None:
     rows = [json.loads(line) for line in (shared_clips / "labels.jsonl").read_text().splitlines()]
     values = [looked_at(measure, shared_clips / row["file"]).parts["coarse_any"] or 0.0 for row in rows]
     assert auc(values, [row["has_hoi"] for row in rows]) >= 0.95
+
+
+def test_signs_of_other_scripts_are_no_ends_of_lines(tmp_path: Path) -> None:
+    path = tmp_path / "found.jsonl"
+    rows = [{**HEAD, "objects": None}, {"video": "a.mp4", "time": 0.5, "pairs": [pair("odd\u2028name", 0.9, hold=0.8)]}]
+    path.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows))
+    score = score_of(CoarseHoi(detections=path, frames=1), clip_of("hold", None, seconds=1.0, fps=8))
+    assert score.detail["frames"][0]["coarse_hoi"] == 0.8
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ([{"video": "a.mp4", "time": 0.5, "pairs": []}] * 2, r"a\.mp4: two rows for second 0\.5"),
+        ([{"video": "a.mp4", "frame": 3, "pairs": []}] * 2, r"a\.mp4: two rows for frame 3"),
+        ([{"video": "a.mp4", "time": 10**400, "pairs": []}], "line 2: time"),
+        ([{"video": "a.mp4", "frame": 10**400, "pairs": []}], "line 2: frame"),
+        ([{"video": "a.mp4", "time": 0.5, "pairs": [pair("cup", 10**400, hold=0.5)]}], "score: a number"),
+    ],
+)
+def test_rows_that_cannot_be_are_told(tmp_path: Path, rows: list[dict[str, Any]], told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        CoarseHoi(detections=written(tmp_path, rows)).load()
+
+
+def test_a_line_that_is_nested_without_end(tmp_path: Path) -> None:
+    path = tmp_path / "found.jsonl"
+    path.write_text(json.dumps(HEAD) + "\n" + "[" * 100_000)
+    with pytest.raises(UsageError, match="line 2: is not JSON"):
+        CoarseHoi(detections=path).load()

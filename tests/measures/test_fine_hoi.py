@@ -219,7 +219,7 @@ def test_a_hand_alone_is_a_person() -> None:
 def test_detail_is_what_the_report_draws() -> None:
     score = score_of(World(touching=breaks(1, 4.0)))
     detail = json.loads(json.dumps(score.detail, allow_nan=False))
-    assert detail["definition"].startswith("contact-gap 1")
+    assert detail["definition"].startswith("contact-gap 2")
     [pair] = detail["pairs"]
     assert pair["mask_source"] == {"truth": 96}
     lengths = {len(pair[name]) for name in ("times", "gap", "contact", "seen")} | {

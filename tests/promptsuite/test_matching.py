@@ -87,3 +87,64 @@ def test_no_video_of_any_prompt_is_one_error(tmp_path: Path) -> None:
         find_videos([tmp_path / "none"], SUITE, None)
     with pytest.raises(UsageError, match="no videos in"):
         find_videos([touch(tmp_path / "empty", "notes.txt")], SUITE, None)
+
+
+def test_prompts_in_other_scripts_have_names_of_their_own() -> None:
+    prompts = [
+        Prompt(id=name, short=words) for name, words in (("a", "一个人骑自行车"), ("b", "Человек держит чашку."))
+    ]
+    names = Names(Suite(name="s", prompts=tuple(prompts)))
+    assert names.find("一个人骑自行车-0") == (prompts[0], "0")
+    assert names.find("человек держит чашку-1") == (prompts[1], "1")
+    assert names.find("随便-0") == (None, "")
+    assert names.find("!!!-0") == (None, "")
+
+
+def test_an_id_is_never_taken_for_another_prompts_words_and_shared_words_name_nobody() -> None:
+    one, other = Prompt(id="hold_cup", short="A cup."), Prompt(id="b", short="Hold cup")
+    assert Names(Suite(name="s", prompts=(one, other))).find("hold_cup-0") == (one, "0")
+    same = (Prompt(id="a", short="A man waves."), Prompt(id="b", short="a man, waves"))
+    names = Names(Suite(name="s", prompts=same))
+    assert names.find("A man waves.-0") == (None, "")
+    assert names.find("b-3") == (same[1], "3")
+
+
+def videos_in(*folders: Path) -> None:
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "ride_bicycle-0.mp4").write_bytes(b"v")
+
+
+def test_a_video_is_one_however_often_its_folder_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    videos_in(tmp_path / "gen" / "a")
+    assert len(find_videos([tmp_path / "gen", tmp_path / "gen"], SUITE, None)) == 1
+    assert len(find_videos([tmp_path / "gen", tmp_path / "gen" / "a"], SUITE, None)) == 1
+    videos_in(tmp_path / "gen" / "a" / "seed1")
+    with pytest.raises(UsageError, match="lies in two of the folders, as a video of 'a' and of 'seed1'"):
+        find_videos([tmp_path / "gen", tmp_path / "gen" / "a"], SUITE, None)
+    monkeypatch.chdir(tmp_path / "gen" / "a" / "seed1")
+    assert {each.model for each in find_videos([Path(".."), Path(".")], SUITE, "m")} == {"m"}
+    assert find_videos([Path(".")], SUITE, None)[0].model == "seed1"
+
+
+def test_two_folders_of_one_name_are_not_made_one_model(tmp_path: Path) -> None:
+    videos_in(tmp_path / "x" / "out", tmp_path / "y" / "out")
+    with pytest.raises(UsageError, match="are both named 'out', which would be one model"):
+        find_videos([tmp_path / "x" / "out", tmp_path / "y" / "out"], SUITE, None)
+    with pytest.raises(UsageError, match="are both sample 'out/0' of 'm' for the prompt 'ride_bicycle'"):
+        find_videos([tmp_path / "x" / "out", tmp_path / "y" / "out"], SUITE, "m")
+    (tmp_path / "y" / "out" / "ride_bicycle-0.mp4").rename(tmp_path / "y" / "out" / "ride_bicycle-1.mp4")
+    assert len(find_videos([tmp_path / "x" / "out", tmp_path / "y" / "out"], SUITE, "m")) == 2
+    assert len(find_videos([tmp_path / "x", tmp_path / "y"], SUITE, None)) == 2, "shares of one model's folder"
+
+
+def test_samples_of_one_number_are_told_apart_by_their_folder(tmp_path: Path) -> None:
+    videos_in(tmp_path / "m" / "seed1", tmp_path / "m" / "seed2")
+    found = find_videos([tmp_path], SUITE, None)
+    assert {(each.model, each.sample) for each in found} == {("m", "seed1/0"), ("m", "seed2/0")}
+
+
+def test_vowel_signs_are_letters() -> None:
+    names = Names(Suite(name="s", prompts=(Prompt(id="a", short="आदमी किताब"), Prompt(id="b", short="आदमी कोताब"))))
+    assert [names.find(f"{words}-0")[0] is not None for words in ("आदमी किताब", "आदमी कोताब")] == [True, True]
+    assert names.find("आदमी कोताब-0")[0] is not names.find("आदमी किताब-0")[0]

@@ -97,6 +97,12 @@ def test_several_raters_are_averaged_and_strays_named(tmp_path: Path) -> None:
         (f"first,second,winner\na/{IDS[0]}-0,b/{IDS[0]}-0,\n", "it is empty"),
         (f"first,second,winner\na/{IDS[0]}-0,b/{IDS[1]}-0,first\n", "of two prompts"),
         (f"prompt,first,second,winner\n{IDS[0]},a,c,first\n", "a model of the run; it came as 'c'"),
+        (f"prompt,first,second,winner\n{IDS[0]},a,a,first\n", "first and second are both a; a vote is about two"),
+        (f"first,second,winner\na/{IDS[0]}-0,a/{IDS[0]}-0.mp4,tie\n", "a vote is about two"),
+        (
+            f"first,second,winner,rater\na/{IDS[0]}-0,b/{IDS[0]}-0,tie,x\nb/{IDS[0]}-0,a/{IDS[0]}-0,first,x\n",
+            "line 3: 'x' has voted on b/",
+        ),
     ],
 )
 def test_bad_files_are_named_by_line_and_column(tmp_path: Path, content: str, words: str) -> None:

@@ -122,3 +122,26 @@ def test_bad_settings_are_told(folder: Path) -> None:
         calibrate(asked(folder), set=["thetta=0.5"])
     with pytest.raises(UsageError, match="cannot read"):
         read_labelled(folder / "none.csv")
+
+
+def test_a_row_far_from_the_labelled_moment_is_no_answer(folder: Path) -> None:
+    rows = (folder / "found.jsonl").read_text().splitlines()
+    (folder / "found.jsonl").write_text("\n".join(rows[:2]))
+    lines = [f"clip.mp4,{0.5 / 6},yes,hold,cup", "clip.mp4,0.9,no,hold,cup"]
+    with pytest.raises(UsageError, match="needs frames labelled yes and frames labelled no; all 1"):
+        calibrate(labels(folder, lines), set=[f"detections={folder / 'found.jsonl'}"], question="prompt")
+
+
+def test_small_thetas_are_written_whole_and_theta_1_is_none(folder: Path) -> None:
+    text = (folder / "found.jsonl").read_text()
+    small = text
+    for score in SCORES.values():
+        small = small.replace(f'"hold": {score}', f'"hold": {score / 1e5:.7f}')
+    (folder / "found.jsonl").write_text(small)
+    sets = [f"detections={folder / 'found.jsonl'}", "slack=0.05"]
+    found = calibrate(asked(folder), set=sets, question="prompt")
+    [line] = yaml.safe_load(found.yaml)
+    assert float(line["coarse_hoi"]["theta"]) == pytest.approx(3e-6)
+    (folder / "found.jsonl").write_text(text.replace('"hold": 0.6', '"hold": 1.0'))
+    with pytest.raises(UsageError, match="no theta below 1 leaves at most 0 of the frames labelled no"):
+        calibrate(asked(folder), set=sets, question="prompt", most_false=0.0)

@@ -266,3 +266,26 @@ def test_the_command_line_takes_several_runs(
     assert "hoi_lite by object" in out
     assert main(["compare", *runs, "--by", "colour"]) == 2
     assert "--by: one of verb" in capsys.readouterr().err
+
+
+def test_a_pair_is_tested_once_whichever_way_it_is_asked_for(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "r", noisy("a", 0.0) + noisy("b", 0.02))
+    plain = compare([run], draws=500)
+    both = compare([run], draws=500, before=["b"], after=["a"])
+    assert len(both.differences) == len(plain.differences)
+    holm = {each.name: each.p_holm for each in plain.differences}
+    assert {each.name: each.p_holm for each in both.differences} == holm
+
+
+def test_common_prompts_are_not_warned_of(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "r", noisy("a", 0.0) + noisy("b", 0.0, count=20))
+    assert any("different prompts" in each for each in compare([run], draws=500).warnings)
+    assert not any("different prompts" in each for each in compare([run], draws=500, common=True).warnings)
+
+
+def test_vbenchs_files_of_two_models_are_two(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "r", noisy("a b", 0.0) + noisy("a_b", 0.0))
+    with pytest.raises(UsageError, match="the models 'a b' and 'a_b' would be one file"):
+        compare([run], draws=500, vbench=tmp_path / "out")
+    with pytest.raises(UsageError, match="--seed is 0 or more"):
+        compare([run], seed=-1)

@@ -177,3 +177,46 @@ def test_the_command_line(made: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
     assert "b: 3 videos for 3 of 306 prompts" in out
     assert main(["evaluate", "--videos", str(made)]) == 2
     assert "--prompts, --run must be given" in capsys.readouterr().err
+
+
+def test_what_a_prompt_asks_for_may_not_change_under_a_run(made: Path) -> None:
+    run(made)
+    suite = json.loads((made / "suite.json").read_text())
+    for prompt in suite["prompts"]:
+        if prompt["id"] == "ride_bicycle":
+            prompt["object"] = "motorcycle"
+    (made / "suite.json").write_text(json.dumps(suite))
+    with pytest.raises(UsageError, match=r"the prompt's object 'bicycle', and now comes with 'motorcycle'"):
+        run(made)
+    for prompt in suite["prompts"]:
+        prompt["contact"] = ["elbow"]
+    (made / "suite.json").write_text(json.dumps(suite))
+    with pytest.raises(UsageError, match=r"prompts\[0\]: contact: of hand, mouth, .*; it came as 'elbow'"):
+        run(made)
+
+
+def test_how_often_a_prompt_was_seen_may_be_counted_later(made: Path) -> None:
+    run(made)
+    suite = json.loads((made / "suite.json").read_text())
+    for prompt in suite["prompts"]:
+        prompt["seen"] = 3
+    (made / "suite.json").write_text(json.dumps(suite))
+    log = (made / "log").read_text()
+    run(made)
+    assert (made / "log").read_text() == log, "nothing is measured again"
+    assert {video.seen for video in source_of(made / "run").videos} == {3}
+
+
+def test_a_run_that_was_stopped_early_counts_the_videos_that_it_has_not_read(made: Path) -> None:
+    run(made)
+    before = source_of(made / "run").videos
+    for part in (made / "run" / "clips").glob("*.parquet"):
+        part.unlink()
+    after = source_of(made / "run").videos
+    assert {(video.model, video.prompt, video.sample) for video in after} == {
+        (video.model, video.prompt, video.sample) for video in before
+    }
+    assert all(video.values["boom"] is None for video in after)
+    assert {reason for video in after for reason in video.reasons.values()} == {
+        "not measured yet: run hoigen evaluate again"
+    }

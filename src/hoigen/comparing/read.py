@@ -39,14 +39,24 @@ def source_of(path: Path) -> Source:
 
     run = Run(path)
     _, steps = steps_of(run)
+    evaluation = _evaluation(path / "evaluation.json")
     return Source(
         path=path,
-        videos=_videos(run, steps),
+        videos=[_about(video, evaluation) for video in _videos(run, steps)],
         numbers=[name for step in steps for name in step.emits],
         owned=[step.name for step in steps if step.name in step.emits],
         fingerprints={step.name: step.fingerprint for step in steps},
-        evaluation=_evaluation(path / "evaluation.json"),
+        evaluation=evaluation,
     )
+
+
+def _about(video: Video, evaluation: Mapping[str, Any]) -> Video:
+    """With what the suite says of its prompt now, of that which no score depends on."""
+    facts = evaluation.get("about")
+    told = facts.get(video.prompt) if isinstance(facts, Mapping) else None
+    if not isinstance(told, Mapping):
+        return video
+    return replace(video, category=told.get("category"), seen=told.get("seen"))
 
 
 def _videos(run: Run, steps: Sequence[Step]) -> list[Video]:

@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-DEFINITION = "contact-gap 1"
+DEFINITION = "contact-gap 2"
 BODY, HANDS = 0.15, 0.05
 """Reach over a person's height, from points of the body (a hand's length and some) and from landmarks of the hand."""
 HALF = 0.5

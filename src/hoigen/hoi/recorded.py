@@ -192,7 +192,7 @@ def _row(given: Mapping[str, Any], line: int, where: str, knows: Knows) -> Row:
         raise UsageError(f"{where}: one of time (seconds) and frame (a number, from 0)")
     if time is not None and not (_number(time) and time >= 0):
         raise UsageError(f"{where}: time: seconds from the video's first frame, 0 or more; it came as {time!r}")
-    if frame is not None and not (isinstance(frame, int) and not isinstance(frame, bool) and frame >= 0):
+    if frame is not None and not (isinstance(frame, int) and not isinstance(frame, bool) and 0 <= frame <= MOST):
         raise UsageError(f"{where}: frame: a whole number, 0 or more; it came as {frame!r}")
     pairs = given.get("pairs")
     if not isinstance(pairs, list):

@@ -95,7 +95,7 @@ class FineHoi:
     batch: int = 8
     _made: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    revision = 3
+    revision = 4
 
     def __post_init__(self) -> None:
         check_sees(self.sampling)

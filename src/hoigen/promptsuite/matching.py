@@ -11,7 +11,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hoigen.errors import UsageError
@@ -38,12 +38,16 @@ class Names:
 
     def __init__(self, suite: Suite) -> None:
         self.known: dict[str, Prompt] = {}
+        self.shared: set[str] = set()
+        """Words of two prompts: they name neither, whose ids do."""
         for words in ("long", "short", "id"):  # ids at the end: one is never taken for another prompt's words
             names = [slug(getattr(prompt, words) or "") for prompt in suite.prompts]
             times = Counter(names)
             for name, prompt in zip(names, suite.prompts, strict=True):
-                if name and times[name] == 1:  # words that two prompts share name neither; their ids do
+                if name and times[name] == 1:
                     self.known[name] = prompt
+                elif name:
+                    self.shared.add(name)
 
     def find(self, stem: str) -> tuple[Prompt | None, str]:
         """The prompt of a file's name without suffix, and the sample."""
@@ -77,7 +81,29 @@ def find_videos(folders: Sequence[Path], suite: Suite, model: str | None) -> lis
             each = _found(path, folder, model, names)
             _check_once(found.setdefault(path, each), each)
     _check_names(places, found.values(), model)
-    return _named(list(found.values()), folders, suite)
+    return _named(_told_apart(list(found.values())), folders, suite, names)
+
+
+def _told_apart(found: list[Found]) -> list[Found]:
+    """Samples of one number in several folders (`seed1/ride_bicycle-0.mp4`) go by their folder as well."""
+    times = Counter((each.model, each.prompt.id, each.sample) for each in found if each.prompt)
+    made: list[Found] = []
+    seen: dict[tuple[str, str, str], str] = {}
+    for each in found:
+        if each.prompt is None:
+            made.append(each)
+            continue
+        clear = times[each.model, each.prompt.id, each.sample] == 1
+        sample = each.sample if clear else f"{Path(each.path).parent.name}/{each.sample}".rstrip("/")
+        key = each.model, each.prompt.id, sample
+        if key in seen:
+            raise UsageError(
+                f"--videos: {seen[key]} and {each.path} are both sample {sample!r} of {each.model!r} for the prompt "
+                f"{each.prompt.id!r}: number them, or measure them in runs of their own"
+            )
+        seen[key] = each.path
+        made.append(replace(each, sample=sample))
+    return made
 
 
 def _check_once(before: Found, now: Found) -> None:
@@ -103,15 +129,16 @@ def _check_names(folders: Sequence[Path], found: Iterable[Found], model: str | N
         own[folder.name] = folder
 
 
-def _named(found: list[Found], folders: Sequence[Path], suite: Suite) -> list[Found]:
+def _named(found: list[Found], folders: Sequence[Path], suite: Suite, names: Names) -> list[Found]:
     if any(each.prompt is not None for each in found):
         return found
     some = ", ".join(Path(each.path).name for each in found[:3])
     ids = ", ".join(f"{prompt.id}-0.mp4" for prompt in suite.prompts[:2])
+    words = f", or '{suite.prompts[0].short}-0.mp4'" if not names.shared else " (some prompts have the same words)"
     raise UsageError(
         f"--videos {', '.join(map(str, folders))}: none of the {len(found)} videos is named after a prompt of "
-        f"{suite.name!r} ({len(suite.prompts)} prompts). Their names are like {some}; expected are names like {ids}, "
-        f"or '{suite.prompts[0].short}-0.mp4'"
+        f"{suite.name!r} ({len(suite.prompts)} prompts). Their names are like {some}; expected are names like "
+        f"{ids}{words}"
     )
 
 

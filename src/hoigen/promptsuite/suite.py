@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,7 +17,6 @@ from hoigen.hoi.contact import WORDS
 from hoigen.sources import shown
 
 VERSION = 1
-ID = re.compile(r"[^\W_A-Z]+(?:_[^\W_A-Z]+)*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +76,13 @@ def _facts(prompt: Prompt) -> dict[str, Any]:
 
 def slug(text: str) -> str:
     """A text as an id: letters of any script and digits, lower case, `_` between words; "" for signs alone."""
-    return "_".join(re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", text).lower()))
+    plain = unicodedata.normalize("NFKC", text).lower()
+    return "_".join("".join(sign if _is_letter(sign) else " " for sign in plain).split())
+
+
+def _is_letter(sign: str) -> bool:
+    """Or a digit, or a mark on a letter, as vowels are in some scripts."""
+    return sign.isalnum() or unicodedata.category(sign) in ("Mn", "Mc")
 
 
 def read_suite(path: Path) -> Suite:
@@ -150,7 +154,7 @@ def _prompt(item: Any, where: str) -> Prompt:
     for key in ("id", "prompt_short"):
         if not isinstance(item.get(key), str) or not item[key].strip():
             raise UsageError(f"{where}: {key} is a text; it came as {shown(item.get(key))}")
-    if not ID.fullmatch(item["id"]):
+    if slug(item["id"]) != item["id"]:
         raise UsageError(
             f"{where}: id is lower-case letters and digits with _ between words; it came as {item['id']!r}"
         )

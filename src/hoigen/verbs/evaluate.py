@@ -188,12 +188,17 @@ def _check_same(run: Run, sources: Sequence[Any]) -> None:
             _check_same_meta(run, source, json.loads(row["meta"] or "{}"))
 
 
-def _check_same_meta(run: Run, source: Any, before: Mapping[str, Any]) -> None:
-    """Scores depend on what the prompt asks for, and tables on the rest: neither may change under a run.
+OF_TABLES = ("category", "seen")
+"""Of a prompt, what no score depends on: it may be counted or sorted anew at any time."""
 
-    A long prompt may come later: it counts only where videos are held against it, and then it is the caption.
+
+def _check_same_meta(run: Run, source: Any, before: Mapping[str, Any]) -> None:
+    """Scores depend on what the prompt asks for: it may not change under a run.
+
+    A long prompt may come later (it counts only where videos are held against it, and then it is the caption), a
+    sample gets its folder's name when there is another one, and what tables alone go by is taken from evaluation.json.
     """
-    for key in sorted({*before, *source.meta} - {"prompt_long"}):
+    for key in sorted({*before, *source.meta} - {"prompt_long", "sample", *OF_TABLES}):
         if before.get(key) != source.meta.get(key):
             raise UsageError(
                 f"{run.path}: {source.uri} was measured with the prompt's {key} {before.get(key)!r}, and now comes "
@@ -207,6 +212,7 @@ def _facts(suite: Suite, found: Sequence[Found], prompts: Path, long: bool) -> d
     return {
         "suite": {"name": suite.name, "digest": suite.digest, "file": str(Path(prompts).absolute())},
         "prompts": [prompt.id for prompt in suite.prompts],
+        "about": {prompt.id: {key: getattr(prompt, key) for key in OF_TABLES} for prompt in suite.prompts},
         "held_against": "long prompts" if long else "short prompts",
         "models": {
             name: {"videos": model.videos, "prompts": model.prompts, "missing": list(model.missing)}
