@@ -83,6 +83,18 @@ def test_words_that_belong_to_a_caption_stay(text: str) -> None:
         "Unfortunately, I cannot help.",
         "Here is the description: I'm sorry, I can't.",
         "...",
+        "Sorry but there is nothing to describe.",
+        "I don't see any images.",
+        "Unfortunately, no images were provided.",
+        "As a language model, I cannot watch this.",
+        "I'm afraid that I can't tell.",
+        "I must decline.",
+        "None",
+        "N/A",
+        "Error: internal server error",
+        '{"caption": "A man."}',
+        "<answer>A man.</answer>",
+        "I am not able to view the clip.",
     ],
 )
 def test_an_excuse_is_no_caption(text: str) -> None:

@@ -11,6 +11,7 @@ import yaml
 
 from fake_talk import EXPERT
 from hoigen.categories.asking import Interactions
+from hoigen.errors import SetupError, UsageError
 from hoigen.experts.prompts import render
 from hoigen.verbs.categories import categories
 
@@ -49,7 +50,7 @@ def test_answers_are_named_as_rules_name_them(files: Path) -> None:
         ("a", "man", "pick up", "cell phone", "pick_up", "cell_phone"),
     ]
     assert {(r["source"], r["interaction"]) for r in rows} == {("llm", "close-up")}
-    assert (found.captions, found.rows, found.unread) == (2, 4, 0)
+    assert (found.captions, found.rows, found.unread) == (2, 4, {})
 
 
 def test_nothing_is_asked_twice(files: Path) -> None:
@@ -61,9 +62,29 @@ def test_nothing_is_asked_twice(files: Path) -> None:
 
 
 def test_an_answer_in_prose_is_no_category(files: Path) -> None:
-    found = categories(files / "run", captions=files / "captions.csv", expert=expert(files, says="A man, a plan."))
-    assert (found.rows, found.unread) == (0, 2)
-    assert "2 captions without a usable answer" in str(found)
+    spec = expert(files, says=json.dumps(ANSWER))
+    path = categories(files / "run", captions=files / "captions.csv", expert=spec).path
+    assert path is not None
+    before = path.read_bytes()
+    prose = expert(files, says="A man, a plan.", model="prose")
+    with pytest.raises(SetupError, match="none of 2 captions got a usable answer: malformed: no JSON object"):
+        categories(files / "run", captions=files / "captions.csv", expert=prose)
+    assert path.read_bytes() == before, "what was there stays"
+    first = asked(files)
+    with pytest.raises(SetupError, match="none of 2"):
+        categories(files / "run", captions=files / "captions.csv", expert=prose)
+    assert asked(files) == first, "what was answered in prose is not asked again"
+    with pytest.raises(SetupError, match="none of 2"):
+        categories(files / "run", captions=files / "captions.csv", expert=prose, retry=True)
+    assert asked(files) > first
+
+
+@pytest.mark.parametrize("name", [None, ""])
+def test_a_caption_without_its_clip_is_told(tmp_path: Path, name: str | None) -> None:
+    rows = [{"id": "a", "caption": "A man waves."}, {"id": name, "caption": "A cup."}]
+    (tmp_path / "c.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    with pytest.raises(UsageError, match=r"c\.jsonl, line 2: a caption without the id of its clip: 'A cup\.'"):
+        categories(tmp_path / "run", captions=tmp_path / "c.jsonl")
 
 
 def test_a_kind_that_is_none_is_refused() -> None:

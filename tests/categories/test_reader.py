@@ -64,6 +64,25 @@ def test_what_is_no_interaction(caption: str) -> None:
     assert pairs(caption) == set()
 
 
+@pytest.mark.parametrize(
+    "caption",
+    [
+        "A woman does not open the door.",
+        "A woman doesn't open the door.",
+        "He can't lift the box.",
+        "The dough is not kneaded by the baker.",
+        "She never touches the guitar.",
+    ],
+)
+def test_what_is_not_done_is_no_interaction(caption: str) -> None:
+    assert pairs(caption) == set()
+
+
+def test_only_what_is_denied_is_left_out() -> None:
+    assert pairs("A man lifts the cup without opening the lid.") == {("lift", "cup")}
+    assert pairs("She does not open the box but holds a knife.") >= {("hold", "knife")}
+
+
 def test_who_acts_is_kept() -> None:
     found = read("A close-up of hands peeling a potato. Then the woman washes a plate.")
     assert [(one.subject, one.action, one.object) for one in found] == [

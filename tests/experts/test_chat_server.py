@@ -673,3 +673,10 @@ def test_a_password_in_a_url_is_not_shown(server: FakeChatServer) -> None:
     server.then = lambda body: error(400, "no")
     answer = ask(client(url=server.url.replace("//", "//me:hidden@")))
     assert "hidden" not in answer.reason + answer.endpoint + repr(client(server).identity)
+
+
+def test_a_body_that_json_does_not_have_is_refused_at_once() -> None:
+    import datetime
+
+    with pytest.raises(ValueError, match="extra_body: what JSON has"):
+        client(extra_body={"since": datetime.date(2026, 1, 1)})

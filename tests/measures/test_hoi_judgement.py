@@ -101,3 +101,9 @@ def test_unknown_experts_are_named(tmp_path: Path) -> None:
         build_steps([{"hoi_judgement": {"describer": "none_such"}}], {})
     with pytest.raises(UsageError, match=r"hoi_judgement.judge.open_model: unknown key 'modle'; did you mean 'model'"):
         build_steps([{"hoi_judgement": {"judge": {"open_model": {"modle": "x"}}}}], {})
+
+
+def test_an_excuse_is_no_caption_to_judge(tmp_path: Path, tiny_video: Path) -> None:
+    row = judged(tmp_path, tiny_video, settings(tmp_path, YES, {"says": "I'm sorry, but I can't assist with that."}))
+    assert (row["state"], row["hoi_judgement"]) == ("failed", None)
+    assert "describer refused: it wrote" in row["reason"]

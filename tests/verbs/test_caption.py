@@ -205,3 +205,28 @@ def test_a_wrong_recipe_is_named(tmp_path: Path, tiny_video: Path, caption: dict
     with pytest.raises(UsageError) as error:
         hoigen.caption(run, recipe=tmp_path / "other.yaml", quiet=True)
     assert said in str(error.value)
+
+
+def test_a_dry_run_changes_nothing_and_what_was_spent_stays_counted(tmp_path: Path, tiny_video: Path) -> None:
+    run = prepared(tmp_path, tiny_video, 3, fake_talk.spec(tmp_path, mind={"breaks": "truncated"}))
+    first = hoigen.caption(run, quiet=True)
+    before = len(asked(tmp_path))
+    dry = hoigen.caption(run, dry_run=True, retry=True, quiet=True)
+    assert "3 calls" in str(dry)
+    assert "0 calls" in str(hoigen.caption(run, dry_run=True, quiet=True)), "they are kept still"
+    assert len(asked(tmp_path)) == before
+    again = hoigen.caption(run, retry=True, quiet=True)
+    count = {(who, how): calls for who, how, calls, *_ in first.calls}
+    twice = {(who, how): calls for who, how, calls, *_ in again.calls}
+    assert twice["mind", "truncated"] == 2 * count["mind", "truncated"] == 6
+
+
+def test_captions_in_force_stay_when_the_next_experts_cannot_be_set_up(tmp_path: Path, tiny_video: Path) -> None:
+    run = prepared(tmp_path, tiny_video, 3)
+    hoigen.caption(run, quiet=True)
+    before = Run(run).caption_file.read_text()
+    spec = fake_talk.spec(tmp_path, eyes={"broken_setup": True, "model": "x"})
+    broken = [f"captioner={json.dumps(spec['captioner'])}"]
+    with pytest.raises(SetupError, match="cannot load"):
+        hoigen.caption(run, set=broken, quiet=True)
+    assert Run(run).caption_file.read_text() == before

@@ -21,13 +21,25 @@ LEAD_IN = re.compile(
 """What chat models put before the thing itself, though told not to."""
 
 DECLINES = re.compile(
-    r"\A(?:i(?:'|’)?m (?:very |so |really )?sorry\b|i am (?:very |so |really )?sorry\b|sorry,|i apologi[sz]e\b|"
-    r"unfortunately, i\b|as an ai\b|"
+    r"\A(?:i(?:'|’)?m (?:very |so |really )?sorry\b|i am (?:very |so |really )?sorry\b|(?:my apologies|sorry)\b|"
+    r"i apologi[sz]e\b|(?:i(?:'|’)m|i am) afraid\b|unfortunately,? (?:i|no|there|the (?:video|image|clip))\b|"
+    r"as an? (?:ai|(?:large )?language model)\b|i must (?:decline|refuse|apologi[sz]e)\b|"
+    r"no (?:video|image|picture)s?\b|"
+    r"i (?:see|have) no (?:video|image|picture|frame)s?\b|i (?:do not|don(?:'|’)?t) see (?:any|the) "
+    r"(?:video|image|picture|frame)s?\b|i am (?:not able|unable)\b|"
     r"i (?:can(?:'|’)?t|cannot|can not|am unable to|am not able to|do not have|don(?:'|’)?t have|won(?:'|’)?t)\b|"
     r"i(?:'|’)m (?:unable|not able)\b)",
     re.IGNORECASE,
 )
 """How a model that will not or cannot describe a clip begins. No description of a clip begins with the writer."""
+
+
+NOTHING = re.compile(
+    r"\A(?:(?:none|n/?a|null|nil|undefined|nothing|no (?:caption|description)(?: available| provided)?)[.!]?\Z|"
+    r"(?:internal server )?error\b[^a-z]*:|[\[{].*[\]}]\Z|<\w+>)",
+    re.IGNORECASE,
+)
+"""What stands where a description should: a word for nothing, an error, a piece of JSON or of a page."""
 
 
 class NoCaption(Exception):
@@ -49,6 +61,8 @@ def words_of(role: str, answer: Answer) -> str:
     words = paragraph(answer.text)
     if not any(letter.isalnum() for letter in words):
         raise NoCaption(f"{role} malformed: an answer without words")
+    if NOTHING.match(words):
+        raise NoCaption(f"{role} malformed: no description: it wrote {words[:80]!r}")
     if DECLINES.match(words):
         raise NoCaption(f"{role} refused: it wrote {words[:80]!r}")
     return words

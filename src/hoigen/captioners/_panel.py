@@ -122,11 +122,17 @@ def _by_role(point: Mapping[str, str], order: Order) -> dict[str, str]:
     return {key: " ".join(words.split()) for key, words in clean.items()}
 
 
+TELLING = 3
+"""Words from which a statement says itself what it is about."""
+
+
 def _distinct(points: Iterable[dict[str, str]]) -> list[dict[str, str]]:
-    """Points without those that say the same in the same words."""
+    """Points without those that say the same in the same words; of a few words (yes and no), also about the same."""
     found: dict[tuple[str, ...], dict[str, str]] = {}
     for point in points:
-        found.setdefault(tuple(point[role].casefold().strip(" .") for role in ROLES), point)
+        said = [point[role].casefold().strip(" .") for role in ROLES]
+        about = "" if max(len(words.split()) for words in said) >= TELLING else point["aspect"].casefold().strip(" .")
+        found.setdefault((*said, about), point)
     return list(found.values())
 
 

@@ -24,8 +24,11 @@ def captions_in(path: Path) -> Iterator[tuple[str, str]]:
         raise UsageError(f"--captions {path}: no such file")
     for row, where in _rows(path):
         clip, text = _pick(row, ID_KEYS, where), _pick(row, TEXT_KEYS, where)
-        if isinstance(text, str) and text.strip():
-            yield str(clip), text
+        if not (isinstance(text, str) and text.strip()):
+            continue
+        if clip is None or not str(clip).strip():
+            raise UsageError(f"--captions {where}: a caption without the id of its clip: {text[:60]!r}")
+        yield str(clip), text
 
 
 def _pick(row: dict[str, Any], keys: tuple[str, ...], where: str) -> Any:

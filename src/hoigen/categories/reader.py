@@ -55,17 +55,30 @@ class _Reader:
     # who
 
     def _verb(self, at: int, verb: Verb) -> None:
+        denied = self._is_denied(at)
         if verb.form in ("passive", "participle"):
-            self._passive(at, verb)
+            if not denied:
+                self._passive(at, verb)
             return
         who = self._who(at, verb)
         self.last = who
         if verb.form == "finite":
             self.subject = who
-        if who is None or not (who.acts or self._is_hand(who)):
+        if denied or who is None or not (who.acts or self._is_hand(who)):
             return
         self.actor = self.actor if who.pronoun or who.bare else who.head
         self._objects(at, verb)
+
+    def _is_denied(self, at: int) -> bool:
+        """`does not open`, `without opening`, `is never opened`: what is not done is no interaction."""
+        back = at - 1
+        while back >= 0 and isinstance(item := self.row[back], Joint) and item.kind in ("adv", "aux", "adj", "prep"):
+            if item.text in wordlists.DENIALS:
+                return True
+            if item.kind == "prep":
+                return False
+            back -= 1
+        return False
 
     def _is_hand(self, who: Phrase) -> bool:
         """`It` acts when a hand did before."""

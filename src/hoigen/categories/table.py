@@ -24,7 +24,7 @@ COLUMNS: Mapping[str, str] = {
     "interaction": "string",
     "source": "string",
 }
-TOP = 20
+TOP, REASONS = 20, 5
 PAPER_OBJECTS, PAPER_ACTIONS, PAPER_CLIPS = 15_000, 7_000, 1_100_000
 """HOIGen-1M, section 3.2: "over 15,000 objects and more than 7,000 interaction action types", of about 1.1 M clips."""
 
@@ -54,12 +54,12 @@ def write(path: Path, rows: Iterable[Category], tally: Tally) -> None:
 
 @dataclass(slots=True)
 class Tally:
-    """Counts captions and rows as they pass by. unread: captions that a language model gave no usable answer for."""
+    """Counts captions and rows as they pass by. unread: captions that no usable answer came for, by the reason."""
 
     captions: int = 0
     rows: int = 0
     clips: int = 0
-    unread: int = 0
+    unread: Counter[str] = field(default_factory=Counter)
     last: str | None = None
     actions: Counter[str] = field(default_factory=Counter)
     objects: Counter[str] = field(default_factory=Counter)
@@ -98,7 +98,7 @@ class Distribution:
     """How the categories are spread.
 
     captions: how many were read; with_interaction: in how many there is one; rows: an action and object of one clip.
-    unread: captions for which a language model gave no usable answer. interactions: distinct (action, object).
+    unread: captions for which a language model gave no usable answer, by the reason. interactions: distinct pairs.
     kinds: clips by kind of interaction. *_rows: rows whose action, object or both are HICO-DET's; pairs: how many of
     the 520 pairs of HICO-DET (without `no_interaction`) are there.
     """
@@ -114,13 +114,14 @@ class Distribution:
     object_rows: int
     pair_rows: int
     pairs: int
-    unread: int = 0
+    unread: Mapping[str, int] = field(default_factory=dict)
     path: Path | None = None
 
     def __str__(self) -> str:
         lines = [f"{self.captions} captions, {self.with_interaction} with an interaction, {self.rows} in all"]
         if self.unread:
-            lines.append(f"{self.unread} captions without a usable answer; run it again for those that failed")
+            lines.append(f"{sum(self.unread.values())} captions without a usable answer (--retry asks them again):")
+            lines += [f"  {count:7} {why}" for why, count in list(self.unread.items())[:REASONS]]
         lines += [
             f"  {len(self.objects):7} objects       (paper: over {PAPER_OBJECTS:,} in {PAPER_CLIPS / 1e6:.1f} M clips)",
             f"  {len(self.actions):7} actions       (paper: over {PAPER_ACTIONS:,})",

@@ -198,3 +198,6 @@ EITHER = _set("model figure")
 
 WORN = _set("backpack baseball_glove skis snowboard tie")
 """What HICO-DET counts as worn; other clothes are no interaction, as the judge of HOIGen-1M sees it."""
+
+DENIALS = frozenset(["not", "never", "hardly", "barely", "without"])
+"""Words before a verb that say that it is not done."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -42,6 +44,17 @@ create table if not exists waiting (
 """
 """Questions that were written to a batch and are not answered yet."""
 
+SPENT = """
+create table if not exists spent (
+    expert text not null,
+    outcome text not null,
+    calls integer not null,
+    tokens_in integer not null,
+    tokens_out integer not null
+)
+"""
+"""What calls took whose rows were dropped to be asked again."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
@@ -67,6 +80,7 @@ class Calls:
             self.con.execute(TABLE)
             self.con.execute("create index if not exists call_of_clip on call (clip)")
             self.con.execute(WAITING)
+            self.con.execute(SPENT)
         except sqlite3.DatabaseError as error:
             raise UsageError(f"{path} cannot be read as the calls of a run: {error}") from None
 
@@ -105,9 +119,31 @@ class Calls:
         ).fetchone()
         return None if row is None else Asked(clip=row[0], role=row[1], expert=row[2], template=row[3], text=row[4])
 
-    def forget_unanswered(self) -> int:
-        """Drops all that was not answered, so that it is asked again; how many rows."""
-        return self.con.execute("delete from call where outcome <> 'answered'").rowcount
+    def forget_unanswered(self, role: str | None = None) -> int:
+        """Drops all that was not answered, so that it is asked again; how many rows. What it took stays counted.
+
+        role: only what an expert was asked in it.
+        """
+        mine, given = ("outcome <> 'answered'", ()) if role is None else ("outcome <> 'answered' and role = ?", (role,))
+        with self.con:
+            self.con.execute("begin")
+            self.con.execute(
+                "insert into spent select expert, outcome, count(*), sum(answer ->> 'tokens_in'), "
+                f"sum(answer ->> 'tokens_out') from call where {mine} group by expert, outcome",
+                given,
+            )
+            return self.con.execute(f"delete from call where {mine}", given).rowcount
+
+    @contextlib.contextmanager
+    def copied(self) -> Iterator[Calls]:
+        """The same answers in a file of their own, which is gone afterwards."""
+        with tempfile.TemporaryDirectory() as folder:
+            other = Calls(Path(folder) / self.path.name)
+            try:
+                self.con.backup(other.con)
+                yield other
+            finally:
+                other.close()
 
     def of_clip(self, clip: str) -> Iterator[dict[str, Any]]:
         """All calls about a clip, in the order in which they were answered."""
@@ -123,8 +159,10 @@ class Calls:
     def totals(self) -> list[tuple[str, str, int, int, int]]:
         """(expert, outcome, calls, tokens in, tokens out), summed over the run."""
         return self.con.execute(
-            "select expert, outcome, count(*), sum(answer ->> 'tokens_in'), sum(answer ->> 'tokens_out') "
-            "from call group by expert, outcome order by 1, 2"
+            "select expert, outcome, sum(calls), sum(tokens_in), sum(tokens_out) from ("
+            "select expert, outcome, 1 as calls, answer ->> 'tokens_in' as tokens_in, "
+            "answer ->> 'tokens_out' as tokens_out from call "
+            "union all select * from spent) group by expert, outcome order by 1, 2"
         ).fetchall()
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from collections.abc import Mapping
 from dataclasses import field
@@ -79,6 +80,10 @@ class ChatServer:
         taken = sorted(_chat_body.OWN_KEYS & set(self.extra_body))
         if taken:
             raise ValueError(f"extra_body: {', '.join(taken)} cannot be set here")
+        try:
+            json.dumps(dict(self.extra_body), allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"extra_body: what JSON has (a date in quotes is a text): {error}") from None
         made = tuple(Endpoint(whole_url(url), self.slots, self.tries, self.backoff) for url in urls)
         object.__setattr__(self, "endpoints", made)
 

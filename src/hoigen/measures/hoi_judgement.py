@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Clip, Frames, Sampling
+from hoigen.errors import SetupError
 from hoigen.registry import make, measure
 from hoigen.score import Score
 
@@ -84,12 +85,15 @@ class HoiJudgement:
         return made
 
     async def _judge(self, talk: Conversation) -> Score:
+        from hoigen.captioners._answers import DECLINES, paragraph
         from hoigen.experts._waiting import answered
         from hoigen.experts.prompts import render
 
         describer: Expert = self._state["describer"]
         caption = await talk.ask("describer", describer, render(self.describe_prompt), sees=True)
         answered("describer", caption)
+        if DECLINES.match(paragraph(caption.text)):
+            raise SetupError(f"describer refused: it wrote {paragraph(caption.text)[:80]!r}")
         prompt = render(self.judge_prompt, caption=caption.text)
         verdict = await talk.ask("judge", self._state["judge"], prompt, schema=judgement())
         answered("judge", verdict)

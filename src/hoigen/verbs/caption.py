@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Seconds
-from hoigen.errors import UsageError
+from hoigen.errors import SetupError, UsageError
 
 if TYPE_CHECKING:
     from hoigen.cascade import Step
@@ -127,19 +127,22 @@ def caption(
         try:
             if batch_in:
                 print(batch.take(calls, batch_in), file=sys.stderr)
-            if retry:
-                calls.forget_unanswered()
             if dry_run:
                 from hoigen.verbs.caption_dry import dry_run_of
 
-                return dry_run_of(folder, steps, job, calls, share)
+                with calls.copied() as looked_at:  # nothing of the run changes
+                    if retry:
+                        looked_at.forget_unanswered()
+                    return dry_run_of(folder, steps, job, looked_at, share)
+            if retry:
+                calls.forget_unanswered()
             limits = Limits(deadline=deadline, memory_mb=memory_mb, **({"workers": workers} if workers else {}))
-            record(folder, spec, job)
-            if batch_out is not None:
-                with _collecting(calls, batch_out) as desk:
-                    caption_clips(folder, steps, job, desk, share, limits, quiet)
-            else:
-                caption_clips(folder, steps, job, Desk(calls), share, limits, quiet)
+            with _in_force(folder, spec, job):
+                if batch_out is not None:
+                    with _collecting(calls, batch_out) as desk:
+                        caption_clips(folder, steps, job, desk, share, limits, quiet)
+                else:
+                    caption_clips(folder, steps, job, Desk(calls), share, limits, quiet)
             if report and rank == 0:
                 write_report(folder.path)
             return result_of(folder, steps, job, calls, share, tokenizer)
@@ -210,6 +213,21 @@ def record(run: Run, spec: Mapping[str, Any], job: Job) -> None:
         "caption": dict(spec),
     }
     store.write_text(run.caption_file, yaml.safe_dump(facts, sort_keys=False, allow_unicode=True, width=100))
+
+
+@contextlib.contextmanager
+def _in_force(run: Run, spec: Mapping[str, Any], job: Job) -> Iterator[None]:
+    """These captions are in force from the beginning, unless their experts cannot even be set up: then those before."""
+    before = run.caption_file.read_text(encoding="utf-8") if run.caption_file.exists() else None
+    record(run, spec, job)
+    try:
+        yield
+    except SetupError:
+        if before is not None and not any((run.path / "captions" / job.name / job.fingerprint).glob("*.parquet")):
+            from hoigen import store
+
+            store.write_text(run.caption_file, before)
+        raise
 
 
 def result_of(

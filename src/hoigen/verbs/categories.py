@@ -21,6 +21,7 @@ def categories(
     *,
     captions: Path | None = None,
     expert: str | None = None,
+    retry: bool = False,
     format: Format | None = None,
     out: Path | None = None,
 ) -> Distribution:
@@ -35,6 +36,7 @@ def categories(
             those of the run.
         expert: a language model that reads the captions instead of the rules: a name of `hoigen list`, or YAML with
             its settings, such as '{chat_server: {url: "http://localhost:8000/v1", model: Qwen/Qwen3-8B}}'.
+        retry: ask once more what the expert did not answer: truncated, refused, malformed, timed out or failed.
         format: the format of --out: csv, jsonl or parquet; when not given, as its name ends, else csv.
         out: a file to write the rows to as well.
 
@@ -49,7 +51,7 @@ def categories(
     _check(chosen, out)
     tally = table.Tally()
     path = Path(run) / "categories" / "categories.parquet"
-    rows = _rows(tally.texts(_texts(Path(run), captions)), expert, Path(run), tally)
+    rows = _rows(tally.texts(_texts(Path(run), captions)), expert, Path(run), tally, retry)
     table.write(path, tally.through(rows), tally)
     if out is not None:
         _export(path, chosen, out)
@@ -78,7 +80,9 @@ def _texts(run: Path, captions: Path | None) -> Iterator[tuple[str, str]]:
         raise UsageError(f"{where} has no captions")
 
 
-def _rows(texts: Iterable[tuple[str, str]], expert: str | None, run: Path, tally: Tally) -> Iterator[Category]:
+def _rows(
+    texts: Iterable[tuple[str, str]], expert: str | None, run: Path, tally: Tally, retry: bool
+) -> Iterator[Category]:
     if expert is None:
         from hoigen.categories.rows import by_rules
 
@@ -87,7 +91,7 @@ def _rows(texts: Iterable[tuple[str, str]], expert: str | None, run: Path, tally
     from hoigen.categories.by_expert import by_expert
     from hoigen.store import Run
 
-    return by_expert(texts, registry.make("expert", _spec(expert), "--expert"), Run(run).calls_file, tally)
+    return by_expert(texts, registry.make("expert", _spec(expert), "--expert"), Run(run).calls_file, tally, retry)
 
 
 def _spec(expert: str) -> Any:
