@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -112,3 +113,24 @@ def test_setting_another_captioner_or_expert_takes_the_place_of_the_one_there() 
     assert made == {"captioner": {"single": {"expert": {"chat_server": {"url": "http://a", "model": "m"}}}}}
     other = config.apply_sets(made, ["captioner.single.expert.local_vlm.model=x"])
     assert other == {"captioner": {"single": {"expert": {"local_vlm": {"model": "x"}}}}}
+
+
+def test_files_of_ones_own_are_found_beside_the_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sub").mkdir()
+    for name in ("parrot.py", "my.md", "boom.py"):
+        (tmp_path / "sub" / name).write_text("x")
+    recipe = {
+        "measures": [
+            "./boom.py",
+            {"hoi_judgement": {"describer": {"./parrot.py": {"words": 5}}, "judge_prompt": "my.md"}},
+        ],
+        "caption": {"captioner": {"single": {"expert": "./parrot.py", "describe": "gone.md"}}},
+    }
+    (tmp_path / "sub" / "r.yaml").write_text(json.dumps(recipe))
+    monkeypatch.chdir(tmp_path)
+    found = config.load_recipe(Path("sub/r.yaml"))
+    own = str(tmp_path / "sub" / "parrot.py")
+    assert found["measures"][0] == "./boom.py", "measures are found beside the recipe later"
+    judgement = found["measures"][1]["hoi_judgement"]
+    assert judgement == {"describer": {own: {"words": 5}}, "judge_prompt": str(tmp_path / "sub" / "my.md")}
+    assert found["caption"]["captioner"]["single"] == {"expert": own, "describe": "gone.md"}

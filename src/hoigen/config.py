@@ -51,7 +51,30 @@ def load_recipe(path: Path) -> Recipe:
         raise UsageError(f"{path}: a recipe is a mapping of keys; it came as {type(loaded).__name__}")
     # A run.yaml is a recipe too: running it again repeats the run.
     inner = loaded.get("recipe")
-    return dict(inner) if isinstance(inner, dict) and "hoigen" in loaded else loaded
+    found = dict(inner) if isinstance(inner, dict) and "hoigen" in loaded else loaded
+    return {key: _beside(value, path.absolute().parent, key == "measures") for key, value in found.items()}
+
+
+OWN = (".py", ".md")
+"""Files of one's own that a recipe may name: experts, captioners, detectors, prompts."""
+
+
+def _beside(value: Any, folder: Path, names: bool = False) -> Any:
+    """With files of one's own that lie beside the recipe by their whole path; those of measures are found later.
+
+    names: these are names of measures, or single measures with their settings.
+    """
+    if isinstance(value, list):
+        return [item if names and isinstance(item, str) else _beside(item, folder, names) for item in value]
+    if isinstance(value, dict):
+        return {key if names else _whole(key, folder): _beside(item, folder) for key, item in value.items()}
+    return _whole(value, folder)
+
+
+def _whole(value: Any, folder: Path) -> Any:
+    if isinstance(value, str) and value.endswith(OWN) and not Path(value).is_absolute() and (folder / value).is_file():
+        return str(folder / value)
+    return value
 
 
 def _strict_loader() -> Any:

@@ -23,6 +23,7 @@ class Scripted:
     request."""
 
     slots = 4
+    scripted = True
     sampling = Sampling(frames=0)
 
     def __init__(self, model: str, replies: Mapping[str, Reply] | None = None, **more: Reply) -> None:

@@ -127,3 +127,13 @@ def test_settings_change_with_the_prompt(tmp_path: Path) -> None:
     mine_asked = captioned(Single(expert=expert, describe=str(mine)), talk_about(clip()))
     assert mine_asked.text == WORDS
     assert expert.asked[-1].text == "Say what hands do."
+
+
+def test_a_model_that_sees_nothing_describes_nothing() -> None:
+    blind = {"local_llm": {"model": "smollm2"}}
+    with pytest.raises(UsageError, match=r"single: expert: it is to look at clips, and smollm2 is shown no frames"):
+        make("captioner", {"single": {"expert": blind}}, "caption.captioner")
+    served = {"open_model": {"model": "m", "sees": False}}
+    roles = {"first": {"fake_world": {"model": "a"}}, "second": served, "third": {"fake_world": {"model": "c"}}}
+    with pytest.raises(UsageError, match="mixture: second: it is to look at clips"):
+        make("captioner", {"mixture": {**roles, "decision": blind}}, "caption.captioner")

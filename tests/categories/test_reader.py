@@ -72,6 +72,8 @@ def test_what_is_no_interaction(caption: str) -> None:
         "He can't lift the box.",
         "The dough is not kneaded by the baker.",
         "She never touches the guitar.",
+        "No one rides the bicycle.",
+        "Nobody holds a cup.",
     ],
 )
 def test_what_is_not_done_is_no_interaction(caption: str) -> None:

@@ -35,6 +35,17 @@ def experts_of(specs: Mapping[str, Any]) -> dict[str, Expert]:
     return found
 
 
+def check_sees(experts: Mapping[str, Expert], *roles: str) -> None:
+    """Raises ValueError for an expert that is to describe clips and is shown none: it would make all of it up."""
+    for role in roles:
+        expert = experts[role]
+        if not expert.sampling.needs_frames and not getattr(expert, "scripted", False):
+            raise ValueError(
+                f"{role}: it is to look at clips, and {expert.identity.get('model', 'it')} is shown no frames: take a "
+                "model that sees, with sampling: frames 1 or more, or fps"
+            )
+
+
 def check_prompt(name: str) -> str:
     """The digest of a template that is shown as it is. Raises ValueError when it cannot be read or wants values."""
     from hoigen.experts import prompts

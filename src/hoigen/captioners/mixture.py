@@ -63,6 +63,7 @@ class Mixture:
     def __post_init__(self) -> None:
         specs = {role: getattr(self, role) for role in ("first", "second", "third", "decision")}
         experts = _roles.experts_of(specs)
+        _roles.check_sees(experts, "first", "second", "third")
         if dict(experts["first"].identity) == dict(experts["second"].identity):
             raise ValueError("second: the same model with the same settings as first; they would always agree")
         self._built.update(experts=experts, digest=_roles.check_prompt(self.describe))

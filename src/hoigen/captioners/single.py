@@ -33,6 +33,7 @@ class Single:
         self._built.update(
             experts=_roles.experts_of({"expert": self.expert}), digest=_roles.check_prompt(self.describe)
         )
+        _roles.check_sees(self.experts, "expert")
 
     @property
     def experts(self) -> Mapping[str, Expert]:

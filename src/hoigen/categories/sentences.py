@@ -10,8 +10,9 @@ NOT = (
     (re.compile(r"\b(ca|wo)n't\b", re.IGNORECASE), "will not"),
     (re.compile(r"n't\b", re.IGNORECASE), " not"),
     (re.compile(r"\bcannot\b", re.IGNORECASE), "can not"),
+    (re.compile(r"\b(?:no one|nobody)\b", re.IGNORECASE), "nothing"),
 )
-"""`doesn't` in two words; which verb helps is no matter."""
+"""`doesn't` in two words; which verb helps is no matter. Nobody is nobody who acts."""
 
 
 def sentences(text: str) -> list[list[str]]:

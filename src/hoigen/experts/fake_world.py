@@ -51,6 +51,8 @@ class FakeWorld:
     slips: float = 0.0
     slots: int = 64
 
+    scripted = True  # it says what it was told to, so that it describes clips without being shown any
+
     def __post_init__(self) -> None:
         for name in ("error", "says", "shares", "looks", "notices", "alarms", "steady", "first_bias", "slips"):
             share = getattr(self, name)

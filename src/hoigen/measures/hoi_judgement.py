@@ -42,6 +42,8 @@ class HoiJudgement:
     def __post_init__(self) -> None:
         for name in ("describer", "judge"):
             self._state[name] = make("expert", getattr(self, name), f"measures.hoi_judgement.{name}")
+        if not self._state["describer"].sampling.needs_frames:
+            raise ValueError("describer: it is to look at clips, and is shown no frames: sampling: frames 1 or more")
 
     @property
     def sampling(self) -> Sampling:
