@@ -146,7 +146,7 @@ def test_a_video_that_went_bad_costs_its_own_clips(tmp_path: Path, tiny_video: P
     assert dict(result.paths) == {"two": 1}
     [(reason, count)] = result.failed.items()
     assert count == 1
-    assert "cannot be read as a video" in reason
+    assert "the file has changed since it was measured" in reason
 
 
 def test_killed_at_any_moment_no_answered_call_is_repeated(tmp_path: Path, tiny_video: Path) -> None:
@@ -230,3 +230,22 @@ def test_captions_in_force_stay_when_the_next_experts_cannot_be_set_up(tmp_path:
     with pytest.raises(SetupError, match="cannot load"):
         hoigen.caption(run, set=broken, quiet=True)
     assert Run(run).caption_file.read_text() == before
+
+
+def test_a_video_that_was_replaced_is_not_captioned_under_the_old_clip(tmp_path: Path, tiny_video: Path) -> None:
+    own = tmp_path / "own.mp4"
+    own.write_bytes(tiny_video.read_bytes())
+    run = prepared(tmp_path, own, 2)
+    own.write_bytes(tiny_video.read_bytes() + b"more")
+    result = hoigen.caption(run, quiet=True)
+    assert not result.paths
+    [reason] = result.failed
+    assert "the file has changed since it was measured" in reason
+
+
+def test_a_dry_run_says_which_clips_would_get_no_caption(tmp_path: Path, tiny_video: Path) -> None:
+    world = {"fake_world": {"model": "a"}}
+    roles = {"first": world, "second": {"fake_world": {"model": "b"}}, "third": world, "decision": world}
+    run = prepared(tmp_path, tiny_video, 2, {"captioner": {"mixture": {**roles, "evidence": True}}})
+    told = str(hoigen.caption(run, dry_run=True, quiet=True))
+    assert "2 of 2 clips would get no caption: evidence needs what hoi_lite saw" in told

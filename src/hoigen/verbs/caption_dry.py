@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hoigen.experts.desk import Conversation
@@ -13,6 +14,7 @@ from hoigen.experts.dry import DryDesk, Load
 if TYPE_CHECKING:
     from hoigen.cascade import Step
     from hoigen.experts.calls import Calls
+    from hoigen.score import Caption
     from hoigen.stages.book import Share
     from hoigen.stages.captions import Job
     from hoigen.stages.kept import KeptClip
@@ -24,12 +26,16 @@ SAMPLE = 1000
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """Calls, tokens and cost by expert: when experts agree wherever they can, and when they never do."""
+    """Calls, tokens and cost by expert: when experts agree wherever they can, and when they never do.
+
+    fails: reason -> clips, of those walked, that would get no caption whatever is answered.
+    """
 
     clips: int
     walked: int
     least: dict[str, Load]
     most: dict[str, Load]
+    fails: Mapping[str, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
         lines = [f"{self.clips} kept clips; nothing was asked"]
@@ -42,6 +48,7 @@ class DryRun:
             )
         low, high = _sum(self.least), _sum(self.most)
         lines.append(f"in all: {_span(low.calls, high.calls)} calls{_cost(low, high) or '; no prices were given'}")
+        lines += [f"{many} of {self.walked} clips would get no caption: {why}" for why, many in self.fails.items()]
         return "\n".join(lines)
 
 
@@ -68,12 +75,15 @@ def dry_run_of(run: Run, steps: Sequence[Step], job: Job, calls: Calls, share: S
     """Walks the captioner with supposed answers; kept ones count nothing."""
     clips, total = _some(run, steps, share)
     loads = []
+    fails: Counter[str] = Counter()
     for worst in (False, True):
         found: dict[str, Load] = {}
         for kept in clips:
             desk = DryDesk(calls, worst=worst, width=kept.clip.width, height=kept.clip.height)
             talk = Conversation(kept.clip, desk, content=kept.content, facts=kept.facts)
-            asyncio.run(_walk(job, talk))
+            caption = asyncio.run(_walk(job, talk))
+            if caption.text is None and not worst:
+                fails[caption.reason] += 1
             for model, load in desk.loads.items():
                 into = found.setdefault(model, Load(prices=load.prices))
                 into.calls += load.calls
@@ -81,11 +91,11 @@ def dry_run_of(run: Run, steps: Sequence[Step], job: Job, calls: Calls, share: S
                 into.tokens_out += load.tokens_out
         factor = total / len(clips) if clips else 0.0
         loads.append({model: load.scaled(factor) for model, load in found.items()})
-    return DryRun(total, len(clips), *loads)
+    return DryRun(total, len(clips), loads[0], loads[1], fails)
 
 
-async def _walk(job: Job, talk: Conversation) -> None:
-    await job.captioner(talk)
+async def _walk(job: Job, talk: Conversation) -> Caption:
+    return await job.captioner(talk)
 
 
 def _some(run: Run, steps: Sequence[Step], share: Share) -> tuple[list[KeptClip], int]:
