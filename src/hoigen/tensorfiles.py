@@ -124,3 +124,9 @@ def need(found: Found, state: Mapping[str, Any], *names: str) -> None:
     lacking = [name for name in names if name not in state]
     if lacking:
         raise SetupError(f"{found.path}: no {', '.join(lacking)} in it: it is a checkpoint of another model")
+
+
+def count_of(state: Mapping[str, Any], prefix: str) -> int:
+    """How many numbered parts the weights below `prefix` have."""
+    at = prefix.count(".")
+    return 1 + max((int(name.split(".")[at]) for name in state if name.startswith(prefix)), default=-1)

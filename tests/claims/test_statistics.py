@@ -11,7 +11,7 @@ import pytest
 from hoigen.claims.agreement import agreement
 from hoigen.claims.numbers import Number
 from hoigen.claims.paired import holm, mcnemar, swap_test
-from hoigen.claims.resample import Draws, number_of, ratio
+from hoigen.claims.resample import Draws, number_of, ratio, seen_from
 
 FEW = Draws(draws=500)
 FALSE = np.array([0, 1, 0, 2, 0, 0, 3, 1, 0, 0, 1, 0, 0, 4, 0, 1, 0, 2, 0, 0, 1, 0, 0, 1, 0, 0, 2, 0, 1, 0.0])
@@ -220,3 +220,17 @@ def test_a_number_is_never_nan() -> None:
     with pytest.raises(ValueError, match="says why"):
         Number(value=None)
     assert np.isnan(ratio(1, 0))
+
+
+@pytest.mark.parametrize("clips", [8, 15, 60])
+def test_a_difference_as_large_as_is_told_is_found_in_four_of_five_studies(clips: int) -> None:
+    """Normal differences of that size, and the swap test that tables show: 0.80 but for chance (0.02 either way)."""
+    chance, draws = np.random.default_rng(clips), Draws(draws=1000)
+    size = seen_from(float(np.sqrt((clips - 1) / clips) / np.sqrt(clips)), clips)
+    one = np.ones(clips)
+    found = 0
+    for _ in range(300):
+        values = chance.normal(size, 1.0, clips)
+        p = swap_test(np.stack([np.zeros(clips), one], axis=1), np.stack([values, one], axis=1), draws)
+        found += p is not None and p < 0.05
+    assert 0.73 <= found / 300 <= 0.87

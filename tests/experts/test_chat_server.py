@@ -129,8 +129,6 @@ def test_tokens_of_a_picture_are_one_for_28_by_28() -> None:
     assert pictures.tokens(448, 448) == 256
     assert pictures.tokens(796, 448) == 28 * 16
     assert pictures.tokens(10, 10) == 4
-    assert pictures.size_shown(1920, 1080, 448) == (797, 448)
-    assert pictures.size_shown(320, 240, 448) == (320, 240)
 
 
 def test_a_schema_is_sent_strict_and_its_answer_comes_back(server: FakeChatServer) -> None:

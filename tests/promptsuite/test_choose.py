@@ -9,6 +9,7 @@ from collections import Counter
 import pytest
 
 from hoigen import hico
+from hoigen.hoi import contact
 from hoigen.promptsuite import choose, wording
 
 
@@ -60,7 +61,7 @@ def test_sentences_are_english() -> None:
             assert article == ("an" if noun[0] in "aeiou" else "a"), prompt.short
         assert "_" not in prompt.short
         assert prompt.contact
-        assert set(prompt.contact) <= set(wording.CONTACT), prompt.id
+        assert set(prompt.contact) <= set(contact.WORDS), prompt.id
 
 
 def test_forms_of_verbs_are_those_of_a_dictionary() -> None:

@@ -12,13 +12,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from hoigen.claims.table import Row, rows_of
 from hoigen.comparing.videos import Video
 from hoigen.errors import UsageError, nearest
 
-Winner = Literal["first", "second", "tie"]
 WINNERS = ("first", "second", "tie")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import math
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -80,12 +79,6 @@ def tokens(width: int, height: int) -> int:
     Source: Qwen2-VL, section 2.1.
     """
     return max(4, max(1, round(width / PATCH)) * max(1, round(height / PATCH)))
-
-
-def size_shown(width: int, height: int, short_side: int | None) -> tuple[int, int]:
-    """Width and height of a clip's frames under a sampling's short_side: never enlarged."""
-    scale = 1.0 if short_side is None else min(1.0, short_side / max(1, min(width, height)))
-    return math.ceil(width * scale), math.ceil(height * scale)
 
 
 def _bgr(image: np.ndarray) -> np.ndarray:

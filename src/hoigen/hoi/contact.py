@@ -74,7 +74,7 @@ _BY_OBJECT: Mapping[tuple[str, str], Contact] = {
 
 
 WORDS = (*PARTS, "inside", "none")
-"""What a prompt may say of its contact."""
+"""What a prompt may say of its contact: parts of the body, any of them, `inside` (of the object), or `none`."""
 
 
 def words_of(contact: Contact) -> tuple[str, ...]:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from hoigen.clip import Clip
 
 Box = tuple[float, float, float, float]
+MOST = 1e15
+"""No number of a recorded file is larger; whole numbers of any length would not even fit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

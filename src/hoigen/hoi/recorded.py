@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen import hico
 from hoigen.errors import UsageError, nearest
-from hoigen.hoi.detections import Box, Knows, Look, Pair, as_name
+from hoigen.hoi.detections import MOST, Box, Knows, Look, Pair, as_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,10 +23,6 @@ VERSION = 1
 HEAD = ("hoigen_detections", "detector", "verbs", "objects", "theta")
 ROW = ("video", "time", "frame", "size", "pairs")
 PAIR = ("person", "object", "class", "score", "verbs")
-
-
-MOST = 1e15
-"""No number of a file is larger; whole numbers of any length would not even fit."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,8 +41,9 @@ class CoarseHoi:
     (`area`), so that theta can be changed afterwards.
 
     detector: who looks (docs/coarse_hoi.md). `lite`, small models on this CPU, knows no verbs; `two_stage` and `ada_cm`
-    need extra [models], `mllm` takes any expert. detections: instead, a file of a detector run elsewhere. theta: left
-    out, the one that the detector brings; thetas of two detectors do not compare.
+    need extra [models], `mllm` takes any expert. detections: instead, a file of a detector run elsewhere; slack: how
+    far its row may be from the wanted moment, seconds. theta: left out, the one that the detector brings; thetas of two
+    detectors do not compare. short_side: of the frames in pixels; left out, what the detector wants (480; ada_cm 800).
 
     Source: HOIGen-1M, section 4.1, equation 1. The number of frames and theta are not printed there; eight is inferred
     from the published values (docs/coarse_hoi.md).

@@ -30,7 +30,7 @@ class UnimatchFlow:
     to the next one, over the time between the two, half a second by default: UniMatch compares every place with every
     other, so that this is not too far, and repeated frames hide no motion. The unit is that of `motion`.
 
-    batch: pairs of frames at a time, 1 GB each (and 20 s on a CPU); no number changes. checkpoint: a file of one's
+    batch: pairs of frames at a time; no number changes. A graphics card is wanted. checkpoint: a file of one's
     own in the layout of GMFlow with two scales and six refinements; empty for the published one. device: auto, cpu or
     cuda. dtype: float32, or float16.
     detail: of each pair its time, the seconds between its frames and the length; `weights`: what was used.
@@ -109,12 +109,12 @@ def prepared(images: np.ndarray, upright: bool) -> Any:
     import torch
     import torch.nn.functional as F
 
-    from hoigen.hoi.readers.shelf import MEAN, STD
+    from hoigen.models.pixels import IMAGENET_MEAN, IMAGENET_STD
     from hoigen.models.unimatch import MULTIPLE
 
     values = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float()
     values = values.transpose(2, 3) if upright else values
     size = [max(SMALLEST, math.ceil(side / MULTIPLE) * MULTIPLE) for side in values.shape[-2:]]
     values = F.interpolate(values, size, mode="bilinear", align_corners=True) / 255
-    mean, deviation = (torch.tensor(each).reshape(1, 3, 1, 1) for each in (MEAN, STD))
+    mean, deviation = (torch.tensor(each).reshape(1, 3, 1, 1) for each in (IMAGENET_MEAN, IMAGENET_STD))
     return (values - mean) / deviation

@@ -338,7 +338,7 @@ def built(found: Found) -> UniMatch:
     state: Mapping[str, Any] = tensorfiles.tensors(found, "model", "state_dict")
     inner = "transformer.layers.0.cross_attn_ffn.mlp.0.weight"
     tensorfiles.need(found, state, "backbone.trident_conv.weight", "refine_proj.weight", inner)
-    depth = 1 + max(int(name.split(".")[2]) for name in state if name.startswith("transformer.layers."))
+    depth = tensorfiles.count_of(state, "transformer.layers.")
     with torch.device("meta"):
         model = UniMatch(state["backbone.trident_conv.weight"].shape[0], state[inner].shape[0], depth)
     return tensorfiles.filled(model, state, found)  # type: ignore[no-any-return]

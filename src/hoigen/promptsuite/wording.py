@@ -14,13 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hoigen import hico
-from hoigen.hoi.contact import PARTS, contact_of, words_of
+from hoigen.hoi.contact import contact_of, words_of
 from hoigen.promptsuite.suite import Prompt
 
 FOLDER = Path(__file__).parent
 PEOPLE = {1: "A person is", 2: "Two people are", 3: "Three people are"}
-CONTACT = (*PARTS, "inside", "none")
-"""What `contact` may name: parts of the body, any of them, `inside` (the person is in the object), `none`."""
 
 
 @dataclass(frozen=True, slots=True)

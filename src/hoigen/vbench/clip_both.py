@@ -14,7 +14,6 @@ from torch import nn
 from hoigen import tensorfiles
 from hoigen.tensorfiles import Found
 from hoigen.vbench import clip_vit
-from hoigen.vbench.clip_vit import depth_of
 from hoigen.vbench.viclip import Text
 
 FRAMES = 8
@@ -46,7 +45,7 @@ def built(found: Found) -> ClipBoth:
     state = tensorfiles.tensors(found, "state_dict")
     tensorfiles.need(found, state, "positional_embedding", "token_embedding.weight", "text_projection")
     length, width = state["positional_embedding"].shape
-    depth, known = depth_of(state, "transformer.resblocks."), state["token_embedding.weight"].shape[0]
+    depth, known = tensorfiles.count_of(state, "transformer.resblocks."), state["token_embedding.weight"].shape[0]
     with torch.device("meta"):
         text = Text(width, depth, length, known, state["text_projection"].shape[1])
     halves = ("transformer.", "token_embedding.", "positional_embedding", "ln_final.", "text_projection")

@@ -90,19 +90,13 @@ class ClipVit(nn.Module):  # type: ignore[misc]
         return self.ln_post(tokens[:, 0]) @ self.proj
 
 
-def depth_of(state: dict[str, Any], prefix: str) -> int:
-    """How many blocks the weights below `prefix` have."""
-    at = prefix.count(".")
-    return 1 + max((int(name.split(".")[at]) for name in state if name.startswith(prefix)), default=-1)
-
-
 def built(found: Found) -> ClipVit:
     """The vision half of a published CLIP; its size is read off the weights."""
     whole = tensorfiles.tensors(found, "state_dict")
     state = {name.removeprefix("visual."): tensor for name, tensor in whole.items() if name.startswith("visual.")}
     tensorfiles.need(found, state, "conv1.weight", "positional_embedding", "proj")
     width, _, patch, _ = state["conv1.weight"].shape
-    depth = depth_of(state, "transformer.resblocks.")
+    depth = tensorfiles.count_of(state, "transformer.resblocks.")
     with torch.device("meta"):
         model = ClipVit(width, depth, patch, state["positional_embedding"].shape[0], state["proj"].shape[1])
     return tensorfiles.filled(model, state, found)  # type: ignore[no-any-return]

@@ -14,7 +14,7 @@ from torch import nn
 
 from hoigen import tensorfiles
 from hoigen.tensorfiles import Found
-from hoigen.vbench.clip_vit import Transformer, depth_of
+from hoigen.vbench.clip_vit import Transformer
 
 PATCH = 14
 
@@ -95,7 +95,7 @@ def built(found: Found) -> ViClip:
     known = state[text + "token_embedding.weight"].shape[0]
     with torch.device("meta"):
         model = ViClip(
-            Vision(width, depth_of(state, vision + blocks), positions, frames, out),
-            Text(text_width, depth_of(state, text + blocks), length, known, out),
+            Vision(width, tensorfiles.count_of(state, vision + blocks), positions, frames, out),
+            Text(text_width, tensorfiles.count_of(state, text + blocks), length, known, out),
         )
     return tensorfiles.filled(model, state, found)  # type: ignore[no-any-return]

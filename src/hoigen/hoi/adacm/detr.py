@@ -155,7 +155,7 @@ def built(state: Mapping[str, Any], found: Found) -> Detr:
     """The detector of a checkpoint; its sizes are read off the weights. Raises SetupError naming what does not fit."""
     inner = "transformer.encoder.layers.0.linear1.weight"
     tensorfiles.need(found, state, "input_proj.weight", "query_embed.weight", "class_embed.weight", inner)
-    encoder, decoder = (count_of(state, f"transformer.{half}.layers.") for half in ("encoder", "decoder"))
+    encoder, decoder = (tensorfiles.count_of(state, f"transformer.{half}.layers.") for half in ("encoder", "decoder"))
     width, queries, classes = (
         state[f"{name}.weight"].shape[0] for name in ("input_proj", "query_embed", "class_embed")
     )
@@ -163,9 +163,3 @@ def built(state: Mapping[str, Any], found: Found) -> Detr:
         model = Detr(width, state[inner].shape[0], (encoder, decoder), queries, classes)
     own = {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
     return tensorfiles.filled(model, own, found)  # type: ignore[no-any-return]
-
-
-def count_of(state: Mapping[str, Any], prefix: str) -> int:
-    """How many numbered parts the weights below `prefix` have."""
-    at = prefix.count(".")
-    return 1 + max((int(name.split(".")[at]) for name in state if name.startswith(prefix)), default=-1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen.hoi.adacm import sentences
 from hoigen.hoi.readers.boxes import Found
-from hoigen.hoi.readers.shelf import MEAN, STD
+from hoigen.models.pixels import IMAGENET_MEAN, IMAGENET_STD
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,7 +52,7 @@ def tensors(pictures: Sequence[Image]) -> Any:
     import torch
 
     values = np.stack([np.asarray(picture) for picture in pictures]).astype(np.float32) / 255
-    values = (values - np.array(MEAN, np.float32)) / np.array(STD, np.float32)
+    values = (values - np.array(IMAGENET_MEAN, np.float32)) / np.array(IMAGENET_STD, np.float32)
     return torch.from_numpy(values).permute(0, 3, 1, 2).contiguous()
 
 

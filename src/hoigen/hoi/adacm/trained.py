@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from hoigen import tensorfiles
 from hoigen.errors import SetupError
 from hoigen.hoi.adacm import regions, sentences
-from hoigen.hoi.adacm.detr import Mlp, count_of
+from hoigen.hoi.adacm.detr import Mlp
 from hoigen.hoi.adacm.visual import AdaptedVit
 from hoigen.hoi.detectors._pairing import around
 from hoigen.hoi.readers.boxes import Found
@@ -104,7 +105,7 @@ def _narrowing(state: Mapping[str, Any], width: int, found: File) -> tuple[Mlp |
     own = {name: value for name, value in state.items() if name.startswith(prefix)}
     if not own:
         return None, ()
-    count = count_of(own, prefix)
+    count = tensorfiles.count_of(own, prefix)
     given = int(own[f"{prefix}0.weight"].shape[1])
     wide = {"score": 1, "box": 4, "object": width}
     parts = next((parts for parts in PARTS.values() if sum(wide[part] for part in parts) == given), None)

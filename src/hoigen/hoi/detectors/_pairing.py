@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hoigen.hoi.detections import Box
-from hoigen.hoi.readers.boxes import Found
-from hoigen.hoi.tracks import over
+from hoigen.hoi.readers.boxes import Found, apart
 
 ALIKE = 0.5
 """Intersection over union from which two boxes of one class are one."""
@@ -37,15 +36,6 @@ def around(one: Box, other: Box) -> Box:
     return min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])
 
 
-def apart(found: Sequence[Found], alike: float = ALIKE) -> list[Found]:
-    """The surest boxes, without those that are one with a surer one of their class."""
-    kept: list[Found] = []
-    for each in sorted(found, key=lambda found: -found.score):
-        if all(other.label != each.label or over(other.box, each.box) < alike for other in kept):
-            kept.append(each)
-    return kept
-
-
 def candidates(frame: int, found: Sequence[Found], least: float, fewest: int, most: int) -> list[Candidate]:
     """All ordered pairs of a person and another box.
 
@@ -59,7 +49,7 @@ def candidates(frame: int, found: Sequence[Found], least: float, fewest: int, mo
 
 def chosen(found: Sequence[Found], least: float, fewest: int, most: int) -> tuple[list[Found], list[Found]]:
     """The persons and the other things that pairs are made of; the numbers are those of `candidates`."""
-    boxes = apart(found)
+    boxes = apart(found, ALIKE)
     persons = _chosen([box for box in boxes if box.label == "person"], least, fewest, most)
     return persons, _chosen([box for box in boxes if box.label != "person"], least, fewest, most)
 

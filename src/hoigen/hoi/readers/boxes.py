@@ -92,8 +92,8 @@ class BoxFinder:
         size = images[0].shape[:2]
         if self.kind in GROUNDED:
             rows = [self._grounded(given, text, spans, size) for text, spans in self._texts(wanted)]
-            return [_apart([found for part in parts for found in part]) for parts in zip(*rows, strict=True)]
-        return [_apart(row) for row in self._closed(given, wanted, size)]
+            return [apart([found for part in parts for found in part]) for parts in zip(*rows, strict=True)]
+        return [apart(row) for row in self._closed(given, wanted, size)]
 
     def _closed(self, given: Mapping[str, Any], wanted: Sequence[str], size: tuple[int, int]) -> list[list[Found]]:
         said = self.loaded(**given)
@@ -174,10 +174,10 @@ def _corners(box: Sequence[float], size: tuple[int, int]) -> Box:
     return x0, y0, x1, y1
 
 
-def _apart(found: Sequence[Found]) -> list[Found]:
-    """Without those that are one with a surer one of their class."""
+def apart(found: Sequence[Found], alike: float = ALIKE) -> list[Found]:
+    """The surest boxes, without those that are one with a surer one of their class."""
     kept: list[Found] = []
     for each in sorted(found, key=lambda found: -found.score):
-        if all(other.label != each.label or over(other.box, each.box) < ALIKE for other in kept):
+        if all(other.label != each.label or over(other.box, each.box) < alike for other in kept):
             kept.append(each)
     return kept

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hoigen.errors import UsageError, nearest
-from hoigen.hoi.detections import Box, as_name
+from hoigen.hoi.detections import MOST, Box, as_name
 from hoigen.hoi.masks import Mask, ellipse
 from hoigen.hoi.readers import rle
 from hoigen.hoi.readers.layouts import COUNTS, person_of
@@ -25,8 +25,6 @@ THING = ("class", "mask", "box", "score")
 SOURCE = "recorded"
 FAR = 1e5
 """Pixels: nothing of a picture lies farther away than this."""
-MOST = 1e15
-"""No number of a file is larger; whole numbers of any length would not even fit."""
 
 
 def scene_of(given: Mapping[str, Any], where: str, clip_size: tuple[int, int], wanted: str | None) -> Scene:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hoigen.errors import UsageError
-from hoigen.hoi.detections import as_name
-from hoigen.hoi.readers.lines import HEAD, HERE, MOST, ROW, VERSION, known_keys, scene_of
+from hoigen.hoi.detections import MOST, as_name
+from hoigen.hoi.readers.lines import HEAD, HERE, ROW, VERSION, known_keys, scene_of
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,10 +11,9 @@ from typing import Any
 from hoigen import hub, hub_ledger
 from hoigen.errors import SetupError
 from hoigen.experts._local_load import check_memory, device_of, needed, pretrained, settle
+from hoigen.models.pixels import IMAGENET_MEAN, IMAGENET_STD
 
 DTYPES = ("float32", "bfloat16", "float16")
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of ImageNet: what SAM 2 and ViTPose were trained with, where a checkpoint does not say."""
 
 _loaded: dict[tuple[str, ...], Loaded] = {}
 
@@ -101,13 +100,14 @@ def model_type(found: hub.Found) -> str:
 
 
 def mean_and_std(found: hub.Found) -> tuple[Sequence[float], Sequence[float]]:
-    """What a checkpoint's pictures are normalised with, by its preprocessor's file; ImageNet's without one."""
+    """What a checkpoint's pictures are normalised with, by its preprocessor's file; ImageNet's without one,
+    with which SAM 2 and ViTPose were trained."""
     for name in ("preprocessor_config.json", "processor_config.json"):
         given = _json(found.folder / name)
         given = given.get("image_processor", given)
         if "image_mean" in given and "image_std" in given:
             return given["image_mean"], given["image_std"]
-    return MEAN, STD
+    return IMAGENET_MEAN, IMAGENET_STD
 
 
 def _json(path: Path) -> dict[str, Any]:
