@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen import hico
 from hoigen.errors import UsageError, nearest
+from hoigen.hoi import byname
 from hoigen.hoi.detections import MOST, Box, Knows, Look, Pair, as_name
 
 if TYPE_CHECKING:
@@ -96,26 +97,16 @@ class RecordedDetector:
         slack = self.slack if self.slack is not None else clip.duration / max(1, len(times)) / 2
         looks = []
         for at in times:
-            row = min(found, key=lambda row: abs(row.second(clip.fps) - at - clip.start))
-            if abs(row.second(clip.fps) - at - clip.start) > slack + 1e-6:
-                return f"{self.path}: no row within {slack:.3g} s of second {at + clip.start:.3f} of {_base(clip.uri)}"
+            second = at + clip.start
+            row = min(found, key=lambda row: abs(row.second(clip.fps) - second))
+            if abs(row.second(clip.fps) - second) > slack + 1e-6:
+                return f"{self.path}: no row within {slack:.3g} s of second {second:.3f} of {byname.base(clip.uri)}"
             looks.append(Look(time=at, pairs=row.pairs))
         return looks
 
     def _rows(self, clip: Clip) -> Sequence[Row] | str:
-        rows = self._file.rows
-        for name in (clip.uri, _base(clip.uri), clip.id):
-            if name in rows:
-                return rows[name]
-        alike = [name for name in rows if _base(name) == _base(clip.uri)]
-        if len(alike) == 1:
-            return rows[alike[0]]
-        many = f": {len(alike)} videos of that name, in several folders" if alike else " has no rows"
-        return f"{self.path}: {_base(clip.uri)}{many}"
-
-
-def _base(uri: str) -> str:
-    return uri.rsplit("/", 1)[-1]
+        found = byname.of_clip(self._file.rows, clip, "rows")
+        return f"{self.path}: {found}" if isinstance(found, str) else found
 
 
 def _changed(path: Path) -> int:

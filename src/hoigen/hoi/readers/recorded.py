@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hoigen.errors import UsageError
+from hoigen.hoi import byname
 from hoigen.hoi.detections import MOST, as_name
 from hoigen.hoi.readers.lines import HEAD, HERE, ROW, VERSION, known_keys, scene_of
 
@@ -99,9 +100,9 @@ class RecordedReader:
         )
         within = [(place.at(clip.fps) - clip.start, place) for place in mine]
         if not within:
-            return f"{self.path.name}: no line of {_base(clip.uri)} is from {clip.start:.3f} to {clip.end:.3f} s"
+            return f"{self.path.name}: no line of {byname.base(clip.uri)} is from {clip.start:.3f} to {clip.end:.3f} s"
         if hole := _hole([time for time, _ in within], clip):
-            return f"{self.path.name}: no line of {_base(clip.uri)} from {hole[0]:.3f} to {hole[1]:.3f} s"
+            return f"{self.path.name}: no line of {byname.base(clip.uri)} from {hole[0]:.3f} to {hole[1]:.3f} s"
         return self._read(within, clip, wanted)
 
     def _read(
@@ -114,15 +115,8 @@ class RecordedReader:
                 yield time, scene_of(_object(file.readline(), where), where, (clip.width, clip.height), wanted)
 
     def _places(self, clip: Clip) -> Sequence[Place] | str:
-        videos = self._index.videos
-        for name in (clip.uri, _base(clip.uri), clip.id):
-            if name in videos:
-                return videos[name]
-        alike = [name for name in videos if _base(name) == _base(clip.uri)]
-        if len(alike) == 1:
-            return videos[alike[0]]
-        many = f": {len(alike)} videos of that name, in several folders" if alike else " has no lines"
-        return f"{self.path.name}: {_base(clip.uri)}{many}"
+        found = byname.of_clip(self._index.videos, clip, "lines")
+        return f"{self.path.name}: {found}" if isinstance(found, str) else found
 
 
 def _hole(times: Sequence[float], clip: Clip) -> tuple[float, float] | None:
@@ -136,10 +130,6 @@ def _hole(times: Sequence[float], clip: Clip) -> tuple[float, float] | None:
 
 def _within(place: Place, clip: Clip) -> bool:
     return clip.start - 1e-6 <= place.at(clip.fps) < clip.end - 1e-6
-
-
-def _base(uri: str) -> str:
-    return uri.rsplit("/", 1)[-1]
 
 
 def changed(path: Path) -> int:
