@@ -167,7 +167,7 @@ def _with_strips(sides: Sequence[_Side], groups: Sequence[Sequence[Video]], colu
 def _bare(video: Video, columns: Sequence[Column], clip: Any = None) -> Take:
     names = [column.name for column in columns]
     return Take(
-        name=short_name(video.uri),
+        name=_name(video),
         model=video.model,
         uri=video.uri,
         width=video.width,
@@ -252,6 +252,12 @@ def _failures(videos: Sequence[Video]) -> list[FailureGroup]:
         FailureGroup(where="", reason=reason, count=len(uris), examples=tuple(uris[:3]))
         for reason, uris in sorted(groups.items(), key=lambda item: -len(item[1]))
     ]
+
+
+def _name(video: Video) -> str:
+    """The file's name; with its folder where that tells samples of one number apart."""
+    folder, slash, _ = video.sample.rpartition("/")
+    return f"{folder}{slash}{short_name(video.uri)}"
 
 
 def _notes(sides: Sequence[_Side]) -> list[str]:
