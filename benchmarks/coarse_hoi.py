@@ -65,6 +65,10 @@ def main(folder: Path, videos: list[Path]) -> None:
         print(
             f"{name:<28} AUC {auc(values, labels.tolist()):.3f} [{low:.3f}, {high:.3f}]   mean {yes:.3f} and {no:.3f}"
         )
+    frames = [[frame["coarse_any"] for frame in score.detail["frames"]] for score in found]
+    each = [score for row in frames for score in row]
+    of_clip = [bool(label) for label, row in zip(labels, frames, strict=True) for _ in row]
+    print(f"{len(each)} single frames, labelled as their clip  AUC {auc(each, of_clip):.3f}")
     sweeps = np.array([score.detail["sweep"]["coarse_any"] for score in found])
     print("theta                        " + "".join(f"{theta:7.2f}" for theta in SHOWN))
     for name, part in (("with an interaction", sweeps[labels]), ("without one", sweeps[~labels])):
