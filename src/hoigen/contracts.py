@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -62,6 +62,30 @@ class Loads(Protocol):
 
 
 @runtime_checkable
+class Fetches(Protocol):
+    """Something with model files that are not in a package: `fetch` brings them onto this machine.
+
+    Called once, in the parent, before any worker starts; `load` then finds them. Raises WeightsError or SetupError.
+    """
+
+    def fetch(self) -> None: ...
+
+
+@runtime_checkable
+class AsksExperts(Protocol):
+    """A measure that asks experts: they are opened once, in a process of their own, for all workers.
+
+    reach: where that process is asked (a socket's path); called in each worker before `load`. Where it is not called
+    (no workers, a measure tried out), the measure opens its experts itself.
+    """
+
+    @property
+    def experts(self) -> Sequence[Expert]: ...
+
+    def reach(self, address: str) -> None: ...
+
+
+@runtime_checkable
 class Attaches(Protocol):
     """A measure that keeps something in the run's folder, such as the answers of experts; called before `load`."""
 
@@ -102,7 +126,8 @@ class Expert(Protocol):
     def identity(self) -> Mapping[str, Any]: ...
 
     async def answer(self, request: Request) -> Answer:
-        """Never raises for what a server, a model or a network does: that is an outcome."""
+        """Never raises for what a server, a model or a network does: that is an outcome. A model in this process raises
+        DeviceLostError when it can use its card no more."""
         ...
 
     async def open(self) -> None:

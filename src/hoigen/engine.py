@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hoigen import cascade
+from hoigen import cascade, devices
 from hoigen.clip import Clip, Frames, Sampling
-from hoigen.contracts import Attaches, FrameStream, Loads, StreamingMeasure
-from hoigen.errors import SetupError, VideoError
+from hoigen.contracts import AsksExperts, Attaches, Expert, FrameStream, Loads, StreamingMeasure
+from hoigen.errors import NoRoomError, SetupError, VideoError
 from hoigen.executors.task import Emit, Handler
 from hoigen.score import Score
 
@@ -46,20 +46,39 @@ class Outcome(NamedTuple):
 
 
 def setup_scorer(
-    measures: Sequence[cascade.MeasureSpec], keep: Mapping[str, Any], score_all: bool, run: Path
+    measures: Sequence[cascade.MeasureSpec], keep: Mapping[str, Any], score_all: bool, run: Path, experts: str = ""
 ) -> Handler:
-    """Builds the measures and loads their models; runs once in each worker."""
+    """Builds the measures and loads their models; runs once in each worker.
+
+    experts: where the process is asked that has opened the experts of all measures; without one they are opened here.
+    """
     steps = cascade.build_steps(measures, keep)
     for step in steps:
         if isinstance(step.measure, Attaches):
             step.measure.attach(run)
+        if experts and isinstance(step.measure, AsksExperts):
+            step.measure.reach(experts)
         if isinstance(step.measure, Loads):
             try:
                 step.measure.load()
             except Exception as error:
-                raise SetupError(f"measure {step.name!r} could not load its model: {error}") from error
+                kind = NoRoomError if devices.no_room(error) else SetupError
+                raise kind(f"measure {step.name!r} could not load its model: {error}") from error
     scorer = Scorer(steps, score_all)
     return scorer.run
+
+
+def experts_of(steps: Sequence[cascade.Step]) -> dict[str, Expert]:
+    """All experts that measures ask, by the name under which they are served; each once, whoever asks it."""
+    from hoigen.models.host import name_of
+
+    asking = [step.measure for step in steps if isinstance(step.measure, AsksExperts)]
+    return {name_of(expert): expert for measure in asking for expert in measure.experts}
+
+
+def setup_experts(measures: Sequence[cascade.MeasureSpec]) -> dict[str, Expert]:
+    """The experts of a recipe's measures; runs once, in the process that opens them."""
+    return experts_of(cascade.build_steps(measures, {}))
 
 
 class Scorer:
@@ -137,8 +156,12 @@ class Scorer:
             except MemoryError:
                 raise
             except Exception as error:
+                if devices.lost(error):  # this process is of no use any more; another one tries again
+                    raise
                 if tried == TRIES or isinstance(error, VideoError):
                     return _failed(clip, step, error, tried)
+                if devices.no_room(error):
+                    devices.let_go()
         raise AssertionError("unreachable")
 
     def _decode(
@@ -185,6 +208,8 @@ class Stream:
         except MemoryError:
             raise
         except Exception as error:
+            if devices.lost(error):
+                raise
             self.error = error
         self.seconds += time.perf_counter() - started
         if self.doing:

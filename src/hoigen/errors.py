@@ -5,6 +5,7 @@ HoigenError                 everything below; the command line prints it without
 ├── SetupError              the run cannot work as set up (a model that does not load, most rows
 │                           failing alike): the run stops, exit code 1, what is done stays done
 ├── WeightsError            a model file is missing or is not the file it should be (a SetupError)
+├── NoRoomError             a model does not fit into memory, of the card or of the machine (a SetupError)
 └── VideoError              one video cannot be read: costs one clip, never the run
 """
 
@@ -28,6 +29,10 @@ class SetupError(HoigenError):
 
 class WeightsError(SetupError):
     """A model file is missing, or its digest is not the pinned one."""
+
+
+class NoRoomError(SetupError):
+    """A model does not fit into the memory that is free."""
 
 
 class VideoError(HoigenError):

@@ -269,8 +269,8 @@ def test_no_tasks_need_no_set_up(workers: int) -> None:
 def test_no_more_workers_than_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     started = []
 
-    def start(setup: bytes, memory_mb: int) -> process.Worker:
-        started.append(process.Worker(setup, memory_mb))
+    def start(setup: bytes, memory_mb: int, threads: int) -> process.Worker:
+        started.append(process.Worker(setup, memory_mb, threads))
         return started[-1]
 
     monkeypatch.setattr(supervisor, "Worker", start)

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,34 @@ behind another would be missing where a worker is idle."""
 
 DUMP_WAIT: Seconds = 0.3
 SOURCE = str(Path(__file__).resolve().parents[2])
+THREADS = (
+    *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"),
+    *("NUMEXPR_NUM_THREADS", "OPENCV_FOR_THREADS_NUM", "RAYON_NUM_THREADS"),
+)
+"""Variables by which numerical libraries are told how many threads they may have; PyTorch goes by the first."""
+
+
+def fresh_interpreter(
+    main: str, arguments: Sequence[object], *, pass_fds: Sequence[int], output: Any, threads: int
+) -> subprocess.Popen[bytes]:
+    """Starts `main` (module:function) in a Python of its own, which finds the same modules as this one.
+
+    threads: what its libraries may use. A variable that the user has set stays as it is.
+    """
+    path = [entry for entry in sys.path if isinstance(entry, str)]
+    if SOURCE not in path:
+        path.append(SOURCE)
+    module, _, function = main.partition(":")
+    code = f"import sys; sys.path[:] = {path!r}; from {module} import {function}; {function}()"
+    return subprocess.Popen(
+        [sys.executable, "-u", "-c", code, *map(str, arguments)],
+        pass_fds=pass_fds,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        env=dict.fromkeys(THREADS, str(threads)) | os.environ,
+        start_new_session=True,  # what it has started goes with it
+    )
 
 
 @dataclass(slots=True)
@@ -46,7 +75,7 @@ class Flight:
 class Worker:
     """One child process and the tasks it has."""
 
-    def __init__(self, setup: bytes, memory_mb: int) -> None:
+    def __init__(self, setup: bytes, memory_mb: int, threads: int = 1) -> None:
         self.link, child = socket.socketpair()
         self.log = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the worker)
         flags = fcntl.fcntl(self.log, fcntl.F_GETFL)  # so that writing goes on at the end when it is cut down;
@@ -54,7 +83,14 @@ class Worker:
         with tempfile.TemporaryFile() as page, child:
             page.truncate(PAGE)
             self.status = Status(page.fileno())
-            self.process = self._start(child.fileno(), page.fileno())
+            link, shared = child.fileno(), page.fileno()
+            self.process = fresh_interpreter(
+                "hoigen.executors.worker:main",
+                (link, shared, os.getpid()),
+                pass_fds=(link, shared),
+                output=self.log,
+                threads=threads,
+            )
         self.link.setblocking(False)
         self.inbox = Inbox(self.link)
         self.outbox = bytearray()
@@ -67,20 +103,6 @@ class Worker:
         self.began: Seconds = 0.0
         self.quick = False
         self.post(frame(TASK, pickle.dumps((memory_mb, setup))))
-
-    def _start(self, link: int, page: int) -> subprocess.Popen[bytes]:
-        path = [entry for entry in sys.path if isinstance(entry, str)]
-        if SOURCE not in path:
-            path.append(SOURCE)
-        code = f"import sys; sys.path[:] = {path!r}; from hoigen.executors.worker import main; main()"
-        return subprocess.Popen(
-            [sys.executable, "-u", "-c", code, str(link), str(page), str(os.getpid())],
-            pass_fds=[link, page],
-            stdin=subprocess.DEVNULL,
-            stdout=self.log,
-            stderr=self.log,
-            start_new_session=True,  # what a task has started goes with it
-        )
 
     def send(self, flight: Flight) -> None:
         """Gives it a task. Whatever pickle raises goes up, and nothing is sent."""

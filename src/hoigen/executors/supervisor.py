@@ -6,6 +6,7 @@ import contextlib
 import pickle
 import selectors
 import signal
+import sys
 import time
 import traceback
 from collections import deque
@@ -24,6 +25,9 @@ LONGEST_LOOK: Seconds = 1.0
 LOAD_TRIES = 3
 """Workers lost in a row without one task finished, before the run stops; one more when some had been set up."""
 
+TAKE_UP: Seconds = 120.0
+"""A worker that is ready and does not begin with its task for so long (or for a task's deadline) is lost."""
+
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
@@ -37,6 +41,8 @@ class Supervisor:
         self.ahead: deque[Flight] = deque()
         self.exhausted = False
         self.workers: list[Worker] = []
+        self.most = limits.workers  # fewer, once it has shown that no more fit into memory
+        self.fewer_since = ""  # why, until the user knows
         self.selector = selectors.DefaultSelector()
         self.lost_in_a_row = 0
         self.ever_ready = False
@@ -88,7 +94,7 @@ class Supervisor:
         return self.ahead.popleft() if self.ahead else None
 
     def _fresh_to_come(self) -> bool:
-        return len(self.workers) < self.limits.workers or any(worker.sent == 0 for worker in self.workers)
+        return len(self.workers) < self.most or any(worker.sent == 0 for worker in self.workers)
 
     def _fill(self) -> None:
         for depth in (0, 1):  # every idle worker first
@@ -110,11 +116,11 @@ class Supervisor:
     def _grow(self) -> None:
         """As many workers as there is work for."""
         starting = sum(not worker.ready for worker in self.workers)
-        while len(self.workers) < self.limits.workers and starting < self._pending(starting + 1):
+        while len(self.workers) < self.most and starting < self._pending(starting + 1):
             if time.monotonic() < self.grow_after:
                 return
             try:
-                worker = Worker(self.setup, self.limits.memory_mb)
+                worker = Worker(self.setup, self.limits.memory_mb, self.limits.threads_each)
             except OSError as error:
                 self._count_loss("a worker process cannot be started", str(error))
                 return
@@ -160,17 +166,21 @@ class Supervisor:
         if kind == READY:
             return self._loaded(worker)
         if kind == UNREADY:
-            self._cannot_load(worker, *pickle.loads(body))
+            reason, trace, no_room = pickle.loads(body)
+            if no_room and len(self.workers) > 1:
+                self._go_on_with_fewer(worker, reason)
+            else:
+                self._cannot_load(worker, reason, trace, no_room=no_room)
             return False
         if kind == PART:
             self._part(worker, body)
         elif kind == DONE:
             self._done(worker)
         elif kind == ERROR:
-            reason, trace, doing, is_memory = pickle.loads(body)
+            reason, trace, doing, what = pickle.loads(body)
             self.lost_in_a_row = 0
-            self._gave_up(worker.landed(), "memory" if is_memory else "error", reason, doing, trace)
-            if is_memory:
+            self._gave_up(worker.landed(), what, reason, doing, trace)
+            if what != "error":
                 self._remove(worker)
                 return False
         return True
@@ -205,6 +215,7 @@ class Supervisor:
     # looking after
 
     def _look(self, passed: Seconds) -> None:
+        self._tell_of_fewer()
         for worker in list(self.workers):
             resident = worker.resident_mb()
             waited = worker.watch(passed)
@@ -216,7 +227,7 @@ class Supervisor:
                 self._lost(worker, "memory", self._too_much(resident))
             elif waited > self.limits.deadline and worker.under_way():
                 self._too_long(worker, worker.flights[0])
-            elif waited > max(self.limits.load_deadline, self.limits.deadline):
+            elif waited > max(TAKE_UP, self.limits.deadline):
                 self._lost(worker, "deadline", "the worker did not take up its task")
             else:
                 worker.trim_log()
@@ -238,8 +249,8 @@ class Supervisor:
     def _look_at_loading(self, worker: Worker, passed: Seconds, resident: float) -> None:
         worker.loading += passed
         if worker.loading > self.limits.load_deadline:
-            reason = f"not set up after {self.limits.load_deadline:g} s"
-            self._cannot_load(worker, reason, worker.where_it_hangs())
+            reason = f"not set up after {self.limits.load_deadline:g} s (load_deadline; a longer one waits longer)"
+            self._cannot_load(worker, reason, worker.where_it_hangs(), again=False)
         elif resident > self.limits.memory_mb:
             self._cannot_load(worker, self._too_much(resident), worker.last_words())
 
@@ -296,14 +307,34 @@ class Supervisor:
         worker.flights.clear()
         worker.close()
 
-    def _cannot_load(self, worker: Worker, reason: str, trace: str) -> None:
+    def _cannot_load(
+        self, worker: Worker, reason: str, trace: str, *, no_room: bool = False, again: bool = True
+    ) -> None:
         self._remove(worker)
-        self._count_loss(reason, trace)
+        if no_room:
+            reason += ". Not even one worker has room: take a smaller model or a smaller type (dtype)"
+        self._count_loss(reason, trace, again=again)
 
-    def _count_loss(self, reason: str, trace: str) -> None:
-        """Workers that are lost before they do anything: never for ever."""
+    def _go_on_with_fewer(self, worker: Worker, reason: str) -> None:
+        """Memory does not hold as many workers as were asked for: those that it holds do the work."""
+        self._remove(worker)
+        self.most = len(self.workers)
+        self.fewer_since = (reason.strip().splitlines() or ["out of memory"])[0]
+
+    def _tell_of_fewer(self) -> None:
+        """Once, when those that were being started together have shown how many fit."""
+        if self.fewer_since and all(worker.ready for worker in self.workers):
+            print(
+                f"hoigen: memory holds {self.most} of {self.limits.workers} workers, which go on alone (a further one: "
+                f"{self.fewer_since}); `workers: {self.most}` starts no more",
+                file=sys.stderr,
+            )
+            self.fewer_since = ""
+
+    def _count_loss(self, reason: str, trace: str, *, again: bool = True) -> None:
+        """Counts workers that are lost before they do anything, so that starting them has an end."""
         self.lost_in_a_row += 1
-        if self.lost_in_a_row >= LOAD_TRIES + self.ever_ready:
+        if self.lost_in_a_row >= LOAD_TRIES + self.ever_ready or not (again or self.ever_ready):
             raise SetupError(f"the workers cannot be set up: {reason}\n{trace}".rstrip())
         self.grow_after = time.monotonic() + 0.1 * self.lost_in_a_row
 

@@ -23,7 +23,7 @@ class Emit(Protocol):
 Handler = Callable[[Any, Emit], None]
 
 
-def _cores() -> int:
+def cores() -> int:
     """Cores that this process may use, which under Slurm or in a container are fewer than there are."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -33,15 +33,23 @@ class Limits:
     """Bounds of the workers.
 
     workers: processes; 0 runs everything in this one, without deadline or memory cap, for a debugger.
-    deadline: seconds for one task, from when a worker takes it up. load_deadline: seconds for setting one up.
+    deadline: seconds for one task, from when a worker takes it up. load_deadline: seconds for setting one up, which
+    is where models are read: minutes, for large ones on a network disk.
     memory_mb: resident memory of one worker. tries: how often a task is tried in all.
+    threads: of one worker's libraries (OpenMP, BLAS, OpenCV); the cores are shared out when None.
     """
 
-    workers: int = field(default_factory=_cores)
+    workers: int = field(default_factory=cores)
     deadline: Seconds = 120.0
-    load_deadline: Seconds = 120.0
+    load_deadline: Seconds = 1800.0
     memory_mb: int = 4096
     tries: int = 2
+    threads: int | None = None
+
+    @property
+    def threads_each(self) -> int:
+        """CPU threads of one worker: all workers together have no more than there are cores."""
+        return self.threads or max(1, cores() // max(1, self.workers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +64,9 @@ class Task:
 class Failure:
     """Why a task failed.
 
-    kind: error (the handler raised), crash (its process died), deadline or memory. doing: what the handler had last
-    named. tries: how many there have been. traceback: Python's, or the last the process printed.
+    kind: error (the handler raised), crash (its process died), device (its process can use its graphics card no
+    more), deadline or memory. doing: what the handler had last named. tries: how many there have been. traceback:
+    Python's, or the last the process printed.
     """
 
     kind: str

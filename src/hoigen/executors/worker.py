@@ -16,6 +16,7 @@ import threading
 import traceback
 from typing import Any
 
+from hoigen import devices
 from hoigen.errors import HoigenError
 from hoigen.executors.memory import cap_own
 from hoigen.executors.wire import DONE, ERROR, EXIT_MEMORY, HEAD, PART, READY, UNREADY, Inbox, Status
@@ -72,7 +73,8 @@ def serve(inbox: Inbox, channel: Channel) -> None:
                 continue
             serial += 1
             channel.status.begin(serial)
-            take(handle, body, channel)
+            if not take(handle, body, channel):
+                return
         if not inbox.receive():
             return
 
@@ -87,28 +89,35 @@ def set_up(body: bytes, channel: Channel) -> Any:
             raise TypeError(f"setup returned {type(handle).__name__}; it returns a function of (payload, emit)")
     except BaseException as error:
         said = (str(error), "") if on_purpose(error) else (told(error) + hint(error), trace_of(error))
-        channel.send(UNREADY, pickle.dumps(said))
+        channel.send(UNREADY, pickle.dumps((*said, devices.no_room(error))))
         return None
     channel.send(READY)
     return handle
 
 
-def take(handle: Any, body: bytes, channel: Channel) -> None:
-    """One task; whatever it raises is reported."""
+def take(handle: Any, body: bytes, channel: Channel) -> bool:
+    """One task; whatever it raises is reported. False when this process is of no use any more: its card is lost."""
     emit = TaskEmit(channel)
     try:
         handle(pickle.loads(body), emit)
     except BaseException as error:
         emit.over = True
         try:
-            is_memory = isinstance(error, MemoryError)
-            said = pickle.dumps((told(error), trace_of(error), channel.status.doing, is_memory))
-            channel.send(ERROR, said)
+            kind = kind_of(error)
+            channel.send(ERROR, pickle.dumps((told(error), trace_of(error), channel.status.doing, kind)))
         except MemoryError:
             os._exit(EXIT_MEMORY)
-    else:
-        emit.over = True
-        channel.send(DONE)
+        return kind == "error"
+    emit.over = True
+    channel.send(DONE)
+    return True
+
+
+def kind_of(error: BaseException) -> str:
+    """What an error has cost: the task alone (`error`), or this process too (`memory`, `device`)."""
+    if isinstance(error, MemoryError):
+        return "memory"
+    return "device" if devices.lost(error) else "error"
 
 
 def told(error: BaseException) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from hoigen import devices
 from hoigen.experts._chat_replies import without_thoughts
 from hoigen.experts.call import Answer, Request
 
@@ -54,7 +55,7 @@ class Engine:
         if made is not None:
             return made
         if short_of_memory:
-            _empty_cache()
+            devices.let_go()
         if len(requests) == 1:
             return [Answer(outcome="failed", reason=reason, endpoint=f"local {self.device}")]
         step = (len(requests) + 1) // 2 if short_of_memory else 1
@@ -65,9 +66,10 @@ class Engine:
         try:
             return self._together(requests, decoding), "", False
         except Exception as error:  # whatever a model or its preparation raises is an outcome of these requests
-            text = " ".join(str(error).split())[:500]
-            memory = isinstance(error, MemoryError) or "out of memory" in text.lower()
-            return None, f"{type(error).__name__}: {text}", memory
+            text = f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
+            if devices.lost(error):
+                raise devices.DeviceLostError(text) from error
+            return None, text, devices.no_room(error)
 
     def _together(self, requests: Sequence[Request], decoding: Decoding) -> list[Answer]:
         import torch
@@ -148,16 +150,6 @@ def _moved(value: Any, device: str, dtype: Any) -> Any:
     if not hasattr(value, "to"):
         return value
     return value.to(device=device, dtype=dtype) if value.is_floating_point() else value.to(device)
-
-
-def _empty_cache() -> None:
-    import gc
-
-    import torch
-
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
 
 
 def only_stops(model: Any, tokenizer: Any) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hoigen import hub
-from hoigen.errors import SetupError, UsageError
+from hoigen.errors import NoRoomError, SetupError, UsageError
 
 DTYPES: Mapping[str, int] = {"float32": 4, "bfloat16": 2, "float16": 2}
 GIB = 1 << 30
@@ -52,7 +52,7 @@ def check_memory(found: hub.Found, dtype: str, device: str) -> None:
     """Raises SetupError when the weights do not fit, before they are read."""
     want, free = weight_bytes(found, dtype) * ROOM, free_bytes(device)
     if free and want > free:
-        raise SetupError(
+        raise NoRoomError(
             f"model {found.name!r} needs about {want / GIB:.1f} GiB on {device}, where {free / GIB:.1f} GiB are free. "
             "Take a smaller model, dtype: bfloat16, another device, or serve it (expert chat_server)"
         )
@@ -110,10 +110,10 @@ def pretrained(loader: Any, found: hub.Found, what: str, **options: Any) -> Any:
     try:
         return loader.from_pretrained(str(found.folder), local_files_only=True, trust_remote_code=False, **options)
     except MemoryError:
-        raise SetupError(f"model {found.name!r}: its {what} does not fit into memory") from None
+        raise NoRoomError(f"model {found.name!r}: its {what} does not fit into memory") from None
     except Exception as error:
         if "out of memory" in str(error).lower():
-            raise SetupError(f"model {found.name!r}: its {what} does not fit into memory: {_short(error)}") from None
+            raise NoRoomError(f"model {found.name!r}: its {what} does not fit into memory: {_short(error)}") from None
         why = f"{type(error).__name__}: {_short(error)}"
         raise SetupError(f"model {found.name!r}: its {what} does not load from {found.folder}: {why}") from error
 
@@ -124,7 +124,7 @@ def settle(model: Any, device: str, name: str) -> Any:
         return model.to(device).eval().requires_grad_(False)
     except Exception as error:
         if "out of memory" in str(error).lower():
-            raise SetupError(f"model {name!r} does not fit on {device}: {_short(error)}") from None
+            raise NoRoomError(f"model {name!r} does not fit on {device}: {_short(error)}") from None
         raise
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from hoigen.devices import DeviceLostError
 from hoigen.experts._local_batch import Batcher
 from hoigen.experts._local_engine import Decoding, Engine
 from hoigen.experts.call import Answer, Request
@@ -89,12 +90,15 @@ def _give_back(key: Hashable, owner: object) -> None:
 
 
 async def ask(key: Hashable, request: Request, decoding: Decoding, batch: int) -> Answer:
-    """The answer of an opened model; never raises for what the model does."""
+    """The answer of an opened model; raises for nothing that the model does, but DeviceLostError when this process can
+    use its card no more."""
     shared = _shelf.get(key)
     if shared is None:
         return Answer(outcome="failed", reason="the expert was asked before it was opened, or after it was closed")
     try:
         return await asyncio.wrap_future(shared.batcher.submit(request, decoding, batch))
+    except DeviceLostError:
+        raise
     except Exception as error:
         return Answer(outcome="failed", reason=f"{type(error).__name__}: {error}")
 

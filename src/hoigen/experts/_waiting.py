@@ -7,22 +7,27 @@ from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from hoigen.contracts import Fetches
 from hoigen.errors import SetupError
 
 if TYPE_CHECKING:
     from hoigen.contracts import Expert
     from hoigen.experts.call import Answer
-    from hoigen.experts.desk import Desk
+    from hoigen.experts.desk import Asking, Desk
 
 T = TypeVar("T")
 
 
 class Waiting:
-    """What a measure needs to ask experts. Made in every process of a run; the file of answers is shared."""
+    """What a measure needs to ask experts. Made in every process of a run; the file of answers is shared.
+
+    In workers the experts are asked through the process that has opened them (`reach`); elsewhere they are opened here.
+    """
 
     def __init__(self, experts: Sequence[Expert]) -> None:
         self.experts = experts
         self._run: Path | None = None
+        self._asking: Asking | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._desk: Desk | None = None
 
@@ -30,11 +35,24 @@ class Waiting:
         """Answers are kept in this run's `calls.sqlite`; without a run they are forgotten with the process."""
         self._run = run
 
-    def load(self) -> None:
-        """Opens the experts. Raises SetupError when one cannot be reached or loaded."""
-        loop = self._loop = asyncio.new_event_loop()
+    def reach(self, address: str) -> None:
+        """The experts are in another process, which answers there."""
+        from hoigen.models.host import Client, name_of
+
+        client = Client(address)
+        self._asking = lambda expert, request: client.answer(name_of(expert), request)
+
+    def fetch(self) -> None:
+        """Brings the files of local models onto this machine."""
         for expert in self.experts:
-            loop.run_until_complete(expert.open())
+            if isinstance(expert, Fetches):
+                expert.fetch()
+
+    def load(self) -> None:
+        """Opens the experts, unless another process has. Raises SetupError when one cannot be reached or loaded."""
+        self._loop = asyncio.new_event_loop()
+        for expert in self.experts if self._asking is None else ():
+            self._loop.run_until_complete(expert.open())
 
     def wait(self, asking: Coroutine[Any, Any, T]) -> T:
         if self._loop is None:
@@ -48,7 +66,7 @@ class Waiting:
         from hoigen.experts.desk import Desk
 
         if self._desk is None:
-            self._desk = Desk(Calls(self._run / "calls.sqlite" if self._run else Path(":memory:")))
+            self._desk = Desk(Calls(self._run / "calls.sqlite" if self._run else Path(":memory:")), asking=self._asking)
         return self._desk
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -28,15 +28,23 @@ class _LeftOff(Exception):
     """Whoever was asking was cancelled; those who waited for the same answer ask themselves."""
 
 
+Asking = Callable[["Expert", Request], Awaitable[Answer]]
+
+
+async def _asked_here(expert: Expert, request: Request) -> Answer:
+    return await expert.answer(request)
+
+
 class Desk:
     """Asks experts and keeps their answers.
 
     may_ask false: only kept answers are given; what is missing raises NotKept. The same question asked twice at once
-    is sent once.
+    is sent once. asking: how an expert is asked, when it is not in this process.
     """
 
-    def __init__(self, calls: Calls, *, may_ask: bool = True) -> None:
+    def __init__(self, calls: Calls, *, may_ask: bool = True, asking: Asking | None = None) -> None:
         self.calls, self.may_ask = calls, may_ask
+        self.asking = asking or _asked_here
         self.under_way: dict[str, asyncio.Future[Answer]] = {}
 
     async def ask(self, expert: Expert, request: Request, asked: Asked) -> tuple[str, Answer, bool]:
@@ -52,7 +60,7 @@ class Desk:
                 return key, await asyncio.shield(self.under_way[key]), True
         self.under_way[key] = asyncio.get_running_loop().create_future()
         try:
-            said = await expert.answer(request)
+            said = await self.asking(expert, request)
             answer = _checked(replace(said, text=_encodable(said.text)), request)
             self.calls.put(key, asked, answer)
             self.under_way[key].set_result(answer)

@@ -60,6 +60,9 @@ class LocalLlm:
     def _key(self) -> tuple[str, ...]:
         return "local_llm", self.model, self.revision, self.gguf_file, self.dtype, self.device
 
+    def fetch(self) -> None:
+        hub.resolve(self.model, self.revision, self.gguf_file)
+
     async def open(self) -> None:
         await shelf.take(self._key, self, self._load)
 

@@ -59,6 +59,9 @@ class LocalVlm:
     def _key(self) -> tuple[object, ...]:
         return "local_vlm", self.model, self.revision, self.dtype, self.device, self.media, self.lora_alpha
 
+    def fetch(self) -> None:
+        hub.resolve(self.model, self.revision)
+
     async def open(self) -> None:
         await shelf.take(self._key, self, self._load)
 

@@ -7,6 +7,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING, Any, Literal
 
 from hoigen.clip import Sampling, Seconds
+from hoigen.contracts import Fetches
 from hoigen.experts.call import Answer, Request
 from hoigen.registry import expert
 
@@ -97,6 +98,10 @@ class OpenModel:
             raise ValueError(f"{self.model} is not served: give its url to ask it by batch")
         made: dict[str, Any] = self._inner["expert"].body(request)
         return made
+
+    def fetch(self) -> None:
+        if isinstance(self.expert, Fetches):
+            self.expert.fetch()
 
     async def open(self) -> None:
         await self.expert.open()

@@ -55,6 +55,9 @@ class BackgroundConsistency:
     def identity(self) -> Mapping[str, Any]:
         return running.identity_of(self, self.files)
 
+    def fetch(self) -> None:
+        running.fetch(self.files)
+
     def load(self) -> None:
         self._model()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Clip, Frames, Sampling
+from hoigen.contracts import AsksExperts, Fetches
 from hoigen.errors import nearest
 from hoigen.frameplan import moments
 from hoigen.hoi.detections import Knows, Look, Pair, asked
@@ -16,6 +17,7 @@ from hoigen.registry import make, measure
 from hoigen.score import Score
 
 if TYPE_CHECKING:
+    from hoigen.contracts import Expert
     from hoigen.hoi.detections import Box, HOIDetector
 
 SHORT_SIDE = 480
@@ -85,6 +87,21 @@ class CoarseHoi:
         """Where a detector that asks an expert keeps its answers."""
         if hasattr(self.finder, "attach"):
             self.finder.attach(run)
+
+    @property
+    def experts(self) -> Sequence[Expert]:
+        """Those that the detector asks."""
+        return getattr(self.finder, "experts", ())
+
+    def fetch(self) -> None:
+        """Brings the detector's model files onto this machine."""
+        if isinstance(self.finder, Fetches):
+            self.finder.fetch()
+
+    def reach(self, address: str) -> None:
+        """Where the detector's experts are asked."""
+        if isinstance(self.finder, AsksExperts):
+            self.finder.reach(address)
 
     def load(self) -> None:
         """Reads the models or the file, once per worker."""

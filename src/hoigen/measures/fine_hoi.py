@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from hoigen.clip import Clip, Frames, Sampling, check_sees
+from hoigen.contracts import Fetches
 from hoigen.hoi import readers
 from hoigen.hoi.contact import told
 from hoigen.hoi.detections import asked
@@ -129,6 +130,11 @@ class FineHoi:
         from hoigen.hoi.fine import Rules
 
         return Rules(bridge=self.bridge, least_presence=self.least_presence, undefined=self.undefined)
+
+    def fetch(self) -> None:
+        """Brings the reader's model files onto this machine."""
+        if isinstance(self._reader, Fetches):
+            self._reader.fetch()
 
     def load(self) -> None:
         """Reads the models, once per worker."""

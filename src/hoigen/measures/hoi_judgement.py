@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,8 +64,21 @@ class HoiJudgement:
         """Where answers are kept."""
         self._waiting.attach(run)
 
+    @property
+    def experts(self) -> tuple[Expert, Expert]:
+        """Who is asked."""
+        return self._state["describer"], self._state["judge"]
+
+    def fetch(self) -> None:
+        """Brings the files of models that run here onto this machine."""
+        self._waiting.fetch()
+
+    def reach(self, address: str) -> None:
+        """Where the experts are asked, when another process has opened them."""
+        self._waiting.reach(address)
+
     def load(self) -> None:
-        """Opens both experts. Raises SetupError when one cannot be reached or loaded."""
+        """Opens both experts, unless another process has. Raises SetupError when one cannot be reached or loaded."""
         self._waiting.load()
 
     def __call__(self, clip: Clip, frames: Frames) -> Score:
@@ -82,7 +94,7 @@ class HoiJudgement:
         from hoigen.experts._waiting import Waiting
 
         if "waiting" not in self._state:
-            self._state["waiting"] = Waiting([self._state["describer"], self._state["judge"]])
+            self._state["waiting"] = Waiting(self.experts)
         made: Waiting = self._state["waiting"]
         return made
 
@@ -90,6 +102,7 @@ class HoiJudgement:
         from hoigen.captioners._answers import DECLINES, paragraph
         from hoigen.experts._waiting import answered
         from hoigen.experts.prompts import render
+        from hoigen.measures._judgement import Judgement
 
         describer: Expert = self._state["describer"]
         caption = await talk.ask("describer", describer, render(self.describe_prompt), sees=True)
@@ -97,7 +110,7 @@ class HoiJudgement:
         if DECLINES.match(paragraph(caption.text)):
             raise SetupError(f"describer refused: it wrote {paragraph(caption.text)[:80]!r}")
         prompt = render(self.judge_prompt, caption=caption.text)
-        verdict = await talk.ask("judge", self._state["judge"], prompt, schema=judgement())
+        verdict = await talk.ask("judge", self._state["judge"], prompt, schema=Judgement)
         answered("judge", verdict)
         found = dict(verdict.data or {})
         detail = {"caption": caption.text, **found, "calls": [call["key"] for call in talk.trace]}
@@ -106,30 +119,3 @@ class HoiJudgement:
             "hoi_triplets": float(len(found["triplets"])),
         }
         return Score(float(found["interaction"] == "yes"), detail, parts)
-
-
-@functools.cache
-def judgement() -> Any:
-    """The judge's answer, as a pydantic model."""
-    from typing import Literal
-
-    from pydantic import BaseModel, ConfigDict
-
-    class Triplet(BaseModel):
-        """Somebody does something to something."""
-
-        model_config = ConfigDict(extra="forbid")
-        subject: str
-        action: str
-        object: str
-
-    class Judgement(BaseModel):
-        """Whether a caption tells of an interaction."""
-
-        model_config = ConfigDict(extra="forbid")
-        interaction: Literal["yes", "no"]
-        triplets: list[Triplet]
-        conspicuous: Literal["yes", "no"]
-        reason: str
-
-    return Judgement

@@ -60,6 +60,9 @@ class ImagingQuality:
     def identity(self) -> Mapping[str, Any]:
         return running.identity_of(self, self.files) | {"resize": self.resize}
 
+    def fetch(self) -> None:
+        running.fetch(self.files)
+
     def load(self) -> None:
         self._model()
 

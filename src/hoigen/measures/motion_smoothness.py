@@ -66,6 +66,9 @@ class MotionSmoothness:
     def identity(self) -> Mapping[str, Any]:
         return running.identity_of(self, self.files) | {"interpolator": self.interpolator}
 
+    def fetch(self) -> None:
+        running.fetch(self.files)
+
     def load(self) -> None:
         self._between()
 

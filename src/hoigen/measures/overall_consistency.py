@@ -65,6 +65,9 @@ class OverallConsistency:
     def identity(self) -> Mapping[str, Any]:
         return running.identity_of(self, self.files)
 
+    def fetch(self) -> None:
+        running.fetch(self.files)
+
     def load(self) -> None:
         from hoigen.vbench.words import words
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from hoigen import store
 from hoigen.breaker import Breaker, signature
 from hoigen.clip import Frames, Sampling, Seconds
+from hoigen.devices import DeviceLostError
 from hoigen.errors import SetupError, UsageError
 from hoigen.executors import local
 from hoigen.executors.task import Failure, Limits, Task
@@ -241,6 +242,11 @@ class CaptionStage(Book):
         """Stops the run when it is the set-up that is wrong."""
         if isinstance(said.error, UsageError):
             raise said.error
+        if isinstance(said.error, DeviceLostError):
+            raise SetupError(
+                f"stopped: this process can use its graphics card no more: {said.error}. All answers are kept; the "
+                "same command goes on."
+            )
         self.unreachable = self.unreachable + 1 if said.unreachable else 0
         if self.unreachable >= UNREACHABLE:
             raise SetupError(

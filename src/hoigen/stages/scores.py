@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,12 +14,15 @@ from hoigen import cascade, store
 from hoigen.breaker import Breaker
 from hoigen.cascade import Known, Step
 from hoigen.clip import Clip
-from hoigen.engine import Job, Outcome, setup_scorer
+from hoigen.contracts import Fetches
+from hoigen.engine import Job, Outcome, experts_of, setup_experts, setup_scorer
 from hoigen.executors import local
 from hoigen.executors.task import Failure, Limits, Task
+from hoigen.models.host import Host
 from hoigen.progress import Progress
 from hoigen.stages.book import Book, Share, told
 from hoigen.store import Row, Run
+from hoigen.weights import locate
 
 
 def score_clips(
@@ -37,10 +41,51 @@ def score_clips(
     total = sum(store.part_rows(part) or 0 for part in run.clip_parts() if share.mine(int(part.stem)))
     with Progress("scores", total, " clips", quiet=quiet) as progress:
         stage = ScoreStage(run, steps, score_all, share, Breaker(), progress)
-        try:
-            local.run(stage.tasks(), partial(setup_scorer, measures, keep, score_all, run.path), stage, limits)
-        finally:
-            stage.close()
+        with contextlib.ExitStack() as stack:
+            stack.callback(stage.close)
+            tasks, address = _once_fetched(stage.tasks(), steps, measures, keep), ""
+            if limits.workers and experts_of(steps):
+                how = {"load_deadline": limits.load_deadline, "deadline": limits.deadline}
+                host = stack.enter_context(Host(partial(setup_experts, measures), **how))
+                tasks, address = host.before(tasks), host.address
+            setup = partial(setup_scorer, measures, keep, score_all, run.path, address)
+            local.run(tasks, setup, stage, limits)
+
+
+class ModelsCame(Exception):
+    """Model files have come onto this machine that scores depend on: there are other fingerprints now."""
+
+    def __init__(self, steps: tuple[Step, ...]) -> None:
+        super().__init__("model files have come")
+        self.steps = steps
+
+
+def fetched(steps: Sequence[Step], measures: Sequence[Any], keep: Mapping[str, Any]) -> tuple[Step, ...]:
+    """Brings all model files onto this machine: here, in the parent, before any worker starts.
+
+    Returns the steps as they are with these files: a revision of the hub is known by its commit only once it is here.
+    Raises WeightsError, SetupError or UsageError for what cannot be had.
+    """
+    for name in dict.fromkeys(weight for step in steps for weight in getattr(step.measure, "weights", ())):
+        locate(name)
+    for step in steps:
+        if isinstance(step.measure, Fetches):
+            step.measure.fetch()
+    return cascade.build_steps(measures, keep)
+
+
+def _once_fetched(
+    tasks: Iterator[Task], steps: Sequence[Step], measures: Sequence[Any], keep: Mapping[str, Any]
+) -> Iterator[Task]:
+    """The tasks, once all models are there: where nothing is to do, nothing is fetched. Raises ModelsCame."""
+    first = next(tasks, None)
+    if first is None:
+        return
+    now = fetched(steps, measures, keep)
+    if [step.fingerprint for step in now] != [step.fingerprint for step in steps]:
+        raise ModelsCame(now)
+    yield first
+    yield from tasks
 
 
 @dataclass(slots=True)

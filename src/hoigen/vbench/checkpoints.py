@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import urllib.request
 from pathlib import Path
 
@@ -77,6 +78,8 @@ def _places(known: Checkpoint) -> list[Path]:
 def _fetched(known: Checkpoint) -> Path:
     path = weights.home() / "vbench" / known.file
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    size = f", about {known.mib:g} MiB" if known.mib else ""
+    print(f"hoigen: fetching {known.file}{size}, from {known.url}", file=sys.stderr)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with urllib.request.urlopen(known.url, timeout=TIMEOUT) as answer, part.open("wb") as file:

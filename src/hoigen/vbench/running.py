@@ -62,6 +62,12 @@ def loaded(module: str, files: Mapping[str, str], device: str, dtype: str) -> Lo
     return _loaded[key]
 
 
+def fetch(files: Mapping[str, str]) -> None:
+    """Brings published checkpoints onto this machine, and looks whether they are what was published."""
+    for name, own in files.items():
+        checkpoints.locate(name, own)
+
+
 def _say(notice: str) -> None:
     """A notice on standard error, once a process."""
     if notice and notice not in _said:

@@ -20,6 +20,7 @@ LEAST: Mapping[str, float] = {
     "min_length": 0,
     "workers": 1,
     "deadline": 0.001,
+    "load_deadline": 0.001,
     "memory_mb": 64,
     "shard_size": 1,
     "ranks": 1,
@@ -43,6 +44,7 @@ def curate(
     report: bool = True,
     workers: int | None = None,
     deadline: Seconds = 120.0,
+    load_deadline: Seconds = 1800.0,
     memory_mb: int = 4096,
     shard_size: int = 256,
     rank: int = 0,
@@ -66,8 +68,10 @@ def curate(
         score_all: measure every clip with everything, also when a rule has dropped it already.
         caption: how `hoigen caption` is to describe the kept clips afterwards; kept with the run.
         report: write the run's report.html at the end.
-        workers: worker processes; null is one for each core.
+        workers: worker processes; null is one for each core. They share out the cores: each has cores / workers CPU
+            threads, unless OMP_NUM_THREADS is set.
         deadline: seconds that one clip may take before it is given up.
+        load_deadline: seconds that a worker may take to load its models before the run stops.
         memory_mb: resident memory in MB that one worker may take before its clip is given up.
         shard_size: videos in one part of the tables.
         rank: this process's number when several share the run, from 0 to ranks - 1.
@@ -78,13 +82,13 @@ def curate(
     from hoigen.cascade import build_steps
     from hoigen.executors.task import Limits
     from hoigen.ingest import check_shots
+    from hoigen.runfile import write_run_file
     from hoigen.stages.book import Share
     from hoigen.stages.clips import make_clips
     from hoigen.stages.duplicates import mark_duplicates
-    from hoigen.stages.scores import score_clips
+    from hoigen.stages.scores import ModelsCame, fetched, score_clips
     from hoigen.store import Run
     from hoigen.verbs.caption import job_of
-    from hoigen.weights import locate
 
     if not str(run).strip():
         raise UsageError("run: a folder; it came as an empty text")
@@ -100,16 +104,26 @@ def curate(
         job_of(caption)
     if not steps:
         raise UsageError("measures: at least one measure must be given (hoigen list names them)")
-    limits = Limits(deadline=deadline, memory_mb=memory_mb, **({"workers": workers} if workers else {}))
+    limits = Limits(
+        deadline=deadline,
+        load_deadline=load_deadline,
+        memory_mb=memory_mb,
+        **({"workers": workers} if workers else {}),
+    )
     share = Share(size=shard_size, rank=rank, ranks=ranks)
     folder = Run(Path(run))
-    for name in dict.fromkeys(w for step in steps for w in getattr(step.measure, "weights", ())):
-        locate(name)  # once here, not in every worker at the same time
+    if not folder.recipe_file.exists():  # what cannot be had is told before hours go into finding shots
+        steps = fetched(steps, measures, keep or {})
     with held(folder, rank):
         _prepare(folder, arguments, steps)
         make_clips(folder, shots, min_length, max_length, share, limits, quiet)
         mark_duplicates(folder, share, by_content=duplicates == "drop")
-        score_clips(folder, steps, measures, keep or {}, score_all, share, limits, quiet)
+        try:
+            score_clips(folder, steps, measures, keep or {}, score_all, share, limits, quiet)
+        except ModelsCame as came:  # scores are filed under what they depend on, which is known only now
+            steps = came.steps
+            write_run_file(folder, arguments, steps)
+            score_clips(folder, steps, measures, keep or {}, score_all, share, limits, quiet)
     return _finish(folder, steps, report and rank == 0)
 
 

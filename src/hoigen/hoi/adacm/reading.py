@@ -182,12 +182,27 @@ def _detr(state: Mapping[str, Any], file: tensorfiles.Found) -> Any:
     return made
 
 
-def _clip(name: str, width: int, device: str) -> shelf.Loaded:
+def fetch(checkpoint: Path | None, memory: Path | None, clip: str, shots: int) -> None:
+    """Brings the CLIP that goes with these files onto this machine."""
+    width = 0
+    if not clip and checkpoint is not None:
+        proj = published.parts_of(tensorfiles.own(str(checkpoint))).visual.get("proj")
+        width = int(proj.shape[1]) if proj is not None else 0
+    elif not clip and memory is not None:
+        width = read(tensorfiles.own(str(memory)).path, shots).both.shape[1]
+    shelf.fetch([_clip_of(clip, width)])
+
+
+def _clip_of(name: str, width: int) -> str:
     """The CLIP whose features have that width."""
     wanted = name or CLIPS.get(width)
     if wanted is None:
         raise SetupError(f"clip: features of {width} numbers are of no published CLIP that is known; name one")
-    return shelf.load(wanted, device, "float32", KIND, "clip")
+    return wanted
+
+
+def _clip(name: str, width: int, device: str) -> shelf.Loaded:
+    return shelf.load(_clip_of(name, width), device, "float32", KIND, "clip")
 
 
 def _tokens(loaded: shelf.Loaded, texts: Sequence[str]) -> dict[str, Any]:

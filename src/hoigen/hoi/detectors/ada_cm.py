@@ -97,6 +97,12 @@ class AdaCm:
         """Name, digest and licence of all files."""
         return self._reader.ledger
 
+    def fetch(self) -> None:
+        """Brings CLIP onto this machine; the other files are one's own."""
+        from hoigen.hoi.adacm import reading
+
+        reading.fetch(self.checkpoint, self.memory, self.clip, self.shots)
+
     def load(self) -> None:
         """Reads the weights, once per process; says that nobody has licensed them."""
         import sys

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
@@ -67,8 +66,21 @@ class Mllm:
         """Where answers are kept."""
         self._waiting.attach(run)
 
+    @property
+    def experts(self) -> tuple[Expert]:
+        """Who is asked."""
+        return (self._expert,)
+
+    def fetch(self) -> None:
+        """Brings the files of a model that runs here onto this machine."""
+        self._waiting.fetch()
+
+    def reach(self, address: str) -> None:
+        """Where the expert is asked, when another process has opened it."""
+        self._waiting.reach(address)
+
     def load(self) -> None:
-        """Opens the expert. Raises SetupError when it cannot be reached or loaded."""
+        """Opens the expert, unless another process has. Raises SetupError when it cannot be reached or loaded."""
         self._waiting.load()
 
     def detect(self, clip: Clip, images: Sequence[np.ndarray], times: Sequence[float]) -> list[Look]:
@@ -83,12 +95,13 @@ class Mllm:
 
         from hoigen.experts._waiting import answered
         from hoigen.experts.desk import Conversation
+        from hoigen.hoi.detectors._frame_answers import Seen, SeenAndAsked
 
         verb, thing = asked(clip)
         content = f"{clip.meta.get('digest', clip.uri)}, {min(image.shape[:2])} lines at {time:.4f} s"
         shown = {self._expert.sampling: Frames(image[None], np.array([time]))}
         talk = Conversation(clip, self._waiting.desk, content, frames=shown)
-        schema = asked_answer() if verb or thing else any_answer()
+        schema = SeenAndAsked if verb or thing else Seen
         answer = await talk.ask("detector", self._expert, self._prompt(verb, thing), sees=True, schema=schema)
         answered(f"the frame at {time:.2f} s: detector", answer)
         return Look(time=time, pairs=pairs_of(dict(answer.data or {}), verb, thing))
@@ -148,38 +161,3 @@ def pairs_of(said: Mapping[str, Any], verb: str | None, thing: str | None) -> li
 def _word(said: str) -> str | None:
     name = as_name(said)
     return None if name in NONE else name
-
-
-@functools.cache
-def any_answer() -> Any:
-    """The answer where nothing was asked, as a pydantic model."""
-    from typing import Literal
-
-    from pydantic import BaseModel, ConfigDict
-
-    Sure = Literal["yes", "probably", "hardly", "no"]
-
-    class Seen(BaseModel):
-        """What a frame shows."""
-
-        model_config = ConfigDict(extra="forbid")
-        seen: str
-        action: str
-        object: str
-        any: Sure
-        together: Sure
-
-    return Seen
-
-
-@functools.cache
-def asked_answer() -> Any:
-    """The answer where an interaction was asked, as a pydantic model."""
-    from typing import Literal
-
-    class SeenAndAsked(any_answer()):  # type: ignore[misc]
-        """What a frame shows, and whether it is what was asked."""
-
-        asked: Literal["yes", "probably", "hardly", "no"]
-
-    return SeenAndAsked

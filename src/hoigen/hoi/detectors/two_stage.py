@@ -83,6 +83,12 @@ class TwoStage:
 
         return [shelf.ledger(part.loaded) for part in (self._boxes, self._verbs)]
 
+    def fetch(self) -> None:
+        """Brings both models onto this machine."""
+        from hoigen.hoi.readers import shelf
+
+        shelf.fetch([self.boxes, self.verbs])
+
     def load(self) -> None:
         """Reads both models, once per process; says what their licences do not allow."""
         import sys

@@ -74,6 +74,9 @@ class ModelsReader:
         parts = [self.boxes, self.masks, self.points]
         return [shelf.ledger(part.loaded) for part in parts if not isinstance(part, GrabCut)]
 
+    def fetch(self) -> None:
+        shelf.fetch(self.names)
+
     def load(self) -> None:
         for part in (self.boxes, self.masks, self.points):
             part.load()

@@ -64,6 +64,12 @@ def notices(names: Sequence[str]) -> list[str]:
     return [said for name in names if (said := hub.notice(split(name)[0]))]
 
 
+def fetch(names: Sequence[str]) -> None:
+    """Brings models of the hub onto this machine."""
+    for name in names:
+        hub.resolve(*split(name))
+
+
 def ledger(loaded: Loaded) -> dict[str, str]:
     """Name, revision and licence, as they stand beside every score."""
     known = hub_ledger.describe(loaded.found.name)

@@ -1,0 +1,108 @@
+"""What a graphics card does to a process: errors that stay in it, and memory that does not suffice.
+
+After a failed assertion on the card, an illegal address or a memory fault, CUDA refuses every further call of that
+process, whatever the input ("the process must be terminated and relaunched", CUDA Runtime API, cudaErrorAssert). An
+error of that kind is the process's state, not the next clip's fault.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from hoigen.errors import NoRoomError
+
+STAYS = re.compile(
+    r"(cuda|hip|cudnn|cublas|cusolver|cusparse|nccl|triton|tensorrt)\w*[ _-]?(error|failure)|device-side assert"
+    r"|illegal (memory access|address|instruction)|misaligned address|unspecified launch failure|launch timed out"
+    r"|uncorrectable (ecc|nvlink)|hardware stack error|device kernel image is invalid"
+    r"|cu(dnn|blas)_status_(execution_failed|internal_error|not_initialized|mapping_error)",
+    re.I,
+)
+"""Words by which libraries report what the card has done. Only looked at where the card itself cannot be asked."""
+NO_ROOM = re.compile(
+    r"out of memory|not enough (gpu |device )?memory|status_alloc_failed|does not fit (into|on|in) ", re.I
+)
+
+
+class DeviceLostError(Exception):
+    """This process can use its card no more; only a new process can."""
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and all that it came from."""
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        one = waiting.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        waiting += [one.__cause__, one.__context__]
+
+
+def no_room(error: BaseException) -> bool:
+    """Whether memory did not suffice, of the card or of the machine."""
+    return any(
+        isinstance(one, MemoryError | NoRoomError) or NO_ROOM.search(_text(one)) is not None for one in chain(error)
+    )
+
+
+def lost(error: BaseException) -> bool:
+    """Whether, after this error, the process can use its card no more.
+
+    Where PyTorch has begun to use a card, that card is asked: an error that stays answers every later call too, and an
+    error that does not (too large a launch, too little memory) is the call's own. Elsewhere (other libraries, other
+    runtimes) the words decide.
+    """
+    if any(isinstance(one, DeviceLostError) for one in chain(error)):
+        return True
+    answers = _card_answers()
+    if answers is not None:
+        return not answers
+    return not no_room(error) and any(STAYS.search(_text(one)) is not None for one in chain(error))
+
+
+def _card_answers() -> bool | None:
+    """Whether the cards that PyTorch uses in this process still work; None where it uses none."""
+    torch = sys.modules.get("torch")
+    try:
+        if torch is None or not torch.cuda.is_initialized():
+            return None
+    except Exception:  # half imported, or built without CUDA
+        return None
+    try:
+        for card in _in_use(torch):
+            torch.cuda.synchronize(card)
+    except Exception as error:
+        return "out of memory" in _text(error).lower()
+    return True
+
+
+def _in_use(torch: Any) -> list[int]:
+    """The cards that this process has begun to use: asking another one would take memory there."""
+    has_begun = getattr(torch._C, "_cuda_hasPrimaryContext", None)
+    if has_begun is None:
+        return [torch.cuda.current_device()]
+    return [card for card in range(torch.cuda.device_count()) if has_begun(card)]
+
+
+def let_go() -> None:
+    """Gives memory that PyTorch keeps for later back to the card."""
+    torch = sys.modules.get("torch")
+    if torch is None or _card_answers() is not True:
+        return
+    import gc
+
+    gc.collect()
+    torch.cuda.empty_cache()
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return type(error).__name__

@@ -1,0 +1,419 @@
+"""A process that owns the models which all workers of a run ask: each is loaded once, however many workers there are.
+
+    parent    Host      starts the process, waits until its models are loaded, replaces it when it ends or hangs
+    child     main      opens the experts, answers on a Unix socket that nobody but this user can reach
+    workers   Client    ask; what was asked when the process ended is asked again, then one question at a time
+
+A question that was under way when the process ended may be the one that ended it, or stand beside it in a batch. So
+each is asked again alone, and the process says when it begins with one: whose turn it was when the process ended a
+second time has failed, and it alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import mmap
+import os
+import pickle
+import select
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from hoigen.clip import Seconds
+from hoigen.devices import DeviceLostError
+from hoigen.errors import SetupError
+
+if TYPE_CHECKING:
+    from hoigen.contracts import Expert
+    from hoigen.experts.call import Answer, Request
+
+T = TypeVar("T")
+Setup = Callable[[], Mapping[str, "Expert"]]
+"""What the process serves, by name; called in it. It is pickled: a module's function, or functools.partial of one."""
+
+HEAD = struct.Struct("<cQ")
+BEGUN, ANSWER, RAISED, READY, UNREADY = b"b", b"a", b"x", b"r", b"u"
+COUNTS = struct.Struct("<QQ")
+LOOK_EVERY: Seconds = 0.2
+MOST_LOST = 5
+"""Processes that end one after the other without a single answer, before the run has to do without."""
+LAST_WORDS = 4096
+LONGEST_ADDRESS = 100
+"""Bytes of a socket's path; the kernel takes 107."""
+
+
+class Host:
+    """The parent's handle. Used as a context manager; the process starts when the first task is taken (`before`).
+
+    setup: what is served. load_deadline: seconds for loading. deadline: seconds for which the process may have
+    questions and answer none, before it is taken to hang and replaced.
+    """
+
+    def __init__(self, setup: Setup, *, load_deadline: Seconds, deadline: Seconds) -> None:
+        self.setup = pickle.dumps(setup)
+        self.load_deadline, self.deadline = load_deadline, deadline
+        self.folder = _folder()
+        self.address = str(self.folder / "ask")
+        self.page = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as this)
+        self.page.truncate(mmap.PAGESIZE)
+        self.counts = Counts(self.page.fileno())
+        self.log = tempfile.TemporaryFile()  # noqa: SIM115
+        self.process: subprocess.Popen[bytes] | None = None
+        self.keeper: threading.Thread | None = None
+        self.stopped = threading.Event()
+
+    def __enter__(self) -> Host:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def before(self, tasks: Iterable[T]) -> Iterator[T]:
+        """The tasks, with the models loaded before the first of them: where nothing is to do, nothing is loaded."""
+        for task in tasks:
+            if self.process is None:
+                self.start()
+            yield task
+
+    def start(self) -> None:
+        """Loads the models. Raises SetupError when they cannot be loaded."""
+        self._start()
+        self.keeper = threading.Thread(target=self._keep, name="hoigen models", daemon=True)
+        self.keeper.start()
+
+    def close(self) -> None:
+        self.stopped.set()
+        self._kill()
+        if self.keeper is not None:
+            self.keeper.join()
+            self._kill()  # one that was being started just then
+        self.counts.close()
+        for file in (self.page, self.log):
+            file.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _start(self) -> None:
+        from hoigen.executors.process import fresh_interpreter
+        from hoigen.executors.task import cores
+
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            self.counts.clear()
+            page = self.page.fileno()
+            self.process = fresh_interpreter(
+                "hoigen.models.host:main",
+                (theirs.fileno(), page, os.getpid(), self.address),
+                pass_fds=(theirs.fileno(), page),
+                output=self.log,
+                threads=cores(),  # while it works, the workers wait for it
+            )
+            theirs.close()
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                ours.sendall(self.setup)
+                ours.shutdown(socket.SHUT_WR)
+            self._wait(ours)
+
+    def _wait(self, link: socket.socket) -> None:
+        until = time.monotonic() + self.load_deadline
+        said = b""
+        while not self.stopped.is_set():
+            if select.select([link], [], [], LOOK_EVERY)[0]:
+                with contextlib.suppress(ConnectionResetError):
+                    if part := link.recv(1 << 16):
+                        said += part
+                        if said[:1] == READY:
+                            return
+                        continue
+                break
+            if time.monotonic() > until:
+                words = self._last_words()
+                self._kill()
+                raise SetupError(
+                    f"the models are not loaded after {self.load_deadline:g} s (load_deadline; a longer one waits "
+                    f"longer)\n{words}".rstrip()
+                )
+        self._kill()
+        if said[:1] == UNREADY:
+            raise SetupError(said[1:].decode("utf-8", "replace"))
+        if not self.stopped.is_set():
+            raise SetupError(f"the process that loads the models {self._ended()}\n{self._last_words()}".rstrip())
+
+    def _keep(self) -> None:
+        """Replaces the process when it ends or hangs, until it has ended too often without an answer."""
+        lost, since = 0, time.monotonic()
+        moved = self.counts.read()
+        while not self.stopped.wait(LOOK_EVERY):
+            assert self.process is not None
+            counts = self.counts.read()
+            if counts != moved:
+                lost = 0 if counts[1] > moved[1] else lost
+                moved, since = counts, time.monotonic()
+            hangs = counts[0] > counts[1] and time.monotonic() - since > self.deadline
+            if self.process.poll() is None and not hangs:
+                if counts[0] == counts[1]:
+                    since = time.monotonic()
+                continue
+            why = f"answered nothing for {self.deadline:g} s" if hangs else self._ended()
+            words = self._last_words()
+            self._kill()
+            lost += 1
+            if lost >= MOST_LOST:
+                return self._give_up(f"the process of the models {why}, {lost} times without an answer\n{words}")
+            try:
+                self._start()
+            except SetupError as error:
+                return self._give_up(f"the models could be loaded no more: {error}")
+            moved, since = self.counts.read(), time.monotonic()
+        return None
+
+    def _give_up(self, reason: str) -> None:
+        part = self.folder / "gone.part"
+        part.write_text(reason.rstrip(), encoding="utf-8")
+        part.replace(gone(self.address))
+
+    def _ended(self) -> str:
+        from hoigen.executors.supervisor import exit_in_words
+
+        assert self.process is not None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(2.0)
+        return exit_in_words(self.process.returncode)
+
+    def _kill(self) -> None:
+        if self.process is None:
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(2.0)
+
+    def _last_words(self) -> str:
+        size = os.fstat(self.log.fileno()).st_size
+        start = max(0, size - LAST_WORDS)
+        return os.pread(self.log.fileno(), size - start, start).decode("utf-8", "replace")
+
+
+class Counts:
+    """A page of memory that parent and process share: how many questions have come, how many are answered."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.page = mmap.mmap(descriptor, mmap.PAGESIZE)
+
+    def read(self) -> tuple[int, int]:
+        asked, answered = COUNTS.unpack_from(self.page, 0)
+        return asked, answered
+
+    def clear(self) -> None:
+        COUNTS.pack_into(self.page, 0, 0, 0)
+
+    def add(self, asked: int = 0, answered: int = 0) -> None:
+        before = self.read()
+        COUNTS.pack_into(self.page, 0, before[0] + asked, before[1] + answered)
+
+    def close(self) -> None:
+        self.page.close()
+
+
+def gone(address: str) -> Path:
+    """The file that says why there is no such process any more."""
+    return Path(f"{address}.gone")
+
+
+def _folder() -> Path:
+    """A folder that only this user can enter, with a path that is short enough for a socket."""
+    made = Path(tempfile.mkdtemp(prefix="hoigen-"))
+    if len(os.fsencode(made / "ask.gone")) > LONGEST_ADDRESS:
+        made.rmdir()
+        made = Path(tempfile.mkdtemp(prefix="hoigen-", dir="/tmp"))
+    return made
+
+
+# the workers' side
+
+
+class EndedError(Exception):
+    """The process ended before it answered. begun: it was at this question, and at no other."""
+
+    def __init__(self, begun: bool) -> None:
+        super().__init__("the process of the models ended")
+        self.begun = begun
+
+
+class Client:
+    """Asks the process at that address; each question over a connection of its own."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    async def answer(self, name: str, request: Request) -> Answer:
+        """The answer of the expert of that name. Raises SetupError when there is no such process any more."""
+        from hoigen.experts.call import Answer
+
+        alone = False
+        while True:
+            try:
+                return await self._ask(name, request, alone)
+            except EndedError as ended:
+                if alone and ended.begun:
+                    reason = "the process of the model ended twice while it was at this question, the second time alone"
+                    return Answer(outcome="failed", reason=reason)
+                alone = True
+
+    async def _ask(self, name: str, request: Request, alone: bool) -> Answer:
+        reader, writer = await self._connected()
+        begun = False
+        try:
+            writer.write(_frame(ANSWER, pickle.dumps((name, request, alone), pickle.HIGHEST_PROTOCOL)))
+            await writer.drain()
+            while True:
+                kind, body = await _read(reader)
+                if kind == BEGUN:
+                    begun = True
+                elif kind == RAISED:
+                    raise RuntimeError(body.decode("utf-8", "replace"))
+                else:
+                    answer: Answer = pickle.loads(body)
+                    return answer
+        except (OSError, asyncio.IncompleteReadError):
+            raise EndedError(begun) from None
+        finally:
+            writer.close()
+
+    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        while True:
+            with contextlib.suppress(FileNotFoundError, ConnectionRefusedError, ConnectionResetError):
+                return await asyncio.open_unix_connection(self.address)
+            with contextlib.suppress(FileNotFoundError):
+                raise SetupError(gone(self.address).read_text(encoding="utf-8"))
+            await asyncio.sleep(LOOK_EVERY)  # it is being started anew
+
+
+def name_of(expert: Expert) -> str:
+    """The name under which an expert is served: its file and its settings, the same in every process of a run."""
+    return f"{getattr(sys.modules.get(type(expert).__module__), '__file__', '')} {expert!r}"
+
+
+def _frame(kind: bytes, body: bytes = b"") -> bytes:
+    return HEAD.pack(kind, len(body)) + body
+
+
+async def _read(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    kind, size = HEAD.unpack(await reader.readexactly(HEAD.size))
+    return kind, await reader.readexactly(size)
+
+
+# the process itself
+
+
+class Turns:
+    """Questions go together, but for those that have to be alone."""
+
+    def __init__(self) -> None:
+        self.news = asyncio.Condition()
+        self.together = self.waiting = 0
+        self.alone = False
+
+    @contextlib.asynccontextmanager
+    async def turn(self, alone: bool) -> Any:
+        async with self.news:
+            self.waiting += alone
+            if alone:
+                await self.news.wait_for(lambda: not self.together and not self.alone)
+                self.alone = True
+            else:
+                await self.news.wait_for(lambda: not self.waiting)
+                self.together += 1
+        try:
+            yield
+        finally:
+            async with self.news:
+                if alone:
+                    self.alone = False
+                    self.waiting -= 1
+                else:
+                    self.together -= 1
+                self.news.notify_all()
+
+
+class Served:
+    """Answers what comes over the socket."""
+
+    def __init__(self, experts: Mapping[str, Expert], counts: Counts) -> None:
+        self.experts, self.counts = experts, counts
+        self.turns = Turns()
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):  # whoever asked is gone
+            _, body = await _read(reader)
+            self.counts.add(asked=1)
+            try:
+                writer.write(await self._answered(body, writer))
+                await writer.drain()
+            finally:
+                self.counts.add(answered=1)
+        writer.close()
+
+    async def _answered(self, body: bytes, writer: asyncio.StreamWriter) -> bytes:
+        name, request, alone = pickle.loads(body)
+        async with self.turns.turn(alone):
+            if alone:
+                writer.write(_frame(BEGUN))
+                await writer.drain()
+            try:
+                answer = await self.experts[name].answer(request)
+            except DeviceLostError as error:
+                print(f"the card is lost to this process, which ends: {error}", file=sys.stderr, flush=True)
+                os._exit(1)
+            except Exception as error:
+                import traceback
+
+                traceback.print_exc()
+                return _frame(RAISED, f"{type(error).__name__}: {error}".encode())
+            return _frame(ANSWER, pickle.dumps(answer, pickle.HIGHEST_PROTOCOL))
+
+
+async def _serve(setup: bytes, link: socket.socket, counts: Counts, address: str) -> None:
+    experts: Mapping[str, Expert] = pickle.loads(setup)()
+    for expert in experts.values():
+        await expert.open()
+    served = Served(experts, counts)
+    server = await asyncio.start_unix_server(served.handle, path=address)
+    link.sendall(READY)
+    async with server:
+        await server.serve_forever()
+
+
+def main() -> None:
+    """python -c '... main()' LINK PAGE PARENT ADDRESS"""
+    import faulthandler
+
+    from hoigen.executors.worker import end_with_parent, hint, on_purpose, told, trace_of
+
+    link_fd, page, parent = (int(word) for word in sys.argv[1:4])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    faulthandler.enable()
+    end_with_parent(parent)
+    link = socket.socket(fileno=link_fd)
+    setup = b""
+    while part := link.recv(1 << 16):
+        setup += part
+    try:
+        asyncio.run(_serve(setup, link, Counts(page), sys.argv[4]))
+    except BaseException as error:
+        said = str(error) if on_purpose(error) else f"{told(error)}{hint(error)}\n{trace_of(error)}"
+        with contextlib.suppress(OSError):
+            link.sendall(UNREADY + said.encode("utf-8", "replace"))
+        os._exit(1)
+    os._exit(0)

@@ -1,0 +1,69 @@
+"""Fake models for the process that owns models: they do what they are asked. Light: that process imports this."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hoigen.clip import Sampling
+from hoigen.devices import DeviceLostError
+from hoigen.errors import SetupError
+from hoigen.experts.call import Answer, Request
+
+
+@dataclass(frozen=True, kw_only=True)
+class FakeServed:
+    """Answers `fine` with its process; other words break that process. folder: where it notes what it does."""
+
+    folder: Path
+    loading: str = ""
+
+    sampling = Sampling(frames=0)
+    slots = 8
+    identity: Any = None
+
+    async def open(self) -> None:
+        self.note("opened")
+        if self.loading == "raise":
+            raise SetupError("the fake model has no weights")
+        if self.loading == "hang":
+            time.sleep(600)
+        if self.loading == "once" and len(self.notes("opened")) > 1:
+            raise SetupError("its disk is gone")
+
+    async def answer(self, request: Request) -> Answer:
+        self.note(f"asked {request.text}")
+        await asyncio.sleep(0.3)  # so that questions are under way together
+        word, _, mark = request.text.partition(" ")
+        if word == "exit":
+            os._exit(3)
+        if word == "lost":
+            raise DeviceLostError("CUDA error: device-side assert triggered")
+        if word == "hang":
+            time.sleep(600)
+        if word == "raise":
+            raise ValueError("a fault of the expert")
+        if word == "first":  # breaks the process the first time alone
+            path = self.folder / mark
+            if not path.exists():
+                path.touch()
+                os._exit(3)
+        return Answer(outcome="answered", text=f"{request.text} by {os.getpid()}")
+
+    async def close(self) -> None:
+        return None
+
+    def note(self, what: str) -> None:
+        with (self.folder / "notes.log").open("a") as log:
+            log.write(f"{what}\n")
+
+    def notes(self, word: str) -> list[str]:
+        return [line for line in (self.folder / "notes.log").read_text().splitlines() if line.startswith(word)]
+
+
+def setup(folder: Path, loading: str = "") -> dict[str, FakeServed]:
+    return {"fake": FakeServed(folder=folder, loading=loading)}
