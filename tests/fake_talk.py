@@ -8,6 +8,7 @@ EXPERT = '''
 import asyncio, os
 from typing import Any
 from hoigen import Sampling
+from hoigen.devices import DeviceLostError
 from hoigen.errors import SetupError
 from hoigen.experts.call import Answer, Request
 from hoigen.registry import expert
@@ -43,6 +44,8 @@ class FakeExpert:
         fd = os.open(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         os.write(fd, f"{self.model} {request.media} {seen} {request.text!r}\\n".encode())
         os.close(fd)
+        if self.breaks == "lost":
+            raise DeviceLostError("CUDA error: device-side assert triggered")
         if self.breaks:
             return Answer(outcome=self.breaks, reason=f"it {self.breaks}", unreachable=self.breaks == "failed")
         text = self.says or f"{self.model} saw {seen} frames"

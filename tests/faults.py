@@ -131,6 +131,14 @@ def _family(emit: Any) -> None:
     os._exit(3)
 
 
+SPOILT: list[str] = []
+"""As a card leaves a process after an error that stays: every later task fails too, at once."""
+
+
+def _spoil(emit: Any) -> None:
+    SPOILT.append("CUDA error: device-side assert triggered")
+
+
 def _pause(emit: Any) -> None:
     time.sleep(0.3)
 
@@ -195,6 +203,49 @@ def set_up_breaks() -> Any:
 
 def echo(payload: Any, emit: Any) -> None:
     emit(payload)
+
+
+def on_card(payload: str, emit: Any) -> None:
+    """Says its process; `spoil` spoils it for itself and for all that comes after."""
+    boom(payload)
+    if SPOILT:
+        raise RuntimeError(SPOILT[0])
+    time.sleep(0.01)
+    emit(os.getpid())
+
+
+def set_up_on_card() -> Any:
+    return on_card
+
+
+def set_up_fits(slots: str, count: int) -> Any:
+    """A card with room for so many copies of a model: a further process that loads it runs out of memory."""
+    import fcntl
+
+    time.sleep(0.2)
+    for at in range(count):
+        file = open(f"{slots}.{at}", "w")  # noqa: SIM115  (held until the process ends)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            continue
+        HELD_FILES.append(file)
+        return say_process
+    raise RuntimeError("CUDA out of memory. Tried to allocate 270.00 MiB")
+
+
+HELD_FILES: list[Any] = []
+
+
+def say_threads(payload: Any, emit: Any) -> None:
+    """What libraries were told, and what they have made of it."""
+    import cv2
+
+    emit((os.environ["OMP_NUM_THREADS"], cv2.getNumThreads()))
+
+
+def set_up_say_threads() -> Any:
+    return say_threads
 
 
 def set_up_echo() -> Any:

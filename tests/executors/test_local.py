@@ -311,6 +311,47 @@ def test_a_set_up_that_breaks_stops_the_run_with_its_traceback(kind: str, words:
     assert "set_up_fault" in str(told.value) or kind in ("exit", "slow_memory")
 
 
+def test_an_error_that_stays_with_the_card_costs_the_task_that_caused_it() -> None:
+    """Its process would fail every later task too: it is ended, and the task tried once more by another."""
+    payloads = ["fine"] * 40
+    payloads[10] = "spoil"
+    book = go(payloads, faults.set_up_on_card)
+    assert (book.keys("failed"), len(book.keys("done"))) == (["10"], 39)
+    failure = book.failure("10")
+    assert (failure.kind, failure.tries) == ("device", 2)
+    assert failure.reason == "RuntimeError: CUDA error: device-side assert triggered"
+
+
+def test_memory_for_fewer_workers_than_asked_goes_on_with_those(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    book = go([0.05] * 30, functools.partial(faults.set_up_fits, str(tmp_path / "slot"), 2), workers=6)
+    assert len(book.keys("done")) == 30
+    assert len(set(book.parts())) == 2
+    said = capfd.readouterr().err
+    assert "memory holds 2 of 6 workers" in said
+    assert "CUDA out of memory" in said
+
+
+def test_memory_for_not_one_worker_stops_the_run(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"CUDA out of memory.*Not even one worker has room"):
+        go(range(3), functools.partial(faults.set_up_fits, str(tmp_path / "slot"), 0), workers=2)
+
+
+def test_all_workers_together_have_no_more_threads_than_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("hoigen.executors.task.cores", lambda: 12)
+    assert set(go(range(4), faults.set_up_say_threads, workers=4).parts()) == {("3", 3)}
+    assert set(go(range(4), faults.set_up_say_threads, workers=50).parts()) == {("1", 1)}
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")  # the user's own word counts
+    assert {words for words, _ in go(range(4), faults.set_up_say_threads, workers=4).parts()} == {"2"}
+
+
+def test_a_load_deadline_is_named_as_the_key_that_it_is() -> None:
+    with pytest.raises(SetupError, match=r"not set up after 1 s \(load_deadline; a longer one waits longer\)"):
+        go(range(3), functools.partial(faults.set_up_fault, "hang"), load_deadline=1.0)
+
+
 def test_a_set_up_that_leaves_too_much_memory_taken_is_no_fault_of_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "LOOK_EVERY", 20.0)
     with pytest.raises(SetupError, match="more than 300 MB"):

@@ -26,13 +26,14 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from hoigen import devices
 from hoigen.clip import Seconds
-from hoigen.devices import DeviceLostError
 from hoigen.errors import SetupError
 
 if TYPE_CHECKING:
@@ -373,13 +374,11 @@ class Served:
                 await writer.drain()
             try:
                 answer = await self.experts[name].answer(request)
-            except DeviceLostError as error:
-                print(f"the card is lost to this process, which ends: {error}", file=sys.stderr, flush=True)
-                os._exit(1)
             except Exception as error:
-                import traceback
-
                 traceback.print_exc()
+                if devices.lost(error):
+                    print("the card is lost to this process, which ends", file=sys.stderr, flush=True)
+                    os._exit(1)
                 return _frame(RAISED, f"{type(error).__name__}: {error}".encode())
             return _frame(ANSWER, pickle.dumps(answer, pickle.HIGHEST_PROTOCOL))
 

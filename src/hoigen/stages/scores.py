@@ -34,8 +34,14 @@ def score_clips(
     share: Share,
     limits: Limits,
     quiet: bool,
+    *,
+    here: bool = False,
 ) -> None:
-    """Runs the cascade over all clips of this process's shards."""
+    """Runs the cascade over all clips of this process's shards.
+
+    here: all model files are on this machine; else they are fetched before the first clip. Raises ModelsCame when what
+    has come is another revision than the steps go by.
+    """
     for notice in dict.fromkeys(said for step in steps for said in getattr(step.measure, "notices", ())):
         print(f"hoigen: {notice}", file=sys.stderr)
     total = sum(store.part_rows(part) or 0 for part in run.clip_parts() if share.mine(int(part.stem)))
@@ -43,7 +49,9 @@ def score_clips(
         stage = ScoreStage(run, steps, score_all, share, Breaker(), progress)
         with contextlib.ExitStack() as stack:
             stack.callback(stage.close)
-            tasks, address = _once_fetched(stage.tasks(), steps, measures, keep), ""
+            tasks, address = stage.tasks(), ""
+            if not here:
+                tasks = _once_fetched(tasks, steps, measures, keep)
             if limits.workers and experts_of(steps):
                 how = {"load_deadline": limits.load_deadline, "deadline": limits.deadline}
                 host = stack.enter_context(Host(partial(setup_experts, measures), **how))

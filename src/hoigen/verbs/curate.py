@@ -112,18 +112,19 @@ def curate(
     )
     share = Share(size=shard_size, rank=rank, ranks=ranks)
     folder = Run(Path(run))
-    if not folder.recipe_file.exists():  # what cannot be had is told before hours go into finding shots
+    here = not folder.recipe_file.exists()
+    if here:  # what cannot be had is told before hours go into finding shots
         steps = fetched(steps, measures, keep or {})
     with held(folder, rank):
         _prepare(folder, arguments, steps)
         make_clips(folder, shots, min_length, max_length, share, limits, quiet)
         mark_duplicates(folder, share, by_content=duplicates == "drop")
         try:
-            score_clips(folder, steps, measures, keep or {}, score_all, share, limits, quiet)
+            score_clips(folder, steps, measures, keep or {}, score_all, share, limits, quiet, here=here)
         except ModelsCame as came:  # scores are filed under what they depend on, which is known only now
             steps = came.steps
             write_run_file(folder, arguments, steps)
-            score_clips(folder, steps, measures, keep or {}, score_all, share, limits, quiet)
+            score_clips(folder, steps, measures, keep or {}, score_all, share, limits, quiet, here=True)
     return _finish(folder, steps, report and rank == 0)
 
 

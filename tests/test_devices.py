@@ -1,0 +1,91 @@
+"""Which errors stay with a process, and which mean that memory did not suffice."""
+
+from __future__ import annotations
+
+import types
+
+import pytest
+
+from hoigen import devices
+from hoigen.errors import NoRoomError, SetupError
+
+STAY = [
+    "CUDA error: device-side assert triggered\nCUDA kernel errors might be asynchronously reported",
+    "CUDA error: an illegal memory access was encountered",
+    "CUDA error: uncorrectable ECC error encountered",
+    "CUDA error: unspecified launch failure",
+    "cuDNN error: CUDNN_STATUS_EXECUTION_FAILED",
+    "CUBLAS error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasSgemm`",
+    "HIP error: an illegal memory access was encountered",
+    "Triton Error [CUDA]: misaligned address",
+    "[TensorRT] CUDA failure 700: an illegal memory access was encountered",
+    "cudaErrorIllegalAddress: an illegal memory access was encountered",
+]
+PASS = [
+    "CUDA out of memory. Tried to allocate 270.00 MiB",
+    "CUDA error: out of memory",
+    "shape mismatch: value tensor of shape [3] cannot be broadcast",
+    "index 9 is out of bounds for axis 0 with size 3",
+]
+
+
+@pytest.fixture(autouse=True)
+def without_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where other libraries than PyTorch use the card: words decide."""
+    monkeypatch.setitem(devices.sys.modules, "torch", None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", STAY)
+def test_errors_that_stay_are_known_by_their_words_also_as_a_cause(text: str) -> None:
+    assert devices.lost(RuntimeError(text))
+    with pytest.raises(ValueError, match="wrapped") as wrapped:
+        try:
+            raise RuntimeError(text)
+        except RuntimeError as error:
+            raise ValueError("wrapped") from error
+    assert devices.lost(wrapped.value)
+
+
+@pytest.mark.parametrize("text", PASS)
+def test_other_errors_leave_the_process_as_it_is(text: str) -> None:
+    assert not devices.lost(RuntimeError(text))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("CUDA out of memory. Tried to allocate 270.00 MiB"),
+        RuntimeError("cuBLAS: CUBLAS_STATUS_ALLOC_FAILED"),
+        MemoryError(),
+        NoRoomError("model 'x' needs about 15 GiB on cuda, where 3 GiB are free"),
+    ],
+)
+def test_too_little_memory(error: Exception) -> None:
+    assert devices.no_room(error)
+    assert not devices.no_room(SetupError("no such model"))
+    assert not devices.no_room(SetupError("mailroom"))
+
+
+class FakeCard:
+    """Stands in for torch.cuda: a card that works, or one whose process is spoilt."""
+
+    def __init__(self, works: bool) -> None:
+        self.works = works
+
+    def is_initialized(self) -> bool:
+        return True
+
+    def current_device(self) -> int:
+        return 0
+
+    def synchronize(self, card: int) -> None:
+        if not self.works:
+            raise RuntimeError("CUDA error: device-side assert triggered")
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_where_the_card_can_be_asked_its_answer_counts(monkeypatch: pytest.MonkeyPatch, works: bool) -> None:
+    torch = types.SimpleNamespace(cuda=FakeCard(works), _C=types.SimpleNamespace())
+    monkeypatch.setitem(devices.sys.modules, "torch", torch)  # type: ignore[arg-type]
+    assert devices.lost(RuntimeError("CUDA error: invalid configuration argument")) is not works
+    assert devices.lost(ValueError("what came of it")) is not works
