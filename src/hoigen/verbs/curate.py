@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from hoigen.clip import Seconds
-from hoigen.errors import UsageError
+from hoigen.errors import HoigenError, UsageError
 
 if TYPE_CHECKING:
     from hoigen.decide import Funnel
@@ -112,10 +112,10 @@ def curate(
     )
     share = Share(size=shard_size, rank=rank, ranks=ranks)
     folder = Run(Path(run))
-    here = not folder.recipe_file.exists()
-    if here:  # what cannot be had is told before hours go into finding shots
-        steps = fetched(steps, measures, keep or {})
     with held(folder, rank):
+        here = not folder.recipe_file.exists()
+        if here:  # what cannot be had is told before hours go into finding shots
+            steps = fetched(steps, measures, keep or {})
         _prepare(folder, arguments, steps)
         make_clips(folder, shots, min_length, max_length, share, limits, quiet)
         mark_duplicates(folder, share, by_content=duplicates == "drop")
@@ -196,9 +196,9 @@ def held(run: Run, rank: int) -> Iterator[None]:
             raise UsageError(f"{run.path} is in use by another hoigen process") from None
         try:
             yield
-        except UsageError:
-            if fresh:  # bad input leaves nothing behind
-                lock_file.unlink()
+        except HoigenError:
+            if fresh and [entry.name for entry in run.path.iterdir()] == [lock_file.name]:
+                lock_file.unlink()  # what ends before anything is written leaves nothing behind
                 run.path.rmdir()
             raise
 
