@@ -24,6 +24,7 @@ import tiny_models  # noqa: E402
 from pydantic import BaseModel  # noqa: E402
 
 from hoigen import hub, registry, weights  # noqa: E402
+from hoigen.devices import DeviceLostError
 from hoigen.errors import SetupError, UsageError  # noqa: E402
 from hoigen.experts import _local_chat as chat  # noqa: E402
 from hoigen.experts import _local_load as loading  # noqa: E402
@@ -176,15 +177,18 @@ def test_what_a_model_raises_is_an_outcome_with_its_type(folder: Path, monkeypat
 
         await expert.open()
         monkeypatch.setattr(loaded(expert).model, "generate", broken)
-        found = await expert.answer(Request(text="What?"))
-        await expert.close()
-        return found
+        try:
+            return await expert.answer(Request(text="What?"))
+        finally:
+            await expert.close()
 
-    found = asyncio.run(run(RuntimeError("device-side assert")))
-    assert (found.outcome, found.reason, found.text) == ("failed", "RuntimeError: device-side assert", "")
+    found = asyncio.run(run(RuntimeError("no such layer")))
+    assert (found.outcome, found.reason, found.text) == ("failed", "RuntimeError: no such layer", "")
     found = asyncio.run(run(torch.OutOfMemoryError("CUDA out of memory")))
     assert found.outcome == "failed"
     assert found.reason.startswith("OutOfMemoryError")
+    with pytest.raises(DeviceLostError, match="RuntimeError: CUDA error: device-side assert"):  # the process is lost
+        asyncio.run(run(RuntimeError("CUDA error: device-side assert triggered")))
 
 
 def test_a_question_longer_than_the_context_fails_alone(folder: Path) -> None:
