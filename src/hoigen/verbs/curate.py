@@ -67,7 +67,7 @@ def curate(
         caption: how `hoigen caption` is to describe the kept clips afterwards; kept with the run.
         report: write the run's report.html at the end.
         workers: worker processes; null is one for each core.
-        deadline: seconds that one clip may take before it is given up.
+        deadline: seconds that a clip, or a video whose shots are found, may go without progress before it is given up.
         memory_mb: resident memory in MB that one worker may take before its clip is given up.
         shard_size: videos in one part of the tables.
         rank: this process's number when several share the run, from 0 to ranks - 1.
@@ -208,4 +208,4 @@ def _finish(run: Run, steps: Sequence[Any], report: bool) -> Funnel:
         from hoigen.verbs.report import report as write_report
 
         write_report(run.path)
-    return decide.funnel(decide.connect(run, steps), steps)
+    return decide.funnel(decide.connect(run, steps), steps, run=run.path)
