@@ -13,11 +13,12 @@ import pytest
 import fake_decoder
 import fake_talk
 import hoigen
+from hoigen import video
 from hoigen.decide import connect
 from hoigen.runfile import steps_of
 from hoigen.stages.captioned import caption_rows
 from hoigen.store import Run
-from render import render
+from render import counting, render
 
 pytestmark = pytest.mark.timeout(120)
 HOURS = 2
@@ -137,6 +138,18 @@ def test_a_video_that_never_ends_is_given_up(tmp_path: Path, tiny_video: Path, m
     decoder(monkeypatch, SHOTS, "later")
     [(state, reason)] = curate(tiny_video, tmp_path / "run", shots="adaptive", deadline=5.0).items()
     assert (state, "where its header claims 2.00 s: it has no end" in str(reason)) == ("failed", True)
+
+
+def test_a_file_whose_clock_begins_again_moves_on_by_its_bytes(tmp_path: Path) -> None:
+    once = render(tmp_path / "once.ts", counting(50, (48, 64)))
+    twice = tmp_path / "twice.ts"
+    twice.write_bytes(once.read_bytes() * 2)
+    said: list[int] = []
+    for path in (once, twice):
+        said.append(0)
+        for _ in video.walk(str(path), progress=lambda: said.append(said.pop() + 1)):
+            pass
+    assert said[1] >= said[0] + 50, "frames that come too late are passed over, for as long as there are any"
 
 
 SLOW_STREAM = '''
