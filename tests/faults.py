@@ -299,6 +299,22 @@ def set_up_then_die(mark: str) -> Any:
     return echo
 
 
+def moves(payload: tuple[int, bool], emit: Any) -> None:
+    """So many steps of 50 ms, each of them said; then, if told so, one that never ends."""
+    steps, hangs = payload
+    emit.doing("steps")
+    for _ in range(steps):
+        time.sleep(0.05)
+        emit.progress()
+    if hangs:
+        time.sleep(1000)
+    emit(steps)
+
+
+def set_up_moves() -> Any:
+    return moves
+
+
 COUNT = [0]
 
 

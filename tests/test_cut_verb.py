@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 import hoigen
 from hoigen import video
@@ -20,18 +23,24 @@ def run(tmp_path: Path, tiny_video: Path) -> Path:
     folder.mkdir()
     for name in ("a", "b"):
         shutil.copy(tiny_video, folder / f"{name}.mp4")
-    hoigen.curate(
-        videos=str(folder),
-        run=tmp_path / "run",
-        shots="none",
-        duplicates="keep",
-        measures=["metadata"],
-        keep={"fps": {"min": 20}},
-        report=False,
-        workers=1,
-        quiet=True,
-    )
+    decide(tmp_path / "run")
     return tmp_path / "run"
+
+
+def decide(run: Path, **changes: Any) -> None:
+    """The run under other rules."""
+    given: dict[str, Any] = {
+        "videos": str(run.parent / "videos"),
+        "run": run,
+        "shots": "none",
+        "duplicates": "keep",
+        "measures": ["metadata"],
+        "keep": {"fps": {"min": 20}},
+        "report": False,
+        "workers": 1,
+        "quiet": True,
+    }
+    hoigen.curate(**given | changes)
 
 
 def files(folder: Path) -> list[Path]:
@@ -77,3 +86,115 @@ def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is not a run"):
         hoigen.cut(tmp_path, quiet=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def cut(run: Path, *options: str) -> int:
+    return main(["cut", str(run), "--workers", "1", "--quiet", *options])
+
+
+FAILS = '''
+from hoigen import Clip, Frames, Sampling, Score, measure
+
+@measure("fails")
+class Fails:
+    """Always."""
+    sampling: Sampling = Sampling(frames=0)
+
+    def __call__(self, clip: Clip, frames: Frames) -> Score:
+        raise ValueError("said no")
+'''
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"keep": {"fps": {"min": 100}}}, "2 files of clips that are not kept now (2 dropped)"),
+        ({"duplicates": "drop"}, "1 files of clips that are not kept now (1 duplicate)"),
+        ({"measures": ["metadata", "./fails.py"]}, "2 files of clips that are not kept now (2 failed)"),
+        ({"pending": True}, "2 files of clips that are not kept now (2 pending)"),
+    ],
+)
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_files_of_clips_that_are_not_kept_any_more_are_told_and_pruned(
+    run: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, Any], told: str, elsewhere: bool
+) -> None:
+    folder = run.parent / "out" if elsewhere else run / "cut"
+    where = ["--out", str(folder)] if elsewhere else []
+    assert cut(run, *where) == 0
+    made = files(folder)
+    (folder / "holiday.mp4").write_bytes(b"somebody's")
+    (folder / "notes.txt").write_text("somebody's")
+    (run.parent / "fails.py").write_text(FAILS)
+    if "pending" in changes:
+        recipe = yaml.safe_load((run / "run.yaml").read_text())
+        recipe["recipe"]["measures"].append("motion")  # as a run that was stopped right after its rules were changed
+        (run / "run.yaml").write_text(yaml.safe_dump(recipe))
+    else:
+        decide(run, beside=run.parent, **changes)
+    cut(run, *where)
+    shown = capsys.readouterr().out
+    assert f"{told} are still there: " in shown
+    assert "the same command with --prune deletes them" in shown
+    assert "1 files are no clips of this run and were not touched: holiday.mp4" in shown
+    assert {*made} < {*files(folder)}
+    gone = [path for path in made if path.name in shown.split("are still there: ")[1].splitlines()[0]]
+    cut(run, *where, "--prune")
+    assert f"{told} were deleted: {gone[0].name}" in capsys.readouterr().out
+    assert [*files(folder)] == [path for path in made if path not in gone] + [folder / "holiday.mp4"]
+    assert (folder / "notes.txt").exists()
+    cut(run, *where, "--prune")
+    assert "not kept now" not in capsys.readouterr().out
+
+
+def test_prune_leaves_the_files_of_kept_clips(run: Path) -> None:
+    result = hoigen.cut(run, prune=True, workers=1, quiet=True)
+    assert (result.cut, result.not_kept, result.others) == (2, {}, [])
+    again = hoigen.cut(run, prune=True, workers=1, quiet=True)
+    assert (again.already, len(files(run / "cut"))) == (2, 2)
+
+
+def replace_video(run: Path) -> Path:
+    """The run's first video becomes another one, under its name."""
+    path = run.parent / "videos" / "a.mp4"
+    other = hoigen.cut(run, out=run.parent / "other", copy=True, workers=1, quiet=True).out
+    data = files(other)[0].read_bytes() + b"one more byte"
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("options", [(), ("--copy",)])
+def test_a_video_that_was_replaced_is_not_cut(
+    run: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...]
+) -> None:
+    path = replace_video(run)
+    assert cut(run, *options) == 1
+    shown = capsys.readouterr().out
+    assert "1 clips cut, 0 were there, 1 failed" in shown
+    assert f"{path}: the file has changed since it was measured" in shown
+    assert len(files(run / "cut")) == 1
+
+
+def test_a_video_that_was_only_copied_anew_is_cut(run: Path) -> None:
+    for path in (run.parent / "videos").iterdir():
+        os.utime(path, (1, 1))
+    assert hoigen.cut(run, workers=1, quiet=True).cut == 2
+
+
+def test_a_file_whose_video_was_replaced_later_is_told(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cut(run) == 0
+    made = {path: path.read_bytes() for path in files(run / "cut")}
+    replace_video(run)
+    capsys.readouterr()
+    assert cut(run) == 0
+    assert "1 files were there whose video has been replaced since it was measured" in capsys.readouterr().out
+    assert {path: path.read_bytes() for path in files(run / "cut")} == made
+    for path in (run.parent / "videos").iterdir():
+        path.unlink()
+    assert cut(run) == 0, "what was cut needs its video no more"
+    assert "replaced" not in capsys.readouterr().out
+
+
+def test_nothing_can_be_cut_when_all_videos_are_gone(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.rmtree(run.parent / "videos")
+    assert cut(run) == 1
+    assert "0 clips cut, 0 were there, 2 failed" in capsys.readouterr().out

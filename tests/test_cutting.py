@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from hoigen import video
+from hoigen import cutting, video
 from hoigen.clip import Clip, Sampling, clip_id
 from hoigen.cutting import cut_clip
 from hoigen.errors import SetupError, VideoError
@@ -169,3 +170,18 @@ def test_a_folder_that_is_not_there_is_no_fault_of_the_video(tmp_path: Path) -> 
     source = render(tmp_path / "in.mp4", picture(30))
     with pytest.raises(SetupError, match="cannot write"):
         cut_clip(clip_of(source, 0.0, 1.0), tmp_path / "none" / "a.mp4")
+
+
+def test_a_half_written_file_that_moves_on_is_never_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = render(tmp_path / "in.mp4", picture(30))
+    monkeypatch.setattr(cutting, "TOUCH_EVERY", -1.0)
+    ages = []
+
+    def progress() -> None:
+        for part in tmp_path.glob(".*.part.*"):
+            ages.append(part.stat().st_mtime)
+            os.utime(part, (1, 1))
+
+    cut_clip(clip_of(source, 0.0, 1.0), tmp_path / "out.mp4", progress=progress)
+    assert len(ages) > 20
+    assert min(ages) > 1

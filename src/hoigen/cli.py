@@ -22,7 +22,11 @@ NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errn
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a verb; 0 done, 1 it failed, 2 bad input, 130 stopped by Ctrl-C."""
+    """Runs a verb; its exit status.
+
+    0: done, also when some clips failed. 1: it cannot work as it is set up, every clip (video, caption) failed, or
+    files of hoigen cut are missing. 2: bad input, nothing was done. 130: stopped by Ctrl-C.
+    """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         return _main(arguments)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -12,16 +13,17 @@ from typing import Any
 from hoigen.clip import Clip, Seconds
 from hoigen.errors import SetupError, VideoError
 from hoigen.frameplan import SLACK
-from hoigen.videopass import Pass, zero_of
+from hoigen.videopass import Headway, Pass, Progress, zero_of
 
 CRF = "18"
 """x264's quality: the value FFmpeg's encoding guide calls visually lossless or nearly so."""
 PRESET = "veryfast"
+TOUCH_EVERY: Seconds = 1.0
 AUDIO = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"})
 """Audio that players know inside MP4; it is copied, and other audio is left out."""
 
 
-def cut_clip(clip: Clip, out: Path, copy: bool = False) -> Path:
+def cut_clip(clip: Clip, out: Path, copy: bool = False, progress: Progress | None = None) -> Path:
     """Writes the clip to `out`, whole or not at all; the file written.
 
     copy false: exactly the clip's frames with their own times (so a variable frame rate stays one), from 0, as H.264 at
@@ -32,7 +34,7 @@ def cut_clip(clip: Clip, out: Path, copy: bool = False) -> Path:
         when MP4 cannot hold the codec.
 
     The first audio stream is copied, to the nearest packet (about 20 ms), when MP4 players know its codec, else left
-    out. Subtitles and other streams are left out.
+    out. Subtitles and other streams are left out. progress: called when reading the video has moved on.
 
     Raises VideoError when the video cannot be read or ends before the clip does, SetupError when `out` cannot be
     written.
@@ -40,19 +42,37 @@ def cut_clip(clip: Clip, out: Path, copy: bool = False) -> Path:
     from hoigen import video
 
     out = Path(out)
-    rotation = video.probe(clip.uri).rotation
+    rotation = video.probe(clip.uri, progress).rotation
     with video.opened(clip.uri) as (container, stream):
         if copy and stream.codec_context.name not in _held_by("mp4"):
             out = out.with_suffix(".mkv")
         part = out.with_name(f".{out.stem}.{os.getpid()}.part{out.suffix}")
+        progress = _touching(part, progress)
         try:
             with _written(part) as target:
                 write = _copied if copy else _encoded
-                write(_Source(container, stream, clip), target, rotation)
+                write(_Source(container, stream, clip, progress), target, rotation)
             part.replace(out)
         finally:
             part.unlink(missing_ok=True)
     return out
+
+
+def _touching(part: Path, progress: Progress | None) -> Progress | None:
+    """Progress that shows in the time of the half-written file too: one that is older than a deadline is nobody's."""
+    if progress is None:
+        return None
+    touched = time.monotonic()
+
+    def moved_on() -> None:
+        nonlocal touched
+        progress()
+        if time.monotonic() - touched > TOUCH_EVERY:
+            touched = time.monotonic()
+            with contextlib.suppress(OSError):
+                os.utime(part)
+
+    return moved_on
 
 
 @contextlib.contextmanager
@@ -107,8 +127,8 @@ class _Target:
 class _Source:
     """The clip's stretch of an open video: video and audio packets as they come, times on the streams' own clocks."""
 
-    def __init__(self, container: Any, stream: Any, clip: Clip) -> None:
-        self.container, self.video, self.clip = container, stream, clip
+    def __init__(self, container: Any, stream: Any, clip: Clip, progress: Progress | None) -> None:
+        self.container, self.video, self.clip, self.progress = container, stream, clip, progress
         self.zero = zero_of(container, stream)
         found = [s for s in container.streams.audio if s.codec_context is not None and s.codec_context.name in AUDIO]
         self.audio = found[0] if found else None
@@ -124,8 +144,14 @@ class _Source:
     def second(self, stamp: int, time_base: Fraction) -> float:
         return float(stamp * time_base) - self.zero
 
-    def packets(self) -> Iterator[Any]:
-        yield from self.container.demux([s for s in (self.video, self.audio) if s is not None])
+    def packets(self, *streams: Any) -> Iterator[Any]:
+        """As they come, from wherever the search has led to."""
+        headway = Headway(self.progress)
+        for packet in self.container.demux([s for s in streams if s is not None]):
+            headway.read(packet)
+            if packet.dts is not None:
+                headway.at(self.second(packet.dts, packet.time_base))
+            yield packet
 
 
 class _Sound:
@@ -165,7 +191,7 @@ def _encoded(source: _Source, target: _Target, rotation: int) -> None:
     encoder = _Encoder(source, target, rotation)
     if not sound.done:
         _gather(source, sound)
-    frames = Pass(source.container, source.video, clip.start, clip.end)
+    frames = Pass(source.container, source.video, clip.start, clip.end, source.progress)
     for frame, at in frames.frames():
         encoder.see(frame, at)
         if encoder.started:
@@ -177,9 +203,9 @@ def _gather(source: _Source, sound: _Sound) -> None:
     from hoigen import video
 
     with video.opened(source.clip.uri) as (container, stream):
-        again = _Source(container, stream, source.clip)
+        again = _Source(container, stream, source.clip, source.progress)
         again.search()
-        for packet in container.demux(again.audio):
+        for packet in again.packets(again.audio):
             sound.take(packet)
             if sound.done:
                 return
@@ -312,7 +338,7 @@ def _copied(source: _Source, target: _Target, rotation: int) -> None:
     begin: int | None = None
     latest, done = 0.0, False
     source.search()
-    for packet in source.packets():
+    for packet in source.packets(source.video, source.audio):
         if packet.stream is source.audio:
             sound.take(packet)
         elif packet.pts is not None and not done:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hoigen.cascade import Step
@@ -41,15 +42,22 @@ class Funnel:
     """How many clips each rule dropped and each measure failed on, in the order of the walk.
 
     Clips that lack a score are pending and in no stage; `missing` counts them by the measure they wait for.
+    all_failed: the first reason and what to do, when every clip failed; else empty.
     """
 
     stages: tuple[Stage, ...]
     counts: dict[str, int]
     missing: dict[str, int] = field(default_factory=dict)
+    all_failed: str = field(default="", compare=False)
 
     @property
     def clips(self) -> int:
         return sum(self.counts.values())
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether every clip failed; the command then exits with 1."""
+        return bool(self.all_failed)
 
     def __str__(self) -> str:
         width = max((len(stage.name) for stage in self.stages), default=4) + 2
@@ -63,6 +71,8 @@ class Funnel:
         if self.counts.get("pending"):
             waits = ", ".join(f"{count} for {measure}" for measure, count in self.missing.items())
             lines.append(f"pending clips wait for scores ({waits}): run hoigen curate again")
+        if self.all_failed:
+            lines.append(self.all_failed)
         return "\n".join(lines)
 
 
@@ -174,8 +184,34 @@ def counts(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
     return dict(con.execute("select state, count(*) from walked group by all").fetchall())
 
 
-def funnel(con: duckdb.DuckDBPyConnection, steps: Sequence[Step], schema: str = "main") -> Funnel:
-    """The funnel of a connection, in one pass: what came before any measure first, then every rule in order."""
+def all_failed(
+    con: duckdb.DuckDBPyConnection, ends: Mapping[str, int], run: Path | None = None, schema: str = "main"
+) -> str:
+    """Why the first clip failed and what to do, when every clip did; else empty.
+
+    A clip that a rule dropped was measured, and one that is pending is not done; a duplicate is neither, since it only
+    repeats a clip that failed.
+    """
+    if not ends.get("failed") or ends.get("kept") or ends.get("pending"):
+        return ""
+    found = con.execute(
+        f"""select count(*) filter (state = 'dropped' and rule is distinct from 'duplicate'),
+            arg_min(uri, (video, n)) filter (state = 'failed'), arg_min(reason, (video, n)) filter (state = 'failed')
+        from {schema}.walked"""
+    ).fetchone()
+    dropped, uri, reason = found or (0, "", "")
+    if dropped:
+        return ""
+    return f"every clip failed, the first with: {uri}: {reason}. hoigen retry {run or 'RUN'} tries them again"
+
+
+def funnel(
+    con: duckdb.DuckDBPyConnection, steps: Sequence[Step], schema: str = "main", run: Path | None = None
+) -> Funnel:
+    """The funnel of a connection, in one pass: what came before any measure first, then every rule in order.
+
+    run: named in what to do.
+    """
     found = con.execute(
         f"""select _code, case _code when 0 then state end as own, case _code when 0 then rule end as ruled, count(*)
         from {schema}.judged group by all"""
@@ -193,7 +229,8 @@ def funnel(con: duckdb.DuckDBPyConnection, steps: Sequence[Step], schema: str = 
         if case.state == "pending" and codes.get(at):
             missing[case.step] = codes[at]
     lines = [*_before(before), *(line for step in steps for line in _lines(step, cases, codes))]
-    return Funnel(_stages(lines, sum(ends.values()) - ends["pending"]), ends, missing)
+    stages = _stages(lines, sum(ends.values()) - ends["pending"])
+    return Funnel(stages, ends, missing, all_failed(con, ends, run, schema))
 
 
 Line = tuple[str, int, int]

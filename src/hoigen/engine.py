@@ -132,6 +132,7 @@ class Scorer:
         alive = True
         for at, step in enumerate(steps):
             emit.doing(step.name)
+            emit.progress()  # each measure has the whole deadline
             outcome = self._call(step, clip, frames, streams.get(step.name))
             emit(outcome)
             alive = alive and _stays(step, outcome)
@@ -169,22 +170,29 @@ class Scorer:
     ) -> tuple[dict[Sampling, Frames], dict[str, Stream]]:
         from hoigen import video
 
+        progress = emit.progress if emit else None
         streams = {
-            step.name: Stream(step, job.clip, emit.doing if emit and job.careful else None)
+            step.name: Stream(step, job.clip, emit.doing if emit and job.careful else None, progress)
             for step in steps
             if isinstance(step.measure, StreamingMeasure)
         }
         samplings = {step.measure.sampling for step in steps if step.name not in streams}
         watchers = [(stream.step.measure.sampling, stream.see) for stream in streams.values()]
-        return video.decode(job.clip, samplings, watchers), streams
+        return video.decode(job.clip, samplings, watchers, progress=progress), streams
 
 
 class Stream:
     """A streaming measure on one clip. What it raises is kept until its turn, so that it costs no other measure."""
 
-    def __init__(self, step: cascade.Step, clip: Clip, doing: Callable[[str], None] | None) -> None:
+    def __init__(
+        self,
+        step: cascade.Step,
+        clip: Clip,
+        doing: Callable[[str], None] | None,
+        progress: Callable[[], None] | None = None,
+    ) -> None:
         self.step = step
-        self.doing = doing
+        self.doing, self.progress = doing, progress
         self.seconds = 0.0
         self.error: Exception | None = None
         self.stream: FrameStream | None = None
@@ -221,7 +229,7 @@ class Stream:
             from hoigen import video
 
             self._begin(clip)
-            video.decode(clip, (), [(self.step.measure.sampling, self.see)])
+            video.decode(clip, (), [(self.step.measure.sampling, self.see)], progress=self.progress)
         if self.error is not None:
             raise self.error
         assert self.stream is not None

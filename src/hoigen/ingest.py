@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hoigen.clip import Seconds, clip_id
@@ -39,7 +39,7 @@ def setup_ingest(shots: str | Mapping[str, Any], min_length: Seconds, max_length
 
     def handle(job: VideoJob, emit: Emit) -> None:
         emit.doing("shots" if _wants_shots(job, shots) else "header")
-        emit(clip_rows(job, shots, min_length, max_length))
+        emit(clip_rows(job, shots, min_length, max_length, emit.progress))
 
     return handle
 
@@ -53,24 +53,39 @@ def _wants_shots(job: VideoJob, shots: str | Mapping[str, Any] | None) -> bool:
 
 
 def clip_rows(
-    job: VideoJob, shots: str | Mapping[str, Any], min_length: Seconds, max_length: Seconds | None
+    job: VideoJob,
+    shots: str | Mapping[str, Any],
+    min_length: Seconds,
+    max_length: Seconds | None,
+    progress: Callable[[], None] | None = None,
 ) -> list[Row]:
-    """The clips of one row of the input. A video that cannot be read is one row, `failed` with the reason."""
+    """The clips of one row of the input. A video that cannot be read is one row, `failed` with the reason.
+
+    progress: called when a pass over the file has moved on.
+    """
     try:
-        header, digest = _look(job.uri)
+        header, digest = _look(job.uri, progress)
         if not _wants_shots(job, shots):
             return [_row(job, 0, *_span(job, header), header, digest)]
-        return _shot_rows(job, shots, min_length, max_length, header, digest)
+        return _shot_rows(job, shots, min_length, max_length, header, digest, progress)
     except VideoError as error:
         return [failed_row(job, str(error))]
 
 
-@functools.lru_cache(maxsize=4)
-def _look(uri: str) -> tuple[Header, str]:
+def _look(uri: str, progress: Callable[[], None] | None = None) -> tuple[Header, str]:
     """Header and digest; kept for a while, since manifests name one video in many rows one after the other."""
     from hoigen import video
 
-    return video.probe(uri), video.content_digest(uri)
+    kept = _kept(uri)
+    if not kept:
+        kept.append((video.probe(uri, progress), video.content_digest(uri, progress)))
+    return kept[0]
+
+
+@functools.lru_cache(maxsize=4)
+def _kept(uri: str) -> list[tuple[Header, str]]:
+    """Where what was found of a video is put."""
+    return []
 
 
 def _shot_rows(
@@ -80,11 +95,12 @@ def _shot_rows(
     max_length: Seconds | None,
     header: Header,
     digest: str,
+    progress: Callable[[], None] | None,
 ) -> list[Row]:
     from hoigen.shots import find_shots
 
     rows = []
-    for n, shot in enumerate(find_shots(job.uri, shots, min_length, max_length)):
+    for n, shot in enumerate(find_shots(job.uri, shots, min_length, max_length, progress)):
         row = _row(job, n, shot.start, shot.end, header, digest)
         if shot.state == "short":
             row |= {"state": "dropped", "rule": "shot_length", "reason": shot.reason}

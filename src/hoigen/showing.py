@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hoigen.clip import Clip, Sampling
@@ -17,26 +17,34 @@ def setup_frames(samplings: Sequence[Sampling]) -> Handler:
     def handle(clip: Clip, emit: Emit) -> None:
         from hoigen import video
 
-        _check_same(clip)
+        check_same(clip, emit.progress)
         emit.doing("decode")
-        emit(video.decode(clip, samplings))
+        emit(video.decode(clip, samplings, progress=emit.progress))
 
     return handle
 
 
-def _check_same(clip: Clip) -> None:
+def check_same(clip: Clip, progress: Callable[[], None] | None = None) -> None:
     """Raises VideoError for a file that was replaced since it was measured: its frames are of another clip."""
     from hoigen.videofile import is_local, local_path
 
     before = clip.meta.get("digest")
     if not before or not is_local(clip.uri):
         return
-    if _digest(clip.uri, Path(local_path(clip.uri)).stat().st_mtime_ns) != before:
+    if _digest(clip.uri, Path(local_path(clip.uri)).stat().st_mtime_ns, progress) != before:
         raise VideoError("the file has changed since it was measured: run hoigen curate again, in a run of its own")
 
 
-@functools.lru_cache(maxsize=64)
-def _digest(uri: str, changed: int) -> str:
+def _digest(uri: str, changed: int, progress: Callable[[], None] | None) -> str:
     from hoigen import video
 
-    return video.content_digest(uri)
+    kept = _kept(uri, changed)
+    if not kept:
+        kept.append(video.content_digest(uri, progress))
+    return kept[0]
+
+
+@functools.lru_cache(maxsize=64)
+def _kept(uri: str, changed: int) -> list[str]:
+    """Where the digest of a file, as of its last change, is put."""
+    return []

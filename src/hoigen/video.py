@@ -23,7 +23,7 @@ from hoigen.frameplan import SLACK, Converter, Plan
 from hoigen.videofile import check_scheme as check_scheme
 from hoigen.videofile import is_local, raw_bytes, said
 from hoigen.videofile import opened as opened
-from hoigen.videopass import EXACT, Pass, start_time
+from hoigen.videopass import EXACT, Headway, Pass, Progress, start_time
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,13 +68,14 @@ class Header:
     start_time: Seconds
 
 
-def probe(uri: str) -> Header:
+def probe(uri: str, progress: Progress | None = None) -> Header:
     """The header of a video. One frame is decoded, since PyAV tells the rotation only with a frame.
 
-    Raises VideoError with the reason: no such file, a directory, empty, no video stream, not a video, no frames.
+    progress: called when reading has moved on. Raises VideoError with the reason: no such file, a directory, empty, no
+    video stream, not a video, no frames.
     """
     with opened(uri) as (container, stream):
-        look = _look(container, stream)
+        look = _look(container, stream, Headway(progress))
         duration = _duration(container, stream, look)
         if duration <= 0:
             raise VideoError("has a duration of zero: its header claims no frames")
@@ -103,32 +104,46 @@ def probe(uri: str) -> Header:
         )
 
 
-def content_digest(uri: str) -> str:
+def content_digest(uri: str, progress: Progress | None = None) -> str:
     """32 hex digits that are the same for the same content, whatever its name.
 
     Local files up to `WHOLE_DIGEST` bytes are read whole. Of others, the size and 16 blocks of 1 MiB spread evenly
-    are: two files that differ only between those blocks would be taken for the same.
+    are: two files that differ only between those blocks would be taken for the same. progress: called for each block.
     """
+    said_so = progress or (lambda: None)
     try:
         with raw_bytes(uri) as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(0)
             if is_local(uri) and size <= WHOLE_DIGEST:
-                return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()  # type: ignore[arg-type]
+                digest = hashlib.blake2b(digest_size=16)
+                while block := file.read(BLOCK):
+                    digest.update(block)
+                    said_so()
+                return digest.hexdigest()
             digest = hashlib.blake2b(str(size).encode(), digest_size=16)
             for at in range(BLOCKS):
                 file.seek((size - BLOCK) * at // (BLOCKS - 1) if size > BLOCK else 0)
                 digest.update(file.read(BLOCK))
+                said_so()
             return digest.hexdigest()
     except (OSError, ValueError) as error:
         raise VideoError(f"cannot be read: {said(error)}") from None
 
 
-def decode(clip: Clip, samplings: Collection[Sampling], watchers: Sequence[Watch] = ()) -> dict[Sampling, Frames]:
+def decode(
+    clip: Clip,
+    samplings: Collection[Sampling],
+    watchers: Sequence[Watch] = (),
+    *,
+    progress: Progress | None = None,
+) -> dict[Sampling, Frames]:
     """Frames of a clip for all samplings, and for watchers as they pass, from one sequential pass.
 
     A sampling gives each frame once, so fewer than asked for when the clip has fewer. With `pairs`, frames 2k and
     2k + 1 are neighbours; a frame may stand in two pairs, and a last frame without a neighbour is left out.
+
+    progress: called when the pass is at a later moment, or further on in the file, than it was before.
 
     Raises VideoError when nothing can be decoded, when the frames reach less than nine tenths of the clip, and when
     more than a tenth of its packets are broken. What a watcher raises passes through as it is.
@@ -139,7 +154,7 @@ def decode(clip: Clip, samplings: Collection[Sampling], watchers: Sequence[Watch
     plans = [Plan(s, clip.duration, lambda image, at, to=collected[s]: to.append((image, at))) for s in collected]  # type: ignore[misc]
     plans += [Plan(sampling, clip.duration, see) for sampling, see in watchers]
     with opened(clip.uri) as (container, stream):
-        decoder = Pass(container, stream, clip.start, clip.end)
+        decoder = Pass(container, stream, clip.start, clip.end, progress)
         reached = _feed(decoder, plans, clip)
     decoder.check()
     check_reach(reached, clip.duration, clip.start)
@@ -153,15 +168,17 @@ def walk(
     end: Seconds | None = None,
     short_side: int | None = 64,
     gray: bool = False,
+    progress: Progress | None = None,
 ) -> Iterator[tuple[np.ndarray, Seconds]]:
     """Every frame from `start` to `end` with its time from the start of the file, scaled to `short_side`.
 
     Images, all of one shape: (H, W, 3) uint8 RGB, or (H, W) uint8 luma when `gray`. Raises VideoError when the file
     cannot be read, holds no frame, or more than a tenth of its packets are broken; see `check_reach` for its end.
+    progress: as of `decode`.
     """
     sampling = Sampling(short_side=short_side, gray=gray)
     with opened(uri) as (container, stream):
-        decoder = Pass(container, stream, start, end)
+        decoder = Pass(container, stream, start, end, progress)
         converter = Converter()
         for frame, at in decoder.frames():
             if at >= start - SLACK:
@@ -191,7 +208,7 @@ class _Look:
     count: int = 0
 
 
-def _look(container: Any, stream: Any) -> _Look:
+def _look(container: Any, stream: Any, headway: Headway) -> _Look:
     """The first frame, and the times of all: from the index when the header has an even one, else from the packets.
 
     An index holds decoding times. Those of uneven files are not the times at which frames are shown.
@@ -202,12 +219,12 @@ def _look(container: Any, stream: Any) -> _Look:
         times = sorted(float(entry.timestamp * stream.time_base) for entry in entries)
         if _odd_gaps(times) == 0:
             look.times, look.whole = times, True
-    _look_at_packets(container, stream, look, indexed=look.whole)
+    _look_at_packets(container, stream, look, headway, indexed=look.whole)
     look.times.sort()
     return look
 
 
-def _look_at_packets(container: Any, stream: Any, look: _Look, *, indexed: bool) -> None:
+def _look_at_packets(container: Any, stream: Any, look: _Look, headway: Headway, *, indexed: bool) -> None:
     import av
 
     read, latest = 0, 0.0
@@ -215,6 +232,7 @@ def _look_at_packets(container: Any, stream: Any, look: _Look, *, indexed: bool)
     gap = float(1 / stream.average_rate) if stream.average_rate else 0.0
     try:
         for packet in container.demux(stream):
+            headway.read(packet)
             if look.frame is None and look.count < FIRST_FRAME:
                 look.frame = _first_of(packet)
             if indexed and (look.frame is not None or look.count >= FIRST_FRAME):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any
 
@@ -23,14 +23,49 @@ UNORDERED = ("avi",)
 """Containers that know no presentation times: FFmpeg makes them up, and wrongly when there are B-frames."""
 
 
+Progress = Callable[[], None]
+"""Called whenever a pass over a video has moved on, so that whoever waits knows a slow pass from one that hangs."""
+
+
+class Headway:
+    """Calls `progress` when a pass is at a later moment, or further on in the file, than it ever was.
+
+    Neither can go on for ever in a file that ends; a decoder that gives the same moment again and again says nothing.
+    """
+
+    def __init__(self, progress: Progress | None) -> None:
+        self.progress = progress
+        self.again()
+
+    def again(self) -> None:
+        """The pass begins anew, somewhere else in the file."""
+        self.latest, self.furthest = -1e18, -1
+
+    def at(self, time: Seconds) -> None:
+        if time > self.latest + SLACK:
+            self.latest = time
+            if self.progress is not None:
+                self.progress()
+
+    def read(self, packet: Any) -> None:
+        where = packet.pos
+        if where is not None and where > self.furthest:
+            self.furthest = where
+            if self.progress is not None:
+                self.progress()
+
+
 class Pass:
     """Frames of one stretch in order of time; packets that cannot be decoded are counted and left out.
 
     packets, bad: from the first keyframe on. count: frames given. whole: a frame at or behind `end` was met.
     """
 
-    def __init__(self, container: Any, stream: Any, start: Seconds, end: Seconds | None) -> None:
+    def __init__(
+        self, container: Any, stream: Any, start: Seconds, end: Seconds | None, progress: Progress | None = None
+    ) -> None:
         self.container, self.stream, self.start, self.end = container, stream, start, end
+        self.headway = Headway(progress)
         self.base = float(stream.time_base)
         rate = stream.average_rate or stream.guessed_rate
         self.gap = float(1 / rate) if rate else 0.04
@@ -47,6 +82,7 @@ class Pass:
             if at <= latest - SLACK:  # a broken clock runs backwards
                 continue
             latest = at
+            self.headway.at(at)
             if self.end is not None and at >= self.end - SLACK:
                 self.whole = True
                 return
@@ -92,6 +128,7 @@ class Pass:
 
         self.packets = self.bad = 0
         self.begun = False
+        self.headway.again()
         # a transport stream searched for its very first time misses the first keyframe
         first = min(0, self.stream.start_time or 0)
         ticks = int((to + (self.zero or 0.0)) / self.base) if to > 0 else first
@@ -144,6 +181,7 @@ class Pass:
                 raise VideoError(f"reading stopped: {said(error)}") from error
             if packet is None:
                 return
+            self.headway.read(packet)
             yield packet
 
 

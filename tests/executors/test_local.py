@@ -535,6 +535,18 @@ def test_a_worker_killed_from_outside_is_replaced(tmp_path: Path) -> None:
     assert not book.keys("failed")
 
 
+def test_a_task_that_moves_on_is_not_late_and_one_that_stops_moving_is() -> None:
+    book = go([(50, False), (5, True), (0, True)], faults.set_up_moves, workers=3, tries=1, deadline=HASTY)
+    assert book.of("0") == [("part", 50), ("done", None)]
+    for key in ("1", "2"):
+        assert book.failure(key).reason == "made no progress for 1 s"
+        assert (book.failure(key).kind, book.failure(key).doing) == ("deadline", "steps")
+
+
+def test_progress_of_a_task_without_a_worker_is_not_counted() -> None:
+    assert go([(2, False)], faults.set_up_moves, workers=0).of("0") == [("part", 2), ("done", None)]
+
+
 class Slow(Book):
     """The parent is busy for a while when the task "1" is done."""
 

@@ -24,7 +24,7 @@ import tiny_models  # noqa: E402
 from pydantic import BaseModel  # noqa: E402
 
 from hoigen import hub, registry, weights  # noqa: E402
-from hoigen.devices import DeviceLostError
+from hoigen.devices import DeviceLostError  # noqa: E402
 from hoigen.errors import SetupError, UsageError  # noqa: E402
 from hoigen.experts import _local_chat as chat  # noqa: E402
 from hoigen.experts import _local_load as loading  # noqa: E402

@@ -87,6 +87,9 @@ class _EmitHere:
     def doing(self, what: str) -> None:
         self.what = what
 
+    def progress(self) -> None:
+        pass
+
 
 class _FromSink(BaseException):
     """Carries what the sink raised past handlers that catch every Exception."""

@@ -97,7 +97,7 @@ class Worker:
         self.ready, self.alive = False, True
         self.sent = 0
         self.flights: deque[Flight] = deque()
-        self.watched = (0, False)
+        self.watched = (0, False, 0)
         self.elapsed: Seconds = 0.0
         self.loading: Seconds = 0.0
         self.began: Seconds = 0.0
@@ -135,11 +135,11 @@ class Worker:
         return self.flights[0] if self.flights and self.flights[0].serial == self.status.serial else None
 
     def watch(self, passed: Seconds) -> Seconds:
-        """Adds to the time for which the first task has been as it is, started or not; returns that time."""
+        """Adds to the time for which the first task has been as it is: started or not, moved on so far; that time."""
         if not self.flights:
-            self.watched, self.elapsed = (0, False), 0.0
+            self.watched, self.elapsed = (0, False, 0), 0.0
             return 0.0
-        now = self.flights[0].serial, self.under_way() is not None
+        now = self.flights[0].serial, self.under_way() is not None, self.status.moves
         self.elapsed = self.elapsed + passed if now == self.watched else 0.0
         self.watched = now
         return self.elapsed

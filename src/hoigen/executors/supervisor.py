@@ -238,7 +238,7 @@ class Supervisor:
             return
         # Asking may wake what hangs (a system call that is interrupted), so nothing said from here on counts.
         doing, trace = worker.status.doing, worker.where_it_hangs()
-        self._blame(worker, suspect, "deadline", f"took longer than {self.limits.deadline:g} s", doing, trace)
+        self._blame(worker, suspect, "deadline", f"made no progress for {self.limits.deadline:g} s", doing, trace)
 
     def _blame(self, worker: Worker, guilty: Flight, kind: str, reason: str, doing: str, trace: str) -> None:
         self.lost_in_a_row = 0

@@ -19,6 +19,13 @@ class Emit(Protocol):
     def doing(self, what: str) -> None:
         """Names what is under way, so that a crash can be blamed on it. Costs next to nothing."""
 
+    def progress(self) -> None:
+        """The task has moved on: its deadline counts from here. Costs next to nothing.
+
+        Said only of what cannot go on for ever: a later moment of a video, a further block of a file, the next of
+        several steps. Said in every turn of a loop that never ends, it would keep that loop alive.
+        """
+
 
 Handler = Callable[[Any, Emit], None]
 
@@ -33,8 +40,9 @@ class Limits:
     """Bounds of the workers.
 
     workers: processes; 0 runs everything in this one, without deadline or memory cap, for a debugger.
-    deadline: seconds for one task, from when a worker takes it up. load_deadline: seconds for setting one up, which
-    is where models are read: minutes, for large ones on a network disk.
+    deadline: seconds for which a task may say no progress, from when a worker takes it up; of a handler that never says
+    any, seconds for the whole task. load_deadline: seconds for setting one up, which is where models are read: minutes,
+    for large ones on a network disk.
     memory_mb: resident memory of one worker. tries: how often a task is tried in all.
     threads: of one worker's libraries (OpenMP, BLAS, OpenCV); the cores are shared out when None.
     """

@@ -22,6 +22,7 @@ SERIAL = struct.Struct("<Q")
 LENGTH = struct.Struct("<H")
 TEXT_AT = 16
 TEXT_ROOM = 512
+MOVES_AT = TEXT_AT + TEXT_ROOM
 CHUNK = 1 << 18
 
 
@@ -60,10 +61,11 @@ class Inbox:
 
 
 class Status:
-    """The page: number of the task under way, counted from 1, and what it is doing."""
+    """The page: number of the task under way, counted from 1, what it is doing, and how often it has moved on."""
 
     def __init__(self, descriptor: int) -> None:
         self.page = mmap.mmap(descriptor, PAGE)
+        self.counted = 0
 
     def begin(self, serial: int) -> None:
         LENGTH.pack_into(self.page, 8, 0)
@@ -74,6 +76,17 @@ class Status:
         LENGTH.pack_into(self.page, 8, 0)
         self.page[TEXT_AT : TEXT_AT + len(text)] = text
         LENGTH.pack_into(self.page, 8, len(text))
+
+    def move_on(self) -> None:
+        """Counts up. Any other number than before means that the task has moved on, so neither a number read while
+        half of it is written nor two threads that count at once can hide that."""
+        self.counted = (self.counted + 1) & 0xFFFFFFFFFFFFFFFF
+        SERIAL.pack_into(self.page, MOVES_AT, self.counted)
+
+    @property
+    def moves(self) -> int:
+        number: int = SERIAL.unpack_from(self.page, MOVES_AT)[0]
+        return number
 
     @property
     def serial(self) -> int:

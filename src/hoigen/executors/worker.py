@@ -59,6 +59,10 @@ class TaskEmit:
         if not self.over:
             self.channel.status.say(what)
 
+    def progress(self) -> None:
+        if not self.over:
+            self.channel.status.move_on()
+
 
 def serve(inbox: Inbox, channel: Channel) -> None:
     """Answers until the parent closes its end."""

@@ -52,7 +52,7 @@ def take(wanted: Iterable[Wanted], *, workers: int = 2, deadline: Seconds = 30) 
     from hoigen.executors import local, task
 
     tasks = [task.Task(want.clip.id, want) for want in {want.clip.id: want for want in wanted}.values()]
-    album = Album()
+    album = Album(deadline)
     if tasks:
         limits = task.Limits(workers=min(workers, len(tasks)), deadline=deadline, memory_mb=2048, tries=1)
         local.run(tasks, setup, album, limits)
@@ -62,8 +62,9 @@ def take(wanted: Iterable[Wanted], *, workers: int = 2, deadline: Seconds = 30) 
 class Album:
     """Collects what the workers say."""
 
-    def __init__(self) -> None:
+    def __init__(self, deadline: Seconds = 30) -> None:
         self.taken: dict[str, Taken] = {}
+        self.deadline = deadline
 
     def part(self, task: Task, part: Any) -> None:
         self.taken[task.key] = part
@@ -75,7 +76,8 @@ class Album:
         return task
 
     def failed(self, task: Task, failure: Failure) -> Task | None:
-        self.taken[task.key] = Taken(missing=failure.reason)
+        late = f"its pictures took longer than {self.deadline:g} s"
+        self.taken[task.key] = Taken(missing=late if failure.kind == "deadline" else failure.reason)
         return None
 
 

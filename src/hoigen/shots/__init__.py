@@ -5,17 +5,20 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from hoigen.clip import Seconds
-from hoigen.errors import UsageError, nearest
+from hoigen.errors import UsageError, VideoError, nearest
 
 if TYPE_CHECKING:
     import numpy as np
 
 Frame = tuple["np.ndarray", Seconds]
+ENDLESS = 10, 6 * 3600.0
+"""A video whose frames go on for more than this many times its claimed length, and so many seconds, has no end: a
+playlist of a live stream that still grows."""
 DETECTORS = {"adaptive": "Adaptive"}
 """YAML name (and file) -> class."""
 
@@ -55,19 +58,24 @@ def check_detector(spec: str | Mapping[str, Any]) -> Detector:
 
 
 def find_shots(
-    uri: str, detector: str | Mapping[str, Any], min_length: Seconds, max_length: Seconds | None
+    uri: str,
+    detector: str | Mapping[str, Any],
+    min_length: Seconds,
+    max_length: Seconds | None,
+    progress: Callable[[], None] | None = None,
 ) -> list[Shot]:
     """All shots of a video, in order and without gaps: what is too short is a Shot too, with its reason.
 
     Shots longer than `max_length` are split into equal parts at frame times. Raises VideoError when the video cannot
-    be read to its end.
+    be read to its end. progress: called when the pass over the video has moved on.
     """
     from hoigen import video
 
-    header = video.probe(uri)
+    header = video.probe(uri, progress)
     chosen = check_detector(detector)
     times: list[Seconds] = []
-    cuts = list(chosen.boundaries(_noting(video.walk(uri, short_side=chosen.short_side), times)))
+    frames = video.walk(uri, short_side=chosen.short_side, progress=progress)
+    cuts = list(chosen.boundaries(_noting(frames, times, header.duration)))
     end = _end(times, header.duration)
     video.check_reach(end if len(times) > 1 else header.duration, header.duration)
     bounds = [0.0, *cuts, end]
@@ -77,8 +85,13 @@ def find_shots(
     return shots
 
 
-def _noting(frames: Iterable[Frame], times: list[Seconds]) -> Iterator[Frame]:
+def _noting(frames: Iterable[Frame], times: list[Seconds], claimed: Seconds) -> Iterator[Frame]:
+    longest = ENDLESS[0] * claimed + ENDLESS[1]
     for image, at in frames:
+        if at > longest:
+            raise VideoError(
+                f"its frames go on beyond {at:.0f} s, where its header claims {claimed:.2f} s: it has no end"
+            )
         times.append(at)
         yield image, at
 

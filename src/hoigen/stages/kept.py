@@ -25,13 +25,6 @@ def kept_clips(run: Run, steps: Sequence[Step], shard_size: int) -> dict[int, li
     return dict(sorted(found.items()))
 
 
-def pending_clips(run: Run, steps: Sequence[Step]) -> int:
-    """How many clips lack a score that would decide them."""
-    from hoigen import decide
-
-    return decide.counts(decide.connect(run, steps)).get("pending", 0)
-
-
 @dataclass(frozen=True, slots=True)
 class KeptClip:
     """A kept clip. content: digest of its video. facts: measure -> {value, values, detail}."""

@@ -31,7 +31,8 @@ REASONS = 12
 class CaptionResult:
     """What became of the kept clips. paths: which way captions took; failed: reason -> clips; calls: what was asked in
     all, by expert and outcome, with tokens in and out. pending: clips that are not decided yet.
-    cost: of all calls, at the prices of the experts in force, in their currency."""
+    cost: of all calls, at the prices of the experts in force, in their currency. nothing: why no clip is kept, when
+    every one failed before there could be a caption."""
 
     run: Path
     captioner: str
@@ -42,6 +43,12 @@ class CaptionResult:
     calls: Sequence[tuple[str, str, int, int, int]] = field(default_factory=list)
     pending: int = 0
     cost: float = 0.0
+    nothing: str = ""
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether every caption failed, or every clip before it; the command then exits with 1."""
+        return bool(self.nothing) or (bool(self.failed) and sum(self.failed.values()) == self.kept)
 
     def __str__(self) -> str:
         made, lost = sum(self.paths.values()), sum(self.failed.values())
@@ -58,6 +65,11 @@ class CaptionResult:
             lines.append(f"cost: {self.cost:,.2f} at the experts' prices, over all that this run has asked")
         if self.pending:
             lines.append(f"{self.pending} clips are not decided yet: run hoigen curate again")
+        if self.nothing:
+            lines.append(self.nothing)
+        elif self.incomplete:
+            reason = next(iter(self.failed))
+            lines.append(f"every caption failed: {reason}. hoigen caption {self.run} --retry asks again")
         return "\n".join(lines)
 
 
@@ -96,7 +108,7 @@ def caption(
         batch_out: write the calls that are missing as an OpenAI batch (JSON lines) instead of asking.
         batch_in: answers of such a batch; may be given more than once.
         workers: worker processes that decode; one for each core when not given.
-        deadline: seconds that decoding one clip may take.
+        deadline: seconds that decoding a clip may go without progress before the clip is given up.
         memory_mb: resident memory in MB that one worker may take.
         rank: this process's number when several share the run, from 0 to ranks - 1.
         ranks: how many processes share the run.
@@ -234,10 +246,12 @@ def result_of(
     run: Run, steps: Sequence[Step], job: Job, calls: Calls, share: Any, tokenizer: str | None
 ) -> CaptionResult:
     """Counts what lies in the run."""
-    from hoigen import lengths
+    from hoigen import decide, lengths
     from hoigen.stages.captioned import caption_rows
-    from hoigen.stages.kept import kept_clips, pending_clips
+    from hoigen.stages.kept import kept_clips
 
+    con = decide.connect(run, steps)
+    counts = decide.counts(con)
     kept = {name for ids in kept_clips(run, steps, share.size).values() for name in ids}
     rows = [row for row in caption_rows(run) if row["id"] in kept]
     texts = [row["text"] for row in rows if row["text"] is not None]
@@ -250,8 +264,9 @@ def result_of(
         failed=dict(Counter(row["reason"] for row in rows if row["text"] is None).most_common()),
         lengths=lengths.lengths_of(texts, lengths.tokenizer(tokenizer) if tokenizer else None),
         calls=totals,
-        pending=pending_clips(run, steps),
+        pending=counts.get("pending", 0),
         cost=_cost(job, totals),
+        nothing=decide.all_failed(con, counts, run.path),
     )
 
 

@@ -70,7 +70,7 @@ def curate(
         report: write the run's report.html at the end.
         workers: worker processes; null is one for each core. They share out the cores: each has cores / workers CPU
             threads, unless OMP_NUM_THREADS is set.
-        deadline: seconds that one clip may take before it is given up.
+        deadline: seconds that a clip, or a video whose shots are found, may go without progress before it is given up.
         load_deadline: seconds that a worker may take to load its models before the run stops.
         memory_mb: resident memory in MB that one worker may take before its clip is given up.
         shard_size: videos in one part of the tables.
@@ -223,4 +223,4 @@ def _finish(run: Run, steps: Sequence[Any], report: bool) -> Funnel:
         from hoigen.verbs.report import report as write_report
 
         write_report(run.path)
-    return decide.funnel(decide.connect(run, steps), steps)
+    return decide.funnel(decide.connect(run, steps), steps, run=run.path)

@@ -4,45 +4,82 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import time
 from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hoigen.clip import Seconds
-from hoigen.errors import UsageError
+from hoigen.errors import SetupError, UsageError
 
 if TYPE_CHECKING:
+    import duckdb
+
     from hoigen.clip import Clip
     from hoigen.executors.task import Emit, Failure, Handler, Task
     from hoigen.progress import Progress
     from hoigen.store import Run
 
 SUFFIXES = (".mp4", ".mkv")
+NAMED = 3
+"""So many files of a list are named on the screen; the result has all."""
 
 
 @dataclass(frozen=True, slots=True)
 class CutResult:
-    """What became of the kept clips. failed: clip id -> reason; pending: clips not decided yet."""
+    """What became of the kept clips, and what else lies in the folder.
+
+    failed: clip id -> reason. pending: clips not decided yet. not_kept: name of a file -> what became of its clip,
+    which is not kept now (dropped, duplicate, failed, pending); pruned: whether they were deleted. replaced: files that
+    were there and whose video is another one now. others: files that look like clips and are none of this run's.
+    nothing: why nothing is kept, when every clip of the run failed.
+    """
 
     out: Path
     cut: int
     already: int
     failed: dict[str, str]
     pending: int
+    not_kept: Mapping[str, str] = field(default_factory=dict)
+    pruned: bool = False
+    replaced: Sequence[str] = ()
+    others: Sequence[str] = ()
+    nothing: str = ""
 
     @property
     def incomplete(self) -> bool:
         """Whether files are missing that were asked for; the command then exits with 1."""
-        return bool(self.failed)
+        return bool(self.failed or self.nothing)
 
     def __str__(self) -> str:
         lines = [f"{self.out}: {self.cut} clips cut, {self.already} were there, {len(self.failed)} failed"]
         lines += [f"failed {name}: {reason}" for name, reason in self.failed.items()]
+        if self.nothing:
+            lines.append(self.nothing)
         if self.pending:
             lines.append(f"{self.pending} clips are not decided yet: run hoigen curate again, then hoigen cut")
+        if self.not_kept:
+            lines.append(self._told_not_kept())
+        if self.replaced:
+            lines.append(
+                f"{len(self.replaced)} files were there whose video has been replaced since it was measured: they may "
+                f"show either ({_some(self.replaced)})"
+            )
+        if self.others:
+            lines.append(
+                f"{len(self.others)} files are no clips of this run and were not touched: {_some(self.others)}"
+            )
         return "\n".join(lines)
+
+    def _told_not_kept(self) -> str:
+        ends = ", ".join(f"{count} {state}" for state, count in Counter(self.not_kept.values()).most_common())
+        which = f"{len(self.not_kept)} files of clips that are not kept now ({ends})"
+        if self.pruned:
+            return f"{which} were deleted: {_some(list(self.not_kept))}"
+        return f"{which} are still there: {_some(list(self.not_kept))}; the same command with --prune deletes them"
 
 
 def cut(
@@ -50,23 +87,27 @@ def cut(
     *,
     out: Path | None = None,
     copy: bool = False,
+    prune: bool = False,
     workers: int | None = None,
     deadline: Seconds = 600.0,
     quiet: bool = False,
 ) -> CutResult:
     """Writes the kept clips of a run as files named by clip id.
 
-    A file that is there is done: run again, it makes only what is missing. A clip that cannot be cut costs that clip.
+    A file that is there is done: run again, it makes only what is missing. A clip that cannot be cut costs that clip; a
+    video that was replaced since it was measured is not cut. Files of clips that are not kept any more are told.
 
     Args:
         run: the folder of the run.
         out: the folder of the files; `cut` in the run's folder when not given.
         copy: copy packets between keyframes, quick and lossless but longer than the clip on both sides, instead of
             encoding exactly the clip's frames anew (H.264, CRF 18).
+        prune: delete the files of clips of this run that its rules do not keep now; no other file is touched.
         workers: worker processes; null is one for each core.
-        deadline: seconds that one clip may take before it is given up.
+        deadline: seconds that a clip may go without progress before it is given up.
         quiet: no progress bars.
     """
+    from hoigen import decide
     from hoigen.executors import local
     from hoigen.executors.task import Limits, Task
     from hoigen.progress import Progress
@@ -74,38 +115,66 @@ def cut(
     from hoigen.verbs.curate import check_least
 
     folder = Run(Path(run))
-    kept, pending = _kept(folder)
+    con, kept = _kept(folder)
     target = Path(out) if out is not None else folder.cut_folder
     check_least({"workers": workers, "deadline": deadline})
     _ready(target, copy)
-    there = {path.stem for path in target.iterdir() if path.suffix in SUFFIXES and not path.name.startswith(".")}
+    files = _files(target)
+    there = {path.stem for path in files}
     limits = Limits(deadline=deadline, **({"workers": workers} if workers else {}))
     with Progress("cut", len(kept), "clip", quiet=quiet) as bar:
         sink = _Sink(bar)
         for clip in kept:
             if clip.id in there:
                 bar.count("kept", already=True)
-        tasks = (Task(clip.id, clip) for clip in kept if clip.id not in there)
+        jobs = (_Job(clip, clip.id in there) for clip in kept)
+        tasks = (Task(job.clip.id, job) for job in jobs if not job.there or _may_be_replaced(job.clip))
         try:
             local.run(tasks, functools.partial(setup_cut, target, copy), sink, limits)
         except KeyboardInterrupt:
             _sweep(target, 0.0)  # the workers are gone; another hoigen cut would begin that clip again
             raise
     _sweep(target, deadline)
-    already = sum(clip.id in there for clip in kept)
-    return CutResult(target, sink.counts["cut"], already, sink.failures, pending)
+    not_kept, others = _left_over(con, files, {clip.id for clip in kept})
+    if prune:
+        _delete(target, not_kept)
+    counts = decide.counts(con)
+    return CutResult(
+        target,
+        sink.counts["cut"],
+        already=sum(clip.id in there for clip in kept),
+        failed=sink.failures,
+        pending=counts.get("pending", 0),
+        not_kept=not_kept,
+        pruned=prune,
+        replaced=[path.name for path in files if path.stem in sink.replaced],
+        others=others,
+        nothing=decide.all_failed(con, counts, folder.path),
+    )
+
+
+class _Job(NamedTuple):
+    """A kept clip. there: its file is; then it is only looked whether its video is still the one that was measured."""
+
+    clip: Clip
+    there: bool
 
 
 def setup_cut(out: Path, copy: bool) -> Handler:
     """Runs once in each worker."""
 
-    def handle(clip: Clip, emit: Emit) -> None:
+    def handle(job: _Job, emit: Emit) -> None:
         from hoigen.cutting import cut_clip
         from hoigen.errors import VideoError
+        from hoigen.showing import check_same
 
+        clip = job.clip
         emit.doing("cut")
         try:
-            cut_clip(clip, out / f"{clip.id}.mp4", copy)
+            if _may_be_replaced(clip):
+                check_same(clip, emit.progress)
+            if not job.there:
+                cut_clip(clip, out / f"{clip.id}.mp4", copy, emit.progress)
         except VideoError as error:
             emit(str(error))  # the file's fault: another try would end alike
         else:
@@ -119,12 +188,18 @@ class _Sink:
     bar: Progress
     counts: Counter[str] = field(default_factory=Counter)
     failures: dict[str, str] = field(default_factory=dict)
+    replaced: set[str] = field(default_factory=set)
 
     def part(self, task: Task, reason: Any) -> None:
+        job: _Job = task.payload
+        if job.there:
+            if reason is not None:
+                self.replaced.add(task.key)
+            return
         if reason is None:
             self.counts["cut"] += 1
         else:
-            self.failures[task.key] = f"{task.payload.uri}: {reason}"
+            self.failures[task.key] = f"{job.clip.uri}: {reason}"
         self.bar.count("kept" if reason is None else "failed")
 
     def done(self, task: Task) -> None:
@@ -134,13 +209,15 @@ class _Sink:
         return task
 
     def failed(self, task: Task, failure: Failure) -> Task | None:
-        self.failures[task.key] = f"{task.payload.uri}: {failure.reason}"
-        self.bar.count("failed")
+        job: _Job = task.payload
+        if not job.there:
+            self.failures[task.key] = f"{job.clip.uri}: {failure.reason}"
+            self.bar.count("failed")
         return None
 
 
-def _kept(run: Run) -> tuple[list[Clip], int]:
-    """The clips that the run's rules keep, in the order of the input, and how many are not decided yet."""
+def _kept(run: Run) -> tuple[duckdb.DuckDBPyConnection, list[Clip]]:
+    """The run as its rules decide it, and the clips that they keep, in the order of the input."""
     from hoigen import decide
     from hoigen.clip import Clip
     from hoigen.runfile import steps_of
@@ -148,14 +225,64 @@ def _kept(run: Run) -> tuple[list[Clip], int]:
     _, steps = steps_of(run)
     con = decide.connect(run, steps)
     names = ("id", "uri", "start", "end", "width", "height", "fps")
-    columns = ", ".join(f'clips."{name}"' for name in names)
+    columns = ", ".join(f'clips."{name}"' for name in (*names, "digest", "header"))
     rows = con.execute(
         f"""select {columns} from walked join clips using (video, n)
         where walked.state = 'kept' order by video, n"""
     ).fetchall()
-    pending = con.execute("select count(*) from walked where state = 'pending'").fetchone()
-    clips = {row[0]: Clip(**dict(zip(names, row, strict=True))) for row in rows}  # a stretch listed twice is one file
-    return list(clips.values()), int(pending[0]) if pending else 0
+    clips: dict[str, Clip] = {}  # a stretch listed twice is one file
+    for *facts, digest, header in rows:
+        meta = {"digest": digest, "stamp": json.loads(header).get("stamp") if header else None}
+        clips[facts[0]] = Clip(**dict(zip(names, facts, strict=True)), meta=meta)
+    return con, list(clips.values())
+
+
+def _may_be_replaced(clip: Clip) -> bool:
+    """Whether the file there is now is of another size or time than the one that was measured; its content tells."""
+    from hoigen.ingest import stamp
+
+    before, now = clip.meta["stamp"], stamp(clip.uri)
+    return before is not None and now is not None and now != before
+
+
+def _files(out: Path) -> list[Path]:
+    """The files of the folder that are clips by their suffix."""
+    return sorted(path for path in out.iterdir() if path.suffix in SUFFIXES and not path.name.startswith("."))
+
+
+def _left_over(
+    con: duckdb.DuckDBPyConnection, files: Iterable[Path], kept: set[str]
+) -> tuple[dict[str, str], list[str]]:
+    """Files that no kept clip has: those of other clips of the run, with their state, and those of none."""
+    from hoigen.store import schema_of
+
+    left = [path for path in files if path.stem not in kept]
+    if not left:
+        return {}, []
+    import pyarrow as pa
+
+    asked = pa.Table.from_pylist([{"id": path.stem} for path in left], schema=schema_of({"id": "string"}))
+    con.register("asked", asked)
+    found = dict(
+        con.execute(
+            """select id, min(case when rule = 'duplicate' then rule else state end)
+            from walked semi join asked using (id) group by id"""
+        ).fetchall()
+    )
+    not_kept = {path.name: found[path.stem] for path in left if path.stem in found}
+    return not_kept, [path.name for path in left if path.stem not in found]
+
+
+def _delete(out: Path, names: Iterable[str]) -> None:
+    for name in names:
+        try:
+            (out / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise SetupError(f"--prune: {out / name} cannot be deleted: {error.strerror or error}") from None
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
 
 
 def _ready(out: Path, copy: bool) -> None:
@@ -175,7 +302,7 @@ def _ready(out: Path, copy: bool) -> None:
 
 
 def _sweep(out: Path, deadline: Seconds) -> None:
-    """Takes away what killed workers left half-written: no worker is at a file for longer than its deadline."""
+    """Takes away what killed workers left half-written: a file that a worker moves on with is younger than that."""
     oldest = time.time() - deadline
     for path in out.glob(".*.part.*"):
         with contextlib.suppress(FileNotFoundError):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hoigen.decide import Funnel
+    from hoigen.verbs.caption import CaptionResult
 
 INDENT = " " * 6
 SAMPLES = ("sample_bikes", "sample_bigbuckbunny")
@@ -23,6 +24,12 @@ class Demo:
     funnel: Funnel
     clips: list[dict[str, object]]
     run: Path
+    captions: CaptionResult
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether every clip failed, or every caption; the command then exits with 1."""
+        return self.funnel.incomplete or self.captions.incomplete
 
     def __str__(self) -> str:
         lines = ["", str(self.funnel), "", "Clip by clip:"]
@@ -31,6 +38,8 @@ class Demo:
             lines.append(f"  {span:34} {row['state']:8} {row['reason'] or ''}".rstrip())
             if row["caption"]:
                 lines += textwrap.wrap(str(row["caption"]), 100, initial_indent=INDENT, subsequent_indent=INDENT)
+        if self.captions.incomplete and not self.funnel.incomplete:
+            lines += ["", str(self.captions)]
         hoigen = _command()
         lines += [
             "",
@@ -61,7 +70,7 @@ def demo(folder: Path | None = None, *, run: Path | None = None, quiet: bool = F
     from hoigen.runfile import steps_of
     from hoigen.stages.captioned import captions_of
     from hoigen.store import Run
-    from hoigen.verbs.caption import caption
+    from hoigen.verbs.caption import CaptionResult, caption
     from hoigen.verbs.curate import curate
 
     if run is None:
@@ -74,10 +83,11 @@ def demo(folder: Path | None = None, *, run: Path | None = None, quiet: bool = F
         recipe["videos"] = folder
     recipe |= {"run": run, "report": False}
     funnel = curate(**config.arguments_of(curate, recipe, "lite"), quiet=quiet)
-    caption(run, quiet=quiet)
+    captions = caption(run, quiet=quiet)
+    assert isinstance(captions, CaptionResult)
     _, steps = steps_of(Run(run))
     rows = decide.connect(Run(run), steps).execute('select id, uri, start, "end", state, reason from decided')
     names = ("id", "uri", "start", "end", "state", "reason")
     words = dict(captions_of(Run(run)))
     clips = [dict(zip(names, row, strict=True)) | {"caption": words.get(row[0])} for row in rows.fetchall()]
-    return Demo(funnel, clips, run)
+    return Demo(funnel, clips, run, captions)

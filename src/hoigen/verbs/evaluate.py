@@ -47,6 +47,11 @@ class Evaluation:
     funnel: Funnel
     table: str
 
+    @property
+    def incomplete(self) -> bool:
+        """Whether every video failed; the command then exits with 1."""
+        return self.funnel.incomplete
+
     def __str__(self) -> str:
         lines = []
         for name, model in self.models.items():
@@ -61,6 +66,8 @@ class Evaluation:
         lines += [f"  failed: {Path(path).name}: {why}" for path, why in self.failed[:NAMED]]
         if len(self.failed) > NAMED:
             lines.append(f"  and {len(self.failed) - NAMED} more: hoigen table {self.run} --state failed")
+        if self.incomplete:
+            lines.append(self.funnel.all_failed)
         lines += ["", self.table, "", f"With intervals and tests: hoigen compare {self.run}"]
         page = self.run / "report.html"
         return "\n".join(

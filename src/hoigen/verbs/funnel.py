@@ -80,7 +80,7 @@ def funnel(run: Path, *, set: list[str] | None = None) -> Funnel | WhatIf:
     _, steps = steps_of(folder)
     _check_changes(set or [])
     if not set:
-        return decide.funnel(decide.connect(folder, steps), steps)
+        return decide.funnel(decide.connect(folder, steps), steps, run=folder.path)
     _, changed = steps_of(folder, set)
     return what_if(folder, steps, changed)
 

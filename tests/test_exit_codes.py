@@ -1,0 +1,173 @@
+"""What a command exits with when everything failed, and when only some did."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+import fake_talk
+import hoigen
+from hoigen.cli import main
+
+RAISES = '''
+from pathlib import Path
+from hoigen import Clip, Frames, Sampling, Score, measure
+
+@measure("raises")
+class Raises:
+    """On every file but those named good."""
+    sampling: Sampling = Sampling(frames=0)
+
+    def __call__(self, clip: Clip, frames: Frames) -> Score:
+        if not Path(clip.uri).stem.startswith("good"):
+            raise ValueError("said no")
+        return Score(1.0)
+'''
+
+
+@pytest.fixture
+def here(tmp_path: Path, tiny_video: Path) -> Path:
+    """A folder with a recipe, a folder of broken files, and one of sound ones on which the measure fails."""
+    (tmp_path / "raises.py").write_text(RAISES)
+    (tmp_path / "recipe.yaml").write_text("shots: none\nmeasures: [metadata, ./raises.py]\nworkers: 1\nreport: false\n")
+    for name in ("broken", "sound"):
+        (tmp_path / name).mkdir()
+    for at in range(3):
+        (tmp_path / "broken" / f"{at}.mp4").write_bytes(b"no video %d" % at)
+        (tmp_path / "sound" / f"{at}.mp4").write_bytes(tiny_video.read_bytes() + bytes(at))
+    return tmp_path
+
+
+def curate(here: Path, videos: str, *words: str) -> int:
+    recipe, run = str(here / "recipe.yaml"), str(here / "run")
+    return main(["curate", recipe, "--videos", str(here / videos), "--run", run, "--quiet", *words])
+
+
+def test_every_video_broken(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for shots in ("none", "adaptive"):
+        shutil.rmtree(here / "run", ignore_errors=True)
+        assert curate(here, "broken", "--set", f"shots={shots}") == 1
+        told = f"every clip failed, the first with: {here}/broken/0.mp4: cannot be read as a video"
+        shown = capsys.readouterr().out
+        assert told in shown
+        assert f"hoigen retry {here}/run tries them again" in shown
+    for words in (["retry", "--quiet"], ["funnel"], ["cut", "--quiet"]):
+        assert main([words[0], str(here / "run"), *words[1:]]) == 1, words
+        assert told in capsys.readouterr().out
+    where = ["--set", "captioner=grounded", "--quiet"]
+    assert main(["caption", str(here / "run"), *where]) == 1
+    assert told in capsys.readouterr().out
+    assert main(["table", str(here / "run")]) == 0, "what is there is shown"
+
+
+def test_every_video_missing(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "list.csv").write_text("uri\ngone1.mp4\ngone2.mp4\n")
+    assert curate(here, "list.csv") == 1
+    assert "gone1.mp4: no such file. hoigen retry" in capsys.readouterr().out
+
+
+def test_every_measure_failing_on_every_clip(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert curate(here, "sound") == 1
+    assert "sound/0.mp4: ValueError: said no" in capsys.readouterr().out
+    (here / "raises.py").write_text(RAISES.replace('startswith("good")', 'startswith("")'))
+    assert main(["retry", str(here / "run"), "--quiet"]) == 0, "mended, all pass"
+
+
+def test_copies_of_what_failed_are_no_success(here: Path) -> None:
+    shutil.copy(here / "sound" / "0.mp4", here / "sound" / "copy.mp4")
+    assert curate(here, "sound") == 1
+    assert hoigen.funnel(here / "run").counts == {"kept": 0, "dropped": 1, "failed": 3, "pending": 0}
+
+
+def test_some_failed(here: Path) -> None:
+    shutil.copy(here / "sound" / "0.mp4", here / "sound" / "good.mp4")
+    assert curate(here, "sound", "--set", "duplicates=keep") == 0
+
+
+@pytest.mark.parametrize("sets", [["keep.duration.min=100"], ["shots=adaptive", "min_length=50", "max_length=null"]])
+def test_what_a_rule_dropped_was_measured(here: Path, sets: list[str]) -> None:
+    shutil.copy(here / "broken" / "0.mp4", here / "sound" / "3.mp4")
+    assert curate(here, "sound", *(word for one in sets for word in ("--set", one))) == 0
+    assert hoigen.funnel(here / "run").counts == {"kept": 0, "dropped": 3, "failed": 1, "pending": 0}
+
+
+def test_a_clip_that_waits_has_not_failed(here: Path) -> None:
+    assert curate(here, "sound", "--set", 'measures=["metadata"]') == 0
+    (here / "sound" / "3.mp4").write_bytes(b"broken")
+    assert curate(here, "sound", "--set", 'measures=["metadata"]', "--set", "keep.duration.min=100") == 0
+    recipe = yaml.safe_load((here / "run" / "run.yaml").read_text())
+    recipe["recipe"] |= {"measures": ["metadata", "motion"], "keep": {}}  # as a run that was stopped at once
+    (here / "run" / "run.yaml").write_text(yaml.safe_dump(recipe))
+    assert main(["funnel", str(here / "run")]) == 0
+    assert main(["cut", str(here / "run"), "--quiet"]) == 0
+
+
+@pytest.mark.parametrize(("videos", "code"), [("broken", 1), ("sound", 1), ("mixed", 0)])
+def test_evaluate(here: Path, tiny_video: Path, capsys: pytest.CaptureFixture[str], videos: str, code: int) -> None:
+    (here / "prompts.txt").write_text("a\nb\n")
+    (here / "mixed").mkdir()
+    source = here / ("sound" if videos == "mixed" else videos)
+    for at, name in enumerate(("a-0", "b-0")):
+        shutil.copy(source / f"{at}.mp4", here / "mixed" / f"{name}.mp4")
+    if videos == "mixed":  # one that is sound, one that is broken
+        (here / "raises.py").write_text(RAISES.replace('startswith("good")', 'startswith("a")'))
+    words = ["--videos", "mixed", "--prompts", "prompts.txt", "--run", "run", "--recipe", "evaluation.yaml", "--quiet"]
+    (here / "evaluation.yaml").write_text("measures: [metadata, ./raises.py]\nworkers: 1\n")
+    paths = [str(here / word) if (here / word).exists() or word == "run" else word for word in words]
+    assert main(["evaluate", *paths]) == code
+    assert ("every clip failed, the first with: " in capsys.readouterr().out) == bool(code)
+
+
+def test_demo_on_broken_videos(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", str(here / "broken"), "--run", str(here / "run"), "--quiet"]) == 1
+    assert "every clip failed, the first with: " in capsys.readouterr().out
+
+
+NO_SERVER = "captioner={single: {expert: {chat_server: {url: 'http://127.0.0.1:9/v1', model: none}}}}"
+
+
+def captioned(here: Path, clips: int, breaks: str) -> Path:
+    """A run whose clips are kept and whose expert breaks."""
+    fake_talk.write(here)
+    shutil.copytree(here / "sound", here / "kept")
+    hoigen.curate(
+        videos=here / "kept",
+        run=here / "run",
+        shots="none",
+        measures=["metadata"],
+        duplicates="keep",
+        report=False,
+        workers=1,
+        quiet=True,
+        caption=fake_talk.spec(here, mind={"breaks": breaks}),
+    )
+    return here / "run"
+
+
+@pytest.mark.parametrize(("breaks", "code"), [("refused", 1), ("timed_out", 1), ("failed", 1), ("", 0)])
+def test_every_caption_failing(here: Path, capsys: pytest.CaptureFixture[str], breaks: str, code: int) -> None:
+    run = captioned(here, 3, breaks)
+    for words in ([], ["--retry"]):
+        assert main(["caption", str(run), "--quiet", "--no-report", *words]) == code
+        shown = capsys.readouterr().out
+        assert (f"every caption failed: mind {breaks}: it {breaks}. hoigen caption {run} --retry" in shown) == bool(
+            code
+        )
+    assert main(["caption", str(run), "--quiet", "--dry-run"]) == 0
+    assert main(["categories", str(run)]) == (2 if code else 0), "no captions, nothing to read"
+
+
+def test_captions_that_wait_for_a_batch_have_not_failed(here: Path) -> None:
+    run = captioned(here, 3, "")
+    words = ["--quiet", "--no-report", "--set", NO_SERVER, "--batch-out", str(here / "batch.jsonl")]
+    assert main(["caption", str(run), *words]) == 0
+
+
+def test_a_server_that_is_not_there(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = captioned(here, 3, "")
+    assert main(["caption", str(run), "--quiet", "--no-report", "--set", NO_SERVER]) == 1
+    printed = capsys.readouterr()
+    assert "127.0.0.1:9" in printed.out + printed.err
