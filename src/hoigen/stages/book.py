@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import builtins
 from dataclasses import dataclass
 
+from hoigen.errors import PROGRAM_FAULTS
 from hoigen.executors.task import Failure
 from hoigen.store import Journal, Run
 
@@ -65,4 +67,11 @@ class Share:
 
 def told(failure: Failure) -> str:
     """A failure of a worker in one line."""
-    return f"{failure.reason} (while at {failure.doing or 'work'}, {failure.tries} tries)"
+    whose = "an error of hoigen or of a library, not of the video: " if is_program_fault(failure) else ""
+    return f"{whose}{failure.reason} (while at {failure.doing or 'work'}, {failure.tries} tries)"
+
+
+def is_program_fault(failure: Failure) -> bool:
+    """Whether a handler raised what no file is ever at fault for (`errors.PROGRAM_FAULTS`)."""
+    raised = getattr(builtins, failure.reason.partition(":")[0], None)
+    return failure.kind == "error" and isinstance(raised, type) and issubclass(raised, PROGRAM_FAULTS)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from hoigen.decide import Funnel
 
 INDENT = " " * 6
+WRONG = {True: "all samples can be read, and two of their clips are kept", False: "no video could be read"}
 SAMPLES = ("sample_bikes", "sample_bigbuckbunny")
 
 
@@ -23,6 +24,14 @@ class Demo:
     funnel: Funnel
     clips: list[dict[str, object]]
     run: Path
+    samples: bool = True
+    """Whether these are the samples, which can be read and of which some are kept; a folder of one's own may hold none."""
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether it went wrong: nothing could be read or, of the samples, not all, or nothing was kept."""
+        states = {str(row["state"]) for row in self.clips}
+        return ("kept" not in states or "failed" in states) if self.samples else states <= {"failed"}
 
     def __str__(self) -> str:
         lines = ["", str(self.funnel), "", "Clip by clip:"]
@@ -31,6 +40,8 @@ class Demo:
             lines.append(f"  {span:34} {row['state']:8} {row['reason'] or ''}".rstrip())
             if row["caption"]:
                 lines += textwrap.wrap(str(row["caption"]), 100, initial_indent=INDENT, subsequent_indent=INDENT)
+        if self.incomplete:
+            lines += ["", f"That went wrong: {WRONG[self.samples]}. `hoigen doctor` looks at what is installed."]
         hoigen = _command()
         lines += [
             "",
@@ -80,4 +91,4 @@ def demo(folder: Path | None = None, *, run: Path | None = None, quiet: bool = F
     names = ("id", "uri", "start", "end", "state", "reason")
     words = dict(captions_of(Run(run)))
     clips = [dict(zip(names, row, strict=True)) | {"caption": words.get(row[0])} for row in rows.fetchall()]
-    return Demo(funnel, clips, run)
+    return Demo(funnel, clips, run, samples=folder is None)
