@@ -45,12 +45,12 @@ here | while read -r file; do
     esac
 done
 variables | sed -E "s/'/'\\\\''/g; s/^([A-Za-z_]+)=(.*)$/export \1='\2'/" >"$root/settings/variables"
-{ here | xargs -r cat; variables; } | grep -oE '(file://)?/[^[:space:],:]+' | sed 's,^file://,,; s,/simple/*$,,' | sort -u |
-    while read -r path; do
-        # a folder of packages, or a file of certificates
-        [ -d "$path" ] && [ "$path" != /etc/ssl/certs ] && echo "$path"
-        [ -f "$path" ] && echo "$path"
-        true
+{ here | xargs -r sed '/^[[:space:]]*#/d'; variables; } | grep -oE '(file://)?/[^[:space:],:]+' |
+    sed 's,^file://,,; s,/simple/*$,,' | sort -u |
+    while read -r path; do # folders of packages, files of certificates; the rest was copied with the settings
+        if { [ -d "$path" ] && [ "$path" != /etc/ssl/certs ]; } || { [ -f "$path" ] && [[ $path =~ \.(crt|pem)$ ]]; }; then
+            echo "$path"
+        fi
     done >"$root/settings/paths"
 
 git clone --quiet --bare "$repo" "$root/srv/hoigen.git"
@@ -81,7 +81,7 @@ USER
 cat >"$root/settings/root.sh" <<ROOT
 set -e
 export DEBIAN_FRONTEND=noninteractive
-$apt
+$apt || exit 1
 test -s /etc/ssl/certs/ca-certificates.crt || { echo "no ca-certificates: git could not clone over https"; exit 1; }
 ROOT
 

@@ -9,6 +9,11 @@ from hoigen.errors import PROGRAM_FAULTS
 from hoigen.executors.task import Failure
 from hoigen.store import Journal, Run
 
+NOT_THE_VIDEOS = (
+    "That is an error of hoigen or of a library that does not fit it, not of the videos. `hoigen doctor` looks at the "
+    "libraries; when it is mended, `hoigen retry RUN` tries the videos again that have failed for it."
+)
+
 
 @dataclass(slots=True)
 class Shard:
@@ -75,3 +80,9 @@ def is_program_fault(failure: Failure) -> bool:
     """Whether a handler raised what no file is ever at fault for (`errors.PROGRAM_FAULTS`)."""
     raised = getattr(builtins, failure.reason.partition(":")[0], None)
     return failure.kind == "error" and isinstance(raised, type) and issubclass(raised, PROGRAM_FAULTS)
+
+
+def evidence(failure: Failure) -> str:
+    """What is shown of a failure when a run stops for it: where it happened and, where it is not the data, that."""
+    trace = failure.traceback or failure.reason
+    return f"{trace.rstrip()}\n{NOT_THE_VIDEOS}" if is_program_fault(failure) else trace

@@ -29,7 +29,7 @@ from hoigen.experts.desk import Conversation, Desk, NotKept
 from hoigen.progress import Progress
 from hoigen.score import Caption
 from hoigen.showing import setup_frames
-from hoigen.stages.book import Book, Share, is_program_fault, told
+from hoigen.stages.book import Book, Share, evidence, is_program_fault, told
 from hoigen.stages.captioned import failed, row_of
 from hoigen.stages.kept import KeptClip, kept_clips
 from hoigen.store import Row, Run
@@ -282,7 +282,7 @@ class CaptionStage(Book):
         row = row_of(kept.clip, caption, talk, time.monotonic())
         self._handle(Said(shard, kept.clip.id, row, 0), counted=False)
         if is_program_fault(failure):
-            self.breaker.saw_failure("decoding", failure.reason, failure.traceback, data_fault=False)
+            self.breaker.saw_failure("decoding", failure.reason, evidence(failure), data_fault=False)
         return None
 
     def finish(self, shard: int) -> None:

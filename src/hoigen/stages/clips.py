@@ -14,7 +14,7 @@ from hoigen.executors import local
 from hoigen.executors.task import Failure, Limits, Task
 from hoigen.ingest import VideoJob, failed_row, setup_ingest, stamp
 from hoigen.progress import Progress
-from hoigen.stages.book import Book, Share, is_program_fault, told
+from hoigen.stages.book import Book, Share, evidence, is_program_fault, told
 from hoigen.store import Row, Run
 
 
@@ -54,12 +54,6 @@ def shards_of_videos(run: Run, share: Share) -> Iterator[tuple[int, list[VideoJo
                     rows = []
     if rows:
         yield at // share.size, rows
-
-
-NOT_THE_VIDEOS = (
-    "That is an error of hoigen or of a library that does not fit it, not of the videos. `hoigen doctor` looks at the "
-    "libraries; when it is mended, `hoigen retry RUN` tries the videos again that have failed for it."
-)
 
 
 class ClipStage(Book):
@@ -140,11 +134,9 @@ class ClipStage(Book):
     def failed(self, task: Task, failure: Failure) -> Task | None:
         _, job = self.jobs[task.key]
         self._record(task, [failed_row(job, told(failure))])
-        trace = failure.traceback or failure.reason
         if is_program_fault(failure):
-            kind, trace = f"{failure.kind}: {failure.reason}", f"{trace.rstrip()}\n{NOT_THE_VIDEOS}"
-            self.own_faults.saw_failure("reading videos", kind, trace, data_fault=False)
-        self.breaker.saw_failure("reading videos", failure.kind, trace, data_fault=False)
+            self.own_faults.saw_failure("reading videos", failure.reason, evidence(failure), data_fault=False)
+        self.breaker.saw_failure("reading videos", failure.kind, evidence(failure), data_fault=False)
         self.done(task)
         return None
 

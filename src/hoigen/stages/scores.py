@@ -17,7 +17,7 @@ from hoigen.engine import Job, Outcome, setup_scorer
 from hoigen.executors import local
 from hoigen.executors.task import Failure, Limits, Task
 from hoigen.progress import Progress
-from hoigen.stages.book import Book, Share, told
+from hoigen.stages.book import Book, Share, evidence, told
 from hoigen.store import Row, Run
 
 
@@ -155,7 +155,7 @@ class ScoreStage(Book):
         at_fault = [failure.doing] if failure.doing in rest.todo else list(rest.todo)
         for name in at_fault:
             self._record(task, _lost(rest.clip, name, failure))
-            self.breaker.saw_failure(name, failure.kind, failure.traceback or failure.reason, data_fault=False)
+            self.breaker.saw_failure(name, failure.kind, evidence(failure), data_fault=False)
         left = self._rest(task)
         if self.score_all and left.todo:
             return Task(task.key, left)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hoigen.decide import Funnel
 
 INDENT = " " * 6
-WRONG = {True: "all samples can be read, and two of their clips are kept", False: "no video could be read"}
+WRONG = {True: "elsewhere all samples can be read, and clips of them are kept", False: "no video could be read"}
 SAMPLES = ("sample_bikes", "sample_bigbuckbunny")
 
 
@@ -25,7 +25,7 @@ class Demo:
     clips: list[dict[str, object]]
     run: Path
     samples: bool = True
-    """Whether these are the samples, which can be read and of which some are kept; a folder of one's own may hold none."""
+    """Whether these are the samples, of which some clips are kept; a folder of one's own may hold none."""
 
     @property
     def incomplete(self) -> bool:
