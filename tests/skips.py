@@ -38,7 +38,9 @@ def summary(reports: Iterable[Any]) -> list[str]:
         reason = _reason(report)
         need = next((need for need in NEEDS if re.search(need.reason, reason)), None)
         key = (f"need {need.what}", need.how) if need else ("were skipped", reason)
-        (counts if report.when else files)[key] += 1  # a file that is skipped as it is read has no tests yet
+        (files if report.when == "collect" else counts)[key] += (
+            1  # a file that is skipped as it is read has no tests yet
+        )
     return [
         f"{' and '.join(_counted(counts[key], files[key]))} {_verb(key[0], counts[key] + files[key])}: {key[1]}"
         for key, _ in (counts + files).most_common()
