@@ -22,6 +22,7 @@ for command in "make demo" "make test"; do
 done
 
 root=$(mktemp -d -t hoigen-debian.XXXXXX)
+chmod 755 "$root" # it becomes the / of an ordinary user
 clean() { rm -rf --one-file-system "$root"; }
 trap clean EXIT
 trap 'exit 130' INT TERM
