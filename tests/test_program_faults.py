@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import os
@@ -11,14 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 import pytest
 import yaml
+from fsspec.implementations.memory import MemoryFileSystem
 
 import fake_talk
 from hoigen import errors, lengths, tensorfiles, video
-from hoigen.clip import Clip, Sampling
-from hoigen.errors import SetupError, VideoError
+from hoigen.clip import Clip, Frames, Sampling
+from hoigen.errors import SetupError, UsageError, VideoError
 from hoigen.executors.task import Failure
+from hoigen.experts.call import Request
+from hoigen.experts.detectors import Detectors
+from hoigen.sources import folders
 from hoigen.stages.book import is_program_fault, told
 
 BREAKS = {
@@ -246,3 +252,35 @@ def test_a_package_that_is_missing_is_not_the_files_fault(tmp_path: Path, monkey
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(SetupError, match=r"--tokenizer needs extra \[models\]"):
         lengths.tokenizer(str(tmp_path))
+
+
+@pytest.mark.parametrize("raised", [TypeError, ImportError, ValueError])
+def test_an_expert_of_ours_that_is_wrong_is_no_answer(raised: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fake_look(self: Detectors, frames: Frames) -> str:
+        raise raised("a wrong call")
+
+    monkeypatch.setattr(Detectors, "_look", fake_look)
+    frames = Frames(np.zeros((1, 8, 8, 3), np.uint8), np.zeros(1))
+    request = Request(text="What?", frames=frames)
+    if raised is ValueError:
+        assert asyncio.run(Detectors().answer(request)).reason == "ValueError: a wrong call"
+    else:
+        with pytest.raises(raised, match="a wrong call"):
+            asyncio.run(Detectors().answer(request))
+
+
+@pytest.mark.parametrize(("raised", "expected"), [(AttributeError, AttributeError), (RuntimeError, UsageError)])
+def test_a_store_that_is_called_wrongly_is_no_address_that_is_wrong(
+    raised: type[Exception], expected: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fake_isdir(self: Any, path: str) -> bool:
+        raise raised("a wrong call")
+
+    monkeypatch.setattr(MemoryFileSystem, "isdir", fake_isdir)
+    with pytest.raises(expected, match="a wrong call"):
+        list(folders.read("memory://somewhere", lambda text: None))
+
+
+def test_a_store_that_is_told_too_little_is_the_users_error() -> None:
+    with pytest.raises(UsageError, match="cannot read zip://"):
+        list(folders.read("zip://somewhere", lambda text: None))
