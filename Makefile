@@ -1,5 +1,7 @@
 # make demo: set everything up and run the main job on real footage.
 # make test: set everything up and pass the tests.
+# make smoke: build the wheel and run doctor and demo from it on the newest Python at hand (SMOKE_PYTHON=... takes another).
+# make check-debian: follow the README on a minimal Debian (DEBIAN=trixie takes another release); needs root, debootstrap.
 # make parity: ask VBench 0.1.5 itself again, in an environment of its own, and pass the tests against what it says.
 PYTHON ?= python3
 VENV := .venv
@@ -10,7 +12,7 @@ HOIGEN := $(VENV)/bin/hoigen
 VBENCH := .venv-vbench
 PARITY := build/parity
 
-.PHONY: setup demo test parity lint types bench clean
+.PHONY: setup demo test smoke check-debian parity lint types bench clean
 .DEFAULT_GOAL := setup
 
 setup: $(STAMP)
@@ -31,6 +33,12 @@ $(MODELS): $(STAMP)
 
 test: setup $(MODELS)
 	$(VENV)/bin/python -m pytest
+
+smoke:
+	SMOKE_PYTHON='$(SMOKE_PYTHON)' tests/install/smoke.sh
+
+check-debian:
+	DEBIAN='$(DEBIAN)' TESTS='$(TESTS)' tests/install/debian.sh
 
 # PyPI's torchvision asks for another torch than the one for CPUs; OpenCV without a window system takes the other's place.
 $(VBENCH)/.installed: tests/vbench/requirements.txt

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import skips
+
 REPO = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("HOIGEN_SHARED", REPO.parent / "shared"))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """Last of all what was skipped, and how to get it."""
+    yield
+    lines = skips.summary(terminalreporter.stats.get("skipped", ()))
+    if lines:
+        terminalreporter.section("skipped, and what brings it")
+        for line in lines:
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")

@@ -210,6 +210,7 @@ from pathlib import Path
 from hoigen import video
 from hoigen.clip import Clip, Sampling
 from hoigen.errors import VideoError
+from hoigen.shots import find_shots
 sources = [Path(name) for name in {sources!r}]
 ends = {{"ok": 0, "error": 0}}
 for seed in range(200):
@@ -228,6 +229,7 @@ for seed in range(200):
         clip = Clip(id="x", uri=str(path), start=start, end=end, width=h.width, height=h.height, fps=h.fps)
         video.decode(clip, [Sampling(frames=4)])
         sum(1 for _ in video.walk(str(path)))
+        find_shots(str(path), "adaptive", 0.1, None)
         ends["ok"] += 1
     except VideoError:
         ends["error"] += 1

@@ -39,6 +39,11 @@ class VideoError(HoigenError):
     """This video cannot be read as asked."""
 
 
+PROGRAM_FAULTS: tuple[type[Exception], ...] = (TypeError, AttributeError, NameError, ImportError, AssertionError)
+"""What a wrong call, a missing name and a missing package raise: never the fault of a video or of another file that is
+read. Whoever takes all other exceptions for a broken file lets these pass."""
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """The end of a sentence: `; did you mean X?` when something known is close to `word`, then all that is known."""
     names = sorted(known)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,18 +62,10 @@ def tensors(found: Found, *inside: str) -> dict[str, Any]:
     """
     import torch
 
+    reader = _reader(found.path)  # what cannot be imported is not the file's fault
     try:
-        if found.path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            read: Any = load_file(str(found.path))
-        elif found.path.suffix == ".npz":
-            read = _arrays(found.path)
-        elif _is_torchscript(found.path):
-            read = torch.jit.load(str(found.path), map_location="cpu").state_dict()
-        else:
-            read = pickles.tensors_of(found.path)
-    except Exception as error:
+        read = reader(found.path)
+    except Exception as error:  # a damaged pickle raises anything
         why = " ".join(str(error).split())[:200]
         raise SetupError(f"{found.path} cannot be read as tensors: {type(error).__name__}: {why}") from None
     for key in inside:
@@ -82,6 +74,25 @@ def tensors(found: Found, *inside: str) -> dict[str, Any]:
     if not isinstance(read, Mapping) or not all(isinstance(each, torch.Tensor) for each in read.values()):
         raise SetupError(f"{found.path} holds no tensors by name")
     return {str(name).removeprefix("module."): tensor for name, tensor in read.items()}
+
+
+def _reader(path: Path) -> Callable[[Path], Any]:
+    """What reads a file of this kind."""
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return load_file  # type: ignore[no-any-return]
+    if path.suffix == ".npz":
+        return _arrays
+    return _of_torch
+
+
+def _of_torch(path: Path) -> Any:
+    import torch
+
+    if _is_torchscript(path):
+        return torch.jit.load(str(path), map_location="cpu").state_dict()
+    return pickles.tensors_of(path)
 
 
 def _arrays(path: Path) -> dict[str, Any]:

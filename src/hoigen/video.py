@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Clip, Frames, Sampling, Seconds
-from hoigen.errors import VideoError
+from hoigen.errors import PROGRAM_FAULTS, VideoError
 from hoigen.frameplan import SLACK, Converter, Plan
 from hoigen.videofile import check_scheme as check_scheme
 from hoigen.videofile import is_local, raw_bytes, said
@@ -248,6 +248,8 @@ def _look_at_packets(container: Any, stream: Any, look: _Look, headway: Headway,
                 return
     except (av.FFmpegError, ValueError):
         return  # decoding will meet it again, and say so
+    except PROGRAM_FAULTS:
+        raise
     except Exception as error:  # of the object store
         raise VideoError(f"reading stopped: {said(error)}") from error
     look.whole = True

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 from urllib.parse import unquote_to_bytes
 
 from hoigen.clip import Seconds
-from hoigen.errors import SetupError, UsageError, VideoError, nearest
+from hoigen.errors import PROGRAM_FAULTS, SetupError, UsageError, VideoError, nearest
 
 OPEN_TIMEOUT: Seconds = 20.0
 """How long a server that FFmpeg itself talks to may be silent. Without it a stalled connection blocks for ever."""
@@ -19,7 +19,8 @@ OPEN_TIMEOUT: Seconds = 20.0
 def opened(uri: str) -> Iterator[tuple[Any, Any]]:
     """Container and its video stream, ready to decode on one thread.
 
-    Raises VideoError when it cannot be opened, and for what FFmpeg raises inside the `with`.
+    Raises VideoError when it cannot be opened, and for what FFmpeg raises inside the `with`; a wrong call of ours
+    (another PyAV than hoigen was written for) passes through as it is.
     """
     import av
 
@@ -30,6 +31,8 @@ def opened(uri: str) -> Iterator[tuple[Any, Any]]:
             container = stack.enter_context(av.open(source, metadata_errors="replace", timeout=OPEN_TIMEOUT))
             stream = _video_stream(container)
         except VideoError:
+            raise
+        except PROGRAM_FAULTS:
             raise
         except Exception as error:  # on broken files PyAV raises ValueError, IndexError, EOFError, MemoryError too
             raise VideoError(f"cannot be read as a video: {said(error)}") from None
@@ -112,6 +115,8 @@ def raw_bytes(uri: str) -> Iterator[BinaryIO]:
         opened_file = fsspec.open(uri, "rb").open()
     except ImportError as error:
         raise SetupError(f"{uri.split('://')[0]}:// needs a further package: {error}") from None
+    except PROGRAM_FAULTS:
+        raise
     except Exception as error:
         raise VideoError(f"cannot be opened: {said(error)}") from None
     with opened_file as file:

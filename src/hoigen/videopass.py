@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any
 
 from hoigen.clip import Seconds
-from hoigen.errors import VideoError
+from hoigen.errors import PROGRAM_FAULTS, VideoError
 from hoigen.frameplan import SLACK
 from hoigen.videofile import said
 
@@ -177,6 +177,8 @@ class Pass:
             except av.FFmpegError:
                 self.bad += 1  # the file ends in the middle of a packet; what came before stands
                 return
+            except PROGRAM_FAULTS:
+                raise
             except Exception as error:  # of the object store
                 raise VideoError(f"reading stopped: {said(error)}") from error
             if packet is None:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import tomllib
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,6 +80,76 @@ def test_doctor_names_what_is_missing_old_or_broken(monkeypatch: pytest.MonkeyPa
     assert found.troubles[2].startswith("av: cannot be imported: ModuleNotFoundError")
     assert "cannot be written; set HOIGEN_HOME" in found.troubles[3]
     assert "Troubles" in str(found)
+
+
+def test_doctor_says_what_is_too_new_and_ends_with_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    needs = ["av>=18.1,<18.1", "numpy<2000,>=1.26", "pyyaml (>=6,<6.0.1)", "tqdm>=4.66,<4.70rc1"]
+    monkeypatch.setattr(doctor_verb.metadata, "requires", lambda name: needs)
+    assert doctor().troubles == (
+        "av: too new; pip install 'av>=18.1,<18.1'",
+        "pyyaml: too new; pip install 'pyyaml (>=6,<6.0.1)'",
+        "tqdm: too new; pip install 'tqdm>=4.66,<4.70rc1'",
+    )
+    assert main(["doctor"]) == 1
+    printed = capsys.readouterr().out
+    assert "av: too new; pip install 'av>=18.1,<18.1'" in printed
+    assert "All is well." not in printed
+
+
+def test_doctor_tells_of_an_extra_that_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    needs = [
+        'lemminflect>=9; extra == "categories"',
+        'openai<1,>=0.5; extra == "experts"',
+        'pydantic>=2.9,<3; extra == "experts"',
+        'numpy<1; extra == "review"',
+        'no-such-package>=1; extra == "review"',
+    ]
+    monkeypatch.setattr(doctor_verb.metadata, "requires", lambda name: needs)
+    found = doctor()
+    assert found.troubles == (
+        "lemminflect: too old; pip install 'lemminflect>=9'",
+        "openai: too new; pip install 'openai<1,>=0.5'",
+    )
+    printed = str(found)
+    assert "[categories] does not fit" in printed
+    assert "[review] missing" in printed  # it is not in use, so what does not fit it is told there alone
+    assert "numpy 2" in printed
+    assert ": too new; pip install 'numpy<1'" in printed
+
+
+def test_doctor_writes_a_video_and_reads_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an installation breaks without any version being wrong."""
+    import av
+    import numpy as np
+
+    from hoigen import frameplan, video
+
+    assert doctor().self_test == ""
+
+    def fake_open(file: str, mode: str = "r", *, timeout: float | None = None) -> Any:
+        return real(file, mode)
+
+    real = av.open
+    monkeypatch.setattr(av, "open", fake_open)
+    [trouble] = doctor().troubles
+    assert trouble == (
+        "a video that was written here cannot be read back: TypeError: "
+        "test_doctor_writes_a_video_and_reads_it_back.<locals>.fake_open() got an unexpected keyword argument "
+        "'metadata_errors'"
+    )
+    assert "written here and read back: FAILED" in str(doctor())
+    monkeypatch.undo()
+    monkeypatch.setattr(frameplan._Target, "convert", lambda self, frame: np.zeros((48, 64, 3), np.uint8))
+    assert "written with frames of the brightness [40, 54," in doctor().self_test
+    monkeypatch.undo()
+    header = video.probe
+    monkeypatch.setattr(video, "probe", lambda uri: dataclasses.replace(header(uri), width=48, height=64))
+    assert doctor().self_test == "written with width, height and fps (64, 48, 25), read with (48, 64, 25)"
+    monkeypatch.undo()
+    monkeypatch.setattr(av, "open", None)
+    assert doctor().self_test.startswith("TypeError: ")
 
 
 def test_doctor_sees_absent_and_damaged_files_and_fetches_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -54,6 +54,9 @@ def load(found: hub.Found, wants: Wants, device: str) -> Engine:
     tokenizer = loading.pretrained(transformers.AutoTokenizer, found, "tokenizer")
     try:
         config = model.PllavaConfig.of(_json(found, "config.json"))
+    except (ValueError, TypeError) as error:  # settings that are no settings of a layer raise TypeError
+        raise SetupError(f"model {found.name!r} is not a PLLaVA as published: {error}") from error
+    try:
         if config.text.vocab_size >= YI:
             raise ValueError(
                 "the 34B one, on Yi, is asked in another form, which hoigen does not have; 7B and 13B work"
@@ -62,7 +65,7 @@ def load(found: hub.Found, wants: Wants, device: str) -> Engine:
         dtype = None if wants.dtype == "auto" else loading.dtype_of(wants.dtype)
         weights = checkpoint.weights_of(tensors, wants.lora_alpha)
         made = checkpoint.assembled(config, weights, dtype)
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         raise SetupError(f"model {found.name!r} is not a PLLaVA as published: {error}") from error
     made = loading.settle(made, device, found.name)
     stops = only_stops(made, tokenizer)

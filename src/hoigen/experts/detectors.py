@@ -9,6 +9,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Clip, Frames, Sampling, Seconds
+from hoigen.errors import PROGRAM_FAULTS
 from hoigen.experts.call import Answer, Request
 from hoigen.registry import expert
 
@@ -65,6 +66,8 @@ class Detectors:
             began = time.monotonic()
             try:
                 text = await asyncio.to_thread(self._look, request.frames)
+            except PROGRAM_FAULTS:
+                raise  # would fail on every clip: the stage stops for that, with the traceback
             except Exception as error:
                 return Answer(outcome="failed", reason=f"{type(error).__name__}: {error}")
             return Answer(outcome="answered", text=text, seconds=time.monotonic() - began)

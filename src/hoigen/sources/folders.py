@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from hoigen.errors import UsageError
+from hoigen.errors import PROGRAM_FAULTS, UsageError
 from hoigen.sources import ALLOWED, MANIFEST_SUFFIXES, VIDEO_SUFFIXES, Say, Source, absolute, unreadable
 
 LISTS = frozenset({".txt", ".list", ".lst", ".json", ".yaml", ".yml", ".xlsx", ".xls", ".ods", ".arrow", ".feather"})
@@ -169,6 +169,9 @@ def _listed(uri: str) -> tuple[Any, list[str], bool]:
 
     try:
         system, path = fsspec.core.url_to_fs(uri)
+    except Exception as error:  # a store that is given too little raises anything, TypeError too
+        raise unreadable(uri, error) from None
+    try:
         if is_glob(uri):
             return system, sorted(found for found in system.glob(path) if not system.isdir(found)), False
         if system.isdir(path):
@@ -176,6 +179,8 @@ def _listed(uri: str) -> tuple[Any, list[str], bool]:
         if not system.exists(path):
             raise UsageError(f"no such folder, video or manifest: {uri}. Allowed: {ALLOWED}")
     except UsageError:
+        raise
+    except PROGRAM_FAULTS:
         raise
     except Exception as error:  # each store has errors of its own
         raise unreadable(uri, error) from None

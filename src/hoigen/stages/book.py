@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import builtins
 from dataclasses import dataclass
 
+from hoigen.errors import PROGRAM_FAULTS
 from hoigen.executors.task import Failure
 from hoigen.store import Journal, Run
+
+NOT_THE_VIDEOS = (
+    "That is an error of hoigen or of a library that does not fit it, not of the videos. `hoigen doctor` looks at the "
+    "libraries; when it is mended, `hoigen retry RUN` tries the videos again that have failed for it."
+)
 
 
 @dataclass(slots=True)
@@ -65,4 +72,17 @@ class Share:
 
 def told(failure: Failure) -> str:
     """A failure of a worker in one line."""
-    return f"{failure.reason} (while at {failure.doing or 'work'}, {failure.tries} tries)"
+    whose = "an error of hoigen or of a library, not of the video: " if is_program_fault(failure) else ""
+    return f"{whose}{failure.reason} (while at {failure.doing or 'work'}, {failure.tries} tries)"
+
+
+def is_program_fault(failure: Failure) -> bool:
+    """Whether a handler raised what no file is ever at fault for (`errors.PROGRAM_FAULTS`)."""
+    raised = getattr(builtins, failure.reason.partition(":")[0], None)
+    return failure.kind == "error" and isinstance(raised, type) and issubclass(raised, PROGRAM_FAULTS)
+
+
+def evidence(failure: Failure) -> str:
+    """What is shown of a failure when a run stops for it: where it happened and, where it is not the data, that."""
+    trace = failure.traceback or failure.reason
+    return f"{trace.rstrip()}\n{NOT_THE_VIDEOS}" if is_program_fault(failure) else trace

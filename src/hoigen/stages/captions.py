@@ -30,7 +30,7 @@ from hoigen.experts.desk import Conversation, Desk, NotKept
 from hoigen.progress import Progress
 from hoigen.score import Caption
 from hoigen.showing import setup_frames
-from hoigen.stages.book import Book, Share, told
+from hoigen.stages.book import Book, Share, evidence, is_program_fault, told
 from hoigen.stages.captioned import failed, row_of
 from hoigen.stages.kept import KeptClip, kept_clips
 from hoigen.store import Row, Run
@@ -268,6 +268,7 @@ class CaptionStage(Book):
 
     def part(self, task: Task, part: Mapping[Sampling, Frames]) -> None:
         if task.key in self.clips and task.key not in self.begun:  # a second try may bring them again
+            self.breaker.saw_ok("decoding")
             self._begin(task.key, part, sum(frames.images.nbytes for frames in part.values()))
         self._drain()
 
@@ -281,10 +282,13 @@ class CaptionStage(Book):
         if task.key in self.begun or task.key not in self.clips:  # its frames had come; it failed on the way out
             return None
         shard, kept = self.clips.pop(task.key)
-        caption = Caption(text=None, reason=failure.reason if failure.kind == "error" else told(failure))
+        own = failure.kind != "error" or is_program_fault(failure)
+        caption = Caption(text=None, reason=told(failure) if own else failure.reason)
         talk = self._talk(kept, self.desk, {})
         row = row_of(kept.clip, caption, talk, time.monotonic())
         self._handle(Said(shard, kept.clip.id, row, 0), counted=False)
+        if is_program_fault(failure):
+            self.breaker.saw_failure("decoding", failure.reason, evidence(failure), data_fault=False)
         return None
 
     def finish(self, shard: int) -> None:

@@ -14,7 +14,7 @@ from hoigen.executors import local
 from hoigen.executors.task import Failure, Limits, Task
 from hoigen.ingest import VideoJob, failed_row, setup_ingest, stamp
 from hoigen.progress import Progress
-from hoigen.stages.book import Book, Share, told
+from hoigen.stages.book import Book, Share, evidence, is_program_fault, told
 from hoigen.store import Row, Run
 
 
@@ -64,6 +64,7 @@ class ClipStage(Book):
         self.fingerprint, self.share, self.breaker, self.progress = fingerprint, share, breaker, progress
         self.jobs: dict[str, tuple[int, VideoJob]] = {}
         self.changed: dict[str, None] = {}
+        self.own_faults = Breaker(after=3, share=1.0)  # no video can be read: the first ones tell
 
     def tasks(self) -> Iterator[Task]:
         for shard, videos in shards_of_videos(self.run, self.share):
@@ -116,6 +117,7 @@ class ClipStage(Book):
             self.breaker.saw_failure("reading videos", _kind(reason), f"{part[0]['uri']}: {reason}", data_fault=True)
         else:
             self.breaker.saw_ok("reading videos")
+        self.own_faults.saw_ok("reading videos")
 
     def _record(self, task: Task, rows: list[Row]) -> None:
         shard, job = self.jobs[task.key]
@@ -132,7 +134,9 @@ class ClipStage(Book):
     def failed(self, task: Task, failure: Failure) -> Task | None:
         _, job = self.jobs[task.key]
         self._record(task, [failed_row(job, told(failure))])
-        self.breaker.saw_failure("reading videos", failure.kind, failure.traceback or failure.reason, data_fault=False)
+        if is_program_fault(failure):
+            self.own_faults.saw_failure("reading videos", failure.reason, evidence(failure), data_fault=False)
+        self.breaker.saw_failure("reading videos", failure.kind, evidence(failure), data_fault=False)
         self.done(task)
         return None
 

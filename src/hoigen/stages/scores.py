@@ -20,7 +20,7 @@ from hoigen.executors import local
 from hoigen.executors.task import Failure, Limits, Task
 from hoigen.models.host import Host
 from hoigen.progress import Progress
-from hoigen.stages.book import Book, Share, told
+from hoigen.stages.book import Book, Share, evidence, told
 from hoigen.store import Row, Run
 from hoigen.weights import locate
 
@@ -208,7 +208,7 @@ class ScoreStage(Book):
         at_fault = [failure.doing] if failure.doing in rest.todo else list(rest.todo)
         for name in at_fault:
             self._record(task, _lost(rest.clip, name, failure))
-            self.breaker.saw_failure(name, failure.kind, failure.traceback or failure.reason, data_fault=False)
+            self.breaker.saw_failure(name, failure.kind, evidence(failure), data_fault=False)
         left = self._rest(task)
         if self.score_all and left.todo:
             return Task(task.key, left)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hoigen.verbs.caption import CaptionResult
 
 INDENT = " " * 6
+WRONG = {True: "elsewhere all samples can be read, and clips of them are kept", False: "no video could be read"}
 SAMPLES = ("sample_bikes", "sample_bigbuckbunny")
 
 
@@ -25,11 +26,15 @@ class Demo:
     clips: list[dict[str, object]]
     run: Path
     captions: CaptionResult
+    samples: bool = True
+    """Whether these are the samples, of which some clips are kept; a folder of one's own may hold none."""
 
     @property
     def incomplete(self) -> bool:
-        """Whether every clip failed, or every caption; the command then exits with 1."""
-        return self.funnel.incomplete or self.captions.incomplete
+        """Whether it went wrong: every clip or every caption failed; of the samples, one did, or nothing was kept."""
+        states = {str(row["state"]) for row in self.clips}
+        lacking = self.samples and ("kept" not in states or "failed" in states)
+        return lacking or self.funnel.incomplete or self.captions.incomplete
 
     def __str__(self) -> str:
         lines = ["", str(self.funnel), "", "Clip by clip:"]
@@ -40,6 +45,8 @@ class Demo:
                 lines += textwrap.wrap(str(row["caption"]), 100, initial_indent=INDENT, subsequent_indent=INDENT)
         if self.captions.incomplete and not self.funnel.incomplete:
             lines += ["", str(self.captions)]
+        elif self.incomplete:
+            lines += ["", f"That went wrong: {WRONG[self.samples]}. `hoigen doctor` looks at what is installed."]
         hoigen = _command()
         lines += [
             "",
@@ -90,4 +97,4 @@ def demo(folder: Path | None = None, *, run: Path | None = None, quiet: bool = F
     names = ("id", "uri", "start", "end", "state", "reason")
     words = dict(captions_of(Run(run)))
     clips = [dict(zip(names, row, strict=True)) | {"caption": words.get(row[0])} for row in rows.fetchall()]
-    return Demo(funnel, clips, run, captions)
+    return Demo(funnel, clips, run, captions, samples=folder is None)

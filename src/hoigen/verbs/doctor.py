@@ -8,6 +8,7 @@ import os
 import platform
 import re
 import shutil
+import tempfile
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -32,11 +33,13 @@ EXTRAS = {
 DECODERS = {name: (name,) for name in ("h264", "hevc", "vp9", "mpeg4", "prores")} | {"av1": ("libdav1d", "libaom-av1")}
 """Codec -> the decoders that will do; FFmpeg's own `av1` needs a graphics card."""
 GIB = 1 << 30
+SIZE, FPS, FRAMES, STEP = (64, 48), 25, 12, 14
+"""The video of the self-test: width and height in pixels, frames per second, frames, levels of grey between them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """One library. `trouble` is empty when it works and is new enough."""
+    """One library. `trouble` is empty when it works and its version is one that hoigen was written for."""
 
     name: str
     version: str | None
@@ -54,6 +57,16 @@ class Extra:
     @property
     def present(self) -> bool:
         return all(not package.trouble for package in self.packages)
+
+    @property
+    def unfit(self) -> tuple[Package, ...]:
+        """Packages that are installed, and too old, too new or broken."""
+        return tuple(package for package in self.packages if package.version and package.trouble)
+
+    @property
+    def in_use(self) -> bool:
+        """Whether all its packages are installed, whatever their versions."""
+        return all(package.version for package in self.packages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +95,16 @@ class Health:
     extras: tuple[Extra, ...]
     home: Path
     weights: tuple[WeightFile, ...]
+    self_test: str = ""
+    """What went wrong when a small video was written and read back; empty when nothing did."""
 
     @property
     def troubles(self) -> tuple[str, ...]:
-        """What keeps hoigen from working; absent weights do not, they are fetched on first use."""
-        broken = [f"{package.name}: {package.trouble}" for package in self.packages if package.trouble]
+        """What keeps hoigen, or an extra that is installed, from working; absent weights do not, they are fetched on
+        first use."""
+        unfit = [package for extra in self.extras if extra.in_use for package in extra.unfit]
+        broken = [f"{p.name}: {p.trouble}" for p in dict.fromkeys((*self.packages, *unfit)) if p.trouble]
+        broken += [f"a video that was written here cannot be read back: {self.self_test}"] if self.self_test else []
         broken += [
             f"{file.name} is damaged; hoigen doctor --fetch mends it"
             for file in self.weights
@@ -97,11 +115,17 @@ class Health:
             broken.append(f"{self.home} cannot be written; set HOIGEN_HOME to a folder that can")
         return tuple(broken)
 
+    @property
+    def incomplete(self) -> bool:
+        """Whether there are troubles: the command then ends with 1."""
+        return bool(self.troubles)
+
     def __str__(self) -> str:
         lines = [
             f"hoigen {self.hoigen}, Python {self.python}, {self.machine}",
             f"{self.cores} cores and {self.memory / GIB:.1f} GiB of memory for this process",
             f"decoders: {', '.join(self.codecs)}",
+            f"a video written here and read back: {'FAILED' if self.self_test else 'fine'}",
             "",
             "Libraries",
             *(_package_line(package) for package in self.packages),
@@ -124,9 +148,15 @@ def _package_line(package: Package) -> str:
 
 
 def _extra_lines(extra: Extra) -> list[str]:
-    state = "present" if extra.present else f"missing; in hoigen's folder: pip install '.[{extra.name}]'"
+    if extra.present:
+        state = "present"
+    elif extra.in_use:
+        state = "does not fit"
+    else:
+        state = f"missing; in hoigen's folder: pip install '.[{extra.name}]'"
     packages = ", ".join(f"{p.name} {p.version or 'missing'}" for p in extra.packages)
-    return [f"  [{extra.name}] {state}", f"      for {extra.gives}", f"      {packages}"]
+    unfit = [f"      {p.name} {p.version}: {p.trouble}" for p in extra.unfit]
+    return [f"  [{extra.name}] {state}", f"      for {extra.gives}", f"      {packages}", *unfit]
 
 
 def _weight_line(file: WeightFile) -> str:
@@ -135,7 +165,9 @@ def _weight_line(file: WeightFile) -> str:
 
 
 def doctor(*, fetch: bool = False) -> Health:
-    """Says what is installed, what each extra would give, and where model files are kept.
+    """Says what is installed and whether it fits, what each extra would give, and where model files are kept.
+
+    Writes a small video and reads it back. The command ends with 1 when there is trouble.
 
     Args:
         fetch: fetch all model files and samples now, so that later runs need no network.
@@ -160,6 +192,7 @@ def doctor(*, fetch: bool = False) -> Health:
         ),
         home=weights.home(),
         weights=tuple(_weight(name) for name in weights.WEIGHTS),
+        self_test=_self_test(),
     )
 
 
@@ -196,25 +229,26 @@ def _requirements(extra: str) -> list[str]:
 
 
 def _package(needed: str, *, imported: bool) -> Package:
-    """Whether it is there and new enough and, when `imported`, whether it can be imported."""
-    name = re.split(r"[^A-Za-z0-9._-]", needed, maxsplit=1)[0]
+    """Whether it is there, neither too old nor too new and, when `imported`, whether it can be imported."""
+    from hoigen.versions import fit, name_and_bounds
+
+    name, bounds = name_and_bounds(needed)
     try:
         version = metadata.version(name)
     except metadata.PackageNotFoundError:
         return Package(name, None, f"missing; pip install '{needed}'")
-    least = re.search(r">=\s*([\d.]+)", needed)
-    if least and _numbers(version) < _numbers(least.group(1)):
-        return Package(name, version, f"too old; pip install '{needed}'")
+    try:
+        found = fit(version, bounds)
+    except ValueError as error:
+        return Package(name, version, f"{error}; pip install --force-reinstall '{needed}'")
+    if found != "fits":
+        return Package(name, version, f"{found}; pip install '{needed}'")
     if imported:
         try:
             importlib.import_module(MODULES.get(name, name.replace("-", "_")))
         except Exception as error:  # a broken native library raises anything
             return Package(name, version, f"cannot be imported: {type(error).__name__}: {error}")
     return Package(name, version)
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
 
 
 def _codecs() -> tuple[str, ...]:
@@ -224,6 +258,51 @@ def _codecs() -> tuple[str, ...]:
     except ImportError:
         return ()
     return tuple(codec for codec, names in DECODERS.items() if codecs_available & set(names))
+
+
+def _self_test() -> str:
+    """Writes a small video and reads it back as every command does: what went wrong, or nothing."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="hoigen-doctor-") as folder:
+            path = Path(folder) / "video.mp4"
+            _write_video(path)
+            return _differs(path)
+    except Exception as error:  # a library that does not fit raises anything
+        return f"{type(error).__name__}: {error}"
+
+
+def _write_video(path: Path) -> None:
+    """`FRAMES` frames of `SIZE`, each brighter than the last."""
+    import av
+    import numpy as np
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=FPS)
+        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
+        for at in range(FRAMES):
+            image = np.full((SIZE[1], SIZE[0], 3), 40 + STEP * at, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
+
+
+def _differs(path: Path) -> str:
+    """In what the video of `_write_video` is another one when it is read; nothing when it is the same."""
+    from hoigen import video
+    from hoigen.clip import Clip, Sampling
+
+    header = video.probe(str(path))
+    found = header.width, header.height, round(header.fps)
+    if found != (*SIZE, FPS):
+        return f"written with width, height and fps {(*SIZE, FPS)}, read with {found}"
+    width, height = SIZE
+    clip = Clip(id="doctor", uri=str(path), end=header.duration, width=width, height=height, fps=FPS)
+    every = Sampling(fps=FPS, short_side=None)
+    frames = video.decode(clip, [every])[every]
+    means = [round(float(image.mean())) for image in frames.images]
+    wanted = [40 + STEP * at for at in range(FRAMES)]
+    if len(means) != FRAMES or any(abs(got - want) > STEP // 2 for got, want in zip(means, wanted, strict=True)):
+        return f"written with frames of the brightness {wanted}, read with {means}"
+    return ""
 
 
 def _memory() -> int:

@@ -120,8 +120,11 @@ def _mask(given: Any, where: str, size: tuple[int, int]) -> Mask | None:
     counts = given["counts"]
     try:
         runs = rle.runs(counts) if isinstance(counts, str) else [int(count) for count in counts]
-        return rle.from_runs(runs, (size[1], size[0]), SOURCE)
     except (TypeError, ValueError) as error:
+        raise UsageError(f"{where}.counts: {error}") from None
+    try:
+        return rle.from_runs(runs, (size[1], size[0]), SOURCE)
+    except ValueError as error:
         raise UsageError(f"{where}.counts: {error}") from None
 
 

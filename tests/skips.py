@@ -1,0 +1,62 @@
+"""What was skipped, and the one command that brings it; printed at the end of the tests."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+
+class Need(NamedTuple):
+    """What skipped tests need. reason: matches what they were skipped with. how: a command, or why none brings it."""
+
+    reason: str
+    what: str
+    how: str
+
+
+NEEDS = (
+    Need(r"chromium", "Chromium", "apt-get install -y chromium (as root; HOIGEN_CHROMIUM names another browser)"),
+    Need(r"VBench was not asked", "VBench itself, in an environment of its own", "make parity"),
+    Need(r"torchvision is installed", "an environment without torchvision", "pip uninstall torchvision"),
+    Need(r"extra \[models\]|'(torch|transformers)[.'\w]*", "PyTorch and transformers", "make test (not pytest alone)"),
+    Need(r"could not import '(lemminflect|playwright)", "the packages of extra [dev]", "make setup"),
+    Need(
+        r"no .*(\bclips|hoigen1m_paper\.txt)$",
+        "../shared (HOIGEN_SHARED)",
+        "no command: clips and texts that are not published, which only the project's own CI has",
+    ),
+)
+
+
+def summary(reports: Iterable[Any]) -> list[str]:
+    """A line for each thing that skipped tests (pytest's reports) need, the one that most need first."""
+    counts: Counter[tuple[str, str]] = Counter()
+    files: Counter[tuple[str, str]] = Counter()
+    for report in reports:
+        reason = _reason(report)
+        need = next((need for need in NEEDS if re.search(need.reason, reason)), None)
+        key = (f"need {need.what}", need.how) if need else ("were skipped", reason)
+        (files if report.when == "collect" else counts)[key] += (
+            1  # a file that is skipped as it is read has no tests yet
+        )
+    return [
+        f"{' and '.join(_counted(counts[key], files[key]))} {_verb(key[0], counts[key] + files[key])}: {key[1]}"
+        for key, _ in (counts + files).most_common()
+    ]
+
+
+def _reason(report: Any) -> str:
+    told = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return str(told).removeprefix("Skipped: ")
+
+
+def _counted(tests: int, files: int) -> Iterator[str]:
+    for count, word in ((tests, "test"), (files, "whole file")):
+        if count:
+            yield f"{count} {word}{'s' if count > 1 else ''}"
+
+
+def _verb(words: str, count: int) -> str:
+    return words if count > 1 else words.replace("need ", "needs ", 1).replace("were ", "was ", 1)
