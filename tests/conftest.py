@@ -11,6 +11,12 @@ REPO = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("HOIGEN_SHARED", REPO.parent / "shared"))
 
 
+@pytest.fixture(autouse=True)
+def own_configuration(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test trusts is remembered by no other one, nor by the person who runs it."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+
+
 @pytest.fixture(scope="session")
 def shared_clips() -> Path:
     """48 labelled web clips, where they are at hand; they never are part of the project."""

@@ -57,7 +57,7 @@ def tokenizer(name: str) -> Callable[[str], int]:
     try:
         from transformers import AutoTokenizer
 
-        made = AutoTokenizer.from_pretrained(name)
+        made = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
     except Exception as error:
         raise SetupError(f"--tokenizer {name}: {type(error).__name__}: {error}") from None
     return lambda text: len(made(text)["input_ids"])
