@@ -93,6 +93,8 @@ VERBS: dict[str, Callable[[Path], list[str]]] = {
     "caption": lambda run: ["caption", str(run), "--set", "captioner=grounded"],
     "caption --dry-run": lambda run: ["caption", str(run), "--recipe", "lite", "--dry-run"],
     "show": lambda run: ["show", str(run), "a"],
+    "agree": lambda run: ["agree", str(run), str(run / "labels.csv")],
+    "report --beside": lambda run: ["report", str(run), "--beside", str(run)],
     "compare": lambda run: ["compare", str(run)],
     "validate": lambda run: ["validate", str(run / "run.yaml")],
 }
@@ -100,7 +102,7 @@ VERBS: dict[str, Callable[[Path], list[str]]] = {
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_received_run(verb: str, received: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    if verb == "compare":  # it reads runs of evaluate alone
+    if verb in ("compare", "agree", "report --beside"):  # these read runs of evaluate alone
         (received / "evaluation.json").write_text('{"models": {"m": {}}}')
     before = listing(received)
     said = refused(VERBS[verb](received), capsys, received / "scores.py")

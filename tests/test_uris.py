@@ -221,3 +221,11 @@ def test_further_schemes_are_the_users_to_name(monkeypatch: pytest.MonkeyPatch, 
     assert "chained" in str(uris.fault("sftp://h/a::http://x/y"))
     (tmp_path / "r.yaml").write_text("videos: memory://x\nmeasures: [metadata]\nschemes: [memory]\n")
     assert main(["curate", str(tmp_path / "r.yaml"), "--run", str(tmp_path / "run")]) == 2
+
+
+def test_a_run_may_be_called_anything_too(tmp_path: Path, tiny_video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    how: dict[str, Any] = {"measures": ["metadata"], "shots": "none", "report": False, "quiet": True, "workers": 1}
+    hoigen.curate(videos=tiny_video, run="concat:12", **how)
+    assert main(["cut", "concat:12", "--quiet"]) == 0
+    assert len(list(Path("concat:12").rglob("*.mp4"))) == 1

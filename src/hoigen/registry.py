@@ -23,6 +23,7 @@ from typing import Any, Literal, TypeVar, dataclass_transform
 
 from hoigen import trusted
 from hoigen.errors import UsageError, nearest
+from hoigen.trusted import own_file as own_file
 
 T = TypeVar("T")
 Kind = Literal["measure", "expert", "captioner", "hoi_detector"]
@@ -109,12 +110,6 @@ def find(kind: Kind, name: str, *, beside: Path | None = None) -> type[Any]:
     if name not in names_of(kind):
         raise UsageError(f"unknown {kind} {name!r}{nearest(name, names_of(kind))} Or a file: ./my_{kind}.py")
     return _only(kind, importlib.import_module(f"{PACKAGES[kind]}.{name}"), name)
-
-
-def own_file(name: str, beside: Path | None) -> Path:
-    """The file of one's own by that name: beside the recipe, else where hoigen is called from."""
-    near = (beside or Path()) / name
-    return near.resolve() if near.exists() or not Path(name).exists() else Path(name).resolve()
 
 
 def make(kind: Kind, spec: Any, where: str, *, beside: Path | None = None) -> Any:

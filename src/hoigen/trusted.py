@@ -85,13 +85,20 @@ def settle(recipe: Mapping[str, Any], beside: Path | None, given: Sequence[str |
         grant(path)
 
 
+def own_file(name: str, beside: Path | None) -> Path:
+    """The file of one's own by that name: beside the recipe, else where hoigen is called from."""
+    near = (beside or Path()) / name
+    try:
+        return near.resolve() if near.exists() or not Path(name).exists() else Path(name).resolve()
+    except (OSError, ValueError):  # too long, or with a zero byte
+        raise UsageError(f"no such measure file: {name[:80]!r}") from None
+
+
 def files_in(value: Any, beside: Path | None = None) -> list[Path]:
     """The files of one's own that a recipe names, wherever it does: in values, in keys, at any depth."""
-    from hoigen.registry import own_file
-
     found: dict[Path, None] = {}
     for name in _names(value, set()):
-        with contextlib.suppress(OSError, ValueError):  # a text that cannot be a path
+        with contextlib.suppress(OSError, UsageError):  # a text that cannot be a path
             if (path := own_file(name, beside)).is_file():
                 found[path] = None
     return list(found)
