@@ -223,9 +223,12 @@ def test_further_schemes_are_the_users_to_name(monkeypatch: pytest.MonkeyPatch, 
     assert main(["curate", str(tmp_path / "r.yaml"), "--run", str(tmp_path / "run")]) == 2
 
 
-def test_a_run_may_be_called_anything_too(tmp_path: Path, tiny_video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_of_cut_clips_is_no_protocol(
+    tmp_path: Path, tiny_video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     how: dict[str, Any] = {"measures": ["metadata"], "shots": "none", "report": False, "quiet": True, "workers": 1}
-    hoigen.curate(videos=tiny_video, run="concat:12", **how)
-    assert main(["cut", "concat:12", "--quiet"]) == 0
-    assert len(list(Path("concat:12").rglob("*.mp4"))) == 1
+    hoigen.curate(videos=tiny_video, run="run", **how)
+    for out in ("12:30", "concat:a"):
+        assert main(["cut", "run", "--out", out, "--quiet"]) == 0
+        assert len(list(Path(out).glob("*.mp4"))) == 1
