@@ -20,6 +20,8 @@ MORE = "HOIGEN_SCHEMES"
 list can set one, and since workers inherit it."""
 WEB = ("http", "https")
 CHAIN = re.compile(r"::[^/]*://")
+PLAIN = re.compile(r"[a-z0-9+.-]{1,40}")
+"""A scheme that can be shown as it is."""
 
 
 def scheme_of(uri: str) -> str:
@@ -53,9 +55,10 @@ def fault(uri: str) -> str | None:
     if "::" in scheme or CHAIN.search(uri):
         return f"addresses are not chained with ::, each is opened as it stands. Allowed: {_names(schemes)}"
     if scheme not in schemes:
-        close = nearest(scheme, schemes).partition(" Known:")[0].rstrip(".")
+        close = nearest(scheme, schemes).partition(" Known:")[0]
+        came = f"{scheme}://" if PLAIN.fullmatch(scheme) else f"a scheme {scheme[:40]!r}"
         return (
-            f"{scheme}:// is not opened{close}. Allowed: {_names(schemes)}, and what {MORE} names (docs/security.md). "
+            f"{came} is not opened{close} Allowed: {_names(schemes)}, and what {MORE} names (docs/security.md). "
             "A path of this machine has no scheme, or file://"
         )
     return None

@@ -82,7 +82,7 @@ def local_path(uri: str) -> str:
 def check_scheme(uri: str) -> None:
     """Raises UsageError when URIs of this kind are not opened, whatever the file, or need a package that is missing."""
     if (wrong := uris.fault(uri)) is not None:
-        raise UsageError(f"{uri}: {wrong}")
+        raise UsageError(f"{uri!r}: {wrong}")
     if is_local(uri):
         return
     import fsspec
@@ -91,7 +91,7 @@ def check_scheme(uri: str) -> None:
     try:
         fsspec.get_filesystem_class(scheme)
     except (ImportError, ValueError) as error:  # a ValueError of a scheme that only a package brings (abfss://)
-        raise UsageError(f"{uri}: {scheme}:// needs a further package: {error}") from None
+        raise UsageError(f"{uri!r}: {scheme}:// needs a further package: {error}") from None
 
 
 @contextlib.contextmanager
@@ -102,7 +102,7 @@ def raw_bytes(uri: str) -> Iterator[BinaryIO]:
             yield file
         return
     if (wrong := uris.fault(uri)) is not None:
-        raise VideoError(f"may not be opened: {wrong}")
+        raise VideoError(wrong)
     try:
         opened_file = uris.open_remote(uri)
     except ImportError as error:
