@@ -427,6 +427,9 @@ def test_a_file_swapped_after_it_was_trusted(tmp_path: Path, monkeypatch: pytest
         shutil.copy(bad, file)
         return source
 
+    file.write_text(MEASURE.replace("1.0", "2.0"))
+    trusted.grant(file)
+    assert (find_measure(str(file)).number, first.number) == (2.0, 1.0), "what was trusted last is what is run"
     file.write_text(MEASURE + "# again\n")
     trusted.grant(file)
     monkeypatch.setattr(trusted, "source_of", swapping)
