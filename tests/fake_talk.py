@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hoigen.trusted import grant
+
 EXPERT = '''
 import asyncio, os
 from typing import Any
@@ -93,6 +95,8 @@ def write(folder: Path) -> Path:
     """Writes both files; the captioner's path."""
     (folder / "fake_expert.py").write_text(EXPERT)
     (folder / "two_calls.py").write_text(CAPTIONER)
+    for name in ("fake_expert", "two_calls"):
+        grant(folder / f"{name}.py")
     return folder / "two_calls.py"
 
 

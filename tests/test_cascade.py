@@ -6,6 +6,7 @@ import pytest
 
 from hoigen.cascade import Known, build_steps, decide, needed
 from hoigen.errors import UsageError
+from hoigen.trusted import grant
 
 OWN = '''
 from hoigen import Clip, Frames, Sampling, Score, measure
@@ -25,6 +26,8 @@ class Own:
 def own(tmp_path: Path) -> Path:
     (tmp_path / "first.py").write_text(OWN.format(name="first", emits=("first",), frames=2))
     (tmp_path / "second.py").write_text(OWN.format(name="second", emits=("second", "extra"), frames=0))
+    for name in ("first", "second"):
+        grant(tmp_path / f"{name}.py")
     return tmp_path
 
 
@@ -65,6 +68,7 @@ def test_a_fingerprint_changes_with_settings_and_with_ones_own_source(own: Path)
     other = own / "other"
     other.mkdir()
     (other / "first.py").write_text((own / "first.py").read_text().replace("self.bias", "self.bias + 1"))
+    grant(other / "first.py")
     [edited] = build_steps(["./first.py"], {}, beside=other)
     assert edited.fingerprint != plain.fingerprint
 
@@ -106,6 +110,7 @@ def test_a_score_has_a_name_that_can_be_a_column(tmp_path: Path, name: str) -> N
         "    def __call__(self, clip: Clip, frames: Frames) -> Score:\n"
         "        return Score(1.0)\n"
     )
+    grant(tmp_path / "odd.py")
     with pytest.raises(UsageError, match=f"gives a score named {name!r}"):
         build_steps(["./odd.py"], {}, beside=tmp_path)
 

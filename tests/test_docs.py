@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import yaml
 
 import hoigen
 from hoigen.cascade import build_steps
+from hoigen.cli import main
 from hoigen.config import load_recipe
 from hoigen.store import Run
 
@@ -34,6 +37,28 @@ def test_the_measure_of_the_page_works(tmp_path: Path, tiny_video: Path) -> None
     [row] = store.read_part(part)
     assert row["state"] == "ok"
     assert 0.2 < row["brightness"] < 0.4, "a grey of 60 with a lighter square on it"
+
+
+def test_the_commands_of_the_page_work_to_the_letter(
+    tmp_path: Path, tiny_video: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [source] = code_of("add_a_measure.md", "python")
+    [recipe] = code_of("add_a_measure.md", "yaml")
+    first, edited = code_of("add_a_measure.md", "sh")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HOIGEN_TRUSTED", raising=False)
+    (tmp_path / "brightness.py").write_text(source)
+    (tmp_path / "my_recipe.yaml").write_text(recipe)
+    (tmp_path / "MY_FOLDER").mkdir()
+    for name in ("clip.mp4", "MY_FOLDER/a.mp4"):
+        shutil.copy(tiny_video, tmp_path / name)
+    for text in (source, source + "# edited\n"):
+        (tmp_path / "brightness.py").write_text(text)
+        for line in (first if text == source else edited).splitlines():
+            name, *words = shlex.split(line, comments=True)
+            assert (name, main(words)) == ("hoigen", 0), line
+            monkeypatch.delenv("HOIGEN_TRUSTED", raising=False)  # as in a process of its own
+    assert "1 clips: 1 kept" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("recipe", sorted((REPO / "recipes").glob("*.yaml")), ids=lambda path: path.stem)

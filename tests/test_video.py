@@ -263,9 +263,10 @@ def test_content_is_recognised_under_another_name(tmp_path: Path) -> None:
     assert video.content_digest(str(path)) != video.content_digest(str(flipped))
 
 
-def test_an_object_store_is_read_like_a_disk(tmp_path: Path) -> None:
+def test_an_object_store_is_read_like_a_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import fsspec
 
+    monkeypatch.setenv("HOIGEN_SCHEMES", "memory")
     path = render(tmp_path / "a.mp4", counting(50), options={"crf": "1"})
     with fsspec.open("memory://clips/a.mp4", "wb") as file:
         file.write(path.read_bytes())

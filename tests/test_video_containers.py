@@ -247,6 +247,7 @@ def test_a_store_that_breaks_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     path = render(
         tmp_path / "a.mp4", [texture(n, SIZE) for n in range(60)], container_options={"movflags": "faststart"}
     )
+    monkeypatch.setenv("HOIGEN_SCHEMES", "memory")
     with fsspec.open("memory://breaks/a.mp4", "wb") as file:
         file.write(path.read_bytes())
     clip = clip_of(path)
@@ -265,13 +266,13 @@ def test_a_store_that_breaks_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_schemes_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(VideoError, match="Protocol not known"):
+    with pytest.raises(VideoError, match="nonsense:// is not opened"):
         video.probe("nonsense://a.mp4")
 
     def missing(*_: object, **__: object) -> None:
         raise ImportError("Install s3fs to access S3")
 
-    monkeypatch.setattr(fsspec, "open", missing)
+    monkeypatch.setattr(fsspec, "get_filesystem_class", missing)
     with pytest.raises(SetupError, match=r"s3:// needs a further package: Install s3fs"):
         video.probe("s3://bucket/a.mp4")
 

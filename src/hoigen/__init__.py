@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hoigen.registry import measure as measure
     from hoigen.score import Rule as Rule
     from hoigen.score import Score as Score
+    from hoigen.trusted import trust as trust
 
 _TYPES = {
     "Clip": "hoigen.clip",
@@ -24,6 +25,7 @@ _TYPES = {
     "Rule": "hoigen.score",
     "measure": "hoigen.registry",
     "HoigenError": "hoigen.errors",
+    "trust": "hoigen.trusted",
 }
 VERBS = {
     "demo": "demo",

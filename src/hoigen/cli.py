@@ -9,7 +9,7 @@ import inspect
 import re
 import sys
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,10 +90,32 @@ def _main(arguments: list[str]) -> int:
         parser.print_help()
         return 0
     assert name is not None
+    _trust(name, options.pop("trust", None) or [], options)
     result = (_curate if name == "curate" else verb_function(name))(**options)
     if result is not None:
         print(result)
     return 1 if getattr(result, "incomplete", False) else 0
+
+
+TYPED: Mapping[str, str] = {"try": "measure", "categories": "expert"}
+"""Options beside --set that may name a file of one's own."""
+
+
+def _trust(verb: str, files: Sequence[str], options: Mapping[str, Any]) -> None:
+    """What is typed is asked for: files of --trust, and those that other options name. What a recipe names is not."""
+    from hoigen import trusted
+    from hoigen.config import set_value
+
+    typed = [set_value(text.partition("=")[2]) for text in options.get("set") or []]
+    if (text := options.get(TYPED.get(verb, ""))) is not None:
+        typed.append(set_value(text))
+    for name in files:
+        try:
+            trusted.trust(name)
+        except UsageError as error:
+            raise UsageError(f"--trust {trusted.shown(Path(name))}: {error}") from None
+    for file in trusted.files_in(typed):
+        trusted.trust(file)
 
 
 def verb_function(name: str) -> Verb:
@@ -113,7 +135,7 @@ def summary_of(name: str) -> str:
 
 def _curate(recipe: str, videos: list[str] | None, run: str | None, set: list[str] | None, quiet: bool) -> Any:
     """curate takes a recipe file; its keys are the arguments of the function."""
-    from hoigen import config
+    from hoigen import config, trusted
     from hoigen.verbs.curate import curate
 
     path = config.recipe_path(recipe)
@@ -124,7 +146,9 @@ def _curate(recipe: str, videos: list[str] | None, run: str | None, set: list[st
         given["videos"] = videos[0] if len(videos) == 1 else videos
     if run is not None:
         given["run"] = run
-    return curate(**config.arguments_of(curate, given, str(path)), beside=path.parent, quiet=quiet)
+    wanted = config.arguments_of(curate, given, str(path))
+    trusted.check(wanted, path, path.parent)
+    return curate(**wanted, beside=path.parent, quiet=quiet, trust=())
 
 
 def _check_set(text: str) -> None:
@@ -139,6 +163,12 @@ def _check_set(text: str) -> None:
     if head in measure_names():
         raise UsageError(f"--set {text}: the settings of a measure are set by --set measures.{text}")
     raise UsageError(f"--set {text}: unknown key {head!r}{nearest(head, recipe_keys())}")
+
+
+TRUST = (
+    "a file of one's own (./my_measure.py) that the recipe or the run names and that may be run as Python; remembered "
+    "by its content; may be given more than once"
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -170,6 +200,7 @@ def _parser(only: str | None) -> argparse.ArgumentParser:
             _add_curate(verb)
         elif only:
             _add_options(verb, verb_function(name))
+        verb.add_argument("--trust", action="append", metavar="FILE", help=TRUST)
     return parser
 
 

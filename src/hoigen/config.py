@@ -104,19 +104,28 @@ def apply_sets(recipe: Mapping[str, Any], sets: Sequence[str]) -> Recipe:
     """The recipe with `key.path=value` changes; values are read as YAML (`null` unsets a bound)."""
     import copy
 
-    import yaml
+    from hoigen import trusted
 
     changed: Recipe = copy.deepcopy(dict(recipe))
     for text in sets:
         path, equals, value = text.partition("=")
         if not equals or not all(path.strip().split(".")):
             raise UsageError(f"--set takes key=value (keep.motion.max=2); it came as {text!r}")
-        try:
-            parsed = yaml.safe_load(value)
-        except yaml.YAMLError:
-            parsed = value
+        parsed = set_value(value)
+        for file in trusted.files_in(parsed):
+            trusted.grant(file)  # what is set was typed, not read from a recipe
         _set(changed, _keys(path.strip()), parsed, text)
     return changed
+
+
+def set_value(text: str) -> Any:
+    """The value of a `key=value`, read as YAML; text that is none stays as it is."""
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
 
 
 def _keys(path: str) -> list[str]:

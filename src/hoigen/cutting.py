@@ -80,7 +80,8 @@ def _written(path: Path) -> Iterator[_Target]:
     import av
 
     try:
-        container = av.open(str(path), "w", format="matroska" if path.suffix == ".mkv" else "mp4")
+        # "file:" as in videofile: a folder named "12:30" is no protocol
+        container = av.open(f"file:{path}", "w", format="matroska" if path.suffix == ".mkv" else "mp4")
     except (av.FFmpegError, OSError) as error:
         raise SetupError(f"cannot write {path.parent}: {error}") from None
     target = _Target(path, container)

@@ -59,7 +59,7 @@ def tokenizer(name: str) -> Callable[[str], int]:
     except ImportError as error:
         raise SetupError(f"--tokenizer needs extra [models]: pip install 'hoigen[models]' ({error})") from None
     try:
-        made = AutoTokenizer.from_pretrained(name)
+        made = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
     except Exception as error:  # damaged files make transformers raise anything, AttributeError too
         raise SetupError(f"--tokenizer {name}: {type(error).__name__}: {error}") from None
     return lambda text: len(made(text)["input_ids"])

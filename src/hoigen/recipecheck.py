@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hoigen import config, recipekeys
+from hoigen import config, recipekeys, uris
 from hoigen.errors import HoigenError, UsageError, nearest
 
 At = tuple[str | int, ...]
@@ -165,6 +165,9 @@ class Check:
         from hoigen.sources import read_sources
 
         videos = sound.get("videos")
+        for item in [videos] if isinstance(videos, str | Path) else videos or ():
+            if (wrong := uris.fault(str(item))) is not None:
+                self._fault(("videos",), f"videos: {str(item)!r}: {wrong}")
         if isinstance(videos, str | Path) and str(videos) != "-" and "://" not in str(videos):
             try:
                 read_sources(videos)

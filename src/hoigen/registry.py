@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
 import importlib
 import importlib.util
+import os
 import pkgutil
 import sys
 from collections.abc import Callable, Mapping
@@ -19,7 +21,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, TypeVar, dataclass_transform
 
+from hoigen import trusted
 from hoigen.errors import UsageError, nearest
+from hoigen.trusted import own_file as own_file
 
 T = TypeVar("T")
 Kind = Literal["measure", "expert", "captioner", "hoi_detector"]
@@ -108,12 +112,6 @@ def find(kind: Kind, name: str, *, beside: Path | None = None) -> type[Any]:
     return _only(kind, importlib.import_module(f"{PACKAGES[kind]}.{name}"), name)
 
 
-def own_file(name: str, beside: Path | None) -> Path:
-    """The file of one's own by that name: beside the recipe, else where hoigen is called from."""
-    near = (beside or Path()) / name
-    return near.resolve() if near.exists() or not Path(name).exists() else Path(name).resolve()
-
-
 def make(kind: Kind, spec: Any, where: str, *, beside: Path | None = None) -> Any:
     """An instance from a recipe's entry: a name, or one name with its settings (`{chat_server: {url: ...}}`).
 
@@ -135,23 +133,37 @@ def make(kind: Kind, spec: Any, where: str, *, beside: Path | None = None) -> An
 
 
 def _load_file(path: Path) -> ModuleType:
+    """The module of a file of one's own. The only place where such a file is run, and only when it was asked for.
+
+    What is run are the bytes that were checked: the file is read once, and no `__pycache__` beside it is looked at. A
+    file with other content is another module.
+    """
     path = path.resolve()
-    if not path.is_file():
-        raise UsageError(f"no such measure file: {path}")
-    key = f"hoigen_user_{path.stem}_{abs(hash(str(path))):x}"
+    source = trusted.read(path)
+    key = f"hoigen_user_{path.stem}_{hashlib.sha256(os.fsencode(path) + source).hexdigest()[:16]}"
     if key in sys.modules:
         return sys.modules[key]
     spec = importlib.util.spec_from_file_location(key, path)
     assert spec is not None
-    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[key] = module  # dataclasses look their module up while the class is made
     try:
-        spec.loader.exec_module(module)
+        exec(compile(source, str(path), "exec", dont_inherit=True), module.__dict__)
+        _remember_lines(path, source)
     except Exception as error:
         del sys.modules[key]
         raise UsageError(f"{path} could not be imported: {type(error).__name__}: {error}") from error
     return module
+
+
+def _remember_lines(path: Path, source: bytes) -> None:
+    """For tracebacks and `inspect.getsource`: the text that was run, whatever the file holds by then."""
+    import io
+    import linecache
+
+    text = importlib.util.decode_source(source)
+    lines = io.StringIO(text if text.endswith("\n") else f"{text}\n").readlines()
+    linecache.cache[str(path)] = (len(source), None, lines, str(path))
 
 
 def _only(kind: Kind, module: ModuleType, name: str) -> type[Any]:

@@ -91,11 +91,13 @@ def same_run(run: Run, arguments: Mapping[str, Any]) -> None:
 
 def steps_of(run: Run, sets: Sequence[str] = ()) -> tuple[Recipe, tuple[Step, ...]]:
     """The recipe of a run, with `--set` changes, and its steps."""
+    from hoigen import trusted
     from hoigen.config import apply_sets, check_keys
     from hoigen.verbs.curate import recipe_keys
 
     recipe = apply_sets(run.recipe(), sets)
     check_keys(recipe, recipe_keys(), "--set")
+    trusted.check(recipe.get("measures"), run.recipe_file)
     try:
         return recipe, build_steps(recipe.get("measures"), recipe.get("keep"))
     except UsageError as error:

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 from urllib.parse import unquote_to_bytes
 
+from hoigen import uris
 from hoigen.clip import Seconds
-from hoigen.errors import PROGRAM_FAULTS, SetupError, UsageError, VideoError, nearest
+from hoigen.errors import PROGRAM_FAULTS, SetupError, UsageError, VideoError
+from hoigen.uris import is_local as is_local
 
 OPEN_TIMEOUT: Seconds = 20.0
 """How long a server that FFmpeg itself talks to may be silent. Without it a stalled connection blocks for ever."""
@@ -59,15 +61,11 @@ def _video_stream(container: Any) -> Any:
     return stream
 
 
-def is_local(uri: str) -> bool:
-    return "://" not in uri or uri.startswith("file://")
-
-
 def local_path(uri: str) -> str:
     """The path of a local file. Raises VideoError when there is none that can be read."""
     path = uri
-    if uri.startswith("file://"):
-        path = uri.removeprefix("file://").removeprefix("localhost")
+    if uris.scheme_of(uri) == "file":
+        path = uri[len("file://") :].removeprefix("localhost")
         path = path if os.path.lexists(path) else os.fsdecode(unquote_to_bytes(path))  # %20 and the like
     if "\0" in path or not os.path.lexists(path):
         raise VideoError("no such file")
@@ -85,21 +83,18 @@ def local_path(uri: str) -> str:
 
 
 def check_scheme(uri: str) -> None:
-    """Raises UsageError when nothing here can open URIs of this kind, whatever the file."""
-    import fsspec
-
+    """Raises UsageError when URIs of this kind are not opened, whatever the file, or need a package that is missing."""
+    if (wrong := uris.fault(uri)) is not None:
+        raise UsageError(f"{uri!r}: {wrong}")
     if is_local(uri):
         return
-    scheme = uri.split("://")[0]
+    import fsspec
+
+    scheme = uris.scheme_of(uri)
     try:
         fsspec.get_filesystem_class(scheme)
-    except ImportError as error:
-        raise UsageError(f"{uri}: {scheme}:// needs a further package: {error}") from None
-    except ValueError:
-        raise UsageError(
-            f"{uri}: there is no {scheme}://{nearest(scheme, fsspec.available_protocols())} A path of this machine "
-            "has no scheme, or file://"
-        ) from None
+    except (ImportError, ValueError) as error:  # a ValueError of a scheme that only a package brings (abfss://)
+        raise UsageError(f"{uri!r}: {scheme}:// needs a further package: {error}") from None
 
 
 @contextlib.contextmanager
@@ -109,12 +104,12 @@ def raw_bytes(uri: str) -> Iterator[BinaryIO]:
         with open(local_path(uri), "rb") as file:
             yield file
         return
-    import fsspec
-
+    if (wrong := uris.fault(uri)) is not None:
+        raise VideoError(wrong)
     try:
-        opened_file = fsspec.open(uri, "rb").open()
+        opened_file = uris.open_remote(uri)
     except ImportError as error:
-        raise SetupError(f"{uri.split('://')[0]}:// needs a further package: {error}") from None
+        raise SetupError(f"{uris.scheme_of(uri)}:// needs a further package: {error}") from None
     except PROGRAM_FAULTS:
         raise
     except Exception as error:

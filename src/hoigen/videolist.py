@@ -45,7 +45,7 @@ def _of_known_schemes(sources: Iterable[Source]) -> Iterator[Source]:
     seen: set[str] = set()
     for source in sources:
         scheme, mark, _ = source.uri.partition("://")
-        if mark and scheme not in seen:
+        if mark and (scheme not in seen or "::" in source.uri):
             check_scheme(source.uri)
             seen.add(scheme)
         yield source

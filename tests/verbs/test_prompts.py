@@ -14,6 +14,7 @@ import yaml
 from hoigen.errors import UsageError
 from hoigen.promptsuite.seen import groups
 from hoigen.promptsuite.suite import read_suite
+from hoigen.trusted import grant
 from hoigen.verbs.prompts import prompts
 
 FAKE = Path(__file__).parents[1] / "promptsuite" / "fake_writer.py"
@@ -23,6 +24,7 @@ FAKE = Path(__file__).parents[1] / "promptsuite" / "fake_writer.py"
 def recipe(tmp_path: Path) -> Path:
     path = tmp_path / "extend.yaml"
     settings = {"log": str(tmp_path / "asked.log")}
+    grant(FAKE)
     path.write_text(yaml.safe_dump({"extend": {"expert": {str(FAKE): settings}}}))
     return path
 

@@ -9,6 +9,7 @@ import pytest
 import hoigen
 from hoigen.cli import main
 from hoigen.errors import UsageError
+from hoigen.trusted import grant
 
 BAD = """\
 shots:
@@ -79,6 +80,7 @@ def test_faults_of_the_command_line_say_so() -> None:
 )
 def test_one_fault(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "broken.py").write_text("import nothing_of_that_name\n")
+    grant(tmp_path / "broken.py")
     (tmp_path / "r.yaml").write_text(text)
     found = faults(tmp_path / "r.yaml")
     assert said in " ".join(found)
@@ -96,6 +98,7 @@ def test_a_recipe_with_a_measure_of_ones_own(tmp_path: Path) -> None:
         "    def __call__(self, clip: Clip, frames: Frames) -> Score:\n"
         "        return Score(1.0)\n"
     )
+    grant(tmp_path / "mine.py")
     (tmp_path / "r.yaml").write_text("measures:\n  - ./mine.py: {size: 2}\nkeep: {other: {min: 1}}\n")
     found = hoigen.validate(str(tmp_path / "r.yaml"))
     assert (found.measures, found.rules) == (("mine",), ("other",))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
+from hoigen import uris
 from hoigen.clip import Seconds
 from hoigen.errors import UsageError
 
@@ -71,6 +72,8 @@ def _read(text: str, stdin: TextIO | None, say: Say) -> Iterator[Source]:
         raise UsageError(f"videos: {ALLOWED}; it came as an empty text")
     if text == "-":
         return _from_lines(sys.stdin if stdin is None else stdin)
+    if (wrong := uris.fault(text)) is not None:
+        raise UsageError(f"videos: {shown(text)}: {wrong}")
     if manifests.kind_of(text) and not folders.is_glob(text) and not Path(text).is_dir():
         return manifests.read(text)
     return folders.read(text, say)
@@ -97,6 +100,8 @@ def _from_lines(lines: Iterable[str]) -> Iterator[Source]:
                 raise UsageError(f"the list on stdin is no text: line {count + 1} holds a zero byte")
             if text and not text.startswith("#"):
                 count += 1
+                if (wrong := uris.fault(text)) is not None:
+                    raise UsageError(f"the list on stdin, path {count}: {shown(text)}: {wrong}")
                 yield Source(absolute(text))
     except UnicodeDecodeError as error:
         raise UsageError(f"the list on stdin is not UTF-8 text: {error.reason} after {count} paths") from None

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from hoigen import uris
 from hoigen.errors import PROGRAM_FAULTS, UsageError
 from hoigen.sources import ALLOWED, MANIFEST_SUFFIXES, VIDEO_SUFFIXES, Say, Source, absolute, unreadable
 
@@ -16,7 +17,7 @@ LISTS = frozenset({".txt", ".list", ".lst", ".json", ".yaml", ".yml", ".xlsx", "
 
 def is_glob(text: str) -> bool:
     """Whether it is a pattern and not the name of something that exists. An address may hold ? and [] as they are."""
-    if text.startswith(("http://", "https://")):
+    if uris.is_web(text):
         return False
     return any(sign in text for sign in "*?[") and not ("://" not in text and os.path.lexists(os.path.expanduser(text)))
 
@@ -152,7 +153,7 @@ def _matched(found: Iterable[str], pattern: str, say: Say) -> Iterator[Source]:
 
 
 def _read_remote(uri: str, say: Say) -> Iterator[Source]:
-    if uri.startswith(("http://", "https://")) or (is_video_name(PurePosixPath(uri).name) and not is_glob(uri)):
+    if uris.is_web(uri) or (is_video_name(PurePosixPath(uri).name) and not is_glob(uri)):
         return iter([Source(uri)])  # one video; whether it can be had shows when it is opened
     system, paths, named = _listed(uri)
     videos = [path for path in paths if named or is_video_name(PurePosixPath(path).name)]
@@ -165,10 +166,8 @@ def _read_remote(uri: str, say: Say) -> Iterator[Source]:
 
 def _listed(uri: str) -> tuple[Any, list[str], bool]:
     """The store, the paths of all files there, and whether it is one file that was named as such."""
-    import fsspec
-
     try:
-        system, path = fsspec.core.url_to_fs(uri)
+        system, path = uris.store_of(uri)
     except Exception as error:  # a store that is given too little raises anything, TypeError too
         raise unreadable(uri, error) from None
     try:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
+import gzip
+import io
 import json
+import lzma
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from hoigen import uris
 from hoigen.errors import UsageError
 from hoigen.sources import MANIFEST_SUFFIXES, PACKED_SUFFIXES, Source, shown, unreadable
 from hoigen.sources.rows import Row, name_of, sources
+
+UNPACK: Mapping[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
 
 def kind_of(path: str) -> str:
@@ -39,30 +46,36 @@ def read(path: str) -> Iterator[Source]:
 
 
 @contextmanager
-def _opened(path: str, **how: Any) -> Iterator[IO[Any]]:
-    """The file, here or on a store, unpacked; whatever cannot be read is the user's error."""
-    import fsspec
-
-    place = path if "://" in path else str(Path(path).expanduser().absolute())
+def _opened(path: str) -> Iterator[IO[bytes]]:
+    """The bytes of the file, here or on a store, unpacked; whatever cannot be read is the user's error."""
     try:
-        with fsspec.open(place, compression="infer", **how) as file:
-            yield file
-    except (OSError, EOFError, ImportError, zlib.error) as error:
+        with ExitStack() as stack:
+            file = stack.enter_context(_raw(path))
+            unpack = UNPACK.get(Path(name_of(path)).suffix.lower())
+            yield stack.enter_context(unpack(file)) if unpack else file
+    except (OSError, EOFError, ImportError, zlib.error, lzma.LZMAError) as error:
         raise unreadable(path, error) from None
+
+
+def _raw(path: str) -> IO[bytes]:
+    """A file of this machine is opened as such, whatever signs its name holds; others by their scheme alone."""
+    if uris.scheme_of(path):
+        return uris.open_remote(path)
+    return Path(path).expanduser().open("rb")
 
 
 def _lines(path: str) -> Iterator[str]:
     """Lines with their own ends, as text. A line that is not UTF-8 is named."""
-    with _opened(path, mode="rt", encoding="utf-8-sig", newline="") as file:
+    with _opened(path) as file:
         try:
-            yield from file
+            yield from io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
         except UnicodeDecodeError:
             raise UsageError(_not_text(path)) from None
 
 
 def _not_text(path: str) -> str:
     """Which line is not UTF-8: a decoder reads in blocks and cannot say."""
-    with _opened(path, mode="rb") as file:
+    with _opened(path) as file:
         for number, line in enumerate(file, start=1):
             if number == 1 and line.startswith((b"\xff\xfe", b"\xfe\xff")):
                 return f"{path} is UTF-16; save it as UTF-8"
@@ -144,7 +157,7 @@ def _parquet(path: str) -> Iterator[tuple[str, Row]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with _opened(path, mode="rb") as file:
+    with _opened(path) as file:
         try:
             with pq.ParquetFile(file) as table:
                 _check_twice(table.schema_arrow.names, path)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from hoigen import uris
 from hoigen.errors import UsageError
 from hoigen.sources import Source, shown
 
@@ -120,6 +121,8 @@ def one(fields: Mapping[str, tuple[str, Any]], meta: dict[str, Any], place: Plac
     if end is not None and end <= (start or 0.0):
         raise UsageError(f"{place}: end is {end:g}, which is not after start, {start or 0:g}")
     uri = located(uri_text(*fields["uri"], place))
+    if (wrong := uris.fault(uri)) is not None:
+        raise UsageError(f"{place}: {fields['uri'][0]}: {shown(uri)}: {wrong}")
     caption, source, licence = (text_of(fields, name) for name in ("caption", "source", "licence"))
     return Source(uri, start, end, caption, source, licence, meta)
 

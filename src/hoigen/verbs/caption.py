@@ -116,6 +116,7 @@ def caption(
 
     Returns what became of the clips. Raises UsageError for bad input, SetupError when an expert cannot be reached.
     """
+    from hoigen import trusted
     from hoigen.executors.task import Limits
     from hoigen.experts import batch
     from hoigen.experts.calls import Calls
@@ -130,8 +131,11 @@ def caption(
     check_least({"rank": rank, "ranks": ranks, "deadline": deadline, "memory_mb": memory_mb, "workers": workers})
     check_shares(rank, ranks)
     folder = Run(Path(run))
-    settings, steps = steps_of(folder)
+    settings = folder.recipe()
     spec = caption_spec(settings, recipe, set or [])
+    names = folder.recipe_file if recipe is None else f"{folder.recipe_file} or {recipe}"
+    trusted.check([settings.get("measures"), spec], names)
+    _, steps = steps_of(folder)
     job = replace(job_of(spec), retry=retry)
     share = Share(size=settings.get("shard_size", 256), rank=rank, ranks=ranks)
     with held(folder, rank):

@@ -87,11 +87,13 @@ def _rows(
         from hoigen.categories.rows import by_rules
 
         return by_rules(texts)
-    from hoigen import registry
+    from hoigen import registry, trusted
     from hoigen.categories.by_expert import by_expert
     from hoigen.store import Run
 
-    return by_expert(texts, registry.make("expert", _spec(expert), "--expert"), Run(run).calls_file, tally, retry)
+    spec = _spec(expert)
+    trusted.settle({"expert": spec}, None, None)  # given as an argument, which is asking
+    return by_expert(texts, registry.make("expert", spec, "--expert"), Run(run).calls_file, tally, retry)
 
 
 def _spec(expert: str) -> Any:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hoigen.decide import Funnel
     from hoigen.store import Run
 
-NOT_KEYS = ("beside", "quiet")
+NOT_KEYS = ("beside", "quiet", "trust")
 """Arguments that are no keys of a recipe."""
 LEAST: Mapping[str, float] = {
     "min_length": 0,
@@ -51,6 +51,7 @@ def curate(
     ranks: int = 1,
     beside: Path | None = None,
     quiet: bool = False,
+    trust: Sequence[str | Path] | None = None,
 ) -> Funnel:
     """Finds the shots of videos, measures them in a cascade and decides which clips to keep.
 
@@ -76,9 +77,12 @@ def curate(
         shard_size: videos in one part of the tables.
         rank: this process's number when several share the run, from 0 to ranks - 1.
         ranks: how many processes share the run (a Slurm or Kubernetes array).
+        trust: files of one's own that may be run; left out, those that these arguments name. Give `[]` when the
+            arguments were read from a file.
 
     Returns the funnel. Raises UsageError for bad arguments before anything is written.
     """
+    from hoigen import trusted
     from hoigen.cascade import build_steps
     from hoigen.executors.task import Limits
     from hoigen.ingest import check_shots
@@ -99,6 +103,7 @@ def curate(
     check_least(arguments)
     check_shares(rank, ranks)
     check_shots(shots, min_length, max_length)
+    trusted.settle({"measures": measures, "caption": caption, "shots": shots}, beside, trust)
     steps = build_steps(measures, keep)
     if caption is not None:
         job_of(caption)

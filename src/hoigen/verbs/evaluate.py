@@ -123,7 +123,7 @@ def evaluate(
     told = _facts(suite, found, prompts, long)
     _list_videos(folder, found, long, int(settings.get("rank", 0)))
     _write(folder, told)  # first: tables and page of a run under way, or stopped, tell what is not there
-    funnel = curate(folder.videos_file, run, **settings, beside=beside, report=False, quiet=quiet)
+    funnel = curate(folder.videos_file, run, **settings, beside=beside, report=False, quiet=quiet, trust=())
     if report and int(settings.get("rank", 0)) == 0:  # of several machines one writes it
         _page(folder)
     return _result(folder, suite, found, funnel)
@@ -138,7 +138,7 @@ def _page(run: Run) -> None:
 
 def _settings(recipe: Path, sets: Sequence[str]) -> tuple[dict[str, Any], Path]:
     """The recipe as arguments of `curate`. Raises UsageError for what evaluation does not do."""
-    from hoigen import config
+    from hoigen import config, trusted
     from hoigen.cascade import build_steps
     from hoigen.verbs.curate import curate
 
@@ -154,6 +154,7 @@ def _settings(recipe: Path, sets: Sequence[str]) -> tuple[dict[str, Any], Path]:
                 f"it came as {given[key]!r}"
             )
     found = config.arguments_of(curate, given | {"videos": "-", "run": "-"}, str(path))
+    trusted.check(found, path, path.parent)
     if not build_steps(found.get("measures"), {}, beside=path.parent):
         raise UsageError(f"{path}: measures: at least one measure must be given (hoigen list names them)")
     kept = {key: value for key, value in found.items() if key not in ("videos", "run", "report")}

@@ -102,12 +102,13 @@ def _check(out: Path, format: str, pack: str) -> None:
 
 
 def _extended(suite: Suite, recipe: Path | None, sets: list[str], calls: Path, retry: bool) -> Suite:
-    from hoigen import config
+    from hoigen import config, trusted
     from hoigen.promptsuite.extend import Writers, extend
 
     path = config.recipe_path(recipe) if recipe is not None else None
     given = config.apply_sets(config.load_recipe(path) if path else {}, sets)
     where = str(path) if path else "--set"
+    trusted.check(given.get("extend"), where, path.parent if path else None)
     writers = Writers.of(given.get("extend"), where, beside=path.parent if path else None)
     return extend(suite, writers, Path(calls), retry=retry)
 

@@ -16,13 +16,15 @@ def retry(run: Path, *, quiet: bool = False) -> Funnel:
         run: the folder of the run.
         quiet: no progress bars.
     """
+    from hoigen import trusted
     from hoigen.runfile import steps_of
     from hoigen.stages.failures import forget_failures
     from hoigen.store import Run
     from hoigen.verbs.curate import curate, held
 
     folder = Run(run)
+    trusted.check(folder.recipe(), folder.recipe_file)
     recipe, steps = steps_of(folder)
     with held(folder, 0):
         forget_failures(folder, steps)
-    return curate(**{**recipe, "run": run}, quiet=quiet)
+    return curate(**{**recipe, "run": run}, quiet=quiet, trust=())

@@ -41,6 +41,7 @@ def try_measure(
         end: where the clip ends, in seconds; the video's end when not given.
         set: a setting of the measure, as key=value (sampling.fps=4); may be given more than once.
     """
+    from hoigen import trusted
     from hoigen.cascade import build_steps
     from hoigen.config import apply_sets
     from hoigen.engine import Scorer
@@ -52,6 +53,7 @@ def try_measure(
         if second is not None and not 0 <= second < float("inf"):
             raise UsageError(f"--{name}: seconds, 0 or more; it came as {second}")
     settings = apply_sets({}, set or [])
+    trusted.settle({measure: settings}, Path(), None)  # named as an argument, which is asking
     [step] = build_steps([{measure: settings}], {}, beside=Path())
     row = clip_rows(VideoJob(0, video, start, end), "none", 0.0, None)[0]
     if row["state"] == "failed":

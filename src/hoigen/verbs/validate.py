@@ -30,12 +30,13 @@ def validate(recipe: str, *, set: list[str] | None = None) -> Validity:
 
     Returns what the recipe holds. Raises UsageError that lists all faults.
     """
-    from hoigen import config
+    from hoigen import config, trusted
     from hoigen.errors import UsageError
     from hoigen.recipecheck import Check
 
     path = config.recipe_path(recipe)
     given = config.apply_sets(config.load_recipe(path), set or [])
+    trusted.check(given, path, path.parent)
     check = Check(given, path, changed=set or [])
     check.run()
     if check.faults:
