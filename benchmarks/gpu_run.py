@@ -192,9 +192,7 @@ def speed(folder: Path) -> None:
         {"unimatch_flow": {"checkpoint": own["unimatch"]}},
     ]
     cores = str(os.cpu_count())
-    print(
-        f"aesthetics and unimatch_flow, {CLIPS} clips of {SECONDS} s at 1280x720, starting and loading are counted:"
-    )
+    print(f"aesthetics and unimatch_flow, {CLIPS} clips of {SECONDS} s at 1280x720, starting and loading are counted:")
     for workers in (1, 4, 8):
         for name, variables in (
             ("as it comes", {}),
