@@ -40,7 +40,7 @@ work=$(mktemp -d -t hoigen-smoke.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/source" "$work/here"
 git -C "$repo" ls-files -z --cached --others --exclude-standard |
-    tar -C "$repo" --null --files-from=- --ignore-failed-read -cf - 2>/dev/null | tar -C "$work/source" -xf -
+    tar -C "$repo" --null --files-from=- --ignore-failed-read -cf - | tar -C "$work/source" -xf -
 
 echo "smoke: $("$python" --version) ($python)"
 "$python" -m venv "$work/env"
