@@ -18,7 +18,7 @@ from typing import Any
 
 from machine import headline
 
-CLIPS, SECONDS, RATE = 24, 4, 25
+CLIPS, SECONDS, RATE = 64, 4, 25
 BREAKS = "010.mp4"
 
 MEASURE = '''

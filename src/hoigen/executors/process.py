@@ -44,7 +44,8 @@ def fresh_interpreter(
 ) -> subprocess.Popen[bytes]:
     """Starts `main` (module:function) in a Python of its own, which finds the same modules as this one.
 
-    threads: what its libraries may use. A variable that the user has set stays as it is.
+    threads: what its libraries may use. A variable that the user has set stays as it is, and OMP_NUM_THREADS of the user
+    holds for the other libraries too.
     """
     path = [entry for entry in sys.path if isinstance(entry, str)]
     if SOURCE not in path:
@@ -57,7 +58,7 @@ def fresh_interpreter(
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output,
-        env=dict.fromkeys(THREADS, str(threads)) | os.environ,
+        env=dict.fromkeys(THREADS, os.environ.get("OMP_NUM_THREADS") or str(threads)) | os.environ,
         start_new_session=True,  # what it has started goes with it
     )
 
