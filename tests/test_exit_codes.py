@@ -43,7 +43,8 @@ def here(tmp_path: Path, tiny_video: Path) -> Path:
 
 def curate(here: Path, videos: str, *words: str) -> int:
     recipe, run = str(here / "recipe.yaml"), str(here / "run")
-    return main(["curate", recipe, "--videos", str(here / videos), "--run", run, "--quiet", *words])
+    own = ["--trust", str(here / "raises.py")]
+    return main(["curate", recipe, "--videos", str(here / videos), "--run", run, "--quiet", *own, *words])
 
 
 def test_every_video_broken(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -73,7 +74,8 @@ def test_every_measure_failing_on_every_clip(here: Path, capsys: pytest.CaptureF
     assert curate(here, "sound") == 1
     assert "sound/0.mp4: ValueError: said no" in capsys.readouterr().out
     (here / "raises.py").write_text(RAISES.replace('startswith("good")', 'startswith("")'))
-    assert main(["retry", str(here / "run"), "--quiet"]) == 0, "mended, all pass"
+    again = ["retry", str(here / "run"), "--quiet", "--trust", str(here / "raises.py")]
+    assert main(again) == 0, "mended, all pass"
 
 
 def test_copies_of_what_failed_are_no_success(here: Path) -> None:
@@ -117,7 +119,7 @@ def test_evaluate(here: Path, tiny_video: Path, capsys: pytest.CaptureFixture[st
     words = ["--videos", "mixed", "--prompts", "prompts.txt", "--run", "run", "--recipe", "evaluation.yaml", "--quiet"]
     (here / "evaluation.yaml").write_text("measures: [metadata, ./raises.py]\nworkers: 1\n")
     paths = [str(here / word) if (here / word).exists() or word == "run" else word for word in words]
-    assert main(["evaluate", *paths]) == code
+    assert main(["evaluate", *paths, "--trust", str(here / "raises.py")]) == code
     assert ("every clip failed, the first with: " in capsys.readouterr().out) == bool(code)
 
 

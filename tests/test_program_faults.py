@@ -276,6 +276,7 @@ def test_a_store_that_is_called_wrongly_is_no_address_that_is_wrong(
     def fake_isdir(self: Any, path: str) -> bool:
         raise raised("a wrong call")
 
+    monkeypatch.setenv("HOIGEN_SCHEMES", "memory")
     monkeypatch.setattr(MemoryFileSystem, "isdir", fake_isdir)
     with pytest.raises(expected, match="a wrong call"):
         list(folders.read("memory://somewhere", lambda text: None))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -29,7 +30,8 @@ def test_it_went_wrong_when_nothing_came_of_it(states: tuple[str, ...], samples:
         {"id": "x", "uri": "a.mp4", "start": 0.0, "end": 1.0, "state": state, "reason": None, "caption": None}
         for state in states
     ]
-    found = Demo(cast("Any", "the funnel"), clips, Path("run"), samples=samples)
+    well = cast("Any", SimpleNamespace(incomplete=False))
+    found = Demo(well, clips, Path("run"), well, samples=samples)
     assert found.incomplete == incomplete
     assert ("That went wrong" in str(found)) == incomplete
 

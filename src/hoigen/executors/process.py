@@ -44,7 +44,7 @@ def fresh_interpreter(
 ) -> subprocess.Popen[bytes]:
     """Starts `main` (module:function) in a Python of its own, which finds the same modules as this one.
 
-    threads: what its libraries may use. A variable that the user has set stays as it is, and OMP_NUM_THREADS of the user
+    threads: what its libraries may use. A variable that the user has set stays as it is, and the user's OMP_NUM_THREADS
     holds for the other libraries too.
     """
     path = [entry for entry in sys.path if isinstance(entry, str)]

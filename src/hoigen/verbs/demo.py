@@ -33,7 +33,7 @@ class Demo:
     def incomplete(self) -> bool:
         """Whether it went wrong: every clip or every caption failed; of the samples, one did, or nothing was kept."""
         states = {str(row["state"]) for row in self.clips}
-        lacking = self.samples and ("kept" not in states or "failed" in states)
+        lacking = ("kept" not in states or "failed" in states) if self.samples else states <= {"failed"}
         return lacking or self.funnel.incomplete or self.captions.incomplete
 
     def __str__(self) -> str:
