@@ -367,20 +367,27 @@ class Served:
         writer.close()
 
     async def _answered(self, body: bytes, writer: asyncio.StreamWriter) -> bytes:
-        name, request, alone = pickle.loads(body)
+        try:
+            name, request, alone = pickle.loads(body)
+        except Exception as error:
+            return _raised(error)
         async with self.turns.turn(alone):
             if alone:
                 writer.write(_frame(BEGUN))
                 await writer.drain()
             try:
-                answer = await self.experts[name].answer(request)
+                return _frame(ANSWER, pickle.dumps(await self.experts[name].answer(request), pickle.HIGHEST_PROTOCOL))
             except Exception as error:
-                traceback.print_exc()
-                if devices.lost(error):
-                    print("the card is lost to this process, which ends", file=sys.stderr, flush=True)
-                    os._exit(1)
-                return _frame(RAISED, f"{type(error).__name__}: {error}".encode())
-            return _frame(ANSWER, pickle.dumps(answer, pickle.HIGHEST_PROTOCOL))
+                return _raised(error)
+
+
+def _raised(error: Exception) -> bytes:
+    """What the worker is told of an error; a process that has lost its card ends instead."""
+    traceback.print_exc()
+    if devices.lost(error):
+        print("the card is lost to this process, which ends", file=sys.stderr, flush=True)
+        os._exit(1)
+    return _frame(RAISED, f"{type(error).__name__}: {error}".encode("utf-8", "replace"))
 
 
 async def _serve(setup: bytes, link: socket.socket, counts: Counts, address: str) -> None:
