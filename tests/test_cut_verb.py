@@ -111,7 +111,6 @@ class Fails:
         ({"keep": {"fps": {"min": 100}}}, "2 files of clips that are not kept now (2 dropped)"),
         ({"duplicates": "drop"}, "1 files of clips that are not kept now (1 duplicate)"),
         ({"measures": ["metadata", "./fails.py"]}, "2 files of clips that are not kept now (2 failed)"),
-        ({"pending": True}, "2 files of clips that are not kept now (2 pending)"),
     ],
 )
 @pytest.mark.parametrize("elsewhere", [False, True])
@@ -125,12 +124,7 @@ def test_files_of_clips_that_are_not_kept_any_more_are_told_and_pruned(
     (folder / "holiday.mp4").write_bytes(b"somebody's")
     (folder / "notes.txt").write_text("somebody's")
     (run.parent / "fails.py").write_text(FAILS)
-    if "pending" in changes:
-        recipe = yaml.safe_load((run / "run.yaml").read_text())
-        recipe["recipe"]["measures"].append("motion")  # as a run that was stopped right after its rules were changed
-        (run / "run.yaml").write_text(yaml.safe_dump(recipe))
-    else:
-        decide(run, beside=run.parent, **changes)
+    decide(run, beside=run.parent, **changes)
     cut(run, *where)
     shown = capsys.readouterr().out
     assert f"{told} are still there: " in shown
@@ -144,6 +138,22 @@ def test_files_of_clips_that_are_not_kept_any_more_are_told_and_pruned(
     assert (folder / "notes.txt").exists()
     cut(run, *where, "--prune")
     assert "not kept now" not in capsys.readouterr().out
+
+
+def test_files_of_clips_that_are_not_decided_yet_are_told_and_left(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cut(run) == 0
+    made = files(run / "cut")
+    recipe = yaml.safe_load((run / "run.yaml").read_text())
+    recipe["recipe"]["measures"].append("motion")  # as a run that was stopped right after its rules were changed
+    (run / "run.yaml").write_text(yaml.safe_dump(recipe))
+    cut(run, "--prune")
+    assert (
+        "2 files of clips that are not decided yet are still there, and --prune leaves them: "
+        in capsys.readouterr().out
+    )
+    assert files(run / "cut") == made
 
 
 def test_prune_leaves_the_files_of_kept_clips(run: Path) -> None:

@@ -7,7 +7,7 @@ import types
 import pytest
 
 from hoigen import devices
-from hoigen.errors import NoRoomError, SetupError
+from hoigen.errors import NoRoomError, SetupError, VideoError
 
 STAY = [
     "CUDA error: device-side assert triggered\nCUDA kernel errors might be asynchronously reported",
@@ -26,6 +26,12 @@ PASS = [
     "CUDA error: out of memory",
     "shape mismatch: value tensor of shape [3] cannot be broadcast",
     "index 9 is out of bounds for axis 0 with size 3",
+    "the relationship error of both is large",
+    "ownership failure",
+    "a chip_error came back",
+    "browser launch timed out",
+    "cannot open /data/cuda_errors/x.mp4",
+    "the prompt does not fit into the context of 4096 tokens",
 ]
 
 
@@ -63,7 +69,8 @@ def test_other_errors_leave_the_process_as_it_is(text: str) -> None:
 def test_too_little_memory(error: Exception) -> None:
     assert devices.no_room(error)
     assert not devices.no_room(SetupError("no such model"))
-    assert not devices.no_room(SetupError("mailroom"))
+    assert not devices.no_room(SetupError("the prompt does not fit into the context of 4096 tokens"))
+    assert not devices.lost(VideoError("CUDA error: device-side assert triggered.mp4 is empty"))
 
 
 class FakeCard:

@@ -10,6 +10,7 @@ import yaml
 
 import fake_talk
 import hoigen
+import render
 from hoigen.cli import main
 
 RAISES = '''
@@ -94,6 +95,14 @@ def test_what_a_rule_dropped_was_measured(here: Path, sets: list[str]) -> None:
     shutil.copy(here / "broken" / "0.mp4", here / "sound" / "3.mp4")
     assert curate(here, "sound", *(word for one in sets for word in ("--set", one))) == 0
     assert hoigen.funnel(here / "run").counts == {"kept": 0, "dropped": 3, "failed": 1, "pending": 0}
+
+
+def test_a_shot_that_was_too_short_to_measure_is_no_success(here: Path) -> None:
+    frames = [render.texture(seed, (160, 96)) for seed, count in ((1, 50), (2, 12)) for _ in range(count)]
+    (here / "cut").mkdir()
+    render.render(here / "cut" / "two_shots.mp4", frames, fps=25)
+    assert curate(here, "cut", "--set", "shots=adaptive") == 1
+    assert hoigen.funnel(here / "run").counts == {"kept": 0, "dropped": 1, "failed": 1, "pending": 0}
 
 
 def test_a_clip_that_waits_has_not_failed(here: Path) -> None:

@@ -108,8 +108,8 @@ def test_a_model_that_cannot_be_had_is_told_before_anything_is_written(tmp_path:
 
 
 def test_load_deadline_is_a_setting_apart_from_that_of_a_clip(tmp_path: Path, made: dict[str, Any]) -> None:
-    settings(made)["loads_for"] = 3.0
-    assert hoigen.curate(**made, deadline=1.0).clips == 4
+    settings(made)["loads_for"] = 6.0
+    assert hoigen.curate(**made, deadline=4.0).clips == 4
     made["run"] = tmp_path / "hasty"
     with pytest.raises(SetupError, match=r"not set up after 0\.5 s \(load_deadline"):
         hoigen.curate(**made, load_deadline=0.5)

@@ -22,9 +22,10 @@ from render import counting, render
 
 pytestmark = pytest.mark.timeout(120)
 HOURS = 2
-PAUSE = 0.05
-SHORTER = 1.5
-"""Seconds; the 50 frames of the tiny video take 2.5 s at PAUSE each."""
+PAUSE = 0.08
+SHORTER = 2.5
+"""Seconds; the 50 frames of the tiny video take 4 s at PAUSE each."""
+HASTY = 2.0
 REAL = {
     "hoigen.stages.clips.setup_ingest": "hoigen.ingest:setup_ingest",
     "hoigen.stages.scores.setup_scorer": "hoigen.engine:setup_scorer",
@@ -55,7 +56,7 @@ def test_the_shots_of_a_two_hour_film_are_found(tmp_path: Path, monkeypatch: pyt
             yield scenes[at // 60]  # a cut every minute
 
     film = render(tmp_path / "film.mp4", frames(), fps=1, options={"preset": "ultrafast", "crf": "40", "g": "60"})
-    decoder(monkeypatch, SHOTS, "slow", pause=0.0003)  # more than 2.1 s in all
+    decoder(monkeypatch, SHOTS, "slow", pause=0.0005)  # more than 3.6 s in all
     funnel = hoigen.curate(
         videos=film,
         run=tmp_path / "run",
@@ -97,7 +98,7 @@ def test_a_slow_decoder_costs_no_file(
     assert (result.cut, result.failed) == (1, {})
 
 
-NO_PROGRESS = "made no progress for 1 s"
+NO_PROGRESS = "made no progress for 2 s"
 
 
 @pytest.mark.parametrize("fault", ["hangs", "same"])
@@ -106,7 +107,7 @@ def test_a_decoder_that_does_not_move_on_is_ended(
     tmp_path: Path, tiny_video: Path, monkeypatch: pytest.MonkeyPatch, where: str, fault: str
 ) -> None:
     decoder(monkeypatch, where, fault)
-    found = curate(tiny_video, tmp_path / "run", shots="adaptive", measures=["motion"], deadline=1.0)
+    found = curate(tiny_video, tmp_path / "run", shots="adaptive", measures=["motion"], deadline=HASTY)
     at = "shots" if where == SHOTS else "decode"
     assert found == {"failed": f"{NO_PROGRESS} (while at {at}, 2 tries)"}
 
@@ -118,7 +119,7 @@ def test_a_caption_waits_for_no_decoder_that_does_not_move_on(
     fake_talk.write(tmp_path)
     curate(tiny_video, tmp_path / "run", caption=fake_talk.spec(tmp_path))
     decoder(monkeypatch, CAPTIONS, fault)
-    hoigen.caption(tmp_path / "run", deadline=1.0, workers=1, report=False, quiet=True)
+    hoigen.caption(tmp_path / "run", deadline=HASTY, workers=1, report=False, quiet=True)
     [row] = caption_rows(Run(tmp_path / "run"))
     assert NO_PROGRESS in row["reason"]
 
@@ -129,7 +130,7 @@ def test_a_file_waits_for_no_decoder_that_does_not_move_on(
 ) -> None:
     curate(tiny_video, tmp_path / "run")
     decoder(monkeypatch, CUT, fault)
-    result = hoigen.cut(tmp_path / "run", copy=copy, deadline=1.0, workers=1, quiet=True)
+    result = hoigen.cut(tmp_path / "run", copy=copy, deadline=HASTY, workers=1, quiet=True)
     [reason] = result.failed.values()
     assert reason == f"{tiny_video}: {NO_PROGRESS}"
 
@@ -184,8 +185,8 @@ class SlowStream:
 @pytest.mark.parametrize(
     ("settings", "ends"),
     [
-        ({"pause": 0.05}, {"kept": None}),
-        ({"end": 1000.0}, {"failed": "made no progress for 1.5 s (while at slow_stream, 2 tries)"}),
+        ({"pause": PAUSE}, {"kept": None}),
+        ({"end": 1000.0}, {"failed": "made no progress for 2.5 s (while at slow_stream, 2 tries)"}),
     ],
 )
 def test_a_measure_may_take_long_over_many_frames_and_not_over_its_answer(

@@ -189,18 +189,20 @@ def all_failed(
 ) -> str:
     """Why the first clip failed and what to do, when every clip did; else empty.
 
-    A clip that a rule dropped was measured, and one that is pending is not done; a duplicate is neither, since it only
-    repeats a clip that failed.
+    A clip that a rule dropped was measured, and one that is pending is not done. A duplicate only repeats a clip that
+    failed. A shot that is too short was read but not measured: it counts unless a measure has failed.
     """
     if not ends.get("failed") or ends.get("kept") or ends.get("pending"):
         return ""
     found = con.execute(
-        f"""select count(*) filter (state = 'dropped' and rule is distinct from 'duplicate'),
+        f"""select count(*) filter (state = 'dropped' and not coalesce(rule in ('duplicate', 'shot_length'), false)),
+            count(*) filter (state = 'dropped' and rule = 'shot_length'),
+            count(*) filter (state = 'failed' and rule is not null),
             arg_min(uri, (video, n)) filter (state = 'failed'), arg_min(reason, (video, n)) filter (state = 'failed')
         from {schema}.walked"""
     ).fetchone()
-    dropped, uri, reason = found or (0, "", "")
-    if dropped:
+    measured, short, at_measures, uri, reason = found or (0, 0, 0, "", "")
+    if measured or (short and not at_measures):
         return ""
     return f"every clip failed, the first with: {uri}: {reason}. hoigen retry {run or 'RUN'} tries them again"
 

@@ -12,19 +12,18 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from hoigen.errors import NoRoomError
+from hoigen.errors import ModelsGoneError, NoRoomError, UsageError, VideoError
 
 STAYS = re.compile(
-    r"(cuda|hip|cudnn|cublas|cusolver|cusparse|nccl|triton|tensorrt)\w*[ _-]?(error|failure)|device-side assert"
-    r"|illegal (memory access|address|instruction)|misaligned address|unspecified launch failure|launch timed out"
-    r"|uncorrectable (ecc|nvlink)|hardware stack error|device kernel image is invalid"
-    r"|cu(dnn|blas)_status_(execution_failed|internal_error|not_initialized|mapping_error)",
+    r"\b(cuda|cudnn|cublas|cusolver|cusparse|nccl|triton|tensorrt)\b\W{0,3}(\[cuda\]\W{0,3})?(error|failure)\b"
+    r"|\[(tensorrt|cuda)\]\W{0,3}(cuda\W{0,3})?(error|failure)\b|triton error|\bcudaError[A-Z]\w+|\bhipError[A-Z]\w+"
+    r"|\bhip error: |device-side assert|an illegal (memory access|instruction) was encountered"
+    r"|misaligned address|unspecified launch failure|the launch timed out and was terminated"
+    r"|uncorrectable (ecc|nvlink) error|\bcu(dnn|blas)_status_(execution_failed|internal_error|mapping_error)",
     re.I,
 )
 """Words by which libraries report what the card has done. Only looked at where the card itself cannot be asked."""
-NO_ROOM = re.compile(
-    r"out of memory|not enough (gpu |device )?memory|status_alloc_failed|does not fit (into|on|in) ", re.I
-)
+NO_ROOM = re.compile(r"out of memory|not enough (gpu |device )?memory|status_alloc_failed", re.I)
 
 
 class DeviceLostError(Exception):
@@ -58,6 +57,8 @@ def lost(error: BaseException) -> bool:
     error that does not (too large a launch, too little memory) is the call's own. Elsewhere (other libraries, other
     runtimes) the words decide.
     """
+    if isinstance(error, VideoError | UsageError | ModelsGoneError):
+        return False
     if any(isinstance(one, DeviceLostError) for one in chain(error)):
         return True
     answers = _card_answers()

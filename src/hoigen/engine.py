@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from hoigen import cascade, devices
 from hoigen.clip import Clip, Frames, Sampling
 from hoigen.contracts import AsksExperts, Attaches, Expert, FrameStream, Loads, StreamingMeasure
-from hoigen.errors import NoRoomError, SetupError, VideoError
+from hoigen.errors import ModelsGoneError, NoRoomError, SetupError, VideoError
 from hoigen.executors.task import Emit, Handler
 from hoigen.score import Score
 
@@ -53,6 +53,10 @@ def setup_scorer(
     experts: where the process is asked that has opened the experts of all measures; without one they are opened here.
     """
     steps = cascade.build_steps(measures, keep)
+    if any(step.needs_frames for step in steps):
+        from hoigen import video
+
+        video.warm()
     for step in steps:
         if isinstance(step.measure, Attaches):
             step.measure.attach(run)
@@ -63,7 +67,8 @@ def setup_scorer(
                 step.measure.load()
             except Exception as error:
                 kind = NoRoomError if devices.no_room(error) else SetupError
-                raise kind(f"measure {step.name!r} could not load its model: {error}") from error
+                said = str(error) or type(error).__name__
+                raise kind(f"measure {step.name!r} could not load its model: {said}") from error
     scorer = Scorer(steps, score_all)
     return scorer.run
 
@@ -74,6 +79,12 @@ def experts_of(steps: Sequence[cascade.Step]) -> dict[str, Expert]:
 
     asking = [step.measure for step in steps if isinstance(step.measure, AsksExperts)]
     return {name_of(expert): expert for measure in asking for expert in measure.experts}
+
+
+def patience(steps: Sequence[cascade.Step]) -> float:
+    """Seconds that an expert may take for one answer by its own settings (a server's timeout, all its tries)."""
+    served = [getattr(expert, "expert", expert) for expert in experts_of(steps).values()]
+    return max((getattr(each, "timeout", 0.0) * getattr(each, "tries", 1) for each in served), default=0.0)
 
 
 def setup_experts(measures: Sequence[cascade.MeasureSpec]) -> dict[str, Expert]:
@@ -154,7 +165,7 @@ class Scorer:
                 else:
                     score = step.measure(clip, _frames_for(step, frames))
                 return _answered(clip, step, score, frames, tried, spent + time.perf_counter() - started)
-            except MemoryError:
+            except (MemoryError, ModelsGoneError):
                 raise
             except Exception as error:
                 if devices.lost(error):  # this process is of no use any more; another one tries again

@@ -6,6 +6,7 @@ HoigenError                 everything below; the command line prints it without
 │                           failing alike): the run stops, exit code 1, what is done stays done
 ├── WeightsError            a model file is missing or is not the file it should be (a SetupError)
 ├── NoRoomError             a model does not fit into memory, of the card or of the machine (a SetupError)
+├── ModelsGoneError         the process that owns the models cannot be kept alive (a SetupError)
 └── VideoError              one video cannot be read: costs one clip, never the run
 """
 
@@ -33,6 +34,10 @@ class WeightsError(SetupError):
 
 class NoRoomError(SetupError):
     """A model does not fit into the memory that is free."""
+
+
+class ModelsGoneError(SetupError):
+    """The process that owns the models ended, and cannot be started again: no clip's fault."""
 
 
 class VideoError(HoigenError):

@@ -36,6 +36,9 @@ class VideoJob(NamedTuple):
 
 def setup_ingest(shots: str | Mapping[str, Any], min_length: Seconds, max_length: Seconds | None) -> Handler:
     """Runs once in each worker."""
+    from hoigen import video
+
+    video.warm()
 
     def handle(job: VideoJob, emit: Emit) -> None:
         emit.doing("shots" if _wants_shots(job, shots) else "header")

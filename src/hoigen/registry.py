@@ -150,8 +150,10 @@ def _load_file(path: Path) -> ModuleType:
     try:
         exec(compile(source, str(path), "exec", dont_inherit=True), module.__dict__)
         _remember_lines(path, source)
-    except Exception as error:
+    except BaseException as error:
         del sys.modules[key]
+        if not isinstance(error, Exception):  # Ctrl-C in the middle of it
+            raise
         raise UsageError(f"{path} could not be imported: {type(error).__name__}: {error}") from error
     return module
 

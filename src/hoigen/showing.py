@@ -13,10 +13,11 @@ from hoigen.executors.task import Emit, Handler
 
 def setup_frames(samplings: Sequence[Sampling]) -> Handler:
     """Runs once in each worker."""
+    from hoigen import video
+
+    video.warm()
 
     def handle(clip: Clip, emit: Emit) -> None:
-        from hoigen import video
-
         check_same(clip, emit.progress)
         emit.doing("decode")
         emit(video.decode(clip, samplings, progress=emit.progress))

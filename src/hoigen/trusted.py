@@ -203,6 +203,7 @@ def _append(file: Path, line: str) -> None:
     """Under a lock, by a new file in the place of the old one: two at once lose nothing, a kill leaves one of both."""
     import fcntl
 
+    file = file.resolve()  # a list that is kept elsewhere (dotfiles) stays a link to there
     with (file.parent / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         before = file.read_text(encoding="utf-8") if file.exists() else ""

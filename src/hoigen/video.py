@@ -43,6 +43,14 @@ FIRST_FRAME = 64
 """The first frame is looked for in so many packets."""
 
 
+def warm() -> None:
+    """Imports what decoding takes: when a worker is set up, so that it counts against no clip's deadline."""
+    import av.video.reformatter
+    import numpy  # noqa: F401
+
+    assert av
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
     """What a file's header says. width, height: pixels as shown, rotation applied.

@@ -65,5 +65,12 @@ class FakeServed:
         return [line for line in (self.folder / "notes.log").read_text().splitlines() if line.startswith(word)]
 
 
+class Unreadable:
+    """A question that can be sent and not be read again."""
+
+    def __reduce__(self) -> Any:
+        return int, ("no number",)
+
+
 def setup(folder: Path, loading: str = "") -> dict[str, FakeServed]:
     return {"fake": FakeServed(folder=folder, loading=loading)}

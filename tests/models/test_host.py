@@ -17,7 +17,7 @@ import fake_served
 import pytest
 
 import hoigen
-from hoigen.errors import SetupError
+from hoigen.errors import ModelsGoneError, SetupError
 from hoigen.experts.call import Answer, Request
 from hoigen.models.host import Client, Host
 
@@ -164,8 +164,38 @@ def test_a_killed_parent_leaves_no_process(tmp_path: Path) -> None:
     pytest.fail("the process outlived its parent")
 
 
+def test_a_question_that_cannot_be_read_there_fails_alone(tmp_path: Path) -> None:
+    with host(tmp_path) as served:
+        served.start()
+        client = Client(served.address)
+
+        async def both() -> list[Any]:
+            wrong = client.answer("fake", fake_served.Unreadable())  # type: ignore[arg-type]
+            return await asyncio.gather(wrong, client.answer("fake", Request(text="fine")), return_exceptions=True)
+
+        wrong, fine = asyncio.run(both())
+    assert isinstance(wrong, RuntimeError)
+    assert text(fine).startswith("fine")
+
+
+def test_a_process_that_cannot_be_started_again_ends_the_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with host(tmp_path) as served:
+        served.start()
+
+        def fake_start(*_: Any, **__: Any) -> Any:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+
+        monkeypatch.setattr("hoigen.executors.process.subprocess.Popen", fake_start)
+        for said in ask(served.address, ["exit", "fine"]):
+            assert isinstance(said, ModelsGoneError)
+            assert "cannot be started" in str(said)
+
+
 LOUD = '''
-import os
+import asyncio, os, time
+from hoigen.errors import ModelsGoneError, SetupError
 from hoigen import Sampling
 from hoigen.experts.call import Answer, Request
 from hoigen.registry import expert
@@ -180,6 +210,10 @@ class FakeLoud:
     says: str = "somebody cuts bread"
     sampling: Sampling = Sampling(frames=1, short_side=16)
     slots: int = 8
+    seconds: float = 0.2
+    one_by_one: bool = False
+    ends_at: int = 0
+    loads_again: float = 0.0
 
     @property
     def identity(self):
@@ -188,12 +222,24 @@ class FakeLoud:
     async def open(self) -> None:
         with open(self.log, "a") as log:
             log.write(f"{self.model} opened by {os.getpid()}\\n")
+        if self.loads_again and self.count("opened") > 1:
+            if self.loads_again > 100:
+                raise SetupError("its disk is gone")
+            time.sleep(self.loads_again)
 
     async def answer(self, request: Request) -> Answer:
-        import asyncio
-
-        await asyncio.sleep(0.2)
+        with open(self.log, "a") as log:
+            log.write(f"{self.model} asked\\n")
+        if self.ends_at and self.count("asked") == self.ends_at:
+            os._exit(3)
+        if self.one_by_one:
+            time.sleep(self.seconds)
+        else:
+            await asyncio.sleep(self.seconds)
         return Answer(outcome="answered", text=self.says)
+
+    def count(self, word):
+        return sum(line.split()[:2] == [self.model, word] for line in open(self.log))
 
     async def close(self) -> None:
         return None
@@ -213,7 +259,7 @@ def judgement(folder: Path) -> dict[str, Any]:
 def copies(video: Path, folder: Path, count: int) -> Path:
     folder.mkdir()
     for at in range(count):
-        (folder / f"{at}.mp4").write_bytes(video.read_bytes())
+        (folder / f"{at}.mp4").write_bytes(video.read_bytes() + bytes(at))  # each a question of its own
     return folder
 
 
@@ -226,12 +272,45 @@ def test_a_run_opens_each_expert_once_however_many_workers_it_has(tmp_path: Path
     videos = copies(tiny_video, tmp_path / "videos", 8)
     measures = [{"hoi_judgement": judgement(tmp_path)}]
     assert curate(tmp_path, videos, measures).clips == 8
-    assert sorted(line.split()[0] for line in (tmp_path / "loads.log").read_text().splitlines()) == [
-        "pllava-7b",
-        "qwen-7b",
-    ]
+    assert opened(tmp_path) == ["pllava-7b", "qwen-7b"]
     curate(tmp_path, videos, measures)  # all is known: nothing is opened
-    assert len((tmp_path / "loads.log").read_text().splitlines()) == 2
+    assert opened(tmp_path) == ["pllava-7b", "qwen-7b"]
+
+
+def opened(folder: Path) -> list[str]:
+    lines = (folder / "loads.log").read_text().splitlines()
+    return sorted(line.split()[0] for line in lines if line.split()[1] == "opened")
+
+
+def with_describer(folder: Path, **settings: Any) -> list[dict[str, Any]]:
+    given = judgement(folder)
+    [its] = given["describer"].values()
+    its.update(settings)
+    return [{"hoi_judgement": given}]
+
+
+def test_waiting_for_a_busy_model_is_no_lack_of_progress(tmp_path: Path, tiny_video: Path) -> None:
+    """Four workers wait for a model that answers one after the other, each longer than a clip's deadline in all."""
+    videos = copies(tiny_video, tmp_path / "videos", 4)
+    measures = with_describer(tmp_path, one_by_one=True, seconds=2.0)
+    found = curate(tmp_path, videos, measures, deadline=4.0)
+    assert found.counts["kept"] == 4
+
+
+def test_waiting_for_a_model_that_loads_again_is_no_lack_of_progress(tmp_path: Path, tiny_video: Path) -> None:
+    videos = copies(tiny_video, tmp_path / "videos", 3)
+    found = curate(tmp_path, videos, with_describer(tmp_path, ends_at=1, loads_again=6.0), deadline=4.0)
+    assert found.counts["kept"] == 3
+    assert opened(tmp_path).count("pllava-7b") == 2
+
+
+def test_models_that_are_gone_stop_the_run_and_no_clip_is_blamed(tmp_path: Path, tiny_video: Path) -> None:
+    videos = copies(tiny_video, tmp_path / "videos", 12)
+    measures = with_describer(tmp_path, ends_at=5, loads_again=1000.0)
+    with pytest.raises(SetupError, match=r"^stopped: the models could be loaded no more: its disk is gone"):
+        curate(tmp_path, videos, measures, workers=2)
+    assert hoigen.funnel(tmp_path / "run").counts["failed"] == 0
+    assert curate(tmp_path, videos, with_describer(tmp_path)).counts["kept"] == 12  # its disk is back
 
 
 HAS_TORCH = '''

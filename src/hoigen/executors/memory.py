@@ -35,9 +35,17 @@ def cap_own(memory_mb: int) -> None:
         hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
         if hard == resource.RLIM_INFINITY or cap < hard:
             resource.setrlimit(resource.RLIMIT_DATA, (cap, cap))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    no_core_files()
     if not os.path.exists("/proc/self/statm"):
         threading.Thread(target=watch_own_peak, args=(memory_mb,), daemon=True).start()
+
+
+def no_core_files() -> None:
+    """A crash writes no image of its memory to the disk: those of models are large."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 def watch_own_peak(memory_mb: int) -> None:

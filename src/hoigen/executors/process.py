@@ -96,6 +96,7 @@ class Worker:
         self.inbox = Inbox(self.link)
         self.outbox = bytearray()
         self.ready, self.alive = False, True
+        self.replaces = False  # it was started when tasks had ended already
         self.sent = 0
         self.flights: deque[Flight] = deque()
         self.watched = (0, False, 0)

@@ -25,6 +25,9 @@ LONGEST_LOOK: Seconds = 1.0
 LOAD_TRIES = 3
 """Workers lost in a row without one task finished, before the run stops; one more when some had been set up."""
 
+ROOM_AGAIN: Seconds = 60.0
+"""How long after a worker that replaces another found no room one more is started."""
+
 TAKE_UP: Seconds = 120.0
 """A worker that is ready and does not begin with its task for so long (or for a task's deadline) is lost."""
 
@@ -43,6 +46,7 @@ class Supervisor:
         self.workers: list[Worker] = []
         self.most = limits.workers  # fewer, once it has shown that no more fit into memory
         self.fewer_since = ""  # why, until the user knows
+        self.under_way = False  # a task has ended: how many workers fit is known
         self.selector = selectors.DefaultSelector()
         self.lost_in_a_row = 0
         self.ever_ready = False
@@ -125,6 +129,7 @@ class Supervisor:
                 self._count_loss("a worker process cannot be started", str(error))
                 return
             starting += 1
+            worker.replaces = self.under_way
             self.workers.append(worker)
             self.selector.register(worker.link, READ, worker)
             self._mind_writing(worker)
@@ -168,7 +173,7 @@ class Supervisor:
         if kind == UNREADY:
             reason, trace, no_room = pickle.loads(body)
             if no_room and len(self.workers) > 1:
-                self._go_on_with_fewer(worker, reason)
+                self._no_room(worker, reason)
             else:
                 self._cannot_load(worker, reason, trace, no_room=no_room)
             return False
@@ -178,6 +183,8 @@ class Supervisor:
             self._done(worker)
         elif kind == ERROR:
             reason, trace, doing, what = pickle.loads(body)
+            if what == "setup":
+                raise SetupError(f"stopped: {reason}")
             self.lost_in_a_row = 0
             self._gave_up(worker.landed(), what, reason, doing, trace)
             if what != "error":
@@ -199,6 +206,7 @@ class Supervisor:
     def _done(self, worker: Worker) -> None:
         flight = worker.landed()
         self.lost_in_a_row = 0
+        self.under_way = True
         if flight.unreadable:
             self._gave_up(flight, "error", "a part of its answer cannot be read here", "", flight.unreadable)
         else:
@@ -312,12 +320,20 @@ class Supervisor:
     ) -> None:
         self._remove(worker)
         if no_room:
-            reason += ". Not even one worker has room: take a smaller model or a smaller type (dtype)"
+            reason += (
+                ". Not even one worker has room: take a smaller model or a smaller type (dtype), or give more memory_mb"
+            )
         self._count_loss(reason, trace, again=again)
 
-    def _go_on_with_fewer(self, worker: Worker, reason: str) -> None:
-        """Memory does not hold as many workers as were asked for: those that it holds do the work."""
+    def _no_room(self, worker: Worker, reason: str) -> None:
+        """Memory does not hold as many workers as were asked for: those that it holds do the work.
+
+        One that was to replace a lost worker had room before, and is tried again later.
+        """
         self._remove(worker)
+        if worker.replaces:
+            self.grow_after = time.monotonic() + ROOM_AGAIN
+            return
         self.most = len(self.workers)
         self.fewer_since = (reason.strip().splitlines() or ["out of memory"])[0]
 

@@ -17,7 +17,7 @@ import traceback
 from typing import Any
 
 from hoigen import devices
-from hoigen.errors import HoigenError
+from hoigen.errors import HoigenError, ModelsGoneError
 from hoigen.executors.memory import cap_own
 from hoigen.executors.wire import DONE, ERROR, EXIT_MEMORY, HEAD, PART, READY, UNREADY, Inbox, Status
 
@@ -64,6 +64,17 @@ class TaskEmit:
             self.channel.status.move_on()
 
 
+_under_way: TaskEmit | None = None
+"""Of the task that this process is at."""
+
+
+def moved_on() -> None:
+    """Says that the task of this worker moves on, for what works for it and has no `emit` at hand (another process that
+    it waits for). Elsewhere than in a worker it does nothing."""
+    if _under_way is not None:
+        _under_way.progress()
+
+
 def serve(inbox: Inbox, channel: Channel) -> None:
     """Answers until the parent closes its end."""
     handle: Any = None
@@ -101,14 +112,16 @@ def set_up(body: bytes, channel: Channel) -> Any:
 
 def take(handle: Any, body: bytes, channel: Channel) -> bool:
     """One task; whatever it raises is reported. False when this process is of no use any more: its card is lost."""
-    emit = TaskEmit(channel)
+    global _under_way
+    emit = _under_way = TaskEmit(channel)
     try:
         handle(pickle.loads(body), emit)
     except BaseException as error:
         emit.over = True
         try:
             kind = kind_of(error)
-            channel.send(ERROR, pickle.dumps((told(error), trace_of(error), channel.status.doing, kind)))
+            reason = str(error) if kind == "setup" else told(error)
+            channel.send(ERROR, pickle.dumps((reason, trace_of(error), channel.status.doing, kind)))
         except MemoryError:
             os._exit(EXIT_MEMORY)
         return kind == "error"
@@ -118,9 +131,11 @@ def take(handle: Any, body: bytes, channel: Channel) -> bool:
 
 
 def kind_of(error: BaseException) -> str:
-    """What an error has cost: the task alone (`error`), or this process too (`memory`, `device`)."""
+    """What an error has cost: the task alone (`error`), this process too (`memory`, `device`), or the run (`setup`)."""
     if isinstance(error, MemoryError):
         return "memory"
+    if isinstance(error, ModelsGoneError):
+        return "setup"
     return "device" if devices.lost(error) else "error"
 
 

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import mmap
 import os
 import pickle
-import select
 import shutil
 import signal
 import socket
@@ -34,7 +34,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from hoigen import devices
 from hoigen.clip import Seconds
-from hoigen.errors import SetupError
+from hoigen.errors import ModelsGoneError, SetupError
+from hoigen.executors.wire import HEAD, frame
 
 if TYPE_CHECKING:
     from hoigen.contracts import Expert
@@ -44,15 +45,18 @@ T = TypeVar("T")
 Setup = Callable[[], Mapping[str, "Expert"]]
 """What the process serves, by name; called in it. It is pickled: a module's function, or functools.partial of one."""
 
-HEAD = struct.Struct("<cQ")
 BEGUN, ANSWER, RAISED, READY, UNREADY = b"b", b"a", b"x", b"r", b"u"
 COUNTS = struct.Struct("<QQ")
 LOOK_EVERY: Seconds = 0.2
+LONGEST_LOOK: Seconds = 1.0
+"""Of a longer gap only this much counts: the whole run was stopped for a while."""
 MOST_LOST = 5
-"""Processes that end one after the other without a single answer, before the run has to do without."""
-LAST_WORDS = 4096
+"""So many processes that end one after the other without a single answer stop the run."""
+LAST_WORDS, LOG_ROOM = 4096, 1 << 20
+BACKLOG = 4096
+"""Questions that may wait to be taken up; the kernel has a limit of its own."""
 LONGEST_ADDRESS = 100
-"""Bytes of a socket's path; the kernel takes 107."""
+"""Bytes of a socket's path; Linux takes 107, macOS 103."""
 
 
 class Host:
@@ -63,14 +67,17 @@ class Host:
     """
 
     def __init__(self, setup: Setup, *, load_deadline: Seconds, deadline: Seconds) -> None:
-        self.setup = pickle.dumps(setup)
+        try:
+            self.setup = pickle.dumps(setup)
+        except Exception as error:
+            raise SetupError(f"setup cannot be sent to a process: {type(error).__name__}: {error}") from error
         self.load_deadline, self.deadline = load_deadline, deadline
         self.folder = _folder()
         self.address = str(self.folder / "ask")
         self.page = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as this)
         self.page.truncate(mmap.PAGESIZE)
         self.counts = Counts(self.page.fileno())
-        self.log = tempfile.TemporaryFile()  # noqa: SIM115
+        self.log = Log()
         self.process: subprocess.Popen[bytes] | None = None
         self.keeper: threading.Thread | None = None
         self.stopped = threading.Event()
@@ -84,7 +91,7 @@ class Host:
     def before(self, tasks: Iterable[T]) -> Iterator[T]:
         """The tasks, with the models loaded before the first of them: where nothing is to do, nothing is loaded."""
         for task in tasks:
-            if self.process is None:
+            if self.keeper is None:
                 self.start()
             yield task
 
@@ -101,25 +108,29 @@ class Host:
             self.keeper.join()
             self._kill()  # one that was being started just then
         self.counts.close()
-        for file in (self.page, self.log):
-            file.close()
+        self.log.close()
+        self.page.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _start(self) -> None:
         from hoigen.executors.process import fresh_interpreter
         from hoigen.executors.task import cores
 
+        self.counts.clear()
+        self.log.begin()
         ours, theirs = socket.socketpair()
         with ours, theirs:
-            self.counts.clear()
             page = self.page.fileno()
-            self.process = fresh_interpreter(
-                "hoigen.models.host:main",
-                (theirs.fileno(), page, os.getpid(), self.address),
-                pass_fds=(theirs.fileno(), page),
-                output=self.log,
-                threads=cores(),  # while it works, the workers wait for it
-            )
+            try:
+                self.process = fresh_interpreter(
+                    "hoigen.models.host:main",
+                    (theirs.fileno(), page, os.getpid(), self.address),
+                    pass_fds=(theirs.fileno(), page),
+                    output=self.log.file,
+                    threads=cores(),  # while it works, the workers wait for it
+                )
+            except OSError as error:
+                raise SetupError(f"the process of the models cannot be started: {error}") from None
             theirs.close()
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 ours.sendall(self.setup)
@@ -127,57 +138,72 @@ class Host:
             self._wait(ours)
 
     def _wait(self, link: socket.socket) -> None:
+        """Until the models are loaded."""
         until = time.monotonic() + self.load_deadline
+        link.settimeout(LOOK_EVERY)
         said = b""
         while not self.stopped.is_set():
-            if select.select([link], [], [], LOOK_EVERY)[0]:
-                with contextlib.suppress(ConnectionResetError):
-                    if part := link.recv(1 << 16):
-                        said += part
-                        if said[:1] == READY:
-                            return
-                        continue
+            try:
+                part = link.recv(1 << 16)
+            except TimeoutError:
+                if time.monotonic() > until:
+                    self._too_long()
+                continue
+            except ConnectionResetError:
+                part = b""
+            said += part
+            if said[:1] == READY:
+                return
+            if not part:
                 break
-            if time.monotonic() > until:
-                words = self._last_words()
-                self._kill()
-                raise SetupError(
-                    f"the models are not loaded after {self.load_deadline:g} s (load_deadline; a longer one waits "
-                    f"longer)\n{words}".rstrip()
-                )
+        ended = self._ended() if not said else ""
         self._kill()
         if said[:1] == UNREADY:
             raise SetupError(said[1:].decode("utf-8", "replace"))
         if not self.stopped.is_set():
-            raise SetupError(f"the process that loads the models {self._ended()}\n{self._last_words()}".rstrip())
+            raise SetupError(f"the process that loads the models {ended}\n{self.log.last_words()}".rstrip())
+
+    def _too_long(self) -> None:
+        words = self._where_it_hangs()
+        self._kill()
+        key = "load_deadline; a longer one waits longer"
+        raise SetupError(f"the models are not loaded after {self.load_deadline:g} s ({key})\n{words}".rstrip())
 
     def _keep(self) -> None:
         """Replaces the process when it ends or hangs, until it has ended too often without an answer."""
-        lost, since = 0, time.monotonic()
-        moved = self.counts.read()
+        try:
+            self._look_after()
+        except Exception as error:  # whatever it is: those who wait for an answer are told, and the run ends
+            if not self.stopped.is_set():
+                self._give_up(str(error) if isinstance(error, SetupError) else f"{type(error).__name__}: {error}")
+
+    def _look_after(self) -> None:
+        lost = 0
+        still: Seconds = 0.0
+        moved, looked = self.counts.read(), time.monotonic()
         while not self.stopped.wait(LOOK_EVERY):
             assert self.process is not None
-            counts = self.counts.read()
-            if counts != moved:
+            counts, now = self.counts.read(), time.monotonic()
+            still += min(now - looked, LONGEST_LOOK)
+            looked = now
+            if counts != moved or counts[0] == counts[1]:
                 lost = 0 if counts[1] > moved[1] else lost
-                moved, since = counts, time.monotonic()
-            hangs = counts[0] > counts[1] and time.monotonic() - since > self.deadline
+                moved, still = counts, 0.0
+            hangs = still > self.deadline
             if self.process.poll() is None and not hangs:
-                if counts[0] == counts[1]:
-                    since = time.monotonic()
+                self.log.trim()
                 continue
             why = f"answered nothing for {self.deadline:g} s" if hangs else self._ended()
-            words = self._last_words()
+            words = self._where_it_hangs() if hangs else self.log.last_words()
             self._kill()
             lost += 1
             if lost >= MOST_LOST:
-                return self._give_up(f"the process of the models {why}, {lost} times without an answer\n{words}")
+                raise SetupError(f"the process of the models {why}, {lost} times without an answer\n{words}")
             try:
                 self._start()
             except SetupError as error:
-                return self._give_up(f"the models could be loaded no more: {error}")
-            moved, since = self.counts.read(), time.monotonic()
-        return None
+                raise SetupError(f"the models could be loaded no more: {error}") from None
+            moved, still, looked = self.counts.read(), 0.0, time.monotonic()
 
     def _give_up(self, reason: str) -> None:
         part = self.folder / "gone.part"
@@ -192,18 +218,50 @@ class Host:
             self.process.wait(2.0)
         return exit_in_words(self.process.returncode)
 
+    def _where_it_hangs(self) -> str:
+        """What it has printed, and then Python's stack, which works while native code holds the interpreter."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                self.process.send_signal(signal.SIGUSR1)
+                time.sleep(LOOK_EVERY)
+        return self.log.last_words()
+
     def _kill(self) -> None:
+        """Ends it and all that it has started, once: its number may be another process's afterwards."""
         if self.process is None:
             return
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(2.0)
+            self.process = None
 
-    def _last_words(self) -> str:
-        size = os.fstat(self.log.fileno()).st_size
+
+class Log:
+    """What the process prints, of which the end is kept."""
+
+    def __init__(self) -> None:
+        self.file = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as this)
+        flags = fcntl.fcntl(self.file, fcntl.F_GETFL)  # so that writing goes on at the end when it is cut down
+        fcntl.fcntl(self.file, fcntl.F_SETFL, flags | os.O_APPEND)
+
+    def begin(self) -> None:
+        """Another process writes from here on."""
+        os.ftruncate(self.file.fileno(), 0)
+
+    def trim(self) -> None:
+        if os.fstat(self.file.fileno()).st_size > LOG_ROOM:
+            words = self.last_words()
+            os.ftruncate(self.file.fileno(), 0)
+            os.write(self.file.fileno(), words.encode())
+
+    def last_words(self) -> str:
+        size = os.fstat(self.file.fileno()).st_size
         start = max(0, size - LAST_WORDS)
-        return os.pread(self.log.fileno(), size - start, start).decode("utf-8", "replace")
+        return os.pread(self.file.fileno(), size - start, start).decode("utf-8", "replace")
+
+    def close(self) -> None:
+        self.file.close()
 
 
 class Counts:
@@ -245,11 +303,11 @@ def _folder() -> Path:
 
 
 class EndedError(Exception):
-    """The process ended before it answered. begun: it was at this question, and at no other."""
+    """The process ended before it answered. sent: it had the question. begun: it was at this one, and at no other."""
 
-    def __init__(self, begun: bool) -> None:
+    def __init__(self, sent: bool, begun: bool) -> None:
         super().__init__("the process of the models ended")
-        self.begun = begun
+        self.sent, self.begun = sent, begun
 
 
 class Client:
@@ -259,7 +317,21 @@ class Client:
         self.address = address
 
     async def answer(self, name: str, request: Request) -> Answer:
-        """The answer of the expert of that name. Raises SetupError when there is no such process any more."""
+        """The answer of the expert of that name. Raises ModelsGoneError when there is no such process any more.
+
+        Waiting is no lack of progress: the process has deadlines of its own, for an answer and for loading.
+        """
+        from hoigen.executors.worker import moved_on
+
+        asking = asyncio.ensure_future(self._answered(name, request))
+        try:
+            while not (await asyncio.wait({asking}, timeout=LOOK_EVERY))[0]:
+                moved_on()
+            return asking.result()
+        finally:
+            asking.cancel()
+
+    async def _answered(self, name: str, request: Request) -> Answer:
         from hoigen.experts.call import Answer
 
         alone = False
@@ -270,14 +342,15 @@ class Client:
                 if alone and ended.begun:
                     reason = "the process of the model ended twice while it was at this question, the second time alone"
                     return Answer(outcome="failed", reason=reason)
-                alone = True
+                alone = alone or ended.sent
 
     async def _ask(self, name: str, request: Request, alone: bool) -> Answer:
         reader, writer = await self._connected()
-        begun = False
+        sent = begun = False
         try:
-            writer.write(_frame(ANSWER, pickle.dumps((name, request, alone), pickle.HIGHEST_PROTOCOL)))
+            writer.write(frame(ANSWER, pickle.dumps((name, request, alone), pickle.HIGHEST_PROTOCOL)))
             await writer.drain()
+            sent = True
             while True:
                 kind, body = await _read(reader)
                 if kind == BEGUN:
@@ -288,26 +361,22 @@ class Client:
                     answer: Answer = pickle.loads(body)
                     return answer
         except (OSError, asyncio.IncompleteReadError):
-            raise EndedError(begun) from None
+            raise EndedError(sent, begun) from None
         finally:
             writer.close()
 
     async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         while True:
-            with contextlib.suppress(FileNotFoundError, ConnectionRefusedError, ConnectionResetError):
+            with contextlib.suppress(FileNotFoundError, ConnectionRefusedError, ConnectionResetError, BlockingIOError):
                 return await asyncio.open_unix_connection(self.address)
             with contextlib.suppress(FileNotFoundError):
-                raise SetupError(gone(self.address).read_text(encoding="utf-8"))
+                raise ModelsGoneError(gone(self.address).read_text(encoding="utf-8"))
             await asyncio.sleep(LOOK_EVERY)  # it is being started anew
 
 
 def name_of(expert: Expert) -> str:
     """The name under which an expert is served: its file and its settings, the same in every process of a run."""
     return f"{getattr(sys.modules.get(type(expert).__module__), '__file__', '')} {expert!r}"
-
-
-def _frame(kind: bytes, body: bytes = b"") -> bytes:
-    return HEAD.pack(kind, len(body)) + body
 
 
 async def _read(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
@@ -373,10 +442,10 @@ class Served:
             return _raised(error)
         async with self.turns.turn(alone):
             if alone:
-                writer.write(_frame(BEGUN))
+                writer.write(frame(BEGUN))
                 await writer.drain()
             try:
-                return _frame(ANSWER, pickle.dumps(await self.experts[name].answer(request), pickle.HIGHEST_PROTOCOL))
+                return frame(ANSWER, pickle.dumps(await self.experts[name].answer(request), pickle.HIGHEST_PROTOCOL))
             except Exception as error:
                 return _raised(error)
 
@@ -387,7 +456,7 @@ def _raised(error: Exception) -> bytes:
     if devices.lost(error):
         print("the card is lost to this process, which ends", file=sys.stderr, flush=True)
         os._exit(1)
-    return _frame(RAISED, f"{type(error).__name__}: {error}".encode("utf-8", "replace"))
+    return frame(RAISED, f"{type(error).__name__}: {error}".encode("utf-8", "replace"))
 
 
 async def _serve(setup: bytes, link: socket.socket, counts: Counts, address: str) -> None:
@@ -395,7 +464,7 @@ async def _serve(setup: bytes, link: socket.socket, counts: Counts, address: str
     for expert in experts.values():
         await expert.open()
     served = Served(experts, counts)
-    server = await asyncio.start_unix_server(served.handle, path=address)
+    server = await asyncio.start_unix_server(served.handle, path=address, backlog=BACKLOG)
     link.sendall(READY)
     async with server:
         await server.serve_forever()
@@ -405,11 +474,14 @@ def main() -> None:
     """python -c '... main()' LINK PAGE PARENT ADDRESS"""
     import faulthandler
 
+    from hoigen.executors.memory import no_core_files
     from hoigen.executors.worker import end_with_parent, hint, on_purpose, told, trace_of
 
     link_fd, page, parent = (int(word) for word in sys.argv[1:4])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.enable()
+    faulthandler.register(signal.SIGUSR1, all_threads=True)  # the parent asks where it hangs
+    no_core_files()
     end_with_parent(parent)
     link = socket.socket(fileno=link_fd)
     setup = b""

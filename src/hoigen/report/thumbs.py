@@ -76,6 +76,7 @@ class Album:
         return task
 
     def failed(self, task: Task, failure: Failure) -> Task | None:
+        # the handler says no progress, so that the deadline is one for all pictures of a clip
         late = f"its pictures took longer than {self.deadline:g} s"
         self.taken[task.key] = Taken(missing=late if failure.kind == "deadline" else failure.reason)
         return None

@@ -15,7 +15,7 @@ from hoigen.breaker import Breaker
 from hoigen.cascade import Known, Step
 from hoigen.clip import Clip
 from hoigen.contracts import Fetches
-from hoigen.engine import Job, Outcome, experts_of, setup_experts, setup_scorer
+from hoigen.engine import Job, Outcome, experts_of, patience, setup_experts, setup_scorer
 from hoigen.executors import local
 from hoigen.executors.task import Failure, Limits, Task
 from hoigen.models.host import Host
@@ -35,12 +35,12 @@ def score_clips(
     limits: Limits,
     quiet: bool,
     *,
-    here: bool = False,
+    models_present: bool = False,
 ) -> None:
     """Runs the cascade over all clips of this process's shards.
 
-    here: all model files are on this machine; else they are fetched before the first clip. Raises ModelsCame when what
-    has come is another revision than the steps go by.
+    models_present: all model files are on this machine; else they are fetched before the first clip. Raises
+    FingerprintsChanged when what has come is another revision than the steps go by.
     """
     for notice in dict.fromkeys(said for step in steps for said in getattr(step.measure, "notices", ())):
         print(f"hoigen: {notice}", file=sys.stderr)
@@ -50,17 +50,17 @@ def score_clips(
         with contextlib.ExitStack() as stack:
             stack.callback(stage.close)
             tasks, address = stage.tasks(), ""
-            if not here:
-                tasks = _once_fetched(tasks, steps, measures, keep)
+            if not models_present:
+                tasks = _fetch_before_first(tasks, steps, measures, keep)
             if limits.workers and experts_of(steps):
-                how = {"load_deadline": limits.load_deadline, "deadline": limits.deadline}
+                how = {"load_deadline": limits.load_deadline, "deadline": max(limits.deadline, patience(steps))}
                 host = stack.enter_context(Host(partial(setup_experts, measures), **how))
                 tasks, address = host.before(tasks), host.address
             setup = partial(setup_scorer, measures, keep, score_all, run.path, address)
             local.run(tasks, setup, stage, limits)
 
 
-class ModelsCame(Exception):
+class FingerprintsChanged(Exception):
     """Model files have come onto this machine that scores depend on: there are other fingerprints now."""
 
     def __init__(self, steps: tuple[Step, ...]) -> None:
@@ -82,16 +82,16 @@ def fetched(steps: Sequence[Step], measures: Sequence[Any], keep: Mapping[str, A
     return cascade.build_steps(measures, keep)
 
 
-def _once_fetched(
+def _fetch_before_first(
     tasks: Iterator[Task], steps: Sequence[Step], measures: Sequence[Any], keep: Mapping[str, Any]
 ) -> Iterator[Task]:
-    """The tasks, once all models are there: where nothing is to do, nothing is fetched. Raises ModelsCame."""
+    """The tasks, once all models are there: where nothing is to do, nothing is fetched. Raises FingerprintsChanged."""
     first = next(tasks, None)
     if first is None:
         return
     now = fetched(steps, measures, keep)
     if [step.fingerprint for step in now] != [step.fingerprint for step in steps]:
-        raise ModelsCame(now)
+        raise FingerprintsChanged(now)
     yield first
     yield from tasks
 

@@ -90,7 +90,7 @@ def curate(
     from hoigen.stages.book import Share
     from hoigen.stages.clips import make_clips
     from hoigen.stages.duplicates import mark_duplicates
-    from hoigen.stages.scores import ModelsCame, fetched, score_clips
+    from hoigen.stages.scores import FingerprintsChanged, fetched, score_clips
     from hoigen.store import Run
     from hoigen.verbs.caption import job_of
 
@@ -118,19 +118,28 @@ def curate(
     share = Share(size=shard_size, rank=rank, ranks=ranks)
     folder = Run(Path(run))
     with held(folder, rank):
-        here = not folder.recipe_file.exists()
-        if here:  # what cannot be had is told before hours go into finding shots
+        fresh = not folder.recipe_file.exists()
+        if fresh:  # what cannot be had is told before hours go into finding shots
+            _look_at(videos)
             steps = fetched(steps, measures, keep or {})
         _prepare(folder, arguments, steps)
         make_clips(folder, shots, min_length, max_length, share, limits, quiet)
         mark_duplicates(folder, share, by_content=duplicates == "drop")
         try:
-            score_clips(folder, steps, measures, keep or {}, score_all, share, limits, quiet, here=here)
-        except ModelsCame as came:  # scores are filed under what they depend on, which is known only now
+            score_clips(folder, steps, measures, keep or {}, score_all, share, limits, quiet, models_present=fresh)
+        except FingerprintsChanged as came:  # scores are filed under what they depend on, which is known only now
             steps = came.steps
             write_run_file(folder, arguments, steps)
-            score_clips(folder, steps, measures, keep or {}, score_all, share, limits, quiet, here=True)
+            score_clips(folder, steps, measures, keep or {}, score_all, share, limits, quiet, models_present=True)
     return _finish(folder, steps, report and rank == 0)
+
+
+def _look_at(videos: str | Path | Sequence[str]) -> None:
+    """Raises UsageError for a folder or list that is not there or holds nothing, before models are fetched for it."""
+    from hoigen.sources import read_sources
+
+    if "-" not in ([videos] if isinstance(videos, str | Path) else videos):  # stdin is read once
+        next(iter(read_sources(videos, say=lambda text: None)), None)
 
 
 def recipe_keys() -> tuple[str, ...]:

@@ -33,8 +33,9 @@ class CutResult:
     """What became of the kept clips, and what else lies in the folder.
 
     failed: clip id -> reason. pending: clips not decided yet. not_kept: name of a file -> what became of its clip,
-    which is not kept now (dropped, duplicate, failed, pending); pruned: whether they were deleted. replaced: files that
-    were there and whose video is another one now. others: files that look like clips and are none of this run's.
+    which is not kept now (dropped, duplicate, failed); pruned: whether they were deleted. undecided: files of clips
+    that are not decided yet. replaced: files that were there and whose video is another one now. others: files that
+    look like clips and are none of this run's.
     nothing: why nothing is kept, when every clip of the run failed.
     """
 
@@ -45,6 +46,7 @@ class CutResult:
     pending: int
     not_kept: Mapping[str, str] = field(default_factory=dict)
     pruned: bool = False
+    undecided: Sequence[str] = ()
     replaced: Sequence[str] = ()
     others: Sequence[str] = ()
     nothing: str = ""
@@ -63,6 +65,11 @@ class CutResult:
             lines.append(f"{self.pending} clips are not decided yet: run hoigen curate again, then hoigen cut")
         if self.not_kept:
             lines.append(self._told_not_kept())
+        if self.undecided:
+            lines.append(
+                f"{len(self.undecided)} files of clips that are not decided yet are still there, and --prune leaves "
+                f"them: {_some(self.undecided)}"
+            )
         if self.replaced:
             lines.append(
                 f"{len(self.replaced)} files were there whose video has been replaced since it was measured: they may "
@@ -102,7 +109,8 @@ def cut(
         out: the folder of the files; `cut` in the run's folder when not given.
         copy: copy packets between keyframes, quick and lossless but longer than the clip on both sides, instead of
             encoding exactly the clip's frames anew (H.264, CRF 18).
-        prune: delete the files of clips of this run that its rules do not keep now; no other file is touched.
+        prune: delete the files of clips of this run that its rules do not keep now; no other file is touched, and none
+            of a clip that is not decided yet.
         workers: worker processes; null is one for each core.
         deadline: seconds that a clip may go without progress before it is given up.
         quiet: no progress bars.
@@ -135,7 +143,8 @@ def cut(
             _sweep(target, 0.0)  # the workers are gone; another hoigen cut would begin that clip again
             raise
     _sweep(target, deadline)
-    not_kept, others = _left_over(con, files, {clip.id for clip in kept})
+    left, others = _left_over(con, files, {clip.id for clip in kept})
+    not_kept = {name: state for name, state in left.items() if state != "pending"}
     if prune:
         _delete(target, not_kept)
     counts = decide.counts(con)
@@ -147,6 +156,7 @@ def cut(
         pending=counts.get("pending", 0),
         not_kept=not_kept,
         pruned=prune,
+        undecided=[name for name in left if name not in not_kept],
         replaced=[path.name for path in files if path.stem in sink.replaced],
         others=others,
         nothing=decide.all_failed(con, counts, folder.path),
@@ -162,6 +172,9 @@ class _Job(NamedTuple):
 
 def setup_cut(out: Path, copy: bool) -> Handler:
     """Runs once in each worker."""
+    from hoigen import video
+
+    video.warm()
 
     def handle(job: _Job, emit: Emit) -> None:
         from hoigen.cutting import cut_clip

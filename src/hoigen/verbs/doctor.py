@@ -175,6 +175,7 @@ def doctor(*, fetch: bool = False) -> Health:
     Raises WeightsError when `fetch` is asked for and a file cannot be had.
     """
     from hoigen import weights
+    from hoigen.executors.task import cores
 
     if fetch:
         _fetch()
@@ -182,7 +183,7 @@ def doctor(*, fetch: bool = False) -> Health:
         hoigen=metadata.version("hoigen"),
         python=platform.python_version(),
         machine=platform.platform(terse=True),
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        cores=cores(),
         memory=_memory(),
         codecs=_codecs(),
         packages=tuple(_package(needed, imported=True) for needed in _requirements("")),
