@@ -10,7 +10,6 @@ EXPERT = '''
 import asyncio, os
 from typing import Any
 from hoigen import Sampling
-from hoigen.devices import DeviceLostError
 from hoigen.errors import SetupError
 from hoigen.experts.call import Answer, Request
 from hoigen.registry import expert
@@ -47,7 +46,9 @@ class FakeExpert:
         os.write(fd, f"{self.model} {request.media} {seen} {request.text!r}\\n".encode())
         os.close(fd)
         if self.breaks == "lost":
-            raise DeviceLostError("CUDA error: device-side assert triggered")
+            raise RuntimeError("CUDA error: device-side assert triggered")
+        if self.breaks == "exit":
+            raise SystemExit("the model's library ends the program")
         if self.breaks:
             return Answer(outcome=self.breaks, reason=f"it {self.breaks}", unreachable=self.breaks == "failed")
         text = self.says or f"{self.model} saw {seen} frames"

@@ -77,7 +77,7 @@ def test_a_fingerprint_changes_with_settings_and_with_ones_own_source(own: Path)
     ("measures", "keep", "said"),
     [
         (["motoin"], {}, "did you mean 'motion'"),
-        (["./none.py"], {}, "no such measure file"),
+        (["./none.py"], {}, "no such file: "),
         (["./first.py", "./first.py"], {}, "stands there twice"),
         (["./first.py"], {"firts": {"min": 1}}, "did you mean 'first'"),
         (["./first.py"], {"first": {"mni": 1}}, "keep.first: unknown key 'mni'; did you mean 'min'"),

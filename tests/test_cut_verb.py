@@ -156,6 +156,19 @@ def test_files_of_clips_that_are_not_decided_yet_are_told_and_left(
     assert files(run / "cut") == made
 
 
+def test_prune_is_refused_where_another_run_has_cut(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = run.parent / "shared"
+    other = run.parent / "other"
+    recipe = yaml.safe_load((run / "run.yaml").read_text())["recipe"]
+    decide(run, duplicates="keep")
+    hoigen.curate(**{**recipe, "run": other, "keep": {"fps": {"min": 100}}, "quiet": True, "report": False})
+    assert cut(run, "--out", str(folder)) == 0
+    made = files(folder)
+    assert cut(other, "--out", str(folder), "--prune") == 2
+    assert f"holds clips of other runs too ({run.resolve()})" in capsys.readouterr().err
+    assert files(folder) == made != []
+
+
 def test_prune_leaves_the_files_of_kept_clips(run: Path) -> None:
     result = hoigen.cut(run, prune=True, workers=1, quiet=True)
     assert (result.cut, result.not_kept, result.others) == (2, {}, [])

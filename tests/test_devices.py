@@ -19,6 +19,10 @@ STAY = [
     "HIP error: an illegal memory access was encountered",
     "Triton Error [CUDA]: misaligned address",
     "[TensorRT] CUDA failure 700: an illegal memory access was encountered",
+    "CUDA driver error: unknown error",
+    "CUDA unknown error - this may be due to an incorrectly set up environment",
+    "cuFFT error: CUFFT_EXEC_FAILED",
+    "INTERNAL: CUDA_ERROR_ILLEGAL_ADDRESS",
     "cudaErrorIllegalAddress: an illegal memory access was encountered",
 ]
 PASS = [
@@ -52,6 +56,18 @@ def test_errors_that_stay_are_known_by_their_words_also_as_a_cause(text: str) ->
     assert devices.lost(wrapped.value)
 
 
+def test_the_last_word_counts_and_groups_are_looked_into() -> None:
+    with pytest.raises(RuntimeError) as raised:
+        try:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
+        except RuntimeError:
+            raise RuntimeError("CUDA error: device-side assert triggered")  # noqa: B904  (as code does)
+    assert devices.lost(raised.value)
+    group = ExceptionGroup("unhandled errors in a TaskGroup", [ValueError("x"), RuntimeError(STAY[0])])
+    assert devices.lost(group)
+    assert not devices.lost(ExceptionGroup("unhandled errors in a TaskGroup", [ValueError("x")]))
+
+
 @pytest.mark.parametrize("text", PASS)
 def test_other_errors_leave_the_process_as_it_is(text: str) -> None:
     assert not devices.lost(RuntimeError(text))
@@ -63,6 +79,12 @@ def test_other_errors_leave_the_process_as_it_is(text: str) -> None:
         RuntimeError("CUDA out of memory. Tried to allocate 270.00 MiB"),
         RuntimeError("cuBLAS: CUBLAS_STATUS_ALLOC_FAILED"),
         MemoryError(),
+        RuntimeError("Failed to allocate memory for requested buffer of size 1048576"),
+        RuntimeError("cudaMalloc failed: cudaErrorMemoryAllocation"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
+        OSError(12, "Cannot allocate memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"),
+        RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 8 bytes."),
         NoRoomError("model 'x' needs about 15 GiB on cuda, where 3 GiB are free"),
     ],
 )

@@ -111,5 +111,5 @@ def test_load_deadline_is_a_setting_apart_from_that_of_a_clip(tmp_path: Path, ma
     settings(made)["loads_for"] = 6.0
     assert hoigen.curate(**made, deadline=4.0).clips == 4
     made["run"] = tmp_path / "hasty"
-    with pytest.raises(SetupError, match=r"not set up after 0\.5 s \(load_deadline"):
+    with pytest.raises(SetupError, match=r"not set up after 0\.5 s \(set load_deadline"):
         hoigen.curate(**made, load_deadline=0.5)

@@ -5,6 +5,8 @@ The same walk as `hoigen.cascade.decide`, clip by clip; a test holds the two tog
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     import duckdb
 
 STATES = ("kept", "dropped", "failed", "pending")
+OWN_CODE = re.compile("(TypeError|AttributeError|NameError|ImportError|ModuleNotFoundError|AssertionError): ")
+"""Reasons that no video is ever at fault for (`errors.PROGRAM_FAULTS`)."""
 BEFORE = ("shot_length", "duplicate")
 """What drops a clip before any measure looks at it, in this order."""
 
@@ -204,7 +208,10 @@ def all_failed(
     measured, short, at_measures, uri, reason = found or (0, 0, 0, "", "")
     if measured or (short and not at_measures):
         return ""
-    return f"every clip failed, the first with: {uri}: {reason}. hoigen retry {run or 'RUN'} tries them again"
+    again = f"hoigen retry {shlex.quote(str(run)) if run else 'RUN'} tries them again"
+    if reason and OWN_CODE.match(reason):
+        again = f"That is an error of the measure's code, not of the videos; once it is mended, {again}"
+    return f"every clip failed, the first with: {uri}: {reason}. {again}"
 
 
 def funnel(

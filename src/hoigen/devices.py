@@ -7,6 +7,7 @@ error of that kind is the process's state, not the next clip's fault.
 
 from __future__ import annotations
 
+import errno
 import re
 import sys
 from collections.abc import Iterator
@@ -15,15 +16,22 @@ from typing import Any
 from hoigen.errors import ModelsGoneError, NoRoomError, UsageError, VideoError
 
 STAYS = re.compile(
-    r"\b(cuda|cudnn|cublas|cusolver|cusparse|nccl|triton|tensorrt)\b\W{0,3}(\[cuda\]\W{0,3})?(error|failure)\b"
-    r"|\[(tensorrt|cuda)\]\W{0,3}(cuda\W{0,3})?(error|failure)\b|triton error|\bcudaError[A-Z]\w+|\bhipError[A-Z]\w+"
-    r"|\bhip error: |device-side assert|an illegal (memory access|instruction) was encountered"
+    r"\b(cuda|cudnn|cublas|cufft|curand|cusolver|cusparse|nccl|triton|tensorrt)\b\W{0,3}"
+    r"((driver|runtime|unknown|\[cuda\])\W{0,3})?(error|failure)\b"
+    r"|\[(tensorrt|cuda)\]\W{0,3}(cuda\W{0,3})?(error|failure)\b|\bcudaError[A-Z]\w+|\bCUDA_ERROR_[A-Z]\w+"
+    r"|\bhipError[A-Z]\w+|\bhip error: |device-side assert|an illegal (memory access|instruction) was encountered"
     r"|misaligned address|unspecified launch failure|the launch timed out and was terminated"
-    r"|uncorrectable (ecc|nvlink) error|\bcu(dnn|blas)_status_(execution_failed|internal_error|mapping_error)",
+    r"|uncorrectable (ecc|nvlink) error|\bcu(dnn|blas|fft|solver)_(status_)?(exec(ution)?_failed|internal_error"
+    r"|mapping_error)",
     re.I,
 )
 """Words by which libraries report what the card has done. Only looked at where the card itself cannot be asked."""
-NO_ROOM = re.compile(r"out of memory|not enough (gpu |device )?memory|status_alloc_failed", re.I)
+NO_ROOM = re.compile(
+    r"out of memory|not enough (gpu |device |free )?memory|(failed|unable|can'?t|cannot|could not) (to )?allocate"
+    r"|memory ?allocation|bad_alloc|resource_?exhausted|cublas_status_(alloc_failed|not_initialized)",
+    re.I,
+)
+"""Words for too little memory. On a full card cuBLAS has no room for its handle and is `not initialized`."""
 
 
 class DeviceLostError(Exception):
@@ -31,23 +39,26 @@ class DeviceLostError(Exception):
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
-    """An error and all that it came from."""
+    """An error, what it is a group of, and all that it came from; the outermost first."""
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]
     while waiting:
-        one = waiting.pop()
+        one = waiting.pop(0)
         if one is None or id(one) in seen:
             continue
         seen.add(id(one))
         yield one
-        waiting += [one.__cause__, one.__context__]
+        waiting += [*getattr(one, "exceptions", ()), one.__cause__, one.__context__]
 
 
 def no_room(error: BaseException) -> bool:
     """Whether memory did not suffice, of the card or of the machine."""
-    return any(
-        isinstance(one, MemoryError | NoRoomError) or NO_ROOM.search(_text(one)) is not None for one in chain(error)
-    )
+    return any(_is_no_room(one) for one in chain(error))
+
+
+def _is_no_room(one: BaseException) -> bool:
+    known = isinstance(one, MemoryError | NoRoomError) or getattr(one, "errno", None) == errno.ENOMEM
+    return known or NO_ROOM.search(_text(one)) is not None
 
 
 def lost(error: BaseException) -> bool:
@@ -64,7 +75,12 @@ def lost(error: BaseException) -> bool:
     answers = _card_answers()
     if answers is not None:
         return not answers
-    return not no_room(error) and any(STAYS.search(_text(one)) is not None for one in chain(error))
+    for one in chain(error):  # the last word counts: an error that stays may come while one of memory is handled
+        if _is_no_room(one):
+            return False
+        if STAYS.search(_text(one)) is not None:
+            return True
+    return False
 
 
 def _card_answers() -> bool | None:

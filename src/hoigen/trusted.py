@@ -53,7 +53,7 @@ def source_of(path: Path) -> bytes:
             return path.read_bytes()
     except (OSError, ValueError) as error:
         raise UsageError(f"{shown(path)} cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    raise UsageError(f"no such measure file: {shown(path)}")
+    raise UsageError(f"no such file: {shown(path)}")
 
 
 def read(path: Path) -> bytes:
@@ -154,6 +154,8 @@ def list_file() -> Path | None:
     try:
         home = Path(folder) if os.path.isabs(folder) else Path.home() / ".config"  # a relative one does not count
     except RuntimeError:
+        return None
+    if not os.path.isabs(folder) and os.environ.get("HOME") == "":
         return None
     return home / "hoigen" / "trusted"
 

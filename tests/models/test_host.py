@@ -109,7 +109,7 @@ def test_models_that_do_not_load_are_told_at_once(tmp_path: Path) -> None:
 def test_loading_has_its_own_deadline_and_names_the_key(tmp_path: Path) -> None:
     with (
         host(tmp_path, "hang", load_deadline=1.0) as served,
-        pytest.raises(SetupError, match=r"after 1 s \(load_deadl"),
+        pytest.raises(SetupError, match=r"after 1 s \(set load_deadl"),
     ):
         served.start()
 

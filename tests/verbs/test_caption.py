@@ -123,6 +123,12 @@ def test_a_lost_graphics_card_stops_the_run_instead_of_failing_the_rest(tmp_path
     assert (dict(again.paths), dict(again.failed)) == ({"two": CLIPS}, {})
 
 
+def test_an_expert_that_would_end_the_program_costs_its_clips(tmp_path: Path, tiny_video: Path) -> None:
+    run = prepared(tmp_path, tiny_video, clips=3, caption=fake_talk.spec(tmp_path, mind={"breaks": "exit"}))
+    result = hoigen.caption(run, quiet=True)
+    assert list(result.failed.values()) == [3]
+
+
 def test_a_model_that_cannot_load_stops_before_anything_is_asked(tmp_path: Path, tiny_video: Path) -> None:
     run = prepared(tmp_path, tiny_video, caption=fake_talk.spec(tmp_path, mind={"broken_setup": True}))
     with pytest.raises(SetupError, match="the fake expert cannot load"):

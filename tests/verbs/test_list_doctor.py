@@ -69,6 +69,7 @@ def test_every_extra_is_explained() -> None:
 
 def test_doctor_names_what_is_missing_old_or_broken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     needs = ["no-such-package>=1", "numpy>=999", "av>=18.1", 'torch>=2; extra == "models"']
+    monkeypatch.setattr(doctor_verb, "_pyproject", lambda: None)  # as where it is installed from a wheel
     monkeypatch.setattr(doctor_verb.metadata, "requires", lambda name: needs)
     monkeypatch.setattr(doctor_verb, "MODULES", {"av": "no_such_module"})
     (tmp_path / "file").write_text("")
@@ -86,6 +87,7 @@ def test_doctor_says_what_is_too_new_and_ends_with_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     needs = ["av>=18.1,<18.1", "numpy<2000,>=1.26", "pyyaml (>=6,<6.0.1)", "tqdm>=4.66,<4.70rc1"]
+    monkeypatch.setattr(doctor_verb, "_pyproject", lambda: None)  # as where it is installed from a wheel
     monkeypatch.setattr(doctor_verb.metadata, "requires", lambda name: needs)
     assert doctor().troubles == (
         "av: too new; pip install 'av>=18.1,<18.1'",
@@ -106,6 +108,7 @@ def test_doctor_tells_of_an_extra_that_does_not_fit(monkeypatch: pytest.MonkeyPa
         'numpy<1; extra == "review"',
         'no-such-package>=1; extra == "review"',
     ]
+    monkeypatch.setattr(doctor_verb, "_pyproject", lambda: None)  # as where it is installed from a wheel
     monkeypatch.setattr(doctor_verb.metadata, "requires", lambda name: needs)
     found = doctor()
     assert found.troubles == (
@@ -183,3 +186,10 @@ def test_doctor_says_why_a_file_cannot_be_fetched(
     monkeypatch.setattr(weights, "locate", fail)
     assert main(["doctor", "--fetch"]) == 1
     assert "no network" in capsys.readouterr().err
+
+
+def test_a_checkout_goes_by_its_own_bounds_however_old_its_installation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor_verb.metadata, "requires", lambda name: ["av>=18.1"])
+    real = doctor_verb.metadata.version
+    monkeypatch.setattr(doctor_verb.metadata, "version", lambda name: "19.0.2" if name == "av" else real(name))
+    assert any(trouble.startswith("av: too new; pip install 'av") for trouble in doctor().troubles)

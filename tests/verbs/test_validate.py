@@ -73,7 +73,7 @@ def test_faults_of_the_command_line_say_so() -> None:
         ("a: 1\na: 2\n", "line 2 is not valid YAML: key 'a' is given twice"),
         ("- a\n", "a recipe is a mapping"),
         ("", "measures: at least one measure must be given"),
-        ("measures: [./gone.py]\n", "line 1: no such measure file"),
+        ("measures: [./gone.py]\n", "line 1: no such file: "),
         ("measures: [./broken.py]\nkeep: {anything: {min: 1}}\n", "line 1: "),
         ("measures: [metadata]\nmin_length: 10\nmax_length: 15\n", "line 3: max_length: seconds, at least twice"),
     ],

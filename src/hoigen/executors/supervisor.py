@@ -257,7 +257,7 @@ class Supervisor:
     def _look_at_loading(self, worker: Worker, passed: Seconds, resident: float) -> None:
         worker.loading += passed
         if worker.loading > self.limits.load_deadline:
-            reason = f"not set up after {self.limits.load_deadline:g} s (load_deadline; a longer one waits longer)"
+            reason = f"not set up after {self.limits.load_deadline:g} s (set load_deadline higher)"
             self._cannot_load(worker, reason, worker.where_it_hangs(), again=False)
         elif resident > self.limits.memory_mb:
             self._cannot_load(worker, self._too_much(resident), worker.last_words())
@@ -339,7 +339,7 @@ class Supervisor:
 
     def _tell_of_fewer(self) -> None:
         """Once, when those that were being started together have shown how many fit."""
-        if self.fewer_since and all(worker.ready for worker in self.workers):
+        if self.fewer_since and self.workers and all(worker.ready for worker in self.workers):
             print(
                 f"hoigen: memory holds {self.most} of {self.limits.workers} workers, which go on alone (a further one: "
                 f"{self.fewer_since}); `workers: {self.most}` starts no more",

@@ -166,8 +166,8 @@ class Host:
     def _too_long(self) -> None:
         words = self._where_it_hangs()
         self._kill()
-        key = "load_deadline; a longer one waits longer"
-        raise SetupError(f"the models are not loaded after {self.load_deadline:g} s ({key})\n{words}".rstrip())
+        late = f"the models are not loaded after {self.load_deadline:g} s (set load_deadline higher)"
+        raise SetupError(f"{late}\n{words}".rstrip())
 
     def _keep(self) -> None:
         """Replaces the process when it ends or hangs, until it has ended too often without an answer."""

@@ -19,10 +19,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from hoigen import store
+from hoigen import devices, store
 from hoigen.breaker import Breaker, signature
 from hoigen.clip import Frames, Sampling, Seconds
-from hoigen.devices import DeviceLostError
 from hoigen.errors import SetupError, UsageError
 from hoigen.executors import local
 from hoigen.executors.task import Failure, Limits, Task
@@ -212,7 +211,7 @@ class CaptionStage(Book):
             said = Said(shard, kept.clip.id, row, size, talk.unreachable)
         except NotKept:
             said = Said(shard, kept.clip.id, None, size)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # the latter would end the thread, and all would wait for ever
             said = Said(shard, kept.clip.id, failed(kept.clip, error, talk), size, error=error)
         self.talking.done.put(said)
 
@@ -242,7 +241,7 @@ class CaptionStage(Book):
         """Stops the run when it is the set-up that is wrong."""
         if isinstance(said.error, UsageError):
             raise said.error
-        if isinstance(said.error, DeviceLostError):
+        if said.error is not None and devices.lost(said.error):
             raise SetupError(
                 f"stopped: this process can use its graphics card no more: {said.error}. All answers are kept; the "
                 "same command goes on."

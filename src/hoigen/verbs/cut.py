@@ -126,7 +126,7 @@ def cut(
     con, kept = _kept(folder)
     target = Path(out) if out is not None else folder.cut_folder
     check_least({"workers": workers, "deadline": deadline})
-    _ready(target, copy)
+    _ready(target, copy, folder.path, prune)
     files = _files(target)
     there = {path.stem for path in files}
     limits = Limits(deadline=deadline, **({"workers": workers} if workers else {}))
@@ -298,20 +298,30 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
 
 
-def _ready(out: Path, copy: bool) -> None:
-    """Makes the folder, and refuses to mix exact and copied files in one: their names would be the same."""
+def _ready(out: Path, copy: bool, run: Path, prune: bool) -> None:
+    """Makes the folder, notes in it how it was cut and from which runs.
+
+    Refuses to mix exact and copied files in one, whose names would be the same, and to prune where another run has cut
+    too: a clip of both has one name, and what this run drops the other may keep.
+    """
     note = out / ".cut"
-    kind = "copy" if copy else "exact"
+    kind, mine = "copy" if copy else "exact", str(run.resolve())
     try:
         out.mkdir(parents=True, exist_ok=True)
-        if not note.exists():
-            note.write_text(kind + "\n", encoding="utf-8")
-        found = note.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise UsageError(f"--out {out}: {error.strerror or error}") from None
+        found, *runs = note.read_text(encoding="utf-8").splitlines() if note.exists() else [kind]
+        if mine not in runs:
+            note.write_text("\n".join([found, *runs, mine]) + "\n", encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--out {out}: {getattr(error, 'strerror', None) or error}") from None
     if found != kind:
         other = "with --copy" if found == "copy" else "without --copy"
         raise UsageError(f"{out} holds clips that were cut {other}; give another folder with --out")
+    others = [name for name in runs if name != mine]
+    if prune and others:
+        raise UsageError(
+            f"--prune: {out} holds clips of other runs too ({', '.join(others)}), which may keep what this one drops; "
+            f"cut into a folder of its own, or delete their lines in {note}"
+        )
 
 
 def _sweep(out: Path, deadline: Seconds) -> None:

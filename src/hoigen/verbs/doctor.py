@@ -12,6 +12,7 @@ import tempfile
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 MODULES = {
     "ai-edge-litert": "ai_edge_litert.interpreter",
@@ -219,7 +220,13 @@ def _weight(name: str) -> WeightFile:
 
 
 def _requirements(extra: str) -> list[str]:
-    """What the package asks for, as in pyproject.toml: of an extra, or, without a name, always."""
+    """What the package asks for: of an extra, or, without a name, always.
+
+    In a checkout that is pyproject.toml itself: what an editable install has noted is as old as that install.
+    """
+    own = _pyproject()
+    if own is not None:
+        return list(own["optional-dependencies"].get(extra, ()) if extra else own["dependencies"])
     wanted = []
     for text in metadata.requires("hoigen") or ():
         needed, _, marker = text.partition(";")
@@ -227,6 +234,18 @@ def _requirements(extra: str) -> list[str]:
         if (named.group(1) if named else "") == extra:
             wanted.append(needed.strip())
     return wanted
+
+
+def _pyproject() -> dict[str, Any] | None:
+    """`project` of the checkout that this file belongs to; None where hoigen is installed."""
+    import tomllib
+
+    path = Path(__file__).resolve().parents[3] / "pyproject.toml"
+    try:
+        project: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))["project"]
+    except (OSError, ValueError, KeyError):
+        return None
+    return project if project.get("name") == "hoigen" else None
 
 
 def _package(needed: str, *, imported: bool) -> Package:
