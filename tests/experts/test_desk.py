@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -181,3 +182,24 @@ def test_halves_of_characters_become_question_marks(server: FakeChatServer, call
     assert first.data == {"same": True, "why": "?"}
     second = asyncio.run(talk.ask("judge", client(server), Prompt("Again?", "judge@12345678")))
     assert second.text == "half ? of one"
+
+
+def test_all_that_an_answer_depends_on_is_in_its_key() -> None:
+    """An answer is given again for the same question alone: a prompt that was edited is asked anew."""
+    request = Request(text="Same?", system="You compare.", media="m", schema=Verdict, again=("no", "no JSON"))
+    changed = [
+        replace(request, text="Same or not?"),
+        replace(request, system="You compare videos."),
+        replace(request, system=""),
+        replace(request, media="n"),
+        replace(request, schema=None),
+        replace(request, again=None),
+        replace(request, again=("no", "no object")),
+    ]
+    identity = {"model": "fake", "temperature": 0.0}
+    keys = {call_key(identity, each) for each in (request, *changed)}
+    keys |= {call_key({**identity, "temperature": 0.5}, request), call_key({**identity, "model": "other"}, request)}
+    assert len(keys) == len(changed) + 3
+    assert call_key(dict(reversed(identity.items())), replace(request, template="judge@2")) == call_key(
+        identity, request
+    )
