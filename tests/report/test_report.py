@@ -14,6 +14,7 @@ from hoigen.report.facts import ReportFacts
 from hoigen.report.gather import gather
 from hoigen.runfile import steps_of
 from hoigen.store import Run
+from hoigen.trusted import grant
 from hoigen.verbs.report import report
 
 MEASURE = '''
@@ -55,6 +56,12 @@ def run(tmp_path_factory: pytest.TempPathFactory, tiny_video: Path) -> Run:
     )
     (folder / "videos" / "<b>é 7.mp4").unlink()
     return Run(folder / "run")
+
+
+@pytest.fixture(autouse=True)
+def trusted_here(run: Run) -> None:
+    """The measure of the run that these tests share was asked for; each test trusts anew."""
+    grant(run.path.parent / "wanted.py")
 
 
 @pytest.fixture(scope="module")
