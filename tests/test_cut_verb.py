@@ -167,6 +167,12 @@ def test_prune_is_refused_where_another_run_has_cut(run: Path, capsys: pytest.Ca
     assert cut(other, "--out", str(folder), "--prune") == 2
     assert f"holds clips of other runs too ({run.resolve()})" in capsys.readouterr().err
     assert files(folder) == made != []
+    assert cut(other, "--out", str(folder), "--copy") == 2
+    assert cut(run, "--out", str(folder), "--prune") == 0, "what was refused is not noted"
+    for damage in (b"", b"\xff\xfe", b"sideways\n"):
+        (folder / ".cut").write_bytes(damage)
+        assert cut(run, "--out", str(folder)) == 2
+        assert f"{folder / '.cut'}, which notes how the folder was cut, is damaged" in capsys.readouterr().err
 
 
 def test_prune_leaves_the_files_of_kept_clips(run: Path) -> None:

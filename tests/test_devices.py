@@ -20,6 +20,10 @@ STAY = [
     "Triton Error [CUDA]: misaligned address",
     "[TensorRT] CUDA failure 700: an illegal memory access was encountered",
     "CUDA driver error: unknown error",
+    "HIP failure 700: an illegal memory access",
+    "Memory access fault by GPU node-1 (Agent handle: 0x1)",
+    "CURAND_STATUS_LAUNCH_FAILURE",
+    "CUSPARSE_STATUS_EXECUTION_FAILED",
     "CUDA unknown error - this may be due to an incorrectly set up environment",
     "cuFFT error: CUFFT_EXEC_FAILED",
     "INTERNAL: CUDA_ERROR_ILLEGAL_ADDRESS",
@@ -31,12 +35,27 @@ PASS = [
     "shape mismatch: value tensor of shape [3] cannot be broadcast",
     "index 9 is out of bounds for axis 0 with size 3",
     "the relationship error of both is large",
+    "Triton error: model qwen is not ready",
+    "triton failure mode",
+    "CUDA error: invalid argument",
+    "CUDA error: no kernel image is available for execution on the device",
+    "cuDNN error: CUDNN_STATUS_NOT_SUPPORTED",
+    "[CUDA_ERROR_OUT_OF_MEMORY] Call to cuMemAlloc results in CUDA_ERROR_OUT_OF_MEMORY",
+    "hipErrorOutOfMemory",
+    "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+    "a misaligned address label on a parcel",
     "ownership failure",
     "a chip_error came back",
     "browser launch timed out",
     "cannot open /data/cuda_errors/x.mp4",
     "the prompt does not fit into the context of 4096 tokens",
 ]
+
+
+class Odd(Exception):
+    """Has an attribute of the name that groups have, and none of what they hold."""
+
+    exceptions = None
 
 
 @pytest.fixture(autouse=True)
@@ -83,6 +102,13 @@ def test_other_errors_leave_the_process_as_it_is(text: str) -> None:
         RuntimeError("cudaMalloc failed: cudaErrorMemoryAllocation"),
         RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
         OSError(12, "Cannot allocate memory"),
+        RuntimeError("[CUDA_ERROR_OUT_OF_MEMORY] Call to cuMemAlloc results in CUDA_ERROR_OUT_OF_MEMORY"),
+        RuntimeError("hipErrorOutOfMemory"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_NOT_INITIALIZED"),
+        RuntimeError("Error Code 2: OutOfMemory (no further information)"),
+        RuntimeError("Requested amount of GPU memory (1024 bytes) could not be allocated"),
+        RuntimeError("Available memory of 0 is smaller than requested bytes of 4096"),
+        ValueError("No available memory for the cache blocks"),
         RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"),
         RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 8 bytes."),
         NoRoomError("model 'x' needs about 15 GiB on cuda, where 3 GiB are free"),
@@ -92,6 +118,9 @@ def test_too_little_memory(error: Exception) -> None:
     assert devices.no_room(error)
     assert not devices.no_room(SetupError("no such model"))
     assert not devices.no_room(SetupError("the prompt does not fit into the context of 4096 tokens"))
+    assert not devices.lost(FileNotFoundError(2, "No such file", "/data/cuda error/x.mp4"))
+    assert not devices.lost(SetupError("describer refused: it wrote 'CUDA error: device-side assert triggered'"))
+    assert not devices.lost(Odd())
     assert not devices.lost(VideoError("CUDA error: device-side assert triggered.mp4 is empty"))
 
 

@@ -13,25 +13,33 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from hoigen.errors import ModelsGoneError, NoRoomError, UsageError, VideoError
+from hoigen.errors import HoigenError, NoRoomError
 
 STAYS = re.compile(
-    r"\b(cuda|cudnn|cublas|cufft|curand|cusolver|cusparse|nccl|triton|tensorrt)\b\W{0,3}"
-    r"((driver|runtime|unknown|\[cuda\])\W{0,3})?(error|failure)\b"
-    r"|\[(tensorrt|cuda)\]\W{0,3}(cuda\W{0,3})?(error|failure)\b|\bcudaError[A-Z]\w+|\bCUDA_ERROR_[A-Z]\w+"
-    r"|\bhipError[A-Z]\w+|\bhip error: |device-side assert|an illegal (memory access|instruction) was encountered"
-    r"|misaligned address|unspecified launch failure|the launch timed out and was terminated"
-    r"|uncorrectable (ecc|nvlink) error|\bcu(dnn|blas|fft|solver)_(status_)?(exec(ution)?_failed|internal_error"
-    r"|mapping_error)",
+    r"\b(cuda|cudnn|cublas|cufft|curand|cusolver|cusparse|nccl|tensorrt)\b\W{0,3}"
+    r"((driver|runtime|unknown)\W{0,3})?(error|failure)\b"
+    r"|\[(tensorrt|cuda)\]\W{0,3}(cuda\W{0,3})?(error|failure)\b|\btriton error \[cuda\]|\bcudaError[A-Z]\w+"
+    r"|\bCUDA_ERROR_[A-Z]\w+|\bhipError[A-Z]\w+|\bhip (error: |failure \d)|\bmiopen failure \d|\bHSA_STATUS_ERROR_\w+"
+    r"|memory access fault by gpu|device-side assert triggered|an illegal (memory access|instruction) was encountered"
+    r"|uncorrectable (ecc|nvlink) error|gpu (has fallen off the bus|is lost)"
+    r"|\bcu(dnn|blas|fft|rand|solver|sparse)_(status_)?(exec(ution)?_failed|internal_error|mapping_error|launch_failure)",
     re.I,
 )
 """Words by which libraries report what the card has done. Only looked at where the card itself cannot be asked."""
-NO_ROOM = re.compile(
-    r"out of memory|not enough (gpu |device |free )?memory|(failed|unable|can'?t|cannot|could not) (to )?allocate"
-    r"|memory ?allocation|bad_alloc|resource_?exhausted|cublas_status_(alloc_failed|not_initialized)",
+PASSES = re.compile(
+    r"invalid[ _](argument|configuration|device|value|resource handle)|no kernel image|not[ _]supported|bad_param"
+    r"|insufficient|no cuda-capable|unsupported",
     re.I,
 )
-"""Words for too little memory. On a full card cuBLAS has no room for its handle and is `not initialized`."""
+"""Words of errors that are the call's own: a wrong argument, a card that cannot do it."""
+NO_ROOM = re.compile(
+    r"out[ _]?of[ _]?memory|not enough (gpu |device |free )?memory|\balloc(ate)? .{0,40}memory|(not|n't) be allocated"
+    r"|memory ?allocation\b|bad_alloc|_?alloc(ation)?_?failed|status_not_initialized|rocblas_status_memory_error"
+    r"|available memory of \d|no available memory",
+    re.I,
+)
+"""Words for too little memory. On a full card cuBLAS and cuDNN have no room for their handles and
+are `not initialized`."""
 
 
 class DeviceLostError(Exception):
@@ -48,7 +56,8 @@ def chain(error: BaseException) -> Iterator[BaseException]:
             continue
         seen.add(id(one))
         yield one
-        waiting += [*getattr(one, "exceptions", ()), one.__cause__, one.__context__]
+        waiting += one.exceptions if isinstance(one, BaseExceptionGroup) else ()
+        waiting += [one.__cause__, one.__context__]
 
 
 def no_room(error: BaseException) -> bool:
@@ -57,8 +66,11 @@ def no_room(error: BaseException) -> bool:
 
 
 def _is_no_room(one: BaseException) -> bool:
-    known = isinstance(one, MemoryError | NoRoomError) or getattr(one, "errno", None) == errno.ENOMEM
-    return known or NO_ROOM.search(_text(one)) is not None
+    if isinstance(one, MemoryError | NoRoomError):
+        return True
+    if isinstance(one, OSError):
+        return one.errno == errno.ENOMEM
+    return NO_ROOM.search(_text(one)) is not None
 
 
 def lost(error: BaseException) -> bool:
@@ -68,18 +80,18 @@ def lost(error: BaseException) -> bool:
     error that does not (too large a launch, too little memory) is the call's own. Elsewhere (other libraries, other
     runtimes) the words decide.
     """
-    if isinstance(error, VideoError | UsageError | ModelsGoneError):
-        return False
     if any(isinstance(one, DeviceLostError) for one in chain(error)):
         return True
     answers = _card_answers()
     if answers is not None:
         return not answers
     for one in chain(error):  # the last word counts: an error that stays may come while one of memory is handled
+        if isinstance(one, HoigenError | OSError | ImportError):  # what they quote are names of files, and answers
+            continue
         if _is_no_room(one):
             return False
         if STAYS.search(_text(one)) is not None:
-            return True
+            return PASSES.search(_text(one)) is None
     return False
 
 

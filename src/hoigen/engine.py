@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from hoigen import cascade, devices
 from hoigen.clip import Clip, Frames, Sampling
 from hoigen.contracts import AsksExperts, Attaches, Expert, FrameStream, Loads, StreamingMeasure
-from hoigen.errors import ModelsGoneError, NoRoomError, SetupError, VideoError
+from hoigen.errors import GaveUpError, ModelsGoneError, NoRoomError, SetupError, VideoError
 from hoigen.executors.task import Emit, Handler
 from hoigen.score import Score
 
@@ -170,7 +170,7 @@ class Scorer:
             except Exception as error:
                 if devices.lost(error):  # this process is of no use any more; another one tries again
                     raise
-                if tried == TRIES or isinstance(error, VideoError):
+                if tried == TRIES or isinstance(error, VideoError | GaveUpError):
                     return _failed(clip, step, error, tried)
                 if devices.no_room(error):
                     devices.let_go()
@@ -299,7 +299,7 @@ def _failed(clip: Clip, step: cascade.Step, error: Exception, tries: int) -> Out
     from hoigen.breaker import signature
 
     data_fault = isinstance(error, VideoError)
-    reason = str(error) if data_fault else f"{type(error).__name__}: {error}"
+    reason = str(error) if data_fault or isinstance(error, GaveUpError) else f"{type(error).__name__}: {error}"
     return Outcome(
         id=clip.id,
         measure=step.name,

@@ -7,6 +7,7 @@ HoigenError                 everything below; the command line prints it without
 ├── WeightsError            a model file is missing or is not the file it should be (a SetupError)
 ├── NoRoomError             a model does not fit into memory, of the card or of the machine (a SetupError)
 ├── ModelsGoneError         the process that owns the models cannot be kept alive (a SetupError)
+├── GaveUpError             tried as often as it may be: costs one clip, and trying again would repeat it
 └── VideoError              one video cannot be read: costs one clip, never the run
 """
 
@@ -38,6 +39,10 @@ class NoRoomError(SetupError):
 
 class ModelsGoneError(SetupError):
     """The process that owns the models ended, and cannot be started again: no clip's fault."""
+
+
+class GaveUpError(HoigenError):
+    """Something was tried as often as it may be; who gets this does not try again."""
 
 
 class VideoError(HoigenError):

@@ -45,6 +45,8 @@ class FakeServed:
             raise DeviceLostError("CUDA error: device-side assert triggered")
         if word == "hang":
             time.sleep(600)
+        if word == "cancel":
+            raise asyncio.CancelledError
         if word == "raise":
             raise ValueError("a fault of the expert")
         if word == "first":  # breaks the process the first time alone

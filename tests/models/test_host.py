@@ -17,7 +17,7 @@ import fake_served
 import pytest
 
 import hoigen
-from hoigen.errors import ModelsGoneError, SetupError
+from hoigen.errors import GaveUpError, ModelsGoneError, SetupError
 from hoigen.experts.call import Answer, Request
 from hoigen.models.host import Client, Host
 
@@ -68,9 +68,8 @@ def test_the_one_that_breaks_the_process_has_failed_and_those_beside_it_have_not
         served.start()
         answers = ask(served.address, ["fine 1", kind, "fine 2", "fine 3", "fine 4"])
     culprit = answers.pop(1)
-    assert isinstance(culprit, Answer)
-    assert (culprit.outcome, culprit.text) == ("failed", "")
-    assert "ended twice while it was at this question" in culprit.reason
+    assert isinstance(culprit, GaveUpError)
+    assert "ended twice while it was at this question, the second time alone: it exited with" in str(culprit)
     assert [text(answer)[:6] for answer in answers] == ["fine 1", "fine 2", "fine 3", "fine 4"]
     assert len(notes(tmp_path, "opened")) in (2, 3)  # again after the batch, and after the culprit when others follow
 
@@ -88,15 +87,18 @@ def test_a_process_that_hangs_is_replaced(tmp_path: Path) -> None:
         served.start()
         answers = ask(served.address, ["fine 1", "hang", "fine 2"])
     assert [text(answer)[:6] for answer in (answers[0], answers[2])] == ["fine 1", "fine 2"]
-    assert isinstance(answers[1], Answer)
-    assert answers[1].outcome == "failed"
+    assert isinstance(answers[1], GaveUpError)
+    assert "answered nothing for 2 s" in str(answers[1])
 
 
-def test_what_an_expert_raises_costs_its_question_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("word", "words"), [("raise", "ValueError: a fault of the expert"), ("cancel", "CancelledError")]
+)
+def test_what_an_expert_raises_costs_its_question_alone(tmp_path: Path, word: str, words: str) -> None:
     with host(tmp_path) as served:
         served.start()
-        raised, fine = ask(served.address, ["raise", "fine"])
-    assert "ValueError: a fault of the expert" in str(raised)
+        raised, fine = ask(served.address, [word, "fine"])
+    assert words in str(raised)
     assert text(fine).startswith("fine")
     assert len(notes(tmp_path, "opened")) == 1
 
@@ -125,9 +127,9 @@ def test_models_that_load_no_more_end_the_waiting(tmp_path: Path) -> None:
 def test_a_process_that_only_ends_is_given_up(tmp_path: Path) -> None:
     with host(tmp_path) as served:
         served.start()
-        said = ask(served.address, [f"exit {at}" for at in range(8)])
-    assert any(isinstance(one, SetupError) and "without an answer" in str(one) for one in said)
-    assert all(isinstance(one, SetupError) or (isinstance(one, Answer) and not one.ok) for one in said)
+        said = ask(served.address, [f"exit {at}" for at in range(12)])
+    assert any(isinstance(one, ModelsGoneError) and "without an answer" in str(one) for one in said)
+    assert all(isinstance(one, ModelsGoneError | GaveUpError) for one in said)
 
 
 def test_where_nothing_is_to_do_nothing_is_loaded(tmp_path: Path) -> None:
@@ -195,7 +197,7 @@ def test_a_process_that_cannot_be_started_again_ends_the_waiting(
 
 LOUD = '''
 import asyncio, os, time
-from hoigen.errors import ModelsGoneError, SetupError
+from hoigen.errors import GaveUpError, ModelsGoneError, SetupError
 from hoigen import Sampling
 from hoigen.experts.call import Answer, Request
 from hoigen.registry import expert
@@ -213,6 +215,7 @@ class FakeLoud:
     seconds: float = 0.2
     one_by_one: bool = False
     ends_at: int = 0
+    ends_always: bool = False
     loads_again: float = 0.0
 
     @property
@@ -232,11 +235,22 @@ class FakeLoud:
             log.write(f"{self.model} asked\\n")
         if self.ends_at and self.count("asked") == self.ends_at:
             os._exit(3)
+        if self.ends_always and self.is_first(request.media):
+            with open(os.path.dirname(self.log) + "/ended.log", "a") as log:
+                log.write("x ")
+            os._exit(3)
         if self.one_by_one:
             time.sleep(self.seconds)
         else:
             await asyncio.sleep(self.seconds)
         return Answer(outcome="answered", text=self.says)
+
+    def is_first(self, media):
+        """Whether this is the clip that was asked about first."""
+        path = os.path.dirname(self.log) + "/first"
+        if not os.path.exists(path):
+            open(path, "w").write(media)
+        return open(path).read() == media
 
     def count(self, word):
         return sum(line.split()[:2] == [self.model, word] for line in open(self.log))
@@ -349,3 +363,11 @@ def test_local_models_are_in_no_worker(tmp_path: Path, tiny_video: Path) -> None
     rows = decide.connect(run, steps_of(run)[1]).execute("select has_torch, reason from decided").fetchall()
     assert [row[0] for row in rows] == [0.0] * 6
     assert all("describer truncated: no end within 8 tokens" in row[1] for row in rows), rows
+
+
+def test_a_clip_that_ends_the_models_process_is_asked_about_twice_and_no_more(tmp_path: Path, tiny_video: Path) -> None:
+    """Once in company and once alone; the engine does not begin again with what was given up."""
+    videos = copies(tiny_video, tmp_path / "videos", 3)
+    found = curate(tmp_path, videos, with_describer(tmp_path, ends_always=True), workers=1)
+    assert (found.counts["failed"], found.counts["kept"]) == (1, 2)
+    assert (tmp_path / "ended.log").read_text().split() == ["x", "x"]

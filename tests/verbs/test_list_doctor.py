@@ -193,3 +193,11 @@ def test_a_checkout_goes_by_its_own_bounds_however_old_its_installation(monkeypa
     real = doctor_verb.metadata.version
     monkeypatch.setattr(doctor_verb.metadata, "version", lambda name: "19.0.2" if name == "av" else real(name))
     assert any(trouble.startswith("av: too new; pip install 'av") for trouble in doctor().troubles)
+
+
+def test_a_package_whose_metadata_names_no_version_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = doctor_verb.metadata.version
+    monkeypatch.setattr(doctor_verb.metadata, "version", lambda name: None if name == "av" else real(name))
+    assert any(
+        trouble.startswith("av: its metadata names no version; pip install --force") for trouble in doctor().troubles
+    )

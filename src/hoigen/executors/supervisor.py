@@ -266,6 +266,7 @@ class Supervisor:
         return f"took {resident:.0f} MB of memory, more than {self.limits.memory_mb} MB"
 
     def _died(self, worker: Worker) -> None:
+        worker.ended(timeout=LOOK_EVERY)  # its link closes a moment before it is gone
         worker.kill()  # what it had started
         code = worker.ended()
         words = worker.last_words()

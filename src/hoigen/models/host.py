@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from hoigen import devices
 from hoigen.clip import Seconds
-from hoigen.errors import ModelsGoneError, SetupError
+from hoigen.errors import GaveUpError, ModelsGoneError, SetupError
 from hoigen.executors.wire import HEAD, frame
 
 if TYPE_CHECKING:
@@ -50,8 +50,9 @@ COUNTS = struct.Struct("<QQ")
 LOOK_EVERY: Seconds = 0.2
 LONGEST_LOOK: Seconds = 1.0
 """Of a longer gap only this much counts: the whole run was stopped for a while."""
-MOST_LOST = 5
-"""So many processes that end one after the other without a single answer stop the run."""
+MOST_LOST, LOAD_TRIES = 8, 3
+"""So many processes that end one after the other without a single answer stop the run (one that ends at every question
+ends twice a question); a process that ends while it loads again is tried so often."""
 LAST_WORDS, LOG_ROOM = 4096, 1 << 20
 BACKLOG = 4096
 """Questions that may wait to be taken up; the kernel has a limit of its own."""
@@ -159,7 +160,7 @@ class Host:
         ended = self._ended() if not said else ""
         self._kill()
         if said[:1] == UNREADY:
-            raise SetupError(said[1:].decode("utf-8", "replace"))
+            raise LoadError(said[1:].decode("utf-8", "replace"))
         if not self.stopped.is_set():
             raise SetupError(f"the process that loads the models {ended}\n{self.log.last_words()}".rstrip())
 
@@ -167,7 +168,7 @@ class Host:
         words = self._where_it_hangs()
         self._kill()
         late = f"the models are not loaded after {self.load_deadline:g} s (set load_deadline higher)"
-        raise SetupError(f"{late}\n{words}".rstrip())
+        raise LoadError(f"{late}\n{words}".rstrip())
 
     def _keep(self) -> None:
         """Replaces the process when it ends or hangs, until it has ended too often without an answer."""
@@ -196,14 +197,29 @@ class Host:
             why = f"answered nothing for {self.deadline:g} s" if hangs else self._ended()
             words = self._where_it_hangs() if hangs else self.log.last_words()
             self._kill()
+            self._note(f"{why} ({words.strip().splitlines()[-1][:200]})" if words.strip() else why)
             lost += 1
             if lost >= MOST_LOST:
                 raise SetupError(f"the process of the models {why}, {lost} times without an answer\n{words}")
-            try:
-                self._start()
-            except SetupError as error:
-                raise SetupError(f"the models could be loaded no more: {error}") from None
+            self._start_again()
             moved, still, looked = self.counts.read(), 0.0, time.monotonic()
+
+    def _start_again(self) -> None:
+        for tried in range(1, LOAD_TRIES + 1):
+            try:
+                return self._start()
+            except LoadError as error:  # by its own word: it would say the same again
+                raise SetupError(f"the models could be loaded no more: {error}") from None
+            except SetupError as error:
+                if tried == LOAD_TRIES or self.stopped.is_set():
+                    raise SetupError(f"the models could be loaded no more: {error}") from None
+        return None
+
+    def _note(self, why: str) -> None:
+        """For those who asked: how it ended."""
+        part = self.folder / "ended.part"
+        part.write_text(why, encoding="utf-8")
+        part.replace(f"{self.address}.ended")
 
     def _give_up(self, reason: str) -> None:
         part = self.folder / "gone.part"
@@ -235,6 +251,10 @@ class Host:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(2.0)
             self.process = None
+
+
+class LoadError(SetupError):
+    """The models do not load, as their process says."""
 
 
 class Log:
@@ -285,6 +305,14 @@ class Counts:
         self.page.close()
 
 
+def _why(address: str) -> str:
+    """How the process ended the last time, as the end of a sentence."""
+    try:
+        return f": it {Path(f'{address}.ended').read_text(encoding='utf-8')}"
+    except OSError:
+        return ""
+
+
 def gone(address: str) -> Path:
     """The file that says why there is no such process any more."""
     return Path(f"{address}.gone")
@@ -317,7 +345,8 @@ class Client:
         self.address = address
 
     async def answer(self, name: str, request: Request) -> Answer:
-        """The answer of the expert of that name. Raises ModelsGoneError when there is no such process any more.
+        """The answer of the expert of that name. Raises GaveUpError when the process ends at this very question, and
+        ModelsGoneError when there is no such process any more.
 
         Waiting is no lack of progress: the process has deadlines of its own, for an answer and for loading.
         """
@@ -332,16 +361,17 @@ class Client:
             asking.cancel()
 
     async def _answered(self, name: str, request: Request) -> Answer:
-        from hoigen.experts.call import Answer
-
         alone = False
         while True:
             try:
                 return await self._ask(name, request, alone)
             except EndedError as ended:
                 if alone and ended.begun:
-                    reason = "the process of the model ended twice while it was at this question, the second time alone"
-                    return Answer(outcome="failed", reason=reason)
+                    await asyncio.sleep(2 * LOOK_EVERY)  # the parent finds out why
+                    raise GaveUpError(
+                        "the process of the model ended twice while it was at this question, the second time alone"
+                        f"{_why(self.address)}"
+                    ) from None
                 alone = alone or ended.sent
 
     async def _ask(self, name: str, request: Request, alone: bool) -> Answer:
@@ -433,7 +463,7 @@ class Served:
                 await writer.drain()
             finally:
                 self.counts.add(answered=1)
-        writer.close()
+                writer.close()
 
     async def _answered(self, body: bytes, writer: asyncio.StreamWriter) -> bytes:
         try:
@@ -446,11 +476,13 @@ class Served:
                 await writer.drain()
             try:
                 return frame(ANSWER, pickle.dumps(await self.experts[name].answer(request), pickle.HIGHEST_PROTOCOL))
-            except Exception as error:
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:  # an answer that its library has cancelled, too
                 return _raised(error)
 
 
-def _raised(error: Exception) -> bytes:
+def _raised(error: BaseException) -> bytes:
     """What the worker is told of an error; a process that has lost its card ends instead."""
     traceback.print_exc()
     if devices.lost(error):

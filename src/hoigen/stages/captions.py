@@ -243,8 +243,9 @@ class CaptionStage(Book):
             raise said.error
         if said.error is not None and devices.lost(said.error):
             raise SetupError(
-                f"stopped: this process can use its graphics card no more: {said.error}. All answers are kept; the "
-                "same command goes on."
+                f"stopped: this process can use its graphics card no more, at clip {said.clip} or one that was asked "
+                f"with it: {said.error}. All answers are kept; the same command goes on. Where it stops at the same "
+                "clips again, serve the model (docs/experts.md)."
             )
         self.unreachable = self.unreachable + 1 if said.unreachable else 0
         if self.unreachable >= UNREACHABLE:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -304,15 +305,25 @@ def _ready(out: Path, copy: bool, run: Path, prune: bool) -> None:
     Refuses to mix exact and copied files in one, whose names would be the same, and to prune where another run has cut
     too: a clip of both has one name, and what this run drops the other may keep.
     """
+    from hoigen import store
+
     note = out / ".cut"
     kind, mine = "copy" if copy else "exact", str(run.resolve())
     try:
         out.mkdir(parents=True, exist_ok=True)
-        found, *runs = note.read_text(encoding="utf-8").splitlines() if note.exists() else [kind]
-        if mine not in runs:
-            note.write_text("\n".join([found, *runs, mine]) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--out {out}: {error.strerror or error}") from None
+    try:
+        lines = note.read_text(encoding="utf-8").splitlines() if os.path.lexists(note) else [kind]
     except (OSError, ValueError) as error:
-        raise UsageError(f"--out {out}: {getattr(error, 'strerror', None) or error}") from None
+        lines = [getattr(error, "strerror", None) or "not UTF-8 text"]
+    if not lines or lines[0] not in ("copy", "exact"):
+        came = lines[0][:60] if lines else "empty"
+        raise UsageError(
+            f"{note}, which notes how the folder was cut, is damaged ({came}): give another folder with --out, or "
+            "delete that file when you know that its clips were cut as you ask now"
+        )
+    found, *runs = lines
     if found != kind:
         other = "with --copy" if found == "copy" else "without --copy"
         raise UsageError(f"{out} holds clips that were cut {other}; give another folder with --out")
@@ -322,6 +333,11 @@ def _ready(out: Path, copy: bool, run: Path, prune: bool) -> None:
             f"--prune: {out} holds clips of other runs too ({', '.join(others)}), which may keep what this one drops; "
             f"cut into a folder of its own, or delete their lines in {note}"
         )
+    if mine not in runs or not note.exists():
+        try:
+            store.write_text(note, "\n".join([found, *runs, mine]) + "\n")
+        except OSError as error:
+            raise UsageError(f"--out {out}: {error.strerror or error}") from None
 
 
 def _sweep(out: Path, deadline: Seconds) -> None:

@@ -254,9 +254,13 @@ def _package(needed: str, *, imported: bool) -> Package:
 
     name, bounds = name_and_bounds(needed)
     try:
-        version = metadata.version(name)
+        version: str | None = metadata.version(name)
     except metadata.PackageNotFoundError:
         return Package(name, None, f"missing; pip install '{needed}'")
+    except KeyError:
+        version = None
+    if version is None:
+        return Package(name, None, f"its metadata names no version; pip install --force-reinstall '{needed}'")
     try:
         found = fit(version, bounds)
     except ValueError as error:
