@@ -5,7 +5,6 @@ The same walk as `hoigen.cascade.decide`, clip by clip; a test holds the two tog
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hoigen.cascade import Step
+from hoigen.errors import is_program_fault
 from hoigen.joined import attach, quoted, text
 from hoigen.score import Rule
 from hoigen.store import Run
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     import duckdb
 
 STATES = ("kept", "dropped", "failed", "pending")
-OWN_CODE = re.compile("(TypeError|AttributeError|NameError|ImportError|ModuleNotFoundError|AssertionError): ")
-"""Reasons that no video is ever at fault for (`errors.PROGRAM_FAULTS`)."""
 BEFORE = ("shot_length", "duplicate")
 """What drops a clip before any measure looks at it, in this order."""
 
@@ -209,7 +207,7 @@ def all_failed(
     if measured or (short and not at_measures):
         return ""
     again = f"hoigen retry {shlex.quote(str(run)) if run else 'RUN'} tries them again"
-    if reason and OWN_CODE.match(reason):
+    if reason and is_program_fault(reason):
         again = f"That is an error of the measure's code, not of the videos; once it is mended, {again}"
     return f"every clip failed, the first with: {uri}: {reason}. {again}"
 

@@ -13,6 +13,7 @@ HoigenError                 everything below; the command line prints it without
 
 from __future__ import annotations
 
+import builtins
 import difflib
 from collections.abc import Iterable
 
@@ -52,6 +53,12 @@ class VideoError(HoigenError):
 PROGRAM_FAULTS: tuple[type[Exception], ...] = (TypeError, AttributeError, NameError, ImportError, AssertionError)
 """What a wrong call, a missing name and a missing package raise: never the fault of a video or of another file that is
 read. Whoever takes all other exceptions for a broken file lets these pass."""
+
+
+def is_program_fault(reason: str) -> bool:
+    """Whether a reason as it stands in a table (`TypeError: ...`) is of an error that no file is ever at fault for."""
+    raised = getattr(builtins, reason.partition(":")[0], None)
+    return isinstance(raised, type) and issubclass(raised, PROGRAM_FAULTS)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -226,13 +226,13 @@ def test_a_thread_that_goes_on_talking_is_not_heard() -> None:
 def test_what_workers_print_does_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "LOG_ROOM", 1 << 16)
     sizes: list[int] = []
-    last_words = process.Worker.last_words
+    last_words = process.Log.last_words
 
-    def seen(worker: process.Worker, start: int = 0) -> str:
-        sizes.append(os.fstat(worker.log.fileno()).st_size)
-        return last_words(worker, start)
+    def seen(log: process.Log, start: int = 0) -> str:
+        sizes.append(os.fstat(log.file.fileno()).st_size)
+        return last_words(log, start)
 
-    monkeypatch.setattr(process.Worker, "last_words", seen)
+    monkeypatch.setattr(process.Log, "last_words", seen)
     book = go(["noisy", "hang"], workers=1, tries=1, deadline=HASTY)
     assert book.keys("failed") == ["1"]
     assert len(book.failure("1").traceback) <= 4096

@@ -63,6 +63,54 @@ def fresh_interpreter(
     )
 
 
+class Log:
+    """What a process prints, of which the end is kept."""
+
+    def __init__(self) -> None:
+        self.file = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the process)
+        flags = fcntl.fcntl(self.file, fcntl.F_GETFL)  # so that writing goes on at the end when it is cut down;
+        fcntl.fcntl(self.file, fcntl.F_SETFL, flags | os.O_APPEND)  # tempfile drops the "a" of a mode
+
+    @property
+    def size(self) -> int:
+        """Bytes that are there."""
+        return os.fstat(self.file.fileno()).st_size
+
+    def begin(self) -> None:
+        """Another process writes from here on."""
+        os.ftruncate(self.file.fileno(), 0)
+
+    def trim(self) -> None:
+        with contextlib.suppress(OSError):
+            if self.size > LOG_ROOM:
+                words = self.last_words()
+                self.begin()
+                os.write(self.file.fileno(), words.encode())
+
+    def last_words(self, start: int = 0) -> str:
+        """The end of what was printed since byte `start`; where it stood, when it crashed."""
+        size = self.size
+        start = max(start, size - LAST_WORDS)
+        return os.pread(self.file.fileno(), size - start, start).decode("utf-8", "replace")
+
+    def close(self) -> None:
+        self.file.close()
+
+
+def where_it_hangs(process: subprocess.Popen[bytes], log: Log) -> str:
+    """Python's stack, of a process that will be killed; works while native code holds the interpreter."""
+    before = size = log.size
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        process.send_signal(signal.SIGUSR1)
+    until = time.monotonic() + DUMP_WAIT
+    while time.monotonic() < until:
+        time.sleep(0.02)
+        last, size = size, log.size
+        if last == size > before:
+            break
+    return log.last_words(before) if size > before else log.last_words()
+
+
 @dataclass(slots=True)
 class Flight:
     """A task on its way."""
@@ -78,9 +126,7 @@ class Worker:
 
     def __init__(self, setup: bytes, memory_mb: int, threads: int = 1) -> None:
         self.link, child = socket.socketpair()
-        self.log = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the worker)
-        flags = fcntl.fcntl(self.log, fcntl.F_GETFL)  # so that writing goes on at the end when it is cut down;
-        fcntl.fcntl(self.log, fcntl.F_SETFL, flags | os.O_APPEND)  # tempfile drops the "a" of a mode
+        self.log = Log()
         with tempfile.TemporaryFile() as page, child:
             page.truncate(PAGE)
             self.status = Status(page.fileno())
@@ -89,7 +135,7 @@ class Worker:
                 "hoigen.executors.worker:main",
                 (link, shared, os.getpid()),
                 pass_fds=(link, shared),
-                output=self.log,
+                output=self.log.file,
                 threads=threads,
             )
         self.link.setblocking(False)
@@ -149,30 +195,8 @@ class Worker:
     def resident_mb(self) -> float:
         return resident_mb(self.process.pid)
 
-    def trim_log(self) -> None:
-        with contextlib.suppress(OSError):
-            if os.fstat(self.log.fileno()).st_size > LOG_ROOM:
-                words = self.last_words()
-                os.ftruncate(self.log.fileno(), 0)
-                os.write(self.log.fileno(), words.encode())
-
-    def last_words(self, start: int = 0) -> str:
-        """The end of what it has printed; where it stood, when it crashed."""
-        size = os.fstat(self.log.fileno()).st_size
-        start = max(start, size - LAST_WORDS)
-        return os.pread(self.log.fileno(), size - start, start).decode("utf-8", "replace")
-
     def where_it_hangs(self) -> str:
-        """Python's stack, from a worker that will be killed; works while native code holds the interpreter."""
-        before = size = os.fstat(self.log.fileno()).st_size
-        self.signal(signal.SIGUSR1)
-        until = time.monotonic() + DUMP_WAIT
-        while time.monotonic() < until:
-            time.sleep(0.02)
-            last, size = size, os.fstat(self.log.fileno()).st_size
-            if last == size > before:
-                break
-        return self.last_words(before) if size > before else self.last_words()
+        return where_it_hangs(self.process, self.log)
 
     def signal(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -46,7 +46,7 @@ class Supervisor:
         self.workers: list[Worker] = []
         self.most = limits.workers  # fewer, once it has shown that no more fit into memory
         self.fewer_since = ""  # why, until the user knows
-        self.under_way = False  # a task has ended: how many workers fit is known
+        self.tasks_ended = False  # at least one has: how many workers fit is known then
         self.selector = selectors.DefaultSelector()
         self.lost_in_a_row = 0
         self.ever_ready = False
@@ -129,7 +129,7 @@ class Supervisor:
                 self._count_loss("a worker process cannot be started", str(error))
                 return
             starting += 1
-            worker.replaces = self.under_way
+            worker.replaces = self.tasks_ended
             self.workers.append(worker)
             self.selector.register(worker.link, READ, worker)
             self._mind_writing(worker)
@@ -206,7 +206,7 @@ class Supervisor:
     def _done(self, worker: Worker) -> None:
         flight = worker.landed()
         self.lost_in_a_row = 0
-        self.under_way = True
+        self.tasks_ended = True
         if flight.unreadable:
             self._gave_up(flight, "error", "a part of its answer cannot be read here", "", flight.unreadable)
         else:
@@ -238,7 +238,7 @@ class Supervisor:
             elif waited > max(TAKE_UP, self.limits.deadline):
                 self._lost(worker, "deadline", "the worker did not take up its task")
             else:
-                worker.trim_log()
+                worker.log.trim()
 
     def _too_long(self, worker: Worker, suspect: Flight) -> None:
         self._drain(worker)
@@ -260,7 +260,7 @@ class Supervisor:
             reason = f"not set up after {self.limits.load_deadline:g} s (set load_deadline higher)"
             self._cannot_load(worker, reason, worker.where_it_hangs(), again=False)
         elif resident > self.limits.memory_mb:
-            self._cannot_load(worker, self._too_much(resident), worker.last_words())
+            self._cannot_load(worker, self._too_much(resident), worker.log.last_words())
 
     def _too_much(self, resident: float) -> str:
         return f"took {resident:.0f} MB of memory, more than {self.limits.memory_mb} MB"
@@ -269,7 +269,7 @@ class Supervisor:
         worker.ended(timeout=LOOK_EVERY)  # its link closes a moment before it is gone
         worker.kill()  # what it had started
         code = worker.ended()
-        words = worker.last_words()
+        words = worker.log.last_words()
         if code == EXIT_MEMORY or (code == -signal.SIGABRT and "bad_alloc" in words):
             kind, how = "memory", f"the worker had no memory left (its limit is {self.limits.memory_mb} MB)"
         else:
@@ -289,7 +289,7 @@ class Supervisor:
         if not worker.alive:
             return
         guilty, doing = worker.under_way(), worker.status.doing
-        words = trace or worker.last_words()
+        words = trace or worker.log.last_words()
         if guilty is None:
             self._remove(worker)
             self._count_loss(f"{reason}, before it took up a task", words)

@@ -42,7 +42,7 @@ class Limits:
     workers: processes; 0 runs everything in this one, without deadline or memory cap, for a debugger.
     deadline: seconds for which a task may say no progress, from when a worker takes it up; of a handler that never says
     any, seconds for the whole task. load_deadline: seconds for setting one up, which is where models are read: minutes,
-    for large ones on a network disk.
+    for large ones on a network disk (two of 7 billion parameters, 28 GB, at 16 MB a second take half an hour).
     memory_mb: resident memory of one worker. tries: how often a task is tried in all.
     threads: of one worker's libraries (OpenMP, BLAS, OpenCV); the cores are shared out when None.
     """

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import mmap
 import os
 import pickle
@@ -35,6 +34,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from hoigen import devices
 from hoigen.clip import Seconds
 from hoigen.errors import GaveUpError, ModelsGoneError, SetupError
+from hoigen.executors.process import Log, fresh_interpreter, where_it_hangs
+from hoigen.executors.task import cores
 from hoigen.executors.wire import HEAD, frame
 
 if TYPE_CHECKING:
@@ -53,7 +54,6 @@ LONGEST_LOOK: Seconds = 1.0
 MOST_LOST, LOAD_TRIES = 8, 3
 """So many processes that end one after the other without a single answer stop the run (one that ends at every question
 ends twice a question); a process that ends while it loads again is tried so often."""
-LAST_WORDS, LOG_ROOM = 4096, 1 << 20
 BACKLOG = 4096
 """Questions that may wait to be taken up; the kernel has a limit of its own."""
 LONGEST_ADDRESS = 100
@@ -114,9 +114,6 @@ class Host:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _start(self) -> None:
-        from hoigen.executors.process import fresh_interpreter
-        from hoigen.executors.task import cores
-
         self.counts.clear()
         self.log.begin()
         ours, theirs = socket.socketpair()
@@ -165,7 +162,8 @@ class Host:
             raise SetupError(f"the process that loads the models {ended}\n{self.log.last_words()}".rstrip())
 
     def _too_long(self) -> None:
-        words = self._where_it_hangs()
+        assert self.process is not None
+        words = where_it_hangs(self.process, self.log)
         self._kill()
         late = f"the models are not loaded after {self.load_deadline:g} s (set load_deadline higher)"
         raise LoadError(f"{late}\n{words}".rstrip())
@@ -195,7 +193,7 @@ class Host:
                 self.log.trim()
                 continue
             why = f"answered nothing for {self.deadline:g} s" if hangs else self._ended()
-            words = self._where_it_hangs() if hangs else self.log.last_words()
+            words = where_it_hangs(self.process, self.log) if hangs else self.log.last_words()
             self._kill()
             self._note(f"{why} ({words.strip().splitlines()[-1][:200]})" if words.strip() else why)
             lost += 1
@@ -234,14 +232,6 @@ class Host:
             self.process.wait(2.0)
         return exit_in_words(self.process.returncode)
 
-    def _where_it_hangs(self) -> str:
-        """What it has printed, and then Python's stack, which works while native code holds the interpreter."""
-        if self.process is not None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                self.process.send_signal(signal.SIGUSR1)
-                time.sleep(LOOK_EVERY)
-        return self.log.last_words()
-
     def _kill(self) -> None:
         """Ends it and all that it has started, once: its number may be another process's afterwards."""
         if self.process is None:
@@ -255,33 +245,6 @@ class Host:
 
 class LoadError(SetupError):
     """The models do not load, as their process says."""
-
-
-class Log:
-    """What the process prints, of which the end is kept."""
-
-    def __init__(self) -> None:
-        self.file = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as this)
-        flags = fcntl.fcntl(self.file, fcntl.F_GETFL)  # so that writing goes on at the end when it is cut down
-        fcntl.fcntl(self.file, fcntl.F_SETFL, flags | os.O_APPEND)
-
-    def begin(self) -> None:
-        """Another process writes from here on."""
-        os.ftruncate(self.file.fileno(), 0)
-
-    def trim(self) -> None:
-        if os.fstat(self.file.fileno()).st_size > LOG_ROOM:
-            words = self.last_words()
-            os.ftruncate(self.file.fileno(), 0)
-            os.write(self.file.fileno(), words.encode())
-
-    def last_words(self) -> str:
-        size = os.fstat(self.file.fileno()).st_size
-        start = max(0, size - LAST_WORDS)
-        return os.pread(self.file.fileno(), size - start, start).decode("utf-8", "replace")
-
-    def close(self) -> None:
-        self.file.close()
 
 
 class Counts:

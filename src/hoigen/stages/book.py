@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import builtins
 from dataclasses import dataclass
 
-from hoigen.errors import PROGRAM_FAULTS
+from hoigen import errors
 from hoigen.executors.task import Failure
 from hoigen.store import Journal, Run
 
@@ -78,8 +77,7 @@ def told(failure: Failure) -> str:
 
 def is_program_fault(failure: Failure) -> bool:
     """Whether a handler raised what no file is ever at fault for (`errors.PROGRAM_FAULTS`)."""
-    raised = getattr(builtins, failure.reason.partition(":")[0], None)
-    return failure.kind == "error" and isinstance(raised, type) and issubclass(raised, PROGRAM_FAULTS)
+    return failure.kind == "error" and errors.is_program_fault(failure.reason)
 
 
 def evidence(failure: Failure) -> str:
