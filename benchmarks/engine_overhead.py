@@ -18,7 +18,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
 from machine import headline
 
 from faults import set_up_echo
-from hoigen.executors.local import Failure, Limits, Task, run
+from hoigen.work.local import Failure, Limits, Task, run
 
 
 class Count:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from machine import headline
 
-from hoigen import weights
+from hoigen.models import wheels as weights
 
 MB = 1e6
 

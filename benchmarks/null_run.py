@@ -14,7 +14,7 @@ from pathlib import Path
 from machine import headline
 
 import hoigen
-from hoigen import weights
+from hoigen.models import wheels as weights
 
 NULL = '''
 from hoigen import Clip, Frames, Sampling, Score, measure

@@ -26,7 +26,8 @@ import cv2
 import numpy as np
 from machine import headline
 
-from hoigen import video, weights
+from hoigen import video
+from hoigen.models import wheels as weights
 from hoigen.shots import check_detector
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"

@@ -303,7 +303,7 @@ def set_up_no_function() -> Any:
 
 def set_up_then_die(mark: str) -> Any:
     """Is set up, and dies before it can take a task."""
-    from hoigen.executors.worker import Channel
+    from hoigen.work.worker import Channel
 
     with open(mark, "a") as log:
         log.write("x")

@@ -18,14 +18,15 @@ import yaml
 from fsspec.implementations.memory import MemoryFileSystem
 
 import fake_talk
-from hoigen import errors, lengths, tensorfiles, video
+from hoigen import errors, lengths, video
 from hoigen.clip import Clip, Frames, Sampling
 from hoigen.errors import SetupError, UsageError, VideoError
-from hoigen.executors.task import Failure
 from hoigen.experts.call import Request
 from hoigen.experts.detectors import Detectors
+from hoigen.models import tensors as tensorfiles
 from hoigen.sources import folders
 from hoigen.stages.book import is_program_fault, told
+from hoigen.work.task import Failure
 
 BREAKS = {
     "an argument that PyAV no longer has": (

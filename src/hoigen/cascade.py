@@ -161,7 +161,7 @@ def fingerprint(measure: Any) -> str:
 
     The source of a measure file that is not hoigen's own is part of it, since nobody counts its revisions.
     """
-    from hoigen import weights
+    from hoigen.models import wheels as weights
 
     cls = type(measure)
     facts = {

@@ -102,7 +102,7 @@ class Identified(Protocol):
 
 @runtime_checkable
 class HasWeights(Protocol):
-    """A measure whose fingerprint covers model files: names in `hoigen.weights.WEIGHTS`."""
+    """A measure whose fingerprint covers model files: names in `hoigen.models.wheels.WEIGHTS`."""
 
     @property
     def weights(self) -> tuple[str, ...]: ...

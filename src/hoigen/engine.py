@@ -14,8 +14,8 @@ from hoigen import cascade, devices
 from hoigen.clip import Clip, Frames, Sampling
 from hoigen.contracts import AsksExperts, Attaches, Expert, FrameStream, Loads, StreamingMeasure
 from hoigen.errors import GaveUpError, ModelsGoneError, NoRoomError, SetupError, VideoError
-from hoigen.executors.task import Emit, Handler
 from hoigen.score import Score
+from hoigen.work.task import Emit, Handler
 
 TRIES = 2
 """How often a measure that raises is called on a clip before the clip is given up."""
@@ -296,7 +296,7 @@ def _plain(thing: Any) -> Any:
 
 
 def _failed(clip: Clip, step: cascade.Step, error: Exception, tries: int) -> Outcome:
-    from hoigen.breaker import signature
+    from hoigen.work.breaker import signature
 
     data_fault = isinstance(error, VideoError)
     reason = str(error) if data_fault or isinstance(error, GaveUpError) else f"{type(error).__name__}: {error}"

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hoigen.clip import Seconds, clip_id
 from hoigen.errors import UsageError, VideoError
-from hoigen.executors.task import Emit, Handler
 from hoigen.store import Row
+from hoigen.work.task import Emit, Handler
 
 if TYPE_CHECKING:
     from hoigen.video import Header

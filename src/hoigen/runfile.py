@@ -10,10 +10,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from hoigen import store, weights
+from hoigen import store
 from hoigen.cascade import Step, build_steps
 from hoigen.config import Recipe
 from hoigen.errors import UsageError
+from hoigen.models import wheels as weights
 from hoigen.store import Run
 
 LIBRARIES = ("av", "numpy", "opencv-python-headless", "pyarrow", "duckdb", "ai-edge-litert")

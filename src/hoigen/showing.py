@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hoigen.clip import Clip, Sampling
 from hoigen.errors import VideoError
-from hoigen.executors.task import Emit, Handler
+from hoigen.work.task import Emit, Handler
 
 
 def setup_frames(samplings: Sequence[Sampling]) -> Handler:

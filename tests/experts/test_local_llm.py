@@ -23,16 +23,18 @@ pytest.importorskip("transformers", reason="extra [models] is not installed")
 import tiny_models  # noqa: E402
 from pydantic import BaseModel  # noqa: E402
 
-from hoigen import hub, registry, weights  # noqa: E402
+from hoigen import registry  # noqa: E402
 from hoigen.devices import DeviceLostError  # noqa: E402
 from hoigen.errors import SetupError, UsageError  # noqa: E402
 from hoigen.experts import _local_chat as chat  # noqa: E402
-from hoigen.experts import _local_load as loading  # noqa: E402
 from hoigen.experts import _local_shelf as shelf  # noqa: E402
 from hoigen.experts._local_engine import Engine, drawn  # noqa: E402
 from hoigen.experts.call import Answer, Request, call_key  # noqa: E402
 from hoigen.experts.desk import json_in  # noqa: E402
 from hoigen.experts.local_llm import LocalLlm  # noqa: E402
+from hoigen.models import hub  # noqa: E402
+from hoigen.models import load as loading  # noqa: E402
+from hoigen.models import wheels as weights  # noqa: E402
 
 torch.set_num_threads(2)
 QUESTIONS = (
@@ -385,7 +387,7 @@ def fake_hub() -> Iterator[str]:
 
 def test_what_the_hub_refuses_is_said(fake_hub: str, tmp_path: Path) -> None:
     script = """
-from hoigen import hub
+from hoigen.models import hub
 from hoigen.errors import HoigenError
 for name in ("x/RepoNotFound", "x/RevisionNotFound", "x/GatedRepo", "x/broken"):
     try:

@@ -24,7 +24,7 @@ from hoigen.hoi.detectors._pairing import chosen  # noqa: E402
 from hoigen.hoi.detectors.ada_cm import AdaCm  # noqa: E402
 from hoigen.hoi.readers.boxes import Found  # noqa: E402
 from hoigen.measures.coarse_hoi import CoarseHoi  # noqa: E402
-from hoigen.tensorfiles import own  # noqa: E402
+from hoigen.models.tensors import own  # noqa: E402
 
 POWER = 2.8
 

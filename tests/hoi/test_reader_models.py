@@ -16,7 +16,7 @@ from hoigen.clip import Clip
 from hoigen.errors import SetupError, UsageError
 from hoigen.hoi.detections import Box
 from hoigen.hoi.follow import Held
-from hoigen.hoi.readers import boxes, layouts, poses, shelf
+from hoigen.hoi.readers import boxes, layouts, poses
 from hoigen.hoi.readers.boxes import BoxFinder
 from hoigen.hoi.readers.models import ModelsReader
 from hoigen.hoi.readers.poses import PoseFinder
@@ -24,6 +24,7 @@ from hoigen.hoi.readers.propagate import Propagator
 from hoigen.hoi.readers.segments import Segmenter
 from hoigen.hoi.scene import Scene
 from hoigen.measures.fine_hoi import FineHoi
+from hoigen.models import pretrained as shelf
 from render import texture
 
 torch = pytest.importorskip("torch")

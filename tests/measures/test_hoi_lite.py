@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hoigen import Clip, Frames, Score, weights
+from hoigen import Clip, Frames, Score
 from hoigen.measures import hoi_lite
 from hoigen.measures.hoi_lite import HoiLite, hand_contacts, person_contacts, probability
+from hoigen.models import wheels as weights
 from hoigen.models.hands import Hand
 from hoigen.models.imagenet import HANDLED, ThingNamer
 from hoigen.models.ssd_coco import LABELS, Thing

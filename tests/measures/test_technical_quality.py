@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from hoigen import Clip, Frames, Score, weights
+from hoigen import Clip, Frames, Score
 from hoigen.measures.technical_quality import PARTS, TechnicalQuality, blockiness, colourfulness, exposure, sharpness
+from hoigen.models import wheels as weights
 from hoigen.video import decode
 from render import render, texture
 

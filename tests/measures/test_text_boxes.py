@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from hoigen import Clip, Frames, Score, weights
+from hoigen import Clip, Frames, Score
 from hoigen.clip import Sampling
 from hoigen.measures.text_boxes import LineRule, TextBoxes, lines_of
+from hoigen.models import wheels as weights
 from hoigen.models.text_detector import Binarization, TextBox, boxes_of
 from hoigen.video import decode
 from render import texture

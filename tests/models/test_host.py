@@ -189,7 +189,7 @@ def test_a_process_that_cannot_be_started_again_ends_the_waiting(
         def fake_start(*_: Any, **__: Any) -> Any:
             raise BlockingIOError(11, "Resource temporarily unavailable")
 
-        monkeypatch.setattr("hoigen.executors.process.subprocess.Popen", fake_start)
+        monkeypatch.setattr("hoigen.work.process.subprocess.Popen", fake_start)
         for said in ask(served.address, ["exit", "fine"]):
             assert isinstance(said, ModelsGoneError)
             assert "cannot be started" in str(said)

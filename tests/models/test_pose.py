@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hoigen import weights
 from hoigen.clip import Clip, Sampling
 from hoigen.hoi.light import person_of, with_hands
 from hoigen.hoi.skeleton import limb_height
+from hoigen.models import wheels as weights
 from hoigen.models.hands import Hand
 from hoigen.models.pose import NAMES, PoseFinder, around_box
 from hoigen.models.ssd_coco import ObjectFinder

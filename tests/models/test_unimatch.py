@@ -19,7 +19,7 @@ from hoigen.errors import SetupError  # noqa: E402
 from hoigen.measures import unimatch_flow  # noqa: E402
 from hoigen.measures.unimatch_flow import UnimatchFlow  # noqa: E402
 from hoigen.models import unimatch  # noqa: E402
-from hoigen.tensorfiles import own  # noqa: E402
+from hoigen.models.tensors import own  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 import seeded
 
-from hoigen import tensorfiles
 from hoigen.errors import SetupError, UsageError, WeightsError
 from hoigen.measures.subject_consistency import SubjectConsistency
-from hoigen.vbench import checkpoints
+from hoigen.models import tensors as tensorfiles
+from hoigen.models import urls as checkpoints
 
 torch = pytest.importorskip("torch")
 
@@ -149,7 +149,7 @@ def test_code_in_a_pickle_is_not_run(tmp_path: Path, zipped: bool) -> None:
 
 @pytest.mark.parametrize("name", ["eval", "system", "FloatStorage.from_file", "load"])
 def test_no_function_is_looked_up(name: str) -> None:
-    from hoigen.pickles import Nothing, Unpickler
+    from hoigen.models.pickles import Nothing, Unpickler
 
     for module in ("builtins", "os", "torch", "torch.hub"):
         assert Unpickler(io.BytesIO()).find_class(module, name) is Nothing

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from hoigen import registry, weights
+from hoigen import registry
 from hoigen.cli import main
 from hoigen.errors import WeightsError
+from hoigen.models import wheels as weights
 from hoigen.verbs import doctor as doctor_verb
 from hoigen.verbs.doctor import EXTRAS, doctor
 from hoigen.verbs.list import list as list_verb

@@ -6,14 +6,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from hoigen import hub
 from hoigen.clip import Sampling
 from hoigen.errors import SetupError, UsageError
 from hoigen.experts import _local_chat as chat
-from hoigen.experts import _local_load as loading
 from hoigen.experts import _local_shelf as shelf
 from hoigen.experts._local_engine import Engine, context_of, only_stops
 from hoigen.experts.call import Request
+from hoigen.models import hub
+from hoigen.models import load as loading
 
 YI = 64000
 """Words of the language model that PLLaVA 34B is on; Vicuna, of the 7B and 13B, has 32,000."""

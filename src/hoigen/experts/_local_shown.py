@@ -12,10 +12,10 @@ import numpy as np
 from hoigen.clip import Frames
 from hoigen.errors import SetupError, UsageError
 from hoigen.experts import _local_chat as chat
-from hoigen.experts import _local_load as loading
 from hoigen.experts._local_video import VideoPixels, video_pixels
 from hoigen.experts.call import Request
-from hoigen.hub import Found
+from hoigen.models import load as loading
+from hoigen.models.hub import Found
 
 Media = Literal["video", "frames"]
 TICKS = 1000

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Any
 
-from hoigen import hub
 from hoigen.clip import Sampling
-from hoigen.experts import _local_load as loading
 from hoigen.experts import _local_shelf as shelf
 from hoigen.experts._local_engine import Engine, context_of, only_stops
 from hoigen.experts._local_shelf import Dtype
 from hoigen.experts._local_shown import Media, Shown, processor_of
 from hoigen.experts.call import Answer, Request
+from hoigen.models import hub
+from hoigen.models import load as loading
 from hoigen.registry import expert
 
 

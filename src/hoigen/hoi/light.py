@@ -54,7 +54,7 @@ class LightReader:
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        from hoigen import weights
+        from hoigen.models import wheels as weights
 
         return {"reader": self.name, "revision": 1, "weights": [weights.describe(n).sha256 for n in self.weights]}
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Clip, EveryFrame
+from hoigen.models import running
 from hoigen.registry import measure
-from hoigen.vbench import running
 
 if TYPE_CHECKING:
+    from hoigen.models.running import Loaded
     from hoigen.vbench.perframe import PerFrameStream
-    from hoigen.vbench.running import Loaded
 
 EVERY = EveryFrame()
 

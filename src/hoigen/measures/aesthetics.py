@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Clip, Frames, Sampling, check_sees
+from hoigen.models import running
 from hoigen.registry import measure
 from hoigen.score import Score
-from hoigen.vbench import running
 
 if TYPE_CHECKING:
-    from hoigen.vbench.running import Loaded
+    from hoigen.models.running import Loaded
 
 
 @measure("aesthetics")

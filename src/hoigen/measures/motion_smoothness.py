@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Clip, EveryFrame
+from hoigen.models import running
 from hoigen.registry import measure
 from hoigen.score import Score
-from hoigen.vbench import running
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import numpy as np
 
-    from hoigen.vbench.running import Loaded
+    from hoigen.models.running import Loaded
 
 AS_VBENCH = EveryFrame(untagged=True)
 INTERPOLATORS = ("amt", "flow")

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Clip, EveryFrame
+from hoigen.models import running
 from hoigen.registry import measure
 from hoigen.score import Score
-from hoigen.vbench import running
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from hoigen.vbench.running import Loaded
+    from hoigen.models.running import Loaded
     from hoigen.vbench.spread import Spread
 
 EVERY = EveryFrame()

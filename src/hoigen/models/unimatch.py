@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hoigen import tensorfiles
+from hoigen.models import tensors as tensorfiles
 from hoigen.models.sine import sine
-from hoigen.tensorfiles import Found
+from hoigen.models.tensors import Found
 
 SPLITS = (2, 8)
 """Windows along either side of the picture at the coarse and at the fine scale, within which the transformer looks."""

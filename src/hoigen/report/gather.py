@@ -201,7 +201,7 @@ def _day(written: Any) -> str:
 
 def model_files(steps: Sequence[Step]) -> tuple[ModelFile, ...]:
     """The licence ledger: every model file that a measure of this recipe uses."""
-    from hoigen import weights
+    from hoigen.models import wheels as weights
 
     found = []
     for step in steps:

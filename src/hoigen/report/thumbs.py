@@ -16,7 +16,7 @@ from hoigen.report.facts import Box, Picture
 if TYPE_CHECKING:
     import numpy as np
 
-    from hoigen.executors.task import Emit, Failure, Task
+    from hoigen.work.task import Emit, Failure, Task
 
 SHORT_SIDE = 160
 LONG_SIDE = 320
@@ -49,7 +49,7 @@ class Taken(NamedTuple):
 
 def take(wanted: Iterable[Wanted], *, workers: int = 2, deadline: Seconds = 30) -> dict[str, Taken]:
     """Frames spread evenly over each clip, by clip id; the middle one is that of the evidence when there is some."""
-    from hoigen.executors import local, task
+    from hoigen.work import local, task
 
     tasks = [task.Task(want.clip.id, want) for want in {want.clip.id: want for want in wanted}.values()]
     album = Album(deadline)

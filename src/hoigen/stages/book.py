@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hoigen import errors
-from hoigen.executors.task import Failure
 from hoigen.store import Journal, Run
+from hoigen.work.task import Failure
 
 NOT_THE_VIDEOS = (
     "That is an error of hoigen or of a library that does not fit it, not of the videos. `hoigen doctor` looks at the "

@@ -20,19 +20,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hoigen import devices, store
-from hoigen.breaker import Breaker, signature
 from hoigen.clip import Frames, Sampling, Seconds
 from hoigen.errors import SetupError, UsageError
-from hoigen.executors import local
-from hoigen.executors.task import Failure, Limits, Task
 from hoigen.experts.desk import Conversation, Desk, NotKept
-from hoigen.progress import Progress
 from hoigen.score import Caption
 from hoigen.showing import setup_frames
 from hoigen.stages.book import Book, Share, evidence, is_program_fault, told
 from hoigen.stages.captioned import failed, row_of
 from hoigen.stages.kept import KeptClip, kept_clips
 from hoigen.store import Row, Run
+from hoigen.work import local
+from hoigen.work.breaker import Breaker, signature
+from hoigen.work.progress import Progress
+from hoigen.work.task import Failure, Limits, Task
 
 if TYPE_CHECKING:
     from hoigen.cascade import Step

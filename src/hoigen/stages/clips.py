@@ -9,13 +9,13 @@ from functools import partial
 from typing import Any
 
 from hoigen import store
-from hoigen.breaker import Breaker
-from hoigen.executors import local
-from hoigen.executors.task import Failure, Limits, Task
 from hoigen.ingest import VideoJob, failed_row, setup_ingest, stamp
-from hoigen.progress import Progress
 from hoigen.stages.book import Book, Share, evidence, is_program_fault, told
 from hoigen.store import Row, Run
+from hoigen.work import local
+from hoigen.work.breaker import Breaker
+from hoigen.work.progress import Progress
+from hoigen.work.task import Failure, Limits, Task
 
 
 def make_clips(

@@ -11,18 +11,18 @@ from functools import partial
 from typing import Any
 
 from hoigen import cascade, store
-from hoigen.breaker import Breaker
 from hoigen.cascade import Known, Step
 from hoigen.clip import Clip
 from hoigen.contracts import Fetches
 from hoigen.engine import Job, Outcome, experts_of, patience, setup_experts, setup_scorer
-from hoigen.executors import local
-from hoigen.executors.task import Failure, Limits, Task
 from hoigen.models.host import Host
-from hoigen.progress import Progress
+from hoigen.models.wheels import locate
 from hoigen.stages.book import Book, Share, evidence, told
 from hoigen.store import Row, Run
-from hoigen.weights import locate
+from hoigen.work import local
+from hoigen.work.breaker import Breaker
+from hoigen.work.progress import Progress
+from hoigen.work.task import Failure, Limits, Task
 
 
 def score_clips(

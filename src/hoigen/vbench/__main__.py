@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 
 from hoigen.errors import HoigenError
-from hoigen.vbench import checkpoints
-from hoigen.vbench.published import CHECKPOINTS
+from hoigen.models import urls as checkpoints
+from hoigen.models.published import CHECKPOINTS
 
 
 def listed() -> str:

@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hoigen import tensorfiles
-from hoigen.tensorfiles import Found
+from hoigen.models import tensors as tensorfiles
+from hoigen.models.tensors import Found
 
 HEAD = 64
 """Width of one attention head, in all sizes that are published."""

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from hoigen.models.running import Batches, Loaded
 from hoigen.score import Score
-from hoigen.vbench.running import Batches, Loaded
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from hoigen import tensorfiles
-from hoigen.tensorfiles import Found
+from hoigen.models import tensors as tensorfiles
+from hoigen.models.tensors import Found
 from hoigen.vbench import clip_vit
 from hoigen.vbench.laion import Predictor
 

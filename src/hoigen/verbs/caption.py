@@ -117,7 +117,6 @@ def caption(
     Returns what became of the clips. Raises UsageError for bad input, SetupError when an expert cannot be reached.
     """
     from hoigen import trusted
-    from hoigen.executors.task import Limits
     from hoigen.experts import batch
     from hoigen.experts.calls import Calls
     from hoigen.experts.desk import Desk
@@ -127,6 +126,7 @@ def caption(
     from hoigen.store import Run
     from hoigen.verbs.curate import check_least, check_shares, held
     from hoigen.verbs.report import report as write_report
+    from hoigen.work.task import Limits
 
     check_least({"rank": rank, "ranks": ranks, "deadline": deadline, "memory_mb": memory_mb, "workers": workers})
     check_shares(rank, ranks)

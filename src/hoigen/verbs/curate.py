@@ -84,7 +84,6 @@ def curate(
     """
     from hoigen import trusted
     from hoigen.cascade import build_steps
-    from hoigen.executors.task import Limits
     from hoigen.ingest import check_shots
     from hoigen.runfile import write_run_file
     from hoigen.stages.book import Share
@@ -93,6 +92,7 @@ def curate(
     from hoigen.stages.scores import FingerprintsChanged, fetched, score_clips
     from hoigen.store import Run
     from hoigen.verbs.caption import job_of
+    from hoigen.work.task import Limits
 
     if not str(run).strip():
         raise UsageError("run: a folder; it came as an empty text")

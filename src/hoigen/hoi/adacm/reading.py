@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hoigen import hico, tensorfiles
+from hoigen import hico
 from hoigen.errors import SetupError
-from hoigen.experts._local_load import device_of
 from hoigen.hoi.adacm import detr, finder, published, sentences, visual
 from hoigen.hoi.adacm.shots import Memory, chances, read
 from hoigen.hoi.adacm.trained import Trained
 from hoigen.hoi.detections import Box
 from hoigen.hoi.detectors._pairing import around, chosen
-from hoigen.hoi.readers import shelf
 from hoigen.hoi.readers.boxes import Found
+from hoigen.models import pretrained as shelf
+from hoigen.models import tensors as tensorfiles
+from hoigen.models.load import device_of
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,14 +8,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from hoigen import tensorfiles
 from hoigen.errors import SetupError
 from hoigen.hoi.adacm import regions, sentences
 from hoigen.hoi.adacm.detr import Mlp
 from hoigen.hoi.adacm.visual import AdaptedVit
 from hoigen.hoi.detectors._pairing import around
 from hoigen.hoi.readers.boxes import Found
-from hoigen.tensorfiles import Found as File
+from hoigen.models import tensors as tensorfiles
+from hoigen.models.tensors import Found as File
 
 PARTS: Mapping[str, tuple[str, ...]] = {
     "cbe": ("score", "box", "object"),

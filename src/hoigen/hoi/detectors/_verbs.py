@@ -9,7 +9,7 @@ from typing import Any
 from hoigen import hico
 from hoigen.hoi.detections import Box
 from hoigen.hoi.detectors._sentences import sentence
-from hoigen.hoi.readers import shelf
+from hoigen.models import pretrained as shelf
 
 KINDS = {"clip": "CLIPModel", "siglip": "SiglipModel", "siglip2": "Siglip2Model"}
 PADDED = ("siglip", "siglip2")

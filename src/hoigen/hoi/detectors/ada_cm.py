@@ -81,8 +81,8 @@ class AdaCm:
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        from hoigen import tensorfiles
-        from hoigen.hoi.readers import shelf
+        from hoigen.models import pretrained as shelf
+        from hoigen.models import tensors as tensorfiles
 
         given = {"checkpoint": self.checkpoint, "detr": self.detr, "memory": self.memory}
         files = {name: tensorfiles.own(str(path)).sha256[:16] for name, path in given.items() if path is not None}

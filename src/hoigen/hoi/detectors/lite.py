@@ -57,7 +57,7 @@ class LiteDetector:
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        from hoigen import weights
+        from hoigen.models import wheels as weights
 
         return {"detector": "lite", "revision": 1, "weights": [weights.describe(n).sha256 for n in self.weights]}
 

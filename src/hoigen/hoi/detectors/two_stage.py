@@ -49,7 +49,7 @@ class TwoStage:
     sees = True
 
     def __post_init__(self) -> None:
-        from hoigen.hoi.readers.shelf import DTYPES
+        from hoigen.models.pretrained import DTYPES
 
         if not 0 < self.threshold < 1:
             raise ValueError(f"threshold: above 0 and below 1; it came as {self.threshold}")
@@ -70,7 +70,7 @@ class TwoStage:
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        from hoigen.hoi.readers import shelf
+        from hoigen.models import pretrained as shelf
 
         settings = {name: getattr(self, name) for name in ("threshold", "most", "power", "dtype")}
         models = {"boxes": shelf.identity(self.boxes), "verbs": shelf.identity(self.verbs)}
@@ -79,13 +79,13 @@ class TwoStage:
     @property
     def ledger(self) -> list[dict[str, str]]:
         """Name, revision and licence of both models."""
-        from hoigen.hoi.readers import shelf
+        from hoigen.models import pretrained as shelf
 
         return [shelf.ledger(part.loaded) for part in (self._boxes, self._verbs)]
 
     def fetch(self) -> None:
         """Brings both models onto this machine."""
-        from hoigen.hoi.readers import shelf
+        from hoigen.models import pretrained as shelf
 
         shelf.fetch([self.boxes, self.verbs])
 
@@ -93,7 +93,7 @@ class TwoStage:
         """Reads both models, once per process; says what their licences do not allow."""
         import sys
 
-        from hoigen.hoi.readers import shelf
+        from hoigen.models import pretrained as shelf
 
         for said in shelf.notices([self.boxes, self.verbs]):
             print(f"hoigen: {said}", file=sys.stderr)

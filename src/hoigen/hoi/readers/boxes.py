@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from hoigen.hoi.detections import Box, as_name
-from hoigen.hoi.readers import shelf
 from hoigen.hoi.tracks import over
+from hoigen.models import pretrained as shelf
 
 GROUNDED = {
     "grounding-dino": "GroundingDinoForObjectDetection",

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from hoigen import hico
 from hoigen.errors import UsageError
 from hoigen.hoi.follow import Follower, Held
-from hoigen.hoi.readers import shelf
 from hoigen.hoi.readers.boxes import BoxFinder, Found
 from hoigen.hoi.readers.layouts import person_of
 from hoigen.hoi.readers.poses import PoseFinder
 from hoigen.hoi.readers.propagate import Propagator
 from hoigen.hoi.readers.segments import GRABCUT, GrabCut, Segmenter
 from hoigen.hoi.scene import MOST, Scene, Thing
+from hoigen.models import pretrained as shelf
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen.errors import SetupError
 from hoigen.hoi.detections import Box
-from hoigen.hoi.readers import layouts, shelf
+from hoigen.hoi.readers import layouts
+from hoigen.models import pretrained as shelf
 
 if TYPE_CHECKING:
     import numpy as np

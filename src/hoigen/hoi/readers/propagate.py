@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen.hoi.follow import SAME, Held
 from hoigen.hoi.masks import Mask
-from hoigen.hoi.readers import shelf
 from hoigen.hoi.readers.segments import Segmenter, cropped
 from hoigen.hoi.tracks import over
+from hoigen.models import pretrained as shelf
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen.hoi.detections import Box
 from hoigen.hoi.masks import Mask, ellipse, from_box
-from hoigen.hoi.readers import shelf
+from hoigen.models import pretrained as shelf
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hoigen import pickles
 from hoigen.errors import SetupError, UsageError
+from hoigen.models import pickles
 
 
 @dataclass(frozen=True, slots=True)

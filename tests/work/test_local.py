@@ -16,8 +16,8 @@ import pytest
 
 import faults
 from hoigen.errors import SetupError
-from hoigen.executors import local, memory, process, supervisor
-from hoigen.executors.task import Failure, Limits, Task
+from hoigen.work import local, memory, process, supervisor
+from hoigen.work.task import Failure, Limits, Task
 
 pytestmark = pytest.mark.timeout(120)
 PATIENT = {"deadline": 60.0, "load_deadline": 60.0, "memory_mb": 400}
@@ -351,7 +351,7 @@ def test_memory_for_not_one_worker_stops_the_run(tmp_path: Path) -> None:
 
 def test_all_workers_together_have_no_more_threads_than_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr("hoigen.executors.task.cores", lambda: 12)
+    monkeypatch.setattr("hoigen.work.task.cores", lambda: 12)
     assert set(go(range(4), faults.set_up_say_threads, workers=4).parts()) == {("3", 3)}
     assert set(go(range(4), faults.set_up_say_threads, workers=50).parts()) == {("1", 1)}
     monkeypatch.setenv("OMP_NUM_THREADS", "2")  # the user's own word counts
@@ -452,7 +452,7 @@ def test_no_workers_lets_the_sink_raise() -> None:
 
 def test_the_own_watch_over_memory(tmp_path: Path) -> None:
     """Where there is no /proc, a worker watches its own peak."""
-    code = "from hoigen.executors import memory; memory.watch_own_peak(1)"
+    code = "from hoigen.work import memory; memory.watch_own_peak(1)"
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == memory.EXIT_MEMORY
 
 
@@ -461,7 +461,7 @@ def test_the_own_watch_over_memory(tmp_path: Path) -> None:
 PROGRAM = """
 import sys, signal
 sys.path.insert(0, {tests!r})
-from hoigen.executors.local import run; from hoigen.executors.task import Limits, Task
+from hoigen.work.local import run; from hoigen.work.task import Limits, Task
 import faults
 
 class Sink:
@@ -533,7 +533,7 @@ def test_workers_that_hang_in_native_code_end_too(number: int, tmp_path: Path) -
 def test_what_a_script_defines_is_named_as_the_trouble(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     lines = [
-        "from hoigen.executors.local import run; from hoigen.executors.task import Limits, Task",
+        "from hoigen.work.local import run; from hoigen.work.task import Limits, Task",
         "def setup(): return print",
     ]
     script.write_text("\n".join([*lines, "run([Task('1', 1)], setup, None, Limits(workers=1))"]))

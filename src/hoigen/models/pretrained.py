@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hoigen import hub, hub_ledger
 from hoigen.errors import SetupError
-from hoigen.experts._local_load import check_memory, device_of, needed, pretrained, settle
+from hoigen.models import hub, hub_ledger
+from hoigen.models.load import check_memory, device_of, needed, pretrained, settle
 from hoigen.models.pixels import IMAGENET_MEAN, IMAGENET_STD
 
 DTYPES = ("float32", "bfloat16", "float16")

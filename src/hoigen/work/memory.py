@@ -9,7 +9,7 @@ import threading
 import time
 
 from hoigen.clip import Seconds
-from hoigen.executors.wire import EXIT_MEMORY
+from hoigen.work.wire import EXIT_MEMORY
 
 LOOK_EVERY: Seconds = 0.1
 RESERVED_MB, RESERVED_PER_CORE_MB = 1024, 48

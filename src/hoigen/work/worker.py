@@ -18,8 +18,8 @@ from typing import Any
 
 from hoigen import devices
 from hoigen.errors import HoigenError, ModelsGoneError
-from hoigen.executors.memory import cap_own
-from hoigen.executors.wire import DONE, ERROR, EXIT_MEMORY, HEAD, PART, READY, UNREADY, Inbox, Status
+from hoigen.work.memory import cap_own
+from hoigen.work.wire import DONE, ERROR, EXIT_MEMORY, HEAD, PART, READY, UNREADY, Inbox, Status
 
 PR_SET_PDEATHSIG = 1
 REASON_ROOM, TRACE_ROOM = 2_000, 32_000

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hoigen.vbench import checkpoints
+from hoigen.models import urls as checkpoints
 
 DTYPES = ("float32", "float16")
 _loaded: dict[tuple[str, ...], Loaded] = {}
@@ -47,7 +47,7 @@ def loaded(module: str, files: Mapping[str, str], device: str, dtype: str) -> Lo
     """
     import importlib
 
-    from hoigen.experts._local_load import device_of, needed, settle
+    from hoigen.models.load import device_of, needed, settle
 
     needed(f"the model of {', '.join(files)}")
     device = device_of(device)

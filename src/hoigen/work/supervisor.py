@@ -14,9 +14,9 @@ from collections.abc import Iterator
 
 from hoigen.clip import Seconds
 from hoigen.errors import SetupError
-from hoigen.executors.process import Flight, Worker
-from hoigen.executors.task import Failure, Limits, Sink, Task
-from hoigen.executors.wire import DONE, ERROR, EXIT_MEMORY, PART, READY, UNREADY
+from hoigen.work.process import Flight, Worker
+from hoigen.work.task import Failure, Limits, Sink, Task
+from hoigen.work.wire import DONE, ERROR, EXIT_MEMORY, PART, READY, UNREADY
 
 LOOK_EVERY: Seconds = 0.1
 LONGEST_LOOK: Seconds = 1.0

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from hoigen.clip import Seconds
-from hoigen.executors.memory import resident_mb
-from hoigen.executors.wire import PAGE, TASK, Inbox, Status, frame
+from hoigen.work.memory import resident_mb
+from hoigen.work.wire import PAGE, TASK, Inbox, Status, frame
 
 LAST_WORDS = 4096
 LOG_ROOM = 1 << 20
@@ -132,7 +132,7 @@ class Worker:
             self.status = Status(page.fileno())
             link, shared = child.fileno(), page.fileno()
             self.process = fresh_interpreter(
-                "hoigen.executors.worker:main",
+                "hoigen.work.worker:main",
                 (link, shared, os.getpid()),
                 pass_fds=(link, shared),
                 output=self.log.file,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hoigen import hub
+from hoigen.models import hub
 
 LARGE = 5 << 20
 """Bytes: more than what is read at both ends together."""

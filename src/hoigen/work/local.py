@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from hoigen.errors import SetupError
-from hoigen.executors.task import Failure, Handler, Limits, Sink, Task
+from hoigen.work.task import Failure, Handler, Limits, Sink, Task
 
 
 def run(tasks: Iterable[Task], setup: Callable[[], Handler], sink: Sink, limits: Limits) -> None:
@@ -33,7 +33,7 @@ def run(tasks: Iterable[Task], setup: Callable[[], Handler], sink: Sink, limits:
         pickled = pickle.dumps(setup)
     except Exception as error:
         raise SetupError(f"setup cannot be sent to worker processes: {type(error).__name__}: {error}") from error
-    from hoigen.executors.supervisor import Supervisor
+    from hoigen.work.supervisor import Supervisor
 
     with _sigterm_as_ctrl_c():
         supervisor = Supervisor(iter(tasks), pickled, sink, limits)

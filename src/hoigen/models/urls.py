@@ -1,6 +1,6 @@
 """The published model files that VBench's dimensions need: where they come from, and how one gets them.
 
-A file is fetched from its publisher on first use into `hoigen.weights.home()/vbench`, or taken from where VBench,
+A file is fetched from its publisher on first use into `hoigen.models.wheels.home()/vbench`, or taken from where VBench,
 CLIP or torch.hub have put it.
 """
 
@@ -12,10 +12,11 @@ import sys
 import urllib.request
 from pathlib import Path
 
-from hoigen import tensorfiles, weights
 from hoigen.errors import UsageError, WeightsError, nearest
-from hoigen.tensorfiles import Found, digest, own_file
-from hoigen.vbench.published import CHECKPOINTS, Checkpoint
+from hoigen.models import tensors as tensorfiles
+from hoigen.models import wheels as weights
+from hoigen.models.published import CHECKPOINTS, Checkpoint
+from hoigen.models.tensors import Found, digest, own_file
 
 TIMEOUT = 60
 

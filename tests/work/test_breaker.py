@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from hoigen.breaker import Breaker, signature
 from hoigen.errors import SetupError
+from hoigen.work.breaker import Breaker, signature
 
 
 def raised(text: str) -> ValueError:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hoigen import hub
 from hoigen.errors import NoRoomError, SetupError, UsageError
+from hoigen.models import hub
 
 DTYPES: Mapping[str, int] = {"float32": 4, "bfloat16": 2, "float16": 2}
 GIB = 1 << 30
