@@ -27,19 +27,19 @@ def write_shard(run: Path, shard: int, first: int, count: int) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from hoigen import store
     from hoigen.clip import clip_id
+    from hoigen.data import tables
 
     rng = np.random.default_rng(shard)
     rows = range(first, first + count)
     uris = [f"/data/videos/{n // 8 // 1000:04d}/video_{n // 8:07d}.mp4" for n in rows]
     ids = [clip_id(uri, 5.0 * (n % 8), 5.0 * (n % 8) + 5) for uri, n in zip(uris, rows, strict=True)]
-    clips = {name: pa.nulls(count) for name in store.CLIP_COLUMNS} | {
+    clips = {name: pa.nulls(count) for name in tables.CLIP_COLUMNS} | {
         "video": [n // 8 for n in rows], "n": [n % 8 for n in rows], "id": ids, "uri": uris,
         "start": [5.0 * (n % 8) for n in rows], "end": [5.0 * (n % 8) + 5 for n in rows], "state": ["ok"] * count,
         "header": [f'{{"codec":"h264","duration":40.0,"bytes":{n}}}' for n in rows],
     }  # fmt: skip
-    schema = store.schema_of(store.CLIP_COLUMNS)
+    schema = tables.schema_of(tables.CLIP_COLUMNS)
     arrays = [pa.array(clips[field.name]).cast(field.type) for field in schema]
     pq.write_table(pa.Table.from_arrays(arrays, schema=schema), made(run / "clips" / f"{shard:05d}.parquet"))
     for at in range(MEASURES):
@@ -49,7 +49,7 @@ def write_shard(run: Path, shard: int, first: int, count: int) -> None:
             "reason": [None] * count, "tries": [1] * count, "seconds": rng.random(count),
             "detail": [f'{{"frames":[{value:.4f}]}}' for value in values], f"score{at}": values,
         }  # fmt: skip
-        schema = store.schema_of(store.SCORE_COLUMNS, [f"score{at}"])
+        schema = tables.schema_of(tables.SCORE_COLUMNS, [f"score{at}"])
         path = run / "scores" / f"score{at}" / "0123456789ab" / f"{shard:05d}.parquet"
         pq.write_table(pa.table(scores, schema=schema), made(path))
 
@@ -63,8 +63,8 @@ def decide_once(run: Path, low: float) -> tuple[float, float, int, dict[str, int
     """Wall and CPU seconds, peak MB, and how the clips ended."""
     from hoigen import decide
     from hoigen.cascade import Step
+    from hoigen.data.run import Run
     from hoigen.score import Rule
-    from hoigen.store import Run
 
     names = [f"score{at}" for at in range(MEASURES)]
     steps = [Step(name, None, (name,), {name: Rule(min=low, max=2.0)}, "0123456789ab") for name in names]

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from hoigen import store
 from hoigen.cascade import Known, Step
+from hoigen.data import tables
+from hoigen.data.run import Run
 from hoigen.score import Rule
-from hoigen.store import Run
 
 
 @dataclass
@@ -45,20 +45,23 @@ def write_run(folder: Path, steps: Sequence[Step], shards: Sequence[Sequence[Giv
         for clip in clips:
             rows.append(_clip_row(clip, video))
             video += 1
-        _write(run.clip_part(shard), rows, store.CLIP_COLUMNS, ())
+        _write(run.clip_part(shard), rows, tables.CLIP_COLUMNS, ())
         for one in steps:
             scores = [_score_row(c.id, c.known[one.name], one) for c in reversed(clips) if one.name in c.known]
             if scores:
                 unique = {row["id"]: row for row in scores}
                 _write(
-                    run.score_part(one.name, one.fingerprint, shard), [*unique.values()], store.SCORE_COLUMNS, one.emits
+                    run.score_part(one.name, one.fingerprint, shard),
+                    [*unique.values()],
+                    tables.SCORE_COLUMNS,
+                    one.emits,
                 )
     return run
 
 
 def write_recipe(run: Run, recipe: Mapping[str, Any]) -> None:
     facts = {"hoigen": "0", "recipe": {"videos": "x", "shard_size": 256, **recipe}}
-    store.write_text(run.recipe_file, yaml.safe_dump(facts))
+    tables.write_text(run.recipe_file, yaml.safe_dump(facts))
 
 
 def _clip_row(clip: Given, video: int) -> dict[str, Any]:
@@ -76,4 +79,4 @@ def _score_row(id_: str, known: Known, one: Step) -> dict[str, Any]:
 
 def _write(path: Path, rows: list[dict[str, Any]], columns: Mapping[str, str], numbers: Sequence[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.Table.from_pylist(rows, schema=store.schema_of(columns, numbers)), path)
+    pq.write_table(pa.Table.from_pylist(rows, schema=tables.schema_of(columns, numbers)), path)

@@ -14,7 +14,7 @@ import hoigen
 from hoigen.cascade import build_steps
 from hoigen.cli import main
 from hoigen.config import load_recipe
-from hoigen.store import Run
+from hoigen.data.run import Run
 
 REPO = Path(__file__).resolve().parents[1]
 
@@ -31,10 +31,10 @@ def test_the_measure_of_the_page_works(tmp_path: Path, tiny_video: Path) -> None
     settings = yaml.safe_load(recipe)
     hoigen.curate(videos=tiny_video, run=tmp_path / "run", beside=tmp_path, quiet=True, report=False, **settings)
     [step] = build_steps(["./brightness.py"], {}, beside=tmp_path)
-    from hoigen import store
+    from hoigen.data import tables
 
     [part] = Run(tmp_path / "run").score_parts("brightness", step.fingerprint)
-    [row] = store.read_part(part)
+    [row] = tables.read_part(part)
     assert row["state"] == "ok"
     assert 0.2 < row["brightness"] < 0.4, "a grey of 60 with a lighter square on it"
 

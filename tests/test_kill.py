@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from hoigen import store
-from hoigen.store import Journal, Run
+from hoigen.data import tables
+from hoigen.data.run import Run
+from hoigen.data.tables import Journal
 
 CLIPS = 400
 KILLS = 50
@@ -68,7 +69,7 @@ def recorded(run: Run) -> set[tuple[str, str]]:
     for path in (run.path / "journal").glob("scores-*.jsonl"):
         found |= {(row["id"], row["measure"]) for row in Journal(path).rows()}
     for part in (run.path / "scores").glob("*/*/[0-9]*.parquet"):
-        found |= {(row["id"], part.parts[-3]) for row in store.read_part(part, ["id"])}
+        found |= {(row["id"], part.parts[-3]) for row in tables.read_part(part, ["id"])}
     return found
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import hoigen
+from hoigen.data.run import Run
 from hoigen.stages.book import Share
-from hoigen.store import Run
 
 VIDEOS, SIZE = 7, 2
 

@@ -14,10 +14,10 @@ import fake_decoder
 import fake_talk
 import hoigen
 from hoigen import video
+from hoigen.data.run import Run
 from hoigen.decide import connect
 from hoigen.runfile import steps_of
 from hoigen.stages.captioned import caption_rows
-from hoigen.store import Run
 from render import counting, render
 
 pytestmark = pytest.mark.timeout(120)

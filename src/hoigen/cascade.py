@@ -18,10 +18,10 @@ from typing import Any, Literal
 from hoigen import config
 from hoigen.clip import Sampling
 from hoigen.contracts import Identified
+from hoigen.data.tables import digest_of
 from hoigen.errors import UsageError, nearest
 from hoigen.registry import find_measure
 from hoigen.score import Rule
-from hoigen.store import digest_of
 
 State = Literal["kept", "dropped", "failed", "pending"]
 MeasureSpec = str | Mapping[str, Any]

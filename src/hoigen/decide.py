@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hoigen.cascade import Step
+from hoigen.data.run import Run
 from hoigen.errors import is_program_fault
 from hoigen.joined import attach, quoted, text
 from hoigen.score import Rule
-from hoigen.store import Run
 
 if TYPE_CHECKING:
     import duckdb

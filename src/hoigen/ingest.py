@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hoigen.clip import Seconds, clip_id
+from hoigen.data.tables import Row
 from hoigen.errors import UsageError, VideoError
-from hoigen.store import Row
 from hoigen.work.task import Emit, Handler
 
 if TYPE_CHECKING:

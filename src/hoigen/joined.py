@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hoigen import store
 from hoigen.cascade import Step
-from hoigen.store import Run
+from hoigen.data import tables
+from hoigen.data.run import Run
 
 if TYPE_CHECKING:
     import duckdb
@@ -39,12 +39,12 @@ def attach(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], sche
     scores = [run.score_parts(step.name, step.fingerprint) for step in steps]
     files = [*clips, *(part for parts in scores for part in parts)]
     kept, worth_keeping = _kept_file(run, steps, files)  # looked at before anything is read: never newer than its name
-    _view(con, f"{schema}.clips", clips, dict(store.CLIP_COLUMNS))
+    _view(con, f"{schema}.clips", clips, dict(tables.CLIP_COLUMNS))
     if kept.exists():
         con.execute(f"create view {schema}.scored as select * from read_parquet({text(str(kept))})")
         return
     for at, (step, parts) in enumerate(zip(steps, scores, strict=True)):
-        _view(con, f"{schema}.scores_{at}", parts, {**store.SCORE_COLUMNS, **dict.fromkeys(step.emits, "float64")})
+        _view(con, f"{schema}.scores_{at}", parts, {**tables.SCORE_COLUMNS, **dict.fromkeys(step.emits, "float64")})
     con.execute(f"create view {schema}.scored as {_join_sql(steps, schema)}")
     if worth_keeping and _keep(con, kept, schema):
         con.execute(f"create or replace view {schema}.scored as select * from read_parquet({text(str(kept))})")
@@ -82,7 +82,7 @@ def _kept_file(run: Run, steps: Sequence[Step], files: Sequence[Path]) -> tuple[
         size += found.st_size
         facts.append((path.parent.name, path.name, found.st_size, found.st_mtime_ns, found.st_ino))
     names = [(step.name, step.fingerprint, step.emits) for step in steps]
-    where = run.joined_part(store.digest_of([store.CLIP_COLUMNS, names, facts]))
+    where = run.joined_part(tables.digest_of([tables.CLIP_COLUMNS, names, facts]))
     return where, len(files) >= KEEP_FROM_PARTS or size >= KEEP_FROM_BYTES
 
 

@@ -10,12 +10,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from hoigen import store
 from hoigen.cascade import Step, build_steps
 from hoigen.config import Recipe
+from hoigen.data import tables
+from hoigen.data.run import Run
 from hoigen.errors import UsageError
 from hoigen.models import wheels as weights
-from hoigen.store import Run
 
 LIBRARIES = ("av", "numpy", "opencv-python-headless", "pyarrow", "duckdb", "ai-edge-litert")
 
@@ -35,7 +35,7 @@ def write_run_file(run: Run, arguments: Mapping[str, Any], steps: Sequence[Step]
         "weights": {name: _facts(name) for step in steps for name in getattr(step.measure, "weights", ())},
         "recipe": _recorded(run, arguments),
     }
-    store.write_text(run.recipe_file, yaml.safe_dump(facts, sort_keys=False, allow_unicode=True, width=100))
+    tables.write_text(run.recipe_file, yaml.safe_dump(facts, sort_keys=False, allow_unicode=True, width=100))
 
 
 def _version(name: str) -> str | None:

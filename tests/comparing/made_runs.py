@@ -10,11 +10,11 @@ from typing import Any
 
 import yaml
 
-from hoigen import store
 from hoigen.clip import clip_id
+from hoigen.data import tables
+from hoigen.data.run import Run
 from hoigen.promptsuite import choose
 from hoigen.runfile import steps_of
-from hoigen.store import Run
 
 MEASURES = ("hoi_lite", "technical_quality", "text_boxes")
 PROMPTS = {prompt.id: prompt for prompt in choose.suite("hico").prompts}
@@ -39,16 +39,16 @@ class Made:
 def make_run(folder: Path, videos: Sequence[Made], measures: Sequence[Any] = MEASURES, **evaluation: Any) -> Path:
     run = Run(folder)
     recipe = {"videos": "x", "shard_size": 256, "measures": list(measures), "keep": {}}
-    store.write_text(run.recipe_file, yaml.safe_dump({"hoigen": "0", "recipe": recipe}))
+    tables.write_text(run.recipe_file, yaml.safe_dump({"hoigen": "0", "recipe": recipe}))
     _, steps = steps_of(run)
     rows = [_row(at, video) for at, video in enumerate(videos)]
-    store.write_part(run.clip_part(0), rows, store.schema_of(store.CLIP_COLUMNS))
+    tables.write_part(run.clip_part(0), rows, tables.schema_of(tables.CLIP_COLUMNS))
     for step in steps:
         scores = [_score(row["id"], video, step.emits) for row, video in zip(rows, videos, strict=True)]
-        schema = store.schema_of(store.SCORE_COLUMNS, step.emits)
-        store.write_part(run.score_part(step.name, step.fingerprint, 0), scores, schema)
+        schema = tables.schema_of(tables.SCORE_COLUMNS, step.emits)
+        tables.write_part(run.score_part(step.name, step.fingerprint, 0), scores, schema)
     if evaluation:
-        store.write_text(folder / "evaluation.json", json.dumps(evaluation))
+        tables.write_text(folder / "evaluation.json", json.dumps(evaluation))
     return folder
 
 

@@ -12,9 +12,9 @@ import fake_talk
 import hoigen
 from hoigen import decide
 from hoigen.cascade import build_steps
+from hoigen.data.run import Run
 from hoigen.errors import SetupError, UsageError
 from hoigen.runfile import steps_of
-from hoigen.store import Run
 
 YES = {
     "interaction": "yes",

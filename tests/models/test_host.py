@@ -347,8 +347,8 @@ def test_local_models_are_in_no_worker(tmp_path: Path, tiny_video: Path) -> None
     import tiny_models
 
     from hoigen import decide
+    from hoigen.data.run import Run
     from hoigen.runfile import steps_of
-    from hoigen.store import Run
 
     eyes, mind = tiny_models.vlm("qwen2_vl", tmp_path / "eyes"), tiny_models.llm(tmp_path / "mind", context=4096)
     (tmp_path / "has_torch.py").write_text(HAS_TORCH)

@@ -15,6 +15,7 @@ from nasty import NASTY, picture
 
 import hoigen
 from hoigen.comparing.columns import column_of
+from hoigen.data.run import Run
 from hoigen.errors import UsageError
 from hoigen.report import takes
 from hoigen.report.curve import curve
@@ -23,7 +24,6 @@ from hoigen.report.evalgather import gather_evaluation
 from hoigen.report.evalpage import render, write_evaluation
 from hoigen.report.facts import Box, FailureGroup, ModelFile
 from hoigen.report.overlay import drawn, overlay_of
-from hoigen.store import Run
 from hoigen.verbs.report import report
 
 SUITE = {"name": "mine", "digest": "1", "file": "/none.json"}

@@ -13,13 +13,13 @@ import pytest
 
 from hoigen.cascade import Step
 from hoigen.clip import Clip, Sampling
+from hoigen.data.run import Run
 from hoigen.report import choose
 from hoigen.report.evidence import evidence_of
 from hoigen.report.facts import Box, Threshold
 from hoigen.report.spread import edges_of, histograms, meaning, thresholds, whole_edges
 from hoigen.report.thumbs import LIMIT, Evidence, Wanted, encode, take
 from hoigen.score import Rule
-from hoigen.store import Run
 
 
 class Speed:

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 import hoigen
+from hoigen.data.run import Run
 from hoigen.decide import connect, counts
 from hoigen.errors import UsageError
 from hoigen.report.facts import ReportFacts
 from hoigen.report.gather import gather
 from hoigen.runfile import steps_of
-from hoigen.store import Run
 from hoigen.trusted import grant
 from hoigen.verbs.report import report
 

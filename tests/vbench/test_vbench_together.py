@@ -12,8 +12,8 @@ import seeded
 from sides import DATA, vbench_said
 
 import hoigen
-from hoigen import store
-from hoigen.store import Run
+from hoigen.data import tables
+from hoigen.data.run import Run
 from hoigen.vbench import __main__ as files_of_vbench
 
 torch = pytest.importorskip("torch")
@@ -52,9 +52,9 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def rows_of(run: Path, measure: str) -> dict[str, Any]:
-    names = {row["id"]: Path(row["uri"]).name for part in Run(run).clip_parts() for row in store.read_part(part)}
+    names = {row["id"]: Path(row["uri"]).name for part in Run(run).clip_parts() for row in tables.read_part(part)}
     [folder] = (run / "scores" / measure).iterdir()
-    rows = [row for part in sorted(folder.glob("*.parquet")) for row in store.read_part(part)]
+    rows = [row for part in sorted(folder.glob("*.parquet")) for row in tables.read_part(part)]
     return {names[row["id"]]: row for row in rows}
 
 

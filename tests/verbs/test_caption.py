@@ -17,9 +17,9 @@ import yaml
 
 import fake_talk
 import hoigen
+from hoigen.data.run import Run
 from hoigen.errors import SetupError, UsageError
 from hoigen.stages.captioned import caption_rows, captions_of
-from hoigen.store import Run
 
 CLIPS = 12
 

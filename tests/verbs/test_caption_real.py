@@ -11,8 +11,8 @@ import pytest
 
 import hoigen
 from hoigen.config import arguments_of, load_recipe, recipe_path
+from hoigen.data.run import Run
 from hoigen.stages.captioned import caption_rows
-from hoigen.store import Run
 
 NAMES = ("AvVDsFBc6bA.0.mp4", "vsMjj2Pu9TM.99.mp4")
 EYES = {

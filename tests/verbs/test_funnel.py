@@ -9,9 +9,9 @@ import pytest
 import hoigen
 from hoigen.cascade import Known, build_steps
 from hoigen.cli import main
+from hoigen.data.run import Run
 from hoigen.decide import Funnel
 from hoigen.errors import UsageError
-from hoigen.store import Run
 from hoigen.verbs.funnel import WhatIf, what_if
 from run_folders import Given, write_recipe, write_run
 

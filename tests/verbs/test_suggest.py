@@ -12,8 +12,8 @@ import yaml
 import hoigen
 from hoigen.cascade import Known, build_steps
 from hoigen.cli import main
+from hoigen.data.run import Run
 from hoigen.errors import UsageError
-from hoigen.store import Run
 from run_folders import Given, write_recipe, write_run
 
 RECIPE = {

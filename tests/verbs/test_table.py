@@ -12,8 +12,8 @@ import pytest
 
 import hoigen
 from hoigen.cascade import Known, build_steps
+from hoigen.data.run import Run
 from hoigen.errors import UsageError
-from hoigen.store import Run
 from run_folders import Given, write_recipe, write_run
 
 RECIPE = {"measures": ["motion"], "keep": {"motion": {"max": 1.0}}}

@@ -142,7 +142,7 @@ def text_of(facts: Iterable[Fact]) -> str:
 
 def write(path: Path, ratings: Iterable[Rating]) -> None:
     """Writes ratings as a claims file, JSONL, whole or not at all."""
-    from hoigen.store import write_text
+    from hoigen.data.tables import write_text
 
     names = ("clip", "captioner", "claim", "verdict", "kind", "annotator", "key", "verb", "object")
     rows = ({name: getattr(rating, name) for name in names} for rating in ratings)

@@ -21,7 +21,7 @@ Line = tuple[str, str, str, str, Number]
 
 def save(result: CaptionEval, path: Path) -> None:
     """Writes a .json or .csv file, whole or not at all."""
-    from hoigen.store import write_text
+    from hoigen.data.tables import write_text
 
     try:
         write_text(path, csv_of(result) if path.suffix.lower() == ".csv" else json_of(result))

@@ -13,7 +13,8 @@ from hoigen.errors import UsageError
 
 if TYPE_CHECKING:
     from hoigen.cascade import Step
-    from hoigen.store import Row, Run
+    from hoigen.data.run import Run
+    from hoigen.data.tables import Row
 
 NOT_YET = "not measured yet: run hoigen evaluate again"
 
@@ -34,8 +35,8 @@ def read_source(path: Path, suite: Path | None = None) -> Source:
 
 def source_of(path: Path) -> Source:
     """All videos of a run, in the order of its list. Raises UsageError when it is no run."""
+    from hoigen.data.run import Run
     from hoigen.runfile import steps_of
-    from hoigen.store import Run
 
     run = Run(path)
     _, steps = steps_of(run)
@@ -68,7 +69,7 @@ def _videos(run: Run, steps: Sequence[Step]) -> list[Video]:
 def _unread(run: Run, steps: Sequence[Step]) -> Iterator[Video]:
     import pyarrow.parquet as pq
 
-    from hoigen.store import named, read_part
+    from hoigen.data.tables import named, read_part
 
     read = {row["uri"] for part in run.clip_parts() for row in read_part(part, ["uri"])}
     if not run.videos_file.exists() or not (run.path / "evaluation.json").exists():
@@ -94,19 +95,19 @@ def _evaluation(path: Path) -> dict[str, Any]:
 
 
 def _shard(run: Run, steps: Sequence[Step], shard: int) -> list[Video]:
-    from hoigen import store
+    from hoigen.data import tables
 
-    rows = [row for row in store.read_part(run.clip_part(shard)) if row["state"] != "dropped"]
+    rows = [row for row in tables.read_part(run.clip_part(shard)) if row["state"] != "dropped"]
     scores = {step.name: _scores(run, step, shard) for step in steps}
     return [_video(run, row, steps, scores) for row in rows]
 
 
 def _scores(run: Run, step: Step, shard: int) -> dict[str, Row]:
     """Rows of the part by id, and what the journal has beyond it: a run under way can be looked at."""
-    from hoigen import store
+    from hoigen.data import tables
 
     part = run.score_part(step.name, step.fingerprint, shard)
-    found = {row["id"]: row for row in store.read_part(part, ["id", "state", "reason", *step.emits])}
+    found = {row["id"]: row for row in tables.read_part(part, ["id", "state", "reason", *step.emits])}
     for entry in run.journal("scores", shard).rows():
         if entry.get("measure") == step.name and entry.get("fingerprint") == step.fingerprint:
             found[entry["id"]] = {"state": entry["state"], "reason": entry["reason"], **entry["values"]}

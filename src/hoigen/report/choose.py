@@ -15,7 +15,7 @@ from hoigen.report.words import number
 
 if TYPE_CHECKING:
     from hoigen.cascade import Step
-    from hoigen.store import Run
+    from hoigen.data.run import Run
 
 Row = dict[str, Any]
 

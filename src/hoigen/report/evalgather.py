@@ -22,7 +22,7 @@ from hoigen.report.words import length, many, short_name
 
 if TYPE_CHECKING:
     from hoigen.cascade import Step
-    from hoigen.store import Run
+    from hoigen.data.run import Run
 
 SHOWN = 48
 """Videos with a strip; of two runs, as many pairs."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hoigen.comparing.columns import Column
 from hoigen.comparing.grid import Cell, Table, figure, words
+from hoigen.data.tables import write_text
 from hoigen.report.curve import curve
 from hoigen.report.evalfacts import Card, EvaluationFacts, Still, Take
 from hoigen.report.evaltools import find_rows, key, tools
@@ -19,7 +20,6 @@ from hoigen.report.markup import Html, el, join
 from hoigen.report.overlay import drawn
 from hoigen.report.sheets import CELL
 from hoigen.report.words import clock, count, many
-from hoigen.store import write_text
 
 SIGNS = {"high": "\N{NO-BREAK SPACE}↑", "low": "\N{NO-BREAK SPACE}↓", "": ""}
 

@@ -16,7 +16,7 @@ from hoigen.report.words import length, many
 
 if TYPE_CHECKING:
     from hoigen.cascade import Step
-    from hoigen.store import Run
+    from hoigen.data.run import Run
 
 TILES = 144
 """Dropped clips shown in all; more rules show fewer each."""
@@ -32,9 +32,9 @@ def gather(run: Run, *, shown: int = 24) -> ReportFacts:
     shown: how many kept clips; each rule shows half as many of those it dropped.
     Raises UsageError when the folder is no run.
     """
+    from hoigen.data.tables import part_rows
     from hoigen.decide import connect, funnel
     from hoigen.runfile import steps_of
-    from hoigen.store import part_rows
 
     recipe, steps = steps_of(run)
     con = connect(run, steps)

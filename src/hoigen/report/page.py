@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hoigen.data.tables import write_text
 from hoigen.report.facts import FailureGroup, ReportFacts
 from hoigen.report.frame import document, figures, footer, nav, recipe, scroll, section
 from hoigen.report.funnel import funnel
@@ -12,7 +13,6 @@ from hoigen.report.markup import Html, el, join
 from hoigen.report.sheets import sheet
 from hoigen.report.talk import summary
 from hoigen.report.words import count, length, many, share
-from hoigen.store import write_text
 
 
 def write_report(facts: ReportFacts, out: Path) -> Path:

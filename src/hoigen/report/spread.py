@@ -14,7 +14,7 @@ from hoigen.score import Rule
 
 if TYPE_CHECKING:
     from hoigen.cascade import Step
-    from hoigen.store import Run
+    from hoigen.data.run import Run
 
 BINS = 40
 REACH = 3.0

@@ -14,7 +14,7 @@ from hoigen.report.thumbs import Taken, Wanted, take
 
 if TYPE_CHECKING:
     from hoigen.cascade import Step
-    from hoigen.store import Run
+    from hoigen.data.run import Run
 
 FRAMES = 8
 DRAWN = ("fine_hoi", "coarse_hoi")
@@ -25,12 +25,12 @@ Details = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 def clips_of(run: Run, uris: Iterable[str]) -> dict[str, Clip]:
     """The clips of some videos, by uri; those that could not be read are not there."""
-    from hoigen import store
+    from hoigen.data import tables
 
     wanted = set(uris)
     found = {}
     for part in run.clip_parts():
-        for row in store.read_part(part):
+        for row in tables.read_part(part):
             if row["uri"] in wanted and row["state"] == "ok":
                 found[row["uri"]] = Clip(
                     id=row["id"],
@@ -46,7 +46,7 @@ def clips_of(run: Run, uris: Iterable[str]) -> dict[str, Clip]:
 
 def details_of(run: Run, steps: Sequence[Step], ids: Sequence[str]) -> Details:
     """Measure -> clip -> detail, of the measures that are drawn. A run under way lacks some."""
-    from hoigen import store
+    from hoigen.data import tables
 
     wanted = set(ids)
     found: dict[str, dict[str, Mapping[str, Any]]] = {}
@@ -54,7 +54,7 @@ def details_of(run: Run, steps: Sequence[Step], ids: Sequence[str]) -> Details:
         if step.name not in DRAWN:
             continue
         for part in run.score_parts(step.name, step.fingerprint):
-            for row in store.read_part(part, ["id", "state", "detail"]):
+            for row in tables.read_part(part, ["id", "state", "detail"]):
                 if row["id"] in wanted and row["detail"]:
                     found.setdefault(step.name, {})[row["id"]] = json.loads(row["detail"])
     return found

@@ -10,7 +10,7 @@ from hoigen.report.facts import Call, Captioning, Words
 from hoigen.report.markup import Html, el
 
 if TYPE_CHECKING:
-    from hoigen.store import Run
+    from hoigen.data.run import Run
 
 
 def words_of(run: Run, ids: Collection[str]) -> dict[str, Words]:

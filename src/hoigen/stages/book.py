@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hoigen import errors
-from hoigen.store import Journal, Run
+from hoigen.data.run import Run
+from hoigen.data.tables import Journal
 from hoigen.work.task import Failure
 
 NOT_THE_VIDEOS = (

@@ -7,11 +7,12 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from hoigen import store
 from hoigen.clip import Clip, Seconds
+from hoigen.data import tables
+from hoigen.data.run import Run
+from hoigen.data.tables import Row
 from hoigen.experts.desk import Conversation
 from hoigen.score import Caption
-from hoigen.store import Row, Run
 
 
 def row_of(clip: Clip, caption: Caption, talk: Conversation, began: Seconds) -> Row:
@@ -60,4 +61,4 @@ def caption_rows(run: Run) -> Iterator[Row]:
     if facts is None:
         return
     for part in run.caption_parts(facts["name"], facts["fingerprint"]):
-        yield from store.read_part(part)
+        yield from tables.read_part(part)

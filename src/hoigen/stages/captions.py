@@ -19,8 +19,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from hoigen import devices, store
+from hoigen import devices
 from hoigen.clip import Frames, Sampling, Seconds
+from hoigen.data import tables
+from hoigen.data.run import Run
+from hoigen.data.tables import Row
 from hoigen.errors import SetupError, UsageError
 from hoigen.experts.desk import Conversation, Desk, NotKept
 from hoigen.score import Caption
@@ -28,7 +31,6 @@ from hoigen.showing import setup_frames
 from hoigen.stages.book import Book, Share, evidence, is_program_fault, told
 from hoigen.stages.captioned import failed, row_of
 from hoigen.stages.kept import KeptClip, kept_clips
-from hoigen.store import Row, Run
 from hoigen.work import local
 from hoigen.work.breaker import Breaker, signature
 from hoigen.work.progress import Progress
@@ -156,7 +158,7 @@ class CaptionStage(Book):
         """Captions of the part, without those that are worth another try."""
         part = self.run.caption_part(self.job.name, self.job.fingerprint, shard)
         kept = set(ids)
-        return {row["id"]: row for row in store.read_part(part) if row["id"] in kept and not self._again(row)}
+        return {row["id"]: row for row in tables.read_part(part) if row["id"] in kept and not self._again(row)}
 
     def _again(self, row: Row) -> bool:
         """Whether a failed caption may come out otherwise: it is to be retried, or an endpoint was silent or failed."""
@@ -295,10 +297,10 @@ class CaptionStage(Book):
         rows = self.rows.pop(shard)
         part = self.run.caption_part(self.job.name, self.job.fingerprint, shard)
         ordered = [rows[name] for name in self.kept_ids[shard] if name in rows]
-        if not ordered or (part.exists() and ordered == store.read_part(part)):
+        if not ordered or (part.exists() and ordered == tables.read_part(part)):
             return
         metadata = {"captioner": self.job.name, "fingerprint": self.job.fingerprint}
-        store.write_part(part, ordered, store.schema_of(store.CAPTION_COLUMNS), metadata)
+        tables.write_part(part, ordered, tables.schema_of(tables.CAPTION_COLUMNS), metadata)
 
     def close(self) -> None:
         """Leaves within a second, whatever experts are at."""

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from hoigen import store
+from hoigen.data import tables
+from hoigen.data.run import Run
+from hoigen.data.tables import Row
 from hoigen.ingest import VideoJob, failed_row, setup_ingest, stamp
 from hoigen.stages.book import Book, Share, evidence, is_program_fault, told
-from hoigen.store import Row, Run
 from hoigen.work import local
 from hoigen.work.breaker import Breaker
 from hoigen.work.progress import Progress
@@ -22,8 +23,8 @@ def make_clips(
     run: Run, shots: Any, min_length: float, max_length: float | None, share: Share, limits: Limits, quiet: bool
 ) -> None:
     """Finds the clips of all videos of this process's shards."""
-    fingerprint = store.digest_of({"shots": shots, "min": min_length, "max": max_length, "size": share.size})
-    with Progress("clips", store.part_rows(run.videos_file) or 0, " videos", quiet=quiet) as progress:
+    fingerprint = tables.digest_of({"shots": shots, "min": min_length, "max": max_length, "size": share.size})
+    with Progress("clips", tables.part_rows(run.videos_file) or 0, " videos", quiet=quiet) as progress:
         stage = ClipStage(run, fingerprint, share, Breaker(), progress)
         try:
             local.run(stage.tasks(), partial(setup_ingest, shots, min_length, max_length), stage, limits)
@@ -44,7 +45,7 @@ def shards_of_videos(run: Run, share: Share) -> Iterator[tuple[int, list[VideoJo
 
     rows: list[VideoJob] = []
     at = 0
-    with store.named(run.videos_file), pq.ParquetFile(run.videos_file) as videos:
+    with tables.named(run.videos_file), pq.ParquetFile(run.videos_file) as videos:
         for batch in videos.iter_batches(batch_size=share.size):
             for row in batch.to_pylist():
                 rows.append(VideoJob(video=at, **row))
@@ -93,7 +94,7 @@ class ClipStage(Book):
     def _rows(self, shard: int) -> list[Row]:
         """What is known of a shard: its part, when it was made with the same settings, then its journal."""
         part = self.run.clip_part(shard)
-        rows = store.read_part(part) if store.part_fingerprint(part) == self.fingerprint else []
+        rows = tables.read_part(part) if tables.part_fingerprint(part) == self.fingerprint else []
         known = {row["video"] for row in rows}
         for entry in self.shards[shard].journal.rows():
             if entry.get("fingerprint") == self.fingerprint and entry["video"] not in known:
@@ -105,10 +106,10 @@ class ClipStage(Book):
         rows = sorted(self._rows(shard), key=lambda row: (row["video"], row["n"]))
         part = self.run.clip_part(shard)
         if not (
-            part.exists() and store.part_fingerprint(part) == self.fingerprint and store.part_rows(part) == len(rows)
+            part.exists() and tables.part_fingerprint(part) == self.fingerprint and tables.part_rows(part) == len(rows)
         ):
-            schema = store.schema_of(store.CLIP_COLUMNS)
-            store.write_part(part, rows, schema, {"fingerprint": self.fingerprint})
+            schema = tables.schema_of(tables.CLIP_COLUMNS)
+            tables.write_part(part, rows, schema, {"fingerprint": self.fingerprint})
 
     def part(self, task: Task, part: list[Row]) -> None:
         self._record(task, part)

@@ -6,9 +6,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from hoigen import store
+from hoigen.data import tables
+from hoigen.data.run import Run
 from hoigen.stages.book import Share
-from hoigen.store import Run
 
 
 def mark_duplicates(run: Run, share: Share, *, by_content: bool) -> int:
@@ -49,10 +49,10 @@ def mark_duplicates(run: Run, share: Share, *, by_content: bool) -> int:
 
 
 def _rewrite_marked(part: Path, marks: Mapping[tuple[int, int], str]) -> None:
-    rows = store.read_part(part)
+    rows = tables.read_part(part)
     for row in rows:
         if first := marks.get((row["video"], row["n"])):
             reason = "the same row again" if first == row["uri"] else f"same content as {first}"
             row |= {"state": "dropped", "rule": "duplicate", "reason": reason}
-    metadata = {"fingerprint": store.part_fingerprint(part) or ""}
-    store.write_part(part, rows, store.schema_of(store.CLIP_COLUMNS), metadata)
+    metadata = {"fingerprint": tables.part_fingerprint(part) or ""}
+    tables.write_part(part, rows, tables.schema_of(tables.CLIP_COLUMNS), metadata)

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from hoigen import store
 from hoigen.cascade import Step
-from hoigen.store import Run
+from hoigen.data import tables
+from hoigen.data.run import Run
 
 
 def forget_failures(run: Run, steps: Sequence[Step]) -> int:
     """Takes failed rows out of all parts, so that the next run tries them again; how many there were."""
     taken = 0
     for part in run.clip_parts():
-        rows = store.read_part(part)
+        rows = tables.read_part(part)
         bad = {row["video"] for row in rows if row["state"] == "failed"}
         if bad:
             left = [row for row in rows if row["video"] not in bad]
-            metadata = {"fingerprint": store.part_fingerprint(part) or ""}
-            store.write_part(part, left, store.schema_of(store.CLIP_COLUMNS), metadata)
+            metadata = {"fingerprint": tables.part_fingerprint(part) or ""}
+            tables.write_part(part, left, tables.schema_of(tables.CLIP_COLUMNS), metadata)
             taken += len(bad)
     for step in steps:
         for part in run.score_parts(step.name, step.fingerprint):
@@ -28,9 +28,9 @@ def forget_failures(run: Run, steps: Sequence[Step]) -> int:
 
 
 def _forget_scores(part: Path, step: Step) -> int:
-    rows = store.read_part(part)
+    rows = tables.read_part(part)
     left = [row for row in rows if row["state"] != "failed"]
     if len(left) < len(rows):
-        schema = store.schema_of(store.SCORE_COLUMNS, step.emits)
-        store.write_part(part, left, schema, {"measure": step.name, "fingerprint": step.fingerprint})
+        schema = tables.schema_of(tables.SCORE_COLUMNS, step.emits)
+        tables.write_part(part, left, schema, {"measure": step.name, "fingerprint": step.fingerprint})
     return len(rows) - len(left)

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hoigen import store
 from hoigen.cascade import Step
 from hoigen.clip import Clip
+from hoigen.data import tables
+from hoigen.data.run import Run
 from hoigen.stages.scores import clip_of
-from hoigen.store import Run
 
 
 def kept_clips(run: Run, steps: Sequence[Step], shard_size: int) -> dict[int, list[str]]:
@@ -38,7 +38,7 @@ class KeptClip:
         """The clips of one shard with these ids, in that order."""
         if not ids:
             return
-        rows = {row["id"]: row for row in store.read_part(run.clip_part(shard)) if row["state"] == "ok"}
+        rows = {row["id"]: row for row in tables.read_part(run.clip_part(shard)) if row["state"] == "ok"}
         facts = facts_of(run, steps, shard, set(ids))
         for name in ids:
             yield KeptClip(clip_of(rows[name]), rows[name]["digest"] or "", facts.get(name, {}))
@@ -49,7 +49,7 @@ def facts_of(run: Run, steps: Sequence[Step], shard: int, wanted: set[str]) -> d
     found: dict[str, dict[str, Any]] = {}
     for step in steps:
         part = run.score_part(step.name, step.fingerprint, shard)
-        for row in store.read_part(part, ["id", "detail", *step.emits]):
+        for row in tables.read_part(part, ["id", "detail", *step.emits]):
             if row["id"] in wanted:
                 values = {name: row[name] for name in step.emits}
                 about = {"value": values.get(step.name), "values": values, "detail": json.loads(row["detail"] or "{}")}

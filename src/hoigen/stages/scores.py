@@ -10,15 +10,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from hoigen import cascade, store
+from hoigen import cascade
 from hoigen.cascade import Known, Step
 from hoigen.clip import Clip
 from hoigen.contracts import Fetches
+from hoigen.data import tables
+from hoigen.data.run import Run
+from hoigen.data.tables import Row
 from hoigen.engine import Job, Outcome, experts_of, patience, setup_experts, setup_scorer
 from hoigen.models.host import Host
 from hoigen.models.wheels import locate
 from hoigen.stages.book import Book, Share, evidence, told
-from hoigen.store import Row, Run
 from hoigen.work import local
 from hoigen.work.breaker import Breaker
 from hoigen.work.progress import Progress
@@ -44,7 +46,7 @@ def score_clips(
     """
     for notice in dict.fromkeys(said for step in steps for said in getattr(step.measure, "notices", ())):
         print(f"hoigen: {notice}", file=sys.stderr)
-    total = sum(store.part_rows(part) or 0 for part in run.clip_parts() if share.mine(int(part.stem)))
+    total = sum(tables.part_rows(part) or 0 for part in run.clip_parts() if share.mine(int(part.stem)))
     with Progress("scores", total, " clips", quiet=quiet) as progress:
         stage = ScoreStage(run, steps, score_all, share, Breaker(), progress)
         with contextlib.ExitStack() as stack:
@@ -124,7 +126,7 @@ class ScoreStage(Book):
                 continue
             state = self.open(shard)
             known = self._known(shard)
-            for row in store.read_part(part):
+            for row in tables.read_part(part):
                 task = self._plan(shard, row, known.get(row["id"], {}))
                 if task is not None:
                     state.out += 1
@@ -148,7 +150,7 @@ class ScoreStage(Book):
         known: dict[str, dict[str, Known]] = {}
         for step in self.steps:
             part = self.run.score_part(step.name, step.fingerprint, shard)
-            for row in store.read_part(part, ["id", "state", "reason", *step.emits]):
+            for row in tables.read_part(part, ["id", "state", "reason", *step.emits]):
                 values = {name: row[name] for name in step.emits}
                 known.setdefault(row["id"], {})[step.name] = Known(row["state"], values, row["reason"] or "")
         for entry in self.shards[shard].journal.rows():
@@ -163,14 +165,14 @@ class ScoreStage(Book):
         emits: dict[tuple[str, str], list[str]] = {}
         for entry in self.shards[shard].journal.rows():
             where = entry["measure"], entry["fingerprint"]
-            row = {name: entry[name] for name in store.SCORE_COLUMNS} | entry["values"]
+            row = {name: entry[name] for name in tables.SCORE_COLUMNS} | entry["values"]
             fresh.setdefault(where, {})[entry["id"]] = row
             emits[where] = entry["emits"]
         for where, rows in fresh.items():
             part = self.run.score_part(*where, shard)
-            merged = {row["id"]: row for row in store.read_part(part)} | rows
-            schema = store.schema_of(store.SCORE_COLUMNS, emits[where])
-            store.write_part(part, merged.values(), schema, {"measure": where[0], "fingerprint": where[1]})
+            merged = {row["id"]: row for row in tables.read_part(part)} | rows
+            schema = tables.schema_of(tables.SCORE_COLUMNS, emits[where])
+            tables.write_part(part, merged.values(), schema, {"measure": where[0], "fingerprint": where[1]})
 
     def part(self, task: Task, part: Outcome) -> None:
         self._record(task, part)
@@ -183,7 +185,7 @@ class ScoreStage(Book):
 
     def _record(self, task: Task, outcome: Outcome) -> None:
         pending, step = self.clips[task.key], self.by_name[outcome.measure]
-        row = {name: getattr(outcome, name) for name in store.SCORE_COLUMNS}
+        row = {name: getattr(outcome, name) for name in tables.SCORE_COLUMNS}
         names = {"measure": step.name, "fingerprint": step.fingerprint, "emits": list(step.emits)}
         self.shards[pending.shard].journal.append(row | names | {"values": outcome.values})
         state: Any = outcome.state

@@ -54,12 +54,12 @@ def agree(
 
     Returns the agreement. Raises UsageError that names the file, the line and the column at fault.
     """
-    from hoigen import store
     from hoigen.claims.resample import Draws
     from hoigen.comparing import columns as known
     from hoigen.comparing.agreeing import agreement, table_of
     from hoigen.comparing.ratings import read_told
     from hoigen.comparing.read import read_source
+    from hoigen.data import tables
 
     if seed < 0:
         raise UsageError(f"--seed is 0 or more; it came as {seed}")
@@ -78,7 +78,7 @@ def agree(
     if out is None:
         return result
     try:
-        store.write_text(Path(out), f"{result}\n")
+        tables.write_text(Path(out), f"{result}\n")
     except OSError as error:
         raise UsageError(f"--out {out} cannot be written: {error.strerror or error}") from None
     return Agreed(found, result.table)

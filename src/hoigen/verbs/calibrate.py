@@ -134,14 +134,14 @@ def _row(found: Calibration) -> str:
 
 
 def _write(path: Path, rows: Sequence[Calibration]) -> Path:
-    from hoigen import store
+    from hoigen.data import tables
 
     lines = ["theta,precision,recall,false_alarms,f1"]
     for row in rows:
         precision = "" if row.precision is None else f"{row.precision:.6f}"
         lines.append(f"{row.theta:.9g},{precision},{row.recall:.6f},{row.false_positives:.6f},{row.f1:.6f}")
     try:
-        store.write_text(path, "\n".join(lines) + "\n")
+        tables.write_text(path, "\n".join(lines) + "\n")
     except OSError as error:
         raise UsageError(f"--out {path} cannot be written: {error.strerror or error}") from None
     return path

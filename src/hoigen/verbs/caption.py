@@ -16,11 +16,11 @@ from hoigen.errors import SetupError, UsageError
 
 if TYPE_CHECKING:
     from hoigen.cascade import Step
+    from hoigen.data.run import Run
     from hoigen.experts.calls import Calls
     from hoigen.experts.desk import Desk
     from hoigen.lengths import Lengths
     from hoigen.stages.captions import Job
-    from hoigen.store import Run
     from hoigen.verbs.caption_dry import DryRun
 
 REVISION = 1
@@ -117,13 +117,13 @@ def caption(
     Returns what became of the clips. Raises UsageError for bad input, SetupError when an expert cannot be reached.
     """
     from hoigen import trusted
+    from hoigen.data.run import Run
     from hoigen.experts import batch
     from hoigen.experts.calls import Calls
     from hoigen.experts.desk import Desk
     from hoigen.runfile import steps_of
     from hoigen.stages.book import Share
     from hoigen.stages.captions import caption_clips
-    from hoigen.store import Run
     from hoigen.verbs.curate import check_least, check_shares, held
     from hoigen.verbs.report import report as write_report
     from hoigen.work.task import Limits
@@ -183,8 +183,9 @@ def caption_spec(recipe: Mapping[str, Any], other: Path | None, sets: Sequence[s
 def job_of(spec: Mapping[str, Any]) -> Job:
     """The captioner of a recipe's `caption`. Raises UsageError that names the key."""
     import hoigen
-    from hoigen import config, registry, store
+    from hoigen import config, registry
     from hoigen.cascade import own_source
+    from hoigen.data import tables
     from hoigen.stages.captions import Job
 
     config.check_keys(spec, ("captioner",), "caption")
@@ -200,7 +201,7 @@ def job_of(spec: Mapping[str, Any]) -> Job:
         "experts": {role: dict(expert.identity) for role, expert in captioner.experts.items()},
         "prompts": {path.name: path.read_text(encoding="utf-8") for path in sorted(prompts.glob("*.md"))},
     }
-    return Job(type(captioner).name, store.digest_of(facts), captioner)
+    return Job(type(captioner).name, tables.digest_of(facts), captioner)
 
 
 def captioner_settings(captioner: Any) -> dict[str, Any]:
@@ -218,7 +219,7 @@ def record(run: Run, spec: Mapping[str, Any], job: Job) -> None:
 
     import yaml
 
-    from hoigen import store
+    from hoigen.data import tables
 
     facts = {
         "name": job.name,
@@ -228,7 +229,7 @@ def record(run: Run, spec: Mapping[str, Any], job: Job) -> None:
         "experts": {role: dict(expert.identity) for role, expert in job.captioner.experts.items()},
         "caption": dict(spec),
     }
-    store.write_text(run.caption_file, yaml.safe_dump(facts, sort_keys=False, allow_unicode=True, width=100))
+    tables.write_text(run.caption_file, yaml.safe_dump(facts, sort_keys=False, allow_unicode=True, width=100))
 
 
 @contextlib.contextmanager
@@ -240,9 +241,9 @@ def _in_force(run: Run, spec: Mapping[str, Any], job: Job) -> Iterator[None]:
         yield
     except SetupError:
         if before is not None and not any((run.path / "captions" / job.name / job.fingerprint).glob("*.parquet")):
-            from hoigen import store
+            from hoigen.data import tables
 
-            store.write_text(run.caption_file, before)
+            tables.write_text(run.caption_file, before)
         raise
 
 

@@ -13,12 +13,12 @@ from hoigen.experts.dry import DryDesk, Load
 
 if TYPE_CHECKING:
     from hoigen.cascade import Step
+    from hoigen.data.run import Run
     from hoigen.experts.calls import Calls
     from hoigen.score import Caption
     from hoigen.stages.book import Share
     from hoigen.stages.captions import Job
     from hoigen.stages.kept import KeptClip
-    from hoigen.store import Run
 
 SAMPLE = 1000
 """Of more clips than this, so many spread evenly are walked, and the counts are scaled."""

@@ -66,8 +66,8 @@ def _texts(run: Path, captions: Path | None) -> Iterator[tuple[str, str]]:
 
         found, where = captions_in(captions), f"--captions {captions}"
     else:
+        from hoigen.data.run import Run
         from hoigen.stages.captioned import captions_of
-        from hoigen.store import Run
 
         folder = Run(run)
         folder.recipe()
@@ -89,7 +89,7 @@ def _rows(
         return by_rules(texts)
     from hoigen import registry, trusted
     from hoigen.categories.by_expert import by_expert
-    from hoigen.store import Run
+    from hoigen.data.run import Run
 
     spec = _spec(expert)
     trusted.settle({"expert": spec}, None, None)  # given as an argument, which is asking

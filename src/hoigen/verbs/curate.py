@@ -11,8 +11,8 @@ from hoigen.clip import Seconds
 from hoigen.errors import HoigenError, UsageError
 
 if TYPE_CHECKING:
+    from hoigen.data.run import Run
     from hoigen.decide import Funnel
-    from hoigen.store import Run
 
 NOT_KEYS = ("beside", "quiet", "trust")
 """Arguments that are no keys of a recipe."""
@@ -84,13 +84,13 @@ def curate(
     """
     from hoigen import trusted
     from hoigen.cascade import build_steps
+    from hoigen.data.run import Run
     from hoigen.ingest import check_shots
     from hoigen.runfile import write_run_file
     from hoigen.stages.book import Share
     from hoigen.stages.clips import make_clips
     from hoigen.stages.duplicates import mark_duplicates
     from hoigen.stages.scores import FingerprintsChanged, fetched, score_clips
-    from hoigen.store import Run
     from hoigen.verbs.caption import job_of
     from hoigen.work.task import Limits
 
@@ -219,9 +219,9 @@ def held(run: Run, rank: int) -> Iterator[None]:
 
 def _prepare(run: Run, arguments: Mapping[str, Any], steps: Sequence[Any]) -> None:
     """Lists the videos and writes run.yaml. In a run that exists, videos that are new are added at the end."""
+    from hoigen.data.videolist import write_or_extend
     from hoigen.runfile import same_run, write_run_file
     from hoigen.sources import read_sources
-    from hoigen.videolist import write_or_extend
 
     if run.recipe_file.exists():
         same_run(run, arguments)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from hoigen.clip import Clip
-    from hoigen.store import Run
+    from hoigen.data.run import Run
     from hoigen.work.progress import Progress
     from hoigen.work.task import Emit, Failure, Handler, Task
 
@@ -117,7 +117,7 @@ def cut(
         quiet: no progress bars.
     """
     from hoigen import decide
-    from hoigen.store import Run
+    from hoigen.data.run import Run
     from hoigen.verbs.curate import check_least
     from hoigen.work import local
     from hoigen.work.progress import Progress
@@ -268,7 +268,7 @@ def _left_over(
     con: duckdb.DuckDBPyConnection, files: Iterable[Path], kept: set[str]
 ) -> tuple[dict[str, str], list[str]]:
     """Files that no kept clip has: those of other clips of the run, with their state, and those of none."""
-    from hoigen.store import schema_of
+    from hoigen.data.tables import schema_of
 
     left = [path for path in files if path.stem not in kept]
     if not left:
@@ -305,7 +305,7 @@ def _ready(out: Path, copy: bool, run: Path, prune: bool) -> None:
     Refuses to mix exact and copied files in one, whose names would be the same, and to prune where another run has cut
     too: a clip of both has one name, and what this run drops the other may keep.
     """
-    from hoigen import store
+    from hoigen.data import tables
 
     note = out / ".cut"
     kind, mine = "copy" if copy else "exact", str(run.resolve())
@@ -335,7 +335,7 @@ def _ready(out: Path, copy: bool, run: Path, prune: bool) -> None:
         )
     if mine not in runs or not note.exists():
         try:
-            store.write_text(note, "\n".join([found, *runs, mine]) + "\n")
+            tables.write_text(note, "\n".join([found, *runs, mine]) + "\n")
         except OSError as error:
             raise UsageError(f"--out {out}: {error.strerror or error}") from None
 

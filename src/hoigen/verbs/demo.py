@@ -74,10 +74,10 @@ def demo(folder: Path | None = None, *, run: Path | None = None, quiet: bool = F
         quiet: no progress bars.
     """
     from hoigen import config, decide
+    from hoigen.data.run import Run
     from hoigen.models import wheels as weights
     from hoigen.runfile import steps_of
     from hoigen.stages.captioned import captions_of
-    from hoigen.store import Run
     from hoigen.verbs.caption import CaptionResult, caption
     from hoigen.verbs.curate import curate
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from hoigen.errors import UsageError
 
 if TYPE_CHECKING:
+    from hoigen.data.run import Run
     from hoigen.decide import Funnel
     from hoigen.promptsuite.matching import Found
     from hoigen.promptsuite.suite import Suite
-    from hoigen.store import Run
 
 NAMED = 8
 """So many of a list are named on the screen; evaluation.json has all."""
@@ -106,9 +106,9 @@ def evaluate(
     Returns what was measured. Raises UsageError for bad input, before anything is measured.
     """
     from hoigen.comparing.read import paths_of
+    from hoigen.data.run import Run
     from hoigen.promptsuite.matching import find_videos
     from hoigen.promptsuite.suite import read_suite
-    from hoigen.store import Run
     from hoigen.verbs.curate import curate
 
     if videos is None or prompts is None or run is None:
@@ -163,9 +163,9 @@ def _settings(recipe: Path, sets: Sequence[str]) -> tuple[dict[str, Any], Path]:
 
 def _list_videos(run: Run, found: Sequence[Found], long: bool, rank: int) -> None:
     """Writes the run's list, or adds what is new. Raises UsageError when a video was another prompt's before."""
+    from hoigen.data.videolist import write_or_extend
     from hoigen.promptsuite.matching import source_of
     from hoigen.verbs.curate import held
-    from hoigen.videolist import write_or_extend
 
     sources = [source_of(each, long=long) for each in found if each.prompt is not None]
     with held(run, rank):
@@ -177,7 +177,7 @@ def _list_videos(run: Run, found: Sequence[Found], long: bool, rank: int) -> Non
 def _check_same(run: Run, sources: Sequence[Any]) -> None:
     import pyarrow.parquet as pq
 
-    from hoigen.store import named
+    from hoigen.data.tables import named
 
     with named(run.videos_file):
         rows = pq.read_table(
@@ -241,9 +241,9 @@ def _models(suite: Suite, found: Sequence[Found]) -> dict[str, ModelVideos]:
 
 
 def _write(run: Run, facts: Mapping[str, Any]) -> None:
-    from hoigen import store
+    from hoigen.data import tables
 
-    store.write_text(run.path / "evaluation.json", json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
+    tables.write_text(run.path / "evaluation.json", json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
 
 
 def _result(run: Run, suite: Suite, found: Sequence[Found], funnel: Funnel) -> Evaluation:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import duckdb
 
     from hoigen.cascade import Step
+    from hoigen.data.run import Run
     from hoigen.decide import Funnel
-    from hoigen.store import Run
 
 TRIED = ("keep", "measures", "score_all")
 """Keys of a recipe whose change can be tried without making clips anew."""
@@ -73,8 +73,8 @@ def funnel(run: Path, *, set: list[str] | None = None) -> Funnel | WhatIf:
         set: a change to try, as key=value (keep.motion.max=2); may be given more than once.
     """
     from hoigen import decide
+    from hoigen.data.run import Run
     from hoigen.runfile import steps_of
-    from hoigen.store import Run
 
     folder = Run(Path(run))
     _, steps = steps_of(folder)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hoigen.errors import UsageError
 
 if TYPE_CHECKING:
-    from hoigen.store import Run
+    from hoigen.data.run import Run
 
 
 def report(run: Path, *, out: Path | None = None, shown: int | None = None, beside: Path | None = None) -> Path:
@@ -26,8 +26,8 @@ def report(run: Path, *, out: Path | None = None, shown: int | None = None, besi
 
     Returns the path of the page. Raises UsageError when `run` is no run, `shown` is negative, or nothing pairs.
     """
+    from hoigen.data.run import Run
     from hoigen.report.evalgather import is_evaluation
-    from hoigen.store import Run
 
     if shown is not None and shown < 0:
         raise UsageError(f"--shown: 0 or more; it came as {shown}")

@@ -17,9 +17,9 @@ def retry(run: Path, *, quiet: bool = False) -> Funnel:
         quiet: no progress bars.
     """
     from hoigen import trusted
+    from hoigen.data.run import Run
     from hoigen.runfile import steps_of
     from hoigen.stages.failures import forget_failures
-    from hoigen.store import Run
     from hoigen.verbs.curate import curate, held
 
     folder = Run(run)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from hoigen.errors import UsageError
 
 if TYPE_CHECKING:
-    from hoigen.store import Row, Run
+    from hoigen.data.run import Run
+    from hoigen.data.tables import Row
 
 WIDTH = 110
 LONG = 400
@@ -50,9 +51,9 @@ def show(run: Path, clip: str, *, full: bool = False) -> Shown:
         full: details of scores, prompts' answers and drafts without cuts.
     """
     from hoigen import decide
+    from hoigen.data.run import Run
     from hoigen.runfile import steps_of
     from hoigen.stages.kept import facts_of
-    from hoigen.store import Run
 
     folder = Run(Path(run))
     recipe, steps = steps_of(folder)
@@ -78,13 +79,13 @@ def _find(con: Any, clip: str) -> Row:
 
 
 def _caption_of(run: Run, clip: str, shard: int) -> Row | None:
-    from hoigen import store
+    from hoigen.data import tables
     from hoigen.stages.captioned import caption_facts
 
     facts = caption_facts(run)
     if facts is None:
         return None
-    for row in store.read_part(run.caption_part(facts["name"], facts["fingerprint"], shard)):
+    for row in tables.read_part(run.caption_part(facts["name"], facts["fingerprint"], shard)):
         if row["id"] == clip:
             return row | {"captioner": facts["name"]}
     return None

@@ -121,9 +121,9 @@ def suggest(
     Returns what it proposes. Raises UsageError when labels or options are not as they should be.
     """
     from hoigen import decide
+    from hoigen.data.run import Run
     from hoigen.labels import match, read_labels
     from hoigen.runfile import steps_of
-    from hoigen.store import Run
 
     _check(labels, precision, bound, keep_share)
     folder = Run(Path(run))
@@ -324,8 +324,8 @@ def _bounds(bounds: Mapping[str, float]) -> str:
 
 def _pictured(item: Suggestion, folder: Path) -> Suggestion:
     """The suggestion with its picture written."""
+    from hoigen.data.tables import write_text
     from hoigen.report.figures import threshold_figure
-    from hoigen.store import write_text
 
     if item.drawn is None:
         return item

@@ -12,7 +12,7 @@ from hoigen.errors import UsageError
 if TYPE_CHECKING:
     import duckdb
 
-    from hoigen.store import Run
+    from hoigen.data.run import Run
 
 Format = Literal["csv", "jsonl", "parquet"]
 KNOWN: Mapping[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
@@ -36,8 +36,8 @@ def table(
         state: only clips that ended so.
     """
     from hoigen import decide
+    from hoigen.data.run import Run
     from hoigen.runfile import steps_of
-    from hoigen.store import Run
 
     folder = Run(Path(run))
     chosen = format or _format_of(out)

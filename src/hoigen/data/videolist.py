@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hoigen.data.tables import named
 from hoigen.errors import UsageError
-from hoigen.store import named
 
 if TYPE_CHECKING:
     from hoigen.sources import Source

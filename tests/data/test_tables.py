@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from hoigen import store
+from hoigen.data import tables
+from hoigen.data.run import Run
+from hoigen.data.tables import Journal
 from hoigen.errors import UsageError
-from hoigen.store import Journal, Run
 
 
 def test_a_torn_last_line_is_not_read_and_costs_no_other(tmp_path: Path) -> None:
@@ -28,14 +29,14 @@ def test_a_torn_last_line_is_not_read_and_costs_no_other(tmp_path: Path) -> None
 
 def test_a_part_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     part = tmp_path / "scores" / "x" / "f" / "00003.parquet"
-    schema = store.schema_of(store.SCORE_COLUMNS, ["x"])
+    schema = tables.schema_of(tables.SCORE_COLUMNS, ["x"])
     rows = [{"id": "a", "state": "ok", "tries": 1, "seconds": 0.1, "detail": "{}", "x": 1.5}]
-    store.write_part(part, rows, schema, {"fingerprint": "f"})
+    tables.write_part(part, rows, schema, {"fingerprint": "f"})
     with pytest.raises(ValueError, match="not a number"):
-        store.write_part(part, [{"id": "b", "x": "not a number"}], schema)
-    assert [row["x"] for row in store.read_part(part)] == [1.5]
-    assert store.part_fingerprint(part) == "f"
-    assert store.part_rows(part) == 1
+        tables.write_part(part, [{"id": "b", "x": "not a number"}], schema)
+    assert [row["x"] for row in tables.read_part(part)] == [1.5]
+    assert tables.part_fingerprint(part) == "f"
+    assert tables.part_rows(part) == 1
     assert Run(tmp_path).score_parts("x", "f") == [part], "half-written files are not parts"
 
 
