@@ -2,6 +2,7 @@
 
 HoigenError                 everything below; the command line prints it without a traceback
 ├── UsageError              bad recipe, manifest, path or option: exit code 2, nothing written
+├── Locked                  another process holds the folder (a UsageError)
 ├── SetupError              the run cannot work as set up (a model that does not load, most rows
 │                           failing alike): the run stops, exit code 1, what is done stays done
 ├── WeightsError            a model file is missing or is not the file it should be (a SetupError)
@@ -24,6 +25,10 @@ class HoigenError(Exception):
 
 class UsageError(HoigenError):
     """The caller asked for something that cannot be: says where, what came, what is possible."""
+
+
+class Locked(UsageError):
+    """Another process works in the folder."""
 
 
 class SetupError(HoigenError):

@@ -13,7 +13,7 @@ import queue
 import threading
 import time
 import traceback
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen import devices
 from hoigen.clip import Frames, Sampling, Seconds
-from hoigen.data import tables
 from hoigen.data.run import Run
 from hoigen.data.tables import Row
 from hoigen.errors import SetupError, UsageError
@@ -30,7 +29,7 @@ from hoigen.score import Caption
 from hoigen.showing import setup_frames
 from hoigen.stages.book import Book, Share, evidence, is_program_fault, told
 from hoigen.stages.captioned import failed, row_of
-from hoigen.stages.kept import KeptClip, kept_clips
+from hoigen.stages.kept import KeptClip, kept_clips, kept_counts
 from hoigen.work import local
 from hoigen.work.breaker import Breaker, signature
 from hoigen.work.progress import Progress
@@ -65,9 +64,9 @@ def caption_clips(
 
     Raises SetupError when experts cannot be reached or loaded, or when most clips fail alike.
     """
-    shards = {s: clips for s, clips in kept_clips(run, steps, share.size).items() if share.mine(s)}
-    with Progress("captions", sum(map(len, shards.values())), " clips", quiet=quiet) as progress:
-        stage = CaptionStage(run, steps, job, desk, shards, progress)
+    total = sum(clips for shard, clips in kept_counts(run, steps).items() if share.mine(shard))
+    with Progress("captions", total, " clips", quiet=quiet) as progress:
+        stage = CaptionStage(run, steps, job, desk, kept_clips(run, steps, share.mine), progress)
         try:
             local.run(stage.tasks(), partial(setup_frames, stage.samplings), stage, limits)
             stage.wait()
@@ -110,13 +109,14 @@ class CaptionStage(Book):
         steps: Sequence[Step],
         job: Job,
         desk: Desk,
-        shards: Mapping[int, Sequence[str]],
+        shards: Iterable[tuple[int, list[str]]],
         progress: Progress,
     ) -> None:
         super().__init__(run, "captions")
-        self.steps, self.job, self.desk, self.kept_ids, self.progress = steps, job, desk, shards, progress
+        self.steps, self.job, self.desk, self.to_come, self.progress = steps, job, desk, shards, progress
         self.experts = distinct(job.captioner.experts)
         self.samplings = sorted({e.sampling for e in self.experts if e.sampling.needs_frames}, key=repr)
+        self.kept_ids: dict[int, list[str]] = {}
         self.rows: dict[int, dict[str, Row]] = {}
         self.clips: dict[str, tuple[int, KeptClip]] = {}
         self.begun: set[str] = set()
@@ -142,8 +142,9 @@ class CaptionStage(Book):
     # handing out
 
     def tasks(self) -> Iterator[Task]:
-        for shard, ids in self.kept_ids.items():
+        for shard, ids in self.to_come:
             state = self.open(shard)
+            self.kept_ids[shard] = ids
             self.rows[shard] = self._finished(shard, ids)
             self.progress.count("captioned", already=True, by=len(self.rows[shard]))
             wanted = [name for name in ids if name not in self.rows[shard]]
@@ -156,9 +157,9 @@ class CaptionStage(Book):
 
     def _finished(self, shard: int, ids: Sequence[str]) -> dict[str, Row]:
         """Captions of the part, without those that are worth another try."""
-        part = self.run.caption_part(self.job.name, self.job.fingerprint, shard)
+        rows = self.run.captions(self.job.name, self.job.fingerprint).read(shard)
         kept = set(ids)
-        return {row["id"]: row for row in tables.read_part(part) if row["id"] in kept and not self._again(row)}
+        return {row["id"]: row for row in rows if row["id"] in kept and not self._again(row)}
 
     def _again(self, row: Row) -> bool:
         """Whether a failed caption may come out otherwise: it is to be retried, or an endpoint was silent or failed."""
@@ -295,12 +296,10 @@ class CaptionStage(Book):
 
     def finish(self, shard: int) -> None:
         rows = self.rows.pop(shard)
-        part = self.run.caption_part(self.job.name, self.job.fingerprint, shard)
-        ordered = [rows[name] for name in self.kept_ids[shard] if name in rows]
-        if not ordered or (part.exists() and ordered == tables.read_part(part)):
-            return
-        metadata = {"captioner": self.job.name, "fingerprint": self.job.fingerprint}
-        tables.write_part(part, ordered, tables.schema_of(tables.CAPTION_COLUMNS), metadata)
+        part = self.run.captions(self.job.name, self.job.fingerprint)
+        ordered = [rows[name] for name in self.kept_ids.pop(shard) if name in rows]
+        if ordered and ordered != part.read(shard):
+            part.write(shard, ordered)
 
     def close(self) -> None:
         """Leaves within a second, whatever experts are at."""

@@ -93,8 +93,8 @@ class ClipStage(Book):
 
     def _rows(self, shard: int) -> list[Row]:
         """What is known of a shard: its part, when it was made with the same settings, then its journal."""
-        part = self.run.clip_part(shard)
-        rows = tables.read_part(part) if tables.part_fingerprint(part) == self.fingerprint else []
+        part = self.run.clips
+        rows = part.read(shard) if part.facts_of(shard).get("fingerprint") == self.fingerprint else []
         known = {row["video"] for row in rows}
         for entry in self.shards[shard].journal.rows():
             if entry.get("fingerprint") == self.fingerprint and entry["video"] not in known:
@@ -104,12 +104,9 @@ class ClipStage(Book):
 
     def finish(self, shard: int) -> None:
         rows = sorted(self._rows(shard), key=lambda row: (row["video"], row["n"]))
-        part = self.run.clip_part(shard)
-        if not (
-            part.exists() and tables.part_fingerprint(part) == self.fingerprint and tables.part_rows(part) == len(rows)
-        ):
-            schema = tables.schema_of(tables.CLIP_COLUMNS)
-            tables.write_part(part, rows, schema, {"fingerprint": self.fingerprint})
+        part, facts = self.run.clips, {"fingerprint": self.fingerprint}
+        if part.facts_of(shard) != facts or part.count(shard) != len(rows):
+            part.write(shard, rows, facts)
 
     def part(self, task: Task, part: list[Row]) -> None:
         self._record(task, part)

@@ -46,7 +46,7 @@ def score_clips(
     """
     for notice in dict.fromkeys(said for step in steps for said in getattr(step.measure, "notices", ())):
         print(f"hoigen: {notice}", file=sys.stderr)
-    total = sum(tables.part_rows(part) or 0 for part in run.clip_parts() if share.mine(int(part.stem)))
+    total = sum(rows for shard, rows in run.clips.counts().items() if share.mine(shard))
     with Progress("scores", total, " clips", quiet=quiet) as progress:
         stage = ScoreStage(run, steps, score_all, share, Breaker(), progress)
         with contextlib.ExitStack() as stack:
@@ -120,13 +120,12 @@ class ScoreStage(Book):
         self.clips: dict[str, Pending] = {}
 
     def tasks(self) -> Iterator[Task]:
-        for part in self.run.clip_parts():
-            shard = int(part.stem)
+        for shard in self.run.clips.shards():
             if not self.share.mine(shard):
                 continue
             state = self.open(shard)
             known = self._known(shard)
-            for row in tables.read_part(part):
+            for row in self.run.clips.read(shard):
                 task = self._plan(shard, row, known.get(row["id"], {}))
                 if task is not None:
                     state.out += 1
@@ -149,8 +148,8 @@ class ScoreStage(Book):
         """What is known of a shard's clips, by id and measure: parts, then the journal."""
         known: dict[str, dict[str, Known]] = {}
         for step in self.steps:
-            part = self.run.score_part(step.name, step.fingerprint, shard)
-            for row in tables.read_part(part, ["id", "state", "reason", *step.emits]):
+            part = self.run.scores(step.name, step.fingerprint, step.emits)
+            for row in part.read(shard, ["id", "state", "reason", *step.emits]):
                 values = {name: row[name] for name in step.emits}
                 known.setdefault(row["id"], {})[step.name] = Known(row["state"], values, row["reason"] or "")
         for entry in self.shards[shard].journal.rows():
@@ -169,10 +168,9 @@ class ScoreStage(Book):
             fresh.setdefault(where, {})[entry["id"]] = row
             emits[where] = entry["emits"]
         for where, rows in fresh.items():
-            part = self.run.score_part(*where, shard)
-            merged = {row["id"]: row for row in tables.read_part(part)} | rows
-            schema = tables.schema_of(tables.SCORE_COLUMNS, emits[where])
-            tables.write_part(part, merged.values(), schema, {"measure": where[0], "fingerprint": where[1]})
+            part = self.run.scores(*where, emits[where])
+            merged = {row["id"]: row for row in part.read(shard)} | rows
+            part.write(shard, merged.values())
 
     def part(self, task: Task, part: Outcome) -> None:
         self._record(task, part)

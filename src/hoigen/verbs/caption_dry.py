@@ -99,9 +99,13 @@ async def _walk(job: Job, talk: Conversation) -> Caption:
 
 
 def _some(run: Run, steps: Sequence[Step], share: Share) -> tuple[list[KeptClip], int]:
-    from hoigen.stages.kept import KeptClip, kept_clips
+    from hoigen.stages.kept import KeptClip, kept_clips, kept_counts
 
-    shards = {s: ids for s, ids in kept_clips(run, steps, share.size).items() if share.mine(s)}
-    total = sum(map(len, shards.values()))
+    total = sum(clips for shard, clips in kept_counts(run, steps).items() if share.mine(shard))
     every = max(1, -(-total // SAMPLE))
-    return [k for s, ids in shards.items() for k in KeptClip.read(run, steps, s, ids[::every])], total
+    found: list[KeptClip] = []
+    passed = 0
+    for shard, ids in kept_clips(run, steps, share.mine):
+        found += KeptClip.read(run, steps, shard, ids[-passed % every :: every])
+        passed += len(ids)
+    return found, total
