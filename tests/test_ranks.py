@@ -23,7 +23,7 @@ def test_every_shard_is_one_ranks(ranks: int) -> None:
 
 
 def shards(run: Path) -> list[int]:
-    return [int(path.stem) for path in Run(run).clip_parts()]
+    return Run(run).clips.shards()
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))

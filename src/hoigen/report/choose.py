@@ -59,13 +59,12 @@ def _distance(rule: str, bounds: Sequence[Threshold]) -> str:
 
 def clip_facts(con: Any, run: Run, ids: Sequence[str]) -> dict[str, Row]:
     """Size, source and prompt of the clips to be shown."""
-    parts = [str(part) for part in run.clip_parts()]
-    if not parts or not ids:
+    if not ids:
         return {}
     rows = con.execute(
         "select id, any_value(width), any_value(height), any_value(fps), any_value(source), any_value(prompt) "
-        "from read_parquet($parts, hive_partitioning = false) where list_contains($ids, id) group by id",
-        {"parts": parts, "ids": list(ids)},
+        f"from {run.clips.relation()} where list_contains($ids, id) group by id",
+        {"ids": list(ids)},
     ).fetchall()
     names = ("width", "height", "fps", "source", "prompt")
     return {row[0]: dict(zip(names, row[1:], strict=True)) for row in rows}
@@ -77,13 +76,12 @@ def evidence(con: Any, run: Run, steps: Sequence[Step], rows: Sequence[Row]) -> 
     last = _last_rule(steps)
     for step in steps:
         asked = {row["id"] for row in rows if (last if row["state"] == "kept" else row["rule"]) in step.emits}
-        parts = [str(part) for part in run.score_parts(step.name, step.fingerprint)]
-        if not parts or not asked or not step.needs_frames:
+        if not asked or not step.needs_frames:
             continue
         details = con.execute(
-            "select id, detail from read_parquet($parts, hive_partitioning = false) "
+            f"select id, detail from {run.scores(step.name, step.fingerprint, step.emits).relation()} "
             "where list_contains($ids, id) and state = 'ok'",
-            {"parts": parts, "ids": sorted(asked)},
+            {"ids": sorted(asked)},
         ).fetchall()
         for clip, detail in details:
             boxes = evidence_of(json.loads(detail or "{}"), step.measure.sampling)

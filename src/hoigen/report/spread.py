@@ -82,13 +82,10 @@ def _histogram(con: Any, run: Run, step: Step, score: str, clips: int) -> Histog
 
 def _without_value(con: Any, run: Run, step: Step, score: str) -> tuple[int, int, int]:
     """Clips that were looked at and have no value, those on which the measure failed, and all that it looked at."""
-    parts = [str(part) for part in run.score_parts(step.name, step.fingerprint)]
-    if not parts:
-        return 0, 0, 0
     nulls, failed, seen = con.execute(
         f"select count(*) filter (where state = 'ok' and {quoted(score)} is null), "
-        "count(*) filter (where state = 'failed'), count(*) from read_parquet($parts, hive_partitioning = false)",
-        {"parts": parts},
+        "count(*) filter (where state = 'failed'), count(*) "
+        f"from {run.scores(step.name, step.fingerprint, step.emits).relation()}"
     ).fetchone()
     return int(nulls), int(failed), int(seen)
 

@@ -244,39 +244,64 @@ def _in_force(run: Run, spec: Mapping[str, Any], job: Job) -> Iterator[None]:
     try:
         yield
     except SetupError:
-        if before is not None and not any((run.path / "captions" / job.name / job.fingerprint).glob("*.parquet")):
+        if before is not None and not run.captions(job.name, job.fingerprint).shards():
             from hoigen.data import tables
 
             tables.write_text(run.caption_file, before)
         raise
 
 
-def result_of(
-    run: Run, steps: Sequence[Step], job: Job, calls: Calls, tokenizer: str | None
-) -> CaptionResult:
+def result_of(run: Run, steps: Sequence[Step], job: Job, calls: Calls, tokenizer: str | None) -> CaptionResult:
     """Counts what lies in the run."""
     from hoigen import decide, lengths
-    from hoigen.stages.captioned import caption_rows
-    from hoigen.stages.kept import kept_clips
 
-    con = decide.connect(run, steps)
-    counts = decide.counts(con)
-    kept = {name for _, ids in kept_clips(run, steps) for name in ids}
-    rows = [row for row in caption_rows(run) if row["id"] in kept]
-    texts = [row["text"] for row in rows if row["text"] is not None]
+    with decide.connect(run, steps) as con:
+        counts = decide.counts(con)
+        nothing = decide.all_failed(con, counts, run.path)
+    found = _Told()
+    count_tokens = lengths.tokenizer(tokenizer) if tokenizer else None
+    spread = lengths.lengths_of(found.of(run, steps, job.name), count_tokens)
     totals = calls.totals()
     return CaptionResult(
         run=run.path,
         captioner=job.name,
-        kept=len(kept),
-        paths=dict(Counter(row["path"] or job.name for row in rows if row["text"] is not None).most_common()),
-        failed=dict(Counter(row["reason"] for row in rows if row["text"] is None).most_common()),
-        lengths=lengths.lengths_of(texts, lengths.tokenizer(tokenizer) if tokenizer else None),
+        kept=counts.get("kept", 0),
+        paths=dict(found.paths.most_common()),
+        failed=dict(found.failed.most_common()),
+        lengths=spread,
         calls=totals,
         pending=counts.get("pending", 0),
         cost=_cost(job, totals),
-        nothing=decide.all_failed(con, counts, run.path),
+        nothing=nothing,
     )
+
+
+@dataclass(slots=True)
+class _Told:
+    """Captions of kept clips, counted while their texts go by."""
+
+    paths: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
+
+    def of(self, run: Run, steps: Sequence[Step], captioner: str) -> Iterator[str]:
+        """The texts, shard by shard: no more than one shard's captions are held."""
+        from hoigen.stages.captioned import captions_in_force
+        from hoigen.stages.kept import kept_clips
+
+        captions = captions_in_force(run)
+        if captions is None:
+            return
+        there = set(captions.shards())
+        for shard, ids in kept_clips(run, steps, there.__contains__):
+            kept = set(ids)
+            for row in captions.read(shard, ["id", "path", "reason", "text"]):
+                if row["id"] not in kept:
+                    continue
+                if row["text"] is None:
+                    self.failed[row["reason"]] += 1
+                else:
+                    self.paths[row["path"] or captioner] += 1
+                    yield row["text"]
 
 
 def _cost(job: Job, totals: Sequence[tuple[str, str, int, int, int]]) -> float:

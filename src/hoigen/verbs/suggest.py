@@ -179,7 +179,7 @@ def _chosen(steps: Sequence[Step], names: Sequence[str] | None) -> dict[str, Rul
 def _from_spread(
     con: duckdb.DuckDBPyConnection, score: str, rule: Rule | None, bound: str | None, share: float
 ) -> Suggestion:
-    from hoigen.joined import quoted
+    from hoigen.data.tables import quoted
     from hoigen.report.figures import Drawn
     from hoigen.thresholds import tails
 
