@@ -55,6 +55,11 @@ def run(tasks, *others):
     print("first file", next(iter(tasks)).key, flush=True)
     os._exit(0)
 local.run = run
+try:
+    from hoigen.work import stage
+    stage.executor = lambda: run
+except ImportError:
+    pass
 from hoigen.cli import main
 main(["cut", sys.argv[1], "--quiet"])
 """
@@ -106,13 +111,14 @@ def _clips_sql(uri: str) -> str:
     n = f"(i % {CLIPS_A_VIDEO})"
     page = "somebody makes something, part ' || v || '\", \"page\": \"https://example.org/watch/' || v || '\"}'"
     short = "case when i % 97 = 0 then"
+    size = "9000000 + v || ', \"stamp\": [' || v || ', 17]}'"
     return f"""
         select v::bigint as video, {n}::integer as n, substr(md5(i::varchar), 1, 16) as id, {uri} as uri,
             5.0 * {n} as start, 5.0 * {n} + 4.8 as "end", 1280 as width, 720 as height, 25.0 as fps, 'web' as source,
             null::varchar as prompt, '{{"title": "{page} as meta, md5('v' || v) as digest,
             {short} 'dropped' else 'ok' end as state, {short} 'shot_length' end as rule,
             {short} '0.4 s, shorter than 1 s' end as reason,
-            '{{"codec": "h264", "duration": 40.0, "bytes": ' || 9000000 + v || ', "stamp": [' || v || ', 17]}}' as header
+            '{{"codec": "h264", "duration": 40.0, "bytes": ' || {size} as header
         from c"""
 
 

@@ -62,20 +62,22 @@ def _about(video: Video, evaluation: Mapping[str, Any]) -> Video:
 
 def _videos(run: Run, steps: Sequence[Step]) -> list[Video]:
     """All of the list, also those that a run which was stopped has not read yet."""
-    shards, beyond = run.in_force()
+    shards, free = run.in_force()
     videos = [video for shard in shards for video in _shard(run, steps, shard)]
     nothing: Mapping[str, Mapping[str, Row]] = {step.name: {} for step in steps}
-    videos += [_video(run, row, steps, nothing) for row in _found(run, beyond) if row["state"] != "dropped"]
+    videos += [_video(run, row, steps, nothing) for row in _found(run, free) if row["state"] != "dropped"]
     read = {row["uri"] for shard in shards for row in run.clips.read(shard, ["uri"])}
-    return [*videos, *_unread(run, steps, read | {row["uri"] for row in _found(run, beyond)})]
+    return [*videos, *_unread(run, steps, read | {row["uri"] for row in _found(run, free)})]
 
 
-def _found(run: Run, beyond: int | None) -> Iterator[Row]:
+def _found(run: Run, free: Sequence[tuple[int, int | None]]) -> Iterator[Row]:
     """Clips of a run under way that are found but not yet cut into shards."""
-    if beyond is None:
+    if not free:
         return
     for block in run.found.shards():
-        yield from (row for row in run.found.read(block) if row["video"] >= beyond)
+        for row in run.found.read(block):
+            if any(first <= row["video"] and (past is None or row["video"] < past) for first, past in free):
+                yield row
 
 
 def _unread(run: Run, steps: Sequence[Step], read: set[str]) -> Iterator[Video]:

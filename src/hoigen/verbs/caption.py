@@ -114,7 +114,8 @@ def caption(
         ranks: how many processes share the run.
         quiet: no progress bar.
 
-    Returns what became of the clips. Raises UsageError for bad input, SetupError when an expert cannot be reached.
+    Returns what became of the clips. Raises UsageError for bad input, SetupError when an expert cannot be reached, and
+    RanksOpen when this rank has done its part and others have not.
     """
     from hoigen import trusted
     from hoigen.data.run import Run
@@ -122,10 +123,10 @@ def caption(
     from hoigen.experts.calls import Calls
     from hoigen.experts.desk import Desk
     from hoigen.runfile import steps_of
-    from hoigen.stages.book import Share
     from hoigen.stages.captions import caption_clips
     from hoigen.verbs.curate import check_least, check_shares, held
     from hoigen.verbs.report import report as write_report
+    from hoigen.work.ranks import Rank
     from hoigen.work.task import Limits
 
     check_least({"rank": rank, "ranks": ranks, "deadline": deadline, "memory_mb": memory_mb, "workers": workers})
@@ -137,8 +138,8 @@ def caption(
     trusted.check([settings.get("measures"), spec], names)
     _, steps = steps_of(folder)
     job = replace(job_of(spec), retry=retry)
-    share = Share(size=settings.get("shard_size", 256), rank=rank, ranks=ranks)
-    with held(folder, rank):
+    mine = Rank(rank, ranks)
+    with held(folder, mine):
         calls = Calls(folder.calls_file)
         try:
             if batch_in:
@@ -149,18 +150,21 @@ def caption(
                 with calls.copied() as looked_at:  # nothing of the run changes
                     if retry:
                         looked_at.forget_unanswered()
-                    return dry_run_of(folder, steps, job, looked_at, share)
+                    return dry_run_of(folder, steps, job, looked_at, mine)
             if retry:
                 calls.forget_unanswered()
             limits = Limits(deadline=deadline, memory_mb=memory_mb, **({"workers": workers} if workers else {}))
             with _in_force(folder, spec, job):
                 if batch_out is not None:
                     with _collecting(calls, batch_out) as desk:
-                        caption_clips(folder, steps, job, desk, share, limits, quiet)
+                        barrier = caption_clips(folder, steps, job, desk, mine, limits, quiet, meet=False)
                 else:
-                    caption_clips(folder, steps, job, Desk(calls), share, limits, quiet)
-            if report and rank == 0:
-                write_report(folder.path)
+                    barrier = caption_clips(folder, steps, job, Desk(calls), mine, limits, quiet)
+            if not barrier.missing() and not barrier.passed:
+                with barrier.last_step("writes the report"):
+                    folder.captions(job.name, job.fingerprint).compact()
+                    if report:
+                        write_report(folder.path)
             return result_of(folder, steps, job, calls, tokenizer)
         finally:
             calls.close()

@@ -8,13 +8,14 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from hoigen.clip import Seconds
 from hoigen.errors import SetupError, UsageError
+from hoigen.work.stage import Item, Stage
 
 if TYPE_CHECKING:
     import duckdb
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from hoigen.cascade import Step
     from hoigen.clip import Clip
     from hoigen.data.run import Run
-    from hoigen.work.progress import Progress
-    from hoigen.work.task import Emit, Failure, Handler, Task
+    from hoigen.data.tables import Row
+    from hoigen.work.task import Emit, Failure, Handler
 
 SUFFIXES = (".mp4", ".mkv")
 NAMED = 3
@@ -122,9 +123,7 @@ def cut(
     from hoigen.runfile import steps_of
     from hoigen.stages.kept import kept_counts
     from hoigen.verbs.curate import check_least
-    from hoigen.work import local
-    from hoigen.work.progress import Progress
-    from hoigen.work.task import Limits, Task
+    from hoigen.work.task import Limits
 
     folder = Run(Path(run))
     _, steps = steps_of(folder)
@@ -135,15 +134,12 @@ def cut(
     files = _files(target)
     there = {Path(name).stem for name in files}
     limits = Limits(deadline=deadline, **({"workers": workers} if workers else {}))
-    with Progress("cut", total, "clip", quiet=quiet) as bar:
-        sink = _Sink(bar)
-        jobs = (_Job(clip, clip.id in there) for clip in _kept(folder, steps))
-        tasks = (Task(job.clip.id, job) for job in sink.counted(jobs) if not job.there or _may_be_replaced(job.clip))
-        try:
-            local.run(tasks, functools.partial(setup_cut, target, copy), sink, limits)
-        except KeyboardInterrupt:
-            _sweep(target, 0.0)  # the workers are gone; another hoigen cut would begin that clip again
-            raise
+    stage = CutStage(functools.partial(_kept, folder, steps), there, target, copy)
+    try:
+        stage.go(limits, total=total, quiet=quiet)
+    except KeyboardInterrupt:
+        _sweep(target, 0.0)  # the workers are gone; another hoigen cut would begin that clip again
+        raise
     _sweep(target, deadline)
     con = decide.connect(folder, steps)
     left, others = _left_over(con, files)
@@ -153,14 +149,14 @@ def cut(
     counts = decide.counts(con)
     return CutResult(
         target,
-        sink.counts["cut"],
-        already=sink.counts["already"],
-        failed=sink.failures,
+        stage.cut,
+        already=stage.already,
+        failed=stage.failures,
         pending=counts.get("pending", 0),
         not_kept=not_kept,
         pruned=prune,
         undecided=[name for name in left if name not in not_kept],
-        replaced=[name for name in files if Path(name).stem in sink.replaced],
+        replaced=[name for name in files if Path(name).stem in stage.replaced],
         others=others,
         nothing=decide.all_failed(con, counts, folder.path),
     )
@@ -199,45 +195,49 @@ def setup_cut(out: Path, copy: bool) -> Handler:
     return handle
 
 
-@dataclass(slots=True)
-class _Sink:
-    bar: Progress
-    counts: Counter[str] = field(default_factory=Counter)
-    failures: dict[str, str] = field(default_factory=dict)
-    replaced: set[str] = field(default_factory=set)
+class CutStage(Stage):
+    """Kept clips -> files. Of a file that is there it is only looked whether its video is another one now."""
 
-    def counted(self, jobs: Iterable[_Job]) -> Iterator[_Job]:
-        """The jobs as they come, with those counted whose file is there."""
-        for job in jobs:
-            if job.there:
-                self.counts["already"] += 1
-                self.bar.count("kept", already=True)
-            yield job
+    name = "cut"
+    unit = "clip"
 
-    def part(self, task: Task, reason: Any) -> None:
-        job: _Job = task.payload
-        if job.there:
-            if reason is not None:
-                self.replaced.add(task.key)
-            return
-        if reason is None:
-            self.counts["cut"] += 1
+    def __init__(self, kept: Callable[[], Iterator[Clip]], there: set[str], out: Path, copy: bool) -> None:
+        super().__init__()
+        self.kept, self.there, self.out, self.copy = kept, there, out, copy
+        self.cut = self.already = 0
+        self.failures: dict[str, str] = {}
+        self.replaced: set[str] = set()
+
+    def setup(self) -> Callable[[], Handler]:
+        return functools.partial(setup_cut, self.out, self.copy)
+
+    def plan(self, shard: int) -> Iterator[Item | str]:
+        for clip in self.kept():
+            if clip.id in self.there:
+                self.already += 1
+                yield "kept"
+            if clip.id not in self.there or _may_be_replaced(clip):
+                yield Item(clip.id, _Job(clip, clip.id in self.there))
+
+    def answer(self, item: Item, part: str | None) -> Iterable[Row]:
+        if item.payload.there:
+            if part is not None:
+                self.replaced.add(item.key)
+        elif part is None:
+            self.cut += 1
         else:
-            self.failures[task.key] = f"{job.clip.uri}: {reason}"
-        self.bar.count("kept" if reason is None else "failed")
+            self.failures[item.key] = f"{item.payload.clip.uri}: {part}"
+        return ()
 
-    def done(self, task: Task) -> None:
-        pass
+    def lost(self, item: Item, failure: Failure) -> Iterable[Row]:
+        if not item.payload.there:
+            self.failures[item.key] = f"{item.payload.clip.uri}: {failure.reason}"
+        return ()
 
-    def retry(self, task: Task, failure: Failure) -> Task:
-        return task
-
-    def failed(self, task: Task, failure: Failure) -> Task | None:
-        job: _Job = task.payload
-        if not job.there:
-            self.failures[task.key] = f"{job.clip.uri}: {failure.reason}"
-            self.bar.count("failed")
-        return None
+    def ended(self, item: Item) -> str:
+        if item.payload.there:
+            return ""  # counted already
+        return "failed" if item.key in self.failures else "kept"
 
 
 def _kept(run: Run, steps: Sequence[Step]) -> Iterator[Clip]:
