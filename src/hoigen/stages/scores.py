@@ -57,9 +57,7 @@ def score_clips(
     for notice in dict.fromkeys(said for step in steps for said in getattr(step.measure, "notices", ())):
         print(f"hoigen: {notice}", file=sys.stderr)
     facts = [(step.name, step.fingerprint, {name: repr(rule) for name, rule in step.rules.items()}) for step in steps]
-    barrier = Barrier(
-        Folder(str(run.path)), rank, "scores", tables.digest_of([sealed_as(run), facts, score_all])
-    )
+    barrier = Barrier(Folder(str(run.path)), rank, "scores", tables.digest_of([sealed_as(run), facts, score_all]))
     stage = ScoreStage(run, steps, measures, keep, score_all, rank, barrier, limits, models_present, retry)
     total = sum(each.clips for each in run.shards() if rank.mine(each.shard))
     stage.go(limits, total=total, quiet=quiet)
