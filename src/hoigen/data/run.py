@@ -144,7 +144,7 @@ class Run:
         """
         if self.folder.exists(SHARDS_FILE):
             ranges = self.shards()
-            return [one.shard for one in ranges], ranges[-1].end if ranges else 0
+            return sorted(one.shard for one in ranges), max((one.end for one in ranges), default=0)
         return ([], 0) if self.found.shards() else (self.clips.shards(), None)
 
     def _shards_by_size(self) -> list[ShardRange]:

@@ -163,7 +163,7 @@ class ClipStage(Stage):
         for job in self.videos:
             rows = journalled.get(job.video) or known.get(job.video, [])
             self._look(rows)
-            if not rows or (self.once_more and rows[0]["state"] == "failed" and job.video not in journalled):
+            if not rows or (self.once_more and rows[0]["state"] == "failed"):
                 yield Item(str(job.video), job)
             else:
                 yield "done"
