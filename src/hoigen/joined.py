@@ -85,14 +85,16 @@ def attach(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], sche
     con.execute(f"create schema if not exists {schema}")
     if not run.folder.is_local and not con.filesystem_is_registered(run.folder.fs.protocol[0]):
         con.register_filesystem(run.folder.fs)
-    shards, beyond = run.in_force()
+    shards, free = run.in_force()
+    shards.sort()
     tables_of = [run.scores(step.name, step.fingerprint, step.emits) for step in steps]
     sources = Sources(run, steps, shards, run.clips.layout(), [table.layout() for table in tables_of])
     columns = ", ".join(map(quoted, tables.CLIP_COLUMNS))
     parts = [f"select {columns}, shard from {sources.clips.relation(only=frozenset(shards))}"]
     found = ""
-    if beyond is not None and run.found.shards():
-        found = f"select {columns}, null::integer as shard from {run.found.relation()} where video >= {beyond}"
+    if free and run.found.shards():
+        where = " or ".join(f"video >= {first}" + (f" and video < {past}" if past else "") for first, past in free)
+        found = f"select {columns}, null::integer as shard from {run.found.relation()} where {where}"
         parts.append(found)
     con.execute(f"create view {schema}.clips as {' union all '.join(parts)}")
     scored = [_scored(con, sources)]

@@ -62,16 +62,29 @@ def _about(video: Video, evaluation: Mapping[str, Any]) -> Video:
 
 def _videos(run: Run, steps: Sequence[Step]) -> list[Video]:
     """All of the list, also those that a run which was stopped has not read yet."""
-    found = [video for shard in run.clips.shards() for video in _shard(run, steps, shard)]
-    return [*found, *_unread(run, steps)]
+    shards, free = run.in_force()
+    videos = [video for shard in shards for video in _shard(run, steps, shard)]
+    nothing: Mapping[str, Mapping[str, Row]] = {step.name: {} for step in steps}
+    videos += [_video(run, row, steps, nothing) for row in _found(run, free) if row["state"] != "dropped"]
+    read = {row["uri"] for shard in shards for row in run.clips.read(shard, ["uri"])}
+    return [*videos, *_unread(run, steps, read | {row["uri"] for row in _found(run, free)})]
 
 
-def _unread(run: Run, steps: Sequence[Step]) -> Iterator[Video]:
+def _found(run: Run, free: Sequence[tuple[int, int | None]]) -> Iterator[Row]:
+    """Clips of a run under way that are found but not yet cut into shards."""
+    if not free:
+        return
+    for block in run.found.shards():
+        for row in run.found.read(block):
+            if any(first <= row["video"] and (past is None or row["video"] < past) for first, past in free):
+                yield row
+
+
+def _unread(run: Run, steps: Sequence[Step], read: set[str]) -> Iterator[Video]:
     import pyarrow.parquet as pq
 
     from hoigen.data.tables import named
 
-    read = {row["uri"] for shard in run.clips.shards() for row in run.clips.read(shard, ["uri"])}
     if not run.videos_file.exists() or not (run.path / "evaluation.json").exists():
         return
     with named(run.videos_file):

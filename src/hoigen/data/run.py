@@ -135,17 +135,23 @@ class Run:
         with parquet_file(self.folder, SHARDS_FILE) as file:
             return [ShardRange(**row) for row in file.read(list(SHARD_COLUMNS)).to_pylist()]
 
-    def in_force(self) -> tuple[list[int], int | None]:
-        """What readers count: the shards of `clips`, and the first video whose clips in `found` count too; None when
-        none do.
+    def in_force(self) -> tuple[list[int], list[tuple[int, int | None]]]:
+        """What readers count: the shards of `clips`, and the videos (first, past the last; None: all that follow) whose
+        clips in `found` count too: those that are in no shard.
 
-        Videos that are not cut into shards yet, or whose cutting was cut short, are still counted once. Those before
-        that video lie in `found` only while they are measured anew.
+        Clips that are not cut into shards yet, or whose cutting was cut short, are thus counted once. Other videos lie
+        in `found` only while they are measured anew.
         """
-        if self.folder.exists(SHARDS_FILE):
-            ranges = self.shards()
-            return sorted(one.shard for one in ranges), max((one.end for one in ranges), default=0)
-        return ([], 0) if self.found.shards() else (self.clips.shards(), None)
+        if not self.folder.exists(SHARDS_FILE):
+            return ([], [(0, None)]) if self.found.shards() else (self.clips.shards(), [])
+        ranges = self.shards()
+        free: list[tuple[int, int | None]] = []
+        at = 0
+        for one in sorted(ranges, key=lambda one: one.begin):
+            if one.begin > at:
+                free.append((at, one.begin))
+            at = max(at, one.end)
+        return sorted(one.shard for one in ranges), [*free, (at, None)]
 
     def _shards_by_size(self) -> list[ShardRange]:
         counts = self.clips.counts()

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from hoigen.data.tables import quoted
 from hoigen.report.facts import Histogram, Threshold
 from hoigen.score import Rule
 
@@ -19,11 +20,6 @@ if TYPE_CHECKING:
 BINS = 40
 REACH = 3.0
 """A threshold this many spans beyond the values is drawn at the edge, so that it does not squeeze them flat."""
-
-
-def quoted(name: str) -> str:
-    """A column's name in SQL."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def thresholds(rule: Rule | None) -> tuple[Threshold, ...]:

@@ -20,6 +20,7 @@ from hoigen.work.stage import Item, Stage
 if TYPE_CHECKING:
     import duckdb
 
+    from hoigen.cascade import Step
     from hoigen.clip import Clip
     from hoigen.data.run import Run
     from hoigen.data.tables import Row
@@ -119,25 +120,29 @@ def cut(
     """
     from hoigen import decide
     from hoigen.data.run import Run
+    from hoigen.runfile import steps_of
+    from hoigen.stages.kept import kept_counts
     from hoigen.verbs.curate import check_least
     from hoigen.work.task import Limits
 
     folder = Run(Path(run))
-    con, kept = _kept(folder)
+    _, steps = steps_of(folder)
+    total = sum(kept_counts(folder, steps).values())
     target = Path(out) if out is not None else folder.cut_folder
     check_least({"workers": workers, "deadline": deadline})
     _ready(target, copy, folder.path, prune)
     files = _files(target)
-    there = {path.stem for path in files}
+    there = {Path(name).stem for name in files}
     limits = Limits(deadline=deadline, **({"workers": workers} if workers else {}))
-    stage = CutStage(kept, there, target, copy)
+    stage = CutStage(functools.partial(_kept, folder, steps), there, target, copy)
     try:
-        stage.go(limits, total=len(kept), quiet=quiet)
+        stage.go(limits, total=total, quiet=quiet)
     except KeyboardInterrupt:
         _sweep(target, 0.0)  # the workers are gone; another hoigen cut would begin that clip again
         raise
     _sweep(target, deadline)
-    left, others = _left_over(con, files, {clip.id for clip in kept})
+    con = decide.connect(folder, steps)
+    left, others = _left_over(con, files)
     not_kept = {name: state for name, state in left.items() if state != "pending"}
     if prune:
         _delete(target, not_kept)
@@ -145,13 +150,13 @@ def cut(
     return CutResult(
         target,
         stage.cut,
-        already=sum(clip.id in there for clip in kept),
+        already=stage.already,
         failed=stage.failures,
         pending=counts.get("pending", 0),
         not_kept=not_kept,
         pruned=prune,
         undecided=[name for name in left if name not in not_kept],
-        replaced=[path.name for path in files if path.stem in stage.replaced],
+        replaced=[name for name in files if Path(name).stem in stage.replaced],
         others=others,
         nothing=decide.all_failed(con, counts, folder.path),
     )
@@ -196,10 +201,10 @@ class CutStage(Stage):
     name = "cut"
     unit = "clip"
 
-    def __init__(self, kept: Sequence[Clip], there: set[str], out: Path, copy: bool) -> None:
+    def __init__(self, kept: Callable[[], Iterator[Clip]], there: set[str], out: Path, copy: bool) -> None:
         super().__init__()
         self.kept, self.there, self.out, self.copy = kept, there, out, copy
-        self.cut = 0
+        self.cut = self.already = 0
         self.failures: dict[str, str] = {}
         self.replaced: set[str] = set()
 
@@ -207,8 +212,9 @@ class CutStage(Stage):
         return functools.partial(setup_cut, self.out, self.copy)
 
     def plan(self, shard: int) -> Iterator[Item | str]:
-        for clip in self.kept:
+        for clip in self.kept():
             if clip.id in self.there:
+                self.already += 1
                 yield "kept"
             if clip.id not in self.there or _may_be_replaced(clip):
                 yield Item(clip.id, _Job(clip, clip.id in self.there))
@@ -234,25 +240,19 @@ class CutStage(Stage):
         return "failed" if item.key in self.failures else "kept"
 
 
-def _kept(run: Run) -> tuple[duckdb.DuckDBPyConnection, list[Clip]]:
-    """The run as its rules decide it, and the clips that they keep, in the order of the input."""
-    from hoigen import decide
+def _kept(run: Run, steps: Sequence[Step]) -> Iterator[Clip]:
+    """The clips that the rules keep, in the order of the input; a shard at a time is held."""
     from hoigen.clip import Clip
-    from hoigen.runfile import steps_of
+    from hoigen.stages.kept import kept_clips
 
-    _, steps = steps_of(run)
-    con = decide.connect(run, steps)
     names = ("id", "uri", "start", "end", "width", "height", "fps")
-    columns = ", ".join(f'clips."{name}"' for name in (*names, "digest", "header"))
-    rows = con.execute(
-        f"""select {columns} from walked join clips using (video, n)
-        where walked.state = 'kept' order by video, n"""
-    ).fetchall()
-    clips: dict[str, Clip] = {}  # a stretch listed twice is one file
-    for *facts, digest, header in rows:
-        meta = {"digest": digest, "stamp": json.loads(header).get("stamp") if header else None}
-        clips[facts[0]] = Clip(**dict(zip(names, facts, strict=True)), meta=meta)
-    return con, list(clips.values())
+    for shard, ids in kept_clips(run, steps):
+        kept = dict.fromkeys(ids)
+        for row in run.clips.read(shard, [*names, "state", "digest", "header"]):
+            if row["id"] in kept and row["state"] == "ok":
+                del kept[row["id"]]  # a stretch listed twice is one file
+                meta = {"digest": row["digest"], "stamp": json.loads(row["header"] or "{}").get("stamp")}
+                yield Clip(**{name: row[name] for name in names}, meta=meta)
 
 
 def _may_be_replaced(clip: Clip) -> bool:
@@ -263,32 +263,25 @@ def _may_be_replaced(clip: Clip) -> bool:
     return before is not None and now is not None and now != before
 
 
-def _files(out: Path) -> list[Path]:
-    """The files of the folder that are clips by their suffix."""
-    return sorted(path for path in out.iterdir() if path.suffix in SUFFIXES and not path.name.startswith("."))
+def _files(out: Path) -> list[str]:
+    """Names of the files of the folder that are clips by their suffix."""
+    with os.scandir(out) as entries:
+        return sorted(e.name for e in entries if e.name.endswith(SUFFIXES) and not e.name.startswith("."))
 
 
-def _left_over(
-    con: duckdb.DuckDBPyConnection, files: Iterable[Path], kept: set[str]
-) -> tuple[dict[str, str], list[str]]:
+def _left_over(con: duckdb.DuckDBPyConnection, files: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     """Files that no kept clip has: those of other clips of the run, with their state, and those of none."""
-    from hoigen.data.tables import schema_of
-
-    left = [path for path in files if path.stem not in kept]
-    if not left:
+    if not files:
         return {}, []
     import pyarrow as pa
 
-    asked = pa.Table.from_pylist([{"id": path.stem} for path in left], schema=schema_of({"id": "string"}))
-    con.register("asked", asked)
-    found = dict(
-        con.execute(
-            """select id, min(case when rule = 'duplicate' then rule else state end)
-            from walked semi join asked using (id) group by id"""
-        ).fetchall()
-    )
-    not_kept = {path.name: found[path.stem] for path in left if path.stem in found}
-    return not_kept, [path.name for path in left if path.stem not in found]
+    con.register("asked", pa.table({"name": list(files), "id": [Path(name).stem for name in files]}))
+    found = con.execute(
+        """select name, min(case when rule = 'duplicate' then rule else state end)
+        from asked left join walked using (id) group by name
+        having not coalesce(bool_or(state = 'kept'), false) order by name"""
+    ).fetchall()
+    return {name: state for name, state in found if state is not None}, [name for name, state in found if state is None]
 
 
 def _delete(out: Path, names: Iterable[str]) -> None:

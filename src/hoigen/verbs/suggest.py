@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -184,8 +185,8 @@ def _from_spread(
     from hoigen.thresholds import tails
 
     column = quoted(score)
-    query = f"select {column}::double from scored where state = 'ok' and {column} is not null order by 1"
-    values = [value for (value,) in con.execute(query).fetchall()]
+    query = f"select {column}::double as value from scored where state = 'ok' and {column} is not null order by 1"
+    values = array("d", con.execute(query).fetchnumpy()["value"].astype("float64").tobytes())
     clips = (con.execute("select count(*) from clips").fetchone() or (0,))[0]
     if not values:
         return Suggestion(score, {}, "no clip has a value", 0, {})
