@@ -151,7 +151,7 @@ class Run:
             if one.begin > at:
                 free.append((at, one.begin))
             at = max(at, one.end)
-        return [one.shard for one in ranges], [*free, (at, None)]
+        return sorted(one.shard for one in ranges), [*free, (at, None)]
 
     def _shards_by_size(self) -> list[ShardRange]:
         counts = self.clips.counts()

@@ -8,6 +8,7 @@ videos (another try, other shot settings) takes the place of what was there.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -71,16 +72,14 @@ def make_clips(
     setup = partial(setup_ingest, shots, min_length, max_length)
     stage = ClipStage(run, setup, fingerprint, size, rank, barrier, retry=retry)
     mine = sum(min(size, videos - at) for at in range(0, videos, size) if rank.mine(at // size))
-    try:
-        stage.go(limits, total=mine, quiet=quiet)
-    finally:
-        if stage.changed:
-            some = ", ".join(list(stage.changed)[:3])
-            print(
-                f"{len(stage.changed)} videos have changed or are gone since they were measured ({some}): this run has "
-                "the clips and scores of what they were. Another --run measures them anew",
-                file=sys.stderr,
-            )
+    stage.go(limits, total=mine, quiet=quiet)
+    if stage.changed:
+        some = ", ".join(list(stage.changed)[:3])
+        print(
+            f"{len(stage.changed)} videos have changed or are gone since they were measured ({some}): this run has the "
+            "clips and scores of what they were. Another --run measures them anew",
+            file=sys.stderr,
+        )
     if sealed_as(run).get("of") != made_of or run.found.shards():
         seal(run, fingerprint, size, barrier, by_content=by_content)
 
@@ -164,7 +163,7 @@ class ClipStage(Stage):
         for job in self.videos:
             rows = journalled.get(job.video) or known.get(job.video, [])
             self._look(rows)
-            if not rows or (self.once_more and rows[0]["state"] == "failed" and job.video not in journalled):
+            if not rows or (self.once_more and rows[0]["state"] == "failed"):
                 yield Item(str(job.video), job)
             else:
                 yield "done"
@@ -266,29 +265,23 @@ def seal(run: Run, fingerprint: str, size: int, barrier: Barrier, *, by_content:
 
     Raises RanksOpen when another process is at it, or when clips of a rank are not there after all.
     """
-    with barrier.last_step("seals the clips"):
+    with barrier.last_step():
         before = sealed_as(run)
         if before.get("of") == barrier.digest and not run.found.shards():
             return
-        blocks = {
-            block: run.found.folder.stamp(name)
-            for block, name in run.found.layout().homes.items()
-            if run.found.facts_of(block).get("fingerprint") == fingerprint
-        }
-        stale = set(run.found.shards()) - blocks.keys()
-        sealing = _Sealing(run, fingerprint, size, sorted(blocks))
-        if missing := sealing.missing_blocks():
-            owners = sorted({barrier.rank.owner(block) for block in missing})
-            barrier.reopen(owners)
-            raise RanksOpen(owners)
-        sealing.mark(by_content)
-        sealing.write()
-        for block, stamped in blocks.items():
-            name = run.found.layout().homes.get(block)
-            if name is not None and run.found.folder.stamp(name) == stamped:  # not found anew meanwhile
-                run.found.remove(block)
-        for block in stale:
-            run.found.remove(block)
+        folder, names = run.found.folder, run.found.layout().homes
+        stamps = {name: folder.stamp(name) for name in names.values()}
+        sealing = _Sealing(run, fingerprint, size)
+        with contextlib.closing(sealing.con):
+            if missing := sealing.missing_blocks():
+                owners = sorted({barrier.rank.owner(block) for block in missing})
+                barrier.reopen(owners)
+                raise RanksOpen(owners)
+            sealing.mark(by_content)
+            sealing.write()
+        for name, stamped in stamps.items():  # sealed now, or of other settings
+            if folder.exists(name) and folder.stamp(name) == stamped:  # else it was found anew meanwhile
+                folder.remove(name)
         facts = {"of": barrier.digest, "times": before.get("times", 0) + 1}
         Folder(str(run.path)).child("ranks").write(SEALED, json.dumps(facts).encode())
 
@@ -297,20 +290,23 @@ class _Sealing:
     """Views of a connection: `found` (what is new), `sealed` (the shards there are), `every` (what holds of each
     video: found, else sealed), `ranges`; the table `marks` (which clips are duplicates, of what)."""
 
-    def __init__(self, run: Run, fingerprint: str, size: int, blocks: Sequence[int]) -> None:
+    def __init__(self, run: Run, fingerprint: str, size: int) -> None:
         import duckdb
 
-        self.run, self.fingerprint, self.size, self.blocks = run, fingerprint, size, blocks
+        self.run, self.fingerprint, self.size = run, fingerprint, size
+        self.found, self.clips = run.found.layout(), run.clips.layout()
+        of_found = {block: run.found.facts_of(block).get("fingerprint") for block in self.found.homes}
+        self.blocks = frozenset(block for block, of in of_found.items() if of == fingerprint)
         self.shards = {each.shard: each for each in run.shards()}
+        self.listed = frozenset(self.shards)
         self.videos = tables.part_rows(run.videos_file) or 0
         self.con = duckdb.connect(config={"preserve_insertion_order": False})
         self.con.execute("set autoinstall_known_extensions = false")
         if not run.folder.is_local:
             self.con.register_filesystem(run.folder.fs)
         names = ", ".join(quoted(name) for name in CLIP_COLUMNS)
-        known = [shard for shard in self.shards if run.clips.has(shard)]
-        self._view("found", f"select {names} from {run.found.relation(only=blocks)}")
-        self._view("sealed", f"select {names} from {run.clips.relation(only=known)}")
+        self._view("found", f"select {names} from {self.found.relation(only=self.blocks)}")
+        self._view("sealed", f"select {names} from {self.clips.relation(only=self.listed)}")
         self._view("every", f"select {names} from found union all select {names} from sealed {NOT_FOUND}")
         self._ranges()
 
@@ -327,9 +323,13 @@ class _Sealing:
 
     def missing_blocks(self) -> list[int]:
         """Blocks with a video of which nothing was found with these settings: there are none, unless parts went."""
-        facts = {shard: self.run.clips.facts_of(shard).get("fingerprint") for shard in self.shards}
-        good = [shard for shard, fingerprint in facts.items() if fingerprint == self.fingerprint]
-        covered = f"select video from found union all select video from {self.run.clips.relation(only=good)}"
+        files: dict[str, list[int]] = {}
+        for shard, name in self.clips.homes.items():
+            if shard in self.listed:
+                files.setdefault(name, []).append(shard)
+        same = [f for f in files.values() if self.run.clips.facts_of(f[0]).get("fingerprint") == self.fingerprint]
+        good = frozenset(shard for shards in same for shard in shards)
+        covered = f"select video from found union all select video from {self.clips.relation(only=good)}"
         rows = self.con.execute(
             f"""select distinct every_one.video // {self.size} from range({self.videos}) every_one(video)
             anti join ({covered}) there on there.video = every_one.video order by 1 limit 1000"""
@@ -367,11 +367,9 @@ class _Sealing:
             join (select video from found union all select video from marks) fresh
             on fresh.video >= ranges.first and fresh.video < ranges.past order by shard"""
         ).fetchall()
-        counts = {shard: self._write_shard(self.shards[shard]) for (shard,) in touched}
-        for shard, count in counts.items():
-            self.shards[shard] = replace(self.shards[shard], clips=count)
-        for fresh in list(self._cut()):
-            self.shards[fresh.shard] = replace(fresh, clips=self._write_shard(fresh))
+        cut = list(self._cut())
+        for shard in [*(self.shards[number] for (number,) in touched), *cut]:
+            self.shards[shard.shard] = replace(shard, clips=self._write_shard(shard))
         self.run.write_shards(sorted(self.shards.values(), key=lambda each: (each.begin, each.shard)))
 
     def _write_shard(self, shard: ShardRange) -> int:
@@ -385,11 +383,10 @@ class _Sealing:
             names[list(CLIP_COLUMNS).index(name)] = (
                 f"case when marks.video is null then every.{name} else {value} end as {name}"
             )
-        blocks = [block for block in self.blocks if shard.begin // self.size <= block <= (shard.end - 1) // self.size]
-        found = f"select * exclude (shard) from {self.run.found.relation(only=blocks)}"
-        sealed = f"select * exclude (shard) from {self.run.clips.relation(only=[shard.shard])}"
-        if not self.run.clips.has(shard.shard) or shard.shard not in self.shards:
-            sealed = f"{sealed} where false"  # left of a sealing that was killed
+        first, last = shard.begin // self.size, (shard.end - 1) // self.size
+        found = f"select * exclude (shard) from {self.found.relation(first, last, self.blocks)}"
+        # a part that is listed nowhere is left of a sealing that was killed
+        sealed = f"select * exclude (shard) from {self.clips.relation(shard.shard, shard.shard, self.listed)}"
         rows = self.con.sql(
             f"""with found as ({found}), sealed as ({sealed}),
                 every as (select * from found union all select * from sealed {NOT_FOUND})

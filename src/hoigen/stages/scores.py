@@ -159,14 +159,17 @@ class ScoreStage(Stage):
         known: dict[str, dict[str, Known]] = {}
         for step in self.steps:
             for row in self.tables[step.name].read(shard, ["id", "state", "reason", *step.emits]):
-                if not (self.once_more and row["state"] == "failed"):
-                    values = {name: row[name] for name in step.emits}
-                    known.setdefault(row["id"], {})[step.name] = Known(row["state"], values, row["reason"] or "")
+                values = {name: row[name] for name in step.emits}
+                known.setdefault(row["id"], {})[step.name] = Known(row["state"], values, row["reason"] or "")
         for entry in self.journal(shard).rows():
             journalled = self.by_name.get(entry["measure"])
             if journalled is not None and entry["fingerprint"] == journalled.fingerprint:
                 found = Known(entry["state"], entry["values"], entry["reason"] or "")
                 known.setdefault(entry["id"], {})[journalled.name] = found
+        if self.once_more:
+            for of_clip in known.values():
+                for name in [name for name, found in of_clip.items() if found.state == "failed"]:
+                    del of_clip[name]
         return known
 
     def answer(self, item: Item, part: Outcome) -> Iterator[Row]:

@@ -161,7 +161,7 @@ def caption(
                 else:
                     barrier = caption_clips(folder, steps, job, Desk(calls), mine, limits, quiet)
             if not barrier.missing() and not barrier.passed:
-                with barrier.last_step("writes the report"):
+                with barrier.last_step():
                     folder.captions(job.name, job.fingerprint).compact()
                     if report:
                         write_report(folder.path)

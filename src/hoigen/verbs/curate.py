@@ -276,7 +276,7 @@ def _finish(run: Run, steps: Sequence[Any], barrier: Barrier, report: bool) -> F
     from hoigen.verbs.report import report as write_report
 
     if not barrier.passed:
-        with barrier.last_step("writes the report"):
+        with barrier.last_step():
             for table in (run.clips, *(run.scores(step.name, step.fingerprint, step.emits) for step in steps)):
                 table.compact()
             if report:

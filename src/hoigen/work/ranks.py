@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 LAST_STEP = ".lock-last"
 DIVISION = ".lock-ranks"
+BUSY = "another process is at a step that is done once for all ranks; start the same command again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +89,14 @@ class Barrier:
         return self.rank.of > 1 and self.markers.exists(self._marker("all"))
 
     @contextlib.contextmanager
-    def last_step(self, doing: str) -> Iterator[None]:
-        """What comes once all ranks have arrived: only one process at a time is in here.
-
-        doing: said of the process that is, to others that come meanwhile (`seals the clips`). Raises RanksOpen then.
-        """
+    def last_step(self) -> Iterator[None]:
+        """What comes once all ranks have arrived: only one process at a time is in here, others get RanksOpen."""
         with contextlib.ExitStack() as stack:
             if self.folder.is_local or self.rank.of > 1:
                 try:
                     stack.enter_context(self.folder.lock(LAST_STEP))
                 except Locked:
-                    raise RanksOpen([], f"another process {doing}; start the same command again") from None
+                    raise RanksOpen([], BUSY) from None
             yield
         if self.rank.of > 1:
             self.markers.write(self._marker("all"), b"")
