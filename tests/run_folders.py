@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import yaml
 
 from hoigen.cascade import Known, Step
@@ -45,17 +43,12 @@ def write_run(folder: Path, steps: Sequence[Step], shards: Sequence[Sequence[Giv
         for clip in clips:
             rows.append(_clip_row(clip, video))
             video += 1
-        _write(run.clip_part(shard), rows, tables.CLIP_COLUMNS, ())
+        run.clips.write(shard, rows)
         for one in steps:
             scores = [_score_row(c.id, c.known[one.name], one) for c in reversed(clips) if one.name in c.known]
             if scores:
                 unique = {row["id"]: row for row in scores}
-                _write(
-                    run.score_part(one.name, one.fingerprint, shard),
-                    [*unique.values()],
-                    tables.SCORE_COLUMNS,
-                    one.emits,
-                )
+                run.scores(one.name, one.fingerprint, one.emits).write(shard, unique.values())
     return run
 
 
@@ -75,8 +68,3 @@ def _clip_row(clip: Given, video: int) -> dict[str, Any]:
 def _score_row(id_: str, known: Known, one: Step) -> dict[str, Any]:
     row = {"id": id_, "state": known.state, "reason": known.reason or None, "tries": 1, "seconds": 0.1, "detail": "{}"}
     return row | {name: known.values.get(name) for name in one.emits}
-
-
-def _write(path: Path, rows: list[dict[str, Any]], columns: Mapping[str, str], numbers: Sequence[str]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.Table.from_pylist(rows, schema=tables.schema_of(columns, numbers)), path)

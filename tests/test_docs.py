@@ -31,10 +31,7 @@ def test_the_measure_of_the_page_works(tmp_path: Path, tiny_video: Path) -> None
     settings = yaml.safe_load(recipe)
     hoigen.curate(videos=tiny_video, run=tmp_path / "run", beside=tmp_path, quiet=True, report=False, **settings)
     [step] = build_steps(["./brightness.py"], {}, beside=tmp_path)
-    from hoigen.data import tables
-
-    [part] = Run(tmp_path / "run").score_parts("brightness", step.fingerprint)
-    [row] = tables.read_part(part)
+    [row] = Run(tmp_path / "run").scores("brightness", step.fingerprint).read(0)
     assert row["state"] == "ok"
     assert 0.2 < row["brightness"] < 0.4, "a grey of 60 with a lighter square on it"
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from hoigen.data import tables
 from hoigen.data.run import Run
 from hoigen.data.tables import Journal
 
@@ -66,10 +65,12 @@ def prepare(folder: Path, video: Path) -> list[str]:
 def recorded(run: Run) -> set[tuple[str, str]]:
     """(clip, measure) pairs that are on disk."""
     found: set[tuple[str, str]] = set()
-    for path in (run.path / "journal").glob("scores-*.jsonl"):
-        found |= {(row["id"], row["measure"]) for row in Journal(path).rows()}
-    for part in (run.path / "scores").glob("*/*/[0-9]*.parquet"):
-        found |= {(row["id"], part.parts[-3]) for row in tables.read_part(part, ["id"])}
+    for name in run.folder.child("journal").names():
+        if name.startswith("scores-"):
+            found |= {(row["id"], row["measure"]) for row in Journal(run.folder.child("journal"), name).rows()}
+    for folder in (run.path / "scores").glob("*/*"):
+        table = run.scores(folder.parent.name, folder.name)
+        found |= {(row["id"], folder.parent.name) for shard in table.shards() for row in table.read(shard, ["id"])}
     return found
 
 

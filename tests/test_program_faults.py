@@ -25,7 +25,6 @@ from hoigen.experts.call import Request
 from hoigen.experts.detectors import Detectors
 from hoigen.models import tensors as tensorfiles
 from hoigen.sources import folders
-from hoigen.stages.book import is_program_fault, told
 from hoigen.work.task import Failure
 
 BREAKS = {
@@ -214,11 +213,11 @@ def test_a_failure_is_told_by_what_was_raised() -> None:
         return Failure(kind, reason, "header", 2, "")
 
     for reason in ("TypeError: x", "ModuleNotFoundError: x", "UnboundLocalError: x", "AssertionError"):
-        assert is_program_fault(failure("error", reason)), reason
-        assert told(failure("error", reason)).startswith("an error of hoigen or of a library, not of the video: ")
+        assert failure("error", reason).is_program_fault, reason
+        assert failure("error", reason).words.startswith("an error of hoigen or of a library, not of the video: ")
     for reason in ("VideoError: x", "ValueError: x", "open: x", "MemoryError", ""):
-        assert not is_program_fault(failure("error", reason)), reason
-    assert not is_program_fault(failure("crash", "TypeError: x"))
+        assert not failure("error", reason).is_program_fault, reason
+    assert not failure("crash", "TypeError: x").is_program_fault
 
 
 def test_one_odd_video_does_not_stop_a_run(tmp_path: Path, tiny_video: Path) -> None:

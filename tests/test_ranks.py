@@ -1,45 +1,430 @@
-"""Several processes share a run: each does its own shards, and together they do all."""
+"""Several processes share a run: whatever their number and order, and killed at any moment, together they make the very
+dataset that one process makes."""
 
 from __future__ import annotations
 
 import itertools
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import fake_talk
 import hoigen
+from hoigen.cli import main
+from hoigen.data.files import Folder
 from hoigen.data.run import Run
-from hoigen.stages.book import Share
+from hoigen.data.tables import Table
+from hoigen.errors import RanksOpen, UsageError
+from hoigen.runfile import steps_of
+from hoigen.stages.captioned import caption_rows
+from hoigen.work import local
+from hoigen.work.ranks import BUSY, Barrier, Rank
 
-VIDEOS, SIZE = 7, 2
+SIZE = 2
+NAMES = "abcdefghij"
+TWINS = {"f": "a", "i": "d", "j": "d"}
+"""Files with the content of others; their blocks are other ranks'."""
+COUNTED = '''
+import os, time
+from pathlib import Path
+from hoigen import Clip, Frames, Sampling, Score, measure
+
+@measure("counted")
+class Counted:
+    """A number made of the file's name; notes each call."""
+    sampling: Sampling = Sampling(frames=0)
+
+    def __call__(self, clip: Clip, frames: Frames) -> Score:
+        fd = os.open({log!r}, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        os.write(fd, (clip.id + "\\n").encode())
+        os.close(fd)
+        time.sleep({sleep})
+        return Score((ord(Path(clip.uri).stem[0]) + int(2 * clip.start)) % 5)
+'''
+
+
+@pytest.fixture
+def world(tmp_path: Path, tiny_video: Path) -> Path:
+    """A list with the same content under two names, the same row twice, a broken and a missing file; and a recipe."""
+    (tmp_path / "videos").mkdir()
+    rows = []
+    for at, name in enumerate(NAMES):
+        content = tiny_video.read_bytes() + bytes(NAMES.index(TWINS.get(name, name)))
+        (tmp_path / "videos" / f"{name}.mp4").write_bytes(b"no video" if name == "g" else content)
+        rows.append(f"videos/{name}.mp4,0,{1 + (at % 3) / 2 if name not in TWINS.keys() | TWINS.values() else 1}")
+    rows += ["videos/gone.mp4,,", "videos/b.mp4,0,1.5", "videos/c.mp4,0.5,1.5"]
+    (tmp_path / "list.csv").write_text("\n".join(["uri,start,end", *rows]) + "\n")
+    own(tmp_path, 0.0)
+    return tmp_path
+
+
+def own(world: Path, sleep: float) -> None:
+    log = str(world / "calls.log")
+    (world / "counted.py").write_text(COUNTED.format(log=log, sleep=sleep))
+    (world / "recipe.yaml").write_text(
+        "shots: none\nmeasures: [metadata, ./counted.py]\nkeep: {duration: {min: 1}, counted: {min: 1}}\n"
+        f"shard_size: {SIZE}\nworkers: 1\nreport: false\n"
+    )
+    hoigen.trust(world / "counted.py")
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tasks are done in this process, which starts quicker than others."""
+
+    def run(tasks: Any, setup: Any, sink: Any, limits: Any) -> None:
+        local.run(tasks, setup, sink, replace(limits, workers=0))
+
+    monkeypatch.setattr("hoigen.work.stage.executor", lambda: run)
+
+
+def arguments(world: Path, run: str, rank: int = 0, ranks: int = 1) -> list[str]:
+    words = [str(world / "recipe.yaml"), "--videos", str(world / "list.csv"), "--run", str(world / run), "--quiet"]
+    sets = [word for key, value in (("rank", rank), ("ranks", ranks)) for word in ("--set", f"{key}={value}")]
+    return ["curate", *words, *sets]
+
+
+def process(world: Path, run: str, rank: int = 0, ranks: int = 1) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "hoigen", *arguments(world, run, rank, ranks)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def calls(world: Path) -> list[str]:
+    return sorted((world / "calls.log").read_text().split()) if (world / "calls.log").exists() else []
+
+
+def dataset(world: Path, run: str, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    """All that a run says: its table, the rows of its clips, which are kept."""
+    folder = Run(world / run)
+    capsys.readouterr()
+    hoigen.table(folder.path)
+    text = capsys.readouterr().out
+    clips = [row for shard in folder.clips.shards() for row in folder.clips.read(shard)]
+    steps_of(folder)
+    kept = [line.split(",")[0] for line in text.splitlines() if ",kept," in line]
+    journals = folder.folder.child("journal").names()
+    found = folder.found.shards()
+    return {"table": text, "clips": clips, "kept": kept, "journals": journals, "found": found}
+
+
+def alone(world: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    """The dataset of one process, with how often each clip was measured for it."""
+    assert main(arguments(world, "alone")) == 0
+    made = dataset(world, "alone", capsys)
+    assert (made["journals"], made["found"]) == ([], [])
+    assert made["table"].count("same content as") == 3
+    assert made["table"].count("the same row again") == 1
+    assert len(made["kept"]) > 2
+    made["calls"] = calls(world)
+    (world / "calls.log").unlink()
+    return made
+
+
+def rounds(world: Path, run: str, order: Sequence[int]) -> list[list[int]]:
+    """Ranks one after the other, again and again, until all end with 0; the exit codes of each round."""
+    found: list[list[int]] = []
+    while not found or any(found[-1]):
+        found.append([main(arguments(world, run, rank, len(order))) for rank in order])
+        assert len(found) < 6
+    return found
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 3, 5])
 def test_every_shard_is_one_ranks(ranks: int) -> None:
     for shard in range(20):
-        mine = [rank for rank in range(ranks) if Share(rank=rank, ranks=ranks).mine(shard)]
-        assert mine == [shard % ranks]
+        mine = [number for number in range(ranks) if Rank(number, ranks).mine(shard)]
+        assert mine == [shard % ranks] == [Rank(0, ranks).owner(shard)]
 
 
-def shards(run: Path) -> list[int]:
-    return [int(path.stem) for path in Run(run).clip_parts()]
+ORDERS = [*itertools.permutations(range(2)), *(tuple(random.Random(seed).sample(range(5), 5)) for seed in range(3))]
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
-def test_each_rank_does_its_own_shards_and_all_together_do_all(
-    tmp_path: Path, tiny_video: Path, order: tuple[int, ...]
+@pytest.mark.parametrize("order", ORDERS)
+def test_one_after_the_other_in_any_order(
+    world: Path, here: None, order: tuple[int, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    videos = tmp_path / "videos"
-    videos.mkdir()
-    for at in range(VIDEOS):
-        (videos / f"{at}.mp4").write_bytes(tiny_video.read_bytes() + bytes(at))
-    how: dict[str, Any] = {"videos": videos, "run": tmp_path / "run", "measures": ["metadata"], "shots": "none"}
-    how |= {"shard_size": SIZE, "ranks": 3, "workers": 1, "report": False, "quiet": True}
-    done: list[int] = []
-    for rank in order:
-        hoigen.curate(**how, rank=rank)
-        done += [shard for shard in range(4) if shard % 3 == rank]
-        assert shards(tmp_path / "run") == sorted(done)
-    counts = hoigen.funnel(tmp_path / "run").counts
-    assert counts == {"kept": VIDEOS, "dropped": 0, "failed": 0, "pending": 0}
+    expected = alone(world, capsys)
+    codes = rounds(world, "run", order)
+    assert codes[0][:-1] == [75] * (len(order) - 1)
+    assert len(codes) <= 4
+    assert dataset(world, "run", capsys) == {key: value for key, value in expected.items() if key != "calls"}
+    assert calls(world) == expected["calls"], "no clip is measured twice"
+
+
+def test_what_a_rank_says_and_writes(world: Path, here: None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments(world, "run", 1, 3)) == 75
+    assert capsys.readouterr() == ("", "waiting for ranks 0, 2; start the same command again\n")
+    run = Run(world / "run")
+    assert run.found.shards() == [1, 4], "its own blocks and no other"
+    assert run.clips.shards() == []
+    assert hoigen.funnel(run.path).clips == 2 * SIZE, "clips that are not sealed yet are counted"
+    assert main(arguments(world, "run", 0, 3)) == 75
+    assert capsys.readouterr().err == "waiting for ranks 2; start the same command again\n"
+    assert run.found.shards() == [0, 1, 3, 4, 6]
+    with pytest.raises(RanksOpen) as open_ones:
+        hoigen.curate(
+            videos=world / "list.csv", run=run.path, measures=["metadata"], shots="none", shard_size=SIZE,
+            rank=0, ranks=3, report=False, quiet=True,
+        )  # fmt: skip
+    assert open_ones.value.ranks == (2,)
+
+
+def test_another_number_of_ranks_goes_on_with_what_is_there(
+    world: Path, here: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expected = alone(world, capsys)
+    for rank in (4, 0, 2):
+        assert main(arguments(world, "run", rank, 5)) == 75
+    assert main(arguments(world, "run", 1, 2)) == 75, "markers of five ranks say nothing of two"
+    assert main(arguments(world, "run", 0, 2)) == 75
+    assert main(arguments(world, "run")) == 0
+    assert dataset(world, "run", capsys) | {"calls": calls(world)} == expected
+    codes = rounds(world, "run", range(3))
+    assert set(itertools.chain(*codes)) == {0, 75}
+    assert calls(world) == expected["calls"]
+
+
+def test_a_list_that_grows_under_ranks(world: Path, here: None, capsys: pytest.CaptureFixture[str]) -> None:
+    every = (world / "list.csv").read_text()
+    (world / "list.csv").write_text("\n".join(every.splitlines()[:6]) + "\n")
+    rounds(world, "run", (1, 0))
+    rounds(world, "alone", (0,))
+    (world / "list.csv").write_text(every)
+    (world / "calls.log").unlink()
+    assert main(arguments(world, "alone")) == 0
+    once = calls(world)
+    (world / "calls.log").unlink()
+    rounds(world, "run", (1, 0))
+    assert dataset(world, "run", capsys) == dataset(world, "alone", capsys)
+    assert calls(world) == once
+
+
+@pytest.mark.parametrize("of", [2, pytest.param(5, marks=pytest.mark.slow)])
+def test_at_once(world: Path, capsys: pytest.CaptureFixture[str], of: int) -> None:
+    expected = alone(world, capsys)
+    for _ in range(8):
+        ranks = [process(world, "run", rank, of) for rank in range(of)]
+        said = [rank.communicate(timeout=120)[1] for rank in ranks]
+        codes = [rank.returncode for rank in ranks]
+        assert set(codes) <= {0, 75}, said
+        assert all(len(words.splitlines()) == (code == 75) for words, code in zip(said, codes, strict=True)), said
+        if not any(codes):
+            break
+    assert codes == [0] * of
+    assert dataset(world, "run", capsys) | {"calls": calls(world)} == expected
+
+
+def kill_some(world: Path, run: str, chance: random.Random, ranks: int, kills: int) -> None:
+    """Ranks at once, each killed at a random moment and started again; then undisturbed until all end with 0."""
+    for _ in range(kills):
+        started = [process(world, run, rank, ranks) for rank in range(ranks)]
+        until = sorted((time.monotonic() + chance.uniform(0.6, 4.0), at) for at in range(ranks))
+        for moment, at in until:
+            time.sleep(max(0.0, moment - time.monotonic()))
+            started[at].send_signal(signal.SIGKILL)
+        for each in started:
+            each.communicate(timeout=60)
+    for _ in range(8):
+        started = [process(world, run, rank, ranks) for rank in range(ranks)]
+        said = [each.communicate(timeout=120)[1] for each in started]
+        assert {each.returncode for each in started} <= {0, 75}, said
+        if not any(each.returncode for each in started):
+            return
+    raise AssertionError(said)
+
+
+def test_killed(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    expected = alone(world, capsys)
+    kill_some(world, "run", random.Random(3), ranks=2, kills=2)
+    found = dataset(world, "run", capsys)
+    assert found | {"calls": expected["calls"]} == expected
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("seed", range(2))
+def test_killed_again_and_again(world: Path, capsys: pytest.CaptureFixture[str], seed: int) -> None:
+    own(world, 0.05)
+    expected = alone(world, capsys)
+    chance = random.Random(seed)
+    for ranks in (5, 2, 3):
+        kill_some(world, "run", chance, ranks, kills=3)
+    assert dataset(world, "run", capsys) | {"calls": expected["calls"]} == expected
+
+
+@pytest.mark.parametrize("at", [0, 3, 7, 8, 9, 12, 14])
+def test_sealing_stopped_at_any_step_is_done_once_more(
+    world: Path, here: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], at: int
+) -> None:
+    """Stopped before its nth step: what is counted then is right, and the dataset comes out the same."""
+    expected = alone(world, capsys)
+    count = [0]
+
+    def stopping(owner: type[Any], name: str, counts: Any) -> None:
+        real = getattr(owner, name)
+
+        def call(self: Any, *given: Any) -> Any:
+            if counts(self):
+                count[0] += 1
+                if count[0] > at:
+                    raise KeyboardInterrupt
+            return real(self, *given)
+
+        patch.setattr(owner, name, call)
+
+    with monkeypatch.context() as patch:
+        stopping(Table, "write_arrow", lambda table: table.name == "clips")
+        stopping(Run, "write_shards", lambda run: True)
+        stopping(Folder, "remove", lambda folder: folder.uri.endswith("found"))
+        assert main(arguments(world, "run")) == 130
+    assert hoigen.funnel(world / "run").clips == len(expected["clips"]), "all are counted, and none twice"
+    assert main(arguments(world, "run")) == 0
+    assert dataset(world, "run", capsys) | {"calls": expected["calls"]} == expected
+
+
+def test_two_processes_of_one_rank_or_of_two_divisions(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from hoigen.verbs.curate import held
+
+    run = Run(world / "run")
+    with held(run, Rank(1, 3)):
+        with pytest.raises(UsageError, match="run is in use by another hoigen process"), held(run, Rank(1, 3)):
+            pass
+        with (
+            pytest.raises(UsageError, match="share it among 3 ranks; this one came with ranks 2"),
+            held(run, Rank(0, 2)),
+        ):
+            pass
+        with held(run, Rank(2, 3)):
+            pass
+    with held(run, Rank(0, 2)):
+        pass
+
+
+def test_what_is_done_once_is_done_by_one(world: Path, here: None, capsys: pytest.CaptureFixture[str]) -> None:
+    barrier = Barrier(Folder(str(world / "run")), Rank(0, 2), "scores", "0" * 12)
+    with barrier.last_step():
+        assert main(arguments(world, "run", 0, 2)) == 75, "clips of the other are missing: that is told first"
+        assert main(arguments(world, "run", 1, 2)) == 75
+        assert capsys.readouterr().err.splitlines() == [
+            "waiting for ranks 1; start the same command again",
+            BUSY,
+        ]
+    assert rounds(world, "run", (1, 0))[-1] == [0, 0]
+
+
+def test_a_retry_that_is_killed_loses_nothing(
+    world: Path, here: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tiny_video: Path
+) -> None:
+    expected = alone(world, capsys)
+    source = (world / "counted.py").read_text()
+    fault = "        if os.path.exists(__file__ + '.broken') and ord(Path(clip.uri).stem[0]) % 2:\n"
+    fault += "            raise ValueError('no')\n"
+    half = source.replace("        return", f"{fault}        return")
+    (world / "counted.py").write_text(half)
+    hoigen.trust(world / "counted.py")
+    (world / "counted.py.broken").touch()
+    assert main(arguments(world, "run")) == 0
+    before = dataset(world, "run", capsys)
+    assert before["table"].count(",failed,counted,") > 2
+    (world / "videos" / "g.mp4").write_bytes(tiny_video.read_bytes() + bytes(NAMES.index("g")))
+    retry = ["retry", str(world / "run"), "--quiet"]
+
+    def stopped(*given: Any, **named: Any) -> None:
+        raise KeyboardInterrupt
+
+    for name in (
+        "hoigen.stages.clips.ClipStage.write",
+        "hoigen.stages.clips.seal",
+        "hoigen.stages.scores.ScoreStage.write",
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(name, stopped)
+            assert main(retry) == 130
+        found = dataset(world, "run", capsys)
+        if "Score" not in name:
+            assert found["table"] == before["table"], "what failed is in force until there is something in its place"
+        assert found["table"].count("\n") == before["table"].count("\n")
+    (world / "counted.py.broken").unlink()
+    assert main(retry) == 0
+    after = dataset(world, "run", capsys)
+    assert (after["journals"], after["found"]) == ([], [])
+    assert "no video" not in after["table"]
+    assert after["table"].count(",failed,") == 1, "the file that is missing"
+    assert [row["id"] for row in after["clips"]] == [row["id"] for row in expected["clips"]]
+
+
+def test_a_run_of_before_goes_on(world: Path, here: None, capsys: pytest.CaptureFixture[str]) -> None:
+    """Clips by blocks of videos, no list of shards, one block missing, one under way: nothing is measured twice."""
+    expected = alone(world, capsys)
+    new = Run(world / "alone")
+    old = Run(world / "old")
+    old.path.mkdir()
+    for name in ("run.yaml", "videos.parquet"):
+        (old.path / name).write_bytes((new.path / name).read_bytes())
+    text = (old.path / "run.yaml").read_text()
+    (old.path / "run.yaml").write_text(text.replace(str(new.path), str(old.path)))
+    facts = new.clips.facts_of(new.clips.shards()[0])
+    blocks: dict[int, list[Any]] = {}
+    for row in expected["clips"]:
+        blocks.setdefault(row["video"] // SIZE, []).append(row)
+    done: set[str] = set()
+    _, steps = steps_of(new)
+    for block, rows in blocks.items():
+        if block == 2:
+            continue
+        if block == 4:
+            journal = old.journal("clips", block)
+            fresh = [
+                row | ({"state": "ok", "rule": None, "reason": None} if row["rule"] == "duplicate" else {})
+                for row in rows
+            ]
+            journal.append({"video": rows[0]["video"], "fingerprint": facts["fingerprint"], "rows": fresh[:1]})
+            journal.close()
+            continue
+        old.clips.write(block, rows, facts)
+        for step in steps:
+            scores = [
+                row
+                for shard in new.shards()
+                for row in new.scores(step.name, step.fingerprint, step.emits).read(shard.shard)
+            ]
+            mine = [row for row in scores if row["id"] in {each["id"] for each in rows if each["state"] == "ok"}]
+            done |= {row["id"] for row in mine if step.name == "counted"}
+            old.scores(step.name, step.fingerprint, step.emits).write(block, mine)
+    assert len(done) > 3
+    assert rounds(world, "old", (1, 0))[-1] == [0, 0]
+    found = dataset(world, "old", capsys)
+    assert found["table"] == expected["table"]
+    assert sorted(found["clips"], key=lambda row: (row["video"], row["n"])) == expected["clips"]
+    assert not done & set(calls(world)), "what was measured is not measured again"
+    assert sorted([*done, *calls(world)]) == expected["calls"]
+
+
+def test_captions_of_ranks(world: Path, here: None, capsys: pytest.CaptureFixture[str]) -> None:
+    fake_talk.write(world)
+    assert main(arguments(world, "alone")) == 0
+    rounds(world, "run", (1, 0, 2))
+    spec = fake_talk.spec(world)
+    words = ["--set", f"captioner={json.dumps(spec['captioner'])}", "--quiet", "--no-report"]
+    assert main(["caption", str(world / "alone"), *words]) == 0
+    capsys.readouterr()
+    codes = []
+    while not codes or any(codes[-3:]):
+        for rank in (2, 0, 1):
+            codes.append(main(["caption", str(world / "run"), *words, "--rank", str(rank), "--ranks", "3"]))
+            if codes[-1]:
+                assert capsys.readouterr().err.startswith("waiting for ranks ")
+        assert len(codes) < 9
+    assert 75 in codes
+    both = [{row["id"]: row["text"] for row in caption_rows(Run(world / run))} for run in ("alone", "run")]
+    assert both[0] == both[1]
+    assert len(both[0]) > 2

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hoigen import VERBS
-from hoigen.errors import HoigenError, UsageError
+from hoigen.errors import HoigenError, RanksOpen, UsageError
 
 Verb = Callable[..., Any]
 NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM))
@@ -25,7 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs a verb; its exit status.
 
     0: done, also when some clips failed. 1: it cannot work as it is set up, every clip (video, caption) failed, or
-    files of hoigen cut are missing. 2: bad input, nothing was done. 130: stopped by Ctrl-C.
+    files of hoigen cut are missing. 2: bad input, nothing was done. 75: this rank has done its part and others of the
+    run have not (EX_TEMPFAIL of sysexits.h). 130: stopped by Ctrl-C.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -33,6 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageError as error:
         print(f"hoigen: {error}", file=sys.stderr)
         return 2
+    except RanksOpen as open_ones:
+        print(open_ones, file=sys.stderr)
+        return 75
     except HoigenError as error:
         print(f"hoigen: {error}", file=sys.stderr)
         return 1

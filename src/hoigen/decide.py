@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from hoigen.cascade import Step
 from hoigen.data.run import Run
+from hoigen.data.tables import quoted, text
 from hoigen.errors import is_program_fault
-from hoigen.joined import attach, quoted, text
+from hoigen.joined import attach, connection
 from hoigen.score import Rule
 
 if TYPE_CHECKING:
@@ -95,10 +96,7 @@ def connect(run: Run, steps: Sequence[Step]) -> duckdb.DuckDBPyConnection:
     Rows come in the order of the input. A clip without all its scores yet is `pending`. The view `walked` is the
     same in no order, which is quicker to count; `clips` are the rows of the clips parts.
     """
-    import duckdb
-
-    con = duckdb.connect(config={"preserve_insertion_order": False})
-    con.execute("set autoinstall_known_extensions = false")
+    con = connection()
     beside(con, run, steps, "main")
     return con
 
@@ -108,7 +106,7 @@ def beside(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], sche
     attach(con, run, steps, schema)
     con.execute(f"create view {schema}.judged as select *, {code_sql(steps)} as _code from {schema}.scored")
     cases = walk(steps)
-    own = 'id, uri, start, "end", source, prompt, digest, video, n'
+    own = 'id, uri, start, "end", source, prompt, digest, video, n, shard'
     scores = "".join(f", {quoted(score)}" for step in steps for score in step.emits)
     con.execute(
         f"""create view {schema}.walked as

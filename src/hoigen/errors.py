@@ -2,11 +2,14 @@
 
 HoigenError                 everything below; the command line prints it without a traceback
 ├── UsageError              bad recipe, manifest, path or option: exit code 2, nothing written
+├── Locked                  another process holds the folder (a UsageError)
 ├── SetupError              the run cannot work as set up (a model that does not load, most rows
 │                           failing alike): the run stops, exit code 1, what is done stays done
 ├── WeightsError            a model file is missing or is not the file it should be (a SetupError)
 ├── NoRoomError             a model does not fit into memory, of the card or of the machine (a SetupError)
 ├── ModelsGoneError         the process that owns the models cannot be kept alive (a SetupError)
+├── RanksOpen               other ranks of the run have not finished a stage yet: exit code 75, and the same command
+│                           goes on
 ├── GaveUpError             tried as often as it may be: costs one clip, and trying again would repeat it
 └── VideoError              one video cannot be read: costs one clip, never the run
 """
@@ -15,7 +18,7 @@ from __future__ import annotations
 
 import builtins
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class HoigenError(Exception):
@@ -24,6 +27,10 @@ class HoigenError(Exception):
 
 class UsageError(HoigenError):
     """The caller asked for something that cannot be: says where, what came, what is possible."""
+
+
+class Locked(UsageError):
+    """Another process works in the folder."""
 
 
 class SetupError(HoigenError):
@@ -40,6 +47,19 @@ class NoRoomError(SetupError):
 
 class ModelsGoneError(SetupError):
     """The process that owns the models ended, and cannot be started again: no clip's fault."""
+
+
+class RanksOpen(HoigenError):
+    """This process has done its part of a stage, and others that share the run have not; or one of them is at what is
+    done once for all. The same command goes on.
+
+    ranks: the numbers of the ranks that are waited for; empty when it is another process's step that is.
+    """
+
+    def __init__(self, ranks: Sequence[int], said: str = "") -> None:
+        self.ranks = tuple(ranks)
+        names = ", ".join(map(str, self.ranks))
+        super().__init__(said or f"waiting for ranks {names}; start the same command again")
 
 
 class GaveUpError(HoigenError):

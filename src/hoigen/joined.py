@@ -1,116 +1,178 @@
 """Clips and scores side by side: the parts of a run as one relation, a row per clip.
 
 Hash joins of a million rows by ten measures cost seconds, and so does opening thousands of small parts. So the
-relation of a large run is kept as a Parquet file of its own, named after the exact parts it was made from; with
-other rules nothing is joined again. The file is a copy: it may be deleted at any time.
+relation of a large run is kept as Parquet files of its own, one for each group of shards, each named after the exact
+parts it was made from: with other rules nothing is joined again, and where some shards have changed, only their groups
+are. However large the run, no more than one group is joined at a time. The files are copies: they may be deleted at
+any time.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hoigen.cascade import Step
 from hoigen.data import tables
 from hoigen.data.run import Run
+from hoigen.data.tables import Layout, quoted, text
 
 if TYPE_CHECKING:
     import duckdb
 
 KEEP_FROM_PARTS = 500
 KEEP_FROM_BYTES = 32 << 20
+GROUP = tables.MERGE_SHARDS
+"""Shards that are joined at a time: those that lie in one merged part."""
 OLD = 3600.0
 """Seconds after which the copy of an earlier state of the run is deleted; until then somebody may be reading it."""
-SHARD = "parse_filename(filename, true) as shard"
+THREADS = 8
+MEMORY_MB = 600
+THREAD_MB = 150
+"""What DuckDB may hold: the larger of `MEMORY_MB` and so much for each of its threads; the rest goes to the disk."""
+LEFT_OUT = ("width", "height", "fps", "meta", "header")
+"""Columns of the clips that `scored` lacks: `fps` in the clips' rows is not the score `fps`, which a clip may not have
+yet."""
+
+
+def connection(ordered: bool = False) -> duckdb.DuckDBPyConnection:
+    """A DuckDB that keeps to a bounded memory and writes what is beyond it to the temporary folder.
+
+    ordered: rows keep the order of what they were read from, which is slower.
+    """
+    import duckdb
+
+    threads = min(THREADS, os.cpu_count() or 1)
+    settings = {
+        "preserve_insertion_order": ordered,
+        "autoinstall_known_extensions": False,
+        "threads": threads,
+        "memory_limit": f"{max(MEMORY_MB, threads * THREAD_MB)}MB",
+        "temp_directory": str(Path(tempfile.gettempdir()) / f"hoigen-{os.getpid()}.duckdb"),
+    }
+    return duckdb.connect(config=settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The files of a run's clips and scores as they lay at a moment; shards: those that count."""
+
+    run: Run
+    steps: Sequence[Step]
+    shards: Sequence[int]
+    clips: Layout
+    scores: Sequence[Layout]
+
+    def files(self, first: int, last: int) -> list[tuple[Layout, str]]:
+        """The files that hold shards `first` to `last`, in an order that stays."""
+        return [(layout, name) for layout in (self.clips, *self.scores) for name in layout.files(first, last)]
 
 
 def attach(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], schema: str = "main") -> None:
     """Makes the views `clips` (the rows of the clips parts) and `scored` (with all scores) in `schema`.
 
     `scored` has, for step i, `_state_i` (null when there is no score yet) and `_reason_i`, and a column per score.
-    Scores are found by shard and id, as `hoigen curate` files them, so that a clip never becomes two rows.
+    Scores are found by shard and id, as `hoigen curate` files them, so that a clip never becomes two rows. Clips that
+    are found but not cut into shards yet have a null `shard` and no score.
     """
     con.execute(f"create schema if not exists {schema}")
-    clips = run.clip_parts()
-    scores = [run.score_parts(step.name, step.fingerprint) for step in steps]
-    files = [*clips, *(part for parts in scores for part in parts)]
-    kept, worth_keeping = _kept_file(run, steps, files)  # looked at before anything is read: never newer than its name
-    _view(con, f"{schema}.clips", clips, dict(tables.CLIP_COLUMNS))
-    if kept.exists():
-        con.execute(f"create view {schema}.scored as select * from read_parquet({text(str(kept))})")
-        return
-    for at, (step, parts) in enumerate(zip(steps, scores, strict=True)):
-        _view(con, f"{schema}.scores_{at}", parts, {**tables.SCORE_COLUMNS, **dict.fromkeys(step.emits, "float64")})
-    con.execute(f"create view {schema}.scored as {_join_sql(steps, schema)}")
-    if worth_keeping and _keep(con, kept, schema):
-        con.execute(f"create or replace view {schema}.scored as select * from read_parquet({text(str(kept))})")
+    if not run.folder.is_local and not con.filesystem_is_registered(run.folder.fs.protocol[0]):
+        con.register_filesystem(run.folder.fs)
+    shards, free = run.in_force()
+    shards.sort()
+    tables_of = [run.scores(step.name, step.fingerprint, step.emits) for step in steps]
+    sources = Sources(run, steps, shards, run.clips.layout(), [table.layout() for table in tables_of])
+    columns = ", ".join(map(quoted, tables.CLIP_COLUMNS))
+    parts = [f"select {columns}, shard from {sources.clips.relation(only=frozenset(shards))}"]
+    found = ""
+    if free and run.found.shards():
+        where = " or ".join(f"video >= {first}" + (f" and video < {past}" if past else "") for first, past in free)
+        found = f"select {columns}, null::integer as shard from {run.found.relation()} where {where}"
+        parts.append(found)
+    con.execute(f"create view {schema}.clips as {' union all '.join(parts)}")
+    scored = [_scored(con, sources)]
+    if found:
+        scored.append(_unscored(steps, found))
+    con.execute(f"create view {schema}.scored as {' union all '.join(scored)}")
 
 
-def _join_sql(steps: Sequence[Step], schema: str) -> str:
-    # Without the header's facts: `fps` in the clips' rows is not the score `fps`, which a clip may not have yet.
-    columns = ["clips.* exclude (width, height, fps, meta, header, shard)"]
+def _scored(con: duckdb.DuckDBPyConnection, sources: Sources) -> str:
+    """SQL of the shards' clips with their scores: over the copies of a large run, else over the parts."""
+    groups = [list(group) for _, group in groupby(sources.shards, lambda shard: shard // GROUP)]
+    facts = [_facts(sources, group) for group in groups]  # looked at before anything is read: never newer than its name
+    files = [file for some in facts for file in some]
+    if len(files) >= KEEP_FROM_PARTS or sum(size for _, _, (size, *_) in files) >= KEEP_FROM_BYTES:
+        kept = [sources.run.joined_file(_digest(sources, g, some)) for g, some in zip(groups, facts, strict=True)]
+        if all(path.exists() or _keep(con, path, sources, g) for path, g in zip(kept, groups, strict=True)):
+            _clear(kept)
+            return f"select * from read_parquet([{', '.join(text(str(path)) for path in kept)}])"
+    first, last = (sources.shards[0], sources.shards[-1]) if sources.shards else (0, -1)
+    return _join(sources, first, last)
+
+
+def _join(sources: Sources, first: int, last: int) -> str:
+    columns = [f"clips.* exclude ({', '.join(LEFT_OUT)})"]
     joins = []
-    for at, step in enumerate(steps):
+    for at, (step, layout) in enumerate(zip(sources.steps, sources.scores, strict=True)):
         columns += [f"s{at}.state as _state_{at}", f"s{at}.reason as _reason_{at}"]
         columns += [f"s{at}.{quoted(score)}" for score in step.emits]
-        joins.append(f"left join {schema}.scores_{at} as s{at} on s{at}.id = clips.id and s{at}.shard = clips.shard")
-    return f"select {', '.join(columns)} from {schema}.clips as clips {' '.join(joins)}"
+        scores = layout.relation(first, last)
+        joins.append(f"left join {scores} as s{at} on s{at}.id = clips.id and s{at}.shard = clips.shard")
+    clips = sources.clips.relation(first, last, frozenset(sources.shards))
+    return f"select {', '.join(columns)} from {clips} as clips {' '.join(joins)}"
 
 
-def _view(con: duckdb.DuckDBPyConnection, name: str, parts: Sequence[Path], columns: dict[str, str]) -> None:
-    """A view over parts, with the shard that each row lies in; an empty one when there are none."""
-    if parts:
-        files = ", ".join(text(str(part)) for part in parts)
-        source = f"select * exclude (filename), {SHARD} from read_parquet([{files}], filename = true)"
-    else:
-        kinds = {"string": "varchar", "int64": "bigint", "int32": "integer", "float64": "double"}
-        nothing = (f"null::{kinds[kind]} as {quoted(column)}" for column, kind in columns.items())
-        source = f"select {', '.join(nothing)}, null::varchar as shard where false"
-    con.execute(f"create view {name} as {source}")
+def _unscored(steps: Sequence[Step], clips: str) -> str:
+    """SQL of clips that have no score yet."""
+    columns = [f"clips.* exclude ({', '.join(LEFT_OUT)})"]
+    for at, step in enumerate(steps):
+        columns += [f"null::varchar as _state_{at}", f"null::varchar as _reason_{at}"]
+        columns += [f"null::double as {quoted(score)}" for score in step.emits]
+    return f"select {', '.join(columns)} from ({clips}) as clips"
 
 
-def _kept_file(run: Run, steps: Sequence[Step], files: Sequence[Path]) -> tuple[Path, bool]:
-    """Where the relation of these very parts is kept, and whether it is worth keeping."""
-    facts = []
-    size = 0
-    for path in files:
-        found = path.stat()
-        size += found.st_size
-        facts.append((path.parent.name, path.name, found.st_size, found.st_mtime_ns, found.st_ino))
-    names = [(step.name, step.fingerprint, step.emits) for step in steps]
-    where = run.joined_part(tables.digest_of([tables.CLIP_COLUMNS, names, facts]))
-    return where, len(files) >= KEEP_FROM_PARTS or size >= KEEP_FROM_BYTES
+Facts = list[tuple[str, str, tuple[Any, ...]]]
+"""(table, file, stamp) of each file."""
 
 
-def _keep(con: duckdb.DuckDBPyConnection, path: Path, schema: str) -> bool:
-    """Writes the relation whole or not at all; a run that cannot be written to is read as it is."""
+def _facts(sources: Sources, group: Sequence[int]) -> Facts:
+    files = sources.files(group[0], group[-1])
+    return [(layout.table.name, name, layout.table.folder.stamp(name)) for layout, name in files]
+
+
+def _digest(sources: Sources, group: Sequence[int], facts: Facts) -> str:
+    names = [(step.name, step.fingerprint, step.emits) for step in sources.steps]
+    return tables.digest_of([tables.CLIP_COLUMNS, LEFT_OUT, names, list(group), facts])
+
+
+def _keep(con: duckdb.DuckDBPyConnection, path: Path, sources: Sources, group: Sequence[int]) -> bool:
+    """Writes a group's relation, in the order of the input, whole or not at all; False where it cannot be written."""
     import duckdb
 
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(exist_ok=True)
-        con.execute(f"copy (select * from {schema}.scored) to {text(str(part))} (format parquet)")
+        query = f"select * from ({_join(sources, group[0], group[-1])}) order by video, n"
+        con.execute(f"copy ({query}) to {text(str(part))} (format parquet)")
         part.replace(path)
     except (OSError, duckdb.IOException):
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
         return False
-    for other in path.parent.iterdir():
-        with contextlib.suppress(OSError):
-            if other != path and time.time() - other.stat().st_mtime > OLD:
-                other.unlink()
     return True
 
 
-def quoted(name: str) -> str:
-    """A name in SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def text(words: str) -> str:
-    """A text in SQL."""
-    return "'" + words.replace("'", "''") + "'"
+def _clear(kept: Sequence[Path]) -> None:
+    """Deletes copies of earlier states."""
+    now = {path.name for path in kept}
+    for other in kept[0].parent.iterdir():
+        with contextlib.suppress(OSError):
+            if other.name not in now and time.time() - other.stat().st_mtime > OLD:
+                other.unlink()

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hoigen.data.tables import quoted
 from hoigen.errors import UsageError
-from hoigen.joined import quoted
 
 if TYPE_CHECKING:
     import duckdb

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Callable, Sequence
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 
 PAPER_WORDS = 152
 """Mean words of a caption. Source: HOIGen-1M, figure 5 (the text says 153.8)."""
@@ -34,18 +36,28 @@ class Lengths:
         )
 
 
-def lengths_of(texts: Sequence[str], count_tokens: Callable[[str], int] | None = None) -> Lengths | None:
-    """Lengths of captions; None when there are none."""
-    if not texts:
+def lengths_of(texts: Iterable[str], count_tokens: Callable[[str], int] | None = None) -> Lengths | None:
+    """Lengths of captions, which are not held; None when there are none."""
+    words: Counter[int] = Counter()
+    over = 0
+    for text in texts:
+        count = len(text.split())
+        words[count] += 1
+        over += (count_tokens(text) if count_tokens else count * TOKENS_A_WORD) > T5_LIMIT
+    if not words:
         return None
-    words = sorted(len(text.split()) for text in texts)
-    tokens = [count_tokens(text) if count_tokens else len(text.split()) * TOKENS_A_WORD for text in texts]
+    total = words.total()
+    places = list(accumulate(words[count] for count in sorted(words)))
+
+    def at(place: int) -> int:
+        return sorted(words)[bisect_right(places, place)]
+
     return Lengths(
-        captions=len(texts),
-        mean=statistics.fmean(words),
-        median=float(statistics.median(words)),
-        p90=float(words[min(len(words) - 1, int(0.9 * len(words)))]),
-        cut_off=sum(count > T5_LIMIT for count in tokens) / len(texts),
+        captions=total,
+        mean=sum(count * times for count, times in words.items()) / total,
+        median=(at((total - 1) // 2) + at(total // 2)) / 2,
+        p90=float(at(min(total - 1, int(0.9 * total)))),
+        cut_off=over / total,
         exact=count_tokens is not None,
     )
 

@@ -42,11 +42,10 @@ def make_run(folder: Path, videos: Sequence[Made], measures: Sequence[Any] = MEA
     tables.write_text(run.recipe_file, yaml.safe_dump({"hoigen": "0", "recipe": recipe}))
     _, steps = steps_of(run)
     rows = [_row(at, video) for at, video in enumerate(videos)]
-    tables.write_part(run.clip_part(0), rows, tables.schema_of(tables.CLIP_COLUMNS))
+    run.clips.write(0, rows)
     for step in steps:
         scores = [_score(row["id"], video, step.emits) for row, video in zip(rows, videos, strict=True)]
-        schema = tables.schema_of(tables.SCORE_COLUMNS, step.emits)
-        tables.write_part(run.score_part(step.name, step.fingerprint, 0), scores, schema)
+        run.scores(step.name, step.fingerprint, step.emits).write(0, scores)
     if evaluation:
         tables.write_text(folder / "evaluation.json", json.dumps(evaluation))
     return folder

@@ -5,21 +5,22 @@ from pathlib import Path
 
 import pytest
 
-from hoigen.data import tables
+from hoigen.data.files import Folder
 from hoigen.data.run import Run
 from hoigen.data.tables import Journal
 from hoigen.errors import UsageError
 
 
 def test_a_torn_last_line_is_not_read_and_costs_no_other(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "j" / "scores-00000.jsonl")
+    folder = Folder(str(tmp_path / "j"))
+    journal = Journal(folder, "scores-00000.jsonl")
     journal.append({"id": "a"})
     journal.append({"id": "ü\n"})
     journal.close()
-    size = journal.path.stat().st_size
-    for cut in range(size):
-        torn = Journal(tmp_path / f"{cut}.jsonl")
-        torn.path.write_bytes(journal.path.read_bytes()[:cut])
+    whole = folder.read("scores-00000.jsonl")
+    for cut in range(len(whole)):
+        folder.write(f"{cut}.jsonl", whole[:cut])
+        torn = Journal(folder, f"{cut}.jsonl")
         before = list(torn.rows())
         torn.append({"id": "b"})
         torn.close()
@@ -28,16 +29,15 @@ def test_a_torn_last_line_is_not_read_and_costs_no_other(tmp_path: Path) -> None
 
 
 def test_a_part_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    part = tmp_path / "scores" / "x" / "f" / "00003.parquet"
-    schema = tables.schema_of(tables.SCORE_COLUMNS, ["x"])
-    rows = [{"id": "a", "state": "ok", "tries": 1, "seconds": 0.1, "detail": "{}", "x": 1.5}]
-    tables.write_part(part, rows, schema, {"fingerprint": "f"})
+    table = Run(tmp_path).scores("x", "f", ["x"])
+    table.write(3, [{"id": "a", "state": "ok", "tries": 1, "seconds": 0.1, "detail": "{}", "x": 1.5}])
     with pytest.raises(ValueError, match="not a number"):
-        tables.write_part(part, [{"id": "b", "x": "not a number"}], schema)
-    assert [row["x"] for row in tables.read_part(part)] == [1.5]
-    assert tables.part_fingerprint(part) == "f"
-    assert tables.part_rows(part) == 1
-    assert Run(tmp_path).score_parts("x", "f") == [part], "half-written files are not parts"
+        table.write(3, [{"id": "b", "x": "not a number"}])
+    assert [row["x"] for row in table.read(3)] == [1.5]
+    assert table.facts_of(3) == {"measure": "x", "fingerprint": "f"}
+    assert table.count(3) == 1
+    assert table.shards() == [3]
+    assert os.listdir(table.folder.uri) == ["00003.parquet"], "nothing half-written is left"
 
 
 def test_a_folder_that_is_no_run_says_so(tmp_path: Path) -> None:
@@ -49,5 +49,5 @@ def test_a_folder_that_is_no_run_says_so(tmp_path: Path) -> None:
 
 
 def test_making_a_run_touches_nothing(tmp_path: Path) -> None:
-    Run(tmp_path / "new").clip_parts()
+    Run(tmp_path / "new").clips.shards()
     assert os.listdir(tmp_path) == []

@@ -12,7 +12,6 @@ import seeded
 from sides import DATA, vbench_said
 
 import hoigen
-from hoigen.data import tables
 from hoigen.data.run import Run
 from hoigen.vbench import __main__ as files_of_vbench
 
@@ -52,9 +51,11 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def rows_of(run: Path, measure: str) -> dict[str, Any]:
-    names = {row["id"]: Path(row["uri"]).name for part in Run(run).clip_parts() for row in tables.read_part(part)}
+    clips = Run(run).clips
+    names = {row["id"]: Path(row["uri"]).name for shard in clips.shards() for row in clips.read(shard)}
     [folder] = (run / "scores" / measure).iterdir()
-    rows = [row for part in sorted(folder.glob("*.parquet")) for row in tables.read_part(part)]
+    scores = Run(run).scores(measure, folder.name)
+    rows = [row for shard in scores.shards() for row in scores.read(shard)]
     return {names[row["id"]]: row for row in rows}
 
 

@@ -194,7 +194,7 @@ def test_ctrl_c_stops_and_says_how_to_go_on(tmp_path: Path, tiny_video: Path) ->
     time.sleep(1.5)
     process.send_signal(signal.SIGINT)
     _, words = process.communicate(timeout=20)
-    assert process.returncode == 130
+    assert process.returncode == 130, words
     assert f"Go on with: hoigen caption {run}" in words
 
 

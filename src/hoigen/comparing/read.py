@@ -62,16 +62,29 @@ def _about(video: Video, evaluation: Mapping[str, Any]) -> Video:
 
 def _videos(run: Run, steps: Sequence[Step]) -> list[Video]:
     """All of the list, also those that a run which was stopped has not read yet."""
-    found = [video for part in run.clip_parts() for video in _shard(run, steps, int(part.stem))]
-    return [*found, *_unread(run, steps)]
+    shards, free = run.in_force()
+    videos = [video for shard in shards for video in _shard(run, steps, shard)]
+    nothing: Mapping[str, Mapping[str, Row]] = {step.name: {} for step in steps}
+    videos += [_video(run, row, steps, nothing) for row in _found(run, free) if row["state"] != "dropped"]
+    read = {row["uri"] for shard in shards for row in run.clips.read(shard, ["uri"])}
+    return [*videos, *_unread(run, steps, read | {row["uri"] for row in _found(run, free)})]
 
 
-def _unread(run: Run, steps: Sequence[Step]) -> Iterator[Video]:
+def _found(run: Run, free: Sequence[tuple[int, int | None]]) -> Iterator[Row]:
+    """Clips of a run under way that are found but not yet cut into shards."""
+    if not free:
+        return
+    for block in run.found.shards():
+        for row in run.found.read(block):
+            if any(first <= row["video"] and (past is None or row["video"] < past) for first, past in free):
+                yield row
+
+
+def _unread(run: Run, steps: Sequence[Step], read: set[str]) -> Iterator[Video]:
     import pyarrow.parquet as pq
 
-    from hoigen.data.tables import named, read_part
+    from hoigen.data.tables import named
 
-    read = {row["uri"] for part in run.clip_parts() for row in read_part(part, ["uri"])}
     if not run.videos_file.exists() or not (run.path / "evaluation.json").exists():
         return
     with named(run.videos_file):
@@ -95,19 +108,15 @@ def _evaluation(path: Path) -> dict[str, Any]:
 
 
 def _shard(run: Run, steps: Sequence[Step], shard: int) -> list[Video]:
-    from hoigen.data import tables
-
-    rows = [row for row in tables.read_part(run.clip_part(shard)) if row["state"] != "dropped"]
+    rows = [row for row in run.clips.read(shard) if row["state"] != "dropped"]
     scores = {step.name: _scores(run, step, shard) for step in steps}
     return [_video(run, row, steps, scores) for row in rows]
 
 
 def _scores(run: Run, step: Step, shard: int) -> dict[str, Row]:
     """Rows of the part by id, and what the journal has beyond it: a run under way can be looked at."""
-    from hoigen.data import tables
-
-    part = run.score_part(step.name, step.fingerprint, shard)
-    found = {row["id"]: row for row in tables.read_part(part, ["id", "state", "reason", *step.emits])}
+    part = run.scores(step.name, step.fingerprint, step.emits)
+    found = {row["id"]: row for row in part.read(shard, ["id", "state", "reason", *step.emits])}
     for entry in run.journal("scores", shard).rows():
         if entry.get("measure") == step.name and entry.get("fingerprint") == step.fingerprint:
             found[entry["id"]] = {"state": entry["state"], "reason": entry["reason"], **entry["values"]}

@@ -1,14 +1,17 @@
-"""The only file that knows a run's paths, and how its parts are written.
+"""The only file that knows a run's paths (docs/run_folder.md has every column).
 
     run.yaml                                      arguments, versions, fingerprints: run it again to repeat the run
     videos.parquet                                the input list, in order
-    clips/00017.parquet                           the clips of shard 17's videos
+    found/00002.parquet                           clips of a block of videos, until all are found and cut into shards
+    shards.parquet                                the shards: from which video to which, clips, bytes
+    clips/00017.parquet                           the clips of shard 17
+    clips/00000-00063.parquet                     the same of many shards, merged
     scores/<measure>/<fingerprint>/00017.parquet  what a measure said of them
     journal/scores-00017.jsonl                    finished rows of a shard under way
     calls.sqlite                                  every answer of an expert, once
     captions/caption.yaml                         the captioner in force, its experts, what it took
     captions/<captioner>/<fingerprint>/00017.parquet   a caption per kept clip, with its trace
-    joined/<digest>.parquet                       a large run's tables side by side: a copy, may be deleted
+    joined/<digest>.parquet                       tables of some shards side by side: a copy, may be deleted
     report.html
 
 Done means the file exists: parts are written under a temporary name and renamed last. A journal holds what
@@ -18,22 +21,51 @@ at most the clip under way.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from hoigen.data.tables import Journal
+from hoigen.data.files import Folder
+from hoigen.data.tables import (
+    CAPTION_COLUMNS,
+    CLIP_COLUMNS,
+    SCORE_COLUMNS,
+    SHARD_COLUMNS,
+    Journal,
+    Table,
+    parquet_file,
+    schema_of,
+)
 from hoigen.errors import UsageError
 
 BEFORE_A_RUN = ("videos.parquet", "evaluation.json", "journal")
 """What may lie in a folder whose run has not begun."""
+SHARDS_FILE = "shards.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class ShardRange:
+    """A shard: the clips of the videos `begin` up to, and without, `end`. bytes: of their videos, each clip's share of
+    its file; 0 where it is not known."""
+
+    shard: int
+    begin: int
+    end: int
+    clips: int
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run's folder. Making one touches nothing on disk."""
+    """A run's folder. Making one touches nothing on disk.
+
+    path: its pages, run.yaml, the list of videos and what experts answered. tables: where its tables and journals lie,
+    which may be an object store; in the same folder when not given.
+    """
 
     path: Path
+    tables: Folder | None = None
 
     @property
     def recipe_file(self) -> Path:
@@ -55,11 +87,89 @@ class Run:
     def cut_folder(self) -> Path:
         return self.path / "cut"
 
-    def clip_part(self, shard: int) -> Path:
-        return self.path / "clips" / f"{shard:05d}.parquet"
+    @property
+    def folder(self) -> Folder:
+        """Where the tables and journals lie."""
+        return self.tables or Folder(str(self.path))
 
-    def score_part(self, measure: str, fingerprint: str, shard: int) -> Path:
-        return self.path / "scores" / measure / fingerprint / f"{shard:05d}.parquet"
+    @property
+    def clips(self) -> Table:
+        """The clips by shard."""
+        return Table("clips", self.folder.child("clips"), CLIP_COLUMNS)
+
+    @property
+    def found(self) -> Table:
+        """Clips as they are found, by blocks of videos, until they are cut into shards."""
+        return Table("found", self.folder.child("found"), CLIP_COLUMNS)
+
+    def scores(self, measure: str, fingerprint: str, numbers: Sequence[str] = ()) -> Table:
+        """What a measure said of the clips, by shard.
+
+        Args:
+            measure: its name.
+            fingerprint: names its settings, revision and files.
+            numbers: the scores that it gives, a column each.
+        """
+        facts = {"measure": measure, "fingerprint": fingerprint}
+        where = self.folder.child(f"scores/{measure}/{fingerprint}")
+        return Table(f"scores of {measure}", where, SCORE_COLUMNS, tuple(numbers), facts)
+
+    def captions(self, captioner: str, fingerprint: str) -> Table:
+        """A captioner's captions of the kept clips, by shard."""
+        facts = {"captioner": captioner, "fingerprint": fingerprint}
+        where = self.folder.child(f"captions/{captioner}/{fingerprint}")
+        return Table(f"captions of {captioner}", where, CAPTION_COLUMNS, (), facts)
+
+    def journal(self, stage: str, shard: int) -> Journal:
+        """Finished rows of a shard whose part is not written yet."""
+        return Journal(self.folder.child("journal"), f"{stage}-{shard:05d}.jsonl")
+
+    def shards(self) -> list[ShardRange]:
+        """The shards of the clips, in the order of the videos; none while clips are still being found for the first
+        time.
+
+        A run that was made before there was `shards.parquet` has as many videos in each as its recipe says.
+        """
+        if not self.folder.exists(SHARDS_FILE):
+            return [] if self.found.shards() else self._shards_by_size()
+        with parquet_file(self.folder, SHARDS_FILE) as file:
+            return [ShardRange(**row) for row in file.read(list(SHARD_COLUMNS)).to_pylist()]
+
+    def in_force(self) -> tuple[list[int], list[tuple[int, int | None]]]:
+        """What readers count: the shards of `clips`, and the videos (first, past the last; None: all that follow) whose
+        clips in `found` count too: those that are in no shard.
+
+        Clips that are not cut into shards yet, or whose cutting was cut short, are thus counted once. Other videos lie
+        in `found` only while they are measured anew.
+        """
+        if not self.folder.exists(SHARDS_FILE):
+            return ([], [(0, None)]) if self.found.shards() else (self.clips.shards(), [])
+        ranges = self.shards()
+        free: list[tuple[int, int | None]] = []
+        at = 0
+        for one in sorted(ranges, key=lambda one: one.begin):
+            if one.begin > at:
+                free.append((at, one.begin))
+            at = max(at, one.end)
+        return sorted(one.shard for one in ranges), [*free, (at, None)]
+
+    def _shards_by_size(self) -> list[ShardRange]:
+        counts = self.clips.counts()
+        size = int(self.recipe().get("shard_size", 256)) if counts and self.recipe_file.exists() else 256
+        found = []
+        for shard, clips in counts.items():
+            last = max((row["video"] for row in self.clips.read(shard, ["video"])), default=shard * size - 1)
+            found.append(ShardRange(shard, shard * size, last + 1, clips, 0))
+        return found
+
+    def write_shards(self, shards: Sequence[ShardRange]) -> None:
+        """Writes which shards there are, whole or not at all."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        rows = pa.Table.from_pylist([asdict(shard) for shard in shards], schema=schema_of(SHARD_COLUMNS))
+        with self.folder.writing(SHARDS_FILE) as file:
+            pq.write_table(rows, file)
 
     @property
     def calls_file(self) -> Path:
@@ -70,26 +180,9 @@ class Run:
         """Which captioner's captions are in force."""
         return self.path / "captions" / "caption.yaml"
 
-    def caption_part(self, captioner: str, fingerprint: str, shard: int) -> Path:
-        return self.path / "captions" / captioner / fingerprint / f"{shard:05d}.parquet"
-
-    def caption_parts(self, captioner: str, fingerprint: str) -> list[Path]:
-        return sorted((self.path / "captions" / captioner / fingerprint).glob("[0-9]*.parquet"))
-
-    def joined_part(self, digest: str) -> Path:
-        """Clips and scores side by side, of the state of the run that `digest` names; may be deleted at any time."""
+    def joined_file(self, digest: str) -> Path:
+        """Clips and scores of some shards side by side, as those lie that `digest` names; may be deleted any time."""
         return self.path / "joined" / f"{digest}.parquet"
-
-    def clip_parts(self) -> list[Path]:
-        """Parts of the clips table, in order of shard."""
-        return sorted((self.path / "clips").glob("[0-9]*.parquet"))
-
-    def score_parts(self, measure: str, fingerprint: str) -> list[Path]:
-        """Parts of one measure's scores, in order of shard; none when it has not run yet."""
-        return sorted((self.path / "scores" / measure / fingerprint).glob("[0-9]*.parquet"))
-
-    def journal(self, stage: str, shard: int) -> Journal:
-        return Journal(self.path / "journal" / f"{stage}-{shard:05d}.jsonl")
 
     def check_folder(self) -> None:
         """Raises UsageError for a folder of other things: nothing of theirs is to be written over."""

@@ -2,40 +2,77 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hoigen.clip import Seconds
+from hoigen.data.files import Folder
 from hoigen.data.tables import named
-from hoigen.errors import UsageError
+from hoigen.errors import Locked, RanksOpen, UsageError
 
 if TYPE_CHECKING:
     from hoigen.sources import Source
+
+
+PATIENCE: Seconds = 60.0
+"""How long another process may take to add its rows."""
 
 
 def write_or_extend(path: Path, sources: Iterable[Source]) -> int:
     """Writes the list, or adds what is new to it; how many rows were added.
 
     Rows that are there already stay where they are, since shards are cut by position. A row that is no longer
-    in `sources` stays too: what was measured is not forgotten. Raises UsageError when there is none, or when one's
-    scheme (s3://) is unknown or needs a package that is not installed; nothing is written then.
+    in `sources` stays too: what was measured is not forgotten. Several processes may do so at once.
+
+    Raises UsageError when there is none, or when one's scheme (s3://) is unknown or needs a package that is not
+    installed; nothing is written then.
     """
     from hoigen.sources import write_videos
 
-    sources = _of_known_schemes(sources)
-    if not path.exists():
-        added = write_videos(sources, path)
-        if not added:
-            path.unlink()
-            raise UsageError("no videos were found: the folder, glob or list is empty")
-        return added
-    known = Counter(_key(s.uri, s.start, s.end) for s in _read(path))
-    fresh = list(_unknown(sources, known))
-    if fresh:
-        write_videos(_both(path, fresh), path)
-    return len(fresh)
+    known = _keys(path)
+    part = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        count = write_videos(_unknown(_of_known_schemes(sources), Counter(known)), part)
+        if not count:
+            if not known:
+                raise UsageError("no videos were found: the folder, glob or list is empty")
+            return 0
+        with _locked(path):  # not before: reading the sources may have taken long
+            if not path.exists():
+                part.replace(path)
+                return count
+            fresh = list(_unknown(_read(part), _keys(path) - known))  # what others have added meanwhile is there
+            if fresh:
+                write_videos(_both(path, fresh), path)
+        return len(fresh)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _keys(path: Path) -> Counter[int]:
+    return Counter(_key(s.uri, s.start, s.end) for s in _read(path)) if path.exists() else Counter()
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Waits for others, who take a moment. Raises RanksOpen when one takes longer than a minute."""
+    until = time.monotonic() + PATIENCE
+    with contextlib.ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(Folder(str(path.parent)).lock(".lock-videos"))
+                break
+            except Locked:
+                if time.monotonic() > until:
+                    raise RanksOpen([], f"{path} is being written; start the same command again") from None
+                time.sleep(0.02)
+        yield
 
 
 def _of_known_schemes(sources: Iterable[Source]) -> Iterator[Source]:

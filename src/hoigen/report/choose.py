@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Clip
+from hoigen.data.tables import quoted
 from hoigen.report.evidence import evidence_of
 from hoigen.report.facts import ScoreLine, Sheet, Threshold, Tile, Words
-from hoigen.report.spread import quoted, thresholds
+from hoigen.report.spread import thresholds
 from hoigen.report.thumbs import Evidence, Taken, Wanted
 from hoigen.report.words import number
 
@@ -28,17 +29,23 @@ def ranks(total: int, wanted: int) -> list[int]:
 
 
 def spread_rows(con: Any, where: str, order: str, total: int, wanted: int, values: Mapping[str, Any]) -> list[Row]:
-    """Rows of `settled` at even distances in an order."""
+    """Rows of `settled` at even distances in an order; only what the order goes by is sorted."""
     places = ranks(total, wanted)
     if not places:
         return []
-    found = con.execute(
-        f"select * exclude (place) from (select *, row_number() over (order by {order}) - 1 as place "
+    keys = con.execute(
+        f"select video, n, place from (select video, n, row_number() over (order by {order}) - 1 as place "
         f"from settled where {where}) where list_contains($places, place) order by place",
         {**values, "places": places},
-    )
+    ).fetchall()
+    if not keys:
+        return []
+    videos = ", ".join(str(video) for video, _, _ in keys)  # said outright, so that only their row groups are read
+    found = con.execute(f"select * from settled where video in ({videos})")
     names = [column[0] for column in found.description]
-    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    by_key = {(row["video"], row["n"]): row for row in rows}
+    return [by_key[video, n] for video, n, _ in keys]
 
 
 def kept_rows(con: Any, total: int, wanted: int) -> list[Row]:
@@ -57,15 +64,14 @@ def _distance(rule: str, bounds: Sequence[Threshold]) -> str:
     return f"greatest({', '.join(sides)}, 0)"
 
 
-def clip_facts(con: Any, run: Run, ids: Sequence[str]) -> dict[str, Row]:
+def clip_facts(con: Any, ids: Sequence[str]) -> dict[str, Row]:
     """Size, source and prompt of the clips to be shown."""
-    parts = [str(part) for part in run.clip_parts()]
-    if not parts or not ids:
+    if not ids:
         return {}
     rows = con.execute(
         "select id, any_value(width), any_value(height), any_value(fps), any_value(source), any_value(prompt) "
-        "from read_parquet($parts, hive_partitioning = false) where list_contains($ids, id) group by id",
-        {"parts": parts, "ids": list(ids)},
+        "from clips where list_contains($ids, id) group by id",
+        {"ids": list(ids)},
     ).fetchall()
     names = ("width", "height", "fps", "source", "prompt")
     return {row[0]: dict(zip(names, row[1:], strict=True)) for row in rows}
@@ -76,14 +82,13 @@ def evidence(con: Any, run: Run, steps: Sequence[Step], rows: Sequence[Row]) -> 
     found: dict[str, Evidence] = {}
     last = _last_rule(steps)
     for step in steps:
-        asked = {row["id"] for row in rows if (last if row["state"] == "kept" else row["rule"]) in step.emits}
-        parts = [str(part) for part in run.score_parts(step.name, step.fingerprint)]
-        if not parts or not asked or not step.needs_frames:
+        asked = [row for row in rows if (last if row["state"] == "kept" else row["rule"]) in step.emits]
+        if not asked or not step.needs_frames:
             continue
+        scores = run.scores(step.name, step.fingerprint, step.emits).relation(only={row["shard"] for row in asked})
         details = con.execute(
-            "select id, detail from read_parquet($parts, hive_partitioning = false) "
-            "where list_contains($ids, id) and state = 'ok'",
-            {"parts": parts, "ids": sorted(asked)},
+            f"select id, detail from {scores} where list_contains($ids, id) and state = 'ok'",
+            {"ids": sorted({row["id"] for row in asked})},
         ).fetchall()
         for clip, detail in details:
             boxes = evidence_of(json.loads(detail or "{}"), step.measure.sampling)

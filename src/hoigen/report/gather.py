@@ -39,7 +39,7 @@ def gather(run: Run, *, shown: int = 24) -> ReportFacts:
     recipe, steps = steps_of(run)
     con = connect(run, steps)
     try:
-        con.execute("create temp table settled as select * from decided")
+        con.execute("create temp view settled as select * from walked")
         states = _states(con)
         clips = sum(count for count, _ in states.values())
         stages = _stages(funnel(con, steps).stages, steps, recipe)
@@ -59,7 +59,7 @@ def gather(run: Run, *, shown: int = 24) -> ReportFacts:
             histograms=histograms(con, run, steps, clips),
             kept_sheet=kept,
             dropped_sheets=sheets,
-            captioning=captioning_of(run),
+            captioning=captioning_of(con, run),
             failures=_failures(con),
             notes=_notes(con, {stage.key: stage.dropped for stage in stages}, recipe),
             models=model_files(steps),
@@ -115,10 +115,10 @@ def _sheets(
         for stage in ruled
     }
     chosen = [row for some in rows.values() for row in some]
-    facts = choose.clip_facts(con, run, [row["id"] for row in chosen])
+    facts = choose.clip_facts(con, [row["id"] for row in chosen])
     boxes = choose.evidence(con, run, steps, chosen)
     taken = take(choose.wanted(row, facts, boxes) for row in chosen)
-    words = words_of(run, {row["id"] for row in chosen})
+    words = words_of(con, run, chosen)
     tiles = {key: [choose.tile(row, steps, facts, taken, words) for row in some] for key, some in rows.items()}
     sheets = tuple(
         Sheet(

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from hoigen.data.tables import quoted
 from hoigen.report.facts import Histogram, Threshold
 from hoigen.score import Rule
 
@@ -19,11 +20,6 @@ if TYPE_CHECKING:
 BINS = 40
 REACH = 3.0
 """A threshold this many spans beyond the values is drawn at the edge, so that it does not squeeze them flat."""
-
-
-def quoted(name: str) -> str:
-    """A column's name in SQL."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def thresholds(rule: Rule | None) -> tuple[Threshold, ...]:
@@ -82,13 +78,10 @@ def _histogram(con: Any, run: Run, step: Step, score: str, clips: int) -> Histog
 
 def _without_value(con: Any, run: Run, step: Step, score: str) -> tuple[int, int, int]:
     """Clips that were looked at and have no value, those on which the measure failed, and all that it looked at."""
-    parts = [str(part) for part in run.score_parts(step.name, step.fingerprint)]
-    if not parts:
-        return 0, 0, 0
     nulls, failed, seen = con.execute(
         f"select count(*) filter (where state = 'ok' and {quoted(score)} is null), "
-        "count(*) filter (where state = 'failed'), count(*) from read_parquet($parts, hive_partitioning = false)",
-        {"parts": parts},
+        "count(*) filter (where state = 'failed'), count(*) "
+        f"from {run.scores(step.name, step.fingerprint, step.emits).relation()}"
     ).fetchone()
     return int(nulls), int(failed), int(seen)
 

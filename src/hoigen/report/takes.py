@@ -25,12 +25,10 @@ Details = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 def clips_of(run: Run, uris: Iterable[str]) -> dict[str, Clip]:
     """The clips of some videos, by uri; those that could not be read are not there."""
-    from hoigen.data import tables
-
     wanted = set(uris)
     found = {}
-    for part in run.clip_parts():
-        for row in tables.read_part(part):
+    for shard in run.clips.shards():
+        for row in run.clips.read(shard):
             if row["uri"] in wanted and row["state"] == "ok":
                 found[row["uri"]] = Clip(
                     id=row["id"],
@@ -46,15 +44,14 @@ def clips_of(run: Run, uris: Iterable[str]) -> dict[str, Clip]:
 
 def details_of(run: Run, steps: Sequence[Step], ids: Sequence[str]) -> Details:
     """Measure -> clip -> detail, of the measures that are drawn. A run under way lacks some."""
-    from hoigen.data import tables
-
     wanted = set(ids)
     found: dict[str, dict[str, Mapping[str, Any]]] = {}
     for step in steps:
         if step.name not in DRAWN:
             continue
-        for part in run.score_parts(step.name, step.fingerprint):
-            for row in tables.read_part(part, ["id", "state", "detail"]):
+        scores = run.scores(step.name, step.fingerprint, step.emits)
+        for shard in scores.shards():
+            for row in scores.read(shard, ["id", "state", "detail"]):
                 if row["id"] in wanted and row["detail"]:
                     found.setdefault(step.name, {})[row["id"]] = json.loads(row["detail"])
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hoigen.report.facts import Call, Captioning, Words
@@ -13,36 +13,58 @@ if TYPE_CHECKING:
     from hoigen.data.run import Run
 
 
-def words_of(run: Run, ids: Collection[str]) -> dict[str, Words]:
-    """Captions in force of the clips that are shown, by id."""
-    from hoigen.stages.captioned import caption_rows
+def words_of(con: Any, run: Run, rows: Sequence[Mapping[str, Any]]) -> dict[str, Words]:
+    """Captions in force of the clips that are shown, by id.
 
-    wanted = set(ids)
-    return {row["id"]: _words(row) for row in caption_rows(run) if row["id"] in wanted}
+    Args:
+        con: a connection of `decide.connect`.
+        run: the run.
+        rows: of the clips, with `id` and `shard`.
+    """
+    from hoigen.stages.captioned import captions_in_force
+
+    captions = captions_in_force(run)
+    if captions is None or not rows:
+        return {}
+    found = con.execute(
+        f"select * from {captions.relation(only={row['shard'] for row in rows})} where list_contains($ids, id)",
+        {"ids": sorted({row["id"] for row in rows})},
+    )
+    names = [column[0] for column in found.description]
+    told = (dict(zip(names, row, strict=True)) for row in found.fetchall())
+    return {row["id"]: _words(row) for row in told}
 
 
-def captioning_of(run: Run) -> Captioning | None:
-    """All captions of a run in figures; None when there are none."""
-    from collections import Counter
-
+def captioning_of(con: Any, run: Run) -> Captioning | None:
+    """All captions of a run in figures, counted over a connection of `decide.connect`; None when there are none."""
     from hoigen.lengths import lengths_of
-    from hoigen.stages.captioned import caption_facts, caption_rows
+    from hoigen.stages.captioned import caption_facts, captions_in_force, captions_of
 
-    facts = caption_facts(run)
-    rows = list(caption_rows(run))
-    if facts is None or not rows:
+    facts, captions = caption_facts(run), captions_in_force(run)
+    if facts is None or captions is None:
         return None
-    paths = Counter(row["path"] or facts["name"] for row in rows if row["text"] is not None)
-    lengths = lengths_of([row["text"] for row in rows if row["text"] is not None])
+    table = captions.relation()
+    many, failed, calls, tokens = con.execute(
+        "select count(*), count(*) filter (text is null), coalesce(sum(calls), 0), "
+        f"coalesce(sum(tokens_in + tokens_out), 0) from {table}"
+    ).fetchone()
+    if not many:
+        return None
+    paths = con.execute(
+        f"select coalesce(nullif(path, ''), $name) as way, count(*) as many from {table} where text is not null "
+        "group by way order by many desc, way",
+        {"name": facts["name"]},
+    ).fetchall()
+    lengths = lengths_of(text for _, text in captions_of(run))
     return Captioning(
         captioner=facts["name"],
         experts={role: str(identity.get("model", "")) for role, identity in (facts.get("experts") or {}).items()},
-        captioned=paths.total(),
-        failed=len(rows) - paths.total(),
-        paths=dict(paths.most_common()),
+        captioned=many - failed,
+        failed=failed,
+        paths=dict(paths),
         lengths=str(lengths) if lengths else "",
-        calls=sum(row["calls"] for row in rows),
-        tokens=sum(row["tokens_in"] + row["tokens_out"] for row in rows),
+        calls=int(calls),
+        tokens=int(tokens),
     )
 
 

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hoigen.clip import Clip, Frames, Sampling, Seconds
 from hoigen.report.facts import Box, Picture
+from hoigen.work.stage import Item, Stage
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from hoigen.work.task import Emit, Failure, Task
+    from hoigen.data.tables import Row
+    from hoigen.work.task import Emit, Failure, Handler
 
 SHORT_SIDE = 160
 LONG_SIDE = 320
@@ -49,37 +51,44 @@ class Taken(NamedTuple):
 
 def take(wanted: Iterable[Wanted], *, workers: int = 2, deadline: Seconds = 30) -> dict[str, Taken]:
     """Frames spread evenly over each clip, by clip id; the middle one is that of the evidence when there is some."""
-    from hoigen.work import local, task
+    from hoigen.work.task import Limits
 
-    tasks = [task.Task(want.clip.id, want) for want in {want.clip.id: want for want in wanted}.values()]
-    album = Album(deadline)
-    if tasks:
-        limits = task.Limits(workers=min(workers, len(tasks)), deadline=deadline, memory_mb=2048, tries=1)
-        local.run(tasks, setup, album, limits)
+    album = Album({want.clip.id: want for want in wanted}, deadline)
+    if album.wanted:
+        workers = min(workers, len(album.wanted))
+        album.go(Limits(workers=workers, deadline=deadline, memory_mb=2048, tries=1))
     return album.taken
 
 
-class Album:
-    """Collects what the workers say."""
+class Album(Stage):
+    """Clips -> pictures of them, in memory."""
 
-    def __init__(self, deadline: Seconds = 30) -> None:
+    name = "pictures"
+
+    def __init__(self, wanted: Mapping[str, Wanted], deadline: Seconds = 30) -> None:
+        super().__init__()
+        self.wanted, self.deadline = wanted, deadline
         self.taken: dict[str, Taken] = {}
-        self.deadline = deadline
 
-    def part(self, task: Task, part: Any) -> None:
-        self.taken[task.key] = part
+    def setup(self) -> Callable[[], Handler]:
+        return setup
 
-    def done(self, task: Task) -> None:
-        self.taken.setdefault(task.key, Taken(missing="no frames"))
+    def plan(self, shard: int) -> Iterator[Item | str]:
+        return (Item(key, want) for key, want in self.wanted.items())
 
-    def retry(self, task: Task, failure: Failure) -> Task:
-        return task
+    def answer(self, item: Item, part: Taken) -> Iterable[Row]:
+        self.taken[item.key] = part
+        return ()
 
-    def failed(self, task: Task, failure: Failure) -> Task | None:
+    def lost(self, item: Item, failure: Failure) -> Iterable[Row]:
         # the handler says no progress, so that the deadline is one for all pictures of a clip
         late = f"its pictures took longer than {self.deadline:g} s"
-        self.taken[task.key] = Taken(missing=late if failure.kind == "deadline" else failure.reason)
-        return None
+        self.taken[item.key] = Taken(missing=late if failure.kind == "deadline" else failure.reason)
+        return ()
+
+    def ended(self, item: Item) -> str:
+        self.taken.setdefault(item.key, Taken(missing="no frames"))
+        return "done"
 
 
 def setup() -> Callable[[Any, Emit], None]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hoigen.clip import Clip, Seconds
-from hoigen.data import tables
 from hoigen.data.run import Run
-from hoigen.data.tables import Row
+from hoigen.data.tables import Row, Table
 from hoigen.experts.desk import Conversation
 from hoigen.score import Caption
 
@@ -40,7 +39,7 @@ def failed(clip: Clip, error: BaseException, talk: Conversation) -> Row:
 
 def captions_of(run: Run) -> Iterator[tuple[str, str]]:
     """(clip id, text) of all captions in force, in order of shard."""
-    for row in caption_rows(run):
+    for row in caption_rows(run, ["id", "text"]):
         if row["text"] is not None:
             yield row["id"], row["text"]
 
@@ -55,10 +54,21 @@ def caption_facts(run: Run) -> dict[str, Any] | None:
     return facts
 
 
-def caption_rows(run: Run) -> Iterator[Row]:
-    """Rows of the captions in force; none when `hoigen caption` has not run."""
+def captions_in_force(run: Run) -> Table | None:
+    """The table of the captions in force; None when `hoigen caption` has not run."""
     facts = caption_facts(run)
-    if facts is None:
+    return run.captions(facts["name"], facts["fingerprint"]) if facts is not None else None
+
+
+def caption_rows(run: Run, columns: Sequence[str] | None = None) -> Iterator[Row]:
+    """Rows of the captions in force, shard by shard; none when `hoigen caption` has not run.
+
+    Args:
+        run: the run.
+        columns: only these; all when not given.
+    """
+    table = captions_in_force(run)
+    if table is None:
         return
-    for part in run.caption_parts(facts["name"], facts["fingerprint"]):
-        yield from tables.read_part(part)
+    for shard in table.shards():
+        yield from table.read(shard, columns)

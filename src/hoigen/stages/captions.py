@@ -1,4 +1,4 @@
-"""kept clips -> captions. Workers decode, a thread talks to experts, this process books.
+"""kept clips -> captions. Workers decode, a thread talks to experts, this process notes what comes of it.
 
 Every answer is kept at once (`calls.sqlite`), so a run that was killed walks through its finished clips without
 decoding or asking; only where an answer is missing are frames fetched.
@@ -13,7 +13,7 @@ import queue
 import threading
 import time
 import traceback
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,19 +22,20 @@ from typing import TYPE_CHECKING, Any
 from hoigen import devices
 from hoigen.clip import Frames, Sampling, Seconds
 from hoigen.data import tables
+from hoigen.data.files import Folder
 from hoigen.data.run import Run
 from hoigen.data.tables import Row
 from hoigen.errors import SetupError, UsageError
 from hoigen.experts.desk import Conversation, Desk, NotKept
 from hoigen.score import Caption
 from hoigen.showing import setup_frames
-from hoigen.stages.book import Book, Share, evidence, is_program_fault, told
 from hoigen.stages.captioned import failed, row_of
-from hoigen.stages.kept import KeptClip, kept_clips
-from hoigen.work import local
-from hoigen.work.breaker import Breaker, signature
-from hoigen.work.progress import Progress
-from hoigen.work.task import Failure, Limits, Task
+from hoigen.stages.clips import sealed_as
+from hoigen.stages.kept import KeptClip, kept_clips, kept_counts
+from hoigen.work.breaker import signature
+from hoigen.work.ranks import Barrier, Rank
+from hoigen.work.stage import Item, Stage
+from hoigen.work.task import Failure, Handler, Limits
 
 if TYPE_CHECKING:
     from hoigen.cascade import Step
@@ -58,29 +59,46 @@ class Job:
 
 
 def caption_clips(
-    run: Run, steps: Sequence[Step], job: Job, desk: Desk, share: Share, limits: Limits, quiet: bool
-) -> None:
-    """Captions all kept clips of this process's shards that have no caption yet. A desk that raises NotKept for what
-    it may not ask (one that collects a batch) leaves those clips for later.
+    run: Run,
+    steps: Sequence[Step],
+    job: Job,
+    desk: Desk,
+    rank: Rank,
+    limits: Limits,
+    quiet: bool,
+    *,
+    meet: bool = True,
+) -> Barrier:
+    """Captions all kept clips of this rank's shards that have no caption yet; returns the barrier at the end. A desk
+    that raises NotKept for what it may not ask (one that collects a batch) leaves those clips for later.
 
-    Raises SetupError when experts cannot be reached or loaded, or when most clips fail alike.
+    Args:
+        run: the run.
+        steps: its measures and rules, which say what is kept.
+        job: the captioner.
+        desk: where experts are asked.
+        rank: this process among those that share the run.
+        limits: of the workers.
+        quiet: no bar.
+        meet: ranks meet at the end; not where clips are only left for later.
+
+    Raises SetupError when experts cannot be reached or loaded, or when most clips fail alike; RanksOpen when other
+    ranks have clips to caption.
     """
-    shards = {s: clips for s, clips in kept_clips(run, steps, share.size).items() if share.mine(s)}
-    with Progress("captions", sum(map(len, shards.values())), " clips", quiet=quiet) as progress:
-        stage = CaptionStage(run, steps, job, desk, shards, progress)
-        try:
-            local.run(stage.tasks(), partial(setup_frames, stage.samplings), stage, limits)
-            stage.wait()
-        finally:
-            stage.close()
+    counts = kept_counts(run, steps)
+    rules = [(step.name, step.fingerprint, {name: repr(rule) for name, rule in step.rules.items()}) for step in steps]
+    facts = [job.name, job.fingerprint, sealed_as(run), rules, sorted(counts.items())]
+    barrier = Barrier(Folder(str(run.path)), rank, "captions", tables.digest_of(facts))
+    stage = CaptionStage(run, steps, job, desk, rank, barrier if meet else None)
+    stage.go(limits, total=sum(count for shard, count in counts.items() if rank.mine(shard)), quiet=quiet)
+    return barrier
 
 
 @dataclass(slots=True)
 class Said:
-    """What came of one clip, on its way from the thread to the book."""
+    """What came of one clip, on its way from the thread to the stage."""
 
-    shard: int
-    clip: str
+    item: Item
     row: Row | None  # None: it waits for answers of a batch
     size: int
     unreachable: str = ""
@@ -101,32 +119,32 @@ class Talking:
         return self.clips >= self.most or (self.clips > 0 and self.bytes >= IN_FLIGHT_BYTES)
 
 
-class CaptionStage(Book):
-    """kept clips -> captions."""
+class CaptionStage(Stage):
+    """kept clips -> captions. An item's data: the clip with what is known of it. An item ends when its talk does, which
+    a thread holds; its frames come from a worker."""
+
+    name = "captions"
 
     def __init__(
-        self,
-        run: Run,
-        steps: Sequence[Step],
-        job: Job,
-        desk: Desk,
-        shards: Mapping[int, Sequence[str]],
-        progress: Progress,
+        self, run: Run, steps: Sequence[Step], job: Job, desk: Desk, rank: Rank, barrier: Barrier | None
     ) -> None:
-        super().__init__(run, "captions")
-        self.steps, self.job, self.desk, self.kept_ids, self.progress = steps, job, desk, shards, progress
+        super().__init__(run, rank, barrier)
+        self.steps, self.job, self.desk = steps, job, desk
+        self.table = run.captions(job.name, job.fingerprint)
         self.experts = distinct(job.captioner.experts)
         self.samplings = sorted({e.sampling for e in self.experts if e.sampling.needs_frames}, key=repr)
+        self.ids: dict[int, list[str]] = {}
         self.rows: dict[int, dict[str, Row]] = {}
-        self.clips: dict[str, tuple[int, KeptClip]] = {}
-        self.begun: set[str] = set()
+        self.begun: set[Item] = set()
         self.talking = Talking(most=max(4, 2 * sum(map(slots_of, self.experts))))
-        self.breaker = Breaker()
         self.unreachable = 0
         self.opened = False
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, name="experts", daemon=True)
         self.thread.start()
+
+    def setup(self) -> Callable[[], Handler]:
+        return partial(setup_frames, self.samplings)
 
     def _open_experts(self) -> None:
         """Once there is something to ask: what is kept needs no server and no model."""
@@ -141,24 +159,36 @@ class CaptionStage(Book):
 
     # handing out
 
-    def tasks(self) -> Iterator[Task]:
-        for shard, ids in self.kept_ids.items():
-            state = self.open(shard)
-            self.rows[shard] = self._finished(shard, ids)
-            self.progress.count("captioned", already=True, by=len(self.rows[shard]))
-            wanted = [name for name in ids if name not in self.rows[shard]]
-            for kept in KeptClip.read(self.run, self.steps, shard, wanted):
-                state.out += 1
-                task = self._plan(shard, kept)
-                if task is not None:
-                    yield task
-            self.handed_out(shard)
+    def shards(self) -> Iterator[int]:
+        assert self.run is not None
+        for shard, ids in kept_clips(self.run, self.steps, self.rank.mine):
+            self.ids[shard] = ids
+            yield shard
 
-    def _finished(self, shard: int, ids: Sequence[str]) -> dict[str, Row]:
-        """Captions of the part, without those that are worth another try."""
-        part = self.run.caption_part(self.job.name, self.job.fingerprint, shard)
-        kept = set(ids)
-        return {row["id"]: row for row in tables.read_part(part) if row["id"] in kept and not self._again(row)}
+    def plan(self, shard: int) -> Iterator[Item | str]:
+        assert self.run is not None
+        self.rows[shard], finished = self._there(shard)
+        yield from ["captioned"] * len(finished)
+        wanted = [name for name in self.ids[shard] if name not in finished]
+        for kept in KeptClip.read(self.run, self.steps, shard, wanted):
+            began = time.monotonic()
+            item = Item(kept.clip.id, kept.clip if self.samplings else None, kept, shard)
+            talk = self._talk(kept, Desk(self.desk.calls, may_ask=False), {})
+            try:  # from kept answers, when all are there
+                caption = self._run(self.job.captioner(talk))
+            except NotKept:
+                self._open_experts()
+                yield item
+            except Exception as error:
+                yield self._taken(Said(item, failed(kept.clip, error, talk), 0, error=error))
+            else:
+                yield self._taken(Said(item, row_of(kept.clip, caption, talk, began), 0))
+
+    def _there(self, shard: int) -> tuple[dict[str, Row], set[str]]:
+        """Captions of the part, which are in force until there are others; and those that are not tried again."""
+        kept = set(self.ids[shard])
+        rows = {row["id"]: row for row in self.table.read(shard) if row["id"] in kept}
+        return rows, {name for name, row in rows.items() if not self._again(row)}
 
     def _again(self, row: Row) -> bool:
         """Whether a failed caption may come out otherwise: it is to be retried, or an endpoint was silent or failed."""
@@ -166,78 +196,54 @@ class CaptionStage(Book):
             return False
         return self.job.retry or any(call["outcome"] in ("timed_out", "failed") for call in json.loads(row["trace"]))
 
-    def _plan(self, shard: int, kept: KeptClip) -> Task | None:
-        """Captions from kept answers when all are there; else a task that fetches frames, or the talk at once."""
-        began = time.monotonic()
-        talk = self._talk(kept, Desk(self.desk.calls, may_ask=False), {})
-        try:
-            caption = self._run(self.job.captioner(talk))
-        except NotKept:
-            pass
-        except Exception as error:
-            row = failed(kept.clip, error, talk)
-            self._handle(Said(shard, kept.clip.id, row, 0, error=error), counted=False)
-            return None
-        else:
-            self._handle(Said(shard, kept.clip.id, row_of(kept.clip, caption, talk, began), 0), counted=False)
-            return None
-        self._open_experts()
-        key = f"{shard}/{kept.clip.id}"
-        self.clips[key] = (shard, kept)
-        if self.samplings:
-            return Task(key, kept.clip)
-        self._begin(key, {}, 0)
-        return None
-
     def _talk(self, kept: KeptClip, desk: Desk, frames: Mapping[Sampling, Frames]) -> Conversation:
         return Conversation(kept.clip, desk, content=kept.content, frames=frames, facts=kept.facts)
 
     # talking
 
-    def _begin(self, key: str, frames: Mapping[Sampling, Frames], size: int) -> None:
+    def begin(self, item: Item) -> None:
+        self._begin(item, {}, 0)
+
+    def _begin(self, item: Item, frames: Mapping[Sampling, Frames], size: int) -> None:
         while self.talking.full:
-            self._drain(wait=0.2)
-        self.begun.add(key)
+            self.book(wait=0.2)
+        self.begun.add(item)
         self.talking.clips += 1
         self.talking.bytes += size
-        shard, kept = self.clips[key]
-        future = asyncio.run_coroutine_threadsafe(self._caption(shard, kept, frames, size), self.loop)
+        future = asyncio.run_coroutine_threadsafe(self._caption(item, frames, size), self.loop)
         future.add_done_callback(_retrieved)
 
-    async def _caption(self, shard: int, kept: KeptClip, frames: Mapping[Sampling, Frames], size: int) -> None:
+    async def _caption(self, item: Item, frames: Mapping[Sampling, Frames], size: int) -> None:
         began = time.monotonic()
+        kept: KeptClip = item.data
         talk = self._talk(kept, self.desk, frames)
         try:
             caption = await self.job.captioner(talk)
-            row = row_of(kept.clip, caption, talk, began)
-            said = Said(shard, kept.clip.id, row, size, talk.unreachable)
+            said = Said(item, row_of(kept.clip, caption, talk, began), size, talk.unreachable)
         except NotKept:
-            said = Said(shard, kept.clip.id, None, size)
+            said = Said(item, None, size)
         except (Exception, SystemExit) as error:  # the latter would end the thread, and all would wait for ever
-            said = Said(shard, kept.clip.id, failed(kept.clip, error, talk), size, error=error)
+            said = Said(item, failed(kept.clip, error, talk), size, error=error)
         self.talking.done.put(said)
 
-    def _drain(self, wait: Seconds = 0.0) -> None:
-        """Books what the thread has finished."""
-        try:
-            self._handle(self.talking.done.get(timeout=wait) if wait else self.talking.done.get_nowait())
+    def elsewhere(self, wait: Seconds) -> Iterator[tuple[Item, str]]:
+        with contextlib.suppress(queue.Empty):
+            said = self.talking.done.get(timeout=wait) if wait else self.talking.done.get_nowait()
             while True:
-                self._handle(self.talking.done.get_nowait())
-        except queue.Empty:
-            return
+                self.talking.clips -= 1
+                self.talking.bytes -= said.size
+                self.begun.discard(said.item)
+                yield said.item, self._taken(said)
+                said = self.talking.done.get_nowait()
 
-    def _handle(self, said: Said, *, counted: bool = True) -> None:
-        if counted:
-            self.talking.clips -= 1
-            self.talking.bytes -= said.size
-            key = f"{said.shard}/{said.clip}"
-            self.clips.pop(key)
-            self.begun.discard(key)
+    def _taken(self, said: Said) -> str:
+        """Notes what came of a clip; how it ended."""
         self._check(said)
-        if said.row is not None:
-            self.rows[said.shard][said.clip] = said.row
-        self.progress.count(said.row["state"] if said.row else "waiting", already=not counted)
-        self.returned(said.shard)
+        if said.row is None:
+            return "waiting"
+        self.rows[said.item.shard][said.item.key] = said.row
+        state: str = said.row["state"]
+        return state
 
     def _check(self, said: Said) -> None:
         """Stops the run when it is the set-up that is wrong."""
@@ -245,9 +251,9 @@ class CaptionStage(Book):
             raise said.error
         if said.error is not None and devices.lost(said.error):
             raise SetupError(
-                f"stopped: this process can use its graphics card no more, at clip {said.clip} or one that was asked "
-                f"with it: {said.error}. All answers are kept; the same command goes on. Where it stops at the same "
-                "clips again, serve the model (docs/experts.md)."
+                f"stopped: this process can use its graphics card no more, at clip {said.item.key} or one that was "
+                f"asked with it: {said.error}. All answers are kept; the same command goes on. Where it stops at the "
+                "same clips again, serve the model (docs/experts.md)."
             )
         self.unreachable = self.unreachable + 1 if said.unreachable else 0
         if self.unreachable >= UNREACHABLE:
@@ -261,50 +267,37 @@ class CaptionStage(Book):
             trace = "".join(traceback.format_exception(said.error))
             self.breaker.saw_failure(self.job.name, signature(said.error), trace, data_fault=False)
 
-    def wait(self) -> None:
-        """Until the last clip is captioned."""
-        while self.talking.clips:
-            self._drain(wait=0.2)
-
     # the workers' side
 
-    def part(self, task: Task, part: Mapping[Sampling, Frames]) -> None:
-        if task.key in self.clips and task.key not in self.begun:  # a second try may bring them again
+    def answer(self, item: Item, part: Mapping[Sampling, Frames]) -> Iterable[Row]:
+        if item not in self.begun:  # a second try may bring them again
             self.breaker.saw_ok("decoding")
-            self._begin(task.key, part, sum(frames.images.nbytes for frames in part.values()))
-        self._drain()
+            self._begin(item, part, sum(frames.images.nbytes for frames in part.values()))
+        return ()
 
-    def done(self, task: Task) -> None:
-        self._drain()
+    def lost(self, item: Item, failure: Failure) -> Iterable[Row]:
+        if item in self.begun:  # its frames had come; it failed on the way out
+            return ()
+        own = failure.kind != "error" or failure.is_program_fault
+        caption = Caption(text=None, reason=failure.words if own else failure.reason)
+        kept: KeptClip = item.data
+        row = row_of(kept.clip, caption, self._talk(kept, self.desk, {}), time.monotonic())
+        self._taken(Said(item, row, 0))
+        if failure.is_program_fault:
+            self.breaker.saw_failure("decoding", failure.reason, failure.evidence, data_fault=False)
+        return ()
 
-    def retry(self, task: Task, failure: Failure) -> Task:
-        return task
+    def ended(self, item: Item) -> str | None:
+        return None if item in self.begun else "failed"
 
-    def failed(self, task: Task, failure: Failure) -> Task | None:
-        if task.key in self.begun or task.key not in self.clips:  # its frames had come; it failed on the way out
-            return None
-        shard, kept = self.clips.pop(task.key)
-        own = failure.kind != "error" or is_program_fault(failure)
-        caption = Caption(text=None, reason=told(failure) if own else failure.reason)
-        talk = self._talk(kept, self.desk, {})
-        row = row_of(kept.clip, caption, talk, time.monotonic())
-        self._handle(Said(shard, kept.clip.id, row, 0), counted=False)
-        if is_program_fault(failure):
-            self.breaker.saw_failure("decoding", failure.reason, evidence(failure), data_fault=False)
-        return None
-
-    def finish(self, shard: int) -> None:
-        rows = self.rows.pop(shard)
-        part = self.run.caption_part(self.job.name, self.job.fingerprint, shard)
-        ordered = [rows[name] for name in self.kept_ids[shard] if name in rows]
-        if not ordered or (part.exists() and ordered == tables.read_part(part)):
-            return
-        metadata = {"captioner": self.job.name, "fingerprint": self.job.fingerprint}
-        tables.write_part(part, ordered, tables.schema_of(tables.CAPTION_COLUMNS), metadata)
+    def write(self, shard: int, rows: Iterator[Row]) -> None:
+        there, ids = self.rows.pop(shard), self.ids.pop(shard)
+        ordered = [there[name] for name in ids if name in there]
+        if ordered and ordered != self.table.read(shard):
+            self.table.write(shard, ordered)
 
     def close(self) -> None:
         """Leaves within a second, whatever experts are at."""
-        super().close()
 
         async def leave() -> None:
             others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]

@@ -3,26 +3,49 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from hoigen.cascade import Step
 from hoigen.clip import Clip
-from hoigen.data import tables
 from hoigen.data.run import Run
+from hoigen.joined import GROUP
 from hoigen.stages.scores import clip_of
 
 
-def kept_clips(run: Run, steps: Sequence[Step], shard_size: int) -> dict[int, list[str]]:
-    """Shard -> ids of its kept clips, in the order of the input."""
+def kept_counts(run: Run, steps: Sequence[Step]) -> dict[int, int]:
+    """Shard -> how many of its clips are kept; shards of which none is are left out."""
     from hoigen import decide
 
-    found: dict[int, list[str]] = {}
-    query = "select video, id from decided where state = 'kept'"
-    for video, name in decide.connect(run, steps).execute(query).fetchall():
-        found.setdefault(video // shard_size, []).append(name)
-    return dict(sorted(found.items()))
+    query = (
+        "select shard, count(*) from walked where state = 'kept' and shard is not null group by shard order by shard"
+    )
+    with decide.connect(run, steps) as con:
+        return dict(con.execute(query).fetchall())
+
+
+def kept_clips(
+    run: Run, steps: Sequence[Step], mine: Callable[[int], bool] = lambda shard: True
+) -> Iterator[tuple[int, list[str]]]:
+    """(shard, ids of its kept clips in the order of the input), shard by shard: only a few shards are held at a time.
+
+    Args:
+        run: the run.
+        steps: its measures and rules.
+        mine: which shards are wanted.
+    """
+    from hoigen import decide
+
+    query = "select shard, id from walked where state = 'kept' and shard between ? and ? order by video, n"
+    for group in sorted({shard // GROUP for shard in kept_counts(run, steps) if mine(shard)}):
+        # Opened anew for each: days may lie between two, and what the run is read from may be written anew meanwhile.
+        with decide.connect(run, steps) as con:
+            rows = con.execute(query, [group * GROUP, (group + 1) * GROUP - 1]).fetchall()
+        for shard, some in groupby(rows, lambda row: row[0]):
+            if mine(shard):
+                yield shard, [name for _, name in some]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +61,9 @@ class KeptClip:
         """The clips of one shard with these ids, in that order."""
         if not ids:
             return
-        rows = {row["id"]: row for row in tables.read_part(run.clip_part(shard)) if row["state"] == "ok"}
-        facts = facts_of(run, steps, shard, set(ids))
+        wanted = set(ids)
+        rows = {row["id"]: row for row in run.clips.read(shard) if row["state"] == "ok" and row["id"] in wanted}
+        facts = facts_of(run, steps, shard, wanted)
         for name in ids:
             yield KeptClip(clip_of(rows[name]), rows[name]["digest"] or "", facts.get(name, {}))
 
@@ -48,8 +72,8 @@ def facts_of(run: Run, steps: Sequence[Step], shard: int, wanted: set[str]) -> d
     """What measures said of the wanted clips of one shard: id -> measure -> {value, values, detail}."""
     found: dict[str, dict[str, Any]] = {}
     for step in steps:
-        part = run.score_part(step.name, step.fingerprint, shard)
-        for row in tables.read_part(part, ["id", "detail", *step.emits]):
+        scores = run.scores(step.name, step.fingerprint, step.emits)
+        for row in scores.read(shard, ["id", "detail", *step.emits]):
             if row["id"] in wanted:
                 values = {name: row[name] for name in step.emits}
                 about = {"value": values.get(step.name), "values": values, "detail": json.loads(row["detail"] or "{}")}

@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,16 +14,16 @@ from hoigen.cascade import Known, Step
 from hoigen.clip import Clip
 from hoigen.contracts import Fetches
 from hoigen.data import tables
+from hoigen.data.files import Folder
 from hoigen.data.run import Run
 from hoigen.data.tables import Row
 from hoigen.engine import Job, Outcome, experts_of, patience, setup_experts, setup_scorer
 from hoigen.models.host import Host
 from hoigen.models.wheels import locate
-from hoigen.stages.book import Book, Share, evidence, told
-from hoigen.work import local
-from hoigen.work.breaker import Breaker
-from hoigen.work.progress import Progress
-from hoigen.work.task import Failure, Limits, Task
+from hoigen.stages.clips import sealed_as
+from hoigen.work.ranks import Barrier, Rank
+from hoigen.work.stage import Item, Stage
+from hoigen.work.task import Failure, Handler, Limits, Task
 
 
 def score_clips(
@@ -33,33 +32,36 @@ def score_clips(
     measures: Sequence[Any],
     keep: Mapping[str, Any],
     score_all: bool,
-    share: Share,
+    rank: Rank,
     limits: Limits,
     quiet: bool,
     *,
     models_present: bool = False,
-) -> None:
-    """Runs the cascade over all clips of this process's shards.
+    retry: bool = False,
+) -> Barrier:
+    """Runs the cascade over all clips of this rank's shards; returns the barrier at the stage's end.
 
-    models_present: all model files are on this machine; else they are fetched before the first clip. Raises
-    FingerprintsChanged when what has come is another revision than the steps go by.
+    Args:
+        run: the run; its clips are sealed.
+        steps: the measures with their rules.
+        measures, keep, score_all: as of `hoigen curate`; workers build their own measures from them.
+        rank: this process among those that share the run.
+        limits: of the workers.
+        quiet: no bar.
+        models_present: all model files are on this machine; else they are fetched before the first clip.
+        retry: scores that failed count as missing; they stay in force until there are others.
+
+    Raises FingerprintsChanged when what has come is another revision than the steps go by, RanksOpen when other ranks
+    have clips to score.
     """
     for notice in dict.fromkeys(said for step in steps for said in getattr(step.measure, "notices", ())):
         print(f"hoigen: {notice}", file=sys.stderr)
-    total = sum(tables.part_rows(part) or 0 for part in run.clip_parts() if share.mine(int(part.stem)))
-    with Progress("scores", total, " clips", quiet=quiet) as progress:
-        stage = ScoreStage(run, steps, score_all, share, Breaker(), progress)
-        with contextlib.ExitStack() as stack:
-            stack.callback(stage.close)
-            tasks, address = stage.tasks(), ""
-            if not models_present:
-                tasks = _fetch_before_first(tasks, steps, measures, keep)
-            if limits.workers and experts_of(steps):
-                how = {"load_deadline": limits.load_deadline, "deadline": max(limits.deadline, patience(steps))}
-                host = stack.enter_context(Host(partial(setup_experts, measures), **how))
-                tasks, address = host.before(tasks), host.address
-            setup = partial(setup_scorer, measures, keep, score_all, run.path, address)
-            local.run(tasks, setup, stage, limits)
+    facts = [(step.name, step.fingerprint, {name: repr(rule) for name, rule in step.rules.items()}) for step in steps]
+    barrier = Barrier(Folder(str(run.path)), rank, "scores", tables.digest_of([sealed_as(run), facts, score_all]))
+    stage = ScoreStage(run, steps, measures, keep, score_all, rank, barrier, limits, models_present, retry)
+    total = sum(each.clips for each in run.shards() if rank.mine(each.shard))
+    stage.go(limits, total=total, quiet=quiet)
+    return barrier
 
 
 class FingerprintsChanged(Exception):
@@ -98,84 +100,80 @@ def _fetch_before_first(
     yield from tasks
 
 
-@dataclass(slots=True)
-class Pending:
-    """A clip under way."""
+class ScoreStage(Stage):
+    """clips -> scores. An item's data: what is known of the clip, by measure."""
 
-    shard: int
-    clip: Clip
-    known: dict[str, Known] = field(default_factory=dict)
-
-
-class ScoreStage(Book):
-    """clips -> scores."""
+    name = "scores"
 
     def __init__(
-        self, run: Run, steps: Sequence[Step], score_all: bool, share: Share, breaker: Breaker, progress: Progress
+        self,
+        run: Run,
+        steps: Sequence[Step],
+        measures: Sequence[Any],
+        keep: Mapping[str, Any],
+        score_all: bool,
+        rank: Rank,
+        barrier: Barrier,
+        limits: Limits,
+        models_present: bool,
+        retry: bool,
     ) -> None:
-        super().__init__(run, "scores")
-        self.steps, self.score_all, self.share = steps, score_all, share
+        super().__init__(run, rank, barrier)
+        self.steps, self.measures, self.keep, self.score_all = steps, measures, keep, score_all
         self.by_name = {step.name: step for step in steps}
-        self.breaker, self.progress = breaker, progress
-        self.clips: dict[str, Pending] = {}
+        self.tables = {step.name: run.scores(step.name, step.fingerprint, step.emits) for step in steps}
+        self.limits, self.models_present, self.once_more = limits, models_present, retry
+        self.clips, self.path = run.clips, run.path
+        self.numbers = [each.shard for each in run.shards()]
 
-    def tasks(self) -> Iterator[Task]:
-        for part in self.run.clip_parts():
-            shard = int(part.stem)
-            if not self.share.mine(shard):
-                continue
-            state = self.open(shard)
-            known = self._known(shard)
-            for row in tables.read_part(part):
-                task = self._plan(shard, row, known.get(row["id"], {}))
-                if task is not None:
-                    state.out += 1
-                    yield task
-            self.handed_out(shard)
+    @contextlib.contextmanager
+    def around(self, tasks: Iterator[Task]) -> Iterator[tuple[Iterator[Task], Callable[[], Handler]]]:
+        """Models are fetched before the first clip, and the experts of measures are opened in a process of theirs."""
+        address = ""
+        with contextlib.ExitStack() as stack:
+            if not self.models_present:
+                tasks = _fetch_before_first(tasks, self.steps, self.measures, self.keep)
+            if self.limits.workers and experts_of(self.steps):
+                deadline = max(self.limits.deadline, patience(self.steps))
+                how = {"load_deadline": self.limits.load_deadline, "deadline": deadline}
+                host = stack.enter_context(Host(partial(setup_experts, self.measures), **how))
+                tasks, address = host.before(tasks), host.address
+            yield tasks, partial(setup_scorer, self.measures, self.keep, self.score_all, self.path, address)
 
-    def _plan(self, shard: int, row: Row, known: dict[str, Known]) -> Task | None:
-        if row["state"] != "ok":
-            self.progress.count(row["state"], already=True)
-            return None
-        todo = cascade.needed(self.steps, known, score_all=self.score_all)
-        if not todo:
-            self.progress.count(cascade.decide(self.steps, known).state, already=True)
-            return None
-        key = f"{shard}/{row['id']}"
-        self.clips[key] = Pending(shard, clip_of(row), known)
-        return Task(key, Job(self.clips[key].clip, tuple(todo)))
+    def shards(self) -> Sequence[int]:
+        return self.numbers
+
+    def plan(self, shard: int) -> Iterator[Item | str]:
+        known = self._known(shard)
+        for row in self.clips.read(shard):
+            of_clip = known.get(row["id"], {})
+            if row["state"] != "ok":
+                yield row["state"]
+            elif todo := cascade.needed(self.steps, of_clip, score_all=self.score_all):
+                yield Item(row["id"], Job(clip_of(row), tuple(todo)), of_clip)
+            else:
+                yield cascade.decide(self.steps, of_clip).state
 
     def _known(self, shard: int) -> dict[str, dict[str, Known]]:
         """What is known of a shard's clips, by id and measure: parts, then the journal."""
         known: dict[str, dict[str, Known]] = {}
         for step in self.steps:
-            part = self.run.score_part(step.name, step.fingerprint, shard)
-            for row in tables.read_part(part, ["id", "state", "reason", *step.emits]):
+            for row in self.tables[step.name].read(shard, ["id", "state", "reason", *step.emits]):
                 values = {name: row[name] for name in step.emits}
                 known.setdefault(row["id"], {})[step.name] = Known(row["state"], values, row["reason"] or "")
-        for entry in self.shards[shard].journal.rows():
+        for entry in self.journal(shard).rows():
             journalled = self.by_name.get(entry["measure"])
             if journalled is not None and entry["fingerprint"] == journalled.fingerprint:
                 found = Known(entry["state"], entry["values"], entry["reason"] or "")
                 known.setdefault(entry["id"], {})[journalled.name] = found
+        if self.once_more:
+            for of_clip in known.values():
+                for name in [name for name, found in of_clip.items() if found.state == "failed"]:
+                    del of_clip[name]
         return known
 
-    def finish(self, shard: int) -> None:
-        fresh: dict[tuple[str, str], dict[str, Row]] = {}
-        emits: dict[tuple[str, str], list[str]] = {}
-        for entry in self.shards[shard].journal.rows():
-            where = entry["measure"], entry["fingerprint"]
-            row = {name: entry[name] for name in tables.SCORE_COLUMNS} | entry["values"]
-            fresh.setdefault(where, {})[entry["id"]] = row
-            emits[where] = entry["emits"]
-        for where, rows in fresh.items():
-            part = self.run.score_part(*where, shard)
-            merged = {row["id"]: row for row in tables.read_part(part)} | rows
-            schema = tables.schema_of(tables.SCORE_COLUMNS, emits[where])
-            tables.write_part(part, merged.values(), schema, {"measure": where[0], "fingerprint": where[1]})
-
-    def part(self, task: Task, part: Outcome) -> None:
-        self._record(task, part)
+    def answer(self, item: Item, part: Outcome) -> Iterator[Row]:
+        yield self._entry(item, part)
         if part.state == "ok":
             self.breaker.saw_ok(part.measure)
         else:
@@ -183,43 +181,46 @@ class ScoreStage(Book):
                 part.measure, part.where or "", part.traceback or part.reason or "", data_fault=part.data_fault
             )
 
-    def _record(self, task: Task, outcome: Outcome) -> None:
-        pending, step = self.clips[task.key], self.by_name[outcome.measure]
+    def _entry(self, item: Item, outcome: Outcome) -> Row:
+        step = self.by_name[outcome.measure]
+        state: Any = outcome.state
+        item.data[step.name] = Known(state, outcome.values, outcome.reason or "")
         row = {name: getattr(outcome, name) for name in tables.SCORE_COLUMNS}
         names = {"measure": step.name, "fingerprint": step.fingerprint, "emits": list(step.emits)}
-        self.shards[pending.shard].journal.append(row | names | {"values": outcome.values})
-        state: Any = outcome.state
-        pending.known[step.name] = Known(state, outcome.values, outcome.reason or "")
+        return row | names | {"values": outcome.values}
 
-    def done(self, task: Task) -> None:
-        pending = self.clips.pop(task.key)
-        self.progress.count(cascade.decide(self.steps, pending.known).state)
-        self.returned(pending.shard)
-
-    def retry(self, task: Task, failure: Failure) -> Task:
-        return Task(task.key, self._rest(task))
-
-    def _rest(self, task: Task) -> Job:
+    def again(self, item: Item, failure: Failure) -> Job:
         """What is left of a clip whose worker was lost; from now on with care, so that the culprit is named."""
-        job: Job = task.payload
-        known = self.clips[task.key].known
-        return Job(job.clip, tuple(name for name in job.todo if name not in known), careful=True)
+        job: Job = item.payload
+        return Job(job.clip, tuple(name for name in job.todo if name not in item.data), careful=True)
 
-    def failed(self, task: Task, failure: Failure) -> Task | None:
-        rest = self._rest(task)
-        at_fault = [failure.doing] if failure.doing in rest.todo else list(rest.todo)
-        for name in at_fault:
-            self._record(task, _lost(rest.clip, name, failure))
-            self.breaker.saw_failure(name, failure.kind, evidence(failure), data_fault=False)
-        left = self._rest(task)
-        if self.score_all and left.todo:
-            return Task(task.key, left)
-        self.done(task)
-        return None
+    def lost(self, item: Item, failure: Failure) -> Iterator[Row]:
+        rest = self.again(item, failure)
+        for name in [failure.doing] if failure.doing in rest.todo else list(rest.todo):
+            yield self._entry(item, Outcome(item.key, name, "failed", failure.words, failure.tries, 0.0, "{}", {}))
+            self.breaker.saw_failure(name, failure.kind, failure.evidence, data_fault=False)
 
+    def left(self, item: Item) -> Job | None:
+        job: Job = item.payload
+        todo = tuple(name for name in job.todo if name not in item.data)
+        return Job(job.clip, todo, careful=True) if self.score_all and todo else None
 
-def _lost(clip: Clip, measure: str, failure: Failure) -> Outcome:
-    return Outcome(clip.id, measure, "failed", told(failure), failure.tries, 0.0, "{}", {})
+    def ended(self, item: Item) -> str:
+        return cascade.decide(self.steps, item.data).state
+
+    def write(self, shard: int, rows: Iterator[Row]) -> None:
+        assert self.run is not None
+        fresh: dict[tuple[str, str], dict[str, Row]] = {}
+        emits: dict[tuple[str, str], list[str]] = {}
+        for entry in rows:
+            where = entry["measure"], entry["fingerprint"]
+            row = {name: entry[name] for name in tables.SCORE_COLUMNS} | entry["values"]
+            fresh.setdefault(where, {})[entry["id"]] = row
+            emits[where] = entry["emits"]
+        for where, of_measure in fresh.items():
+            table = self.run.scores(*where, emits[where])
+            merged = {row["id"]: row for row in table.read(shard)} | of_measure
+            table.write(shard, merged.values())
 
 
 def clip_of(row: Row) -> Clip:

@@ -114,7 +114,8 @@ def caption(
         ranks: how many processes share the run.
         quiet: no progress bar.
 
-    Returns what became of the clips. Raises UsageError for bad input, SetupError when an expert cannot be reached.
+    Returns what became of the clips. Raises UsageError for bad input, SetupError when an expert cannot be reached, and
+    RanksOpen when this rank has done its part and others have not.
     """
     from hoigen import trusted
     from hoigen.data.run import Run
@@ -122,10 +123,10 @@ def caption(
     from hoigen.experts.calls import Calls
     from hoigen.experts.desk import Desk
     from hoigen.runfile import steps_of
-    from hoigen.stages.book import Share
     from hoigen.stages.captions import caption_clips
     from hoigen.verbs.curate import check_least, check_shares, held
     from hoigen.verbs.report import report as write_report
+    from hoigen.work.ranks import Rank
     from hoigen.work.task import Limits
 
     check_least({"rank": rank, "ranks": ranks, "deadline": deadline, "memory_mb": memory_mb, "workers": workers})
@@ -137,8 +138,8 @@ def caption(
     trusted.check([settings.get("measures"), spec], names)
     _, steps = steps_of(folder)
     job = replace(job_of(spec), retry=retry)
-    share = Share(size=settings.get("shard_size", 256), rank=rank, ranks=ranks)
-    with held(folder, rank):
+    mine = Rank(rank, ranks)
+    with held(folder, mine):
         calls = Calls(folder.calls_file)
         try:
             if batch_in:
@@ -149,19 +150,22 @@ def caption(
                 with calls.copied() as looked_at:  # nothing of the run changes
                     if retry:
                         looked_at.forget_unanswered()
-                    return dry_run_of(folder, steps, job, looked_at, share)
+                    return dry_run_of(folder, steps, job, looked_at, mine)
             if retry:
                 calls.forget_unanswered()
             limits = Limits(deadline=deadline, memory_mb=memory_mb, **({"workers": workers} if workers else {}))
             with _in_force(folder, spec, job):
                 if batch_out is not None:
                     with _collecting(calls, batch_out) as desk:
-                        caption_clips(folder, steps, job, desk, share, limits, quiet)
+                        barrier = caption_clips(folder, steps, job, desk, mine, limits, quiet, meet=False)
                 else:
-                    caption_clips(folder, steps, job, Desk(calls), share, limits, quiet)
-            if report and rank == 0:
-                write_report(folder.path)
-            return result_of(folder, steps, job, calls, share, tokenizer)
+                    barrier = caption_clips(folder, steps, job, Desk(calls), mine, limits, quiet)
+            if not barrier.missing() and not barrier.passed:
+                with barrier.last_step():
+                    folder.captions(job.name, job.fingerprint).compact()
+                    if report:
+                        write_report(folder.path)
+            return result_of(folder, steps, job, calls, tokenizer)
         finally:
             calls.close()
 
@@ -240,39 +244,64 @@ def _in_force(run: Run, spec: Mapping[str, Any], job: Job) -> Iterator[None]:
     try:
         yield
     except SetupError:
-        if before is not None and not any((run.path / "captions" / job.name / job.fingerprint).glob("*.parquet")):
+        if before is not None and not run.captions(job.name, job.fingerprint).shards():
             from hoigen.data import tables
 
             tables.write_text(run.caption_file, before)
         raise
 
 
-def result_of(
-    run: Run, steps: Sequence[Step], job: Job, calls: Calls, share: Any, tokenizer: str | None
-) -> CaptionResult:
+def result_of(run: Run, steps: Sequence[Step], job: Job, calls: Calls, tokenizer: str | None) -> CaptionResult:
     """Counts what lies in the run."""
     from hoigen import decide, lengths
-    from hoigen.stages.captioned import caption_rows
-    from hoigen.stages.kept import kept_clips
 
-    con = decide.connect(run, steps)
-    counts = decide.counts(con)
-    kept = {name for ids in kept_clips(run, steps, share.size).values() for name in ids}
-    rows = [row for row in caption_rows(run) if row["id"] in kept]
-    texts = [row["text"] for row in rows if row["text"] is not None]
+    with decide.connect(run, steps) as con:
+        counts = decide.counts(con)
+        nothing = decide.all_failed(con, counts, run.path)
+    found = _Told()
+    count_tokens = lengths.tokenizer(tokenizer) if tokenizer else None
+    spread = lengths.lengths_of(found.of(run, steps, job.name), count_tokens)
     totals = calls.totals()
     return CaptionResult(
         run=run.path,
         captioner=job.name,
-        kept=len(kept),
-        paths=dict(Counter(row["path"] or job.name for row in rows if row["text"] is not None).most_common()),
-        failed=dict(Counter(row["reason"] for row in rows if row["text"] is None).most_common()),
-        lengths=lengths.lengths_of(texts, lengths.tokenizer(tokenizer) if tokenizer else None),
+        kept=counts.get("kept", 0),
+        paths=dict(found.paths.most_common()),
+        failed=dict(found.failed.most_common()),
+        lengths=spread,
         calls=totals,
         pending=counts.get("pending", 0),
         cost=_cost(job, totals),
-        nothing=decide.all_failed(con, counts, run.path),
+        nothing=nothing,
     )
+
+
+@dataclass(slots=True)
+class _Told:
+    """Captions of kept clips, counted while their texts go by."""
+
+    paths: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
+
+    def of(self, run: Run, steps: Sequence[Step], captioner: str) -> Iterator[str]:
+        """The texts, shard by shard: no more than one shard's captions are held."""
+        from hoigen.stages.captioned import captions_in_force
+        from hoigen.stages.kept import kept_clips
+
+        captions = captions_in_force(run)
+        if captions is None:
+            return
+        there = set(captions.shards())
+        for shard, ids in kept_clips(run, steps, there.__contains__):
+            kept = set(ids)
+            for row in captions.read(shard, ["id", "path", "reason", "text"]):
+                if row["id"] not in kept:
+                    continue
+                if row["text"] is None:
+                    self.failed[row["reason"]] += 1
+                else:
+                    self.paths[row["path"] or captioner] += 1
+                    yield row["text"]
 
 
 def _cost(job: Job, totals: Sequence[tuple[str, str, int, int, int]]) -> float:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from hoigen.data.run import Run
     from hoigen.experts.calls import Calls
     from hoigen.score import Caption
-    from hoigen.stages.book import Share
     from hoigen.stages.captions import Job
     from hoigen.stages.kept import KeptClip
+    from hoigen.work.ranks import Rank
 
 SAMPLE = 1000
 """Of more clips than this, so many spread evenly are walked, and the counts are scaled."""
@@ -71,9 +71,9 @@ def _cost(low: Load, high: Load) -> str:
     return f", cost {_span(low.cost, high.cost, digits=2)}" if high.cost else ""
 
 
-def dry_run_of(run: Run, steps: Sequence[Step], job: Job, calls: Calls, share: Share) -> DryRun:
+def dry_run_of(run: Run, steps: Sequence[Step], job: Job, calls: Calls, rank: Rank) -> DryRun:
     """Walks the captioner with supposed answers; kept ones count nothing."""
-    clips, total = _some(run, steps, share)
+    clips, total = _some(run, steps, rank)
     loads = []
     fails: Counter[str] = Counter()
     for worst in (False, True):
@@ -98,10 +98,14 @@ async def _walk(job: Job, talk: Conversation) -> Caption:
     return await job.captioner(talk)
 
 
-def _some(run: Run, steps: Sequence[Step], share: Share) -> tuple[list[KeptClip], int]:
-    from hoigen.stages.kept import KeptClip, kept_clips
+def _some(run: Run, steps: Sequence[Step], rank: Rank) -> tuple[list[KeptClip], int]:
+    from hoigen.stages.kept import KeptClip, kept_clips, kept_counts
 
-    shards = {s: ids for s, ids in kept_clips(run, steps, share.size).items() if share.mine(s)}
-    total = sum(map(len, shards.values()))
+    total = sum(clips for shard, clips in kept_counts(run, steps).items() if rank.mine(shard))
     every = max(1, -(-total // SAMPLE))
-    return [k for s, ids in shards.items() for k in KeptClip.read(run, steps, s, ids[::every])], total
+    found: list[KeptClip] = []
+    passed = 0
+    for shard, ids in kept_clips(run, steps, rank.mine):
+        found += KeptClip.read(run, steps, shard, ids[-passed % every :: every])
+        passed += len(ids)
+    return found, total

@@ -108,7 +108,7 @@ def _spec(expert: str) -> Any:
 def _export(path: Path, format: Format, out: Path) -> None:
     import duckdb
 
-    from hoigen.joined import text
+    from hoigen.data.tables import text
     from hoigen.verbs.table import _copy
 
     written = _copy(duckdb.connect(), f"select * from read_parquet({text(str(path))})", format, out)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,6 +13,7 @@ from hoigen.errors import HoigenError, UsageError
 if TYPE_CHECKING:
     from hoigen.data.run import Run
     from hoigen.decide import Funnel
+    from hoigen.work.ranks import Barrier, Rank
 
 NOT_KEYS = ("beside", "quiet", "trust")
 """Arguments that are no keys of a recipe."""
@@ -74,64 +75,90 @@ def curate(
         deadline: seconds that a clip, or a video whose shots are found, may go without progress before it is given up.
         load_deadline: seconds that a worker may take to load its models before the run stops.
         memory_mb: resident memory in MB that one worker may take before its clip is given up.
-        shard_size: videos in one part of the tables.
+        shard_size: videos in one block while clips are found, and the fewest clips in a shard of the tables, unless a
+            run is larger: shards grow with it, up to 4096 clips.
         rank: this process's number when several share the run, from 0 to ranks - 1.
-        ranks: how many processes share the run (a Slurm or Kubernetes array).
+        ranks: how many processes share the run (a Slurm or Kubernetes array). One that has done its part of a stage
+            before others ends (exit code 75), and is to be started again.
         trust: files of one's own that may be run; left out, those that these arguments name. Give `[]` when the
             arguments were read from a file.
 
-    Returns the funnel. Raises UsageError for bad arguments before anything is written.
+    Returns the funnel. Raises UsageError for bad arguments before anything is written, and RanksOpen when this rank has
+    done its part and others have not.
+    """
+    if not str(run).strip():
+        raise UsageError("run: a folder; it came as an empty text")
+    arguments = {name: value for name, value in locals().items() if name in recipe_keys()}
+    return carry_out(arguments, beside=beside, quiet=quiet, trust=trust)
+
+
+def carry_out(
+    arguments: dict[str, Any],
+    *,
+    beside: Path | None = None,
+    quiet: bool = False,
+    trust: Sequence[str | Path] | None = None,
+    retry: bool = False,
+) -> Funnel:
+    """`curate`, of its arguments as a recipe has them.
+
+    Args:
+        arguments: by the keys of a recipe, all of them.
+        beside: the folder that paths of the recipe go from.
+        quiet: no progress bars.
+        trust: as of `curate`.
+        retry: videos and scores that failed count as missing; they stay in force until there are others.
     """
     from hoigen import trusted
     from hoigen.cascade import build_steps
     from hoigen.data.run import Run
     from hoigen.ingest import check_shots
     from hoigen.runfile import write_run_file
-    from hoigen.stages.book import Share
     from hoigen.stages.clips import make_clips
-    from hoigen.stages.duplicates import mark_duplicates
     from hoigen.stages.scores import FingerprintsChanged, fetched, score_clips
     from hoigen.verbs.caption import job_of
+    from hoigen.work.ranks import Rank
     from hoigen.work.task import Limits
 
-    if not str(run).strip():
-        raise UsageError("run: a folder; it came as an empty text")
-    arguments = {name: value for name, value in locals().items() if name in recipe_keys()}
-    arguments["measures"] = measures = absolute_measures(measures, beside)
+    arguments["measures"] = measures = absolute_measures(arguments["measures"], beside)
+    shots, keep, duplicates = arguments["shots"], arguments["keep"] or {}, arguments["duplicates"]
+    lengths = arguments["min_length"], arguments["max_length"]
     if duplicates not in ("drop", "keep"):
         raise UsageError(f"duplicates: drop or keep; it came as {duplicates!r}")
     check_least(arguments)
-    check_shares(rank, ranks)
-    check_shots(shots, min_length, max_length)
-    trusted.settle({"measures": measures, "caption": caption, "shots": shots}, beside, trust)
-    steps = build_steps(measures, keep)
-    if caption is not None:
-        job_of(caption)
+    check_shares(arguments["rank"], arguments["ranks"])
+    check_shots(shots, *lengths)
+    trusted.settle({"measures": measures, "caption": arguments["caption"], "shots": shots}, beside, trust)
+    steps = build_steps(measures, arguments["keep"])
+    if arguments["caption"] is not None:
+        job_of(arguments["caption"])
     if not steps:
         raise UsageError("measures: at least one measure must be given (hoigen list names them)")
     limits = Limits(
-        deadline=deadline,
-        load_deadline=load_deadline,
-        memory_mb=memory_mb,
-        **({"workers": workers} if workers else {}),
+        deadline=arguments["deadline"],
+        load_deadline=arguments["load_deadline"],
+        memory_mb=arguments["memory_mb"],
+        **({"workers": arguments["workers"]} if arguments["workers"] else {}),
     )
-    share = Share(size=shard_size, rank=rank, ranks=ranks)
-    folder = Run(Path(run))
+    rank = Rank(arguments["rank"], arguments["ranks"])
+    folder = Run(Path(arguments["run"]))
     with held(folder, rank):
         fresh = not folder.recipe_file.exists()
         if fresh:  # what cannot be had is told before hours go into finding shots
-            _look_at(videos)
-            steps = fetched(steps, measures, keep or {})
+            _look_at(arguments["videos"])
+            steps = fetched(steps, measures, keep)
         _prepare(folder, arguments, steps)
-        make_clips(folder, shots, min_length, max_length, share, limits, quiet)
-        mark_duplicates(folder, share, by_content=duplicates == "drop")
+        by_content = duplicates == "drop"
+        size = arguments["shard_size"]
+        make_clips(folder, shots, *lengths, size, rank, limits, quiet, by_content=by_content, retry=retry)
+        how = (measures, keep, arguments["score_all"], rank, limits, quiet)
         try:
-            score_clips(folder, steps, measures, keep or {}, score_all, share, limits, quiet, models_present=fresh)
+            barrier = score_clips(folder, steps, *how, models_present=fresh, retry=retry)
         except FingerprintsChanged as came:  # scores are filed under what they depend on, which is known only now
             steps = came.steps
             write_run_file(folder, arguments, steps)
-            score_clips(folder, steps, measures, keep or {}, score_all, share, limits, quiet, models_present=True)
-    return _finish(folder, steps, report and rank == 0)
+            barrier = score_clips(folder, steps, *how, models_present=True, retry=retry)
+        return _finish(folder, steps, barrier, arguments["report"])
 
 
 def _look_at(videos: str | Path | Sequence[str]) -> None:
@@ -147,6 +174,14 @@ def recipe_keys() -> tuple[str, ...]:
     import inspect
 
     return tuple(name for name in inspect.signature(curate).parameters if name not in NOT_KEYS)
+
+
+def defaults() -> dict[str, Any]:
+    """The keys that a recipe may leave out, with what holds then."""
+    import inspect
+
+    every = inspect.signature(curate).parameters
+    return {name: every[name].default for name in recipe_keys() if every[name].default is not inspect.Parameter.empty}
 
 
 def absolute_measures(measures: Sequence[str | Mapping[str, Any]], beside: Path | None) -> list[str | dict[str, Any]]:
@@ -192,9 +227,12 @@ def check_shares(rank: int, ranks: int) -> None:
 
 
 @contextmanager
-def held(run: Run, rank: int) -> Iterator[None]:
-    """Holds the run's folder for this process: two at once would write the same shards."""
-    import fcntl
+def held(run: Run, rank: Rank) -> Iterator[None]:
+    """Holds the run's folder for this rank: two processes of one rank would write the same shards, and so would ranks
+    of two divisions (1 of 2 and 1 of 5)."""
+    from hoigen.data.files import Folder
+    from hoigen.errors import Locked
+    from hoigen.work.ranks import DIVISION, one_division
 
     try:
         fresh = not run.path.exists()
@@ -202,17 +240,20 @@ def held(run: Run, rank: int) -> Iterator[None]:
         run.path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"run: {run.path} cannot be made a folder: {error.strerror}") from None
-    lock_file = run.path / f".lock-{rank}"
-    with lock_file.open("w") as lock:
+    lock = f".lock-{rank.number}"
+    with ExitStack() as stack:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            stack.enter_context(Folder(str(run.path)).lock(lock))
+        except Locked:
             raise UsageError(f"{run.path} is in use by another hoigen process") from None
+        stack.enter_context(one_division(run.path, rank))
         try:
             yield
         except HoigenError:
-            if fresh and [entry.name for entry in run.path.iterdir()] == [lock_file.name]:
-                lock_file.unlink()  # what ends before anything is written leaves nothing behind
+            left = {lock, DIVISION}
+            if fresh and {entry.name for entry in run.path.iterdir()} <= left:
+                for name in left:  # what ends before anything is written leaves nothing behind
+                    (run.path / name).unlink(missing_ok=True)
                 run.path.rmdir()
             raise
 
@@ -225,16 +266,19 @@ def _prepare(run: Run, arguments: Mapping[str, Any], steps: Sequence[Any]) -> No
 
     if run.recipe_file.exists():
         same_run(run, arguments)
-    if arguments["rank"] == 0 or not run.videos_file.exists():
-        write_or_extend(run.videos_file, read_sources(arguments["videos"]))
+    write_or_extend(run.videos_file, read_sources(arguments["videos"]))
     write_run_file(run, arguments, steps)
 
 
-def _finish(run: Run, steps: Sequence[Any], report: bool) -> Funnel:
+def _finish(run: Run, steps: Sequence[Any], barrier: Barrier, report: bool) -> Funnel:
+    """What is done once, after all ranks: small parts are merged, and the page is written."""
     from hoigen import decide
+    from hoigen.verbs.report import report as write_report
 
-    if report:
-        from hoigen.verbs.report import report as write_report
-
-        write_report(run.path)
+    if not barrier.passed:
+        with barrier.last_step():
+            for table in (run.clips, *(run.scores(step.name, step.fingerprint, step.emits) for step in steps)):
+                table.compact()
+            if report:
+                write_report(run.path)
     return decide.funnel(decide.connect(run, steps), steps, run=run.path)

@@ -8,21 +8,23 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from hoigen.clip import Seconds
 from hoigen.errors import SetupError, UsageError
+from hoigen.work.stage import Item, Stage
 
 if TYPE_CHECKING:
     import duckdb
 
+    from hoigen.cascade import Step
     from hoigen.clip import Clip
     from hoigen.data.run import Run
-    from hoigen.work.progress import Progress
-    from hoigen.work.task import Emit, Failure, Handler, Task
+    from hoigen.data.tables import Row
+    from hoigen.work.task import Emit, Failure, Handler
 
 SUFFIXES = (".mp4", ".mkv")
 NAMED = 3
@@ -118,47 +120,43 @@ def cut(
     """
     from hoigen import decide
     from hoigen.data.run import Run
+    from hoigen.runfile import steps_of
+    from hoigen.stages.kept import kept_counts
     from hoigen.verbs.curate import check_least
-    from hoigen.work import local
-    from hoigen.work.progress import Progress
-    from hoigen.work.task import Limits, Task
+    from hoigen.work.task import Limits
 
     folder = Run(Path(run))
-    con, kept = _kept(folder)
+    _, steps = steps_of(folder)
+    total = sum(kept_counts(folder, steps).values())
     target = Path(out) if out is not None else folder.cut_folder
     check_least({"workers": workers, "deadline": deadline})
     _ready(target, copy, folder.path, prune)
     files = _files(target)
-    there = {path.stem for path in files}
+    there = {Path(name).stem for name in files}
     limits = Limits(deadline=deadline, **({"workers": workers} if workers else {}))
-    with Progress("cut", len(kept), "clip", quiet=quiet) as bar:
-        sink = _Sink(bar)
-        for clip in kept:
-            if clip.id in there:
-                bar.count("kept", already=True)
-        jobs = (_Job(clip, clip.id in there) for clip in kept)
-        tasks = (Task(job.clip.id, job) for job in jobs if not job.there or _may_be_replaced(job.clip))
-        try:
-            local.run(tasks, functools.partial(setup_cut, target, copy), sink, limits)
-        except KeyboardInterrupt:
-            _sweep(target, 0.0)  # the workers are gone; another hoigen cut would begin that clip again
-            raise
+    stage = CutStage(functools.partial(_kept, folder, steps), there, target, copy)
+    try:
+        stage.go(limits, total=total, quiet=quiet)
+    except KeyboardInterrupt:
+        _sweep(target, 0.0)  # the workers are gone; another hoigen cut would begin that clip again
+        raise
     _sweep(target, deadline)
-    left, others = _left_over(con, files, {clip.id for clip in kept})
+    con = decide.connect(folder, steps)
+    left, others = _left_over(con, files)
     not_kept = {name: state for name, state in left.items() if state != "pending"}
     if prune:
         _delete(target, not_kept)
     counts = decide.counts(con)
     return CutResult(
         target,
-        sink.counts["cut"],
-        already=sum(clip.id in there for clip in kept),
-        failed=sink.failures,
+        stage.cut,
+        already=stage.already,
+        failed=stage.failures,
         pending=counts.get("pending", 0),
         not_kept=not_kept,
         pruned=prune,
         undecided=[name for name in left if name not in not_kept],
-        replaced=[path.name for path in files if path.stem in sink.replaced],
+        replaced=[name for name in files if Path(name).stem in stage.replaced],
         others=others,
         nothing=decide.all_failed(con, counts, folder.path),
     )
@@ -197,58 +195,64 @@ def setup_cut(out: Path, copy: bool) -> Handler:
     return handle
 
 
-@dataclass(slots=True)
-class _Sink:
-    bar: Progress
-    counts: Counter[str] = field(default_factory=Counter)
-    failures: dict[str, str] = field(default_factory=dict)
-    replaced: set[str] = field(default_factory=set)
+class CutStage(Stage):
+    """Kept clips -> files. Of a file that is there it is only looked whether its video is another one now."""
 
-    def part(self, task: Task, reason: Any) -> None:
-        job: _Job = task.payload
-        if job.there:
-            if reason is not None:
-                self.replaced.add(task.key)
-            return
-        if reason is None:
-            self.counts["cut"] += 1
+    name = "cut"
+    unit = "clip"
+
+    def __init__(self, kept: Callable[[], Iterator[Clip]], there: set[str], out: Path, copy: bool) -> None:
+        super().__init__()
+        self.kept, self.there, self.out, self.copy = kept, there, out, copy
+        self.cut = self.already = 0
+        self.failures: dict[str, str] = {}
+        self.replaced: set[str] = set()
+
+    def setup(self) -> Callable[[], Handler]:
+        return functools.partial(setup_cut, self.out, self.copy)
+
+    def plan(self, shard: int) -> Iterator[Item | str]:
+        for clip in self.kept():
+            if clip.id in self.there:
+                self.already += 1
+                yield "kept"
+            if clip.id not in self.there or _may_be_replaced(clip):
+                yield Item(clip.id, _Job(clip, clip.id in self.there))
+
+    def answer(self, item: Item, part: str | None) -> Iterable[Row]:
+        if item.payload.there:
+            if part is not None:
+                self.replaced.add(item.key)
+        elif part is None:
+            self.cut += 1
         else:
-            self.failures[task.key] = f"{job.clip.uri}: {reason}"
-        self.bar.count("kept" if reason is None else "failed")
+            self.failures[item.key] = f"{item.payload.clip.uri}: {part}"
+        return ()
 
-    def done(self, task: Task) -> None:
-        pass
+    def lost(self, item: Item, failure: Failure) -> Iterable[Row]:
+        if not item.payload.there:
+            self.failures[item.key] = f"{item.payload.clip.uri}: {failure.reason}"
+        return ()
 
-    def retry(self, task: Task, failure: Failure) -> Task:
-        return task
-
-    def failed(self, task: Task, failure: Failure) -> Task | None:
-        job: _Job = task.payload
-        if not job.there:
-            self.failures[task.key] = f"{job.clip.uri}: {failure.reason}"
-            self.bar.count("failed")
-        return None
+    def ended(self, item: Item) -> str:
+        if item.payload.there:
+            return ""  # counted already
+        return "failed" if item.key in self.failures else "kept"
 
 
-def _kept(run: Run) -> tuple[duckdb.DuckDBPyConnection, list[Clip]]:
-    """The run as its rules decide it, and the clips that they keep, in the order of the input."""
-    from hoigen import decide
+def _kept(run: Run, steps: Sequence[Step]) -> Iterator[Clip]:
+    """The clips that the rules keep, in the order of the input; a shard at a time is held."""
     from hoigen.clip import Clip
-    from hoigen.runfile import steps_of
+    from hoigen.stages.kept import kept_clips
 
-    _, steps = steps_of(run)
-    con = decide.connect(run, steps)
     names = ("id", "uri", "start", "end", "width", "height", "fps")
-    columns = ", ".join(f'clips."{name}"' for name in (*names, "digest", "header"))
-    rows = con.execute(
-        f"""select {columns} from walked join clips using (video, n)
-        where walked.state = 'kept' order by video, n"""
-    ).fetchall()
-    clips: dict[str, Clip] = {}  # a stretch listed twice is one file
-    for *facts, digest, header in rows:
-        meta = {"digest": digest, "stamp": json.loads(header).get("stamp") if header else None}
-        clips[facts[0]] = Clip(**dict(zip(names, facts, strict=True)), meta=meta)
-    return con, list(clips.values())
+    for shard, ids in kept_clips(run, steps):
+        kept = dict.fromkeys(ids)
+        for row in run.clips.read(shard, [*names, "state", "digest", "header"]):
+            if row["id"] in kept and row["state"] == "ok":
+                del kept[row["id"]]  # a stretch listed twice is one file
+                meta = {"digest": row["digest"], "stamp": json.loads(row["header"] or "{}").get("stamp")}
+                yield Clip(**{name: row[name] for name in names}, meta=meta)
 
 
 def _may_be_replaced(clip: Clip) -> bool:
@@ -259,32 +263,25 @@ def _may_be_replaced(clip: Clip) -> bool:
     return before is not None and now is not None and now != before
 
 
-def _files(out: Path) -> list[Path]:
-    """The files of the folder that are clips by their suffix."""
-    return sorted(path for path in out.iterdir() if path.suffix in SUFFIXES and not path.name.startswith("."))
+def _files(out: Path) -> list[str]:
+    """Names of the files of the folder that are clips by their suffix."""
+    with os.scandir(out) as entries:
+        return sorted(e.name for e in entries if e.name.endswith(SUFFIXES) and not e.name.startswith("."))
 
 
-def _left_over(
-    con: duckdb.DuckDBPyConnection, files: Iterable[Path], kept: set[str]
-) -> tuple[dict[str, str], list[str]]:
+def _left_over(con: duckdb.DuckDBPyConnection, files: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     """Files that no kept clip has: those of other clips of the run, with their state, and those of none."""
-    from hoigen.data.tables import schema_of
-
-    left = [path for path in files if path.stem not in kept]
-    if not left:
+    if not files:
         return {}, []
     import pyarrow as pa
 
-    asked = pa.Table.from_pylist([{"id": path.stem} for path in left], schema=schema_of({"id": "string"}))
-    con.register("asked", asked)
-    found = dict(
-        con.execute(
-            """select id, min(case when rule = 'duplicate' then rule else state end)
-            from walked semi join asked using (id) group by id"""
-        ).fetchall()
-    )
-    not_kept = {path.name: found[path.stem] for path in left if path.stem in found}
-    return not_kept, [path.name for path in left if path.stem not in found]
+    con.register("asked", pa.table({"name": list(files), "id": [Path(name).stem for name in files]}))
+    found = con.execute(
+        """select name, min(case when rule = 'duplicate' then rule else state end)
+        from asked left join walked using (id) group by name
+        having not coalesce(bool_or(state = 'kept'), false) order by name"""
+    ).fetchall()
+    return {name: state for name, state in found if state is not None}, [name for name, state in found if state is None]
 
 
 def _delete(out: Path, names: Iterable[str]) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hoigen.decide import Funnel
     from hoigen.promptsuite.matching import Found
     from hoigen.promptsuite.suite import Suite
+    from hoigen.work.ranks import Rank
 
 NAMED = 8
 """So many of a list are named on the screen; evaluation.json has all."""
@@ -109,7 +110,8 @@ def evaluate(
     from hoigen.data.run import Run
     from hoigen.promptsuite.matching import find_videos
     from hoigen.promptsuite.suite import read_suite
-    from hoigen.verbs.curate import curate
+    from hoigen.verbs.curate import carry_out, defaults
+    from hoigen.work.ranks import Rank
 
     if videos is None or prompts is None or run is None:
         lacking = [f"--{name}" for name, it in (("videos", videos), ("prompts", prompts), ("run", run)) if it is None]
@@ -121,19 +123,11 @@ def evaluate(
     found = find_videos(paths_of(videos), suite, model)
     folder = Run(Path(run))
     told = _facts(suite, found, prompts, long)
-    _list_videos(folder, found, long, int(settings.get("rank", 0)))
+    _list_videos(folder, found, long, Rank(int(settings.get("rank", 0)), int(settings.get("ranks", 1))))
     _write(folder, told)  # first: tables and page of a run under way, or stopped, tell what is not there
-    funnel = curate(folder.videos_file, run, **settings, beside=beside, report=False, quiet=quiet, trust=())
-    if report and int(settings.get("rank", 0)) == 0:  # of several machines one writes it
-        _page(folder)
+    arguments = {**defaults(), **settings, "videos": folder.videos_file, "run": run, "report": report}
+    funnel = carry_out(arguments, beside=beside, quiet=quiet, trust=())
     return _result(folder, suite, found, funnel)
-
-
-def _page(run: Run) -> None:
-    """The run's report.html, which tells an evaluation by its evaluation.json."""
-    from hoigen.verbs.report import report
-
-    report(run.path)
 
 
 def _settings(recipe: Path, sets: Sequence[str]) -> tuple[dict[str, Any], Path]:
@@ -161,7 +155,7 @@ def _settings(recipe: Path, sets: Sequence[str]) -> tuple[dict[str, Any], Path]:
     return kept | {"min_length": 0.0, "max_length": None}, path.parent
 
 
-def _list_videos(run: Run, found: Sequence[Found], long: bool, rank: int) -> None:
+def _list_videos(run: Run, found: Sequence[Found], long: bool, rank: Rank) -> None:
     """Writes the run's list, or adds what is new. Raises UsageError when a video was another prompt's before."""
     from hoigen.data.videolist import write_or_extend
     from hoigen.promptsuite.matching import source_of

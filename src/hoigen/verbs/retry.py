@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 def retry(run: Path, *, quiet: bool = False) -> Funnel:
     """Tries all failed clips of a run again, and only those.
 
+    What failed stays in the tables until there is something in its place: killed, a retry has lost nothing.
+
     Args:
         run: the folder of the run.
         quiet: no progress bars.
@@ -19,12 +21,9 @@ def retry(run: Path, *, quiet: bool = False) -> Funnel:
     from hoigen import trusted
     from hoigen.data.run import Run
     from hoigen.runfile import steps_of
-    from hoigen.stages.failures import forget_failures
-    from hoigen.verbs.curate import curate, held
+    from hoigen.verbs.curate import carry_out, defaults
 
     folder = Run(run)
     trusted.check(folder.recipe(), folder.recipe_file)
-    recipe, steps = steps_of(folder)
-    with held(folder, 0):
-        forget_failures(folder, steps)
-    return curate(**{**recipe, "run": run}, quiet=quiet, trust=())
+    recipe, _ = steps_of(folder)
+    return carry_out({**defaults(), **recipe, "run": run}, quiet=quiet, trust=(), retry=True)

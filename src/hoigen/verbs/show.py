@@ -56,16 +56,17 @@ def show(run: Path, clip: str, *, full: bool = False) -> Shown:
     from hoigen.stages.kept import facts_of
 
     folder = Run(Path(run))
-    recipe, steps = steps_of(folder)
+    _, steps = steps_of(folder)
     con = decide.connect(folder, steps)
     row = _find(con, clip)
-    shard = row["video"] // recipe.get("shard_size", 256)
-    details = facts_of(folder, steps, shard, {row["id"]}).get(row["id"], {})
-    return Shown(row, details, _caption_of(folder, row["id"], shard), full)
+    if row["shard"] is None:
+        return Shown(row, {}, None, full)
+    details = facts_of(folder, steps, row["shard"], {row["id"]}).get(row["id"], {})
+    return Shown(row, details, _caption_of(folder, row["id"], row["shard"]), full)
 
 
 def _find(con: Any, clip: str) -> Row:
-    query = 'select id, uri, start, "end", state, rule, reason, video from decided where {} limit 6'
+    query = 'select id, uri, start, "end", state, rule, reason, shard from walked where {} order by video, n limit 6'
     for where in ("id = ?", "starts_with(id, ?)", "contains(parse_filename(uri), ?)"):
         cursor = con.execute(query.format(where), [clip])
         names = [column[0] for column in cursor.description]
@@ -79,13 +80,12 @@ def _find(con: Any, clip: str) -> Row:
 
 
 def _caption_of(run: Run, clip: str, shard: int) -> Row | None:
-    from hoigen.data import tables
     from hoigen.stages.captioned import caption_facts
 
     facts = caption_facts(run)
     if facts is None:
         return None
-    for row in tables.read_part(run.caption_part(facts["name"], facts["fingerprint"], shard)):
+    for row in run.captions(facts["name"], facts["fingerprint"]).read(shard):
         if row["id"] == clip:
             return row | {"captioner": facts["name"]}
     return None

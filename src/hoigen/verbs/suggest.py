@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -179,13 +180,13 @@ def _chosen(steps: Sequence[Step], names: Sequence[str] | None) -> dict[str, Rul
 def _from_spread(
     con: duckdb.DuckDBPyConnection, score: str, rule: Rule | None, bound: str | None, share: float
 ) -> Suggestion:
-    from hoigen.joined import quoted
+    from hoigen.data.tables import quoted
     from hoigen.report.figures import Drawn
     from hoigen.thresholds import tails
 
     column = quoted(score)
-    query = f"select {column}::double from scored where state = 'ok' and {column} is not null order by 1"
-    values = [value for (value,) in con.execute(query).fetchall()]
+    query = f"select {column}::double as value from scored where state = 'ok' and {column} is not null order by 1"
+    values = array("d", con.execute(query).fetchnumpy()["value"].astype("float64").tobytes())
     clips = (con.execute("select count(*) from clips").fetchone() or (0,))[0]
     if not values:
         return Suggestion(score, {}, "no clip has a value", 0, {})

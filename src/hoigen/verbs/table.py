@@ -56,15 +56,12 @@ def table(
 
 def _captions(con: duckdb.DuckDBPyConnection, run: Run) -> str:
     """The rest of the query up to its rules: with a column of captions once there are any."""
-    from hoigen.joined import text
-    from hoigen.stages.captioned import caption_facts
+    from hoigen.stages.captioned import captions_in_force
 
-    facts = caption_facts(run)
-    parts = run.caption_parts(facts["name"], facts["fingerprint"]) if facts else []
-    if not parts:
+    table = captions_in_force(run)
+    if table is None or not table.shards():
         return " from decided"
-    files = ", ".join(text(str(part)) for part in parts)
-    con.execute(f"create view captions as select id, text as caption from read_parquet([{files}])")
+    con.execute(f"create view captions as select id, text as caption from {table.relation()}")
     return ", captions.caption from decided left join captions on captions.id = decided.id and state = 'kept'"
 
 
@@ -89,7 +86,7 @@ def _copy(con: duckdb.DuckDBPyConnection, query: str, format: Format, out: Path)
     """By DuckDB, to a temporary name first: whole or not at all. Returns how many rows were written."""
     import duckdb
 
-    from hoigen.joined import text
+    from hoigen.data.tables import text
 
     options = {"csv": "format csv, header true", "jsonl": "format json", "parquet": "format parquet"}[format]
     out = out.resolve()  # what a link leads to, not the link

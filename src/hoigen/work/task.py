@@ -7,7 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from hoigen import errors
 from hoigen.clip import Seconds
+
+NOT_THE_VIDEOS = (
+    "That is an error of hoigen or of a library that does not fit it, not of the videos. `hoigen doctor` looks at the "
+    "libraries; when it is mended, `hoigen retry RUN` tries the videos again that have failed for it."
+)
 
 
 class Emit(Protocol):
@@ -82,6 +88,23 @@ class Failure:
     doing: str
     tries: int
     traceback: str
+
+    @property
+    def words(self) -> str:
+        """The failure in one line, as a row's reason."""
+        whose = "an error of hoigen or of a library, not of the video: " if self.is_program_fault else ""
+        return f"{whose}{self.reason} (while at {self.doing or 'work'}, {self.tries} tries)"
+
+    @property
+    def is_program_fault(self) -> bool:
+        """Whether the handler raised what no file is ever at fault for (`errors.PROGRAM_FAULTS`)."""
+        return self.kind == "error" and errors.is_program_fault(self.reason)
+
+    @property
+    def evidence(self) -> str:
+        """What is shown when a run stops for it: where it happened and, where it is not the data, that."""
+        trace = self.traceback or self.reason
+        return f"{trace.rstrip()}\n{NOT_THE_VIDEOS}" if self.is_program_fault else trace
 
 
 class Sink(Protocol):

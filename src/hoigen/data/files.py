@@ -1,0 +1,172 @@
+"""A folder of files, on a disk or in an object store: the only layer that a run's tables and journals go through.
+
+A folder on a disk is a plain path and needs nothing but the operating system. One in a store has a scheme (`s3://`,
+`memory://`) and goes through fsspec. Either way a file is there whole or not at all, and files are all there is:
+a folder exists once it holds one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, BinaryIO, cast
+
+from hoigen.errors import Locked, SetupError, UsageError
+from hoigen.uris import scheme_of, store_of
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder by its path, or by its address in a store. Making one touches nothing."""
+
+    uri: str
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it lies on a disk of this machine."""
+        return not scheme_of(self.uri)
+
+    @property
+    def fs(self) -> Any:
+        """fsspec's file system of it. Raises UsageError for a scheme that may not be opened or lacks its package."""
+        import fsspec
+
+        if self.is_local:
+            return fsspec.filesystem("file")
+        return self._store()[0]
+
+    def _store(self) -> tuple[Any, str]:
+        try:
+            return store_of(self.uri)
+        except (ValueError, ImportError) as error:
+            raise UsageError(f"{self.uri}: {error}") from None
+
+    def child(self, name: str) -> Folder:
+        """The folder `name` in it; `name` may be several, parted by slashes."""
+        return Folder(str(Path(self.uri) / name) if self.is_local else f"{self.uri.rstrip('/')}/{name}")
+
+    def path(self, name: str) -> str:
+        """The text by which DuckDB and pyarrow find a file of it."""
+        return str(Path(self.uri) / name) if self.is_local else f"{self.uri.rstrip('/')}/{name}"
+
+    def names(self) -> list[str]:
+        """Names of the files directly in it, sorted; none when there is no such folder. Hidden files are left out."""
+        if self.is_local:
+            try:
+                with os.scandir(self.uri) as entries:
+                    found = [entry.name for entry in entries if entry.is_file()]
+            except (FileNotFoundError, NotADirectoryError):
+                return []
+        else:
+            fs, path = self._store()
+            fs.invalidate_cache(path)
+            try:
+                found = [item["name"].rpartition("/")[2] for item in fs.ls(path, detail=True) if item["type"] == "file"]
+            except FileNotFoundError:
+                return []
+        return sorted(name for name in found if not name.startswith("."))
+
+    def exists(self, name: str) -> bool:
+        """Whether there is such a file."""
+        if self.is_local:
+            return os.path.isfile(self.path(name))
+        return bool(self._fresh(name).isfile(self.path(name)))
+
+    def size(self, name: str) -> int:
+        """Bytes of a file. Raises FileNotFoundError."""
+        if self.is_local:
+            return os.stat(self.path(name)).st_size
+        return int(self._fresh(name).size(self.path(name)))
+
+    def stamp(self, name: str) -> tuple[Any, ...]:
+        """What changes when a file does: its size and time, and its inode or what the store says of it.
+
+        Raises FileNotFoundError.
+        """
+        if self.is_local:
+            found = os.stat(self.path(name))
+            return found.st_size, found.st_mtime_ns, found.st_ino
+        fs = self._fresh(name)
+        return int(fs.size(self.path(name))), fs.ukey(self.path(name))
+
+    def _fresh(self, name: str) -> Any:
+        fs = self.fs
+        fs.invalidate_cache(self.path(name).rpartition("/")[0])  # a store's listings are kept by fsspec
+        return fs
+
+    def read(self, name: str) -> bytes:
+        """A file's content. Raises FileNotFoundError."""
+        with self.reading(name) as file:
+            return file.read()
+
+    def write(self, name: str, data: bytes) -> None:
+        """Writes a file whole or not at all."""
+        with self.writing(name) as file:
+            file.write(data)
+
+    @contextlib.contextmanager
+    def reading(self, name: str) -> Iterator[BinaryIO]:
+        """A file, open for reading. Raises FileNotFoundError."""
+        with Path(self.path(name)).open("rb") if self.is_local else self.fs.open(self.path(name), "rb") as file:
+            yield cast(BinaryIO, file)
+
+    @contextlib.contextmanager
+    def writing(self, name: str) -> Iterator[BinaryIO]:
+        """A file to be written: it is in place when the block ends well, and nothing has changed when it does not."""
+        if not self.is_local:
+            with tempfile.NamedTemporaryFile() as file:  # a store takes a file whole: nothing half-written is seen
+                yield cast(BinaryIO, file)
+                file.flush()
+                self.fs.put_file(file.name, self.path(name))
+            return
+        path = Path(self.path(name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            with part.open("wb") as file:
+                yield file
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+
+    def remove(self, name: str) -> None:
+        """Deletes a file; one that is not there is fine."""
+        if self.is_local:
+            Path(self.path(name)).unlink(missing_ok=True)
+            return
+        with contextlib.suppress(FileNotFoundError):
+            self.fs.rm_file(self.path(name))
+
+    def remove_all(self) -> None:
+        """Deletes the folder with all that is in it; one that is not there is fine."""
+        if self.is_local:
+            shutil.rmtree(self.uri, ignore_errors=True)
+            return
+        fs, path = self._store()
+        with contextlib.suppress(FileNotFoundError):
+            fs.rm(path, recursive=True)
+
+    @contextlib.contextmanager
+    def lock(self, name: str) -> Iterator[IO[str]]:
+        """Holds a file for this process until the block ends.
+
+        Raises Locked at once when another process holds it, and SetupError in a store, which has no locks.
+        """
+        if not self.is_local:
+            raise SetupError(f"{self.uri}: an object store cannot be locked; run one process there, on a disk several")
+        import fcntl
+
+        path = Path(self.path(name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Locked(f"{path.parent} is in use by another hoigen process") from None
+            yield file

@@ -1,0 +1,138 @@
+"""Several processes on one run: which shards are whose, and where they meet without waiting for one another.
+
+Each process has a rank, 0 to ranks - 1, and does the shards whose number leaves it when divided by ranks. At the end of
+a stage it leaves a marker, a small file in `ranks/`; where markers of others are missing it ends with RanksOpen (exit
+code 75), and the same command goes on. What comes after all ranks (sealing the clips, the report) is done once, by
+whichever comes first, under a lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hoigen.errors import Locked, RanksOpen, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hoigen.data.files import Folder
+
+LAST_STEP = ".lock-last"
+DIVISION = ".lock-ranks"
+BUSY = "another process is at a step that is done once for all ranks; start the same command again"
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """One process's place among those that share a run: `number`, from 0, of `of`."""
+
+    number: int = 0
+    of: int = 1
+
+    def mine(self, shard: int) -> bool:
+        """Whether a shard is this process's."""
+        return shard % self.of == self.number
+
+    def owner(self, shard: int) -> int:
+        """The number of the rank that a shard is of."""
+        return shard % self.of
+
+
+class Barrier:
+    """The end of one stage for all ranks. With a single rank there is nobody to meet, and no file is written.
+
+    Args:
+        folder: the run's folder; markers lie in its `ranks/`.
+        rank: this process.
+        stage: the stage's name.
+        digest: of all that the stage's result depends on (input, settings). With another one, other markers count.
+    """
+
+    def __init__(self, folder: Folder, rank: Rank, stage: str, digest: str) -> None:
+        self.folder, self.rank, self.stage, self.digest = folder, rank, stage, digest
+        self.markers = folder.child("ranks")
+
+    def _marker(self, what: int | str) -> str:
+        return f"{self.stage}-{self.digest}-{what}-of-{self.rank.of}"
+
+    def reopen(self, ranks: Iterable[int] | None = None) -> None:
+        """This rank (or those given) has something to do in the stage after all."""
+        if self.rank.of > 1:
+            self.markers.remove(self._marker("all"))
+            for number in [self.rank.number] if ranks is None else ranks:
+                self.markers.remove(self._marker(number))
+
+    def arrive(self) -> None:
+        """This rank has done its part of the stage."""
+        if self.rank.of > 1 and not self.markers.exists(self._marker(self.rank.number)):
+            self.markers.write(self._marker(self.rank.number), b"")
+
+    def missing(self) -> list[int]:
+        """The ranks that have not arrived, in order."""
+        if self.rank.of == 1:
+            return []
+        there = set(self.markers.names())
+        return [number for number in range(self.rank.of) if self._marker(number) not in there]
+
+    def check(self) -> None:
+        """Raises RanksOpen when others have not arrived."""
+        if missing := self.missing():
+            raise RanksOpen(missing)
+
+    @property
+    def passed(self) -> bool:
+        """Whether another rank has done what comes after this stage."""
+        return self.rank.of > 1 and self.markers.exists(self._marker("all"))
+
+    @contextlib.contextmanager
+    def last_step(self) -> Iterator[None]:
+        """What comes once all ranks have arrived: only one process at a time is in here, others get RanksOpen."""
+        with contextlib.ExitStack() as stack:
+            if self.folder.is_local or self.rank.of > 1:
+                try:
+                    stack.enter_context(self.folder.lock(LAST_STEP))
+                except Locked:
+                    raise RanksOpen([], BUSY) from None
+            yield
+        if self.rank.of > 1:
+            self.markers.write(self._marker("all"), b"")
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Takes away markers of this stage that count no more: of other input, settings or numbers of ranks."""
+        counts = re.compile(rf"{re.escape(self.stage)}-[0-9a-f]+-(\d+|all)-of-\d+")
+        current = {self._marker(what) for what in ("all", *range(self.rank.of))}
+        for name in self.markers.names():
+            if counts.fullmatch(name) and name not in current:
+                self.markers.remove(name)
+
+
+@contextlib.contextmanager
+def one_division(folder: Path, rank: Rank) -> Iterator[None]:
+    """Held by all processes at work in a folder, which must share it out among as many ranks.
+
+    Raises UsageError when others are at work that share it among another number.
+    """
+    import fcntl
+
+    with (folder / DIVISION).open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        file.seek(0)
+        others = file.read()
+        if others != str(rank.of):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UsageError(
+                    f"{folder} is in use by hoigen processes that share it among {others} ranks; this one came with "
+                    f"ranks {rank.of}. Wait for them to end, or use the same number"
+                ) from None
+            file.truncate(0)
+            file.write(str(rank.of))
+            file.flush()
+            fcntl.flock(file, fcntl.LOCK_SH)
+        yield

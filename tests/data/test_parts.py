@@ -1,0 +1,200 @@
+"""Parts of a table: written, merged, written over, taken out, and killed in between, against a plain dict."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hoigen.data.files import Folder
+from hoigen.data.tables import Table
+
+COLUMNS = {"id": "string", "n": "int64"}
+Rows = list[dict[str, Any]]
+Model = Mapping[int, tuple[Rows, str]]
+"""shard -> its rows, and the fact written with them."""
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+@dataclass(frozen=True)
+class FaultyFolder(Folder):
+    """A folder whose change number `left[0]` does not take place any more, nor any after it."""
+
+    left: list[int] = field(default_factory=lambda: [10**9], compare=False)
+
+    def _change(self) -> None:
+        self.left[0] -= 1
+        if self.left[0] < 0:
+            raise Killed
+
+    @contextlib.contextmanager
+    def writing(self, name: str) -> Iterator[BinaryIO]:
+        with super().writing(name) as file:
+            yield file
+            self._change()
+
+    def remove(self, name: str) -> None:
+        self._change()
+        super().remove(name)
+
+
+def table_in(folder: Folder) -> Table:
+    return Table("t", folder, COLUMNS, ["x"])
+
+
+def rows_of(shard: int, version: int, count: int) -> Rows:
+    return [{"id": f"{shard}-{version}-{at}", "n": at, "x": version / 2 if at % 2 else None} for at in range(count)]
+
+
+def by_sql(table: Table, relation: str) -> dict[int, Rows]:
+    found: dict[int, Rows] = {}
+    con = duckdb.connect(config={"threads": 1})
+    if not table.folder.is_local:
+        con.register_filesystem(table.folder.fs)
+    for shard, *values in con.execute(f"select shard, id, n, x from {relation} order by shard, n").fetchall():
+        found.setdefault(shard, []).append(dict(zip(("id", "n", "x"), values, strict=True)))
+    return found
+
+
+def check(table: Table, model: Model) -> None:
+    """All readers agree with the model."""
+    assert table.shards() == sorted(model)
+    assert table.counts() == {shard: len(rows) for shard, (rows, _) in model.items()}
+    for shard in {*model, 0, 9}:
+        assert table.has(shard) == (shard in model)
+        rows, fact = model.get(shard, ([], ""))
+        assert table.read(shard) == rows
+        assert table.read(shard, ["n"]) == [{"n": row["n"]} for row in rows]
+        assert table.facts_of(shard) == ({"made": fact} if shard in model else {})
+    full = {shard: rows for shard, (rows, _) in model.items() if rows}
+    assert by_sql(table, table.relation()) == full
+    assert by_sql(table, table.relation(3, 6)) == {s: rows for s, rows in full.items() if 3 <= s <= 6}
+    assert by_sql(table, table.relation(only={1, 4, 5})) == {s: rows for s, rows in full.items() if s in (1, 4, 5)}
+
+
+write = st.tuples(st.just("write"), st.integers(0, 9), st.integers(0, 3), st.sampled_from("ab"))
+remove = st.tuples(st.just("remove"), st.integers(0, 9))
+compact = st.tuples(st.just("compact"), st.sampled_from([2, 4, 64]), st.sampled_from([2000, 6000, 1 << 20]))
+steps = st.lists(st.tuples(st.one_of(write, write, compact, remove), st.none() | st.integers(0, 6)), max_size=14)
+
+
+def apply(table: Table, model: dict[int, tuple[Rows, str]], step: tuple[Any, ...], version: int) -> dict[int, Any]:
+    """Does one step; what the model is after it."""
+    after = dict(model)
+    match step:
+        case ("write", shard, count, fact):
+            after[shard] = (rows_of(shard, version, count), fact)
+            with_facts = {"made": fact}
+            table.write(shard, rows_of(shard, version, count), with_facts)
+        case ("remove", shard):
+            after.pop(shard, None)
+            table.remove(shard)
+        case ("compact", shards, size):
+            table.compact(shards, size)
+    return after
+
+
+@settings(max_examples=50, deadline=None)
+@given(steps=steps)
+def test_writing_merging_and_kills_leave_the_rows_of_a_dict(
+    steps: list[tuple[Any, ...]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = FaultyFolder(str(tmp_path_factory.mktemp("t") / "t"))
+    table, model = table_in(folder), {}
+    for version, (step, killed_at) in enumerate(steps):
+        folder.left[0] = 10**9 if killed_at is None else killed_at
+        before = model
+        try:
+            model = apply(table, model, step, version)
+        except Killed:
+            after = dict(before)
+            if step[0] == "write":
+                after[step[1]] = (rows_of(step[1], version, step[2]), step[3])
+            elif step[0] == "remove":
+                after.pop(step[1], None)
+            touched = step[1] if step[0] != "compact" else -1
+            now = table.read(touched) if touched >= 0 and table.has(touched) else None
+            model = after if now == (after[touched][0] if touched in after else None) else before
+            if touched in before and touched in after and before[touched][0] == after[touched][0]:
+                model = after if table.facts_of(touched) == {"made": after[touched][1]} else before
+        folder.left[0] = 10**9
+        check(table, model)
+
+
+@pytest.mark.parametrize("killed_at", [*range(8), None])
+def test_merged_over_again_and_killed_at_each_change(tmp_path: Path, killed_at: int | None) -> None:
+    folder = FaultyFolder(str(tmp_path / "t"))
+    table = table_in(folder)
+    model = {}
+    for shard in range(6):
+        model = apply(table, model, ("write", shard, shard % 3, "a"), 0)
+    assert table.compact() == 1
+    assert folder.names() == ["00000-00005.parquet"]
+    for shard in (2, 5, 7):
+        model = apply(table, model, ("write", shard, 3, "a"), 1)
+    folder.left[0] = 10**9 if killed_at is None else killed_at
+    with contextlib.suppress(Killed):
+        table.compact()
+    folder.left[0] = 10**9
+    check(table, model)
+    table.compact()
+    check(table, model)
+    assert folder.names() == ["00000-00007.parquet"]
+    assert table.compact() == 0, "nothing is left to be merged"
+
+
+def test_what_is_merged_keeps_to_a_block_to_its_facts_and_to_a_size(tmp_path: Path) -> None:
+    table = table_in(Folder(str(tmp_path / "t")))
+    for shard, fact in enumerate("aaabbbaaaa"):
+        table.write(shard, rows_of(shard, 0, 2), {"made": fact})
+    table.compact(shards=8)
+    assert table.folder.names() == [
+        f"{name}.parquet" for name in ("00000-00002", "00003-00005", "00006-00007", "00008-00009")
+    ]
+    other = table_in(Folder(str(tmp_path / "o")))
+    for shard in range(8):
+        other.write(shard, rows_of(shard, 0, 2))
+    one = other.folder.size("00000.parquet")
+    other.compact(size=3 * one)
+    assert other.folder.names() == [
+        "00000-00002.parquet", "00003-00005.parquet", "00006-00007.parquet"
+    ]  # fmt: skip
+
+
+def test_a_table_made_without_its_numbers_merges_them_all_the_same(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path / "t"))
+    for shard in range(3):
+        table_in(folder).write(shard, rows_of(shard, 1, 2))
+    assert Table("t", folder, COLUMNS).compact() == 1
+    assert [table_in(folder).read(shard) for shard in range(3)] == [rows_of(shard, 1, 2) for shard in range(3)]
+
+
+def test_a_table_in_a_store_is_read_as_one_on_a_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOIGEN_SCHEMES", "memory")
+    folder = Folder("memory://parts/t")
+    table = table_in(folder)
+    assert table.shards() == []
+    assert by_sql(table, table.relation()) == {}
+    model: dict[int, tuple[Rows, str]] = {}
+    for shard, version in itertools.product(range(5), range(2)):
+        model = apply(table, model, ("write", shard, 2, "a"), version)
+    check(table, model)
+    table.compact()
+    assert folder.names() == ["00000-00004.parquet"]
+    model = apply(table, model, ("write", 3, 1, "b"), 7)
+    check(table, model)
+    model = apply(table, model, ("remove", 0), 0)
+    check(table, model)
+    folder.remove_all()
+    check(table, {})
