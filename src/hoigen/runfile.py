@@ -15,7 +15,7 @@ from hoigen.config import Recipe
 from hoigen.data import tables
 from hoigen.data.run import Run
 from hoigen.errors import UsageError
-from hoigen.models import wheels as weights
+from hoigen.models import uses
 
 LIBRARIES = ("av", "numpy", "opencv-python-headless", "pyarrow", "duckdb", "ai-edge-litert")
 
@@ -32,7 +32,7 @@ def write_run_file(run: Run, arguments: Mapping[str, Any], steps: Sequence[Step]
         "machine": platform.platform(),
         "libraries": {name: _version(name) for name in LIBRARIES},
         "fingerprints": {step.name: step.fingerprint for step in steps},
-        "weights": {name: _facts(name) for step in steps for name in getattr(step.measure, "weights", ())},
+        "models": [entry.record for entry in uses.ledger((step.name, step.measure) for step in steps)],
         "recipe": _recorded(run, arguments),
     }
     tables.write_text(run.recipe_file, yaml.safe_dump(facts, sort_keys=False, allow_unicode=True, width=100))
@@ -43,11 +43,6 @@ def _version(name: str) -> str | None:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _facts(name: str) -> dict[str, str]:
-    weight = weights.describe(name)
-    return {"sha256": weight.sha256, "licence": weight.licence, "origin": weight.origin}
 
 
 def _recorded(run: Run, arguments: Mapping[str, Any]) -> Recipe:

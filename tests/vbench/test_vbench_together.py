@@ -14,7 +14,6 @@ from sides import DATA, vbench_said
 import hoigen
 from hoigen.data import tables
 from hoigen.data.run import Run
-from hoigen.vbench import __main__ as files_of_vbench
 
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
@@ -103,18 +102,3 @@ def test_a_licence_that_is_not_free_is_told_when_a_run_begins(
     assert "`interpolator: flow`" in told
     [weights] = json.loads(rows_of(home / "run", "motion_smoothness")["ride_bicycle-1.mp4"]["detail"])["weights"]
     assert weights["licence"] == "CC BY-NC 4.0"
-
-
-def test_the_list_says_what_is_here_and_where_the_rest_belongs(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    here = home / "home" / "vbench" / "amt-s.pth"
-    here.write_bytes(b"weights")
-    assert files_of_vbench.main([]) == 0
-    told = capsys.readouterr().out
-    assert f"here: {here}" in told
-    assert f"belongs at {home / 'home' / 'vbench' / 'ViT-B-32.pt'}" in told
-    assert "spaq_ckpt.npz, Apache-2.0" in told
-    assert files_of_vbench.main(["fetch", "amt_s"]) == 0
-    assert str(here) in capsys.readouterr().out
-    assert files_of_vbench.main(["get"]) == 2
-    assert files_of_vbench.main(["fetch", "amt"]) == 1
-    assert "unknown checkpoint 'amt'" in capsys.readouterr().err

@@ -26,6 +26,7 @@ from hoigen.data.run import Run
 from hoigen.data.tables import Row
 from hoigen.errors import SetupError, UsageError
 from hoigen.experts.desk import Conversation, Desk, NotKept
+from hoigen.models import uses
 from hoigen.score import Caption
 from hoigen.showing import setup_frames
 from hoigen.stages.book import Book, Share, evidence, is_program_fault, told
@@ -67,7 +68,7 @@ def caption_clips(
     """
     shards = {s: clips for s, clips in kept_clips(run, steps, share.size).items() if share.mine(s)}
     with Progress("captions", sum(map(len, shards.values())), " clips", quiet=quiet) as progress:
-        stage = CaptionStage(run, steps, job, desk, shards, progress)
+        stage = CaptionStage(run, steps, job, desk, shards, progress, quiet=quiet)
         try:
             local.run(stage.tasks(), partial(setup_frames, stage.samplings), stage, limits)
             stage.wait()
@@ -112,8 +113,11 @@ class CaptionStage(Book):
         desk: Desk,
         shards: Mapping[int, Sequence[str]],
         progress: Progress,
+        *,
+        quiet: bool = False,
     ) -> None:
         super().__init__(run, "captions")
+        self.quiet = quiet
         self.steps, self.job, self.desk, self.kept_ids, self.progress = steps, job, desk, shards, progress
         self.experts = distinct(job.captioner.experts)
         self.samplings = sorted({e.sampling for e in self.experts if e.sampling.needs_frames}, key=repr)
@@ -133,6 +137,7 @@ class CaptionStage(Book):
         if self.opened or not self.desk.may_ask:
             return
         self.opened = True
+        uses.prepare(self.experts, quiet=self.quiet)
         for expert in self.experts:
             self._run(expert.open())
 

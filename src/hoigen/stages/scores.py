@@ -13,13 +13,12 @@ from typing import Any
 from hoigen import cascade
 from hoigen.cascade import Known, Step
 from hoigen.clip import Clip
-from hoigen.contracts import Fetches
 from hoigen.data import tables
 from hoigen.data.run import Run
 from hoigen.data.tables import Row
 from hoigen.engine import Job, Outcome, experts_of, patience, setup_experts, setup_scorer
+from hoigen.models import uses
 from hoigen.models.host import Host
-from hoigen.models.wheels import locate
 from hoigen.stages.book import Book, Share, evidence, told
 from hoigen.work import local
 from hoigen.work.breaker import Breaker
@@ -44,7 +43,7 @@ def score_clips(
     models_present: all model files are on this machine; else they are fetched before the first clip. Raises
     FingerprintsChanged when what has come is another revision than the steps go by.
     """
-    for notice in dict.fromkeys(said for step in steps for said in getattr(step.measure, "notices", ())):
+    for notice in uses.notices(step.measure for step in steps):
         print(f"hoigen: {notice}", file=sys.stderr)
     total = sum(tables.part_rows(part) or 0 for part in run.clip_parts() if share.mine(int(part.stem)))
     with Progress("scores", total, " clips", quiet=quiet) as progress:
@@ -53,7 +52,7 @@ def score_clips(
             stack.callback(stage.close)
             tasks, address = stage.tasks(), ""
             if not models_present:
-                tasks = _fetch_before_first(tasks, steps, measures, keep)
+                tasks = _fetch_before_first(tasks, steps, measures, keep, quiet)
             if limits.workers and experts_of(steps):
                 how = {"load_deadline": limits.load_deadline, "deadline": max(limits.deadline, patience(steps))}
                 host = stack.enter_context(Host(partial(setup_experts, measures), **how))
@@ -70,28 +69,26 @@ class FingerprintsChanged(Exception):
         self.steps = steps
 
 
-def fetched(steps: Sequence[Step], measures: Sequence[Any], keep: Mapping[str, Any]) -> tuple[Step, ...]:
+def fetched(
+    steps: Sequence[Step], measures: Sequence[Any], keep: Mapping[str, Any], *, quiet: bool = False
+) -> tuple[Step, ...]:
     """Brings all model files onto this machine: here, in the parent, before any worker starts.
 
     Returns the steps as they are with these files: a revision of the hub is known by its commit only once it is here.
     Raises WeightsError, SetupError or UsageError for what cannot be had.
     """
-    for name in dict.fromkeys(weight for step in steps for weight in getattr(step.measure, "weights", ())):
-        locate(name)
-    for step in steps:
-        if isinstance(step.measure, Fetches):
-            step.measure.fetch()
+    uses.fetch((step.measure for step in steps), quiet=quiet)
     return cascade.build_steps(measures, keep)
 
 
 def _fetch_before_first(
-    tasks: Iterator[Task], steps: Sequence[Step], measures: Sequence[Any], keep: Mapping[str, Any]
+    tasks: Iterator[Task], steps: Sequence[Step], measures: Sequence[Any], keep: Mapping[str, Any], quiet: bool
 ) -> Iterator[Task]:
     """The tasks, once all models are there: where nothing is to do, nothing is fetched. Raises FingerprintsChanged."""
     first = next(tasks, None)
     if first is None:
         return
-    now = fetched(steps, measures, keep)
+    now = fetched(steps, measures, keep, quiet=quiet)
     if [step.fingerprint for step in now] != [step.fingerprint for step in steps]:
         raise FingerprintsChanged(now)
     yield first

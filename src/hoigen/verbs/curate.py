@@ -121,7 +121,7 @@ def curate(
         fresh = not folder.recipe_file.exists()
         if fresh:  # what cannot be had is told before hours go into finding shots
             _look_at(videos)
-            steps = fetched(steps, measures, keep or {})
+            steps = fetched(steps, measures, keep or {}, quiet=quiet)
         _prepare(folder, arguments, steps)
         make_clips(folder, shots, min_length, max_length, share, limits, quiet)
         mark_duplicates(folder, share, by_content=duplicates == "drop")

@@ -14,6 +14,7 @@ from hoigen.errors import UsageError
 if TYPE_CHECKING:
     from hoigen.data.run import Run
     from hoigen.decide import Funnel
+    from hoigen.models.uses import LedgerEntry
     from hoigen.promptsuite.matching import Found
     from hoigen.promptsuite.suite import Suite
 
@@ -37,6 +38,7 @@ class Evaluation:
     """What was measured. prompts: how many the suite has. strays: videos that are named after no prompt.
 
     failed: (file, why) of videos that could not be read or measured. table: models by measures, as Markdown.
+    model_files: the licence ledger, every model file that the measures use.
     """
 
     run: Path
@@ -46,6 +48,7 @@ class Evaluation:
     failed: Sequence[tuple[str, str]]
     funnel: Funnel
     table: str
+    model_files: Sequence[LedgerEntry] = ()
 
     @property
     def incomplete(self) -> bool:
@@ -68,7 +71,10 @@ class Evaluation:
             lines.append(f"  and {len(self.failed) - NAMED} more: hoigen table {self.run} --state failed")
         if self.incomplete:
             lines.append(self.funnel.all_failed)
-        lines += ["", self.table, "", f"With intervals and tests: hoigen compare {self.run}"]
+        bound = [f"{entry.id} ({entry.licence})" for entry in self.model_files if entry.use != "anyone"]
+        lines += ["", self.table, ""]
+        lines += [f"model files that not anybody may use for anything: {', '.join(bound)}"] if bound else []
+        lines += [f"With intervals and tests: hoigen compare {self.run}"]
         page = self.run / "report.html"
         return "\n".join(
             [*lines, f"Each video, with what its scores were made from: {page}"] if page.exists() else lines
@@ -124,9 +130,18 @@ def evaluate(
     _list_videos(folder, found, long, int(settings.get("rank", 0)))
     _write(folder, told)  # first: tables and page of a run under way, or stopped, tell what is not there
     funnel = curate(folder.videos_file, run, **settings, beside=beside, report=False, quiet=quiet, trust=())
+    models = _models_used(folder)
+    _write(folder, told | {"model_files": [entry.record for entry in models]})
     if report and int(settings.get("rank", 0)) == 0:  # of several machines one writes it
         _page(folder)
-    return _result(folder, suite, found, funnel)
+    return _result(folder, suite, found, funnel, models)
+
+
+def _models_used(run: Run) -> tuple[LedgerEntry, ...]:
+    from hoigen.report.gather import model_files
+    from hoigen.runfile import steps_of
+
+    return model_files(run, steps_of(run)[1])
 
 
 def _page(run: Run) -> None:
@@ -246,7 +261,9 @@ def _write(run: Run, facts: Mapping[str, Any]) -> None:
     tables.write_text(run.path / "evaluation.json", json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
 
 
-def _result(run: Run, suite: Suite, found: Sequence[Found], funnel: Funnel) -> Evaluation:
+def _result(
+    run: Run, suite: Suite, found: Sequence[Found], funnel: Funnel, models: Sequence[LedgerEntry]
+) -> Evaluation:
     from hoigen.comparing.read import source_of
     from hoigen.comparing.short import short_table
 
@@ -260,6 +277,7 @@ def _result(run: Run, suite: Suite, found: Sequence[Found], funnel: Funnel) -> E
         failed=failed,
         funnel=funnel,
         table=short_table(measured),
+        model_files=models,
     )
 
 
