@@ -122,8 +122,9 @@ def decided(things: Iterable[Any]) -> tuple[ModelUse, ...]:
 
 
 def notices(things: Iterable[Any]) -> list[str]:
-    """What one has to know of licences before a run, each sentence once."""
-    return list(dict.fromkeys(said for use in decided(things) if (said := use.notice)))
+    """What one has to know of licences before a run, each sentence once; of what is undecided, nothing is said."""
+    said = (use.notice for use in of_all(things) if isinstance(use, ModelUse))
+    return list(dict.fromkeys(filter(None, said)))
 
 
 def fetch(things: Iterable[Any], *, quiet: bool = False) -> None:
@@ -148,7 +149,8 @@ def say(notice: str) -> None:
 
 def unsettled(things: Iterable[Any]) -> bool:
     """Whether a model of the hub is known by a branch or tag alone: its commit is not known on this machine yet."""
-    return any(use.kind == "hub" and UNPINNED in _revision(use) for use in decided(things))
+    known = (use for use in of_all(things) if isinstance(use, ModelUse))
+    return any(use.kind == "hub" and UNPINNED in _revision(use) for use in known)
 
 
 def pins(thing: Any) -> list[str]:

@@ -67,7 +67,6 @@ def model_files(names: list[str] | None = None, *, fetch: bool = False, quiet: b
     be had.
     """
     from hoigen.models import cards, uses
-    from hoigen.models.cards import OwnFile
 
     if fetch and not names:
         raise UsageError("--fetch: name what is to be fetched: a recipe, a model file or a repository of the hub")
@@ -78,8 +77,6 @@ def model_files(names: list[str] | None = None, *, fetch: bool = False, quiet: b
         for use in found:
             if (said := use.notice) and not quiet:
                 uses.say(said)
-            if names is not None and use.id in names and use.facts and isinstance(use.facts.source, OwnFile):
-                raise UsageError(f"{use.id} cannot be fetched by a program: see {use.facts.where}")
             use.fetch(quiet=quiet)
     return Models(tuple(_state(use, tuple(dict.fromkeys(who))) for use, who in found.items()))
 
