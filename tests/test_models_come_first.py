@@ -158,3 +158,50 @@ def test_load_deadline_is_a_setting_apart_from_that_of_a_clip(tmp_path: Path, ma
     made["run"] = tmp_path / "hasty"
     with pytest.raises(SetupError, match=r"not set up after 0\.5 s \(set load_deadline"):
         hoigen.curate(**made, load_deadline=0.5)
+
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def test_captions_are_filed_under_the_commit_that_has_come(
+    tmp_path: Path, tiny_video: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A first run knows its experts' models as `main`; the next one, which finds their commit, has nothing to do."""
+    pytest.importorskip("torch", reason="extra [models] is not installed")
+    hub = pytest.importorskip("huggingface_hub", reason="extra [models] is not installed")
+    import tiny_models
+    from huggingface_hub import constants
+
+    from hoigen.data.run import Run
+
+    came = []
+
+    def fake_download(model: str, **_: Any) -> str:
+        folder = tmp_path / "hub" / f"models--{model.replace('/', '--')}"
+        came.append(model)
+        if not folder.exists():
+            tiny_models.vlm("qwen2_vl", folder / "snapshots" / COMMIT)
+            (folder / "refs").mkdir()
+            (folder / "refs" / "main").write_text(COMMIT)
+        return str(folder / "snapshots" / COMMIT)
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(hub, "snapshot_download", fake_download)
+    run = Run(tmp_path / "run")
+    hoigen.curate(
+        videos=tiny_video, run=run.path, measures=["metadata"], min_length=0.1, report=False, quiet=True, workers=1
+    )
+    model = "Qwen/Qwen2.5-VL-3B-Instruct"
+    settings = [f"model={model}", "max_tokens=4", "device=cpu", "sampling.frames=2", "sampling.short_side=48"]
+    how = [f"captioner.single.expert.local_vlm.{each}" for each in settings]
+    hoigen.caption(run.path, set=how, report=False, quiet=True)
+    assert capfd.readouterr().err.count("licence Qwen Research, not for commercial use") == 1
+    noted = yaml.safe_load(run.caption_file.read_text())
+    assert [(row["id"], row["revision"], row["use"]) for row in noted["models"]] == [(model, COMMIT, "non-commercial")]
+    filed = [path.name for path in (run.path / "captions" / "single").iterdir()]
+    assert filed == [noted["fingerprint"]]
+    count = len(came)
+    hoigen.caption(run.path, set=how, report=False, quiet=True)
+    assert [path.name for path in (run.path / "captions" / "single").iterdir()] == filed
+    assert len(came) == count, "all is kept: no model is looked for"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from pathlib import Path
@@ -16,6 +17,7 @@ from hoigen.cascade import build_steps
 from hoigen.data.run import Run
 from hoigen.errors import UsageError
 from hoigen.models import uses
+from hoigen.models.cards import ModelCard, Url
 from hoigen.registry import make
 
 PRINTS = json.loads((Path(__file__).parent / "data" / "fingerprints.json").read_text())
@@ -105,8 +107,10 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, Any]
 @pytest.fixture(autouse=True)
 def empty_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No model of the hub is here, whatever this machine has."""
-    constants = pytest.importorskip("huggingface_hub.constants")
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    with contextlib.suppress(ImportError):
+        from huggingface_hub import constants
+
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
 
 
 def ledger_of(kind: str, spec: Any) -> tuple[uses.LedgerEntry, ...]:
@@ -175,6 +179,7 @@ def test_what_came_first_is_what_the_ledger_says_of_an_unpinned_file(
 
 
 def test_a_commit_at_hand_is_what_the_ledger_says(cases: dict[str, tuple[str, Any]], tmp_path: Path) -> None:
+    pytest.importorskip("huggingface_hub", reason="extra [models] is not installed")
     refs = tmp_path / "hub" / "models--ermu2001--pllava-7b" / "refs"
     refs.mkdir(parents=True)
     (refs / "main").write_text(PINNED)
@@ -195,6 +200,20 @@ def test_licences_that_bind_are_told_before_a_run(cases: dict[str, tuple[str, An
     for model in ("pllava-7b", "LLaVA-NeXT-Video-7B-hf", "Llama-3.1-8B-Instruct"):
         assert model in told("paper: caption")
     assert "Qwen2.5-VL-3B-Instruct: licence Qwen Research, not for commercial use" in told("mixture with detectors")
+
+
+def test_a_file_of_a_measure_of_ones_own_is_part_of_its_fingerprint(tmp_path: Path) -> None:
+    def fake(sha256: str = "", own: str = "") -> Any:
+        url = Url("http://127.0.0.1/x", "x.onnx")
+        card = ModelCard(id="x", source=url, sha256=sha256, licence="MIT", use="anyone", origin="x")
+        return type("Fake", (), {"models": (uses.ModelUse("x", own=own, card=card),)})()
+
+    (tmp_path / "own.onnx").write_bytes(b"own")
+    said = [
+        uses.pins(each) for each in (fake(), fake("ab" * 32), fake("cd" * 32), fake(own=str(tmp_path / "own.onnx")))
+    ]
+    assert len({tuple(each) for each in said}) == 4
+    assert all(len(each) == 1 for each in said)
 
 
 def test_what_is_no_model_use_is_refused() -> None:

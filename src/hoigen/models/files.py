@@ -89,7 +89,7 @@ def _fetched(card: ModelCard, quiet: bool) -> Path:
     path = path_of(card)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(path.parent, card.file):
+        with _alone(path.parent, card.file, quiet):
             if path.is_file() and digest(path).startswith(card.sha256):
                 return path  # another process has brought it meanwhile
             _say(f"fetching {card.file}{_size(card)}, from {card.where}", quiet)
@@ -141,7 +141,7 @@ def _by_hand(card: ModelCard, path: Path) -> str:
 
 
 @contextlib.contextmanager
-def _alone(folder: Path, name: str) -> Iterator[None]:
+def _alone(folder: Path, name: str, quiet: bool) -> Iterator[None]:
     """Holds the lock of one file while it is fetched; a process that waits says so."""
     import fcntl
 
@@ -149,7 +149,7 @@ def _alone(folder: Path, name: str) -> Iterator[None]:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            _say(f"another process is fetching {name}; waiting for it", quiet=False)
+            _say(f"another process is fetching {name}; waiting for it", quiet)
             fcntl.flock(held, fcntl.LOCK_EX)
         yield
 

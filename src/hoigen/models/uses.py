@@ -154,9 +154,14 @@ def unsettled(things: Iterable[Any]) -> bool:
 
 
 def pins(thing: Any) -> list[str]:
-    """The digests of files that a fingerprint covers by themselves: those of wheels. Others are in `identity`."""
-    files = [use._card for use in of(thing) if isinstance(use, ModelUse) and use.kind == "file"]
-    return [card.sha256 for card in files if isinstance(card.source, WheelMember)]
+    """What a fingerprint covers without being told: files out of wheels by their digests, and files with cards that
+    hoigen does not know by what pins them. Of others, `identity` says it."""
+    files = [use for use in of(thing) if isinstance(use, ModelUse) and use.kind == "file"]
+    return [
+        use._card.sha256 if isinstance(use._card.source, WheelMember) and not use.own else content_of(use)
+        for use in files
+        if use.card is not None or isinstance(use._card.source, WheelMember)
+    ]
 
 
 def content_of(use: ModelUse) -> str:
