@@ -96,9 +96,13 @@ def test_a_licence_that_is_not_free_is_told_when_a_run_begins(
 ) -> None:
     torch.save(seeded.tensors("amt"), home / "home" / "vbench" / "amt-s.pth")
     recipe = recipe_with(home, [{"motion_smoothness": {"device": "cpu"}}])
-    hoigen.evaluate(videos=[videos], prompts=suite, run=home / "run", recipe=recipe, report=False, quiet=True)
+    found = hoigen.evaluate(videos=[videos], prompts=suite, run=home / "run", recipe=recipe, quiet=True)
     told = capfd.readouterr().err
     assert told.count("amt-s.pth: licence CC BY-NC 4.0. Not for commercial use.") == 1
     assert "`interpolator: flow`" in told
     [weights] = json.loads(rows_of(home / "run", "motion_smoothness")["ride_bicycle-1.mp4"]["detail"])["weights"]
     assert weights["licence"] == "CC BY-NC 4.0"
+    assert "model files whose licences bind: amt_s (CC BY-NC 4.0)" in str(found)
+    noted = json.loads((home / "run" / "evaluation.json").read_text())["model_files"]
+    assert [(row["id"], row["sha256"]) for row in noted] == [("amt_s", weights["sha256"])]
+    assert weights["sha256"] in (home / "run" / "report.html").read_text()

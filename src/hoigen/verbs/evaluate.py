@@ -73,7 +73,7 @@ class Evaluation:
             lines.append(self.funnel.all_failed)
         bound = [f"{entry.id} ({entry.licence})" for entry in self.model_files if entry.use != "anyone"]
         lines += ["", self.table, ""]
-        lines += [f"model files that not anybody may use for anything: {', '.join(bound)}"] if bound else []
+        lines += [f"model files whose licences bind: {', '.join(bound)}"] if bound else []
         lines += [f"With intervals and tests: hoigen compare {self.run}"]
         page = self.run / "report.html"
         return "\n".join(
