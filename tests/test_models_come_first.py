@@ -110,6 +110,17 @@ def test_the_run_notes_what_its_own_measure_used(tmp_path: Path, made: dict[str,
     assert row["sha256"] == hashlib.sha256(b"weights").hexdigest()
 
 
+def test_a_run_keeps_what_another_machine_noted(
+    tmp_path: Path, made: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hoigen.curate(**made)
+    noted = (tmp_path / "run" / "run.yaml").read_text()
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "another"))  # nothing is noted there
+    hoigen.curate(**made)
+    again = (tmp_path / "run" / "run.yaml").read_text()
+    assert yaml.safe_load(again)["models"] == yaml.safe_load(noted)["models"]
+
+
 def test_scores_are_filed_under_the_model_that_has_come(
     tmp_path: Path, made: dict[str, Any], publisher: Publisher
 ) -> None:

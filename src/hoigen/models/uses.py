@@ -213,6 +213,15 @@ def recorded(rows: Any) -> tuple[LedgerEntry, ...]:
     return tuple(found)
 
 
+def with_pins(ledger: Iterable[LedgerEntry], before: Iterable[LedgerEntry]) -> tuple[LedgerEntry, ...]:
+    """A ledger in which files that are not pinned on this machine keep the digest that was noted before, elsewhere."""
+    noted = {(entry.id, entry.file): entry.sha256 for entry in before if entry.sha256 and UNPINNED not in entry.sha256}
+    return tuple(
+        replace(entry, sha256=noted.get((entry.id, entry.file), entry.sha256)) if UNPINNED in entry.sha256 else entry
+        for entry in ledger
+    )
+
+
 def joined(*ledgers: Iterable[LedgerEntry]) -> tuple[LedgerEntry, ...]:
     """Several ledgers as one: what is in several stands there once, with all who use it."""
     found: dict[LedgerEntry, list[str]] = {}
