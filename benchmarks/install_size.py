@@ -11,7 +11,8 @@ from pathlib import Path
 
 from machine import headline
 
-from hoigen.models import wheels as weights
+from hoigen.models.cards import CARDS, WheelMember
+from hoigen.models.files import path_of
 
 MB = 1e6
 
@@ -42,10 +43,9 @@ def main() -> None:
     print(headline())
     packages = sorted(needed("hoigen", set()) - {"hoigen"})
     print(f"{sum(map(size, packages)) / MB:5.0f} MB  {len(packages)} libraries: {', '.join(packages)}")
-    files = [path for name in weights.WEIGHTS if (path := weights.path_of(name)).is_file()]
-    print(
-        f"{sum(path.stat().st_size for path in files) / MB:5.0f} MB  {len(files)} of {len(weights.WEIGHTS)} model files"
-    )
+    known = [card for card in CARDS.values() if isinstance(card.source, WheelMember)]
+    files = [path for card in known if (path := path_of(card)).is_file()]
+    print(f"{sum(path.stat().st_size for path in files) / MB:5.0f} MB  {len(files)} of {len(known)} model files")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from pathlib import Path
 from machine import headline
 
 import hoigen
-from hoigen.models import wheels as weights
+from hoigen.models import files
 
 NULL = '''
 from hoigen import Clip, Frames, Sampling, Score, measure
@@ -41,7 +41,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "null.py").write_text(NULL)
-        video = weights.locate("sample_bikes")
+        video = files.locate("sample_bikes").path
         lines = (f"{video},{i * 9e-5:.6f},{i * 9e-5 + 0.5:.6f}" for i in range(rows))
         (folder / "list.csv").write_text("uri,start,end\n" + "\n".join(lines) + "\n")
         arguments = {"videos": folder / "list.csv", "run": folder / "run", "beside": folder, "quiet": True}

@@ -27,7 +27,7 @@ import numpy as np
 from machine import headline
 
 from hoigen import video
-from hoigen.models import wheels as weights
+from hoigen.models.files import locate
 from hoigen.shots import check_detector
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
@@ -49,7 +49,7 @@ def real_scenes() -> list[list[np.ndarray]]:
     """Stretches of two seconds out of single-shot footage: samples, and the labelled clips when at hand."""
     files = [path for path in sorted(SHARED.glob("*.mp4")) if path.stem not in HOLD_CUTS]
     scenes = []
-    for path in [str(weights.locate("sample_bigbuckbunny")), *map(str, files)]:
+    for path in [str(locate("sample_bigbuckbunny").path), *map(str, files)]:
         frames = [image for image, at in video.walk(path, short_side=90) if at < 2.0]
         scenes.append([cv2.resize(f, (160, 90), interpolation=cv2.INTER_AREA) for f in frames[:48]])
     return [scene for scene in scenes if len(scene) >= 40]
@@ -185,7 +185,7 @@ def get(folder: Path) -> None:
 
 def place_of(row: dict[str, Any], folder: Path) -> Path:
     if "weights" in row:
-        return Path(weights.locate(row["weights"]))
+        return Path(locate(row["weights"]).path)
     return SHARED / row["file"] if row.get("clips") else folder / row["file"]
 
 

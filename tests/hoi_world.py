@@ -184,7 +184,7 @@ class FakeReader:
 
     name = "fake_world"
     batch = 5
-    weights = ()
+    models = ()
     ledger = ()
 
     def __init__(self, world: World) -> None:

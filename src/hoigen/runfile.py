@@ -15,7 +15,7 @@ from hoigen.config import Recipe
 from hoigen.data import tables
 from hoigen.data.run import Run
 from hoigen.errors import UsageError
-from hoigen.models import wheels as weights
+from hoigen.models import uses
 
 LIBRARIES = ("av", "numpy", "opencv-python-headless", "pyarrow", "duckdb", "ai-edge-litert")
 
@@ -32,10 +32,21 @@ def write_run_file(run: Run, arguments: Mapping[str, Any], steps: Sequence[Step]
         "machine": platform.platform(),
         "libraries": {name: _version(name) for name in LIBRARIES},
         "fingerprints": {step.name: step.fingerprint for step in steps},
-        "weights": {name: _facts(name) for step in steps for name in getattr(step.measure, "weights", ())},
+        "models": [entry.record for entry in _models(run, steps)],
         "recipe": _recorded(run, arguments),
     }
     tables.write_text(run.recipe_file, yaml.safe_dump(facts, sort_keys=False, allow_unicode=True, width=100))
+
+
+def _models(run: Run, steps: Sequence[Step]) -> tuple[uses.LedgerEntry, ...]:
+    """The licence ledger; a run from another machine keeps what was noted there of files that are not fetched here."""
+    import yaml
+
+    now = uses.ledger((step.name, step.measure) for step in steps)
+    if not run.recipe_file.exists():
+        return now
+    before = yaml.safe_load(run.recipe_file.read_text(encoding="utf-8")) or {}
+    return uses.with_pins(now, uses.recorded(before.get("models")))
 
 
 def _version(name: str) -> str | None:
@@ -43,11 +54,6 @@ def _version(name: str) -> str | None:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _facts(name: str) -> dict[str, str]:
-    weight = weights.describe(name)
-    return {"sha256": weight.sha256, "licence": weight.licence, "origin": weight.origin}
 
 
 def _recorded(run: Run, arguments: Mapping[str, Any]) -> Recipe:

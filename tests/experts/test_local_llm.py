@@ -34,7 +34,7 @@ from hoigen.experts.desk import json_in  # noqa: E402
 from hoigen.experts.local_llm import LocalLlm  # noqa: E402
 from hoigen.models import hub  # noqa: E402
 from hoigen.models import load as loading  # noqa: E402
-from hoigen.models import wheels as weights  # noqa: E402
+from hoigen.models.cards import CARDS  # noqa: E402
 
 torch.set_num_threads(2)
 QUESTIONS = (
@@ -418,7 +418,7 @@ def test_licences_are_told_where_they_bind(capsys: pytest.CaptureFixture[str]) -
 def test_a_real_small_model_answers_in_words_and_is_cut_where_told() -> None:
     """SmolLM2-135M of the Python registry, GGUF of 4 bits: the same path as any other model's."""
     expert = LocalLlm(model="smollm2", device="cpu", max_tokens=15)
-    assert expert.identity["revision"] == f"local:{weights.describe('smollm2').sha256[:16]}"
+    assert expert.identity["revision"] == f"local:{CARDS['smollm2'].sha256[:16]}"
 
     async def run() -> tuple[Answer, Answer]:
         short = dataclasses.replace(expert, max_tokens=3)

@@ -24,6 +24,7 @@ from hoigen.hoi.detectors._pairing import chosen  # noqa: E402
 from hoigen.hoi.detectors.ada_cm import AdaCm  # noqa: E402
 from hoigen.hoi.readers.boxes import Found  # noqa: E402
 from hoigen.measures.coarse_hoi import CoarseHoi  # noqa: E402
+from hoigen.models import uses  # noqa: E402
 from hoigen.models.tensors import own  # noqa: E402
 
 POWER = 2.8
@@ -159,11 +160,11 @@ def spec(request: pytest.FixtureRequest, files: dict[str, Path], monkeypatch: py
     return {"clip": str(files["clip"]), "device": "cpu", **{name: str(files[name]) for name in names}}
 
 
-def test_the_measure_takes_it_by_name(spec: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_measure_takes_it_by_name(spec: dict[str, Any]) -> None:
     measure = CoarseHoi(detector={"ada_cm": spec}, theta=0.001)
     assert measure.sampling.short_side == 800
     measure.load()
-    assert "names no licence" in capsys.readouterr().err
+    assert "names no licence" in uses.notices([measure])[0]
     score = measure(clip(verb="hold", object="mouse"), frames())
     assert score.value is not None
     assert score.parts["coarse_any"] == 1.0

@@ -11,7 +11,7 @@ import pytest
 from hoigen import Clip, Frames, Score
 from hoigen.measures import hoi_lite
 from hoigen.measures.hoi_lite import HoiLite, hand_contacts, person_contacts, probability
-from hoigen.models import wheels as weights
+from hoigen.models import files
 from hoigen.models.hands import Hand
 from hoigen.models.imagenet import HANDLED, ThingNamer
 from hoigen.models.ssd_coco import LABELS, Thing
@@ -105,7 +105,7 @@ def test_odd_sizes(measure: HoiLite, shape: tuple[int, int]) -> None:
 
 
 def test_a_man_on_a_bicycle(measure: HoiLite) -> None:
-    score = score_of(measure, weights.locate("sample_bikes"), 3.04, 5.48)
+    score = score_of(measure, files.locate("sample_bikes").path, 3.04, 5.48)
     assert score.value is not None
     assert score.value > 0.6
     assert score.parts["hoi_objects"] > 0.8
@@ -117,13 +117,13 @@ def test_a_man_on_a_bicycle(measure: HoiLite) -> None:
 
 def test_a_cartoon_rabbit_and_a_street(measure: HoiLite) -> None:
     for name, start, end in (("sample_bigbuckbunny", 0.0, None), ("sample_bikes", 0.0, 1.2)):
-        value = score_of(measure, weights.locate(name), start, end).value
+        value = score_of(measure, files.locate(name).path, start, end).value
         assert value is not None
         assert value < 0.2
 
 
 def test_detail_is_json_and_lies_in_the_picture(measure: HoiLite) -> None:
-    score = score_of(measure, weights.locate("sample_bikes"))
+    score = score_of(measure, files.locate("sample_bikes").path)
     detail = json.loads(json.dumps(score.detail, allow_nan=False))
     assert [frame["time"] for frame in detail["frames"]] == sorted(frame["time"] for frame in detail["frames"])
     for frame in detail["frames"]:
@@ -138,7 +138,7 @@ def test_detail_is_json_and_lies_in_the_picture(measure: HoiLite) -> None:
 
 
 def test_same_frames_same_score(measure: HoiLite) -> None:
-    path = weights.locate("sample_bikes")
+    path = files.locate("sample_bikes").path
     assert score_of(measure, path, 3, 5) == score_of(HoiLite(), path, 3, 5)
 
 

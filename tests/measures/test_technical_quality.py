@@ -12,7 +12,7 @@ import pytest
 
 from hoigen import Clip, Frames, Score
 from hoigen.measures.technical_quality import PARTS, TechnicalQuality, blockiness, colourfulness, exposure, sharpness
-from hoigen.models import wheels as weights
+from hoigen.models import files
 from hoigen.video import decode
 from render import render, texture
 
@@ -21,7 +21,7 @@ Spoil = Callable[[np.ndarray, float], np.ndarray]
 
 
 def real_frames(name: str, size: tuple[int, int], count: int = 2) -> np.ndarray:
-    path = weights.locate(name)
+    path = files.locate(name).path
     clip = Clip(id="0", uri=str(path), end=5, width=size[1], height=size[0], fps=25)
     sampling = TechnicalQuality().sampling
     return decode(clip, [sampling])[sampling].images[:count]

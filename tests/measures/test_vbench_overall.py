@@ -11,6 +11,7 @@ import seeded
 from sides import score_of, vbench_said
 
 from hoigen.measures.overall_consistency import OverallConsistency
+from hoigen.models import uses
 from hoigen.vbench.spread import Spread, middles
 from hoigen.vbench.words import words
 
@@ -119,6 +120,7 @@ def test_clip_is_that_of_openai(by_clip: OverallConsistency, prompt: str) -> Non
 
 def test_the_free_encoder_is_another_number() -> None:
     assert OverallConsistency(encoder="clip").identity != OverallConsistency().identity
-    assert not OverallConsistency(encoder="clip").notices
+    assert not uses.notices([OverallConsistency(encoder="clip")])
+    assert "ViClip" in uses.notices([OverallConsistency()])[0]
     with pytest.raises(ValueError, match="encoder: viclip or clip; it came as 'blip'"):
         OverallConsistency(encoder="blip")

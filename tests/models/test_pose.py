@@ -8,7 +8,7 @@ import pytest
 from hoigen.clip import Clip, Sampling
 from hoigen.hoi.light import person_of, with_hands
 from hoigen.hoi.skeleton import limb_height
-from hoigen.models import wheels as weights
+from hoigen.models import files
 from hoigen.models.hands import Hand
 from hoigen.models.pose import NAMES, PoseFinder, around_box
 from hoigen.models.ssd_coco import ObjectFinder
@@ -22,7 +22,7 @@ def finder() -> PoseFinder:
 
 @pytest.fixture(scope="module")
 def ride() -> np.ndarray:
-    path = str(weights.locate("sample_bikes"))
+    path = str(files.locate("sample_bikes").path)
     clip = Clip(id="0", uri=path, start=3.04, end=5.48, width=640, height=272, fps=25)
     sampling = Sampling(frames=4, short_side=None)
     return np.asarray(decode(clip, [sampling])[sampling].images)

@@ -10,11 +10,11 @@ import pytest
 from browser import CHROMIUM, FLAGS
 from nasty import NASTY, picture
 
+from hoigen.models.uses import LedgerEntry
 from hoigen.report.facts import (
     Box,
     FailureGroup,
     Histogram,
-    ModelFile,
     ReportFacts,
     ScoreLine,
     Sheet,
@@ -102,7 +102,19 @@ def facts() -> ReportFacts:
         dropped_sheets=(motion,),
         failures=(FailureGroup(where="reading", reason="<b>moov</b> atom not found", count=101, examples=NASTY),),
         notes=("640 shots shorter than 1 s.",),
-        models=(ModelFile(name="palm", measure="hoi_lite", origin="Google", licence="Apache-2.0", sha256="1b" * 32),),
+        models=(
+            LedgerEntry(
+                id="palm",
+                used_by=("hoi_lite",),
+                file="f",
+                source="s",
+                revision="1",
+                sha256="1b" * 32,
+                licence="Apache-2.0",
+                use="anyone",
+                origin="Google",
+            ),
+        ),
     )
 
 

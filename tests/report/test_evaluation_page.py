@@ -17,12 +17,13 @@ import hoigen
 from hoigen.comparing.columns import column_of
 from hoigen.data.run import Run
 from hoigen.errors import UsageError
+from hoigen.models.uses import LedgerEntry
 from hoigen.report import takes
 from hoigen.report.curve import curve
 from hoigen.report.evalfacts import Card, ContactCurve, EvaluationFacts, Overlay, Still, Take
 from hoigen.report.evalgather import gather_evaluation
 from hoigen.report.evalpage import render, write_evaluation
-from hoigen.report.facts import Box, FailureGroup, ModelFile
+from hoigen.report.facts import Box, FailureGroup
 from hoigen.report.overlay import drawn, overlay_of
 from hoigen.verbs.report import report
 
@@ -256,7 +257,19 @@ def facts_of(beside: bool = False) -> EvaluationFacts:
         cards_of=9,
         failures=[FailureGroup(where="", reason="broke", count=1, examples=(NASTY[1],))],
         notes=["a note"],
-        models=[ModelFile(name="m", measure="fine_hoi", origin="o", licence="Apache-2.0", sha256="0" * 64)],
+        models=[
+            LedgerEntry(
+                id="m",
+                used_by=("fine_hoi",),
+                file="f",
+                source="s",
+                revision="1",
+                sha256="0" * 64,
+                licence="Apache-2.0",
+                use="anyone",
+                origin="o",
+            )
+        ],
         beside=beside,
     )
 

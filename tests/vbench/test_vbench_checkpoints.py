@@ -1,109 +1,20 @@
-"""Fetching, checking and reading checkpoints: over real HTTP, from real files."""
+"""Reading checkpoints: from real files, without running what they carry."""
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import functools
-import hashlib
-import http.server
 import io
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import seeded
 
-from hoigen.errors import SetupError, UsageError, WeightsError
+from hoigen.errors import SetupError, UsageError
 from hoigen.measures.subject_consistency import SubjectConsistency
-from hoigen.models import tensors as tensorfiles
-from hoigen.models import urls as checkpoints
+from hoigen.models import files, tensors
 
 torch = pytest.importorskip("torch")
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("HOIGEN_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv("VBENCH_CACHE_DIR", raising=False)
-    return tmp_path
-
-
-@pytest.fixture
-def published(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A publisher on this machine, from whom the head of LAION comes."""
-    folder = home / "published"
-    folder.mkdir()
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        known = checkpoints.CHECKPOINTS["laion_v1_vitl14"]
-        url = f"http://127.0.0.1:{server.server_address[1]}/{known.file}"
-        sha256 = hashlib.sha256(b"weights").hexdigest()
-        monkeypatch.setitem(
-            checkpoints.CHECKPOINTS,  # type: ignore[arg-type]
-            "laion_v1_vitl14",
-            dataclasses.replace(known, url=url, sha256=sha256),
-        )
-        yield folder / known.file
-        server.shutdown()
-
-
-def test_fetched_once_and_checked(published: Path) -> None:
-    published.write_bytes(b"weights")
-    found = checkpoints.locate("laion_v1_vitl14")
-    assert found.path.read_bytes() == b"weights"
-    assert found.ledger == {
-        "name": published.name,
-        "sha256": hashlib.sha256(b"weights").hexdigest(),
-        "licence": "MIT",
-    }
-    published.unlink()
-    assert checkpoints.locate("laion_v1_vitl14") == found
-
-
-def test_another_file_is_refused_and_not_kept(published: Path, home: Path) -> None:
-    published.write_bytes(b"something else")
-    with pytest.raises(WeightsError, match="gave another file"):
-        checkpoints.locate("laion_v1_vitl14")
-    assert not [path for path in (home / "home").rglob("*") if path.is_file()]
-
-
-def test_a_damaged_file_is_named(published: Path, home: Path) -> None:
-    published.write_bytes(b"weights")
-    path = checkpoints.locate("laion_v1_vitl14").path
-    path.write_bytes(b"damaged")
-    with pytest.raises(WeightsError, match=r"is not the published .*Delete it"):
-        checkpoints.locate("laion_v1_vitl14")
-
-
-def test_what_cannot_be_had_says_from_where_and_to_where(published: Path, home: Path) -> None:
-    with pytest.raises(WeightsError) as told:
-        checkpoints.locate("laion_v1_vitl14")
-    assert "http://127.0.0.1" in str(told.value)
-    assert str(home / "home" / "vbench" / published.name) in str(told.value)
-    assert "404" in str(told.value)
-
-
-def test_taken_from_where_vbench_has_it(published: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = home / "elsewhere" / "aesthetic_model" / "emb_reader" / published.name
-    place.parent.mkdir(parents=True)
-    place.write_bytes(b"weights")
-    monkeypatch.setenv("VBENCH_CACHE_DIR", str(home / "elsewhere"))
-    assert checkpoints.locate("laion_v1_vitl14").path == place
-
-
-def test_licences_that_are_not_free_are_told() -> None:
-    for name, known in checkpoints.CHECKPOINTS.items():
-        told = checkpoints.notice(name)
-        assert bool(told) != known.free
-        assert known.free or (known.licence in told and known.note in told)
-    assert "commercial" in checkpoints.notice("amt_s")
-    assert "commercial" in checkpoints.notice("musiq_spaq")
-    assert not checkpoints.notice("amt_s", "/my/own.pth")
 
 
 def test_no_such_file_is_a_usage_error(tmp_path: Path) -> None:
@@ -172,7 +83,7 @@ def test_what_training_left_behind_is_passed_over(tmp_path: Path, zipped: bool) 
     torch.save(held | left, path, _use_new_zipfile_serialization=zipped)
     with pytest.raises(Exception, match="Weights only load failed"):
         torch.load(path, weights_only=True)
-    read = tensorfiles.tensors(checkpoints.locate("amt_s", str(path)), "state_dict")
+    read = tensors.tensors(files.locate("amt_s", str(path)), "state_dict")
     assert torch.equal(read["a"], weight)
     assert read["half"].dtype == torch.float16
     assert int(read["count"]) == 3
@@ -197,8 +108,8 @@ def test_torchscript_and_safetensors_are_read(tmp_path: Path) -> None:
     torch.save({"state_dict": {f"module.{k}": v for k, v in made.state_dict().items()}}, tmp_path / "plain.pth")
     save_file(made.state_dict(), str(tmp_path / "plain.safetensors"))
     for name in ("jit.pt", "plain.pth", "plain.safetensors"):
-        found = checkpoints.locate("dino_vitb16", str(tmp_path / name))
-        read = tensorfiles.tensors(found, "state_dict")
+        found = files.locate("dino_vitb16", str(tmp_path / name))
+        read = tensors.tensors(found, "state_dict")
         assert set(read) == {"visual.weight", "visual.bias"}
         assert torch.equal(read["visual.weight"], made.visual.weight)
 

@@ -13,7 +13,6 @@ from sides import DATA, vbench_said
 
 import hoigen
 from hoigen.data.run import Run
-from hoigen.vbench import __main__ as files_of_vbench
 
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
@@ -98,24 +97,13 @@ def test_a_licence_that_is_not_free_is_told_when_a_run_begins(
 ) -> None:
     torch.save(seeded.tensors("amt"), home / "home" / "vbench" / "amt-s.pth")
     recipe = recipe_with(home, [{"motion_smoothness": {"device": "cpu"}}])
-    hoigen.evaluate(videos=[videos], prompts=suite, run=home / "run", recipe=recipe, report=False, quiet=True)
+    found = hoigen.evaluate(videos=[videos], prompts=suite, run=home / "run", recipe=recipe, quiet=True)
     told = capfd.readouterr().err
     assert told.count("amt-s.pth: licence CC BY-NC 4.0. Not for commercial use.") == 1
     assert "`interpolator: flow`" in told
     [weights] = json.loads(rows_of(home / "run", "motion_smoothness")["ride_bicycle-1.mp4"]["detail"])["weights"]
     assert weights["licence"] == "CC BY-NC 4.0"
-
-
-def test_the_list_says_what_is_here_and_where_the_rest_belongs(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    here = home / "home" / "vbench" / "amt-s.pth"
-    here.write_bytes(b"weights")
-    assert files_of_vbench.main([]) == 0
-    told = capsys.readouterr().out
-    assert f"here: {here}" in told
-    assert f"belongs at {home / 'home' / 'vbench' / 'ViT-B-32.pt'}" in told
-    assert "spaq_ckpt.npz, Apache-2.0" in told
-    assert files_of_vbench.main(["fetch", "amt_s"]) == 0
-    assert str(here) in capsys.readouterr().out
-    assert files_of_vbench.main(["get"]) == 2
-    assert files_of_vbench.main(["fetch", "amt"]) == 1
-    assert "unknown checkpoint 'amt'" in capsys.readouterr().err
+    assert "model files whose licences bind: amt_s (CC BY-NC 4.0)" in str(found)
+    noted = json.loads((home / "run" / "evaluation.json").read_text())["model_files"]
+    assert [(row["id"], row["sha256"]) for row in noted] == [("amt_s", weights["sha256"])]
+    assert weights["sha256"] in (home / "run" / "report.html").read_text()

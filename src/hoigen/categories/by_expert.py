@@ -15,6 +15,7 @@ from hoigen.clip import Clip
 from hoigen.errors import SetupError
 from hoigen.experts.calls import Calls
 from hoigen.experts.desk import Conversation, Desk
+from hoigen.models import uses
 
 if TYPE_CHECKING:
     from hoigen.contracts import Expert
@@ -36,6 +37,7 @@ def by_expert(
     if retry:
         kept.forget_unanswered("categories")
     desk = Desk(kept)
+    uses.prepare([expert])
     with asyncio.Runner() as runner:
         runner.run(expert.open())
         try:

@@ -205,6 +205,7 @@ def _run(judge: Expert, calls: Path, captions: Sequence[Caption], one: Any) -> J
 
 async def _all(judge: Expert, desk: Desk, captions: Sequence[Caption], one: Any) -> Judged:
     from hoigen.experts.desk import Conversation
+    from hoigen.models import uses
 
     found: dict[Caption, list[Rating]] = {}
     failed: dict[Caption, str] = {}
@@ -218,6 +219,7 @@ async def _all(judge: Expert, desk: Desk, captions: Sequence[Caption], one: Any)
             except NoVerdict as none:
                 failed[caption] = str(none)
 
+    uses.prepare([judge])
     await judge.open()
     try:
         await asyncio.gather(*(about(caption) for caption in captions))

@@ -7,7 +7,6 @@ from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from hoigen.contracts import Fetches
 from hoigen.errors import SetupError
 
 if TYPE_CHECKING:
@@ -41,12 +40,6 @@ class Waiting:
 
         client = Client(address)
         self._asking = lambda expert, request: client.answer(name_of(expert), request)
-
-    def fetch(self) -> None:
-        """Brings the files of local models onto this machine."""
-        for expert in self.experts:
-            if isinstance(expert, Fetches):
-                expert.fetch()
 
     def load(self) -> None:
         """Opens the experts, unless another process has. Raises SetupError when one cannot be reached or loaded."""

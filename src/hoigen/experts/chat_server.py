@@ -17,6 +17,7 @@ from hoigen.experts._chat_body import JsonMode, Media, Part
 from hoigen.experts._chat_http import Session, check_sdk, key_of
 from hoigen.experts._endpoints import Endpoint
 from hoigen.experts.call import Answer, Request
+from hoigen.models.uses import ModelUse
 from hoigen.registry import expert
 
 FORM = 1
@@ -99,6 +100,11 @@ class ChatServer:
             "json": self.json_mode,
             **self._decoding,
         }
+
+    @property
+    def models(self) -> tuple[ModelUse, ...]:
+        """The model that the server has: nothing of it is fetched, but its licence counts."""
+        return (ModelUse(self.model, "served", revision=self.revision),)
 
     @property
     def _decoding(self) -> dict[str, Any]:

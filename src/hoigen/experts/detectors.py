@@ -15,6 +15,7 @@ from hoigen.registry import expert
 
 if TYPE_CHECKING:
     from hoigen.measures.hoi_lite import HoiLite
+    from hoigen.models.uses import ModelUse
 
 
 @expert("detectors")
@@ -41,6 +42,10 @@ class Detectors:
             "revision": fingerprint(measure),
             "sampling": repr(self.sampling),
         }
+
+    @property
+    def models(self) -> tuple[ModelUse, ...]:
+        return self._measure().models
 
     def _measure(self) -> HoiLite:
         from hoigen.measures.hoi_lite import HoiLite

@@ -14,6 +14,7 @@ from hoigen.experts._local_shelf import Dtype
 from hoigen.experts.call import Answer, Request
 from hoigen.models import hub
 from hoigen.models import load as loading
+from hoigen.models.uses import ModelUse
 from hoigen.registry import expert
 
 
@@ -60,8 +61,9 @@ class LocalLlm:
     def _key(self) -> tuple[str, ...]:
         return "local_llm", self.model, self.revision, self.gguf_file, self.dtype, self.device
 
-    def fetch(self) -> None:
-        hub.resolve(self.model, self.revision, self.gguf_file)
+    @property
+    def models(self) -> tuple[ModelUse, ...]:
+        return (ModelUse(self.model, "hub", revision=self.revision, gguf_file=self.gguf_file),)
 
     async def open(self) -> None:
         await shelf.take(self._key, self, self._load)
@@ -76,7 +78,6 @@ class LocalLlm:
         _, transformers = loading.needed("local_llm")
         device = loading.device_of(self.device)
         found = hub.resolve(self.model, self.revision, self.gguf_file)
-        shelf.say(hub.notice(self.model))
         loading.check_memory(found, self.dtype, device)
         tokenizer = loading.pretrained(transformers.AutoTokenizer, found, "tokenizer")
         model = loading.pretrained(

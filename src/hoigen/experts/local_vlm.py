@@ -14,6 +14,7 @@ from hoigen.experts._local_shown import Media, Shown, processor_of
 from hoigen.experts.call import Answer, Request
 from hoigen.models import hub
 from hoigen.models import load as loading
+from hoigen.models.uses import ModelUse
 from hoigen.registry import expert
 
 
@@ -59,8 +60,9 @@ class LocalVlm:
     def _key(self) -> tuple[object, ...]:
         return "local_vlm", self.model, self.revision, self.dtype, self.device, self.media, self.lora_alpha
 
-    def fetch(self) -> None:
-        hub.resolve(self.model, self.revision)
+    @property
+    def models(self) -> tuple[ModelUse, ...]:
+        return (ModelUse(self.model, "hub", revision=self.revision),)
 
     async def open(self) -> None:
         await shelf.take(self._key, self, self._load)
@@ -78,7 +80,6 @@ class LocalVlm:
         _, transformers = loading.needed("local_vlm")
         device = loading.device_of(self.device)
         found = hub.resolve(self.model, self.revision)
-        shelf.say(hub.notice(self.model))
         loading.check_memory(found, self.dtype, device)
         import hoigen.experts._local_pllava as pllava
 

@@ -7,12 +7,13 @@ from dataclasses import field
 from typing import TYPE_CHECKING, Any, Literal
 
 from hoigen.clip import Sampling, Seconds
-from hoigen.contracts import Fetches
 from hoigen.experts.call import Answer, Request
+from hoigen.models import uses
 from hoigen.registry import expert
 
 if TYPE_CHECKING:
     from hoigen.contracts import Expert
+    from hoigen.models.uses import AnyUse
 
 
 @expert("open_model")
@@ -99,9 +100,9 @@ class OpenModel:
         made: dict[str, Any] = self._inner["expert"].body(request)
         return made
 
-    def fetch(self) -> None:
-        if isinstance(self.expert, Fetches):
-            self.expert.fetch()
+    @property
+    def models(self) -> tuple[AnyUse, ...]:
+        return uses.of(self.expert)
 
     async def open(self) -> None:
         await self.expert.open()

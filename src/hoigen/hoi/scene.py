@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from hoigen.hoi.fine import Track
+    from hoigen.models.uses import ModelUse
 
 MOST = 6
 """Persons and things of a frame that are followed, the surest first."""
@@ -59,7 +60,9 @@ class SceneReader(Protocol):
         ...
 
     @property
-    def weights(self) -> tuple[str, ...]: ...
+    def models(self) -> tuple[ModelUse, ...]:
+        """The model files that it uses."""
+        ...
 
     @property
     def batch(self) -> int:

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Clip, EveryFrame
-from hoigen.models import running
+from hoigen.models import running, uses
 from hoigen.registry import measure
 
 if TYPE_CHECKING:
     from hoigen.models.running import Loaded
+    from hoigen.models.uses import ModelUse
     from hoigen.vbench.perframe import PerFrameStream
 
 EVERY = EveryFrame()
@@ -48,15 +49,12 @@ class AestheticQuality:
         return {"clip_vitl14": self.checkpoint, "laion_v1_vitl14": self.head}
 
     @property
-    def notices(self) -> list[str]:
-        return running.notices_of(self.files)
+    def models(self) -> tuple[ModelUse, ...]:
+        return uses.of_files(self.files)
 
     @property
     def identity(self) -> Mapping[str, Any]:
         return running.identity_of(self, self.files)
-
-    def fetch(self) -> None:
-        running.fetch(self.files)
 
     def load(self) -> None:
         self._model()

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Clip, Frames, Sampling, check_sees
-from hoigen.models import running
+from hoigen.models import running, uses
 from hoigen.registry import measure
 from hoigen.score import Score
 
 if TYPE_CHECKING:
     from hoigen.models.running import Loaded
+    from hoigen.models.uses import ModelUse
 
 
 @measure("aesthetics")
@@ -45,15 +46,12 @@ class Aesthetics:
         return {"clip_vitl14": self.checkpoint, "laion_v2_vitl14": self.head}
 
     @property
-    def notices(self) -> list[str]:
-        return running.notices_of(self.files)
+    def models(self) -> tuple[ModelUse, ...]:
+        return uses.of_files(self.files)
 
     @property
     def identity(self) -> Mapping[str, Any]:
         return running.identity_of(self, self.files)
-
-    def fetch(self) -> None:
-        running.fetch(self.files)
 
     def load(self) -> None:
         self._model()

@@ -8,17 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Clip, Frames, Sampling
-from hoigen.contracts import AsksExperts, Fetches
+from hoigen.contracts import AsksExperts
 from hoigen.errors import nearest
 from hoigen.frameplan import moments
 from hoigen.hoi.detections import Knows, Look, Pair, asked
 from hoigen.hoi.thresholds import SWEEP, area, share_above, sweep
+from hoigen.models import uses
 from hoigen.registry import make, measure
 from hoigen.score import Score
 
 if TYPE_CHECKING:
     from hoigen.contracts import Expert
     from hoigen.hoi.detections import Box, HOIDetector
+    from hoigen.models.uses import AnyUse
 
 SHORT_SIDE = 480
 """Pixels of the frames that a detector is shown, where it does not ask for others."""
@@ -80,8 +82,9 @@ class CoarseHoi:
         return {**self.finder.identity, "frames": self.frames, "short_side": self.frame_side, "theta": theta}
 
     @property
-    def weights(self) -> tuple[str, ...]:
-        return tuple(getattr(self.finder, "weights", ()))
+    def models(self) -> tuple[AnyUse, ...]:
+        """Those of the detector."""
+        return uses.of(self.finder)
 
     def attach(self, run: Path) -> None:
         """Where a detector that asks an expert keeps its answers."""
@@ -92,11 +95,6 @@ class CoarseHoi:
     def experts(self) -> Sequence[Expert]:
         """Those that the detector asks."""
         return getattr(self.finder, "experts", ())
-
-    def fetch(self) -> None:
-        """Brings the detector's model files onto this machine."""
-        if isinstance(self.finder, Fetches):
-            self.finder.fetch()
 
     def reach(self, address: str) -> None:
         """Where the detector's experts are asked."""

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from hoigen.clip import Clip, Frames, Sampling, check_sees
-from hoigen.contracts import Fetches
 from hoigen.hoi import readers
 from hoigen.hoi.contact import told
 from hoigen.hoi.detections import asked
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from hoigen.hoi.fine import FineScore, Rules, Track
     from hoigen.hoi.scene import Candidate, Frame, Scene, SceneReader
+    from hoigen.models.uses import ModelUse
 
 Follow = Literal["pair", "nearest", "several"]
 OWN = ("variant", "follow", "people", "bridge", "least_presence", "undefined")
@@ -118,23 +118,14 @@ class FineHoi:
         return {**own, "sampling": asdict(self.sampling), "reader": self._reader.identity}
 
     @property
-    def weights(self) -> tuple[str, ...]:
-        return self._reader.weights
-
-    @property
-    def notices(self) -> list[str]:
-        return list(getattr(self._reader, "notices", ()))
+    def models(self) -> tuple[ModelUse, ...]:
+        return self._reader.models
 
     @property
     def rules(self) -> Rules:
         from hoigen.hoi.fine import Rules
 
         return Rules(bridge=self.bridge, least_presence=self.least_presence, undefined=self.undefined)
-
-    def fetch(self) -> None:
-        """Brings the reader's model files onto this machine."""
-        if isinstance(self._reader, Fetches):
-            self._reader.fetch()
 
     def load(self) -> None:
         """Reads the models, once per worker."""

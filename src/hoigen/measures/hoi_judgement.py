@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Clip, Frames, Sampling
 from hoigen.errors import SetupError
+from hoigen.models import uses
 from hoigen.registry import make, measure
 from hoigen.score import Score
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from hoigen.contracts import Expert
     from hoigen.experts._waiting import Waiting
     from hoigen.experts.desk import Conversation
+    from hoigen.models.uses import AnyUse
 
 
 @measure("hoi_judgement", emits=("hoi_judgement", "hoi_conspicuous", "hoi_triplets"))
@@ -69,9 +71,10 @@ class HoiJudgement:
         """Who is asked."""
         return self._state["describer"], self._state["judge"]
 
-    def fetch(self) -> None:
-        """Brings the files of models that run here onto this machine."""
-        self._waiting.fetch()
+    @property
+    def models(self) -> tuple[AnyUse, ...]:
+        """Those of the experts."""
+        return uses.of_all(self.experts)
 
     def reach(self, address: str) -> None:
         """Where the experts are asked, when another process has opened them."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hoigen.clip import Clip, Frames, Sampling, check_sees
+from hoigen.models import uses
 from hoigen.registry import measure
 from hoigen.score import Score
 
@@ -90,7 +91,7 @@ class HoiLite:
     sampling: Sampling = Sampling(frames=8, short_side=360)
     _loaded: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    weights = (
+    models = uses.named(
         "ssd_mobilenet_v2_coco",
         "ssd_mobilenet_v2_coco_graph",
         "palm_detection",

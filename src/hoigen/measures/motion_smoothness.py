@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Clip, EveryFrame
-from hoigen.models import running
+from hoigen.models import running, uses
 from hoigen.registry import measure
 from hoigen.score import Score
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from hoigen.models.running import Loaded
+    from hoigen.models.uses import ModelUse
 
 AS_VBENCH = EveryFrame(untagged=True)
 INTERPOLATORS = ("amt", "flow")
@@ -59,15 +60,12 @@ class MotionSmoothness:
         return {"amt_s": self.checkpoint} if self.interpolator == "amt" else {}
 
     @property
-    def notices(self) -> list[str]:
-        return running.notices_of(self.files)
+    def models(self) -> tuple[ModelUse, ...]:
+        return uses.of_files(self.files)
 
     @property
     def identity(self) -> Mapping[str, Any]:
         return running.identity_of(self, self.files) | {"interpolator": self.interpolator}
-
-    def fetch(self) -> None:
-        running.fetch(self.files)
 
     def load(self) -> None:
         self._between()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Clip, EveryFrame
-from hoigen.models import running
+from hoigen.models import running, uses
 from hoigen.registry import measure
 from hoigen.score import Score
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from hoigen.models.running import Loaded
+    from hoigen.models.uses import ModelUse
     from hoigen.vbench.spread import Spread
 
 EVERY = EveryFrame()
@@ -46,7 +47,6 @@ class OverallConsistency:
     checkpoint: str = ""
     device: str = "auto"
     dtype: str = "float32"
-    weights = ("clip_words",)
 
     def __post_init__(self) -> None:
         running.check_settings(self.dtype, 1)
@@ -58,15 +58,12 @@ class OverallConsistency:
         return {ENCODERS[self.encoder][1]: self.checkpoint}
 
     @property
-    def notices(self) -> list[str]:
-        return running.notices_of(self.files)
+    def models(self) -> tuple[ModelUse, ...]:
+        return (*uses.named("clip_words"), *uses.of_files(self.files))
 
     @property
     def identity(self) -> Mapping[str, Any]:
         return running.identity_of(self, self.files)
-
-    def fetch(self) -> None:
-        running.fetch(self.files)
 
     def load(self) -> None:
         from hoigen.vbench.words import words

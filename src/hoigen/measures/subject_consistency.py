@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Clip, EveryFrame
-from hoigen.models import running
+from hoigen.models import running, uses
 from hoigen.registry import measure
 
 if TYPE_CHECKING:
     from hoigen.models.running import Loaded
+    from hoigen.models.uses import ModelUse
     from hoigen.vbench.consistency import ConsistencyStream
 
 EVERY = EveryFrame()
@@ -46,15 +47,12 @@ class SubjectConsistency:
         return {"dino_vitb16": self.checkpoint}
 
     @property
-    def notices(self) -> list[str]:
-        return running.notices_of(self.files)
+    def models(self) -> tuple[ModelUse, ...]:
+        return uses.of_files(self.files)
 
     @property
     def identity(self) -> Mapping[str, Any]:
         return running.identity_of(self, self.files)
-
-    def fetch(self) -> None:
-        running.fetch(self.files)
 
     def load(self) -> None:
         self._model()

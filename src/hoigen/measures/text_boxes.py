@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Clip, Frames, Sampling, check_sees
+from hoigen.models import uses
 from hoigen.models.text_detector import Binarization, TextBox
 from hoigen.registry import measure
 from hoigen.score import Score
@@ -56,7 +57,7 @@ class TextBoxes:
     binarization: Binarization = field(default_factory=Binarization)
     line: LineRule = field(default_factory=LineRule)
     support: int = 2
-    weights = ("text_detector",)
+    models = uses.named("text_detector")
 
     def __post_init__(self) -> None:
         check_sees(self.sampling)

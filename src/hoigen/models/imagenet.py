@@ -69,8 +69,6 @@ class ThingNamer:
     Source: Tan and Le, EfficientNet (ICML 2019), in its Lite3 form for 8-bit CPUs (ImageNet top-1 79 %).
     """
 
-    weights = ("efficientnet_lite3",)
-
     def __init__(self) -> None:
         self.model = Model("efficientnet_lite3")
 

@@ -61,8 +61,6 @@ class PoseFinder:
     Left out: its refinement from heat maps and its smoothing over time, which would hide changes that are to be seen.
     """
 
-    weights = ("pose_detection", "pose_landmark")
-
     def __init__(self, least_found: float = 0.5, least_pose: float = 0.5, most: int = 4) -> None:
         self.least_found, self.least_pose, self.most = least_found, least_pose, most
         self.detector, self.landmarks = Model("pose_detection"), Model("pose_landmark")

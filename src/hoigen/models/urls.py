@@ -1,100 +1,181 @@
-"""The published model files that VBench's dimensions need: where they come from, and how one gets them.
-
-A file is fetched from its publisher on first use into `hoigen.models.wheels.home()/vbench`, or taken from where VBench,
-CLIP or torch.hub have put it.
-"""
+"""Files over http: fetched with a progress bar, gone on with after a break, and put in place whole or not at all."""
 
 from __future__ import annotations
 
+import contextlib
+import http.client
+import json
 import os
-import shutil
 import sys
+import time
+import urllib.error
 import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from hoigen.errors import UsageError, WeightsError, nearest
-from hoigen.models import tensors as tensorfiles
-from hoigen.models import wheels as weights
-from hoigen.models.published import CHECKPOINTS, Checkpoint
-from hoigen.models.tensors import Found, digest, own_file
+from hoigen.clip import Seconds
 
-TIMEOUT = 60
-
-
-def describe(name: str) -> Checkpoint:
-    if name not in CHECKPOINTS:
-        raise UsageError(f"unknown checkpoint {name!r}{nearest(name, CHECKPOINTS)}")
-    return CHECKPOINTS[name]
-
-
-def identity(name: str, own: str = "") -> str:
-    """What pins the content of a published file, or of the file `own`; never the place where it lies."""
-    if own:
-        return f"local:{digest(own_file(own))[:16]}"
-    known = describe(name)
-    return f"{known.file}:{known.sha256[:16]}" if known.sha256 else known.file
+TIMEOUT: Seconds = 60
+"""Without a byte."""
+TRIES = 4
+"""In a row that bring nothing new."""
+PAUSE: Seconds = 1.0
+"""Before the second try; doubled each time that brings nothing."""
+CHUNK = 1 << 20
+GONE = frozenset((400, 401, 403, 404, 405, 410, 451))
+"""Answers that another try does not change."""
 
 
-def notice(name: str, own: str = "") -> str:
-    """A sentence on the licence when one has to know it before use; else empty."""
-    known = describe(name)
-    return "" if own or known.free else f"{known.file}: licence {known.licence}. {known.note}"
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """The file that a part is of: another one has another validator. total: its bytes, None where it is not said."""
+
+    url: str
+    validator: str
+    total: int | None
 
 
-def locate(name: str, own: str = "") -> Found:
-    """The file on this machine, fetched on first use. Raises WeightsError that says from where and to where."""
-    if own:
-        return tensorfiles.own(own)
-    known = describe(name)
-    path = present(name) or _fetched(known)
-    found = Found(known.file, path, digest(path), known.licence)
-    if not found.sha256.startswith(known.sha256):
-        raise WeightsError(
-            f"{path} is not the published {known.file}: its sha256 is {found.sha256}, {known.sha256} was expected. "
-            f"Delete it, or fetch it again from {known.url}"
-        )
-    return found
+def download(url: str, path: Path, check: Callable[[Path], None], *, quiet: bool = False) -> None:
+    """Brings one file to `path`.
 
+    What has come lies in `.NAME.part` beside it, and stays there when the connection breaks: the next call goes on
+    where this one ended, if the server still has that very file (`If-Range`), and else begins anew.
 
-def present(name: str) -> Path | None:
-    """Where a published file lies on this machine, if it does; what is in it is not looked at."""
-    return next((place for place in _places(describe(name)) if place.is_file()), None)
+    Args:
+        url: http or https.
+        path: where it belongs; its folder is there. Only one process at a time may call this for one path.
+        check: looks at the whole file before it gets its name; what it raises goes on, and the file is deleted.
+        quiet: no progress bar.
 
-
-def home(name: str) -> Path:
-    """Where a published file belongs."""
-    return _places(describe(name))[0]
-
-
-def _places(known: Checkpoint) -> list[Path]:
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").expanduser()
-    vbench = os.environ.get("VBENCH_CACHE_DIR")
-    places = [weights.home() / "vbench"]
-    for folder in known.elsewhere:
-        moved = Path(vbench) / folder.removeprefix("vbench/") if vbench and folder.startswith("vbench/") else None
-        places.append(moved or cache / folder)
-    return [place / known.file for place in places]
-
-
-def _fetched(known: Checkpoint) -> Path:
-    path = weights.home() / "vbench" / known.file
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    size = f", about {known.mib:g} MiB" if known.mib else ""
-    print(f"hoigen: fetching {known.file}{size}, from {known.url}", file=sys.stderr)
+    Raises OSError, of which urllib's errors are kinds, when it cannot be had.
+    """
+    part, note = path.with_name(f".{path.name}.part"), path.with_name(f".{path.name}.part.json")
+    with _bar(path.name, quiet) as bar:
+        _all_of(url, part, note, bar)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with urllib.request.urlopen(known.url, timeout=TIMEOUT) as answer, part.open("wb") as file:
-            shutil.copyfileobj(answer, file)
-        if known.sha256 and not digest(part).startswith(known.sha256):
-            raise WeightsError(f"{known.url} gave another file than the published one ({known.sha256})")
-        part.replace(path)
-    except (OSError, ValueError) as error:
-        raise WeightsError(
-            f"{known.file} ({known.origin}) is not on this machine, and {known.url} cannot be had "
-            f"({str(error).strip('<>')}). Fetch it on a connected machine and put it at {path}, or "
-            f"give a file of your own (`{known.setting}: /path/to/file`). `python -m hoigen.vbench` lists all that "
-            "VBench's dimensions need"
-        ) from None
-    finally:
+        check(part)
+    except BaseException:
         part.unlink(missing_ok=True)
-    return path
+        raise
+    finally:
+        note.unlink(missing_ok=True)
+    part.replace(path)
+
+
+def _all_of(url: str, part: Path, note: Path, bar: Any) -> None:
+    """Tries until the part is the whole file."""
+    idle = 0
+    while True:
+        before = _size(part)
+        try:
+            if _more(url, part, note, bar):
+                return
+            trouble: Exception = ConnectionError("the connection broke off")
+        except urllib.error.HTTPError as error:
+            error.close()
+            if error.code in GONE:
+                raise
+            trouble = error
+        except (OSError, http.client.HTTPException) as error:
+            if isinstance(error, OSError) and error.errno and not isinstance(error, ConnectionError | TimeoutError):
+                raise  # of this machine's disk
+            trouble = error if isinstance(error, OSError) else ConnectionError(f"{type(error).__name__}: {error}")
+        idle = 0 if _size(part) > before else idle + 1
+        if idle >= TRIES:
+            raise trouble
+        time.sleep(PAUSE * 2 ** max(0, idle - 1))
+
+
+def _more(url: str, part: Path, note: Path, bar: Any) -> bool:
+    """One request, for what is missing; whether the file is whole now."""
+    have, known = _size(part), _read(note)
+    headers = {"Accept-Encoding": "identity", "User-Agent": "hoigen"}
+    if have and known is not None and known.url == url and known.validator:
+        if have == known.total:
+            return True
+        headers |= {"Range": f"bytes={have}-", "If-Range": known.validator}
+    try:
+        answer = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT)
+    except urllib.error.HTTPError as error:
+        if error.code != 416:
+            raise
+        error.close()
+        note.unlink(missing_ok=True)  # the part is longer than the file: from the beginning
+        return False
+    with answer:
+        begin, total = _place(answer)
+        if begin is None or begin != have or (have and known is not None and total != known.total):
+            if answer.status == 206:
+                note.unlink(missing_ok=True)  # a piece that does not fit to what is here
+                return False
+            have, total = 0, _number(answer.headers.get("Content-Length"))
+            _write(note, Whole(url, _validator(answer.headers), total))
+        return _take(answer, part, have, total, bar)
+
+
+def _take(answer: Any, part: Path, have: int, total: int | None, bar: Any) -> bool:
+    """Writes what comes behind the first `have` bytes; whether all of it came."""
+    bar.reset(total=total)
+    bar.update(have)
+    with part.open("r+b" if have else "wb") as file:
+        file.truncate(have)
+        file.seek(have)
+        while block := answer.read(CHUNK):
+            file.write(block)
+            bar.update(len(block))
+            have += len(block)
+        file.flush()
+        os.fsync(file.fileno())
+    return total is None or have == total
+
+
+def _place(answer: Any) -> tuple[int | None, int | None]:
+    """Of a partial answer, where it begins and how large the whole file is."""
+    unit, _, rest = (answer.headers.get("Content-Range") or "").partition(" ")
+    span, _, total = rest.partition("/")
+    if answer.status != 206 or unit != "bytes":
+        return None, None
+    return _number(span.partition("-")[0]), _number(total)
+
+
+def _validator(headers: Mapping[str, str]) -> str:
+    """What tells whether a server still has the same file: a strong ETag, else the date of its last change."""
+    tag = headers.get("ETag") or ""
+    return tag if tag.startswith('"') else headers.get("Last-Modified") or ""
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.strip().isdigit() else None
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _read(note: Path) -> Whole | None:
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        return Whole(**json.loads(note.read_text(encoding="utf-8")))
+    return None
+
+
+def _write(note: Path, whole: Whole) -> None:
+    note.write_text(json.dumps(asdict(whole)), encoding="utf-8")
+
+
+def _bar(name: str, quiet: bool) -> Any:
+    from tqdm import tqdm
+
+    return tqdm(
+        desc=name,
+        unit="B",
+        unit_scale=True,
+        unit_divisor=1024,
+        dynamic_ncols=True,
+        disable=quiet,
+        mininterval=0.1 if sys.stderr.isatty() else 10.0,
+    )

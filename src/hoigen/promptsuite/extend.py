@@ -17,6 +17,7 @@ from hoigen.errors import UsageError
 from hoigen.experts.calls import Calls
 from hoigen.experts.desk import Conversation, Desk
 from hoigen.experts.prompts import render
+from hoigen.models import uses
 from hoigen.promptsuite import wording
 from hoigen.promptsuite.suite import Prompt, Suite
 
@@ -83,6 +84,7 @@ async def _all(prompts: tuple[Prompt, ...], writers: Writers, desk: Desk) -> lis
     turn = asyncio.Semaphore(max(1, writers.expert.slots))
     experts = [writers.expert] if writers.checker is writers.expert else [writers.expert, writers.checker]
     opened: list[Expert] = []
+    uses.prepare(experts)
     try:
         for expert in experts:
             await expert.open()

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from hoigen.clip import Seconds
 from hoigen.comparing.columns import Column
 from hoigen.comparing.grid import Table
-from hoigen.report.facts import Box, FailureGroup, Histogram, ModelFile
+from hoigen.models.uses import LedgerEntry
+from hoigen.report.facts import Box, FailureGroup, Histogram
 
 Place = tuple[float, float]
 
@@ -104,7 +105,7 @@ class EvaluationFacts:
     histograms: Sequence[Histogram] = ()
     failures: Sequence[FailureGroup] = ()
     notes: Sequence[str] = ()
-    models: Sequence[ModelFile] = ()
+    models: Sequence[LedgerEntry] = ()
     beside: bool = False
     rank: str = ""
     videos: int = 0

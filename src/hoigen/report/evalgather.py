@@ -12,6 +12,7 @@ from hoigen.comparing.means import models_of
 from hoigen.comparing.read import source_of
 from hoigen.comparing.videos import Source, Video
 from hoigen.errors import UsageError
+from hoigen.models.uses import joined
 from hoigen.report.evalfacts import Card, EvaluationFacts, Take
 from hoigen.report.facts import FailureGroup, Histogram
 from hoigen.report.gather import model_files, provenance
@@ -71,7 +72,7 @@ def gather_evaluation(run: Run, beside: Run | None = None, *, shown: int = SHOWN
         videos=len(videos),
         failures=_failures(videos),
         notes=_notes(sides),
-        models=[model for side in sides[:1] for model in model_files(side.steps)],
+        models=joined(*(model_files(side.run, side.steps) for side in sides)),
         beside=beside is not None,
         rank=rank.name if rank is not None else "",
     )

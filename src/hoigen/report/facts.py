@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from hoigen.clip import Seconds
+from hoigen.models.uses import LedgerEntry
 
 BoundKind = Literal["min", "above", "max", "below"]
 SIGNS: Mapping[str, str] = {"min": "≥", "above": ">", "max": "≤", "below": "<"}
@@ -192,17 +193,6 @@ class FailureGroup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelFile:
-    """One model file that a measure of this run used."""
-
-    name: str
-    measure: str
-    origin: str
-    licence: str
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportFacts:
     """All that the page says. kept + dropped + failed + pending = clips."""
 
@@ -226,4 +216,4 @@ class ReportFacts:
     captioning: Captioning | None = None
     failures: tuple[FailureGroup, ...] = ()
     notes: tuple[str, ...] = ()
-    models: tuple[ModelFile, ...] = ()
+    models: tuple[LedgerEntry, ...] = ()

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from importlib import resources
 
-from hoigen.report.facts import ModelFile
+from hoigen.models.uses import LedgerEntry
 from hoigen.report.markup import Child, Html, el, join, text
 
 
@@ -62,7 +62,7 @@ def figures(pairs: Sequence[tuple[str, str]]) -> Html:
     return el("dl", [el("div", el("dt", name), el("dd", value)) for name, value in pairs], class_="figures")
 
 
-def recipe(code: str, made: Mapping[str, str], models: Sequence[ModelFile]) -> Html:
+def recipe(code: str, made: Mapping[str, str], models: Sequence[LedgerEntry]) -> Html:
     """made: when, where, with which versions."""
     body = el(
         "div",
@@ -75,18 +75,26 @@ def recipe(code: str, made: Mapping[str, str], models: Sequence[ModelFile]) -> H
     return section("recipe", "Recipe", lead, body, el("dl", pairs, class_="facts"), _models(models))
 
 
-def _models(models: Sequence[ModelFile]) -> Html | None:
+def _models(models: Sequence[LedgerEntry]) -> Html | None:
     if not models:
         return None
-    head = el("tr", [el("th", name, scope="col") for name in ("model file", "used by", "licence", "origin", "sha256")])
+    names = ("model", "used by", "licence", "may be used by", "origin", "from", "revision", "sha256")
+    head = el("tr", [el("th", name, scope="col") for name in names])
     table = el("table", el("thead", head), el("tbody", [_model(model) for model in models]), class_="wide")
     return join([el("h3", "Model files"), scroll(table, "Model files")])
 
 
-def _model(model: ModelFile) -> Html:
-    digest = el("td", el("code", model.sha256[:16], title=model.sha256))
-    cells = [el("td", cell) for cell in (model.name, model.measure, model.licence, model.origin)]
-    return el("tr", cells, digest)
+def _model(model: LedgerEntry) -> Html:
+    """A row; of digests and commits the first digits, the whole where one points at them."""
+    licence = el("td", model.licence, title=model.note or None)
+    texts = (model.use, model.origin, model.source)
+    pins = [el("td", el("code", _short(pin), title=pin)) for pin in (model.revision, model.sha256)]
+    cells = [el("td", model.id), el("td", ", ".join(model.used_by)), licence, *(el("td", text) for text in texts)]
+    return el("tr", cells, pins)
+
+
+def _short(pin: str) -> str:
+    return pin[:16] if len(pin) >= 40 else pin
 
 
 def footer(version: str) -> Html:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hoigen.report import choose
-from hoigen.report.facts import FailureGroup, ModelFile, ReportFacts, Sheet, Stage, Threshold
+from hoigen.report.facts import FailureGroup, ReportFacts, Sheet, Stage, Threshold
 from hoigen.report.spread import histograms, thresholds
 from hoigen.report.talk import captioning_of, words_of
 from hoigen.report.thumbs import take
@@ -17,6 +17,7 @@ from hoigen.report.words import length, many
 if TYPE_CHECKING:
     from hoigen.cascade import Step
     from hoigen.data.run import Run
+    from hoigen.models.uses import LedgerEntry
 
 TILES = 144
 """Dropped clips shown in all; more rules show fewer each."""
@@ -62,7 +63,7 @@ def gather(run: Run, *, shown: int = 24) -> ReportFacts:
             captioning=captioning_of(con, run),
             failures=_failures(con),
             notes=_notes(con, {stage.key: stage.dropped for stage in stages}, recipe),
-            models=model_files(steps),
+            models=model_files(run, steps),
         )
     finally:
         con.close()
@@ -199,21 +200,33 @@ def _day(written: Any) -> str:
     return f"{at.day} {at:%B %Y, %H:%M} UTC"
 
 
-def model_files(steps: Sequence[Step]) -> tuple[ModelFile, ...]:
-    """The licence ledger: every model file that a measure of this recipe uses."""
-    from hoigen.models import wheels as weights
+def model_files(run: Run, steps: Sequence[Step]) -> tuple[LedgerEntry, ...]:
+    """The licence ledger: every model that the run's measures and its captioner use, as noted when they last ran."""
+    import yaml
 
-    found = []
-    for step in steps:
-        for name in getattr(step.measure, "weights", ()):
-            weight = weights.describe(name)
-            found.append(
-                ModelFile(
-                    name=name,
-                    measure=step.name,
-                    origin=weight.origin,
-                    licence=weight.licence,
-                    sha256=weight.sha256,
-                )
-            )
-    return tuple(found)
+    from hoigen.models import uses
+
+    facts = yaml.safe_load(run.recipe_file.read_text(encoding="utf-8"))
+    noted = "models" in facts
+    measured = uses.recorded(facts["models"]) if noted else uses.ledger((step.name, step.measure) for step in steps)
+    return uses.joined(measured, _captioned(run))
+
+
+def _captioned(run: Run) -> tuple[LedgerEntry, ...]:
+    """The models of the captions in force; of captions that note none, those of the recipe that made them."""
+    import contextlib
+
+    import yaml
+
+    from hoigen.errors import HoigenError
+    from hoigen.models import uses
+    from hoigen.verbs.caption import job_of, models_of
+
+    if not run.caption_file.is_file():
+        return ()
+    facts = yaml.safe_load(run.caption_file.read_text(encoding="utf-8"))
+    if "models" in facts:
+        return uses.recorded(facts["models"])
+    with contextlib.suppress(HoigenError):  # of an older hoigen, or with files that lie elsewhere
+        return models_of(job_of(facts.get("caption") or {}))
+    return ()

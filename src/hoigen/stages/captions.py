@@ -27,6 +27,7 @@ from hoigen.data.run import Run
 from hoigen.data.tables import Row
 from hoigen.errors import SetupError, UsageError
 from hoigen.experts.desk import Conversation, Desk, NotKept
+from hoigen.models import uses
 from hoigen.score import Caption
 from hoigen.showing import setup_frames
 from hoigen.stages.captioned import failed, row_of
@@ -89,7 +90,7 @@ def caption_clips(
     rules = [(step.name, step.fingerprint, {name: repr(rule) for name, rule in step.rules.items()}) for step in steps]
     facts = [job.name, job.fingerprint, sealed_as(run), rules, sorted(counts.items())]
     barrier = Barrier(Folder(str(run.path)), rank, "captions", tables.digest_of(facts))
-    stage = CaptionStage(run, steps, job, desk, rank, barrier if meet else None)
+    stage = CaptionStage(run, steps, job, desk, rank, barrier if meet else None, quiet=quiet)
     stage.go(limits, total=sum(count for shard, count in counts.items() if rank.mine(shard)), quiet=quiet)
     return barrier
 
@@ -126,9 +127,18 @@ class CaptionStage(Stage):
     name = "captions"
 
     def __init__(
-        self, run: Run, steps: Sequence[Step], job: Job, desk: Desk, rank: Rank, barrier: Barrier | None
+        self,
+        run: Run,
+        steps: Sequence[Step],
+        job: Job,
+        desk: Desk,
+        rank: Rank,
+        barrier: Barrier | None,
+        *,
+        quiet: bool = False,
     ) -> None:
         super().__init__(run, rank, barrier)
+        self.quiet = quiet
         self.steps, self.job, self.desk = steps, job, desk
         self.table = run.captions(job.name, job.fingerprint)
         self.experts = distinct(job.captioner.experts)
@@ -151,6 +161,7 @@ class CaptionStage(Stage):
         if self.opened or not self.desk.may_ask:
             return
         self.opened = True
+        uses.prepare(self.experts, quiet=self.quiet)
         for expert in self.experts:
             self._run(expert.open())
 

@@ -12,14 +12,13 @@ from typing import Any
 from hoigen import cascade
 from hoigen.cascade import Known, Step
 from hoigen.clip import Clip
-from hoigen.contracts import Fetches
 from hoigen.data import tables
 from hoigen.data.files import Folder
 from hoigen.data.run import Run
 from hoigen.data.tables import Row
 from hoigen.engine import Job, Outcome, experts_of, patience, setup_experts, setup_scorer
+from hoigen.models import uses
 from hoigen.models.host import Host
-from hoigen.models.wheels import locate
 from hoigen.stages.clips import sealed_as
 from hoigen.work.ranks import Barrier, Rank
 from hoigen.work.stage import Item, Stage
@@ -54,11 +53,11 @@ def score_clips(
     Raises FingerprintsChanged when what has come is another revision than the steps go by, RanksOpen when other ranks
     have clips to score.
     """
-    for notice in dict.fromkeys(said for step in steps for said in getattr(step.measure, "notices", ())):
+    for notice in uses.notices(step.measure for step in steps):
         print(f"hoigen: {notice}", file=sys.stderr)
     facts = [(step.name, step.fingerprint, {name: repr(rule) for name, rule in step.rules.items()}) for step in steps]
     barrier = Barrier(Folder(str(run.path)), rank, "scores", tables.digest_of([sealed_as(run), facts, score_all]))
-    stage = ScoreStage(run, steps, measures, keep, score_all, rank, barrier, limits, models_present, retry)
+    stage = ScoreStage(run, steps, measures, keep, score_all, rank, barrier, limits, models_present, retry, quiet=quiet)
     total = sum(each.clips for each in run.shards() if rank.mine(each.shard))
     stage.go(limits, total=total, quiet=quiet)
     return barrier
@@ -72,28 +71,26 @@ class FingerprintsChanged(Exception):
         self.steps = steps
 
 
-def fetched(steps: Sequence[Step], measures: Sequence[Any], keep: Mapping[str, Any]) -> tuple[Step, ...]:
+def fetched(
+    steps: Sequence[Step], measures: Sequence[Any], keep: Mapping[str, Any], *, quiet: bool = False
+) -> tuple[Step, ...]:
     """Brings all model files onto this machine: here, in the parent, before any worker starts.
 
     Returns the steps as they are with these files: a revision of the hub is known by its commit only once it is here.
     Raises WeightsError, SetupError or UsageError for what cannot be had.
     """
-    for name in dict.fromkeys(weight for step in steps for weight in getattr(step.measure, "weights", ())):
-        locate(name)
-    for step in steps:
-        if isinstance(step.measure, Fetches):
-            step.measure.fetch()
+    uses.fetch((step.measure for step in steps), quiet=quiet)
     return cascade.build_steps(measures, keep)
 
 
 def _fetch_before_first(
-    tasks: Iterator[Task], steps: Sequence[Step], measures: Sequence[Any], keep: Mapping[str, Any]
+    tasks: Iterator[Task], steps: Sequence[Step], measures: Sequence[Any], keep: Mapping[str, Any], quiet: bool
 ) -> Iterator[Task]:
     """The tasks, once all models are there: where nothing is to do, nothing is fetched. Raises FingerprintsChanged."""
     first = next(tasks, None)
     if first is None:
         return
-    now = fetched(steps, measures, keep)
+    now = fetched(steps, measures, keep, quiet=quiet)
     if [step.fingerprint for step in now] != [step.fingerprint for step in steps]:
         raise FingerprintsChanged(now)
     yield first
@@ -117,12 +114,14 @@ class ScoreStage(Stage):
         limits: Limits,
         models_present: bool,
         retry: bool,
+        *,
+        quiet: bool,
     ) -> None:
         super().__init__(run, rank, barrier)
         self.steps, self.measures, self.keep, self.score_all = steps, measures, keep, score_all
         self.by_name = {step.name: step for step in steps}
         self.tables = {step.name: run.scores(step.name, step.fingerprint, step.emits) for step in steps}
-        self.limits, self.models_present, self.once_more = limits, models_present, retry
+        self.limits, self.models_present, self.once_more, self.quiet = limits, models_present, retry, quiet
         self.clips, self.path = run.clips, run.path
         self.numbers = [each.shard for each in run.shards()]
 
@@ -132,7 +131,7 @@ class ScoreStage(Stage):
         address = ""
         with contextlib.ExitStack() as stack:
             if not self.models_present:
-                tasks = _fetch_before_first(tasks, self.steps, self.measures, self.keep)
+                tasks = _fetch_before_first(tasks, self.steps, self.measures, self.keep, self.quiet)
             if self.limits.workers and experts_of(self.steps):
                 deadline = max(self.limits.deadline, patience(self.steps))
                 how = {"load_deadline": self.limits.load_deadline, "deadline": deadline}

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hoigen.models import tensors as tensorfiles
+from hoigen.models import tensors
 from hoigen.models.tensors import Found
 from hoigen.vbench.amt_parts import (
     Bottlenecks,
@@ -128,7 +128,7 @@ class Amt(nn.Module):  # type: ignore[misc]
 
 
 def built(found: Found) -> Amt:
-    state = tensorfiles.tensors(found, "state_dict")
+    state = tensors.tensors(found, "state_dict")
     with torch.device("meta"):
         model = Amt()
-    return tensorfiles.filled(model, state, found)  # type: ignore[no-any-return]
+    return tensors.filled(model, state, found)  # type: ignore[no-any-return]

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hoigen.models import tensors as tensorfiles
+from hoigen.models import tensors
 from hoigen.models.tensors import Found
 from hoigen.vbench import clip_vit
 from hoigen.vbench.viclip import Text
@@ -42,12 +42,12 @@ class ClipBoth(nn.Module):  # type: ignore[misc]
 
 def built(found: Found) -> ClipBoth:
     """The model of a published CLIP; its size is read off the weights."""
-    state = tensorfiles.tensors(found, "state_dict")
-    tensorfiles.need(found, state, "positional_embedding", "token_embedding.weight", "text_projection")
+    state = tensors.tensors(found, "state_dict")
+    tensors.need(found, state, "positional_embedding", "token_embedding.weight", "text_projection")
     length, width = state["positional_embedding"].shape
-    depth, known = tensorfiles.count_of(state, "transformer.resblocks."), state["token_embedding.weight"].shape[0]
+    depth, known = tensors.count_of(state, "transformer.resblocks."), state["token_embedding.weight"].shape[0]
     with torch.device("meta"):
         text = Text(width, depth, length, known, state["text_projection"].shape[1])
     halves = ("transformer.", "token_embedding.", "positional_embedding", "ln_final.", "text_projection")
     own = {name: each for name, each in state.items() if name.startswith(halves)}
-    return ClipBoth(clip_vit.built(found), tensorfiles.filled(text, own, found)).eval()  # type: ignore[no-any-return]
+    return ClipBoth(clip_vit.built(found), tensors.filled(text, own, found)).eval()  # type: ignore[no-any-return]

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hoigen.models import tensors as tensorfiles
+from hoigen.models import tensors
 from hoigen.models.tensors import Found
 
 HEAD = 64
@@ -92,11 +92,11 @@ class ClipVit(nn.Module):  # type: ignore[misc]
 
 def built(found: Found) -> ClipVit:
     """The vision half of a published CLIP; its size is read off the weights."""
-    whole = tensorfiles.tensors(found, "state_dict")
+    whole = tensors.tensors(found, "state_dict")
     state = {name.removeprefix("visual."): tensor for name, tensor in whole.items() if name.startswith("visual.")}
-    tensorfiles.need(found, state, "conv1.weight", "positional_embedding", "proj")
+    tensors.need(found, state, "conv1.weight", "positional_embedding", "proj")
     width, _, patch, _ = state["conv1.weight"].shape
-    depth = tensorfiles.count_of(state, "transformer.resblocks.")
+    depth = tensors.count_of(state, "transformer.resblocks.")
     with torch.device("meta"):
         model = ClipVit(width, depth, patch, state["positional_embedding"].shape[0], state["proj"].shape[1])
-    return tensorfiles.filled(model, state, found)  # type: ignore[no-any-return]
+    return tensors.filled(model, state, found)  # type: ignore[no-any-return]

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hoigen.models import tensors as tensorfiles
+from hoigen.models import tensors
 from hoigen.models.tensors import Found
 
 HEAD = 64
@@ -103,11 +103,11 @@ class Dino(nn.Module):  # type: ignore[misc]
 
 def built(found: Found) -> Dino:
     """The model of a checkpoint; its size is read off the weights."""
-    state: Mapping[str, Any] = tensorfiles.tensors(found, "teacher", "model")
-    tensorfiles.need(found, state, "pos_embed", "patch_embed.proj.weight")
+    state: Mapping[str, Any] = tensors.tensors(found, "teacher", "model")
+    tensors.need(found, state, "pos_embed", "patch_embed.proj.weight")
     width, _, patch, _ = state["patch_embed.proj.weight"].shape
     depth = 1 + max((int(name.split(".")[1]) for name in state if name.startswith("blocks.")), default=-1)
     grid = round((state["pos_embed"].shape[1] - 1) ** 0.5)
     with torch.device("meta"):
         model = Dino(width, depth, patch, grid)
-    return tensorfiles.filled(model, state, found)  # type: ignore[no-any-return]
+    return tensors.filled(model, state, found)  # type: ignore[no-any-return]

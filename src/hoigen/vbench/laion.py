@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hoigen.models import tensors as tensorfiles
+from hoigen.models import tensors
 from hoigen.models.tensors import Found
 from hoigen.vbench import clip_vit
 
@@ -29,9 +29,9 @@ class Predictor(nn.Module):  # type: ignore[misc]
 
 
 def built(clip: Found, head: Found) -> Predictor:
-    state = tensorfiles.tensors(head, "state_dict")
-    tensorfiles.need(head, state, "weight", "bias")
+    state = tensors.tensors(head, "state_dict")
+    tensors.need(head, state, "weight", "bias")
     vision = clip_vit.built(clip)
     with torch.device("meta"):
         line = nn.Linear(vision.proj.shape[1], 1)
-    return Predictor(vision, tensorfiles.filled(line, state, head)).eval()  # type: ignore[no-any-return]
+    return Predictor(vision, tensors.filled(line, state, head)).eval()  # type: ignore[no-any-return]

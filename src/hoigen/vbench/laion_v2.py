@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from hoigen.models import tensors as tensorfiles
+from hoigen.models import tensors
 from hoigen.models.tensors import Found
 from hoigen.vbench import clip_vit
 from hoigen.vbench.laion import Predictor
@@ -28,10 +28,10 @@ class Head(nn.Module):  # type: ignore[misc]
 
 
 def built(clip: Found, head: Found) -> Predictor:
-    state = tensorfiles.tensors(head, "state_dict")
-    tensorfiles.need(head, state, "layers.0.weight")
+    state = tensors.tensors(head, "state_dict")
+    tensors.need(head, state, "layers.0.weight")
     sizes = {int(name.split(".")[1]): each.shape for name, each in state.items() if name.endswith(".weight")}
     steps = [(sizes[at][1], sizes[at][0]) if at in sizes else None for at in range(max(sizes) + 1)]
     with torch.device("meta"):
         made = Head(steps)
-    return Predictor(clip_vit.built(clip), tensorfiles.filled(made, state, head)).eval()  # type: ignore[no-any-return]
+    return Predictor(clip_vit.built(clip), tensors.filled(made, state, head)).eval()  # type: ignore[no-any-return]

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hoigen.models import tensors as tensorfiles
+from hoigen.models import tensors
 from hoigen.models.tensors import Found
 from hoigen.vbench import musiq_original
 
@@ -171,13 +171,13 @@ def hashed(rows: int, columns: int, device: Any) -> Any:
 
 def built(found: Found) -> Musiq:
     """The model of a checkpoint; its size is read off the weights."""
-    state = tensorfiles.tensors(found, "params", "state_dict")
+    state = tensors.tensors(found, "params", "state_dict")
     if musiq_original.is_original(state):
         state = musiq_original.renamed(state)
     first = "transformer_encoder.transformer.encoderblock_0.mlp.fc1.weight"
-    tensorfiles.need(found, state, first, "embedding.weight", "conv_root.weight")
+    tensors.need(found, state, first, "embedding.weight", "conv_root.weight")
     inner, width = state[first].shape
     depth = 1 + max(int(name.split("encoderblock_")[1].split(".")[0]) for name in state if "encoderblock_" in name)
     with torch.device("meta"):
         model = Musiq(width, inner, depth, state["conv_root.weight"].shape[0])
-    return tensorfiles.filled(model, state, found)  # type: ignore[no-any-return]
+    return tensors.filled(model, state, found)  # type: ignore[no-any-return]

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hoigen.models import tensors as tensorfiles
+from hoigen.models import tensors
 from hoigen.models.tensors import Found
 from hoigen.vbench.clip_vit import Transformer
 
@@ -83,11 +83,11 @@ class ViClip(nn.Module):  # type: ignore[misc]
 
 def built(found: Found) -> ViClip:
     """The model of a checkpoint; its size is read off the weights."""
-    state = tensorfiles.tensors(found, "model", "state_dict")
+    state = tensors.tensors(found, "model", "state_dict")
     vision, text = "vision_encoder.", "text_encoder."
     names = ("conv1.weight", "proj", "positional_embedding", "temporal_positional_embedding")
-    tensorfiles.need(found, state, *(vision + name for name in names))
-    tensorfiles.need(found, state, *(text + name for name in ("positional_embedding", "token_embedding.weight")))
+    tensors.need(found, state, *(vision + name for name in names))
+    tensors.need(found, state, *(text + name for name in ("positional_embedding", "token_embedding.weight")))
     blocks = "transformer.resblocks."
     width, out = state[vision + "proj"].shape
     positions, frames = (state[vision + name].shape[at] for name, at in ((names[2], 0), (names[3], 1)))
@@ -95,7 +95,7 @@ def built(found: Found) -> ViClip:
     known = state[text + "token_embedding.weight"].shape[0]
     with torch.device("meta"):
         model = ViClip(
-            Vision(width, tensorfiles.count_of(state, vision + blocks), positions, frames, out),
-            Text(text_width, tensorfiles.count_of(state, text + blocks), length, known, out),
+            Vision(width, tensors.count_of(state, vision + blocks), positions, frames, out),
+            Text(text_width, tensors.count_of(state, text + blocks), length, known, out),
         )
-    return tensorfiles.filled(model, state, found)  # type: ignore[no-any-return]
+    return tensors.filled(model, state, found)  # type: ignore[no-any-return]

@@ -90,6 +90,6 @@ def plain(text: str) -> str:
 @functools.cache
 def words() -> Words:
     """The tokens of this process; the list is fetched on first use."""
-    from hoigen.models import wheels as weights
+    from hoigen.models.files import locate
 
-    return Words(weights.locate("clip_words"))
+    return Words(locate("clip_words").path)

@@ -79,6 +79,7 @@ def calibrate(
     from hoigen.config import apply_sets
     from hoigen.hoi import thresholds
     from hoigen.hoi.labelled import judged, read_labelled
+    from hoigen.models import uses
     from hoigen.registry import make
 
     if most_false is not None and not 0 <= most_false < 1:
@@ -86,6 +87,7 @@ def calibrate(
     settings = apply_sets({}, set or [])
     said = read_labelled(Path(labels))
     measure = make("measure", {"coarse_hoi": dict(settings)} if settings else "coarse_hoi", "--set")
+    uses.prepare([measure])
     measure.load()
     found = list(judged(said, measure, question))
     scored = [each for each in found if each.score is not None]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hoigen.experts.calls import Calls
     from hoigen.experts.desk import Desk
     from hoigen.lengths import Lengths
+    from hoigen.models.uses import LedgerEntry
     from hoigen.stages.captions import Job
     from hoigen.verbs.caption_dry import DryRun
 
@@ -153,6 +154,8 @@ def caption(
                     return dry_run_of(folder, steps, job, looked_at, mine)
             if retry:
                 calls.forget_unanswered()
+            if batch_out is None:
+                job = _settled(job, spec, folder, steps, quiet)
             limits = Limits(deadline=deadline, memory_mb=memory_mb, **({"workers": workers} if workers else {}))
             with _in_force(folder, spec, job):
                 if batch_out is not None:
@@ -208,6 +211,26 @@ def job_of(spec: Mapping[str, Any]) -> Job:
     return Job(type(captioner).name, tables.digest_of(facts), captioner)
 
 
+def models_of(job: Job) -> tuple[LedgerEntry, ...]:
+    """The licence ledger of a captioner: every model that its experts use, by their roles."""
+    from hoigen.models import uses
+
+    return uses.ledger((f"caption: {role}", expert) for role, expert in job.captioner.experts.items())
+
+
+def _settled(job: Job, spec: Mapping[str, Any], run: Run, steps: Sequence[Step], quiet: bool) -> Job:
+    """The job once its models have commits: captions are filed under what they depend on, and a revision of the hub is
+    known by its commit only once it is on this machine. Where no clip is kept, nothing is fetched."""
+    from hoigen.models import uses
+    from hoigen.stages.kept import kept_counts
+
+    experts = tuple(job.captioner.experts.values())
+    if not uses.unsettled(experts) or not kept_counts(run, steps):
+        return job
+    uses.prepare(experts, quiet=quiet)
+    return replace(job_of(spec), retry=job.retry)
+
+
 def captioner_settings(captioner: Any) -> dict[str, Any]:
     """What a caption depends on besides the experts: what the captioner says of itself, or its fields."""
     said: dict[str, Any] | None = getattr(captioner, "settings", None)
@@ -231,6 +254,7 @@ def record(run: Run, spec: Mapping[str, Any], job: Job) -> None:
         "hoigen": metadata.version("hoigen"),
         "written": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "experts": {role: dict(expert.identity) for role, expert in job.captioner.experts.items()},
+        "models": [entry.record for entry in models_of(job)],
         "caption": dict(spec),
     }
     tables.write_text(run.caption_file, yaml.safe_dump(facts, sort_keys=False, allow_unicode=True, width=100))

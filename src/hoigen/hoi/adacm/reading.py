@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,8 @@ from hoigen.hoi.adacm.trained import Trained
 from hoigen.hoi.detections import Box
 from hoigen.hoi.detectors._pairing import around, chosen
 from hoigen.hoi.readers.boxes import Found
+from hoigen.models import cards, tensors
 from hoigen.models import pretrained as shelf
-from hoigen.models import tensors as tensorfiles
 from hoigen.models.load import device_of
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 KIND = {"clip": "CLIPModel"}
 CLIPS: Mapping[int, str] = {512: "openai/clip-vit-base-patch16", 768: "openai/clip-vit-large-patch14-336"}
 """The published CLIP of each width of features."""
-LICENCE = "none stated by its authors"
 Read = tuple[Found, Found, Mapping[str, float]]
 """A person, a thing, and the chance of each verb that HICO-DET has for the thing. Boxes in 0..1."""
 
@@ -143,7 +143,7 @@ def features(clip: shelf.Loaded, ask: Any, **given: Any) -> np.ndarray:
 
 def trained(checkpoint: Path, clip: str, device: str) -> Reader:
     """Raises SetupError when the checkpoint, or CLIP's texts, cannot be read."""
-    file = tensorfiles.own(str(checkpoint))
+    file = tensors.own(str(checkpoint))
     parts = published.parts_of(file)
     device = device_of(device)
     eyes = visual.built(parts.visual, file)
@@ -160,7 +160,7 @@ def trained(checkpoint: Path, clip: str, device: str) -> Reader:
 
 def untrained(detector: Path, memory: Path, clip: str, device: str, shots: int, temperature: float) -> Reader:
     """Raises SetupError when one of the files cannot be read."""
-    files = [tensorfiles.own(str(path)) for path in (detector, memory)]
+    files = [tensors.own(str(path)) for path in (detector, memory)]
     device = device_of(device)
     boxes = _detr(published.detector_of(files[0]), files[0]).to(device)
     kept = read(files[1].path, shots)
@@ -173,7 +173,7 @@ def untrained(detector: Path, memory: Path, clip: str, device: str, shots: int, 
     return Reader(boxes, verbs, device, [*map(_entry, files), shelf.ledger(loaded)])
 
 
-def _detr(state: Mapping[str, Any], file: tensorfiles.Found) -> Any:
+def _detr(state: Mapping[str, Any], file: tensors.Found) -> Any:
     made = detr.built(state, file)
     classes, wanted = made.class_embed.out_features - 1, len(sentences.coco())
     if classes != wanted:
@@ -183,15 +183,20 @@ def _detr(state: Mapping[str, Any], file: tensorfiles.Found) -> Any:
     return made
 
 
-def fetch(checkpoint: Path | None, memory: Path | None, clip: str, shots: int) -> None:
-    """Brings the CLIP that goes with these files onto this machine."""
-    width = 0
-    if not clip and checkpoint is not None:
-        proj = published.parts_of(tensorfiles.own(str(checkpoint))).visual.get("proj")
-        width = int(proj.shape[1]) if proj is not None else 0
-    elif not clip and memory is not None:
-        width = read(tensorfiles.own(str(memory)).path, shots).both.shape[1]
-    shelf.fetch([_clip_of(clip, width)])
+def clip_for(checkpoint: Path | None, memory: Path | None, shots: int) -> str:
+    """The published CLIP that goes with these files, by its name on the hub. Reads one of them, once a process as long
+    as it stays the same."""
+    file = tensors.own(str(checkpoint or memory))
+    return _clip_of("", _width(file, None if checkpoint is not None else shots))
+
+
+@functools.lru_cache(maxsize=4)
+def _width(file: tensors.Found, shots: int | None) -> int:
+    """Numbers of a feature. shots: of a memory; None for a trained checkpoint."""
+    if shots is not None:
+        return int(read(file.path, shots).both.shape[1])
+    proj = published.parts_of(file).visual.get("proj")
+    return int(proj.shape[1]) if proj is not None else 0
 
 
 def _clip_of(name: str, width: int) -> str:
@@ -211,5 +216,5 @@ def _tokens(loaded: shelf.Loaded, texts: Sequence[str]) -> dict[str, Any]:
     return {name: tokens[name] for name in ("input_ids", "attention_mask")}
 
 
-def _entry(file: tensorfiles.Found) -> dict[str, str]:
-    return {"name": file.name, "sha256": file.sha256, "licence": LICENCE}
+def _entry(file: tensors.Found) -> dict[str, str]:
+    return {"name": file.name, "sha256": file.sha256, "licence": cards.of_file("ada_cm").licence}

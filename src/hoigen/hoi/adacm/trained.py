@@ -14,7 +14,7 @@ from hoigen.hoi.adacm.detr import Mlp
 from hoigen.hoi.adacm.visual import AdaptedVit
 from hoigen.hoi.detectors._pairing import around
 from hoigen.hoi.readers.boxes import Found
-from hoigen.models import tensors as tensorfiles
+from hoigen.models import tensors
 from hoigen.models.tensors import Found as File
 
 PARTS: Mapping[str, tuple[str, ...]] = {
@@ -105,7 +105,7 @@ def _narrowing(state: Mapping[str, Any], width: int, found: File) -> tuple[Mlp |
     own = {name: value for name, value in state.items() if name.startswith(prefix)}
     if not own:
         return None, ()
-    count = tensorfiles.count_of(own, prefix)
+    count = tensors.count_of(own, prefix)
     given = int(own[f"{prefix}0.weight"].shape[1])
     wide = {"score": 1, "box": 4, "object": width}
     parts = next((parts for parts in PARTS.values() if sum(wide[part] for part in parts) == given), None)

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hoigen.models import tensors as tensorfiles
+from hoigen.models import tensors
 from hoigen.models.tensors import Found
 from hoigen.vbench.clip_vit import ClipVit
 
@@ -70,14 +70,14 @@ class AdaptedVit(ClipVit):
 
 def built(state: Mapping[str, Any], found: Found) -> AdaptedVit:
     """The transformer of a checkpoint; its sizes are read off the weights."""
-    tensorfiles.need(found, state, "conv1.weight", "positional_embedding", "proj")
+    tensors.need(found, state, "conv1.weight", "positional_embedding", "proj")
     width, _, patch, _ = state["conv1.weight"].shape
-    depth = tensorfiles.count_of(state, "transformer.resblocks.")
+    depth = tensors.count_of(state, "transformer.resblocks.")
     with torch.device("meta"):
         model = AdaptedVit(width, depth, patch, state["positional_embedding"].shape[0], state["proj"].shape[1])
         for at, block in enumerate(model.transformer.resblocks):
             prefix = f"transformer.resblocks.{at}.adaptermlp."
             if f"{prefix}down_proj.weight" in state:
                 inner = state[f"{prefix}down_proj.weight"].shape[0]
-                block.adaptermlp = Adapter(width, inner, tensorfiles.count_of(state, f"{prefix}mhsa_layers."))
-    return tensorfiles.filled(model, state, found)  # type: ignore[no-any-return]
+                block.adaptermlp = Adapter(width, inner, tensors.count_of(state, f"{prefix}mhsa_layers."))
+    return tensors.filled(model, state, found)  # type: ignore[no-any-return]

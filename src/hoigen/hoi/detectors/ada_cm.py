@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen import hico
 from hoigen.hoi.detections import Knows, Look, Pair
+from hoigen.models import uses
 from hoigen.registry import hoi_detector
 
 if TYPE_CHECKING:
@@ -16,13 +17,11 @@ if TYPE_CHECKING:
 
     from hoigen.clip import Clip
     from hoigen.hoi.adacm.reading import Reader
+    from hoigen.models.uses import AnyUse, ModelUse
 
+OF_SIZE = "the published CLIP of that size"
 FEWEST, MOST = 3, 15
 """Persons, and things, of a frame: so many at least, however unsure, and at most."""
-NOTICE = (
-    "ADA-CM's weights: their repository (github.com/ltttpku/ADA-CM) names no licence; ask its authors before you use "
-    "them for more than research"
-)
 
 
 @hoi_detector("ada_cm")
@@ -82,10 +81,10 @@ class AdaCm:
     @property
     def identity(self) -> Mapping[str, Any]:
         from hoigen.models import pretrained as shelf
-        from hoigen.models import tensors as tensorfiles
+        from hoigen.models import tensors
 
         given = {"checkpoint": self.checkpoint, "detr": self.detr, "memory": self.memory}
-        files = {name: tensorfiles.own(str(path)).sha256[:16] for name, path in given.items() if path is not None}
+        files = {name: tensors.own(str(path)).sha256[:16] for name, path in given.items() if path is not None}
         settings = {"threshold": self.threshold, "power": self.power}
         if self.checkpoint is None:
             settings |= {"shots": self.shots, "temperature": self.temperature}
@@ -97,18 +96,20 @@ class AdaCm:
         """Name, digest and licence of all files."""
         return self._reader.ledger
 
-    def fetch(self) -> None:
-        """Brings CLIP onto this machine; the other files are one's own."""
+    @property
+    def models(self) -> tuple[AnyUse, ...]:
+        """Its own files, which a person brings, and CLIP; which one, where it is not named, those files say."""
+        given = {"ada_cm": self.checkpoint, "ada_cm_detr": self.detr, "ada_cm_memory": self.memory}
+        files = uses.of_files({card: str(path) for card, path in given.items() if path is not None})
+        return (*files, uses.of_hub(self.clip) if self.clip else uses.Undecided(OF_SIZE, self._published_clip))
+
+    def _published_clip(self) -> ModelUse:
         from hoigen.hoi.adacm import reading
 
-        reading.fetch(self.checkpoint, self.memory, self.clip, self.shots)
+        return uses.of_hub(reading.clip_for(self.checkpoint, self.memory, self.shots))
 
     def load(self) -> None:
-        """Reads the weights, once per process; says that nobody has licensed them."""
-        import sys
-
-        if "reader" not in self._made:
-            print(f"hoigen: {NOTICE}", file=sys.stderr)
+        """Reads the weights, once per process."""
         _ = self._reader
 
     def detect(self, clip: Clip, images: Sequence[np.ndarray], times: Sequence[float]) -> list[Look]:

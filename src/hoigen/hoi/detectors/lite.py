@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hoigen import hico
 from hoigen.hoi.detections import Box, Knows, Look, Pair, as_name, asked
 from hoigen.measures.hoi_lite import STANDS_BESIDE, area, grown, shared
+from hoigen.models import uses
 from hoigen.registry import hoi_detector
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class LiteDetector:
 
     theta = 0.3
     sees = True
-    weights = (
+    models = uses.named(
         "ssd_mobilenet_v2_coco",
         "ssd_mobilenet_v2_coco_graph",
         "palm_detection",
@@ -57,9 +58,7 @@ class LiteDetector:
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        from hoigen.models import wheels as weights
-
-        return {"detector": "lite", "revision": 1, "weights": [weights.describe(n).sha256 for n in self.weights]}
+        return {"detector": "lite", "revision": 1, "weights": uses.pins(self)}
 
     def load(self) -> None:
         """Reads the models, once per process."""

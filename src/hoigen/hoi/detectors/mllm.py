@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hoigen import hico
 from hoigen.clip import Clip, Frames
 from hoigen.hoi.detections import Knows, Look, Pair, as_name, asked
+from hoigen.models import uses
 from hoigen.registry import hoi_detector, make
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from hoigen.contracts import Expert
     from hoigen.experts._waiting import Waiting
     from hoigen.experts.prompts import Prompt
+    from hoigen.models.uses import AnyUse
 
 SURE: Mapping[str, float] = {"yes": 1.0, "probably": 0.7, "hardly": 0.3, "no": 0.0}
 """Words instead of per cent: models hold to words, and what they call 85 % is no share of anything."""
@@ -71,9 +73,10 @@ class Mllm:
         """Who is asked."""
         return (self._expert,)
 
-    def fetch(self) -> None:
-        """Brings the files of a model that runs here onto this machine."""
-        self._waiting.fetch()
+    @property
+    def models(self) -> tuple[AnyUse, ...]:
+        """Those of the expert."""
+        return uses.of(self._expert)
 
     def reach(self, address: str) -> None:
         """Where the expert is asked, when another process has opened it."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen import hico
 from hoigen.hoi.detections import Knows, Look, Pair, asked
+from hoigen.models import uses
 from hoigen.registry import hoi_detector
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from hoigen.hoi.detectors._pairing import Candidate
     from hoigen.hoi.detectors._verbs import VerbScorer
     from hoigen.hoi.readers.boxes import BoxFinder
+    from hoigen.models.uses import ModelUse
 
 
 @hoi_detector("two_stage")
@@ -83,20 +85,12 @@ class TwoStage:
 
         return [shelf.ledger(part.loaded) for part in (self._boxes, self._verbs)]
 
-    def fetch(self) -> None:
-        """Brings both models onto this machine."""
-        from hoigen.models import pretrained as shelf
-
-        shelf.fetch([self.boxes, self.verbs])
+    @property
+    def models(self) -> tuple[ModelUse, ...]:
+        return uses.of_hub(self.boxes), uses.of_hub(self.verbs)
 
     def load(self) -> None:
-        """Reads both models, once per process; says what their licences do not allow."""
-        import sys
-
-        from hoigen.models import pretrained as shelf
-
-        for said in shelf.notices([self.boxes, self.verbs]):
-            print(f"hoigen: {said}", file=sys.stderr)
+        """Reads both models, once per process."""
         self._boxes.load()
         self._verbs.load()
 

