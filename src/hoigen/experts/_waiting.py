@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from hoigen.contracts import Fetches
 from hoigen.errors import SetupError
+from hoigen.models import room
 
 if TYPE_CHECKING:
     from hoigen.contracts import Expert
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
     from hoigen.experts.desk import Asking, Desk
 
 T = TypeVar("T")
+
+
+def waiting_of(measure: Any) -> Waiting:
+    """What asks the experts of a measure, or of a detector; of this very object and of no other, as long as it
+    lives."""
+    return room.running(measure, lambda: Waiting(measure.experts))
 
 
 class Waiting:
@@ -37,10 +44,9 @@ class Waiting:
 
     def reach(self, address: str) -> None:
         """The experts are in another process, which answers there."""
-        from hoigen.models.host import Client, name_of
+        from hoigen.models.client import asking
 
-        client = Client(address)
-        self._asking = lambda expert, request: client.answer(name_of(expert), request)
+        self._asking = asking(address)
 
     def fetch(self) -> None:
         """Brings the files of local models onto this machine."""

@@ -17,7 +17,7 @@ from hoigen.contracts import Fetches
 from hoigen.data import tables
 from hoigen.data.run import Run
 from hoigen.data.tables import Row
-from hoigen.engine import Job, Outcome, experts_of, patience, setup_experts, setup_scorer
+from hoigen.engine import Job, Outcome, models_of, patience, setup_models, setup_scorer
 from hoigen.models.host import Host
 from hoigen.models.wheels import locate
 from hoigen.stages.book import Book, Share, evidence, told
@@ -54,9 +54,9 @@ def score_clips(
             tasks, address = stage.tasks(), ""
             if not models_present:
                 tasks = _fetch_before_first(tasks, steps, measures, keep)
-            if limits.workers and experts_of(steps):
+            if limits.workers and models_of(steps):
                 how = {"load_deadline": limits.load_deadline, "deadline": max(limits.deadline, patience(steps))}
-                host = stack.enter_context(Host(partial(setup_experts, measures), **how))
+                host = stack.enter_context(Host(partial(setup_models, measures), **how))
                 tasks, address = host.before(tasks), host.address
             setup = partial(setup_scorer, measures, keep, score_all, run.path, address)
             local.run(tasks, setup, stage, limits)
