@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hoigen import cascade, devices
 from hoigen.clip import Clip, Frames, Sampling
-from hoigen.contracts import AsksExperts, Attaches, Expert, FrameStream, Loads, StreamingMeasure
+from hoigen.contracts import AsksExperts, Attaches, Expert, FrameStream, HasNetworks, Loads, StreamingMeasure
 from hoigen.errors import GaveUpError, ModelsGoneError, NoRoomError, SetupError, VideoError
 from hoigen.models import room
 from hoigen.score import Score
@@ -98,7 +98,7 @@ def models_of(steps: Sequence[cascade.Step]) -> dict[str, Service]:
     each once, whoever asks it. None of it is loaded."""
     networks: dict[str, Service] = {}
     for step in steps:
-        for network in getattr(step.measure, "networks", ()):
+        for network in step.measure.networks if isinstance(step.measure, HasNetworks) else ():
             networks.setdefault(network.name, room.Service(network, step.name))
     return {**networks, **experts_of(steps)}
 

@@ -32,7 +32,7 @@ from hoigen.models.host import Host  # noqa: E402
 from hoigen.runfile import steps_of  # noqa: E402
 from hoigen.stages.scores import clip_of  # noqa: E402
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 
 def pictures(number: int, rows: int = 2, side: int = 8) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from hoigen.contracts import Fetches
 from hoigen.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,6 +34,23 @@ def experts_of(specs: Mapping[str, Any]) -> dict[str, Expert]:
             raise ValueError(told if told.startswith(role) else f"{role}: {told}") from None
         made.append((spec, found[role]))
     return found
+
+
+def loaded_here(experts: Mapping[str, Expert]) -> dict[str, Expert]:
+    """Those that have model files (`fetch`), and so load a model where they are opened, by the name under which they
+    are served. The others ask a server, or need none."""
+    from hoigen.models.client import name_of
+
+    own = [each for each in experts.values() if isinstance(getattr(each, "expert", each), Fetches)]
+    return {name_of(expert): expert for expert in own}
+
+
+def setup_models(captioner: Any) -> dict[str, Expert]:
+    """What the process of the models serves for a captioner, as a recipe names it; runs once, in it
+    (`hoigen.models.host.Host`). Asked by a desk: `Desk(calls, asking=asking(address, loaded_here(experts)))`."""
+    from hoigen import registry
+
+    return loaded_here(registry.make("captioner", captioner, "caption.captioner").experts)
 
 
 def check_sees(experts: Mapping[str, Expert], *roles: str) -> None:
