@@ -140,7 +140,7 @@ def test_small_models_are_made_once_a_process_whoever_asks(monkeypatch: pytest.M
 
     from hoigen.models import dis_flow, hands, imagenet, pose, ssd_coco, text_detector
 
-    made: Counter[str] = Counter()
+    made: Counter[Any] = Counter()
     kinds: Sequence[Any] = (
         dis_flow.DisFlow,
         hands.HandFinder,
@@ -152,7 +152,7 @@ def test_small_models_are_made_once_a_process_whoever_asks(monkeypatch: pytest.M
     for kind in kinds:
 
         def counted(self: Any, *given: Any, _kind: Any = kind, _init: Any = kind.__init__, **named: Any) -> None:
-            made[_kind.__name__] += 1
+            made[_kind.__name__, given] += 1
             _init(self, *given, **named)
 
         monkeypatch.setattr(kind, "__init__", counted)
@@ -170,4 +170,5 @@ def test_small_models_are_made_once_a_process_whoever_asks(monkeypatch: pytest.M
     fine = {step.name: step for step in steps}["fine_hoi"].measure
     for _ in range(2):
         fine.begin(clip)
-    assert made == {kind.__name__: 1 for kind in kinds}
+    assert {name for name, _ in made} == {kind.__name__ for kind in kinds}
+    assert set(made.values()) == {1}, made

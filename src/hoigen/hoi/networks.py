@@ -150,8 +150,8 @@ class Words(nn.Module):  # type: ignore[misc]
         self.facts = {
             "found": found,
             "kind": loading.model_type(found),
-            "scale": float(model.logit_scale.exp()),
-            "bias": 0.0 if bias is None else float(bias),
+            "scale": float(model.logit_scale.detach().exp()),
+            "bias": 0.0 if bias is None else float(bias.detach()),
         }
 
     def pictures(self, **given: Any) -> Any:
