@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hoigen import cascade, devices
 from hoigen.clip import Clip, Frames, Sampling
 from hoigen.contracts import AsksExperts, Attaches, Expert, FrameStream, HasNetworks, Loads, StreamingMeasure
-from hoigen.errors import GaveUpError, ModelsGoneError, NoRoomError, SetupError, VideoError
+from hoigen.errors import AnswerError, GaveUpError, ModelsGoneError, NoRoomError, SetupError, VideoError
 from hoigen.models import room
 from hoigen.score import Score
 from hoigen.work.task import Emit, Handler
@@ -321,7 +321,9 @@ def _failed(clip: Clip, step: cascade.Step, error: Exception, tries: int) -> Out
     from hoigen.work.breaker import signature
 
     data_fault = isinstance(error, VideoError)
-    reason = str(error) if data_fault or isinstance(error, GaveUpError) else f"{type(error).__name__}: {error}"
+    reason = (
+        str(error) if data_fault or isinstance(error, GaveUpError | AnswerError) else f"{type(error).__name__}: {error}"
+    )
     return Outcome(
         id=clip.id,
         measure=step.name,

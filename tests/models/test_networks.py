@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from hoigen.cascade import build_steps  # noqa: E402
 from hoigen.data import tables  # noqa: E402
 from hoigen.data.run import Run  # noqa: E402
 from hoigen.engine import Scorer  # noqa: E402
-from hoigen.errors import GaveUpError, SetupError  # noqa: E402
+from hoigen.errors import AnswerError, GaveUpError, SetupError  # noqa: E402
 from hoigen.models import room  # noqa: E402
 from hoigen.models.client import RemoteNetwork  # noqa: E402
 from hoigen.models.host import Host  # noqa: E402
@@ -145,8 +146,9 @@ def test_what_it_raises_costs_its_item_alone(tmp_path: Path) -> None:
     with host(network) as served:
         served.start()
         found = asked(served, network, range(1, 7))
-        assert isinstance(found[2], RuntimeError)
-        assert "ValueError: no such number: [3, 3]" in str(found[2])
+        assert isinstance(found[2], AnswerError)
+        assert str(found[2]) == "ValueError: no such number: [3, 3]"
+        assert "fake_network.py" in "".join(traceback.format_exception(found[2])), "with where it was raised"
         (tmp_path / "raise.txt").unlink()
         assert all(same(each, network, number) for number, each in enumerate(found, 1) if number != 3)
         rows = asked(served, network, range(1, 5), method="one_row")

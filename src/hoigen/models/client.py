@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Seconds
-from hoigen.errors import GaveUpError, ModelsGoneError
+from hoigen.errors import AnswerError, GaveUpError, ModelsGoneError
 from hoigen.models.room import Call, Network, as_arrays, as_tensors
 from hoigen.work.wire import HEAD, frame
 
@@ -41,7 +41,7 @@ class Client:
         """What is answered by what is served under that name.
 
         Raises GaveUpError when the process ends at this very question, ModelsGoneError when there is no such process
-        any more, RuntimeError with what the one who was asked has raised. Waiting is no lack of progress: the process
+        any more, AnswerError with what the one who was asked has raised. Waiting is no lack of progress: the process
         has deadlines of its own, for an answer and for loading.
         """
         from hoigen.work.worker import moved_on
@@ -84,7 +84,10 @@ class Client:
                 if kind == BEGUN:
                     begun = True
                 elif kind == RAISED:
-                    raise RuntimeError(body.decode("utf-8", "replace"))
+                    said, _, trace = body.decode("utf-8", "replace").partition("\0")
+                    error = AnswerError(said)
+                    error.add_note(f"There:\n{trace}")
+                    raise error
                 else:
                     return pickle.loads(body)
         except (OSError, asyncio.IncompleteReadError):

@@ -73,6 +73,8 @@ MOST_LOST, LOAD_TRIES = 8, 3
 ends twice a question); a process that ends while it loads again is tried so often."""
 BACKLOG = 4096
 """Questions that may wait to be taken up; the kernel has a limit of its own."""
+TRACE_ROOM = 16_000
+"""Letters of a traceback that are sent to who asked."""
 LONGEST_ADDRESS = 100
 """Bytes of a socket's path; Linux takes 107, macOS 103."""
 
@@ -368,7 +370,8 @@ def _raised(error: BaseException) -> bytes:
     if devices.lost(error):
         print("the card is lost to this process, which ends", file=sys.stderr, flush=True)
         os._exit(1)
-    return frame(RAISED, f"{type(error).__name__}: {error}".encode("utf-8", "replace"))
+    trace = "".join(traceback.format_exception(error))[-TRACE_ROOM:]
+    return frame(RAISED, f"{type(error).__name__}: {error}\0{trace}".encode("utf-8", "replace"))
 
 
 async def _serve(setup: bytes, link: socket.socket, counts: Counts, address: str) -> None:

@@ -81,13 +81,14 @@ class Call:
 
     @property
     def rows(self) -> int:
-        return len(self.arrays[0]) if self.arrays else 1
+        counts = self.arrays and (isinstance(self.arrays[0], list) or getattr(self.arrays[0], "shape", None))
+        return len(self.arrays[0]) if counts else 1
 
     @property
     def alike(self) -> Hashable:
         """What calls have in common that can go together; one that nothing can go with is itself alone."""
-        if self.inputs and isinstance(self.inputs[0], list):
-            return self.method, list, len(self.inputs), tuple(self.named)
+        if len(self.arrays) == 1 and isinstance(self.inputs[0] if self.inputs else None, list):
+            return self.method, list
         if not self.arrays or any(not getattr(each, "shape", ()) or len(each) != self.rows for each in self.arrays):
             return id(self)
         kinds = tuple((tuple(each.shape[1:]), str(each.dtype)) for each in self.arrays)
@@ -160,9 +161,8 @@ class Loaded:
         import torch
 
         first, counts = calls[0], [call.rows for call in calls]
-        if isinstance(first.inputs[0] if first.inputs else None, list):
-            every = [item for call in calls for item in call.inputs[0]]
-            said = list(self(every, *first.inputs[1:], method=first.method, **first.named))
+        if isinstance(first.arrays[0], list):
+            said = list(self([item for call in calls for item in call.inputs[0]], method=first.method))
         else:
             columns = zip(*(call.inputs for call in calls), strict=True)
             inputs = [torch.cat([_tensor(each) for each in column]) for column in columns]
@@ -175,6 +175,9 @@ def _parted(said: Any, counts: Sequence[int]) -> list[Any]:
     """The rows of each call. Raises ValueError for an answer that has not a row for each row that was asked."""
     if isinstance(said, tuple):
         return list(zip(*(_parted(each, counts) for each in said), strict=True))
+    if isinstance(said, Mapping):
+        columns = {name: _parted(each, counts) for name, each in said.items()}
+        return [{name: column[at] for name, column in columns.items()} for at in range(len(counts))]
     if len(said) != sum(counts):
         raise ValueError(f"a network was given {sum(counts)} rows and answered {len(said)}")
     parts, start = [], 0
