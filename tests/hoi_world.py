@@ -198,8 +198,9 @@ class FakeReader:
     def load(self) -> None:
         """Nothing to load."""
 
-    def begin(self) -> None:
+    def begin(self) -> FakeReader:
         self._scenes = self.world.scenes()
+        return self
 
     def lacks(self, wanted: str | None) -> str:
         return ""

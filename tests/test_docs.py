@@ -25,7 +25,7 @@ def code_of(page: str, language: str) -> list[str]:
 
 
 def test_the_measure_of_the_page_works(tmp_path: Path, tiny_video: Path) -> None:
-    [source] = code_of("add_a_measure.md", "python")
+    source, _ = code_of("add_a_measure.md", "python")
     [recipe] = code_of("add_a_measure.md", "yaml")
     (tmp_path / "brightness.py").write_text(source)
     settings = yaml.safe_load(recipe)
@@ -39,7 +39,7 @@ def test_the_measure_of_the_page_works(tmp_path: Path, tiny_video: Path) -> None
 def test_the_commands_of_the_page_work_to_the_letter(
     tmp_path: Path, tiny_video: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    [source] = code_of("add_a_measure.md", "python")
+    source, _ = code_of("add_a_measure.md", "python")
     [recipe] = code_of("add_a_measure.md", "yaml")
     first, edited = code_of("add_a_measure.md", "sh")
     monkeypatch.chdir(tmp_path)
@@ -56,6 +56,23 @@ def test_the_commands_of_the_page_work_to_the_letter(
             assert (name, main(words)) == ("hoigen", 0), line
             monkeypatch.delenv("HOIGEN_TRUSTED", raising=False)  # as in a process of its own
     assert "1 clips: 1 kept" in capsys.readouterr().out
+
+
+def test_the_measure_with_a_network_works(tmp_path: Path, tiny_video: Path) -> None:
+    torch = pytest.importorskip("torch", reason="extra [models]: make test brings it")
+    from hoigen.data import tables
+
+    _, source = code_of("add_a_measure.md", "python")
+    (tmp_path / "warmth.py").write_text(source)
+    torch.save({"weight": torch.tensor([[1.0, 0.0, -0.5]]), "bias": torch.tensor([0.5])}, tmp_path / "own.pt")
+    spec = {"./warmth.py": {"checkpoint": str(tmp_path / "own.pt"), "device": "cpu"}}
+    how = {"beside": tmp_path, "quiet": True, "report": False, "shots": "none", "workers": 1}
+    hoigen.curate(videos=tiny_video, run=tmp_path / "run", measures=[spec], **how)
+    [step] = build_steps([spec], {}, beside=tmp_path)
+    [part] = Run(tmp_path / "run").score_parts("warmth", step.fingerprint)
+    [row] = tables.read_part(part)
+    assert row["state"] == "ok", row["reason"]
+    assert 0.5 < row["warmth"] < 0.8, "grey: half of its brightness, and a half"
 
 
 @pytest.mark.parametrize("recipe", sorted((REPO / "recipes").glob("*.yaml")), ids=lambda path: path.stem)

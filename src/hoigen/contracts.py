@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from hoigen.clip import Clip, Frames, Sampling
     from hoigen.experts.call import Answer, Request
     from hoigen.experts.desk import Conversation
+    from hoigen.models.room import Network
     from hoigen.models.uses import AnyUse
     from hoigen.score import Caption, Score
 
@@ -60,6 +61,17 @@ class Loads(Protocol):
     """
 
     def load(self) -> None: ...
+
+
+@runtime_checkable
+class HasNetworks(Protocol):
+    """A measure that asks networks: each is loaded once, in a process of its own, for all workers, and asked by its
+    handle (`hoigen.models.room.handle`). Where there is no such process (no workers, a measure tried out), the handle
+    loads it in place.
+    """
+
+    @property
+    def networks(self) -> Sequence[Network]: ...
 
 
 @runtime_checkable

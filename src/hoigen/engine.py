@@ -8,14 +8,18 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hoigen import cascade, devices
 from hoigen.clip import Clip, Frames, Sampling
-from hoigen.contracts import AsksExperts, Attaches, Expert, FrameStream, Loads, StreamingMeasure
-from hoigen.errors import GaveUpError, ModelsGoneError, NoRoomError, SetupError, VideoError
+from hoigen.contracts import AsksExperts, Attaches, Expert, FrameStream, HasNetworks, Loads, StreamingMeasure
+from hoigen.errors import AnswerError, GaveUpError, ModelsGoneError, NoRoomError, SetupError, VideoError
+from hoigen.models import room
 from hoigen.score import Score
 from hoigen.work.task import Emit, Handler
+
+if TYPE_CHECKING:
+    from hoigen.models.host import Service
 
 TRIES = 2
 """How often a measure that raises is called on a clip before the clip is given up."""
@@ -46,11 +50,12 @@ class Outcome(NamedTuple):
 
 
 def setup_scorer(
-    measures: Sequence[cascade.MeasureSpec], keep: Mapping[str, Any], score_all: bool, run: Path, experts: str = ""
+    measures: Sequence[cascade.MeasureSpec], keep: Mapping[str, Any], score_all: bool, run: Path, models: str = ""
 ) -> Handler:
     """Builds the measures and loads their models; runs once in each worker.
 
-    experts: where the process is asked that has opened the experts of all measures; without one they are opened here.
+    models: where the process is asked that owns the models of all measures (their experts and networks); without one
+        they are loaded here.
     """
     steps = cascade.build_steps(measures, keep)
     if any(step.needs_frames for step in steps):
@@ -60,22 +65,23 @@ def setup_scorer(
     for step in steps:
         if isinstance(step.measure, Attaches):
             step.measure.attach(run)
-        if experts and isinstance(step.measure, AsksExperts):
-            step.measure.reach(experts)
+        if models and isinstance(step.measure, AsksExperts):
+            step.measure.reach(models)
         if isinstance(step.measure, Loads):
             try:
-                step.measure.load()
+                with room.owned_by(models):
+                    step.measure.load()
             except Exception as error:
                 kind = NoRoomError if devices.no_room(error) else SetupError
                 said = str(error) or type(error).__name__
                 raise kind(f"measure {step.name!r} could not load its model: {said}") from error
-    scorer = Scorer(steps, score_all)
+    scorer = Scorer(steps, score_all, models)
     return scorer.run
 
 
 def experts_of(steps: Sequence[cascade.Step]) -> dict[str, Expert]:
     """All experts that measures ask, by the name under which they are served; each once, whoever asks it."""
-    from hoigen.models.host import name_of
+    from hoigen.models.client import name_of
 
     asking = [step.measure for step in steps if isinstance(step.measure, AsksExperts)]
     return {name_of(expert): expert for measure in asking for expert in measure.experts}
@@ -87,19 +93,35 @@ def patience(steps: Sequence[cascade.Step]) -> float:
     return max((getattr(each, "timeout", 0.0) * getattr(each, "tries", 1) for each in served), default=0.0)
 
 
-def setup_experts(measures: Sequence[cascade.MeasureSpec]) -> dict[str, Expert]:
-    """The experts of a recipe's measures; runs once, in the process that opens them."""
-    return experts_of(cascade.build_steps(measures, {}))
+def models_of(steps: Sequence[cascade.Step]) -> dict[str, Service]:
+    """All that measures ask and that one process owns, by the name under which it is served: experts and networks,
+    each once, whoever asks it. None of it is loaded."""
+    networks: dict[str, Service] = {}
+    for step in steps:
+        for network in step.measure.networks if isinstance(step.measure, HasNetworks) else ():
+            networks.setdefault(network.name, room.Service(network, step.name))
+    return {**networks, **experts_of(steps)}
+
+
+def setup_models(measures: Sequence[cascade.MeasureSpec]) -> dict[str, Service]:
+    """What the process of the models serves for a recipe; runs once, in it."""
+    return models_of(cascade.build_steps(measures, {}))
 
 
 class Scorer:
-    """Scores clips one after the other with the same loaded measures."""
+    """Scores clips one after the other with the same loaded measures. models: where the process is asked that owns
+    their models; empty where they are here."""
 
-    def __init__(self, steps: Sequence[cascade.Step], score_all: bool) -> None:
+    def __init__(self, steps: Sequence[cascade.Step], score_all: bool, models: str = "") -> None:
         self.steps = steps
         self.score_all = score_all
+        self.models = models
 
     def run(self, job: Job, emit: Emit) -> None:
+        with room.owned_by(self.models):
+            self._run(job, emit)
+
+    def _run(self, job: Job, emit: Emit) -> None:
         todo = [step for step in self.steps if step.name in job.todo]
         by_row = [step for step in todo if not step.needs_frames]
         by_frames = [step for step in todo if step.needs_frames]
@@ -299,7 +321,9 @@ def _failed(clip: Clip, step: cascade.Step, error: Exception, tries: int) -> Out
     from hoigen.work.breaker import signature
 
     data_fault = isinstance(error, VideoError)
-    reason = str(error) if data_fault or isinstance(error, GaveUpError) else f"{type(error).__name__}: {error}"
+    reason = (
+        str(error) if data_fault or isinstance(error, GaveUpError | AnswerError) else f"{type(error).__name__}: {error}"
+    )
     return Outcome(
         id=clip.id,
         measure=step.name,

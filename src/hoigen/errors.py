@@ -8,8 +8,9 @@ HoigenError                 everything below; the command line prints it without
 ├── WeightsError            a model file is missing or is not the file it should be (a SetupError)
 ├── NoRoomError             a model does not fit into memory, of the card or of the machine (a SetupError)
 ├── ModelsGoneError         the process that owns the models cannot be kept alive (a SetupError)
-├── RanksOpen               other ranks of the run have not finished a stage yet: exit code 75, and the same command
-│                           goes on
+ ├── RanksOpen               other ranks of the run have not finished a stage yet: exit code 75, and the same command
+ │                           goes on
+ ├── AnswerError             what a model that another process owns has raised: costs one clip
 ├── GaveUpError             tried as often as it may be: costs one clip, and trying again would repeat it
 └── VideoError              one video cannot be read: costs one clip, never the run
 """
@@ -47,6 +48,11 @@ class NoRoomError(SetupError):
 
 class ModelsGoneError(SetupError):
     """The process that owns the models ended, and cannot be started again: no clip's fault."""
+
+
+class AnswerError(HoigenError, RuntimeError):
+    """What was raised by a model that another process owns, as type and message: of that process's state, and of its
+    card, it says nothing here."""
 
 
 class RanksOpen(HoigenError):

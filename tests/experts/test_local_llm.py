@@ -27,12 +27,11 @@ from hoigen import registry  # noqa: E402
 from hoigen.devices import DeviceLostError  # noqa: E402
 from hoigen.errors import SetupError, UsageError  # noqa: E402
 from hoigen.experts import _local_chat as chat  # noqa: E402
-from hoigen.experts import _local_shelf as shelf  # noqa: E402
 from hoigen.experts._local_engine import Engine, drawn  # noqa: E402
 from hoigen.experts.call import Answer, Request, call_key  # noqa: E402
 from hoigen.experts.desk import json_in  # noqa: E402
 from hoigen.experts.local_llm import LocalLlm  # noqa: E402
-from hoigen.models import hub  # noqa: E402
+from hoigen.models import hub, room  # noqa: E402
 from hoigen.models import load as loading  # noqa: E402
 from hoigen.models.cards import CARDS  # noqa: E402
 
@@ -73,7 +72,7 @@ def answers(expert: LocalLlm, requests: Sequence[Request], *, apart: bool = Fals
 
 
 def loaded(expert: LocalLlm) -> Engine:
-    return shelf._shelf[expert._key].engine
+    return room.taken(expert._key).engine
 
 
 def test_a_batch_changes_no_greedy_answer(folder: Path) -> None:
@@ -123,7 +122,7 @@ def test_several_event_loops_share_one_model(folder: Path) -> None:
     for thread in threads:
         thread.join()
     assert found == dict.fromkeys(range(3), alone)
-    assert not shelf._shelf
+    assert room.taken(expert._key) is None
 
 
 def test_a_request_given_up_harms_no_other(folder: Path) -> None:
@@ -295,7 +294,7 @@ def test_a_recipe_makes_it(folder: Path) -> None:
 def refusal(expert: LocalLlm, kind: type[Exception] = SetupError) -> str:
     with pytest.raises(kind) as caught:
         asyncio.run(expert.open())
-    assert not shelf._shelf
+    assert room.taken(expert._key) is None
     return str(caught.value)
 
 
@@ -428,7 +427,7 @@ def test_a_real_small_model_answers_in_words_and_is_cut_where_told() -> None:
         question = Request(text="What is the capital of France?")
         found = await expert.answer(question), await short.answer(question)
         await expert.close()
-        assert shelf._shelf
+        assert room.taken(expert._key) is not None
         await short.close()
         return found
 

@@ -20,10 +20,10 @@ import tiny_models  # noqa: E402
 
 from hoigen.clip import Frames, Sampling  # noqa: E402
 from hoigen.errors import SetupError, UsageError  # noqa: E402
-from hoigen.experts import _local_shelf as shelf  # noqa: E402
 from hoigen.experts import _local_video as video_part  # noqa: E402
 from hoigen.experts.call import Answer, Request  # noqa: E402
 from hoigen.experts.local_vlm import LocalVlm  # noqa: E402
+from hoigen.models import room  # noqa: E402
 
 torch.set_num_threads(2)
 KINDS = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "llava_onevision", "llava_next_video", "llava_next")
@@ -91,7 +91,7 @@ def test_what_is_shown_changes_the_scores(models: dict[str, Path], kind: str) ->
 
     async def run() -> list[Any]:
         await expert.open()
-        engine = shelf._shelf[expert._key].engine
+        engine = room.taken(expert._key).engine
         scores = []
         for seed in (1, 2):
             with torch.inference_mode():
@@ -117,7 +117,7 @@ def test_times_reach_qwen3(models: dict[str, Path]) -> None:
 
     async def run() -> str:
         await expert.open()
-        engine = shelf._shelf[expert._key].engine
+        engine = room.taken(expert._key).engine
         made = engine.prepare([asked("What?", clip(1, count=4))], {})
         await expert.close()
         return str(engine.tokenizer.decode(made["input_ids"][0]))

@@ -19,12 +19,12 @@ import tiny_clip  # noqa: E402
 from hoigen import hico  # noqa: E402
 from hoigen.clip import Clip, Frames  # noqa: E402
 from hoigen.errors import SetupError, UsageError  # noqa: E402
-from hoigen.hoi.adacm import detr, finder, published, reading, regions, sentences, shots, trained, visual  # noqa: E402
+from hoigen.hoi.adacm import detr, finder, networks, published, reading, regions, sentences, shots, trained, visual  # noqa: E402  # noqa: E402
 from hoigen.hoi.detectors._pairing import chosen  # noqa: E402
 from hoigen.hoi.detectors.ada_cm import AdaCm  # noqa: E402
 from hoigen.hoi.readers.boxes import Found  # noqa: E402
 from hoigen.measures.coarse_hoi import CoarseHoi  # noqa: E402
-from hoigen.models import uses  # noqa: E402
+from hoigen.models import room, uses  # noqa: E402
 from hoigen.models.tensors import own  # noqa: E402
 
 POWER = 2.8
@@ -89,7 +89,11 @@ def test_scores_are_those_of_the_authors_code(
     file = own(str(files["checkpoint"]))
     eyes = visual.built(parts.visual, file)
     model = trained.Trained(eyes, parts.head, torch.from_numpy(world.objects()), file).eval()
-    reader = reading.Reader(boxes, reading.TrainedVerbs(model, "cpu"), "cpu", [])
+    verbs = networks.Verbs(model)
+    reader = reading.Reader(
+        room.Loaded(boxes, "cpu", "float32"),
+        reading.TrainedVerbs(room.Loaded(verbs, "cpu", "float32", verbs.facts)),
+    )
     for at, pairs in enumerate(reader.read(world.pictures(), 0.2, 3, 15)):
         mine = {
             (*place(person.box), *place(thing.box), verb): chance * (person.score * thing.score) ** POWER
@@ -192,13 +196,12 @@ def test_texts_are_those_of_the_model(files: dict[str, Path]) -> None:
     """The classes' features are CLIP's own of the sentences, not of length 1."""
     from transformers import AutoTokenizer, CLIPModel
 
-    reader = reading.trained(files["checkpoint"], str(files["clip"]), "cpu")
+    verbs = networks.trained(own(str(files["checkpoint"])), str(files["clip"]))
     model = CLIPModel.from_pretrained(files["clip"]).eval()
     tokens = AutoTokenizer.from_pretrained(files["clip"])(["a photo of a umbrella"], return_tensors="pt")
     with torch.no_grad():
         told = model.text_projection(model.text_model(**tokens).pooler_output)[0]
-    assert isinstance(reader.verbs, reading.TrainedVerbs)
-    mine = reader.verbs.model.objects[sentences.coco().index("umbrella")]
+    mine = verbs.model.objects[sentences.coco().index("umbrella")]
     assert mine.numpy() == pytest.approx(told.numpy(), abs=1e-5)
 
 
@@ -251,12 +254,12 @@ def test_bad_files_are_told(files: dict[str, Path], tmp_path: Path) -> None:
     state = tensors()
     torch.save({"model_state_dict": {**state, "box_proj_mlp.layers.0.weight": torch.ones(1)}}, tmp_path / "other.pt")
     with pytest.raises(SetupError, match=r"other\.pt: box_proj_mlp.* no part of ADA-CM's published detectors"):
-        reading.trained(tmp_path / "other.pt", str(files["clip"]), "cpu")
+        networks.trained(own(str(tmp_path / "other.pt")), str(files["clip"]))
     with pytest.raises(SetupError, match=r"detr\.pth.*no part of ADA-CM's|detr\.pth is no checkpoint of ADA-CM"):
-        reading.trained(files["detr"], str(files["clip"]), "cpu")
+        networks.trained(own(str(files["detr"])), str(files["clip"]))
     torch.save({"model": {"class_embed.weight": torch.ones(92, 4)}}, tmp_path / "coco.pth")
     with pytest.raises(SetupError, match=r"coco\.pth: no input_proj\.weight"):
-        reading.untrained(tmp_path / "coco.pth", files["memory"], str(files["clip"]), "cpu", 8, 0.05)
+        networks.boxes(own(str(tmp_path / "coco.pth")))
     (tmp_path / "evil.p").write_bytes(pickle.dumps(Evil()))
     with pytest.raises(SetupError, match=r"evil\.p cannot be read: .*system is no array"):
         shots.read(tmp_path / "evil.p", 8)
@@ -264,7 +267,7 @@ def test_bad_files_are_told(files: dict[str, Path], tmp_path: Path) -> None:
     with pytest.raises(SetupError, match=r"poor\.p: a\.jpg has no boxes_h"):
         shots.read(tmp_path / "poor.p", 8)
     with pytest.raises(UsageError, match="no such file"):
-        reading.trained(tmp_path / "none.pt", str(files["clip"]), "cpu")
+        AdaCm(checkpoint=tmp_path / "none.pt", clip=str(files["clip"])).load()
 
 
 class Evil:

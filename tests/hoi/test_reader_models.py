@@ -24,7 +24,9 @@ from hoigen.hoi.readers.propagate import Propagator
 from hoigen.hoi.readers.segments import Segmenter
 from hoigen.hoi.scene import Scene
 from hoigen.measures.fine_hoi import FineHoi
-from hoigen.models import pretrained as shelf
+from hoigen.models import load as loading
+from hoigen.models import uses
+from hoigen.models.uses import ModelUse
 from render import texture
 
 torch = pytest.importorskip("torch")
@@ -56,11 +58,11 @@ def finder(models: Path, name: str, threshold: float = 0.3) -> BoxFinder:
 def test_boxes_of_fixed_classes_are_those_of_the_library(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(boxes, "ALIKE", 2.0)  # the library leaves twins in
     found = finder(models, "rt_detr", 0.5)
-    assert found.classes == ["person", "cup", "sports_ball", "tv"], "by HICO-DET's names"
+    assert found.classes == ("person", "cup", "sports_ball", "tv"), "by HICO-DET's names"
     mine = found(PICTURES, ["cup"])
     inputs = found.images(images=PICTURES, return_tensors="pt")
     with torch.inference_mode():
-        said = found.loaded.model(pixel_values=inputs["pixel_values"])
+        said = found.loaded.model.model(pixel_values=inputs["pixel_values"])
     said.logits = said.logits[..., 1:2]  # the library keeps one class a box when there is but one
     theirs = found.images.post_process_object_detection(said, threshold=0.5, target_sizes=[(90, 120)] * 3)
     assert sum(map(len, mine)) > 3
@@ -93,7 +95,7 @@ def test_words_are_as_sure_as_their_own_tokens(models: Path) -> None:
     }
     inputs = found.images(images=PICTURES[:1], return_tensors="pt")
     with torch.inference_mode():
-        said = found.loaded.model(**inputs, **found.words([text], return_tensors="pt"))
+        said = found.loaded.model.model(**inputs, **found.words([text], return_tensors="pt"))
     chances = said.logits.sigmoid()[0].numpy()
     best = {name: max(chances[query][spans[name]].max() for query in range(len(chances))) for name in spans}
     mine: dict[str, float] = {}
@@ -112,7 +114,7 @@ def test_boxes_of_words_are_those_of_the_library(models: Path, monkeypatch: pyte
     processor = GroundingDinoProcessor(found.images, found.words)
     inputs = processor(images=PICTURES[:2], text=["cup."] * 2, return_tensors="pt")
     with torch.inference_mode():
-        said = found.loaded.model(**inputs)
+        said = found.loaded.model.model(**inputs)
     at = inputs["input_ids"][0].tolist().index(found.words.convert_tokens_to_ids("cup"))
     said.logits = said.logits[..., at : at + 1]
     theirs = [
@@ -154,8 +156,8 @@ def test_masks_are_what_the_model_says_of_these_boxes(models: Path) -> None:
         for (x0, y0, x1, y1), mask in zip(mine, row, strict=True):
             scaled = torch.tensor([[[x0 * 64 / 120, y0 * 64 / 90, x1 * 64 / 120, y1 * 64 / 90]]])
             with torch.inference_mode():
-                said = segment.loaded.model(
-                    pixel_values=segment.pixels([picture]), input_boxes=scaled, multimask_output=False
+                said = segment.loaded.model.model(
+                    pixel_values=segment.loaded.model.pixels([picture]), input_boxes=scaled, multimask_output=False
                 )
                 logits = torch.nn.functional.interpolate(said.pred_masks[0], (90, 120), mode="bilinear")
             assert (whole(mask) == (logits[0, 0] > 0).numpy()).mean() > 0.999
@@ -169,13 +171,14 @@ def test_pictures_are_stretched_and_normalised_as_the_library_says(models: Path)
     mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
     small = np.array(Image.fromarray(PICTURES[0]).resize((64, 64), Image.Resampling.BILINEAR), float)
     expected = ((small / 255 - mean) / std).transpose(2, 0, 1)
-    assert np.abs(segment.pixels(PICTURES[:1])[0].numpy() - expected).max() < 1.01 / 255 / 0.224, "one step of gray"
+    made = segment.loaded.model.pixels(PICTURES[:1])[0].numpy()
+    assert np.abs(made - expected).max() < 1.01 / 255 / 0.224, "one step of gray"
 
 
 def test_masks_come_back_in_pixels_of_the_picture(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A decoder that says: a disc at the middle of the box. It lies there in the picture, at any shape of picture."""
     segment = Segmenter(str(models / "sam2"), "cpu", "float32")
-    model = segment.loaded.model
+    model = segment.loaded.model.model
     told: list[Any] = []
     encode = model.prompt_encoder.forward
     monkeypatch.setattr(
@@ -200,7 +203,7 @@ def test_masks_come_back_in_pixels_of_the_picture(models: Path, monkeypatch: pyt
 def test_an_empty_mask_becomes_an_ellipse_that_says_so(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     segment = Segmenter(str(models / "sam2"), "cpu", "float32")
     nothing = (torch.full((1, 1, 1, 16, 16), -9.0), torch.ones(1, 1, 1), None, None)
-    monkeypatch.setattr(segment.loaded.model.mask_decoder, "forward", lambda **_: nothing)
+    monkeypatch.setattr(segment.loaded.model.model.mask_decoder, "forward", lambda **_: nothing)
     [[mask]] = segment(PICTURES[:1], BOXES[:1])
     assert mask.source == "ellipse"
 
@@ -219,18 +222,18 @@ def test_masks_are_carried_as_the_library_carries_them(models: Path) -> None:
     """The same pictures and the same box as one video that is held whole, nothing forgotten."""
     from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoInferenceSession
 
-    carry = Propagator(str(models / "sam2_video"), "cpu", "float32")
+    carry = Propagator(str(models / "sam2_video"), "cpu", "float32").begin()
     pictures = [texture(at // 3, (90, 120)) for at in range(12)]
     box: Box = (10, 20, 60, 80)
     mine = [carry.carry(picture, at / 8, [held(box, 0)] if at == 0 else []) for at, picture in enumerate(pictures)]
 
-    whole = {"video": carry.pixels(pictures), "video_height": 90, "video_width": 120, "dtype": torch.float32}
+    whole = {"video": carry.masks.pixels(pictures), "video_height": 90, "video_width": 120, "dtype": torch.float32}
     session = Sam2VideoInferenceSession(**whole)
     scaled = torch.tensor([[[[box[0] * 64 / 120, box[1] * 64 / 90], [box[2] * 64 / 120, box[3] * 64 / 90]]]])
     told = {"point_coords": scaled, "point_labels": torch.tensor([[[2, 3]]], dtype=torch.int32)}
     session.add_point_inputs(session.obj_id_to_idx(7), 0, told)
     session.obj_with_new_inputs = [7]
-    model = carry.loaded.model
+    model = carry.masks.model
     areas = []
     with torch.inference_mode():
         for at in range(12):
@@ -244,7 +247,7 @@ def test_masks_are_carried_as_the_library_carries_them(models: Path) -> None:
 
 
 def test_what_is_carried_is_bounded_and_forgotten_with_the_clip(models: Path) -> None:
-    carry = Propagator(str(models / "sam2_video"), "cpu", "float32")
+    carry = Propagator(str(models / "sam2_video"), "cpu", "float32").begin()
     for at in range(20):
         carry.carry(PICTURES[at % 3], at / 8, [held((10, 20, 60, 80), at / 8), held((60, 5, 100, 45), at / 8, "bowl")])
     session = carry._session
@@ -253,13 +256,13 @@ def test_what_is_carried_is_bounded_and_forgotten_with_the_clip(models: Path) ->
     labels = [each.held.label for each in carry._carried]
     assert (labels.count("cup"), labels.count("bowl")) >= (1, 1)
     assert len(labels) <= 6
-    carry.begin()
-    assert carry.carry(PICTURES[0], 0.0, []) == []
+    other = Propagator(str(models / "sam2_video"), "cpu", "float32").begin()
+    assert other.carry(PICTURES[0], 0.0, []) == []
 
 
 def test_a_lost_object_is_shown_again_and_a_kept_one_is_not(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A model that sees a thing in the upper left quarter, but for one frame."""
-    carry = Propagator(str(models / "sam2_video"), "cpu", "float32")
+    carry = Propagator(str(models / "sam2_video"), "cpu", "float32").begin()
     shown: list[int] = []
     frame = 0
 
@@ -270,7 +273,7 @@ def test_a_lost_object_is_shown_again_and_a_kept_one_is_not(models: Path, monkey
         there = torch.tensor([[-3.0 if frame == 2 else 3.0]])
         return type("Said", (), {"pred_masks": logits, "object_score_logits": there})()
 
-    monkeypatch.setattr(carry.loaded.model, "forward", seen)
+    monkeypatch.setattr(carry.masks.model, "forward", seen)
     monkeypatch.setattr(carry, "_forget", lambda: None)
     rows = []
     for frame in range(5):
@@ -309,7 +312,7 @@ def test_points_come_back_to_where_they_were(models: Path, monkeypatch: pytest.M
         bells = torch.exp(-((grid_x - x[:, None, None]) ** 2 + (grid_y - y[:, None, None]) ** 2) / 8)
         return type("Said", (), {"heatmaps": bells[:, None].repeat(1, 17, 1, 1)})()
 
-    monkeypatch.setattr(find.loaded.model, "forward", brightest)
+    monkeypatch.setattr(find.loaded.model.model, "forward", brightest)
     picture = np.zeros((90, 120, 3), np.uint8)
     picture[39:42, 69:72] = 255
     many: list[Box] = [(50, 10, 90, 80), (60, 30, 80, 60), (20, 20, 110, 70)]
@@ -371,10 +374,9 @@ def facts(scenes: Sequence[Scene]) -> list[Any]:
 def test_scenes_do_not_depend_on_the_batch(models: Path, boxes_by: str) -> None:
     read = reader(models, boxes_by)
     read.load()
-    read.begin()
-    together = read.read(PICTURES, [0.0, 0.1, 0.2], "cup")
-    read.begin()
-    alone = [read.read([picture], [at / 10], "cup")[0] for at, picture in enumerate(PICTURES)]
+    together = read.begin().read(PICTURES, [0.0, 0.1, 0.2], "cup")
+    reading = read.begin()
+    alone = [reading.read([picture], [at / 10], "cup")[0] for at, picture in enumerate(PICTURES)]
     assert facts(together) == facts(alone)
     assert all(scene.size == (120, 90) for scene in together)
     assert any(scene.persons or scene.things for scene in together)
@@ -384,7 +386,7 @@ def test_scenes_do_not_depend_on_the_batch(models: Path, boxes_by: str) -> None:
 def test_anything_may_be_the_object_when_none_is_asked(models: Path) -> None:
     read = reader(models)
     read.load()
-    labels = {thing.label for scene in read.read(PICTURES, [0, 1, 2], None) for thing in scene.things}
+    labels = {thing.label for scene in read.begin().read(PICTURES, [0, 1, 2], None) for thing in scene.things}
     assert labels
     assert "person" not in labels
 
@@ -439,9 +441,9 @@ def test_models_are_part_of_the_fingerprint(models: Path, tmp_path: Path) -> Non
 
 
 def test_names_with_a_revision() -> None:
-    assert shelf.split("owner/name@v1.0") == ("owner/name", "v1.0")
-    assert shelf.split("owner/name") == ("owner/name", "")
-    assert shelf.identity("owner/name@" + "a" * 40) == {"model": "owner/name", "revision": "a" * 40}
+    assert uses.of_hub("owner/name@v1.0") == ModelUse("owner/name", "hub", revision="v1.0")
+    assert uses.of_hub("owner/name") == ModelUse("owner/name", "hub")
+    assert loading.identity("owner/name@" + "a" * 40) == {"model": "owner/name", "revision": "a" * 40}
 
 
 def test_models_of_another_kind_say_so(models: Path, tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ import pytest
 import hoigen
 from hoigen.errors import GaveUpError, ModelsGoneError, SetupError
 from hoigen.experts.call import Answer, Request
-from hoigen.models.host import Client, Host
+from hoigen.models.client import Client
+from hoigen.models.host import Host
 
 pytestmark = pytest.mark.timeout(120)
 

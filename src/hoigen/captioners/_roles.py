@@ -35,6 +35,24 @@ def experts_of(specs: Mapping[str, Any]) -> dict[str, Expert]:
     return found
 
 
+def loaded_here(experts: Mapping[str, Expert]) -> dict[str, Expert]:
+    """Those that use model files of this machine, and so load a model where they are opened, by the name under which
+    they are served. The others ask a server, or need none."""
+    from hoigen.models import uses
+    from hoigen.models.client import name_of
+
+    own = [each for each in experts.values() if any(use.kind == "hub" for use in uses.decided([each]))]
+    return {name_of(expert): expert for expert in own}
+
+
+def setup_models(captioner: Any) -> dict[str, Expert]:
+    """What the process of the models serves for a captioner, as a recipe names it; runs once, in it
+    (`hoigen.models.host.Host`). Asked by a desk: `Desk(calls, asking=asking(address, loaded_here(experts)))`."""
+    from hoigen import registry
+
+    return loaded_here(registry.make("captioner", captioner, "caption.captioner").experts)
+
+
 def check_sees(experts: Mapping[str, Expert], *roles: str) -> None:
     """Raises ValueError for an expert that is to describe clips and is shown none: it would make all of it up."""
     for role in roles:

@@ -1,19 +1,19 @@
-"""The models that this process has loaded: roles that ask the same one share it and its queue."""
+"""What both local experts share: their settings, and a model of the models' room that several roles ask."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import sys
-import threading
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from hoigen.devices import DeviceLostError
-from hoigen.experts._local_batch import Batcher
 from hoigen.experts._local_engine import Decoding, Engine
 from hoigen.experts.call import Answer, Request
+from hoigen.models import room
+from hoigen.models.batcher import Batcher
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 
@@ -45,54 +45,36 @@ class Settings(Protocol):
     def slots(self) -> int: ...
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Shared:
-    """owners: the experts that opened it and have not closed it."""
+    """A loaded model and its queue: roles that ask the same one share both."""
 
     engine: Engine
     batcher: Batcher[Request, Answer]
-    owners: set[int] = field(default_factory=set)
+
+    def close(self) -> None:
+        self.batcher.close()
 
 
-_shelf: dict[Hashable, Shared] = {}
-_lock = threading.Lock()
+async def take(key: Hashable, owner: object, load: Callable[[], Engine]) -> None:
+    """Loads the model of that key, if nobody has it yet."""
 
+    def make() -> Shared:
+        engine = load()
+        return Shared(engine, Batcher(engine.answers, "hoigen local model"))
 
-async def take(key: Hashable, owner: object, load: Callable[[], Engine]) -> Engine:
-    """The model of that key, loaded if nobody has it yet."""
-    return await asyncio.to_thread(_take, key, owner, load)
-
-
-def _take(key: Hashable, owner: object, load: Callable[[], Engine]) -> Engine:
-    with _lock:
-        if key not in _shelf:
-            engine = load()
-            _shelf[key] = Shared(engine, Batcher(engine.answers, "hoigen local model"))
-        _shelf[key].owners.add(id(owner))
-        return _shelf[key].engine
+    await asyncio.to_thread(room.take, key, owner, make)
 
 
 async def give_back(key: Hashable, owner: object) -> None:
     """Lets the model go when nobody has it any more."""
-    await asyncio.to_thread(_give_back, key, owner)
-
-
-def _give_back(key: Hashable, owner: object) -> None:
-    with _lock:
-        shared = _shelf.get(key)
-        if shared is None:
-            return
-        shared.owners.discard(id(owner))
-        if shared.owners:
-            return
-        del _shelf[key]
-    shared.batcher.close()
+    await asyncio.to_thread(room.give_back, key, owner)
 
 
 async def ask(key: Hashable, request: Request, decoding: Decoding, batch: int) -> Answer:
     """The answer of an opened model; raises for nothing that the model does, but DeviceLostError when this process can
     use its card no more."""
-    shared = _shelf.get(key)
+    shared: Shared | None = room.taken(key)
     if shared is None:
         return Answer(outcome="failed", reason="the expert was asked before it was opened, or after it was closed")
     try:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hoigen.errors import SetupError
+from hoigen.models import room
 
 if TYPE_CHECKING:
     from hoigen.contracts import Expert
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
     from hoigen.experts.desk import Asking, Desk
 
 T = TypeVar("T")
+
+
+def waiting_of(measure: Any) -> Waiting:
+    """What asks the experts of a measure, or of a detector; of this very object and of no other, as long as it
+    lives."""
+    return room.running(measure, lambda: Waiting(measure.experts))
 
 
 class Waiting:
@@ -36,10 +43,9 @@ class Waiting:
 
     def reach(self, address: str) -> None:
         """The experts are in another process, which answers there."""
-        from hoigen.models.host import Client, name_of
+        from hoigen.models.client import asking
 
-        client = Client(address)
-        self._asking = lambda expert, request: client.answer(name_of(expert), request)
+        self._asking = asking(address)
 
     def load(self) -> None:
         """Opens the experts, unless another process has. Raises SetupError when one cannot be reached or loaded."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Clip, Frames, Sampling, Seconds
@@ -29,7 +28,6 @@ class Detectors:
 
     sampling: Sampling = Sampling(frames=8, short_side=360)
     slots: int = 1
-    _state: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def identity(self) -> Mapping[str, Any]:
@@ -50,10 +48,7 @@ class Detectors:
     def _measure(self) -> HoiLite:
         from hoigen.measures.hoi_lite import HoiLite
 
-        if "measure" not in self._state:
-            self._state["measure"] = HoiLite(sampling=self.sampling)
-        measure: HoiLite = self._state["measure"]
-        return measure
+        return HoiLite(sampling=self.sampling)
 
     async def open(self) -> None:
         await asyncio.to_thread(self._measure().load)
@@ -66,16 +61,14 @@ class Detectors:
             return Answer(outcome="failed", reason="detectors say what they see, and answer no questions")
         if request.frames is None or not len(request.frames):
             return Answer(outcome="failed", reason="the clip's frames are not there to be looked at")
-        lock: asyncio.Lock = self._state.setdefault("lock", asyncio.Lock())
-        async with lock:  # the models take one picture at a time
-            began = time.monotonic()
-            try:
-                text = await asyncio.to_thread(self._look, request.frames)
-            except PROGRAM_FAULTS:
-                raise  # would fail on every clip: the stage stops for that, with the traceback
-            except Exception as error:
-                return Answer(outcome="failed", reason=f"{type(error).__name__}: {error}")
-            return Answer(outcome="answered", text=text, seconds=time.monotonic() - began)
+        began = time.monotonic()
+        try:
+            text = await asyncio.to_thread(self._look, request.frames)
+        except PROGRAM_FAULTS:
+            raise  # would fail on every clip: the stage stops for that, with the traceback
+        except Exception as error:
+            return Answer(outcome="failed", reason=f"{type(error).__name__}: {error}")
+        return Answer(outcome="answered", text=text, seconds=time.monotonic() - began)
 
     def _look(self, frames: Frames) -> str:
         from hoigen.captioners import _seen, _sentences

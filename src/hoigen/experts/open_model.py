@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
-from dataclasses import field
 from typing import TYPE_CHECKING, Any, Literal
 
 from hoigen.clip import Sampling, Seconds
@@ -47,12 +47,11 @@ class OpenModel:
     timeout: Seconds = 180.0
     price_in: float = 0.0
     price_out: float = 0.0
-    _inner: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.sees:
             object.__setattr__(self, "sampling", Sampling(frames=0))
-        self._inner["expert"] = self._served() if self.url else self._local()
+        _ = self.expert  # what cannot be is told at once
 
     def _served(self) -> Expert:
         from hoigen.experts.chat_server import ChatServer
@@ -83,11 +82,10 @@ class OpenModel:
             return config.build(LocalVlm, settings, self.model)  # type: ignore[no-any-return]
         return config.build(LocalLlm, settings, self.model)  # type: ignore[no-any-return]
 
-    @property
+    @functools.cached_property
     def expert(self) -> Expert:
-        """What does the work."""
-        inner: Expert = self._inner["expert"]
-        return inner
+        """What does the work, as these settings say it."""
+        return self._served() if self.url else self._local()
 
     @property
     def identity(self) -> Mapping[str, Any]:
@@ -97,7 +95,8 @@ class OpenModel:
         """The request as a chat completion, for batches. Raises ValueError when the model is not served."""
         if not self.url:
             raise ValueError(f"{self.model} is not served: give its url to ask it by batch")
-        made: dict[str, Any] = self._inner["expert"].body(request)
+        inner: Any = self.expert
+        made: dict[str, Any] = inner.body(request)
         return made
 
     @property

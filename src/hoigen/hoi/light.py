@@ -14,7 +14,7 @@ from hoigen.hoi.masks import Mask, from_box
 from hoigen.hoi.scene import Scene, Thing
 from hoigen.hoi.skeleton import SEEN, Person
 from hoigen.measures.hoi_lite import area, shared
-from hoigen.models import uses
+from hoigen.models import room, uses
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,7 +34,7 @@ OWN = 0.15
 
 
 class LightReader:
-    """Persons and objects of a picture. A body found in the frame before is looked for where it was."""
+    """Persons and objects of pictures."""
 
     name = "light"
     batch = 1
@@ -48,46 +48,49 @@ class LightReader:
         "hand_landmark",
     )
 
-    def __init__(self) -> None:
-        self._models: dict[str, Any] = {}
-        self._before: list[Circle] = []
-        self._follower = Follower()
-
     @property
     def identity(self) -> Mapping[str, Any]:
         return {"reader": self.name, "revision": 1, "weights": uses.pins(self)}
 
     def load(self) -> None:
-        from hoigen.models.hands import HandFinder
-        from hoigen.models.pose import PoseFinder
-        from hoigen.models.ssd_coco import ObjectFinder
+        self.begin()
 
-        if not self._models:
-            self._models.update(things=ObjectFinder(), bodies=PoseFinder(), hands=HandFinder())
-
-    def begin(self) -> None:
-        self._before, self._follower = [], Follower()
+    def begin(self) -> LightReading:
+        return LightReading()
 
     def lacks(self, wanted: str | None) -> str:
         if wanted is None or wanted in hico.objects():  # COCO's and HICO-DET's 80 are the same
             return ""
         return f"the small detector has no object {wanted!r}, only COCO's; reader: models or recorded may have"
 
+
+class LightReading:
+    """One clip. A body found in the frame before is looked for where it was."""
+
+    def __init__(self) -> None:
+        from hoigen.models.hands import HandFinder
+        from hoigen.models.pose import PoseFinder
+        from hoigen.models.ssd_coco import ObjectFinder
+
+        self.find_things, self.find_bodies = room.once(ObjectFinder), room.once(PoseFinder)
+        self.find_hands = room.once(HandFinder)
+        self._before: list[Circle] = []
+        self._follower = Follower()
+
     def read(self, images: Sequence[np.ndarray], times: Sequence[float], wanted: str | None) -> list[Scene]:
-        self.load()
         return [self._read(image, time, wanted) for image, time in zip(images, times, strict=True)]
 
     def _read(self, image: np.ndarray, time: float, wanted: str | None) -> Scene:
         from hoigen.models.pose import around_box
 
         height, width = image.shape[:2]
-        found: list[Found] = self._models["things"](image)
+        found = self.find_things(image)
         boxes = [thing for thing in found if thing.label == "person" and thing.score >= SURE]
         boxes = sorted(boxes, key=lambda thing: -area(thing.box))[:PLACES]
         near = [*self._before, *(around_box(thing.box, width, height) for thing in boxes)]
-        bodies: list[Body] = self._models["bodies"](image, near)
+        bodies = self.find_bodies(image, near)
         self._before = [body.around for body in bodies]
-        persons = with_hands(together(bodies, boxes, width, height), self._models["hands"](image), width, height)
+        persons = with_hands(together(bodies, boxes, width, height), self.find_hands(image), width, height)
         return Scene(size=(width, height), persons=persons, things=self._things(image, time, found, wanted))
 
     def _things(self, image: np.ndarray, time: float, found: Sequence[Found], wanted: str | None) -> list[Thing]:

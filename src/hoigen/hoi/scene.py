@@ -49,7 +49,7 @@ class Scene:
 
 
 class SceneReader(Protocol):
-    """Reads persons and objects off pictures, one clip after the other; frames come in order of time."""
+    """Reads persons and objects off pictures: settings, that hold nothing of a clip and no model."""
 
     @property
     def name(self) -> str: ...
@@ -76,13 +76,17 @@ class SceneReader(Protocol):
 
     def load(self) -> None: ...
 
-    def begin(self) -> None:
-        """Forgets the clip before."""
+    def begin(self) -> Reading:
+        """For one clip."""
         ...
 
     def lacks(self, wanted: str | None) -> str:
         """Why it can never find that object; empty when it can."""
         ...
+
+
+class Reading(Protocol):
+    """A reader at one clip; frames come in order of time."""
 
     def read(self, images: Sequence[np.ndarray], times: Sequence[float], wanted: str | None) -> Sequence[Scene]:
         """A scene for every picture. images: (H, W, 3) uint8 RGB; times: seconds; wanted: the object that alone

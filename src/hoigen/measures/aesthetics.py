@@ -7,13 +7,17 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Clip, Frames, Sampling, check_sees
-from hoigen.models import running, uses
+from hoigen.models import room, uses
+from hoigen.models.room import Network
 from hoigen.registry import measure
 from hoigen.score import Score
 
 if TYPE_CHECKING:
-    from hoigen.models.running import Loaded
+    from hoigen.models.room import Handle
     from hoigen.models.uses import ModelUse
+
+FRAMES = 8
+"""Of any clips that are looked at together."""
 
 
 @measure("aesthetics")
@@ -39,7 +43,7 @@ class Aesthetics:
 
     def __post_init__(self) -> None:
         check_sees(self.sampling)
-        running.check_settings(self.dtype, 1)
+        room.check_settings(self.dtype, 1)
 
     @property
     def files(self) -> dict[str, str]:
@@ -51,13 +55,23 @@ class Aesthetics:
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        return running.identity_of(self, self.files)
+        return room.identity_of(self, self.files)
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """What is asked, and loaded once for all who ask it."""
+        files = tuple(self.files.items())
+        return (
+            Network(
+                build="hoigen.vbench.laion_v2:built", files=files, device=self.device, dtype=self.dtype, batch=FRAMES
+            ),
+        )
 
     def load(self) -> None:
         self._model()
 
-    def _model(self) -> Loaded:
-        return running.loaded("hoigen.vbench.laion_v2", self.files, self.device, self.dtype)
+    def _model(self) -> Handle:
+        return room.handle(*self.networks)
 
     def __call__(self, clip: Clip, frames: Frames) -> Score:
         if not len(frames):

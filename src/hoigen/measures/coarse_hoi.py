@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from hoigen.score import Score
 if TYPE_CHECKING:
     from hoigen.contracts import Expert
     from hoigen.hoi.detections import Box, HOIDetector
+    from hoigen.models.room import Network
     from hoigen.models.uses import AnyUse
 
 SHORT_SIDE = 480
@@ -59,7 +60,6 @@ class CoarseHoi:
     short_side: int | None = None
     theta: float | None = None
     slack: float | None = None
-    _made: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.detections is not None and self.detector != "lite":
@@ -100,6 +100,11 @@ class CoarseHoi:
         """Where the detector's experts are asked."""
         if isinstance(self.finder, AsksExperts):
             self.finder.reach(address)
+
+    @property
+    def networks(self) -> Sequence[Network]:
+        """Those that the detector asks."""
+        return getattr(self.finder, "networks", ())
 
     def load(self) -> None:
         """Reads the models or the file, once per worker."""
@@ -153,18 +158,15 @@ class CoarseHoi:
     def _theta(self) -> float:
         return self.finder.theta if self.theta is None else self.theta
 
-    @property
+    @functools.cached_property
     def finder(self) -> HOIDetector:
-        """Who finds the pairs; made once a process."""
-        if "finder" not in self._made:
-            from hoigen.hoi.recorded import RecordedDetector
+        """Who finds the pairs: the detector's settings, as those of this measure say them."""
+        from hoigen.hoi.recorded import RecordedDetector
 
-            path = self.detections
-            where = "measures.coarse_hoi.detector"
-            found = make("hoi_detector", self.detector, where) if path is None else RecordedDetector(path, self.slack)
-            self._made["finder"] = found
-        made: HOIDetector = self._made["finder"]
-        return made
+        if self.detections is not None:
+            return RecordedDetector(self.detections, self.slack)
+        found: HOIDetector = make("hoi_detector", self.detector, "measures.coarse_hoi.detector")
+        return found
 
 
 PARTS = ("coarse_any", "coarse_pair")

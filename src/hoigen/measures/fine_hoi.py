@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from hoigen.hoi.fine import FineScore, Rules, Track
     from hoigen.hoi.scene import Candidate, Frame, Scene, SceneReader
+    from hoigen.models.room import Network
     from hoigen.models.uses import ModelUse
 
 Follow = Literal["pair", "nearest", "several"]
@@ -94,7 +95,6 @@ class FineHoi:
     device: str = "auto"
     dtype: str = "float32"
     batch: int = 8
-    _made: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     revision = 4
 
@@ -143,11 +143,13 @@ class FineHoi:
         return stream.score()
 
     @property
+    def networks(self) -> Sequence[Network]:
+        """What the reader asks."""
+        return getattr(self._reader, "networks", ())
+
+    @property
     def _reader(self) -> SceneReader:
-        if "reader" not in self._made:
-            self._made["reader"] = readers.made(self)
-        made: SceneReader = self._made["reader"]
-        return made
+        return readers.made(self)
 
 
 class FineStream:
@@ -161,7 +163,7 @@ class FineStream:
         self.waiting: list[tuple[np.ndarray, float]] = []
         self.frames: list[Frame] = []
         self.sketches = Sketches(clip.duration)
-        reader.begin()
+        self.reading = reader.begin()
 
     def see(self, image: np.ndarray, time: float) -> None:
         if self._never():
@@ -174,7 +176,7 @@ class FineStream:
         waiting, self.waiting = self.waiting, []
         if waiting:
             images, times = zip(*waiting, strict=True)
-            self.take(times, self.reader.read(images, times, self.thing))
+            self.take(times, self.reading.read(images, times, self.thing))
 
     def take(self, times: Sequence[float], scenes: Sequence[Scene]) -> None:
         """Scenes in order of time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,18 +39,14 @@ class HoiJudgement:
     judge: Any = field(default_factory=lambda: {"open_model": {"model": "Qwen/Qwen2.5-7B-Instruct", "sees": False}})
     describe_prompt: str = "describe"
     judge_prompt: str = "judge"
-    _state: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        for name in ("describer", "judge"):
-            self._state[name] = make("expert", getattr(self, name), f"measures.hoi_judgement.{name}")
-        if not self._state["describer"].sampling.needs_frames:
+        if not self.experts[0].sampling.needs_frames:
             raise ValueError("describer: it is to look at clips, and is shown no frames: sampling: frames 1 or more")
 
     @property
     def sampling(self) -> Sampling:
-        sampling: Sampling = self._state["describer"].sampling
-        return sampling
+        return self.experts[0].sampling
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -57,8 +54,8 @@ class HoiJudgement:
         from hoigen.experts.prompts import digest
 
         return {
-            "describer": dict(self._state["describer"].identity),
-            "judge": dict(self._state["judge"].identity),
+            "describer": dict(self.experts[0].identity),
+            "judge": dict(self.experts[1].identity),
             "prompts": [digest(self.describe_prompt), digest(self.judge_prompt)],
         }
 
@@ -66,10 +63,11 @@ class HoiJudgement:
         """Where answers are kept."""
         self._waiting.attach(run)
 
-    @property
+    @functools.cached_property
     def experts(self) -> tuple[Expert, Expert]:
-        """Who is asked."""
-        return self._state["describer"], self._state["judge"]
+        """Who is asked: describer and judge, as the settings say them."""
+        where = "measures.hoi_judgement"
+        return make("expert", self.describer, f"{where}.describer"), make("expert", self.judge, f"{where}.judge")
 
     @property
     def models(self) -> tuple[AnyUse, ...]:
@@ -94,12 +92,9 @@ class HoiJudgement:
 
     @property
     def _waiting(self) -> Waiting:
-        from hoigen.experts._waiting import Waiting
+        from hoigen.experts._waiting import waiting_of
 
-        if "waiting" not in self._state:
-            self._state["waiting"] = Waiting(self.experts)
-        made: Waiting = self._state["waiting"]
-        return made
+        return waiting_of(self)
 
     async def _judge(self, talk: Conversation) -> Score:
         from hoigen.captioners._answers import DECLINES, paragraph
@@ -107,13 +102,13 @@ class HoiJudgement:
         from hoigen.experts.prompts import render
         from hoigen.measures._judgement import Judgement
 
-        describer: Expert = self._state["describer"]
+        describer, judge = self.experts
         caption = await talk.ask("describer", describer, render(self.describe_prompt), sees=True)
         answered("describer", caption)
         if DECLINES.match(paragraph(caption.text)):
             raise SetupError(f"describer refused: it wrote {paragraph(caption.text)[:80]!r}")
         prompt = render(self.judge_prompt, caption=caption.text)
-        verdict = await talk.ask("judge", self._state["judge"], prompt, schema=Judgement)
+        verdict = await talk.ask("judge", judge, prompt, schema=Judgement)
         answered("judge", verdict)
         found = dict(verdict.data or {})
         detail = {"caption": caption.text, **found, "calls": [call["key"] for call in talk.trace]}

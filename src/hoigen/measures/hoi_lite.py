@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hoigen.clip import Clip, Frames, Sampling, check_sees
-from hoigen.models import uses
+from hoigen.models import room, uses
 from hoigen.registry import measure
 from hoigen.score import Score
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from hoigen.models.hands import Hand
-    from hoigen.models.ssd_coco import Thing
+    from hoigen.models.hands import Hand, HandFinder
+    from hoigen.models.imagenet import ThingNamer
+    from hoigen.models.ssd_coco import ObjectFinder, Thing
 
 Box = tuple[float, float, float, float]
 
@@ -89,7 +90,6 @@ class HoiLite:
     """
 
     sampling: Sampling = Sampling(frames=8, short_side=360)
-    _loaded: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     models = uses.named(
         "ssd_mobilenet_v2_coco",
@@ -104,21 +104,16 @@ class HoiLite:
 
     def load(self) -> None:
         """Reads the models, once per worker."""
-        from hoigen.models.hands import HandFinder
-        from hoigen.models.imagenet import ThingNamer
-        from hoigen.models.ssd_coco import ObjectFinder
-
-        if not self._loaded:
-            self._loaded.update(things=ObjectFinder(), hands=HandFinder(), namer=ThingNamer())
+        small_models()
 
     def __call__(self, clip: Clip, frames: Frames) -> Score:
-        self.load()
         looks = [self._look(image, float(at)) for image, at in zip(frames.images, frames.times, strict=True)]
         parts = {name: _half([look.features[name] for look in looks]) for name in WEIGHTS}
         return Score(probability(parts), _detail(looks), parts)
 
     def _look(self, image: np.ndarray, at: float) -> Look:
-        things, hands = self._loaded["things"](image), self._loaded["hands"](image)
+        find = small_models()
+        things, hands = find.things(image), find.hands(image)
         persons = sorted((thing for thing in things if thing.label == "person"), key=lambda thing: -_presence(thing))
         contacts = person_contacts(things, persons) + hand_contacts(things, hands)
         person = min(1.0, max((_presence(person) for person in persons), default=0.0) / 0.5)
@@ -139,9 +134,26 @@ class HoiLite:
         pieces = [image] + [image[y0:y1, x0:x1] for x0, y0, x1, y1 in boxes if min(x1 - x0, y1 - y0) >= 16]
         names: dict[str, float] = {}
         for piece in pieces:
-            for name, likely in self._loaded["namer"](piece).items():
+            for name, likely in small_models().namer(piece).items():
                 names[name] = names.get(name, 0.0) + likely / len(pieces)
         return names
+
+
+class SmallModels(NamedTuple):
+    """What looks at a picture."""
+
+    things: ObjectFinder
+    hands: HandFinder
+    namer: ThingNamer
+
+
+def small_models() -> SmallModels:
+    """Those of this process, loaded on first use, whoever else uses them."""
+    from hoigen.models.hands import HandFinder
+    from hoigen.models.imagenet import ThingNamer
+    from hoigen.models.ssd_coco import ObjectFinder
+
+    return SmallModels(room.once(ObjectFinder), room.once(HandFinder), room.once(ThingNamer))
 
 
 def probability(features: Mapping[str, float]) -> float:

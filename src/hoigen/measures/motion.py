@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Clip, Sampling, Seconds, check_sees
+from hoigen.models import room
 from hoigen.models.dis_flow import PRESETS
 from hoigen.registry import measure
 from hoigen.score import Score
@@ -75,16 +76,11 @@ class Motion:
         return _Stream(flow_of(self.preset), self.slow, clip.duration)
 
 
-_flows: dict[str, DisFlow] = {}
-
-
 def flow_of(preset: str) -> DisFlow:
     """The flow method of this process."""
     from hoigen.models.dis_flow import DisFlow
 
-    if preset not in _flows:
-        _flows[preset] = DisFlow(preset)
-    return _flows[preset]
+    return room.once(DisFlow, preset)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Clip, EveryFrame
-from hoigen.models import running, uses
+from hoigen.models import room, uses
+from hoigen.models.room import Network
 from hoigen.registry import measure
 from hoigen.score import Score
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from hoigen.models.running import Loaded
+    from hoigen.models.room import Handle
     from hoigen.models.uses import ModelUse
 
 AS_VBENCH = EveryFrame(untagged=True)
@@ -51,7 +52,7 @@ class MotionSmoothness:
     dtype: str = "float32"
 
     def __post_init__(self) -> None:
-        running.check_settings(self.dtype, 1)
+        room.check_settings(self.dtype, 1)
         if self.interpolator not in INTERPOLATORS:
             raise ValueError(f"interpolator: {' or '.join(INTERPOLATORS)}; it came as {self.interpolator!r}")
 
@@ -65,7 +66,14 @@ class MotionSmoothness:
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        return running.identity_of(self, self.files) | {"interpolator": self.interpolator}
+        return room.identity_of(self, self.files) | {"interpolator": self.interpolator}
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """What is asked, and loaded once for all who ask it."""
+        if self.interpolator == "flow":
+            return ()
+        return (room.network_of(self, "hoigen.vbench.amt:built"),)
 
     def load(self) -> None:
         self._between()
@@ -88,8 +96,8 @@ class MotionSmoothness:
 
         return between, list(model.ledger)
 
-    def _model(self) -> Loaded:
-        return running.loaded("hoigen.vbench.amt", self.files, self.device, self.dtype)
+    def _model(self) -> Handle:
+        return room.handle(*self.networks)
 
     def begin(self, clip: Clip) -> _Stream:
         return _Stream(*self._between(), SMALLEST if self.interpolator == "amt" else 1)

@@ -6,20 +6,26 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Clip, EveryFrame
-from hoigen.models import running, uses
+from hoigen.models import room, uses
+from hoigen.models.room import Network
 from hoigen.registry import measure
 from hoigen.score import Score
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from hoigen.models.running import Loaded
+    from hoigen.models.room import Handle
     from hoigen.models.uses import ModelUse
     from hoigen.vbench.spread import Spread
 
 EVERY = EveryFrame()
-ENCODERS = {"viclip": ("hoigen.vbench.viclip", "viclip_l14"), "clip": ("hoigen.vbench.clip_both", "clip_vitl14")}
-"""The module that has the model, and its published file."""
+ENCODERS = {
+    "viclip": ("hoigen.vbench.viclip:built", "viclip_l14"),
+    "clip": ("hoigen.vbench.clip_both:built", "clip_vitl14"),
+}
+"""What builds the model, and its published file."""
+CLIPS = 2
+"""That are looked at together, eight frames each."""
 
 
 @measure("overall_consistency")
@@ -49,7 +55,7 @@ class OverallConsistency:
     dtype: str = "float32"
 
     def __post_init__(self) -> None:
-        running.check_settings(self.dtype, 1)
+        room.check_settings(self.dtype, 1)
         if self.encoder not in ENCODERS:
             raise ValueError(f"encoder: {' or '.join(ENCODERS)}; it came as {self.encoder!r}")
 
@@ -63,7 +69,12 @@ class OverallConsistency:
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        return running.identity_of(self, self.files)
+        return room.identity_of(self, self.files)
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """What is asked, and loaded once for all who ask it."""
+        return (room.network_of(self, ENCODERS[self.encoder][0], CLIPS),)
 
     def load(self) -> None:
         from hoigen.vbench.words import words
@@ -71,20 +82,20 @@ class OverallConsistency:
         words()
         self._model()
 
-    def _model(self) -> Loaded:
-        return running.loaded(ENCODERS[self.encoder][0], self.files, self.device, self.dtype)
+    def _model(self) -> Handle:
+        return room.handle(*self.networks)
 
     def begin(self, clip: Clip) -> _Stream:
         from hoigen.vbench.spread import Spread
 
         model = self._model()
-        return _Stream(model, clip.prompt or "", Spread(model.model.frames, round(clip.duration * clip.fps)))
+        return _Stream(model, clip.prompt or "", Spread(model.facts["frames"], round(clip.duration * clip.fps)))
 
 
 class _Stream:
     """One clip under way: holds small crops of the frames that may be wanted."""
 
-    def __init__(self, model: Loaded, prompt: str, spread: Spread) -> None:
+    def __init__(self, model: Handle, prompt: str, spread: Spread) -> None:
         self.model, self.prompt, self.spread = model, prompt.strip(), spread
 
     def see(self, image: np.ndarray, time: float) -> None:
@@ -103,7 +114,7 @@ class _Stream:
         from hoigen.vbench import pictures
         from hoigen.vbench.words import words
 
-        length = self.model.model.length
+        length = self.model.facts["length"]
         numbers, pieces = words().encoded(self.prompt, length)
         chosen = self.spread.chosen()
         crops = torch.stack([torch.from_numpy(self.spread.kept[at]) for at in chosen]).float()

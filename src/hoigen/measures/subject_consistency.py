@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Clip, EveryFrame
-from hoigen.models import running, uses
+from hoigen.models import room, uses
+from hoigen.models.room import Network
 from hoigen.registry import measure
 
 if TYPE_CHECKING:
-    from hoigen.models.running import Loaded
+    from hoigen.models.room import Handle
     from hoigen.models.uses import ModelUse
     from hoigen.vbench.consistency import ConsistencyStream
 
@@ -40,7 +41,7 @@ class SubjectConsistency:
     batch: int = 8
 
     def __post_init__(self) -> None:
-        running.check_settings(self.dtype, self.batch)
+        room.check_settings(self.dtype, self.batch)
 
     @property
     def files(self) -> dict[str, str]:
@@ -52,13 +53,23 @@ class SubjectConsistency:
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        return running.identity_of(self, self.files)
+        return room.identity_of(self, self.files)
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """What is asked, and loaded once for all who ask it."""
+        files = tuple(self.files.items())
+        return (
+            Network(
+                build="hoigen.vbench.dino:built", files=files, device=self.device, dtype=self.dtype, batch=self.batch
+            ),
+        )
 
     def load(self) -> None:
         self._model()
 
-    def _model(self) -> Loaded:
-        return running.loaded("hoigen.vbench.dino", self.files, self.device, self.dtype)
+    def _model(self) -> Handle:
+        return room.handle(*self.networks)
 
     def begin(self, clip: Clip) -> ConsistencyStream:
         from hoigen.vbench import pictures

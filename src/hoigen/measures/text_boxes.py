@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Clip, Frames, Sampling, check_sees
-from hoigen.models import uses
+from hoigen.models import room, uses
 from hoigen.models.text_detector import Binarization, TextBox
 from hoigen.registry import measure
 from hoigen.score import Score
@@ -79,16 +79,11 @@ class TextBoxes:
         return Score(float(count), {"frames": seen}, {"text_area": area})
 
 
-_detectors: dict[Binarization, TextDetector] = {}
-
-
 def detector(binarization: Binarization) -> TextDetector:
     """The detector of this process, loaded on first use."""
     from hoigen.models.text_detector import TextDetector
 
-    if binarization not in _detectors:
-        _detectors[binarization] = TextDetector(binarization)
-    return _detectors[binarization]
+    return room.once(TextDetector, binarization)
 
 
 def _reached(numbers: Sequence[float], support: int) -> float:

@@ -8,14 +8,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Clip, Frames, Sampling, check_sees
-from hoigen.models import running, uses
+from hoigen.models import room, uses
+from hoigen.models.room import Network
 from hoigen.registry import measure
 from hoigen.score import Score
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from hoigen.models.running import Loaded
+    from hoigen.models.room import Handle
     from hoigen.models.uses import ModelUse
 
 SMALLEST = 64
@@ -49,7 +50,7 @@ class UnimatchFlow:
 
     def __post_init__(self) -> None:
         check_sees(self.sampling)
-        running.check_settings(self.dtype, self.batch)
+        room.check_settings(self.dtype, self.batch)
 
     @property
     def files(self) -> dict[str, str]:
@@ -61,13 +62,27 @@ class UnimatchFlow:
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        return running.identity_of(self, self.files)
+        return room.identity_of(self, self.files)
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """What is asked, and loaded once for all who ask it."""
+        files = tuple(self.files.items())
+        return (
+            Network(
+                build="hoigen.models.unimatch:built",
+                files=files,
+                device=self.device,
+                dtype=self.dtype,
+                batch=self.batch,
+            ),
+        )
 
     def load(self) -> None:
         self._model()
 
-    def _model(self) -> Loaded:
-        return running.loaded("hoigen.models.unimatch", self.files, self.device, self.dtype)
+    def _model(self) -> Handle:
+        return room.handle(*self.networks)
 
     def __call__(self, clip: Clip, frames: Frames) -> Score:
         if len(frames) < 2:
@@ -82,7 +97,7 @@ class UnimatchFlow:
         ]
         return Score(math.fsum(found) / len(found), {"pairs": rows, "weights": list(model.ledger)})
 
-    def _lengths(self, model: Loaded, images: np.ndarray) -> list[float]:
+    def _lengths(self, model: Handle, images: np.ndarray) -> list[float]:
         """Mean length of each pair's flow, in diagonals."""
         found: list[float] = []
         for start in range(0, len(images) - 1, self.batch):

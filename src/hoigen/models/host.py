@@ -1,8 +1,12 @@
 """A process that owns the models which all workers of a run ask: each is loaded once, however many workers there are.
 
     parent    Host      starts the process, waits until its models are loaded, replaces it when it ends or hangs
-    child     main      opens the experts, answers on a Unix socket that nobody but this user can reach
-    workers   Client    ask; what was asked when the process ended is asked again, then one question at a time
+    child     main      opens what is served, answers on a Unix socket that nobody but this user can reach
+    workers   Client    (`hoigen.models.client`) ask; what was asked when the process ended is asked again, then one
+                        question at a time
+
+What is served is anything that is opened, answers what it is asked and is closed (`Service`): experts, and networks
+(`hoigen.models.room.Service`).
 
 A question that was under way when the process ended may be the one that ended it, or stand beside it in a batch. So
 each is asked again alone, and the process says when it begins with one: whose turn it was when the process ended a
@@ -29,26 +33,39 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from hoigen import devices
 from hoigen.clip import Seconds
-from hoigen.errors import GaveUpError, ModelsGoneError, SetupError
+from hoigen.errors import SetupError
+from hoigen.models.client import ANSWER, BEGUN, LOOK_EVERY, RAISED, ended, gone, receive
 from hoigen.work.process import Log, fresh_interpreter, where_it_hangs
 from hoigen.work.task import cores
-from hoigen.work.wire import HEAD, frame
-
-if TYPE_CHECKING:
-    from hoigen.contracts import Expert
-    from hoigen.experts.call import Answer, Request
+from hoigen.work.wire import frame
 
 T = TypeVar("T")
-Setup = Callable[[], Mapping[str, "Expert"]]
+
+
+class Service(Protocol):
+    """What can be served: an expert, or a network."""
+
+    async def open(self) -> None:
+        """Before the first question; loads. Raises SetupError."""
+        ...
+
+    async def answer(self, asked: Any, /) -> Any:
+        """Whatever was asked and comes of it can be pickled. What this raises costs that question alone, but for an
+        error that stays with a graphics card, which ends the process."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+Setup = Callable[[], Mapping[str, Service]]
 """What the process serves, by name; called in it. It is pickled: a module's function, or functools.partial of one."""
 
-BEGUN, ANSWER, RAISED, READY, UNREADY = b"b", b"a", b"x", b"r", b"u"
+READY, UNREADY = b"r", b"u"
 COUNTS = struct.Struct("<QQ")
-LOOK_EVERY: Seconds = 0.2
 LONGEST_LOOK: Seconds = 1.0
 """Of a longer gap only this much counts: the whole run was stopped for a while."""
 MOST_LOST, LOAD_TRIES = 8, 3
@@ -56,6 +73,8 @@ MOST_LOST, LOAD_TRIES = 8, 3
 ends twice a question); a process that ends while it loads again is tried so often."""
 BACKLOG = 4096
 """Questions that may wait to be taken up; the kernel has a limit of its own."""
+TRACE_ROOM = 16_000
+"""Letters of a traceback that are sent to who asked."""
 LONGEST_ADDRESS = 100
 """Bytes of a socket's path; Linux takes 107, macOS 103."""
 
@@ -217,7 +236,7 @@ class Host:
         """For those who asked: how it ended."""
         part = self.folder / "ended.part"
         part.write_text(why, encoding="utf-8")
-        part.replace(f"{self.address}.ended")
+        part.replace(ended(self.address))
 
     def _give_up(self, reason: str) -> None:
         part = self.folder / "gone.part"
@@ -268,19 +287,6 @@ class Counts:
         self.page.close()
 
 
-def _why(address: str) -> str:
-    """How the process ended the last time, as the end of a sentence."""
-    try:
-        return f": it {Path(f'{address}.ended').read_text(encoding='utf-8')}"
-    except OSError:
-        return ""
-
-
-def gone(address: str) -> Path:
-    """The file that says why there is no such process any more."""
-    return Path(f"{address}.gone")
-
-
 def _folder() -> Path:
     """A folder that only this user can enter, with a path that is short enough for a socket."""
     made = Path(tempfile.mkdtemp(prefix="hoigen-"))
@@ -288,93 +294,6 @@ def _folder() -> Path:
         made.rmdir()
         made = Path(tempfile.mkdtemp(prefix="hoigen-", dir="/tmp"))
     return made
-
-
-# the workers' side
-
-
-class EndedError(Exception):
-    """The process ended before it answered. sent: it had the question. begun: it was at this one, and at no other."""
-
-    def __init__(self, sent: bool, begun: bool) -> None:
-        super().__init__("the process of the models ended")
-        self.sent, self.begun = sent, begun
-
-
-class Client:
-    """Asks the process at that address; each question over a connection of its own."""
-
-    def __init__(self, address: str) -> None:
-        self.address = address
-
-    async def answer(self, name: str, request: Request) -> Answer:
-        """The answer of the expert of that name. Raises GaveUpError when the process ends at this very question, and
-        ModelsGoneError when there is no such process any more.
-
-        Waiting is no lack of progress: the process has deadlines of its own, for an answer and for loading.
-        """
-        from hoigen.work.worker import moved_on
-
-        asking = asyncio.ensure_future(self._answered(name, request))
-        try:
-            while not (await asyncio.wait({asking}, timeout=LOOK_EVERY))[0]:
-                moved_on()
-            return asking.result()
-        finally:
-            asking.cancel()
-
-    async def _answered(self, name: str, request: Request) -> Answer:
-        alone = False
-        while True:
-            try:
-                return await self._ask(name, request, alone)
-            except EndedError as ended:
-                if alone and ended.begun:
-                    await asyncio.sleep(2 * LOOK_EVERY)  # the parent finds out why
-                    raise GaveUpError(
-                        "the process of the model ended twice while it was at this question, the second time alone"
-                        f"{_why(self.address)}"
-                    ) from None
-                alone = alone or ended.sent
-
-    async def _ask(self, name: str, request: Request, alone: bool) -> Answer:
-        reader, writer = await self._connected()
-        sent = begun = False
-        try:
-            writer.write(frame(ANSWER, pickle.dumps((name, request, alone), pickle.HIGHEST_PROTOCOL)))
-            await writer.drain()
-            sent = True
-            while True:
-                kind, body = await _read(reader)
-                if kind == BEGUN:
-                    begun = True
-                elif kind == RAISED:
-                    raise RuntimeError(body.decode("utf-8", "replace"))
-                else:
-                    answer: Answer = pickle.loads(body)
-                    return answer
-        except (OSError, asyncio.IncompleteReadError):
-            raise EndedError(sent, begun) from None
-        finally:
-            writer.close()
-
-    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        while True:
-            with contextlib.suppress(FileNotFoundError, ConnectionRefusedError, ConnectionResetError, BlockingIOError):
-                return await asyncio.open_unix_connection(self.address)
-            with contextlib.suppress(FileNotFoundError):
-                raise ModelsGoneError(gone(self.address).read_text(encoding="utf-8"))
-            await asyncio.sleep(LOOK_EVERY)  # it is being started anew
-
-
-def name_of(expert: Expert) -> str:
-    """The name under which an expert is served: its file and its settings, the same in every process of a run."""
-    return f"{getattr(sys.modules.get(type(expert).__module__), '__file__', '')} {expert!r}"
-
-
-async def _read(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
-    kind, size = HEAD.unpack(await reader.readexactly(HEAD.size))
-    return kind, await reader.readexactly(size)
 
 
 # the process itself
@@ -413,13 +332,13 @@ class Turns:
 class Served:
     """Answers what comes over the socket."""
 
-    def __init__(self, experts: Mapping[str, Expert], counts: Counts) -> None:
-        self.experts, self.counts = experts, counts
+    def __init__(self, services: Mapping[str, Service], counts: Counts) -> None:
+        self.services, self.counts = services, counts
         self.turns = Turns()
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):  # whoever asked is gone
-            _, body = await _read(reader)
+            _, body = await receive(reader)
             self.counts.add(asked=1)
             try:
                 writer.write(await self._answered(body, writer))
@@ -430,7 +349,7 @@ class Served:
 
     async def _answered(self, body: bytes, writer: asyncio.StreamWriter) -> bytes:
         try:
-            name, request, alone = pickle.loads(body)
+            name, asked, alone = pickle.loads(body)
         except Exception as error:
             return _raised(error)
         async with self.turns.turn(alone):
@@ -438,7 +357,7 @@ class Served:
                 writer.write(frame(BEGUN))
                 await writer.drain()
             try:
-                return frame(ANSWER, pickle.dumps(await self.experts[name].answer(request), pickle.HIGHEST_PROTOCOL))
+                return frame(ANSWER, pickle.dumps(await self.services[name].answer(asked), pickle.HIGHEST_PROTOCOL))
             except (SystemExit, KeyboardInterrupt):
                 raise
             except BaseException as error:  # an answer that its library has cancelled, too
@@ -451,14 +370,15 @@ def _raised(error: BaseException) -> bytes:
     if devices.lost(error):
         print("the card is lost to this process, which ends", file=sys.stderr, flush=True)
         os._exit(1)
-    return frame(RAISED, f"{type(error).__name__}: {error}".encode("utf-8", "replace"))
+    trace = "".join(traceback.format_exception(error))[-TRACE_ROOM:]
+    return frame(RAISED, f"{type(error).__name__}: {error}\0{trace}".encode("utf-8", "replace"))
 
 
 async def _serve(setup: bytes, link: socket.socket, counts: Counts, address: str) -> None:
-    experts: Mapping[str, Expert] = pickle.loads(setup)()
-    for expert in experts.values():
-        await expert.open()
-    served = Served(experts, counts)
+    services: Mapping[str, Service] = pickle.loads(setup)()
+    for service in services.values():
+        await service.open()
+    served = Served(services, counts)
     server = await asyncio.start_unix_server(served.handle, path=address, backlog=BACKLOG)
     link.sendall(READY)
     async with server:

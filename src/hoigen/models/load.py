@@ -1,14 +1,21 @@
-"""Loading a model of transformers into this process, with errors that say what to do."""
+"""Reading a model into memory: device, room, transformers' loaders, with errors that say what to do.
+
+What is loaded is kept by `hoigen.models.room`. A model of the hub is named `owner/name`, `owner/name@revision`, or by a
+folder.
+"""
 
 from __future__ import annotations
 
+import importlib
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hoigen.errors import NoRoomError, SetupError, UsageError
-from hoigen.models import hub
+from hoigen.models import cards, hub, uses
+from hoigen.models.pixels import IMAGENET_MEAN, IMAGENET_STD
 
 DTYPES: Mapping[str, int] = {"float32": 4, "bfloat16": 2, "float16": 2}
 GIB = 1 << 30
@@ -16,14 +23,12 @@ ROOM = 1.15
 """Memory wanted per byte of weights: what is generated needs some too."""
 
 
-def needed(what: str) -> tuple[Any, Any]:
-    """torch and transformers. Raises SetupError when the extra is not installed."""
+def needed(what: str, *modules: str) -> tuple[Any, ...]:
+    """The modules, or torch and transformers. Raises SetupError when the extra is not installed."""
     try:
-        import torch
-        import transformers
+        return tuple(importlib.import_module(name) for name in modules or ("torch", "transformers"))
     except ImportError as error:
         raise SetupError(f"{what} needs extra [models]: pip install 'hoigen[models]' ({error})") from None
-    return torch, transformers
 
 
 def device_of(device: str) -> str:
@@ -126,6 +131,74 @@ def settle(model: Any, device: str, name: str) -> Any:
         if "out of memory" in str(error).lower():
             raise NoRoomError(f"model {name!r} does not fit on {device}: {_short(error)}") from None
         raise
+
+
+def resolve(name: str) -> hub.Found:
+    """A model of the hub as settings name it, on this machine. Raises SetupError or UsageError."""
+    use = uses.of_hub(name)
+    return hub.resolve(use.id, use.revision)
+
+
+def identity(name: str) -> dict[str, str]:
+    """What pins the content of a model of the hub, never the place where it lies."""
+    use = uses.of_hub(name)
+    return hub.identity(use.id, use.revision)
+
+
+def ledger(found: hub.Found) -> dict[str, str]:
+    """Name, revision and licence, as they stand beside every score."""
+    known = cards.find(found.name)
+    return {"name": found.name, "revision": found.revision, "licence": known.licence if known else "not known"}
+
+
+def of_kind(found: hub.Found, kinds: Mapping[str, str], what: str) -> Any:
+    """A model of transformers in float32, on the CPU.
+
+    Args:
+        found: where its files are.
+        kinds: type of the configuration -> class of transformers.
+        what: what it is for, for errors.
+
+    Raises SetupError for a model of another type.
+    """
+    torch, transformers = needed(what)
+    own = model_type(found)
+    if own not in kinds:
+        raise SetupError(f"{what}: {found.name} is a model of type {own!r}; it can be {', '.join(sorted(kinds))}")
+    return pretrained(getattr(transformers, kinds[own]), found, "model", dtype=torch.float32)
+
+
+def model_type(found: hub.Found) -> str:
+    return str(_json(found.folder / "config.json").get("model_type", ""))
+
+
+def mean_and_std(found: hub.Found) -> tuple[Sequence[float], Sequence[float]]:
+    """What a checkpoint's pictures are normalised with, by its preprocessor's file; ImageNet's without one,
+    with which SAM 2 and ViTPose were trained."""
+    for name in ("preprocessor_config.json", "processor_config.json"):
+        given = _json(found.folder / name)
+        given = given.get("image_processor", given)
+        if "image_mean" in given and "image_std" in given:
+            return given["image_mean"], given["image_std"]
+    return IMAGENET_MEAN, IMAGENET_STD
+
+
+def _json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        given = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise SetupError(f"{path} cannot be read: {error}") from None
+    return given if isinstance(given, dict) else {}
+
+
+def processor(kind: str, found: hub.Found) -> Any:
+    """A tokenizer or an image processor of transformers; of the latter the one that needs no torchvision."""
+    _, transformers = needed("the detector's processor")
+    if kind == "tokenizer":
+        return pretrained(transformers.AutoTokenizer, found, "tokenizer")
+    return pretrained(transformers.AutoImageProcessor, found, "image processor", backend="pil")
 
 
 def _short(error: BaseException) -> str:

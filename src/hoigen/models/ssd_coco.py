@@ -42,6 +42,8 @@ class ObjectFinder:
     """
 
     def __init__(self, least: float = 0.2) -> None:
+        import threading
+
         import cv2
 
         from hoigen.models.files import locate
@@ -50,14 +52,18 @@ class ObjectFinder:
         self.least = least
         graph, text = (str(locate(name).path) for name in (GRAPH, TEXT))
         self.net: Any = cv2.dnn.readNetFromTensorflow(graph, text)
+        self.lock = threading.Lock()
 
     def __call__(self, image: np.ndarray) -> list[Thing]:
         """image: (H, W, 3) uint8 RGB. The whole picture is squeezed into the model's square, as it was trained."""
         import cv2
 
-        self.net.setInput(cv2.dnn.blobFromImage(image, size=(SIZE, SIZE), swapRB=False))
+        blob = cv2.dnn.blobFromImage(image, size=(SIZE, SIZE), swapRB=False)
+        with self.lock:
+            self.net.setInput(blob)
+            found = self.net.forward()[0, 0].copy()
         things = []
-        for _, label, score, *box in self.net.forward()[0, 0]:
+        for _, label, score, *box in found:
             name = LABELS[int(label)] if 0 <= int(label) < len(LABELS) else ""
             if score >= self.least and name:
                 x0, y0, x1, y1 = (min(1.0, max(0.0, float(value))) for value in box)

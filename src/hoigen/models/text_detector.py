@@ -53,6 +53,8 @@ class TextDetector:
     """Loads the network once; each call finds the text of one picture. Deterministic, one thread."""
 
     def __init__(self, binarization: Binarization | None = None) -> None:
+        import threading
+
         import cv2
 
         from hoigen.models.files import locate
@@ -60,6 +62,7 @@ class TextDetector:
         cv2.setNumThreads(1)
         self.binarization = binarization or Binarization()
         self.net: Any = cv2.dnn.readNetFromONNX(str(locate("text_detector").path))
+        self.lock = threading.Lock()
 
     def __call__(self, image: np.ndarray) -> list[TextBox]:
         """Boxes of text in an (H, W, 3) uint8 RGB picture, best first."""
@@ -75,8 +78,9 @@ class TextDetector:
         padded = cv2.copyMakeBorder(image, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=(127, 127, 127))
         # The network was trained on BGR, scaled to -1..1.
         blob = cv2.dnn.blobFromImage(padded, 1 / 127.5, None, (127.5, 127.5, 127.5), swapRB=True)
-        self.net.setInput(blob)
-        found: np.ndarray = self.net.forward()[0, 0, :height, :width]
+        with self.lock:
+            self.net.setInput(blob)
+            found: np.ndarray = self.net.forward()[0, 0, :height, :width]
         return found
 
 

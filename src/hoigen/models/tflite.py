@@ -10,18 +10,22 @@ if TYPE_CHECKING:
 
 
 class Model:
-    """One .tflite file on one thread. Calls take one image and give all outputs, in the file's order.
+    """One .tflite file on one thread, one call at a time. Calls take one image and give all outputs, in the file's
+    order.
 
     *_quantization: (scale, zero) of an 8-bit model, value = (step - zero) * scale; (0, 0) for a float one.
     """
 
     def __init__(self, weight: str) -> None:
+        import threading
+
         from ai_edge_litert.interpreter import Interpreter
 
         from hoigen.models.files import locate
 
         self._interpreter: Any = Interpreter(str(locate(weight).path), num_threads=1)
         self._interpreter.allocate_tensors()
+        self._lock = threading.Lock()
         entry, ends = self._interpreter.get_input_details()[0], self._interpreter.get_output_details()
         self._input = entry["index"]
         self._outputs = [end["index"] for end in ends]
@@ -30,9 +34,10 @@ class Model:
 
     def __call__(self, image: np.ndarray) -> list[np.ndarray]:
         """image: (H, W, 3) in the model's own type and range; outputs without the batch axis."""
-        self._interpreter.set_tensor(self._input, image[None])
-        self._interpreter.invoke()
-        return [self._interpreter.get_tensor(index)[0] for index in self._outputs]
+        with self._lock:
+            self._interpreter.set_tensor(self._input, image[None])
+            self._interpreter.invoke()
+            return [self._interpreter.get_tensor(index)[0] for index in self._outputs]
 
 
 @dataclass(frozen=True, slots=True)

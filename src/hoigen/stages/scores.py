@@ -16,7 +16,7 @@ from hoigen.data import tables
 from hoigen.data.files import Folder
 from hoigen.data.run import Run
 from hoigen.data.tables import Row
-from hoigen.engine import Job, Outcome, experts_of, patience, setup_experts, setup_scorer
+from hoigen.engine import Job, Outcome, models_of, patience, setup_models, setup_scorer
 from hoigen.models import uses
 from hoigen.models.host import Host
 from hoigen.stages.clips import sealed_as
@@ -132,10 +132,10 @@ class ScoreStage(Stage):
         with contextlib.ExitStack() as stack:
             if not self.models_present:
                 tasks = _fetch_before_first(tasks, self.steps, self.measures, self.keep, self.quiet)
-            if self.limits.workers and experts_of(self.steps):
+            if self.limits.workers and models_of(self.steps):
                 deadline = max(self.limits.deadline, patience(self.steps))
                 how = {"load_deadline": self.limits.load_deadline, "deadline": deadline}
-                host = stack.enter_context(Host(partial(setup_experts, self.measures), **how))
+                host = stack.enter_context(Host(partial(setup_models, self.measures), **how))
                 tasks, address = host.before(tasks), host.address
             yield tasks, partial(setup_scorer, self.measures, self.keep, self.score_all, self.path, address)
 

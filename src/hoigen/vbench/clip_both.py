@@ -25,6 +25,11 @@ class ClipBoth(nn.Module):  # type: ignore[misc]
         self.vision, self.text = vision, text
 
     @property
+    def facts(self) -> dict[str, int]:
+        """What a measure has to know of it."""
+        return {"frames": self.frames, "length": self.length}
+
+    @property
     def frames(self) -> int:
         return FRAMES
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from hoigen.models.running import Batches, Loaded
+from hoigen.models.room import Batches, Handle
 from hoigen.score import Score
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class ConsistencyStream:
     """One clip under way: holds a batch of prepared frames and two features."""
 
-    def __init__(self, model: Loaded, prepare: Callable[[np.ndarray], Any], batch: int) -> None:
+    def __init__(self, model: Handle, prepare: Callable[[np.ndarray], Any], batch: int) -> None:
         self.model, self.prepare = model, prepare
         self.batches = Batches(model, batch, self._take)
         self.first: Any = None

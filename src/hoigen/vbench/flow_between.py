@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING
+
+from hoigen.models import room
 
 if TYPE_CHECKING:
     import numpy as np
-
-    from hoigen.models.dis_flow import DisFlow
 
 
 def flow_between(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -19,20 +18,16 @@ def flow_between(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     import cv2
     import numpy as np
 
+    from hoigen.models.dis_flow import DisFlow
+
+    flow = room.once(DisFlow, "fast")
     greys = [cv2.cvtColor(each, cv2.COLOR_RGB2GRAY) for each in (first, second)]
-    ahead, back = _flow()(*greys), _flow()(greys[1], greys[0])
+    ahead, back = flow(*greys), flow(greys[1], greys[0])
     height, width = greys[0].shape
     across, down = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     halves = []
-    for picture, flow in ((first, ahead), (second, back)):
-        half = across - flow[..., 0] / 2, down - flow[..., 1] / 2
+    for picture, moved in ((first, ahead), (second, back)):
+        half = across - moved[..., 0] / 2, down - moved[..., 1] / 2
         halves.append(cv2.remap(picture, *half, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
     made: np.ndarray = cv2.addWeighted(halves[0], 0.5, halves[1], 0.5, 0)
     return made
-
-
-@functools.cache
-def _flow() -> DisFlow:
-    from hoigen.models.dis_flow import DisFlow
-
-    return DisFlow("fast")

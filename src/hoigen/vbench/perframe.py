@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from hoigen.models.running import Batches, Loaded
+from hoigen.models.room import Batches, Handle
 from hoigen.score import Score
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ class PerFrameStream:
     scale: what brings the model's numbers to 0..1.
     """
 
-    def __init__(self, model: Loaded, prepare: Callable[[np.ndarray], Any], batch: int, scale: float) -> None:
+    def __init__(self, model: Handle, prepare: Callable[[np.ndarray], Any], batch: int, scale: float) -> None:
         self.model, self.prepare, self.scale = model, prepare, scale
         self.batches = Batches(model, batch, self._take)
         self.numbers: list[float] = []

@@ -66,6 +66,11 @@ class ViClip(nn.Module):  # type: ignore[misc]
         self.temp = nn.Parameter(torch.zeros([]))
 
     @property
+    def facts(self) -> dict[str, int]:
+        """What a measure has to know of it."""
+        return {"frames": self.frames, "length": self.length}
+
+    @property
     def frames(self) -> int:
         return int(self.vision_encoder.temporal_positional_embedding.shape[1])
 

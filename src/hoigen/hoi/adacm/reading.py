@@ -10,40 +10,39 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen import hico
 from hoigen.errors import SetupError
-from hoigen.hoi.adacm import detr, finder, published, sentences, visual
-from hoigen.hoi.adacm.shots import Memory, chances, read
-from hoigen.hoi.adacm.trained import Trained
+from hoigen.hoi.adacm import finder, published, sentences
+from hoigen.hoi.adacm.shots import chances, read
 from hoigen.hoi.detections import Box
 from hoigen.hoi.detectors._pairing import around, chosen
 from hoigen.hoi.readers.boxes import Found
-from hoigen.models import cards, tensors
-from hoigen.models import pretrained as shelf
-from hoigen.models.load import device_of
+from hoigen.models import load as loading
+from hoigen.models import room, tensors
+from hoigen.models.room import Network
 
 if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image
 
-KIND = {"clip": "CLIPModel"}
+NETWORKS = "hoigen.hoi.adacm.networks"
+CROPS = 64
+"""Of things and pairs that CLIP sees at once."""
 CLIPS: Mapping[int, str] = {512: "openai/clip-vit-base-patch16", 768: "openai/clip-vit-large-patch14-336"}
 """The published CLIP of each width of features."""
 Read = tuple[Found, Found, Mapping[str, float]]
 """A person, a thing, and the chance of each verb that HICO-DET has for the thing. Boxes in 0..1."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Reader:
-    """verbs: the half that differs, trained or not."""
+    """boxes: asks a DETR; verbs: the half that differs, trained or not."""
 
-    boxes: Any
+    boxes: room.Handle
     verbs: TrainedVerbs | ShotVerbs
-    device: str
-    ledger: list[dict[str, str]]
 
     def read(self, images: Sequence[np.ndarray], least: float, fewest: int, most: int) -> list[list[Read]]:
         """The pairs of each frame. images: of one size."""
         pictures = [finder.enlarged(image) for image in images]
-        found = finder.found(self.boxes, finder.tensors(pictures).to(self.device))
+        found = finder.found(self.boxes, finder.tensors(pictures))
         rows = []
         for image, picture, boxes in zip(images, pictures, found, strict=True):
             persons, things = chosen(boxes, least, fewest, most)
@@ -61,30 +60,28 @@ class Reader:
         return [(every[one], every[other], row) for (one, other), row in zip(pairs, rows, strict=True)]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class TrainedVerbs:
-    model: Trained
-    device: str
+    model: room.Handle
 
     def __call__(
         self, image: np.ndarray, picture: Image, found: Sequence[Found], pairs: Sequence[tuple[int, int]]
     ) -> list[dict[str, float]]:
-        import torch
+        import numpy as np
 
-        small = finder.tensors([finder.square(picture, self.model.visual.side)])[0].to(self.device)
-        with torch.inference_mode():
-            rows = self.model(small, found, pairs).sigmoid().float().cpu().numpy()
+        small = finder.tensors([finder.square(picture, self.model.facts["side"])])[0]
+        numbers = {name: at for at, name in enumerate(sentences.coco())}
+        things = np.array([[numbers[each.label], each.score, *each.box] for each in found])
+        [logits] = self.model([(small, things, np.array(pairs))], method="of_pictures")
+        rows = logits.sigmoid().numpy()
         return [by_verb(row, found[other].label) for row, (_, other) in zip(rows, pairs, strict=True)]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class ShotVerbs:
-    """clip: of transformers; texts: (600, channels) of length 1."""
+    """model: asks CLIP and what is remembered of crops."""
 
-    clip: shelf.Loaded
-    images: Any
-    texts: np.ndarray
-    memory: Memory
+    model: room.Handle
     temperature: float
 
     def __call__(
@@ -93,20 +90,21 @@ class ShotVerbs:
         single = self._seen([crop(image, each.box) for each in found])
         both = self._seen([crop(image, around(found[one].box, found[other].box)) for one, other in pairs])
         persons, things = (list(each) for each in zip(*pairs, strict=True))
-        logits = self.memory.logits(single[persons], single[things], both, self.texts)
+        logits = self.model(single[persons], single[things], both, method="alike").numpy()
         labels = [found[other].label for other in things]
         rows = chances(logits, labels, self.temperature)
         return [by_verb(row, label) for row, label in zip(rows, labels, strict=True)]
 
-    def _seen(self, crops: Sequence[Any]) -> np.ndarray:
+    def _seen(self, crops: Sequence[Any]) -> Any:
         """(crops, channels), of length 1."""
-        import numpy as np
+        import torch
 
+        prepare = room.once(loading.processor, "images", self.model.facts["found"])
         rows = []
-        for start in range(0, len(crops), 64):
-            inputs = self.images(images=list(crops[start : start + 64]), return_tensors="pt")
-            rows.append(features(self.clip, self.clip.model.get_image_features, pixel_values=inputs["pixel_values"]))
-        return np.concatenate(rows)
+        for start in range(0, len(crops), CROPS):
+            inputs = prepare(images=list(crops[start : start + CROPS]), return_tensors="pt")
+            rows.append(self.model(inputs["pixel_values"], method="seen"))
+        return torch.cat(rows)
 
 
 def by_verb(row: np.ndarray, thing: str) -> dict[str, float]:
@@ -133,61 +131,40 @@ def crop(image: np.ndarray, box: Box) -> np.ndarray:
     return square
 
 
-def features(clip: shelf.Loaded, ask: Any, **given: Any) -> np.ndarray:
-    """(rows, channels) of length 1. Newer versions of transformers hand them over within a larger answer."""
-    found = clip.run(ask, **given)
-    rows = getattr(found, "pooler_output", found).float()
-    whole: np.ndarray = (rows / rows.norm(dim=-1, keepdim=True)).cpu().numpy()
-    return whole
+def networks(
+    checkpoint: Path | None,
+    detector: Path | None,
+    memory: Path | None,
+    *,
+    clip: str,
+    device: str,
+    shots: int,
+    batch: int,
+) -> tuple[Network, Network]:
+    """What finds boxes, and what tells verbs: by trained weights (checkpoint), or by a DETR and a memory.
 
-
-def trained(checkpoint: Path, clip: str, device: str) -> Reader:
-    """Raises SetupError when the checkpoint, or CLIP's texts, cannot be read."""
-    file = tensors.own(str(checkpoint))
-    parts = published.parts_of(file)
-    device = device_of(device)
-    eyes = visual.built(parts.visual, file)
-    loaded = _clip(clip, int(eyes.proj.shape[1]), device)
-    tokens = _tokens(loaded, sentences.of_objects())
-    told = loaded.run(loaded.model.get_text_features, **tokens)
-    objects = getattr(told, "pooler_output", told).float().cpu()
-    model = Trained(eyes, parts.head, objects, file).eval().requires_grad_(False).to(device)
-    if model.head.classes not in (len(hico.verbs()), len(hico.pairs())):
-        raise SetupError(f"{file.path}: {model.head.classes} classes; HICO-DET has 117 verbs and 600 pairs")
-    boxes = _detr(parts.detr, file).to(device)
-    return Reader(boxes, TrainedVerbs(model, device), device, [_entry(file), shelf.ledger(loaded)])
-
-
-def untrained(detector: Path, memory: Path, clip: str, device: str, shots: int, temperature: float) -> Reader:
-    """Raises SetupError when one of the files cannot be read."""
-    files = [tensors.own(str(path)) for path in (detector, memory)]
-    device = device_of(device)
-    boxes = _detr(published.detector_of(files[0]), files[0]).to(device)
-    kept = read(files[1].path, shots)
-    width = kept.both.shape[1]
-    loaded = _clip(clip, width, device)
-    texts = features(loaded, loaded.model.get_text_features, **_tokens(loaded, sentences.of_pairs()))
-    if texts.shape[1] != width:
-        raise SetupError(f"memory: {memory}: features of {width} numbers; {loaded.found.name} makes {texts.shape[1]}")
-    verbs = ShotVerbs(loaded, shelf.processor("images", loaded.found), texts, kept, temperature)
-    return Reader(boxes, verbs, device, [*map(_entry, files), shelf.ledger(loaded)])
-
-
-def _detr(state: Mapping[str, Any], file: tensors.Found) -> Any:
-    made = detr.built(state, file)
-    classes, wanted = made.class_embed.out_features - 1, len(sentences.coco())
-    if classes != wanted:
-        raise SetupError(
-            f"{file.path}: a DETR of {classes} classes; it needs the {wanted} that HICO-DET has, in COCO's order"
-        )
-    return made
+    Args:
+        checkpoint, detector, memory: files of one's own.
+        clip: by its name on the hub or a folder; empty for the published one that goes with the files.
+        device: auto, cpu or cuda.
+        shots: what is remembered of each pair.
+        batch: frames at once.
+    """
+    boxes = Network(
+        build=f"{NETWORKS}:boxes", files=(("detr", str(checkpoint or detector)),), device=device, batch=batch
+    )
+    if checkpoint is not None:
+        files, options = (("checkpoint", str(checkpoint)),), (("clip", clip),)
+        return boxes, Network(build=f"{NETWORKS}:trained", files=files, options=options, device=device, batch=batch)
+    files, more = (("memory", str(memory)),), (("clip", clip), ("shots", shots))
+    return boxes, Network(build=f"{NETWORKS}:untrained", files=files, options=more, device=device, batch=CROPS)
 
 
 def clip_for(checkpoint: Path | None, memory: Path | None, shots: int) -> str:
     """The published CLIP that goes with these files, by its name on the hub. Reads one of them, once a process as long
     as it stays the same."""
     file = tensors.own(str(checkpoint or memory))
-    return _clip_of("", _width(file, None if checkpoint is not None else shots))
+    return clip_of("", _width(file, None if checkpoint is not None else shots))
 
 
 @functools.lru_cache(maxsize=4)
@@ -199,22 +176,9 @@ def _width(file: tensors.Found, shots: int | None) -> int:
     return int(proj.shape[1]) if proj is not None else 0
 
 
-def _clip_of(name: str, width: int) -> str:
+def clip_of(name: str, width: int) -> str:
     """The CLIP whose features have that width."""
     wanted = name or CLIPS.get(width)
     if wanted is None:
         raise SetupError(f"clip: features of {width} numbers are of no published CLIP that is known; name one")
     return wanted
-
-
-def _clip(name: str, width: int, device: str) -> shelf.Loaded:
-    return shelf.load(_clip_of(name, width), device, "float32", KIND, "clip")
-
-
-def _tokens(loaded: shelf.Loaded, texts: Sequence[str]) -> dict[str, Any]:
-    tokens = shelf.processor("tokenizer", loaded.found)(list(texts), return_tensors="pt", padding=True)
-    return {name: tokens[name] for name in ("input_ids", "attention_mask")}
-
-
-def _entry(file: tensors.Found) -> dict[str, str]:
-    return {"name": file.name, "sha256": file.sha256, "licence": cards.of_file("ada_cm").licence}

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from hoigen import hico
 from hoigen.hoi.detections import Box
 from hoigen.hoi.detectors._sentences import sentence
-from hoigen.models import pretrained as shelf
+from hoigen.models import load as loading
+from hoigen.models import room
 
-KINDS = {"clip": "CLIPModel", "siglip": "SiglipModel", "siglip2": "Siglip2Model"}
 PADDED = ("siglip", "siglip2")
 """Trained with texts of one length."""
 MARGIN = 1.1
@@ -25,45 +25,46 @@ def allowed(thing: str, asked: str | None = None) -> tuple[str, ...]:
     return (*own, *wanted, hico.NO_INTERACTION)
 
 
+@dataclass(frozen=True, slots=True)
 class VerbScorer:
     """Chances of verbs for crops. A model trained with a softmax over texts (CLIP) shares 1 among a thing's verbs; one
     trained with a sigmoid (SigLIP) gives each verb a chance of its own."""
 
-    def __init__(self, name: str, device: str, dtype: str, batch: int) -> None:
-        self.name, self.device, self.dtype, self.batch = name, device, dtype, batch
-        self._texts: dict[tuple[str, tuple[str, ...]], Any] = {}
+    name: str
+    device: str
+    dtype: str
+    batch: int
 
-    @functools.cached_property
-    def loaded(self) -> shelf.Loaded:
-        return shelf.load(self.name, self.device, self.dtype, KINDS, "verbs")
+    @property
+    def network(self) -> room.Network:
+        how = {"device": self.device, "dtype": self.dtype, "batch": self.batch}
+        return room.Network(build="hoigen.hoi.networks:words", models=(self.name,), **how)  # type: ignore[arg-type]
 
-    @functools.cached_property
-    def kind(self) -> str:
-        return shelf.model_type(self.loaded.found)
+    @property
+    def loaded(self) -> room.Handle:
+        return room.handle(self.network)
 
-    @functools.cached_property
+    @property
     def images(self) -> Any:
-        return shelf.processor("images", self.loaded.found)
+        return room.once(loading.processor, "images", self.loaded.facts["found"])
 
-    @functools.cached_property
+    @property
     def words(self) -> Any:
-        return shelf.processor("tokenizer", self.loaded.found)
+        return room.once(loading.processor, "tokenizer", self.loaded.facts["found"])
 
     def load(self) -> None:
-        _ = self.loaded, self.images, self.words
+        _ = self.images, self.words
 
     def texts(self, thing: str, verbs: tuple[str, ...]) -> Any:
-        """(verbs, channels), of length 1: what the model makes of their sentences; made once."""
-        if (thing, verbs) not in self._texts:
-            self._texts[thing, verbs] = self._told(thing, verbs)
-        return self._texts[thing, verbs]
+        """(verbs, channels), of length 1: what the model makes of their sentences; made once a process."""
+        return room.once(VerbScorer._told, self, thing, verbs)
 
     def _told(self, thing: str, verbs: tuple[str, ...]) -> Any:
-        options = {"padding": "max_length"} if self.kind in PADDED else {"padding": True}
+        options = {"padding": "max_length"} if self.loaded.facts["kind"] in PADDED else {"padding": True}
         sentences = [sentence(verb, thing) for verb in verbs]
         tokens = self.words(sentences, return_tensors="pt", truncation=True, **options)
         given = {name: tokens[name] for name in ("input_ids", "attention_mask") if name in tokens}
-        return _unit(self.loaded.run(self.loaded.model.get_text_features, **given))
+        return _unit(self.loaded(method="texts", **given))
 
     def seen(self, crops: Sequence[Any]) -> Any:
         """(crops, channels), of length 1. crops: (H, W, 3) uint8 RGB, square."""
@@ -73,24 +74,23 @@ class VerbScorer:
         for start in range(0, len(crops), self.batch):
             inputs = self.images(images=list(crops[start : start + self.batch]), return_tensors="pt")
             given = {name: value for name, value in inputs.items() if name != "input_ids"}
-            rows.append(_unit(self.loaded.run(self.loaded.model.get_image_features, **given)))
+            rows.append(_unit(self.loaded(method="pictures", **given)))
         return torch.cat(rows)
 
     def chances(self, picture: Any, thing: str, verbs: tuple[str, ...]) -> dict[str, float]:
         """Verb -> 0..1 for one crop; picture: its row of `seen`."""
-        model = self.loaded.model
-        alike = (self.texts(thing, verbs) @ picture) * model.logit_scale.exp().float().cpu()
-        if self.kind in PADDED:
-            found = (alike + model.logit_bias.float().cpu()).sigmoid()
+        facts = self.loaded.facts
+        alike = (self.texts(thing, verbs) @ picture) * facts["scale"]
+        if facts["kind"] in PADDED:
+            found = (alike + facts["bias"]).sigmoid()
         else:
             found = alike.softmax(0)
         return {verb: float(chance) for verb, chance in zip(verbs, found, strict=True)}
 
 
 def _unit(found: Any) -> Any:
-    """Rows of length 1, on the CPU. Newer versions of transformers hand them over within a larger answer."""
-    rows = getattr(found, "pooler_output", found).float().cpu()
-    return rows / rows.norm(dim=-1, keepdim=True)
+    """Rows of length 1."""
+    return found / found.norm(dim=-1, keepdim=True)
 
 
 def crop(image: Any, box: Box) -> Any:

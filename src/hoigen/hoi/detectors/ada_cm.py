@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hoigen import hico
 from hoigen.hoi.detections import Knows, Look, Pair
-from hoigen.models import uses
+from hoigen.models import room, uses
 from hoigen.registry import hoi_detector
 
 if TYPE_CHECKING:
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 
     from hoigen.clip import Clip
     from hoigen.hoi.adacm.reading import Reader
+    from hoigen.models.room import Network
     from hoigen.models.uses import AnyUse, ModelUse
 
 OF_SIZE = "the published CLIP of that size"
@@ -52,7 +52,6 @@ class AdaCm:
     temperature: float = 0.05
     batch: int = 4
     device: str = "auto"
-    _made: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     theta = 0.2
     sees = True
@@ -80,21 +79,30 @@ class AdaCm:
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        from hoigen.models import pretrained as shelf
         from hoigen.models import tensors
+        from hoigen.models.load import identity
 
         given = {"checkpoint": self.checkpoint, "detr": self.detr, "memory": self.memory}
         files = {name: tensors.own(str(path)).sha256[:16] for name, path in given.items() if path is not None}
         settings = {"threshold": self.threshold, "power": self.power}
         if self.checkpoint is None:
             settings |= {"shots": self.shots, "temperature": self.temperature}
-        clip = shelf.identity(self.clip) if self.clip else "as published"
+        clip = identity(self.clip) if self.clip else "as published"
         return {"detector": "ada_cm", "revision": 1, **settings, **files, "clip": clip}
 
     @property
-    def ledger(self) -> list[dict[str, str]]:
+    def ledger(self) -> list[Mapping[str, str]]:
         """Name, digest and licence of all files."""
-        return self._reader.ledger
+        boxes, verbs = map(room.handle, self.networks)
+        return [*verbs.ledger] if self.checkpoint is not None else [*boxes.ledger, *verbs.ledger]
+
+    @property
+    def networks(self) -> tuple[Network, Network]:
+        """What is asked: for boxes, and for verbs."""
+        from hoigen.hoi.adacm import reading
+
+        files = self.checkpoint, self.detr, self.memory
+        return reading.networks(*files, clip=self.clip, device=self.device, shots=self.shots, batch=self.batch)
 
     @property
     def models(self) -> tuple[AnyUse, ...]:
@@ -110,7 +118,8 @@ class AdaCm:
 
     def load(self) -> None:
         """Reads the weights, once per process."""
-        _ = self._reader
+        for network in self.networks:
+            _ = room.handle(network).facts
 
     def detect(self, clip: Clip, images: Sequence[np.ndarray], times: Sequence[float]) -> list[Look]:
         """images: all of one size."""
@@ -128,17 +137,9 @@ class AdaCm:
 
     @property
     def _reader(self) -> Reader:
-        if "reader" not in self._made:
-            from hoigen.hoi.adacm import reading
+        from hoigen.hoi.adacm import reading
 
-            if self.checkpoint is not None:
-                self._made["reader"] = reading.trained(self.checkpoint, self.clip, self.device)
-            else:
-                assert self.detr is not None
-                assert self.memory is not None
-                untrained = reading.untrained(
-                    self.detr, self.memory, self.clip, self.device, self.shots, self.temperature
-                )
-                self._made["reader"] = untrained
-        made: Reader = self._made["reader"]
-        return made
+        boxes, verbs = map(room.handle, self.networks)
+        if self.checkpoint is not None:
+            return reading.Reader(boxes, reading.TrainedVerbs(verbs))
+        return reading.Reader(boxes, reading.ShotVerbs(verbs, self.temperature))

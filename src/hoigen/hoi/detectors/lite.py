@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from hoigen import hico
 from hoigen.hoi.detections import Box, Knows, Look, Pair, as_name, asked
-from hoigen.measures.hoi_lite import STANDS_BESIDE, area, grown, shared
+from hoigen.measures.hoi_lite import STANDS_BESIDE, area, grown, shared, small_models
 from hoigen.models import uses
 from hoigen.registry import hoi_detector
 
@@ -40,8 +39,6 @@ class LiteDetector:
     things outside of COCO count.
     """
 
-    _models: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
-
     theta = 0.3
     sees = True
     models = uses.named(
@@ -62,21 +59,16 @@ class LiteDetector:
 
     def load(self) -> None:
         """Reads the models, once per process."""
-        from hoigen.models.hands import HandFinder
-        from hoigen.models.imagenet import ThingNamer
-        from hoigen.models.ssd_coco import ObjectFinder
-
-        if not self._models:
-            self._models.update(things=ObjectFinder(), hands=HandFinder(), namer=ThingNamer())
+        small_models()
 
     def detect(self, clip: Clip, images: Sequence[np.ndarray], times: Sequence[float]) -> list[Look]:
-        self.load()
         wanted = asked(clip)[1]
         return [Look(time=at, pairs=self.look(image, wanted)) for image, at in zip(images, times, strict=True)]
 
     def look(self, image: np.ndarray, wanted: str | None = None) -> list[Pair]:
         """The pairs of one picture. wanted: an object that is looked for although boxes over it say little."""
-        things, hands = self._models["things"](image), self._models["hands"](image)
+        find = small_models()
+        things, hands = find.things(image), find.hands(image)
         persons = [thing for thing in things if thing.label == "person"]
         pairs = of_persons(things, persons, wanted) + of_hands(things, hands)
         size = min(image.shape[:2])
@@ -98,7 +90,7 @@ class LiteDetector:
         piece = image[y0:y1, x0:x1]
         if min(piece.shape[:2]) < SMALLEST:
             return []
-        names = self._models["namer"](piece)
+        names = small_models().namer(piece)
         score = min(1.0, sure * sum(names.values()))
         if score <= 0:
             return []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
@@ -45,13 +46,12 @@ class Mllm:
     expert: Any = field(default_factory=lambda: {"open_model": {"model": "Qwen/Qwen3-VL-8B-Instruct"}})
     asked_prompt: str = "frame_asked"
     any_prompt: str = "frame_any"
-    _made: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     theta = 0.5
     sees = True
 
     def __post_init__(self) -> None:
-        self._made["expert"] = make("expert", self.expert, "measures.coarse_hoi.detector.mllm.expert")
+        _ = self._expert  # what cannot be is told at once
 
     @property
     def knows(self) -> Knows:
@@ -116,19 +116,16 @@ class Mllm:
             return render(self.any_prompt)
         return render(self.asked_prompt, sentence=wanted(verb, thing), object=named(thing))
 
-    @property
+    @functools.cached_property
     def _expert(self) -> Expert:
-        found: Expert = self._made["expert"]
+        found: Expert = make("expert", self.expert, "measures.coarse_hoi.detector.mllm.expert")
         return found
 
     @property
     def _waiting(self) -> Waiting:
-        from hoigen.experts._waiting import Waiting
+        from hoigen.experts._waiting import waiting_of
 
-        if "waiting" not in self._made:
-            self._made["waiting"] = Waiting([self._expert])
-        made: Waiting = self._made["waiting"]
-        return made
+        return waiting_of(self)
 
 
 def named(thing: str | None) -> str:

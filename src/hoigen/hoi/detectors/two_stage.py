@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from hoigen import hico
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from hoigen.hoi.detectors._pairing import Candidate
     from hoigen.hoi.detectors._verbs import VerbScorer
     from hoigen.hoi.readers.boxes import BoxFinder
+    from hoigen.models.room import Network
     from hoigen.models.uses import ModelUse
 
 
@@ -45,13 +45,12 @@ class TwoStage:
     batch: int = 64
     device: str = "auto"
     dtype: str = "float32"
-    _made: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     theta = 0.2
     sees = True
 
     def __post_init__(self) -> None:
-        from hoigen.models.pretrained import DTYPES
+        from hoigen.models.load import DTYPES
 
         if not 0 < self.threshold < 1:
             raise ValueError(f"threshold: above 0 and below 1; it came as {self.threshold}")
@@ -72,18 +71,21 @@ class TwoStage:
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        from hoigen.models import pretrained as shelf
+        from hoigen.models.load import identity
 
         settings = {name: getattr(self, name) for name in ("threshold", "most", "power", "dtype")}
-        models = {"boxes": shelf.identity(self.boxes), "verbs": shelf.identity(self.verbs)}
+        models = {"boxes": identity(self.boxes), "verbs": identity(self.verbs)}
         return {"detector": "two_stage", "revision": 1, **settings, **models}
 
     @property
-    def ledger(self) -> list[dict[str, str]]:
+    def ledger(self) -> list[Mapping[str, str]]:
         """Name, revision and licence of both models."""
-        from hoigen.models import pretrained as shelf
+        return [*self._boxes.loaded.ledger, *self._verbs.loaded.ledger]
 
-        return [shelf.ledger(part.loaded) for part in (self._boxes, self._verbs)]
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """What is asked."""
+        return self._boxes.network, self._verbs.network
 
     @property
     def models(self) -> tuple[ModelUse, ...]:
@@ -134,18 +136,12 @@ class TwoStage:
 
     @property
     def _boxes(self) -> BoxFinder:
-        if "boxes" not in self._made:
-            from hoigen.hoi.readers.boxes import BoxFinder
+        from hoigen.hoi.readers.boxes import BoxFinder
 
-            self._made["boxes"] = BoxFinder(self.boxes, self.device, self.dtype, self.threshold)
-        made: BoxFinder = self._made["boxes"]
-        return made
+        return BoxFinder(self.boxes, self.device, self.dtype, self.threshold)
 
     @property
     def _verbs(self) -> VerbScorer:
-        if "verbs" not in self._made:
-            from hoigen.hoi.detectors._verbs import VerbScorer
+        from hoigen.hoi.detectors._verbs import VerbScorer
 
-            self._made["verbs"] = VerbScorer(self.verbs, self.device, self.dtype, self.batch)
-        made: VerbScorer = self._made["verbs"]
-        return made
+        return VerbScorer(self.verbs, self.device, self.dtype, self.batch)

@@ -37,7 +37,7 @@ class Settings(Protocol):
 
 def check(settings: Settings) -> None:
     """Raises ValueError for settings that cannot be."""
-    from hoigen.models.pretrained import DTYPES
+    from hoigen.models.load import DTYPES
 
     if (settings.recording is not None) != (settings.reader == "recorded"):
         raise ValueError("reader: recorded and recording: FILE go together")

@@ -9,20 +9,9 @@ from typing import Any
 
 from hoigen.hoi.detections import Box, as_name
 from hoigen.hoi.tracks import over
-from hoigen.models import pretrained as shelf
+from hoigen.models import load as loading
+from hoigen.models import room
 
-GROUNDED = {
-    "grounding-dino": "GroundingDinoForObjectDetection",
-    "mm-grounding-dino": "MMGroundingDinoForObjectDetection",
-}
-"""Take one text; a class is as sure as the surest of its words."""
-CLOSED = {
-    "rt_detr": "RTDetrForObjectDetection",
-    "rt_detr_v2": "RTDetrV2ForObjectDetection",
-    "d_fine": "DFineForObjectDetection",
-    "detr": "DetrForObjectDetection",
-}
-"""Have classes of their own."""
 SOFTMAX = ("detr",)
 """Their last class is nothing; the others give each class a chance of its own."""
 ALIKE = 0.7
@@ -50,67 +39,71 @@ class Found:
     box: Box
 
 
+@dataclass(frozen=True, slots=True)
 class BoxFinder:
-    """Finds things by name in pictures of one size. threshold: a less sure box is not there."""
+    """Finds things by name in pictures of one size. threshold: a less sure box is not there. batch: pictures that may
+    be looked at together."""
 
-    def __init__(self, name: str, device: str, dtype: str, threshold: float) -> None:
-        self.name, self.device, self.dtype, self.threshold = name, device, dtype, threshold
+    name: str
+    device: str
+    dtype: str
+    threshold: float
+    batch: int = 8
 
-    @functools.cached_property
-    def loaded(self) -> shelf.Loaded:
-        return shelf.load(self.name, self.device, self.dtype, GROUNDED | CLOSED, "boxes")
+    @property
+    def network(self) -> room.Network:
+        how = {"device": self.device, "dtype": self.dtype, "batch": self.batch}
+        return room.Network(build="hoigen.hoi.networks:boxes", models=(self.name,), **how)  # type: ignore[arg-type]
 
-    @functools.cached_property
-    def kind(self) -> str:
-        return shelf.model_type(self.loaded.found)
+    @property
+    def loaded(self) -> room.Handle:
+        return room.handle(self.network)
 
-    @functools.cached_property
+    @property
     def images(self) -> Any:
-        return shelf.processor("images", self.loaded.found)
+        return room.once(loading.processor, "images", self.loaded.facts["found"])
 
-    @functools.cached_property
+    @property
     def words(self) -> Any:
-        return shelf.processor("tokenizer", self.loaded.found)
+        return room.once(loading.processor, "tokenizer", self.loaded.facts["found"])
 
     def load(self) -> None:
-        _ = self.loaded, self.images
-        if self.kind in GROUNDED:
+        _ = self.images
+        if self.classes is None:
             _ = self.words
 
-    @functools.cached_property
+    @property
     def classes(self) -> Sequence[str] | None:
         """The names of fixed classes by their number; None where any word may be asked."""
-        if self.kind in GROUNDED:
-            return None
-        names = self.loaded.model.config.id2label
-        return [_hico(names[at]) for at in sorted(names)]
+        names = self.loaded.facts["classes"]
+        return None if names is None else _hicos(names)
 
     def __call__(self, images: Sequence[Any], wanted: Sequence[str]) -> list[list[Found]]:
         """The wanted things of each picture, the surest first. images: (H, W, 3) uint8 RGB, all of one size."""
         inputs = self.images(images=list(images), return_tensors="pt")
         given = {name: inputs[name] for name in ("pixel_values", "pixel_mask") if name in inputs}
         size = images[0].shape[:2]
-        if self.kind in GROUNDED:
+        if self.classes is None:
             rows = [self._grounded(given, text, spans, size) for text, spans in self._texts(wanted)]
             return [apart([found for part in parts for found in part]) for parts in zip(*rows, strict=True)]
         return [apart(row) for row in self._closed(given, wanted, size)]
 
     def _closed(self, given: Mapping[str, Any], wanted: Sequence[str], size: tuple[int, int]) -> list[list[Found]]:
-        said = self.loaded(**given)
-        scores = said.logits.float().softmax(-1)[..., :-1] if self.kind in SOFTMAX else said.logits.float().sigmoid()
+        logits, boxes = self.loaded(**given)
+        scores = logits.softmax(-1)[..., :-1] if self.loaded.facts["kind"] in SOFTMAX else logits.sigmoid()
         numbers = {name: at for at, name in enumerate(self.classes or ()) if name in wanted}
         chances = {name: scores[..., at] for name, at in numbers.items()}
-        return self._rows(chances, said.pred_boxes, size)
+        return self._rows(chances, boxes, size)
 
     def _grounded(
         self, given: Mapping[str, Any], text: str, spans: Mapping[str, Sequence[int]], size: tuple[int, int]
     ) -> list[list[Found]]:
         count = len(given["pixel_values"])
         tokens = self.words([text] * count, return_tensors="pt", return_token_type_ids=True)
-        said = self.loaded(**given, **tokens)
-        scores = said.logits.float().sigmoid()
+        logits, boxes = self.loaded(**given, **tokens)
+        scores = logits.sigmoid()
         chances = {name: scores[..., list(at)].amax(-1) for name, at in spans.items()}
-        return self._rows(chances, said.pred_boxes, size)
+        return self._rows(chances, boxes, size)
 
     def _rows(self, chances: Mapping[str, Any], boxes: Any, size: tuple[int, int]) -> list[list[Found]]:
         """Sure boxes of each picture. chances: name -> (pictures, queries); boxes: middles and sizes, 0..1."""
@@ -121,7 +114,7 @@ class BoxFinder:
             return rows
         names = list(chances)
         scores, best = torch.stack([chances[name] for name in names]).max(0)  # a box is one thing, the likeliest
-        values, which, corners = scores.cpu().numpy(), best.cpu().numpy(), boxes.float().cpu().numpy()
+        values, which, corners = scores.numpy(), best.numpy(), boxes.numpy()
         for picture, query in zip(*(values > self.threshold).nonzero(), strict=True):
             box = _corners(corners[picture, query], size)
             if box[2] - box[0] >= 1 and box[3] - box[1] >= 1:
@@ -131,7 +124,7 @@ class BoxFinder:
 
     def _texts(self, wanted: Sequence[str]) -> list[tuple[str, dict[str, list[int]]]]:
         """`a word. another.` with the numbers of each one's tokens; as many texts as the model's length asks for."""
-        most = int(getattr(self.loaded.model.config, "max_text_len", 256))
+        most = self.loaded.facts["longest"]
         texts, left = [], list(wanted)
         while left:
             count = len(left)
@@ -158,6 +151,11 @@ def _text(words: Sequence[str]) -> str:
 def _say(word: str) -> str:
     """A class as a text has it; full stops part classes, so that none may be within."""
     return SPOKEN.get(word, word.replace("_", " ")).replace(".", " ").lower()
+
+
+@functools.cache
+def _hicos(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(_hico, names))
 
 
 def _hico(name: object) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from hoigen import hico
@@ -15,8 +15,9 @@ from hoigen.hoi.readers.poses import PoseFinder
 from hoigen.hoi.readers.propagate import Propagator
 from hoigen.hoi.readers.segments import GRABCUT, GrabCut, Segmenter
 from hoigen.hoi.scene import MOST, Scene, Thing
-from hoigen.models import pretrained as shelf
+from hoigen.models import load as loading
 from hoigen.models import uses
+from hoigen.models.room import Network
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,68 +30,96 @@ LEAST = 2.0
 """Pixels on the shorter side below which a box is no object."""
 
 
+@dataclass(frozen=True, slots=True)
 class ModelsReader:
     """Persons and objects of pictures, a batch at a time; boxes that are missed are carried on for a second.
 
-    boxes, masks, points: ids of the hub (`owner/name`, `owner/name@revision`) or folders; masks may be `grabcut`.
-    threshold: a less sure box is not there. propagate: masks by SAM 2's memory, from an object's first detection on.
+    Args:
+        boxes, masks, points: ids of the hub (`owner/name`, `owner/name@revision`) or folders; masks may be `grabcut`.
+        device, dtype: where, and in which precision.
+        batch: frames at once.
+        threshold: a less sure box is not there.
+        propagate: masks by SAM 2's memory, from an object's first detection on.
     """
+
+    boxes: str
+    masks: str
+    points: str
+    device: str
+    dtype: str
+    batch: int
+    threshold: float
+    propagate: bool = False
 
     name = "models"
     sees = True
 
-    def __init__(
-        self,
-        boxes: str,
-        masks: str,
-        points: str,
-        device: str,
-        dtype: str,
-        batch: int,
-        threshold: float,
-        propagate: bool = False,
-    ) -> None:
-        self.names = tuple(name for name in (boxes, masks, points) if name != GRABCUT)
-        self.batch, self.threshold, self.dtype = batch, threshold, dtype
-        self.boxes = BoxFinder(boxes, device, dtype, threshold)
-        self.masks: GrabCut | Segmenter = GrabCut()
-        if masks != GRABCUT:
-            self.masks = (Propagator if propagate else Segmenter)(masks, device, dtype)
-        self.points = PoseFinder(points, device, dtype, batch)
-        self._follower = Follower()
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(name for name in (self.boxes, self.masks, self.points) if name != GRABCUT)
+
+    @property
+    def find_boxes(self) -> BoxFinder:
+        return BoxFinder(self.boxes, self.device, self.dtype, self.threshold, self.batch)
+
+    @property
+    def find_masks(self) -> GrabCut | Segmenter | Propagator:
+        if self.masks == GRABCUT:
+            return GrabCut()
+        if self.propagate:
+            return Propagator(self.masks, self.device, self.dtype)
+        return Segmenter(self.masks, self.device, self.dtype, self.batch)
+
+    @property
+    def find_points(self) -> PoseFinder:
+        return PoseFinder(self.points, self.device, self.dtype, self.batch)
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """What is asked. SAM 2's memory of a clip stays in the process that looks at it."""
+        parts = (self.find_boxes, self.find_masks, self.find_points)
+        return tuple(part.network for part in parts if not isinstance(part, GrabCut | Propagator))
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        models = [shelf.identity(name) for name in self.names]
+        models = [loading.identity(name) for name in self.names]
         facts = {"reader": self.name, "revision": 1, "models": models, "threshold": self.threshold, "dtype": self.dtype}
-        return facts | ({"propagate": True} if isinstance(self.masks, Propagator) else {})
+        return facts | ({"propagate": True} if self.propagate else {})
 
     @property
     def models(self) -> tuple[ModelUse, ...]:
         return tuple(map(uses.of_hub, self.names))
 
     @property
-    def ledger(self) -> list[dict[str, str]]:
-        """What was used, with its licence; after `load`."""
-        parts = [self.boxes, self.masks, self.points]
-        return [shelf.ledger(part.loaded) for part in parts if not isinstance(part, GrabCut)]
+    def ledger(self) -> list[Mapping[str, str]]:
+        """What was used, with its licence."""
+        parts = (self.find_boxes, self.find_masks, self.find_points)
+        return [entry for part in parts if not isinstance(part, GrabCut) for entry in part.loaded.ledger]
 
     def load(self) -> None:
-        for part in (self.boxes, self.masks, self.points):
+        for part in (self.find_boxes, self.find_masks, self.find_points):
             part.load()
-        if self.boxes.classes is not None and "person" not in self.boxes.classes:
-            raise UsageError(f"boxes: {self.boxes.name} has no class `person`, without which there is no interaction")
+        classes = self.find_boxes.classes
+        if classes is not None and "person" not in classes:
+            raise UsageError(f"boxes: {self.boxes} has no class `person`, without which there is no interaction")
 
     def lacks(self, wanted: str | None) -> str:
-        classes = self.boxes.classes
+        classes = self.find_boxes.classes
         if wanted is None or classes is None or wanted in classes:
             return ""
-        return f"{self.boxes.name} has no class {wanted!r}; a detector that takes words (Grounding DINO) has"
+        return f"{self.boxes} has no class {wanted!r}; a detector that takes words (Grounding DINO) has"
 
-    def begin(self) -> None:
+    def begin(self) -> ModelsReading:
+        return ModelsReading(self)
+
+
+class ModelsReading:
+    """One clip: what is followed from frame to frame."""
+
+    def __init__(self, reader: ModelsReader) -> None:
+        self.boxes, self.masks, self.points = reader.find_boxes, reader.find_masks, reader.find_points
         self._follower = Follower()
-        if isinstance(self.masks, Propagator):
-            self.masks.begin()
+        self._carrier = self.masks.begin() if isinstance(self.masks, Propagator) else None
 
     def read(self, images: Sequence[np.ndarray], times: Sequence[float], wanted: str | None) -> list[Scene]:
         found = self.boxes(images, _asked(self.boxes.classes, wanted))
@@ -106,11 +135,12 @@ class ModelsReader:
     ) -> list[list[Thing]]:
         """The objects of each frame with their masks."""
         mine = [_objects(each, time, wanted) for each, time in zip(found, times, strict=True)]
-        if isinstance(self.masks, Propagator):
-            carry = self.masks.carry
+        if self._carrier is not None:
+            carry = self._carrier.carry
             pairs = [carry(image, time, row) for image, time, row in zip(images, times, mine, strict=True)]
             return [[_thing(held, mask) for held, mask in row] for row in pairs]
         held = [self._followed(*each) for each in zip(images, times, mine, strict=True)]
+        assert not isinstance(self.masks, Propagator)
         masks = self.masks(images, [[each.box for each in row] for row in held])
         return [
             [

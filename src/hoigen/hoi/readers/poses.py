@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from hoigen.errors import SetupError
 from hoigen.hoi.detections import Box
-from hoigen.hoi.readers import layouts
-from hoigen.models import pretrained as shelf
+from hoigen.models import room
 
 if TYPE_CHECKING:
     import numpy as np
 
-KINDS = {"vitpose": "VitPoseForPoseEstimation"}
 ROOM = 1.25
 """Times the box that the model looks at, as in its training."""
 BLUR, SPREAD = 11, 0.8
 """Pixels and standard deviation of the smoothing before the refinement, transformers' defaults."""
-WHOLE_BODY, BODY = 5, 0
-"""The parts of ViTPose++ that were trained on COCO-WholeBody and on COCO."""
 
 
+@dataclass(frozen=True, slots=True)
 class PoseFinder:
     """The points of every boxed person, in the picture's pixels with their confidence, 0..1.
 
@@ -32,24 +28,28 @@ class PoseFinder:
     "Distribution-Aware Coordinate Representation", 2020; the numbers equal transformers' VitPoseImageProcessor.
     """
 
-    def __init__(self, name: str, device: str, dtype: str, batch: int) -> None:
-        self.name, self.device, self.dtype, self.batch = name, device, dtype, batch
+    name: str
+    device: str
+    dtype: str
+    batch: int
 
-    @functools.cached_property
-    def loaded(self) -> shelf.Loaded:
-        found = shelf.load(self.name, self.device, self.dtype, KINDS, "points")
-        if (count := found.model.config.num_labels) not in layouts.COUNTS:
-            raise SetupError(f"points: {self.name} gives {count} points; {layouts.COUNTS} are known (COCO, WholeBody)")
-        return found
+    @property
+    def network(self) -> room.Network:
+        how = {"device": self.device, "dtype": self.dtype, "batch": self.batch}
+        return room.Network(build="hoigen.hoi.networks:points", models=(self.name,), **how)  # type: ignore[arg-type]
+
+    @property
+    def loaded(self) -> room.Handle:
+        return room.handle(self.network)
 
     def load(self) -> None:
-        _ = self.loaded
+        _ = self.loaded.facts
 
     @property
     def size(self) -> tuple[int, int]:
         """(width, height) of what the model looks at."""
-        height, width = self.loaded.model.config.backbone_config.image_size
-        return int(width), int(height)
+        width, height = self.loaded.facts["size"]
+        return width, height
 
     def __call__(self, images: Sequence[np.ndarray], boxes: Sequence[Sequence[Box]]) -> list[list[np.ndarray]]:
         """(K, 3) for each box of each picture: x, y, confidence."""
@@ -68,14 +68,9 @@ class PoseFinder:
     def _maps(self, pieces: np.ndarray) -> np.ndarray:
         import torch
 
-        mean, std = (torch.tensor(value).view(3, 1, 1) for value in shelf.mean_and_std(self.loaded.found))
-        pixels = (torch.from_numpy(pieces).permute(0, 3, 1, 2).float() / 255 - mean) / std
-        config = self.loaded.model.config
-        given: dict[str, Any] = {}
-        if getattr(config.backbone_config, "num_experts", 1) > 1:
-            part = WHOLE_BODY if config.num_labels == layouts.COUNTS[-1] else BODY
-            given["dataset_index"] = torch.full((len(pieces),), part)
-        maps: np.ndarray = self.loaded(pixels, **given).heatmaps.float().cpu().numpy()
+        model = self.loaded
+        mean, std = (torch.tensor(model.facts[name]).view(3, 1, 1) for name in ("mean", "std"))
+        maps: np.ndarray = model((torch.from_numpy(pieces).permute(0, 3, 1, 2).float() / 255 - mean) / std).numpy()
         return maps
 
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hoigen.hoi.follow import SAME, Held
 from hoigen.hoi.masks import Mask
-from hoigen.hoi.readers.segments import Segmenter, cropped
+from hoigen.hoi.readers.segments import cropped
 from hoigen.hoi.tracks import over
-from hoigen.models import pretrained as shelf
+from hoigen.models import room
 
 if TYPE_CHECKING:
     import numpy as np
 
-KINDS = {"sam2_video": "Sam2VideoModel"}
 MOST = 6
 """Objects of a clip that are carried, those detected first: each costs a pass of the decoder in every later frame."""
 CORNERS = (2, 3)
@@ -31,24 +29,37 @@ class _Carried:
     there: bool = True
 
 
-class Propagator(Segmenter):
-    """An object is shown to the model once, by its box; from then on the model says in every frame whether and where it
-    is. A detection that lies on no carried object shows a lost one again, or begins another.
+@dataclass(frozen=True, slots=True)
+class Propagator:
+    """SAM 2 with its memory, in this process: what it remembers of a clip would be lost with another one."""
+
+    name: str
+    device: str
+    dtype: str
+
+    @property
+    def loaded(self) -> room.Loaded:
+        how = {"device": self.device, "dtype": self.dtype}
+        return room.load(room.Network(build="hoigen.hoi.networks:carried", models=(self.name,), **how))  # type: ignore[arg-type]
+
+    def load(self) -> None:
+        _ = self.loaded
+
+    def begin(self) -> Carrier:
+        """For one clip."""
+        return Carrier(self.loaded)
+
+
+class Carrier:
+    """One clip. An object is shown to the model once, by its box; from then on the model says in every frame whether
+    and where it is. A detection that lies on no carried object shows a lost one again, or begins another.
 
     Memory stays bounded, however long the clip.
     Source: Ravi et al., "SAM 2: Segment Anything in Images and Videos", 2024, as a stream.
     """
 
-    def __init__(self, name: str, device: str, dtype: str) -> None:
-        super().__init__(name, device, dtype)
-        self.begin()
-
-    @functools.cached_property
-    def loaded(self) -> shelf.Loaded:
-        return shelf.load(self.name, self.device, self.dtype, KINDS, "masks to propagate")
-
-    def begin(self) -> None:
-        """Forgets the clip before."""
+    def __init__(self, loaded: room.Loaded) -> None:
+        self.loaded, self.masks = loaded, loaded.model
         self._session: Any = None
         self._carried: list[_Carried] = []
         self._frame = -1
@@ -60,7 +71,8 @@ class Propagator(Segmenter):
         if not (shown := self._slots(new)) and not self._carried:
             return []
         self._show(shown, image.shape[:2])
-        said = self.loaded(inference_session=self._session, frame=self.pixels([image])[0], frame_idx=self._frame)
+        pixels = self.loaded.run(self.masks.pixels, [image])[0]
+        said = self.loaded.run(self.masks.model, inference_session=self._session, frame=pixels, frame_idx=self._frame)
         self._forget()
         return self._seen(said, image.shape[:2], time, found)
 
@@ -84,7 +96,7 @@ class Propagator(Segmenter):
 
         if self._session is None:
             self._session = Sam2VideoInferenceSession(inference_device=self.loaded.device, dtype=torch.float32)
-        scale = torch.tensor([self.side / size[1], self.side / size[0]])
+        scale = torch.tensor([self.masks.side / size[1], self.masks.side / size[0]])
         for at, held in shown.items():
             corners = torch.tensor(held.box).reshape(1, 1, 2, 2) * scale
             told = {"point_coords": corners, "point_labels": torch.tensor(CORNERS, dtype=torch.int32).reshape(1, 1, 2)}
@@ -100,7 +112,7 @@ class Propagator(Segmenter):
         there = said.object_score_logits.float().flatten().cpu().numpy() > 0
         rows = []
         for each, whole, present in zip(self._carried, inside, there, strict=True):
-            mask = cropped(whole, f"{self.loaded.found.name}, propagated") if present else None
+            mask = cropped(whole, f"{self.loaded.facts['found'].name}, propagated") if present else None
             each.there = mask is not None
             if mask is None:
                 continue
@@ -114,7 +126,7 @@ class Propagator(Segmenter):
 
     def _forget(self) -> None:
         """Frames and answers that are older than the model looks back are let go, but for the first of each object."""
-        config = self.loaded.model.config
+        config = self.masks.model.config
         back = max(int(config.num_maskmem), int(config.max_object_pointers_in_encoder)) + 1
         for frame in [frame for frame in self._session.processed_frames if frame < self._frame]:
             del self._session.processed_frames[frame]

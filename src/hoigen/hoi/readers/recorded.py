@@ -77,8 +77,8 @@ class RecordedReader:
         """Goes over the file once. Raises UsageError that names the line."""
         _ = self._index
 
-    def begin(self) -> None:
-        """Nothing to forget."""
+    def begin(self) -> RecordedReader:
+        return self
 
     def lacks(self, wanted: str | None) -> str:
         objects = self._index.objects

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hoigen.hoi.detections import Box
 from hoigen.hoi.masks import Mask, ellipse, from_box
-from hoigen.models import pretrained as shelf
+from hoigen.models import room
 
 if TYPE_CHECKING:
     import numpy as np
 
-KINDS = {"sam2": "Sam2Model", "sam2_video": "Sam2Model"}
-"""The published checkpoints of SAM 2 are filed under the video model, whose picture part is taken."""
 GRABCUT = "grabcut"
 
 
@@ -30,6 +28,7 @@ class GrabCut:
         return [[from_box(image, box) for box in mine] for image, mine in zip(images, boxes, strict=True)]
 
 
+@dataclass(frozen=True, slots=True)
 class Segmenter:
     """SAM 2 or 2.1, asked for one mask a box; a box that it finds nothing in becomes its ellipse.
 
@@ -38,58 +37,37 @@ class Segmenter:
     Source: Ravi et al., "SAM 2: Segment Anything in Images and Videos", 2024.
     """
 
-    def __init__(self, name: str, device: str, dtype: str) -> None:
-        self.name, self.device, self.dtype = name, device, dtype
-
-    @functools.cached_property
-    def loaded(self) -> shelf.Loaded:
-        return shelf.load(self.name, self.device, self.dtype, KINDS, "masks")
-
-    def load(self) -> None:
-        _ = self.loaded
+    name: str
+    device: str
+    dtype: str
+    batch: int = 8
 
     @property
-    def side(self) -> int:
-        """Of the square that the model looks at, pixels."""
-        given = self.loaded.model.config.prompt_encoder_config.image_size
-        return int(given if isinstance(given, int) else given[0])
+    def network(self) -> room.Network:
+        how = {"device": self.device, "dtype": self.dtype, "batch": self.batch}
+        return room.Network(build="hoigen.hoi.networks:masks", models=(self.name,), **how)  # type: ignore[arg-type]
+
+    @property
+    def loaded(self) -> room.Handle:
+        return room.handle(self.network)
+
+    def load(self) -> None:
+        _ = self.loaded.facts
 
     def __call__(self, images: Sequence[np.ndarray], boxes: Sequence[Sequence[Box]]) -> list[list[Mask]]:
-        """A mask for each box of each picture. images: (H, W, 3) uint8 RGB of one size; boxes: in their pixels."""
+        """A mask for each box of each picture. images: (H, W, 3) uint8 RGB; boxes: in their pixels."""
+        import numpy as np
+
         found: list[list[Mask]] = [[] for _ in images]
         asked = [at for at, mine in enumerate(boxes) if mine]
         if not asked:
             return found
-        model = self.loaded.model
-        encoded = self.loaded.run(model.get_image_embeddings, self.pixels([images[at] for at in asked]))
-        for number, at in enumerate(asked):
-            own = [level[number : number + 1] for level in encoded]
-            found[at] = self._masks(own, boxes[at], images[at].shape[:2])
+        items = [(images[at], np.array(boxes[at], np.float32)) for at in asked]
+        source = self.loaded.facts["found"].name
+        for at, inside in zip(asked, self.loaded(items, method="inside"), strict=True):
+            pairs = zip(inside.numpy(), boxes[at], strict=True)
+            found[at] = [cropped(mask, source) or ellipse(box) for mask, box in pairs]
         return found
-
-    def pixels(self, images: Sequence[np.ndarray]) -> Any:
-        """(N, 3, side, side): stretched to a square, normalised."""
-        import numpy as np
-        import torch
-
-        mean, std = (torch.tensor(value).view(3, 1, 1) for value in shelf.mean_and_std(self.loaded.found))
-        whole = torch.from_numpy(np.stack(images)).to(self.loaded.device).permute(0, 3, 1, 2).float()
-        square = torch.nn.functional.interpolate(
-            whole, (self.side, self.side), mode="bilinear", align_corners=False, antialias=True
-        )
-        rounded = square.round().clamp(0, 255) / 255  # as a picture of whole numbers, which it was trained with
-        return (rounded - mean.to(rounded.device)) / std.to(rounded.device)
-
-    def _masks(self, encoded: Any, boxes: Sequence[Box], size: tuple[int, int]) -> list[Mask]:
-        import torch
-
-        height, width = size
-        scale = torch.tensor([self.side / width, self.side / height] * 2)
-        said = self.loaded(image_embeddings=encoded, input_boxes=torch.tensor([boxes]) * scale, multimask_output=False)
-        logits = torch.nn.functional.interpolate(said.pred_masks[0].float(), size, mode="bilinear", align_corners=False)
-        inside = (logits[:, 0] > 0).cpu().numpy()
-        source = self.loaded.found.name
-        return [cropped(mask, source) or ellipse(box) for mask, box in zip(inside, boxes, strict=True)]
 
 
 def cropped(whole: np.ndarray, source: str) -> Mask | None:

@@ -1,4 +1,4 @@
-"""Requests that wait together are generated together: one thread per loaded model, any number of event loops."""
+"""What waits together is worked on together: one thread that works, any number of threads and event loops that ask."""
 
 from __future__ import annotations
 
@@ -14,35 +14,48 @@ from hoigen.clip import Seconds
 Asked = TypeVar("Asked")
 Got = TypeVar("Got")
 LINGER: Seconds = 0.02
-"""How long the thread waits for a further request before it starts with those that it has."""
+"""How long a thread that generates text waits for a further request before it starts with those that it has."""
 
 
 @dataclass(slots=True)
 class Job(Generic[Asked, Got]):
-    """kind: only jobs of one kind go together. most: how many of them at most."""
+    """kind: only jobs of one kind go together. size: what it counts for. most: of that, in one batch."""
 
     asked: Asked
     kind: Hashable
     most: int
+    size: int = 1
     future: Future[Got] = field(default_factory=Future)
 
 
 class Batcher(Generic[Asked, Got]):
-    """work: gets requests of one kind and gives as many results in their order; what it raises, all of them get."""
+    """Jobs of one kind in batches, those first that have waited longest.
 
-    def __init__(self, work: Callable[[Sequence[Asked], Hashable], Sequence[Got]], name: str) -> None:
-        self.work = work
+    Args:
+        work: gets what was asked by jobs of one kind and gives as many results in their order; a result that is an
+            exception is raised where it was asked for, and what `work` itself raises, all of them get.
+        name: of the thread.
+        linger: seconds for which an idle thread waits for company; 0 begins at once.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Sequence[Asked], Hashable], Sequence[Got | Exception]],
+        name: str,
+        linger: Seconds = LINGER,
+    ) -> None:
+        self.work, self.linger = work, linger
         self.waiting: list[Job[Asked, Got]] = []
         self.news = threading.Condition()
         self.closed = False
         self.thread = threading.Thread(target=self._run, name=name, daemon=True)
         self.thread.start()
 
-    def submit(self, asked: Asked, kind: Hashable, most: int) -> Future[Got]:
-        job: Job[Asked, Got] = Job(asked, kind, max(1, most))
+    def submit(self, asked: Asked, kind: Hashable, most: int, size: int = 1) -> Future[Got]:
+        job: Job[Asked, Got] = Job(asked, kind, max(1, most), size)
         with self.news:
             if self.closed:
-                raise RuntimeError("the expert is closed")
+                raise RuntimeError("the model is closed")
             self.waiting.append(job)
             self.news.notify()
         return job.future
@@ -53,7 +66,7 @@ class Batcher(Generic[Asked, Got]):
             self.closed = True
             for job in self.waiting:
                 if job.future.set_running_or_notify_cancel():
-                    job.future.set_exception(RuntimeError("the expert was closed"))
+                    job.future.set_exception(RuntimeError("the model was closed"))
             self.waiting.clear()
             self.news.notify()
         if threading.current_thread() is not self.thread:
@@ -68,7 +81,10 @@ class Batcher(Generic[Asked, Got]):
                     job.future.set_exception(error)
                 continue
             for job, result in zip(jobs, results, strict=True):
-                job.future.set_result(result)
+                if isinstance(result, Exception):
+                    job.future.set_exception(result)
+                else:
+                    job.future.set_result(result)
 
     def _next(self) -> list[Job[Asked, Got]]:
         """The next batch; empty when there will be none."""
@@ -83,16 +99,22 @@ class Batcher(Generic[Asked, Got]):
                     return batch
 
     def _linger(self) -> None:
-        until = time.monotonic() + 5 * LINGER
-        while not self.closed and self.waiting and len(self._alike()) < self.waiting[0].most:
+        until = time.monotonic() + 5 * self.linger
+        while self.linger and not self.closed and self.waiting and len(self._alike()) < self.waiting[0].most:
             before = len(self.waiting)
-            self.news.wait(LINGER)
+            self.news.wait(self.linger)
             if len(self.waiting) == before or time.monotonic() > until:
                 return
 
     def _alike(self) -> list[Job[Asked, Got]]:
+        """The first job and those that go with it, as many as there is room for."""
         first = self.waiting[0]
-        return [job for job in self.waiting if job.kind == first.kind][: first.most]
+        batch, room = [first], first.most - first.size
+        for job in self.waiting[1:]:
+            if job.kind == first.kind and job.size <= room:
+                batch.append(job)
+                room -= job.size
+        return batch
 
     def _take(self) -> list[Job[Asked, Got]]:
         if self.closed or not self.waiting:

@@ -1,0 +1,174 @@
+"""Asking the process that owns the models (`hoigen.models.host`): what workers and the parent have of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import pickle
+import sys
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hoigen.clip import Seconds
+from hoigen.errors import AnswerError, GaveUpError, ModelsGoneError
+from hoigen.models.room import Call, Network, as_arrays, as_tensors
+from hoigen.work.wire import HEAD, frame
+
+if TYPE_CHECKING:
+    from hoigen.contracts import Expert
+    from hoigen.experts.call import Answer, Request
+
+BEGUN, ANSWER, RAISED = b"b", b"a", b"x"
+LOOK_EVERY: Seconds = 0.2
+
+
+class EndedError(Exception):
+    """The process ended before it answered. sent: it had the question. begun: it was at this one, and at no other."""
+
+    def __init__(self, sent: bool, begun: bool) -> None:
+        super().__init__("the process of the models ended")
+        self.sent, self.begun = sent, begun
+
+
+class Client:
+    """Asks the process at that address; each question over a connection of its own."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    async def answer(self, name: str, asked: Any) -> Any:
+        """What is answered by what is served under that name.
+
+        Raises GaveUpError when the process ends at this very question, ModelsGoneError when there is no such process
+        any more, AnswerError with what the one who was asked has raised. Waiting is no lack of progress: the process
+        has deadlines of its own, for an answer and for loading.
+        """
+        from hoigen.work.worker import moved_on
+
+        asking = asyncio.ensure_future(self._answered(name, asked))
+        try:
+            while not (await asyncio.wait({asking}, timeout=LOOK_EVERY))[0]:
+                moved_on()
+            return asking.result()
+        finally:
+            asking.cancel()
+
+    def wait(self, name: str, asked: Any) -> Any:
+        """As `answer`, for those who wait for it. Not within an event loop."""
+        return asyncio.run(self.answer(name, asked))
+
+    async def _answered(self, name: str, asked: Any) -> Any:
+        alone = False
+        while True:
+            try:
+                return await self._ask(name, asked, alone)
+            except EndedError as end:
+                if alone and end.begun:
+                    await asyncio.sleep(2 * LOOK_EVERY)  # the parent finds out why
+                    raise GaveUpError(
+                        "the process of the model ended twice while it was at this question, the second time alone"
+                        f"{_why(self.address)}"
+                    ) from None
+                alone = alone or end.sent
+
+    async def _ask(self, name: str, asked: Any, alone: bool) -> Any:
+        reader, writer = await self._connected()
+        sent = begun = False
+        try:
+            writer.write(frame(ANSWER, pickle.dumps((name, asked, alone), pickle.HIGHEST_PROTOCOL)))
+            await writer.drain()
+            sent = True
+            while True:
+                kind, body = await receive(reader)
+                if kind == BEGUN:
+                    begun = True
+                elif kind == RAISED:
+                    said, _, trace = body.decode("utf-8", "replace").partition("\0")
+                    error = AnswerError(said)
+                    error.add_note(f"There:\n{trace}")
+                    raise error
+                else:
+                    return pickle.loads(body)
+        except (OSError, asyncio.IncompleteReadError):
+            raise EndedError(sent, begun) from None
+        finally:
+            writer.close()
+
+    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        while True:
+            with contextlib.suppress(FileNotFoundError, ConnectionRefusedError, ConnectionResetError, BlockingIOError):
+                return await asyncio.open_unix_connection(self.address)
+            with contextlib.suppress(FileNotFoundError):
+                raise ModelsGoneError(gone(self.address).read_text(encoding="utf-8"))
+            await asyncio.sleep(LOOK_EVERY)  # it is being started anew
+
+
+async def receive(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    """Kind and body of one frame."""
+    kind, size = HEAD.unpack(await reader.readexactly(HEAD.size))
+    return kind, await reader.readexactly(size)
+
+
+def gone(address: str) -> Path:
+    """The file that says why there is no such process any more."""
+    return Path(f"{address}.gone")
+
+
+def ended(address: str) -> Path:
+    """The file that says how the process ended the last time."""
+    return Path(f"{address}.ended")
+
+
+def _why(address: str) -> str:
+    """How the process ended the last time, as the end of a sentence."""
+    try:
+        return f": it {ended(address).read_text(encoding='utf-8')}"
+    except OSError:
+        return ""
+
+
+class RemoteNetwork:
+    """A network that the process at that address has loaded; asked as one that is loaded here (`room.Handle`)."""
+
+    def __init__(self, address: str, network: Network) -> None:
+        self.client, self.network = Client(address), network
+        self._told: tuple[Mapping[str, Any], Sequence[Mapping[str, str]]] | None = None
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        return self._facts()[0]
+
+    @property
+    def ledger(self) -> Sequence[Mapping[str, str]]:
+        return self._facts()[1]
+
+    def __call__(self, *inputs: Any, method: str = "forward", **named: Any) -> Any:
+        call = Call(method, as_arrays(inputs), as_arrays(named), self.network.batch)
+        return as_tensors(self.client.wait(self.network.name, call))
+
+    def _facts(self) -> tuple[Mapping[str, Any], Sequence[Mapping[str, str]]]:
+        if self._told is None:
+            self._told = self.client.wait(self.network.name, None)
+        return self._told
+
+
+def name_of(expert: Expert) -> str:
+    """The name under which an expert is served: its file and its settings, the same in every process of a run."""
+    return f"{getattr(sys.modules.get(type(expert).__module__), '__file__', '')} {expert!r}"
+
+
+def asking(address: str, served: Collection[str] | None = None) -> Callable[[Expert, Request], Awaitable[Answer]]:
+    """How a desk asks experts that the process at that address has opened (`Desk(asking=...)`).
+
+    served: the names of those that it has; others are asked here. All of them, where it is left out.
+    """
+    client = Client(address)
+
+    async def ask(expert: Expert, request: Request) -> Answer:
+        if served is not None and name_of(expert) not in served:
+            return await expert.answer(request)
+        answer: Answer = await client.answer(name_of(expert), request)
+        return answer
+
+    return ask

@@ -1,0 +1,425 @@
+"""The models' room: all that is loaded, once a process, whoever asks; and the handles by which it is asked.
+
+    Network   a frozen description of a network: what builds it, its files, device, precision, batch
+    handle    what answers for a description: `Loaded` in this process, `RemoteNetwork` of the process that owns them
+    once      small models of the CPU and other things that a process makes once
+
+Measures and experts are settings and hold nothing of this. In a worker whose run has a process that owns the models
+(`hoigen.models.host`), `handle` gives what asks that process; elsewhere it loads here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import threading
+import weakref
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from hoigen import devices
+from hoigen.errors import NoRoomError, SetupError
+from hoigen.models import files, tensors, uses
+from hoigen.models import load as loading
+
+if TYPE_CHECKING:
+    from hoigen.models.batcher import Batcher
+
+T = TypeVar("T")
+DTYPES = ("float32", "float16")
+"""Of the networks whose files are named checkpoints; those of the hub know bfloat16 too (`load.DTYPES`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """A network as settings describe it. Equal ones are loaded once; it can be sent to another process.
+
+    Args:
+        build: `module:function`, which makes a torch module of the files in the order in which they are named here. In
+            a file of one's own: `f"{__name__}:built"`. The module may have `facts`, plain values that a measure has
+            to know of it, and `ledger`, where that of its files is not all.
+        files: names of published checkpoints, each with a file of one's own or an empty text.
+        models: models of the hub, `owner/name`, `owner/name@revision`, or folders.
+        options: further arguments of `build`, by name.
+        device: auto, cpu, cuda, cuda:1.
+        dtype: what sums are done in; weights stay float32.
+        batch: rows that may go through it at once, of whatever clips. It changes no number.
+    """
+
+    build: str
+    files: tuple[tuple[str, str], ...] = ()
+    models: tuple[str, ...] = ()
+    options: tuple[tuple[str, Any], ...] = ()
+    device: str = "auto"
+    dtype: str = "float32"
+    batch: int = field(default=1, compare=False)
+
+    @property
+    def name(self) -> str:
+        """The name under which it is served, the same in every process of a run."""
+        return repr(replace(self, batch=1))
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What is asked of a network: a method and its arrays. A method that is given one list takes items of any size,
+    and gives a result for each; all others take arrays whose first axis counts the rows.
+
+    most: rows that may go together.
+    """
+
+    method: str
+    inputs: tuple[Any, ...]
+    named: Mapping[str, Any]
+    most: int = 1
+
+    @property
+    def arrays(self) -> tuple[Any, ...]:
+        return (*self.inputs, *self.named.values())
+
+    @property
+    def rows(self) -> int:
+        counts = self.arrays and (isinstance(self.arrays[0], list) or getattr(self.arrays[0], "shape", None))
+        return len(self.arrays[0]) if counts else 1
+
+    @property
+    def alike(self) -> Hashable:
+        """What calls have in common that can go together; one that nothing can go with is itself alone."""
+        if len(self.arrays) == 1 and isinstance(self.inputs[0] if self.inputs else None, list):
+            return self.method, list
+        if not self.arrays or any(not getattr(each, "shape", ()) or len(each) != self.rows for each in self.arrays):
+            return id(self)
+        kinds = tuple((tuple(each.shape[1:]), str(each.dtype)) for each in self.arrays)
+        return self.method, len(self.inputs), tuple(self.named), kinds
+
+
+class Handle(Protocol):
+    """What answers for a network, wherever it is. facts: what its builder says of it; ledger: name, digest and licence
+    of each of its files."""
+
+    @property
+    def facts(self) -> Mapping[str, Any]: ...
+
+    @property
+    def ledger(self) -> Sequence[Mapping[str, str]]: ...
+
+    def __call__(self, *inputs: Any, method: str = "forward", **named: Any) -> Any:
+        """What a method says: tensors on the CPU, float32 for all that is no whole number, in the shape of its answer
+        (one tensor, a tuple or a list of them). inputs, named: tensors or arrays, or one list of items."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A network of this process."""
+
+    model: Any
+    device: str
+    dtype: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    ledger: tuple[Mapping[str, str], ...] = ()
+
+    def __call__(self, *inputs: Any, method: str = "forward", **named: Any) -> Any:
+        return _on_cpu(self.run(self._method(method), *inputs, **named))
+
+    def run(self, what: Callable[..., Any], *inputs: Any, **named: Any) -> Any:
+        """A call of the model or of a part of it, without gradients and in the asked precision; what it says as it is,
+        where it is."""
+        import torch
+
+        given = _moved(inputs, self.device)
+        by_name = _moved(named, self.device)
+        kind, dtype = torch.device(self.device).type, getattr(torch, self.dtype)
+        with torch.inference_mode(), torch.autocast(kind, dtype, enabled=self.dtype != "float32"):
+            return what(*given, **by_name)
+
+    def answers(self, calls: Sequence[Call]) -> list[Any]:
+        """What each of several calls that are alike says; an exception where one fails. What fails in company is tried
+        in halves, so that it fails alone. Raises DeviceLostError when this process can use its card no more."""
+        try:
+            return self._together(calls) if len(calls) > 1 else [self._alone(calls[0])]
+        except Exception as error:
+            if devices.lost(error):
+                raise devices.DeviceLostError(f"{type(error).__name__}: {error}") from error
+            if devices.no_room(error):
+                devices.let_go()
+            if len(calls) == 1:
+                return [error]
+        half = len(calls) // 2
+        return [*self.answers(calls[:half]), *self.answers(calls[half:])]
+
+    def _method(self, name: str) -> Callable[..., Any]:
+        found: Callable[..., Any] = self.model if name == "forward" else getattr(self.model, name)
+        return found
+
+    def _alone(self, call: Call) -> Any:
+        return self(*call.inputs, method=call.method, **call.named)
+
+    def _together(self, calls: Sequence[Call]) -> list[Any]:
+        import torch
+
+        first, counts = calls[0], [call.rows for call in calls]
+        if isinstance(first.arrays[0], list):
+            said = list(self([item for call in calls for item in call.inputs[0]], method=first.method))
+        else:
+            columns = zip(*(call.inputs for call in calls), strict=True)
+            inputs = [torch.cat([_tensor(each) for each in column]) for column in columns]
+            named = {name: torch.cat([_tensor(call.named[name]) for call in calls]) for name in first.named}
+            said = self(*inputs, method=first.method, **named)
+        return _parted(said, counts)
+
+
+def _parted(said: Any, counts: Sequence[int]) -> list[Any]:
+    """The rows of each call. Raises ValueError for an answer that has not a row for each row that was asked."""
+    if isinstance(said, tuple):
+        return list(zip(*(_parted(each, counts) for each in said), strict=True))
+    if isinstance(said, Mapping):
+        columns = {name: _parted(each, counts) for name, each in said.items()}
+        return [{name: column[at] for name, column in columns.items()} for at in range(len(counts))]
+    if len(said) != sum(counts):
+        raise ValueError(f"a network was given {sum(counts)} rows and answered {len(said)}")
+    parts, start = [], 0
+    for count in counts:
+        parts.append(said[start : start + count])
+        start += count
+    return parts
+
+
+def _tensor(value: Any) -> Any:
+    import torch
+
+    return torch.as_tensor(value)
+
+
+def _mapped(value: Any, change: Callable[[Any], Any]) -> Any:
+    """A value with every array in it changed: in tuples, lists and mappings."""
+    if isinstance(value, Mapping):
+        return {name: _mapped(each, change) for name, each in value.items()}
+    if isinstance(value, tuple | list):
+        return type(value)(_mapped(each, change) for each in value)
+    return change(value) if hasattr(value, "dtype") and hasattr(value, "shape") else value
+
+
+def _moved(value: Any, device: str) -> Any:
+    return _mapped(value, lambda array: _tensor(array).to(device))
+
+
+def _on_cpu(value: Any) -> Any:
+    def moved(array: Any) -> Any:
+        tensor = _tensor(array)
+        return (tensor.float() if tensor.is_floating_point() else tensor).cpu()
+
+    return _mapped(value, moved)
+
+
+def as_arrays(value: Any) -> Any:
+    """Tensors as numpy arrays, to be sent."""
+    return _mapped(value, lambda array: array.numpy() if hasattr(array, "numpy") else array)
+
+
+def as_tensors(value: Any) -> Any:
+    return _mapped(value, _tensor)
+
+
+# what this process has
+
+
+@dataclass(slots=True)
+class _Kept:
+    """owners: those who took it and have not given it back; None among them keeps it for good."""
+
+    thing: Any
+    owners: set[int | None] = field(default_factory=set)
+
+
+_kept: dict[Hashable, _Kept] = {}
+_lock = threading.RLock()
+_running: dict[int, Any] = {}
+_owner = ""
+
+
+def take(key: Hashable, owner: object, make: Callable[[], T]) -> T:
+    """The thing of that key, made if nobody has it yet. It is kept until its last owner gives it back; with None as
+    its owner, as long as the process lives."""
+    with _lock:
+        if key not in _kept:
+            _kept[key] = _Kept(make())
+        _kept[key].owners.add(None if owner is None else id(owner))
+        thing: T = _kept[key].thing
+        return thing
+
+
+def once(make: Callable[..., T], *arguments: Hashable) -> T:
+    """What `make` makes of these arguments, once a process."""
+    return take((make, arguments), None, lambda: make(*arguments))
+
+
+def taken(key: Hashable) -> Any:
+    """The thing of that key, or None where nobody has it. Waits for nothing that is being loaded."""
+    kept = _kept.get(key)
+    return None if kept is None else kept.thing
+
+
+def give_back(key: Hashable, owner: object) -> None:
+    """Lets a thing go, and closes it, when nobody has it any more."""
+    with _lock:
+        if key not in _kept:
+            return
+        _kept[key].owners.discard(id(owner))
+        if _kept[key].owners:
+            return
+        thing = _kept.pop(key).thing
+    thing.close()
+
+
+def running(owner: Any, make: Callable[[], T]) -> T:
+    """What runs for one description (an event loop, a file of answers), made on first use and kept as long as that
+    description lives. It belongs to this very object: one that is equal has its own."""
+    with _lock:
+        if id(owner) not in _running:
+            _running[id(owner)] = make()
+            weakref.finalize(owner, _running.pop, id(owner), None)
+        found: T = _running[id(owner)]
+        return found
+
+
+@contextlib.contextmanager
+def owned_by(address: str) -> Iterator[None]:
+    """Within this, networks are asked at the process that listens there; with an empty address they are loaded here."""
+    global _owner
+    before, _owner = _owner, address
+    try:
+        yield
+    finally:
+        _owner = before
+
+
+def handle(network: Network) -> Handle:
+    """What answers for a network: here, or in the process that owns the models of this run."""
+    if not _owner:
+        return load(network)
+    from hoigen.models.client import RemoteNetwork
+
+    return once(RemoteNetwork, _owner, network)
+
+
+def load(network: Network) -> Loaded:
+    """The network in this process, loaded if it is not yet.
+
+    Raises SetupError or UsageError for what cannot be loaded, NoRoomError where memory does not suffice.
+    """
+    named = [*(name for name, _ in network.files), *network.models]
+    loading.needed(f"the model of {', '.join(named)}", *([] if network.models else ["torch"]))
+    placed = replace(network, device=loading.device_of(network.device))
+    return take(placed, None, lambda: _loaded(placed))
+
+
+def _loaded(network: Network) -> Loaded:
+    module, _, function = network.build.partition(":")
+    own = [tensors.own(path) if path else files.locate(name) for name, path in network.files]
+    models = [loading.resolve(name) for name in network.models]
+    for found in models:
+        loading.check_memory(found, "float32", network.device)
+    built = getattr(importlib.import_module(module), function)(*own, *models, **dict(network.options))
+    names = [*(each.name for each in own), *(each.name for each in models)]
+    model = loading.settle(built, network.device, names[0] if names else network.build)
+    ledger = getattr(model, "ledger", None) or [*(each.ledger for each in own), *map(loading.ledger, models)]
+    return Loaded(model, network.device, network.dtype, getattr(model, "facts", {}), tuple(ledger))
+
+
+class Service:
+    """A network as the process of the models serves it: calls that wait and are alike are one batch, whichever worker
+    and clip they are of. An idle network waits for no company.
+
+    used_by: a measure that has it, for errors.
+    """
+
+    def __init__(self, network: Network, used_by: str) -> None:
+        self.network, self.used_by = network, used_by
+
+    async def open(self) -> None:
+        """Loads it. Raises SetupError that names the measure."""
+        import asyncio
+
+        try:
+            self.loaded = await asyncio.to_thread(load, self.network)
+        except Exception as error:
+            kind = NoRoomError if devices.no_room(error) else SetupError
+            said = str(error) or type(error).__name__
+            raise kind(f"measure {self.used_by!r} could not load its model: {said}") from error
+
+    async def answer(self, asked: Call | None) -> Any:
+        """What the network says, as arrays; asked for nothing, its facts and its ledger."""
+        import asyncio
+
+        if asked is None:
+            return self.loaded.facts, self.loaded.ledger
+        queue: Batcher[tuple[Loaded, Call], Any] = once(_batches, self.loaded.device)
+        kind = self.network, asked.alike
+        waiting = queue.submit((self.loaded, asked), kind, asked.most, asked.rows)
+        return as_arrays(await asyncio.wrap_future(waiting))
+
+    async def close(self) -> None:
+        """It stays for as long as its process does."""
+
+
+def _batches(device: str) -> Batcher[tuple[Loaded, Call], Any]:
+    """The queue of a device: one batch after the other, so that networks do not take each other's memory."""
+    from hoigen.models.batcher import Batcher
+
+    return Batcher(_answered, f"hoigen networks on {device}", linger=0.0)
+
+
+def _answered(asked: Sequence[tuple[Loaded, Call]], _: Hashable) -> list[Any]:
+    return asked[0][0].answers([call for _, call in asked])
+
+
+# what the measures with networks share
+
+
+def check_settings(dtype: str, batch: int) -> None:
+    if dtype not in DTYPES:
+        raise ValueError(f"dtype: {' or '.join(DTYPES)}; it came as {dtype!r}")
+    if batch < 1:
+        raise ValueError(f"batch: 1 or more; it came as {batch}")
+
+
+def identity_of(measure: Any, files: Mapping[str, str]) -> dict[str, Any]:
+    """What a score of a measure depends on: sampling, precision and the content of the checkpoints."""
+    import dataclasses
+
+    return {
+        "sampling": dataclasses.asdict(measure.sampling),
+        "dtype": measure.dtype,
+        "checkpoints": {use.id: uses.content_of(use) for use in uses.of_files(files)},
+    }
+
+
+def network_of(measure: Any, build: str, batch: int = 1) -> Network:
+    """The network of a measure that has `files`, `device` and `dtype`."""
+    files = tuple(measure.files.items())
+    return Network(build=build, files=files, device=measure.device, dtype=measure.dtype, batch=batch)
+
+
+class Batches:
+    """Collects inputs of one size and hands them to a network many at a time; results come in order."""
+
+    def __init__(self, model: Callable[[Any], Any], size: int, take: Callable[[Any], None]) -> None:
+        self.model, self.size, self.take = model, size, take
+        self.waiting: list[Any] = []
+
+    def add(self, item: Any) -> None:
+        """item: (1, ...); `take` is called with (1, ...) of the results, now or later."""
+        self.waiting.append(item)
+        if len(self.waiting) >= self.size:
+            self.flush()
+
+    def flush(self) -> None:
+        if not self.waiting:
+            return
+        import torch
+
+        waiting, self.waiting = torch.cat(self.waiting), []
+        for result in self.model(waiting).split(1):
+            self.take(result)

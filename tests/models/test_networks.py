@@ -1,0 +1,343 @@
+"""Networks in the process that owns the models: loaded once, asked from anywhere in batches, and nothing is lost."""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("transformers", reason="extra [models]: make test brings it")
+
+import fake_network  # noqa: E402
+from fake_network import notes  # noqa: E402
+
+import hoigen  # noqa: E402
+from hoigen import decide  # noqa: E402
+from hoigen.cascade import build_steps  # noqa: E402
+from hoigen.data import tables  # noqa: E402
+from hoigen.data.run import Run  # noqa: E402
+from hoigen.engine import Scorer  # noqa: E402
+from hoigen.errors import AnswerError, GaveUpError, SetupError  # noqa: E402
+from hoigen.models import room  # noqa: E402
+from hoigen.models.client import RemoteNetwork  # noqa: E402
+from hoigen.models.host import Host  # noqa: E402
+from hoigen.runfile import steps_of  # noqa: E402
+from hoigen.stages.scores import clip_of  # noqa: E402
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def pictures(number: int, rows: int = 2, side: int = 8) -> Any:
+    made = torch.rand(rows, 3, side, side, generator=torch.Generator().manual_seed(number))
+    made[:, 0, 0, 0] = number
+    return made
+
+
+def host(*networks: room.Network, **limits: float) -> Host:
+    how = {"load_deadline": 60.0, "deadline": 60.0, **limits}
+    return Host(functools.partial(fake_network.setup, *networks), **how)
+
+
+def at_once(asks: Sequence[Callable[[], Any]]) -> list[Any]:
+    """What comes of all of them at the same time, as of the workers of a run; exceptions as they are."""
+    found: list[Any] = [None] * len(asks)
+
+    def ask(at: int) -> None:
+        try:
+            found[at] = asks[at]()
+        except Exception as error:
+            found[at] = error
+
+    threads = [threading.Thread(target=ask, args=(at,)) for at in range(len(asks))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return found
+
+
+def asked(served: Host, network: room.Network, numbers: Sequence[int], **more: Any) -> list[Any]:
+    remote = RemoteNetwork(served.address, network)
+    return at_once([functools.partial(remote, pictures(number), **more) for number in numbers])
+
+
+def same(found: Any, network: room.Network, number: int) -> bool:
+    return torch.allclose(found, room.load(network)(pictures(number)), atol=1e-5)
+
+
+def test_there_it_says_what_it_says_here(tmp_path: Path) -> None:
+    network = fake_network.network(tmp_path)
+    here = room.load(network)
+    with host(network) as served:
+        served.start()
+        there = RemoteNetwork(served.address, network)
+        assert torch.allclose(there(pictures(1)), here(pictures(1)), atol=1e-6)
+        assert there(pictures(1)).dtype == torch.float32
+        sums, said = there(pictures(2), method="pair")
+        assert torch.allclose(sums, pictures(2).sum((1, 2, 3)))
+        assert said.shape == (2, 4)
+        items = [(pictures(3, 1, side), torch.ones(side)) for side in (4, 6)]
+        assert [len(each) for each in there(items, method="ragged")] == [4, 6]
+        assert there(pictures(4).numpy(), method="one_row").shape == (1, 3, 8, 8)
+        assert there.facts == here.facts == {"channels": 4}
+        assert list(there.ledger) == list(here.ledger)
+        assert there.ledger[0]["name"] == "weights.pt"
+    assert len(notes(tmp_path, "loaded")) == 2, "once here, once there"
+
+
+def test_what_waits_together_goes_together_and_is_answered_apart(tmp_path: Path) -> None:
+    """The first call finds an idle network and waits for nobody; the others wait for it, and then go together."""
+    network = fake_network.network(tmp_path, batch=16)
+    (tmp_path / "slow.txt").write_text("0.5")
+    with host(network) as served:
+        served.start()
+        found = asked(served, network, range(1, 9))
+    assert all(same(each, network, number) for number, each in enumerate(found, 1))
+    calls = [int(line.split()[1]) for line in notes(tmp_path, "called")]
+    calls = calls[: -len(found)]  # those of `same`, here
+    assert sum(calls) == 16
+    assert len(calls) <= 4, "eight items of two rows"
+    assert max(calls) >= 6
+
+
+def test_a_batch_is_no_larger_than_the_description_says(tmp_path: Path) -> None:
+    network = fake_network.network(tmp_path, batch=4)
+    (tmp_path / "slow.txt").write_text("0.1")
+    with host(network) as served:
+        served.start()
+        remote = RemoteNetwork(served.address, network)
+        sizes = [1, 3, 2, 4, 6, 1]
+        asks = [functools.partial(remote, pictures(at, rows)) for at, rows in enumerate(sizes, 1)]
+        found = at_once(asks)
+    assert [len(each) for each in found] == sizes
+    calls = [int(line.split()[1]) for line in notes(tmp_path, "called")]
+    assert sum(calls) == sum(sizes)
+    assert max(calls) == 6, "an item is never parted"
+    assert sorted(calls)[-2] <= 4
+
+
+def test_only_what_is_alike_goes_together(tmp_path: Path) -> None:
+    network = fake_network.network(tmp_path, batch=64)
+    (tmp_path / "slow.txt").write_text("0.2")
+    with host(network) as served:
+        served.start()
+        remote = RemoteNetwork(served.address, network)
+        shapes = [(at, 1, 8 if at % 2 else 10) for at in range(1, 9)]
+        found = at_once([functools.partial(remote, pictures(*shape)) for shape in shapes])
+    here = room.load(network)
+    assert all(
+        torch.allclose(each, here(pictures(*shape)), atol=1e-5) for each, shape in zip(found, shapes, strict=True)
+    )
+
+
+def test_what_it_raises_costs_its_item_alone(tmp_path: Path) -> None:
+    network = fake_network.network(tmp_path, batch=64)
+    (tmp_path / "raise.txt").write_text("3")
+    (tmp_path / "slow.txt").write_text("0.3")
+    with host(network) as served:
+        served.start()
+        found = asked(served, network, range(1, 7))
+        assert isinstance(found[2], AnswerError)
+        assert str(found[2]) == "ValueError: no such number: [3, 3]"
+        assert "fake_network.py" in "".join(traceback.format_exception(found[2])), "with where it was raised"
+        (tmp_path / "raise.txt").unlink()
+        assert all(same(each, network, number) for number, each in enumerate(found, 1) if number != 3)
+        rows = asked(served, network, range(1, 5), method="one_row")
+    alone = [each for each in rows if not isinstance(each, Exception)]
+    assert len(alone) == 4, "a method that gives no row for each row is asked for one item at a time"
+    assert len(notes(tmp_path, "loaded")) == 2
+
+
+def test_a_killed_process_costs_nothing(tmp_path: Path) -> None:
+    network = fake_network.network(tmp_path, batch=64)
+    (tmp_path / "slow.txt").write_text("1.0")
+    with host(network) as served:
+        served.start()
+        threading.Thread(target=kill_when_called, args=(tmp_path, 2)).start()
+        found = asked(served, network, range(1, 7))
+    assert all(same(each, network, number) for number, each in enumerate(found, 1)), found
+    replayed = [line.split()[1] for line in notes(tmp_path, "called")]
+    assert replayed.count("2") >= 6, "those of the batch were asked again, one by one"
+
+
+def kill_when_called(folder: Path, calls: int) -> None:
+    """From without, in the middle of a batch."""
+    while len(notes(folder, "called")) < calls:
+        time.sleep(0.05)
+    os.kill(int(notes(folder, "called")[-1].split()[-1]), signal.SIGKILL)
+
+
+@pytest.mark.parametrize(("word", "why"), [("kill", "killed"), ("hang", "answered nothing for 2 s")])
+def test_the_one_item_that_always_breaks_it_fails_alone(tmp_path: Path, word: str, why: str) -> None:
+    network = fake_network.network(tmp_path, batch=64)
+    (tmp_path / f"{word}.txt").write_text("4")
+    with host(network, deadline=2.0) as served:
+        served.start()
+        found = asked(served, network, range(1, 7))
+    culprit = found.pop(3)
+    (tmp_path / f"{word}.txt").unlink()
+    assert isinstance(culprit, GaveUpError)
+    assert "ended twice while it was at this question, the second time alone" in str(culprit)
+    assert why in str(culprit).lower()
+    assert all(same(each, network, number) for each, number in zip(found, (1, 2, 3, 5, 6), strict=True)), found
+
+
+def test_loading_has_a_deadline_and_a_fault_names_the_measure(tmp_path: Path) -> None:
+    network = fake_network.network(tmp_path)
+    (tmp_path / "slow_load.txt").write_text("30")
+    with host(network, load_deadline=4.0) as served, pytest.raises(SetupError, match=r"after 4 s \(set load_deadline"):
+        served.start()
+    lost = room.Network(build="fake_network:nothing", files=network.files)
+    with host(lost) as served, pytest.raises(SetupError, match=r"measure 'fake' could not load its model: .*nothing"):
+        served.start()
+
+
+# whole runs
+
+MEASURE = '''
+import time
+from pathlib import Path
+
+from fake_network import FakeNetwork
+from hoigen import Sampling, Score, measure
+from hoigen.models import room
+from hoigen.models.room import Network
+
+
+def built(found):
+    made = FakeNetwork(found.path.parent)
+    made.note("loaded")
+    time.sleep(sum(made.told("slow_load")))
+    return made
+
+
+@measure("fake_shown")
+class FakeShown:
+    """What a tiny network says of a clip."""
+
+    weights_file: str
+    sampling: Sampling = Sampling(frames=3, short_side=16)
+
+    @property
+    def networks(self):
+        files = (("fake", self.weights_file),)
+        return (Network(build=f"{__name__}:built", files=files, device="cpu", batch=64),)
+
+    def load(self):
+        room.handle(*self.networks)
+
+    def __call__(self, clip, frames):
+        import torch
+
+        number = int(Path(clip.uri).stem)
+        folder = Path(self.weights_file).parent
+        if (folder / f"stuck_{number}").exists():
+            time.sleep(600)
+        pictures = torch.from_numpy(frames.images).permute(0, 3, 1, 2).float() / 255
+        pictures = pictures * (1 + number / 10)
+        pictures[:, 0, 0, 0] = number
+        return Score(float(room.handle(*self.networks)(pictures).sum()))
+'''
+
+
+def measures(folder: Path) -> list[Any]:
+    (folder / "fake_shown.py").write_text(MEASURE)
+    (folder / "weights.pt").touch()
+    return [{str(folder / "fake_shown.py"): {"weights_file": str(folder / "weights.pt")}}]
+
+
+def videos(video: Path, folder: Path, count: int) -> Path:
+    folder.mkdir()
+    for at in range(1, count + 1):
+        (folder / f"{at}.mp4").write_bytes(video.read_bytes() + bytes(at))
+    return folder
+
+
+def curate(folder: Path, shown: Path, run: str = "run", **more: Any) -> dict[int, tuple[float | None, str]]:
+    """Number of the video -> its score, and why there is none."""
+    how = {"shots": "none", "duplicates": "keep", "report": False, "quiet": True, "workers": 3}
+    hoigen.curate(videos=shown, run=folder / run, measures=measures(folder), **{**how, **more})
+    made = Run(folder / run)
+    rows = decide.connect(made, steps_of(made)[1]).execute("select uri, fake_shown, reason from decided").fetchall()
+    return {int(Path(uri).stem): (score, reason or "") for uri, score, reason in rows}
+
+
+def scored_here(folder: Path, shown: Path) -> dict[int, float | None]:
+    """The scores without workers and without a process that owns anything."""
+    made = Run(folder / "run")
+    scorer = Scorer(build_steps(measures(folder), {}), score_all=True)
+    clips = [clip_of(row) for part in made.clip_parts() for row in tables.read_part(part)]
+    return {int(Path(clip.uri).stem): scorer.score_one(clip).value for clip in clips}
+
+
+@pytest.mark.parametrize("workers", [1, 3, 6])
+def test_a_run_loads_a_network_once_and_scores_as_without_workers(
+    tmp_path: Path, tiny_video: Path, workers: int
+) -> None:
+    shown = videos(tiny_video, tmp_path / "videos", 7)
+    found = curate(tmp_path, shown, workers=workers)
+    assert len(notes(tmp_path, "loaded")) == 1
+    here = scored_here(tmp_path, shown)
+    assert len(set(here.values())) == 7, "the numbers matter"
+    assert {at: score for at, (score, _) in found.items()} == pytest.approx(here, abs=1e-5)
+
+
+def test_workers_wait_together_and_are_answered_in_one_batch(tmp_path: Path, tiny_video: Path) -> None:
+    shown = videos(tiny_video, tmp_path / "videos", 12)
+    measures(tmp_path)
+    (tmp_path / "slow.txt").write_text("1.0")
+    found = curate(tmp_path, shown, workers=4, deadline=6.0)
+    assert all(score is not None for score, _ in found.values()), "waiting is never the clip's time"
+    calls = [int(line.split()[1]) for line in notes(tmp_path, "called")]
+    assert sum(calls) == 36
+    assert len(calls) < 10
+    assert max(calls) >= 6, "clips of several workers in one call"
+
+
+def test_a_killed_owner_costs_a_run_nothing(tmp_path: Path, tiny_video: Path) -> None:
+    shown = videos(tiny_video, tmp_path / "videos", 8)
+    measures(tmp_path)
+    (tmp_path / "kill_once.txt").write_text("4")
+    (tmp_path / "slow.txt").write_text("0.2")
+    found = curate(tmp_path, shown)
+    assert len(notes(tmp_path, "loaded")) == 2
+    assert all(score is not None for score, _ in found.values()), found
+
+
+def test_a_clip_that_always_kills_the_owner_has_failed_alone(tmp_path: Path, tiny_video: Path) -> None:
+    shown = videos(tiny_video, tmp_path / "videos", 8)
+    measures(tmp_path)
+    (tmp_path / "kill.txt").write_text("4")
+    found = curate(tmp_path, shown)
+    assert found.pop(4)[0] is None
+    assert all(score is not None for score, _ in found.values()), found
+    made = Run(tmp_path / "run")
+    asked = "select reason from decided where state = 'failed'"
+    [reason] = decide.connect(made, steps_of(made)[1]).execute(asked).fetchone()
+    assert "the process of the model ended twice while it was at this question" in reason
+
+
+def test_a_stuck_worker_costs_the_network_nothing(tmp_path: Path, tiny_video: Path) -> None:
+    shown = videos(tiny_video, tmp_path / "videos", 6)
+    (tmp_path / "stuck_2").touch()
+    found = curate(tmp_path, shown, deadline=2.0)
+    assert found.pop(2)[0] is None
+    assert all(score is not None for score, _ in found.values()), found
+    assert len(notes(tmp_path, "loaded")) == 1
+
+
+def test_the_load_deadline_of_a_recipe_holds(tmp_path: Path, tiny_video: Path) -> None:
+    shown = videos(tiny_video, tmp_path / "videos", 1)
+    measures(tmp_path)
+    (tmp_path / "slow_load.txt").write_text("60")
+    with pytest.raises(SetupError, match=r"not loaded after 6 s \(set load_deadline higher\)"):
+        curate(tmp_path, shown, load_deadline=6.0)
