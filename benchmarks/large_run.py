@@ -66,13 +66,11 @@ main(["cut", sys.argv[1], "--quiet"])
 
 
 def write_run(path: Path, clips: int, parts: str) -> None:
-    """A run's folder, written shard by shard."""
-    import duckdb
+    """A run's folder, written shard by shard, each table by a process of its own."""
     import pyarrow as pa
     import pyarrow.parquet as pq
     import yaml
 
-    from hoigen.cascade import build_steps
     from hoigen.data.run import Run, ShardRange
 
     run = Run(path)
@@ -80,34 +78,45 @@ def write_run(path: Path, clips: int, parts: str) -> None:
     recipe["min_length"] = 1.0
     path.mkdir(parents=True)
     run.recipe_file.write_text(yaml.safe_dump({"hoigen": "0", "recipe": recipe}))
-    con = duckdb.connect(config={"threads": 1})
     videos = -(-clips // CLIPS_A_VIDEO)
-    uri = "'/data/videos/' || lpad((v // 1000)::varchar, 5, '0') || '/video_' || lpad(v::varchar, 8, '0') || '.mp4'"
-    names = ("uri", "start", "end", "source", "caption", "meta")
-    query = f"select {uri} as uri, 'web' as source, '{{}}' as meta from range({videos}) t(v)"
-    listed = con.sql(query).to_arrow_table()
-    kinds = {name: pa.float64() if name in ("start", "end") else pa.string() for name in names}
-    columns = {name: listed[name] if name in listed.column_names else pa.nulls(videos, kinds[name]) for name in names}
-    pq.write_table(pa.table(columns), run.videos_file)
-    steps = build_steps(MEASURES, KEEP)
-    scores = [run.scores(step.name, step.fingerprint, step.emits) for step in steps]
-    ranges = []
+    listed = {"uri": pa.array([f"/data/videos/{v // 1000:05}/video_{v:08}.mp4" for v in range(videos)])}
+    listed |= {name: pa.nulls(videos, pa.float64()) for name in ("start", "end")}
+    listed |= {name: pa.nulls(videos, pa.string()) for name in ("source", "caption", "meta")}
+    pq.write_table(pa.table(listed), run.videos_file)
+    if parts == "compacted":
+        firsts = range(0, clips, SHARD[parts])
+        lasts = [min(first + SHARD[parts], clips) for first in firsts]
+        run.write_shards(
+            [
+                ShardRange(shard, first // CLIPS_A_VIDEO, -(-last // CLIPS_A_VIDEO), last - first, 30 << 30)
+                for shard, (first, last) in enumerate(zip(firsts, lasts, strict=True))
+            ]
+        )
+    with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
+        pool.starmap(write_table, [(path, at, clips, parts) for at in range(-1, len(MEASURES))], chunksize=1)
+
+
+def write_table(path: Path, at: int, clips: int, parts: str) -> None:
+    """The clips (-1) or the scores of one measure."""
+    import duckdb
+
+    from hoigen.cascade import build_steps
+    from hoigen.data.run import Run
+
+    run, step = Run(path), build_steps(MEASURES, KEEP)[at]
+    table = run.scores(step.name, step.fingerprint, step.emits) if at >= 0 else run.clips
+    query = _scores_sql(at, step.emits) if at >= 0 else _clips_sql()
+    con = duckdb.connect(config={"threads": 1})
     for shard, first in enumerate(range(0, clips, SHARD[parts])):
         last = min(first + SHARD[parts], clips)
-        con.execute(
-            f"create or replace temp table c as select i, i // {CLIPS_A_VIDEO} as v from range({first}, {last}) t(i)"
-        )
-        run.clips.write_arrow(shard, con.sql(_clips_sql(uri)).to_arrow_table(), {"fingerprint": "0123456789ab"})
-        for at, table in enumerate(scores):
-            table.write_arrow(shard, con.sql(_scores_sql(at, steps[at].emits)).to_arrow_table())
-        ranges.append(ShardRange(shard, first // CLIPS_A_VIDEO, -(-last // CLIPS_A_VIDEO), last - first, 30 << 30))
+        rows = f"(select i, i // {CLIPS_A_VIDEO} as v from range({first}, {last}) t(i))"
+        table.write_arrow(shard, con.sql(query.replace("$rows", rows)).to_arrow_table())
     if parts == "compacted":
-        run.write_shards(ranges)
-        for table in (run.clips, *scores):
-            table.compact()
+        table.compact()
 
 
-def _clips_sql(uri: str) -> str:
+def _clips_sql() -> str:
+    uri = "'/data/videos/' || lpad((v // 1000)::varchar, 5, '0') || '/video_' || lpad(v::varchar, 8, '0') || '.mp4'"
     n = f"(i % {CLIPS_A_VIDEO})"
     page = "somebody makes something, part ' || v || '\", \"page\": \"https://example.org/watch/' || v || '\"}'"
     short = "case when i % 97 = 0 then"
@@ -119,7 +128,7 @@ def _clips_sql(uri: str) -> str:
             {short} 'dropped' else 'ok' end as state, {short} 'shot_length' end as rule,
             {short} '0.4 s, shorter than 1 s' end as reason,
             '{{"codec": "h264", "duration": 40.0, "bytes": ' || {size} as header
-        from c"""
+        from $rows"""
 
 
 def _scores_sql(at: int, emits: tuple[str, ...]) -> str:
@@ -131,7 +140,7 @@ def _scores_sql(at: int, emits: tuple[str, ...]) -> str:
         select substr(md5(i::varchar), 1, 16) as id, {failed} 'failed' else 'ok' end as state,
             {failed} 'VideoError: the stream ends at ' || i % 7 || ' s' end as reason, 1 as tries, random() as seconds,
             to_json({{'frames': [random()::float, random()::float]{seen}}})::varchar as detail, {numbers}
-        from c where i % 97 <> 0 order by hash(i + {at})"""
+        from $rows where i % 97 <> 0 order by hash(i + {at})"""
 
 
 def measured(name: str, command: list[str], source: Path) -> None:
