@@ -497,3 +497,31 @@ def test_ranks_agree_before_models_have_come() -> None:
     assert _same_for_all(one) == _same_for_all(other)
     assert _same_for_all(replace(one, measure=None)) != _same_for_all(replace(other, measure=None))
     assert _same_for_all(one) != _same_for_all(step("m", m=Rule(min=1)))
+
+
+@pytest.mark.parametrize(
+    ("clips", "size", "ranges"),
+    [
+        (4096, 1 << 40, [(0, 6)]),
+        (6, 1 << 40, [(0, 2), (2, 4), (4, 6)]),
+        (7, 1 << 40, [(0, 2), (2, 4), (4, 6)]),
+        (2, 1 << 40, [(at, at + 1) for at in range(6)]),
+        (4096, 3.5, [(0, 3), (3, 6)]),
+        (4096, 0.5, [(at, at + 1) for at in range(6)]),
+    ],
+)
+def test_shards_hold_so_many_clips_and_bytes_and_whole_videos(
+    world: Path, here: None, monkeypatch: pytest.MonkeyPatch, clips: int, size: float, ranges: list[tuple[int, int]]
+) -> None:
+    """Six videos of three clips each. size: in videos."""
+    (world / "list.csv").write_text("uri\n" + "".join(f"videos/{name}.mp4\n" for name in "abcdeh"))
+    monkeypatch.setattr("hoigen.stages.clips.SHARDS_OF_A_RUN", 1)
+    monkeypatch.setattr("hoigen.stages.clips.SHARD_CLIPS", clips)
+    monkeypatch.setattr("hoigen.stages.clips.SHARD_BYTES", size * (world / "videos" / "h.mp4").stat().st_size)
+    split = [*("--set", "shots=adaptive"), *("--set", "max_length=1"), *("--set", "min_length=0.1")]
+    assert main([*arguments(world, "run"), *split]) == 0
+    shards = Run(world / "run").shards()
+    assert [(shard.begin, shard.end) for shard in shards] == ranges
+    assert [shard.clips for shard in shards] == [3 * (shard.end - shard.begin) for shard in shards]
+    whole = sum((world / "videos" / f"{name}.mp4").stat().st_size for name in "abcdeh")
+    assert abs(sum(shard.bytes for shard in shards) - whole) <= 6
