@@ -1,0 +1,108 @@
+"""docs/run_folder.md says what the code writes."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sqlite3
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+import hoigen
+from hoigen import decide, joined
+from hoigen.cascade import Known
+from hoigen.data import run as runs
+from hoigen.data import tables
+from hoigen.data.run import Run
+from hoigen.experts.calls import Calls
+from hoigen.sources import Source, write_videos
+from run_folders import Given, step, write_run
+
+PAGE = (Path(__file__).parents[2] / "docs" / "run_folder.md").read_text(encoding="utf-8")
+
+
+def cells(heading: str) -> list[list[str]]:
+    """Rows of the table under a heading, without its head."""
+    _, _, rest = PAGE.partition(f"\n## {heading}\n")
+    rows = [line.strip("|").split("|") for line in rest.partition("\n## ")[0].splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in row] for row in rows[2:]]
+
+
+def columns(heading: str) -> dict[str, str]:
+    return {row[0].strip("`"): row[1] for row in cells(heading) if row[0].startswith("`")}
+
+
+@pytest.mark.parametrize(
+    ("heading", "expected"),
+    [
+        ("clips, found", tables.CLIP_COLUMNS),
+        ("scores", tables.SCORE_COLUMNS),
+        ("captions", tables.CAPTION_COLUMNS),
+        ("shards.parquet", tables.SHARD_COLUMNS),
+    ],
+)
+def test_columns_of_the_tables(heading: str, expected: dict[str, str]) -> None:
+    assert list(columns(heading).items()) == list(expected.items())
+    assert all(row[2] for row in cells(heading)), "each has a meaning"
+
+
+def test_columns_of_the_list_of_videos(tmp_path: Path) -> None:
+    write_videos([Source("a.mp4")], tmp_path / "videos.parquet")
+    schema = pq.read_schema(tmp_path / "videos.parquet")
+    kinds = {"string": "string", "double": "float64"}
+    assert list(columns("videos.parquet").items()) == [(each.name, kinds[str(each.type)]) for each in schema]
+
+
+def test_columns_of_the_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(joined, "KEEP_FROM_PARTS", 1)
+    steps = [step("a"), step("b", "b", "c")]
+    run = write_run(tmp_path, steps, [[Given("x", {"a": Known("ok", {"a": 1.0})})]])
+    decide.counts(decide.connect(run, steps))
+    [copy] = (tmp_path / "joined").iterdir()
+    left_out = re.findall(
+        r"`(\w+)`", PAGE.partition("## joined\n")[2].partition("; `shard`")[0].partition("but for")[2]
+    )
+    told = [name for name in tables.CLIP_COLUMNS if name not in left_out] + ["shard"]
+    for at, one in enumerate(steps):
+        told += [name.replace("_i", f"_{at}") for name in columns("joined")] + list(one.emits)
+    assert pq.read_schema(copy).names == told
+
+
+def test_columns_of_the_calls(tmp_path: Path) -> None:
+    Calls(tmp_path / "calls.sqlite").close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "calls.sqlite")) as con:
+        names = [name for (name,) in con.execute("select name from sqlite_master where type = 'table'")]
+        found = {name: [row[1] for row in con.execute(f"pragma table_info({name})")] for name in names}
+    assert {row[0].strip("`"): re.findall(r"`(\w+)`", row[1]) for row in cells("calls.sqlite")} == found
+
+
+def test_keys_of_the_journals_and_files_of_a_run(
+    tmp_path: Path, tiny_video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A whole run, of which every row that a journal took and every file that is left is on the page."""
+    keys: dict[str, set[str]] = {}
+    append = tables.Journal.append
+
+    def noted(journal: tables.Journal, row: tables.Row) -> None:
+        keys.setdefault(journal.name.partition("-")[0], set()).update(row)
+        append(journal, row)
+
+    monkeypatch.setattr(tables.Journal, "append", noted)
+    run = tmp_path / "run"
+    how = {"measures": ["metadata", "hoi_lite"], "keep": {}, "shots": "none", "workers": 1, "quiet": True}
+    hoigen.curate(videos=tiny_video, run=run, caption={"captioner": "grounded"}, **how)
+    hoigen.caption(run, workers=1, quiet=True)
+    told = {row[0].strip("`"): row[1] for row in cells("journal")}
+    assert keys["clips"] == set(re.findall(r"`(\w+)`", told["clips"])) - {"found"}
+    assert keys["scores"] == {*tables.SCORE_COLUMNS, *re.findall(r"`(\w+)`", told["scores"])} - {"scores"}
+    assert keys.keys() == {"clips", "scores"}
+    names = {
+        re.split(r"[/*]", name)[0]
+        for name in re.findall(r"`([^`]+)`", PAGE.partition("| file |")[2].partition("\n\n")[0])
+    }
+    here = {path.name for path in run.iterdir()}
+    assert {name for name in here if not name.startswith(".lock-")} <= names
+    assert {"run.yaml", "videos.parquet", runs.SHARDS_FILE, "clips", "scores", "captions", "calls.sqlite"} <= here
+    assert Run(run).shards()[0].clips == 1
