@@ -428,3 +428,40 @@ def test_captions_of_ranks(world: Path, here: None, capsys: pytest.CaptureFixtur
     both = [{row["id"]: row["text"] for row in caption_rows(Run(world / run))} for run in ("alone", "run")]
     assert both[0] == both[1]
     assert len(both[0]) > 2
+
+
+def test_a_part_that_is_deleted_is_made_anew_in_its_place(
+    world: Path, here: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is damaged may be deleted: clips are found again, and their scores are still theirs."""
+    expected = alone(world, capsys)
+    assert main(arguments(world, "run")) == 0
+    before = calls(world)
+    run = Run(world / "run")
+    shards = run.shards()
+    [merged] = run.clips.folder.names()
+    run.clips.folder.remove(merged)
+    rounds(world, "run", (1, 0))
+    assert run.shards() == shards
+    assert dataset(world, "run", capsys) | {"calls": before} == expected
+    assert calls(world) == before
+
+
+def test_other_shots_are_sealed_into_the_shards_that_there_are(
+    world: Path, here: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every clip is found anew; until all are, those of before count."""
+    (world / "list.csv").write_text("uri\n" + "".join(f"videos/{name}.mp4\n" for name in "abcdeh"))
+    assert main(arguments(world, "run")) == 0
+    first = dataset(world, "run", capsys)
+    assert len(first["clips"]) == 6
+    split = [*("--set", "shots=adaptive"), *("--set", "max_length=1"), *("--set", "min_length=0.1")]
+    assert main([*arguments(world, "run", 1, 2), *split]) == 75
+    assert dataset(world, "run", capsys)["table"] == first["table"]
+    assert main([*arguments(world, "run", 0, 2), *split]) == 75
+    assert main([*arguments(world, "run", 1, 2), *split]) == 0
+    assert main([*arguments(world, "alone"), *split]) == 0
+    found, whole = dataset(world, "run", capsys), dataset(world, "alone", capsys)
+    assert (found["table"], found["clips"]) == (whole["table"], whole["clips"])
+    assert len(found["clips"]) == 18
+    assert [shard.clips for shard in Run(world / "run").shards()] == [6, 6, 6]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hoigen.comparing.read import source_of
-from hoigen.errors import UsageError
+from hoigen.errors import RanksOpen, UsageError
 from hoigen.trusted import grant
 from hoigen.verbs.evaluate import Evaluation, evaluate
 from hoigen.verbs.prompts import prompts
@@ -222,3 +222,28 @@ def test_a_run_that_was_stopped_early_counts_the_videos_that_it_has_not_read(mad
     assert {reason for video in after for reason in video.reasons.values()} == {
         "not measured yet: run hoigen evaluate again"
     }
+
+
+def test_ranks_make_the_same_evaluation_and_one_page(made: Path) -> None:
+    alone = run(made)
+    calls = sorted((made / "log").read_text().split())
+    (made / "log").unlink()
+
+    def rank(number: int) -> Evaluation | None:
+        shared = [*("workers=1", "shard_size=2", "ranks=2"), f"rank={number}"]
+        try:
+            return run(made, run=made / "shared", set=shared, report=True)
+        except RanksOpen:
+            return None
+
+    page = made / "shared" / "report.html"
+    assert [rank(1), rank(0), page.exists()] == [None, None, False], "found, then sealed and half scored"
+    first = rank(1)
+    written = page.stat().st_mtime_ns
+    second = rank(0)
+    assert first is not None
+    assert second is not None
+    assert page.stat().st_mtime_ns == written, "the page is written once"
+    assert first.table == second.table == alone.table
+    assert sorted(first.failed) == sorted(alone.failed)
+    assert sorted((made / "log").read_text().split()) == calls

@@ -8,11 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from executing import HASTY, PATIENT, Book, gone, is_alive
 
 import faults
 from hoigen.errors import SetupError
@@ -20,41 +21,6 @@ from hoigen.work import local, memory, process, supervisor
 from hoigen.work.task import Failure, Limits, Task
 
 pytestmark = pytest.mark.timeout(120)
-PATIENT = {"deadline": 60.0, "load_deadline": 60.0, "memory_mb": 400}
-HASTY = 1.0
-
-
-class Book:
-    """A sink that writes everything down."""
-
-    def __init__(self) -> None:
-        self.events: list[tuple[str, str, Any]] = []
-
-    def part(self, task: Task, part: Any) -> None:
-        self.events.append(("part", task.key, part))
-
-    def done(self, task: Task) -> None:
-        self.events.append(("done", task.key, None))
-
-    def retry(self, task: Task, failure: Failure) -> Task:
-        self.events.append(("retry", task.key, failure))
-        return task
-
-    def failed(self, task: Task, failure: Failure) -> Task | None:
-        self.events.append(("failed", task.key, failure))
-        return None
-
-    def of(self, key: str) -> list[tuple[str, Any]]:
-        return [(what, thing) for what, of, thing in self.events if of == key]
-
-    def keys(self, what: str) -> list[str]:
-        return [key for event, key, _ in self.events if event == what]
-
-    def parts(self) -> list[Any]:
-        return [thing for event, _, thing in self.events if event == "part"]
-
-    def failure(self, key: str) -> Failure:
-        return next(thing for what, thing in self.of(key) if what == "failed")
 
 
 def go(payloads: Any, setup: Callable[[], Any] = faults.set_up_breaks, sink: Any = None, **limits: Any) -> Any:
@@ -62,22 +28,6 @@ def go(payloads: Any, setup: Callable[[], Any] = faults.set_up_breaks, sink: Any
     tasks = (Task(str(at), payload) for at, payload in enumerate(payloads))
     local.run(tasks, setup, sink, Limits(**{"workers": 2, **PATIENT, **limits}))
     return sink
-
-
-def is_alive(process: int) -> bool:
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def gone(processes: list[int]) -> bool:
-    """Waits for processes to be gone."""
-    for _ in range(300):
-        if not any(is_alive(process) for process in processes):
-            return True
-        time.sleep(0.1)
-    return False
 
 
 @pytest.mark.parametrize("kind", [*faults.CRASHES, *faults.HANGS, *faults.MEMORY, *faults.RAISES])
@@ -129,32 +79,6 @@ def test_a_fault_that_comes_once_costs_a_try(kind: str, tmp_path: Path) -> None:
     book = go(["fine", (kind, str(tmp_path / "mark")), "fine"], deadline=deadline)
     assert sorted(book.keys("done")) == ["0", "1", "2"]
     assert book.keys("retry") == ["1"]
-
-
-class Lessening(Book):
-    def retry(self, task: Task, failure: Failure) -> Task:
-        super().retry(task, failure)
-        return Task(task.key, "fine")
-
-
-def test_a_retry_may_have_less_to_do() -> None:
-    book = go(["segfault"], sink=Lessening())
-    assert [what for what, _ in book.of("0")] == ["part", "retry", "part", "part", "done"]
-
-
-class Following(Book):
-    def failed(self, task: Task, failure: Failure) -> Task | None:
-        super().failed(task, failure)
-        return {"exit": Task("next", "raise"), "raise": Task("last", "fine")}.get(task.payload)
-
-
-@pytest.mark.parametrize("workers", [0, 1])
-def test_a_follow_up_has_all_its_tries(workers: int) -> None:
-    first = "exit" if workers else "raise"
-    book = go([first], sink=Following(), workers=workers)
-    if workers:
-        assert book.failure("next").tries == 2
-    assert book.keys("done") == ["last"]
 
 
 def test_a_crash_is_tried_again_on_a_worker_that_has_done_nothing(tmp_path: Path) -> None:
@@ -238,32 +162,6 @@ def test_what_workers_print_does_not_pile_up(monkeypatch: pytest.MonkeyPatch) ->
     assert len(book.failure("1").traceback) <= 4096
     assert max(sizes) > 1 << 20
     assert sizes[-1] <= 1 << 16
-
-
-def test_tasks_are_taken_as_needed() -> None:
-    taken = 0
-    furthest = 0
-
-    class Watching(Book):
-        def done(self, task: Task) -> None:
-            nonlocal furthest
-            super().done(task)
-            furthest = max(furthest, taken - len(self.keys("done")))
-
-    def tasks() -> Iterator[int]:
-        nonlocal taken
-        for at in range(300):
-            taken += 1
-            yield at
-
-    book = go(tasks(), faults.set_up_echo, sink=Watching())
-    assert len(book.keys("done")) == 300
-    assert furthest <= 10
-
-
-@pytest.mark.parametrize("workers", [0, 2])
-def test_no_tasks_need_no_set_up(workers: int) -> None:
-    assert go([], functools.partial(faults.set_up_fault, "raise"), workers=workers).events == []
 
 
 def test_no_more_workers_than_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -410,26 +308,6 @@ def test_a_set_up_that_cannot_be_sent_or_gives_no_function() -> None:
         go([1], faults.set_up_no_function)
 
 
-def test_what_the_sink_and_the_tasks_raise_goes_up_and_leaves_no_worker() -> None:
-    class Full(Book):
-        def part(self, task: Task, part: Any) -> None:
-            super().part(task, part)
-            if len(self.events) > 5:
-                raise OSError("disk full")
-
-    def ends() -> Iterator[float]:
-        yield 0
-        yield 0
-        raise KeyError("the list is broken")
-
-    full, broken = Full(), Book()
-    with pytest.raises(OSError, match="disk full"):
-        go([0.01] * 100, faults.set_up_say_process, sink=full)
-    with pytest.raises(KeyError):
-        go(ends(), faults.set_up_say_process, sink=broken)
-    assert gone(full.parts() + broken.parts())
-
-
 # here, without processes
 
 
@@ -439,15 +317,6 @@ def test_no_workers_is_this_process() -> None:
     book = go(["fine", "raise", "fine"], workers=0)
     assert book.keys("done") == ["0", "2"]
     assert book.failure("1") == Failure("error", "ValueError: said no", "at raise", 2, book.failure("1").traceback)
-
-
-def test_no_workers_lets_the_sink_raise() -> None:
-    class Full(Book):
-        def part(self, task: Task, part: Any) -> None:
-            raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        go(["fine"], sink=Full(), workers=0)
 
 
 def test_the_own_watch_over_memory(tmp_path: Path) -> None:

@@ -26,8 +26,9 @@ class Executor(Protocol):
                 happened. What it raises ends the run.
             limits: how many workers, how long and how much memory a task may take, how often it is tried.
 
-        Raises SetupError when no worker can be set up, KeyboardInterrupt on Ctrl-C and SIGTERM, and whatever `tasks`
-        and the sink raise. However it ends, nothing that it has started is left.
+        Raises SetupError when no worker can be set up, KeyboardInterrupt on Ctrl-C (and on SIGTERM, where tasks are
+        done by other processes), and whatever `tasks` and the sink raise. However it ends, nothing that it has started
+        is left.
         """
 
 
