@@ -52,7 +52,9 @@ def connection() -> duckdb.DuckDBPyConnection:
         "memory_limit": f"{MEMORY_MB}MB",
         "temp_directory": str(Path(tempfile.gettempdir()) / f"hoigen-{os.getpid()}.duckdb"),
     }
-    return duckdb.connect(config=settings)
+    con = duckdb.connect(config=settings)
+    con.execute("set enable_progress_bar = false")  # it would stand between the rows of a table on the screen
+    return con
 
 
 @dataclass(frozen=True, slots=True)
