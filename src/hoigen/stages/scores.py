@@ -66,7 +66,8 @@ def score_clips(
 def _same_for_all(step: Step) -> list[Any]:
     """What ranks must agree in of a step. A fingerprint that changes when models come is not: a rank without clips
     fetches none."""
-    of = cascade.own_source(type(step.measure)) if isinstance(step.measure, Fetches) else step.fingerprint
+    of_hub = any(getattr(use, "kind", "hub") == "hub" for use in uses.of(step.measure))
+    of = cascade.own_source(type(step.measure)) if of_hub else step.fingerprint
     return [step.name, of, {name: repr(rule) for name, rule in step.rules.items()}]
 
 
