@@ -158,22 +158,29 @@ def test_what_it_raises_costs_its_item_alone(tmp_path: Path) -> None:
 
 
 def test_a_killed_process_costs_nothing(tmp_path: Path) -> None:
+    """Ended from without, in the middle of a batch."""
     network = fake_network.network(tmp_path, batch=64)
     (tmp_path / "slow.txt").write_text("1.0")
+
+    def kill() -> None:
+        while not notes(tmp_path, "called"):
+            time.sleep(0.02)
+        time.sleep(0.5)
+        os.kill(int(notes(tmp_path, "called")[-1].split()[-1]), signal.SIGKILL)
+
     with host(network) as served:
         served.start()
-        threading.Thread(target=kill_when_called, args=(tmp_path, 2)).start()
+        killer = threading.Thread(target=kill)
+        killer.start()
         found = asked(served, network, range(1, 7))
+        killer.join()
+    first = notes(tmp_path, "called")[0].split()[-1]
+    calls = [line.split() for line in notes(tmp_path, "called")]
+    assert len(notes(tmp_path, "loaded")) == 2
+    assert [words[1] for words in calls if words[-1] != first] == ["2"] * 6, (
+        "all under way were asked again, one by one"
+    )
     assert all(same(each, network, number) for number, each in enumerate(found, 1)), found
-    replayed = [line.split()[1] for line in notes(tmp_path, "called")]
-    assert replayed.count("2") >= 6, "those of the batch were asked again, one by one"
-
-
-def kill_when_called(folder: Path, calls: int) -> None:
-    """From without, in the middle of a batch."""
-    while len(notes(folder, "called")) < calls:
-        time.sleep(0.05)
-    os.kill(int(notes(folder, "called")[-1].split()[-1]), signal.SIGKILL)
 
 
 @pytest.mark.parametrize(("word", "why"), [("kill", "killed"), ("hang", "answered nothing for 2 s")])

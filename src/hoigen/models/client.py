@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from hoigen.clip import Seconds
 from hoigen.errors import AnswerError, GaveUpError, ModelsGoneError
 from hoigen.models.room import Call, Network, as_arrays, as_tensors
-from hoigen.work.wire import HEAD, frame
+from hoigen.work.wire import HEAD
 
 if TYPE_CHECKING:
     from hoigen.contracts import Expert
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 BEGUN, ANSWER, RAISED = b"b", b"a", b"x"
 LOOK_EVERY: Seconds = 0.2
+READ_AHEAD = 1 << 24
+"""Bytes that a reader takes before it lets the other side wait: pictures of a batch in one go."""
 
 
 class EndedError(Exception):
@@ -56,7 +58,11 @@ class Client:
 
     def wait(self, name: str, asked: Any) -> Any:
         """As `answer`, for those who wait for it. Not within an event loop."""
-        return asyncio.run(self.answer(name, asked))
+        loop = asyncio.new_event_loop()  # asyncio.run would handle Ctrl-C, and write out every answer to do so
+        try:
+            return loop.run_until_complete(self.answer(name, asked))
+        finally:
+            loop.close()
 
     async def _answered(self, name: str, asked: Any) -> Any:
         alone = False
@@ -76,7 +82,9 @@ class Client:
         reader, writer = await self._connected()
         sent = begun = False
         try:
-            writer.write(frame(ANSWER, pickle.dumps((name, asked, alone), pickle.HIGHEST_PROTOCOL)))
+            question = pickle.dumps((name, asked, alone), pickle.HIGHEST_PROTOCOL)
+            writer.write(HEAD.pack(ANSWER, len(question)))
+            writer.write(question)
             await writer.drain()
             sent = True
             while True:
@@ -98,7 +106,7 @@ class Client:
     async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         while True:
             with contextlib.suppress(FileNotFoundError, ConnectionRefusedError, ConnectionResetError, BlockingIOError):
-                return await asyncio.open_unix_connection(self.address)
+                return await asyncio.open_unix_connection(self.address, limit=READ_AHEAD)
             with contextlib.suppress(FileNotFoundError):
                 raise ModelsGoneError(gone(self.address).read_text(encoding="utf-8"))
             await asyncio.sleep(LOOK_EVERY)  # it is being started anew

@@ -38,7 +38,7 @@ from typing import Any, Protocol, TypeVar
 from hoigen import devices
 from hoigen.clip import Seconds
 from hoigen.errors import SetupError
-from hoigen.models.client import ANSWER, BEGUN, LOOK_EVERY, RAISED, ended, gone, receive
+from hoigen.models.client import ANSWER, BEGUN, LOOK_EVERY, RAISED, READ_AHEAD, ended, gone, receive
 from hoigen.work.process import Log, fresh_interpreter, where_it_hangs
 from hoigen.work.task import cores
 from hoigen.work.wire import frame
@@ -379,7 +379,7 @@ async def _serve(setup: bytes, link: socket.socket, counts: Counts, address: str
     for service in services.values():
         await service.open()
     served = Served(services, counts)
-    server = await asyncio.start_unix_server(served.handle, path=address, backlog=BACKLOG)
+    server = await asyncio.start_unix_server(served.handle, path=address, backlog=BACKLOG, limit=READ_AHEAD)
     link.sendall(READY)
     async with server:
         await server.serve_forever()
