@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hoigen.claims.table import Row, rows_of
 from hoigen.comparing.videos import Video
+from hoigen.data.rows import Row, rows_of
 from hoigen.errors import UsageError, nearest
 
 WINNERS = ("first", "second", "tie")

@@ -12,9 +12,9 @@ from hoigen.contracts import AsksExperts, Fetches
 from hoigen.errors import nearest
 from hoigen.frameplan import moments
 from hoigen.hoi.detections import Knows, Look, Pair, asked
-from hoigen.hoi.thresholds import SWEEP, area, share_above, sweep
 from hoigen.registry import make, measure
 from hoigen.score import Score
+from hoigen.stats.thresholds import SWEEP, area, share_above, sweep
 
 if TYPE_CHECKING:
     from hoigen.contracts import Expert

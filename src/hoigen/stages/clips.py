@@ -13,6 +13,7 @@ from hoigen.data.run import Run
 from hoigen.data.tables import Row
 from hoigen.ingest import VideoJob, failed_row, setup_ingest, stamp
 from hoigen.stages.book import Book, Share, evidence, is_program_fault, told
+from hoigen.stats import alike
 from hoigen.work import local
 from hoigen.work.breaker import Breaker
 from hoigen.work.progress import Progress
@@ -114,8 +115,8 @@ class ClipStage(Book):
     def part(self, task: Task, part: list[Row]) -> None:
         self._record(task, part)
         if part[0]["state"] == "failed":
-            reason = part[0]["reason"]
-            self.breaker.saw_failure("reading videos", _kind(reason), f"{part[0]['uri']}: {reason}", data_fault=True)
+            uri, reason = part[0]["uri"], part[0]["reason"]
+            self.breaker.saw_failure("reading videos", alike.kind(reason), f"{uri}: {reason}", data_fault=True)
         else:
             self.breaker.saw_ok("reading videos")
         self.own_faults.saw_ok("reading videos")
@@ -140,8 +141,3 @@ class ClipStage(Book):
         self.breaker.saw_failure("reading videos", failure.kind, evidence(failure), data_fault=False)
         self.done(task)
         return None
-
-
-def _kind(reason: str) -> str:
-    """A reason without the words that differ from file to file, so that like failures count together."""
-    return " ".join(word for word in reason.split() if word.isalpha())[:80]

@@ -54,12 +54,12 @@ def agree(
 
     Returns the agreement. Raises UsageError that names the file, the line and the column at fault.
     """
-    from hoigen.claims.resample import Draws
     from hoigen.comparing import columns as known
     from hoigen.comparing.agreeing import agreement, table_of
     from hoigen.comparing.ratings import read_told
     from hoigen.comparing.read import read_source
     from hoigen.data import tables
+    from hoigen.stats.resample import Draws
 
     if seed < 0:
         raise UsageError(f"--seed is 0 or more; it came as {seed}")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hoigen.labels import Labelled
     from hoigen.report.figures import Drawn
     from hoigen.score import Rule
-    from hoigen.thresholds import Bound, Choice
+    from hoigen.stats.thresholds import Bound, Choice
 
 PERCENTS = (1, 5, 25, 50, 75, 95, 99)
 SIDES = {"min": "min", "above": "min", "max": "max", "below": "max"}
@@ -181,7 +181,7 @@ def _from_spread(
 ) -> Suggestion:
     from hoigen.joined import quoted
     from hoigen.report.figures import Drawn
-    from hoigen.thresholds import tails
+    from hoigen.stats.thresholds import tails
 
     column = quoted(score)
     query = f"select {column}::double from scored where state = 'ok' and {column} is not null order by 1"
@@ -255,7 +255,7 @@ def _about(found: Labelled, names: int) -> tuple[str, ...]:
 
 def _from_labels(found: Labelled, score: str, bound: str | None, precision: float | None) -> Suggestion:
     from hoigen.report.figures import Drawn
-    from hoigen.thresholds import auc, choose, curve, judge
+    from hoigen.stats.thresholds import auc, choose, curve, judge
 
     pairs = [(v, yes) for v, yes in zip(found.values[score], found.said, strict=True) if v is not None]
     values, said = [v for v, _ in pairs], [yes for _, yes in pairs]
@@ -273,7 +273,7 @@ def _from_labels(found: Labelled, score: str, bound: str | None, precision: floa
         notes.append(f"--bound {side} is against what the labels say")
     missed = sum(found.said) - sum(said)
     points = curve(values, said, side, missed)
-    at = choose(points, precision)
+    at = choose(points, precision=precision)
     if at is None:
         best = float(points.precision.max())
         why = f"no threshold reaches precision {precision:g}; the best is {best:.2f}"
