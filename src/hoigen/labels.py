@@ -1,20 +1,19 @@
-"""What people said of clips: a CSV of yes and no."""
+"""What people said of clips: a table of yes and no."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hoigen.data.rows import rows_of
 from hoigen.errors import UsageError
 from hoigen.joined import quoted
 
 if TYPE_CHECKING:
     import duckdb
 
-WORDS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 KEYS = ("id", "uri", "file")
 
 
@@ -38,42 +37,20 @@ class Labelled:
 
 
 def read_labels(path: Path) -> Labels:
-    """Reads a CSV with a column id (a clip), or uri or file (all clips of a video), and a column label.
+    """Reads a table with a column id (a clip), or uri or file (all clips of a video), and a column label.
 
-    Raises UsageError that names the file, the line, what came and what is possible.
+    Args:
+        path: CSV, TSV, JSONL, JSON or Parquet.
+
+    Raises UsageError that names the file, the line, the column, what came and what is allowed.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            first = file.readline()
-            file.seek(0)
-            reader = csv.reader(file, delimiter=";" if ";" in first and "," not in first else ",")
-            return _read(path, reader, reader)
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{path} is not a CSV in UTF-8: {error}") from None
-
-
-def _read(path: Path, lines: Iterable[list[str]], place: object) -> Labels:
-    rows = iter(lines)
-    names = [name.strip().lower() for name in next(rows, [])]
-    key = next((name for name in KEYS if name in names), None)
-    if key is None or "label" not in names:
-        came = ", ".join(names) or "nothing"
-        raise UsageError(f"{path}: needs a column label, and one of id, uri, file; it has {came}")
-    at, label_at = names.index(key), names.index("label")
     said: dict[str, bool] = {}
-    for row in rows:
-        if not any(cell.strip() for cell in row):
-            continue
-        where = f"{path}, line {getattr(place, 'line_num', 0)}"
-        if len(row) <= max(at, label_at):
-            raise UsageError(f"{where}: {len(names)} columns are named, this line has {len(row)}")
-        name, word = row[at].strip(), row[label_at].strip().lower()
-        if word not in WORDS:
-            raise UsageError(f"{where}: label is yes or no, true or false, 1 or 0; it came as {row[label_at]!r}")
-        if said.setdefault(name, WORDS[word]) != WORDS[word]:
-            raise UsageError(f"{where}: {key} {name!r} is labelled both yes and no")
+    key = ""
+    for row in rows_of(path, ("label",), one_of=(KEYS,)):
+        key = key or next(name for name in KEYS if name in row.cells)
+        name, yes = row.need(key), row.yes_no("label")
+        if said.setdefault(name, yes) != yes:
+            raise UsageError(f"{row.place}: {key} {name!r} is labelled both yes and no")
     if not said:
         raise UsageError(f"{path} holds no labels")
     return Labels(path, key, said)

@@ -95,15 +95,15 @@ def test_pictures_and_whole_videos_are_looked_at(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("lines", "head", "told"),
     [
-        (["clip.mp4,yes"], "file,said", "needs the columns file and label; it has 'file, said'"),
+        (["clip.mp4,yes"], "file,said", "line 2: no column label. Columns here: file, said"),
         (["clip.mp4,yes,3"], "file,label,frame", "unknown column 'frame'"),
         (
             ["clip.mp4,1,maybe"],
             "file,time,label",
-            "line 2: label is yes or no, true or false, 1 or 0; it came as 'maybe'",
+            "line 2, column label: yes or no, true or false, 1 or 0; it came as 'maybe'",
         ),
-        (["gone.mp4,yes"], "file,label", "line 2: no such file .*gone.mp4"),
-        (["clip.mp4,-1,yes"], "file,time,label", "line 2: time: seconds, 0 or more; it came as '-1'"),
+        (["gone.mp4,yes"], "file,label", "line 2, column file: no such file .*gone.mp4"),
+        (["clip.mp4,-1,yes"], "file,time,label", "line 2, column time: seconds, 0 or more; it came as '-1'"),
         (["clip.mp4,99,yes"], "file,time,label", "line 2: time 99 is beyond the end"),
         ([], "file,label", "holds no labels"),
         (["clip.mp4,0.1,yes"], "file,time,label", "theta needs frames labelled yes and frames labelled no; all 1"),

@@ -1,13 +1,12 @@
 """What people said of videos: ratings (a number for a video) or votes (which of two is better).
 
-Files are CSV, TSV, JSONL or Parquet. Ratings have the columns `video` and `rating`, votes `first`, `second` and
+Files are CSV, TSV, JSONL, JSON or Parquet. Ratings have the columns `video` and `rating`, votes `first`, `second` and
 `winner` (first, second or tie); both may name the `rater`. A video is named by its path, its file's name, or
 `model/file name`; votes may name two models and the `prompt` instead, and then count for every sample of theirs.
 """
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -89,7 +88,9 @@ def _ratings(path: Path, finder: Finder) -> Told:
     strays: Counter[str] = Counter()
     rows = list(rows_of(path, ("video", "rating"), ("rater",)))
     for row in rows:
-        video, value, rater = finder.one(row, "video"), _number(row), row.text("rater")
+        video, value, rater = finder.one(row, "video"), row.number("rating"), row.text("rater")
+        if value is None:
+            raise UsageError(f"{row.place}, column rating: a number; it is empty")
         raters.add(rater)
         if video is None:
             strays[row.text("video")] += 1
@@ -101,17 +102,6 @@ def _ratings(path: Path, finder: Finder) -> Told:
         by_rater[rater] = value
     means = {uri: sum(each.values()) / len(each) for uri, each in given.items()}
     return Told(ratings=means, votes=(), raters=len(raters - {""}), rows=len(rows), strays=list(strays))
-
-
-def _number(row: Row) -> float:
-    came = row.need("rating")
-    try:
-        value = float(came)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise UsageError(f"{row.place}, column rating: a number; it came as {came!r}")
-    return value
 
 
 def _votes(path: Path, finder: Finder) -> Told:

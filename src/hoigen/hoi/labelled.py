@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
+from hoigen.data.rows import Row, rows_of
 from hoigen.errors import UsageError, VideoError
 from hoigen.hoi.detections import as_name
-from hoigen.labels import WORDS
-from hoigen.sources import shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +21,6 @@ if TYPE_CHECKING:
 Question = Literal["any", "pair", "prompt"]
 NUMBERS: dict[Question, str] = {"any": "coarse_any", "pair": "coarse_pair", "prompt": "coarse_hoi"}
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
-COLUMNS = ("file", "label", "time", "verb", "object")
 FRAMES = 8
 """Frames of a video that is labelled whole, at the middles of as many equal stretches."""
 
@@ -52,55 +48,31 @@ class Judged:
 
 
 def read_labelled(path: Path) -> list[Labelled]:
-    """Reads a CSV with the columns file and label, maybe time (seconds), verb, object. Files lie beside the CSV.
+    """Reads a table with the columns file and label, maybe time (seconds), verb, object.
 
-    Raises UsageError that names the file, the line, what came and what is possible.
+    Args:
+        path: CSV, TSV, JSONL, JSON or Parquet; the files that it names lie beside it.
+
+    Raises UsageError that names the file, the line, the column, what came and what is allowed.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.DictReader(file)
-            names = [str(name).strip().lower() for name in rows.fieldnames or ()]
-            if not {"file", "label"} <= set(names):
-                raise UsageError(
-                    f"{path}: needs the columns file and label; it has {shown(', '.join(names) or 'nothing')}"
-                )
-            if strange := [name for name in names if name not in COLUMNS]:
-                raise UsageError(f"{path}: unknown column {strange[0]!r}; known are {', '.join(COLUMNS)}")
-            rows.fieldnames = names
-            found = [_label(row, f"{path}, line {rows.line_num}", path.parent) for row in rows]
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{path} is not a CSV in UTF-8: {error}") from None
+    rows = rows_of(path, ("file", "label"), ("time", "verb", "object"), others=False)
+    found = [_label(row, path.parent) for row in rows]
     if not found:
         raise UsageError(f"{path} holds no labels")
     return found
 
 
-def _label(row: dict[str, Any], where: str, folder: Path) -> Labelled:
-    word = str(row["label"] or "").strip().lower()
-    if word not in WORDS:
-        raise UsageError(f"{where}: label is yes or no, true or false, 1 or 0; it came as {row['label']!r}")
-    file = folder / str(row["file"] or "").strip()
+def _label(row: Row, folder: Path) -> Labelled:
+    said = row.yes_no("label")
+    file = folder / row.need("file")
     if not file.is_file():
-        raise UsageError(f"{where}: no such file {file}")
-    time = _time(str(row.get("time") or "").strip(), where)
+        raise UsageError(f"{row.place}, column file: no such file {file}")
+    time = row.number("time", "seconds, 0 or more", least=0)
     if time is not None and file.suffix.lower() in PICTURES:
-        raise UsageError(f"{where}: {file.name} is a picture: time must be left empty; it came as {row['time']!r}")
-    verb, thing = as_name(row.get("verb") or None), as_name(row.get("object") or None)
-    return Labelled(where=where, file=file, time=time, said=WORDS[word], verb=verb, object=thing)
-
-
-def _time(text: str, where: str) -> float | None:
-    if not text:
-        return None
-    try:
-        time = float(text)
-    except ValueError:
-        time = math.nan
-    if not (math.isfinite(time) and time >= 0):
-        raise UsageError(f"{where}: time: seconds, 0 or more; it came as {text!r}")
-    return time
+        told = f"{file.name} is a picture, so it is left empty; it came as {row.text('time')!r}"
+        raise UsageError(f"{row.place}, column time: {told}")
+    verb, thing = as_name(row.text("verb") or None), as_name(row.text("object") or None)
+    return Labelled(where=row.place, file=file, time=time, said=said, verb=verb, object=thing)
 
 
 def judged(labels: Sequence[Labelled], measure: CoarseHoi, question: Question) -> Iterator[Judged]:
