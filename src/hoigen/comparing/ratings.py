@@ -66,8 +66,20 @@ class Finder:
         return found[0] if found else None
 
 
-def read_told(path: Path, videos: Sequence[Video]) -> Told:
-    """The ratings or votes of a file. Raises UsageError that names the file, the line, the column and what came."""
+def read_told(path: Path, videos: Sequence[Video], question: str | None = None) -> Told:
+    """The ratings or votes of a file, or the ratings among the annotations of a run.
+
+    Args:
+        path: the file, or the folder of the run.
+        videos: those that may be meant.
+        question: of the run's annotations; may be None where there is only one.
+
+    Raises UsageError that names the file, the line, the column and what came.
+    """
+    if path.is_dir():
+        return _of_run(path, videos, question)
+    if question is not None:
+        raise UsageError(f"--ratings-question is of the annotations of a run; {path} is no folder")
     first = next(iter(rows_of(path, (), ("video", "rating", "rater", "first", "second", "winner", "prompt"))), None)
     if first is None:
         raise UsageError(f"{path} holds no rows")
@@ -80,6 +92,27 @@ def read_told(path: Path, videos: Sequence[Video]) -> Told:
             f"{', '.join(told.strays[:3])}, and the run has {', '.join(known[:3])}"
         )
     return told
+
+
+def _of_run(run: Path, videos: Sequence[Video], question: str | None) -> Told:
+    """A number of each person for a clip; of a question of yes and no, 1 and 0."""
+    from hoigen.data.annotations import answers
+
+    given = answers(run, question, "--ratings-question").numbers()
+    by_clip = {video.clip: video for video in videos if video.clip}
+    known = {clip: by_clip[clip] for clip in given if clip in by_clip}
+    if not known:
+        raise UsageError(f"{run}: none of its {len(given)} annotated clips is a video of the run")
+    twice = [uri for uri, count in Counter(video.uri for video in known.values()).items() if count > 1]
+    if twice:
+        raise UsageError(f"{run}: several clips of {twice[0]} are annotated; ratings are of whole videos")
+    return Told(
+        ratings={video.uri: sum(given[clip].values()) / len(given[clip]) for clip, video in known.items()},
+        votes=(),
+        raters=len({who for values in given.values() for who in values}),
+        rows=sum(map(len, given.values())),
+        strays=[clip for clip in given if clip not in known],
+    )
 
 
 def _ratings(path: Path, finder: Finder) -> Told:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +74,44 @@ def _label(row: Row, folder: Path) -> Labelled:
         raise UsageError(f"{row.place}, column time: {told}")
     verb, thing = as_name(row.text("verb") or None), as_name(row.text("object") or None)
     return Labelled(where=row.place, file=file, time=time, said=said, verb=verb, object=thing)
+
+
+def labelled_of_run(run: Path, question: str | None = None) -> tuple[list[Labelled], list[str]]:
+    """The annotations of a run as labelled frames: eight of each clip, at the middles of as many equal stretches.
+
+    Args:
+        run: the folder of the run that has the annotations and the clips; the clips' files are on this machine.
+        question: which question's answers are the labels; may be None where there is only one.
+
+    Returns them, with the verb and the object of the clip's prompt where it has them, and notes on what was left out.
+    Raises UsageError when there are none, an answer is neither yes nor no, or a file is not there.
+    """
+    from hoigen.data.annotations import answers
+    from hoigen.data.run import Run
+    from hoigen.data.tables import read_part
+
+    found = answers(run, question, "--labels-question")
+    said, split = found.yes_no()
+    notes = [f"{len(split)} clips are left out: as many people say yes as no, such as {split[0]}"] if split else []
+    labels = []
+    left = dict(said)
+    for part in Run(run).clip_parts():
+        for row in read_part(part, ["id", "uri", "start", "end", "meta", "state"]):
+            if row["id"] not in left or row["state"] != "ok":
+                continue
+            yes, meta, length = left.pop(row["id"]), json.loads(row["meta"] or "{}"), row["end"] - row["start"]
+            where, file = f"{run}, annotations of clip {row['id']}", Path(row["uri"])
+            if not file.is_file():
+                raise UsageError(f"{where}: no such file {file} on this machine")
+            for at in range(FRAMES):
+                time = row["start"] + (at + 0.5) * length / FRAMES
+                verb, thing = as_name(meta.get("verb")), as_name(meta.get("object"))
+                labels.append(Labelled(where=where, file=file, time=time, said=yes, verb=verb, object=thing))
+    if left:
+        notes.append(f"{len(left)} of {len(said)} annotated clips are not clips that {run} measures")
+    if not labels:
+        raise UsageError(f"{run}: no annotation of question {found.question} is of a clip that it measures")
+    return labels, notes
 
 
 def judged(labels: Sequence[Labelled], measure: CoarseHoi, question: Question) -> Iterator[Judged]:

@@ -64,6 +64,7 @@ class Calibrated:
 def calibrate(
     labels: Path,
     *,
+    labels_question: str | None = None,
     set: list[str] | None = None,
     question: Question = "any",
     most_false: float | None = None,
@@ -72,8 +73,10 @@ def calibrate(
     """Sets coarse_hoi's theta from labelled frames: the best F1, or the lowest theta with few false alarms.
 
     Args:
-        labels: a CSV with the columns file (a video or a picture, beside the CSV) and label (yes, no), and maybe time
-            (seconds; a video without one has its label on eight frames), verb and object.
+        labels: a table (CSV, TSV, JSONL, JSON, Parquet) with the columns file (a video or a picture, beside the table)
+            and label (yes, no), and maybe time (seconds; a video without one has its label on eight frames), verb and
+            object; or the folder of a run with annotations, of which eight frames of each clip have its label.
+        labels_question: of annotations, which question's answers are the labels; not needed where there is only one.
         set: a setting of coarse_hoi, as key=value (detections=found.jsonl); may be given more than once.
         question: any (is there any interaction?), pair (person and object, whatever the verb) or prompt (the label's
             verb and object).
@@ -83,14 +86,19 @@ def calibrate(
     Returns theta and what it does. Raises UsageError that names the file, the line and the column at fault.
     """
     from hoigen.config import apply_sets
-    from hoigen.hoi.labelled import judged, read_labelled
+    from hoigen.hoi.labelled import judged, labelled_of_run, read_labelled
     from hoigen.registry import make
     from hoigen.stats.thresholds import auc, choose, curve, point
 
     if most_false is not None and not 0 <= most_false < 1:
         raise UsageError(f"--most-false: a share, 0 or more and below 1; it came as {most_false}")
     settings = apply_sets({}, set or [])
-    said = read_labelled(Path(labels))
+    if Path(labels).is_dir():
+        said, left_out = labelled_of_run(Path(labels), labels_question)
+    elif labels_question is not None:
+        raise UsageError(f"--labels-question is of the annotations of a run; {labels} is no folder")
+    else:
+        said, left_out = read_labelled(Path(labels)), []
     measure = make("measure", {"coarse_hoi": dict(settings)} if settings else "coarse_hoi", "--set")
     measure.load()
     found = list(judged(said, measure, question))
@@ -122,7 +130,7 @@ def calibrate(
         auc=auc(scores, yes),
         frames=len(scores),
         yes=sum(yes),
-        notes=_notes(found, yes),
+        notes=[*left_out, *_notes(found, yes)],
         table=table,
     )
 
