@@ -149,14 +149,14 @@ def test_a_kill_between_the_new_file_and_the_old_ones_counts_nothing_twice(
 WRITER = """
 import sys
 from pathlib import Path
+from hoigen.data import annotations
 from hoigen.data.annotations import Annotation, Annotations
+annotations.MANY = 6
 table = Annotations(Path(sys.argv[1]))
 for at in range(int(sys.argv[3])):
     row = Annotation(clip=f"{sys.argv[2]}-{at}", question="good", value="yes", who=sys.argv[2], tool="test")
     table.append([row])
     print(row.clip, flush=True)
-    if at % 10 == 9:
-        table.compact()
 """
 
 
@@ -167,7 +167,7 @@ def writer(folder: Path, who: str, count: int) -> subprocess.Popen[str]:
 
 
 def test_several_write_and_are_killed_and_nothing_that_was_said_is_lost(tmp_path: Path) -> None:
-    """Four processes append and make files one, two of them are killed at some moment; one reads all the while."""
+    """Four processes append, and make files one every few rows; two are killed at some moment; one reads all along."""
     running = [writer(tmp_path, who, 60 if at < 2 else 10_000) for at, who in enumerate("abcd")]
     reader = Annotations(tmp_path)
     rng, counts = random.Random(3), [0]

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -28,7 +29,7 @@ FOLDER = "annotations"
 COLUMNS = ("clip", "question", "value", "who", "when", "tool", "note")
 MANY = 200
 """Files of single calls from which on `append` makes them one."""
-TRIES = 20
+TRIES = 50
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -84,7 +85,10 @@ class Annotations:
             first = min(row.when for row in timed if row.when is not None)
             self._put(f"{first:%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex}.parquet", _bytes(timed))
             if sum(not name.startswith("all-") for name in self._names()) > MANY:
-                self.compact()
+                with contextlib.suppress(
+                    OSError, UsageError
+                ):  # the rows are on disk; a file that is bad, reading tells
+                    self.compact()
         return timed
 
     def _timed(self, row: Annotation) -> Annotation:
@@ -141,12 +145,15 @@ class Annotations:
     def _read(self) -> list[tuple[str, list[Annotation]]]:
         """Each file with its rows. Files may become one meanwhile: what was missed by that is read again."""
         seen: dict[str, list[Annotation]] = {}
-        for _ in range(TRIES):
+        for tries in range(TRIES):
             names = self._names()
-            with contextlib.suppress(FileNotFoundError):
-                seen |= {name: _rows(self.folder / name) for name in names if name not in seen}
-                if all(name in seen for name in self._names() if name.startswith("all-")):
-                    return [(name, seen[name]) for name in names]
+            for name in names:
+                if name not in seen:
+                    with contextlib.suppress(FileNotFoundError):
+                        seen[name] = _rows(self.folder / name)
+            if all(name in seen for name in (*names, *self._names()) if name in names or name.startswith("all-")):
+                return [(name, seen[name]) for name in names]
+            time.sleep(tries / 200)
         raise OSError(f"{self.folder}: its files change faster than they can be read")
 
     def _names(self) -> list[str]:
