@@ -60,8 +60,6 @@ def test_the_commands_of_the_page_work_to_the_letter(
 
 def test_the_measure_with_a_network_works(tmp_path: Path, tiny_video: Path) -> None:
     torch = pytest.importorskip("torch", reason="extra [models]: make test brings it")
-    from hoigen.data import tables
-
     _, source = code_of("add_a_measure.md", "python")
     (tmp_path / "warmth.py").write_text(source)
     torch.save({"weight": torch.tensor([[1.0, 0.0, -0.5]]), "bias": torch.tensor([0.5])}, tmp_path / "own.pt")
@@ -69,8 +67,8 @@ def test_the_measure_with_a_network_works(tmp_path: Path, tiny_video: Path) -> N
     how = {"beside": tmp_path, "quiet": True, "report": False, "shots": "none", "workers": 1}
     hoigen.curate(videos=tiny_video, run=tmp_path / "run", measures=[spec], **how)
     [step] = build_steps([spec], {}, beside=tmp_path)
-    [part] = Run(tmp_path / "run").score_parts("warmth", step.fingerprint)
-    [row] = tables.read_part(part)
+    scores = Run(tmp_path / "run").scores("warmth", step.fingerprint, step.emits)
+    [row] = scores.read(*scores.shards())
     assert row["state"] == "ok", row["reason"]
     assert 0.5 < row["warmth"] < 0.8, "grey: half of its brightness, and a half"
 

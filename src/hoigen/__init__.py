@@ -32,6 +32,7 @@ VERBS = {
     "curate": "curate",
     "retry": "retry",
     "funnel": "funnel",
+    "annotate": "annotate",
     "suggest": "suggest",
     "table": "table",
     "report": "report",

@@ -83,7 +83,9 @@ def test_an_answer_in_prose_is_no_category(files: Path) -> None:
 def test_a_caption_without_its_clip_is_told(tmp_path: Path, name: str | None) -> None:
     rows = [{"id": "a", "caption": "A man waves."}, {"id": name, "caption": "A cup."}]
     (tmp_path / "c.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
-    with pytest.raises(UsageError, match=r"c\.jsonl, line 2: a caption without the id of its clip: 'A cup\.'"):
+    with pytest.raises(
+        UsageError, match=r"c\.jsonl, line 2, column id: a caption without the id of its clip: 'A cup\.'"
+    ):
         categories(tmp_path / "run", captions=tmp_path / "c.jsonl")
 
 

@@ -8,9 +8,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from hoigen.claims.numbers import Number, undefined
 from hoigen.comparing.forms import Format, tex, written
 from hoigen.comparing.grid import Cell, Table
+from hoigen.stats.resample import Number, undefined
 
 NASTY = 'a|b & 50 % <i>_{x}$ "q" \\ ~ ^'
 TABLE = Table(

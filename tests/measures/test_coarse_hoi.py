@@ -12,8 +12,8 @@ import pytest
 from hoigen import Clip, Frames, Score
 from hoigen.cascade import build_steps, fingerprint
 from hoigen.errors import UsageError
-from hoigen.hoi.thresholds import auc
 from hoigen.measures.coarse_hoi import CoarseHoi
+from hoigen.stats.thresholds import auc
 from hoigen.video import decode, probe
 
 PERSON, CUP = [0.1, 0.1, 0.5, 0.9], [0.4, 0.4, 0.6, 0.6]

@@ -23,7 +23,6 @@ from fake_network import notes  # noqa: E402
 import hoigen  # noqa: E402
 from hoigen import decide  # noqa: E402
 from hoigen.cascade import build_steps  # noqa: E402
-from hoigen.data import tables  # noqa: E402
 from hoigen.data.run import Run  # noqa: E402
 from hoigen.engine import Scorer  # noqa: E402
 from hoigen.errors import AnswerError, GaveUpError, SetupError  # noqa: E402
@@ -282,7 +281,7 @@ def scored_here(folder: Path, shown: Path) -> dict[int, float | None]:
     """The scores without workers and without a process that owns anything."""
     made = Run(folder / "run")
     scorer = Scorer(build_steps(measures(folder), {}), score_all=True)
-    clips = [clip_of(row) for part in made.clip_parts() for row in tables.read_part(part)]
+    clips = [clip_of(row) for shard in made.clips.shards() for row in made.clips.read(shard)]
     return {int(Path(clip.uri).stem): scorer.score_one(clip).value for clip in clips}
 
 

@@ -69,5 +69,39 @@ def test_a_file_that_is_not_there_or_not_text_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"cannot read .*none\.json"):
         read_suite(tmp_path / "none.json")
     (tmp_path / "b.json").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UsageError, match="not UTF-8"):
+    with pytest.raises(UsageError, match="is UTF-16; save it as UTF-8"):
         read_suite(tmp_path / "b.json")
+
+
+def test_prompts_from_a_table(tmp_path: Path) -> None:
+    """The same prompt with all its keys, from a spreadsheet, from JSON lines and from Parquet."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    row = {**GOOD, "verb": "ride", "hoi": 4, "rare": False, "contact": ["hand", "hips"], "people": 2, "category": ""}
+    head = "ID;prompt_short;verb;hoi;rare;contact;people;category\n"
+    csv = write(tmp_path / "p.csv", f"\ufeff{head}ride_bicycle;{GOOD['prompt_short']};ride;4;no;hand+hips;2;\n")
+    lines = write(tmp_path / "p.jsonl", json.dumps(row) + "\n")
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "p.parquet")
+    first, *others = (read_suite(path).prompts for path in (csv, lines, tmp_path / "p.parquet"))
+    assert first[0].people == 2
+    assert first[0].contact == ("hand", "hips")
+    assert (first[0].hoi, first[0].rare, first[0].category) == (4, False, None)
+    assert all(prompts == first for prompts in others)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("id,prompt\na,b\n", r"p\.csv, line 2: no column prompt_short; is it 'prompt'\?"),
+        ("id,prompt_short,verbs\na,b,c\n", r"line 2: unknown column 'verbs'; did you mean 'verb'"),
+        ("id,prompt_short,people\na,b,two\n", r"line 2, column people: a whole number; it came as 'two'"),
+        ("id,prompt_short,people\na,b,1.5\n", r"line 2.*people"),
+        ("id,prompt_short\na,\n", r"line 2: prompt_short is a text"),
+        ("id,prompt_short\nA b,c\n", r"line 2: id is lower-case letters"),
+        ("id,prompt_short\na,b\na,c\n", r"2 prompts have the id 'a'"),
+    ],
+)
+def test_a_table_of_prompts_that_is_wrong(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        read_suite(write(tmp_path / "p.csv", text))

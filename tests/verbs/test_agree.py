@@ -16,7 +16,7 @@ from hoigen.comparing.agreeing import Agreement
 from hoigen.errors import UsageError
 from hoigen.verbs.agree import Agreed, agree
 
-CASES = json.loads((Path(__file__).parents[1] / "comparing" / "ranks_scipy.json").read_text())["cases"]
+CASES = json.loads((Path(__file__).parents[1] / "stats" / "ranks_scipy.json").read_text())["cases"]
 IDS = list(PROMPTS)
 
 

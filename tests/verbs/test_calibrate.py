@@ -44,10 +44,10 @@ def asked(folder: Path, verb: str = "hold") -> Path:
 def test_theta_has_the_best_f1(folder: Path) -> None:
     found = calibrate(asked(folder), set=[f"detections={folder / 'found.jsonl'}", "slack=0.05"], question="prompt")
     assert found.detector == "mine"
-    assert found.chosen.theta == pytest.approx(0.3), "between 0.2 and 0.4: three yes, one no above"
+    assert found.chosen.threshold == pytest.approx(0.3), "between 0.2 and 0.4: three yes, one no above"
     assert (found.chosen.precision, found.chosen.recall) == (0.75, 1.0)
-    assert found.chosen.auc == pytest.approx(8 / 9)
-    assert (found.now.theta, found.now.recall) == (0.5, pytest.approx(2 / 3))
+    assert found.auc == pytest.approx(8 / 9)
+    assert (found.now.threshold, found.now.recall) == (0.5, pytest.approx(2 / 3))
     [line] = yaml.safe_load(found.yaml)
     assert line["coarse_hoi"]["theta"] == 0.3
     assert CoarseHoi(**line["coarse_hoi"] | {"detections": folder / "found.jsonl"}).theta == 0.3
@@ -56,7 +56,7 @@ def test_theta_has_the_best_f1(folder: Path) -> None:
 def test_few_false_alarms_and_the_whole_curve(folder: Path) -> None:
     sets = [f"detections={folder / 'found.jsonl'}", "slack=0.05"]
     found = calibrate(asked(folder), set=sets, question="prompt", most_false=0.0, out=folder / "curve.csv")
-    assert found.chosen.theta == pytest.approx(0.65)
+    assert found.chosen.threshold == pytest.approx(0.65)
     assert found.chosen.false_positives == 0
     lines = (folder / "curve.csv").read_text().splitlines()
     assert lines[0] == "theta,precision,recall,false_alarms,f1"
@@ -65,10 +65,10 @@ def test_few_false_alarms_and_the_whole_curve(folder: Path) -> None:
 
 def test_the_question_counts(folder: Path) -> None:
     sets = [f"detections={folder / 'found.jsonl'}", "slack=0.05"]
-    assert calibrate(asked(folder, "wash"), set=sets, question="prompt").chosen.theta == pytest.approx(0.15)
-    assert calibrate(asked(folder, "wash"), set=sets, question="any").chosen.theta == pytest.approx(0.3)
+    assert calibrate(asked(folder, "wash"), set=sets, question="prompt").chosen.threshold == pytest.approx(0.15)
+    assert calibrate(asked(folder, "wash"), set=sets, question="any").chosen.threshold == pytest.approx(0.3)
     pair = calibrate(asked(folder), set=sets, question="pair")
-    assert pair.chosen.auc == 0.5, "the pair is there in all frames alike"
+    assert pair.auc == 0.5, "the pair is there in all frames alike"
 
 
 def test_frames_without_an_answer_are_told(folder: Path) -> None:
@@ -76,7 +76,7 @@ def test_frames_without_an_answer_are_told(folder: Path) -> None:
     lines = [*asked(folder).read_text().splitlines()[1:], *strange]
     sets = [f"detections={folder / 'found.jsonl'}", "slack=0.05"]
     found = calibrate(labels(folder, lines), set=sets, question="prompt")
-    assert found.chosen.frames == 6
+    assert found.frames == 6
     told = "\n".join(found.notes)
     assert "no verb 'juggle'" in told
     assert "no object 'violin'" in told
@@ -89,21 +89,21 @@ def test_pictures_and_whole_videos_are_looked_at(folder: Path) -> None:
     path = labels(folder, ["a.png,yes", "b.png,no", "clip.mp4,no"], "file,label")
     found = calibrate(path)
     assert found.detector == "lite"
-    assert (found.chosen.frames, found.yes) == (10, 1)
+    assert (found.frames, found.yes) == (10, 1)
 
 
 @pytest.mark.parametrize(
     ("lines", "head", "told"),
     [
-        (["clip.mp4,yes"], "file,said", "needs the columns file and label; it has 'file, said'"),
+        (["clip.mp4,yes"], "file,said", "line 2: no column label. Columns here: file, said"),
         (["clip.mp4,yes,3"], "file,label,frame", "unknown column 'frame'"),
         (
             ["clip.mp4,1,maybe"],
             "file,time,label",
-            "line 2: label is yes or no, true or false, 1 or 0; it came as 'maybe'",
+            "line 2, column label: yes or no, true or false, 1 or 0; it came as 'maybe'",
         ),
-        (["gone.mp4,yes"], "file,label", "line 2: no such file .*gone.mp4"),
-        (["clip.mp4,-1,yes"], "file,time,label", "line 2: time: seconds, 0 or more; it came as '-1'"),
+        (["gone.mp4,yes"], "file,label", "line 2, column file: no such file .*gone.mp4"),
+        (["clip.mp4,-1,yes"], "file,time,label", "line 2, column time: seconds, 0 or more; it came as '-1'"),
         (["clip.mp4,99,yes"], "file,time,label", "line 2: time 99 is beyond the end"),
         ([], "file,label", "holds no labels"),
         (["clip.mp4,0.1,yes"], "file,time,label", "theta needs frames labelled yes and frames labelled no; all 1"),

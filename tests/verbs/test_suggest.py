@@ -160,12 +160,16 @@ def test_files_may_be_named_by_the_end_of_their_path(run: Run, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "needs a column label"),
-        ("id,vote\nid1,yes\n", "needs a column label, and one of id, uri, file; it has id, vote"),
-        ("label\nyes\n", "one of id, uri, file"),
+        ("", "is empty; its first line names the columns"),
+        ("id,vote\nid1,yes\n", "line 2: no column label. Columns here: id, vote"),
+        ("label\nyes\n", "line 2: one of the columns id, uri, file is needed. Columns here: label"),
+        ("ID,labels\n1,yes\n", "no column label; is it 'labels'?"),
         ("id,label\n", "holds no labels"),
-        ("id,label\nid1,yes\nid2,maybe\n", "line 3: label is yes or no, true or false, 1 or 0; it came as 'maybe'"),
-        ("id,label\nid1\n", "line 2: 2 columns are named, this line has 1"),
+        (
+            "id,label\nid1,yes\nid2,maybe\n",
+            "line 3, column label: yes or no, true or false, 1 or 0; it came as 'maybe'",
+        ),
+        ("id,label\nid1\n", "line 2: 1 cells; the header has 2 columns"),
         ("id,label\nid1,yes\nid1,no\n", "line 3: id 'id1' is labelled both yes and no"),
         ("id,label\nnothing,yes\n", "no id in it is a clip that this run measures, such as nothing"),
     ],

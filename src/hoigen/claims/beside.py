@@ -7,13 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from hoigen.claims.agreement import agreement
 from hoigen.claims.checked import Checked
-from hoigen.claims.files import JUDGE, Rating, Written, plain
-from hoigen.claims.numbers import Number, undefined
+from hoigen.claims.files import JUDGE, VERDICTS, Rating, Written, plain
 from hoigen.claims.rates import NOT_DECIDED
-from hoigen.claims.resample import Draws, number_of, ratio
 from hoigen.claims.result import Beside, JudgeScores
+from hoigen.stats.agreement import agreement
+from hoigen.stats.resample import Draws, Number, number_of, ratio, undefined
 
 Item = tuple[str, str, str]
 Verdicts = Mapping[Item, str]
@@ -43,7 +42,7 @@ def _judge(annotator: str, ratings: Sequence[Rating], people: Verdicts, draws: D
     captioners = dict.fromkeys(captioner for captioner, _, _ in own)
     return JudgeScores(
         name=name,
-        agreement=agreement(units, draws, ("people", name)),
+        agreement=agreement(units, draws, ("people", name), VERDICTS),
         false_precision=_false(shared, 1, draws),
         false_recall=_false(shared, 0, draws),
         captioners={captioner: _beside(captioner, own, shared, draws) for captioner in captioners},
@@ -83,8 +82,14 @@ def _ratio(pairs: Iterable[tuple[Item, float, float]], reason: str, draws: Draws
         row[1] += bottom
     columns = np.array(list(rows.values()))
     sums = columns.sum(axis=0)
-    sides = {"top": float(sums[0]), "bottom": float(sums[1])}
-    return number_of(columns, draws.totals(columns), lambda t: ratio(t[..., 0], t[..., 1]), reason, **sides)
+    return number_of(
+        columns,
+        draws.totals(columns),
+        lambda t: ratio(t[..., 0], t[..., 1]),
+        reason,
+        top=float(sums[0]),
+        bottom=float(sums[1]),
+    )
 
 
 def own_work(judge: str, makers: Iterable[str]) -> list[str]:

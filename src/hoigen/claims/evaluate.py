@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 
 from hoigen.claims import rates
-from hoigen.claims.agreement import Agreement, agreement
 from hoigen.claims.checked import Checked
-from hoigen.claims.files import Rating
-from hoigen.claims.numbers import Number, undefined
-from hoigen.claims.paired import holm, mcnemar, swap_test
+from hoigen.claims.files import VERDICTS, Rating
 from hoigen.claims.rates import BY_KIND, COUNTS, MATCHED, RATES, Material, Rate, equal_claims, rates_of
-from hoigen.claims.resample import Draws, Floats, number_of, seen_from
 from hoigen.claims.result import CaptionerScores, Comparison
+from hoigen.stats.agreement import Agreement, agreement
+from hoigen.stats.paired import holm, mcnemar, swap_test
+from hoigen.stats.resample import Draws, Floats, Number, minimum_detectable_effect, number_of, undefined
 
 FEW = 30
 """Below so many clips a percentile interval is too narrow; people are told."""
@@ -83,7 +82,11 @@ def _compared(material: Material, first: str, second: str, draws: Draws) -> dict
     both = np.concatenate([one, other], axis=1)
     totals = draws.totals(both)
     differences = {rate.name: _difference(material, both, totals, rate) for rate in measured}
-    seen = {name: seen_from(d.draws_sd, len(clips)) for name, d in differences.items() if d.draws_sd is not None}
+    seen = {
+        name: minimum_detectable_effect(found.draws_sd, len(clips))
+        for name, found in differences.items()
+        if found.draws_sd is not None
+    }
     p = swap_test(_sides(one), _sides(other), draws) if len(clips) > 1 else None
     reason = "" if p is not None else "one clip only" if len(clips) == 1 else rates.NOT_DECIDED
     false = COUNTS.index("with_false")
@@ -127,8 +130,8 @@ def people_of(ratings: Sequence[Rating], draws: Draws) -> tuple[Agreement, ...]:
     names = sorted({name for _, verdicts in listed for name in verdicts})
     if not any(len(verdicts) > 1 for _, verdicts in listed):
         return ()
-    every = agreement(listed, draws)
-    pairs = (agreement(listed, draws, pair) for pair in combinations(names, 2)) if len(names) > 2 else ()
+    every = agreement(listed, draws, order=VERDICTS)
+    pairs = (agreement(listed, draws, pair, VERDICTS) for pair in combinations(names, 2)) if len(names) > 2 else ()
     return (every, *(found for found in pairs if found.units))
 
 

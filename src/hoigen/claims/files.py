@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from hoigen.claims.table import Row, rows_of
+from hoigen.data.rows import Row, rows_of
 from hoigen.errors import UsageError
 
 Verdict = Literal["true", "false", "cannot_tell"]

@@ -9,8 +9,7 @@ import numpy as np
 
 from hoigen.claims.checked import Checked
 from hoigen.claims.files import Written
-from hoigen.claims.numbers import Number, undefined
-from hoigen.claims.resample import Draws, Floats, number_of, ratio
+from hoigen.stats.resample import Draws, Floats, Number, number_of, ratio, undefined
 
 NO_KINDS = "no claim has a kind"
 SHARES: Mapping[str, tuple[str, str, str]] = {
@@ -85,8 +84,14 @@ def _share(columns: Floats, totals: Floats, name: str) -> Number:
     top, bottom, reason = SHARES[name]
     a, b = COUNTS.index(top), COUNTS.index(bottom)
     sums = columns.sum(axis=0)
-    sides = {"top": float(sums[a]), "bottom": float(sums[b])}
-    return number_of(columns, totals, lambda found: ratio(found[..., a], found[..., b]), reason, **sides)
+    return number_of(
+        columns,
+        totals,
+        lambda found: ratio(found[..., a], found[..., b]),
+        reason,
+        top=float(sums[a]),
+        bottom=float(sums[b]),
+    )
 
 
 def _counts(checked: Checked, first: str, second: str, mixture: str, clip: str) -> list[float]:
@@ -167,8 +172,14 @@ def decision(
 
     def share(top: int, bottom: Sequence[int], reason: str) -> Number:
         sums = columns.sum(axis=0)
-        sides = {"top": float(sums[top]), "bottom": float(sums[list(bottom)].sum())}
-        return number_of(columns, totals, lambda t: ratio(t[..., top], t[..., list(bottom)].sum(-1)), reason, **sides)
+        return number_of(
+            columns,
+            totals,
+            lambda t: ratio(t[..., top], t[..., list(bottom)].sum(-1)),
+            reason,
+            top=float(sums[top]),
+            bottom=float(sums[list(bottom)].sum()),
+        )
 
     return Decision(
         clips=len(rows),

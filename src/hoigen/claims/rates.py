@@ -11,8 +11,7 @@ import numpy as np
 
 from hoigen.claims.checked import Checked, Claim
 from hoigen.claims.files import KINDS, Fact, Written
-from hoigen.claims.numbers import Number, undefined
-from hoigen.claims.resample import Draws, Floats, number_of, ratio
+from hoigen.stats.resample import Draws, Floats, Number, number_of, ratio, undefined
 
 Counts = Mapping[str, float]
 
@@ -160,5 +159,5 @@ def _number(material: Material, columns: Floats, totals: Floats, rate: Rate) -> 
     if missing:
         return undefined(missing)
     sums = dict(zip(COUNTS, columns.sum(axis=0).tolist(), strict=True))
-    sides = {"top": sum(sums[name] for name in rate.top), "bottom": sum(sums[name] for name in rate.bottom)}
-    return number_of(columns, totals, lambda found: value(rate, found), rate.undefined, **sides)
+    top, bottom = (sum(sums[name] for name in side) for side in (rate.top, rate.bottom))
+    return number_of(columns, totals, lambda found: value(rate, found), rate.undefined, top=top, bottom=bottom)

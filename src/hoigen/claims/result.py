@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from hoigen.claims.agreement import Agreement
     from hoigen.claims.mixing import Decision, Mixing
-    from hoigen.claims.numbers import Number
-    from hoigen.claims.paired import McNemar
+    from hoigen.stats.agreement import Agreement
+    from hoigen.stats.paired import McNemar
+    from hoigen.stats.resample import Number
 
 Format = Literal["table", "json", "csv"]
 

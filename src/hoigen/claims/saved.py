@@ -10,10 +10,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from hoigen.claims.agreement import Agreement
-from hoigen.claims.numbers import Number
 from hoigen.claims.result import CaptionEval
 from hoigen.errors import UsageError
+from hoigen.stats.agreement import Agreement
+from hoigen.stats.resample import Number
 
 COLUMNS = ("part", "of", "against", "name", "value", "low", "high", "top", "bottom", "reason")
 Line = tuple[str, str, str, str, Number]

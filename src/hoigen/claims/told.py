@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
-from hoigen.claims.agreement import Agreement
 from hoigen.claims.mixing import Decision, Mixing
-from hoigen.claims.numbers import Number
 from hoigen.claims.rates import BY_KIND, MATCHED, RATES, Rate
 from hoigen.claims.result import CaptionerScores, CaptionEval, Comparison, JudgeScores
+from hoigen.stats.agreement import Agreement
+from hoigen.stats.resample import Number
 
 SIGNS = {"low": "↓", "high": "↑", "": " "}
 LOOSE = (

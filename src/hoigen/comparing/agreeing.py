@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hoigen.claims.numbers import Number, undefined
-from hoigen.claims.resample import Draws, Floats
-from hoigen.comparing import ranks
 from hoigen.comparing.columns import Column
 from hoigen.comparing.grid import Cell, Table, reasons
 from hoigen.comparing.ratings import Told, Vote
 from hoigen.comparing.videos import Video
+from hoigen.stats import ranks
+from hoigen.stats.resample import Draws, Floats, Number, undefined
 
 VOTES_ONLY = "votes put two videos in order, not all of them"
 

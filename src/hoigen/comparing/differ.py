@@ -1,7 +1,7 @@
 """Two models on the same prompts: the difference, a test of it, and the smallest difference that could be seen.
 
 Of each prompt the mean over a model's videos counts, so that another number of samples gives a prompt no other weight.
-The test swaps the two models' means prompt by prompt (see hoigen.claims.paired); p values of one call are held
+The test swaps the two models' means prompt by prompt (see hoigen.stats.paired); p values of one call are held
 together by Holm's method.
 """
 
@@ -12,11 +12,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hoigen.claims.numbers import Number, undefined
-from hoigen.claims.paired import holm, swap_test
-from hoigen.claims.resample import Draws, seen_from
 from hoigen.comparing.means import mean_number, per_prompt
 from hoigen.comparing.videos import Video
+from hoigen.stats.paired import holm, swap_test
+from hoigen.stats.resample import Draws, Number, minimum_detectable_effect, undefined
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +62,7 @@ def difference(first: Sequence[Video], second: Sequence[Video], name: str, draws
         one=float(pairs[:, 0].mean()),
         other=float(pairs[:, 1].mean()),
         number=number,
-        seen_from=seen_from(number.draws_sd, len(shared)) if number.draws_sd is not None else None,
+        seen_from=None if number.draws_sd is None else minimum_detectable_effect(number.draws_sd, len(shared)),
         p=p,
     )
 

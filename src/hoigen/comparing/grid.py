@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from hoigen.claims.numbers import Number
 from hoigen.comparing.columns import Better, Column
 from hoigen.comparing.means import Mean
+from hoigen.stats.resample import Number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

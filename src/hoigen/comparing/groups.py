@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Literal
 
-from hoigen.claims.resample import Draws
 from hoigen.comparing.columns import Column
 from hoigen.comparing.grid import Cell, Table, cell_of, reasons
 from hoigen.comparing.means import Mean, mean_of, per_prompt
 from hoigen.comparing.videos import Video
+from hoigen.stats.resample import Draws
 
 By = Literal["verb", "object", "category", "prompt", "seen"]
 UNKNOWN = "(not told)"

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from hoigen.claims import resample
-from hoigen.claims.numbers import Number, undefined
-from hoigen.claims.resample import ONE_CLIP, Draws, Floats, ratio
-from hoigen.comparing import alike
 from hoigen.comparing.videos import Video
-
-ONE_PROMPT = "one prompt only: nothing to resample"
+from hoigen.stats import alike
+from hoigen.stats.resample import Draws, Floats, Number, number_of, ratio, undefined
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,21 +63,8 @@ def sums_by_prompt(videos: Iterable[Video], name: str) -> dict[str, tuple[float,
 
 def mean_number(columns: Floats, draws: Draws) -> Number:
     """Ratio of sums, (prompts, 2) -> number with its interval."""
-    if len(columns) == 1:
-        value = float(columns[0, 0] / columns[0, 1])
-        return Number(value=value, unsure=ONE_PROMPT)
-    return number_of(columns, draws.totals(columns), lambda t: ratio(t[..., 0], t[..., 1]), "no video")
-
-
-def number_of(columns: Floats, totals: Floats, of: Callable[[Floats], Floats], reason: str) -> Number:
-    """As for clips, in words about prompts: it is these that are drawn here."""
-    found = resample.number_of(columns, totals, of, reason)
-    return replace(found, unsure=_words(found.unsure))
-
-
-def _words(unsure: str) -> str:
-    """What resampling says of clips, said of prompts."""
-    return ONE_PROMPT if unsure == ONE_CLIP else unsure.replace("clips", "prompts")
+    totals = draws.totals(columns) if len(columns) > 1 else columns
+    return number_of(columns, totals, lambda t: ratio(t[..., 0], t[..., 1]), "no video", unit="prompts")
 
 
 def per_prompt(videos: Iterable[Video], name: str) -> dict[str, float]:

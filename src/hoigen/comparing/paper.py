@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hoigen.claims.numbers import Number
 from hoigen.comparing.columns import Column
 from hoigen.comparing.grid import Cell
+from hoigen.stats.resample import Number
 
 FILE = Path(__file__).with_name("paper.csv")
 NOTE = "rows marked 'paper' are as printed in HOIGen-1M: other videos, other detectors and settings; no intervals"

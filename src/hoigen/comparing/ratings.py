@@ -1,20 +1,19 @@
 """What people said of videos: ratings (a number for a video) or votes (which of two is better).
 
-Files are CSV, TSV, JSONL or Parquet. Ratings have the columns `video` and `rating`, votes `first`, `second` and
+Files are CSV, TSV, JSONL, JSON or Parquet. Ratings have the columns `video` and `rating`, votes `first`, `second` and
 `winner` (first, second or tie); both may name the `rater`. A video is named by its path, its file's name, or
 `model/file name`; votes may name two models and the `prompt` instead, and then count for every sample of theirs.
 """
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hoigen.claims.table import Row, rows_of
 from hoigen.comparing.videos import Video
+from hoigen.data.rows import Row, rows_of
 from hoigen.errors import UsageError, nearest
 
 WINNERS = ("first", "second", "tie")
@@ -67,8 +66,20 @@ class Finder:
         return found[0] if found else None
 
 
-def read_told(path: Path, videos: Sequence[Video]) -> Told:
-    """The ratings or votes of a file. Raises UsageError that names the file, the line, the column and what came."""
+def read_told(path: Path, videos: Sequence[Video], question: str | None = None) -> Told:
+    """The ratings or votes of a file, or the ratings among the annotations of a run.
+
+    Args:
+        path: the file, or the folder of the run.
+        videos: those that may be meant.
+        question: of the run's annotations; may be None where there is only one.
+
+    Raises UsageError that names the file, the line, the column and what came.
+    """
+    if path.is_dir():
+        return _of_run(path, videos, question)
+    if question is not None:
+        raise UsageError(f"--ratings-question is of the annotations of a run; {path} is no folder")
     first = next(iter(rows_of(path, (), ("video", "rating", "rater", "first", "second", "winner", "prompt"))), None)
     if first is None:
         raise UsageError(f"{path} holds no rows")
@@ -83,13 +94,36 @@ def read_told(path: Path, videos: Sequence[Video]) -> Told:
     return told
 
 
+def _of_run(run: Path, videos: Sequence[Video], question: str | None) -> Told:
+    """A number of each person for a clip; of a question of yes and no, 1 and 0."""
+    from hoigen.data.annotations import answers
+
+    given = answers(run, question, "--ratings-question").numbers()
+    by_clip = {video.clip: video for video in videos if video.clip}
+    known = {clip: by_clip[clip] for clip in given if clip in by_clip}
+    if not known:
+        raise UsageError(f"{run}: none of its {len(given)} annotated clips is a video of the run")
+    twice = [uri for uri, count in Counter(video.uri for video in known.values()).items() if count > 1]
+    if twice:
+        raise UsageError(f"{run}: several clips of {twice[0]} are annotated; ratings are of whole videos")
+    return Told(
+        ratings={video.uri: sum(given[clip].values()) / len(given[clip]) for clip, video in known.items()},
+        votes=(),
+        raters=len({who for values in given.values() for who in values}),
+        rows=sum(map(len, given.values())),
+        strays=[clip for clip in given if clip not in known],
+    )
+
+
 def _ratings(path: Path, finder: Finder) -> Told:
     given: dict[str, dict[str, float]] = {}
     raters: set[str] = set()
     strays: Counter[str] = Counter()
     rows = list(rows_of(path, ("video", "rating"), ("rater",)))
     for row in rows:
-        video, value, rater = finder.one(row, "video"), _number(row), row.text("rater")
+        video, value, rater = finder.one(row, "video"), row.number("rating"), row.text("rater")
+        if value is None:
+            raise UsageError(f"{row.place}, column rating: a number; it is empty")
         raters.add(rater)
         if video is None:
             strays[row.text("video")] += 1
@@ -101,17 +135,6 @@ def _ratings(path: Path, finder: Finder) -> Told:
         by_rater[rater] = value
     means = {uri: sum(each.values()) / len(each) for uri, each in given.items()}
     return Told(ratings=means, votes=(), raters=len(raters - {""}), rows=len(rows), strays=list(strays))
-
-
-def _number(row: Row) -> float:
-    came = row.need("rating")
-    try:
-        value = float(came)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise UsageError(f"{row.place}, column rating: a number; it came as {came!r}")
-    return value
 
 
 def _votes(path: Path, finder: Finder) -> Told:

@@ -156,6 +156,7 @@ def _made(run: Run, row: Row) -> Video:
         model=row["source"] or run.path.absolute().name,
         prompt=str(meta.get("prompt_id") or row["id"]),
         uri=row["uri"],
+        clip=row["id"],
         text=row["prompt"] or "",
         sample=str(meta.get("sample") or ""),
         verb=meta.get("verb"),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hoigen.claims.numbers import Number, undefined
 from hoigen.comparing import columns as known
 from hoigen.comparing.forms import markdown
 from hoigen.comparing.grid import Cell, Table, reasons
 from hoigen.comparing.means import lacking_in, models_of
 from hoigen.comparing.videos import Source, Video
+from hoigen.stats.resample import Number, undefined
 
 
 def short_table(source: Source) -> str:

@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from hoigen.claims.numbers import Number
-from hoigen.claims.resample import Draws
 from hoigen.comparing import groups, paper
 from hoigen.comparing.columns import KNOWN, Column, column_of
 from hoigen.comparing.differ import Difference, difference, with_holm
 from hoigen.comparing.grid import Cell, Table, cell_of, figure, reasons
 from hoigen.comparing.means import mean_of
 from hoigen.comparing.videos import Video
+from hoigen.stats.resample import Draws, Number
 
 Models = Mapping[str, Sequence[Video]]
 MOST_PAIRS = 15

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hoigen.comparing.columns import VBENCH, Column
+from hoigen.data.rows import read_json
 from hoigen.errors import UsageError
 from hoigen.sources import shown
 
@@ -58,12 +59,7 @@ def read_vbench(path: Path, suite: Path | None) -> Source:
 
 
 def _load(path: Path) -> Mapping[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path} is not valid JSON: {error}") from None
+    found = read_json(path)
     if not isinstance(found, dict) or not found:
         raise UsageError(f"{path} is not {SHAPE}; it came as {shown(found)}")
     return found

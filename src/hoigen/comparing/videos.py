@@ -12,14 +12,15 @@ from typing import Any
 class Video:
     """One video of one model.
 
-    prompt: its prompt's id, by which videos are paired and drawn; of a video without one, that of its own clip. text:
-    the prompt's words. values: number by name, 0..1 for shares; None with the reason in `reasons`. failure: why a
-    measure, or reading it, failed; "" when nothing did.
+    clip: the id of its clip; "" in a result file of VBench. prompt: its prompt's id, by which videos are paired and
+    drawn; of a video without one, that of its own clip. text: the prompt's words. values: number by name, 0..1 for
+    shares; None with the reason in `reasons`. failure: why a measure, or reading it, failed; "" when nothing did.
     """
 
     model: str
     prompt: str
     uri: str
+    clip: str = ""
     text: str = ""
     sample: str = ""
     verb: str | None = None

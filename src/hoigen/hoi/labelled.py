@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import math
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
+from hoigen.data.rows import Row, rows_of
 from hoigen.errors import UsageError, VideoError
 from hoigen.hoi.detections import as_name
-from hoigen.labels import WORDS
-from hoigen.sources import shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
 Question = Literal["any", "pair", "prompt"]
 NUMBERS: dict[Question, str] = {"any": "coarse_any", "pair": "coarse_pair", "prompt": "coarse_hoi"}
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
-COLUMNS = ("file", "label", "time", "verb", "object")
 FRAMES = 8
 """Frames of a video that is labelled whole, at the middles of as many equal stretches."""
 
@@ -52,55 +49,69 @@ class Judged:
 
 
 def read_labelled(path: Path) -> list[Labelled]:
-    """Reads a CSV with the columns file and label, maybe time (seconds), verb, object. Files lie beside the CSV.
+    """Reads a table with the columns file and label, maybe time (seconds), verb, object.
 
-    Raises UsageError that names the file, the line, what came and what is possible.
+    Args:
+        path: CSV, TSV, JSONL, JSON or Parquet; the files that it names lie beside it.
+
+    Raises UsageError that names the file, the line, the column, what came and what is allowed.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.DictReader(file)
-            names = [str(name).strip().lower() for name in rows.fieldnames or ()]
-            if not {"file", "label"} <= set(names):
-                raise UsageError(
-                    f"{path}: needs the columns file and label; it has {shown(', '.join(names) or 'nothing')}"
-                )
-            if strange := [name for name in names if name not in COLUMNS]:
-                raise UsageError(f"{path}: unknown column {strange[0]!r}; known are {', '.join(COLUMNS)}")
-            rows.fieldnames = names
-            found = [_label(row, f"{path}, line {rows.line_num}", path.parent) for row in rows]
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{path} is not a CSV in UTF-8: {error}") from None
+    rows = rows_of(path, ("file", "label"), ("time", "verb", "object"), others=False)
+    found = [_label(row, path.parent) for row in rows]
     if not found:
         raise UsageError(f"{path} holds no labels")
     return found
 
 
-def _label(row: dict[str, Any], where: str, folder: Path) -> Labelled:
-    word = str(row["label"] or "").strip().lower()
-    if word not in WORDS:
-        raise UsageError(f"{where}: label is yes or no, true or false, 1 or 0; it came as {row['label']!r}")
-    file = folder / str(row["file"] or "").strip()
+def _label(row: Row, folder: Path) -> Labelled:
+    said = row.yes_no("label")
+    file = folder / row.need("file")
     if not file.is_file():
-        raise UsageError(f"{where}: no such file {file}")
-    time = _time(str(row.get("time") or "").strip(), where)
+        raise UsageError(f"{row.place}, column file: no such file {file}")
+    time = row.number("time", "seconds, 0 or more", least=0)
     if time is not None and file.suffix.lower() in PICTURES:
-        raise UsageError(f"{where}: {file.name} is a picture: time must be left empty; it came as {row['time']!r}")
-    verb, thing = as_name(row.get("verb") or None), as_name(row.get("object") or None)
-    return Labelled(where=where, file=file, time=time, said=WORDS[word], verb=verb, object=thing)
+        told = f"{file.name} is a picture, so it is left empty; it came as {row.text('time')!r}"
+        raise UsageError(f"{row.place}, column time: {told}")
+    verb, thing = as_name(row.text("verb") or None), as_name(row.text("object") or None)
+    return Labelled(where=row.place, file=file, time=time, said=said, verb=verb, object=thing)
 
 
-def _time(text: str, where: str) -> float | None:
-    if not text:
-        return None
-    try:
-        time = float(text)
-    except ValueError:
-        time = math.nan
-    if not (math.isfinite(time) and time >= 0):
-        raise UsageError(f"{where}: time: seconds, 0 or more; it came as {text!r}")
-    return time
+def labelled_of_run(run: Path, question: str | None = None) -> tuple[list[Labelled], list[str]]:
+    """The annotations of a run as labelled frames: eight of each clip, at the middles of as many equal stretches.
+
+    Args:
+        run: the folder of the run that has the annotations and the clips; the clips' files are on this machine.
+        question: which question's answers are the labels; may be None where there is only one.
+
+    Returns them, with the verb and the object of the clip's prompt where it has them, and notes on what was left out.
+    Raises UsageError when there are none, an answer is neither yes nor no, or a file is not there.
+    """
+    from hoigen.data.annotations import answers
+    from hoigen.data.run import Run
+
+    found = answers(run, question, "--labels-question")
+    said, split = found.yes_no()
+    notes = [f"{len(split)} clips are left out: as many people say yes as no, such as {split[0]}"] if split else []
+    labels = []
+    left = dict(said)
+    made = Run(run)
+    for shard in made.in_force()[0]:
+        for row in made.clips.read(shard, ["id", "uri", "start", "end", "meta", "state"]):
+            if row["id"] not in left or row["state"] != "ok":
+                continue
+            yes, meta, length = left.pop(row["id"]), json.loads(row["meta"] or "{}"), row["end"] - row["start"]
+            where, file = f"{run}, annotations of clip {row['id']}", Path(row["uri"])
+            if not file.is_file():
+                raise UsageError(f"{where}: no such file {file} on this machine")
+            for at in range(FRAMES):
+                time = row["start"] + (at + 0.5) * length / FRAMES
+                verb, thing = as_name(meta.get("verb")), as_name(meta.get("object"))
+                labels.append(Labelled(where=where, file=file, time=time, said=yes, verb=verb, object=thing))
+    if left:
+        notes.append(f"{len(left)} of {len(said)} annotated clips are not clips that {run} measures")
+    if not labels:
+        raise UsageError(f"{run}: no annotation of question {found.question} is of a clip that it measures")
+    return labels, notes
 
 
 def judged(labels: Sequence[Labelled], measure: CoarseHoi, question: Question) -> Iterator[Judged]:

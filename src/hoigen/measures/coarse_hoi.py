@@ -12,10 +12,10 @@ from hoigen.contracts import AsksExperts
 from hoigen.errors import nearest
 from hoigen.frameplan import moments
 from hoigen.hoi.detections import Knows, Look, Pair, asked
-from hoigen.hoi.thresholds import SWEEP, area, share_above, sweep
 from hoigen.models import uses
 from hoigen.registry import make, measure
 from hoigen.score import Score
+from hoigen.stats.thresholds import SWEEP, area, share_above, sweep
 
 if TYPE_CHECKING:
     from hoigen.contracts import Expert

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hoigen.data.rows import SUFFIXES, Row, read_json, read_text, rows_of
 from hoigen.errors import UsageError
 from hoigen.hoi.contact import WORDS
 from hoigen.sources import shown
@@ -86,30 +87,46 @@ def _is_letter(sign: str) -> bool:
 
 
 def read_suite(path: Path) -> Suite:
-    """The suite in a file: what `hoigen prompts` writes, VBench's list (`prompt_en`), or plain text, a prompt a line.
+    """The suite in a file: what `hoigen prompts` writes, VBench's list (`prompt_en`), a table, or a prompt a line.
+
+    Args:
+        path: .json; .txt, with a prompt a line; or a table (.csv, .tsv, .jsonl, .parquet) whose columns are the keys of
+            a prompt: id and prompt_short, maybe more. In a cell `+` is between parts of the body in contact.
 
     Raises UsageError that names the file, the prompt, the key, what came and what is allowed.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from None
-    if path.suffix.lower() == ".txt":
-        lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    suffix = path.suffix.lower()
+    if suffix == ".txt":
+        lines = [line.strip() for line in read_text(path).splitlines() if line.strip() and not line.startswith("#")]
         suite = Suite(name=path.stem, prompts=_by_text(lines, path))
+    elif suffix in SUFFIXES and suffix != ".json":
+        rows = rows_of(path, ("id", "prompt_short"), KEYS, others=False)
+        suite = Suite(name=path.stem, prompts=tuple(_prompt(_typed(row), row.place) for row in rows))
     else:
-        suite = _of_json(text, path)
+        suite = _of_json(path)
     _check(suite, path)
     return suite
 
 
-def _of_json(text: str, path: Path) -> Suite:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path} is not valid JSON: {error} (a list of prompts as plain text ends in .txt)") from None
+def _typed(row: Row) -> dict[str, Any]:
+    """The cells of a table as a JSON file has them; empty ones are left out."""
+    found: dict[str, Any] = {}
+    for key, value in row.cells.items():
+        if isinstance(value, list | dict):
+            found[key] = value
+        elif text := row.text(key):
+            if key in ("hoi", "people", "seen"):
+                number = row.number(key, "a whole number")
+                found[key] = int(number) if number is not None and number.is_integer() else text
+            elif key == "rare":
+                found[key] = row.yes_no(key)
+            else:
+                found[key] = text.split("+") if key == "contact" else text
+    return found
+
+
+def _of_json(path: Path) -> Suite:
+    found = read_json(path, " (a list of prompts as plain text ends in .txt)")
     if isinstance(found, list):
         return Suite(
             name=path.stem, prompts=_by_text([_english(item, f"{path}, [{at}]") for at, item in enumerate(found)], path)

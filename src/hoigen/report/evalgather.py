@@ -212,8 +212,8 @@ def _warnings(models: Mapping[str, Sequence[Video]], sources: Sequence[Source]) 
 
 def _tables(models: Mapping[str, Sequence[Video]], columns: Sequence[Column], beside: bool) -> list[Any]:
     """Means with intervals; of few models also the difference of each two."""
-    from hoigen.claims.resample import Draws
     from hoigen.comparing.tables import Asked, all_tables, pairs_of
+    from hoigen.stats.resample import Draws
 
     if not models or not columns:
         return []

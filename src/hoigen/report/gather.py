@@ -13,6 +13,7 @@ from hoigen.report.spread import histograms, thresholds
 from hoigen.report.talk import captioning_of, words_of
 from hoigen.report.thumbs import take
 from hoigen.report.words import length, many
+from hoigen.stats import alike
 
 if TYPE_CHECKING:
     from hoigen.cascade import Step
@@ -23,8 +24,6 @@ TILES = 144
 """Dropped clips shown in all; more rules show fewer each."""
 GROUPS = 40
 ORDER = "from the nearest to its threshold to the farthest"
-SAME_BUT_FOR = r"('[^']*'|\"[^\"]*\"|\S*/\S*|\d+(\.\d+)?)"
-"""What differs between reasons that are alike: names, paths, numbers."""
 
 
 def gather(run: Run, *, shown: int = 24) -> ReportFacts:
@@ -139,7 +138,7 @@ def _failures(con: Any) -> tuple[FailureGroup, ...]:
     """Failed clips, those that failed alike together, the most first."""
     rows = con.execute(
         "select coalesce(rule, 'reading') as place, "
-        f"regexp_replace(coalesce(reason, ''), {_text(SAME_BUT_FOR)}, '…', 'g') as kind, "
+        f"{alike.kind_sql('reason')} as kind, "
         "min(coalesce(reason, 'no reason given')), count(*) as many, min(uri, 3) "
         "from settled where state = 'failed' group by place, kind order by many desc, place, kind"
     ).fetchall()
@@ -150,10 +149,6 @@ def _failures(con: Any) -> tuple[FailureGroup, ...]:
     if rest := sum(int(row[3]) for row in rows[GROUPS:]):
         groups.append(FailureGroup(where="", reason="other reasons: see hoigen table", count=rest))
     return tuple(groups)
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
 
 
 def _notes(con: Any, dropped: Mapping[str, int], recipe: Mapping[str, Any]) -> tuple[str, ...]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from hoigen.comparing import alike
 from hoigen.comparing.columns import Column
 from hoigen.comparing.videos import Video
 from hoigen.report.evalfacts import Lacking
 from hoigen.report.frame import scroll, section
 from hoigen.report.markup import Html, el
 from hoigen.report.words import count
+from hoigen.stats import alike
 
 GROUPS = 60
 

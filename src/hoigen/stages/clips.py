@@ -23,6 +23,7 @@ from hoigen.data.run import SHARDS_FILE, Run, ShardRange
 from hoigen.data.tables import CLIP_COLUMNS, Row, quoted
 from hoigen.errors import RanksOpen
 from hoigen.ingest import VideoJob, failed_row, setup_ingest, stamp
+from hoigen.stats import alike
 from hoigen.work.breaker import Breaker
 from hoigen.work.ranks import Barrier, Rank
 from hoigen.work.stage import Item, Stage
@@ -209,8 +210,8 @@ class ClipStage(Stage):
     def answer(self, item: Item, part: list[Row]) -> Iterator[Row]:
         yield self._entry(item, part)
         if part[0]["state"] == "failed":
-            reason = part[0]["reason"]
-            self.breaker.saw_failure("reading videos", _kind(reason), f"{part[0]['uri']}: {reason}", data_fault=True)
+            uri, reason = part[0]["uri"], part[0]["reason"]
+            self.breaker.saw_failure("reading videos", alike.kind(reason), f"{uri}: {reason}", data_fault=True)
         else:
             self.breaker.saw_ok("reading videos")
         self.own_faults.saw_ok("reading videos")
@@ -242,11 +243,6 @@ def _overlapping(ranges: Sequence[ShardRange], first: int, end: int) -> Iterator
             return
         if each.end > first:
             yield each
-
-
-def _kind(reason: str) -> str:
-    """A reason without the words that differ from file to file, so that like failures count together."""
-    return " ".join(word for word in reason.split() if word.isalpha())[:80]
 
 
 # sealing

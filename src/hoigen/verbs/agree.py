@@ -33,6 +33,7 @@ def agree(
     run: Path,
     ratings: Path,
     *,
+    ratings_question: str | None = None,
     measures: list[str] | None = None,
     format: Format = "markdown",
     out: Path | None = None,
@@ -43,8 +44,9 @@ def agree(
 
     Args:
         run: the folder of a run of hoigen evaluate, or a result file of VBench.
-        ratings: CSV, TSV, JSONL or Parquet: video and rating, or first, second and winner (first, second, tie); maybe
-            rater. docs/compare.md tells how videos are named.
+        ratings: CSV, TSV, JSONL, JSON or Parquet: video and rating, or first, second and winner (first, second, tie);
+            maybe rater. docs/compare.md tells how videos are named. Or the folder of a run with annotations.
+        ratings_question: of annotations, which question's answers are the ratings; not needed where there is only one.
         measures: a number to hold against people; may be given more than once. All of the run of which one end is
             better when not given.
         format: markdown, csv, latex or html.
@@ -54,12 +56,12 @@ def agree(
 
     Returns the agreement. Raises UsageError that names the file, the line and the column at fault.
     """
-    from hoigen.claims.resample import Draws
     from hoigen.comparing import columns as known
     from hoigen.comparing.agreeing import agreement, table_of
     from hoigen.comparing.ratings import read_told
     from hoigen.comparing.read import read_source
     from hoigen.data import tables
+    from hoigen.stats.resample import Draws
 
     if seed < 0:
         raise UsageError(f"--seed is 0 or more; it came as {seed}")
@@ -67,7 +69,7 @@ def agree(
         raise UsageError(f"--draws is at least 100; it came as {draws}")
     source = read_source(Path(run))
     chosen = known.chosen(source.numbers, source.owned, measures or known.judged(source.numbers))
-    told = read_told(Path(ratings), source.videos)
+    told = read_told(Path(ratings), source.videos, ratings_question)
     how = Draws(draws=draws, seed=seed)
     found = [agreement(source.videos, told, column, how) for column in chosen]
     notes = [f"{told.rows} rows" + (f" of {told.raters} raters" if told.raters else "")]

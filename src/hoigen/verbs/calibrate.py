@@ -13,7 +13,7 @@ from hoigen.hoi.labelled import Question
 
 if TYPE_CHECKING:
     from hoigen.hoi.labelled import Judged
-    from hoigen.hoi.thresholds import Calibration
+    from hoigen.stats.thresholds import Curve, Point
 
 FEW = 50
 """Below so many frames of either kind a theta is hardly known; people are told."""
@@ -21,13 +21,19 @@ FEW = 50
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
-    """A theta and what it does on the labelled frames. now: what the detector's own theta does there."""
+    """A theta and what it does on the labelled frames.
+
+    chosen: it, as a threshold that a score must exceed. now: what the detector's own theta does there. auc: area under
+    the ROC curve of the scores. frames, yes: how many have a score, and how many of them are labelled yes.
+    """
 
     detector: str
     question: Question
     settings: Mapping[str, Any]
-    chosen: Calibration
-    now: Calibration
+    chosen: Point
+    now: Point
+    auc: float
+    frames: int
     yes: int
     notes: Sequence[str] = ()
     table: Path | None = None
@@ -35,8 +41,8 @@ class Calibrated:
     def __str__(self) -> str:
         rows = [("chosen", self.chosen), ("as it is", self.now)]
         lines = [
-            f"{self.detector}, question {self.question}: {self.chosen.frames} frames, {self.yes} with an interaction; "
-            f"AUC {self.chosen.auc:.3f}",
+            f"{self.detector}, question {self.question}: {self.frames} frames, {self.yes} with an interaction; "
+            f"AUC {self.auc:.3f}",
             "            theta  precision  recall  false alarms     F1",
             *(f"{name:<10} {_row(each)}" for name, each in rows),
         ]
@@ -49,7 +55,7 @@ class Calibrated:
         """The measure with this theta, as a line of a recipe's measures."""
         import yaml
 
-        settings = {**self.settings, "theta": float(f"{self.chosen.theta:.6g}")}
+        settings = {**self.settings, "theta": float(f"{self.chosen.threshold:.6g}")}
         return str(
             yaml.safe_dump([{"coarse_hoi": settings}], default_flow_style=None, sort_keys=False, width=1000)
         ).strip()
@@ -58,6 +64,7 @@ class Calibrated:
 def calibrate(
     labels: Path,
     *,
+    labels_question: str | None = None,
     set: list[str] | None = None,
     question: Question = "any",
     most_false: float | None = None,
@@ -66,8 +73,10 @@ def calibrate(
     """Sets coarse_hoi's theta from labelled frames: the best F1, or the lowest theta with few false alarms.
 
     Args:
-        labels: a CSV with the columns file (a video or a picture, beside the CSV) and label (yes, no), and maybe time
-            (seconds; a video without one has its label on eight frames), verb and object.
+        labels: a table (CSV, TSV, JSONL, JSON, Parquet) with the columns file (a video or a picture, beside the table)
+            and label (yes, no), and maybe time (seconds; a video without one has its label on eight frames), verb and
+            object; or the folder of a run with annotations, of which eight frames of each clip have its label.
+        labels_question: of annotations, which question's answers are the labels; not needed where there is only one.
         set: a setting of coarse_hoi, as key=value (detections=found.jsonl); may be given more than once.
         question: any (is there any interaction?), pair (person and object, whatever the verb) or prompt (the label's
             verb and object).
@@ -77,15 +86,20 @@ def calibrate(
     Returns theta and what it does. Raises UsageError that names the file, the line and the column at fault.
     """
     from hoigen.config import apply_sets
-    from hoigen.hoi import thresholds
-    from hoigen.hoi.labelled import judged, read_labelled
+    from hoigen.hoi.labelled import judged, labelled_of_run, read_labelled
     from hoigen.models import uses
     from hoigen.registry import make
+    from hoigen.stats.thresholds import auc, choose, curve, point
 
     if most_false is not None and not 0 <= most_false < 1:
         raise UsageError(f"--most-false: a share, 0 or more and below 1; it came as {most_false}")
     settings = apply_sets({}, set or [])
-    said = read_labelled(Path(labels))
+    if Path(labels).is_dir():
+        said, left_out = labelled_of_run(Path(labels), labels_question)
+    elif labels_question is not None:
+        raise UsageError(f"--labels-question is of the annotations of a run; {labels} is no folder")
+    else:
+        said, left_out = read_labelled(Path(labels)), []
     measure = make("measure", {"coarse_hoi": dict(settings)} if settings else "coarse_hoi", "--set")
     uses.prepare([measure])
     measure.load()
@@ -99,21 +113,26 @@ def calibrate(
             f"{labels}: theta needs frames labelled yes and frames labelled no; all {len(yes)} that have a score are "
             f"labelled {'yes' if yes[0] else 'no'}"
         )
-    chosen = thresholds.calibrate(scores, yes, most_false)
-    if chosen.theta >= 1:
+    points = curve(scores, yes, "above")
+    at = choose(points, most_false=most_false)
+    assert at is not None, "the last point keeps nothing, and so no false alarm"
+    chosen = points.point(at)
+    if chosen.threshold >= 1:
         raise UsageError(
             f"{labels}: no theta below 1 leaves at most {most_false:g} of the frames labelled no: one of them scores 1"
         )
-    table = _write(Path(out), thresholds.rows(scores, yes)) if out is not None else None
+    table = _write(Path(out), points) if out is not None else None
     own = measure.theta if measure.theta is not None else measure.finder.theta
     return Calibrated(
         detector=measure.finder.name,
         question=question,
         settings={key: value for key, value in settings.items() if key != "theta"},
         chosen=chosen,
-        now=thresholds.at_theta(scores, yes, own),
+        now=point(scores, yes, "above", own),
+        auc=auc(scores, yes),
+        frames=len(scores),
         yes=sum(yes),
-        notes=_notes(found, yes),
+        notes=[*left_out, *_notes(found, yes)],
         table=table,
     )
 
@@ -130,18 +149,19 @@ def _notes(found: Sequence[Judged], yes: Sequence[bool]) -> list[str]:
     return notes
 
 
-def _row(found: Calibration) -> str:
+def _row(found: Point) -> str:
     precision = "–" if found.precision is None else f"{found.precision:.3f}"
-    return f"{found.theta:7.4g}  {precision:>9}  {found.recall:6.3f}  {found.false_positives:12.3f}  {found.f1:5.3f}"
+    rates = f"{precision:>9}  {found.recall:6.3f}  {found.false_positives:12.3f}  {found.f1:5.3f}"
+    return f"{found.threshold:7.4g}  {rates}"
 
 
-def _write(path: Path, rows: Sequence[Calibration]) -> Path:
+def _write(path: Path, points: Curve) -> Path:
     from hoigen.data import tables
 
     lines = ["theta,precision,recall,false_alarms,f1"]
-    for row in rows:
+    for row in map(points.point, range(len(points.thresholds))):
         precision = "" if row.precision is None else f"{row.precision:.6f}"
-        lines.append(f"{row.theta:.9g},{precision},{row.recall:.6f},{row.false_positives:.6f},{row.f1:.6f}")
+        lines.append(f"{row.threshold:.9g},{precision},{row.recall:.6f},{row.false_positives:.6f},{row.f1:.6f}")
     try:
         tables.write_text(path, "\n".join(lines) + "\n")
     except OSError as error:

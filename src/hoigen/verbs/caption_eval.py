@@ -52,7 +52,7 @@ def caption_eval(
     from hoigen.claims.checked import checked
     from hoigen.claims.mixing import decision, mixing
     from hoigen.claims.rates import Material
-    from hoigen.claims.resample import Draws
+    from hoigen.stats.resample import Draws
 
     if seed < 0:
         raise UsageError(f"--seed is 0 or more; it came as {seed}")

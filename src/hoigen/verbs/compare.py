@@ -80,12 +80,12 @@ def compare(
 
     Returns the tables. Raises UsageError that names the run, the option or the file at fault.
     """
-    from hoigen.claims.resample import Draws
     from hoigen.comparing import columns as known
     from hoigen.comparing import paper as published
     from hoigen.comparing.read import paths_of
     from hoigen.comparing.tables import Asked, all_tables, pairs_of
     from hoigen.comparing.warnings import warnings_of
+    from hoigen.stats.resample import Draws
 
     if draws < 100:
         raise UsageError(f"--draws is at least 100; it came as {draws}")

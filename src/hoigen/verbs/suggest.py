@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hoigen.labels import Labelled
     from hoigen.report.figures import Drawn
     from hoigen.score import Rule
-    from hoigen.thresholds import Bound, Choice
+    from hoigen.stats.thresholds import Bound, Choice
 
 PERCENTS = (1, 5, 25, 50, 75, 95, 99)
 SIDES = {"min": "min", "above": "min", "max": "max", "below": "max"}
@@ -102,17 +102,20 @@ def suggest(
     run: Path,
     *,
     labels: Path | None = None,
+    labels_question: str | None = None,
     precision: float | None = None,
     measure: list[str] | None = None,
     bound: Literal["min", "max", "both"] | None = None,
     keep_share: float = 0.9,
     pictures: Path | None = None,
 ) -> Suggestions:
-    """Proposes thresholds: from how the scores are spread, or from a CSV of what people said of clips.
+    """Proposes thresholds: from how the scores are spread, or from what people said of clips.
 
     Args:
         run: the folder of the run.
-        labels: a CSV with a column id (or uri or file) and a column label: yes, no, true, false, 1, 0.
+        labels: a table (CSV, TSV, JSONL, JSON, Parquet) with a column id (or uri or file) and a column label: yes, no,
+            true, false, 1, 0; or the folder of a run with annotations (docs/annotations.md).
+        labels_question: of annotations, which question's answers are the labels; not needed where there is only one.
         precision: with labels, the loosest threshold that reaches it (0.9); when not given, the best F1.
         measure: only this measure or score; may be given more than once. Else those of the recipe that see frames.
         bound: which side to bound; when not given, as the recipe's rule does, or as the labels say.
@@ -126,11 +129,11 @@ def suggest(
     from hoigen.labels import match, read_labels
     from hoigen.runfile import steps_of
 
-    _check(labels, precision, bound, keep_share)
+    _check(labels, labels_question, precision, bound, keep_share)
     folder = Run(Path(run))
     _, steps = steps_of(folder)
     chosen = _chosen(steps, measure)
-    said = read_labels(labels) if labels else None
+    said = read_labels(Path(labels), labels_question) if labels else None
     con = decide.connect(folder, steps)
     notes: tuple[str, ...] = ()
     if said is None:
@@ -139,13 +142,17 @@ def suggest(
         ]
     else:
         found = match(con, said, chosen)
-        notes = _about(found, len(said.said))
+        notes = (*said.notes, *_about(found, len(said.said)))
         items = [_against(_from_labels(found, score, bound, precision), rule) for score, rule in chosen.items()]
     where = pictures or folder.suggest_folder
     return Suggestions(Path(run), tuple(_pictured(item, where) for item in items), notes)
 
 
-def _check(labels: Path | None, precision: float | None, bound: str | None, keep_share: float) -> None:
+def _check(
+    labels: Path | None, question: str | None, precision: float | None, bound: str | None, keep_share: float
+) -> None:
+    if question is not None and labels is None:
+        raise UsageError("--labels-question needs --labels RUN: the run that has the annotations")
     if precision is not None and labels is None:
         raise UsageError("--precision needs --labels: nobody has said yet which clips are good")
     if precision is not None and not 0 < precision <= 1:
@@ -182,7 +189,7 @@ def _from_spread(
 ) -> Suggestion:
     from hoigen.data.tables import quoted
     from hoigen.report.figures import Drawn
-    from hoigen.thresholds import tails
+    from hoigen.stats.thresholds import tails
 
     column = quoted(score)
     query = f"select {column}::double as value from scored where state = 'ok' and {column} is not null order by 1"
@@ -256,7 +263,7 @@ def _about(found: Labelled, names: int) -> tuple[str, ...]:
 
 def _from_labels(found: Labelled, score: str, bound: str | None, precision: float | None) -> Suggestion:
     from hoigen.report.figures import Drawn
-    from hoigen.thresholds import auc, choose, curve, judge
+    from hoigen.stats.thresholds import auc, choose, curve, judge
 
     pairs = [(v, yes) for v, yes in zip(found.values[score], found.said, strict=True) if v is not None]
     values, said = [v for v, _ in pairs], [yes for _, yes in pairs]
@@ -274,7 +281,7 @@ def _from_labels(found: Labelled, score: str, bound: str | None, precision: floa
         notes.append(f"--bound {side} is against what the labels say")
     missed = sum(found.said) - sum(said)
     points = curve(values, said, side, missed)
-    at = choose(points, precision)
+    at = choose(points, precision=precision)
     if at is None:
         best = float(points.precision.max())
         why = f"no threshold reaches precision {precision:g}; the best is {best:.2f}"

@@ -17,9 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hoigen.claims.files import VERDICTS
-from hoigen.claims.numbers import Number, undefined
-from hoigen.claims.resample import Draws, Floats, number_of, ratio
+from hoigen.stats.resample import Draws, Floats, Number, number_of, ratio, undefined
 
 Ratings = Mapping[str, str]
 """Annotator -> verdict, for one unit; who did not rate it is not in it."""
@@ -31,8 +29,8 @@ ONE_WORD = "all ratings are the same verdict: agreement by chance would be compl
 class Agreement:
     """Numbers of two or more annotators, -1..1 (raw 0..1), higher is better; 0 is what chance gives, but for raw.
 
-    units: claims that at least two rated. kappa: undefined for more than two annotators. confusion: of two annotators,
-    how often the first said the one and the second the other.
+    units: claims (or clips) that at least two rated. kappa: undefined for more than two annotators. confusion: of two
+    annotators, how often the first said the one and the second the other.
     """
 
     between: tuple[str, ...]
@@ -48,14 +46,21 @@ class Agreement:
         return {"raw": self.raw, "kappa": self.kappa, "ac1": self.ac1, "alpha": self.alpha}
 
 
-def agreement(units: Sequence[tuple[str, Ratings]], draws: Draws, between: Sequence[str] = ()) -> Agreement:
-    """Agreement over units, each with the clip that it is drawn with. Fewer than two ratings of a unit are allowed.
+def agreement(
+    units: Sequence[tuple[str, Ratings]], draws: Draws, between: Sequence[str] = (), order: Sequence[str] = ()
+) -> Agreement:
+    """Agreement of annotators over units.
 
-    between: the annotators, in order, where only those of interest are to count; else all.
+    Args:
+        units: of each, the clip that it is drawn with, and who said what of it. Fewer than two ratings are allowed.
+        draws: resamples of clips for the intervals.
+        between: the annotators, in order, where only those of interest are to count; else all.
+        order: in which order the confusion names the values; values that are not in it follow by name.
     """
     names = tuple(between) or tuple(sorted({name for _, ratings in units for name in ratings}))
     seen = [(clip, {name: ratings[name] for name in names if name in ratings}) for clip, ratings in units]
-    used = tuple(sorted({verdict for _, ratings in seen for verdict in ratings.values()}, key=_rank))
+    every = {verdict for _, ratings in seen for verdict in ratings.values()}
+    used = (*(verdict for verdict in order if verdict in every), *sorted(every - set(order)))
     both = [ratings for _, ratings in seen if len(ratings) > 1]
     if not both:
         none = undefined(ALONE)
@@ -73,10 +78,6 @@ def agreement(units: Sequence[tuple[str, Ratings]], draws: Draws, between: Seque
         alpha=number_of(columns, totals, lambda t: _alpha(t, q), ONE_WORD),
         confusion=_confusion(both, names, used) if len(names) == 2 else {},
     )
-
-
-def _rank(verdict: str) -> tuple[int, str]:
-    return (VERDICTS.index(verdict) if verdict in VERDICTS else len(VERDICTS), verdict)
 
 
 def _confusion(both: Sequence[Ratings], names: Sequence[str], used: Sequence[str]) -> dict[str, dict[str, int]]:

@@ -1,6 +1,6 @@
-"""Two captioners on the same clips: tests that a difference is more than chance.
+"""Two captioners, or two models, on the same clips: tests that a difference is more than chance.
 
-Three are at hand. McNemar's asks of each clip whether the one caption has a false claim and the other has not. The swap
+Two are at hand. McNemar's asks of each clip whether the one caption has a false claim and the other has not. The swap
 test asks of the difference in H itself: were both captioners alike, then on each clip the two captions might as well
 have changed places, and it is seen how often such swapping makes a difference as large. It was chosen over Wilcoxon's
 signed ranks, which take the differences of clips for symmetric and drop those that are 0, as most are; and over the
@@ -15,7 +15,7 @@ from math import comb
 
 import numpy as np
 
-from hoigen.claims.resample import Draws, Floats, ratio
+from hoigen.stats.resample import Draws, Floats, ratio
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,12 @@ class McNemar:
 
 
 def mcnemar(first: Sequence[bool] | Floats, second: Sequence[bool] | Floats) -> McNemar:
-    """McNemar's test of pairs of yes and no."""
+    """McNemar's test of pairs of yes and no.
+
+    Args:
+        first: of each clip, whether the one caption has it (a false claim).
+        second: the same clips, in the same order, of the other.
+    """
     a, b = np.asarray(first, bool), np.asarray(second, bool)
     first_only, second_only = int((a & ~b).sum()), int((b & ~a).sum())
     n, k = first_only + second_only, min(first_only, second_only)
@@ -50,10 +55,16 @@ def mcnemar(first: Sequence[bool] | Floats, second: Sequence[bool] | Floats) -> 
 
 
 def swap_test(first: Floats, second: Floats, draws: Draws) -> float | None:
-    """Two-sided p of a difference between two ratios of sums; None when a ratio is undefined.
+    """Two-sided p of a difference between two ratios of sums, 0..1; small: more than chance. None when a ratio is
+    undefined.
 
-    first, second: (clips, 2), top and bottom per clip. Exact when all swaps are fewer than the draws; else by chance,
-    and then never below 1 / (draws + 1).
+    Args:
+        first: (clips, 2), top and bottom of the one captioner's ratio, by clip.
+        second: the same clips, in the same order, of the other.
+        draws: how many swaps are tried. Exact when all that there are do not exceed them; else by chance, and then the
+            p is never below 1 / (draws + 1).
+
+    Source: Fisher's randomization test for pairs; Noreen, "Computer-Intensive Methods for Testing Hypotheses" (1989).
     """
     together, apart = (first + second).sum(axis=0), first - second
     seen = _difference(together, apart.sum(axis=0))
@@ -75,7 +86,14 @@ def _difference(together: Floats, apart: Floats) -> Floats:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """The p values as they count when all are looked at together. Source: Holm 1979."""
+    """The p values as they count when all are looked at together: each in its place, none below what it was.
+
+    Args:
+        p_values: of all tests of one question, in any order.
+
+    Source: Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6
+    (1979).
+    """
     order = sorted(range(len(p_values)), key=lambda at: p_values[at])
     found, largest = [0.0] * len(p_values), 0.0
     for rank, at in enumerate(order):

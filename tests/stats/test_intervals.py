@@ -1,4 +1,5 @@
-"""Against scipy, statsmodels, scikit-learn, krippendorff and irrCAC, and against published values."""
+"""Intervals, tests and agreement against scipy, statsmodels, scikit-learn, krippendorff and irrCAC, and against
+published values."""
 
 from __future__ import annotations
 
@@ -8,10 +9,9 @@ import coverage
 import numpy as np
 import pytest
 
-from hoigen.claims.agreement import agreement
-from hoigen.claims.numbers import Number
-from hoigen.claims.paired import holm, mcnemar, swap_test
-from hoigen.claims.resample import Draws, number_of, ratio, seen_from
+from hoigen.stats.agreement import agreement
+from hoigen.stats.paired import holm, mcnemar, swap_test
+from hoigen.stats.resample import Draws, Number, minimum_detectable_effect, number_of, ratio, share_interval
 
 FEW = Draws(draws=500)
 FALSE = np.array([0, 1, 0, 2, 0, 0, 3, 1, 0, 0, 1, 0, 0, 4, 0, 1, 0, 2, 0, 0, 1, 0, 0, 1, 0, 0, 2, 0, 1, 0.0])
@@ -226,7 +226,7 @@ def test_a_number_is_never_nan() -> None:
 def test_a_difference_as_large_as_is_told_is_found_in_four_of_five_studies(clips: int) -> None:
     """Normal differences of that size, and the swap test that tables show: 0.80 but for chance (0.02 either way)."""
     chance, draws = np.random.default_rng(clips), Draws(draws=1000)
-    size = seen_from(float(np.sqrt((clips - 1) / clips) / np.sqrt(clips)), clips)
+    size = minimum_detectable_effect(float(np.sqrt((clips - 1) / clips) / np.sqrt(clips)), clips)
     one = np.ones(clips)
     found = 0
     for _ in range(300):
@@ -234,3 +234,73 @@ def test_a_difference_as_large_as_is_told_is_found_in_four_of_five_studies(clips
         p = swap_test(np.stack([np.zeros(clips), one], axis=1), np.stack([values, one], axis=1), draws)
         found += p is not None and p < 0.05
     assert 0.73 <= found / 300 <= 0.87
+
+
+def test_share_intervals_are_as_wide_as_wilsons() -> None:
+    """Wilson's by its definition: the shares that a normal test at 5 % does not reject."""
+    for yes, of in ((0, 1), (1, 1), (0, 8), (8, 8), (3, 7), (900, 1000), (1, 100_000)):
+        low, high = share_interval(yes, of)
+        grid = np.linspace(0, 1, 200_001)[1:-1]
+        held = grid[np.abs(yes / of - grid) <= 1.959964 * np.sqrt(grid * (1 - grid) / of)]
+        assert 0 <= low <= held.min() + 1e-5
+        assert 1 >= high >= held.max() - 1e-5
+
+
+def test_agreement_by_its_definitions() -> None:
+    """Pairs of ratings counted one by one, of any number of annotators, with gaps."""
+    rng = np.random.default_rng(8)
+    for _ in range(20):
+        said = [{name: str(rng.choice(list("tfc"))) for name in "ABC" if rng.random() < 0.8} for _ in range(30)]
+        found = agreement([(f"c{at}", ratings) for at, ratings in enumerate(said)], Draws(draws=100))
+        both = [list(ratings.values()) for ratings in said if len(ratings) > 1]
+        same = [np.mean([a == b for i, a in enumerate(r) for j, b in enumerate(r) if i != j]) for r in both]
+        assert found.raw.value == pytest.approx(np.mean(same))
+        every = [word for ratings in both for word in ratings]
+        apart = np.mean([a != b for i, a in enumerate(every) for j, b in enumerate(every) if i != j])
+        weighted = np.average([1 - share for share in same], weights=[len(r) for r in both])
+        assert found.alpha.value == pytest.approx(1 - weighted / apart)
+        rated = [list(ratings.values()) for ratings in said if ratings]
+        shares = [np.mean([np.mean([word == kind for word in r]) for r in rated]) for kind in "tfc"]
+        chance = sum(share * (1 - share) for share in shares) / 2
+        assert found.ac1.value == pytest.approx((np.mean(same) - chance) / (1 - chance))
+
+
+def test_the_confusion_names_values_in_the_order_asked_for() -> None:
+    units = [("c1", {"A": "no", "B": "yes"}), ("c2", {"A": "maybe", "B": "yes"})]
+    assert list(agreement(units, FEW).confusion) == ["maybe", "no", "yes"]
+    assert list(agreement(units, FEW, order=("yes", "no")).confusion) == ["yes", "no", "maybe"]
+
+
+def test_one_clip_two_clips_and_a_million() -> None:
+    one, two = ONE[:1], ONE[:2]
+    assert number_of(two, FEW.totals(two), coverage.hallucination, "").unsure == "only 2 clips: too few to resample"
+    assert number_of(one, one, coverage.hallucination, "", unit="prompts").unsure == (
+        "one prompt only: nothing to resample"
+    )
+    assert swap_test(one, TWO[:1], Draws()) == 1.0, "to swap one clip changes the sign alone"
+    many = np.tile(ONE, (34_000, 1))
+    found = number_of(many, Draws(draws=20).totals(many), coverage.hallucination, "")
+    assert found.value == pytest.approx(SCIPY_RATE[0], abs=1e-9)
+    assert found.low is not None
+    assert found.low < SCIPY_RATE[0]
+    assert found.draws_sd == pytest.approx(SCIPY_RATE[3] / np.sqrt(34_000), rel=0.5)
+
+
+def test_holm_by_its_definition() -> None:
+    """A p counts as the least level at which the step-down procedure rejects it."""
+    rng = np.random.default_rng(2)
+    for _ in range(50):
+        p = list(rng.choice([0.001, 0.01, 0.02, 0.04, 0.3, 1.0], rng.integers(1, 7)))
+        ordered = sorted(p)
+        stepped = [max(min(1.0, (len(p) - rank) * ordered[rank]) for rank in range(at + 1)) for at in range(len(p))]
+        assert sorted(holm(p)) == pytest.approx(stepped)
+        assert all(corrected >= own for corrected, own in zip(holm(p), p, strict=True))
+
+
+def test_more_draws_than_fit_at_once_are_the_same_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    from hoigen.stats import resample
+
+    whole = Draws(draws=100).totals(ONE)
+    monkeypatch.setattr(resample, "CELLS", 7 * len(ONE))
+    assert np.array_equal(Draws(draws=100).totals(ONE), whole)
+    assert sum(len(signs) for signs in Draws(draws=100).swaps(len(ONE))) == 100

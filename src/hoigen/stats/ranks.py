@@ -11,9 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hoigen.claims.numbers import Number, undefined
-from hoigen.claims.resample import Draws, Floats, ratio
-from hoigen.comparing.means import number_of
+from hoigen.stats.resample import Draws, Floats, Number, number_of, ratio, undefined
 
 Ints = NDArray[np.int64]
 FEW = 3
@@ -25,11 +23,20 @@ CELLS = 8_000_000
 
 
 def spearman(x: Floats, y: Floats, clusters: Ints, draws: Draws) -> Number:
-    """Spearman's rho, -1..1: 1 when both are in the same order. clusters: the prompt of each, 0, 1, .."""
+    """Spearman's rho, -1..1: 1 when both are in the same order, 0 when they have nothing to do with one another.
+
+    Args:
+        x: a number of each video.
+        y: another of each, in the same order.
+        clusters: the prompt of each, 0, 1, ..: what is drawn.
+        draws: resamples of prompts for the interval.
+
+    Returns a Number; undefined below three videos, and when one of the two is constant.
+    """
     if len(x) < FEW:
         return undefined(TOO_FEW)
     columns = np.eye(int(clusters.max()) + 1)
-    return number_of(columns, draws.totals(columns), lambda w: _spearman(x, y, clusters, w), CONSTANT)
+    return number_of(columns, draws.totals(columns), lambda w: _spearman(x, y, clusters, w), CONSTANT, unit="prompts")
 
 
 def _spearman(x: Floats, y: Floats, clusters: Ints, weights: Floats) -> Floats:
@@ -60,12 +67,21 @@ def _ranks(values: Floats, weights: Floats) -> Floats:
 
 
 def kendall(x: Floats, y: Floats, clusters: Ints, draws: Draws) -> Number:
-    """Kendall's tau-b, -1..1: concordant less discordant pairs, over pairs that neither ties."""
+    """Kendall's tau-b, -1..1: concordant less discordant pairs, over pairs that neither ties.
+
+    Args:
+        x: a number of each video.
+        y: another of each, in the same order.
+        clusters: the prompt of each, 0, 1, ..: what is drawn.
+        draws: resamples of prompts for the interval.
+
+    Returns a Number; undefined below three videos, and when one of the two is constant.
+    """
     if len(x) < FEW:
         return undefined(TOO_FEW)
     forms = _forms(x, y, clusters)
     columns = np.eye(int(clusters.max()) + 1)
-    return number_of(columns, draws.totals(columns), lambda w: _tau(forms, w), CONSTANT)
+    return number_of(columns, draws.totals(columns), lambda w: _tau(forms, w), CONSTANT, unit="prompts")
 
 
 def _forms(x: Floats, y: Floats, clusters: Ints) -> Floats:
@@ -92,16 +108,27 @@ def _tau(forms: Floats, weights: Floats) -> Floats:
 def accuracy(right: Floats, pairs: Floats, draws: Draws) -> Number:
     """Share of pairs in the order in which people have them, 0..1; 0.5 is chance. A tie of the measure counts half.
 
-    right, pairs: per prompt. Pairs that people tie are not among them.
+    Args:
+        right: per prompt, how many pairs the measure has in people's order.
+        pairs: per prompt, how many there are. Pairs that people tie are not among them.
+        draws: resamples of prompts for the interval.
     """
     columns = np.stack([right, pairs], axis=1)
     if not pairs.sum():
         return undefined(NO_PAIR)
-    return number_of(columns, draws.totals(columns), lambda t: ratio(t[..., 0], t[..., 1]), NO_PAIR)
+    return number_of(columns, draws.totals(columns), lambda t: ratio(t[..., 0], t[..., 1]), NO_PAIR, unit="prompts")
 
 
 def pairs_within(x: Floats, y: Floats, clusters: Ints) -> tuple[Floats, Floats]:
-    """(right, pairs) per prompt, over pairs of videos of that prompt which people (y) rate differently."""
+    """Pairs of videos of one prompt which people rate differently, and how many of them a measure has in that order.
+
+    Args:
+        x: the measure's number of each video; a tie counts half.
+        y: what people say of each.
+        clusters: the prompt of each, 0, 1, ..
+
+    Returns (right, pairs), per prompt.
+    """
     count = int(clusters.max()) + 1
     right, pairs = np.zeros(count), np.zeros(count)
     for at in range(count):

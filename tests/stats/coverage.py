@@ -1,4 +1,4 @@
-"""How often a 95 % interval of H holds the true H, on simulated claims: `python tests/claims/coverage.py`.
+"""How often a 95 % interval of H holds the true H, on simulated claims: `python tests/stats/coverage.py`.
 
 Clips differ in how hard they are, and longer captions err more, so that claims of a clip err together.
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hoigen.claims.resample import Draws, Floats, number_of, ratio
+from hoigen.stats.resample import Draws, Floats, number_of, ratio
 
 
 def hallucination(totals: Floats) -> Floats:

@@ -1,0 +1,305 @@
+"""What people say of a run's clips, kept in the run: a row a verdict, only ever added to (docs/annotations.md).
+
+    RUN/annotations/20261126T150200123456-5f0c….parquet   what one call of `append` brought
+    RUN/annotations/all-5f0c….parquet                     many such files as one
+
+A file is written whole under a name that nobody else has, and never changed. So several people, processes and machines
+write at once without a lock, what `append` has returned from outlives a kill, and an object store holds it as well as a
+disk. A row that stands in two files (a kill while files are made one) is read once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from hoigen.data.rows import YES_NO
+from hoigen.errors import UsageError, nearest
+
+FOLDER = "annotations"
+COLUMNS = ("clip", "question", "value", "who", "when", "tool", "note")
+MANY = 200
+"""Files of single calls from which on `append` makes them one."""
+TRIES = 50
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Annotation:
+    """One thing that somebody said of one clip.
+
+    clip: its id, the same in every run. question: what was asked, in a word (`good`, `interaction`). value: the answer:
+    `yes`, `no`, a number or a word; None: what this person said before is taken back. who: the person. when: with its
+    time zone; None: now. tool: what it was said with. note: in the person's words.
+    """
+
+    clip: str
+    question: str
+    value: str | None
+    who: str
+    tool: str
+    when: datetime | None = None
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("clip", "question", "who", "tool"):
+            if not isinstance(text := getattr(self, name), str) or not text.strip():
+                raise ValueError(f"{name} of an annotation: a text that is not empty; it came as {text!r}")
+        if self.value is not None and not (isinstance(self.value, str) and self.value.strip()):
+            raise ValueError(f"value of an annotation: a text, or None to take it back; it came as {self.value!r}")
+        if self.when is not None and self.when.tzinfo is None:
+            raise ValueError(f"when of an annotation: a time with its zone; it came as {self.when!r}")
+
+
+class Annotations:
+    """The annotations of one run. Making one touches nothing on disk; it may be used by several threads."""
+
+    def __init__(self, run: Path) -> None:
+        """
+        Args:
+            run: the folder of the run.
+        """
+        self.folder = Path(run) / FOLDER
+        self._lock = threading.Lock()
+        self._last = EPOCH
+
+    def append(self, rows: Iterable[Annotation]) -> list[Annotation]:
+        """Adds rows, all or none; they are on disk when it returns.
+
+        Args:
+            rows: those without a time get the present one, in their order.
+
+        Returns the rows as they were written, in UTC.
+        """
+        timed = [self._timed(row) for row in rows]
+        if timed:
+            first = min(row.when for row in timed if row.when is not None)
+            self._put(f"{first:%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex}.parquet", _bytes(timed))
+            if sum(not name.startswith("all-") for name in self._names()) > MANY:
+                with contextlib.suppress(
+                    OSError, UsageError
+                ):  # the rows are on disk; a file that is bad, reading tells
+                    self.compact()
+        return timed
+
+    def _timed(self, row: Annotation) -> Annotation:
+        if row.when is not None:
+            return replace(row, when=row.when.astimezone(UTC))
+        with self._lock:  # later than what was said before it, also where the clock is coarse or goes back
+            self._last = max(datetime.now(UTC), self._last + timedelta(microseconds=1))
+            return replace(row, when=self._last)
+
+    def history(self) -> list[Annotation]:
+        """All that was ever said, in order of time; of one moment in order of the other columns."""
+        rows = [row for _, rows in self._read() for row in rows]
+        return sorted(dict.fromkeys(rows), key=_order)
+
+    def latest(self, question: str | None = None) -> list[Annotation]:
+        """What each person said last of each clip and question, in order of time; without what was taken back.
+
+        Args:
+            question: only this one; all when not given.
+        """
+        last = _last(self.history())
+        return [row for row in last if row.value is not None and question in (None, row.question)]
+
+    def unsaid(self, rows: Iterable[Annotation]) -> list[Annotation]:
+        """Those of some rows that say something new: what a file says that was brought before is not said again.
+
+        Args:
+            rows: to be added. One without a time is new when this person's last word is another.
+        """
+        history = self.history()
+        known = {replace(row, tool="-") for row in history}
+        last = {_key(row): (row.value, row.note) for row in _last(history)}
+        return [
+            row
+            for row in rows
+            if (
+                last.get(_key(row)) != (row.value, row.note)
+                if row.when is None
+                else replace(row, tool="-") not in known
+            )
+        ]
+
+    def compact(self) -> None:
+        """Makes all files one, which is read faster. Others may read and append meanwhile."""
+        read = self._read()
+        if len(read) < 2:
+            return
+        rows = dict.fromkeys(row for _, rows in read for row in rows)
+        self._put(f"all-{uuid.uuid4().hex}.parquet", _bytes(rows))
+        for name, _ in read:  # what they hold is in the new file
+            with contextlib.suppress(FileNotFoundError):
+                (self.folder / name).unlink()
+
+    def _read(self) -> list[tuple[str, list[Annotation]]]:
+        """Each file with its rows. Files may become one meanwhile: what was missed by that is read again."""
+        seen: dict[str, list[Annotation]] = {}
+        for tries in range(TRIES):
+            names = self._names()
+            for name in names:
+                if name not in seen:
+                    with contextlib.suppress(FileNotFoundError):
+                        seen[name] = _rows(self.folder / name)
+            if all(name in seen for name in (*names, *self._names()) if name in names or name.startswith("all-")):
+                return [(name, seen[name]) for name in names]
+            time.sleep(tries / 200)
+        raise OSError(f"{self.folder}: its files change faster than they can be read")
+
+    def _names(self) -> list[str]:
+        if not self.folder.is_dir():
+            return []
+        names = os.listdir(self.folder)
+        return sorted(name for name in names if name.endswith(".parquet") and not name.startswith("."))
+
+    def _put(self, name: str, content: bytes) -> None:
+        """A file of this name, whole or not at all, and on the disk when it returns."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        part = self.folder / f".{name}.part"
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(self.folder / name)
+        place = os.open(self.folder, os.O_RDONLY)
+        try:
+            os.fsync(place)
+        finally:
+            os.close(place)
+
+
+def _key(row: Annotation) -> tuple[str, str, str]:
+    return row.clip, row.question, row.who
+
+
+def _last(history: Iterable[Annotation]) -> list[Annotation]:
+    """The last of each key, in order of time."""
+    found: dict[tuple[str, str, str], Annotation] = {}
+    for row in history:
+        found.pop(_key(row), None)
+        found[_key(row)] = row
+    return list(found.values())
+
+
+def _order(row: Annotation) -> tuple[datetime, str, str, str, str]:
+    assert row.when is not None
+    return row.when, row.clip, row.question, row.who, row.value or ""
+
+
+def _bytes(rows: Iterable[Annotation]) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kinds = {name: pa.timestamp("us", tz="UTC") if name == "when" else pa.string() for name in COLUMNS}
+    table = pa.Table.from_pylist([{name: getattr(row, name) for name in COLUMNS} for row in rows], pa.schema(kinds))
+    out = pa.BufferOutputStream()
+    pq.write_table(table, out)
+    return bytes(out.getvalue())
+
+
+def _rows(path: Path) -> list[Annotation]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            if lacking := [name for name in COLUMNS if name not in file.schema_arrow.names]:
+                raise UsageError(f"{path} is no file of annotations: no column {lacking[0]}")
+            table = file.read(columns=list(COLUMNS))
+        at = COLUMNS.index("when")  # as a count: Arrow asks a database of time zones, which not every machine has
+        moments = table.column("when").cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_pylist()
+        if None in moments:
+            raise ValueError("a row without a time")
+        rows: list[dict[str, Any]] = table.remove_column(at).to_pylist()
+        return [
+            Annotation(**row | {"note": row["note"] or "", "when": EPOCH + timedelta(microseconds=moment)})
+            for row, moment in zip(rows, moments, strict=True)
+        ]
+    except (pa.ArrowException, ValueError) as error:
+        raise UsageError(f"{path} is no file of annotations: {error}") from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What people say in answer to one question of a run. said: clip -> person -> the value."""
+
+    run: Path
+    question: str
+    said: dict[str, dict[str, str]]
+
+    def yes_no(self) -> tuple[dict[str, bool], list[str]]:
+        """Clip -> what most people say, and the clips of which as many say yes as no.
+
+        Raises UsageError when an answer is neither.
+        """
+        found: dict[str, bool] = {}
+        split = []
+        for clip, who, value in self._each():
+            if value.casefold() not in YES_NO:
+                raise UsageError(f"{self._place(clip, who)}: yes or no, true or false, 1 or 0; it came as {value!r}")
+        for clip, values in self.said.items():
+            votes = Counter(YES_NO[value.casefold()] for value in values.values())
+            if votes[True] == votes[False]:
+                split.append(clip)
+            else:
+                found[clip] = votes[True] > votes[False]
+        return found, split
+
+    def numbers(self) -> dict[str, dict[str, float]]:
+        """Clip -> person -> the number; yes is 1 and no is 0. Raises UsageError when an answer is none of these."""
+        found: dict[str, dict[str, float]] = {}
+        for clip, who, value in self._each():
+            try:
+                number = float(YES_NO.get(value.casefold(), value))
+            except ValueError:
+                number = float("nan")
+            if not abs(number) < float("inf"):
+                raise UsageError(f"{self._place(clip, who)}: a number, or yes or no; it came as {value!r}")
+            found.setdefault(clip, {})[who] = number
+        return found
+
+    def _each(self) -> Iterator[tuple[str, str, str]]:
+        for clip, values in self.said.items():
+            for who, value in values.items():
+                yield clip, who, value
+
+    def _place(self, clip: str, who: str) -> str:
+        return f"{self.run / FOLDER}, clip {clip}, question {self.question}, {who}"
+
+
+def answers(run: Path, question: str | None, option: str) -> Answers:
+    """What people say in answer to one question.
+
+    Args:
+        run: the folder of the run.
+        question: which; may be None where there is only one.
+        option: the option that gives it, for the error (`--labels-question`).
+
+    Raises UsageError when the run has no annotations, or none of this question.
+    """
+    if not (Path(run) / FOLDER).is_dir():
+        raise UsageError(f"{run} has no annotations: hoigen annotate {run} FILE puts labels of a file there")
+    rows = Annotations(run).latest()
+    asked = sorted({row.question for row in rows})
+    if not asked:
+        raise UsageError(f"{run} has no annotations: hoigen annotate {run} FILE puts labels of a file there")
+    if question is None and len(asked) > 1:
+        raise UsageError(f"{run} has annotations of {len(asked)} questions; give {option}, one of {', '.join(asked)}")
+    chosen = asked[0] if question is None else question
+    if chosen not in asked:
+        raise UsageError(f"{option} {chosen!r}: nobody was asked that in {run}{nearest(chosen, asked)}")
+    said: dict[str, dict[str, str]] = {}
+    for row in rows:
+        if row.question == chosen and row.value is not None:
+            said.setdefault(row.clip, {})[row.who] = row.value
+    return Answers(run=Path(run), question=chosen, said=said)
