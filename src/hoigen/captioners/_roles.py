@@ -36,8 +36,8 @@ def experts_of(specs: Mapping[str, Any]) -> dict[str, Expert]:
 
 
 def loaded_here(experts: Mapping[str, Expert]) -> dict[str, Expert]:
-    """Those that use model files of this machine, and so load a model where they are opened, by the name under which
-    they are served. The others ask a server, or need none."""
+    """Those that load a model of the hub or of a folder where they are opened, by the name under which they are served.
+    The others ask a server, or have small models of the CPU or none."""
     from hoigen.models import uses
     from hoigen.models.client import name_of
 

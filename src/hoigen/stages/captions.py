@@ -20,14 +20,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hoigen import devices
+from hoigen.captioners._roles import loaded_here, setup_models
 from hoigen.clip import Frames, Sampling, Seconds
 from hoigen.data import tables
 from hoigen.data.files import Folder
 from hoigen.data.run import Run
 from hoigen.data.tables import Row
-from hoigen.errors import SetupError, UsageError
+from hoigen.errors import ModelsGoneError, SetupError, UsageError
 from hoigen.experts.desk import Conversation, Desk, NotKept
 from hoigen.models import uses
+from hoigen.models.client import asking, name_of
+from hoigen.models.host import Host
 from hoigen.score import Caption
 from hoigen.showing import setup_frames
 from hoigen.stages.captioned import failed, row_of
@@ -36,7 +39,7 @@ from hoigen.stages.kept import KeptClip, kept_clips, kept_counts
 from hoigen.work.breaker import signature
 from hoigen.work.ranks import Barrier, Rank
 from hoigen.work.stage import Item, Stage
-from hoigen.work.task import Failure, Handler, Limits
+from hoigen.work.task import Failure, Handler, Limits, Task
 
 if TYPE_CHECKING:
     from hoigen.cascade import Step
@@ -51,12 +54,17 @@ LEAVE: Seconds = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Which captioner, and where its captions go. retry: clips whose caption failed are tried again."""
+    """Which captioner, and where its captions go.
+
+    retry: clips whose caption failed are tried again. spec: the captioner as a recipe names it, by which the process
+    that owns the models makes it once more; None opens its experts in this process.
+    """
 
     name: str
     fingerprint: str
     captioner: Captioner
     retry: bool = False
+    spec: Any = None
 
 
 def caption_clips(
@@ -90,7 +98,7 @@ def caption_clips(
     rules = [(step.name, step.fingerprint, {name: repr(rule) for name, rule in step.rules.items()}) for step in steps]
     facts = [job.name, job.fingerprint, sealed_as(run), rules, sorted(counts.items())]
     barrier = Barrier(Folder(str(run.path)), rank, "captions", tables.digest_of(facts))
-    stage = CaptionStage(run, steps, job, desk, rank, barrier if meet else None, quiet=quiet)
+    stage = CaptionStage(run, steps, job, desk, rank, barrier if meet else None, limits, quiet=quiet)
     stage.go(limits, total=sum(count for shard, count in counts.items() if rank.mine(shard)), quiet=quiet)
     return barrier
 
@@ -134,11 +142,14 @@ class CaptionStage(Stage):
         desk: Desk,
         rank: Rank,
         barrier: Barrier | None,
+        limits: Limits,
         *,
         quiet: bool = False,
     ) -> None:
         super().__init__(run, rank, barrier)
-        self.quiet = quiet
+        self.quiet, self.limits = quiet, limits
+        self.host: Host | None = None
+        self.served: Mapping[str, Expert] = {}
         self.steps, self.job, self.desk = steps, job, desk
         self.table = run.captions(job.name, job.fingerprint)
         self.experts = distinct(job.captioner.experts)
@@ -156,14 +167,29 @@ class CaptionStage(Stage):
     def setup(self) -> Callable[[], Handler]:
         return partial(setup_frames, self.samplings)
 
+    @contextlib.contextmanager
+    def around(self, tasks: Iterator[Task]) -> Iterator[tuple[Iterator[Task], Callable[[], Handler]]]:
+        """Models that experts load are in a process of their own, so that its end is not the run's."""
+        with contextlib.ExitStack() as stack:
+            if self.limits.workers and self.job.spec is not None and self.desk.may_ask:
+                self.served = loaded_here(self.job.captioner.experts)
+            if self.served:
+                how = {"load_deadline": self.limits.load_deadline, "deadline": self.limits.load_deadline}
+                self.host = stack.enter_context(Host(partial(setup_models, self.job.spec), **how))
+            yield tasks, self.setup()
+
     def _open_experts(self) -> None:
         """Once there is something to ask: what is kept needs no server and no model."""
         if self.opened or not self.desk.may_ask:
             return
         self.opened = True
         uses.prepare(self.experts, quiet=self.quiet)
+        if self.host is not None:
+            self.host.start()
+            self.desk.asking = asking(self.host.address, self.served)
         for expert in self.experts:
-            self._run(expert.open())
+            if name_of(expert) not in self.served:
+                self._run(expert.open())
 
     def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result()
@@ -259,7 +285,7 @@ class CaptionStage(Stage):
 
     def _check(self, said: Said) -> None:
         """Stops the run when it is the set-up that is wrong."""
-        if isinstance(said.error, UsageError):
+        if isinstance(said.error, UsageError | ModelsGoneError):
             raise said.error
         if said.error is not None and devices.lost(said.error):
             raise SetupError(

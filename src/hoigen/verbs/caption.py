@@ -87,6 +87,7 @@ def caption(
     batch_in: list[Path] | None = None,
     workers: int | None = None,
     deadline: Seconds = 120.0,
+    load_deadline: Seconds = 1800.0,
     memory_mb: int = 4096,
     rank: int = 0,
     ranks: int = 1,
@@ -110,6 +111,8 @@ def caption(
         batch_in: answers of such a batch; may be given more than once.
         workers: worker processes that decode; one for each core when not given.
         deadline: seconds that decoding a clip may go without progress before the clip is given up.
+        load_deadline: seconds that loading local models may take, and seconds for which they may answer nothing before
+            they are started anew.
         memory_mb: resident memory in MB that one worker may take.
         rank: this process's number when several share the run, from 0 to ranks - 1.
         ranks: how many processes share the run.
@@ -130,7 +133,10 @@ def caption(
     from hoigen.work.ranks import Rank
     from hoigen.work.task import Limits
 
-    check_least({"rank": rank, "ranks": ranks, "deadline": deadline, "memory_mb": memory_mb, "workers": workers})
+    check_least(
+        {"rank": rank, "ranks": ranks, "deadline": deadline, "memory_mb": memory_mb, "workers": workers}
+        | {"load_deadline": load_deadline}
+    )
     check_shares(rank, ranks)
     folder = Run(Path(run))
     settings = folder.recipe()
@@ -156,7 +162,12 @@ def caption(
                 calls.forget_unanswered()
             if batch_out is None:
                 job = _settled(job, spec, folder, steps, quiet)
-            limits = Limits(deadline=deadline, memory_mb=memory_mb, **({"workers": workers} if workers else {}))
+            limits = Limits(
+                deadline=deadline,
+                load_deadline=load_deadline,
+                memory_mb=memory_mb,
+                **({"workers": workers} if workers else {}),
+            )
             with _in_force(folder, spec, job):
                 if batch_out is not None:
                     with _collecting(calls, batch_out) as desk:
@@ -208,7 +219,7 @@ def job_of(spec: Mapping[str, Any]) -> Job:
         "experts": {role: dict(expert.identity) for role, expert in captioner.experts.items()},
         "prompts": {path.name: path.read_text(encoding="utf-8") for path in sorted(prompts.glob("*.md"))},
     }
-    return Job(type(captioner).name, tables.digest_of(facts), captioner)
+    return Job(type(captioner).name, tables.digest_of(facts), captioner, spec=spec["captioner"])
 
 
 def models_of(job: Job) -> tuple[LedgerEntry, ...]:
