@@ -33,31 +33,28 @@ GROUP = tables.MERGE_SHARDS
 """Shards that are joined at a time: those that lie in one merged part."""
 OLD = 3600.0
 """Seconds after which the copy of an earlier state of the run is deleted; until then somebody may be reading it."""
-THREADS = 8
+THREADS = 4
 MEMORY_MB = 600
-THREAD_MB = 150
-"""What DuckDB may hold: the larger of `MEMORY_MB` and so much for each of its threads; the rest goes to the disk."""
+"""What DuckDB may hold; the rest goes to the disk. It wants some 125 MB for each thread, so there are few."""
 LEFT_OUT = ("width", "height", "fps", "meta", "header")
 """Columns of the clips that `scored` lacks: `fps` in the clips' rows is not the score `fps`, which a clip may not have
 yet."""
 
 
-def connection(ordered: bool = False) -> duckdb.DuckDBPyConnection:
-    """A DuckDB that keeps to a bounded memory and writes what is beyond it to the temporary folder.
-
-    ordered: rows keep the order of what they were read from, which is slower.
-    """
+def connection() -> duckdb.DuckDBPyConnection:
+    """A DuckDB that keeps to a bounded memory and writes what is beyond it to the temporary folder."""
     import duckdb
 
-    threads = min(THREADS, os.cpu_count() or 1)
     settings = {
-        "preserve_insertion_order": ordered,
+        "preserve_insertion_order": False,
         "autoinstall_known_extensions": False,
-        "threads": threads,
-        "memory_limit": f"{max(MEMORY_MB, threads * THREAD_MB)}MB",
+        "threads": min(THREADS, os.cpu_count() or 1),
+        "memory_limit": f"{MEMORY_MB}MB",
         "temp_directory": str(Path(tempfile.gettempdir()) / f"hoigen-{os.getpid()}.duckdb"),
     }
-    return duckdb.connect(config=settings)
+    con = duckdb.connect(config=settings)
+    con.execute("set enable_progress_bar = false")  # it would stand between the rows of a table on the screen
+    return con
 
 
 @dataclass(frozen=True, slots=True)
