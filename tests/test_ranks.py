@@ -25,6 +25,7 @@ from hoigen.data.run import Run
 from hoigen.data.tables import Table
 from hoigen.errors import RanksOpen, UsageError
 from hoigen.runfile import steps_of
+from hoigen.score import Rule
 from hoigen.stages.captioned import caption_rows
 from hoigen.work import local
 from hoigen.work.ranks import BUSY, Barrier, Rank
@@ -465,3 +466,62 @@ def test_other_shots_are_sealed_into_the_shards_that_there_are(
     assert (found["table"], found["clips"]) == (whole["table"], whole["clips"])
     assert len(found["clips"]) == 18
     assert [shard.clips for shard in Run(world / "run").shards()] == [6, 6, 6]
+
+
+def test_ranks_that_start_in_a_new_folder_at_once(tmp_path: Path) -> None:
+    """All look at the file that says how many share it, and none takes another for one of another number."""
+    code = """
+import sys, time
+from pathlib import Path
+from hoigen.work.ranks import Rank, one_division
+for at in range(40):
+    folder = Path(sys.argv[1]) / str(at)
+    folder.mkdir(exist_ok=True)
+    with one_division(folder, Rank(int(sys.argv[2]), 4)):
+        time.sleep(0.001)
+"""
+    every = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path), str(rank)]) for rank in range(4)]
+    assert [each.wait(60) for each in every] == [0] * 4
+
+
+def test_ranks_agree_before_models_have_come() -> None:
+    """A rank without clips fetches none: what it goes by is what the ranks that do go by."""
+    from hoigen.stages.scores import _same_for_all
+    from run_folders import step
+
+    class Fetching:
+        def fetch(self) -> None:
+            pass
+
+    one, other = (replace(step("m", fingerprint=of), measure=Fetching()) for of in ("f0", "f1"))
+    assert _same_for_all(one) == _same_for_all(other)
+    assert _same_for_all(replace(one, measure=None)) != _same_for_all(replace(other, measure=None))
+    assert _same_for_all(one) != _same_for_all(step("m", m=Rule(min=1)))
+
+
+@pytest.mark.parametrize(
+    ("clips", "size", "ranges"),
+    [
+        (4096, 1 << 40, [(0, 6)]),
+        (6, 1 << 40, [(0, 2), (2, 4), (4, 6)]),
+        (7, 1 << 40, [(0, 2), (2, 4), (4, 6)]),
+        (2, 1 << 40, [(at, at + 1) for at in range(6)]),
+        (4096, 3.5, [(0, 3), (3, 6)]),
+        (4096, 0.5, [(at, at + 1) for at in range(6)]),
+    ],
+)
+def test_shards_hold_so_many_clips_and_bytes_and_whole_videos(
+    world: Path, here: None, monkeypatch: pytest.MonkeyPatch, clips: int, size: float, ranges: list[tuple[int, int]]
+) -> None:
+    """Six videos of three clips each. size: in videos."""
+    (world / "list.csv").write_text("uri\n" + "".join(f"videos/{name}.mp4\n" for name in "abcdeh"))
+    monkeypatch.setattr("hoigen.stages.clips.SHARDS_OF_A_RUN", 1)
+    monkeypatch.setattr("hoigen.stages.clips.SHARD_CLIPS", clips)
+    monkeypatch.setattr("hoigen.stages.clips.SHARD_BYTES", size * (world / "videos" / "h.mp4").stat().st_size)
+    split = [*("--set", "shots=adaptive"), *("--set", "max_length=1"), *("--set", "min_length=0.1")]
+    assert main([*arguments(world, "run"), *split]) == 0
+    shards = Run(world / "run").shards()
+    assert [(shard.begin, shard.end) for shard in shards] == ranges
+    assert [shard.clips for shard in shards] == [3 * (shard.end - shard.begin) for shard in shards]
+    whole = sum((world / "videos" / f"{name}.mp4").stat().st_size for name in "abcdeh")
+    assert abs(sum(shard.bytes for shard in shards) - whole) <= 6

@@ -101,6 +101,24 @@ def test_no_outcome_but_an_answer_becomes_a_caption(tmp_path: Path, tiny_video: 
     assert len(asked(tmp_path)) == 3 * CLIPS + again
 
 
+def test_a_retry_that_is_stopped_leaves_what_failed_in_force(
+    tmp_path: Path, tiny_video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = prepared(tmp_path, tiny_video, caption=fake_talk.spec(tmp_path, mind={"breaks": "refused"}))
+    hoigen.caption(run, quiet=True)
+    before = list(caption_rows(Run(run)))
+    assert [row["state"] for row in before] == ["failed"] * CLIPS
+
+    def stopped(*given: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("hoigen.stages.captions.CaptionStage.write", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            hoigen.caption(run, retry=True, quiet=True)
+    assert list(caption_rows(Run(run))) == before
+
+
 def test_an_endpoint_at_fault_stops_the_run_and_nothing_is_lost(tmp_path: Path, tiny_video: Path) -> None:
     run = prepared(tmp_path, tiny_video, clips=30, caption=fake_talk.spec(tmp_path, mind={"breaks": "failed"}))
     with pytest.raises(SetupError, match="endpoint that is at fault: it failed"):

@@ -182,6 +182,7 @@ class CaptionStage(Stage):
             except Exception as error:
                 yield self._taken(Said(item, failed(kept.clip, error, talk), 0, error=error))
             else:
+                self.reopen()  # its answers may have come with a batch
                 yield self._taken(Said(item, row_of(kept.clip, caption, talk, began), 0))
 
     def _there(self, shard: int) -> tuple[dict[str, Row], set[str]]:

@@ -56,12 +56,19 @@ def score_clips(
     """
     for notice in dict.fromkeys(said for step in steps for said in getattr(step.measure, "notices", ())):
         print(f"hoigen: {notice}", file=sys.stderr)
-    facts = [(step.name, step.fingerprint, {name: repr(rule) for name, rule in step.rules.items()}) for step in steps]
-    barrier = Barrier(Folder(str(run.path)), rank, "scores", tables.digest_of([sealed_as(run), facts, score_all]))
+    facts = [sealed_as(run), measures, [_same_for_all(step) for step in steps], score_all]
+    barrier = Barrier(Folder(str(run.path)), rank, "scores", tables.digest_of(facts))
     stage = ScoreStage(run, steps, measures, keep, score_all, rank, barrier, limits, models_present, retry)
     total = sum(each.clips for each in run.shards() if rank.mine(each.shard))
     stage.go(limits, total=total, quiet=quiet)
     return barrier
+
+
+def _same_for_all(step: Step) -> list[Any]:
+    """What ranks must agree in of a step. A fingerprint that changes when models come is not: a rank without clips
+    fetches none."""
+    of = cascade.own_source(type(step.measure)) if isinstance(step.measure, Fetches) else step.fingerprint
+    return [step.name, of, {name: repr(rule) for name, rule in step.rules.items()}]
 
 
 class FingerprintsChanged(Exception):

@@ -275,7 +275,7 @@ def _finish(run: Run, steps: Sequence[Any], barrier: Barrier, report: bool) -> F
     from hoigen import decide
     from hoigen.verbs.report import report as write_report
 
-    if not barrier.passed:
+    if not barrier.passed or (report and not run.report_file.exists()):
         with barrier.last_step():
             for table in (run.clips, *(run.scores(step.name, step.fingerprint, step.emits) for step in steps)):
                 table.compact()

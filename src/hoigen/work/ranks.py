@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import re
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hoigen.clip import Seconds
 from hoigen.errors import Locked, RanksOpen, UsageError
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 LAST_STEP = ".lock-last"
 DIVISION = ".lock-ranks"
+PATIENCE: Seconds = 1.0
+"""How long processes of another number of ranks may still be there: they may be looking at the file too."""
 BUSY = "another process is at a step that is done once for all ranks; start the same command again"
 
 
@@ -119,20 +123,24 @@ def one_division(folder: Path, rank: Rank) -> Iterator[None]:
     """
     import fcntl
 
+    until = time.monotonic() + PATIENCE
     with (folder / DIVISION).open("a+") as file:
-        fcntl.flock(file, fcntl.LOCK_SH)
-        file.seek(0)
-        others = file.read()
-        if others != str(rank.of):
-            try:
+        while True:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            file.seek(0)
+            others = file.read()
+            if others == str(rank.of):
+                break
+            with contextlib.suppress(BlockingIOError):
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+                file.truncate(0)
+                file.write(str(rank.of))
+                file.flush()
+                continue
+            if time.monotonic() > until:
                 raise UsageError(
                     f"{folder} is in use by hoigen processes that share it among {others} ranks; this one came with "
                     f"ranks {rank.of}. Wait for them to end, or use the same number"
-                ) from None
-            file.truncate(0)
-            file.write(str(rank.of))
-            file.flush()
-            fcntl.flock(file, fcntl.LOCK_SH)
+                )
+            time.sleep(0.02)  # ranks that start at once look at the file at once
         yield

@@ -185,6 +185,12 @@ class Stage:
         assert found is not None
         return found
 
+    def reopen(self) -> None:
+        """There is something to do: what was marked as done before is not."""
+        if self.barrier is not None and not self._state.reopened:
+            self.barrier.reopen()
+        self._state.reopened = True
+
     def book(self, wait: Seconds = 0.0) -> None:
         """Takes note of the items that have ended elsewhere; waits so long for the first."""
         for item, state in self.elsewhere(wait):
@@ -197,12 +203,12 @@ class Stage:
             journal = self.run.journal(self.name, shard) if self.run is not None else None
             state = self._state.shards[shard] = _Shard(journal)
             if journal is not None and next(iter(journal.rows()), None) is not None:
-                self._reopen()
+                self.reopen()
             for item in self.plan(shard):
                 if isinstance(item, str):
                     self.progress.count(item, already=True)
                     continue
-                self._reopen()
+                self.reopen()
                 state.out += 1
                 item.shard = shard
                 self._state.items[self._key(item)] = item
@@ -212,12 +218,6 @@ class Stage:
                     yield Task(self._key(item), item.payload)
             state.complete = True
             self._finish_if_done(shard)
-
-    def _reopen(self) -> None:
-        """There is something to do: what was marked as done before is not."""
-        if self.barrier is not None and not self._state.reopened:
-            self.barrier.reopen()
-        self._state.reopened = True
 
     def _key(self, item: Item) -> str:
         return f"{item.shard}/{item.key}"
