@@ -209,7 +209,9 @@ def test_ctrl_c_stops_and_says_how_to_go_on(tmp_path: Path, tiny_video: Path) ->
     run = prepared(tmp_path, tiny_video, caption=slow)
     command = [sys.executable, "-m", "hoigen", "caption", str(run), "--quiet"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(1.5)
+    until = time.monotonic() + 60
+    while not Run(run).caption_file.exists() and process.poll() is None and time.monotonic() < until:
+        time.sleep(0.05)  # it is under way from then on
     process.send_signal(signal.SIGINT)
     _, words = process.communicate(timeout=20)
     assert process.returncode == 130, words

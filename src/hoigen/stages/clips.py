@@ -287,7 +287,7 @@ class _Sealing:
     video: found, else sealed), `ranges`; the table `marks` (which clips are duplicates, of what)."""
 
     def __init__(self, run: Run, fingerprint: str, size: int) -> None:
-        import duckdb
+        from hoigen.joined import connection
 
         self.run, self.fingerprint, self.size = run, fingerprint, size
         self.found, self.clips = run.found.layout(), run.clips.layout()
@@ -296,8 +296,7 @@ class _Sealing:
         self.shards = {each.shard: each for each in run.shards()}
         self.listed = frozenset(self.shards)
         self.videos = tables.part_rows(run.videos_file) or 0
-        self.con = duckdb.connect(config={"preserve_insertion_order": False})
-        self.con.execute("set autoinstall_known_extensions = false")
+        self.con = connection()
         if not run.folder.is_local:
             self.con.register_filesystem(run.folder.fs)
         names = ", ".join(quoted(name) for name in CLIP_COLUMNS)
