@@ -27,8 +27,8 @@ from hoigen.data.run import Run  # noqa: E402
 from hoigen.engine import Scorer  # noqa: E402
 from hoigen.errors import AnswerError, GaveUpError, SetupError  # noqa: E402
 from hoigen.models import room  # noqa: E402
-from hoigen.models.client import RemoteNetwork  # noqa: E402
 from hoigen.models.host import Host  # noqa: E402
+from hoigen.models.room import RemoteNetwork  # noqa: E402
 from hoigen.runfile import steps_of  # noqa: E402
 from hoigen.stages.scores import clip_of  # noqa: E402
 

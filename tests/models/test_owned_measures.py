@@ -29,8 +29,8 @@ from hoigen.contracts import Loads  # noqa: E402
 from hoigen.engine import models_of, setup_models, setup_scorer  # noqa: E402
 from hoigen.experts.detectors import Detectors  # noqa: E402
 from hoigen.models import room  # noqa: E402
-from hoigen.models.client import RemoteNetwork  # noqa: E402
 from hoigen.models.host import Host  # noqa: E402
+from hoigen.models.room import RemoteNetwork  # noqa: E402
 from render import texture  # noqa: E402
 
 pytestmark = pytest.mark.timeout(300)

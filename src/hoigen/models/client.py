@@ -6,13 +6,12 @@ import asyncio
 import contextlib
 import pickle
 import sys
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Seconds
 from hoigen.errors import AnswerError, GaveUpError, ModelsGoneError
-from hoigen.models.room import Call, Network, as_arrays, as_tensors
 from hoigen.work.wire import HEAD
 
 if TYPE_CHECKING:
@@ -134,31 +133,6 @@ def _why(address: str) -> str:
         return f": it {ended(address).read_text(encoding='utf-8')}"
     except OSError:
         return ""
-
-
-class RemoteNetwork:
-    """A network that the process at that address has loaded; asked as one that is loaded here (`room.Handle`)."""
-
-    def __init__(self, address: str, network: Network) -> None:
-        self.client, self.network = Client(address), network
-        self._told: tuple[Mapping[str, Any], Sequence[Mapping[str, str]]] | None = None
-
-    @property
-    def facts(self) -> Mapping[str, Any]:
-        return self._facts()[0]
-
-    @property
-    def ledger(self) -> Sequence[Mapping[str, str]]:
-        return self._facts()[1]
-
-    def __call__(self, *inputs: Any, method: str = "forward", **named: Any) -> Any:
-        call = Call(method, as_arrays(inputs), as_arrays(named), self.network.batch)
-        return as_tensors(self.client.wait(self.network.name, call))
-
-    def _facts(self) -> tuple[Mapping[str, Any], Sequence[Mapping[str, str]]]:
-        if self._told is None:
-            self._told = self.client.wait(self.network.name, None)
-        return self._told
 
 
 def name_of(expert: Expert) -> str:

@@ -22,6 +22,7 @@ from hoigen import devices
 from hoigen.errors import NoRoomError, SetupError
 from hoigen.models import files, tensors, uses
 from hoigen.models import load as loading
+from hoigen.models.client import Client
 
 if TYPE_CHECKING:
     from hoigen.models.batcher import Batcher
@@ -297,11 +298,32 @@ def owned_by(address: str) -> Iterator[None]:
 
 def handle(network: Network) -> Handle:
     """What answers for a network: here, or in the process that owns the models of this run."""
-    if not _owner:
-        return load(network)
-    from hoigen.models.client import RemoteNetwork
+    return once(RemoteNetwork, _owner, network) if _owner else load(network)
 
-    return once(RemoteNetwork, _owner, network)
+
+class RemoteNetwork:
+    """A network that the process at that address has loaded; asked as one that is loaded here (`Handle`)."""
+
+    def __init__(self, address: str, network: Network) -> None:
+        self.client, self.network = Client(address), network
+        self._told: tuple[Mapping[str, Any], Sequence[Mapping[str, str]]] | None = None
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        return self._facts()[0]
+
+    @property
+    def ledger(self) -> Sequence[Mapping[str, str]]:
+        return self._facts()[1]
+
+    def __call__(self, *inputs: Any, method: str = "forward", **named: Any) -> Any:
+        call = Call(method, as_arrays(inputs), as_arrays(named), self.network.batch)
+        return as_tensors(self.client.wait(self.network.name, call))
+
+    def _facts(self) -> tuple[Mapping[str, Any], Sequence[Mapping[str, str]]]:
+        if self._told is None:
+            self._told = self.client.wait(self.network.name, None)
+        return self._told
 
 
 def load(network: Network) -> Loaded:
