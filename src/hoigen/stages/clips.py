@@ -95,8 +95,11 @@ def sealed_as(run: Run) -> dict[str, Any]:
     """What was sealed last: `of` (a digest of list and settings) and `times`, how often there was something to seal, so
     that what depends on the clips knows when they have changed. Nothing when the run was not sealed yet."""
     folder = Folder(str(run.path)).child("ranks")
-    found: dict[str, Any] = json.loads(folder.read(SEALED)) if folder.exists(SEALED) else {}
-    return found
+    try:
+        found = json.loads(folder.read(SEALED)) if folder.exists(SEALED) else {}
+    except ValueError:  # damaged: sealing once more changes nothing
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def blocks_of_videos(run: Run, size: int, mine: Callable[[int], bool]) -> Iterator[tuple[int, list[VideoJob]]]:
