@@ -508,6 +508,34 @@ def test_a_folder_whose_name_is_a_pattern_is_read_as_itself(
     assert dataset(world, name, capsys) == first
 
 
+def test_a_lost_list_that_comes_back_in_another_order(
+    world: Path, here: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file that now comes first is found, and the last one is not there twice."""
+    head, *rows = (world / "list.csv").read_text().splitlines()
+    rows = rows[:-3]
+    (world / "list.csv").write_text("\n".join([head, *rows[1:]]) + "\n")
+    assert main(arguments(world, "run")) == 0
+    (world / "list.csv").write_text("\n".join([head, *rows]) + "\n")
+    (world / "run" / "videos.parquet").unlink()
+    assert main(arguments(world, "run")) == 0
+    assert main(arguments(world, "alone")) == 0
+    known, whole = (dataset(world, run, capsys) for run in ("run", "alone"))
+    assert [(row["video"], row["uri"], row["state"]) for row in known["clips"]] == [
+        (row["video"], row["uri"], row["state"]) for row in whole["clips"]
+    ]
+
+
+def test_copies_of_a_video_that_was_moved_are_one(world: Path, here: None, capsys: pytest.CaptureFixture[str]) -> None:
+    (world / "list.csv").write_text("uri\nvideos/d.mp4\n")
+    assert main(arguments(world, "run")) == 0
+    (world / "videos" / "d.mp4").rename(world / "videos" / "i.mp4")
+    (world / "list.csv").write_text("uri\nvideos/d.mp4\nvideos/i.mp4\nvideos/j.mp4\n")
+    assert main(arguments(world, "run")) == 0
+    clips = dataset(world, "run", capsys)["clips"]
+    assert [(Path(row["uri"]).stem, row["state"]) for row in clips] == [("d", "ok"), ("i", "ok"), ("j", "dropped")]
+
+
 def test_other_shots_are_sealed_into_the_shards_that_there_are(
     world: Path, here: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
