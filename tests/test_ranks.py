@@ -574,12 +574,12 @@ for at in range(40):
 
 def test_ranks_agree_before_models_have_come() -> None:
     """A rank without clips fetches none: what it goes by is what the ranks that do go by."""
+    from hoigen.models.uses import ModelUse
     from hoigen.stages.scores import _same_for_all
     from run_folders import step
 
     class Fetching:
-        def fetch(self) -> None:
-            pass
+        models = (ModelUse("some/model", "hub"),)
 
     one, other = (replace(step("m", fingerprint=of), measure=Fetching()) for of in ("f0", "f1"))
     assert _same_for_all(one) == _same_for_all(other)
