@@ -106,7 +106,7 @@ def test_a_folder_of_other_things_is_never_written_to(
 def test_a_damaged_run_is_named_with_the_remedy(
     tmp_path: Path, tiny_video: Path, capsys: pytest.CaptureFixture[str], broken: str
 ) -> None:
-    run = tmp_path / "run"
+    run = tmp_path / "a run's"
     hoigen.curate(videos=tiny_video, run=run, measures=["metadata"], shots="none", report=False, quiet=True)
     recipe = (run / "run.yaml").read_text()
     file = next((run / broken).rglob("*.parquet")) if (run / broken).is_dir() else run / broken

@@ -448,6 +448,94 @@ def test_a_part_that_is_deleted_is_made_anew_in_its_place(
     assert calls(world) == before
 
 
+def test_shards_that_are_lost_are_read_off_the_clips(
+    world: Path, here: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No clip becomes two: shards need not have as many videos each as the recipe's `shard_size`."""
+    (world / "list.csv").write_text("uri\n" + "".join(f"videos/{name}.mp4\n" for name in "abcdeh"))
+    split = [*("--set", "shots=adaptive"), *("--set", "max_length=1"), *("--set", "min_length=0.1")]
+    assert main([*arguments(world, "run"), *split]) == 0
+    first = dataset(world, "run", capsys)
+    run = Run(world / "run")
+    before = [(each.shard, each.begin, each.end, each.clips) for each in run.shards()]
+    assert len(before) > 3  # one video each
+    for name in ("shards.parquet", "ranks/sealed.json"):
+        (world / "run" / name).unlink()
+    assert main([*arguments(world, "run"), *split]) == 0
+    assert [(each.shard, each.begin, each.end, each.clips) for each in run.shards()] == before
+    assert dataset(world, "run", capsys) == first
+
+
+def test_clips_that_are_gone_are_told_and_not_left_out(
+    world: Path, here: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments(world, "run")) == 0
+    run = Run(world / "run")
+    [merged] = run.clips.folder.names()
+    run.clips.folder.remove(merged)
+    capsys.readouterr()
+    for verb in ("table", "funnel"):
+        assert main([verb, str(run.path)]) == 2
+        said = capsys.readouterr()
+        assert f"are gone; hoigen curate {run.recipe_file} finds them again" in said.err
+        assert not said.out
+
+
+def test_a_run_without_its_run_file_or_with_a_torn_seal_goes_on(
+    world: Path, here: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expected = alone(world, capsys)
+    assert main(arguments(world, "run")) == 0
+    before = calls(world)
+    (world / "run" / "run.yaml").unlink()
+    (world / "run" / "ranks" / "sealed.json").write_text('{"of": "1')
+    assert main(arguments(world, "run")) == 0
+    assert dataset(world, "run", capsys) | {"calls": calls(world)} == expected
+    assert calls(world) == before
+
+
+@pytest.mark.parametrize(("name", "other"), [("run[12]", "run1"), ("r*n", "run"), ("r?n", "run")])
+def test_a_folder_whose_name_is_a_pattern_is_read_as_itself(
+    world: Path, here: None, capsys: pytest.CaptureFixture[str], name: str, other: str
+) -> None:
+    assert main(arguments(world, name)) == 0
+    first = dataset(world, name, capsys)
+    assert first["table"].count("\n") > 5
+    other_list = (world / "list.csv").read_text().replace(",0,", ",0.1,")
+    (world / "list.csv").write_text(other_list)
+    assert main(arguments(world, other)) == 0
+    assert [Run(world / run).clips.folder.names() for run in (name, other)] == [["00000-00006.parquet"]] * 2
+    assert dataset(world, name, capsys) == first
+
+
+def test_a_lost_list_that_comes_back_in_another_order(
+    world: Path, here: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file that now comes first is found, and the last one is not there twice."""
+    head, *rows = (world / "list.csv").read_text().splitlines()
+    rows = rows[:-3]
+    (world / "list.csv").write_text("\n".join([head, *rows[1:]]) + "\n")
+    assert main(arguments(world, "run")) == 0
+    (world / "list.csv").write_text("\n".join([head, *rows]) + "\n")
+    (world / "run" / "videos.parquet").unlink()
+    assert main(arguments(world, "run")) == 0
+    assert main(arguments(world, "alone")) == 0
+    known, whole = (dataset(world, run, capsys) for run in ("run", "alone"))
+    assert [(row["video"], row["uri"], row["state"]) for row in known["clips"]] == [
+        (row["video"], row["uri"], row["state"]) for row in whole["clips"]
+    ]
+
+
+def test_copies_of_a_video_that_was_moved_are_one(world: Path, here: None, capsys: pytest.CaptureFixture[str]) -> None:
+    (world / "list.csv").write_text("uri\nvideos/d.mp4\n")
+    assert main(arguments(world, "run")) == 0
+    (world / "videos" / "d.mp4").rename(world / "videos" / "i.mp4")
+    (world / "list.csv").write_text("uri\nvideos/d.mp4\nvideos/i.mp4\nvideos/j.mp4\n")
+    assert main(arguments(world, "run")) == 0
+    clips = dataset(world, "run", capsys)["clips"]
+    assert [(Path(row["uri"]).stem, row["state"]) for row in clips] == [("d", "ok"), ("i", "ok"), ("j", "dropped")]
+
+
 def test_other_shots_are_sealed_into_the_shards_that_there_are(
     world: Path, here: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -486,12 +574,12 @@ for at in range(40):
 
 def test_ranks_agree_before_models_have_come() -> None:
     """A rank without clips fetches none: what it goes by is what the ranks that do go by."""
+    from hoigen.models.uses import ModelUse
     from hoigen.stages.scores import _same_for_all
     from run_folders import step
 
     class Fetching:
-        def fetch(self) -> None:
-            pass
+        models = (ModelUse("some/model", "hub"),)
 
     one, other = (replace(step("m", fingerprint=of), measure=Fetching()) for of in ("f0", "f1"))
     assert _same_for_all(one) == _same_for_all(other)

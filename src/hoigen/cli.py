@@ -64,11 +64,13 @@ def _damaged(error: Exception) -> str | None:
     package = type(error).__module__.split(".")[0].strip("_")
     if package not in ("duckdb", "pyarrow"):
         return None
-    found = re.search(r"[^'\"\s]+\.parquet", f"{error} {' '.join(getattr(error, '__notes__', ()))}")
-    if found is None:
+    noted = [note for note in getattr(error, "__notes__", ()) if note.endswith(".parquet")]
+    found = re.search(r"(?<=')/[^\n]+?\.parquet(?=')|[^'\"\s]+\.parquet", str(error))
+    if not noted and found is None:
         return None
+    name = noted[0] if noted or found is None else found.group()
     what = " ".join(str(error).split(" LINE ")[0].split("LINE 1:")[0].split()).rstrip(".")
-    return f"{found.group()} is damaged: {what}. Delete that file; hoigen curate RUN/run.yaml makes it anew"
+    return f"{name} is damaged: {what}. Delete that file; hoigen curate RUN/run.yaml makes it anew"
 
 
 def _stopped(arguments: list[str]) -> int:

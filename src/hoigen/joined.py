@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 from hoigen.cascade import Step
 from hoigen.data import tables
 from hoigen.data.run import Run
-from hoigen.data.tables import Layout, quoted, text
+from hoigen.data.tables import Layout, one_file, quoted, text
+from hoigen.errors import UsageError
 
 if TYPE_CHECKING:
     import duckdb
@@ -85,7 +86,7 @@ def attach(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], sche
     shards, free = run.in_force()
     shards.sort()
     tables_of = [run.scores(step.name, step.fingerprint, step.emits) for step in steps]
-    sources = Sources(run, steps, shards, run.clips.layout(), [table.layout() for table in tables_of])
+    sources = Sources(run, steps, shards, _clips(run, shards), [table.layout() for table in tables_of])
     columns = ", ".join(map(quoted, tables.CLIP_COLUMNS))
     parts = [f"select {columns}, shard from {sources.clips.relation(only=frozenset(shards))}"]
     found = ""
@@ -100,6 +101,18 @@ def attach(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], sche
     con.execute(f"create view {schema}.scored as {' union all '.join(scored)}")
 
 
+def _clips(run: Run, shards: Sequence[int]) -> Layout:
+    """The files of the clips. Raises UsageError when clips of a shard are gone, so that none is left out in silence."""
+    for _ in range(tables.TRIES):  # files that are merged just now are looked for again
+        layout = run.clips.layout()
+        if not (gone := [shard for shard in shards if shard not in layout.homes]):
+            return layout
+    some = ", ".join(map(str, gone[:5])) + (", …" if len(gone) > 5 else "")
+    raise UsageError(
+        f"{layout.table.folder.uri}: clips of shards {some} are gone; hoigen curate {run.recipe_file} finds them again"
+    )
+
+
 def _scored(con: duckdb.DuckDBPyConnection, sources: Sources) -> str:
     """SQL of the shards' clips with their scores: over the copies of a large run, else over the parts."""
     groups = [list(group) for _, group in groupby(sources.shards, lambda shard: shard // GROUP)]
@@ -109,7 +122,7 @@ def _scored(con: duckdb.DuckDBPyConnection, sources: Sources) -> str:
         kept = [sources.run.joined_file(_digest(sources, g, some)) for g, some in zip(groups, facts, strict=True)]
         if all(path.exists() or _keep(con, path, sources, g) for path, g in zip(kept, groups, strict=True)):
             _clear(kept)
-            return f"select * from read_parquet([{', '.join(text(str(path)) for path in kept)}])"
+            return f"select * from read_parquet([{', '.join(map(one_file, kept))}])"
     first, last = (sources.shards[0], sources.shards[-1]) if sources.shards else (0, -1)
     return _join(sources, first, last)
 

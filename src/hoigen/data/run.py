@@ -128,10 +128,10 @@ class Run:
         """The shards of the clips, in the order of the videos; none while clips are still being found for the first
         time.
 
-        A run that was made before there was `shards.parquet` has as many videos in each as its recipe says.
+        Without `shards.parquet` (it was lost, or the run was made before there was one) they are what their clips say.
         """
         if not self.folder.exists(SHARDS_FILE):
-            return [] if self.found.shards() else self._shards_by_size()
+            return [] if self.found.shards() else self._shards_by_clips()
         with parquet_file(self.folder, SHARDS_FILE) as file:
             return [ShardRange(**row) for row in file.read(list(SHARD_COLUMNS)).to_pylist()]
 
@@ -153,13 +153,13 @@ class Run:
             at = max(at, one.end)
         return sorted(one.shard for one in ranges), [*free, (at, None)]
 
-    def _shards_by_size(self) -> list[ShardRange]:
+    def _shards_by_clips(self) -> list[ShardRange]:
         counts = self.clips.counts()
         size = int(self.recipe().get("shard_size", 256)) if counts and self.recipe_file.exists() else 256
         found = []
         for shard, clips in counts.items():
-            last = max((row["video"] for row in self.clips.read(shard, ["video"])), default=shard * size - 1)
-            found.append(ShardRange(shard, shard * size, last + 1, clips, 0))
+            videos = [row["video"] for row in self.clips.read(shard, ["video"])] or [shard * size]
+            found.append(ShardRange(shard, min(videos), max(videos) + 1, clips, 0))
         return found
 
     def write_shards(self, shards: Sequence[ShardRange]) -> None:
@@ -188,6 +188,8 @@ class Run:
         """Raises UsageError for a folder of other things: nothing of theirs is to be written over."""
         if not self.path.is_dir() or self.recipe_file.exists():
             return
+        if self.videos_file.exists() and self.folder.exists(SHARDS_FILE):  # a run that has lost its run.yaml
+            return
         names = sorted(entry.name for entry in self.path.iterdir())
         others = [name for name in names if name not in BEFORE_A_RUN and not name.startswith(".")]
         if others:
@@ -205,7 +207,10 @@ class Run:
         try:
             loaded = yaml.safe_load(self.recipe_file.read_text(encoding="utf-8"))
         except (OSError, ValueError, yaml.YAMLError) as error:
-            raise UsageError(f"{self.recipe_file} is damaged: {' '.join(str(error).split())}") from None
+            raise UsageError(
+                f"{self.recipe_file} is damaged: {' '.join(str(error).split())}. Delete that file and give the recipe "
+                f"once more: hoigen curate RECIPE --run {self.path}"
+            ) from None
         if not isinstance(loaded, dict) or not isinstance(loaded.get("recipe"), dict):
             raise UsageError(f"{self.recipe_file} is not the run.yaml of a run: it has no `recipe`")
         return dict(loaded["recipe"])

@@ -285,7 +285,7 @@ class Table:
 
     def scan(self, names: Sequence[str], options: str = "") -> str:
         """SQL that reads some of its files."""
-        paths = ", ".join(text(self.folder.path(name)) for name in names)
+        paths = ", ".join(one_file(self.folder.path(name)) for name in names)
         return f"read_parquet([{paths}], hive_partitioning = false{options})"
 
     # writing
@@ -552,6 +552,11 @@ def quoted(name: str) -> str:
 def text(words: str) -> str:
     """A text in SQL."""
     return "'" + words.replace("'", "''") + "'"
+
+
+def one_file(path: Path | str) -> str:
+    """A path in SQL that reads files: DuckDB takes `*`, `?` and `[` for patterns, and would read the neighbour's."""
+    return text(re.sub(r"[*?[]", r"[\g<0>]", str(path)))
 
 
 def part_rows(path: Path) -> int | None:

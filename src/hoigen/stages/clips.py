@@ -95,8 +95,11 @@ def sealed_as(run: Run) -> dict[str, Any]:
     """What was sealed last: `of` (a digest of list and settings) and `times`, how often there was something to seal, so
     that what depends on the clips knows when they have changed. Nothing when the run was not sealed yet."""
     folder = Folder(str(run.path)).child("ranks")
-    found: dict[str, Any] = json.loads(folder.read(SEALED)) if folder.exists(SEALED) else {}
-    return found
+    try:
+        found = json.loads(folder.read(SEALED)) if folder.exists(SEALED) else {}
+    except ValueError:  # damaged: sealing once more changes nothing
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def blocks_of_videos(run: Run, size: int, mine: Callable[[int], bool]) -> Iterator[tuple[int, list[VideoJob]]]:
@@ -163,6 +166,8 @@ class ClipStage(Stage):
         journalled = {entry["video"]: entry["rows"] for entry in self._journalled(self.journal(shard).rows())}
         for job in self.videos:
             rows = journalled.get(job.video) or known.get(job.video, [])
+            if rows and rows[0]["uri"] != job.uri:  # videos.parquet was lost and is in another order now
+                rows = []
             self._look(rows)
             if not rows or (self.once_more and rows[0]["state"] == "failed"):
                 yield Item(str(job.video), job)
@@ -338,22 +343,25 @@ class _Sealing:
         """
         from hoigen.videofile import is_local
 
-        same = "coalesce(digest, uri)" if by_content else "uri"
-        self.con.execute(
-            f"""create or replace temp table marks as
-            with placed as (
-                select video, n, uri, state, first_value(uri) over same as first, row_number() over same as place
-                from every where state = 'ok' or rule = 'duplicate'
-                window same as (partition by {same}, start, "end" order by video, n))
-            select video, n, first, uri = first as again from placed where place > 1 and state = 'ok'"""
-        )
-        names = self.con.execute("select distinct first from marks where not again")
-        gone: list[str] = []
-        while rows := names.fetchmany(4096):
-            gone += [first for (first,) in rows if is_local(first) and not os.path.exists(first)]
-        for at in range(0, len(gone), 4096):  # those files were moved: under its new name none is a copy
-            some = gone[at : at + 4096]
-            self.con.execute("delete from marks where not again and first in (select unnest(?))", [some])
+        same = "case when uri in (from gone) then uri else coalesce(digest, uri) end" if by_content else "uri"
+        self.con.execute("create or replace temp table gone (uri varchar)")
+        while True:
+            self.con.execute(
+                f"""create or replace temp table marks as
+                with placed as (
+                    select video, n, uri, state, first_value(uri) over same as first, row_number() over same as place
+                    from every where state = 'ok' or rule = 'duplicate'
+                    window same as (partition by {same}, start, "end" order by video, n))
+                select video, n, first, uri = first as again from placed where place > 1 and state = 'ok'"""
+            )
+            names = self.con.execute("select distinct first from marks where not again")
+            gone: list[str] = []
+            while rows := names.fetchmany(4096):
+                gone += [first for (first,) in rows if is_local(first) and not os.path.exists(first)]
+            if not gone:
+                return
+            for at in range(0, len(gone), 4096):  # those were moved: the first under a new name is no copy of them
+                self.con.execute("insert into gone select unnest(?)", [gone[at : at + 4096]])
 
     def write(self) -> None:
         """Writes the shards of which something is new, then the list of all."""
