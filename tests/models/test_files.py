@@ -317,6 +317,12 @@ def test_a_file_of_ones_own_takes_the_place_and_is_never_fetched(tmp_path: Path)
         files.locate("amt_s", str(tmp_path / "none.pth"))
 
 
+@pytest.mark.parametrize("path", ["~no_such_user/weights.pt", "w" * 300, "."])
+def test_a_path_that_cannot_be_a_file_is_said_in_a_sentence(path: str) -> None:
+    with pytest.raises(UsageError, match="checkpoint: "):
+        files.locate("dino_vitb16", path)
+
+
 def test_what_no_program_can_fetch_says_where_it_is() -> None:
     with pytest.raises(UsageError, match=r"detr-r50-hicodet\.pth cannot be fetched by a program: see https://github"):
         files.locate("ada_cm_detr")
