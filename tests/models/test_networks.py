@@ -25,7 +25,7 @@ from hoigen import decide  # noqa: E402
 from hoigen.cascade import build_steps  # noqa: E402
 from hoigen.data.run import Run  # noqa: E402
 from hoigen.engine import Scorer  # noqa: E402
-from hoigen.errors import AnswerError, GaveUpError, SetupError  # noqa: E402
+from hoigen.errors import AnswerError, GaveUpError, SetupError, UsageError  # noqa: E402
 from hoigen.models import room  # noqa: E402
 from hoigen.models.client import RemoteNetwork  # noqa: E402
 from hoigen.models.host import Host  # noqa: E402
@@ -406,3 +406,9 @@ def test_one_that_leaves_its_process_costs_no_other_its_answer(tmp_path: Path) -
         left, *found = at_once([functools.partial(remote, pictures(9), method="leave"), *asks])
     assert isinstance(left, GaveUpError)
     assert all(same(each, network, number) for number, each in enumerate(found, 1)), found
+
+
+@pytest.mark.parametrize("how", [{"options": (("sizes", [1]),)}, {"options": {"size": 1}}, {"files": ("weights.pt",)}])
+def test_a_description_that_cannot_be_is_refused_where_it_is_made(how: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="tuples of pairs"):
+        room.Network(build=fake_network.BUILD, **how)

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from hoigen import devices
-from hoigen.errors import NoRoomError, SetupError
+from hoigen.errors import NoRoomError, SetupError, UsageError
 from hoigen.models import files, tensors, uses
 from hoigen.models import load as loading
 
@@ -54,6 +54,15 @@ class Network:
     device: str = "auto"
     dtype: str = "float32"
     batch: int = field(default=1, compare=False)
+
+    def __post_init__(self) -> None:
+        try:
+            hash((self, *dict(self.files), *dict(self.options)))
+        except (TypeError, ValueError) as error:
+            raise UsageError(
+                "Network: files and options: tuples of pairs, models: a tuple of names, and tuples instead of lists in "
+                f"all of them ({error})"
+            ) from None
 
     @property
     def name(self) -> str:
