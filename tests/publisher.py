@@ -18,7 +18,8 @@ from hoigen.models.cards import ModelCard, Url
 class Publisher:
     """content: what is served; None answers 404. breaks: bytes after which the next answers break off, one each.
     busy: so many next answers are 503. ranges: whether parts can be asked for. tag: whether files have an ETag.
-    seconds: how long an answer takes. asked: Range and If-Range of each request, in order."""
+    seconds: how long an answer takes. stalls: for so long after a break nothing comes. headers: further ones. lies:
+    parts are the whole file, whatever they say. asked: Range and If-Range of each request, in order."""
 
     content: bytes | None = b""
     breaks: list[int] = field(default_factory=list)
@@ -26,6 +27,9 @@ class Publisher:
     ranges: bool = True
     tag: bool = True
     seconds: float = 0.0
+    stalls: float = 0.0
+    headers: dict[str, str] = field(default_factory=dict)
+    lies: bool = False
     port: int = 0
     asked: list[tuple[str | None, str | None]] = field(default_factory=list)
 
@@ -61,11 +65,15 @@ class Publisher:
             handler.send_response(200)
         if self.tag:
             handler.send_header("ETag", self.etag)
-        body = self.content[start:]
+        for name, value in self.headers.items():
+            handler.send_header(name, value)
+        body = self.content if self.lies else self.content[start:]
         handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()
         time.sleep(self.seconds)
+        broken = bool(self.breaks)
         handler.wfile.write(body[: self.breaks.pop(0)] if self.breaks else body)
+        time.sleep(self.stalls if broken else 0)
         handler.close_connection = True
 
 

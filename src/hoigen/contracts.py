@@ -67,7 +67,7 @@ class Loads(Protocol):
 class HasNetworks(Protocol):
     """A measure that asks networks: each is loaded once, in a process of its own, for all workers, and asked by its
     handle (`hoigen.models.room.handle`). Where there is no such process (no workers, a measure tried out), the handle
-    loads it in place.
+    loads it in place. Where the measure says nothing in `models`, its networks say what it uses (`UsesModels`).
     """
 
     @property

@@ -67,6 +67,40 @@ def test_goes_on_where_the_connection_broke(publisher: Publisher) -> None:
     assert publisher.asked == [(None, None), ("bytes=100000-", tag), ("bytes=150000-", tag)]
 
 
+def test_what_came_before_a_silence_is_kept(publisher: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(urls, "TIMEOUT", 0.5)
+    publisher.breaks, publisher.stalls = [100_000] * 2, 2.0
+    files.locate(publisher.card("fake_model", sha256(CONTENT)), quiet=True)
+    assert [asked[0] for asked in publisher.asked] == [None, "bytes=100000-", "bytes=200000-"]
+
+
+def test_a_server_that_sends_more_than_it_says_is_given_up(publisher: Publisher, home: Path) -> None:
+    publisher.breaks, publisher.lies = [100_000, 300_000, 100_000, 300_000, 100_000, 300_000, 100_000, 300_000], True
+    with pytest.raises(WeightsError, match="the connection broke off"):
+        files.locate(publisher.card("fake_model"), quiet=True)
+    assert len(publisher.asked) <= 2 * urls.TRIES
+    assert sum(path.stat().st_size for path in home.rglob("*.part")) <= len(CONTENT)
+
+
+@pytest.mark.parametrize(
+    ("headers", "said"),
+    [
+        ({"Content-Type": "text/html; charset=utf-8"}, "it answered with a web page"),
+        ({"Content-Encoding": "gzip"}, "in the encoding gzip"),
+    ],
+)
+def test_what_is_no_file_is_not_noted_as_the_first(publisher: Publisher, headers: dict[str, str], said: str) -> None:
+    publisher.headers = headers
+    with pytest.raises(WeightsError, match=said):
+        files.locate(publisher.card("fake_model"), quiet=True)
+    publisher.content = b""
+    publisher.headers = {}
+    with pytest.raises(WeightsError, match="without a file"):
+        files.locate(publisher.card("fake_model"), quiet=True)
+    publisher.content = CONTENT
+    assert files.locate(publisher.card("fake_model"), quiet=True).sha256 == sha256(CONTENT)
+
+
 def test_another_process_goes_on_with_what_has_come(
     publisher: Publisher, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -281,6 +315,12 @@ def test_a_file_of_ones_own_takes_the_place_and_is_never_fetched(tmp_path: Path)
     assert files.locate("amt_s", str(own)).sha256 == sha256(b"own")
     with pytest.raises(UsageError, match=r"no such file: .*none\.pth"):
         files.locate("amt_s", str(tmp_path / "none.pth"))
+
+
+@pytest.mark.parametrize("path", ["~no_such_user/weights.pt", "w" * 300, "."])
+def test_a_path_that_cannot_be_a_file_is_said_in_a_sentence(path: str) -> None:
+    with pytest.raises(UsageError, match="checkpoint: "):
+        files.locate("dino_vitb16", path)
 
 
 def test_what_no_program_can_fetch_says_where_it_is() -> None:

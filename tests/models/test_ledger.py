@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import model_cases
 import pytest
 import yaml
 from model_cases import OWN, PINNED
 
-from hoigen.cascade import build_steps
+from hoigen.cascade import build_steps, fingerprint
 from hoigen.data.run import Run
 from hoigen.errors import UsageError
 from hoigen.models import uses
 from hoigen.models.cards import ModelCard, Url
+from hoigen.models.room import Network
 from hoigen.registry import make
 
 PRINTS = json.loads((Path(__file__).parent / "data" / "fingerprints.json").read_text())
@@ -267,3 +269,33 @@ def test_the_page_has_the_models_of_captions_too_and_reckons_them_for_older_runs
         del facts[key]
         file.write_text(yaml.safe_dump(facts))
     assert model_files(run, steps) == found
+
+
+@dataclasses.dataclass(frozen=True)
+class Tinted:
+    """As on the page about measures: it says what its network is made of, and nothing in `models`."""
+
+    name: ClassVar[str] = "tinted"
+    checkpoint: str
+    at: str = "my weights"
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        return (Network(build=f"{__name__}:built", files=((self.at, self.checkpoint),), models=("owner/name",)),)
+
+
+def test_files_of_a_network_of_ones_own_stand_in_ledger_and_fingerprint(tmp_path: Path) -> None:
+    weights = tmp_path / "weights.pt"
+    weights.write_bytes(b"first")
+    measure = Tinted(str(weights))
+    mine, of_hub = uses.ledger([("tinted", measure)])
+    assert (mine.id, mine.file, mine.source) == ("my_weights", "weights.pt", "a file of one's own")
+    assert mine.sha256 == hashlib.sha256(b"first").hexdigest()
+    assert (of_hub.id, of_hub.used_by) == ("owner/name", ("tinted",))
+    before = fingerprint(measure)
+    weights.write_bytes(b"another")
+    assert fingerprint(measure) != before
+    with pytest.raises(UsageError, match="no such file"):
+        fingerprint(Tinted(str(tmp_path / "none.pt")))
+    with pytest.raises(UsageError, match="unknown model file"):
+        uses.of(Tinted("", at="no_such_card"))

@@ -25,7 +25,7 @@ from hoigen import decide  # noqa: E402
 from hoigen.cascade import build_steps  # noqa: E402
 from hoigen.data.run import Run  # noqa: E402
 from hoigen.engine import Scorer  # noqa: E402
-from hoigen.errors import AnswerError, GaveUpError, SetupError  # noqa: E402
+from hoigen.errors import AnswerError, GaveUpError, SetupError, UsageError  # noqa: E402
 from hoigen.models import room  # noqa: E402
 from hoigen.models.host import Host  # noqa: E402
 from hoigen.models.room import RemoteNetwork  # noqa: E402
@@ -347,3 +347,68 @@ def test_the_load_deadline_of_a_recipe_holds(tmp_path: Path, tiny_video: Path) -
     (tmp_path / "slow_load.txt").write_text("60")
     with pytest.raises(SetupError, match=r"not loaded after 6 s \(set load_deadline higher\)"):
         curate(tmp_path, shown, load_deadline=6.0)
+
+
+@pytest.mark.parametrize("kind", ["reversed", "grad", "bfloat16"])
+def test_arrays_of_any_make_go_in_here_and_there(tmp_path: Path, kind: str) -> None:
+    network = fake_network.network(tmp_path)
+    given: Any = pictures(1)
+    if kind == "reversed":
+        given = given.numpy()[..., ::-1]
+    elif kind == "grad":
+        given = given.requires_grad_()
+    else:
+        given = given.bfloat16()
+    with host(network) as served:
+        served.start()
+        there = RemoteNetwork(served.address, network)(given, method="one_row")
+    here = room.load(network)(given, method="one_row")
+    assert torch.equal(there, here)
+    assert not here.requires_grad
+    assert here.dtype == torch.float32
+
+
+def test_an_answer_may_be_a_named_tuple(tmp_path: Path) -> None:
+    network = fake_network.network(tmp_path)
+    with host(network) as served:
+        served.start()
+        there = RemoteNetwork(served.address, network)(pictures(1), method="named")
+    assert torch.equal(there.sums, room.load(network)(pictures(1), method="named").sums)
+
+
+@pytest.mark.parametrize(
+    ("build", "said"),
+    [
+        ("no_such_module:built", "build: module:function; it came as 'no_such_module:built'"),
+        ("fake_network:nothing", "has no attribute 'nothing'"),
+        ("fake_network", "build: module:function; it came as 'fake_network'"),
+        ("fake_network:setup", "build: fake_network:setup gave dict; it has to give a torch module"),
+    ],
+)
+def test_a_wrong_build_is_said_in_a_sentence(build: str, said: str) -> None:
+    with pytest.raises(SetupError) as failed:
+        room.load(room.Network(build=build, device="cpu"))
+    assert said in str(failed.value)
+    served = Host(functools.partial(fake_network.setup, room.Network(build=build)), load_deadline=60, deadline=60)
+    with served, pytest.raises(SetupError) as failed:
+        served.start()
+    assert said in str(failed.value)
+    assert "Traceback" not in str(failed.value)
+
+
+def test_one_that_leaves_its_process_costs_no_other_its_answer(tmp_path: Path) -> None:
+    network = fake_network.network(tmp_path, batch=1)
+    (tmp_path / "slow.txt").write_text("0.2")
+    with host(network) as served:
+        served.start()
+        remote = RemoteNetwork(served.address, network)
+        asks = [functools.partial(remote, pictures(at)) for at in range(1, 5)]
+        left, *found = at_once([functools.partial(remote, pictures(9), method="leave"), *asks])
+    assert isinstance(left, GaveUpError)
+    assert all(same(each, network, number) for number, each in enumerate(found, 1)), found
+
+
+@pytest.mark.parametrize("how", [{"options": (("sizes", [1]),)}, {"options": {"size": 1}}, {"files": ("weights.pt",)}])
+def test_a_description_that_cannot_be_is_refused_where_it_is_made(how: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="tuples of pairs"):
+        room.Network(build=fake_network.BUILD, **how)

@@ -358,8 +358,10 @@ class Served:
                 await writer.drain()
             try:
                 return frame(ANSWER, pickle.dumps(await self.services[name].answer(asked), pickle.HIGHEST_PROTOCOL))
-            except (SystemExit, KeyboardInterrupt):
-                raise
+            except (SystemExit, KeyboardInterrupt):  # at once: an orderly end would cancel what others have asked
+                traceback.print_exc()
+                sys.stderr.flush()
+                os._exit(1)
             except BaseException as error:  # an answer that its library has cancelled, too
                 return _raised(error)
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from hoigen import devices
-from hoigen.errors import NoRoomError, SetupError
+from hoigen.errors import NoRoomError, SetupError, UsageError
 from hoigen.models import files, tensors, uses
 from hoigen.models import load as loading
 from hoigen.models.client import Client
@@ -55,6 +55,15 @@ class Network:
     device: str = "auto"
     dtype: str = "float32"
     batch: int = field(default=1, compare=False)
+
+    def __post_init__(self) -> None:
+        try:
+            hash((self, *dict(self.files), *dict(self.options)))
+        except (TypeError, ValueError) as error:
+            raise UsageError(
+                "Network: files and options: tuples of pairs, models: a tuple of names, and tuples instead of lists in "
+                f"all of them ({error})"
+            ) from None
 
     @property
     def name(self) -> str:
@@ -190,6 +199,8 @@ def _parted(said: Any, counts: Sequence[int]) -> list[Any]:
 def _tensor(value: Any) -> Any:
     import torch
 
+    if any(step < 0 for step in getattr(value, "strides", ())):
+        value = value.copy()  # reversed, as `images[..., ::-1]`: torch has no such steps
     return torch.as_tensor(value)
 
 
@@ -198,7 +209,8 @@ def _mapped(value: Any, change: Callable[[Any], Any]) -> Any:
     if isinstance(value, Mapping):
         return {name: _mapped(each, change) for name, each in value.items()}
     if isinstance(value, tuple | list):
-        return type(value)(_mapped(each, change) for each in value)
+        mapped = [_mapped(each, change) for each in value]
+        return type(value)(*mapped) if hasattr(value, "_fields") else type(value)(mapped)
     return change(value) if hasattr(value, "dtype") and hasattr(value, "shape") else value
 
 
@@ -209,14 +221,19 @@ def _moved(value: Any, device: str) -> Any:
 def _on_cpu(value: Any) -> Any:
     def moved(array: Any) -> Any:
         tensor = _tensor(array)
-        return (tensor.float() if tensor.is_floating_point() else tensor).cpu()
+        return (tensor.float() if tensor.is_floating_point() else tensor).detach().cpu()
 
     return _mapped(value, moved)
 
 
 def as_arrays(value: Any) -> Any:
-    """Tensors as numpy arrays, to be sent."""
-    return _mapped(value, lambda array: array.numpy() if hasattr(array, "numpy") else array)
+    """Tensors as numpy arrays, to be sent; numpy has no bfloat16."""
+
+    def array_of(tensor: Any) -> Any:
+        known = tensor.detach().cpu()
+        return (known.float() if str(known.dtype) == "torch.bfloat16" else known).numpy()
+
+    return _mapped(value, lambda array: array_of(array) if hasattr(array, "numpy") else array)
 
 
 def as_tensors(value: Any) -> Any:
@@ -343,8 +360,16 @@ def _loaded(network: Network) -> Loaded:
     models = [loading.resolve(name) for name in network.models]
     for found in models:
         loading.check_memory(found, "float32", network.device)
-    built = getattr(importlib.import_module(module), function)(*own, *models, **dict(network.options))
+    try:
+        build = getattr(importlib.import_module(module), function)
+    except (AttributeError, ModuleNotFoundError, ValueError) as error:
+        if isinstance(error, ModuleNotFoundError) and error.name != module:
+            raise  # the module is there, and lacks another one
+        raise SetupError(f"build: module:function; it came as {network.build!r} ({error})") from None
+    built = build(*own, *models, **dict(network.options))
     names = [*(each.name for each in own), *(each.name for each in models)]
+    if not callable(getattr(built, "to", None)) or not callable(getattr(built, "eval", None)):
+        raise SetupError(f"build: {network.build} gave {type(built).__name__}; it has to give a torch module")
     model = loading.settle(built, network.device, names[0] if names else network.build)
     ledger = getattr(model, "ledger", None) or [*(each.ledger for each in own), *map(loading.ledger, models)]
     return Loaded(model, network.device, network.dtype, getattr(model, "facts", {}), tuple(ledger))

@@ -30,10 +30,14 @@ class Found:
 
 def own_file(path: str) -> Path:
     """The file that a setting names. Raises UsageError when there is none."""
-    file = Path(path).expanduser()
-    if not file.is_file():
-        raise UsageError(f"checkpoint: no such file: {path}")
-    return file.resolve()
+    try:
+        file = Path(path).expanduser()
+        if file.is_file():
+            return file.resolve()
+    except (OSError, RuntimeError) as error:  # a name that is too long, a folder that is shut, the home of nobody
+        why = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"checkpoint: {path} cannot be read: {why.rstrip('.')}") from None
+    raise UsageError(f"checkpoint: no such file: {path}")
 
 
 def own(path: str) -> Found:

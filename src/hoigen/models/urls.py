@@ -49,7 +49,7 @@ def download(url: str, path: Path, check: Callable[[Path], None], *, quiet: bool
         check: looks at the whole file before it gets its name; what it raises goes on, and the file is deleted.
         quiet: no progress bar.
 
-    Raises OSError, of which urllib's errors are kinds, when it cannot be had.
+    Raises OSError, of which urllib's errors are kinds, when it cannot be had, ValueError for what is no file.
     """
     part, note = path.with_name(f".{path.name}.part"), path.with_name(f".{path.name}.part.json")
     with _bar(path.name, quiet) as bar:
@@ -66,9 +66,8 @@ def download(url: str, path: Path, check: Callable[[Path], None], *, quiet: bool
 
 def _all_of(url: str, part: Path, note: Path, bar: Any) -> None:
     """Tries until the part is the whole file."""
-    idle = 0
+    idle, most = 0, _size(part)
     while True:
-        before = _size(part)
         try:
             if _more(url, part, note, bar):
                 return
@@ -82,7 +81,8 @@ def _all_of(url: str, part: Path, note: Path, bar: Any) -> None:
             if isinstance(error, OSError) and error.errno and not isinstance(error, ConnectionError | TimeoutError):
                 raise  # of this machine's disk
             trouble = error if isinstance(error, OSError) else ConnectionError(f"{type(error).__name__}: {error}")
-        idle = 0 if _size(part) > before else idle + 1
+        idle = 0 if _size(part) > most else idle + 1
+        most = max(most, _size(part))  # what begins anew again and again brings nothing new
         if idle >= TRIES:
             raise trouble
         time.sleep(PAUSE * 2 ** max(0, idle - 1))
@@ -106,13 +106,27 @@ def _more(url: str, part: Path, note: Path, bar: Any) -> bool:
         return False
     with answer:
         begin, total = _place(answer)
-        if begin is None or begin != have or (have and known is not None and total != known.total):
+        length = _number(answer.headers.get("Content-Length"))
+        _check_is_file(answer, length, part)
+        short = begin is not None and total is not None and length is not None and begin + length != total
+        if begin is None or begin != have or short or (have and known is not None and total != known.total):
             if answer.status == 206:
                 note.unlink(missing_ok=True)  # a piece that does not fit to what is here
                 return False
-            have, total = 0, _number(answer.headers.get("Content-Length"))
+            have, total = 0, length
             _write(note, Whole(url, _validator(answer.headers), total))
         return _take(answer, part, have, total, bar)
+
+
+def _check_is_file(answer: Any, length: int | None, part: Path) -> None:
+    """A page that asks to sign in is no model, and would be noted as the first one that came."""
+    kind, encoding = answer.headers.get_content_type(), answer.headers.get("Content-Encoding") or "identity"
+    if answer.status not in (200, 206) or length == 0:
+        raise ValueError(f"it answered {answer.status} without a file")
+    if kind == "text/html":
+        raise ValueError("it answered with a web page")
+    if encoding != "identity" and not part.name.endswith(".gz.part"):
+        raise ValueError(f"it answered in the encoding {encoding}, which was not asked for")
 
 
 def _take(answer: Any, part: Path, have: int, total: int | None, bar: Any) -> bool:
@@ -122,7 +136,7 @@ def _take(answer: Any, part: Path, have: int, total: int | None, bar: Any) -> bo
     with part.open("r+b" if have else "wb") as file:
         file.truncate(have)
         file.seek(have)
-        while block := answer.read(CHUNK):
+        while block := answer.read1(CHUNK):  # what is there: `read` loses it when the rest does not come
             file.write(block)
             bar.update(len(block))
             have += len(block)

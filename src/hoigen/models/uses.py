@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from hoigen.contracts import UsesModels
+from hoigen.contracts import HasNetworks, UsesModels
 from hoigen.errors import HoigenError, UsageError
 from hoigen.models import cards, files, hub, lock
 from hoigen.models.cards import HubRepository, ModelCard, OwnFile, WheelMember
@@ -104,11 +105,31 @@ def of_hub(name: str) -> ModelUse:
 
 
 def of(thing: Any) -> tuple[AnyUse, ...]:
-    """What something says that it uses; nothing when it does not say. Raises UsageError for what is no ModelUse."""
-    said = thing.models if isinstance(thing, UsesModels) else ()
+    """What something says that it uses; of one that does not say, what its networks are made of. Raises UsageError for
+    what is no ModelUse, and for a name without a card and without a file."""
+    said = thing.models if isinstance(thing, UsesModels) else _of_networks(thing)
     if not isinstance(said, tuple) or not all(isinstance(use, ModelUse | Undecided) for use in said):
         raise UsageError(f"{type(thing).__name__}.models: a tuple of ModelUse; it came as {said!r}")
     return said
+
+
+def _of_networks(thing: Any) -> tuple[AnyUse, ...]:
+    networks = thing.networks if isinstance(thing, HasNetworks) else ()
+    found: list[AnyUse] = []
+    for network in networks:
+        found += [
+            ModelUse(card.id, own=path, card=card) for name, path in network.files if (card := _named(name, path))
+        ]
+        found += map(of_hub, network.models)
+    return tuple(dict.fromkeys(found))
+
+
+def _named(name: str, path: str) -> ModelCard:
+    """The card of that name; for a file of one's own that has none, one that knows nothing of it."""
+    if not path or name in cards.FILES:
+        return cards.of_file(name)
+    plain = re.sub(r"[^\w.-]", "_", name).lstrip(".-") or "file"
+    return ModelCard(id=plain, source=OwnFile(Path(path).name, ""), licence=OWN_LICENCE, use="not known", origin="")
 
 
 def of_all(things: Iterable[Any]) -> tuple[AnyUse, ...]:
@@ -154,14 +175,18 @@ def unsettled(things: Iterable[Any]) -> bool:
 
 
 def pins(thing: Any) -> list[str]:
-    """What a fingerprint covers without being told: files out of wheels by their digests, and files with cards that
-    hoigen does not know by what pins them. Of others, `identity` says it."""
-    files = [use for use in of(thing) if isinstance(use, ModelUse) and use.kind == "file"]
-    return [
+    """What a fingerprint covers without being told: files out of wheels by their digests, files with cards that
+    hoigen does not know by what pins them, and all that the networks of a measure without `models` are made of. Of
+    others, `identity` says it."""
+    known = [use for use in of(thing) if isinstance(use, ModelUse)]
+    found = [
         use._card.sha256 if isinstance(use._card.source, WheelMember) and not use.own else content_of(use)
-        for use in files
-        if use.card is not None or isinstance(use._card.source, WheelMember)
+        for use in known
+        if use.kind == "file" and (use.card is not None or isinstance(use._card.source, WheelMember))
     ]
+    if not isinstance(thing, UsesModels):
+        found += [":".join(hub.identity(use.id, use.revision).values()) for use in known if use.kind == "hub"]
+    return found
 
 
 def content_of(use: ModelUse) -> str:
@@ -319,7 +344,7 @@ def _of_own(use: ModelUse, card: ModelCard) -> LedgerEntry:
         id=card.id,
         used_by=(),
         file=Path(use.own).name,
-        source=f"a file of one's own; see {card.where}" if same else "a file of one's own",
+        source=f"a file of one's own; see {card.where}" if same and card.where else "a file of one's own",
         revision="",
         sha256=digest(own_file(use.own)),
         licence=card.licence if same else OWN_LICENCE,
