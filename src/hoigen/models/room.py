@@ -322,6 +322,8 @@ class RemoteNetwork:
     """A network that the process at that address has loaded; asked as one that is loaded here (`Handle`)."""
 
     def __init__(self, address: str, network: Network) -> None:
+        import torch  # noqa: F401  (answers are tensors: read in while a worker is set up, not in a clip's time)
+
         self.client, self.network = Client(address), network
         self._told: tuple[Mapping[str, Any], Sequence[Mapping[str, str]]] | None = None
 
