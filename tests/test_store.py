@@ -18,9 +18,9 @@ SRC = Path(hoigen.__file__).parent
 ROOMS = ("stages", "verbs", "work", "report", "comparing", "captioners", "experts")
 FILES = re.compile(
     r"(?:ParquetFile|read_table|write_table|read_schema|read_metadata|read_parquet)\("
-    r"(?!\s*run\.videos_file|self\.run\.videos_file|\{text\(str\(path\)\)\})"
+    r"(?!\s*run\.videos_file|self\.run\.videos_file)"
 )
-"""Reading or writing Parquet, but for the list of videos and a file that `hoigen categories` has just written."""
+"""Reading or writing Parquet, but for the list of videos."""
 PATHS = re.compile(
     r"""(?:path\b|folder)\s*/\s*f?["'](?:clips|found|scores|captions|journal|shards\.parquet)|\.glob\(f?"\[0"""
 )

@@ -559,6 +559,11 @@ def one_file(path: Path | str) -> str:
     return text(re.sub(r"[*?[]", r"[\g<0>]", str(path)))
 
 
+def rows_of_file(path: Path) -> str:
+    """SQL of the rows of one Parquet file that is no part of a table."""
+    return f"read_parquet({one_file(path)})"
+
+
 def part_rows(path: Path) -> int | None:
     """How many rows a Parquet file has, from its footer; None when there is no file."""
     import pyarrow.parquet as pq

@@ -108,8 +108,8 @@ def _spec(expert: str) -> Any:
 def _export(path: Path, format: Format, out: Path) -> None:
     import duckdb
 
-    from hoigen.data.tables import one_file
+    from hoigen.data.tables import rows_of_file
     from hoigen.verbs.table import _copy
 
-    written = _copy(duckdb.connect(), f"select * from read_parquet({one_file(path)})", format, out)
+    written = _copy(duckdb.connect(), f"select * from {rows_of_file(path)}", format, out)
     print(f"{out}: {written} rows", file=sys.stderr)
