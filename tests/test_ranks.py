@@ -536,6 +536,23 @@ def test_copies_of_a_video_that_was_moved_are_one(world: Path, here: None, capsy
     assert [(Path(row["uri"]).stem, row["state"]) for row in clips] == [("d", "ok"), ("i", "ok"), ("j", "dropped")]
 
 
+def test_copies_that_are_to_be_kept_now_are_measured_and_dropped_again(
+    world: Path, here: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep = ["--set", "duplicates=keep"]
+    assert main([*arguments(world, "fresh"), *keep]) == 0
+    fresh = dataset(world, "fresh", capsys)
+    assert main(arguments(world, "run")) == 0
+    dropped = dataset(world, "run", capsys)
+    assert main([*arguments(world, "run"), *keep]) == 0
+    found = dataset(world, "run", capsys)
+    assert (found["table"], found["clips"]) == (fresh["table"], fresh["clips"])
+    assert found["table"].count("the same row again") == 1, "whatever is kept, a row given twice is one clip"
+    assert main(arguments(world, "run")) == 0
+    again = dataset(world, "run", capsys)
+    assert (again["clips"], again["kept"]) == (dropped["clips"], dropped["kept"])
+
+
 def test_other_shots_are_sealed_into_the_shards_that_there_are(
     world: Path, here: None, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -214,7 +214,8 @@ class Host:
             why = f"answered nothing for {self.deadline:g} s" if hangs else self._ended()
             words = where_it_hangs(self.process, self.log) if hangs else self.log.last_words()
             self._kill()
-            self._note(f"{why} ({words.strip().splitlines()[-1][:200]})" if words.strip() else why)
+            said = "" if hangs else words.strip()  # of a hang, the last line is no reason
+            self._note(f"{why} ({said.splitlines()[-1][:200]})" if said else f"{why} (its deadline)" if hangs else why)
             lost += 1
             if lost >= MOST_LOST:
                 raise SetupError(f"the process of the models {why}, {lost} times without an answer\n{words}")

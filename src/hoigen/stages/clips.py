@@ -339,10 +339,12 @@ class _Sealing:
     def mark(self, by_content: bool) -> None:
         """Marks clips whose very stretch of the very content came earlier in the list.
 
-        The same row given twice is always one clip; the same content under two names counts when `by_content`.
+        The same row given twice is always one clip; the same content under two names counts when `by_content`. Where it
+        did before and does not now, clips are no duplicates any more: they have a mark without a first.
         """
         from hoigen.videofile import is_local
 
+        no_more = "" if by_content else "or (place = 1 and state <> 'ok')"
         same = "case when uri in (from gone) then uri else coalesce(digest, uri) end" if by_content else "uri"
         self.con.execute("create or replace temp table gone (uri varchar)")
         while True:
@@ -352,9 +354,10 @@ class _Sealing:
                     select video, n, uri, state, first_value(uri) over same as first, row_number() over same as place
                     from every where state = 'ok' or rule = 'duplicate'
                     window same as (partition by {same}, start, "end" order by video, n))
-                select video, n, first, uri = first as again from placed where place > 1 and state = 'ok'"""
+                select video, n, case when place > 1 then first end as first, uri = first as again
+                from placed where (place > 1 and state = 'ok') {no_more}"""
             )
-            names = self.con.execute("select distinct first from marks where not again")
+            names = self.con.execute("select distinct first from marks where first is not null and not again")
             gone: list[str] = []
             while rows := names.fetchmany(4096):
                 gone += [first for (first,) in rows if is_local(first) and not os.path.exists(first)]
@@ -378,14 +381,13 @@ class _Sealing:
     def _write_shard(self, shard: ShardRange) -> int:
         names = [f"every.{quoted(name)}" for name in CLIP_COLUMNS]
         marked = {
-            "state": "'dropped'",
-            "rule": "'duplicate'",
-            "reason": "case when marks.again then 'the same row again' else 'same content as ' || marks.first end",
+            "state": ("'ok'", "'dropped'"),
+            "rule": ("null", "'duplicate'"),
+            "reason": ("null", "if(marks.again, 'the same row again', 'same content as ' || marks.first)"),
         }
-        for name, value in marked.items():
-            names[list(CLIP_COLUMNS).index(name)] = (
-                f"case when marks.video is null then every.{name} else {value} end as {name}"
-            )
+        for name, (no_more, value) in marked.items():
+            told = f"when marks.video is null then every.{name} when marks.first is null then {no_more} else {value}"
+            names[list(CLIP_COLUMNS).index(name)] = f"case {told} end as {name}"
         first, last = shard.begin // self.size, (shard.end - 1) // self.size
         found = f"select * exclude (shard) from {self.found.relation(first, last, self.blocks)}"
         # a part that is listed nowhere is left of a sealing that was killed
