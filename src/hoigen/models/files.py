@@ -166,7 +166,7 @@ def shown_size(count: int) -> str:
     """Bytes as a person reads them: `4 kB`, `327 MiB`, `13.2 GiB`."""
     if count < 1 << 20:
         return f"{count / 1000:.0f} kB"
-    return f"{count / (1 << 20):.3g} MiB" if count < 2 << 30 else f"{count / (1 << 30):.1f} GiB"
+    return f"{count / (1 << 20):.3g} MiB" if count < 1000 << 20 else f"{count / (1 << 30):.1f} GiB"
 
 
 def _say(sentence: str, quiet: bool) -> None:
