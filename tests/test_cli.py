@@ -127,3 +127,12 @@ def test_a_damaged_run_is_named_with_the_remedy(
 def test_the_listed_line_of_a_command_is_that_of_its_function(name: str) -> None:
     assert summary_of(name) == (verb_function(name).__doc__ or "").partition("\n")[0]
     assert summary_of(name).endswith(".")
+
+
+def test_the_verb_report_is_one_after_its_pages_are_imported(tmp_path: Path) -> None:
+    import hoigen.report.gather
+    from hoigen.errors import UsageError
+
+    with pytest.raises(UsageError, match="a folder that is there"):
+        hoigen.report(tmp_path / "none")
+    assert hoigen.report.gather.gather

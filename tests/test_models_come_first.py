@@ -199,6 +199,8 @@ def test_captions_are_filed_under_the_commit_that_has_come(
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(hub, "snapshot_download", fake_download)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))  # for the process that loads the model
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     run = Run(tmp_path / "run")
     hoigen.curate(
         videos=tiny_video, run=run.path, measures=["metadata"], min_length=0.1, report=False, quiet=True, workers=1
