@@ -32,7 +32,7 @@ $(MODELS): $(STAMP)
 	@touch $@
 
 test: setup $(MODELS)
-	$(VENV)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(VENV)/bin/python -m pytest
 
 smoke:
 	SMOKE_PYTHON='$(SMOKE_PYTHON)' tests/install/smoke.sh

@@ -212,6 +212,7 @@ def test_ctrl_c_stops_and_says_how_to_go_on(tmp_path: Path, tiny_video: Path) ->
     until = time.monotonic() + 60
     while not Run(run).caption_file.exists() and process.poll() is None and time.monotonic() < until:
         time.sleep(0.05)  # it is under way from then on
+    time.sleep(1)
     process.send_signal(signal.SIGINT)
     _, words = process.communicate(timeout=20)
     assert process.returncode == 130, words
