@@ -60,12 +60,7 @@ class Aesthetics:
     @property
     def networks(self) -> tuple[Network, ...]:
         """What is asked, and loaded once for all who ask it."""
-        files = tuple(self.files.items())
-        return (
-            Network(
-                build="hoigen.vbench.laion_v2:built", files=files, device=self.device, dtype=self.dtype, batch=FRAMES
-            ),
-        )
+        return (room.network_of(self, "hoigen.vbench.laion_v2:built", FRAMES),)
 
     def load(self) -> None:
         self._model()

@@ -65,12 +65,7 @@ class ImagingQuality:
     @property
     def networks(self) -> tuple[Network, ...]:
         """What is asked, and loaded once for all who ask it."""
-        files = tuple(self.files.items())
-        return (
-            Network(
-                build="hoigen.vbench.musiq:built", files=files, device=self.device, dtype=self.dtype, batch=self.batch
-            ),
-        )
+        return (room.network_of(self, "hoigen.vbench.musiq:built", self.batch),)
 
     def load(self) -> None:
         self._model()

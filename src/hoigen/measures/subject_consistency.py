@@ -58,12 +58,7 @@ class SubjectConsistency:
     @property
     def networks(self) -> tuple[Network, ...]:
         """What is asked, and loaded once for all who ask it."""
-        files = tuple(self.files.items())
-        return (
-            Network(
-                build="hoigen.vbench.dino:built", files=files, device=self.device, dtype=self.dtype, batch=self.batch
-            ),
-        )
+        return (room.network_of(self, "hoigen.vbench.dino:built", self.batch),)
 
     def load(self) -> None:
         self._model()

@@ -67,16 +67,7 @@ class UnimatchFlow:
     @property
     def networks(self) -> tuple[Network, ...]:
         """What is asked, and loaded once for all who ask it."""
-        files = tuple(self.files.items())
-        return (
-            Network(
-                build="hoigen.models.unimatch:built",
-                files=files,
-                device=self.device,
-                dtype=self.dtype,
-                batch=self.batch,
-            ),
-        )
+        return (room.network_of(self, "hoigen.models.unimatch:built", self.batch),)
 
     def load(self) -> None:
         self._model()

@@ -445,10 +445,18 @@ def identity_of(measure: Any, files: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def network_of(measure: Any, build: str, batch: int = 1) -> Network:
-    """The network of a measure that has `files`, `device` and `dtype`."""
-    files = tuple(measure.files.items())
-    return Network(build=build, files=files, device=measure.device, dtype=measure.dtype, batch=batch)
+def network_of(thing: Any, build: str, batch: int = 1) -> Network:
+    """The network of a measure or finder, as its settings describe it.
+
+    Args:
+        thing: has `device` and `dtype`, and `files` (a card's id -> a file of one's own) or `name`, a model of the hub.
+        build: `module:function` that makes the network.
+        batch: rows that may go through it at once.
+    """
+    files: Mapping[str, str] | None = getattr(thing, "files", None)
+    models = (thing.name,) if files is None else ()
+    named = tuple((files or {}).items())
+    return Network(build=build, files=named, models=models, device=thing.device, dtype=thing.dtype, batch=batch)
 
 
 class Batches:

@@ -37,8 +37,7 @@ class VerbScorer:
 
     @property
     def network(self) -> room.Network:
-        how = {"device": self.device, "dtype": self.dtype, "batch": self.batch}
-        return room.Network(build="hoigen.hoi.networks:words", models=(self.name,), **how)  # type: ignore[arg-type]
+        return room.network_of(self, "hoigen.hoi.networks:words", self.batch)
 
     @property
     def loaded(self) -> room.Handle:

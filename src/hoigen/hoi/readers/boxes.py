@@ -52,8 +52,7 @@ class BoxFinder:
 
     @property
     def network(self) -> room.Network:
-        how = {"device": self.device, "dtype": self.dtype, "batch": self.batch}
-        return room.Network(build="hoigen.hoi.networks:boxes", models=(self.name,), **how)  # type: ignore[arg-type]
+        return room.network_of(self, "hoigen.hoi.networks:boxes", self.batch)
 
     @property
     def loaded(self) -> room.Handle:

@@ -35,8 +35,7 @@ class PoseFinder:
 
     @property
     def network(self) -> room.Network:
-        how = {"device": self.device, "dtype": self.dtype, "batch": self.batch}
-        return room.Network(build="hoigen.hoi.networks:points", models=(self.name,), **how)  # type: ignore[arg-type]
+        return room.network_of(self, "hoigen.hoi.networks:points", self.batch)
 
     @property
     def loaded(self) -> room.Handle:

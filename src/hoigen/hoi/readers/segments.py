@@ -44,8 +44,7 @@ class Segmenter:
 
     @property
     def network(self) -> room.Network:
-        how = {"device": self.device, "dtype": self.dtype, "batch": self.batch}
-        return room.Network(build="hoigen.hoi.networks:masks", models=(self.name,), **how)  # type: ignore[arg-type]
+        return room.network_of(self, "hoigen.hoi.networks:masks", self.batch)
 
     @property
     def loaded(self) -> room.Handle:
