@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from hoigen.errors import UsageError, nearest
-from hoigen.sources import shown
+from hoigen.sources import not_text, shown
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
@@ -144,21 +144,8 @@ def reading(path: Path) -> Iterator[None]:
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
     except UnicodeDecodeError:
-        raise UsageError(_not_text(path)) from None
-
-
-def _not_text(path: Path) -> str:
-    """Which line is not UTF-8: a decoder reads in blocks and cannot say."""
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if number == 1 and line.startswith((b"\xff\xfe", b"\xfe\xff")):
-                return f"{path} is UTF-16; save it as UTF-8"
-            try:
-                line.decode("utf-8")
-            except UnicodeDecodeError as error:
-                bad = line[error.start : error.start + 1]
-                return f"{path}, line {number}: not UTF-8 text (byte {bad!r} at {error.start + 1}); save it as UTF-8"
-    return f"{path} is not UTF-8 text"
+        with path.open("rb") as file:
+            raise UsageError(not_text(path, file)) from None
 
 
 def read_text(path: Path) -> str:

@@ -130,3 +130,21 @@ def shown(value: Any, limit: int = 80) -> str:
     """What came, for an error message: short, on one line."""
     text = repr(value) if not isinstance(value, bytes | bytearray) else f"{len(value)} bytes"
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def not_text(name: str | Path, lines: Iterable[bytes]) -> str:
+    """Which line of a file is not UTF-8: a decoder reads in blocks and cannot say.
+
+    Args:
+        name: of the file.
+        lines: its lines, from the first on.
+    """
+    for number, line in enumerate(lines, start=1):
+        if number == 1 and line.startswith((b"\xff\xfe", b"\xfe\xff")):
+            return f"{name} is UTF-16; save it as UTF-8"
+        try:
+            line.decode("utf-8")
+        except UnicodeDecodeError as error:
+            bad = line[error.start : error.start + 1]
+            return f"{name}, line {number}: not UTF-8 text (byte {bad!r} at {error.start + 1}); save it as UTF-8"
+    return f"{name} is not UTF-8 text"

@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from hoigen import uris
 from hoigen.errors import UsageError
-from hoigen.sources import MANIFEST_SUFFIXES, PACKED_SUFFIXES, Source, shown, unreadable
+from hoigen.sources import MANIFEST_SUFFIXES, PACKED_SUFFIXES, Source, not_text, shown, unreadable
 from hoigen.sources.rows import Row, name_of, sources
 
 UNPACK: Mapping[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
@@ -70,21 +70,8 @@ def _lines(path: str) -> Iterator[str]:
         try:
             yield from io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
         except UnicodeDecodeError:
-            raise UsageError(_not_text(path)) from None
-
-
-def _not_text(path: str) -> str:
-    """Which line is not UTF-8: a decoder reads in blocks and cannot say."""
-    with _opened(path) as file:
-        for number, line in enumerate(file, start=1):
-            if number == 1 and line.startswith((b"\xff\xfe", b"\xfe\xff")):
-                return f"{path} is UTF-16; save it as UTF-8"
-            try:
-                line.decode("utf-8")
-            except UnicodeDecodeError as error:
-                bad = line[error.start : error.start + 1]
-                return f"{path}, line {number}: not UTF-8 text (byte {bad!r} at {error.start + 1}); save it as UTF-8"
-    return f"{path} is not UTF-8 text"
+            with _opened(path) as again:
+                raise UsageError(not_text(path, again)) from None
 
 
 def _csv(path: str, delimiter: str) -> Iterator[tuple[str, Row]]:
