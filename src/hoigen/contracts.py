@@ -1,4 +1,8 @@
-"""Every Protocol of hoigen. A contract is one call; there are no base classes."""
+"""What a measure, an expert and a captioner are to the rest. A contract is one call; there are no base classes.
+
+Others stand beside those who ask for them: `hoigen.models.uses` (UsesModels, HasNetworks), `hoigen.work.executor`,
+`hoigen.hoi.detections` and `hoigen.hoi.scene`.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +17,6 @@ if TYPE_CHECKING:
     from hoigen.clip import Clip, Frames, Sampling
     from hoigen.experts.call import Answer, Request
     from hoigen.experts.desk import Conversation
-    from hoigen.models.room import Network
-    from hoigen.models.uses import AnyUse
     from hoigen.score import Caption, Score
 
 
@@ -64,17 +66,6 @@ class Loads(Protocol):
 
 
 @runtime_checkable
-class HasNetworks(Protocol):
-    """A measure that asks networks: each is loaded once, in a process of its own, for all workers, and asked by its
-    handle (`hoigen.models.room.handle`). Where there is no such process (no workers, a measure tried out), the handle
-    loads it in place. Where the measure says nothing in `models`, its networks say what it uses (`UsesModels`).
-    """
-
-    @property
-    def networks(self) -> Sequence[Network]: ...
-
-
-@runtime_checkable
 class AsksExperts(Protocol):
     """A measure that asks experts: they are opened once, in a process of their own, for all workers.
 
@@ -101,19 +92,6 @@ class Identified(Protocol):
 
     @property
     def identity(self) -> Mapping[str, Any]: ...
-
-
-@runtime_checkable
-class UsesModels(Protocol):
-    """A measure, a detector or an expert that uses model files: it says which, all that its settings ask for.
-
-    They are fetched once, in the parent, before any worker starts; `load` then finds them (`hoigen.models.files`,
-    `hoigen.models.hub`). Their licences are told before the run and stand in its ledger, and files out of wheels are
-    part of a measure's fingerprint. What else pins them belongs into `identity`.
-    """
-
-    @property
-    def models(self) -> tuple[AnyUse, ...]: ...
 
 
 class Expert(Protocol):

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hoigen import cascade, devices
 from hoigen.clip import Clip, Frames, Sampling
-from hoigen.contracts import AsksExperts, Attaches, Expert, FrameStream, HasNetworks, Loads, StreamingMeasure
+from hoigen.contracts import AsksExperts, Attaches, Expert, FrameStream, Loads, StreamingMeasure
 from hoigen.errors import AnswerError, GaveUpError, ModelsGoneError, NoRoomError, SetupError, VideoError
 from hoigen.models import room
+from hoigen.models.uses import HasNetworks
 from hoigen.score import Score
 from hoigen.work.task import Emit, Handler
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from hoigen.models import room
+from hoigen.models import room, uses
 from hoigen.models.tensors import Found
 
 BUILD = f"{__name__}:built"
@@ -86,13 +86,13 @@ def built(found: Found) -> FakeNetwork:
     return made
 
 
-def network(folder: Path, batch: int = 8, **how: Any) -> room.Network:
+def network(folder: Path, batch: int = 8, **how: Any) -> uses.Network:
     (folder / "weights.pt").touch()
     files = (("fake", str(folder / "weights.pt")),)
-    return room.Network(build=BUILD, files=files, device="cpu", batch=batch, **how)
+    return uses.Network(build=BUILD, files=files, device="cpu", batch=batch, **how)
 
 
-def setup(*networks: room.Network) -> dict[str, room.Service]:
+def setup(*networks: uses.Network) -> dict[str, room.Service]:
     return {each.name: room.Service(each, "fake") for each in networks}
 
 

@@ -19,7 +19,7 @@ from hoigen.data.run import Run
 from hoigen.errors import UsageError
 from hoigen.models import cards, files, uses
 from hoigen.models.cards import ModelCard, Url
-from hoigen.models.room import Network
+from hoigen.models.uses import Network
 from hoigen.registry import make
 
 PRINTS = json.loads((Path(__file__).parent / "data" / "fingerprints.json").read_text())

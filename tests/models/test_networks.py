@@ -26,7 +26,7 @@ from hoigen.cascade import build_steps  # noqa: E402
 from hoigen.data.run import Run  # noqa: E402
 from hoigen.engine import Scorer  # noqa: E402
 from hoigen.errors import AnswerError, GaveUpError, SetupError, UsageError  # noqa: E402
-from hoigen.models import room  # noqa: E402
+from hoigen.models import room, uses  # noqa: E402
 from hoigen.models.host import Host  # noqa: E402
 from hoigen.models.room import RemoteNetwork  # noqa: E402
 from hoigen.runfile import steps_of  # noqa: E402
@@ -41,7 +41,7 @@ def pictures(number: int, rows: int = 2, side: int = 8) -> Any:
     return made
 
 
-def host(*networks: room.Network, **limits: float) -> Host:
+def host(*networks: uses.Network, **limits: float) -> Host:
     how = {"load_deadline": 60.0, "deadline": 60.0, **limits}
     return Host(functools.partial(fake_network.setup, *networks), **how)
 
@@ -64,12 +64,12 @@ def at_once(asks: Sequence[Callable[[], Any]]) -> list[Any]:
     return found
 
 
-def asked(served: Host, network: room.Network, numbers: Sequence[int], **more: Any) -> list[Any]:
+def asked(served: Host, network: uses.Network, numbers: Sequence[int], **more: Any) -> list[Any]:
     remote = RemoteNetwork(served.address, network)
     return at_once([functools.partial(remote, pictures(number), **more) for number in numbers])
 
 
-def same(found: Any, network: room.Network, number: int) -> bool:
+def same(found: Any, network: uses.Network, number: int) -> bool:
     return torch.allclose(found, room.load(network)(pictures(number)), atol=1e-5)
 
 
@@ -202,7 +202,7 @@ def test_loading_has_a_deadline_and_a_fault_names_the_measure(tmp_path: Path) ->
     (tmp_path / "slow_load.txt").write_text("30")
     with host(network, load_deadline=4.0) as served, pytest.raises(SetupError, match=r"after 4 s \(set load_deadline"):
         served.start()
-    lost = room.Network(build="fake_network:nothing", files=network.files)
+    lost = uses.Network(build="fake_network:nothing", files=network.files)
     with host(lost) as served, pytest.raises(SetupError, match=r"measure 'fake' could not load its model: .*nothing"):
         served.start()
 
@@ -216,7 +216,7 @@ from pathlib import Path
 from fake_network import FakeNetwork
 from hoigen import Sampling, Score, measure
 from hoigen.models import room
-from hoigen.models.room import Network
+from hoigen.models.uses import Network
 
 
 def built(found):
@@ -387,9 +387,9 @@ def test_an_answer_may_be_a_named_tuple(tmp_path: Path) -> None:
 )
 def test_a_wrong_build_is_said_in_a_sentence(build: str, said: str) -> None:
     with pytest.raises(SetupError) as failed:
-        room.load(room.Network(build=build, device="cpu"))
+        room.load(uses.Network(build=build, device="cpu"))
     assert said in str(failed.value)
-    served = Host(functools.partial(fake_network.setup, room.Network(build=build)), load_deadline=60, deadline=60)
+    served = Host(functools.partial(fake_network.setup, uses.Network(build=build)), load_deadline=60, deadline=60)
     with served, pytest.raises(SetupError) as failed:
         served.start()
     assert said in str(failed.value)
@@ -411,4 +411,4 @@ def test_one_that_leaves_its_process_costs_no_other_its_answer(tmp_path: Path) -
 @pytest.mark.parametrize("how", [{"options": (("sizes", [1]),)}, {"options": {"size": 1}}, {"files": ("weights.pt",)}])
 def test_a_description_that_cannot_be_is_refused_where_it_is_made(how: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="tuples of pairs"):
-        room.Network(build=fake_network.BUILD, **how)
+        uses.Network(build=fake_network.BUILD, **how)

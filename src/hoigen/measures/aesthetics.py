@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Clip, Frames, Sampling, check_sees
 from hoigen.models import room, uses
-from hoigen.models.room import Network
+from hoigen.models.uses import Network
 from hoigen.registry import measure
 from hoigen.score import Score
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Clip, EveryFrame
 from hoigen.models import room, uses
-from hoigen.models.room import Network
+from hoigen.models.uses import Network
 from hoigen.registry import measure
 
 if TYPE_CHECKING:

@@ -20,8 +20,7 @@ from hoigen.stats.thresholds import SWEEP, area, share_above, sweep
 if TYPE_CHECKING:
     from hoigen.contracts import Expert
     from hoigen.hoi.detections import Box, HOIDetector
-    from hoigen.models.room import Network
-    from hoigen.models.uses import AnyUse
+    from hoigen.models.uses import AnyUse, Network
 
 SHORT_SIDE = 480
 """Pixels of the frames that a detector is shown, where it does not ask for others."""

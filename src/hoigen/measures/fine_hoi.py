@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
     from hoigen.hoi.fine import FineScore, Rules, Track
     from hoigen.hoi.scene import Candidate, Frame, Scene, SceneReader
-    from hoigen.models.room import Network
-    from hoigen.models.uses import ModelUse
+    from hoigen.models.uses import ModelUse, Network
 
 Follow = Literal["pair", "nearest", "several"]
 OWN = ("variant", "follow", "people", "bridge", "least_presence", "undefined")

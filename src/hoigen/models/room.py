@@ -1,6 +1,6 @@
 """The models' room: all that is loaded, once a process, whoever asks; and the handles by which it is asked.
 
-    Network   a frozen description of a network: what builds it, its files, device, precision, batch
+    Network   a frozen description of a network (`uses.Network`): what builds it, its files, device, precision, batch
     handle    what answers for a description: `Loaded` in this process, `RemoteNetwork` of the process that owns them
     once      small models of the CPU and other things that a process makes once
 
@@ -19,10 +19,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from hoigen import devices
-from hoigen.errors import NoRoomError, SetupError, UsageError
+from hoigen.errors import NoRoomError, SetupError
 from hoigen.models import files, tensors, uses
 from hoigen.models import load as loading
 from hoigen.models.client import Client
+from hoigen.models.uses import Network
 
 if TYPE_CHECKING:
     from hoigen.models.batcher import Batcher
@@ -30,45 +31,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 DTYPES = ("float32", "float16")
 """Of the networks whose files are named checkpoints; those of the hub know bfloat16 too (`load.DTYPES`)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Network:
-    """A network as settings describe it. Equal ones are loaded once; it can be sent to another process.
-
-    Args:
-        build: `module:function`, which makes a torch module of the files in the order in which they are named here. In
-            a file of one's own: `f"{__name__}:built"`. The module may have `facts`, plain values that a measure has
-            to know of it, and `ledger`, where that of its files is not all.
-        files: names of published checkpoints, each with a file of one's own or an empty text.
-        models: models of the hub, `owner/name`, `owner/name@revision`, or folders.
-        options: further arguments of `build`, by name.
-        device: auto, cpu, cuda, cuda:1.
-        dtype: what sums are done in; weights stay float32.
-        batch: rows that may go through it at once, of whatever clips. It changes no number.
-    """
-
-    build: str
-    files: tuple[tuple[str, str], ...] = ()
-    models: tuple[str, ...] = ()
-    options: tuple[tuple[str, Any], ...] = ()
-    device: str = "auto"
-    dtype: str = "float32"
-    batch: int = field(default=1, compare=False)
-
-    def __post_init__(self) -> None:
-        try:
-            hash((self, *dict(self.files), *dict(self.options)))
-        except (TypeError, ValueError) as error:
-            raise UsageError(
-                "Network: files and options: tuples of pairs, models: a tuple of names, and tuples instead of lists in "
-                f"all of them ({error})"
-            ) from None
-
-    @property
-    def name(self) -> str:
-        """The name under which it is served, the same in every process of a run."""
-        return repr(replace(self, batch=1))
 
 
 @dataclass(frozen=True, slots=True)

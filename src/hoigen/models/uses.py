@@ -13,9 +13,8 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
-from hoigen.contracts import HasNetworks, UsesModels
 from hoigen.errors import HoigenError, UsageError
 from hoigen.models import cards, files, hub, lock
 from hoigen.models.cards import HubRepository, ModelCard, OwnFile, WheelMember
@@ -84,6 +83,69 @@ class Undecided:
 
 
 AnyUse = ModelUse | Undecided
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """A network as settings describe it. Equal ones are loaded once; it can be sent to another process.
+
+    Args:
+        build: `module:function`, which makes a torch module of the files in the order in which they are named here. In
+            a file of one's own: `f"{__name__}:built"`. The module may have `facts`, plain values that a measure has
+            to know of it, and `ledger`, where that of its files is not all.
+        files: names of published checkpoints, each with a file of one's own or an empty text.
+        models: models of the hub, `owner/name`, `owner/name@revision`, or folders.
+        options: further arguments of `build`, by name.
+        device: auto, cpu, cuda, cuda:1.
+        dtype: what sums are done in; weights stay float32.
+        batch: rows that may go through it at once, of whatever clips. It changes no number.
+    """
+
+    build: str
+    files: tuple[tuple[str, str], ...] = ()
+    models: tuple[str, ...] = ()
+    options: tuple[tuple[str, Any], ...] = ()
+    device: str = "auto"
+    dtype: str = "float32"
+    batch: int = field(default=1, compare=False)
+
+    def __post_init__(self) -> None:
+        try:
+            hash((self, *dict(self.files), *dict(self.options)))
+        except (TypeError, ValueError) as error:
+            raise UsageError(
+                "Network: files and options: tuples of pairs, models: a tuple of names, and tuples instead of lists in "
+                f"all of them ({error})"
+            ) from None
+
+    @property
+    def name(self) -> str:
+        """The name under which it is served, the same in every process of a run."""
+        return repr(replace(self, batch=1))
+
+
+@runtime_checkable
+class UsesModels(Protocol):
+    """A measure, a detector or an expert that uses model files: it says which, all that its settings ask for.
+
+    They are fetched once, in the parent, before any worker starts; `load` then finds them (`hoigen.models.files`,
+    `hoigen.models.hub`). Their licences are told before the run and stand in its ledger, and files out of wheels are
+    part of a measure's fingerprint. What else pins them belongs into `identity`.
+    """
+
+    @property
+    def models(self) -> tuple[AnyUse, ...]: ...
+
+
+@runtime_checkable
+class HasNetworks(Protocol):
+    """A measure that asks networks: each is loaded once, in a process of its own, for all workers, and asked by its
+    handle (`hoigen.models.room.handle`). Where there is no such process (no workers, a measure tried out), the handle
+    loads it in place. Where the measure says nothing in `models`, its networks say what it uses (`UsesModels`).
+    """
+
+    @property
+    def networks(self) -> Sequence[Network]: ...
 
 
 def of_files(own: Mapping[str, str]) -> tuple[ModelUse, ...]:

@@ -17,7 +17,7 @@ from hoigen.hoi.detectors._pairing import around, chosen
 from hoigen.hoi.readers.boxes import Found
 from hoigen.models import load as loading
 from hoigen.models import room, tensors
-from hoigen.models.room import Network
+from hoigen.models.uses import Network
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,7 +10,7 @@ from hoigen import hico
 from hoigen.hoi.detections import Box
 from hoigen.hoi.detectors._sentences import sentence
 from hoigen.models import load as loading
-from hoigen.models import room
+from hoigen.models import room, uses
 
 PADDED = ("siglip", "siglip2")
 """Trained with texts of one length."""
@@ -36,7 +36,7 @@ class VerbScorer:
     batch: int
 
     @property
-    def network(self) -> room.Network:
+    def network(self) -> uses.Network:
         return room.network_of(self, "hoigen.hoi.networks:words", self.batch)
 
     @property

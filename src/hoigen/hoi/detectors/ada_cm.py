@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
     from hoigen.clip import Clip
     from hoigen.hoi.adacm.reading import Reader
-    from hoigen.models.room import Network
-    from hoigen.models.uses import AnyUse, ModelUse
+    from hoigen.models.uses import AnyUse, ModelUse, Network
 
 OF_SIZE = "the published CLIP of that size"
 FEWEST, MOST = 3, 15

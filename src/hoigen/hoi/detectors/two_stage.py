@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from hoigen.hoi.detectors._pairing import Candidate
     from hoigen.hoi.detectors._verbs import VerbScorer
     from hoigen.hoi.readers.boxes import BoxFinder
-    from hoigen.models.room import Network
-    from hoigen.models.uses import ModelUse
+    from hoigen.models.uses import ModelUse, Network
 
 
 @hoi_detector("two_stage")

@@ -10,7 +10,7 @@ from typing import Any
 from hoigen.hoi.detections import Box, as_name
 from hoigen.hoi.tracks import over
 from hoigen.models import load as loading
-from hoigen.models import room
+from hoigen.models import room, uses
 
 SOFTMAX = ("detr",)
 """Their last class is nothing; the others give each class a chance of its own."""
@@ -51,7 +51,7 @@ class BoxFinder:
     batch: int = 8
 
     @property
-    def network(self) -> room.Network:
+    def network(self) -> uses.Network:
         return room.network_of(self, "hoigen.hoi.networks:boxes", self.batch)
 
     @property

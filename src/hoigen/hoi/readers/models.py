@@ -17,7 +17,7 @@ from hoigen.hoi.readers.segments import GRABCUT, GrabCut, Segmenter
 from hoigen.hoi.scene import MOST, Scene, Thing
 from hoigen.models import load as loading
 from hoigen.models import uses
-from hoigen.models.room import Network
+from hoigen.models.uses import Network
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hoigen.hoi.detections import Box
-from hoigen.models import room
+from hoigen.models import room, uses
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,7 +34,7 @@ class PoseFinder:
     batch: int
 
     @property
-    def network(self) -> room.Network:
+    def network(self) -> uses.Network:
         return room.network_of(self, "hoigen.hoi.networks:points", self.batch)
 
     @property

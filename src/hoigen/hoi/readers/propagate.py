@@ -39,8 +39,7 @@ class Propagator:
 
     @property
     def loaded(self) -> room.Loaded:
-        how = {"device": self.device, "dtype": self.dtype}
-        return room.load(room.Network(build="hoigen.hoi.networks:carried", models=(self.name,), **how))  # type: ignore[arg-type]
+        return room.load(room.network_of(self, "hoigen.hoi.networks:carried"))
 
     def load(self) -> None:
         _ = self.loaded

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hoigen.hoi.detections import Box
 from hoigen.hoi.masks import Mask, ellipse, from_box
-from hoigen.models import room
+from hoigen.models import room, uses
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,7 +43,7 @@ class Segmenter:
     batch: int = 8
 
     @property
-    def network(self) -> room.Network:
+    def network(self) -> uses.Network:
         return room.network_of(self, "hoigen.hoi.networks:masks", self.batch)
 
     @property
