@@ -20,6 +20,8 @@ from hypothesis import strategies as st
 
 from hoigen.data import annotations
 from hoigen.data.annotations import Annotation, Annotations, answers
+from hoigen.data.files import Folder
+from hoigen.data.run import Run
 from hoigen.errors import UsageError
 
 
@@ -30,7 +32,7 @@ def said(clip: str, value: str | None, who: str = "ann", question: str = "good",
 def test_what_was_said_is_read_and_the_last_word_counts(tmp_path: Path) -> None:
     table = Annotations(tmp_path)
     assert table.history() == table.latest() == []
-    assert not table.folder.exists(), "reading makes nothing"
+    assert not Path(table.folder.uri).exists(), "reading makes nothing"
     before = datetime.now(UTC)
     first = table.append([said("c1", "yes"), said("c2", "no", note="blurred")])
     again = Annotations(tmp_path).append(
@@ -121,9 +123,9 @@ def test_many_files_become_one_and_any_tool_of_tables_reads_them(
     table = Annotations(tmp_path)
     for at in range(13):
         table.append([said(f"c{at}", "yes")])
-    assert len(os.listdir(table.folder)) <= 5 + 1
+    assert len(os.listdir(table.folder.uri)) <= 5 + 1
     assert len(table.history()) == 13
-    query = f"select count(*), count(distinct clip), max(\"when\") from '{table.folder}/*.parquet'"
+    query = f"select count(*), count(distinct clip), max(\"when\") from '{table.folder.uri}/*.parquet'"
     count, clips, when = duckdb.execute(query).fetchone() or ()
     assert (count, clips) == (13, 13)
     assert when == table.history()[-1].when
@@ -139,10 +141,10 @@ def test_a_kill_between_the_new_file_and_the_old_ones_counts_nothing_twice(
     with pytest.raises(KeyboardInterrupt):
         table.compact()
     monkeypatch.undo()
-    assert len(os.listdir(table.folder)) == 5
+    assert len(os.listdir(table.folder.uri)) == 5
     assert [row.clip for row in table.history()] == ["c0", "c1", "c2", "c3"]
     table.compact()
-    assert len(os.listdir(table.folder)) == 1
+    assert len(os.listdir(table.folder.uri)) == 1
     assert [row.clip for row in table.history()] == ["c0", "c1", "c2", "c3"]
 
 
@@ -210,12 +212,12 @@ def test_files_that_are_none_are_named(tmp_path: Path) -> None:
 
     table = Annotations(tmp_path)
     table.append([said("c", "yes")])
-    (table.folder / ".x.parquet.part").write_bytes(b"torn by a kill")
+    Path(table.folder.path(".x.parquet.part")).write_bytes(b"torn by a kill")
     assert len(table.history()) == 1
-    pq.write_table(pa.table({"clip": ["c"]}), table.folder / "other.parquet")
+    pq.write_table(pa.table({"clip": ["c"]}), table.folder.path("other.parquet"))
     with pytest.raises(UsageError, match=r"other\.parquet is no file of annotations: no column question"):
         table.history()
-    (table.folder / "other.parquet").write_bytes(b"PAR1")
+    Path(table.folder.path("other.parquet")).write_bytes(b"PAR1")
     with pytest.raises(UsageError, match=r"other\.parquet is no file of annotations"):
         table.latest()
 
@@ -250,3 +252,14 @@ def test_answers_to_a_question(tmp_path: Path) -> None:
         stars.yes_no()
     with pytest.raises(UsageError, match="clip c2, question stars, ann: a number, or yes or no; it came as 'nan'"):
         stars.numbers()
+
+
+def test_annotations_of_a_run_in_a_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOIGEN_SCHEMES", "memory")
+    monkeypatch.setattr(annotations, "MANY", 3)
+    run = Run(tmp_path, tables=Folder("memory://annotated/run"))
+    for at in range(6):
+        Annotations(run).append([said(f"c{at}", "yes")])
+    assert [row.clip for row in Annotations(run).latest()] == [f"c{at}" for at in range(6)]
+    assert len(run.annotations.names()) < 6, "made one on the way"
+    assert not list(tmp_path.iterdir()), "nothing of it is on the disk"

@@ -13,8 +13,8 @@ import pytest
 import hoigen
 from hoigen import decide, joined
 from hoigen.cascade import Known
+from hoigen.data import annotations, tables
 from hoigen.data import run as runs
-from hoigen.data import tables
 from hoigen.data.run import Run
 from hoigen.experts.calls import Calls
 from hoigen.sources import Source, write_videos
@@ -68,6 +68,12 @@ def test_columns_of_the_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     for at, one in enumerate(steps):
         told += [name.replace("_i", f"_{at}") for name in columns("joined")] + list(one.emits)
     assert pq.read_schema(copy).names == told
+
+
+def test_columns_of_the_annotations() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "annotations.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| `(\w+)` \| \S", page.partition("\n## Columns\n")[2].partition("\n## ")[0], re.M)
+    assert tuple(told) == annotations.COLUMNS
 
 
 def test_columns_of_the_calls(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ disk. A row that stands in two files (a kill while files are made one) is read o
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
 import uuid
@@ -22,10 +21,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from hoigen.data.files import Folder
 from hoigen.data.rows import YES_NO
+from hoigen.data.run import Run
+from hoigen.data.tables import parquet_file
 from hoigen.errors import UsageError, nearest
 
-FOLDER = "annotations"
 COLUMNS = ("clip", "question", "value", "who", "when", "tool", "note")
 MANY = 200
 """Files of single calls from which on `append` makes them one."""
@@ -63,12 +64,12 @@ class Annotation:
 class Annotations:
     """The annotations of one run. Making one touches nothing on disk; it may be used by several threads."""
 
-    def __init__(self, run: Path) -> None:
+    def __init__(self, run: Run | Path | str) -> None:
         """
         Args:
-            run: the folder of the run.
+            run: the run, or its folder.
         """
-        self.folder = Path(run) / FOLDER
+        self.folder = (run if isinstance(run, Run) else Run(Path(run))).annotations
         self._lock = threading.Lock()
         self._last = EPOCH
 
@@ -83,11 +84,9 @@ class Annotations:
         timed = [self._timed(row) for row in rows]
         if timed:
             first = min(row.when for row in timed if row.when is not None)
-            self._put(f"{first:%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex}.parquet", _bytes(timed))
+            self.folder.write(f"{first:%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex}.parquet", _bytes(timed), synced=True)
             if sum(not name.startswith("all-") for name in self._names()) > MANY:
-                with contextlib.suppress(
-                    OSError, UsageError
-                ):  # the rows are on disk; a file that is bad, reading tells
+                with contextlib.suppress(OSError, UsageError):  # the rows are there; a file that is bad, reading tells
                     self.compact()
         return timed
 
@@ -137,10 +136,9 @@ class Annotations:
         if len(read) < 2:
             return
         rows = dict.fromkeys(row for _, rows in read for row in rows)
-        self._put(f"all-{uuid.uuid4().hex}.parquet", _bytes(rows))
+        self.folder.write(f"all-{uuid.uuid4().hex}.parquet", _bytes(rows), synced=True)
         for name, _ in read:  # what they hold is in the new file
-            with contextlib.suppress(FileNotFoundError):
-                (self.folder / name).unlink()
+            self.folder.remove(name)
 
     def _read(self) -> list[tuple[str, list[Annotation]]]:
         """Each file with its rows. Files may become one meanwhile: what was missed by that is read again."""
@@ -150,32 +148,14 @@ class Annotations:
             for name in names:
                 if name not in seen:
                     with contextlib.suppress(FileNotFoundError):
-                        seen[name] = _rows(self.folder / name)
+                        seen[name] = _rows(self.folder, name)
             if all(name in seen for name in (*names, *self._names()) if name in names or name.startswith("all-")):
                 return [(name, seen[name]) for name in names]
             time.sleep(tries / 200)
-        raise OSError(f"{self.folder}: its files change faster than they can be read")
+        raise OSError(f"{self.folder.uri}: its files change faster than they can be read")
 
     def _names(self) -> list[str]:
-        if not self.folder.is_dir():
-            return []
-        names = os.listdir(self.folder)
-        return sorted(name for name in names if name.endswith(".parquet") and not name.startswith("."))
-
-    def _put(self, name: str, content: bytes) -> None:
-        """A file of this name, whole or not at all, and on the disk when it returns."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        part = self.folder / f".{name}.part"
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(self.folder / name)
-        place = os.open(self.folder, os.O_RDONLY)
-        try:
-            os.fsync(place)
-        finally:
-            os.close(place)
+        return [name for name in self.folder.names() if name.endswith(".parquet")]
 
 
 def _key(row: Annotation) -> tuple[str, str, str]:
@@ -207,12 +187,12 @@ def _bytes(rows: Iterable[Annotation]) -> bytes:
     return bytes(out.getvalue())
 
 
-def _rows(path: Path) -> list[Annotation]:
+def _rows(folder: Folder, name: str) -> list[Annotation]:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
+    path = folder.path(name)
     try:
-        with pq.ParquetFile(path) as file:
+        with parquet_file(folder, name) as file:
             if lacking := [name for name in COLUMNS if name not in file.schema_arrow.names]:
                 raise UsageError(f"{path} is no file of annotations: no column {lacking[0]}")
             table = file.read(columns=list(COLUMNS))
@@ -274,7 +254,7 @@ class Answers:
                 yield clip, who, value
 
     def _place(self, clip: str, who: str) -> str:
-        return f"{self.run / FOLDER}, clip {clip}, question {self.question}, {who}"
+        return f"{Run(self.run).annotations.uri}, clip {clip}, question {self.question}, {who}"
 
 
 def answers(run: Path, question: str | None, option: str) -> Answers:
@@ -287,8 +267,6 @@ def answers(run: Path, question: str | None, option: str) -> Answers:
 
     Raises UsageError when the run has no annotations, or none of this question.
     """
-    if not (Path(run) / FOLDER).is_dir():
-        raise UsageError(f"{run} has no annotations: hoigen annotate {run} FILE puts labels of a file there")
     rows = Annotations(run).latest()
     asked = sorted({row.question for row in rows})
     if not asked:

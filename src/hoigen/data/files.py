@@ -104,10 +104,25 @@ class Folder:
         with self.reading(name) as file:
             return file.read()
 
-    def write(self, name: str, data: bytes) -> None:
-        """Writes a file whole or not at all."""
+    def write(self, name: str, data: bytes, *, synced: bool = False) -> None:
+        """Writes a file whole or not at all.
+
+        Args:
+            name: of the file.
+            data: its content.
+            synced: it outlives even a power failure once this returns; of a store, that is the store's word.
+        """
         with self.writing(name) as file:
             file.write(data)
+            if synced and self.is_local:
+                file.flush()
+                os.fsync(file.fileno())
+        if synced and self.is_local:
+            place = os.open(self.uri, os.O_RDONLY)
+            try:
+                os.fsync(place)  # its name, too
+            finally:
+                os.close(place)
 
     @contextlib.contextmanager
     def reading(self, name: str) -> Iterator[BinaryIO]:

@@ -12,6 +12,7 @@
     captions/caption.yaml                         the captioner in force, its experts, what it took
     captions/<captioner>/<fingerprint>/00017.parquet   a caption per kept clip, with its trace
     joined/<digest>.parquet                       tables of some shards side by side: a copy, may be deleted
+    annotations/<time>-<name>.parquet             what people say of clips; only added to
     report.html
 
 Done means the file exists: parts are written under a temporary name and renamed last. A journal holds what
@@ -86,6 +87,11 @@ class Run:
     @property
     def cut_folder(self) -> Path:
         return self.path / "cut"
+
+    @property
+    def annotations(self) -> Folder:
+        """What people say of the clips (`hoigen.data.annotations`)."""
+        return self.folder.child("annotations")
 
     @property
     def folder(self) -> Folder:

@@ -74,7 +74,7 @@ def annotate(run: Path, file: Path, *, question: str | None = None, who: str | N
         con.close()
     made = [each for row in rows for each in _made(row, clips.get(row.need(key), []), question, who)]
     _check_once(made)
-    table = Annotations(folder.path)
+    table = Annotations(folder)
     new = table.unsaid(each for _, each in made)
     table.append(new)
     return Annotated(
