@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Seconds
 from hoigen.errors import SetupError, UsageError
+from hoigen.work.task import DEADLINE, LOAD_DEADLINE, MEMORY_MB
 
 if TYPE_CHECKING:
     from hoigen.cascade import Step
@@ -86,9 +87,9 @@ def caption(
     batch_out: Path | None = None,
     batch_in: list[Path] | None = None,
     workers: int | None = None,
-    deadline: Seconds = 120.0,
-    load_deadline: Seconds = 1800.0,
-    memory_mb: int = 4096,
+    deadline: Seconds = DEADLINE,
+    load_deadline: Seconds = LOAD_DEADLINE,
+    memory_mb: int = MEMORY_MB,
     rank: int = 0,
     ranks: int = 1,
     quiet: bool = False,

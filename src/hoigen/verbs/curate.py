@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hoigen.clip import Seconds
 from hoigen.errors import HoigenError, UsageError
+from hoigen.work.task import DEADLINE, LOAD_DEADLINE, MEMORY_MB
 
 if TYPE_CHECKING:
     from hoigen.data.run import Run
@@ -44,9 +45,9 @@ def curate(
     caption: Mapping[str, Any] | None = None,
     report: bool = True,
     workers: int | None = None,
-    deadline: Seconds = 120.0,
-    load_deadline: Seconds = 1800.0,
-    memory_mb: int = 4096,
+    deadline: Seconds = DEADLINE,
+    load_deadline: Seconds = LOAD_DEADLINE,
+    memory_mb: int = MEMORY_MB,
     shard_size: int = 256,
     rank: int = 0,
     ranks: int = 1,

@@ -36,6 +36,15 @@ class Emit(Protocol):
 Handler = Callable[[Any, Emit], None]
 
 
+DEADLINE: Seconds = 120.0
+"""Without progress: what one step of a clip's work may take (a second of a video, a measure). Of this project's own."""
+LOAD_DEADLINE: Seconds = 1800.0
+"""For reading models: minutes, for large ones on a network disk. Two of 7 billion parameters, 28 GB, at 16 MB a second
+take half an hour."""
+MEMORY_MB = 4096
+"""Of one worker. Of this project's own: 488 MB were seen at 1080p with the lite recipe (docs/benchmarks.md)."""
+
+
 def cores() -> int:
     """Cores that this process may use, which under Slurm or in a container are fewer than there are."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -47,16 +56,15 @@ class Limits:
 
     workers: processes; 0 runs everything in this one, without deadline or memory cap, for a debugger.
     deadline: seconds for which a task may say no progress, from when a worker takes it up; of a handler that never says
-    any, seconds for the whole task. load_deadline: seconds for setting one up, which is where models are read: minutes,
-    for large ones on a network disk (two of 7 billion parameters, 28 GB, at 16 MB a second take half an hour).
+    any, seconds for the whole task. load_deadline: seconds for setting one up, which is where models are read.
     memory_mb: resident memory of one worker. tries: how often a task is tried in all.
     threads: of one worker's libraries (OpenMP, BLAS, OpenCV); the cores are shared out when None.
     """
 
     workers: int = field(default_factory=cores)
-    deadline: Seconds = 120.0
-    load_deadline: Seconds = 1800.0
-    memory_mb: int = 4096
+    deadline: Seconds = DEADLINE
+    load_deadline: Seconds = LOAD_DEADLINE
+    memory_mb: int = MEMORY_MB
     tries: int = 2
     threads: int | None = None
 
