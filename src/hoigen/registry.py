@@ -1,4 +1,4 @@
-"""A name -> the class that carries it, for measures, experts, captioners and detectors of interactions.
+"""A name -> the class that carries it, for measures, observers, experts and captioners.
 
 `motion` is the file hoigen/measures/motion.py, `./my_measure.py` is a file of one's own beside the
 recipe, and packages may offer measures under the entry point group `hoigen.measures`; likewise hoigen/experts and
@@ -26,12 +26,12 @@ from hoigen.errors import UsageError, nearest
 from hoigen.trusted import own_file as own_file
 
 T = TypeVar("T")
-Kind = Literal["measure", "expert", "captioner", "hoi_detector"]
+Kind = Literal["measure", "observer", "expert", "captioner"]
 PACKAGES: Mapping[Kind, str] = {
     "measure": "hoigen.measures",
+    "observer": "hoigen.observers",
     "expert": "hoigen.experts",
     "captioner": "hoigen.captioners",
-    "hoi_detector": "hoigen.hoi.detectors",
 }
 NOT_PLUGINS = frozenset(("call", "calls", "desk", "prompts", "pictures", "batch", "dry"))
 """Files of those packages that hold what the plug-ins share."""
@@ -65,9 +65,9 @@ def captioner(name: str) -> Callable[[type[T]], type[T]]:
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
-def hoi_detector(name: str) -> Callable[[type[T]], type[T]]:
-    """Makes a class a detector of interactions: a frozen keyword-only dataclass filed under `name`."""
-    return lambda cls: _filed(cls, "hoi_detector", name)
+def observer(name: str) -> Callable[[type[T]], type[T]]:
+    """Makes a class an observer: a frozen keyword-only dataclass filed under `name`."""
+    return lambda cls: _filed(cls, "observer", name)
 
 
 def _filed(cls: type[T], kind: Kind, name: str) -> type[T]:

@@ -185,7 +185,7 @@ def _row(given: Mapping[str, Any], line: int, where: str, knows: Knows) -> Row:
     if not isinstance(pairs, list):
         raise UsageError(f"{where}: pairs: a list, empty where nothing was found; it came as {pairs!r}")
     size = _size(given.get("size"), where)
-    made = tuple(_pair(pair, f"{where}: pairs[{at}]", size, knows) for at, pair in enumerate(pairs))
+    made = tuple(pair_of(pair, f"{where}: pairs[{at}]", size, knows) for at, pair in enumerate(pairs))
     return Row(line, None if time is None else float(time), frame, made)
 
 
@@ -198,26 +198,28 @@ def _size(given: Any, where: str) -> tuple[float, float]:
     raise UsageError(f"{where}: size: [width, height] in pixels, or left out for boxes in 0..1; it came as {given!r}")
 
 
-def _pair(given: Any, where: str, size: tuple[float, float], knows: Knows) -> Pair:
+def pair_of(given: Any, where: str, size: tuple[float, float], knows: Knows | None) -> Pair:
+    """A pair of a line. knows: the words that the file's first line allows; None for what this project has written,
+    where a detector may know no boxes."""
     if not isinstance(given, dict):
         raise UsageError(f"{where}: person, object, class, score and verbs as keys; it came as {given!r}")
     _known(given, PAIR, where)
     name = as_name(_text(given, "class", where)) or ""
-    if knows.objects is not None and name not in knows.objects:
+    if knows is not None and knows.objects is not None and name not in knows.objects:
         raise UsageError(f"{where}.class: {name!r} is not among the file's objects{nearest(name, knows.objects)}")
     verbs = given.get("verbs")
-    if (verbs is None) != (knows.verbs is None):
+    if knows is not None and (verbs is None) != (knows.verbs is None):
         said = "the file's first line says that the detector knows "
         raise UsageError(
             f"{where}.verbs: {said}{'no verbs' if knows.verbs is None else 'verbs, so each pair has some'}"
         )
-    scores = _verbs(verbs, f"{where}.verbs", knows.verbs) if verbs is not None else None
+    scores = _verbs(verbs, f"{where}.verbs", knows.verbs if knows else None) if verbs is not None else None
     if "score" not in given and not scores:
         raise UsageError(f"{where}.score: must be given where there are no verbs")
     score = _share(given["score"], f"{where}.score") if "score" in given else max((scores or {}).values())
     return Pair(
-        person=_box(given.get("person"), f"{where}.person", size),
-        box=_box(given.get("object"), f"{where}.object", size),
+        person=_box(given.get("person"), f"{where}.person", size) if knows or "person" in given else None,
+        box=_box(given.get("object"), f"{where}.object", size) if knows or "object" in given else None,
         object=name,
         score=score,
         verbs=scores,

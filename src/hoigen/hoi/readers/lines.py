@@ -21,22 +21,20 @@ HERE = "docs/fine_hoi.md"
 HEAD = ("hoigen_scenes", "pipeline", "objects", "models")
 ROW = ("video", "time", "frame", "size", "persons", "objects")
 PERSON = ("points", "hands", "box", "score")
-THING = ("class", "mask", "box", "score")
+THING = ("class", "mask", "box", "score", "source")
 SOURCE = "recorded"
 FAR = 1e5
 """Pixels: nothing of a picture lies farther away than this."""
 
 
-def scene_of(given: Mapping[str, Any], where: str, clip_size: tuple[int, int], wanted: str | None) -> Scene:
-    """The scene of a line. clip_size: (width, height) where the line has no size; wanted: the object that matters."""
+def scene_of(given: Mapping[str, Any], where: str, clip_size: tuple[int, int]) -> Scene:
+    """The scene of a line. clip_size: (width, height) where the line has no size."""
     size = _size(given.get("size", list(clip_size)), where)
     persons = [_person(each, f"{where}: persons[{at}]") for at, each in enumerate(_list(given, "persons", where))]
     things = []
     for at, each in enumerate(_list(given, "objects", where)):
         here = f"{where}: objects[{at}]"
-        name = _class(each, here)
-        if name == (wanted or name) and (wanted or name != "person"):
-            things.append(_thing(each, name, here, size))
+        things.append(_thing(each, _class(each, here), here, size))
     return Scene(
         size=size,
         persons=[person for person in persons if person is not None],
@@ -59,6 +57,8 @@ def _person(given: Any, where: str) -> Person | None:
     if not isinstance(hands, list):
         raise UsageError(f"{where}.hands: a list of hands of 21 points; it came as {hands!r}")
     own = [_points(hand, f"{where}.hands[{at}]", (21,)) for at, hand in enumerate(hands)]
+    if isinstance(points, dict):
+        return _named_person(points, box, own, score, f"{where}.points")
     if points is None:
         if box is None and not own:
             raise UsageError(f"{where}: points, hands or a box: there is nothing of this person")
@@ -67,6 +67,25 @@ def _person(given: Any, where: str) -> Person | None:
     if made is None:
         return Person(box=_around(own), hands=[hand[:, :2] for hand in own], score=score) if own else None
     return Person(box=made.box, points=made.points, hands=[*made.hands, *(hand[:, :2] for hand in own)], score=score)
+
+
+def _named_person(
+    points: Mapping[str, Any], box: Box | None, hands: Sequence[np.ndarray], score: float, where: str
+) -> Person:
+    """A person whose points come by name: only those that are seen are there."""
+    named = {}
+    for name, at in points.items():
+        if not (isinstance(at, list) and len(at) == 2 and all(map(_pixel, at))):
+            raise UsageError(f"{where}.{name}: [x, y] in pixels; it came as {at!r}")
+        named[name] = (float(at[0]), float(at[1]))
+    own = [hand[:, :2] for hand in hands]
+    if box is None:
+        if not named and not own:
+            raise UsageError(f"{where}: no point, no hand and no box: there is nothing of this person")
+        every = [*named.values(), *((float(x), float(y)) for hand in own for x, y in hand)]
+        x, y = [at[0] for at in every], [at[1] for at in every]
+        box = min(x), min(y), max(max(x), min(x) + 1), max(max(y), min(y) + 1)
+    return Person(box=box, points=named, hands=own, score=score)
 
 
 def _around(hands: Sequence[np.ndarray]) -> Box:
@@ -95,13 +114,16 @@ def _points(given: Any, where: str, counts: Sequence[int]) -> np.ndarray:
 
 def _thing(given: Mapping[str, Any], name: str, where: str, size: tuple[int, int]) -> Thing | None:
     """An object; None for an empty mask."""
+    source = given.get("source", SOURCE)
+    if not isinstance(source, str) or not source.strip():
+        raise UsageError(f"{where}.source: how the mask was made, a text; it came as {source!r}")
     box = _box(given["box"], f"{where}.box") if given.get("box") is not None else None
     score = _share(given.get("score", 1.0), f"{where}.score")
     if given.get("mask") is None:
         if box is None:
             raise UsageError(f"{where}: a mask, or at least a box")
         return Thing(label=name, score=score, box=box, mask=ellipse(box))
-    mask = _mask(given["mask"], f"{where}.mask", size)
+    mask = _mask(given["mask"], f"{where}.mask", size, source)
     if mask is None:
         return None
     height, width = mask.pixels.shape
@@ -109,9 +131,9 @@ def _thing(given: Mapping[str, Any], name: str, where: str, size: tuple[int, int
     return Thing(label=name, score=score, box=box or around, mask=mask)
 
 
-def _mask(given: Any, where: str, size: tuple[int, int]) -> Mask | None:
+def _mask(given: Any, where: str, size: tuple[int, int], source: str) -> Mask | None:
     if isinstance(given, list):
-        return _polygons(given, where)
+        return _polygons(given, where, source)
     allowed = "COCO's {size: [height, width], counts: runs or packed text}, or polygons [[x0, y0, x1, y1, ...], ...]"
     if not isinstance(given, dict) or set(given) != {"size", "counts"}:
         raise UsageError(f"{where}: {allowed}; it came as {str(given)[:80]}")
@@ -123,19 +145,19 @@ def _mask(given: Any, where: str, size: tuple[int, int]) -> Mask | None:
     except (TypeError, ValueError) as error:
         raise UsageError(f"{where}.counts: {error}") from None
     try:
-        return rle.from_runs(runs, (size[1], size[0]), SOURCE)
+        return rle.from_runs(runs, (size[1], size[0]), source)
     except ValueError as error:
         raise UsageError(f"{where}.counts: {error}") from None
 
 
-def _polygons(given: Sequence[Any], where: str) -> Mask | None:
+def _polygons(given: Sequence[Any], where: str, source: str) -> Mask | None:
     if not given:
         return None
     for at, each in enumerate(given):
         fine = isinstance(each, list) and len(each) >= 6 and len(each) % 2 == 0 and all(map(_pixel, each))
         if not fine:
             raise UsageError(f"{where}[{at}]: a polygon x0, y0, x1, y1, x2, y2, ...; it came as {str(each)[:80]}")
-    return rle.from_polygons(given, SOURCE)
+    return rle.from_polygons(given, source)
 
 
 def _class(given: Any, where: str) -> str:

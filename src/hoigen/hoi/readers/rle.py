@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hoigen.hoi.masks import Mask
 from hoigen.hoi.readers.segments import cropped
@@ -36,6 +36,36 @@ def runs(text: str) -> list[int]:
                 value -= 1 << shift
         found.append(value + found[-2] if len(found) > 2 else value)
     return found
+
+
+def packed(mask: Mask, size: tuple[int, int]) -> dict[str, Any]:
+    """A mask as COCO's `{size: [height, width], counts: packed text}`. size: (width, height) of the picture, which cuts
+    off what lies outside of it."""
+    import numpy as np
+
+    width, height = size
+    whole = np.zeros((height, width), bool)
+    tall, wide = mask.pixels.shape
+    y0, x0, y1, x1 = max(0, mask.top), max(0, mask.left), min(height, mask.top + tall), min(width, mask.left + wide)
+    if y0 < y1 and x0 < x1:
+        whole[y0:y1, x0:x1] = mask.pixels[y0 - mask.top : y1 - mask.top, x0 - mask.left : x1 - mask.left]
+    down = whole.T.ravel()
+    edges = np.flatnonzero(np.diff(down)) + 1
+    counts = np.diff(np.concatenate([[0] if not down[0] else [0, 0], edges, [len(down)]]))
+    return {"size": [height, width], "counts": text_of([int(count) for count in counts])}
+
+
+def text_of(counts: Sequence[int]) -> str:
+    """Run lengths as COCO's packed text. Source: pycocotools, rleToString in maskApi.c."""
+    letters = []
+    for at, count in enumerate(counts):
+        value = count - counts[at - 2] if at > 2 else count
+        more = True
+        while more:
+            low, value = value & 31, value >> 5
+            more = value != (-1 if low & 16 else 0)
+            letters.append(chr((low | 32 if more else low) + 48))
+    return "".join(letters)
 
 
 def from_runs(counts: Sequence[int], size: tuple[int, int], source: str) -> Mask | None:
