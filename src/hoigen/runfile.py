@@ -32,6 +32,9 @@ def write_run_file(run: Run, arguments: Mapping[str, Any], steps: Sequence[Step]
         "machine": platform.platform(),
         "libraries": {name: _version(name) for name in LIBRARIES},
         "fingerprints": {step.name: step.fingerprint for step in steps},
+        "observations": {
+            step.name: f"{step.looking.observer.name}/{step.observation}" for step in steps if step.looking is not None
+        },
         "models": [entry.record for entry in _models(run, steps)],
         "recipe": _recorded(run, arguments),
     }
@@ -42,7 +45,7 @@ def _models(run: Run, steps: Sequence[Step]) -> tuple[uses.LedgerEntry, ...]:
     """The licence ledger; a run from another machine keeps what was noted there of files that are not fetched here."""
     import yaml
 
-    now = uses.ledger((step.name, step.measure) for step in steps)
+    now = uses.ledger((step.name, unit) for step in steps for unit in step.units)
     if not run.recipe_file.exists():
         return now
     before = yaml.safe_load(run.recipe_file.read_text(encoding="utf-8")) or {}

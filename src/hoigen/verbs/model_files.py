@@ -116,7 +116,7 @@ def _of_recipe(name: str) -> Iterator[tuple[ModelUse, list[str]]]:
         raise UsageError(f"{name!r} is neither a recipe nor a model file{nearest(name, known)}") from error
     trusted.check(recipe, path, path.parent)
     users: list[tuple[str, Any]] = [
-        (step.name, step.measure) for step in build_steps(recipe.get("measures"), {}, beside=path.parent)
+        (step.name, unit) for step in build_steps(recipe.get("measures"), {}, beside=path.parent) for unit in step.units
     ]
     if recipe.get("caption"):
         experts = job_of(recipe["caption"]).captioner.experts

@@ -44,7 +44,7 @@ def try_measure(
     from hoigen import trusted
     from hoigen.cascade import build_steps
     from hoigen.config import apply_sets
-    from hoigen.engine import Scorer
+    from hoigen.engine import Scorer, load
     from hoigen.errors import UsageError, VideoError
     from hoigen.ingest import VideoJob, clip_rows
     from hoigen.models import uses
@@ -59,9 +59,9 @@ def try_measure(
     row = clip_rows(VideoJob(0, video, start, end), "none", 0.0, None)[0]
     if row["state"] == "failed":
         raise UsageError(f"{video}: {row['reason']}")
-    uses.prepare([step.measure])
-    if hasattr(step.measure, "load"):
-        step.measure.load()
+    uses.prepare(step.units)
+    for unit in step.units:
+        load(unit, step.name)
     started = time.perf_counter()
     try:
         score = Scorer([step], score_all=True).score_one(clip_of(row))
