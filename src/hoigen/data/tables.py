@@ -347,6 +347,29 @@ class Table:
                         if len(kept := old.filter(stay)):
                             writer.write_table(kept.cast(schema))
 
+    def drop(self, shard: int, key: str, values: Collection[Any]) -> int:
+        """Takes rows out of a shard, whatever further columns they have; how many there were.
+
+        Args:
+            shard: its number.
+            key: the column that says which.
+            values: rows that have one of these go.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        part = self.read_arrow(shard, [key])
+        gone = [value in values for value in part[key].to_pylist()] if part is not None else []
+        if not any(gone):
+            return 0
+        whole = self.read_arrow(shard)
+        assert whole is not None
+        kept = whole.filter(pa.array([not each for each in gone], pa.bool_()))
+        facts = self.facts_of(shard)
+        with self.folder.writing(single_name(shard)) as file:
+            pq.write_table(kept.replace_schema_metadata(facts), file)
+        return sum(gone)
+
     @contextlib.contextmanager
     def lookup(self, shard: int, key: Sequence[str]) -> Iterator[Lookup]:
         """Rows of a shard's own part by their key, read as they are asked for; none when it has no part."""
@@ -472,6 +495,7 @@ class Lookup:
         self._file, self._key = file, list(key)
         self._groups: dict[tuple[Any, ...], int] = {}
         self._read: tuple[int, dict[tuple[Any, ...], Row]] = (-1, {})
+        self._firsts: set[Any] | None = None
         for number in range(file.num_row_groups if file is not None else 0):
             for row in file.read_row_group(number, self._key).to_pylist():
                 self._groups[self._key_of(row)] = number
@@ -481,6 +505,12 @@ class Lookup:
 
     def __contains__(self, key: tuple[Any, ...]) -> bool:
         return key in self._groups
+
+    def any(self, first: Any) -> bool:
+        """Whether there is a row whose first key column has this value."""
+        if self._firsts is None:
+            self._firsts = {key[0] for key in self._groups}
+        return first in self._firsts
 
     def __getitem__(self, key: tuple[Any, ...]) -> Row:
         """The row. Raises KeyError."""

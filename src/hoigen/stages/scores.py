@@ -6,6 +6,7 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -60,7 +61,9 @@ def score_clips(
     barrier = Barrier(Folder(str(run.path)), rank, "scores", tables.digest_of(facts))
     how = (limits, models_present, retry)
     if any(run.observations(*where).shards() for where in observers_of(steps)):  # no model is fetched for these
-        ReadStage(run, steps, measures, keep, score_all, rank, None, *how, quiet=quiet).go(limits)
+        reading = ReadStage(run, steps, measures, keep, score_all, rank, None, *how, quiet=quiet)
+        reading.end = barrier
+        reading.go(limits)
     stage = ScoreStage(run, steps, measures, keep, score_all, rank, barrier, *how, quiet=quiet)
     total = sum(each.clips for each in run.shards() if rank.mine(each.shard))
     stage.go(limits, total=total, quiet=quiet)
@@ -182,17 +185,7 @@ class ScoreStage(Stage):
                     yield cascade.decide(self.steps, of_clip).state
 
     def _known(self, shard: int) -> dict[str, dict[str, Known]]:
-        """What is known of a shard's clips, by id and measure: parts, then the journal."""
-        known: dict[str, dict[str, Known]] = {}
-        for step in self.steps:
-            for row in self.tables[step.name].read(shard, ["id", "state", "reason", *step.emits]):
-                values = {name: row[name] for name in step.emits}
-                known.setdefault(row["id"], {})[step.name] = Known(row["state"], values, row["reason"] or "")
-        for entry in self.journal(shard).rows():
-            journalled = self.by_name.get(entry.get("measure", ""))
-            if journalled is not None and entry["fingerprint"] == journalled.fingerprint:
-                found = Known(entry["state"], entry["values"], entry["reason"] or "")
-                known.setdefault(entry["id"], {})[journalled.name] = found
+        known = known_in(self.tables, self.steps, shard, self.journal(shard).rows())
         if self.once_more:
             for of_clip in known.values():
                 for name in [name for name, found in of_clip.items() if found.state == "failed"]:
@@ -267,7 +260,14 @@ class ScoreStage(Stage):
 
 class ReadStage(ScoreStage):
     """Scores of clips of which everything that is missing can be read off what was seen before: no model is fetched or
-    loaded, no frame decoded. Other clips are left for `ScoreStage`."""
+    loaded, no frame decoded. Other clips are left for `ScoreStage`, which comes to the barrier at the end."""
+
+    end: Barrier
+
+    def reopen(self) -> None:
+        if not self._state.reopened:
+            self.end.reopen()
+        self._state.reopened = True
 
     @contextlib.contextmanager
     def around(self, tasks: Iterator[Task]) -> Iterator[tuple[Iterator[Task], Callable[[], Handler]]]:
@@ -279,6 +279,98 @@ class ReadStage(ScoreStage):
                 job: Job = item.payload
                 if all(self.by_name[name].observation in job.seen for name in job.todo):
                     yield item
+
+
+def known_in(
+    parts: Mapping[str, tables.Table], steps: Sequence[Step], shard: int, journalled: Iterable[Row]
+) -> dict[str, dict[str, Known]]:
+    """What is known of a shard's clips, by id and measure: parts, then the journal."""
+    known: dict[str, dict[str, Known]] = {}
+    for step in steps:
+        for row in parts[step.name].read(shard, ["id", "state", "reason", *step.emits]):
+            values = {name: row[name] for name in step.emits}
+            known.setdefault(row["id"], {})[step.name] = Known(row["state"], values, row["reason"] or "")
+    by_name = {step.name: step for step in steps}
+    for entry in journalled:
+        step = by_name.get(entry.get("measure", ""))  # type: ignore[assignment]
+        if step is not None and entry["fingerprint"] == step.fingerprint:
+            found = Known(entry["state"], entry["values"], entry["reason"] or "")
+            known.setdefault(entry["id"], {})[step.name] = found
+    return known
+
+
+@dataclass(slots=True)
+class Looks:
+    """What one observer has to do. fresh: clips that it has never looked at; other_words: clips that it has looked at
+    when their prompts asked for something else; known: clips of which what it saw is written."""
+
+    fresh: int = 0
+    other_words: int = 0
+    known: int = 0
+
+
+@dataclass(slots=True)
+class Planned:
+    """What a run would do, of clips that are found. Nothing was done.
+
+    clips: all of them. looks: by observer. decoded: clips of which frames are decoded; read: clips of which every score
+    that is missing is read off what was seen before; row: clips that need neither.
+    """
+
+    clips: int = 0
+    looks: dict[str, Looks] = field(default_factory=dict)
+    decoded: int = 0
+    read: int = 0
+    row: int = 0
+
+    def __str__(self) -> str:
+        done = self.clips - self.decoded - self.read - self.row
+        lines = [f"{self.clips} clips: {done} with nothing to do; of {self.decoded} frames are to be decoded"]
+        if self.read:
+            lines.append(f"of {self.read} scores are read off what was seen before: nothing is decoded or looked at")
+        if self.row:
+            lines.append(f"of {self.row} scores are measured without frames")
+        for name, each in self.looks.items():
+            words = f", {each.other_words} more for other words of their prompts" if each.other_words else ""
+            lines.append(f"observer {name}: {each.fresh} clips to look at{words}; {each.known} looked at before")
+        return "\n".join([*lines, "nothing was done (--dry-run)"])
+
+
+def planned(run: Run, steps: Sequence[Step], *, score_all: bool) -> Planned:
+    """What `score_clips` would do. What an earlier measure will say is not known: a clip may be dropped by it."""
+    found = Planned(looks={observer: Looks() for observer, _ in observers_of(steps)})
+    parts = {step.name: run.scores(step.name, step.fingerprint, step.emits) for step in steps}
+    for shard in [each.shard for each in run.shards()]:
+        known = known_in(parts, steps, shard, run.journal("scores", shard).rows())
+        with WrittenBefore(run, steps, shard) as before:
+            for row in run.clips.read(shard):
+                found.clips += 1
+                if row["state"] != "ok":
+                    continue
+                names = cascade.needed(steps, known.get(row["id"], {}), score_all=score_all)
+                _count(found, [step for step in steps if step.name in names], clip_of(row), before)
+    return found
+
+
+def _count(found: Planned, todo: Sequence[Step], clip: Clip, before: WrittenBefore) -> None:
+    """Adds a clip with what is to be done of it."""
+    looking = {step.observation: step for step in todo if step.looking is not None}
+    lacking = {key for key, step in looking.items() if before.key(step, clip) is None}
+    for key, step in looking.items():
+        assert step.looking is not None
+        looks = found.looks[step.looking.observer.name]
+        if key not in lacking:
+            looks.known += 1
+        elif before.other_words(step, clip):
+            looks.other_words += 1
+        else:
+            looks.fresh += 1
+    if any(step.needs_frames and (step.looking is None or step.observation in lacking) for step in todo):
+        found.decoded += 1
+    elif looking:
+        found.read += 1
+    elif todo:
+        found.row += 1
 
 
 class WrittenBefore:
@@ -306,6 +398,10 @@ class WrittenBefore:
             return None
         words = dict.fromkeys((step.looking.observer.question(clip), ""))
         return next((key for word in words if (key := (clip.id, word)) in self._tables[step.observation]), None)
+
+    def other_words(self, step: Step, clip: Clip) -> bool:
+        """Whether the step's observer has looked at the clip for other words."""
+        return self._tables[step.observation].any(clip.id)
 
     def of(self, clip: Clip, todo: Sequence[str]) -> dict[str, Written]:
         """By the fingerprint of the observation, for the measures to be run."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -174,53 +175,68 @@ def _list_videos(run: Run, found: Sequence[Found], long: bool, rank: Rank) -> No
     """Writes the run's list, or adds what is new. Raises UsageError when a video was another prompt's before."""
     from hoigen.data.videolist import write_or_extend
     from hoigen.promptsuite.matching import source_of
+    from hoigen.stages.reworded import reword
     from hoigen.verbs.curate import held
 
     sources = [source_of(each, long=long) for each in found if each.prompt is not None]
     with held(run, rank):
-        if run.videos_file.exists():
-            _check_same(run, sources)
-        write_or_extend(run.videos_file, sources)
-
-
-def _check_same(run: Run, sources: Sequence[Any]) -> None:
-    import pyarrow.parquet as pq
-
-    from hoigen.data.tables import named
-
-    with named(run.videos_file):
-        rows = pq.read_table(
-            run.videos_file, columns=["uri", "caption", "source", "meta"], partitioning=None
-        ).to_pylist()
-    before = {row["uri"]: row for row in rows}
-    for source in sources:
-        row = before.get(source.uri)
-        for key, word in (("caption", "prompt"), ("source", "model")):
-            if row is not None and row[key] != getattr(source, key):
+        if run.videos_file.exists() and (other := _asked_otherwise(run, sources)):
+            if rank.of > 1:
                 raise UsageError(
-                    f"{run.path}: {source.uri} was measured with the {word} {row[key]!r}, and now comes with "
-                    f"{getattr(source, key)!r}. Choose another --run"
+                    f"{run.path}: the prompts of {len(other)} videos ask for something else than before. Run it once "
+                    "with --set ranks=1, so that scores that go by them are made anew"
                 )
-        if row is not None:
-            _check_same_meta(run, source, json.loads(row["meta"] or "{}"))
+            clips = reword(run, other)
+            print(
+                f"hoigen: the prompts of {len(other)} videos ask for something else than before: scores that go by "
+                f"them are made anew, for {clips} videos that were listed; nothing is looked at twice",
+                file=sys.stderr,
+            )
+        write_or_extend(run.videos_file, sources)
 
 
 OF_TABLES = ("category", "seen")
 """Of a prompt, what no score depends on: it may be counted or sorted anew at any time."""
 
 
-def _check_same_meta(run: Run, source: Any, before: Mapping[str, Any]) -> None:
-    """Scores depend on what the prompt asks for: it may not change under a run.
+def _asked_otherwise(run: Run, sources: Sequence[Any]) -> dict[str, dict[str, Any]]:
+    """Videos of the list whose prompt asks for another verb, object, contact or number of people than before: their
+    uri -> what it asks for now.
 
-    A long prompt may come later (it counts only where videos are held against it, and then it is the caption), a
-    sample gets its folder's name when there is another one, and what tables alone go by is taken from evaluation.json.
+    All else of a prompt may not change under a run, but for what tables alone go by (taken from evaluation.json), a
+    long prompt that comes later (it counts only where videos are held against it, and then it is the caption), and a
+    sample's name, which gets its folder's when there is another one. Raises UsageError for it.
     """
-    for key in sorted({*before, *source.meta} - {"prompt_long", "sample", *OF_TABLES}):
-        if before.get(key) != source.meta.get(key):
-            raise UsageError(
-                f"{run.path}: {source.uri} was measured with the prompt's {key} {before.get(key)!r}, and now comes "
-                f"with {source.meta.get(key)!r}. Choose another --run"
-            )
+    import pyarrow.parquet as pq
+
+    from hoigen.data.tables import named
+    from hoigen.stages.reworded import ASKED
+
+    with named(run.videos_file):
+        rows = pq.read_table(
+            run.videos_file, columns=["uri", "caption", "source", "meta"], partitioning=None
+        ).to_pylist()
+    before = {row["uri"]: row for row in rows}
+    other: dict[str, dict[str, Any]] = {}
+    for source in sources:
+        row = before.get(source.uri)
+        if row is None:
+            continue
+        meta = json.loads(row["meta"] or "{}")
+        changes = [("prompt", row["caption"], source.caption), ("model", row["source"], source.source)]
+        free = {"prompt_long", "sample", *OF_TABLES, *ASKED}
+        changes += [
+            (f"prompt's {key}", meta.get(key), source.meta.get(key)) for key in sorted({*meta, *source.meta} - free)
+        ]
+        for word, was, now in changes:
+            if was != now:
+                raise UsageError(
+                    f"{run.path}: {source.uri} was measured with the {word} {was!r}, and now comes with {now!r}. "
+                    "Choose another --run"
+                )
+        if any(meta.get(key) != source.meta.get(key) for key in ASKED):
+            other[source.uri] = {key: source.meta[key] for key in ASKED if key in source.meta}
+    return other
 
 
 def _facts(suite: Suite, found: Sequence[Found], prompts: Path, long: bool) -> dict[str, Any]:
