@@ -71,16 +71,16 @@ class OpenModel:
         )
 
     def _local(self) -> Expert:
-        from hoigen import config
         from hoigen.experts.local_llm import LocalLlm
         from hoigen.experts.local_vlm import LocalVlm
+        from hoigen.recipe.build import build
 
         names = ("model", "revision", "dtype", "device", "max_tokens", "temperature", "slots", "batch")
         settings: dict[str, Any] = {name: getattr(self, name) for name in names}
         if self.sees:
             settings |= {"sampling": self.sampling, "media": self.media}
-            return config.build(LocalVlm, settings, self.model)  # type: ignore[no-any-return]
-        return config.build(LocalLlm, settings, self.model)  # type: ignore[no-any-return]
+            return build(LocalVlm, settings, self.model)  # type: ignore[no-any-return]
+        return build(LocalLlm, settings, self.model)  # type: ignore[no-any-return]
 
     @functools.cached_property
     def expert(self) -> Expert:

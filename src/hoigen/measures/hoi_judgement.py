@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from hoigen.clip import Clip, Frames, Sampling
 from hoigen.errors import SetupError
 from hoigen.models import uses
-from hoigen.registry import make, measure
+from hoigen.recipe.build import make
+from hoigen.registry import measure
 from hoigen.score import Score
 
 if TYPE_CHECKING:
