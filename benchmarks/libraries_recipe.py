@@ -310,7 +310,8 @@ def ms(python: str, code: str) -> float:
 
 SMALL = "from dataclasses import dataclass\n@dataclass\nclass A:\n a: int = 1\n b: str = 'x'\n"
 FIRST = {
-    "own": f"import sys; sys.path.insert(0, 'src')\n{SMALL}from hoigen.recipe.build import build; build(A, {{'a': 2}}, '')",
+    "own": f"import sys; sys.path.insert(0, 'src')\n{SMALL}"
+    "from hoigen.recipe.build import build; build(A, {'a': 2}, '')",
     "pydantic": f"import pydantic\n{SMALL}pydantic.TypeAdapter(A).validate_python({{'a': 2}})",
     "msgspec": f"import msgspec\n{SMALL}msgspec.convert({{'a': 2}}, A)",
 }
