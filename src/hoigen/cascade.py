@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from hoigen import config
 from hoigen.clip import Sampling
 from hoigen.contracts import Identified
 from hoigen.data.tables import digest_of
 from hoigen.errors import UsageError, nearest
+from hoigen.recipe.build import build, check_keys
 from hoigen.registry import find_measure
 from hoigen.score import Rule
 
@@ -146,7 +146,7 @@ def _as_list(measures: Any) -> list[MeasureSpec]:
 def _build_measure(spec: MeasureSpec, beside: Path | None) -> tuple[str, Any, str]:
     given, settings = measure_name(spec)
     cls = find_measure(given, beside=beside)
-    instance = config.build(cls, settings, f"measures.{given}")
+    instance = build(cls, settings, f"measures.{given}")
     return cls.name, instance, fingerprint(instance)
 
 
@@ -180,10 +180,10 @@ def _build_rules(keep: Any, owners: Mapping[str, str]) -> dict[str, Rule]:
                 f"keep: no measure of this recipe gives a score named {score!r}{nearest(str(score), owners)}"
             )
         if isinstance(bounds, Mapping) and bounds and all(bound is None for bound in bounds.values()):
-            config.check_keys(bounds, [f.name for f in dataclasses.fields(Rule)], f"keep.{score}")
+            check_keys(bounds, [f.name for f in dataclasses.fields(Rule)], f"keep.{score}")
             continue  # every bound unset (`--set keep.motion.max=null`): no rule
         if bounds is not None:
-            rules[score] = config.build(Rule, bounds, f"keep.{score}")
+            rules[score] = build(Rule, bounds, f"keep.{score}")
     return rules
 
 

@@ -167,10 +167,8 @@ def test_a_suite_of_another_shape_and_no_match_leave_nothing(made: Path) -> None
 
 
 def test_the_command_line(made: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    from hoigen import VERBS
     from hoigen.cli import main
 
-    monkeypatch.setitem(VERBS, "evaluate", "evaluate")
     given = ["evaluate", "--videos", str(made / "videos" / "a"), "--videos", str(made / "videos" / "b")]
     given += ["--prompts", str(made / "suite.json"), "--run", str(made / "run"), "--recipe", str(made / "recipe.yaml")]
     assert main([*given, "--set", "workers=1", "--quiet", "--no-report"]) == 0

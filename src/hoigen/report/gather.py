@@ -217,9 +217,9 @@ def _captioned(run: Run) -> tuple[LedgerEntry, ...]:
 
     import yaml
 
+    from hoigen.captioners._job import job_of, models_of
     from hoigen.errors import HoigenError
     from hoigen.models import uses
-    from hoigen.verbs.caption import job_of, models_of
 
     if not run.caption_file.is_file():
         return ()
