@@ -33,13 +33,14 @@ def reword(run: Run, asked: Mapping[str, Mapping[str, Any]]) -> int:
             table.drop(shard, "id", mine)
     for shard, mine in ids.items():
         _forget_journalled(run, shard, mine)
-        rows = [_with(row, asked) for row in run.clips.read(shard)]
+        rows = [with_asked(row, asked) for row in run.clips.read(shard)]
         run.clips.write(shard, rows, run.clips.facts_of(shard))
     _rewrite_list(run, asked)
     return sum(map(len, ids.values()))
 
 
-def _with(row: tables.Row, asked: Mapping[str, Mapping[str, Any]]) -> tables.Row:
+def with_asked(row: tables.Row, asked: Mapping[str, Mapping[str, Any]]) -> tables.Row:
+    """A row of the clips or of the list with what its prompt asks for now; others as they are."""
     if row["uri"] not in asked:
         return row
     meta = {key: value for key, value in json.loads(row["meta"] or "{}").items() if key not in ASKED}
@@ -83,7 +84,7 @@ def _rewrite_list(run: Run, asked: Mapping[str, Mapping[str, Any]]) -> None:
 
     with tables.named(run.videos_file):
         before = pq.read_table(run.videos_file, partitioning=None)
-    rows = [_with(row, asked) for row in before.to_pylist()]
+    rows = [with_asked(row, asked) for row in before.to_pylist()]
     part = run.videos_file.with_name(f".{run.videos_file.name}.new")
     pq.write_table(pa.Table.from_pylist(rows, schema=before.schema), part)
     part.replace(run.videos_file)

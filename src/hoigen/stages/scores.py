@@ -22,6 +22,7 @@ from hoigen.hoi.observation import Written
 from hoigen.models import uses
 from hoigen.models.host import Host
 from hoigen.stages.clips import sealed_as
+from hoigen.stages.reworded import goes_by_prompt, with_asked
 from hoigen.work.ranks import Barrier, Rank
 from hoigen.work.stage import Item, Stage
 from hoigen.work.task import Failure, Handler, Limits, Task
@@ -311,12 +312,14 @@ class Looks:
 
 @dataclass(slots=True)
 class Planned:
-    """What a run would do, of clips that are found. Nothing was done.
+    """What a run would do. Nothing was done.
 
-    clips: all of them. looks: by observer. decoded: clips of which frames are decoded; read: clips of which every score
-    that is missing is read off what was seen before; row: clips that need neither.
+    unread: videos of the list of which no clips are found yet. clips: those that are found. looks: by observer.
+    decoded: clips of which frames are decoded; read: clips of which every score that is missing is read off what was
+    seen before; row: clips that need neither.
     """
 
+    unread: int = 0
     clips: int = 0
     looks: dict[str, Looks] = field(default_factory=dict)
     decoded: int = 0
@@ -333,22 +336,47 @@ class Planned:
         for name, each in self.looks.items():
             words = f", {each.other_words} more for other words of their prompts" if each.other_words else ""
             lines.append(f"observer {name}: {each.fresh} clips to look at{words}; {each.known} looked at before")
+        if self.unread:
+            lines.append(f"{self.unread} videos have not been read yet: all of their clips are to be measured")
         return "\n".join([*lines, "nothing was done (--dry-run)"])
 
 
-def planned(run: Run, steps: Sequence[Step], *, score_all: bool) -> Planned:
-    """What `score_clips` would do. What an earlier measure will say is not known: a clip may be dropped by it."""
+def planned(
+    run: Run,
+    steps: Sequence[Step],
+    videos: int,
+    *,
+    score_all: bool,
+    asked: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Planned:
+    """What `score_clips` would do. What an earlier measure will say is not known: a clip may be dropped by it.
+
+    Args:
+        run: may be new.
+        steps: as of `score_clips`.
+        videos: how many the list has.
+        score_all: as of `score_clips`.
+        asked: videos whose prompts ask for something else than before, as of `reworded.reword`.
+    """
     found = Planned(looks={observer: Looks() for observer, _ in observers_of(steps)})
+    prompted = {step.name for step in steps if goes_by_prompt(step.name)}
+    read: set[int] = set()
     parts = {step.name: run.scores(step.name, step.fingerprint, step.emits) for step in steps}
     for shard in [each.shard for each in run.shards()]:
         known = known_in(parts, steps, shard, run.journal("scores", shard).rows())
         with WrittenBefore(run, steps, shard) as before:
             for row in run.clips.read(shard):
                 found.clips += 1
+                read.add(row["video"])
                 if row["state"] != "ok":
                     continue
-                names = cascade.needed(steps, known.get(row["id"], {}), score_all=score_all)
-                _count(found, [step for step in steps if step.name in names], clip_of(row), before)
+                of_clip = known.get(row["id"], {})
+                if asked and row["uri"] in asked:
+                    of_clip = {name: what for name, what in of_clip.items() if name not in prompted}
+                names = cascade.needed(steps, of_clip, score_all=score_all)
+                clip = clip_of(with_asked(row, asked or {}))
+                _count(found, [step for step in steps if step.name in names], clip, before)
+    found.unread = max(0, videos - len(read))
     return found
 
 

@@ -40,6 +40,9 @@ VERBS = {
         "Writes one row per clip: id, uri, start, end, state, rule, reason, a column per score, and the caption.",
     ),
     "report": Command("report", "Writes the report of a run: one HTML file that needs nothing else."),
+    "observations": Command(
+        "observations", "Writes what an observer saw, frame by frame, as the `recorded` observer reads it."
+    ),
     "cut": Command("cut", "Writes the kept clips of a run as files named by clip id."),
     "caption": Command(
         "caption", "Describes the kept clips of a run; run again, it asks nothing that was answered before."

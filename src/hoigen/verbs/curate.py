@@ -11,11 +11,12 @@ from hoigen.clip import Seconds
 from hoigen.errors import UsageError
 from hoigen.recipe.recipe import Recipe
 from hoigen.settings import Setting
-from hoigen.verbs.options import Quiet
+from hoigen.verbs.options import DryRun, Quiet
 
 if TYPE_CHECKING:
     from hoigen.data.run import Run
     from hoigen.decide import Funnel
+    from hoigen.stages.scores import Planned
     from hoigen.work.ranks import Barrier
 
 
@@ -99,8 +100,9 @@ def curate_file(
     ] = None,
     run: Annotated[str | None, Setting("the folder of the run")] = None,
     set: Annotated[list[str] | None, Setting("set any key of the recipe, as key=value")] = None,
+    dry_run: DryRun = False,
     quiet: Quiet = False,
-) -> Funnel:
+) -> Funnel | Planned:
     """Finds the shots of videos, measures them in a cascade and decides which clips to keep.
 
     The command: keys are those of the recipe's file, changed by `set`.
@@ -119,6 +121,8 @@ def curate_file(
         given["run"] = run
     wanted = recipe_of(given, str(path))
     trusted.check(given, path, path.parent)
+    if dry_run:
+        return plan(wanted, path.parent)
     return carry_out(wanted, beside=path.parent, quiet=quiet, trust=())
 
 
@@ -208,6 +212,31 @@ def carry_out(
             write_run_file(folder, recipe, steps)
             barrier = score_clips(folder, steps, *how, models_present=True, retry=retry)
         return _finish(folder, steps, barrier, recipe.report)
+
+
+def plan(
+    recipe: Recipe, beside: Path | None, asked: Mapping[str, Mapping[str, Any]] | None = None, videos: int | None = None
+) -> Planned:
+    """What `carry_out` would do; nothing is done or written.
+
+    Args:
+        recipe, beside: as of `carry_out`.
+        asked: as of `stages.scores.planned`.
+        videos: how many there are; counted when not given.
+    """
+    from hoigen.cascade import build_steps
+    from hoigen.data.run import Run
+    from hoigen.sources import read_sources
+    from hoigen.stages.scores import planned
+
+    if videos is None:
+        if "-" in ([recipe.videos] if isinstance(recipe.videos, str | Path) else recipe.videos):
+            raise UsageError("--dry-run: a list on stdin is gone once it is read; give a file")
+        videos = sum(1 for _ in read_sources(recipe.videos, say=lambda text: None))
+    run = Run(Path(recipe.run))
+    run.check_folder()
+    steps = build_steps(absolute_measures(recipe.measures, beside), recipe.keep)
+    return planned(run, steps, videos, score_all=recipe.score_all, asked=asked)
 
 
 def _look_at(videos: str | Path | Sequence[str]) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from hoigen.errors import UsageError
 from hoigen.settings import Setting
-from hoigen.verbs.options import Quiet
+from hoigen.verbs.options import DryRun, Quiet
 
 if TYPE_CHECKING:
     from hoigen.data.run import Run
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from hoigen.promptsuite.matching import Found
     from hoigen.promptsuite.suite import Suite
     from hoigen.recipe.recipe import Recipe
+    from hoigen.sources import Source
+    from hoigen.stages.scores import Planned
     from hoigen.work.ranks import Rank
 
 NAMED = 8
@@ -109,8 +111,9 @@ def evaluate(
         bool, Setting("videos are held against the long prompts, where there are any; otherwise against the short ones")
     ] = False,
     report: Annotated[bool, Setting("write the run's report.html at the end")] = True,
+    dry_run: DryRun = False,
     quiet: Quiet = False,
-) -> Evaluation:
+) -> Evaluation | Planned:
     """Measures generated videos; run again, it does only what is missing.
 
     A video belongs to the prompt that its file is named after: ride_bicycle-0.mp4, ride_bicycle_seed1.mp4, or
@@ -122,7 +125,7 @@ def evaluate(
     from hoigen.data.run import Run
     from hoigen.promptsuite.matching import find_videos
     from hoigen.promptsuite.suite import read_suite
-    from hoigen.verbs.curate import carry_out
+    from hoigen.verbs.curate import carry_out, plan
     from hoigen.work.ranks import Rank
 
     if videos is None or prompts is None or run is None:
@@ -134,6 +137,10 @@ def evaluate(
     suite = read_suite(Path(prompts))
     found = find_videos(paths_of(videos), suite, model)
     folder = Run(Path(run))
+    if dry_run:
+        sources = _sources(found, long)
+        other = _asked_otherwise(folder, sources) if folder.videos_file.exists() else {}
+        return plan(replace(asked, videos=folder.videos_file, run=run), beside, other, len(sources))
     told = _facts(suite, found, prompts, long)
     _list_videos(folder, found, long, Rank(asked.rank, asked.ranks))
     _write(folder, told)  # first: tables and page of a run under way, or stopped, tell what is not there
@@ -180,11 +187,10 @@ def _settings(recipe: Path, sets: Sequence[str]) -> tuple[Recipe, Path]:
 def _list_videos(run: Run, found: Sequence[Found], long: bool, rank: Rank) -> None:
     """Writes the run's list, or adds what is new. Raises UsageError when a video was another prompt's before."""
     from hoigen.data.videolist import write_or_extend
-    from hoigen.promptsuite.matching import source_of
     from hoigen.stages.reworded import reword
     from hoigen.work.ranks import held
 
-    sources = [source_of(each, long=long) for each in found if each.prompt is not None]
+    sources = _sources(found, long)
     with held(run, rank):
         if run.videos_file.exists() and (other := _asked_otherwise(run, sources)):
             if rank.of > 1:
@@ -201,11 +207,17 @@ def _list_videos(run: Run, found: Sequence[Found], long: bool, rank: Rank) -> No
         write_or_extend(run.videos_file, sources)
 
 
+def _sources(found: Sequence[Found], long: bool) -> list[Source]:
+    from hoigen.promptsuite.matching import source_of
+
+    return [source_of(each, long=long) for each in found if each.prompt is not None]
+
+
 OF_TABLES = ("category", "seen")
 """Of a prompt, what no score depends on: it may be counted or sorted anew at any time."""
 
 
-def _asked_otherwise(run: Run, sources: Sequence[Any]) -> dict[str, dict[str, Any]]:
+def _asked_otherwise(run: Run, sources: Sequence[Source]) -> dict[str, dict[str, Any]]:
     """Videos of the list whose prompt asks for another verb, object, contact or number of people than before: their
     uri -> what it asks for now.
 

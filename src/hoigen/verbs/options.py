@@ -9,5 +9,6 @@ from hoigen.settings import Setting
 
 RunFolder = Annotated[Path, Setting("the folder of the run")]
 Quiet = Annotated[bool, Setting("no progress bars")]
+DryRun = Annotated[bool, Setting("only say what would be decoded, looked at and measured")]
 Draws = Annotated[int, Setting("resamples for intervals and tests")]
 Seed = Annotated[int, Setting("of the resamples; the same seed gives the same numbers")]
