@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from hoigen.verbs import VERBS as VERBS
+from hoigen.verbs import module_of
 
 if TYPE_CHECKING:
     from hoigen.clip import Clip as Clip
@@ -34,7 +35,7 @@ _TYPES = {
     "Setting": "hoigen.settings",
 }
 
-_FUNCTIONS = {command.module for command in VERBS.values()}
+_FUNCTIONS = {module_of(command) for command in VERBS}
 
 __all__ = [*_TYPES, *sorted(_FUNCTIONS - {"list"})]
 

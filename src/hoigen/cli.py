@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hoigen import VERBS
 from hoigen.errors import HoigenError, RanksOpen, UsageError
+from hoigen.verbs import VERBS, module_of
 
 Verb = Callable[..., Any]
 NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM))
@@ -125,8 +125,8 @@ def _trust(verb: str, files: Sequence[str], options: Mapping[str, Any]) -> None:
 
 def verb_function(name: str) -> Verb:
     """The function behind a command."""
-    command = VERBS[name]
-    found: Verb = getattr(importlib.import_module(f"hoigen.verbs.{command.module}"), command.typed or command.module)
+    module = importlib.import_module(f"hoigen.verbs.{module_of(name)}")
+    found: Verb = getattr(module, "command", None) or getattr(module, module_of(name))
     return found
 
 
@@ -159,7 +159,7 @@ def _parser(only: str | None) -> argparse.ArgumentParser:
     )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
     for name in [only] if only else VERBS:
-        summary = VERBS[name].summary
+        summary = VERBS[name]
         verb = verbs.add_parser(name, help=summary.replace("%", "%%"), description=summary)
         if only:
             add_arguments(verb, verb_function(name))

@@ -117,7 +117,7 @@ def test_a_recipe_of_a_file_names_the_file_and_the_key() -> None:
 
 def test_curate_takes_a_recipe_alone(tmp_path: Path, tiny_video: Path) -> None:
     recipe = Recipe(videos=tiny_video, run=tmp_path / "run", measures=["metadata"], shots="none", report=False)
-    with pytest.raises(UsageError, match="workers, run came beside it"):
+    with pytest.raises(UsageError, match="run, workers came beside it"):
         hoigen.curate(recipe, tmp_path / "other", workers=2)
     assert not (tmp_path / "run").exists()
     assert hoigen.curate(recipe, quiet=True).clips == 1

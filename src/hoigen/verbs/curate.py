@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from hoigen.clip import Seconds
 from hoigen.errors import UsageError
-from hoigen.recipe.recipe import Recipe
+from hoigen.recipe.recipe import KEYS, Recipe
 from hoigen.settings import Setting
 from hoigen.verbs.options import DryRun, Quiet
 
@@ -61,37 +61,17 @@ def curate(
     Returns the funnel. Raises UsageError for bad arguments before anything is written, and RanksOpen when this rank has
     done its part and others have not.
     """
-    keys: dict[str, Any] = {
-        "shots": shots,
-        "min_length": min_length,
-        "max_length": max_length,
-        "duplicates": duplicates,
-        "measures": measures,
-        "keep": keep,
-        "score_all": score_all,
-        "caption": caption,
-        "report": report,
-        "workers": workers,
-        "deadline": deadline,
-        "load_deadline": load_deadline,
-        "memory_mb": memory_mb,
-        "shard_size": shard_size,
-        "rank": rank,
-        "ranks": ranks,
-    }
+    given = {name: value for name, value in locals().items() if name in KEYS}
     if isinstance(videos, Recipe):
-        beside_it = [name for name, value in keys.items() if value != getattr(Recipe, name)] + ["run"] * bool(run)
-        if beside_it:
-            raise UsageError(
-                f"a Recipe has all keys; {', '.join(beside_it)} came beside it: use dataclasses.replace(recipe, ...)"
-            )
-        recipe = videos
-    else:
-        recipe = Recipe(videos=videos, run=run, **keys)
-    return carry_out(recipe, beside=beside, quiet=quiet, trust=trust)
+        defaults = {name: "" if key.required else key.default for name, key in KEYS.items()} | {"videos": videos}
+        twice = [name for name in KEYS if given[name] != defaults[name]]
+        if twice:
+            raise UsageError(f"a Recipe has all keys; {', '.join(twice)} came beside it: use dataclasses.replace")
+        return carry_out(videos, beside=beside, quiet=quiet, trust=trust)
+    return carry_out(Recipe(**given), beside=beside, quiet=quiet, trust=trust)
 
 
-def curate_file(
+def command(
     recipe: Annotated[str, Setting("a recipe's YAML file, or the name of one that comes with hoigen (lite, paper)")],
     *,
     videos: Annotated[
@@ -103,10 +83,7 @@ def curate_file(
     dry_run: DryRun = False,
     quiet: Quiet = False,
 ) -> Funnel | Planned:
-    """Finds the shots of videos, measures them in a cascade and decides which clips to keep.
-
-    The command: keys are those of the recipe's file, changed by `set`.
-    """
+    """`curate` as it is typed: the keys are those of a recipe's file, changed by `set`."""
     from hoigen import trusted
     from hoigen.recipe.build import recipe_of
     from hoigen.recipe.yaml import apply_sets, load_recipe, recipe_path
@@ -129,7 +106,6 @@ def curate_file(
 def _check_set(text: str) -> None:
     """A key that no recipe has, named as what was typed; of a measure's settings, with the way to them."""
     from hoigen.errors import nearest
-    from hoigen.recipe.recipe import KEYS
     from hoigen.registry import measure_names
 
     head = text.partition("=")[0].split(".")[0].strip()
