@@ -12,7 +12,7 @@ from hoigen.comparing.grid import Cell, Table, reasons
 from hoigen.comparing.ratings import Told, Vote
 from hoigen.comparing.videos import Video
 from hoigen.stats import ranks
-from hoigen.stats.resample import Draws, Floats, Number, undefined
+from hoigen.stats.resample import Draws, Estimate, Floats, undefined
 
 VOTES_ONLY = "votes put two videos in order, not all of them"
 
@@ -27,9 +27,9 @@ class Agreement:
     name: str
     videos: int
     pairs: int
-    spearman: Number
-    kendall: Number
-    accuracy: Number
+    spearman: Estimate
+    kendall: Estimate
+    accuracy: Estimate
 
 
 def agreement(videos: Sequence[Video], told: Told, column: Column, draws: Draws) -> Agreement:
@@ -93,7 +93,7 @@ def table_of(found: Sequence[Agreement], columns: Sequence[Column], draws: Draws
     rows: list[list[str | Cell]] = []
     named = []
     for each in order:
-        cells = [Cell(number=number, percent=at == 2) for at, number in enumerate(_numbers(each))]
+        cells = [Cell(estimate=estimate, percent=at == 2) for at, estimate in enumerate(_numbers(each))]
         rows.append([labels[each.name], str(each.videos), str(each.pairs), *cells])
         names = ("Spearman", "Kendall", "accuracy")
         named += [(labels[each.name], name, cell) for name, cell in zip(names, cells, strict=True)]
@@ -116,5 +116,5 @@ def _worst_first(found: Agreement) -> tuple[float, float]:
     return -2.0 if rho is None else rho, -1.0 if right is None else right
 
 
-def _numbers(found: Agreement) -> tuple[Number, Number, Number]:
+def _numbers(found: Agreement) -> tuple[Estimate, Estimate, Estimate]:
     return found.spearman, found.kendall, found.accuracy

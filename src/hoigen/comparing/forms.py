@@ -93,10 +93,10 @@ def _csv(tables: Sequence[Table], warnings: Sequence[str]) -> str:
 def _facts(item: str | Cell) -> list[str]:
     if isinstance(item, str):
         return ["", "", "", "", "", item, ""]
-    number = item.number
-    values = ["" if value is None else repr(value) for value in (number.value, number.low, number.high)]
+    estimate = item.estimate
+    values = ["" if value is None else repr(value) for value in (estimate.value, estimate.low, estimate.high)]
     counts = [str(item.videos), str(item.of)] if item.of else ["", ""]
-    return [*values, *counts, "", number.reason or number.unsure]
+    return [*values, *counts, "", estimate.reason or estimate.unsure]
 
 
 def tex(text: str) -> str:
@@ -177,8 +177,8 @@ def _html_table(table: Table) -> str:
 def _html_cell(item: str | Cell) -> str:
     if isinstance(item, str):
         return f"<td>{html.escape(item)}</td>"
-    if item.number.value is None:
-        return f'<td class="u" title="{html.escape(item.number.reason)}">undefined</td>'
+    if item.estimate.value is None:
+        return f'<td class="u" title="{html.escape(item.estimate.reason)}">undefined</td>'
     value, _, rest = words(item).partition(" ")
     value = f"<b>{value}</b>" if item.best else value
     return f"<td>{value}{f' <small>{html.escape(rest)}</small>' if rest else ''}</td>"

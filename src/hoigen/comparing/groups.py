@@ -69,7 +69,7 @@ def _split(videos: Sequence[Video], group_of: Callable[[Video], str | None]) -> 
 
 def _rank(means: Iterable[Mean], column: Column) -> float:
     """Groups with the best mean over models first; those without any number last."""
-    values = [mean.number.value for mean in means if mean.number.value is not None]
+    values = [mean.estimate.value for mean in means if mean.estimate.value is not None]
     if not values:
         return float("inf")
     middle = sum(values) / len(values)
@@ -86,7 +86,7 @@ def _notes(rows: Sequence[Sequence[str | Cell]], models: Sequence[str]) -> list[
         (str(row[0]), name, item)
         for row in rows
         for name, item in zip(models, row[2:], strict=True)
-        if isinstance(item, Cell) and item.number.value is None
+        if isinstance(item, Cell) and item.estimate.value is None
     ]
     return reasons(cells)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from hoigen.comparing.columns import Column
 from hoigen.comparing.grid import Cell
-from hoigen.stats.resample import Number
+from hoigen.stats.resample import Estimate
 
 FILE = Path(__file__).with_name("paper.csv")
 NOTE = "rows marked 'paper' are as printed in HOIGen-1M: other videos, other detectors and settings; no intervals"
@@ -61,4 +61,4 @@ def beside(table: int, columns: Sequence[Column]) -> list[list[str | Cell]]:
 
 
 def _cell(value: float | None, column: Column) -> str | Cell:
-    return "–" if value is None else Cell(number=Number(value=value), percent=column.percent)
+    return "–" if value is None else Cell(estimate=Estimate(value=value), percent=column.percent)

@@ -9,7 +9,7 @@ from hoigen.comparing.forms import markdown
 from hoigen.comparing.grid import Cell, Table, reasons
 from hoigen.comparing.means import lacking_in, models_of
 from hoigen.comparing.videos import Source, Video
-from hoigen.stats.resample import Number, undefined
+from hoigen.stats.resample import Estimate, undefined
 
 
 def short_table(source: Source) -> str:
@@ -40,5 +40,5 @@ def short_table(source: Source) -> str:
 def _cell(videos: Sequence[Video], column: known.Column) -> Cell:
     have = [value for video in videos if (value := video.values.get(column.name)) is not None]
     lacking = lacking_in(videos, column.name)
-    number = Number(value=sum(have) / len(have)) if have else undefined(lacking)
-    return Cell(number=number, percent=column.percent, videos=len(have), of=len(videos), lacking=lacking)
+    estimate = Estimate(value=sum(have) / len(have)) if have else undefined(lacking)
+    return Cell(estimate=estimate, percent=column.percent, videos=len(have), of=len(videos), lacking=lacking)

@@ -12,7 +12,7 @@ from hoigen.comparing.differ import Difference, difference, with_holm
 from hoigen.comparing.grid import Cell, Table, cell_of, figure, reasons
 from hoigen.comparing.means import mean_of
 from hoigen.comparing.videos import Video
-from hoigen.stats.resample import Draws, Number
+from hoigen.stats.resample import Draws, Estimate
 
 Models = Mapping[str, Sequence[Video]]
 MOST_PAIRS = 15
@@ -76,7 +76,7 @@ def main_table(models: Models, asked: Asked) -> Table:
     for at, column in enumerate(shown):
         best = _best([found[at] for found in cells.values()], column)
         for found in cells.values():
-            found[at] = replace(found[at], best=best is not None and found[at].number.value == best)
+            found[at] = replace(found[at], best=best is not None and found[at].estimate.value == best)
     rows: list[list[str | Cell]] = [
         [name, *("–" if column in asked.beside else cell for column, cell in zip(shown, row, strict=True))]
         for name, row in cells.items()
@@ -119,7 +119,7 @@ def _named(rows: Sequence[Sequence[str | Cell]], columns: Sequence[Column]) -> l
 
 def _best(cells: Sequence[Cell], column: Column) -> float | None:
     """The best of at least two values; None where neither end is good."""
-    values = [cell.number.value for cell in cells if cell.number.value is not None]
+    values = [cell.estimate.value for cell in cells if cell.estimate.value is not None]
     if len(values) < 2 or not column.better:
         return None
     return max(values) if column.better == "high" else min(values)
@@ -136,7 +136,7 @@ def change_table(by_pair: Mapping[tuple[str, str], Sequence[Difference]], asked:
             rows.append([name, *("–" if each is None else _side(each, side) for each in here)])
         rows.append([f"change of {pair[1]}", *("–" if each is None else _changed(each) for each in here)])
     notes = ["bold changes: p < 0.05 after Holm's correction over all tests of this call; means over prompts"]
-    notes += reasons([each for each in _named(rows, shown) if each[2].number.value is None])
+    notes += reasons([each for each in _named(rows, shown) if each[2].estimate.value is None])
     if asked.with_paper:
         rows += [*paper.beside(3, shown), *paper.beside(4, shown)]
         notes.append(paper.NOTE)
@@ -147,13 +147,13 @@ def _side(found: Difference, side: str) -> Cell:
     value = found.one if side == "one" else found.other
     percent = column_of(found.name).percent
     if value is None:
-        return Cell(number=found.number, percent=percent)
-    return Cell(number=Number(value=value), percent=percent)
+        return Cell(estimate=found.estimate, percent=percent)
+    return Cell(estimate=Estimate(value=value), percent=percent)
 
 
 def _changed(found: Difference) -> Cell:
     sure = found.p_holm is not None and found.p_holm < 0.05
-    return Cell(number=found.number, percent=column_of(found.name).percent, signed=True, best=sure)
+    return Cell(estimate=found.estimate, percent=column_of(found.name).percent, signed=True, best=sure)
 
 
 def pair_table(found: Sequence[Difference], tests: int) -> Table:
@@ -163,7 +163,7 @@ def pair_table(found: Sequence[Difference], tests: int) -> Table:
     named = []
     for each in found:
         column = column_of(each.name)
-        cell = Cell(number=each.number, percent=column.percent, signed=True)
+        cell = Cell(estimate=each.estimate, percent=column.percent, signed=True)
         rows.append(
             [
                 column.label,

@@ -102,8 +102,8 @@ def _table(table: Table) -> Html:
 def _cell(item: str | Cell, at: int) -> Html:
     if isinstance(item, str):
         return el("td" if at else "th", el("bdi", item), scope=None if at else "row")
-    if item.number.value is None:
-        return el("td", "undefined", title=item.number.reason, class_="undefined")
+    if item.estimate.value is None:
+        return el("td", "undefined", title=item.estimate.reason, class_="undefined")
     value, _, rest = words(item).partition(" ")
     return el("td", el("b", value) if item.best else value, el("small", f" {rest}") if rest else None)
 
