@@ -21,7 +21,7 @@ TABLE = Table(
         [NASTY, Cell(estimate=Estimate(value=0.4272, low=0.39, high=0.462), videos=58, of=60, best=True), "–"],
         ["b", Cell(estimate=undefined("nobody | is seen")), Cell(estimate=Estimate(value=1.5), percent=False)],
     ],
-    better=("high", "low"),
+    better=("more", "less"),
     notes=["CoarseHOIScore of b: undefined: nobody | is seen", "a traceback\nof two lines"],
 )
 

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from hoigen.comparing.columns import KNOWN
 from hoigen.comparing.grid import Cell, Table, words
+from hoigen.score import Better
 
 Format = Literal["markdown", "csv", "latex", "html"]
-SIGNS = {"high": "↑", "low": "↓", "": ""}
-LATEX_SIGNS = {"high": r" $\uparrow$", "low": r" $\downarrow$", "": ""}
+SIGNS: dict[Better | None, str] = {"more": "↑", "less": "↓", None: ""}
+LATEX_SIGNS: dict[Better | None, str] = {"more": r" $\uparrow$", "less": r" $\downarrow$", None: ""}
 SPECIAL = {
     **{sign: "\\" + sign for sign in "&%$#_{}"},
     "\\": r"\textbackslash{}",
@@ -23,10 +23,6 @@ SPECIAL = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
 }
-
-
-NAMES = {column.label: column.name for column in KNOWN.values()}
-"""Of programs that read a table, the name of a number is of more use than its label."""
 
 
 def written(tables: Sequence[Table], warnings: Sequence[str], format: Format) -> str:
@@ -59,7 +55,7 @@ def _markdown(tables: Sequence[Table], warnings: Sequence[str]) -> str:
     return "\n\n".join([*([told] if told else []), *(markdown(table) for table in tables)])
 
 
-def _signed(table: Table, at: int, signs: dict[str, str]) -> str:
+def _signed(table: Table, at: int, signs: dict[Better | None, str]) -> str:
     sign = signs[table.better[at - 1]] if 0 < at <= len(table.better) else ""
     return f"{table.header[at]} {sign}".rstrip() if signs is SIGNS else table.header[at] + sign
 
@@ -74,15 +70,17 @@ def _bar(text: str) -> str:
 
 
 def _csv(tables: Sequence[Table], warnings: Sequence[str]) -> str:
-    """Long: a row for each cell. Shares are 0..1; an undefined value is empty and has its reason."""
+    """Long: a row for each cell. Shares are 0..1, numbers go by their names, which are of more use to programs than
+    headings; an undefined value is empty and has its reason."""
     out = io.StringIO()
     write = csv.writer(out, lineterminator="\n")
     write.writerow(["table", "row", "column", "value", "low", "high", "videos", "of", "text", "reason"])
     for table in tables:
+        names = table.names
         for row in table.rows:
             name = str(row[0])
             for column, item in zip(table.header[1:], row[1:], strict=True):
-                write.writerow([table.name, NAMES.get(name, name), NAMES.get(column, column), *_facts(item)])
+                write.writerow([table.name, names.get(name, name), names.get(column, column), *_facts(item)])
         for note in table.notes:
             write.writerow([table.name, "", "note", *[""] * 5, note, ""])
     for warning in warnings:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hoigen.comparing.columns import Better, Column
 from hoigen.comparing.means import Mean
+from hoigen.score import Better, Number
 from hoigen.stats.resample import Estimate
 
 
@@ -29,19 +29,21 @@ class Cell:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """name: one word, for files. header: the first names the rows. rows: a text or a Cell each. better: of each column
-    after the first. notes: sentences below it, why cells are undefined among them."""
+    after the first. names: heading -> name, of numbers among rows and columns. notes: sentences below it, why cells are
+    undefined among them."""
 
     name: str
     title: str
     header: Sequence[str]
     rows: Sequence[Sequence[str | Cell]]
-    better: Sequence[Better] = ()
+    better: Sequence[Better | None] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[str] = field(default_factory=tuple)
 
 
-def cell_of(mean: Mean, column: Column, best: bool = False) -> Cell:
+def cell_of(mean: Mean, column: Number, best: bool = False) -> Cell:
     return Cell(
-        estimate=mean.estimate, percent=column.percent, videos=mean.videos, of=mean.of, lacking=mean.lacking, best=best
+        estimate=mean.estimate, percent=column.share, videos=mean.videos, of=mean.of, lacking=mean.lacking, best=best
     )
 
 

@@ -9,6 +9,7 @@ from hoigen.clip import Clip, EveryFrame
 from hoigen.models import room, uses
 from hoigen.models.uses import Network
 from hoigen.registry import measure
+from hoigen.score import Number
 
 if TYPE_CHECKING:
     from hoigen.models.room import Handle
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 EVERY = EveryFrame()
 
 
-@measure("aesthetic_quality")
+@measure(
+    "aesthetic_quality",
+    numbers=(Number(name="aesthetic_quality", label="Aesthetic Quality", better="more", share=True, place=4),),
+)
 class AestheticQuality:
     """How beautiful people would find the frames, about 0..1 (nothing bounds it); higher is better. Needs extra
     [models].

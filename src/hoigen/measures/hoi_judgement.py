@@ -11,7 +11,7 @@ from hoigen.clip import Clip, Frames, Sampling
 from hoigen.errors import SetupError
 from hoigen.models import uses
 from hoigen.registry import make, measure
-from hoigen.score import Score
+from hoigen.score import Number, Score
 
 if TYPE_CHECKING:
     from hoigen.contracts import Expert
@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from hoigen.models.uses import AnyUse
 
 
-@measure("hoi_judgement", emits=("hoi_judgement", "hoi_conspicuous", "hoi_triplets"))
+@measure(
+    "hoi_judgement",
+    numbers=(
+        Number(name="hoi_judgement", label="HOI judgement", better="more", share=True),
+        Number(name="hoi_conspicuous", label="HOI judgement, conspicuous", better="more", share=True),
+        Number(name="hoi_triplets", label="HOI judgement, triplets"),
+    ),
+)
 class HoiJudgement:
     """Whether an LLM finds an interaction of a person with an object in an MLLM's caption: 1 yes, 0 no.
     Needs extra [experts] for served models, or extra [models] for models in this process.

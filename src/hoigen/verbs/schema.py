@@ -163,10 +163,9 @@ def _measures() -> Json:
 
 def _keep() -> Json:
     from hoigen import recipekeys
-    from hoigen.report.spread import meaning
 
     rule: Json = {"anyOf": [{"$ref": "#/$defs/rule"}, {"type": "null"}]}
     described = {
-        score: rule | {"description": meaning(cls, score)} for _, cls in recipekeys.measures() for score in cls.emits
+        number.name: rule | {"description": number.about} for _, cls in recipekeys.measures() for number in cls.numbers
     }
     return {"type": ["object", "null"], "properties": described, "additionalProperties": rule}
