@@ -46,7 +46,7 @@ def scipy_interval(columns: Any, seed: int) -> tuple[float, float]:
 
 
 def our_interval(columns: Any, seed: int) -> tuple[float, float]:
-    found = resample.number_of(columns, Draws(draws=1000, seed=seed).totals(columns), hallucination, "")
+    found = resample.estimate_of(columns, Draws(draws=1000, seed=seed).totals(columns), hallucination, "")
     return (float("nan"),) * 2 if found.low is None or found.high is None else (found.low, found.high)
 
 

@@ -12,7 +12,7 @@ import yaml
 from hoigen.cascade import Known, Step
 from hoigen.data import tables
 from hoigen.data.run import Run
-from hoigen.score import Rule
+from hoigen.score import Number, Rule
 
 
 @dataclass
@@ -31,7 +31,8 @@ class Given:
 
 
 def step(name: str, *emits: str, fingerprint: str = "f0", **rules: Rule) -> Step:
-    return Step(name=name, measure=None, emits=emits or (name,), rules=rules, fingerprint=fingerprint)
+    numbers = tuple(Number(name=each) for each in emits or (name,))
+    return Step(name=name, measure=None, numbers=numbers, rules=rules, fingerprint=fingerprint)
 
 
 def write_run(folder: Path, steps: Sequence[Step], shards: Sequence[Sequence[Given]]) -> Run:

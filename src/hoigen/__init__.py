@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hoigen.clip import Sampling as Sampling
     from hoigen.recipe.recipe import Recipe as Recipe
     from hoigen.registry import measure as measure
+    from hoigen.score import Number as Number
     from hoigen.score import Rule as Rule
     from hoigen.score import Score as Score
     from hoigen.settings import Setting as Setting
@@ -26,6 +27,7 @@ _TYPES = {
     "Clip": "hoigen.clip",
     "Frames": "hoigen.clip",
     "Sampling": "hoigen.clip",
+    "Number": "hoigen.score",
     "Score": "hoigen.score",
     "Rule": "hoigen.score",
     "measure": "hoigen.registry",

@@ -21,7 +21,7 @@ from hoigen.data.tables import digest_of
 from hoigen.errors import UsageError, nearest
 from hoigen.recipe.build import build, check_keys
 from hoigen.registry import find_measure
-from hoigen.score import Rule
+from hoigen.score import Number, Rule
 
 if TYPE_CHECKING:
     from hoigen.hoi.observation import Looking
@@ -40,13 +40,14 @@ TAKEN = frozenset(
 class Step:
     """One measure of a recipe with its rules, by the name of the score each is about.
 
+    measure: the measure itself; `Recorded` where a run is only read. numbers: what it gives, and what each is.
     looking: of a measure of observations, who looks at which frames. observation: the fingerprint that what is seen is
     kept under; measures that look alike share it.
     """
 
     name: str
     measure: Any
-    emits: tuple[str, ...]
+    numbers: tuple[Number, ...]
     rules: Mapping[str, Rule]
     fingerprint: str
     looking: Looking | None = None
@@ -61,6 +62,11 @@ class Step:
         return found
 
     @property
+    def emits(self) -> tuple[str, ...]:
+        """The names of its numbers."""
+        return tuple(number.name for number in self.numbers)
+
+    @property
     def needs_frames(self) -> bool:
         return self.sampling.needs_frames
 
@@ -68,6 +74,16 @@ class Step:
     def units(self) -> tuple[Any, ...]:
         """What models may belong to: the measure, and the observer that it goes by."""
         return (self.measure,) if self.looking is None else (self.measure, self.looking.observer)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What a run says of a measure that it was measured with, whose file may be gone since."""
+
+    name: str
+    fingerprint: str
+    sampling: Sampling
+    numbers: tuple[Number, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,28 +121,30 @@ def build_steps(
 
     Raises UsageError for unknown measures, settings, scores and bounds.
     """
-    made = [_build_measure(spec, beside) for spec in _as_list(measures)]
-    names = [name for name, _, _ in made]
+    return _with_rules([_build_measure(spec, beside) for spec in _as_list(measures)], keep)
+
+
+def recorded_steps(recorded: Sequence[Recorded], keep: Mapping[str, Any] | None) -> tuple[Step, ...]:
+    """The steps of a run that is only read: no measure is looked for, so that its file may be gone.
+
+    Raises UsageError for unknown scores and bounds.
+    """
+    return _with_rules([Step(one.name, one, one.numbers, {}, one.fingerprint) for one in recorded], keep)
+
+
+def _with_rules(steps: Sequence[Step], keep: Mapping[str, Any] | None) -> tuple[Step, ...]:
+    """In the order in which they are walked."""
+    names = [step.name for step in steps]
     for name in names:
         if names.count(name) > 1:
             raise UsageError(f"measures: {name!r} stands there twice")
-    owners = _owners(made)
+    owners = _owners(steps)
     rules = _build_rules(keep or {}, owners)
-    steps = []
-    for name, instance, print_ in made:
-        looking = looking_of(instance)
-        steps.append(
-            Step(
-                name=name,
-                measure=instance,
-                emits=type(instance).emits,
-                rules={score: rule for score, rule in rules.items() if owners[score] == name},
-                fingerprint=print_,
-                looking=looking,
-                observation=observation_fingerprint(looking) if looking is not None else "",
-            )
-        )
-    return tuple(sorted(steps, key=lambda step: step.needs_frames))
+    ruled = [
+        dataclasses.replace(step, rules={score: rule for score, rule in rules.items() if owners[score] == step.name})
+        for step in steps
+    ]
+    return tuple(sorted(ruled, key=lambda step: step.needs_frames))
 
 
 def looking_of(measure: Any) -> Looking | None:
@@ -143,21 +161,23 @@ def _as_list(measures: Any) -> list[MeasureSpec]:
     return list(measures)
 
 
-def _build_measure(spec: MeasureSpec, beside: Path | None) -> tuple[str, Any, str]:
+def _build_measure(spec: MeasureSpec, beside: Path | None) -> Step:
     given, settings = measure_name(spec)
     cls = find_measure(given, beside=beside)
     instance = build(cls, settings, f"measures.{given}")
-    return cls.name, instance, fingerprint(instance)
+    looking = looking_of(instance)
+    seen = observation_fingerprint(looking) if looking is not None else ""
+    return Step(cls.name, instance, cls.numbers, {}, fingerprint(instance), looking, seen)
 
 
-def _owners(made: Sequence[tuple[str, Any, str]]) -> dict[str, str]:
+def _owners(steps: Sequence[Step]) -> dict[str, str]:
     owners: dict[str, str] = {}
-    for name, instance, _ in made:
-        for score in type(instance).emits:
-            _check_score_name(score, name)
+    for step in steps:
+        for score in step.emits:
+            _check_score_name(score, step.name)
             if score in owners:
-                raise UsageError(f"measures: {name!r} and {owners[score]!r} both give a score named {score!r}")
-            owners[score] = name
+                raise UsageError(f"measures: {step.name!r} and {owners[score]!r} both give a score named {score!r}")
+            owners[score] = step.name
     return owners
 
 

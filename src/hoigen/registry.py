@@ -12,8 +12,10 @@ import functools
 import hashlib
 import importlib
 import importlib.util
+import inspect
 import os
 import pkgutil
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
@@ -23,6 +25,7 @@ from typing import Any, Literal, TypeVar, dataclass_transform
 
 from hoigen import trusted
 from hoigen.errors import UsageError, nearest
+from hoigen.score import Number
 from hoigen.trusted import own_file as own_file
 
 T = TypeVar("T")
@@ -38,18 +41,68 @@ NOT_PLUGINS = frozenset(("call", "calls", "desk", "prompts", "pictures", "batch"
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
-def measure(name: str, *, emits: tuple[str, ...] = ()) -> Callable[[type[T]], type[T]]:
+def measure(
+    name: str, *, numbers: tuple[Number, ...] = (), emits: tuple[str, ...] = ()
+) -> Callable[[type[T]], type[T]]:
     """Makes a class a measure: a frozen keyword-only dataclass filed under `name`.
 
-    emits: the names of the numbers it gives, when they are more or other than its own name.
+    Args:
+        name: its name in a recipe; that of its file.
+        numbers: what it gives, each with label, unit and direction; one number of its own name when not given.
+        emits: instead, the names of the numbers alone: tables then show them plain, without an arrow.
+
+    The class has both afterwards, made from whichever was given. Raises ValueError when they contradict each other.
     """
+    given = numbers or tuple(Number(name=each) for each in emits or (name,))
+    names = tuple(number.name for number in given)
+    if emits and names != tuple(emits):
+        raise ValueError(f"emits: left out beside numbers, or the same names; it came as {emits}, numbers as {names}")
+    if len(set(names)) < len(names):
+        raise ValueError(f"numbers: each name once; they came as {names}")
 
     def file_it(cls: type[T]) -> type[T]:
+        if callable(taken := vars(cls).get("numbers")) or isinstance(taken, property):
+            raise ValueError(f"{cls.__name__}.numbers: that name holds what @measure declares; call it otherwise")
         made = _filed(cls, "measure", name)
-        made.emits = emits or (name,)  # type: ignore[attr-defined]
+        made.emits = names  # type: ignore[attr-defined]
+        made.numbers = tuple(_settled(number, made) for number in given)  # type: ignore[attr-defined]
         return made
 
     return file_it
+
+
+def _settled(number: Number, cls: type[Any]) -> Number:
+    """With what is left to the measure: what the number says, and that one of the measure's own name is a headline."""
+    about = number.about or meaning(cls, number.name)
+    return dataclasses.replace(number, about=about, headline=number.headline or number.name == cls.name)
+
+
+def meaning(measure: type[Any], score: str) -> str:
+    """What a number says, out of the measure's docstring: its own line (`fps: ...`), else the first paragraph.
+
+    Args:
+        measure: the class, with `emits`.
+        score: the number's name.
+    """
+    text = inspect.getdoc(measure) or ""
+    names = "|".join(re.escape(name) for name in (*getattr(measure, "emits", ()), "detail", "Source"))
+    own = re.search(
+        rf"(?:^|[.;])[\s*`-]*{re.escape(score)}`*:\s*(.+?)(?=[\s`]+(?:{names})`*:|\n\s*\n|\Z)", text, re.S | re.M
+    )
+    words = " ".join((own.group(1) if own else text.partition("\n\n")[0]).split())
+    if own:
+        words = re.split(r"(?<=\.)\s+(?=[A-Z])", words)[0]
+    return words[:1].upper() + words[1:]
+
+
+@functools.cache
+def own_numbers() -> Mapping[str, Number]:
+    """The numbers of hoigen's own measures by name, for what was written without declarations: result files of VBench,
+    the paper's tables."""
+    package = importlib.import_module(PACKAGES["measure"])
+    files = (module.name for module in pkgutil.iter_modules(package.__path__) if not module.name.startswith("_"))
+    classes = (_only("measure", importlib.import_module(f"{package.__name__}.{name}"), name) for name in files)
+    return {number.name: number for cls in classes for number in cls.numbers}
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)

@@ -1,4 +1,4 @@
-"""What a measure returns, the rule that decides on it, and what a captioner returns."""
+"""What a measure returns, what it declares of its numbers, the rule that decides, and what a captioner returns."""
 
 from __future__ import annotations
 
@@ -6,9 +6,76 @@ import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from hoigen.settings import Setting
+
+Better = Literal["more", "less"]
+LAST = 100
+"""The place of a number in tables that declares none; those of hoigen's own measures come before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Number:
+    """What a number of a measure is. Columns, arrows, the best of a column, rankings and pages are made from this.
+
+    It stands in the measure's decorator, and in the run.yaml of a run that was measured: what reads a run takes it from
+    there (docs/run_folder.md).
+
+    Args:
+        name: as in `keep:`, and of its column; small letters, digits and _.
+        label: its short heading; the name when not given.
+        unit: `s`, `px`; "" for counts, shares and numbers that have none.
+        better: `more` or `less` when one end is better; None when neither is, and nothing is marked or ranked by it.
+        share: 0..1 (or nearly: a cosine), shown in per cent.
+        headline: tables show it unasked, as they do the number that bears its measure's name.
+        place: where its column stands; lower numbers come first, those alike in the order of the recipe.
+        rank: 1 for the number that a run is ranked by before all others, 2 for the next, ..; None for one that is not
+            meant for it. The first that any video has is taken.
+        about: what it says, in a sentence; from the measure's docstring when not given.
+
+    Raises ValueError for what is none of these.
+    """
+
+    name: str
+    label: str = ""
+    unit: str = ""
+    better: Better | None = None
+    share: bool = False
+    headline: bool = False
+    place: int = LAST
+    rank: int | None = None
+    about: str = ""
+
+    def __post_init__(self) -> None:
+        for key in ("name", "label", "unit", "about"):
+            if not isinstance(getattr(self, key), str):
+                raise ValueError(f"{key}: a text; it came as {getattr(self, key)!r}")
+        for key in ("share", "headline"):
+            if not isinstance(getattr(self, key), bool):
+                raise ValueError(f"{key}: true or false; it came as {getattr(self, key)!r}")
+        if not self.name:
+            raise ValueError("name: the number's name; it came as ''")
+        if self.better not in ("more", "less", None):
+            raise ValueError(f"better: more, less or None; it came as {self.better!r}")
+        if self.share and self.unit:
+            raise ValueError(f"unit: a share is shown in per cent and has no unit; it came as {self.unit!r}")
+        if type(self.place) is not int:
+            raise ValueError(f"place: a whole number; it came as {self.place!r}")
+        if self.rank is not None and (type(self.rank) is not int or self.rank < 1):
+            raise ValueError(f"rank: a whole number, 1 or more, or None; it came as {self.rank!r}")
+        if self.rank is not None and self.better is None:
+            raise ValueError(f"rank: of a number of which one end is better; it came as {self.rank!r} without `better`")
+
+    @property
+    def heading(self) -> str:
+        """Its label with its unit: `Duration, s`."""
+        return f"{self.label or self.name}{self.unit and f', {self.unit}'}"
+
+    @property
+    def declared(self) -> bool:
+        """Whether anything is known of it but its name and its measure's docstring."""
+        return self != Number(name=self.name, headline=self.headline, about=self.about)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +85,7 @@ class Score:
     value: the number, filed under the measure's name; None when it is undefined for this clip, and
         then `detail["reason"]` says why. Never NaN.
     detail: what a person needs to check the number (boxes, per-frame values); JSON types only.
-    parts: further numbers a rule may name, each with a column of its own; the measure lists
-        their names in `emits`.
+    parts: further numbers a rule may name, each with a column of its own; the measure declares them (`numbers`).
     """
 
     value: float | None

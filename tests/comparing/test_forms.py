@@ -10,7 +10,7 @@ import pytest
 
 from hoigen.comparing.forms import Format, tex, written
 from hoigen.comparing.grid import Cell, Table
-from hoigen.stats.resample import Number, undefined
+from hoigen.stats.resample import Estimate, undefined
 
 NASTY = 'a|b & 50 % <i>_{x}$ "q" \\ ~ ^'
 TABLE = Table(
@@ -18,10 +18,10 @@ TABLE = Table(
     title=NASTY,
     header=["model", "CoarseHOIScore", "Text Boxes"],
     rows=[
-        [NASTY, Cell(number=Number(value=0.4272, low=0.39, high=0.462), videos=58, of=60, best=True), "–"],
-        ["b", Cell(number=undefined("nobody | is seen")), Cell(number=Number(value=1.5), percent=False)],
+        [NASTY, Cell(estimate=Estimate(value=0.4272, low=0.39, high=0.462), videos=58, of=60, best=True), "–"],
+        ["b", Cell(estimate=undefined("nobody | is seen")), Cell(estimate=Estimate(value=1.5), percent=False)],
     ],
-    better=("high", "low"),
+    better=("more", "less"),
     notes=["CoarseHOIScore of b: undefined: nobody | is seen", "a traceback\nof two lines"],
 )
 

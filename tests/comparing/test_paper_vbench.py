@@ -10,10 +10,10 @@ import pytest
 
 from conftest import SHARED
 from hoigen.comparing import paper
-from hoigen.comparing.columns import column_of
 from hoigen.comparing.vbench import read_vbench, vbench_text
 from hoigen.comparing.videos import Video
 from hoigen.errors import UsageError
+from hoigen.registry import own_numbers
 from hoigen.verbs.prompts import prompts
 
 
@@ -43,7 +43,7 @@ def test_imaging_quality_is_a_share_here_and_0_to_100_there(tmp_path: Path) -> N
     assert [video.values["imaging_quality"] for video in source.videos] == [pytest.approx(0.729), 0.5]
     assert {video.model for video in source.videos} == {"m"}
     assert len({video.prompt for video in source.videos}) == 1
-    written = json.loads(vbench_text(source.videos, [column_of("imaging_quality")]))
+    written = json.loads(vbench_text(source.videos, [own_numbers()["imaging_quality"]]))
     assert written["imaging_quality"][0] == pytest.approx(0.6145)
     assert [each["video_results"] for each in written["imaging_quality"][1]] == [pytest.approx(72.9), 50]
 
@@ -87,7 +87,7 @@ def test_another_shape_is_named(tmp_path: Path, content: Any, words: str) -> Non
 
 def test_videos_without_a_number_are_not_written() -> None:
     videos = [Video(model="m", prompt="p", uri="/p-0.mp4", values={"fine_hoi": None, "coarse_hoi": 0.5})]
-    found = json.loads(vbench_text(videos, [column_of("fine_hoi"), column_of("coarse_hoi")]))
+    found = json.loads(vbench_text(videos, [own_numbers()["fine_hoi"], own_numbers()["coarse_hoi"]]))
     assert list(found) == ["coarse_hoi"]
 
 

@@ -14,10 +14,10 @@ from made_runs import Made, make_run
 from nasty import NASTY, picture
 
 import hoigen
-from hoigen.comparing.columns import column_of
 from hoigen.data.run import Run
 from hoigen.errors import UsageError
 from hoigen.models.uses import LedgerEntry
+from hoigen.registry import own_numbers
 from hoigen.report import takes
 from hoigen.report.curve import curve
 from hoigen.report.evalfacts import Card, ContactCurve, EvaluationFacts, Overlay, Still, Take
@@ -28,7 +28,7 @@ from hoigen.report.overlay import drawn, overlay_of
 from hoigen.verbs.report import report
 
 SUITE = {"name": "mine", "digest": "1", "file": "/none.json"}
-COLUMNS = [column_of(name) for name in ("coarse_any", "fine_hoi", "text_boxes")]
+COLUMNS = [own_numbers()[name] for name in ("coarse_any", "fine_hoi", "text_boxes")]
 
 
 def values(worth: float) -> dict[str, float]:

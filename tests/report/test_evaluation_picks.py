@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 
-from hoigen.comparing.columns import column_of
 from hoigen.comparing.videos import Video
+from hoigen.registry import own_numbers
 from hoigen.report.lacking import GROUPS, lacking_of, lacking_section
 from hoigen.report.pick import picked, rank_of
 
-COLUMNS = [column_of(name) for name in ("hoi_lite", "technical_quality", "text_boxes", "motion")]
+COLUMNS = [own_numbers()[name] for name in ("hoi_lite", "technical_quality", "text_boxes", "motion")]
 
 
 def video(at: int, **values: float | None) -> Video:

@@ -14,12 +14,13 @@ import pytest
 from hoigen.cascade import Step
 from hoigen.clip import Clip, Sampling
 from hoigen.data.run import Run
+from hoigen.registry import meaning
 from hoigen.report import choose
 from hoigen.report.evidence import evidence_of
 from hoigen.report.facts import Box, Threshold
-from hoigen.report.spread import edges_of, histograms, meaning, thresholds, whole_edges
+from hoigen.report.spread import edges_of, histograms, thresholds, whole_edges
 from hoigen.report.thumbs import LIMIT, Evidence, Wanted, encode, take
-from hoigen.score import Rule
+from hoigen.score import Number, Rule
 
 
 class Speed:
@@ -34,7 +35,8 @@ class Speed:
     emits = ("speed", "turns")
 
 
-SPEED = Step("speed", Speed(), ("speed", "turns"), {"speed": Rule(min=2, max=8)}, "f00d")
+NUMBERS = tuple(Number(name=name, about=meaning(Speed, name)) for name in Speed.emits)
+SPEED = Step("speed", Speed(), NUMBERS, {"speed": Rule(min=2, max=8)}, "f00d")
 
 
 @pytest.fixture

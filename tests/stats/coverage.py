@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hoigen.stats.resample import Draws, Floats, number_of, ratio
+from hoigen.stats.resample import Draws, Floats, estimate_of, ratio
 
 
 def hallucination(totals: Floats) -> Floats:
@@ -35,7 +35,7 @@ def coverage(statistic: Callable[[Floats], Floats], clips: int, error: float, st
     held = told = 0
     for study in range(studies):
         columns = drawn(rng, clips, error)
-        found = number_of(columns, Draws(draws=1000, seed=study).totals(columns), statistic, "no claims")
+        found = estimate_of(columns, Draws(draws=1000, seed=study).totals(columns), statistic, "no claims")
         if found.low is not None and found.high is not None:
             told += 1
             held += found.low <= truth <= found.high

@@ -11,7 +11,7 @@ import pytest
 
 from hoigen.stats.agreement import agreement
 from hoigen.stats.paired import holm, mcnemar, swap_test
-from hoigen.stats.resample import Draws, Number, minimum_detectable_effect, number_of, ratio, share_interval
+from hoigen.stats.resample import Draws, Estimate, estimate_of, minimum_detectable_effect, ratio, share_interval
 
 FEW = Draws(draws=500)
 FALSE = np.array([0, 1, 0, 2, 0, 0, 3, 1, 0, 0, 1, 0, 0, 4, 0, 1, 0, 2, 0, 0, 1, 0, 0, 1, 0, 0, 2, 0, 1, 0.0])
@@ -172,7 +172,7 @@ def test_swap_test_holds_its_level() -> None:
     assert 0.015 <= rejected / 300 <= 0.09
 
 
-def close(found: Number, value: float, low: float, high: float, sd: float) -> None:
+def close(found: Estimate, value: float, low: float, high: float, sd: float) -> None:
     assert found.value == pytest.approx(value, abs=1e-9)
     assert (found.low, found.high) == pytest.approx((low, high), abs=0.03 * (high - low))
     assert found.draws_sd == pytest.approx(sd, rel=0.03)
@@ -180,9 +180,9 @@ def close(found: Number, value: float, low: float, high: float, sd: float) -> No
 
 def test_intervals_are_scipys() -> None:
     draws = Draws(draws=20_000, seed=4)
-    close(number_of(ONE, draws.totals(ONE), coverage.hallucination, ""), *SCIPY_RATE)
+    close(estimate_of(ONE, draws.totals(ONE), coverage.hallucination, ""), *SCIPY_RATE)
     both = np.concatenate([ONE, TWO], axis=1)
-    close(number_of(both, draws.totals(both), coverage.difference, ""), *SCIPY_DIFFERENCE)
+    close(estimate_of(both, draws.totals(both), coverage.difference, ""), *SCIPY_DIFFERENCE)
 
 
 def test_draws_are_fixed_by_their_seed_and_made_in_turns_alike() -> None:
@@ -199,26 +199,26 @@ def test_about_95_of_100_intervals_hold_the_truth() -> None:
 
 def test_no_interval_where_resampling_cannot_show_one() -> None:
     never = np.stack([np.zeros(20), ALL[:20]], axis=1)
-    found = number_of(never, FEW.totals(never), coverage.hallucination, "")
+    found = estimate_of(never, FEW.totals(never), coverage.hallucination, "")
     assert (found.value, found.low) == (0.0, None)
     assert "all 20 clips" in found.unsure
     assert "16.8 %" in found.unsure, "scipy: binomtest(0, 20).proportion_ci(0.95, 'exact').high"
-    alone = number_of(ONE[:1], FEW.totals(ONE[:1]), coverage.hallucination, "")
+    alone = estimate_of(ONE[:1], FEW.totals(ONE[:1]), coverage.hallucination, "")
     assert (alone.value, alone.low, alone.unsure) == (0.0, None, "one clip only: nothing to resample")
     rare = np.zeros((20, 2))
     rare[0] = 1, 2
-    found = number_of(rare, FEW.totals(rare), coverage.hallucination, "")
+    found = estimate_of(rare, FEW.totals(rare), coverage.hallucination, "")
     assert found.low is None
     assert "too few clips" in found.unsure
-    none = number_of(np.zeros((4, 2)), FEW.totals(np.zeros((4, 2))), coverage.hallucination, "no claims")
+    none = estimate_of(np.zeros((4, 2)), FEW.totals(np.zeros((4, 2))), coverage.hallucination, "no claims")
     assert (none.value, none.reason) == (None, "no claims")
 
 
 def test_a_number_is_never_nan() -> None:
     with pytest.raises(ValueError, match="finite"):
-        Number(value=float("nan"))
+        Estimate(value=float("nan"))
     with pytest.raises(ValueError, match="says why"):
-        Number(value=None)
+        Estimate(value=None)
     assert np.isnan(ratio(1, 0))
 
 
@@ -273,13 +273,13 @@ def test_the_confusion_names_values_in_the_order_asked_for() -> None:
 
 def test_one_clip_two_clips_and_a_million() -> None:
     one, two = ONE[:1], ONE[:2]
-    assert number_of(two, FEW.totals(two), coverage.hallucination, "").unsure == "only 2 clips: too few to resample"
-    assert number_of(one, one, coverage.hallucination, "", unit="prompts").unsure == (
+    assert estimate_of(two, FEW.totals(two), coverage.hallucination, "").unsure == "only 2 clips: too few to resample"
+    assert estimate_of(one, one, coverage.hallucination, "", unit="prompts").unsure == (
         "one prompt only: nothing to resample"
     )
     assert swap_test(one, TWO[:1], Draws()) == 1.0, "to swap one clip changes the sign alone"
     many = np.tile(ONE, (34_000, 1))
-    found = number_of(many, Draws(draws=20).totals(many), coverage.hallucination, "")
+    found = estimate_of(many, Draws(draws=20).totals(many), coverage.hallucination, "")
     assert found.value == pytest.approx(SCIPY_RATE[0], abs=1e-9)
     assert found.low is not None
     assert found.low < SCIPY_RATE[0]

@@ -49,12 +49,12 @@ def test_means_count_every_video_and_intervals_every_prompt(tmp_path: Path) -> N
     result = compare([make_run(tmp_path / "r", videos)], draws=2000)
     cell: Cell = table(result, "models")["a"]["hoi_lite"]
     given = np.array([video.values["hoi_lite"] for video in videos])
-    assert cell.number.value == pytest.approx(given.mean())
-    assert cell.number.low is not None
-    assert cell.number.high is not None
+    assert cell.estimate.value == pytest.approx(given.mean())
+    assert cell.estimate.low is not None
+    assert cell.estimate.high is not None
     by_prompt = given.reshape(40, 2).mean(1)
     wide = 2 * 1.96 * by_prompt.std(ddof=1) / 40**0.5
-    assert cell.number.high - cell.number.low == pytest.approx(wide, rel=0.1), "80 videos are 40 prompts, not 80"
+    assert cell.estimate.high - cell.estimate.low == pytest.approx(wide, rel=0.1), "80 videos are 40 prompts, not 80"
 
 
 def test_a_difference_within_prompts_is_found_though_prompts_differ_more(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_a_difference_within_prompts_is_found_though_prompts_differ_more(tmp_pat
     result = compare(runs, draws=2000)
     [found] = [each for each in result.differences if each.name == "hoi_lite"]
     assert found.prompts == 40
-    assert found.number.value == pytest.approx(0.05, abs=0.02)
+    assert found.estimate.value == pytest.approx(0.05, abs=0.02)
     assert found.p is not None
     assert found.p < 0.001
     assert found.p_holm is not None
@@ -95,7 +95,7 @@ def test_the_number_of_samples_gives_no_prompt_more_weight_in_a_test(tmp_path: P
     other = [Made("b", IDS[0], values(0.1)), Made("b", IDS[1], values(0.9))]
     result = compare([make_run(tmp_path / "r", one + other)])
     [found] = [each for each in result.differences if each.name == "hoi_lite"]
-    assert found.number.value == pytest.approx(0, abs=1e-12)
+    assert found.estimate.value == pytest.approx(0, abs=1e-12)
     assert found.p == 1.0
     assert any("videos per prompt" in warning for warning in result.warnings)
 
@@ -105,9 +105,9 @@ def test_undefined_is_named_with_the_reason_and_counted(tmp_path: Path) -> None:
     none = [Made("b", name, why="no hands") for name in IDS[:2]] + [Made("b", IDS[2], failed="it broke")]
     result = compare([make_run(tmp_path / "r", some + none)], by=["category", "verb", "prompt", "seen"])
     cells = table(result, "models")
-    assert cells["a"]["hoi_lite"].number.value == pytest.approx(0.6)
+    assert cells["a"]["hoi_lite"].estimate.value == pytest.approx(0.6)
     assert (cells["a"]["hoi_lite"].videos, cells["a"]["hoi_lite"].of) == (2, 3)
-    assert cells["b"]["hoi_lite"].number.value is None
+    assert cells["b"]["hoi_lite"].estimate.value is None
     text = str(result)
     assert "(2/3)" in text
     assert "no hands (2); hoi_lite failed: it broke (1)" in text
@@ -145,11 +145,11 @@ def test_before_and_after_with_the_papers_tables(tmp_path: Path) -> None:
     rows = table(result, "changes")
     change: Cell = rows["change of tuned"]["hoi_lite"]
     assert change.best
-    assert change.number.value == pytest.approx(
-        rows["tuned"]["hoi_lite"].number.value - rows["base"]["hoi_lite"].number.value
+    assert change.estimate.value == pytest.approx(
+        rows["tuned"]["hoi_lite"].estimate.value - rows["base"]["hoi_lite"].estimate.value
     )
-    assert rows["CogVideoX-5B, fine-tuned (paper, table 4)"]["CoarseHOIScore"].number.value == 0.4404
-    assert table(result, "models")["Kling 1.5 (paper, table 2)"]["CoarseHOIScore"].number.value == 0.4272
+    assert rows["CogVideoX-5B, fine-tuned (paper, table 4)"]["CoarseHOIScore"].estimate.value == 0.4404
+    assert table(result, "models")["Kling 1.5 (paper, table 2)"]["CoarseHOIScore"].estimate.value == 0.4272
     assert table(result, "models")["base"]["CoarseHOIScore"] == "–", "not measured is no failure"
     assert re.search(r"not measured in these runs \(.*CoarseHOIScore", str(result))
 
@@ -159,7 +159,7 @@ def test_groups_and_ends_are_in_order(tmp_path: Path) -> None:
     result = compare([run], by=["object"], ends=3, draws=200)
     assert list(table(result, "best")) == [PROMPTS[name].short for name in IDS[:-4:-1]]
     assert list(table(result, "worst")) == [PROMPTS[name].short for name in IDS[:3]]
-    middles = [row["a"].number.value for row in table(result, "by_object").values()]
+    middles = [row["a"].estimate.value for row in table(result, "by_object").values()]
     assert middles == sorted(middles, reverse=True)
     assert len(middles) == 75
 
@@ -177,8 +177,8 @@ def test_in_and_out_of_distribution_prompts(tmp_path: Path) -> None:
     ]
     result = compare([make_run(tmp_path / "r", videos)], by=["seen"], draws=200)
     rows = table(result, "by_seen")
-    assert rows["in distribution"]["a"].number.value == pytest.approx(0.9)
-    assert rows["out of distribution"]["a"].number.value == pytest.approx(0.2)
+    assert rows["in distribution"]["a"].estimate.value == pytest.approx(0.9)
+    assert rows["out of distribution"]["a"].estimate.value == pytest.approx(0.2)
     assert {row["prompts"] for row in rows.values()} == {"20"}
     assert "40 prompts are in neither group" in str(result)
 
@@ -196,8 +196,8 @@ def test_vbenchs_files_stand_beside_runs_and_come_out_again(tmp_path: Path) -> N
     [found] = [each for each in result.differences if each.name == "hoi_lite"]
     assert (found.first, found.second, found.prompts) == ("a", "their", 6)
     again = compare([tmp_path / "out" / "a_eval_results.json"], prompts=tmp_path / "suite.json")
-    before = table(result, "models")["a"]["hoi_lite"].number
-    after = table(again, "models")["a"]["hoi_lite"].number
+    before = table(result, "models")["a"]["hoi_lite"].estimate
+    after = table(again, "models")["a"]["hoi_lite"].estimate
     assert (after.value, after.low, after.high) == pytest.approx((before.value, before.low, before.high))
 
 

@@ -12,7 +12,7 @@ from hoigen.claims.files import JUDGE, VERDICTS, Rating, Written, plain
 from hoigen.claims.rates import NOT_DECIDED
 from hoigen.claims.result import Beside, JudgeScores
 from hoigen.stats.agreement import agreement
-from hoigen.stats.resample import Draws, Number, number_of, ratio, undefined
+from hoigen.stats.resample import Draws, Estimate, estimate_of, ratio, undefined
 
 Item = tuple[str, str, str]
 Verdicts = Mapping[Item, str]
@@ -49,7 +49,7 @@ def _judge(annotator: str, ratings: Sequence[Rating], people: Verdicts, draws: D
     )
 
 
-def _false(shared: Mapping[Item, tuple[str, str]], given: int, draws: Draws) -> Number:
+def _false(shared: Mapping[Item, tuple[str, str]], given: int, draws: Draws) -> Estimate:
     """Share of claims called false by both, of those that one calls false. given: 0 of people's, 1 of the judge's."""
     if not shared:
         return undefined(UNSHARED)
@@ -58,7 +58,7 @@ def _false(shared: Mapping[Item, tuple[str, str]], given: int, draws: Draws) -> 
 
 
 def _beside(captioner: str, own: Verdicts, shared: Mapping[Item, tuple[str, str]], draws: Draws) -> Beside:
-    def rate(verdicts: Iterable[tuple[Item, str]], none: str) -> Number:
+    def rate(verdicts: Iterable[tuple[Item, str]], none: str) -> Estimate:
         of_it = [(item, verdict) for item, verdict in verdicts if item[0] == captioner]
         if not of_it:
             return undefined(none)
@@ -73,7 +73,7 @@ def _beside(captioner: str, own: Verdicts, shared: Mapping[Item, tuple[str, str]
     )
 
 
-def _ratio(pairs: Iterable[tuple[Item, float, float]], reason: str, draws: Draws) -> Number:
+def _ratio(pairs: Iterable[tuple[Item, float, float]], reason: str, draws: Draws) -> Estimate:
     """Sum of tops by sum of bottoms, clips resampled."""
     rows: dict[str, list[float]] = {}
     for (_, clip, _), top, bottom in pairs:
@@ -82,7 +82,7 @@ def _ratio(pairs: Iterable[tuple[Item, float, float]], reason: str, draws: Draws
         row[1] += bottom
     columns = np.array(list(rows.values()))
     sums = columns.sum(axis=0)
-    return number_of(
+    return estimate_of(
         columns,
         draws.totals(columns),
         lambda t: ratio(t[..., 0], t[..., 1]),

@@ -15,7 +15,7 @@ from hoigen.claims.rates import BY_KIND, COUNTS, MATCHED, RATES, Material, Rate,
 from hoigen.claims.result import CaptionerScores, Comparison
 from hoigen.stats.agreement import Agreement, agreement
 from hoigen.stats.paired import holm, mcnemar, swap_test
-from hoigen.stats.resample import Draws, Floats, Number, minimum_detectable_effect, number_of, undefined
+from hoigen.stats.resample import Draws, Estimate, Floats, estimate_of, minimum_detectable_effect, undefined
 
 FEW = 30
 """Below so many clips a percentile interval is too narrow; people are told."""
@@ -107,12 +107,12 @@ def _sides(columns: Floats) -> Floats:
     return np.stack([false, true + false], axis=1)
 
 
-def _difference(material: Material, both: Floats, totals: Floats, rate: Rate) -> Number:
+def _difference(material: Material, both: Floats, totals: Floats, rate: Rate) -> Estimate:
     missing = material.missing(rate)
     if missing:
         return undefined(missing)
     n = len(COUNTS)
-    return number_of(
+    return estimate_of(
         both,
         totals,
         lambda found: rates.value(rate, found[..., n:]) - rates.value(rate, found[..., :n]),

@@ -9,7 +9,7 @@ import numpy as np
 
 from hoigen.claims.checked import Checked
 from hoigen.claims.files import Written
-from hoigen.stats.resample import Draws, Floats, Number, number_of, ratio, undefined
+from hoigen.stats.resample import Draws, Estimate, Floats, estimate_of, ratio, undefined
 
 NO_KINDS = "no claim has a kind"
 SHARES: Mapping[str, tuple[str, str, str]] = {
@@ -23,7 +23,7 @@ SHARES: Mapping[str, tuple[str, str, str]] = {
     "clips_fixed": ("clip_fixed", "clip_wrong", "no draft has a false claim"),
     "clips_spoiled": ("clip_spoiled", "clip_clean", "on no clip are both drafts free of false claims"),
 }
-"""Number -> what is divided by what, and why it may be undefined."""
+"""Estimate -> what is divided by what, and why it may be undefined."""
 COUNTS = tuple(dict.fromkeys(name for top, bottom, _ in SHARES.values() for name in (top, bottom)))
 COUNTS = (*COUNTS, "first_wrong", "second_wrong")
 
@@ -52,7 +52,7 @@ class Mixing:
     second_wrong: int
     by_chance: float
     keyed: bool
-    numbers: Mapping[str, Number]
+    numbers: Mapping[str, Estimate]
 
 
 def mixing(checked: Checked, drafts: Sequence[str], mixture: str, draws: Draws) -> Mixing | None:
@@ -80,11 +80,11 @@ def mixing(checked: Checked, drafts: Sequence[str], mixture: str, draws: Draws) 
     )
 
 
-def _share(columns: Floats, totals: Floats, name: str) -> Number:
+def _share(columns: Floats, totals: Floats, name: str) -> Estimate:
     top, bottom, reason = SHARES[name]
     a, b = COUNTS.index(top), COUNTS.index(bottom)
     sums = columns.sum(axis=0)
-    return number_of(
+    return estimate_of(
         columns,
         totals,
         lambda found: ratio(found[..., a], found[..., b]),
@@ -141,9 +141,9 @@ class Decision:
     differ_right: int
     same_wrong: int
     same_right: int
-    precision: Number
-    recall: Number
-    recall_visible: Number
+    precision: Estimate
+    recall: Estimate
+    recall_visible: Estimate
 
 
 def decision(
@@ -170,9 +170,9 @@ def decision(
     totals = draws.totals(columns)
     a, b, c, d, _, _ = (int(count) for count in columns.sum(axis=0))
 
-    def share(top: int, bottom: Sequence[int], reason: str) -> Number:
+    def share(top: int, bottom: Sequence[int], reason: str) -> Estimate:
         sums = columns.sum(axis=0)
-        return number_of(
+        return estimate_of(
             columns,
             totals,
             lambda t: ratio(t[..., top], t[..., list(bottom)].sum(-1)),

@@ -11,7 +11,7 @@ import numpy as np
 
 from hoigen.claims.checked import Checked, Claim
 from hoigen.claims.files import KINDS, Fact, Written
-from hoigen.stats.resample import Draws, Floats, Number, number_of, ratio, undefined
+from hoigen.stats.resample import Draws, Estimate, Floats, estimate_of, ratio, undefined
 
 Counts = Mapping[str, float]
 
@@ -146,7 +146,7 @@ def value(rate: Rate, totals: Floats) -> Floats:
     return ratio(top, bottom)
 
 
-def rates_of(material: Material, columns: Floats, rates: Sequence[Rate], draws: Draws) -> dict[str, Number]:
+def rates_of(material: Material, columns: Floats, rates: Sequence[Rate], draws: Draws) -> dict[str, Estimate]:
     """Rate name -> number, for the clips of `columns`."""
     if not len(columns):
         return {rate.name: undefined("no clip on which all of these captioners were checked") for rate in rates}
@@ -154,10 +154,10 @@ def rates_of(material: Material, columns: Floats, rates: Sequence[Rate], draws: 
     return {rate.name: _number(material, columns, totals, rate) for rate in rates}
 
 
-def _number(material: Material, columns: Floats, totals: Floats, rate: Rate) -> Number:
+def _number(material: Material, columns: Floats, totals: Floats, rate: Rate) -> Estimate:
     missing = material.missing(rate)
     if missing:
         return undefined(missing)
     sums = dict(zip(COUNTS, columns.sum(axis=0).tolist(), strict=True))
     top, bottom = (sum(sums[name] for name in side) for side in (rate.top, rate.bottom))
-    return number_of(columns, totals, lambda found: value(rate, found), rate.undefined, top=top, bottom=bottom)
+    return estimate_of(columns, totals, lambda found: value(rate, found), rate.undefined, top=top, bottom=bottom)

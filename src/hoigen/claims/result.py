@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from hoigen.claims.mixing import Decision, Mixing
     from hoigen.stats.agreement import Agreement
     from hoigen.stats.paired import McNemar
-    from hoigen.stats.resample import Number
+    from hoigen.stats.resample import Estimate
 
 Format = Literal["table", "json", "csv"]
 
@@ -28,8 +28,8 @@ class CaptionerScores:
     true: int
     false: int
     cannot_tell: int
-    numbers: Mapping[str, Number]
-    by_kind: Mapping[str, Number]
+    numbers: Mapping[str, Estimate]
+    by_kind: Mapping[str, Estimate]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class Comparison:
     first: str
     second: str
     clips: int
-    differences: Mapping[str, Number]
+    differences: Mapping[str, Estimate]
     seen_from: Mapping[str, float]
     mcnemar: McNemar | None
     swap_p: float | None
@@ -56,9 +56,9 @@ class Comparison:
 class Beside:
     """H of one captioner: as people see it and as the judge does on the same claims, and on all that it judged."""
 
-    people: Number
-    judge: Number
-    judge_all: Number
+    people: Estimate
+    judge: Estimate
+    judge_all: Estimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +71,8 @@ class JudgeScores:
 
     name: str
     agreement: Agreement
-    false_precision: Number
-    false_recall: Number
+    false_precision: Estimate
+    false_recall: Estimate
     captioners: Mapping[str, Beside]
 
 

@@ -13,10 +13,10 @@ from typing import Any
 from hoigen.claims.result import CaptionEval
 from hoigen.errors import UsageError
 from hoigen.stats.agreement import Agreement
-from hoigen.stats.resample import Number
+from hoigen.stats.resample import Estimate
 
 COLUMNS = ("part", "of", "against", "name", "value", "low", "high", "top", "bottom", "reason")
-Line = tuple[str, str, str, str, Number]
+Line = tuple[str, str, str, str, Estimate]
 
 
 def save(result: CaptionEval, path: Path) -> None:
@@ -89,7 +89,7 @@ def _rest(result: CaptionEval) -> Iterator[Line]:
     if result.decision is not None:
         for name, value in asdict(result.decision).items():
             found = getattr(result.decision, name)
-            yield "decision", "", "", name, found if isinstance(found, Number) else _plain(value)
+            yield "decision", "", "", name, found if isinstance(found, Estimate) else _plain(value)
     for agreement in result.people:
         yield from _agreement("people", agreement)
     for judge in result.judges:
@@ -109,5 +109,5 @@ def _agreement(part: str, found: Agreement) -> Iterator[Line]:
         yield from ((part, of, against, f"{one} / {other}", _plain(count)) for other, count in others.items())
 
 
-def _plain(value: float | None, reason: str = "") -> Number:
-    return Number(value=value, reason="" if value is not None else reason or "not computed")
+def _plain(value: float | None, reason: str = "") -> Estimate:
+    return Estimate(value=value, reason="" if value is not None else reason or "not computed")

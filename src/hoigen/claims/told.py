@@ -9,7 +9,7 @@ from hoigen.claims.mixing import Decision, Mixing
 from hoigen.claims.rates import BY_KIND, MATCHED, RATES, Rate
 from hoigen.claims.result import CaptionerScores, CaptionEval, Comparison, JudgeScores
 from hoigen.stats.agreement import Agreement
-from hoigen.stats.resample import Number
+from hoigen.stats.resample import Estimate
 
 SIGNS = {"low": "↓", "high": "↑", "": " "}
 LOOSE = (
@@ -34,7 +34,7 @@ def table_of(result: CaptionEval) -> str:
     return "\n\n".join(parts)
 
 
-def shown(number: Number, percent: bool = True, signed: bool = False) -> str:
+def shown(number: Estimate, percent: bool = True, signed: bool = False) -> str:
     """`12.3 % [10.1, 14.9]`, `12.3 % (no interval)`, or `undefined`."""
     if number.value is None:
         return "undefined"
@@ -56,7 +56,7 @@ def _grid(rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def _reasons(named: Sequence[tuple[str, Number]]) -> str:
+def _reasons(named: Sequence[tuple[str, Estimate]]) -> str:
     """Why numbers are undefined or have no interval, each reason once."""
     found: dict[str, list[str]] = {}
     for name, number in named:
@@ -85,9 +85,9 @@ def _captioners(found: Sequence[CaptionerScores]) -> str:
     return _grid(rows) + _reasons(_merged(found))
 
 
-def _merged(found: Sequence[CaptionerScores]) -> list[tuple[str, Number]]:
+def _merged(found: Sequence[CaptionerScores]) -> list[tuple[str, Estimate]]:
     """Numbers by label, with the captioner's name unless the reason is the same for all of them."""
-    merged: list[tuple[str, Number]] = []
+    merged: list[tuple[str, Estimate]] = []
     for rate in (*RATES, MATCHED, *BY_KIND):
         every = [(one.name, {**one.numbers, **one.by_kind}.get(rate.name)) for one in found]
         entries = [(name, number) for name, number in every if number is not None]
@@ -160,7 +160,7 @@ def _expected(found: Mixing) -> str:
     return f"{100 * found.by_chance / found.clips:.1f} % if they erred independently"
 
 
-def _of(number: Number) -> str:
+def _of(number: Estimate) -> str:
     return f"{number.top:.0f} of {number.bottom:.0f}" if number.top is not None and number.bottom is not None else ""
 
 

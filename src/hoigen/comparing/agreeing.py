@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hoigen.comparing.columns import Column
 from hoigen.comparing.grid import Cell, Table, reasons
 from hoigen.comparing.ratings import Told, Vote
 from hoigen.comparing.videos import Video
+from hoigen.score import Number
 from hoigen.stats import ranks
-from hoigen.stats.resample import Draws, Floats, Number, undefined
+from hoigen.stats.resample import Draws, Estimate, Floats, undefined
 
 VOTES_ONLY = "votes put two videos in order, not all of them"
 
@@ -27,16 +27,16 @@ class Agreement:
     name: str
     videos: int
     pairs: int
-    spearman: Number
-    kendall: Number
-    accuracy: Number
+    spearman: Estimate
+    kendall: Estimate
+    accuracy: Estimate
 
 
-def agreement(videos: Sequence[Video], told: Told, column: Column, draws: Draws) -> Agreement:
+def agreement(videos: Sequence[Video], told: Told, column: Number, draws: Draws) -> Agreement:
     """Spearman, Kendall and pairwise accuracy of one number; undefined, with the reason, where videos lack it."""
     if told.votes:
         return _of_votes(told.votes, column, draws)
-    sign = -1.0 if column.better == "low" else 1.0
+    sign = -1.0 if column.better == "less" else 1.0
     both = [
         (video.prompt, sign * value, told.ratings[video.uri])
         for video in videos
@@ -57,8 +57,8 @@ def agreement(videos: Sequence[Video], told: Told, column: Column, draws: Draws)
     )
 
 
-def _of_votes(votes: Sequence[Vote], column: Column, draws: Draws) -> Agreement:
-    sign = -1.0 if column.better == "low" else 1.0
+def _of_votes(votes: Sequence[Vote], column: Number, draws: Draws) -> Agreement:
+    sign = -1.0 if column.better == "less" else 1.0
     sums: dict[str, Floats] = {}
     seen: set[str] = set()
     for vote in votes:
@@ -81,19 +81,19 @@ def _of_votes(votes: Sequence[Vote], column: Column, draws: Draws) -> Agreement:
     )
 
 
-def _nothing(column: Column, reason: str) -> Agreement:
+def _nothing(column: Number, reason: str) -> Agreement:
     none = undefined(reason)
     return Agreement(name=column.name, videos=0, pairs=0, spearman=none, kendall=none, accuracy=none)
 
 
-def table_of(found: Sequence[Agreement], columns: Sequence[Column], draws: Draws, notes: Sequence[str]) -> Table:
+def table_of(found: Sequence[Agreement], columns: Sequence[Number], draws: Draws, notes: Sequence[str]) -> Table:
     """A row for each number, the best agreement first."""
-    labels = {column.name: column.label + (", sign turned" if column.better == "low" else "") for column in columns}
+    labels = {column.name: column.heading + (", sign turned" if column.better == "less" else "") for column in columns}
     order = sorted(found, key=_worst_first, reverse=True)
     rows: list[list[str | Cell]] = []
     named = []
     for each in order:
-        cells = [Cell(number=number, percent=at == 2) for at, number in enumerate(_numbers(each))]
+        cells = [Cell(estimate=estimate, percent=at == 2) for at, estimate in enumerate(_numbers(each))]
         rows.append([labels[each.name], str(each.videos), str(each.pairs), *cells])
         names = ("Spearman", "Kendall", "accuracy")
         named += [(labels[each.name], name, cell) for name, cell in zip(names, cells, strict=True)]
@@ -106,6 +106,7 @@ def table_of(found: Sequence[Agreement], columns: Sequence[Column], draws: Draws
         title="Agreement with people",
         header=["number", "videos", "pairs", "Spearman", "Kendall tau-b", "pairwise accuracy, %"],
         rows=rows,
+        names={column.heading: column.name for column in columns},
         notes=[told, *notes, *reasons(named)],
     )
 
@@ -116,5 +117,5 @@ def _worst_first(found: Agreement) -> tuple[float, float]:
     return -2.0 if rho is None else rho, -1.0 if right is None else right
 
 
-def _numbers(found: Agreement) -> tuple[Number, Number, Number]:
+def _numbers(found: Agreement) -> tuple[Estimate, Estimate, Estimate]:
     return found.spearman, found.kendall, found.accuracy

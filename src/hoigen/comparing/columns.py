@@ -1,90 +1,64 @@
-"""What a number is: its label, whether it is a share, and which way is better."""
+"""Which numbers a table shows, in which order, and by which a run is ranked: all from what measures declare."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from hoigen.errors import UsageError, nearest
+from hoigen.score import Number
 
-Better = Literal["high", "low", ""]
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """percent: a share, 0..1, that tables show in percent. better: "" where neither end is good by itself."""
-
-    name: str
-    label: str
-    percent: bool = True
-    better: Better = "high"
-    headline: bool = True
+if TYPE_CHECKING:
+    from hoigen.comparing.videos import Video
 
 
-VBENCH = (
-    Column("subject_consistency", "Subject Consistency"),
-    Column("background_consistency", "Background Consistency"),
-    Column("motion_smoothness", "Motion Smoothness"),
-    Column("aesthetic_quality", "Aesthetic Quality"),
-    Column("imaging_quality", "Imaging Quality"),
-    Column("temporal_flickering", "Temporal Flickering"),
-    Column("overall_consistency", "Overall Consistency"),
-)
-KNOWN = {
-    column.name: column
-    for column in (
-        *VBENCH,
-        Column("coarse_hoi", "CoarseHOIScore"),
-        Column("coarse_any", "Coarse, any interaction"),
-        Column("coarse_pair", "Coarse, person and object"),
-        Column("fine_hoi", "FineHOIScore"),
-        Column("fine_hoi_8fps", "Fine, 8 fps"),
-        Column("fine_contact", "Fine, contact"),
-        Column("fine_whole", "Fine x contact x presence"),
-        Column("fine_presence", "Fine, presence", headline=False),
-        Column("fine_flips", "Fine, flips/s", percent=False, better="low", headline=False),
-        Column("fine_longest", "Fine, longest contact, s", percent=False, headline=False),
-        Column("fine_gap", "Fine, gap", better="low", headline=False),
-        Column("hoi_lite", "hoi_lite"),
-        Column("technical_quality", "Technical Quality"),
-        Column("motion", "Motion", percent=False, better=""),
-        Column("camera_motion", "Camera Motion", percent=False, better="", headline=False),
-        Column("subject_motion", "Subject Motion", percent=False, better="", headline=False),
-        Column("text_boxes", "Text Boxes", percent=False, better="low"),
-        Column("text_area", "Text Area", better="low", headline=False),
-        Column("duration", "Duration, s", percent=False, better="", headline=False),
-        Column("short_side", "Short Side, px", percent=False, better="", headline=False),
-        Column("fps", "Frame Rate", percent=False, better="", headline=False),
-        Column("has_audio", "Has Audio", percent=False, better="", headline=False),
-        Column("vfr", "Variable Frame Rate", percent=False, better="", headline=False),
-    )
-}
-"""In the order in which tables have them; that of the paper's tables first."""
+def chosen(numbers: Iterable[Number], wanted: Iterable[str] | None = None) -> list[Number]:
+    """The columns of a table.
 
+    Args:
+        numbers: all there are, of one run or several. One that is declared goes before one of its name that is not.
+        wanted: the names of those to show, in this order; all headlines when not given, by their places.
 
-def column_of(name: str) -> Column:
-    """What is known of a number; of one's own measures nothing but the name is."""
-    return KNOWN.get(name) or Column(name, name, percent=False, better="")
-
-
-def chosen(names: Iterable[str], owned: Iterable[str], wanted: Iterable[str] | None) -> list[Column]:
-    """The columns of a table. names: all numbers there are. owned: those that bear their measure's own name.
-
-    Without `wanted`: the headlines that are there, and of measures that are not known here the numbers that bear their
-    name. Raises UsageError for a wanted one that is not there.
+    Raises UsageError for a wanted one that is not there.
     """
-    here = list(dict.fromkeys(names))
-    if wanted is not None:
-        for name in wanted:
-            if name not in here:
-                raise UsageError(f"--measures {name}: no such number in these runs{nearest(name, here)}")
-        return [column_of(name) for name in dict.fromkeys(wanted)]
-    known = [column for name, column in KNOWN.items() if name in here and column.headline]
-    own = set(owned)
-    return known + [column_of(name) for name in here if name in own and name not in KNOWN]
+    here: dict[str, Number] = {}
+    for number in numbers:
+        if number.name not in here or (number.declared and not here[number.name].declared):
+            here[number.name] = number
+    if wanted is None:
+        return told_apart(in_order(number for number in here.values() if number.headline))
+    for name in (wanted := list(dict.fromkeys(wanted))):
+        if name not in here:
+            raise UsageError(f"--measures {name}: no such number in these runs{nearest(name, here)}")
+    return told_apart([here[name] for name in wanted])
 
 
-def judged(names: Iterable[str]) -> list[str]:
+def in_order(numbers: Iterable[Number]) -> list[Number]:
+    """By their places; those alike stay as they come."""
+    return sorted(numbers, key=lambda number: number.place)
+
+
+def told_apart(numbers: Sequence[Number]) -> list[Number]:
+    """Two columns of one heading have their names in it."""
+    many = Counter(number.heading for number in numbers)
+    return [
+        replace(number, label=f"{number.label} ({number.name})") if many[number.heading] > 1 else number
+        for number in numbers
+    ]
+
+
+def judged(numbers: Iterable[Number]) -> list[Number]:
     """Of all numbers those that may be right or wrong about quality: one end is better, or nothing is known."""
-    return [name for name in names if name not in KNOWN or KNOWN[name].better]
+    return [number for number in numbers if number.better or not number.declared]
+
+
+def ranked_by(columns: Sequence[Number], videos: Iterable[Video]) -> Number | None:
+    """The number by which a run is ranked, in tables and on its page: of those that any video has, the one that is
+    meant for it before all others (`Number.rank`), else the first of which one end is better, else the first."""
+    have = {name for video in videos for name, value in video.values.items() if value is not None}
+    there = [column for column in columns if column.name in have]
+    meant = sorted((column for column in there if column.rank is not None), key=lambda column: column.rank or 0)
+    better = [column for column in there if column.better]
+    return next(iter((*meant, *better, *there, *columns)), None)

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hoigen.comparing.means import mean_number, per_prompt
+from hoigen.comparing.means import mean_estimate, per_prompt
 from hoigen.comparing.videos import Video
 from hoigen.stats.paired import holm, swap_test
-from hoigen.stats.resample import Draws, Number, minimum_detectable_effect, undefined
+from hoigen.stats.resample import Draws, Estimate, minimum_detectable_effect, undefined
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,7 @@ class Difference:
 
     one, other: the two means on those prompts. seen_from: the smallest true difference that so many prompts find in 4
     of 5 cases (5 % level, two-sided); None where there is no interval. p: two-sided; None with the reason in the
-    number. p_holm: held against all tests of the call.
+    estimate. p_holm: held against all tests of the call.
     """
 
     first: str
@@ -33,7 +33,7 @@ class Difference:
     prompts: int
     one: float | None
     other: float | None
-    number: Number
+    estimate: Estimate
     seen_from: float | None = None
     p: float | None = None
     p_holm: float | None = None
@@ -47,11 +47,11 @@ def difference(first: Sequence[Video], second: Sequence[Video], name: str, draws
     if not shared:
         why = "no prompt of which both have this number" if one and other else f"{models[bool(one)]} has no such number"
         return Difference(
-            first=models[0], second=models[1], name=name, prompts=0, one=None, other=None, number=undefined(why)
+            first=models[0], second=models[1], name=name, prompts=0, one=None, other=None, estimate=undefined(why)
         )
     pairs = np.array([[one[prompt], other[prompt]] for prompt in shared])
     ones = np.ones(len(shared))
-    number = mean_number(np.stack([pairs[:, 1] - pairs[:, 0], ones], axis=1), draws)
+    estimate = mean_estimate(np.stack([pairs[:, 1] - pairs[:, 0], ones], axis=1), draws)
     sides = [np.stack([pairs[:, side], ones], axis=1) for side in (0, 1)]
     p = swap_test(sides[0], sides[1], draws) if len(shared) > 1 else None
     return Difference(
@@ -61,8 +61,8 @@ def difference(first: Sequence[Video], second: Sequence[Video], name: str, draws
         prompts=len(shared),
         one=float(pairs[:, 0].mean()),
         other=float(pairs[:, 1].mean()),
-        number=number,
-        seen_from=None if number.draws_sd is None else minimum_detectable_effect(number.draws_sd, len(shared)),
+        estimate=estimate,
+        seen_from=None if estimate.draws_sd is None else minimum_detectable_effect(estimate.draws_sd, len(shared)),
         p=p,
     )
 

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from hoigen.comparing.columns import KNOWN
 from hoigen.comparing.grid import Cell, Table, words
+from hoigen.score import Better
 
 Format = Literal["markdown", "csv", "latex", "html"]
-SIGNS = {"high": "↑", "low": "↓", "": ""}
-LATEX_SIGNS = {"high": r" $\uparrow$", "low": r" $\downarrow$", "": ""}
+SIGNS: dict[Better | None, str] = {"more": "↑", "less": "↓", None: ""}
+LATEX_SIGNS: dict[Better | None, str] = {"more": r" $\uparrow$", "less": r" $\downarrow$", None: ""}
 SPECIAL = {
     **{sign: "\\" + sign for sign in "&%$#_{}"},
     "\\": r"\textbackslash{}",
@@ -23,10 +23,6 @@ SPECIAL = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
 }
-
-
-NAMES = {column.label: column.name for column in KNOWN.values()}
-"""Of programs that read a table, the name of a number is of more use than its label."""
 
 
 def written(tables: Sequence[Table], warnings: Sequence[str], format: Format) -> str:
@@ -59,7 +55,7 @@ def _markdown(tables: Sequence[Table], warnings: Sequence[str]) -> str:
     return "\n\n".join([*([told] if told else []), *(markdown(table) for table in tables)])
 
 
-def _signed(table: Table, at: int, signs: dict[str, str]) -> str:
+def _signed(table: Table, at: int, signs: dict[Better | None, str]) -> str:
     sign = signs[table.better[at - 1]] if 0 < at <= len(table.better) else ""
     return f"{table.header[at]} {sign}".rstrip() if signs is SIGNS else table.header[at] + sign
 
@@ -74,15 +70,17 @@ def _bar(text: str) -> str:
 
 
 def _csv(tables: Sequence[Table], warnings: Sequence[str]) -> str:
-    """Long: a row for each cell. Shares are 0..1; an undefined value is empty and has its reason."""
+    """Long: a row for each cell. Shares are 0..1, numbers go by their names, which are of more use to programs than
+    headings; an undefined value is empty and has its reason."""
     out = io.StringIO()
     write = csv.writer(out, lineterminator="\n")
     write.writerow(["table", "row", "column", "value", "low", "high", "videos", "of", "text", "reason"])
     for table in tables:
+        names = table.names
         for row in table.rows:
             name = str(row[0])
             for column, item in zip(table.header[1:], row[1:], strict=True):
-                write.writerow([table.name, NAMES.get(name, name), NAMES.get(column, column), *_facts(item)])
+                write.writerow([table.name, names.get(name, name), names.get(column, column), *_facts(item)])
         for note in table.notes:
             write.writerow([table.name, "", "note", *[""] * 5, note, ""])
     for warning in warnings:
@@ -93,10 +91,10 @@ def _csv(tables: Sequence[Table], warnings: Sequence[str]) -> str:
 def _facts(item: str | Cell) -> list[str]:
     if isinstance(item, str):
         return ["", "", "", "", "", item, ""]
-    number = item.number
-    values = ["" if value is None else repr(value) for value in (number.value, number.low, number.high)]
+    estimate = item.estimate
+    values = ["" if value is None else repr(value) for value in (estimate.value, estimate.low, estimate.high)]
     counts = [str(item.videos), str(item.of)] if item.of else ["", ""]
-    return [*values, *counts, "", number.reason or number.unsure]
+    return [*values, *counts, "", estimate.reason or estimate.unsure]
 
 
 def tex(text: str) -> str:
@@ -177,8 +175,8 @@ def _html_table(table: Table) -> str:
 def _html_cell(item: str | Cell) -> str:
     if isinstance(item, str):
         return f"<td>{html.escape(item)}</td>"
-    if item.number.value is None:
-        return f'<td class="u" title="{html.escape(item.number.reason)}">undefined</td>'
+    if item.estimate.value is None:
+        return f'<td class="u" title="{html.escape(item.estimate.reason)}">undefined</td>'
     value, _, rest = words(item).partition(" ")
     value = f"<b>{value}</b>" if item.best else value
     return f"<td>{value}{f' <small>{html.escape(rest)}</small>' if rest else ''}</td>"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hoigen.comparing.columns import Better, Column
 from hoigen.comparing.means import Mean
-from hoigen.stats.resample import Number
+from hoigen.score import Better, Number
+from hoigen.stats.resample import Estimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +17,7 @@ class Cell:
     lacking: why the others have none. signed: a difference. best: the best of its column.
     """
 
-    number: Number
+    estimate: Estimate
     percent: bool = True
     signed: bool = False
     videos: int = 0
@@ -29,19 +29,21 @@ class Cell:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """name: one word, for files. header: the first names the rows. rows: a text or a Cell each. better: of each column
-    after the first. notes: sentences below it, why cells are undefined among them."""
+    after the first. names: heading -> name, of numbers among rows and columns. notes: sentences below it, why cells are
+    undefined among them."""
 
     name: str
     title: str
     header: Sequence[str]
     rows: Sequence[Sequence[str | Cell]]
-    better: Sequence[Better] = ()
+    better: Sequence[Better | None] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[str] = field(default_factory=tuple)
 
 
-def cell_of(mean: Mean, column: Column, best: bool = False) -> Cell:
+def cell_of(mean: Mean, column: Number, best: bool = False) -> Cell:
     return Cell(
-        number=mean.number, percent=column.percent, videos=mean.videos, of=mean.of, lacking=mean.lacking, best=best
+        estimate=mean.estimate, percent=column.share, videos=mean.videos, of=mean.of, lacking=mean.lacking, best=best
     )
 
 
@@ -55,12 +57,12 @@ def figure(value: float, percent: bool, signed: bool = False) -> str:
 
 def words(cell: Cell, interval: str = "[{}, {}]") -> str:
     """`42.72 [39.10, 46.20] (58/60)`, or `undefined`."""
-    number = cell.number
-    if number.value is None:
+    estimate = cell.estimate
+    if estimate.value is None:
         return "undefined"
-    text = figure(number.value, cell.percent, cell.signed)
-    if number.low is not None and number.high is not None:
-        ends = (figure(end, cell.percent, cell.signed) for end in (number.low, number.high))
+    text = figure(estimate.value, cell.percent, cell.signed)
+    if estimate.low is not None and estimate.high is not None:
+        ends = (figure(end, cell.percent, cell.signed) for end in (estimate.low, estimate.high))
         text += " " + interval.format(*ends)
     return text + (f" ({cell.videos}/{cell.of})" if cell.videos < cell.of else "")
 
@@ -69,13 +71,13 @@ def reasons(rows: Sequence[tuple[str, str, Cell]]) -> list[str]:
     """Notes on cells that are undefined, of a part of the videos, or without an interval; of (row, column, cell)."""
     told: dict[str, list[str]] = {}
     for row, column, cell in rows:
-        if cell.number.value is None:
-            told.setdefault(f"undefined: {cell.number.reason}", []).append(f"{column} of {row}")
+        if cell.estimate.value is None:
+            told.setdefault(f"undefined: {cell.estimate.reason}", []).append(f"{column} of {row}")
             continue
         if cell.lacking:
             told.setdefault(f"not of all videos: {cell.lacking}", []).append(f"{column} of {row}")
-        if cell.number.unsure:
-            told.setdefault(f"no interval: {cell.number.unsure}", []).append(f"{column} of {row}")
+        if cell.estimate.unsure:
+            told.setdefault(f"no interval: {cell.estimate.unsure}", []).append(f"{column} of {row}")
     return [f"{_some(names)}: {reason}" for reason, names in told.items()]
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Literal
 
-from hoigen.comparing.columns import Column
 from hoigen.comparing.grid import Cell, Table, cell_of, reasons
 from hoigen.comparing.means import Mean, mean_of, per_prompt
 from hoigen.comparing.videos import Video
+from hoigen.score import Number
 from hoigen.stats.resample import Draws
 
 By = Literal["verb", "object", "category", "prompt", "seen"]
@@ -17,7 +17,7 @@ UNKNOWN = "(not told)"
 Models = Mapping[str, Sequence[Video]]
 
 
-def table_by(models: Models, by: By, column: Column, draws: Draws) -> Table:
+def table_by(models: Models, by: By, column: Number, draws: Draws) -> Table:
     """One number, groups by models, the best group first; a group without videos of a model is undefined there."""
     group_of = _grouping(models, by)
     grouped = {name: _split(videos, group_of) for name, videos in models.items()}
@@ -31,10 +31,10 @@ def table_by(models: Models, by: By, column: Column, draws: Draws) -> Table:
     left = _left_out(models, group_of) if by == "seen" else []
     return Table(
         name=f"by_{by}",
-        title=f"{column.label} by {'in- and out-of-distribution prompts' if by == 'seen' else by}",
+        title=f"{column.heading} by {'in- and out-of-distribution prompts' if by == 'seen' else by}",
         header=[by, "prompts", *models],
         rows=rows,
-        better=("", *(column.better for _ in models)),
+        better=(None, *(column.better for _ in models)),
         notes=[*left, *_notes(rows, list(models))],
     )
 
@@ -67,16 +67,16 @@ def _split(videos: Sequence[Video], group_of: Callable[[Video], str | None]) -> 
     return found
 
 
-def _rank(means: Iterable[Mean], column: Column) -> float:
+def _rank(means: Iterable[Mean], column: Number) -> float:
     """Groups with the best mean over models first; those without any number last."""
-    values = [mean.number.value for mean in means if mean.number.value is not None]
+    values = [mean.estimate.value for mean in means if mean.estimate.value is not None]
     if not values:
         return float("inf")
     middle = sum(values) / len(values)
-    return middle if column.better == "low" else -middle
+    return middle if column.better == "less" else -middle
 
 
-def _row(group: str, means: Mapping[str, Mean], column: Column) -> list[str | Cell]:
+def _row(group: str, means: Mapping[str, Mean], column: Number) -> list[str | Cell]:
     prompts = max(mean.prompts for mean in means.values())
     return [group, str(prompts), *(cell_of(mean, column) for mean in means.values())]
 
@@ -86,23 +86,23 @@ def _notes(rows: Sequence[Sequence[str | Cell]], models: Sequence[str]) -> list[
         (str(row[0]), name, item)
         for row in rows
         for name, item in zip(models, row[2:], strict=True)
-        if isinstance(item, Cell) and item.number.value is None
+        if isinstance(item, Cell) and item.estimate.value is None
     ]
     return reasons(cells)
 
 
-def extremes(models: Models, column: Column, draws: Draws, count: int) -> list[Table]:
+def extremes(models: Models, column: Number, draws: Draws, count: int) -> list[Table]:
     """The best and the worst prompts in one number, by their mean over the models that have it."""
     each = {name: per_prompt(videos, column.name) for name, videos in models.items()}
     prompts = {prompt for found in each.values() for prompt in found}
     mean = {prompt: fmean(found[prompt] for found in each.values() if prompt in found) for prompt in prompts}
-    sign = 1 if column.better == "low" else -1
+    sign = 1 if column.better == "less" else -1
     order = sorted(prompts, key=lambda prompt: (sign * mean[prompt], prompt))
     ends = [("best", order[:count]), ("worst", order[::-1][: min(count, max(0, len(order) - count))])]
     return [_extreme(which, chosen, models, column, draws) for which, chosen in ends if chosen]
 
 
-def _extreme(which: str, prompts: Sequence[str], models: Models, column: Column, draws: Draws) -> Table:
+def _extreme(which: str, prompts: Sequence[str], models: Models, column: Number, draws: Draws) -> Table:
     texts = {video.prompt: video.text for videos in models.values() for video in videos}
     rows: list[list[str | Cell]] = []
     for prompt in prompts:
@@ -110,7 +110,7 @@ def _extreme(which: str, prompts: Sequence[str], models: Models, column: Column,
         rows.append([texts.get(prompt) or prompt, *(cell_of(mean, column) for mean in means)])
     return Table(
         name=which,
-        title=f"{which.capitalize()} interactions in {column.label}",
+        title=f"{which.capitalize()} interactions in {column.heading}",
         header=["prompt", *models],
         rows=rows,
         better=tuple(column.better for _ in models),

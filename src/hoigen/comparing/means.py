@@ -9,17 +9,17 @@ import numpy as np
 
 from hoigen.comparing.videos import Video
 from hoigen.stats import alike
-from hoigen.stats.resample import Draws, Floats, Number, number_of, ratio, undefined
+from hoigen.stats.resample import Draws, Estimate, Floats, estimate_of, ratio, undefined
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mean:
-    """number: the mean over videos, each counting once. videos: that have the number. of: all there are.
+    """estimate: the mean over videos, each counting once. videos: that have the number. of: all there are.
 
     lacking: why the others have none, with how many.
     """
 
-    number: Number
+    estimate: Estimate
     videos: int
     of: int
     prompts: int
@@ -33,10 +33,10 @@ def mean_of(videos: Iterable[Video], name: str, draws: Draws) -> Mean:
     lacking = lacking_in(here, name)
     count = int(sum(total[1] for total in sums.values()))
     if not sums:
-        return Mean(number=undefined(lacking or "no video"), videos=0, of=len(here), prompts=0, lacking=lacking)
+        return Mean(estimate=undefined(lacking or "no video"), videos=0, of=len(here), prompts=0, lacking=lacking)
     columns = np.array(list(sums.values()), float)
-    number = mean_number(columns, draws)
-    return Mean(number=number, videos=count, of=len(here), prompts=len(sums), lacking=lacking)
+    estimate = mean_estimate(columns, draws)
+    return Mean(estimate=estimate, videos=count, of=len(here), prompts=len(sums), lacking=lacking)
 
 
 def lacking_in(videos: Iterable[Video], name: str, most: int = 3) -> str:
@@ -61,10 +61,10 @@ def sums_by_prompt(videos: Iterable[Video], name: str) -> dict[str, tuple[float,
     return dict(sorted(found.items()))
 
 
-def mean_number(columns: Floats, draws: Draws) -> Number:
-    """Ratio of sums, (prompts, 2) -> number with its interval."""
+def mean_estimate(columns: Floats, draws: Draws) -> Estimate:
+    """Ratio of sums, (prompts, 2) -> estimate with its interval."""
     totals = draws.totals(columns) if len(columns) > 1 else columns
-    return number_of(columns, totals, lambda t: ratio(t[..., 0], t[..., 1]), "no video", unit="prompts")
+    return estimate_of(columns, totals, lambda t: ratio(t[..., 0], t[..., 1]), "no video", unit="prompts")
 
 
 def per_prompt(videos: Iterable[Video], name: str) -> dict[str, float]:

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import csv
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hoigen.comparing.columns import Column
 from hoigen.comparing.grid import Cell
-from hoigen.stats.resample import Number
+from hoigen.registry import own_numbers
+from hoigen.score import Number
+from hoigen.stats.resample import Estimate
 
 FILE = Path(__file__).with_name("paper.csv")
 NOTE = "rows marked 'paper' are as printed in HOIGen-1M: other videos, other detectors and settings; no intervals"
@@ -51,7 +52,12 @@ def names() -> tuple[str, ...]:
     return tuple(rows()[0].values)
 
 
-def beside(table: int, columns: Sequence[Column]) -> list[list[str | Cell]]:
+def columns(without: Collection[str]) -> list[Number]:
+    """What those numbers are, but for some."""
+    return [own_numbers()[name] for name in names() if name not in without]
+
+
+def beside(table: int, columns: Sequence[Number]) -> list[list[str | Cell]]:
     """The rows of one of the paper's tables, with these columns."""
     return [
         [f"{row.method} (paper, table {table})", *(_cell(row.values.get(column.name), column) for column in columns)]
@@ -60,5 +66,5 @@ def beside(table: int, columns: Sequence[Column]) -> list[list[str | Cell]]:
     ]
 
 
-def _cell(value: float | None, column: Column) -> str | Cell:
-    return "–" if value is None else Cell(number=Number(value=value), percent=column.percent)
+def _cell(value: float | None, column: Number) -> str | Cell:
+    return "–" if value is None else Cell(estimate=Estimate(value=value), percent=column.share)

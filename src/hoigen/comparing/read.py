@@ -44,8 +44,7 @@ def source_of(path: Path) -> Source:
     return Source(
         path=path,
         videos=[_about(video, evaluation) for video in _videos(run, steps)],
-        numbers=[name for step in steps for name in step.emits],
-        owned=[step.name for step in steps if step.name in step.emits],
+        numbers=[number for step in steps for number in step.numbers],
         fingerprints={step.name: step.fingerprint for step in steps},
         evaluation=evaluation,
     )

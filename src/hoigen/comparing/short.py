@@ -9,19 +9,20 @@ from hoigen.comparing.forms import markdown
 from hoigen.comparing.grid import Cell, Table, reasons
 from hoigen.comparing.means import lacking_in, models_of
 from hoigen.comparing.videos import Source, Video
-from hoigen.stats.resample import Number, undefined
+from hoigen.score import Number
+from hoigen.stats.resample import Estimate, undefined
 
 
 def short_table(source: Source) -> str:
     """Models by measures, means over videos without intervals, as Markdown; "" when there is no video."""
     if not source.videos:
         return ""
-    shown = known.chosen(source.numbers, source.owned, None)
+    shown = known.chosen(source.numbers)
     rows: list[list[str | Cell]] = []
     for model, here in models_of(source.videos).items():
         rows.append([model, *(_cell(here, column) for column in shown)])
     cells = [
-        (str(row[0]), column.label, item)
+        (str(row[0]), column.heading, item)
         for row in rows
         for column, item in zip(shown, row[1:], strict=True)
         if isinstance(item, Cell)
@@ -29,16 +30,17 @@ def short_table(source: Source) -> str:
     table = Table(
         name="means",
         title="Means over videos; shares in %",
-        header=["model", *(column.label for column in shown)],
+        header=["model", *(column.heading for column in shown)],
         rows=rows,
         better=tuple(column.better for column in shown),
+        names={column.heading: column.name for column in shown},
         notes=reasons(cells),
     )
     return markdown(table)
 
 
-def _cell(videos: Sequence[Video], column: known.Column) -> Cell:
+def _cell(videos: Sequence[Video], column: Number) -> Cell:
     have = [value for video in videos if (value := video.values.get(column.name)) is not None]
     lacking = lacking_in(videos, column.name)
-    number = Number(value=sum(have) / len(have)) if have else undefined(lacking)
-    return Cell(number=number, percent=column.percent, videos=len(have), of=len(videos), lacking=lacking)
+    estimate = Estimate(value=sum(have) / len(have)) if have else undefined(lacking)
+    return Cell(estimate=estimate, percent=column.share, videos=len(have), of=len(videos), lacking=lacking)

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from hoigen.comparing import groups, paper
-from hoigen.comparing.columns import KNOWN, Column, column_of
+from hoigen.comparing.columns import in_order
 from hoigen.comparing.differ import Difference, difference, with_holm
 from hoigen.comparing.grid import Cell, Table, cell_of, figure, reasons
 from hoigen.comparing.means import mean_of
 from hoigen.comparing.videos import Video
-from hoigen.stats.resample import Draws, Number
+from hoigen.score import Number
+from hoigen.stats.resample import Draws, Estimate
 
 Models = Mapping[str, Sequence[Video]]
 MOST_PAIRS = 15
@@ -25,23 +26,20 @@ class Asked:
     alone has. pairs: of models to be tested. changes: (before, after). rank: the number that groups and extremes are
     about. by: the groups. ends: how many best and worst prompts."""
 
-    columns: Sequence[Column]
-    beside: Sequence[Column]
+    columns: Sequence[Number]
+    beside: Sequence[Number]
     pairs: Sequence[tuple[str, str]]
     changes: Sequence[tuple[str, str]]
-    rank: Column
+    rank: Number
     by: Sequence[groups.By]
     ends: int
     with_paper: bool
     draws: Draws
 
     @property
-    def shown(self) -> list[Column]:
-        """All columns of the tables, those that are known in their usual order."""
-        order = list(KNOWN)
-        known = [column for column in (*self.columns, *self.beside) if column.name in KNOWN]
-        known.sort(key=lambda column: order.index(column.name))
-        return [*known, *(column for column in self.columns if column.name not in KNOWN)]
+    def shown(self) -> list[Number]:
+        """All columns of the tables, in the order of their places."""
+        return in_order((*self.columns, *self.beside))
 
 
 def all_tables(models: Models, asked: Asked) -> tuple[list[Table], list[Difference]]:
@@ -60,7 +58,7 @@ def all_tables(models: Models, asked: Asked) -> tuple[list[Table], list[Differen
     if asked.changes:
         tables.append(change_table(by_pair, asked))
     tests = sum(found.p is not None for found in tested)
-    tables += [pair_table(by_pair[pair], tests) for pair in wanted]
+    tables += [pair_table(by_pair[pair], asked.columns, tests) for pair in wanted]
     tables += groups.extremes(models, asked.rank, asked.draws, asked.ends) if asked.ends else []
     tables += [groups.table_by(models, by, asked.rank, asked.draws) for by in asked.by]
     return tables, tested
@@ -76,7 +74,7 @@ def main_table(models: Models, asked: Asked) -> Table:
     for at, column in enumerate(shown):
         best = _best([found[at] for found in cells.values()], column)
         for found in cells.values():
-            found[at] = replace(found[at], best=best is not None and found[at].number.value == best)
+            found[at] = replace(found[at], best=best is not None and found[at].estimate.value == best)
     rows: list[list[str | Cell]] = [
         [name, *("–" if column in asked.beside else cell for column, cell in zip(shown, row, strict=True))]
         for name, row in cells.items()
@@ -90,39 +88,40 @@ def main_table(models: Models, asked: Asked) -> Table:
         rows += paper.beside(2, shown)
         notes.append(paper.NOTE)
     if asked.beside:
-        notes.append(f"–: not measured in these runs ({', '.join(column.label for column in asked.beside)})")
+        notes.append(f"–: not measured in these runs ({', '.join(column.heading for column in asked.beside)})")
     return _by_columns("models", "Models", shown, rows, notes)
 
 
 def _by_columns(
-    name: str, title: str, columns: Sequence[Column], rows: Sequence[Sequence[str | Cell]], notes: Sequence[str]
+    name: str, title: str, columns: Sequence[Number], rows: Sequence[Sequence[str | Cell]], notes: Sequence[str]
 ) -> Table:
     return Table(
         name=name,
         title=title,
-        header=["model", *(column.label for column in columns)],
+        header=["model", *(column.heading for column in columns)],
         rows=rows,
         better=tuple(column.better for column in columns),
+        names={column.heading: column.name for column in columns},
         notes=notes,
     )
 
 
-def _named(rows: Sequence[Sequence[str | Cell]], columns: Sequence[Column]) -> list[tuple[str, str, Cell]]:
+def _named(rows: Sequence[Sequence[str | Cell]], columns: Sequence[Number]) -> list[tuple[str, str, Cell]]:
     """(row, column, cell) of all cells."""
     return [
-        (str(row[0]), column.label, item)
+        (str(row[0]), column.heading, item)
         for row in rows
         for column, item in zip(columns, row[1:], strict=True)
         if isinstance(item, Cell)
     ]
 
 
-def _best(cells: Sequence[Cell], column: Column) -> float | None:
+def _best(cells: Sequence[Cell], column: Number) -> float | None:
     """The best of at least two values; None where neither end is good."""
-    values = [cell.number.value for cell in cells if cell.number.value is not None]
+    values = [cell.estimate.value for cell in cells if cell.estimate.value is not None]
     if len(values) < 2 or not column.better:
         return None
-    return max(values) if column.better == "high" else min(values)
+    return max(values) if column.better == "more" else min(values)
 
 
 def change_table(by_pair: Mapping[tuple[str, str], Sequence[Difference]], asked: Asked) -> Table:
@@ -133,54 +132,55 @@ def change_table(by_pair: Mapping[tuple[str, str], Sequence[Difference]], asked:
         found = {each.name: each for each in by_pair[pair]}
         here = [found.get(column.name) for column in shown]
         for name, side in zip(pair, ("one", "other"), strict=True):
-            rows.append([name, *("–" if each is None else _side(each, side) for each in here)])
-        rows.append([f"change of {pair[1]}", *("–" if each is None else _changed(each) for each in here)])
+            sides = [_side(each, side, column) if each else "–" for each, column in zip(here, shown, strict=True)]
+            rows.append([name, *sides])
+        changes = [_changed(each, column) if each else "–" for each, column in zip(here, shown, strict=True)]
+        rows.append([f"change of {pair[1]}", *changes])
     notes = ["bold changes: p < 0.05 after Holm's correction over all tests of this call; means over prompts"]
-    notes += reasons([each for each in _named(rows, shown) if each[2].number.value is None])
+    notes += reasons([each for each in _named(rows, shown) if each[2].estimate.value is None])
     if asked.with_paper:
         rows += [*paper.beside(3, shown), *paper.beside(4, shown)]
         notes.append(paper.NOTE)
     return _by_columns("changes", "Before and after", shown, rows, notes)
 
 
-def _side(found: Difference, side: str) -> Cell:
+def _side(found: Difference, side: str, column: Number) -> Cell:
     value = found.one if side == "one" else found.other
-    percent = column_of(found.name).percent
-    if value is None:
-        return Cell(number=found.number, percent=percent)
-    return Cell(number=Number(value=value), percent=percent)
+    return Cell(estimate=found.estimate if value is None else Estimate(value=value), percent=column.share)
 
 
-def _changed(found: Difference) -> Cell:
+def _changed(found: Difference, column: Number) -> Cell:
     sure = found.p_holm is not None and found.p_holm < 0.05
-    return Cell(number=found.number, percent=column_of(found.name).percent, signed=True, best=sure)
+    return Cell(estimate=found.estimate, percent=column.share, signed=True, best=sure)
 
 
-def pair_table(found: Sequence[Difference], tests: int) -> Table:
+def pair_table(found: Sequence[Difference], columns: Sequence[Number], tests: int) -> Table:
     """Two models, a row for each number: the difference, its test, and what could have been seen."""
     first, second = found[0].first, found[0].second
     rows: list[list[str | Cell]] = []
     named = []
+    by_name = {column.name: column for column in columns}
     for each in found:
-        column = column_of(each.name)
-        cell = Cell(number=each.number, percent=column.percent, signed=True)
+        column = by_name[each.name]
+        cell = Cell(estimate=each.estimate, percent=column.share, signed=True)
         rows.append(
             [
-                column.label,
+                column.heading,
                 str(each.prompts),
-                *(_side(each, side) for side in ("one", "other")),
+                *(_side(each, side, column) for side in ("one", "other")),
                 cell,
                 _p(each.p),
                 _p(each.p_holm),
-                figure(each.seen_from, column.percent) if each.seen_from is not None else "unknown",
+                figure(each.seen_from, column.share) if each.seen_from is not None else "unknown",
             ]
         )
-        named.append((column.label, "difference", cell))
+        named.append((column.heading, "difference", cell))
     return Table(
         name=f"{first} -> {second}",
         title=f"{second} minus {first}, on the same prompts",
         header=["number", "prompts", first, second, "difference", "p", "p, Holm", "detectable"],
         rows=rows,
+        names={column.heading: column.name for column in columns},
         notes=[
             f"p: two-sided, the two models' means swapped prompt by prompt; Holm: over {tests} tests; detectable: "
             "the smallest true difference that so many prompts find in 4 of 5 cases at p < 0.05",

@@ -13,15 +13,26 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hoigen.comparing.columns import VBENCH, Column
 from hoigen.data.rows import read_json
 from hoigen.errors import UsageError
+from hoigen.registry import own_numbers
+from hoigen.score import Number
 from hoigen.sources import shown
 
 if TYPE_CHECKING:
     from hoigen.comparing.videos import Source, Video
     from hoigen.promptsuite.matching import Names
 
+VBENCH = (
+    "subject_consistency",
+    "background_consistency",
+    "motion_smoothness",
+    "aesthetic_quality",
+    "imaging_quality",
+    "temporal_flickering",
+    "overall_consistency",
+)
+"""The dimensions of VBench that hoigen measures, by the names that they have in its files."""
 SCALE = {"imaging_quality": 100.0}
 """What VBench multiplies a video's number by."""
 ENDING = "_eval_results.json"
@@ -55,7 +66,8 @@ def read_vbench(path: Path, suite: Path | None) -> Source:
         raise UsageError(f"{path} holds no video")
     if names is not None and (strays := [video.uri for video in videos if video.prompt.startswith("?")]):
         raise UsageError(f"{path}: {len(strays)} videos are named after no prompt of {suite}, such as {strays[0]}")
-    return Source(path=path, videos=videos, numbers=list(found), owned=list(found))
+    numbers = [own_numbers().get(name) or Number(name=name, headline=True) for name in found]
+    return Source(path=path, videos=videos, numbers=numbers)
 
 
 def _load(path: Path) -> Mapping[str, Any]:
@@ -78,7 +90,6 @@ def _items(result: Any, where: str) -> Sequence[Mapping[str, Any]]:
 
 
 def _number(came: Any, dimension: str) -> tuple[float | None, str]:
-    known = {column.name for column in VBENCH}
     if isinstance(came, bool):
         came = float(came)
     try:
@@ -88,7 +99,7 @@ def _number(came: Any, dimension: str) -> tuple[float | None, str]:
     if not math.isfinite(told):
         return None, f"VBench wrote {shown(came)}, which is no number"
     value = told / SCALE.get(dimension, 1.0)
-    if dimension in known and not -1 <= value <= 1.0001:
+    if dimension in VBENCH and not -1 <= value <= 1.0001:
         return None, f"VBench wrote {told:g}, which is no share of 1 (older versions wrote sums over frames)"
     return float(value), ""
 
@@ -135,7 +146,7 @@ def _video(
     )
 
 
-def vbench_text(videos: Sequence[Video], columns: Sequence[Column]) -> str:
+def vbench_text(videos: Sequence[Video], columns: Sequence[Number]) -> str:
     """The result file of one model: mean over videos, then each video; a video without a number is not in its list."""
     found: dict[str, Any] = {}
     for column in columns:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hoigen.score import Number
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Video:
@@ -38,12 +40,11 @@ class Video:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where videos came from: a run, or a result file of VBench. numbers: all names. owned: those that bear their
-    measure's name. fingerprints: measure -> digest of its settings. evaluation: evaluation.json, {} without one."""
+    """Where videos came from: a run, or a result file of VBench. numbers: all of them, as they were declared when they
+    were measured. fingerprints: measure -> digest of its settings. evaluation: evaluation.json, {} without one."""
 
     path: Path
     videos: Sequence[Video]
-    numbers: Sequence[str]
-    owned: Sequence[str]
+    numbers: Sequence[Number]
     fingerprints: Mapping[str, str] = field(default_factory=dict)
     evaluation: Mapping[str, Any] = field(default_factory=dict)

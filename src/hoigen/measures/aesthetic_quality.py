@@ -9,6 +9,7 @@ from hoigen.clip import Clip, EveryFrame
 from hoigen.models import room, uses
 from hoigen.models.uses import Network
 from hoigen.registry import measure
+from hoigen.score import Number
 from hoigen.settings import Setting
 
 if TYPE_CHECKING:
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 EVERY = EveryFrame()
 
 
-@measure("aesthetic_quality")
+@measure(
+    "aesthetic_quality",
+    numbers=(Number(name="aesthetic_quality", label="Aesthetic Quality", better="more", share=True, place=4),),
+)
 class AestheticQuality:
     """How beautiful people would find the frames, about 0..1 (nothing bounds it); higher is better. Needs extra
     [models].

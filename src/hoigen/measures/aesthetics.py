@@ -10,7 +10,7 @@ from hoigen.clip import Clip, Frames, Sampling, check_sees
 from hoigen.models import room, uses
 from hoigen.models.uses import Network
 from hoigen.registry import measure
-from hoigen.score import Score
+from hoigen.score import Number, Score
 from hoigen.settings import Setting
 
 if TYPE_CHECKING:
@@ -21,7 +21,10 @@ FRAMES = 8
 """Of any clips that are looked at together."""
 
 
-@measure("aesthetics")
+@measure(
+    "aesthetics",
+    numbers=(Number(name="aesthetics", label="LAION Aesthetics", better="more"),),
+)
 class Aesthetics:
     """LAION aesthetic score, about 1..10, higher is better; Open-Sora keeps what is above 4.5. Needs extra [models].
 

@@ -9,6 +9,7 @@ from hoigen.clip import Clip, EveryFrame
 from hoigen.models import room, uses
 from hoigen.models.uses import Network
 from hoigen.registry import measure
+from hoigen.score import Number
 from hoigen.settings import Setting
 
 if TYPE_CHECKING:
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
 EVERY = EveryFrame()
 
 
-@measure("background_consistency")
+@measure(
+    "background_consistency",
+    numbers=(
+        Number(name="background_consistency", label="Background Consistency", better="more", share=True, place=2),
+    ),
+)
 class BackgroundConsistency:
     """How much the whole picture, and so mostly its background, stays the same, 0..1; higher is better, 1 when nothing
     changes. Needs extra [models].

@@ -14,7 +14,7 @@ from hoigen.frameplan import moments
 from hoigen.hoi.detections import Knows, Look, Pair, asked
 from hoigen.models import uses
 from hoigen.registry import make, measure
-from hoigen.score import Score
+from hoigen.score import Number, Score
 from hoigen.stats.thresholds import SWEEP, area, share_above, sweep
 
 if TYPE_CHECKING:
@@ -30,7 +30,30 @@ LEAST = 0.05
 """Pairs below this are not listed."""
 
 
-@measure("coarse_hoi", emits=("coarse_hoi", "coarse_any", "coarse_pair"))
+@measure(
+    "coarse_hoi",
+    numbers=(
+        Number(name="coarse_hoi", label="CoarseHOIScore", better="more", share=True, place=11, rank=1),
+        Number(
+            name="coarse_any",
+            label="Coarse, any interaction",
+            better="more",
+            share=True,
+            headline=True,
+            place=12,
+            rank=4,
+        ),
+        Number(
+            name="coarse_pair",
+            label="Coarse, person and object",
+            better="more",
+            share=True,
+            headline=True,
+            place=13,
+            rank=2,
+        ),
+    ),
+)
 class CoarseHoi:
     """Share of frames in which the asked interaction is detected, 0..1; more is better.
 

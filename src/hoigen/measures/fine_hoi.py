@@ -13,7 +13,7 @@ from hoigen.hoi.contact import told
 from hoigen.hoi.detections import asked
 from hoigen.hoi.sketch import Sketches
 from hoigen.registry import measure
-from hoigen.score import Score
+from hoigen.score import Number, Score
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,15 +29,23 @@ OWN = ("variant", "follow", "people", "bridge", "least_presence", "undefined")
 
 @measure(
     "fine_hoi",
-    emits=(
-        "fine_hoi",
-        "fine_hoi_8fps",
-        "fine_contact",
-        "fine_flips",
-        "fine_presence",
-        "fine_longest",
-        "fine_gap",
-        "fine_whole",
+    numbers=(
+        Number(name="fine_hoi", label="FineHOIScore", better="more", share=True, place=21, rank=6),
+        Number(name="fine_hoi_8fps", label="Fine, 8 fps", better="more", share=True, headline=True, place=22, rank=5),
+        Number(name="fine_contact", label="Fine, contact", better="more", share=True, headline=True, place=23),
+        Number(name="fine_flips", label="Fine, flips", unit="1/s", better="less", place=26),
+        Number(name="fine_presence", label="Fine, presence", better="more", share=True, place=25),
+        Number(name="fine_longest", label="Fine, longest contact", unit="s", better="more", place=27),
+        Number(name="fine_gap", label="Fine, gap", better="less", share=True, place=28),
+        Number(
+            name="fine_whole",
+            label="Fine x contact x presence",
+            better="more",
+            share=True,
+            headline=True,
+            place=24,
+            rank=3,
+        ),
     ),
 )
 class FineHoi:

@@ -12,7 +12,7 @@ from hoigen.errors import SetupError
 from hoigen.models import uses
 from hoigen.recipe.build import make
 from hoigen.registry import measure
-from hoigen.score import Score
+from hoigen.score import Number, Score
 from hoigen.settings import Setting
 
 if TYPE_CHECKING:
@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from hoigen.models.uses import AnyUse
 
 
-@measure("hoi_judgement", emits=("hoi_judgement", "hoi_conspicuous", "hoi_triplets"))
+@measure(
+    "hoi_judgement",
+    numbers=(
+        Number(name="hoi_judgement", label="HOI judgement", better="more", share=True),
+        Number(name="hoi_conspicuous", label="HOI judgement, conspicuous", better="more", share=True),
+        Number(name="hoi_triplets", label="HOI judgement, triplets"),
+    ),
+)
 class HoiJudgement:
     """Whether an LLM finds an interaction of a person with an object in an MLLM's caption: 1 yes, 0 no.
     Needs extra [experts] for served models, or extra [models] for models in this process.

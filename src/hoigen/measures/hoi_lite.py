@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hoigen.clip import Clip, Frames, Sampling, check_sees
 from hoigen.models import room, uses
 from hoigen.registry import measure
-from hoigen.score import Score
+from hoigen.score import Number, Score
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,7 +68,16 @@ class Look:
     features: Mapping[str, float]
 
 
-@measure("hoi_lite", emits=("hoi_lite", "hoi_person", "hoi_hands", "hoi_objects", "hoi_named"))
+@measure(
+    "hoi_lite",
+    numbers=(
+        Number(name="hoi_lite", better="more", share=True, place=31, rank=7),
+        Number(name="hoi_person", label="hoi_lite, person", better="more", share=True, place=32),
+        Number(name="hoi_hands", label="hoi_lite, hands", better="more", share=True, place=33),
+        Number(name="hoi_objects", label="hoi_lite, objects", better="more", share=True, place=34),
+        Number(name="hoi_named", label="hoi_lite, named things", better="more", share=True, place=35),
+    ),
+)
 class HoiLite:
     """How surely a person handles, rides or acts on something, 0..1; 0.5 is as likely as not on web clips.
 

@@ -9,6 +9,7 @@ from hoigen.clip import Clip, EveryFrame
 from hoigen.models import room, uses
 from hoigen.models.uses import Network
 from hoigen.registry import measure
+from hoigen.score import Number
 from hoigen.settings import Setting
 
 if TYPE_CHECKING:
@@ -20,7 +21,10 @@ EVERY = EveryFrame()
 RESIZES = ("longer", "shorter", "shorter_centercrop", "none")
 
 
-@measure("imaging_quality")
+@measure(
+    "imaging_quality",
+    numbers=(Number(name="imaging_quality", label="Imaging Quality", better="more", share=True, place=5),),
+)
 class ImagingQuality:
     """How free of blur, noise, wrong exposure and compression the frames look, about 0..1 (nothing bounds it); higher
     is better. Needs extra [models]. VBench gives 0..100 for a video and 0..1 in its total; here it is 0..1 for both.

@@ -8,10 +8,19 @@ from typing import Any
 
 from hoigen.clip import Clip, Frames, Sampling
 from hoigen.registry import measure
-from hoigen.score import Score
+from hoigen.score import Number, Score
 
 
-@measure("metadata", emits=("duration", "short_side", "fps", "has_audio", "vfr"))
+@measure(
+    "metadata",
+    numbers=(
+        Number(name="duration", label="Duration", unit="s", place=71),
+        Number(name="short_side", label="Short Side", unit="px", place=72),
+        Number(name="fps", label="Frame Rate", unit="fps", place=73),
+        Number(name="has_audio", label="Has Audio", place=74),
+        Number(name="vfr", label="Variable Frame Rate", place=75),
+    ),
+)
 class Metadata:
     """Duration (seconds), short side (pixels), frame rate (per second), audio and variable rate (0 or 1).
 

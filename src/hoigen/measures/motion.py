@@ -11,7 +11,7 @@ from hoigen.clip import Clip, Sampling, Seconds, check_sees
 from hoigen.models import room
 from hoigen.models.dis_flow import PRESETS
 from hoigen.registry import measure
-from hoigen.score import Score
+from hoigen.score import Number, Score
 from hoigen.settings import Setting
 
 if TYPE_CHECKING:
@@ -33,7 +33,14 @@ MOVING = 0.02
 """A place that moves by itself at this many diagonals per second counts as moving."""
 
 
-@measure("motion", emits=("motion", "camera_motion", "subject_motion"))
+@measure(
+    "motion",
+    numbers=(
+        Number(name="motion", label="Motion", unit="diagonals/s", place=51),
+        Number(name="camera_motion", label="Camera Motion", unit="diagonals/s", place=52),
+        Number(name="subject_motion", label="Subject Motion", unit="diagonals/s", place=53),
+    ),
+)
 class Motion:
     """Mean optical-flow length, in frame diagonals per second; 0 is still, 1 crosses the picture in a second.
 

@@ -10,7 +10,7 @@ from hoigen.clip import Clip, EveryFrame
 from hoigen.models import room, uses
 from hoigen.models.uses import Network
 from hoigen.registry import measure
-from hoigen.score import Score
+from hoigen.score import Number, Score
 from hoigen.settings import Setting
 
 if TYPE_CHECKING:
@@ -27,7 +27,10 @@ SMALLEST = 113
 """Shorter sides have one place or none at the coarsest scale of AMT, where nothing can be told apart."""
 
 
-@measure("motion_smoothness")
+@measure(
+    "motion_smoothness",
+    numbers=(Number(name="motion_smoothness", label="Motion Smoothness", better="more", share=True, place=3),),
+)
 class MotionSmoothness:
     """How well every second frame can be told from the two around it, 0..1; higher is smoother, 1 is a still picture.
     The interpolator `amt` needs extra [models].

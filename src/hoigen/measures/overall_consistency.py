@@ -9,7 +9,7 @@ from hoigen.clip import Clip, EveryFrame
 from hoigen.models import room, uses
 from hoigen.models.uses import Network
 from hoigen.registry import measure
-from hoigen.score import Score
+from hoigen.score import Number, Score
 from hoigen.settings import Setting
 
 if TYPE_CHECKING:
@@ -29,7 +29,10 @@ CLIPS = 2
 """That are looked at together, eight frames each."""
 
 
-@measure("overall_consistency")
+@measure(
+    "overall_consistency",
+    numbers=(Number(name="overall_consistency", label="Overall Consistency", better="more", share=True, place=7),),
+)
 class OverallConsistency:
     """How well eight frames and the clip's prompt go together, the cosine of ViCLIP's two embeddings: 1 at most, below
     0 where they contradict; VBench's tables have models at 0.25 to 0.28. Higher is better. Needs extra [models].

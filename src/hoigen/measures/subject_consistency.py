@@ -9,6 +9,7 @@ from hoigen.clip import Clip, EveryFrame
 from hoigen.models import room, uses
 from hoigen.models.uses import Network
 from hoigen.registry import measure
+from hoigen.score import Number
 from hoigen.settings import Setting
 
 if TYPE_CHECKING:
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 EVERY = EveryFrame()
 
 
-@measure("subject_consistency")
+@measure(
+    "subject_consistency",
+    numbers=(Number(name="subject_consistency", label="Subject Consistency", better="more", share=True, place=1),),
+)
 class SubjectConsistency:
     """How much the subject stays itself, 0..1; higher is better, 1 when nothing changes. Needs extra [models].
 

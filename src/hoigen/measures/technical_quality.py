@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from hoigen.clip import Clip, Frames, Sampling, check_sees
 from hoigen.registry import measure
-from hoigen.score import Score
+from hoigen.score import Number, Score
 from hoigen.settings import Setting
 
 if TYPE_CHECKING:
@@ -38,7 +38,17 @@ class Weighting:
             raise ValueError(f"weights: 0 or more, and not all 0; they came as {shares}")
 
 
-@measure("technical_quality", emits=("technical_quality", *PARTS))
+@measure(
+    "technical_quality",
+    numbers=(
+        Number(name="technical_quality", label="Technical Quality", better="more", share=True, place=41),
+        Number(name="sharpness", label="Sharpness", better="more", share=True, place=42),
+        Number(name="exposure", label="Exposure", better="more", share=True, place=43),
+        Number(name="contrast", label="Contrast", better="more", place=44),
+        Number(name="colourfulness", label="Colourfulness", place=45),
+        Number(name="blockiness", label="Blockiness", better="less", place=46),
+    ),
+)
 class TechnicalQuality:
     """How well a clip is recorded, 0 bad .. 1 good. A stand-in for the LAION aesthetic score, which needs a GPU model:
     it knows blur, wrong exposure, flat light, missing colour and compression, and nothing of composition or beauty;

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hoigen.clip import Clip, EveryFrame
 from hoigen.registry import measure
-from hoigen.score import Score
+from hoigen.score import Number, Score
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 AS_VBENCH = EveryFrame(untagged=True)
 
 
-@measure("temporal_flickering")
+@measure(
+    "temporal_flickering",
+    numbers=(Number(name="temporal_flickering", label="Temporal Flickering", better="more", share=True, place=6),),
+)
 class TemporalFlickering:
     """How like each other neighbouring frames are, 0..1; higher is better, 1 is a still picture. Motion lowers it as
     flicker does: VBench's own tables first leave out what moves, the paper and this measure do not.

@@ -11,7 +11,7 @@ from hoigen.clip import Clip, Frames, Sampling, check_sees
 from hoigen.models import room, uses
 from hoigen.models.text_detector import Binarization, TextBox
 from hoigen.registry import measure
-from hoigen.score import Score
+from hoigen.score import Number, Score
 from hoigen.settings import Setting
 
 if TYPE_CHECKING:
@@ -30,7 +30,13 @@ class LineRule:
     slant: Annotated[float, Setting("degrees between them")] = 12.0
 
 
-@measure("text_boxes", emits=("text_boxes", "text_area"))
+@measure(
+    "text_boxes",
+    numbers=(
+        Number(name="text_boxes", label="Text Boxes", better="less", place=61),
+        Number(name="text_area", label="Text Area", better="less", share=True, place=62),
+    ),
+)
 class TextBoxes:
     """Text regions in the picture, a count; fewer is cleaner, and the paper drops clips with more than one.
 

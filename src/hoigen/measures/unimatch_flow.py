@@ -11,7 +11,7 @@ from hoigen.clip import Clip, Frames, Sampling, check_sees
 from hoigen.models import room, uses
 from hoigen.models.uses import Network
 from hoigen.registry import measure
-from hoigen.score import Score
+from hoigen.score import Number, Score
 from hoigen.settings import Setting
 
 if TYPE_CHECKING:
@@ -24,7 +24,10 @@ SMALLEST = 64
 """Pixels: what the model sees is at least so large on either side."""
 
 
-@measure("unimatch_flow")
+@measure(
+    "unimatch_flow",
+    numbers=(Number(name="unimatch_flow", label="Motion, UniMatch", unit="diagonals/s"),),
+)
 class UnimatchFlow:
     """Mean optical-flow length by UniMatch, in frame diagonals per second; 0 is still, 1 crosses the picture in a
     second. Needs extra [models].

@@ -11,7 +11,7 @@
 
   function sort() {
     const name = one("[data-sort]").value;
-    const sign = (better[name] === "low" ? -1 : 1) * (best ? -1 : 1);
+    const sign = (better[name] === "less" ? -1 : 1) * (best ? -1 : 1);
     const worth = (card) => values.get(card)[name];
     const order = [...cards].sort((a, b) => {
       if (!name) return (first.get(a) - first.get(b)) * (best ? -1 : 1);

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hoigen.clip import Seconds
-from hoigen.comparing.columns import Column
 from hoigen.comparing.grid import Table
 from hoigen.models.uses import LedgerEntry
 from hoigen.report.facts import Box, FailureGroup, Histogram
+from hoigen.score import Number
 
 Place = tuple[float, float]
 
@@ -98,7 +98,7 @@ class EvaluationFacts:
     figures: Sequence[tuple[str, str]]
     warnings: Sequence[str]
     tables: Sequence[Table]
-    columns: Sequence[Column]
+    columns: Sequence[Number]
     cards: Sequence[Card]
     rows: Sequence[Card]
     cards_of: int

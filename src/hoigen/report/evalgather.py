@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from hoigen.comparing.columns import Column, chosen
+from hoigen.comparing.columns import chosen
 from hoigen.comparing.means import models_of
 from hoigen.comparing.read import source_of
 from hoigen.comparing.videos import Source, Video
@@ -20,6 +20,7 @@ from hoigen.report.lacking import lacking_of
 from hoigen.report.pick import card_worth, picked, rank_of
 from hoigen.report.takes import clips_of, details_of, take_of
 from hoigen.report.words import length, many, short_name
+from hoigen.score import Number
 
 if TYPE_CHECKING:
     from hoigen.cascade import Step
@@ -51,7 +52,7 @@ def gather_evaluation(run: Run, beside: Run | None = None, *, shown: int = SHOWN
     """
     sides = [_side(run)] + ([_side(beside)] if beside is not None and beside.path != run.path else [])
     sources = [side.source for side in sides]
-    columns = _columns(sources)
+    columns = chosen(number for source in sources for number in source.numbers)
     pairs = _pairs(sides, beside is not None)
     rank = rank_of(pairs, columns)
     cards = _with_strips(sides, picked(pairs, columns, shown), columns)
@@ -85,11 +86,6 @@ def _side(run: Run) -> _Side:
     if not is_evaluation(run):
         raise UsageError(f"{run.path} is no run of hoigen evaluate: it has no evaluation.json")
     return _Side(run, source_of(run.path), steps)
-
-
-def _columns(sources: Sequence[Source]) -> list[Column]:
-    names = [name for source in sources for name in source.numbers]
-    return chosen(names, [name for source in sources for name in source.owned], None)
 
 
 def _pairs(sides: Sequence[_Side], beside: bool) -> list[tuple[Video, ...]]:
@@ -147,7 +143,7 @@ def _models(sides: Sequence[_Side], beside: bool) -> dict[str, list[Video]]:
     return found
 
 
-def _with_strips(sides: Sequence[_Side], groups: Sequence[Sequence[Video]], columns: Sequence[Column]) -> list[Card]:
+def _with_strips(sides: Sequence[_Side], groups: Sequence[Sequence[Video]], columns: Sequence[Number]) -> list[Card]:
     wanted = {video.uri for group in groups for video in group}
     takes: dict[tuple[int, str], Take] = {}
     for at, side in enumerate(sides):
@@ -165,7 +161,7 @@ def _with_strips(sides: Sequence[_Side], groups: Sequence[Sequence[Video]], colu
     ]
 
 
-def _bare(video: Video, columns: Sequence[Column], clip: Any = None) -> Take:
+def _bare(video: Video, columns: Sequence[Number], clip: Any = None) -> Take:
     names = [column.name for column in columns]
     return Take(
         name=_name(video),
@@ -210,7 +206,7 @@ def _warnings(models: Mapping[str, Sequence[Video]], sources: Sequence[Source]) 
     return [" ".join(told.split()) for told in warnings_of(models, sources)] if models else []
 
 
-def _tables(models: Mapping[str, Sequence[Video]], columns: Sequence[Column], beside: bool) -> list[Any]:
+def _tables(models: Mapping[str, Sequence[Video]], columns: Sequence[Number], beside: bool) -> list[Any]:
     """Means with intervals; of few models also the difference of each two."""
     from hoigen.comparing.tables import Asked, all_tables, pairs_of
     from hoigen.stats.resample import Draws
@@ -231,7 +227,7 @@ def _tables(models: Mapping[str, Sequence[Video]], columns: Sequence[Column], be
     return all_tables({name: list(videos) for name, videos in models.items()}, asked)[0]
 
 
-def _histograms(side: _Side, count: int, columns: Sequence[Column]) -> tuple[Histogram, ...]:
+def _histograms(side: _Side, count: int, columns: Sequence[Number]) -> tuple[Histogram, ...]:
     from hoigen.decide import connect
     from hoigen.report.spread import histograms
 

@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from hoigen.comparing.columns import Column
 from hoigen.comparing.grid import Cell, Table, figure, words
 from hoigen.data.tables import write_text
 from hoigen.report.curve import curve
@@ -20,8 +19,9 @@ from hoigen.report.markup import Html, el, join
 from hoigen.report.overlay import drawn
 from hoigen.report.sheets import CELL
 from hoigen.report.words import clock, count, many
+from hoigen.score import Better, Number
 
-SIGNS = {"high": "\N{NO-BREAK SPACE}↑", "low": "\N{NO-BREAK SPACE}↓", "": ""}
+SIGNS: dict[Better | None, str] = {"more": "\N{NO-BREAK SPACE}↑", "less": "\N{NO-BREAK SPACE}↓", None: ""}
 
 
 def write_evaluation(facts: EvaluationFacts, out: Path) -> Path:
@@ -102,8 +102,8 @@ def _table(table: Table) -> Html:
 def _cell(item: str | Cell, at: int) -> Html:
     if isinstance(item, str):
         return el("td" if at else "th", el("bdi", item), scope=None if at else "row")
-    if item.number.value is None:
-        return el("td", "undefined", title=item.number.reason, class_="undefined")
+    if item.estimate.value is None:
+        return el("td", "undefined", title=item.estimate.reason, class_="undefined")
     value, _, rest = words(item).partition(" ")
     return el("td", el("b", value) if item.best else value, el("small", f" {rest}") if rest else None)
 
@@ -144,7 +144,7 @@ def _video(card: Card, at: int, facts: EvaluationFacts) -> Html:
     )
 
 
-def _sort_values(card: Card, columns: Sequence[Column]) -> dict[str, float]:
+def _sort_values(card: Card, columns: Sequence[Number]) -> dict[str, float]:
     """The number that a card is sorted by; of a pair the second's less the first's. Undefined ones are not there."""
     found = {}
     for column in columns:
@@ -178,31 +178,31 @@ def _still(still: Still, shape: float) -> Html:
     )
 
 
-def _numbers_of(take: Take, columns: Sequence[Column]) -> Html:
+def _numbers_of(take: Take, columns: Sequence[Number]) -> Html:
     return el("dl", [_number(take, column) for column in columns], class_="numbers")
 
 
-def _number(take: Take, column: Column) -> Html:
+def _number(take: Take, column: Number) -> Html:
     value = take.values.get(column.name)
     if value is None:
         why = take.reasons.get(column.name, "")
-        return el("div", el("dt", column.label), el("dd", "–", title=why), class_="none", title=why)
-    return el("div", el("dt", column.label), el("dd", figure(value, column.percent)))
+        return el("div", el("dt", column.heading), el("dd", "–", title=why), class_="none", title=why)
+    return el("div", el("dt", column.heading), el("dd", figure(value, column.share)))
 
 
-def _both(takes: Sequence[Take], columns: Sequence[Column]) -> Html:
+def _both(takes: Sequence[Take], columns: Sequence[Number]) -> Html:
     """Two videos' numbers and their differences."""
     rows = []
     there = [column for column in columns if any(take.values.get(column.name) is not None for take in takes)]
     for column in there:
         one, other = (take.values.get(column.name) for take in takes)
-        change = "–" if one is None or other is None else figure(other - one, column.percent, signed=True)
+        change = "–" if one is None or other is None else figure(other - one, column.share, signed=True)
         better = "" if one is None or other is None or one == other or not column.better else _gain(one, other, column)
-        cells = [el("td", "–" if value is None else figure(value, column.percent)) for value in (one, other)]
-        rows.append(el("tr", el("th", column.label, scope="row"), cells, el("td", change, class_=better or None)))
+        cells = [el("td", "–" if value is None else figure(value, column.share)) for value in (one, other)]
+        rows.append(el("tr", el("th", column.heading, scope="row"), cells, el("td", change, class_=better or None)))
     heads = [el("th", "", scope="col"), *(el("th", take.model, scope="col") for take in takes)]
     table = el("table", el("thead", el("tr", heads, el("th", "change", scope="col"))), el("tbody", rows), class_="both")
-    nowhere = ", ".join(column.label for column in columns if column not in there)
+    nowhere = ", ".join(column.heading for column in columns if column not in there)
     return join(
         [
             scroll(table, "Numbers of both videos") if there else None,
@@ -211,8 +211,8 @@ def _both(takes: Sequence[Take], columns: Sequence[Column]) -> Html:
     )
 
 
-def _gain(one: float, other: float, column: Column) -> str:
-    return "gain" if (other > one) == (column.better == "high") else "loss"
+def _gain(one: float, other: float, column: Number) -> str:
+    return "gain" if (other > one) == (column.better == "more") else "loss"
 
 
 def _how(take: Take) -> Html | None:
@@ -233,7 +233,7 @@ def _numbers(facts: EvaluationFacts) -> Html:
     heads = ["prompt", "video", *([] if facts.beside else ["model"])]
     buttons = [el("th", el("button", name, type="button"), scope="col") for name in heads]
     for column in facts.columns:
-        label = column.label + SIGNS[column.better]
+        label = column.heading + SIGNS[column.better]
         buttons.append(el("th", el("button", label, type="button"), scope="col", data_number=True))
     places = {card.takes[0].uri: f"#video-{at}" for at, card in enumerate(facts.cards)}
     rows = [_row(card, places.get(card.takes[0].uri), facts) for card in facts.rows]
@@ -258,7 +258,7 @@ def _row(card: Card, place: str | None, facts: EvaluationFacts) -> Html:
             why = "; ".join(dict.fromkeys(t.reasons.get(column.name, "") for t in card.takes)).strip("; ")
             cells.append(el("td", "–", title=why or None))
         else:
-            cells.append(el("td", figure(value, column.percent, signed=facts.beside), data_v=f"{value:.6g}"))
+            cells.append(el("td", figure(value, column.share, signed=facts.beside), data_v=f"{value:.6g}"))
     model = None if facts.beside else el("td", el("bdi", take.model))
     prompt = el("bdi", card.prompt)
     prompt = el("a", prompt, href=place) if place else prompt

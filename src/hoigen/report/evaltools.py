@@ -15,7 +15,7 @@ def tools(facts: EvaluationFacts) -> Html:
     """Sorted at first by the number that the page was made by."""
     kind = "change of " if facts.beside else ""
     options = [
-        el("option", f"{kind}{column.label}", value=column.name, selected=column.name == facts.rank)
+        el("option", f"{kind}{column.heading}", value=column.name, selected=column.name == facts.rank)
         for column in facts.columns
     ]
     models = [] if facts.beside else [take.model for card in facts.cards for take in card.takes]

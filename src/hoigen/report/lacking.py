@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from hoigen.comparing.columns import Column
 from hoigen.comparing.videos import Video
 from hoigen.report.evalfacts import Lacking
 from hoigen.report.frame import scroll, section
 from hoigen.report.markup import Html, el
 from hoigen.report.words import count
+from hoigen.score import Number
 from hoigen.stats import alike
 
 GROUPS = 60
 
 
-def lacking_of(videos: Sequence[Video], columns: Sequence[Column]) -> list[Lacking]:
+def lacking_of(videos: Sequence[Video], columns: Sequence[Number]) -> list[Lacking]:
     """Undefined numbers by reason, those that are alike together, the most frequent first.
 
     Failed videos are told of elsewhere.
@@ -33,7 +33,7 @@ def lacking_of(videos: Sequence[Video], columns: Sequence[Column]) -> list[Lacki
                 kinds[kind] += 1
                 words.setdefault(kind, set()).add(reason)
         for kind, times in kinds.items():
-            found.setdefault((kind, times), []).append(column.label)
+            found.setdefault((kind, times), []).append(column.heading)
     told = {kind: min(reasons) if len(reasons) == 1 else kind for kind, reasons in words.items()}
     groups = [Lacking(numbers=names, videos=times, reason=told[kind]) for (kind, times), names in found.items()]
     groups.sort(key=lambda group: -group.videos * len(group.numbers))

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hoigen.comparing.columns import Column, column_of
+from hoigen.comparing.columns import ranked_by
 from hoigen.comparing.videos import Video
 from hoigen.report import choose
 from hoigen.report.evalfacts import Card
-
-RANKS = ("coarse_hoi", "coarse_any", "fine_whole", "fine_hoi", "hoi_lite")
-"""By the first of these that any video has, the videos with a strip are chosen and sorted."""
+from hoigen.score import Number
 
 Group = tuple[Video, ...]
 
 
-def rank_of(groups: Sequence[Group], columns: Sequence[Column]) -> Column | None:
-    """The number by which the page is sorted at first."""
-    there = [name for name in RANKS if any(v.values.get(name) is not None for group in groups for v in group)]
-    return column_of(there[0]) if there else next(iter(columns), None)
+def rank_of(groups: Sequence[Group], columns: Sequence[Number]) -> Number | None:
+    """The number by which videos with a strip are chosen, and the page is sorted at first."""
+    return ranked_by(columns, (video for group in groups for video in group))
 
 
-def picked(groups: Sequence[Group], columns: Sequence[Column], shown: int) -> list[Group]:
+def picked(groups: Sequence[Group], columns: Sequence[Number], shown: int) -> list[Group]:
     """Half of them the worst of each number in turn, the others spread evenly from the worst to the best.
 
     A page that is sorted by any number thus begins with what is worst in it.
@@ -35,7 +32,7 @@ def picked(groups: Sequence[Group], columns: Sequence[Column], shown: int) -> li
     return [*found.values(), *(rest[at] for at in choose.ranks(len(rest), shown - len(found)))]
 
 
-def _worst_in_turn(groups: Sequence[Group], columns: Sequence[Column], most: int) -> dict[int, Group]:
+def _worst_in_turn(groups: Sequence[Group], columns: Sequence[Number], most: int) -> dict[int, Group]:
     """The worst of each number, then the second of each, and so on; by identity."""
     known = [[group for group in groups if not _worth(group, column)[0]] for column in columns]
     orders = [sorted(each, key=lambda g, c=column: _worth(g, c)) for each, column in zip(known, columns, strict=True)]  # type: ignore[misc]
@@ -49,18 +46,18 @@ def _worst_in_turn(groups: Sequence[Group], columns: Sequence[Column], most: int
     return found
 
 
-def _worth(group: Group, rank: Column | None) -> tuple[bool, float]:
+def _worth(group: Group, rank: Number | None) -> tuple[bool, float]:
     return _order([None if rank is None else video.values.get(rank.name) for video in group], rank)
 
 
-def card_worth(card: Card, rank: Column | None) -> tuple[bool, float]:
+def card_worth(card: Card, rank: Number | None) -> tuple[bool, float]:
     """Worst first, videos without the number last; of a pair the second's gain counts."""
     return _order([None if rank is None else take.values.get(rank.name) for take in card.takes], rank)
 
 
-def _order(values: Sequence[float | None], rank: Column | None) -> tuple[bool, float]:
+def _order(values: Sequence[float | None], rank: Number | None) -> tuple[bool, float]:
     known = [float(value) for value in values if value is not None]
     if len(known) < len(values) or not known:
         return True, 0.0
     worth = known[-1] - known[0] if len(known) > 1 else known[0]
-    return False, -worth if rank is not None and rank.better == "low" else worth
+    return False, -worth if rank is not None and rank.better == "less" else worth

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import math
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from hoigen.data.tables import quoted
 from hoigen.report.facts import Histogram, Threshold
-from hoigen.score import Rule
+from hoigen.score import Number, Rule
 
 if TYPE_CHECKING:
     from hoigen.cascade import Step
@@ -32,13 +30,13 @@ def thresholds(rule: Rule | None) -> tuple[Threshold, ...]:
 
 def histograms(con: Any, run: Run, steps: Sequence[Step], clips: int) -> tuple[Histogram, ...]:
     """One for each score of each step; those with a rule first."""
-    made = [(score in step.rules, _histogram(con, run, step, score, clips)) for step in steps for score in step.emits]
+    made = [(one.name in step.rules, _histogram(con, run, step, one, clips)) for step in steps for one in step.numbers]
     return tuple(one for _, one in sorted(made, key=lambda pair: not pair[0]))
 
 
-def _histogram(con: Any, run: Run, step: Step, score: str, clips: int) -> Histogram:
+def _histogram(con: Any, run: Run, step: Step, number: Number, clips: int) -> Histogram:
+    score = number.name
     rule = thresholds(step.rules.get(score))
-    about = meaning(type(step.measure), score)
     column = quoted(score)
     found = con.execute(
         f"select count({column}), min({column}), quantile_cont({column}, [0.005, 0.5, 0.95, 0.995]), max({column}), "
@@ -48,7 +46,7 @@ def _histogram(con: Any, run: Run, step: Step, score: str, clips: int) -> Histog
     bare = Histogram(
         score=score,
         measure=step.name,
-        about=about,
+        about=number.about,
         thresholds=rule,
         nulls=nulls,
         failed=failed,
@@ -126,16 +124,3 @@ def _counts(con: Any, score: str, edges: Sequence[float]) -> tuple[tuple[int, ..
     for place, kind, size in rows:
         counts[kind][place] += size
     return tuple(tuple(one) for one in counts)
-
-
-def meaning(measure: type[Any], score: str) -> str:
-    """What a score says, out of the measure's docstring: its own line (`fps: ...`), else the first one."""
-    text = inspect.getdoc(measure) or ""
-    names = "|".join(re.escape(name) for name in (*getattr(measure, "emits", ()), "detail", "Source"))
-    own = re.search(
-        rf"(?:^|[.;])[\s*`-]*{re.escape(score)}`*:\s*(.+?)(?=[\s`]+(?:{names})`*:|\n\s*\n|\Z)", text, re.S | re.M
-    )
-    words = " ".join((own.group(1) if own else text.partition("\n\n")[0]).split())
-    if own:
-        words = re.split(r"(?<=\.)\s+(?=[A-Z])", words)[0]
-    return words[:1].upper() + words[1:]

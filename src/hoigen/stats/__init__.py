@@ -1,6 +1,6 @@
 """Statistics, each written once: whoever needs a number with its interval, a test or a threshold takes it from here.
 
-resample    Number, the bootstrap and its intervals       paired     McNemar's test, the swap test, Holm's correction
+resample    Estimate, the bootstrap and its intervals     paired     McNemar's test, the swap test, Holm's correction
 agreement   raw, kappa, AC1, alpha of annotators          ranks      Spearman, Kendall, pairwise accuracy
 thresholds  AUC, precision and recall, which to choose    alike      reasons that differ in a name or number, as one
 """

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hoigen.stats.resample import Draws, Floats, Number, number_of, ratio, undefined
+from hoigen.stats.resample import Draws, Estimate, Floats, estimate_of, ratio, undefined
 
 Ratings = Mapping[str, str]
 """Annotator -> verdict, for one unit; who did not rate it is not in it."""
@@ -35,14 +35,14 @@ class Agreement:
 
     between: tuple[str, ...]
     units: int
-    raw: Number
-    kappa: Number
-    ac1: Number
-    alpha: Number
+    raw: Estimate
+    kappa: Estimate
+    ac1: Estimate
+    alpha: Estimate
     confusion: Mapping[str, Mapping[str, int]]
 
     @property
-    def numbers(self) -> dict[str, Number]:
+    def numbers(self) -> dict[str, Estimate]:
         return {"raw": self.raw, "kappa": self.kappa, "ac1": self.ac1, "alpha": self.alpha}
 
 
@@ -72,10 +72,10 @@ def agreement(
     return Agreement(
         between=names,
         units=len(both),
-        raw=number_of(columns, totals, _raw, ALONE),
-        kappa=number_of(columns, totals, lambda t: _kappa(t, q), ONE_WORD) if len(names) == 2 else more,
-        ac1=number_of(columns, totals, lambda t: _ac1(t, q), ONE_WORD),
-        alpha=number_of(columns, totals, lambda t: _alpha(t, q), ONE_WORD),
+        raw=estimate_of(columns, totals, _raw, ALONE),
+        kappa=estimate_of(columns, totals, lambda t: _kappa(t, q), ONE_WORD) if len(names) == 2 else more,
+        ac1=estimate_of(columns, totals, lambda t: _ac1(t, q), ONE_WORD),
+        alpha=estimate_of(columns, totals, lambda t: _alpha(t, q), ONE_WORD),
         confusion=_confusion(both, names, used) if len(names) == 2 else {},
     )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hoigen.stats.resample import Draws, Floats, Number, number_of, ratio, undefined
+from hoigen.stats.resample import Draws, Estimate, Floats, estimate_of, ratio, undefined
 
 Ints = NDArray[np.int64]
 FEW = 3
@@ -22,7 +22,7 @@ CELLS = 8_000_000
 """Numbers held at once."""
 
 
-def spearman(x: Floats, y: Floats, clusters: Ints, draws: Draws) -> Number:
+def spearman(x: Floats, y: Floats, clusters: Ints, draws: Draws) -> Estimate:
     """Spearman's rho, -1..1: 1 when both are in the same order, 0 when they have nothing to do with one another.
 
     Args:
@@ -31,12 +31,12 @@ def spearman(x: Floats, y: Floats, clusters: Ints, draws: Draws) -> Number:
         clusters: the prompt of each, 0, 1, ..: what is drawn.
         draws: resamples of prompts for the interval.
 
-    Returns a Number; undefined below three videos, and when one of the two is constant.
+    Returns an Estimate; undefined below three videos, and when one of the two is constant.
     """
     if len(x) < FEW:
         return undefined(TOO_FEW)
     columns = np.eye(int(clusters.max()) + 1)
-    return number_of(columns, draws.totals(columns), lambda w: _spearman(x, y, clusters, w), CONSTANT, unit="prompts")
+    return estimate_of(columns, draws.totals(columns), lambda w: _spearman(x, y, clusters, w), CONSTANT, unit="prompts")
 
 
 def _spearman(x: Floats, y: Floats, clusters: Ints, weights: Floats) -> Floats:
@@ -66,7 +66,7 @@ def _ranks(values: Floats, weights: Floats) -> Floats:
     return middle[:, group]
 
 
-def kendall(x: Floats, y: Floats, clusters: Ints, draws: Draws) -> Number:
+def kendall(x: Floats, y: Floats, clusters: Ints, draws: Draws) -> Estimate:
     """Kendall's tau-b, -1..1: concordant less discordant pairs, over pairs that neither ties.
 
     Args:
@@ -75,13 +75,13 @@ def kendall(x: Floats, y: Floats, clusters: Ints, draws: Draws) -> Number:
         clusters: the prompt of each, 0, 1, ..: what is drawn.
         draws: resamples of prompts for the interval.
 
-    Returns a Number; undefined below three videos, and when one of the two is constant.
+    Returns an Estimate; undefined below three videos, and when one of the two is constant.
     """
     if len(x) < FEW:
         return undefined(TOO_FEW)
     forms = _forms(x, y, clusters)
     columns = np.eye(int(clusters.max()) + 1)
-    return number_of(columns, draws.totals(columns), lambda w: _tau(forms, w), CONSTANT, unit="prompts")
+    return estimate_of(columns, draws.totals(columns), lambda w: _tau(forms, w), CONSTANT, unit="prompts")
 
 
 def _forms(x: Floats, y: Floats, clusters: Ints) -> Floats:
@@ -105,7 +105,7 @@ def _tau(forms: Floats, weights: Floats) -> Floats:
     return np.where((in_x > 0) & (in_y > 0), ratio(agreed, np.sqrt(np.maximum(in_x, 0) * np.maximum(in_y, 0))), np.nan)
 
 
-def accuracy(right: Floats, pairs: Floats, draws: Draws) -> Number:
+def accuracy(right: Floats, pairs: Floats, draws: Draws) -> Estimate:
     """Share of pairs in the order in which people have them, 0..1; 0.5 is chance. A tie of the measure counts half.
 
     Args:
@@ -116,7 +116,7 @@ def accuracy(right: Floats, pairs: Floats, draws: Draws) -> Number:
     columns = np.stack([right, pairs], axis=1)
     if not pairs.sum():
         return undefined(NO_PAIR)
-    return number_of(columns, draws.totals(columns), lambda t: ratio(t[..., 0], t[..., 1]), NO_PAIR, unit="prompts")
+    return estimate_of(columns, draws.totals(columns), lambda t: ratio(t[..., 0], t[..., 1]), NO_PAIR, unit="prompts")
 
 
 def pairs_within(x: Floats, y: Floats, clusters: Ints) -> tuple[Floats, Floats]:

@@ -32,7 +32,7 @@ SAME = "the same in every resample"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Number:
+class Estimate:
     """A number with its interval, or the reason why there is none.
 
     value: None when it is undefined, and then `reason` says why; never NaN. low, high: its 95 % interval; None when
@@ -62,9 +62,9 @@ class Number:
         return self.value is not None
 
 
-def undefined(reason: str) -> Number:
+def undefined(reason: str) -> Estimate:
     """A number that there is not, and why."""
-    return Number(value=None, reason=reason)
+    return Estimate(value=None, reason=reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +120,7 @@ def ratio(top: Any, bottom: Any) -> Floats:
         return np.where(bottom > 0, top / np.where(bottom > 0, bottom, 1), np.nan)
 
 
-def number_of(
+def estimate_of(
     columns: Floats,
     totals: Floats,
     statistic: Statistic,
@@ -129,7 +129,7 @@ def number_of(
     unit: Unit = "clips",
     top: float | None = None,
     bottom: float | None = None,
-) -> Number:
+) -> Estimate:
     """The statistic of all clips, with its 95 % interval over the resamples.
 
     Args:
@@ -138,16 +138,16 @@ def number_of(
         statistic: what is made of sums; it takes those of all draws at once.
         reason: why, should the number be undefined.
         unit: what is drawn, for the words that say why there is no interval.
-        top: what the Number says was divided, where it is a ratio.
+        top: what the Estimate says was divided, where it is a ratio.
         bottom: by what.
 
-    Returns a Number without an interval, and with the reason, for fewer than 8 clips, when all clips are alike, and
+    Returns an Estimate without an interval, and with the reason, for fewer than 8 clips, when all clips are alike, and
     when more than 1 % of the resamples leave it undefined.
     """
     value = float(statistic(columns.sum(axis=0)))
     if np.isnan(value):
         return undefined(reason)
-    plain = Number(value=value, top=top, bottom=bottom)
+    plain = Estimate(value=value, top=top, bottom=bottom)
     if len(columns) == 1:
         return replace(plain, unsure=f"one {unit[:-1]} only: nothing to resample")
     if len(columns) < LEAST:

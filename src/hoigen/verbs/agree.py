@@ -73,7 +73,7 @@ def agree(
     if draws < 100:
         raise UsageError(f"--draws is at least 100; it came as {draws}")
     source = read_source(Path(run))
-    chosen = known.chosen(source.numbers, source.owned, measures or known.judged(source.numbers))
+    chosen = known.chosen(source.numbers, measures or [number.name for number in known.judged(source.numbers)])
     told = read_told(Path(ratings), source.videos, ratings_question)
     how = Draws(draws=draws, seed=seed)
     found = [agreement(source.videos, told, column, how) for column in chosen]

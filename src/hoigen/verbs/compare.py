@@ -15,14 +15,12 @@ from hoigen.settings import Setting
 from hoigen.verbs.options import Draws, Seed
 
 if TYPE_CHECKING:
-    from hoigen.comparing.columns import Column
     from hoigen.comparing.differ import Difference
     from hoigen.comparing.grid import Table
     from hoigen.comparing.videos import Source, Video
+    from hoigen.score import Number
 
 Models = dict[str, list["Video"]]
-SCORES = ("coarse_hoi", "coarse_pair", "fine_whole", "coarse_any", "fine_hoi_8fps", "fine_hoi", "hoi_lite")
-"""What groups, best and worst are about, the first that there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,9 @@ def compare(
     ] = None,
     after: Annotated[list[str] | None, Setting("that model after the change")] = None,
     rank: Annotated[
-        str | None, Setting("the number that groups, best and worst are about; the first HOI score when not given")
+        str | None, Setting(
+            "the number that groups, best and worst are about; when not given, that by which the page of a run is sorted"
+        )
     ] = None,
     by: Annotated[
         list[str] | None,
@@ -102,14 +102,15 @@ def compare(
     if common:
         models = _common(models)
     told = [*warnings_of(models, sources), *_gone(sources, prompts)]
-    numbers = [name for source in sources for name in source.numbers]
-    chosen = known.chosen(numbers, [name for source in sources for name in source.owned], measures)
+    numbers = [number for source in sources for number in source.numbers]
+    chosen = known.chosen(numbers, measures)
     if not chosen:
-        raise UsageError(f"these runs have no headline number; --measures: one of {', '.join(dict.fromkeys(numbers))}")
+        every = ", ".join(dict.fromkeys(number.name for number in numbers))
+        raise UsageError(f"these runs have no headline number; --measures: one of {every}")
     names = list(models)
     asked = Asked(
         columns=chosen,
-        beside=[known.column_of(name) for name in published.names() if paper and name not in {c.name for c in chosen}],
+        beside=published.columns(without={column.name for column in chosen}) if paper else [],
         pairs=pairs_of(names, _named(baseline, names, "--baseline")),
         changes=_changes(before or [], after or [], names),
         rank=_rank(rank, models, numbers, chosen),
@@ -198,18 +199,18 @@ def _changes(before: Sequence[str], after: Sequence[str], names: Sequence[str]) 
     return list(zip(before, after, strict=True))
 
 
-def _rank(rank: str | None, models: Models, numbers: Sequence[str], chosen: Sequence[Column]) -> Column:
-    """The number asked for; else the first HOI score that any video has, else the first number that any has."""
-    from hoigen.comparing.columns import column_of
+def _rank(rank: str | None, models: Models, numbers: Sequence[Number], chosen: Sequence[Number]) -> Number:
+    """The number asked for, else the one that runs like these are ranked by."""
+    from hoigen.comparing import columns as known
 
     if rank is not None:
-        if rank not in numbers:
-            raise UsageError(f"--rank {rank}: no such number in these runs{nearest(rank, set(numbers))}")
-        return column_of(rank)
-    videos = [video for each in models.values() for video in each]
-    there = [column for column in chosen if any(video.values.get(column.name) is not None for video in videos)]
-    scores = [column for name in SCORES for column in there if column.name == name]
-    return (scores or there or list(chosen))[0]
+        names = {number.name for number in numbers}
+        if rank not in names:
+            raise UsageError(f"--rank {rank}: no such number in these runs{nearest(rank, names)}")
+        return known.chosen(numbers, [rank])[0]
+    found = known.ranked_by(chosen, (video for each in models.values() for video in each))
+    assert found is not None  # there is at least one column
+    return found
 
 
 def _groups(by: Sequence[str] | None) -> list[By]:
@@ -232,7 +233,7 @@ def _check_out(out: Path | None) -> None:
 def _write(
     result: Compared,
     models: Mapping[str, Sequence[Any]],
-    chosen: Sequence[Column],
+    chosen: Sequence[Number],
     out: Path | None,
     vbench: Path | None,
 ) -> None:

@@ -45,11 +45,14 @@ def observations(
 
     Returns how much was written. Raises UsageError for a run without observations.
     """
+    from hoigen import trusted
+    from hoigen.cascade import build_steps
     from hoigen.data.run import Run
-    from hoigen.runfile import steps_of
 
     folder = Run(Path(run))
-    step = _step(folder, steps_of(folder)[1], measure)
+    recipe = folder.recipe()
+    trusted.check(recipe.get("measures"), folder.recipe_file)  # an observer says by which words a clip's row is kept
+    step = _step(folder, build_steps(recipe.get("measures"), recipe.get("keep")), measure)
     if Path(out).exists():
         raise UsageError(f"{out}: is there already")
     assert step.looking is not None

@@ -143,8 +143,6 @@ def _measures() -> Json:
 
 
 def _keep() -> Json:
-    from hoigen.report.spread import meaning
-
     rule: Json = {"anyOf": [{"$ref": "#/$defs/rule"}, {"type": "null"}]}
-    described = {score: rule | {"description": meaning(cls, score)} for _, cls in measures() for score in cls.emits}
+    described = {number.name: rule | {"description": number.about} for _, cls in measures() for number in cls.numbers}
     return {"type": ["object", "null"], "properties": described, "additionalProperties": rule}

@@ -78,14 +78,13 @@ def _measures() -> Iterator[str]:
 
 
 def _rules() -> Iterator[str]:
-    from hoigen.report.spread import meaning
+    from hoigen.registry import meaning
 
     yield from _comment("One rule a score, such as duration: {above: 1}. The scores of all measures:")
     for name, cls in measures():
-        for score in cls.emits:
-            words = meaning(cls, score)
-            own = score == name or words != meaning(cls, name)
-            yield from _comment(f"{score} ({name}): {words}" if own else f"{score} ({name})", "#   ")
+        for number in cls.numbers:
+            own = number.name == name or number.about != meaning(cls, name)
+            yield from _comment(f"{number.name} ({name}): {number.about}" if own else f"{number.name} ({name})", "#   ")
 
 
 def _detectors() -> Iterator[str]:
