@@ -22,11 +22,13 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
-    """Last of all what was skipped, and how to get it."""
+    """Last of all what was left out, and how to get it."""
     yield
-    lines = skips.summary(terminalreporter.stats.get("skipped", ()))
+    no_slow = "not slow" in terminalreporter.config.option.markexpr
+    deselected = terminalreporter.stats.get("deselected", ()) if no_slow else ()
+    lines = skips.summary(terminalreporter.stats.get("skipped", ()), deselected)
     if lines:
-        terminalreporter.section("skipped, and what brings it")
+        terminalreporter.section("left out, and what brings it")
         for line in lines:
             terminalreporter.write_line(line)
 
