@@ -1,6 +1,8 @@
 # make demo: set everything up and run the main job on real footage.
-# make test: set everything up and pass the tests.
+# make test: set everything up and pass the tests, but for those whose worth is in their length.
+# make test-slow: pass those, and install every extra.
 # make smoke: build the wheel and run doctor and demo from it on the newest Python at hand (SMOKE_PYTHON=... takes another).
+# make extras: resolve each optional extra alone and all together, without torchvision; install the light ones.
 # make check-debian: follow the README on a minimal Debian (DEBIAN=trixie takes another release); needs root, debootstrap.
 # make parity: ask VBench 0.1.5 itself again, in an environment of its own, and pass the tests against what it says.
 PYTHON ?= python3
@@ -12,7 +14,7 @@ HOIGEN := $(VENV)/bin/hoigen
 VBENCH := .venv-vbench
 PARITY := build/parity
 
-.PHONY: setup demo test smoke check-debian parity lint types bench clean
+.PHONY: setup demo test test-slow smoke extras check-debian parity lint types bench clean
 .DEFAULT_GOAL := setup
 
 setup: $(STAMP)
@@ -32,10 +34,17 @@ $(MODELS): $(STAMP)
 	@touch $@
 
 test: setup $(MODELS)
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest -m 'not slow'
+
+test-slow: setup $(MODELS)
+	$(VENV)/bin/python -m pytest -m slow
+	PYTHON='$(PYTHON)' TORCH='$(TORCH)' tests/install/extras.sh --heavy
 
 smoke:
 	SMOKE_PYTHON='$(SMOKE_PYTHON)' tests/install/smoke.sh
+
+extras:
+	PYTHON='$(PYTHON)' TORCH='$(TORCH)' tests/install/extras.sh
 
 check-debian:
 	DEBIAN='$(DEBIAN)' TESTS='$(TESTS)' tests/install/debian.sh

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -22,11 +23,13 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
-    """Last of all what was skipped, and how to get it."""
+    """Last of all what was left out, and how to get it."""
     yield
-    lines = skips.summary(terminalreporter.stats.get("skipped", ()))
+    no_slow = "not slow" in terminalreporter.config.option.markexpr
+    deselected = terminalreporter.stats.get("deselected", ()) if no_slow else ()
+    lines = skips.summary(terminalreporter.stats.get("skipped", ()), deselected)
     if lines:
-        terminalreporter.section("skipped, and what brings it")
+        terminalreporter.section("left out, and what brings it")
         for line in lines:
             terminalreporter.write_line(line)
 
@@ -45,6 +48,14 @@ def shared_clips() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no {folder}")
     return folder
+
+
+@pytest.fixture(params=[pytest.param(6, id="6 of each kind"), pytest.param(48, id="all", marks=pytest.mark.slow)])
+def labelled_clips(request: pytest.FixtureRequest, shared_clips: Path) -> list[tuple[Path, bool]]:
+    """The first web clips of each kind, or all: file, and whether somebody handles something in it."""
+    rows = [json.loads(line) for line in (shared_clips / "labels.jsonl").read_text().splitlines()]
+    kinds = ([row for row in rows if row["has_hoi"] == kind][: request.param] for kind in (True, False))
+    return [(shared_clips / row["file"], row["has_hoi"]) for kind in kinds for row in kind]
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""What was skipped, and the one command that brings it; printed at the end of the tests."""
+"""What was left out, and the one command that brings it; printed at the end of the tests."""
 
 from __future__ import annotations
 
@@ -30,8 +30,9 @@ NEEDS = (
 )
 
 
-def summary(reports: Iterable[Any]) -> list[str]:
-    """A line for each thing that skipped tests (pytest's reports) need, the one that most need first."""
+def summary(reports: Iterable[Any], deselected: Iterable[Any] = ()) -> list[str]:
+    """A line for each thing that skipped tests (pytest's reports) need, the one that most need first; and one for the
+    slow tests among the deselected ones."""
     counts: Counter[tuple[str, str]] = Counter()
     files: Counter[tuple[str, str]] = Counter()
     for report in reports:
@@ -41,10 +42,13 @@ def summary(reports: Iterable[Any]) -> list[str]:
         (files if report.when == "collect" else counts)[key] += (
             1  # a file that is skipped as it is read has no tests yet
         )
-    return [
+    lines = [
         f"{' and '.join(_counted(counts[key], files[key]))} {_verb(key[0], counts[key] + files[key])}: {key[1]}"
         for key, _ in (counts + files).most_common()
     ]
+    if slow := sum(test.get_closest_marker("slow") is not None for test in deselected):
+        lines.append(f"{next(_counted(slow, 0))} {_verb('were left out, being slow', slow)}: make test-slow")
+    return lines
 
 
 def _reason(report: Any) -> str:

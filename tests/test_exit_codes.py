@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -182,3 +184,13 @@ def test_a_server_that_is_not_there(here: Path, capsys: pytest.CaptureFixture[st
     assert main(["caption", str(run), "--quiet", "--no-report", "--set", NO_SERVER]) == 1
     printed = capsys.readouterr()
     assert "127.0.0.1:9" in printed.out + printed.err
+
+
+def test_ctrl_c_exits_with_130_wherever_it_comes(here: Path) -> None:
+    """Also inside of exec, which marks Python to die of SIGINT whoever catches it; a dataclass is made by exec."""
+    (here / "raises.py").write_text('exec("raise KeyboardInterrupt")\n')
+    words = ["curate", here / "recipe.yaml", "--videos", here / "sound", "--run", here / "run"]
+    command = [sys.executable, "-m", "hoigen", *words, "--trust", here / "raises.py"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 130, done.stderr
+    assert "stopped; all finished work is kept" in done.stderr

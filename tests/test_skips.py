@@ -1,4 +1,4 @@
-"""The end of the tests says what was skipped, and what brings it."""
+"""The end of the tests says what was left out, and what brings it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_each_kind_is_one_line_with_its_command_at_the_very_end(tmp_path: Path) 
     (tmp_path / "test_sample.py").write_text(SAMPLE)
     (tmp_path / "test_a_model.py").write_text(WITHOUT_TORCH)
     lines = ended(tmp_path)
-    at = next(n for n, line in enumerate(lines) if "skipped, and what brings it" in line)
+    at = next(n for n, line in enumerate(lines) if "left out, and what brings it" in line)
     assert lines[at + 1].startswith("3 tests need Chromium: apt-get install -y chromium")
     assert set(lines[at + 2 : -1]) == {
         "1 test needs ../shared (HOIGEN_SHARED): no command: clips and texts that are not published, which only the "
@@ -66,6 +66,28 @@ def test_each_kind_is_one_line_with_its_command_at_the_very_end(tmp_path: Path) 
 def test_nothing_skipped_says_nothing(tmp_path: Path) -> None:
     (tmp_path / "test_sample.py").write_text("def test_passes():\n    pass\n")
     assert not any("what brings it" in line for line in ended(tmp_path))
+
+
+SLOW = """
+import pytest
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", range(2))
+def test_long(n):
+    pass
+
+def test_short():
+    pass
+"""
+
+
+def test_slow_ones_that_are_left_out_are_counted_with_their_command(tmp_path: Path) -> None:
+    (tmp_path / "test_sample.py").write_text(SLOW)
+    marked = ("-o", "markers=slow: long")
+    lines = ended(tmp_path, *marked, "-m", "not slow")
+    assert lines[-2] == "2 tests were left out, being slow: make test-slow"
+    assert "1 passed, 2 deselected" in lines[-1]
+    assert not any("make test-slow" in line for line in ended(tmp_path, *marked, "-k", "short"))
 
 
 REASONS = re.compile(

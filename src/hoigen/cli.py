@@ -74,6 +74,7 @@ def _damaged(error: Exception) -> str | None:
 
 def _stopped(arguments: list[str]) -> int:
     print(f"\nhoigen: stopped; all finished work is kept. {_go_on(arguments)}", file=sys.stderr)
+    exec("")  # Ctrl-C inside of exec (as @dataclass does it) marks Python to die of SIGINT at its end; this unmarks it
     return 130
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -112,13 +113,17 @@ def test_the_same_question_at_once_is_sent_once(server: FakeChatServer, calls: C
 
 
 def test_one_who_stops_asking_stops_nobody_else(server: FakeChatServer, calls: Calls) -> None:
-    server.then = lambda body: Say(latency=0.1)
+    released = threading.Event()
+    server.then = lambda body: Say(until=released.is_set)
     desk, made = Desk(calls), client(server)
 
     async def go() -> list[Any]:
         tasks = [asyncio.create_task(desk.ask(made, Request(text="?"), ASKED)) for _ in range(3)]
-        await asyncio.sleep(0.03)
+        while not (server.chats or tasks[0].done()):  # the first has asked, the others wait for its answer
+            await asyncio.sleep(0.001)
         tasks[0].cancel()
+        await asyncio.wait(tasks[:1])
+        released.set()
         return await asyncio.gather(*tasks, return_exceptions=True)
 
     first, *others = asyncio.run(go())

@@ -3,8 +3,10 @@
 # checkout, installs it without torch and extras in a fresh environment outside of it, and runs doctor and demo there.
 # SMOKE_PYTHON names the interpreter; else it is the newest of 3.14, 3.13 and 3.12 on PATH or in pyenv's versions.
 set -euo pipefail
-repo=$(cd "$(dirname "$0")/../.." && pwd)
+here=$(cd "$(dirname "$0")" && pwd)
+repo=$(cd "$here/../.." && pwd)
 unset PYTHONPATH PYTHONHOME VIRTUAL_ENV
+. "$here/wheel.sh"
 
 works() { # a Python that starts (pyenv's shims may not) and can make environments
     "$1" -c 'import ensurepip, ssl, sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1
@@ -38,16 +40,12 @@ fi
 
 work=$(mktemp -d -t hoigen-smoke.XXXXXX)
 trap 'rm -rf "$work"' EXIT
-mkdir "$work/source" "$work/here"
-git -C "$repo" ls-files -z --cached --others --exclude-standard |
-    tar -C "$repo" --null --files-from=- --ignore-failed-read -cf - | tar -C "$work/source" -xf -
+mkdir "$work/here"
 
 echo "smoke: $("$python" --version) ($python)"
 "$python" -m venv "$work/env"
-pip() { "$work/env/bin/python" -m pip --quiet --disable-pip-version-check "$@"; }
-pip wheel --no-deps --wheel-dir "$work/wheel" "$work/source"
-pip install "$work"/wheel/*.whl
-rm -rf "$work/source"
+build_wheel "$work/env/bin/python" "$repo" "$work/wheel"
+"$work/env/bin/python" -m pip --quiet --disable-pip-version-check install "$work"/wheel/*.whl
 
 cd "$work/here"
 "$work/env/bin/python" - "$work/env" <<'PYTHON'

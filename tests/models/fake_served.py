@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,32 +12,45 @@ from hoigen.clip import Sampling
 from hoigen.devices import DeviceLostError
 from hoigen.errors import SetupError
 from hoigen.experts.call import Answer, Request
+from hoigen.models.uses import ModelUse
+from hoigen.registry import expert
 
 
-@dataclass(frozen=True, kw_only=True)
+@expert("fake_served")
 class FakeServed:
-    """Answers `fine` with its process; other words break that process. folder: where it notes what it does."""
+    """Answers `fine` with its process; other words break that process. A recipe may name this file.
 
-    folder: Path
+    folder: where it notes what it does; for hoigen its model. loading: how that breaks. ends_once: the first question
+    ends its process, whatever its words.
+    """
+
+    folder: str
     loading: str = ""
+    ends_once: bool = False
+    sampling: Sampling = Sampling(frames=2, short_side=16)
+    slots: int = 8
 
-    sampling = Sampling(frames=0)
-    slots = 8
-    identity: Any = None
+    @property
+    def identity(self) -> dict[str, Any]:
+        return {"model": "fake-served"}
+
+    @property
+    def models(self) -> tuple[ModelUse, ...]:
+        return (ModelUse(self.folder, "hub"),)
 
     async def open(self) -> None:
-        self.note("opened")
+        self.note(f"opened by {os.getpid()}")
         if self.loading == "raise":
             raise SetupError("the fake model has no weights")
         if self.loading == "hang":
             time.sleep(600)
-        if self.loading == "once" and len(self.notes("opened")) > 1:
+        if self.loading == "once" and len(notes(self.folder, "opened")) > 1:
             raise SetupError("its disk is gone")
 
     async def answer(self, request: Request) -> Answer:
         self.note(f"asked {request.text}")
         await asyncio.sleep(0.3)  # so that questions are under way together
-        word, _, mark = request.text.partition(" ")
+        word, _, mark = ("first ended" if self.ends_once else request.text).partition(" ")
         if word == "exit":
             os._exit(3)
         if word == "lost":
@@ -50,7 +62,7 @@ class FakeServed:
         if word == "raise":
             raise ValueError("a fault of the expert")
         if word == "first":  # breaks the process the first time alone
-            path = self.folder / mark
+            path = Path(self.folder) / mark
             if not path.exists():
                 path.touch()
                 os._exit(3)
@@ -60,11 +72,14 @@ class FakeServed:
         return None
 
     def note(self, what: str) -> None:
-        with (self.folder / "notes.log").open("a") as log:
+        with (Path(self.folder) / "notes.log").open("a") as log:
             log.write(f"{what}\n")
 
-    def notes(self, word: str) -> list[str]:
-        return [line for line in (self.folder / "notes.log").read_text().splitlines() if line.startswith(word)]
+
+def notes(folder: Path | str, word: str) -> list[str]:
+    """What it has noted that begins with that word."""
+    path = Path(folder) / "notes.log"
+    return [line for line in path.read_text().splitlines() if line.startswith(word)]
 
 
 class Unreadable:
@@ -75,4 +90,4 @@ class Unreadable:
 
 
 def setup(folder: Path, loading: str = "") -> dict[str, FakeServed]:
-    return {"fake": FakeServed(folder=folder, loading=loading)}
+    return {"fake": FakeServed(folder=str(folder), loading=loading)}

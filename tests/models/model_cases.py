@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 RECIPES = Path(__file__).resolve().parents[2] / "src" / "hoigen" / "recipes"
 LOCAL = {"open_model": {"model": "smollm2", "sees": False}}
 SERVED = {"open_model": {"model": "Qwen/Qwen3-VL-8B-Instruct", "url": "http://127.0.0.1:9/v1"}}
@@ -75,39 +77,21 @@ def placed(value: Any, folder: Path) -> Any:
     return str(folder / value) if isinstance(value, str) and value in OWN else value
 
 
-def cases(folder: Path) -> Iterator[tuple[str, str, Any]]:
-    """Name, `measure` or `captioner`, and what a recipe says. Writes the files of one's own into the folder."""
-    import yaml
-
-    for name, content in OWN.items():
-        (folder / name).write_bytes(content)
+def written() -> Iterator[tuple[str, str, Any]]:
+    """Name, `measure` or `captioner`, and what a recipe says, of every recipe and of the settings above."""
     for path in sorted(RECIPES.glob("*.yaml")):
         recipe = yaml.safe_load(path.read_text())
         for spec in recipe["measures"]:
             yield f"{path.stem}: {spec if isinstance(spec, str) else next(iter(spec))}", "measure", spec
         if recipe.get("caption"):
             yield f"{path.stem}: caption", "captioner", recipe["caption"]["captioner"]
-    for name, spec in MEASURES.items():
-        yield name, "measure", placed(spec, folder)
-    for name, spec in CAPTIONERS.items():
-        yield name, "captioner", placed(spec, folder)
+    yield from ((name, "measure", spec) for name, spec in MEASURES.items())
+    yield from ((name, "captioner", spec) for name, spec in CAPTIONERS.items())
 
 
-def print_of(kind: str, spec: Any) -> str:
-    """The fingerprint of a measure, or what a caption depends on of the experts."""
-    from hoigen.cascade import build_steps
-    from hoigen.data.tables import digest_of
-    from hoigen.recipe.build import make
-
-    if kind == "measure":
-        return build_steps([spec], {})[0].fingerprint
-    experts = make("captioner", spec, "caption.captioner").experts
-    return digest_of({role: dict(expert.identity) for role, expert in experts.items()})
-
-
-if __name__ == "__main__":
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as made:
-        prints = {name: print_of(kind, spec) for name, kind, spec in cases(Path(made))}
-    print(json.dumps(prints, indent=1))
+def cases(folder: Path) -> Iterator[tuple[str, str, Any]]:
+    """The same, with the files of one's own in the folder, where they are written."""
+    for name, content in OWN.items():
+        (folder / name).write_bytes(content)
+    for name, kind, spec in written():
+        yield name, kind, placed(spec, folder)

@@ -15,6 +15,7 @@ from typing import Any
 
 import fake_served
 import pytest
+from fake_served import notes
 
 import hoigen
 from hoigen.errors import GaveUpError, ModelsGoneError, SetupError
@@ -39,10 +40,6 @@ def ask(address: str, words: Sequence[str]) -> list[Answer | BaseException]:
         return await asyncio.gather(*asking, return_exceptions=True)
 
     return asyncio.run(every())
-
-
-def notes(folder: Path, word: str) -> list[str]:
-    return [line for line in (folder / "notes.log").read_text().splitlines() if line.startswith(word)]
 
 
 def text(answer: Any) -> str:

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from browser import CHROMIUM, FLAGS
-from nasty import NASTY, picture
+from nasty import NASTY, model_file, picture
 
-from hoigen.models.uses import LedgerEntry
 from hoigen.report.facts import (
     Box,
     FailureGroup,
@@ -102,19 +101,7 @@ def facts() -> ReportFacts:
         dropped_sheets=(motion,),
         failures=(FailureGroup(where="reading", reason="<b>moov</b> atom not found", count=101, examples=NASTY),),
         notes=("640 shots shorter than 1 s.",),
-        models=(
-            LedgerEntry(
-                id="palm",
-                used_by=("hoi_lite",),
-                file="f",
-                source="s",
-                revision="1",
-                sha256="1b" * 32,
-                licence="Apache-2.0",
-                use="anyone",
-                origin="Google",
-            ),
-        ),
+        models=(model_file("palm", "hoi_lite"),),
     )
 
 

@@ -1,9 +1,10 @@
-"""Names that try to break a page, and pictures without footage."""
+"""Names that try to break a page, pictures without footage, and a file of the licence ledger."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from hoigen.models.uses import LedgerEntry
 from hoigen.report.facts import Box, Picture
 from hoigen.report.thumbs import encode
 
@@ -24,3 +25,18 @@ def picture(shade: int, time: float, boxes: tuple[Box, ...] = ()) -> Picture:
     image = np.full((90, 160, 3), shade, np.uint8)
     image[:, 40:60] = (200, 120, 40)
     return Picture(source=encode(image), time=time, boxes=boxes)
+
+
+def model_file(name: str, measure: str) -> LedgerEntry:
+    """A file that the measure uses, of a free licence."""
+    return LedgerEntry(
+        id=name,
+        used_by=(measure,),
+        file="f",
+        source="s",
+        revision="1",
+        sha256="1b" * 32,
+        licence="Apache-2.0",
+        use="anyone",
+        origin="Google",
+    )

@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 from browser import CONTRAST, DESKTOP, PHONE, until, visits
 from made_runs import Made, make_run
-from nasty import NASTY, picture
+from nasty import NASTY, model_file, picture
 
 import hoigen
 from hoigen.data.run import Run
 from hoigen.errors import UsageError
-from hoigen.models.uses import LedgerEntry
 from hoigen.registry import own_numbers
 from hoigen.report import takes
 from hoigen.report.curve import curve
@@ -257,19 +256,7 @@ def facts_of(beside: bool = False) -> EvaluationFacts:
         cards_of=9,
         failures=[FailureGroup(where="", reason="broke", count=1, examples=(NASTY[1],))],
         notes=["a note"],
-        models=[
-            LedgerEntry(
-                id="m",
-                used_by=("fine_hoi",),
-                file="f",
-                source="s",
-                revision="1",
-                sha256="0" * 64,
-                licence="Apache-2.0",
-                use="anyone",
-                origin="o",
-            )
-        ],
+        models=[model_file("m", "fine_hoi")],
         beside=beside,
     )
 

@@ -205,16 +205,14 @@ def test_killed_at_any_moment_no_answered_call_is_repeated(tmp_path: Path, tiny_
 
 
 def test_ctrl_c_stops_and_says_how_to_go_on(tmp_path: Path, tiny_video: Path) -> None:
-    slow = fake_talk.spec(tmp_path, eyes={"seconds": 30})
+    slow = fake_talk.spec(tmp_path, mind={"seconds": 300})
     run = prepared(tmp_path, tiny_video, caption=slow)
     command = [sys.executable, "-m", "hoigen", "caption", str(run), "--quiet"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    until = time.monotonic() + 60
-    while not Run(run).caption_file.exists() and process.poll() is None and time.monotonic() < until:
-        time.sleep(0.05)  # it is under way from then on
-    time.sleep(1)
+    while not asked(tmp_path) and process.poll() is None:
+        time.sleep(0.05)  # once the eyes have answered, it waits for the mind
     process.send_signal(signal.SIGINT)
-    _, words = process.communicate(timeout=20)
+    _, words = process.communicate(timeout=60)
     assert process.returncode == 130, words
     assert f"Go on with: hoigen caption {run}" in words
 

@@ -9,20 +9,19 @@ from __future__ import annotations
 import functools
 import os
 import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import executing
 import pytest
-from executing import HASTY, PATIENT, Book, Following, Lessening, gone
+from executing import HASTY, Book, Following, Lessening, gone, heard, program
 
 import faults
 from hoigen.errors import SetupError
 from hoigen.work.executor import CHOSEN, executor
-from hoigen.work.task import Failure, Limits, Task
+from hoigen.work.task import Failure, Task
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -38,13 +37,8 @@ class Case:
     def apart(self) -> bool:
         return self.workers > 0
 
-    def go(
-        self, payloads: Any, setup: Callable[[], Any] = faults.set_up_breaks, sink: Any = None, **limits: Any
-    ) -> Any:
-        sink = sink or Book()
-        tasks = (Task(str(at), payload) for at, payload in enumerate(payloads))
-        executor(self.name)(tasks, setup, sink, Limits(**{"workers": self.workers, **PATIENT, **limits}))
-        return sink
+    def go(self, *given: Any, **limits: Any) -> Any:
+        return executing.go(executor(self.name), *given, **{"workers": self.workers, **limits})
 
 
 EXECUTORS = [Case(CHOSEN, 2), Case(CHOSEN, 1), Case(CHOSEN, 0)]
@@ -229,33 +223,12 @@ def test_a_payload_that_cannot_be_sent_costs_its_task(case: Case) -> None:
     assert (sorted(book.parts()), book.keys("failed")) == ([1, 2], ["1"])
 
 
-PROGRAM = """
-import sys
-sys.path.insert(0, {tests!r})
-from hoigen.work.executor import executor; from hoigen.work.task import Limits, Task
-import faults
-
-class Sink:
-    def part(self, task, part): print(part, flush=True)
-    def done(self, task): pass
-    def retry(self, task, failure): return task
-    def failed(self, task, failure): return None
-
-tasks = (Task(str(at), 0.2) for at in range(10**9))
-executor({name!r})(tasks, faults.set_up_say_process, Sink(), Limits(workers={workers}))
-"""
-
-
 @every
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_however_a_program_is_ended_nothing_is_left(case: Case, number: int, tmp_path: Path) -> None:
-    script = tmp_path / "program.py"
-    tests = str(Path(faults.__file__).parent)
-    script.write_text(PROGRAM.format(tests=tests, name=case.name, workers=case.workers))
-    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen([sys.executable, str(script)], **pipes, start_new_session=True) as running:
-        assert running.stdout is not None
-        workers = {int(running.stdout.readline()) for _ in range(5)} - {running.pid}
+    with program(tmp_path, "set_up_say_process", 0.2, case.workers, case.name) as running:
+        assert heard(running, 1) == ["main"]
+        workers = {int(process) for process in heard(running, 5)} - {running.pid}
         running.send_signal(number)
         _, errors = running.communicate(timeout=60)
     assert gone(list(workers))

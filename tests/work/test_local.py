@@ -8,26 +8,22 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import executing
 import pytest
-from executing import HASTY, PATIENT, Book, gone, is_alive
+from executing import HASTY, Book, gone, heard, is_alive, program
 
 import faults
 from hoigen.errors import SetupError
 from hoigen.work import local, memory, process, supervisor
-from hoigen.work.task import Failure, Limits, Task
+from hoigen.work.task import Failure, Task
 
 pytestmark = pytest.mark.timeout(120)
 
 
-def go(payloads: Any, setup: Callable[[], Any] = faults.set_up_breaks, sink: Any = None, **limits: Any) -> Any:
-    sink = sink or Book()
-    tasks = (Task(str(at), payload) for at, payload in enumerate(payloads))
-    local.run(tasks, setup, sink, Limits(**{"workers": 2, **PATIENT, **limits}))
-    return sink
+go = functools.partial(executing.go, local.run, workers=2)
 
 
 @pytest.mark.parametrize("kind", [*faults.CRASHES, *faults.HANGS, *faults.MEMORY, *faults.RAISES])
@@ -327,41 +323,6 @@ def test_the_own_watch_over_memory(tmp_path: Path) -> None:
 
 # a real program around it, with no guard against being imported again
 
-PROGRAM = """
-import sys, signal
-sys.path.insert(0, {tests!r})
-from hoigen.work.local import run; from hoigen.work.task import Limits, Task
-import faults
-
-class Sink:
-    def part(self, task, part): print(part, flush=True)
-    def done(self, task): pass
-    def retry(self, task, failure): return task
-    def failed(self, task, failure): return None
-
-print("main", flush=True)
-run((Task(str(i), {payload}) for i in range(10**9)), faults.{setup}, Sink(), Limits(workers=2))
-"""
-
-
-def program(setup: str, payload: str, tmp_path: Path) -> subprocess.Popen[str]:
-    script = tmp_path / "program.py"
-    tests = str(Path(faults.__file__).parent)
-    script.write_text(PROGRAM.format(tests=tests, setup=setup, payload=payload))
-    command = [sys.executable, str(script)]
-    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, **pipes, start_new_session=True, preexec_fn=hears_hangups)
-
-
-def hears_hangups() -> None:
-    """Tests that run under nohup hand down that a hangup is to be ignored."""
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
-
-
-def heard(running: subprocess.Popen[str], lines: int) -> list[str]:
-    assert running.stdout is not None
-    return [running.stdout.readline().strip() for _ in range(lines)]
-
 
 def heard_of_two(running: subprocess.Popen[str]) -> list[str]:
     """What it says until two workers have: with quick tasks the first does thousands before the second is there."""
@@ -372,9 +333,9 @@ def heard_of_two(running: subprocess.Popen[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL, signal.SIGHUP])
-@pytest.mark.parametrize("payload", ["1000", "0"])
-def test_however_a_program_is_ended_no_worker_is_left(number: int, payload: str, tmp_path: Path) -> None:
-    with program("set_up_say_process", payload, tmp_path) as running:
+@pytest.mark.parametrize("payload", [1000, 0])
+def test_however_a_program_is_ended_no_worker_is_left(number: int, payload: int, tmp_path: Path) -> None:
+    with program(tmp_path, "set_up_say_process", payload) as running:
         main, *processes = heard_of_two(running)
         assert main == "main"
         assert "main" not in processes, "a worker has run the program"
@@ -390,7 +351,7 @@ def test_however_a_program_is_ended_no_worker_is_left(number: int, payload: str,
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_workers_that_hang_in_native_code_end_too(number: int, tmp_path: Path) -> None:
-    with program("set_up_breaks", "'native_hang'", tmp_path) as running:
+    with program(tmp_path, "set_up_breaks", "native_hang") as running:
         heard(running, 3)
         children = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
         running.send_signal(number)

@@ -56,9 +56,10 @@ def compare(
     ] = None,
     after: Annotated[list[str] | None, Setting("that model after the change")] = None,
     rank: Annotated[
-        str | None, Setting(
+        str | None,
+        Setting(
             "the number that groups, best and worst are about; when not given, that by which the page of a run is sorted"
-        )
+        ),
     ] = None,
     by: Annotated[
         list[str] | None,

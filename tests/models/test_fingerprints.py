@@ -1,0 +1,71 @@
+"""Fingerprints of measures and captioners as they have always been: another one would leave the scores and captions of
+earlier runs behind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import model_cases
+import pytest
+
+from hoigen.cascade import build_steps
+from hoigen.data.tables import digest_of
+from hoigen.registry import make
+
+PRINTS: dict[str, str] = json.loads((Path(__file__).parent / "data" / "fingerprints.json").read_text())
+"""Of all that recipes say and of each setting that switches a model, as before models had cards."""
+
+A = "a" * 40
+BOXES, VERBS, POINTS = f"o/boxes@{A}", f"o/verbs@{A}", f"o/p@{A}"
+MODELS = {"reader": "models", "boxes": f"o/b@{A}", "masks": f"o/m@{A}", "points": POINTS}
+
+
+def open_model(name: str, **settings: Any) -> dict[str, Any]:
+    return {"open_model": {"model": name, "revision": A, **settings}}
+
+
+OTHERS: list[tuple[Any, str]] = [
+    ({"aesthetics": {"dtype": "float16", "device": "cpu"}}, "4a1113c29581"),
+    ({"coarse_hoi": {"frames": 4, "theta": 0.4}}, "30f2a79907ae"),
+    ({"coarse_hoi": {"detector": {"two_stage": {"boxes": BOXES, "verbs": VERBS, "batch": 3}}}}, "8e4944f9b583"),
+    ({"coarse_hoi": {"detector": {"mllm": {"expert": open_model("o/m")}}}}, "69805f978a1c"),
+    ({"fine_hoi": {"variant": "binary", "follow": "several", "people": 2}}, "9661c8c7145a"),
+    ({"fine_hoi": {**MODELS, "device": "cpu"}}, "587fe60ccb64"),
+    ({"fine_hoi": {**MODELS, "propagate": True}}, "bb76e2402792"),
+    ({"fine_hoi": {**MODELS, "masks": "grabcut", "dtype": "bfloat16", "batch": 2}}, "ce77c68394aa"),
+    (
+        {"hoi_judgement": {"describer": open_model("o/d"), "judge": open_model("o/j", sees=False)}},
+        "cfadc4d9fadf",
+    ),
+    ({"hoi_lite": {"sampling": {"frames": 3}}}, "8557914fe682"),
+    ({"imaging_quality": {"original": True, "resize": "shorter", "batch": 2}}, "1e706d3d37f2"),
+    ({"text_boxes": {"support": 1}}, "5cf235dd7ee2"),
+    ({"unimatch_flow": {"batch": 4, "dtype": "float16"}}, "7cb21e45c530"),
+]
+"""Of settings that switch no model, or name another one."""
+
+
+def print_of(kind: str, spec: Any) -> str:
+    """The fingerprint of a measure, or what a caption depends on of the experts."""
+    if kind == "measure":
+        return build_steps([spec], {})[0].fingerprint
+    experts = make("captioner", spec, "caption.captioner").experts
+    return digest_of({role: dict(expert.identity) for role, expert in experts.items()})
+
+
+def test_those_of_recipes_and_of_settings_that_switch_a_model_stay(tmp_path: Path) -> None:
+    assert {name: print_of(kind, spec) for name, kind, spec in model_cases.cases(tmp_path)} == PRINTS
+
+
+@pytest.mark.parametrize(("spec", "expected"), OTHERS)
+def test_those_of_other_settings_stay(spec: Any, expected: str) -> None:
+    assert print_of("measure", spec) == expected
+
+
+def test_those_of_own_files_stay(tmp_path: Path) -> None:
+    (tmp_path / "own.pt").write_bytes(b"weights")
+    own = str(tmp_path / "own.pt")
+    spec = {"coarse_hoi": {"detector": {"ada_cm": {"detr": own, "memory": own, "shots": 3}}}}
+    assert print_of("measure", spec) == "a31f86439796"
