@@ -78,12 +78,16 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """What a run says of a measure that it was measured with, whose file may be gone since."""
+    """What a run says of a measure that it was measured with, whose file may be gone since.
+
+    observation: the fingerprint of what it goes by; empty for a measure that looks itself.
+    """
 
     name: str
     fingerprint: str
     sampling: Sampling
     numbers: tuple[Number, ...]
+    observation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +133,8 @@ def recorded_steps(recorded: Sequence[Recorded], keep: Mapping[str, Any] | None)
 
     Raises UsageError for unknown scores and bounds.
     """
-    return _with_rules([Step(one.name, one, one.numbers, {}, one.fingerprint) for one in recorded], keep)
+    steps = [Step(one.name, one, one.numbers, {}, one.fingerprint, None, one.observation) for one in recorded]
+    return _with_rules(steps, keep)
 
 
 def _with_rules(steps: Sequence[Step], keep: Mapping[str, Any] | None) -> tuple[Step, ...]:

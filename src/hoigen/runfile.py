@@ -178,16 +178,22 @@ def _recorded_measures(run: Run, measures: Any) -> list[Recorded]:
     named = [measure_name(spec)[0] for spec in measures]
     if len(named) != len(measured) or any(not name.endswith(".py") and name not in measured for name in named):
         return []
-    return [_one_recorded(name, prints.get(name), said, run.recipe_file) for name, said in measured.items()]
+    looks = facts.get("observations")
+    seen = looks if isinstance(looks, Mapping) else {}
+    return [
+        _one_recorded(name, prints.get(name), said, seen.get(name), run.recipe_file) for name, said in measured.items()
+    ]
 
 
-def _one_recorded(name: Any, fingerprint: Any, said: Any, file: Path) -> Recorded:
+def _one_recorded(name: Any, fingerprint: Any, said: Any, seen: Any, file: Path) -> Recorded:
     """One entry of `measured`. Names and fingerprints are folders of the run: nothing else may stand there."""
     where = f"{file}: measured.{name}"
     if not isinstance(name, str) or not re.fullmatch(r"[^/\\]*[^/\\.][^/\\]*", name):
         raise UsageError(f"{where}: the name of a measure; it came as {name!r}")
     if not isinstance(fingerprint, str) or not re.fullmatch("[0-9a-f]{12}", fingerprint):
         raise UsageError(f"{file}: fingerprints.{name}: 12 hex digits; it came as {fingerprint!r}")
+    if seen is not None and not (isinstance(seen, str) and re.fullmatch(r"[\w.-]+/[0-9a-f]{12}", seen)):
+        raise UsageError(f"{file}: observations.{name}: an observer and 12 hex digits; it came as {seen!r}")
     if not isinstance(said, Mapping) or not isinstance(said.get("numbers"), list) or not said["numbers"]:
         raise UsageError(f"{where}: sampling and a list of numbers; it came as {said!r}")
     return Recorded(
@@ -195,4 +201,5 @@ def _one_recorded(name: Any, fingerprint: Any, said: Any, file: Path) -> Recorde
         fingerprint=fingerprint,
         sampling=build(Sampling, said.get("sampling"), f"{where}.sampling"),
         numbers=tuple(build(Number, each, f"{where}.numbers[{at}]") for at, each in enumerate(said["numbers"])),
+        observation=seen.rpartition("/")[2] if seen else "",
     )

@@ -58,7 +58,7 @@ def compare(
     rank: Annotated[
         str | None,
         Setting(
-            "the number that groups, best and worst are about; when not given, that by which the page of a run is sorted"
+            "the number that groups, best and worst are about; when not given, that by which a run's page is sorted"
         ),
     ] = None,
     by: Annotated[
