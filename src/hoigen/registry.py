@@ -1,8 +1,8 @@
 """A name -> the class that carries it, for measures, observers, experts and captioners.
 
-`motion` is the file hoigen/measures/motion.py, which stands in the table `OWN`; `./my_measure.py` is a file of one's own
-beside the recipe, and packages may offer measures under the entry point group `hoigen.measures`; likewise observers,
-experts and captioners.
+`motion` is the file hoigen/measures/motion.py, which stands in the table `OWN`; `./my_measure.py` is a file of one's
+own beside the recipe, and packages may offer measures under the entry point group `hoigen.measures`; likewise
+observers, experts and captioners.
 """
 
 from __future__ import annotations
