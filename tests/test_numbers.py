@@ -100,6 +100,8 @@ def test_tables_begin_as_the_papers_do_and_runs_are_ranked_by_interactions() -> 
     ranked = sorted((number for number in numbers if number.rank), key=lambda number: number.rank or 0)
     order = ["coarse_hoi", "coarse_pair", "fine_whole", "coarse_any", "fine_hoi_8fps", "fine_hoi", "hoi_lite"]
     assert [(number.name, number.rank) for number in ranked] == [(name, at) for at, name in enumerate(order, 1)]
+    page = (Path(__file__).parents[1] / "docs" / "compare.md").read_text(encoding="utf-8")
+    assert ", ".join(f"`{name}`" for name in order) in " ".join(page.split())
 
 
 MINE = '''
@@ -261,6 +263,28 @@ def test_compare_and_the_page_rank_a_run_by_the_same_number(tmp_path: Path) -> N
         assert facts.rank == expected
         heading = own_numbers()[expected].heading
         assert f"### Best interactions in {heading}\n" in str(compare([run.path], draws=100))
+
+
+def test_runs_that_declare_a_number_otherwise_are_warned_of(tmp_path: Path) -> None:
+    runs = [make_run(tmp_path / name, [Made(name, "hold_dog", {"technical_quality": 0.5})]) for name in ("a", "b", "c")]
+    for at, path in enumerate(runs[:2]):
+        run = Run(path)
+        recipe, steps = steps_of(run)
+        write_run_file(run, recipe | {"run": path}, steps)
+        text = run.recipe_file.read_text()
+        changed = text.replace(
+            "label: Technical Quality\n      better: more", "label: Technical Quality\n      better: less"
+        )
+        assert changed != text
+        run.recipe_file.write_text(changed if at else text)
+    told = (
+        "technical_quality is declared otherwise (direction, unit or share) in {} and {}: it is shown as the first says"
+    )
+    for one, other, arrow in ((0, 1, "↑"), (1, 0, "↓"), (2, 1, "↑")):
+        result = compare([runs[one], runs[other]], draws=100)
+        assert told.format(runs[one], runs[other]) in result.warnings
+        assert f"| Technical Quality {arrow} |" in str(result)
+    assert not any("declared" in each for each in compare([runs[0], runs[2]], draws=100).warnings)
 
 
 def own(**more: Any) -> Callable[[], Any]:
