@@ -202,6 +202,8 @@ def build(cls: type[Any], settings: Any, where: str) -> Any:
         settings = {}
     if not isinstance(settings, Mapping):
         raise UsageError(f"{where}: takes settings as key: value; it came as {settings!r}")
+    if (moved := getattr(cls, "check_moved", None)) is not None:
+        moved(settings, where)  # settings of before, which are written in another way now
     hints = typing.get_type_hints(cls)
     fields = {f.name: f for f in dataclasses.fields(cls) if f.init}
     check_keys(settings, fields, where)
