@@ -123,9 +123,7 @@ def suggest(
     ] = None,
     bound: Annotated[
         Literal["min", "max", "both"] | None,
-        Setting(
-            "which side to bound; when not given, as the rule of the recipe does, as the measure declares which end is better, or as the labels say"
-        ),
+        Setting("which side to bound; when not given, as the rule does, as the measure declares, or as the labels say"),
     ] = None,
     keep_share: Annotated[float, Setting("without labels, the share of clips that each rule is to keep")] = 0.9,
     pictures: Annotated[
