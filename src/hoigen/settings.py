@@ -9,7 +9,6 @@ Command line, schema, template and checks are made from it.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import inspect
 import types
 import typing
@@ -118,10 +117,14 @@ def _key(name: str, hint: Any, default: Any, *, option: bool = False, cls: type[
     return Key(name, hint, default, setting, option)
 
 
-@functools.cache
+_BOUNDS: dict[type[Any], Mapping[str, Setting]] = {}
+
+
 def _bounds(cls: type[Any]) -> Mapping[str, Setting]:
-    """The settings of a class that have bounds."""
-    return {key.name: key.setting for key in keys_of(cls) if key.setting.allowed}
+    """The settings of a class that have bounds; kept, since instances are made often."""
+    if cls not in _BOUNDS:
+        _BOUNDS[cls] = {key.name: key.setting for key in keys_of(cls) if key.setting.allowed}
+    return _BOUNDS[cls]
 
 
 def check_bounds(cls: type[Any], values: Mapping[str, Any]) -> None:
