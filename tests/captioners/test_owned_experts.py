@@ -19,6 +19,7 @@ from hoigen.experts.calls import Calls
 from hoigen.experts.desk import Conversation, Desk
 from hoigen.models.client import asking
 from hoigen.models.host import Host
+from hoigen.recipe.build import make
 
 pytestmark = pytest.mark.timeout(120)
 EXPERT = '''
