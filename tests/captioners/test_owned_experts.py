@@ -29,7 +29,6 @@ from pathlib import Path
 from hoigen import Sampling
 from hoigen.experts.call import Answer, Request
 from hoigen.models.uses import ModelUse
-from hoigen.recipe.build import make
 from hoigen.registry import expert
 
 
