@@ -16,7 +16,7 @@ from hoigen.errors import UsageError
 from hoigen.recipe.build import build, recipe_of
 from hoigen.recipe.recipe import KEYS
 from hoigen.registry import Kind, find, names_of
-from hoigen.settings import keys_of
+from hoigen.settings import check_fields, keys_of
 from hoigen.shots import detectors
 
 
@@ -64,13 +64,16 @@ class Bounded:
     share: Annotated[float, Setting("of the clips", least=0, most=1)] = 0.5
     length: Annotated[float | None, Setting("of a shot", above=0, unit="seconds")] = None
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
 
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
         ({"batch": 0}, "x: batch: 1 or more; it came as 0"),
         ({"share": 1.5}, "x: share: 0 to 1; it came as 1.5"),
-        ({"length": 0}, "x: length: more than 0; it came as 0.0"),
+        ({"length": 0}, "x: length: more than 0 seconds; it came as 0.0"),
     ],
 )
 def test_bounds_that_a_field_declares_are_kept(settings: object, said: str) -> None:
