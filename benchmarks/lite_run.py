@@ -19,7 +19,8 @@ from decode import rendered
 from machine import headline
 
 import hoigen
-from hoigen.config import arguments_of, load_recipe, recipe_path
+from hoigen.recipe.build import recipe_of
+from hoigen.recipe.yaml import load_recipe, recipe_path
 
 
 def measured(videos: Path, run: Path, shots: str) -> None:
@@ -28,7 +29,7 @@ def measured(videos: Path, run: Path, shots: str) -> None:
     wall = time.perf_counter()
     keys = {"videos": str(videos), "run": str(run), "score_all": True, "workers": 1, "report": False}
     recipe = load_recipe(recipe_path("lite")) | keys | ({"shots": "none"} if shots == "none" else {})
-    funnel = hoigen.curate(**arguments_of(hoigen.curate, recipe, "lite"), quiet=True)
+    funnel = hoigen.curate(recipe_of(recipe, "lite"), quiet=True)
     wall = time.perf_counter() - wall
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -19,7 +19,8 @@ import numpy as np
 from machine import headline
 
 import hoigen
-from hoigen.config import arguments_of, load_recipe, recipe_path
+from hoigen.recipe.build import recipe_of
+from hoigen.recipe.yaml import load_recipe, recipe_path
 
 FPS, SHOT, SHOTS = 24, 6, 10
 
@@ -68,7 +69,7 @@ def main() -> None:
         lite = load_recipe(recipe_path("lite"))
         keys = {"videos": str(film), "run": str(folder / "run"), "workers": 1, "report": False}
         keys |= {"measures": ["metadata"], "keep": {}}
-        funnel = hoigen.curate(**arguments_of(hoigen.curate, lite | keys, "lite"), quiet=True)
+        funnel = hoigen.curate(recipe_of(lite | keys, "lite"), quiet=True)
         wall = time.perf_counter() - wall
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

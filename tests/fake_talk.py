@@ -60,7 +60,8 @@ from typing import Any
 from hoigen.score import Caption
 from hoigen.experts.desk import Conversation
 from hoigen.experts.prompts import Prompt
-from hoigen.registry import captioner, make
+from hoigen.recipe.build import make
+from hoigen.registry import captioner
 
 
 @captioner("two_calls")

@@ -12,7 +12,7 @@ from hoigen import Clip, Score
 from hoigen.clip import Sampling
 from hoigen.hoi.frame import ObservedFrame
 from hoigen.hoi.observation import Observation, observe
-from hoigen.registry import make
+from hoigen.recipe.build import make
 from hoigen.video import decode, probe
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 import hoigen
-from hoigen.cli import argument_docs, main, summary_of, verb_function
+from hoigen.cli import main, verb_function
+from hoigen.settings import arguments_of
+from hoigen.verbs import VERBS
 
 HEAVY = {"av", "cv2", "numpy", "pyarrow", "duckdb", "fsspec", "ai_edge_litert", "tqdm", "torch"}
 
@@ -21,15 +23,9 @@ def test_what_is_heavy_loads_on_first_use(code: str) -> None:
     assert not loaded & HEAVY
 
 
-def test_every_verb_has_a_summary_and_a_word_for_every_option() -> None:
-    import inspect
-
-    for name in hoigen.VERBS:
-        function = verb_function(name)
-        assert (inspect.getdoc(function) or "").partition("\n")[0].endswith("."), name
-        options = [p for p in inspect.signature(function).parameters if p != "beside"]
-        docs = argument_docs(function)
-        assert {o for o in options if not docs.get(o)} <= {"quiet"}, name
+@pytest.mark.parametrize("name", VERBS)
+def test_every_argument_of_a_command_has_its_help(name: str) -> None:
+    assert [key.name for key in arguments_of(verb_function(name)) if not key.help] == []
 
 
 def test_help_of_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
@@ -125,8 +121,15 @@ def test_a_damaged_run_is_named_with_the_remedy(
 
 @pytest.mark.parametrize("name", hoigen.VERBS)
 def test_the_listed_line_of_a_command_is_that_of_its_function(name: str) -> None:
-    assert summary_of(name) == (verb_function(name).__doc__ or "").partition("\n")[0]
-    assert summary_of(name).endswith(".")
+    assert VERBS[name].summary == (verb_function(name).__doc__ or "").partition("\n")[0]
+    assert VERBS[name].summary.endswith(".")
+
+
+def test_every_command_is_in_the_table() -> None:
+    files = {path.stem for path in Path(hoigen.verbs.__file__).parent.glob("*.py")}
+    assert files - {"__init__", "options", "caption_dry"} == {command.module for command in VERBS.values()}
+    for command in VERBS.values():
+        assert callable(getattr(hoigen, command.module)), command
 
 
 def test_the_verb_report_is_one_after_its_pages_are_imported(tmp_path: Path) -> None:

@@ -221,8 +221,7 @@ def test_ctrl_c_stops_and_says_how_to_go_on(faults: Path) -> None:
 
 
 def test_two_processes_do_not_share_a_folder(faults: Path) -> None:
-    from hoigen.verbs.curate import held
-    from hoigen.work.ranks import Rank
+    from hoigen.work.ranks import Rank, held
 
     with held(Run(faults / "run"), Rank()), pytest.raises(UsageError, match="in use"):
         curate(faults)

@@ -13,8 +13,8 @@ import yaml
 import hoigen
 from hoigen.cascade import build_steps
 from hoigen.cli import main
-from hoigen.config import load_recipe
 from hoigen.data.run import Run
+from hoigen.recipe.yaml import load_recipe
 
 REPO = Path(__file__).resolve().parents[1]
 

@@ -293,7 +293,7 @@ def test_sealing_stopped_at_any_step_is_done_once_more(
 
 
 def test_two_processes_of_one_rank_or_of_two_divisions(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from hoigen.verbs.curate import held
+    from hoigen.work.ranks import held
 
     run = Run(world / "run")
     with held(run, Rank(1, 3)):

@@ -13,15 +13,18 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from hoigen import config
 from hoigen.clip import Sampling
 from hoigen.contracts import Identified
 from hoigen.data.tables import digest_of
 from hoigen.errors import UsageError, nearest
+from hoigen.recipe.build import build, check_keys
 from hoigen.registry import find_measure
 from hoigen.score import Rule
+
+if TYPE_CHECKING:
+    from hoigen.hoi.observation import Looking
 
 State = Literal["kept", "dropped", "failed", "pending"]
 MeasureSpec = str | Mapping[str, Any]
@@ -35,18 +38,36 @@ TAKEN = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One measure of a recipe with its rules, by the name of the score each is about."""
+    """One measure of a recipe with its rules, by the name of the score each is about.
+
+    looking: of a measure of observations, who looks at which frames. observation: the fingerprint that what is seen is
+    kept under; measures that look alike share it.
+    """
 
     name: str
     measure: Any
     emits: tuple[str, ...]
     rules: Mapping[str, Rule]
     fingerprint: str
+    looking: Looking | None = None
+    observation: str = ""
+
+    @property
+    def sampling(self) -> Sampling:
+        """The frames that are looked at for it: by the measure, or by the observer that it goes by."""
+        if self.looking is not None:
+            return self.looking.sampling if self.looking.observer.sees else Sampling(frames=0)
+        found: Sampling = self.measure.sampling
+        return found
 
     @property
     def needs_frames(self) -> bool:
-        sampling: Sampling = self.measure.sampling
-        return sampling.needs_frames
+        return self.sampling.needs_frames
+
+    @property
+    def units(self) -> tuple[Any, ...]:
+        """What models may belong to: the measure, and the observer that it goes by."""
+        return (self.measure,) if self.looking is None else (self.measure, self.looking.observer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +112,27 @@ def build_steps(
             raise UsageError(f"measures: {name!r} stands there twice")
     owners = _owners(made)
     rules = _build_rules(keep or {}, owners)
-    steps = [
-        Step(
-            name=name,
-            measure=instance,
-            emits=type(instance).emits,
-            rules={score: rule for score, rule in rules.items() if owners[score] == name},
-            fingerprint=print_,
+    steps = []
+    for name, instance, print_ in made:
+        looking = looking_of(instance)
+        steps.append(
+            Step(
+                name=name,
+                measure=instance,
+                emits=type(instance).emits,
+                rules={score: rule for score, rule in rules.items() if owners[score] == name},
+                fingerprint=print_,
+                looking=looking,
+                observation=observation_fingerprint(looking) if looking is not None else "",
+            )
         )
-        for name, instance, print_ in made
-    ]
     return tuple(sorted(steps, key=lambda step: step.needs_frames))
+
+
+def looking_of(measure: Any) -> Looking | None:
+    """Who looks for a measure of observations; None for others."""
+    found: Looking | None = getattr(measure, "looking", None)
+    return found
 
 
 def _as_list(measures: Any) -> list[MeasureSpec]:
@@ -115,7 +146,7 @@ def _as_list(measures: Any) -> list[MeasureSpec]:
 def _build_measure(spec: MeasureSpec, beside: Path | None) -> tuple[str, Any, str]:
     given, settings = measure_name(spec)
     cls = find_measure(given, beside=beside)
-    instance = config.build(cls, settings, f"measures.{given}")
+    instance = build(cls, settings, f"measures.{given}")
     return cls.name, instance, fingerprint(instance)
 
 
@@ -149,10 +180,10 @@ def _build_rules(keep: Any, owners: Mapping[str, str]) -> dict[str, Rule]:
                 f"keep: no measure of this recipe gives a score named {score!r}{nearest(str(score), owners)}"
             )
         if isinstance(bounds, Mapping) and bounds and all(bound is None for bound in bounds.values()):
-            config.check_keys(bounds, [f.name for f in dataclasses.fields(Rule)], f"keep.{score}")
+            check_keys(bounds, [f.name for f in dataclasses.fields(Rule)], f"keep.{score}")
             continue  # every bound unset (`--set keep.motion.max=null`): no rule
         if bounds is not None:
-            rules[score] = config.build(Rule, bounds, f"keep.{score}")
+            rules[score] = build(Rule, bounds, f"keep.{score}")
     return rules
 
 
@@ -161,18 +192,29 @@ def fingerprint(measure: Any) -> str:
 
     The source of a measure file that is not hoigen's own is part of it, since nobody counts its revisions.
     """
+    facts = _facts(measure)
+    if (looking := looking_of(measure)) is not None:
+        facts["observation"] = observation_fingerprint(looking)
+    return digest_of(facts)
+
+
+def observation_fingerprint(looking: Looking) -> str:
+    """12 hex digits over all that an observation depends on besides the clip: the observer, as `fingerprint` has it
+    for a measure, and the frames that it is shown."""
+    return digest_of({**_facts(looking.observer), "sampling": _same_numbers(dataclasses.asdict(looking.sampling))})
+
+
+def _facts(thing: Any) -> dict[str, Any]:
     from hoigen.models import uses
 
-    cls = type(measure)
+    cls = type(thing)
     facts = {
-        "name": cls.name,
-        "settings": _same_numbers(measure.identity if isinstance(measure, Identified) else _settings(measure)),
+        "name": thing.name,
+        "settings": _same_numbers(thing.identity if isinstance(thing, Identified) else _settings(thing)),
         "revision": getattr(cls, "revision", 1),
-        "weights": uses.pins(measure),
+        "weights": uses.pins(thing),
     }
-    if source := own_source(cls):
-        facts["source"] = source
-    return digest_of(facts)
+    return facts | ({"source": source} if (source := own_source(cls)) else {})
 
 
 def _settings(thing: Any) -> dict[str, Any]:

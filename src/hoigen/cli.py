@@ -1,11 +1,10 @@
-"""hoigen VERB: parsing and printing, nothing else. Options are read off the verb's signature and docstring."""
+"""hoigen VERB: parsing and printing, nothing else. The arguments of a command are those of its function."""
 
 from __future__ import annotations
 
 import argparse
 import errno
 import importlib
-import inspect
 import re
 import sys
 import typing
@@ -97,7 +96,7 @@ def _main(arguments: list[str]) -> int:
         return 0
     assert name is not None
     _trust(name, options.pop("trust", None) or [], options)
-    result = (_curate if name == "curate" else verb_function(name))(**options)
+    result = verb_function(name)(**options)
     if result is not None:
         print(result)
     return 1 if getattr(result, "incomplete", False) else 0
@@ -110,7 +109,7 @@ TYPED: Mapping[str, str] = {"try": "measure", "categories": "expert"}
 def _trust(verb: str, files: Sequence[str], options: Mapping[str, Any]) -> None:
     """What is typed is asked for: files of --trust, and those that other options name. What a recipe names is not."""
     from hoigen import trusted
-    from hoigen.config import set_value
+    from hoigen.recipe.yaml import set_value
 
     typed = [set_value(text.partition("=")[2]) for text in options.get("set") or []]
     if (text := options.get(TYPED.get(verb, ""))) is not None:
@@ -126,49 +125,9 @@ def _trust(verb: str, files: Sequence[str], options: Mapping[str, Any]) -> None:
 
 def verb_function(name: str) -> Verb:
     """The function behind a command."""
-    module = VERBS[name]
-    found: Verb = getattr(importlib.import_module(f"hoigen.verbs.{module}"), module)
+    command = VERBS[name]
+    found: Verb = getattr(importlib.import_module(f"hoigen.verbs.{command.module}"), command.typed or command.module)
     return found
-
-
-def summary_of(name: str) -> str:
-    """The first line of a verb's docstring, read off its source: listing all commands imports none of them."""
-    module = VERBS[name]
-    source = Path(__file__).with_name("verbs").joinpath(f"{module}.py").read_text(encoding="utf-8")
-    found = re.search(rf'^def {module}\(.*?\) -> [^\n]*:\n +"""(.+?)(?:"""|$)', source, re.S | re.M)
-    return found.group(1).strip() if found else ""
-
-
-def _curate(recipe: str, videos: list[str] | None, run: str | None, set: list[str] | None, quiet: bool) -> Any:
-    """curate takes a recipe file; its keys are the arguments of the function."""
-    from hoigen import config, trusted
-    from hoigen.verbs.curate import curate
-
-    path = config.recipe_path(recipe)
-    for text in set or []:
-        _check_set(text)
-    given = config.apply_sets(config.load_recipe(path), set or [])
-    if videos:
-        given["videos"] = videos[0] if len(videos) == 1 else videos
-    if run is not None:
-        given["run"] = run
-    wanted = config.arguments_of(curate, given, str(path))
-    trusted.check(wanted, path, path.parent)
-    return curate(**wanted, beside=path.parent, quiet=quiet, trust=())
-
-
-def _check_set(text: str) -> None:
-    """A key that no recipe has, named as what was typed; of a measure's settings, with the way to them."""
-    from hoigen.errors import nearest
-    from hoigen.registry import measure_names
-    from hoigen.verbs.curate import recipe_keys
-
-    head = text.partition("=")[0].split(".")[0].strip()
-    if not head or head in recipe_keys():
-        return
-    if head in measure_names():
-        raise UsageError(f"--set {text}: the settings of a measure are set by --set measures.{text}")
-    raise UsageError(f"--set {text}: unknown key {head!r}{nearest(head, recipe_keys())}")
 
 
 TRUST = (
@@ -177,7 +136,7 @@ TRUST = (
 )
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> typing.NoReturn:
         raise UsageError(f"{message} (see: {self.prog} --help)")
 
@@ -194,69 +153,51 @@ class _Version(argparse.Action):
 
 def _parser(only: str | None) -> argparse.ArgumentParser:
     """The parser; of the verbs, the one asked for in full, the others by their first line."""
-    parser = _Parser(prog="hoigen", description="Build and measure human-object-interaction video data.")
+    parser = Parser(prog="hoigen", description="Build and measure human-object-interaction video data.")
     parser.add_argument(
         "--version", action=_Version, nargs=0, default=argparse.SUPPRESS, help="show the version and exit"
     )
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=_Parser)
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
     for name in [only] if only else VERBS:
-        summary = summary_of(name)
+        summary = VERBS[name].summary
         verb = verbs.add_parser(name, help=summary.replace("%", "%%"), description=summary)
-        if only and name == "curate":
-            _add_curate(verb)
-        elif only:
-            _add_options(verb, verb_function(name))
+        if only:
+            add_arguments(verb, verb_function(name))
         verb.add_argument("--trust", action="append", metavar="FILE", help=TRUST)
     return parser
 
 
-def _add_curate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("recipe", help="a recipe's YAML file, or the name of one that comes with hoigen (lite, paper)")
-    parser.add_argument(
-        "--videos",
-        action="append",
-        help="a folder, a glob, a video, - (a list on stdin) or a manifest; may be given more than once",
-    )
-    parser.add_argument("--run", help="the folder of the run")
-    parser.add_argument("--set", action="append", metavar="KEY=VALUE", help="set any key of the recipe")
-    parser.add_argument("--quiet", action="store_true", help="no progress bars")
+def add_arguments(parser: argparse.ArgumentParser, function: Verb) -> None:
+    """The arguments of a function: by place, or, where they are keyword-only, as options."""
+    from hoigen.settings import arguments_of
+
+    for key in arguments_of(function):
+        kind, many, choices = _form(key.hint)
+        how: dict[str, Any] = {"help": key.help.replace("%", "%%"), "type": kind}
+        if key.option and kind is bool:
+            how |= {"action": argparse.BooleanOptionalAction, "default": key.default}
+            del how["type"]
+        elif key.option and many:
+            how |= {"action": "append", "metavar": key.name.upper()}
+        elif key.option:
+            how |= {"default": key.default, "choices": choices}
+        elif not key.required:
+            how |= {"nargs": "*" if many else "?", "default": key.default}
+        elif many:
+            how["nargs"] = "+"
+        parser.add_argument(f"--{key.name.replace('_', '-')}" if key.option else key.name, **how)
 
 
-def _add_options(parser: argparse.ArgumentParser, function: Verb) -> None:
-    """Arguments without a default are positional, keyword-only ones are options."""
-    from hoigen.config import parameter_hints
-
-    hints = parameter_hints(function)
-    helps = argument_docs(function)
-    for name, parameter in inspect.signature(function).parameters.items():
-        kind, many = _kind(hints[name])
-        optional = parameter.default is not inspect.Parameter.empty
-        text = helps.get(name, "").replace("%", "%%")
-        if parameter.kind is parameter.KEYWORD_ONLY:
-            flag = f"--{name.replace('_', '-')}"
-            if kind is bool:
-                parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=parameter.default, help=text)
-            elif many:
-                parser.add_argument(flag, action="append", type=kind, metavar=name.upper(), help=text)
-            else:
-                parser.add_argument(
-                    flag, type=kind, default=parameter.default, choices=_choices(hints[name]), help=text
-                )
-        else:
-            nargs = ("*" if optional else "+") if many else "?" if optional else None
-            parser.add_argument(name, type=kind, nargs=nargs, default=parameter.default, help=text)
-
-
-def _kind(hint: Any) -> tuple[Any, bool]:
-    """The type of one value, and whether there may be several."""
+def _form(hint: Any) -> tuple[Any, bool, tuple[Any, ...] | None]:
+    """What turns a word into a value, whether there may be several, and which words there are."""
     options = [option for option in typing.get_args(hint) if option is not type(None)]
-    if typing.get_origin(hint) in (list, tuple) or hint in (list, tuple):
-        return (options or [str])[0], True
     if typing.get_origin(hint) is typing.Literal:
-        return type(options[0]), False
-    if options and typing.get_origin(hint) not in (list, tuple):
-        return _kind(Path if Path in options else options[0])
-    return (_path if hint is Path else hint), False
+        return type(options[0]), False, tuple(options)
+    if typing.get_origin(hint) in (list, tuple):
+        return _form(options[0])[0], True, None
+    if options:  # of a union; null is what stands where nothing is typed
+        return _form(options[0])
+    return (_path if hint is Path else hint), False, None
 
 
 def _path(text: str) -> Path:
@@ -264,28 +205,3 @@ def _path(text: str) -> Path:
     if not text.strip():
         raise argparse.ArgumentTypeError("a path; it came as an empty text")
     return Path(text)
-
-
-def _choices(hint: Any) -> tuple[Any, ...] | None:
-    for option in (hint, *typing.get_args(hint)):
-        if typing.get_origin(option) is typing.Literal:
-            return typing.get_args(option)
-    return None
-
-
-def argument_docs(function: Verb) -> dict[str, str]:
-    """Texts of the docstring's `Args:` section, by argument."""
-    docs: dict[str, str] = {}
-    name = ""
-    inside = False
-    for line in (inspect.getdoc(function) or "").splitlines():
-        if line.strip() == "Args:":
-            inside = True
-        elif inside and line and not line.startswith(" "):
-            break
-        elif inside and line.startswith("    ") and not line.startswith("     ") and ":" in line:
-            name, _, text = line.strip().partition(":")
-            docs[name] = text.strip()
-        elif inside and name and line.strip():
-            docs[name] += " " + line.strip()
-    return docs

@@ -6,7 +6,9 @@ import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from hoigen.settings import Setting
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,25 +51,40 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """Which frames a measure wants to see. Equal samplings are decoded once and shared.
+    """Which frames a measure wants to see. Equal samplings are decoded once and shared."""
 
-    frames: this many, at the middles of as many equal stretches of the clip; 0 with no `fps`
-        means that the row is enough and nothing is decoded for this measure.
-    fps: instead, one frame every 1/fps seconds, the first at the clip's start.
-    short_side: scaled to this many pixels on the short side, aspect kept, never enlarged;
-        None keeps the size of the video.
-    max_frames: an upper bound for `fps` samplings, so that memory is bounded on long clips;
-        beyond it the interval is widened.
-    pairs: each frame comes together with the one right after it in the video: frames 2k and 2k + 1 are a pair.
-    gray: uint8 luma (T, H, W) instead of RGB (T, H, W, 3).
-    """
-
-    frames: int = 8
-    fps: float | None = None
-    short_side: int | None = 336
-    max_frames: int = 256
-    pairs: bool = False
-    gray: bool = False
+    frames: Annotated[
+        int,
+        Setting(
+            "this many, at the middles of as many equal stretches of the clip; 0 with no `fps` means that the row"
+            " is enough and nothing is decoded for this measure",
+            least=0,
+        ),
+    ] = 8
+    fps: Annotated[
+        float | None, Setting("instead, one frame every 1/fps seconds, the first at the clip's start", above=0)
+    ] = None
+    short_side: Annotated[
+        int | None,
+        Setting(
+            "scaled to this many pixels on the short side, aspect kept, never enlarged; null keeps the size of "
+            "the video",
+            least=1,
+        ),
+    ] = 336
+    max_frames: Annotated[
+        int,
+        Setting(
+            "an upper bound for `fps` samplings, so that memory is bounded on long clips; beyond it the interval "
+            "is widened",
+            least=1,
+        ),
+    ] = 256
+    pairs: Annotated[
+        bool,
+        Setting("each frame comes together with the one right after it in the video: frames 2k and 2k + 1 are a pair"),
+    ] = False
+    gray: Annotated[bool, Setting("uint8 luma (T, H, W) instead of RGB (T, H, W, 3)")] = False
 
     def __post_init__(self) -> None:
         least = {"frames": 0, "short_side": 1, "max_frames": 1}
@@ -88,12 +105,13 @@ class EveryFrame(Sampling):
     """All frames, each once, as they come; only for measures that stream, since nothing bounds their number.
 
     Of the settings above, only `short_side` and `gray` count.
-
-    untagged: colours as if the file had no tags (BT.601, limited range), which is how OpenCV up to 4.12 has them.
     """
 
-    short_side: int | None = None
-    untagged: bool = False
+    short_side: Annotated[int | None, Setting("as of `Sampling`")] = None
+    untagged: Annotated[
+        bool,
+        Setting("colours as if the file had no tags (BT.601, limited range), which is how OpenCV up to 4.12 has them"),
+    ] = False
 
 
 def check_sees(sampling: Sampling) -> None:

@@ -20,6 +20,7 @@ from hoigen.score import Score
 from hoigen.work.task import Emit, Handler
 
 if TYPE_CHECKING:
+    from hoigen.hoi.observation import Watching, Written
     from hoigen.models.host import Service
 
 TRIES = 2
@@ -27,11 +28,26 @@ TRIES = 2
 
 
 class Job(NamedTuple):
-    """One clip's work: the measures to run, and what is known already."""
+    """One clip's work: the measures to run, and what is known already.
+
+    careful: after a crash: say which measure each frame goes to. seen: what observers have seen before, by the
+    fingerprint of the observation.
+    """
 
     clip: Clip
     todo: tuple[str, ...]
-    careful: bool = False  # after a crash: say which measure each frame goes to
+    careful: bool = False
+    seen: Mapping[str, Written] = {}
+
+
+class Seen(NamedTuple):
+    """What an observer saw in a clip; a row of its part. fingerprint: of the observation."""
+
+    id: str
+    observer: str
+    fingerprint: str
+    seconds: float
+    written: Written
 
 
 class Outcome(NamedTuple):
@@ -64,28 +80,41 @@ def setup_scorer(
 
         video.warm()
     for step in steps:
-        if isinstance(step.measure, Attaches):
-            step.measure.attach(run)
-        if models and isinstance(step.measure, AsksExperts):
-            step.measure.reach(models)
-        if isinstance(step.measure, Loads):
-            try:
-                with room.owned_by(models):
-                    step.measure.load()
-            except Exception as error:
-                kind = NoRoomError if devices.no_room(error) else SetupError
-                said = str(error) or type(error).__name__
-                raise kind(f"measure {step.name!r} could not load its model: {said}") from error
-    scorer = Scorer(steps, score_all, models)
-    return scorer.run
+        for unit in step.units:
+            load(unit, step.name, run, models)
+    return Scorer(steps, score_all, models).run
+
+
+def setup_reader(measures: Sequence[cascade.MeasureSpec], keep: Mapping[str, Any], score_all: bool) -> Handler:
+    """Builds the measures alone, for clips of which everything that they go by was written before."""
+    return Scorer(cascade.build_steps(measures, keep), score_all).run
+
+
+def load(unit: Any, name: str, run: Path | None = None, models: str = "") -> None:
+    """Makes a measure, or the observer of one, ready for its first clip. Raises SetupError or NoRoomError.
+
+    name: of the measure, for messages. run: where it keeps what it keeps; models: as of `setup_scorer`.
+    """
+    if run is not None and isinstance(unit, Attaches):
+        unit.attach(run)
+    if models and isinstance(unit, AsksExperts):
+        unit.reach(models)
+    if isinstance(unit, Loads):
+        try:
+            with room.owned_by(models):
+                unit.load()
+        except Exception as error:
+            kind = NoRoomError if devices.no_room(error) else SetupError
+            said = str(error) or type(error).__name__
+            raise kind(f"measure {name!r} could not load its model: {said}") from error
 
 
 def experts_of(steps: Sequence[cascade.Step]) -> dict[str, Expert]:
     """All experts that measures ask, by the name under which they are served; each once, whoever asks it."""
     from hoigen.models.client import name_of
 
-    asking = [step.measure for step in steps if isinstance(step.measure, AsksExperts)]
-    return {name_of(expert): expert for measure in asking for expert in measure.experts}
+    asking = [unit for step in steps for unit in step.units if isinstance(unit, AsksExperts)]
+    return {name_of(expert): expert for unit in asking for expert in unit.experts}
 
 
 def patience(steps: Sequence[cascade.Step]) -> float:
@@ -99,8 +128,9 @@ def models_of(steps: Sequence[cascade.Step]) -> dict[str, Service]:
     each once, whoever asks it. None of it is loaded."""
     networks: dict[str, Service] = {}
     for step in steps:
-        for network in step.measure.networks if isinstance(step.measure, HasNetworks) else ():
-            networks.setdefault(network.name, room.Service(network, step.name))
+        for unit in step.units:
+            for network in unit.networks if isinstance(unit, HasNetworks) else ():
+                networks.setdefault(network.name, room.Service(network, step.name))
     return {**networks, **experts_of(steps)}
 
 
@@ -126,39 +156,31 @@ class Scorer:
         todo = [step for step in self.steps if step.name in job.todo]
         by_row = [step for step in todo if not step.needs_frames]
         by_frames = [step for step in todo if step.needs_frames]
-        if not self._call_all(by_row, job.clip, {}, {}, emit) or not by_frames:
+        looked = Looked({}, {}, dict(job.seen))
+        if not self._call_all(by_row, job.clip, looked, emit) or not by_frames:
             return
-        emit.doing("decode")
-        for tried in range(1, TRIES + 1):
-            try:
-                frames, streams = self._decode(by_frames, job, emit)
-                break
-            except VideoError as error:
-                if tried == TRIES:
-                    for step in by_frames:
-                        emit(_failed(job.clip, step, error, tried))
-                    return
-        self._call_all(by_frames, job.clip, frames, streams, emit)
+        unseen = [step for step in by_frames if step.observation not in looked.seen]
+        if unseen:
+            emit.doing("decode")
+            for tried in range(1, TRIES + 1):
+                try:
+                    self._decode(unseen, job, looked, emit)
+                    break
+                except VideoError as error:
+                    if tried == TRIES:
+                        for step in unseen:
+                            emit(_failed(job.clip, step, error, tried))
+                        by_frames = [step for step in by_frames if self.score_all and step not in unseen]
+        self._call_all(by_frames, job.clip, looked, emit)
 
     def score_one(self, clip: Clip) -> Score:
         """The score of the first step, with what it raises; for trying a measure out."""
-        step = self.steps[0]
-        frames: dict[Sampling, Frames] = {}
+        step, looked = self.steps[0], Looked({}, {}, {})
         if step.needs_frames:
-            frames, streams = self._decode([step], Job(clip, (step.name,)), None)
-            if step.name in streams:
-                return streams[step.name].score(clip, again=False)
-        score: Score = step.measure(clip, _frames_for(step, frames))
-        return score
+            self._decode([step], Job(clip, (step.name,)), looked, None)
+        return self._score(step, clip, looked, again=False, emit=None)
 
-    def _call_all(
-        self,
-        steps: Sequence[cascade.Step],
-        clip: Clip,
-        frames: dict[Sampling, Frames],
-        streams: Mapping[str, Stream],
-        emit: Emit,
-    ) -> bool:
+    def _call_all(self, steps: Sequence[cascade.Step], clip: Clip, looked: Looked, emit: Emit) -> bool:
         """Calls the steps in order; False once the clip's fate is known and the rest need not run.
 
         Frames that no later step looks at are let go at once: whole ones are large.
@@ -167,27 +189,23 @@ class Scorer:
         for at, step in enumerate(steps):
             emit.doing(step.name)
             emit.progress()  # each measure has the whole deadline
-            outcome = self._call(step, clip, frames, streams.get(step.name))
+            outcome = self._call(step, clip, looked, emit)
             emit(outcome)
             alive = alive and _stays(step, outcome)
             if not alive and not self.score_all:
                 return False
-            for sampling in set(frames) - {later.measure.sampling for later in steps[at + 1 :]}:
-                del frames[sampling]
+            for sampling in set(looked.frames) - {later.sampling for later in steps[at + 1 :]}:
+                del looked.frames[sampling]
         return True
 
-    def _call(
-        self, step: cascade.Step, clip: Clip, frames: Mapping[Sampling, Frames], stream: Stream | None
-    ) -> Outcome:
+    def _call(self, step: cascade.Step, clip: Clip, looked: Looked, emit: Emit) -> Outcome:
         started = time.perf_counter()
+        stream = looked.streams.get(step.observation or step.name)
         spent = stream.seconds if stream else 0.0
         for tried in range(1, TRIES + 1):
             try:
-                if stream is not None:
-                    score = stream.score(clip, again=tried > 1)
-                else:
-                    score = step.measure(clip, _frames_for(step, frames))
-                return _answered(clip, step, score, frames, tried, spent + time.perf_counter() - started)
+                score = self._score(step, clip, looked, again=tried > 1, emit=emit)
+                return _answered(clip, step, score, looked.frames, tried, spent + time.perf_counter() - started)
             except (MemoryError, ModelsGoneError):
                 raise
             except Exception as error:
@@ -199,43 +217,96 @@ class Scorer:
                     devices.let_go()
         raise AssertionError("unreachable")
 
-    def _decode(
-        self, steps: Sequence[cascade.Step], job: Job, emit: Emit | None
-    ) -> tuple[dict[Sampling, Frames], dict[str, Stream]]:
+    def _score(self, step: cascade.Step, clip: Clip, looked: Looked, *, again: bool, emit: Emit | None) -> Score:
+        """What the measure says. again: it, or its observer, has raised before: streams are decoded once more."""
+        score: Score
+        if step.looking is not None:
+            score = step.measure.read(clip, self._seen(step, clip, looked, again=again, emit=emit).read())
+        elif (stream := looked.streams.get(step.name)) is not None:
+            score = stream.result(clip, again=again)
+        else:
+            score = step.measure(clip, _frames_for(step, looked.frames))
+        return score
+
+    def _seen(self, step: cascade.Step, clip: Clip, looked: Looked, *, again: bool, emit: Emit | None) -> Written:
+        """What the step's observer has seen; said at once when that was just now."""
+        from hoigen.hoi.observation import written
+
+        if (found := looked.seen.get(step.observation)) is not None:
+            return found
+        assert step.looking is not None
+        started, observer = time.perf_counter(), step.looking.observer
+        stream = looked.streams.get(step.observation)
+        said = (
+            stream.result(clip, again=again)
+            if stream is not None
+            else observer.begin(clip, step.looking.sampling).finish()
+        )
+        found = looked.seen[step.observation] = written(observer, clip, said)
+        spent = (stream.seconds if stream is not None else 0.0) + time.perf_counter() - started
+        if emit is not None:
+            emit(Seen(clip.id, observer.name, step.observation, spent, found))
+        return found
+
+    def _decode(self, steps: Sequence[cascade.Step], job: Job, looked: Looked, emit: Emit | None) -> None:
+        """One pass over the clip, for all steps that need its frames."""
         from hoigen import video
 
-        progress = emit.progress if emit else None
-        streams = {
-            step.name: Stream(step, job.clip, emit.doing if emit and job.careful else None, progress)
-            for step in steps
-            if isinstance(step.measure, StreamingMeasure)
-        }
-        samplings = {step.measure.sampling for step in steps if step.name not in streams}
-        watchers = [(stream.step.measure.sampling, stream.see) for stream in streams.values()]
-        return video.decode(job.clip, samplings, watchers, progress=progress), streams
+        doing, progress = emit.doing if emit and job.careful else None, emit.progress if emit else None
+        streams: dict[str, Stream] = {}
+        for step in steps:
+            key = step.observation or step.name
+            if key not in streams and (begin := _stream_of(step)) is not None:
+                streams[key] = Stream(step.name, step.sampling, begin, job.clip, doing, progress)
+        samplings = {step.sampling for step in steps if (step.observation or step.name) not in streams}
+        watchers = [(stream.sampling, stream.see) for stream in streams.values()]
+        looked.streams.update(streams)
+        looked.frames.update(video.decode(job.clip, samplings, watchers, progress=progress))
+
+
+class Looked(NamedTuple):
+    """What there is of a clip while it is scored. frames: whole ones, by sampling. streams: by measure, or by the
+    fingerprint of an observation; seen: by that fingerprint too."""
+
+    frames: dict[Sampling, Frames]
+    streams: dict[str, Stream]
+    seen: dict[str, Written]
+
+
+def _stream_of(step: cascade.Step) -> Callable[[Clip], FrameStream | Watching] | None:
+    """What begins a stream of frames for the step; None for a measure that takes its frames together."""
+    if (looking := step.looking) is not None:
+        return lambda clip: looking.observer.begin(clip, looking.sampling)
+    if isinstance(step.measure, StreamingMeasure):
+        begin: Callable[[Clip], FrameStream] = step.measure.begin
+        return begin
+    return None
 
 
 class Stream:
-    """A streaming measure on one clip. What it raises is kept until its turn, so that it costs no other measure."""
+    """A streaming measure, or an observer, on one clip. What it raises is kept until its turn, so that it costs no
+    other measure."""
 
     def __init__(
         self,
-        step: cascade.Step,
+        name: str,
+        sampling: Sampling,
+        begin: Callable[[Clip], FrameStream | Watching],
         clip: Clip,
         doing: Callable[[str], None] | None,
         progress: Callable[[], None] | None = None,
     ) -> None:
-        self.step = step
+        self.name, self.sampling, self.begin = name, sampling, begin
         self.doing, self.progress = doing, progress
         self.seconds = 0.0
         self.error: Exception | None = None
-        self.stream: FrameStream | None = None
+        self.stream: FrameStream | Watching | None = None
         self._begin(clip)
 
     def _begin(self, clip: Clip) -> None:
         self.error = None
         try:
-            self.stream = self.step.measure.begin(clip)
+            self.stream = self.begin(clip)
         except Exception as error:
             self.error = error
 
@@ -243,7 +314,7 @@ class Stream:
         if self.error is not None or self.stream is None:
             return
         if self.doing:
-            self.doing(self.step.name)
+            self.doing(self.name)
         started = time.perf_counter()
         try:
             self.stream.see(image, at)
@@ -257,22 +328,22 @@ class Stream:
         if self.doing:
             self.doing("decode")
 
-    def score(self, clip: Clip, *, again: bool) -> Score:
-        """The score, or what was raised. `again` decodes once more for this measure alone."""
+    def result(self, clip: Clip, *, again: bool) -> Any:
+        """The score, or what was seen, or what was raised. `again` decodes once more for this one alone."""
         if again:
             from hoigen import video
 
             self._begin(clip)
-            video.decode(clip, (), [(self.step.measure.sampling, self.see)], progress=self.progress)
+            video.decode(clip, (), [(self.sampling, self.see)], progress=self.progress)
         if self.error is not None:
             raise self.error
         assert self.stream is not None
-        return self.stream.score()
+        return self.stream.score() if hasattr(self.stream, "score") else self.stream.finish()
 
 
 def _frames_for(step: cascade.Step, frames: Mapping[Sampling, Frames]) -> Frames:
     if step.needs_frames:
-        return frames[step.measure.sampling]
+        return frames[step.sampling]
     import numpy as np
 
     return Frames(np.empty((0, 0, 0, 3), np.uint8), np.empty(0))
@@ -301,7 +372,7 @@ def _answered(
     if not isinstance(score, Score):
         raise TypeError(f"measure {step.name!r} returned {type(score).__name__}; a measure returns a Score")
     detail = dict(score.detail)
-    seen = frames.get(step.measure.sampling)
+    seen = frames.get(step.sampling)
     if seen is not None and seen.decode_errors:
         detail.setdefault("decode_errors", seen.decode_errors)
     reason = detail.get("reason") if score.value is None else None

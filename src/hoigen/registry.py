@@ -15,7 +15,7 @@ import importlib.util
 import os
 import pkgutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
@@ -112,26 +112,6 @@ def find(kind: Kind, name: str, *, beside: Path | None = None) -> type[Any]:
     return _only(kind, importlib.import_module(f"{PACKAGES[kind]}.{name}"), name)
 
 
-def make(kind: Kind, spec: Any, where: str, *, beside: Path | None = None) -> Any:
-    """An instance from a recipe's entry: a name, or one name with its settings (`{chat_server: {url: ...}}`).
-
-    Raises UsageError that names the key, what came and what is allowed.
-    """
-    from hoigen import config
-
-    if isinstance(spec, Mapping) and len(spec) == 1:
-        name, settings = next(iter(spec.items()))
-    elif isinstance(spec, str):
-        name, settings = spec, {}
-    else:
-        raise UsageError(f"{where}: a name of {kind}s, or one name with its settings; it came as {spec!r}")
-    try:
-        cls = find(kind, str(name), beside=beside)
-    except UsageError as error:
-        raise UsageError(f"{where}: {error}") from None
-    return config.build(cls, settings, f"{where}.{name}")
-
-
 def _load_file(path: Path) -> ModuleType:
     """The module of a file of one's own. The only place where such a file is run, and only when it was asked for.
 
@@ -166,6 +146,17 @@ def _remember_lines(path: Path, source: bytes) -> None:
     text = importlib.util.decode_source(source)
     lines = io.StringIO(text if text.endswith("\n") else f"{text}\n").readlines()
     linecache.cache[str(path)] = (len(source), None, lines, str(path))
+
+
+def measures() -> Iterator[tuple[str, type[Any]]]:
+    """All measures at hand, by name: hoigen's own and those of installed packages."""
+    for name in measure_names():
+        yield name, find_measure(name)
+
+
+def score_names() -> list[str]:
+    """Names of all scores that measures at hand give: what `keep` may have a rule for."""
+    return sorted({score for _, cls in measures() for score in cls.emits})
 
 
 def _only(kind: Kind, module: ModuleType, name: str) -> type[Any]:

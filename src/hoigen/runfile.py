@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from hoigen.cascade import Step, build_steps
-from hoigen.config import Recipe
 from hoigen.data import tables
 from hoigen.data.run import Run
 from hoigen.errors import UsageError
 from hoigen.models import uses
+from hoigen.recipe.recipe import KEYS, Recipe
 
 LIBRARIES = ("av", "numpy", "opencv-python-headless", "pyarrow", "duckdb", "ai-edge-litert")
 
 
-def write_run_file(run: Run, arguments: Mapping[str, Any], steps: Sequence[Step]) -> None:
+def write_run_file(run: Run, recipe: Recipe, steps: Sequence[Step]) -> None:
     """Writes run.yaml: running it again (`hoigen curate RUN/run.yaml`) repeats the run."""
     import yaml
 
@@ -32,8 +32,11 @@ def write_run_file(run: Run, arguments: Mapping[str, Any], steps: Sequence[Step]
         "machine": platform.platform(),
         "libraries": {name: _version(name) for name in LIBRARIES},
         "fingerprints": {step.name: step.fingerprint for step in steps},
+        "observations": {
+            step.name: f"{step.looking.observer.name}/{step.observation}" for step in steps if step.looking is not None
+        },
         "models": [entry.record for entry in _models(run, steps)],
-        "recipe": _recorded(run, arguments),
+        "recipe": _recorded(run, recipe),
     }
     tables.write_text(run.recipe_file, yaml.safe_dump(facts, sort_keys=False, allow_unicode=True, width=100))
 
@@ -42,7 +45,7 @@ def _models(run: Run, steps: Sequence[Step]) -> tuple[uses.LedgerEntry, ...]:
     """The licence ledger; a run from another machine keeps what was noted there of files that are not fetched here."""
     import yaml
 
-    now = uses.ledger((step.name, step.measure) for step in steps)
+    now = uses.ledger((step.name, unit) for step in steps for unit in step.units)
     if not run.recipe_file.exists():
         return now
     before = yaml.safe_load(run.recipe_file.read_text(encoding="utf-8")) or {}
@@ -56,9 +59,9 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _recorded(run: Run, arguments: Mapping[str, Any]) -> Recipe:
-    plain = {name: _plain(value) for name, value in arguments.items() if name not in ("run", "rank", "ranks")}
-    videos = arguments["videos"]
+def _recorded(run: Run, recipe: Recipe) -> dict[str, Any]:
+    plain = {name: _plain(getattr(recipe, name)) for name in KEYS if name not in ("run", "rank", "ranks")}
+    videos = recipe.videos
     if isinstance(videos, str | Path):
         # A list on stdin is gone once read; the run's own list stands for it.
         plain["videos"] = str(run.videos_file.resolve()) if str(videos) == "-" else absolute(videos)
@@ -81,9 +84,9 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def same_run(run: Run, arguments: Mapping[str, Any]) -> None:
+def same_run(run: Run, recipe: Recipe) -> None:
     """Refuses to mix two runs in one folder."""
-    before, now = run.recipe(), _recorded(run, arguments)
+    before, now = run.recipe(), _recorded(run, recipe)
     own_list = str(run.videos_file.resolve())
     if before["videos"] != now["videos"] and own_list not in (before["videos"], now["videos"]):
         raise UsageError(
@@ -96,14 +99,14 @@ def same_run(run: Run, arguments: Mapping[str, Any]) -> None:
         )
 
 
-def steps_of(run: Run, sets: Sequence[str] = ()) -> tuple[Recipe, tuple[Step, ...]]:
+def steps_of(run: Run, sets: Sequence[str] = ()) -> tuple[dict[str, Any], tuple[Step, ...]]:
     """The recipe of a run, with `--set` changes, and its steps."""
     from hoigen import trusted
-    from hoigen.config import apply_sets, check_keys
-    from hoigen.verbs.curate import recipe_keys
+    from hoigen.recipe.build import check_keys
+    from hoigen.recipe.yaml import apply_sets
 
     recipe = apply_sets(run.recipe(), sets)
-    check_keys(recipe, recipe_keys(), "--set")
+    check_keys(recipe, KEYS, "--set")
     trusted.check(recipe.get("measures"), run.recipe_file)
     try:
         return recipe, build_steps(recipe.get("measures"), recipe.get("keep"))

@@ -6,7 +6,9 @@ import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
+
+from hoigen.settings import Setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +41,10 @@ class Rule:
     A score without a value does not pass: nothing is kept unseen.
     """
 
-    min: float | None = None
-    max: float | None = None
-    above: float | None = None
-    below: float | None = None
+    min: Annotated[float | None, Setting("the least value that passes")] = None
+    max: Annotated[float | None, Setting("the greatest value that passes")] = None
+    above: Annotated[float | None, Setting("a value passes that is more")] = None
+    below: Annotated[float | None, Setting("a value passes that is less")] = None
 
     def __post_init__(self) -> None:
         for name in ("min", "max", "above", "below"):

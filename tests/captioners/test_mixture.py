@@ -19,7 +19,7 @@ from hoigen.experts.call import FINAL, Answer, Request
 from hoigen.experts.calls import Calls
 from hoigen.experts.desk import Desk, NotKept
 from hoigen.experts.dry import DryDesk
-from hoigen.registry import make
+from hoigen.recipe.build import make
 
 RED, BLUE = "A man lifts a red cup in a kitchen.", "A man lifts a blue cup in a kitchen and drinks."
 DIFFER = differ(("colour of the cup", "red", "blue"))

@@ -12,7 +12,7 @@ from hoigen.captioners._answers import DECLINES, paragraph
 from hoigen.captioners.single import Single
 from hoigen.errors import UsageError
 from hoigen.experts.prompts import render
-from hoigen.registry import make
+from hoigen.recipe.build import make
 
 WORDS = "A woman opens a jar with her left hand."
 

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 import simulated
 
-import hoigen
 from hoigen.claims.result import CaptionEval
 from hoigen.errors import UsageError
 from hoigen.verbs.caption_eval import caption_eval
@@ -320,7 +319,6 @@ def test_files_that_speak_of_other_clips(tmp_path: Path) -> None:
 def test_as_a_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     from hoigen.cli import main
 
-    monkeypatch.setitem(hoigen.VERBS, "caption-eval", "caption_eval")
     claims = simulated.write(tmp_path / "claims.csv", simulated.World(clips=40).rows())
     options = ["--mixture", "mixture", "--draft", "first", "--draft", "second", "--draws", "300"]
     assert main(["caption-eval", str(claims), *options, "--out", str(tmp_path / "o.json")]) == 0

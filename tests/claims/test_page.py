@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from fake_judge import FakeJudge
 
-import hoigen
 from hoigen import registry
 from hoigen.cli import main
 from hoigen.experts.call import Answer, Request
@@ -24,7 +23,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, text in re.findall(r"`(\w+\.csv)`:\n\n```csv\n(.*?)```", PAGE, re.DOTALL):
         (tmp_path / name).write_text(text, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(hoigen.VERBS, "caption-eval", "caption_eval")
     return tmp_path
 
 

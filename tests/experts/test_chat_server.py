@@ -16,13 +16,13 @@ import pytest
 from fake_chat_server import FakeChatServer, Say, error
 from pydantic import BaseModel, Field
 
-from hoigen import config
 from hoigen.clip import Frames, Sampling
 from hoigen.errors import SetupError, UsageError
 from hoigen.experts import pictures
 from hoigen.experts._endpoints import LONGEST_RETRY_AFTER
 from hoigen.experts.call import Answer, Request, call_key
 from hoigen.experts.chat_server import ChatServer
+from hoigen.recipe.build import build
 
 
 class Verdict(BaseModel):
@@ -604,7 +604,7 @@ def test_open_warns_of_some_endpoints(server: FakeChatServer, capsys: pytest.Cap
 
 
 def test_settings_come_from_yaml() -> None:
-    made = config.build(
+    made = build(
         ChatServer,
         {
             "url": ["http://a:1", "https://b/x/v1/chat/completions"],
@@ -617,7 +617,7 @@ def test_settings_come_from_yaml() -> None:
     assert [endpoint.url for endpoint in made.endpoints] == ["http://a:1/v1", "https://b/x/v1"]
     assert made.sampling == Sampling(frames=0, short_side=448)
     assert made.seed is None
-    assert config.build(ChatServer, {"url": "http://a", "model": "m"}, "expert").endpoints[0].url == "http://a/v1"
+    assert build(ChatServer, {"url": "http://a", "model": "m"}, "expert").endpoints[0].url == "http://a/v1"
 
 
 @pytest.mark.parametrize(
@@ -636,7 +636,7 @@ def test_settings_come_from_yaml() -> None:
 )
 def test_settings_that_cannot_be_are_named(settings: dict[str, Any], told: str) -> None:
     with pytest.raises(UsageError) as fault:
-        config.build(ChatServer, {"url": "http://a", "model": "m", **settings}, "expert")
+        build(ChatServer, {"url": "http://a", "model": "m", **settings}, "expert")
     assert told in str(fault.value)
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from hoigen import registry
 from hoigen.clip import Clip, Frames
 from hoigen.experts.calls import Calls
 from hoigen.experts.chat_server import ChatServer
 from hoigen.experts.desk import Conversation, Desk
 from hoigen.experts.prompts import Prompt
+from hoigen.recipe.build import make
 from hoigen.trusted import grant
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "experts.md").read_text(encoding="utf-8")
@@ -30,7 +30,7 @@ def test_the_expert_of_the_page_works(tmp_path: Path) -> None:
     (tmp_path / "parrot.py").write_text(source)
     grant(tmp_path / "parrot.py")
     spec = yaml.safe_load(blocks("yaml")[-1])["captioner"]["single"]["expert"]
-    parrot = registry.make("expert", spec, "expert", beside=tmp_path)
+    parrot = make("expert", spec, "expert", beside=tmp_path)
     shown = Frames(np.zeros((4, 8, 8, 3), np.uint8), np.arange(4.0))
     calls = Calls(tmp_path / "calls.sqlite")
     clip = Clip(id="c", uri="a.mp4", end=4.0, width=8, height=8, fps=25.0)
@@ -49,8 +49,8 @@ def test_the_expert_of_the_page_works(tmp_path: Path) -> None:
 def test_the_recipes_of_the_page_are_taken() -> None:
     first, several, _ = blocks("yaml")
     spec = yaml.safe_load(first)["caption"]["captioner"]["single"]["expert"]
-    assert registry.make("expert", spec, "expert").model == "Qwen/Qwen2.5-VL-7B-Instruct"
-    assert len(registry.make("expert", yaml.safe_load(several), "expert").endpoints) == 2
+    assert make("expert", spec, "expert").model == "Qwen/Qwen2.5-VL-7B-Instruct"
+    assert len(make("expert", yaml.safe_load(several), "expert").endpoints) == 2
 
 
 def test_every_setting_is_on_the_page_with_its_default() -> None:

@@ -23,7 +23,6 @@ pytest.importorskip("transformers", reason="extra [models] is not installed")
 import tiny_models  # noqa: E402
 from pydantic import BaseModel  # noqa: E402
 
-from hoigen import registry  # noqa: E402
 from hoigen.devices import DeviceLostError  # noqa: E402
 from hoigen.errors import SetupError, UsageError  # noqa: E402
 from hoigen.experts import _local_chat as chat  # noqa: E402
@@ -34,6 +33,7 @@ from hoigen.experts.local_llm import LocalLlm  # noqa: E402
 from hoigen.models import hub, room  # noqa: E402
 from hoigen.models import load as loading  # noqa: E402
 from hoigen.models.cards import CARDS  # noqa: E402
+from hoigen.recipe.build import make  # noqa: E402
 
 torch.set_num_threads(2)
 QUESTIONS = (
@@ -282,13 +282,13 @@ def test_identity_is_content_and_decoding_never_the_place(folder: Path, tmp_path
 
 
 def test_a_recipe_makes_it(folder: Path) -> None:
-    made = registry.make("expert", {"local_llm": {"model": str(folder), "temperature": 1}}, "judge")
+    made = make("expert", {"local_llm": {"model": str(folder), "temperature": 1}}, "judge")
     assert isinstance(made, LocalLlm)
     assert not made.sampling.needs_frames
     with pytest.raises(UsageError, match=r"judge\.local_llm: slots \(4\) cannot be fewer than batch \(8\)"):
-        registry.make("expert", {"local_llm": {"model": "a/b", "slots": 4}}, "judge")
+        make("expert", {"local_llm": {"model": "a/b", "slots": 4}}, "judge")
     with pytest.raises(UsageError, match="dtype"):
-        registry.make("expert", {"local_llm": {"model": "a/b", "dtype": "int8"}}, "judge")
+        make("expert", {"local_llm": {"model": "a/b", "dtype": "int8"}}, "judge")
 
 
 def refusal(expert: LocalLlm, kind: type[Exception] = SetupError) -> str:

@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 from fake_chat_server import FakeChatServer
 
-from hoigen import registry
 from hoigen.errors import UsageError
 from hoigen.experts.call import Request
 from hoigen.experts.chat_server import ChatServer
 from hoigen.experts.local_llm import LocalLlm
 from hoigen.experts.local_vlm import LocalVlm
+from hoigen.recipe.build import make
 
 
 def made(**settings: Any) -> Any:
-    return registry.make("expert", {"open_model": settings}, "caption.captioner.single.expert")
+    return make("expert", {"open_model": settings}, "caption.captioner.single.expert")
 
 
 def test_where_it_runs_goes_by_url_and_eyes() -> None:

@@ -97,7 +97,7 @@ def print_of(kind: str, spec: Any) -> str:
     """The fingerprint of a measure, or what a caption depends on of the experts."""
     from hoigen.cascade import build_steps
     from hoigen.data.tables import digest_of
-    from hoigen.registry import make
+    from hoigen.recipe.build import make
 
     if kind == "measure":
         return build_steps([spec], {})[0].fingerprint

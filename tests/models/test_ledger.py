@@ -20,7 +20,7 @@ from hoigen.errors import UsageError
 from hoigen.models import cards, files, uses
 from hoigen.models.cards import ModelCard, Url
 from hoigen.models.uses import Network
-from hoigen.registry import make
+from hoigen.recipe.build import make
 
 PRINTS = json.loads((Path(__file__).parent / "data" / "fingerprints.json").read_text())
 """Fingerprints as they were before models had cards, so that runs of that time keep their scores."""
@@ -252,9 +252,10 @@ def test_the_page_has_the_models_of_captions_too_and_reckons_them_for_older_runs
     tmp_path: Path, tiny_video: Path
 ) -> None:
     import hoigen
+    from hoigen.captioners._job import job_of
     from hoigen.report.gather import model_files
     from hoigen.runfile import steps_of
-    from hoigen.verbs.caption import job_of, record
+    from hoigen.verbs.caption import record
 
     run = Run(tmp_path / "run")
     hoigen.curate(videos=tiny_video, run=run.path, measures=["text_boxes"], min_length=0.1, quiet=True, workers=1)

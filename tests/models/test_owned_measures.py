@@ -22,7 +22,6 @@ import tiny_clip  # noqa: E402
 import tiny_hoi  # noqa: E402
 from sides import DATA, clip_of, score_of  # noqa: E402
 
-from hoigen import config  # noqa: E402
 from hoigen.cascade import build_steps  # noqa: E402
 from hoigen.clip import Clip, Frames  # noqa: E402
 from hoigen.contracts import Loads  # noqa: E402
@@ -31,6 +30,7 @@ from hoigen.experts.detectors import Detectors  # noqa: E402
 from hoigen.models import room  # noqa: E402
 from hoigen.models.host import Host  # noqa: E402
 from hoigen.models.room import RemoteNetwork  # noqa: E402
+from hoigen.recipe.yaml import load_recipe, recipe_path  # noqa: E402
 from render import texture  # noqa: E402
 
 pytestmark = pytest.mark.timeout(300)
@@ -157,7 +157,7 @@ def test_small_models_are_made_once_a_process_whoever_asks(monkeypatch: pytest.M
 
         monkeypatch.setattr(kind, "__init__", counted)
     monkeypatch.setattr(room, "_kept", {})  # as a process begins
-    recipe = config.load_recipe(config.recipe_path(Path("evaluate")))
+    recipe = load_recipe(recipe_path(Path("evaluate")))
     specs = [*recipe["measures"], {"motion_smoothness": {"interpolator": "flow"}}]
     steps = build_steps(specs, {})
     setup_scorer(specs, {}, True, tmp_path)

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 import hoigen
-from hoigen.config import arguments_of, load_recipe, recipe_path
 from hoigen.data.run import Run
+from hoigen.recipe.build import recipe_of
+from hoigen.recipe.yaml import load_recipe, recipe_path
 from hoigen.stages.captioned import caption_rows
 
 NAMES = ("AvVDsFBc6bA.0.mp4", "vsMjj2Pu9TM.99.mp4")
@@ -29,7 +30,7 @@ def kept(shared_clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe = load_recipe(recipe_path("lite")) | {"shots": "none", "report": False, "run": str(run)}
     recipe["videos"] = [str(shared_clips / name) for name in NAMES]
     recipe["keep"]["short_side"] = {"min": 300}
-    funnel = hoigen.curate(**arguments_of(hoigen.curate, recipe, "lite"), quiet=True)
+    funnel = hoigen.curate(recipe_of(recipe, "lite"), quiet=True)
     assert funnel.counts["kept"] == 2
     return run
 

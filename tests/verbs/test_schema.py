@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 import hoigen
-from hoigen import config
 from hoigen.errors import UsageError
-from hoigen.verbs.curate import recipe_keys
+from hoigen.recipe.build import recipe_of
+from hoigen.recipe.recipe import KEYS
 
 REPO = Path(__file__).resolve().parents[2]
 RECIPES = sorted((REPO / "recipes").glob("*.yaml"))
@@ -98,7 +98,7 @@ def test_what_the_check_refuses_curate_refuses_too(tmp_path: Path, text: str, sa
     (tmp_path / "a.mp4").write_bytes(b"")
     given = {"videos": str(tmp_path / "a.mp4"), "run": str(tmp_path / "run")} | yaml.safe_load(text)
     with pytest.raises(UsageError):
-        hoigen.curate(**config.arguments_of(hoigen.curate, given, "recipe"), quiet=True)
+        hoigen.curate(recipe_of(given, "recipe"), quiet=True)
     assert not (tmp_path / "run").exists()
 
 
@@ -112,7 +112,7 @@ def test_a_measure_of_ones_own_may_give_any_score(validator: Any) -> None:
 
 def test_every_key_is_there_with_its_words_and_default() -> None:
     made = hoigen.schema()
-    assert list(made["properties"]) == list(recipe_keys())
+    assert list(made["properties"]) == list(KEYS)
     for name, key in made["properties"].items():
         assert len(key["description"]) > 10, name
         assert "default" in key or name in ("videos", "run")

@@ -6,23 +6,28 @@ from pathlib import Path
 import yaml
 
 import hoigen
-from hoigen import config, recipekeys
 from hoigen.cascade import build_steps
+from hoigen.recipe.build import build, recipe_of
+from hoigen.recipe.recipe import KEYS
+from hoigen.recipe.yaml import load_recipe
+from hoigen.registry import measures
+from hoigen.settings import plain
+from hoigen.shots import detectors
 
 
 def test_loaded_as_it_is_it_holds_the_defaults(tmp_path: Path) -> None:
     (tmp_path / "t.yaml").write_text(hoigen.template())
-    loaded = config.load_recipe(tmp_path / "t.yaml")
-    assert list(loaded) == [key.name for key in recipekeys.recipe_keys() if not key.required]
-    arguments = config.arguments_of(hoigen.curate, loaded | {"videos": "v", "run": "r"}, "template")
-    for key in recipekeys.recipe_keys():
-        assert key.required or arguments[key.name] == recipekeys.plain(key.default), key.name
+    loaded = load_recipe(tmp_path / "t.yaml")
+    assert list(loaded) == [key.name for key in KEYS.values() if not key.required]
+    recipe = recipe_of(loaded | {"videos": "v", "run": "r"}, "template")
+    for key in KEYS.values():
+        assert key.required or plain(getattr(recipe, key.name)) == plain(key.default), key.name
 
 
 def test_every_key_is_explained_and_lines_are_short_enough_to_read() -> None:
     text = hoigen.template()
-    for key in recipekeys.recipe_keys():
-        assert key.doc
+    for key in KEYS.values():
+        assert key.help
         assert re.search(rf"^# .+\n(# )?{key.name}:", text, re.M), key.name
     assert all(len(line) <= 120 for line in text.splitlines() if " # " not in line[2:])
 
@@ -30,9 +35,9 @@ def test_every_key_is_explained_and_lines_are_short_enough_to_read() -> None:
 def test_its_measures_are_the_defaults_once_the_hash_is_taken_away() -> None:
     part = hoigen.template().partition("measures: []\n")[2].partition("\n\n")[0]
     lines = [line.removeprefix("# ") for line in part.splitlines()[1:] if "./my_measure.py" not in line]
-    measures = yaml.safe_load("measures:\n" + "\n".join(lines))["measures"]
-    assert [next(iter(spec)) for spec in measures] == [name for name, _ in recipekeys.measures()]
-    for spec in measures:
+    written_ones = yaml.safe_load("measures:\n" + "\n".join(lines))["measures"]
+    assert [next(iter(spec)) for spec in written_ones] == [name for name, _ in measures()]
+    for spec in written_ones:
         name = next(iter(spec))
         [written], [plain] = build_steps([spec], {}), build_steps([name], {})
         assert written.fingerprint == plain.fingerprint, name
@@ -40,7 +45,7 @@ def test_its_measures_are_the_defaults_once_the_hash_is_taken_away() -> None:
 
 def test_its_detectors_are_the_defaults_too() -> None:
     text = hoigen.template()
-    for name, cls in recipekeys.detectors():
+    for name, cls in detectors():
         part = text.partition(f"#   {name}:")[2].partition("\n")[2].partition("\n\n")[0]
         lines = [line.removeprefix("#") for line in part.splitlines() if line.startswith("#     ")]
-        assert config.build(cls, yaml.safe_load("\n".join(lines)), name) == cls()
+        assert build(cls, yaml.safe_load("\n".join(lines)), name) == cls()

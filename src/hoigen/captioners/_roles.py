@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hoigen.errors import UsageError
+from hoigen.recipe.build import make
 
 if TYPE_CHECKING:
     from hoigen.contracts import Expert
@@ -15,10 +16,8 @@ def experts_of(specs: Mapping[str, Any]) -> dict[str, Expert]:
     """Role -> expert. Equal entries are one expert, so that a model with two roles is loaded once.
 
     An entry is a name, one name with its settings, or an expert that is built already. Raises ValueError whose text
-    begins with the key at fault: `config.build` puts the captioner's own key before it.
+    begins with the key at fault: `build` puts the captioner's own key before it.
     """
-    from hoigen import registry
-
     made: list[tuple[Any, Expert]] = []
     found: dict[str, Expert] = {}
     for role, spec in specs.items():
@@ -27,7 +26,7 @@ def experts_of(specs: Mapping[str, Any]) -> dict[str, Expert]:
             found[role] = known[0]
             continue
         try:
-            found[role] = spec if hasattr(spec, "answer") else registry.make("expert", spec, role)
+            found[role] = spec if hasattr(spec, "answer") else make("expert", spec, role)
         except UsageError as error:
             told = str(error)
             raise ValueError(told if told.startswith(role) else f"{role}: {told}") from None
@@ -48,9 +47,7 @@ def loaded_here(experts: Mapping[str, Expert]) -> dict[str, Expert]:
 def setup_models(captioner: Any) -> dict[str, Expert]:
     """What the process of the models serves for a captioner, as a recipe names it; runs once, in it
     (`hoigen.models.host.Host`). Asked by a desk: `Desk(calls, asking=asking(address, loaded_here(experts)))`."""
-    from hoigen import registry
-
-    return loaded_here(registry.make("captioner", captioner, "caption.captioner").experts)
+    return loaded_here(make("captioner", captioner, "caption.captioner").experts)
 
 
 def check_sees(experts: Mapping[str, Expert], *roles: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from hoigen.captioners import _answers, _panel, _roles, _seen, _sentences
 from hoigen.captioners._answers import NoCaption
@@ -12,6 +12,7 @@ from hoigen.captioners._panel import ROLES, Panel
 from hoigen.experts.call import FINAL
 from hoigen.registry import captioner
 from hoigen.score import Caption
+from hoigen.settings import Setting
 
 if TYPE_CHECKING:
     from hoigen.contracts import Expert
@@ -27,37 +28,51 @@ class Mixture:
     actions and scene. If not, a third expert looks at the clip for the points at issue, and the decision expert
     rewrites the description after what the third saw. 4 calls per clip when they agree, 5 when not.
 
-    first: describes the clip; this and all experts as a recipe names them, equal entries are one expert.
-    second: describes the clip as well; another model than first, or the check is empty.
-    third: looks at the points on which the two differ.
-    decision: judges, picks and rewrites; it reads only.
-    swapped: the decision expert judges and picks with the drafts in both orders, one call more per question. A
-        difference in either order counts, and a pick must win both; else the draft with more words is taken.
-    agreement: asked once for the whole (`verdict`, the paper) or claim by claim (`claims`). Then each claim of either
-        draft is supported, contradicted or not mentioned by the other, and only contradicted ones are a difference.
-    believe: on a point at issue the rewriting follows the `third` expert (the paper), or the `majority` of the three,
-        and leaves out points on which no two agree.
-    evidence: what `hoi_lite` and `motion` detected is told to the decision expert, as a hint.
-    alone: when only one of the two drafts came out, `fail` gives no caption, since nothing could be checked; `keep`
-        takes the other draft unchecked (path `alone: ...`), where asking again would not help.
-    describe: the prompt of first and second; a file of one's own ends in .md.
-
     An expert that is truncated, refuses, or does not answer as asked makes the clip fail with that reason; its words
     are never a caption. Which draft is shown first goes by the clip's id.
 
     Source: HOIGen-1M, section 3.2 (PLLaVA and Qwen2-VL describe, Llama 3.1 decides, a third MLLM looks).
     """
 
-    first: Any
-    second: Any
-    third: Any
-    decision: Any
-    swapped: bool = False
-    agreement: Literal["verdict", "claims"] = "verdict"
-    believe: Literal["third", "majority"] = "third"
-    evidence: bool = False
-    alone: Literal["fail", "keep"] = "fail"
-    describe: str = "describe"
+    first: Annotated[
+        Any, Setting("describes the clip; this and all experts as a recipe names them, equal entries are one expert")
+    ]
+    second: Annotated[Any, Setting("describes the clip as well; another model than first, or the check is empty")]
+    third: Annotated[Any, Setting("looks at the points on which the two differ")]
+    decision: Annotated[Any, Setting("judges, picks and rewrites; it reads only")]
+    swapped: Annotated[
+        bool,
+        Setting(
+            "the decision expert judges and picks with the drafts in both orders, one call more per question. A "
+            "difference in either order counts, and a pick must win both; else the draft with more words is taken"
+        ),
+    ] = False
+    agreement: Annotated[
+        Literal["verdict", "claims"],
+        Setting(
+            "asked once for the whole (`verdict`, the paper) or claim by claim (`claims`). Then each claim of "
+            "either draft is supported, contradicted or not mentioned by the other, and only contradicted ones "
+            "are a difference"
+        ),
+    ] = "verdict"
+    believe: Annotated[
+        Literal["third", "majority"],
+        Setting(
+            "on a point at issue the rewriting follows the `third` expert (the paper), or the `majority` of the "
+            "three, and leaves out points on which no two agree"
+        ),
+    ] = "third"
+    evidence: Annotated[
+        bool, Setting("what `hoi_lite` and `motion` detected is told to the decision expert, as a hint")
+    ] = False
+    alone: Annotated[
+        Literal["fail", "keep"],
+        Setting(
+            "when only one of the two drafts came out, `fail` gives no caption, since nothing could be checked; "
+            "`keep` takes the other draft unchecked (path `alone: ...`), where asking again would not help"
+        ),
+    ] = "fail"
+    describe: Annotated[str, Setting("the prompt of first and second; a file of one's own ends in .md")] = "describe"
     _built: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from hoigen.captioners import _answers, _roles
 from hoigen.registry import captioner
 from hoigen.score import Caption
+from hoigen.settings import Setting
 
 if TYPE_CHECKING:
     from hoigen.contracts import Expert
@@ -19,14 +20,11 @@ if TYPE_CHECKING:
 class Single:
     """One expert looks at the clip and describes it; nothing checks what it says. One call per clip.
 
-    expert: who looks, as a recipe names experts.
-    describe: the prompt; a file of one's own ends in .md.
-
     Source: HOIGen-1M, section 3.2, whose baseline is a single expert (PLLaVA) with the structured prompt.
     """
 
-    expert: Any
-    describe: str = "describe"
+    expert: Annotated[Any, Setting("who looks, as a recipe names experts")]
+    describe: Annotated[str, Setting("the prompt; a file of one's own ends in .md")] = "describe"
     _built: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

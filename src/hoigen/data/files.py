@@ -71,6 +71,24 @@ class Folder:
                 return []
         return sorted(name for name in found if not name.startswith("."))
 
+    def folders(self) -> list[str]:
+        """Names of the folders directly in it, sorted; none when there is no such folder. Hidden ones are left out."""
+        if self.is_local:
+            try:
+                with os.scandir(self.uri) as entries:
+                    found = [entry.name for entry in entries if entry.is_dir()]
+            except (FileNotFoundError, NotADirectoryError):
+                return []
+        else:
+            fs, path = self._store()
+            fs.invalidate_cache(path)
+            try:
+                listed = fs.ls(path, detail=True)
+            except FileNotFoundError:
+                return []
+            found = [item["name"].rstrip("/").rpartition("/")[2] for item in listed if item["type"] == "directory"]
+        return sorted(name for name in found if not name.startswith("."))
+
     def exists(self, name: str) -> bool:
         """Whether there is such a file."""
         if self.is_local:

@@ -6,6 +6,7 @@
     shards.parquet                                the shards: from which video to which, clips, bytes
     clips/00017.parquet                           the clips of shard 17
     clips/00000-00063.parquet                     the same of many shards, merged
+    observations/<observer>/<fingerprint>/00017.parquet  what an observer saw in them
     scores/<measure>/<fingerprint>/00017.parquet  what a measure said of them
     journal/scores-00017.jsonl                    finished rows of a shard under way
     calls.sqlite                                  every answer of an expert, once
@@ -31,6 +32,7 @@ from hoigen.data.files import Folder
 from hoigen.data.tables import (
     CAPTION_COLUMNS,
     CLIP_COLUMNS,
+    OBSERVATION_COLUMNS,
     SCORE_COLUMNS,
     SHARD_COLUMNS,
     Journal,
@@ -119,6 +121,17 @@ class Run:
         facts = {"measure": measure, "fingerprint": fingerprint}
         where = self.folder.child(f"scores/{measure}/{fingerprint}")
         return Table(f"scores of {measure}", where, SCORE_COLUMNS, tuple(numbers), facts)
+
+    def observations(self, observer: str, fingerprint: str) -> Table:
+        """What an observer saw in the clips, by shard.
+
+        Args:
+            observer: its name.
+            fingerprint: names its settings, the frames it was shown, its revision and files.
+        """
+        facts = {"observer": observer, "fingerprint": fingerprint}
+        where = self.folder.child(f"observations/{observer}/{fingerprint}")
+        return Table(f"observations of {observer}", where, OBSERVATION_COLUMNS, (), facts)
 
     def captions(self, captioner: str, fingerprint: str) -> Table:
         """A captioner's captions of the kept clips, by shard."""

@@ -51,6 +51,14 @@ SCORE_COLUMNS: Mapping[str, str] = {
     "seconds": "float64",
     "detail": "string",
 }
+OBSERVATION_COLUMNS: Mapping[str, str] = {
+    "id": "string",
+    "question": "string",
+    "reason": "string",
+    "seconds": "float64",
+    "about": "string",
+    "frames": "string",
+}
 CAPTION_COLUMNS: Mapping[str, str] = {
     "id": "string",
     "state": "string",
@@ -77,6 +85,8 @@ SINGLE = re.compile(r"(\d+)\.parquet")
 MERGED = re.compile(r"(\d+)-(\d+)\.parquet")
 SHARDS_KEY = "hoigen.shards"
 """In a merged part's metadata: [shard, rows] of each of its shards, in the order of its row groups."""
+GROUP_ROWS, GROUP_CHARACTERS = 64, 4 << 20
+"""Of a row group that `Table.add` writes: what is read and held at once."""
 MERGE_SHARDS = 64
 MERGE_BYTES = 256 << 20
 FLUSH_ROWS = 64
@@ -311,6 +321,65 @@ class Table:
         with self.folder.writing(single_name(shard)) as file:
             pq.write_table(ordered, file)
 
+    def add(self, shard: int, rows: Iterable[Row], key: Sequence[str]) -> None:
+        """Writes rows beside those that a shard has, whole or not at all, and holds few of either at a time.
+
+        Args:
+            shard: its number.
+            rows: those that are new. Of several with one key the first counts.
+            key: columns by which a new row takes the place of an old one.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        schema = self.schema.with_metadata(dict(self.facts))
+        taken: set[tuple[Any, ...]] = set()
+        name = single_name(shard)
+        with self.folder.writing(name) as file, pq.ParquetWriter(file, schema) as writer:
+            for group in _row_groups(rows, key, taken):
+                writer.write_table(pa.Table.from_pylist(group, schema=schema))
+            if self.folder.exists(name):
+                with parquet_file(self.folder, name) as before:
+                    for number in range(before.num_row_groups):
+                        old = before.read_row_group(number, schema.names)
+                        keys = zip(*(old[column].to_pylist() for column in key), strict=True)
+                        stay = pa.array([each not in taken for each in keys], pa.bool_())
+                        if len(kept := old.filter(stay)):
+                            writer.write_table(kept.cast(schema))
+
+    def drop(self, shard: int, key: str, values: Collection[Any]) -> int:
+        """Takes rows out of a shard, whatever further columns they have; how many there were.
+
+        Args:
+            shard: its number.
+            key: the column that says which.
+            values: rows that have one of these go.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        part = self.read_arrow(shard, [key])
+        gone = [value in values for value in part[key].to_pylist()] if part is not None else []
+        if not any(gone):
+            return 0
+        whole = self.read_arrow(shard)
+        assert whole is not None
+        kept = whole.filter(pa.array([not each for each in gone], pa.bool_()))
+        facts = self.facts_of(shard)
+        with self.folder.writing(single_name(shard)) as file:
+            pq.write_table(kept.replace_schema_metadata(facts), file)
+        return sum(gone)
+
+    @contextlib.contextmanager
+    def lookup(self, shard: int, key: Sequence[str]) -> Iterator[Lookup]:
+        """Rows of a shard's own part by their key, read as they are asked for; none when it has no part."""
+        name = single_name(shard)
+        if not self.folder.exists(name):
+            yield Lookup(None, key)
+            return
+        with parquet_file(self.folder, name) as file:
+            yield Lookup(file, key)
+
     def remove(self, shard: int) -> None:
         """Takes a shard out; one that has no part is fine."""
         for name, footer in self.layout().merged.items():
@@ -417,6 +486,57 @@ class Table:
                     part = self._read_from(source, shard, schema.names[:-1])
                     number = pa.array([shard], pa.int32()).take(pa.repeat(0, rows))
                     writer.write_table(part.append_column("shard", number).cast(schema), row_group_size=rows)
+
+
+class Lookup:
+    """Rows of one Parquet file by their key: keys are held, rows are read in the groups in which they lie."""
+
+    def __init__(self, file: Any, key: Sequence[str]) -> None:
+        self._file, self._key = file, list(key)
+        self._groups: dict[tuple[Any, ...], int] = {}
+        self._read: tuple[int, dict[tuple[Any, ...], Row]] = (-1, {})
+        self._firsts: set[Any] | None = None
+        for number in range(file.num_row_groups if file is not None else 0):
+            for row in file.read_row_group(number, self._key).to_pylist():
+                self._groups[self._key_of(row)] = number
+
+    def _key_of(self, row: Row) -> tuple[Any, ...]:
+        return tuple(row[name] for name in self._key)
+
+    def __contains__(self, key: tuple[Any, ...]) -> bool:
+        return key in self._groups
+
+    def any(self, first: Any) -> bool:
+        """Whether there is a row whose first key column has this value."""
+        if self._firsts is None:
+            self._firsts = {key[0] for key in self._groups}
+        return first in self._firsts
+
+    def __getitem__(self, key: tuple[Any, ...]) -> Row:
+        """The row. Raises KeyError."""
+        number = self._groups[key]
+        if self._read[0] != number:
+            rows = self._file.read_row_group(number).to_pylist()
+            self._read = number, {self._key_of(row): row for row in rows}
+        return self._read[1][key]
+
+
+def _row_groups(rows: Iterable[Row], key: Sequence[str], taken: set[tuple[Any, ...]]) -> Iterator[list[Row]]:
+    """Rows in groups of bounded size, each key once; keys are added to `taken`."""
+    group: list[Row] = []
+    filled = 0
+    for row in rows:
+        own = tuple(row[name] for name in key)
+        if own in taken:
+            continue
+        taken.add(own)
+        group.append(row)
+        filled += sum(len(value) for value in row.values() if isinstance(value, str))
+        if len(group) >= GROUP_ROWS or filled >= GROUP_CHARACTERS:
+            yield group
+            group, filled = [], 0
+    if group:
+        yield group
 
 
 def single_name(shard: int) -> str:

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from hoigen.clip import Sampling, Seconds
@@ -19,6 +19,7 @@ from hoigen.experts._endpoints import Endpoint
 from hoigen.experts.call import Answer, Request
 from hoigen.models.uses import ModelUse
 from hoigen.registry import expert
+from hoigen.settings import Setting
 
 FORM = 1
 """Raised when the same request is put differently (messages, pictures), so that old answers no longer count."""
@@ -26,44 +27,57 @@ FORM = 1
 
 @expert("chat_server")
 class ChatServer:
-    """A model behind an OpenAI-compatible endpoint. Needs extra [experts].
+    """A model behind an OpenAI-compatible endpoint. Needs extra [experts]."""
 
-    url: where it is served, ending in /v1 as a rule; a list names several servers of the same model, and each request
-        goes to the least busy one that can be reached.
-    model: the name under which it is served. revision: of its weights, when known; answers are kept per revision.
-    key_env: the environment variable that holds the API key; "" sends none.
-    sampling: the frames it is shown; frames 0 for a model that only reads.
-    media: `frames` shows JPEG pictures, each after its time, which every server takes; `video` one mp4 (vLLM, SGLang).
-    temperature: 0 for the likeliest answer. seed: of sampling. max_tokens: of one answer, thoughts included. top_p: of
-        nucleus sampling. Each may be null, and is then left to the server.
-    json_mode: `schema` has the server hold the answer to the schema, `object` asks it for any JSON and the prompt for
-        the schema, `prompt` asks by the prompt alone. An endpoint that refuses a mode is asked in the next.
-    extra_body: more keys of the request body, as the server wants them.
-    slots: requests under way at once, per endpoint.
-    timeout: seconds until an answer that has not come is given up.
-    tries: how often a request is sent when servers fail. backoff: seconds to wait before the second try; doubled each
-        time, up to 60. A server's own Retry-After goes before, up to 120.
-    price_in: what a million tokens of questions cost, in any currency. price_out: a million tokens of answers.
-    """
-
-    url: str | tuple[str, ...]
-    model: str
-    revision: str = ""
-    key_env: str = "OPENAI_API_KEY"
-    sampling: Sampling = Sampling(frames=8, short_side=448)
-    media: Media = "frames"
-    temperature: float | None = 0.0
-    seed: int | None = 0
-    max_tokens: int | None = 1024
-    top_p: float | None = None
-    json_mode: JsonMode = "schema"
-    extra_body: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    slots: int = 8
-    timeout: Seconds = 180.0
-    tries: int = 5
-    backoff: Seconds = 1.0
-    price_in: float = 0.0
-    price_out: float = 0.0
+    url: Annotated[
+        str | tuple[str, ...],
+        Setting(
+            "where it is served, ending in /v1 as a rule; a list names several servers of the same model, and "
+            "each request goes to the least busy one that can be reached"
+        ),
+    ]
+    model: Annotated[str, Setting("the name under which it is served")]
+    revision: Annotated[str, Setting("of its weights, when known; answers are kept per revision")] = ""
+    key_env: Annotated[str, Setting('the environment variable that holds the API key; "" sends none')] = (
+        "OPENAI_API_KEY"
+    )
+    sampling: Annotated[Sampling, Setting("the frames it is shown; frames 0 for a model that only reads")] = Sampling(
+        frames=8, short_side=448
+    )
+    media: Annotated[
+        Media,
+        Setting(
+            "`frames` shows JPEG pictures, each after its time, which every server takes; `video` one mp4 (vLLM, "
+            "SGLang)"
+        ),
+    ] = "frames"
+    temperature: Annotated[float | None, Setting("0 for the likeliest answer; null leaves it to the server")] = 0.0
+    seed: Annotated[int | None, Setting("of sampling; null leaves it to the server")] = 0
+    max_tokens: Annotated[int | None, Setting("of one answer, thoughts included; null leaves it to the server")] = 1024
+    top_p: Annotated[float | None, Setting("of nucleus sampling; null leaves it to the server")] = None
+    json_mode: Annotated[
+        JsonMode,
+        Setting(
+            "`schema` has the server hold the answer to the schema, `object` asks it for any JSON and the prompt "
+            "for the schema, `prompt` asks by the prompt alone. An endpoint that refuses a mode is asked in the "
+            "next"
+        ),
+    ] = "schema"
+    extra_body: Annotated[Mapping[str, Any], Setting("more keys of the request body, as the server wants them")] = (
+        field(default_factory=dict, hash=False)
+    )
+    slots: Annotated[int, Setting("requests under way at once, per endpoint", above=0)] = 8
+    timeout: Annotated[Seconds, Setting("seconds until an answer that has not come is given up", above=0)] = 180.0
+    tries: Annotated[int, Setting("how often a request is sent when servers fail", above=0)] = 5
+    backoff: Annotated[
+        Seconds,
+        Setting(
+            "seconds to wait before the second try; doubled each time, up to 60. A server's own Retry-After goes "
+            "before, up to 120"
+        ),
+    ] = 1.0
+    price_in: Annotated[float, Setting("what a million tokens of questions cost, in any currency")] = 0.0
+    price_out: Annotated[float, Setting("what a million tokens of answers cost")] = 0.0
     endpoints: tuple[Endpoint, ...] = field(init=False, repr=False, compare=False)
     sessions: dict[Any, Session] = field(init=False, repr=False, compare=False, default_factory=dict)
 

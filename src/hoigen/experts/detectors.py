@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from hoigen.clip import Clip, Frames, Sampling, Seconds
 from hoigen.errors import PROGRAM_FAULTS
 from hoigen.experts.call import Answer, Request
 from hoigen.models import uses
 from hoigen.registry import expert
+from hoigen.settings import Setting
 
 if TYPE_CHECKING:
     from hoigen.measures.hoi_lite import HoiLite
@@ -24,11 +25,11 @@ class Detectors:
     language: runs on any machine, and makes nothing up that was not detected.
 
     As a third expert of a mixture it is a witness of another kind than an MLLM; as first or second it says too little.
-    sampling: the frames that it is shown. It reads no questions, so a request for JSON has failed.
+    It reads no questions, so a request for JSON has failed.
     """
 
-    sampling: Sampling = Sampling(frames=8, short_side=360)
-    slots: int = 1
+    sampling: Annotated[Sampling, Setting("the frames that it is shown")] = Sampling(frames=8, short_side=360)
+    slots: Annotated[int, Setting("clips under way at once")] = 1
 
     @property
     def identity(self) -> Mapping[str, Any]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from hoigen.clip import Sampling
 from hoigen.experts._fake_facts import PARTS, SLOTS, chance, facts_of, read, tell, told, wrong
 from hoigen.experts.call import Answer, Request
 from hoigen.registry import expert
+from hoigen.settings import Setting
 
 POINT = re.compile(r"^\s*(\d+)\. ([^:\n]+):", re.MULTILINE)
 LETTERS_A_TOKEN = 4
@@ -24,32 +25,39 @@ class FakeWorld:
     for all experts of one `seed`. The expert answers the captioners' own prompts, reading what is written in them, and
     errs at set rates; all chances are fixed by seed, model and question. With it a run can be rehearsed end to end
     without a server, and a captioner can be measured against facts that are known (benchmarks/mixture.py).
-
-    seed: of the world. model: its name; two experts of one name and the same settings say the same.
-    error: share of the facts it tells wrongly when it describes. says: share of the facts that it mentions.
-    shares: how much its errors are those of the others, 0..1. For a share of the facts it errs where a common chance
-        says so, and with the common wrong value; two experts with s and t make errors that are correlated by s * t.
-    looks: share of the points it answers wrongly when it is asked about them alone; null: as when it describes.
-    notices: share of the contradictions between two descriptions that it notices. alarms: share of the points on which
-        two descriptions agree and that it takes for contradictions. steady: share of the points about which it judges
-        the same when the descriptions come in the other order.
-    first_bias: share of the choices in which it takes the description shown first, whatever is in it.
-    slips: share of the facts that it gets wrong while rewriting.
-    slots: clips under way at once.
     """
 
-    seed: int = 0
-    model: str = "fake_world"
-    error: float = 0.2
-    says: float = 1.0
-    shares: float = 0.0
-    looks: float | None = None
-    notices: float = 1.0
-    alarms: float = 0.0
-    steady: float = 0.5
-    first_bias: float = 0.0
-    slips: float = 0.0
-    slots: int = 64
+    seed: Annotated[int, Setting("of the world")] = 0
+    model: Annotated[str, Setting("its name; two experts of one name and the same settings say the same")] = (
+        "fake_world"
+    )
+    error: Annotated[float, Setting("share of the facts it tells wrongly when it describes")] = 0.2
+    says: Annotated[float, Setting("share of the facts that it mentions")] = 1.0
+    shares: Annotated[
+        float,
+        Setting(
+            "how much its errors are those of the others, 0..1. For a share of the facts it errs where a common "
+            "chance says so, and with the common wrong value; two experts with s and t make errors that are "
+            "correlated by s * t"
+        ),
+    ] = 0.0
+    looks: Annotated[
+        float | None,
+        Setting("share of the points it answers wrongly when it is asked about them alone; null: as when it describes"),
+    ] = None
+    notices: Annotated[float, Setting("share of the contradictions between two descriptions that it notices")] = 1.0
+    alarms: Annotated[
+        float, Setting("share of the points on which two descriptions agree and that it takes for contradictions")
+    ] = 0.0
+    steady: Annotated[
+        float,
+        Setting("share of the points about which it judges the same when the descriptions come in the other order"),
+    ] = 0.5
+    first_bias: Annotated[
+        float, Setting("share of the choices in which it takes the description shown first, whatever is in it")
+    ] = 0.0
+    slips: Annotated[float, Setting("share of the facts that it gets wrong while rewriting")] = 0.0
+    slots: Annotated[int, Setting("clips under way at once")] = 64
 
     scripted = True  # it says what it was told to, so that it describes clips without being shown any
 

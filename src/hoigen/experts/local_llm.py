@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import field
-from typing import Any
+from typing import Annotated, Any
 
 from hoigen.clip import Sampling
 from hoigen.experts import _local_chat as chat
@@ -16,37 +16,38 @@ from hoigen.models import hub
 from hoigen.models import load as loading
 from hoigen.models.uses import ModelUse
 from hoigen.registry import expert
+from hoigen.settings import Setting
 
 
 @expert("local_llm")
 class LocalLlm:
     """Any causal language model of transformers, GGUF files included, without a server.
 
-    model: an id of the Hugging Face hub, a folder, a .gguf file, or `smollm2` (135 million parameters, comes from the
-        Python registry; to try things out). revision: branch, tag or commit of the hub. gguf_file: the file within a
-        repository or folder that holds GGUF.
-    dtype: type of the weights; auto is that of the checkpoint (float32 for GGUF). device: auto is the graphics card
-        where there is one.
-    max_tokens: longest answer; one that has no end by then is `truncated`. temperature: 0 takes the likeliest token,
-        above 0 tokens are drawn by `seed` and the question. repetition_penalty: 1 is none.
-    template: arguments for the model's chat template, such as {enable_thinking: false}.
-    batch: requests generated together. slots: requests taken at once, at least `batch`, so that the next batch waits.
-
     An answer of float32 does not depend on what it was batched with; with 16 bits, padding can change a close call.
     """
 
-    model: str
-    revision: str = ""
-    gguf_file: str = ""
-    dtype: Dtype = "auto"
-    device: str = "auto"
-    max_tokens: int = 512
-    temperature: float = 0.0
-    seed: int = 0
-    repetition_penalty: float = 1.0
-    template: Mapping[str, Any] = field(default_factory=dict)
-    batch: int = 8
-    slots: int = 16
+    model: Annotated[
+        str,
+        Setting(
+            "an id of the Hugging Face hub, a folder, a .gguf file, or `smollm2` (135 million parameters, comes "
+            "from the Python registry; to try things out)"
+        ),
+    ]
+    revision: Annotated[str, Setting("branch, tag or commit of the hub")] = ""
+    gguf_file: Annotated[str, Setting("the file within a repository or folder that holds GGUF")] = ""
+    dtype: Annotated[Dtype, Setting("type of the weights; auto is that of the checkpoint (float32 for GGUF)")] = "auto"
+    device: Annotated[str, Setting("auto is the graphics card where there is one")] = "auto"
+    max_tokens: Annotated[int, Setting("longest answer; one that has no end by then is `truncated`")] = 512
+    temperature: Annotated[
+        float, Setting("0 takes the likeliest token, above 0 tokens are drawn by `seed` and the question")
+    ] = 0.0
+    seed: Annotated[int, Setting("of the tokens that are drawn")] = 0
+    repetition_penalty: Annotated[float, Setting("1 is none")] = 1.0
+    template: Annotated[
+        Mapping[str, Any], Setting("arguments for the model's chat template, such as {enable_thinking: false}")
+    ] = field(default_factory=dict)
+    batch: Annotated[int, Setting("requests generated together")] = 8
+    slots: Annotated[int, Setting("requests taken at once, at least `batch`, so that the next batch waits")] = 16
 
     sampling = Sampling(frames=0)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Any
+from typing import Annotated, Any
 
 from hoigen.clip import Sampling
 from hoigen.experts import _local_shelf as shelf
@@ -16,35 +16,43 @@ from hoigen.models import hub
 from hoigen.models import load as loading
 from hoigen.models.uses import ModelUse
 from hoigen.registry import expert
+from hoigen.settings import Setting
 
 
 @expert("local_vlm")
 class LocalVlm:
     """A model that is shown a clip: Qwen2-VL, Qwen2.5-VL, Qwen3-VL, LLaVA-OneVision, LLaVA-NeXT (-Video), PLLaVA, and
     others that transformers files under image-text-to-text.
-
-    model, revision, dtype, device, max_tokens, temperature, seed, repetition_penalty, template, batch, slots: as for
-        `local_llm`.
-    media: the frames are shown as one `video`, with their times where the model knows any, or as single pictures
-        (`frames`), for models that take no videos.
-    sampling: the frames of a clip that are shown. PLLaVA was trained with 16.
-    lora_alpha: of PLLaVA only: how much its adapters count; 4 is what its authors answer with.
     """
 
-    model: str
-    revision: str = ""
-    dtype: Dtype = "auto"
-    device: str = "auto"
-    max_tokens: int = 512
-    temperature: float = 0.0
-    seed: int = 0
-    repetition_penalty: float = 1.0
-    template: Mapping[str, Any] = field(default_factory=dict)
-    batch: int = 4
-    slots: int = 8
-    media: Media = "video"
-    sampling: Sampling = Sampling(frames=8, short_side=336)
-    lora_alpha: float = 4.0
+    model: Annotated[str, Setting("an id of the Hugging Face hub, or a folder")]
+    revision: Annotated[str, Setting("branch, tag or commit of the hub")] = ""
+    dtype: Annotated[Dtype, Setting("type of the weights; auto is that of the checkpoint")] = "auto"
+    device: Annotated[str, Setting("auto is the graphics card where there is one")] = "auto"
+    max_tokens: Annotated[int, Setting("longest answer; one that has no end by then is `truncated`")] = 512
+    temperature: Annotated[
+        float, Setting("0 takes the likeliest token, above 0 tokens are drawn by `seed` and the question")
+    ] = 0.0
+    seed: Annotated[int, Setting("of the tokens that are drawn")] = 0
+    repetition_penalty: Annotated[float, Setting("1 is none")] = 1.0
+    template: Annotated[
+        Mapping[str, Any], Setting("arguments for the model's chat template, such as {enable_thinking: false}")
+    ] = field(default_factory=dict)
+    batch: Annotated[int, Setting("requests generated together")] = 4
+    slots: Annotated[int, Setting("requests taken at once, at least `batch`, so that the next batch waits")] = 8
+    media: Annotated[
+        Media,
+        Setting(
+            "the frames are shown as one `video`, with their times where the model knows any, or as single "
+            "pictures (`frames`), for models that take no videos"
+        ),
+    ] = "video"
+    sampling: Annotated[Sampling, Setting("the frames of a clip that are shown. PLLaVA was trained with 16")] = (
+        Sampling(frames=8, short_side=336)
+    )
+    lora_alpha: Annotated[
+        float, Setting("of PLLaVA only: how much its adapters count; 4 is what its authors answer with")
+    ] = 4.0
 
     def __post_init__(self) -> None:
         shelf.check(self)

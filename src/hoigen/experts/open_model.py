@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from hoigen.clip import Sampling, Seconds
 from hoigen.experts.call import Answer, Request
 from hoigen.models import uses
 from hoigen.registry import expert
+from hoigen.settings import Setting
 
 if TYPE_CHECKING:
     from hoigen.contracts import Expert
@@ -18,35 +19,37 @@ if TYPE_CHECKING:
 
 @expert("open_model")
 class OpenModel:
-    """The same model wherever it runs: without a `url` it is loaded here (extra [models]), with one it is asked there.
+    """The same model wherever it runs: loaded here without a `url` (extra [models]), asked there with one."""
 
-    model: its id on the hub, or a folder; also the name under which a server has it. revision: of its weights.
-    url: an OpenAI-compatible endpoint that serves it, or a list of several; null loads it here.
-    sees: false for a model that only reads. sampling: the frames of a clip that it is shown.
-    media: of a model that is loaded here: the frames as one `video`, or as single pictures (`frames`), which more
-        models take without torchvision. A server is always sent pictures.
-    max_tokens: of one answer. temperature: 0 for the likeliest answer.
-    slots: requests at once: per endpoint, or as many as wait for a batch here. batch: clips in one batch here.
-    dtype, device: of a model that is loaded here. key_env, timeout: of an endpoint.
-    price_in, price_out: what a million tokens cost, for what a run costs.
-    """
-
-    model: str
-    revision: str = ""
-    url: str | tuple[str, ...] | None = None
-    sees: bool = True
-    sampling: Sampling = Sampling(frames=8, short_side=336)
-    media: Literal["video", "frames"] = "video"
-    max_tokens: int = 768
-    temperature: float = 0.0
-    slots: int = 8
-    batch: int = 4
-    dtype: str = "auto"
-    device: str = "auto"
-    key_env: str = "OPENAI_API_KEY"
-    timeout: Seconds = 180.0
-    price_in: float = 0.0
-    price_out: float = 0.0
+    model: Annotated[str, Setting("its id on the hub, or a folder; also the name under which a server has it")]
+    revision: Annotated[str, Setting("of its weights")] = ""
+    url: Annotated[
+        str | tuple[str, ...] | None,
+        Setting("an OpenAI-compatible endpoint that serves it, or a list of several; null loads it here"),
+    ] = None
+    sees: Annotated[bool, Setting("false for a model that only reads")] = True
+    sampling: Annotated[Sampling, Setting("the frames of a clip that it is shown")] = Sampling(frames=8, short_side=336)
+    media: Annotated[
+        Literal["video", "frames"],
+        Setting(
+            "of a model that is loaded here: the frames as one `video`, or as single pictures (`frames`), which "
+            "more models take without torchvision. A server is always sent pictures"
+        ),
+    ] = "video"
+    max_tokens: Annotated[int, Setting("of one answer")] = 768
+    temperature: Annotated[float, Setting("0 for the likeliest answer")] = 0.0
+    slots: Annotated[int, Setting("requests at once: per endpoint, or as many as wait for a batch here")] = 8
+    batch: Annotated[int, Setting("clips in one batch here")] = 4
+    dtype: Annotated[str, Setting("of a model that is loaded here")] = "auto"
+    device: Annotated[str, Setting("of a model that is loaded here")] = "auto"
+    key_env: Annotated[str, Setting("of an endpoint: the environment variable that holds the API key")] = (
+        "OPENAI_API_KEY"
+    )
+    timeout: Annotated[
+        Seconds, Setting("of an endpoint: until an answer that has not come is given up", unit="seconds")
+    ] = 180.0
+    price_in: Annotated[float, Setting("what a million tokens of questions cost, for what a run costs")] = 0.0
+    price_out: Annotated[float, Setting("what a million tokens of answers cost")] = 0.0
 
     def __post_init__(self) -> None:
         if not self.sees:
@@ -71,16 +74,16 @@ class OpenModel:
         )
 
     def _local(self) -> Expert:
-        from hoigen import config
         from hoigen.experts.local_llm import LocalLlm
         from hoigen.experts.local_vlm import LocalVlm
+        from hoigen.recipe.build import build
 
         names = ("model", "revision", "dtype", "device", "max_tokens", "temperature", "slots", "batch")
         settings: dict[str, Any] = {name: getattr(self, name) for name in names}
         if self.sees:
             settings |= {"sampling": self.sampling, "media": self.media}
-            return config.build(LocalVlm, settings, self.model)  # type: ignore[no-any-return]
-        return config.build(LocalLlm, settings, self.model)  # type: ignore[no-any-return]
+            return build(LocalVlm, settings, self.model)  # type: ignore[no-any-return]
+        return build(LocalLlm, settings, self.model)  # type: ignore[no-any-return]
 
     @functools.cached_property
     def expert(self) -> Expert:

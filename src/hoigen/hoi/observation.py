@@ -185,7 +185,7 @@ def observer_of(spec: Any, measure: str, needs: Collection[Collection[str]], giv
 
     Raises UsageError for an observer that cannot be, or that does not give what the measure needs.
     """
-    from hoigen.registry import make
+    from hoigen.recipe.build import make
 
     found: Observer = make("observer", spec, f"measures.{measure}.observer")
     if any(found.gives >= set(way) for way in needs):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from hoigen.clip import Clip, EveryFrame
 from hoigen.models import room, uses
 from hoigen.models.uses import Network
 from hoigen.registry import measure
+from hoigen.settings import Setting
 
 if TYPE_CHECKING:
     from hoigen.models.room import Handle
@@ -27,20 +28,21 @@ class AestheticQuality:
     that was fitted to ratings of 0 to 10, over ten. `aesthetics`, by which the paper curates, is the second
     predictor, on another scale: the two never share a head.
 
-    checkpoint: CLIP's weights, a file of one's own in its layout; empty for the published one. head: likewise the
-    predictor's. device: auto, cpu or cuda. dtype: float32, or float16, which VBench takes on a graphics card.
-    batch: frames in one batch; it changes no number.
+    VBench takes float16 on a graphics card.
+
     detail: `frames`: the number of each frame; `weights`: what was used, with its licence.
 
     Source: VBench, "Aesthetic Quality"; vbench 0.1.5, aesthetic_quality.py. It agrees within 1e-3.
     """
 
     sampling: EveryFrame = EVERY
-    checkpoint: str = ""
-    head: str = ""
-    device: str = "auto"
-    dtype: str = "float32"
-    batch: int = 8
+    checkpoint: Annotated[
+        str, Setting("CLIP's weights, a file of one's own in its layout; empty for the published one")
+    ] = ""
+    head: Annotated[str, Setting("likewise the predictor's")] = ""
+    device: room.Device = "auto"
+    dtype: room.Dtype = "float32"
+    batch: room.Batch = 8
 
     def __post_init__(self) -> None:
         room.check_settings(self.dtype, self.batch)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from hoigen.clip import Clip, Frames, Sampling, check_sees
 from hoigen.models import room, uses
 from hoigen.models.uses import Network
 from hoigen.registry import measure
 from hoigen.score import Score
+from hoigen.settings import Setting
 
 if TYPE_CHECKING:
     from hoigen.models.room import Handle
@@ -28,18 +29,18 @@ class Aesthetics:
     CLIP's authors do, smoothed on the way down. VBench's `aesthetic_quality` is the first predictor, on another scale
     and without smoothing: the two never share a head, and their numbers do not compare.
 
-    checkpoint: CLIP's weights, a file of one's own in its layout; empty for the published one. head: likewise the
-    predictor's. device: auto, cpu or cuda. dtype: float32, or float16.
     detail: `frames`: the number of each frame; `weights`: what was used, with its licence.
 
     Source: HOIGen-1M, section 3.1, "Aesthetics Score"; improved-aesthetic-predictor (sac+logos+ava1-l14-linearMSE).
     """
 
     sampling: Sampling = Sampling(frames=3, short_side=None)
-    checkpoint: str = ""
-    head: str = ""
-    device: str = "auto"
-    dtype: str = "float32"
+    checkpoint: Annotated[
+        str, Setting("CLIP's weights, a file of one's own in its layout; empty for the published one")
+    ] = ""
+    head: Annotated[str, Setting("likewise the predictor's")] = ""
+    device: room.Device = "auto"
+    dtype: room.Dtype = "float32"
 
     def __post_init__(self) -> None:
         check_sees(self.sampling)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 from dataclasses import field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from hoigen.clip import Clip, Frames, Sampling
 from hoigen.errors import SetupError
 from hoigen.models import uses
-from hoigen.registry import make, measure
+from hoigen.recipe.build import make
+from hoigen.registry import measure
 from hoigen.score import Score
+from hoigen.settings import Setting
 
 if TYPE_CHECKING:
     from hoigen.contracts import Expert
@@ -29,16 +31,17 @@ class HoiJudgement:
     the caption tells of. detail holds the caption, the triplets and the judge's reason. Every answer is kept in the
     run's `calls.sqlite` and is never asked for twice. An expert that does not answer makes the clip `failed`, never 0.
 
-    describer: the expert that sees the clip, as a recipe names experts.
-    judge: the expert that reads the caption. describe_prompt, judge_prompt: names of prompts, or files that end in .md.
-
     Source: HOIGen-1M, section 3.1, "LLM Evaluation" (PLLaVA captions, Qwen2.5 judges).
     """
 
-    describer: Any = field(default_factory=lambda: {"open_model": {"model": "Qwen/Qwen3-VL-8B-Instruct"}})
-    judge: Any = field(default_factory=lambda: {"open_model": {"model": "Qwen/Qwen2.5-7B-Instruct", "sees": False}})
-    describe_prompt: str = "describe"
-    judge_prompt: str = "judge"
+    describer: Annotated[Any, Setting("the expert that sees the clip, as a recipe names experts")] = field(
+        default_factory=lambda: {"open_model": {"model": "Qwen/Qwen3-VL-8B-Instruct"}}
+    )
+    judge: Annotated[Any, Setting("the expert that reads the caption")] = field(
+        default_factory=lambda: {"open_model": {"model": "Qwen/Qwen2.5-7B-Instruct", "sees": False}}
+    )
+    describe_prompt: Annotated[str, Setting("a prompt's name, or a file that ends in .md")] = "describe"
+    judge_prompt: Annotated[str, Setting("likewise the judge's")] = "judge"
 
     def __post_init__(self) -> None:
         if not self.experts[0].sampling.needs_frames:

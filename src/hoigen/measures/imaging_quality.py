@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from hoigen.clip import Clip, EveryFrame
 from hoigen.models import room, uses
 from hoigen.models.uses import Network
 from hoigen.registry import measure
+from hoigen.settings import Setting
 
 if TYPE_CHECKING:
     from hoigen.models.room import Handle
@@ -27,23 +28,27 @@ class ImagingQuality:
     The mean over all frames of MUSIQ, trained on the ratings of SPAQ, over 100. The weights that VBench takes are a
     conversion that is not for commercial use; `original` takes the file that was converted, which is free.
 
-    original: take google-research's own file, under Apache-2.0; it holds the same numbers under other names.
-    resize: what is done to large frames first: `longer`, the long side comes down to 512 pixels (VBench's default);
-    `shorter`, the short side does; `shorter_centercrop`, and the middle square is taken; `none`.
-    checkpoint: a file of one's own in the layout of either; empty for the published one.
-    device: auto, cpu or cuda. dtype: float32, or float16. batch: frames in one batch; it changes no number.
     detail: `frames`: the number of each frame; `weights`: what was used, with its licence.
 
     Source: VBench, "Imaging Quality"; vbench 0.1.5, imaging_quality.py. It agrees within 1e-3.
     """
 
     sampling: EveryFrame = EVERY
-    original: bool = False
-    resize: str = "longer"
-    checkpoint: str = ""
-    device: str = "auto"
-    dtype: str = "float32"
-    batch: int = 4
+    original: Annotated[
+        bool, Setting("take google-research's own file, under Apache-2.0; it holds the same numbers under other names")
+    ] = False
+    resize: Annotated[
+        str,
+        Setting(
+            "what is done to large frames first: `longer`, the long side comes down to 512 pixels (VBench's "
+            "default); `shorter`, the short side does; `shorter_centercrop`, and the middle square is taken; "
+            "`none`"
+        ),
+    ] = "longer"
+    checkpoint: Annotated[str, Setting("a file of one's own in the layout of either; empty for the published one")] = ""
+    device: room.Device = "auto"
+    dtype: room.Dtype = "float32"
+    batch: room.Batch = 4
 
     def __post_init__(self) -> None:
         room.check_settings(self.dtype, self.batch)

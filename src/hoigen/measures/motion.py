@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from hoigen.clip import Clip, Sampling, Seconds, check_sees
 from hoigen.models import room
 from hoigen.models.dis_flow import PRESETS
 from hoigen.registry import measure
 from hoigen.score import Score
+from hoigen.settings import Setting
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,8 +58,14 @@ class Motion:
     """
 
     sampling: Sampling = Sampling(fps=4.7, short_side=240, pairs=True, gray=True)
-    preset: str = "ultrafast"
-    slow: float = 1.0
+    preset: Annotated[str, Setting("of DIS: ultrafast, fast or medium")] = "ultrafast"
+    slow: Annotated[
+        float,
+        Setting(
+            "where less than this moves from a frame to the very next one, flow runs to the next sampled one",
+            unit="pixels",
+        ),
+    ] = 1.0
 
     def __post_init__(self) -> None:
         check_sees(self.sampling)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from hoigen.clip import Clip, EveryFrame
 from hoigen.models import room, uses
 from hoigen.models.uses import Network
 from hoigen.registry import measure
 from hoigen.score import Score
+from hoigen.settings import Setting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,10 +36,7 @@ class MotionSmoothness:
     of their neighbours, over full scale. Undefined for a clip of fewer than three frames, and by `amt` for one with a
     side of less than 113 pixels, where VBench compares with black frames or stops.
 
-    interpolator: `amt`, VBench's network, whose weights are not for commercial use; `flow`, DIS optical flow, free,
-    without weights and a hundred times as fast, on its own scale: never compare the two.
-    checkpoint: a file of one's own in AMT-S's layout; empty for the published one. device: auto, cpu or cuda.
-    dtype: float32, or float16. The network takes about 15 CPU seconds for a frame of 720p: take a graphics card.
+    The network takes about 15 CPU seconds for a frame of 720p: take a graphics card.
     Colours are what OpenCV 4.11 makes of the file, as in `temporal_flickering`.
     detail: `differences`: of each odd frame that has two neighbours, in grey levels, 0..255; `weights`.
 
@@ -46,10 +44,16 @@ class MotionSmoothness:
     """
 
     sampling: EveryFrame = AS_VBENCH
-    interpolator: str = "amt"
-    checkpoint: str = ""
-    device: str = "auto"
-    dtype: str = "float32"
+    interpolator: Annotated[
+        str,
+        Setting(
+            "`amt`, VBench's network, whose weights are not for commercial use; `flow`, DIS optical flow, free, "
+            "without weights and a hundred times as fast, on its own scale: never compare the two"
+        ),
+    ] = "amt"
+    checkpoint: Annotated[str, Setting("a file of one's own in AMT-S's layout; empty for the published one")] = ""
+    device: room.Device = "auto"
+    dtype: room.Dtype = "float32"
 
     def __post_init__(self) -> None:
         room.check_settings(self.dtype, 1)

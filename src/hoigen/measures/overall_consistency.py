@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from hoigen.clip import Clip, EveryFrame
 from hoigen.models import room, uses
 from hoigen.models.uses import Network
 from hoigen.registry import measure
 from hoigen.score import Score
+from hoigen.settings import Setting
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,20 +40,23 @@ class OverallConsistency:
     The frames are the middle ones of eight equal stretches, counted in frames as VBench does; where a header is off by
     more than two frames in a clip of more than a hundred, the nearest ones kept (`detail.frames` has their numbers).
 
-    encoder: `viclip`, as VBench; `clip`, the mean cosine of the frames, one by one, with the prompt by CLIP ViT-L/14,
-    whose licence (MIT) is known and which reads 75 pieces, on its own scale: never compare the two.
-    checkpoint: a file of one's own in the encoder's layout; empty for the published one. device: auto, cpu or cuda.
-    dtype: float32, or float16.
     detail: `prompt`, `pieces` of it, how many were `cut`, `frames`, `weights` with their licence.
 
     Source: VBench, "Overall Consistency"; vbench 0.1.5, overall_consistency.py. It agrees within 1e-3.
     """
 
     sampling: EveryFrame = EVERY
-    encoder: str = "viclip"
-    checkpoint: str = ""
-    device: str = "auto"
-    dtype: str = "float32"
+    encoder: Annotated[
+        str,
+        Setting(
+            "`viclip`, as VBench; `clip`, the mean cosine of the frames, one by one, with the prompt by CLIP "
+            "ViT-L/14, whose licence (MIT) is known and which reads 75 pieces, on its own scale: never compare "
+            "the two"
+        ),
+    ] = "viclip"
+    checkpoint: Annotated[str, Setting("a file of one's own in the encoder's layout; empty for the published one")] = ""
+    device: room.Device = "auto"
+    dtype: room.Dtype = "float32"
 
     def __post_init__(self) -> None:
         room.check_settings(self.dtype, 1)

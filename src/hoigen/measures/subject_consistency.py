@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from hoigen.clip import Clip, EveryFrame
 from hoigen.models import room, uses
 from hoigen.models.uses import Network
 from hoigen.registry import measure
+from hoigen.settings import Setting
 
 if TYPE_CHECKING:
     from hoigen.models.room import Handle
@@ -25,9 +26,8 @@ class SubjectConsistency:
     Every frame becomes a feature (DINO ViT-B/16); its likeness to the frame before and to the first one are averaged
     (cosines, none below 0), and that over all frames but the first. Undefined for a clip of one frame.
 
-    checkpoint: a file of one's own in DINO's layout; empty for the published one. device: auto, cpu or cuda.
-    dtype: float32, or float16, which VBench takes on a graphics card: for CLIP it moves a score by up to 5e-4.
-    batch: frames in one batch; it changes no number.
+    VBench takes float16 on a graphics card; for CLIP it moves a score by up to 5e-4.
+
     detail: `to_last`, `to_first`: the two cosines of each frame; `pairs`: how many frames count, since VBench weighs
     videos by that in its total; `weights`: what was used, with its licence.
 
@@ -35,10 +35,10 @@ class SubjectConsistency:
     """
 
     sampling: EveryFrame = EVERY
-    checkpoint: str = ""
-    device: str = "auto"
-    dtype: str = "float32"
-    batch: int = 8
+    checkpoint: Annotated[str, Setting("a file of one's own in DINO's layout; empty for the published one")] = ""
+    device: room.Device = "auto"
+    dtype: room.Dtype = "float32"
+    batch: room.Batch = 8
 
     def __post_init__(self) -> None:
         room.check_settings(self.dtype, self.batch)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from hoigen.clip import Clip, Frames, Sampling, check_sees
 from hoigen.registry import measure
 from hoigen.score import Score
+from hoigen.settings import Setting
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,8 +62,8 @@ class TechnicalQuality:
     """
 
     sampling: Sampling = Sampling(frames=4, short_side=None)
-    short_side: int = 480
-    weighting: Weighting = Weighting()
+    short_side: Annotated[int, Setting("that frames are brought down to; they are never enlarged", unit="pixels")] = 480
+    weighting: Annotated[Weighting, Setting("how much each part counts")] = Weighting()
 
     def __post_init__(self) -> None:
         check_sees(self.sampling)

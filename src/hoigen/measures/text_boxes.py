@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from hoigen.clip import Clip, Frames, Sampling, check_sees
 from hoigen.models import room, uses
 from hoigen.models.text_detector import Binarization, TextBox
 from hoigen.registry import measure
 from hoigen.score import Score
+from hoigen.settings import Setting
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,16 +22,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineRule:
-    """When two boxes are one line of text: alike in height and slant, side by side, little between them.
+    """When two boxes are one line of text: alike in height and slant, side by side, little between them."""
 
-    gap: at most this many text heights lie between them. offset: they are shifted across the line by at most this
-    many heights. height_ratio: the taller is at most this many times as tall. slant: degrees between them.
-    """
-
-    gap: float = 1.0
-    offset: float = 0.5
-    height_ratio: float = 1.6
-    slant: float = 12.0
+    gap: Annotated[float, Setting("at most this many text heights lie between them")] = 1.0
+    offset: Annotated[float, Setting("they are shifted across the line by at most this many heights")] = 0.5
+    height_ratio: Annotated[float, Setting("the taller is at most this many times as tall")] = 1.6
+    slant: Annotated[float, Setting("degrees between them")] = 12.0
 
 
 @measure("text_boxes", emits=("text_boxes", "text_area"))
@@ -54,9 +51,11 @@ class TextBoxes:
     """
 
     sampling: Sampling = Sampling(frames=5, short_side=480)
-    binarization: Binarization = field(default_factory=Binarization)
-    line: LineRule = field(default_factory=LineRule)
-    support: int = 2
+    binarization: Annotated[Binarization, Setting("how a map of text probability becomes boxes")] = field(
+        default_factory=Binarization
+    )
+    line: Annotated[LineRule, Setting("when two boxes are one line of text")] = field(default_factory=LineRule)
+    support: Annotated[int, Setting("frames that must reach a count (or area) for it to be the clip's")] = 2
     models = uses.named("text_detector")
 
     def __post_init__(self) -> None:

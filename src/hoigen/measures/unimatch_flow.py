@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from hoigen.clip import Clip, Frames, Sampling, check_sees
 from hoigen.models import room, uses
 from hoigen.models.uses import Network
 from hoigen.registry import measure
 from hoigen.score import Score
+from hoigen.settings import Setting
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,9 +33,8 @@ class UnimatchFlow:
     to the next one, over the time between the two, half a second by default: UniMatch compares every place with every
     other, so that this is not too far, and repeated frames hide no motion. The unit is that of `motion`.
 
-    batch: pairs of frames at a time; no number changes. A graphics card is wanted. checkpoint: a file of one's
-    own in the layout of GMFlow with two scales and six refinements; empty for the published one. device: auto, cpu or
-    cuda. dtype: float32, or float16.
+    A graphics card is wanted.
+
     detail: of each pair its time, the seconds between its frames and the length; `weights`: what was used.
 
     Source: HOIGen-1M, section 3.1, "Motion Score". Which of UniMatch's models, and how its flow becomes a score, the
@@ -43,10 +43,16 @@ class UnimatchFlow:
     """
 
     sampling: Sampling = Sampling(fps=2, short_side=320)
-    batch: int = 1
-    checkpoint: str = ""
-    device: str = "auto"
-    dtype: str = "float32"
+    batch: Annotated[int, Setting("pairs of frames at a time; no number changes", least=1)] = 1
+    checkpoint: Annotated[
+        str,
+        Setting(
+            "a file of one's own in the layout of GMFlow with two scales and six refinements; empty for the "
+            "published one"
+        ),
+    ] = ""
+    device: room.Device = "auto"
+    dtype: room.Dtype = "float32"
 
     def __post_init__(self) -> None:
         check_sees(self.sampling)

@@ -16,7 +16,7 @@ import threading
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
 from hoigen import devices
 from hoigen.errors import NoRoomError, SetupError
@@ -24,6 +24,7 @@ from hoigen.models import files, tensors, uses
 from hoigen.models import load as loading
 from hoigen.models.client import Client
 from hoigen.models.uses import Network
+from hoigen.settings import Setting
 
 if TYPE_CHECKING:
     from hoigen.models.batcher import Batcher
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 DTYPES = ("float32", "float16")
 """Of the networks whose files are named checkpoints; those of the hub know bfloat16 too (`load.DTYPES`)."""
+
+# Settings that measures with such a network have.
+Device = Annotated[str, Setting("auto, cpu or cuda")]
+Dtype = Annotated[str, Setting("float32, or float16")]
+Batch = Annotated[int, Setting("frames in one batch; it changes no number", least=1)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+from hoigen.settings import Setting
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,22 +25,24 @@ class TextBox(NamedTuple):
 class Binarization:
     """How a map of text probability becomes boxes.
 
-    threshold: above it a pixel is text. box_score: a box whose mean probability is lower is dropped.
-    unclip: the network draws text shrunk; a box grows by area * unclip / perimeter on each side.
-    min_side: boxes thinner than this many pixels before they grow are dropped.
-    max_height: boxes whose shorter side is more than this share of the picture's are dropped: no line of writing
-        is that tall, but this network takes some blurred or empty pictures as a whole for one giant letter.
-
     Source: Liao et al., "Real-Time Scene Text Detection with Differentiable Binarization and Adaptive Scale
     Fusion" (DBNet++, TPAMI 2022), section 3.5: shrunk regions, unclip ratio 1.5; threshold 0.3 and box score 0.6
     as in PaddleOCR's DBPostProcess. max_height is hoigen's own.
     """
 
-    threshold: float = 0.3
-    box_score: float = 0.6
-    unclip: float = 1.5
-    min_side: float = 3.0
-    max_height: float = 0.5
+    threshold: Annotated[float, Setting("above it a pixel is text")] = 0.3
+    box_score: Annotated[float, Setting("a box whose mean probability is lower is dropped")] = 0.6
+    unclip: Annotated[
+        float, Setting("the network draws text shrunk; a box grows by area * unclip / perimeter on each side")
+    ] = 1.5
+    min_side: Annotated[float, Setting("boxes thinner than this many pixels before they grow are dropped")] = 3.0
+    max_height: Annotated[
+        float,
+        Setting(
+            "boxes whose shorter side is more than this share of the picture's are dropped: no line of writing is"
+            " that tall, but this network takes some blurred or empty pictures as a whole for one giant letter"
+        ),
+    ] = 0.5
 
     def __post_init__(self) -> None:
         for name in ("threshold", "box_score", "max_height"):

@@ -46,17 +46,17 @@ class Writers:
 
         Raises UsageError that names the key, what came and what is allowed.
         """
-        from hoigen import config, registry
+        from hoigen.recipe.build import check_keys, make
 
         if not isinstance(spec, Mapping) or spec.get("expert") is None:
             raise UsageError(
                 f"{where}: `extend` with `expert`, a name or one name with its settings; it came as {spec!r}"
             )
-        config.check_keys(spec, ("expert", "checker"), f"{where}: extend")
-        expert = registry.make("expert", spec["expert"], f"{where}: extend.expert", beside=beside)
+        check_keys(spec, ("expert", "checker"), f"{where}: extend")
+        expert = make("expert", spec["expert"], f"{where}: extend.expert", beside=beside)
         if spec.get("checker") is None:
             return Writers(expert=expert, checker=expert)
-        checker = registry.make("expert", spec["checker"], f"{where}: extend.checker", beside=beside)
+        checker = make("expert", spec["checker"], f"{where}: extend.checker", beside=beside)
         return Writers(expert=expert, checker=checker)
 
 

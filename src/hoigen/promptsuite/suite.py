@@ -162,11 +162,11 @@ def _by_text(texts: Sequence[str], path: Path) -> tuple[Prompt, ...]:
 
 
 def _prompt(item: Any, where: str) -> Prompt:
-    from hoigen import config
+    from hoigen.recipe.build import build, check_keys
 
     if not isinstance(item, Mapping):
         raise UsageError(f"{where}: a prompt is an object with `id` and `prompt_short`; it came as {shown(item)}")
-    config.check_keys(item, KEYS, where)
+    check_keys(item, KEYS, where)
     back = {told: name for name, told in NAMES.items()}
     for key in ("id", "prompt_short"):
         if not isinstance(item.get(key), str) or not item[key].strip():
@@ -175,7 +175,7 @@ def _prompt(item: Any, where: str) -> Prompt:
         raise UsageError(
             f"{where}: id is lower-case letters and digits with _ between words; it came as {item['id']!r}"
         )
-    found: Prompt = config.build(Prompt, {back.get(key, key): value for key, value in item.items()}, where)
+    found: Prompt = build(Prompt, {back.get(key, key): value for key, value in item.items()}, where)
     if strange := [word for word in found.contact if word not in WORDS]:
         raise UsageError(f"{where}: contact: of {', '.join(WORDS)}; it came as {strange[0]!r}")
     if len(found.contact) > 1 and {"inside", "none"} & set(found.contact):

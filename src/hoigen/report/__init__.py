@@ -11,9 +11,9 @@ class _Room(ModuleType):
     """`hoigen.report` is a verb too: once this package is imported, it is what the name stands for."""
 
     def __call__(self, *given: Any, **named: Any) -> Any:
-        from hoigen.verbs.report import report
+        from hoigen.report.write import write_page
 
-        return report(*given, **named)
+        return write_page(*given, **named)
 
 
 sys.modules[__name__].__class__ = _Room

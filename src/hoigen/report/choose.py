@@ -91,7 +91,7 @@ def evidence(con: Any, run: Run, steps: Sequence[Step], rows: Sequence[Row]) -> 
             {"ids": sorted({row["id"] for row in asked})},
         ).fetchall()
         for clip, detail in details:
-            boxes = evidence_of(json.loads(detail or "{}"), step.measure.sampling)
+            boxes = evidence_of(json.loads(detail or "{}"), step.sampling)
             if boxes is not None:
                 found[clip] = boxes
     return found

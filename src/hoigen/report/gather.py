@@ -203,7 +203,11 @@ def model_files(run: Run, steps: Sequence[Step]) -> tuple[LedgerEntry, ...]:
 
     facts = yaml.safe_load(run.recipe_file.read_text(encoding="utf-8"))
     noted = "models" in facts
-    measured = uses.recorded(facts["models"]) if noted else uses.ledger((step.name, step.measure) for step in steps)
+    measured = (
+        uses.recorded(facts["models"])
+        if noted
+        else uses.ledger((step.name, unit) for step in steps for unit in step.units)
+    )
     return uses.joined(measured, _captioned(run))
 
 
@@ -213,9 +217,9 @@ def _captioned(run: Run) -> tuple[LedgerEntry, ...]:
 
     import yaml
 
+    from hoigen.captioners._job import job_of, models_of
     from hoigen.errors import HoigenError
     from hoigen.models import uses
-    from hoigen.verbs.caption import job_of, models_of
 
     if not run.caption_file.is_file():
         return ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import importlib
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -43,17 +44,20 @@ class Shot:
     reason: str | None = None
 
 
+def detectors() -> Iterator[tuple[str, type[Any]]]:
+    """All detectors, by name."""
+    for name, cls in DETECTORS.items():
+        yield name, getattr(importlib.import_module(f"hoigen.shots.{name}"), cls)
+
+
 def check_detector(spec: str | Mapping[str, Any]) -> Detector:
     """The detector of a recipe's `shots:`. Raises UsageError for unknown names and settings."""
-    import importlib
-
-    from hoigen.config import build
+    from hoigen.recipe.build import build
 
     name, settings = (spec, {}) if isinstance(spec, str) else next(iter(spec.items()), ("", {}))
     if name not in DETECTORS or (not isinstance(spec, str) and len(spec) != 1):
         raise UsageError(f"shots: unknown detector {name or spec!r}{nearest(str(name), [*DETECTORS, 'none'])}")
-    cls = getattr(importlib.import_module(f"hoigen.shots.{name}"), DETECTORS[name])
-    detector: Detector = build(cls, settings, f"shots.{name}")
+    detector: Detector = build(dict(detectors())[name], settings, f"shots.{name}")
     return detector
 
 

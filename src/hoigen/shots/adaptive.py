@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from hoigen.clip import Seconds
+from hoigen.settings import Setting
 from hoigen.shots import Frame
 
 if TYPE_CHECKING:
@@ -47,20 +48,26 @@ class Adaptive:
     dissolves in Hanjalic, "Shot-boundary detection: unraveled and resolved?", 2002.
     """
 
-    ratio: float = 1.4
-    least: float = 4.0
-    of_contrast: float = 0.4
-    around: Seconds = 0.35
-    alike: float = 0.8
-    flash: Seconds = 0.3
-    black: float = 12.0
-    between: Seconds = 1.0
-    dissolve: Seconds = 0.6
-    blend: float = 0.4
-    akin: float = 0.5
-    apart: float = 0.6
-    dip: float = 0.9
-    short_side: int = 36
+    ratio: Annotated[float, Setting("a cut is this many times the third largest change around it")] = 1.4
+    least: Annotated[
+        float, Setting("a cut changes the picture by at least this, as the mean absolute difference, 0..255")
+    ] = 4.0
+    of_contrast: Annotated[float, Setting("and by this share of the picture's own spread")] = 0.4
+    around: Annotated[Seconds, Setting("seconds on either side that a change is compared with")] = 0.35
+    alike: Annotated[float, Setting("two pictures whose correlation is above this show the same")] = 0.8
+    flash: Annotated[Seconds, Setting("seconds within which no picture after a cut is an old one again")] = 0.3
+    black: Annotated[float, Setting("luma and spread below this are black, 0..255")] = 12.0
+    between: Annotated[
+        Seconds, Setting("a black stretch shorter than this many seconds is one boundary; a longer one is a shot")
+    ] = 1.0
+    dissolve: Annotated[Seconds, Setting("seconds that a dissolve takes")] = 0.6
+    blend: Annotated[
+        float, Setting("how far a dissolve's middle may lie from the mean of its ends, as a share of their distance")
+    ] = 0.4
+    akin: Annotated[float, Setting("correlation of a dissolve's ends, at most")] = 0.5
+    apart: Annotated[float, Setting("distance of a dissolve's ends, in spreads, at least")] = 0.6
+    dip: Annotated[float, Setting("spread in a dissolve's middle, as a share of that of its ends, at most")] = 0.9
+    short_side: Annotated[int, Setting("pixels of the frames that are looked at")] = 36
 
     def boundaries(self, frames: Iterable[Frame]) -> Iterator[Seconds]:
         return _Pass(self).run(frames)

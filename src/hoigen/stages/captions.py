@@ -20,6 +20,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hoigen import devices
+from hoigen.captioners._job import Job
 from hoigen.captioners._roles import loaded_here, setup_models
 from hoigen.clip import Frames, Sampling, Seconds
 from hoigen.data import tables
@@ -43,28 +44,13 @@ from hoigen.work.task import Failure, Handler, Limits, Task
 
 if TYPE_CHECKING:
     from hoigen.cascade import Step
-    from hoigen.contracts import Captioner, Expert
+    from hoigen.contracts import Expert
 
 UNREACHABLE = 5
 """Clips in a row for which an endpoint itself was at fault, before the run stops."""
 IN_FLIGHT_BYTES = 1 << 30
 """Frames of clips under way; beyond it decoding waits."""
 LEAVE: Seconds = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """Which captioner, and where its captions go.
-
-    retry: clips whose caption failed are tried again. spec: the captioner as a recipe names it, by which the process
-    that owns the models makes it once more; None opens its experts in this process.
-    """
-
-    name: str
-    fingerprint: str
-    captioner: Captioner
-    retry: bool = False
-    spec: Any = None
 
 
 def caption_clips(

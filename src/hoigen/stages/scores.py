@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -16,10 +17,12 @@ from hoigen.data import tables
 from hoigen.data.files import Folder
 from hoigen.data.run import Run
 from hoigen.data.tables import Row
-from hoigen.engine import Job, Outcome, models_of, patience, setup_models, setup_scorer
+from hoigen.engine import Job, Outcome, Seen, models_of, patience, setup_models, setup_reader, setup_scorer
+from hoigen.hoi.observation import Written
 from hoigen.models import uses
 from hoigen.models.host import Host
 from hoigen.stages.clips import sealed_as
+from hoigen.stages.reworded import goes_by_prompt, with_asked
 from hoigen.work.ranks import Barrier, Rank
 from hoigen.work.stage import Item, Stage
 from hoigen.work.task import Failure, Handler, Limits, Task
@@ -53,20 +56,34 @@ def score_clips(
     Raises FingerprintsChanged when what has come is another revision than the steps go by, RanksOpen when other ranks
     have clips to score.
     """
-    for notice in uses.notices(step.measure for step in steps):
+    for notice in uses.notices(unit for step in steps for unit in step.units):
         print(f"hoigen: {notice}", file=sys.stderr)
     facts = [sealed_as(run), measures, [_same_for_all(step) for step in steps], score_all]
     barrier = Barrier(Folder(str(run.path)), rank, "scores", tables.digest_of(facts))
-    stage = ScoreStage(run, steps, measures, keep, score_all, rank, barrier, limits, models_present, retry, quiet=quiet)
+    how = (limits, models_present, retry)
+    if any(run.observations(*where).shards() for where in observers_of(steps)):  # no model is fetched for these
+        reading = ReadStage(run, steps, measures, keep, score_all, rank, None, *how, quiet=quiet)
+        reading.end = barrier
+        reading.go(limits)
+    stage = ScoreStage(run, steps, measures, keep, score_all, rank, barrier, *how, quiet=quiet)
     total = sum(each.clips for each in run.shards() if rank.mine(each.shard))
     stage.go(limits, total=total, quiet=quiet)
     return barrier
 
 
+def observers_of(steps: Iterable[Step]) -> dict[tuple[str, str], list[Step]]:
+    """Observers by name and fingerprint of what they see, each with the steps that go by it."""
+    found: dict[tuple[str, str], list[Step]] = {}
+    for step in steps:
+        if step.looking is not None:
+            found.setdefault((step.looking.observer.name, step.observation), []).append(step)
+    return found
+
+
 def _same_for_all(step: Step) -> list[Any]:
     """What ranks must agree in of a step. A fingerprint that changes when models come is not: a rank without clips
     fetches none."""
-    of_hub = any(getattr(use, "kind", "hub") == "hub" for use in uses.of(step.measure))
+    of_hub = any(getattr(use, "kind", "hub") == "hub" for unit in step.units for use in uses.of(unit))
     of = cascade.own_source(type(step.measure)) if of_hub else step.fingerprint
     return [step.name, of, {name: repr(rule) for name, rule in step.rules.items()}]
 
@@ -87,7 +104,7 @@ def fetched(
     Returns the steps as they are with these files: a revision of the hub is known by its commit only once it is here.
     Raises WeightsError, SetupError or UsageError for what cannot be had.
     """
-    uses.fetch((step.measure for step in steps), quiet=quiet)
+    uses.fetch((unit for step in steps for unit in step.units), quiet=quiet)
     return cascade.build_steps(measures, keep)
 
 
@@ -105,6 +122,10 @@ def _fetch_before_first(
     yield from tasks
 
 
+KEY = ("id", "question")
+"""What an observation is kept by."""
+
+
 class ScoreStage(Stage):
     """clips -> scores. An item's data: what is known of the clip, by measure."""
 
@@ -118,7 +139,7 @@ class ScoreStage(Stage):
         keep: Mapping[str, Any],
         score_all: bool,
         rank: Rank,
-        barrier: Barrier,
+        barrier: Barrier | None,
         limits: Limits,
         models_present: bool,
         retry: bool,
@@ -151,35 +172,32 @@ class ScoreStage(Stage):
         return self.numbers
 
     def plan(self, shard: int) -> Iterator[Item | str]:
+        self._file_seen(shard, self.journal(shard).rows())
         known = self._known(shard)
-        for row in self.clips.read(shard):
-            of_clip = known.get(row["id"], {})
-            if row["state"] != "ok":
-                yield row["state"]
-            elif todo := cascade.needed(self.steps, of_clip, score_all=self.score_all):
-                yield Item(row["id"], Job(clip_of(row), tuple(todo)), of_clip)
-            else:
-                yield cascade.decide(self.steps, of_clip).state
+        with WrittenBefore(self.run, self.steps, shard) as before:
+            for row in self.clips.read(shard):
+                of_clip = known.get(row["id"], {})
+                if row["state"] != "ok":
+                    yield row["state"]
+                elif todo := cascade.needed(self.steps, of_clip, score_all=self.score_all):
+                    clip = clip_of(row)
+                    yield Item(row["id"], Job(clip, tuple(todo), seen=before.of(clip, todo)), of_clip)
+                else:
+                    yield cascade.decide(self.steps, of_clip).state
 
     def _known(self, shard: int) -> dict[str, dict[str, Known]]:
-        """What is known of a shard's clips, by id and measure: parts, then the journal."""
-        known: dict[str, dict[str, Known]] = {}
-        for step in self.steps:
-            for row in self.tables[step.name].read(shard, ["id", "state", "reason", *step.emits]):
-                values = {name: row[name] for name in step.emits}
-                known.setdefault(row["id"], {})[step.name] = Known(row["state"], values, row["reason"] or "")
-        for entry in self.journal(shard).rows():
-            journalled = self.by_name.get(entry["measure"])
-            if journalled is not None and entry["fingerprint"] == journalled.fingerprint:
-                found = Known(entry["state"], entry["values"], entry["reason"] or "")
-                known.setdefault(entry["id"], {})[journalled.name] = found
+        known = known_in(self.tables, self.steps, shard, self.journal(shard).rows())
         if self.once_more:
             for of_clip in known.values():
                 for name in [name for name, found in of_clip.items() if found.state == "failed"]:
                     del of_clip[name]
         return known
 
-    def answer(self, item: Item, part: Outcome) -> Iterator[Row]:
+    def answer(self, item: Item, part: Outcome | Seen) -> Iterator[Row]:
+        if isinstance(part, Seen):
+            facts = {"observer": part.observer, "observation": part.fingerprint}
+            yield {**facts, "id": part.id, "seconds": part.seconds, **part.written._asdict()}
+            return
         yield self._entry(item, part)
         if part.state == "ok":
             self.breaker.saw_ok(part.measure)
@@ -199,7 +217,7 @@ class ScoreStage(Stage):
     def again(self, item: Item, failure: Failure) -> Job:
         """What is left of a clip whose worker was lost; from now on with care, so that the culprit is named."""
         job: Job = item.payload
-        return Job(job.clip, tuple(name for name in job.todo if name not in item.data), careful=True)
+        return job._replace(todo=tuple(name for name in job.todo if name not in item.data), careful=True)
 
     def lost(self, item: Item, failure: Failure) -> Iterator[Row]:
         rest = self.again(item, failure)
@@ -210,7 +228,7 @@ class ScoreStage(Stage):
     def left(self, item: Item) -> Job | None:
         job: Job = item.payload
         todo = tuple(name for name in job.todo if name not in item.data)
-        return Job(job.clip, todo, careful=True) if self.score_all and todo else None
+        return job._replace(todo=todo, careful=True) if self.score_all and todo else None
 
     def ended(self, item: Item) -> str:
         return cascade.decide(self.steps, item.data).state
@@ -220,14 +238,207 @@ class ScoreStage(Stage):
         fresh: dict[tuple[str, str], dict[str, Row]] = {}
         emits: dict[tuple[str, str], list[str]] = {}
         for entry in rows:
+            if "observation" in entry:
+                continue
             where = entry["measure"], entry["fingerprint"]
             row = {name: entry[name] for name in tables.SCORE_COLUMNS} | entry["values"]
             fresh.setdefault(where, {})[entry["id"]] = row
             emits[where] = entry["emits"]
+        self._file_seen(shard, self.journal(shard).rows())
         for where, of_measure in fresh.items():
             table = self.run.scores(*where, emits[where])
             merged = {row["id"]: row for row in table.read(shard)} | of_measure
             table.write(shard, merged.values())
+
+    def _file_seen(self, shard: int, rows: Iterable[Row]) -> None:
+        """Writes what a journal holds of observations into their tables, where it is found by clip."""
+        assert self.run is not None
+        for where in dict.fromkeys((row["observer"], row["observation"]) for row in rows if "observation" in row):
+            mine = (row for row in self.journal(shard).rows() if row.get("observation") == where[1])
+            table = self.run.observations(*where)
+            table.add(shard, ({name: row[name] for name in table.columns} for row in mine), KEY)
+
+
+class ReadStage(ScoreStage):
+    """Scores of clips of which everything that is missing can be read off what was seen before: no model is fetched or
+    loaded, no frame decoded. Other clips are left for `ScoreStage`, which comes to the barrier at the end."""
+
+    end: Barrier
+
+    def reopen(self) -> None:
+        if not self._state.reopened:
+            self.end.reopen()
+        self._state.reopened = True
+
+    @contextlib.contextmanager
+    def around(self, tasks: Iterator[Task]) -> Iterator[tuple[Iterator[Task], Callable[[], Handler]]]:
+        yield tasks, partial(setup_reader, self.measures, self.keep, self.score_all)
+
+    def plan(self, shard: int) -> Iterator[Item | str]:
+        for item in super().plan(shard):
+            if isinstance(item, Item):
+                job: Job = item.payload
+                if all(self.by_name[name].observation in job.seen for name in job.todo):
+                    yield item
+
+
+def known_in(
+    parts: Mapping[str, tables.Table], steps: Sequence[Step], shard: int, journalled: Iterable[Row]
+) -> dict[str, dict[str, Known]]:
+    """What is known of a shard's clips, by id and measure: parts, then the journal."""
+    known: dict[str, dict[str, Known]] = {}
+    for step in steps:
+        for row in parts[step.name].read(shard, ["id", "state", "reason", *step.emits]):
+            values = {name: row[name] for name in step.emits}
+            known.setdefault(row["id"], {})[step.name] = Known(row["state"], values, row["reason"] or "")
+    by_name = {step.name: step for step in steps}
+    for entry in journalled:
+        step = by_name.get(entry.get("measure", ""))  # type: ignore[assignment]
+        if step is not None and entry["fingerprint"] == step.fingerprint:
+            found = Known(entry["state"], entry["values"], entry["reason"] or "")
+            known.setdefault(entry["id"], {})[step.name] = found
+    return known
+
+
+@dataclass(slots=True)
+class Looks:
+    """What one observer has to do. fresh: clips that it has never looked at; other_words: clips that it has looked at
+    when their prompts asked for something else; known: clips of which what it saw is written."""
+
+    fresh: int = 0
+    other_words: int = 0
+    known: int = 0
+
+
+@dataclass(slots=True)
+class Planned:
+    """What a run would do. Nothing was done.
+
+    unread: videos of the list of which no clips are found yet. clips: those that are found. looks: by observer.
+    decoded: clips of which frames are decoded; read: clips of which every score that is missing is read off what was
+    seen before; row: clips that need neither.
+    """
+
+    unread: int = 0
+    clips: int = 0
+    looks: dict[str, Looks] = field(default_factory=dict)
+    decoded: int = 0
+    read: int = 0
+    row: int = 0
+
+    def __str__(self) -> str:
+        done = self.clips - self.decoded - self.read - self.row
+        lines = [f"{self.clips} clips: {done} with nothing to do; of {self.decoded} frames are to be decoded"]
+        if self.read:
+            lines.append(f"of {self.read} scores are read off what was seen before: nothing is decoded or looked at")
+        if self.row:
+            lines.append(f"of {self.row} scores are measured without frames")
+        for name, each in self.looks.items():
+            words = f", {each.other_words} more for other words of their prompts" if each.other_words else ""
+            lines.append(f"observer {name}: {each.fresh} clips to look at{words}; {each.known} looked at before")
+        if self.unread:
+            lines.append(f"{self.unread} videos have not been read yet: all of their clips are to be measured")
+        return "\n".join([*lines, "nothing was done (--dry-run)"])
+
+
+def planned(
+    run: Run,
+    steps: Sequence[Step],
+    videos: int,
+    *,
+    score_all: bool,
+    asked: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Planned:
+    """What `score_clips` would do. What an earlier measure will say is not known: a clip may be dropped by it.
+
+    Args:
+        run: may be new.
+        steps: as of `score_clips`.
+        videos: how many the list has.
+        score_all: as of `score_clips`.
+        asked: videos whose prompts ask for something else than before, as of `reworded.reword`.
+    """
+    found = Planned(looks={observer: Looks() for observer, _ in observers_of(steps)})
+    prompted = {step.name for step in steps if goes_by_prompt(step.name)}
+    read: set[int] = set()
+    parts = {step.name: run.scores(step.name, step.fingerprint, step.emits) for step in steps}
+    for shard in [each.shard for each in run.shards()]:
+        known = known_in(parts, steps, shard, run.journal("scores", shard).rows())
+        with WrittenBefore(run, steps, shard) as before:
+            for row in run.clips.read(shard):
+                found.clips += 1
+                read.add(row["video"])
+                if row["state"] != "ok":
+                    continue
+                of_clip = known.get(row["id"], {})
+                if asked and row["uri"] in asked:
+                    of_clip = {name: what for name, what in of_clip.items() if name not in prompted}
+                names = cascade.needed(steps, of_clip, score_all=score_all)
+                clip = clip_of(with_asked(row, asked or {}))
+                _count(found, [step for step in steps if step.name in names], clip, before)
+    found.unread = max(0, videos - len(read))
+    return found
+
+
+def _count(found: Planned, todo: Sequence[Step], clip: Clip, before: WrittenBefore) -> None:
+    """Adds a clip with what is to be done of it."""
+    looking = {step.observation: step for step in todo if step.looking is not None}
+    lacking = {key for key, step in looking.items() if before.key(step, clip) is None}
+    for key, step in looking.items():
+        assert step.looking is not None
+        looks = found.looks[step.looking.observer.name]
+        if key not in lacking:
+            looks.known += 1
+        elif before.other_words(step, clip):
+            looks.other_words += 1
+        else:
+            looks.fresh += 1
+    if any(step.needs_frames and (step.looking is None or step.observation in lacking) for step in todo):
+        found.decoded += 1
+    elif looking:
+        found.read += 1
+    elif todo:
+        found.row += 1
+
+
+class WrittenBefore:
+    """What observers have seen of the clips of a shard."""
+
+    def __init__(self, run: Run | None, steps: Sequence[Step], shard: int) -> None:
+        assert run is not None
+        self.run, self.steps, self.shard = run, steps, shard
+        self._open = contextlib.ExitStack()
+        self._tables: dict[str, tables.Lookup] = {}
+
+    def __enter__(self) -> WrittenBefore:
+        for name, fingerprint in observers_of(self.steps):
+            table = self.run.observations(name, fingerprint)
+            self._tables[fingerprint] = self._open.enter_context(table.lookup(self.shard, KEY))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def key(self, step: Step, clip: Clip) -> tuple[str, str] | None:
+        """Under which (clip, question) there is what the step goes by: its own words, or none at all, when the observer
+        has looked without being asked. None when it has to look, or does not look."""
+        if step.looking is None:
+            return None
+        words = dict.fromkeys((step.looking.observer.question(clip), ""))
+        return next((key for word in words if (key := (clip.id, word)) in self._tables[step.observation]), None)
+
+    def other_words(self, step: Step, clip: Clip) -> bool:
+        """Whether the step's observer has looked at the clip for other words."""
+        return self._tables[step.observation].any(clip.id)
+
+    def of(self, clip: Clip, todo: Sequence[str]) -> dict[str, Written]:
+        """By the fingerprint of the observation, for the measures to be run."""
+        found: dict[str, Written] = {}
+        for step in self.steps:
+            if step.name in todo and step.observation not in found and (key := self.key(step, clip)) is not None:
+                row = self._tables[step.observation][key]
+                found[step.observation] = Written(*(row[name] for name in Written._fields))
+        return found
 
 
 def clip_of(row: Row) -> Clip:

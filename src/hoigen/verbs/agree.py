@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from hoigen.comparing.forms import Format
 from hoigen.errors import UsageError
+from hoigen.settings import Setting
+from hoigen.verbs.options import Seed
 
 if TYPE_CHECKING:
     from hoigen.comparing.agreeing import Agreement
@@ -30,29 +32,32 @@ class Agreed:
 
 
 def agree(
-    run: Path,
-    ratings: Path,
+    run: Annotated[Path, Setting("the folder of a run of hoigen evaluate, or a result file of VBench")],
+    ratings: Annotated[
+        Path,
+        Setting(
+            "CSV, TSV, JSONL, JSON or Parquet: video and rating, or first, second and winner (first, second, tie); "
+            "maybe rater. docs/compare.md tells how videos are named. Or the folder of a run with annotations"
+        ),
+    ],
     *,
-    ratings_question: str | None = None,
-    measures: list[str] | None = None,
-    format: Format = "markdown",
-    out: Path | None = None,
-    draws: int = 2_000,
-    seed: int = 0,
+    ratings_question: Annotated[
+        str | None,
+        Setting("of annotations, which question's answers are the ratings; not needed where there is only one"),
+    ] = None,
+    measures: Annotated[
+        list[str] | None,
+        Setting(
+            "a number to hold against people; may be given more than once. All of the run of which one end is better"
+            " when not given"
+        ),
+    ] = None,
+    format: Annotated[Format, Setting("markdown, csv, latex or html")] = "markdown",
+    out: Annotated[Path | None, Setting("a file to write instead of the screen")] = None,
+    draws: Annotated[int, Setting("resamples of prompts for intervals")] = 2_000,
+    seed: Seed = 0,
 ) -> Agreed:
     """Measures how well each number agrees with people: Spearman, Kendall's tau-b, pairwise accuracy.
-
-    Args:
-        run: the folder of a run of hoigen evaluate, or a result file of VBench.
-        ratings: CSV, TSV, JSONL, JSON or Parquet: video and rating, or first, second and winner (first, second, tie);
-            maybe rater. docs/compare.md tells how videos are named. Or the folder of a run with annotations.
-        ratings_question: of annotations, which question's answers are the ratings; not needed where there is only one.
-        measures: a number to hold against people; may be given more than once. All of the run of which one end is
-            better when not given.
-        format: markdown, csv, latex or html.
-        out: a file to write instead of the screen.
-        draws: resamples of prompts for intervals.
-        seed: of the resamples; the same seed gives the same numbers.
 
     Returns the agreement. Raises UsageError that names the file, the line and the column at fault.
     """

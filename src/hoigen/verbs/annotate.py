@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import typing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hoigen.errors import UsageError
+from hoigen.settings import Setting
+from hoigen.verbs.options import RunFolder
 
 if TYPE_CHECKING:
     from hoigen.data.annotations import Annotation
@@ -38,15 +41,23 @@ class Annotated:
         return told
 
 
-def annotate(run: Path, file: Path, *, question: str | None = None, who: str | None = None) -> Annotated:
+def annotate(
+    run: RunFolder,
+    file: typing.Annotated[
+        Path,
+        Setting(
+            "a table (CSV, TSV, JSONL, JSON, Parquet) with a column id (a clip), or uri or file (all clips of a "
+            "video), and a column label (yes or no), rating (a number) or value (any word); maybe question, who, "
+            "when and note"
+        ),
+    ],
+    *,
+    question: typing.Annotated[
+        str | None, Setting("what was asked, in a word (good); else the column question says it")
+    ] = None,
+    who: typing.Annotated[str | None, Setting("who said it; else the column who says it")] = None,
+) -> Annotated:
     """Puts what people said of clips into the run, where suggest, calibrate and agree find it.
-
-    Args:
-        run: the folder of the run.
-        file: a table (CSV, TSV, JSONL, JSON, Parquet) with a column id (a clip), or uri or file (all clips of a video),
-            and a column label (yes or no), rating (a number) or value (any word); maybe question, who, when and note.
-        question: what was asked, in a word (good); else the column question says it.
-        who: who said it; else the column who says it.
 
     Returns how much was added. Raises UsageError that names the file, the line, the column, what came and what is
     allowed; nothing is added then.

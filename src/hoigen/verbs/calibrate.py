@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from hoigen.errors import UsageError
 from hoigen.hoi.labelled import Question
+from hoigen.settings import Setting
 
 if TYPE_CHECKING:
     from hoigen.hoi.labelled import Judged
@@ -63,33 +64,44 @@ class Calibrated:
 
 
 def calibrate(
-    labels: Path,
+    labels: Annotated[
+        Path,
+        Setting(
+            "a table (CSV, TSV, JSONL, JSON, Parquet) with the columns file (a video or a picture, beside the table)"
+            " and label (yes, no), and maybe time (seconds; a video without one has its label on eight frames), verb"
+            " and object; or the folder of a run with annotations, of which eight frames of each clip have its label"
+        ),
+    ],
     *,
-    labels_question: str | None = None,
-    set: list[str] | None = None,
-    question: Question = "any",
-    most_false: float | None = None,
-    out: Path | None = None,
+    labels_question: Annotated[
+        str | None,
+        Setting("of annotations, which question's answers are the labels; not needed where there is only one"),
+    ] = None,
+    set: Annotated[
+        list[str] | None,
+        Setting("a setting of coarse_hoi, as key=value (observer=two_stage); may be given more than once"),
+    ] = None,
+    question: Annotated[
+        Question,
+        Setting(
+            "any (is there any interaction?), pair (person and object, whatever the verb) or prompt (the label's "
+            "verb and object)"
+        ),
+    ] = "any",
+    most_false: Annotated[
+        float | None,
+        Setting("at most this share of the frames labelled no may be above theta; the best F1 when not given"),
+    ] = None,
+    out: Annotated[Path | None, Setting("a CSV to write with every theta that tells the frames apart")] = None,
 ) -> Calibrated:
     """Sets coarse_hoi's theta from labelled frames: the best F1, or the lowest theta with few false alarms.
 
-    Args:
-        labels: a table (CSV, TSV, JSONL, JSON, Parquet) with the columns file (a video or a picture, beside the table)
-            and label (yes, no), and maybe time (seconds; a video without one has its label on eight frames), verb and
-            object; or the folder of a run with annotations, of which eight frames of each clip have its label.
-        labels_question: of annotations, which question's answers are the labels; not needed where there is only one.
-        set: a setting of coarse_hoi, as key=value (observer=two_stage); may be given more than once.
-        question: any (is there any interaction?), pair (person and object, whatever the verb) or prompt (the label's
-            verb and object).
-        most_false: at most this share of the frames labelled no may be above theta; the best F1 when not given.
-        out: a CSV to write with every theta that tells the frames apart.
-
     Returns theta and what it does. Raises UsageError that names the file, the line and the column at fault.
     """
-    from hoigen.config import apply_sets
     from hoigen.hoi.labelled import judged, labelled_of_run, read_labelled
     from hoigen.models import uses
-    from hoigen.registry import make
+    from hoigen.recipe.build import make
+    from hoigen.recipe.yaml import apply_sets
     from hoigen.stats.thresholds import auc, choose, curve, point
 
     if most_false is not None and not 0 <= most_false < 1:

@@ -7,25 +7,25 @@ import datetime
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from hoigen.clip import Seconds
 from hoigen.errors import SetupError, UsageError
+from hoigen.settings import Setting
+from hoigen.verbs.options import Quiet, RunFolder
 from hoigen.work.task import DEADLINE, LOAD_DEADLINE, MEMORY_MB
 
 if TYPE_CHECKING:
+    from hoigen.captioners._job import Job
     from hoigen.cascade import Step
     from hoigen.data.run import Run
     from hoigen.experts.calls import Calls
     from hoigen.experts.desk import Desk
     from hoigen.lengths import Lengths
-    from hoigen.models.uses import LedgerEntry
-    from hoigen.stages.captions import Job
     from hoigen.verbs.caption_dry import DryRun
 
-REVISION = 1
 REASONS = 12
 
 
@@ -76,65 +76,73 @@ class CaptionResult:
 
 
 def caption(
-    run: Path,
+    run: RunFolder,
     *,
-    recipe: Path | None = None,
-    set: list[str] | None = None,
-    dry_run: bool = False,
-    retry: bool = False,
-    tokenizer: str | None = None,
-    report: bool = True,
-    batch_out: Path | None = None,
-    batch_in: list[Path] | None = None,
-    workers: int | None = None,
-    deadline: Seconds = DEADLINE,
-    load_deadline: Seconds = LOAD_DEADLINE,
-    memory_mb: int = MEMORY_MB,
-    rank: int = 0,
-    ranks: int = 1,
-    quiet: bool = False,
+    recipe: Annotated[
+        Path | None, Setting("a recipe whose `caption` is used instead of the run's (modern, or a YAML file)")
+    ] = None,
+    set: Annotated[
+        list[str] | None,
+        Setting(
+            "a change, as key=value (captioner.mixture.decision.chat_server.url=http://localhost:8000/v1); may be "
+            "given more than once"
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, Setting("only say how many calls and tokens it would take, and what they would cost")
+    ] = False,
+    retry: Annotated[
+        bool, Setting("ask once more what was truncated, refused, malformed, timed out or failed")
+    ] = False,
+    tokenizer: Annotated[
+        str | None,
+        Setting(
+            "a tokenizer of transformers (a folder or hub id) that counts tokens for T5's limit; without one the "
+            "count is an estimate"
+        ),
+    ] = None,
+    report: Annotated[bool, Setting("write the run's report.html anew, with the captions")] = True,
+    batch_out: Annotated[
+        Path | None, Setting("write the calls that are missing as an OpenAI batch (JSON lines) instead of asking")
+    ] = None,
+    batch_in: Annotated[list[Path] | None, Setting("answers of such a batch; may be given more than once")] = None,
+    workers: Annotated[int | None, Setting("worker processes that decode; one for each core when not given")] = None,
+    deadline: Annotated[
+        Seconds, Setting("seconds that decoding a clip may go without progress before the clip is given up")
+    ] = DEADLINE,
+    load_deadline: Annotated[
+        Seconds,
+        Setting(
+            "seconds that loading local models may take, and seconds for which they may answer nothing before they "
+            "are started anew"
+        ),
+    ] = LOAD_DEADLINE,
+    memory_mb: Annotated[int, Setting("resident memory in MB that one worker may take")] = MEMORY_MB,
+    rank: Annotated[int, Setting("this process's number when several share the run, from 0 to ranks - 1")] = 0,
+    ranks: Annotated[int, Setting("how many processes share the run")] = 1,
+    quiet: Quiet = False,
 ) -> CaptionResult | DryRun:
     """Describes the kept clips of a run; run again, it asks nothing that was answered before.
 
     Which captioner, and which experts, is the recipe's key `caption`: that of the run, or of another recipe.
 
-    Args:
-        run: the folder of the run.
-        recipe: a recipe whose `caption` is used instead of the run's (modern, or a YAML file).
-        set: a change, as key=value (captioner.mixture.decision.chat_server.url=http://localhost:8000/v1); may be
-            given more than once.
-        dry_run: only say how many calls and tokens it would take, and what they would cost.
-        retry: ask once more what was truncated, refused, malformed, timed out or failed.
-        tokenizer: a tokenizer of transformers (a folder or hub id) that counts tokens for T5's limit; without one the
-            count is an estimate.
-        report: write the run's report.html anew, with the captions.
-        batch_out: write the calls that are missing as an OpenAI batch (JSON lines) instead of asking.
-        batch_in: answers of such a batch; may be given more than once.
-        workers: worker processes that decode; one for each core when not given.
-        deadline: seconds that decoding a clip may go without progress before the clip is given up.
-        load_deadline: seconds that loading local models may take, and seconds for which they may answer nothing before
-            they are started anew.
-        memory_mb: resident memory in MB that one worker may take.
-        rank: this process's number when several share the run, from 0 to ranks - 1.
-        ranks: how many processes share the run.
-        quiet: no progress bar.
-
     Returns what became of the clips. Raises UsageError for bad input, SetupError when an expert cannot be reached, and
     RanksOpen when this rank has done its part and others have not.
     """
     from hoigen import trusted
+    from hoigen.captioners._job import job_of
     from hoigen.data.run import Run
     from hoigen.experts import batch
     from hoigen.experts.calls import Calls
     from hoigen.experts.desk import Desk
+    from hoigen.recipe.recipe import check_numbers, check_shares
+    from hoigen.report.write import write_page
     from hoigen.runfile import steps_of
     from hoigen.stages.captions import caption_clips
-    from hoigen.verbs.curate import check_least, check_shares, held
-    from hoigen.verbs.report import report as write_report
-    from hoigen.work.ranks import Rank
+    from hoigen.work.ranks import Rank, held
     from hoigen.work.task import Limits
 
-    check_least(
+    check_numbers(
         {"rank": rank, "ranks": ranks, "deadline": deadline, "memory_mb": memory_mb, "workers": workers}
         | {"load_deadline": load_deadline}
     )
@@ -179,7 +187,7 @@ def caption(
                 with barrier.last_step():
                     folder.captions(job.name, job.fingerprint).compact()
                     if report:
-                        write_report(folder.path)
+                        write_page(folder.path)
             return result_of(folder, steps, job, calls, tokenizer)
         finally:
             calls.close()
@@ -187,52 +195,22 @@ def caption(
 
 def caption_spec(recipe: Mapping[str, Any], other: Path | None, sets: Sequence[str]) -> dict[str, Any]:
     """The `caption` of a recipe with its changes. Raises UsageError when there is none."""
-    from hoigen import config
+    from hoigen.recipe.yaml import apply_sets, load_recipe, recipe_path
 
     where = str(other) if other is not None else "the run's recipe"
-    found = config.load_recipe(config.recipe_path(other)) if other is not None else recipe
+    found = load_recipe(recipe_path(other)) if other is not None else recipe
     if not found.get("caption") and not sets:
         raise UsageError(
             f"{where} has no `caption`: give --recipe (lite, paper, modern, or a file), or "
             "--set captioner=grounded, or --set captioner.single.expert.chat_server.url=..."
         )
-    return config.apply_sets(found.get("caption") or {}, sets)
-
-
-def job_of(spec: Mapping[str, Any]) -> Job:
-    """The captioner of a recipe's `caption`. Raises UsageError that names the key."""
-    import hoigen
-    from hoigen import config, registry
-    from hoigen.cascade import own_source
-    from hoigen.data import tables
-    from hoigen.stages.captions import Job
-
-    config.check_keys(spec, ("captioner",), "caption")
-    if spec.get("captioner") is None:
-        raise UsageError(f"caption.captioner must be given: one of {', '.join(registry.names_of('captioner'))}")
-    captioner = registry.make("captioner", spec["captioner"], "caption.captioner")
-    prompts = Path(hoigen.__file__).parent / "prompts"
-    facts = {
-        "revision": REVISION,
-        "name": type(captioner).name,
-        "settings": captioner_settings(captioner),
-        "source": own_source(type(captioner)),
-        "experts": {role: dict(expert.identity) for role, expert in captioner.experts.items()},
-        "prompts": {path.name: path.read_text(encoding="utf-8") for path in sorted(prompts.glob("*.md"))},
-    }
-    return Job(type(captioner).name, tables.digest_of(facts), captioner, spec=spec["captioner"])
-
-
-def models_of(job: Job) -> tuple[LedgerEntry, ...]:
-    """The licence ledger of a captioner: every model that its experts use, by their roles."""
-    from hoigen.models import uses
-
-    return uses.ledger((f"caption: {role}", expert) for role, expert in job.captioner.experts.items())
+    return apply_sets(found.get("caption") or {}, sets)
 
 
 def _settled(job: Job, spec: Mapping[str, Any], run: Run, steps: Sequence[Step], quiet: bool) -> Job:
     """The job once its models have commits: captions are filed under what they depend on, and a revision of the hub is
     known by its commit only once it is on this machine. Where no clip is kept, nothing is fetched."""
+    from hoigen.captioners._job import job_of
     from hoigen.models import uses
     from hoigen.stages.kept import kept_counts
 
@@ -243,21 +221,13 @@ def _settled(job: Job, spec: Mapping[str, Any], run: Run, steps: Sequence[Step],
     return replace(job_of(spec), retry=job.retry)
 
 
-def captioner_settings(captioner: Any) -> dict[str, Any]:
-    """What a caption depends on besides the experts: what the captioner says of itself, or its fields."""
-    said: dict[str, Any] | None = getattr(captioner, "settings", None)
-    if said is not None:
-        return said
-    own = [f.name for f in fields(captioner) if f.init and f.name not in captioner.experts]
-    return {name: repr(getattr(captioner, name)) for name in own}
-
-
 def record(run: Run, spec: Mapping[str, Any], job: Job) -> None:
     """Writes which captions are in force."""
     from importlib import metadata
 
     import yaml
 
+    from hoigen.captioners._job import models_of
     from hoigen.data import tables
 
     facts = {

@@ -12,11 +12,11 @@ from hoigen.experts.desk import Conversation
 from hoigen.experts.dry import DryDesk, Load
 
 if TYPE_CHECKING:
+    from hoigen.captioners._job import Job
     from hoigen.cascade import Step
     from hoigen.data.run import Run
     from hoigen.experts.calls import Calls
     from hoigen.score import Caption
-    from hoigen.stages.captions import Job
     from hoigen.stages.kept import KeptClip
     from hoigen.work.ranks import Rank
 

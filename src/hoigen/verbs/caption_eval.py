@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from hoigen.claims.result import CaptionEval, Format
 from hoigen.errors import UsageError, nearest
+from hoigen.settings import Setting
+from hoigen.verbs.options import Draws, Seed
 
 if TYPE_CHECKING:
     from hoigen.claims.checked import Checked
@@ -14,36 +16,42 @@ if TYPE_CHECKING:
 
 
 def caption_eval(
-    claims: Path,
+    claims: Annotated[
+        Path,
+        Setting(
+            "one row per claim: clip, captioner, claim, verdict (true, false, cannot_tell), and if known kind, "
+            "annotator, key, verb, object"
+        ),
+    ],
     *,
-    captions: Path | None = None,
-    facts: Path | None = None,
-    judge: Path | None = None,
-    mixture: str | None = None,
-    draft: list[str] | None = None,
-    baseline: str | None = None,
-    out: Path | None = None,
-    format: Format = "table",
-    draws: int = 10_000,
-    seed: int = 0,
+    captions: Annotated[
+        Path | None,
+        Setting("one row per caption: clip, captioner, text; for lengths. Of a mixture also disagree or path"),
+    ] = None,
+    facts: Annotated[
+        Path | None, Setting("one row per fact that a caption should hold: clip, verb, object; for recall")
+    ] = None,
+    judge: Annotated[
+        Path | None, Setting("claims with the verdicts of an automatic judge, shown beside those of people")
+    ] = None,
+    mixture: Annotated[
+        str | None, Setting("the captioner that is made of two others; shows what became of their errors")
+    ] = None,
+    draft: Annotated[
+        list[str] | None,
+        Setting("a captioner that the mixture is made of; given twice. The two others, when there are three"),
+    ] = None,
+    baseline: Annotated[
+        str | None, Setting("the captioner that all others are compared with; each two are compared when not given")
+    ] = None,
+    out: Annotated[Path | None, Setting("the file to write as well, .json or .csv")] = None,
+    format: Annotated[Format, Setting("what is printed: table, json or csv")] = "table",
+    draws: Draws = 10_000,
+    seed: Seed = 0,
 ) -> CaptionEval:
     """Measures how much captions hallucinate, from claims that people have checked.
 
     Files are CSV, TSV, JSONL or Parquet; docs/caption_eval.md tells their columns.
-
-    Args:
-        claims: one row per claim: clip, captioner, claim, verdict (true, false, cannot_tell), and if known
-            kind, annotator, key, verb, object.
-        captions: one row per caption: clip, captioner, text; for lengths. Of a mixture also disagree or path.
-        facts: one row per fact that a caption should hold: clip, verb, object; for recall.
-        judge: claims with the verdicts of an automatic judge, shown beside those of people.
-        mixture: the captioner that is made of two others; shows what became of their errors.
-        draft: a captioner that the mixture is made of; given twice. The two others, when there are three.
-        baseline: the captioner that all others are compared with; each two are compared when not given.
-        out: the file to write as well, .json or .csv.
-        format: what is printed: table, json or csv.
-        draws: resamples for intervals and tests.
-        seed: of the resamples; the same seed gives the same numbers.
 
     Raises UsageError that names the file, row and column, or the option, at fault.
     """

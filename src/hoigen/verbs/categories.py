@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from hoigen.errors import UsageError
+from hoigen.settings import Setting
 
 if TYPE_CHECKING:
     from hoigen.categories.rows import Category
@@ -17,28 +18,37 @@ Format = Literal["csv", "jsonl", "parquet"]
 
 
 def categories(
-    run: Path,
+    run: Annotated[
+        Path, Setting("the folder of the run; with --captions any folder, which is made when it is not there")
+    ],
     *,
-    captions: Path | None = None,
-    expert: str | None = None,
-    retry: bool = False,
-    format: Format | None = None,
-    out: Path | None = None,
+    captions: Annotated[
+        Path | None,
+        Setting(
+            "captions from a CSV, JSON lines or Parquet file with the columns id and caption (or text) instead of "
+            "those of the run"
+        ),
+    ] = None,
+    expert: Annotated[
+        str | None,
+        Setting(
+            "a language model that reads the captions instead of the rules: a name of `hoigen list`, or YAML with "
+            "its settings, such as '{chat_server: {url: \"http://localhost:8000/v1\", model: Qwen/Qwen3-8B}}'"
+        ),
+    ] = None,
+    retry: Annotated[
+        bool,
+        Setting("ask once more what the expert did not answer: truncated, refused, malformed, timed out or failed"),
+    ] = False,
+    format: Annotated[
+        Format | None, Setting("the format of --out: csv, jsonl or parquet; when not given, as its name ends, else csv")
+    ] = None,
+    out: Annotated[Path | None, Setting("a file to write the rows to as well")] = None,
 ) -> Distribution:
     """Finds the interactions that captions tell of: action, object, HICO-DET's names for them, kind of interaction.
 
     The rows go to categories/categories.parquet in the run, one for each action and object of a clip; how they are
     spread is printed. Without --expert no model is used: rules read the caption.
-
-    Args:
-        run: the folder of the run; with --captions any folder, which is made when it is not there.
-        captions: captions from a CSV, JSON lines or Parquet file with the columns id and caption (or text) instead of
-            those of the run.
-        expert: a language model that reads the captions instead of the rules: a name of `hoigen list`, or YAML with
-            its settings, such as '{chat_server: {url: "http://localhost:8000/v1", model: Qwen/Qwen3-8B}}'.
-        retry: ask once more what the expert did not answer: truncated, refused, malformed, timed out or failed.
-        format: the format of --out: csv, jsonl or parquet; when not given, as its name ends, else csv.
-        out: a file to write the rows to as well.
 
     Returns how they are spread. Raises UsageError for bad input, SetupError when the expert cannot be reached.
     """
@@ -87,13 +97,14 @@ def _rows(
         from hoigen.categories.rows import by_rules
 
         return by_rules(texts)
-    from hoigen import registry, trusted
+    from hoigen import trusted
     from hoigen.categories.by_expert import by_expert
     from hoigen.data.run import Run
+    from hoigen.recipe.build import make
 
     spec = _spec(expert)
     trusted.settle({"expert": spec}, None, None)  # given as an argument, which is asking
-    return by_expert(texts, registry.make("expert", spec, "--expert"), Run(run).calls_file, tally, retry)
+    return by_expert(texts, make("expert", spec, "--expert"), Run(run).calls_file, tally, retry)
 
 
 def _spec(expert: str) -> Any:

@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from hoigen.comparing.forms import Format
 from hoigen.comparing.groups import By
 from hoigen.errors import UsageError, nearest
+from hoigen.settings import Setting
+from hoigen.verbs.options import Draws, Seed
 
 if TYPE_CHECKING:
     from hoigen.comparing.columns import Column
@@ -39,44 +41,45 @@ class Compared:
 
 
 def compare(
-    runs: list[Path],
+    runs: Annotated[
+        list[Path], Setting("folders of runs of hoigen evaluate, or result files of VBench (*_eval_results.json)")
+    ],
     *,
-    format: Format = "markdown",
-    out: Path | None = None,
-    measures: list[str] | None = None,
-    baseline: str | None = None,
-    before: list[str] | None = None,
-    after: list[str] | None = None,
-    rank: str | None = None,
-    by: list[str] | None = None,
-    ends: int = 5,
-    common: bool = False,
-    paper: bool = False,
-    prompts: Path | None = None,
-    vbench: Path | None = None,
-    draws: int = 5_000,
-    seed: int = 0,
+    format: Annotated[Format, Setting("markdown, csv (a row for each cell), latex or html (one page)")] = "markdown",
+    out: Annotated[Path | None, Setting("a file to write instead of the screen")] = None,
+    measures: Annotated[
+        list[str] | None, Setting("a number to show; may be given more than once. All headline numbers when not given")
+    ] = None,
+    baseline: Annotated[
+        str | None, Setting("the model that all others are tested against; each two models when not given")
+    ] = None,
+    before: Annotated[
+        list[str] | None, Setting("a model before a change, for a table of changes; as often as --after")
+    ] = None,
+    after: Annotated[list[str] | None, Setting("that model after the change")] = None,
+    rank: Annotated[
+        str | None, Setting("the number that groups, best and worst are about; the first HOI score when not given")
+    ] = None,
+    by: Annotated[
+        list[str] | None,
+        Setting(
+            "a table per verb, object, category, prompt, or seen (in- and out-of-distribution prompts); may be given"
+            " more than once"
+        ),
+    ] = None,
+    ends: Annotated[int, Setting("how many best and worst prompts are shown; 0 for none")] = 5,
+    common: Annotated[bool, Setting("only prompts of which every model has a video")] = False,
+    paper: Annotated[bool, Setting("HOIGen-1M's own numbers (tables 2 to 4) beside")] = False,
+    prompts: Annotated[
+        Path | None, Setting("the suite by which videos of VBench's files are paired; that of the runs when not given")
+    ] = None,
+    vbench: Annotated[
+        Path | None, Setting("a folder to which a result file of VBench is written for each model")
+    ] = None,
+    draws: Draws = 5_000,
+    seed: Seed = 0,
 ) -> Compared:
     """Compares models: means with 95 % intervals, tests on the same prompts, groups, best and worst interactions.
-
-    Args:
-        runs: folders of runs of hoigen evaluate, or result files of VBench (*_eval_results.json).
-        format: markdown, csv (a row for each cell), latex or html (one page).
-        out: a file to write instead of the screen.
-        measures: a number to show; may be given more than once. All headline numbers when not given.
-        baseline: the model that all others are tested against; each two models when not given.
-        before: a model before a change, for a table of changes; as often as --after.
-        after: that model after the change.
-        rank: the number that groups, best and worst are about; the first HOI score when not given.
-        by: a table per verb, object, category, prompt, or seen (in- and out-of-distribution prompts); may be given
-            more than once.
-        ends: how many best and worst prompts are shown; 0 for none.
-        common: only prompts of which every model has a video.
-        paper: HOIGen-1M's own numbers (tables 2 to 4) beside.
-        prompts: the suite by which videos of VBench's files are paired; that of the runs when not given.
-        vbench: a folder to which a result file of VBench is written for each model.
-        draws: resamples for intervals and tests.
-        seed: of the resamples; the same seed gives the same numbers.
 
     Returns the tables. Raises UsageError that names the run, the option or the file at fault.
     """

@@ -2,55 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from hoigen.clip import Seconds
-from hoigen.errors import HoigenError, UsageError
-from hoigen.work.task import DEADLINE, LOAD_DEADLINE, MEMORY_MB
+from hoigen.errors import UsageError
+from hoigen.recipe.recipe import Recipe
+from hoigen.settings import Setting
+from hoigen.verbs.options import DryRun, Quiet
 
 if TYPE_CHECKING:
     from hoigen.data.run import Run
     from hoigen.decide import Funnel
-    from hoigen.work.ranks import Barrier, Rank
-
-NOT_KEYS = ("beside", "quiet", "trust")
-"""Arguments that are no keys of a recipe."""
-LEAST: Mapping[str, float] = {
-    "min_length": 0,
-    "workers": 1,
-    "deadline": 0.001,
-    "load_deadline": 0.001,
-    "memory_mb": 64,
-    "shard_size": 1,
-    "ranks": 1,
-    "rank": 0,
-}
-"""What a number of a recipe is at least."""
+    from hoigen.stages.scores import Planned
+    from hoigen.work.ranks import Barrier
 
 
 def curate(
-    videos: str | Path | Sequence[str],
-    run: str | Path,
+    videos: str | Path | Sequence[str] | Recipe,
+    run: str | Path = "",
     *,
-    shots: str | Mapping[str, Any] | None = "adaptive",
-    min_length: Seconds = 1.0,
-    max_length: Seconds | None = 60.0,
-    duplicates: Literal["drop", "keep"] = "drop",
-    measures: Sequence[str | Mapping[str, Any]] = (),
-    keep: Mapping[str, Any] | None = None,
-    score_all: bool = False,
-    caption: Mapping[str, Any] | None = None,
-    report: bool = True,
-    workers: int | None = None,
-    deadline: Seconds = DEADLINE,
-    load_deadline: Seconds = LOAD_DEADLINE,
-    memory_mb: int = MEMORY_MB,
-    shard_size: int = 256,
-    rank: int = 0,
-    ranks: int = 1,
+    shots: str | Mapping[str, Any] | None = Recipe.shots,
+    min_length: Seconds = Recipe.min_length,
+    max_length: Seconds | None = Recipe.max_length,
+    duplicates: Literal["drop", "keep"] = Recipe.duplicates,
+    measures: Sequence[str | Mapping[str, Any]] = Recipe.measures,
+    keep: Mapping[str, Any] | None = Recipe.keep,
+    score_all: bool = Recipe.score_all,
+    caption: Mapping[str, Any] | None = Recipe.caption,
+    report: bool = Recipe.report,
+    workers: int | None = Recipe.workers,
+    deadline: Seconds = Recipe.deadline,
+    load_deadline: Seconds = Recipe.load_deadline,
+    memory_mb: int = Recipe.memory_mb,
+    shard_size: int = Recipe.shard_size,
+    rank: int = Recipe.rank,
+    ranks: int = Recipe.ranks,
     beside: Path | None = None,
     quiet: bool = False,
     trust: Sequence[str | Path] | None = None,
@@ -60,106 +49,194 @@ def curate(
     Run again, it does only what is missing; with other rules it computes only scores that are newly needed.
 
     Args:
-        videos: a folder, a glob, a video, `-` for a list on stdin, or a manifest (CSV, JSONL, Parquet with `uri`).
-        run: the folder of the run; made when absent.
-        shots: how videos are cut into clips: a detector's name, or `none` for files that are clips already.
-        min_length: shots shorter than this many seconds are dropped.
-        max_length: shots longer than this many seconds are split into equal parts; null leaves them whole.
-        duplicates: `drop` or `keep` clips whose content came earlier in the list under another name.
-        measures: what to look at, in this order (those that need no frames come first).
-        keep: rules by the name of a score, each with min, max (inclusive), above, below (exclusive).
-        score_all: measure every clip with everything, also when a rule has dropped it already.
-        caption: how `hoigen caption` is to describe the kept clips afterwards; kept with the run.
-        report: write the run's report.html at the end.
-        workers: worker processes; null is one for each core. They share out the cores: each has cores / workers CPU
-            threads, unless OMP_NUM_THREADS is set.
-        deadline: seconds that a clip, or a video whose shots are found, may go without progress before it is given up.
-        load_deadline: seconds that a worker may take to load its models before the run stops.
-        memory_mb: resident memory in MB that one worker may take before its clip is given up.
-        shard_size: videos in one block while clips are found, and the fewest clips in a shard of the tables, unless a
-            run is larger: shards grow with it, up to 4096 clips.
-        rank: this process's number when several share the run, from 0 to ranks - 1.
-        ranks: how many processes share the run (a Slurm or Kubernetes array). One that has done its part of a stage
-            before others ends (exit code 75), and is to be started again.
+        videos: the videos; or a whole `hoigen.Recipe`, and none of the other keys.
+        run, shots, min_length, max_length, duplicates, measures, keep, score_all, caption, report, workers, deadline,
+            load_deadline, memory_mb, shard_size, rank, ranks: the keys of a recipe; `hoigen.Recipe` and docs/recipe.md
+            say what each means.
+        beside: the folder that paths of the recipe go from.
+        quiet: no progress bars.
         trust: files of one's own that may be run; left out, those that these arguments name. Give `[]` when the
             arguments were read from a file.
 
     Returns the funnel. Raises UsageError for bad arguments before anything is written, and RanksOpen when this rank has
     done its part and others have not.
     """
-    if not str(run).strip():
-        raise UsageError("run: a folder; it came as an empty text")
-    arguments = {name: value for name, value in locals().items() if name in recipe_keys()}
-    return carry_out(arguments, beside=beside, quiet=quiet, trust=trust)
+    keys: dict[str, Any] = {
+        "shots": shots,
+        "min_length": min_length,
+        "max_length": max_length,
+        "duplicates": duplicates,
+        "measures": measures,
+        "keep": keep,
+        "score_all": score_all,
+        "caption": caption,
+        "report": report,
+        "workers": workers,
+        "deadline": deadline,
+        "load_deadline": load_deadline,
+        "memory_mb": memory_mb,
+        "shard_size": shard_size,
+        "rank": rank,
+        "ranks": ranks,
+    }
+    if isinstance(videos, Recipe):
+        beside_it = [name for name, value in keys.items() if value != getattr(Recipe, name)] + ["run"] * bool(run)
+        if beside_it:
+            raise UsageError(
+                f"a Recipe has all keys; {', '.join(beside_it)} came beside it: use dataclasses.replace(recipe, ...)"
+            )
+        recipe = videos
+    else:
+        recipe = Recipe(videos=videos, run=run, **keys)
+    return carry_out(recipe, beside=beside, quiet=quiet, trust=trust)
+
+
+def curate_file(
+    recipe: Annotated[str, Setting("a recipe's YAML file, or the name of one that comes with hoigen (lite, paper)")],
+    *,
+    videos: Annotated[
+        list[str] | None,
+        Setting("a folder, a glob, a video, - (a list on stdin) or a manifest; may be given more than once"),
+    ] = None,
+    run: Annotated[str | None, Setting("the folder of the run")] = None,
+    set: Annotated[list[str] | None, Setting("set any key of the recipe, as key=value")] = None,
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
+) -> Funnel | Planned:
+    """Finds the shots of videos, measures them in a cascade and decides which clips to keep.
+
+    The command: keys are those of the recipe's file, changed by `set`.
+    """
+    from hoigen import trusted
+    from hoigen.recipe.build import recipe_of
+    from hoigen.recipe.yaml import apply_sets, load_recipe, recipe_path
+
+    path = recipe_path(recipe)
+    for text in set or []:
+        _check_set(text)
+    given = apply_sets(load_recipe(path), set or [])
+    if videos:
+        given["videos"] = videos[0] if len(videos) == 1 else videos
+    if run is not None:
+        given["run"] = run
+    wanted = recipe_of(given, str(path))
+    trusted.check(given, path, path.parent)
+    if dry_run:
+        return plan(wanted, path.parent)
+    return carry_out(wanted, beside=path.parent, quiet=quiet, trust=())
+
+
+def _check_set(text: str) -> None:
+    """A key that no recipe has, named as what was typed; of a measure's settings, with the way to them."""
+    from hoigen.errors import nearest
+    from hoigen.recipe.recipe import KEYS
+    from hoigen.registry import measure_names
+
+    head = text.partition("=")[0].split(".")[0].strip()
+    if not head or head in KEYS:
+        return
+    if head in measure_names():
+        raise UsageError(f"--set {text}: the settings of a measure are set by --set measures.{text}")
+    raise UsageError(f"--set {text}: unknown key {head!r}{nearest(head, KEYS)}")
 
 
 def carry_out(
-    arguments: dict[str, Any],
+    recipe: Recipe,
     *,
     beside: Path | None = None,
     quiet: bool = False,
     trust: Sequence[str | Path] | None = None,
     retry: bool = False,
 ) -> Funnel:
-    """`curate`, of its arguments as a recipe has them.
+    """`curate`, of a recipe.
 
     Args:
-        arguments: by the keys of a recipe, all of them.
+        recipe: its keys, each of the type that its field says.
         beside: the folder that paths of the recipe go from.
         quiet: no progress bars.
         trust: as of `curate`.
         retry: videos and scores that failed count as missing; they stay in force until there are others.
     """
     from hoigen import trusted
+    from hoigen.captioners._job import job_of
     from hoigen.cascade import build_steps
     from hoigen.data.run import Run
     from hoigen.ingest import check_shots
     from hoigen.runfile import write_run_file
     from hoigen.stages.clips import make_clips
     from hoigen.stages.scores import FingerprintsChanged, fetched, score_clips
-    from hoigen.verbs.caption import job_of
-    from hoigen.work.ranks import Rank
+    from hoigen.work.ranks import Rank, held
     from hoigen.work.task import Limits
 
-    arguments["measures"] = measures = absolute_measures(arguments["measures"], beside)
-    shots, keep, duplicates = arguments["shots"], arguments["keep"] or {}, arguments["duplicates"]
-    lengths = arguments["min_length"], arguments["max_length"]
-    if duplicates not in ("drop", "keep"):
-        raise UsageError(f"duplicates: drop or keep; it came as {duplicates!r}")
-    check_least(arguments)
-    check_shares(arguments["rank"], arguments["ranks"])
-    check_shots(shots, *lengths)
-    trusted.settle({"measures": measures, "caption": arguments["caption"], "shots": shots}, beside, trust)
-    steps = build_steps(measures, arguments["keep"])
-    if arguments["caption"] is not None:
-        job_of(arguments["caption"])
+    measures = absolute_measures(recipe.measures, beside)
+    recipe = replace(recipe, measures=measures)
+    lengths = recipe.min_length, recipe.max_length
+    check_shots(recipe.shots, *lengths)
+    trusted.settle({"measures": measures, "caption": recipe.caption, "shots": recipe.shots}, beside, trust)
+    steps = build_steps(measures, recipe.keep)
+    if recipe.caption is not None:
+        job_of(recipe.caption)
     if not steps:
         raise UsageError("measures: at least one measure must be given (hoigen list names them)")
     limits = Limits(
-        deadline=arguments["deadline"],
-        load_deadline=arguments["load_deadline"],
-        memory_mb=arguments["memory_mb"],
-        **({"workers": arguments["workers"]} if arguments["workers"] else {}),
+        deadline=recipe.deadline,
+        load_deadline=recipe.load_deadline,
+        memory_mb=recipe.memory_mb,
+        **({"workers": recipe.workers} if recipe.workers else {}),
     )
-    rank = Rank(arguments["rank"], arguments["ranks"])
-    folder = Run(Path(arguments["run"]))
+    rank = Rank(recipe.rank, recipe.ranks)
+    folder = Run(Path(recipe.run))
+    keep = recipe.keep or {}
     with held(folder, rank):
         fresh = not folder.recipe_file.exists()
         if fresh:  # what cannot be had is told before hours go into finding shots
-            _look_at(arguments["videos"])
+            _look_at(recipe.videos)
             steps = fetched(steps, measures, keep, quiet=quiet)
-        _prepare(folder, arguments, steps)
-        by_content = duplicates == "drop"
-        size = arguments["shard_size"]
-        make_clips(folder, shots, *lengths, size, rank, limits, quiet, by_content=by_content, retry=retry)
-        how = (measures, keep, arguments["score_all"], rank, limits, quiet)
+        _prepare(folder, recipe, steps)
+        make_clips(
+            folder,
+            recipe.shots,
+            *lengths,
+            recipe.shard_size,
+            rank,
+            limits,
+            quiet,
+            by_content=recipe.duplicates == "drop",
+            retry=retry,
+        )
+        how = (measures, keep, recipe.score_all, rank, limits, quiet)
         try:
             barrier = score_clips(folder, steps, *how, models_present=fresh, retry=retry)
         except FingerprintsChanged as came:  # scores are filed under what they depend on, which is known only now
             steps = came.steps
-            write_run_file(folder, arguments, steps)
+            write_run_file(folder, recipe, steps)
             barrier = score_clips(folder, steps, *how, models_present=True, retry=retry)
-        return _finish(folder, steps, barrier, arguments["report"])
+        return _finish(folder, steps, barrier, recipe.report)
+
+
+def plan(
+    recipe: Recipe, beside: Path | None, asked: Mapping[str, Mapping[str, Any]] | None = None, videos: int | None = None
+) -> Planned:
+    """What `carry_out` would do; nothing is done or written.
+
+    Args:
+        recipe, beside: as of `carry_out`.
+        asked: as of `stages.scores.planned`.
+        videos: how many there are; counted when not given.
+    """
+    from hoigen.cascade import build_steps
+    from hoigen.data.run import Run
+    from hoigen.sources import read_sources
+    from hoigen.stages.scores import planned
+
+    if videos is None:
+        if "-" in ([recipe.videos] if isinstance(recipe.videos, str | Path) else recipe.videos):
+            raise UsageError("--dry-run: a list on stdin is gone once it is read; give a file")
+        videos = sum(1 for _ in read_sources(recipe.videos, say=lambda text: None))
+    run = Run(Path(recipe.run))
+    run.check_folder()
+    steps = build_steps(absolute_measures(recipe.measures, beside), recipe.keep)
+    return planned(run, steps, videos, score_all=recipe.score_all, asked=asked)
 
 
 def _look_at(videos: str | Path | Sequence[str]) -> None:
@@ -168,21 +245,6 @@ def _look_at(videos: str | Path | Sequence[str]) -> None:
 
     if "-" not in ([videos] if isinstance(videos, str | Path) else videos):  # stdin is read once
         next(iter(read_sources(videos, say=lambda text: None)), None)
-
-
-def recipe_keys() -> tuple[str, ...]:
-    """The keys that a recipe may have: the arguments of `curate`."""
-    import inspect
-
-    return tuple(name for name in inspect.signature(curate).parameters if name not in NOT_KEYS)
-
-
-def defaults() -> dict[str, Any]:
-    """The keys that a recipe may leave out, with what holds then."""
-    import inspect
-
-    every = inspect.signature(curate).parameters
-    return {name: every[name].default for name in recipe_keys() if every[name].default is not inspect.Parameter.empty}
 
 
 def absolute_measures(measures: Sequence[str | Mapping[str, Any]], beside: Path | None) -> list[str | dict[str, Any]]:
@@ -214,72 +276,27 @@ def _absolute(value: Any) -> Any:
     return value
 
 
-def check_least(arguments: Mapping[str, Any]) -> None:
-    """Refuses numbers below what they can be."""
-    for name, least in LEAST.items():
-        value = arguments.get(name)
-        if value is not None and not value >= least:  # nan is no number either
-            raise UsageError(f"{name}: {least:g} or more; it came as {value!r}")
-
-
-def check_shares(rank: int, ranks: int) -> None:
-    if rank >= ranks:
-        raise UsageError(f"rank: from 0 to ranks - 1, which is {ranks - 1}; it came as {rank}")
-
-
-@contextmanager
-def held(run: Run, rank: Rank) -> Iterator[None]:
-    """Holds the run's folder for this rank: two processes of one rank would write the same shards, and so would ranks
-    of two divisions (1 of 2 and 1 of 5)."""
-    from hoigen.data.files import Folder
-    from hoigen.errors import Locked
-    from hoigen.work.ranks import DIVISION, one_division
-
-    try:
-        fresh = not run.path.exists()
-        run.check_folder()
-        run.path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"run: {run.path} cannot be made a folder: {error.strerror}") from None
-    lock = f".lock-{rank.number}"
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(Folder(str(run.path)).lock(lock))
-        except Locked:
-            raise UsageError(f"{run.path} is in use by another hoigen process") from None
-        stack.enter_context(one_division(run.path, rank))
-        try:
-            yield
-        except HoigenError:
-            left = {lock, DIVISION}
-            if fresh and {entry.name for entry in run.path.iterdir()} <= left:
-                for name in left:  # what ends before anything is written leaves nothing behind
-                    (run.path / name).unlink(missing_ok=True)
-                run.path.rmdir()
-            raise
-
-
-def _prepare(run: Run, arguments: Mapping[str, Any], steps: Sequence[Any]) -> None:
+def _prepare(run: Run, recipe: Recipe, steps: Sequence[Any]) -> None:
     """Lists the videos and writes run.yaml. In a run that exists, videos that are new are added at the end."""
     from hoigen.data.videolist import write_or_extend
     from hoigen.runfile import same_run, write_run_file
     from hoigen.sources import read_sources
 
     if run.recipe_file.exists():
-        same_run(run, arguments)
-    write_or_extend(run.videos_file, read_sources(arguments["videos"]))
-    write_run_file(run, arguments, steps)
+        same_run(run, recipe)
+    write_or_extend(run.videos_file, read_sources(recipe.videos))
+    write_run_file(run, recipe, steps)
 
 
 def _finish(run: Run, steps: Sequence[Any], barrier: Barrier, report: bool) -> Funnel:
     """What is done once, after all ranks: small parts are merged, and the page is written."""
     from hoigen import decide
-    from hoigen.verbs.report import report as write_report
+    from hoigen.report.write import write_page
 
     if not barrier.passed or (report and not run.report_file.exists()):
         with barrier.last_step():
             for table in (run.clips, *(run.scores(step.name, step.fingerprint, step.emits) for step in steps)):
                 table.compact()
             if report:
-                write_report(run.path)
+                write_page(run.path)
     return decide.funnel(decide.connect(run, steps), steps, run=run.path)

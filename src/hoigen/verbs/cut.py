@@ -11,10 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from hoigen.clip import Seconds
 from hoigen.errors import SetupError, UsageError
+from hoigen.settings import Setting
+from hoigen.verbs.options import Quiet, RunFolder
 from hoigen.work.stage import Item, Stage
 
 if TYPE_CHECKING:
@@ -93,43 +95,44 @@ class CutResult:
 
 
 def cut(
-    run: Path,
+    run: RunFolder,
     *,
-    out: Path | None = None,
-    copy: bool = False,
-    prune: bool = False,
-    workers: int | None = None,
-    deadline: Seconds = 600.0,
-    quiet: bool = False,
+    out: Annotated[Path | None, Setting("the folder of the files; `cut` in the run's folder when not given")] = None,
+    copy: Annotated[
+        bool,
+        Setting(
+            "copy packets between keyframes, quick and lossless but longer than the clip on both sides, instead of "
+            "encoding exactly the clip's frames anew (H.264, CRF 18)"
+        ),
+    ] = False,
+    prune: Annotated[
+        bool,
+        Setting(
+            "delete the files of clips of this run that its rules do not keep now; no other file is touched, and "
+            "none of a clip that is not decided yet"
+        ),
+    ] = False,
+    workers: Annotated[int | None, Setting("worker processes; null is one for each core")] = None,
+    deadline: Annotated[Seconds, Setting("seconds that a clip may go without progress before it is given up")] = 600.0,
+    quiet: Quiet = False,
 ) -> CutResult:
     """Writes the kept clips of a run as files named by clip id.
 
     A file that is there is done: run again, it makes only what is missing. A clip that cannot be cut costs that clip; a
     video that was replaced since it was measured is not cut. Files of clips that are not kept any more are told.
-
-    Args:
-        run: the folder of the run.
-        out: the folder of the files; `cut` in the run's folder when not given.
-        copy: copy packets between keyframes, quick and lossless but longer than the clip on both sides, instead of
-            encoding exactly the clip's frames anew (H.264, CRF 18).
-        prune: delete the files of clips of this run that its rules do not keep now; no other file is touched, and none
-            of a clip that is not decided yet.
-        workers: worker processes; null is one for each core.
-        deadline: seconds that a clip may go without progress before it is given up.
-        quiet: no progress bars.
     """
     from hoigen import decide
     from hoigen.data.run import Run
+    from hoigen.recipe.recipe import check_numbers
     from hoigen.runfile import steps_of
     from hoigen.stages.kept import kept_counts
-    from hoigen.verbs.curate import check_least
     from hoigen.work.task import Limits
 
     folder = Run(Path(run))
     _, steps = steps_of(folder)
     total = sum(kept_counts(folder, steps).values())
     target = Path(out) if out is not None else folder.cut_folder
-    check_least({"workers": workers, "deadline": deadline})
+    check_numbers({"workers": workers, "deadline": deadline})
     _ready(target, copy, folder.path, prune)
     files = _files(target)
     there = {Path(name).stem for name in files}

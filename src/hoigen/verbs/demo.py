@@ -7,7 +7,10 @@ import sys
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from hoigen.settings import Setting
+from hoigen.verbs.options import Quiet
 
 if TYPE_CHECKING:
     from hoigen.decide import Funnel
@@ -63,19 +66,26 @@ def _command() -> str:
     return "hoigen" if shutil.which("hoigen") or Path(sys.argv[0]).name != "hoigen" else sys.argv[0]
 
 
-def demo(folder: Path | None = None, *, run: Path | None = None, quiet: bool = False) -> Demo:
+def demo(
+    folder: Annotated[
+        Path | None,
+        Setting("a folder of videos; sample footage (a street, a man with a bicycle, a cartoon) when not given"),
+    ] = None,
+    *,
+    run: Annotated[
+        Path | None, Setting("the folder of the run; runs/demo, or runs/demo-FOLDER, when not given")
+    ] = None,
+    quiet: Quiet = False,
+) -> Demo:
     """Runs the lite recipe on real sample footage, or on a folder of one's own videos, and describes what it kept.
 
     The samples are smaller than the paper's 720 pixels, so that rule is set to 240 for them.
-
-    Args:
-        folder: a folder of videos; sample footage (a street, a man with a bicycle, a cartoon) when not given.
-        run: the folder of the run; runs/demo, or runs/demo-FOLDER, when not given.
-        quiet: no progress bars.
     """
-    from hoigen import config, decide
+    from hoigen import decide
     from hoigen.data.run import Run
     from hoigen.models.files import locate
+    from hoigen.recipe.build import recipe_of
+    from hoigen.recipe.yaml import apply_sets, load_recipe, recipe_path
     from hoigen.runfile import steps_of
     from hoigen.stages.captioned import captions_of
     from hoigen.verbs.caption import CaptionResult, caption
@@ -83,14 +93,14 @@ def demo(folder: Path | None = None, *, run: Path | None = None, quiet: bool = F
 
     if run is None:
         run = Path("runs") / ("demo" if folder is None else f"demo-{folder.resolve().name}")
-    recipe = config.load_recipe(config.recipe_path("lite"))
+    recipe = load_recipe(recipe_path("lite"))
     if folder is None:
-        recipe = config.apply_sets(recipe, ["keep.short_side.min=240"])
+        recipe = apply_sets(recipe, ["keep.short_side.min=240"])
         recipe["videos"] = [str(locate(name, quiet=quiet).path) for name in SAMPLES]
     else:
         recipe["videos"] = folder
     recipe |= {"run": run, "report": False}
-    funnel = curate(**config.arguments_of(curate, recipe, "lite"), quiet=quiet)
+    funnel = curate(recipe_of(recipe, "lite"), quiet=quiet)
     captions = caption(run, quiet=quiet)
     assert isinstance(captions, CaptionResult)
     _, steps = steps_of(Run(run))

@@ -12,7 +12,9 @@ import tempfile
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from hoigen.settings import Setting
 
 if TYPE_CHECKING:
     from hoigen.models.cards import ModelCard
@@ -196,13 +198,15 @@ def _weight_line(file: WeightFile) -> str:
     return f"  {file.name:28} {file.state:8} {size:>9}  {file.licence:13} {file.origin}"
 
 
-def doctor(*, fetch: bool = False) -> Health:
+def doctor(
+    *,
+    fetch: Annotated[
+        bool, Setting("fetch all model files and samples now, so that later runs need no network")
+    ] = False,
+) -> Health:
     """Says what is installed and whether it fits, what each extra would give, and where model files are kept.
 
     Writes a small video and reads it back. The command ends with 1 when there is trouble.
-
-    Args:
-        fetch: fetch all model files and samples now, so that later runs need no network.
 
     Raises WeightsError when `fetch` is asked for and a file cannot be had.
     """

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from hoigen.errors import UsageError
+from hoigen.settings import Setting
+from hoigen.verbs.options import DryRun, Quiet
 
 if TYPE_CHECKING:
     from hoigen.data.run import Run
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
     from hoigen.models.uses import LedgerEntry
     from hoigen.promptsuite.matching import Found
     from hoigen.promptsuite.suite import Suite
+    from hoigen.recipe.recipe import Recipe
+    from hoigen.sources import Source
+    from hoigen.stages.scores import Planned
     from hoigen.work.ranks import Rank
 
 NAMED = 8
@@ -84,31 +90,34 @@ class Evaluation:
 
 def evaluate(
     *,
-    videos: list[Path] | None = None,
-    prompts: Path | None = None,
-    run: Path | None = None,
-    model: str | None = None,
-    recipe: Path = Path("evaluate"),
-    set: list[str] | None = None,
-    long: bool = False,
-    report: bool = True,
-    quiet: bool = False,
-) -> Evaluation:
+    videos: Annotated[
+        list[Path] | None, Setting("a folder of videos, or of one folder for each model; may be given more than once")
+    ] = None,
+    prompts: Annotated[
+        Path | None,
+        Setting("the suite that the videos were made from: a file of hoigen prompts, VBench's list, or plain text"),
+    ] = None,
+    run: Annotated[Path | None, Setting("the folder of the run; made when absent")] = None,
+    model: Annotated[
+        str | None, Setting("the name of the model that made all these videos; sub-folders are then only folders")
+    ] = None,
+    recipe: Annotated[
+        Path, Setting("what is measured: a recipe's YAML file, or the name of one that comes with hoigen")
+    ] = Path("evaluate"),
+    set: Annotated[
+        list[str] | None, Setting("a change of the recipe, as key=value (deadline=600); may be given more than once")
+    ] = None,
+    long: Annotated[
+        bool, Setting("videos are held against the long prompts, where there are any; otherwise against the short ones")
+    ] = False,
+    report: Annotated[bool, Setting("write the run's report.html at the end")] = True,
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
+) -> Evaluation | Planned:
     """Measures generated videos; run again, it does only what is missing.
 
     A video belongs to the prompt that its file is named after: ride_bicycle-0.mp4, ride_bicycle_seed1.mp4, or
     VBench's 'A person is riding a bicycle.-0.mp4'. Sub-folders are models.
-
-    Args:
-        videos: a folder of videos, or of one folder for each model; may be given more than once.
-        prompts: the suite that the videos were made from: a file of hoigen prompts, VBench's list, or plain text.
-        run: the folder of the run; made when absent.
-        model: the name of the model that made all these videos; sub-folders are then only folders.
-        recipe: what is measured: a recipe's YAML file, or the name of one that comes with hoigen.
-        set: a change of the recipe, as key=value (deadline=600); may be given more than once.
-        long: videos are held against the long prompts, where there are any; otherwise against the short ones.
-        report: write the run's report.html at the end.
-        quiet: no progress bars.
 
     Returns what was measured. Raises UsageError for bad input, before anything is measured.
     """
@@ -116,7 +125,7 @@ def evaluate(
     from hoigen.data.run import Run
     from hoigen.promptsuite.matching import find_videos
     from hoigen.promptsuite.suite import read_suite
-    from hoigen.verbs.curate import carry_out, defaults
+    from hoigen.verbs.curate import carry_out, plan
     from hoigen.work.ranks import Rank
 
     if videos is None or prompts is None or run is None:
@@ -124,15 +133,20 @@ def evaluate(
         raise UsageError(f"{', '.join(lacking)} must be given")
     if model is not None and not model.strip():
         raise UsageError("--model: a name; it came as an empty text")
-    settings, beside = _settings(Path(recipe), set or [])
+    asked, beside = _settings(Path(recipe), set or [])
     suite = read_suite(Path(prompts))
     found = find_videos(paths_of(videos), suite, model)
     folder = Run(Path(run))
+    if dry_run:
+        sources = _sources(found, long)
+        other = _asked_otherwise(folder, sources) if folder.videos_file.exists() else {}
+        return plan(replace(asked, videos=folder.videos_file, run=run), beside, other, len(sources))
     told = _facts(suite, found, prompts, long)
-    _list_videos(folder, found, long, Rank(int(settings.get("rank", 0)), int(settings.get("ranks", 1))))
+    _list_videos(folder, found, long, Rank(asked.rank, asked.ranks))
     _write(folder, told)  # first: tables and page of a run under way, or stopped, tell what is not there
-    arguments = {**defaults(), **settings, "videos": folder.videos_file, "run": run, "report": report}
-    funnel = carry_out(arguments, beside=beside, quiet=quiet, trust=())
+    funnel = carry_out(
+        replace(asked, videos=folder.videos_file, run=run, report=report), beside=beside, quiet=quiet, trust=()
+    )
     models = _models_used(folder)
     _write(folder, told | {"model_files": [entry.record for entry in models]})
     return _result(folder, suite, found, funnel, models)
@@ -145,14 +159,15 @@ def _models_used(run: Run) -> tuple[LedgerEntry, ...]:
     return model_files(run, steps_of(run)[1])
 
 
-def _settings(recipe: Path, sets: Sequence[str]) -> tuple[dict[str, Any], Path]:
-    """The recipe as arguments of `curate`. Raises UsageError for what evaluation does not do."""
-    from hoigen import config, trusted
+def _settings(recipe: Path, sets: Sequence[str]) -> tuple[Recipe, Path]:
+    """The recipe, but for videos and run, and its folder. Raises UsageError for what evaluation does not do."""
+    from hoigen import trusted
     from hoigen.cascade import build_steps
-    from hoigen.verbs.curate import curate
+    from hoigen.recipe.build import recipe_of
+    from hoigen.recipe.yaml import apply_sets, load_recipe, recipe_path
 
-    path = config.recipe_path(recipe)
-    given = config.apply_sets(config.load_recipe(path), sets)
+    path = recipe_path(recipe)
+    given = apply_sets(load_recipe(path), sets)
     for key in ("videos", "run", "report"):
         if given.get(key) is not None:
             raise UsageError(f"{path}: {key} is no key of a recipe for evaluation; give --{key}")
@@ -162,65 +177,84 @@ def _settings(recipe: Path, sets: Sequence[str]) -> tuple[dict[str, Any], Path]:
                 f"{path}: {key} is {only!r} in a recipe for evaluation, where no video is cut or dropped; "
                 f"it came as {given[key]!r}"
             )
-    found = config.arguments_of(curate, given | {"videos": "-", "run": "-"}, str(path))
-    trusted.check(found, path, path.parent)
-    if not build_steps(found.get("measures"), {}, beside=path.parent):
+    found = recipe_of(given | {"videos": "-", "run": "-"}, str(path))
+    trusted.check(given, path, path.parent)
+    if not build_steps(found.measures, {}, beside=path.parent):
         raise UsageError(f"{path}: measures: at least one measure must be given (hoigen list names them)")
-    kept = {key: value for key, value in found.items() if key not in ("videos", "run", "report")}
-    return kept | {"min_length": 0.0, "max_length": None}, path.parent
+    return replace(found, min_length=0.0, max_length=None), path.parent
 
 
 def _list_videos(run: Run, found: Sequence[Found], long: bool, rank: Rank) -> None:
     """Writes the run's list, or adds what is new. Raises UsageError when a video was another prompt's before."""
     from hoigen.data.videolist import write_or_extend
-    from hoigen.promptsuite.matching import source_of
-    from hoigen.verbs.curate import held
+    from hoigen.stages.reworded import reword
+    from hoigen.work.ranks import held
 
-    sources = [source_of(each, long=long) for each in found if each.prompt is not None]
+    sources = _sources(found, long)
     with held(run, rank):
-        if run.videos_file.exists():
-            _check_same(run, sources)
+        if run.videos_file.exists() and (other := _asked_otherwise(run, sources)):
+            if rank.of > 1:
+                raise UsageError(
+                    f"{run.path}: the prompts of {len(other)} videos ask for something else than before. Run it once "
+                    "with --set ranks=1, so that scores that go by them are made anew"
+                )
+            clips = reword(run, other)
+            print(
+                f"hoigen: the prompts of {len(other)} videos ask for something else than before: scores that go by "
+                f"them are made anew, for {clips} videos that were listed; nothing is looked at twice",
+                file=sys.stderr,
+            )
         write_or_extend(run.videos_file, sources)
 
 
-def _check_same(run: Run, sources: Sequence[Any]) -> None:
-    import pyarrow.parquet as pq
+def _sources(found: Sequence[Found], long: bool) -> list[Source]:
+    from hoigen.promptsuite.matching import source_of
 
-    from hoigen.data.tables import named
-
-    with named(run.videos_file):
-        rows = pq.read_table(
-            run.videos_file, columns=["uri", "caption", "source", "meta"], partitioning=None
-        ).to_pylist()
-    before = {row["uri"]: row for row in rows}
-    for source in sources:
-        row = before.get(source.uri)
-        for key, word in (("caption", "prompt"), ("source", "model")):
-            if row is not None and row[key] != getattr(source, key):
-                raise UsageError(
-                    f"{run.path}: {source.uri} was measured with the {word} {row[key]!r}, and now comes with "
-                    f"{getattr(source, key)!r}. Choose another --run"
-                )
-        if row is not None:
-            _check_same_meta(run, source, json.loads(row["meta"] or "{}"))
+    return [source_of(each, long=long) for each in found if each.prompt is not None]
 
 
 OF_TABLES = ("category", "seen")
 """Of a prompt, what no score depends on: it may be counted or sorted anew at any time."""
 
 
-def _check_same_meta(run: Run, source: Any, before: Mapping[str, Any]) -> None:
-    """Scores depend on what the prompt asks for: it may not change under a run.
+def _asked_otherwise(run: Run, sources: Sequence[Source]) -> dict[str, dict[str, Any]]:
+    """Videos of the list whose prompt asks for another verb, object, contact or number of people than before: their
+    uri -> what it asks for now.
 
-    A long prompt may come later (it counts only where videos are held against it, and then it is the caption), a
-    sample gets its folder's name when there is another one, and what tables alone go by is taken from evaluation.json.
+    All else of a prompt may not change under a run, but for what tables alone go by (taken from evaluation.json), a
+    long prompt that comes later (it counts only where videos are held against it, and then it is the caption), and a
+    sample's name, which gets its folder's when there is another one. Raises UsageError for it.
     """
-    for key in sorted({*before, *source.meta} - {"prompt_long", "sample", *OF_TABLES}):
-        if before.get(key) != source.meta.get(key):
-            raise UsageError(
-                f"{run.path}: {source.uri} was measured with the prompt's {key} {before.get(key)!r}, and now comes "
-                f"with {source.meta.get(key)!r}. Choose another --run"
-            )
+    import pyarrow.parquet as pq
+
+    from hoigen.data.tables import named
+    from hoigen.stages.reworded import ASKED
+
+    with named(run.videos_file):
+        rows = pq.read_table(
+            run.videos_file, columns=["uri", "caption", "source", "meta"], partitioning=None
+        ).to_pylist()
+    before = {row["uri"]: row for row in rows}
+    other: dict[str, dict[str, Any]] = {}
+    for source in sources:
+        row = before.get(source.uri)
+        if row is None:
+            continue
+        meta = json.loads(row["meta"] or "{}")
+        changes = [("prompt", row["caption"], source.caption), ("model", row["source"], source.source)]
+        free = {"prompt_long", "sample", *OF_TABLES, *ASKED}
+        changes += [
+            (f"prompt's {key}", meta.get(key), source.meta.get(key)) for key in sorted({*meta, *source.meta} - free)
+        ]
+        for word, was, now in changes:
+            if was != now:
+                raise UsageError(
+                    f"{run.path}: {source.uri} was measured with the {word} {was!r}, and now comes with {now!r}. "
+                    "Choose another --run"
+                )
+        if any(meta.get(key) != source.meta.get(key) for key in ASKED):
+            other[source.uri] = {key: source.meta[key] for key in ASKED if key in source.meta}
+    return other
 
 
 def _facts(suite: Suite, found: Sequence[Found], prompts: Path, long: bool) -> dict[str, Any]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from hoigen.errors import UsageError
+from hoigen.settings import Setting
+from hoigen.verbs.options import RunFolder
 
 if TYPE_CHECKING:
     import duckdb
@@ -65,13 +67,14 @@ class WhatIf:
         return "\n".join(lines)
 
 
-def funnel(run: Path, *, set: list[str] | None = None) -> Funnel | WhatIf:
-    """Shows how many clips each rule dropped; with --set, what a change would add or drop. Nothing is decoded.
-
-    Args:
-        run: the folder of the run.
-        set: a change to try, as key=value (keep.motion.max=2); may be given more than once.
-    """
+def funnel(
+    run: RunFolder,
+    *,
+    set: Annotated[
+        list[str] | None, Setting("a change to try, as key=value (keep.motion.max=2); may be given more than once")
+    ] = None,
+) -> Funnel | WhatIf:
+    """Shows how many clips each rule dropped; with --set, what a change would add or drop. Nothing is decoded."""
     from hoigen import decide
     from hoigen.data.run import Run
     from hoigen.runfile import steps_of

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hoigen.settings import summary
+
 if TYPE_CHECKING:
     from hoigen.registry import Kind
 
@@ -58,14 +60,14 @@ def _lines(entries: tuple[Entry, ...]) -> Iterator[str]:
 
 def list() -> Listing:
     """Names all that a recipe may name, and the recipes and model files at hand, each with what it means."""
-    from hoigen import recipekeys
     from hoigen.models.cards import CARDS, FILES
     from hoigen.registry import measure_names, names_of
+    from hoigen.shots import detectors
 
     return Listing(
-        measures=tuple(_measure(name) for name in measure_names()),
+        measures=tuple(_plugin("measure", name) for name in measure_names()),
         shots=(
-            *(Entry(name, recipekeys.summary(cls)) for name, cls in recipekeys.detectors()),
+            *(Entry(name, summary(cls)) for name, cls in detectors()),
             Entry("none", "Files are clips already."),
         ),
         captioners=tuple(_plugin("captioner", name) for name in names_of("captioner")),
@@ -76,20 +78,15 @@ def list() -> Listing:
     )
 
 
-def _measure(name: str) -> Entry:
-    return _plugin("measure", name)
-
-
 def _plugin(kind: Kind, name: str) -> Entry:
     """A measure, captioner, expert or observer; of a package that is broken, what is wrong with it."""
-    from hoigen import recipekeys
     from hoigen.registry import find
 
     try:
         cls: type[Any] = find(kind, name)
     except Exception as error:  # a package may raise anything when it is imported
         return Entry(name, f"cannot be imported: {type(error).__name__}: {error}")
-    return Entry(name, recipekeys.summary(cls), tuple(getattr(cls, "emits", ())))
+    return Entry(name, summary(cls), tuple(getattr(cls, "emits", ())))
 
 
 def _recipe_files() -> tuple[Path, ...]:

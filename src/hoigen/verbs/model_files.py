@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from hoigen.errors import UsageError, nearest
+from hoigen.settings import Setting
+from hoigen.verbs.options import Quiet
 
 if TYPE_CHECKING:
     from hoigen.models.cards import ModelCard
@@ -55,14 +57,19 @@ class Models:
         return "\n".join([*lines, *(["bring them: hoigen models NAME|RECIPE --fetch"] if absent else [])])
 
 
-def model_files(names: list[str] | None = None, *, fetch: bool = False, quiet: bool = False) -> Models:
+def model_files(
+    names: Annotated[
+        list[str] | None,
+        Setting(
+            "recipes (paper, or a YAML file), model files (amt_s) or repositories of the hub (owner/name, or "
+            "owner/name@revision); all files that hoigen knows when none is given"
+        ),
+    ] = None,
+    *,
+    fetch: Annotated[bool, Setting("bring them onto this machine now, so that later runs need no network")] = False,
+    quiet: Quiet = False,
+) -> Models:
     """Lists model files: where they come from, their licences, and whether they are on this machine.
-
-    Args:
-        names: recipes (paper, or a YAML file), model files (amt_s) or repositories of the hub (owner/name, or
-            owner/name@revision); all files that hoigen knows when none is given.
-        fetch: bring them onto this machine now, so that later runs need no network.
-        quiet: no progress bars.
 
     Returns their state. Raises UsageError for a name that is none of these, WeightsError or SetupError for what cannot
     be had.
@@ -101,14 +108,15 @@ def _is_repository(name: str) -> bool:
 
 
 def _of_recipe(name: str) -> Iterator[tuple[ModelUse, list[str]]]:
-    from hoigen import config, trusted
+    from hoigen import trusted
+    from hoigen.captioners._job import job_of
     from hoigen.cascade import build_steps
     from hoigen.models import cards, uses
-    from hoigen.verbs.caption import job_of
+    from hoigen.recipe.yaml import load_recipe, recipe_path
 
     try:
-        path = config.recipe_path(Path(name))
-        recipe = config.load_recipe(path)
+        path = recipe_path(Path(name))
+        recipe = load_recipe(path)
     except UsageError as error:
         if "/" in name or name.endswith((".yaml", ".yml")):
             raise
@@ -116,7 +124,7 @@ def _of_recipe(name: str) -> Iterator[tuple[ModelUse, list[str]]]:
         raise UsageError(f"{name!r} is neither a recipe nor a model file{nearest(name, known)}") from error
     trusted.check(recipe, path, path.parent)
     users: list[tuple[str, Any]] = [
-        (step.name, step.measure) for step in build_steps(recipe.get("measures"), {}, beside=path.parent)
+        (step.name, unit) for step in build_steps(recipe.get("measures"), {}, beside=path.parent) for unit in step.units
     ]
     if recipe.get("caption"):
         experts = job_of(recipe["caption"]).captioner.experts

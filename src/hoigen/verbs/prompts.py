@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from hoigen.errors import UsageError
 from hoigen.promptsuite.choose import Pack
 from hoigen.promptsuite.export import Format
+from hoigen.settings import Setting
 
 if TYPE_CHECKING:
     from hoigen.promptsuite.suite import Suite
@@ -38,33 +39,46 @@ class PromptsResult:
 
 
 def prompts(
-    out: Path,
+    out: Annotated[Path, Setting("the file to write")],
     *,
-    pack: Pack = "hico",
-    format: Format = "json",
-    long: bool = False,
-    seen: Path | None = None,
-    extend: Path | None = None,
-    set: list[str] | None = None,
-    calls: Path | None = None,
-    retry: bool = False,
+    pack: Annotated[
+        Pack,
+        Setting(
+            "hico (the 306 of HOIGen-1M's protocol), hico388 (all of HICO-DET that are not rare), hico520 (all "
+            "interactions of HICO-DET), extended (instruments, tools, appliances), all (hico and extended)"
+        ),
+    ] = "hico",
+    format: Annotated[
+        Format, Setting("json (what hoigen evaluate reads), vbench (a list for VBench), txt (one prompt a line)")
+    ] = "json",
+    long: Annotated[bool, Setting("vbench and txt carry the long prompts where there are any")] = False,
+    seen: Annotated[
+        Path | None,
+        Setting(
+            "categories/categories.parquet of a run: counts how often its captions tell of each prompt, for tables "
+            "of in- and out-of-distribution prompts"
+        ),
+    ] = None,
+    extend: Annotated[
+        Path | None,
+        Setting(
+            "a recipe whose key extend holds an expert, and maybe another as checker: long prompts are written by "
+            "the one and held against the short ones by the other"
+        ),
+    ] = None,
+    set: Annotated[
+        list[str] | None,
+        Setting(
+            "a change of that recipe, as key=value (extend.expert.chat_server.url=http://localhost:8000/v1); may be "
+            "given more than once"
+        ),
+    ] = None,
+    calls: Annotated[
+        Path | None, Setting("the SQLite file that keeps the experts' answers; OUT.calls.sqlite when not given")
+    ] = None,
+    retry: Annotated[bool, Setting("ask the experts again for what they did not answer")] = False,
 ) -> PromptsResult:
     """Writes a suite of prompts for human-object interactions; the same call writes the same file.
-
-    Args:
-        out: the file to write.
-        pack: hico (the 306 of HOIGen-1M's protocol), hico388 (all of HICO-DET that are not rare), hico520 (all
-            interactions of HICO-DET), extended (instruments, tools, appliances), all (hico and extended).
-        format: json (what hoigen evaluate reads), vbench (a list for VBench), txt (one prompt a line).
-        long: vbench and txt carry the long prompts where there are any.
-        seen: categories/categories.parquet of a run: counts how often its captions tell of each prompt, for tables of
-            in- and out-of-distribution prompts.
-        extend: a recipe whose key extend holds an expert, and maybe another as checker: long prompts are written by
-            the one and held against the short ones by the other.
-        set: a change of that recipe, as key=value (extend.expert.chat_server.url=http://localhost:8000/v1); may be
-            given more than once.
-        calls: the SQLite file that keeps the experts' answers; OUT.calls.sqlite when not given.
-        retry: ask the experts again for what they did not answer.
 
     Returns what was written. Raises UsageError for bad input, SetupError when an expert cannot be reached.
     """
@@ -102,11 +116,12 @@ def _check(out: Path, format: str, pack: str) -> None:
 
 
 def _extended(suite: Suite, recipe: Path | None, sets: list[str], calls: Path, retry: bool) -> Suite:
-    from hoigen import config, trusted
+    from hoigen import trusted
     from hoigen.promptsuite.extend import Writers, extend
+    from hoigen.recipe.yaml import apply_sets, load_recipe, recipe_path
 
-    path = config.recipe_path(recipe) if recipe is not None else None
-    given = config.apply_sets(config.load_recipe(path) if path else {}, sets)
+    path = recipe_path(recipe) if recipe is not None else None
+    given = apply_sets(load_recipe(path) if path else {}, sets)
     where = str(path) if path else "--set"
     trusted.check(given.get("extend"), where, path.parent if path else None)
     writers = Writers.of(given.get("extend"), where, beside=path.parent if path else None)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from hoigen.recipe.recipe import KEYS
+from hoigen.registry import measures, score_names
+from hoigen.score import Rule
+from hoigen.settings import Key, keys_of, plain, summary
+from hoigen.shots import detectors
 
 Json = dict[str, Any]
 OWN_FILE = r"\.py$"
@@ -24,62 +31,48 @@ def schema() -> Schema:
     """Prints the JSON Schema of a recipe, for editors that check and complete YAML.
 
     First line of a recipe, for the YAML language server: `# yaml-language-server: $schema=hoigen.schema.json`.
-    Made from the arguments of `curate` and the settings of all measures at hand, those of other packages too.
+    Made from the fields of `Recipe` and the settings of all measures at hand, those of other packages too.
     """
-    from hoigen import recipekeys
-
+    special = {"shots": _shots, "measures": _measures, "keep": _keep, "videos": _videos}
     made: Json = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "hoigen recipe",
         "description": "The arguments of hoigen curate.",
         "type": "object",
         "additionalProperties": False,
-        "properties": {key.name: _key(key) for key in recipekeys.recipe_keys()},
+        "properties": {name: of_key(key, special[name]() if name in special else None) for name, key in KEYS.items()},
         "$defs": {
-            "rule": _rule(),
-            **{f"measure.{name}": of_class(cls) for name, cls in recipekeys.measures()},
-            **{f"shots.{name}": of_class(cls) for name, cls in recipekeys.detectors()},
+            "rule": of_class(Rule) | {"minProperties": 1},
+            **{f"measure.{name}": of_class(cls) for name, cls in measures()},
+            **{f"shots.{name}": of_class(cls) for name, cls in detectors()},
         },
     }
     # A measure of one's own may give scores of any name; without one, each rule must be about a known score.
     made["if"] = {"properties": {"measures": {"contains": _own_file()}}, "required": ["measures"]}
-    made["else"] = {"properties": {"keep": {"propertyNames": {"enum": recipekeys.score_names()}}}}
+    made["else"] = {"properties": {"keep": {"propertyNames": {"enum": score_names()}}}}
     return Schema(made)
 
 
-def _key(key: Any) -> Json:
-    from hoigen import recipekeys
-    from hoigen.verbs.curate import LEAST
-
-    special = {"shots": _shots, "measures": _measures, "keep": _keep, "videos": _videos}
-    made = special[key.name]() if key.name in special else of_hint(key.hint)
-    if key.name in LEAST:
-        made["minimum"] = LEAST[key.name]
-    return _described(made, key.doc, key.default, recipekeys.Missing)
-
-
-def _described(made: Json, doc: str, default: Any, missing: Any) -> Json:
-    from hoigen.recipekeys import plain
-
-    if doc:
-        made["description"] = doc[:1].upper() + doc[1:]
-    if default is not missing:
-        made["default"] = plain(default)
+def of_key(key: Key, made: Json | None = None) -> Json:
+    """A key with its type (or what is `made` of it already), bounds, help and default."""
+    made = of_hint(key.hint) if made is None else made
+    bounds = {"minimum": key.setting.least, "maximum": key.setting.most, "exclusiveMinimum": key.setting.above}
+    made |= {name: bound for name, bound in bounds.items() if bound is not None}
+    if key.help:
+        made["description"] = key.help[:1].upper() + key.help[1:] + "."
+    if not key.required:
+        made["default"] = plain(key.default)
     return made
 
 
 def of_class(cls: type[Any]) -> Json:
     """The settings of a measure, a detector or a dataclass inside one."""
-    from hoigen import recipekeys
-
-    keys = recipekeys.settings(cls)
+    keys = keys_of(cls)
     made: Json = {
         "type": ["object", "null"],
-        "description": recipekeys.summary(cls),
+        "description": summary(cls),
         "additionalProperties": False,
-        "properties": {
-            key.name: _described(of_hint(key.hint), key.doc, key.default, recipekeys.Missing) for key in keys
-        },
+        "properties": {key.name: of_key(key) for key in keys},
     }
     if needed := [key.name for key in keys if key.required]:
         made |= {"type": "object", "required": needed}
@@ -88,8 +81,6 @@ def of_class(cls: type[Any]) -> Json:
 
 def of_hint(hint: Any) -> Json:
     """A type of Python as a schema."""
-    import dataclasses
-
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     simple = {bool: "boolean", int: "integer", float: "number", str: "string", Path: "string", type(None): "null"}
     if hint in simple:
@@ -110,20 +101,12 @@ def of_hint(hint: Any) -> Json:
     return of_class(hint) if isinstance(hint, type) and dataclasses.is_dataclass(hint) else {}
 
 
-def _rule() -> Json:
-    from hoigen.score import Rule
-
-    return of_class(Rule) | {"minProperties": 1}
-
-
 def _videos() -> Json:
     return {"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}}]}
 
 
 def _shots() -> Json:
-    from hoigen import recipekeys
-
-    names = [name for name, _ in recipekeys.detectors()]
+    names = [name for name, _ in detectors()]
     return {
         "anyOf": [
             {"enum": [*names, "none", None, False]},
@@ -152,9 +135,7 @@ def _own_file() -> Json:
 
 
 def _measures() -> Json:
-    from hoigen import recipekeys
-
-    named = {name: recipekeys.summary(cls) for name, cls in recipekeys.measures()}
+    named = {name: summary(cls) for name, cls in measures()}
     with_settings = _one_of({name: {"$ref": f"#/$defs/measure.{name}"} for name in named})
     with_settings["patternProperties"] = {OWN_FILE: {"type": ["object", "null"]}}
     words = [{"const": name, "description": text} for name, text in named.items()]
@@ -162,11 +143,8 @@ def _measures() -> Json:
 
 
 def _keep() -> Json:
-    from hoigen import recipekeys
     from hoigen.report.spread import meaning
 
     rule: Json = {"anyOf": [{"$ref": "#/$defs/rule"}, {"type": "null"}]}
-    described = {
-        score: rule | {"description": meaning(cls, score)} for _, cls in recipekeys.measures() for score in cls.emits
-    }
+    described = {score: rule | {"description": meaning(cls, score)} for _, cls in measures() for score in cls.emits}
     return {"type": ["object", "null"], "properties": described, "additionalProperties": rule}

@@ -7,9 +7,11 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from hoigen.errors import UsageError
+from hoigen.settings import Setting
+from hoigen.verbs.options import RunFolder
 
 if TYPE_CHECKING:
     from hoigen.data.run import Run
@@ -42,14 +44,13 @@ class Shown:
         return "\n".join(lines)
 
 
-def show(run: Path, clip: str, *, full: bool = False) -> Shown:
-    """Shows how a clip ended, its scores, its caption, and every call that led to it.
-
-    Args:
-        run: the folder of the run.
-        clip: the clip's id, or the beginning of it; or a part of its file's name.
-        full: details of scores, prompts' answers and drafts without cuts.
-    """
+def show(
+    run: RunFolder,
+    clip: Annotated[str, Setting("the clip's id, or the beginning of it; or a part of its file's name")],
+    *,
+    full: Annotated[bool, Setting("details of scores, prompts' answers and drafts without cuts")] = False,
+) -> Shown:
+    """Shows how a clip ended, its scores, its caption, and every call that led to it."""
     from hoigen import decide
     from hoigen.data.run import Run
     from hoigen.runfile import steps_of

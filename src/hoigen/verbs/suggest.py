@@ -6,9 +6,11 @@ from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from hoigen.errors import UsageError, nearest
+from hoigen.settings import Setting
+from hoigen.verbs.options import RunFolder
 
 if TYPE_CHECKING:
     import duckdb
@@ -99,28 +101,36 @@ class Suggestions:
 
 
 def suggest(
-    run: Path,
+    run: RunFolder,
     *,
-    labels: Path | None = None,
-    labels_question: str | None = None,
-    precision: float | None = None,
-    measure: list[str] | None = None,
-    bound: Literal["min", "max", "both"] | None = None,
-    keep_share: float = 0.9,
-    pictures: Path | None = None,
+    labels: Annotated[
+        Path | None,
+        Setting(
+            "a table (CSV, TSV, JSONL, JSON, Parquet) with a column id (or uri or file) and a column label: yes, no,"
+            " true, false, 1, 0; or the folder of a run with annotations (docs/annotations.md)"
+        ),
+    ] = None,
+    labels_question: Annotated[
+        str | None,
+        Setting("of annotations, which question's answers are the labels; not needed where there is only one"),
+    ] = None,
+    precision: Annotated[
+        float | None, Setting("with labels, the loosest threshold that reaches it (0.9); when not given, the best F1")
+    ] = None,
+    measure: Annotated[
+        list[str] | None,
+        Setting("only this measure or score; may be given more than once. Else those of the recipe that see frames"),
+    ] = None,
+    bound: Annotated[
+        Literal["min", "max", "both"] | None,
+        Setting("which side to bound; when not given, as the recipe's rule does, or as the labels say"),
+    ] = None,
+    keep_share: Annotated[float, Setting("without labels, the share of clips that each rule is to keep")] = 0.9,
+    pictures: Annotated[
+        Path | None, Setting("the folder for the pictures; the run's own, suggest, when not given")
+    ] = None,
 ) -> Suggestions:
     """Proposes thresholds: from how the scores are spread, or from what people said of clips.
-
-    Args:
-        run: the folder of the run.
-        labels: a table (CSV, TSV, JSONL, JSON, Parquet) with a column id (or uri or file) and a column label: yes, no,
-            true, false, 1, 0; or the folder of a run with annotations (docs/annotations.md).
-        labels_question: of annotations, which question's answers are the labels; not needed where there is only one.
-        precision: with labels, the loosest threshold that reaches it (0.9); when not given, the best F1.
-        measure: only this measure or score; may be given more than once. Else those of the recipe that see frames.
-        bound: which side to bound; when not given, as the recipe's rule does, or as the labels say.
-        keep_share: without labels, the share of clips that each rule is to keep.
-        pictures: the folder for the pictures; the run's own, suggest, when not given.
 
     Returns what it proposes. Raises UsageError when labels or options are not as they should be.
     """

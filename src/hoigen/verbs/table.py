@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from hoigen.errors import UsageError
+from hoigen.settings import Setting
+from hoigen.verbs.options import RunFolder
 
 if TYPE_CHECKING:
     import duckdb
@@ -19,21 +21,19 @@ KNOWN: Mapping[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jso
 
 
 def table(
-    run: Path,
+    run: RunFolder,
     *,
-    format: Format | None = None,
-    out: Path | None = None,
-    state: Literal["kept", "dropped", "failed", "pending"] | None = None,
+    format: Annotated[
+        Format | None, Setting("csv, jsonl or parquet; when not given, as the name of --out ends, else csv")
+    ] = None,
+    out: Annotated[Path | None, Setting("the file to write; csv and jsonl go to the screen when not given")] = None,
+    state: Annotated[
+        Literal["kept", "dropped", "failed", "pending"] | None, Setting("only clips that ended so")
+    ] = None,
 ) -> None:
     """Writes one row per clip: id, uri, start, end, state, rule, reason, a column per score, and the caption.
 
     What went in is what comes out: every clip of the input is a row, however it ended.
-
-    Args:
-        run: the folder of the run.
-        format: csv, jsonl or parquet; when not given, as the name of --out ends, else csv.
-        out: the file to write; csv and jsonl go to the screen when not given.
-        state: only clips that ended so.
     """
     from hoigen import decide
     from hoigen.data.run import Run

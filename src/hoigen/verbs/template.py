@@ -6,6 +6,11 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
+from hoigen.recipe.recipe import KEYS
+from hoigen.registry import measures
+from hoigen.settings import keys_of, plain, summary
+from hoigen.shots import detectors
+
 WIDTH = 110
 
 HEAD = """\
@@ -28,12 +33,10 @@ def template() -> Template:
 
 
 def _lines() -> Iterator[str]:
-    from hoigen import recipekeys
-
     yield from _comment(HEAD)
-    for key in recipekeys.recipe_keys():
+    for key in KEYS.values():
         yield ""
-        yield from _comment(key.doc)
+        yield from _comment(f"{key.help}.")
         if key.required:
             yield f"# {key.name}: {key.name.upper()}  # must be given, here or as --{key.name}"
             continue
@@ -55,23 +58,19 @@ def flow(value: Any) -> str:
     """A value as YAML on one line."""
     import yaml
 
-    from hoigen.recipekeys import plain
-
     text = yaml.safe_dump(plain(value), default_flow_style=True, width=10_000, sort_keys=False)
     return text.removesuffix("\n").removesuffix("\n...")
 
 
 def _measures() -> Iterator[str]:
     """Lines that give the measures with their defaults once their `# ` is taken away."""
-    from hoigen import recipekeys
-
     yield from _comment("All that there are, with their settings (take [] and the # of a line away):")
-    for name, cls in recipekeys.measures():
-        yield from _comment(recipekeys.summary(cls), "#   # ")
-        keys = recipekeys.settings(cls)
+    for name, cls in measures():
+        yield from _comment(summary(cls), "#   # ")
+        keys = keys_of(cls)
         yield f"#   - {name}:" if keys else f"#   - {name}"
         for key in keys:
-            word = f"  # {key.doc}" if key.doc else ""
+            word = f"  # {key.help}" if key.help else ""
             value = "..." if key.required else flow(key.default)
             yield f"#       {key.name}: {value}{word}"
     yield "#   # A file of one's own, beside the recipe:"
@@ -79,11 +78,10 @@ def _measures() -> Iterator[str]:
 
 
 def _rules() -> Iterator[str]:
-    from hoigen import recipekeys
     from hoigen.report.spread import meaning
 
     yield from _comment("One rule a score, such as duration: {above: 1}. The scores of all measures:")
-    for name, cls in recipekeys.measures():
+    for name, cls in measures():
         for score in cls.emits:
             words = meaning(cls, score)
             own = score == name or words != meaning(cls, name)
@@ -91,11 +89,9 @@ def _rules() -> Iterator[str]:
 
 
 def _detectors() -> Iterator[str]:
-    from hoigen import recipekeys
-
     yield from _comment("A detector with its settings:")
-    for name, cls in recipekeys.detectors():
+    for name, cls in detectors():
         yield "# shots:"
-        yield f"#   {name}:  # {recipekeys.summary(cls)}"
-        for key in recipekeys.settings(cls):
-            yield f"#     {key.name}: {flow(key.default)}" + (f"  # {key.doc}" if key.doc else "")
+        yield f"#   {name}:  # {summary(cls)}"
+        for key in keys_of(cls):
+            yield f"#     {key.name}: {flow(key.default)}" + (f"  # {key.help}" if key.help else "")

@@ -6,7 +6,9 @@ import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from hoigen.settings import Setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,29 +27,26 @@ class Trial:
 
 
 def try_measure(
-    measure: str,
-    video: str,
+    measure: Annotated[str, Setting("a measure's name, or a file of one's own (./my_measure.py)")],
+    video: Annotated[str, Setting("a video file or URI")],
     *,
-    start: float | None = None,
-    end: float | None = None,
-    set: list[str] | None = None,
+    start: Annotated[
+        float | None, Setting("where the clip starts, in seconds; the video's start when not given")
+    ] = None,
+    end: Annotated[float | None, Setting("where the clip ends, in seconds; the video's end when not given")] = None,
+    set: Annotated[
+        list[str] | None,
+        Setting("a setting of the measure, as key=value (sampling.fps=4); may be given more than once"),
+    ] = None,
 ) -> Trial:
-    """Prints what a measure says of a video: its numbers, and the detail behind them.
-
-    Args:
-        measure: a measure's name, or a file of one's own (./my_measure.py).
-        video: a video file or URI.
-        start: where the clip starts, in seconds; the video's start when not given.
-        end: where the clip ends, in seconds; the video's end when not given.
-        set: a setting of the measure, as key=value (sampling.fps=4); may be given more than once.
-    """
+    """Prints what a measure says of a video: its numbers, and the detail behind them."""
     from hoigen import trusted
     from hoigen.cascade import build_steps
-    from hoigen.config import apply_sets
-    from hoigen.engine import Scorer
+    from hoigen.engine import Scorer, load
     from hoigen.errors import UsageError, VideoError
     from hoigen.ingest import VideoJob, clip_rows
     from hoigen.models import uses
+    from hoigen.recipe.yaml import apply_sets
     from hoigen.stages.scores import clip_of
 
     for name, second in (("start", start), ("end", end)):
@@ -59,9 +58,9 @@ def try_measure(
     row = clip_rows(VideoJob(0, video, start, end), "none", 0.0, None)[0]
     if row["state"] == "failed":
         raise UsageError(f"{video}: {row['reason']}")
-    uses.prepare([step.measure])
-    if hasattr(step.measure, "load"):
-        step.measure.load()
+    uses.prepare(step.units)
+    for unit in step.units:
+        load(unit, step.name)
     started = time.perf_counter()
     try:
         score = Scorer([step], score_all=True).score_one(clip_of(row))

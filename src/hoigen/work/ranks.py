@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hoigen.clip import Seconds
-from hoigen.errors import Locked, RanksOpen, UsageError
+from hoigen.errors import HoigenError, Locked, RanksOpen, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from hoigen.data.files import Folder
+    from hoigen.data.run import Run
 
 LAST_STEP = ".lock-last"
 DIVISION = ".lock-ranks"
@@ -144,3 +145,33 @@ def one_division(folder: Path, rank: Rank) -> Iterator[None]:
                 )
             time.sleep(0.02)  # ranks that start at once look at the file at once
         yield
+
+
+@contextlib.contextmanager
+def held(run: Run, rank: Rank) -> Iterator[None]:
+    """Holds the run's folder for this rank: two processes of one rank would write the same shards, and so would ranks
+    of two divisions (1 of 2 and 1 of 5)."""
+    from hoigen.data.files import Folder
+
+    try:
+        fresh = not run.path.exists()
+        run.check_folder()
+        run.path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"run: {run.path} cannot be made a folder: {error.strerror}") from None
+    lock = f".lock-{rank.number}"
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(Folder(str(run.path)).lock(lock))
+        except Locked:
+            raise UsageError(f"{run.path} is in use by another hoigen process") from None
+        stack.enter_context(one_division(run.path, rank))
+        try:
+            yield
+        except HoigenError:
+            left = {lock, DIVISION}
+            if fresh and {entry.name for entry in run.path.iterdir()} <= left:
+                for name in left:  # what ends before anything is written leaves nothing behind
+                    (run.path / name).unlink(missing_ok=True)
+                run.path.rmdir()
+            raise

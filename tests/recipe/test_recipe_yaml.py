@@ -1,58 +1,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import pytest
 
-from hoigen import config
-from hoigen.clip import Sampling
 from hoigen.errors import UsageError
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    size: int = 3
-    ratio: float = 0.5
-    kind: Literal["a", "b"] = "a"
-    bound: float | None = None
-    sampling: Sampling = Sampling(fps=2, short_side=320)
-    names: tuple[str, ...] = ()
-
-
-def test_build_keeps_what_a_nested_mapping_leaves_out() -> None:
-    made = config.build(Settings, {"sampling": {"fps": 4}, "ratio": 1}, "x")
-    assert made.sampling == Sampling(fps=4, short_side=320)
-    assert made.ratio == 1.0
-    assert isinstance(made.ratio, float)
-
-
-@pytest.mark.parametrize(
-    ("settings", "said"),
-    [
-        ({"sise": 1}, "x: unknown key 'sise'; did you mean 'size'"),
-        ({"size": "big"}, "x.size: a whole number; it came as 'big'"),
-        ({"size": True}, "x.size: a whole number; it came as True"),
-        ({"size": 1.5}, "x.size: a whole number; it came as 1.5"),
-        ({"kind": "c"}, "x.kind: one of a, b; it came as 'c'"),
-        ({"bound": "no"}, "x.bound: a number; it came as 'no'"),
-        ({"ratio": float("nan")}, "x.ratio: a number; it came as nan"),
-        ({"sampling": {"fbs": 1}}, "x.sampling: unknown key 'fbs'; did you mean 'fps'"),
-        ({"names": "one"}, "x.names: a list; it came as 'one'"),
-        ([1], "x: takes settings as key: value; it came as [1]"),
-    ],
-)
-def test_build_names_the_key(settings: object, said: str) -> None:
-    with pytest.raises(UsageError) as error:
-        config.build(Settings, settings, "x")
-    assert said in str(error.value)
+from hoigen.recipe.yaml import apply_sets, load_recipe, recipe_path
 
 
 def test_sets_reach_every_key() -> None:
     recipe = {"shots": "adaptive", "measures": ["metadata", {"motion": {"sampling": {"fps": 2}}}], "keep": {}}
-    changed = config.apply_sets(
+    changed = apply_sets(
         recipe,
         [
             "shots=none",
@@ -72,7 +31,7 @@ def test_sets_reach_every_key() -> None:
 
 
 def test_set_of_a_detectors_setting_turns_its_name_into_a_mapping() -> None:
-    assert config.apply_sets({"shots": "adaptive"}, ["shots.adaptive.threshold=2"]) == {
+    assert apply_sets({"shots": "adaptive"}, ["shots.adaptive.threshold=2"]) == {
         "shots": {"adaptive": {"threshold": 2}}
     }
 
@@ -80,7 +39,7 @@ def test_set_of_a_detectors_setting_turns_its_name_into_a_mapping() -> None:
 @pytest.mark.parametrize("text", ["keep.motion.max", "=3", "a..b=1", "measures.motoin.fps=2"])
 def test_bad_sets_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--set"):
-        config.apply_sets({"measures": ["motion"]}, [text])
+        apply_sets({"measures": ["motion"]}, [text])
 
 
 @pytest.mark.parametrize(
@@ -96,22 +55,22 @@ def test_bad_yaml_names_file_and_line(tmp_path: Path, text: str, said: str) -> N
     path = tmp_path / "bad.yaml"
     path.write_text(text)
     with pytest.raises(UsageError) as error:
-        config.load_recipe(path)
+        load_recipe(path)
     assert str(path) in str(error.value)
     assert said in str(error.value)
 
 
 def test_a_missing_recipe_names_those_at_hand() -> None:
     with pytest.raises(UsageError, match=r"did you mean 'lite'\?"):
-        config.recipe_path("lit")
+        recipe_path("lit")
 
 
 def test_setting_another_captioner_or_expert_takes_the_place_of_the_one_there() -> None:
     recipe: dict[str, object] = {"captioner": "grounded"}
     url, model = "captioner.single.expert.chat_server.url=http://a", "captioner.single.expert.chat_server.model=m"
-    made = config.apply_sets(recipe, [url, model])
+    made = apply_sets(recipe, [url, model])
     assert made == {"captioner": {"single": {"expert": {"chat_server": {"url": "http://a", "model": "m"}}}}}
-    other = config.apply_sets(made, ["captioner.single.expert.local_vlm.model=x"])
+    other = apply_sets(made, ["captioner.single.expert.local_vlm.model=x"])
     assert other == {"captioner": {"single": {"expert": {"local_vlm": {"model": "x"}}}}}
 
 
@@ -128,7 +87,7 @@ def test_files_of_ones_own_are_found_beside_the_recipe(tmp_path: Path, monkeypat
     }
     (tmp_path / "sub" / "r.yaml").write_text(json.dumps(recipe))
     monkeypatch.chdir(tmp_path)
-    found = config.load_recipe(Path("sub/r.yaml"))
+    found = load_recipe(Path("sub/r.yaml"))
     own = str(tmp_path / "sub" / "parrot.py")
     assert found["measures"][0] == "./boom.py", "measures are found beside the recipe later"
     judgement = found["measures"][1]["hoi_judgement"]

@@ -1,0 +1,119 @@
+"""The keys of a recipe. Command line, schema, template, checks and docs are made from these fields."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from hoigen.clip import Seconds
+from hoigen.errors import UsageError
+from hoigen.settings import Setting, check_bounds, keys_of
+from hoigen.work.task import DEADLINE, LOAD_DEADLINE, MEMORY_MB
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What a run is made of. A YAML recipe has these keys, `hoigen.curate` takes them as arguments, and run.yaml has
+    them with all that they stood for.
+
+    Raises UsageError for a number out of its bounds.
+    """
+
+    videos: Annotated[
+        str | Path | Sequence[str],
+        Setting("a folder, a glob, a video, `-` for a list on stdin, or a manifest (CSV, JSONL, Parquet with `uri`)"),
+    ]
+    run: Annotated[str | Path, Setting("the folder of the run; made when absent")]
+    shots: Annotated[
+        str | Mapping[str, Any] | None,
+        Setting("how videos are cut into clips: a detector's name, or `none` for files that are clips already"),
+    ] = "adaptive"
+    min_length: Annotated[Seconds, Setting("shots shorter than this many seconds are dropped", least=0)] = 1.0
+    max_length: Annotated[
+        Seconds | None,
+        Setting("shots longer than this many seconds are split into equal parts; null leaves them whole"),
+    ] = 60.0
+    duplicates: Annotated[
+        Literal["drop", "keep"],
+        Setting("`drop` or `keep` clips whose content came earlier in the list under another name"),
+    ] = "drop"
+    measures: Annotated[
+        Sequence[str | Mapping[str, Any]],
+        Setting("what to look at, in this order (those that need no frames come first)"),
+    ] = ()
+    keep: Annotated[
+        Mapping[str, Any] | None,
+        Setting("rules by the name of a score, each with min, max (inclusive), above, below (exclusive)"),
+    ] = None
+    score_all: Annotated[
+        bool, Setting("measure every clip with everything, also when a rule has dropped it already")
+    ] = False
+    caption: Annotated[
+        Mapping[str, Any] | None,
+        Setting("how `hoigen caption` is to describe the kept clips afterwards; kept with the run"),
+    ] = None
+    report: Annotated[bool, Setting("write the run's report.html at the end")] = True
+    workers: Annotated[
+        int | None,
+        Setting(
+            "worker processes; null is one for each core. They share out the cores: each has cores / workers CPU "
+            "threads, unless OMP_NUM_THREADS is set",
+            least=1,
+        ),
+    ] = None
+    deadline: Annotated[
+        Seconds,
+        Setting(
+            "seconds that a clip, or a video whose shots are found, may go without progress before it is given up",
+            least=0.001,
+        ),
+    ] = DEADLINE
+    load_deadline: Annotated[
+        Seconds, Setting("seconds that a worker may take to load its models before the run stops", least=0.001)
+    ] = LOAD_DEADLINE
+    memory_mb: Annotated[
+        int, Setting("resident memory in MB that one worker may take before its clip is given up", least=64)
+    ] = MEMORY_MB
+    shard_size: Annotated[
+        int,
+        Setting(
+            "videos in one block while clips are found, and the fewest clips in a shard of the tables, unless a run is "
+            "larger: shards grow with it, up to 4096 clips",
+            least=1,
+        ),
+    ] = 256
+    rank: Annotated[int, Setting("this process's number when several share the run, from 0 to ranks - 1", least=0)] = 0
+    ranks: Annotated[
+        int,
+        Setting(
+            "how many processes share the run (a Slurm or Kubernetes array). One that has done its part of a stage "
+            "before others ends (exit code 75), and is to be started again",
+            least=1,
+        ),
+    ] = 1
+
+    def __post_init__(self) -> None:
+        if not str(self.run).strip():
+            raise UsageError("run: a folder; it came as an empty text")
+        if self.duplicates not in ("drop", "keep"):
+            raise UsageError(f"duplicates: drop or keep; it came as {self.duplicates!r}")
+        check_numbers({field.name: getattr(self, field.name) for field in dataclasses.fields(self)})
+        check_shares(self.rank, self.ranks)
+
+
+KEYS = {key.name: key for key in keys_of(Recipe)}
+"""Each key with its type, default, help and bounds, in the order of a recipe."""
+
+
+def check_numbers(values: Mapping[str, Any]) -> None:
+    """Raises UsageError for a number that is out of the bounds that the recipe's key of its name has."""
+    check_bounds(KEYS.values(), values)
+
+
+def check_shares(rank: int, ranks: int) -> None:
+    """Raises UsageError for a rank that is none of so many."""
+    if rank >= ranks:
+        raise UsageError(f"rank: from 0 to ranks - 1, which is {ranks - 1}; it came as {rank}")

@@ -1,0 +1,206 @@
+"""A recipe's file: reading it, changing it by `--set`, and the lines that its keys stand on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hoigen.errors import UsageError, nearest
+
+Values = dict[str, Any]
+"""A recipe as its file has it: keys and plain values, nothing of it checked."""
+At = tuple[str | int, ...]
+"""The place of a value: the keys and positions that lead to it."""
+
+
+def recipe_path(recipe: str | Path) -> Path:
+    """The file of a recipe: a path, or the name of one that comes with hoigen (`lite`)."""
+    path = Path(recipe)
+    if path.is_file():
+        return path
+    own = {p.stem: p for p in (Path(__file__).parents[1] / "recipes").glob("*.yaml")}
+    if str(recipe) in own:
+        return own[str(recipe)]
+    raise UsageError(f"no such recipe: {path}{nearest(str(recipe), own)}")
+
+
+def load_recipe(path: Path) -> Values:
+    """A YAML mapping. Raises UsageError that names file and line."""
+    import yaml
+
+    try:
+        loaded = yaml.load(path.read_text(encoding="utf-8"), Loader=_strict_loader())
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from None
+    except RecursionError:
+        raise UsageError(f"{path} is nested too deeply to be a recipe") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        at = f", line {mark.line + 1}" if mark else ""
+        raise UsageError(f"{path}{at} is not valid YAML: {getattr(error, 'problem', None) or error}") from None
+    if loaded is None:
+        return {}
+    if not isinstance(loaded, dict):
+        raise UsageError(f"{path}: a recipe is a mapping of keys; it came as {type(loaded).__name__}")
+    # A run.yaml is a recipe too: running it again repeats the run.
+    inner = loaded.get("recipe")
+    found = dict(inner) if isinstance(inner, dict) and "hoigen" in loaded else loaded
+    return {key: _beside(value, path.absolute().parent, key == "measures") for key, value in found.items()}
+
+
+OWN = (".py", ".md")
+"""Files of one's own that a recipe may name: experts, captioners, observers, prompts."""
+
+
+def _beside(value: Any, folder: Path, names: bool = False) -> Any:
+    """With files of one's own that lie beside the recipe by their whole path; those of measures are found later.
+
+    names: these are names of measures, or single measures with their settings.
+    """
+    if isinstance(value, list):
+        return [item if names and isinstance(item, str) else _beside(item, folder, names) for item in value]
+    if isinstance(value, dict):
+        return {key if names else _whole(key, folder): _beside(item, folder) for key, item in value.items()}
+    return _whole(value, folder)
+
+
+def _whole(value: Any, folder: Path) -> Any:
+    if isinstance(value, str) and value.endswith(OWN) and not Path(value).is_absolute() and (folder / value).is_file():
+        return str(folder / value)
+    return value
+
+
+def _strict_loader() -> Any:
+    import yaml
+
+    class Strict(yaml.SafeLoader):
+        """SafeLoader that refuses a key given twice: YAML would silently keep the last."""
+
+    def mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+        seen: dict[Any, Any] = {}
+        for key_node, value_node in node.value:
+            key = loader.construct_object(key_node, deep=True)
+            if not isinstance(key, str | int | float | bool | None):
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"a key is a word, not {key!r}", key_node.start_mark
+                )
+            if key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is given twice", key_node.start_mark)
+            seen[key] = loader.construct_object(value_node, deep=True)
+        return seen
+
+    Strict.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping)
+    return Strict
+
+
+def apply_sets(recipe: Mapping[str, Any], sets: Sequence[str]) -> Values:
+    """The recipe with `key.path=value` changes; values are read as YAML (`null` unsets a bound)."""
+    import copy
+
+    from hoigen import trusted
+
+    changed: Values = copy.deepcopy(dict(recipe))
+    for text in sets:
+        path, equals, value = text.partition("=")
+        if not equals or not all(path.strip().split(".")):
+            raise UsageError(f"--set takes key=value (keep.motion.max=2); it came as {text!r}")
+        parsed = set_value(value)
+        for file in trusted.files_in(parsed):
+            trusted.grant(file)  # what is set was typed, not read from a recipe
+        _set(changed, _keys(path.strip()), parsed, text)
+    return changed
+
+
+def set_value(text: str) -> Any:
+    """The value of a `key=value`, read as YAML; text that is none stays as it is."""
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
+def _keys(path: str) -> list[str]:
+    """The keys of a dotted path; a measure file (`./my.py`) keeps its dots."""
+    keys: list[str] = []
+    rest = path
+    while rest:
+        if ".py" in rest and (rest.startswith(("./", "../", "/")) or rest.split(".py")[0].isidentifier()):
+            head, _, rest = rest.partition(".py")
+            keys.append(head + ".py")
+            rest = rest.removeprefix(".")
+        else:
+            head, _, rest = rest.partition(".")
+            keys.append(head)
+    return keys
+
+
+def _set(node: Any, keys: list[str], value: Any, text: str) -> None:
+    head, rest = keys[0], keys[1:]
+    if isinstance(node, list):
+        _set_in_list(node, head, rest, value, text)
+    elif not isinstance(node, dict):
+        raise UsageError(f"--set {text}: {head!r} cannot be set inside {node!r}")
+    elif not rest:
+        node[head] = value
+    else:
+        _choose(node, head)
+        if node.get(head) is None:
+            node[head] = {}
+        elif isinstance(node[head], str):  # shots: adaptive -> shots: {adaptive: {...}}
+            node[head] = {node[head]: {}}
+        _set(node[head], rest, value, text)
+
+
+def _choose(node: dict[str, Any], head: str) -> None:
+    """Setting a captioner, an expert or an observer where another one stands puts it in that one's place."""
+    if head in node or len(node) != 1:
+        return
+    from hoigen.registry import names_of
+
+    [there] = node
+    kinds = names_of("captioner"), names_of("expert"), names_of("observer")
+    if any(there in names and head in names for names in kinds):
+        node.clear()
+
+
+def _set_in_list(items: list[Any], name: str, rest: list[str], value: Any, text: str) -> None:
+    for at, item in enumerate(items):
+        if item == name or (isinstance(item, dict) and name in item):
+            settings = item[name] or {} if isinstance(item, dict) else {}
+            if not rest:
+                items[at] = {name: value}
+            else:
+                _set(settings, rest, value, text)
+                items[at] = {name: settings}
+            return
+    names = [next(iter(item)) if isinstance(item, dict) else str(item) for item in items]
+    raise UsageError(f"--set {text}: {name!r} is not in the list{nearest(name, names)}")
+
+
+def lines_of(path: Path) -> dict[At, int]:
+    """The line of each key and list entry, by its place. In a run.yaml, of the keys of its recipe."""
+    import yaml
+
+    root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    lines = dict(_walk(root, ())) if root is not None else {}
+    if ("recipe",) in lines and ("hoigen",) in lines:
+        return {at[1:]: line for at, line in lines.items() if at[0] == "recipe" and len(at) > 1}
+    return lines
+
+
+def _walk(node: Any, at: At) -> Iterator[tuple[At, int]]:
+    import yaml
+
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield (*at, key.value), key.start_mark.line + 1
+            yield from _walk(value, (*at, key.value))
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            yield (*at, index), item.start_mark.line + 1
+            yield from _walk(item, (*at, index))

@@ -1,0 +1,90 @@
+"""Prompts that ask for something else than before: what was seen stays, scores that go by the prompt are forgotten."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from hoigen.data import tables
+from hoigen.data.run import Run
+
+ASKED = ("verb", "object", "contact", "people")
+"""Of a video's facts, what its prompt asks for."""
+
+
+def reword(run: Run, asked: Mapping[str, Mapping[str, Any]]) -> int:
+    """Writes what prompts ask for now into the clips and the list of videos; how many clips it concerns.
+
+    Scores go first and the list comes last, so that what was killed half-way is done again by whoever compares the list
+    with the prompts. Observations stay: they are kept by the words that they depend on.
+
+    Args:
+        run: held by this process alone.
+        asked: uri of a video -> its facts under the names of ASKED; a fact that is left out is asked for no more.
+    """
+    ids: dict[int, set[str]] = {}
+    for shard in run.clips.shards():
+        mine = {row["id"] for row in run.clips.read(shard, ["id", "uri"]) if row["uri"] in asked}
+        if mine:
+            ids[shard] = mine
+    for table in _going_by_prompts(run):
+        for shard, mine in ids.items():
+            table.drop(shard, "id", mine)
+    for shard, mine in ids.items():
+        _forget_journalled(run, shard, mine)
+        rows = [with_asked(row, asked) for row in run.clips.read(shard)]
+        run.clips.write(shard, rows, run.clips.facts_of(shard))
+    _rewrite_list(run, asked)
+    return sum(map(len, ids.values()))
+
+
+def with_asked(row: tables.Row, asked: Mapping[str, Mapping[str, Any]]) -> tables.Row:
+    """A row of the clips or of the list with what its prompt asks for now; others as they are."""
+    if row["uri"] not in asked:
+        return row
+    meta = {key: value for key, value in json.loads(row["meta"] or "{}").items() if key not in ASKED}
+    return row | {"meta": json.dumps(meta | dict(asked[row["uri"]]), ensure_ascii=False)}
+
+
+def _going_by_prompts(run: Run) -> Iterator[tables.Table]:
+    """The scores of all settings of all measures that may go by the prompt."""
+    folder = run.folder.child("scores")
+    for name in folder.folders():
+        if goes_by_prompt(name):
+            for fingerprint in folder.child(name).folders():
+                yield run.scores(name, fingerprint)
+
+
+def goes_by_prompt(name: str) -> bool:
+    """Whether a measure's score depends on what the prompt asks for: its class says so in `prompted`. Of a measure of
+    one's own, which may be gone by now, it is taken that it does, unless it says otherwise."""
+    from hoigen.registry import find_measure, measure_names
+
+    if name not in measure_names():
+        return True
+    cls = find_measure(name)
+    return bool(getattr(cls, "prompted", not cls.__module__.startswith("hoigen.")))
+
+
+def _forget_journalled(run: Run, shard: int, ids: Collection[str]) -> None:
+    journal = run.journal("scores", shard)
+    rows = list(journal.rows())
+    stay = [row for row in rows if row["id"] not in ids or "observation" in row]
+    if len(stay) < len(rows):
+        journal.remove()
+        for row in stay:
+            journal.append(row)
+    journal.close()
+
+
+def _rewrite_list(run: Run, asked: Mapping[str, Mapping[str, Any]]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with tables.named(run.videos_file):
+        before = pq.read_table(run.videos_file, partitioning=None)
+    rows = [with_asked(row, asked) for row in before.to_pylist()]
+    part = run.videos_file.with_name(f".{run.videos_file.name}.new")
+    pq.write_table(pa.Table.from_pylist(rows, schema=before.schema), part)
+    part.replace(run.videos_file)

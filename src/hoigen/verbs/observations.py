@@ -1,0 +1,135 @@
+"""hoigen observations: what observers saw in the clips of a run, as a file that other tools and other runs can read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from hoigen.errors import UsageError, nearest
+from hoigen.settings import Setting
+from hoigen.verbs.options import RunFolder
+
+if TYPE_CHECKING:
+    from hoigen.cascade import Step
+    from hoigen.data.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written. frames: lines beside the first; without: clips of which there is nothing, by reason."""
+
+    out: Path
+    observer: str
+    format: str
+    clips: int
+    frames: int
+    without: dict[str, int]
+
+    def __str__(self) -> str:
+        lines = [f"{self.out}: {self.frames} frames of {self.clips} clips, as {self.observer} saw them ({self.format})"]
+        return "\n".join([*lines, *(f"{many} clips are not in it: {why}" for why, many in self.without.items())])
+
+
+def observations(
+    run: RunFolder,
+    out: Annotated[Path, Setting("the file to write, JSON lines")],
+    *,
+    measure: Annotated[
+        str | None, Setting("of which measure; may be left out where one measure of the run goes by observations")
+    ] = None,
+) -> Exported:
+    """Writes what an observer saw, frame by frame, as the `recorded` observer reads it.
+
+    Returns how much was written. Raises UsageError for a run without observations.
+    """
+    from hoigen.data.run import Run
+    from hoigen.runfile import steps_of
+
+    folder = Run(Path(run))
+    step = _step(folder, steps_of(folder)[1], measure)
+    if Path(out).exists():
+        raise UsageError(f"{out}: is there already")
+    assert step.looking is not None
+    lines, counted = _Lines(folder, step), 0
+    part = Path(out).with_name(f".{Path(out).name}.part")
+    with part.open("w", encoding="utf-8") as file:
+        for line in lines:
+            file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
+            counted += 1
+    part.replace(out)
+    return Exported(
+        Path(out), step.looking.observer.name, lines.format, lines.clips, max(0, counted - 1), lines.without
+    )
+
+
+def _step(run: Run, steps: tuple[Step, ...], measure: str | None) -> Step:
+    by_name = {step.name: step for step in steps if step.looking is not None}
+    if measure is not None:
+        if measure not in by_name:
+            raise UsageError(
+                f"--measure {measure}: no measure of {run.path} that goes by observations{nearest(measure, by_name)}"
+            )
+        return by_name[measure]
+    if len(by_name) != 1:
+        known = ", ".join(by_name) or "none"
+        raise UsageError(f"--measure: one of the measures of {run.path} that go by observations: {known}")
+    return next(iter(by_name.values()))
+
+
+class _Lines:
+    """The lines of the file. clips, without, format: known at the end."""
+
+    def __init__(self, run: Run, step: Step) -> None:
+        assert step.looking is not None
+        self.run, self.step, self.observer = run, step, step.looking.observer
+        self.clips = 0
+        self.without: dict[str, int] = {}
+        gives = self.observer.gives
+        self.format = (
+            "hoigen_detections"
+            if "pairs" in gives
+            else "hoigen_scenes"
+            if "persons" in gives
+            else "hoigen_observations"
+        )
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        from hoigen.stages.scores import WrittenBefore, clip_of
+
+        begun = False
+        for shard in [each.shard for each in self.run.shards()]:
+            with WrittenBefore(self.run, [self.step], shard) as before:
+                for row in self.run.clips.read(shard):
+                    if row["state"] != "ok":
+                        self._lacks(f"{row['state']}: {row['reason']}")
+                        continue
+                    clip = clip_of(row)
+                    found = before.of(clip, [self.step.name]).get(self.step.observation)
+                    if found is None or found.reason:
+                        self._lacks(found.reason or "" if found is not None else "not looked at yet")
+                        continue
+                    if not begun:
+                        yield self._head(json.loads(found.about))
+                        begun = True
+                    self.clips += 1
+                    for frame in json.loads(found.frames):
+                        time = round(clip.start + frame["time"], 6)
+                        yield {"video": clip.uri, "time": time, **{k: v for k, v in frame.items() if k != "time"}}
+        if not begun:
+            raise UsageError(f"{self.run.path}: {self.observer.name} has seen nothing yet that could be written")
+
+    def _lacks(self, why: str) -> None:
+        self.without[why] = self.without.get(why, 0) + 1
+
+    def _head(self, about: dict[str, Any]) -> dict[str, Any]:
+        """The first line, as docs/observations.md has it."""
+        if self.format == "hoigen_detections":
+            words = {"verbs": about.get("verbs"), "objects": about.get("objects")}
+            theta = {} if about.get("theta") is None else {"theta": about["theta"]}
+            return {"hoigen_detections": 1, "detector": about["observer"], **words, **theta}
+        if self.format == "hoigen_scenes":
+            return {"hoigen_scenes": 1, "pipeline": about["observer"], "models": about["models"]}
+        return {"hoigen_observations": 1, **about}
