@@ -2,7 +2,7 @@
 
     batch: Annotated[int, Setting("frames in one batch; it changes no number", least=1)] = 8
 
-Fields of a recipe, settings of measures, experts, captioners and detectors, and options of commands all have this form.
+Fields of a recipe, settings of measures, experts, captioners and observers, and options of commands all have this form.
 Command line, schema, template and checks are made from it.
 """
 
@@ -92,7 +92,7 @@ def keys_of(cls: type[Any]) -> list[Key]:
             default = Missing if field.default is dataclasses.MISSING else field.default
             if field.default_factory is not dataclasses.MISSING:
                 default = field.default_factory()
-            found.append(_key(field.name, hints[field.name], default, cls=cls))
+            found.append(_key(field.name, hints[field.name], default))
     return found
 
 
@@ -107,13 +107,11 @@ def arguments_of(function: Any) -> list[Key]:
     ]
 
 
-def _key(name: str, hint: Any, default: Any, *, option: bool = False, cls: type[Any] | None = None) -> Key:
+def _key(name: str, hint: Any, default: Any, *, option: bool = False) -> Key:
     setting = Setting("")
     if typing.get_origin(hint) is Annotated:
         hint, *metadata = typing.get_args(hint)
         setting = next((each for each in metadata if isinstance(each, Setting)), setting)
-    elif cls is not None:
-        setting = Setting(words_of_docstring(cls, name))
     return Key(name, hint, default, setting, option)
 
 
@@ -157,17 +155,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     return value
-
-
-def words_of_docstring(cls: type[Any], name: str) -> str:
-    """TO DELETE, with its call and its test, once coarse_hoi, fine_hoi and hoi/detectors declare their settings like
-    all others: the docstring's first sentence on a name (`name: ...`)."""
-    import re
-
-    found = re.search(
-        rf"(?:^|\.)[ \t]*{re.escape(name)}:\s+(.+?)(?=\n\s*\n|\n?[ \t]*\b\w+:\s|\Z)",
-        inspect.getdoc(cls) or "",
-        re.S | re.M,
-    )
-    words = " ".join(found.group(1).split()) if found else ""
-    return re.split(r"(?<=[.;])\s", words)[0].rstrip(".;")

@@ -127,23 +127,13 @@ def test_curate_takes_a_recipe_alone(tmp_path: Path, tiny_video: Path) -> None:
 
 
 def plugins() -> list[tuple[str, type[Any]]]:
-    kinds: tuple[Kind, ...] = ("measure", "expert", "captioner", "hoi_detector")
+    kinds: tuple[Kind, ...] = ("measure", "expert", "captioner", "observer")
     found = [(f"{kind} {name}", find(kind, name)) for kind in kinds for name in names_of(kind)]
     return [*found, *((f"shots {name}", cls) for name, cls in detectors())]
-
-
-UNDECLARED = {
-    "measure coarse_hoi",
-    "measure fine_hoi",
-    "hoi_detector ada_cm",
-    "hoi_detector mllm",
-    "hoi_detector two_stage",
-}
-"""TO DELETE: plug-ins whose settings still have their help in a docstring."""
 
 
 @pytest.mark.parametrize(("name", "cls"), plugins())
 def test_every_setting_has_its_help(name: str, cls: type[Any]) -> None:
     bare = {key.name for key in keys_of(cls) if not key.help}
-    assert bare <= {"sampling"} or name in UNDECLARED, "the settings of a sampling have help of their own"
+    assert bare <= {"sampling"}, "the settings of a sampling have help of their own"
     assert not any(key.help.endswith(".") for key in keys_of(cls))
