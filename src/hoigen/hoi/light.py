@@ -19,9 +19,9 @@ from hoigen.models import room, uses
 if TYPE_CHECKING:
     import numpy as np
 
-    from hoigen.models.hands import Hand
-    from hoigen.models.pose import Body, Circle
-    from hoigen.models.ssd_coco import Thing as Found
+    from hoigen.models.nets.hands import Hand
+    from hoigen.models.nets.pose import Body, Circle
+    from hoigen.models.nets.ssd_coco import Thing as Found
 
 SURE = 0.4
 """A person's box from here on is looked into for a body."""
@@ -68,9 +68,9 @@ class LightReading:
     """One clip. A body found in the frame before is looked for where it was."""
 
     def __init__(self) -> None:
-        from hoigen.models.hands import HandFinder
-        from hoigen.models.pose import PoseFinder
-        from hoigen.models.ssd_coco import ObjectFinder
+        from hoigen.models.nets.hands import HandFinder
+        from hoigen.models.nets.pose import PoseFinder
+        from hoigen.models.nets.ssd_coco import ObjectFinder
 
         self.find_things, self.find_bodies = room.once(ObjectFinder), room.once(PoseFinder)
         self.find_hands = room.once(HandFinder)
@@ -81,7 +81,7 @@ class LightReading:
         return [self._read(image, time, wanted) for image, time in zip(images, times, strict=True)]
 
     def _read(self, image: np.ndarray, time: float, wanted: str | None) -> Scene:
-        from hoigen.models.pose import around_box
+        from hoigen.models.nets.pose import around_box
 
         height, width = image.shape[:2]
         found = self.find_things(image)
@@ -128,7 +128,7 @@ def together(bodies: Sequence[Body], boxes: Sequence[Found], width: int, height:
 
 def person_of(body: Body, width: int, height: int) -> Person:
     """A body's visible points, and the box around those."""
-    from hoigen.models.pose import NAMES
+    from hoigen.models.nets.pose import NAMES
 
     at = body.points * (width, height)
     points = {

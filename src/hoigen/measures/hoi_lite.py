@@ -15,9 +15,9 @@ from hoigen.score import Number, Score
 if TYPE_CHECKING:
     import numpy as np
 
-    from hoigen.models.hands import Hand, HandFinder
-    from hoigen.models.imagenet import ThingNamer
-    from hoigen.models.ssd_coco import ObjectFinder, Thing
+    from hoigen.models.nets.hands import Hand, HandFinder
+    from hoigen.models.nets.imagenet import ThingNamer
+    from hoigen.models.nets.ssd_coco import ObjectFinder, Thing
 
 Box = tuple[float, float, float, float]
 
@@ -158,9 +158,9 @@ class SmallModels(NamedTuple):
 
 def small_models() -> SmallModels:
     """Those of this process, loaded on first use, whoever else uses them."""
-    from hoigen.models.hands import HandFinder
-    from hoigen.models.imagenet import ThingNamer
-    from hoigen.models.ssd_coco import ObjectFinder
+    from hoigen.models.nets.hands import HandFinder
+    from hoigen.models.nets.imagenet import ThingNamer
+    from hoigen.models.nets.ssd_coco import ObjectFinder
 
     return SmallModels(room.once(ObjectFinder), room.once(HandFinder), room.once(ThingNamer))
 

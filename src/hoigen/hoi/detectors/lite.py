@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from hoigen.clip import Clip
-    from hoigen.models.hands import Hand
-    from hoigen.models.ssd_coco import Thing
+    from hoigen.models.nets.hands import Hand
+    from hoigen.models.nets.ssd_coco import Thing
 
 TALL = 0.35
 """Of the picture's height: a smaller person counts for less, as a bystander, where nothing was asked for."""
