@@ -14,7 +14,7 @@ import pytest
 from hoigen import Clip, Score
 from hoigen.frameplan import moments
 from hoigen.measures.motion import Motion
-from hoigen.models.camera import split_flow
+from hoigen.models.nets.dis_flow import split_flow
 from hoigen.video import decode
 from render import render, texture
 

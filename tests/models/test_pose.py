@@ -9,9 +9,9 @@ from hoigen.clip import Clip, Sampling
 from hoigen.hoi.bodies import person_of, with_hands
 from hoigen.hoi.skeleton import limb_height
 from hoigen.models import files
-from hoigen.models.hands import Hand
-from hoigen.models.pose import NAMES, PoseFinder, around_box
-from hoigen.models.ssd_coco import ObjectFinder
+from hoigen.models.nets.hands import Hand
+from hoigen.models.nets.pose import NAMES, PoseFinder, around_box
+from hoigen.models.nets.ssd_coco import ObjectFinder
 from hoigen.video import decode
 
 

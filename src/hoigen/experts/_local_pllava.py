@@ -45,15 +45,15 @@ def _json(found: hub.Found, name: str) -> dict[str, Any]:
 def load(found: hub.Found, wants: Wants, device: str) -> Engine:
     import transformers
 
-    from hoigen.models.pllava import checkpoint, model
+    from hoigen.models.nets import pllava
 
     if wants.media != "video":
         raise UsageError("media: PLLaVA sees a video; set media: video")
-    if wants.sampling.frames != model.FRAMES:
-        shelf.say(f"{found.name}: trained with {model.FRAMES} frames, sampling.frames is {wants.sampling.frames}")
+    if wants.sampling.frames != pllava.FRAMES:
+        shelf.say(f"{found.name}: trained with {pllava.FRAMES} frames, sampling.frames is {wants.sampling.frames}")
     tokenizer = loading.pretrained(transformers.AutoTokenizer, found, "tokenizer")
     try:
-        config = model.PllavaConfig.of(_json(found, "config.json"))
+        config = pllava.PllavaConfig.of(_json(found, "config.json"))
     except (ValueError, TypeError) as error:  # settings that are no settings of a layer raise TypeError
         raise SetupError(f"model {found.name!r} is not a PLLaVA as published: {error}") from error
     try:
@@ -61,10 +61,10 @@ def load(found: hub.Found, wants: Wants, device: str) -> Engine:
             raise ValueError(
                 "the 34B one, on Yi, is asked in another form, which hoigen does not have; 7B and 13B work"
             )
-        tensors = checkpoint.read(found.folder, hub.weight_files(found.folder))
+        tensors = pllava.read(found.folder, hub.weight_files(found.folder))
         dtype = None if wants.dtype == "auto" else loading.dtype_of(wants.dtype)
-        weights = checkpoint.weights_of(tensors, wants.lora_alpha)
-        made = checkpoint.assembled(config, weights, dtype)
+        weights = pllava.weights_of(tensors, wants.lora_alpha)
+        made = pllava.assembled(config, weights, dtype)
     except ValueError as error:
         raise SetupError(f"model {found.name!r} is not a PLLaVA as published: {error}") from error
     made = loading.settle(made, device, found.name)
@@ -89,7 +89,7 @@ class Prompts:
         import numpy as np
         import torch
 
-        from hoigen.models.pllava import pictures
+        from hoigen.models.nets import pllava
 
         rows = [self._ids(request) for request in requests]
         width = max(map(len, rows))
@@ -101,7 +101,7 @@ class Prompts:
         made = {"input_ids": ids, "attention_mask": mask}
         clips = [request.frames.images for request in requests if request.frames is not None]
         if clips:
-            shown = [pictures.pixels(images, self.told, self.config.frames) for images in clips]
+            shown = [pllava.pixels(images, self.told, self.config.frames) for images in clips]
             made["pixel_values"] = torch.from_numpy(np.concatenate(shown))
         return made
 
@@ -115,7 +115,7 @@ class Prompts:
 
 
 def prompt(request: Request, *, video: bool) -> str:
-    from hoigen.models.pllava.prompt import MODEL, USER, conversation
+    from hoigen.models.nets.pllava import MODEL, USER, conversation
 
     turns = [turn for turn in chat.messages(request) if turn["role"] != "system"]
     said = [(MODEL if turn["role"] == "assistant" else USER, str(turn["content"])) for turn in turns]

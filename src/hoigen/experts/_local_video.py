@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from hoigen.models.frame_pixels import CLIP_MEAN, CLIP_STD, centre, normalised, short_side, to_size
+from hoigen.models.nets.pixels import CLIP_MEAN, CLIP_STD, centre, normalised, short_side, to_size
 
 HALF = (0.5, 0.5, 0.5)
 QWEN2_VL: Mapping[str, Any] = {

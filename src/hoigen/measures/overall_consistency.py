@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 EVERY = EveryFrame()
 ENCODERS = {
-    "viclip": ("hoigen.vbench.viclip:built", "viclip_l14"),
-    "clip": ("hoigen.vbench.clip_both:built", "clip_vitl14"),
+    "viclip": ("hoigen.models.nets.clip:viclip", "viclip_l14"),
+    "clip": ("hoigen.models.nets.clip:both", "clip_vitl14"),
 }
 """What builds the model, and its published file."""
 CLIPS = 2

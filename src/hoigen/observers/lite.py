@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from hoigen.clip import Clip, Sampling, Seconds
     from hoigen.hoi.skeleton import Person
-    from hoigen.models.hands import Hand
-    from hoigen.models.pose import Circle
-    from hoigen.models.ssd_coco import Thing as Found
+    from hoigen.models.nets.hands import Hand
+    from hoigen.models.nets.pose import Circle
+    from hoigen.models.nets.ssd_coco import Thing as Found
     from hoigen.models.uses import ModelUse
 
 THETA = 0.3
@@ -102,10 +102,10 @@ class Watching:
     """One clip. A body found in the frame before is looked for where it was."""
 
     def __init__(self, settings: Lite) -> None:
-        from hoigen.models.hands import HandFinder
-        from hoigen.models.imagenet import ThingNamer
-        from hoigen.models.pose import PoseFinder
-        from hoigen.models.ssd_coco import ObjectFinder
+        from hoigen.models.nets.hands import HandFinder
+        from hoigen.models.nets.imagenet import ThingNamer
+        from hoigen.models.nets.pose import PoseFinder
+        from hoigen.models.nets.ssd_coco import ObjectFinder
 
         self.find_things, self.find_hands = room.once(ObjectFinder), room.once(HandFinder)
         self.namer = room.once(ThingNamer) if settings.names else None
@@ -150,7 +150,7 @@ class Watching:
                 yield Region(of=of, who=who, box=in_shares((x0, y0, x1, y1), size), names=names)
 
     def _persons(self, image: np.ndarray, things: Sequence[Found], hands: Sequence[Hand]) -> list[Person]:
-        from hoigen.models.pose import around_box
+        from hoigen.models.nets.pose import around_box
 
         size = image.shape[1], image.shape[0]
         boxes = [thing for thing in things if thing.label == "person" and thing.score >= SURE]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hoigen.models.tflite import Model, Region, anchors, crop, letterbox, regions
+from hoigen.models.nets.tflite import Model, Region, anchors, crop, letterbox, regions
 
 if TYPE_CHECKING:
     import numpy as np

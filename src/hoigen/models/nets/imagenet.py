@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hoigen.models.tflite import Model
+from hoigen.models.nets.tflite import Model
 
 if TYPE_CHECKING:
     import numpy as np

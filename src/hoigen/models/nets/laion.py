@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from hoigen.models import tensors
+from hoigen.models.nets import clip as clips
 from hoigen.models.tensors import Found
-from hoigen.vbench import clip_vit
 
 
 class Predictor(nn.Module):  # type: ignore[misc]
@@ -28,10 +28,31 @@ class Predictor(nn.Module):  # type: ignore[misc]
             return self.head(F.normalize(embedding, dim=-1)).squeeze(-1)
 
 
-def built(clip: Found, head: Found) -> Predictor:
+def built_v1(clip: Found, head: Found) -> Predictor:
     state = tensors.tensors(head, "state_dict")
     tensors.need(head, state, "weight", "bias")
-    vision = clip_vit.built(clip)
+    vision = clips.vision(clip)
     with torch.device("meta"):
         line = nn.Linear(vision.proj.shape[1], 1)
     return Predictor(vision, tensors.filled(line, state, head)).eval()  # type: ignore[no-any-return]
+
+
+class Head(nn.Module):  # type: ignore[misc]
+    """steps: inputs and outputs of each layer, None where there was one for training alone."""
+
+    def __init__(self, steps: list[tuple[int, int] | None]) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*(nn.Linear(*step) if step else nn.Identity() for step in steps))
+
+    def forward(self, embedding: Any) -> Any:
+        return self.layers(embedding)
+
+
+def built_v2(clip: Found, head: Found) -> Predictor:
+    state = tensors.tensors(head, "state_dict")
+    tensors.need(head, state, "layers.0.weight")
+    sizes = {int(name.split(".")[1]): each.shape for name, each in state.items() if name.endswith(".weight")}
+    steps = [(sizes[at][1], sizes[at][0]) if at in sizes else None for at in range(max(sizes) + 1)]
+    with torch.device("meta"):
+        made = Head(steps)
+    return Predictor(clips.vision(clip), tensors.filled(made, state, head)).eval()  # type: ignore[no-any-return]

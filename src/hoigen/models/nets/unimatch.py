@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from hoigen.models import tensors
-from hoigen.models.sine import sine
+from hoigen.models.nets.sine import sine
 from hoigen.models.tensors import Found
 
 SPLITS = (2, 8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hoigen.models.tflite import Model, Region, anchors, crop, letterbox, regions
+from hoigen.models.nets.tflite import Model, Region, anchors, crop, letterbox, regions
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,6 +7,8 @@ chaofengc/IQA-PyTorch publishes its conversion of google-research/musiq.
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -15,7 +17,6 @@ from torch import nn
 
 from hoigen.models import tensors
 from hoigen.models.tensors import Found
-from hoigen.vbench import musiq_original
 
 PATCH = 32
 GRID = 10
@@ -23,6 +24,22 @@ GRID = 10
 SIDES = (224, 384)
 """The picture is also seen with its long side at these lengths."""
 HEADS = 6
+
+PREFIX = "opt/target/"
+"""Where the weights lie in the file, beside the state of the training."""
+NAMES = (
+    (r"^Transformer/encoderblock_(\d+)/", r"transformer_encoder.transformer.encoderblock_\1."),
+    (r"^Transformer/", "transformer_encoder."),
+    (r"LayerNorm_0/", "norm1."),
+    (r"LayerNorm_2/", "norm2."),
+    (r"MultiHeadDotProductAttention_1/", "attention."),
+    (r"MlpBlock_3/Dense_0/", "mlp.fc1."),
+    (r"MlpBlock_3/Dense_1/", "mlp.fc2."),
+    (r"block1/unit1/", "block1."),
+    (r"pos_embedding$", "position_emb"),
+    (r"scale_embedding$", "scale_emb"),
+    (r"(?<=[/.])(kernel|scale)$", "weight"),
+)
 
 
 def same(inputs: Any, kernel: int, stride: int) -> Any:
@@ -172,8 +189,8 @@ def hashed(rows: int, columns: int, device: Any) -> Any:
 def built(found: Found) -> Musiq:
     """The model of a checkpoint; its size is read off the weights."""
     state = tensors.tensors(found, "params", "state_dict")
-    if musiq_original.is_original(state):
-        state = musiq_original.renamed(state)
+    if is_original(state):
+        state = renamed(state)
     first = "transformer_encoder.transformer.encoderblock_0.mlp.fc1.weight"
     tensors.need(found, state, first, "embedding.weight", "conv_root.weight")
     inner, width = state[first].shape
@@ -181,3 +198,37 @@ def built(found: Found) -> Musiq:
     with torch.device("meta"):
         model = Musiq(width, inner, depth, state["conv_root.weight"].shape[0])
     return tensors.filled(model, state, found)  # type: ignore[no-any-return]
+
+
+def is_original(state: Mapping[str, Any]) -> bool:
+    return any(name.startswith(PREFIX) for name in state)
+
+
+def renamed(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The weights alone, by the names and in the shapes of the conversion."""
+    weights = {name.removeprefix(PREFIX): each for name, each in state.items() if name.startswith(PREFIX)}
+    return {_name(name): _turned(name, each).contiguous() for name, each in weights.items()}
+
+
+def _name(name: str) -> str:
+    for before, after in NAMES:
+        name = re.sub(before, after, name)
+    return name.replace("/", ".")
+
+
+def _turned(name: str, each: Any) -> Any:
+    if name.endswith("kernel"):
+        return _kernel(name, each)
+    if name.endswith(("/bias", "/scale")):
+        return each.flatten()
+    return each[0] if name.endswith("scale_embedding") else each
+
+
+def _kernel(name: str, each: Any) -> Any:
+    """(height, width, in, out) of convolutions, (in, heads, each) and (heads, each, out) of attention, (in, out)."""
+    if each.dim() == 4:
+        return each.permute(3, 2, 0, 1)
+    if each.dim() == 3:
+        heads_last = not name.endswith("out/kernel")
+        return (each.flatten(1) if heads_last else each.flatten(0, 1)).T
+    return each.T
