@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from hoigen.clip import Clip, Frames, Sampling
 from hoigen.contracts import AsksExperts
 from hoigen.errors import nearest
-from hoigen.frameplan import moments
 from hoigen.hoi.detections import Knows, Look, Pair, asked
 from hoigen.models import uses
 from hoigen.registry import make, measure
 from hoigen.score import Number, Score
 from hoigen.stats.thresholds import SWEEP, area, share_above, sweep
+from hoigen.video.plan import moments
 
 if TYPE_CHECKING:
     from hoigen.contracts import Expert
