@@ -73,6 +73,19 @@ def test_the_measure_with_a_network_works(tmp_path: Path, tiny_video: Path) -> N
     assert 0.5 < row["warmth"] < 0.8, "grey: half of its brightness, and a half"
 
 
+def test_the_page_for_python_works(
+    tmp_path: Path, tiny_video: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "MY_FOLDER").mkdir()
+    shutil.copy(tiny_video, tmp_path / "MY_FOLDER" / "a.mp4")
+    for source in code_of("python.md", "python"):
+        exec(source, {})
+    said = capsys.readouterr().out
+    assert "MY_FOLDER/a.mp4 ok " in said
+    assert (tmp_path / "runs" / "lite" / "run.yaml").exists()
+
+
 @pytest.mark.parametrize("recipe", sorted((REPO / "recipes").glob("*.yaml")), ids=lambda path: path.stem)
 def test_recipes_load_and_each_key_is_commented(recipe: Path) -> None:
     settings = load_recipe(recipe)

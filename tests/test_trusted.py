@@ -297,13 +297,21 @@ def test_asked_once_then_remembered_until_it_changes(
         assert "may run" not in capsys.readouterr().err, "said once"
     # the same content under another name is the same file
     shutil.move(file, tmp_path / "moved.py")
-    assert main(["funnel", str(tmp_path / "new"), "--set", "measures=[metadata]"]) == 2, "its file is not there"
+    assert main(words) == 2, "its file is not there"
+    assert main(["funnel", str(tmp_path / "new")]) == 0, "what only reads a run needs none"
     shutil.copy(tmp_path / "moved.py", file)
     # edited: asked anew, and told that it has changed
     file.with_suffix(".ran").unlink()
     file.write_text(file.read_text() + "# edited\n")
-    for again in (words, ["funnel", str(tmp_path / "new")], ["validate", str(tmp_path / "r.yaml")]):
+    for again in (words, ["retry", str(tmp_path / "new")], ["validate", str(tmp_path / "r.yaml")]):
         assert "it has changed since it was trusted on 20" in refused(again, capsys, file)
+    for again in (
+        ["funnel", str(tmp_path / "new")],
+        ["table", str(tmp_path / "new")],
+        ["report", str(tmp_path / "new")],
+    ):
+        assert main(again) == 0
+    assert not ran(file), "what only reads a run runs none"
     assert main([*words, "--trust", str(file)]) == 0
     listed = trusted.list_file()
     assert listed is not None

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hoigen.clip import Sampling as Sampling
     from hoigen.recipe.recipe import Recipe as Recipe
     from hoigen.registry import measure as measure
+    from hoigen.registry import observer as observer
     from hoigen.score import Number as Number
     from hoigen.score import Rule as Rule
     from hoigen.score import Score as Score
@@ -31,6 +32,7 @@ _TYPES = {
     "Score": "hoigen.score",
     "Rule": "hoigen.score",
     "measure": "hoigen.registry",
+    "observer": "hoigen.registry",
     "HoigenError": "hoigen.errors",
     "trust": "hoigen.trusted",
     "Recipe": "hoigen.recipe.recipe",

@@ -1,8 +1,8 @@
 """A name -> the class that carries it, for measures, observers, experts and captioners.
 
-`motion` is the file hoigen/measures/motion.py, `./my_measure.py` is a file of one's own beside the
-recipe, and packages may offer measures under the entry point group `hoigen.measures`; likewise hoigen/experts and
-hoigen/captioners.
+`motion` is the file hoigen/measures/motion.py, which stands in the table `OWN`; `./my_measure.py` is a file of one's
+own beside the recipe, and packages may offer measures under the entry point group `hoigen.measures`; likewise
+observers, experts and captioners.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import importlib
 import importlib.util
 import inspect
 import os
-import pkgutil
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -30,14 +29,31 @@ from hoigen.trusted import own_file as own_file
 
 T = TypeVar("T")
 Kind = Literal["measure", "observer", "expert", "captioner"]
-PACKAGES: Mapping[Kind, str] = {
-    "measure": "hoigen.measures",
-    "observer": "hoigen.observers",
-    "expert": "hoigen.experts",
-    "captioner": "hoigen.captioners",
+OWN: Mapping[Kind, tuple[str, ...]] = {
+    "measure": (
+        "aesthetic_quality",
+        "aesthetics",
+        "background_consistency",
+        "coarse_hoi",
+        "fine_hoi",
+        "hoi_judgement",
+        "hoi_lite",
+        "imaging_quality",
+        "metadata",
+        "motion",
+        "motion_smoothness",
+        "overall_consistency",
+        "subject_consistency",
+        "technical_quality",
+        "temporal_flickering",
+        "text_boxes",
+        "unimatch_flow",
+    ),
+    "observer": ("ada_cm", "lite", "mllm", "models", "recorded", "two_stage"),
+    "expert": ("chat_server", "detectors", "fake_world", "local_llm", "local_vlm", "open_model"),
+    "captioner": ("grounded", "mixture", "single"),
 }
-NOT_PLUGINS = frozenset(("call", "calls", "desk", "prompts", "pictures", "batch", "dry"))
-"""Files of those packages that hold what the plug-ins share."""
+"""hoigen's own plug-ins: the file of that name in hoigen/measures, observers, experts or captioners."""
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
@@ -99,10 +115,7 @@ def meaning(measure: type[Any], score: str) -> str:
 def own_numbers() -> Mapping[str, Number]:
     """The numbers of hoigen's own measures by name, for what was written without declarations: result files of VBench,
     the paper's tables."""
-    package = importlib.import_module(PACKAGES["measure"])
-    files = (module.name for module in pkgutil.iter_modules(package.__path__) if not module.name.startswith("_"))
-    classes = (_only("measure", importlib.import_module(f"{package.__name__}.{name}"), name) for name in files)
-    return {number.name: number for cls in classes for number in cls.numbers}
+    return {number.name: number for name in OWN["measure"] for number in _own("measure", name).numbers}
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
@@ -133,10 +146,11 @@ def _filed(cls: type[T], kind: Kind, name: str) -> type[T]:
 @functools.cache
 def names_of(kind: Kind) -> tuple[str, ...]:
     """Names of all that is at hand: hoigen's own and that of installed packages."""
-    package = importlib.import_module(PACKAGES[kind])
-    files = [m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith("_")]
-    own = {name for name in files if name not in NOT_PLUGINS}
-    return tuple(sorted(own | {point.name for point in metadata.entry_points(group=f"hoigen.{kind}s")}))
+    return tuple(sorted({*OWN[kind], *(point.name for point in metadata.entry_points(group=f"hoigen.{kind}s"))}))
+
+
+def _own(kind: Kind, name: str) -> type[Any]:
+    return _only(kind, importlib.import_module(f"hoigen.{kind}s.{name}"), name)
 
 
 def measure_names() -> tuple[str, ...]:
@@ -162,16 +176,7 @@ def find(kind: Kind, name: str, *, beside: Path | None = None) -> type[Any]:
         return loaded
     if name not in names_of(kind):
         raise UsageError(f"unknown {kind} {name!r}{nearest(name, names_of(kind))} Or a file: ./my_{kind}.py")
-    return _only(kind, importlib.import_module(f"{PACKAGES[kind]}.{name}"), name)
-
-
-def __getattr__(name: str) -> Any:
-    """TO DELETE once coarse_hoi and hoi/detectors/mllm import `make` from hoigen.recipe.build."""
-    if name == "make":
-        from hoigen.recipe.build import make
-
-        return make
-    raise AttributeError(name)
+    return _own(kind, name)
 
 
 def _load_file(path: Path) -> ModuleType:

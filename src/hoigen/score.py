@@ -54,8 +54,6 @@ class Number:
         for key in ("share", "headline"):
             if not isinstance(getattr(self, key), bool):
                 raise ValueError(f"{key}: true or false; it came as {getattr(self, key)!r}")
-        if not self.name:
-            raise ValueError("name: the number's name; it came as ''")
         if self.better not in ("more", "less", None):
             raise ValueError(f"better: more, less or None; it came as {self.better!r}")
         if self.share and self.unit:

@@ -22,6 +22,7 @@ TABLE = Table(
         ["b", Cell(estimate=undefined("nobody | is seen")), Cell(estimate=Estimate(value=1.5), percent=False)],
     ],
     better=("more", "less"),
+    names={"CoarseHOIScore": "coarse_hoi", "Text Boxes": "text_boxes"},
     notes=["CoarseHOIScore of b: undefined: nobody | is seen", "a traceback\nof two lines"],
 )
 

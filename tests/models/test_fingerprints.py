@@ -12,7 +12,7 @@ import pytest
 
 from hoigen.cascade import build_steps
 from hoigen.data.tables import digest_of
-from hoigen.registry import make
+from hoigen.recipe.build import make
 
 PRINTS: dict[str, str] = json.loads((Path(__file__).parent / "data" / "fingerprints.json").read_text())
 """Of all that recipes say and of each setting that switches a model, as before models had cards."""

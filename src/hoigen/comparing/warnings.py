@@ -15,7 +15,14 @@ NEAR = 0.02
 
 def warnings_of(models: Mapping[str, Sequence[Video]], sources: Sequence[Source]) -> list[str]:
     """Sentences, the graver first."""
-    found = [*_settings(sources), *_suites(sources), *_prompts(models), *_pictures(models), *_failures(models)]
+    found = [
+        *_settings(sources),
+        *_declarations(sources),
+        *_suites(sources),
+        *_prompts(models),
+        *_pictures(models),
+        *_failures(models),
+    ]
     return [*found, *_left_out(sources)]
 
 
@@ -30,6 +37,22 @@ def _settings(sources: Sequence[Source]) -> list[str]:
             groups = " and ".join(" + ".join(paths) for paths in prints.values())
             told.append(f"{name} was measured with other settings or versions in {groups}: its numbers do not compare")
     return told
+
+
+def _declarations(sources: Sequence[Source]) -> list[str]:
+    """Numbers that two runs declare otherwise, in what a table shows of them."""
+    said: dict[str, dict[tuple[object, ...], list[str]]] = {}
+    for source in sources:
+        for number in source.numbers:
+            if number.declared:
+                what = number.better, number.unit, number.share
+                said.setdefault(number.name, {}).setdefault(what, []).append(str(source.path))
+    return [
+        f"{name} is declared otherwise (direction, unit or share) in {' and '.join(map(' + '.join, ways.values()))}: "
+        "it is shown as the first says"
+        for name, ways in said.items()
+        if len(ways) > 1
+    ]
 
 
 def _suites(sources: Sequence[Source]) -> list[str]:

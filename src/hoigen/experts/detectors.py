@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 from hoigen.clip import Clip, Frames, Sampling, Seconds
 from hoigen.errors import PROGRAM_FAULTS
 from hoigen.experts.call import Answer, Request
+from hoigen.models import uses
 from hoigen.registry import expert
 from hoigen.settings import Setting
 
 if TYPE_CHECKING:
     from hoigen.measures.hoi_lite import HoiLite
-    from hoigen.models.uses import ModelUse
+    from hoigen.models.uses import AnyUse
 
 
 @expert("detectors")
@@ -43,8 +44,8 @@ class Detectors:
         }
 
     @property
-    def models(self) -> tuple[ModelUse, ...]:
-        return self._measure().models
+    def models(self) -> tuple[AnyUse, ...]:
+        return uses.of(self._measure().looking.observer)
 
     def _measure(self) -> HoiLite:
         from hoigen.measures.hoi_lite import HoiLite
@@ -52,7 +53,7 @@ class Detectors:
         return HoiLite(sampling=self.sampling)
 
     async def open(self) -> None:
-        await asyncio.to_thread(self._measure().load)
+        await asyncio.to_thread(self._measure().looking.observer.load)
 
     async def close(self) -> None:
         return None
@@ -73,10 +74,12 @@ class Detectors:
 
     def _look(self, frames: Frames) -> str:
         from hoigen.captioners import _seen, _sentences
+        from hoigen.hoi.observation import observe
 
         length: Seconds = float(frames.times[-1]) + 1.0
         height, width = frames.images.shape[1:3]
         clip = Clip(id="", uri="", end=length, width=width, height=height, fps=1.0)
-        score = self._measure()(clip, frames)
+        measure = self._measure()
+        score = measure.read(clip, observe(measure.looking, clip, frames.images, [float(at) for at in frames.times]))
         seen = _seen.seen_in({"hoi_lite": {"detail": score.detail}})
         return _sentences.caption_of(seen) if seen is not None and seen.somebody else "Nobody is seen."

@@ -1,16 +1,15 @@
-"""What a detector of human-object interactions says of a frame, and what such a detector is."""
+"""What is said of a person and an object in a frame, and the words that it is said in."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from hoigen import hico
+from hoigen.errors import nearest
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from hoigen.clip import Clip
 
 Box = tuple[float, float, float, float]
@@ -45,57 +44,29 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """One frame. time: seconds from the clip's start."""
-
-    time: float
-    pairs: Sequence[Pair]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Knows:
-    """The words of a detector. None as objects: any word may come. None as verbs: it knows none.
+    """The words of an observer.
 
-    any_verb: it can be asked for verbs beyond those.
+    objects: that it can find; None where any word may come. verbs: of its pairs; None where it knows none. any_verb: it
+    can be asked for verbs beyond those.
     """
 
     objects: frozenset[str] | None
     verbs: frozenset[str] | None
     any_verb: bool = False
 
+    def lacks(self, thing: str | None) -> str:
+        """Why that object can never be found; empty when it can, and when none is asked for."""
+        if thing is None or self.objects is None or thing in self.objects:
+            return ""
+        return f"the detector has no object {thing!r}{nearest(thing, close(thing, self.objects))}"
 
-class HOIDetector(Protocol):
-    """Finds interactions in the frames of a clip.
 
-    Scores of two detectors do not compare, so that each brings its own theta (`docs/coarse_hoi.md`).
-    """
+def close(word: str, known: frozenset[str]) -> list[str]:
+    """The few words that may have been meant: a reason in a table is not the place for all."""
+    import difflib
 
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def theta(self) -> float:
-        """The threshold that it is used with, when none is given."""
-        ...
-
-    @property
-    def knows(self) -> Knows: ...
-
-    @property
-    def sees(self) -> bool:
-        """Whether it looks at pictures; one that reads a file does not, and gets none."""
-        ...
-
-    @property
-    def identity(self) -> Mapping[str, Any]:
-        """All that its answer depends on."""
-        ...
-
-    def load(self) -> None: ...
-
-    def detect(self, clip: Clip, images: Sequence[np.ndarray], times: Sequence[float]) -> Sequence[Look] | str:
-        """A Look for every time, or the reason why there is none. images: (H, W, 3) uint8 RGB, one for every time."""
-        ...
+    return difflib.get_close_matches(word, sorted(known), n=3, cutoff=0.6)
 
 
 def as_name(word: object) -> str | None:
@@ -107,3 +78,10 @@ def as_name(word: object) -> str | None:
 def asked(clip: Clip) -> tuple[str | None, str | None]:
     """The verb and the object that the prompt of a generated clip asks for: `meta["verb"]`, `meta["object"]`."""
     return as_name(clip.meta.get("verb")), as_name(clip.meta.get("object"))
+
+
+def question_of(verb: str | None, thing: str | None) -> str:
+    """The words of a prompt that an observation depends on, as it is kept by them: `verb: ride, object: horse`; empty
+    for none."""
+    named = {"verb": verb, "object": thing}
+    return ", ".join(f"{what}: {word}" for what, word in named.items() if word)

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hoigen.hoi.detections import Box
+from hoigen.hoi.geometry import area, middle, shared
 from hoigen.hoi.masks import WORK
-from hoigen.hoi.tracks import middle
-from hoigen.measures.hoi_lite import area, shared
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,7 +1,8 @@
-"""Frames of which people said whether there is an interaction, and what a detector says of them."""
+"""Frames of which people said whether there is an interaction, and what an observer says of them."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from hoigen.clip import Clip
-    from hoigen.hoi.detections import HOIDetector
+    from hoigen.hoi.observation import Observation
     from hoigen.measures.coarse_hoi import CoarseHoi
 
 Question = Literal["any", "pair", "prompt"]
@@ -40,7 +41,7 @@ class Labelled:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What a detector says of one labelled frame. score: 0..1, None with the reason."""
+    """What an observer says of one labelled frame. score: 0..1, None with the reason."""
 
     label: Labelled
     time: float
@@ -115,7 +116,9 @@ def labelled_of_run(run: Path, question: str | None = None) -> tuple[list[Labell
 
 
 def judged(labels: Sequence[Labelled], measure: CoarseHoi, question: Question) -> Iterator[Judged]:
-    """What the measure's detector says of every labelled frame, file by file; each file is decoded once.
+    """What the measure's observer says of every labelled frame, file by file; each file is decoded once.
+
+    Asked for `any`, it is told of no verb and object, as in clips without a prompt; else of the label's.
 
     Raises UsageError when a file cannot be read or has no frame at a labelled time.
     """
@@ -130,27 +133,36 @@ def judged(labels: Sequence[Labelled], measure: CoarseHoi, question: Question) -
 
 
 def _of_file(file: Path, labels: Sequence[Labelled], measure: CoarseHoi, question: Question) -> Iterator[Judged]:
+    from hoigen.measures.coarse_hoi import ANY, answers, paired
+
     clip = _clip(file)
     wanted = [(label, time) for label in labels for time in _times(label, clip)]
-    finder = _finder(measure, clip)
-    images = _images(clip, [time for _, time in wanted], measure) if finder.sees else {}
+    images = _images(clip, [time for _, time in wanted], measure) if measure.looking.observer.sees else {}
     for label, time in wanted:
-        looks = finder.detect(clip, [images[time]] if finder.sees else [], [time])
-        if isinstance(looks, str):
-            yield Judged(label, time, None, looks)
+        seen = _seen(clip, label, time, images.get(time), measure, question)
+        if seen.reason:
+            yield Judged(label, time, None, seen.reason)
             continue
-        found = measure.answers(looks, label.verb, label.object)[NUMBERS[question]]
+        frames = paired(seen.frames, None if question == "any" else label.object)
+        found = answers(frames, seen.about.knows or ANY, label.verb, label.object)[NUMBERS[question]]
         yield Judged(label, time, None, found) if isinstance(found, str) else Judged(label, time, found[0])
 
 
-def _finder(measure: CoarseHoi, clip: Clip) -> HOIDetector:
-    """The measure's detector; of a file, rows as near as where the measure itself looks at the clip."""
-    from hoigen.hoi.recorded import RecordedDetector
+def _seen(
+    clip: Clip, label: Labelled, time: float, image: np.ndarray | None, measure: CoarseHoi, question: Question
+) -> Observation:
+    """One frame as the observer sees it; of a file, the line that is as near as where the measure looks at the clip."""
+    from hoigen.clip import Sampling
+    from hoigen.hoi.observation import Looking, observe
 
-    found = measure.finder
-    if isinstance(found, RecordedDetector) and found.slack is None:
-        return RecordedDetector(found.path, clip.duration / measure.frames / 2)
-    return found
+    looking = measure.looking
+    meta = {} if question == "any" else {"verb": label.verb, "object": label.object}
+    if image is not None:
+        return observe(looking, dataclasses.replace(clip, meta=meta), [image], [time])
+    near = clip.duration / measure.frames / 2
+    moment = dataclasses.replace(clip, start=clip.start + time - near, end=clip.start + time + near, meta=meta)
+    one = Sampling(frames=1, short_side=looking.sampling.short_side)
+    return observe(Looking(looking.observer, one), moment, [], [])
 
 
 def _clip(file: Path) -> Clip:
@@ -175,8 +187,10 @@ def _times(label: Labelled, clip: Clip) -> list[float]:
 
 
 def _images(clip: Clip, times: Iterable[float], measure: CoarseHoi) -> dict[float, np.ndarray]:
-    """The frame nearest to each time, as large as the detector is shown frames."""
-    short = measure.frame_side
+    """The frame nearest to each time, as large as the observer is shown frames."""
+    from hoigen.measures.coarse_hoi import SHORT_SIDE
+
+    short = measure.looking.sampling.short_side or SHORT_SIDE
     if Path(clip.uri).suffix.lower() in PICTURES:
         return dict.fromkeys(times, _picture(Path(clip.uri), short))
     from hoigen import video

@@ -85,6 +85,17 @@ def ellipse(box: Box) -> Mask:
     return Mask(pixels=x[None] ** 2 + y[:, None] ** 2 <= 1, left=x0, top=y0, source="ellipse")
 
 
+def cropped(whole: np.ndarray, source: str) -> Mask | None:
+    """A mask of the whole picture, (H, W) bool, as the piece that is not empty; None for one without a pixel."""
+    import numpy as np
+
+    rows, columns = np.flatnonzero(whole.any(axis=1)), np.flatnonzero(whole.any(axis=0))
+    if not len(rows):
+        return None
+    top, left = int(rows[0]), int(columns[0])
+    return Mask(pixels=whole[top : rows[-1] + 1, left : columns[-1] + 1].copy(), left=left, top=top, source=source)
+
+
 def distance(mask: Mask, points: Sequence[tuple[float, float]]) -> float | None:
     """Pixels from the nearest of the points to the mask, 0 within it; None without points or mask."""
     import numpy as np

@@ -1,4 +1,4 @@
-"""Networks of the hub that readers and detectors ask: of each, arrays go in and arrays come out.
+"""Networks of the hub that observers ask: of each, arrays go in and arrays come out.
 
 Imported where one is loaded: in the process that owns the models, or in this one.
 """
@@ -12,15 +12,11 @@ import torch
 from torch import nn
 
 from hoigen.errors import SetupError
-from hoigen.hoi.readers.layouts import COUNTS
+from hoigen.hoi.boxes import GROUNDED
+from hoigen.hoi.poses import COUNTS
 from hoigen.models import hub
 from hoigen.models import load as loading
 
-GROUNDED = {
-    "grounding-dino": "GroundingDinoForObjectDetection",
-    "mm-grounding-dino": "MMGroundingDinoForObjectDetection",
-}
-"""Take one text; a class is as sure as the surest of its words."""
 CLOSED = {
     "rt_detr": "RTDetrForObjectDetection",
     "rt_detr_v2": "RTDetrV2ForObjectDetection",

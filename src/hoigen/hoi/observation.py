@@ -1,92 +1,27 @@
-"""What an observer sees in a clip, what an observer is, and how observations are written down.
+"""What an observer is, what it says of a clip, and how that is kept.
 
 An observer looks once; what it saw is a row of the run's `observations/`, and measures are functions of that row. So a
-threshold of a measure, or the verb of a prompt, changes without a frame being decoded. A frame is written as a line of
-the formats that docs/observations.md has, which a file of somebody else's detector may be in as well.
+threshold of a measure, or the verb of a prompt, changes without a frame being decoded. `hoigen.hoi.frame` has what is
+seen in a frame, `hoigen.hoi.lines` how a frame is written.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, overload, runtime_checkable
 
 from hoigen import hico
 from hoigen.clip import Clip, Sampling, Seconds
-from hoigen.hoi.detections import Box, Knows, Pair
-from hoigen.hoi.readers import rle
-from hoigen.hoi.readers.lines import scene_of
-from hoigen.hoi.scene import Scene, Thing
-from hoigen.hoi.skeleton import Person
+from hoigen.errors import UsageError
+from hoigen.hoi.detections import Knows, as_name
+from hoigen.hoi.frame import ObservedFrame
+from hoigen.hoi.lines import frame_of, frame_row
 from hoigen.score import Score
 
 if TYPE_CHECKING:
     import numpy as np
-
-PIXEL_DIGITS = 3
-"""Decimals of a pixel that are written."""
-SCORE_DIGITS = 6
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Detection:
-    """A box with a class. label: COCO's name as the detector has it; score: 0..1; box: (x0, y0, x1, y1) in 0..1."""
-
-    label: str
-    score: float
-    box: Box
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeenHand:
-    """A hand. score: is it a hand, 0..1; palm: how sure its palm was, 0..1; points: 21 landmarks in 0..1."""
-
-    score: float
-    palm: float
-    points: Sequence[tuple[float, float]]
-
-    @property
-    def box(self) -> Box:
-        """The box around all landmarks."""
-        x, y = [point[0] for point in self.points], [point[1] for point in self.points]
-        return min(x), min(y), max(x), max(y)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Region:
-    """What a piece of the picture looks like. of: `picture`, `person` or `hand`: whose surroundings it is; who: the box
-    of that person or hand; box: of the piece, both in 0..1; names: word -> probability."""
-
-    of: str
-    who: Box
-    box: Box
-    names: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObservedFrame:
-    """What is seen in one frame; None for what the observer does not look for.
-
-    time: seconds from the clip's start. size: (width, height) of the picture that was looked at, pixels.
-    persons, things: whole persons, and objects with masks, in pixels (what `fine_hoi` needs).
-    pairs: interactions, boxes in 0..1 (what `coarse_hoi` needs).
-    boxes, hands, regions: detections as they come, in 0..1 (what `hoi_lite` needs).
-    """
-
-    time: Seconds
-    size: tuple[int, int]
-    persons: Sequence[Person] | None = None
-    things: Sequence[Thing] | None = None
-    pairs: Sequence[Pair] | None = None
-    boxes: Sequence[Detection] | None = None
-    hands: Sequence[SeenHand] | None = None
-    regions: Sequence[Region] | None = None
-
-    @property
-    def scene(self) -> Scene:
-        """Its persons and things."""
-        return Scene(size=self.size, persons=self.persons or (), things=self.things or ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +29,7 @@ class About:
     """Who has looked: what a measure has to know of an observer once its models are not at hand.
 
     observer: its name, or that of the pipeline that wrote a file. theta: the threshold that its pairs are used with,
-    where a recipe names none. knows: its words; None for one that names no pairs. models: name, revision and licence of
+    where a recipe names none. knows: its words; None for one that does not say. models: name, revision and licence of
     what is not hoigen's own.
     """
 
@@ -111,6 +46,37 @@ class Observation:
     about: About
     frames: Sequence[ObservedFrame] = ()
     reason: str = ""
+
+
+class FrameRows(Sequence[ObservedFrame]):
+    """Frames as they are written, each read when it is asked for: masks of a long clip are large, their text is not.
+
+    rows: of `hoigen.hoi.lines.frame_row`.
+    """
+
+    def __init__(self, rows: Iterable[Mapping[str, Any]] = ()) -> None:
+        self.rows = list(rows)
+
+    @classmethod
+    def of(cls, frames: Iterable[ObservedFrame]) -> FrameRows:
+        """Of frames, one at a time."""
+        return cls(map(frame_row, frames))
+
+    def append(self, frame: ObservedFrame) -> None:
+        self.rows.append(frame_row(frame))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, at: int) -> ObservedFrame: ...
+    @overload
+    def __getitem__(self, at: slice) -> FrameRows: ...
+    def __getitem__(self, at: int | slice) -> ObservedFrame | FrameRows:
+        if isinstance(at, slice):
+            return FrameRows(self.rows[at])
+        row = self.rows[at]
+        return frame_of(row, f"observation: frames[{at}]", row["size"], row["time"], own=True)
 
 
 class Watching(Protocol):
@@ -132,7 +98,7 @@ class Observer(Protocol):
     `attach` (`Attaches`), `revision`, `short_side` (of the frames it wants, pixels, where the recipe names none).
 
     name: in recipes. gives: the fields of ObservedFrame that it fills. sees: False for one that looks at no picture (it
-    reads a file). identity: all that its answers depend on, where its files lie left out.
+    reads a file). identity: all that its answers depend on, where its files lie left out; without it, its settings.
     """
 
     @property
@@ -143,9 +109,6 @@ class Observer(Protocol):
 
     @property
     def sees(self) -> bool: ...
-
-    @property
-    def identity(self) -> Mapping[str, Any]: ...
 
     @property
     def about(self) -> About:
@@ -198,7 +161,7 @@ class Collecting:
     answer: called with the images, (H, W, 3) uint8 RGB, and their times; gives what `Watching.finish` does.
     """
 
-    def __init__(self, answer: Any) -> None:
+    def __init__(self, answer: Callable[[list[np.ndarray], list[Seconds]], Sequence[ObservedFrame] | str]) -> None:
         self.answer = answer
         self.images: list[np.ndarray] = []
         self.times: list[Seconds] = []
@@ -208,8 +171,43 @@ class Collecting:
         self.times.append(time)
 
     def finish(self) -> Sequence[ObservedFrame] | str:
-        said: Sequence[ObservedFrame] | str = self.answer(self.images, self.times)
-        return said
+        return self.answer(self.images, self.times)
+
+
+def observer_of(spec: Any, measure: str, needs: Collection[Collection[str]], given_by: str) -> Observer:
+    """The observer that a recipe names for a measure.
+
+    Args:
+        spec: a name, a file of one's own, or one of them with its settings.
+        measure: its name, for errors.
+        needs: what the measure can be made of: the fields of ObservedFrame that it needs, in one or several ways.
+        given_by: hoigen's own observers that give it, for errors.
+
+    Raises UsageError for an observer that cannot be, or that does not give what the measure needs.
+    """
+    from hoigen.recipe.build import make
+
+    found: Observer = make("observer", spec, f"measures.{measure}.observer")
+    if any(found.gives >= set(way) for way in needs):
+        return found
+    wanted = ", or ".join(" and ".join(_keys(way)) for way in needs)
+    raise UsageError(
+        f"measures.{measure}.observer: {found.name} gives {', '.join(_keys(found.gives))}; {measure} needs {wanted}. "
+        f"There are {given_by}"
+    )
+
+
+def as_setting(spec: Any) -> str:
+    """An observer as a recipe's line has it, for errors: `observer: {recorded: {file: found.jsonl}}`."""
+    import yaml
+
+    given = json.loads(json.dumps({"observer": spec}, default=str))
+    return str(yaml.safe_dump(given, default_flow_style=True, sort_keys=False, width=100_000)).strip()[1:-1]
+
+
+def _keys(fields: Iterable[str]) -> list[str]:
+    """Fields of ObservedFrame in their order."""
+    return [name for name in ObservedFrame.__dataclass_fields__ if name in fields]
 
 
 def observe(looking: Looking, clip: Clip, images: Sequence[np.ndarray], times: Sequence[Seconds]) -> Observation:
@@ -233,7 +231,7 @@ class Written(NamedTuple):
         about, frames = json.loads(self.about), json.loads(self.frames)
         return Observation(
             about=about_of(about),
-            frames=[frame_of(frame, f"observation: frames[{at}]") for at, frame in enumerate(frames)],
+            frames=FrameRows(frames),
             reason=self.reason or "",
         )
 
@@ -245,7 +243,7 @@ def written(observer: Observer, clip: Clip, said: Sequence[ObservedFrame] | str)
         question=observer.question(clip),
         reason=reason,
         about=_json(about_row(observer.about)),
-        frames=_json([frame_row(frame) for frame in frames]),
+        frames=_json(frames.rows if isinstance(frames, FrameRows) else [frame_row(frame) for frame in frames]),
     )
 
 
@@ -267,14 +265,17 @@ def about_row(about: About) -> dict[str, Any]:
 
 def about_of(row: Mapping[str, Any]) -> About:
     """Of what `about_row` made."""
-    knows = None
-    if "objects" in row:
-        knows = Knows(
-            objects=_word_set(row["objects"], hico.objects()),
-            verbs=_word_set(row["verbs"], hico.verbs()),
-            any_verb=row["any_verb"],
-        )
+    knows = knows_of(row) if "objects" in row else None
     return About(observer=row["observer"], theta=row.get("theta"), knows=knows, models=row["models"])
+
+
+def knows_of(row: Mapping[str, Any]) -> Knows:
+    """The words in what `about_row` made, or in the first line of a file."""
+    return Knows(
+        objects=_word_set(row.get("objects"), hico.objects()),
+        verbs=_word_set(row.get("verbs"), hico.verbs()),
+        any_verb=row.get("any_verb", False),
+    )
 
 
 def _words(words: frozenset[str] | None, all_of_hico: Sequence[str]) -> Any:
@@ -286,113 +287,4 @@ def _words(words: frozenset[str] | None, all_of_hico: Sequence[str]) -> Any:
 def _word_set(given: Any, all_of_hico: Sequence[str]) -> frozenset[str] | None:
     if given is None:
         return None
-    return frozenset(all_of_hico) if given == "hico" else frozenset(given)
-
-
-def frame_row(frame: ObservedFrame) -> dict[str, Any]:
-    """A frame as JSON; everything in pixels of `size`. The keys are those of the documented formats."""
-    row: dict[str, Any] = {"time": round(frame.time, 6), "size": list(frame.size)}
-    if frame.persons is not None:
-        row["persons"] = [_person_row(person) for person in frame.persons]
-    if frame.things is not None:
-        row["objects"] = [_thing_row(thing, frame.size) for thing in frame.things]
-    if frame.pairs is not None:
-        row["pairs"] = [_pair_row(pair, frame.size) for pair in frame.pairs]
-    if frame.boxes is not None:
-        row["boxes"] = [
-            {"class": box.label, "score": _score(box.score), "box": _pixels(box.box, frame.size)} for box in frame.boxes
-        ]
-    if frame.hands is not None:
-        row["hands"] = [_hand_row(hand, frame.size) for hand in frame.hands]
-    if frame.regions is not None:
-        row["regions"] = [_region_row(region, frame.size) for region in frame.regions]
-    return row
-
-
-def frame_of(row: Mapping[str, Any], where: str = "observation") -> ObservedFrame:
-    """A frame of what `frame_row` made. Raises UsageError that names `where` and the key."""
-    from hoigen.hoi.recorded import pair_of
-
-    size = int(row["size"][0]), int(row["size"][1])
-    given: dict[str, Any] = {}
-    if "persons" in row or "objects" in row:
-        both = {"size": row["size"], "persons": row.get("persons", []), "objects": row.get("objects", [])}
-        scene = scene_of(both, where, size)
-        given |= {"persons": scene.persons, "things": scene.things}
-    if "pairs" in row:
-        given["pairs"] = [
-            pair_of(pair, f"{where}: pairs[{at}]", (float(size[0]), float(size[1])), None)
-            for at, pair in enumerate(row["pairs"])
-        ]
-    if "boxes" in row:
-        given["boxes"] = [
-            Detection(label=each["class"], score=each["score"], box=_shares(each["box"], size)) for each in row["boxes"]
-        ]
-    if "hands" in row:
-        given["hands"] = [
-            SeenHand(score=each["score"], palm=each["palm"], points=_share_points(each["points"], size))
-            for each in row["hands"]
-        ]
-    if "regions" in row:
-        given["regions"] = [
-            Region(of=each["of"], who=_shares(each["who"], size), box=_shares(each["box"], size), names=each["names"])
-            for each in row["regions"]
-        ]
-    return ObservedFrame(time=row["time"], size=size, **given)
-
-
-def _person_row(person: Person) -> dict[str, Any]:
-    row: dict[str, Any] = {"box": _rounded(person.box), "score": _score(person.score)}
-    if person.points:
-        row["points"] = {name: _rounded(at) for name, at in person.points.items()}
-    if person.hands:
-        row["hands"] = [[_rounded(at) for at in hand] for hand in person.hands]
-    return row
-
-
-def _thing_row(thing: Thing, size: tuple[int, int]) -> dict[str, Any]:
-    row = {"class": thing.label, "score": _score(thing.score), "box": _rounded(thing.box)}
-    return row | {"mask": rle.packed(thing.mask, size), "source": thing.mask.source}
-
-
-def _pair_row(pair: Pair, size: tuple[int, int]) -> dict[str, Any]:
-    row: dict[str, Any] = {"class": pair.object, "score": _score(pair.score)}
-    if pair.person is not None:
-        row["person"] = _pixels(pair.person, size)
-    if pair.box is not None:
-        row["object"] = _pixels(pair.box, size)
-    if pair.verbs is not None:
-        row["verbs"] = {verb: _score(score) for verb, score in pair.verbs.items()}
-    return row
-
-
-def _hand_row(hand: SeenHand, size: tuple[int, int]) -> dict[str, Any]:
-    points = [_rounded((x * size[0], y * size[1])) for x, y in hand.points]
-    return {"score": _score(hand.score), "palm": _score(hand.palm), "points": points}
-
-
-def _region_row(region: Region, size: tuple[int, int]) -> dict[str, Any]:
-    names = {name: _score(likely) for name, likely in region.names.items()}
-    return {"of": region.of, "who": _pixels(region.who, size), "box": _pixels(region.box, size), "names": names}
-
-
-def _score(value: float) -> float:
-    return round(float(value), SCORE_DIGITS)
-
-
-def _rounded(numbers: Sequence[float] | np.ndarray) -> list[float]:
-    return [round(float(number), PIXEL_DIGITS) for number in numbers]
-
-
-def _pixels(box: Box, size: tuple[int, int]) -> list[float]:
-    """A box in 0..1 as pixels."""
-    return _rounded((box[0] * size[0], box[1] * size[1], box[2] * size[0], box[3] * size[1]))
-
-
-def _shares(box: Sequence[float], size: tuple[int, int]) -> Box:
-    """A box in pixels as 0..1."""
-    return box[0] / size[0], box[1] / size[1], box[2] / size[0], box[3] / size[1]
-
-
-def _share_points(points: Sequence[Sequence[float]], size: tuple[int, int]) -> list[tuple[float, float]]:
-    return [(x / size[0], y / size[1]) for x, y in points]
+    return frozenset(all_of_hico) if given == "hico" else frozenset(as_name(word) or "" for word in given)

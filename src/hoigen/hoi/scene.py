@@ -1,23 +1,23 @@
-"""All that fine_hoi needs of one frame, what reads it off a picture, and the pairs that come of a whole video."""
+"""All that fine_hoi needs of one frame, and the pairs that come of a whole video."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from hoigen.hoi.contact import Contact
 from hoigen.hoi.detections import Box
+from hoigen.hoi.geometry import over
 from hoigen.hoi.masks import Mask, distance, inside_share
 from hoigen.hoi.skeleton import Person, body_points, hand_length, limb_height
-from hoigen.hoi.tracks import Boxes, link, over
+from hoigen.hoi.tracks import Boxes, link
 
 if TYPE_CHECKING:
     import numpy as np
 
     from hoigen.hoi.fine import Track
-    from hoigen.models.uses import ModelUse
 
 MOST = 6
 """Persons and things of a frame that are followed, the surest first."""
@@ -47,51 +47,12 @@ class Scene:
     persons: Sequence[Person]
     things: Sequence[Thing]
 
-
-class SceneReader(Protocol):
-    """Reads persons and objects off pictures: settings, that hold nothing of a clip and no model."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def identity(self) -> Mapping[str, Any]:
-        """All that what it reads depends on."""
-        ...
-
-    @property
-    def models(self) -> tuple[ModelUse, ...]:
-        """The model files that it uses."""
-        ...
-
-    @property
-    def batch(self) -> int:
-        """Frames that it takes at once, at most."""
-        ...
-
-    @property
-    def ledger(self) -> Sequence[Mapping[str, str]]:
-        """Name, revision and licence of its models, where they are not hoigen's own."""
-        ...
-
-    def load(self) -> None: ...
-
-    def begin(self) -> Reading:
-        """For one clip."""
-        ...
-
-    def lacks(self, wanted: str | None) -> str:
-        """Why it can never find that object; empty when it can."""
-        ...
-
-
-class Reading(Protocol):
-    """A reader at one clip; frames come in order of time."""
-
-    def read(self, images: Sequence[np.ndarray], times: Sequence[float], wanted: str | None) -> Sequence[Scene]:
-        """A scene for every picture. images: (H, W, 3) uint8 RGB; times: seconds; wanted: the object that alone
-        matters, None for any."""
-        ...
+    def only(self, wanted: str | None) -> Scene:
+        """Its persons, with the things of one label alone; of none, with all things but persons."""
+        things = [
+            thing for thing in self.things if (thing.label == wanted if wanted is not None else thing.label != "person")
+        ]
+        return Scene(size=self.size, persons=self.persons, things=things)
 
 
 @dataclass(frozen=True, slots=True)

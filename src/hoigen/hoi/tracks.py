@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from hoigen.hoi.detections import Box
-from hoigen.measures.hoi_lite import area, shared
+from hoigen.hoi.geometry import area, middle, over
 
 LEAST = 0.2
 """Intersection over union from which two boxes are one thing."""
@@ -63,14 +63,3 @@ def _bid(track: Boxes, box: Box, time: float, roams: float) -> float:
     apart = math.dist(middle(track.last), middle(box))
     allowed = (roams + min(3.0, (time - track.time) / 0.1)) * math.dist(box[:2], box[2:])
     return max(0.0, 1.0 - apart / allowed)
-
-
-def over(a: Box, b: Box) -> float:
-    """Intersection over union of two boxes."""
-    both = shared(a, b)
-    return both / max(1e-9, area(a) + area(b) - both)
-
-
-def middle(box: Box) -> tuple[float, float]:
-    """The point in the middle of a box."""
-    return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from pathlib import Path
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Literal
 
-from hoigen.clip import Clip, Frames, Sampling, check_sees
-from hoigen.hoi import readers
-from hoigen.hoi.contact import told
+from hoigen.clip import Clip, Sampling, check_sees
+from hoigen.errors import UsageError
+from hoigen.hoi.contact import Contact, told
 from hoigen.hoi.detections import asked
+from hoigen.hoi.observation import Looking, Observation, as_setting, observer_of
 from hoigen.hoi.sketch import Sketches
 from hoigen.registry import measure
 from hoigen.score import Number, Score
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from hoigen.hoi.fine import FineScore, Rules, Track
-    from hoigen.hoi.scene import Candidate, Frame, Scene, SceneReader
-    from hoigen.models.uses import ModelUse, Network
+    from hoigen.hoi.scene import Candidate, Frame
 
 Follow = Literal["pair", "nearest", "several"]
 OWN = ("variant", "follow", "people", "bridge", "least_presence", "undefined")
-"""Settings that are not the reader's."""
+"""Settings that are not the observer's."""
+LITE: Mapping[str, Any] = {"lite": {"bodies": True, "masks": True, "names": False}}
+NEEDS = (("persons", "things"),)
+GIVEN_BY = "{lite: {bodies: true, masks: true}}, models, and recorded with a file of persons and objects"
+MOVED = ("boxes", "masks", "points", "propagate", "threshold", "device", "dtype", "batch")
+"""Settings of before that are now those of the observer `models`."""
 
 
 @measure(
@@ -72,14 +75,11 @@ class FineHoi:
     detected: `exclude`, `zero`, or `one`, which the bare formula would give. Frames beyond the sampling's `max_frames`
     are left out evenly, and `detail["thinned"]` says so.
 
-    reader: `light`: small models on this CPU: COCO boxes, carried on for a second where they are missed, cut out by
-    GrabCut (detail counts `mask_source`), MediaPipe bodies and hands; their own tremor is in the score. `models`: those
-    of the Hugging Face hub, with extra [models]. `recorded`: what a pipeline run elsewhere has written into `recording`
-    (docs/fine_hoi.md); nothing is decoded then, and `sampling` does not count.
-    boxes, masks, points: for `models`: ids (`owner/name`, `owner/name@revision`) or folders of Grounding DINO, RT-DETR,
-    D-FINE or DETR, of SAM 2 (or `grabcut`), of ViTPose. propagate: SAM 2 carries a mask from its first detection on,
-    instead of one for each frame's box. threshold: a less sure box is not there, 0..1. device: auto, cpu or cuda.
-    dtype: float32, bfloat16 or float16. batch: frames at once; the scores stay the same.
+    observer: who looks: a name of `hoigen list`, or `{name: settings}`. `lite` with bodies and masks, small models on
+    this CPU: COCO boxes, carried on for a second where they are missed, cut out by GrabCut (detail counts
+    `mask_source`), MediaPipe bodies and hands; their own tremor is in the score. `models`: those of the Hugging Face
+    hub, with extra [models]. `recorded`: what a pipeline run elsewhere has written (docs/observations.md); nothing is
+    decoded then.
 
     Source: HOIGen-1M, section 4.1, equation 2. No code of it is public: what the paper leaves open is argued in
     docs/fine_hoi.md, and `detail["definition"]` names the version.
@@ -92,18 +92,9 @@ class FineHoi:
     bridge: float = 0.25
     least_presence: float = 0.2
     undefined: Literal["exclude", "zero", "one"] = "exclude"
-    reader: Literal["light", "models", "recorded"] = "light"
-    recording: Path | None = None
-    boxes: str = "IDEA-Research/grounding-dino-tiny"
-    masks: str = "facebook/sam2.1-hiera-small"
-    points: str = "usyd-community/vitpose-base-simple"
-    propagate: bool = False
-    threshold: float = 0.3
-    device: str = "auto"
-    dtype: str = "float32"
-    batch: int = 8
+    observer: Any = field(default_factory=lambda: dict(LITE))
 
-    revision = 4
+    revision = 5
 
     def __post_init__(self) -> None:
         check_sees(self.sampling)
@@ -113,20 +104,32 @@ class FineHoi:
             )
         if self.people < 1:
             raise ValueError(f"people: 1 or more; it came as {self.people}")
-        _ = self.rules
-        readers.check(self)
-        if self.reader == "recorded":
-            object.__setattr__(self, "sampling", Sampling(frames=0))  # so that nothing is decoded
+        _ = self.rules, self.looking
+
+    @functools.cached_property
+    def looking(self) -> Looking:
+        return Looking(observer_of(self.observer, "fine_hoi", NEEDS, GIVEN_BY), self.sampling)
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        """All that a score depends on; of the reader's settings those that it uses."""
-        own = {name: getattr(self, name) for name in OWN}
-        return {**own, "sampling": asdict(self.sampling), "reader": self._reader.identity}
+        return {name: getattr(self, name) for name in OWN}
 
-    @property
-    def models(self) -> tuple[ModelUse, ...]:
-        return self._reader.models
+    @classmethod
+    def check_moved(cls, settings: Mapping[str, Any], where: str) -> None:
+        """Raises UsageError that says how settings of before are written now."""
+        moved = {name: settings[name] for name in MOVED if name in settings}
+        old = [name for name in ("reader", "recording", *MOVED) if name in settings]
+        if not old:
+            return
+        reader = settings.get("reader", "light")
+        if "recording" in settings:
+            spec: Any = {"recorded": {"file": settings["recording"]}}
+        elif reader == "models":
+            spec = {"models": moved} if moved else "models"
+        else:
+            spec = {"recorded": {"file": "FILE"}} if reader == "recorded" else dict(LITE)
+        are = "is now a setting of" if len(old) == 1 else "are now settings of"
+        raise UsageError(f"{where}: {', '.join(old)} {are} an observer: {as_setting(spec)}")
 
     @property
     def rules(self) -> Rules:
@@ -134,97 +137,46 @@ class FineHoi:
 
         return Rules(bridge=self.bridge, least_presence=self.least_presence, undefined=self.undefined)
 
-    def load(self) -> None:
-        """Reads the models, once per worker."""
-        self._reader.load()
-
-    def begin(self, clip: Clip) -> FineStream:
-        return FineStream(self, clip, self._reader)
-
-    def __call__(self, clip: Clip, frames: Frames) -> Score:
-        stream = self.begin(clip)
-        if self.recording is not None:
-            stream.replay()
-        for image, at in zip(frames.images, frames.times, strict=True):
-            stream.see(image, float(at))
-        return stream.score()
-
-    @property
-    def networks(self) -> Sequence[Network]:
-        """What the reader asks."""
-        return getattr(self._reader, "networks", ())
-
-    @property
-    def _reader(self) -> SceneReader:
-        return readers.made(self)
+    def read(self, clip: Clip, seen: Observation) -> Score:
+        return Reading(self, clip, seen).score()
 
 
-class FineStream:
-    """One clip under way: distances are kept, pictures and masks are not."""
+class Reading:
+    """What was seen of one clip, as numbers: masks are read frame by frame and not kept."""
 
-    def __init__(self, settings: FineHoi, clip: Clip, reader: SceneReader) -> None:
-        self.settings, self.clip, self.reader = settings, clip, reader
+    def __init__(self, settings: FineHoi, clip: Clip, seen: Observation) -> None:
+        self.settings, self.clip, self.seen = settings, clip, seen
         self.verb, self.thing = asked(clip)
-        self.contact = told(clip.meta.get("contact") or (), self.verb, self.thing)
-        self.lacks = reader.lacks(self.thing)
-        self.waiting: list[tuple[np.ndarray, float]] = []
+        self.contact: Contact = told(clip.meta.get("contact") or (), self.verb, self.thing)
         self.frames: list[Frame] = []
         self.sketches = Sketches(clip.duration)
-        self.reading = reader.begin()
 
-    def see(self, image: np.ndarray, time: float) -> None:
-        if self._never():
-            return
-        self.waiting.append((image.copy() if self.reader.batch > 1 else image, time))
-        if len(self.waiting) >= self.reader.batch:
-            self._flush()
+    def score(self) -> Score:
+        from hoigen.hoi.scene import candidates
 
-    def _flush(self) -> None:
-        waiting, self.waiting = self.waiting, []
-        if waiting:
-            images, times = zip(*waiting, strict=True)
-            self.take(times, self.reading.read(images, times, self.thing))
-
-    def take(self, times: Sequence[float], scenes: Sequence[Scene]) -> None:
-        """Scenes in order of time."""
-        from hoigen.hoi.scene import measured
-
-        for time, scene in zip(times, scenes, strict=True):
-            self.sketches.offer(scene, time, len(self.frames))
-            self.frames.append(measured(scene, time, self.contact))
-
-    def replay(self) -> None:
-        """Takes what a recording has of the clip."""
-        from hoigen.hoi.readers.recorded import RecordedReader
-
-        assert isinstance(self.reader, RecordedReader)
-        if self._never():
-            return
-        found = self.reader.scenes(self.clip, self.thing)
-        if isinstance(found, str):
-            self.lacks = found
-            return
-        for time, scene in found:
-            self.take([time], [scene])
+        if reason := self._never():
+            return self._none(reason)
+        self._measure()
+        if not self.frames:
+            return self._none("no frame to look at")
+        found = candidates(self.frames, self.contact)
+        return self._scored(found) if found else self._unseen()
 
     def _never(self) -> str:
         """Why no frame can say anything; empty when frames can."""
         if self.contact.kind == "none":
             return f"{self.verb or 'what was asked'!r} is no contact: there is nothing that could be steady"
-        return self.lacks
+        knows = self.seen.about.knows
+        lacks = knows.lacks(self.thing) if knows is not None else ""
+        return f"{lacks}; of models, Grounding DINO takes any word" if lacks else self.seen.reason
 
-    def score(self) -> Score:
-        if reason := self._never():
-            return self._none(reason)
-        self._flush()
-        if not self.frames:
-            return self._none("no frame to look at")
-        from hoigen.hoi.scene import candidates
+    def _measure(self) -> None:
+        from hoigen.hoi.scene import measured
 
-        found = candidates(self.frames, self.contact)
-        if not found:
-            return self._unseen()
-        return self._scored(found)
+        for number, frame in enumerate(self.seen.frames):
+            scene = frame.scene.only(self.thing)
+            self.sketches.offer(scene, frame.time, number)
+            self.frames.append(measured(scene, frame.time, self.contact))
 
     def _none(self, reason: str) -> Score:
         names = [name for name in FineHoi.emits if name != "fine_hoi"]  # type: ignore[attr-defined]
@@ -298,8 +250,8 @@ class FineStream:
         shown = rate(times)
         return {
             "definition": f"{DEFINITION}, {self.settings.variant}, {self.settings.follow}",
-            "reader": self.reader.name,
-            "models": [dict(each) for each in self.reader.ledger],
+            "observer": self.seen.about.observer,
+            "models": [dict(each) for each in self.seen.about.models],
             "asked": {"verb": self.verb, "object": self.thing},
             "contact": {"kind": self.contact.kind, "parts": self.contact.parts, "reach": self.contact.reach},
             "frames": len(times),

@@ -2,47 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hoigen.clip import Clip, Frames, Sampling, check_sees
-from hoigen.models import room, uses
+from hoigen.clip import Clip, Sampling, check_sees
+from hoigen.hoi.detections import Box
+from hoigen.hoi.geometry import area, grown, shared
+from hoigen.hoi.handling import HOLDS, LARGE, STANDS_BESIDE, presence, region_of, size_of, surely
+from hoigen.hoi.observation import Looking, Observation, observer_of
 from hoigen.registry import measure
 from hoigen.score import Number, Score
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from hoigen.models.hands import Hand, HandFinder
-    from hoigen.models.imagenet import ThingNamer
-    from hoigen.models.ssd_coco import ObjectFinder, Thing
-
-Box = tuple[float, float, float, float]
-
-# fmt: off
-STANDS_BESIDE = frozenset((
-    "car", "bus", "train", "truck", "airplane", "traffic light", "stop sign", "parking meter", "fire hydrant",
-    "bench", "chair", "couch", "bed", "dining table", "toilet", "sink", "oven", "refrigerator", "tv", "clock",
-    "vase", "potted plant", "umbrella", "bird", "bear", "elephant", "zebra", "giraffe", "tie",
-))
-# fmt: on
-"""COCO things whose box over a person's says little: one stands beside them, is hidden in them, or wears them."""
+    from hoigen.hoi.frame import Detection, ObservedFrame, SeenHand
 
 WEIGHTS = {"hoi_person": 1.09, "hoi_hands": 0.79, "hoi_objects": 1.86, "hoi_named": 2.3}
 BIAS = -2.41
 """Logistic weights, fitted by `benchmarks/hoi_lite.py --fit` with a ridge of 1 (docs/hoi_lite.md)."""
 
-TALL = 0.35
-"""Of the picture's height: a smaller person counts for less, as a bystander."""
-LARGE = 0.3
-"""Of the picture's short side: a smaller hand counts for less; hands at work are shown large."""
-
 SHOWN = 0.3
 """Boxes of a lower score count for little and are left out of detail."""
-HOLDS = 8
-"""Times the area of a hand: something larger, under a hand, is more likely behind it."""
 ENOUGH = 0.5
 """Evidence for an object, summed over the frames, from which it is named."""
 
@@ -61,8 +43,8 @@ class Look:
     """What one frame shows. features: 0..1 each, under the names in WEIGHTS; names: what is handled looks like."""
 
     time: float
-    things: Sequence[Thing]
-    hands: Sequence[Hand]
+    things: Sequence[Detection]
+    hands: Sequence[SeenHand]
     contacts: Sequence[Contact]
     names: Mapping[str, float]
     features: Mapping[str, float]
@@ -91,78 +73,70 @@ class HoiLite:
     hoi_named: the picture, the person and what is around the hands look like one of some 230 things that one handles,
         0..1; 0 where nobody is.
 
-    Detectors: SSD-MobileNetV2 on COCO, MediaPipe palms and hands, EfficientNet-Lite3 on ImageNet. They see no gloves
-    and no hands of a few pixels, and cannot tell a cup that is held from one that stands before somebody.
+    observer: who looks. `lite`, on whose models the weights were fitted, sees no gloves and no hands of a few pixels,
+    and cannot tell a cup that is held from one that stands before somebody. sampling: the frames that are looked at.
 
     Source: HOIGen-1M, section 3.1, "LLM Evaluation" and "Human Verification" ask the question; the features and their
     weights are this project's own (docs/hoi_lite.md).
     """
 
+    observer: Any = "lite"
     sampling: Sampling = Sampling(frames=8, short_side=360)
 
-    models = uses.named(
-        "ssd_mobilenet_v2_coco",
-        "ssd_mobilenet_v2_coco_graph",
-        "palm_detection",
-        "hand_landmark",
-        "efficientnet_lite3",
-    )
+    revision = 2
 
     def __post_init__(self) -> None:
         check_sees(self.sampling)
+        _ = self.looking
 
-    def load(self) -> None:
-        """Reads the models, once per worker."""
-        small_models()
+    @functools.cached_property
+    def looking(self) -> Looking:
+        return Looking(observer_of(self.observer, "hoi_lite", NEEDS, GIVEN_BY), self.sampling)
 
-    def __call__(self, clip: Clip, frames: Frames) -> Score:
-        looks = [self._look(image, float(at)) for image, at in zip(frames.images, frames.times, strict=True)]
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        return {}
+
+    def read(self, clip: Clip, seen: Observation) -> Score:
+        if seen.reason:
+            return Score(None, {"reason": seen.reason}, dict.fromkeys(WEIGHTS))
+        looks = [_look(frame) for frame in seen.frames]
         parts = {name: _half([look.features[name] for look in looks]) for name in WEIGHTS}
         return Score(probability(parts), _detail(looks), parts)
 
-    def _look(self, image: np.ndarray, at: float) -> Look:
-        find = small_models()
-        things, hands = find.things(image), find.hands(image)
-        persons = sorted((thing for thing in things if thing.label == "person"), key=lambda thing: -_presence(thing))
-        contacts = person_contacts(things, persons) + hand_contacts(things, hands)
-        person = min(1.0, max((_presence(person) for person in persons), default=0.0) / 0.5)
-        somebody = max([person, *(_surely(hand) for hand in hands)])
-        names = self._name(image, persons, hands) if somebody > 0 else {}
-        features = {
-            "hoi_person": person,
-            "hoi_hands": max((_surely(hand) * min(1.0, _size(hand, image) / LARGE) for hand in hands), default=0.0),
-            "hoi_objects": min(1.0, max((c.score for c in contacts if c.who == "person"), default=0.0) / 0.5),
-            "hoi_named": min(1.0, somebody * sum(names.values())),
-        }
-        return Look(at, things, hands, sorted(contacts, key=lambda contact: -contact.score), names, features)
 
-    def _name(self, image: np.ndarray, persons: Sequence[Thing], hands: Sequence[Hand]) -> dict[str, float]:
-        """What the picture, its main person and two hands look like: names of handled things, mean probability."""
-        boxes = [_square(person.box, image, 1.2) for person in persons[:1]]
-        boxes += [_square(hand.box, image, 2.5) for hand in sorted(hands, key=lambda hand: -_surely(hand))[:2]]
-        pieces = [image] + [image[y0:y1, x0:x1] for x0, y0, x1, y1 in boxes if min(x1 - x0, y1 - y0) >= 16]
-        names: dict[str, float] = {}
-        for piece in pieces:
-            for name, likely in small_models().namer(piece).items():
-                names[name] = names.get(name, 0.0) + likely / len(pieces)
-        return names
+NEEDS = (("boxes", "hands", "regions"),)
+GIVEN_BY = "lite, and recorded with a file of what it has seen"
 
 
-class SmallModels(NamedTuple):
-    """What looks at a picture."""
+def _look(frame: ObservedFrame) -> Look:
+    things, hands = frame.boxes or (), frame.hands or ()
+    persons = sorted((thing for thing in things if thing.label == "person"), key=lambda thing: -presence(thing))
+    contacts = person_contacts(things, persons) + hand_contacts(things, hands)
+    person = min(1.0, max((presence(person) for person in persons), default=0.0) / 0.5)
+    somebody = max([person, *(surely(hand) for hand in hands)])
+    names = _names(frame, persons, hands) if somebody > 0 else {}
+    features = {
+        "hoi_person": person,
+        "hoi_hands": max((surely(hand) * min(1.0, size_of(hand, frame.size) / LARGE) for hand in hands), default=0.0),
+        "hoi_objects": min(1.0, max((c.score for c in contacts if c.who == "person"), default=0.0) / 0.5),
+        "hoi_named": min(1.0, somebody * sum(names.values())),
+    }
+    return Look(frame.time, things, hands, sorted(contacts, key=lambda contact: -contact.score), names, features)
 
-    things: ObjectFinder
-    hands: HandFinder
-    namer: ThingNamer
 
-
-def small_models() -> SmallModels:
-    """Those of this process, loaded on first use, whoever else uses them."""
-    from hoigen.models.hands import HandFinder
-    from hoigen.models.imagenet import ThingNamer
-    from hoigen.models.ssd_coco import ObjectFinder
-
-    return SmallModels(room.once(ObjectFinder), room.once(HandFinder), room.once(ThingNamer))
+def _names(frame: ObservedFrame, persons: Sequence[Detection], hands: Sequence[SeenHand]) -> dict[str, float]:
+    """What the picture, its main person and two hands look like: names of handled things, mean probability."""
+    who = [("person", person.box) for person in persons[:1]]
+    who += [("hand", hand.box) for hand in sorted(hands, key=lambda hand: -surely(hand))[:2]]
+    regions = frame.regions or ()
+    around = [region_of(regions, of, box) for of, box in who]
+    pieces = [region for region in regions if region.of == "picture"] + [each for each in around if each is not None]
+    names: dict[str, float] = {}
+    for piece in pieces:
+        for name, likely in piece.names.items():
+            names[name] = names.get(name, 0.0) + likely / len(pieces)
+    return names
 
 
 def probability(features: Mapping[str, float]) -> float:
@@ -177,34 +151,7 @@ def _half(values: Sequence[float]) -> float:
     return sum(best) / len(best) if best else 0.0
 
 
-def _presence(person: Thing) -> float:
-    """Score of a person, less for a bystander."""
-    return person.score * min(1.0, (person.box[3] - person.box[1]) / TALL)
-
-
-def _surely(hand: Hand) -> float:
-    """Score of a hand, less for a doubtful palm."""
-    return hand.score * min(1.0, hand.palm / 0.6)
-
-
-def _size(hand: Hand, image: np.ndarray) -> float:
-    """The longer side of a hand, as a share of the picture's short side."""
-    height, width = image.shape[:2]
-    x0, y0, x1, y1 = hand.box
-    longer: float = max((x1 - x0) * width, (y1 - y0) * height)
-    return longer / float(min(height, width))
-
-
-def _square(box: Box, image: np.ndarray, by: float) -> tuple[int, int, int, int]:
-    """A square around a box, `by` times its longer side, in pixels and cut at the picture's border."""
-    height, width = image.shape[:2]
-    x, y = (box[0] + box[2]) / 2 * width, (box[1] + box[3]) / 2 * height
-    half = by * max((box[2] - box[0]) * width, (box[3] - box[1]) * height) / 2
-    x0, y0, x1, y1 = round(x - half), round(y - half), round(x + half), round(y + half)
-    return max(0, x0), max(0, y0), min(width, x1), min(height, y1)
-
-
-def person_contacts(things: Sequence[Thing], persons: Sequence[Thing]) -> list[Contact]:
+def person_contacts(things: Sequence[Detection], persons: Sequence[Detection]) -> list[Contact]:
     """Things one handles or rides that lie on a person: half of the thing within the person's box counts in full."""
     contacts = []
     for thing in things:
@@ -220,7 +167,7 @@ def person_contacts(things: Sequence[Thing], persons: Sequence[Thing]) -> list[C
     return contacts
 
 
-def hand_contacts(things: Sequence[Thing], hands: Sequence[Hand]) -> list[Contact]:
+def hand_contacts(things: Sequence[Detection], hands: Sequence[SeenHand]) -> list[Contact]:
     """Things under a hand, not much larger than it: a third of the hand's box on the thing counts in full."""
     contacts = []
     for thing in things:
@@ -234,24 +181,6 @@ def hand_contacts(things: Sequence[Thing], hands: Sequence[Hand]) -> list[Contac
             if score > 0:
                 contacts.append(Contact("hand", thing.label, score, thing.box))
     return contacts
-
-
-def area(box: Box) -> float:
-    """Area of a box; never zero."""
-    return max(1e-9, (box[2] - box[0]) * (box[3] - box[1]))
-
-
-def shared(a: Box, b: Box) -> float:
-    """Area that two boxes share."""
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    return max(0.0, width) * max(0.0, height)
-
-
-def grown(box: Box, by: float) -> Box:
-    """The box with a margin of `by` of its size on every side."""
-    x, y = by * (box[2] - box[0]), by * (box[3] - box[1])
-    return box[0] - x, box[1] - y, box[2] + x, box[3] + y
 
 
 def _detail(looks: Sequence[Look]) -> dict[str, Any]:

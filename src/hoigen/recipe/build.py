@@ -76,6 +76,8 @@ def build(cls: type[Any], settings: Any, where: str, base: Any = None) -> Any:
     settings = {} if settings is None else settings
     if not isinstance(settings, Mapping):
         raise UsageError(f"{where}: takes settings as key: value; it came as {settings!r}")
+    if (moved := getattr(cls, "check_moved", None)) is not None:
+        moved(settings, where)  # settings of before, which are written in another way now
     keys = {key.name: key for key in keys_of(cls)}
     check_keys(settings, keys, where)
     missing = [name for name, key in keys.items() if key.required and name not in settings and base is None]

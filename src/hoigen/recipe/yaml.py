@@ -52,7 +52,7 @@ def load_recipe(path: Path) -> Values:
 
 
 OWN = (".py", ".md")
-"""Files of one's own that a recipe may name: experts, captioners, detectors, prompts."""
+"""Files of one's own that a recipe may name: experts, captioners, observers, prompts."""
 
 
 def _beside(value: Any, folder: Path, names: bool = False) -> Any:
@@ -157,13 +157,14 @@ def _set(node: Any, keys: list[str], value: Any, text: str) -> None:
 
 
 def _choose(node: dict[str, Any], head: str) -> None:
-    """Setting a captioner or an expert where another one stands puts it in that one's place."""
+    """Setting a captioner, an expert or an observer where another one stands puts it in that one's place."""
     if head in node or len(node) != 1:
         return
     from hoigen.registry import names_of
 
     [there] = node
-    if any(there in names and head in names for names in (names_of("captioner"), names_of("expert"))):
+    kinds = names_of("captioner"), names_of("expert"), names_of("observer")
+    if any(there in names and head in names for names in kinds):
         node.clear()
 
 

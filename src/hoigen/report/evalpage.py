@@ -18,10 +18,8 @@ from hoigen.report.lacking import lacking_section
 from hoigen.report.markup import Html, el, join
 from hoigen.report.overlay import drawn
 from hoigen.report.sheets import CELL
-from hoigen.report.words import clock, count, many
-from hoigen.score import Better, Number
-
-SIGNS: dict[Better | None, str] = {"more": "\N{NO-BREAK SPACE}↑", "less": "\N{NO-BREAK SPACE}↓", None: ""}
+from hoigen.report.words import arrow, clock, count, many
+from hoigen.score import Number
 
 
 def write_evaluation(facts: EvaluationFacts, out: Path) -> Path:
@@ -84,7 +82,7 @@ def _sections(facts: EvaluationFacts) -> list[Html | None]:
 
 
 def _table(table: Table) -> Html:
-    signs = ["", *(SIGNS[better] for better in table.better)]
+    signs = ["", *(arrow(better) for better in table.better)]
     heads = [name + (signs[at] if at < len(signs) else "") for at, name in enumerate(table.header)]
     rows = [el("tr", [_cell(item, at) for at, item in enumerate(row)]) for row in table.rows]
     body = el(
@@ -233,7 +231,7 @@ def _numbers(facts: EvaluationFacts) -> Html:
     heads = ["prompt", "video", *([] if facts.beside else ["model"])]
     buttons = [el("th", el("button", name, type="button"), scope="col") for name in heads]
     for column in facts.columns:
-        label = column.heading + SIGNS[column.better]
+        label = column.heading + arrow(column.better)
         buttons.append(el("th", el("button", label, type="button"), scope="col", data_number=True))
     places = {card.takes[0].uri: f"#video-{at}" for at, card in enumerate(facts.cards)}
     rows = [_row(card, places.get(card.takes[0].uri), facts) for card in facts.rows]

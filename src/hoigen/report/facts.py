@@ -8,6 +8,7 @@ from typing import Literal
 
 from hoigen.clip import Seconds
 from hoigen.models.uses import LedgerEntry
+from hoigen.score import Better
 
 BoundKind = Literal["min", "above", "max", "below"]
 SIGNS: Mapping[str, str] = {"min": "≥", "above": ">", "max": "≤", "below": "<"}
@@ -53,6 +54,7 @@ class Histogram:
     """How the values of one score are spread. `edges` has one more entry than the counts.
 
     here: dropped by this score's own rule; elsewhere: dropped by another rule, failed or undecided.
+    better: which end is better, as the measure declares it; None where neither is.
     discrete: whole numbers, each with a bin of its own, edges half-way between.
     below, above: whether the first and the last bin also hold all that lies beyond them.
     nulls: clips that were looked at and have no value; failed: those on which the measure failed;
@@ -62,6 +64,7 @@ class Histogram:
     score: str
     measure: str
     about: str = ""
+    better: Better | None = None
     edges: tuple[float, ...] = ()
     kept: tuple[int, ...] = ()
     here: tuple[int, ...] = ()

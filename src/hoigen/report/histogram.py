@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from hoigen.report.facts import Histogram, Threshold
 from hoigen.report.funnel import bounds
 from hoigen.report.markup import Html, el
-from hoigen.report.words import anchor, count, many, number
+from hoigen.report.words import anchor, arrow, count, many, number
 
 WIDTH, HEIGHT = 400.0, 190.0
 LEFT, RIGHT, TOP, BOTTOM = 8.0, 8.0, 34.0, 24.0
@@ -18,7 +18,12 @@ WIDEST = 36.0  # of a bar for one whole number
 
 def histogram(facts: Histogram) -> Html:
     """One card: title, what the number means, the picture, and what the picture cannot show."""
-    title = el("h3", facts.score, el("small", bounds(facts.thresholds), class_="bound") if facts.thresholds else None)
+    title = el(
+        "h3",
+        facts.score,
+        arrow(facts.better),
+        el("small", bounds(facts.thresholds), class_="bound") if facts.thresholds else None,
+    )
     about = el("p", facts.about, class_="about")
     body = _drawing(facts) if facts.count else el("p", "No clip has a value.", class_="empty")
     return el("article", title, about, body, _foot(facts), class_="card", id=anchor("score", facts.score))

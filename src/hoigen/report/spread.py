@@ -47,6 +47,7 @@ def _histogram(con: Any, run: Run, step: Step, number: Number, clips: int) -> Hi
         score=score,
         measure=step.name,
         about=number.about,
+        better=number.better,
         thresholds=rule,
         nulls=nulls,
         failed=failed,

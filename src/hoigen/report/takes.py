@@ -127,6 +127,11 @@ def _curve(fine: Mapping[str, Any], clip: Clip) -> ContactCurve | None:
     return ContactCurve(duration=clip.duration, **parts)
 
 
+def _observer(detail: Mapping[str, Any]) -> Any:
+    """Who looked; runs of before said `detector` or `reader`."""
+    return next((detail[key] for key in ("observer", "detector", "reader") if key in detail), None)
+
+
 def _facts(fine: Mapping[str, Any], coarse: Mapping[str, Any]) -> list[tuple[str, str]]:
     """How the two scores came about."""
     found = []
@@ -135,12 +140,12 @@ def _facts(fine: Mapping[str, Any], coarse: Mapping[str, Any]) -> list[tuple[str
         found.append(("asked", " ".join(words(name) for name in asked if name)))
     if coarse:
         shares = [f"{frame['time']:g} s: {_best(frame)}" for frame in coarse.get("frames") or ()]
-        found.append(("coarse_hoi", f"detector {coarse.get('detector')}, theta {coarse.get('theta')}"))
+        found.append(("coarse_hoi", f"observer {_observer(coarse)}, theta {coarse.get('theta')}"))
         found.append(("best scores of its frames", "; ".join(shares)))
     if fine:
         contact = fine.get("contact") or {}
         parts = ", ".join(contact.get("parts") or ()) or contact.get("kind", "")
-        found.append(("fine_hoi", f"{fine.get('definition')}; touches with: {parts}; reader {fine.get('reader')}"))
+        found.append(("fine_hoi", f"{fine.get('definition')}; touches with: {parts}; observer {_observer(fine)}"))
         found.append(("frames", f"{fine.get('frames')} at {fine.get('fps')} a second"))
         variants = {name: value for name, value in (fine.get("variants") or {}).items() if value is not None}
         if variants:

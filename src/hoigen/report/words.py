@@ -6,9 +6,16 @@ import math
 import re
 from pathlib import PurePosixPath
 
+from hoigen.score import Better
+
 
 def count(number: int) -> str:
     return f"{number:,}"
+
+
+def arrow(better: Better | None) -> str:
+    """Behind a number's name, in the same line: which way is better; nothing where neither is."""
+    return {"more": "\N{NO-BREAK SPACE}↑", "less": "\N{NO-BREAK SPACE}↓", None: ""}[better]
 
 
 def many(number: int, one: str, more: str | None = None) -> str:

@@ -1,4 +1,4 @@
-"""hoigen calibrate: theta for a detector of interactions, from frames that people have labelled."""
+"""hoigen calibrate: theta for an observer of interactions, from frames that people have labelled."""
 
 from __future__ import annotations
 
@@ -24,15 +24,16 @@ FEW = 50
 class Calibrated:
     """A theta and what it does on the labelled frames.
 
-    chosen: it, as a threshold that a score must exceed. now: what the detector's own theta does there. auc: area under
+    chosen: it, as a threshold that a score must exceed. now: what the theta of the measure or its
+    observer does there, None where neither has one. auc: area under
     the ROC curve of the scores. frames, yes: how many have a score, and how many of them are labelled yes.
     """
 
-    detector: str
+    observer: str
     question: Question
     settings: Mapping[str, Any]
     chosen: Point
-    now: Point
+    now: Point | None
     auc: float
     frames: int
     yes: int
@@ -40,9 +41,9 @@ class Calibrated:
     table: Path | None = None
 
     def __str__(self) -> str:
-        rows = [("chosen", self.chosen), ("as it is", self.now)]
+        rows = [("chosen", self.chosen), *([("as it is", self.now)] if self.now is not None else [])]
         lines = [
-            f"{self.detector}, question {self.question}: {self.frames} frames, {self.yes} with an interaction; "
+            f"{self.observer}, question {self.question}: {self.frames} frames, {self.yes} with an interaction; "
             f"AUC {self.auc:.3f}",
             "            theta  precision  recall  false alarms     F1",
             *(f"{name:<10} {_row(each)}" for name, each in rows),
@@ -78,7 +79,7 @@ def calibrate(
     ] = None,
     set: Annotated[
         list[str] | None,
-        Setting("a setting of coarse_hoi, as key=value (detections=found.jsonl); may be given more than once"),
+        Setting("a setting of coarse_hoi, as key=value (observer=two_stage); may be given more than once"),
     ] = None,
     question: Annotated[
         Question,
@@ -113,12 +114,13 @@ def calibrate(
     else:
         said, left_out = read_labelled(Path(labels)), []
     measure = make("measure", {"coarse_hoi": dict(settings)} if settings else "coarse_hoi", "--set")
-    uses.prepare([measure])
-    measure.load()
+    looks = measure.looking.observer
+    uses.prepare([looks])
+    looks.load()
     found = list(judged(said, measure, question))
     scored = [each for each in found if each.score is not None]
     if not scored:
-        raise UsageError(f"{labels}: the detector says nothing of any labelled frame: {found[0].reason}")
+        raise UsageError(f"{labels}: the observer says nothing of any labelled frame: {found[0].reason}")
     scores, yes = [float(each.score or 0.0) for each in scored], [each.label.said for each in scored]
     if len({*yes}) < 2:
         raise UsageError(
@@ -134,13 +136,13 @@ def calibrate(
             f"{labels}: no theta below 1 leaves at most {most_false:g} of the frames labelled no: one of them scores 1"
         )
     table = _write(Path(out), points) if out is not None else None
-    own = measure.theta if measure.theta is not None else measure.finder.theta
+    own = measure.theta if measure.theta is not None else looks.about.theta
     return Calibrated(
-        detector=measure.finder.name,
+        observer=looks.about.observer,
         question=question,
         settings={key: value for key, value in settings.items() if key != "theta"},
         chosen=chosen,
-        now=point(scores, yes, "above", own),
+        now=point(scores, yes, "above", own) if own is not None else None,
         auc=auc(scores, yes),
         frames=len(scores),
         yes=sum(yes),

@@ -33,7 +33,7 @@ class Listing:
     shots: tuple[Entry, ...]
     captioners: tuple[Entry, ...]
     experts: tuple[Entry, ...]
-    hoi_detectors: tuple[Entry, ...]
+    observers: tuple[Entry, ...]
     recipes: tuple[Entry, ...]
     models: tuple[Entry, ...]
 
@@ -42,8 +42,8 @@ class Listing:
             ("Measures (a recipe's `measures:`; rules in `keep:` go by the scores they give)", self.measures),
             ("Shot detectors (`shots:`)", self.shots),
             ("Captioners (`caption: {captioner: ...}`)", self.captioners),
-            ("Experts (of captioners, of hoi_judgement and of coarse_hoi's mllm)", self.experts),
-            ("Detectors of interactions (`coarse_hoi: {detector: ...}`)", self.hoi_detectors),
+            ("Experts (of captioners, of hoi_judgement and of the observer mllm)", self.experts),
+            ("Observers (`coarse_hoi: {observer: ...}`, and of fine_hoi and hoi_lite)", self.observers),
             ("Recipes (hoigen curate NAME)", self.recipes),
             ("Model files and samples (hoigen models)", self.models),
         )
@@ -72,14 +72,14 @@ def list() -> Listing:
         ),
         captioners=tuple(_plugin("captioner", name) for name in names_of("captioner")),
         experts=tuple(_plugin("expert", name) for name in names_of("expert")),
-        hoi_detectors=tuple(_plugin("hoi_detector", name) for name in names_of("hoi_detector")),
+        observers=tuple(_plugin("observer", name) for name in names_of("observer")),
         recipes=tuple(_recipe(path) for path in _recipe_files()),
         models=tuple(Entry(name, f"{CARDS[name].origin} ({CARDS[name].licence}).") for name in FILES),
     )
 
 
 def _plugin(kind: Kind, name: str) -> Entry:
-    """A measure, captioner, expert or detector; of a package that is broken, what is wrong with it."""
+    """A measure, captioner, expert or observer; of a package that is broken, what is wrong with it."""
     from hoigen.registry import find
 
     try:

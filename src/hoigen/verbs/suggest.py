@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hoigen.cascade import Step
     from hoigen.labels import Labelled
     from hoigen.report.figures import Drawn
-    from hoigen.score import Rule
+    from hoigen.score import Better, Rule
     from hoigen.stats.thresholds import Bound, Choice
 
 PERCENTS = (1, 5, 25, 50, 75, 95, 99)
@@ -123,7 +123,7 @@ def suggest(
     ] = None,
     bound: Annotated[
         Literal["min", "max", "both"] | None,
-        Setting("which side to bound; when not given, as the recipe's rule does, or as the labels say"),
+        Setting("which side to bound; when not given, as the rule does, as the measure declares, or as the labels say"),
     ] = None,
     keep_share: Annotated[float, Setting("without labels, the share of clips that each rule is to keep")] = 0.9,
     pictures: Annotated[
@@ -147,8 +147,10 @@ def suggest(
     con = decide.connect(folder, steps)
     notes: tuple[str, ...] = ()
     if said is None:
+        better = {number.name: number.better for step in steps for number in step.numbers}
         items = [
-            replace(_from_spread(con, score, rule, bound, keep_share), rule=rule) for score, rule in chosen.items()
+            replace(_from_spread(con, score, _sides(rule, bound, better[score]), keep_share), rule=rule)
+            for score, rule in chosen.items()
         ]
     else:
         found = match(con, said, chosen)
@@ -194,9 +196,7 @@ def _chosen(steps: Sequence[Step], names: Sequence[str] | None) -> dict[str, Rul
     return chosen
 
 
-def _from_spread(
-    con: duckdb.DuckDBPyConnection, score: str, rule: Rule | None, bound: str | None, share: float
-) -> Suggestion:
+def _from_spread(con: duckdb.DuckDBPyConnection, score: str, sides: Sequence[Bound], share: float) -> Suggestion:
     from hoigen.data.tables import quoted
     from hoigen.report.figures import Drawn
     from hoigen.stats.thresholds import tails
@@ -208,9 +208,8 @@ def _from_spread(
     if not values:
         return Suggestion(score, {}, "no clip has a value", 0, {})
     percentiles = _percentiles(values)
-    sides = _sides(rule, bound)
     if not sides:
-        why = "no rule of the recipe says which side is good; give --bound min, max or both"
+        why = "neither a rule of the recipe nor the measure says which side is good; give --bound min, max or both"
         return Suggestion(score, {}, why, len(values), percentiles)
     bounds = {str(side): value for side, value in tails(values, share, sides).items()}
     stays = sum(bounds.get("min", value) <= value <= bounds.get("max", value) for value in values)
@@ -236,11 +235,12 @@ def _beyond(value: float, bound: str, threshold: float) -> bool:
     return value < threshold if bound == "min" else value > threshold
 
 
-def _sides(rule: Rule | None, bound: str | None) -> list[Bound]:
+def _sides(rule: Rule | None, bound: str | None, better: Better | None = None) -> list[Bound]:
+    """The sides to bound: as asked for, else as the recipe's rule does, else the worse end of the number."""
     if bound is not None:
         return ["min", "max"] if bound == "both" else ["min" if bound == "min" else "max"]
     if rule is None:
-        return []
+        return [] if better is None else ["min" if better == "more" else "max"]
     lower = rule.min is not None or rule.above is not None
     upper = rule.max is not None or rule.below is not None
     sides: list[Bound] = ["min"] if lower else []

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from hoigen.hoi.adacm import sentences
-from hoigen.hoi.readers.boxes import Found
+from hoigen.hoi.boxes import Found
 from hoigen.models.pixels import IMAGENET_MEAN, IMAGENET_STD
 
 if TYPE_CHECKING:

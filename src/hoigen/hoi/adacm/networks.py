@@ -14,8 +14,8 @@ from hoigen.hoi.adacm import detr, published, sentences, visual
 from hoigen.hoi.adacm.reading import clip_of
 from hoigen.hoi.adacm.shots import Memory, read
 from hoigen.hoi.adacm.trained import Trained
+from hoigen.hoi.boxes import Found
 from hoigen.hoi.networks import features
-from hoigen.hoi.readers.boxes import Found
 from hoigen.models import cards, hub
 from hoigen.models import load as loading
 from hoigen.models.tensors import Found as File

@@ -12,9 +12,9 @@ from hoigen import hico
 from hoigen.errors import SetupError
 from hoigen.hoi.adacm import finder, published, sentences
 from hoigen.hoi.adacm.shots import chances, read
+from hoigen.hoi.boxes import Found, chosen
 from hoigen.hoi.detections import Box
-from hoigen.hoi.detectors._pairing import around, chosen
-from hoigen.hoi.readers.boxes import Found
+from hoigen.hoi.geometry import around
 from hoigen.models import load as loading
 from hoigen.models import room, tensors
 from hoigen.models.uses import Network

@@ -17,7 +17,7 @@ import numpy as np
 
 from hoigen import hico
 from hoigen.errors import SetupError
-from hoigen.hoi.tracks import over
+from hoigen.hoi.geometry import over
 
 FEATURES = ("huamn_features", "object_features", "union_features")
 """As the file spells them."""

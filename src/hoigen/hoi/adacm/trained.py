@@ -12,8 +12,8 @@ from hoigen.errors import SetupError
 from hoigen.hoi.adacm import regions, sentences
 from hoigen.hoi.adacm.detr import Mlp
 from hoigen.hoi.adacm.visual import AdaptedVit
-from hoigen.hoi.detectors._pairing import around
-from hoigen.hoi.readers.boxes import Found
+from hoigen.hoi.boxes import Found
+from hoigen.hoi.geometry import around
 from hoigen.models import tensors
 from hoigen.models.tensors import Found as File
 

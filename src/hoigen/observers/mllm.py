@@ -11,13 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen import hico
 from hoigen.clip import Clip, Frames
-from hoigen.hoi.detections import Knows, Look, Pair, as_name, asked
+from hoigen.hoi.detections import Knows, Pair, as_name, asked, question_of
+from hoigen.hoi.frame import ObservedFrame
+from hoigen.hoi.observation import About, Collecting
+from hoigen.hoi.verbs import sentence, with_article
 from hoigen.models import uses
-from hoigen.registry import hoi_detector, make
+from hoigen.recipe.build import make
+from hoigen.registry import observer
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from hoigen.clip import Sampling, Seconds
     from hoigen.contracts import Expert
     from hoigen.experts._waiting import Waiting
     from hoigen.experts.prompts import Prompt
@@ -25,12 +30,14 @@ if TYPE_CHECKING:
 
 SURE: Mapping[str, float] = {"yes": 1.0, "probably": 0.7, "hardly": 0.3, "no": 0.0}
 """Words instead of per cent: models hold to words, and what they call 85 % is no share of anything."""
+THETA = 0.5
+"""The threshold that its pairs are used with, where a recipe names none."""
 ACT, THING = "act", "object"
 """An act whose verb, and a thing whose name the model did not say."""
 NONE = ("none", "no", "nothing", "nobody")
 
 
-@hoi_detector("mllm")
+@observer("mllm")
 class Mllm:
     """An MLLM is asked of every frame whether it shows what was asked, whether person and object are together in it,
     and whether anybody acts on anything. Needs extra [experts] for a served model, or extra [models] for one here.
@@ -39,7 +46,10 @@ class Mllm:
     boxes. Every answer is kept in the run's `calls.sqlite` and is never asked for twice; a clip that gets none for a
     frame has failed, with the reason, and is not 0.
 
-    expert: who is asked, as a recipe names experts; the frames are coarse_hoi's, not those of its own sampling.
+    What is seen is kept by the prompt's verb and object, which the questions name.
+
+    expert: who is asked, as a recipe names experts; the frames are the measure's, not those of its own
+    sampling.
     asked_prompt, any_prompt: with a prompt's interaction, and without; names of prompts, or files that end in .md.
     """
 
@@ -47,22 +57,23 @@ class Mllm:
     asked_prompt: str = "frame_asked"
     any_prompt: str = "frame_any"
 
-    theta = 0.5
     sees = True
+    gives = frozenset(("pairs",))
 
     def __post_init__(self) -> None:
         _ = self._expert  # what cannot be is told at once
 
     @property
-    def knows(self) -> Knows:
-        return Knows(objects=None, verbs=frozenset(hico.verbs()), any_verb=True)
+    def about(self) -> About:
+        knows = Knows(objects=None, verbs=frozenset(hico.verbs()), any_verb=True)
+        return About(observer="mllm", theta=THETA, knows=knows)
 
     @property
     def identity(self) -> Mapping[str, Any]:
         from hoigen.experts.prompts import digest
 
         prompts = [digest(self.asked_prompt), digest(self.any_prompt)]
-        return {"detector": "mllm", "revision": 1, "expert": dict(self._expert.identity), "prompts": prompts}
+        return {"expert": dict(self._expert.identity), "prompts": prompts}
 
     def attach(self, run: Path) -> None:
         """Where answers are kept."""
@@ -86,19 +97,22 @@ class Mllm:
         """Opens the expert, unless another process has. Raises SetupError when it cannot be reached or loaded."""
         self._waiting.load()
 
-    def detect(self, clip: Clip, images: Sequence[np.ndarray], times: Sequence[float]) -> list[Look]:
-        return self._waiting.wait(self._looks(clip, images, times))
+    def question(self, clip: Clip) -> str:
+        return question_of(*asked(clip))
 
-    async def _looks(self, clip: Clip, images: Sequence[np.ndarray], times: Sequence[float]) -> list[Look]:
-        looks = (self._look(clip, image, at) for image, at in zip(images, times, strict=True))
-        return list(await asyncio.gather(*looks))
+    def begin(self, clip: Clip, sampling: Sampling) -> Collecting:
+        return Collecting(lambda images, times: self._waiting.wait(self._frames(clip, images, times)))
 
-    async def _look(self, clip: Clip, image: np.ndarray, time: float) -> Look:
+    async def _frames(self, clip: Clip, images: Sequence[np.ndarray], times: Sequence[Seconds]) -> list[ObservedFrame]:
+        frames = (self._look(clip, image, at) for image, at in zip(images, times, strict=True))
+        return list(await asyncio.gather(*frames))
+
+    async def _look(self, clip: Clip, image: np.ndarray, time: Seconds) -> ObservedFrame:
         import numpy as np
 
         from hoigen.experts._waiting import answered
         from hoigen.experts.desk import Conversation
-        from hoigen.hoi.detectors._frame_answers import Seen, SeenAndAsked
+        from hoigen.hoi.frame_answers import Seen, SeenAndAsked
 
         verb, thing = asked(clip)
         content = f"{clip.meta.get('digest', clip.uri)}, {min(image.shape[:2])} lines at {time:.4f} s"
@@ -107,7 +121,8 @@ class Mllm:
         schema = SeenAndAsked if verb or thing else Seen
         answer = await talk.ask("detector", self._expert, self._prompt(verb, thing), sees=True, schema=schema)
         answered(f"the frame at {time:.2f} s: detector", answer)
-        return Look(time=time, pairs=pairs_of(dict(answer.data or {}), verb, thing))
+        size = image.shape[1], image.shape[0]
+        return ObservedFrame(time=time, size=size, pairs=pairs_of(dict(answer.data or {}), verb, thing))
 
     def _prompt(self, verb: str | None, thing: str | None) -> Prompt:
         from hoigen.experts.prompts import render
@@ -118,7 +133,7 @@ class Mllm:
 
     @functools.cached_property
     def _expert(self) -> Expert:
-        found: Expert = make("expert", self.expert, "measures.coarse_hoi.detector.mllm.expert")
+        found: Expert = make("expert", self.expert, "observer.mllm.expert")
         return found
 
     @property
@@ -129,17 +144,13 @@ class Mllm:
 
 
 def named(thing: str | None) -> str:
-    from hoigen.hoi.detectors import _sentences
-
-    return _sentences.with_article(thing) if thing else "an object"
+    return with_article(thing) if thing else "an object"
 
 
 def wanted(verb: str | None, thing: str | None) -> str:
     """What was asked for, as a sentence."""
-    from hoigen.hoi.detectors import _sentences
-
     if verb and thing:
-        return _sentences.sentence(verb, thing)
+        return sentence(verb, thing)
     if verb:
         return f"A person can be seen to {hico.words(verb)} something."
     return f"A person acts on {named(thing)}."

@@ -1,21 +1,43 @@
-"""What a person does with a thing, by a model that compares a picture with sentences (CLIP, SigLIP)."""
+"""What a person does with a thing: as a sentence, and by a model of pictures and sentences (CLIP, SigLIP)."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hoigen import hico
 from hoigen.hoi.detections import Box
-from hoigen.hoi.detectors._sentences import sentence
 from hoigen.models import load as loading
 from hoigen.models import room, uses
+from hoigen.promptsuite import wording
 
 PADDED = ("siglip", "siglip2")
 """Trained with texts of one length."""
 MARGIN = 1.1
 """The square that is looked at, over the longer side of the pair's box: what is around them tells too."""
+
+
+def sentence(verb: str, thing: str) -> str:
+    """`A person is riding a bicycle.`; of no interaction, `A person is near a bicycle, without touching it.`"""
+    words = wording.objects()[thing][0] if thing in wording.objects() else with_article(thing)
+    if verb == hico.NO_INTERACTION:
+        return f"A person is near {words}, without touching it."
+    if (verb, thing) in _extended():
+        return _extended()[verb, thing]
+    phrase = wording.own().get((verb, thing)) or wording.verbs().get(verb)
+    return wording.sentence(phrase, words) if phrase else f"A person can be seen to {hico.words(verb)} {words}."
+
+
+@functools.cache
+def _extended() -> dict[tuple[str | None, str | None], str]:
+    return {(prompt.verb, prompt.object): prompt.short for prompt in wording.extended()}
+
+
+def with_article(thing: str) -> str:
+    words = hico.words(thing)
+    return f"{'an' if words[:1] in 'aeiou' else 'a'} {words}"
 
 
 def allowed(thing: str, asked: str | None = None) -> tuple[str, ...]:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hoigen.hoi.follow import SAME, Held
-from hoigen.hoi.masks import Mask
-from hoigen.hoi.readers.segments import cropped
-from hoigen.hoi.tracks import over
+from hoigen.hoi.geometry import over
+from hoigen.hoi.masks import Mask, cropped
 from hoigen.models import room
 
 if TYPE_CHECKING:

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from hoigen.hoi.masks import Mask
-from hoigen.hoi.readers.segments import cropped
+from hoigen.hoi.masks import Mask, cropped
 
 if TYPE_CHECKING:
     import numpy as np

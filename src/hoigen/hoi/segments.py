@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hoigen.hoi.detections import Box
-from hoigen.hoi.masks import Mask, ellipse, from_box
+from hoigen.hoi.masks import Mask, cropped, ellipse, from_box
 from hoigen.models import room, uses
 
 if TYPE_CHECKING:
@@ -67,14 +67,3 @@ class Segmenter:
             pairs = zip(inside.numpy(), boxes[at], strict=True)
             found[at] = [cropped(mask, source) or ellipse(box) for mask, box in pairs]
         return found
-
-
-def cropped(whole: np.ndarray, source: str) -> Mask | None:
-    """A mask of the whole picture, (H, W) bool, as the piece that is not empty; None for one without a pixel."""
-    import numpy as np
-
-    rows, columns = np.flatnonzero(whole.any(axis=1)), np.flatnonzero(whole.any(axis=0))
-    if not len(rows):
-        return None
-    top, left = int(rows[0]), int(columns[0])
-    return Mask(pixels=whole[top : rows[-1] + 1, left : columns[-1] + 1].copy(), left=left, top=top, source=source)

@@ -1,4 +1,5 @@
-"""Boxes of named things by a detector of the hub: one that takes words, or one of fixed classes."""
+"""Boxes of named things by a detector of the hub, one that takes words or one of fixed classes; and pairs of them, as
+two-stage detectors make them."""
 
 from __future__ import annotations
 
@@ -8,14 +9,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from hoigen.hoi.detections import Box, as_name
-from hoigen.hoi.tracks import over
+from hoigen.hoi.geometry import around, over
+from hoigen.models import hub, room, uses
 from hoigen.models import load as loading
-from hoigen.models import room, uses
 
+GROUNDED: Mapping[str, str] = {
+    "grounding-dino": "GroundingDinoForObjectDetection",
+    "mm-grounding-dino": "MMGroundingDinoForObjectDetection",
+}
+"""Take one text; a class is as sure as the surest of its words."""
 SOFTMAX = ("detr",)
 """Their last class is nothing; the others give each class a chance of its own."""
 ALIKE = 0.7
 """Intersection over union from which two boxes of a class are one."""
+SAME = 0.5
+"""The same, where pairs are made of them."""
 SPOKEN: Mapping[str, str] = {"hair_drier": "hair dryer", "tv": "television"}
 """Words that a detector of language knows better than HICO-DET's."""
 SPELLED: Mapping[str, str] = {
@@ -76,6 +84,14 @@ class BoxFinder:
         """The names of fixed classes by their number; None where any word may be asked."""
         names = self.loaded.facts["classes"]
         return None if names is None else _hicos(names)
+
+    @property
+    def asks_words(self) -> bool:
+        """Whether it finds what it is asked for by words. Told by the model's settings, without loading it; of one that
+        is not on this machine yet, that it does."""
+        use = uses.of_hub(self.name)
+        found = hub.at_hand(use.id, use.revision)
+        return found is None or loading.model_type(found) in GROUNDED
 
     def __call__(self, images: Sequence[Any], wanted: Sequence[str]) -> list[list[Found]]:
         """The wanted things of each picture, the surest first. images: (H, W, 3) uint8 RGB, all of one size."""
@@ -178,3 +194,46 @@ def apart(found: Sequence[Found], alike: float = ALIKE) -> list[Found]:
         if all(other.label != each.label or over(other.box, each.box) < alike for other in kept):
             kept.append(each)
     return kept
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A person and a thing of one frame. frame: its number. Boxes in pixels."""
+
+    frame: int
+    person: Found
+    thing: Found
+
+    @property
+    def sure(self) -> float:
+        """How surely both are there, 0..1."""
+        return self.person.score * self.thing.score
+
+    @property
+    def around(self) -> Box:
+        """The smallest box that holds both."""
+        return around(self.person.box, self.thing.box)
+
+
+def candidates(frame: int, found: Sequence[Found], least: float, fewest: int, most: int) -> list[Candidate]:
+    """All ordered pairs of a person and another box.
+
+    least: a less sure box is left out, but never more than leaves `fewest` persons and `fewest` things where there are
+    so many; most: of either kind, the surest.
+    """
+    persons, things = chosen(found, least, fewest, most)
+    others = [*things, *persons]
+    return [Candidate(frame, person, thing) for person in persons for thing in others if thing is not person]
+
+
+def chosen(found: Sequence[Found], least: float, fewest: int, most: int) -> tuple[list[Found], list[Found]]:
+    """The persons and the other things that pairs are made of; the numbers are those of `candidates`."""
+    boxes = apart(found, SAME)
+    persons = _chosen([box for box in boxes if box.label == "person"], least, fewest, most)
+    return persons, _chosen([box for box in boxes if box.label != "person"], least, fewest, most)
+
+
+def _chosen(found: Sequence[Found], least: float, fewest: int, most: int) -> list[Found]:
+    """found: the surest first."""
+    sure = sum(each.score >= least for each in found)
+    return list(found[: min(most, max(sure, fewest))])

@@ -7,25 +7,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hoigen import hico
-from hoigen.hoi.detections import Knows, Look, Pair
+from hoigen.hoi.detections import Knows, Pair
+from hoigen.hoi.frame import ObservedFrame
+from hoigen.hoi.observation import About, Collecting
 from hoigen.models import room, uses
-from hoigen.registry import hoi_detector
+from hoigen.registry import observer
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from hoigen.clip import Clip
+    from hoigen.clip import Clip, Sampling, Seconds
     from hoigen.hoi.adacm.reading import Reader
     from hoigen.models.uses import AnyUse, ModelUse, Network
 
 OF_SIZE = "the published CLIP of that size"
+THETA = 0.2
+"""The threshold that its pairs are used with, where a recipe names none."""
 FEWEST, MOST = 3, 15
 """Persons, and things, of a frame: so many at least, however unsure, and at most."""
 
 
-@hoi_detector("ada_cm")
+@observer("ada_cm")
 class AdaCm:
     """ADA-CM on HICO-DET's 117 verbs and 80 objects, with a DETR that was trained on it. Needs extra [models].
+    Looks without being asked; pairs with all verbs of a thing.
 
     A verb's score is its chance times (the person's score times the thing's) to the power of `power`.
 
@@ -52,8 +57,8 @@ class AdaCm:
     batch: int = 4
     device: str = "auto"
 
-    theta = 0.2
     sees = True
+    gives = frozenset(("pairs",))
     short_side = 800
     """Of the frames: what DETR looks at."""
 
@@ -73,10 +78,6 @@ class AdaCm:
             raise ValueError(f"shots and batch: 1 or more; they came as {self.shots} and {self.batch}")
 
     @property
-    def knows(self) -> Knows:
-        return Knows(objects=frozenset(hico.objects()), verbs=frozenset(hico.verbs()))
-
-    @property
     def identity(self) -> Mapping[str, Any]:
         from hoigen.models import tensors
         from hoigen.models.load import identity
@@ -87,13 +88,17 @@ class AdaCm:
         if self.checkpoint is None:
             settings |= {"shots": self.shots, "temperature": self.temperature}
         clip = identity(self.clip) if self.clip else "as published"
-        return {"detector": "ada_cm", "revision": 1, **settings, **files, "clip": clip}
+        return {**settings, **files, "clip": clip}
 
     @property
-    def ledger(self) -> list[Mapping[str, str]]:
-        """Name, digest and licence of all files."""
+    def about(self) -> About:
         boxes, verbs = map(room.handle, self.networks)
-        return [*verbs.ledger] if self.checkpoint is not None else [*boxes.ledger, *verbs.ledger]
+        return About(
+            observer="ada_cm",
+            theta=THETA,
+            knows=Knows(objects=frozenset(hico.objects()), verbs=frozenset(hico.verbs())),
+            models=[*verbs.ledger] if self.checkpoint is not None else [*boxes.ledger, *verbs.ledger],
+        )
 
     @property
     def networks(self) -> tuple[Network, Network]:
@@ -120,13 +125,21 @@ class AdaCm:
         for network in self.networks:
             _ = room.handle(network).facts
 
-    def detect(self, clip: Clip, images: Sequence[np.ndarray], times: Sequence[float]) -> list[Look]:
+    def question(self, clip: Clip) -> str:
+        return ""
+
+    def begin(self, clip: Clip, sampling: Sampling) -> Collecting:
+        return Collecting(self._frames)
+
+    def _frames(self, images: Sequence[np.ndarray], times: Sequence[Seconds]) -> list[ObservedFrame]:
         """images: all of one size."""
-        looks = []
+        frames = []
         for start in range(0, len(images), self.batch):
-            for pairs in self._reader.read(images[start : start + self.batch], self.threshold, FEWEST, MOST):
-                looks.append([self._pair(*pair) for pair in pairs])
-        return [Look(time=at, pairs=found) for at, found in zip(times, looks, strict=True)]
+            some = images[start : start + self.batch]
+            for at, pairs in enumerate(self._reader.read(some, self.threshold, FEWEST, MOST), start):
+                size = images[at].shape[1], images[at].shape[0]
+                frames.append(ObservedFrame(time=times[at], size=size, pairs=[self._pair(*pair) for pair in pairs]))
+        return frames
 
     def _pair(self, person: Any, thing: Any, verbs: Mapping[str, float]) -> Pair:
         sure = person.score * thing.score
