@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hoigen.data.sources import Source
 from hoigen.errors import UsageError
 from hoigen.promptsuite.suite import Prompt, Suite, slug
-from hoigen.sources import Source
 
 SAMPLE = re.compile(r"(?:[-_. ]+(?:[a-z]+[-_=]?)?\d+)*")
 """What may follow a prompt's name: numbers, each with a word before it (`-0`, `_seed42-3`)."""
@@ -143,7 +143,7 @@ def _named(found: list[Found], folders: Sequence[Path], suite: Suite, names: Nam
 
 
 def _videos(folder: Path) -> Iterator[str]:
-    from hoigen.sources import read_sources
+    from hoigen.data.sources import read_sources
 
     if not folder.is_dir():
         raise UsageError(f"--videos {folder}: {'a folder is needed' if folder.exists() else 'no such folder'}")

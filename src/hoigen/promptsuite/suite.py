@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from hoigen.data.rows import SUFFIXES, Row, read_json, read_text, rows_of
+from hoigen.data.sources import shown
 from hoigen.errors import UsageError
 from hoigen.hoi.contact import WORDS
-from hoigen.sources import shown
 
 VERSION = 1
 

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from hoigen import uris
+from hoigen.data.sources import MANIFEST_SUFFIXES, PACKED_SUFFIXES, Source, not_text, shown, unreadable
+from hoigen.data.sources.rows import Row, name_of, sources
 from hoigen.errors import UsageError
-from hoigen.sources import MANIFEST_SUFFIXES, PACKED_SUFFIXES, Source, not_text, shown, unreadable
-from hoigen.sources.rows import Row, name_of, sources
 
 UNPACK: Mapping[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
@@ -96,8 +96,8 @@ def _csv(path: str, delimiter: str) -> Iterator[tuple[str, Row]]:
 
 
 def _check_columns(columns: list[str], path: str) -> None:
-    from hoigen.sources.rows import ALIASES, near_columns
-    from hoigen.sources.spans import PANDA
+    from hoigen.data.sources.rows import ALIASES, near_columns
+    from hoigen.data.sources.spans import PANDA
 
     if not any(columns):
         raise UsageError(f"{path} is empty; its first line names the columns, `uri` among them")

@@ -12,8 +12,10 @@ from typing import Any
 
 from hoigen.clip import Clip, Seconds
 from hoigen.errors import SetupError, VideoError
-from hoigen.frameplan import SLACK
-from hoigen.videopass import Headway, Pass, Progress, zero_of
+from hoigen.video.file import opened
+from hoigen.video.header import probe
+from hoigen.video.plan import SLACK
+from hoigen.video.sequence import Headway, Pass, Progress, check_reach, zero_of
 
 CRF = "18"
 """x264's quality: the value FFmpeg's encoding guide calls visually lossless or nearly so."""
@@ -24,26 +26,32 @@ AUDIO = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"})
 
 
 def cut_clip(clip: Clip, out: Path, copy: bool = False, progress: Progress | None = None) -> Path:
-    """Writes the clip to `out`, whole or not at all; the file written.
+    """Writes a clip to a file, whole or not at all.
 
-    copy false: exactly the clip's frames with their own times (so a variable frame rate stays one), from 0, as H.264 at
-        CRF 18, in MP4. Pixel format, colour tags, pixel aspect and rotation stay; of odd widths and heights the
-        last column or row goes, since H.264 in 4:2:0 has none.
-    copy true: packets untouched, from the last keyframe that is not later than the start up to the first keyframe that
-        is not earlier than the end: the file covers the clip and may be longer on both sides. Its suffix becomes .mkv
-        when MP4 cannot hold the codec.
+    Encoded anew it is exactly the clip's frames with their own times (so a variable frame rate stays one), from 0, as
+    H.264 at CRF 18, in MP4. Pixel format, colour tags, pixel aspect and rotation stay; of odd widths and heights the
+    last column or row goes, since H.264 in 4:2:0 has none.
+
+    Copied, packets are untouched, from the last keyframe that is not later than the start up to the first keyframe that
+    is not earlier than the end: the file covers the clip and may be longer on both sides.
 
     The first audio stream is copied, to the nearest packet (about 20 ms), when MP4 players know its codec, else left
-    out. Subtitles and other streams are left out. progress: called when reading the video has moved on.
+    out. Subtitles and other streams are left out.
+
+    Args:
+        clip: the stretch of a video.
+        out: the file, `.mp4`; its suffix becomes `.mkv` when packets are copied whose codec MP4 cannot hold.
+        copy: copy packets instead of encoding anew.
+        progress: called when reading the video has moved on.
+
+    Returns the file that was written.
 
     Raises VideoError when the video cannot be read or ends before the clip does, SetupError when `out` cannot be
     written.
     """
-    from hoigen import video
-
     out = Path(out)
-    rotation = video.probe(clip.uri, progress).rotation
-    with video.opened(clip.uri) as (container, stream):
+    rotation = probe(clip.uri, progress).rotation
+    with opened(clip.uri) as (container, stream):
         if copy and stream.codec_context.name not in _held_by("mp4"):
             out = out.with_suffix(".mkv")
         part = out.with_name(f".{out.stem}.{os.getpid()}.part{out.suffix}")
@@ -80,14 +88,16 @@ def _written(path: Path) -> Iterator[_Target]:
     import av
 
     try:
-        # "file:" as in videofile: a folder named "12:30" is no protocol
+        # "file:" as in `opened`: a folder named "12:30" is no protocol
         container = av.open(f"file:{path}", "w", format="matroska" if path.suffix == ".mkv" else "mp4")
     except (av.FFmpegError, OSError) as error:
         raise SetupError(f"cannot write {path.parent}: {error}") from None
-    target = _Target(path, container)
     try:
-        yield target
-        target.close()
+        yield _Target(path, container)
+        try:
+            container.close()
+        except av.FFmpegError as error:
+            raise SetupError(f"cannot write {path.parent}: {error}") from None
     finally:
         with contextlib.suppress(av.FFmpegError):
             container.close()
@@ -113,14 +123,6 @@ class _Target:
 
         try:
             self.container.mux(packets)
-        except av.FFmpegError as error:
-            raise SetupError(f"cannot write {self.path.parent}: {error}") from None
-
-    def close(self) -> None:
-        import av
-
-        try:
-            self.container.close()
         except av.FFmpegError as error:
             raise SetupError(f"cannot write {self.path.parent}: {error}") from None
 
@@ -191,25 +193,19 @@ def _encoded(source: _Source, target: _Target, rotation: int) -> None:
     sound = _Sound(source, target, clip.end)
     encoder = _Encoder(source, target, rotation)
     if not sound.done:
-        _gather(source, sound)
+        with opened(clip.uri) as (container, stream):
+            again = _Source(container, stream, clip, source.progress)
+            again.search()
+            for packet in again.packets(again.audio):
+                sound.take(packet)
+                if sound.done:
+                    break
     frames = Pass(source.container, source.video, clip.start, clip.end, source.progress)
     for frame, at in frames.frames():
         encoder.see(frame, at)
-        if encoder.started:
-            sound.flush(encoder.begins_at)
+        if encoder.stream is not None:
+            sound.flush(source.second(encoder.begin, encoder.base))
     encoder.finish(whole=frames.whole)
-
-
-def _gather(source: _Source, sound: _Sound) -> None:
-    from hoigen import video
-
-    with video.opened(source.clip.uri) as (container, stream):
-        again = _Source(container, stream, source.clip, source.progress)
-        again.search()
-        for packet in again.packets(again.audio):
-            sound.take(packet)
-            if sound.done:
-                return
 
 
 class _Encoder:
@@ -225,14 +221,6 @@ class _Encoder:
         self.held: Any = None  # the latest frame, until the next one says how long it is shown
         self.begin = self.latest = 0
         self.lengths: dict[int, int] = {}
-
-    @property
-    def started(self) -> bool:
-        return self.stream is not None
-
-    @property
-    def begins_at(self) -> float:
-        return self.source.second(self.begin, self.base)
 
     def see(self, frame: Any, at: Seconds) -> None:
         """A frame and its time in the file, in order of time."""
@@ -255,7 +243,7 @@ class _Encoder:
         self.lengths[frame.pts - self.begin] = max(1, until - frame.pts)
         self.latest = until
         pts = frame.pts - self.begin
-        frame = self._cropped(frame)
+        frame = self._fitted(frame)
         frame.pts, frame.time_base, frame.pict_type = pts, self.base, 0
         self._mux(self.stream.encode(frame))
 
@@ -280,22 +268,17 @@ class _Encoder:
             stream.set_display_rotation(self.rotation)
         self.stream = stream
 
-    def _cropped(self, frame: Any) -> Any:
-        if (frame.width, frame.height) != self.size:
-            frame = self._through_crop(frame)
-        if frame.format.name != self.stream.pix_fmt:
-            frame = frame.reformat(format=self.stream.pix_fmt)
-        return frame
-
-    def _through_crop(self, frame: Any) -> Any:
+    def _fitted(self, frame: Any) -> Any:
         """Odd sizes lose their last row or column; frames of another size than the first are scaled to it."""
         even = frame.width - frame.width % 2, frame.height - frame.height % 2
         if even != self.size:
-            return frame.reformat(width=self.size[0], height=self.size[1])
-        if self.crop is None:
-            self.crop = _crop_graph(frame, self.size, self.base)
-        self.crop.push(frame)
-        return self.crop.pull()
+            frame = frame.reformat(width=self.size[0], height=self.size[1])
+        elif (frame.width, frame.height) != self.size:
+            if self.crop is None:
+                self.crop = _crop_graph(frame, self.size, self.base)
+            self.crop.push(frame)
+            frame = self.crop.pull()
+        return frame if frame.format.name == self.stream.pix_fmt else frame.reformat(format=self.stream.pix_fmt)
 
     def _mux(self, packets: Any) -> None:
         for packet in packets:
@@ -312,8 +295,6 @@ class _Encoder:
         if self.stream is None:
             raise VideoError(f"no frame could be decoded between {clip.start:g} s and {clip.end:g} s")
         self._mux(self.stream.encode(None))
-        from hoigen.video import check_reach
-
         check_reach(float((self.latest - self.begin) * self.base), clip.duration, clip.start)
 
 
@@ -336,6 +317,7 @@ def _copied(source: _Source, target: _Target, rotation: int) -> None:
     if rotation:
         stream.set_display_rotation(rotation)
     sound = _Sound(source, target, source.clip.end)
+    base: Fraction = source.video.time_base
     begin: int | None = None
     latest, done = 0.0, False
     source.search()
@@ -355,17 +337,11 @@ def _copied(source: _Source, target: _Target, rotation: int) -> None:
                 packet.stream = stream
                 target.mux(packet)
         if begin is not None:
-            sound.flush(source.second(begin, source.video.time_base))
+            sound.flush(source.second(begin, base))
         if done and sound.done:
             break
-    _check_copied(source, begin, latest)
-
-
-def _check_copied(source: _Source, begin: int | None, latest: float) -> None:
-    from hoigen.video import check_reach
-
     if begin is None:
         raise VideoError(f"holds no keyframe for the clip at {source.clip.start:g} s")
-    if source.second(begin, source.video.time_base) > source.clip.start + 1 / (source.clip.fps or 25):
+    if source.second(begin, base) > source.clip.start + 1 / (source.clip.fps or 25):
         raise VideoError(f"holds no keyframe before the clip's start at {source.clip.start:g} s")
     check_reach(latest - source.clip.start, source.clip.duration, source.clip.start)

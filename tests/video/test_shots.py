@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from hoigen.errors import UsageError, VideoError
-from hoigen.shots import check_detector, find_shots
 from hoigen.video import walk
+from hoigen.video.shots import check_detector, find_shots
 from render import render
 from shot_cases import FPS, cases, joined, matched, scene
 

@@ -20,7 +20,7 @@ Key = tuple[int | None, bool, bool]
 
 
 class Converter:
-    """Turns decoded frames into images, each size and format once.
+    """Turns decoded frames into images, each size and format once a frame.
 
     The first frame settles the shape: a stream that changes its size on the way is scaled to that.
     """
@@ -31,6 +31,12 @@ class Converter:
         self.targets: dict[Key, _Target] = {}
 
     def image(self, frame: Any, sampling: Sampling) -> np.ndarray:
+        """A frame as a sampling wants it: (H, W, 3) uint8 RGB, or (H, W) uint8 luma.
+
+        Args:
+            frame: PyAV's, decoded.
+            sampling: says which size and colours.
+        """
         if frame is not self.frame:
             self.frame, self.done = frame, {}
         untagged = isinstance(sampling, EveryFrame) and sampling.untagged and _is_tagged(frame)
@@ -77,7 +83,13 @@ def _is_tagged(frame: Any) -> bool:
 
 
 class Plan:
-    """The moments that one sampling asks for, and who gets the frames shown then."""
+    """The moments that one sampling asks for, and who gets the frames shown then.
+
+    Args:
+        sampling: which frames are wanted.
+        duration: of the clip, in seconds.
+        see: called with each image and its time, in seconds from the clip's start.
+    """
 
     def __init__(self, sampling: Sampling, duration: Seconds, see: Callable[[np.ndarray, float], None]) -> None:
         self.sampling, self.see = sampling, see
@@ -86,7 +98,11 @@ class Plan:
         self.leader: tuple[Any, Seconds] | None = None
 
     def wants(self, until: Seconds) -> bool:
-        """Whether a moment lies before `until`; those moments are then dealt with."""
+        """Whether a moment lies before a time; those moments are then dealt with.
+
+        Args:
+            until: seconds from the clip's start.
+        """
         if isinstance(self.sampling, EveryFrame):
             return True
         first = self.at
@@ -95,7 +111,14 @@ class Plan:
         return self.at > first
 
     def offer(self, frame: Any, at: Seconds, until: Seconds, converter: Converter) -> None:
-        """A frame that is shown from `at` until `until`."""
+        """Takes the next frame, which goes to `see` when a moment lies where it is shown.
+
+        Args:
+            frame: PyAV's, decoded.
+            at: when it begins to be shown, in seconds from the clip's start.
+            until: when the next one takes its place.
+            converter: makes the image; shared by all plans of a pass.
+        """
         if self.leader is not None:
             self.see(*self.leader)
             self.see(converter.image(frame, self.sampling), at)
@@ -110,7 +133,12 @@ class Plan:
 
 
 def moments(sampling: Sampling, duration: Seconds) -> list[Seconds]:
-    """The moments that a sampling asks for, in seconds from the clip's start."""
+    """The moments that a sampling asks for, in seconds from the clip's start.
+
+    Args:
+        sampling: so many frames spread evenly, or so many a second.
+        duration: of the clip, in seconds.
+    """
     if sampling.fps is None:
         return [(i + 0.5) * duration / sampling.frames for i in range(sampling.frames)]
     count = max(1, int(duration * sampling.fps + 1 - SLACK))

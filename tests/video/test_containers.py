@@ -278,7 +278,7 @@ def test_schemes_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_sampled_digests_of_large_and_remote_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(video, "WHOLE_DIGEST", 1000)
+    monkeypatch.setattr(video.file, "WHOLE_DIGEST", 1000)
     data = np.random.default_rng(1).integers(0, 256, 40 << 20, np.uint8)
     a, b, c = tmp_path / "a", tmp_path / "b", tmp_path / "c"
     a.write_bytes(data.tobytes())
@@ -289,16 +289,16 @@ def test_sampled_digests_of_large_and_remote_files(monkeypatch: pytest.MonkeyPat
 
 
 def test_one_pass_and_only_wanted_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hoigen import frameplan
+    from hoigen.video import plan
 
     converted: list[tuple[int, int]] = []
-    real = frameplan._Target.convert
+    real = plan._Target.convert
 
     def counted(self: Any, frame: Any) -> np.ndarray:
         converted.append(self.size)
         return real(self, frame)
 
-    monkeypatch.setattr(frameplan._Target, "convert", counted)
+    monkeypatch.setattr(plan._Target, "convert", counted)
     path = render(tmp_path / "a.mp4", counting(100, SIZE), options=X264)
     same = Sampling(frames=4, short_side=48)
     got: list[float] = []

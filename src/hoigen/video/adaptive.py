@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from hoigen.clip import Seconds
 from hoigen.settings import Setting
-from hoigen.shots import Frame
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from hoigen.video.shots import Frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,11 @@ class Adaptive:
     short_side: Annotated[int, Setting("pixels of the frames that are looked at")] = 36
 
     def boundaries(self, frames: Iterable[Frame]) -> Iterator[Seconds]:
+        """Times of the first frames of new shots, in seconds, ascending.
+
+        Args:
+            frames: (H, W, 3) uint8 RGB, each with its time in seconds.
+        """
         return _Pass(self).run(frames)
 
 
@@ -91,7 +97,7 @@ class _Pass:
         self.begun = False
         """Whether a picture that is not black was met."""
         self.dark_from: Seconds | None = None
-        self.dark_told = False
+        self.dark_given = False
 
     def run(self, frames: Iterable[Frame]) -> Iterator[Seconds]:
         before: np.ndarray | None = None
@@ -109,8 +115,8 @@ class _Pass:
                 self.next -= 1
         for middle in range(self.next, len(window)):  # the last frames have fewer behind them
             yield from self._judge(middle)
-        if self.dark_from is not None and not self.dark_told:
-            yield from self._tell(self.dark_from)
+        if self.dark_from is not None and not self.dark_given:
+            yield from self._give(self.dark_from)
 
     def _judge(self, middle: int) -> Iterator[Seconds]:
         seen = self.window[middle]
@@ -122,12 +128,12 @@ class _Pass:
         while self.past and seen.at - self.past[0].at > self.settings.dissolve:
             self.past.popleft()
         if self._is_cut(middle):
-            yield from self._tell(seen.at)
+            yield from self._give(seen.at)
             self.past.append(seen)
         elif (at := self._dissolved()) is not None:
-            yield from self._tell(at)
+            yield from self._give(at)
 
-    def _tell(self, at: Seconds) -> Iterator[Seconds]:
+    def _give(self, at: Seconds) -> Iterator[Seconds]:
         if at > self.last_cut + APART:
             self.last_cut = at
             self.past.clear()
@@ -173,18 +179,18 @@ class _Pass:
             self.past.clear()
             if self.dark_from is None:
                 self.dark_from = seen.at
-                self.dark_told = not self.begun
+                self.dark_given = not self.begun
                 if self._is_cut(middle):
-                    yield from self._tell(seen.at)
-                    self.dark_told = True
-            elif not self.dark_told and seen.at - self.dark_from > self.settings.between:
-                yield from self._tell(self.dark_from)
-                self.dark_told = True
+                    yield from self._give(seen.at)
+                    self.dark_given = True
+            elif not self.dark_given and seen.at - self.dark_from > self.settings.between:
+                yield from self._give(self.dark_from)
+                self.dark_given = True
         elif self.dark_from is not None:
             if seen.at - self.dark_from > self.settings.between or not self.begun:
-                yield from self._tell(seen.at)
-            elif not self.dark_told:
-                yield from self._tell(seen.at if self._is_cut(middle) else (self.dark_from + seen.at) / 2)
+                yield from self._give(seen.at)
+            elif not self.dark_given:
+                yield from self._give(seen.at if self._is_cut(middle) else (self.dark_from + seen.at) / 2)
             self.last_cut = seen.at  # the rest of the fade-in is no further boundary
             self.dark_from = None
             self.begun = True
@@ -196,7 +202,7 @@ class _Pass:
             return None
         first, last, middle = past[0], past[-1], past[len(past) // 2]
         if min(first.spread, last.spread) < 0.4 * max(first.spread, last.spread):
-            return None  # a fade, whose black will tell
+            return None  # a fade: its black is the boundary
         if not first.image.shape == middle.image.shape == last.image.shape:
             return None
         distance = _apart(first.image, last.image)

@@ -1,11 +1,12 @@
-"""Opening a video, from a disk or an object store; used through `hoigen.video` alone."""
+"""Opening a video, from a disk or an object store, and the digest of its content."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import unquote_to_bytes
 
 from hoigen import uris
@@ -13,13 +14,23 @@ from hoigen.clip import Seconds
 from hoigen.errors import PROGRAM_FAULTS, SetupError, UsageError, VideoError
 from hoigen.uris import is_local as is_local
 
+if TYPE_CHECKING:
+    from hoigen.video.sequence import Progress
+
 OPEN_TIMEOUT: Seconds = 20.0
 """How long a server that FFmpeg itself talks to may be silent. Without it a stalled connection blocks for ever."""
+WHOLE_DIGEST = 256 << 20
+"""Files up to this many bytes are digested whole; of larger ones, and of remote ones, sampled blocks and the size."""
+BLOCK = 1 << 20
+BLOCKS = 16
 
 
 @contextlib.contextmanager
 def opened(uri: str) -> Iterator[tuple[Any, Any]]:
-    """Container and its video stream, ready to decode on one thread.
+    """PyAV's container of a video and its first video stream, ready to decode on one thread.
+
+    Args:
+        uri: path or address of the video.
 
     Raises VideoError when it cannot be opened, and for what FFmpeg raises inside the `with`; a wrong call of ours
     (another PyAV than hoigen was written for) passes through as it is.
@@ -62,7 +73,11 @@ def _video_stream(container: Any) -> Any:
 
 
 def local_path(uri: str) -> str:
-    """The path of a local file. Raises VideoError when there is none that can be read."""
+    """The path of a file of this machine. Raises VideoError when there is none that can be read.
+
+    Args:
+        uri: a path, or a `file://` address.
+    """
     path = uri
     if uris.scheme_of(uri) == "file":
         path = uri[len("file://") :].removeprefix("localhost")
@@ -83,7 +98,11 @@ def local_path(uri: str) -> str:
 
 
 def check_scheme(uri: str) -> None:
-    """Raises UsageError when URIs of this kind are not opened, whatever the file, or need a package that is missing."""
+    """Raises UsageError when addresses of this kind are opened in no case, or need a package that is missing.
+
+    Args:
+        uri: path or address of a video.
+    """
     if (wrong := uris.fault(uri)) is not None:
         raise UsageError(f"{uri!r}: {wrong}")
     if is_local(uri):
@@ -99,7 +118,13 @@ def check_scheme(uri: str) -> None:
 
 @contextlib.contextmanager
 def raw_bytes(uri: str) -> Iterator[BinaryIO]:
-    """The file itself, for reading. Raises VideoError when it is not there, SetupError when its scheme needs more."""
+    """The bytes of a file, for reading.
+
+    Args:
+        uri: path or address of the file.
+
+    Raises VideoError when it is not there, SetupError when its scheme needs a further package.
+    """
     if is_local(uri):
         with open(local_path(uri), "rb") as file:
             yield file
@@ -116,6 +141,37 @@ def raw_bytes(uri: str) -> Iterator[BinaryIO]:
         raise VideoError(f"cannot be opened: {said(error)}") from None
     with opened_file as file:
         yield file
+
+
+def content_digest(uri: str, progress: Progress | None = None) -> str:
+    """32 hex digits that are the same for the same content, whatever its name.
+
+    Local files up to `WHOLE_DIGEST` bytes are read whole. Of others, the size and 16 blocks of 1 MiB spread evenly
+    are: two files that differ only between those blocks would be taken for the same.
+
+    Args:
+        uri: path or address of the file.
+        progress: called for each block.
+    """
+    moved_on = progress or (lambda: None)
+    try:
+        with raw_bytes(uri) as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(0)
+            if is_local(uri) and size <= WHOLE_DIGEST:
+                digest = hashlib.blake2b(digest_size=16)
+                while block := file.read(BLOCK):
+                    digest.update(block)
+                    moved_on()
+                return digest.hexdigest()
+            digest = hashlib.blake2b(str(size).encode(), digest_size=16)
+            for at in range(BLOCKS):
+                file.seek((size - BLOCK) * at // (BLOCKS - 1) if size > BLOCK else 0)
+                digest.update(file.read(BLOCK))
+                moved_on()
+            return digest.hexdigest()
+    except (OSError, ValueError) as error:
+        raise VideoError(f"cannot be read: {said(error)}") from None
 
 
 def said(error: BaseException) -> str:

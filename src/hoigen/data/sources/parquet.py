@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from hoigen.sources import Source
+from hoigen.data.sources import Source
 
 TEXTS = ("uri", "caption", "source", "licence")
 

@@ -66,7 +66,7 @@ def read_sources(
 
 
 def _read(text: str, stdin: TextIO | None, say: Say) -> Iterator[Source]:
-    from hoigen.sources import folders, manifests
+    from hoigen.data.sources import folders, manifests
 
     if not text.strip():
         raise UsageError(f"videos: {ALLOWED}; it came as an empty text")
@@ -81,7 +81,7 @@ def _read(text: str, stdin: TextIO | None, say: Say) -> Iterator[Source]:
 
 def _read_several(items: Sequence[str | Path], stdin: TextIO | None, say: Say) -> Iterator[Source]:
     """A list in a recipe may mix folders, globs and manifests with videos; a video that is not there fails later."""
-    from hoigen.sources import folders, manifests
+    from hoigen.data.sources import folders, manifests
 
     for item in items:
         if not isinstance(item, str | Path):
@@ -116,7 +116,7 @@ def absolute(uri: str) -> str:
 
 def write_videos(sources: Iterable[Source], path: Path, *, batch: int = 10_000) -> int:
     """Streams rows to Parquet, whole or not at all; how many there were."""
-    from hoigen.sources.parquet import write
+    from hoigen.data.sources.parquet import write
 
     return write(sources, path, batch)
 

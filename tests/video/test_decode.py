@@ -210,7 +210,7 @@ from pathlib import Path
 from hoigen import video
 from hoigen.clip import Clip, Sampling
 from hoigen.errors import VideoError
-from hoigen.shots import find_shots
+from hoigen.video.shots import find_shots
 sources = [Path(name) for name in {sources!r}]
 ends = {{"ok": 0, "error": 0}}
 for seed in range(200):

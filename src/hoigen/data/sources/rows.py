@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from hoigen import uris
+from hoigen.data.sources import Source, shown
 from hoigen.errors import UsageError
-from hoigen.sources import Source, shown
 
 Row = Mapping[str, Any]
 
@@ -56,7 +56,7 @@ Located = Callable[[str], str]
 
 def sources(rows: Iterator[tuple[str, Row]], path: str) -> Iterator[Source]:
     """The rows of a list as Sources, one or more of each."""
-    from hoigen.sources import spans
+    from hoigen.data.sources import spans
 
     folder = Place(path, "").folder
     remote = "://" in path

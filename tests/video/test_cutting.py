@@ -8,10 +8,11 @@ import av
 import numpy as np
 import pytest
 
-from hoigen import cutting, video
+from hoigen import video
 from hoigen.clip import Clip, Sampling, clip_id
-from hoigen.cutting import cut_clip
 from hoigen.errors import SetupError, VideoError
+from hoigen.video import cutting
+from hoigen.video.cutting import cut_clip
 from render import counting, index_of, pan, render, texture
 
 SIZE = (96, 160)

@@ -1,4 +1,4 @@
-"""One sequential pass over the frames of an open video; used through `hoigen.video` alone."""
+"""One sequential pass over the frames of an open video, in order of time."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Any
 
 from hoigen.clip import Seconds
 from hoigen.errors import PROGRAM_FAULTS, VideoError
-from hoigen.frameplan import SLACK
-from hoigen.videofile import said
+from hoigen.video.file import said
+from hoigen.video.plan import SLACK
 
 BAD_PACKETS = 0.1
 """A stretch of whose packets a larger share cannot be decoded is broken."""
+ENDS_EARLY = 0.9
+"""A clip whose frames reach less of its length than this is broken."""
 SEEK_BACK: tuple[Seconds, ...] = (0.0, 2.0, 10.0)
 """How far before the wanted moment is searched for a keyframe, one try after the other; then from the beginning."""
 EXACT = ("mov", "matroska")
@@ -58,7 +60,15 @@ class Headway:
 class Pass:
     """Frames of one stretch in order of time; packets that cannot be decoded are counted and left out.
 
-    packets, bad: from the first keyframe on. count: frames given. whole: a frame at or behind `end` was met.
+    Args:
+        container: PyAV's, open.
+        stream: its video stream.
+        start: seconds; where the stretch begins.
+        end: seconds; where it ends. None: with the video.
+        progress: called when the pass has moved on.
+
+    Of what it has met, it knows `packets` and how many of them are `bad`, from the first keyframe on; `count`, the
+    frames given; and `whole`, whether a frame at or behind `end` was met.
     """
 
     def __init__(
@@ -69,8 +79,7 @@ class Pass:
         self.base = float(stream.time_base)
         rate = stream.average_rate or stream.guessed_rate
         self.gap = float(1 / rate) if rate else 0.04
-        kind = container.format.name
-        self.by_dts = kind.startswith(UNORDERED)
+        self.by_dts = container.format.name.startswith(UNORDERED)
         self.zero = start_time(container, stream)
         self.packets = self.bad = self.count = 0
         self.whole = self.moved = self.begun = False
@@ -187,8 +196,27 @@ class Pass:
             yield packet
 
 
+def check_reach(reached: Seconds, duration: Seconds, start: Seconds = 0.0) -> None:
+    """Raises VideoError when frames leave out more than a tenth of the length that was claimed.
+
+    Args:
+        reached: how far the frames reach, in seconds from `start`.
+        duration: the length that was claimed, in seconds.
+        start: where the clip begins in its video, in seconds; for the error.
+    """
+    if reached < ENDS_EARLY * duration:
+        raise VideoError(
+            f"its frames end at {start + reached:.2f} s of {start + duration:.2f} s: the file is cut short"
+        )
+
+
 def zero_of(container: Any, stream: Any) -> Seconds:
-    """When the first frame is shown on the container's own clock; decodes it where the header does not tell."""
+    """When the first frame is shown, in seconds on the container's own clock.
+
+    Args:
+        container: PyAV's, open.
+        stream: its video stream; its first frame is decoded where the header does not tell.
+    """
     known = start_time(container, stream)
     if known is not None:
         return known
@@ -199,7 +227,12 @@ def zero_of(container: Any, stream: Any) -> Seconds:
 
 
 def start_time(container: Any, stream: Any) -> Seconds | None:
-    """When the first frame is shown on the container's own clock; None when only decoding it tells."""
+    """When the first frame is shown, in seconds on the container's own clock; None when only decoding it tells.
+
+    Args:
+        container: PyAV's, open.
+        stream: its video stream.
+    """
     if stream.start_time is None or not container.format.name.startswith(EXACT):
         return None
     return float(stream.start_time * stream.time_base)

@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from hoigen.data.sources import VIDEO_SUFFIXES, Source, shown
+from hoigen.data.sources.rows import Located, Place, Row, one, split, time_of
 from hoigen.errors import UsageError
-from hoigen.sources import VIDEO_SUFFIXES, Source, shown
-from hoigen.sources.rows import Located, Place, Row, one, split, time_of
 
 PANDA = ("videoID", "timestamp")
 LISTS = ("caption", "matching_score", "desirable_filtering", "shot_boundary_detection")

@@ -22,7 +22,18 @@ END_SLACK: Seconds = 0.5
 
 
 class VideoJob(NamedTuple):
-    """One row of videos.parquet."""
+    """One row of videos.parquet (docs/run_folder.md).
+
+    Args:
+        video: its place in the list, from 0.
+        uri: path or address of the video.
+        start: seconds where the clip begins; None with `end` None: the whole video, cut into its shots.
+        end: seconds where it ends.
+        caption: what the list says of it.
+        source: the data set it is from.
+        licence: what it may be used for.
+        meta: what else the list says, as JSON text.
+    """
 
     video: int
     uri: str
@@ -35,7 +46,13 @@ class VideoJob(NamedTuple):
 
 
 def setup_ingest(shots: str | Mapping[str, Any], min_length: Seconds, max_length: Seconds | None) -> Handler:
-    """Runs once in each worker."""
+    """What a worker does with a VideoJob; called once in each worker.
+
+    Args:
+        shots: the detector of a recipe's `shots:`, or `none`.
+        min_length: seconds, as of `find_shots`.
+        max_length: seconds, as of `find_shots`.
+    """
     from hoigen import video
 
     video.warm()
@@ -48,6 +65,7 @@ def setup_ingest(shots: str | Mapping[str, Any], min_length: Seconds, max_length
 
 
 def shots_wanted(shots: str | Mapping[str, Any] | None) -> bool:
+    """Whether a recipe's `shots:` asks for videos to be cut."""
     return shots not in (None, "none", False)
 
 
@@ -64,13 +82,28 @@ def clip_rows(
 ) -> list[Row]:
     """The clips of one row of the input. A video that cannot be read is one row, `failed` with the reason.
 
-    progress: called when a pass over the file has moved on.
+    Args:
+        job: the row.
+        shots: the detector of a recipe's `shots:`, or `none`.
+        min_length: seconds; shorter shots are dropped, with the reason.
+        max_length: seconds; longer shots are split. None: none is.
+        progress: called when a pass over the file has moved on.
+
+    Returns rows of `tables.CLIP_COLUMNS`.
     """
+    from hoigen.video.shots import find_shots
+
     try:
         header, digest = _look(job.uri, progress)
         if not _wants_shots(job, shots):
             return [_row(job, 0, *_span(job, header), header, digest)]
-        return _shot_rows(job, shots, min_length, max_length, header, digest, progress)
+        rows = []
+        for n, shot in enumerate(find_shots(job.uri, shots, min_length, max_length, progress)):
+            row = _row(job, n, shot.start, shot.end, header, digest)
+            if shot.state == "short":
+                row |= {"state": "dropped", "rule": "shot_length", "reason": shot.reason}
+            rows.append(row)
+        return rows or [failed_row(job, "no shots were found: the video has no frames")]
     except VideoError as error:
         return [failed_row(job, str(error))]
 
@@ -91,27 +124,8 @@ def _kept(uri: str) -> list[tuple[Header, str]]:
     return []
 
 
-def _shot_rows(
-    job: VideoJob,
-    shots: str | Mapping[str, Any],
-    min_length: Seconds,
-    max_length: Seconds | None,
-    header: Header,
-    digest: str,
-    progress: Callable[[], None] | None,
-) -> list[Row]:
-    from hoigen.shots import find_shots
-
-    rows = []
-    for n, shot in enumerate(find_shots(job.uri, shots, min_length, max_length, progress)):
-        row = _row(job, n, shot.start, shot.end, header, digest)
-        if shot.state == "short":
-            row |= {"state": "dropped", "rule": "shot_length", "reason": shot.reason}
-        rows.append(row)
-    return rows or [failed_row(job, "no shots were found: the video has no frames")]
-
-
 def _span(job: VideoJob, header: Header) -> tuple[Seconds, Seconds]:
+    """Start and end of the clip that a row names. Raises VideoError when they lie outside of the video."""
     start = job.start or 0.0
     end = header.duration if job.end is None else job.end
     if start >= header.duration:
@@ -133,8 +147,12 @@ def _row(job: VideoJob, n: int, start: Seconds, end: Seconds, header: Header, di
 
 
 def stamp(uri: str) -> list[int] | None:
-    """Size and time of the last change of a local file; whether it is still the one that was measured."""
-    from hoigen.videofile import is_local, local_path
+    """Size in bytes and time of the last change (ns) of a local file: whether it is still the one that was measured.
+
+    Args:
+        uri: path or address of a video; None is returned of one that is not local or not there.
+    """
+    from hoigen.video.file import is_local, local_path
 
     if not is_local(uri):
         return None
@@ -146,7 +164,12 @@ def stamp(uri: str) -> list[int] | None:
 
 
 def failed_row(job: VideoJob, reason: str) -> Row:
-    """The row of a video of which no clip could be made."""
+    """The row of a video of which no clip could be made.
+
+    Args:
+        job: the row of the input.
+        reason: why, as a sentence.
+    """
     start, end = job.start or 0.0, job.end if job.end is not None else job.start or 0.0
     return _bare_row(job, 0, start, end) | {
         "width": 0,
@@ -179,7 +202,13 @@ def _bare_row(job: VideoJob, n: int, start: Seconds, end: Seconds) -> Row:
 
 
 def check_shots(shots: Any, min_length: Seconds, max_length: Seconds | None) -> None:
-    """Refuses settings that cannot be, before anything is read."""
+    """Raises UsageError for settings that cannot be, before anything is read.
+
+    Args:
+        shots: a recipe's `shots:`.
+        min_length: seconds, 0 or more.
+        max_length: seconds, at least twice `min_length`; None: no limit.
+    """
     if min_length < 0:
         raise UsageError(f"min_length: seconds, 0 or more; it came as {min_length:g}")
     if max_length is not None and (max_length <= 0 or max_length < 2 * min_length):
@@ -188,6 +217,6 @@ def check_shots(shots: Any, min_length: Seconds, max_length: Seconds | None) -> 
             f"into parts that are long enough; it came as {max_length:g}"
         )
     if shots_wanted(shots):
-        from hoigen.shots import check_detector
+        from hoigen.video.shots import check_detector
 
         check_detector(shots)

@@ -17,10 +17,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hoigen.data.sources import MANIFEST_SUFFIXES, PACKED_SUFFIXES, Source, read_sources, write_videos
+from hoigen.data.sources.rows import ALIASES, time_of
+from hoigen.data.sources.spans import FOLDERS
 from hoigen.errors import UsageError
-from hoigen.sources import MANIFEST_SUFFIXES, PACKED_SUFFIXES, Source, read_sources, write_videos
-from hoigen.sources.rows import ALIASES, time_of
-from hoigen.sources.spans import FOLDERS
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -521,7 +521,7 @@ def test_whatever_comes_is_read_or_refused(tmp_path: Path, suffix: str, head: by
 
 
 def test_the_page_names_all_columns_and_suffixes() -> None:
-    text = (Path(__file__).resolve().parents[1] / "docs" / "videos.md").read_text()
+    text = (Path(__file__).resolve().parents[2] / "docs" / "videos.md").read_text()
     rows = {cells[1].strip(" `"): cells[2].split() for line in text.splitlines() if len(cells := line.split("|")) == 5}
     for field, aliases in ALIASES.items():
         assert [name.strip("`") for name in rows[field]] == list(aliases[1:])
