@@ -8,10 +8,8 @@ from typing import Any, Protocol
 
 from hoigen.clip import Sampling
 from hoigen.errors import SetupError, UsageError
-from hoigen.experts import _local_chat as chat
-from hoigen.experts import _local_shelf as shelf
-from hoigen.experts._local_engine import Engine, context_of, only_stops
 from hoigen.experts.call import Request
+from hoigen.experts.local.engine import Dtype, Engine, context_of, messages, only_stops, warn
 from hoigen.models import hub
 from hoigen.models import load as loading
 
@@ -20,8 +18,10 @@ YI = 64000
 
 
 class Wants(Protocol):
+    """The settings of the expert that PLLaVA looks at."""
+
     @property
-    def dtype(self) -> shelf.Dtype: ...
+    def dtype(self) -> Dtype: ...
     @property
     def media(self) -> str: ...
     @property
@@ -32,9 +32,9 @@ class Wants(Protocol):
 
 def is_one(found: hub.Found) -> bool:
     """Its published configuration goes by the type `llava`; the architecture tells it from LLaVA."""
-    told = _json(found, "config.json")
-    named = [str(name).lower() for name in [told.get("model_type"), *(told.get("architectures") or [])]]
-    return any(name.startswith("pllava") for name in named) or "pooling_shape" in told
+    config = _json(found, "config.json")
+    named = [str(name).lower() for name in [config.get("model_type"), *(config.get("architectures") or [])]]
+    return any(name.startswith("pllava") for name in named) or "pooling_shape" in config
 
 
 def _json(found: hub.Found, name: str) -> dict[str, Any]:
@@ -43,6 +43,15 @@ def _json(found: hub.Found, name: str) -> dict[str, Any]:
 
 
 def load(found: hub.Found, wants: Wants, device: str) -> Engine:
+    """The model, ready to be asked.
+
+    Args:
+        found: its files.
+        wants: the expert's settings.
+        device: where it goes, `cpu` or `cuda`.
+
+    Raises UsageError for settings that do not fit it, SetupError for files that are no PLLaVA as published.
+    """
     import transformers
 
     from hoigen.models.nets import pllava
@@ -50,7 +59,7 @@ def load(found: hub.Found, wants: Wants, device: str) -> Engine:
     if wants.media != "video":
         raise UsageError("media: PLLaVA sees a video; set media: video")
     if wants.sampling.frames != pllava.FRAMES:
-        shelf.say(f"{found.name}: trained with {pllava.FRAMES} frames, sampling.frames is {wants.sampling.frames}")
+        warn(f"{found.name}: trained with {pllava.FRAMES} frames, sampling.frames is {wants.sampling.frames}")
     tokenizer = loading.pretrained(transformers.AutoTokenizer, found, "tokenizer")
     try:
         config = pllava.PllavaConfig.of(_json(found, "config.json"))
@@ -80,12 +89,19 @@ def load(found: hub.Found, wants: Wants, device: str) -> Engine:
 
 
 class Prompts:
-    """Requests as padded token ids, the video token as often as a video has tokens, and the frames' pixels."""
+    """Requests as padded token ids, the video token as often as a video has tokens, and the frames' pixels.
 
-    def __init__(self, tokenizer: Any, config: Any, told: Mapping[str, Any]) -> None:
-        self.tokenizer, self.config, self.told = tokenizer, config, told
+    Args:
+        tokenizer: of the model.
+        config: `PllavaConfig`.
+        preprocessor: what preprocessor_config.json says.
+    """
+
+    def __init__(self, tokenizer: Any, config: Any, preprocessor: Mapping[str, Any]) -> None:
+        self.tokenizer, self.config, self.preprocessor = tokenizer, config, preprocessor
 
     def __call__(self, requests: Sequence[Request], options: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What `model.generate` takes. options: of a chat template, which PLLaVA has not."""
         import numpy as np
         import torch
 
@@ -101,22 +117,18 @@ class Prompts:
         made = {"input_ids": ids, "attention_mask": mask}
         clips = [request.frames.images for request in requests if request.frames is not None]
         if clips:
-            shown = [pllava.pixels(images, self.told, self.config.frames) for images in clips]
+            shown = [pllava.pixels(images, self.preprocessor, self.config.frames) for images in clips]
             made["pixel_values"] = torch.from_numpy(np.concatenate(shown))
         return made
 
     def _ids(self, request: Request) -> list[int]:
+        from hoigen.models.nets.pllava import MODEL, USER, conversation
+
         image, video = self.config.image_token, request.frames is not None
-        ids: list[int] = self.tokenizer(prompt(request, video=video))["input_ids"]
+        turns = [turn for turn in messages(request) if turn["role"] != "system"]
+        said = [(MODEL if turn["role"] == "assistant" else USER, str(turn["content"])) for turn in turns]
+        ids: list[int] = self.tokenizer(conversation(request.system, said, video=video))["input_ids"]
         found = ids.count(image)
         if found != int(video):
             raise ValueError(f"the prompt has {found} video tokens (id {image}); {int(video)} wanted")
         return [copy for token in ids for copy in [token] * (self.config.tokens if token == image else 1)]
-
-
-def prompt(request: Request, *, video: bool) -> str:
-    from hoigen.models.nets.pllava import MODEL, USER, conversation
-
-    turns = [turn for turn in chat.messages(request) if turn["role"] != "system"]
-    said = [(MODEL if turn["role"] == "assistant" else USER, str(turn["content"])) for turn in turns]
-    return conversation(request.system, said, video=video)
