@@ -115,7 +115,7 @@ def _compared(material: Material, first: str, second: str, draws: Draws) -> dict
     true, false, with_false = (COUNTS.index(name) for name in ("true", "false", "with_false"))
     # Per clip, what H divides by what.
     sides = [np.stack([side[:, false], side[:, true] + side[:, false]], axis=1) for side in (one, other)]
-    p = swap_test(*sides, draws) if len(clips) > 1 else None
+    p = swap_test(sides[0], sides[1], draws) if len(clips) > 1 else None
     return {
         **facts,
         "differences": differences,
