@@ -8,6 +8,7 @@ import pytest
 
 import hoigen
 from hoigen.cli import argument_docs, main, summary_of, verb_function
+from run_folders import curated
 
 HEAVY = {"av", "cv2", "numpy", "pyarrow", "duckdb", "fsspec", "ai_edge_litert", "tqdm", "torch"}
 
@@ -107,7 +108,7 @@ def test_a_damaged_run_is_named_with_the_remedy(
     tmp_path: Path, tiny_video: Path, capsys: pytest.CaptureFixture[str], broken: str
 ) -> None:
     run = tmp_path / "a run's"
-    hoigen.curate(videos=tiny_video, run=run, measures=["metadata"], shots="none", report=False, quiet=True)
+    curated(videos=tiny_video, run=run)
     recipe = (run / "run.yaml").read_text()
     file = next((run / broken).rglob("*.parquet")) if (run / broken).is_dir() else run / broken
     file.write_bytes(b"\xff junk")
