@@ -11,6 +11,7 @@ import hoigen
 from hoigen.cli import main, verb_function
 from hoigen.settings import arguments_of
 from hoigen.verbs import VERBS, module_of
+from run_folders import curated
 
 HEAVY = {"av", "cv2", "numpy", "pyarrow", "duckdb", "fsspec", "ai_edge_litert", "tqdm", "torch"}
 
@@ -104,7 +105,7 @@ def test_a_damaged_run_is_named_with_the_remedy(
     tmp_path: Path, tiny_video: Path, capsys: pytest.CaptureFixture[str], broken: str
 ) -> None:
     run = tmp_path / "a run's"
-    hoigen.curate(videos=tiny_video, run=run, measures=["metadata"], shots="none", report=False, quiet=True)
+    curated(videos=tiny_video, run=run)
     recipe = (run / "run.yaml").read_text()
     file = next((run / broken).rglob("*.parquet")) if (run / broken).is_dir() else run / broken
     file.write_bytes(b"\xff junk")
