@@ -121,15 +121,6 @@ def find(kind: Kind, name: str, *, beside: Path | None = None) -> type[Any]:
     return _only(kind, importlib.import_module(f"{PACKAGES[kind]}.{name}"), name)
 
 
-def __getattr__(name: str) -> Any:
-    """TO DELETE once coarse_hoi and hoi/detectors/mllm import `make` from hoigen.recipe.build."""
-    if name == "make":
-        from hoigen.recipe.build import make
-
-        return make
-    raise AttributeError(name)
-
-
 def _load_file(path: Path) -> ModuleType:
     """The module of a file of one's own. The only place where such a file is run, and only when it was asked for.
 

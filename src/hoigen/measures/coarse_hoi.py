@@ -13,7 +13,8 @@ from hoigen.errors import nearest
 from hoigen.frameplan import moments
 from hoigen.hoi.detections import Knows, Look, Pair, asked
 from hoigen.models import uses
-from hoigen.registry import make, measure
+from hoigen.recipe.build import make
+from hoigen.registry import measure
 from hoigen.score import Score
 from hoigen.stats.thresholds import SWEEP, area, share_above, sweep
 

@@ -13,7 +13,8 @@ from hoigen import hico
 from hoigen.clip import Clip, Frames
 from hoigen.hoi.detections import Knows, Look, Pair, as_name, asked
 from hoigen.models import uses
-from hoigen.registry import hoi_detector, make
+from hoigen.recipe.build import make
+from hoigen.registry import hoi_detector
 
 if TYPE_CHECKING:
     import numpy as np
