@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class Measure(Protocol):
     """Looks at a clip and returns a Score. Settings are fields of a frozen dataclass.
 
-    A measure class carries two more names, both set by `@measure(...)`:
-    `name` (its YAML name) and `emits` (the names of the numbers it gives; by default its own name).
+    A measure class carries three more names, all set by `@measure(...)`: `name` (its YAML name), `numbers` (what it
+    gives: a `Number` each; by default one of its own name) and `emits` (their names).
     """
 
     @property
