@@ -31,7 +31,10 @@ KNOWN: list[tuple[Any, str]] = [
     ({"fine_hoi": {"variant": "binary", "follow": "several", "people": 2}}, "eacadc52ee88"),
     ({"fine_hoi": {"observer": {"models": {**MODELS, "device": "cpu"}}}}, "532474a4e886"),
     ({"fine_hoi": {"observer": {"models": {**MODELS, "propagate": True}}}}, "ab1d70df0398"),
-    ({"fine_hoi": {"observer": {"models": {**MODELS, "masks": "grabcut", "dtype": "bfloat16", "batch": 2}}}}, "b05d7d82fbf2"),
+    (
+        {"fine_hoi": {"observer": {"models": {**MODELS, "masks": "grabcut", "dtype": "bfloat16", "batch": 2}}}},
+        "b05d7d82fbf2",
+    ),
     (
         {"hoi_judgement": {"describer": open_model("o/d"), "judge": open_model("o/j", sees=False)}},
         "cfadc4d9fadf",
