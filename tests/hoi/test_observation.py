@@ -190,13 +190,15 @@ def seen_by_lite(ride: tuple[Clip, list[np.ndarray], list[float]]) -> Observatio
     return observed(CoarseHoi(), *ride)
 
 
-@pytest.mark.parametrize("theta", [None, 0.0, 0.1, 0.9])
-@pytest.mark.parametrize(
-    "meta", [{}, {"object": "sports_ball"}, {"object": "person"}, {"verb": "hold", "object": "cup"}]
-)
-def test_coarse_hoi_reads_any_theta_and_prompt(seen_by_lite: Observation, theta: Any, meta: dict[str, str]) -> None:
-    measure, clip = CoarseHoi(theta=theta), clip_of(**meta)
-    assert measure.read(clip, seen_by_lite) == score_of(measure, clip, pictures(), [0.1, 0.9, 1.7])
+@pytest.mark.parametrize("theta", [None, 0.1])
+@pytest.mark.parametrize("meta", [{}, {"object": "bicycle"}, {"verb": "hold", "object": "person"}])
+def test_coarse_hoi_reads_any_theta_and_prompt(
+    seen_by_lite: Observation, ride: tuple[Clip, list[np.ndarray], list[float]], theta: Any, meta: dict[str, str]
+) -> None:
+    measure, clip = CoarseHoi(theta=theta), replace(ride[0], meta=meta)
+    again = measure.read(clip, seen_by_lite)
+    assert again == score_of(measure, clip, *ride[1:])
+    assert again.detail["area"]["coarse_any"] > 0.2
 
 
 def test_measures_name_their_own_settings_alone() -> None:
