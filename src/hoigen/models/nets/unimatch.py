@@ -29,7 +29,7 @@ MULTIPLE = 32
 Attend = Callable[[Any, Any, Any], Any]
 
 
-class Residual(nn.Module):  # type: ignore[misc]
+class _Residual(nn.Module):  # type: ignore[misc]
     def __init__(self, given: int, width: int, stride: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(given, width, 3, stride, padding=1, bias=False)
@@ -44,7 +44,7 @@ class Residual(nn.Module):  # type: ignore[misc]
         return F.relu(inner + (x if self.downsample is None else F.instance_norm(self.downsample(x))))
 
 
-class Shared(nn.Module):  # type: ignore[misc]
+class _Shared(nn.Module):  # type: ignore[misc]
     """One convolution for both scales."""
 
     def __init__(self, width: int) -> None:
@@ -56,15 +56,15 @@ class Shared(nn.Module):  # type: ignore[misc]
         return F.conv2d(x, self.weight, stride=2, padding=1), F.conv2d(x, self.weight, padding=1)
 
 
-class Backbone(nn.Module):  # type: ignore[misc]
+class _Backbone(nn.Module):  # type: ignore[misc]
     def __init__(self, width: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 64, 7, 2, padding=3, bias=False)
-        self.layer1 = nn.Sequential(Residual(64, 64, 1), Residual(64, 64, 1))
-        self.layer2 = nn.Sequential(Residual(64, 96, 2), Residual(96, 96, 1))
-        self.layer3 = nn.Sequential(Residual(96, 128, 1), Residual(128, 128, 1))
+        self.layer1 = nn.Sequential(_Residual(64, 64, 1), _Residual(64, 64, 1))
+        self.layer2 = nn.Sequential(_Residual(64, 96, 2), _Residual(96, 96, 1))
+        self.layer3 = nn.Sequential(_Residual(96, 128, 1), _Residual(128, 128, 1))
         self.conv2 = nn.Conv2d(128, width, 1)
-        self.trident_conv = Shared(width)
+        self.trident_conv = _Shared(width)
 
     def forward(self, x: Any) -> tuple[Any, Any]:
         x = F.relu(F.instance_norm(self.conv1(x)))
@@ -72,7 +72,7 @@ class Backbone(nn.Module):  # type: ignore[misc]
         return found
 
 
-class Layer(nn.Module):  # type: ignore[misc]
+class _Layer(nn.Module):  # type: ignore[misc]
     """One look of a frame at itself, or at the other one where it is `crossed`. Tokens are (N, places, channels)."""
 
     def __init__(self, width: int, inner: int, crossed: bool) -> None:
@@ -91,25 +91,25 @@ class Layer(nn.Module):  # type: ignore[misc]
         return own + told
 
 
-class Block(nn.Module):  # type: ignore[misc]
+class _Block(nn.Module):  # type: ignore[misc]
     def __init__(self, width: int, inner: int) -> None:
         super().__init__()
-        self.self_attn, self.cross_attn_ffn = Layer(width, inner, crossed=False), Layer(width, inner, crossed=True)
+        self.self_attn, self.cross_attn_ffn = _Layer(width, inner, crossed=False), _Layer(width, inner, crossed=True)
 
     def forward(self, own: Any, other: Any, attend: Attend) -> Any:
         return self.cross_attn_ffn(self.self_attn(own, own, attend), other, attend)
 
 
-class Transformer(nn.Module):  # type: ignore[misc]
+class _Transformer(nn.Module):  # type: ignore[misc]
     def __init__(self, width: int, inner: int, depth: int) -> None:
         super().__init__()
-        self.layers = nn.ModuleList([Block(width, inner) for _ in range(depth)])
+        self.layers = nn.ModuleList([_Block(width, inner) for _ in range(depth)])
 
     def forward(self, first: Any, second: Any, splits: int) -> tuple[Any, Any]:
         """(N, channels, height, width) of either frame, and the same back."""
         height, width = first.shape[-2:]
         own = torch.cat([first, second]).flatten(2).transpose(1, 2)
-        plain, shifted = (Windows(height, width, splits, move, own) for move in (False, True))
+        plain, shifted = (_Windows(height, width, splits, move, own) for move in (False, True))
         for at, layer in enumerate(self.layers):
             own = layer(own, torch.cat(own.chunk(2)[::-1]), shifted if at % 2 else plain)
         found = own.transpose(1, 2).reshape(len(own), -1, height, width)
@@ -117,7 +117,7 @@ class Transformer(nn.Module):  # type: ignore[misc]
         return one, other
 
 
-class Windows:
+class _Windows:
     """Attention within windows of a grid; every other layer has them moved by half a window, so that they overlap."""
 
     def __init__(self, height: int, width: int, splits: int, moved: bool, like: Any) -> None:
@@ -151,12 +151,12 @@ class Windows:
         ]
         for number, (rows, columns) in enumerate((a, b) for a in edges[0] for b in edges[1]):
             parts[:, rows, columns] = number
-        unmoved = Windows(*self.size, self.splits, False, parts)
+        unmoved = _Windows(*self.size, self.splits, False, parts)
         part = unmoved._parted(parts.flatten(1, 2))
         return torch.where(part == part.transpose(1, 2), 0.0, -100.0)
 
 
-class Spread(nn.Module):  # type: ignore[misc]
+class _Spread(nn.Module):  # type: ignore[misc]
     """Lets the flow of places that look alike become alike."""
 
     def __init__(self, width: int) -> None:
@@ -181,7 +181,7 @@ class Spread(nn.Module):  # type: ignore[misc]
         return told.transpose(1, 2).reshape(flow.shape)
 
 
-class Motion(nn.Module):  # type: ignore[misc]
+class _Motion(nn.Module):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self.convc1, self.convc2 = nn.Conv2d((2 * NEAR + 1) ** 2, 256, 1), nn.Conv2d(256, 192, 3, padding=1)
@@ -194,7 +194,7 @@ class Motion(nn.Module):  # type: ignore[misc]
         return torch.cat([F.relu(self.conv(torch.cat([alike, moved], 1))), flow], 1)
 
 
-class Gru(nn.Module):  # type: ignore[misc]
+class _Gru(nn.Module):  # type: ignore[misc]
     """A gated unit, along rows and then along columns."""
 
     def __init__(self) -> None:
@@ -212,7 +212,7 @@ class Gru(nn.Module):  # type: ignore[misc]
         return state
 
 
-class Head(nn.Module):  # type: ignore[misc]
+class _Head(nn.Module):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self.conv1, self.conv2 = nn.Conv2d(128, 256, 3, padding=1), nn.Conv2d(256, 2, 3, padding=1)
@@ -221,10 +221,10 @@ class Head(nn.Module):  # type: ignore[misc]
         return self.conv2(F.relu(self.conv1(x)))
 
 
-class Refine(nn.Module):  # type: ignore[misc]
+class _Refine(nn.Module):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
-        self.encoder, self.gru, self.flow_head = Motion(), Gru(), Head()
+        self.encoder, self.gru, self.flow_head = _Motion(), _Gru(), _Head()
         self.mask = nn.Sequential(nn.Conv2d(128, 256, 3, padding=1), nn.ReLU(), nn.Conv2d(256, 9 * 16, 1))
 
     def forward(self, state: Any, given: Any, alike: Any, flow: Any) -> tuple[Any, Any]:
@@ -236,11 +236,11 @@ class Refine(nn.Module):  # type: ignore[misc]
 class UniMatch(nn.Module):  # type: ignore[misc]
     def __init__(self, width: int, inner: int, depth: int) -> None:
         super().__init__()
-        self.backbone = Backbone(width)
-        self.transformer = Transformer(width, inner, depth)
-        self.feature_flow_attn = Spread(width)
+        self.backbone = _Backbone(width)
+        self.transformer = _Transformer(width, inner, depth)
+        self.feature_flow_attn = _Spread(width)
         self.refine_proj = nn.Conv2d(128, 256, 1)
-        self.refine = Refine()
+        self.refine = _Refine()
 
     def forward(self, first: Any, second: Any) -> Any:
         """(N, 3, H, W) each, normalised, sides multiples of 32 -> (N, 2, H, W): pixels to the right and down."""
