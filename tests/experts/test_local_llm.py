@@ -413,7 +413,6 @@ def test_licences_are_told_where_they_bind(capsys: pytest.CaptureFixture[str]) -
     assert hub.notice("Qwen/Qwen2-VL-7B-Instruct") == hub.notice("nobody/knows") == ""
 
 
-@pytest.mark.slow
 def test_a_real_small_model_answers_in_words_and_is_cut_where_told() -> None:
     """SmolLM2-135M of the Python registry, GGUF of 4 bits: the same path as any other model's."""
     expert = LocalLlm(model="smollm2", device="cpu", max_tokens=15)

@@ -32,8 +32,8 @@ class ChatServer:
     url: Annotated[
         str | tuple[str, ...],
         Setting(
-            "where it is served, ending in /v1 as a rule; a list names several servers of the same model, and "
-            "each request goes to the least busy one that can be reached"
+            "where it is served, ending in /v1 as a rule (added when there is no path); a list names several servers "
+            "of the same model, and each request goes to the least busy one that can be reached"
         ),
     ]
     model: Annotated[str, Setting("the name under which it is served")]
@@ -47,8 +47,8 @@ class ChatServer:
     media: Annotated[
         Media,
         Setting(
-            "`frames` shows JPEG pictures, each after its time, which every server takes; `video` one mp4 (vLLM, "
-            "SGLang)"
+            "`frames` shows JPEG pictures, each after its time, which every server takes; `video` one mp4 of them "
+            "(vLLM, SGLang)"
         ),
     ] = "frames"
     temperature: Annotated[float | None, Setting("0 for the likeliest answer; null leaves it to the server")] = 0.0
@@ -63,9 +63,10 @@ class ChatServer:
             "next"
         ),
     ] = "schema"
-    extra_body: Annotated[Mapping[str, Any], Setting("more keys of the request body, as the server wants them")] = (
-        field(default_factory=dict, hash=False)
-    )
+    extra_body: Annotated[
+        Mapping[str, Any],
+        Setting("more keys of the request body, as the server wants them, such as {max_completion_tokens: 2000}"),
+    ] = field(default_factory=dict, hash=False)
     slots: Annotated[int, Setting("requests under way at once, per endpoint", above=0)] = 8
     timeout: Annotated[Seconds, Setting("seconds until an answer that has not come is given up", above=0)] = 180.0
     tries: Annotated[int, Setting("how often a request is sent when servers fail", above=0)] = 5
@@ -76,7 +77,9 @@ class ChatServer:
             "before, up to 120"
         ),
     ] = 1.0
-    price_in: Annotated[float, Setting("what a million tokens of questions cost, in any currency")] = 0.0
+    price_in: Annotated[
+        float, Setting("what a million tokens of questions cost, in any currency, for `--dry-run` and the report")
+    ] = 0.0
     price_out: Annotated[float, Setting("what a million tokens of answers cost")] = 0.0
     endpoints: tuple[Endpoint, ...] = field(init=False, repr=False, compare=False)
     sessions: dict[Any, Session] = field(init=False, repr=False, compare=False, default_factory=dict)
@@ -89,9 +92,6 @@ class ChatServer:
             raise ValueError("url: the same endpoint is given twice")
         if not self.model:
             raise ValueError("model: the name under which it is served; it came as ''")
-        for name in ("slots", "tries", "timeout"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name}: more than 0; it came as {getattr(self, name)!r}")
         taken = sorted(_chat_body.OWN_KEYS & set(self.extra_body))
         if taken:
             raise ValueError(f"extra_body: {', '.join(taken)} cannot be set here")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-from hoigen.settings import Setting
+from hoigen.settings import Setting, check_fields
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,8 +30,8 @@ class Binarization:
     as in PaddleOCR's DBPostProcess. max_height is hoigen's own.
     """
 
-    threshold: Annotated[float, Setting("above it a pixel is text")] = 0.3
-    box_score: Annotated[float, Setting("a box whose mean probability is lower is dropped")] = 0.6
+    threshold: Annotated[float, Setting("above it a pixel is text", above=0, most=1)] = 0.3
+    box_score: Annotated[float, Setting("a box whose mean probability is lower is dropped", above=0, most=1)] = 0.6
     unclip: Annotated[
         float, Setting("the network draws text shrunk; a box grows by area * unclip / perimeter on each side")
     ] = 1.5
@@ -40,14 +40,14 @@ class Binarization:
         float,
         Setting(
             "boxes whose shorter side is more than this share of the picture's are dropped: no line of writing is"
-            " that tall, but this network takes some blurred or empty pictures as a whole for one giant letter"
+            " that tall, but this network takes some blurred or empty pictures as a whole for one giant letter",
+            above=0,
+            most=1,
         ),
     ] = 0.5
 
     def __post_init__(self) -> None:
-        for name in ("threshold", "box_score", "max_height"):
-            if not 0 < getattr(self, name) <= 1:
-                raise ValueError(f"{name}: more than 0, at most 1; it came as {getattr(self, name)}")
+        check_fields(self)
         for name in ("unclip", "min_side"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name}: 0 or more; it came as {getattr(self, name)}")

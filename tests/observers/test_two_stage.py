@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,17 +10,19 @@ import tiny_clip
 import tiny_hoi
 
 from hoigen import hico
-from hoigen.clip import Clip, Frames
+from hoigen.cascade import fingerprint
+from hoigen.clip import Clip
 from hoigen.errors import SetupError, UsageError
-from hoigen.hoi.detectors import _sentences, _verbs
-from hoigen.hoi.detectors._pairing import Candidate, apart, candidates
-from hoigen.hoi.detectors.two_stage import TwoStage
-from hoigen.hoi.readers.boxes import Found
+from hoigen.hoi import verbs as wording
+from hoigen.hoi.boxes import Candidate, Found, apart, candidates
 from hoigen.measures.coarse_hoi import CoarseHoi
+from hoigen.observers.two_stage import TwoStage
 from hoigen.registry import names_of
+from looking import frames_of, score_of
 
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
+TIMES = [0.5, 1.5, 2.5]
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +74,8 @@ def by_hand(models: dict[str, str], kind: str, image: np.ndarray, box: tuple[flo
 @pytest.mark.parametrize("kind", ["clip", "siglip"])
 def test_verbs_are_those_of_the_model_times_the_boxes(models: dict[str, str], images: np.ndarray, kind: str) -> None:
     find = detector(models, kind)
-    looks = find.detect(clip(), list(images), [0.5, 1.5, 2.5])
-    pairs = [(at, pair) for at, look in enumerate(looks) for pair in look.pairs][::7]
+    frames = frames_of(find, clip(), list(images), TIMES)
+    pairs = [(at, pair) for at, frame in enumerate(frames) for pair in frame.pairs or ()][::7]
     assert len(pairs) > 3
     for at, pair in pairs:
         verbs = [each.verb for each in hico.pairs() if each.object == pair.object and each.verb != "no_interaction"]
@@ -82,7 +83,7 @@ def test_verbs_are_those_of_the_model_times_the_boxes(models: dict[str, str], im
         corners = [(box[0] * 160, box[1] * 120, box[2] * 160, box[3] * 120) for box in (pair.person, pair.box)]
         one, other = corners
         around = min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])
-        texts = [_sentences.sentence(verb, pair.object) for verb in verbs]
+        texts = [wording.sentence(verb, pair.object) for verb in verbs]
         chances = by_hand(models, kind, images[at], around, texts)
         assert pair.verbs is not None
         assert list(pair.verbs) == verbs
@@ -92,49 +93,86 @@ def test_verbs_are_those_of_the_model_times_the_boxes(models: dict[str, str], im
 
 def test_frames_in_one_call_and_one_by_one_are_alike(models: dict[str, str], images: np.ndarray) -> None:
     find = detector(models, batch=3)
-    together = find.detect(clip(), list(images), [0.5, 1.5, 2.5])
+    together = [frame.pairs or () for frame in frames_of(find, clip(), list(images), TIMES)]
     for at, image in enumerate(images):
-        [alone] = find.detect(clip(), [image], [0.5])
-        assert [pair.object for pair in alone.pairs] == [pair.object for pair in together[at].pairs]
-        for one, other in zip(alone.pairs, together[at].pairs, strict=True):
+        [frame] = frames_of(find, clip(), [image], [0.5])
+        alone = frame.pairs or ()
+        assert [pair.object for pair in alone] == [pair.object for pair in together[at]]
+        for one, other in zip(alone, together[at], strict=True):
             assert one.verbs == pytest.approx(other.verbs, abs=1e-5)
 
 
 def test_the_measure_takes_it_by_name(models: dict[str, str], images: np.ndarray) -> None:
-    assert set(names_of("hoi_detector")) >= {"lite", "two_stage"}
+    assert set(names_of("observer")) >= {"lite", "two_stage"}
     spec = {"two_stage": {"boxes": models["boxes"], "verbs": models["clip"], "threshold": 0.3}}
-    measure = CoarseHoi(detector=spec, theta=0.0001)
-    measure.load()
-    score = measure(clip(verb="hold", object="cup"), Frames(images, np.array([0.5, 1.5, 2.5])))
+    measure = CoarseHoi(observer=spec, theta=0.0001)
+    score = score_of(measure, clip(verb="hold", object="cup"), images, TIMES)
     assert score.value is not None
-    assert score.detail["detector"] == "two_stage"
+    assert score.detail["observer"] == "two_stage"
     assert {entry["licence"] for entry in score.detail["weights"]} == {"not known"}
-    other = CoarseHoi(detector={"two_stage": {**spec["two_stage"], "power": 1.0}})
-    assert other.identity != measure.identity
-    asked = measure(clip(verb="hold", object="violin"), Frames(images, np.array([0.5, 1.5, 2.5])))
+    other = CoarseHoi(observer={"two_stage": {**spec["two_stage"], "power": 1.0}})
+    assert fingerprint(other.looking.observer) != fingerprint(measure.looking.observer)
+    asked = score_of(measure, clip(verb="hold", object="violin"), images, TIMES)
     assert asked.value is None
     assert "no object 'violin'" in asked.detail["undefined"]["coarse_hoi"]
 
 
 def test_a_detector_of_words_looks_for_what_was_asked(models: dict[str, str], images: np.ndarray) -> None:
     find = TwoStage(boxes=models["words"], verbs=models["clip"], threshold=0.01, device="cpu")
-    looks = find.detect(clip(verb="tune", object="violin"), list(images), [0.5, 1.5, 2.5])
-    pairs = [pair for look in looks for pair in look.pairs]
+    frames = frames_of(find, clip(verb="tune", object="violin"), list(images), TIMES)
+    pairs = [pair for frame in frames for pair in frame.pairs or ()]
     assert {pair.object for pair in pairs} <= {"person", "violin"}
     told = [pair for pair in pairs if pair.object == "violin"]
     assert told
     assert set(told[0].verbs or ()) == {"tune", "no_interaction"}
-    assert find.knows.objects is None
+    assert find.about.knows is not None
+    assert find.about.knows.objects is None
+
+
+@pytest.mark.parametrize(
+    ("boxes", "meta", "question"),
+    [
+        ("boxes", {}, ""),
+        ("boxes", {"verb": "hold", "object": "cup"}, ""),
+        ("boxes", {"object": "cup"}, ""),
+        ("boxes", {"verb": "no_interaction", "object": "cup"}, ""),
+        ("boxes", {"verb": "juggle", "object": "cup"}, "verb: juggle, object: cup"),
+        ("boxes", {"verb": "hold"}, "verb: hold"),
+        ("words", {}, ""),
+        ("words", {"verb": "hold", "object": "cup"}, "object: cup"),
+        ("words", {"verb": "tune", "object": "violin"}, "verb: tune, object: violin"),
+    ],
+)
+def test_the_question_is_what_the_pairs_depend_on(
+    models: dict[str, str], boxes: str, meta: dict[str, str], question: str
+) -> None:
+    assert TwoStage(boxes=models[boxes], verbs=models["clip"]).question(clip(**meta)) == question
+
+
+def test_one_question_is_one_answer(models: dict[str, str], images: np.ndarray) -> None:
+    """What is asked of the clip changes the pairs where the question says so, and nowhere else."""
+    find = detector(models)
+
+    def said(**meta: str) -> list[Any]:
+        return [frame.pairs for frame in frames_of(find, clip(**meta), list(images), TIMES)]
+
+    assert said() == said(verb="hold", object="cup") == said(verb="ride", object="bicycle")
+    things = {pair.object for pairs in said() for pair in pairs or ()}
+    assert len(things) > 1
+    thing = min(things)
+    asked = [pair for pairs in said(verb="juggle", object=thing) for pair in pairs or ()]
+    assert {pair.object for pair in asked if "juggle" in (pair.verbs or {})} == {thing}
+    assert all("hold" in (pair.verbs or {}) for pairs in said(verb="hold") for pair in pairs or ())
 
 
 def test_sentences() -> None:
-    assert _sentences.sentence("ride", "bicycle") == "A person is riding a bicycle."
-    assert _sentences.sentence("no_interaction", "apple") == "A person is near an apple, without touching it."
-    assert _sentences.sentence("hold", "violin") == "A person is holding a violin."
-    assert _sentences.sentence("play", "violin") == "A person is playing a violin."
-    assert _sentences.sentence("juggle", "oud") == "A person can be seen to juggle an oud."
-    assert _verbs.allowed("cup", "juggle")[-2:] == ("juggle", "no_interaction")
-    assert "ride" not in _verbs.allowed("cup")
+    assert wording.sentence("ride", "bicycle") == "A person is riding a bicycle."
+    assert wording.sentence("no_interaction", "apple") == "A person is near an apple, without touching it."
+    assert wording.sentence("hold", "violin") == "A person is holding a violin."
+    assert wording.sentence("play", "violin") == "A person is playing a violin."
+    assert wording.sentence("juggle", "oud") == "A person can be seen to juggle an oud."
+    assert wording.allowed("cup", "juggle")[-2:] == ("juggle", "no_interaction")
+    assert "ride" not in wording.allowed("cup")
 
 
 def found(label: str, score: float, x: float) -> Found:
@@ -160,7 +198,7 @@ def test_boxes_that_are_one_are_one() -> None:
 def test_the_square_around_a_box() -> None:
     image = np.zeros((40, 60, 3), np.uint8)
     image[10:20, 0:30] = 255
-    square = _verbs.crop(image, (0, 10, 30, 20))
+    square = wording.crop(image, (0, 10, 30, 20))
     assert square.shape == (33, 33, 3)
     assert (square[:, 2] > 0).any()
     assert square[0, 0, 0] == int(image.mean()), "beyond the picture, its mean"
@@ -175,10 +213,8 @@ def test_bad_settings_are_told(settings: dict[str, Any], told: str) -> None:
         TwoStage(**settings)
 
 
-def test_bad_detectors_are_told(models: dict[str, str], tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"measures\.coarse_hoi\.detector: unknown hoi_detector 'two_stages'"):
-        CoarseHoi(detector="two_stages").load()
-    with pytest.raises(ValueError, match="detector: 'two_stage' came as well"):
-        CoarseHoi(detector="two_stage", detections=tmp_path / "x.jsonl")
+def test_bad_observers_are_told(models: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match=r"measures\.coarse_hoi\.observer: unknown observer 'two_stages'"):
+        CoarseHoi(observer="two_stages")
     with pytest.raises(SetupError, match=r"verbs: .* is a model of type 'rt_detr'; it can be clip, siglip"):
         TwoStage(boxes=models["boxes"], verbs=models["boxes"]).load()

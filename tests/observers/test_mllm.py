@@ -15,12 +15,15 @@ import pytest
 from fake_chat_server import Body, FakeChatServer, Say
 
 import hoigen
+from hoigen.cascade import fingerprint
 from hoigen.clip import Clip, Frames
 from hoigen.errors import SetupError, UsageError
 from hoigen.hoi.detections import Pair
-from hoigen.hoi.detectors import mllm
 from hoigen.measures.coarse_hoi import CoarseHoi
+from hoigen.observers import mllm
+from hoigen.score import Score
 from hoigen.verbs.prompts import prompts
+from looking import score_of
 
 HALF = [0.25, 0.75, 1.25, 1.75]
 
@@ -65,10 +68,20 @@ def frames(*colours: str) -> Frames:
     return Frames(images, np.array(HALF[: len(colours)]))
 
 
+def asked(measure: CoarseHoi, clip: Clip, frames: Frames) -> Score:
+    return score_of(measure, clip, frames.images, frames.times)
+
+
+def test_the_question_names_verb_and_object() -> None:
+    find = mllm.Mllm()
+    assert find.question(clip()) == ""
+    assert find.question(clip(verb="Ride", object="Bicycle")) == "verb: ride, object: bicycle"
+    assert find.question(clip(object="ride")) != find.question(clip(verb="ride"))
+
+
 def test_each_frame_is_judged_by_itself(server: FakeChatServer) -> None:
-    measure = CoarseHoi(detector=spec(server))
-    measure.load()
-    score = measure(clip(verb="ride", object="bicycle"), frames("red", "green", "dark", "red"))
+    measure = CoarseHoi(observer=spec(server))
+    score = asked(measure, clip(verb="ride", object="bicycle"), frames("red", "green", "dark", "red"))
     assert (score.value, score.parts) == (0.5, {"coarse_any": 0.75, "coarse_pair": 0.5})
     assert [row["coarse_hoi"] for row in score.detail["frames"]] == [0.7, 0.0, 0.0, 0.7]
     assert [row["coarse_any"] for row in score.detail["frames"]] == [1.0, 1.0, 0.0, 1.0]
@@ -78,17 +91,17 @@ def test_each_frame_is_judged_by_itself(server: FakeChatServer) -> None:
 
 
 def test_a_clip_of_which_nothing_was_asked(server: FakeChatServer) -> None:
-    score = CoarseHoi(detector=spec(server))(clip(), frames("red", "green", "dark", "dark"))
+    score = asked(CoarseHoi(observer=spec(server)), clip(), frames("red", "green", "dark", "dark"))
     assert (score.value, score.parts) == (None, {"coarse_any": 0.5, "coarse_pair": 0.25})
     assert "nothing was asked" in score.detail["reason"]
     assert score.detail["frames"][1]["pairs"][0]["verbs"] == {"eat": 1.0}
 
 
 def test_verbs_and_objects_beyond_hico(server: FakeChatServer) -> None:
-    measure = CoarseHoi(detector=spec(server))
-    assert measure(clip(verb="tune", object="violin"), frames("red")).value == 1.0
-    assert measure(clip(verb="juggle"), frames("red", "dark")).value == 0.5
-    assert measure(clip(object="oud"), frames("green", "red")).value == 0.5
+    measure = CoarseHoi(observer=spec(server))
+    assert asked(measure, clip(verb="tune", object="violin"), frames("red")).value == 1.0
+    assert asked(measure, clip(verb="juggle"), frames("red", "dark")).value == 0.5
+    assert asked(measure, clip(object="oud"), frames("green", "red")).value == 0.5
 
 
 def said(**words: str) -> dict[str, str]:
@@ -98,7 +111,9 @@ def said(**words: str) -> dict[str, str]:
 def found(pairs: list[Pair], verb: str | None, thing: str | None) -> list[float]:
     from hoigen.measures.coarse_hoi import questions
 
-    rules = questions(mllm.Mllm().knows, verb, thing)
+    knows = mllm.Mllm().about.knows
+    assert knows is not None
+    rules = questions(knows, verb, thing)
     return [max(rule(pair) for pair in pairs) for rule in rules.values() if not isinstance(rule, str)]
 
 
@@ -122,13 +137,13 @@ def test_contradictions_are_settled_by_what_was_said_outright(
 
 
 def test_an_answer_that_does_not_fit_is_sent_back_once_and_then_the_clip_has_failed(server: FakeChatServer) -> None:
-    find = CoarseHoi(detector=spec(server))
+    find = CoarseHoi(observer=spec(server))
     server.script = [Say(text="Surely."), by_colour_of("red")]
-    assert find(clip(verb="ride", object="bicycle"), frames("red")).value == 1.0
+    assert asked(find, clip(verb="ride", object="bicycle"), frames("red")).value == 1.0
     assert len(server.chats) == 2
     server.then = lambda body: Say(text='{"seen": "x"}')
     with pytest.raises(SetupError, match=r"the frame at 0\.25 s: detector malformed: action: Field required"):
-        find(clip(verb="ride", object="bicycle", digest="e"), frames("red"))
+        asked(find, clip(verb="ride", object="bicycle", digest="e"), frames("red"))
 
 
 def by_colour_of(name: str) -> Say:
@@ -149,7 +164,7 @@ def test_frames_are_asked_at_once_as_far_as_the_expert_has_slots(server: FakeCha
         return answer
 
     server.then = both
-    CoarseHoi(detector=spec(server))(clip(), frames("red", "green", "dark", "red"))
+    asked(CoarseHoi(observer=spec(server)), clip(), frames("red", "green", "dark", "red"))
     assert server.peak >= 2
 
 
@@ -165,7 +180,7 @@ def test_a_run_asks_once_and_another_prompt_is_another_detector(
     def run(name: str, **settings: Any) -> None:
         recipe = tmp_path / f"{name}.yaml"
         recipe.write_text(
-            json.dumps({"measures": [{"coarse_hoi": {"detector": spec(server, **settings), "frames": 3}}]})
+            json.dumps({"measures": [{"coarse_hoi": {"observer": spec(server, **settings), "frames": 3}}]})
         )
         hoigen.evaluate(
             videos=[folder],
@@ -186,16 +201,16 @@ def test_a_run_asks_once_and_another_prompt_is_another_detector(
     run("other", asked_prompt=str(tmp_path / "mine.md"))
     assert len(server.chats) == 6
     one, other = (
-        CoarseHoi(detector=spec(server, **more)) for more in ({}, {"asked_prompt": str(tmp_path / "mine.md")})
+        CoarseHoi(observer=spec(server, **more)) for more in ({}, {"asked_prompt": str(tmp_path / "mine.md")})
     )
-    assert one.identity != other.identity
+    assert fingerprint(one.looking.observer) != fingerprint(other.looking.observer)
 
 
 def test_what_is_wrong_is_told(server: FakeChatServer) -> None:
-    with pytest.raises(UsageError, match=r"coarse_hoi\.detector\.mllm\.expert: unknown expert 'no_such'"):
-        CoarseHoi(detector={"mllm": {"expert": "no_such"}}).load()
+    with pytest.raises(UsageError, match=r"observer\.mllm\.expert: unknown expert 'no_such'"):
+        CoarseHoi(observer={"mllm": {"expert": "no_such"}})
     with pytest.raises(UsageError, match="prompt 'frame_askd'"):
-        _ = CoarseHoi(detector=spec(server, asked_prompt="frame_askd")).identity
+        fingerprint(CoarseHoi(observer=spec(server, asked_prompt="frame_askd")).looking.observer)
     gone = {"chat_server": {"url": "http://127.0.0.1:9/v1", "model": "fake", "key_env": ""}}
     with pytest.raises(SetupError, match=r"127\.0\.0\.1:9"):
-        CoarseHoi(detector={"mllm": {"expert": gone}}).load()
+        CoarseHoi(observer={"mllm": {"expert": gone}}).looking.observer.load()

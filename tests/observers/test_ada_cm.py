@@ -17,17 +17,18 @@ import ada_cm_world as world  # noqa: E402
 import tiny_clip  # noqa: E402
 
 from hoigen import hico  # noqa: E402
-from hoigen.clip import Clip, Frames  # noqa: E402
+from hoigen.clip import Clip  # noqa: E402
 from hoigen.errors import SetupError, UsageError  # noqa: E402
 from hoigen.hoi.adacm import detr, finder, networks, published, reading, regions, sentences, shots, trained, visual  # noqa: E402  # noqa: E402
-from hoigen.hoi.detectors._pairing import chosen  # noqa: E402
-from hoigen.hoi.detectors.ada_cm import AdaCm  # noqa: E402
-from hoigen.hoi.readers.boxes import Found  # noqa: E402
+from hoigen.hoi.boxes import Found, chosen  # noqa: E402
 from hoigen.measures.coarse_hoi import CoarseHoi  # noqa: E402
 from hoigen.models import room, uses  # noqa: E402
 from hoigen.models.tensors import own  # noqa: E402
+from hoigen.observers.ada_cm import AdaCm  # noqa: E402
+from looking import frames_of, score_of  # noqa: E402
 
 POWER = 2.8
+TIMES = [0.5, 1.5]
 
 
 @pytest.fixture(scope="module")
@@ -152,10 +153,6 @@ def clip(**meta: str) -> Clip:
     return Clip(id="0", uri="/v.mp4", end=2.0, width=200, height=150, fps=10, meta=meta)
 
 
-def frames() -> Frames:
-    return Frames(np.stack(world.pictures()), np.array([0.5, 1.5]))
-
-
 @pytest.fixture(params=["trained", "untrained"])
 def spec(request: pytest.FixtureRequest, files: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The settings of either mode; with smaller pictures than the real ones, for the time that they take."""
@@ -165,18 +162,17 @@ def spec(request: pytest.FixtureRequest, files: dict[str, Path], monkeypatch: py
 
 
 def test_the_measure_takes_it_by_name(spec: dict[str, Any]) -> None:
-    measure = CoarseHoi(detector={"ada_cm": spec}, theta=0.001)
-    assert measure.sampling.short_side == 800
-    measure.load()
-    assert "names no licence" in uses.notices([measure])[0]
-    score = measure(clip(verb="hold", object="mouse"), frames())
+    measure = CoarseHoi(observer={"ada_cm": spec}, theta=0.001)
+    assert measure.looking.sampling.short_side == 800
+    assert "names no licence" in uses.notices([measure.looking.observer])[0]
+    score = score_of(measure, clip(verb="hold", object="mouse"), world.pictures(), TIMES)
     assert score.value is not None
     assert score.parts["coarse_any"] == 1.0
     shown = score.detail["frames"][0]["pairs"][0]
     assert 0 < max(shown["verbs"].values()) <= shown["score"] <= 1
     assert score.detail["weights"][0]["licence"] == "none stated by its authors"
     assert score.detail["theta"] == 0.001
-    violin = measure(clip(verb="play", object="violin"), frames())
+    violin = score_of(measure, clip(verb="play", object="violin"), world.pictures(), TIMES)
     assert violin.value is None
     assert "no object 'violin'" in violin.detail["undefined"]["coarse_hoi"]
 
@@ -185,10 +181,12 @@ def test_frames_one_by_one_score_as_together(spec: dict[str, Any]) -> None:
     settings = {
         name: Path(value) if name in ("checkpoint", "detr", "memory") else value for name, value in spec.items()
     }
-    together = AdaCm(**settings).detect(clip(), world.pictures(), [0.5, 1.5])
-    alone = AdaCm(**settings, batch=1).detect(clip(), world.pictures(), [0.5, 1.5])
+    find = AdaCm(**settings)
+    assert find.question(clip(verb="hold", object="mouse")) == "", "it looks without being asked"
+    together = frames_of(find, clip(), world.pictures(), TIMES)
+    alone = frames_of(AdaCm(**settings, batch=1), clip(), world.pictures(), TIMES)
     for one, other in zip(together, alone, strict=True):
-        for pair, same in zip(one.pairs, other.pairs, strict=True):
+        for pair, same in zip(one.pairs or (), other.pairs or (), strict=True):
             assert pair.verbs == pytest.approx(same.verbs, rel=0.02, abs=1e-5)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hoigen.hoi.detectors.lite import of_hands, of_persons, overlap
+from hoigen.hoi.handling import of_hands, of_persons, overlap
 from hoigen.models.nets.hands import Hand
 from hoigen.models.nets.ssd_coco import Thing
 

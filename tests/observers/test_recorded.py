@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hoi_world import FakeReader, World, breaks
+from hoi_world import World, breaks, seen_in
 from hoigen import Clip, Score
 from hoigen.cascade import fingerprint
-from hoigen.clip import Frames
 from hoigen.errors import UsageError
+from hoigen.hoi import rle
 from hoigen.hoi.masks import Mask
-from hoigen.hoi.readers import rle
-from hoigen.hoi.readers.layouts import COCO
-from hoigen.measures.fine_hoi import FineHoi, FineStream
+from hoigen.hoi.poses import COCO
+from hoigen.measures.fine_hoi import FineHoi
+from looking import score_of as look
 
 HEAD = {"hoigen_scenes": 1, "pipeline": "by hand"}
 WORLD = World(size=(320, 180), fps=12, seconds=3, touching=breaks(2, 3.0), jitter=0.015, dropped=0.1, tall=0.8)
@@ -78,16 +78,15 @@ def clip_of(world: World = WORLD, **facts: Any) -> Clip:
 
 
 def score_of(path: Path, clip: Clip | None = None, **settings: Any) -> Score:
-    measure = FineHoi(reader="recorded", recording=path, **settings)
-    measure.load()
-    return measure(clip or clip_of(), Frames(np.empty((0, 0, 0, 3), np.uint8), np.empty(0)))
+    return look(by_file(path, **settings), clip or clip_of())
+
+
+def by_file(path: Path, **settings: Any) -> FineHoi:
+    return FineHoi(observer={"recorded": {"file": path}}, **settings)
 
 
 def truth() -> Score:
-    stream = FineStream(FineHoi(), clip_of(), FakeReader(WORLD))
-    for time in WORLD.times:
-        stream.see(np.zeros((1, 1, 3), np.uint8), float(time))
-    return stream.score()
+    return FineHoi().read(clip_of(), seen_in(WORLD))
 
 
 @pytest.mark.parametrize(("mask", "near"), [(by_runs, 1e-9), (by_polygon, 0.02)])
@@ -97,7 +96,7 @@ def test_a_file_scores_as_what_it_was_written_from(tmp_path: Path, mask: Any, ne
     assert 0.5 < expected.value < 0.99
     assert score.value == pytest.approx(expected.value, abs=near)
     assert score.parts == {name: pytest.approx(value, abs=max(0.03, near)) for name, value in expected.parts.items()}
-    assert score.detail["reader"] == "recorded"
+    assert score.detail["observer"] == "by hand"
     assert set(score.detail["pairs"][0]["mask_source"]) == {"recorded"}
     assert score.detail["frames"] == len(WORLD.times)
 
@@ -167,20 +166,21 @@ def test_what_is_not_in_the_file_is_undefined(tmp_path: Path) -> None:
     assert "no line of a.mp4 is from 9.000" in score_of(path, clip_of(start=9.0, end=10.0)).detail["reason"]
     other = score_of(path, clip_of(meta={"verb": "hold", "object": "cup"}), undefined="one")
     assert other.value is None
-    assert "looks for no 'cup'" in other.detail["reason"]
+    assert "no object 'cup'" in other.detail["reason"]
     twice = written(tmp_path, [{**row, "video": f"{folder}/a.mp4"} for folder in "xy" for row in rows_of(WORLD)])
     assert "2 videos of that name" in score_of(twice).detail["reason"]
     assert score_of(twice, clip_of(uri="x/a.mp4")).value == truth().value
 
 
 def test_nothing_is_decoded_and_the_file_is_the_fingerprint(tmp_path: Path) -> None:
-    first = FineHoi(reader="recorded", recording=written(tmp_path, rows_of(WORLD)))
-    assert not first.sampling.needs_frames
+    looking = by_file(written(tmp_path, rows_of(WORLD))).looking
+    assert not looking.needs_frames
+    first = looking.observer
     (tmp_path / "moved").mkdir()
-    same = FineHoi(reader="recorded", recording=written(tmp_path / "moved", rows_of(WORLD)))
+    same = by_file(written(tmp_path / "moved", rows_of(WORLD))).looking.observer
     assert fingerprint(first) == fingerprint(same)
     models = [{"name": "facebook/sam2.1-hiera-large", "licence": "Apache-2.0"}]
-    other = FineHoi(reader="recorded", recording=written(tmp_path / "moved", rows_of(WORLD), models=models))
+    other = by_file(written(tmp_path / "moved", rows_of(WORLD), models=models)).looking.observer
     assert fingerprint(first) != fingerprint(other)
     detail = score_of(tmp_path / "moved" / "scenes.jsonl").detail
     assert [each["name"] for each in detail["models"]] == ["by hand", "facebook/sam2.1-hiera-large"]
@@ -240,7 +240,7 @@ def test_two_lines_for_one_moment(tmp_path: Path) -> None:
         ('{"hoigen_scenes": 1, "pipeline": "x", "objects": "cup"}', "line 1: objects: a list of classes"),
         ('{"hoigen_scenes": 1, "pipeline": "x", "models": [{}]}', "line 1: models: a list of"),
         ("nonsense", "line 1: is not JSON"),
-        ("", "is empty; its first line names the pipeline"),
+        ("", "is empty; its first line has hoigen_detections"),
     ],
 )
 def test_a_wrong_first_line_is_named(tmp_path: Path, head: str, said: str) -> None:
@@ -251,8 +251,8 @@ def test_a_wrong_first_line_is_named(tmp_path: Path, head: str, said: str) -> No
 
 
 def test_no_such_file(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"recording: .*none\.jsonl: No such file"):
-        fingerprint(FineHoi(reader="recorded", recording=tmp_path / "none.jsonl"))
+    with pytest.raises(UsageError, match=r"none\.jsonl: No such file"):
+        by_file(tmp_path / "none.jsonl")
 
 
 def test_a_stretch_of_which_nothing_is_written_is_undefined(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Models of the hub as readers: real architectures at random and tiny; what goes in and comes out is checked apart."""
+"""Models of the hub as an observer: real architectures, tiny and at random; what goes in and out is checked apart."""
 
 from __future__ import annotations
 
@@ -14,19 +14,21 @@ import tiny_hoi
 
 from hoigen.clip import Clip
 from hoigen.errors import SetupError, UsageError
+from hoigen.hoi import boxes, poses
+from hoigen.hoi.boxes import BoxFinder
 from hoigen.hoi.detections import Box
 from hoigen.hoi.follow import Held
-from hoigen.hoi.readers import boxes, layouts, poses
-from hoigen.hoi.readers.boxes import BoxFinder
-from hoigen.hoi.readers.models import ModelsReader
-from hoigen.hoi.readers.poses import PoseFinder
-from hoigen.hoi.readers.propagate import Propagator
-from hoigen.hoi.readers.segments import Segmenter
-from hoigen.hoi.scene import Scene
+from hoigen.hoi.frame import ObservedFrame
+from hoigen.hoi.geometry import over
+from hoigen.hoi.poses import PoseFinder
+from hoigen.hoi.propagate import Propagator
+from hoigen.hoi.segments import Segmenter
 from hoigen.measures.fine_hoi import FineHoi
 from hoigen.models import load as loading
 from hoigen.models import uses
 from hoigen.models.uses import ModelUse
+from hoigen.observers.models import Models
+from looking import frames_of, score_of
 from render import texture
 
 torch = pytest.importorskip("torch")
@@ -76,7 +78,7 @@ def test_a_box_is_one_thing_and_twins_are_one_box(models: Path) -> None:
     found = finder(models, "rt_detr", 0.05)
     for row in found(PICTURES, ["person", "cup"]):
         for at, each in enumerate(row):
-            assert all(other.label != each.label or boxes.over(other.box, each.box) < 0.7 for other in row[:at])
+            assert all(other.label != each.label or over(other.box, each.box) < 0.7 for other in row[:at])
     assert found(PICTURES, ["violin"]) == [[], [], []]
 
 
@@ -340,7 +342,7 @@ def test_a_batch_is_no_different_from_one_at_a_time(models: Path) -> None:
 
 def test_layouts() -> None:
     points = np.column_stack([np.arange(133.0), np.arange(133.0) * 2, np.full(133, 0.9)])
-    person = layouts.person_of(points, None)
+    person = poses.person_of(points, None)
     assert person is not None
     assert person.points["left_wrist"] == (9, 18)
     assert person.points["right_ankle"] == (16, 32)
@@ -349,61 +351,80 @@ def test_layouts() -> None:
     assert person.points["mouth_right"] == (71, 142)
     assert [hand[0].tolist() for hand in person.hands] == [[91, 182], [112, 224]]
     points[100:, 2] = 0.1
-    dim = layouts.person_of(points, (0, 0, 5, 5))
+    dim = poses.person_of(points, (0, 0, 5, 5))
     assert dim is not None
     assert (len(dim.hands), dim.box) == (0, (0, 0, 5, 5))
-    assert layouts.person_of(points * [1, 1, 0], None) is None
+    assert poses.person_of(points * [1, 1, 0], None) is None
     with pytest.raises(ValueError, match="21 points: 17, 23, 133 are known"):
-        layouts.person_of(points[:21], None)
+        poses.person_of(points[:21], None)
 
 
-def reader(models: Path, boxes_by: str = "rt_detr", batch: int = 3, threshold: float = 0.4) -> ModelsReader:
-    names = (str(models / boxes_by), str(models / "sam2"), str(models / "vitpose"))
-    return ModelsReader(*names, "cpu", "float32", batch, threshold)
+def observer(models: Path, boxes_by: str = "rt_detr", **settings: Any) -> Models:
+    names = {"boxes": boxes_by, "masks": "sam2", "points": "vitpose"}
+    given = {name: str(models / folder) for name, folder in names.items()}
+    return Models(**{**given, "device": "cpu", "batch": 3, "threshold": 0.4} | settings)
 
 
-def facts(scenes: Sequence[Scene]) -> list[Any]:
+def clip(**meta: Any) -> Clip:
+    return Clip(id="0", uri="", end=1.0, width=120, height=90, fps=10, meta=meta)
+
+
+def facts(frames: Sequence[ObservedFrame]) -> list[Any]:
     rows = []
-    for scene in scenes:
-        things = [(t.label, [round(s, 2) for s in t.box], t.mask.area // 20, t.mask.source) for t in scene.things]
-        rows.append((scene.size, [[round(s, 2) for s in p.box] for p in scene.persons], things))
+    for frame in frames:
+        things = [(t.label, [round(s, 2) for s in t.box], t.mask.area // 20, t.mask.source) for t in frame.things or ()]
+        rows.append((frame.size, [[round(s, 2) for s in p.box] for p in frame.persons or ()], things))
     return rows
 
 
 @pytest.mark.parametrize("boxes_by", ["rt_detr", "grounding_dino"])
-def test_scenes_do_not_depend_on_the_batch(models: Path, boxes_by: str) -> None:
-    read = reader(models, boxes_by)
-    read.load()
-    together = read.begin().read(PICTURES, [0.0, 0.1, 0.2], "cup")
-    reading = read.begin()
-    alone = [reading.read([picture], [at / 10], "cup")[0] for at, picture in enumerate(PICTURES)]
+def test_what_is_seen_does_not_depend_on_the_batch(models: Path, boxes_by: str) -> None:
+    times = [0.0, 0.1, 0.2]
+    together = frames_of(observer(models, boxes_by), clip(object="cup"), PICTURES, times)
+    alone = frames_of(observer(models, boxes_by, batch=1), clip(object="cup"), PICTURES, times)
     assert facts(together) == facts(alone)
-    assert all(scene.size == (120, 90) for scene in together)
-    assert any(scene.persons or scene.things for scene in together)
-    assert {thing.label for scene in together for thing in scene.things} <= {"cup"}
+    assert all(frame.size == (120, 90) for frame in together)
+    assert any(frame.persons or frame.things for frame in together)
 
 
-def test_anything_may_be_the_object_when_none_is_asked(models: Path) -> None:
-    read = reader(models)
-    read.load()
-    labels = {thing.label for scene in read.begin().read(PICTURES, [0, 1, 2], None) for thing in scene.things}
-    assert labels
-    assert "person" not in labels
+def labels_of(frames: Sequence[ObservedFrame]) -> set[str]:
+    return {thing.label for frame in frames for thing in frame.things or ()}
+
+
+def test_fixed_classes_are_looked_for_without_being_asked(models: Path) -> None:
+    find = observer(models)
+    asked, unasked = (frames_of(find, clip(**meta), PICTURES, [0.0, 1.0, 2.0]) for meta in ({"object": "cup"}, {}))
+    assert find.question(clip(object="cup")) == find.question(clip()) == ""
+    assert facts(asked) == facts(unasked)
+    assert {"cup", "sports_ball", "tv"} <= labels_of(unasked)
+
+
+def test_words_are_asked_for_the_object_of_the_prompt(models: Path) -> None:
+    find = observer(models, "grounding_dino")
+    assert find.question(clip(verb="tune", object="Violin")) == "object: violin"
+    assert find.question(clip(verb="tune")) == ""
+    assert labels_of(frames_of(find, clip(object="cup"), PICTURES, [0.0, 1.0, 2.0])) <= {"cup"}
+    assert "person" not in labels_of(frames_of(find, clip(), PICTURES, [0.0, 1.0, 2.0]))
+
+
+def test_a_memory_of_few_objects_is_asked_too(models: Path) -> None:
+    assert observer(models, propagate=True).question(clip(object="cup")) == "object: cup"
+
+
+def test_models_that_are_not_here_yet_are_taken_to_be_asked() -> None:
+    assert Models(boxes="no/where").question(clip(object="cup")) == "object: cup"
 
 
 def fine(models: Path, **settings: Any) -> FineHoi:
     names = {"boxes": "rt_detr", "masks": "sam2", "points": "vitpose"}
     given = {name: str(models / folder) for name, folder in names.items()} | {"batch": 4, "threshold": 0.4} | settings
-    return FineHoi(reader="models", **given)
+    own = {name: settings[name] for name in ("undefined", "bridge") if name in settings}
+    return FineHoi(observer={"models": {name: value for name, value in given.items() if name not in own}}, **own)
 
 
 def scored(measure: FineHoi, thing: str | None) -> Any:
-    measure.load()
-    meta = {"verb": "hold", "object": thing}
-    stream = measure.begin(Clip(id="0", uri="", end=1.0, width=120, height=90, fps=10, meta=meta))
-    for at in range(10):
-        stream.see(texture(at // 5, (90, 120)), at / 10)
-    return stream.score()
+    images = [texture(at // 5, (90, 120)) for at in range(10)]
+    return score_of(measure, clip(verb="hold", object=thing), images, [at / 10 for at in range(10)])
 
 
 @pytest.mark.parametrize("masks", ["sam2", "sam2_video", "grabcut"])
@@ -411,33 +432,31 @@ def test_the_whole_measure(models: Path, masks: str) -> None:
     measure = fine(models, masks=masks if masks == "grabcut" else str(models / masks), propagate=masks == "sam2_video")
     score = scored(measure, "cup")
     detail = json.loads(json.dumps(score.detail, allow_nan=False))
-    assert (detail["reader"], detail["frames"]) == ("models", 10)
+    assert (detail["observer"], detail["frames"]) == ("models", 10)
     names = [name for name in ("rt_detr", masks, "vitpose") if name != "grabcut"]
     assert [model["name"] for model in detail["models"]] == names
     assert all(model["revision"].startswith("local:") and model["licence"] == "not known" for model in detail["models"])
     assert score.value is not None or detail["reason"]
-    alone = scored(fine(models, masks=measure.masks, propagate=measure.propagate, batch=1), "cup").value
+    alone = scored(fine(models, **{**measure.observer["models"], "batch": 1}), "cup").value
     assert alone == (None if score.value is None else pytest.approx(score.value, abs=1e-4))
 
 
 def test_an_object_that_the_detector_has_no_word_for_is_undefined(models: Path) -> None:
     score = scored(fine(models, undefined="one"), "violin")
     assert score.value is None
-    assert "no class 'violin'" in score.detail["reason"]
-    assert (
-        scored(fine(models, boxes=str(models / "grounding_dino")), "violin").detail.get("reason", "").find("class") < 0
-    )
+    assert "no object 'violin'" in score.detail["reason"]
+    words = scored(fine(models, boxes=str(models / "grounding_dino")), "violin").detail.get("reason", "")
+    assert "no object" not in words
 
 
 def test_models_are_part_of_the_fingerprint(models: Path, tmp_path: Path) -> None:
     from hoigen.cascade import fingerprint
 
-    one = fingerprint(fine(models))
-    assert one == fingerprint(fine(models, batch=1, device="cpu")), "these change no number"
-    others = [fine(models, threshold=0.5), fine(models, masks="grabcut"), FineHoi(), FineHoi(bridge=0.5)]
-    others.append(fine(models, points=str(tiny_hoi.vitpose(tmp_path / "other", 133))))
-    assert len({one, *map(fingerprint, others)}) == 6
-    assert fingerprint(FineHoi()) == fingerprint(FineHoi(boxes="some/other")), "models that are not used do not count"
+    one = fingerprint(observer(models))
+    assert one == fingerprint(observer(models, batch=1, device="auto")), "these change nothing that is seen"
+    others = [observer(models, threshold=0.5), observer(models, masks="grabcut"), observer(models, "grounding_dino")]
+    others.append(observer(models, points=str(tiny_hoi.vitpose(tmp_path / "other", 133))))
+    assert len({one, *map(fingerprint, others)}) == 5
 
 
 def test_names_with_a_revision() -> None:
@@ -453,7 +472,7 @@ def test_models_of_another_kind_say_so(models: Path, tmp_path: Path) -> None:
         PoseFinder(str(tiny_hoi.vitpose(tmp_path / "odd", 9)), "cpu", "float32", 1).load()
     few = tiny_hoi.rt_detr(tmp_path / "few", ("cup", "bowl"))
     with pytest.raises(UsageError, match="no class `person`"):
-        ModelsReader(str(few), "grabcut", str(models / "vitpose"), "cpu", "float32", 1, 0.4).load()
+        observer(models, boxes=str(few), masks="grabcut").load()
 
 
 @pytest.mark.parametrize(
@@ -464,9 +483,8 @@ def test_models_of_another_kind_say_so(models: Path, tmp_path: Path) -> None:
         {"batch": 0},
         {"threshold": 1.5},
         {"boxes": ""},
-        {"reader": "recorded"},
     ],
 )
 def test_wrong_settings(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
-        FineHoi(**wrong)
+        Models(**wrong)
