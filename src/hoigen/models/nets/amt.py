@@ -38,7 +38,12 @@ def enlarged(inputs: Any, factor: float) -> Any:
 
 
 def warped(pictures: Any, flow: Any) -> Any:
-    """Each pixel taken from where the flow points, in pixels; outside, from the nearest edge."""
+    """Each pixel taken from where the flow points; outside, from the nearest edge.
+
+    Args:
+        pictures: (N, channels, H, W).
+        flow: (N, 2, H, W), pixels to the right and down.
+    """
     height, width = flow.shape[-2:]
     across = torch.linspace(-1, 1, width, device=flow.device).view(1, 1, width)
     down = torch.linspace(-1, 1, height, device=flow.device).view(1, height, 1)
@@ -47,7 +52,7 @@ def warped(pictures: Any, flow: Any) -> Any:
 
 
 class _Pyramid(nn.Module):  # type: ignore[misc]
-    """Features at a half, a quarter and so on of the size."""
+    """Features at a half, a quarter and so on of the size; `channels` of each."""
 
     def __init__(self, channels: Sequence[int]) -> None:
         super().__init__()
@@ -153,8 +158,12 @@ class _Correlation:
         return found
 
     def __call__(self, flows: Any) -> Any:
-        """The matches around where the flows lead. flows: (N, 4, H, W), to the first and to the second frame, as from
-        a moment between them; each is made as long as the way from one frame to the other."""
+        """The matches around where the flows lead, (N, matches, H, W).
+
+        Args:
+            flows: (N, 4, H, W), to the first and to the second frame, as from a moment between them; each is made as
+                long as the way from one frame to the other.
+        """
         back, ahead = flows.float().chunk(2, 1)
         there = self._look(0, self.places + ahead / self.time)
         here = self._look(1, self.places + back / (1 - self.time))
@@ -175,7 +184,13 @@ class _Correlation:
 
 
 class _Update(nn.Module):  # type: ignore[misc]
-    """What the matches say against features and flows. down: how much larger than the matches the features are."""
+    """Corrects features and flows by the matches.
+
+    Args:
+        channels: of the features.
+        down: how many times larger than the matches the features are.
+        hidden, inner: channels within.
+    """
 
     def __init__(self, channels: int, down: int, hidden: int = 76, inner: int = 68) -> None:
         super().__init__()
@@ -225,7 +240,7 @@ class _Start(nn.Module):  # type: ignore[misc]
 
 
 class _Refine(nn.Module):  # type: ignore[misc]
-    """The flows and features at twice the size. `extra`: channels that are given besides features and flows."""
+    """The flows and features at twice the size."""
 
     def __init__(self, channels: int, out: int) -> None:
         super().__init__()
@@ -257,7 +272,12 @@ class Amt(nn.Module):  # type: ignore[misc]
         )
 
     def forward(self, first: Any, second: Any) -> Any:
-        """(N, 3, H, W), 0..1, of at least 113 pixels a side -> the frame in the middle, (N, 3, H, W), 0..1."""
+        """The frame in the middle, (N, 3, H, W), 0..1.
+
+        Args:
+            first: (N, 3, H, W), 0..1, of at least 113 pixels a side.
+            second: the next frame, alike.
+        """
         height, width = first.shape[-2:]
         left, top = -width % DIVISOR, -height % DIVISOR
         around = [left // 2, left - left // 2, top // 2, top - top // 2]
@@ -302,6 +322,7 @@ class Amt(nn.Module):  # type: ignore[misc]
 
 
 def built(found: Found) -> Amt:
+    """found: the published checkpoint."""
     state = tensors.tensors(found, "state_dict")
     with torch.device("meta"):
         model = Amt()

@@ -147,7 +147,7 @@ class Text(nn.Module):  # type: ignore[misc]
         self.text_projection = nn.Parameter(torch.zeros(width, out))
 
     def forward(self, numbers: Any) -> Any:
-        """numbers: tokens, (N, length). Returns (N, out): what stands at the end of the text, which has the highest number."""
+        """numbers: tokens, (N, length). Returns (N, out): what stands at the end of the text, the highest number."""
         tokens = self.token_embedding(numbers) + self.positional_embedding
         tokens = self.ln_final(self.transformer(tokens, causal=True))
         ends = numbers.argmax(dim=-1)

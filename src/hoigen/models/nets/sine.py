@@ -12,7 +12,8 @@ import torch
 
 
 def sine(height: int, width: int, channels: int) -> Any:
-    """(height, width, channels): rows in the first half of the channels, columns in the second."""
+    """(height, width, channels) float32 of a grid of `height` x `width` cells: rows in the first half of the channels,
+    columns in the second."""
     half = channels // 2
     rates = 10000 ** (2 * (torch.arange(half) // 2) / half)
 

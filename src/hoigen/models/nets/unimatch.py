@@ -52,7 +52,7 @@ class _Shared(nn.Module):  # type: ignore[misc]
         self.weight = nn.Parameter(torch.zeros(width, width, 3, 3))
 
     def forward(self, x: Any) -> tuple[Any, Any]:
-        """Features at an 8th and at a 4th."""
+        """Features `x` at an 8th and at a 4th of the picture's size."""
         return F.conv2d(x, self.weight, stride=2, padding=1), F.conv2d(x, self.weight, padding=1)
 
 
@@ -106,7 +106,12 @@ class _Transformer(nn.Module):  # type: ignore[misc]
         self.layers = nn.ModuleList([_Block(width, inner) for _ in range(depth)])
 
     def forward(self, first: Any, second: Any, splits: int) -> tuple[Any, Any]:
-        """(N, channels, height, width) of either frame, and the same back."""
+        """Features of either frame, which have looked at the other.
+
+        Args:
+            first, second: (N, channels, height, width).
+            splits: windows along either side.
+        """
         height, width = first.shape[-2:]
         own = torch.cat([first, second]).flatten(2).transpose(1, 2)
         plain, shifted = (_Windows(height, width, splits, move, own) for move in (False, True))
@@ -130,20 +135,18 @@ class _Windows:
         count = len(query)
         query, key, value = (self._parted(each) for each in (query, key, value))
         mask = None if self.mask is None else self.mask.repeat(count, 1, 1)
-        return self._whole(F.scaled_dot_product_attention(query, key, value, attn_mask=mask), count)
+        seen = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        rows = seen.reshape(count, self.splits, self.splits, self.tall, self.wide, -1)
+        grid = rows.permute(0, 1, 3, 2, 4, 5).reshape(count, *self.size, -1).roll(self.move, (1, 2))
+        return grid.flatten(1, 2)
 
     def _parted(self, x: Any) -> Any:
         grid = x.reshape(len(x), *self.size, -1).roll((-self.move[0], -self.move[1]), (1, 2))
         rows = grid.reshape(len(x), self.splits, self.tall, self.splits, self.wide, -1)
         return rows.permute(0, 1, 3, 2, 4, 5).reshape(-1, self.tall * self.wide, x.shape[-1])
 
-    def _whole(self, x: Any, count: int) -> Any:
-        rows = x.reshape(count, self.splits, self.splits, self.tall, self.wide, -1)
-        grid = rows.permute(0, 1, 3, 2, 4, 5).reshape(count, *self.size, -1).roll(self.move, (1, 2))
-        return grid.flatten(1, 2)
-
     def _mask(self) -> Any:
-        """(windows, places, places): -100 between places that lie beside each other only since the grid was turned."""
+        """(windows, places, places): -100 between places that are neighbours only since the grid was turned."""
         parts = torch.zeros(1, *self.size, 1)
         edges = [
             (slice(0, -side), slice(-side, -move), slice(-move, None))
@@ -170,7 +173,12 @@ class _Spread(nn.Module):  # type: ignore[misc]
         return told.transpose(1, 2).reshape(flow.shape)
 
     def nearby(self, features: Any, flow: Any) -> Any:
-        """Within one cell in each direction; cells beyond the picture count, with a flow of 0."""
+        """Within one cell in each direction; cells beyond the picture count, with a flow of 0.
+
+        Args:
+            features: (N, channels, height, width).
+            flow: (N, 2, height, width).
+        """
         count, width, tall, wide = features.shape
         tokens = features.flatten(2).transpose(1, 2)
         query = self.q_proj(tokens)[:, :, None]
@@ -228,7 +236,14 @@ class _Refine(nn.Module):  # type: ignore[misc]
         self.mask = nn.Sequential(nn.Conv2d(128, 256, 3, padding=1), nn.ReLU(), nn.Conv2d(256, 9 * 16, 1))
 
     def forward(self, state: Any, given: Any, alike: Any, flow: Any) -> tuple[Any, Any]:
-        """What the flow is to be corrected by, and how it is to be enlarged."""
+        """What the flow is to be corrected by, and how it is to be enlarged.
+
+        Args:
+            state: of the gated unit, (N, 128, height, width).
+            given: features of the frame, alike.
+            alike: likeness to the cells around where each place went.
+            flow: so far, (N, 2, height, width).
+        """
         state = self.gru(state, torch.cat([given, self.encoder(flow, alike)], 1))
         return self.flow_head(state), self.mask(state)
 
@@ -243,7 +258,11 @@ class UniMatch(nn.Module):  # type: ignore[misc]
         self.refine = _Refine()
 
     def forward(self, first: Any, second: Any) -> Any:
-        """(N, 3, H, W) each, normalised, sides multiples of 32 -> (N, 2, H, W): pixels to the right and down."""
+        """The flow from one frame to the next, (N, 2, H, W): pixels to the right and down.
+
+        Args:
+            first, second: (N, 3, H, W), normalised, sides multiples of 32.
+        """
         scales = [each.chunk(2) for each in self.backbone(torch.cat([first, second]))]
         (one, other), splits = scales[0], SPLITS[0]
         one, other = self.transformer(placed(one, splits), placed(other, splits), splits)
@@ -254,9 +273,6 @@ class UniMatch(nn.Module):  # type: ignore[misc]
         warped = sampled(other, grid_of(other) + flow)
         near, far = self.transformer(placed(one, splits), placed(warped, splits), splits)
         flow = self.feature_flow_attn.nearby(near, flow + matched_nearby(near, far))
-        return self._refined(near, one, other, flow)
-
-    def _refined(self, near: Any, one: Any, other: Any, flow: Any) -> Any:
         state, given = self.refine_proj(near).chunk(2, 1)
         for _ in range(ROUNDS):
             change, mask = self.refine(state.tanh(), given.relu(), likeness(one, other, flow), flow)
@@ -265,28 +281,33 @@ class UniMatch(nn.Module):  # type: ignore[misc]
 
 
 def placed(features: Any, splits: int) -> Any:
-    """Features with where they are in their window."""
+    """(N, channels, height, width) `features` with where they are in their window, of `splits` along either side."""
     height, width = features.shape[-2:]
     places = sine(height // splits, width // splits, features.shape[1]).permute(2, 0, 1).to(features)
     return features + places.repeat(1, splits, splits)
 
 
 def grid_of(features: Any) -> Any:
-    """(2, height, width): column and row of each cell."""
+    """Column and row of each cell of (N, channels, height, width) `features`: (2, height, width)."""
     height, width = features.shape[-2:]
     rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     return torch.stack([columns, rows]).to(features)
 
 
 def sampled(features: Any, places: Any) -> Any:
-    """(N, channels, ...) at (N, 2, rows, columns) of columns and rows; 0 beyond the picture."""
+    """Features between cells, (N, channels, rows, columns); 0 beyond the picture.
+
+    Args:
+        features: (N, channels, height, width).
+        places: (N, 2, rows, columns), column and row of each.
+    """
     height, width = features.shape[-2:]
     sizes = torch.tensor([width - 1, height - 1]).to(features)
     return F.grid_sample(features, places.permute(0, 2, 3, 1) * 2 / sizes - 1, align_corners=True)
 
 
 def matched(one: Any, other: Any) -> Any:
-    """Flow by likeness to everywhere in the other frame."""
+    """Flow, (N, 2, height, width), from `one` frame by likeness to everywhere in the `other`."""
     grid = grid_of(one)
     query, key = (each.flatten(2).transpose(1, 2) for each in (one, other))
     where = F.scaled_dot_product_attention(query, key, grid.flatten(1).T.expand(len(one), -1, -1))
@@ -308,13 +329,19 @@ def _alike(one: Any, other: Any, places: Any) -> Any:
 
 
 def likeness(one: Any, other: Any, flow: Any) -> Any:
-    """(N, steps, height, width)."""
+    """How like the cells around where each place went are, (N, steps, height, width).
+
+    Args:
+        one, other: features of the frames, (N, channels, height, width).
+        flow: (N, 2, height, width).
+    """
     found = _alike(one, other, _around(one, flow))
     return found.transpose(1, 2).reshape(len(one), -1, *one.shape[-2:])
 
 
 def matched_nearby(one: Any, other: Any) -> Any:
-    """Flow by likeness within four cells; what lies beyond the picture does not count."""
+    """Flow, (N, 2, height, width), from `one` frame to the `other` by likeness within four cells; what lies beyond the
+    picture does not count."""
     height, width = one.shape[-2:]
     places = _around(one, torch.zeros(len(one), 2, height, width).to(one))
     sizes = torch.tensor([width, height]).to(one)[:, None, None]
@@ -325,7 +352,13 @@ def matched_nearby(one: Any, other: Any) -> Any:
 
 
 def enlarged(flow: Any, mask: Any, times: int = 4) -> Any:
-    """Four times as large: each pixel a mixture, by the mask, of the nine cells around it."""
+    """Flow that is `times` as large: each pixel a mixture, by the mask, of the nine cells around it.
+
+    Args:
+        flow: (N, 2, height, width).
+        mask: (N, 9 x times x times, height, width), before the softmax.
+        times: along either side.
+    """
     count, _, height, width = flow.shape
     shares = mask.reshape(count, 1, 9, times, times, height, width).softmax(2)
     cells = F.unfold(times * flow, 3, padding=1).reshape(count, 2, 9, 1, 1, height, width)
@@ -334,7 +367,7 @@ def enlarged(flow: Any, mask: Any, times: int = 4) -> Any:
 
 
 def built(found: Found) -> UniMatch:
-    """The model of a published checkpoint; its sizes are read off the weights."""
+    """found: a published checkpoint; the sizes are read off the weights."""
     state: Mapping[str, Any] = tensors.tensors(found, "model", "state_dict")
     inner = "transformer.layers.0.cross_attn_ffn.mlp.0.weight"
     tensors.need(found, state, "backbone.trident_conv.weight", "refine_proj.weight", inner)
