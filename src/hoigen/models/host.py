@@ -393,7 +393,7 @@ def main() -> None:
     import faulthandler
 
     from hoigen.work.memory import no_core_files
-    from hoigen.work.worker import end_with_parent, hint, on_purpose, told, trace_of
+    from hoigen.work.worker import described, end_with_parent, hint, on_purpose, trace_of
 
     link_fd, page, parent = (int(word) for word in sys.argv[1:4])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -408,7 +408,7 @@ def main() -> None:
     try:
         asyncio.run(_serve(setup, link, Counts(page), sys.argv[4]))
     except BaseException as error:
-        said = str(error) if on_purpose(error) else f"{told(error)}{hint(error)}\n{trace_of(error)}"
+        said = str(error) if on_purpose(error) else f"{described(error)}{hint(error)}\n{trace_of(error)}"
         with contextlib.suppress(OSError):
             link.sendall(UNREADY + said.encode("utf-8", "replace"))
         os._exit(1)

@@ -27,7 +27,11 @@ def resident_mb(process: int) -> float:
 
 def cap_own(memory_mb: int) -> None:
     """The worker's own stops: a hard one behind the parent's polling, so that one huge allocation becomes a
-    MemoryError; and a thread that watches the peak where the parent cannot see it."""
+    MemoryError; and a thread that watches the peak where the parent cannot see it.
+
+    Args:
+        memory_mb: resident memory that the worker may have.
+    """
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 
@@ -49,7 +53,7 @@ def no_core_files() -> None:
 
 
 def watch_own_peak(memory_mb: int) -> None:
-    """Ends the process when its peak has passed the cap."""
+    """Ends the process when its peak has passed `memory_mb`."""
     import resource
 
     unit = 1 << 20 if sys.platform == "darwin" else 1 << 10

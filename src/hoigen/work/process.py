@@ -42,10 +42,15 @@ THREADS = (
 def fresh_interpreter(
     main: str, arguments: Sequence[object], *, pass_fds: Sequence[int], output: Any, threads: int
 ) -> subprocess.Popen[bytes]:
-    """Starts `main` (module:function) in a Python of its own, which finds the same modules as this one.
+    """Starts a function in a Python of its own, which finds the same modules as this one.
 
-    threads: what its libraries may use. A variable that the user has set stays as it is, and the user's OMP_NUM_THREADS
-    holds for the other libraries too.
+    Args:
+        main: `module:function`.
+        arguments: its command line.
+        pass_fds: file descriptors that it inherits.
+        output: where it prints.
+        threads: what its libraries may use. A variable that the user has set stays as it is, and the user's
+            OMP_NUM_THREADS holds for the other libraries too.
     """
     path = [entry for entry in sys.path if isinstance(entry, str)]
     if SOURCE not in path:
@@ -98,7 +103,12 @@ class Log:
 
 
 def where_it_hangs(process: subprocess.Popen[bytes], log: Log) -> str:
-    """Python's stack, of a process that will be killed; works while native code holds the interpreter."""
+    """Python's stack, of a process that will be killed; works while native code holds the interpreter.
+
+    Args:
+        process: started with `faulthandler` on SIGUSR1.
+        log: what it prints.
+    """
     before = size = log.size
     with contextlib.suppress(ProcessLookupError, PermissionError):
         process.send_signal(signal.SIGUSR1)
@@ -113,7 +123,14 @@ def where_it_hangs(process: subprocess.Popen[bytes], log: Log) -> str:
 
 @dataclass(slots=True)
 class Flight:
-    """A task on its way."""
+    """A task on its way.
+
+    Args:
+        task: what is to be done.
+        tries: how many there have been.
+        serial: its number among those of its worker, from 1.
+        unreadable: the traceback of a part of the answer that could not be read; empty otherwise.
+    """
 
     task: Any
     tries: int = 0
@@ -122,7 +139,13 @@ class Flight:
 
 
 class Worker:
-    """One child process and the tasks it has."""
+    """One child process and the tasks it has.
+
+    Args:
+        setup: pickled; called there, gives the handler.
+        memory_mb: resident memory that it may have.
+        threads: CPU threads of its libraries.
+    """
 
     def __init__(self, setup: bytes, memory_mb: int, threads: int = 1) -> None:
         self.link, child = socket.socketpair()
@@ -153,7 +176,7 @@ class Worker:
         self.post(frame(TASK, pickle.dumps((memory_mb, setup))))
 
     def send(self, flight: Flight) -> None:
-        """Gives it a task. Whatever pickle raises goes up, and nothing is sent."""
+        """Gives it the task of a `flight`. Whatever pickle raises goes up, and nothing is sent."""
         body = pickle.dumps(flight.task.payload, pickle.HIGHEST_PROTOCOL)
         self.sent += 1
         flight.serial, flight.unreadable = self.sent, ""
@@ -183,7 +206,7 @@ class Worker:
         return self.flights[0] if self.flights and self.flights[0].serial == self.status.serial else None
 
     def watch(self, passed: Seconds) -> Seconds:
-        """Adds to the time for which the first task has been as it is: started or not, moved on so far; that time."""
+        """How long the first task has been as it is (started or not, moved on so far), with `passed` more seconds."""
         if not self.flights:
             self.watched, self.elapsed = (0, False, 0), 0.0
             return 0.0
@@ -209,7 +232,8 @@ class Worker:
         self.signal(signal.SIGKILL)
 
     def ended(self, timeout: Seconds = 2.0) -> int | None:
-        """Its exit status, as of subprocess; None when even the kernel cannot end it now."""
+        """Its exit status, as of subprocess; None when it has not ended after `timeout` seconds: even the kernel cannot
+        end it now."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             return self.process.wait(timeout)
         return None

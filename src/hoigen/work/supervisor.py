@@ -35,7 +35,14 @@ READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
 class Supervisor:
-    """One run. All its state is changed by the thread that calls `run`."""
+    """One run. All its state is changed by the thread that calls `run`.
+
+    Args:
+        tasks: taken as they are needed.
+        setup: pickled; called once in each worker, gives the handler.
+        sink: is told of parts and ends.
+        limits: of the workers.
+    """
 
     def __init__(self, tasks: Iterator[Task], setup: bytes, sink: Sink, limits: Limits) -> None:
         self.tasks, self.setup, self.sink, self.limits = tasks, setup, sink, limits
@@ -45,7 +52,7 @@ class Supervisor:
         self.exhausted = False
         self.workers: list[Worker] = []
         self.most = limits.workers  # fewer, once it has shown that no more fit into memory
-        self.fewer_since = ""  # why, until the user knows
+        self.fewer_since = ""  # why there are fewer, until the user knows
         self.tasks_ended = False  # at least one has: how many workers fit is known then
         self.selector = selectors.DefaultSelector()
         self.lost_in_a_row = 0
@@ -66,7 +73,7 @@ class Supervisor:
                 looked = now
 
     def kill_all(self) -> None:
-        """All at once, then one by one."""
+        """Kills all workers at once, then waits for one after the other."""
         for worker in self.workers:
             worker.kill()
         for worker in self.workers:
@@ -90,15 +97,13 @@ class Supervisor:
         return min(there, wanted)
 
     def _next(self, worker: Worker) -> Flight | None:
-        if self.fresh and (worker.sent == 0 or not self._fresh_to_come()):
+        new_to_come = len(self.workers) < self.most or any(worker.sent == 0 for worker in self.workers)
+        if self.fresh and (worker.sent == 0 or not new_to_come):
             return self.fresh.popleft()
         if self.again:
             return self.again.popleft()
         self._pending(len(self.fresh) + 1)
         return self.ahead.popleft() if self.ahead else None
-
-    def _fresh_to_come(self) -> bool:
-        return len(self.workers) < self.most or any(worker.sent == 0 for worker in self.workers)
 
     def _fill(self) -> None:
         for depth in (0, 1):  # every idle worker first
@@ -169,7 +174,12 @@ class Supervisor:
     def _heard(self, worker: Worker, kind: bytes, body: bytes) -> bool:
         """Takes one message; False when that was the end of the worker."""
         if kind == READY:
-            return self._loaded(worker)
+            resident = worker.resident_mb()
+            if resident > self.limits.memory_mb:
+                self._cannot_load(worker, self._too_much(resident), "")
+                return False
+            worker.ready = self.ever_ready = True
+            return True
         if kind == UNREADY:
             reason, trace, no_room = pickle.loads(body)
             if no_room and len(self.workers) > 1:
@@ -212,18 +222,17 @@ class Supervisor:
         else:
             self.sink.done(flight.task)
 
-    def _loaded(self, worker: Worker) -> bool:
-        resident = worker.resident_mb()
-        if resident > self.limits.memory_mb:
-            self._cannot_load(worker, self._too_much(resident), "")
-            return False
-        worker.ready = self.ever_ready = True
-        return True
-
     # looking after
 
     def _look(self, passed: Seconds) -> None:
-        self._tell_of_fewer()
+        # said once, when those that were being started together have shown how many fit
+        if self.fewer_since and self.workers and all(worker.ready for worker in self.workers):
+            print(
+                f"hoigen: memory holds {self.most} of {self.limits.workers} workers, which go on alone (a further one: "
+                f"{self.fewer_since}); `workers: {self.most}` starts no more",
+                file=sys.stderr,
+            )
+            self.fewer_since = ""
         for worker in list(self.workers):
             resident = worker.resident_mb()
             waited = worker.watch(passed)
@@ -338,16 +347,6 @@ class Supervisor:
         self.most = len(self.workers)
         self.fewer_since = (reason.strip().splitlines() or ["out of memory"])[0]
 
-    def _tell_of_fewer(self) -> None:
-        """Once, when those that were being started together have shown how many fit."""
-        if self.fewer_since and self.workers and all(worker.ready for worker in self.workers):
-            print(
-                f"hoigen: memory holds {self.most} of {self.limits.workers} workers, which go on alone (a further one: "
-                f"{self.fewer_since}); `workers: {self.most}` starts no more",
-                file=sys.stderr,
-            )
-            self.fewer_since = ""
-
     def _count_loss(self, reason: str, trace: str, *, again: bool = True) -> None:
         """Counts workers that are lost before they do anything, so that starting them has an end."""
         self.lost_in_a_row += 1
@@ -368,7 +367,7 @@ class Supervisor:
 
 
 def exit_in_words(code: int | None) -> str:
-    """How a process ended."""
+    """How a process ended. code: its exit status as of subprocess, None where it did not end."""
     if code is None:
         return "did not end when killed"
     if code >= 0:

@@ -26,7 +26,7 @@ REASON_ROOM, TRACE_ROOM = 2_000, 32_000
 
 
 class Channel:
-    """The way to the parent. Locked, because handlers may emit from threads of theirs."""
+    """The way to the parent. Locked, because handlers may emit from threads of their own."""
 
     def __init__(self, link: socket.socket, status: Status) -> None:
         self.link, self.status = link, status
@@ -42,8 +42,8 @@ class Channel:
                 self.link.sendall(body)
 
 
-class TaskEmit:
-    """What a handler says of one task; mute when the task is over."""
+class _TaskEmit:
+    """The `Emit` of one task; mute when the task is over."""
 
     __slots__ = ("channel", "over")
 
@@ -64,7 +64,7 @@ class TaskEmit:
             self.channel.status.move_on()
 
 
-_under_way: TaskEmit | None = None
+_under_way: _TaskEmit | None = None
 """Of the task that this process is at."""
 
 
@@ -76,7 +76,12 @@ def moved_on() -> None:
 
 
 def serve(inbox: Inbox, channel: Channel) -> None:
-    """Answers until the parent closes its end."""
+    """Answers until the parent closes its end.
+
+    Args:
+        inbox: what the parent sends: the set-up, then tasks.
+        channel: the way back.
+    """
     handle: Any = None
     serial = 0
     while True:
@@ -95,7 +100,12 @@ def serve(inbox: Inbox, channel: Channel) -> None:
 
 
 def set_up(body: bytes, channel: Channel) -> Any:
-    """The handler; None when there is none, and the parent knows why."""
+    """The handler; None when there is none, and the parent knows why.
+
+    Args:
+        body: pickled: memory in MB, and the pickled set-up.
+        channel: the way to the parent.
+    """
     try:
         memory_mb, setup = pickle.loads(body)
         cap_own(memory_mb)
@@ -103,24 +113,32 @@ def set_up(body: bytes, channel: Channel) -> Any:
         if not callable(handle):
             raise TypeError(f"setup returned {type(handle).__name__}; it returns a function of (payload, emit)")
     except BaseException as error:
-        said = (str(error), "") if on_purpose(error) else (told(error) + hint(error), trace_of(error))
-        channel.send(UNREADY, pickle.dumps((*said, devices.no_room(error))))
+        reason, trace = (str(error), "") if on_purpose(error) else (described(error) + hint(error), trace_of(error))
+        channel.send(UNREADY, pickle.dumps((reason, trace, devices.no_room(error))))
         return None
     channel.send(READY)
     return handle
 
 
 def take(handle: Any, body: bytes, channel: Channel) -> bool:
-    """One task; whatever it raises is reported. False when this process is of no use any more: its card is lost."""
+    """Does one task; whatever it raises is reported.
+
+    Args:
+        handle: the handler.
+        body: the task's payload, pickled.
+        channel: the way to the parent.
+
+    Returns False when this process is of no use any more: its memory or its card is lost.
+    """
     global _under_way
-    emit = _under_way = TaskEmit(channel)
+    emit = _under_way = _TaskEmit(channel)
     try:
         handle(pickle.loads(body), emit)
     except BaseException as error:
         emit.over = True
         try:
             kind = kind_of(error)
-            reason = str(error) if kind == "setup" else told(error)
+            reason = str(error) if kind == "setup" else described(error)
             channel.send(ERROR, pickle.dumps((reason, trace_of(error), channel.status.doing, kind)))
         except MemoryError:
             os._exit(EXIT_MEMORY)
@@ -139,8 +157,8 @@ def kind_of(error: BaseException) -> str:
     return "device" if devices.lost(error) else "error"
 
 
-def told(error: BaseException) -> str:
-    """Type and message, for one line of a table."""
+def described(error: BaseException) -> str:
+    """Type and message of an `error`, for one line of a table."""
     try:
         message = str(error)
     except Exception as broken:
@@ -149,7 +167,7 @@ def told(error: BaseException) -> str:
 
 
 def on_purpose(error: BaseException) -> bool:
-    """Whether its message says all that there is to say, down to its cause."""
+    """Whether the message of an `error` says all that there is to say, down to its cause."""
     return isinstance(error, HoigenError) and (error.__cause__ is None or on_purpose(error.__cause__))
 
 
@@ -167,7 +185,11 @@ def hint(error: BaseException) -> str:
 
 
 def end_with_parent(parent: int) -> None:
-    """A killed parent leaves no orphans: the kernel sees to it, or a thread where it does not."""
+    """A killed parent leaves no orphans: the kernel sees to it, or a thread where it does not.
+
+    Args:
+        parent: its process id.
+    """
     with contextlib.suppress(OSError, AttributeError):
         import ctypes
 
