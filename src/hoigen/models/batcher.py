@@ -1,4 +1,4 @@
-"""What waits together is worked on together: one thread that works, any number of threads and event loops that ask."""
+"""Questions that wait together are answered in one batch: one thread works, many threads and event loops ask."""
 
 from __future__ import annotations
 
@@ -19,7 +19,15 @@ LINGER: Seconds = 0.02
 
 @dataclass(slots=True)
 class Job(Generic[Asked, Got]):
-    """kind: only jobs of one kind go together. size: what it counts for. most: of that, in one batch."""
+    """One question on its way.
+
+    Args:
+        asked: the question.
+        kind: only jobs of one kind go together.
+        most: what a batch may count in all.
+        size: what this one counts for.
+        future: gets the answer.
+    """
 
     asked: Asked
     kind: Hashable
@@ -52,6 +60,7 @@ class Batcher(Generic[Asked, Got]):
         self.thread.start()
 
     def submit(self, asked: Asked, kind: Hashable, most: int, size: int = 1) -> Future[Got]:
+        """Queues a question; `asked`, `kind`, `most` and `size` as of `Job`. Raises RuntimeError once it is closed."""
         job: Job[Asked, Got] = Job(asked, kind, max(1, most), size)
         with self.news:
             if self.closed:
@@ -94,8 +103,12 @@ class Batcher(Generic[Asked, Got]):
                 if self.closed:
                     return []
                 self._linger()
-                batch = self._take()
-                if batch:
+                if self.closed or not self.waiting:
+                    continue
+                batch = self._alike()
+                taken = {id(job) for job in batch}
+                self.waiting = [job for job in self.waiting if id(job) not in taken]
+                if batch := [job for job in batch if job.future.set_running_or_notify_cancel()]:
                     return batch
 
     def _linger(self) -> None:
@@ -115,11 +128,3 @@ class Batcher(Generic[Asked, Got]):
                 batch.append(job)
                 room -= job.size
         return batch
-
-    def _take(self) -> list[Job[Asked, Got]]:
-        if self.closed or not self.waiting:
-            return []
-        batch = self._alike()
-        taken = {id(job) for job in batch}
-        self.waiting = [job for job in self.waiting if id(job) not in taken]
-        return [job for job in batch if job.future.set_running_or_notify_cancel()]

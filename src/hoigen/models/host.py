@@ -82,8 +82,11 @@ LONGEST_ADDRESS = 100
 class Host:
     """The parent's handle. Used as a context manager; the process starts when the first task is taken (`before`).
 
-    setup: what is served. load_deadline: seconds for loading. deadline: seconds for which the process may have
-    questions and answer none, before it is taken to hang and replaced.
+    Args:
+        setup: what is served.
+        load_deadline: seconds for loading.
+        deadline: seconds for which the process may have questions and answer none, before it is taken to hang and
+            replaced.
     """
 
     def __init__(self, setup: Setup, *, load_deadline: Seconds, deadline: Seconds) -> None:
@@ -92,11 +95,15 @@ class Host:
         except Exception as error:
             raise SetupError(f"setup cannot be sent to a process: {type(error).__name__}: {error}") from error
         self.load_deadline, self.deadline = load_deadline, deadline
-        self.folder = _folder()
+        # a folder that only this user can enter, with a path that is short enough for a socket
+        self.folder = Path(tempfile.mkdtemp(prefix="hoigen-"))
+        if len(os.fsencode(self.folder / "ask.gone")) > LONGEST_ADDRESS:
+            self.folder.rmdir()
+            self.folder = Path(tempfile.mkdtemp(prefix="hoigen-", dir="/tmp"))
         self.address = str(self.folder / "ask")
         self.page = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as this)
         self.page.truncate(mmap.PAGESIZE)
-        self.counts = Counts(self.page.fileno())
+        self.counts = _Counts(self.page.fileno())
         self.log = Log()
         self.process: subprocess.Popen[bytes] | None = None
         self.keeper: threading.Thread | None = None
@@ -109,7 +116,7 @@ class Host:
         self.close()
 
     def before(self, tasks: Iterable[T]) -> Iterator[T]:
-        """The tasks, with the models loaded before the first of them: where nothing is to do, nothing is loaded."""
+        """The `tasks`, with the models loaded before the first of them: where nothing is to do, nothing is loaded."""
         for task in tasks:
             if self.keeper is None:
                 self.start()
@@ -176,7 +183,7 @@ class Host:
         ended = self._ended() if not said else ""
         self._kill()
         if said[:1] == UNREADY:
-            raise LoadError(said[1:].decode("utf-8", "replace"))
+            raise _LoadError(said[1:].decode("utf-8", "replace"))
         if not self.stopped.is_set():
             raise SetupError(f"the process that loads the models {ended}\n{self.log.last_words()}".rstrip())
 
@@ -185,7 +192,7 @@ class Host:
         words = where_it_hangs(self.process, self.log)
         self._kill()
         late = f"the models are not loaded after {self.load_deadline:g} s (set load_deadline higher)"
-        raise LoadError(f"{late}\n{words}".rstrip())
+        raise _LoadError(f"{late}\n{words}".rstrip())
 
     def _keep(self) -> None:
         """Replaces the process when it ends or hangs, until it has ended too often without an answer."""
@@ -193,7 +200,8 @@ class Host:
             self._look_after()
         except Exception as error:  # whatever it is: those who wait for an answer are told, and the run ends
             if not self.stopped.is_set():
-                self._give_up(str(error) if isinstance(error, SetupError) else f"{type(error).__name__}: {error}")
+                reason = str(error) if isinstance(error, SetupError) else f"{type(error).__name__}: {error}"
+                _leave(gone(self.address), reason.rstrip())
 
     def _look_after(self) -> None:
         lost = 0
@@ -215,7 +223,10 @@ class Host:
             words = where_it_hangs(self.process, self.log) if hangs else self.log.last_words()
             self._kill()
             said = "" if hangs else words.strip()  # of a hang, the last line is no reason
-            self._note(f"{why} ({said.splitlines()[-1][:200]})" if said else f"{why} (its deadline)" if hangs else why)
+            _leave(
+                ended(self.address),
+                f"{why} ({said.splitlines()[-1][:200]})" if said else f"{why} (its deadline)" if hangs else why,
+            )
             lost += 1
             if lost >= MOST_LOST:
                 raise SetupError(f"the process of the models {why}, {lost} times without an answer\n{words}")
@@ -226,23 +237,12 @@ class Host:
         for tried in range(1, LOAD_TRIES + 1):
             try:
                 return self._start()
-            except LoadError as error:  # by its own word: it would say the same again
+            except _LoadError as error:  # by its own word: it would say the same again
                 raise SetupError(f"the models could be loaded no more: {error}") from None
             except SetupError as error:
                 if tried == LOAD_TRIES or self.stopped.is_set():
                     raise SetupError(f"the models could be loaded no more: {error}") from None
         return None
-
-    def _note(self, why: str) -> None:
-        """For those who asked: how it ended."""
-        part = self.folder / "ended.part"
-        part.write_text(why, encoding="utf-8")
-        part.replace(ended(self.address))
-
-    def _give_up(self, reason: str) -> None:
-        part = self.folder / "gone.part"
-        part.write_text(reason.rstrip(), encoding="utf-8")
-        part.replace(gone(self.address))
 
     def _ended(self) -> str:
         from hoigen.work.supervisor import exit_in_words
@@ -263,11 +263,18 @@ class Host:
             self.process = None
 
 
-class LoadError(SetupError):
+def _leave(file: Path, words: str) -> None:
+    """Leaves words for those who asked, whole or not at all."""
+    part = file.with_name(f"{file.name}.part")
+    part.write_text(words, encoding="utf-8")
+    part.replace(file)
+
+
+class _LoadError(SetupError):
     """The models do not load, as their process says."""
 
 
-class Counts:
+class _Counts:
     """A page of memory that parent and process share: how many questions have come, how many are answered."""
 
     def __init__(self, descriptor: int) -> None:
@@ -288,19 +295,10 @@ class Counts:
         self.page.close()
 
 
-def _folder() -> Path:
-    """A folder that only this user can enter, with a path that is short enough for a socket."""
-    made = Path(tempfile.mkdtemp(prefix="hoigen-"))
-    if len(os.fsencode(made / "ask.gone")) > LONGEST_ADDRESS:
-        made.rmdir()
-        made = Path(tempfile.mkdtemp(prefix="hoigen-", dir="/tmp"))
-    return made
-
-
 # the process itself
 
 
-class Turns:
+class _Turns:
     """Questions go together, but for those that have to be alone."""
 
     def __init__(self) -> None:
@@ -330,12 +328,12 @@ class Turns:
                 self.news.notify_all()
 
 
-class Served:
+class _Served:
     """Answers what comes over the socket."""
 
-    def __init__(self, services: Mapping[str, Service], counts: Counts) -> None:
+    def __init__(self, services: Mapping[str, Service], counts: _Counts) -> None:
         self.services, self.counts = services, counts
-        self.turns = Turns()
+        self.turns = _Turns()
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):  # whoever asked is gone
@@ -377,11 +375,11 @@ def _raised(error: BaseException) -> bytes:
     return frame(RAISED, f"{type(error).__name__}: {error}\0{trace}".encode("utf-8", "replace"))
 
 
-async def _serve(setup: bytes, link: socket.socket, counts: Counts, address: str) -> None:
+async def _serve(setup: bytes, link: socket.socket, counts: _Counts, address: str) -> None:
     services: Mapping[str, Service] = pickle.loads(setup)()
     for service in services.values():
         await service.open()
-    served = Served(services, counts)
+    served = _Served(services, counts)
     server = await asyncio.start_unix_server(served.handle, path=address, backlog=BACKLOG, limit=READ_AHEAD)
     link.sendall(READY)
     async with server:
@@ -406,7 +404,7 @@ def main() -> None:
     while part := link.recv(1 << 16):
         setup += part
     try:
-        asyncio.run(_serve(setup, link, Counts(page), sys.argv[4]))
+        asyncio.run(_serve(setup, link, _Counts(page), sys.argv[4]))
     except BaseException as error:
         said = str(error) if on_purpose(error) else f"{described(error)}{hint(error)}\n{trace_of(error)}"
         with contextlib.suppress(OSError):

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from hoigen.models.room import Batches, Handle
+from hoigen.models.room import Handle
 from hoigen.score import Score
 
 if TYPE_CHECKING:
@@ -14,6 +14,35 @@ if TYPE_CHECKING:
 
 SLACK = 2
 """The header may be off by so many frames."""
+
+
+class _Batches:
+    """Collects inputs of one size and hands them to a network many at a time; results come in order.
+
+    Args:
+        model: the network.
+        size: inputs of a batch.
+        take: is called with each result.
+    """
+
+    def __init__(self, model: Callable[[Any], Any], size: int, take: Callable[[Any], None]) -> None:
+        self.model, self.size, self.take = model, size, take
+        self.waiting: list[Any] = []
+
+    def add(self, item: Any) -> None:
+        """item: (1, ...); `take` is called with (1, ...) of the results, now or later."""
+        self.waiting.append(item)
+        if len(self.waiting) >= self.size:
+            self.flush()
+
+    def flush(self) -> None:
+        if not self.waiting:
+            return
+        import torch
+
+        waiting, self.waiting = torch.cat(self.waiting), []
+        for result in self.model(waiting).split(1):
+            self.take(result)
 
 
 class ConsistencyStream:
@@ -27,7 +56,7 @@ class ConsistencyStream:
 
     def __init__(self, model: Handle, prepare: Callable[[np.ndarray], Any], batch: int) -> None:
         self.model, self.prepare = model, prepare
-        self.batches = Batches(model, batch, self._take)
+        self.batches = _Batches(model, batch, self._take)
         self.first: Any = None
         self.last: Any = None
         self.to_last: list[float] = []
@@ -74,7 +103,7 @@ class PerFrameStream:
     def __init__(self, model: Handle, prepare: Callable[[np.ndarray], Any], batch: int, scale: float) -> None:
         self.model, self.prepare = model, prepare
         self.numbers: list[float] = []
-        self.batches = Batches(model, batch, lambda number: self.numbers.append(float(number) * scale))
+        self.batches = _Batches(model, batch, lambda number: self.numbers.append(float(number) * scale))
 
     def see(self, image: np.ndarray, time: float) -> None:
         self.batches.add(self.prepare(image))
