@@ -317,7 +317,7 @@ def test_no_workers_is_this_process() -> None:
 
 def test_the_own_watch_over_memory(tmp_path: Path) -> None:
     """Where there is no /proc, a worker watches its own peak."""
-    code = "from hoigen.work import memory; memory.watch_own_peak(1)"
+    code = "from hoigen.work import worker; worker.watch_own_peak(1)"
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == memory.EXIT_MEMORY
 
 

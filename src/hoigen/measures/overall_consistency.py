@@ -118,6 +118,7 @@ class _Stream:
             return Score(None, {"reason": "no frame to look at"})
         import torch
 
+        from hoigen.models.nets.pixels import CLIP_MEAN, CLIP_STD
         from hoigen.vbench import pictures
         from hoigen.vbench.words import words
 
@@ -125,7 +126,7 @@ class _Stream:
         numbers, pieces = words().encoded(self.prompt, length)
         chosen = self.spread.chosen()
         crops = torch.stack([torch.from_numpy(self.spread.kept[at]) for at in chosen]).float()
-        frames = pictures.normalised(crops, pictures.CLIP_MEAN, pictures.CLIP_STD)[None]
+        frames = pictures.normalised(crops, CLIP_MEAN, CLIP_STD)[None]
         value = float(self.model(frames, torch.tensor([numbers])))
         detail = {
             "prompt": self.prompt,

@@ -390,8 +390,7 @@ def main() -> None:
     """python -c '... main()' LINK PAGE PARENT ADDRESS"""
     import faulthandler
 
-    from hoigen.work.memory import no_core_files
-    from hoigen.work.worker import described, end_with_parent, hint, on_purpose, trace_of
+    from hoigen.work.worker import described, end_with_parent, hint, no_core_files, on_purpose, trace_of
 
     link_fd, page, parent = (int(word) for word in sys.argv[1:4])
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from hoigen.clip import Seconds
-from hoigen.work.memory import resident_mb
 from hoigen.work.wire import PAGE, TASK, Inbox, Status, frame
 
 LAST_WORDS = 4096
@@ -66,6 +65,15 @@ def fresh_interpreter(
         env=dict.fromkeys(THREADS, os.environ.get("OMP_NUM_THREADS") or str(threads)) | os.environ,
         start_new_session=True,  # what it has started goes with it
     )
+
+
+def resident_mb(process: int) -> float:
+    """Resident memory of a process by its id; 0 where /proc does not say."""
+    try:
+        with open(f"/proc/{process}/statm", "rb") as statm:
+            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
+    except (OSError, IndexError):
+        return 0.0
 
 
 class Log:
@@ -215,21 +223,12 @@ class Worker:
         self.watched = now
         return self.elapsed
 
-    def resident_mb(self) -> float:
-        return resident_mb(self.process.pid)
-
-    def where_it_hangs(self) -> str:
-        return where_it_hangs(self.process, self.log)
-
-    def signal(self, number: int) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            self.process.send_signal(number)
-
     def kill(self) -> None:
         """Ends it and all that it has started. Its last messages can still be read."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.signal(signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            self.process.send_signal(signal.SIGKILL)
 
     def ended(self, timeout: Seconds = 2.0) -> int | None:
         """Its exit status, as of subprocess; None when it has not ended after `timeout` seconds: even the kernel cannot

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from hoigen.clip import Seconds
 from hoigen.errors import SetupError
-from hoigen.work.process import Flight, Worker
+from hoigen.work.process import Flight, Worker, resident_mb, where_it_hangs
 from hoigen.work.task import Failure, Limits, Sink, Task
 from hoigen.work.wire import DONE, ERROR, EXIT_MEMORY, PART, READY, UNREADY
 
@@ -174,7 +174,7 @@ class Supervisor:
     def _heard(self, worker: Worker, kind: bytes, body: bytes) -> bool:
         """Takes one message; False when that was the end of the worker."""
         if kind == READY:
-            resident = worker.resident_mb()
+            resident = resident_mb(worker.process.pid)
             if resident > self.limits.memory_mb:
                 self._cannot_load(worker, self._too_much(resident), "")
                 return False
@@ -234,7 +234,7 @@ class Supervisor:
             )
             self.fewer_since = ""
         for worker in list(self.workers):
-            resident = worker.resident_mb()
+            resident = resident_mb(worker.process.pid)
             waited = worker.watch(passed)
             if worker.process.poll() is not None:
                 self._died(worker)
@@ -254,7 +254,7 @@ class Supervisor:
         if not worker.alive or worker.under_way() is not suspect:  # it has ended just now
             return
         # Asking may wake what hangs (a system call that is interrupted), so nothing said from here on counts.
-        doing, trace = worker.status.doing, worker.where_it_hangs()
+        doing, trace = worker.status.doing, where_it_hangs(worker.process, worker.log)
         self._blame(worker, suspect, "deadline", f"made no progress for {self.limits.deadline:g} s", doing, trace)
 
     def _blame(self, worker: Worker, guilty: Flight, kind: str, reason: str, doing: str, trace: str) -> None:
@@ -267,7 +267,7 @@ class Supervisor:
         worker.loading += passed
         if worker.loading > self.limits.load_deadline:
             reason = f"not set up after {self.limits.load_deadline:g} s (set load_deadline higher)"
-            self._cannot_load(worker, reason, worker.where_it_hangs(), again=False)
+            self._cannot_load(worker, reason, where_it_hangs(worker.process, worker.log), again=False)
         elif resident > self.limits.memory_mb:
             self._cannot_load(worker, self._too_much(resident), worker.log.last_words())
 

@@ -13,16 +13,20 @@ import signal
 import socket
 import sys
 import threading
+import time
 import traceback
 from typing import Any
 
 from hoigen import devices
+from hoigen.clip import Seconds
 from hoigen.errors import HoigenError, ModelsGoneError
-from hoigen.work.memory import cap_own
 from hoigen.work.wire import DONE, ERROR, EXIT_MEMORY, HEAD, PART, READY, UNREADY, Inbox, Status
 
 PR_SET_PDEATHSIG = 1
 REASON_ROOM, TRACE_ROOM = 2_000, 32_000
+LOOK_EVERY: Seconds = 0.1
+RESERVED_MB, RESERVED_PER_CORE_MB = 1024, 48
+"""What libraries reserve and never touch (thread stacks, BLAS buffers) counts for the hard cap."""
 
 
 class Channel:
@@ -184,6 +188,43 @@ def hint(error: BaseException) -> str:
     return ""
 
 
+def cap_own(memory_mb: int) -> None:
+    """The worker's own stops: a hard one behind the parent's polling, so that one huge allocation becomes a
+    MemoryError; and a thread that watches the peak where the parent cannot see it.
+
+    Args:
+        memory_mb: resident memory that the worker may have.
+    """
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        cap = (memory_mb + RESERVED_MB + RESERVED_PER_CORE_MB * (os.cpu_count() or 1)) << 20
+        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+        if hard == resource.RLIM_INFINITY or cap < hard:
+            resource.setrlimit(resource.RLIMIT_DATA, (cap, cap))
+    no_core_files()
+    if not os.path.exists("/proc/self/statm"):
+        threading.Thread(target=watch_own_peak, args=(memory_mb,), daemon=True).start()
+
+
+def no_core_files() -> None:
+    """A crash writes no image of its memory to the disk: those of models are large."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+
+
+def watch_own_peak(memory_mb: int) -> None:
+    """Ends the process when its peak has passed `memory_mb`."""
+    import resource
+
+    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
+    while resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit <= memory_mb:
+        time.sleep(LOOK_EVERY)
+    os._exit(EXIT_MEMORY)
+
+
 def end_with_parent(parent: int) -> None:
     """A killed parent leaves no orphans: the kernel sees to it, or a thread where it does not.
 
@@ -198,8 +239,6 @@ def end_with_parent(parent: int) -> None:
         os._exit(1)
 
     def watch() -> None:
-        import time
-
         while os.getppid() == parent:
             time.sleep(1)
         os._exit(1)
