@@ -7,9 +7,13 @@ import time
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
+from hoigen import devices
 from hoigen.clip import Seconds
+from hoigen.errors import NoRoomError, SetupError
+from hoigen.models import room
+from hoigen.models.uses import Network
 
 Asked = TypeVar("Asked")
 Got = TypeVar("Got")
@@ -43,7 +47,7 @@ class Batcher(Generic[Asked, Got]):
         work: gets what was asked by jobs of one kind and gives as many results in their order; a result that is an
             exception is raised where it was asked for, and what `work` itself raises, all of them get.
         name: of the thread.
-        linger: seconds for which an idle thread waits for company; 0 begins at once.
+        linger: seconds for which an idle thread waits for further questions; 0 begins at once.
     """
 
     def __init__(
@@ -128,3 +132,50 @@ class Batcher(Generic[Asked, Got]):
                 batch.append(job)
                 room -= job.size
         return batch
+
+
+class NetworkService:
+    """A network as the process of the models serves it: calls that wait and are alike are one batch, whichever worker
+    and clip they are of. An idle network does not wait for further ones.
+
+    Args:
+        network: the description.
+        used_by: a measure that has it, for errors.
+    """
+
+    def __init__(self, network: Network, used_by: str) -> None:
+        self.network, self.used_by = network, used_by
+
+    async def open(self) -> None:
+        """Loads it. Raises SetupError that names the measure."""
+        import asyncio
+
+        try:
+            self.loaded = await asyncio.to_thread(room.load, self.network)
+        except Exception as error:
+            kind = NoRoomError if devices.no_room(error) else SetupError
+            why = str(error) or type(error).__name__
+            raise kind(f"measure {self.used_by!r} could not load its model: {why}") from error
+
+    async def answer(self, asked: room.Call | None) -> Any:
+        """The network's answer to what is `asked`, as arrays; to None, its facts and its ledger."""
+        import asyncio
+
+        if asked is None:
+            return self.loaded.facts, self.loaded.ledger
+        queue: Batcher[tuple[room.Loaded, room.Call], Any] = room.once(_batches, self.loaded.device)
+        kind = self.network, asked.alike
+        waiting = queue.submit((self.loaded, asked), kind, asked.most, asked.rows)
+        return room.as_arrays(await asyncio.wrap_future(waiting))
+
+    async def close(self) -> None:
+        """It stays for as long as its process does."""
+
+
+def _batches(device: str) -> Batcher[tuple[room.Loaded, room.Call], Any]:
+    """The queue of a device: one batch after the other, so that networks do not take each other's memory."""
+
+    def answers(asked: Sequence[tuple[room.Loaded, room.Call]], _: Hashable) -> list[Any]:
+        return asked[0][0].answers([call for _, call in asked])
+
+    return Batcher(answers, f"hoigen networks on {device}", linger=0.0)

@@ -100,8 +100,8 @@ class Client:
                 if kind == BEGUN:
                     begun = True
                 elif kind == RAISED:
-                    said, _, trace = body.decode("utf-8", "replace").partition("\0")
-                    error = AnswerError(said)
+                    message, _, trace = body.decode("utf-8", "replace").partition("\0")
+                    error = AnswerError(message)
                     error.add_note(f"There:\n{trace}")
                     raise error
                 else:

@@ -6,10 +6,10 @@
                         question at a time
 
 What is served is anything that is opened, answers what it is asked and is closed (`Service`): experts, and networks
-(`hoigen.models.room.Service`).
+(`hoigen.models.batcher.NetworkService`).
 
-A question that was under way when the process ended may be the one that ended it, or stand beside it in a batch. So
-each is asked again alone, and the process says when it begins with one: whose turn it was when the process ended a
+A question that was under way when the process ended may be the one that ended it, or be in one batch with it. So
+each is asked again alone, and the process reports when it begins with one: whose turn it was when the process ended a
 second time has failed, and it alone.
 """
 
@@ -165,7 +165,7 @@ class Host:
         """Until the models are loaded."""
         until = time.monotonic() + self.load_deadline
         link.settimeout(LOOK_EVERY)
-        said = b""
+        received = b""
         while not self.stopped.is_set():
             try:
                 part = link.recv(1 << 16)
@@ -175,15 +175,15 @@ class Host:
                 continue
             except ConnectionResetError:
                 part = b""
-            said += part
-            if said[:1] == READY:
+            received += part
+            if received[:1] == READY:
                 return
             if not part:
                 break
-        ended = self._ended() if not said else ""
+        ended = self._ended() if not received else ""
         self._kill()
-        if said[:1] == UNREADY:
-            raise _LoadError(said[1:].decode("utf-8", "replace"))
+        if received[:1] == UNREADY:
+            raise _LoadError(received[1:].decode("utf-8", "replace"))
         if not self.stopped.is_set():
             raise SetupError(f"the process that loads the models {ended}\n{self.log.last_words()}".rstrip())
 
@@ -198,7 +198,7 @@ class Host:
         """Replaces the process when it ends or hangs, until it has ended too often without an answer."""
         try:
             self._look_after()
-        except Exception as error:  # whatever it is: those who wait for an answer are told, and the run ends
+        except Exception as error:  # whatever it is: those who wait for an answer get it, and the run ends
             if not self.stopped.is_set():
                 reason = str(error) if isinstance(error, SetupError) else f"{type(error).__name__}: {error}"
                 _leave(gone(self.address), reason.rstrip())
@@ -222,11 +222,9 @@ class Host:
             why = f"answered nothing for {self.deadline:g} s" if hangs else self._ended()
             words = where_it_hangs(self.process, self.log) if hangs else self.log.last_words()
             self._kill()
-            said = "" if hangs else words.strip()  # of a hang, the last line is no reason
-            _leave(
-                ended(self.address),
-                f"{why} ({said.splitlines()[-1][:200]})" if said else f"{why} (its deadline)" if hangs else why,
-            )
+            # of a hang, the last line that it printed is no reason
+            reasons = ["its deadline"] if hangs else [line[:200] for line in words.strip().splitlines()[-1:]]
+            _leave(ended(self.address), " ".join([why, *(f"({reason})" for reason in reasons)]))
             lost += 1
             if lost >= MOST_LOST:
                 raise SetupError(f"the process of the models {why}, {lost} times without an answer\n{words}")
@@ -237,7 +235,7 @@ class Host:
         for tried in range(1, LOAD_TRIES + 1):
             try:
                 return self._start()
-            except _LoadError as error:  # by its own word: it would say the same again
+            except _LoadError as error:  # it has reported why: it would do so again
                 raise SetupError(f"the models could be loaded no more: {error}") from None
             except SetupError as error:
                 if tried == LOAD_TRIES or self.stopped.is_set():
@@ -271,7 +269,7 @@ def _leave(file: Path, words: str) -> None:
 
 
 class _LoadError(SetupError):
-    """The models do not load, as their process says."""
+    """The models do not load, as their process reports."""
 
 
 class _Counts:
@@ -366,7 +364,7 @@ class _Served:
 
 
 def _raised(error: BaseException) -> bytes:
-    """What the worker is told of an error; a process that has lost its card ends instead."""
+    """The frame that tells the worker of an error; a process that has lost its card ends instead."""
     traceback.print_exc()
     if devices.lost(error):
         print("the card is lost to this process, which ends", file=sys.stderr, flush=True)
@@ -405,8 +403,8 @@ def main() -> None:
     try:
         asyncio.run(_serve(setup, link, _Counts(page), sys.argv[4]))
     except BaseException as error:
-        said = str(error) if on_purpose(error) else f"{described(error)}{hint(error)}\n{trace_of(error)}"
+        message = str(error) if on_purpose(error) else f"{described(error)}{hint(error)}\n{trace_of(error)}"
         with contextlib.suppress(OSError):
-            link.sendall(UNREADY + said.encode("utf-8", "replace"))
+            link.sendall(UNREADY + message.encode("utf-8", "replace"))
         os._exit(1)
     os._exit(0)

@@ -209,7 +209,7 @@ def _check_commit(model: str, revision: str) -> None:
 
     try:
         commit = HfApi().repo_info(model, revision=revision).sha
-    except Exception:  # what is wrong with the hub is told by the fetching that follows
+    except Exception:  # what is wrong with the hub shows when the files are fetched
         return
     if commit:
         lock.hold_revision(model, revision, commit)
@@ -231,7 +231,7 @@ def _bars(quiet: bool) -> Iterator[None]:
 
 
 def _check(found: Found) -> None:
-    """A folder without configuration or weights is told here, not by a traceback from deep within."""
+    """Raises SetupError for a folder without configuration or weights, which would fail deep within transformers."""
     if found.gguf_file:
         if not (found.folder / found.gguf_file).is_file():
             raise SetupError(f"model {found.name!r}: it has no file {found.gguf_file}")

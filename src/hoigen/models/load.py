@@ -93,7 +93,7 @@ def _bytes_each(path: Path) -> int:
 
 
 def free_bytes(device: str) -> int:
-    """Free memory of a device; 0 where it cannot be told."""
+    """Free memory of a `device`, in bytes; 0 where it is not known."""
     import torch
 
     if device.startswith("cuda"):

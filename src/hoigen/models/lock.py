@@ -26,9 +26,9 @@ PINS: Mapping[Kind, str] = {"files": "sha256", "revisions": "commit"}
 
 
 def lock_file() -> Path | None:
-    """Where it is noted: beside the list of trusted files; None where there is no home."""
-    beside = trusted.list_file()
-    return None if beside is None else beside.with_name("models.lock.json")
+    """Where it is noted: next to the list of trusted files; None where there is no home."""
+    trusts = trusted.list_file()
+    return None if trusts is None else trusts.with_name("models.lock.json")
 
 
 def noted(kind: Kind, name: str) -> str:
@@ -74,7 +74,7 @@ def hold_revision(model: str, revision: str, commit: str) -> None:
 
 
 def _note(kind: Kind, name: str, pin: str, came_from: str) -> str:
-    """Adds an entry, unless another process was first; the pin that holds. Where nothing can be written, it is said."""
+    """Adds an entry, unless another process was first; the pin that holds. What cannot be written is printed."""
     file = lock_file()
     entry = {PINS[kind]: pin, "noted": datetime.date.today().isoformat()} | ({"from": came_from} if came_from else {})
     try:

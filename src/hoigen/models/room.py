@@ -17,18 +17,15 @@ import threading
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar, runtime_checkable
+from typing import Annotated, Any, Protocol, TypeVar, runtime_checkable
 
 from hoigen import devices
-from hoigen.errors import NoRoomError, SetupError
+from hoigen.errors import SetupError
 from hoigen.models import files, tensors, uses
 from hoigen.models import load as loading
 from hoigen.models.client import Client
 from hoigen.models.uses import Network
 from hoigen.settings import Setting
-
-if TYPE_CHECKING:
-    from hoigen.models.batcher import Batcher
 
 T = TypeVar("T")
 DTYPES = ("float32", "float16")
@@ -394,54 +391,6 @@ def _loaded(network: Network) -> Loaded:
     ]
     facts = model.facts if isinstance(model, _HasFacts) else {}
     return Loaded(model, network.device, network.dtype, facts, tuple(ledger))
-
-
-class Service:
-    """A network as the process of the models serves it: calls that wait and are alike are one batch, whichever worker
-    and clip they are of. An idle network waits for no company.
-
-    Args:
-        network: the description.
-        used_by: a measure that has it, for errors.
-    """
-
-    def __init__(self, network: Network, used_by: str) -> None:
-        self.network, self.used_by = network, used_by
-
-    async def open(self) -> None:
-        """Loads it. Raises SetupError that names the measure."""
-        import asyncio
-
-        try:
-            self.loaded = await asyncio.to_thread(load, self.network)
-        except Exception as error:
-            kind = NoRoomError if devices.no_room(error) else SetupError
-            why = str(error) or type(error).__name__
-            raise kind(f"measure {self.used_by!r} could not load its model: {why}") from error
-
-    async def answer(self, asked: Call | None) -> Any:
-        """The network's answer to what is `asked`, as arrays; to None, its facts and its ledger."""
-        import asyncio
-
-        if asked is None:
-            return self.loaded.facts, self.loaded.ledger
-        queue: Batcher[tuple[Loaded, Call], Any] = once(_batches, self.loaded.device)
-        kind = self.network, asked.alike
-        waiting = queue.submit((self.loaded, asked), kind, asked.most, asked.rows)
-        return as_arrays(await asyncio.wrap_future(waiting))
-
-    async def close(self) -> None:
-        """It stays for as long as its process does."""
-
-
-def _batches(device: str) -> Batcher[tuple[Loaded, Call], Any]:
-    """The queue of a device: one batch after the other, so that networks do not take each other's memory."""
-    from hoigen.models.batcher import Batcher
-
-    def answers(asked: Sequence[tuple[Loaded, Call]], _: Hashable) -> list[Any]:
-        return asked[0][0].answers([call for _, call in asked])
-
-    return Batcher(answers, f"hoigen networks on {device}", linger=0.0)
 
 
 # what the measures with networks share

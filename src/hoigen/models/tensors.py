@@ -47,7 +47,7 @@ class Found:
 
     @property
     def ledger(self) -> dict[str, str]:
-        """What a result says of the weights behind it."""
+        """The file, as it stands next to results made with it."""
         return {"name": self.name, "sha256": self.sha256, "licence": self.licence or "not known: a file of one's own"}
 
 
@@ -192,12 +192,12 @@ def filled(module: Any, state: Mapping[str, Any], found: Found) -> Any:
     strange = sorted(set(state) - set(wanted))
     other = sorted(name for name in wanted if name in state and tuple(state[name].shape) != wanted[name])
     if lacking or strange or other:
-        said = [
+        faults = [
             f"{len(names)} {what} ({', '.join(names[:3])})"
             for what, names in (("lacking", lacking), ("left over", strange), ("of another shape", other))
             if names
         ]
-        raise SetupError(f"{found.path} is not a checkpoint of {type(module).__name__}: {'; '.join(said)}")
+        raise SetupError(f"{found.path} is not a checkpoint of {type(module).__name__}: {'; '.join(faults)}")
     module.load_state_dict({name: state[name].float() for name in wanted}, strict=True, assign=True)
     return module.eval().requires_grad_(False)
 

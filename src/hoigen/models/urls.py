@@ -166,7 +166,7 @@ def _place(answer: Any) -> tuple[int | None, int | None]:
 
 
 def _validator(headers: Mapping[str, str]) -> str:
-    """What tells whether a server still has the same file: a strong ETag, else the date of its last change."""
+    """What stays equal while a server has the same file: a strong ETag, else the date of its last change."""
     tag = headers.get("ETag") or ""
     return tag if tag.startswith('"') else headers.get("Last-Modified") or ""
 

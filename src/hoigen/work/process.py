@@ -35,7 +35,7 @@ THREADS = (
     *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"),
     *("NUMEXPR_NUM_THREADS", "OPENCV_FOR_THREADS_NUM", "RAYON_NUM_THREADS"),
 )
-"""Variables by which numerical libraries are told how many threads they may have; PyTorch goes by the first."""
+"""Variables by which numerical libraries learn how many threads they may have; PyTorch goes by the first."""
 
 
 def fresh_interpreter(

@@ -40,7 +40,7 @@ class Supervisor:
     Args:
         tasks: taken as they are needed.
         setup: pickled; called once in each worker, gives the handler.
-        sink: is told of parts and ends.
+        sink: gets parts and ends.
         limits: of the workers.
     """
 
@@ -225,7 +225,7 @@ class Supervisor:
     # looking after
 
     def _look(self, passed: Seconds) -> None:
-        # said once, when those that were being started together have shown how many fit
+        # printed once, when those that were being started together have shown how many fit
         if self.fewer_since and self.workers and all(worker.ready for worker in self.workers):
             print(
                 f"hoigen: memory holds {self.most} of {self.limits.workers} workers, which go on alone (a further one: "
@@ -253,7 +253,7 @@ class Supervisor:
         self._drain(worker)
         if not worker.alive or worker.under_way() is not suspect:  # it has ended just now
             return
-        # Asking may wake what hangs (a system call that is interrupted), so nothing said from here on counts.
+        # Asking may wake what hangs (a system call that is interrupted), so nothing that comes from here on counts.
         doing, trace = worker.status.doing, where_it_hangs(worker.process, worker.log)
         self._blame(worker, suspect, "deadline", f"made no progress for {self.limits.deadline:g} s", doing, trace)
 

@@ -171,7 +171,7 @@ def described(error: BaseException) -> str:
 
 
 def on_purpose(error: BaseException) -> bool:
-    """Whether the message of an `error` says all that there is to say, down to its cause."""
+    """Whether the message of an `error` is all that there is to know, down to its cause."""
     return isinstance(error, HoigenError) and (error.__cause__ is None or on_purpose(error.__cause__))
 
 

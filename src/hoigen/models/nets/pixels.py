@@ -50,7 +50,7 @@ def centre(frames: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def short_side(height: int, width: int, to: int) -> tuple[int, int]:
-    """Height and width with the shorter one made `to`, the longer in proportion, rounded down."""
+    """`height` and `width` with the shorter one made `to` pixels, the longer in proportion, rounded down."""
     if height <= width:
         return to, int(to * width / height)
     return int(to * height / width), to

@@ -65,8 +65,8 @@ class PllavaConfig:
         return time * height * width
 
     @classmethod
-    def of(cls, told: dict[str, Any]) -> PllavaConfig:
-        """told: the JSON of config.json; what it leaves out is LLaVA v1.6 7B."""
+    def of(cls, config: dict[str, Any]) -> PllavaConfig:
+        """config: the JSON of config.json; what it leaves out is LLaVA v1.6 7B."""
         clip = {
             "hidden_size": 1024,
             "intermediate_size": 4096,
@@ -76,18 +76,18 @@ class PllavaConfig:
             "patch_size": 14,
             "projection_dim": 768,
         }
-        text = dict(told.get("text_config") or {})
+        text = dict(config.get("text_config") or {})
         if text.get("model_type", "llama") != "llama":
             raise ValueError(f"a language model of type {text['model_type']!r}; only llama is known here")
-        pad = told.get("pad_token_id")
+        pad = config.get("pad_token_id")
         pad = pad if pad is not None else text.get("pad_token_id")
         return cls(
-            vision=CLIPVisionConfig(**(clip | dict(told.get("vision_config") or {}))),
+            vision=CLIPVisionConfig(**(clip | dict(config.get("vision_config") or {}))),
             text=LlamaConfig(**text),
-            image_token=told.get("image_token_index", 32000),
+            image_token=config.get("image_token_index", 32000),
             pad_token=pad if pad is not None else 32001,
-            act=told.get("projector_hidden_act", "gelu"),
-            layer=told.get("vision_feature_layer", -2),
+            act=config.get("projector_hidden_act", "gelu"),
+            layer=config.get("vision_feature_layer", -2),
         )
 
 
@@ -271,20 +271,20 @@ def spread(images: np.ndarray, count: int = FRAMES) -> np.ndarray:
     return np.asarray(images[at])
 
 
-def pixels(images: np.ndarray, told: Mapping[str, Any], count: int = FRAMES) -> np.ndarray:
+def pixels(images: np.ndarray, config: Mapping[str, Any], count: int = FRAMES) -> np.ndarray:
     """A clip as the vision tower takes it, (count, 3, 336, 336) float32.
 
     Args:
         images: (T, H, W, 3) uint8 RGB.
-        told: the checkpoint's preprocessor_config.json.
+        config: the checkpoint's preprocessor_config.json.
         count: frames that it becomes.
     """
-    side = int((told.get("size") or {}).get("shortest_edge", 336))
-    crop = told.get("crop_size") or {"height": side, "width": side}
+    side = int((config.get("size") or {}).get("shortest_edge", 336))
+    crop = config.get("crop_size") or {"height": side, "width": side}
     images = first_resize(spread(images, count), side)
     images = to_size(images, *short_side(images.shape[1], images.shape[2], side))
     images = centre(images, crop["height"], crop["width"])
-    return normalised(images, told.get("image_mean", CLIP_MEAN), told.get("image_std", CLIP_STD))
+    return normalised(images, config.get("image_mean", CLIP_MEAN), config.get("image_std", CLIP_STD))
 
 
 def first_resize(images: np.ndarray, side: int) -> np.ndarray:
@@ -316,8 +316,8 @@ def conversation(system: str, turns: Sequence[tuple[str, str]], *, video: bool) 
         turns: (USER or MODEL, words), a user's last.
         video: whether a video comes before them.
     """
-    said = [(USER, f"{VIDEO}\n")] if video else []
+    video_turn = [(USER, f"{VIDEO}\n")] if video else []
     text = system + ENDS[USER] if system else ""
-    for role, words in [*said, *turns]:
+    for role, words in [*video_turn, *turns]:
         text += role + words + ENDS[role]
     return text + MODEL

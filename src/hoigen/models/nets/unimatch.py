@@ -85,10 +85,10 @@ class _Layer(nn.Module):  # type: ignore[misc]
             self.mlp, self.norm2 = nn.Sequential(*layers), nn.LayerNorm(width)
 
     def forward(self, own: Any, other: Any, attend: Attend) -> Any:
-        told = self.norm1(self.merge(attend(self.q_proj(own), self.k_proj(other), self.v_proj(other))))
+        seen = self.norm1(self.merge(attend(self.q_proj(own), self.k_proj(other), self.v_proj(other))))
         if self.mlp is not None:
-            told = self.norm2(self.mlp(torch.cat([own, told], -1)))
-        return own + told
+            seen = self.norm2(self.mlp(torch.cat([own, seen], -1)))
+        return own + seen
 
 
 class _Block(nn.Module):  # type: ignore[misc]
@@ -169,8 +169,8 @@ class _Spread(nn.Module):  # type: ignore[misc]
     def everywhere(self, features: Any, flow: Any) -> Any:
         # The keys are made of the queries, not of the features: so the weights were trained.
         query = self.q_proj(features.flatten(2).transpose(1, 2))
-        told = F.scaled_dot_product_attention(query, self.k_proj(query), flow.flatten(2).transpose(1, 2))
-        return told.transpose(1, 2).reshape(flow.shape)
+        seen = F.scaled_dot_product_attention(query, self.k_proj(query), flow.flatten(2).transpose(1, 2))
+        return seen.transpose(1, 2).reshape(flow.shape)
 
     def nearby(self, features: Any, flow: Any) -> Any:
         """Within one cell in each direction; cells beyond the picture count, with a flow of 0.
@@ -185,8 +185,8 @@ class _Spread(nn.Module):  # type: ignore[misc]
         grid = self.k_proj(tokens).transpose(1, 2).reshape(count, width, tall, wide)
         keys = F.unfold(grid, 3, padding=1).reshape(count, width, 9, -1).permute(0, 3, 2, 1)
         values = F.unfold(flow, 3, padding=1).reshape(count, 2, 9, -1).permute(0, 3, 2, 1)
-        told = F.scaled_dot_product_attention(query, keys, values)[:, :, 0]
-        return told.transpose(1, 2).reshape(flow.shape)
+        seen = F.scaled_dot_product_attention(query, keys, values)[:, :, 0]
+        return seen.transpose(1, 2).reshape(flow.shape)
 
 
 class _Motion(nn.Module):  # type: ignore[misc]
