@@ -126,11 +126,11 @@ class Batcher(Generic[Asked, Got]):
     def _alike(self) -> list[Job[Asked, Got]]:
         """The first job and those that go with it, as many as there is room for."""
         first = self.waiting[0]
-        batch, room = [first], first.most - first.size
+        batch, left = [first], first.most - first.size
         for job in self.waiting[1:]:
-            if job.kind == first.kind and job.size <= room:
+            if job.kind == first.kind and job.size <= left:
                 batch.append(job)
-                room -= job.size
+                left -= job.size
         return batch
 
 
