@@ -80,9 +80,12 @@ class Client:
             except _EndedError as end:
                 if alone and end.begun:
                     await asyncio.sleep(2 * LOOK_EVERY)  # the parent finds out why
+                    why = ""
+                    with contextlib.suppress(OSError):
+                        why = f": it {ended(self.address).read_text(encoding='utf-8')}"
                     raise GaveUpError(
                         "the process of the model ended twice while it was at this question, the second time alone"
-                        f"{_why(self.address)}"
+                        + why
                     ) from None
                 alone = alone or end.sent
 
@@ -134,14 +137,6 @@ def gone(address: str) -> Path:
 def ended(address: str) -> Path:
     """The file that says how the process at that `address` ended the last time."""
     return Path(f"{address}.ended")
-
-
-def _why(address: str) -> str:
-    """How the process ended the last time, as the end of a sentence."""
-    try:
-        return f": it {ended(address).read_text(encoding='utf-8')}"
-    except OSError:
-        return ""
 
 
 def name_of(expert: Expert) -> str:

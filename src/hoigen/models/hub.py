@@ -127,13 +127,9 @@ def _own(model: str, revision: str, gguf_file: str) -> Found | None:
         path, gguf_file = path.parent, path.name
     if gguf_file and not (path / gguf_file).is_file():
         raise UsageError(f"gguf_file: no {gguf_file} in {path}")
-    return Found(path.resolve().name, path, _digest(path, gguf_file), gguf_file)
-
-
-def _digest(folder: Path, gguf_file: str) -> str:
-    files = [folder / gguf_file] if gguf_file else sorted(path for path in folder.iterdir() if path.is_file())
-    facts = tuple((path, path.stat().st_size, path.stat().st_mtime_ns) for path in files)
-    return f"local:{_digest_of(facts)}"
+    covered = [path / gguf_file] if gguf_file else sorted(each for each in path.iterdir() if each.is_file())
+    facts = tuple((each, each.stat().st_size, each.stat().st_mtime_ns) for each in covered)
+    return Found(path.resolve().name, path, f"local:{_digest_of(facts)}", gguf_file)
 
 
 @functools.lru_cache(maxsize=64)

@@ -108,19 +108,18 @@ class Supervisor:
     def _fill(self) -> None:
         for depth in (0, 1):  # every idle worker first
             for worker in self.workers:
-                if worker.ready and len(worker.flights) == depth and (worker.quick or not depth):
-                    flight = self._next(worker)
-                    if flight is not None:
-                        self._send(worker, flight)
-
-    def _send(self, worker: Worker, flight: Flight) -> None:
-        try:
-            worker.send(flight)
-        except Exception as error:
-            reason = f"the task cannot be sent to a worker: {type(error).__name__}: {error}"
-            self._gave_up(flight, "error", reason, "", traceback.format_exc())
-            return
-        self._mind_writing(worker)
+                if not worker.ready or len(worker.flights) != depth or (depth and not worker.quick):
+                    continue
+                flight = self._next(worker)
+                if flight is None:
+                    continue
+                try:
+                    worker.send(flight)
+                except Exception as error:
+                    reason = f"the task cannot be sent to a worker: {type(error).__name__}: {error}"
+                    self._gave_up(flight, "error", reason, "", traceback.format_exc())
+                else:
+                    self._mind_writing(worker)
 
     def _grow(self) -> None:
         """As many workers as there is work for."""

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from hoigen.models import tensors
+from hoigen.models.nets.parts import Mlp
 from hoigen.models.tensors import Found
 
 HEAD = 64
@@ -34,33 +35,17 @@ class _Attention(nn.Module):  # type: ignore[misc]
         return self.proj(seen.transpose(1, 2).reshape(count, length, width))
 
 
-class _Mlp(nn.Module):  # type: ignore[misc]
-    def __init__(self, width: int, inner: int) -> None:
-        super().__init__()
-        self.fc1 = nn.Linear(width, inner)
-        self.fc2 = nn.Linear(inner, width)
-
-    def forward(self, tokens: Any) -> Any:
-        return self.fc2(F.gelu(self.fc1(tokens)))
-
-
 class _Block(nn.Module):  # type: ignore[misc]
     def __init__(self, width: int) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(width, eps=1e-6)
         self.attn = _Attention(width)
         self.norm2 = nn.LayerNorm(width, eps=1e-6)
-        self.mlp = _Mlp(width, 4 * width)
+        self.mlp = Mlp(width, 4 * width)
 
     def forward(self, tokens: Any) -> Any:
         tokens = tokens + self.attn(self.norm1(tokens))
         return tokens + self.mlp(self.norm2(tokens))
-
-
-class _PatchEmbed(nn.Module):  # type: ignore[misc]
-    def __init__(self, width: int, patch: int) -> None:
-        super().__init__()
-        self.proj = nn.Conv2d(3, width, patch, patch)
 
 
 class Dino(nn.Module):  # type: ignore[misc]
@@ -78,14 +63,14 @@ class Dino(nn.Module):  # type: ignore[misc]
         self.patch, self.grid = patch, grid
         self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
         self.pos_embed = nn.Parameter(torch.zeros(1, 1 + grid * grid, width))
-        self.patch_embed = _PatchEmbed(width, patch)
+        self.patch_embed = nn.ModuleDict({"proj": nn.Conv2d(3, width, patch, patch)})
         self.blocks = nn.ModuleList([_Block(width) for _ in range(depth)])
         self.norm = nn.LayerNorm(width, eps=1e-6)
 
     def forward(self, pictures: Any) -> Any:
         """pictures: (N, 3, H, W), normalised. Returns the class token after the last norm, (N, width)."""
         height, width = pictures.shape[-2:]
-        patches = self.patch_embed.proj(pictures).flatten(2).transpose(1, 2)
+        patches = self.patch_embed["proj"](pictures).flatten(2).transpose(1, 2)
         tokens = torch.cat([self.cls_token.expand(len(patches), -1, -1), patches], dim=1)
         tokens = tokens + self.positions(height, width)
         for block in self.blocks:

@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from hoigen.models import tensors
+from hoigen.models.nets.parts import Mlp
 from hoigen.models.tensors import Found
 
 PATCH = 32
@@ -105,47 +106,30 @@ class _Attention(nn.Module):  # type: ignore[misc]
         return self.out(seen.transpose(1, 2).reshape(count, length, width))
 
 
-class _Mlp(nn.Module):  # type: ignore[misc]
-    def __init__(self, width: int, inner: int) -> None:
-        super().__init__()
-        self.fc1, self.fc2 = nn.Linear(width, inner), nn.Linear(inner, width)
-
-    def forward(self, tokens: Any) -> Any:
-        return self.fc2(F.gelu(self.fc1(tokens)))
-
-
 class _Block(nn.Module):  # type: ignore[misc]
     def __init__(self, width: int, inner: int) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(width, eps=1e-6)
         self.attention = _Attention(width)
         self.norm2 = nn.LayerNorm(width, eps=1e-6)
-        self.mlp = _Mlp(width, inner)
+        self.mlp = Mlp(width, inner)
 
     def forward(self, tokens: Any) -> Any:
         tokens = tokens + self.attention(self.norm1(tokens))
         return tokens + self.mlp(self.norm2(tokens))
 
 
-class _Table(nn.Module):  # type: ignore[misc]
-    """One table of numbers under the name that it is published by."""
-
-    def __init__(self, name: str, *shape: int) -> None:
-        super().__init__()
-        self.register_parameter(name, nn.Parameter(torch.zeros(shape)))
-
-
 class _Encoder(nn.Module):  # type: ignore[misc]
     def __init__(self, width: int, inner: int, depth: int) -> None:
         super().__init__()
-        self.posembed_input = _Table("position_emb", 1, GRID * GRID, width)
-        self.scaleembed_input = _Table("scale_emb", 1 + len(SIDES), width)
+        self.posembed_input = nn.ParameterDict({"position_emb": torch.zeros(1, GRID * GRID, width)})
+        self.scaleembed_input = nn.ParameterDict({"scale_emb": torch.zeros(1 + len(SIDES), width)})
         self.cls = nn.Parameter(torch.zeros(1, 1, width))
         self.encoder_norm = nn.LayerNorm(width, eps=1e-6)
         self.transformer = nn.ModuleDict({f"encoderblock_{at}": _Block(width, inner) for at in range(depth)})
 
     def forward(self, tokens: Any, places: Any, scales: Any) -> Any:
-        tokens = tokens + self.posembed_input.position_emb[0, places] + self.scaleembed_input.scale_emb[scales]
+        tokens = tokens + self.posembed_input["position_emb"][0, places] + self.scaleembed_input["scale_emb"][scales]
         tokens = torch.cat([self.cls.expand(len(tokens), -1, -1), tokens], dim=1)
         for block in self.transformer.values():
             tokens = block(tokens)

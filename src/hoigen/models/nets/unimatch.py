@@ -8,6 +8,7 @@ Source: Xu et al., Unifying Flow, Stereo and Depth Estimation, arXiv 2211.05783;
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,7 +17,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from hoigen.models import tensors
-from hoigen.models.nets.sine import sine
+from hoigen.models.nets.parts import sine
 from hoigen.models.tensors import Found
 
 SPLITS = (2, 8)
@@ -220,19 +221,12 @@ class _Gru(nn.Module):  # type: ignore[misc]
         return state
 
 
-class _Head(nn.Module):  # type: ignore[misc]
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv1, self.conv2 = nn.Conv2d(128, 256, 3, padding=1), nn.Conv2d(256, 2, 3, padding=1)
-
-    def forward(self, x: Any) -> Any:
-        return self.conv2(F.relu(self.conv1(x)))
-
-
 class _Refine(nn.Module):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
-        self.encoder, self.gru, self.flow_head = _Motion(), _Gru(), _Head()
+        self.encoder, self.gru = _Motion(), _Gru()
+        first, last = nn.Conv2d(128, 256, 3, padding=1), nn.Conv2d(256, 2, 3, padding=1)
+        self.flow_head = nn.Sequential(OrderedDict(conv1=first, relu=nn.ReLU(), conv2=last))
         self.mask = nn.Sequential(nn.Conv2d(128, 256, 3, padding=1), nn.ReLU(), nn.Conv2d(256, 9 * 16, 1))
 
     def forward(self, state: Any, given: Any, alike: Any, flow: Any) -> tuple[Any, Any]:
