@@ -28,7 +28,7 @@ from machine import headline
 
 from hoigen import video
 from hoigen.models.files import locate
-from hoigen.shots import check_detector
+from hoigen.video.shots import check_detector
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 SHARED = Path(os.environ.get("HOIGEN_SHARED", TESTS.parents[1] / "shared")) / "clips"

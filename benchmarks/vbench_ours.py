@@ -99,7 +99,7 @@ def import_all() -> None:
     """What is imported when it is first used; VBench imports everything at once, and neither is counted."""
     import importlib
 
-    for name in ("av.video.reformatter", "cv2", "hoigen.videopass"):
+    for name in ("av.video.reformatter", "cv2", "hoigen.video.sequence"):
         importlib.import_module(name)
 
 

@@ -34,8 +34,8 @@ def put_in(fault: str, pause: float) -> None:
     """The decoder of this process from now on; packets that are copied come alike."""
     import av  # noqa: F401  (not on the time of the first task)
 
-    from hoigen.cutting import _Source
-    from hoigen.videopass import Pass
+    from hoigen.video.cutting import _Source
+    from hoigen.video.sequence import Pass
 
     decoded, packets = Pass._decoded, _Source.packets
     Pass._decoded = lambda self: breaks(decoded(self), fault, pause)  # type: ignore[method-assign]

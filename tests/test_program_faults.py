@@ -20,11 +20,11 @@ from fsspec.implementations.memory import MemoryFileSystem
 import fake_talk
 from hoigen import errors, lengths, video
 from hoigen.clip import Clip, Frames, Sampling
+from hoigen.data.sources import folders
 from hoigen.errors import SetupError, UsageError, VideoError
 from hoigen.experts.call import Request
 from hoigen.experts.detectors import Detectors
 from hoigen.models import tensors
-from hoigen.sources import folders
 from hoigen.work.task import Failure
 
 BREAKS = {

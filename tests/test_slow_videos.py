@@ -27,7 +27,7 @@ SHORTER = 2.5
 """Seconds; the 50 frames of the tiny video take 4 s at PAUSE each."""
 HASTY = 2.0
 REAL = {
-    "hoigen.stages.clips.setup_ingest": "hoigen.ingest:setup_ingest",
+    "hoigen.stages.clips.setup_ingest": "hoigen.stages.ingest:setup_ingest",
     "hoigen.stages.scores.setup_scorer": "hoigen.engine:setup_scorer",
     "hoigen.stages.captions.setup_frames": "hoigen.showing:setup_frames",
     "hoigen.verbs.cut.setup_cut": "hoigen.verbs.cut:setup_cut",

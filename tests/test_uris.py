@@ -17,8 +17,8 @@ import pytest
 import hoigen
 from hoigen import uris, video
 from hoigen.cli import main
+from hoigen.data.sources import read_sources
 from hoigen.errors import UsageError, VideoError
-from hoigen.sources import read_sources
 
 CHAINED = (
     "simplecache::http://{host}/a.mp4",

@@ -27,7 +27,7 @@ def setup_frames(samplings: Sequence[Sampling]) -> Handler:
 
 def check_same(clip: Clip, progress: Callable[[], None] | None = None) -> None:
     """Raises VideoError for a file that was replaced since it was measured: its frames are of another clip."""
-    from hoigen.videofile import is_local, local_path
+    from hoigen.video.file import is_local, local_path
 
     before = clip.meta.get("digest")
     if not before or not is_local(clip.uri):

@@ -16,8 +16,8 @@ from hoigen.cascade import Known
 from hoigen.data import annotations, tables
 from hoigen.data import run as runs
 from hoigen.data.run import Run
+from hoigen.data.sources import Source, write_videos
 from hoigen.experts.calls import Calls
-from hoigen.sources import Source, write_videos
 from run_folders import Given, step, write_run
 
 PAGE = (Path(__file__).parents[2] / "docs" / "run_folder.md").read_text(encoding="utf-8")

@@ -25,10 +25,10 @@ from pydantic import BaseModel  # noqa: E402
 
 from hoigen.devices import DeviceLostError  # noqa: E402
 from hoigen.errors import SetupError, UsageError  # noqa: E402
-from hoigen.experts import _local_chat as chat  # noqa: E402
-from hoigen.experts._local_engine import Engine, drawn  # noqa: E402
 from hoigen.experts.call import Answer, Request, call_key  # noqa: E402
 from hoigen.experts.desk import json_in  # noqa: E402
+from hoigen.experts.local import engine as chat  # noqa: E402
+from hoigen.experts.local.engine import Engine, drawn  # noqa: E402
 from hoigen.experts.local_llm import LocalLlm  # noqa: E402
 from hoigen.models import hub, room  # noqa: E402
 from hoigen.models import load as loading  # noqa: E402

@@ -20,8 +20,8 @@ import tiny_models  # noqa: E402
 
 from hoigen.clip import Frames, Sampling  # noqa: E402
 from hoigen.errors import SetupError, UsageError  # noqa: E402
-from hoigen.experts import _local_video as video_part  # noqa: E402
 from hoigen.experts.call import Answer, Request  # noqa: E402
+from hoigen.experts.local import pictures as video_part  # noqa: E402
 from hoigen.experts.local_vlm import LocalVlm  # noqa: E402
 from hoigen.models import room  # noqa: E402
 

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from hoigen import Clip, Score
-from hoigen.frameplan import moments
 from hoigen.measures.motion import Motion
 from hoigen.models.nets.dis_flow import split_flow
 from hoigen.video import decode
+from hoigen.video.plan import moments
 from render import render, texture
 
 

@@ -17,7 +17,7 @@ from hoigen.recipe.build import build, recipe_of
 from hoigen.recipe.recipe import KEYS
 from hoigen.registry import Kind, find, names_of
 from hoigen.settings import check_fields, keys_of
-from hoigen.shots import detectors
+from hoigen.video.shots import detectors
 
 
 @dataclass(frozen=True, kw_only=True)

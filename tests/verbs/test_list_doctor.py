@@ -130,7 +130,8 @@ def test_doctor_writes_a_video_and_reads_it_back(monkeypatch: pytest.MonkeyPatch
     import av
     import numpy as np
 
-    from hoigen import frameplan, video
+    from hoigen import video
+    from hoigen.video import plan
 
     assert doctor().self_test == ""
 
@@ -147,7 +148,7 @@ def test_doctor_writes_a_video_and_reads_it_back(monkeypatch: pytest.MonkeyPatch
     )
     assert "written here and read back: FAILED" in str(doctor())
     monkeypatch.undo()
-    monkeypatch.setattr(frameplan._Target, "convert", lambda self, frame: np.zeros((48, 64, 3), np.uint8))
+    monkeypatch.setattr(plan._Target, "convert", lambda self, frame: np.zeros((48, 64, 3), np.uint8))
     assert "written with frames of the brightness [40, 54," in doctor().self_test
     monkeypatch.undo()
     header = video.probe

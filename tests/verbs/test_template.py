@@ -12,7 +12,7 @@ from hoigen.recipe.recipe import KEYS
 from hoigen.recipe.yaml import load_recipe
 from hoigen.registry import measures
 from hoigen.settings import plain
-from hoigen.shots import detectors
+from hoigen.video.shots import detectors
 
 
 def test_loaded_as_it_is_it_holds_the_defaults(tmp_path: Path) -> None:

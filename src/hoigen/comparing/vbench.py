@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hoigen.data.rows import read_json
+from hoigen.data.sources import shown
 from hoigen.errors import UsageError
 from hoigen.registry import own_numbers
 from hoigen.score import Number
-from hoigen.sources import shown
 
 if TYPE_CHECKING:
     from hoigen.comparing.videos import Source, Video

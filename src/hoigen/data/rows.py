@@ -20,8 +20,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from hoigen.data.sources import not_text, shown
 from hoigen.errors import UsageError, nearest
-from hoigen.sources import not_text, shown
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}

@@ -17,7 +17,7 @@ from hoigen.data.tables import named
 from hoigen.errors import Locked, RanksOpen, UsageError
 
 if TYPE_CHECKING:
-    from hoigen.sources import Source
+    from hoigen.data.sources import Source
 
 
 PATIENCE: Seconds = 60.0
@@ -33,7 +33,7 @@ def write_or_extend(path: Path, sources: Iterable[Source]) -> int:
     Raises UsageError when there is none, or when one's scheme (s3://) is unknown or needs a package that is not
     installed; nothing is written then.
     """
-    from hoigen.sources import write_videos
+    from hoigen.data.sources import write_videos
 
     known = _keys(path)
     part = path.with_name(f".{path.name}.{os.getpid()}.new")
@@ -90,7 +90,7 @@ def _of_known_schemes(sources: Iterable[Source]) -> Iterator[Source]:
 
 def _key(uri: str, start: float | None, end: float | None) -> int:
     """64 bits of a digest: a list of millions is compared without being held."""
-    from hoigen.sources.parquet import uri_text
+    from hoigen.data.sources.parquet import uri_text
 
     text = f"{uri_text(uri)}\0{start}\0{end}".encode()
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")
@@ -110,7 +110,7 @@ def _read(path: Path) -> Iterator[Source]:
 
     import pyarrow.parquet as pq
 
-    from hoigen.sources import Source
+    from hoigen.data.sources import Source
 
     with named(path), pq.ParquetFile(path) as videos:
         for batch in videos.iter_batches(batch_size=4096):

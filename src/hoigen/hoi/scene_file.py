@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hoigen.errors import UsageError
-from hoigen.frameplan import moments
 from hoigen.hoi import byname
 from hoigen.hoi.detections import MOST, Knows
 from hoigen.hoi.lines import FRAME, frame_of, known_keys, listed, number, parsed, share
 from hoigen.hoi.observation import about_row, knows_of
+from hoigen.video.plan import moments
 
 if TYPE_CHECKING:
     from hoigen.clip import Clip, Sampling

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from hoigen.errors import UsageError
-from hoigen.frameplan import moments
 from hoigen.hoi import pair_file, scene_file
 from hoigen.hoi.frame import ObservedFrame
 from hoigen.hoi.lines import parsed
 from hoigen.hoi.observation import About, FrameRows
 from hoigen.registry import observer
 from hoigen.settings import Setting
+from hoigen.video.plan import moments
 
 if TYPE_CHECKING:
     import numpy as np

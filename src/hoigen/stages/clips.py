@@ -22,7 +22,7 @@ from hoigen.data.files import Folder
 from hoigen.data.run import SHARDS_FILE, Run, ShardRange
 from hoigen.data.tables import CLIP_COLUMNS, Row, quoted
 from hoigen.errors import RanksOpen
-from hoigen.ingest import VideoJob, failed_row, setup_ingest, stamp
+from hoigen.stages.ingest import VideoJob, failed_row, setup_ingest, stamp
 from hoigen.stats import alike
 from hoigen.work.breaker import Breaker
 from hoigen.work.ranks import Barrier, Rank
@@ -342,7 +342,7 @@ class _Sealing:
         The same row given twice is always one clip; the same content under two names counts when `by_content`. Where it
         did before and does not now, clips are no duplicates any more: they have a mark without a first.
         """
-        from hoigen.videofile import is_local
+        from hoigen.video.file import is_local
 
         no_more = "" if by_content else "or (place = 1 and state <> 'ok')"
         same = "case when uri in (from gone) then uri else coalesce(digest, uri) end" if by_content else "uri"

@@ -137,9 +137,9 @@ def carry_out(
     from hoigen.captioners._job import job_of
     from hoigen.cascade import build_steps
     from hoigen.data.run import Run
-    from hoigen.ingest import check_shots
     from hoigen.runfile import write_run_file
     from hoigen.stages.clips import make_clips
+    from hoigen.stages.ingest import check_shots
     from hoigen.stages.scores import FingerprintsChanged, fetched, score_clips
     from hoigen.work.ranks import Rank, held
     from hoigen.work.task import Limits
@@ -202,7 +202,7 @@ def plan(
     """
     from hoigen.cascade import build_steps
     from hoigen.data.run import Run
-    from hoigen.sources import read_sources
+    from hoigen.data.sources import read_sources
     from hoigen.stages.scores import planned
 
     if videos is None:
@@ -217,7 +217,7 @@ def plan(
 
 def _look_at(videos: str | Path | Sequence[str]) -> None:
     """Raises UsageError for a folder or list that is not there or holds nothing, before models are fetched for it."""
-    from hoigen.sources import read_sources
+    from hoigen.data.sources import read_sources
 
     if "-" not in ([videos] if isinstance(videos, str | Path) else videos):  # stdin is read once
         next(iter(read_sources(videos, say=lambda text: None)), None)
@@ -254,9 +254,9 @@ def _absolute(value: Any) -> Any:
 
 def _prepare(run: Run, recipe: Recipe, steps: Sequence[Any]) -> None:
     """Lists the videos and writes run.yaml. In a run that exists, videos that are new are added at the end."""
+    from hoigen.data.sources import read_sources
     from hoigen.data.videolist import write_or_extend
     from hoigen.runfile import same_run, write_run_file
-    from hoigen.sources import read_sources
 
     if run.recipe_file.exists():
         same_run(run, recipe)

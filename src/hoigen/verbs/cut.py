@@ -179,9 +179,9 @@ def setup_cut(out: Path, copy: bool) -> Handler:
     video.warm()
 
     def handle(job: _Job, emit: Emit) -> None:
-        from hoigen.cutting import cut_clip
         from hoigen.errors import VideoError
         from hoigen.showing import check_same
+        from hoigen.video.cutting import cut_clip
 
         clip = job.clip
         emit.doing("cut")
@@ -260,7 +260,7 @@ def _kept(run: Run, steps: Sequence[Step]) -> Iterator[Clip]:
 
 def _may_be_replaced(clip: Clip) -> bool:
     """Whether the file there is now is of another size or time than the one that was measured; its content tells."""
-    from hoigen.ingest import stamp
+    from hoigen.stages.ingest import stamp
 
     before, now = clip.meta["stamp"], stamp(clip.uri)
     return before is not None and now is not None and now != before

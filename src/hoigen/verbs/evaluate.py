@@ -16,12 +16,12 @@ from hoigen.verbs.options import DryRun, Quiet
 
 if TYPE_CHECKING:
     from hoigen.data.run import Run
+    from hoigen.data.sources import Source
     from hoigen.decide import Funnel
     from hoigen.models.uses import LedgerEntry
     from hoigen.promptsuite.matching import Found
     from hoigen.promptsuite.suite import Suite
     from hoigen.recipe.recipe import Recipe
-    from hoigen.sources import Source
     from hoigen.stages.scores import Planned
     from hoigen.work.ranks import Rank
 

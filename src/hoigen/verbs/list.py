@@ -62,7 +62,7 @@ def list() -> Listing:
     """Names all that a recipe may name, and the recipes and model files at hand, each with what it means."""
     from hoigen.models.cards import CARDS, FILES
     from hoigen.registry import measure_names, names_of
-    from hoigen.shots import detectors
+    from hoigen.video.shots import detectors
 
     return Listing(
         measures=tuple(_plugin("measure", name) for name in measure_names()),

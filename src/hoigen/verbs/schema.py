@@ -13,7 +13,7 @@ from hoigen.recipe.recipe import KEYS
 from hoigen.registry import measures, score_names
 from hoigen.score import Rule
 from hoigen.settings import Key, keys_of, plain, summary
-from hoigen.shots import detectors
+from hoigen.video.shots import detectors
 
 Json = dict[str, Any]
 OWN_FILE = r"\.py$"

@@ -9,7 +9,7 @@ from typing import Any
 from hoigen.recipe.recipe import KEYS
 from hoigen.registry import measures
 from hoigen.settings import keys_of, plain, summary
-from hoigen.shots import detectors
+from hoigen.video.shots import detectors
 
 WIDTH = 110
 

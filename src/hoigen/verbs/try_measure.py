@@ -44,9 +44,9 @@ def try_measure(
     from hoigen.cascade import build_steps
     from hoigen.engine import Scorer, load
     from hoigen.errors import UsageError, VideoError
-    from hoigen.ingest import VideoJob, clip_rows
     from hoigen.models import uses
     from hoigen.recipe.yaml import apply_sets
+    from hoigen.stages.ingest import VideoJob, clip_rows
     from hoigen.stages.scores import clip_of
 
     for name, second in (("start", start), ("end", end)):

@@ -14,16 +14,16 @@ from typing import Annotated, Any
 from hoigen import trusted, uris
 from hoigen.captioners._job import job_of
 from hoigen.cascade import fingerprint, measure_name
+from hoigen.data.sources import read_sources
 from hoigen.errors import HoigenError, UsageError, nearest
-from hoigen.ingest import check_shots, shots_wanted
 from hoigen.recipe.build import build, check_keys, convert
 from hoigen.recipe.recipe import KEYS, check_numbers, check_shares
 from hoigen.recipe.yaml import At, Values, apply_sets, lines_of, load_recipe, recipe_path
 from hoigen.registry import find_measure, score_names
 from hoigen.score import Rule
 from hoigen.settings import Setting, check_bounds, keys_of, summary
-from hoigen.shots import check_detector, detectors
-from hoigen.sources import read_sources
+from hoigen.stages.ingest import check_shots, shots_wanted
+from hoigen.video.shots import check_detector, detectors
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,167 @@
+"""Manifests: CSV, TSV, JSONL and Parquet with a `uri`, read as a stream."""
+
+from __future__ import annotations
+
+import bz2
+import csv
+import gzip
+import io
+import json
+import lzma
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from hoigen import uris
+from hoigen.data.sources import MANIFEST_SUFFIXES, PACKED_SUFFIXES, Source, not_text, shown, unreadable
+from hoigen.data.sources.rows import Row, name_of, sources
+from hoigen.errors import UsageError
+
+UNPACK: Mapping[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+
+
+def kind_of(path: str) -> str:
+    """The suffix that says what a list is (`.csv`), that of a packed one (`list.csv.gz`) too; "" when it is no list."""
+    name = Path(name_of(path))
+    if name.suffix.lower() in PACKED_SUFFIXES:
+        name = name.with_suffix("")
+    suffix = name.suffix.lower()
+    return suffix if suffix in MANIFEST_SUFFIXES else ""
+
+
+def read(path: str) -> Iterator[Source]:
+    """Rows of a manifest. Paths in it are relative to its own folder.
+
+    Raises UsageError with the line or row and the key; a list that is not there, at once.
+    """
+    if "://" not in path and not Path(path).expanduser().exists():
+        raise UsageError(f"no such manifest: {path}")
+    kind = kind_of(path)
+    if kind == ".parquet":
+        return sources(_parquet(path), path)
+    return sources(_jsonl(path) if kind in (".jsonl", ".ndjson") else _csv(path, "\t" if kind == ".tsv" else ","), path)
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[IO[bytes]]:
+    """The bytes of the file, here or on a store, unpacked; whatever cannot be read is the user's error."""
+    try:
+        with ExitStack() as stack:
+            file = stack.enter_context(_raw(path))
+            unpack = UNPACK.get(Path(name_of(path)).suffix.lower())
+            yield stack.enter_context(unpack(file)) if unpack else file
+    except (OSError, EOFError, ImportError, zlib.error, lzma.LZMAError) as error:
+        raise unreadable(path, error) from None
+
+
+def _raw(path: str) -> IO[bytes]:
+    """A file of this machine is opened as such, whatever signs its name holds; others by their scheme alone."""
+    if uris.scheme_of(path):
+        return uris.open_remote(path)
+    return Path(path).expanduser().open("rb")
+
+
+def _lines(path: str) -> Iterator[str]:
+    """Lines with their own ends, as text. A line that is not UTF-8 is named."""
+    with _opened(path) as file:
+        try:
+            yield from io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+        except UnicodeDecodeError:
+            with _opened(path) as again:
+                raise UsageError(not_text(path, again)) from None
+
+
+def _csv(path: str, delimiter: str) -> Iterator[tuple[str, Row]]:
+    csv.field_size_limit((1 << 31) - 1)  # cells of Panda-70M are long lists
+    reader = csv.reader(_lines(path), delimiter=delimiter, strict=True)
+    at = 1
+    try:
+        columns = [name.strip() for name in next(reader, [])]
+        _check_columns(columns, path)
+        while True:
+            at = reader.line_num + 1  # where the row starts: a quoted cell may run over several lines
+            cells = next(reader, None)
+            if cells is None:
+                return
+            if not cells:
+                continue
+            if len(cells) != len(columns):
+                raise UsageError(f"{path}, line {at}: {len(cells)} cells; the header has {len(columns)} columns")
+            yield f"line {at}", dict(zip(columns, cells, strict=True))
+    except csv.Error as error:
+        raise UsageError(f"{path}, line {at}: not valid CSV: {error}") from None
+
+
+def _check_columns(columns: list[str], path: str) -> None:
+    from hoigen.data.sources.rows import ALIASES, near_columns
+    from hoigen.data.sources.spans import PANDA
+
+    if not any(columns):
+        raise UsageError(f"{path} is empty; its first line names the columns, `uri` among them")
+    _check_twice(columns, path)
+    if not {name.lower() for name in columns} & {*ALIASES["uri"], *(name.lower() for name in PANDA)}:
+        if len(columns) == 1 and (sign := next((s for s in ";\t|," if s in columns[0]), None)):
+            raise UsageError(f"{path}: one column, {columns[0]!r}; cells are separated by {sign!r} there, it seems")
+        known = ", ".join(ALIASES["uri"])
+        raise UsageError(
+            f"{path}: no column says where the videos are: one of {known} is needed{near_columns(columns)} "
+            f"Columns here: {', '.join(columns)}"
+        )
+
+
+def _check_twice(columns: Iterable[str], path: str) -> None:
+    twice = [name for name, count in Counter(columns).items() if count > 1]
+    if twice:
+        raise UsageError(f"{path}: two columns are named {twice[0]!r}; a name stands for one")
+
+
+def _jsonl(path: str) -> Iterator[tuple[str, Row]]:
+    for number, line in enumerate(_lines(path), start=1):
+        if not line.strip():
+            continue
+        at = f"line {number}"
+        try:
+            row = json.loads(line, object_pairs_hook=_object)
+        except (ValueError, RecursionError) as error:
+            raise UsageError(f"{path}, {at}: not valid JSON: {error}") from None
+        if not isinstance(row, dict):
+            raise UsageError(f'{path}, {at}: a row is an object ({{"uri": "a.mp4"}}); it came as {shown(row)}')
+        yield at, row
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        raise ValueError(f"key {twice!r} is given twice")
+    return made
+
+
+def _parquet(path: str) -> Iterator[tuple[str, Row]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with _opened(path) as file:
+        try:
+            with pq.ParquetFile(file) as table:
+                _check_twice(table.schema_arrow.names, path)
+                number = 0
+                for batch in table.iter_batches(batch_size=4096):
+                    for row in _dates_as_text(batch).to_pylist():
+                        number += 1
+                        yield f"row {number}", row
+        except (pa.ArrowException, ValueError, OverflowError) as error:  # a text that is not UTF-8, a date of no year
+            raise unreadable(path, error) from None
+
+
+def _dates_as_text(batch: Any) -> Any:
+    """Python knows no nanoseconds; a date goes to meta as text anyway."""
+    import pyarrow as pa
+
+    for at, field in enumerate(batch.schema):
+        if pa.types.is_timestamp(field.type) or pa.types.is_date(field.type):
+            batch = batch.set_column(at, field.name, batch.column(at).cast(pa.string()))
+    return batch

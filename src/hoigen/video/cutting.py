@@ -1,0 +1,348 @@
+"""A clip as a file of its own: frame-exact by encoding anew, or copied at keyframes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from hoigen.clip import Clip, Seconds
+from hoigen.errors import SetupError, VideoError
+from hoigen.video.file import opened
+from hoigen.video.header import probe
+from hoigen.video.plan import SLACK
+from hoigen.video.sequence import Headway, Pass, Progress, check_reach, zero_of
+
+CRF = "18"
+"""x264's quality: the value FFmpeg's encoding guide calls visually lossless or nearly so."""
+PRESET = "veryfast"
+TOUCH_EVERY: Seconds = 1.0
+AUDIO = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"})
+"""Audio that players know inside MP4; it is copied, and other audio is left out."""
+
+
+def cut_clip(clip: Clip, out: Path, copy: bool = False, progress: Progress | None = None) -> Path:
+    """Writes a clip to a file, whole or not at all.
+
+    Encoded anew it is exactly the clip's frames with their own times (so a variable frame rate stays one), from 0, as
+    H.264 at CRF 18, in MP4. Pixel format, colour tags, pixel aspect and rotation stay; of odd widths and heights the
+    last column or row goes, since H.264 in 4:2:0 has none.
+
+    Copied, packets are untouched, from the last keyframe that is not later than the start up to the first keyframe that
+    is not earlier than the end: the file covers the clip and may be longer on both sides.
+
+    The first audio stream is copied, to the nearest packet (about 20 ms), when MP4 players know its codec, else left
+    out. Subtitles and other streams are left out.
+
+    Args:
+        clip: the stretch of a video.
+        out: the file, `.mp4`; its suffix becomes `.mkv` when packets are copied whose codec MP4 cannot hold.
+        copy: copy packets instead of encoding anew.
+        progress: called when reading the video has moved on.
+
+    Returns the file that was written.
+
+    Raises VideoError when the video cannot be read or ends before the clip does, SetupError when `out` cannot be
+    written.
+    """
+    out = Path(out)
+    rotation = probe(clip.uri, progress).rotation
+    with opened(clip.uri) as (container, stream):
+        if copy and stream.codec_context.name not in _held_by("mp4"):
+            out = out.with_suffix(".mkv")
+        part = out.with_name(f".{out.stem}.{os.getpid()}.part{out.suffix}")
+        progress = _touching(part, progress)
+        try:
+            with _written(part) as target:
+                write = _copied if copy else _encoded
+                write(_Source(container, stream, clip, progress), target, rotation)
+            part.replace(out)
+        finally:
+            part.unlink(missing_ok=True)
+    return out
+
+
+def _touching(part: Path, progress: Progress | None) -> Progress | None:
+    """Progress that shows in the time of the half-written file too: one that is older than a deadline is nobody's."""
+    if progress is None:
+        return None
+    touched = time.monotonic()
+
+    def moved_on() -> None:
+        nonlocal touched
+        progress()
+        if time.monotonic() - touched > TOUCH_EVERY:
+            touched = time.monotonic()
+            with contextlib.suppress(OSError):
+                os.utime(part)
+
+    return moved_on
+
+
+@contextlib.contextmanager
+def _written(path: Path) -> Iterator[_Target]:
+    import av
+
+    try:
+        # "file:" as in `opened`: a folder named "12:30" is no protocol
+        container = av.open(f"file:{path}", "w", format="matroska" if path.suffix == ".mkv" else "mp4")
+    except (av.FFmpegError, OSError) as error:
+        raise SetupError(f"cannot write {path.parent}: {error}") from None
+    try:
+        yield _Target(path, container)
+        try:
+            container.close()
+        except av.FFmpegError as error:
+            raise SetupError(f"cannot write {path.parent}: {error}") from None
+    finally:
+        with contextlib.suppress(av.FFmpegError):
+            container.close()
+
+
+def _held_by(container_format: str) -> set[str]:
+    import io
+
+    import av
+
+    with av.open(io.BytesIO(), "w", format=container_format) as container:
+        return set(container.supported_codecs)
+
+
+class _Target:
+    """The file under way; what goes wrong here is no fault of the video."""
+
+    def __init__(self, path: Path, container: Any) -> None:
+        self.path, self.container = path, container
+
+    def mux(self, packets: Any) -> None:
+        import av
+
+        try:
+            self.container.mux(packets)
+        except av.FFmpegError as error:
+            raise SetupError(f"cannot write {self.path.parent}: {error}") from None
+
+
+class _Source:
+    """The clip's stretch of an open video: video and audio packets as they come, times on the streams' own clocks."""
+
+    def __init__(self, container: Any, stream: Any, clip: Clip, progress: Progress | None) -> None:
+        self.container, self.video, self.clip, self.progress = container, stream, clip, progress
+        self.zero = zero_of(container, stream)
+        found = [s for s in container.streams.audio if s.codec_context is not None and s.codec_context.name in AUDIO]
+        self.audio = found[0] if found else None
+
+    def search(self) -> None:
+        """To the last keyframe that is not later than the clip's start."""
+        if self.clip.start > 0:
+            self.container.seek(self.ticks(self.clip.start + SLACK), stream=self.video, backward=True)
+
+    def ticks(self, second: float) -> int:
+        return int((second + self.zero) / self.video.time_base)
+
+    def second(self, stamp: int, time_base: Fraction) -> float:
+        return float(stamp * time_base) - self.zero
+
+    def packets(self, *streams: Any) -> Iterator[Any]:
+        """As they come, from wherever the search has led to."""
+        headway = Headway(self.progress)
+        for packet in self.container.demux([s for s in streams if s is not None]):
+            headway.read(packet)
+            if packet.dts is not None:
+                headway.at(self.second(packet.dts, packet.time_base))
+            yield packet
+
+
+class _Sound:
+    """Copies the audio packets of a stretch; a packet belongs to it when it starts in it."""
+
+    def __init__(self, source: _Source, target: _Target, end: float) -> None:
+        self.source, self.target, self.end = source, target, end
+        self.stream = target.container.add_stream_from_template(source.audio) if source.audio is not None else None
+        self.waiting: list[Any] = []
+        self.done = self.stream is None
+
+    def take(self, packet: Any) -> None:
+        """Holds a packet until it is known where the stretch begins."""
+        if packet.pts is None:
+            return
+        at = self.source.second(packet.pts, packet.time_base)
+        if at >= self.end:
+            self.done = True
+        else:
+            self.waiting.append((at, packet))
+
+    def flush(self, begin: float) -> None:
+        for at, packet in self.waiting:
+            if at >= begin - SLACK:
+                shift = round((begin + self.source.zero) / packet.time_base)
+                packet.pts -= shift
+                packet.dts = packet.dts - shift if packet.dts is not None else packet.pts
+                packet.stream = self.stream
+                self.target.mux(packet)
+        self.waiting.clear()
+
+
+def _encoded(source: _Source, target: _Target, rotation: int) -> None:
+    """Video in the very pass that measures see; sound is gathered first, from the file opened once more."""
+    clip = source.clip
+    sound = _Sound(source, target, clip.end)
+    encoder = _Encoder(source, target, rotation)
+    silent: bool = sound.done
+    if not silent:
+        with opened(clip.uri) as (container, stream):
+            again = _Source(container, stream, clip, source.progress)
+            again.search()
+            for packet in again.packets(again.audio):
+                sound.take(packet)
+                if sound.done:
+                    break
+    frames = Pass(source.container, source.video, clip.start, clip.end, source.progress)
+    for frame, at in frames.frames():
+        encoder.see(frame, at)
+        if encoder.stream is not None:
+            sound.flush(source.second(encoder.begin, encoder.base))
+    encoder.finish(whole=frames.whole)
+
+
+class _Encoder:
+    """Decodes the clip's frames and encodes them with their own times and lengths."""
+
+    def __init__(self, source: _Source, target: _Target, rotation: int) -> None:
+        self.source, self.target, self.rotation = source, target, rotation
+        self.base: Fraction = source.video.time_base
+        codec = source.video.codec_context
+        self.size = codec.width - codec.width % 2, codec.height - codec.height % 2
+        self.stream: Any = None
+        self.crop: Any = None
+        self.held: Any = None  # the latest frame, until the next one says how long it is shown
+        self.begin = self.latest = 0
+        self.lengths: dict[int, int] = {}
+
+    def see(self, frame: Any, at: Seconds) -> None:
+        """A frame and its time in the file, in order of time."""
+        if at < self.source.clip.start - SLACK:
+            return
+        stamp = round((at + self.source.zero) / self.base)
+        if self.held is None or stamp > self.held.pts:
+            frame.pts = stamp
+            self._pass_on(stamp)
+            self.held = frame
+
+    def _pass_on(self, until: int) -> None:
+        """Encodes the held frame, which is shown until then."""
+        frame = self.held
+        if frame is None:
+            return
+        if self.stream is None:
+            self.begin = frame.pts
+            self._open(frame)
+        self.lengths[frame.pts - self.begin] = max(1, until - frame.pts)
+        self.latest = until
+        pts = frame.pts - self.begin
+        frame = self._fitted(frame)
+        frame.pts, frame.time_base, frame.pict_type = pts, self.base, 0
+        self._mux(self.stream.encode(frame))
+
+    def _open(self, frame: Any) -> None:
+        import av
+
+        clip = self.source.clip
+        rate = Fraction(clip.fps).limit_denominator(1001) if clip.fps > 0 else Fraction(25)
+        options = {"crf": CRF, "preset": PRESET}
+        stream = self.target.container.add_stream("libx264", rate=rate, options=options)
+        known = {form.name for form in av.codec.Codec("libx264", "w").video_formats or ()}
+        stream.width, stream.height = self.size
+        stream.pix_fmt = frame.format.name if frame.format.name in known else "yuv420p"
+        context, old = stream.codec_context, self.source.video.codec_context
+        context.time_base = self.base
+        context.thread_count = 1
+        if old.sample_aspect_ratio:
+            context.sample_aspect_ratio = old.sample_aspect_ratio
+        for tag in ("color_range", "color_primaries", "color_trc", "colorspace"):
+            setattr(context, tag, getattr(old, tag))
+        if self.rotation:
+            stream.set_display_rotation(self.rotation)
+        self.stream = stream
+
+    def _fitted(self, frame: Any) -> Any:
+        """Odd sizes lose their last row or column; frames of another size than the first are scaled to it."""
+        even = frame.width - frame.width % 2, frame.height - frame.height % 2
+        if even != self.size:
+            frame = frame.reformat(width=self.size[0], height=self.size[1])
+        elif (frame.width, frame.height) != self.size:
+            if self.crop is None:
+                self.crop = _crop_graph(frame, self.size, self.base)
+            self.crop.push(frame)
+            frame = self.crop.pull()
+        return frame if frame.format.name == self.stream.pix_fmt else frame.reformat(format=self.stream.pix_fmt)
+
+    def _mux(self, packets: Any) -> None:
+        for packet in packets:
+            packet.duration = self.lengths.pop(packet.pts, packet.duration)
+            self.target.mux(packet)
+
+    def finish(self, *, whole: bool) -> None:
+        """whole: the video goes on behind the clip."""
+        clip = self.source.clip
+        if self.held is not None:
+            end = self.source.ticks(clip.end)
+            last = self.held.pts + (self.held.duration or round(1 / (clip.fps or 25) / self.base))
+            self._pass_on(end if whole else min(end, last))
+        if self.stream is None:
+            raise VideoError(f"no frame could be decoded between {clip.start:g} s and {clip.end:g} s")
+        self._mux(self.stream.encode(None))
+        check_reach(float((self.latest - self.begin) * self.base), clip.duration, clip.start)
+
+
+def _crop_graph(frame: Any, size: tuple[int, int], time_base: Fraction) -> Any:
+    import av
+
+    graph = av.filter.Graph()
+    source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=time_base)
+    crop = graph.add("crop", f"{size[0]}:{size[1]}:0:0")
+    sink = graph.add("buffersink")
+    source.link_to(crop)
+    crop.link_to(sink)
+    graph.configure()
+    return graph
+
+
+def _copied(source: _Source, target: _Target, rotation: int) -> None:
+    """All packets from the keyframe the seek found to the first keyframe at or behind the clip's end."""
+    stream = target.container.add_stream_from_template(source.video)
+    if rotation:
+        stream.set_display_rotation(rotation)
+    sound = _Sound(source, target, source.clip.end)
+    base: Fraction = source.video.time_base
+    begin: int | None = None
+    latest, done = 0.0, False
+    source.search()
+    for packet in source.packets(source.video, source.audio):
+        if packet.stream is source.audio:
+            sound.take(packet)
+        elif packet.pts is not None and not done:
+            at = source.second(packet.pts, packet.time_base)
+            if begin is None and packet.is_keyframe:
+                begin = packet.pts
+            done = packet.is_keyframe and at >= source.clip.end - SLACK
+            # leading pictures of an open group belong to the group before
+            if begin is not None and packet.pts >= begin and not done:
+                latest = max(latest, at + float((packet.duration or 0) * packet.time_base))
+                packet.pts -= begin
+                packet.dts = packet.dts - begin if packet.dts is not None else None
+                packet.stream = stream
+                target.mux(packet)
+        if begin is not None:
+            sound.flush(source.second(begin, base))
+        if done and sound.done:
+            break
+    if begin is None:
+        raise VideoError(f"holds no keyframe for the clip at {source.clip.start:g} s")
+    if source.second(begin, base) > source.clip.start + 1 / (source.clip.fps or 25):
+        raise VideoError(f"holds no keyframe before the clip's start at {source.clip.start:g} s")
+    check_reach(latest - source.clip.start, source.clip.duration, source.clip.start)

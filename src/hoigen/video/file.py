@@ -1,0 +1,180 @@
+"""Opening a video, from a disk or an object store, and the digest of its content."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, BinaryIO
+from urllib.parse import unquote_to_bytes
+
+from hoigen import uris
+from hoigen.clip import Seconds
+from hoigen.errors import PROGRAM_FAULTS, SetupError, UsageError, VideoError
+from hoigen.uris import is_local as is_local
+
+if TYPE_CHECKING:
+    from hoigen.video.sequence import Progress
+
+OPEN_TIMEOUT: Seconds = 20.0
+"""How long a server that FFmpeg itself talks to may be silent. Without it a stalled connection blocks for ever."""
+WHOLE_DIGEST = 256 << 20
+"""Files up to this many bytes are digested whole; of larger ones, and of remote ones, sampled blocks and the size."""
+BLOCK = 1 << 20
+BLOCKS = 16
+
+
+@contextlib.contextmanager
+def opened(uri: str) -> Iterator[tuple[Any, Any]]:
+    """PyAV's container of a video and its first video stream, ready to decode on one thread.
+
+    Args:
+        uri: path or address of the video.
+
+    Raises VideoError when it cannot be opened, and for what FFmpeg raises inside the `with`; a wrong call of ours
+    (another PyAV than hoigen was written for) passes through as it is.
+    """
+    import av
+
+    with contextlib.ExitStack() as stack:
+        # "file:" keeps FFmpeg from taking "12:30.mp4" for a protocol named "12"
+        source = f"file:{local_path(uri)}" if is_local(uri) else stack.enter_context(raw_bytes(uri))
+        try:
+            container = stack.enter_context(av.open(source, metadata_errors="replace", timeout=OPEN_TIMEOUT))
+            stream = _video_stream(container)
+        except VideoError:
+            raise
+        except PROGRAM_FAULTS:
+            raise
+        except Exception as error:  # on broken files PyAV raises ValueError, IndexError, EOFError, MemoryError too
+            raise VideoError(f"cannot be read as a video: {said(error)}") from None
+        try:
+            yield container, stream
+        except av.FFmpegError as error:
+            raise VideoError(f"cannot be read as a video: {said(error)}") from None
+
+
+def _video_stream(container: Any) -> Any:
+    import av
+
+    cover = av.stream.Disposition.attached_pic
+    pictures = [s for s in container.streams.video if not s.disposition & cover]
+    streams = [s for s in pictures if s.codec_context is not None]
+    if not streams:
+        kinds = ", ".join(sorted({s.type for s in container.streams})) or "none"
+        raise VideoError("its codec is unknown" if pictures else f"has no video stream (streams: {kinds})")
+    stream = streams[0]
+    stream.codec_context.thread_type = "NONE"
+    stream.codec_context.thread_count = 1
+    if not stream.time_base:
+        raise VideoError("has no time base: its header is broken")
+    return stream
+
+
+def local_path(uri: str) -> str:
+    """The path of a file of this machine. Raises VideoError when there is none that can be read.
+
+    Args:
+        uri: a path, or a `file://` address.
+    """
+    path = uri
+    if uris.scheme_of(uri) == "file":
+        path = uri[len("file://") :].removeprefix("localhost")
+        path = path if os.path.lexists(path) else os.fsdecode(unquote_to_bytes(path))  # %20 and the like
+    if "\0" in path or not os.path.lexists(path):
+        raise VideoError("no such file")
+    if os.path.isdir(path):
+        raise VideoError("is a directory, not a video")
+    if not os.path.exists(path):
+        raise VideoError("is a link that leads nowhere")
+    if not os.path.isfile(path):
+        raise VideoError("is a device or a pipe, not a file")
+    if not os.access(path, os.R_OK):
+        raise VideoError("may not be read (permission denied)")
+    if os.path.getsize(path) == 0:
+        raise VideoError("is empty (0 bytes)")
+    return path
+
+
+def check_scheme(uri: str) -> None:
+    """Raises UsageError when addresses of this kind are opened in no case, or need a package that is missing.
+
+    Args:
+        uri: path or address of a video.
+    """
+    if (wrong := uris.fault(uri)) is not None:
+        raise UsageError(f"{uri!r}: {wrong}")
+    if is_local(uri):
+        return
+    import fsspec
+
+    scheme = uris.scheme_of(uri)
+    try:
+        fsspec.get_filesystem_class(scheme)
+    except (ImportError, ValueError) as error:  # a ValueError of a scheme that only a package brings (abfss://)
+        raise UsageError(f"{uri!r}: {scheme}:// needs a further package: {error}") from None
+
+
+@contextlib.contextmanager
+def raw_bytes(uri: str) -> Iterator[BinaryIO]:
+    """The bytes of a file, for reading.
+
+    Args:
+        uri: path or address of the file.
+
+    Raises VideoError when it is not there, SetupError when its scheme needs a further package.
+    """
+    if is_local(uri):
+        with open(local_path(uri), "rb") as file:
+            yield file
+        return
+    if (wrong := uris.fault(uri)) is not None:
+        raise VideoError(wrong)
+    try:
+        opened_file = uris.open_remote(uri)
+    except ImportError as error:
+        raise SetupError(f"{uris.scheme_of(uri)}:// needs a further package: {error}") from None
+    except PROGRAM_FAULTS:
+        raise
+    except Exception as error:
+        raise VideoError(f"cannot be opened: {said(error)}") from None
+    with opened_file as file:
+        yield file
+
+
+def content_digest(uri: str, progress: Progress | None = None) -> str:
+    """32 hex digits that are the same for the same content, whatever its name.
+
+    Local files up to `WHOLE_DIGEST` bytes are read whole. Of others, the size and 16 blocks of 1 MiB spread evenly
+    are: two files that differ only between those blocks would be taken for the same.
+
+    Args:
+        uri: path or address of the file.
+        progress: called for each block.
+    """
+    moved_on = progress or (lambda: None)
+    try:
+        with raw_bytes(uri) as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(0)
+            if is_local(uri) and size <= WHOLE_DIGEST:
+                digest = hashlib.blake2b(digest_size=16)
+                while block := file.read(BLOCK):
+                    digest.update(block)
+                    moved_on()
+                return digest.hexdigest()
+            digest = hashlib.blake2b(str(size).encode(), digest_size=16)
+            for at in range(BLOCKS):
+                file.seek((size - BLOCK) * at // (BLOCKS - 1) if size > BLOCK else 0)
+                digest.update(file.read(BLOCK))
+                moved_on()
+            return digest.hexdigest()
+    except (OSError, ValueError) as error:
+        raise VideoError(f"cannot be read: {said(error)}") from None
+
+
+def said(error: BaseException) -> str:
+    """What an error says, and its kind."""
+    text = getattr(error, "strerror", None) or str(error) or "no reason given"
+    return f"{text} ({type(error).__name__})"

@@ -1,0 +1,215 @@
+"""What a file says of its video before it is decoded: its header, and the times of its packets."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from hoigen.clip import Seconds
+from hoigen.errors import PROGRAM_FAULTS, VideoError
+from hoigen.video.file import opened, said
+from hoigen.video.sequence import ENDS_EARLY, EXACT, Headway, Progress, start_time
+
+SCAN = 32 << 20
+"""So many bytes of packets are looked at for their times when the header does not list them (WebM, MKV, TS)."""
+FIRST_FRAME = 64
+"""The first frame is looked for in so many packets."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """What a file's header says.
+
+    Args:
+        uri: path or address of the file.
+        duration: seconds from the first frame to the end of the last.
+        width: pixels as shown, rotation applied.
+        height: likewise.
+        rotation: degrees counter-clockwise, one of 0, 90, 180, 270.
+        fps: mean frames per second; 0 when a single frame has no length.
+        codec: FFmpeg's name of it (`h264`).
+        pixel_format: FFmpeg's name of it (`yuv420p`); "" when it is not known.
+        variable_rate: whether frames come at uneven intervals.
+        has_audio: whether there is an audio stream.
+        frames: as claimed by the container or counted; None when neither is known.
+        container: FFmpeg's names of the format (`mov,mp4,m4a,3gp,3g2,mj2`).
+        bytes: size of the file; 0 when unknown.
+        start_time: of the first frame, in seconds on the container's own clock.
+    """
+
+    uri: str
+    duration: Seconds
+    width: int
+    height: int
+    rotation: int
+    fps: float
+    codec: str
+    pixel_format: str
+    variable_rate: bool
+    has_audio: bool
+    frames: int | None
+    container: str
+    bytes: int
+    start_time: Seconds
+
+
+def probe(uri: str, progress: Progress | None = None) -> Header:
+    """The header of a video. One frame is decoded, since PyAV gives the rotation only with a frame.
+
+    Args:
+        uri: path or address of the video.
+        progress: called when reading has moved on.
+
+    Raises VideoError with the reason: no such file, a directory, empty, no video stream, not a video, no frames.
+    """
+    with opened(uri) as (container, stream):
+        look = _look(container, stream, Headway(progress))
+        first_time = _first_time(container, stream, look)
+        duration = _duration(container, stream, look, first_time)
+        if duration <= 0:
+            raise VideoError("has a duration of zero: its header claims no frames")
+        codec = stream.codec_context
+        picture = look.frame or codec
+        if not picture.width or not picture.height:
+            raise VideoError("its header gives no picture size, and no frame could be decoded")
+        rotation = int(look.frame.rotation) % 360 if look.frame else 0
+        size = picture.width, picture.height
+        # a few odd gaps (an edit at the start, a long last frame) are no variable frame rate
+        varies = len(look.times) > 3 and _odd_gaps(look.times) > max(1, 0.02 * (len(look.times) - 1))
+        rate = stream.average_rate or stream.guessed_rate or stream.base_rate
+        counted = look.whole and (varies or not rate)
+        return Header(
+            uri=uri,
+            duration=duration,
+            width=size[rotation in (90, 270)],
+            height=size[rotation not in (90, 270)],
+            rotation=rotation,
+            fps=len(look.times) / duration if counted else float(rate or 0.0),
+            codec=codec.codec.canonical_name,
+            pixel_format=(look.frame.format.name if look.frame else codec.pix_fmt) or "",
+            variable_rate=varies,
+            has_audio=bool(container.streams.audio),
+            frames=stream.frames or (len(look.times) if look.whole else 0) or None,
+            container=container.format.name,
+            bytes=max(0, int(container.size or 0)),
+            start_time=first_time,
+        )
+
+
+@dataclass(slots=True)
+class _Look:
+    """What the packets say, in times on the container's own clock.
+
+    Args:
+        frame: the first one, decoded; None when none was found.
+        times: of the frames, sorted.
+        whole: whether `times` holds them all.
+        end: of the last frame, its length in.
+        count: packets met.
+    """
+
+    frame: Any = None
+    times: list[Seconds] = field(default_factory=list)
+    whole: bool = False
+    end: Seconds = 0.0
+    count: int = 0
+
+
+def _look(container: Any, stream: Any, headway: Headway) -> _Look:
+    """The first frame, and the times of all: from the index when the header has an even one, else from the packets.
+
+    An index holds decoding times. Those of uneven files are not the times at which frames are shown.
+    """
+    look = _Look()
+    entries = stream.index_entries
+    if stream.frames and len(entries) >= stream.frames:
+        times = sorted(float(entry.timestamp * stream.time_base) for entry in entries)
+        if _odd_gaps(times) == 0:
+            look.times, look.whole = times, True
+    _look_at_packets(container, stream, look, headway, indexed=look.whole)
+    look.times.sort()
+    return look
+
+
+def _look_at_packets(container: Any, stream: Any, look: _Look, headway: Headway, *, indexed: bool) -> None:
+    """Fills in the first frame and, where the index has not said it, the times of all."""
+    import av
+
+    read, latest = 0, 0.0
+    base = float(stream.time_base)
+    gap = float(1 / stream.average_rate) if stream.average_rate else 0.0
+    try:
+        for packet in container.demux(stream):
+            headway.read(packet)
+            if look.frame is None and look.count < FIRST_FRAME:
+                with contextlib.suppress(av.FFmpegError, ValueError, IndexError):
+                    look.frame = next(iter(packet.decode()), None)
+            if indexed and (look.frame is not None or look.count >= FIRST_FRAME):
+                return
+            look.count += packet.size > 0
+            if not indexed and packet.pts is not None:
+                at = packet.pts * base
+                if not look.times or at >= latest:
+                    latest, look.end = at, at + (packet.duration * base if packet.duration else gap)
+                look.times.append(at)
+            read += packet.size
+            if read > SCAN:
+                return
+    except (av.FFmpegError, ValueError):
+        return  # decoding will meet it again, and say so
+    except PROGRAM_FAULTS:
+        raise
+    except Exception as error:  # of the object store
+        raise VideoError(f"reading stopped: {said(error)}") from error
+    look.whole = True
+
+
+def _first_time(container: Any, stream: Any, look: _Look) -> Seconds:
+    """When the first frame is shown, on the container's own clock."""
+    exact = start_time(container, stream)
+    if exact is not None:
+        return exact
+    if look.frame is not None and look.frame.pts is not None:
+        return float(look.frame.pts * look.frame.time_base)
+    return look.times[0] if look.times else 0.0
+
+
+def _duration(container: Any, stream: Any, look: _Look, first_time: Seconds) -> Seconds:
+    """The length of the video: what its header claims, unless its packets say otherwise."""
+    claimed = _claimed(container, stream)
+    if stream.frames and claimed and look.times and look.times[-1] < first_time + claimed:
+        return claimed  # sample by sample; with B-frames a packet's own length is not that of its frame
+    if look.end and look.whole:  # every packet was seen
+        length = look.end - first_time
+        cut_short = length < ENDS_EARLY * claimed and container.format.name.startswith(EXACT)
+        return claimed if cut_short else length  # decoding will say that the rest is not there
+    if claimed or not look.whole:
+        return claimed or float(container.duration or 0) / 1e6
+    rate = stream.average_rate or stream.guessed_rate
+    return float(look.count / rate) if rate else 0.0  # a raw stream: no times at all
+
+
+def _claimed(container: Any, stream: Any) -> Seconds:
+    """The length that the header gives this stream; 0 when it gives none, or one of all streams together."""
+    if stream.duration:
+        return float(stream.duration * stream.time_base)
+    first = float((stream.start_time or 0) * stream.time_base)
+    match = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))  # Matroska
+    if match:
+        hours, minutes, seconds = map(float, match.groups())
+        return max(0.0, 3600 * hours + 60 * minutes + seconds - first)
+    if len(container.streams) == 1 and stream.start_time is not None:
+        return float(container.duration or 0) / 1e6
+    return 0.0
+
+
+def _odd_gaps(times: list[Seconds]) -> int:
+    """How many gaps are off the middle one by more than a fifth; containers that round to milliseconds are let off."""
+    gaps = sorted(b - a for a, b in itertools.pairwise(times))
+    if not gaps:
+        return 0
+    middle = gaps[len(gaps) // 2]
+    return sum(abs(gap - middle) > max(0.2 * middle, 0.0021) for gap in gaps)

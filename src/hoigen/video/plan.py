@@ -1,0 +1,147 @@
+"""Which frames of a pass are wanted, and their conversion; no file is touched here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from hoigen.clip import EveryFrame, Sampling, Seconds
+from hoigen.errors import VideoError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SLACK: Seconds = 1e-4
+"""Times closer than this are the same: rounding in containers."""
+PLAIN = (2, 5, 6), (0, 1)
+"""FFmpeg's numbers of the matrices and ranges that mean what no tag means: BT.601 and limited range."""
+
+Key = tuple[int | None, bool, bool]
+
+
+class Converter:
+    """Turns decoded frames into images, each size and format once a frame.
+
+    The first frame settles the shape: a stream that changes its size on the way is scaled to that.
+    """
+
+    def __init__(self) -> None:
+        self.frame: Any = None
+        self.done: dict[Key, np.ndarray] = {}
+        self.targets: dict[Key, _Target] = {}
+
+    def image(self, frame: Any, sampling: Sampling) -> np.ndarray:
+        """A frame as a sampling wants it: (H, W, 3) uint8 RGB, or (H, W) uint8 luma.
+
+        Args:
+            frame: PyAV's, decoded.
+            sampling: says which size and colours.
+        """
+        if frame is not self.frame:
+            self.frame, self.done = frame, {}
+        untagged = isinstance(sampling, EveryFrame) and sampling.untagged and _is_tagged(frame)
+        key = sampling.short_side, sampling.gray, untagged
+        if key not in self.done:
+            if key not in self.targets:
+                self.targets[key] = _Target(frame, *key)
+            self.done[key] = self.targets[key].convert(frame)
+        return self.done[key]
+
+
+class _Target:
+    """One size and format."""
+
+    def __init__(self, frame: Any, short_side: int | None, gray: bool, untagged: bool) -> None:
+        from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+
+        short = min(frame.width, frame.height)
+        scale = min(1.0, (short_side or short) / short)
+        self.size = max(1, round(frame.width * scale)), max(1, round(frame.height * scale))
+        self.turns = int(frame.rotation) % 360 // 90
+        self.format = "gray" if gray else "rgb24"
+        matrix = {"src_colorspace": Colorspace.ITU601, "dst_colorspace": Colorspace.ITU601}
+        self.colours: dict[str, Any] = matrix | {"src_color_range": ColorRange.MPEG} if untagged else {}
+        self.scaler = VideoReformatter()  # keeps its filter tables from frame to frame
+
+    def convert(self, frame: Any) -> np.ndarray:
+        import av
+        import numpy as np
+
+        try:
+            small = self.scaler.reformat(frame, *self.size, format=self.format, threads=1, **self.colours)
+        except (av.FFmpegError, ValueError) as error:
+            raise VideoError(f"frames of format {frame.format.name} cannot be converted: {error}") from None
+        image: np.ndarray = small.to_ndarray()
+        return np.ascontiguousarray(np.rot90(image, self.turns)) if self.turns else image
+
+
+def _is_tagged(frame: Any) -> bool:
+    """Whether a frame's tags change its colours; those of RGB are what they are."""
+    matrices, ranges = PLAIN
+    full = int(frame.color_range) not in ranges or frame.format.name.startswith("yuvj")
+    return not frame.format.is_rgb and (int(frame.colorspace) not in matrices or full)
+
+
+class Plan:
+    """The moments that one sampling asks for, and who gets the frames shown then.
+
+    Args:
+        sampling: which frames are wanted.
+        duration: of the clip, in seconds.
+        see: called with each image and its time, in seconds from the clip's start.
+    """
+
+    def __init__(self, sampling: Sampling, duration: Seconds, see: Callable[[np.ndarray, float], None]) -> None:
+        self.sampling, self.see = sampling, see
+        self.moments = moments(sampling, duration)
+        self.at = 0
+        self.leader: tuple[Any, Seconds] | None = None
+
+    def wants(self, until: Seconds) -> bool:
+        """Whether a moment lies before a time; those moments are then dealt with.
+
+        Args:
+            until: seconds from the clip's start.
+        """
+        if isinstance(self.sampling, EveryFrame):
+            return True
+        first = self.at
+        while self.at < len(self.moments) and self.moments[self.at] < until - SLACK:
+            self.at += 1
+        return self.at > first
+
+    def offer(self, frame: Any, at: Seconds, until: Seconds, converter: Converter) -> None:
+        """Takes the next frame, which goes to `see` when a moment lies where it is shown.
+
+        Args:
+            frame: PyAV's, decoded.
+            at: when it begins to be shown, in seconds from the clip's start.
+            until: when the next one takes its place.
+            converter: makes the image; shared by all plans of a pass.
+        """
+        if self.leader is not None:
+            self.see(*self.leader)
+            self.see(converter.image(frame, self.sampling), at)
+            self.leader = None
+        if not self.wants(until):
+            return
+        image = converter.image(frame, self.sampling)
+        if self.sampling.pairs:
+            self.leader = image, at
+        else:
+            self.see(image, at)
+
+
+def moments(sampling: Sampling, duration: Seconds) -> list[Seconds]:
+    """The moments that a sampling asks for, in seconds from the clip's start.
+
+    Args:
+        sampling: so many frames spread evenly, or so many a second.
+        duration: of the clip, in seconds.
+    """
+    if sampling.fps is None:
+        return [(i + 0.5) * duration / sampling.frames for i in range(sampling.frames)]
+    count = max(1, int(duration * sampling.fps + 1 - SLACK))
+    if count <= sampling.max_frames:
+        return [i / sampling.fps for i in range(count)]
+    return [i * duration / sampling.max_frames for i in range(sampling.max_frames)]

@@ -1,0 +1,238 @@
+"""One sequential pass over the frames of an open video, in order of time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import Any
+
+from hoigen.clip import Seconds
+from hoigen.errors import PROGRAM_FAULTS, VideoError
+from hoigen.video.file import said
+from hoigen.video.plan import SLACK
+
+BAD_PACKETS = 0.1
+"""A stretch of whose packets a larger share cannot be decoded is broken."""
+ENDS_EARLY = 0.9
+"""A clip whose frames reach less of its length than this is broken."""
+SEEK_BACK: tuple[Seconds, ...] = (0.0, 2.0, 10.0)
+"""How far before the wanted moment is searched for a keyframe, one try after the other; then from the beginning."""
+EXACT = ("mov", "matroska")
+"""Containers whose start time is that of the first frame; of others, the first frame is looked at."""
+SEARCHABLE = ("mov", "matroska", "avi", "mpegts", "flv")
+"""Containers whose times survive a jump; of others (program streams, raw streams) everything is read from the start."""
+UNORDERED = ("avi",)
+"""Containers that know no presentation times: FFmpeg makes them up, and wrongly when there are B-frames."""
+
+
+Progress = Callable[[], None]
+"""Called whenever a pass over a video has moved on, so that whoever waits knows a slow pass from one that hangs."""
+
+
+class Headway:
+    """Calls `progress` when a pass is at a later moment, or further on in the file, than it ever was.
+
+    Neither can go on for ever in a file that ends; a decoder that gives the same moment again and again says nothing.
+    """
+
+    def __init__(self, progress: Progress | None) -> None:
+        self.progress = progress
+        self.again()
+
+    def again(self) -> None:
+        """The pass begins anew, somewhere else in the file."""
+        self.latest, self.furthest = -1e18, -1
+
+    def at(self, time: Seconds) -> None:
+        if time > self.latest + SLACK:
+            self.latest = time
+            if self.progress is not None:
+                self.progress()
+
+    def read(self, packet: Any) -> None:
+        where = packet.pos
+        if where is not None and where > self.furthest:
+            self.furthest = where
+            if self.progress is not None:
+                self.progress()
+
+
+class Pass:
+    """Frames of one stretch in order of time; packets that cannot be decoded are counted and left out.
+
+    Args:
+        container: PyAV's, open.
+        stream: its video stream.
+        start: seconds; where the stretch begins.
+        end: seconds; where it ends. None: with the video.
+        progress: called when the pass has moved on.
+
+    Of what it has met, it knows `packets` and how many of them are `bad`, from the first keyframe on; `count`, the
+    frames given; and `whole`, whether a frame at or behind `end` was met.
+    """
+
+    def __init__(
+        self, container: Any, stream: Any, start: Seconds, end: Seconds | None, progress: Progress | None = None
+    ) -> None:
+        self.container, self.stream, self.start, self.end = container, stream, start, end
+        self.headway = Headway(progress)
+        self.base = float(stream.time_base)
+        rate = stream.average_rate or stream.guessed_rate
+        self.gap = float(1 / rate) if rate else 0.04
+        self.by_dts = container.format.name.startswith(UNORDERED)
+        self.zero = start_time(container, stream)
+        self.packets = self.bad = self.count = 0
+        self.whole = self.moved = self.begun = False
+
+    def frames(self) -> Iterator[tuple[Any, Seconds]]:
+        """Frames with their times in the file, from a keyframe before `start` to the last one before `end`."""
+        latest = -1e18
+        for frame, at in self._from_start():
+            if at <= latest - SLACK:  # a broken clock runs backwards
+                continue
+            latest = at
+            self.headway.at(at)
+            if self.end is not None and at >= self.end - SLACK:
+                self.whole = True
+                return
+            self.count += 1
+            yield frame, at
+
+    def check(self) -> None:
+        """Raises VideoError when nothing came, or too much of it is broken."""
+        if self.count == 0:
+            met = f"{self.bad} of {self.packets} packets are broken" if self.packets else "no packets"
+            raise VideoError(f"no frame could be decoded ({met})")
+        if self.bad > BAD_PACKETS * max(1, self.packets):
+            raise VideoError(f"{self.bad} of {self.packets} packets cannot be decoded")
+
+    def _from_start(self) -> Iterator[tuple[Any, Seconds]]:
+        """Frames from one that is not later than `start`, when there is any."""
+        if self.start <= 0 or not self._searchable():
+            yield from self._timed()
+            return
+        for back in SEEK_BACK:
+            if self.start - back <= 0 or not self._seek(self.start - back):
+                continue
+            frames = self._timed()
+            first = next(frames, None)
+            if first is not None and first[1] <= self.start + SLACK:
+                yield from chain([first], frames)
+                return
+        if self.moved and not self._seek(0.0):
+            raise VideoError("cannot be searched: its index is broken")
+        yield from self._timed()
+
+    def _searchable(self) -> bool:
+        """Whether times survive a jump; looks at the first frame where the header does not tell its time."""
+        if self.stream.start_time is None or not self.container.format.name.startswith(SEARCHABLE):
+            return False
+        if self.zero is None:
+            next(self._timed(), None)
+            self.moved = True
+        return self.zero is not None
+
+    def _seek(self, to: Seconds) -> bool:
+        import av
+
+        self.packets = self.bad = 0
+        self.begun = False
+        self.headway.again()
+        # a transport stream searched for its very first time misses the first keyframe
+        first = min(0, self.stream.start_time or 0)
+        ticks = int((to + (self.zero or 0.0)) / self.base) if to > 0 else first
+        try:
+            self.container.seek(ticks, stream=self.stream, backward=True)
+        except (av.FFmpegError, OverflowError):
+            return False
+        self.moved = True
+        return True
+
+    def _timed(self) -> Iterator[tuple[Any, Seconds]]:
+        last: Seconds | None = None
+        for frame in self._decoded():
+            ticks = frame.dts if self.by_dts else frame.pts
+            if ticks is not None:
+                clock = float(ticks * frame.time_base)
+            else:  # no times at all (a raw stream), or a last frame that came out by flushing
+                clock = last + self.gap if last is not None else self.zero or 0.0
+            if self.zero is None:
+                self.zero = clock
+            last = clock
+            yield frame, clock - self.zero
+
+    def _decoded(self) -> Iterator[Any]:
+        import av
+
+        for packet in self._demuxed():
+            self.begun = self.begun or packet.is_keyframe
+            self.packets += self.begun and packet.size > 0
+            try:
+                yield from packet.decode()
+            except av.EOFError:
+                return
+            except (av.FFmpegError, ValueError, IndexError):
+                self.bad += self.begun
+
+    def _demuxed(self) -> Iterator[Any]:
+        import av
+
+        packets = self.container.demux(self.stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except (av.TimeoutError, av.ConnectionRefusedError) as error:
+                raise VideoError(f"reading stopped: {said(error)}") from None
+            except av.FFmpegError:
+                self.bad += 1  # the file ends in the middle of a packet; what came before stands
+                return
+            except PROGRAM_FAULTS:
+                raise
+            except Exception as error:  # of the object store
+                raise VideoError(f"reading stopped: {said(error)}") from error
+            if packet is None:
+                return
+            self.headway.read(packet)
+            yield packet
+
+
+def check_reach(reached: Seconds, duration: Seconds, start: Seconds = 0.0) -> None:
+    """Raises VideoError when frames leave out more than a tenth of the length that was claimed.
+
+    Args:
+        reached: how far the frames reach, in seconds from `start`.
+        duration: the length that was claimed, in seconds.
+        start: where the clip begins in its video, in seconds; for the error.
+    """
+    if reached < ENDS_EARLY * duration:
+        raise VideoError(
+            f"its frames end at {start + reached:.2f} s of {start + duration:.2f} s: the file is cut short"
+        )
+
+
+def zero_of(container: Any, stream: Any) -> Seconds:
+    """When the first frame is shown, in seconds on the container's own clock.
+
+    Args:
+        container: PyAV's, open.
+        stream: its video stream; its first frame is decoded where the header does not tell.
+    """
+    known = start_time(container, stream)
+    if known is not None:
+        return known
+    look = Pass(container, stream, 0.0, None)
+    next(look._timed(), None)
+    look._seek(0.0)
+    return look.zero or 0.0
+
+
+def start_time(container: Any, stream: Any) -> Seconds | None:
+    """When the first frame is shown, in seconds on the container's own clock; None when only decoding it tells.
+
+    Args:
+        container: PyAV's, open.
+        stream: its video stream.
+    """
+    if stream.start_time is None or not container.format.name.startswith(EXACT):
+        return None
+    return float(stream.start_time * stream.time_base)

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from hoigen import video
+from hoigen.clip import Clip, Sampling, clip_id
+from hoigen.errors import SetupError, VideoError
+from hoigen.video import cutting
+from hoigen.video.cutting import cut_clip
+from render import counting, index_of, pan, render, texture
+
+SIZE = (96, 160)
+
+
+def picture(count: int = 75, seed: int = 3) -> list[np.ndarray]:
+    return pan(texture(seed, (200, 400)), count, (2.5, 0.5), SIZE)
+
+
+def clip_of(path: Path, start: float, end: float) -> Clip:
+    header = video.probe(str(path))
+    name = clip_id(str(path), start, end)
+    return Clip(id=name, uri=str(path), start=start, end=end, width=header.width, height=header.height, fps=header.fps)
+
+
+def frames_of(path: Path) -> tuple[np.ndarray, list[float]]:
+    seen = list(video.walk(str(path), short_side=None))
+    return np.stack([image for image, _ in seen]).astype(int), [at for _, at in seen]
+
+
+def test_exactly_the_clips_frames(tmp_path: Path) -> None:
+    source = render(tmp_path / "in.mp4", picture(), options={"g": "250", "bf": "2"})
+    out = cut_clip(clip_of(source, 0.52, 1.76), tmp_path / "out.mp4")
+    (old, times), (new, new_times) = frames_of(source), frames_of(out)
+    assert len(new) == 31
+    np.testing.assert_allclose(new_times, np.array(times[13:44]) - times[13], atol=1e-4)
+    assert np.abs(new - old[13:44]).mean() < 2
+    assert video.probe(str(out)).duration == pytest.approx(1.24, abs=1e-3)
+
+
+CONTAINERS: dict[str, dict[str, Any]] = {
+    "h264.avi": {"options": {"g": "24", "bf": "2"}},
+    "mpeg4.avi": {"codec": "mpeg4", "options": {"bf": "2", "g": "12", "qmin": "1", "qmax": "2"}},
+    "h264.ts": {"options": {"g": "24", "bf": "2"}},
+    "h264.mkv": {"options": {"g": "24", "bf": "2"}},
+    "h264.flv": {"options": {"g": "24", "bf": "2"}},
+}
+
+
+@pytest.mark.parametrize(("name", "middle"), [*((name, False) for name in CONTAINERS), ("h264.ts", True)])
+def test_the_frames_that_were_measured_are_those_that_are_cut(tmp_path: Path, name: str, middle: bool) -> None:
+    source = render(tmp_path / name, counting(100, (96, 160)), fps=25, **CONTAINERS[name])
+    if middle:  # a transport stream can begin anywhere
+        data = source.read_bytes()
+        source.write_bytes(data[len(data) // 3 // 188 * 188 :])
+    clip = clip_of(source, 1.0, 1.8)
+    every = Sampling(fps=25, short_side=None)
+    measured = [index_of(image) for image in video.decode(clip, [every])[every].images]
+    cut = [index_of(image) for image, _ in video.walk(str(cut_clip(clip, tmp_path / "out.mp4")), short_side=None)]
+    assert cut == measured
+    assert len(cut) == 20
+
+
+def test_uneven_times_stay(tmp_path: Path) -> None:
+    gaps = np.random.default_rng(2).choice([0.02, 0.04, 0.1, 0.25], 60)
+    times = [0.0, *np.cumsum(gaps)[:-1].round(3).tolist()]
+    source = render(tmp_path / "in.mp4", picture(60), times=times)
+    start, end = times[11], times[40]
+    out = cut_clip(clip_of(source, start, end), tmp_path / "out.mp4")
+    _, new_times = frames_of(out)
+    np.testing.assert_allclose(new_times, np.array(times[11:40]) - start, atol=1e-3)
+    assert video.probe(str(out)).duration == pytest.approx(end - start, abs=1e-3), "the last frame keeps its length"
+
+
+@pytest.mark.parametrize("copy", [False, True])
+@pytest.mark.parametrize("rotation", [90, 180, 270])
+def test_rotation_stays(tmp_path: Path, rotation: int, copy: bool) -> None:
+    source = render(tmp_path / "in.mp4", picture(40), rotation=rotation)
+    out = cut_clip(clip_of(source, 0.0, 1.0), tmp_path / "out.mp4", copy)
+    old, new = video.probe(str(source)), video.probe(str(out))
+    assert (new.rotation, new.width, new.height) == (old.rotation, old.width, old.height)
+    assert np.abs(frames_of(out)[0][:25] - frames_of(source)[0][:25]).mean() < 2
+
+
+def test_copy_covers_the_clip_from_keyframe_to_keyframe(tmp_path: Path) -> None:
+    source = render(tmp_path / "in.mp4", picture(), options={"g": "10", "sc_threshold": "0", "bf": "2"})
+    out = cut_clip(clip_of(source, 0.52, 1.76), tmp_path / "out.mp4", copy=True)
+    (old, _), (new, times) = frames_of(source), frames_of(out)
+    assert len(new) == 40
+    np.testing.assert_array_equal(new, old[10:50])
+    np.testing.assert_allclose(times, np.arange(40) / 25, atol=1e-4)
+
+
+def test_sound_is_copied_in_time(tmp_path: Path) -> None:
+    source = render(tmp_path / "in.mp4", picture(), audio=False)
+    loud = tmp_path / "loud.mkv"
+    _with_beep(source, loud, at=1.5)
+    for copy in (False, True):
+        out = cut_clip(clip_of(loud, 1.0, 2.0), tmp_path / f"{copy}.mp4", copy)
+        began = 0.0 if copy else 1.0
+        assert video.probe(str(out)).has_audio
+        assert _beep(out) == pytest.approx(1.5 - began, abs=0.03)
+
+
+def _with_beep(source: Path, out: Path, at: float) -> None:
+    with av.open(str(source)) as old, av.open(str(out), "w") as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        sound = new.add_stream("aac", rate=16000)
+        for packet in old.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                new.mux(packet)
+        for first in range(0, 48000, 1024):
+            seconds = (first + np.arange(1024)) / 16000
+            wave = np.where(seconds >= at, np.sin(seconds * 2000 * np.pi) * 0.8, 0).astype(np.float32)
+            frame = av.AudioFrame.from_ndarray(wave[None], format="fltp", layout="mono")
+            frame.rate, frame.pts = 16000, first
+            new.mux(sound.encode(frame))
+        new.mux(sound.encode(None))
+
+
+def _beep(path: Path) -> float:
+    with av.open(str(path)) as container:
+        zero = container.streams.video[0].start_time * container.streams.video[0].time_base
+        for frame in container.decode(audio=0):
+            loud = np.flatnonzero(np.abs(frame.to_ndarray()[0]) > 0.3)
+            if len(loud):
+                return float(frame.pts * frame.time_base - zero) + loud[0] / frame.rate
+    raise AssertionError("no beep")
+
+
+@pytest.mark.parametrize("shape", [(97, 160), (96, 161), (97, 161)])
+def test_odd_sizes_lose_a_line(tmp_path: Path, shape: tuple[int, int]) -> None:
+    frames = pan(texture(4, (200, 400)), 30, (2.0, 0.0), shape)
+    source = render(tmp_path / "in.mp4", frames, pix_fmt="yuv444p")
+    out = cut_clip(clip_of(source, 0.2, 1.0), tmp_path / "out.mp4")
+    new, _ = frames_of(out)
+    assert new.shape[1:3] == (96, 160)
+    assert np.abs(new - frames_of(source)[0][5:25, :96, :160]).mean() < 3
+
+
+def test_what_mp4_cannot_hold_is_copied_into_matroska(tmp_path: Path) -> None:
+    source = render(tmp_path / "in.webm", picture(30), codec="libvpx", options={"deadline": "realtime"})
+    out = cut_clip(clip_of(source, 0.0, 1.0), tmp_path / "out.mp4", copy=True)
+    assert out.suffix == ".mkv"
+    assert len(frames_of(out)[0]) >= 25
+    assert cut_clip(clip_of(source, 0.0, 1.0), tmp_path / "exact.mp4").suffix == ".mp4"
+
+
+@pytest.mark.parametrize("copy", [False, True])
+def test_a_bad_file_leaves_nothing(tmp_path: Path, copy: bool) -> None:
+    whole = render(tmp_path / "in.mp4", picture(), options={"movflags": "faststart", "g": "10"})
+    clip = clip_of(whole, 1.0, 2.8)
+    out = tmp_path / "out"
+    out.mkdir()
+    whole.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    with pytest.raises(VideoError):
+        cut_clip(clip, out / "a.mp4", copy)
+    whole.write_bytes(b"nothing")
+    with pytest.raises(VideoError):
+        cut_clip(clip, out / "a.mp4", copy)
+    assert list(out.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_is_no_fault_of_the_video(tmp_path: Path) -> None:
+    source = render(tmp_path / "in.mp4", picture(30))
+    with pytest.raises(SetupError, match="cannot write"):
+        cut_clip(clip_of(source, 0.0, 1.0), tmp_path / "none" / "a.mp4")
+
+
+def test_a_half_written_file_that_moves_on_is_never_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = render(tmp_path / "in.mp4", picture(30))
+    monkeypatch.setattr(cutting, "TOUCH_EVERY", -1.0)
+    ages = []
+
+    def progress() -> None:
+        for part in tmp_path.glob(".*.part.*"):
+            ages.append(part.stat().st_mtime)
+            os.utime(part, (1, 1))
+
+    cut_clip(clip_of(source, 0.0, 1.0), tmp_path / "out.mp4", progress=progress)
+    assert len(ages) > 20
+    assert min(ages) > 1
