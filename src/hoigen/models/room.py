@@ -126,7 +126,7 @@ class Loaded:
     Args:
         model: a torch module.
         device: where it is.
-        dtype: what sums are done in.
+        dtype: of the computation (autocast).
         facts: what its builder says of it.
         ledger: name, digest and licence of each of its files.
     """

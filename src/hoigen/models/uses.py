@@ -103,7 +103,7 @@ class Network:
         models: models of the hub, `owner/name`, `owner/name@revision`, or folders.
         options: further arguments of `build`, by name.
         device: auto, cpu, cuda, cuda:1.
-        dtype: what sums are done in; weights stay float32.
+        dtype: of the computation (autocast); weights stay float32.
         batch: rows that may go through it at once, of whatever clips. It changes no number.
     """
 
