@@ -16,7 +16,8 @@ from hoigen.cascade import Known
 from hoigen.data import annotations, tables
 from hoigen.data import run as runs
 from hoigen.data.run import Run
-from hoigen.data.sources import Source, write_videos
+from hoigen.data.sources import Source
+from hoigen.data.videolist import write_videos
 from hoigen.experts.calls import Calls
 from run_folders import Given, step, write_run
 

@@ -20,8 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hoigen.data.sources import not_text, shown
-from hoigen.errors import UsageError, nearest
+from hoigen.errors import UsageError, nearest, shown
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
@@ -146,6 +145,24 @@ def reading(path: Path) -> Iterator[None]:
     except UnicodeDecodeError:
         with path.open("rb") as file:
             raise UsageError(not_text(path, file)) from None
+
+
+def not_text(name: str | Path, lines: Iterable[bytes]) -> str:
+    """Which line of a file is not UTF-8: a decoder reads in blocks and cannot say.
+
+    Args:
+        name: of the file.
+        lines: its lines, from the first on.
+    """
+    for number, line in enumerate(lines, start=1):
+        if number == 1 and line.startswith((b"\xff\xfe", b"\xfe\xff")):
+            return f"{name} is UTF-16; save it as UTF-8"
+        try:
+            line.decode("utf-8")
+        except UnicodeDecodeError as error:
+            bad = line[error.start : error.start + 1]
+            return f"{name}, line {number}: not UTF-8 text (byte {bad!r} at {error.start + 1}); save it as UTF-8"
+    return f"{name} is not UTF-8 text"
 
 
 def read_text(path: Path) -> str:
