@@ -33,6 +33,9 @@ $(MODELS): $(STAMP)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check '$(TORCH)' -e '.[dev,models]'
 	@touch $@
 
+# They start hundreds of Pythons, all of which would compile hoigen anew where bytecode is not kept.
+test test-slow: export PYTHONDONTWRITEBYTECODE =
+
 test: setup $(MODELS)
 	$(VENV)/bin/python -m pytest -m 'not slow'
 

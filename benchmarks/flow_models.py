@@ -20,11 +20,11 @@ def measured(name: str) -> str:
 
     torch.manual_seed(0)
     if name == "amt":
-        from hoigen.vbench.amt import Amt
+        from hoigen.models.nets.amt import Amt
 
         model = Amt().eval()
     else:
-        from hoigen.models.unimatch import UniMatch
+        from hoigen.models.nets.unimatch import UniMatch
 
         model = UniMatch(width=128, inner=1024, depth=6).eval()
     first, second = torch.rand(2, 1, 3, *SHAPES[name])

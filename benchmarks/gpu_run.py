@@ -115,9 +115,9 @@ def films(folder: Path, count: int, size: tuple[int, int], frames: int) -> Path:
 def weights(folder: Path) -> dict[str, str]:
     import torch
 
-    from hoigen.models.unimatch import UniMatch
-    from hoigen.vbench.clip_vit import ClipVit
-    from hoigen.vbench.laion_v2 import Head
+    from hoigen.models.nets.clip import ClipVit
+    from hoigen.models.nets.laion import Head
+    from hoigen.models.nets.unimatch import UniMatch
 
     torch.manual_seed(0)
 

@@ -6,9 +6,11 @@ functions           defs per 1,000 lines; their median and 90th percentile of li
 single-use helpers  private functions and methods (`_name`) that their module names once besides where they are defined,
                     as a share of all functions
 public classes      classes without underscore per 1,000 lines
-documented          of public functions with arguments that have a docstring, those in which every argument is named
+documented          of public functions with arguments that have a docstring, those in which every argument is named, or
+                    has its help in its annotation (`Annotated[..., Setting(...)]`)
 circles             groups of modules that import each other when they are imported (`if TYPE_CHECKING` is left out)
 late circles        the same, with imports inside functions counted
+circles of types    the same, with `if TYPE_CHECKING` counted as well
 """
 
 from __future__ import annotations
@@ -32,13 +34,13 @@ def modules(root: Path) -> dict[str, tuple[Path, ast.Module]]:
     return found
 
 
-def imports(name: str, tree: ast.Module, known: set[str], *, late: bool) -> set[str]:
-    """The modules of the package that a module imports. late: inside functions too."""
+def imports(name: str, tree: ast.Module, known: set[str], *, late: bool, types: bool = False) -> set[str]:
+    """The modules of the package that a module imports. late: inside functions too. types: for type checkers too."""
     found: set[str] = set()
 
     def visit(node: ast.AST) -> None:
         for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test) and not types:
                 continue
             if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) and not late:
                 continue
@@ -99,9 +101,15 @@ def used_once(text: str, tree: ast.Module) -> int:
     return sum(count for name, count in private.items() if words[name] == count + 1)
 
 
-def arguments_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
+def arguments_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.arg]:
     spec = function.args
-    return [each.arg for each in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs) if each.arg not in ("self", "cls")]
+    return [each for each in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs) if each.arg not in ("self", "cls")]
+
+
+def is_told(argument: ast.arg, doc: str, declared: set[str]) -> bool:
+    """Whether an argument has its help in the docstring or in its annotation. declared: names of such annotations."""
+    written = ast.unparse(argument.annotation) if argument.annotation is not None else ""
+    return "Setting(" in written or written in declared or re.search(rf"\b{argument.arg}\b", doc) is not None
 
 
 def figures(root: Path) -> dict[str, str]:
@@ -117,13 +125,15 @@ def figures(root: Path) -> dict[str, str]:
         for _, function in every
         if not function.name.startswith("_") and arguments_of(function) and ast.get_docstring(function)
     ]
+    assigned = [node for _, tree in found.values() for node in tree.body if isinstance(node, ast.Assign)]
+    declared = {ast.unparse(node.targets[0]) for node in assigned if "Setting(" in ast.unparse(node.value)}
     told = sum(
-        all(re.search(rf"\b{name}\b", ast.get_docstring(function) or "") for name in names)
-        for function, names in public
+        all(is_told(each, ast.get_docstring(function) or "", declared) for each in arguments)
+        for function, arguments in public
     )
-    early, late = (
-        circles({name: imports(name, tree, set(found), late=late) for name, (_, tree) in found.items()})
-        for late in (False, True)
+    early, late, typed = (
+        circles({name: imports(name, tree, set(found), late=late, types=types) for name, (_, tree) in found.items()})
+        for late, types in ((False, False), (True, False), (True, True))
     )
     entries = [e for e in root.iterdir() if e.name != "__pycache__" and not e.name.startswith(".")]
     return {
@@ -137,6 +147,7 @@ def figures(root: Path) -> dict[str, str]:
         "public functions with every argument in their docstring": f"{told / len(public):.1%} of {len(public)}",
         "circles": f"{len(early)}" + "".join(f"; {' '.join(group)}" for group in early),
         "late circles": f"{len(late)}" + "".join(f"; {' '.join(group)}" for group in late),
+        "circles of types": f"{len(typed)}" + "".join(f"; {' '.join(group)}" for group in typed),
     }
 
 

@@ -74,7 +74,13 @@ def with_pydantic(translated: bool) -> tuple[Any, Any]:
     from hoigen.errors import UsageError, nearest
 
     words = {"int": "a whole number", "float": "a number", "bool": "true or false", "string": "text"}
-    words |= {"list": "a list", "tuple": "a list", "dict": "key: value pairs", "mapping": "key: value pairs"}
+    words |= {
+        "finite": "a number",
+        "list": "a list",
+        "tuple": "a list",
+        "dict": "key: value pairs",
+        "mapping": "key: value pairs",
+    }
     config = pydantic.ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, arbitrary_types_allowed=True)
 
     def sentence(cls: Any, where: str, value: Any, errors: list[Any]) -> str:
@@ -116,7 +122,7 @@ def with_pydantic(translated: bool) -> tuple[Any, Any]:
         except TypeError as error:
             raise UsageError(f"{where}: {error}") from None
 
-    def build(cls: type[Any], settings: Any, where: str) -> Any:
+    def build(cls: type[Any], settings: Any, where: str, base: Any = None) -> Any:
         return checked(cls, kept(cls, settings or {}), where)
 
     def convert(value: Any, hint: Any, where: str, default: Any = None) -> Any:
@@ -148,7 +154,7 @@ def with_msgspec(translated: bool) -> tuple[Any, Any]:
             place = f"{where}{at.rstrip('`')}"
             raise UsageError(f"{place}: {said}" if translated else f"{where}: {error}") from None
 
-    def build(cls: type[Any], settings: Any, where: str) -> Any:
+    def build(cls: type[Any], settings: Any, where: str, base: Any = None) -> Any:
         settings = kept(cls, settings or {})
         unknown(cls, settings, where)
         return checked(cls, settings, where)
@@ -174,13 +180,9 @@ def run_tests(name: str, translated: bool) -> None:
             if report.when == "call":
                 counts[report.outcome] = counts.get(report.outcome, 0) + 1
 
-    pytest.main(["-q", "-p", "no:cacheprovider", "--no-header", "--tb=no", "-n0" if _xdist() else "-q", *TESTS],
+    pytest.main(["-q", "-p", "no:cacheprovider", "--no-header", "--tb=no", *TESTS],
                 plugins=[Count()])  # fmt: skip
     print("COUNTS", json.dumps(counts))
-
-
-def _xdist() -> bool:
-    return importlib.util.find_spec("xdist") is not None
 
 
 # Command lines.
@@ -228,8 +230,10 @@ CASES: list[tuple[list[str], list[str]]] = [
 """What is typed, and what must be said: the call, or, with exit code 2 and on one line of stderr, these words."""
 
 PROGRAMS = {
-    "argparse": "import sys; from hoigen.cli import Parser, add_options; p = Parser(prog='t'); add_options(p, table)\n"
-    "from hoigen.errors import UsageError\n"
+    "argparse": "import sys; from hoigen import Setting; from hoigen.cli import Parser, add_arguments\n"
+    "from hoigen.errors import UsageError; from typing import Annotated\n"
+    "table.__annotations__ |= {'run': Annotated[Path, Setting('the folder of the run')],"
+    " 'draws': Annotated[int, Setting('resamples')]}; p = Parser(prog='t'); add_arguments(p, table)\n"
     "try: table(**vars(p.parse_args()))\nexcept UsageError as e: print(e, file=sys.stderr); sys.exit(2)",
     "jsonargparse": "from jsonargparse import auto_cli, ArgumentError, capture_parser\n"
     "try: auto_cli(table, as_positional=True, exit_on_error=False)\n"

@@ -10,12 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
 
+from hoigen.hoi.frame import ObservedFrame
 from hoigen.hoi.masks import Mask
+from hoigen.hoi.observation import About, FrameRows, Observation
 from hoigen.hoi.scene import Scene, Thing
 from hoigen.hoi.skeleton import BEYOND, HAND, Person
 
@@ -179,34 +180,13 @@ def _pixel(point: tuple[float, float]) -> tuple[int, int]:
     return round(point[0]), round(point[1])
 
 
-class FakeReader:
-    """Says what the world's detector says, whatever the picture."""
-
-    name = "fake_world"
-    batch = 5
-    models = ()
-    ledger = ()
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self._scenes: Iterator[Scene] = iter(())
-
-    @property
-    def identity(self) -> Mapping[str, Any]:
-        return {"reader": self.name}
-
-    def load(self) -> None:
-        """Nothing to load."""
-
-    def begin(self) -> FakeReader:
-        self._scenes = self.world.scenes()
-        return self
-
-    def lacks(self, wanted: str | None) -> str:
-        return ""
-
-    def read(self, images: Sequence[np.ndarray], times: Sequence[float], wanted: str | None) -> list[Scene]:
-        return [next(self._scenes) for _ in images]
+def seen_in(world: World) -> Observation:
+    """What the world's detector says, written and read back."""
+    frames = [
+        ObservedFrame(time=float(time), size=scene.size, persons=scene.persons, things=scene.things)
+        for time, scene in zip(world.times, world.scenes(), strict=True)
+    ]
+    return Observation(about=About(observer="fake_world"), frames=FrameRows.of(frames))
 
 
 def breaks(count: int, seconds: float, length: float = 0.3) -> tuple[tuple[float, float], ...]:

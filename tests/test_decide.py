@@ -70,7 +70,7 @@ def expected(clip: Given, steps: list[Step]) -> tuple[str, str | None, str | Non
     return found.state, found.rule, found.reason
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps_and_clips())
 @example(([step("m", m=Rule(min=0.30000000000000004))], [[Given("a", {"m": Known("ok", {"m": 0.3})})]]))
 @example(([step("m", m=Rule(max=float("inf")))], [[Given("a", {"m": Known("ok", {"m": 1e308})})]]))

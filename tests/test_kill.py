@@ -15,8 +15,6 @@ import pytest
 from hoigen.data.run import Run
 from hoigen.data.tables import Journal
 
-CLIPS = 400
-KILLS = 50
 MEASURE = '''
 import os, time
 from hoigen import Clip, Frames, Sampling, Score, measure
@@ -48,14 +46,14 @@ report: false
 """
 
 
-def prepare(folder: Path, video: Path) -> list[str]:
+def prepare(folder: Path, video: Path, clips: int) -> list[str]:
     """A manifest of many stretches of one video, a recipe, and the command that runs them into `folder`/run."""
     folder.mkdir()
     log = str(folder / "calls.log")
     (folder / "quick.py").write_text(MEASURE.format(name="quick", frames=0, sleep=0.0005, log=log))
     (folder / "slow.py").write_text(MEASURE.format(name="slow", frames=1, sleep=0.01, log=log))
     (folder / "recipe.yaml").write_text(RECIPE)
-    lines = [f"{video},{i * 0.004:.3f},{i * 0.004 + 0.2:.3f}" for i in range(CLIPS)]
+    lines = [f"{video},{i * 0.004:.3f},{i * 0.004 + 0.2:.3f}" for i in range(clips)]
     (folder / "list.csv").write_text("\n".join(["uri,start,end", *lines]) + "\n")
     verb = ["curate", str(folder / "recipe.yaml"), "--videos", str(folder / "list.csv"), "--run", str(folder / "run")]
     trusted = [word for name in ("quick", "slow") for word in ("--trust", str(folder / f"{name}.py"))]
@@ -86,15 +84,15 @@ def table(folder: Path) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_kill_at_random_moments(tmp_path: Path, tiny_video: Path) -> None:
+@pytest.mark.parametrize(("clips", "most"), [(100, 6), pytest.param(400, 50, marks=pytest.mark.slow)])
+def test_kill_at_random_moments(tmp_path: Path, tiny_video: Path, clips: int, most: int) -> None:
     calm, wild = tmp_path / "calm", tmp_path / "wild"
-    subprocess.run(prepare(calm, tiny_video), check=True, capture_output=True)
-    command, run = prepare(wild, tiny_video), Run(wild / "run")
+    subprocess.run(prepare(calm, tiny_video, clips), check=True, capture_output=True)
+    command, run = prepare(wild, tiny_video, clips), Run(wild / "run")
     chance = random.Random(7)
     kills = 0
-    while kills < KILLS:
+    while kills < most:
         done, before = recorded(run), len(calls(wild))
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(chance.uniform(0.3, 2.0))

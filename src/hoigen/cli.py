@@ -73,15 +73,12 @@ def _damaged(error: Exception) -> str | None:
 
 
 def _stopped(arguments: list[str]) -> int:
-    print(f"\nhoigen: stopped; all finished work is kept. {_go_on(arguments)}", file=sys.stderr)
-    exec("")  # Ctrl-C inside of exec (as @dataclass does it) marks Python to die of SIGINT at its end; this unmarks it
-    return 130
-
-
-def _go_on(arguments: list[str]) -> str:
     import shlex
 
-    return f"Go on with: hoigen {shlex.join(arguments)}"
+    again = f"hoigen {shlex.join(arguments)}"
+    print(f"\nhoigen: stopped; all finished work is kept. Go on with: {again}", file=sys.stderr)
+    exec("")  # Ctrl-C inside of exec (as @dataclass does it) marks Python to die of SIGINT at its end; this unmarks it
+    return 130
 
 
 def _main(arguments: list[str]) -> int:

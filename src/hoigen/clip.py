@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
-from hoigen.settings import Setting
+from hoigen.settings import Setting, check_fields
 
 if TYPE_CHECKING:
     import numpy as np
@@ -87,13 +87,9 @@ class Sampling:
     gray: Annotated[bool, Setting("uint8 luma (T, H, W) instead of RGB (T, H, W, 3)")] = False
 
     def __post_init__(self) -> None:
-        least = {"frames": 0, "short_side": 1, "max_frames": 1}
-        for name, bound in least.items():
-            value = getattr(self, name)
-            if value is not None and value < bound:
-                raise ValueError(f"{name}: {bound} or more; it came as {value}")
         if self.fps is not None and not 0 < self.fps < math.inf:
             raise ValueError(f"fps: more than 0, or null; it came as {self.fps}")
+        check_fields(self)
 
     @property
     def needs_frames(self) -> bool:

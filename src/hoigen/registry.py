@@ -25,6 +25,7 @@ from typing import Any, Literal, TypeVar, dataclass_transform
 from hoigen import trusted
 from hoigen.errors import UsageError, nearest
 from hoigen.score import Number
+from hoigen.settings import check_fields
 from hoigen.trusted import own_file as own_file
 
 T = TypeVar("T")
@@ -137,6 +138,14 @@ def observer(name: str) -> Callable[[type[T]], type[T]]:
 
 
 def _filed(cls: type[T], kind: Kind, name: str) -> type[T]:
+    own = vars(cls).get("__post_init__")
+
+    def checked(self: Any) -> None:
+        check_fields(self)
+        if own is not None:
+            own(self)
+
+    cls.__post_init__ = checked  # type: ignore[attr-defined]
     made = dataclasses.dataclass(frozen=True, kw_only=True)(cls)
     made.name = name  # type: ignore[attr-defined]
     made.kind = kind  # type: ignore[attr-defined]

@@ -2,7 +2,7 @@
 
     batch: Annotated[int, Setting("frames in one batch; it changes no number", least=1)] = 8
 
-Fields of a recipe, settings of measures, experts, captioners and detectors, and options of commands all have this form.
+Fields of a recipe, settings of measures, experts, captioners and observers, and options of commands all have this form.
 Command line, schema, template and checks are made from it.
 """
 
@@ -12,10 +12,8 @@ import dataclasses
 import inspect
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any
-
-from hoigen.errors import UsageError
 
 Missing = inspect.Parameter.empty
 
@@ -41,16 +39,11 @@ class Setting:
     @property
     def allowed(self) -> str:
         """The bounds in words: `1 or more`; empty where there are none."""
-        if self.most is not None:
-            lowest = self.least if self.above is None else self.above
-            if lowest is None:
-                return f"at most {self.most:g}"
-            return (
-                f"{lowest:g} to {self.most:g}" if self.above is None else f"more than {lowest:g}, at most {self.most:g}"
-            )
+        unit = f" {self.unit}" if self.unit else ""
         if self.least is not None:
-            return f"{self.least:g} or more"
-        return "" if self.above is None else f"more than {self.above:g}"
+            return f"{self.least:g}{unit} or more" if self.most is None else f"{self.least:g} to {self.most:g}{unit}"
+        ends = [("more than", self.above), ("at most", self.most)]
+        return ", ".join(f"{word} {end:g}{unit}" for word, end in ends if end is not None)
 
     def allows(self, value: float) -> bool:
         """Whether a number is within the bounds; NaN never is, where there are any."""
@@ -99,7 +92,7 @@ def keys_of(cls: type[Any]) -> list[Key]:
             default = Missing if field.default is dataclasses.MISSING else field.default
             if field.default_factory is not dataclasses.MISSING:
                 default = field.default_factory()
-            found.append(_key(field.name, hints[field.name], default, cls=cls))
+            found.append(_key(field.name, hints[field.name], default))
     return found
 
 
@@ -114,22 +107,40 @@ def arguments_of(function: Any) -> list[Key]:
     ]
 
 
-def _key(name: str, hint: Any, default: Any, *, option: bool = False, cls: type[Any] | None = None) -> Key:
+def _key(name: str, hint: Any, default: Any, *, option: bool = False) -> Key:
     setting = Setting("")
     if typing.get_origin(hint) is Annotated:
         hint, *metadata = typing.get_args(hint)
         setting = next((each for each in metadata if isinstance(each, Setting)), setting)
-    elif cls is not None:
-        setting = Setting(words_of_docstring(cls, name))
     return Key(name, hint, default, setting, option)
 
 
-def check_bounds(keys: Iterable[Key], values: Mapping[str, Any], where: str = "") -> None:
-    """Raises UsageError for the first of the values that is a number out of its bounds; null is within any."""
-    for key in keys:
-        value = values.get(key.name)
-        if value is not None and key.setting.allowed and not key.setting.allows(value):
-            raise UsageError(f"{where}{key.name}: {key.setting.allowed}; it came as {value!r}")
+_BOUNDS: dict[type[Any], Mapping[str, Setting]] = {}
+
+
+def _bounds(cls: type[Any]) -> Mapping[str, Setting]:
+    """The settings of a class that have bounds; kept, since instances are made often."""
+    if cls not in _BOUNDS:
+        _BOUNDS[cls] = {key.name: key.setting for key in keys_of(cls) if key.setting.allowed}
+    return _BOUNDS[cls]
+
+
+def check_bounds(cls: type[Any], values: Mapping[str, Any]) -> None:
+    """Raises ValueError for the first value that is out of the bounds that its field has; null is within any.
+
+    Args:
+        cls: the dataclass whose fields declare the bounds.
+        values: by the name of the field; not all need be there.
+    """
+    for name, setting in _bounds(cls).items():
+        value = values.get(name)
+        if value is not None and not setting.allows(value):
+            raise ValueError(f"{name}: {setting.allowed}; it came as {value!r}")
+
+
+def check_fields(made: Any) -> None:
+    """`check_bounds` of an instance, for its `__post_init__`."""
+    check_bounds(type(made), {name: getattr(made, name) for name in _bounds(type(made))})
 
 
 def summary(thing: Any) -> str:
@@ -144,17 +155,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     return value
-
-
-def words_of_docstring(cls: type[Any], name: str) -> str:
-    """TO DELETE, with its call and its test, once coarse_hoi, fine_hoi and hoi/detectors declare their settings like
-    all others: the docstring's first sentence on a name (`name: ...`)."""
-    import re
-
-    found = re.search(
-        rf"(?:^|\.)[ \t]*{re.escape(name)}:\s+(.+?)(?=\n\s*\n|\n?[ \t]*\b\w+:\s|\Z)",
-        inspect.getdoc(cls) or "",
-        re.S | re.M,
-    )
-    words = " ".join(found.group(1).split()) if found else ""
-    return re.split(r"(?<=[.;])\s", words)[0].rstrip(".;")

@@ -19,8 +19,8 @@ from hoigen.captioners.grounded import Grounded
 from hoigen.clip import Clip
 from hoigen.measures.hoi_lite import HoiLite
 from hoigen.measures.motion import Motion
-from hoigen.models.imagenet import HANDLED
-from hoigen.models.ssd_coco import LABELS
+from hoigen.models.nets.imagenet import HANDLED
+from hoigen.models.nets.ssd_coco import LABELS
 
 NAMES = sorted({*HANDLED.values(), *filter(None, LABELS)} - {"person"})
 

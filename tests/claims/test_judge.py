@@ -9,8 +9,8 @@ import pytest
 from fake_judge import FakeJudge
 
 from hoigen.claims import _schemas, judge
-from hoigen.claims.beside import own_work
 from hoigen.claims.files import Fact, Rating, read_claims
+from hoigen.claims.judge import own_work
 from hoigen.errors import UsageError
 from hoigen.experts import _fake_facts
 from hoigen.experts.call import Answer

@@ -13,6 +13,7 @@ from fake_judge import FakeJudge
 from hoigen import registry
 from hoigen.cli import main
 from hoigen.experts.call import Answer, Request
+from hoigen.recipe import build
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "caption_eval.md").read_text(encoding="utf-8")
 
@@ -56,14 +57,14 @@ class _Reads(FakeJudge):
 
 def test_the_code_of_the_page(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [code] = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    real = registry.make
+    real = build.make
     made = []
 
     def make(kind: registry.Kind, spec: object, where: str) -> _Reads:
         made.append(real(kind, spec, where))  # what the page names can be built; no server is there to ask
         return _Reads(model="some/other-model")
 
-    monkeypatch.setattr(registry, "make", make)
+    monkeypatch.setattr(build, "make", make)
     exec(compile(code, "caption_eval.md", "exec"), {})
     assert made[0].identity["model"] == "some/other-model"
     assert len((folder / "to_check.jsonl").read_text().splitlines()) == 9

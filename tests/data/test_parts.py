@@ -105,7 +105,7 @@ def apply(table: Table, model: dict[int, tuple[Rows, str]], step: tuple[Any, ...
     return after
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(steps=steps)
 def test_writing_merging_and_kills_leave_the_rows_of_a_dict(
     steps: list[tuple[Any, ...]], tmp_path_factory: pytest.TempPathFactory

@@ -18,9 +18,9 @@ from pydantic import BaseModel, Field
 
 from hoigen.clip import Frames, Sampling
 from hoigen.errors import SetupError, UsageError
-from hoigen.experts import pictures
-from hoigen.experts._endpoints import LONGEST_RETRY_AFTER
 from hoigen.experts.call import Answer, Request, call_key
+from hoigen.experts.chat import pictures
+from hoigen.experts.chat.client import LONGEST_RETRY_AFTER
 from hoigen.experts.chat_server import ChatServer
 from hoigen.recipe.build import build
 
@@ -489,7 +489,7 @@ def test_cancelled_requests_give_their_slots_back(server: FakeChatServer) -> Non
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         answers = await asyncio.gather(*(made.answer(Request(text="?")) for _ in range(4)))
-        session = await made.session()
+        session = await made.servers.session()
         assert set(session.slots.in_flight.values()) == {0}
         assert not session.slots.waiting
         return answers[-1]
@@ -500,8 +500,8 @@ def test_cancelled_requests_give_their_slots_back(server: FakeChatServer) -> Non
 def test_one_expert_works_in_several_loops_and_leaves_no_connection(server: FakeChatServer) -> None:
     made = client(server)
     assert [ask(made).outcome for _ in range(3)] == ["answered"] * 3
-    assert len(made.sessions) == 1, "those of loops that ended are let go"
-    assert not next(iter(made.sessions.values())).clients, "and their connections were closed with the loop"
+    assert len(made.servers.sessions) == 1, "those of loops that ended are let go"
+    assert not next(iter(made.servers.sessions.values())).clients, "and their connections were closed with the loop"
 
 
 def test_one_that_was_closed_can_be_used_again(server: FakeChatServer) -> None:

@@ -25,10 +25,10 @@ from pydantic import BaseModel  # noqa: E402
 
 from hoigen.devices import DeviceLostError  # noqa: E402
 from hoigen.errors import SetupError, UsageError  # noqa: E402
-from hoigen.experts import _local_chat as chat  # noqa: E402
-from hoigen.experts._local_engine import Engine, drawn  # noqa: E402
 from hoigen.experts.call import Answer, Request, call_key  # noqa: E402
 from hoigen.experts.desk import json_in  # noqa: E402
+from hoigen.experts.local import engine as chat  # noqa: E402
+from hoigen.experts.local.engine import Engine, drawn  # noqa: E402
 from hoigen.experts.local_llm import LocalLlm  # noqa: E402
 from hoigen.models import hub, room  # noqa: E402
 from hoigen.models import load as loading  # noqa: E402
@@ -413,7 +413,6 @@ def test_licences_are_told_where_they_bind(capsys: pytest.CaptureFixture[str]) -
     assert hub.notice("Qwen/Qwen2-VL-7B-Instruct") == hub.notice("nobody/knows") == ""
 
 
-@pytest.mark.slow
 def test_a_real_small_model_answers_in_words_and_is_cut_where_told() -> None:
     """SmolLM2-135M of the Python registry, GGUF of 4 bits: the same path as any other model's."""
     expert = LocalLlm(model="smollm2", device="cpu", max_tokens=15)

@@ -20,8 +20,8 @@ import tiny_models  # noqa: E402
 
 from hoigen.clip import Frames, Sampling  # noqa: E402
 from hoigen.errors import SetupError, UsageError  # noqa: E402
-from hoigen.experts import _local_video as video_part  # noqa: E402
 from hoigen.experts.call import Answer, Request  # noqa: E402
+from hoigen.experts.local import pictures as video_part  # noqa: E402
 from hoigen.experts.local_vlm import LocalVlm  # noqa: E402
 from hoigen.models import room  # noqa: E402
 
@@ -242,7 +242,7 @@ def test_qwen3_bounds_hold_for_all_frames_together() -> None:
 def test_pllava_is_picked_and_answers_from_its_published_layout(tmp_path: Path) -> None:
     from safetensors.torch import save_file
 
-    from hoigen.models.pllava.model import Pllava, PllavaConfig
+    from hoigen.models.nets.pllava import Pllava, PllavaConfig
 
     words = tiny_models.tokenizer(("<image>",), None)
     image = words.convert_tokens_to_ids("<image>")

@@ -19,7 +19,7 @@ LIGHT = {
 }
 HEAVY = {
     "models": "import torch, transformers, accelerate, safetensors, gguf, sentencepiece, PIL.Image, "
-    "hoigen.experts.local_llm, hoigen.experts.local_vlm, hoigen.vbench.dino",
+    "hoigen.experts.local_llm, hoigen.experts.local_vlm, hoigen.models.nets.dino",
     "ray": "import ray",
     "train": "import torch, diffusers, peft, accelerate",
 }

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hoigen import Clip, Frames, Score
+from hoigen import Clip
 from hoigen.cascade import build_steps, fingerprint
 from hoigen.errors import UsageError
 from hoigen.measures.coarse_hoi import CoarseHoi
 from hoigen.stats.thresholds import auc
-from hoigen.video import decode, probe
+from looking import looked_at, score_of
 
 PERSON, CUP = [0.1, 0.1, 0.5, 0.9], [0.4, 0.4, 0.6, 0.6]
 HEAD: dict[str, Any] = {"hoigen_detections": 1, "detector": "by hand", "verbs": "hico", "objects": "hico", "theta": 0.5}
@@ -41,8 +41,12 @@ def at_middles(pairs: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
     return [{"video": "a.mp4", "time": at + 0.5, "pairs": found} for at, found in enumerate(pairs)]
 
 
-def score_of(measure: CoarseHoi, clip: Clip) -> Score:
-    return measure(clip, Frames(np.empty((0, 0, 0, 3), np.uint8), np.empty(0)))
+def by_file(path: Path, slack: float | None = None, **settings: Any) -> CoarseHoi:
+    return CoarseHoi(observer={"recorded": {"file": path, "slack": slack}}, **settings)
+
+
+def load(measure: CoarseHoi) -> None:
+    measure.looking.observer.load()
 
 
 RIDES = [
@@ -69,23 +73,23 @@ RIDES = [
     ],
 )
 def test_what_was_asked(tmp_path: Path, verb: str | None, thing: str | None, value: float) -> None:
-    measure = CoarseHoi(detections=written(tmp_path, at_middles(RIDES)))
+    measure = by_file(written(tmp_path, at_middles(RIDES)))
     score = score_of(measure, clip_of(verb, thing))
     assert score.value == value
     assert score.parts["coarse_any"] == 4 / 8, "two rides, a cup and a hug; no_interaction is no act"
 
 
 def test_pairs_leave_the_verb_out(tmp_path: Path) -> None:
-    measure = CoarseHoi(detections=written(tmp_path, at_middles(RIDES)))
+    measure = by_file(written(tmp_path, at_middles(RIDES)))
     assert score_of(measure, clip_of("ride", "bicycle")).parts["coarse_pair"] == 3 / 8
     assert score_of(measure, clip_of("ride", None)).parts["coarse_pair"] == 5 / 8
 
 
 def test_theta_can_be_changed_afterwards(tmp_path: Path) -> None:
     path = written(tmp_path, at_middles(RIDES))
-    score = score_of(CoarseHoi(detections=path), clip_of("ride", "bicycle"))
+    score = score_of(by_file(path), clip_of("ride", "bicycle"))
     for at, theta in enumerate(score.detail["sweep"]["theta"]):
-        again = score_of(CoarseHoi(detections=path, theta=theta), clip_of("ride", "bicycle"))
+        again = score_of(by_file(path, theta=theta), clip_of("ride", "bicycle"))
         for name in CoarseHoi.emits:
             number = again.value if name == "coarse_hoi" else again.parts[name]
             assert score.detail["sweep"][name][at] == number
@@ -110,7 +114,7 @@ def test_undefined_says_why(tmp_path: Path, verb: str | None, thing: str | None,
     if head:
         for row in rows:
             row["pairs"] = [{**found, "verbs": None} for found in row["pairs"]]
-    score = score_of(CoarseHoi(detections=written(tmp_path, rows, **head)), clip_of(verb, thing))
+    score = score_of(by_file(written(tmp_path, rows, **head)), clip_of(verb, thing))
     assert score.value is None
     assert said in score.detail["reason"]
     assert score.parts["coarse_any"] == (5 / 8 if head else 4 / 8)
@@ -119,7 +123,7 @@ def test_undefined_says_why(tmp_path: Path, verb: str | None, thing: str | None,
 
 def test_an_open_vocabulary_takes_any_word(tmp_path: Path) -> None:
     rows = at_middles([[pair("violin", 0.9, play=0.9)], []])
-    measure = CoarseHoi(detections=written(tmp_path, rows, objects=None, verbs=["play"]), frames=2)
+    measure = by_file(written(tmp_path, rows, objects=None, verbs=["play"]), frames=2)
     assert score_of(measure, clip_of("play", "violin", 2)).value == 0.5
 
 
@@ -129,25 +133,25 @@ def test_frames_are_found_by_number_and_in_pixels(tmp_path: Path) -> None:
         {"video": "a.mp4", "frame": at, "size": [640, 360], "pairs": [{**pair("cup", 0.9, hold=at / 16), **box}]}
         for at in range(16)
     ]
-    score = score_of(CoarseHoi(detections=written(tmp_path, rows), frames=2), clip_of("hold", "cup", 2))
+    score = score_of(by_file(written(tmp_path, rows), frames=2), clip_of("hold", "cup", 2))
     assert [frame["coarse_hoi"] for frame in score.detail["frames"]] == [4 / 16, 12 / 16], "at 0.5 and 1.5 s, 8 fps"
     assert score.detail["frames"][0]["pairs"][0]["person"] == [0.0156, 0.0278, 0.4688, 0.9722]
 
 
 def test_a_clip_within_a_video_looks_at_its_own_seconds(tmp_path: Path) -> None:
-    measure = CoarseHoi(detections=written(tmp_path, at_middles(RIDES)), frames=2)
+    measure = by_file(written(tmp_path, at_middles(RIDES)), frames=2)
     assert score_of(measure, clip_of("ride", "bicycle", seconds=8, start=6.0)).value == 0
     assert score_of(measure, clip_of("ride", "bicycle", seconds=2)).value == 1
 
 
 def test_videos_and_frames_that_are_missing(tmp_path: Path) -> None:
-    measure = CoarseHoi(detections=written(tmp_path, at_middles(RIDES)))
+    measure = by_file(written(tmp_path, at_middles(RIDES)))
     score = score_of(measure, clip_of("ride", "bicycle", uri="/some/where/b.mp4"))
     assert "b.mp4 has no rows" in score.detail["reason"]
     score = score_of(measure, clip_of("ride", "bicycle", seconds=16))
     assert "no row within 1 s of second 9" in score.detail["reason"]
     twice = [{**row, "video": f"{folder}/a.mp4"} for folder in ("x", "y") for row in at_middles(RIDES)]
-    score = score_of(CoarseHoi(detections=written(tmp_path, twice)), clip_of("ride", "bicycle"))
+    score = score_of(by_file(written(tmp_path, twice)), clip_of("ride", "bicycle"))
     assert "2 videos of that name" in score.detail["reason"]
 
 
@@ -175,7 +179,7 @@ def test_wrong_rows_are_named(tmp_path: Path, change: dict[str, Any], said: str)
     rows[1].update(change)
     path = written(tmp_path, rows)
     with pytest.raises(UsageError) as error:
-        CoarseHoi(detections=path).load()
+        load(by_file(path))
     assert said in str(error.value)
     assert f"{path}: line 3" in str(error.value)
 
@@ -196,52 +200,40 @@ def test_wrong_files_are_named(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "found.jsonl"
     path.write_text(text)
     with pytest.raises(UsageError, match=str(path)) as error:
-        CoarseHoi(detections=path).load()
+        load(by_file(path))
     assert said in str(error.value)
     with pytest.raises(UsageError, match=r"none\.jsonl: No such file"):
-        CoarseHoi(detections=tmp_path / "none.jsonl").load()
+        by_file(tmp_path / "none.jsonl")
 
 
 def test_settings(tmp_path: Path) -> None:
-    for wrong in ({"frames": 0}, {"theta": 1.0}, {"slack": -1}):
+    for wrong in ({"frames": 0}, {"theta": 1.0}, {"observer": {"recorded": {"file": "x", "slack": -1}}}):
         with pytest.raises(UsageError):
             build_steps([{"coarse_hoi": wrong}], {})
     path = written(tmp_path, [])
-    [by_file], [by_model] = (
-        build_steps([{"coarse_hoi": {"detections": str(path)}}], {}),
-        build_steps(["coarse_hoi"], {}),
-    )
-    assert not by_file.needs_frames
-    assert by_model.needs_frames
-    first = fingerprint(by_file.measure)
-    assert first != fingerprint(by_model.measure)
+    recorded, small = by_file(path).looking, CoarseHoi().looking
+    assert not recorded.needs_frames
+    assert small.needs_frames
+    first = fingerprint(recorded.observer)
     written(tmp_path, at_middles(RIDES))
-    assert fingerprint(CoarseHoi(detections=path)) != first, "another file is another measure"
+    assert fingerprint(by_file(path).looking.observer) != first, "another file is another observer"
 
 
 def test_small_detectors_know_no_verbs() -> None:
     measure = CoarseHoi()
-    measure.load()
     images = np.zeros((8, 90, 160, 3), np.uint8)
-    score = measure(clip_of("ride", "bicycle"), Frames(images, np.arange(8.0)))
+    score = score_of(measure, clip_of("ride", "bicycle"), images, range(8))
     assert score.value is None
     assert "knows no verbs" in score.detail["reason"]
     assert score.parts == {"coarse_any": 0.0, "coarse_pair": 0.0}
-    assert measure(clip_of(None, "bicycle"), Frames(images, np.arange(8.0))).value == 0
-    assert measure(clip_of(), Frames(images[:0], np.empty(0))).detail["reason"] == "no frame to look at"
-
-
-def looked_at(measure: CoarseHoi, path: Path, thing: str | None = None) -> Score:
-    header = probe(str(path))
-    size = {"width": header.width, "height": header.height, "fps": header.fps}
-    clip = Clip(id="0", uri=str(path), end=header.duration, meta={"object": thing}, **size)
-    return measure(clip, decode(clip, [measure.sampling])[measure.sampling])
+    assert score_of(measure, clip_of(None, "bicycle"), images, range(8)).value == 0
+    assert score_of(measure, clip_of()).detail["reason"] == "no frame to look at"
 
 
 def test_generated_videos(shared_clips: Path) -> None:
     measure = CoarseHoi()
     for path in sorted((shared_clips.parent / "generated").glob("*.mp4")):
-        score = looked_at(measure, path, "bicycle")
+        score = looked_at(measure, path, object="bicycle")
         assert score.value is not None
         assert 0 <= score.value <= 1
         assert len(score.detail["frames"]) == 8
@@ -257,7 +249,7 @@ def test_signs_of_other_scripts_are_no_ends_of_lines(tmp_path: Path) -> None:
     path = tmp_path / "found.jsonl"
     rows = [{**HEAD, "objects": None}, {"video": "a.mp4", "time": 0.5, "pairs": [pair("odd\u2028name", 0.9, hold=0.8)]}]
     path.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows))
-    score = score_of(CoarseHoi(detections=path, frames=1), clip_of("hold", None, seconds=1.0, fps=8))
+    score = score_of(by_file(path, frames=1), clip_of("hold", None, seconds=1.0, fps=8))
     assert score.detail["frames"][0]["coarse_hoi"] == 0.8
 
 
@@ -273,11 +265,11 @@ def test_signs_of_other_scripts_are_no_ends_of_lines(tmp_path: Path) -> None:
 )
 def test_rows_that_cannot_be_are_told(tmp_path: Path, rows: list[dict[str, Any]], told: str) -> None:
     with pytest.raises(UsageError, match=told):
-        CoarseHoi(detections=written(tmp_path, rows)).load()
+        load(by_file(written(tmp_path, rows)))
 
 
 def test_a_line_that_is_nested_without_end(tmp_path: Path) -> None:
     path = tmp_path / "found.jsonl"
     path.write_text(json.dumps(HEAD) + "\n" + "[" * 100_000)
     with pytest.raises(UsageError, match="line 2: is not JSON"):
-        CoarseHoi(detections=path).load()
+        load(by_file(path))

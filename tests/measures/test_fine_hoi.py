@@ -12,25 +12,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hoi_world import FakeReader, World, breaks
+from hoi_world import World, breaks, seen_in
 from hoigen import Clip, Score
 from hoigen.cascade import build_steps
 from hoigen.clip import Sampling
 from hoigen.errors import UsageError
-from hoigen.measures.fine_hoi import FineHoi, FineStream
+from hoigen.measures.fine_hoi import FineHoi
 from hoigen.video import decode, probe
-
-NO_PICTURE = np.zeros((1, 1, 3), np.uint8)
+from looking import score_of as look
 
 
 def score_of(world: World, verb: str | None = "hold", meta: dict[str, Any] | None = None, **settings: Any) -> Score:
     given = {"verb": verb, "object": world.label, **(meta or {})}
     width, height = world.size
     clip = Clip(id="0", uri="", end=world.seconds, width=width, height=height, fps=world.fps, meta=given)
-    stream = FineStream(FineHoi(**settings), clip, FakeReader(world))
-    for time in world.times:
-        stream.see(NO_PICTURE, float(time))
-    return stream.score()
+    return FineHoi(**settings).read(clip, seen_in(world))
 
 
 def value(world: World, **settings: Any) -> float:
@@ -233,10 +229,7 @@ def test_thinned_frames_are_told() -> None:
     assert score_of(World()).detail["thinned"] is False
     world = World(fps=8)
     clip = Clip(id="0", uri="", end=4, width=640, height=360, fps=24, meta={"verb": "hold"})
-    stream = FineStream(FineHoi(), clip, FakeReader(world))
-    for time in world.times:
-        stream.see(NO_PICTURE, float(time))
-    assert stream.score().detail["thinned"] is True
+    assert FineHoi().read(clip, seen_in(world)).detail["thinned"] is True
 
 
 @pytest.mark.parametrize("wrong", [{"bridge": -1}, {"people": 0}, {"variant": "soft"}, {"sampling": {"gray": True}}])
@@ -248,7 +241,6 @@ def test_wrong_settings(wrong: dict[str, Any]) -> None:
 def test_real_footage_runs(shared_clips: Path) -> None:
     """Small models on a generated video and on a man who rides: numbers within their ranges, evidence beside them."""
     measure = FineHoi(sampling=Sampling(fps=8, short_side=360))
-    measure.load()
     ride = shared_clips / "vsMjj2Pu9TM.99.mp4"
     for path, thing in [
         *((p, None) for p in sorted((shared_clips.parent / "generated").glob("*.mp4"))),
@@ -258,9 +250,8 @@ def test_real_footage_runs(shared_clips: Path) -> None:
         size = {"width": header.width, "height": header.height, "fps": header.fps}
         meta = {"verb": "ride" if thing else None, "object": thing}
         clip = Clip(id="0", uri=str(path), end=1.0, meta=meta, **size)
-        stream = measure.begin(clip)
-        decode(clip, (), [(measure.sampling, stream.see)])
-        score = stream.score()
+        frames = decode(clip, [measure.sampling])[measure.sampling]
+        score = look(measure, clip, frames.images, frames.times)
         assert score.value is None or 0 <= score.value <= 1
         assert score.value is not None or score.detail["reason"]
         assert all(part is None or (math.isfinite(part) and part >= 0) for part in score.parts.values())

@@ -8,35 +8,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hoigen import Clip, Frames, Score
+from hoigen import Clip
+from hoigen.hoi.handling import STANDS_BESIDE
 from hoigen.measures import hoi_lite
 from hoigen.measures.hoi_lite import HoiLite, hand_contacts, person_contacts, probability
 from hoigen.models import files
-from hoigen.models.hands import Hand
-from hoigen.models.imagenet import HANDLED, ThingNamer
-from hoigen.models.ssd_coco import LABELS, Thing
+from hoigen.models.nets.hands import Hand
+from hoigen.models.nets.imagenet import HANDLED, ThingNamer
+from hoigen.models.nets.ssd_coco import LABELS, Thing
 from hoigen.stats.thresholds import auc
-from hoigen.video import decode, probe
+from looking import looked_at, score_of
 
 PERSON = Thing("person", 0.9, (0.4, 0.2, 0.6, 0.9))
 
 
 @pytest.fixture(scope="module")
 def measure() -> HoiLite:
-    made = HoiLite()
-    made.load()
-    return made
+    return HoiLite()
 
 
 def hand(x: float, y: float, side: float, score: float = 1.0) -> Hand:
     return Hand(score, 0.9, 1.0, np.array([(x, y), (x + side, y + side)]))
-
-
-def score_of(measure: HoiLite, path: Path, start: float = 0.0, end: float | None = None) -> Score:
-    header = probe(str(path))
-    size = {"width": header.width, "height": header.height, "fps": header.fps}
-    clip = Clip(id="0", uri=str(path), start=start, end=end or header.duration, **size)
-    return measure(clip, decode(clip, [measure.sampling])[measure.sampling])
 
 
 def test_features_only_add_up() -> None:
@@ -83,14 +75,14 @@ def test_a_hand_on_a_thing() -> None:
 def test_labels() -> None:
     assert len(LABELS) == 91
     assert len([label for label in LABELS if label]) == 80
-    assert set(LABELS) >= hoi_lite.STANDS_BESIDE
+    assert set(LABELS) >= STANDS_BESIDE
     assert all(0 <= number < 1000 and name for number, name in HANDLED.items())
 
 
 def test_nothing_to_see(measure: HoiLite) -> None:
     clip = Clip(id="0", uri="", end=1, width=96, height=64, fps=25)
     for images in (np.zeros((3, 64, 96, 3), np.uint8), np.full((1, 64, 96, 3), 255, np.uint8)):
-        score = measure(clip, Frames(images, np.arange(len(images)) / 2))
+        score = score_of(measure, clip, images, np.arange(len(images)) / 2)
         assert score.value is not None
         assert score.value < 0.15
         assert score.detail["object"] is None
@@ -102,11 +94,11 @@ def test_nothing_to_see(measure: HoiLite) -> None:
 def test_odd_sizes(measure: HoiLite, shape: tuple[int, int]) -> None:
     image = np.random.default_rng(0).integers(0, 256, (1, *shape, 3), np.uint8)
     clip = Clip(id="0", uri="", end=1, width=shape[1], height=shape[0], fps=25)
-    assert measure(clip, Frames(image, np.zeros(1))).value is not None
+    assert score_of(measure, clip, image, [0.0]).value is not None
 
 
 def test_a_man_on_a_bicycle(measure: HoiLite) -> None:
-    score = score_of(measure, files.locate("sample_bikes").path, 3.04, 5.48)
+    score = looked_at(measure, files.locate("sample_bikes").path, 3.04, 5.48)
     assert score.value is not None
     assert score.value > 0.6
     assert score.parts["hoi_objects"] > 0.8
@@ -118,13 +110,13 @@ def test_a_man_on_a_bicycle(measure: HoiLite) -> None:
 
 def test_a_cartoon_rabbit_and_a_street(measure: HoiLite) -> None:
     for name, start, end in (("sample_bigbuckbunny", 0.0, None), ("sample_bikes", 0.0, 1.2)):
-        value = score_of(measure, files.locate(name).path, start, end).value
+        value = looked_at(measure, files.locate(name).path, start, end).value
         assert value is not None
         assert value < 0.2
 
 
 def test_detail_is_json_and_lies_in_the_picture(measure: HoiLite) -> None:
-    score = score_of(measure, files.locate("sample_bikes").path)
+    score = looked_at(measure, files.locate("sample_bikes").path)
     detail = json.loads(json.dumps(score.detail, allow_nan=False))
     assert [frame["time"] for frame in detail["frames"]] == sorted(frame["time"] for frame in detail["frames"])
     for frame in detail["frames"]:
@@ -140,7 +132,7 @@ def test_detail_is_json_and_lies_in_the_picture(measure: HoiLite) -> None:
 
 def test_same_frames_same_score(measure: HoiLite) -> None:
     path = files.locate("sample_bikes").path
-    assert score_of(measure, path, 3, 5) == score_of(HoiLite(), path, 3, 5)
+    assert looked_at(measure, path, 3, 5) == looked_at(HoiLite(), path, 3, 5)
 
 
 def test_names_of_things_are_probabilities() -> None:
@@ -151,7 +143,7 @@ def test_names_of_things_are_probabilities() -> None:
 
 def test_labelled_web_clips(measure: HoiLite, labelled_clips: list[tuple[Path, bool]]) -> None:
     """Shipped weights and a plain sum of the features, which nothing was fitted to, both order the clips."""
-    scores = [score_of(measure, path) for path, _ in labelled_clips]
+    scores = [looked_at(measure, path) for path, _ in labelled_clips]
     has_hoi = [each for _, each in labelled_clips]
     values = [score.value for score in scores]
     assert None not in values

@@ -13,7 +13,7 @@ import pytest
 
 from hoigen import Clip, Score
 from hoigen.measures.motion import Motion
-from hoigen.models.camera import split_flow
+from hoigen.models.nets.dis_flow import split_flow
 from hoigen.video import decode
 from hoigen.video.plan import moments
 from render import render, texture

@@ -12,7 +12,7 @@ from hoigen import Clip, Frames, Score
 from hoigen.clip import Sampling
 from hoigen.measures.text_boxes import LineRule, TextBoxes, lines_of
 from hoigen.models import files
-from hoigen.models.text_detector import Binarization, TextBox, boxes_of
+from hoigen.models.nets.text_detector import Binarization, TextBox, boxes_of
 from hoigen.video import decode
 from render import texture
 

@@ -101,12 +101,12 @@ def test_any_size_comes_back_as_it_was(measure: MotionSmoothness, size: tuple[in
 def test_matches_for_some_places_at_a_time_change_no_number(
     measure: MotionSmoothness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hoigen.vbench import amt_parts
+    from hoigen.models.nets import amt
 
     frames = frames_of("uneven")[:3:2]
     whole = between(measure, *frames)
     cells = (144 // 8) * (192 // 8)
-    monkeypatch.setattr(amt_parts, "MOST", 11 * cells * 37)
+    monkeypatch.setattr(amt, "MOST", 11 * cells * 37)
     assert np.abs(between(measure, *frames) - whole).max() < 1e-2
 
 

@@ -38,21 +38,21 @@ MEASURES: Mapping[str, Any] = {
     "motion_smoothness own": {"motion_smoothness": {"checkpoint": "own.pth"}},
     "overall_consistency clip": {"overall_consistency": {"encoder": "clip"}},
     "overall_consistency own": {"overall_consistency": {"checkpoint": "own.pth"}},
-    "fine_hoi models": {"fine_hoi": {"reader": "models"}},
-    "fine_hoi grabcut": {"fine_hoi": {"reader": "models", "masks": "grabcut", "points": f"owner/name@{PINNED}"}},
-    "fine_hoi propagate": {"fine_hoi": {"reader": "models", "propagate": True}},
-    "fine_hoi recorded": {"fine_hoi": {"reader": "recorded", "recording": "scenes.jsonl"}},
-    "coarse_hoi two_stage": {"coarse_hoi": {"detector": "two_stage"}},
-    "coarse_hoi ada_cm": {"coarse_hoi": {"detector": {"ada_cm": {"checkpoint": "own.pth", "clip": "owner/clip"}}}},
+    "fine_hoi models": {"fine_hoi": {"observer": "models"}},
+    "fine_hoi grabcut": {"fine_hoi": {"observer": {"models": {"masks": "grabcut", "points": f"owner/name@{PINNED}"}}}},
+    "fine_hoi propagate": {"fine_hoi": {"observer": {"models": {"propagate": True}}}},
+    "fine_hoi recorded": {"fine_hoi": {"observer": {"recorded": {"file": "scenes.jsonl"}}}},
+    "coarse_hoi two_stage": {"coarse_hoi": {"observer": "two_stage"}},
+    "coarse_hoi ada_cm": {"coarse_hoi": {"observer": {"ada_cm": {"checkpoint": "own.pth", "clip": "owner/clip"}}}},
     "coarse_hoi ada_cm untrained": {
         "coarse_hoi": {
-            "detector": {"ada_cm": {"detr": "detr.pth", "memory": "memory.p", "clip": f"owner/clip@{PINNED}"}}
+            "observer": {"ada_cm": {"detr": "detr.pth", "memory": "memory.p", "clip": f"owner/clip@{PINNED}"}}
         }
     },
-    "coarse_hoi ada_cm, clip not named": {"coarse_hoi": {"detector": {"ada_cm": {"checkpoint": "own.pth"}}}},
-    "coarse_hoi mllm": {"coarse_hoi": {"detector": "mllm"}},
-    "coarse_hoi mllm served": {"coarse_hoi": {"detector": {"mllm": {"expert": SERVED}}}},
-    "coarse_hoi detections": {"coarse_hoi": {"detections": "pairs.jsonl"}},
+    "coarse_hoi ada_cm, clip not named": {"coarse_hoi": {"observer": {"ada_cm": {"checkpoint": "own.pth"}}}},
+    "coarse_hoi mllm": {"coarse_hoi": {"observer": "mllm"}},
+    "coarse_hoi mllm served": {"coarse_hoi": {"observer": {"mllm": {"expert": SERVED}}}},
+    "coarse_hoi recorded": {"coarse_hoi": {"observer": {"recorded": {"file": "pairs.jsonl"}}}},
     "hoi_judgement": "hoi_judgement",
     "hoi_judgement served": {"hoi_judgement": {"describer": SERVED, "judge": LOCAL}},
 }

@@ -19,7 +19,7 @@ PRINTS: dict[str, str] = json.loads((Path(__file__).parent / "data" / "fingerpri
 
 A = "a" * 40
 BOXES, VERBS, POINTS = f"o/boxes@{A}", f"o/verbs@{A}", f"o/p@{A}"
-MODELS = {"reader": "models", "boxes": f"o/b@{A}", "masks": f"o/m@{A}", "points": POINTS}
+MODELS = {"boxes": f"o/b@{A}", "masks": f"o/m@{A}", "points": POINTS}
 
 
 def open_model(name: str, **settings: Any) -> dict[str, Any]:
@@ -28,18 +28,21 @@ def open_model(name: str, **settings: Any) -> dict[str, Any]:
 
 OTHERS: list[tuple[Any, str]] = [
     ({"aesthetics": {"dtype": "float16", "device": "cpu"}}, "4a1113c29581"),
-    ({"coarse_hoi": {"frames": 4, "theta": 0.4}}, "30f2a79907ae"),
-    ({"coarse_hoi": {"detector": {"two_stage": {"boxes": BOXES, "verbs": VERBS, "batch": 3}}}}, "8e4944f9b583"),
-    ({"coarse_hoi": {"detector": {"mllm": {"expert": open_model("o/m")}}}}, "69805f978a1c"),
-    ({"fine_hoi": {"variant": "binary", "follow": "several", "people": 2}}, "9661c8c7145a"),
-    ({"fine_hoi": {**MODELS, "device": "cpu"}}, "587fe60ccb64"),
-    ({"fine_hoi": {**MODELS, "propagate": True}}, "bb76e2402792"),
-    ({"fine_hoi": {**MODELS, "masks": "grabcut", "dtype": "bfloat16", "batch": 2}}, "ce77c68394aa"),
+    ({"coarse_hoi": {"frames": 4, "theta": 0.4}}, "ba21712d0818"),
+    ({"coarse_hoi": {"observer": {"two_stage": {"boxes": BOXES, "verbs": VERBS, "batch": 3}}}}, "a4c39c346c6b"),
+    ({"coarse_hoi": {"observer": {"mllm": {"expert": open_model("o/m")}}}}, "f1e00fb0d6b9"),
+    ({"fine_hoi": {"variant": "binary", "follow": "several", "people": 2}}, "eacadc52ee88"),
+    ({"fine_hoi": {"observer": {"models": {**MODELS, "device": "cpu"}}}}, "532474a4e886"),
+    ({"fine_hoi": {"observer": {"models": {**MODELS, "propagate": True}}}}, "ab1d70df0398"),
+    (
+        {"fine_hoi": {"observer": {"models": {**MODELS, "masks": "grabcut", "dtype": "bfloat16", "batch": 2}}}},
+        "b05d7d82fbf2",
+    ),
     (
         {"hoi_judgement": {"describer": open_model("o/d"), "judge": open_model("o/j", sees=False)}},
         "cfadc4d9fadf",
     ),
-    ({"hoi_lite": {"sampling": {"frames": 3}}}, "8557914fe682"),
+    ({"hoi_lite": {"sampling": {"frames": 3}}}, "85d178cba073"),
     ({"imaging_quality": {"original": True, "resize": "shorter", "batch": 2}}, "1e706d3d37f2"),
     ({"text_boxes": {"support": 1}}, "5cf235dd7ee2"),
     ({"unimatch_flow": {"batch": 4, "dtype": "float16"}}, "7cb21e45c530"),
@@ -67,5 +70,5 @@ def test_those_of_other_settings_stay(spec: Any, expected: str) -> None:
 def test_those_of_own_files_stay(tmp_path: Path) -> None:
     (tmp_path / "own.pt").write_bytes(b"weights")
     own = str(tmp_path / "own.pt")
-    spec = {"coarse_hoi": {"detector": {"ada_cm": {"detr": own, "memory": own, "shots": 3}}}}
-    assert print_of("measure", spec) == "a31f86439796"
+    spec = {"coarse_hoi": {"observer": {"ada_cm": {"detr": own, "memory": own, "shots": 3}}}}
+    assert print_of("measure", spec) == "8bfa492c3ff3"

@@ -355,11 +355,11 @@ def test_local_models_are_in_no_worker(tmp_path: Path, tiny_video: Path) -> None
         "describer": {"local_vlm": {"model": str(eyes), "max_tokens": 8, "sampling": seen, "media": "frames"}},
         "judge": {"local_llm": {"model": str(mind), "max_tokens": 8}},
     }
-    videos = copies(tiny_video, tmp_path / "videos", 6)
-    curate(tmp_path, videos, [{"hoi_judgement": given}, str(tmp_path / "has_torch.py")], score_all=True, workers=3)
+    videos = copies(tiny_video, tmp_path / "videos", 3)
+    curate(tmp_path, videos, [{"hoi_judgement": given}, str(tmp_path / "has_torch.py")], score_all=True, workers=2)
     run = Run(tmp_path / "run")
     rows = decide.connect(run, steps_of(run)[1]).execute("select has_torch, reason from decided").fetchall()
-    assert [row[0] for row in rows] == [0.0] * 6
+    assert [row[0] for row in rows] == [0.0] * 3
     assert all("describer truncated: no end within 8 tokens" in row[1] for row in rows), rows
 
 

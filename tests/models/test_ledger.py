@@ -89,7 +89,7 @@ WANTED |= {
     "coarse_hoi ada_cm, clip not named": ("ada_cm", "the published CLIP of that size"),
     "coarse_hoi mllm": (QWEN3,),
     "coarse_hoi mllm served": (QWEN3,),
-    "coarse_hoi detections": (),
+    "coarse_hoi recorded": (),
     "hoi_judgement": (QWEN3, QWEN25),
     "hoi_judgement served": (QWEN3, "smollm2"),
     "single local": ("owner/name",),
@@ -113,7 +113,7 @@ def empty_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def ledger_of(kind: str, spec: Any) -> tuple[uses.LedgerEntry, ...]:
     if kind == "measure":
-        return uses.ledger((step.name, step.measure) for step in build_steps([spec], {}))
+        return uses.ledger((step.name, unit) for step in build_steps([spec], {}) for unit in step.units)
     return uses.ledger(make("captioner", spec, "caption.captioner").experts.items())
 
 

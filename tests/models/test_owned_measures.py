@@ -138,7 +138,7 @@ def test_measures_hold_their_settings_and_nothing_else(measures: list[Any]) -> N
 def test_small_models_are_made_once_a_process_whoever_asks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import asyncio
 
-    from hoigen.models import dis_flow, hands, imagenet, pose, ssd_coco, text_detector
+    from hoigen.models.nets import dis_flow, hands, imagenet, pose, ssd_coco, text_detector
 
     made: Counter[Any] = Counter()
     kinds: Sequence[Any] = (

@@ -13,9 +13,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="extra [models] is not installed")
 pytest.importorskip("transformers", reason="extra [models] is not installed")
 
-from hoigen.models.pllava import checkpoint, pictures  # noqa: E402
-from hoigen.models.pllava.model import Pllava, PllavaConfig  # noqa: E402
-from hoigen.models.pllava.prompt import MODEL, USER, conversation  # noqa: E402
+from hoigen.models.nets import pllava  # noqa: E402
+from hoigen.models.nets.pllava import MODEL, USER, Pllava, PllavaConfig, conversation  # noqa: E402
 
 torch.set_num_threads(2)
 
@@ -118,7 +117,7 @@ def test_video_features_equal_the_official_pooling(model: Pllava, video: Any) ->
 
 def test_a_grid_that_does_not_divide_is_pooled_as_torch_does(model: Pllava) -> None:
     """Adaptive windows: from floor(i n / m) to ceil((i + 1) n / m)."""
-    from hoigen.models.pllava.model import Projector
+    from hoigen.models.nets.pllava import Projector
 
     config = PllavaConfig(vision=model.settings.vision, text=model.settings.text, pooled=(5, 7, 9))
     projector = Projector(config)
@@ -180,7 +179,7 @@ def test_names_match_the_official_layout(model: Pllava) -> None:
         "vision_tower.vision_model.pre_layrnorm.weight",
     ):
         assert name in names
-    own = {checkpoint.own_name(n) for n in names if "lora_" not in n and n != "image_newline"}
+    own = {pllava.own_name(n) for n in names if "lora_" not in n and n != "image_newline"}
     assert own == set(model.state_dict())
 
 
@@ -189,7 +188,7 @@ def test_the_published_layout_loads_and_answers_alike(
     model: Pllava, config: PllavaConfig, video: Any, adapters: bool
 ) -> None:
     layout = official_layout(model, adapters=adapters)
-    loaded = checkpoint.assembled(config, checkpoint.weights_of(layout, lora_alpha=0.0), None).eval()
+    loaded = pllava.assembled(config, pllava.weights_of(layout, lora_alpha=0.0), None).eval()
     ids, mask = expanded([[1, 5, 90, 7]])
     with torch.inference_mode():
         torch.testing.assert_close(loaded(ids, mask, video), model(ids, mask, video))
@@ -203,7 +202,7 @@ def test_adapters_count_by_alpha_over_rank(model: Pllava, config: PllavaConfig) 
     stem = f"language_model.base_model.model.{name}"
     down, up = layout[f"{stem}.lora_A.default.weight"], layout[f"{stem}.lora_B.default.weight"]
     apart = x @ layout[f"{stem}.base_layer.weight"].T + 4 / 8 * ((x @ down.T) @ up.T)
-    merged = checkpoint.weights_of(layout, lora_alpha=4.0)[f"language_model.{name}.weight"]
+    merged = pllava.weights_of(layout, lora_alpha=4.0)[f"language_model.{name}.weight"]
     torch.testing.assert_close(x @ merged.T, apart, rtol=1e-4, atol=1e-4)
 
 
@@ -211,11 +210,11 @@ def test_what_lacks_or_is_strange_is_said(model: Pllava, config: PllavaConfig) -
     layout = official_layout(model, adapters=False)
     del layout["multi_modal_projector.linear_2.bias"]
     layout["extra.weight"] = torch.zeros(1)
-    with pytest.raises(checkpoint.CheckpointError, match=r"linear_2.bias.*extra.weight"):
-        checkpoint.assembled(config, checkpoint.weights_of(layout, 4.0), None)
+    with pytest.raises(pllava.CheckpointError, match=r"linear_2.bias.*extra.weight"):
+        pllava.assembled(config, pllava.weights_of(layout, 4.0), None)
     half = {"language_model.base_model.model.model.layers.0.self_attn.q_proj.lora_A.default.weight": torch.zeros(2, 2)}
-    with pytest.raises(checkpoint.CheckpointError, match=r"q_proj\.weight"):
-        checkpoint.weights_of(half, 4.0)
+    with pytest.raises(pllava.CheckpointError, match=r"q_proj\.weight"):
+        pllava.weights_of(half, 4.0)
 
 
 def official_prompt(system: str, messages: list[list[str]]) -> str:
@@ -263,13 +262,13 @@ def test_pixels_equal_the_official_preparation(height: int, width: int) -> None:
         size={"shortest_edge": 336}, crop_size={"height": 336, "width": 336}, do_center_crop=True
     )
     wanted = clip_processor(frames, return_tensors="np")["pixel_values"]
-    found = pictures.pixels(clip, {"size": {"shortest_edge": 336}}, count=2)
+    found = pllava.pixels(clip, {"size": {"shortest_edge": 336}}, count=2)
     np.testing.assert_allclose(found, np.asarray(wanted), atol=1e-5)
 
 
 def test_sixteen_frames_over_the_whole_clip() -> None:
     def of(count: int) -> list[int]:
-        return pictures.spread(np.arange(count)).tolist()
+        return pllava.spread(np.arange(count)).tolist()
 
     assert of(16) == list(range(16))
     assert of(8) == [i // 2 for i in range(16)]
@@ -280,7 +279,7 @@ def test_sixteen_frames_over_the_whole_clip() -> None:
 
 
 def test_it_is_told_from_llava(tmp_path: Path) -> None:
-    from hoigen.experts import _local_pllava as pllava
+    from hoigen.experts.local import pllava
 
     def one(told: dict[str, Any]) -> bool:
         (tmp_path / "config.json").write_text(json.dumps(told))

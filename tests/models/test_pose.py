@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from hoigen.clip import Clip, Sampling
-from hoigen.hoi.light import person_of, with_hands
+from hoigen.hoi.bodies import person_of, with_hands
 from hoigen.hoi.skeleton import limb_height
 from hoigen.models import files
-from hoigen.models.hands import Hand
-from hoigen.models.pose import NAMES, PoseFinder, around_box
-from hoigen.models.ssd_coco import ObjectFinder
+from hoigen.models.nets.hands import Hand
+from hoigen.models.nets.pose import NAMES, PoseFinder, around_box
+from hoigen.models.nets.ssd_coco import ObjectFinder
 from hoigen.video import decode
 
 
@@ -39,7 +39,7 @@ def test_a_rider(finder: PoseFinder, ride: np.ndarray) -> None:
             found += 1
             y = dict(zip(NAMES, body.points[:, 1], strict=True))
             assert y["nose"] < y["left_hip"] < y["left_ankle"]
-            tall = limb_height(person_of(body, width, height))
+            tall = limb_height(person_of(body, (width, height)))
             assert tall is not None
             assert 0.2 * height < tall < 2 * height
             again = finder.confirm(image, body.around)
@@ -60,6 +60,6 @@ def test_hands_go_to_the_nearest_wrist(finder: PoseFinder) -> None:
     left = Person(box=(0, 0, 100, 100), points={"left_wrist": (20, 20)})
     right = Person(box=(200, 0, 300, 100), points={"right_wrist": (220, 20)})
     points = np.full((21, 2), (222 / 400, 0.11))
-    held = with_hands([left, right], [Hand(0.9, 0.9, 1.0, points), Hand(0.9, 0.9, 1.0, points - 0.25)], 400, 200)
+    held = with_hands([left, right], [Hand(0.9, 0.9, 1.0, points), Hand(0.9, 0.9, 1.0, points - 0.25)], (400, 200))
     assert [len(person.hands) for person in held] == [0, 1, 1]
     assert held[2].hand_only

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from hoigen.models.tflite import anchors, crop, letterbox, overlap, regions
+from hoigen.models.nets.tflite import anchors, crop, letterbox, overlap, regions
 
 SIZE = 192
 

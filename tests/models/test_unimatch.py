@@ -18,7 +18,7 @@ from hoigen.clip import Clip, Frames  # noqa: E402
 from hoigen.errors import SetupError  # noqa: E402
 from hoigen.measures import unimatch_flow  # noqa: E402
 from hoigen.measures.unimatch_flow import UnimatchFlow  # noqa: E402
-from hoigen.models import unimatch  # noqa: E402
+from hoigen.models.nets import unimatch  # noqa: E402
 from hoigen.models.tensors import own  # noqa: E402
 
 

@@ -16,7 +16,7 @@ from hoigen.errors import UsageError
 from hoigen.recipe.build import build, recipe_of
 from hoigen.recipe.recipe import KEYS
 from hoigen.registry import Kind, find, names_of
-from hoigen.settings import keys_of
+from hoigen.settings import check_fields, keys_of
 from hoigen.video.shots import detectors
 
 
@@ -64,13 +64,16 @@ class Bounded:
     share: Annotated[float, Setting("of the clips", least=0, most=1)] = 0.5
     length: Annotated[float | None, Setting("of a shot", above=0, unit="seconds")] = None
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
 
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
         ({"batch": 0}, "x: batch: 1 or more; it came as 0"),
         ({"share": 1.5}, "x: share: 0 to 1; it came as 1.5"),
-        ({"length": 0}, "x: length: more than 0; it came as 0.0"),
+        ({"length": 0}, "x: length: more than 0 seconds; it came as 0.0"),
     ],
 )
 def test_bounds_that_a_field_declares_are_kept(settings: object, said: str) -> None:
@@ -124,23 +127,13 @@ def test_curate_takes_a_recipe_alone(tmp_path: Path, tiny_video: Path) -> None:
 
 
 def plugins() -> list[tuple[str, type[Any]]]:
-    kinds: tuple[Kind, ...] = ("measure", "expert", "captioner", "hoi_detector")
+    kinds: tuple[Kind, ...] = ("measure", "expert", "captioner", "observer")
     found = [(f"{kind} {name}", find(kind, name)) for kind in kinds for name in names_of(kind)]
     return [*found, *((f"shots {name}", cls) for name, cls in detectors())]
-
-
-UNDECLARED = {
-    "measure coarse_hoi",
-    "measure fine_hoi",
-    "hoi_detector ada_cm",
-    "hoi_detector mllm",
-    "hoi_detector two_stage",
-}
-"""TO DELETE: plug-ins whose settings still have their help in a docstring."""
 
 
 @pytest.mark.parametrize(("name", "cls"), plugins())
 def test_every_setting_has_its_help(name: str, cls: type[Any]) -> None:
     bare = {key.name for key in keys_of(cls) if not key.help}
-    assert bare <= {"sampling"} or name in UNDECLARED, "the settings of a sampling have help of their own"
+    assert bare <= {"sampling"}, "the settings of a sampling have help of their own"
     assert not any(key.help.endswith(".") for key in keys_of(cls))

@@ -40,7 +40,7 @@ WORDS = st.lists(
 ).map(" ".join)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(WORDS)
 def test_sql_says_the_same(reason: str) -> None:
     (found,) = duckdb.execute(f"select {alike.kind_sql('reason')} from (select ? as reason)", [reason]).fetchone() or ()

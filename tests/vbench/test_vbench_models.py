@@ -15,43 +15,43 @@ torch = pytest.importorskip("torch")
 
 
 def dino() -> Any:
-    from hoigen.vbench.dino import Dino
+    from hoigen.models.nets.dino import Dino
 
     return Dino(768, 12, 16, 14)
 
 
 def clip_b32() -> Any:
-    from hoigen.vbench.clip_vit import ClipVit
+    from hoigen.models.nets.clip import ClipVit
 
     return ClipVit(768, 12, 32, 50, 512)
 
 
 def clip_l14() -> Any:
-    from hoigen.vbench.clip_vit import ClipVit
+    from hoigen.models.nets.clip import ClipVit
 
     return ClipVit(1024, 24, 14, 257, 768)
 
 
 def laion_v2() -> Any:
-    from hoigen.vbench.laion_v2 import Head
+    from hoigen.models.nets.laion import Head
 
     return Head([(768, 1024), None, (1024, 128), None, (128, 64), None, (64, 16), (16, 1)])
 
 
 def musiq() -> Any:
-    from hoigen.vbench.musiq import Musiq
+    from hoigen.models.nets.musiq import Musiq
 
     return Musiq(384, 1152, 14)
 
 
 def viclip() -> Any:
-    from hoigen.vbench.viclip import Text, ViClip, Vision
+    from hoigen.models.nets.clip import Text, ViClip, Vision
 
     return ViClip(Vision(1024, 24, 257, 8, 768), Text(768, 12, 32, 49408, 768))
 
 
 def amt() -> Any:
-    from hoigen.vbench.amt import Amt
+    from hoigen.models.nets.amt import Amt
 
     return Amt()
 

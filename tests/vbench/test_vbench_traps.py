@@ -25,9 +25,9 @@ torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
 F = torch.nn.functional
 
+from hoigen.models.nets.dino import Dino  # noqa: E402
+from hoigen.models.nets.laion import Predictor  # noqa: E402
 from hoigen.vbench import pictures  # noqa: E402
-from hoigen.vbench.dino import Dino  # noqa: E402
-from hoigen.vbench.laion import Predictor  # noqa: E402
 
 PROMPT = "a person riding a bicycle"
 MEASURES: dict[str, tuple[type, str, dict[str, str]]] = {

@@ -32,6 +32,11 @@ def folder(tmp_path: Path, tiny_video: Path) -> Path:
     return tmp_path
 
 
+def by_file(folder: Path, slack: float | None = None) -> list[str]:
+    far = [] if slack is None else [f"observer.recorded.slack={slack}"]
+    return [f"observer.recorded.file={folder / 'found.jsonl'}", *far]
+
+
 def labels(folder: Path, lines: list[str], head: str = "file,time,label,verb,object") -> Path:
     (folder / "labels.csv").write_text("\n".join([head, *lines]) + "\n")
     return folder / "labels.csv"
@@ -42,19 +47,19 @@ def asked(folder: Path, verb: str = "hold") -> Path:
 
 
 def test_theta_has_the_best_f1(folder: Path) -> None:
-    found = calibrate(asked(folder), set=[f"detections={folder / 'found.jsonl'}", "slack=0.05"], question="prompt")
-    assert found.detector == "mine"
+    found = calibrate(asked(folder), set=by_file(folder, 0.05), question="prompt")
+    assert found.observer == "mine"
     assert found.chosen.threshold == pytest.approx(0.3), "between 0.2 and 0.4: three yes, one no above"
     assert (found.chosen.precision, found.chosen.recall) == (0.75, 1.0)
     assert found.auc == pytest.approx(8 / 9)
     assert (found.now.threshold, found.now.recall) == (0.5, pytest.approx(2 / 3))
     [line] = yaml.safe_load(found.yaml)
     assert line["coarse_hoi"]["theta"] == 0.3
-    assert CoarseHoi(**line["coarse_hoi"] | {"detections": folder / "found.jsonl"}).theta == 0.3
+    assert CoarseHoi(**line["coarse_hoi"]).theta == 0.3
 
 
 def test_few_false_alarms_and_the_whole_curve(folder: Path) -> None:
-    sets = [f"detections={folder / 'found.jsonl'}", "slack=0.05"]
+    sets = by_file(folder, 0.05)
     found = calibrate(asked(folder), set=sets, question="prompt", most_false=0.0, out=folder / "curve.csv")
     assert found.chosen.threshold == pytest.approx(0.65)
     assert found.chosen.false_positives == 0
@@ -64,7 +69,7 @@ def test_few_false_alarms_and_the_whole_curve(folder: Path) -> None:
 
 
 def test_the_question_counts(folder: Path) -> None:
-    sets = [f"detections={folder / 'found.jsonl'}", "slack=0.05"]
+    sets = by_file(folder, 0.05)
     assert calibrate(asked(folder, "wash"), set=sets, question="prompt").chosen.threshold == pytest.approx(0.15)
     assert calibrate(asked(folder, "wash"), set=sets, question="any").chosen.threshold == pytest.approx(0.3)
     pair = calibrate(asked(folder), set=sets, question="pair")
@@ -74,7 +79,7 @@ def test_the_question_counts(folder: Path) -> None:
 def test_frames_without_an_answer_are_told(folder: Path) -> None:
     strange = [f"clip.mp4,{0.5 / 6},yes,juggle,cup", f"clip.mp4,{0.5 / 6},no,hold,violin"]
     lines = [*asked(folder).read_text().splitlines()[1:], *strange]
-    sets = [f"detections={folder / 'found.jsonl'}", "slack=0.05"]
+    sets = by_file(folder, 0.05)
     found = calibrate(labels(folder, lines), set=sets, question="prompt")
     assert found.frames == 6
     told = "\n".join(found.notes)
@@ -88,7 +93,7 @@ def test_pictures_and_whole_videos_are_looked_at(folder: Path) -> None:
         cv2.imwrite(str(folder / name), np.full((90, 160, 3), shade, np.uint8))
     path = labels(folder, ["a.png,yes", "b.png,no", "clip.mp4,no"], "file,label")
     found = calibrate(path)
-    assert found.detector == "lite"
+    assert found.observer == "lite"
     assert (found.frames, found.yes) == (10, 1)
 
 
@@ -129,7 +134,7 @@ def test_a_row_far_from_the_labelled_moment_is_no_answer(folder: Path) -> None:
     (folder / "found.jsonl").write_text("\n".join(rows[:2]))
     lines = [f"clip.mp4,{0.5 / 6},yes,hold,cup", "clip.mp4,0.9,no,hold,cup"]
     with pytest.raises(UsageError, match="needs frames labelled yes and frames labelled no; all 1"):
-        calibrate(labels(folder, lines), set=[f"detections={folder / 'found.jsonl'}"], question="prompt")
+        calibrate(labels(folder, lines), set=by_file(folder), question="prompt")
 
 
 def test_small_thetas_are_written_whole_and_theta_1_is_none(folder: Path) -> None:
@@ -138,7 +143,7 @@ def test_small_thetas_are_written_whole_and_theta_1_is_none(folder: Path) -> Non
     for score in SCORES.values():
         small = small.replace(f'"hold": {score}', f'"hold": {score / 1e5:.7f}')
     (folder / "found.jsonl").write_text(small)
-    sets = [f"detections={folder / 'found.jsonl'}", "slack=0.05"]
+    sets = by_file(folder, 0.05)
     found = calibrate(asked(folder), set=sets, question="prompt")
     [line] = yaml.safe_load(found.yaml)
     assert float(line["coarse_hoi"]["theta"]) == pytest.approx(3e-6)

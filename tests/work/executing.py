@@ -14,7 +14,7 @@ import faults
 from hoigen.work.executor import CHOSEN, Executor
 from hoigen.work.task import Failure, Limits, Task
 
-PATIENT = {"deadline": 60.0, "load_deadline": 60.0, "memory_mb": 400}
+PATIENT = {"deadline": 60.0, "load_deadline": 60.0, "memory_mb": 200}
 HASTY = 1.0
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Coroutine, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hoigen.experts.call import Answer
-
-T = TypeVar("T")
 
 LEAD_IN = re.compile(
     r"\A(?:(?:sure|certainly|of course|okay|ok)[,.!:]\s+)?"
@@ -74,14 +71,3 @@ def data_of(role: str, answer: Answer) -> dict[str, Any]:
         raise NoCaption(f"{role} {answer.outcome}" + (f": {answer.reason}" if answer.reason else ""))
     data: Mapping[str, Any] = answer.data
     return dict(data)
-
-
-async def together(*work: Coroutine[Any, Any, T]) -> list[T]:
-    """All at once; when one raises the others are still seen through, so that what they are answered is kept."""
-    ended = await asyncio.gather(*work, return_exceptions=True)
-    done: list[T] = []
-    for end in ended:
-        if isinstance(end, BaseException):
-            raise end
-        done.append(end)
-    return done

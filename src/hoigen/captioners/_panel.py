@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hoigen.captioners import _answers
+from hoigen.experts.desk import together
 
 if TYPE_CHECKING:
     from hoigen.contracts import Expert
@@ -56,7 +57,7 @@ class Panel:
         """One question: the same object, interaction and scene? A difference in either order counts."""
         from hoigen.captioners._schemas import Same
 
-        answers = await _answers.together(*(self._shown("same", Same, order) for order in self.orders))
+        answers = await together(*(self._shown("same", Same, order) for order in self.orders))
         points: list[dict[str, str]] = []
         for answer, order in zip(answers, self.orders, strict=True):
             points += [_by_role(point, order) for point in answer["disagreements"]]
@@ -72,7 +73,7 @@ class Panel:
         from hoigen.captioners._schemas import Claims
 
         pairs = [(own, other) for own, other in (self.order, (self.order[1], self.order[0]))]
-        answers = await _answers.together(*(self._against(own, other, Claims) for own, other in pairs))
+        answers = await together(*(self._against(own, other, Claims) for own, other in pairs))
         found = {own: answer["claims"] for (own, _), answer in zip(pairs, answers, strict=True)}
         points = [
             _by_role({"aspect": claim["aspect"], "first": claim["claim"], "second": claim["other"]}, pair)
@@ -91,7 +92,7 @@ class Panel:
         """
         from hoigen.captioners._schemas import Richer
 
-        answers = await _answers.together(*(self._shown("richer", Richer, order) for order in self.orders))
+        answers = await together(*(self._shown("richer", Richer, order) for order in self.orders))
         votes = [order[ROLES.index(answer["richer"])] for answer, order in zip(answers, self.orders, strict=True)]
         reasons = [answer["reason"] for answer in answers]
         if len(set(votes)) == 1:

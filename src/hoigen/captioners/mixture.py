@@ -10,6 +10,7 @@ from hoigen.captioners import _answers, _panel, _roles, _seen, _sentences
 from hoigen.captioners._answers import NoCaption
 from hoigen.captioners._panel import ROLES, Panel
 from hoigen.experts.call import FINAL
+from hoigen.experts.desk import together
 from hoigen.registry import captioner
 from hoigen.score import Caption
 from hoigen.settings import Setting
@@ -153,7 +154,7 @@ class _Mixing:
 
         prompt = render(self.settings.describe)
         experts = self.settings.experts
-        answers = await _answers.together(*(self.talk.ask(role, experts[role], prompt, sees=True) for role in ROLES))
+        answers = await together(*(self.talk.ask(role, experts[role], prompt, sees=True) for role in ROLES))
         drafts: dict[str, str] = {}
         missing: list[str] = []
         for role, answer in zip(ROLES, answers, strict=True):

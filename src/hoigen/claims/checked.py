@@ -13,7 +13,14 @@ from hoigen.claims.files import Rating
 class Claim:
     """A claim with the verdict that most of its annotators gave; `cannot_tell` where no verdict has the most.
 
-    key: what makes it the same claim in another caption. split: the annotators were not of one mind.
+    Args:
+        text: the claim's words.
+        verdict: one of `files.VERDICTS`.
+        key: what makes it the same claim in another caption.
+        kind: one of `files.KINDS`, or "".
+        verb: of an interaction, or "".
+        object: of an interaction, or "".
+        split: the annotators were not of one mind.
     """
 
     text: str
@@ -27,9 +34,12 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """Captioner -> clip -> the claims of its caption, in the order of the file. What is not here was not checked.
+    """The claims of people's files. What is not here was not checked.
 
-    annotators: how many people rated. keyed: claims have keys of their own, not their words alone.
+    Args:
+        claims: captioner -> clip -> the claims of its caption, in the order of the file.
+        annotators: how many people rated.
+        keyed: claims have keys of their own, not their words alone.
     """
 
     claims: Mapping[str, Mapping[str, tuple[Claim, ...]]]
@@ -48,6 +58,10 @@ class Checked:
         """Clips on which the captions of all of them were checked, in order of their names."""
         return tuple(sorted(set.intersection(*(set(self.claims[name]) for name in captioners))))
 
+    def equal_claims(self, captioners: Sequence[str], clips: Sequence[str]) -> dict[str, int]:
+        """Clip -> as many claims as each of the captioners makes there."""
+        return {clip: min(len(self.claims[name][clip]) for name in captioners) for clip in clips}
+
 
 def checked(ratings: Sequence[Rating]) -> Checked:
     """One verdict per claim, by most votes."""
@@ -55,28 +69,26 @@ def checked(ratings: Sequence[Rating]) -> Checked:
     for rating in ratings:
         by_item.setdefault(rating.item, []).append(rating)
     found: dict[str, dict[str, list[Claim]]] = {}
-    for (captioner, clip, _), votes in by_item.items():
+    for (captioner, clip, words), votes in by_item.items():
         claims = found.setdefault(captioner, {}).setdefault(clip, [])
-        if votes[0].claim:
-            claims.append(_claim(votes))
+        if not votes[0].claim:
+            continue
+        verdicts = Counter(vote.verdict for vote in votes).most_common()
+        tied = len(verdicts) > 1 and verdicts[0][1] == verdicts[1][1]
+        claim = Claim(
+            text=votes[0].claim,
+            verdict="cannot_tell" if tied else verdicts[0][0],
+            key=_most([vote.key for vote in votes]) or words,
+            kind=_most([vote.kind for vote in votes]),
+            verb=_most([vote.verb for vote in votes]),
+            object=_most([vote.object for vote in votes]),
+            split=len(verdicts) > 1,
+        )
+        claims.append(claim)
     return Checked(
         claims={name: {clip: tuple(claims) for clip, claims in clips.items()} for name, clips in found.items()},
         annotators=len({rating.annotator for rating in ratings}),
         keyed=any(rating.key for rating in ratings),
-    )
-
-
-def _claim(votes: Sequence[Rating]) -> Claim:
-    verdicts = Counter(vote.verdict for vote in votes).most_common()
-    tied = len(verdicts) > 1 and verdicts[0][1] == verdicts[1][1]
-    return Claim(
-        text=votes[0].claim,
-        verdict="cannot_tell" if tied else verdicts[0][0],
-        key=_most([vote.key for vote in votes]) or votes[0].item[2],
-        kind=_most([vote.kind for vote in votes]),
-        verb=_most([vote.verb for vote in votes]),
-        object=_most([vote.object for vote in votes]),
-        split=len(verdicts) > 1,
     )
 
 

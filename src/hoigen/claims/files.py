@@ -25,7 +25,20 @@ EDGE = re.compile(r"^[\s\"'“”‘’.,;:!]+|[\s\"'“”‘’.,;:!]+$")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rating:
-    """One row of a claims file: what one annotator says of one claim. claim "": the caption makes no claim."""
+    """One row of a claims file: what one annotator says of one claim.
+
+    Args:
+        place: file and row, for errors.
+        clip: the clip's id.
+        captioner: who made the caption.
+        claim: its words; "" says that the caption makes no claim.
+        verdict: one of `VERDICTS`; "" where there is no claim, or none yet.
+        kind: one of `KINDS`, or "".
+        annotator: who says so; a judge begins with `JUDGE`.
+        key: what makes it the same claim in another caption, or "".
+        verb: of an interaction, or "".
+        object: of an interaction, or "".
+    """
 
     place: str
     clip: str
@@ -46,9 +59,12 @@ class Rating:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """One row of a captions file. disagree: what a mixture's decision expert found of the drafts; None: not told.
+    """One row of a captions file.
 
-    models: the models that had a part in it.
+    Args:
+        text: the caption.
+        disagree: whether a mixture's decision expert found that the drafts differ; None where the file does not say.
+        models: the models that had a part in it.
     """
 
     text: str
@@ -58,7 +74,12 @@ class Written:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """What a caption of the clip should hold. verbs, objects: names that mean the same."""
+    """What a caption of the clip should hold.
+
+    Args:
+        verbs: names of the action that mean the same.
+        objects: names of the thing that mean the same.
+    """
 
     verbs: frozenset[str]
     objects: frozenset[str]
@@ -70,7 +91,11 @@ def plain(text: str) -> str:
 
 
 def read_claims(path: Path, *, by_judge: bool = False) -> list[Rating]:
-    """Reads a claims file. by_judge: of an automatic judge; in a file of people its rows are refused.
+    """Reads a claims file.
+
+    Args:
+        path: CSV, TSV, JSONL or Parquet.
+        by_judge: the file is of an automatic judge; in a file of people its rows are refused.
 
     Raises UsageError that names the file, the row and the column.
     """
@@ -86,14 +111,14 @@ def read_claims(path: Path, *, by_judge: bool = False) -> list[Rating]:
 def _rating(row: Row, by_judge: bool) -> Rating:
     claim, verdict = row.text("claim"), row.one_of("verdict", VERDICTS)
     if claim and not verdict:
-        told = f"one of {', '.join(VERDICTS)}; it is empty. A caption counts once all its claims are checked"
-        raise UsageError(f"{row.place}, column verdict: {told}")
+        text = f"one of {', '.join(VERDICTS)}; it is empty. A caption counts once all its claims are checked"
+        raise UsageError(f"{row.place}, column verdict: {text}")
     if verdict and not plain(claim):
         raise UsageError(f"{row.place}, column claim: it is empty, yet has the verdict {verdict!r}")
     annotator = row.text("annotator")
     if annotator.startswith(JUDGE) and not by_judge:
-        told = f"{annotator!r} is an automatic judge; give its rows in a file of their own, with --judge"
-        raise UsageError(f"{row.place}, column annotator: {told}")
+        text = f"{annotator!r} is an automatic judge; give its rows in a file of their own, with --judge"
+        raise UsageError(f"{row.place}, column annotator: {text}")
     return Rating(
         place=row.place,
         clip=row.need("clip"),
@@ -121,8 +146,9 @@ def _check_once(ratings: Sequence[Rating]) -> None:
         seen[whose] = rating.place
         (full if rating.claim else empty).setdefault(rating.item[:2], rating.place)
     for caption in empty.keys() & full.keys():
-        told = "an empty claim says that the caption makes none"
-        raise UsageError(f"{empty[caption]}, column claim: {told}, but see {full[caption]}")
+        raise UsageError(
+            f"{empty[caption]}, column claim: an empty claim says that the caption makes none, but see {full[caption]}"
+        )
 
 
 def read_captions(path: Path) -> dict[tuple[str, str], Written]:
@@ -133,19 +159,14 @@ def read_captions(path: Path) -> dict[tuple[str, str], Written]:
         if key in found:
             raise UsageError(f"{row.place}, column clip: a second caption of clip {key[1]!r} by {key[0]!r}")
         models = tuple(name.strip() for name in row.text("models").split(SEVERAL) if name.strip())
-        found[key] = Written(text=row.need("text"), disagree=_disagree(row), models=models)
+        path_of = row.text("path")  # of a mixture: whether its drafts differed
+        differ = True if path_of == "rewritten" else False if path_of.startswith("agreed") else None
+        if given := row.one_of("disagree", ("true", "false")):
+            differ = given == "true"
+        found[key] = Written(text=row.need("text"), disagree=differ, models=models)
     if not found:
         raise UsageError(f"{path} holds no captions")
     return found
-
-
-def _disagree(row: Row) -> bool | None:
-    """The column `disagree`, or what a mixture's path says."""
-    said = row.one_of("disagree", ("true", "false"))
-    if said:
-        return said == "true"
-    path = row.text("path")
-    return True if path == "rewritten" else False if path.startswith("agreed") else None
 
 
 def read_facts(path: Path) -> dict[str, list[Fact]]:

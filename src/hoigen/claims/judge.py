@@ -9,25 +9,30 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import warnings
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hoigen.claims.files import JUDGE, Fact, Rating, plain
 from hoigen.clip import Clip
+from hoigen.experts.calls import Calls
+from hoigen.experts.desk import Conversation, Desk, together
+from hoigen.models import uses
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from hoigen.contracts import Expert
     from hoigen.experts.call import Answer
-    from hoigen.experts.desk import Conversation, Desk
     from hoigen.experts.prompts import Prompt
 
 Caption = tuple[str, str]
 """Captioner and clip."""
+ALIKE_FROM = 5
+"""Letters that two names of models must share from the first on to be taken for one model."""
 
 
 class NoVerdict(Exception):
@@ -36,10 +41,13 @@ class NoVerdict(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """What the judge said. failed: captions that are not among the ratings at all, and why; a caption of which one
-    claim got no verdict is left out whole, since counting the rest would favour it.
+    """What the judge said.
 
-    unmatched: captions of clips of which nothing is known, so that nobody was asked.
+    Args:
+        ratings: rows of a claims file.
+        failed: captions that are not among the ratings at all, and why; a caption of which one claim got no verdict is
+            left out whole, since counting the rest would favour it.
+        unmatched: captions of clips of which nothing is known, so that nobody was asked.
     """
 
     ratings: tuple[Rating, ...] = ()
@@ -48,7 +56,14 @@ class Judged:
 
 
 async def claims_of(talk: Conversation, judge: Expert, captioner: str, caption: str) -> list[Rating]:
-    """The claims of a caption, without verdicts; one empty claim when it makes none. Raises NoVerdict."""
+    """The claims of a caption, without verdicts; one empty claim when it makes none. Raises NoVerdict.
+
+    Args:
+        talk: about the caption's clip.
+        judge: the expert that reads.
+        captioner: whose caption it is.
+        caption: its text.
+    """
     from hoigen.claims._schemas import ClaimsOf
     from hoigen.experts.prompts import render
 
@@ -64,7 +79,14 @@ async def claims_of(talk: Conversation, judge: Expert, captioner: str, caption: 
 
 
 async def check(talk: Conversation, judge: Expert, claim: str, reference: str) -> str:
-    """true, false or cannot_tell: a claim against what is known. One call a claim. Raises NoVerdict."""
+    """true, false or cannot_tell: a claim against what is known. One call a claim. Raises NoVerdict.
+
+    Args:
+        talk: about the claim's clip.
+        judge: the expert that reads.
+        claim: in words.
+        reference: what is known of the clip, in words.
+    """
     from hoigen.claims._schemas import CheckedClaim
     from hoigen.experts.prompts import render
 
@@ -76,8 +98,12 @@ async def check(talk: Conversation, judge: Expert, claim: str, reference: str) -
 def extract(captions: Mapping[Caption, str], *, judge: Expert, calls: Path, makers: Iterable[str] = ()) -> Judged:
     """The claims of captions, verdicts empty: what people are given to check.
 
-    calls: the SQLite file that keeps the judge's answers. makers: models that had a part in the captions; a judge that
-    is one of them, or one of the captioners, is warned of.
+    Args:
+        captions: their texts.
+        judge: the expert that reads.
+        calls: the SQLite file that keeps the judge's answers.
+        makers: models that had a part in the captions; a judge that is one of them, or one of the captioners, is warned
+            of.
     """
 
     async def one(talk: Conversation, caption: Caption) -> list[Rating]:
@@ -97,7 +123,12 @@ def check_all(
 ) -> Judged:
     """The judge's own verdicts on claims, such as those that people have checked; theirs are not looked at.
 
-    references: clip -> what is known of it: a caption that people wrote or corrected, or `text_of` its facts.
+    Args:
+        ratings: the claims.
+        references: clip -> what is known of it: a caption that people wrote or corrected, or `text_of` its facts.
+        judge: the expert that reads.
+        calls: the SQLite file that keeps the judge's answers.
+        makers: models that had a part in the captions; a judge that is one of them is warned of.
     """
     by_caption: dict[Caption, dict[str, Rating]] = {}
     for rating in ratings:
@@ -108,7 +139,8 @@ def check_all(
     async def one(talk: Conversation, caption: Caption) -> list[Rating]:
         claims = list(by_caption[caption].values())
         reference = references[caption[1]].strip()
-        verdicts = iter(await _together(check(talk, judge, claim.claim, reference) for claim in claims if claim.claim))
+        asked = (check(talk, judge, claim.claim, reference) for claim in claims if claim.claim)
+        verdicts = iter(await together(*asked))
         return [
             replace(claim, annotator=name, verdict=next(verdicts) if claim.claim else "", place="") for claim in claims
         ]
@@ -126,7 +158,15 @@ def judge_captions(
     calls: Path,
     makers: Iterable[str] = (),
 ) -> Judged:
-    """Takes captions apart and checks every claim: `extract`, then `check_all`."""
+    """Takes captions apart and checks every claim: `extract`, then `check_all`.
+
+    Args:
+        captions: their texts.
+        references: clip -> what is known of it.
+        judge: the expert that reads.
+        calls: the SQLite file that keeps the judge's answers.
+        makers: models that had a part in the captions; a judge that is one of them is warned of.
+    """
     taken = extract(captions, judge=judge, calls=calls, makers=makers)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # said once is enough
@@ -136,12 +176,17 @@ def judge_captions(
 
 def text_of(facts: Iterable[Fact]) -> str:
     """Facts of a clip as text for the judge."""
-    lines = (f"- a person: {_names(fact.verbs)} {_names(fact.objects)}" for fact in facts)
-    return "\n".join(lines)
+    sides = ((" or ".join(sorted(fact.verbs)), " or ".join(sorted(fact.objects))) for fact in facts)
+    return "\n".join(f"- a person: {verbs} {objects}" for verbs, objects in sides)
 
 
 def write(path: Path, ratings: Iterable[Rating]) -> None:
-    """Writes ratings as a claims file, JSONL, whole or not at all."""
+    """Writes ratings as a claims file, JSONL, whole or not at all.
+
+    Args:
+        path: the file.
+        ratings: its rows, in order.
+    """
     from hoigen.data.tables import write_text
 
     names = ("clip", "captioner", "claim", "verdict", "kind", "annotator", "key", "verb", "object")
@@ -154,32 +199,36 @@ def model_of(judge: Expert) -> str:
     return str(judge.identity.get("model", type(judge).__name__))
 
 
-def _names(names: Iterable[str]) -> str:
-    return " or ".join(sorted(names))
-
-
 def _rating(clip: str, captioner: str, claim: str) -> Rating:
     return Rating(place="", clip=clip, captioner=captioner, claim=claim, verdict="")
 
 
-def _warn(judge: Expert, captions: Iterable[Caption], makers: Iterable[str]) -> None:
-    from hoigen.claims.beside import own_work
+def own_work(judge: str, makers: Iterable[str]) -> list[str]:
+    """Those of some models and captioners that seem to be the judge itself: nobody judges their own work fairly.
 
+    `Qwen/Qwen2-VL-7B-Instruct` is `qwen2-vl`: the owner's name, capitals, signs and what follows do not count.
+
+    Args:
+        judge: the judge's model.
+        makers: names of captioners and of the models that had a part in their captions.
+    """
+
+    def plain_name(name: str) -> str:
+        return re.sub(r"[^a-z0-9]", "", name.rstrip("/").rpartition("/")[2].casefold())
+
+    found = []
+    for maker in dict.fromkeys(makers):
+        short, long = sorted((plain_name(judge), plain_name(maker)), key=len)
+        if short == long or (len(short) >= ALIKE_FROM and long.startswith(short)):
+            found.append(maker)
+    return found
+
+
+def _warn(judge: Expert, captions: Iterable[Caption], makers: Iterable[str]) -> None:
     name = model_of(judge)
     for maker in own_work(name, [*(captioner for captioner, _ in captions), *makers]):
-        told = f"the judge {name} seems to be {maker}, which it judges: take a model that made no caption"
-        warnings.warn(told, stacklevel=3)
-
-
-async def _together(work: Iterable[Coroutine[Any, Any, str]]) -> list[str]:
-    """All at once; when one raises the others are still seen through, so that what they are answered is kept."""
-    ended = await asyncio.gather(*work, return_exceptions=True)
-    done: list[str] = []
-    for end in ended:
-        if isinstance(end, BaseException):
-            raise end
-        done.append(end)
-    return done
+        text = f"the judge {name} seems to be {maker}, which it judges: take a model that made no caption"
+        warnings.warn(text, stacklevel=3)
 
 
 async def _asked(
@@ -193,25 +242,12 @@ async def _asked(
 
 def _run(judge: Expert, calls: Path, captions: Sequence[Caption], one: Any) -> Judged:
     """Asks about all captions, no more at once than the judge takes."""
-    from hoigen.experts.calls import Calls
-    from hoigen.experts.desk import Desk
-
     kept = Calls(calls)
-    try:
-        return asyncio.run(_all(judge, Desk(kept), captions, one))
-    finally:
-        kept.close()
-
-
-async def _all(judge: Expert, desk: Desk, captions: Sequence[Caption], one: Any) -> Judged:
-    from hoigen.experts.desk import Conversation
-    from hoigen.models import uses
-
+    desk = Desk(kept)
     found: dict[Caption, list[Rating]] = {}
     failed: dict[Caption, str] = {}
-    slots = asyncio.Semaphore(max(1, judge.slots))
 
-    async def about(caption: Caption) -> None:
+    async def about(caption: Caption, slots: asyncio.Semaphore) -> None:
         clip = Clip(id=caption[1], uri=caption[1], end=0.0, width=0, height=0, fps=0.0)
         async with slots:
             try:
@@ -219,12 +255,19 @@ async def _all(judge: Expert, desk: Desk, captions: Sequence[Caption], one: Any)
             except NoVerdict as none:
                 failed[caption] = str(none)
 
-    uses.prepare([judge])
-    await judge.open()
+    async def every() -> None:
+        slots = asyncio.Semaphore(max(1, judge.slots))
+        await judge.open()
+        try:
+            await asyncio.gather(*(about(caption, slots) for caption in captions))
+        finally:
+            await judge.close()
+
     try:
-        await asyncio.gather(*(about(caption) for caption in captions))
+        uses.prepare([judge])
+        asyncio.run(every())
     finally:
-        await judge.close()
+        kept.close()
     return Judged(
         ratings=tuple(rating for caption in captions for rating in found.get(caption, ())),
         failed={caption: failed[caption] for caption in captions if caption in failed},

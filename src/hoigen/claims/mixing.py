@@ -9,7 +9,7 @@ import numpy as np
 
 from hoigen.claims.checked import Checked
 from hoigen.claims.files import Written
-from hoigen.stats.resample import Draws, Estimate, Floats, estimate_of, ratio, undefined
+from hoigen.stats.resample import Draws, Estimate, estimate_of, ratio, undefined
 
 NO_KINDS = "no claim has a kind"
 SHARES: Mapping[str, tuple[str, str, str]] = {
@@ -32,8 +32,19 @@ COUNTS = (*COUNTS, "first_wrong", "second_wrong")
 class Mixing:
     """What became of the drafts' false claims. A claim is the same in two captions by its key, else by its words.
 
-    first_wrong, second_wrong: clips on which that draft has a false claim. by_chance: clips on which both would have
-    one, were their errors independent. numbers, each with its interval, lower is better but for clips_fixed:
+    Args:
+        first: the captioner of a draft.
+        second: that of the other.
+        mixture: the captioner that was made of them.
+        clips: on which all three were checked.
+        first_wrong: clips on which the first draft has a false claim.
+        second_wrong: clips on which the second has.
+        by_chance: clips on which both would have one, were their errors independent.
+        keyed: claims have keys of their own, not their words alone.
+        numbers: by name, as below.
+
+    The numbers, each with its interval, lower is better but for clips_fixed:
+
     - both_wrong: share of clips on which both drafts have a false claim
     - same_kind: share of clips on which both have one of the same kind
     - same_claim: share of clips on which both make the same false claim, which a mixture cannot see
@@ -56,7 +67,14 @@ class Mixing:
 
 
 def mixing(checked: Checked, drafts: Sequence[str], mixture: str, draws: Draws) -> Mixing | None:
-    """What the mixture did; None when there is no clip on which all three were checked."""
+    """What the mixture did; None when there is no clip on which all three were checked.
+
+    Args:
+        checked: claims with the verdicts of people.
+        drafts: the two captioners whose drafts were mixed.
+        mixture: the captioner that was made of them.
+        draws: resamples of clips, for intervals.
+    """
     first, second = drafts
     clips = checked.common((first, second, mixture))
     if not clips:
@@ -64,7 +82,19 @@ def mixing(checked: Checked, drafts: Sequence[str], mixture: str, draws: Draws) 
     columns = np.array([_counts(checked, first, second, mixture, clip) for clip in clips], float)
     sums = dict(zip(COUNTS, columns.sum(axis=0).tolist(), strict=True))
     totals = draws.totals(columns)
-    numbers = {name: _share(columns, totals, name) for name in SHARES}
+
+    def share(top: str, bottom: str, reason: str) -> Estimate:
+        a, b = COUNTS.index(top), COUNTS.index(bottom)
+        return estimate_of(
+            columns,
+            totals,
+            lambda found: ratio(found[..., a], found[..., b]),
+            reason,
+            top=sums[top],
+            bottom=sums[bottom],
+        )
+
+    numbers = {name: share(*parts) for name, parts in SHARES.items()}
     if not any(claim.kind for claim in checked.all_claims):
         numbers["same_kind"] = undefined(NO_KINDS)
     return Mixing(
@@ -77,20 +107,6 @@ def mixing(checked: Checked, drafts: Sequence[str], mixture: str, draws: Draws) 
         by_chance=sums["first_wrong"] * sums["second_wrong"] / len(clips),
         keyed=checked.keyed,
         numbers=numbers,
-    )
-
-
-def _share(columns: Floats, totals: Floats, name: str) -> Estimate:
-    top, bottom, reason = SHARES[name]
-    a, b = COUNTS.index(top), COUNTS.index(bottom)
-    sums = columns.sum(axis=0)
-    return estimate_of(
-        columns,
-        totals,
-        lambda found: ratio(found[..., a], found[..., b]),
-        reason,
-        top=float(sums[a]),
-        bottom=float(sums[b]),
     )
 
 
@@ -123,17 +139,30 @@ def _counts(checked: Checked, first: str, second: str, mixture: str, clip: str) 
 
 
 def false_of(checked: Checked, captioner: str, clip: str) -> frozenset[str]:
-    """Keys of the claims of a caption that are false."""
+    """Keys of the claims that are false.
+
+    Args:
+        checked: claims with the verdicts of people.
+        captioner: whose caption.
+        clip: of which clip.
+    """
     return frozenset(claim.key for claim in checked.claims[captioner][clip] if claim.verdict == "false")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """How well the decision expert's "they differ" tells clips on which a draft has a false claim. Higher is better.
+    """How well the decision expert's "they differ" finds clips on which a draft has a false claim. Higher is better.
 
-    precision: of the clips on which it says so, those where a draft has one. recall: of the clips where a draft has
-    one, those on which it says so. recall_visible: the same, only of clips where a false claim is in one draft and not
-    in the other: the rest it cannot see. The four counts are clips.
+    Args:
+        clips: on which both drafts were checked and it said something.
+        differ_wrong: clips on which it says so, and a draft has a false claim.
+        differ_right: clips on which it says so, and no draft has one.
+        same_wrong: clips on which it does not, and a draft has one.
+        same_right: clips on which it does not, and no draft has one.
+        precision: of the clips on which it says so, those where a draft has one.
+        recall: of the clips where a draft has one, those on which it says so.
+        recall_visible: the same, only of clips where a false claim is in one draft and not in the other: the rest it
+            cannot see.
     """
 
     clips: int
@@ -153,7 +182,15 @@ def decision(
     mixture: str,
     draws: Draws,
 ) -> Decision | None:
-    """Quality of the verdicts that stand with the mixture's captions; None when none does."""
+    """Quality of the verdicts that stand with the mixture's captions; None when none does.
+
+    Args:
+        checked: claims with the verdicts of people.
+        captions: (captioner, clip) -> caption, with what the decision expert said of the drafts.
+        drafts: the two captioners whose drafts were mixed.
+        mixture: the captioner that was made of them.
+        draws: resamples of clips, for intervals.
+    """
     first, second = drafts
     rows = []
     for clip in checked.common(drafts):

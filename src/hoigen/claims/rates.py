@@ -9,16 +9,24 @@ from typing import Literal
 
 import numpy as np
 
-from hoigen.claims.checked import Checked, Claim
+from hoigen.claims.checked import Checked
 from hoigen.claims.files import KINDS, Fact, Written
 from hoigen.stats.resample import Draws, Estimate, Floats, estimate_of, ratio, undefined
-
-Counts = Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """top, bottom: names of counts; those of a side are added up. undefined: why, when the bottom is 0."""
+    """A sum over clips divided by another.
+
+    Args:
+        name: in results.
+        label: in tables.
+        top: names of the counts that are added up and divided.
+        bottom: names of the counts that they are divided by.
+        better: `low` or `high`; "" where neither is.
+        percent: shown times 100.
+        undefined: why there is no number when the bottom is 0.
+    """
 
     name: str
     label: str
@@ -81,7 +89,13 @@ COUNTS = tuple(dict.fromkeys(name for rate in (*RATES, MATCHED, *BY_KIND) for na
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
-    """All that was read. captions, facts: None when no such file was given."""
+    """All that was read.
+
+    Args:
+        checked: claims with the verdicts of people.
+        captions: (captioner, clip) -> caption; None when no such file was given.
+        facts: clip -> what a caption should hold; None when no such file was given.
+    """
 
     checked: Checked
     captions: Mapping[tuple[str, str], Written] | None = None
@@ -98,16 +112,26 @@ class Material:
         return ""
 
     def counts(self, captioner: str, clips: Sequence[str], limits: Mapping[str, int] | None = None) -> Floats:
-        """(clips, COUNTS). limits: per clip, how many claims count for the matched rate; None: all."""
-        rows = [self._counts(captioner, clip, (limits or {}).get(clip)) for clip in clips]
+        """An array (clips, COUNTS).
+
+        Args:
+            captioner: whose captions are counted.
+            clips: their ids, one a row.
+            limits: clip -> how many claims count for the matched rate; None counts all.
+        """
+        rows = [self._counted(captioner, clip, (limits or {}).get(clip)) for clip in clips]
         return np.array([[row.get(name, 0.0) for name in COUNTS] for row in rows], float).reshape(-1, len(COUNTS))
 
-    def _counts(self, captioner: str, clip: str, limit: int | None) -> Counts:
+    def _counted(self, captioner: str, clip: str, limit: int | None) -> Mapping[str, float]:
         claims = self.checked.claims[captioner][clip]
         verdicts = Counter(claim.verdict for claim in claims)
         by_kind = Counter(f"{claim.verdict} {claim.kind}" for claim in claims)
         matched = Counter(f"matched_{claim.verdict}" for claim in claims[:limit])
-        loose = 1 - verdicts["false"] / len(claims) if claims else 1.0
+        written = (self.captions or {}).get((captioner, clip))
+        facts = (self.facts or {}).get(clip, ())
+        # A claim that was found false does not tell of a fact, though it names the verb and the object.
+        tells = [(claim.verb, claim.object) for claim in claims if claim.verdict != "false"]
+        held = sum(any(verb in fact.verbs and thing in fact.objects for verb, thing in tells) for fact in facts)
         return {
             **verdicts,
             **by_kind,
@@ -115,49 +139,44 @@ class Material:
             "captions": 1,
             "claims": len(claims),
             "with_false": verdicts["false"] > 0,
-            "loose": loose,
-            **self._words(captioner, clip),
-            **self._held(clip, claims),
+            "loose": 1 - verdicts["false"] / len(claims) if claims else 1.0,
+            **({"words": len(written.text.split()), "texts": 1} if written else {}),
+            "held": held,
+            "facts": len(facts),
+            "omitted": len(facts) - held,
+            "fact_clips": len(facts) > 0,
         }
-
-    def _words(self, captioner: str, clip: str) -> Counts:
-        written = (self.captions or {}).get((captioner, clip))
-        return {"words": len(written.text.split()), "texts": 1} if written else {}
-
-    def _held(self, clip: str, claims: Sequence[Claim]) -> Counts:
-        facts = (self.facts or {}).get(clip, ())
-        held = sum(any(_holds(claim, fact) for claim in claims) for fact in facts)
-        return {"held": held, "facts": len(facts), "omitted": len(facts) - held, "fact_clips": len(facts) > 0}
-
-
-def _holds(claim: Claim, fact: Fact) -> bool:
-    """Whether a claim tells of a fact; one that was found false does not, though it names the verb and object."""
-    return claim.verdict != "false" and claim.verb in fact.verbs and claim.object in fact.objects
-
-
-def equal_claims(checked: Checked, captioners: Sequence[str], clips: Sequence[str]) -> dict[str, int]:
-    """Clip -> as many claims as each of the captioners makes there."""
-    return {clip: min(len(checked.claims[name][clip]) for name in captioners) for clip in clips}
 
 
 def value(rate: Rate, totals: Floats) -> Floats:
-    """The rate of totals (..., COUNTS); NaN where it is undefined."""
+    """A rate of sums over clips; NaN where it is undefined.
+
+    Args:
+        rate: which one.
+        totals: the sums, an array (..., COUNTS).
+    """
     top, bottom = (totals[..., [COUNTS.index(name) for name in side]].sum(-1) for side in (rate.top, rate.bottom))
     return ratio(top, bottom)
 
 
 def rates_of(material: Material, columns: Floats, rates: Sequence[Rate], draws: Draws) -> dict[str, Estimate]:
-    """Rate name -> number, for the clips of `columns`."""
+    """Rate name -> number, for some clips.
+
+    Args:
+        material: claims, captions and facts.
+        columns: the counts of these clips (`Material.counts`), an array (clips, COUNTS).
+        rates: which ones.
+        draws: resamples of clips, for intervals.
+    """
     if not len(columns):
         return {rate.name: undefined("no clip on which all of these captioners were checked") for rate in rates}
     totals = draws.totals(columns)
-    return {rate.name: _number(material, columns, totals, rate) for rate in rates}
-
-
-def _number(material: Material, columns: Floats, totals: Floats, rate: Rate) -> Estimate:
-    missing = material.missing(rate)
-    if missing:
-        return undefined(missing)
     sums = dict(zip(COUNTS, columns.sum(axis=0).tolist(), strict=True))
-    top, bottom = (sum(sums[name] for name in side) for side in (rate.top, rate.bottom))
-    return estimate_of(columns, totals, lambda found: value(rate, found), rate.undefined, top=top, bottom=bottom)
+
+    def number(rate: Rate) -> Estimate:
+        if missing := material.missing(rate):
+            return undefined(missing)
+        top, bottom = (sum(sums[name] for name in side) for side in (rate.top, rate.bottom))
+        return estimate_of(columns, totals, lambda found: value(rate, found), rate.undefined, top=top, bottom=bottom)
+
+    return {rate.name: number(rate) for rate in rates}

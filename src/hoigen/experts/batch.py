@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from hoigen.errors import UsageError
-from hoigen.experts import _chat_replies
-from hoigen.experts._chat_http import Reply
 from hoigen.experts.call import Answer, Request, call_key
 from hoigen.experts.calls import Asked, Calls
+from hoigen.experts.chat import wire
+from hoigen.experts.chat.client import Reply
+from hoigen.experts.chat.pictures import NoFrames
 from hoigen.experts.desk import Desk, NotKept
-from hoigen.experts.pictures import NoFrames
 
 if TYPE_CHECKING:
     from hoigen.contracts import Expert
@@ -255,8 +255,8 @@ def _outcome(found: Mapping[str, Any], path: Path) -> Answer:
     response = response if isinstance(response, Mapping) else {}
     status, body = response.get("status_code"), response.get("body")
     if found.get("error") and not (isinstance(body, Mapping) and "choices" in body):
-        body = {"error": _chat_replies.error_in(found["error"]) or found["error"]}
-    read = _chat_replies.read(Reply(status if isinstance(status, int) else 0, body))
+        body = {"error": wire.error_in(found["error"]) or found["error"]}
+    read = wire.read(Reply(status if isinstance(status, int) else 0, body))
     if not isinstance(read, Answer):
         read = Answer(outcome=read.outcome, reason=read.reason)
     return replace(read, endpoint=f"batch {path.name}")

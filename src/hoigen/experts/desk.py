@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hoigen.clip import Clip, Frames, Sampling
 from hoigen.experts.call import Answer, Request, call_key, media_digest
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from hoigen.contracts import Expert
     from hoigen.experts.prompts import Prompt
+
+
+T = TypeVar("T")
 
 
 class NotKept(Exception):
@@ -149,6 +152,17 @@ class Conversation:
             }
         )
         return answer
+
+
+async def together(*work: Coroutine[Any, Any, T]) -> list[T]:
+    """All at once; when one raises the others are still seen through, so that what they are answered is kept."""
+    ended = await asyncio.gather(*work, return_exceptions=True)
+    done: list[T] = []
+    for end in ended:
+        if isinstance(end, BaseException):
+            raise end
+        done.append(end)
+    return done
 
 
 def _checked(answer: Answer, request: Request) -> Answer:

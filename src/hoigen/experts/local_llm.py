@@ -7,11 +7,9 @@ from dataclasses import field
 from typing import Annotated, Any
 
 from hoigen.clip import Sampling
-from hoigen.experts import _local_chat as chat
-from hoigen.experts import _local_shelf as shelf
-from hoigen.experts._local_engine import Engine, context_of, only_stops
-from hoigen.experts._local_shelf import Dtype
 from hoigen.experts.call import Answer, Request
+from hoigen.experts.local import engine
+from hoigen.experts.local.engine import Dtype, Engine
 from hoigen.models import hub
 from hoigen.models import load as loading
 from hoigen.models.uses import ModelUse
@@ -52,11 +50,11 @@ class LocalLlm:
     sampling = Sampling(frames=0)
 
     def __post_init__(self) -> None:
-        shelf.check(self)
+        engine.check(self)
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        return hub.identity(self.model, self.revision, self.gguf_file) | shelf.decoding_facts(self)
+        return hub.identity(self.model, self.revision, self.gguf_file) | engine.decoding_facts(self)
 
     @property
     def _key(self) -> tuple[str, ...]:
@@ -67,13 +65,13 @@ class LocalLlm:
         return (ModelUse(self.model, "hub", revision=self.revision, gguf_file=self.gguf_file),)
 
     async def open(self) -> None:
-        await shelf.take(self._key, self, self._load)
+        await engine.take(self._key, self, self._load)
 
     async def answer(self, request: Request) -> Answer:
-        return await shelf.ask(self._key, request, shelf.decoding_of(self), self.batch)
+        return await engine.ask(self._key, request, self)
 
     async def close(self) -> None:
-        await shelf.give_back(self._key, self)
+        await engine.give_back(self._key, self)
 
     def _load(self) -> Engine:
         _, transformers = loading.needed("local_llm")
@@ -85,14 +83,14 @@ class LocalLlm:
             transformers.AutoModelForCausalLM, found, "model", dtype=loading.dtype_of(self.dtype)
         )
         model = loading.settle(model, device, found.name)
-        stops = only_stops(model, tokenizer)
+        stops = engine.only_stops(model, tokenizer)
         return Engine(
             model=model,
             tokenizer=tokenizer,
             prepare=_Prompts(tokenizer),
             device=device,
             stops=stops,
-            context=context_of(model),
+            context=engine.context_of(model),
         )
 
 
@@ -105,8 +103,10 @@ class _Prompts:
     def __call__(self, requests: Sequence[Request], options: Mapping[str, Any]) -> Mapping[str, Any]:
         templated = bool(self.tokenizer.chat_template)
         texts = [
-            chat.rendered(self.tokenizer, turns, options) if templated else chat.plain(turns)
-            for turns in map(chat.messages, requests)
+            engine.rendered(self.tokenizer, turns, options)
+            if templated
+            else "\n\n".join(str(turn["content"]) for turn in turns) + "\n\n"
+            for turns in map(engine.messages, requests)
         ]
         made = self.tokenizer(texts, padding=True, return_tensors="pt", add_special_tokens=not templated)
         return {name: made[name] for name in ("input_ids", "attention_mask")}

@@ -7,11 +7,10 @@ from dataclasses import field
 from typing import Annotated, Any
 
 from hoigen.clip import Sampling
-from hoigen.experts import _local_shelf as shelf
-from hoigen.experts._local_engine import Engine, context_of, only_stops
-from hoigen.experts._local_shelf import Dtype
-from hoigen.experts._local_shown import Media, Shown, processor_of
 from hoigen.experts.call import Answer, Request
+from hoigen.experts.local import engine
+from hoigen.experts.local.engine import Dtype, Engine
+from hoigen.experts.local.pictures import Media, Shown, processor_of
 from hoigen.models import hub
 from hoigen.models import load as loading
 from hoigen.models.uses import ModelUse
@@ -55,13 +54,13 @@ class LocalVlm:
     ] = 4.0
 
     def __post_init__(self) -> None:
-        shelf.check(self)
+        engine.check(self)
         if not self.sampling.needs_frames or self.sampling.gray:
             raise ValueError("sampling: a model that is shown a clip takes frames, in colour")
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        facts = hub.identity(self.model, self.revision) | shelf.decoding_facts(self) | {"media": self.media}
+        facts = hub.identity(self.model, self.revision) | engine.decoding_facts(self) | {"media": self.media}
         return facts | ({"lora_alpha": self.lora_alpha} if self.lora_alpha != 4.0 else {})
 
     @property
@@ -73,23 +72,22 @@ class LocalVlm:
         return (ModelUse(self.model, "hub", revision=self.revision),)
 
     async def open(self) -> None:
-        await shelf.take(self._key, self, self._load)
+        await engine.take(self._key, self, self._load)
 
     async def answer(self, request: Request) -> Answer:
         if request.media and (request.frames is None or not len(request.frames)):
             return Answer(outcome="failed", reason="the clip's frames are not there to be shown")
-        decoding = shelf.decoding_of(self, shown=request.frames is not None)
-        return await shelf.ask(self._key, request, decoding, self.batch)
+        return await engine.ask(self._key, request, self, shown=request.frames is not None)
 
     async def close(self) -> None:
-        await shelf.give_back(self._key, self)
+        await engine.give_back(self._key, self)
 
     def _load(self) -> Engine:
         _, transformers = loading.needed("local_vlm")
         device = loading.device_of(self.device)
         found = hub.resolve(self.model, self.revision)
         loading.check_memory(found, self.dtype, device)
-        import hoigen.experts._local_pllava as pllava
+        from hoigen.experts.local import pllava
 
         if pllava.is_one(found):
             return pllava.load(found, self, device)
@@ -97,12 +95,12 @@ class LocalVlm:
         processor = processor_of(found, config, self.media)
         loader = transformers.AutoModelForImageTextToText
         model = loading.pretrained(loader, found, "model", dtype=loading.dtype_of(self.dtype))
-        stops = only_stops(model, processor.tokenizer)
+        stops = engine.only_stops(model, processor.tokenizer)
         return Engine(
             model=loading.settle(model, device, found.name),
             tokenizer=processor.tokenizer,
             prepare=Shown(processor, self.media),
             device=device,
             stops=stops,
-            context=context_of(model),
+            context=engine.context_of(model),
         )

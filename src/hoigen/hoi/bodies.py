@@ -12,9 +12,9 @@ from hoigen.hoi.skeleton import SEEN, Person
 if TYPE_CHECKING:
     import numpy as np
 
-    from hoigen.models.hands import Hand
-    from hoigen.models.pose import Body
-    from hoigen.models.ssd_coco import Thing as Found
+    from hoigen.models.nets.hands import Hand
+    from hoigen.models.nets.pose import Body
+    from hoigen.models.nets.ssd_coco import Thing as Found
 
 OWN = 0.15
 """A hand belongs to the body whose wrist is nearer than this share of the body's height."""
@@ -32,7 +32,7 @@ def together(bodies: Sequence[Body], boxes: Sequence[Found], size: tuple[int, in
 
 def person_of(body: Body, size: tuple[int, int]) -> Person:
     """A body's visible points, and the box around those."""
-    from hoigen.models.pose import NAMES
+    from hoigen.models.nets.pose import NAMES
 
     at = body.points * size
     points = {

@@ -66,7 +66,7 @@ class AestheticQuality:
     @property
     def networks(self) -> tuple[Network, ...]:
         """What is asked, and loaded once for all who ask it."""
-        return (room.network_of(self, "hoigen.vbench.laion:built", self.batch),)
+        return (room.network_of(self, "hoigen.models.nets.laion:built_v1", self.batch),)
 
     def load(self) -> None:
         self._model()

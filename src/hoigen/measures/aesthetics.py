@@ -64,7 +64,7 @@ class Aesthetics:
     @property
     def networks(self) -> tuple[Network, ...]:
         """What is asked, and loaded once for all who ask it."""
-        return (room.network_of(self, "hoigen.vbench.laion_v2:built", FRAMES),)
+        return (room.network_of(self, "hoigen.models.nets.laion:built_v2", FRAMES),)
 
     def load(self) -> None:
         self._model()

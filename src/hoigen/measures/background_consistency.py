@@ -66,7 +66,7 @@ class BackgroundConsistency:
     @property
     def networks(self) -> tuple[Network, ...]:
         """What is asked, and loaded once for all who ask it."""
-        return (room.network_of(self, "hoigen.vbench.clip_vit:built", self.batch),)
+        return (room.network_of(self, "hoigen.models.nets.clip:vision", self.batch),)
 
     def load(self) -> None:
         self._model()

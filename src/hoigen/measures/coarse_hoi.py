@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from hoigen.clip import Clip, Sampling
 from hoigen.errors import UsageError, nearest
@@ -14,6 +14,7 @@ from hoigen.hoi.handling import pairs_of
 from hoigen.hoi.observation import Looking, Observation, as_setting, observer_of
 from hoigen.registry import measure
 from hoigen.score import Number, Score
+from hoigen.settings import Setting
 from hoigen.stats.thresholds import SWEEP, area, share_above, sweep
 
 if TYPE_CHECKING:
@@ -67,20 +68,26 @@ class CoarseHoi:
     detail: scores of every frame, the same shares for theta of 0.05 to 0.95 (`sweep`), and their mean over all theta
     (`area`), so that theta can be changed afterwards.
 
-    observer: who looks (docs/coarse_hoi.md): a name of `hoigen list`, or `{name: settings}`. `lite`, small models on
-    this CPU, knows no verbs; `two_stage` and `ada_cm` need extra [models], `mllm` takes any expert, `recorded` reads a
-    file of a detector run elsewhere. theta: left out, the one that the observer brings; thetas of two observers do not
-    compare. frames: that are looked at. short_side: of the frames in pixels; left out, what the observer wants (480;
-    ada_cm 800).
+    Who looks is an observer (docs/coarse_hoi.md): `lite`, small models on this CPU, knows no verbs; `two_stage` and
+    `ada_cm` need extra [models], `mllm` takes any expert, `recorded` reads a file of a detector run elsewhere.
 
     Source: HOIGen-1M, section 4.1, equation 1. The number of frames and theta are not printed there; eight is inferred
     from the published values (docs/coarse_hoi.md).
     """
 
-    observer: Any = "lite"
-    frames: int = 8
-    short_side: int | None = None
-    theta: float | None = None
+    observer: Annotated[Any, Setting("who looks: a name of hoigen list, or one name with its settings")] = "lite"
+    frames: Annotated[int, Setting("frames that are looked at", least=1)] = 8
+    short_side: Annotated[
+        int | None,
+        Setting("of the frames; null for what the observer wants (480; ada_cm 800)", least=1, unit="pixels"),
+    ] = None
+    theta: Annotated[
+        float | None,
+        Setting(
+            "the score that counts, 0 or more and below 1; null for the one that the observer brings; thetas of two "
+            "observers do not compare"
+        ),
+    ] = None
 
     revision = 2
 

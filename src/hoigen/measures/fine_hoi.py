@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from hoigen.clip import Clip, Sampling, check_sees
 from hoigen.errors import UsageError
@@ -15,6 +15,7 @@ from hoigen.hoi.observation import Looking, Observation, as_setting, observer_of
 from hoigen.hoi.sketch import Sketches
 from hoigen.registry import measure
 from hoigen.score import Number, Score
+from hoigen.settings import Setting
 
 if TYPE_CHECKING:
     from hoigen.hoi.fine import FineScore, Rules, Track
@@ -68,31 +69,49 @@ class FineHoi:
     fine_gap: the mean distance over the contact range, 0..1.
     fine_whole: fine_hoi x fine_contact x fine_presence, 0..1; this project's own, high for steady contact alone.
 
-    variant: `gap`; `binary` (contact or not); `diagonal` (distance over the picture's diagonal, without a range). All
-    three are in detail. follow: `pair` follows one pair; `nearest` takes the closest pair in every frame; `several`
-    means over the best `people` pairs of different persons (`meta["people"]`, when the prompt says how many).
-    bridge: seconds without a detection that are filled in. undefined: what a video gets in which the two are hardly
-    detected: `exclude`, `zero`, or `one`, which the bare formula would give. Frames beyond the sampling's `max_frames`
-    are left out evenly, and `detail["thinned"]` says so.
+    Frames beyond the sampling's `max_frames` are left out evenly, and `detail["thinned"]` says so. All three variants
+    are in detail.
 
-    observer: who looks: a name of `hoigen list`, or `{name: settings}`. `lite` with bodies and masks, small models on
-    this CPU: COCO boxes, carried on for a second where they are missed, cut out by GrabCut (detail counts
-    `mask_source`), MediaPipe bodies and hands; their own tremor is in the score. `models`: those of the Hugging Face
-    hub, with extra [models]. `recorded`: what a pipeline run elsewhere has written (docs/observations.md); nothing is
-    decoded then.
+    Who looks is an observer. `lite` with bodies and masks, small models on this CPU: COCO boxes, carried on for a
+    second where they are missed, cut out by GrabCut (detail counts `mask_source`), MediaPipe bodies and hands; their
+    own tremor is in the score. `models`: those of the Hugging Face hub, with extra [models]. `recorded`: what a
+    pipeline run elsewhere has written (docs/observations.md); nothing is decoded then.
 
     Source: HOIGen-1M, section 4.1, equation 2. No code of it is public: what the paper leaves open is argued in
     docs/fine_hoi.md, and `detail["definition"]` names the version.
     """
 
-    sampling: Sampling = Sampling(fps=60, short_side=480, max_frames=600)
-    variant: Literal["gap", "binary", "diagonal"] = "gap"
-    follow: Follow = "pair"
-    people: int = 1
-    bridge: float = 0.25
-    least_presence: float = 0.2
-    undefined: Literal["exclude", "zero", "one"] = "exclude"
-    observer: Any = field(default_factory=lambda: dict(LITE))
+    sampling: Annotated[Sampling, Setting("the frames that are looked at")] = Sampling(
+        fps=60, short_side=480, max_frames=600
+    )
+    variant: Annotated[
+        Literal["gap", "binary", "diagonal"],
+        Setting(
+            "gap: distance over the contact range; binary: contact or not; diagonal: distance over the picture's "
+            "diagonal, without a range"
+        ),
+    ] = "gap"
+    follow: Annotated[
+        Follow,
+        Setting(
+            "pair: one pair; nearest: the closest pair in every frame; several: the mean over the best pairs of "
+            "different persons"
+        ),
+    ] = "pair"
+    people: Annotated[
+        int, Setting("pairs that several means over, where the prompt (meta's people) does not say it", least=1)
+    ] = 1
+    bridge: Annotated[float, Setting("time without a detection that is filled in", least=0, unit="seconds")] = 0.25
+    least_presence: Annotated[
+        float, Setting("share of frames with both, below which a video is undefined", least=0, most=1)
+    ] = 0.2
+    undefined: Annotated[
+        Literal["exclude", "zero", "one"],
+        Setting("what a video gets in which the two are hardly detected; one is what the bare formula would give"),
+    ] = "exclude"
+    observer: Annotated[Any, Setting("who looks: a name of hoigen list, or one name with its settings")] = field(
+        default_factory=lambda: dict(LITE)
+    )
 
     revision = 5
 

@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from hoigen.clip import Clip, Sampling, check_sees
 from hoigen.hoi.detections import Box
@@ -15,6 +15,7 @@ from hoigen.hoi.handling import HOLDS, LARGE, STANDS_BESIDE, presence, region_of
 from hoigen.hoi.observation import Looking, Observation, observer_of
 from hoigen.registry import measure
 from hoigen.score import Number, Score
+from hoigen.settings import Setting
 
 if TYPE_CHECKING:
     from hoigen.hoi.frame import Detection, ObservedFrame, SeenHand
@@ -73,15 +74,15 @@ class HoiLite:
     hoi_named: the picture, the person and what is around the hands look like one of some 230 things that one handles,
         0..1; 0 where nobody is.
 
-    observer: who looks. `lite`, on whose models the weights were fitted, sees no gloves and no hands of a few pixels,
-    and cannot tell a cup that is held from one that stands before somebody. sampling: the frames that are looked at.
+    `lite`, the observer on whose models the weights were fitted, sees no gloves and no hands of a few pixels, and
+    cannot tell a cup that is held from one that stands before somebody.
 
     Source: HOIGen-1M, section 3.1, "LLM Evaluation" and "Human Verification" ask the question; the features and their
     weights are this project's own (docs/hoi_lite.md).
     """
 
-    observer: Any = "lite"
-    sampling: Sampling = Sampling(frames=8, short_side=360)
+    observer: Annotated[Any, Setting("who looks: a name of hoigen list, or one name with its settings")] = "lite"
+    sampling: Annotated[Sampling, Setting("the frames that are looked at")] = Sampling(frames=8, short_side=360)
 
     revision = 2
 

@@ -74,7 +74,7 @@ class ImagingQuality:
     @property
     def networks(self) -> tuple[Network, ...]:
         """What is asked, and loaded once for all who ask it."""
-        return (room.network_of(self, "hoigen.vbench.musiq:built", self.batch),)
+        return (room.network_of(self, "hoigen.models.nets.musiq:built", self.batch),)
 
     def load(self) -> None:
         self._model()

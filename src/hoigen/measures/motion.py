@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from hoigen.clip import Clip, Sampling, Seconds, check_sees
 from hoigen.models import room
-from hoigen.models.dis_flow import PRESETS
+from hoigen.models.nets.dis_flow import PRESETS
 from hoigen.registry import measure
 from hoigen.score import Number, Score
 from hoigen.settings import Setting
@@ -17,8 +17,7 @@ from hoigen.settings import Setting
 if TYPE_CHECKING:
     import numpy as np
 
-    from hoigen.models.camera import Split
-    from hoigen.models.dis_flow import DisFlow
+    from hoigen.models.nets.dis_flow import DisFlow, Split
 
 STILL = 0.002
 """Below this many diagonals per second the detail calls a clip still: sensor noise stays under half of it."""
@@ -92,7 +91,7 @@ class Motion:
 
 def flow_of(preset: str) -> DisFlow:
     """The flow method of this process."""
-    from hoigen.models.dis_flow import DisFlow
+    from hoigen.models.nets.dis_flow import DisFlow
 
     return room.once(DisFlow, preset)
 
@@ -177,7 +176,7 @@ class _Stream:
         return weights, held if held > max(HOLD, 2 * usual) else 0.0
 
     def _pair(self, first: tuple[np.ndarray, float], second: tuple[np.ndarray, float]) -> _Pair:
-        from hoigen.models.camera import split_flow
+        from hoigen.models.nets.dis_flow import split_flow
 
         split = split_flow(self.flow(first[0], second[0]), first[0], second[0])
         return _Pair.of(split, first[1], second[1] - first[1], math.hypot(*first[0].shape))

@@ -80,7 +80,7 @@ class MotionSmoothness:
         """What is asked, and loaded once for all who ask it."""
         if self.interpolator == "flow":
             return ()
-        return (room.network_of(self, "hoigen.vbench.amt:built"),)
+        return (room.network_of(self, "hoigen.models.nets.amt:built"),)
 
     def load(self) -> None:
         self._between()

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 EVERY = EveryFrame()
 ENCODERS = {
-    "viclip": ("hoigen.vbench.viclip:built", "viclip_l14"),
-    "clip": ("hoigen.vbench.clip_both:built", "clip_vitl14"),
+    "viclip": ("hoigen.models.nets.clip:viclip", "viclip_l14"),
+    "clip": ("hoigen.models.nets.clip:both", "clip_vitl14"),
 }
 """What builds the model, and its published file."""
 CLIPS = 2
@@ -118,6 +118,7 @@ class _Stream:
             return Score(None, {"reason": "no frame to look at"})
         import torch
 
+        from hoigen.models.nets.pixels import CLIP_MEAN, CLIP_STD
         from hoigen.vbench import pictures
         from hoigen.vbench.words import words
 
@@ -125,7 +126,7 @@ class _Stream:
         numbers, pieces = words().encoded(self.prompt, length)
         chosen = self.spread.chosen()
         crops = torch.stack([torch.from_numpy(self.spread.kept[at]) for at in chosen]).float()
-        frames = pictures.normalised(crops, pictures.CLIP_MEAN, pictures.CLIP_STD)[None]
+        frames = pictures.normalised(crops, CLIP_MEAN, CLIP_STD)[None]
         value = float(self.model(frames, torch.tensor([numbers])))
         detail = {
             "prompt": self.prompt,

@@ -62,7 +62,7 @@ class SubjectConsistency:
     @property
     def networks(self) -> tuple[Network, ...]:
         """What is asked, and loaded once for all who ask it."""
-        return (room.network_of(self, "hoigen.vbench.dino:built", self.batch),)
+        return (room.network_of(self, "hoigen.models.nets.dino:built", self.batch),)
 
     def load(self) -> None:
         self._model()

@@ -72,13 +72,13 @@ class TechnicalQuality:
     """
 
     sampling: Sampling = Sampling(frames=4, short_side=None)
-    short_side: Annotated[int, Setting("that frames are brought down to; they are never enlarged", unit="pixels")] = 480
+    short_side: Annotated[
+        int, Setting("that frames are brought down to; they are never enlarged", least=MIN_SIDE, unit="pixels")
+    ] = 480
     weighting: Annotated[Weighting, Setting("how much each part counts")] = Weighting()
 
     def __post_init__(self) -> None:
         check_sees(self.sampling)
-        if self.short_side < MIN_SIDE:
-            raise ValueError(f"short_side: {MIN_SIDE} pixels or more; it came as {self.short_side}")
 
     def __call__(self, clip: Clip, frames: Frames) -> Score:
         if not len(frames):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from hoigen.clip import Clip, Frames, Sampling, check_sees
 from hoigen.models import room, uses
-from hoigen.models.text_detector import Binarization, TextBox
+from hoigen.models.nets.text_detector import Binarization, TextBox
 from hoigen.registry import measure
 from hoigen.score import Number, Score
 from hoigen.settings import Setting
@@ -17,7 +17,7 @@ from hoigen.settings import Setting
 if TYPE_CHECKING:
     import numpy as np
 
-    from hoigen.models.text_detector import TextDetector
+    from hoigen.models.nets.text_detector import TextDetector
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +86,7 @@ class TextBoxes:
 
 def detector(binarization: Binarization) -> TextDetector:
     """The detector of this process, loaded on first use."""
-    from hoigen.models.text_detector import TextDetector
+    from hoigen.models.nets.text_detector import TextDetector
 
     return room.once(TextDetector, binarization)
 

@@ -76,7 +76,7 @@ class UnimatchFlow:
     @property
     def networks(self) -> tuple[Network, ...]:
         """What is asked, and loaded once for all who ask it."""
-        return (room.network_of(self, "hoigen.models.unimatch:built", self.batch),)
+        return (room.network_of(self, "hoigen.models.nets.unimatch:built", self.batch),)
 
     def load(self) -> None:
         self._model()
@@ -125,8 +125,8 @@ def prepared(images: np.ndarray, upright: bool) -> Any:
     import torch
     import torch.nn.functional as F
 
-    from hoigen.models.pixels import IMAGENET_MEAN, IMAGENET_STD
-    from hoigen.models.unimatch import MULTIPLE
+    from hoigen.models.nets.pixels import IMAGENET_MEAN, IMAGENET_STD
+    from hoigen.models.nets.unimatch import MULTIPLE
 
     values = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float()
     values = values.transpose(2, 3) if upright else values

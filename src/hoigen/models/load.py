@@ -15,7 +15,7 @@ from typing import Any
 
 from hoigen.errors import NoRoomError, SetupError, UsageError
 from hoigen.models import cards, hub, uses
-from hoigen.models.pixels import IMAGENET_MEAN, IMAGENET_STD
+from hoigen.models.nets.pixels import IMAGENET_MEAN, IMAGENET_STD
 
 DTYPES: Mapping[str, int] = {"float32": 4, "bfloat16": 2, "float16": 2}
 GIB = 1 << 30

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from hoigen import hico
 from hoigen.hoi.detections import Knows, Pair
@@ -12,6 +12,7 @@ from hoigen.hoi.frame import ObservedFrame
 from hoigen.hoi.observation import About, Collecting
 from hoigen.models import room, uses
 from hoigen.registry import observer
+from hoigen.settings import Setting
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,28 +35,39 @@ class AdaCm:
 
     A verb's score is its chance times (the person's score times the thing's) to the power of `power`.
 
-    checkpoint: trained weights of its authors (ResNet-50 with ViT-B or ViT-L); they hold DETR too. Without it, the
-    mode that needs no training: `detr` (`detr-r50-hicodet.pth`) and `memory`, the features of HICO-DET's training set
-    (`union_embeddings_cachemodel_crop_padding_zeros_vitb16.p`), of which `shots` of each pair are kept. None of these
-    files can be fetched by a program: docs/coarse_hoi.md says where they are.
-    clip: the CLIP that it was trained with, by its name on the hub or a folder; left out, the published one of that
-    size. threshold: a less sure box is left out where there are more than three. temperature: without training, how
-    likeness is shared among the verbs of a thing.
+    Either trained weights (`checkpoint`), which hold DETR too, or the mode that needs no training: `detr` and `memory`.
+    None of these files can be fetched by a program: docs/coarse_hoi.md says where they are.
 
     Source: Lei et al., arXiv 2309.03696; upt_tip_cache_model_free_finetune_distill3.py (trained) and
     upt_tip_cache_model_free_ye.py (not trained) of github.com/ltttpku/ADA-CM, whose scores these equal.
     """
 
-    checkpoint: Path | None = None
-    detr: Path | None = None
-    memory: Path | None = None
-    clip: str = ""
-    threshold: float = 0.2
-    power: float = 2.8
-    shots: int = 8
-    temperature: float = 0.05
-    batch: int = 4
-    device: str = "auto"
+    checkpoint: Annotated[Path | None, Setting("trained weights of its authors (ResNet-50 with ViT-B or ViT-L)")] = None
+    detr: Annotated[Path | None, Setting("without training: detr-r50-hicodet.pth")] = None
+    memory: Annotated[
+        Path | None,
+        Setting(
+            "without training: the features of HICO-DET's training set, "
+            "union_embeddings_cachemodel_crop_padding_zeros_vitb16.p"
+        ),
+    ] = None
+    clip: Annotated[
+        str,
+        Setting(
+            "the CLIP that it was trained with, by its name on the hub or a folder; empty for the published one of "
+            "that size"
+        ),
+    ] = ""
+    threshold: Annotated[
+        float, Setting("a less sure box is left out where there are more than three, between 0 and 1")
+    ] = 0.2
+    power: Annotated[float, Setting("of the boxes' scores, by which a verb's chance is multiplied", least=0)] = 2.8
+    shots: Annotated[int, Setting("features of each pair that are kept of the memory", least=1)] = 8
+    temperature: Annotated[
+        float, Setting("without training: how likeness is shared among the verbs of a thing", above=0)
+    ] = 0.05
+    batch: Annotated[int, Setting("frames at once", least=1)] = 4
+    device: Annotated[str, Setting("auto, cpu or cuda")] = "auto"
 
     sees = True
     gives = frozenset(("pairs",))

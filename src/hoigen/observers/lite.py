@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from hoigen import hico
 from hoigen.hoi.bodies import together, with_hands
@@ -18,15 +18,16 @@ from hoigen.hoi.observation import About, FrameRows
 from hoigen.hoi.scene import Thing
 from hoigen.models import room, uses
 from hoigen.registry import observer
+from hoigen.settings import Setting
 
 if TYPE_CHECKING:
     import numpy as np
 
     from hoigen.clip import Clip, Sampling, Seconds
     from hoigen.hoi.skeleton import Person
-    from hoigen.models.hands import Hand
-    from hoigen.models.pose import Circle
-    from hoigen.models.ssd_coco import Thing as Found
+    from hoigen.models.nets.hands import Hand
+    from hoigen.models.nets.pose import Circle
+    from hoigen.models.nets.ssd_coco import Thing as Found
     from hoigen.models.uses import ModelUse
 
 THETA = 0.3
@@ -50,17 +51,23 @@ class Lite:
     It finds COCO's 80 classes, which are HICO-DET's, and hands that are shown large; no gloves, no hands of a few
     pixels. Its theta, for the pairs that coarse_hoi makes of it, is 0.3.
 
-    names: what the picture, the surroundings of every hand and those of the main person look like, out of some 230
-    things that one handles, wherever somebody is seen (what hoi_lite and coarse_hoi need). bodies: the points of up to
-    three persons, joined with their hands (what fine_hoi needs). masks: the four surest boxes of each label, persons
-    too, carried on for a second where they are missed, cut out by GrabCut (what fine_hoi needs).
+    Names are what hoi_lite and coarse_hoi need, bodies and masks what fine_hoi needs. Names are told of the picture, of
+    the surroundings of every hand and of those of the main person, wherever somebody is seen.
 
     Models: SSD-MobileNetV2 on COCO, MediaPipe palms, hands and poses, EfficientNet-Lite3 on ImageNet.
     """
 
-    names: bool = True
-    bodies: bool = False
-    masks: bool = False
+    names: Annotated[
+        bool, Setting("what picture, hands and main person look like, out of some 230 things that one handles")
+    ] = True
+    bodies: Annotated[bool, Setting("the points of up to three persons, joined with their hands")] = False
+    masks: Annotated[
+        bool,
+        Setting(
+            "the four surest boxes of each label, persons too, carried on for a second where they are missed, and cut "
+            "out by GrabCut"
+        ),
+    ] = False
 
     sees = True
 
@@ -95,10 +102,10 @@ class Watching:
     """One clip. A body found in the frame before is looked for where it was."""
 
     def __init__(self, settings: Lite) -> None:
-        from hoigen.models.hands import HandFinder
-        from hoigen.models.imagenet import ThingNamer
-        from hoigen.models.pose import PoseFinder
-        from hoigen.models.ssd_coco import ObjectFinder
+        from hoigen.models.nets.hands import HandFinder
+        from hoigen.models.nets.imagenet import ThingNamer
+        from hoigen.models.nets.pose import PoseFinder
+        from hoigen.models.nets.ssd_coco import ObjectFinder
 
         self.find_things, self.find_hands = room.once(ObjectFinder), room.once(HandFinder)
         self.namer = room.once(ThingNamer) if settings.names else None
@@ -143,7 +150,7 @@ class Watching:
                 yield Region(of=of, who=who, box=in_shares((x0, y0, x1, y1), size), names=names)
 
     def _persons(self, image: np.ndarray, things: Sequence[Found], hands: Sequence[Hand]) -> list[Person]:
-        from hoigen.models.pose import around_box
+        from hoigen.models.nets.pose import around_box
 
         size = image.shape[1], image.shape[0]
         boxes = [thing for thing in things if thing.label == "person" and thing.score >= SURE]

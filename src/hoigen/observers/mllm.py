@@ -7,7 +7,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from hoigen import hico
 from hoigen.clip import Clip, Frames
@@ -18,6 +18,7 @@ from hoigen.hoi.verbs import sentence, with_article
 from hoigen.models import uses
 from hoigen.recipe.build import make
 from hoigen.registry import observer
+from hoigen.settings import Setting
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,15 +48,16 @@ class Mllm:
     frame has failed, with the reason, and is not 0.
 
     What is seen is kept by the prompt's verb and object, which the questions name.
-
-    expert: who is asked, as a recipe names experts; the frames are the measure's, not those of its own
-    sampling.
-    asked_prompt, any_prompt: with a prompt's interaction, and without; names of prompts, or files that end in .md.
     """
 
-    expert: Any = field(default_factory=lambda: {"open_model": {"model": "Qwen/Qwen3-VL-8B-Instruct"}})
-    asked_prompt: str = "frame_asked"
-    any_prompt: str = "frame_any"
+    expert: Annotated[
+        Any,
+        Setting("who is asked, as a recipe names experts; the frames are the measure's, not those of its own sampling"),
+    ] = field(default_factory=lambda: {"open_model": {"model": "Qwen/Qwen3-VL-8B-Instruct"}})
+    asked_prompt: Annotated[
+        str, Setting("with a prompt's interaction: the name of a prompt, or a file that ends in .md")
+    ] = "frame_asked"
+    any_prompt: Annotated[str, Setting("the same without one")] = "frame_any"
 
     sees = True
     gives = frozenset(("pairs",))

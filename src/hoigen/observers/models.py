@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from hoigen import hico
 from hoigen.errors import UsageError
@@ -22,6 +22,7 @@ from hoigen.models import uses
 from hoigen.models.load import DTYPES
 from hoigen.models.uses import Network
 from hoigen.registry import observer
+from hoigen.settings import Setting
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,20 +45,19 @@ class Models:
     them. One that takes words (Grounding DINO) is asked for persons and the prompt's object, which its observations are
     kept by, and for all of HICO-DET's objects where the prompt has none. So is SAM 2's memory (`propagate`).
 
-    boxes, masks, points: ids (`owner/name`, `owner/name@revision`) or folders of Grounding DINO, RT-DETR, D-FINE or
-    DETR, of SAM 2 (or `grabcut`), of ViTPose. propagate: SAM 2 carries a mask from its first detection on, instead of
-    one for each frame's box. threshold: a less sure box is not there, 0..1. device: auto, cpu or cuda. dtype: float32,
-    bfloat16 or float16. batch: frames at once; what is seen stays the same.
+    Models are named by ids (`owner/name`, `owner/name@revision`) or folders.
     """
 
-    boxes: str = "IDEA-Research/grounding-dino-tiny"
-    masks: str = "facebook/sam2.1-hiera-small"
-    points: str = "usyd-community/vitpose-base-simple"
-    propagate: bool = False
-    threshold: float = 0.3
-    device: str = "auto"
-    dtype: str = "float32"
-    batch: int = 8
+    boxes: Annotated[str, Setting("Grounding DINO, RT-DETR, D-FINE or DETR")] = "IDEA-Research/grounding-dino-tiny"
+    masks: Annotated[str, Setting("SAM 2, or grabcut")] = "facebook/sam2.1-hiera-small"
+    points: Annotated[str, Setting("ViTPose")] = "usyd-community/vitpose-base-simple"
+    propagate: Annotated[
+        bool, Setting("SAM 2 carries a mask from its first detection on, instead of one for each frame's box")
+    ] = False
+    threshold: Annotated[float, Setting("a less sure box is not there, between 0 and 1")] = 0.3
+    device: Annotated[str, Setting("auto, cpu or cuda")] = "auto"
+    dtype: Annotated[str, Setting("float32, bfloat16 or float16")] = "float32"
+    batch: Annotated[int, Setting("frames at once; what is seen stays the same", least=1)] = 8
 
     sees = True
     gives = frozenset(("persons", "things"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from hoigen.errors import UsageError
 from hoigen.hoi import pair_file, scene_file
@@ -13,6 +13,7 @@ from hoigen.hoi.frame import ObservedFrame
 from hoigen.hoi.lines import parsed
 from hoigen.hoi.observation import About, FrameRows
 from hoigen.registry import observer
+from hoigen.settings import Setting
 from hoigen.video.plan import moments
 
 if TYPE_CHECKING:
@@ -33,13 +34,13 @@ class Recorded:
     observers see. Each video must be in it, by its path, its file's name or the clip's id; a clip that is not is
     undefined, with the reason. A measure that asks for a number of frames gets the lines nearest to where those are;
     one that asks for frames at a rate gets all lines within the clip, and none where the file leaves 0.6 s out.
-
-    file: where it lies. slack: how far a line may be from the wanted moment, seconds; left out, half of the time
-    between two.
     """
 
-    file: Path
-    slack: float | None = None
+    file: Annotated[Path, Setting("where the file lies")]
+    slack: Annotated[
+        float | None,
+        Setting("how far a line may be from the wanted moment; half of the time between two", least=0, unit="seconds"),
+    ] = None
 
     sees = False
     models = ()

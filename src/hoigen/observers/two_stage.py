@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from hoigen import hico
 from hoigen.hoi.boxes import BoxFinder, Candidate, candidates
@@ -14,6 +14,7 @@ from hoigen.hoi.observation import About, Collecting
 from hoigen.hoi.verbs import VerbScorer, allowed, crop
 from hoigen.models import uses
 from hoigen.registry import observer
+from hoigen.settings import Setting
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,10 +35,6 @@ class TwoStage:
     what a model of pictures and sentences makes of the square around both, against one sentence for each verb and one
     for no interaction. Nothing of this was calibrated on labelled interactions: set theta with `hoigen calibrate`.
 
-    boxes: RT-DETR, D-FINE or DETR with COCO's classes, or Grounding DINO for any word (docs/fine_hoi.md lists them).
-    verbs: CLIP or SigLIP. Both by their name on the hub, `owner/name@revision`, or a folder. threshold: a less sure box
-    is left out. most: persons, and things, of a frame. batch: crops at a time.
-
     With boxes of fixed classes it looks without being asked, unless the prompt's verb is not HICO-DET's for the
     prompt's object (or there is no object): that verb is scored too, and what is seen is kept by verb and object. With
     boxes by words it looks for persons and the prompt's object, and what is seen is kept by that.
@@ -45,14 +42,20 @@ class TwoStage:
     Source: the pairing, and the power 2.8, of two-stage detectors (UPT, arXiv 2112.01838; ADA-CM, arXiv 2309.03696).
     """
 
-    boxes: str = "PekingU/rtdetr_r50vd_coco_o365"
-    verbs: str = "openai/clip-vit-base-patch32"
-    threshold: float = 0.2
-    most: int = 8
-    power: float = 2.8
-    batch: int = 64
-    device: str = "auto"
-    dtype: str = "float32"
+    boxes: Annotated[
+        str,
+        Setting(
+            "RT-DETR, D-FINE, DETR with COCO's classes, or Grounding DINO for any word (docs/fine_hoi.md lists them), "
+            "owner/name@revision of the hub, or a folder"
+        ),
+    ] = "PekingU/rtdetr_r50vd_coco_o365"
+    verbs: Annotated[str, Setting("CLIP or SigLIP, named alike")] = "openai/clip-vit-base-patch32"
+    threshold: Annotated[float, Setting("a less sure box is left out, between 0 and 1")] = 0.2
+    most: Annotated[int, Setting("persons, and things, of a frame", least=1)] = 8
+    power: Annotated[float, Setting("of the boxes' scores, by which a verb's chance is multiplied", least=0)] = 2.8
+    batch: Annotated[int, Setting("crops at a time", least=1)] = 64
+    device: Annotated[str, Setting("auto, cpu or cuda")] = "auto"
+    dtype: Annotated[str, Setting("float32, bfloat16 or float16")] = "float32"
 
     sees = True
     gives = frozenset(("pairs",))

@@ -30,8 +30,12 @@ LEAST = 4
 
 
 def suite(pack: Pack) -> Suite:
-    """hico: the 306. hico388: all that are not rare. hico520: all interactions. extended: what HICO-DET lacks. all: the
-    306 and the extended ones."""
+    """The prompts of a pack.
+
+    Args:
+        pack: `hico`, the 306; `hico388`, all that are not rare; `hico520`, all interactions; `extended`, what HICO-DET
+            lacks; `all`, the 306 and the extended ones.
+    """
     ways: dict[str, Callable[[], list[hico.Pair]]] = {
         "hico": reasonable,
         "all": reasonable,

@@ -21,18 +21,30 @@ DIMENSIONS = (
 
 
 def text_of(suite: Suite, format: Format, *, long: bool) -> str:
-    """The suite as a file's text. long: vbench and txt carry the long prompts where there are any."""
+    """The suite as a file's text.
+
+    Args:
+        suite: the prompts.
+        format: `json` for all that is known of them; `vbench` for VBench's list (VBench_full_info.json of
+            Vchitect/VBench; `id` is ours and read by nobody there); `txt` for a prompt a line.
+        long: vbench and txt have the long prompts where there are any.
+    """
     if format == "txt":
         return "".join(f"{asked(prompt, long)}\n" for prompt in suite.prompts)
-    facts: Any = suite.facts() if format == "json" else [_vbench(prompt, long) for prompt in suite.prompts]
+    facts: Any = suite.facts()
+    if format == "vbench":
+        facts = [
+            {"prompt_en": asked(prompt, long), "dimension": list(DIMENSIONS), "id": prompt.id}
+            for prompt in suite.prompts
+        ]
     return json.dumps(facts, indent=1, ensure_ascii=False) + "\n"
 
 
 def asked(prompt: Prompt, long: bool) -> str:
-    """The words that a model is given."""
+    """The words that a model is given.
+
+    Args:
+        prompt: of a suite.
+        long: the long prompt where there is one.
+    """
     return (prompt.long if long else None) or prompt.short
-
-
-def _vbench(prompt: Prompt, long: bool) -> dict[str, Any]:
-    """Source: VBench_full_info.json of Vchitect/VBench; `id` is ours and read by nobody there."""
-    return {"prompt_en": asked(prompt, long), "dimension": list(DIMENSIONS), "id": prompt.id}

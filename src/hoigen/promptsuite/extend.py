@@ -35,7 +35,12 @@ TOO_LONG = "too long"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writers:
-    """The expert that writes, and the one that checks; they may be the same."""
+    """The experts that make long prompts; they may be the same.
+
+    Args:
+        expert: writes.
+        checker: says whether the meaning is kept.
+    """
 
     expert: Expert
     checker: Expert
@@ -43,6 +48,11 @@ class Writers:
     @staticmethod
     def of(spec: Any, where: str, *, beside: Path | None = None) -> Writers:
         """From a recipe's `extend`: `expert`, and `checker` where another is to check.
+
+        Args:
+            spec: what stands there.
+            where: the file or option, for errors.
+            beside: the folder in which files of one's own are looked for.
 
         Raises UsageError that names the key, what came and what is allowed.
         """
@@ -61,9 +71,15 @@ class Writers:
 
 
 def extend(suite: Suite, writers: Writers, calls: Path, *, retry: bool = False) -> Suite:
-    """The suite with long prompts. What is in `calls`, the SQLite file of answers, is not asked again.
+    """The suite with long prompts.
 
-    retry: ask again what was not answered. Raises SetupError when an expert cannot be reached or loaded.
+    Args:
+        suite: its prompts.
+        writers: the experts.
+        calls: the SQLite file of answers; what it holds is not asked again.
+        retry: ask again what was not answered.
+
+    Raises SetupError when an expert cannot be reached or loaded.
     """
     kept = Calls(calls)
     if retry:
@@ -99,7 +115,7 @@ async def _one(prompt: Prompt, writers: Writers, desk: Desk, turn: asyncio.Semap
     """Nothing is shown, so the clip is but the prompt's name here."""
     talk = Conversation(Clip(id=prompt.id, uri=prompt.id, end=0.0, width=0, height=0, fps=0.0), desk)
     async with turn:
-        outcome, reason, text = await _told(prompt, writers, talk)
+        outcome, reason, text = await _written(prompt, writers, talk)
     made = {
         "outcome": outcome,
         "reason": reason,
@@ -111,7 +127,7 @@ async def _one(prompt: Prompt, writers: Writers, desk: Desk, turn: asyncio.Semap
     return replace(prompt, long=text if outcome == "extended" else None, extension=made)
 
 
-async def _told(prompt: Prompt, writers: Writers, talk: Conversation) -> tuple[str, str, str | None]:
+async def _written(prompt: Prompt, writers: Writers, talk: Conversation) -> tuple[str, str, str | None]:
     """Outcome, reason, and the long prompt if one was written."""
     from hoigen.promptsuite._schemas import Extended, Verdict
 

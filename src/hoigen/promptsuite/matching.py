@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,7 +25,14 @@ CUT_SHORT = 60
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A video and its prompt; None when its name is of none. sample: what stands behind the prompt, `0` of `-0`."""
+    """A video and its prompt.
+
+    Args:
+        path: of the video.
+        model: which made it.
+        prompt: None when the file's name is of none.
+        sample: what stands behind the prompt, `0` of `-0`.
+    """
 
     path: str
     model: str
@@ -56,9 +63,7 @@ class Names:
             prompt = self.known.get(slug(name[:end]))
             if prompt is not None and SAMPLE.fullmatch(name[end:]):
                 return prompt, name[end:].strip("-_. ")
-        return self._cut_short(name)
-
-    def _cut_short(self, name: str) -> tuple[Prompt | None, str]:
+        # A name that was cut short.
         match = re.search(r"-(\d+)$", name)
         start = slug(name[: match.start()] if match else name)
         if len(start) < CUT_SHORT:
@@ -70,21 +75,39 @@ class Names:
 def find_videos(folders: Sequence[Path], suite: Suite, model: str | None) -> list[Found]:
     """All videos below the folders, each with its model and prompt, in order of their path.
 
-    model: of all videos; when not given, a video's model is the sub-folder that it lies in, and of videos that lie in
-    none, the folder itself. Raises UsageError for what is no folder, and when no video has a prompt.
+    Args:
+        folders: where they are.
+        suite: the prompts.
+        model: of all videos; when not given, a video's model is the sub-folder that it lies in, and of videos that lie
+            in none, the folder itself.
+
+    Raises UsageError for what is no folder, and when no video has a prompt.
     """
+    from hoigen.data.sources import read_sources
+
     names = Names(suite)
     places = [Path(os.path.abspath(folder)) for folder in folders]  # `..` has a name
     found: dict[str, Found] = {}
     for folder in places:
-        for path in _videos(folder):
-            each = _found(path, folder, model, names)
-            _check_once(found.setdefault(path, each), each)
-    _check_names(places, found.values(), model)
-    return _named(_told_apart(list(found.values())), folders, suite, names)
+        if not folder.is_dir():
+            raise UsageError(f"--videos {folder}: {'a folder is needed' if folder.exists() else 'no such folder'}")
+        for path in (source.uri for source in read_sources(folder)):
+            prompt, sample = names.find(Path(path).stem)
+            inside = Path(path).relative_to(folder).parts
+            maker = model if model is not None else inside[0] if len(inside) > 1 else folder.name
+            before = found.setdefault(path, Found(path, maker, prompt, sample))
+            if before.model != maker:
+                raise UsageError(
+                    f"--videos: {path} lies in two of the folders, as a video of {before.model!r} and of {maker!r}"
+                )
+    if model is None:
+        _check_names(places, found.values())
+    if not any(each.prompt is not None for each in found.values()):
+        raise UsageError(_none_named(folders, [*found], suite, names))
+    return _numbered(list(found.values()))
 
 
-def _told_apart(found: list[Found]) -> list[Found]:
+def _numbered(found: list[Found]) -> list[Found]:
     """Samples of one number in several folders (`seed1/ride_bicycle-0.mp4`) go by their folder as well."""
     times = Counter((each.model, each.prompt.id, each.sample) for each in found if each.prompt)
     made: list[Found] = []
@@ -106,17 +129,8 @@ def _told_apart(found: list[Found]) -> list[Found]:
     return made
 
 
-def _check_once(before: Found, now: Found) -> None:
-    if before.model != now.model:
-        raise UsageError(
-            f"--videos: {now.path} lies in two of the folders, as a video of {before.model!r} and of {now.model!r}"
-        )
-
-
-def _check_names(folders: Sequence[Path], found: Iterable[Found], model: str | None) -> None:
+def _check_names(folders: Sequence[Path], found: Iterable[Found]) -> None:
     """Two folders of one name would be one model, and nobody has said that they are."""
-    if model is not None:
-        return
     own: dict[str, Path] = {}
     for folder in dict.fromkeys(folders):
         if not any(each.model == folder.name and Path(each.path).parent == folder for each in found):
@@ -129,37 +143,25 @@ def _check_names(folders: Sequence[Path], found: Iterable[Found], model: str | N
         own[folder.name] = folder
 
 
-def _named(found: list[Found], folders: Sequence[Path], suite: Suite, names: Names) -> list[Found]:
-    if any(each.prompt is not None for each in found):
-        return found
-    some = ", ".join(Path(each.path).name for each in found[:3])
+def _none_named(folders: Sequence[Path], paths: Sequence[str], suite: Suite, names: Names) -> str:
+    """What to tell a person none of whose videos has a prompt."""
+    some = ", ".join(Path(path).name for path in paths[:3])
     ids = ", ".join(f"{prompt.id}-0.mp4" for prompt in suite.prompts[:2])
     words = f", or '{suite.prompts[0].short}-0.mp4'" if not names.shared else " (some prompts have the same words)"
-    raise UsageError(
-        f"--videos {', '.join(map(str, folders))}: none of the {len(found)} videos is named after a prompt of "
+    return (
+        f"--videos {', '.join(map(str, folders))}: none of the {len(paths)} videos is named after a prompt of "
         f"{suite.name!r} ({len(suite.prompts)} prompts). Their names are like {some}; expected are names like "
         f"{ids}{words}"
     )
 
 
-def _videos(folder: Path) -> Iterator[str]:
-    from hoigen.data.sources import read_sources
-
-    if not folder.is_dir():
-        raise UsageError(f"--videos {folder}: {'a folder is needed' if folder.exists() else 'no such folder'}")
-    for source in read_sources(folder):
-        yield source.uri
-
-
-def _found(path: str, folder: Path, model: str | None, names: Names) -> Found:
-    prompt, sample = names.find(Path(path).stem)
-    inside = Path(path).relative_to(folder)
-    above = inside.parts[0] if len(inside.parts) > 1 else folder.name
-    return Found(path, model if model is not None else above, prompt, sample)
-
-
 def source_of(found: Found, *, long: bool) -> Source:
-    """The row of a video in the run's list. long: it is held against the long prompt, where there is one."""
+    """The row of a video in the run's list.
+
+    Args:
+        found: a video that has a prompt.
+        long: it is evaluated against the long prompt, where there is one.
+    """
     prompt = found.prompt
     assert prompt is not None
     meta = {

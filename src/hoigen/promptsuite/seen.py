@@ -20,39 +20,42 @@ EACH = 20
 def with_seen(suite: Suite, categories: Path) -> Suite:
     """The suite with `seen`: captions that tell of a prompt's verb and object, as `hoigen categories` found them.
 
+    Args:
+        suite: its prompts.
+        categories: the Parquet file that `hoigen categories` wrote, HICO-DET's names.
+
     Prompts without a verb and an object keep None. Raises UsageError for a file that is none of `hoigen categories`.
     """
-    counted = _counted(categories)
-    prompts = tuple(
-        replace(p, seen=len(counted.get((p.verb, p.object), ()))) if p.verb and p.object else p for p in suite.prompts
-    )
-    return replace(suite, prompts=prompts)
-
-
-def _counted(path: Path) -> dict[tuple[str, str], set[str]]:
-    """(verb, object) -> the clips whose caption tells of it, HICO-DET's names."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path, partitioning=None)
+        table = pq.read_table(categories, partitioning=None)
     except (OSError, pa.ArrowException) as error:
-        raise UsageError(f"{path} cannot be read as a table of categories: {' '.join(str(error).split())}") from None
+        problem = " ".join(str(error).split())
+        raise UsageError(f"{categories} cannot be read as a table of categories: {problem}") from None
     needed = {"id", "hico_verb", "hico_object"}
     if missing := needed - set(table.column_names):
         raise UsageError(
-            f"{path}: no column {', '.join(sorted(missing))}; a Parquet file of hoigen categories has them. "
+            f"{categories}: no column {', '.join(sorted(missing))}; a Parquet file of hoigen categories has them. "
             f"Columns here: {', '.join(table.column_names)}"
         )
-    found: dict[tuple[str, str], set[str]] = {}
+    clips: dict[tuple[str, str], set[str]] = {}  # (verb, object) -> those whose caption tells of it
     for row in table.select(sorted(needed)).to_pylist():
         if row["hico_verb"] and row["hico_object"]:
-            found.setdefault((row["hico_verb"], row["hico_object"]), set()).add(row["id"])
-    return found
+            clips.setdefault((row["hico_verb"], row["hico_object"]), set()).add(row["id"])
+    prompts = tuple(
+        replace(p, seen=len(clips.get((p.verb, p.object), ()))) if p.verb and p.object else p for p in suite.prompts
+    )
+    return replace(suite, prompts=prompts)
 
 
 def groups(prompts: Iterable[Prompt], each: int = EACH) -> dict[str, str]:
-    """Prompt id -> `out of distribution` (seen 0, at most `each`) or `in distribution` (the `each` seen most often).
+    """Prompt id -> `out of distribution` (seen in no caption) or `in distribution` (seen most often).
+
+    Args:
+        prompts: with `seen`; those without are in neither group.
+        each: how many at most are in either group.
 
     Prompts of equal count are taken in order of their id; a prompt in neither group is not there.
     """

@@ -23,12 +23,20 @@ VERSION = 1
 class Prompt:
     """One prompt.
 
-    id: names its videos' files (`ride_bicycle-0.mp4`). short: one sentence. long: the same told at length, by a
-    language model; None when there is none. verb, object: as HICO-DET names them where hoi, its number, is given; None
-    in a list that does not tell them. category: what kind of object (transport, kitchen, ...). contact: the parts of
-    the body that touch the object; `inside` when the person is in it, `none` without contact, `any` where any may.
-    people: how many act. seen: how many captions of a data set tell of it; None when nobody counted. extension: how the
-    long prompt was made, or why there is none.
+    Args:
+        id: names its videos' files (`ride_bicycle-0.mp4`).
+        short: one sentence.
+        long: the same told at length, by a language model; None when there is none.
+        verb: as HICO-DET names it where `hoi` is given; None in a list that does not tell it.
+        object: the same.
+        hoi: HICO-DET's number of the pair.
+        category: what kind of object (transport, kitchen, ...).
+        contact: the parts of the body that touch the object; `inside` when the person is in it, `none` without contact,
+            `any` where any may.
+        people: how many act.
+        rare: fewer than 10 training instances in HICO-DET.
+        seen: how many captions of a data set tell of it; None when nobody counted.
+        extension: how the long prompt was made, or why there is none.
     """
 
     id: str
@@ -47,7 +55,13 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
-    """Prompts and where they come from. rule: how they were chosen, JSON types."""
+    """Prompts and where they come from.
+
+    Args:
+        name: of the suite.
+        prompts: in order.
+        rule: how they were chosen, JSON types.
+    """
 
     name: str
     prompts: tuple[Prompt, ...]
@@ -61,7 +75,10 @@ class Suite:
 
     def facts(self) -> dict[str, Any]:
         """As JSON types; what `read_suite` reads."""
-        prompts = [_facts(prompt) for prompt in self.prompts]
+        prompts = []
+        for prompt in self.prompts:
+            facts = {NAMES.get(name, name): value for name, value in dataclasses.asdict(prompt).items()}
+            prompts.append({**facts, "contact": list(prompt.contact)})
         return {"suite": self.name, "version": VERSION, "rule": dict(self.rule), "prompts": prompts}
 
 
@@ -69,20 +86,12 @@ NAMES = {"short": "prompt_short", "long": "prompt_long"}
 KEYS = tuple(NAMES.get(f.name, f.name) for f in dataclasses.fields(Prompt))
 
 
-def _facts(prompt: Prompt) -> dict[str, Any]:
-    facts = {NAMES.get(name, name): value for name, value in dataclasses.asdict(prompt).items()}
-    return {**facts, "contact": list(prompt.contact)}
-
-
 def slug(text: str) -> str:
     """A text as an id: letters of any script and digits, lower case, `_` between words; "" for signs alone."""
     plain = unicodedata.normalize("NFKC", text).lower()
-    return "_".join("".join(sign if _is_letter(sign) else " " for sign in plain).split())
-
-
-def _is_letter(sign: str) -> bool:
-    """Or a digit, or a mark on a letter, as vowels are in some scripts."""
-    return sign.isalnum() or unicodedata.category(sign) in ("Mn", "Mc")
+    # Marks on a letter (Mn, Mc), as vowels are in some scripts, are part of it.
+    kept = [sign if sign.isalnum() or unicodedata.category(sign) in ("Mn", "Mc") else " " for sign in plain]
+    return "_".join("".join(kept).split())
 
 
 def read_suite(path: Path) -> Suite:
@@ -103,7 +112,11 @@ def read_suite(path: Path) -> Suite:
         suite = Suite(name=path.stem, prompts=tuple(_prompt(_typed(row), row.place) for row in rows))
     else:
         suite = _of_json(path)
-    _check(suite, path)
+    if not suite.prompts:
+        raise UsageError(f"{path} holds no prompt")
+    for name, count in Counter(prompt.id for prompt in suite.prompts).items():
+        if count > 1:
+            raise UsageError(f"{path}: {count} prompts have the id {name!r}; a video's file could be of either")
     return suite
 
 
@@ -127,9 +140,13 @@ def _typed(row: Row) -> dict[str, Any]:
 def _of_json(path: Path) -> Suite:
     found = read_json(path, " (a list of prompts as plain text ends in .txt)")
     if isinstance(found, list):
-        return Suite(
-            name=path.stem, prompts=_by_text([_english(item, f"{path}, [{at}]") for at, item in enumerate(found)], path)
-        )
+        texts = []
+        for at, item in enumerate(found):
+            text = item.get("prompt_en") if isinstance(item, dict) else item
+            if not isinstance(text, str) or not text.strip():
+                raise UsageError(f"{path}, [{at}]: an object with `prompt_en`, a text; it came as {shown(item)}")
+            texts.append(text.strip())
+        return Suite(name=path.stem, prompts=_by_text(texts, path))
     if not isinstance(found, dict) or not isinstance(found.get("prompts"), list):
         came = f"the keys {', '.join(map(str, found)) or 'none'}" if isinstance(found, dict) else shown(found)
         raise UsageError(
@@ -141,13 +158,6 @@ def _of_json(path: Path) -> Suite:
     return Suite(
         name=str(found.get("suite") or path.stem), prompts=prompts, rule=rule if isinstance(rule, dict) else {}
     )
-
-
-def _english(item: Any, where: str) -> str:
-    text = item.get("prompt_en") if isinstance(item, dict) else item
-    if not isinstance(text, str) or not text.strip():
-        raise UsageError(f"{where}: an object with `prompt_en`, a text; it came as {shown(item)}")
-    return text.strip()
 
 
 def _by_text(texts: Sequence[str], path: Path) -> tuple[Prompt, ...]:
@@ -166,7 +176,7 @@ def _prompt(item: Any, where: str) -> Prompt:
     if not isinstance(item, Mapping):
         raise UsageError(f"{where}: a prompt is an object with `id` and `prompt_short`; it came as {shown(item)}")
     check_keys(item, KEYS, where)
-    back = {told: name for name, told in NAMES.items()}
+    back = {key: name for name, key in NAMES.items()}
     for key in ("id", "prompt_short"):
         if not isinstance(item.get(key), str) or not item[key].strip():
             raise UsageError(f"{where}: {key} is a text; it came as {shown(item.get(key))}")
@@ -182,11 +192,3 @@ def _prompt(item: Any, where: str) -> Prompt:
     if found.people < 1:
         raise UsageError(f"{where}: people is 1 or more; it came as {found.people}")
     return found
-
-
-def _check(suite: Suite, path: Path) -> None:
-    if not suite.prompts:
-        raise UsageError(f"{path} holds no prompt")
-    for name, count in Counter(prompt.id for prompt in suite.prompts).items():
-        if count > 1:
-            raise UsageError(f"{path}: {count} prompts have the id {name!r}; a video's file could be of either")

@@ -23,7 +23,13 @@ PEOPLE = {1: "A person is", 2: "Two people are", 3: "Three people are"}
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """What is done (`riding in {a}`), and by how many. dropped: why no video is asked for."""
+    """What is done, and by how many.
+
+    Args:
+        doing: such as `riding in {a}`.
+        people: how many act.
+        dropped: why no video is asked for, or "".
+    """
 
     doing: str
     people: int = 1
@@ -58,7 +64,12 @@ def own() -> Mapping[tuple[str, str], Phrase]:
 
 
 def sentence(phrase: Phrase, words: str) -> str:
-    """`A person is riding a bicycle.`"""
+    """`A person is riding a bicycle.`
+
+    Args:
+        phrase: what is done.
+        words: the object with its article.
+    """
     return f"{PEOPLE[phrase.people]} {phrase.doing.format(a=words)}."
 
 
@@ -80,23 +91,28 @@ def prompt_of(pair: hico.Pair) -> Prompt:
 
 
 def contact(verb: str, thing: str) -> tuple[str, ...]:
-    """What fine_hoi takes the contact of a pair of HICO-DET to be: parts of the body, or `inside`, or `none`."""
+    """What fine_hoi takes the contact of a pair of HICO-DET to be: parts of the body, or `inside`, or `none`.
+
+    Args:
+        verb: HICO-DET's name.
+        thing: HICO-DET's name of the object.
+    """
     return words_of(contact_of(verb, thing))
 
 
 def extended() -> tuple[Prompt, ...]:
     """What HICO-DET lacks: musical instruments, tools, appliances. A detector of HICO-DET's classes sees none of it."""
-    return tuple(_extended(row) for row in _rows("extended.csv"))
-
-
-def _extended(row: Mapping[str, str]) -> Prompt:
-    phrase = _phrase(row)
-    return Prompt(
-        id=f"{row['verb']}_{row['object']}" + ("_by_two" if phrase.people == 2 else ""),
-        short=sentence(phrase, ""),
-        verb=row["verb"],
-        object=row["object"],
-        category=row["category"],
-        contact=tuple(row["contact"].split("+")),
-        people=phrase.people,
-    )
+    prompts = []
+    for row in _rows("extended.csv"):
+        phrase = _phrase(row)
+        prompt = Prompt(
+            id=f"{row['verb']}_{row['object']}" + ("_by_two" if phrase.people == 2 else ""),
+            short=sentence(phrase, ""),
+            verb=row["verb"],
+            object=row["object"],
+            category=row["category"],
+            contact=tuple(row["contact"].split("+")),
+            people=phrase.people,
+        )
+        prompts.append(prompt)
+    return tuple(prompts)

@@ -15,7 +15,7 @@ from typing import Any
 from hoigen.errors import UsageError, nearest
 from hoigen.recipe.recipe import KEYS, Recipe
 from hoigen.registry import Kind, find
-from hoigen.settings import check_bounds, keys_of
+from hoigen.settings import keys_of
 
 WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "null"}
 
@@ -86,7 +86,6 @@ def build(cls: type[Any], settings: Any, where: str, base: Any = None) -> Any:
     values = {
         name: convert(value, keys[name].hint, f"{where}.{name}", keys[name].default) for name, value in settings.items()
     }
-    check_bounds(keys.values(), values, f"{where}: ")
     try:
         return cls(**values) if base is None else dataclasses.replace(base, **values)
     except (ValueError, TypeError) as error:

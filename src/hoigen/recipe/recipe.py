@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,7 +99,7 @@ class Recipe:
             raise UsageError("run: a folder; it came as an empty text")
         if self.duplicates not in ("drop", "keep"):
             raise UsageError(f"duplicates: drop or keep; it came as {self.duplicates!r}")
-        check_numbers({field.name: getattr(self, field.name) for field in dataclasses.fields(self)})
+        check_numbers(vars(self))
         check_shares(self.rank, self.ranks)
 
 
@@ -110,7 +109,10 @@ KEYS = {key.name: key for key in keys_of(Recipe)}
 
 def check_numbers(values: Mapping[str, Any]) -> None:
     """Raises UsageError for a number that is out of the bounds that the recipe's key of its name has."""
-    check_bounds(KEYS.values(), values)
+    try:
+        check_bounds(Recipe, values)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 def check_shares(rank: int, ranks: int) -> None:

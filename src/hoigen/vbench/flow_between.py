@@ -18,7 +18,7 @@ def flow_between(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     import cv2
     import numpy as np
 
-    from hoigen.models.dis_flow import DisFlow
+    from hoigen.models.nets.dis_flow import DisFlow
 
     flow = room.once(DisFlow, "fast")
     greys = [cv2.cvtColor(each, cv2.COLOR_RGB2GRAY) for each in (first, second)]

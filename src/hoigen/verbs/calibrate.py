@@ -24,9 +24,9 @@ FEW = 50
 class Calibrated:
     """A theta and what it does on the labelled frames.
 
-    chosen: it, as a threshold that a score must exceed. now: what the theta of the measure or its
-    observer does there, None where neither has one. auc: area under
-    the ROC curve of the scores. frames, yes: how many have a score, and how many of them are labelled yes.
+    chosen: it, as a threshold that a score must exceed. now: what the theta that stands in the settings, or the
+    observer's own, does there; None where neither is there. auc: area under the ROC curve of the scores. frames, yes:
+    how many have a score, and how many of them are labelled yes.
     """
 
     observer: str

@@ -55,18 +55,18 @@ def caption_eval(
 
     Raises UsageError that names the file, row and column, or the option, at fault.
     """
-    from hoigen.claims import evaluate, files, saved
-    from hoigen.claims.beside import judge_notes, judges_of
+    from hoigen.claims import evaluate, files
     from hoigen.claims.checked import checked
     from hoigen.claims.mixing import decision, mixing
     from hoigen.claims.rates import Material
+    from hoigen.claims.result import check_out, save
     from hoigen.stats.resample import Draws
 
     if seed < 0:
         raise UsageError(f"--seed is 0 or more; it came as {seed}")
     if draws < 100:
         raise UsageError(f"--draws is at least 100; it came as {draws}")
-    saved.check_out(out)
+    check_out(out)
     ratings = files.read_claims(Path(claims))
     material = Material(
         checked=checked(ratings),
@@ -77,8 +77,8 @@ def caption_eval(
     _check(material, captions, facts, baseline)
     drafts = _drafts(material.checked, mixture, draft)
     how = Draws(draws=draws, seed=seed)
-    judges = judges_of(judged, material.checked, how)
-    notes = [*evaluate.notes_of(material), *judge_notes(judges, material.checked, material.captions)]
+    judges = evaluate.judges_of(judged, material.checked, how)
+    notes = [*evaluate.notes_of(material), *evaluate.judge_notes(judges, material.checked, material.captions)]
     mixed = mixing(material.checked, drafts, mixture, how) if mixture else None
     decided = decision(material.checked, material.captions or {}, drafts, mixture, how) if mixture else None
     result = CaptionEval(
@@ -94,7 +94,7 @@ def caption_eval(
         format=format,
     )
     if out is not None:
-        saved.save(result, out)
+        save(result, out)
     return result
 
 

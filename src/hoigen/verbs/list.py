@@ -73,7 +73,7 @@ def list() -> Listing:
         captioners=tuple(_plugin("captioner", name) for name in names_of("captioner")),
         experts=tuple(_plugin("expert", name) for name in names_of("expert")),
         observers=tuple(_plugin("observer", name) for name in names_of("observer")),
-        recipes=tuple(_recipe(path) for path in _recipe_files()),
+        recipes=tuple(map(_recipe, sorted((Path(__file__).parents[1] / "recipes").glob("*.yaml")))),
         models=tuple(Entry(name, f"{CARDS[name].origin} ({CARDS[name].licence}).") for name in FILES),
     )
 
@@ -87,12 +87,6 @@ def _plugin(kind: Kind, name: str) -> Entry:
     except Exception as error:  # a package may raise anything when it is imported
         return Entry(name, f"cannot be imported: {type(error).__name__}: {error}")
     return Entry(name, summary(cls), tuple(getattr(cls, "emits", ())))
-
-
-def _recipe_files() -> tuple[Path, ...]:
-    import hoigen
-
-    return tuple(sorted((Path(hoigen.__file__).parent / "recipes").glob("*.yaml")))
 
 
 def _recipe(path: Path) -> Entry:

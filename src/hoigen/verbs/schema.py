@@ -18,6 +18,7 @@ from hoigen.video.shots import detectors
 Json = dict[str, Any]
 OWN_FILE = r"\.py$"
 LIST_KINDS = (list, tuple, Sequence)
+VIDEOS: Json = {"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}}]}
 
 
 class Schema(dict[str, Any]):
@@ -33,14 +34,14 @@ def schema() -> Schema:
     First line of a recipe, for the YAML language server: `# yaml-language-server: $schema=hoigen.schema.json`.
     Made from the fields of `Recipe` and the settings of all measures at hand, those of other packages too.
     """
-    special = {"shots": _shots, "measures": _measures, "keep": _keep, "videos": _videos}
+    special = {"shots": _shots(), "measures": _measures(), "keep": _keep(), "videos": dict(VIDEOS)}
     made: Json = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "hoigen recipe",
         "description": "The arguments of hoigen curate.",
         "type": "object",
         "additionalProperties": False,
-        "properties": {name: of_key(key, special[name]() if name in special else None) for name, key in KEYS.items()},
+        "properties": {name: of_key(key, special.get(name)) for name, key in KEYS.items()},
         "$defs": {
             "rule": of_class(Rule) | {"minProperties": 1},
             **{f"measure.{name}": of_class(cls) for name, cls in measures()},
@@ -99,10 +100,6 @@ def of_hint(hint: Any) -> Json:
         once = list(dict.fromkeys(kinds))
         return {"type": once if len(once) > 1 else once[0]}
     return of_class(hint) if isinstance(hint, type) and dataclasses.is_dataclass(hint) else {}
-
-
-def _videos() -> Json:
-    return {"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}}]}
 
 
 def _shots() -> Json:

@@ -230,4 +230,7 @@ def _build_part(cls: type[Any], settings: Any, where: str) -> None:
     check_keys(settings, keys, where)
     for name, value in settings.items():
         convert(value, keys[name].hint, f"{where}.{name}")
-    check_bounds(keys.values(), settings, f"{where}: ")
+    try:
+        check_bounds(cls, settings)
+    except ValueError as error:
+        raise UsageError(f"{where}: {error}") from None

@@ -192,7 +192,8 @@ def _encoded(source: _Source, target: _Target, rotation: int) -> None:
     clip = source.clip
     sound = _Sound(source, target, clip.end)
     encoder = _Encoder(source, target, rotation)
-    if not sound.done:
+    silent: bool = sound.done
+    if not silent:
         with opened(clip.uri) as (container, stream):
             again = _Source(container, stream, clip, source.progress)
             again.search()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen.hoi.adacm import sentences
 from hoigen.hoi.boxes import Found
-from hoigen.models.pixels import IMAGENET_MEAN, IMAGENET_STD
+from hoigen.models.nets.pixels import IMAGENET_MEAN, IMAGENET_STD
 
 if TYPE_CHECKING:
     import numpy as np

@@ -19,7 +19,7 @@ def of_pairs() -> list[str]:
 
 def coco() -> list[str]:
     """COCO's 80 classes in its order, by HICO-DET's names; a person is the first."""
-    from hoigen.models.ssd_coco import LABELS
+    from hoigen.models.nets.ssd_coco import LABELS
 
     return [name.replace(" ", "_") for name in LABELS if name]
 

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from hoigen.models import tensors
+from hoigen.models.nets.clip import ClipVit
 from hoigen.models.tensors import Found
-from hoigen.vbench.clip_vit import ClipVit
 
 HEADS = 2
 

@@ -1,0 +1,355 @@
+"""The servers of one expert: who gets the next request, who rests, and one try over HTTP, in plain types."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import json
+import os
+import ssl
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+
+from hoigen.clip import Seconds
+from hoigen.errors import SetupError
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+CONNECT: Seconds = 10.0
+"""A server that is there takes a connection sooner, however busy its GPU is."""
+
+LONGEST_REST: Seconds = 60.0
+"""Until an endpoint that cannot be reached is looked at again; the rest doubles up to this."""
+
+LONGEST_RETRY_AFTER: Seconds = 120.0
+"""A server that asks for more is asked again after this; a longer wait looks like a run that hangs."""
+
+LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
+
+Trouble = Literal["not reached", "broken off", "late"]
+
+
+class AllDown(Exception):
+    """No endpoint can be reached, or none will take this expert's requests; says why."""
+
+
+def whole_url(url: str) -> str:
+    """The base URL of an endpoint: /v1 where no path is given. Raises ValueError when it is no http URL."""
+    parts = urlsplit(url.strip())
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"url: http://HOST:PORT/v1 or https://...; it came as {url!r}")
+    path = parts.path.rstrip("/").removesuffix("/chat/completions")
+    return parts._replace(path=path or "/v1").geturl()
+
+
+@dataclass(slots=True, eq=False)
+class Endpoint:
+    """One server, and what was learned about it. All points in time are of time.monotonic().
+
+    Args:
+        url: its base URL, ending in /v1 as a rule.
+        slots: how many requests it may have at once.
+        patience: failures to connect, in a row, until it counts as down.
+        first_rest: seconds that it rests after the first failure to connect.
+        width: how many of the slots are in use now: halved by a burst of 429 or 503, and one more for each round of
+            good answers.
+        strikes: failures to connect, in a row, so far.
+        reason: what it said or did last that was a fault.
+        rests_until: it gets no request before.
+        struck_at: when the last strike was counted.
+        slowed_at: when the width was halved last.
+        modes: how many steps it fell back from the JSON mode asked for, by the digest of a schema.
+    """
+
+    url: str
+    slots: int
+    patience: int
+    first_rest: Seconds
+    width: float = field(init=False)
+    strikes: int = 0
+    reason: str = ""
+    rests_until: float = 0.0
+    struck_at: float = 0.0
+    slowed_at: float = 0.0
+    modes: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.width = float(self.slots)
+
+    @property
+    def shown(self) -> str:
+        """The URL without a password."""
+        parts = urlsplit(self.url)
+        return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+    @property
+    def open_slots(self) -> int:
+        """One while it is not known whether it can be reached again."""
+        return 1 if self.strikes else max(1, int(self.width))
+
+    def not_reached(self, sent: float, reason: str) -> None:
+        """A connection was refused. Requests that were under way together are one strike.
+
+        Args:
+            sent: when the request was sent.
+            reason: what went wrong, in words.
+        """
+        self.reason = reason
+        if sent < self.struck_at:
+            return
+        self.strikes += 1
+        self.struck_at = time.monotonic()
+        rest = min(self.first_rest * 2.0 ** (self.strikes - 1), LONGEST_REST)
+        self.rests_until = self.struck_at + rest
+
+    def shut(self, reason: str) -> None:
+        """It takes none of this expert's requests (wrong key, unknown model): waiting would not help."""
+        self.reason, self.strikes = reason, self.patience
+        self.struck_at = time.monotonic()
+        self.rests_until = self.struck_at + LONGEST_REST
+
+    def slow_down(self, sent: float, retry_after: Seconds | None) -> None:
+        """It is overloaded. Requests that were under way together halve its width once.
+
+        Args:
+            sent: when the request was sent.
+            retry_after: seconds that the server asked to wait, None when it did not say.
+        """
+        now = time.monotonic()
+        if retry_after is not None:
+            self.rests_until = max(self.rests_until, now + min(retry_after, LONGEST_RETRY_AFTER))
+        if sent >= self.slowed_at:
+            self.slowed_at = now
+            self.width = max(1.0, self.width / 2)
+
+    def reached(self) -> None:
+        """It was connected to: strikes are forgotten."""
+        self.strikes = 0
+
+    def went_well(self) -> None:
+        """A good answer came: a round of them makes the width one slot more."""
+        self.width = min(float(self.slots), self.width + 1 / self.width)
+
+    def afresh(self) -> None:
+        """Forgets strikes and rests, as when a run begins."""
+        self.strikes, self.rests_until, self.reason = 0, 0.0, ""
+
+
+class Slots:
+    """Who may send now: lives in one event loop. First come, first served; a retry goes before what is new."""
+
+    def __init__(self, endpoints: Sequence[Endpoint]) -> None:
+        self.endpoints = tuple(endpoints)
+        self.in_flight = dict.fromkeys(self.endpoints, 0)
+        self.served = dict.fromkeys(self.endpoints, 0)
+        self.waiting: deque[tuple[asyncio.Future[Endpoint], Endpoint | None]] = deque()
+        """Those that wait, and the endpoint that each would rather not have."""
+        self.timer: asyncio.TimerHandle | None = None
+
+    async def take(self, avoid: Endpoint | None = None, *, first: bool = False) -> Endpoint:
+        """A slot at the least busy endpoint, when one is free; give it back. Raises AllDown.
+
+        Args:
+            avoid: not this one while another has a free slot.
+            first: before all that wait.
+        """
+        future: asyncio.Future[Endpoint] = asyncio.get_running_loop().create_future()
+        if first:
+            self.waiting.appendleft((future, avoid))
+        else:
+            self.waiting.append((future, avoid))
+        self.hand_out()
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled() and future.exception() is None:
+                self.give(future.result())
+            else:
+                with contextlib.suppress(ValueError):
+                    self.waiting.remove((future, avoid))
+            raise
+
+    def give(self, endpoint: Endpoint) -> None:
+        """Gives a slot back."""
+        self.in_flight[endpoint] -= 1
+        self.hand_out()
+
+    def hand_out(self) -> None:
+        """Free slots to those that wait; all fail when all endpoints are down."""
+        now = time.monotonic()
+        awake = [endpoint for endpoint in self.endpoints if now >= endpoint.rests_until]
+        if not awake and all(endpoint.strikes >= endpoint.patience for endpoint in self.endpoints):
+            reasons = "; ".join(endpoint.reason for endpoint in self.endpoints)
+            while self.waiting:
+                future, _ = self.waiting.popleft()
+                if not future.done():
+                    future.set_exception(AllDown(reasons))
+        while self.waiting:
+            future, avoid = self.waiting[0]
+            if future.done():
+                self.waiting.popleft()
+                continue
+            free = [e for e in awake if self.in_flight[e] < e.open_slots]
+            if not free:
+                break
+            endpoint = min(free, key=lambda e: (e is avoid, self.in_flight[e] / e.open_slots, self.served[e]))
+            self.in_flight[endpoint] += 1
+            self.served[endpoint] += 1
+            self.waiting.popleft()
+            future.set_result(endpoint)
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+        rests = [e.rests_until for e in self.endpoints if now < e.rests_until]
+        if self.waiting and rests:  # look again when the next rest ends
+            self.timer = asyncio.get_running_loop().call_later(min(rests) - now + 0.001, self.hand_out)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a server answered.
+
+    Args:
+        status: of HTTP; 0 when nothing came.
+        body: JSON, or the text as it was.
+        retry_after: seconds that it asks to wait.
+        trouble: why nothing came.
+        reason: the trouble in words.
+    """
+
+    status: int = 0
+    body: Any = None
+    retry_after: Seconds | None = None
+    trouble: Trouble | None = None
+    reason: str = ""
+
+
+def check_sdk() -> None:
+    """Raises SetupError when the packages that talk to servers are not installed."""
+    try:
+        import openai  # noqa: F401
+        import pydantic  # noqa: F401
+    except ImportError as error:
+        raise SetupError(f"chat_server needs {error.name}: pip install 'hoigen[experts]'") from None
+
+
+def key_of(name: str) -> str:
+    """The API key from the environment; servers without keys get a word that no key is."""
+    key = os.environ.get(name, "").strip() if name else ""
+    if not key.isascii():
+        raise SetupError(f"the API key in the environment variable {name} has characters that no key has")
+    return key or "none"
+
+
+def about_key(name: str) -> str:
+    """What to do when the key from the environment variable `name` is not taken."""
+    if not name:
+        return "No key is sent: name the environment variable that holds it as key_env"
+    if os.environ.get(name, "").strip():
+        return f"The key in the environment variable {name} is not taken here; another may be named as key_env"
+    return f"Put the API key into the environment variable {name}, which is not set, or name another as key_env"
+
+
+class Session:
+    """Slots and connections of one expert in one event loop; connections are closed when the loop ends."""
+
+    def __init__(self, endpoints: Sequence[Endpoint], key: str) -> None:
+        self.slots = Slots(endpoints)
+        self.key = key
+        self.clients: dict[str, AsyncOpenAI] = {}
+        self.ending: AsyncGenerator[None, None] | None = None
+
+    async def begin(self) -> None:
+        """Ties the connections to the loop: asyncio.run ends generators that are under way when its loop ends."""
+
+        async def until_the_end() -> AsyncGenerator[None, None]:
+            try:
+                yield
+            finally:
+                for client in self.clients.values():
+                    await client.close()
+                self.clients.clear()
+
+        self.ending = until_the_end()
+        await anext(self.ending)
+
+    async def end(self) -> None:
+        """Closes the connections."""
+        if self.ending is not None:
+            await self.ending.aclose()
+
+    async def send(self, url: str, path: str, body: Mapping[str, Any] | None, timeout: Seconds) -> Reply:
+        """POSTs a body, or GETs without one. Never raises for what networks and servers do.
+
+        Args:
+            url: the endpoint's base URL.
+            path: what is asked there, such as `/models`.
+            body: JSON types; None for a GET.
+            timeout: seconds until the whole reply must be there.
+        """
+        import httpx2
+        import openai
+
+        if url not in self.clients:
+            # A proxy that the environment names cannot reach this machine's own servers.
+            direct = urlsplit(url).hostname in LOOPBACK
+            web = openai.DefaultAsyncHttpxClient(trust_env=not direct, verify=_certificates())
+            # No retries of the SDK: one may go to another server, and gives its slot back while it waits.
+            self.clients[url] = openai.AsyncOpenAI(base_url=url, api_key=self.key, max_retries=0, http_client=web)
+        client = self.clients[url]
+        how: Any = {"timeout": httpx2.Timeout(timeout, connect=min(CONNECT, timeout))}
+        try:
+            async with asyncio.timeout(timeout):
+                if body is None:
+                    response = await client.get(path, cast_to=httpx2.Response, options=how)
+                else:
+                    response = await client.post(path, cast_to=httpx2.Response, body=dict(body), options=how)
+        except openai.APIStatusError as error:
+            response = error.response
+        except (openai.APIConnectionError, TimeoutError) as error:
+            return _trouble(error, timeout)
+        try:
+            found = json.loads(response.text)
+        except ValueError:
+            found = response.text
+        return Reply(response.status_code, found, _retry_after(response.headers))
+
+
+@functools.cache
+def _certificates() -> ssl.SSLContext:
+    """Made once: it takes a tenth of a second, and a measure opens a client for each clip."""
+    import httpx2
+
+    return httpx2.create_ssl_context()
+
+
+def _trouble(error: Exception, timeout: Seconds) -> Reply:
+    """Of a connection that failed: the reply that nothing came, and why."""
+    import httpx2
+
+    cause = error.__cause__
+    if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout):
+        said = "no connection in time" if isinstance(cause, httpx2.ConnectTimeout) else str(cause) or "refused"
+        return Reply(trouble="not reached", reason=f"cannot be reached ({said})")
+    if isinstance(error, TimeoutError) or isinstance(cause, httpx2.TimeoutException):
+        return Reply(trouble="late", reason=f"no answer within {timeout:g} s")
+    name = type(cause or error).__name__
+    return Reply(trouble="broken off", reason=f"the connection broke off ({name}: {cause or error})")
+
+
+def _retry_after(headers: Mapping[str, str]) -> Seconds | None:
+    """Seconds that the server asks to wait: a number, or a date."""
+    for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
+        with contextlib.suppress(KeyError, ValueError):
+            seconds = float(headers[name]) / unit
+            return seconds if seconds >= 0 else None  # not so for nan
+    with contextlib.suppress(KeyError, ValueError, TypeError):
+        return max(0.0, parsedate_to_datetime(headers["retry-after"]).timestamp() - time.time())
+    return None

@@ -1,0 +1,1 @@
+"""Language models of transformers in this process: how they are loaded, shared, shown clips and asked."""
