@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from hoigen.cascade import Known, Step
-from hoigen.data import tables
+from hoigen.data.files import write_text
 from hoigen.data.run import Run
 from hoigen.score import Number, Rule
 
@@ -55,7 +55,7 @@ def write_run(folder: Path, steps: Sequence[Step], shards: Sequence[Sequence[Giv
 
 def write_recipe(run: Run, recipe: Mapping[str, Any]) -> None:
     facts = {"hoigen": "0", "recipe": {"videos": "x", "shard_size": 256, **recipe}}
-    tables.write_text(run.recipe_file, yaml.safe_dump(facts))
+    write_text(run.recipe_file, yaml.safe_dump(facts))
 
 
 def _clip_row(clip: Given, video: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hoigen.categories.people import VIEWS
 from hoigen.categories.rows import Category
-from hoigen.data import tables
+from hoigen.data.columns import schema_of
 
 COLUMNS: Mapping[str, str] = {
     "id": "string",
@@ -40,7 +40,7 @@ def write(path: Path, rows: Iterable[Category], tally: Tally) -> None:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    schema = tables.schema_of(COLUMNS)
+    schema = schema_of(COLUMNS)
     try:
         with pq.ParquetWriter(part, schema) as writer:
             stream = iter(rows)

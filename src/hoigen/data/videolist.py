@@ -20,8 +20,8 @@ from urllib.parse import quote
 
 from hoigen.clip import Seconds
 from hoigen.data.files import Folder
+from hoigen.data.parquet import named
 from hoigen.data.sources.source import Source
-from hoigen.data.tables import named
 from hoigen.errors import Locked, RanksOpen, UsageError
 
 COLUMNS = ("uri", "start", "end", "caption", "source", "licence", "meta")

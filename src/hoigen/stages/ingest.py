@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hoigen.clip import Seconds, clip_id
-from hoigen.data.tables import Row
+from hoigen.data.columns import Row
 from hoigen.errors import UsageError, VideoError
 from hoigen.work.task import Emit, Handler
 

@@ -26,17 +26,22 @@ SEED = 20240601
 
 
 def share_above(scores: Sequence[float], theta: float) -> float:
-    """Share of frames above theta, 0..1. A score of exactly theta is not above it."""
+    """Share of frames whose score is above a threshold, 0..1; a score of exactly `theta` is not above it.
+
+    Args:
+        scores: of the frames.
+        theta: the threshold, in the unit of the scores.
+    """
     return sum(score > theta for score in scores) / len(scores)
 
 
 def sweep(scores: Sequence[float]) -> list[float]:
-    """The share of frames above each theta of SWEEP, 0..1."""
+    """The share of frames above each theta of SWEEP, 0..1. scores: of the frames."""
     return [share_above(scores, theta) for theta in SWEEP]
 
 
 def area(scores: Sequence[float]) -> float:
-    """The share of frames above theta, averaged over all theta from 0 to 1; the same as the mean score."""
+    """The share of frames above theta, averaged over all theta from 0 to 1: the mean of their `scores`."""
     return sum(scores) / len(scores)
 
 
@@ -75,7 +80,12 @@ def _loose(ordered: Sequence[float], at: int, *, down: bool) -> float:
 
 
 def between(outside: float, inside: float) -> float:
-    """A short number that lets `inside` through and not `outside`, near their middle; `inside` itself if none is."""
+    """A short number between two values, near their middle: a threshold that a person would write.
+
+    Args:
+        outside: the value that does not pass.
+        inside: the value that passes; returned itself where no short number lies between.
+    """
     middle = outside + (inside - outside) / 2
     low, high = min(outside, inside), max(outside, inside)
     if low.is_integer() and high.is_integer() and high - low <= 1:
@@ -123,11 +133,16 @@ def _checked(values: Values, said: Said) -> tuple[np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Every threshold that tells the labelled clips apart, from the loosest to the strictest.
+    """Every threshold that parts the labelled clips, from the loosest to the strictest; arrays are (K,) float64.
 
-    side: which rule. thresholds: (K,) where to cut; kept: clips that stay. precision: share of yes among those kept,
-    NaN where nothing is kept. recall: share of all yes that is kept. f1: their harmonic mean. false_positives: share of
-    all no that is kept.
+    Args:
+        side: which rule.
+        thresholds: where to cut, in the unit of the values.
+        kept: how many clips stay.
+        precision: share of yes among those kept, 0..1; NaN where nothing is kept.
+        recall: share of all yes that is kept, 0..1.
+        f1: their harmonic mean.
+        false_positives: share of all no that is kept, 0..1.
     """
 
     side: Side
@@ -139,7 +154,7 @@ class Curve:
     false_positives: np.ndarray
 
     def point(self, at: int) -> Point:
-        """One threshold with what it does."""
+        """One threshold with what it does. at: its place in the arrays."""
         kept = int(self.kept[at])
         return Point(
             threshold=float(self.thresholds[at]),
@@ -265,8 +280,14 @@ def choose(found: Curve, *, precision: float | None = None, most_false: float | 
 class Choice:
     """One point of a curve and how sure one may be of it.
 
-    interval: of the precision, 95 %. unseen: the precision that other clips may be expected to have; None when no
-    resample tells.
+    Args:
+        threshold: as of `Point`, and so the next four.
+        precision: share of yes among those kept.
+        recall: share of all yes that is kept.
+        f1: their harmonic mean.
+        kept: how many clips stay.
+        interval: 95 % interval of the precision.
+        unseen: the precision that other clips may be expected to have; None when no resample keeps any.
     """
 
     threshold: float
@@ -282,12 +303,12 @@ def judge(values: Values, said: Said, found: Curve, at: int, precision: float | 
     """A point of a curve with how sure one may be of it.
 
     Args:
-        values: those of the curve.
-        said: those of the curve.
+        values: those that the curve was made of.
+        said: likewise.
         found: the curve.
         at: which of its points; one that keeps something.
         precision: how the point was chosen, as `choose` has it.
-        missed: that of the curve.
+        missed: as the curve was made with.
     """
     from hoigen.stats.resample import share_interval
 
