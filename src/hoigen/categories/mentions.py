@@ -22,7 +22,7 @@ class Mentions:
     compounds: dict[str, str] = field(default_factory=dict)
 
     def see(self, phrase: Phrase) -> None:
-        """Takes note of a phrase."""
+        """Takes note of a `phrase`."""
         if phrase.pronoun or phrase.bare:
             return
         thing = self.thing("", phrase)
@@ -33,7 +33,12 @@ class Mentions:
             self.compounds[phrase.head] = name
 
     def thing(self, action: str, phrase: Phrase) -> str:
-        """The name of a phrase as something to act on; empty when it is nothing of the kind."""
+        """The name of a phrase as something to act on; empty when it is nothing of the kind.
+
+        Args:
+            action: what is done to it, for verbs that act on what is in a thing (`drink`).
+            phrase: the phrase.
+        """
         if phrase.pronoun:
             meant = self.acted_on or self.named.get(phrase.plural, "")
             return meant if phrase.head in ("it", "them") else ""
