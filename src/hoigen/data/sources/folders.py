@@ -163,7 +163,9 @@ def _read_remote(uri: str, say: Say) -> Iterator[Source]:
             return iter([Source(system.unstrip_protocol(path))])  # a file that is named as such
         else:
             raise UsageError(f"no such folder, video or manifest: {uri}. Allowed: {ALLOWED}")
-    except (UsageError, *PROGRAM_FAULTS):
+    except UsageError:
+        raise
+    except PROGRAM_FAULTS:
         raise
     except Exception as error:  # each store has errors of its own
         raise unreadable(uri, error) from None
