@@ -116,7 +116,7 @@ class Annotations:
         last = _last(self.history())
         return [row for row in last if row.value is not None and question in (None, row.question)]
 
-    def unsaid(self, rows: Iterable[Annotation]) -> list[Annotation]:
+    def only_new(self, rows: Iterable[Annotation]) -> list[Annotation]:
         """Those of some rows that say something new: what a file says that was brought before is not said again.
 
         Args:

@@ -75,16 +75,16 @@ class Row:
         if found and found not in allowed:
             close = difflib.get_close_matches(found, allowed, n=1, cutoff=0.6)
             hint = f"; did you mean {close[0]!r}?" if close else ""
-            told = f"one of {', '.join(allowed)}; it came as {came!r}{hint}"
-            raise UsageError(f"{self.place}, column {column}: {told}")
+            words = ", ".join(allowed)
+            raise UsageError(f"{self.place}, column {column}: one of {words}; it came as {came!r}{hint}")
         return found
 
     def yes_no(self, column: str) -> bool:
         """The cell in `column` as yes or no. Raises UsageError when it is empty or says anything else."""
         came = self.text(column)
         if came.casefold() not in YES_NO:
-            told = "yes or no, true or false, 1 or 0"
-            raise UsageError(f"{self.place}, column {column}: {told}; it came as {came!r}")
+            what = "yes or no, true or false, 1 or 0"
+            raise UsageError(f"{self.place}, column {column}: {what}; it came as {came!r}")
         return YES_NO[came.casefold()]
 
     def number(self, column: str, what: str = "a number", least: float = -math.inf) -> float | None:
@@ -206,17 +206,17 @@ def _check_columns(
     others: bool,
 ) -> None:
     here = sorted(columns)
-    told = f"Columns here: {', '.join(here) or 'none'}"
+    columns_here = f"Columns here: {', '.join(here) or 'none'}"
     for name in needed:
         if name not in here:
             near = difflib.get_close_matches(name, here, n=1, cutoff=0.6)
             hint = f"; is it {near[0]!r}?" if near else "."
-            raise UsageError(f"{place}: no column {name}{hint} {told}")
+            raise UsageError(f"{place}: no column {name}{hint} {columns_here}")
     for group in one_of:
         if not set(group) & set(here):
             near = [name for wanted in group for name in difflib.get_close_matches(wanted, here, n=1, cutoff=TYPO)]
             hint = f"; is it {near[0]!r}?" if near else "."
-            raise UsageError(f"{place}: one of the columns {', '.join(group)} is needed{hint} {told}")
+            raise UsageError(f"{place}: one of the columns {', '.join(group)} is needed{hint} {columns_here}")
     known = {*needed, *optional, *(name for group in one_of for name in group)}
     absent = [name for name in optional if name not in here]
     for name in here:

@@ -98,8 +98,12 @@ class Table:
     A shard's part is `00017.parquet`. `compact` merges neighbours into `00000-00063.parquet`; a shard's own part is in
     force over what a merged one says of it. Making a Table touches nothing.
 
-    name: what messages call it. columns, numbers: its columns, and further ones of kind float64. facts: what is
-    written into parts unless told otherwise.
+    Args:
+        name: what messages call it.
+        folder: where its parts lie.
+        columns: name -> kind (`string`, `int64`, `int32`, `float64`).
+        numbers: names of further columns, of kind float64.
+        facts: texts that are written into parts where no others are given.
     """
 
     name: str

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     Values = Sequence[float] | np.ndarray
-    Said = Sequence[bool] | np.ndarray
+    Labels = Sequence[bool] | np.ndarray
 
 Bound = Literal["min", "max"]
 Side = Literal["min", "max", "above"]
@@ -97,12 +97,12 @@ def between(outside: float, inside: float) -> float:
     return inside
 
 
-def auc(values: Values, said: Said) -> float:
+def auc(values: Values, labels: Labels) -> float:
     """Area under the ROC curve: the share of (yes, no) pairs in which yes has the larger value; ties count half.
 
     Args:
         values: of each clip or frame.
-        said: yes or no for each, in the same order.
+        labels: yes or no for each, in the same order.
 
     Returns 0..1; 0.5 tells nothing, 0 is the right order backwards. Raises ValueError when lengths differ, a value is
     not a number, or all are yes or all no.
@@ -111,7 +111,7 @@ def auc(values: Values, said: Said) -> float:
     """
     import numpy as np
 
-    v, y = _checked(values, said)
+    v, y = _checked(values, labels)
     _, inverse, counts = np.unique(v, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
     yes, no = int(y.sum()), int((~y).sum())
@@ -120,10 +120,10 @@ def auc(values: Values, said: Said) -> float:
     return float((ranks[y].sum() - yes * (yes + 1) / 2) / (yes * no))
 
 
-def _checked(values: Values, said: Said) -> tuple[np.ndarray, np.ndarray]:
+def _checked(values: Values, labels: Labels) -> tuple[np.ndarray, np.ndarray]:
     import numpy as np
 
-    v, y = np.asarray(values, float), np.asarray(said, bool)
+    v, y = np.asarray(values, float), np.asarray(labels, bool)
     if v.shape != y.shape:
         raise ValueError(f"a label for every value: {len(v)} values and {len(y)} labels came")
     if wrong := v[np.isnan(v)].tolist():
@@ -178,12 +178,12 @@ class Point:
     false_positives: float
 
 
-def curve(values: Values, said: Said, side: Side, missed: int = 0) -> Curve:
+def curve(values: Values, labels: Labels, side: Side, missed: int = 0) -> Curve:
     """Precision, recall, F1 and false positives at every threshold.
 
     Args:
         values: of each clip or frame; of `above`, 0 or more.
-        said: yes or no for each, in the same order; at least one yes and one no.
+        labels: yes or no for each, in the same order; at least one yes and one no.
         side: `min` or `max`, whose thresholds are short numbers between two values, and which always keep something; or
             `above`, whose thresholds are half-way, from what keeps all above 0 to what keeps nothing.
         missed: clips with yes that have no value, so are never kept.
@@ -192,7 +192,7 @@ def curve(values: Values, said: Said, side: Side, missed: int = 0) -> Curve:
     """
     import numpy as np
 
-    v, y = _checked(values, said)
+    v, y = _checked(values, labels)
     v = -v if side == "max" else v
     order = np.argsort(-v, kind="stable")
     v, y = v[order], y[order]
@@ -224,16 +224,16 @@ def curve(values: Values, said: Said, side: Side, missed: int = 0) -> Curve:
     )
 
 
-def point(values: Values, said: Said, side: Side, threshold: float) -> Point:
+def point(values: Values, labels: Labels, side: Side, threshold: float) -> Point:
     """What any threshold does, also one that no curve has.
 
     Args:
         values: of each clip or frame.
-        said: yes or no for each, in the same order.
+        labels: yes or no for each, in the same order.
         side: whether kept is what is at the threshold or above (`min`), at it or below (`max`), or `above` it.
         threshold: in the unit of the values.
     """
-    v, y = _checked(values, said)
+    v, y = _checked(values, labels)
     stays = _stays(v, side, threshold)
     kept, true, yes = int(stays.sum()), int((stays & y).sum()), int(y.sum())
     return Point(
@@ -299,12 +299,12 @@ class Choice:
     unseen: float | None
 
 
-def judge(values: Values, said: Said, found: Curve, at: int, precision: float | None, missed: int = 0) -> Choice:
+def judge(values: Values, labels: Labels, found: Curve, at: int, precision: float | None, missed: int = 0) -> Choice:
     """A point of a curve with how sure one may be of it.
 
     Args:
         values: those that the curve was made of.
-        said: likewise.
+        labels: likewise.
         found: the curve.
         at: which of its points; one that keeps something.
         precision: how the point was chosen, as `choose` has it.
@@ -321,15 +321,15 @@ def judge(values: Values, said: Said, found: Curve, at: int, precision: float | 
         f1=float(found.f1[at]),
         kept=kept,
         interval=share_interval(true, kept),
-        unseen=_unseen(values, said, found.side, precision, missed),
+        unseen=_unseen(values, labels, found.side, precision, missed),
     )
 
 
-def _unseen(values: Values, said: Said, side: Side, precision: float | None, missed: int) -> float | None:
+def _unseen(values: Values, labels: Labels, side: Side, precision: float | None, missed: int) -> float | None:
     """Precision on clips that had no say: the threshold is chosen anew on resamples and tried on those left out."""
     import numpy as np
 
-    v, y = np.asarray(values, float), np.asarray(said, bool)
+    v, y = np.asarray(values, float), np.asarray(labels, bool)
     rng = np.random.default_rng(SEED)
     true = kept = 0
     for _ in range(100):
