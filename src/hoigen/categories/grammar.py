@@ -51,7 +51,13 @@ class Phrase:
 
 @dataclass(slots=True)
 class Verb:
-    """A verb. by: `by` follows a passive. progressive: `is being cut`."""
+    """A verb.
+
+    Args:
+        lemma: its infinitive.
+        form: how it stands in the sentence.
+        progressive: `is being cut`.
+    """
 
     lemma: str
     form: Form

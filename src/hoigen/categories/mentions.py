@@ -12,9 +12,10 @@ from hoigen.categories.grammar import Phrase
 class Mentions:
     """The things of a caption so far.
 
-    acted_on: the last thing that somebody did something to; `it` and `them` mean it. named: the last thing named, by
-    whether it was plural; they mean that when nothing was acted on yet. compounds: a noun -> the compound that it was
-    last the head of (`ball` -> `tennis ball`).
+    Args:
+        acted_on: the last thing that somebody did something to; `it` and `them` mean it.
+        named: the last thing named, by whether it was plural; they mean that when nothing was acted on yet.
+        compounds: a noun -> the compound that it was last the head of (`ball` -> `tennis ball`).
     """
 
     acted_on: str = ""

@@ -60,7 +60,14 @@ def write(path: Path, rows: Iterable[Category], tally: Tally) -> None:
 
 @dataclass(slots=True)
 class Tally:
-    """Counts captions and rows as they pass by. unread: captions that no usable answer came for, by the reason."""
+    """Counts captions and rows as they pass by; `Distribution` says what the numbers are.
+
+    Args:
+        clips: with a row.
+        unread: captions that no usable answer came for, by the reason.
+        last: the clip of the row that passed last.
+        kinds: clips by kind of interaction.
+    """
 
     captions: int = 0
     rows: int = 0
