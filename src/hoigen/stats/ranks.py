@@ -35,15 +35,15 @@ def spearman(x: Floats, y: Floats, clusters: Ints, draws: Draws) -> Estimate:
     """
     if len(x) < FEW:
         return undefined(TOO_FEW)
-
-    def rho(weights: Floats) -> Floats:
-        flat = weights.reshape(-1, weights.shape[-1])
-        step = max(1, CELLS // len(x))
-        found = [_correlation(x, y, flat[at : at + step][:, clusters]) for at in range(0, len(flat), step)]
-        return np.concatenate(found).reshape(weights.shape[:-1])
-
     columns = np.eye(int(clusters.max()) + 1)
-    return estimate_of(columns, draws.totals(columns), rho, CONSTANT, unit="prompts")
+    return estimate_of(columns, draws.totals(columns), lambda w: _spearman(x, y, clusters, w), CONSTANT, unit="prompts")
+
+
+def _spearman(x: Floats, y: Floats, clusters: Ints, weights: Floats) -> Floats:
+    flat = weights.reshape(-1, weights.shape[-1])
+    step = max(1, CELLS // len(x))
+    found = [_correlation(x, y, flat[at : at + step][:, clusters]) for at in range(0, len(flat), step)]
+    return np.concatenate(found).reshape(weights.shape[:-1])
 
 
 def _correlation(x: Floats, y: Floats, weights: Floats) -> Floats:
@@ -80,14 +80,14 @@ def kendall(x: Floats, y: Floats, clusters: Ints, draws: Draws) -> Estimate:
     if len(x) < FEW:
         return undefined(TOO_FEW)
     forms = _forms(x, y, clusters)
-
-    def tau(weights: Floats) -> Floats:
-        agreed, in_x, in_y = (np.einsum("...i,ij,...j->...", weights, form, weights, optimize=True) for form in forms)
-        untied = np.sqrt(np.maximum(in_x, 0) * np.maximum(in_y, 0))
-        return np.where((in_x > 0) & (in_y > 0), ratio(agreed, untied), np.nan)
-
     columns = np.eye(int(clusters.max()) + 1)
-    return estimate_of(columns, draws.totals(columns), tau, CONSTANT, unit="prompts")
+    return estimate_of(columns, draws.totals(columns), lambda w: _tau(forms, w), CONSTANT, unit="prompts")
+
+
+def _tau(forms: Floats, weights: Floats) -> Floats:
+    agreed, in_x, in_y = (np.einsum("...i,ij,...j->...", weights, form, weights, optimize=True) for form in forms)
+    untied = np.sqrt(np.maximum(in_x, 0) * np.maximum(in_y, 0))
+    return np.where((in_x > 0) & (in_y > 0), ratio(agreed, untied), np.nan)
 
 
 def _forms(x: Floats, y: Floats, clusters: Ints) -> Floats:
