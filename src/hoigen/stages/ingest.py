@@ -89,7 +89,7 @@ def clip_rows(
         max_length: seconds; longer shots are split. None: none is.
         progress: called when a pass over the file has moved on.
 
-    Returns rows of `tables.CLIP_COLUMNS`.
+    Returns rows of `columns.CLIP_COLUMNS`.
     """
     from hoigen.video.shots import find_shots
 
