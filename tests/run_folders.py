@@ -13,7 +13,7 @@ import yaml
 
 import hoigen
 from hoigen.cascade import Known, Step
-from hoigen.data import tables
+from hoigen.data.files import write_text
 from hoigen.data.run import Run
 from hoigen.score import Number, Rule
 from hoigen.work import local
@@ -78,7 +78,7 @@ def write_run(folder: Path, steps: Sequence[Step], shards: Sequence[Sequence[Giv
 
 def write_recipe(run: Run, recipe: Mapping[str, Any]) -> None:
     facts = {"hoigen": "0", "recipe": {"videos": "x", "shard_size": 256, **recipe}}
-    tables.write_text(run.recipe_file, yaml.safe_dump(facts))
+    write_text(run.recipe_file, yaml.safe_dump(facts))
 
 
 def _clip_row(clip: Given, video: int) -> dict[str, Any]:

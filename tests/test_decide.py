@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hoigen import cascade, decide, joined
 from hoigen.cascade import TAKEN, Known, Step
-from hoigen.data import tables
+from hoigen.data.columns import SCORE_COLUMNS
 from hoigen.score import Rule
 from run_folders import Given, step, write_run
 
@@ -174,7 +174,7 @@ def test_columns_and_order_of_the_rows(tmp_path: Path) -> None:
     names = [column[0] for column in cursor.description or []]
     assert names[:10] == ["id", "uri", "start", "end", "state", "rule", "reason", "size", "rate", "motion"]
     assert [row[0] for row in cursor.fetchall()] == [clip.id for clip in clips]
-    others = {*names, "shard", *tables.SCORE_COLUMNS} - {score for step in STEPS for score in step.emits}
+    others = {*names, "shard", *SCORE_COLUMNS} - {score for step in STEPS for score in step.emits}
     assert others <= TAKEN  # so that no score can be named like one of them
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from hoigen.data.journal import Journal
 from hoigen.data.run import Run
-from hoigen.data.tables import Journal
 
 MEASURE = '''
 import os, time

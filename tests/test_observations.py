@@ -12,8 +12,9 @@ import pytest
 
 import hoigen
 from hoigen.data.files import Folder
+from hoigen.data.parquet import Lookup
 from hoigen.data.run import Run
-from hoigen.data.tables import Lookup, Table
+from hoigen.data.tables import Table
 from hoigen.runfile import steps_of
 from render import counting, render
 

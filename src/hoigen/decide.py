@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hoigen.cascade import Step
+from hoigen.data.parquet import quoted, text
 from hoigen.data.run import Run
-from hoigen.data.tables import quoted, text
 from hoigen.errors import is_program_fault
 from hoigen.joined import attach, connection
 from hoigen.score import Rule

@@ -20,6 +20,7 @@ from __future__ import annotations
 import builtins
 import difflib
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 
 class HoigenError(Exception):
@@ -85,6 +86,17 @@ def is_program_fault(reason: str) -> bool:
     """Whether a reason as it stands in a table (`TypeError: ...`) is of an error that no file is ever at fault for."""
     raised = getattr(builtins, reason.partition(":")[0], None)
     return isinstance(raised, type) and issubclass(raised, PROGRAM_FAULTS)
+
+
+def shown(value: Any, limit: int = 80) -> str:
+    """What came, for an error: short, on one line.
+
+    Args:
+        value: what came.
+        limit: characters at most.
+    """
+    text = repr(value) if not isinstance(value, bytes | bytearray) else f"{len(value)} bytes"
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

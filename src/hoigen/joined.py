@@ -21,8 +21,10 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen.cascade import Step
 from hoigen.data import tables
+from hoigen.data.columns import CLIP_COLUMNS
+from hoigen.data.parquet import one_file, quoted, text
 from hoigen.data.run import Run
-from hoigen.data.tables import Layout, one_file, quoted, text
+from hoigen.data.tables import Layout
 from hoigen.errors import UsageError
 
 if TYPE_CHECKING:
@@ -87,7 +89,7 @@ def attach(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], sche
     shards.sort()
     tables_of = [run.scores(step.name, step.fingerprint, step.emits) for step in steps]
     sources = Sources(run, steps, shards, _clips(run, shards), [table.layout() for table in tables_of])
-    columns = ", ".join(map(quoted, tables.CLIP_COLUMNS))
+    columns = ", ".join(map(quoted, CLIP_COLUMNS))
     parts = [f"select {columns}, shard from {sources.clips.relation(only=frozenset(shards))}"]
     found = ""
     if free and run.found.shards():
@@ -159,7 +161,7 @@ def _facts(sources: Sources, group: Sequence[int]) -> Facts:
 
 def _digest(sources: Sources, group: Sequence[int], facts: Facts) -> str:
     names = [(step.name, step.fingerprint, step.emits) for step in sources.steps]
-    return tables.digest_of([tables.CLIP_COLUMNS, LEFT_OUT, names, list(group), facts])
+    return tables.digest_of([CLIP_COLUMNS, LEFT_OUT, names, list(group), facts])
 
 
 def _keep(con: duckdb.DuckDBPyConnection, path: Path, sources: Sources, group: Sequence[int]) -> bool:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hoigen.data.parquet import quoted
 from hoigen.data.rows import rows_of
-from hoigen.data.tables import quoted
 from hoigen.errors import UsageError
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import Any
 
 from hoigen.cascade import Recorded, Step, build_steps, measure_name, recorded_steps
 from hoigen.clip import Sampling
-from hoigen.data import tables
+from hoigen.data.files import write_text
 from hoigen.data.run import Run
 from hoigen.errors import UsageError
 from hoigen.models import uses
@@ -46,7 +46,7 @@ def write_run_file(run: Run, recipe: Recipe, steps: Sequence[Step]) -> None:
         "models": [entry.record for entry in _models(steps, before)],
         "recipe": keys,
     }
-    tables.write_text(run.recipe_file, yaml.safe_dump(facts, sort_keys=False, allow_unicode=True, width=100))
+    write_text(run.recipe_file, yaml.safe_dump(facts, sort_keys=False, allow_unicode=True, width=100))
 
 
 def _facts(run: Run) -> Mapping[str, Any]:

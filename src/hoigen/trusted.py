@@ -1,4 +1,4 @@
-"""Which files of one's own may be run as Python: those that were asked for, by their content.
+"""Which files of the user's own may be run as Python: those that were asked for, by their content.
 
 A recipe or a run.yaml may name such files (`measures: [./my.py]`), and both may come from somebody else. What a person
 types, `--trust FILE` or the file as an argument, is asking; what stands in a file that was read is not. It is the
@@ -27,7 +27,10 @@ SHOWN = 12
 
 
 def trust(file: str | Path) -> str:
-    """Lets hoigen run a file of one's own as Python, in this process and whenever it has this content again.
+    """Lets hoigen run a file of the user's as Python, in this process and whenever it has this content again.
+
+    Args:
+        file: its path.
 
     Returns its sha256. Raises UsageError when it is no file.
     """
@@ -39,7 +42,7 @@ def trust(file: str | Path) -> str:
 
 
 def grant(file: str | Path) -> str:
-    """Lets this process, and the workers that it starts, run a file as it is now; returns its sha256."""
+    """Lets this process, and the workers that it starts, run `file` as it is now; returns its sha256."""
     digest = hashlib.sha256(source_of(Path(file).expanduser())).hexdigest()
     if digest not in (granted := _granted()):
         os.environ[ENV] = ",".join((*granted, digest))
@@ -47,7 +50,7 @@ def grant(file: str | Path) -> str:
 
 
 def source_of(path: Path) -> bytes:
-    """The bytes of a file that is to be run. Raises UsageError when there is none."""
+    """The bytes of the file at `path`, which is to be run. Raises UsageError when there is none."""
     try:
         if path.is_file():
             return path.read_bytes()
@@ -57,7 +60,7 @@ def source_of(path: Path) -> bytes:
 
 
 def read(path: Path) -> bytes:
-    """The bytes of a file of one's own, to be run. Raises UsageError when nobody asked for them."""
+    """The bytes of the user's own file at `path`, to be run. Raises UsageError when nobody asked for them."""
     source = source_of(path)
     digest = hashlib.sha256(source).hexdigest()
     if not _allowed(digest):
@@ -66,9 +69,12 @@ def read(path: Path) -> bytes:
 
 
 def check(recipe: Any, where: str | Path, beside: Path | None = None) -> None:
-    """Raises one UsageError that names every file in a recipe, or in a part of it, that nobody asked to be run.
+    """Raises one UsageError that names every file in a recipe that nobody asked to be run.
 
-    where: the file that holds the recipe. beside: its folder, where files of measures are looked for first.
+    Args:
+        recipe: the recipe, or a part of it.
+        where: the file that holds it.
+        beside: its folder, where files of measures are looked for first.
     """
     asked = []
     for path in files_in(recipe, beside):
@@ -80,13 +86,24 @@ def check(recipe: Any, where: str | Path, beside: Path | None = None) -> None:
 
 
 def settle(recipe: Mapping[str, Any], beside: Path | None, given: Sequence[str | Path] | None) -> None:
-    """Grants what a call from Python asks for: the files that its arguments name, or those of `given` alone."""
+    """Grants what a call from Python asks for.
+
+    Args:
+        recipe: its arguments; the files that they name are granted where `given` is None.
+        beside: the folder where files of measures are looked for first.
+        given: when not None, the files that are granted, and no others.
+    """
     for path in files_in(recipe, beside) if given is None else given:
         grant(path)
 
 
 def own_file(name: str, beside: Path | None) -> Path:
-    """The file of one's own by that name: beside the recipe, else where hoigen is called from."""
+    """The user's own file by that name.
+
+    Args:
+        name: as a recipe has it.
+        beside: the recipe's folder, where it is looked for first; else where hoigen is called from.
+    """
     near = (beside or Path()) / name
     try:
         return near.resolve() if near.exists() or not Path(name).exists() else Path(name).resolve()
@@ -95,7 +112,12 @@ def own_file(name: str, beside: Path | None) -> Path:
 
 
 def files_in(value: Any, beside: Path | None = None) -> list[Path]:
-    """The files of one's own that a recipe names, wherever it does: in values, in keys, at any depth."""
+    """The user's own files that a recipe names: in values, in keys, at any depth.
+
+    Args:
+        value: the recipe, or a part of it.
+        beside: as of `own_file`.
+    """
     found: dict[Path, None] = {}
     for name in _names(value, set()):
         with contextlib.suppress(OSError, UsageError):  # a text that cannot be a path
@@ -143,7 +165,7 @@ def _refusal(asked: Iterable[tuple[Path, str]], where: str) -> UsageError:
 
 
 def shown(path: Path) -> str:
-    """A path as it can be typed. Signs that would change what a terminal shows are written as such."""
+    """A `path` as it can be typed. Signs that would change what a terminal shows are written as such."""
     text = str(path)
     return shlex.quote(text) if text.isprintable() else ascii(text)
 

@@ -25,18 +25,18 @@ PLAIN = re.compile(r"[a-z0-9+.-]{1,40}")
 
 
 def scheme_of(uri: str) -> str:
-    """The scheme in small letters (`HTTP://` is http), whatever it is; "" for a path of this machine."""
+    """The scheme of `uri` in small letters (`HTTP://` is http), whatever it is; "" for a path of this machine."""
     head, mark, _ = uri.partition("://")
     return head.lower() if mark else ""
 
 
 def is_local(uri: str) -> bool:
-    """Whether it is a path of this machine, or a `file://` that names one."""
+    """Whether `uri` is a path of this machine, or a `file://` that names one."""
     return scheme_of(uri) in ("", "file")
 
 
 def is_web(uri: str) -> bool:
-    """Whether it is an address of the web: one file, whatever signs stand in it."""
+    """Whether `uri` is an address of the web: one file, whatever signs stand in it."""
     return scheme_of(uri) in WEB
 
 
@@ -47,7 +47,7 @@ def allowed() -> tuple[str, ...]:
 
 
 def fault(uri: str) -> str | None:
-    """Why a URI may not be opened, as one sentence without the URI; None when it may."""
+    """Why `uri` may not be opened, as one sentence without it; None when it may."""
     scheme = scheme_of(uri)
     if not scheme:
         return None
@@ -69,10 +69,14 @@ def _names(schemes: tuple[str, ...]) -> str:
 
 
 def store_of(uri: str) -> tuple[Any, str]:
-    """fsspec's file system of a URI that may be opened, and the path there.
+    """fsspec's file system of an address that may be opened, and the path there.
 
-    By the scheme's own class: `fsspec.open` would take the address apart at each `::` and follow the pieces. Raises
-    ValueError for what may not be opened or is not known, ImportError when the scheme needs a further package.
+    By the scheme's own class: `fsspec.open` would take the address apart at each `::` and follow the pieces.
+
+    Args:
+        uri: the address.
+
+    Raises ValueError for what may not be opened or is not known, ImportError when the scheme needs a further package.
     """
     import fsspec
 
@@ -85,7 +89,7 @@ def store_of(uri: str) -> tuple[Any, str]:
 
 
 def open_remote(uri: str) -> BinaryIO:
-    """The file at a URI, for reading. Raises what `store_of` raises, and what the store does."""
+    """The file at the address `uri`, for reading. Raises what `store_of` raises, and what the store does."""
     system, path = store_of(uri)
     file: BinaryIO = system.open(path, "rb")
     return file

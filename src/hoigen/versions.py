@@ -45,31 +45,37 @@ def key(version: str) -> Key:
 def fit(version: str, bounds: str) -> Fit:
     """Whether a version lies within bounds like `>=18.1,<19`.
 
-    As in PEP 440, 19.0rc1 is not below 19. Raises ValueError for other operators than `>=` and `<`.
+    As in PEP 440, 19.0rc1 is not below 19.
+
+    Args:
+        version: what is installed.
+        bounds: parted by commas, each `>=` or `<`.
+
+    Raises ValueError for other operators than `>=` and `<`.
     """
     here = key(version)
     for bound in filter(None, (part.strip() for part in bounds.split(","))):
-        sign, limit = _split(bound)
-        if sign == ">=" and here < key(limit):
+        found = re.fullmatch(r"(>=|<)\s*([^\s<>=~*]+)", bound)
+        if found is None:
+            raise ValueError(f"{bound!r}: only >= and < are known here")
+        limit = key(found[2])
+        if found[1] == ">=" and here < limit:
             return "too old"
-        if sign == "<" and not _below(here, key(limit)):
+        if found[1] == "<" and not _below(here, limit):
             return "too new"
     return "fits"
 
 
 def name_and_bounds(needed: str) -> tuple[str, str]:
-    """Of a requirement like `av>=18.1,<19`, or as old packages write it `av (>=18.1,<19)`."""
+    """The two parts of a requirement.
+
+    Args:
+        needed: like `av>=18.1,<19`, or as old packages write it `av (>=18.1,<19)`.
+    """
     found = NEEDED.match(needed.strip())
     if found is None:
         raise ValueError(f"{needed!r} is no requirement (like av>=18.1,<19)")
     return found["name"], found["bounds"].strip()
-
-
-def _split(bound: str) -> tuple[str, str]:
-    found = re.fullmatch(r"(>=|<)\s*([^\s<>=~*]+)", bound)
-    if found is None:
-        raise ValueError(f"{bound!r}: only >= and < are known here")
-    return found[1], found[2]
 
 
 def _below(here: Key, limit: Key) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from hoigen.clip import clip_id
-from hoigen.data import tables
+from hoigen.data.files import write_text
 from hoigen.data.run import Run
 from hoigen.promptsuite import choose
 from hoigen.runfile import steps_of
@@ -39,7 +39,7 @@ class Made:
 def make_run(folder: Path, videos: Sequence[Made], measures: Sequence[Any] = MEASURES, **evaluation: Any) -> Path:
     run = Run(folder)
     recipe = {"videos": "x", "shard_size": 256, "measures": list(measures), "keep": {}}
-    tables.write_text(run.recipe_file, yaml.safe_dump({"hoigen": "0", "recipe": recipe}))
+    write_text(run.recipe_file, yaml.safe_dump({"hoigen": "0", "recipe": recipe}))
     _, steps = steps_of(run)
     rows = [_row(at, video) for at, video in enumerate(videos)]
     run.clips.write(0, rows)
@@ -47,7 +47,7 @@ def make_run(folder: Path, videos: Sequence[Made], measures: Sequence[Any] = MEA
         scores = [_score(row["id"], video, step.emits) for row, video in zip(rows, videos, strict=True)]
         run.scores(step.name, step.fingerprint, step.emits).write(0, scores)
     if evaluation:
-        tables.write_text(folder / "evaluation.json", json.dumps(evaluation))
+        write_text(folder / "evaluation.json", json.dumps(evaluation))
     return folder
 
 

@@ -228,7 +228,7 @@ def test_what_is_known_is_not_said_again(tmp_path: Path) -> None:
     table.append([said("c1", "yes"), said("c2", "no"), replace(said("c3", "no"), when=when), said("c3", "yes")])
     same = [said("c1", "yes"), replace(said("c3", "no"), when=when, tool="another")]
     new = [said("c2", "yes"), said("c1", "yes", "bob"), said("c1", "yes", note="sharp"), replace(said("c3", "no"))]
-    assert table.unsaid([*same, *new]) == new
+    assert table.only_new([*same, *new]) == new
 
 
 def test_answers_to_a_question(tmp_path: Path) -> None:

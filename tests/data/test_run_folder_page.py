@@ -13,10 +13,13 @@ import pytest
 import hoigen
 from hoigen import decide, joined
 from hoigen.cascade import Known
-from hoigen.data import annotations, tables
+from hoigen.data import annotations
 from hoigen.data import run as runs
+from hoigen.data.columns import CAPTION_COLUMNS, CLIP_COLUMNS, SCORE_COLUMNS, SHARD_COLUMNS, Row
+from hoigen.data.journal import Journal
 from hoigen.data.run import Run
-from hoigen.data.sources import Source, write_videos
+from hoigen.data.sources import Source
+from hoigen.data.videolist import write_videos
 from hoigen.experts.calls import Calls
 from run_folders import Given, step, write_run
 
@@ -37,10 +40,10 @@ def columns(heading: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("heading", "expected"),
     [
-        ("clips, found", tables.CLIP_COLUMNS),
-        ("scores", tables.SCORE_COLUMNS),
-        ("captions", tables.CAPTION_COLUMNS),
-        ("shards.parquet", tables.SHARD_COLUMNS),
+        ("clips, found", CLIP_COLUMNS),
+        ("scores", SCORE_COLUMNS),
+        ("captions", CAPTION_COLUMNS),
+        ("shards.parquet", SHARD_COLUMNS),
     ],
 )
 def test_columns_of_the_tables(heading: str, expected: dict[str, str]) -> None:
@@ -64,7 +67,7 @@ def test_columns_of_the_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     left_out = re.findall(
         r"`(\w+)`", PAGE.partition("## joined\n")[2].partition("; `shard`")[0].partition("but for")[2]
     )
-    told = [name for name in tables.CLIP_COLUMNS if name not in left_out] + ["shard"]
+    told = [name for name in CLIP_COLUMNS if name not in left_out] + ["shard"]
     for at, one in enumerate(steps):
         told += [name.replace("_i", f"_{at}") for name in columns("joined")] + list(one.emits)
     assert pq.read_schema(copy).names == told
@@ -89,20 +92,20 @@ def test_keys_of_the_journals_and_files_of_a_run(
 ) -> None:
     """A whole run, of which every row that a journal took and every file that is left is on the page."""
     keys: dict[str, set[str]] = {}
-    append = tables.Journal.append
+    append = Journal.append
 
-    def noted(journal: tables.Journal, row: tables.Row) -> None:
+    def noted(journal: Journal, row: Row) -> None:
         keys.setdefault(journal.name.partition("-")[0], set()).update(row)
         append(journal, row)
 
-    monkeypatch.setattr(tables.Journal, "append", noted)
+    monkeypatch.setattr(Journal, "append", noted)
     run = tmp_path / "run"
     how = {"measures": ["metadata", "hoi_lite"], "keep": {}, "shots": "none", "workers": 1, "quiet": True}
     hoigen.curate(videos=tiny_video, run=run, caption={"captioner": "grounded"}, **how)
     hoigen.caption(run, workers=1, quiet=True)
     told = {row[0].strip("`"): row[1] for row in cells("journal")}
     assert keys["clips"] == set(re.findall(r"`(\w+)`", told["clips"])) - {"found"}
-    assert keys["scores"] == {*tables.SCORE_COLUMNS, *re.findall(r"`(\w+)`", told["scores"])} - {"scores"}
+    assert keys["scores"] == {*SCORE_COLUMNS, *re.findall(r"`(\w+)`", told["scores"])} - {"scores"}
     assert keys.keys() == {"clips", "scores"}
     names = {
         re.split(r"[/*]", name)[0]

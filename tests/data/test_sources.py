@@ -17,9 +17,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hoigen.data.sources import MANIFEST_SUFFIXES, PACKED_SUFFIXES, Source, read_sources, write_videos
-from hoigen.data.sources.rows import ALIASES, time_of
-from hoigen.data.sources.spans import FOLDERS
+from hoigen.data.sources import Source, read_sources
+from hoigen.data.sources.rows import ALIASES, FOLDERS, time_of
+from hoigen.data.sources.source import MANIFEST_SUFFIXES, PACKED_SUFFIXES
+from hoigen.data.videolist import write_videos
 from hoigen.errors import UsageError
 
 

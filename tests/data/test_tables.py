@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from hoigen.data.files import Folder
+from hoigen.data.journal import Journal
 from hoigen.data.run import Run
-from hoigen.data.tables import Journal
 from hoigen.errors import UsageError
 
 

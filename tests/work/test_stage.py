@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 import faults
+from hoigen.data.columns import Row
 from hoigen.data.files import Folder
 from hoigen.data.run import Run
-from hoigen.data.tables import Row
 from hoigen.errors import RanksOpen
 from hoigen.work.ranks import Barrier, Rank
 from hoigen.work.stage import Item, Stage

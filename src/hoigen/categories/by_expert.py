@@ -1,4 +1,4 @@
-"""The categories of many captions by a language model: as many at once as it takes, every answer kept."""
+"""Categories of captions by a language model: the prompt is prompts/triplets.md, the answer is JSON and kept."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import asyncio
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from hoigen.categories.asking import ask
-from hoigen.categories.rows import Category
+from pydantic import BaseModel, Field
+
+from hoigen.categories.rows import Category, categories_of
 from hoigen.categories.table import Tally
 from hoigen.clip import Clip
 from hoigen.errors import SetupError
 from hoigen.experts.calls import Calls
 from hoigen.experts.desk import Conversation, Desk
+from hoigen.experts.prompts import render
 from hoigen.models import uses
 
 if TYPE_CHECKING:
@@ -25,12 +27,53 @@ CHUNK = 1024
 """Captions that are under way at a time."""
 
 
+class Interaction(BaseModel):
+    """One interaction, as the model has it."""
+
+    subject: str = Field(min_length=1)
+    action: str = Field(min_length=1)
+    object: str = Field(min_length=1)
+    view: Literal["close-up", "one person", "several people"]
+
+
+class Interactions(BaseModel):
+    """All interactions of a caption; an empty list says that there is none."""
+
+    interactions: list[Interaction]
+
+
+async def ask(talk: Conversation, expert: Expert, caption: str, *, prompt: str = "triplets") -> list[Category] | None:
+    """The categories of a caption by an expert, named as those by rules are; None when it gave no usable answer.
+
+    Why it gave none is in the trace of the conversation, as with every call.
+
+    Args:
+        talk: the conversation about the clip of the caption.
+        expert: who is asked.
+        caption: its text.
+        prompt: the template's name among hoigen's prompts.
+    """
+    answer = await talk.ask("categories", expert, render(prompt, caption=caption), schema=Interactions)
+    if not answer.ok or answer.data is None:
+        return None
+    found = [(each["subject"], each["action"], each["object"]) for each in answer.data["interactions"]]
+    views = [each["view"] for each in answer.data["interactions"]]
+    view = max(views, key=views.count) if views else None
+    return categories_of(talk.clip.id, found, view=view, source="llm")
+
+
 def by_expert(
     captions: Iterable[tuple[str, str]], expert: Expert, calls: Path, tally: Tally, retry: bool = False
 ) -> Iterator[Category]:
-    """Rows in order of the captions; those that no usable answer came for are counted in the tally.
+    """Rows in order of the captions, as many of which are asked about at once as the expert takes.
 
-    calls: the SQLite file of answers; what is in it is not asked again, but for what was not answered where `retry`.
+    Args:
+        captions: (clip id, caption) of each.
+        expert: the language model.
+        calls: the SQLite file of answers; what is in it is not asked again.
+        tally: counts those that no usable answer came for, by the reason.
+        retry: asks again what was asked before and not answered.
+
     Raises SetupError when the expert cannot be reached or loaded, and when not one caption got an answer.
     """
     kept = Calls(calls)

@@ -7,19 +7,24 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hoigen.categories import wordlists
-from hoigen.categories.closed import Tag
 from hoigen.categories.tags import Word
-from hoigen.categories.words import parts
+from hoigen.categories.words import Tag, parts
 
 Form = Literal["finite", "ing", "to", "passive", "participle"]
 
 
 @dataclass(slots=True)
 class Phrase:
-    """A noun phrase. name: the compound without adjectives (`tennis racket`), singular; head: its last word.
+    """A noun phrase.
 
-    definite: it was mentioned before (`the`, `it`) or belongs to somebody. pronoun: it has no noun of its own.
-    bare: it has an article or a number but no noun (`the other`, `one`).
+    Args:
+        name: the compound without adjectives (`tennis racket`), singular.
+        head: its last word.
+        plural: whether it is of several.
+        definite: it was mentioned before (`the`, `it`) or belongs to somebody.
+        pronoun: it has no noun of its own.
+        bare: it has an article or a number but no noun (`the other`, `one`).
+        people: how many at least, when it is of people.
     """
 
     name: str
@@ -29,15 +34,10 @@ class Phrase:
     pronoun: bool = False
     bare: bool = False
     people: int = 1
-    """At least so many, when it is of people."""
 
     @property
     def is_person(self) -> bool:
         return is_person(self.head) and not (self.head in wordlists.EITHER and self.name != self.head)
-
-    @property
-    def _may_act(self) -> bool:
-        return may_act(self.head) and not (self.head in wordlists.EITHER and self.name != self.head)
 
     @property
     def acts(self) -> bool:
@@ -45,12 +45,19 @@ class Phrase:
         if self.pronoun:
             return self.head in ("he", "she", "they", "i", "we", "you", "who", "someone", "somebody", "everyone",
                                  "everybody")  # fmt: skip
-        return self.bare or self._may_act or self.head in wordlists.ACTING_PARTS
+        compound = self.head in wordlists.EITHER and self.name != self.head
+        return self.bare or (may_act(self.head) and not compound) or self.head in wordlists.ACTING_PARTS
 
 
 @dataclass(slots=True)
 class Verb:
-    """A verb. by: `by` follows a passive. progressive: `is being cut`."""
+    """A verb.
+
+    Args:
+        lemma: its infinitive.
+        form: how it stands in the sentence.
+        progressive: `is being cut`.
+    """
 
     lemma: str
     form: Form
@@ -164,26 +171,16 @@ def _phrase(words: Sequence[Word]) -> Phrase | None:
     if head.lemma in ("left", "right", "other", "latter", "former", "second", "first", "third"):
         return Phrase(name=head.lemma, head=head.lemma, bare=True, definite=True)
     plural = head.text.lower() != head.lemma
-    names = [*(_part(word) for word in nouns[:-1]), head.lemma]
+    names = [*(word.text.lower() for word in nouns[:-1]), head.lemma]  # the front stays as written (`sports car`)
+    while len(names) > 1 and (names[0] in wordlists.MATERIALS or names[0] in wordlists.COLOURS):
+        names = names[1:]  # `glass bowl` is a bowl
     return Phrase(
-        name=" ".join(_stripped(names)),
+        name=" ".join(names),
         head=head.lemma,
         plural=plural,
         definite=definite,
         people=max(count, 2 if plural else 1),
     )
-
-
-def _part(word: Word) -> str:
-    """The front of a compound stays as it is written (`sports car`)."""
-    return word.text.lower()
-
-
-def _stripped(names: list[str]) -> list[str]:
-    """Without materials and colours in front: `glass bowl` is a bowl."""
-    while len(names) > 1 and (names[0] in wordlists.MATERIALS or names[0] in wordlists.COLOURS):
-        names = names[1:]
-    return names
 
 
 def _put(found: list[Item], phrase: Phrase) -> None:

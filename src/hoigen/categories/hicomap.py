@@ -74,7 +74,7 @@ WIDER: dict[str, tuple[str, ...]] = {
 
 @functools.cache
 def object_of(name: str) -> str | None:
-    """HICO-DET's object for a name; None when it is none of the 80."""
+    """HICO-DET's object for a `name`; None when it is none of the 80."""
     words = name.split()
     if name in NOT_BY_HEAD:
         return None
@@ -90,7 +90,12 @@ def object_of(name: str) -> str | None:
 
 @functools.cache
 def verb_of(action: str, object: str | None) -> str | None:
-    """HICO-DET's verb for an action on that object of HICO-DET's (None: on another one); None when it is none."""
+    """HICO-DET's verb for an action; None when it is none.
+
+    Args:
+        action: as `normal.action` names it.
+        object: the object of HICO-DET's that it is done to; None: another one.
+    """
     joined = action.replace(" ", "_")
     same = joined if joined in hico.verbs() else SAME.get(action, "")
     candidates = [verb for verb in (same, *WIDER.get(action, ())) if (verb, object) in hico.by_names()]
@@ -100,6 +105,6 @@ def verb_of(action: str, object: str | None) -> str | None:
 
 
 def pair_of(verb: str | None, object: str | None) -> int | None:
-    """HICO-DET's number of the pair; None when it is none of the 600."""
+    """HICO-DET's number of the pair of a `verb` and an `object`; None when it is none of the 600."""
     pair = hico.by_names().get((verb or "", object or ""))
     return pair.hoi if pair else None

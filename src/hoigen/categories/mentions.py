@@ -12,9 +12,10 @@ from hoigen.categories.grammar import Phrase
 class Mentions:
     """The things of a caption so far.
 
-    acted_on: the last thing that somebody did something to; `it` and `them` mean it. named: the last thing named, by
-    whether it was plural; they mean that when nothing was acted on yet. compounds: a noun -> the compound that it was
-    last the head of (`ball` -> `tennis ball`).
+    Args:
+        acted_on: the last thing that somebody did something to; `it` and `them` mean it.
+        named: the last thing named, by whether it was plural; they mean that when nothing was acted on yet.
+        compounds: a noun -> the compound that it was last the head of (`ball` -> `tennis ball`).
     """
 
     acted_on: str = ""
@@ -22,7 +23,7 @@ class Mentions:
     compounds: dict[str, str] = field(default_factory=dict)
 
     def see(self, phrase: Phrase) -> None:
-        """Takes note of a phrase."""
+        """Takes note of a `phrase`."""
         if phrase.pronoun or phrase.bare:
             return
         thing = self.thing("", phrase)
@@ -33,7 +34,12 @@ class Mentions:
             self.compounds[phrase.head] = name
 
     def thing(self, action: str, phrase: Phrase) -> str:
-        """The name of a phrase as something to act on; empty when it is nothing of the kind."""
+        """The name of a phrase as something to act on; empty when it is nothing of the kind.
+
+        Args:
+            action: what is done to it, for verbs that act on what is in a thing (`drink`).
+            phrase: the phrase.
+        """
         if phrase.pronoun:
             meant = self.acted_on or self.named.get(phrase.plural, "")
             return meant if phrase.head in ("it", "them") else ""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 
 from hoigen.categories import wordlists
-from hoigen.categories.closed import CLOSED
-from hoigen.categories.words import IRREGULAR, base, parts
+from hoigen.categories.words import CLOSED, IRREGULAR, base, parts
 
 WORD = re.compile(r"[a-zà-ÿ]+(?:-[a-zà-ÿ]+)*|'s\b")
 
@@ -49,7 +48,7 @@ GLASSES_WORN = frozenset(("wear", "put on", "take off", "adjust", "remove", "pol
 
 
 def action(text: str) -> str:
-    """The name of an action: `is picking up` -> `pick up`; empty when there is none."""
+    """The name of an action in `text`: `is picking up` -> `pick up`; empty when there is none."""
     words = [word for word in WORD.findall(text.lower()) if word not in AUXILIARY]
     if not words:
         return ""
@@ -65,8 +64,11 @@ def action(text: str) -> str:
 def object_name(text: str, action: str = "") -> str:
     """The name of an object: `the two red tennis rackets` -> `tennis racket`; empty when there is none.
 
-    Articles, numbers, adjectives, colours and materials go; nouns in front stay. action: for the words that mean one
-    thing or another with it (`clink glasses`, `put on glasses`).
+    Articles, numbers, adjectives, colours and materials go; nouns in front stay.
+
+    Args:
+        text: its words.
+        action: what is done to it, for words that mean one thing or another (`clink glasses`, `put on glasses`).
     """
     whole = text.lower().strip()
     if whole in OBJECTS:
@@ -88,7 +90,7 @@ def object_name(text: str, action: str = "") -> str:
 
 
 def subject(text: str) -> str:
-    """Who acts: `man`, `woman`, `boy`, `girl`, `child`, `baby`, `hand`, or `person` for all others."""
+    """Who acts in `text`: `man`, `woman`, `boy`, `girl`, `child`, `baby`, `hand`, or `person` for all others."""
     words = WORD.findall(text.lower())
     heads = [base(word, "NOUN") for word in words]
     if any(head in wordlists.ACTING_PARTS for head in heads[-1:]):

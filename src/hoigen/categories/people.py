@@ -7,8 +7,8 @@ from typing import Literal, get_args
 
 from hoigen.categories import wordlists
 from hoigen.categories.grammar import Phrase, items
-from hoigen.categories.sentences import sentences
 from hoigen.categories.tags import tagged
+from hoigen.categories.words import sentences
 
 View = Literal["close-up", "one person", "several people"]
 VIEWS: tuple[View, ...] = get_args(View)
@@ -37,21 +37,20 @@ def view_of(caption: str, actors: frozenset[str] = frozenset()) -> View | None:
     close-up: it says so of the clip as a whole, or nothing but hands act and nobody is described. several people: two
     or more are named, those of the background (onlookers, pedestrians, a crowd, people that walk past) not counted.
 
-    actors: who acts, as `normal.subject` names them.
+    Args:
+        caption: its text.
+        actors: who acts, as `normal.subject` names them.
     """
     people, hands, pronoun = _people(caption)
-    if _is_close(caption) and people < 3:
+    # shown from near, and not what the camera comes to
+    close = any(not NOT_AT_FIRST.search(caption[: found.start()]) for found in CLOSE.finditer(caption))
+    if close and people < 3:
         return "close-up"
     if people >= 2:
         return "several people"
     if people == 0 and (hands or actors == {"hand"}):
         return "one person" if pronoun else "close-up"
     return "one person" if people or pronoun or actors else None
-
-
-def _is_close(caption: str) -> bool:
-    """Whether a close-up is what is shown, not what the camera comes to."""
-    return any(not NOT_AT_FIRST.search(caption[: found.start()]) for found in CLOSE.finditer(caption))
 
 
 def _people(caption: str) -> tuple[int, bool, bool]:
@@ -72,7 +71,8 @@ def _people(caption: str) -> tuple[int, bool, bool]:
                 most = max(most, item.people)
             elif item.people == 1 and not _is_background(words):
                 singles.add(_kind(item.head))
-    return max(most, _different(singles)), hands, pronoun
+    sure = singles - {"somebody"}
+    return max(most, len(sure) or len(singles)), hands, pronoun
 
 
 def _kind(noun: str) -> str:
@@ -84,12 +84,6 @@ def _kind(noun: str) -> str:
     if noun in ("baby", "infant", "toddler"):
         return "baby"
     return "somebody"
-
-
-def _different(kinds: set[str]) -> int:
-    """How many people these are at least."""
-    sure = kinds - {"somebody"}
-    return len(sure) or len(kinds)
 
 
 BACKGROUND = re.compile(

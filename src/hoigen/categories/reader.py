@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from hoigen.categories import wordlists
-from hoigen.categories.closed import CLOSED
 from hoigen.categories.grammar import Item, Joint, Phrase, Verb, by_whom, in_the_other, items
 from hoigen.categories.mentions import Mentions
-from hoigen.categories.sentences import sentences
 from hoigen.categories.tags import tagged
+from hoigen.categories.words import CLOSED, sentences
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,16 @@ Source = Literal["llm", "rules"]
 class Category:
     """One interaction of a clip.
 
-    action, object: open vocabulary, normalised. hico_verb, hico_object: HICO-DET's, None where it has none.
-    hoi: number of the pair among HICO-DET's 600; None when it is none of them.
-    interaction: the kind of interaction, of the clip as a whole.
-    source: a language model, or rules.
+    Args:
+        id: of the clip.
+        subject: who acts, as `normal.subject` names them.
+        action: open vocabulary, normalised.
+        object: likewise.
+        hico_verb: HICO-DET's verb; None where it has none.
+        hico_object: HICO-DET's object; None where it has none.
+        hoi: number of the pair among HICO-DET's 600; None when it is none of them.
+        interaction: the kind of interaction, of the clip as a whole.
+        source: a language model, or rules.
     """
 
     id: str
@@ -35,7 +41,11 @@ class Category:
 
 
 def by_rules(captions: Iterable[tuple[str, str]]) -> Iterator[Category]:
-    """The categories of (clip id, caption) by rules alone, in order; a caption without an interaction gives none."""
+    """The categories of captions by rules alone, in order; a caption without an interaction gives none.
+
+    Args:
+        captions: (clip id, caption) of each.
+    """
     for clip, caption in captions:
         found = [(each.subject, each.action, each.object) for each in read(caption)]
         actors = frozenset(normal.subject(who) for who, _, _ in found)
@@ -45,7 +55,14 @@ def by_rules(captions: Iterable[tuple[str, str]]) -> Iterator[Category]:
 def categories_of(
     clip: str, found: Sequence[tuple[str, str, str]], *, view: View | None, source: Source
 ) -> list[Category]:
-    """Normalised rows of (subject, action, object), each action and object once."""
+    """Rows of one clip with names as `normal` has them, each action and object once.
+
+    Args:
+        clip: its id.
+        found: (subject, action, object) as they were read.
+        view: the kind of interaction of the clip.
+        source: who read them.
+    """
     rows: dict[tuple[str, str], Category] = {}
     for who, did, what in found:
         action = normal.action(did)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hoigen.categories.people import VIEWS
 from hoigen.categories.rows import Category
-from hoigen.data import tables
+from hoigen.data.columns import schema_of
 
 COLUMNS: Mapping[str, str] = {
     "id": "string",
@@ -34,13 +34,19 @@ BATCH = 1 << 14
 
 
 def write(path: Path, rows: Iterable[Category], tally: Tally) -> None:
-    """Writes all rows, whole or not at all; the number of captions read is in the file's metadata."""
+    """Writes all rows, whole or not at all.
+
+    Args:
+        path: the Parquet file; its folder is made.
+        rows: all of them.
+        tally: whose number of captions goes into the file's metadata, once the rows have passed.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    schema = tables.schema_of(COLUMNS)
+    schema = schema_of(COLUMNS)
     try:
         with pq.ParquetWriter(part, schema) as writer:
             stream = iter(rows)
@@ -54,7 +60,14 @@ def write(path: Path, rows: Iterable[Category], tally: Tally) -> None:
 
 @dataclass(slots=True)
 class Tally:
-    """Counts captions and rows as they pass by. unread: captions that no usable answer came for, by the reason."""
+    """Counts captions and rows as they pass by; `Distribution` says what the numbers are.
+
+    Args:
+        clips: with a row.
+        unread: captions that no usable answer came for, by the reason.
+        last: the clip of the row that passed last.
+        kinds: clips by kind of interaction.
+    """
 
     captions: int = 0
     rows: int = 0
@@ -71,12 +84,13 @@ class Tally:
     pair_rows: int = 0
 
     def texts(self, captions: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+        """The `captions` as they are, counted."""
         for pair in captions:
             self.captions += 1
             yield pair
 
     def through(self, rows: Iterable[Category]) -> Iterator[Category]:
-        """The rows as they are; those of one clip follow one another."""
+        """The `rows` as they are, counted; those of one clip follow one another."""
         for row in rows:
             if row.id != self.last:
                 self.last, self.clips = row.id, self.clips + 1
@@ -97,10 +111,20 @@ class Tally:
 class Distribution:
     """How the categories are spread.
 
-    captions: how many were read; with_interaction: in how many there is one; rows: an action and object of one clip.
-    unread: captions for which a language model gave no usable answer, by the reason. interactions: distinct pairs.
-    kinds: clips by kind of interaction. *_rows: rows whose action, object or both are HICO-DET's; pairs: how many of
-    the 520 pairs of HICO-DET (without `no_interaction`) are there.
+    Args:
+        captions: how many were read.
+        with_interaction: in how many there is one.
+        rows: how many there are; one is an action and object of one clip.
+        actions: rows of each action.
+        objects: rows of each object.
+        interactions: distinct pairs of an action and an object.
+        kinds: clips by kind of interaction.
+        verb_rows: rows whose action is a verb of HICO-DET's.
+        object_rows: rows whose object is one of HICO-DET's.
+        pair_rows: rows whose pair is one of HICO-DET's.
+        pairs: how many of the 520 pairs of HICO-DET (without `no_interaction`) are there.
+        unread: captions for which a language model gave no usable answer, by the reason.
+        path: the file of the rows.
     """
 
     captions: int
@@ -139,7 +163,12 @@ class Distribution:
 
 
 def distribution(tally: Tally, path: Path | None = None) -> Distribution:
-    """What was counted, in order of how often; an action or object counts once for each row that has it."""
+    """What was counted, in order of how often; an action or object counts once for each row that has it.
+
+    Args:
+        tally: after all rows have passed.
+        path: the file of the rows, which the text ends with.
+    """
     unknown = {"unknown": tally.kinds[None]} if tally.kinds[None] else {}
     return Distribution(
         captions=tally.captions,
@@ -165,13 +194,9 @@ def _ordered(counts: Counter[str]) -> Counter[str]:
 
 def _side_by_side(objects: Sequence[tuple[str, int]], actions: Sequence[tuple[str, int]]) -> list[str]:
     rows = [f"  {'object':<28}{'clips':>6}    {'action':<20}{'clips':>6}"] if objects else []
-    for (thing, many), (act, often) in zip(_filled(objects), _filled(actions), strict=True):
+    for (thing, many), (act, often) in itertools.zip_longest(objects, actions, fillvalue=("", 0)):
         rows.append(f"  {thing:<28}{many or '':>6}    {act:<20}{often or '':>6}".rstrip())
-    return [row for row in rows if row.strip()]
-
-
-def _filled(pairs: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
-    return [*pairs, *[("", 0)] * (TOP - len(pairs))]
+    return rows
 
 
 def _share(part: int, whole: int) -> str:

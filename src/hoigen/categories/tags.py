@@ -6,8 +6,18 @@ from collections.abc import Container
 from dataclasses import dataclass, field
 
 from hoigen.categories import wordlists
-from hoigen.categories.closed import CLOSED, IN_PHRASE, OPENERS, PARTICIPLE_PREPS, SUBJECTS, Tag
-from hoigen.categories.words import base, is_past, is_third_person, parts
+from hoigen.categories.words import (
+    CLOSED,
+    IN_PHRASE,
+    OPENERS,
+    PARTICIPLE_PREPS,
+    SUBJECTS,
+    Tag,
+    base,
+    is_past,
+    is_third_person,
+    parts,
+)
 
 
 @dataclass(slots=True)

@@ -187,7 +187,7 @@ def write(path: Path, ratings: Iterable[Rating]) -> None:
         path: the file.
         ratings: its rows, in order.
     """
-    from hoigen.data.tables import write_text
+    from hoigen.data.files import write_text
 
     names = ("clip", "captioner", "claim", "verdict", "kind", "annotator", "key", "verb", "object")
     rows = ({name: getattr(rating, name) for name in names} for rating in ratings)

@@ -158,7 +158,7 @@ def save(result: CaptionEval, path: Path) -> None:
         result: what is written.
         path: ends in .json or .csv.
     """
-    from hoigen.data.tables import write_text
+    from hoigen.data.files import write_text
 
     try:
         write_text(path, csv_of(result) if path.suffix.lower() == ".csv" else json_of(result))

@@ -13,8 +13,8 @@ from hoigen.errors import UsageError
 
 if TYPE_CHECKING:
     from hoigen.cascade import Step
+    from hoigen.data.columns import Row
     from hoigen.data.run import Run
-    from hoigen.data.tables import Row
 
 NOT_YET = "not measured yet: run hoigen evaluate again"
 
@@ -82,7 +82,7 @@ def _found(run: Run, free: Sequence[tuple[int, int | None]]) -> Iterator[Row]:
 def _unread(run: Run, steps: Sequence[Step], read: set[str]) -> Iterator[Video]:
     import pyarrow.parquet as pq
 
-    from hoigen.data.tables import named
+    from hoigen.data.parquet import named
 
     if not run.videos_file.exists() or not (run.path / "evaluation.json").exists():
         return

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hoigen.data.rows import read_json
-from hoigen.data.sources import shown
-from hoigen.errors import UsageError
+from hoigen.errors import UsageError, shown
 from hoigen.registry import own_numbers
 from hoigen.score import Number
 

@@ -15,16 +15,16 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from hoigen.data.files import Folder
+from hoigen.data.parquet import parquet_file
 from hoigen.data.rows import YES_NO
 from hoigen.data.run import Run
-from hoigen.data.tables import parquet_file
 from hoigen.errors import UsageError, nearest
 
 COLUMNS = ("clip", "question", "value", "who", "when", "tool", "note")
@@ -38,9 +38,14 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Annotation:
     """One thing that somebody said of one clip.
 
-    clip: its id, the same in every run. question: what was asked, in a word (`good`, `interaction`). value: the answer:
-    `yes`, `no`, a number or a word; None: what this person said before is taken back. who: the person. when: with its
-    time zone; None: now. tool: what it was said with. note: in the person's words.
+    Args:
+        clip: its id, the same in every run.
+        question: what was asked, in a word (`good`, `interaction`).
+        value: the answer: `yes`, `no`, a number or a word. None: what this person said before is taken back.
+        who: the person.
+        tool: what it was said with.
+        when: the time, with its zone. None: now.
+        note: in the person's words.
     """
 
     clip: str
@@ -100,7 +105,7 @@ class Annotations:
     def history(self) -> list[Annotation]:
         """All that was ever said, in order of time; of one moment in order of the other columns."""
         rows = [row for _, rows in self._read() for row in rows]
-        return sorted(dict.fromkeys(rows), key=_order)
+        return sorted(dict.fromkeys(rows), key=lambda row: (row.when, row.clip, row.question, row.who, row.value or ""))
 
     def latest(self, question: str | None = None) -> list[Annotation]:
         """What each person said last of each clip and question, in order of time; without what was taken back.
@@ -111,7 +116,7 @@ class Annotations:
         last = _last(self.history())
         return [row for row in last if row.value is not None and question in (None, row.question)]
 
-    def unsaid(self, rows: Iterable[Annotation]) -> list[Annotation]:
+    def only_new(self, rows: Iterable[Annotation]) -> list[Annotation]:
         """Those of some rows that say something new: what a file says that was brought before is not said again.
 
         Args:
@@ -171,11 +176,6 @@ def _last(history: Iterable[Annotation]) -> list[Annotation]:
     return list(found.values())
 
 
-def _order(row: Annotation) -> tuple[datetime, str, str, str, str]:
-    assert row.when is not None
-    return row.when, row.clip, row.question, row.who, row.value or ""
-
-
 def _bytes(rows: Iterable[Annotation]) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -211,7 +211,13 @@ def _rows(folder: Folder, name: str) -> list[Annotation]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """What people say in answer to one question of a run. said: clip -> person -> the value."""
+    """What people say in answer to one question of a run.
+
+    Args:
+        run: the folder of the run.
+        question: the question.
+        said: clip -> person -> the value.
+    """
 
     run: Path
     question: str
@@ -224,10 +230,12 @@ class Answers:
         """
         found: dict[str, bool] = {}
         split = []
-        for clip, who, value in self._each():
-            if value.casefold() not in YES_NO:
-                raise UsageError(f"{self._place(clip, who)}: yes or no, true or false, 1 or 0; it came as {value!r}")
         for clip, values in self.said.items():
+            for who, value in values.items():
+                if value.casefold() not in YES_NO:
+                    raise UsageError(
+                        f"{self._place(clip, who)}: yes or no, true or false, 1 or 0; it came as {value!r}"
+                    )
             votes = Counter(YES_NO[value.casefold()] for value in values.values())
             if votes[True] == votes[False]:
                 split.append(clip)
@@ -238,20 +246,16 @@ class Answers:
     def numbers(self) -> dict[str, dict[str, float]]:
         """Clip -> person -> the number; yes is 1 and no is 0. Raises UsageError when an answer is none of these."""
         found: dict[str, dict[str, float]] = {}
-        for clip, who, value in self._each():
-            try:
-                number = float(YES_NO.get(value.casefold(), value))
-            except ValueError:
-                number = float("nan")
-            if not abs(number) < float("inf"):
-                raise UsageError(f"{self._place(clip, who)}: a number, or yes or no; it came as {value!r}")
-            found.setdefault(clip, {})[who] = number
-        return found
-
-    def _each(self) -> Iterator[tuple[str, str, str]]:
         for clip, values in self.said.items():
             for who, value in values.items():
-                yield clip, who, value
+                try:
+                    number = float(YES_NO.get(value.casefold(), value))
+                except ValueError:
+                    number = float("nan")
+                if not abs(number) < float("inf"):
+                    raise UsageError(f"{self._place(clip, who)}: a number, or yes or no; it came as {value!r}")
+                found.setdefault(clip, {})[who] = number
+        return found
 
     def _place(self, clip: str, who: str) -> str:
         return f"{Run(self.run).annotations.uri}, clip {clip}, question {self.question}, {who}"

@@ -22,7 +22,11 @@ from hoigen.uris import scheme_of, store_of
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder by its path, or by its address in a store. Making one touches nothing."""
+    """A folder on a disk or in a store. Making one touches nothing.
+
+    Args:
+        uri: its path, or its address in a store (`s3://bucket/run`).
+    """
 
     uri: str
 
@@ -47,62 +51,54 @@ class Folder:
             raise UsageError(f"{self.uri}: {error}") from None
 
     def child(self, name: str) -> Folder:
-        """The folder `name` in it; `name` may be several, parted by slashes."""
+        """A folder in it.
+
+        Args:
+            name: of the folder; of one further below, names parted by slashes.
+        """
         return Folder(str(Path(self.uri) / name) if self.is_local else f"{self.uri.rstrip('/')}/{name}")
 
     def path(self, name: str) -> str:
-        """The text by which DuckDB and pyarrow find a file of it."""
+        """The text by which DuckDB and pyarrow find the file `name` of it."""
         return str(Path(self.uri) / name) if self.is_local else f"{self.uri.rstrip('/')}/{name}"
 
     def names(self) -> list[str]:
         """Names of the files directly in it, sorted; none when there is no such folder. Hidden files are left out."""
-        if self.is_local:
-            try:
-                with os.scandir(self.uri) as entries:
-                    found = [entry.name for entry in entries if entry.is_file()]
-            except (FileNotFoundError, NotADirectoryError):
-                return []
-        else:
-            fs, path = self._store()
-            fs.invalidate_cache(path)
-            try:
-                found = [item["name"].rpartition("/")[2] for item in fs.ls(path, detail=True) if item["type"] == "file"]
-            except FileNotFoundError:
-                return []
-        return sorted(name for name in found if not name.startswith("."))
+        return self._entries(folders=False)
 
     def folders(self) -> list[str]:
         """Names of the folders directly in it, sorted; none when there is no such folder. Hidden ones are left out."""
-        if self.is_local:
-            try:
+        return self._entries(folders=True)
+
+    def _entries(self, *, folders: bool) -> list[str]:
+        try:
+            if self.is_local:
                 with os.scandir(self.uri) as entries:
-                    found = [entry.name for entry in entries if entry.is_dir()]
-            except (FileNotFoundError, NotADirectoryError):
-                return []
-        else:
-            fs, path = self._store()
-            fs.invalidate_cache(path)
-            try:
+                    found = [e.name for e in entries if (e.is_dir() if folders else e.is_file())]
+            else:
+                fs, path = self._store()
+                fs.invalidate_cache(path)
+                kind = "directory" if folders else "file"
                 listed = fs.ls(path, detail=True)
-            except FileNotFoundError:
-                return []
-            found = [item["name"].rstrip("/").rpartition("/")[2] for item in listed if item["type"] == "directory"]
+                found = [item["name"].rstrip("/").rpartition("/")[2] for item in listed if item["type"] == kind]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
         return sorted(name for name in found if not name.startswith("."))
 
     def exists(self, name: str) -> bool:
-        """Whether there is such a file."""
+        """Whether there is a file `name`."""
         if self.is_local:
             return os.path.isfile(self.path(name))
         return bool(self._fresh(name).isfile(self.path(name)))
 
     def size(self, name: str) -> int:
-        """Bytes of a file. Raises FileNotFoundError."""
+        """Bytes of the file `name`. Raises FileNotFoundError."""
         if self.is_local:
             return os.stat(self.path(name)).st_size
         return int(self._fresh(name).size(self.path(name)))
 
     def stamp(self, name: str) -> tuple[Any, ...]:
-        """What changes when a file does: its size and time, and its inode or what the store says of it.
+        """What changes when the file `name` does: its size and time, and its inode or what the store says of it.
 
         Raises FileNotFoundError.
         """
@@ -118,7 +114,7 @@ class Folder:
         return fs
 
     def read(self, name: str) -> bytes:
-        """A file's content. Raises FileNotFoundError."""
+        """The content of the file `name`. Raises FileNotFoundError."""
         with self.reading(name) as file:
             return file.read()
 
@@ -144,13 +140,14 @@ class Folder:
 
     @contextlib.contextmanager
     def reading(self, name: str) -> Iterator[BinaryIO]:
-        """A file, open for reading. Raises FileNotFoundError."""
+        """The file `name`, open for reading. Raises FileNotFoundError."""
         with Path(self.path(name)).open("rb") if self.is_local else self.fs.open(self.path(name), "rb") as file:
             yield cast(BinaryIO, file)
 
     @contextlib.contextmanager
     def writing(self, name: str) -> Iterator[BinaryIO]:
-        """A file to be written: it is in place when the block ends well, and nothing has changed when it does not."""
+        """The file `name`, to be written: it is in place when the block ends well, and nothing has changed when it does
+        not."""
         if not self.is_local:
             with tempfile.NamedTemporaryFile() as file:  # a store takes a file whole: nothing half-written is seen
                 yield cast(BinaryIO, file)
@@ -169,7 +166,7 @@ class Folder:
             raise
 
     def remove(self, name: str) -> None:
-        """Deletes a file; one that is not there is fine."""
+        """Deletes the file `name`; one that is not there is fine."""
         if self.is_local:
             Path(self.path(name)).unlink(missing_ok=True)
             return
@@ -187,7 +184,7 @@ class Folder:
 
     @contextlib.contextmanager
     def lock(self, name: str) -> Iterator[IO[str]]:
-        """Holds a file for this process until the block ends.
+        """Holds the file `name` for this process until the block ends.
 
         Raises Locked at once when another process holds it, and SetupError in a store, which has no locks.
         """
@@ -203,3 +200,16 @@ class Folder:
             except BlockingIOError:
                 raise Locked(f"{path.parent} is in use by another hoigen process") from None
             yield file
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file whole or not at all.
+
+    Args:
+        path: the file; its folder is made.
+        text: its content, written as UTF-8.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)

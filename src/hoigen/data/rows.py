@@ -20,8 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hoigen.data.sources import not_text, shown
-from hoigen.errors import UsageError, nearest
+from hoigen.errors import UsageError, nearest, shown
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
@@ -31,15 +30,20 @@ TYPO = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row. place: where it stands (`claims.csv, line 3`). cells: by column, in small letters. comma: numbers may be
-    written `0,5`."""
+    """One row.
+
+    Args:
+        place: where it stands (`claims.csv, line 3`).
+        cells: its values by column, whose names are in small letters.
+        comma: whether numbers may be written `0,5`.
+    """
 
     place: str
     cells: Mapping[str, Any]
     comma: bool = False
 
     def text(self, column: str) -> str:
-        """The cell as text; "" where there is none. Raises UsageError when it is no plain value."""
+        """The cell in `column` as text; "" where there is none. Raises UsageError when it is no plain value."""
         value = self.cells.get(column)
         if value is None or (isinstance(value, float) and math.isnan(value)):
             return ""
@@ -52,29 +56,35 @@ class Row:
         raise UsageError(f"{self.place}, column {column}: a text; it came as {shown(value)}")
 
     def need(self, column: str) -> str:
-        """The cell as text. Raises UsageError when it is empty."""
-        found = self.text(column)
-        if not found:
+        """The cell in `column` as text. Raises UsageError when it is empty."""
+        if not (found := self.text(column)):
             raise UsageError(f"{self.place}, column {column}: it is empty")
         return found
 
     def one_of(self, column: str, allowed: Sequence[str]) -> str:
-        """The cell as one of some words; capitals, spaces and hyphens do not matter. "" where there is none."""
+        """The cell as one of some words; "" where there is none. Capitals, spaces and hyphens do not matter.
+
+        Args:
+            column: its name.
+            allowed: the words, in small letters, with `_` for a space.
+
+        Raises UsageError when it is another word.
+        """
         came = self.text(column)
         found = "_".join(came.casefold().replace("-", " ").replace("_", " ").split())
         if found and found not in allowed:
             close = difflib.get_close_matches(found, allowed, n=1, cutoff=0.6)
             hint = f"; did you mean {close[0]!r}?" if close else ""
-            told = f"one of {', '.join(allowed)}; it came as {came!r}{hint}"
-            raise UsageError(f"{self.place}, column {column}: {told}")
+            words = ", ".join(allowed)
+            raise UsageError(f"{self.place}, column {column}: one of {words}; it came as {came!r}{hint}")
         return found
 
     def yes_no(self, column: str) -> bool:
-        """The cell as yes or no. Raises UsageError when it is empty or says anything else."""
+        """The cell in `column` as yes or no. Raises UsageError when it is empty or says anything else."""
         came = self.text(column)
         if came.casefold() not in YES_NO:
-            told = "yes or no, true or false, 1 or 0"
-            raise UsageError(f"{self.place}, column {column}: {told}; it came as {came!r}")
+            what = "yes or no, true or false, 1 or 0"
+            raise UsageError(f"{self.place}, column {column}: {what}; it came as {came!r}")
         return YES_NO[came.casefold()]
 
     def number(self, column: str, what: str = "a number", least: float = -math.inf) -> float | None:
@@ -128,7 +138,7 @@ def rows_of(
             yield from _parquet(path, known, check)
             return
         good: set[frozenset[str]] = set()
-        for row in {".jsonl": _jsonl, ".ndjson": _jsonl, ".json": _json}.get(suffix, _csv)(path):
+        for row in _csv(path) if suffix in (".csv", ".tsv") else _objects(path, lines=suffix != ".json"):
             columns = frozenset(row.cells)
             if columns not in good:
                 check(columns, row.place)
@@ -138,7 +148,7 @@ def rows_of(
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Whatever keeps a file from being read as UTF-8 text is the user's error, with the line."""
+    """Whatever keeps the file `path` from being read as UTF-8 text is the user's error, with the line."""
     try:
         yield
     except OSError as error:
@@ -148,8 +158,26 @@ def reading(path: Path) -> Iterator[None]:
             raise UsageError(not_text(path, file)) from None
 
 
+def not_text(name: str | Path, lines: Iterable[bytes]) -> str:
+    """Which line of a file is not UTF-8: a decoder reads in blocks and cannot say.
+
+    Args:
+        name: of the file.
+        lines: its lines, from the first on.
+    """
+    for number, line in enumerate(lines, start=1):
+        if number == 1 and line.startswith((b"\xff\xfe", b"\xfe\xff")):
+            return f"{name} is UTF-16; save it as UTF-8"
+        try:
+            line.decode("utf-8")
+        except UnicodeDecodeError as error:
+            bad = line[error.start : error.start + 1]
+            return f"{name}, line {number}: not UTF-8 text (byte {bad!r} at {error.start + 1}); save it as UTF-8"
+    return f"{name} is not UTF-8 text"
+
+
 def read_text(path: Path) -> str:
-    """A file of UTF-8 text. Raises UsageError that names the file and the line."""
+    """The text of the file `path`, which is UTF-8. Raises UsageError that names the file and the line."""
     with reading(path):
         return path.read_text(encoding="utf-8-sig")
 
@@ -178,17 +206,17 @@ def _check_columns(
     others: bool,
 ) -> None:
     here = sorted(columns)
-    told = f"Columns here: {', '.join(here) or 'none'}"
+    columns_here = f"Columns here: {', '.join(here) or 'none'}"
     for name in needed:
         if name not in here:
             near = difflib.get_close_matches(name, here, n=1, cutoff=0.6)
             hint = f"; is it {near[0]!r}?" if near else "."
-            raise UsageError(f"{place}: no column {name}{hint} {told}")
+            raise UsageError(f"{place}: no column {name}{hint} {columns_here}")
     for group in one_of:
         if not set(group) & set(here):
             near = [name for wanted in group for name in difflib.get_close_matches(wanted, here, n=1, cutoff=TYPO)]
             hint = f"; is it {near[0]!r}?" if near else "."
-            raise UsageError(f"{place}: one of the columns {', '.join(group)} is needed{hint} {told}")
+            raise UsageError(f"{place}: one of the columns {', '.join(group)} is needed{hint} {columns_here}")
     known = {*needed, *optional, *(name for group in one_of for name in group)}
     absent = [name for name in optional if name not in here]
     for name in here:
@@ -237,32 +265,31 @@ def _check_twice(columns: Iterable[str], place: str) -> None:
         raise UsageError(f"{place}: two columns are named {twice[0]!r}")
 
 
-def _jsonl(path: Path) -> Iterator[Row]:
+def _objects(path: Path, *, lines: bool) -> Iterator[Row]:
+    """Rows of JSON objects: one a line, or all in a list."""
+    if lines:
+        found = _lines(path)
+    else:
+        listed = read_json(path)
+        if not isinstance(listed, list):
+            raise UsageError(f"{path}: a list of objects, one a row; it came as {shown(listed)}")
+        found = ((f"{path}, [{at}]", row) for at, row in enumerate(listed))
+    for place, row in found:
+        if not isinstance(row, dict):
+            raise UsageError(f"{place}: a row is an object; it came as {shown(row)}")
+        _check_twice([name.strip().lower() for name in row], place)
+        yield Row(place, {name.strip().lower(): value for name, value in row.items()})
+
+
+def _lines(path: Path) -> Iterator[tuple[str, Any]]:
     with path.open(encoding="utf-8-sig") as file:
         for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            place = f"{path}, line {number}"
-            try:
-                row = json.loads(line, object_pairs_hook=partial(_object, place=place))
-            except (ValueError, RecursionError) as error:
-                raise UsageError(f"{place}: not valid JSON: {error}") from None
-            yield _of_json(row, place)
-
-
-def _json(path: Path) -> Iterator[Row]:
-    found = read_json(path)
-    if not isinstance(found, list):
-        raise UsageError(f"{path}: a list of objects, one a row; it came as {shown(found)}")
-    for at, row in enumerate(found):
-        yield _of_json(row, f"{path}, [{at}]")
-
-
-def _of_json(row: Any, place: str) -> Row:
-    if not isinstance(row, dict):
-        raise UsageError(f"{place}: a row is an object; it came as {shown(row)}")
-    _check_twice([name.strip().lower() for name in row], place)
-    return Row(place, {name.strip().lower(): value for name, value in row.items()})
+            if line.strip():
+                place = f"{path}, line {number}"
+                try:
+                    yield place, json.loads(line, object_pairs_hook=partial(_object, place=place))
+                except (ValueError, RecursionError) as error:
+                    raise UsageError(f"{place}: not valid JSON: {error}") from None
 
 
 def _object(pairs: list[tuple[str, Any]], place: str) -> dict[str, Any]:

@@ -28,18 +28,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from hoigen.data.files import Folder
-from hoigen.data.tables import (
+from hoigen.data.columns import (
     CAPTION_COLUMNS,
     CLIP_COLUMNS,
     OBSERVATION_COLUMNS,
     SCORE_COLUMNS,
     SHARD_COLUMNS,
-    Journal,
-    Table,
-    parquet_file,
     schema_of,
 )
+from hoigen.data.files import Folder
+from hoigen.data.journal import Journal
+from hoigen.data.parquet import parquet_file
+from hoigen.data.tables import Table
 from hoigen.errors import UsageError
 
 BEFORE_A_RUN = ("videos.parquet", "evaluation.json", "journal")
@@ -49,8 +49,15 @@ SHARDS_FILE = "shards.parquet"
 
 @dataclass(frozen=True, slots=True)
 class ShardRange:
-    """A shard: the clips of the videos `begin` up to, and without, `end`. bytes: of their videos, each clip's share of
-    its file; 0 where it is not known."""
+    """A shard: the clips of a stretch of the list of videos.
+
+    Args:
+        shard: its number.
+        begin: its first video.
+        end: the video behind its last.
+        clips: how many it has.
+        bytes: of their videos, each clip's share of its file; 0 where it is not known.
+    """
 
     shard: int
     begin: int
@@ -63,8 +70,9 @@ class ShardRange:
 class Run:
     """A run's folder. Making one touches nothing on disk.
 
-    path: its pages, run.yaml, the list of videos and what experts answered. tables: where its tables and journals lie,
-    which may be an object store; in the same folder when not given.
+    Args:
+        path: its pages, run.yaml, the list of videos and what experts answered.
+        tables: where its tables and journals lie, which may be an object store; in the same folder when not given.
     """
 
     path: Path
@@ -134,13 +142,23 @@ class Run:
         return Table(f"observations of {observer}", where, OBSERVATION_COLUMNS, (), facts)
 
     def captions(self, captioner: str, fingerprint: str) -> Table:
-        """A captioner's captions of the kept clips, by shard."""
+        """A captioner's captions of the kept clips, by shard.
+
+        Args:
+            captioner: its name.
+            fingerprint: names its settings, prompts and experts.
+        """
         facts = {"captioner": captioner, "fingerprint": fingerprint}
         where = self.folder.child(f"captions/{captioner}/{fingerprint}")
         return Table(f"captions of {captioner}", where, CAPTION_COLUMNS, (), facts)
 
     def journal(self, stage: str, shard: int) -> Journal:
-        """Finished rows of a shard whose part is not written yet."""
+        """Finished rows of a shard whose part is not written yet.
+
+        Args:
+            stage: its name.
+            shard: the number of the shard.
+        """
         return Journal(self.folder.child("journal"), f"{stage}-{shard:05d}.jsonl")
 
     def shards(self) -> list[ShardRange]:
@@ -150,7 +168,15 @@ class Run:
         Without `shards.parquet` (it was lost, or the run was made before there was one) they are what their clips say.
         """
         if not self.folder.exists(SHARDS_FILE):
-            return [] if self.found.shards() else self._shards_by_clips()
+            if self.found.shards():
+                return []
+            counts = self.clips.counts()
+            size = int(self.recipe().get("shard_size", 256)) if counts and self.recipe_file.exists() else 256
+            found = []
+            for shard, clips in counts.items():
+                videos = [row["video"] for row in self.clips.read(shard, ["video"])] or [shard * size]
+                found.append(ShardRange(shard, min(videos), max(videos) + 1, clips, 0))
+            return found
         with parquet_file(self.folder, SHARDS_FILE) as file:
             return [ShardRange(**row) for row in file.read(list(SHARD_COLUMNS)).to_pylist()]
 
@@ -171,15 +197,6 @@ class Run:
                 free.append((at, one.begin))
             at = max(at, one.end)
         return sorted(one.shard for one in ranges), [*free, (at, None)]
-
-    def _shards_by_clips(self) -> list[ShardRange]:
-        counts = self.clips.counts()
-        size = int(self.recipe().get("shard_size", 256)) if counts and self.recipe_file.exists() else 256
-        found = []
-        for shard, clips in counts.items():
-            videos = [row["video"] for row in self.clips.read(shard, ["video"])] or [shard * size]
-            found.append(ShardRange(shard, min(videos), max(videos) + 1, clips, 0))
-        return found
 
     def write_shards(self, shards: Sequence[ShardRange]) -> None:
         """Writes which shards there are, whole or not at all."""

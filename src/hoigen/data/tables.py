@@ -3,121 +3,43 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import json
-import os
 import re
-import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hoigen.data.columns import SQL_TYPES, Row, schema_of
 from hoigen.data.files import Folder
+from hoigen.data.parquet import SHARDS_KEY, Footer, Lookup, footer_in, footer_of, one_file, parquet_file, quoted
 from hoigen.errors import Locked
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Row = dict[str, Any]
-
-CLIP_COLUMNS: Mapping[str, str] = {
-    "video": "int64",
-    "n": "int32",
-    "id": "string",
-    "uri": "string",
-    "start": "float64",
-    "end": "float64",
-    "width": "int32",
-    "height": "int32",
-    "fps": "float64",
-    "source": "string",
-    "prompt": "string",
-    "meta": "string",
-    "digest": "string",
-    "state": "string",
-    "rule": "string",
-    "reason": "string",
-    "header": "string",
-}
-SCORE_COLUMNS: Mapping[str, str] = {
-    "id": "string",
-    "state": "string",
-    "reason": "string",
-    "tries": "int32",
-    "seconds": "float64",
-    "detail": "string",
-}
-OBSERVATION_COLUMNS: Mapping[str, str] = {
-    "id": "string",
-    "question": "string",
-    "reason": "string",
-    "seconds": "float64",
-    "about": "string",
-    "frames": "string",
-}
-CAPTION_COLUMNS: Mapping[str, str] = {
-    "id": "string",
-    "state": "string",
-    "reason": "string",
-    "text": "string",
-    "path": "string",
-    "calls": "int32",
-    "tokens_in": "int64",
-    "tokens_out": "int64",
-    "seconds": "float64",
-    "detail": "string",
-    "trace": "string",
-}
-SHARD_COLUMNS: Mapping[str, str] = {
-    "shard": "int64",
-    "begin": "int64",
-    "end": "int64",
-    "clips": "int64",
-    "bytes": "int64",
-}
-SQL_TYPES: Mapping[str, str] = {"string": "varchar", "int64": "bigint", "int32": "integer", "float64": "double"}
-
 SINGLE = re.compile(r"(\d+)\.parquet")
 MERGED = re.compile(r"(\d+)-(\d+)\.parquet")
-SHARDS_KEY = "hoigen.shards"
-"""In a merged part's metadata: [shard, rows] of each of its shards, in the order of its row groups."""
 GROUP_ROWS, GROUP_CHARACTERS = 64, 4 << 20
 """Of a row group that `Table.add` writes: what is read and held at once."""
 MERGE_SHARDS = 64
 MERGE_BYTES = 256 << 20
-FLUSH_ROWS = 64
-FLUSH_SECONDS = 5.0
 TRIES = 4
 """Times that a part is looked for again which was merged between the listing and the reading."""
-
-
-@dataclass(frozen=True, slots=True)
-class Footer:
-    """What the end of a Parquet part says. columns: names of all but `shard`. shards: of a merged part, shard ->
-    rows."""
-
-    rows: int
-    columns: tuple[str, ...]
-    facts: Mapping[str, str]
-    shards: Mapping[int, int]
-
-    def group(self, shard: int) -> int | None:
-        """The row group of a shard; None when it has no row."""
-        if not self.shards[shard]:
-            return None
-        return sum(1 for other, rows in self.shards.items() if rows and other < shard)
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
     """The files of a table as they lay at a moment.
 
-    singles: shard -> its own part. merged: merged parts. homes: shard -> the file whose rows of it are in force, in
-    order of shard.
+    Args:
+        table: whose files they are.
+        singles: shard -> its own part.
+        merged: merged parts, by name.
+        homes: shard -> the file whose rows of it are in force, in order of shard.
+        order: the shards that have a part, in order.
     """
 
     table: Table
@@ -127,7 +49,7 @@ class Layout:
     order: Sequence[int]
 
     def between(self, first: int | None = None, last: int | None = None) -> Sequence[int]:
-        """The shards from `first` to `last`, both of them counted."""
+        """The shards that have a part, from `first` to `last`, both of them counted."""
         begin = 0 if first is None else bisect_left(self.order, first)
         return self.order[begin : len(self.order) if last is None else bisect_right(self.order, last)]
 
@@ -176,8 +98,12 @@ class Table:
     A shard's part is `00017.parquet`. `compact` merges neighbours into `00000-00063.parquet`; a shard's own part is in
     force over what a merged one says of it. Making a Table touches nothing.
 
-    name: what messages call it. columns, numbers: its columns, and further ones of kind float64. facts: what is
-    written into parts unless told otherwise.
+    Args:
+        name: what messages call it.
+        folder: where its parts lie.
+        columns: name -> kind (`string`, `int64`, `int32`, `float64`).
+        numbers: names of further columns, of kind float64.
+        facts: texts that are written into parts where no others are given.
     """
 
     name: str
@@ -240,7 +166,7 @@ class Table:
         return name if self.folder.exists(name) else self.layout().homes.get(shard)
 
     def _footer(self, name: str) -> Footer:
-        return _footer_of(self.folder, name, self.folder.stamp(name))
+        return footer_of(self.folder, name, self.folder.stamp(name))
 
     # reading
 
@@ -256,7 +182,12 @@ class Table:
         return rows
 
     def read_arrow(self, shard: int, columns: Sequence[str] | None = None) -> pa.Table | None:
-        """The rows as an Arrow table; None when the shard has no part."""
+        """The rows of a shard as an Arrow table; None when it has no part.
+
+        Args:
+            shard: its number.
+            columns: only these; all of the table's when not given.
+        """
         for left in reversed(range(TRIES)):
             name = self._home(shard)
             if name is None:
@@ -270,7 +201,7 @@ class Table:
 
     def _read_from(self, name: str, shard: int, columns: Sequence[str] | None) -> pa.Table:
         with parquet_file(self.folder, name) as file:
-            footer = _footer_in(file)
+            footer = footer_in(file)
             wanted = list(columns or footer.columns)
             if not footer.shards:
                 return file.read(wanted)
@@ -278,10 +209,6 @@ class Table:
             if group is None:
                 return file.schema_arrow.empty_table().select(wanted)
             return file.read_row_group(group, wanted)
-
-    def files(self, first: int | None = None, last: int | None = None) -> list[str]:
-        """Names of the files that hold the rows of shards `first` to `last` (both of them counted)."""
-        return self.layout().files(first, last)
 
     def relation(self, first: int | None = None, last: int | None = None, only: Collection[int] | None = None) -> str:
         """SQL of a relation of all rows, with an integer column `shard`; an empty one where there are none.
@@ -294,7 +221,12 @@ class Table:
         return self.layout().relation(first, last, only)
 
     def scan(self, names: Sequence[str], options: str = "") -> str:
-        """SQL that reads some of its files."""
+        """SQL that reads some of its files.
+
+        Args:
+            names: of the files.
+            options: further options of DuckDB's read_parquet, each after a comma.
+        """
         paths = ", ".join(one_file(self.folder.path(name)) for name in names)
         return f"read_parquet([{paths}], hive_partitioning = false{options})"
 
@@ -313,7 +245,13 @@ class Table:
         self.write_arrow(shard, pa.Table.from_pylist(list(rows), schema=self.schema), facts)
 
     def write_arrow(self, shard: int, rows: pa.Table, facts: Mapping[str, str] | None = None) -> None:
-        """`write`, of an Arrow table that has the table's columns."""
+        """`write`, of rows in Arrow's form.
+
+        Args:
+            shard: its number.
+            rows: all of its rows; a table that has this table's columns.
+            facts: texts that are kept with them; the table's own when not given.
+        """
         import pyarrow.parquet as pq
 
         schema = self.schema.with_metadata(dict(self.facts if facts is None else facts))
@@ -372,7 +310,12 @@ class Table:
 
     @contextlib.contextmanager
     def lookup(self, shard: int, key: Sequence[str]) -> Iterator[Lookup]:
-        """Rows of a shard's own part by their key, read as they are asked for; none when it has no part."""
+        """Rows of a shard's own part by their key, read as they are asked for; none when it has no part.
+
+        Args:
+            shard: its number.
+            key: the columns that make the key.
+        """
         name = single_name(shard)
         if not self.folder.exists(name):
             yield Lookup(None, key)
@@ -444,29 +387,22 @@ class Table:
             footer = footers[layout.homes[shard]]
             return shard // shards, footer.columns, sorted(footer.facts.items())
 
+        def size_of(shard: int) -> float:
+            whole = self.folder.size(layout.homes[shard])
+            footer = layout.merged.get(layout.homes[shard])
+            return whole if footer is None else whole * footer.shards[shard] / max(1, footer.rows)
+
         for _, alike in groupby(layout.homes, kind):
             run: list[int] = []
             filled = 0.0
             for _, together in groupby(alike, lambda shard: before.get(shard, shard)):
                 unit = list(together)
-                more = sum(self._bytes(layout, shard) for shard in unit)
+                more = sum(map(size_of, unit))
                 if run and filled + more > size:
                     yield run
                     run, filled = [], 0.0
                 run, filled = run + unit, filled + more
             yield run
-
-    def _schema_in(self, name: str) -> pa.Schema:
-        """The schema of a file, without `shard`: this Table may have been made without its numbers."""
-        with parquet_file(self.folder, name) as file:
-            schema = file.schema_arrow
-            return schema.remove(schema.get_field_index("shard")) if "shard" in schema.names else schema
-
-    def _bytes(self, layout: Layout, shard: int) -> float:
-        name = layout.homes[shard]
-        whole = self.folder.size(name)
-        footer = layout.merged.get(name)
-        return whole if footer is None else whole * footer.shards[shard] / max(1, footer.rows)
 
     def _merge(self, name: str, sources: Sequence[tuple[int, str]]) -> None:
         """Writes a merged part out of (shard, the file that holds it), shard by shard."""
@@ -479,46 +415,17 @@ class Table:
             footer = footers[source]
             counts.append((shard, footer.shards[shard] if footer.shards else footer.rows))
         facts = {**footers[sources[0][1]].facts, SHARDS_KEY: json.dumps(counts, separators=(",", ":"))}
-        schema = self._schema_in(sources[0][1]).append(pa.field("shard", pa.int32())).with_metadata(facts)
+        with parquet_file(self.folder, sources[0][1]) as file:
+            schema = file.schema_arrow  # not the Table's own, which may have been made without its numbers
+        if "shard" in schema.names:
+            schema = schema.remove(schema.get_field_index("shard"))
+        schema = schema.append(pa.field("shard", pa.int32())).with_metadata(facts)
         with self.folder.writing(name) as file, pq.ParquetWriter(file, schema) as writer:
             for (shard, source), (_, rows) in zip(sources, counts, strict=True):
                 if rows:
                     part = self._read_from(source, shard, schema.names[:-1])
                     number = pa.array([shard], pa.int32()).take(pa.repeat(0, rows))
                     writer.write_table(part.append_column("shard", number).cast(schema), row_group_size=rows)
-
-
-class Lookup:
-    """Rows of one Parquet file by their key: keys are held, rows are read in the groups in which they lie."""
-
-    def __init__(self, file: Any, key: Sequence[str]) -> None:
-        self._file, self._key = file, list(key)
-        self._groups: dict[tuple[Any, ...], int] = {}
-        self._read: tuple[int, dict[tuple[Any, ...], Row]] = (-1, {})
-        self._firsts: set[Any] | None = None
-        for number in range(file.num_row_groups if file is not None else 0):
-            for row in file.read_row_group(number, self._key).to_pylist():
-                self._groups[self._key_of(row)] = number
-
-    def _key_of(self, row: Row) -> tuple[Any, ...]:
-        return tuple(row[name] for name in self._key)
-
-    def __contains__(self, key: tuple[Any, ...]) -> bool:
-        return key in self._groups
-
-    def any(self, first: Any) -> bool:
-        """Whether there is a row whose first key column has this value."""
-        if self._firsts is None:
-            self._firsts = {key[0] for key in self._groups}
-        return first in self._firsts
-
-    def __getitem__(self, key: tuple[Any, ...]) -> Row:
-        """The row. Raises KeyError."""
-        number = self._groups[key]
-        if self._read[0] != number:
-            rows = self._file.read_row_group(number).to_pylist()
-            self._read = number, {self._key_of(row): row for row in rows}
-        return self._read[1][key]
 
 
 def _row_groups(rows: Iterable[Row], key: Sequence[str], taken: set[tuple[Any, ...]]) -> Iterator[list[Row]]:
@@ -544,166 +451,11 @@ def single_name(shard: int) -> str:
     return f"{shard:05d}.parquet"
 
 
-@contextlib.contextmanager
-def parquet_file(folder: Folder, name: str) -> Iterator[Any]:
-    """A Parquet file of a folder, open; what Arrow raises names it. Raises FileNotFoundError."""
-    import pyarrow.parquet as pq
-
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(named(folder.path(name)))
-        source = folder.path(name) if folder.is_local else stack.enter_context(folder.reading(name))
-        yield stack.enter_context(pq.ParquetFile(source))
-
-
-@functools.lru_cache(maxsize=4096)
-def _footer_of(folder: Folder, name: str, stamp: tuple[Any, ...]) -> Footer:
-    """What a file of this stamp says at its end."""
-    with parquet_file(folder, name) as file:
-        return _footer_in(file)
-
-
-def _footer_in(file: Any) -> Footer:
-    facts = {k.decode(): v.decode() for k, v in (file.schema_arrow.metadata or {}).items()}
-    facts.pop("ARROW:schema", None)
-    shards = {int(shard): int(rows) for shard, rows in json.loads(facts.pop(SHARDS_KEY, "[]"))}
-    columns = tuple(name for name in file.schema_arrow.names if name != "shard")
-    return Footer(file.metadata.num_rows, columns, facts, shards)
-
-
-class Journal:
-    """An append-only list of JSON lines of a shard under way. A torn last line (a kill in the middle of a write) is not
-    read.
-
-    On a disk a row is in the file at once. A store cannot append: there rows gather and are written as numbered
-    segments, every few rows or seconds, so that a kill costs those of the last seconds.
-    """
-
-    def __init__(self, folder: Folder, name: str) -> None:
-        self.folder, self.name = folder, name
-        self._fd: int | None = None
-        self._gathered: list[bytes] = []
-        self._flushed = time.monotonic()
-
-    def rows(self) -> Iterator[Row]:
-        """All rows that are whole, in the order in which they came."""
-        for content in self._contents():
-            for line in content.split(b"\n"):
-                try:
-                    row = json.loads(line)
-                except ValueError:
-                    continue
-                if isinstance(row, dict):
-                    yield row
-
-    def _contents(self) -> Iterator[bytes]:
-        for name in [self.name] if self.folder.is_local else self._segments():
-            with contextlib.suppress(FileNotFoundError):
-                yield self.folder.read(name)
-        yield b"".join(self._gathered)
-
-    def append(self, row: Row) -> None:
-        """Adds a row. Raises ValueError for what is no JSON."""
-        data = json.dumps(row, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode() + b"\n"
-        if self.folder.is_local:
-            os.write(self._open() if self._fd is None else self._fd, data)
-            return
-        self._gathered.append(data)
-        if len(self._gathered) >= FLUSH_ROWS or time.monotonic() - self._flushed >= FLUSH_SECONDS:
-            self._flush()
-
-    def _open(self) -> int:
-        path = Path(self.folder.path(self.name))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        if os.fstat(self._fd).st_size:
-            os.write(self._fd, b"\n")  # closes a line that a kill has torn
-        return self._fd
-
-    def _segments(self) -> list[str]:
-        return [name for name in self.folder.names() if name.startswith(f"{self.name}.")]
-
-    def _flush(self) -> None:
-        if self._gathered:
-            last = max((int(name.rpartition(".")[2]) for name in self._segments()), default=-1)
-            self.folder.write(f"{self.name}.{last + 1:06d}", b"".join(self._gathered))
-        self._gathered, self._flushed = [], time.monotonic()
-
-    def close(self) -> None:
-        """Nothing is lost after it; `append` opens it again."""
-        self._flush()
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
-
-    def remove(self) -> None:
-        """Deletes it."""
-        self._gathered = []
-        self.close()
-        for name in [self.name] if self.folder.is_local else self._segments():
-            self.folder.remove(name)
-
-
-def schema_of(columns: Mapping[str, str], numbers: Sequence[str] = ()) -> pa.Schema:
-    """Arrow schema of a part: fixed columns, then one float64 column per name in `numbers`."""
-    import pyarrow as pa
-
-    kinds = {"string": pa.string(), "int64": pa.int64(), "int32": pa.int32(), "float64": pa.float64()}
-    fields = [(name, kinds[kind]) for name, kind in columns.items()]
-    return pa.schema(fields + [(name, pa.float64()) for name in numbers])
-
-
-@contextlib.contextmanager
-def named(path: Path | str) -> Iterator[None]:
-    """Names the file in what Arrow raises."""
-    import pyarrow as pa
-
-    try:
-        yield
-    except (pa.ArrowException, OSError) as error:
-        error.add_note(str(path))
-        raise
-
-
-def quoted(name: str) -> str:
-    """A name in SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def text(words: str) -> str:
-    """A text in SQL."""
-    return "'" + words.replace("'", "''") + "'"
-
-
-def one_file(path: Path | str) -> str:
-    """A path in SQL that reads files: DuckDB takes `*`, `?` and `[` for patterns, and would read the neighbour's."""
-    return text(re.sub(r"[*?[]", r"[\g<0>]", str(path)))
-
-
-def rows_of_file(path: Path) -> str:
-    """SQL of the rows of one Parquet file that is no part of a table."""
-    return f"read_parquet({one_file(path)})"
-
-
-def part_rows(path: Path) -> int | None:
-    """How many rows a Parquet file has, from its footer; None when there is no file."""
-    import pyarrow.parquet as pq
-
-    if not path.exists():
-        return None
-    with named(path):
-        rows: int = pq.read_metadata(path).num_rows
-    return rows
-
-
 def digest_of(facts: Any) -> str:
-    """12 hex digits that name settings."""
+    """12 hex digits that name settings.
+
+    Args:
+        facts: what JSON can hold; of anything else its repr counts.
+    """
     text = json.dumps(facts, sort_keys=True, default=repr)
     return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes a text file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)

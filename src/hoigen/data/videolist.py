@@ -1,27 +1,104 @@
-"""videos.parquet: the input list of a run, which only ever grows at its end."""
+"""videos.parquet: the input list of a run, which only ever grows at its end.
+
+Columns: uri, start, end, caption, source, licence, meta (JSON text).
+"""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
+import json
+import math
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
+from urllib.parse import quote
 
 from hoigen.clip import Seconds
 from hoigen.data.files import Folder
-from hoigen.data.tables import named
+from hoigen.data.parquet import named
+from hoigen.data.sources.source import Source
 from hoigen.errors import Locked, RanksOpen, UsageError
 
-if TYPE_CHECKING:
-    from hoigen.data.sources import Source
-
-
+COLUMNS = ("uri", "start", "end", "caption", "source", "licence", "meta")
+BATCH = 10_000
 PATIENCE: Seconds = 60.0
 """How long another process may take to add its rows."""
+
+
+def write_videos(sources: Iterable[Source], path: Path, *, batch: int = BATCH) -> int:
+    """Streams rows to a Parquet file, whole or not at all.
+
+    Args:
+        sources: the rows, in order.
+        path: the file; its folder is made.
+        batch: rows that are held and written at a time.
+
+    Returns how many there were.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pa.schema([(name, pa.float64() if name in ("start", "end") else pa.string()) for name in COLUMNS])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    count = 0
+    rows = (_row(source) for source in sources)
+    try:
+        with pq.ParquetWriter(part, schema) as writer:
+            while some := list(itertools.islice(rows, batch)):
+                writer.write_table(pa.Table.from_pylist(some, schema=schema))
+                count += len(some)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return count
+
+
+def _row(source: Source) -> dict[str, Any]:
+    texts = {name: _utf8(getattr(source, name)) for name in ("caption", "source", "licence")}
+    meta = "{}"
+    if source.meta:
+        try:
+            meta = json.dumps(source.meta, ensure_ascii=False, allow_nan=False)
+        except (TypeError, ValueError):
+            meta = json.dumps(_plain(source.meta), ensure_ascii=False, allow_nan=False)
+    uri = _uri_text(source.uri)
+    return {"uri": uri, "start": source.start, "end": source.end, **texts, "meta": _utf8(meta)}
+
+
+def _uri_text(uri: str) -> str:
+    """A path whose name is not UTF-8 as a file:// URI with its bytes written as %FF, so that it can be opened."""
+    try:
+        uri.encode("utf-8")
+    except UnicodeEncodeError:
+        if "://" not in uri:
+            return f"file://{quote(os.fsencode(uri))}"
+    return _utf8(uri) or ""
+
+
+def _utf8(text: str | None) -> str | None:
+    r"""Parquet holds UTF-8 only; what is none is written as \ud8ff, where an error would stop everything else."""
+    if text is None or text.isascii():
+        return text
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON can hold it. NaN and infinity, which JSON has not, become null."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, bytes | bytearray):
+        return f"<{len(value)} bytes>"  # a table of rows is no place for pictures
+    return value if isinstance(value, str | int | bool | None) else str(value)
 
 
 def write_or_extend(path: Path, sources: Iterable[Source]) -> int:
@@ -30,11 +107,13 @@ def write_or_extend(path: Path, sources: Iterable[Source]) -> int:
     Rows that are there already stay where they are, since shards are cut by position. A row that is no longer
     in `sources` stays too: what was measured is not forgotten. Several processes may do so at once.
 
+    Args:
+        path: the file.
+        sources: the rows, in order.
+
     Raises UsageError when there is none, or when one's scheme (s3://) is unknown or needs a package that is not
     installed; nothing is written then.
     """
-    from hoigen.data.sources import write_videos
-
     known = _keys(path)
     part = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
@@ -49,7 +128,7 @@ def write_or_extend(path: Path, sources: Iterable[Source]) -> int:
                 return count
             fresh = list(_unknown(_read(part), _keys(path) - known))  # what others have added meanwhile is there
             if fresh:
-                write_videos(_both(path, fresh), path)
+                write_videos(itertools.chain(_read(path), fresh), path)
         return len(fresh)
     finally:
         part.unlink(missing_ok=True)
@@ -90,9 +169,7 @@ def _of_known_schemes(sources: Iterable[Source]) -> Iterator[Source]:
 
 def _key(uri: str, start: float | None, end: float | None) -> int:
     """64 bits of a digest: a list of millions is compared without being held."""
-    from hoigen.data.sources.parquet import uri_text
-
-    text = f"{uri_text(uri)}\0{start}\0{end}".encode()
+    text = f"{_uri_text(uri)}\0{start}\0{end}".encode()
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")
 
 
@@ -106,18 +183,9 @@ def _unknown(sources: Iterable[Source], known: Counter[int]) -> Iterator[Source]
 
 
 def _read(path: Path) -> Iterator[Source]:
-    import json
-
     import pyarrow.parquet as pq
-
-    from hoigen.data.sources import Source
 
     with named(path), pq.ParquetFile(path) as videos:
         for batch in videos.iter_batches(batch_size=4096):
             for row in batch.to_pylist():
                 yield Source(**{**row, "meta": json.loads(row["meta"] or "{}")})
-
-
-def _both(path: Path, fresh: list[Source]) -> Iterator[Source]:
-    yield from _read(path)
-    yield from fresh

@@ -25,8 +25,12 @@ FILE = Path(__file__).with_name("pairs.csv")
 class Pair:
     """One of the 600 interactions.
 
-    hoi: HICO-DET's number, 0..599, objects in order of the alphabet. rare: fewer than 10 training instances.
-    test_instances: annotated pairs of boxes in the test set.
+    Args:
+        hoi: HICO-DET's number, 0..599, objects in order of the alphabet.
+        verb: its name there (`sit_on`).
+        object: likewise (`hair_drier`).
+        rare: fewer than 10 training instances.
+        test_instances: annotated pairs of boxes in the test set.
     """
 
     hoi: int

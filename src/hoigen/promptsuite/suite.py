@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hoigen.data.rows import SUFFIXES, Row, read_json, read_text, rows_of
-from hoigen.data.sources import shown
-from hoigen.errors import UsageError
+from hoigen.errors import UsageError, shown
 from hoigen.hoi.contact import WORDS
 
 VERSION = 1

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Clip
-from hoigen.data.tables import quoted
+from hoigen.data.parquet import quoted
 from hoigen.report.evidence import evidence_of
 from hoigen.report.facts import ScoreLine, Sheet, Threshold, Tile, Words
 from hoigen.report.spread import thresholds

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hoigen.comparing.grid import Cell, Table, figure, words
-from hoigen.data.tables import write_text
+from hoigen.data.files import write_text
 from hoigen.report.curve import curve
 from hoigen.report.evalfacts import Card, EvaluationFacts, Still, Take
 from hoigen.report.evaltools import find_rows, key, tools

@@ -32,7 +32,7 @@ def gather(run: Run, *, shown: int = 24) -> ReportFacts:
     shown: how many kept clips; each rule shows half as many of those it dropped.
     Raises UsageError when the folder is no run.
     """
-    from hoigen.data.tables import part_rows
+    from hoigen.data.parquet import part_rows
     from hoigen.decide import connect, funnel
     from hoigen.runfile import steps_of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hoigen.data.tables import write_text
+from hoigen.data.files import write_text
 from hoigen.report.facts import FailureGroup, ReportFacts
 from hoigen.report.frame import document, figures, footer, nav, recipe, scroll, section
 from hoigen.report.funnel import funnel

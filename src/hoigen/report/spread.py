@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from hoigen.data.tables import quoted
+from hoigen.data.parquet import quoted
 from hoigen.report.facts import Histogram, Threshold
 from hoigen.score import Number, Rule
 

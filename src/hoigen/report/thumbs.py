@@ -17,7 +17,7 @@ from hoigen.work.stage import Item, Stage
 if TYPE_CHECKING:
     import numpy as np
 
-    from hoigen.data.tables import Row
+    from hoigen.data.columns import Row
     from hoigen.work.task import Emit, Failure, Handler
 
 SHORT_SIDE = 160

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hoigen.clip import Clip, Seconds
+from hoigen.data.columns import Row
 from hoigen.data.run import Run
-from hoigen.data.tables import Row, Table
+from hoigen.data.tables import Table
 from hoigen.experts.desk import Conversation
 from hoigen.score import Caption
 

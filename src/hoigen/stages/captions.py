@@ -24,9 +24,9 @@ from hoigen.captioners._job import Job
 from hoigen.captioners._roles import loaded_here, setup_models
 from hoigen.clip import Frames, Sampling, Seconds
 from hoigen.data import tables
+from hoigen.data.columns import Row
 from hoigen.data.files import Folder
 from hoigen.data.run import Run
-from hoigen.data.tables import Row
 from hoigen.errors import ModelsGoneError, SetupError, UsageError
 from hoigen.experts.desk import Conversation, Desk, NotKept
 from hoigen.models import uses

@@ -8,6 +8,7 @@ videos (another try, other shot settings) takes the place of what was there.
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import json
 import os
@@ -18,9 +19,10 @@ from functools import partial
 from typing import Any
 
 from hoigen.data import tables
+from hoigen.data.columns import CLIP_COLUMNS, Row
 from hoigen.data.files import Folder
+from hoigen.data.parquet import named, part_rows, quoted
 from hoigen.data.run import SHARDS_FILE, Run, ShardRange
-from hoigen.data.tables import CLIP_COLUMNS, Row, quoted
 from hoigen.errors import RanksOpen
 from hoigen.stages.ingest import VideoJob, failed_row, setup_ingest, stamp
 from hoigen.stats import alike
@@ -55,7 +57,9 @@ def make_clips(
 
     Args:
         run: the run; its videos are listed.
-        shots, min_length, max_length: how videos are cut (`hoigen curate`).
+        shots: the detector of a recipe's `shots:`, or `none`.
+        min_length: seconds; shorter shots are dropped.
+        max_length: seconds; longer shots are split. None: none is.
         size: videos in a block.
         rank: this process among those that share the run.
         limits: of the workers.
@@ -67,7 +71,7 @@ def make_clips(
     """
     adopt(run)
     fingerprint = tables.digest_of({"shots": shots, "min": min_length, "max": max_length, "size": size})
-    videos = tables.part_rows(run.videos_file) or 0
+    videos = part_rows(run.videos_file) or 0
     made_of = tables.digest_of({"fingerprint": fingerprint, "videos": videos, "by_content": by_content})
     barrier = Barrier(Folder(str(run.path)), rank, "clips", made_of)
     setup = partial(setup_ingest, shots, min_length, max_length)
@@ -103,12 +107,18 @@ def sealed_as(run: Run) -> dict[str, Any]:
 
 
 def blocks_of_videos(run: Run, size: int, mine: Callable[[int], bool]) -> Iterator[tuple[int, list[VideoJob]]]:
-    """Blocks of the input list, without holding it; those of others are passed over."""
+    """Blocks of the input list with their numbers, without holding the list.
+
+    Args:
+        run: the run.
+        size: videos in a block.
+        mine: whether a block, by its number, is this process's; others are passed over.
+    """
     import pyarrow.parquet as pq
 
     rows: list[VideoJob] = []
     at = 0
-    with tables.named(run.videos_file), pq.ParquetFile(run.videos_file) as videos:
+    with named(run.videos_file), pq.ParquetFile(run.videos_file) as videos:
         for batch in videos.iter_batches(batch_size=max(size, 1024)):
             begin = 0
             while begin < batch.num_rows:
@@ -199,11 +209,17 @@ class ClipStage(Stage):
         return rows
 
     def _sealed(self, first: int, end: int) -> Iterator[Row]:
+        """Rows of the shards that have a video from `first` up to, and without, `end`."""
         assert self.run is not None
         now = self.run.folder.stamp(SHARDS_FILE) if self.run.folder.exists(SHARDS_FILE) else None
         if now != self.ranges_of:
             self.ranges, self.ranges_of = sorted(self.run.shards(), key=lambda each: each.begin), now
-        for each in _overlapping(self.ranges, first, end):
+        at = max(0, bisect.bisect_right(self.ranges, first, key=lambda each: each.begin) - 1)
+        for each in self.ranges[at:]:
+            if each.begin >= end:
+                return
+            if each.end <= first:
+                continue
             if self.read[0] != each.shard:
                 same = self.clips.facts_of(each.shard).get("fingerprint") == self.fingerprint
                 self.read = (each.shard, self.clips.read(each.shard, WANTED) if same else [])
@@ -236,18 +252,6 @@ class ClipStage(Stage):
             every = self._found(shard) | fresh
             ordered = [row for video in sorted(every) for row in sorted(every[video], key=lambda row: row["n"])]
             self.found.write(shard, ordered, {"fingerprint": self.fingerprint})
-
-
-def _overlapping(ranges: Sequence[ShardRange], first: int, end: int) -> Iterator[ShardRange]:
-    """The ranges, which are in order, that have a video from `first` up to, and without, `end`."""
-    import bisect
-
-    at = max(0, bisect.bisect_right(ranges, first, key=lambda each: each.begin) - 1)
-    for each in ranges[at:]:
-        if each.begin >= end:
-            return
-        if each.end > first:
-            yield each
 
 
 # sealing
@@ -292,6 +296,8 @@ class _Sealing:
     video: found, else sealed), `ranges`; the table `marks` (which clips are duplicates, of what)."""
 
     def __init__(self, run: Run, fingerprint: str, size: int) -> None:
+        import pyarrow as pa
+
         from hoigen.joined import connection
 
         self.run, self.fingerprint, self.size = run, fingerprint, size
@@ -300,7 +306,7 @@ class _Sealing:
         self.blocks = frozenset(block for block, of in of_found.items() if of == fingerprint)
         self.shards = {each.shard: each for each in run.shards()}
         self.listed = frozenset(self.shards)
-        self.videos = tables.part_rows(run.videos_file) or 0
+        self.videos = part_rows(run.videos_file) or 0
         self.con = connection()
         if not run.folder.is_local:
             self.con.register_filesystem(run.folder.fs)
@@ -308,18 +314,13 @@ class _Sealing:
         self._view("found", f"select {names} from {self.found.relation(only=self.blocks)}")
         self._view("sealed", f"select {names} from {self.clips.relation(only=self.listed)}")
         self._view("every", f"select {names} from found union all select {names} from sealed {NOT_FOUND}")
-        self._ranges()
-
-    def _view(self, name: str, query: str) -> None:
-        self.con.execute(f"create or replace temp view {name} as {query}")
-
-    def _ranges(self) -> None:
-        import pyarrow as pa
-
         every = [(each.shard, each.begin, each.end) for each in self.shards.values()]
         columns = [pa.array([each[at] for each in every], pa.int64()) for at in range(3)]
         self.con.register("ranges_given", pa.table(columns, names=["shard", "first", "past"]))
         self.con.execute("create or replace temp table ranges as select * from ranges_given")
+
+    def _view(self, name: str, query: str) -> None:
+        self.con.execute(f"create or replace temp view {name} as {query}")
 
     def missing_blocks(self) -> list[int]:
         """Blocks with a video of which nothing was found with these settings: there are none, unless parts went."""
@@ -386,8 +387,8 @@ class _Sealing:
             "reason": ("null", "if(marks.again, 'the same row again', 'same content as ' || marks.first)"),
         }
         for name, (no_more, value) in marked.items():
-            told = f"when marks.video is null then every.{name} when marks.first is null then {no_more} else {value}"
-            names[list(CLIP_COLUMNS).index(name)] = f"case {told} end as {name}"
+            cases = f"when marks.video is null then every.{name} when marks.first is null then {no_more} else {value}"
+            names[list(CLIP_COLUMNS).index(name)] = f"case {cases} end as {name}"
         first, last = shard.begin // self.size, (shard.end - 1) // self.size
         found = f"select * exclude (shard) from {self.found.relation(first, last, self.blocks)}"
         # a part that is listed nowhere is left of a sealing that was killed

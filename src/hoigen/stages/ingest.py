@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hoigen.clip import Seconds, clip_id
-from hoigen.data.tables import Row
+from hoigen.data.columns import Row
 from hoigen.errors import UsageError, VideoError
 from hoigen.work.task import Emit, Handler
 
@@ -89,7 +89,7 @@ def clip_rows(
         max_length: seconds; longer shots are split. None: none is.
         progress: called when a pass over the file has moved on.
 
-    Returns rows of `tables.CLIP_COLUMNS`.
+    Returns rows of `columns.CLIP_COLUMNS`.
     """
     from hoigen.video.shots import find_shots
 

@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from hoigen.data import tables
+from hoigen.data.columns import Row
+from hoigen.data.parquet import named
 from hoigen.data.run import Run
 
 ASKED = ("verb", "object", "contact", "people")
@@ -39,7 +41,7 @@ def reword(run: Run, asked: Mapping[str, Mapping[str, Any]]) -> int:
     return sum(map(len, ids.values()))
 
 
-def with_asked(row: tables.Row, asked: Mapping[str, Mapping[str, Any]]) -> tables.Row:
+def with_asked(row: Row, asked: Mapping[str, Mapping[str, Any]]) -> Row:
     """A row of the clips or of the list with what its prompt asks for now; others as they are."""
     if row["uri"] not in asked:
         return row
@@ -82,7 +84,7 @@ def _rewrite_list(run: Run, asked: Mapping[str, Mapping[str, Any]]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with tables.named(run.videos_file):
+    with named(run.videos_file):
         before = pq.read_table(run.videos_file, partitioning=None)
     rows = [with_asked(row, asked) for row in before.to_pylist()]
     part = run.videos_file.with_name(f".{run.videos_file.name}.new")

@@ -14,9 +14,10 @@ from hoigen import cascade
 from hoigen.cascade import Known, Step
 from hoigen.clip import Clip
 from hoigen.data import tables
+from hoigen.data.columns import SCORE_COLUMNS, Row
 from hoigen.data.files import Folder
+from hoigen.data.parquet import Lookup
 from hoigen.data.run import Run
-from hoigen.data.tables import Row
 from hoigen.engine import Job, Outcome, Seen, models_of, patience, setup_models, setup_reader, setup_scorer
 from hoigen.hoi.observation import Written
 from hoigen.models import uses
@@ -210,7 +211,7 @@ class ScoreStage(Stage):
         step = self.by_name[outcome.measure]
         state: Any = outcome.state
         item.data[step.name] = Known(state, outcome.values, outcome.reason or "")
-        row = {name: getattr(outcome, name) for name in tables.SCORE_COLUMNS}
+        row = {name: getattr(outcome, name) for name in SCORE_COLUMNS}
         names = {"measure": step.name, "fingerprint": step.fingerprint, "emits": list(step.emits)}
         return row | names | {"values": outcome.values}
 
@@ -241,7 +242,7 @@ class ScoreStage(Stage):
             if "observation" in entry:
                 continue
             where = entry["measure"], entry["fingerprint"]
-            row = {name: entry[name] for name in tables.SCORE_COLUMNS} | entry["values"]
+            row = {name: entry[name] for name in SCORE_COLUMNS} | entry["values"]
             fresh.setdefault(where, {})[entry["id"]] = row
             emits[where] = entry["emits"]
         self._file_seen(shard, self.journal(shard).rows())
@@ -408,7 +409,7 @@ class WrittenBefore:
         assert run is not None
         self.run, self.steps, self.shard = run, steps, shard
         self._open = contextlib.ExitStack()
-        self._tables: dict[str, tables.Lookup] = {}
+        self._tables: dict[str, Lookup] = {}
 
     def __enter__(self) -> WrittenBefore:
         for name, fingerprint in observers_of(self.steps):

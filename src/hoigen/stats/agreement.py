@@ -1,7 +1,7 @@
 """How far annotators agree: raw, Cohen's kappa, Gwet's AC1, Krippendorff's alpha (nominal), always side by side.
 
 Where one verdict is much the most common, raw agreement and AC1 are high even between an annotator who thinks and one
-who does not; kappa and alpha then fall to 0. None of the four is therefore told alone.
+who does not; kappa and alpha then fall to 0. None of the four is therefore given alone.
 
 All four are made of sums over units, so that a bootstrap over clips needs sums alone. Categories are those that occur.
 
@@ -29,8 +29,14 @@ ONE_WORD = "all ratings are the same verdict: agreement by chance would be compl
 class Agreement:
     """Numbers of two or more annotators, -1..1 (raw 0..1), higher is better; 0 is what chance gives, but for raw.
 
-    units: claims (or clips) that at least two rated. kappa: undefined for more than two annotators. confusion: of two
-    annotators, how often the first said the one and the second the other.
+    Args:
+        between: names of the annotators.
+        units: claims (or clips) that at least two rated.
+        raw: share of pairs of ratings that are the same.
+        kappa: Cohen's; undefined for more than two annotators.
+        ac1: Gwet's.
+        alpha: Krippendorff's, nominal.
+        confusion: of two annotators, how often the first said the one and the second the other.
     """
 
     between: tuple[str, ...]
@@ -68,6 +74,10 @@ def agreement(
     columns = _columns(seen, names, used)
     totals = draws.totals(columns) if len(columns) > 1 else columns
     q = len(used)
+    confusion = {}
+    if len(names) == 2:
+        counted = Counter((ratings[names[0]], ratings[names[1]]) for ratings in both)
+        confusion = {one: {other: counted[one, other] for other in used} for one in used}
     more = undefined(f"Cohen's kappa is of two annotators; there are {len(names)}")
     return Agreement(
         between=names,
@@ -76,13 +86,8 @@ def agreement(
         kappa=estimate_of(columns, totals, lambda t: _kappa(t, q), ONE_WORD) if len(names) == 2 else more,
         ac1=estimate_of(columns, totals, lambda t: _ac1(t, q), ONE_WORD),
         alpha=estimate_of(columns, totals, lambda t: _alpha(t, q), ONE_WORD),
-        confusion=_confusion(both, names, used) if len(names) == 2 else {},
+        confusion=confusion,
     )
-
-
-def _confusion(both: Sequence[Ratings], names: Sequence[str], used: Sequence[str]) -> dict[str, dict[str, int]]:
-    counted = Counter((ratings[names[0]], ratings[names[1]]) for ratings in both)
-    return {one: {other: counted[one, other] for other in used} for one in used}
 
 
 def _columns(units: Sequence[tuple[str, Ratings]], names: Sequence[str], used: Sequence[str]) -> Floats:

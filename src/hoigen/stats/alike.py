@@ -12,7 +12,7 @@ read it alike."""
 
 
 def kind(reason: str) -> str:
-    """What reasons that are alike share: `file '/a/b.mp4' has 3 frames` -> `file … has … frames`."""
+    """What a `reason` shares with those that are alike: `file '/a/b.mp4' has 3 frames` -> `file … has … frames`."""
     return re.sub(BUT_FOR, "…", reason, flags=re.ASCII)
 
 
@@ -27,7 +27,13 @@ def kind_sql(expression: str) -> str:
 
 
 def counted(reasons: Iterable[str]) -> list[tuple[str, int]]:
-    """Each kind of reason and how often it came, the most common first; a kind of one wording in that wording."""
+    """Each kind of reason and how often it came, the most common first.
+
+    Args:
+        reasons: as they stand in a table.
+
+    Returns (kind, times); a kind that came in one wording alone has that wording.
+    """
     times: Counter[str] = Counter()
     wordings: dict[str, set[str]] = {}
     for reason in reasons:

@@ -22,9 +22,11 @@ from hoigen.stats.resample import Draws, Floats, ratio
 class McNemar:
     """Clips by whether each caption has a false claim.
 
-    first_only, second_only: clips where only that caption has one; the others do not count. exact: two-sided p, never
-    too small. mid_p: two-sided mid-p, which is nearer to the set level on few clips. 1.0 when the captioners never
-    differ.
+    Args:
+        first_only: clips where only the first caption has one.
+        second_only: clips where only the second has; all others do not count.
+        exact: two-sided p, 0..1, never too small; 1.0 when the captioners never differ.
+        mid_p: two-sided mid-p, which is nearer to the set level on few clips.
 
     Source: McNemar 1947; Fagerland, Lydersen and Laake, BMC Medical Research Methodology 13:91 (2013) for the mid-p.
     """

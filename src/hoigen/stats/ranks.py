@@ -84,6 +84,12 @@ def kendall(x: Floats, y: Floats, clusters: Ints, draws: Draws) -> Estimate:
     return estimate_of(columns, draws.totals(columns), lambda w: _tau(forms, w), CONSTANT, unit="prompts")
 
 
+def _tau(forms: Floats, weights: Floats) -> Floats:
+    agreed, in_x, in_y = (np.einsum("...i,ij,...j->...", weights, form, weights, optimize=True) for form in forms)
+    untied = np.sqrt(np.maximum(in_x, 0) * np.maximum(in_y, 0))
+    return np.where((in_x > 0) & (in_y > 0), ratio(agreed, untied), np.nan)
+
+
 def _forms(x: Floats, y: Floats, clusters: Ints) -> Floats:
     """(3, prompts, prompts): over ordered pairs of videos of two prompts, the sum of agreements, and how many are not
     tied in x, and in y. A video beside its own copy is tied in both, and so in none of the sums."""
@@ -98,11 +104,6 @@ def _forms(x: Floats, y: Floats, clusters: Ints) -> Floats:
         for which, sums in enumerate((dx * dy, np.abs(dx), np.abs(dy))):
             found[which, at] = np.add.reduceat(sums.sum(0), starts)
     return found
-
-
-def _tau(forms: Floats, weights: Floats) -> Floats:
-    agreed, in_x, in_y = (np.einsum("...i,ij,...j->...", weights, form, weights, optimize=True) for form in forms)
-    return np.where((in_x > 0) & (in_y > 0), ratio(agreed, np.sqrt(np.maximum(in_x, 0) * np.maximum(in_y, 0))), np.nan)
 
 
 def accuracy(right: Floats, pairs: Floats, draws: Draws) -> Estimate:
@@ -135,7 +136,7 @@ def pairs_within(x: Floats, y: Floats, clusters: Ints) -> tuple[Floats, Floats]:
         here = np.flatnonzero(clusters == at)
         one, other = np.triu_indices(len(here), 1)
         dx, dy = np.sign(x[here][one] - x[here][other]), np.sign(y[here][one] - y[here][other])
-        told = dy != 0
-        pairs[at] = told.sum()
-        right[at] = ((1 + dx * dy) / 2)[told].sum()
+        differ = dy != 0
+        pairs[at] = differ.sum()
+        right[at] = ((1 + dx * dy) / 2)[differ].sum()
     return right, pairs

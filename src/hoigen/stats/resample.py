@@ -27,7 +27,7 @@ LOST = 0.01
 """The share of draws that may leave a number undefined before it gets no interval."""
 TAILS = (0.025, 0.975)
 LEAST = 8
-"""Clips below which no interval is told: it would look surer than anything is."""
+"""Clips below which no interval is given: it would look surer than anything is."""
 SAME = "the same in every resample"
 
 
@@ -35,9 +35,15 @@ SAME = "the same in every resample"
 class Estimate:
     """A number with its interval, or the reason why there is none.
 
-    value: None when it is undefined, and then `reason` says why; never NaN. low, high: its 95 % interval; None when
-    `unsure` says why there is none. top, bottom: what was divided by what. draws_sd: standard deviation over resamples
-    (the bootstrap's standard error), in the unit of the value.
+    Args:
+        value: the number, never NaN; None when it is undefined.
+        reason: why it is undefined.
+        low: lower end of its 95 % interval; None when there is none.
+        high: upper end.
+        unsure: why there is no interval.
+        top: of a ratio, what was divided.
+        bottom: by what.
+        draws_sd: standard deviation over resamples (the bootstrap's standard error), in the unit of the value.
     """
 
     value: float | None
@@ -63,7 +69,7 @@ class Estimate:
 
 
 def undefined(reason: str) -> Estimate:
-    """A number that there is not, and why."""
+    """An Estimate without a value. reason: why there is none, as a sentence."""
     return Estimate(value=None, reason=reason)
 
 
@@ -71,7 +77,9 @@ def undefined(reason: str) -> Estimate:
 class Draws:
     """How clips are drawn: with replacement, as many as there are. The same clips give the same draws.
 
-    draws: how many resamples. seed: of NumPy's default generator.
+    Args:
+        draws: how many resamples.
+        seed: of NumPy's default generator.
     """
 
     draws: int = 10_000
@@ -85,18 +93,22 @@ class Draws:
 
         Returns (draws, columns).
         """
-        return np.concatenate([counts @ columns for counts in self._counts(len(columns))])
-
-    def _counts(self, clips: int) -> Iterator[Floats]:
-        """How often each clip was drawn: (some draws, clips)."""
+        clips = len(columns)
         rng = np.random.default_rng(self.seed)
+        sums = []
         for size in self._turns(clips):
             drawn = rng.integers(0, clips, (size, clips)) + clips * np.arange(size)[:, None]
-            yield np.bincount(drawn.ravel(), minlength=size * clips).reshape(size, clips).astype(float)
+            times = np.bincount(drawn.ravel(), minlength=size * clips).reshape(size, clips).astype(float)
+            sums.append(times @ columns)
+        return np.concatenate(sums)
 
     def swaps(self, clips: int) -> Iterator[Floats]:
-        """Signs (-1, 1) for the clips, (some draws, clips): all 2^clips ways when those are no more than the draws,
-        else as many by chance."""
+        """Signs (-1, 1), (some draws, clips): all 2^clips ways when those are no more than the draws, else as many by
+        chance.
+
+        Args:
+            clips: how many there are.
+        """
         if clips < 63 and 2**clips <= self.draws:
             ways = np.arange(2**clips)[:, None] >> np.arange(clips)
             yield np.where(ways & 1, -1.0, 1.0)
@@ -113,7 +125,7 @@ class Draws:
 
 
 def ratio(top: Any, bottom: Any) -> Floats:
-    """Element-wise; NaN where the bottom is 0, but for rounding."""
+    """`top` divided by `bottom`, element-wise; NaN where the bottom is 0, but for rounding."""
     top, bottom = np.asarray(top, float), np.asarray(bottom, float)
     bottom = np.where(bottom > 1e-9, bottom, 0)
     with np.errstate(divide="ignore", invalid="ignore"):

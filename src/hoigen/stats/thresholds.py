@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     Values = Sequence[float] | np.ndarray
-    Said = Sequence[bool] | np.ndarray
+    Labels = Sequence[bool] | np.ndarray
 
 Bound = Literal["min", "max"]
 Side = Literal["min", "max", "above"]
@@ -26,17 +26,22 @@ SEED = 20240601
 
 
 def share_above(scores: Sequence[float], theta: float) -> float:
-    """Share of frames above theta, 0..1. A score of exactly theta is not above it."""
+    """Share of frames whose score is above a threshold, 0..1; a score of exactly `theta` is not above it.
+
+    Args:
+        scores: of the frames.
+        theta: the threshold, in the unit of the scores.
+    """
     return sum(score > theta for score in scores) / len(scores)
 
 
 def sweep(scores: Sequence[float]) -> list[float]:
-    """The share of frames above each theta of SWEEP, 0..1."""
+    """The share of frames above each theta of SWEEP, 0..1. scores: of the frames."""
     return [share_above(scores, theta) for theta in SWEEP]
 
 
 def area(scores: Sequence[float]) -> float:
-    """The share of frames above theta, averaged over all theta from 0 to 1; the same as the mean score."""
+    """The share of frames above theta, averaged over all theta from 0 to 1: the mean of their `scores`."""
     return sum(scores) / len(scores)
 
 
@@ -75,7 +80,12 @@ def _loose(ordered: Sequence[float], at: int, *, down: bool) -> float:
 
 
 def between(outside: float, inside: float) -> float:
-    """A short number that lets `inside` through and not `outside`, near their middle; `inside` itself if none is."""
+    """A short number between two values, near their middle: a threshold that a person would write.
+
+    Args:
+        outside: the value that does not pass.
+        inside: the value that passes; returned itself where no short number lies between.
+    """
     middle = outside + (inside - outside) / 2
     low, high = min(outside, inside), max(outside, inside)
     if low.is_integer() and high.is_integer() and high - low <= 1:
@@ -87,12 +97,12 @@ def between(outside: float, inside: float) -> float:
     return inside
 
 
-def auc(values: Values, said: Said) -> float:
+def auc(values: Values, labels: Labels) -> float:
     """Area under the ROC curve: the share of (yes, no) pairs in which yes has the larger value; ties count half.
 
     Args:
         values: of each clip or frame.
-        said: yes or no for each, in the same order.
+        labels: yes or no for each, in the same order.
 
     Returns 0..1; 0.5 tells nothing, 0 is the right order backwards. Raises ValueError when lengths differ, a value is
     not a number, or all are yes or all no.
@@ -101,7 +111,7 @@ def auc(values: Values, said: Said) -> float:
     """
     import numpy as np
 
-    v, y = _checked(values, said)
+    v, y = _checked(values, labels)
     _, inverse, counts = np.unique(v, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
     yes, no = int(y.sum()), int((~y).sum())
@@ -110,10 +120,10 @@ def auc(values: Values, said: Said) -> float:
     return float((ranks[y].sum() - yes * (yes + 1) / 2) / (yes * no))
 
 
-def _checked(values: Values, said: Said) -> tuple[np.ndarray, np.ndarray]:
+def _checked(values: Values, labels: Labels) -> tuple[np.ndarray, np.ndarray]:
     import numpy as np
 
-    v, y = np.asarray(values, float), np.asarray(said, bool)
+    v, y = np.asarray(values, float), np.asarray(labels, bool)
     if v.shape != y.shape:
         raise ValueError(f"a label for every value: {len(v)} values and {len(y)} labels came")
     if wrong := v[np.isnan(v)].tolist():
@@ -123,11 +133,16 @@ def _checked(values: Values, said: Said) -> tuple[np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Every threshold that tells the labelled clips apart, from the loosest to the strictest.
+    """Every threshold that parts the labelled clips, from the loosest to the strictest; arrays are (K,) float64.
 
-    side: which rule. thresholds: (K,) where to cut; kept: clips that stay. precision: share of yes among those kept,
-    NaN where nothing is kept. recall: share of all yes that is kept. f1: their harmonic mean. false_positives: share of
-    all no that is kept.
+    Args:
+        side: which rule.
+        thresholds: where to cut, in the unit of the values.
+        kept: how many clips stay.
+        precision: share of yes among those kept, 0..1; NaN where nothing is kept.
+        recall: share of all yes that is kept, 0..1.
+        f1: their harmonic mean.
+        false_positives: share of all no that is kept, 0..1.
     """
 
     side: Side
@@ -139,7 +154,7 @@ class Curve:
     false_positives: np.ndarray
 
     def point(self, at: int) -> Point:
-        """One threshold with what it does."""
+        """One threshold with what it does. at: its place in the arrays."""
         kept = int(self.kept[at])
         return Point(
             threshold=float(self.thresholds[at]),
@@ -163,12 +178,12 @@ class Point:
     false_positives: float
 
 
-def curve(values: Values, said: Said, side: Side, missed: int = 0) -> Curve:
+def curve(values: Values, labels: Labels, side: Side, missed: int = 0) -> Curve:
     """Precision, recall, F1 and false positives at every threshold.
 
     Args:
         values: of each clip or frame; of `above`, 0 or more.
-        said: yes or no for each, in the same order; at least one yes and one no.
+        labels: yes or no for each, in the same order; at least one yes and one no.
         side: `min` or `max`, whose thresholds are short numbers between two values, and which always keep something; or
             `above`, whose thresholds are half-way, from what keeps all above 0 to what keeps nothing.
         missed: clips with yes that have no value, so are never kept.
@@ -177,7 +192,7 @@ def curve(values: Values, said: Said, side: Side, missed: int = 0) -> Curve:
     """
     import numpy as np
 
-    v, y = _checked(values, said)
+    v, y = _checked(values, labels)
     v = -v if side == "max" else v
     order = np.argsort(-v, kind="stable")
     v, y = v[order], y[order]
@@ -209,16 +224,16 @@ def curve(values: Values, said: Said, side: Side, missed: int = 0) -> Curve:
     )
 
 
-def point(values: Values, said: Said, side: Side, threshold: float) -> Point:
+def point(values: Values, labels: Labels, side: Side, threshold: float) -> Point:
     """What any threshold does, also one that no curve has.
 
     Args:
         values: of each clip or frame.
-        said: yes or no for each, in the same order.
+        labels: yes or no for each, in the same order.
         side: whether kept is what is at the threshold or above (`min`), at it or below (`max`), or `above` it.
         threshold: in the unit of the values.
     """
-    v, y = _checked(values, said)
+    v, y = _checked(values, labels)
     stays = _stays(v, side, threshold)
     kept, true, yes = int(stays.sum()), int((stays & y).sum()), int(y.sum())
     return Point(
@@ -265,8 +280,14 @@ def choose(found: Curve, *, precision: float | None = None, most_false: float | 
 class Choice:
     """One point of a curve and how sure one may be of it.
 
-    interval: of the precision, 95 %. unseen: the precision that other clips may be expected to have; None when no
-    resample tells.
+    Args:
+        threshold: as of `Point`, and so the next four.
+        precision: share of yes among those kept.
+        recall: share of all yes that is kept.
+        f1: their harmonic mean.
+        kept: how many clips stay.
+        interval: 95 % interval of the precision.
+        unseen: the precision that other clips may be expected to have; None when no resample keeps any.
     """
 
     threshold: float
@@ -278,16 +299,16 @@ class Choice:
     unseen: float | None
 
 
-def judge(values: Values, said: Said, found: Curve, at: int, precision: float | None, missed: int = 0) -> Choice:
+def judge(values: Values, labels: Labels, found: Curve, at: int, precision: float | None, missed: int = 0) -> Choice:
     """A point of a curve with how sure one may be of it.
 
     Args:
-        values: those of the curve.
-        said: those of the curve.
+        values: those that the curve was made of.
+        labels: likewise.
         found: the curve.
         at: which of its points; one that keeps something.
         precision: how the point was chosen, as `choose` has it.
-        missed: that of the curve.
+        missed: as the curve was made with.
     """
     from hoigen.stats.resample import share_interval
 
@@ -300,15 +321,15 @@ def judge(values: Values, said: Said, found: Curve, at: int, precision: float | 
         f1=float(found.f1[at]),
         kept=kept,
         interval=share_interval(true, kept),
-        unseen=_unseen(values, said, found.side, precision, missed),
+        unseen=_unseen(values, labels, found.side, precision, missed),
     )
 
 
-def _unseen(values: Values, said: Said, side: Side, precision: float | None, missed: int) -> float | None:
+def _unseen(values: Values, labels: Labels, side: Side, precision: float | None, missed: int) -> float | None:
     """Precision on clips that had no say: the threshold is chosen anew on resamples and tried on those left out."""
     import numpy as np
 
-    v, y = np.asarray(values, float), np.asarray(said, bool)
+    v, y = np.asarray(values, float), np.asarray(labels, bool)
     rng = np.random.default_rng(SEED)
     true = kept = 0
     for _ in range(100):

@@ -65,7 +65,7 @@ def agree(
     from hoigen.comparing.agreeing import agreement, table_of
     from hoigen.comparing.ratings import read_told
     from hoigen.comparing.read import read_source
-    from hoigen.data import tables
+    from hoigen.data.files import write_text
     from hoigen.stats.resample import Draws
 
     if seed < 0:
@@ -85,7 +85,7 @@ def agree(
     if out is None:
         return result
     try:
-        tables.write_text(Path(out), f"{result}\n")
+        write_text(Path(out), f"{result}\n")
     except OSError as error:
         raise UsageError(f"--out {out} cannot be written: {error.strerror or error}") from None
     return Agreed(found, result.table)

@@ -86,7 +86,7 @@ def annotate(
     made = [each for row in rows for each in _made(row, clips.get(row.need(key), []), question, who)]
     _check_once(made)
     table = Annotations(folder)
-    new = table.unsaid(each for _, each in made)
+    new = table.only_new(each for _, each in made)
     table.append(new)
     return Annotated(
         folder.path, len(rows), len(new), len(made) - len(new), [name for name in names if name not in clips]

@@ -170,14 +170,14 @@ def _row(found: Point) -> str:
 
 
 def _write(path: Path, points: Curve) -> Path:
-    from hoigen.data import tables
+    from hoigen.data.files import write_text
 
     lines = ["theta,precision,recall,false_alarms,f1"]
     for row in map(points.point, range(len(points.thresholds))):
         precision = "" if row.precision is None else f"{row.precision:.6f}"
         lines.append(f"{row.threshold:.9g},{precision},{row.recall:.6f},{row.false_positives:.6f},{row.f1:.6f}")
     try:
-        tables.write_text(path, "\n".join(lines) + "\n")
+        write_text(path, "\n".join(lines) + "\n")
     except OSError as error:
         raise UsageError(f"--out {path} cannot be written: {error.strerror or error}") from None
     return path

@@ -228,7 +228,7 @@ def record(run: Run, spec: Mapping[str, Any], job: Job) -> None:
     import yaml
 
     from hoigen.captioners._job import models_of
-    from hoigen.data import tables
+    from hoigen.data.files import write_text
 
     facts = {
         "name": job.name,
@@ -239,7 +239,7 @@ def record(run: Run, spec: Mapping[str, Any], job: Job) -> None:
         "models": [entry.record for entry in models_of(job)],
         "caption": dict(spec),
     }
-    tables.write_text(run.caption_file, yaml.safe_dump(facts, sort_keys=False, allow_unicode=True, width=100))
+    write_text(run.caption_file, yaml.safe_dump(facts, sort_keys=False, allow_unicode=True, width=100))
 
 
 @contextlib.contextmanager
@@ -251,9 +251,9 @@ def _in_force(run: Run, spec: Mapping[str, Any], job: Job) -> Iterator[None]:
         yield
     except SetupError:
         if before is not None and not run.captions(job.name, job.fingerprint).shards():
-            from hoigen.data import tables
+            from hoigen.data.files import write_text
 
-            tables.write_text(run.caption_file, before)
+            write_text(run.caption_file, before)
         raise
 
 

@@ -119,7 +119,7 @@ def _spec(expert: str) -> Any:
 def _export(path: Path, format: Format, out: Path) -> None:
     import duckdb
 
-    from hoigen.data.tables import rows_of_file
+    from hoigen.data.parquet import rows_of_file
     from hoigen.verbs.table import _copy
 
     written = _copy(duckdb.connect(), f"select * from {rows_of_file(path)}", format, out)

@@ -241,7 +241,7 @@ def _write(
     import re
 
     from hoigen.comparing.vbench import ENDING, vbench_text
-    from hoigen.data import tables
+    from hoigen.data.files import write_text
 
     files = {name: re.sub(r"[^\w.-]+", "_", name) + ENDING for name in models} if vbench is not None else {}
     for name, file in files.items():
@@ -249,9 +249,9 @@ def _write(
             raise UsageError(f"--vbench: the models {name!r} and {same[0]!r} would be one file, {file}; rename one")
     try:
         if out is not None:
-            tables.write_text(out, f"{result}\n")
+            write_text(out, f"{result}\n")
         for name, file in files.items():
             assert vbench is not None
-            tables.write_text(vbench / file, vbench_text(models[name], chosen))
+            write_text(vbench / file, vbench_text(models[name], chosen))
     except OSError as error:
         raise UsageError(f"{error.filename or out or vbench} cannot be written: {error.strerror}") from None

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from hoigen.cascade import Step
     from hoigen.clip import Clip
+    from hoigen.data.columns import Row
     from hoigen.data.run import Run
-    from hoigen.data.tables import Row
     from hoigen.work.task import Emit, Failure, Handler
 
 SUFFIXES = (".mp4", ".mkv")
@@ -305,7 +305,7 @@ def _ready(out: Path, copy: bool, run: Path, prune: bool) -> None:
     Refuses to mix exact and copied files in one, whose names would be the same, and to prune where another run has cut
     too: a clip of both has one name, and what this run drops the other may keep.
     """
-    from hoigen.data import tables
+    from hoigen.data.files import write_text
 
     note = out / ".cut"
     kind, mine = "copy" if copy else "exact", str(run.resolve())
@@ -335,7 +335,7 @@ def _ready(out: Path, copy: bool, run: Path, prune: bool) -> None:
         )
     if mine not in runs or not note.exists():
         try:
-            tables.write_text(note, "\n".join([found, *runs, mine]) + "\n")
+            write_text(note, "\n".join([found, *runs, mine]) + "\n")
         except OSError as error:
             raise UsageError(f"--out {out}: {error.strerror or error}") from None
 

@@ -227,7 +227,7 @@ def _asked_otherwise(run: Run, sources: Sequence[Source]) -> dict[str, dict[str,
     """
     import pyarrow.parquet as pq
 
-    from hoigen.data.tables import named
+    from hoigen.data.parquet import named
     from hoigen.stages.reworded import ASKED
 
     with named(run.videos_file):
@@ -284,9 +284,9 @@ def _models(suite: Suite, found: Sequence[Found]) -> dict[str, ModelVideos]:
 
 
 def _write(run: Run, facts: Mapping[str, Any]) -> None:
-    from hoigen.data import tables
+    from hoigen.data.files import write_text
 
-    tables.write_text(run.path / "evaluation.json", json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
+    write_text(run.path / "evaluation.json", json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
 
 
 def _result(

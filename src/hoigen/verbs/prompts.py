@@ -82,7 +82,7 @@ def prompts(
 
     Returns what was written. Raises UsageError for bad input, SetupError when an expert cannot be reached.
     """
-    from hoigen.data import tables
+    from hoigen.data.files import write_text
     from hoigen.promptsuite import choose, export
     from hoigen.promptsuite.seen import with_seen
 
@@ -96,7 +96,7 @@ def prompts(
     elif retry or calls is not None:
         raise UsageError("--calls and --retry go with --extend RECIPE, which says whom to ask")
     try:
-        tables.write_text(out, export.text_of(suite, format, long=long))
+        write_text(out, export.text_of(suite, format, long=long))
     except OSError as error:
         raise UsageError(f"{out} cannot be written: {error.strerror or error}") from None
     return _result(out, suite)

@@ -14,8 +14,8 @@ from hoigen.settings import Setting
 from hoigen.verbs.options import RunFolder
 
 if TYPE_CHECKING:
+    from hoigen.data.columns import Row
     from hoigen.data.run import Run
-    from hoigen.data.tables import Row
 
 WIDTH = 110
 LONG = 400

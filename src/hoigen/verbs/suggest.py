@@ -197,7 +197,7 @@ def _chosen(steps: Sequence[Step], names: Sequence[str] | None) -> dict[str, Rul
 
 
 def _from_spread(con: duckdb.DuckDBPyConnection, score: str, sides: Sequence[Bound], share: float) -> Suggestion:
-    from hoigen.data.tables import quoted
+    from hoigen.data.parquet import quoted
     from hoigen.report.figures import Drawn
     from hoigen.stats.thresholds import tails
 
@@ -342,7 +342,7 @@ def _bounds(bounds: Mapping[str, float]) -> str:
 
 def _pictured(item: Suggestion, folder: Path) -> Suggestion:
     """The suggestion with its picture written."""
-    from hoigen.data.tables import write_text
+    from hoigen.data.files import write_text
     from hoigen.report.figures import threshold_figure
 
     if item.drawn is None:

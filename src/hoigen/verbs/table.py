@@ -86,7 +86,7 @@ def _copy(con: duckdb.DuckDBPyConnection, query: str, format: Format, out: Path)
     """By DuckDB, to a temporary name first: whole or not at all. Returns how many rows were written."""
     import duckdb
 
-    from hoigen.data.tables import text
+    from hoigen.data.parquet import text
 
     options = {"csv": "format csv, header true", "jsonl": "format json", "parquet": "format parquet"}[format]
     out = out.resolve()  # what a link leads to, not the link

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import time
 from collections.abc import Iterator
@@ -49,11 +50,15 @@ def cut_clip(clip: Clip, out: Path, copy: bool = False, progress: Progress | Non
     Raises VideoError when the video cannot be read or ends before the clip does, SetupError when `out` cannot be
     written.
     """
+    import av
+
     out = Path(out)
     rotation = probe(clip.uri, progress).rotation
     with opened(clip.uri) as (container, stream):
-        if copy and stream.codec_context.name not in _held_by("mp4"):
-            out = out.with_suffix(".mkv")
+        if copy:
+            with av.open(io.BytesIO(), "w", format="mp4") as mp4:
+                held = mp4.supported_codecs
+            out = out if stream.codec_context.name in held else out.with_suffix(".mkv")
         part = out.with_name(f".{out.stem}.{os.getpid()}.part{out.suffix}")
         progress = _touching(part, progress)
         try:
@@ -101,15 +106,6 @@ def _written(path: Path) -> Iterator[_Target]:
     finally:
         with contextlib.suppress(av.FFmpegError):
             container.close()
-
-
-def _held_by(container_format: str) -> set[str]:
-    import io
-
-    import av
-
-    with av.open(io.BytesIO(), "w", format=container_format) as container:
-        return set(container.supported_codecs)
 
 
 class _Target:

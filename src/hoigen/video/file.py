@@ -48,11 +48,11 @@ def opened(uri: str) -> Iterator[tuple[Any, Any]]:
         except PROGRAM_FAULTS:
             raise
         except Exception as error:  # on broken files PyAV raises ValueError, IndexError, EOFError, MemoryError too
-            raise VideoError(f"cannot be read as a video: {said(error)}") from None
+            raise VideoError(f"cannot be read as a video: {reason_of(error)}") from None
         try:
             yield container, stream
         except av.FFmpegError as error:
-            raise VideoError(f"cannot be read as a video: {said(error)}") from None
+            raise VideoError(f"cannot be read as a video: {reason_of(error)}") from None
 
 
 def _video_stream(container: Any) -> Any:
@@ -138,7 +138,7 @@ def raw_bytes(uri: str) -> Iterator[BinaryIO]:
     except PROGRAM_FAULTS:
         raise
     except Exception as error:
-        raise VideoError(f"cannot be opened: {said(error)}") from None
+        raise VideoError(f"cannot be opened: {reason_of(error)}") from None
     with opened_file as file:
         yield file
 
@@ -171,10 +171,10 @@ def content_digest(uri: str, progress: Progress | None = None) -> str:
                 moved_on()
             return digest.hexdigest()
     except (OSError, ValueError) as error:
-        raise VideoError(f"cannot be read: {said(error)}") from None
+        raise VideoError(f"cannot be read: {reason_of(error)}") from None
 
 
-def said(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """What an error says, and its kind."""
     text = getattr(error, "strerror", None) or str(error) or "no reason given"
     return f"{text} ({type(error).__name__})"

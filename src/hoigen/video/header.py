@@ -10,7 +10,7 @@ from typing import Any
 
 from hoigen.clip import Seconds
 from hoigen.errors import PROGRAM_FAULTS, VideoError
-from hoigen.video.file import opened, said
+from hoigen.video.file import opened, reason_of
 from hoigen.video.sequence import ENDS_EARLY, EXACT, Headway, Progress, start_time
 
 SCAN = 32 << 20
@@ -163,7 +163,7 @@ def _look_at_packets(container: Any, stream: Any, look: _Look, headway: Headway,
     except PROGRAM_FAULTS:
         raise
     except Exception as error:  # of the object store
-        raise VideoError(f"reading stopped: {said(error)}") from error
+        raise VideoError(f"reading stopped: {reason_of(error)}") from error
     look.whole = True
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from hoigen.clip import Seconds
 from hoigen.errors import PROGRAM_FAULTS, VideoError
-from hoigen.video.file import said
+from hoigen.video.file import reason_of
 from hoigen.video.plan import SLACK
 
 BAD_PACKETS = 0.1
@@ -182,14 +182,14 @@ class Pass:
             try:
                 packet = next(packets, None)
             except (av.TimeoutError, av.ConnectionRefusedError) as error:
-                raise VideoError(f"reading stopped: {said(error)}") from None
+                raise VideoError(f"reading stopped: {reason_of(error)}") from None
             except av.FFmpegError:
                 self.bad += 1  # the file ends in the middle of a packet; what came before stands
                 return
             except PROGRAM_FAULTS:
                 raise
             except Exception as error:  # of the object store
-                raise VideoError(f"reading stopped: {said(error)}") from error
+                raise VideoError(f"reading stopped: {reason_of(error)}") from error
             if packet is None:
                 return
             self.headway.read(packet)

@@ -42,8 +42,9 @@ from hoigen.work.ranks import Barrier, Rank
 from hoigen.work.task import Failure, Handler, Limits, Task
 
 if TYPE_CHECKING:
+    from hoigen.data.columns import Row
+    from hoigen.data.journal import Journal
     from hoigen.data.run import Run
-    from hoigen.data.tables import Journal, Row
 
 LOOK_EVERY: Seconds = 0.2
 """How long is waited at a time for items that end elsewhere than in a worker."""

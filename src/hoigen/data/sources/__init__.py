@@ -1,61 +1,45 @@
-"""What goes in: folders, globs, lists and manifests, one row at a time.
+"""What goes in: folders, globs, lists and manifests, one row at a time; the list is never held.
 
-`read_sources` yields rows in order and never holds the list; `write_videos` streams them to Parquet.
+folders    folders, globs, single videos      rows    a row of a manifest -> Sources
+manifests  CSV, TSV, JSONL, Parquet           source  one row of the input
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from hoigen import uris
-from hoigen.clip import Seconds
-from hoigen.errors import UsageError
-
-VIDEO_SUFFIXES = frozenset(
-    f".{name}"
-    for name in (
-        *("3gp", "avi", "flv", "gif", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg"),
-        *("mts", "mxf", "ogv", "ts", "vob", "webm", "wmv"),
-    )
-)
-MANIFEST_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
-PACKED_SUFFIXES = (".gz", ".bz2", ".xz")
-ALLOWED = (
-    "a folder, a glob, a video, - for a list on stdin, or a manifest (.csv, .tsv, .jsonl, .parquet) with a column `uri`"
-)
-
-Say = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One row of the input. No `start` and no `end` mean the whole video, whose shots may then be found."""
-
-    uri: str
-    start: Seconds | None = None
-    end: Seconds | None = None
-    caption: str | None = None
-    source: str | None = None
-    licence: str | None = None
-    meta: dict[str, Any] = field(default_factory=dict)
+from hoigen.data.sources import folders, manifests
+from hoigen.data.sources.source import ALLOWED, Say, absolute
+from hoigen.data.sources.source import Source as Source
+from hoigen.errors import UsageError, shown
 
 
 def say_on_stderr(text: str) -> None:
-    """Tells the user what stays out; the table of a run may go to stdout."""
+    """Prints a sentence where it does not mix with a table that goes to stdout.
+
+    Args:
+        text: the sentence.
+    """
     print(text, file=sys.stderr)
 
 
 def read_sources(
     videos: str | Path | Sequence[str | Path], *, stdin: TextIO | None = None, say: Say = say_on_stderr
 ) -> Iterator[Source]:
-    """Rows of a folder, a glob, a video, a manifest, `-` (a list on stdin), or of several of these.
+    """Rows of a folder, a glob, a video, a manifest, `-` (a list on stdin), or of several of these, in order.
 
-    What stands beside videos in a folder and is no video by its suffix stays out, and `say` is told how many files
-    that were. A file that is named as such goes in whatever it is: when it is no video, it is a failed row later.
+    What stands beside videos in a folder and is no video by its suffix stays out. A file that is named as such goes in
+    whatever it is: when it is no video, it is a failed row later.
+
+    Args:
+        videos: one of these, or a list of them. A video in a list that is not there is a failed row later.
+        stdin: where `-` reads from; the process's own when not given.
+        say: called with how many files of a folder stay out.
+
     Raises UsageError that names the file, the row and the key; for what a list holds, once that row is reached.
     """
     if isinstance(videos, str | Path):
@@ -66,8 +50,6 @@ def read_sources(
 
 
 def _read(text: str, stdin: TextIO | None, say: Say) -> Iterator[Source]:
-    from hoigen.data.sources import folders, manifests
-
     if not text.strip():
         raise UsageError(f"videos: {ALLOWED}; it came as an empty text")
     if text == "-":
@@ -80,9 +62,6 @@ def _read(text: str, stdin: TextIO | None, say: Say) -> Iterator[Source]:
 
 
 def _read_several(items: Sequence[str | Path], stdin: TextIO | None, say: Say) -> Iterator[Source]:
-    """A list in a recipe may mix folders, globs and manifests with videos; a video that is not there fails later."""
-    from hoigen.data.sources import folders, manifests
-
     for item in items:
         if not isinstance(item, str | Path):
             raise UsageError(f"videos: a list holds paths; one came as {item!r}")
@@ -107,44 +86,3 @@ def _from_lines(lines: Iterable[str]) -> Iterator[Source]:
         raise UsageError(f"the list on stdin is not UTF-8 text: {error.reason} after {count} paths") from None
     if not count:
         raise UsageError("the list on stdin holds no path: one path or URI a line, # starts a comment")
-
-
-def absolute(uri: str) -> str:
-    """A path as seen from any folder; URIs stay as they are."""
-    return uri if "://" in uri else str(Path(uri).expanduser().absolute())
-
-
-def write_videos(sources: Iterable[Source], path: Path, *, batch: int = 10_000) -> int:
-    """Streams rows to Parquet, whole or not at all; how many there were."""
-    from hoigen.data.sources.parquet import write
-
-    return write(sources, path, batch)
-
-
-def unreadable(path: str, error: Exception) -> UsageError:
-    """A list that cannot be read, as the user's error."""
-    return UsageError(f"cannot read {path}: {getattr(error, 'strerror', None) or error or type(error).__name__}")
-
-
-def shown(value: Any, limit: int = 80) -> str:
-    """What came, for an error message: short, on one line."""
-    text = repr(value) if not isinstance(value, bytes | bytearray) else f"{len(value)} bytes"
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
-
-
-def not_text(name: str | Path, lines: Iterable[bytes]) -> str:
-    """Which line of a file is not UTF-8: a decoder reads in blocks and cannot say.
-
-    Args:
-        name: of the file.
-        lines: its lines, from the first on.
-    """
-    for number, line in enumerate(lines, start=1):
-        if number == 1 and line.startswith((b"\xff\xfe", b"\xfe\xff")):
-            return f"{name} is UTF-16; save it as UTF-8"
-        try:
-            line.decode("utf-8")
-        except UnicodeDecodeError as error:
-            bad = line[error.start : error.start + 1]
-            return f"{name}, line {number}: not UTF-8 text (byte {bad!r} at {error.start + 1}); save it as UTF-8"
-    return f"{name} is not UTF-8 text"

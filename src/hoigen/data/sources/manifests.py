@@ -4,28 +4,35 @@ from __future__ import annotations
 
 import bz2
 import csv
+import difflib
 import gzip
 import io
 import json
 import lzma
+import os
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from hoigen import uris
-from hoigen.data.sources import MANIFEST_SUFFIXES, PACKED_SUFFIXES, Source, not_text, shown, unreadable
-from hoigen.data.sources.rows import Row, name_of, sources
-from hoigen.errors import UsageError
+from hoigen.data.rows import not_text
+from hoigen.data.sources.rows import ALIASES, PANDA, Downloads, Row, sources_of
+from hoigen.data.sources.source import MANIFEST_SUFFIXES, PACKED_SUFFIXES, Source, unreadable
+from hoigen.errors import UsageError, shown
 
 UNPACK: Mapping[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
 
 def kind_of(path: str) -> str:
-    """The suffix that says what a list is (`.csv`), that of a packed one (`list.csv.gz`) too; "" when it is no list."""
-    name = Path(name_of(path))
+    """The suffix that says what a list is (`.csv`), that of a packed one (`list.csv.gz`) too; "" when it is no list.
+
+    Args:
+        path: path or address.
+    """
+    name = PurePosixPath(path.partition("?")[0])
     if name.suffix.lower() in PACKED_SUFFIXES:
         name = name.with_suffix("")
     suffix = name.suffix.lower()
@@ -35,14 +42,42 @@ def kind_of(path: str) -> str:
 def read(path: str) -> Iterator[Source]:
     """Rows of a manifest. Paths in it are relative to its own folder.
 
+    Args:
+        path: path or address of the list; its suffix says what it is.
+
     Raises UsageError with the line or row and the key; a list that is not there, at once.
     """
     if "://" not in path and not Path(path).expanduser().exists():
         raise UsageError(f"no such manifest: {path}")
     kind = kind_of(path)
     if kind == ".parquet":
-        return sources(_parquet(path), path)
-    return sources(_jsonl(path) if kind in (".jsonl", ".ndjson") else _csv(path, "\t" if kind == ".tsv" else ","), path)
+        rows = _parquet(path)
+    else:
+        rows = _jsonl(path) if kind in (".jsonl", ".ndjson") else _csv(path, "\t" if kind == ".tsv" else ",")
+    return _sources(rows, path)
+
+
+def _sources(rows: Iterator[tuple[str, Row]], path: str) -> Iterator[Source]:
+    """The Sources of a list's rows, each of which comes with where it stands in the list (`line 3`)."""
+    remote = "://" in path
+    folder = path.rpartition("/")[0] if remote else str(Path(path).expanduser().absolute().parent)
+
+    def located(uri: str) -> str:
+        if "://" in uri:
+            return uri
+        if remote:
+            return f"{folder}/{uri}"
+        if uri.startswith(("~", ".")) or "/." in uri or "//" in uri:
+            return str(Path(folder, Path(uri).expanduser()))  # ./ and // go, so that one file has one name
+        return os.path.join(folder, uri)
+
+    downloads = Downloads(path)
+    empty = True
+    for at, row in rows:
+        empty = False
+        yield from sources_of(row, f"{path}, {at}", located, downloads)
+    if empty:
+        raise UsageError(f"{path} holds no rows")
 
 
 @contextmanager
@@ -50,18 +85,13 @@ def _opened(path: str) -> Iterator[IO[bytes]]:
     """The bytes of the file, here or on a store, unpacked; whatever cannot be read is the user's error."""
     try:
         with ExitStack() as stack:
-            file = stack.enter_context(_raw(path))
-            unpack = UNPACK.get(Path(name_of(path)).suffix.lower())
+            # a file of this machine is opened as such, whatever signs its name holds; others by their scheme alone
+            remote = bool(uris.scheme_of(path))
+            file = stack.enter_context(uris.open_remote(path) if remote else Path(path).expanduser().open("rb"))
+            unpack = UNPACK.get(PurePosixPath(path.partition("?")[0]).suffix.lower())
             yield stack.enter_context(unpack(file)) if unpack else file
     except (OSError, EOFError, ImportError, zlib.error, lzma.LZMAError) as error:
         raise unreadable(path, error) from None
-
-
-def _raw(path: str) -> IO[bytes]:
-    """A file of this machine is opened as such, whatever signs its name holds; others by their scheme alone."""
-    if uris.scheme_of(path):
-        return uris.open_remote(path)
-    return Path(path).expanduser().open("rb")
 
 
 def _lines(path: str) -> Iterator[str]:
@@ -96,18 +126,19 @@ def _csv(path: str, delimiter: str) -> Iterator[tuple[str, Row]]:
 
 
 def _check_columns(columns: list[str], path: str) -> None:
-    from hoigen.data.sources.rows import ALIASES, near_columns
-    from hoigen.data.sources.spans import PANDA
-
     if not any(columns):
         raise UsageError(f"{path} is empty; its first line names the columns, `uri` among them")
     _check_twice(columns, path)
     if not {name.lower() for name in columns} & {*ALIASES["uri"], *(name.lower() for name in PANDA)}:
         if len(columns) == 1 and (sign := next((s for s in ";\t|," if s in columns[0]), None)):
             raise UsageError(f"{path}: one column, {columns[0]!r}; cells are separated by {sign!r} there, it seems")
-        known = ", ".join(ALIASES["uri"])
+        hint = "."
+        for name in columns:
+            if close := difflib.get_close_matches(name.lower(), ALIASES["uri"], n=1, cutoff=0.6):
+                hint = f"; did you mean {close[0]!r} with {name!r}?"
+                break
         raise UsageError(
-            f"{path}: no column says where the videos are: one of {known} is needed{near_columns(columns)} "
+            f"{path}: no column says where the videos are: one of {', '.join(ALIASES['uri'])} is needed{hint} "
             f"Columns here: {', '.join(columns)}"
         )
 
@@ -150,18 +181,12 @@ def _parquet(path: str) -> Iterator[tuple[str, Row]]:
                 _check_twice(table.schema_arrow.names, path)
                 number = 0
                 for batch in table.iter_batches(batch_size=4096):
-                    for row in _dates_as_text(batch).to_pylist():
+                    for at, field in enumerate(batch.schema):
+                        if pa.types.is_timestamp(field.type) or pa.types.is_date(field.type):
+                            # Python knows no nanoseconds; a date goes to meta as text anyway
+                            batch = batch.set_column(at, field.name, batch.column(at).cast(pa.string()))
+                    for row in batch.to_pylist():
                         number += 1
                         yield f"row {number}", row
         except (pa.ArrowException, ValueError, OverflowError) as error:  # a text that is not UTF-8, a date of no year
             raise unreadable(path, error) from None
-
-
-def _dates_as_text(batch: Any) -> Any:
-    """Python knows no nanoseconds; a date goes to meta as text anyway."""
-    import pyarrow as pa
-
-    for at, field in enumerate(batch.schema):
-        if pa.types.is_timestamp(field.type) or pa.types.is_date(field.type):
-            batch = batch.set_column(at, field.name, batch.column(at).cast(pa.string()))
-    return batch

@@ -1,21 +1,33 @@
-"""A row of a manifest -> a Source: which column is what, and what a value may be."""
+"""A row of a manifest -> Sources: which column is what, and what a value may be.
+
+Most lists have one clip a row. Others have several: Panda-70M's own CSV (one row a video, with Python lists of times,
+captions, scores and filter results, one entry a clip), Open-Sora's after scene detection (`path` and a `timestamp` that
+is a list of (start, end)), and data-juicer's (a list of videos that share a text).
+
+Source: snap-research/Panda-70M, dataset_dataloading: videoID, url, timestamp, caption, matching_score, and in later
+releases desirable_filtering and shot_boundary_detection; hpcaitech/Open-Sora 1.3, tools/scene_cut.
+"""
 
 from __future__ import annotations
 
-import difflib
+import ast
+import functools
 import math
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from hoigen import uris
-from hoigen.data.sources import Source, shown
-from hoigen.errors import UsageError
+from hoigen.data.sources.source import VIDEO_SUFFIXES, Source
+from hoigen.errors import UsageError, shown
 
 Row = Mapping[str, Any]
+Fields = Mapping[str, tuple[str, Any]]
+"""Field of a Source -> the column that holds it, and its value."""
+Located = Callable[[str], str]
+"""A path as it stands in a list -> the path as it can be opened."""
 
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "uri": ("uri", "path", "file", "video", "video_path", "url"),
@@ -31,67 +43,37 @@ FIELDS = {alias: (field, rank) for field, names in ALIASES.items() for rank, ali
 CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d{1,2}(?:\.\d*)?)")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 DATA_JUICER_TOKENS = ("<__dj__video>", "<|__dj__eoc|>")
+PANDA = ("videoID", "timestamp")
+PANDA_LISTS = ("caption", "matching_score", "desirable_filtering", "shot_boundary_detection")
+FOLDERS = ("videos", "video", "clips", "download", "downloads")
+LONGEST = 1 << 24
+"""Characters of one cell: beyond, reading it as a list would take gigabytes. Panda-70M's longest has some 200,000."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a row stands: the list, and the line or row in it."""
+def sources_of(row: Row, place: str, located: Located, downloads: Downloads) -> Iterator[Source]:
+    """The Sources of a row, one or more. All of a row of several clips is checked before its first.
 
-    path: str
-    at: str
+    Args:
+        row: column -> value.
+        place: where the row stands, for errors (`list.csv, line 3`).
+        located: makes a path of the list one that can be opened.
+        downloads: the videos that lie beside the list.
 
-    def __str__(self) -> str:
-        return f"{self.path}, {self.at}"
-
-    @property
-    def folder(self) -> str:
-        """What the paths of the list are relative to."""
-        if "://" in self.path:
-            return self.path.rpartition("/")[0]
-        return str(Path(self.path).expanduser().absolute().parent)
-
-
-Located = Callable[[str], str]
-
-
-def sources(rows: Iterator[tuple[str, Row]], path: str) -> Iterator[Source]:
-    """The rows of a list as Sources, one or more of each."""
-    from hoigen.data.sources import spans
-
-    folder = Place(path, "").folder
-    remote = "://" in path
-
-    def located(uri: str) -> str:
-        if "://" in uri:
-            return uri
-        if remote:
-            return f"{folder}/{uri}"
-        if uri.startswith(("~", ".")) or "/." in uri or "//" in uri:
-            return str(Path(folder, Path(uri).expanduser()))  # ./ and // go, so that one file has one name
-        return os.path.join(folder, uri)
-
-    downloads = spans.Downloads(path)
-    count = 0
-    for at, row in rows:
-        count += 1
-        place = Place(path, at)
-        if spans.has_spans(row):
-            yield from spans.sources(row, place, located, downloads)
-        else:
-            yield from _sources(row, place, located)
-    if not count:
-        raise UsageError(f"{path} holds no rows")
-
-
-def _sources(row: Row, place: Place, located: Located) -> Iterator[Source]:
-    fields, meta = split(row)
+    Raises UsageError naming the row, the key, what came and what is allowed.
+    """
+    times = row.get("timestamp")
+    listed = isinstance(times, list | tuple) or (isinstance(times, str) and times.startswith(("[", "(")))
+    if "timestamp" in row and ("videoID" in row or listed):
+        yield from _of_spans(row, place, located, downloads)
+        return
+    fields, meta = _split(row)
     if "uri" not in fields and isinstance(meta.get("videos"), list):
         yield from _data_juicer(fields, meta, place, located)
-        return
-    yield one(fields, meta, place, located)
+    else:
+        yield _one(fields, meta, place, located)
 
 
-def split(row: Row) -> tuple[dict[str, tuple[str, Any]], dict[str, Any]]:
+def _split(row: Row) -> tuple[dict[str, tuple[str, Any]], dict[str, Any]]:
     """Field -> (its column, the value); and all else that has a value."""
     found: dict[str, tuple[int, str, Any]] = {}
     meta: dict[str, Any] = {}
@@ -112,42 +94,30 @@ def split(row: Row) -> tuple[dict[str, tuple[str, Any]], dict[str, Any]]:
     return {field: (column, value) for field, (_, column, value) in found.items()}, meta
 
 
-def one(fields: Mapping[str, tuple[str, Any]], meta: dict[str, Any], place: Place, located: Located) -> Source:
-    """The Source of a row. Raises UsageError naming the row, the key, what came and what is allowed."""
+def _one(fields: Fields, meta: dict[str, Any], place: str, located: Located) -> Source:
     if "uri" not in fields:
-        raise UsageError(f"{place}: no uri{_columns(fields, meta)}")
-    start = seconds(fields["start"], place) if "start" in fields else None
-    end = seconds(fields["end"], place) if "end" in fields else None
+        here = [column for column, _ in fields.values()] + list(meta)
+        if len(here) == 1 and ";" in here[0]:
+            raise UsageError(f"{place}: no uri. The columns are separated by ; and not by commas: {here[0]}")
+        needed = f"one of {', '.join(ALIASES['uri'])} is needed"
+        raise UsageError(f"{place}: no uri: {needed}. With a value in this row: {', '.join(here) or 'nothing'}")
+    start = _seconds(fields["start"], place) if "start" in fields else None
+    end = _seconds(fields["end"], place) if "end" in fields else None
     if end is not None and end <= (start or 0.0):
         raise UsageError(f"{place}: end is {end:g}, which is not after start, {start or 0:g}")
-    uri = located(uri_text(*fields["uri"], place))
+    column, text = fields["uri"]
+    if not isinstance(text, str) or not text.strip() or "\0" in text:
+        raise UsageError(f"{place}: {column} is a path or a URI; it came as {shown(text)}")
+    uri = located(text.strip())
     if (wrong := uris.fault(uri)) is not None:
-        raise UsageError(f"{place}: {fields['uri'][0]}: {shown(uri)}: {wrong}")
-    caption, source, licence = (text_of(fields, name) for name in ("caption", "source", "licence"))
+        raise UsageError(f"{place}: {column}: {shown(uri)}: {wrong}")
+    caption, source, licence = (
+        str(fields[name][1]) if name in fields else None for name in ("caption", "source", "licence")
+    )
     return Source(uri, start, end, caption, source, licence, meta)
 
 
-def _columns(fields: Mapping[str, tuple[str, Any]], meta: Mapping[str, Any]) -> str:
-    here = [column for column, _ in fields.values()] + list(meta)
-    if len(here) == 1 and ";" in here[0]:
-        return f". The columns are separated by ; and not by commas: {here[0]}"
-    needed = f"one of {', '.join(ALIASES['uri'])} is needed"
-    return f": {needed}. With a value in this row: {', '.join(here) or 'nothing'}"
-
-
-def uri_text(column: str, value: Any, place: Place) -> str:
-    """A path or URI. Raises UsageError when it is none."""
-    if not isinstance(value, str) or not value.strip() or "\0" in value:
-        raise UsageError(f"{place}: {column} is a path or a URI; it came as {shown(value)}")
-    return value.strip()
-
-
-def text_of(fields: Mapping[str, tuple[str, Any]], name: str) -> str | None:
-    return str(fields[name][1]) if name in fields else None
-
-
-def seconds(cell: tuple[str, Any], place: Place) -> float:
-    """A time of a row: a number of seconds, or H:MM:SS.mmm. Raises UsageError for anything else."""
+def _seconds(cell: tuple[str, Any], place: str) -> float:
     column, value = cell
     number = time_of(value)
     if number is None:
@@ -156,7 +126,11 @@ def seconds(cell: tuple[str, Any], place: Place) -> float:
 
 
 def time_of(value: Any) -> float | None:
-    """Seconds of a number or of text; None when it is no time: below 0, not finite, true or false, other text."""
+    """Seconds; None of what is no time: below 0, not finite, true or false, other text.
+
+    Args:
+        value: a number, a number as text, or H:MM:SS.mmm.
+    """
     if isinstance(value, str):
         text = value.strip()
         if clock := CLOCK.fullmatch(text):
@@ -174,9 +148,7 @@ def time_of(value: Any) -> float | None:
     return number + 0.0 if math.isfinite(number) and number >= 0 else None
 
 
-def _data_juicer(
-    fields: Mapping[str, tuple[str, Any]], meta: Mapping[str, Any], place: Place, located: Located
-) -> Iterator[Source]:
+def _data_juicer(fields: Fields, meta: Mapping[str, Any], place: str, located: Located) -> Iterator[Source]:
     """data-juicer's form: a list of videos that share a text, in which tokens stand for them."""
     others = {key: value for key, value in meta.items() if key != "videos"}
     fields = dict(fields)
@@ -189,16 +161,104 @@ def _data_juicer(
     if not meta["videos"]:
         raise UsageError(f"{place}: videos is an empty list; a row names at least one video")
     for at, video in enumerate(meta["videos"]):
-        yield one({**fields, "uri": (f"videos[{at}]", video)}, dict(others), place, located)
+        yield _one({**fields, "uri": (f"videos[{at}]", video)}, dict(others), place, located)
 
 
-def near_columns(columns: list[str]) -> str:
-    """For a header without a uri: the column that may be meant, as the end of a sentence."""
-    for column in columns:
-        if close := difflib.get_close_matches(column.lower(), ALIASES["uri"], n=1, cutoff=0.6):
-            return f"; did you mean {close[0]!r} with {column!r}?"
-    return "."
+def _of_spans(row: Row, place: str, located: Located, downloads: Downloads) -> Iterator[Source]:
+    """Panda-70M's and Open-Sora's form: one Source a clip."""
+    panda = "videoID" in row
+    spans = [_span(span, f"timestamp[{at}]", place) for at, span in enumerate(_list(row, "timestamp", place))]
+    lists = {name: _list(row, name, place) for name in PANDA_LISTS if panda and row.get(name) not in (None, "")}
+    for name, items in lists.items():
+        if len(items) != len(spans):
+            raise UsageError(f"{place}: {name} has {len(items)} entries, timestamp has {len(spans)}")
+    rest = {name: value for name, value in row.items() if name != "timestamp" and name not in lists}
+    fields, meta = _split(rest)
+    if panda:
+        fields = _with_download(fields, meta, place, downloads)
+    for at, (start, end) in enumerate(spans):
+        entries = {name: items[at] for name, items in lists.items() if name != "caption"}
+        captions = {"caption": ("caption", lists["caption"][at])} if "caption" in lists else {}
+        times = {"start": ("timestamp", start), "end": ("timestamp", end)}
+        yield _one({**fields, **times, **captions}, {**meta, **entries}, place, located)
 
 
-def name_of(uri: str) -> str:
-    return PurePosixPath(uri.partition("?")[0]).name
+def _list(row: Row, name: str, place: str) -> list[Any]:
+    """A Python literal, parsed and never run."""
+    text = row.get(name)
+    found = text
+    if isinstance(text, str):
+        try:
+            found = ast.literal_eval(text.strip()) if len(text) <= LONGEST else None
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            found = None
+    if not isinstance(found, list | tuple):
+        raise UsageError(f"{place}: {name} is a list like ['a', 'b']; it came as {shown(text)}")
+    return list(found)
+
+
+def _span(span: Any, name: str, place: str) -> tuple[float, float]:
+    times = [time_of(item) for item in span] if isinstance(span, list | tuple) else []
+    if len(times) != 2 or times[0] is None or times[1] is None:
+        raise UsageError(f"{place}: {name} is two times like ['0:00:08.000', '0:00:10.500']; it came as {shown(span)}")
+    if times[1] <= times[0]:
+        raise UsageError(f"{place}: {name}: the end {span[1]} is not after the start {span[0]}")
+    return times[0], times[1]
+
+
+def _with_download(
+    fields: dict[str, tuple[str, Any]], meta: dict[str, Any], place: str, downloads: Downloads
+) -> dict[str, tuple[str, Any]]:
+    """With the downloaded file as uri: a column of its own, else <videoID>.* beside the list or in videos/; else the
+    address, which cannot be opened as a video: each of its clips then fails with that reason."""
+    made = {"source": ("source", "panda-70m"), **fields}
+    if "uri" in fields and fields["uri"][0].lower() != "url":
+        return made
+    name = str(meta["videoID"]) if "videoID" in meta else ""
+    if not name or "/" in name or "\0" in name:
+        raise UsageError(f"{place}: videoID is the name of a video; it came as {shown(name)}")
+    found = downloads.find(name)
+    if "uri" in fields and found is not None:
+        meta["url"] = fields["uri"][1]
+    if found is not None or "uri" not in fields:
+        made["uri"] = ("videoID", found or f"{name}.mp4")
+    return made
+
+
+class Downloads:
+    """The videos of a list, as they lie beside it. Looked at once: millions of rows would otherwise ask for each
+    name that a file may have.
+
+    Args:
+        path: of the list.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def find(self, name: str) -> str | None:
+        """The path of a file that has the suffix of a video; None when there is none.
+
+        Args:
+            name: of the file, without its suffix.
+        """
+        for folder, suffixes in self._folders:
+            for suffix in suffixes:
+                if os.path.exists(video := os.path.join(folder, name + suffix)):
+                    return video
+        return None
+
+    @functools.cached_property
+    def _folders(self) -> list[tuple[str, list[str]]]:
+        """Folders in which videos lie, and the suffixes that occur there."""
+        if "://" in self.path:
+            return []
+        home = Path(self.path).expanduser().absolute().parent
+        stem = Path(self.path).name.partition(".")[0]
+        found = []
+        for folder in dict.fromkeys((home, *(home / name for name in FOLDERS), home / stem)):
+            if folder.is_dir():
+                suffixes = {os.path.splitext(entry.name)[1] for entry in os.scandir(folder)}
+                if videos := sorted(suffix for suffix in suffixes if suffix.lower() in VIDEO_SUFFIXES):
+                    found.append((str(folder), videos))
+        return found

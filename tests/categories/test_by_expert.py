@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from fake_talk import EXPERT
-from hoigen.categories.asking import Interactions
+from hoigen.categories.by_expert import Interactions
 from hoigen.errors import SetupError, UsageError
 from hoigen.experts.prompts import render
 from hoigen.verbs.categories import categories
