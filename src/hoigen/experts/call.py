@@ -34,11 +34,15 @@ def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
 class Request:
     """One question, as an expert gets it.
 
-    text: the rendered prompt. system: a system prompt. template: `name@digest` of the prompt's file.
-    media: digest of what is shown, "" when nothing is. frames: the pictures themselves; None where they need not be
-        there (a stored answer is looked up, calls are counted).
-    schema: the answer is JSON of this pydantic model. again: (the first answer, what was wrong with it) in the
-        repair round.
+    Args:
+        text: the rendered prompt.
+        system: a system prompt.
+        template: `name@digest` of the prompt's file.
+        media: digest of what is shown, "" when nothing is.
+        frames: the pictures themselves; None where they need not be there (a stored answer is looked up, calls are
+            counted).
+        schema: the answer is JSON of this pydantic model.
+        again: (the first answer, what was wrong with it) in the repair round.
     """
 
     text: str
@@ -56,10 +60,19 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came back. text is "" unless something came; reason says why an outcome is not `answered`.
+    """What came back.
 
-    data: the schema's fields, validated. tries: requests sent to servers, retries included. seconds: wall time of the
-    last try. endpoint: where it came from. unreachable: the endpoint itself is at fault, not this request.
+    Args:
+        outcome: whether it is an answer.
+        text: "" unless something came.
+        data: the schema's fields, validated.
+        reason: why the outcome is not `answered`.
+        tokens_in: of the question.
+        tokens_out: of the answer.
+        tries: requests sent to servers, retries included.
+        seconds: wall time of the last try.
+        endpoint: where it came from.
+        unreachable: the endpoint itself is at fault, not this request.
     """
 
     outcome: Outcome
@@ -78,11 +91,23 @@ class Answer:
         return self.outcome == "answered"
 
     def because(self, outcome: Outcome, reason: str) -> Answer:
+        """The same with another outcome, and without data.
+
+        Args:
+            outcome: what it comes to.
+            reason: why.
+        """
         return replace(self, outcome=outcome, reason=reason, data=None)
 
 
 def media_digest(content: str, clip: Clip, sampling: Sampling) -> str:
-    """Names the pictures that a sampling shows of a clip: by content, not by path. 16 hex digits."""
+    """Names the pictures that a sampling shows of a clip: by content, not by path. 16 hex digits.
+
+    Args:
+        content: digest of the video.
+        clip: its start and end, in seconds, count.
+        sampling: which frames, how large.
+    """
     facts = [content, round(clip.start, 6), round(clip.end, 6), repr(sampling)]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
@@ -90,7 +115,9 @@ def media_digest(content: str, clip: Clip, sampling: Sampling) -> str:
 def call_key(identity: Mapping[str, Any], request: Request) -> str:
     """The key under which an answer is kept: 64 hex digits of all that the answer depends on.
 
-    identity: model, revision and decoding parameters of the expert; where it is served does not count.
+    Args:
+        identity: model, revision and decoding parameters of the expert; where it is served does not count.
+        request: what is asked.
     """
     facts = {
         "version": KEY_VERSION,

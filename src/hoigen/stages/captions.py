@@ -17,11 +17,11 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Se
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from hoigen import devices
 from hoigen.captioners._job import Job
-from hoigen.captioners._roles import loaded_here, setup_models
+from hoigen.captioners._parts import loaded_here, setup_models
 from hoigen.clip import Frames, Sampling, Seconds
 from hoigen.data import tables
 from hoigen.data.files import Folder
@@ -336,10 +336,17 @@ class CaptionStage(Stage):
         self.thread.join(LEAVE)
 
 
+@runtime_checkable
+class Served(Protocol):
+    """An expert whose `slots` are those of one endpoint, and that may have several."""
+
+    @property
+    def endpoints(self) -> Sequence[Any]: ...
+
+
 def slots_of(expert: Expert) -> int:
     """How many requests it works on at once, all its endpoints together."""
-    served = getattr(expert, "expert", expert)
-    return expert.slots * max(1, len(getattr(served, "endpoints", ())))
+    return expert.slots * (max(1, len(expert.endpoints)) if isinstance(expert, Served) else 1)
 
 
 def distinct(experts: Mapping[str, Expert]) -> list[Expert]:
