@@ -63,9 +63,18 @@ class OpenModel:
         if self.url:
             from hoigen.experts.chat_server import ChatServer
 
-            names = ("url", "model", "revision", "key_env", "sampling", "temperature", "max_tokens", "slots", "timeout")
-            prices = ("price_in", "price_out")
-            return ChatServer(**{name: getattr(self, name) for name in (*names, *prices)})
+            served = (
+                "url",
+                "model",
+                "revision",
+                "key_env",
+                "sampling",
+                "temperature",
+                "max_tokens",
+                "slots",
+                "timeout",
+            )
+            return ChatServer(**{name: getattr(self, name) for name in (*served, "price_in", "price_out")})
         from hoigen.experts.local_llm import LocalLlm
         from hoigen.experts.local_vlm import LocalVlm
         from hoigen.recipe.build import build
