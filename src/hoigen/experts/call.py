@@ -1,4 +1,4 @@
-"""What is asked of an expert, and the typed outcome of asking."""
+"""What is asked of an expert, the typed outcome of asking, and what an expert is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from hoigen.clip import Clip, Frames, Sampling, Seconds
 
@@ -98,6 +98,41 @@ class Answer:
             reason: why.
         """
         return replace(self, outcome=outcome, reason=reason, data=None)
+
+
+class Expert(Protocol):
+    """A language model that answers in words. Settings are fields of a frozen dataclass.
+
+    What an expert may have besides stands beside those who ask for it: `captioners` (scripted), `experts.batch` (body),
+    `experts.dry` (prices), `stages.captions` (endpoints).
+    """
+
+    @property
+    def sampling(self) -> Sampling:
+        """The frames it is shown when it is shown a clip; `Sampling(frames=0)` for one that only reads."""
+        ...
+
+    @property
+    def slots(self) -> int:
+        """How many requests it works on at once."""
+        ...
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """Model, revision and decoding parameters: all that an answer depends on besides the request; never where it is
+        served."""
+        ...
+
+    async def answer(self, request: Request) -> Answer:
+        """Never raises for what a server, a model or a network does: that is an outcome. A model in this process raises
+        DeviceLostError when it can use its card no more."""
+        ...
+
+    async def open(self) -> None:
+        """Before the first request: loads weights or looks whether the model is served. Raises SetupError."""
+        ...
+
+    async def close(self) -> None: ...
 
 
 def media_digest(content: str, clip: Clip, sampling: Sampling) -> str:

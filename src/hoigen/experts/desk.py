@@ -10,13 +10,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hoigen.clip import Clip, Frames, Sampling
-from hoigen.experts.call import Answer, Request, call_key, media_digest
+from hoigen.experts.call import Answer, Expert, Request, call_key, media_digest
 from hoigen.experts.calls import Asked, Calls
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from hoigen.contracts import Expert
     from hoigen.experts.prompts import Prompt
 
 
