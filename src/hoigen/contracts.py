@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from hoigen.experts.call import Expert as Expert
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from hoigen.clip import Clip, Frames, Sampling
-    from hoigen.experts.call import Answer, Request
     from hoigen.experts.desk import Conversation
     from hoigen.score import Caption, Score
 
@@ -93,35 +94,6 @@ class Identified(Protocol):
 
     @property
     def identity(self) -> Mapping[str, Any]: ...
-
-
-class Expert(Protocol):
-    """A language model that answers in words. Settings are fields of a frozen dataclass.
-
-    sampling: the frames it is shown when it is shown a clip; `Sampling(frames=0)` for one that only reads.
-    slots: how many requests it works on at once. identity: model, revision and decoding parameters, all that an answer
-    depends on besides the request; never where it is served.
-    """
-
-    @property
-    def sampling(self) -> Sampling: ...
-
-    @property
-    def slots(self) -> int: ...
-
-    @property
-    def identity(self) -> Mapping[str, Any]: ...
-
-    async def answer(self, request: Request) -> Answer:
-        """Never raises for what a server, a model or a network does: that is an outcome. A model in this process raises
-        DeviceLostError when it can use its card no more."""
-        ...
-
-    async def open(self) -> None:
-        """Before the first request: loads weights or looks whether the model is served. Raises SetupError."""
-        ...
-
-    async def close(self) -> None: ...
 
 
 class Captioner(Protocol):
