@@ -26,7 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from hoigen import Sampling, Score, measure
-from hoigen.hoi.observation import About, Detection, Looking, ObservedFrame
+from hoigen.hoi.frame import Detection, ObservedFrame
+from hoigen.hoi.observation import About, Looking
 from hoigen.registry import observer
 
 

@@ -95,7 +95,8 @@ def test_keys_of_the_journals_and_files_of_a_run(
     append = Journal.append
 
     def noted(journal: Journal, row: Row) -> None:
-        keys.setdefault(journal.name.partition("-")[0], set()).update(row)
+        of = "scores, of observations" if "observation" in row else journal.name.partition("-")[0]
+        keys.setdefault(of, set()).update(row)
         append(journal, row)
 
     monkeypatch.setattr(Journal, "append", noted)
@@ -103,10 +104,13 @@ def test_keys_of_the_journals_and_files_of_a_run(
     how = {"measures": ["metadata", "hoi_lite"], "keep": {}, "shots": "none", "workers": 1, "quiet": True}
     hoigen.curate(videos=tiny_video, run=run, caption={"captioner": "grounded"}, **how)
     hoigen.caption(run, workers=1, quiet=True)
-    told = {row[0].strip("`"): row[1] for row in cells("journal")}
+    told = {row[0].replace("`", ""): row[1] for row in cells("journal")}
     assert keys["clips"] == set(re.findall(r"`(\w+)`", told["clips"])) - {"found"}
     assert keys["scores"] == {*SCORE_COLUMNS, *re.findall(r"`(\w+)`", told["scores"])} - {"scores"}
-    assert keys.keys() == {"clips", "scores"}
+    seen = keys["scores, of observations"]
+    own = re.findall(r"`(\w+)`", told["scores, of observations"])
+    assert seen == {*tables.OBSERVATION_COLUMNS, *own} - {"observations"}
+    assert keys.keys() == {"clips", "scores", "scores, of observations"}
     names = {
         re.split(r"[/*]", name)[0]
         for name in re.findall(r"`([^`]+)`", PAGE.partition("| file |")[2].partition("\n\n")[0])

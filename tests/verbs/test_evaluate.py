@@ -202,7 +202,8 @@ ASKS = '''
 from collections.abc import Mapping
 from typing import Any
 from hoigen import Sampling, Score, measure
-from hoigen.hoi.observation import About, Looking, ObservedFrame
+from hoigen.hoi.frame import ObservedFrame
+from hoigen.hoi.observation import About, Looking
 from hoigen.registry import observer
 
 
