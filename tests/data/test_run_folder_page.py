@@ -15,7 +15,14 @@ from hoigen import decide, joined
 from hoigen.cascade import Known
 from hoigen.data import annotations
 from hoigen.data import run as runs
-from hoigen.data.columns import CAPTION_COLUMNS, CLIP_COLUMNS, SCORE_COLUMNS, SHARD_COLUMNS, Row
+from hoigen.data.columns import (
+    CAPTION_COLUMNS,
+    CLIP_COLUMNS,
+    OBSERVATION_COLUMNS,
+    SCORE_COLUMNS,
+    SHARD_COLUMNS,
+    Row,
+)
 from hoigen.data.journal import Journal
 from hoigen.data.run import Run
 from hoigen.data.sources import Source
@@ -109,7 +116,7 @@ def test_keys_of_the_journals_and_files_of_a_run(
     assert keys["scores"] == {*SCORE_COLUMNS, *re.findall(r"`(\w+)`", told["scores"])} - {"scores"}
     seen = keys["scores, of observations"]
     own = re.findall(r"`(\w+)`", told["scores, of observations"])
-    assert seen == {*tables.OBSERVATION_COLUMNS, *own} - {"observations"}
+    assert seen == {*OBSERVATION_COLUMNS, *own} - {"observations"}
     assert keys.keys() == {"clips", "scores", "scores, of observations"}
     names = {
         re.split(r"[/*]", name)[0]
