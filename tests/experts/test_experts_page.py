@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import re
 from pathlib import Path
 
@@ -12,7 +11,6 @@ import yaml
 
 from hoigen.clip import Clip, Frames
 from hoigen.experts.calls import Calls
-from hoigen.experts.chat_server import ChatServer
 from hoigen.experts.desk import Conversation, Desk
 from hoigen.experts.prompts import Prompt
 from hoigen.recipe.build import make
@@ -51,13 +49,3 @@ def test_the_recipes_of_the_page_are_taken() -> None:
     spec = yaml.safe_load(first)["caption"]["captioner"]["single"]["expert"]
     assert make("expert", spec, "expert").model == "Qwen/Qwen2.5-VL-7B-Instruct"
     assert len(make("expert", yaml.safe_load(several), "expert").endpoints) == 2
-
-
-def test_every_setting_is_on_the_page_with_its_default() -> None:
-    table = PAGE.partition("## Settings")[2].partition("\n## ")[0]
-    names = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\|([^|]*)\|", table, re.MULTILINE))))
-    fields = {field.name: field for field in dataclasses.fields(ChatServer) if field.init}  # type: ignore[arg-type]
-    assert names == set(fields)
-    for name in ("slots", "timeout", "key_env", "media", "json_mode"):
-        [row] = re.findall(rf"^\| `{name}` \| ([^|]*) \|", table, re.MULTILINE)
-        assert row.strip("`") == f"{fields[name].default}".removesuffix(".0"), name

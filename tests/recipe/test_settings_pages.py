@@ -18,7 +18,7 @@ PAGES = [path for path in sorted(DOCS.glob("*.md")) if TABLE.search(path.read_te
 
 
 def row(key: Key) -> str:
-    default = "must be given" if key.required else f"`{flow(key.default)}`"
+    default = "must be given" if key.required else f"`{flow(key.default).removesuffix('.0')}`"
     told = f"{key.help} ({key.setting.allowed})" if key.setting.allowed else key.help
     return f"| `{key.name}` | {default} | {told.replace('|', '&#124;')} |\n"
 
