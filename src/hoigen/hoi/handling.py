@@ -10,7 +10,7 @@ from hoigen.hoi.detections import Box, Pair, as_name
 from hoigen.hoi.geometry import area, grown, shared
 
 if TYPE_CHECKING:
-    from hoigen.hoi.observation import Detection, ObservedFrame, Region, SeenHand
+    from hoigen.hoi.frame import Detection, ObservedFrame, Region, SeenHand
 
 # fmt: off
 STANDS_BESIDE = frozenset((

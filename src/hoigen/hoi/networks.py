@@ -51,7 +51,7 @@ class Boxes(nn.Module):  # type: ignore[misc]
 
 
 def boxes(found: hub.Found) -> Boxes:
-    return Boxes(loading.of_kind(found, GROUNDED | CLOSED, "boxes"), found)
+    return Boxes(loading.of_kind(found, {**GROUNDED, **CLOSED}, "boxes"), found)
 
 
 class Masks(nn.Module):  # type: ignore[misc]
