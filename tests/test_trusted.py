@@ -148,7 +148,7 @@ class Mine:
 
 def nested(folder: Path) -> tuple[dict[str, Any], list[Path]]:
     """A recipe that names files in every place that may hold one, and those files."""
-    names = ("m1", "m2", "captioner", "describer", "judge", "detector", "expert", "decision", "third")
+    names = ("m1", "m2", "captioner", "describer", "judge", "observer", "expert", "decision", "third")
     at = {name: evil(folder / f"{name}.py", EXPERT) for name in names}
     captioner = {str(at["captioner"]): {"eyes": {"./decision.py": {"model": "x"}}, "mind": {"any": ["./third.py"]}}}
     recipe = {
@@ -157,8 +157,8 @@ def nested(folder: Path) -> tuple[dict[str, Any], list[Path]]:
             "./m1.py",
             {"./m2.py": {"number": 2}},
             {"hoi_judgement": {"describer": "./describer.py", "judge": {"./judge.py": {"model": "x"}}}},
-            {"coarse_hoi": {"detector": "./detector.py"}},
-            {"fine_hoi": {"reader": {"mllm": {"expert": {"./expert.py": None}}}}},
+            {"coarse_hoi": {"observer": "./observer.py"}},
+            {"fine_hoi": {"observer": {"mllm": {"expert": {"./expert.py": None}}}}},
         ],
         "caption": {"captioner": captioner},
     }

@@ -1,8 +1,7 @@
 """What a measure, an expert and a captioner are to the rest. A contract is one call; there are no base classes.
 
 Others stand beside those who ask for them: `hoigen.models.uses` (UsesModels, HasNetworks), `hoigen.work.executor`,
-`hoigen.hoi.observation` (Observer,
-ReadsObservations).
+`hoigen.hoi.observation` (Observer, ReadsObservations).
 """
 
 from __future__ import annotations

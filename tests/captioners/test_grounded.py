@@ -21,6 +21,7 @@ from hoigen.measures.hoi_lite import HoiLite
 from hoigen.measures.motion import Motion
 from hoigen.models.nets.imagenet import HANDLED
 from hoigen.models.nets.ssd_coco import LABELS
+from looking import score_of as look
 
 NAMES = sorted({*HANDLED.values(), *filter(None, LABELS)} - {"person"})
 
@@ -241,7 +242,8 @@ def test_on_a_real_clip(shared_clips: Path) -> None:
     shown = seen_frames[moves.sampling]
     for image, at in zip(shown.images, shown.times, strict=True):
         stream.see(image, float(at))
-    scores = {"hoi_lite": looks(about, seen_frames[looks.sampling]), "motion": stream.score()}
+    whole = seen_frames[looks.sampling]
+    scores = {"hoi_lite": look(looks, about, whole.images, whole.times), "motion": stream.score()}
     known = {
         measure: {"value": score.value, "values": {measure: score.value, **score.parts}, "detail": score.detail}
         for measure, score in scores.items()

@@ -31,6 +31,7 @@ from hoigen.models import room  # noqa: E402
 from hoigen.models.host import Host  # noqa: E402
 from hoigen.models.room import RemoteNetwork  # noqa: E402
 from hoigen.recipe.yaml import load_recipe, recipe_path  # noqa: E402
+from looking import score_of as look  # noqa: E402
 from render import texture  # noqa: E402
 
 pytestmark = pytest.mark.timeout(300)
@@ -64,9 +65,9 @@ def measures(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     tiny_clip.clip(folder / "clip")
     boxes = str(folder / "rt_detr")
     two_stage = {"boxes": boxes, "verbs": str(folder / "clip"), "threshold": 0.3, "device": "cpu"}
-    specs.append({"coarse_hoi": {"detector": {"two_stage": two_stage}, "theta": 0.001}})
+    specs.append({"coarse_hoi": {"observer": {"two_stage": two_stage}, "theta": 0.001}})
     read = {"boxes": boxes, "masks": str(folder / "sam2"), "points": str(folder / "vitpose"), "threshold": 0.4}
-    specs.append({"fine_hoi": {"reader": "models", "device": "cpu", **read}})
+    specs.append({"fine_hoi": {"observer": {"models": {"device": "cpu", **read}}}})
     return specs
 
 
@@ -76,7 +77,10 @@ def numbers(measure: Any) -> dict[str, Any]:
         return {"value": score_of(measure, "uneven", "a person holds a cup").value}
     images = np.stack([texture(at // 2, (96, 128)) for at in range(4)])
     clip = Clip(id="0", uri="/v.mp4", end=2.0, width=128, height=96, fps=2, meta=CUP)
-    score = measure(clip, Frames(images, np.arange(4) / 2))
+    if hasattr(measure, "looking"):
+        score = look(measure, clip, images, np.arange(4) / 2)
+    else:
+        score = measure(clip, Frames(images, np.arange(4) / 2))
     return {"value": score.value, **score.parts}
 
 
@@ -89,7 +93,12 @@ def test_every_measure_scores_alike_here_and_there(measures: list[Any]) -> None:
         fresh = build_steps(measures, {})
         with room.owned_by(host.address):
             there = {step.name: numbers(step.measure) for step in fresh}
-            handles = [room.handle(network) for step in fresh for network in step.measure.networks]
+            handles = [
+                room.handle(network)
+                for step in fresh
+                for unit in step.units
+                for network in getattr(unit, "networks", ())
+            ]
     assert all(isinstance(each, RemoteNetwork) for each in handles)
     for name, row in here.items():
         assert there[name] == pytest.approx(row, abs=1e-5), name
@@ -128,11 +137,12 @@ def test_measures_hold_their_settings_and_nothing_else(measures: list[Any]) -> N
     import pickle
 
     for step in build_steps([*measures, "hoi_lite", "text_boxes", "motion"], {}):
-        before = repr(step.measure)
-        if step.name != "motion":
-            step.measure.load()
-        assert repr(step.measure) == before
-        assert len(pickle.dumps(step.measure)) < 10_000
+        for unit in step.units:
+            before = repr(unit)
+            if isinstance(unit, Loads):
+                unit.load()
+            assert repr(unit) == before
+            assert len(pickle.dumps(unit)) < 10_000
 
 
 def test_small_models_are_made_once_a_process_whoever_asks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -162,13 +172,15 @@ def test_small_models_are_made_once_a_process_whoever_asks(monkeypatch: pytest.M
     steps = build_steps(specs, {})
     setup_scorer(specs, {}, True, tmp_path)
     for step in steps:
-        if isinstance(step.measure, Loads):
-            step.measure.load()
+        for unit in step.units:
+            if isinstance(unit, Loads):
+                unit.load()
     score_of({step.name: step for step in steps}["motion_smoothness"].measure, "uneven")
     asyncio.run(Detectors().open())
     clip = clip_of(DATA / "uneven.mp4")
-    fine = {step.name: step for step in steps}["fine_hoi"].measure
+    looking = {step.name: step for step in steps}["fine_hoi"].looking
+    assert looking is not None
     for _ in range(2):
-        fine.begin(clip)
+        looking.observer.begin(clip, looking.sampling)
     assert {name for name, _ in made} == {kind.__name__ for kind in kinds}
     assert set(made.values()) == {1}, made

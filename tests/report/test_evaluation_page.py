@@ -115,7 +115,7 @@ def test_a_real_evaluation_ends_with_its_page(tmp_path: Path, tiny_video: Path) 
     page = (tmp_path / "run" / "report.html").read_text()
     assert page.count("data:image/webp") == 2 * takes.FRAMES
     assert "the detector knows no verbs" in page
-    assert page.count("detector lite, theta 0.3") == 2
+    assert page.count("observer lite, theta 0.3") == 2
 
 
 LOOKS = '''
