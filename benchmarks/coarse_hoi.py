@@ -19,6 +19,7 @@ from machine import headline
 
 from hoigen import video
 from hoigen.clip import Clip
+from hoigen.hoi.observation import observe
 from hoigen.measures.coarse_hoi import CoarseHoi
 from hoigen.score import Score
 from hoigen.stats.thresholds import SWEEP, auc
@@ -30,7 +31,9 @@ def score_of(measure: CoarseHoi, path: Path) -> Score:
     header = video.probe(str(path))
     size = {"width": header.width, "height": header.height, "fps": header.fps}
     clip = Clip(id=path.name, uri=header.uri, end=header.duration, **size)
-    return measure(clip, video.decode(clip, [measure.sampling])[measure.sampling])
+    sampling = measure.looking.sampling
+    frames = video.decode(clip, [sampling])[sampling]
+    return measure.read(clip, observe(measure.looking, clip, frames.images, frames.times.tolist()))
 
 
 def interval(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
@@ -49,7 +52,7 @@ def main(folder: Path, videos: list[Path]) -> None:
     rows = [json.loads(line) for line in (folder / "labels.jsonl").read_text().splitlines() if line.strip()]
     labels = np.array([bool(row["has_hoi"]) for row in rows])
     measure = CoarseHoi()
-    measure.load()
+    measure.looking.observer.load()
     started = time.process_time()
     found = [score_of(measure, folder / row["file"]) for row in rows]
     spent = (time.process_time() - started) / len(rows)

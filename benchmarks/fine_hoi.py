@@ -2,7 +2,7 @@
 
 python benchmarks/fine_hoi.py                    the tables of docs/fine_hoi.md
 python benchmarks/fine_hoi.py --figures FOLDER   also the curve over the frame rate, as fine_hoi_fps.svg
-python benchmarks/fine_hoi.py --clips ../shared  what the light reader sees in real clips and in generated ones
+python benchmarks/fine_hoi.py --clips ../shared  what the small models see in real clips and in generated ones
 
 Scenes come from tests/hoi_world.py: a figure that moves, a ball in its hand, faults in what a detector says of them.
 """
@@ -21,9 +21,10 @@ from machine import headline
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from hoi_world import FakeReader, World, breaks  # noqa: E402
+from hoi_world import World, breaks, seen_in  # noqa: E402
 from hoigen.clip import Clip, Sampling  # noqa: E402
-from hoigen.measures.fine_hoi import FineHoi, FineStream  # noqa: E402
+from hoigen.hoi.observation import written  # noqa: E402
+from hoigen.measures.fine_hoi import FineHoi  # noqa: E402
 from hoigen.score import Score  # noqa: E402
 from hoigen.video import decode, probe  # noqa: E402
 
@@ -59,7 +60,6 @@ ASKED: dict[str, tuple[str | None, str | None]] = {
     "vE7ciKU5KM4.4": ("squeeze", None),
 }
 """The clips of ../shared/clips in which somebody acts on something; an object where COCO has it, or nearly."""
-EMPTY = np.zeros((1, 1, 3), np.uint8)
 
 
 def score_of(world: World, **settings: Any) -> Score:
@@ -72,10 +72,7 @@ def score_of(world: World, **settings: Any) -> Score:
         fps=world.fps,
         meta={"verb": "hold", "object": world.label},
     )
-    stream = FineStream(FineHoi(**settings), clip, FakeReader(world))
-    for at in world.times:
-        stream.see(EMPTY, float(at))
-    return stream.score()
+    return FineHoi(**settings).read(clip, seen_in(world))
 
 
 def mean(settings: dict[str, Any], part: str = "", seeds: int = SEEDS, **measure: Any) -> float:
@@ -115,11 +112,11 @@ def faults() -> None:
 
 
 def real(shared: Path) -> None:
-    """Presence and score of the light reader on the labelled clips in which somebody acts on something."""
+    """Presence and score of the small models on the labelled clips in which somebody acts on something."""
     clips = [(shared / "clips" / f"{name}.mp4", *asked) for name, asked in ASKED.items()]
     clips += [(path, None, None) for path in sorted((shared / "generated").glob("*.mp4"))]
     measure = FineHoi(sampling=Sampling(fps=8, short_side=480))
-    measure.load()
+    measure.looking.observer.load()
     print(f"\n{'clip':<22}{'asked':<22}presence  score  contact  cpu s")
     found: dict[str, list[bool]] = {}
     for path, verb, thing in clips:
@@ -142,9 +139,11 @@ def watched(measure: FineHoi, path: Path, verb: str | None, thing: str | None) -
     size = {"width": header.width, "height": header.height, "fps": header.fps}
     clip = Clip(id="0", uri=str(path), end=header.duration, meta={"verb": verb, "object": thing}, **size)
     began = time.process_time()
-    stream = measure.begin(clip)
-    decode(clip, (), [(measure.sampling, stream.see)])
-    return stream.score(), time.process_time() - began
+    observer, sampling = measure.looking.observer, measure.looking.sampling
+    watching = observer.begin(clip, sampling)
+    decode(clip, (), [(sampling, watching.see)])
+    seen = written(observer, clip, watching.finish()).read()
+    return measure.read(clip, seen), time.process_time() - began
 
 
 def draw(curves: dict[tuple[str, str], list[float]]) -> str:

@@ -29,6 +29,7 @@ from machine import headline
 
 from hoigen import video
 from hoigen.clip import Clip, Frames, Sampling
+from hoigen.hoi.observation import observe
 from hoigen.measures.hoi_lite import BIAS, WEIGHTS, HoiLite
 
 PARTS = tuple(WEIGHTS)
@@ -61,14 +62,14 @@ def look(path: Path, sampling: Sampling) -> tuple[Clip, Frames]:
 def features(folder: Path, files: list[str], change: Change | None = None, frames: int = 8) -> tuple[np.ndarray, float]:
     """Features of all clips, (N, features), and CPU seconds a clip without decoding."""
     measure = HoiLite(sampling=Sampling(frames=frames, short_side=360))
-    measure.load()
+    measure.looking.observer.load()
     found, spent = [], 0.0
     for name in files:
         clip, seen = look(folder / name, measure.sampling)
         if change is not None:
             seen = Frames(np.stack([change(image) for image in seen.images]), seen.times)
         started = time.process_time()
-        parts = measure(clip, seen).parts
+        parts = measure.read(clip, observe(measure.looking, clip, seen.images, seen.times.tolist())).parts
         spent += time.process_time() - started
         found.append([parts[part] for part in PARTS])
     return np.array(found, float), spent / len(files)

@@ -23,7 +23,7 @@ import numpy as np
 from lines import Chart, Look, draw
 from machine import headline
 
-from hoigen.captioners._panel import Panel, order_of
+from hoigen.captioners._parts import Panel, order_of
 from hoigen.captioners.mixture import Mixture
 from hoigen.captioners.single import Single
 from hoigen.clip import Clip

@@ -1,18 +1,22 @@
-"""Run folders written straight as Parquet, for tests of what reads them."""
+"""Run folders written straight as Parquet, or made in this process, for tests of what is done with them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
+import hoigen
 from hoigen.cascade import Known, Step
 from hoigen.data.files import write_text
 from hoigen.data.run import Run
 from hoigen.score import Number, Rule
+from hoigen.work import local
 
 
 @dataclass
@@ -28,6 +32,25 @@ class Given:
     start: float = 0.0
     end: float = 2.0
     digest: str | None = None
+
+
+@contextlib.contextmanager
+def in_this_process() -> Iterator[None]:
+    """Stages do their tasks in this process, which starts quicker than others."""
+
+    def run(tasks: Any, setup: Any, sink: Any, limits: Any) -> None:
+        local.run(tasks, setup, sink, replace(limits, workers=0))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hoigen.work.stage.executor", lambda: run)
+        yield
+
+
+def curated(**how: Any) -> Any:
+    """A run that a test begins with: `hoigen.curate` without workers; only `metadata`, if no measures are given."""
+    plain = {"measures": ["metadata"], "shots": "none", "report": False, "quiet": True}
+    with in_this_process():
+        return hoigen.curate(**{**plain, **how})
 
 
 def step(name: str, *emits: str, fingerprint: str = "f0", **rules: Rule) -> Step:

@@ -11,6 +11,7 @@ import hoigen
 from hoigen.cli import main, verb_function
 from hoigen.settings import arguments_of
 from hoigen.verbs import VERBS, module_of
+from run_folders import curated
 
 HEAVY = {"av", "cv2", "numpy", "pyarrow", "duckdb", "fsspec", "ai_edge_litert", "tqdm", "torch"}
 
@@ -104,7 +105,7 @@ def test_a_damaged_run_is_named_with_the_remedy(
     tmp_path: Path, tiny_video: Path, capsys: pytest.CaptureFixture[str], broken: str
 ) -> None:
     run = tmp_path / "a run's"
-    hoigen.curate(videos=tiny_video, run=run, measures=["metadata"], shots="none", report=False, quiet=True)
+    curated(videos=tiny_video, run=run)
     recipe = (run / "run.yaml").read_text()
     file = next((run / broken).rglob("*.parquet")) if (run / broken).is_dir() else run / broken
     file.write_bytes(b"\xff junk")
@@ -130,7 +131,7 @@ def test_the_listed_line_of_a_command_is_that_of_its_function(name: str) -> None
 def test_every_command_is_in_the_table() -> None:
     files = {path.stem for path in Path(hoigen.verbs.__file__).parent.glob("*.py")}
     assert files - {"__init__", "options", "caption_dry"} == {module_of(name) for name in VERBS}
-    assert all(callable(getattr(hoigen, module_of(name))) for name in VERBS)
+    assert all(callable(verb_function(name)) for name in VERBS)
 
 
 def test_the_verb_report_is_one_after_its_pages_are_imported(tmp_path: Path) -> None:

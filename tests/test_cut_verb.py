@@ -14,6 +14,7 @@ import hoigen
 from hoigen import video
 from hoigen.cli import main
 from hoigen.errors import UsageError
+from run_folders import curated
 
 
 @pytest.fixture
@@ -32,15 +33,10 @@ def decide(run: Path, **changes: Any) -> None:
     given: dict[str, Any] = {
         "videos": str(run.parent / "videos"),
         "run": run,
-        "shots": "none",
         "duplicates": "keep",
-        "measures": ["metadata"],
         "keep": {"fps": {"min": 20}},
-        "report": False,
-        "workers": 1,
-        "quiet": True,
     }
-    hoigen.curate(**given | changes)
+    curated(**given | changes)
 
 
 def files(folder: Path) -> list[Path]:
@@ -161,7 +157,7 @@ def test_prune_is_refused_where_another_run_has_cut(run: Path, capsys: pytest.Ca
     other = run.parent / "other"
     recipe = yaml.safe_load((run / "run.yaml").read_text())["recipe"]
     decide(run, duplicates="keep")
-    hoigen.curate(**{**recipe, "run": other, "keep": {"fps": {"min": 100}}, "quiet": True, "report": False})
+    curated(**{**recipe, "run": other, "keep": {"fps": {"min": 100}}})
     assert cut(run, "--out", str(folder)) == 0
     made = files(folder)
     assert cut(other, "--out", str(folder), "--prune") == 2

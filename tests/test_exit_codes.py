@@ -14,6 +14,7 @@ import fake_talk
 import hoigen
 import render
 from hoigen.cli import main
+from run_folders import curated
 
 RAISES = '''
 from pathlib import Path
@@ -146,17 +147,8 @@ def captioned(here: Path, clips: int, breaks: str) -> Path:
     """A run whose clips are kept and whose expert breaks."""
     fake_talk.write(here)
     shutil.copytree(here / "sound", here / "kept")
-    hoigen.curate(
-        videos=here / "kept",
-        run=here / "run",
-        shots="none",
-        measures=["metadata"],
-        duplicates="keep",
-        report=False,
-        workers=1,
-        quiet=True,
-        caption=fake_talk.spec(here, mind={"breaks": breaks}),
-    )
+    spec = fake_talk.spec(here, mind={"breaks": breaks})
+    curated(videos=here / "kept", run=here / "run", duplicates="keep", caption=spec)
     return here / "run"
 
 

@@ -24,7 +24,7 @@ from hoigen.comparing.columns import chosen
 from hoigen.comparing.read import source_of
 from hoigen.data.run import Run
 from hoigen.errors import UsageError
-from hoigen.registry import measure, own_numbers
+from hoigen.registry import find_measure, measure, measure_names, own_numbers
 from hoigen.report.evalfacts import EvaluationFacts
 from hoigen.report.evalgather import gather_evaluation
 from hoigen.report.evalpage import render
@@ -91,6 +91,8 @@ WRITTEN = {
 def test_direction_and_unit_of_every_number() -> None:
     found = {name: (number.better, SHARE if number.share else number.unit) for name, number in own_numbers().items()}
     assert found == WRITTEN
+    given = [name for spec in measure_names() for name in find_measure(spec).emits]
+    assert len(given) == len(set(given)) == len(WRITTEN), "no two measures give a number of one name"
 
 
 def test_tables_begin_as_the_papers_do_and_runs_are_ranked_by_interactions() -> None:
@@ -285,6 +287,13 @@ def test_runs_that_declare_a_number_otherwise_are_warned_of(tmp_path: Path) -> N
         assert told.format(runs[one], runs[other]) in result.warnings
         assert f"| Technical Quality {arrow} |" in str(result)
     assert not any("declared" in each for each in compare([runs[0], runs[2]], draws=100).warnings)
+
+
+def test_columns_of_one_heading_are_told_apart() -> None:
+    numbers = [Number(name="motion", label="Motion", headline=True), Number(name="mine", label="Motion", headline=True)]
+    assert [number.heading for number in chosen(numbers)] == ["Motion (motion)", "Motion (mine)"]
+    bare = [Number(name="x", headline=True), Number(name="y", label="x", headline=True)]
+    assert [number.heading for number in chosen(bare)] == ["x", "x (y)"]
 
 
 def own(**more: Any) -> Callable[[], Any]:

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,8 +27,8 @@ from hoigen.errors import RanksOpen, UsageError
 from hoigen.runfile import steps_of
 from hoigen.score import Rule
 from hoigen.stages.captioned import caption_rows
-from hoigen.work import local
 from hoigen.work.ranks import BUSY, Barrier, Rank
+from run_folders import in_this_process
 
 SIZE = 2
 NAMES = "abcdefghij"
@@ -79,13 +79,9 @@ def own(world: Path, sleep: float) -> None:
 
 
 @pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tasks are done in this process, which starts quicker than others."""
-
-    def run(tasks: Any, setup: Any, sink: Any, limits: Any) -> None:
-        local.run(tasks, setup, sink, replace(limits, workers=0))
-
-    monkeypatch.setattr("hoigen.work.stage.executor", lambda: run)
+def here() -> Iterator[None]:
+    with in_this_process():
+        yield
 
 
 def arguments(world: Path, run: str, rank: int = 0, ranks: int = 1) -> list[str]:

@@ -19,6 +19,7 @@ import hoigen
 from hoigen import trusted
 from hoigen.cli import main, verb_function
 from hoigen.errors import UsageError
+from run_folders import curated
 
 MARK = "from pathlib import Path; Path({marker!r}).touch()\n"
 MEASURE = """
@@ -53,9 +54,7 @@ def received(tmp_path: Path, tiny_video: Path) -> Path:
     (tmp_path / "videos").mkdir()
     shutil.copy(tiny_video, tmp_path / "videos" / "a.mp4")
     run = tmp_path / "run"
-    hoigen.curate(
-        videos=tmp_path / "videos", run=run, measures=["metadata"], shots="none", report=False, quiet=True, workers=1
-    )
+    curated(videos=tmp_path / "videos", run=run)
     facts = yaml.safe_load((run / "run.yaml").read_text())
     facts["recipe"]["measures"] = ["metadata", str(evil(run / "scores.py"))]
     (run / "run.yaml").write_text(yaml.safe_dump(facts))
@@ -195,7 +194,7 @@ def test_a_received_recipe_names_all_its_files_at_once(
 @pytest.mark.parametrize("where", ["captioner", "eyes", "mind", "single", "mixture"])
 def test_a_received_captioner(where: str, tmp_path: Path, tiny_video: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = tmp_path / "mine"
-    hoigen.curate(videos=tiny_video, run=run, measures=["metadata"], shots="none", report=False, quiet=True, workers=1)
+    curated(videos=tiny_video, run=run)
     file = evil(tmp_path / "theirs" / "x.py", EXPERT)
     spec: Any = {
         "captioner": "./x.py",
@@ -332,7 +331,7 @@ def test_what_is_typed_is_asked_for(
     file = evil(tmp_path / "typed" / "m.py", MEASURE if form in ("try", "measures") else EXPERT)
     monkeypatch.chdir(file.parent)
     run = tmp_path / "mine"
-    hoigen.curate(videos=tiny_video, run=run, measures=["metadata"], shots="none", report=False, quiet=True, workers=1)
+    curated(videos=tiny_video, run=run)
     (tmp_path / "l.csv").write_text("file,label\nvideos/a.mp4,yes\n")
     curate = ["curate", "lite", "--videos", str(tiny_video), "--run", str(tmp_path / "new"), "--quiet", "--set"]
     main(

@@ -176,7 +176,7 @@ def add_arguments(parser: argparse.ArgumentParser, function: Verb) -> None:
             how |= {"action": argparse.BooleanOptionalAction, "default": key.default}
             del how["type"]
         elif key.option and many:
-            how |= {"action": "append", "metavar": key.name.upper()}
+            how |= {"action": "append", "metavar": "KEY=VALUE" if key.name == "set" else key.name.upper()}
         elif key.option:
             how |= {"default": key.default, "choices": choices}
         elif not key.required:

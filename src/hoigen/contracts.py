@@ -1,12 +1,15 @@
 """What a measure, an expert and a captioner are to the rest. A contract is one call; there are no base classes.
 
 Others stand beside those who ask for them: `hoigen.models.uses` (UsesModels, HasNetworks), `hoigen.work.executor`,
-`hoigen.hoi.detections` and `hoigen.hoi.scene`.
+`hoigen.hoi.observation` (Observer,
+ReadsObservations).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from hoigen.experts.call import Expert as Expert
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,7 +18,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from hoigen.clip import Clip, Frames, Sampling
-    from hoigen.experts.call import Answer, Request
     from hoigen.experts.desk import Conversation
     from hoigen.score import Caption, Score
 
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
 class Measure(Protocol):
     """Looks at a clip and returns a Score. Settings are fields of a frozen dataclass.
 
-    A measure class carries two more names, both set by `@measure(...)`:
-    `name` (its YAML name) and `emits` (the names of the numbers it gives; by default its own name).
+    A measure class carries three more names, all set by `@measure(...)`: `name` (its YAML name), `numbers` (what it
+    gives: a `Number` each; by default one of its own name) and `emits` (their names).
     """
 
     @property
@@ -92,35 +94,6 @@ class Identified(Protocol):
 
     @property
     def identity(self) -> Mapping[str, Any]: ...
-
-
-class Expert(Protocol):
-    """A language model that answers in words. Settings are fields of a frozen dataclass.
-
-    sampling: the frames it is shown when it is shown a clip; `Sampling(frames=0)` for one that only reads.
-    slots: how many requests it works on at once. identity: model, revision and decoding parameters, all that an answer
-    depends on besides the request; never where it is served.
-    """
-
-    @property
-    def sampling(self) -> Sampling: ...
-
-    @property
-    def slots(self) -> int: ...
-
-    @property
-    def identity(self) -> Mapping[str, Any]: ...
-
-    async def answer(self, request: Request) -> Answer:
-        """Never raises for what a server, a model or a network does: that is an outcome. A model in this process raises
-        DeviceLostError when it can use its card no more."""
-        ...
-
-    async def open(self) -> None:
-        """Before the first request: loads weights or looks whether the model is served. Raises SetupError."""
-        ...
-
-    async def close(self) -> None: ...
 
 
 class Captioner(Protocol):

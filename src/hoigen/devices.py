@@ -11,7 +11,6 @@ import errno
 import re
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 from hoigen.errors import HoigenError, NoRoomError
 
@@ -47,7 +46,7 @@ class DeviceLostError(Exception):
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
-    """An error, what it is a group of, and all that it came from; the outermost first."""
+    """An `error`, what it is a group of, and all that it came from; the outermost first."""
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]
     while waiting:
@@ -61,7 +60,7 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def no_room(error: BaseException) -> bool:
-    """Whether memory did not suffice, of the card or of the machine."""
+    """Whether an `error` says that memory did not suffice, of the card or of the machine."""
     return any(_is_no_room(one) for one in chain(error))
 
 
@@ -74,7 +73,7 @@ def _is_no_room(one: BaseException) -> bool:
 
 
 def lost(error: BaseException) -> bool:
-    """Whether, after this error, the process can use its card no more.
+    """Whether, after this `error`, the process can use its card no more.
 
     Where PyTorch has begun to use a card, that card is asked: an error that stays answers every later call too, and an
     error that does not (too large a launch, too little memory) is the call's own. Elsewhere (other libraries, other
@@ -104,19 +103,15 @@ def _card_answers() -> bool | None:
     except Exception:  # half imported, or built without CUDA
         return None
     try:
-        for card in _in_use(torch):
-            torch.cuda.synchronize(card)
+        # only cards that this process has begun to use: asking another one would take memory there
+        has_begun = getattr(torch._C, "_cuda_hasPrimaryContext", None)
+        cards = range(torch.cuda.device_count()) if has_begun else [torch.cuda.current_device()]
+        for card in cards:
+            if has_begun is None or has_begun(card):
+                torch.cuda.synchronize(card)
     except Exception as error:
         return "out of memory" in _text(error).lower()
     return True
-
-
-def _in_use(torch: Any) -> list[int]:
-    """The cards that this process has begun to use: asking another one would take memory there."""
-    has_begun = getattr(torch._C, "_cuda_hasPrimaryContext", None)
-    if has_begun is None:
-        return [torch.cuda.current_device()]
-    return [card for card in range(torch.cuda.device_count()) if has_begun(card)]
 
 
 def let_go() -> None:

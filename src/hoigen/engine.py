@@ -14,7 +14,7 @@ from hoigen import cascade, devices
 from hoigen.clip import Clip, Frames, Sampling
 from hoigen.contracts import AsksExperts, Attaches, Expert, FrameStream, Loads, StreamingMeasure
 from hoigen.errors import AnswerError, GaveUpError, ModelsGoneError, NoRoomError, SetupError, VideoError
-from hoigen.models import room
+from hoigen.models import batcher, room
 from hoigen.models.uses import HasNetworks
 from hoigen.score import Score
 from hoigen.work.task import Emit, Handler
@@ -130,7 +130,7 @@ def models_of(steps: Sequence[cascade.Step]) -> dict[str, Service]:
     for step in steps:
         for unit in step.units:
             for network in unit.networks if isinstance(unit, HasNetworks) else ():
-                networks.setdefault(network.name, room.Service(network, step.name))
+                networks.setdefault(network.name, batcher.NetworkService(network, step.name))
     return {**networks, **experts_of(steps)}
 
 

@@ -19,7 +19,16 @@ TOKENS_A_WORD = 1.35
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """Words per caption, and the share of captions that T5's limit would cut. exact: counted with a tokenizer."""
+    """How long some captions are.
+
+    Args:
+        captions: how many.
+        mean: words.
+        median: words.
+        p90: words; 90 % have fewer.
+        cut_off: share of the captions that T5's limit would cut.
+        exact: tokens were counted with a tokenizer, not estimated.
+    """
 
     captions: int
     mean: float
@@ -37,7 +46,12 @@ class Lengths:
 
 
 def lengths_of(texts: Iterable[str], count_tokens: Callable[[str], int] | None = None) -> Lengths | None:
-    """Lengths of captions, which are not held; None when there are none."""
+    """Lengths of captions; None when there are none.
+
+    Args:
+        texts: the captions; only their lengths are held.
+        count_tokens: counts the tokens of a text; estimated when not given.
+    """
     words: Counter[int] = Counter()
     over = 0
     for text in texts:
@@ -63,7 +77,11 @@ def lengths_of(texts: Iterable[str], count_tokens: Callable[[str], int] | None =
 
 
 def tokenizer(name: str) -> Callable[[str], int]:
-    """Counts tokens as a tokenizer of transformers does, special tokens included. Raises SetupError."""
+    """Counts tokens as a tokenizer of transformers does, special tokens included. Raises SetupError.
+
+    Args:
+        name: an id of the Hugging Face hub, or a folder.
+    """
     from hoigen.errors import SetupError
 
     try:

@@ -21,6 +21,7 @@ from hoigen.models import uses
 from hoigen.recipe.build import build
 from hoigen.recipe.recipe import KEYS, Recipe
 from hoigen.score import Number
+from hoigen.settings import plain
 
 LIBRARIES = ("av", "numpy", "opencv-python-headless", "pyarrow", "duckdb", "ai-edge-litert")
 
@@ -98,28 +99,18 @@ def _version(name: str) -> str | None:
 
 
 def _recorded(run: Run, recipe: Recipe) -> dict[str, Any]:
-    plain = {name: _plain(getattr(recipe, name)) for name in KEYS if name not in ("run", "rank", "ranks")}
+    found = {name: plain(getattr(recipe, name)) for name in KEYS if name not in ("run", "rank", "ranks")}
     videos = recipe.videos
     if isinstance(videos, str | Path):
         # A list on stdin is gone once read; the run's own list stands for it.
-        plain["videos"] = str(run.videos_file.resolve()) if str(videos) == "-" else absolute(videos)
-    return plain | {"run": str(run.path.resolve())}
+        found["videos"] = str(run.videos_file.resolve()) if str(videos) == "-" else absolute(videos)
+    return found | {"run": str(run.path.resolve())}
 
 
 def absolute(videos: str | Path) -> str:
     """Where the videos are, from wherever hoigen is called."""
     text = str(videos)
     return text if "://" in text else str(Path(text).absolute())
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Path):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
 
 
 def same_run(run: Run, recipe: Recipe) -> None:

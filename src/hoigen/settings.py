@@ -13,6 +13,7 @@ import inspect
 import types
 import typing
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 Missing = inspect.Parameter.empty
@@ -149,9 +150,11 @@ def summary(thing: Any) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A default as YAML and JSON have it: mappings, lists, numbers, text."""
+    """A value as YAML and JSON have it: mappings, lists, numbers, text."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value) if field.init}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
-    return value
+    return str(value) if isinstance(value, Path) else value

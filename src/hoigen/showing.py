@@ -12,7 +12,11 @@ from hoigen.work.task import Emit, Handler
 
 
 def setup_frames(samplings: Sequence[Sampling]) -> Handler:
-    """Runs once in each worker."""
+    """What answers for a clip with its frames, by sampling; called once in each worker.
+
+    Args:
+        samplings: which frames experts are shown, and how large.
+    """
     from hoigen import video
 
     video.warm()
@@ -26,23 +30,23 @@ def setup_frames(samplings: Sequence[Sampling]) -> Handler:
 
 
 def check_same(clip: Clip, progress: Callable[[], None] | None = None) -> None:
-    """Raises VideoError for a file that was replaced since it was measured: its frames are of another clip."""
-    from hoigen.video.file import is_local, local_path
+    """Raises VideoError for a file that was replaced since it was measured: its frames are of another clip.
+
+    Args:
+        clip: with the digest of its video in `meta`.
+        progress: called as the file is read.
+    """
+    from hoigen import video
+    from hoigen.videofile import is_local, local_path
 
     before = clip.meta.get("digest")
     if not before or not is_local(clip.uri):
         return
-    if _digest(clip.uri, Path(local_path(clip.uri)).stat().st_mtime_ns, progress) != before:
-        raise VideoError("the file has changed since it was measured: run hoigen curate again, in a run of its own")
-
-
-def _digest(uri: str, changed: int, progress: Callable[[], None] | None) -> str:
-    from hoigen import video
-
-    kept = _kept(uri, changed)
+    kept = _kept(clip.uri, Path(local_path(clip.uri)).stat().st_mtime_ns)
     if not kept:
-        kept.append(video.content_digest(uri, progress))
-    return kept[0]
+        kept.append(video.content_digest(clip.uri, progress))
+    if kept[0] != before:
+        raise VideoError("the file has changed since it was measured: run hoigen curate again, in a run of its own")
 
 
 @functools.lru_cache(maxsize=64)

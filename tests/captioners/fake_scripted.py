@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hoigen.captioners import _panel
+from hoigen.captioners import _parts
 from hoigen.clip import Clip, Sampling
 from hoigen.experts.call import Answer, Request
 from hoigen.experts.calls import Calls
@@ -64,7 +64,7 @@ def clip(name: str = "clip") -> Clip:
 
 def clip_with_order(*order: str) -> Clip:
     """A clip whose name shows the drafts to the decision expert in this order."""
-    return next(clip(f"c{at}") for at in range(99) if _panel.order_of(f"c{at}") == order)
+    return next(clip(f"c{at}") for at in range(99) if _parts.order_of(f"c{at}") == order)
 
 
 def talk_about(about: Clip, *, facts: Mapping[str, Any] | None = None, desk: Desk | None = None) -> Conversation:

@@ -15,6 +15,7 @@ from hoigen.captioners.single import Single
 from hoigen.experts._fake_facts import SLOTS, chance, count, facts_of, read, tell
 from hoigen.experts.call import Request, media_digest
 from hoigen.experts.fake_world import FakeWorld
+from run_folders import curated
 
 CLIPS = [clip(f"c{at}") for at in range(40)]
 
@@ -179,10 +180,7 @@ def test_a_run_is_rehearsed_without_a_server(tmp_path: Path, tiny_video: Path) -
     (tmp_path / "list.csv").write_text("\n".join(["uri,start,end", *lines]) + "\n")
     run = tmp_path / "run"
     experts = {role: {"fake_world": {"model": role}} for role in ("first", "second", "third", "decision")}
-    hoigen.curate(
-        videos=tmp_path / "list.csv", run=run, measures=["metadata"], shots="none", report=False, quiet=True,
-        caption={"captioner": {"mixture": experts}},
-    )  # fmt: skip
+    curated(videos=tmp_path / "list.csv", run=run, caption={"captioner": {"mixture": experts}})
     dry = str(hoigen.caption(run, dry_run=True))
     assert "in all: 24 to 30 calls" in dry
     result = hoigen.caption(run, quiet=True)

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from fake_scripted import SAME, Scripted, broken, captioned, clip, clip_with_order, differ, richer, talk_about
 
-from hoigen.captioners._panel import order_of
+from hoigen.captioners._parts import order_of
 from hoigen.captioners.mixture import Mixture
 from hoigen.errors import UsageError
 from hoigen.experts.call import FINAL, Answer, Request

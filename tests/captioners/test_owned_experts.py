@@ -14,7 +14,7 @@ import pytest
 
 import hoigen
 from hoigen import trusted
-from hoigen.captioners import _roles
+from hoigen.captioners import _parts
 from hoigen.clip import Clip, Frames
 from hoigen.experts.calls import Calls
 from hoigen.experts.desk import Conversation, Desk
@@ -51,9 +51,9 @@ CLIP = Clip(id="0", uri="/v.mp4", end=1.0, width=16, height=16, fps=2)
 
 def test_local_experts_are_opened_there_and_asked_by_the_desk(tmp_path: Path, spec: dict[str, Any]) -> None:
     captioner: Any = make("captioner", spec, "caption.captioner")
-    served = _roles.loaded_here(captioner.experts)
+    served = _parts.loaded_here(captioner.experts)
     assert len(served) == 1
-    with Host(functools.partial(_roles.setup_models, spec), load_deadline=60, deadline=60) as host:
+    with Host(functools.partial(_parts.setup_models, spec), load_deadline=60, deadline=60) as host:
         host.start()
         desk = Desk(Calls(Path(":memory:")), asking=asking(host.address, served))
         caption = asyncio.run(captioner(Conversation(CLIP, desk, frames=frames_of(captioner))))
@@ -70,9 +70,9 @@ def test_those_of_servers_are_asked_here(tmp_path: Path) -> None:
     with FakeChatServer(["m"]) as server:
         url = server.url
         captioner: Any = make("captioner", {"single": {"expert": {"chat_server": {"url": url, "model": "m"}}}}, "")
-        assert _roles.loaded_here(captioner.experts) == {}
+        assert _parts.loaded_here(captioner.experts) == {}
         open_model = {"open_model": {"model": "m", "url": url}}
-        assert _roles.loaded_here({"one": make("expert", open_model, "")}) == {}
+        assert _parts.loaded_here({"one": make("expert", open_model, "")}) == {}
         desk = Desk(Calls(Path(":memory:")), asking=asking(str(tmp_path / "nobody"), ()))
         assert asyncio.run(captioner(Conversation(CLIP, desk, frames=frames_of(captioner)))).text
 

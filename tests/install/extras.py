@@ -36,7 +36,7 @@ def main(folder: Path, heavy: bool) -> None:
         sys.exit(f"extras: {', '.join(sorted(unknown))}: {__file__} and pyproject.toml must name the same extras")
     for chosen in (*([extra] for extra in extras), extras):
         resolved(folder, wheel, chosen)
-    pip(folder / "env", "install", "--quiet", str(wheel))
+    pip(folder / "env", "install", str(wheel))
     uses = LIGHT | (HEAVY if heavy else {})
     for extra, code in uses.items():
         installed(folder, wheel, [extra], code)
@@ -53,7 +53,7 @@ def extras_of(wheel: Path) -> list[str]:
 def resolved(folder: Path, wheel: Path, extras: Sequence[str]) -> None:
     """Resolves them for an environment without anything; ends the program when that brings what is banned."""
     report = folder / "report.json"
-    how = ("--dry-run", "--ignore-installed", "--quiet", "--report", str(report))
+    how = ("--dry-run", "--ignore-installed", "--report", str(report))
     pip(folder / "env", "install", *how, *wanted(folder, wheel, extras))
     found: list[dict[str, Any]] = json.loads(report.read_text())["install"]
     names = {package["metadata"]["name"].lower().replace("_", "-") for package in found}
@@ -66,7 +66,7 @@ def installed(folder: Path, wheel: Path, extras: Sequence[str], code: str) -> No
     """Installs them beside the bare wheel, in an environment that is thrown away, and imports what they are for."""
     own = folder / "own"
     shutil.copytree(folder / "env", own, symlinks=True)
-    pip(own, "install", "--quiet", *wanted(folder, wheel, extras))
+    pip(own, "install", *wanted(folder, wheel, extras))
     subprocess.run([own / "bin" / "python", "-c", code], check=True, cwd=folder)
     subprocess.run([own / "bin" / "python", "-m", "pip", "check", "--quiet"], check=True)
     shutil.rmtree(own)
@@ -78,7 +78,7 @@ def wanted(folder: Path, wheel: Path, extras: Sequence[str]) -> list[str]:
 
 
 def pip(environment: Path, *arguments: str) -> None:
-    command = [environment / "bin" / "python", "-m", "pip", "--disable-pip-version-check", *arguments]
+    command = [environment / "bin" / "python", "-m", "pip", "-qq", "--disable-pip-version-check", *arguments]
     subprocess.run(command, check=True)
 
 

@@ -12,7 +12,7 @@ from sides import score_of, vbench_said
 
 from hoigen.measures.overall_consistency import OverallConsistency
 from hoigen.models import uses
-from hoigen.vbench.spread import Spread, middles
+from hoigen.vbench.streams import Spread, middles
 from hoigen.vbench.words import words
 
 torch = pytest.importorskip("torch")

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from hoigen.models import room, uses
+from hoigen.models import batcher, uses
 from hoigen.models.tensors import Found
 
 BUILD = f"{__name__}:built"
@@ -92,8 +92,8 @@ def network(folder: Path, batch: int = 8, **how: Any) -> uses.Network:
     return uses.Network(build=BUILD, files=files, device="cpu", batch=batch, **how)
 
 
-def setup(*networks: uses.Network) -> dict[str, room.Service]:
-    return {each.name: room.Service(each, "fake") for each in networks}
+def setup(*networks: uses.Network) -> dict[str, batcher.NetworkService]:
+    return {each.name: batcher.NetworkService(each, "fake") for each in networks}
 
 
 def notes(folder: Path, word: str) -> list[str]:

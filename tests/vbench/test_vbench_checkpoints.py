@@ -60,10 +60,10 @@ def test_code_in_a_pickle_is_not_run(tmp_path: Path, zipped: bool) -> None:
 
 @pytest.mark.parametrize("name", ["eval", "system", "FloatStorage.from_file", "load"])
 def test_no_function_is_looked_up(name: str) -> None:
-    from hoigen.models.pickles import Nothing, Unpickler
+    from hoigen.models.tensors import _Nothing, _Unpickler
 
     for module in ("builtins", "os", "torch", "torch.hub"):
-        assert Unpickler(io.BytesIO()).find_class(module, name) is Nothing
+        assert _Unpickler(io.BytesIO()).find_class(module, name) is _Nothing
 
 
 class _Settings(dict[str, object]):

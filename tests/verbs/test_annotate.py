@@ -13,7 +13,6 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "comparing"))
 
 from made_runs import PROMPTS, Made, make_run
 
-import hoigen
 from hoigen.cascade import Known, build_steps
 from hoigen.cli import main
 from hoigen.data.annotations import Annotation, Annotations
@@ -23,7 +22,7 @@ from hoigen.verbs.agree import agree
 from hoigen.verbs.annotate import annotate
 from hoigen.verbs.calibrate import calibrate
 from hoigen.verbs.suggest import suggest
-from run_folders import Given, write_recipe, write_run
+from run_folders import Given, curated, write_recipe, write_run
 
 RECIPE = {"measures": ["metadata", "motion"], "keep": {"motion": {"min": 0.01}}}
 
@@ -171,9 +170,7 @@ def test_calibrate_from_annotations_of_clips(tmp_path: Path, tiny_video: Path) -
     (tmp_path / "in").mkdir()
     for name, end in (("a.mp4", b""), ("b.mp4", b"\0\0\0\x08free")):  # not the same file under two names
         (tmp_path / "in" / name).write_bytes(tiny_video.read_bytes() + end)
-    hoigen.curate(
-        videos=tmp_path / "in", run=tmp_path / "run", measures=["metadata"], quiet=True, report=False, shots="none"
-    )
+    curated(videos=tmp_path / "in", run=tmp_path / "run")
     clips = Run(tmp_path / "run").clips
     rows = [row for shard in clips.shards() for row in clips.read(shard) if row["state"] == "ok"]
     assert len(rows) == 2

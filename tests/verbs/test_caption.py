@@ -20,6 +20,7 @@ import hoigen
 from hoigen.data.run import Run
 from hoigen.errors import SetupError, UsageError
 from hoigen.stages.captioned import caption_rows, captions_of
+from run_folders import curated
 
 CLIPS = 12
 
@@ -30,17 +31,13 @@ def prepared(folder: Path, video: Path, clips: int = CLIPS, caption: dict[str, A
     lines = [f"{video},{i * 0.04:.3f},{i * 0.04 + 0.4:.3f}" for i in range(clips)]
     (folder / "list.csv").write_text("\n".join(["uri,start,end", *lines]) + "\n")
     run = folder / "run"
-    hoigen.curate(
-        videos=folder / "list.csv",
-        run=run,
-        measures=["metadata"],
-        shots="none",
-        shard_size=5,
-        report=False,
-        quiet=True,
-        caption=caption or fake_talk.spec(folder),
-    )
+    curated(videos=folder / "list.csv", run=run, shard_size=5, caption=caption or fake_talk.spec(folder))
     return run
+
+
+def caption(run: Path, **how: Any) -> Any:
+    """With one worker, since starting them is what takes the time."""
+    return hoigen.caption(run, **{"workers": 1, "quiet": True, **how})
 
 
 def asked(folder: Path) -> list[str]:
@@ -67,11 +64,11 @@ def test_every_kept_clip_has_a_caption_with_its_trace(tmp_path: Path, tiny_video
 
 def test_a_second_run_asks_nothing_and_decodes_nothing(tmp_path: Path, tiny_video: Path) -> None:
     run = prepared(tmp_path, tiny_video)
-    first = hoigen.caption(run, quiet=True)
+    first = caption(run)
     tiny_copy = list(caption_rows(Run(run)))
     for part in (run / "captions").rglob("*.parquet"):
         part.unlink()  # what is kept are the answers
-    again = hoigen.caption(run, quiet=True)
+    again = caption(run)
     assert again.paths == first.paths
     assert len(asked(tmp_path)) == 2 * CLIPS
     assert [(row["id"], row["text"]) for row in caption_rows(Run(run))] == [(r["id"], r["text"]) for r in tiny_copy]
@@ -79,25 +76,25 @@ def test_a_second_run_asks_nothing_and_decodes_nothing(tmp_path: Path, tiny_vide
 
 def test_an_address_is_no_part_of_a_question_but_a_model_is(tmp_path: Path, tiny_video: Path) -> None:
     run = prepared(tmp_path, tiny_video)
-    hoigen.caption(run, quiet=True)
+    caption(run)
     expert = tmp_path / "two_calls.py"
     where = f"captioner.{expert}.mind.{tmp_path / 'fake_expert.py'}"
-    hoigen.caption(run, set=[f"{where}.slots=1"], quiet=True)
+    caption(run, set=[f"{where}.slots=1"])
     assert len(asked(tmp_path)) == 2 * CLIPS
-    hoigen.caption(run, set=[f"{where}.model=other"], quiet=True)
+    caption(run, set=[f"{where}.model=other"])
     assert len(asked(tmp_path)) == 3 * CLIPS
 
 
 @pytest.mark.parametrize("outcome", ["truncated", "refused", "timed_out"])
 def test_no_outcome_but_an_answer_becomes_a_caption(tmp_path: Path, tiny_video: Path, outcome: str) -> None:
     run = prepared(tmp_path, tiny_video, caption=fake_talk.spec(tmp_path, mind={"breaks": outcome}))
-    result = hoigen.caption(run, quiet=True)
+    result = caption(run)
     assert dict(result.failed) == {f"mind {outcome}: it {outcome}": CLIPS}
     assert all(row["text"] is None for row in caption_rows(Run(run)))
-    hoigen.caption(run, quiet=True)
+    caption(run)
     again = CLIPS if outcome == "timed_out" else 0
     assert len(asked(tmp_path)) == 2 * CLIPS + again
-    hoigen.caption(run, retry=True, quiet=True)
+    caption(run, retry=True)
     assert len(asked(tmp_path)) == 3 * CLIPS + again
 
 
@@ -105,7 +102,7 @@ def test_a_retry_that_is_stopped_leaves_what_failed_in_force(
     tmp_path: Path, tiny_video: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = prepared(tmp_path, tiny_video, caption=fake_talk.spec(tmp_path, mind={"breaks": "refused"}))
-    hoigen.caption(run, quiet=True)
+    caption(run)
     before = list(caption_rows(Run(run)))
     assert [row["state"] for row in before] == ["failed"] * CLIPS
 
@@ -115,18 +112,18 @@ def test_a_retry_that_is_stopped_leaves_what_failed_in_force(
     with monkeypatch.context() as patch:
         patch.setattr("hoigen.stages.captions.CaptionStage.write", stopped)
         with pytest.raises(KeyboardInterrupt):
-            hoigen.caption(run, retry=True, quiet=True)
+            caption(run, retry=True)
     assert list(caption_rows(Run(run))) == before
 
 
 def test_an_endpoint_at_fault_stops_the_run_and_nothing_is_lost(tmp_path: Path, tiny_video: Path) -> None:
     run = prepared(tmp_path, tiny_video, clips=30, caption=fake_talk.spec(tmp_path, mind={"breaks": "failed"}))
     with pytest.raises(SetupError, match="endpoint that is at fault: it failed"):
-        hoigen.caption(run, quiet=True)
+        caption(run)
     before = Counter(line.split()[0] for line in asked(tmp_path))
     assert before["mind"] < 30
     where = f"captioner.{tmp_path / 'two_calls.py'}.mind.{tmp_path / 'fake_expert.py'}.breaks=''"
-    assert dict(hoigen.caption(run, set=[where], quiet=True).paths) == {"two": 30}
+    assert dict(caption(run, set=[where]).paths) == {"two": 30}
     assert Counter(line.split()[0] for line in asked(tmp_path))["eyes"] == 30
 
 
@@ -136,23 +133,23 @@ def test_a_lost_graphics_card_stops_the_run_instead_of_failing_the_rest(tmp_path
     with pytest.raises(
         SetupError, match=r"can use its graphics card no more, at clip \w+ or one .*: CUDA error: device-side"
     ):
-        hoigen.caption(run, quiet=True)
+        caption(run)
     assert list(caption_rows(Run(run))) == []
     where = f"captioner.{tmp_path / 'two_calls.py'}.mind.{tmp_path / 'fake_expert.py'}.breaks=''"
-    again = hoigen.caption(run, set=[where], quiet=True)
+    again = caption(run, set=[where])
     assert (dict(again.paths), dict(again.failed)) == ({"two": CLIPS}, {})
 
 
 def test_an_expert_that_would_end_the_program_costs_its_clips(tmp_path: Path, tiny_video: Path) -> None:
     run = prepared(tmp_path, tiny_video, clips=3, caption=fake_talk.spec(tmp_path, mind={"breaks": "exit"}))
-    result = hoigen.caption(run, quiet=True)
+    result = caption(run)
     assert list(result.failed.values()) == [3]
 
 
 def test_a_model_that_cannot_load_stops_before_anything_is_asked(tmp_path: Path, tiny_video: Path) -> None:
     run = prepared(tmp_path, tiny_video, caption=fake_talk.spec(tmp_path, mind={"broken_setup": True}))
     with pytest.raises(SetupError, match="the fake expert cannot load"):
-        hoigen.caption(run, quiet=True)
+        caption(run)
     assert not asked(tmp_path)
 
 
@@ -161,25 +158,17 @@ def test_a_captioner_that_always_breaks_stops_the_run_with_its_traceback(tmp_pat
     next(iter(spec["captioner"].values()))["stumbles"] = True
     run = prepared(tmp_path, tiny_video, clips=40, caption=spec)
     with pytest.raises(SetupError, match="ValueError: a fault of the captioner"):
-        hoigen.caption(run, quiet=True)
+        caption(run)
 
 
 def test_a_video_that_went_bad_costs_its_own_clips(tmp_path: Path, tiny_video: Path) -> None:
     mine = tmp_path / "mine.mp4"
     mine.write_bytes(tiny_video.read_bytes())
     fake_talk.write(tmp_path)
-    hoigen.curate(
-        videos=[str(mine), str(tiny_video)],
-        run=tmp_path / "run",
-        measures=["metadata"],
-        shots="none",
-        duplicates="keep",
-        report=False,
-        quiet=True,
-        caption=fake_talk.spec(tmp_path),
-    )
+    videos = [str(mine), str(tiny_video)]
+    curated(videos=videos, run=tmp_path / "run", duplicates="keep", caption=fake_talk.spec(tmp_path))
     mine.write_bytes(b"no longer a video")
-    result = hoigen.caption(tmp_path / "run", quiet=True)
+    result = caption(tmp_path / "run")
     assert dict(result.paths) == {"two": 1}
     [(reason, count)] = result.failed.items()
     assert count == 1
@@ -196,7 +185,7 @@ def test_killed_at_any_moment_no_answered_call_is_repeated(tmp_path: Path, tiny_
         time.sleep(chance.uniform(0.5, 1.1))
         process.send_signal(signal.SIGKILL)
         process.wait()
-    assert dict(hoigen.caption(run, quiet=True).paths) == {"two": 40}
+    assert dict(caption(run).paths) == {"two": 40}
     times = Counter(asked(tmp_path))
     # a call under way when the kill came was not answered yet: at most those in flight are asked twice
     assert len(times) == 80
@@ -219,16 +208,16 @@ def test_ctrl_c_stops_and_says_how_to_go_on(tmp_path: Path, tiny_video: Path) ->
 
 def test_a_dry_run_counts_without_asking(tmp_path: Path, tiny_video: Path) -> None:
     run = prepared(tmp_path, tiny_video)
-    dry = hoigen.caption(run, dry_run=True, quiet=True)
+    dry = caption(run, dry_run=True)
     assert not asked(tmp_path)
     assert {model: load.calls for model, load in dry.least.items()} == {"eyes": CLIPS, "mind": CLIPS}
     assert f"in all: {2 * CLIPS} calls; no prices were given" in str(dry)
-    hoigen.caption(run, quiet=True)
-    assert "in all: 0 calls" in str(hoigen.caption(run, dry_run=True, quiet=True))
+    caption(run)
+    assert "in all: 0 calls" in str(caption(run, dry_run=True))
 
 
 @pytest.mark.parametrize(
-    ("caption", "said"),
+    ("spec", "said"),
     [
         ({"captoiner": "grounded"}, "unknown key 'captoiner'; did you mean 'captioner'"),
         ({}, "has no `caption`"),
@@ -237,23 +226,23 @@ def test_a_dry_run_counts_without_asking(tmp_path: Path, tiny_video: Path) -> No
         ({"captioner": ["a"]}, "caption.captioner: a name of captioners"),
     ],
 )
-def test_a_wrong_recipe_is_named(tmp_path: Path, tiny_video: Path, caption: dict[str, Any], said: str) -> None:
+def test_a_wrong_recipe_is_named(tmp_path: Path, tiny_video: Path, spec: dict[str, Any], said: str) -> None:
     run = prepared(tmp_path, tiny_video, clips=1)
-    (tmp_path / "other.yaml").write_text(yaml.safe_dump({"caption": caption}))
+    (tmp_path / "other.yaml").write_text(yaml.safe_dump({"caption": spec}))
     with pytest.raises(UsageError) as error:
-        hoigen.caption(run, recipe=tmp_path / "other.yaml", quiet=True)
+        caption(run, recipe=tmp_path / "other.yaml")
     assert said in str(error.value)
 
 
 def test_a_dry_run_changes_nothing_and_what_was_spent_stays_counted(tmp_path: Path, tiny_video: Path) -> None:
     run = prepared(tmp_path, tiny_video, 3, fake_talk.spec(tmp_path, mind={"breaks": "truncated"}))
-    first = hoigen.caption(run, quiet=True)
+    first = caption(run)
     before = len(asked(tmp_path))
-    dry = hoigen.caption(run, dry_run=True, retry=True, quiet=True)
+    dry = caption(run, dry_run=True, retry=True)
     assert "3 calls" in str(dry)
-    assert "0 calls" in str(hoigen.caption(run, dry_run=True, quiet=True)), "they are kept still"
+    assert "0 calls" in str(caption(run, dry_run=True)), "they are kept still"
     assert len(asked(tmp_path)) == before
-    again = hoigen.caption(run, retry=True, quiet=True)
+    again = caption(run, retry=True)
     count = {(who, how): calls for who, how, calls, *_ in first.calls}
     twice = {(who, how): calls for who, how, calls, *_ in again.calls}
     assert twice["mind", "truncated"] == 2 * count["mind", "truncated"] == 6
@@ -261,12 +250,12 @@ def test_a_dry_run_changes_nothing_and_what_was_spent_stays_counted(tmp_path: Pa
 
 def test_captions_in_force_stay_when_the_next_experts_cannot_be_set_up(tmp_path: Path, tiny_video: Path) -> None:
     run = prepared(tmp_path, tiny_video, 3)
-    hoigen.caption(run, quiet=True)
+    caption(run)
     before = Run(run).caption_file.read_text()
     spec = fake_talk.spec(tmp_path, eyes={"broken_setup": True, "model": "x"})
     broken = [f"captioner={json.dumps(spec['captioner'])}"]
     with pytest.raises(SetupError, match="cannot load"):
-        hoigen.caption(run, set=broken, quiet=True)
+        caption(run, set=broken)
     assert Run(run).caption_file.read_text() == before
 
 
@@ -275,7 +264,7 @@ def test_a_video_that_was_replaced_is_not_captioned_under_the_old_clip(tmp_path:
     own.write_bytes(tiny_video.read_bytes())
     run = prepared(tmp_path, own, 2)
     own.write_bytes(tiny_video.read_bytes() + b"more")
-    result = hoigen.caption(run, quiet=True)
+    result = caption(run)
     assert not result.paths
     [reason] = result.failed
     assert "the file has changed since it was measured" in reason
@@ -285,5 +274,5 @@ def test_a_dry_run_says_which_clips_would_get_no_caption(tmp_path: Path, tiny_vi
     world = {"fake_world": {"model": "a"}}
     roles = {"first": world, "second": {"fake_world": {"model": "b"}}, "third": world, "decision": world}
     run = prepared(tmp_path, tiny_video, 2, {"captioner": {"mixture": {**roles, "evidence": True}}})
-    told = str(hoigen.caption(run, dry_run=True, quiet=True))
+    told = str(caption(run, dry_run=True))
     assert "2 of 2 clips would get no caption: evidence needs what hoi_lite saw" in told

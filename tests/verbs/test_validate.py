@@ -10,6 +10,7 @@ import hoigen
 from hoigen.cli import main
 from hoigen.errors import UsageError
 from hoigen.trusted import grant
+from run_folders import curated
 
 BAD = """\
 shots:
@@ -122,9 +123,7 @@ def test_a_rule_that_leaves_nothing_is_a_fault(tmp_path: Path) -> None:
 
 
 def test_the_run_file_of_a_run_is_a_recipe(tmp_path: Path, tiny_video: Path) -> None:
-    hoigen.curate(
-        videos=tiny_video, run=tmp_path / "run", measures=["metadata"], shots="none", report=False, quiet=True
-    )
+    curated(videos=tiny_video, run=tmp_path / "run")
     assert hoigen.validate(str(tmp_path / "run" / "run.yaml")).measures == ("metadata",)
     text = (tmp_path / "run" / "run.yaml").read_text()
     (tmp_path / "run.yaml").write_text(text.replace("shots: none", "shots: nune"))

@@ -17,7 +17,7 @@ from executing import HASTY, Book, gone, heard, is_alive, program
 
 import faults
 from hoigen.errors import SetupError
-from hoigen.work import local, memory, process, supervisor
+from hoigen.work import local, process, supervisor, wire
 from hoigen.work.task import Failure, Task
 
 pytestmark = pytest.mark.timeout(120)
@@ -317,8 +317,8 @@ def test_no_workers_is_this_process() -> None:
 
 def test_the_own_watch_over_memory(tmp_path: Path) -> None:
     """Where there is no /proc, a worker watches its own peak."""
-    code = "from hoigen.work import memory; memory.watch_own_peak(1)"
-    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == memory.EXIT_MEMORY
+    code = "from hoigen.work import worker; worker.watch_own_peak(1)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == wire.EXIT_MEMORY
 
 
 # a real program around it, with no guard against being imported again

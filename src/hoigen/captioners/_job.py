@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from hoigen.cascade import own_source
 from hoigen.data import tables
@@ -26,8 +26,13 @@ REVISION = 1
 class Job:
     """Which captioner, and where its captions go.
 
-    retry: clips whose caption failed are tried again. spec: the captioner as a recipe names it, by which the process
-    that owns the models makes it once more; None opens its experts in this process.
+    Args:
+        name: of the captioner.
+        fingerprint: digest of all that its captions depend on.
+        captioner: as built.
+        retry: clips whose caption failed are tried again.
+        spec: the captioner as a recipe names it, by which the process that owns the models makes it once more; None
+            opens its experts in this process.
     """
 
     name: str
@@ -35,6 +40,14 @@ class Job:
     captioner: Captioner
     retry: bool = False
     spec: Any = None
+
+
+@runtime_checkable
+class Described(Protocol):
+    """A captioner that says itself what its captions depend on besides the experts, where its fields say more."""
+
+    @property
+    def settings(self) -> dict[str, Any]: ...
 
 
 def job_of(spec: Mapping[str, Any]) -> Job:
@@ -62,8 +75,7 @@ def models_of(job: Job) -> tuple[LedgerEntry, ...]:
 
 def captioner_settings(captioner: Any) -> dict[str, Any]:
     """What a caption depends on besides the experts: what the captioner says of itself, or its fields."""
-    said: dict[str, Any] | None = getattr(captioner, "settings", None)
-    if said is not None:
-        return said
+    if isinstance(captioner, Described):
+        return captioner.settings
     own = [f.name for f in fields(captioner) if f.init and f.name not in captioner.experts]
     return {name: repr(getattr(captioner, name)) for name in own}

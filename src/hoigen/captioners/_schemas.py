@@ -36,6 +36,7 @@ class Same(BaseModel):
 
     @classmethod
     def supposed(cls, worst: bool) -> Self:
+        """The answer that a dry run counts with. worst: experts differ."""
         words = {"aspect": "colour of the cup", "first": "the cup is red", "second": "the cup is blue"}
         named = [Disagreement(**words) for _ in range(DISAGREEMENTS)] if worst else []
         return cls(same_object=not worst, same_interaction=True, same_scene=True, disagreements=named)
@@ -50,6 +51,7 @@ class Richer(BaseModel):
 
     @classmethod
     def supposed(cls, worst: bool) -> Self:
+        """The answer that a dry run counts with. worst: experts differ."""
         return cls(richer="first", reason="It tells more of the movements and of what happens to the object.")
 
 
@@ -78,6 +80,7 @@ class Claims(BaseModel):
 
     @classmethod
     def supposed(cls, worst: bool) -> Self:
+        """The answer that a dry run counts with. worst: experts differ."""
         fine = Claim(aspect="the cup", claim="A hand lifts a cup.", verdict="supported", other="")
         wrong = Claim(aspect="the cup", claim="The cup is red.", verdict="contradicted", other="The cup is blue.")
         count = DISAGREEMENTS if worst else 0

@@ -32,10 +32,22 @@ Camera = Literal[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """persons, hands: at once, 0 when in too few frames. person_frames: those that show a person, of `frames`.
+    """What was seen.
 
-    object: the likeliest thing, None when none is likely. likely: it looks like one, rather than may be one.
-    contact: a box of it lies on a person's or a hand's. camera, pace: None where motion was not measured.
+    Args:
+        frames: how many were looked at.
+        persons: at once; 0 when in too few frames.
+        person_frames: frames that show a person.
+        hands: at once; 0 when in too few frames.
+        hand_frames: frames that show a hand.
+        where: the largest person, or hand where there is no person.
+        near: it fills a large share of the picture.
+        far: it is small.
+        object: the likeliest thing, None when none is likely.
+        likely: it looks like one, rather than may be one.
+        contact: a box of it lies on a person's or a hand's.
+        camera: what it does; None where motion was not measured.
+        pace: how much moves by itself; None where motion was not measured.
     """
 
     frames: int
@@ -67,6 +79,10 @@ def seen_in(facts: Mapping[str, Any]) -> Seen | None:
     hands, hand_frames = _count(frames, "hand")
     middle, tall, area = _place(frames, "person" if persons else "hand")
     camera, pace = _moves(facts.get("motion") or {})
+    thing, evidence = detail.get("object"), 0.0
+    for frame in frames:  # the best contact with a thing of that name, and how much the picture looks like it
+        touched = [contact["score"] for contact in frame["contacts"] if contact["object"] == thing]
+        evidence += max(touched, default=0.0) + frame["looks_like"].get(thing, 0.0)
     return Seen(
         frames=len(frames),
         persons=persons,
@@ -76,8 +92,8 @@ def seen_in(facts: Mapping[str, Any]) -> Seen | None:
         where="on the left" if middle < LEFT else "on the right" if middle > RIGHT else "in the middle",
         near=area >= NEAR,
         far=0 < tall < FAR,
-        object=detail.get("object"),
-        likely=_evidence(frames, detail.get("object")) >= LIKELY * len(frames),
+        object=thing,
+        likely=evidence >= LIKELY * len(frames),
         contact=bool(detail.get("contact")),
         camera=camera,
         pace=pace,
@@ -113,15 +129,6 @@ def _area(box: Sequence[float]) -> float:
     return (box[2] - box[0]) * (box[3] - box[1])
 
 
-def _evidence(frames: Sequence[Mapping[str, Any]], name: str | None) -> float:
-    """Summed over the frames: the best contact with a thing of that name, and how much the picture looks like it."""
-    total = 0.0
-    for frame in frames:
-        touched = [contact["score"] for contact in frame["contacts"] if contact["object"] == name]
-        total += max(touched, default=0.0) + frame["looks_like"].get(name, 0.0)
-    return total
-
-
 def _moves(motion: Mapping[str, Any]) -> tuple[Camera | None, str | None]:
     """What the camera does, and how much moves by itself."""
     detail, values = motion.get("detail") or {}, motion.get("values") or {}
@@ -131,18 +138,14 @@ def _moves(motion: Mapping[str, Any]) -> tuple[Camera | None, str | None]:
     if detail.get("kind") == "still":
         return "stands still", "hardly any movement"
     pace = next(word for most, word in PACES if subject < most)
-    return _camera(pairs, camera), pace
-
-
-def _camera(pairs: Mapping[str, Sequence[Any]], camera: float) -> Camera:
     if camera < STANDS:
-        return "stands still"
+        return "stands still", pace
     zoom = statistics.fmean(pairs["zoom"])
     if abs(zoom) >= ZOOMS:
-        return "nears" if zoom > 0 else "backs"
+        return "nears" if zoom > 0 else "backs", pace
     right, down = (statistics.fmean(pan[axis] for pan in pairs["pan"]) for axis in (0, 1))
     if max(abs(right), abs(down)) < camera / 2:
-        return "moves"
+        return "moves", pace
     if abs(right) >= abs(down):  # the picture moves against the camera
-        return "moves to the left" if right > 0 else "moves to the right"
-    return "moves up" if down > 0 else "moves down"
+        return "moves to the left" if right > 0 else "moves to the right", pace
+    return "moves up" if down > 0 else "moves down", pace

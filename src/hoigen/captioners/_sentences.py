@@ -36,7 +36,11 @@ def with_article(name: str) -> str:
 
 def caption_of(seen: Seen) -> str:
     """Two or three sentences. Only for a clip in which somebody was seen."""
-    return " ".join(part for part in (_who(seen), _handled(seen), _movement(seen)) if part)
+    parts = [_who(seen), _handled(seen)]
+    if seen.camera:
+        camera = f"The camera {CAMERA.get(seen.camera, seen.camera)}"
+        parts.append(f"{camera}, and there is {seen.pace} in the scene.")
+    return " ".join(filter(None, parts))
 
 
 def evidence_of(seen: Seen) -> str:
@@ -60,11 +64,14 @@ def _counted(what: str, count: int, frames: int, of: int) -> str:
     return f"{what}: {'3 or more' if count > 2 else count} at once, found in {frames} of {of} frames"
 
 
+def _hands(seen: Seen) -> str:
+    return "A hand is" if seen.hands == 1 else "Two hands are" if seen.hands == 2 else "Several hands are"
+
+
 def _who(seen: Seen) -> str:
     place = f"{seen.where} of the picture"
     if not seen.persons:
-        hands = "A hand is" if seen.hands == 1 else "Two hands are" if seen.hands == 2 else "Several hands are"
-        return f"{hands} seen {place}."
+        return f"{_hands(seen)} seen {place}."
     if seen.persons == 1:
         who = "A person is seen"
     elif seen.persons == 2:
@@ -77,27 +84,15 @@ def _who(seen: Seen) -> str:
 
 
 def _handled(seen: Seen) -> str:
-    hands = ""
-    if seen.persons and seen.hands:
-        hands = "A hand is" if seen.hands == 1 else "Two hands are" if seen.hands == 2 else "Several hands are"
+    hands = _hands(seen) if seen.persons and seen.hands else ""
     if seen.object is None:
         return f"{hands} in view." if hands else ""
     thing = f"{'what looks like' if seen.likely else 'what may be'} {with_article(seen.object)}"
     if not seen.contact:
         return f"{hands} in view, and so is {thing}." if hands else f"{thing[0].upper()}{thing[1:]} is in view as well."
-    touches = f"{_toucher(seen)} to be in contact with {thing}"
-    return f"{hands} in view, and {touches}." if hands else f"{touches[0].upper()}{touches[1:]}."
-
-
-def _toucher(seen: Seen) -> str:
-    """Who touches, with its verb."""
     if seen.persons:
-        return "the person appears" if seen.persons == 1 else "at least one of them appears"
-    return {1: "it appears", 2: "they appear"}.get(seen.hands, "at least one of them appears")
-
-
-def _movement(seen: Seen) -> str:
-    if not seen.camera:
-        return ""
-    camera = f"The camera {CAMERA.get(seen.camera, seen.camera)}"
-    return f"{camera}, and there is {seen.pace} in the scene."
+        toucher = "the person appears" if seen.persons == 1 else "at least one of them appears"
+    else:
+        toucher = {1: "it appears", 2: "they appear"}.get(seen.hands, "at least one of them appears")
+    touches = f"{toucher} to be in contact with {thing}"
+    return f"{hands} in view, and {touches}." if hands else f"{touches[0].upper()}{touches[1:]}."

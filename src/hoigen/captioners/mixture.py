@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from hoigen.captioners import _answers, _panel, _roles, _seen, _sentences
-from hoigen.captioners._answers import NoCaption
-from hoigen.captioners._panel import ROLES, Panel
+from hoigen.captioners import _parts, _seen, _sentences
+from hoigen.captioners._parts import ROLES, NoCaption, Panel
+from hoigen.experts import prompts
 from hoigen.experts.call import FINAL
 from hoigen.experts.desk import together
+from hoigen.experts.prompts import render
 from hoigen.registry import captioner
 from hoigen.score import Caption
 from hoigen.settings import Setting
@@ -74,26 +76,23 @@ class Mixture:
         ),
     ] = "fail"
     describe: Annotated[str, Setting("the prompt of first and second; a file of one's own ends in .md")] = "describe"
-    _built: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        specs = {role: getattr(self, role) for role in ("first", "second", "third", "decision")}
-        experts = _roles.experts_of(specs)
-        _roles.check_sees(experts, "first", "second", "third")
-        if dict(experts["first"].identity) == dict(experts["second"].identity):
+        _parts.check_sees(self.experts, "first", "second", "third")
+        if dict(self.experts["first"].identity) == dict(self.experts["second"].identity):
             raise ValueError("second: the same model with the same settings as first; they would always agree")
-        self._built.update(experts=experts, digest=_roles.check_prompt(self.describe))
+        _parts.check_prompt(self.describe)
 
-    @property
+    @functools.cached_property
     def experts(self) -> Mapping[str, Expert]:
-        experts: dict[str, Expert] = self._built["experts"]
-        return experts
+        """The experts by their role."""
+        return _parts.experts_of({role: getattr(self, role) for role in ("first", "second", "third", "decision")})
 
     @property
     def settings(self) -> dict[str, Any]:
         """What a caption depends on besides the experts."""
         names = ("swapped", "agreement", "believe", "evidence", "alone")
-        return {**{name: getattr(self, name) for name in names}, "describe": self._built["digest"]}
+        return {**{name: getattr(self, name) for name in names}, "describe": prompts.digest(self.describe)}
 
     async def __call__(self, talk: Conversation) -> Caption:
         notes: dict[str, Any] = {"options": self.settings}
@@ -123,7 +122,7 @@ class _Mixing:
             talk=self.talk,
             decision=self.settings.experts["decision"],
             drafts=drafts,
-            order=_panel.order_of(self.talk.clip.id),
+            order=_parts.order_of(self.talk.clip.id),
             swapped=self.settings.swapped,
             evidence=evidence,
         )
@@ -138,8 +137,6 @@ class _Mixing:
 
     def _evidence(self) -> str:
         """The block of the prompts. Asked for and not there, nothing is asked of anybody."""
-        from hoigen.experts.prompts import render
-
         if not self.settings.evidence:
             return ""
         seen = _seen.seen_in(self.talk.facts)
@@ -150,8 +147,6 @@ class _Mixing:
 
     async def _drafts(self) -> dict[str, str]:
         """Both drafts; one alone only where the settings take it. Raises NoCaption."""
-        from hoigen.experts.prompts import render
-
         prompt = render(self.settings.describe)
         experts = self.settings.experts
         answers = await together(*(self.talk.ask(role, experts[role], prompt, sees=True) for role in ROLES))
@@ -159,7 +154,7 @@ class _Mixing:
         missing: list[str] = []
         for role, answer in zip(ROLES, answers, strict=True):
             try:
-                drafts[role] = _answers.words_of(role, answer)
+                drafts[role] = _parts.words_of(role, answer)
             except NoCaption as none:
                 missing.append(str(none))
         self.notes.update(drafts=dict(drafts), missing=missing)
@@ -168,14 +163,12 @@ class _Mixing:
             return drafts
         raise NoCaption("; ".join(missing))
 
-    async def _corrected(self, panel: Panel, finding: _panel.Finding) -> str:
+    async def _corrected(self, panel: Panel, finding: _parts.Finding) -> str:
         """What the decision expert writes after the third has looked. Raises NoCaption."""
-        from hoigen.experts.prompts import render
-
-        points = _panel.lines_of(finding.points, panel.order)
+        points = _parts.lines_of(finding.points, panel.order)
         experts = self.settings.experts
         looked = await self.talk.ask("third", experts["third"], render("third", points=points), sees=True)
-        _answers.words_of("third", looked)
+        _parts.words_of("third", looked)
         self.notes["third"] = looked.text.strip()
         first, second = (panel.drafts[role] for role in panel.order)
         prompt = render(
@@ -186,4 +179,4 @@ class _Mixing:
             third=self.notes["third"],
             evidence=panel.evidence,
         )
-        return _answers.words_of("decision", await self.talk.ask("decision", experts["decision"], prompt))
+        return _parts.words_of("decision", await self.talk.ask("decision", experts["decision"], prompt))

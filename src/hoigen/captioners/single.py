@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
-from dataclasses import field
 from typing import TYPE_CHECKING, Annotated, Any
 
-from hoigen.captioners import _answers, _roles
+from hoigen.captioners import _parts
+from hoigen.experts import prompts
 from hoigen.registry import captioner
 from hoigen.score import Caption
 from hoigen.settings import Setting
@@ -25,29 +26,25 @@ class Single:
 
     expert: Annotated[Any, Setting("who looks, as a recipe names experts")]
     describe: Annotated[str, Setting("the prompt; a file of one's own ends in .md")] = "describe"
-    _built: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        self._built.update(
-            experts=_roles.experts_of({"expert": self.expert}), digest=_roles.check_prompt(self.describe)
-        )
-        _roles.check_sees(self.experts, "expert")
+        experts = self.experts
+        _parts.check_prompt(self.describe)
+        _parts.check_sees(experts, "expert")
 
-    @property
+    @functools.cached_property
     def experts(self) -> Mapping[str, Expert]:
-        experts: dict[str, Expert] = self._built["experts"]
-        return experts
+        """The experts by their role: one, `expert`."""
+        return _parts.experts_of({"expert": self.expert})
 
     @property
     def settings(self) -> dict[str, Any]:
         """What a caption depends on besides the experts."""
-        return {"describe": self._built["digest"]}
+        return {"describe": prompts.digest(self.describe)}
 
     async def __call__(self, talk: Conversation) -> Caption:
-        from hoigen.experts.prompts import render
-
-        answer = await talk.ask("expert", self.experts["expert"], render(self.describe), sees=True)
+        answer = await talk.ask("expert", self.experts["expert"], prompts.render(self.describe), sees=True)
         try:
-            return Caption(text=_answers.words_of("expert", answer), path="single")
-        except _answers.NoCaption as none:
+            return Caption(text=_parts.words_of("expert", answer), path="single")
+        except _parts.NoCaption as none:
             return Caption(text=None, reason=str(none))

@@ -158,12 +158,13 @@ def read_captions(path: Path) -> dict[tuple[str, str], Written]:
         key = row.need("captioner"), row.need("clip")
         if key in found:
             raise UsageError(f"{row.place}, column clip: a second caption of clip {key[1]!r} by {key[0]!r}")
-        models = tuple(name.strip() for name in row.text("models").split(SEVERAL) if name.strip())
+        text, models = row.need("text"), row.text("models").split(SEVERAL)
         path_of = row.text("path")  # of a mixture: whether its drafts differed
         differ = True if path_of == "rewritten" else False if path_of.startswith("agreed") else None
         if given := row.one_of("disagree", ("true", "false")):
             differ = given == "true"
-        found[key] = Written(text=row.need("text"), disagree=differ, models=models)
+        named = tuple(name.strip() for name in models if name.strip())
+        found[key] = Written(text=text, disagree=differ, models=named)
     if not found:
         raise UsageError(f"{path} holds no captions")
     return found

@@ -41,10 +41,12 @@ def in_order(numbers: Iterable[Number]) -> list[Number]:
 
 
 def told_apart(numbers: Sequence[Number]) -> list[Number]:
-    """Two columns of one heading have their names in it."""
+    """Of columns of one heading those that have a label have their names in it."""
     many = Counter(number.heading for number in numbers)
     return [
-        replace(number, label=f"{number.label} ({number.name})") if many[number.heading] > 1 else number
+        replace(number, label=f"{number.label} ({number.name})")
+        if number.label and many[number.heading] > 1
+        else number
         for number in numbers
     ]
 

@@ -64,17 +64,33 @@ def chosen(values: tuple[str, ...], *keys: object) -> str:
 
 
 def facts_of(seed: int, media: str) -> dict[str, str]:
-    """What is true of the clip with this media digest: slot -> value."""
+    """What is true of a clip: slot -> value.
+
+    Args:
+        seed: of the world.
+        media: digest of what is shown of the clip.
+    """
     return {slot: chosen(values, "fact", seed, media, slot) for slot, (_, values) in SLOTS.items()}
 
 
 def wrong(slot: str, truth: str, *keys: object) -> str:
-    """A value of the slot that is not the true one."""
+    """A value that is not the true one.
+
+    Args:
+        slot: of which fact.
+        truth: the true value.
+        *keys: fix the choice.
+    """
     return chosen(tuple(value for value in SLOTS[slot][1] if value != truth), *keys)
 
 
 def told(slot: str, value: str) -> str:
-    """A value in words."""
+    """A value in words.
+
+    Args:
+        slot: of which fact.
+        value: one of its values.
+    """
     return SLOTS[slot][0].format(value)
 
 
@@ -90,6 +106,11 @@ def read(text: str) -> dict[str, str]:
 
 
 def count(text: str, facts: Mapping[str, str]) -> tuple[int, int]:
-    """(false claims, all claims) of a text."""
+    """(false claims, all claims) of a text.
+
+    Args:
+        text: a description.
+        facts: what is true of its clip.
+    """
     said = read(text)
     return sum(facts[slot] != value for slot, value in said.items()), len(said)

@@ -25,7 +25,8 @@ def waiting_of(measure: Any) -> Waiting:
 
 
 class Waiting:
-    """What a measure needs to ask experts. Made in every process of a run; the file of answers is shared.
+    """What a measure needs to ask experts: an event loop and the cache of answers. Made in every process of a run; the
+    file of answers is shared.
 
     In workers the experts are asked through the process that has opened them (`reach`); elsewhere they are opened here.
     """
@@ -54,6 +55,7 @@ class Waiting:
             self._loop.run_until_complete(expert.open())
 
     def wait(self, asking: Coroutine[Any, Any, T]) -> T:
+        """What the coroutine comes to. Opens the experts when nobody has."""
         if self._loop is None:
             self.load()
         assert self._loop is not None
@@ -61,6 +63,7 @@ class Waiting:
 
     @property
     def desk(self) -> Desk:
+        """The cache of answers, opened on first use."""
         from hoigen.experts.calls import Calls
         from hoigen.experts.desk import Desk
 
@@ -70,6 +73,11 @@ class Waiting:
 
 
 def answered(role: str, answer: Answer) -> None:
-    """Raises SetupError, with the reason, for all that is no answer: the clip has failed, and is no 0."""
+    """Raises SetupError, with the reason, for all that is no answer: the clip has failed, and is no 0.
+
+    Args:
+        role: of the expert, for the reason.
+        answer: of the expert.
+    """
     if not answer.ok:
         raise SetupError(f"{role} {answer.outcome}: {answer.reason}")

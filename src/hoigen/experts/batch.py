@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import glob
 import json
 import os
@@ -10,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
 
 from hoigen.errors import UsageError
 from hoigen.experts.call import Answer, Request, call_key
@@ -34,7 +33,14 @@ KEY = re.compile(r"[0-9a-f]{64}")
 class BatchFiles:
     """Writes requests to OUT.MODEL.jsonl, OUT.MODEL.2.jsonl and so on: a batch is for one model, and limited in size.
 
-    Files get their names on `close`: one that is there is whole. Raises UsageError when files of that name are there
+    Files get their names on `close`: one that is there is whole.
+
+    Args:
+        out: the path whose stem all names begin with.
+        most_bytes: of one file.
+        most_lines: of one file.
+
+    Raises UsageError when files of that name are there
     already, since answers to them may still come; processes that share a run need a name each.
     """
 
@@ -51,8 +57,17 @@ class BatchFiles:
         return self.out.name.removesuffix(".jsonl")
 
     def add(self, model: str, key: str, body: Mapping[str, Any]) -> None:
-        """One request. Raises UsageError when it is larger than a file may be."""
-        line = line_of(key, body)
+        """Writes one request.
+
+        Args:
+            model: the name under which it is served.
+            key: of the call (`call_key`), by which its answer is known.
+            body: as for /v1/chat/completions.
+
+        Raises UsageError when it is larger than a file may be.
+        """
+        facts = {"custom_id": key, "method": "POST", "url": URL, "body": body}
+        line = json.dumps(facts, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
         if len(line) > self.most_bytes:
             raise UsageError(
                 f"a request to {model} takes {len(line):,} bytes, a batch file {self.most_bytes:,}: show fewer or "
@@ -64,7 +79,9 @@ class BatchFiles:
             part = None
         if part is None:
             part = self.open[model] = self._begin(model)
-        part.write(line)
+        part.file.write(line)
+        part.lines += 1
+        part.size += len(line)
 
     def _begin(self, model: str) -> _Part:
         number = 1 + sum(part.model == model for part in self.done)
@@ -110,11 +127,6 @@ class _Part:
     def unfinished(self) -> Path:
         return self.path.with_name(f"{self.path.name}.{os.getpid()}.unfinished")
 
-    def write(self, line: bytes) -> None:
-        self.file.write(line)
-        self.lines += 1
-        self.size += len(line)
-
     def closed(self) -> _Part:
         self.file.flush()
         os.fsync(self.file.fileno())
@@ -122,16 +134,25 @@ class _Part:
         return self
 
 
-def line_of(key: str, body: Mapping[str, Any]) -> bytes:
-    line = {"custom_id": key, "method": "POST", "url": URL, "body": body}
-    return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+@runtime_checkable
+class Batched(Protocol):
+    """An expert that can be asked by batch, since a server has it."""
+
+    def body(self, request: Request) -> dict[str, Any]:
+        """The JSON of /v1/chat/completions. Raises ValueError where these settings have no server."""
+        ...
 
 
 class CollectingDesk(Desk):
     """Gives kept answers; what is missing is written to a batch, once, and then raises NotKept.
 
-    A captioner stops at its first missing answer; what builds on it comes with the next batch. written: how many
-    requests. Raises UsageError for an expert that no batch can ask (one that runs in this process).
+    A captioner stops at its first missing answer; what builds on it comes with the next batch.
+
+    Args:
+        calls: the table of answers.
+        files: where requests are written.
+
+    Raises UsageError for an expert that no batch can ask (one that runs in this process).
     """
 
     def __init__(self, calls: Calls, files: BatchFiles) -> None:
@@ -141,6 +162,7 @@ class CollectingDesk(Desk):
 
     @property
     def written(self) -> int:
+        """How many requests were written."""
         return len(self.keys)
 
     async def ask(self, expert: Expert, request: Request, asked: Asked) -> tuple[str, Answer, bool]:
@@ -149,11 +171,10 @@ class CollectingDesk(Desk):
         if kept is not None:
             return key, kept, True
         if key not in self.keys:
-            body_of = getattr(expert, "body", None)
-            if body_of is None:
+            if not isinstance(expert, Batched):
                 raise UsageError(f"{asked.role} ({asked.expert}): only chat_server experts can be asked by batch")
             try:
-                body = body_of(request)
+                body = expert.body(request)
             except NoFrames as error:
                 raise NotKept(f"{asked.clip}: {error}") from None
             except ValueError as error:
@@ -166,8 +187,13 @@ class CollectingDesk(Desk):
 
 @dataclass(slots=True)
 class Taken:
-    """What a batch brought. outcomes: answers by outcome, before schemas; known: had been answered already; strange:
-    lines that answer no question that this run has written."""
+    """What a batch brought.
+
+    Args:
+        outcomes: answers by outcome, before they are validated.
+        known: lines whose question had been answered already.
+        strange: lines that answer no question that this run has written.
+    """
 
     outcomes: dict[str, int] = field(default_factory=dict)
     known: int = 0
@@ -181,15 +207,20 @@ class Taken:
 
 
 def take(calls: Calls, paths: Sequence[Path]) -> Taken:
-    """Keeps the answers of a batch. JSON is held to its schema when it is used, so a repair round comes with the next
-    batch; what failed is asked again by it.
+    """Keeps the answers of a batch. JSON is validated when it is used, so a repair round comes with the next batch; it
+    also asks again what failed.
+
+    Args:
+        calls: the table of answers.
+        paths: files that batches wrote.
 
     Raises UsageError that names file and line, and then keeps nothing.
     """
     for _ in read_answers(paths):
         pass
     taken = Taken()
-    with _one_transaction(calls):
+    calls.con.execute("begin immediate")
+    try:
         for key, answer in read_answers(paths):
             asked = calls.awaited(key)
             if calls.get(key) is not None:
@@ -199,23 +230,16 @@ def take(calls: Calls, paths: Sequence[Path]) -> Taken:
             else:
                 calls.put(key, asked, answer)
                 taken.outcomes[answer.outcome] = taken.outcomes.get(answer.outcome, 0) + 1
+    except BaseException:
+        calls.con.execute("rollback")
+        raise
+    calls.con.execute("commit")
     if taken.strange and not taken.outcomes and not taken.known:
         raise UsageError(
             f"{', '.join(map(str, paths))}: none of its {taken.strange} lines answers a question that "
             "this run has written to a batch"
         )
     return taken
-
-
-@contextlib.contextmanager
-def _one_transaction(calls: Calls) -> Iterator[None]:
-    calls.con.execute("begin immediate")
-    try:
-        yield
-    except BaseException:
-        calls.con.execute("rollback")
-        raise
-    calls.con.execute("commit")
 
 
 def read_answers(paths: Iterable[Path]) -> Iterator[tuple[str, Answer]]:
@@ -246,11 +270,6 @@ def _answer_in(line: bytes, path: Path, where: str) -> tuple[str, Answer]:
     if "response" not in found and "error" not in found:
         what = "a request, not an answer" if "body" in found else "neither response nor error"
         raise UsageError(f"{where}: {what}: give the file that the batch wrote")
-    return key, _outcome(found, path)
-
-
-def _outcome(found: Mapping[str, Any], path: Path) -> Answer:
-    """Of one line: a chat completion, or why there is none."""
     response = found.get("response")
     response = response if isinstance(response, Mapping) else {}
     status, body = response.get("status_code"), response.get("body")
@@ -259,4 +278,4 @@ def _outcome(found: Mapping[str, Any], path: Path) -> Answer:
     read = wire.read(Reply(status if isinstance(status, int) else 0, body))
     if not isinstance(read, Answer):
         read = Answer(outcome=read.outcome, reason=read.reason)
-    return replace(read, endpoint=f"batch {path.name}")
+    return key, replace(read, endpoint=f"batch {path.name}")

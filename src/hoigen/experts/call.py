@@ -1,4 +1,4 @@
-"""What is asked of an expert, and the typed outcome of asking."""
+"""What is asked of an expert, the typed outcome of asking, and what an expert is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from hoigen.clip import Clip, Frames, Sampling, Seconds
 
@@ -34,11 +34,15 @@ def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
 class Request:
     """One question, as an expert gets it.
 
-    text: the rendered prompt. system: a system prompt. template: `name@digest` of the prompt's file.
-    media: digest of what is shown, "" when nothing is. frames: the pictures themselves; None where they need not be
-        there (a stored answer is looked up, calls are counted).
-    schema: the answer is JSON of this pydantic model. again: (the first answer, what was wrong with it) in the
-        repair round.
+    Args:
+        text: the rendered prompt.
+        system: a system prompt.
+        template: `name@digest` of the prompt's file.
+        media: digest of what is shown, "" when nothing is.
+        frames: the pictures themselves; None where they need not be there (a stored answer is looked up, calls are
+            counted).
+        schema: the answer is JSON of this pydantic model.
+        again: (the first answer, what was wrong with it) in the repair round.
     """
 
     text: str
@@ -56,10 +60,19 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came back. text is "" unless something came; reason says why an outcome is not `answered`.
+    """What came back.
 
-    data: the schema's fields, validated. tries: requests sent to servers, retries included. seconds: wall time of the
-    last try. endpoint: where it came from. unreachable: the endpoint itself is at fault, not this request.
+    Args:
+        outcome: whether it is an answer.
+        text: "" unless something came.
+        data: the schema's fields, validated.
+        reason: why the outcome is not `answered`.
+        tokens_in: of the question.
+        tokens_out: of the answer.
+        tries: requests sent to servers, retries included.
+        seconds: wall time of the last try.
+        endpoint: where it came from.
+        unreachable: the endpoint itself is at fault, not this request.
     """
 
     outcome: Outcome
@@ -78,11 +91,58 @@ class Answer:
         return self.outcome == "answered"
 
     def because(self, outcome: Outcome, reason: str) -> Answer:
+        """The same with another outcome, and without data.
+
+        Args:
+            outcome: what it comes to.
+            reason: why.
+        """
         return replace(self, outcome=outcome, reason=reason, data=None)
 
 
+class Expert(Protocol):
+    """A language model that answers in words. Settings are fields of a frozen dataclass.
+
+    What an expert may have besides stands beside those who ask for it: `captioners` (scripted), `experts.batch` (body),
+    `experts.dry` (prices), `stages.captions` (endpoints).
+    """
+
+    @property
+    def sampling(self) -> Sampling:
+        """The frames it is shown when it is shown a clip; `Sampling(frames=0)` for one that only reads."""
+        ...
+
+    @property
+    def slots(self) -> int:
+        """How many requests it works on at once."""
+        ...
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """Model, revision and decoding parameters: all that an answer depends on besides the request; never where it is
+        served."""
+        ...
+
+    async def answer(self, request: Request) -> Answer:
+        """Never raises for what a server, a model or a network does: that is an outcome. A model in this process raises
+        DeviceLostError when it can use its card no more."""
+        ...
+
+    async def open(self) -> None:
+        """Before the first request: loads weights or looks whether the model is served. Raises SetupError."""
+        ...
+
+    async def close(self) -> None: ...
+
+
 def media_digest(content: str, clip: Clip, sampling: Sampling) -> str:
-    """Names the pictures that a sampling shows of a clip: by content, not by path. 16 hex digits."""
+    """Names the pictures that a sampling shows of a clip: by content, not by path. 16 hex digits.
+
+    Args:
+        content: digest of the video.
+        clip: its start and end, in seconds, count.
+        sampling: which frames, how large.
+    """
     facts = [content, round(clip.start, 6), round(clip.end, 6), repr(sampling)]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
@@ -90,7 +150,9 @@ def media_digest(content: str, clip: Clip, sampling: Sampling) -> str:
 def call_key(identity: Mapping[str, Any], request: Request) -> str:
     """The key under which an answer is kept: 64 hex digits of all that the answer depends on.
 
-    identity: model, revision and decoding parameters of the expert; where it is served does not count.
+    Args:
+        identity: model, revision and decoding parameters of the expert; where it is served does not count.
+        request: what is asked.
     """
     facts = {
         "version": KEY_VERSION,

@@ -58,7 +58,15 @@ create table if not exists spent (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a row tells of the question, for people: the key alone says it to the program."""
+    """What a row says of the question, for people: the key alone says it to the program.
+
+    Args:
+        clip: id of the clip.
+        role: what the expert was.
+        expert: the model's name.
+        template: `name@digest` of the prompt's file.
+        text: the rendered prompt.
+    """
 
     clip: str
     role: str
@@ -85,14 +93,25 @@ class Calls:
             raise UsageError(f"{path} cannot be read as the calls of a run: {error}") from None
 
     def get(self, key: str, *, final_only: bool = True) -> Answer | None:
-        """The kept answer; None when there is none, or when it is worth asking again."""
+        """The kept answer; None when there is none.
+
+        Args:
+            key: of the call (`call_key`).
+            final_only: answers that are worth asking again count as none.
+        """
         row = self.con.execute("select outcome, answer from call where key = ?", (key,)).fetchone()
         if row is None or (final_only and row[0] not in FINAL):
             return None
         return Answer(**json.loads(row[1]))
 
     def put(self, key: str, asked: Asked, answer: Answer) -> None:
-        """Keeps an answer; a better one replaces a failure, and nothing replaces a final one."""
+        """Keeps an answer; a better one replaces a failure, and nothing replaces a final one.
+
+        Args:
+            key: of the call (`call_key`).
+            asked: the question, for people.
+            answer: what came back.
+        """
         values = (key, asked.clip, asked.role, asked.expert, asked.template, answer.outcome)
         text = json.dumps(asdict(answer), ensure_ascii=False)
         self.con.execute(
@@ -103,12 +122,22 @@ class Calls:
         )
 
     def mend(self, key: str, answer: Answer) -> None:
-        """What a kept answer turned out to be, once the schema that it is for was at hand."""
+        """Replaces a kept answer by what it turned out to be, once the schema that it is for was at hand.
+
+        Args:
+            key: of the call (`call_key`).
+            answer: the same, validated.
+        """
         text = json.dumps(asdict(answer), ensure_ascii=False)
         self.con.execute("update call set outcome = ?, answer = ? where key = ?", (answer.outcome, text, key))
 
     def await_batch(self, key: str, asked: Asked) -> None:
-        """Notes a question that a batch asks, so that its answer can be filed when it comes."""
+        """Notes a question that a batch asks, so that its answer can be filed when it comes.
+
+        Args:
+            key: of the call (`call_key`), the `custom_id` of the batch.
+            asked: the question, for people.
+        """
         row = (key, asked.clip, asked.role, asked.expert, asked.template, asked.text)
         self.con.execute("insert or replace into waiting values (?, ?, ?, ?, ?, ?)", row)
 
@@ -122,7 +151,8 @@ class Calls:
     def forget_unanswered(self, role: str | None = None) -> int:
         """Drops all that was not answered, so that it is asked again; how many rows. What it took stays counted.
 
-        role: only what an expert was asked in it.
+        Args:
+            role: only what an expert was asked in this role; None for all.
         """
         mine, given = ("outcome <> 'answered'", ()) if role is None else ("outcome <> 'answered' and role = ?", (role,))
         with self.con:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from typing import Annotated, Any
 
 from hoigen.clip import Sampling, Seconds
 from hoigen.experts.call import Answer, Request
 from hoigen.experts.chat import pictures, wire
 from hoigen.experts.chat.client import Endpoint, whole_url
-from hoigen.experts.chat.server import Servers
+from hoigen.experts.chat.server import Sending, Servers
 from hoigen.experts.chat.wire import JsonMode, Media, Part
 from hoigen.models import room
 from hoigen.models.uses import ModelUse
@@ -132,8 +132,17 @@ class ChatServer:
     @property
     def servers(self) -> Servers:
         """What runs for these settings, made on first use: endpoints and connections."""
-        # Of a copy: what runs is let go with these settings, and would keep them for ever if it held them.
-        return room.running(self, lambda: Servers(replace(self), self._urls))
+        how = Sending(
+            model=self.model,
+            decoding=self._decoding,
+            json_mode=self.json_mode,
+            key_env=self.key_env,
+            slots=self.slots,
+            timeout=self.timeout,
+            tries=self.tries,
+            backoff=self.backoff,
+        )
+        return room.running(self, lambda: Servers(self._urls, how))  # which holds no `self`: it would never be let go
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -142,7 +151,7 @@ class ChatServer:
 
     def body(self, request: Request) -> dict[str, Any]:
         """The JSON of /v1/chat/completions. Raises NoFrames."""
-        return self.body_in(self.json_mode, request, self.seen(request))
+        return wire.body_of(request, self.seen(request), self.json_mode, self.model, self._decoding)
 
     def seen(self, request: Request) -> list[Part]:
         """What is shown; encoding it takes some milliseconds a frame. Raises NoFrames."""
@@ -151,16 +160,6 @@ class ChatServer:
         if request.frames is None or not len(request.frames):
             raise pictures.NoFrames("the clip has no frames to show")
         return wire.shown(request.frames, self.media)
-
-    def body_in(self, mode: JsonMode, request: Request, seen: list[Part]) -> dict[str, Any]:
-        """The JSON of a request that an endpoint gets.
-
-        Args:
-            mode: how this endpoint is asked for JSON.
-            request: what is asked.
-            seen: what is shown (`seen`).
-        """
-        return wire.body_of(request, seen, mode, self.model, self._decoding)
 
     async def answer(self, request: Request) -> Answer:
         """See `Expert.answer`. A fault of the endpoints themselves has `unreachable` set."""

@@ -1,4 +1,4 @@
-"""Where experts are asked: once each, with the answer kept; JSON is validated, and mended once."""
+"""The cache of answers in front of experts: each question is asked once; JSON is validated, and mended once."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hoigen.clip import Clip, Frames, Sampling
-from hoigen.experts.call import Answer, Request, call_key, media_digest
+from hoigen.experts.call import Answer, Expert, Request, call_key, media_digest
 from hoigen.experts.calls import Asked, Calls
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from hoigen.contracts import Expert
     from hoigen.experts.prompts import Prompt
 
 
@@ -34,24 +33,28 @@ class _LeftOff(Exception):
 Asking = Callable[["Expert", Request], Awaitable[Answer]]
 
 
-async def _asked_here(expert: Expert, request: Request) -> Answer:
-    return await expert.answer(request)
-
-
 class Desk:
-    """Asks experts and keeps their answers.
+    """Asks experts and keeps their answers. The same question asked twice at once is sent once.
 
-    may_ask false: only kept answers are given; what is missing raises NotKept. The same question asked twice at once
-    is sent once. asking: how an expert is asked, when it is not in this process.
+    Args:
+        calls: the table of answers.
+        may_ask: if not, only kept answers are given; what is missing raises NotKept.
+        asking: how an expert is asked, when it is not in this process.
     """
 
     def __init__(self, calls: Calls, *, may_ask: bool = True, asking: Asking | None = None) -> None:
         self.calls, self.may_ask = calls, may_ask
-        self.asking = asking or _asked_here
+        self.asking = asking or (lambda expert, request: expert.answer(request))
         self.under_way: dict[str, asyncio.Future[Answer]] = {}
 
     async def ask(self, expert: Expert, request: Request, asked: Asked) -> tuple[str, Answer, bool]:
-        """The key, the answer, and whether it was kept already."""
+        """The key, the answer, and whether it was kept already.
+
+        Args:
+            expert: who is asked.
+            request: what is asked.
+            asked: what is kept beside the answer, for people.
+        """
         key = call_key(expert.identity, request)
         kept = self.kept(key, request)
         if kept is not None:
@@ -76,7 +79,12 @@ class Desk:
         return key, answer, False
 
     def kept(self, key: str, request: Request) -> Answer | None:
-        """The kept answer; one that came with a batch is held to its schema now, since the batch did not know it."""
+        """The kept answer; one that came with a batch is validated now, since the batch did not know its schema.
+
+        Args:
+            key: of the call (`call_key`).
+            request: what was asked.
+        """
         answer = self.calls.get(key)
         if answer is None or answer.data is not None:
             return answer
@@ -90,9 +98,14 @@ class Desk:
 class Conversation:
     """All that is asked about one clip. Captioners talk to experts through this alone, so nothing goes unrecorded.
 
-    content: digest of the video. frames: what was decoded, by sampling; empty where only kept answers are wanted.
-    facts: scores and details of measures, by name. trace: every call in order, JSON types. unreachable: what an
-    endpoint that is itself at fault said.
+    Args:
+        clip: the clip.
+        desk: where answers are kept and experts asked.
+        content: digest of the video.
+        frames: what was decoded, by sampling; empty where only kept answers are wanted.
+        facts: scores and details of measures, by name.
+        trace: every call in order, JSON types.
+        unreachable: what an endpoint that is itself at fault said.
     """
 
     clip: Clip
@@ -114,8 +127,12 @@ class Conversation:
     ) -> Answer:
         """Asks; with a schema, an answer that does not fit it is sent back once with what was wrong.
 
-        role: what the expert is here (`first`, `decision`), for the trace. sees: the clip's frames are shown, as the
-        expert's sampling wants them.
+        Args:
+            role: what the expert is here (`first`, `decision`), for the trace.
+            expert: who is asked.
+            prompt: the question.
+            sees: the clip's frames are shown, as the expert's sampling wants them.
+            schema: the answer is JSON of this model.
         """
         request = Request(text=prompt.text, system=prompt.system, template=prompt.template, schema=schema)
         if sees:
@@ -204,15 +221,11 @@ def json_in(text: str) -> Any:
             return decoder.raw_decode(text, at)[0]
         except ValueError as error:
             last = f"not valid JSON: {error}"
-            at = text.find("{", _end_of_braces(text, at))
+        depth, end = 0, at
+        while end < len(text):  # on to where this brace is closed, or to the end of the text
+            depth += (text[end] == "{") - (text[end] == "}")
+            end += 1
+            if depth == 0:
+                break
+        at = text.find("{", end)
     raise ValueError(last)
-
-
-def _end_of_braces(text: str, start: int) -> int:
-    """Where the brace that opens at `start` is closed; the end of the text when it never is."""
-    depth = 0
-    for at in range(start, len(text)):
-        depth += (text[at] == "{") - (text[at] == "}")
-        if depth == 0:
-            return at + 1
-    return len(text)

@@ -1,11 +1,11 @@
-"""How many calls and tokens a run would take, without asking anybody: a desk that supposes the answers."""
+"""How many calls and tokens a run would take, without asking anybody: answers are supposed."""
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from hoigen.experts.call import Answer, Request, call_key
 from hoigen.experts.calls import Asked, Calls
@@ -22,7 +22,14 @@ PATCH = 28
 
 @dataclass(slots=True)
 class Load:
-    """Calls to one expert and their tokens, as estimated."""
+    """Calls to one expert and their tokens, as estimated.
+
+    Args:
+        calls: how many.
+        tokens_in: of the questions.
+        tokens_out: of the answers.
+        prices: of a million tokens in and out.
+    """
 
     calls: float = 0
     tokens_in: float = 0
@@ -35,11 +42,29 @@ class Load:
         return (self.tokens_in * self.prices[0] + self.tokens_out * self.prices[1]) / 1e6
 
     def scaled(self, factor: float) -> Load:
+        """As many times the calls and tokens."""
         return Load(self.calls * factor, self.tokens_in * factor, self.tokens_out * factor, self.prices)
 
 
+@runtime_checkable
+class Priced(Protocol):
+    """An expert whose tokens cost something: prices of a million, in any currency."""
+
+    @property
+    def price_in(self) -> float: ...
+    @property
+    def price_out(self) -> float: ...
+
+
 class DryDesk(Desk):
-    """Kept answers are given, others supposed and counted. worst: experts disagree wherever they can."""
+    """Kept answers are given, others supposed and counted.
+
+    Args:
+        calls: the table of answers.
+        worst: experts disagree wherever they can; if not, they agree.
+        width: of the clip, pixels.
+        height: of the clip, pixels.
+    """
 
     def __init__(self, calls: Calls, *, worst: bool, width: int = 16, height: int = 9) -> None:
         super().__init__(calls, may_ask=False)
@@ -55,9 +80,13 @@ class DryDesk(Desk):
         answer = self._supposed(request)
         load = self.loads[asked.expert]
         load.calls += 1
-        load.tokens_in += len(request.system + request.text) / LETTERS_A_TOKEN + self._pictures(expert, request)
+        load.tokens_in += len(request.system + request.text) / LETTERS_A_TOKEN
+        if request.media:  # one token for each 28 x 28 pixels, as Qwen2-VL has it; other models differ
+            short = expert.sampling.short_side or 720
+            load.tokens_in += expert.sampling.frames * short * short * self.aspect / PATCH**2
         load.tokens_out += answer.tokens_out
-        load.prices = getattr(expert, "price_in", 0.0), getattr(expert, "price_out", 0.0)
+        if isinstance(expert, Priced):
+            load.prices = expert.price_in, expert.price_out
         return key, answer, False
 
     def _supposed(self, request: Request) -> Answer:
@@ -67,10 +96,3 @@ class DryDesk(Desk):
         data = request.schema.supposed(self.worst).model_dump(mode="json")  # type: ignore[attr-defined]
         text = json.dumps(data)
         return Answer(outcome="answered", text=text, data=data, tokens_out=round(len(text) / LETTERS_A_TOKEN))
-
-    def _pictures(self, expert: Expert, request: Request) -> float:
-        """Tokens of what is shown: one for each 28 x 28 pixels, as Qwen2-VL has it; other models differ."""
-        if not request.media:
-            return 0.0
-        short = expert.sampling.short_side or 720
-        return expert.sampling.frames * short * short * self.aspect / PATCH**2

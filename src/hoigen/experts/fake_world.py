@@ -69,6 +69,7 @@ class FakeWorld:
 
     @property
     def sampling(self) -> Sampling:
+        """It is shown nothing."""
         return Sampling(frames=0)
 
     @property
@@ -151,15 +152,15 @@ class FakeWorld:
     def _claims(self, request: Request) -> str:
         texts = _between(request.text, "description"), _between(request.text, "other")
         own, other = (read(text) for text in texts)
-        return json.dumps({"claims": [self._claim(slot, value, other, texts) for slot, value in own.items()]})
-
-    def _claim(self, slot: str, value: str, other: Mapping[str, str], texts: tuple[str, str]) -> dict[str, str]:
-        claim = {"aspect": slot, "claim": told(slot, value)}
-        if slot not in other:
-            return {**claim, "verdict": "unmentioned", "other": ""}
-        if self._contradicts(slot, value, other[slot], texts):
-            return {**claim, "verdict": "contradicted", "other": told(slot, other[slot])}
-        return {**claim, "verdict": "supported", "other": ""}
+        claims = []
+        for slot, value in own.items():
+            verdict, said = "supported", ""
+            if slot not in other:
+                verdict = "unmentioned"
+            elif self._contradicts(slot, value, other[slot], texts):
+                verdict, said = "contradicted", told(slot, other[slot])
+            claims.append({"aspect": slot, "claim": told(slot, value), "verdict": verdict, "other": said})
+        return json.dumps({"claims": claims})
 
     def _richer(self, request: Request) -> str:
         texts = [_between(request.text, name) for name in ("first", "second")]
@@ -178,19 +179,14 @@ class FakeWorld:
             views = [said[slot] for said in (first, second, third) if slot in said]
             if not views or (slot in asked and slot not in third):
                 continue
-            value = _settled(views, majority) if slot in asked else views[0]
+            value: str | None = views[-1] if slot in asked else views[0]  # the third's is the last
+            if slot in asked and majority and len(views) > 2:
+                value = next((view for view in views if views.count(view) > 1), None)
             if value is None:
                 continue
             slipped = chance("slips", self._me, slot, *texts) < self.slips
             final[slot] = wrong(slot, value, "slip", self._me, slot, *texts) if slipped else value
         return tell(final)
-
-
-def _settled(views: list[str], majority: bool) -> str | None:
-    """The value on a point at issue; the third's is the last. None where a majority is wanted and there is none."""
-    if not majority or len(views) < 3:
-        return views[-1]
-    return next((view for view in views if views.count(view) > 1), None)
 
 
 def _slots_of(aspect: str) -> tuple[str, ...]:

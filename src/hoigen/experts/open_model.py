@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from hoigen.clip import Sampling, Seconds
+from hoigen.experts.batch import Batched
 from hoigen.experts.call import Answer, Request
 from hoigen.models import uses
 from hoigen.registry import expert
@@ -56,24 +57,24 @@ class OpenModel:
             object.__setattr__(self, "sampling", Sampling(frames=0))
         _ = self.expert  # what cannot be is told at once
 
-    def _served(self) -> Expert:
-        from hoigen.experts.chat_server import ChatServer
+    @functools.cached_property
+    def expert(self) -> Expert:
+        """What does the work, as these settings say it."""
+        if self.url:
+            from hoigen.experts.chat_server import ChatServer
 
-        return ChatServer(
-            url=self.url or "",
-            model=self.model,
-            revision=self.revision,
-            key_env=self.key_env,
-            sampling=self.sampling,
-            temperature=self.temperature,
-            max_tokens=self.max_tokens,
-            slots=self.slots,
-            timeout=self.timeout,
-            price_in=self.price_in,
-            price_out=self.price_out,
-        )
-
-    def _local(self) -> Expert:
+            served = (
+                "url",
+                "model",
+                "revision",
+                "key_env",
+                "sampling",
+                "temperature",
+                "max_tokens",
+                "slots",
+                "timeout",
+            )
+            return ChatServer(**{name: getattr(self, name) for name in (*served, "price_in", "price_out")})
         from hoigen.experts.local_llm import LocalLlm
         from hoigen.experts.local_vlm import LocalVlm
         from hoigen.recipe.build import build
@@ -85,10 +86,12 @@ class OpenModel:
             return build(LocalVlm, settings, self.model)  # type: ignore[no-any-return]
         return build(LocalLlm, settings, self.model)  # type: ignore[no-any-return]
 
-    @functools.cached_property
-    def expert(self) -> Expert:
-        """What does the work, as these settings say it."""
-        return self._served() if self.url else self._local()
+    @property
+    def endpoints(self) -> Sequence[Any]:
+        """The servers that have it; empty when it is loaded here."""
+        from hoigen.experts.chat_server import ChatServer
+
+        return self.expert.endpoints if isinstance(self.expert, ChatServer) else ()
 
     @property
     def identity(self) -> Mapping[str, Any]:
@@ -98,9 +101,8 @@ class OpenModel:
         """The request as a chat completion, for batches. Raises ValueError when the model is not served."""
         if not self.url:
             raise ValueError(f"{self.model} is not served: give its url to ask it by batch")
-        inner: Any = self.expert
-        made: dict[str, Any] = inner.body(request)
-        return made
+        assert isinstance(self.expert, Batched)
+        return self.expert.body(request)
 
     @property
     def models(self) -> tuple[AnyUse, ...]:

@@ -17,7 +17,13 @@ SYSTEM = re.compile(r"\A---system---\n(.*?)\n---\n", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A rendered template. template: `name@` and the first 8 hex digits of the file's sha256."""
+    """A rendered template.
+
+    Args:
+        text: the question.
+        template: `name@` and the first 8 hex digits of the file's sha256.
+        system: the system prompt, "" without one.
+    """
 
     text: str
     template: str
@@ -25,7 +31,11 @@ class Prompt:
 
 
 def render(name: str, **values: str) -> Prompt:
-    """The template of that name (`describe`, or a path that ends in .md) with its `$placeholders` filled.
+    """A template with its `$placeholders` filled.
+
+    Args:
+        name: of a file under hoigen/prompts (`describe`), or a path that ends in .md.
+        **values: one for each placeholder.
 
     A template may begin with a system prompt between `---system---` and `---`. Raises UsageError when there is no
     such file, or when values are missing or unknown to it.

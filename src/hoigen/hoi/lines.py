@@ -181,8 +181,7 @@ def pair_of(given: Any, where: str, size: tuple[float, float], knows: Knows | No
         given: the pair.
         where: what errors begin with.
         size: (width, height) that its boxes are in; (1, 1) for boxes in 0..1.
-        knows: the words that the first line of its file allows, in which every pair has boxes; None for any words, with
-            or without boxes.
+        knows: the words that the first line of its file allows; None for any.
         own: it is what `frame_row` has made.
 
     Raises UsageError that names `where`, the key, what came and what is allowed.
@@ -199,7 +198,11 @@ def pair_of(given: Any, where: str, size: tuple[float, float], knows: Knows | No
         raise UsageError(
             f"{where}.verbs: {said}{'no verbs' if knows.verbs is None else 'verbs, so each pair has some'}"
         )
-    scores = _verbs(verbs, f"{where}.verbs", knows.verbs if knows else None) if verbs is not None else None
+    scores = (
+        _verbs(verbs, f"{where}.verbs", knows.verbs if knows and not knows.any_verb else None)
+        if verbs is not None
+        else None
+    )
     if "score" not in given and not scores:
         raise UsageError(f"{where}.score: must be given where there are no verbs")
     score = share(given["score"], f"{where}.score") if "score" in given else max((scores or {}).values())
@@ -209,8 +212,8 @@ def pair_of(given: Any, where: str, size: tuple[float, float], knows: Knows | No
             f"{where}.telling: true, or false where the boxes say little by themselves; it came as {telling!r}"
         )
     return Pair(
-        person=_pair_box(given.get("person"), f"{where}.person", size, own) if knows or "person" in given else None,
-        box=_pair_box(given.get("object"), f"{where}.object", size, own) if knows or "object" in given else None,
+        person=_pair_box(given.get("person"), f"{where}.person", size, own) if "person" in given else None,
+        box=_pair_box(given.get("object"), f"{where}.object", size, own) if "object" in given else None,
         object=name,
         score=score,
         verbs=scores,
@@ -409,6 +412,14 @@ def listed(given: Mapping[str, Any], key: str, where: str) -> list[tuple[int, An
     if not isinstance(value, list):
         raise UsageError(f"{where}: {key}: a list, empty where none is seen; it came as {value!r}")
     return list(enumerate(value))
+
+
+def models_of(head: Mapping[str, Any], where: str) -> list[dict[str, str]]:
+    """The models that a first line names."""
+    models = head.get("models", [])
+    if not (isinstance(models, list) and all(isinstance(each, dict) and each.get("name") for each in models)):
+        raise UsageError(f"{where}: models: a list of {{name, revision, licence}}; it came as {models!r}")
+    return [{str(key): str(value) for key, value in each.items()} for each in models]
 
 
 def text(given: Mapping[str, Any], key: str, where: str) -> str:

@@ -266,7 +266,7 @@ def about_row(about: About) -> dict[str, Any]:
 def about_of(row: Mapping[str, Any]) -> About:
     """Of what `about_row` made."""
     knows = knows_of(row) if "objects" in row else None
-    return About(observer=row["observer"], theta=row.get("theta"), knows=knows, models=row["models"])
+    return About(observer=row["observer"], theta=row.get("theta"), knows=knows, models=tuple(row["models"]))
 
 
 def knows_of(row: Mapping[str, Any]) -> Knows:

@@ -13,13 +13,13 @@ from hoigen import hico
 from hoigen.errors import UsageError
 from hoigen.hoi import byname
 from hoigen.hoi.detections import MOST, Knows, Pair, as_name
-from hoigen.hoi.lines import known_keys, number, pair_of, parsed, share, text
+from hoigen.hoi.lines import known_keys, models_of, number, pair_of, parsed, share, text
 
 if TYPE_CHECKING:
     from hoigen.clip import Clip
 
 VERSION = 1
-HEAD = ("hoigen_detections", "detector", "verbs", "objects", "theta")
+HEAD = ("hoigen_detections", "detector", "verbs", "any_verb", "objects", "theta", "models")
 ROW = ("video", "time", "frame", "size", "pairs")
 
 
@@ -45,6 +45,7 @@ class Recording:
     detector: str
     theta: float
     knows: Knows
+    models: Sequence[Mapping[str, str]]
     rows: Mapping[str, Sequence[Row]]
     sha256: str
 
@@ -87,7 +88,8 @@ def read(path: Path, changed: int = 0) -> Recording:
     if not lines:
         raise UsageError(f"{path}: is empty; its first line says what the detector knows (docs/observations.md)")
     head = _object(lines[0][1], f"{path}: line {lines[0][0]}", HEAD)
-    detector, theta, knows = _head(head, f"{path}: line {lines[0][0]}")
+    detector, theta, knows = _head(head, where := f"{path}: line {lines[0][0]}")
+    models = models_of(head, where)
     rows: dict[str, list[Row]] = {}
     for at, line in lines[1:]:
         where = f"{path}: line {at}"
@@ -97,7 +99,7 @@ def read(path: Path, changed: int = 0) -> Recording:
         if len({row.time is None for row in found}) > 1:
             raise UsageError(f"{path}: {video}: some rows have a time and some a frame; take one of them")
         _check_once(found, f"{path}: {video}")
-    return Recording(path, detector, theta, knows, rows, hashlib.sha256(data).hexdigest())
+    return Recording(path, detector, theta, knows, models, rows, hashlib.sha256(data).hexdigest())
 
 
 def _check_once(rows: Sequence[Row], where: str) -> None:
@@ -118,7 +120,10 @@ def _head(head: Mapping[str, Any], where: str) -> tuple[str, float, Knows]:
     verbs = _words(head["verbs"], hico.verbs(), f"{where}: verbs")
     objects = _words(head.get("objects"), hico.objects(), f"{where}: objects")
     theta = share(head.get("theta", 0.2), f"{where}: theta")
-    return text(head, "detector", where), theta, Knows(objects=objects, verbs=verbs)
+    if not isinstance(head.get("any_verb", False), bool):
+        raise UsageError(f"{where}: any_verb: true or false; it came as {head['any_verb']!r}")
+    knows = Knows(objects=objects, verbs=verbs, any_verb=head.get("any_verb", False))
+    return text(head, "detector", where), theta, knows
 
 
 def _words(given: Any, all_of_hico: Sequence[str], where: str) -> frozenset[str] | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from hoigen.errors import UsageError
 from hoigen.hoi import byname
 from hoigen.hoi.detections import MOST, Knows
-from hoigen.hoi.lines import FRAME, frame_of, known_keys, listed, number, parsed, share
+from hoigen.hoi.lines import FRAME, frame_of, known_keys, listed, models_of, number, parsed, share
 from hoigen.hoi.observation import about_row, knows_of
 from hoigen.video.plan import moments
 
@@ -174,14 +174,13 @@ def index(path: Path, changed: int) -> Index:
         if len({place.second is None for place in places}) > 1:
             raise UsageError(f"{path}: {video}: some lines have a time and some a frame; take one of them")
         _check_once(places, path, video)
-    models = head.get("models", ())
     return Index(
         pipeline=str(head["pipeline"]),
         knows=knows_of(head),
         theta=head.get("theta"),
         gives=gives,
         videos=videos,
-        models=[{str(key): str(value) for key, value in each.items()} for each in models],
+        models=models_of(head, str(path)),
     )
 
 
@@ -209,9 +208,7 @@ def _head(head: Mapping[str, Any], where: str) -> tuple[Mapping[str, Any], tuple
         share(head["theta"], f"{where}: theta")
     if not isinstance(head.get("any_verb", False), bool):
         raise UsageError(f"{where}: any_verb: true or false; it came as {head['any_verb']!r}")
-    models = head.get("models", [])
-    if not (isinstance(models, list) and all(isinstance(each, dict) and each.get("name") for each in models)):
-        raise UsageError(f"{where}: models: a list of {{name, revision, licence}}; it came as {models!r}")
+    models_of(head, where)
     gives = head.get("gives", ["persons", "objects"])
     if not isinstance(gives, list) or not gives or any(each not in FRAME for each in gives):
         raise UsageError(f"{where}: gives: some of {', '.join(FRAME)}, a list; it came as {gives!r}")

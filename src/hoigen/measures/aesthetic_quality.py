@@ -15,7 +15,7 @@ from hoigen.settings import Setting
 if TYPE_CHECKING:
     from hoigen.models.room import Handle
     from hoigen.models.uses import ModelUse
-    from hoigen.vbench.perframe import PerFrameStream
+    from hoigen.vbench.streams import PerFrameStream
 
 EVERY = EveryFrame()
 
@@ -76,6 +76,6 @@ class AestheticQuality:
 
     def begin(self, clip: Clip) -> PerFrameStream:
         from hoigen.vbench import pictures
-        from hoigen.vbench.perframe import PerFrameStream
+        from hoigen.vbench.streams import PerFrameStream
 
         return PerFrameStream(self._model(), pictures.clip, self.batch, scale=0.1)

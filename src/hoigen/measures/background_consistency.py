@@ -15,7 +15,7 @@ from hoigen.settings import Setting
 if TYPE_CHECKING:
     from hoigen.models.room import Handle
     from hoigen.models.uses import ModelUse
-    from hoigen.vbench.consistency import ConsistencyStream
+    from hoigen.vbench.streams import ConsistencyStream
 
 EVERY = EveryFrame()
 
@@ -76,6 +76,6 @@ class BackgroundConsistency:
 
     def begin(self, clip: Clip) -> ConsistencyStream:
         from hoigen.vbench import pictures
-        from hoigen.vbench.consistency import ConsistencyStream
+        from hoigen.vbench.streams import ConsistencyStream
 
         return ConsistencyStream(self._model(), pictures.clip, self.batch)

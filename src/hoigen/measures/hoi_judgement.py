@@ -107,7 +107,7 @@ class HoiJudgement:
         return waiting_of(self)
 
     async def _judge(self, talk: Conversation) -> Score:
-        from hoigen.captioners._answers import DECLINES, paragraph
+        from hoigen.captioners._parts import DECLINES, paragraph
         from hoigen.experts._waiting import answered
         from hoigen.experts.prompts import render
         from hoigen.measures._judgement import Judgement

@@ -15,7 +15,7 @@ from hoigen.settings import Setting
 if TYPE_CHECKING:
     from hoigen.models.room import Handle
     from hoigen.models.uses import ModelUse
-    from hoigen.vbench.perframe import PerFrameStream
+    from hoigen.vbench.streams import PerFrameStream
 
 EVERY = EveryFrame()
 RESIZES = ("longer", "shorter", "shorter_centercrop", "none")
@@ -84,6 +84,6 @@ class ImagingQuality:
 
     def begin(self, clip: Clip) -> PerFrameStream:
         from hoigen.vbench import pictures
-        from hoigen.vbench.perframe import PerFrameStream
+        from hoigen.vbench.streams import PerFrameStream
 
         return PerFrameStream(self._model(), lambda image: pictures.musiq(image, self.resize), self.batch, scale=0.01)

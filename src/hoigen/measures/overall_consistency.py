@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from hoigen.models.room import Handle
     from hoigen.models.uses import ModelUse
-    from hoigen.vbench.spread import Spread
+    from hoigen.vbench.streams import Spread
 
 EVERY = EveryFrame()
 ENCODERS = {
@@ -93,7 +93,7 @@ class OverallConsistency:
         return room.handle(*self.networks)
 
     def begin(self, clip: Clip) -> _Stream:
-        from hoigen.vbench.spread import Spread
+        from hoigen.vbench.streams import Spread
 
         model = self._model()
         return _Stream(model, clip.prompt or "", Spread(model.facts["frames"], round(clip.duration * clip.fps)))

@@ -1,4 +1,4 @@
-"""What waits together is worked on together: one thread that works, any number of threads and event loops that ask."""
+"""Questions that wait together are answered in one batch: one thread works, many threads and event loops ask."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ import time
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
+from hoigen import devices
 from hoigen.clip import Seconds
+from hoigen.errors import NoRoomError, SetupError
+from hoigen.models import room
+from hoigen.models.uses import Network
 
 Asked = TypeVar("Asked")
 Got = TypeVar("Got")
@@ -19,7 +23,15 @@ LINGER: Seconds = 0.02
 
 @dataclass(slots=True)
 class Job(Generic[Asked, Got]):
-    """kind: only jobs of one kind go together. size: what it counts for. most: of that, in one batch."""
+    """One question on its way.
+
+    Args:
+        asked: the question.
+        kind: only jobs of one kind go together.
+        most: what a batch may count in all.
+        size: what this one counts for.
+        future: gets the answer.
+    """
 
     asked: Asked
     kind: Hashable
@@ -35,7 +47,7 @@ class Batcher(Generic[Asked, Got]):
         work: gets what was asked by jobs of one kind and gives as many results in their order; a result that is an
             exception is raised where it was asked for, and what `work` itself raises, all of them get.
         name: of the thread.
-        linger: seconds for which an idle thread waits for company; 0 begins at once.
+        linger: seconds for which an idle thread waits for further questions; 0 begins at once.
     """
 
     def __init__(
@@ -52,6 +64,7 @@ class Batcher(Generic[Asked, Got]):
         self.thread.start()
 
     def submit(self, asked: Asked, kind: Hashable, most: int, size: int = 1) -> Future[Got]:
+        """Queues a question; `asked`, `kind`, `most` and `size` as of `Job`. Raises RuntimeError once it is closed."""
         job: Job[Asked, Got] = Job(asked, kind, max(1, most), size)
         with self.news:
             if self.closed:
@@ -94,8 +107,12 @@ class Batcher(Generic[Asked, Got]):
                 if self.closed:
                     return []
                 self._linger()
-                batch = self._take()
-                if batch:
+                if self.closed or not self.waiting:
+                    continue
+                batch = self._alike()
+                taken = {id(job) for job in batch}
+                self.waiting = [job for job in self.waiting if id(job) not in taken]
+                if batch := [job for job in batch if job.future.set_running_or_notify_cancel()]:
                     return batch
 
     def _linger(self) -> None:
@@ -109,17 +126,56 @@ class Batcher(Generic[Asked, Got]):
     def _alike(self) -> list[Job[Asked, Got]]:
         """The first job and those that go with it, as many as there is room for."""
         first = self.waiting[0]
-        batch, room = [first], first.most - first.size
+        batch, left = [first], first.most - first.size
         for job in self.waiting[1:]:
-            if job.kind == first.kind and job.size <= room:
+            if job.kind == first.kind and job.size <= left:
                 batch.append(job)
-                room -= job.size
+                left -= job.size
         return batch
 
-    def _take(self) -> list[Job[Asked, Got]]:
-        if self.closed or not self.waiting:
-            return []
-        batch = self._alike()
-        taken = {id(job) for job in batch}
-        self.waiting = [job for job in self.waiting if id(job) not in taken]
-        return [job for job in batch if job.future.set_running_or_notify_cancel()]
+
+class NetworkService:
+    """A network as the process of the models serves it: calls that wait and are alike are one batch, whichever worker
+    and clip they are of. An idle network does not wait for further ones.
+
+    Args:
+        network: the description.
+        used_by: a measure that has it, for errors.
+    """
+
+    def __init__(self, network: Network, used_by: str) -> None:
+        self.network, self.used_by = network, used_by
+
+    async def open(self) -> None:
+        """Loads it. Raises SetupError that names the measure."""
+        import asyncio
+
+        try:
+            self.loaded = await asyncio.to_thread(room.load, self.network)
+        except Exception as error:
+            kind = NoRoomError if devices.no_room(error) else SetupError
+            why = str(error) or type(error).__name__
+            raise kind(f"measure {self.used_by!r} could not load its model: {why}") from error
+
+    async def answer(self, asked: room.Call | None) -> Any:
+        """The network's answer to what is `asked`, as arrays; to None, its facts and its ledger."""
+        import asyncio
+
+        if asked is None:
+            return self.loaded.facts, self.loaded.ledger
+        queue: Batcher[tuple[room.Loaded, room.Call], Any] = room.once(_batches, self.loaded.device)
+        kind = self.network, asked.alike
+        waiting = queue.submit((self.loaded, asked), kind, asked.most, asked.rows)
+        return room.as_arrays(await asyncio.wrap_future(waiting))
+
+    async def close(self) -> None:
+        """It stays for as long as its process does."""
+
+
+def _batches(device: str) -> Batcher[tuple[room.Loaded, room.Call], Any]:
+    """The queue of a device: one batch after the other, so that networks do not take each other's memory."""
+
+    def answers(asked: Sequence[tuple[room.Loaded, room.Call]], _: Hashable) -> list[Any]:
+        return asked[0][0].answers([call for _, call in asked])
+
+    return Batcher(answers, f"hoigen networks on {device}", linger=0.0)

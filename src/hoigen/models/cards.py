@@ -554,7 +554,7 @@ CARDS: Mapping[str, ModelCard] = MappingProxyType(
 
 
 def find(name: str) -> ModelCard | None:
-    """The card of that id; None where nothing is known."""
+    """The card whose id is `name`; None where nothing is known."""
     return CARDS.get(name)
 
 

@@ -24,8 +24,13 @@ READ_AHEAD = 1 << 24
 """Bytes that a reader takes before it lets the other side wait: pictures of a batch in one go."""
 
 
-class EndedError(Exception):
-    """The process ended before it answered. sent: it had the question. begun: it was at this one, and at no other."""
+class _EndedError(Exception):
+    """The process ended before it answered.
+
+    Args:
+        sent: it had the question.
+        begun: it was at this one, and at no other.
+    """
 
     def __init__(self, sent: bool, begun: bool) -> None:
         super().__init__("the process of the models ended")
@@ -39,7 +44,11 @@ class Client:
         self.address = address
 
     async def answer(self, name: str, asked: Any) -> Any:
-        """What is answered by what is served under that name.
+        """The answer of what is served under that name.
+
+        Args:
+            name: of an expert (`name_of`) or of a network.
+            asked: the question, whatever can be pickled.
 
         Raises GaveUpError when the process ends at this very question, ModelsGoneError when there is no such process
         any more, AnswerError with what the one who was asked has raised. Waiting is no lack of progress: the process
@@ -56,7 +65,7 @@ class Client:
             asking.cancel()
 
     def wait(self, name: str, asked: Any) -> Any:
-        """As `answer`, for those who wait for it. Not within an event loop."""
+        """As `answer` with this `name` and what is `asked`, for those who wait for it. Not within an event loop."""
         loop = asyncio.new_event_loop()  # asyncio.run would handle Ctrl-C, and write out every answer to do so
         try:
             return loop.run_until_complete(self.answer(name, asked))
@@ -68,12 +77,15 @@ class Client:
         while True:
             try:
                 return await self._ask(name, asked, alone)
-            except EndedError as end:
+            except _EndedError as end:
                 if alone and end.begun:
                     await asyncio.sleep(2 * LOOK_EVERY)  # the parent finds out why
+                    why = ""
+                    with contextlib.suppress(OSError):
+                        why = f": it {ended(self.address).read_text(encoding='utf-8')}"
                     raise GaveUpError(
                         "the process of the model ended twice while it was at this question, the second time alone"
-                        f"{_why(self.address)}"
+                        + why
                     ) from None
                 alone = alone or end.sent
 
@@ -91,14 +103,14 @@ class Client:
                 if kind == BEGUN:
                     begun = True
                 elif kind == RAISED:
-                    said, _, trace = body.decode("utf-8", "replace").partition("\0")
-                    error = AnswerError(said)
+                    message, _, trace = body.decode("utf-8", "replace").partition("\0")
+                    error = AnswerError(message)
                     error.add_note(f"There:\n{trace}")
                     raise error
                 else:
                     return pickle.loads(body)
         except (OSError, asyncio.IncompleteReadError):
-            raise EndedError(sent, begun) from None
+            raise _EndedError(sent, begun) from None
         finally:
             writer.close()
 
@@ -112,38 +124,32 @@ class Client:
 
 
 async def receive(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
-    """Kind and body of one frame."""
+    """Kind and body of the next frame that `reader` brings."""
     kind, size = HEAD.unpack(await reader.readexactly(HEAD.size))
     return kind, await reader.readexactly(size)
 
 
 def gone(address: str) -> Path:
-    """The file that says why there is no such process any more."""
+    """The file that says why there is no process at that `address` any more."""
     return Path(f"{address}.gone")
 
 
 def ended(address: str) -> Path:
-    """The file that says how the process ended the last time."""
+    """The file that says how the process at that `address` ended the last time."""
     return Path(f"{address}.ended")
 
 
-def _why(address: str) -> str:
-    """How the process ended the last time, as the end of a sentence."""
-    try:
-        return f": it {ended(address).read_text(encoding='utf-8')}"
-    except OSError:
-        return ""
-
-
 def name_of(expert: Expert) -> str:
-    """The name under which an expert is served: its file and its settings, the same in every process of a run."""
+    """The name under which an `expert` is served: its file and its settings, the same in every process of a run."""
     return f"{getattr(sys.modules.get(type(expert).__module__), '__file__', '')} {expert!r}"
 
 
 def asking(address: str, served: Collection[str] | None = None) -> Callable[[Expert, Request], Awaitable[Answer]]:
     """How a desk asks experts that the process at that address has opened (`Desk(asking=...)`).
 
-    served: the names of those that it has; others are asked here. All of them, where it is left out.
+    Args:
+        address: of its socket.
+        served: the names of those that it has; others are asked here. None: it has all of them.
     """
     client = Client(address)
 

@@ -30,8 +30,8 @@ def _cache() -> Path:
 
 
 def path_of(card: ModelCard) -> Path:
-    """Where a file belongs once it is fetched; it need not be there yet. Raises UsageError for one that cannot be
-    fetched by a program."""
+    """Where the file of a `card` belongs once it is fetched; it need not be there yet. Raises UsageError for one that
+    cannot be fetched by a program."""
     if isinstance(card.source, WheelMember):
         return home() / card.sha256[:16] / card.file
     if isinstance(card.source, Url):
@@ -40,20 +40,15 @@ def path_of(card: ModelCard) -> Path:
 
 
 def present(card: ModelCard) -> Path | None:
-    """Where a file lies on this machine, if it does; what is in it is not looked at."""
+    """Where the file of a `card` is on this machine; None if it is not. Its content is not looked at."""
     if isinstance(card.source, OwnFile):
         return None
-    return next((place for place in _places(card) if place.is_file()), None)
-
-
-def _places(card: ModelCard) -> list[Path]:
-    """Its own place first, then where VBench, CLIP and torch.hub put it."""
     vbench = os.environ.get("VBENCH_CACHE_DIR")
-    places = [path_of(card)]
+    places = [path_of(card)]  # then where VBench, CLIP and torch.hub put it
     for folder in card.source.elsewhere if isinstance(card.source, Url) else ():
         moved = Path(vbench) / folder.removeprefix("vbench/") if vbench and folder.startswith("vbench/") else None
         places.append((moved or _cache() / folder) / card.file)
-    return places
+    return next((place for place in places if place.is_file()), None)
 
 
 def locate(card: ModelCard | str, own: str = "", *, quiet: bool = False) -> Found:
@@ -92,7 +87,8 @@ def _fetched(card: ModelCard, quiet: bool) -> Path:
         with _alone(path.parent, card.file, quiet):
             if path.is_file() and digest(path).startswith(card.sha256):
                 return path  # another process has brought it meanwhile
-            _say(f"fetching {card.file}{_size(card)}, from {card.where}", quiet)
+            size = f", about {shown_size(card.bytes)}" if card.bytes else ""
+            _say(f"fetching {card.file}{size}, from {card.where}", quiet)
             if isinstance(card.source, WheelMember):
                 _out_of_wheel(card, quiet)
             else:
@@ -158,12 +154,8 @@ def _alone(folder: Path, name: str, quiet: bool) -> Iterator[None]:
         yield
 
 
-def _size(card: ModelCard) -> str:
-    return f", about {shown_size(card.bytes)}" if card.bytes else ""
-
-
 def shown_size(count: int) -> str:
-    """Bytes as a person reads them: `4 kB`, `327 MiB`, `13.2 GiB`."""
+    """A `count` of bytes as a person reads it: `4 kB`, `327 MiB`, `13.2 GiB`."""
     if count < 1 << 20:
         return f"{count / 1000:.0f} kB"
     return f"{count / (1 << 20):.3g} MiB" if count < 1000 << 20 else f"{count / (1 << 30):.1f} GiB"

@@ -6,10 +6,10 @@
                         question at a time
 
 What is served is anything that is opened, answers what it is asked and is closed (`Service`): experts, and networks
-(`hoigen.models.room.Service`).
+(`hoigen.models.batcher.NetworkService`).
 
-A question that was under way when the process ended may be the one that ended it, or stand beside it in a batch. So
-each is asked again alone, and the process says when it begins with one: whose turn it was when the process ended a
+A question that was under way when the process ended may be the one that ended it, or be in one batch with it. So
+each is asked again alone, and the process reports when it begins with one: whose turn it was when the process ended a
 second time has failed, and it alone.
 """
 
@@ -82,8 +82,11 @@ LONGEST_ADDRESS = 100
 class Host:
     """The parent's handle. Used as a context manager; the process starts when the first task is taken (`before`).
 
-    setup: what is served. load_deadline: seconds for loading. deadline: seconds for which the process may have
-    questions and answer none, before it is taken to hang and replaced.
+    Args:
+        setup: what is served.
+        load_deadline: seconds for loading.
+        deadline: seconds for which the process may have questions and answer none, before it is taken to hang and
+            replaced.
     """
 
     def __init__(self, setup: Setup, *, load_deadline: Seconds, deadline: Seconds) -> None:
@@ -92,11 +95,15 @@ class Host:
         except Exception as error:
             raise SetupError(f"setup cannot be sent to a process: {type(error).__name__}: {error}") from error
         self.load_deadline, self.deadline = load_deadline, deadline
-        self.folder = _folder()
+        # a folder that only this user can enter, with a path that is short enough for a socket
+        self.folder = Path(tempfile.mkdtemp(prefix="hoigen-"))
+        if len(os.fsencode(self.folder / "ask.gone")) > LONGEST_ADDRESS:
+            self.folder.rmdir()
+            self.folder = Path(tempfile.mkdtemp(prefix="hoigen-", dir="/tmp"))
         self.address = str(self.folder / "ask")
         self.page = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as this)
         self.page.truncate(mmap.PAGESIZE)
-        self.counts = Counts(self.page.fileno())
+        self.counts = _Counts(self.page.fileno())
         self.log = Log()
         self.process: subprocess.Popen[bytes] | None = None
         self.keeper: threading.Thread | None = None
@@ -109,7 +116,7 @@ class Host:
         self.close()
 
     def before(self, tasks: Iterable[T]) -> Iterator[T]:
-        """The tasks, with the models loaded before the first of them: where nothing is to do, nothing is loaded."""
+        """The `tasks`, with the models loaded before the first of them: where nothing is to do, nothing is loaded."""
         for task in tasks:
             if self.keeper is None:
                 self.start()
@@ -158,7 +165,7 @@ class Host:
         """Until the models are loaded."""
         until = time.monotonic() + self.load_deadline
         link.settimeout(LOOK_EVERY)
-        said = b""
+        received = b""
         while not self.stopped.is_set():
             try:
                 part = link.recv(1 << 16)
@@ -168,15 +175,15 @@ class Host:
                 continue
             except ConnectionResetError:
                 part = b""
-            said += part
-            if said[:1] == READY:
+            received += part
+            if received[:1] == READY:
                 return
             if not part:
                 break
-        ended = self._ended() if not said else ""
+        ended = self._ended() if not received else ""
         self._kill()
-        if said[:1] == UNREADY:
-            raise LoadError(said[1:].decode("utf-8", "replace"))
+        if received[:1] == UNREADY:
+            raise _LoadError(received[1:].decode("utf-8", "replace"))
         if not self.stopped.is_set():
             raise SetupError(f"the process that loads the models {ended}\n{self.log.last_words()}".rstrip())
 
@@ -185,15 +192,16 @@ class Host:
         words = where_it_hangs(self.process, self.log)
         self._kill()
         late = f"the models are not loaded after {self.load_deadline:g} s (set load_deadline higher)"
-        raise LoadError(f"{late}\n{words}".rstrip())
+        raise _LoadError(f"{late}\n{words}".rstrip())
 
     def _keep(self) -> None:
         """Replaces the process when it ends or hangs, until it has ended too often without an answer."""
         try:
             self._look_after()
-        except Exception as error:  # whatever it is: those who wait for an answer are told, and the run ends
+        except Exception as error:  # whatever it is: those who wait for an answer get it, and the run ends
             if not self.stopped.is_set():
-                self._give_up(str(error) if isinstance(error, SetupError) else f"{type(error).__name__}: {error}")
+                reason = str(error) if isinstance(error, SetupError) else f"{type(error).__name__}: {error}"
+                _leave(gone(self.address), reason.rstrip())
 
     def _look_after(self) -> None:
         lost = 0
@@ -214,8 +222,9 @@ class Host:
             why = f"answered nothing for {self.deadline:g} s" if hangs else self._ended()
             words = where_it_hangs(self.process, self.log) if hangs else self.log.last_words()
             self._kill()
-            said = "" if hangs else words.strip()  # of a hang, the last line is no reason
-            self._note(f"{why} ({said.splitlines()[-1][:200]})" if said else f"{why} (its deadline)" if hangs else why)
+            # of a hang, the last line that it printed is no reason
+            reasons = ["its deadline"] if hangs else [line[:200] for line in words.strip().splitlines()[-1:]]
+            _leave(ended(self.address), " ".join([why, *(f"({reason})" for reason in reasons)]))
             lost += 1
             if lost >= MOST_LOST:
                 raise SetupError(f"the process of the models {why}, {lost} times without an answer\n{words}")
@@ -226,23 +235,12 @@ class Host:
         for tried in range(1, LOAD_TRIES + 1):
             try:
                 return self._start()
-            except LoadError as error:  # by its own word: it would say the same again
+            except _LoadError as error:  # it has reported why: it would do so again
                 raise SetupError(f"the models could be loaded no more: {error}") from None
             except SetupError as error:
                 if tried == LOAD_TRIES or self.stopped.is_set():
                     raise SetupError(f"the models could be loaded no more: {error}") from None
         return None
-
-    def _note(self, why: str) -> None:
-        """For those who asked: how it ended."""
-        part = self.folder / "ended.part"
-        part.write_text(why, encoding="utf-8")
-        part.replace(ended(self.address))
-
-    def _give_up(self, reason: str) -> None:
-        part = self.folder / "gone.part"
-        part.write_text(reason.rstrip(), encoding="utf-8")
-        part.replace(gone(self.address))
 
     def _ended(self) -> str:
         from hoigen.work.supervisor import exit_in_words
@@ -263,11 +261,18 @@ class Host:
             self.process = None
 
 
-class LoadError(SetupError):
-    """The models do not load, as their process says."""
+def _leave(file: Path, words: str) -> None:
+    """Leaves words for those who asked, whole or not at all."""
+    part = file.with_name(f"{file.name}.part")
+    part.write_text(words, encoding="utf-8")
+    part.replace(file)
 
 
-class Counts:
+class _LoadError(SetupError):
+    """The models do not load, as their process reports."""
+
+
+class _Counts:
     """A page of memory that parent and process share: how many questions have come, how many are answered."""
 
     def __init__(self, descriptor: int) -> None:
@@ -288,19 +293,10 @@ class Counts:
         self.page.close()
 
 
-def _folder() -> Path:
-    """A folder that only this user can enter, with a path that is short enough for a socket."""
-    made = Path(tempfile.mkdtemp(prefix="hoigen-"))
-    if len(os.fsencode(made / "ask.gone")) > LONGEST_ADDRESS:
-        made.rmdir()
-        made = Path(tempfile.mkdtemp(prefix="hoigen-", dir="/tmp"))
-    return made
-
-
 # the process itself
 
 
-class Turns:
+class _Turns:
     """Questions go together, but for those that have to be alone."""
 
     def __init__(self) -> None:
@@ -330,12 +326,12 @@ class Turns:
                 self.news.notify_all()
 
 
-class Served:
+class _Served:
     """Answers what comes over the socket."""
 
-    def __init__(self, services: Mapping[str, Service], counts: Counts) -> None:
+    def __init__(self, services: Mapping[str, Service], counts: _Counts) -> None:
         self.services, self.counts = services, counts
-        self.turns = Turns()
+        self.turns = _Turns()
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):  # whoever asked is gone
@@ -368,7 +364,7 @@ class Served:
 
 
 def _raised(error: BaseException) -> bytes:
-    """What the worker is told of an error; a process that has lost its card ends instead."""
+    """The frame that tells the worker of an error; a process that has lost its card ends instead."""
     traceback.print_exc()
     if devices.lost(error):
         print("the card is lost to this process, which ends", file=sys.stderr, flush=True)
@@ -377,11 +373,11 @@ def _raised(error: BaseException) -> bytes:
     return frame(RAISED, f"{type(error).__name__}: {error}\0{trace}".encode("utf-8", "replace"))
 
 
-async def _serve(setup: bytes, link: socket.socket, counts: Counts, address: str) -> None:
+async def _serve(setup: bytes, link: socket.socket, counts: _Counts, address: str) -> None:
     services: Mapping[str, Service] = pickle.loads(setup)()
     for service in services.values():
         await service.open()
-    served = Served(services, counts)
+    served = _Served(services, counts)
     server = await asyncio.start_unix_server(served.handle, path=address, backlog=BACKLOG, limit=READ_AHEAD)
     link.sendall(READY)
     async with server:
@@ -392,8 +388,7 @@ def main() -> None:
     """python -c '... main()' LINK PAGE PARENT ADDRESS"""
     import faulthandler
 
-    from hoigen.work.memory import no_core_files
-    from hoigen.work.worker import end_with_parent, hint, on_purpose, told, trace_of
+    from hoigen.work.worker import described, end_with_parent, hint, no_core_files, on_purpose, trace_of
 
     link_fd, page, parent = (int(word) for word in sys.argv[1:4])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -406,10 +401,10 @@ def main() -> None:
     while part := link.recv(1 << 16):
         setup += part
     try:
-        asyncio.run(_serve(setup, link, Counts(page), sys.argv[4]))
+        asyncio.run(_serve(setup, link, _Counts(page), sys.argv[4]))
     except BaseException as error:
-        said = str(error) if on_purpose(error) else f"{told(error)}{hint(error)}\n{trace_of(error)}"
+        message = str(error) if on_purpose(error) else f"{described(error)}{hint(error)}\n{trace_of(error)}"
         with contextlib.suppress(OSError):
-            link.sendall(UNREADY + said.encode("utf-8", "replace"))
+            link.sendall(UNREADY + message.encode("utf-8", "replace"))
         os._exit(1)
     os._exit(0)

@@ -19,7 +19,6 @@ from typing import Any
 
 from hoigen.errors import SetupError, UsageError
 from hoigen.models import cards, files, lock
-from hoigen.models.cards import ModelCard
 
 NEEDED = ("*.json", "*.jinja", "*.model", "*.txt", "*.safetensors")
 """What is fetched of a repository: configuration, tokenizer, weights as safetensors."""
@@ -31,7 +30,14 @@ END = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A model on this machine. revision: what pins its content: a commit of the hub, or `local:` and a digest."""
+    """A model on this machine.
+
+    Args:
+        name: of the repository, the folder or the card.
+        folder: where its files are.
+        revision: what pins its content: a commit of the hub, or `local:` and a digest.
+        gguf_file: the file in the folder that holds GGUF; empty without one.
+    """
 
     name: str
     folder: Path
@@ -42,7 +48,8 @@ class Found:
 def identity(model: str, revision: str = "", gguf_file: str = "") -> dict[str, str]:
     """What an answer depends on of the model itself: its name and its content, never the place where it lies.
 
-    A repository whose commit is not known on this machine yet goes by the revision asked for, `main` if none.
+    A repository whose commit is not known on this machine yet goes by the revision asked for, `main` if none. For
+    `model`, `revision` and `gguf_file` see `resolve`.
     """
     own = _own(model, revision, gguf_file)
     if own is not None:
@@ -80,7 +87,8 @@ def resolve(model: str, revision: str = "", gguf_file: str = "", *, quiet: bool 
 
 
 def at_hand(model: str, revision: str = "", gguf_file: str = "") -> Found | None:
-    """The model where it lies on this machine; None when it has to be fetched first. Asks no server."""
+    """The model where it is on this machine; None when it has to be fetched first. Asks no server. For `model`,
+    `revision` and `gguf_file` see `resolve`."""
     own = _own(model, revision, gguf_file)
     if own is not None:
         return own if own.folder.is_dir() and (not gguf_file or (own.folder / own.gguf_file).is_file()) else None
@@ -90,7 +98,8 @@ def at_hand(model: str, revision: str = "", gguf_file: str = "") -> Found | None
 
 
 def notice(name: str) -> str:
-    """A sentence on the licence when one has to know it before use; empty when it is free or nothing is known."""
+    """A sentence on the licence of a model by its `name` when one has to know it before use; empty when it is free or
+    nothing is known."""
     card = cards.find(name)
     return card.notice if card is not None else ""
 
@@ -100,7 +109,13 @@ def _own(model: str, revision: str, gguf_file: str) -> Found | None:
     path = Path(model).expanduser()
     if not path.exists():
         if model in cards.FILES:
-            return _of_card(cards.of_file(model), revision, gguf_file)
+            card = cards.of_file(model)
+            if not card.file.endswith(".gguf"):
+                raise UsageError(f"model: the weights {card.id!r} are no language model")
+            if revision or gguf_file:
+                raise UsageError(f"model {card.id!r} is one pinned file; it takes neither revision nor gguf_file")
+            path = files.path_of(card)
+            return Found(card.id, path.parent, f"local:{card.sha256[:16]}", path.name)
         if model.startswith((".", "/", "~")):
             raise UsageError(f"model: no such folder or file: {model}")
         return None
@@ -112,22 +127,9 @@ def _own(model: str, revision: str, gguf_file: str) -> Found | None:
         path, gguf_file = path.parent, path.name
     if gguf_file and not (path / gguf_file).is_file():
         raise UsageError(f"gguf_file: no {gguf_file} in {path}")
-    return Found(path.resolve().name, path, _digest(path, gguf_file), gguf_file)
-
-
-def _of_card(card: ModelCard, revision: str, gguf_file: str) -> Found:
-    if not card.file.endswith(".gguf"):
-        raise UsageError(f"model: the weights {card.id!r} are no language model")
-    if revision or gguf_file:
-        raise UsageError(f"model {card.id!r} is one pinned file; it takes neither revision nor gguf_file")
-    path = files.path_of(card)
-    return Found(card.id, path.parent, f"local:{card.sha256[:16]}", path.name)
-
-
-def _digest(folder: Path, gguf_file: str) -> str:
-    files = [folder / gguf_file] if gguf_file else sorted(path for path in folder.iterdir() if path.is_file())
-    facts = tuple((path, path.stat().st_size, path.stat().st_mtime_ns) for path in files)
-    return f"local:{_digest_of(facts)}"
+    covered = [path / gguf_file] if gguf_file else sorted(each for each in path.iterdir() if each.is_file())
+    facts = tuple((each, each.stat().st_size, each.stat().st_mtime_ns) for each in covered)
+    return Found(path.resolve().name, path, f"local:{_digest_of(facts)}", gguf_file)
 
 
 @functools.lru_cache(maxsize=64)
@@ -186,8 +188,10 @@ def _fetched(model: str, revision: str, gguf_file: str, quiet: bool) -> Path:
     except errors.RevisionNotFoundError:
         raise SetupError(f"{what}: the repository has no such branch, tag or commit") from None
     except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled, errors.HfHubHTTPError, OSError) as error:
+        root = error.__cause__ or error
+        why = (str(root).strip().splitlines() or [type(root).__name__])[0][:200]
         raise SetupError(
-            f"{what}: not on this machine, and the hub cannot be reached ({_first_line(error)}). "
+            f"{what}: not on this machine, and the hub cannot be reached ({why}). "
             f"On a connected machine: hf download {model}; copy its cache (HF_HOME) here, or give a folder as model"
         ) from None
     return Path(folder)
@@ -201,7 +205,7 @@ def _check_commit(model: str, revision: str) -> None:
 
     try:
         commit = HfApi().repo_info(model, revision=revision).sha
-    except Exception:  # what is wrong with the hub is told by the fetching that follows
+    except Exception:  # what is wrong with the hub shows when the files are fetched
         return
     if commit:
         lock.hold_revision(model, revision, commit)
@@ -222,13 +226,8 @@ def _bars(quiet: bool) -> Iterator[None]:
         utils.enable_progress_bars()
 
 
-def _first_line(error: BaseException) -> str:
-    root = error.__cause__ or error
-    return (str(root).strip().splitlines() or [type(root).__name__])[0][:200]
-
-
 def _check(found: Found) -> None:
-    """A folder without configuration or weights is told here, not by a traceback from deep within."""
+    """Raises SetupError for a folder without configuration or weights, which would fail deep within transformers."""
     if found.gguf_file:
         if not (found.folder / found.gguf_file).is_file():
             raise SetupError(f"model {found.name!r}: it has no file {found.gguf_file}")
@@ -243,7 +242,7 @@ def _check(found: Found) -> None:
 
 
 def weight_files(folder: Path) -> list[str]:
-    """The names of a checkpoint's safetensors files, as its index lists them when it is split."""
+    """The names of the safetensors files in a `folder`, as the index lists them when the checkpoint is split."""
     index = folder / "model.safetensors.index.json"
     if index.is_file():
         try:

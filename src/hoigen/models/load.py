@@ -6,6 +6,7 @@ folder.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
@@ -24,7 +25,8 @@ ROOM = 1.15
 
 
 def needed(what: str, *modules: str) -> tuple[Any, ...]:
-    """The modules, or torch and transformers. Raises SetupError when the extra is not installed."""
+    """The `modules`, or torch and transformers. Raises SetupError that names `what` needs them when the extra is not
+    installed."""
     try:
         return tuple(importlib.import_module(name) for name in modules or ("torch", "transformers"))
     except ImportError as error:
@@ -54,7 +56,13 @@ def dtype_of(name: str) -> Any:
 
 
 def check_memory(found: hub.Found, dtype: str, device: str) -> None:
-    """Raises SetupError when the weights do not fit, before they are read."""
+    """Raises NoRoomError when weights do not fit, before they are read.
+
+    Args:
+        found: the model.
+        dtype: float32, bfloat16, float16, or auto for that of the files.
+        device: cpu, cuda, cuda:1.
+    """
     want, free = weight_bytes(found, dtype) * ROOM, free_bytes(device)
     if free and want > free:
         raise NoRoomError(
@@ -64,7 +72,7 @@ def check_memory(found: hub.Found, dtype: str, device: str) -> None:
 
 
 def weight_bytes(found: hub.Found, dtype: str) -> int:
-    """Memory of the loaded weights, as their files and the type that they become let expect."""
+    """Bytes of memory that the weights of a model (`found`) take once loaded as `dtype`, estimated from its files."""
     if found.gguf_file:  # about 4 to 8 bits each on disk, 16 or 32 once loaded
         return (found.folder / found.gguf_file).stat().st_size * (8 if DTYPES.get(dtype, 4) == 4 else 4)
     total = 0
@@ -75,7 +83,7 @@ def weight_bytes(found: hub.Found, dtype: str) -> int:
 
 
 def _bytes_each(path: Path) -> int:
-    """Bytes of a number in a safetensors file: of its first tensor."""
+    """Bytes of a number in a safetensors file, by its first tensor."""
     from safetensors import safe_open
 
     with safe_open(str(path), framework="pt") as file:
@@ -85,31 +93,34 @@ def _bytes_each(path: Path) -> int:
 
 
 def free_bytes(device: str) -> int:
-    """Free memory of a device; 0 where it cannot be told."""
+    """Free memory of a `device`, in bytes; 0 where it is not known."""
     import torch
 
     if device.startswith("cuda"):
         free, _ = torch.cuda.mem_get_info(torch.device(device))
         return int(free)
-    try:
+    with contextlib.suppress(OSError, StopIteration, ValueError):
         lines = Path("/proc/meminfo").read_text().splitlines()
         free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
         limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
         used = int(Path("/sys/fs/cgroup/memory.current").read_text())
         return free if limit == "max" else min(free, int(limit) - used)
-    except (OSError, StopIteration, ValueError):
-        return _pages_free()
-
-
-def _pages_free() -> int:
-    try:
+    with contextlib.suppress(ValueError, OSError, AttributeError):
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError, AttributeError):
-        return 0
+    return 0
 
 
 def pretrained(loader: Any, found: hub.Found, what: str, **options: Any) -> Any:
-    """`loader.from_pretrained` of what is on this machine. Never runs code that comes with a model."""
+    """`loader.from_pretrained` of what is on this machine. Never runs code that comes with a model.
+
+    Args:
+        loader: a class of transformers.
+        found: where its files are.
+        what: is loaded (model, tokenizer), for errors.
+        options: further arguments of `from_pretrained`.
+
+    Raises NoRoomError where memory does not suffice, SetupError for what does not load.
+    """
     if found.gguf_file:
         options["gguf_file"] = found.gguf_file
     try:
@@ -124,7 +135,15 @@ def pretrained(loader: Any, found: hub.Found, what: str, **options: Any) -> Any:
 
 
 def settle(model: Any, device: str, name: str) -> Any:
-    """The model on its device, for answering only."""
+    """The model on its device, for inference only.
+
+    Args:
+        model: a torch module.
+        device: cpu, cuda, cuda:1.
+        name: of the model, for errors.
+
+    Raises NoRoomError where memory does not suffice.
+    """
     try:
         return model.to(device).eval().requires_grad_(False)
     except Exception as error:
@@ -140,13 +159,13 @@ def resolve(name: str) -> hub.Found:
 
 
 def identity(name: str) -> dict[str, str]:
-    """What pins the content of a model of the hub, never the place where it lies."""
+    """What pins the content of a model of the hub by its `name`, never the place where it lies."""
     use = uses.of_hub(name)
     return hub.identity(use.id, use.revision)
 
 
 def ledger(found: hub.Found) -> dict[str, str]:
-    """Name, revision and licence, as they stand beside every score."""
+    """Name, revision and licence of a model (`found`), as they stand next to every score."""
     known = cards.find(found.name)
     return {"name": found.name, "revision": found.revision, "licence": known.licence if known else "not known"}
 
@@ -173,8 +192,8 @@ def model_type(found: hub.Found) -> str:
 
 
 def mean_and_std(found: hub.Found) -> tuple[Sequence[float], Sequence[float]]:
-    """What a checkpoint's pictures are normalised with, by its preprocessor's file; ImageNet's without one,
-    with which SAM 2 and ViTPose were trained."""
+    """Mean and deviation with which pictures are normalised for a model (`found`), by its preprocessor's file;
+    ImageNet's without one, with which SAM 2 and ViTPose were trained."""
     for name in ("preprocessor_config.json", "processor_config.json"):
         given = _json(found.folder / name)
         given = given.get("image_processor", given)
@@ -194,7 +213,8 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def processor(kind: str, found: hub.Found) -> Any:
-    """A tokenizer or an image processor of transformers; of the latter the one that needs no torchvision."""
+    """A tokenizer (`kind` tokenizer) or an image processor of transformers for a model (`found`); of the latter the one
+    that needs no torchvision."""
     _, transformers = needed("the detector's processor")
     if kind == "tokenizer":
         return pretrained(transformers.AutoTokenizer, found, "tokenizer")

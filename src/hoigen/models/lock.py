@@ -26,24 +26,33 @@ PINS: Mapping[Kind, str] = {"files": "sha256", "revisions": "commit"}
 
 
 def lock_file() -> Path | None:
-    """Where it is noted: beside the list of trusted files; None where there is no home."""
-    beside = trusted.list_file()
-    return None if beside is None else beside.with_name("models.lock.json")
+    """Where it is noted: next to the list of trusted files; None where there is no home."""
+    trusts = trusted.list_file()
+    return None if trusts is None else trusts.with_name("models.lock.json")
 
 
 def noted(kind: Kind, name: str) -> str:
-    """The sha256 or commit that came first; empty when nothing has come."""
+    """The sha256 or commit that came first; empty when nothing has come. For `kind` and `name` see `entries`."""
     entry = _read()[kind].get(name)
     return str(entry[PINS[kind]]) if entry else ""
 
 
 def entries(kind: Kind) -> Mapping[str, Mapping[str, str]]:
-    """All that is noted, by the id of a card, or by `owner/name@revision`."""
+    """All that is noted of a `kind`: files by the ids of their cards, revisions by `owner/name@revision`."""
     return _read()[kind]
 
 
 def hold_file(name: str, file: Path, sha256: str, came_from: str) -> None:
-    """Notes a file's digest when it is the first to come. Raises WeightsError when another one came before."""
+    """Notes a file's digest when it is the first to come.
+
+    Args:
+        name: id of its card.
+        file: where it is.
+        sha256: its digest.
+        came_from: where it was fetched from.
+
+    Raises WeightsError when another one came before.
+    """
     if (before := noted("files", name) or _note("files", name, sha256, came_from)) != sha256:
         raise WeightsError(
             f"{file} is not the {name} that came first: its sha256 is {sha256}, and {before} was noted in "
@@ -53,7 +62,8 @@ def hold_file(name: str, file: Path, sha256: str, came_from: str) -> None:
 
 
 def hold_revision(model: str, revision: str, commit: str) -> None:
-    """Notes the commit of a revision when it is the first. Raises SetupError when it stood for another one before."""
+    """Notes the `commit` of a `revision` of a `model` when it is the first. Raises SetupError when it stood for another
+    one before."""
     name = f"{model}@{revision}"
     if (before := noted("revisions", name) or _note("revisions", name, commit, "")) != commit:
         raise SetupError(
@@ -64,7 +74,7 @@ def hold_revision(model: str, revision: str, commit: str) -> None:
 
 
 def _note(kind: Kind, name: str, pin: str, came_from: str) -> str:
-    """Adds an entry, unless another process was first; the pin that holds. Where nothing can be written, it is said."""
+    """Adds an entry, unless another process was first; the pin that holds. What cannot be written is printed."""
     file = lock_file()
     entry = {PINS[kind]: pin, "noted": datetime.date.today().isoformat()} | ({"from": came_from} if came_from else {})
     try:

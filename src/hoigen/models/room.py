@@ -11,23 +11,21 @@ Measures and experts are settings and hold nothing of this. In a worker whose ru
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import threading
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar, runtime_checkable
 
 from hoigen import devices
-from hoigen.errors import NoRoomError, SetupError
+from hoigen.errors import SetupError
 from hoigen.models import files, tensors, uses
 from hoigen.models import load as loading
 from hoigen.models.client import Client
 from hoigen.models.uses import Network
 from hoigen.settings import Setting
-
-if TYPE_CHECKING:
-    from hoigen.models.batcher import Batcher
 
 T = TypeVar("T")
 DTYPES = ("float32", "float16")
@@ -44,7 +42,11 @@ class Call:
     """What is asked of a network: a method and its arrays. A method that is given one list takes items of any size,
     and gives a result for each; all others take arrays whose first axis counts the rows.
 
-    most: rows that may go together.
+    Args:
+        method: of the network.
+        inputs: its arguments in order.
+        named: its arguments by name.
+        most: rows that may go together.
     """
 
     method: str
@@ -73,8 +75,8 @@ class Call:
 
 
 class Handle(Protocol):
-    """What answers for a network, wherever it is. facts: what its builder says of it; ledger: name, digest and licence
-    of each of its files."""
+    """What answers for a network, wherever it is. `facts` is what its builder says of it, `ledger` name, digest and
+    licence of each of its files."""
 
     @property
     def facts(self) -> Mapping[str, Any]: ...
@@ -83,14 +85,51 @@ class Handle(Protocol):
     def ledger(self) -> Sequence[Mapping[str, str]]: ...
 
     def __call__(self, *inputs: Any, method: str = "forward", **named: Any) -> Any:
-        """What a method says: tensors on the CPU, float32 for all that is no whole number, in the shape of its answer
-        (one tensor, a tuple or a list of them). inputs, named: tensors or arrays, or one list of items."""
+        """What a method returns: tensors on the CPU, float32 for all that is no whole number, in the shape of its
+        answer (one tensor, a tuple or a list of them).
+
+        Args:
+            inputs, named: tensors or arrays, or one list of items.
+            method: of the network.
+        """
         ...
+
+
+@runtime_checkable
+class _HasFacts(Protocol):
+    """A torch module of which a measure has to know plain values."""
+
+    @property
+    def facts(self) -> Mapping[str, Any]: ...
+
+
+@runtime_checkable
+class _HasLedger(Protocol):
+    """A torch module made of more than its files and models; empty where they are all."""
+
+    @property
+    def ledger(self) -> Sequence[Mapping[str, str]]: ...
+
+
+@runtime_checkable
+class _HasFiles(Protocol):
+    """A measure or finder whose network is made of files: ids of cards, each with a file of one's own or empty."""
+
+    @property
+    def files(self) -> Mapping[str, str]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A network of this process."""
+    """A network of this process.
+
+    Args:
+        model: a torch module.
+        device: where it is.
+        dtype: of the computation (autocast).
+        facts: what its builder says of it.
+        ledger: name, digest and licence of each of its files.
+    """
 
     model: Any
     device: str
@@ -99,11 +138,20 @@ class Loaded:
     ledger: tuple[Mapping[str, str], ...] = ()
 
     def __call__(self, *inputs: Any, method: str = "forward", **named: Any) -> Any:
-        return _on_cpu(self.run(self._method(method), *inputs, **named))
+        def on_cpu(array: Any) -> Any:
+            tensor = _tensor(array)
+            return (tensor.float() if tensor.is_floating_point() else tensor).detach().cpu()
+
+        what = self.model if method == "forward" else getattr(self.model, method)
+        return _mapped(self.run(what, *inputs, **named), on_cpu)
 
     def run(self, what: Callable[..., Any], *inputs: Any, **named: Any) -> Any:
-        """A call of the model or of a part of it, without gradients and in the asked precision; what it says as it is,
-        where it is."""
+        """Calls the model or a part of it, without gradients and in `dtype`; returns its answer as it is, where it is.
+
+        Args:
+            what: the model, or a method or module of it.
+            inputs, named: its arguments; arrays and tensors are moved to the device.
+        """
         import torch
 
         given = _moved(inputs, self.device)
@@ -113,10 +161,12 @@ class Loaded:
             return what(*given, **by_name)
 
     def answers(self, calls: Sequence[Call]) -> list[Any]:
-        """What each of several calls that are alike says; an exception where one fails. What fails in company is tried
-        in halves, so that it fails alone. Raises DeviceLostError when this process can use its card no more."""
+        """The answer to each of several `calls` that are alike; an exception where one fails. What fails in company is
+        tried in halves, so that it fails alone. Raises DeviceLostError when this process can use its card no more."""
         try:
-            return self._together(calls) if len(calls) > 1 else [self._alone(calls[0])]
+            if len(calls) > 1:
+                return self._together(calls)
+            return [self(*calls[0].inputs, method=calls[0].method, **calls[0].named)]
         except Exception as error:
             if devices.lost(error):
                 raise devices.DeviceLostError(f"{type(error).__name__}: {error}") from error
@@ -127,39 +177,32 @@ class Loaded:
         half = len(calls) // 2
         return [*self.answers(calls[:half]), *self.answers(calls[half:])]
 
-    def _method(self, name: str) -> Callable[..., Any]:
-        found: Callable[..., Any] = self.model if name == "forward" else getattr(self.model, name)
-        return found
-
-    def _alone(self, call: Call) -> Any:
-        return self(*call.inputs, method=call.method, **call.named)
-
     def _together(self, calls: Sequence[Call]) -> list[Any]:
         import torch
 
         first, counts = calls[0], [call.rows for call in calls]
         if isinstance(first.arrays[0], list):
-            said = list(self([item for call in calls for item in call.inputs[0]], method=first.method))
+            answer = list(self([item for call in calls for item in call.inputs[0]], method=first.method))
         else:
             columns = zip(*(call.inputs for call in calls), strict=True)
             inputs = [torch.cat([_tensor(each) for each in column]) for column in columns]
             named = {name: torch.cat([_tensor(call.named[name]) for call in calls]) for name in first.named}
-            said = self(*inputs, method=first.method, **named)
-        return _parted(said, counts)
+            answer = self(*inputs, method=first.method, **named)
+        return _parted(answer, counts)
 
 
-def _parted(said: Any, counts: Sequence[int]) -> list[Any]:
+def _parted(answer: Any, counts: Sequence[int]) -> list[Any]:
     """The rows of each call. Raises ValueError for an answer that has not a row for each row that was asked."""
-    if isinstance(said, tuple):
-        return list(zip(*(_parted(each, counts) for each in said), strict=True))
-    if isinstance(said, Mapping):
-        columns = {name: _parted(each, counts) for name, each in said.items()}
+    if isinstance(answer, tuple):
+        return list(zip(*(_parted(each, counts) for each in answer), strict=True))
+    if isinstance(answer, Mapping):
+        columns = {name: _parted(each, counts) for name, each in answer.items()}
         return [{name: column[at] for name, column in columns.items()} for at in range(len(counts))]
-    if len(said) != sum(counts):
-        raise ValueError(f"a network was given {sum(counts)} rows and answered {len(said)}")
+    if len(answer) != sum(counts):
+        raise ValueError(f"a network was given {sum(counts)} rows and answered {len(answer)}")
     parts, start = [], 0
     for count in counts:
-        parts.append(said[start : start + count])
+        parts.append(answer[start : start + count])
         start += count
     return parts
 
@@ -186,16 +229,8 @@ def _moved(value: Any, device: str) -> Any:
     return _mapped(value, lambda array: _tensor(array).to(device))
 
 
-def _on_cpu(value: Any) -> Any:
-    def moved(array: Any) -> Any:
-        tensor = _tensor(array)
-        return (tensor.float() if tensor.is_floating_point() else tensor).detach().cpu()
-
-    return _mapped(value, moved)
-
-
 def as_arrays(value: Any) -> Any:
-    """Tensors as numpy arrays, to be sent; numpy has no bfloat16."""
+    """A `value` with numpy arrays in place of its tensors, to be sent; bfloat16, which numpy lacks, becomes float32."""
 
     def array_of(tensor: Any) -> Any:
         known = tensor.detach().cpu()
@@ -226,8 +261,13 @@ _owner = ""
 
 
 def take(key: Hashable, owner: object, make: Callable[[], T]) -> T:
-    """The thing of that key, made if nobody has it yet. It is kept until its last owner gives it back; with None as
-    its owner, as long as the process lives."""
+    """The thing of that key, made if nobody has it yet.
+
+    Args:
+        key: what it is known by in this process.
+        owner: it is kept until its last owner gives it back; with None, as long as the process lives.
+        make: makes it.
+    """
     with _lock:
         if key not in _kept:
             _kept[key] = _Kept(make())
@@ -237,7 +277,7 @@ def take(key: Hashable, owner: object, make: Callable[[], T]) -> T:
 
 
 def once(make: Callable[..., T], *arguments: Hashable) -> T:
-    """What `make` makes of these arguments, once a process."""
+    """What `make` makes of these `arguments`, once a process."""
     return take((make, arguments), None, lambda: make(*arguments))
 
 
@@ -248,7 +288,7 @@ def taken(key: Hashable) -> Any:
 
 
 def give_back(key: Hashable, owner: object) -> None:
-    """Lets a thing go, and closes it, when nobody has it any more."""
+    """The `owner` of the thing of that `key` lets it go; it is closed when nobody has it any more."""
     with _lock:
         if key not in _kept:
             return
@@ -260,8 +300,12 @@ def give_back(key: Hashable, owner: object) -> None:
 
 
 def running(owner: Any, make: Callable[[], T]) -> T:
-    """What runs for one description (an event loop, a file of answers), made on first use and kept as long as that
-    description lives. It belongs to this very object: one that is equal has its own."""
+    """What runs for one description (an event loop, a file of answers), made on first use.
+
+    Args:
+        owner: the description; the thing is kept as long as this very object lives. One that is equal has its own.
+        make: makes it.
+    """
     with _lock:
         if id(owner) not in _running:
             _running[id(owner)] = make()
@@ -282,7 +326,7 @@ def owned_by(address: str) -> Iterator[None]:
 
 
 def handle(network: Network) -> Handle:
-    """What answers for a network: here, or in the process that owns the models of this run."""
+    """What answers for a `network`: here, or in the process that owns the models of this run."""
     return once(RemoteNetwork, _owner, network) if _owner else load(network)
 
 
@@ -293,28 +337,28 @@ class RemoteNetwork:
         import torch  # noqa: F401  (answers are tensors: read in while a worker is set up, not in a clip's time)
 
         self.client, self.network = Client(address), network
-        self._told: tuple[Mapping[str, Any], Sequence[Mapping[str, str]]] | None = None
+
+    @functools.cached_property
+    def _about(self) -> tuple[Mapping[str, Any], Sequence[Mapping[str, str]]]:
+        """Facts and ledger."""
+        found: tuple[Mapping[str, Any], Sequence[Mapping[str, str]]] = self.client.wait(self.network.name, None)
+        return found
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        return self._facts()[0]
+        return self._about[0]
 
     @property
     def ledger(self) -> Sequence[Mapping[str, str]]:
-        return self._facts()[1]
+        return self._about[1]
 
     def __call__(self, *inputs: Any, method: str = "forward", **named: Any) -> Any:
         call = Call(method, as_arrays(inputs), as_arrays(named), self.network.batch)
         return as_tensors(self.client.wait(self.network.name, call))
 
-    def _facts(self) -> tuple[Mapping[str, Any], Sequence[Mapping[str, str]]]:
-        if self._told is None:
-            self._told = self.client.wait(self.network.name, None)
-        return self._told
-
 
 def load(network: Network) -> Loaded:
-    """The network in this process, loaded if it is not yet.
+    """The `network` in this process, loaded if it is not yet.
 
     Raises SetupError or UsageError for what cannot be loaded, NoRoomError where memory does not suffice.
     """
@@ -341,55 +385,12 @@ def _loaded(network: Network) -> Loaded:
     if not callable(getattr(built, "to", None)) or not callable(getattr(built, "eval", None)):
         raise SetupError(f"build: {network.build} gave {type(built).__name__}; it has to give a torch module")
     model = loading.settle(built, network.device, names[0] if names else network.build)
-    ledger = getattr(model, "ledger", None) or [*(each.ledger for each in own), *map(loading.ledger, models)]
-    return Loaded(model, network.device, network.dtype, getattr(model, "facts", {}), tuple(ledger))
-
-
-class Service:
-    """A network as the process of the models serves it: calls that wait and are alike are one batch, whichever worker
-    and clip they are of. An idle network waits for no company.
-
-    used_by: a measure that has it, for errors.
-    """
-
-    def __init__(self, network: Network, used_by: str) -> None:
-        self.network, self.used_by = network, used_by
-
-    async def open(self) -> None:
-        """Loads it. Raises SetupError that names the measure."""
-        import asyncio
-
-        try:
-            self.loaded = await asyncio.to_thread(load, self.network)
-        except Exception as error:
-            kind = NoRoomError if devices.no_room(error) else SetupError
-            said = str(error) or type(error).__name__
-            raise kind(f"measure {self.used_by!r} could not load its model: {said}") from error
-
-    async def answer(self, asked: Call | None) -> Any:
-        """What the network says, as arrays; asked for nothing, its facts and its ledger."""
-        import asyncio
-
-        if asked is None:
-            return self.loaded.facts, self.loaded.ledger
-        queue: Batcher[tuple[Loaded, Call], Any] = once(_batches, self.loaded.device)
-        kind = self.network, asked.alike
-        waiting = queue.submit((self.loaded, asked), kind, asked.most, asked.rows)
-        return as_arrays(await asyncio.wrap_future(waiting))
-
-    async def close(self) -> None:
-        """It stays for as long as its process does."""
-
-
-def _batches(device: str) -> Batcher[tuple[Loaded, Call], Any]:
-    """The queue of a device: one batch after the other, so that networks do not take each other's memory."""
-    from hoigen.models.batcher import Batcher
-
-    return Batcher(_answered, f"hoigen networks on {device}", linger=0.0)
-
-
-def _answered(asked: Sequence[tuple[Loaded, Call]], _: Hashable) -> list[Any]:
-    return asked[0][0].answers([call for _, call in asked])
+    ledger = (isinstance(model, _HasLedger) and model.ledger) or [
+        *(each.ledger for each in own),
+        *map(loading.ledger, models),
+    ]
+    facts = model.facts if isinstance(model, _HasFacts) else {}
+    return Loaded(model, network.device, network.dtype, facts, tuple(ledger))
 
 
 # what the measures with networks share
@@ -403,7 +404,12 @@ def check_settings(dtype: str, batch: int) -> None:
 
 
 def identity_of(measure: Any, files: Mapping[str, str]) -> dict[str, Any]:
-    """What a score of a measure depends on: sampling, precision and the content of the checkpoints."""
+    """What a score of a `measure` depends on: sampling, precision and the content of the checkpoints.
+
+    Args:
+        measure: has `sampling` and `dtype`.
+        files: its checkpoints by the ids of their cards, each with a file of one's own in its place, or empty.
+    """
     import dataclasses
 
     return {
@@ -421,30 +427,6 @@ def network_of(thing: Any, build: str, batch: int = 1) -> Network:
         build: `module:function` that makes the network.
         batch: rows that may go through it at once.
     """
-    files: Mapping[str, str] | None = getattr(thing, "files", None)
-    models = (thing.name,) if files is None else ()
-    named = tuple((files or {}).items())
-    return Network(build=build, files=named, models=models, device=thing.device, dtype=thing.dtype, batch=batch)
-
-
-class Batches:
-    """Collects inputs of one size and hands them to a network many at a time; results come in order."""
-
-    def __init__(self, model: Callable[[Any], Any], size: int, take: Callable[[Any], None]) -> None:
-        self.model, self.size, self.take = model, size, take
-        self.waiting: list[Any] = []
-
-    def add(self, item: Any) -> None:
-        """item: (1, ...); `take` is called with (1, ...) of the results, now or later."""
-        self.waiting.append(item)
-        if len(self.waiting) >= self.size:
-            self.flush()
-
-    def flush(self) -> None:
-        if not self.waiting:
-            return
-        import torch
-
-        waiting, self.waiting = torch.cat(self.waiting), []
-        for result in self.model(waiting).split(1):
-            self.take(result)
+    files = tuple(thing.files.items()) if isinstance(thing, _HasFiles) else ()
+    models = () if isinstance(thing, _HasFiles) else (thing.name,)
+    return Network(build=build, files=files, models=models, device=thing.device, dtype=thing.dtype, batch=batch)

@@ -1,21 +1,44 @@
-"""Files that hold a model's tensors: read without running what they carry, and held against the model."""
+"""Files that hold a model's tensors: read without running what they carry, and checked against the model.
+
+Some published checkpoints carry what training left behind (settings, counters, an optimiser) in classes that nobody
+here has. Whatever is not part of a tensor becomes an empty thing that takes everything and does nothing.
+"""
 
 from __future__ import annotations
 
 import functools
 import hashlib
+import pickle
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from hoigen.errors import SetupError, UsageError
-from hoigen.models import pickles
+
+OF_TENSORS = {
+    ("collections", "OrderedDict"),
+    ("torch", "Size"),
+    ("torch", "device"),
+    ("torch._utils", "_rebuild_parameter"),
+    ("torch._utils", "_rebuild_tensor"),
+    ("torch._utils", "_rebuild_tensor_v2"),
+}
+"""All that is looked up by name, besides storages and kinds of numbers, which are torch's own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file on this machine. licence: empty for a file of one's own, of which nothing is known."""
+    """A model file on this machine.
+
+    Args:
+        name: of the file.
+        path: where it is.
+        sha256: 64 hex digits.
+        licence: empty for a file of one's own, of which nothing is known.
+    """
 
     name: str
     path: Path
@@ -24,12 +47,12 @@ class Found:
 
     @property
     def ledger(self) -> dict[str, str]:
-        """What a result says of the weights behind it."""
+        """The file, as it stands next to results made with it."""
         return {"name": self.name, "sha256": self.sha256, "licence": self.licence or "not known: a file of one's own"}
 
 
 def own_file(path: str) -> Path:
-    """The file that a setting names. Raises UsageError when there is none."""
+    """The file that a setting names by its `path`. Raises UsageError when there is none."""
     try:
         file = Path(path).expanduser()
         if file.is_file():
@@ -41,13 +64,13 @@ def own_file(path: str) -> Path:
 
 
 def own(path: str) -> Found:
-    """A file of one's own."""
+    """A file of one's own, by its `path`. Raises UsageError when there is none."""
     file = own_file(path)
     return Found(file.name, file, digest(file))
 
 
 def digest(path: Path) -> str:
-    """The sha256 of a file, 64 hex digits; read once as long as it does not change."""
+    """The sha256 of the file at `path`, 64 hex digits; read once as long as it does not change."""
     return _digest_of(path, path.stat().st_mtime_ns)
 
 
@@ -62,7 +85,11 @@ def tensors(found: Found, *inside: str) -> dict[str, Any]:
     """The tensors of a file by name: of a pickle, of a TorchScript archive (as CLIP is published), of safetensors, of
     numpy's .npz.
 
-    inside: keys under which the tensors may lie within the file (`state_dict`, `model`, `params`).
+    Args:
+        found: the file.
+        inside: keys under which the tensors may lie within it (`state_dict`, `model`, `params`).
+
+    Raises SetupError for a file that is damaged or holds something else.
     """
     import torch
 
@@ -92,11 +119,54 @@ def _reader(path: Path) -> Callable[[Path], Any]:
 
 
 def _of_torch(path: Path) -> Any:
+    """What `torch.save` or TorchScript wrote, with `_Nothing` in place of all that is no tensor, number or text."""
     import torch
 
-    if _is_torchscript(path):
-        return torch.jit.load(str(path), map_location="cpu").state_dict()
-    return pickles.tensors_of(path)
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            is_torchscript = any(name.endswith("/constants.pkl") for name in archive.namelist())
+        if is_torchscript:
+            return torch.jit.load(str(path), map_location="cpu").state_dict()
+
+    def load(file: Any, **settings: Any) -> Any:
+        return _Unpickler(file, **settings).load()
+
+    reader = SimpleNamespace(Unpickler=_Unpickler, load=load, __name__="pickle")
+    return torch.load(str(path), map_location="cpu", weights_only=False, pickle_module=reader)
+
+
+class _Nothing:
+    """Stands where something was that is not known; no call, item or state does anything."""
+
+    def __new__(cls, *given: Any, **named: Any) -> _Nothing:
+        return super().__new__(cls)
+
+    def __init__(self, *given: Any, **named: Any) -> None: ...
+
+    def __call__(self, *given: Any, **named: Any) -> _Nothing:
+        return self
+
+    def __setstate__(self, state: Any) -> None: ...
+
+    def __setitem__(self, name: Any, value: Any) -> None: ...
+
+    def append(self, item: Any) -> None: ...
+
+    def extend(self, items: Any) -> None: ...
+
+    def add(self, item: Any) -> None: ...
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        import torch
+
+        if (module, name) in OF_TENSORS:
+            return super().find_class(module, name)
+        found = getattr(torch, name, None) if module == "torch" else None
+        if isinstance(found, torch.dtype) or (isinstance(found, type) and name.endswith("Storage")):
+            return found
+        return _Nothing
 
 
 def _arrays(path: Path) -> dict[str, Any]:
@@ -107,41 +177,45 @@ def _arrays(path: Path) -> dict[str, Any]:
         return {name: torch.from_numpy(each) for name in file.files if (each := file[name]).dtype.kind == "f"}
 
 
-def _is_torchscript(path: Path) -> bool:
-    import zipfile
-
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        return any(name.endswith("/constants.pkl") for name in archive.namelist())
-
-
 def filled(module: Any, state: Mapping[str, Any], found: Found) -> Any:
-    """A module made on the `meta` device with these weights in float32, for answering only; no weight may be missing,
-    be left over, or have another shape."""
+    """A module with these weights in float32, for inference only.
+
+    Args:
+        module: a torch module, made on the `meta` device.
+        state: its weights by name: none may be missing, be left over, or have another shape.
+        found: the file that they are from, for errors.
+
+    Raises SetupError for weights of another model.
+    """
     wanted = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
     lacking = sorted(set(wanted) - set(state))
     strange = sorted(set(state) - set(wanted))
     other = sorted(name for name in wanted if name in state and tuple(state[name].shape) != wanted[name])
     if lacking or strange or other:
-        said = [
+        faults = [
             f"{len(names)} {what} ({', '.join(names[:3])})"
             for what, names in (("lacking", lacking), ("left over", strange), ("of another shape", other))
             if names
         ]
-        raise SetupError(f"{found.path} is not a checkpoint of {type(module).__name__}: {'; '.join(said)}")
+        raise SetupError(f"{found.path} is not a checkpoint of {type(module).__name__}: {'; '.join(faults)}")
     module.load_state_dict({name: state[name].float() for name in wanted}, strict=True, assign=True)
     return module.eval().requires_grad_(False)
 
 
 def need(found: Found, state: Mapping[str, Any], *names: str) -> None:
-    """Raises SetupError when tensors that tell a model's size are not there."""
+    """Raises SetupError when tensors that a model's sizes are read off are not there.
+
+    Args:
+        found: the file, for the error.
+        state: its tensors by name.
+        names: those that are needed.
+    """
     lacking = [name for name in names if name not in state]
     if lacking:
         raise SetupError(f"{found.path}: no {', '.join(lacking)} in it: it is a checkpoint of another model")
 
 
 def count_of(state: Mapping[str, Any], prefix: str) -> int:
-    """How many numbered parts the weights below `prefix` have."""
+    """How many numbered parts (`blocks.0.`, `blocks.1.`) the weights of `state` below `prefix` (`blocks.`) have."""
     at = prefix.count(".")
     return 1 + max((int(name.split(".")[at]) for name in state if name.startswith(prefix)), default=-1)

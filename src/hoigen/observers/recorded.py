@@ -64,7 +64,7 @@ class Recorded:
     def about(self) -> About:
         if self._pairs:
             found = self._detections
-            return About(observer=found.detector, theta=found.theta, knows=found.knows)
+            return About(observer=found.detector, theta=found.theta, knows=found.knows, models=found.models)
         index = self._scenes
         own = {"name": index.pipeline, "revision": str(self.identity["file"])[:16]}
         return About(observer=index.pipeline, theta=index.theta, knows=index.knows, models=(own, *index.models))

@@ -15,7 +15,7 @@ from typing import Any
 from hoigen.errors import UsageError, nearest
 from hoigen.recipe.recipe import KEYS, Recipe
 from hoigen.registry import Kind, find
-from hoigen.settings import keys_of
+from hoigen.settings import check_bounds, keys_of
 
 WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "null"}
 
@@ -64,7 +64,7 @@ def check_keys(given: Mapping[Any, Any], known: Iterable[str], where: str) -> No
             raise UsageError(f"{where}: unknown key {key!r}{nearest(str(key), names)}")
 
 
-def build(cls: type[Any], settings: Any, where: str, base: Any = None) -> Any:
+def build(cls: type[Any], settings: Any, where: str, base: Any = None, *, whole: bool = True) -> Any:
     """An instance of a dataclass from a mapping of its fields, nested ones too.
 
     Args:
@@ -72,6 +72,8 @@ def build(cls: type[Any], settings: Any, where: str, base: Any = None) -> Any:
         settings: its fields; null is none of them.
         where: the key that holds them.
         base: an instance that gives what they leave out, instead of the defaults of the class.
+        whole: all that must be given has to be there; else these are some of them, to be checked, and None comes of
+            them where others lack.
     """
     settings = {} if settings is None else settings
     if not isinstance(settings, Mapping):
@@ -81,12 +83,14 @@ def build(cls: type[Any], settings: Any, where: str, base: Any = None) -> Any:
     keys = {key.name: key for key in keys_of(cls)}
     check_keys(settings, keys, where)
     missing = [name for name, key in keys.items() if key.required and name not in settings and base is None]
-    if missing:
+    if missing and whole:
         raise UsageError(f"{where}: {', '.join(missing)} must be given")
     values = {
         name: convert(value, keys[name].hint, f"{where}.{name}", keys[name].default) for name, value in settings.items()
     }
     try:
+        if missing:
+            return check_bounds(cls, values)
         return cls(**values) if base is None else dataclasses.replace(base, **values)
     except (ValueError, TypeError) as error:
         raise UsageError(f"{where}: {error}") from None

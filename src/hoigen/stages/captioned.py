@@ -16,7 +16,14 @@ from hoigen.score import Caption
 
 
 def row_of(clip: Clip, caption: Caption, talk: Conversation, began: Seconds) -> Row:
-    """A caption as a row of its part."""
+    """A caption as a row of its part.
+
+    Args:
+        clip: the clip.
+        caption: of the captioner.
+        talk: all that was asked about the clip.
+        began: when, of time.monotonic(); for captioners that ask nobody.
+    """
     return {
         "id": clip.id,
         "state": "captioned" if caption.text is not None else "failed",
@@ -33,7 +40,13 @@ def row_of(clip: Clip, caption: Caption, talk: Conversation, began: Seconds) -> 
 
 
 def failed(clip: Clip, error: BaseException, talk: Conversation) -> Row:
-    """The row of a clip on which the captioner itself broke."""
+    """The row of a clip on which the captioner itself broke.
+
+    Args:
+        clip: the clip.
+        error: what the captioner raised.
+        talk: all that was asked about the clip until then.
+    """
     caption = Caption(text=None, reason=f"{type(error).__name__}: {error}")
     return row_of(clip, caption, talk, time.monotonic())
 

@@ -14,14 +14,13 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from hoigen import devices
 from hoigen.captioners._job import Job
-from hoigen.captioners._roles import loaded_here, setup_models
+from hoigen.captioners._parts import loaded_here, setup_models
 from hoigen.clip import Frames, Sampling, Seconds
 from hoigen.data import tables
 from hoigen.data.columns import Row
@@ -90,33 +89,38 @@ def caption_clips(
 
 
 @dataclass(slots=True)
-class Said:
-    """What came of one clip, on its way from the thread to the stage."""
+class _Outcome:
+    """What came of one clip, on its way from the thread to the stage.
+
+    Args:
+        item: the clip.
+        row: of the part; None where it waits for answers of a batch.
+        size: bytes of its frames.
+        unreachable: what an endpoint that is itself at fault said.
+        error: what the captioner raised.
+    """
 
     item: Item
-    row: Row | None  # None: it waits for answers of a batch
-    size: int
+    row: Row | None
+    size: int = 0
     unreachable: str = ""
     error: BaseException | None = None
 
 
-@dataclass(slots=True)
-class Talking:
-    """The clips under way with experts: how many, and how many bytes their frames take."""
-
-    most: int
-    clips: int = 0
-    bytes: int = 0
-    done: queue.SimpleQueue[Said] = field(default_factory=queue.SimpleQueue)
-
-    @property
-    def full(self) -> bool:
-        return self.clips >= self.most or (self.clips > 0 and self.bytes >= IN_FLIGHT_BYTES)
-
-
 class CaptionStage(Stage):
-    """kept clips -> captions. An item's data: the clip with what is known of it. An item ends when its talk does, which
-    a thread holds; its frames come from a worker."""
+    """kept clips -> captions. An item's data: the clip with what is known of it. Its frames come from a worker; it ends
+    when a thread, in which experts are asked, has its caption.
+
+    Args:
+        run: the run.
+        steps: its measures and rules, which say what is kept.
+        job: the captioner.
+        desk: where experts are asked.
+        rank: this process among those that share the run.
+        barrier: where ranks meet at the end; None when they do not.
+        limits: of the workers.
+        quiet: no bar.
+    """
 
     name = "captions"
 
@@ -143,7 +147,9 @@ class CaptionStage(Stage):
         self.ids: dict[int, list[str]] = {}
         self.rows: dict[int, dict[str, Row]] = {}
         self.begun: set[Item] = set()
-        self.talking = Talking(most=max(4, 2 * sum(map(slots_of, self.experts))))
+        self.most = max(4, 2 * sum(map(slots_of, self.experts)))
+        self.under_way = self.under_way_bytes = 0  # clips that experts are asked about, and bytes of their frames
+        self.outcomes: queue.SimpleQueue[_Outcome] = queue.SimpleQueue()
         self.unreachable = 0
         self.opened = False
         self.loop = asyncio.new_event_loop()
@@ -190,7 +196,10 @@ class CaptionStage(Stage):
 
     def plan(self, shard: int) -> Iterator[Item | str]:
         assert self.run is not None
-        self.rows[shard], finished = self._there(shard)
+        kept_ids = set(self.ids[shard])
+        # Captions of the part, which are in force until there are others; and those that are not tried again.
+        self.rows[shard] = {row["id"]: row for row in self.table.read(shard) if row["id"] in kept_ids}
+        finished = {name for name, row in self.rows[shard].items() if not self._again(row)}
         yield from ["captioned"] * len(finished)
         wanted = [name for name in self.ids[shard] if name not in finished]
         for kept in KeptClip.read(self.run, self.steps, shard, wanted):
@@ -203,16 +212,10 @@ class CaptionStage(Stage):
                 self._open_experts()
                 yield item
             except Exception as error:
-                yield self._taken(Said(item, failed(kept.clip, error, talk), 0, error=error))
+                yield self._taken(_Outcome(item, failed(kept.clip, error, talk), error=error))
             else:
                 self.reopen()  # its answers may have come with a batch
-                yield self._taken(Said(item, row_of(kept.clip, caption, talk, began), 0))
-
-    def _there(self, shard: int) -> tuple[dict[str, Row], set[str]]:
-        """Captions of the part, which are in force until there are others; and those that are not tried again."""
-        kept = set(self.ids[shard])
-        rows = {row["id"]: row for row in self.table.read(shard) if row["id"] in kept}
-        return rows, {name for name, row in rows.items() if not self._again(row)}
+                yield self._taken(_Outcome(item, row_of(kept.clip, caption, talk, began)))
 
     def _again(self, row: Row) -> bool:
         """Whether a failed caption may come out otherwise: it is to be retried, or an endpoint was silent or failed."""
@@ -223,19 +226,22 @@ class CaptionStage(Stage):
     def _talk(self, kept: KeptClip, desk: Desk, frames: Mapping[Sampling, Frames]) -> Conversation:
         return Conversation(kept.clip, desk, content=kept.content, frames=frames, facts=kept.facts)
 
-    # talking
+    # asking experts
 
     def begin(self, item: Item) -> None:
-        self._begin(item, {}, 0)
+        self._begin(item, {})
 
-    def _begin(self, item: Item, frames: Mapping[Sampling, Frames], size: int) -> None:
-        while self.talking.full:
+    def _begin(self, item: Item, frames: Mapping[Sampling, Frames]) -> None:
+        """Asks about a clip, in the thread; waits while too many are under way, or their frames take too much."""
+        size = sum(each.images.nbytes for each in frames.values())
+        while self.under_way >= self.most or (self.under_way and self.under_way_bytes >= IN_FLIGHT_BYTES):
             self.book(wait=0.2)
         self.begun.add(item)
-        self.talking.clips += 1
-        self.talking.bytes += size
+        self.under_way += 1
+        self.under_way_bytes += size
         future = asyncio.run_coroutine_threadsafe(self._caption(item, frames, size), self.loop)
-        future.add_done_callback(_retrieved)
+        # Its outcome is looked at, so that one that was cancelled is no warning.
+        future.add_done_callback(lambda ended: None if ended.cancelled() else ended.exception())
 
     async def _caption(self, item: Item, frames: Mapping[Sampling, Frames], size: int) -> None:
         began = time.monotonic()
@@ -243,60 +249,60 @@ class CaptionStage(Stage):
         talk = self._talk(kept, self.desk, frames)
         try:
             caption = await self.job.captioner(talk)
-            said = Said(item, row_of(kept.clip, caption, talk, began), size, talk.unreachable)
+            outcome = _Outcome(item, row_of(kept.clip, caption, talk, began), size, talk.unreachable)
         except NotKept:
-            said = Said(item, None, size)
+            outcome = _Outcome(item, None, size)
         except (Exception, SystemExit) as error:  # the latter would end the thread, and all would wait for ever
-            said = Said(item, failed(kept.clip, error, talk), size, error=error)
-        self.talking.done.put(said)
+            outcome = _Outcome(item, failed(kept.clip, error, talk), size, error=error)
+        self.outcomes.put(outcome)
 
     def elsewhere(self, wait: Seconds) -> Iterator[tuple[Item, str]]:
         with contextlib.suppress(queue.Empty):
-            said = self.talking.done.get(timeout=wait) if wait else self.talking.done.get_nowait()
+            outcome = self.outcomes.get(timeout=wait) if wait else self.outcomes.get_nowait()
             while True:
-                self.talking.clips -= 1
-                self.talking.bytes -= said.size
-                self.begun.discard(said.item)
-                yield said.item, self._taken(said)
-                said = self.talking.done.get_nowait()
+                self.under_way -= 1
+                self.under_way_bytes -= outcome.size
+                self.begun.discard(outcome.item)
+                yield outcome.item, self._taken(outcome)
+                outcome = self.outcomes.get_nowait()
 
-    def _taken(self, said: Said) -> str:
+    def _taken(self, outcome: _Outcome) -> str:
         """Notes what came of a clip; how it ended."""
-        self._check(said)
-        if said.row is None:
+        self._check(outcome)
+        if outcome.row is None:
             return "waiting"
-        self.rows[said.item.shard][said.item.key] = said.row
-        state: str = said.row["state"]
+        self.rows[outcome.item.shard][outcome.item.key] = outcome.row
+        state: str = outcome.row["state"]
         return state
 
-    def _check(self, said: Said) -> None:
+    def _check(self, outcome: _Outcome) -> None:
         """Stops the run when it is the set-up that is wrong."""
-        if isinstance(said.error, UsageError | ModelsGoneError):
-            raise said.error
-        if said.error is not None and devices.lost(said.error):
+        if isinstance(outcome.error, UsageError | ModelsGoneError):
+            raise outcome.error
+        if outcome.error is not None and devices.lost(outcome.error):
             raise SetupError(
-                f"stopped: this process can use its graphics card no more, at clip {said.item.key} or one that was "
-                f"asked with it: {said.error}. All answers are kept; the same command goes on. Where it stops at the "
-                "same clips again, serve the model (docs/experts.md)."
+                f"stopped: this process can use its graphics card no more, at clip {outcome.item.key} or one that was "
+                f"asked with it: {outcome.error}. All answers are kept; the same command goes on. Where it stops at "
+                "the same clips again, serve the model (docs/experts.md)."
             )
-        self.unreachable = self.unreachable + 1 if said.unreachable else 0
+        self.unreachable = self.unreachable + 1 if outcome.unreachable else 0
         if self.unreachable >= UNREACHABLE:
             raise SetupError(
-                f"stopped: {self.unreachable} clips in a row met an endpoint that is at fault: {said.unreachable}. "
+                f"stopped: {self.unreachable} clips in a row met an endpoint that is at fault: {outcome.unreachable}. "
                 "All answers are kept; the same command goes on."
             )
-        if said.error is None:
+        if outcome.error is None:
             self.breaker.saw_ok(self.job.name)
         else:
-            trace = "".join(traceback.format_exception(said.error))
-            self.breaker.saw_failure(self.job.name, signature(said.error), trace, data_fault=False)
+            trace = "".join(traceback.format_exception(outcome.error))
+            self.breaker.saw_failure(self.job.name, signature(outcome.error), trace, data_fault=False)
 
     # the workers' side
 
     def answer(self, item: Item, part: Mapping[Sampling, Frames]) -> Iterable[Row]:
         if item not in self.begun:  # a second try may bring them again
             self.breaker.saw_ok("decoding")
-            self._begin(item, part, sum(frames.images.nbytes for frames in part.values()))
+            self._begin(item, part)
         return ()
 
     def lost(self, item: Item, failure: Failure) -> Iterable[Row]:
@@ -306,7 +312,7 @@ class CaptionStage(Stage):
         caption = Caption(text=None, reason=failure.words if own else failure.reason)
         kept: KeptClip = item.data
         row = row_of(kept.clip, caption, self._talk(kept, self.desk, {}), time.monotonic())
-        self._taken(Said(item, row, 0))
+        self._taken(_Outcome(item, row))
         if failure.is_program_fault:
             self.breaker.saw_failure("decoding", failure.reason, failure.evidence, data_fault=False)
         return ()
@@ -336,18 +342,19 @@ class CaptionStage(Stage):
         self.thread.join(LEAVE)
 
 
+@runtime_checkable
+class Served(Protocol):
+    """An expert whose `slots` are those of one endpoint, and that may have several."""
+
+    @property
+    def endpoints(self) -> Sequence[Any]: ...
+
+
 def slots_of(expert: Expert) -> int:
     """How many requests it works on at once, all its endpoints together."""
-    served = getattr(expert, "expert", expert)
-    return expert.slots * max(1, len(getattr(served, "endpoints", ())))
+    return expert.slots * (max(1, len(expert.endpoints)) if isinstance(expert, Served) else 1)
 
 
 def distinct(experts: Mapping[str, Expert]) -> list[Expert]:
     """Each expert once, though it may have several roles."""
     return list({id(expert): expert for expert in experts.values()}.values())
-
-
-def _retrieved(future: Future[None]) -> None:
-    """Looks at the outcome, so that a cancelled talk is no warning."""
-    if not future.cancelled():
-        future.exception()

@@ -16,7 +16,12 @@ from hoigen.stages.scores import clip_of
 
 
 def kept_counts(run: Run, steps: Sequence[Step]) -> dict[int, int]:
-    """Shard -> how many of its clips are kept; shards of which none is are left out."""
+    """Shard -> how many of its clips are kept; shards of which none is are left out.
+
+    Args:
+        run: the run.
+        steps: its measures and rules.
+    """
     from hoigen import decide
 
     query = (
@@ -50,7 +55,13 @@ def kept_clips(
 
 @dataclass(frozen=True, slots=True)
 class KeptClip:
-    """A kept clip. content: digest of its video. facts: measure -> {value, values, detail}."""
+    """A kept clip.
+
+    Args:
+        clip: the clip.
+        content: digest of its video, "" where there is none.
+        facts: measure -> {value, values, detail}.
+    """
 
     clip: Clip
     content: str
@@ -58,7 +69,14 @@ class KeptClip:
 
     @staticmethod
     def read(run: Run, steps: Sequence[Step], shard: int, ids: Sequence[str]) -> Iterator[KeptClip]:
-        """The clips of one shard with these ids, in that order."""
+        """The clips of one shard, in the order of `ids`.
+
+        Args:
+            run: the run.
+            steps: its measures and rules.
+            shard: the shard.
+            ids: of the clips that are wanted.
+        """
         if not ids:
             return
         wanted = set(ids)
@@ -69,7 +87,14 @@ class KeptClip:
 
 
 def facts_of(run: Run, steps: Sequence[Step], shard: int, wanted: set[str]) -> dict[str, dict[str, Any]]:
-    """What measures said of the wanted clips of one shard: id -> measure -> {value, values, detail}."""
+    """What measures said of some clips: id -> measure -> {value, values, detail}.
+
+    Args:
+        run: the run.
+        steps: its measures and rules.
+        shard: the shard that they are in.
+        wanted: ids of the clips.
+    """
     found: dict[str, dict[str, Any]] = {}
     for step in steps:
         scores = run.scores(step.name, step.fingerprint, step.emits)

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 
 def flow_between(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """(H, W, 3) uint8: half of what moved forwards in one and backwards in the other, both averaged.
+    """The frame between: half of what moved forwards in `first` and backwards in `second`, both averaged; (H, W, 3)
+    uint8, all three.
 
     The flow at a place of the frame between is taken to be that at the same place of the frames around it.
     """

@@ -19,7 +19,7 @@ LARGE = 512
 
 
 class _Latest:
-    """Keeps the result for the frame at hand, since several measures look at it in turn."""
+    """Caches the result for the latest frame, since several measures look at it in turn."""
 
     def __init__(self, work: Callable[[np.ndarray], Any]) -> None:
         self.work = work
@@ -32,16 +32,18 @@ class _Latest:
         return self.made
 
 
-def _floats(image: np.ndarray) -> Any:
-    return torch.from_numpy(image).permute(2, 0, 1).float()[None].contiguous()
-
-
-floats = _Latest(_floats)
+floats = _Latest(lambda image: torch.from_numpy(image).permute(2, 0, 1).float()[None].contiguous())
 """(H, W, 3) uint8 -> (1, 3, H, W) float32, 0..255."""
 
 
 def shorter_to(frames: Any, side: int, mode: str) -> Any:
-    """Scaled so that the short side has `side` pixels; the long one is cut to a whole number."""
+    """Scaled so that the short side has `side` pixels; the long one is cut to a whole number.
+
+    Args:
+        frames: (N, 3, H, W) float32.
+        side: pixels.
+        mode: torch's: bilinear or bicubic.
+    """
     height, width = frames.shape[-2:]
     size = _size(height, width, side)
     return frames if size == (height, width) else scaled(frames, size, mode)
@@ -57,41 +59,39 @@ def scaled(frames: Any, size: tuple[int, int], mode: str) -> Any:
 
 
 def middle(frames: Any, side: int) -> Any:
-    """The square in the middle; halves are rounded to even, as torchvision does."""
+    """The square of `side` pixels in the middle of (N, 3, H, W) `frames`; halves are rounded to even, as torchvision
+    does."""
     height, width = frames.shape[-2:]
     top, left = round((height - side) / 2), round((width - side) / 2)
     return frames[..., top : top + side, left : left + side]
 
 
 def normalised(frames: Any, mean: tuple[float, ...], std: tuple[float, ...]) -> Any:
-    """0..255 -> zero mean and unit spread over the pictures that the model was trained on."""
+    """Zero mean and unit spread over the pictures that the model was trained on.
+
+    Args:
+        frames: (N, 3, H, W), 0..255.
+        mean, std: of red, green and blue in 0..1.
+    """
     shift, spread = (torch.tensor(each, device=frames.device).view(3, 1, 1) for each in (mean, std))
     return (frames / 255 - shift) / spread
 
 
-def _dino(image: np.ndarray) -> Any:
-    return normalised(shorter_to(floats(image), SIDE, "bilinear"), IMAGENET_MEAN, IMAGENET_STD)
-
-
-def _clip(image: np.ndarray) -> Any:
-    return normalised(middle(shorter_to(floats(image), SIDE, "bicubic"), SIDE), CLIP_MEAN, CLIP_STD)
-
-
-dino = _Latest(_dino)
+dino = _Latest(lambda image: normalised(shorter_to(floats(image), SIDE, "bilinear"), IMAGENET_MEAN, IMAGENET_STD))
 """(1, 3, 224, W) or (1, 3, H, 224): the short side at 224, nothing cut off."""
-clip = _Latest(_clip)
+clip = _Latest(lambda image: normalised(middle(shorter_to(floats(image), SIDE, "bicubic"), SIDE), CLIP_MEAN, CLIP_STD))
 """(1, 3, 224, 224): the middle of the picture; overshoot of bicubic scaling stays."""
 
 
 def clip_rounded(image: np.ndarray) -> np.ndarray:
-    """(3, 224, 224) uint8: as `clip` before normalising, for ViCLIP, which is given whole grey levels."""
+    """(3, 224, 224) uint8 of an `image`: as `clip` before normalising, for ViCLIP, which is given whole grey levels."""
     small = middle(shorter_to(floats(image), SIDE, "bicubic"), SIDE)
     rounded: np.ndarray = small.clamp(0, 255).round().to(torch.uint8)[0].numpy()
     return rounded
 
 
 def clip_smoothed(image: np.ndarray) -> Any:
-    """(1, 3, 224, 224): as `clip`, but smoothed on the way down and in whole grey levels."""
+    """(1, 3, 224, 224) of an `image`: as `clip`, but smoothed on the way down and in whole grey levels."""
     from PIL import Image
 
     height, width = _size(image.shape[0], image.shape[1], SIDE)
@@ -100,7 +100,13 @@ def clip_smoothed(image: np.ndarray) -> Any:
 
 
 def musiq(image: np.ndarray, resize: str) -> Any:
-    """(1, 3, H, W), 0..1: large frames brought down to 512 pixels in one of VBench's ways."""
+    """(1, 3, H, W), 0..1: large frames brought down to 512 pixels in one of VBench's ways.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        resize: `longer`: the long side; `shorter`: the short side; `shorter_centercrop`: the short side, and the square
+            in the middle; `none`: as it is.
+    """
     frames = floats(image)
     height, width = frames.shape[-2:]
     side = max(height, width) if resize == "longer" else min(height, width)

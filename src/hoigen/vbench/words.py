@@ -1,4 +1,4 @@
-"""CLIP's tokens: a text -> the numbers of its pieces of words.
+"""CLIP's tokenizer: a text -> the numbers of its tokens.
 
 Source: Radford et al., arXiv 2103.00020; byte pairs after Sennrich et al., arXiv 1508.07909.
 """
@@ -28,14 +28,17 @@ class Words:
             lines = file.read().split("\n")[1 : MERGES + 1]
         pairs = [(first, second) for first, second in (line.split() for line in lines)]
         self.rank = {pair: at for at, pair in enumerate(pairs)}
-        self.letters = _letters()
+        # a visible letter for each byte: itself where it is visible in Latin-1, else one from U+0100 on
+        visible = [*range(33, 127), *range(161, 173), *range(174, 256)]
+        others = [byte for byte in range(256) if byte not in visible]
+        self.letters = {byte: chr(byte) for byte in visible} | {byte: chr(256 + at) for at, byte in enumerate(others)}
         letters = list(self.letters.values())
         pieces = [*letters, *(letter + "</w>" for letter in letters), *map("".join, pairs), START, END]
         self.number = {piece: at for at, piece in enumerate(pieces)}
 
     def encoded(self, text: str, length: int) -> tuple[list[int], int]:
-        """`length` numbers: start, pieces, end, zeros; and how many pieces the text has. What does not fit is cut, and
-        the end stands in the last place."""
+        """`length` numbers: start, tokens of the text, end, zeros; and how many tokens the text has. What does not fit
+        is cut, and the end stands in the last place."""
         import regex  # type: ignore[import-untyped]
 
         found = regex.findall(PATTERN, plain(text).lower(), regex.IGNORECASE)
@@ -69,13 +72,6 @@ def _joined(parts: list[str], pair: tuple[str, str]) -> list[str]:
     return made
 
 
-def _letters() -> dict[int, str]:
-    """A visible letter for each byte: itself where it is visible in Latin-1, else one from U+0100 on."""
-    visible = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    others = [byte for byte in range(256) if byte not in visible]
-    return {byte: chr(byte) for byte in visible} | {byte: chr(256 + at) for at, byte in enumerate(others)}
-
-
 def plain(text: str) -> str:
     """Quotes straight, ligatures and full-width letters apart, entities of HTML as letters, blanks single.
 
@@ -89,7 +85,7 @@ def plain(text: str) -> str:
 
 @functools.cache
 def words() -> Words:
-    """The tokens of this process; the list is fetched on first use."""
+    """The tokenizer of this process; its list is fetched on first use."""
     from hoigen.models.files import locate
 
     return Words(locate("clip_words").path)

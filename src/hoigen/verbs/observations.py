@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from hoigen.errors import UsageError, nearest
+from hoigen.hoi.observation import about_of
+from hoigen.hoi.scene_file import head_row, line_row
 from hoigen.settings import Setting
 from hoigen.verbs.options import RunFolder
 
@@ -90,14 +92,7 @@ class _Lines:
         self.run, self.step, self.observer = run, step, step.looking.observer
         self.clips = 0
         self.without: dict[str, int] = {}
-        gives = self.observer.gives
-        self.format = (
-            "hoigen_detections"
-            if "pairs" in gives
-            else "hoigen_scenes"
-            if "persons" in gives
-            else "hoigen_observations"
-        )
+        self.format = "hoigen_detections" if self.observer.gives == {"pairs"} else "hoigen_scenes"
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         from hoigen.stages.scores import WrittenBefore, clip_of
@@ -119,8 +114,7 @@ class _Lines:
                         begun = True
                     self.clips += 1
                     for frame in json.loads(found.frames):
-                        time = round(clip.start + frame["time"], 6)
-                        yield {"video": clip.uri, "time": time, **{k: v for k, v in frame.items() if k != "time"}}
+                        yield line_row(clip.uri, clip.start, frame)
         if not begun:
             raise UsageError(f"{self.run.path}: {self.observer.name} has seen nothing yet that could be written")
 
@@ -130,9 +124,7 @@ class _Lines:
     def _head(self, about: dict[str, Any]) -> dict[str, Any]:
         """The first line, as docs/observations.md has it."""
         if self.format == "hoigen_detections":
+            known = {key: about[key] for key in ("theta", "any_verb", "models") if about.get(key)}
             words = {"verbs": about.get("verbs"), "objects": about.get("objects")}
-            theta = {} if about.get("theta") is None else {"theta": about["theta"]}
-            return {"hoigen_detections": 1, "detector": about["observer"], **words, **theta}
-        if self.format == "hoigen_scenes":
-            return {"hoigen_scenes": 1, "pipeline": about["observer"], "models": about["models"]}
-        return {"hoigen_observations": 1, **about}
+            return {"hoigen_detections": 1, "detector": about["observer"], **words, **known}
+        return head_row(about_of(about), self.observer.gives)

@@ -33,6 +33,7 @@ def template() -> Template:
 
 
 def _lines() -> Iterator[str]:
+    choices = {"shots": _detectors, "measures": _measures, "keep": _rules}
     yield from _comment(HEAD)
     for key in KEYS.values():
         yield ""
@@ -41,12 +42,8 @@ def _lines() -> Iterator[str]:
             yield f"# {key.name}: {key.name.upper()}  # must be given, here or as --{key.name}"
             continue
         yield f"{key.name}: {flow(key.default)}"
-        if key.name == "measures":
-            yield from _measures()
-        elif key.name == "keep":
-            yield from _rules()
-        elif key.name == "shots":
-            yield from _detectors()
+        if key.name in choices:
+            yield from choices[key.name]()
 
 
 def _comment(text: str, lead: str = "# ") -> Iterator[str]:
@@ -62,17 +59,19 @@ def flow(value: Any) -> str:
     return text.removesuffix("\n").removesuffix("\n...")
 
 
+def _settings(cls: type[Any], lead: str) -> Iterator[str]:
+    for key in keys_of(cls):
+        value = "..." if key.required else flow(key.default)
+        yield f"{lead}{key.name}: {value}" + (f"  # {key.help}" if key.help else "")
+
+
 def _measures() -> Iterator[str]:
     """Lines that give the measures with their defaults once their `# ` is taken away."""
     yield from _comment("All that there are, with their settings (take [] and the # of a line away):")
     for name, cls in measures():
         yield from _comment(summary(cls), "#   # ")
-        keys = keys_of(cls)
-        yield f"#   - {name}:" if keys else f"#   - {name}"
-        for key in keys:
-            word = f"  # {key.help}" if key.help else ""
-            value = "..." if key.required else flow(key.default)
-            yield f"#       {key.name}: {value}{word}"
+        yield f"#   - {name}:" if keys_of(cls) else f"#   - {name}"
+        yield from _settings(cls, "#       ")
     yield "#   # A file of one's own, beside the recipe:"
     yield "#   - ./my_measure.py"
 
@@ -92,5 +91,4 @@ def _detectors() -> Iterator[str]:
     for name, cls in detectors():
         yield "# shots:"
         yield f"#   {name}:  # {summary(cls)}"
-        for key in keys_of(cls):
-            yield f"#     {key.name}: {flow(key.default)}" + (f"  # {key.help}" if key.help else "")
+        yield from _settings(cls, "#     ")

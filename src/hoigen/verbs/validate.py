@@ -16,12 +16,12 @@ from hoigen.captioners._job import job_of
 from hoigen.cascade import fingerprint, measure_name
 from hoigen.data.sources import read_sources
 from hoigen.errors import HoigenError, UsageError, nearest
-from hoigen.recipe.build import build, check_keys, convert
+from hoigen.recipe.build import build, convert
 from hoigen.recipe.recipe import KEYS, check_numbers, check_shares
 from hoigen.recipe.yaml import At, Values, apply_sets, lines_of, load_recipe, recipe_path
 from hoigen.registry import find_measure, score_names
 from hoigen.score import Rule
-from hoigen.settings import Setting, check_bounds, keys_of, summary
+from hoigen.settings import Setting, summary
 from hoigen.stages.ingest import check_shots, shots_wanted
 from hoigen.video.shots import check_detector, detectors
 
@@ -175,7 +175,7 @@ class Check:
         except UsageError as error:
             before = len(self.found)
             for path, alone in _alone(given):
-                self._try((*at, *path), partial(_build_part, cls, alone, where))
+                self._try((*at, *path), partial(build, cls, alone, where, whole=False))
             if len(self.found) == before:
                 self._fault(at, str(error))
             return _BAD
@@ -219,18 +219,3 @@ def _alone(settings: Any, path: At = ()) -> Iterator[tuple[At, Any]]:
     for key, value in settings.items():
         for inner, alone in _alone(value, (*path, key)):
             yield inner, {key: alone}
-
-
-def _build_part(cls: type[Any], settings: Any, where: str) -> None:
-    """Builds with one setting; what must be given beside it is no fault of this one."""
-    keys = {key.name: key for key in keys_of(cls)}
-    if not any(key.required for key in keys.values()) or not isinstance(settings, Mapping):
-        build(cls, settings, where)
-        return
-    check_keys(settings, keys, where)
-    for name, value in settings.items():
-        convert(value, keys[name].hint, f"{where}.{name}")
-    try:
-        check_bounds(cls, settings)
-    except ValueError as error:
-        raise UsageError(f"{where}: {error}") from None

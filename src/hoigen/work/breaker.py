@@ -9,7 +9,7 @@ from hoigen.errors import SetupError
 
 
 def signature(error: BaseException) -> str:
-    """What failures must share to be alike: exception type and place; not the message, which names the file."""
+    """What failures must share to be alike: type and place of an `error`; not its message, which names the file."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
     return f"{type(error).__name__} at {place}"
@@ -19,8 +19,10 @@ class Breaker:
     """Counts outcomes by what was done (a measure's name). Broken files are no fault of the set-up, unless not a
     single one of many can be read.
 
-    after: outcomes that must have been seen; share: of them, failed alike; blind: broken files without a single good
-    one that stop the run (a wrong mount).
+    Args:
+        after: outcomes that must have been seen before a run is stopped.
+        share: of them, the share that failed alike, 0..1.
+        blind: broken files without a single good one that stop the run (a wrong mount).
     """
 
     def __init__(self, after: int = 20, share: float = 0.8, blind: int = 50) -> None:
@@ -29,11 +31,20 @@ class Breaker:
         self.alike: Counter[tuple[str, str]] = Counter()
 
     def saw_ok(self, what: str) -> None:
-        """One outcome that is no failure."""
+        """Counts one success of `what` was done."""
         self.seen[what] += 1
 
     def saw_failure(self, what: str, signature: str, traceback: str, *, data_fault: bool) -> None:
-        """One failure; raises SetupError with the traceback when it is one too many."""
+        """Counts one failure.
+
+        Args:
+            what: was done: a measure's name.
+            signature: what failures must share to be alike.
+            traceback: shown when the run stops.
+            data_fault: whether a broken file is at fault.
+
+        Raises SetupError with the traceback when it is one too many.
+        """
         self.seen[what] += 1
         self.alike[what, signature] += 1
         count, seen = self.alike[what, signature], self.seen[what]
@@ -42,5 +53,5 @@ class Breaker:
         else:
             stop = seen >= self.after and count >= self.share * seen
         if stop:
-            told = f"stopped: {what} failed alike on {count} of {seen}, so it is the set-up that is wrong."
-            raise SetupError(f"{told}\n{traceback}".rstrip())
+            words = f"stopped: {what} failed alike on {count} of {seen}, so it is the set-up that is wrong."
+            raise SetupError(f"{words}\n{traceback}".rstrip())

@@ -14,7 +14,7 @@ from hoigen.work.task import Handler, Limits, Sink, Task
 
 
 class Executor(Protocol):
-    """Does tasks with a handler, somewhere, and tells a sink."""
+    """Does tasks with a handler, somewhere, and reports to a sink."""
 
     def __call__(self, tasks: Iterable[Task], setup: Callable[[], Handler], sink: Sink, limits: Limits) -> None:
         """Does all tasks; returns when each is done or was given up.
@@ -22,7 +22,7 @@ class Executor(Protocol):
         Args:
             tasks: taken as they are needed, a few ahead of what is under way, in the caller's thread.
             setup: called where tasks are done, once for each worker; gives the handler. It can be pickled.
-            sink: told of every part and every end, in the caller's thread; of one task in the order in which things
+            sink: gets every part and every end, in the caller's thread; of one task in the order in which things
                 happened. What it raises ends the run.
             limits: how many workers, how long and how much memory a task may take, how often it is tried.
 

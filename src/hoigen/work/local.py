@@ -20,8 +20,12 @@ from hoigen.work.task import Failure, Handler, Limits, Sink, Task
 def run(tasks: Iterable[Task], setup: Callable[[], Handler], sink: Sink, limits: Limits) -> None:
     """Runs all tasks; returns when each is done or was given up.
 
-    setup: called once in each worker process; gives the handler. It is pickled: a module's function, or
-    functools.partial of one. tasks are taken as they are needed, a few ahead.
+    Args:
+        tasks: taken as they are needed, a few ahead.
+        setup: called once in each worker process; gives the handler. It is pickled: a module's function, or
+            functools.partial of one.
+        sink: gets parts and ends.
+        limits: of the workers; with 0 of them everything runs in this process.
 
     Raises SetupError when workers cannot be set up, KeyboardInterrupt on Ctrl-C and on SIGTERM, and whatever the
     sink or `tasks` raise. However it ends, no worker is left.
@@ -61,17 +65,6 @@ def _sigterm_as_ctrl_c() -> Iterator[None]:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def _run_here(tasks: Iterator[Task], setup: Callable[[], Handler], sink: Sink, limits: Limits) -> None:
-    handle: Handler | None = None
-    for task in tasks:
-        handle = handle or setup()
-        again: Task | None = task
-        tries = 0
-        while again is not None:
-            tries += 1
-            again, tries = _try_here(handle, again, sink, tries, limits.tries)
-
-
 class _EmitHere:
     """Emit without a process between."""
 
@@ -98,21 +91,31 @@ class _FromSink(BaseException):
         self.error = error
 
 
-def _try_here(handle: Handler, task: Task, sink: Sink, tries: int, of: int) -> tuple[Task | None, int]:
-    """One try; what to try next, and the tries it has had."""
+def _run_here(tasks: Iterator[Task], setup: Callable[[], Handler], sink: Sink, limits: Limits) -> None:
     import bdb
     import traceback
 
-    emit = _EmitHere(task, sink)
-    try:
-        handle(task.payload, emit)
-    except bdb.BdbQuit:
-        raise
-    except _FromSink as raised:
-        raise raised.error from None
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        failure = Failure("error", reason, emit.what, tries, traceback.format_exc())
-        return (sink.retry(task, failure), tries) if tries < of else (sink.failed(task, failure), 0)
-    sink.done(task)
-    return None, 0
+    handle: Handler | None = None
+    for first in tasks:
+        handle = handle or setup()
+        task: Task | None = first
+        tries = 0
+        while task is not None:
+            tries += 1
+            emit = _EmitHere(task, sink)
+            try:
+                handle(task.payload, emit)
+            except bdb.BdbQuit:
+                raise
+            except _FromSink as raised:
+                raise raised.error from None
+            except Exception as error:
+                reason = f"{type(error).__name__}: {error}"
+                failure = Failure("error", reason, emit.what, tries, traceback.format_exc())
+                if tries < limits.tries:
+                    task = sink.retry(task, failure)
+                else:
+                    task, tries = sink.failed(task, failure), 0
+            else:
+                sink.done(task)
+                task = None

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from hoigen.clip import Seconds
-from hoigen.work.memory import resident_mb
 from hoigen.work.wire import PAGE, TASK, Inbox, Status, frame
 
 LAST_WORDS = 4096
@@ -36,16 +35,21 @@ THREADS = (
     *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"),
     *("NUMEXPR_NUM_THREADS", "OPENCV_FOR_THREADS_NUM", "RAYON_NUM_THREADS"),
 )
-"""Variables by which numerical libraries are told how many threads they may have; PyTorch goes by the first."""
+"""Variables by which numerical libraries learn how many threads they may have; PyTorch goes by the first."""
 
 
 def fresh_interpreter(
     main: str, arguments: Sequence[object], *, pass_fds: Sequence[int], output: Any, threads: int
 ) -> subprocess.Popen[bytes]:
-    """Starts `main` (module:function) in a Python of its own, which finds the same modules as this one.
+    """Starts a function in a Python of its own, which finds the same modules as this one.
 
-    threads: what its libraries may use. A variable that the user has set stays as it is, and the user's OMP_NUM_THREADS
-    holds for the other libraries too.
+    Args:
+        main: `module:function`.
+        arguments: its command line.
+        pass_fds: file descriptors that it inherits.
+        output: where it prints.
+        threads: what its libraries may use. A variable that the user has set stays as it is, and the user's
+            OMP_NUM_THREADS holds for the other libraries too.
     """
     path = [entry for entry in sys.path if isinstance(entry, str)]
     if SOURCE not in path:
@@ -61,6 +65,15 @@ def fresh_interpreter(
         env=dict.fromkeys(THREADS, os.environ.get("OMP_NUM_THREADS") or str(threads)) | os.environ,
         start_new_session=True,  # what it has started goes with it
     )
+
+
+def resident_mb(process: int) -> float:
+    """Resident memory of a process by its id; 0 where /proc does not say."""
+    try:
+        with open(f"/proc/{process}/statm", "rb") as statm:
+            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
+    except (OSError, IndexError):
+        return 0.0
 
 
 class Log:
@@ -98,7 +111,12 @@ class Log:
 
 
 def where_it_hangs(process: subprocess.Popen[bytes], log: Log) -> str:
-    """Python's stack, of a process that will be killed; works while native code holds the interpreter."""
+    """Python's stack, of a process that will be killed; works while native code holds the interpreter.
+
+    Args:
+        process: started with `faulthandler` on SIGUSR1.
+        log: what it prints.
+    """
     before = size = log.size
     with contextlib.suppress(ProcessLookupError, PermissionError):
         process.send_signal(signal.SIGUSR1)
@@ -113,7 +131,14 @@ def where_it_hangs(process: subprocess.Popen[bytes], log: Log) -> str:
 
 @dataclass(slots=True)
 class Flight:
-    """A task on its way."""
+    """A task on its way.
+
+    Args:
+        task: what is to be done.
+        tries: how many there have been.
+        serial: its number among those of its worker, from 1.
+        unreadable: the traceback of a part of the answer that could not be read; empty otherwise.
+    """
 
     task: Any
     tries: int = 0
@@ -122,7 +147,13 @@ class Flight:
 
 
 class Worker:
-    """One child process and the tasks it has."""
+    """One child process and the tasks it has.
+
+    Args:
+        setup: pickled; called there, gives the handler.
+        memory_mb: resident memory that it may have.
+        threads: CPU threads of its libraries.
+    """
 
     def __init__(self, setup: bytes, memory_mb: int, threads: int = 1) -> None:
         self.link, child = socket.socketpair()
@@ -153,7 +184,7 @@ class Worker:
         self.post(frame(TASK, pickle.dumps((memory_mb, setup))))
 
     def send(self, flight: Flight) -> None:
-        """Gives it a task. Whatever pickle raises goes up, and nothing is sent."""
+        """Gives it the task of a `flight`. Whatever pickle raises goes up, and nothing is sent."""
         body = pickle.dumps(flight.task.payload, pickle.HIGHEST_PROTOCOL)
         self.sent += 1
         flight.serial, flight.unreadable = self.sent, ""
@@ -183,7 +214,7 @@ class Worker:
         return self.flights[0] if self.flights and self.flights[0].serial == self.status.serial else None
 
     def watch(self, passed: Seconds) -> Seconds:
-        """Adds to the time for which the first task has been as it is: started or not, moved on so far; that time."""
+        """How long the first task has been as it is (started or not, moved on so far), with `passed` more seconds."""
         if not self.flights:
             self.watched, self.elapsed = (0, False, 0), 0.0
             return 0.0
@@ -192,24 +223,16 @@ class Worker:
         self.watched = now
         return self.elapsed
 
-    def resident_mb(self) -> float:
-        return resident_mb(self.process.pid)
-
-    def where_it_hangs(self) -> str:
-        return where_it_hangs(self.process, self.log)
-
-    def signal(self, number: int) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            self.process.send_signal(number)
-
     def kill(self) -> None:
         """Ends it and all that it has started. Its last messages can still be read."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.signal(signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            self.process.send_signal(signal.SIGKILL)
 
     def ended(self, timeout: Seconds = 2.0) -> int | None:
-        """Its exit status, as of subprocess; None when even the kernel cannot end it now."""
+        """Its exit status, as of subprocess; None when it has not ended after `timeout` seconds: even the kernel cannot
+        end it now."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             return self.process.wait(timeout)
         return None

@@ -11,7 +11,14 @@ SHOWN = ("kept", "dropped", "captioned", "waiting", "failed")
 
 
 class Progress:
-    """A bar over `total` rows that also counts how they ended (kept, dropped, failed)."""
+    """A bar that also counts how rows ended (kept, dropped, failed).
+
+    Args:
+        what: its name.
+        total: rows in all.
+        unit: of the rows.
+        quiet: no bar.
+    """
 
     def __init__(self, what: str, total: int, unit: str, *, quiet: bool = False) -> None:
         from tqdm import tqdm
@@ -30,7 +37,13 @@ class Progress:
         )
 
     def count(self, state: str, *, already: bool = False, by: int = 1) -> None:
-        """A row ended, or several. `already`: before this run, so that it does not count for the rate."""
+        """A row ended, or several.
+
+        Args:
+            state: how: kept, dropped, failed and so on.
+            already: before this run, so that it does not count for the rate.
+            by: rows.
+        """
         self.counts[state] += by
         if self._bar.disable or not by:
             return

@@ -33,7 +33,7 @@ BUSY = "another process is at a step that is done once for all ranks; start the 
 
 @dataclass(frozen=True, slots=True)
 class Rank:
-    """One process's place among those that share a run: `number`, from 0, of `of`."""
+    """One process's place among those that share a run: rank `number`, from 0; the world size is `of`."""
 
     number: int = 0
     of: int = 1
@@ -65,7 +65,7 @@ class Barrier:
         return f"{self.stage}-{self.digest}-{what}-of-{self.rank.of}"
 
     def reopen(self, ranks: Iterable[int] | None = None) -> None:
-        """This rank (or those given) has something to do in the stage after all."""
+        """Something is to be done in the stage after all, by this rank or by those of `ranks`."""
         if self.rank.of > 1:
             self.markers.remove(self._marker("all"))
             for number in [self.rank.number] if ranks is None else ranks:
@@ -105,20 +105,21 @@ class Barrier:
             yield
         if self.rank.of > 1:
             self.markers.write(self._marker("all"), b"")
-            self._tidy()
-
-    def _tidy(self) -> None:
-        """Takes away markers of this stage that count no more: of other input, settings or numbers of ranks."""
-        counts = re.compile(rf"{re.escape(self.stage)}-[0-9a-f]+-(\d+|all)-of-\d+")
-        current = {self._marker(what) for what in ("all", *range(self.rank.of))}
-        for name in self.markers.names():
-            if counts.fullmatch(name) and name not in current:
-                self.markers.remove(name)
+            # markers of this stage that count no more go: of other input, settings or numbers of ranks
+            of_stage = re.compile(rf"{re.escape(self.stage)}-[0-9a-f]+-(\d+|all)-of-\d+")
+            current = {self._marker(what) for what in ("all", *range(self.rank.of))}
+            for name in self.markers.names():
+                if of_stage.fullmatch(name) and name not in current:
+                    self.markers.remove(name)
 
 
 @contextlib.contextmanager
 def one_division(folder: Path, rank: Rank) -> Iterator[None]:
     """Held by all processes at work in a folder, which must share it out among as many ranks.
+
+    Args:
+        folder: of the run, on a disk.
+        rank: this process.
 
     Raises UsageError when others are at work that share it among another number.
     """
@@ -150,7 +151,9 @@ def one_division(folder: Path, rank: Rank) -> Iterator[None]:
 @contextlib.contextmanager
 def held(run: Run, rank: Rank) -> Iterator[None]:
     """Holds the run's folder for this rank: two processes of one rank would write the same shards, and so would ranks
-    of two divisions (1 of 2 and 1 of 5)."""
+    of two divisions (1 of 2 and 1 of 5).
+
+    Raises UsageError where `run` is held by another process, or cannot be a folder."""
     from hoigen.data.files import Folder
 
     try:

@@ -54,8 +54,11 @@ LOOK_EVERY: Seconds = 0.2
 class Item:
     """One row of a stage's input that is to be done.
 
-    key: names it within its shard. payload: what a worker gets; None for an item that needs no worker (`Stage.begin`).
-    data: whatever the stage wants to know when answers come. shard: set by the kernel.
+    Args:
+        key: names it within its shard.
+        payload: what a worker gets; None for an item that needs no worker (`Stage.begin`).
+        data: whatever the stage wants to know when answers come.
+        shard: set by the kernel.
     """
 
     key: str
@@ -83,9 +86,13 @@ class _State:
 
 
 class Stage:
-    """Base of all stages: subclasses override the first group of methods and call `go`.
+    """Base of all stages: subclasses override the first group of methods, and callers call `go`. A subclass sets
+    `name`, that of the bar, the journals and the markers, and `unit`, that of the bar.
 
-    name: of the bar, the journals and the markers. unit: of the bar.
+    Args:
+        run: where journals and parts are; None for a stage without a run.
+        rank: this process among those that share the run.
+        barrier: where ranks meet at the stage's end.
     """
 
     name: str = ""
@@ -112,7 +119,7 @@ class Stage:
         return (0,)
 
     def plan(self, shard: int) -> Iterator[Item | str]:
-        """The items of a shard that are still to be done; for what is done already, how it ended (for the bar)."""
+        """The items of a `shard` that are still to be done; for what is done already, how it ended (for the bar)."""
         raise NotImplementedError
 
     def begin(self, item: Item) -> None:
@@ -124,11 +131,11 @@ class Stage:
         raise NotImplementedError
 
     def again(self, item: Item, failure: Failure) -> Any:
-        """The payload of another try."""
+        """The payload of another try of an `item`, after a `failure`."""
         return item.payload
 
     def lost(self, item: Item, failure: Failure) -> Iterable[Row]:
-        """An item failed as often as it may; rows for the journal."""
+        """An `item` failed as often as it may, in the end by this `failure`; rows for the journal."""
         raise NotImplementedError
 
     def left(self, item: Item) -> Any:
@@ -141,7 +148,7 @@ class Stage:
         return "done"
 
     def elsewhere(self, wait: Seconds) -> Iterator[tuple[Item, str]]:
-        """Items that have ended elsewhere than in a worker, with how; waits so long for the first."""
+        """Items that have ended elsewhere than in a worker, with how; waits up to `wait` seconds for the first."""
         return iter(())
 
     def write(self, shard: int, rows: Iterator[Row]) -> None:
@@ -193,7 +200,7 @@ class Stage:
         self._state.reopened = True
 
     def book(self, wait: Seconds = 0.0) -> None:
-        """Takes note of the items that have ended elsewhere; waits so long for the first."""
+        """Takes note of the items that have ended elsewhere; waits up to `wait` seconds for the first."""
         for item, state in self.elsewhere(wait):
             self._end(item, state)
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from hoigen.clip import Seconds
 from hoigen.errors import SetupError
-from hoigen.work.process import Flight, Worker
+from hoigen.work.process import Flight, Worker, resident_mb, where_it_hangs
 from hoigen.work.task import Failure, Limits, Sink, Task
 from hoigen.work.wire import DONE, ERROR, EXIT_MEMORY, PART, READY, UNREADY
 
@@ -35,7 +35,14 @@ READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
 class Supervisor:
-    """One run. All its state is changed by the thread that calls `run`."""
+    """One run. All its state is changed by the thread that calls `run`.
+
+    Args:
+        tasks: taken as they are needed.
+        setup: pickled; called once in each worker, gives the handler.
+        sink: gets parts and ends.
+        limits: of the workers.
+    """
 
     def __init__(self, tasks: Iterator[Task], setup: bytes, sink: Sink, limits: Limits) -> None:
         self.tasks, self.setup, self.sink, self.limits = tasks, setup, sink, limits
@@ -45,7 +52,7 @@ class Supervisor:
         self.exhausted = False
         self.workers: list[Worker] = []
         self.most = limits.workers  # fewer, once it has shown that no more fit into memory
-        self.fewer_since = ""  # why, until the user knows
+        self.fewer_since = ""  # why there are fewer, until the user knows
         self.tasks_ended = False  # at least one has: how many workers fit is known then
         self.selector = selectors.DefaultSelector()
         self.lost_in_a_row = 0
@@ -66,7 +73,7 @@ class Supervisor:
                 looked = now
 
     def kill_all(self) -> None:
-        """All at once, then one by one."""
+        """Kills all workers at once, then waits for one after the other."""
         for worker in self.workers:
             worker.kill()
         for worker in self.workers:
@@ -90,32 +97,29 @@ class Supervisor:
         return min(there, wanted)
 
     def _next(self, worker: Worker) -> Flight | None:
-        if self.fresh and (worker.sent == 0 or not self._fresh_to_come()):
+        new_to_come = len(self.workers) < self.most or any(worker.sent == 0 for worker in self.workers)
+        if self.fresh and (worker.sent == 0 or not new_to_come):
             return self.fresh.popleft()
         if self.again:
             return self.again.popleft()
         self._pending(len(self.fresh) + 1)
         return self.ahead.popleft() if self.ahead else None
 
-    def _fresh_to_come(self) -> bool:
-        return len(self.workers) < self.most or any(worker.sent == 0 for worker in self.workers)
-
     def _fill(self) -> None:
         for depth in (0, 1):  # every idle worker first
             for worker in self.workers:
-                if worker.ready and len(worker.flights) == depth and (worker.quick or not depth):
-                    flight = self._next(worker)
-                    if flight is not None:
-                        self._send(worker, flight)
-
-    def _send(self, worker: Worker, flight: Flight) -> None:
-        try:
-            worker.send(flight)
-        except Exception as error:
-            reason = f"the task cannot be sent to a worker: {type(error).__name__}: {error}"
-            self._gave_up(flight, "error", reason, "", traceback.format_exc())
-            return
-        self._mind_writing(worker)
+                if not worker.ready or len(worker.flights) != depth or (depth and not worker.quick):
+                    continue
+                flight = self._next(worker)
+                if flight is None:
+                    continue
+                try:
+                    worker.send(flight)
+                except Exception as error:
+                    reason = f"the task cannot be sent to a worker: {type(error).__name__}: {error}"
+                    self._gave_up(flight, "error", reason, "", traceback.format_exc())
+                else:
+                    self._mind_writing(worker)
 
     def _grow(self) -> None:
         """As many workers as there is work for."""
@@ -169,7 +173,12 @@ class Supervisor:
     def _heard(self, worker: Worker, kind: bytes, body: bytes) -> bool:
         """Takes one message; False when that was the end of the worker."""
         if kind == READY:
-            return self._loaded(worker)
+            resident = resident_mb(worker.process.pid)
+            if resident > self.limits.memory_mb:
+                self._cannot_load(worker, self._too_much(resident), "")
+                return False
+            worker.ready = self.ever_ready = True
+            return True
         if kind == UNREADY:
             reason, trace, no_room = pickle.loads(body)
             if no_room and len(self.workers) > 1:
@@ -212,20 +221,19 @@ class Supervisor:
         else:
             self.sink.done(flight.task)
 
-    def _loaded(self, worker: Worker) -> bool:
-        resident = worker.resident_mb()
-        if resident > self.limits.memory_mb:
-            self._cannot_load(worker, self._too_much(resident), "")
-            return False
-        worker.ready = self.ever_ready = True
-        return True
-
     # looking after
 
     def _look(self, passed: Seconds) -> None:
-        self._tell_of_fewer()
+        # printed once, when those that were being started together have shown how many fit
+        if self.fewer_since and self.workers and all(worker.ready for worker in self.workers):
+            print(
+                f"hoigen: memory holds {self.most} of {self.limits.workers} workers, which go on alone (a further one: "
+                f"{self.fewer_since}); `workers: {self.most}` starts no more",
+                file=sys.stderr,
+            )
+            self.fewer_since = ""
         for worker in list(self.workers):
-            resident = worker.resident_mb()
+            resident = resident_mb(worker.process.pid)
             waited = worker.watch(passed)
             if worker.process.poll() is not None:
                 self._died(worker)
@@ -244,8 +252,8 @@ class Supervisor:
         self._drain(worker)
         if not worker.alive or worker.under_way() is not suspect:  # it has ended just now
             return
-        # Asking may wake what hangs (a system call that is interrupted), so nothing said from here on counts.
-        doing, trace = worker.status.doing, worker.where_it_hangs()
+        # Asking may wake what hangs (a system call that is interrupted), so nothing that comes from here on counts.
+        doing, trace = worker.status.doing, where_it_hangs(worker.process, worker.log)
         self._blame(worker, suspect, "deadline", f"made no progress for {self.limits.deadline:g} s", doing, trace)
 
     def _blame(self, worker: Worker, guilty: Flight, kind: str, reason: str, doing: str, trace: str) -> None:
@@ -258,7 +266,7 @@ class Supervisor:
         worker.loading += passed
         if worker.loading > self.limits.load_deadline:
             reason = f"not set up after {self.limits.load_deadline:g} s (set load_deadline higher)"
-            self._cannot_load(worker, reason, worker.where_it_hangs(), again=False)
+            self._cannot_load(worker, reason, where_it_hangs(worker.process, worker.log), again=False)
         elif resident > self.limits.memory_mb:
             self._cannot_load(worker, self._too_much(resident), worker.log.last_words())
 
@@ -338,16 +346,6 @@ class Supervisor:
         self.most = len(self.workers)
         self.fewer_since = (reason.strip().splitlines() or ["out of memory"])[0]
 
-    def _tell_of_fewer(self) -> None:
-        """Once, when those that were being started together have shown how many fit."""
-        if self.fewer_since and self.workers and all(worker.ready for worker in self.workers):
-            print(
-                f"hoigen: memory holds {self.most} of {self.limits.workers} workers, which go on alone (a further one: "
-                f"{self.fewer_since}); `workers: {self.most}` starts no more",
-                file=sys.stderr,
-            )
-            self.fewer_since = ""
-
     def _count_loss(self, reason: str, trace: str, *, again: bool = True) -> None:
         """Counts workers that are lost before they do anything, so that starting them has an end."""
         self.lost_in_a_row += 1
@@ -368,7 +366,7 @@ class Supervisor:
 
 
 def exit_in_words(code: int | None) -> str:
-    """How a process ended."""
+    """How a process ended. code: its exit status as of subprocess, None where it did not end."""
     if code is None:
         return "did not end when killed"
     if code >= 0:

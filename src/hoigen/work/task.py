@@ -1,4 +1,4 @@
-"""What an executor is given and what it tells: tasks, limits, failures, and who is told of them."""
+"""What an executor is given and what it reports: tasks, limits, failures, and the sink that gets them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NOT_THE_VIDEOS = (
 
 
 class Emit(Protocol):
-    """How a handler says what it found."""
+    """How a handler reports what it found."""
 
     def __call__(self, part: Any) -> None:
         """Sends a part of the answer at once."""
@@ -28,8 +28,8 @@ class Emit(Protocol):
     def progress(self) -> None:
         """The task has moved on: its deadline counts from here. Costs next to nothing.
 
-        Said only of what cannot go on for ever: a later moment of a video, a further block of a file, the next of
-        several steps. Said in every turn of a loop that never ends, it would keep that loop alive.
+        To be called only by what comes to an end: at a later moment of a video, a further block of a file, the next of
+        several steps. Called in every turn of an endless loop, it would keep that loop alive.
         """
 
 
@@ -54,11 +54,14 @@ def cores() -> int:
 class Limits:
     """Bounds of the workers.
 
-    workers: processes; 0 runs everything in this one, without deadline or memory cap, for a debugger.
-    deadline: seconds for which a task may say no progress, from when a worker takes it up; of a handler that never says
-    any, seconds for the whole task. load_deadline: seconds for setting one up, which is where models are read.
-    memory_mb: resident memory of one worker. tries: how often a task is tried in all.
-    threads: of one worker's libraries (OpenMP, BLAS, OpenCV); the cores are shared out when None.
+    Args:
+        workers: processes; 0 runs everything in this one, without deadline or memory cap, for a debugger.
+        deadline: seconds for which a task may report no progress, from when a worker takes it up; of a handler that
+            never reports any, seconds for the whole task.
+        load_deadline: seconds for setting a worker up, which is where models are read.
+        memory_mb: resident memory of one worker.
+        tries: how often a task is tried in all.
+        threads: of one worker's libraries (OpenMP, BLAS, OpenCV); the cores are shared out when None.
     """
 
     workers: int = field(default_factory=cores)
@@ -86,9 +89,13 @@ class Task:
 class Failure:
     """Why a task failed.
 
-    kind: error (the handler raised), crash (its process died), device (its process can use its graphics card no
-    more), deadline or memory. doing: what the handler had last named. tries: how many there have been. traceback:
-    Python's, or the last the process printed.
+    Args:
+        kind: error (the handler raised), crash (its process died), device (its process can use its graphics card no
+            more), deadline or memory.
+        reason: in one line.
+        doing: what the handler had last named.
+        tries: how many there have been.
+        traceback: Python's, or the last that the process printed.
     """
 
     kind: str
@@ -116,16 +123,16 @@ class Failure:
 
 
 class Sink(Protocol):
-    """Who is told. All calls come from the parent's own thread; those about one task in order."""
+    """What gets the results. All calls come from the parent's own thread; those about one task in order."""
 
     def part(self, task: Task, part: Any) -> None:
-        """A part of the answer, as soon as it was sent. Parts sent before a crash come before its failure."""
+        """A part of the answer to `task`, as soon as it was sent. Parts sent before a crash come before its failure."""
 
     def done(self, task: Task) -> None:
-        """The handler has returned."""
+        """The handler of `task` has returned."""
 
     def retry(self, task: Task, failure: Failure) -> Task:
-        """Before another try: the same task, or one with less left to do."""
+        """Before another try of `task`, after a `failure`; returns the same task, or one with less left to do."""
 
     def failed(self, task: Task, failure: Failure) -> Task | None:
-        """Out of tries; may return a follow-up task, which has all its tries."""
+        """`task` is out of tries, its last `failure` is this; may return a follow-up task, which has all its tries."""

@@ -27,7 +27,7 @@ CHUNK = 1 << 18
 
 
 def frame(kind: bytes, body: bytes = b"") -> bytes:
-    """One frame, ready to be sent."""
+    """One frame of a `kind` with a `body`, ready to be sent."""
     return HEAD.pack(kind, len(body)) + body
 
 

@@ -13,20 +13,24 @@ import signal
 import socket
 import sys
 import threading
+import time
 import traceback
 from typing import Any
 
 from hoigen import devices
+from hoigen.clip import Seconds
 from hoigen.errors import HoigenError, ModelsGoneError
-from hoigen.work.memory import cap_own
 from hoigen.work.wire import DONE, ERROR, EXIT_MEMORY, HEAD, PART, READY, UNREADY, Inbox, Status
 
 PR_SET_PDEATHSIG = 1
 REASON_ROOM, TRACE_ROOM = 2_000, 32_000
+LOOK_EVERY: Seconds = 0.1
+RESERVED_MB, RESERVED_PER_CORE_MB = 1024, 48
+"""What libraries reserve and never touch (thread stacks, BLAS buffers) counts for the hard cap."""
 
 
 class Channel:
-    """The way to the parent. Locked, because handlers may emit from threads of theirs."""
+    """The way to the parent. Locked, because handlers may emit from threads of their own."""
 
     def __init__(self, link: socket.socket, status: Status) -> None:
         self.link, self.status = link, status
@@ -42,8 +46,8 @@ class Channel:
                 self.link.sendall(body)
 
 
-class TaskEmit:
-    """What a handler says of one task; mute when the task is over."""
+class _TaskEmit:
+    """The `Emit` of one task; mute when the task is over."""
 
     __slots__ = ("channel", "over")
 
@@ -64,7 +68,7 @@ class TaskEmit:
             self.channel.status.move_on()
 
 
-_under_way: TaskEmit | None = None
+_under_way: _TaskEmit | None = None
 """Of the task that this process is at."""
 
 
@@ -76,7 +80,12 @@ def moved_on() -> None:
 
 
 def serve(inbox: Inbox, channel: Channel) -> None:
-    """Answers until the parent closes its end."""
+    """Answers until the parent closes its end.
+
+    Args:
+        inbox: what the parent sends: the set-up, then tasks.
+        channel: the way back.
+    """
     handle: Any = None
     serial = 0
     while True:
@@ -95,7 +104,12 @@ def serve(inbox: Inbox, channel: Channel) -> None:
 
 
 def set_up(body: bytes, channel: Channel) -> Any:
-    """The handler; None when there is none, and the parent knows why."""
+    """The handler; None when there is none, and the parent knows why.
+
+    Args:
+        body: pickled: memory in MB, and the pickled set-up.
+        channel: the way to the parent.
+    """
     try:
         memory_mb, setup = pickle.loads(body)
         cap_own(memory_mb)
@@ -103,24 +117,32 @@ def set_up(body: bytes, channel: Channel) -> Any:
         if not callable(handle):
             raise TypeError(f"setup returned {type(handle).__name__}; it returns a function of (payload, emit)")
     except BaseException as error:
-        said = (str(error), "") if on_purpose(error) else (told(error) + hint(error), trace_of(error))
-        channel.send(UNREADY, pickle.dumps((*said, devices.no_room(error))))
+        reason, trace = (str(error), "") if on_purpose(error) else (described(error) + hint(error), trace_of(error))
+        channel.send(UNREADY, pickle.dumps((reason, trace, devices.no_room(error))))
         return None
     channel.send(READY)
     return handle
 
 
 def take(handle: Any, body: bytes, channel: Channel) -> bool:
-    """One task; whatever it raises is reported. False when this process is of no use any more: its card is lost."""
+    """Does one task; whatever it raises is reported.
+
+    Args:
+        handle: the handler.
+        body: the task's payload, pickled.
+        channel: the way to the parent.
+
+    Returns False when this process is of no use any more: its memory or its card is lost.
+    """
     global _under_way
-    emit = _under_way = TaskEmit(channel)
+    emit = _under_way = _TaskEmit(channel)
     try:
         handle(pickle.loads(body), emit)
     except BaseException as error:
         emit.over = True
         try:
             kind = kind_of(error)
-            reason = str(error) if kind == "setup" else told(error)
+            reason = str(error) if kind == "setup" else described(error)
             channel.send(ERROR, pickle.dumps((reason, trace_of(error), channel.status.doing, kind)))
         except MemoryError:
             os._exit(EXIT_MEMORY)
@@ -139,8 +161,8 @@ def kind_of(error: BaseException) -> str:
     return "device" if devices.lost(error) else "error"
 
 
-def told(error: BaseException) -> str:
-    """Type and message, for one line of a table."""
+def described(error: BaseException) -> str:
+    """Type and message of an `error`, for one line of a table."""
     try:
         message = str(error)
     except Exception as broken:
@@ -149,7 +171,7 @@ def told(error: BaseException) -> str:
 
 
 def on_purpose(error: BaseException) -> bool:
-    """Whether its message says all that there is to say, down to its cause."""
+    """Whether the message of an `error` is all that there is to know, down to its cause."""
     return isinstance(error, HoigenError) and (error.__cause__ is None or on_purpose(error.__cause__))
 
 
@@ -166,8 +188,49 @@ def hint(error: BaseException) -> str:
     return ""
 
 
+def cap_own(memory_mb: int) -> None:
+    """The worker's own stops: a hard one behind the parent's polling, so that one huge allocation becomes a
+    MemoryError; and a thread that watches the peak where the parent cannot see it.
+
+    Args:
+        memory_mb: resident memory that the worker may have.
+    """
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        cap = (memory_mb + RESERVED_MB + RESERVED_PER_CORE_MB * (os.cpu_count() or 1)) << 20
+        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+        if hard == resource.RLIM_INFINITY or cap < hard:
+            resource.setrlimit(resource.RLIMIT_DATA, (cap, cap))
+    no_core_files()
+    if not os.path.exists("/proc/self/statm"):
+        threading.Thread(target=watch_own_peak, args=(memory_mb,), daemon=True).start()
+
+
+def no_core_files() -> None:
+    """A crash writes no image of its memory to the disk: those of models are large."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+
+
+def watch_own_peak(memory_mb: int) -> None:
+    """Ends the process when its peak has passed `memory_mb`."""
+    import resource
+
+    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
+    while resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit <= memory_mb:
+        time.sleep(LOOK_EVERY)
+    os._exit(EXIT_MEMORY)
+
+
 def end_with_parent(parent: int) -> None:
-    """A killed parent leaves no orphans: the kernel sees to it, or a thread where it does not."""
+    """A killed parent leaves no orphans: the kernel sees to it, or a thread where it does not.
+
+    Args:
+        parent: its process id.
+    """
     with contextlib.suppress(OSError, AttributeError):
         import ctypes
 
@@ -176,8 +239,6 @@ def end_with_parent(parent: int) -> None:
         os._exit(1)
 
     def watch() -> None:
-        import time
-
         while os.getppid() == parent:
             time.sleep(1)
         os._exit(1)

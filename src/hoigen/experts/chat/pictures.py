@@ -66,12 +66,21 @@ def rate_of(frames: Frames) -> Fraction:
 
 
 def data_url(data: bytes, kind: str) -> str:
-    """kind: a media type such as image/jpeg."""
+    """A file as a URL that holds it.
+
+    Args:
+        data: its bytes.
+        kind: a media type such as image/jpeg.
+    """
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
 def tokens(width: int, height: int) -> int:
     """How many tokens one picture costs, about: what Qwen2-VL takes, one for each 28 x 28 pixels.
+
+    Args:
+        width: pixels.
+        height: pixels.
 
     An estimate for `--dry-run`; models that cut pictures into tiles (LLaVA-OneVision, InternVL) take more, those of a
     fixed number (LLaVA 1.5: 576) more or less.

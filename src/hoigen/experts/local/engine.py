@@ -141,7 +141,7 @@ def rendered(templater: Any, turns: Sequence[Message], options: Mapping[str, Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decoding:
+class _Decoding:
     """How tokens are chosen. Requests with the same go in one batch.
 
     Args:
@@ -162,7 +162,7 @@ class Decoding:
     shown: bool = False
 
 
-class SplitBatch(Exception):
+class _SplitBatch(Exception):
     """These requests do not go together."""
 
 
@@ -191,12 +191,12 @@ class Engine:
 
         Args:
             requests: one batch.
-            decoding: a `Decoding`, the same for all of them.
+            decoding: a `_Decoding`, the same for all of them.
 
         Raises DeviceLostError when this process can use its card no more.
         """
         try:
-            return self._together(requests, cast(Decoding, decoding))
+            return self._together(requests, cast(_Decoding, decoding))
         except Exception as error:  # whatever a model or its preparation raises is an outcome of these requests
             reason = f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
             if devices.lost(error):
@@ -211,7 +211,7 @@ class Engine:
         parts = [requests[at : at + step] for at in range(0, len(requests), step)]
         return [answer for part in parts for answer in self.answers(part, decoding)]
 
-    def _together(self, requests: Sequence[Request], decoding: Decoding) -> list[Answer]:
+    def _together(self, requests: Sequence[Request], decoding: _Decoding) -> list[Answer]:
         import torch
 
         start = time.monotonic()
@@ -235,12 +235,12 @@ class Engine:
         return [self._answer(row, length, limit, seconds) for row, length in zip(rows, lengths, strict=True)]
 
     def _limit(self, longest: int, count: int, max_tokens: int) -> int:
-        """Tokens that each answer of the batch may have. Raises SplitBatch, or ValueError for a single request."""
+        """Tokens that each answer of the batch may have. Raises _SplitBatch, or ValueError for a single request."""
         left = max_tokens if self.context is None else self.context - longest
         if left >= max_tokens:
             return max_tokens
         if count > 1:
-            raise SplitBatch("together they leave too little room for answers")
+            raise _SplitBatch("together they leave too little room for answers")
         if left < 1:
             raise ValueError(
                 f"the question has {longest} tokens, and the model takes {self.context} with the answer: "
@@ -323,7 +323,7 @@ def context_of(model: Any) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class _Shared:
     """A loaded model and its queue: roles that ask the same one share both."""
 
     engine: Engine
@@ -343,9 +343,9 @@ async def take(key: Hashable, owner: object, load: Callable[[], Engine]) -> None
         load: loads it.
     """
 
-    def make() -> Shared:
+    def make() -> _Shared:
         engine = load()
-        return Shared(engine, Batcher(engine.answers, "hoigen local model"))
+        return _Shared(engine, Batcher(engine.answers, "hoigen local model"))
 
     await asyncio.to_thread(room.take, key, owner, make)
 
@@ -370,10 +370,10 @@ async def ask(key: Hashable, request: Request, settings: Settings, *, shown: boo
         settings: of the expert.
         shown: the request has frames.
     """
-    shared: Shared | None = room.taken(key)
+    shared: _Shared | None = room.taken(key)
     if shared is None:
         return Answer(outcome="failed", reason="the expert was asked before it was opened, or after it was closed")
-    decoding = Decoding(
+    decoding = _Decoding(
         max_tokens=settings.max_tokens,
         temperature=settings.temperature,
         seed=settings.seed,

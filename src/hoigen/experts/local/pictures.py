@@ -122,8 +122,8 @@ def _bridged(kind: Any) -> Any:
     """The processor class, content with a video part that is not of transformers."""
 
     def check(self: Any, name: str, part: Any) -> Any:
-        if isinstance(part, VideoPixels):
-            return VideoPixels
+        if isinstance(part, _VideoPixels):
+            return _VideoPixels
         return kind.check_argument_for_proper_class(self, name, part)
 
     def named(self: Any) -> str:  # the library's writes every part as JSON
@@ -138,7 +138,7 @@ def _video_part(found: Found, model_type: str, media: Media) -> Any:
     if own is not None:
         return own
     if media == "frames":
-        return VideoPixels("none", {"merge_size": 1, "temporal_patch_size": 1})
+        return _VideoPixels("none", {"merge_size": 1, "temporal_patch_size": 1})
     import transformers
 
     try:
@@ -267,7 +267,7 @@ def patches(pixels: np.ndarray, patch: int, merge: int, temporal: int) -> tuple[
 
 
 @dataclass(frozen=True)
-class VideoPixels:
+class _VideoPixels:
     """Stands in for the video processor of a family, inside the processor class of transformers.
 
     Args:
@@ -325,7 +325,7 @@ class VideoPixels:
         return normalised(clip, has["image_mean"], has["image_std"])
 
 
-def video_pixels(model_type: str, given: Mapping[str, Any]) -> VideoPixels | None:
+def video_pixels(model_type: str, given: Mapping[str, Any]) -> _VideoPixels | None:
     """The stand-in for a family; None for a family not known here.
 
     Args:
@@ -338,4 +338,4 @@ def video_pixels(model_type: str, given: Mapping[str, Any]) -> VideoPixels | Non
     config = dict(defaults) | {key: value for key, value in given.items() if value is not None}
     if "min_pixels" in given and "max_pixels" in given:  # how older checkpoints write it
         config["size"] = {"shortest_edge": given["min_pixels"], "longest_edge": given["max_pixels"]}
-    return VideoPixels(layout, config)
+    return _VideoPixels(layout, config)

@@ -17,7 +17,7 @@ YI = 64000
 """Words of the language model that PLLaVA 34B is on; Vicuna, of the 7B and 13B, has 32,000."""
 
 
-class Wants(Protocol):
+class _Wants(Protocol):
     """The settings of the expert that PLLaVA looks at."""
 
     @property
@@ -42,7 +42,7 @@ def _json(found: hub.Found, name: str) -> dict[str, Any]:
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
 
 
-def load(found: hub.Found, wants: Wants, device: str) -> Engine:
+def load(found: hub.Found, wants: _Wants, device: str) -> Engine:
     """The model, ready to be asked.
 
     Args:

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from hoigen.models import tensors
-from hoigen.models.nets.sine import sine
+from hoigen.models.nets.parts import sine
 from hoigen.models.tensors import Found
 
 LAYERS = ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2))

@@ -38,7 +38,12 @@ def enlarged(inputs: Any, factor: float) -> Any:
 
 
 def warped(pictures: Any, flow: Any) -> Any:
-    """Each pixel taken from where the flow points, in pixels; outside, from the nearest edge."""
+    """Each pixel taken from where the flow points; outside, from the nearest edge.
+
+    Args:
+        pictures: (N, channels, H, W).
+        flow: (N, 2, H, W), pixels to the right and down.
+    """
     height, width = flow.shape[-2:]
     across = torch.linspace(-1, 1, width, device=flow.device).view(1, 1, width)
     down = torch.linspace(-1, 1, height, device=flow.device).view(1, height, 1)
@@ -46,8 +51,8 @@ def warped(pictures: Any, flow: Any) -> Any:
     return F.grid_sample(pictures, grid, mode="bilinear", padding_mode="border", align_corners=True)
 
 
-class Pyramid(nn.Module):  # type: ignore[misc]
-    """Features at a half, a quarter and so on of the size."""
+class _Pyramid(nn.Module):  # type: ignore[misc]
+    """Features at a half, a quarter and so on of the size; `channels` of each."""
 
     def __init__(self, channels: Sequence[int]) -> None:
         super().__init__()
@@ -65,7 +70,7 @@ class Pyramid(nn.Module):  # type: ignore[misc]
         return found
 
 
-class Residual(nn.Module):  # type: ignore[misc]
+class _Residual(nn.Module):  # type: ignore[misc]
     """Five convolutions; after the first and the third, the last `side` channels get one of their own."""
 
     def __init__(self, channels: int, side: int) -> None:
@@ -86,7 +91,7 @@ class Residual(nn.Module):  # type: ignore[misc]
         return self.prelu(inputs + self.conv5(found))
 
 
-class Bottleneck(nn.Module):  # type: ignore[misc]
+class _Bottleneck(nn.Module):  # type: ignore[misc]
     def __init__(self, inner: int, outer: int, stride: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(inner, outer // 4, 1)
@@ -103,15 +108,15 @@ class Bottleneck(nn.Module):  # type: ignore[misc]
         return F.relu(inputs + found)
 
 
-class Bottlenecks(nn.Module):  # type: ignore[misc]
+class _Bottlenecks(nn.Module):  # type: ignore[misc]
     """Features for matching, at an eighth of the size."""
 
     def __init__(self, out: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 32, 7, 2, 3)
-        self.layer1 = nn.Sequential(Bottleneck(32, 32, 1), Bottleneck(32, 32, 1))
-        self.layer2 = nn.Sequential(Bottleneck(32, 64, 2), Bottleneck(64, 64, 1))
-        self.layer3 = nn.Sequential(Bottleneck(64, 96, 2), Bottleneck(96, 96, 1))
+        self.layer1 = nn.Sequential(_Bottleneck(32, 32, 1), _Bottleneck(32, 32, 1))
+        self.layer2 = nn.Sequential(_Bottleneck(32, 64, 2), _Bottleneck(64, 64, 1))
+        self.layer3 = nn.Sequential(_Bottleneck(64, 96, 2), _Bottleneck(96, 96, 1))
         self.conv2 = nn.Conv2d(96, out, 1)
 
     def forward(self, inputs: Any) -> Any:
@@ -119,7 +124,7 @@ class Bottlenecks(nn.Module):  # type: ignore[misc]
         return self.conv2(self.layer3(self.layer2(self.layer1(found))))
 
 
-class Correlation:
+class _Correlation:
     """How well every place of one frame matches every place of the other, at four sizes, both ways.
 
     The tables grow with the square of the picture (11 GB at 1080p). Where they would take more than `MOST` bytes, they
@@ -153,8 +158,12 @@ class Correlation:
         return found
 
     def __call__(self, flows: Any) -> Any:
-        """The matches around where the flows lead. flows: (N, 4, H, W), to the first and to the second frame, as from
-        a moment between them; each is made as long as the way from one frame to the other."""
+        """The matches around where the flows lead, (N, matches, H, W).
+
+        Args:
+            flows: (N, 4, H, W), to the first and to the second frame, as from a moment between them; each is made as
+                long as the way from one frame to the other.
+        """
         back, ahead = flows.float().chunk(2, 1)
         there = self._look(0, self.places + ahead / self.time)
         here = self._look(1, self.places + back / (1 - self.time))
@@ -174,8 +183,14 @@ class Correlation:
         return torch.cat(parts, 1).transpose(1, 2).reshape(self.count, -1, self.height, self.width)
 
 
-class Update(nn.Module):  # type: ignore[misc]
-    """What the matches say against features and flows. down: how much larger than the matches the features are."""
+class _Update(nn.Module):  # type: ignore[misc]
+    """Corrects features and flows by the matches.
+
+    Args:
+        channels: of the features.
+        down: how many times larger than the matches the features are.
+        hidden, inner: channels within.
+    """
 
     def __init__(self, channels: int, down: int, hidden: int = 76, inner: int = 68) -> None:
         super().__init__()
@@ -208,14 +223,14 @@ def _pair(inner: int, hidden: int, outer: int) -> Any:
     return nn.Sequential(nn.Conv2d(inner, hidden, 3, 1, 1), nn.LeakyReLU(0.1), nn.Conv2d(hidden, outer, 3, 1, 1))
 
 
-class Start(nn.Module):  # type: ignore[misc]
+class _Start(nn.Module):  # type: ignore[misc]
     """First guess of the two flows and of the features between, at an eighth."""
 
     def __init__(self, channels: int, out: int) -> None:
         super().__init__()
         wide = 2 * channels
         self.convblock = nn.Sequential(
-            conv_prelu(wide + 1, wide), Residual(wide, SIDE), nn.ConvTranspose2d(wide, out + 4, 4, 2, 1)
+            conv_prelu(wide + 1, wide), _Residual(wide, SIDE), nn.ConvTranspose2d(wide, out + 4, 4, 2, 1)
         )
 
     def forward(self, first: Any, second: Any, time: float) -> tuple[Any, Any, Any]:
@@ -224,14 +239,14 @@ class Start(nn.Module):  # type: ignore[misc]
         return found[:, :2], found[:, 2:4], found[:, 4:]
 
 
-class Refine(nn.Module):  # type: ignore[misc]
-    """The flows and features at twice the size. `extra`: channels that are given besides features and flows."""
+class _Refine(nn.Module):  # type: ignore[misc]
+    """The flows and features at twice the size."""
 
     def __init__(self, channels: int, out: int) -> None:
         super().__init__()
         wide = 3 * channels
         self.convblock = nn.Sequential(
-            conv_prelu(wide + 4, wide), Residual(wide, SIDE), nn.ConvTranspose2d(wide, out, 4, 2, 1)
+            conv_prelu(wide + 4, wide), _Residual(wide, SIDE), nn.ConvTranspose2d(wide, out, 4, 2, 1)
         )
 
     def forward(self, between: Any, first: Any, second: Any, back: Any, ahead: Any) -> Any:
@@ -243,21 +258,26 @@ class Amt(nn.Module):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         half, quarter, eighth, sixteenth = CHANNELS
-        self.feat_encoder = Bottlenecks(84)
-        self.encoder = Pyramid(CHANNELS)
-        self.decoder4 = Start(sixteenth, eighth)
-        self.decoder3 = Refine(eighth, quarter + 4)
-        self.decoder2 = Refine(quarter, half + 4)
-        self.decoder1 = Refine(half, 8 * FLOWS)
-        self.update4 = Update(eighth, 1)
-        self.update3 = Update(quarter, 2)
-        self.update2 = Update(half, 4)
+        self.feat_encoder = _Bottlenecks(84)
+        self.encoder = _Pyramid(CHANNELS)
+        self.decoder4 = _Start(sixteenth, eighth)
+        self.decoder3 = _Refine(eighth, quarter + 4)
+        self.decoder2 = _Refine(quarter, half + 4)
+        self.decoder1 = _Refine(half, 8 * FLOWS)
+        self.update4 = _Update(eighth, 1)
+        self.update3 = _Update(quarter, 2)
+        self.update2 = _Update(half, 4)
         self.comb_block = nn.Sequential(
             nn.Conv2d(3 * FLOWS, 6 * FLOWS, 3, 1, 1), nn.PReLU(6 * FLOWS), nn.Conv2d(6 * FLOWS, 3, 3, 1, 1)
         )
 
     def forward(self, first: Any, second: Any) -> Any:
-        """(N, 3, H, W), 0..1, of at least 113 pixels a side -> the frame in the middle, (N, 3, H, W), 0..1."""
+        """The frame in the middle, (N, 3, H, W), 0..1.
+
+        Args:
+            first: (N, 3, H, W), 0..1, of at least 113 pixels a side.
+            second: the next frame, alike.
+        """
         height, width = first.shape[-2:]
         left, top = -width % DIVISOR, -height % DIVISOR
         around = [left // 2, left - left // 2, top // 2, top - top // 2]
@@ -269,7 +289,7 @@ class Amt(nn.Module):  # type: ignore[misc]
         mean = torch.cat([first, second], 2).mean((1, 2, 3), keepdim=True)
         first, second = first - mean, second - mean
         one, two = self.feat_encoder(torch.cat([first, second])).chunk(2)
-        matches = Correlation(one, two, time)
+        matches = _Correlation(one, two, time)
         ones, twos = self.encoder(first), self.encoder(second)
         back, ahead, between = self.decoder4(ones[3], twos[3], time)
         steps = ((self.update4, 1, None), (self.update3, 2, self.decoder3), (self.update2, 4, self.decoder2))
@@ -302,6 +322,7 @@ class Amt(nn.Module):  # type: ignore[misc]
 
 
 def built(found: Found) -> Amt:
+    """found: the published checkpoint."""
     state = tensors.tensors(found, "state_dict")
     with torch.device("meta"):
         model = Amt()

@@ -1,7 +1,12 @@
-"""CLIP's vision transformers, and the blocks that ViCLIP shares with them.
+"""CLIP and ViCLIP: pictures, videos and texts as vectors, and how well they go together.
+
+    vision   CLIP's vision transformer: a picture -> its embedding
+    both     CLIP with its text encoder: frames and a text -> the mean cosine, frame by frame
+    viclip   ViCLIP: frames of a video together and a text -> the cosine
 
 Source: Radford et al., Learning Transferable Visual Models From Natural Language Supervision, arXiv 2103.00020; names
-of the weights as openai/CLIP publishes them.
+of the weights as openai/CLIP publishes them. Wang et al., InternVid: A Large-scale Video-Text Dataset for Multimodal
+Understanding and Generation, arXiv 2307.06942; names of the weights as OpenGVLab publishes them.
 """
 
 from __future__ import annotations
@@ -17,9 +22,13 @@ from hoigen.models.tensors import Found
 
 HEAD = 64
 """Width of one attention head, in all sizes that are published."""
+PATCH = 14
+"""Pixels along the side of a patch of ViCLIP."""
+FRAMES = 8
+"""Frames of a clip that CLIP is shown: as many as ViCLIP."""
 
 
-class Attention(nn.Module):  # type: ignore[misc]
+class _Attention(nn.Module):  # type: ignore[misc]
     def __init__(self, width: int) -> None:
         super().__init__()
         self.heads = width // HEAD
@@ -35,7 +44,7 @@ class Attention(nn.Module):  # type: ignore[misc]
         return self.out_proj(seen.transpose(1, 2).reshape(count, length, width))
 
 
-class Mlp(nn.Module):  # type: ignore[misc]
+class _Mlp(nn.Module):  # type: ignore[misc]
     def __init__(self, width: int) -> None:
         super().__init__()
         self.c_fc = nn.Linear(width, 4 * width)
@@ -46,12 +55,12 @@ class Mlp(nn.Module):  # type: ignore[misc]
         return self.c_proj(inner * torch.sigmoid(1.702 * inner))
 
 
-class Block(nn.Module):  # type: ignore[misc]
+class _Block(nn.Module):  # type: ignore[misc]
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.attn = Attention(width)
+        self.attn = _Attention(width)
         self.ln_1 = nn.LayerNorm(width)
-        self.mlp = Mlp(width)
+        self.mlp = _Mlp(width)
         self.ln_2 = nn.LayerNorm(width)
 
     def forward(self, tokens: Any, causal: bool) -> Any:
@@ -59,10 +68,10 @@ class Block(nn.Module):  # type: ignore[misc]
         return tokens + self.mlp(self.ln_2(tokens))
 
 
-class Transformer(nn.Module):  # type: ignore[misc]
+class _Transformer(nn.Module):  # type: ignore[misc]
     def __init__(self, width: int, depth: int) -> None:
         super().__init__()
-        self.resblocks = nn.ModuleList([Block(width) for _ in range(depth)])
+        self.resblocks = nn.ModuleList([_Block(width) for _ in range(depth)])
 
     def forward(self, tokens: Any, causal: bool = False) -> Any:
         for block in self.resblocks:
@@ -77,12 +86,12 @@ class ClipVit(nn.Module):  # type: ignore[misc]
         self.class_embedding = nn.Parameter(torch.zeros(width))
         self.positional_embedding = nn.Parameter(torch.zeros(positions, width))
         self.ln_pre = nn.LayerNorm(width)
-        self.transformer = Transformer(width, depth)
+        self.transformer = _Transformer(width, depth)
         self.ln_post = nn.LayerNorm(width)
         self.proj = nn.Parameter(torch.zeros(width, out))
 
     def forward(self, pictures: Any) -> Any:
-        """(N, 3, 224, 224) -> (N, out): the embedding of each picture, not of length 1 yet."""
+        """pictures: (N, 3, 224, 224), normalised. Returns the embedding of each, (N, out), not of length 1 yet."""
         patches = self.conv1(pictures).flatten(2).transpose(1, 2)
         first = self.class_embedding.expand(len(patches), 1, -1).to(patches.dtype)
         tokens = torch.cat([first, patches], dim=1) + self.positional_embedding
@@ -91,7 +100,7 @@ class ClipVit(nn.Module):  # type: ignore[misc]
 
 
 def vision(found: Found) -> ClipVit:
-    """The vision half of a published CLIP; its size is read off the weights."""
+    """The vision half of a published CLIP. found: its file; the sizes are read off the weights."""
     whole = tensors.tensors(found, "state_dict")
     state = {name.removeprefix("visual."): tensor for name, tensor in whole.items() if name.startswith("visual.")}
     tensors.need(found, state, "conv1.weight", "positional_embedding", "proj")
@@ -102,9 +111,6 @@ def vision(found: Found) -> ClipVit:
     return tensors.filled(model, state, found)  # type: ignore[no-any-return]
 
 
-PATCH = 14
-
-
 class Vision(nn.Module):  # type: ignore[misc]
     def __init__(self, width: int, depth: int, positions: int, frames: int, out: int) -> None:
         super().__init__()
@@ -113,13 +119,16 @@ class Vision(nn.Module):  # type: ignore[misc]
         self.positional_embedding = nn.Parameter(torch.zeros(positions, width))
         self.temporal_positional_embedding = nn.Parameter(torch.zeros(1, frames, width))
         self.ln_pre = nn.LayerNorm(width)
-        self.transformer = Transformer(width, depth)
+        self.transformer = _Transformer(width, depth)
         self.ln_post = nn.LayerNorm(width)
         self.proj = nn.Parameter(torch.zeros(width, out))
 
     def forward(self, frames: Any) -> Any:
-        """(N, T, 3, 224, 224) -> (N, out). All patches of all frames attend to each other; there is one class token,
-        which has a place of its own in space and none in time."""
+        """frames: (N, T, 3, 224, 224), normalised. Returns (N, out).
+
+        All patches of all frames attend to each other; there is one class token, which has a place of its own in space
+        and none in time.
+        """
         patches = self.conv1(frames.transpose(1, 2)).flatten(3)  # (N, width, T, patches)
         tokens = patches.permute(0, 2, 3, 1) + self.positional_embedding[1:]
         tokens = (tokens + self.temporal_positional_embedding[:, :, None]).flatten(1, 2)
@@ -131,14 +140,14 @@ class Vision(nn.Module):  # type: ignore[misc]
 class Text(nn.Module):  # type: ignore[misc]
     def __init__(self, width: int, depth: int, length: int, known: int, out: int) -> None:
         super().__init__()
-        self.transformer = Transformer(width, depth)
+        self.transformer = _Transformer(width, depth)
         self.token_embedding = nn.Embedding(known, width)
         self.positional_embedding = nn.Parameter(torch.zeros(length, width))
         self.ln_final = nn.LayerNorm(width)
         self.text_projection = nn.Parameter(torch.zeros(width, out))
 
     def forward(self, numbers: Any) -> Any:
-        """(N, length) -> (N, out), read off at the end of the text, whose number is the highest of all."""
+        """numbers: tokens, (N, length). Returns (N, out): what stands at the end of the text, the highest number."""
         tokens = self.token_embedding(numbers) + self.positional_embedding
         tokens = self.ln_final(self.transformer(tokens, causal=True))
         ends = numbers.argmax(dim=-1)
@@ -153,27 +162,24 @@ class ViClip(nn.Module):  # type: ignore[misc]
 
     @property
     def facts(self) -> dict[str, int]:
-        """What a measure has to know of it."""
-        return {"frames": self.frames, "length": self.length}
-
-    @property
-    def frames(self) -> int:
-        return int(self.vision_encoder.temporal_positional_embedding.shape[1])
-
-    @property
-    def length(self) -> int:
-        """Tokens of a text, its start and end among them."""
-        return int(self.text_encoder.positional_embedding.shape[0])
+        """frames: of a video. length: tokens of a text, its start and end among them."""
+        frames = self.vision_encoder.temporal_positional_embedding.shape[1]
+        return {"frames": int(frames), "length": int(self.text_encoder.positional_embedding.shape[0])}
 
     def forward(self, frames: Any, numbers: Any) -> Any:
-        """The cosine of each video with its text, (N,)."""
+        """The cosine of each video with its text, (N,).
+
+        Args:
+            frames: (N, T, 3, 224, 224), normalised.
+            numbers: tokens of the texts, (N, length).
+        """
         video = self.vision_encoder(frames).float()
         text = self.text_encoder(numbers).float()
         return (F.normalize(video, dim=-1) * F.normalize(text, dim=-1)).sum(-1)
 
 
 def viclip(found: Found) -> ViClip:
-    """The model of a checkpoint; its size is read off the weights."""
+    """ViCLIP. found: its checkpoint; the sizes are read off the weights."""
     state = tensors.tensors(found, "model", "state_dict")
     vision, text = "vision_encoder.", "text_encoder."
     names = ("conv1.weight", "proj", "positional_embedding", "temporal_positional_embedding")
@@ -192,9 +198,6 @@ def viclip(found: Found) -> ViClip:
     return tensors.filled(model, state, found)  # type: ignore[no-any-return]
 
 
-FRAMES = 8
-
-
 class ClipBoth(nn.Module):  # type: ignore[misc]
     def __init__(self, vision: Any, text: Any) -> None:
         super().__init__()
@@ -202,27 +205,23 @@ class ClipBoth(nn.Module):  # type: ignore[misc]
 
     @property
     def facts(self) -> dict[str, int]:
-        """What a measure has to know of it."""
-        return {"frames": self.frames, "length": self.length}
-
-    @property
-    def frames(self) -> int:
-        return FRAMES
-
-    @property
-    def length(self) -> int:
-        """Tokens of a text, its start and end among them."""
-        return int(self.text.positional_embedding.shape[0])
+        """frames: of a video. length: tokens of a text, its start and end among them."""
+        return {"frames": FRAMES, "length": int(self.text.positional_embedding.shape[0])}
 
     def forward(self, frames: Any, numbers: Any) -> Any:
-        """(N, T, 3, 224, 224) and (N, length) -> the mean cosine of the frames with the text, (N,)."""
+        """The mean cosine of the frames of each video with its text, (N,).
+
+        Args:
+            frames: (N, T, 3, 224, 224), normalised.
+            numbers: tokens of the texts, (N, length).
+        """
         pictures = self.vision(frames.flatten(0, 1)).float().unflatten(0, frames.shape[:2])
         text = self.text(numbers).float()
         return (F.normalize(pictures, dim=-1) * F.normalize(text, dim=-1)[:, None]).sum(-1).mean(-1)
 
 
 def both(found: Found) -> ClipBoth:
-    """The model of a published CLIP; its size is read off the weights."""
+    """Both halves of a published CLIP. found: its file; the sizes are read off the weights."""
     state = tensors.tensors(found, "state_dict")
     tensors.need(found, state, "positional_embedding", "token_embedding.weight", "text_projection")
     length, width = state["positional_embedding"].shape

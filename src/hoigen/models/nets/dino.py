@@ -14,13 +14,14 @@ import torch.nn.functional as F
 from torch import nn
 
 from hoigen.models import tensors
+from hoigen.models.nets.parts import Mlp
 from hoigen.models.tensors import Found
 
 HEAD = 64
 """Width of one attention head, in all sizes that are published."""
 
 
-class Attention(nn.Module):  # type: ignore[misc]
+class _Attention(nn.Module):  # type: ignore[misc]
     def __init__(self, width: int) -> None:
         super().__init__()
         self.heads = width // HEAD
@@ -34,21 +35,11 @@ class Attention(nn.Module):  # type: ignore[misc]
         return self.proj(seen.transpose(1, 2).reshape(count, length, width))
 
 
-class Mlp(nn.Module):  # type: ignore[misc]
-    def __init__(self, width: int, inner: int) -> None:
-        super().__init__()
-        self.fc1 = nn.Linear(width, inner)
-        self.fc2 = nn.Linear(inner, width)
-
-    def forward(self, tokens: Any) -> Any:
-        return self.fc2(F.gelu(self.fc1(tokens)))
-
-
-class Block(nn.Module):  # type: ignore[misc]
+class _Block(nn.Module):  # type: ignore[misc]
     def __init__(self, width: int) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(width, eps=1e-6)
-        self.attn = Attention(width)
+        self.attn = _Attention(width)
         self.norm2 = nn.LayerNorm(width, eps=1e-6)
         self.mlp = Mlp(width, 4 * width)
 
@@ -57,28 +48,29 @@ class Block(nn.Module):  # type: ignore[misc]
         return tokens + self.mlp(self.norm2(tokens))
 
 
-class PatchEmbed(nn.Module):  # type: ignore[misc]
-    def __init__(self, width: int, patch: int) -> None:
-        super().__init__()
-        self.proj = nn.Conv2d(3, width, patch, patch)
-
-
 class Dino(nn.Module):  # type: ignore[misc]
-    """grid: patches on a side of the square pictures that the position embedding was trained on."""
+    """DINO's vision transformer.
+
+    Args:
+        width: channels of a token.
+        depth: transformer blocks.
+        patch: pixels along the side of a patch.
+        grid: patches along the side of the square pictures that the position embedding was trained on.
+    """
 
     def __init__(self, width: int, depth: int, patch: int, grid: int) -> None:
         super().__init__()
         self.patch, self.grid = patch, grid
         self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
         self.pos_embed = nn.Parameter(torch.zeros(1, 1 + grid * grid, width))
-        self.patch_embed = PatchEmbed(width, patch)
-        self.blocks = nn.ModuleList([Block(width) for _ in range(depth)])
+        self.patch_embed = nn.ModuleDict({"proj": nn.Conv2d(3, width, patch, patch)})
+        self.blocks = nn.ModuleList([_Block(width) for _ in range(depth)])
         self.norm = nn.LayerNorm(width, eps=1e-6)
 
     def forward(self, pictures: Any) -> Any:
-        """(N, 3, H, W) -> (N, width): the class token after the last norm."""
+        """pictures: (N, 3, H, W), normalised. Returns the class token after the last norm, (N, width)."""
         height, width = pictures.shape[-2:]
-        patches = self.patch_embed.proj(pictures).flatten(2).transpose(1, 2)
+        patches = self.patch_embed["proj"](pictures).flatten(2).transpose(1, 2)
         tokens = torch.cat([self.cls_token.expand(len(patches), -1, -1), patches], dim=1)
         tokens = tokens + self.positions(height, width)
         for block in self.blocks:
@@ -86,7 +78,7 @@ class Dino(nn.Module):  # type: ignore[misc]
         return self.norm(tokens)[:, 0]
 
     def positions(self, height: int, width: int) -> Any:
-        """The position embedding for pictures of another size.
+        """The position embedding, (1, 1 + patches, width), for pictures of `height` x `width` pixels.
 
         A tenth of a patch is added to the wanted size, and what is asked for is a factor, not a size: both shift where
         the embedding is sampled, and the published features were made so. As trained for square pictures alone: one
@@ -102,11 +94,11 @@ class Dino(nn.Module):  # type: ignore[misc]
 
 
 def built(found: Found) -> Dino:
-    """The model of a checkpoint; its size is read off the weights."""
+    """found: DINO's checkpoint; the sizes are read off the weights."""
     state: Mapping[str, Any] = tensors.tensors(found, "teacher", "model")
     tensors.need(found, state, "pos_embed", "patch_embed.proj.weight")
     width, _, patch, _ = state["patch_embed.proj.weight"].shape
-    depth = 1 + max((int(name.split(".")[1]) for name in state if name.startswith("blocks.")), default=-1)
+    depth = tensors.count_of(state, "blocks.")
     grid = round((state["pos_embed"].shape[1] - 1) ** 0.5)
     with torch.device("meta"):
         model = Dino(width, depth, patch, grid)

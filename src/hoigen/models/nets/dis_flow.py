@@ -30,7 +30,12 @@ class DisFlow:
         self.dis: Any = cv2.DISOpticalFlow.create(getattr(cv2, f"DISOPTICAL_FLOW_PRESET_{preset.upper()}"))
 
     def __call__(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        """(H, W, 2) float32: x and y in pixels that each pixel of `first` moved. Both (H, W) uint8 luma."""
+        """How each pixel of one picture moved, (H, W, 2) float32: x and y in pixels.
+
+        Args:
+            first: (H, W) uint8 luma.
+            second: the next picture, alike.
+        """
         import numpy as np
 
         with self.lock:
@@ -50,7 +55,13 @@ CELL = 8
 
 @dataclass(frozen=True, slots=True)
 class CameraMove:
-    """A similarity about the picture's middle: pixels to the right and down, scale, degrees (clockwise)."""
+    """A similarity about the picture's middle.
+
+    Args:
+        dx, dy: pixels to the right and down.
+        scale: above 1 the picture grows.
+        degrees: clockwise.
+    """
 
     dx: float = 0.0
     dy: float = 0.0
@@ -58,7 +69,7 @@ class CameraMove:
     degrees: float = 0.0
 
     def flow(self, points: np.ndarray) -> np.ndarray:
-        """(N, 2) movement in pixels of (N, 2) points, which are given from the picture's middle."""
+        """points: (N, 2), x and y in pixels from the picture's middle. Returns how each moves, (N, 2) pixels."""
         import numpy as np
 
         turn = math.radians(self.degrees)
@@ -69,9 +80,15 @@ class CameraMove:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A flow taken apart, in pixels: mean lengths over the picture, the camera's move, cells that move by themselves.
+    """A flow taken apart into the camera's part and the rest; lengths in pixels.
 
-    peak: length that only a fiftieth of the picture exceeds. own: (N,) each cell's movement against the background.
+    Args:
+        motion: mean length of the flow over the picture.
+        peak: length that only a fiftieth of the picture exceeds.
+        camera: mean length of the camera's part.
+        subject: mean length of what is left without it.
+        move: the camera's move.
+        own: (N,) each cell's movement relative to the background.
     """
 
     motion: float
@@ -85,13 +102,18 @@ class Split:
 def split_flow(
     flow: np.ndarray, first: np.ndarray, second: np.ndarray, *, margin: float = 0.2, tolerance: float = 0.5
 ) -> Split:
-    """Takes an (H, W, 2) flow between two (H, W) uint8 pictures apart into the camera's part and the rest.
+    """Takes the flow between two pictures apart into the camera's part and the rest.
 
     The camera's move is the similarity (shift, zoom, turn) that most of the picture's border agrees on, found by
-    RANSAC; people and hands fill the middle more often than the border. `margin` is the border's width as a share of
-    each side, `tolerance` in pixels is what agreement means (more where the flow is long). Where the picture is flat
-    no flow can be seen, and what a flow method fills in there is a guess; where a flow makes the pictures hardly more
-    alike than stillness does, it follows noise. Such cells are taken to move with the camera.
+    RANSAC; people and hands fill the middle more often than the border. Where the picture is flat no flow can be seen,
+    and what a flow method fills in there is a guess; where a flow makes the pictures hardly more alike than stillness
+    does, it follows noise. Such cells are taken to move with the camera.
+
+    Args:
+        flow: (H, W, 2) float32, x and y in pixels.
+        first, second: (H, W) uint8, the pictures that it is between.
+        margin: width of the border, as a share of each side.
+        tolerance: pixels by which a cell may differ from a move that it agrees on; more where the flow is long.
     """
     import cv2
     import numpy as np
@@ -137,9 +159,12 @@ def _pays(flow: np.ndarray, first: np.ndarray, second: np.ndarray, size: tuple[i
 
 
 def texture(picture: np.ndarray, *, reach: int = 17, contrast: float = 2.0) -> np.ndarray:
-    """(H, W) float32, 1 where there is something to follow within `reach` pixels, else 0.
+    """(H, W) float32, 1 where there is something to follow, else 0.
 
-    `contrast` is the least standard deviation of the luma there, in levels of 255.
+    Args:
+        picture: (H, W) uint8 luma.
+        reach: pixels within which it is looked for.
+        contrast: the least standard deviation of the luma there, in levels of 255.
     """
     import cv2
     import numpy as np
@@ -155,26 +180,22 @@ def _agreed(
     points: np.ndarray, cells: np.ndarray, border: np.ndarray, seen: np.ndarray, tolerance: float
 ) -> CameraMove:
     """The move that most border cells agree on; of all cells with texture when the border is flat."""
+    import cv2
     import numpy as np
 
     for chosen in (border, seen):
         if chosen.sum() >= max(16, 0.05 * len(chosen)):
             some = np.flatnonzero(chosen)[:: max(1, int(chosen.sum()) // ENOUGH)]
             typical = float(np.median(np.linalg.norm(cells[some], axis=1)))
-            return _similarity(points[some], cells[some], tolerance + 0.05 * typical)
-    return CameraMove()
-
-
-def _similarity(points: np.ndarray, moved_by: np.ndarray, tolerance: float) -> CameraMove:
-    import cv2
-    import numpy as np
-
-    source = points.astype(np.float32)
+            break
+    else:
+        return CameraMove()
+    source = points[some].astype(np.float32)
     matrix, _ = cv2.estimateAffinePartial2D(
         source,
-        source + moved_by.astype(np.float32),
+        source + cells[some].astype(np.float32),
         method=cv2.RANSAC,
-        ransacReprojThreshold=tolerance,
+        ransacReprojThreshold=tolerance + 0.05 * typical,
         maxIters=500,
         confidence=0.999,
     )

@@ -18,7 +18,14 @@ WRIST, MIDDLE = 0, 2
 
 @dataclass(frozen=True, slots=True)
 class Hand:
-    """A hand. points: (21, 2) landmarks in 0..1 of the picture; score 0..1: is it a hand; right: 1, left: 0."""
+    """A hand.
+
+    Args:
+        score: 0..1, whether it is a hand, by the landmark model.
+        palm: 0..1, whether it is a palm, by the detector.
+        right: 0..1, 1 for a right hand, 0 for a left one.
+        points: (21, 2) landmarks, x and y in 0..1 of the picture.
+    """
 
     score: float
     palm: float
@@ -50,13 +57,13 @@ class HandFinder:
         return [hand for palm in self.palms(image) if (hand := self.confirm(image, palm)) is not None]
 
     def palms(self, image: np.ndarray) -> list[Region]:
-        """Palms, best first; boxes of the palm alone."""
+        """The palms in an (H, W, 3) uint8 RGB `image`, best first; boxes of the palm alone."""
         square, scale, offset = letterbox(image, PALM_SIZE)
         raw, logits = self.palm((square / 255).astype("float32"))
         return regions(raw, logits, self.centres, PALM_SIZE, self.least_palm, (scale, offset))[:4]
 
     def confirm(self, image: np.ndarray, palm: Region) -> Hand | None:
-        """The hand of a palm, or None when the landmark model sees none there."""
+        """The hand of a `palm` in an (H, W, 3) uint8 RGB `image`; None when the landmark model sees none there."""
         import numpy as np
 
         size = np.array([image.shape[1], image.shape[0]], float)

@@ -1,6 +1,7 @@
-"""LAION's first aesthetic predictor: a line through CLIP ViT-L/14's embedding of a picture.
+"""LAION's two aesthetic predictors, on CLIP ViT-L/14's embedding of a picture: V1 is one linear layer, V2 five of them
+with nothing between.
 
-Source: github.com/LAION-AI/aesthetic-predictor.
+Source: github.com/LAION-AI/aesthetic-predictor; github.com/christophschuhmann/improved-aesthetic-predictor.
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ class Predictor(nn.Module):  # type: ignore[misc]
         self.clip, self.head = clip, head
 
     def forward(self, pictures: Any) -> Any:
-        """(N, 3, 224, 224) -> (N,), about 0..10."""
+        """pictures: (N, 3, 224, 224), normalised. Returns (N,), about 0..10; higher is nicer."""
         embedding = self.clip(pictures).float()
         with torch.autocast(embedding.device.type, enabled=False):
             return self.head(F.normalize(embedding, dim=-1)).squeeze(-1)
 
 
 def built_v1(clip: Found, head: Found) -> Predictor:
+    """V1. clip: the file of CLIP ViT-L/14; head: that of the linear layer."""
     state = tensors.tensors(head, "state_dict")
     tensors.need(head, state, "weight", "bias")
     vision = clips.vision(clip)
@@ -38,7 +40,11 @@ def built_v1(clip: Found, head: Found) -> Predictor:
 
 
 class Head(nn.Module):  # type: ignore[misc]
-    """steps: inputs and outputs of each layer, None where there was one for training alone."""
+    """V2's layers.
+
+    Args:
+        steps: inputs and outputs of each layer, None where there was one for training alone.
+    """
 
     def __init__(self, steps: list[tuple[int, int] | None]) -> None:
         super().__init__()
@@ -49,6 +55,7 @@ class Head(nn.Module):  # type: ignore[misc]
 
 
 def built_v2(clip: Found, head: Found) -> Predictor:
+    """V2. clip: the file of CLIP ViT-L/14; head: that of the five layers."""
     state = tensors.tensors(head, "state_dict")
     tensors.need(head, state, "layers.0.weight")
     sizes = {int(name.split(".")[1]): each.shape for name, each in state.items() if name.endswith(".weight")}

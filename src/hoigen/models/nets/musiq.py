@@ -1,7 +1,12 @@
 """MUSIQ: how good a picture looks, from patches of it at three scales.
 
+Two files of weights are read: the conversion to PyTorch, and google-research's own (Flax, Apache-2.0). The conversion
+changes no number: kernels are turned, heads put side by side, names changed. So the same score comes out of a file that
+everybody may use for everything.
+
 Source: Ke et al., MUSIQ: Multi-scale Image Quality Transformer, ICCV 2021, arXiv 2108.05997; names of the weights as
-chaofengc/IQA-PyTorch publishes its conversion of google-research/musiq.
+chaofengc/IQA-PyTorch publishes its conversion of google-research/musiq; names and shapes of the original as folder
+musiq of github.com/google-research/google-research declares them.
 """
 
 from __future__ import annotations
@@ -16,17 +21,18 @@ import torch.nn.functional as F
 from torch import nn
 
 from hoigen.models import tensors
+from hoigen.models.nets.parts import Mlp
 from hoigen.models.tensors import Found
 
 PATCH = 32
 GRID = 10
-"""Places are told apart on a grid of so many rows and columns, whatever the picture's shape."""
+"""Rows and columns of the grid of positions, whatever the picture's shape."""
 SIDES = (224, 384)
 """The picture is also seen with its long side at these lengths."""
 HEADS = 6
 
 PREFIX = "opt/target/"
-"""Where the weights lie in the file, beside the state of the training."""
+"""Where the weights lie in the original file, next to the state of the training."""
 NAMES = (
     (r"^Transformer/encoderblock_(\d+)/", r"transformer_encoder.transformer.encoderblock_\1."),
     (r"^Transformer/", "transformer_encoder."),
@@ -39,11 +45,19 @@ NAMES = (
     (r"pos_embedding$", "position_emb"),
     (r"scale_embedding$", "scale_emb"),
     (r"(?<=[/.])(kernel|scale)$", "weight"),
+    (r"/", "."),
 )
+"""Patterns of the original's names, and what stands there in the conversion; in this order."""
 
 
 def same(inputs: Any, kernel: int, stride: int) -> Any:
-    """Zeros around, more of them behind than before, so that nothing at the edges is left out."""
+    """TensorFlow's padding SAME: zeros around, more of them behind than before, so that no edge is left out.
+
+    Args:
+        inputs: (N, channels, H, W).
+        kernel: side of the window that comes after.
+        stride: its steps.
+    """
     padding: list[int] = []
     for length in reversed(inputs.shape[-2:]):
         total = max(0, (math.ceil(length / stride) - 1) * stride + kernel - length)
@@ -51,7 +65,7 @@ def same(inputs: Any, kernel: int, stride: int) -> Any:
     return F.pad(inputs, padding)
 
 
-class StdConv(nn.Conv2d):  # type: ignore[misc]
+class _StdConv(nn.Conv2d):  # type: ignore[misc]
     """A convolution whose filters are brought to zero mean and unit spread first."""
 
     def forward(self, inputs: Any) -> Any:
@@ -60,16 +74,16 @@ class StdConv(nn.Conv2d):  # type: ignore[misc]
         return F.conv2d(padded, (self.weight - mean) / (spread + 1e-5), stride=self.stride)
 
 
-class Bottleneck(nn.Module):  # type: ignore[misc]
+class _Bottleneck(nn.Module):  # type: ignore[misc]
     def __init__(self, inner: int, outer: int) -> None:
         super().__init__()
-        self.conv1 = StdConv(inner, inner, 1, bias=False)
+        self.conv1 = _StdConv(inner, inner, 1, bias=False)
         self.gn1 = nn.GroupNorm(32, inner, eps=1e-4)
-        self.conv2 = StdConv(inner, inner, 3, bias=False)
+        self.conv2 = _StdConv(inner, inner, 3, bias=False)
         self.gn2 = nn.GroupNorm(32, inner, eps=1e-4)
-        self.conv3 = StdConv(inner, outer, 1, bias=False)
+        self.conv3 = _StdConv(inner, outer, 1, bias=False)
         self.gn3 = nn.GroupNorm(32, outer, eps=1e-4)
-        self.conv_proj = StdConv(inner, outer, 1, bias=False)
+        self.conv_proj = _StdConv(inner, outer, 1, bias=False)
         self.gn_proj = nn.GroupNorm(32, outer, eps=1e-4)
 
     def forward(self, inputs: Any) -> Any:
@@ -78,7 +92,7 @@ class Bottleneck(nn.Module):  # type: ignore[misc]
         return F.relu(self.gn3(self.conv3(found)) + self.gn_proj(self.conv_proj(inputs)))
 
 
-class Attention(nn.Module):  # type: ignore[misc]
+class _Attention(nn.Module):  # type: ignore[misc]
     def __init__(self, width: int) -> None:
         super().__init__()
         self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in range(4))
@@ -92,20 +106,11 @@ class Attention(nn.Module):  # type: ignore[misc]
         return self.out(seen.transpose(1, 2).reshape(count, length, width))
 
 
-class Mlp(nn.Module):  # type: ignore[misc]
-    def __init__(self, width: int, inner: int) -> None:
-        super().__init__()
-        self.fc1, self.fc2 = nn.Linear(width, inner), nn.Linear(inner, width)
-
-    def forward(self, tokens: Any) -> Any:
-        return self.fc2(F.gelu(self.fc1(tokens)))
-
-
-class Block(nn.Module):  # type: ignore[misc]
+class _Block(nn.Module):  # type: ignore[misc]
     def __init__(self, width: int, inner: int) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(width, eps=1e-6)
-        self.attention = Attention(width)
+        self.attention = _Attention(width)
         self.norm2 = nn.LayerNorm(width, eps=1e-6)
         self.mlp = Mlp(width, inner)
 
@@ -114,25 +119,17 @@ class Block(nn.Module):  # type: ignore[misc]
         return tokens + self.mlp(self.norm2(tokens))
 
 
-class _Table(nn.Module):  # type: ignore[misc]
-    """One table of numbers under the name that it is published by."""
-
-    def __init__(self, name: str, *shape: int) -> None:
-        super().__init__()
-        self.register_parameter(name, nn.Parameter(torch.zeros(shape)))
-
-
-class Encoder(nn.Module):  # type: ignore[misc]
+class _Encoder(nn.Module):  # type: ignore[misc]
     def __init__(self, width: int, inner: int, depth: int) -> None:
         super().__init__()
-        self.posembed_input = _Table("position_emb", 1, GRID * GRID, width)
-        self.scaleembed_input = _Table("scale_emb", 1 + len(SIDES), width)
+        self.posembed_input = nn.ParameterDict({"position_emb": torch.zeros(1, GRID * GRID, width)})
+        self.scaleembed_input = nn.ParameterDict({"scale_emb": torch.zeros(1 + len(SIDES), width)})
         self.cls = nn.Parameter(torch.zeros(1, 1, width))
         self.encoder_norm = nn.LayerNorm(width, eps=1e-6)
-        self.transformer = nn.ModuleDict({f"encoderblock_{at}": Block(width, inner) for at in range(depth)})
+        self.transformer = nn.ModuleDict({f"encoderblock_{at}": _Block(width, inner) for at in range(depth)})
 
     def forward(self, tokens: Any, places: Any, scales: Any) -> Any:
-        tokens = tokens + self.posembed_input.position_emb[0, places] + self.scaleembed_input.scale_emb[scales]
+        tokens = tokens + self.posembed_input["position_emb"][0, places] + self.scaleembed_input["scale_emb"][scales]
         tokens = torch.cat([self.cls.expand(len(tokens), -1, -1), tokens], dim=1)
         for block in self.transformer.values():
             tokens = block(tokens)
@@ -142,15 +139,15 @@ class Encoder(nn.Module):  # type: ignore[misc]
 class Musiq(nn.Module):  # type: ignore[misc]
     def __init__(self, width: int, inner: int, depth: int, stem: int = 64) -> None:
         super().__init__()
-        self.conv_root = StdConv(3, stem, 7, 2, bias=False)
+        self.conv_root = _StdConv(3, stem, 7, 2, bias=False)
         self.gn_root = nn.GroupNorm(32, stem, eps=1e-6)
-        self.block1 = Bottleneck(stem, 4 * stem)
+        self.block1 = _Bottleneck(stem, 4 * stem)
         self.embedding = nn.Linear(4 * stem * (PATCH // 4) ** 2, width)
-        self.transformer_encoder = Encoder(width, inner, depth)
+        self.transformer_encoder = _Encoder(width, inner, depth)
         self.head = nn.Linear(width, 1)
 
     def forward(self, pictures: Any) -> Any:
-        """(N, 3, H, W), 0..1 -> (N,), about 0..100."""
+        """pictures: (N, 3, H, W), 0..1. Returns (N,), about 0..100; higher is better."""
         count = len(pictures)
         pieces = [pieces_at((pictures - 0.5) * 2, at, side) for at, side in enumerate((*SIDES, None))]
         patches, places, scales = (torch.cat(each, dim=-1) for each in zip(*pieces, strict=True))
@@ -164,8 +161,13 @@ class Musiq(nn.Module):  # type: ignore[misc]
 def pieces_at(pictures: Any, scale: int, side: int | None) -> tuple[Any, Any, Any]:
     """Patches of one scale: (N, 3 x 32 x 32, L), their places (L,) and their scale (L,).
 
-    side: what the long side is brought to. Other implementations fill a scale up with empty patches and give no
-    attention to them; they change no number, so there are none here.
+    Other implementations fill a scale up with empty patches and give no attention to them; they change no number, so
+    there are none here.
+
+    Args:
+        pictures: (N, 3, H, W), -1..1.
+        scale: number of the scale, from 0.
+        side: pixels that the long side is brought to; None leaves the picture as it is.
     """
     height, width = pictures.shape[-2:]
     if side is not None:
@@ -178,7 +180,7 @@ def pieces_at(pictures: Any, scale: int, side: int | None) -> tuple[Any, Any, An
 
 
 def hashed(rows: int, columns: int, device: Any) -> Any:
-    """Each patch's place on the grid of places, row by row."""
+    """The number of each patch's cell in the grid of positions, row by row, (rows x columns,) int64 on `device`."""
     down, across = (
         F.interpolate(torch.arange(GRID, dtype=torch.float32)[None, None], count, mode="nearest")[0, 0].long()
         for count in (rows, columns)
@@ -187,10 +189,10 @@ def hashed(rows: int, columns: int, device: Any) -> Any:
 
 
 def built(found: Found) -> Musiq:
-    """The model of a checkpoint; its size is read off the weights."""
+    """found: a checkpoint, the conversion or the original; the sizes are read off the weights."""
     state = tensors.tensors(found, "params", "state_dict")
-    if is_original(state):
-        state = renamed(state)
+    if any(name.startswith(PREFIX) for name in state):
+        state = _converted(state)
     first = "transformer_encoder.transformer.encoderblock_0.mlp.fc1.weight"
     tensors.need(found, state, first, "embedding.weight", "conv_root.weight")
     inner, width = state[first].shape
@@ -200,35 +202,28 @@ def built(found: Found) -> Musiq:
     return tensors.filled(model, state, found)  # type: ignore[no-any-return]
 
 
-def is_original(state: Mapping[str, Any]) -> bool:
-    return any(name.startswith(PREFIX) for name in state)
+def _converted(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The weights of the original file, by the names and in the shapes of the conversion."""
+    converted = {}
+    for name, tensor in state.items():
+        if name.startswith(PREFIX):
+            short = name.removeprefix(PREFIX)
+            new = short
+            for before, after in NAMES:
+                new = re.sub(before, after, new)
+            converted[new] = _turned(short, tensor).contiguous()
+    return converted
 
 
-def renamed(state: Mapping[str, Any]) -> dict[str, Any]:
-    """The weights alone, by the names and in the shapes of the conversion."""
-    weights = {name.removeprefix(PREFIX): each for name, each in state.items() if name.startswith(PREFIX)}
-    return {_name(name): _turned(name, each).contiguous() for name, each in weights.items()}
-
-
-def _name(name: str) -> str:
-    for before, after in NAMES:
-        name = re.sub(before, after, name)
-    return name.replace("/", ".")
-
-
-def _turned(name: str, each: Any) -> Any:
-    if name.endswith("kernel"):
-        return _kernel(name, each)
+def _turned(name: str, tensor: Any) -> Any:
+    """Kernels come as (height, width, in, out) of convolutions, (in, heads, each) and (heads, each, out) of attention,
+    (in, out) of linear layers."""
     if name.endswith(("/bias", "/scale")):
-        return each.flatten()
-    return each[0] if name.endswith("scale_embedding") else each
-
-
-def _kernel(name: str, each: Any) -> Any:
-    """(height, width, in, out) of convolutions, (in, heads, each) and (heads, each, out) of attention, (in, out)."""
-    if each.dim() == 4:
-        return each.permute(3, 2, 0, 1)
-    if each.dim() == 3:
-        heads_last = not name.endswith("out/kernel")
-        return (each.flatten(1) if heads_last else each.flatten(0, 1)).T
-    return each.T
+        return tensor.flatten()
+    if not name.endswith("kernel"):
+        return tensor[0] if name.endswith("scale_embedding") else tensor
+    if tensor.dim() == 4:
+        return tensor.permute(3, 2, 0, 1)
+    if tensor.dim() == 3:
+        return (tensor.flatten(0, 1) if name.endswith("out/kernel") else tensor.flatten(1)).T
+    return tensor.T

@@ -14,7 +14,13 @@ CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.261302
 
 
 def to_size(frames: np.ndarray, height: int, width: int, resample: int = 3) -> np.ndarray:
-    """(T, H, W, 3) uint8 frames, resized. resample: Pillow's number, 3 is bicubic."""
+    """Frames resized.
+
+    Args:
+        frames: (T, H, W, 3) uint8.
+        height, width: of the result.
+        resample: Pillow's number; 3 is bicubic.
+    """
     import numpy as np
     from PIL import Image
 
@@ -25,7 +31,12 @@ def to_size(frames: np.ndarray, height: int, width: int, resample: int = 3) -> n
 
 
 def normalised(frames: np.ndarray, mean: Sequence[float], std: Sequence[float]) -> np.ndarray:
-    """(T, 3, H, W) float32 of (T, H, W, 3) uint8: 0..1, then less the mean, over the deviation."""
+    """(T, 3, H, W) float32: brought to 0..1, then less the mean, over the deviation.
+
+    Args:
+        frames: (T, H, W, 3) uint8 RGB.
+        mean, std: of red, green and blue in 0..1.
+    """
     import numpy as np
 
     centred = frames.astype(np.float32) / np.float32(255) - np.array(mean, np.float32)
@@ -33,13 +44,13 @@ def normalised(frames: np.ndarray, mean: Sequence[float], std: Sequence[float]) 
 
 
 def centre(frames: np.ndarray, height: int, width: int) -> np.ndarray:
-    """The middle of the pictures; they are at least this large."""
+    """The middle, `height` x `width` pixels, of (T, H, W, 3) `frames`, which are at least that large."""
     top, left = (frames.shape[1] - height) // 2, (frames.shape[2] - width) // 2
     return frames[:, top : top + height, left : left + width]
 
 
 def short_side(height: int, width: int, to: int) -> tuple[int, int]:
-    """Height and width with the shorter one made `to`, the longer in proportion, rounded down."""
+    """`height` and `width` with the shorter one made `to` pixels, the longer in proportion, rounded down."""
     if height <= width:
         return to, int(to * width / height)
     return int(to * height / width), to

@@ -36,7 +36,18 @@ checkpoint's configuration says."""
 
 @dataclass(frozen=True, kw_only=True)
 class PllavaConfig:
-    """What of a checkpoint's config.json matters. layer: which of CLIP's hidden states are the patches."""
+    """What of a checkpoint's config.json matters.
+
+    Args:
+        vision: transformers' CLIPVisionConfig.
+        text: transformers' LlamaConfig.
+        image_token: id of the token in whose places a video is put.
+        pad_token: id of the token that fills up.
+        act: activation of the projector.
+        layer: which of CLIP's hidden states are the patches.
+        frames: of a video.
+        pooled: the grid (time, height, width) to which they are averaged.
+    """
 
     vision: Any
     text: Any
@@ -54,8 +65,8 @@ class PllavaConfig:
         return time * height * width
 
     @classmethod
-    def of(cls, told: dict[str, Any]) -> PllavaConfig:
-        """From the JSON of config.json; what it leaves out is LLaVA v1.6 7B."""
+    def of(cls, config: dict[str, Any]) -> PllavaConfig:
+        """config: the JSON of config.json; what it leaves out is LLaVA v1.6 7B."""
         clip = {
             "hidden_size": 1024,
             "intermediate_size": 4096,
@@ -65,18 +76,18 @@ class PllavaConfig:
             "patch_size": 14,
             "projection_dim": 768,
         }
-        text = dict(told.get("text_config") or {})
+        text = dict(config.get("text_config") or {})
         if text.get("model_type", "llama") != "llama":
             raise ValueError(f"a language model of type {text['model_type']!r}; only llama is known here")
-        pad = told.get("pad_token_id")
+        pad = config.get("pad_token_id")
         pad = pad if pad is not None else text.get("pad_token_id")
         return cls(
-            vision=CLIPVisionConfig(**(clip | dict(told.get("vision_config") or {}))),
+            vision=CLIPVisionConfig(**(clip | dict(config.get("vision_config") or {}))),
             text=LlamaConfig(**text),
-            image_token=told.get("image_token_index", 32000),
+            image_token=config.get("image_token_index", 32000),
             pad_token=pad if pad is not None else 32001,
-            act=told.get("projector_hidden_act", "gelu"),
-            layer=told.get("vision_feature_layer", -2),
+            act=config.get("projector_hidden_act", "gelu"),
+            layer=config.get("vision_feature_layer", -2),
         )
 
 
@@ -94,7 +105,7 @@ class Projector(nn.Module):  # type: ignore[misc]
         self.side = config.vision.image_size // config.vision.patch_size
 
     def forward(self, patches: Any) -> Any:
-        """(videos x frames, patches, width of CLIP) -> (videos, tokens, width of the language model)."""
+        """patches: (videos x frames, patches, width of CLIP). Returns (videos, tokens, width of the language model)."""
         found = self.linear_2(self.act(self.linear_1(patches)))
         volume = found.reshape(-1, self.frames, self.side, self.side, found.shape[-1]).permute(0, 4, 1, 2, 3)
         return self.pooling(volume).flatten(2).transpose(1, 2)
@@ -127,12 +138,17 @@ class Pllava(nn.Module):  # type: ignore[misc]
         self.language_model.generation_config = config
 
     def video_features(self, pixel_values: Any) -> Any:
-        """(videos x frames, 3, H, W) -> (videos, tokens, width)."""
+        """pixel_values: (videos x frames, 3, H, W), normalised. Returns (videos, tokens, width)."""
         seen = self.vision_tower(pixel_values, output_hidden_states=True)
         return self.multi_modal_projector(seen.hidden_states[self.settings.layer][:, 1:])
 
     def merged(self, input_ids: Any, pixel_values: Any | None) -> Any:
-        """The prompt as vectors, videos in the places of their tokens."""
+        """The prompt as vectors, (N, length, width), videos in the places of their tokens.
+
+        Args:
+            input_ids: (N, length).
+            pixel_values: (videos x frames, 3, H, W), normalised; None without videos.
+        """
         place = input_ids == self.settings.image_token
         words = self.language_model.get_input_embeddings()(input_ids.masked_fill(place, self.settings.pad_token))
         if pixel_values is None:
@@ -143,7 +159,8 @@ class Pllava(nn.Module):  # type: ignore[misc]
         return words.masked_scatter(place[..., None], seen)
 
     def forward(self, input_ids: Any, attention_mask: Any, pixel_values: Any | None = None) -> Any:
-        """Logits of every position."""
+        """Logits of every position, (N, length, words); for `input_ids`, `attention_mask` and `pixel_values` see
+        `generate`."""
         positions = (attention_mask.long().cumsum(-1) - 1).masked_fill(attention_mask == 0, 1)
         found = self.language_model(
             inputs_embeds=self.merged(input_ids, pixel_values), attention_mask=attention_mask, position_ids=positions
@@ -151,7 +168,14 @@ class Pllava(nn.Module):  # type: ignore[misc]
         return found.logits
 
     def generate(self, input_ids: Any, attention_mask: Any, pixel_values: Any | None = None, **how: Any) -> Any:
-        """The prompt's ids and, after them, those of the answer."""
+        """The prompt's ids and, after them, those of the answer.
+
+        Args:
+            input_ids: (N, length), padded on the left.
+            attention_mask: (N, length), 0 where it is padding.
+            pixel_values: (videos x frames, 3, H, W), normalised; None without videos.
+            how: further arguments of transformers' `generate`.
+        """
         vectors = self.merged(input_ids, pixel_values)
         new = self.language_model.generate(inputs_embeds=vectors, attention_mask=attention_mask, **how)
         return torch.cat([input_ids, new], dim=1)
@@ -181,7 +205,14 @@ def read(folder: Path, names: Iterable[str]) -> dict[str, Any]:
 
 
 def weights_of(tensors: Mapping[str, Any], lora_alpha: float) -> dict[str, Any]:
-    """The model's own weights: names mapped, adapters added: W + lora_alpha / rank * B A, in float32."""
+    """The model's own weights: names mapped, adapters added.
+
+    Args:
+        tensors: of the checkpoint, by their published names.
+        lora_alpha: an adapter adds lora_alpha / rank * B A to its weight, summed in float32.
+
+    Raises CheckpointError for an adapter without its weight or its other half.
+    """
     made: dict[str, Any] = {}
     pairs: dict[str, dict[str, Any]] = {}
     for name, tensor in tensors.items():
@@ -198,7 +229,15 @@ def weights_of(tensors: Mapping[str, Any], lora_alpha: float) -> dict[str, Any]:
 
 
 def assembled(config: PllavaConfig, weights: Mapping[str, Any], dtype: Any | None) -> Pllava:
-    """The model with these weights; no memory is spent on random ones. dtype: None keeps that of the weights."""
+    """The model with these weights; no memory is spent on random ones.
+
+    Args:
+        config: of the checkpoint.
+        weights: by the model's own names (`weights_of`).
+        dtype: torch's; None keeps that of the weights.
+
+    Raises CheckpointError for weights that are not those of the model.
+    """
     with torch.device("meta"):
         model = Pllava(config)
     kept = {name: tensor if dtype is None else tensor.to(dtype) for name, tensor in weights.items()}
@@ -208,12 +247,7 @@ def assembled(config: PllavaConfig, weights: Mapping[str, Any], dtype: Any | Non
         some = f"({', '.join(lacking[:2])}), {len(strange)} strange ({', '.join(strange[:2])})"
         raise CheckpointError(f"{len(lacking)} tensors lacking {some}")
     model.load_state_dict(kept, strict=True, assign=True)
-    _compute_tables(model, config)
-    return model
-
-
-def _compute_tables(model: Pllava, config: PllavaConfig) -> None:
-    """What is computed and so in no checkpoint: angles of the positions, numbers of the patches."""
+    # What is computed and so in no checkpoint: angles of the positions, numbers of the patches.
     model.language_model.model.rotary_emb = LlamaRotaryEmbedding(config=config.text)
     embeddings = model.vision_tower.embeddings
     numbers = torch.arange(embeddings.num_positions).expand((1, -1))
@@ -221,6 +255,7 @@ def _compute_tables(model: Pllava, config: PllavaConfig) -> None:
     left = [name for name, tensor in [*model.named_buffers(), *model.named_parameters()] if tensor.is_meta]
     if left:
         raise CheckpointError(f"not filled: {', '.join(left[:3])}")
+    return model
 
 
 LONGEST = 640
@@ -228,7 +263,7 @@ LONGEST = 640
 
 
 def spread(images: np.ndarray, count: int = FRAMES) -> np.ndarray:
-    """`count` frames over the whole clip: some twice when there are fewer, some left out when there are more.
+    """`count` of the `images` over the whole clip: some twice when there are fewer, some left out when there are more.
 
     The authors' code repeats the frames of a short clip and then cuts its end off; with 16 frames both are the same.
     """
@@ -236,18 +271,25 @@ def spread(images: np.ndarray, count: int = FRAMES) -> np.ndarray:
     return np.asarray(images[at])
 
 
-def pixels(images: np.ndarray, told: Mapping[str, Any], count: int = FRAMES) -> np.ndarray:
-    """(T, H, W, 3) uint8 -> (16, 3, 336, 336) float32. told: the checkpoint's preprocessor_config.json."""
-    side = int((told.get("size") or {}).get("shortest_edge", 336))
-    crop = told.get("crop_size") or {"height": side, "width": side}
+def pixels(images: np.ndarray, config: Mapping[str, Any], count: int = FRAMES) -> np.ndarray:
+    """A clip as the vision tower takes it, (count, 3, 336, 336) float32.
+
+    Args:
+        images: (T, H, W, 3) uint8 RGB.
+        config: the checkpoint's preprocessor_config.json.
+        count: frames that it becomes.
+    """
+    side = int((config.get("size") or {}).get("shortest_edge", 336))
+    crop = config.get("crop_size") or {"height": side, "width": side}
     images = first_resize(spread(images, count), side)
     images = to_size(images, *short_side(images.shape[1], images.shape[2], side))
     images = centre(images, crop["height"], crop["width"])
-    return normalised(images, told.get("image_mean", CLIP_MEAN), told.get("image_std", CLIP_STD))
+    return normalised(images, config.get("image_mean", CLIP_MEAN), config.get("image_std", CLIP_STD))
 
 
 def first_resize(images: np.ndarray, side: int) -> np.ndarray:
-    """The authors' own step before CLIP's: the long side towards 640 pixels, the short one never under CLIP's."""
+    """The authors' own step before CLIP's: the long side of (T, H, W, 3) `images` towards 640 pixels, the short one
+    never under CLIP's `side`."""
     height, width = images.shape[1:3]
     short, long = min(height, width), max(height, width)
     rate = long / short
@@ -264,13 +306,18 @@ VIDEO = "<image>"
 
 
 def conversation(system: str, turns: Sequence[tuple[str, str]], *, video: bool) -> str:
-    """The prompt up to where the model answers. turns: (USER or MODEL, words), a user's last.
+    """The prompt up to where the model answers.
 
     `SYSTEM USER: <image>\\n USER: QUESTION ASSISTANT:`, of tasks/eval/eval_utils.py, templates eval_vcgbench,
     eval_mvbench and eval_recaption, which differ in the system prompt alone.
+
+    Args:
+        system: the system prompt; empty for none.
+        turns: (USER or MODEL, words), a user's last.
+        video: whether a video comes before them.
     """
-    said = [(USER, f"{VIDEO}\n")] if video else []
+    video_turn = [(USER, f"{VIDEO}\n")] if video else []
     text = system + ENDS[USER] if system else ""
-    for role, words in [*said, *turns]:
+    for role, words in [*video_turn, *turns]:
         text += role + words + ENDS[role]
     return text + MODEL

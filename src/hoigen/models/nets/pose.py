@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hoigen.models.nets.tflite import Model, Region, anchors, crop, letterbox, regions
+from hoigen.models.nets.tflite import Model, anchors, crop, letterbox, regions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,7 +34,12 @@ NAMES = (
 
 @dataclass(frozen=True, slots=True)
 class Circle:
-    """Where to look for a body: a circle in pixels, from its middle to a point straight above the head."""
+    """Where to look for a body: a circle around it, x and y in pixels.
+
+    Args:
+        centre: between the hips.
+        rim: a point of the circle straight above the head.
+    """
 
     centre: tuple[float, float]
     rim: tuple[float, float]
@@ -42,9 +47,13 @@ class Circle:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A body. points: (33, 2) in 0..1 of the picture, which may lie outside of it; seen: (33,) 0..1; score 0..1.
+    """A body.
 
-    around: where to look for it in the next frame.
+    Args:
+        score: 0..1, whether there is one.
+        points: (33, 2) landmarks, x and y in 0..1 of the picture, which may lie outside of it.
+        seen: (33,) 0..1, whether each is in view.
+        around: where to look for it in the next frame.
     """
 
     score: float
@@ -67,9 +76,11 @@ class PoseFinder:
         self.centres = anchors(DETECTOR_SIZE, LAYERS)
 
     def __call__(self, image: np.ndarray, near: Sequence[Circle] = ()) -> list[Body]:
-        """image: (H, W, 3) uint8 RGB. near: further places to look at, first: of the frame before, or around persons.
+        """The bodies in a picture; one that is found twice is given once.
 
-        A body that is found twice is given once.
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            near: further places, looked at first: those of the frame before, or around persons.
         """
         bodies: list[Body] = []
         for circle in [*near, *self.circles(image)]:
@@ -83,17 +94,18 @@ class PoseFinder:
         return bodies
 
     def circles(self, image: np.ndarray) -> list[Circle]:
-        """Where the detector sees bodies, best first."""
+        """Where the detector sees bodies in an (H, W, 3) uint8 RGB `image`, best first."""
         import numpy as np
 
         square, scale, offset = letterbox(image, DETECTOR_SIZE)
         raw, logits = self.detector((square / 127.5 - 1).astype("float32"))
         size = np.array([image.shape[1], image.shape[0]], float)
         found = regions(raw, logits, self.centres, DETECTOR_SIZE, self.least_found, (scale, offset))
-        return [_circle(region, size) for region in found[: self.most]]
+        ends = [(region.points[HIPS] * size, region.points[RIM] * size) for region in found[: self.most]]
+        return [Circle((float(a[0]), float(a[1])), (float(b[0]), float(b[1]))) for a, b in ends]
 
     def confirm(self, image: np.ndarray, circle: Circle) -> Body | None:
-        """The body within a circle, or None when the landmark model sees none there."""
+        """The body within a `circle` of an (H, W, 3) uint8 RGB `image`; None when the model sees none there."""
         import numpy as np
 
         up = np.array(circle.rim) - np.array(circle.centre)
@@ -116,15 +128,15 @@ class PoseFinder:
 
 
 def around_box(box: tuple[float, float, float, float], width: int, height: int) -> Circle:
-    """Where to look for a body whose box, (x0, y0, x1, y1) in 0..1, is known from elsewhere: upright, whole."""
+    """Where to look for a body whose box is known from elsewhere: upright, whole.
+
+    Args:
+        box: (x0, y0, x1, y1) in 0..1 of the picture.
+        width, height: of the picture, in pixels.
+    """
     x, y = (box[0] + box[2]) / 2 * width, (box[1] + box[3]) / 2 * height
     radius = max((box[2] - box[0]) * width, (box[3] - box[1]) * height) / 2
     return Circle((x, y), (x, y - radius))
-
-
-def _circle(region: Region, size: np.ndarray) -> Circle:
-    centre, rim = region.points[HIPS] * size, region.points[RIM] * size
-    return Circle((float(centre[0]), float(centre[1])), (float(rim[0]), float(rim[1])))
 
 
 def _same(one: Circle, other: Circle) -> bool:

@@ -28,7 +28,13 @@ LABELS = (
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """A detection: COCO name, score 0..1, box (x0, y0, x1, y1) in 0..1 of the picture."""
+    """A detection.
+
+    Args:
+        label: COCO's name.
+        score: 0..1.
+        box: (x0, y0, x1, y1) in 0..1 of the picture.
+    """
 
     label: str
     score: float

@@ -15,7 +15,12 @@ STRIDE = 32
 
 
 class TextBox(NamedTuple):
-    """One stretch of text. corners: 4 (x, y) in pixels of the picture, in order around; score: 0..1."""
+    """One stretch of text.
+
+    Args:
+        corners: 4 of (x, y) in pixels of the picture, in order around.
+        score: 0..1, mean probability of text within.
+    """
 
     corners: tuple[tuple[float, float], ...]
     score: float
@@ -69,11 +74,11 @@ class TextDetector:
         self.lock = threading.Lock()
 
     def __call__(self, image: np.ndarray) -> list[TextBox]:
-        """Boxes of text in an (H, W, 3) uint8 RGB picture, best first."""
+        """Boxes of text in an (H, W, 3) uint8 RGB `image`, best first."""
         return boxes_of(self.probability(image), self.binarization)
 
     def probability(self, image: np.ndarray) -> np.ndarray:
-        """(H, W) float32 probability of (shrunk) text at each pixel of an (H, W, 3) uint8 RGB picture."""
+        """(H, W) float32 probability of (shrunk) text at each pixel of an (H, W, 3) uint8 RGB `image`."""
         import cv2
 
         height, width = image.shape[:2]
@@ -89,7 +94,12 @@ class TextDetector:
 
 
 def boxes_of(probability: np.ndarray, settings: Binarization) -> list[TextBox]:
-    """Boxes of text in an (H, W) map of probabilities, best first."""
+    """Boxes of text, best first.
+
+    Args:
+        probability: (H, W) float32, of (shrunk) text at each pixel.
+        settings: how it becomes boxes.
+    """
     import cv2
     import numpy as np
 

@@ -11,9 +11,11 @@ if TYPE_CHECKING:
 
 class Model:
     """One .tflite file on one thread, one call at a time. Calls take one image and give all outputs, in the file's
-    order.
+    order. `input_quantization` and `output_quantization` are (scale, zero) of an 8-bit model, value = (step - zero) *
+    scale; (0, 0) for a float one.
 
-    *_quantization: (scale, zero) of an 8-bit model, value = (step - zero) * scale; (0, 0) for a float one.
+    Args:
+        weight: id of the file's card.
     """
 
     def __init__(self, weight: str) -> None:
@@ -42,7 +44,13 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A detection: box (x0, y0, x1, y1) and keypoints (K, 2), in 0..1 of the picture; score 0..1."""
+    """A detection.
+
+    Args:
+        score: 0..1.
+        box: (x0, y0, x1, y1) in 0..1 of the picture.
+        points: keypoints, (K, 2), x and y in 0..1 of the picture.
+    """
 
     score: float
     box: tuple[float, float, float, float]
@@ -50,7 +58,11 @@ class Region:
 
 
 def anchors(size: int, layers: tuple[tuple[int, int], ...]) -> np.ndarray:
-    """Centres (N, 2) in 0..1 of a grid per (stride, anchors per cell).
+    """Centres of the anchors, (N, 2) float32, x and y in 0..1.
+
+    Args:
+        size: side of the model's input, in pixels.
+        layers: a grid each: pixels from cell to cell, and anchors per cell.
 
     Source: MediaPipe's SsdAnchorsCalculator with `fixed_anchor_size`, where an anchor is its centre alone.
     """
@@ -65,7 +77,15 @@ def anchors(size: int, layers: tuple[tuple[int, int], ...]) -> np.ndarray:
 
 
 def letterbox(image: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The picture in a square of `size` pixels, with scale and offset (2,) that lead back to 0..1 of the picture."""
+    """A picture in a square, whole, with black at two sides.
+
+    Args:
+        image: (H, W, 3) uint8.
+        size: side of the square, in pixels.
+
+    Returns the square, and scale and offset, (2,) each: a place in 0..1 of the square times scale, less offset, is in
+    0..1 of the picture.
+    """
     import cv2
     import numpy as np
 
@@ -88,7 +108,13 @@ def regions(
 ) -> list[Region]:
     """Detections of a MediaPipe SSD head, best first, without overlapping ones.
 
-    raw: (N, 4 + 2 K) in pixels of the model's input; logits: (N, 1). `back` is letterbox's scale and offset.
+    Args:
+        raw: (N, 4 + 2 K), boxes (centre, width, height) and keypoints relative to the anchors, in pixels of the input.
+        logits: (N, 1), of the scores.
+        centres: of the anchors, (N, 2) in 0..1.
+        size: side of the model's input, in pixels.
+        least: detections with a lower score are left out.
+        back: scale and offset of `letterbox`.
     """
     import numpy as np
 
@@ -109,7 +135,7 @@ def regions(
 
 
 def overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
-    """Intersection over union of two boxes."""
+    """Intersection over union of two boxes `a` and `b`, (x0, y0, x1, y1) each, 0..1."""
     width = min(a[2], b[2]) - max(a[0], b[0])
     height = min(a[3], b[3]) - max(a[1], b[1])
     if width <= 0 or height <= 0:
@@ -119,9 +145,16 @@ def overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, 
 
 
 def crop(image: np.ndarray, centre: np.ndarray, side: float, angle: float, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """A turned square of the picture as (size, size, 3), and the affine (2, 3) from its pixels back to the picture's.
+    """A turned square of the picture.
 
-    centre, side: pixels; angle: radians, clockwise.
+    Args:
+        image: (H, W, 3) uint8.
+        centre: x and y in pixels.
+        side: of the square in the picture, in pixels.
+        angle: radians, clockwise.
+        size: side of the result, in pixels.
+
+    Returns the square, (size, size, 3), and the affine (2, 3) from its pixels back to the picture's.
     """
     import cv2
     import numpy as np

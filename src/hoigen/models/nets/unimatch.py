@@ -8,6 +8,7 @@ Source: Xu et al., Unifying Flow, Stereo and Depth Estimation, arXiv 2211.05783;
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,7 +17,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from hoigen.models import tensors
-from hoigen.models.nets.sine import sine
+from hoigen.models.nets.parts import sine
 from hoigen.models.tensors import Found
 
 SPLITS = (2, 8)
@@ -29,7 +30,7 @@ MULTIPLE = 32
 Attend = Callable[[Any, Any, Any], Any]
 
 
-class Residual(nn.Module):  # type: ignore[misc]
+class _Residual(nn.Module):  # type: ignore[misc]
     def __init__(self, given: int, width: int, stride: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(given, width, 3, stride, padding=1, bias=False)
@@ -44,7 +45,7 @@ class Residual(nn.Module):  # type: ignore[misc]
         return F.relu(inner + (x if self.downsample is None else F.instance_norm(self.downsample(x))))
 
 
-class Shared(nn.Module):  # type: ignore[misc]
+class _Shared(nn.Module):  # type: ignore[misc]
     """One convolution for both scales."""
 
     def __init__(self, width: int) -> None:
@@ -52,19 +53,19 @@ class Shared(nn.Module):  # type: ignore[misc]
         self.weight = nn.Parameter(torch.zeros(width, width, 3, 3))
 
     def forward(self, x: Any) -> tuple[Any, Any]:
-        """Features at an 8th and at a 4th."""
+        """Features `x` at an 8th and at a 4th of the picture's size."""
         return F.conv2d(x, self.weight, stride=2, padding=1), F.conv2d(x, self.weight, padding=1)
 
 
-class Backbone(nn.Module):  # type: ignore[misc]
+class _Backbone(nn.Module):  # type: ignore[misc]
     def __init__(self, width: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 64, 7, 2, padding=3, bias=False)
-        self.layer1 = nn.Sequential(Residual(64, 64, 1), Residual(64, 64, 1))
-        self.layer2 = nn.Sequential(Residual(64, 96, 2), Residual(96, 96, 1))
-        self.layer3 = nn.Sequential(Residual(96, 128, 1), Residual(128, 128, 1))
+        self.layer1 = nn.Sequential(_Residual(64, 64, 1), _Residual(64, 64, 1))
+        self.layer2 = nn.Sequential(_Residual(64, 96, 2), _Residual(96, 96, 1))
+        self.layer3 = nn.Sequential(_Residual(96, 128, 1), _Residual(128, 128, 1))
         self.conv2 = nn.Conv2d(128, width, 1)
-        self.trident_conv = Shared(width)
+        self.trident_conv = _Shared(width)
 
     def forward(self, x: Any) -> tuple[Any, Any]:
         x = F.relu(F.instance_norm(self.conv1(x)))
@@ -72,7 +73,7 @@ class Backbone(nn.Module):  # type: ignore[misc]
         return found
 
 
-class Layer(nn.Module):  # type: ignore[misc]
+class _Layer(nn.Module):  # type: ignore[misc]
     """One look of a frame at itself, or at the other one where it is `crossed`. Tokens are (N, places, channels)."""
 
     def __init__(self, width: int, inner: int, crossed: bool) -> None:
@@ -85,31 +86,36 @@ class Layer(nn.Module):  # type: ignore[misc]
             self.mlp, self.norm2 = nn.Sequential(*layers), nn.LayerNorm(width)
 
     def forward(self, own: Any, other: Any, attend: Attend) -> Any:
-        told = self.norm1(self.merge(attend(self.q_proj(own), self.k_proj(other), self.v_proj(other))))
+        seen = self.norm1(self.merge(attend(self.q_proj(own), self.k_proj(other), self.v_proj(other))))
         if self.mlp is not None:
-            told = self.norm2(self.mlp(torch.cat([own, told], -1)))
-        return own + told
+            seen = self.norm2(self.mlp(torch.cat([own, seen], -1)))
+        return own + seen
 
 
-class Block(nn.Module):  # type: ignore[misc]
+class _Block(nn.Module):  # type: ignore[misc]
     def __init__(self, width: int, inner: int) -> None:
         super().__init__()
-        self.self_attn, self.cross_attn_ffn = Layer(width, inner, crossed=False), Layer(width, inner, crossed=True)
+        self.self_attn, self.cross_attn_ffn = _Layer(width, inner, crossed=False), _Layer(width, inner, crossed=True)
 
     def forward(self, own: Any, other: Any, attend: Attend) -> Any:
         return self.cross_attn_ffn(self.self_attn(own, own, attend), other, attend)
 
 
-class Transformer(nn.Module):  # type: ignore[misc]
+class _Transformer(nn.Module):  # type: ignore[misc]
     def __init__(self, width: int, inner: int, depth: int) -> None:
         super().__init__()
-        self.layers = nn.ModuleList([Block(width, inner) for _ in range(depth)])
+        self.layers = nn.ModuleList([_Block(width, inner) for _ in range(depth)])
 
     def forward(self, first: Any, second: Any, splits: int) -> tuple[Any, Any]:
-        """(N, channels, height, width) of either frame, and the same back."""
+        """Features of either frame, which have looked at the other.
+
+        Args:
+            first, second: (N, channels, height, width).
+            splits: windows along either side.
+        """
         height, width = first.shape[-2:]
         own = torch.cat([first, second]).flatten(2).transpose(1, 2)
-        plain, shifted = (Windows(height, width, splits, move, own) for move in (False, True))
+        plain, shifted = (_Windows(height, width, splits, move, own) for move in (False, True))
         for at, layer in enumerate(self.layers):
             own = layer(own, torch.cat(own.chunk(2)[::-1]), shifted if at % 2 else plain)
         found = own.transpose(1, 2).reshape(len(own), -1, height, width)
@@ -117,7 +123,7 @@ class Transformer(nn.Module):  # type: ignore[misc]
         return one, other
 
 
-class Windows:
+class _Windows:
     """Attention within windows of a grid; every other layer has them moved by half a window, so that they overlap."""
 
     def __init__(self, height: int, width: int, splits: int, moved: bool, like: Any) -> None:
@@ -130,20 +136,18 @@ class Windows:
         count = len(query)
         query, key, value = (self._parted(each) for each in (query, key, value))
         mask = None if self.mask is None else self.mask.repeat(count, 1, 1)
-        return self._whole(F.scaled_dot_product_attention(query, key, value, attn_mask=mask), count)
+        seen = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        rows = seen.reshape(count, self.splits, self.splits, self.tall, self.wide, -1)
+        grid = rows.permute(0, 1, 3, 2, 4, 5).reshape(count, *self.size, -1).roll(self.move, (1, 2))
+        return grid.flatten(1, 2)
 
     def _parted(self, x: Any) -> Any:
         grid = x.reshape(len(x), *self.size, -1).roll((-self.move[0], -self.move[1]), (1, 2))
         rows = grid.reshape(len(x), self.splits, self.tall, self.splits, self.wide, -1)
         return rows.permute(0, 1, 3, 2, 4, 5).reshape(-1, self.tall * self.wide, x.shape[-1])
 
-    def _whole(self, x: Any, count: int) -> Any:
-        rows = x.reshape(count, self.splits, self.splits, self.tall, self.wide, -1)
-        grid = rows.permute(0, 1, 3, 2, 4, 5).reshape(count, *self.size, -1).roll(self.move, (1, 2))
-        return grid.flatten(1, 2)
-
     def _mask(self) -> Any:
-        """(windows, places, places): -100 between places that lie beside each other only since the grid was turned."""
+        """(windows, places, places): -100 between places that are neighbours only since the grid was turned."""
         parts = torch.zeros(1, *self.size, 1)
         edges = [
             (slice(0, -side), slice(-side, -move), slice(-move, None))
@@ -151,12 +155,12 @@ class Windows:
         ]
         for number, (rows, columns) in enumerate((a, b) for a in edges[0] for b in edges[1]):
             parts[:, rows, columns] = number
-        unmoved = Windows(*self.size, self.splits, False, parts)
+        unmoved = _Windows(*self.size, self.splits, False, parts)
         part = unmoved._parted(parts.flatten(1, 2))
         return torch.where(part == part.transpose(1, 2), 0.0, -100.0)
 
 
-class Spread(nn.Module):  # type: ignore[misc]
+class _Spread(nn.Module):  # type: ignore[misc]
     """Lets the flow of places that look alike become alike."""
 
     def __init__(self, width: int) -> None:
@@ -166,22 +170,27 @@ class Spread(nn.Module):  # type: ignore[misc]
     def everywhere(self, features: Any, flow: Any) -> Any:
         # The keys are made of the queries, not of the features: so the weights were trained.
         query = self.q_proj(features.flatten(2).transpose(1, 2))
-        told = F.scaled_dot_product_attention(query, self.k_proj(query), flow.flatten(2).transpose(1, 2))
-        return told.transpose(1, 2).reshape(flow.shape)
+        seen = F.scaled_dot_product_attention(query, self.k_proj(query), flow.flatten(2).transpose(1, 2))
+        return seen.transpose(1, 2).reshape(flow.shape)
 
     def nearby(self, features: Any, flow: Any) -> Any:
-        """Within one cell in each direction; cells beyond the picture count, with a flow of 0."""
+        """Within one cell in each direction; cells beyond the picture count, with a flow of 0.
+
+        Args:
+            features: (N, channels, height, width).
+            flow: (N, 2, height, width).
+        """
         count, width, tall, wide = features.shape
         tokens = features.flatten(2).transpose(1, 2)
         query = self.q_proj(tokens)[:, :, None]
         grid = self.k_proj(tokens).transpose(1, 2).reshape(count, width, tall, wide)
         keys = F.unfold(grid, 3, padding=1).reshape(count, width, 9, -1).permute(0, 3, 2, 1)
         values = F.unfold(flow, 3, padding=1).reshape(count, 2, 9, -1).permute(0, 3, 2, 1)
-        told = F.scaled_dot_product_attention(query, keys, values)[:, :, 0]
-        return told.transpose(1, 2).reshape(flow.shape)
+        seen = F.scaled_dot_product_attention(query, keys, values)[:, :, 0]
+        return seen.transpose(1, 2).reshape(flow.shape)
 
 
-class Motion(nn.Module):  # type: ignore[misc]
+class _Motion(nn.Module):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self.convc1, self.convc2 = nn.Conv2d((2 * NEAR + 1) ** 2, 256, 1), nn.Conv2d(256, 192, 3, padding=1)
@@ -194,7 +203,7 @@ class Motion(nn.Module):  # type: ignore[misc]
         return torch.cat([F.relu(self.conv(torch.cat([alike, moved], 1))), flow], 1)
 
 
-class Gru(nn.Module):  # type: ignore[misc]
+class _Gru(nn.Module):  # type: ignore[misc]
     """A gated unit, along rows and then along columns."""
 
     def __init__(self) -> None:
@@ -212,23 +221,23 @@ class Gru(nn.Module):  # type: ignore[misc]
         return state
 
 
-class Head(nn.Module):  # type: ignore[misc]
+class _Refine(nn.Module):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
-        self.conv1, self.conv2 = nn.Conv2d(128, 256, 3, padding=1), nn.Conv2d(256, 2, 3, padding=1)
-
-    def forward(self, x: Any) -> Any:
-        return self.conv2(F.relu(self.conv1(x)))
-
-
-class Refine(nn.Module):  # type: ignore[misc]
-    def __init__(self) -> None:
-        super().__init__()
-        self.encoder, self.gru, self.flow_head = Motion(), Gru(), Head()
+        self.encoder, self.gru = _Motion(), _Gru()
+        first, last = nn.Conv2d(128, 256, 3, padding=1), nn.Conv2d(256, 2, 3, padding=1)
+        self.flow_head = nn.Sequential(OrderedDict(conv1=first, relu=nn.ReLU(), conv2=last))
         self.mask = nn.Sequential(nn.Conv2d(128, 256, 3, padding=1), nn.ReLU(), nn.Conv2d(256, 9 * 16, 1))
 
     def forward(self, state: Any, given: Any, alike: Any, flow: Any) -> tuple[Any, Any]:
-        """What the flow is to be corrected by, and how it is to be enlarged."""
+        """What the flow is to be corrected by, and how it is to be enlarged.
+
+        Args:
+            state: of the gated unit, (N, 128, height, width).
+            given: features of the frame, alike.
+            alike: likeness to the cells around where each place went.
+            flow: so far, (N, 2, height, width).
+        """
         state = self.gru(state, torch.cat([given, self.encoder(flow, alike)], 1))
         return self.flow_head(state), self.mask(state)
 
@@ -236,14 +245,18 @@ class Refine(nn.Module):  # type: ignore[misc]
 class UniMatch(nn.Module):  # type: ignore[misc]
     def __init__(self, width: int, inner: int, depth: int) -> None:
         super().__init__()
-        self.backbone = Backbone(width)
-        self.transformer = Transformer(width, inner, depth)
-        self.feature_flow_attn = Spread(width)
+        self.backbone = _Backbone(width)
+        self.transformer = _Transformer(width, inner, depth)
+        self.feature_flow_attn = _Spread(width)
         self.refine_proj = nn.Conv2d(128, 256, 1)
-        self.refine = Refine()
+        self.refine = _Refine()
 
     def forward(self, first: Any, second: Any) -> Any:
-        """(N, 3, H, W) each, normalised, sides multiples of 32 -> (N, 2, H, W): pixels to the right and down."""
+        """The flow from one frame to the next, (N, 2, H, W): pixels to the right and down.
+
+        Args:
+            first, second: (N, 3, H, W), normalised, sides multiples of 32.
+        """
         scales = [each.chunk(2) for each in self.backbone(torch.cat([first, second]))]
         (one, other), splits = scales[0], SPLITS[0]
         one, other = self.transformer(placed(one, splits), placed(other, splits), splits)
@@ -254,9 +267,6 @@ class UniMatch(nn.Module):  # type: ignore[misc]
         warped = sampled(other, grid_of(other) + flow)
         near, far = self.transformer(placed(one, splits), placed(warped, splits), splits)
         flow = self.feature_flow_attn.nearby(near, flow + matched_nearby(near, far))
-        return self._refined(near, one, other, flow)
-
-    def _refined(self, near: Any, one: Any, other: Any, flow: Any) -> Any:
         state, given = self.refine_proj(near).chunk(2, 1)
         for _ in range(ROUNDS):
             change, mask = self.refine(state.tanh(), given.relu(), likeness(one, other, flow), flow)
@@ -265,28 +275,33 @@ class UniMatch(nn.Module):  # type: ignore[misc]
 
 
 def placed(features: Any, splits: int) -> Any:
-    """Features with where they are in their window."""
+    """(N, channels, height, width) `features` with where they are in their window, of `splits` along either side."""
     height, width = features.shape[-2:]
     places = sine(height // splits, width // splits, features.shape[1]).permute(2, 0, 1).to(features)
     return features + places.repeat(1, splits, splits)
 
 
 def grid_of(features: Any) -> Any:
-    """(2, height, width): column and row of each cell."""
+    """Column and row of each cell of (N, channels, height, width) `features`: (2, height, width)."""
     height, width = features.shape[-2:]
     rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     return torch.stack([columns, rows]).to(features)
 
 
 def sampled(features: Any, places: Any) -> Any:
-    """(N, channels, ...) at (N, 2, rows, columns) of columns and rows; 0 beyond the picture."""
+    """Features between cells, (N, channels, rows, columns); 0 beyond the picture.
+
+    Args:
+        features: (N, channels, height, width).
+        places: (N, 2, rows, columns), column and row of each.
+    """
     height, width = features.shape[-2:]
     sizes = torch.tensor([width - 1, height - 1]).to(features)
     return F.grid_sample(features, places.permute(0, 2, 3, 1) * 2 / sizes - 1, align_corners=True)
 
 
 def matched(one: Any, other: Any) -> Any:
-    """Flow by likeness to everywhere in the other frame."""
+    """Flow, (N, 2, height, width), from `one` frame by likeness to everywhere in the `other`."""
     grid = grid_of(one)
     query, key = (each.flatten(2).transpose(1, 2) for each in (one, other))
     where = F.scaled_dot_product_attention(query, key, grid.flatten(1).T.expand(len(one), -1, -1))
@@ -308,13 +323,19 @@ def _alike(one: Any, other: Any, places: Any) -> Any:
 
 
 def likeness(one: Any, other: Any, flow: Any) -> Any:
-    """(N, steps, height, width)."""
+    """How like the cells around where each place went are, (N, steps, height, width).
+
+    Args:
+        one, other: features of the frames, (N, channels, height, width).
+        flow: (N, 2, height, width).
+    """
     found = _alike(one, other, _around(one, flow))
     return found.transpose(1, 2).reshape(len(one), -1, *one.shape[-2:])
 
 
 def matched_nearby(one: Any, other: Any) -> Any:
-    """Flow by likeness within four cells; what lies beyond the picture does not count."""
+    """Flow, (N, 2, height, width), from `one` frame to the `other` by likeness within four cells; what lies beyond the
+    picture does not count."""
     height, width = one.shape[-2:]
     places = _around(one, torch.zeros(len(one), 2, height, width).to(one))
     sizes = torch.tensor([width, height]).to(one)[:, None, None]
@@ -325,7 +346,13 @@ def matched_nearby(one: Any, other: Any) -> Any:
 
 
 def enlarged(flow: Any, mask: Any, times: int = 4) -> Any:
-    """Four times as large: each pixel a mixture, by the mask, of the nine cells around it."""
+    """Flow that is `times` as large: each pixel a mixture, by the mask, of the nine cells around it.
+
+    Args:
+        flow: (N, 2, height, width).
+        mask: (N, 9 x times x times, height, width), before the softmax.
+        times: along either side.
+    """
     count, _, height, width = flow.shape
     shares = mask.reshape(count, 1, 9, times, times, height, width).softmax(2)
     cells = F.unfold(times * flow, 3, padding=1).reshape(count, 2, 9, 1, 1, height, width)
@@ -334,7 +361,7 @@ def enlarged(flow: Any, mask: Any, times: int = 4) -> Any:
 
 
 def built(found: Found) -> UniMatch:
-    """The model of a published checkpoint; its sizes are read off the weights."""
+    """found: a published checkpoint; the sizes are read off the weights."""
     state: Mapping[str, Any] = tensors.tensors(found, "model", "state_dict")
     inner = "transformer.layers.0.cross_attn_ffn.mlp.0.weight"
     tensors.need(found, state, "backbone.trident_conv.weight", "refine_proj.weight", inner)

@@ -1,0 +1,47 @@
+"""Parts that several transformers are made of.
+
+    sine  where the cells of a grid are, as sines and cosines that are added to features
+    Mlp   the two layers of a block
+
+Source of sine: Carion et al., End-to-End Object Detection with Transformers, arXiv 2005.12872 (normalised, to 2 pi).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+def sine(height: int, width: int, channels: int) -> Any:
+    """(height, width, channels) float32 of a grid of `height` x `width` cells: rows in the first half of the channels,
+    columns in the second."""
+    half = channels // 2
+    rates = 10000 ** (2 * (torch.arange(half) // 2) / half)
+
+    def waves(count: int) -> Any:
+        turns = (torch.arange(1, count + 1) / (count + 1e-6) * 2 * math.pi)[:, None] / rates
+        return torch.stack([turns[:, 0::2].sin(), turns[:, 1::2].cos()], 2).flatten(1)
+
+    down = waves(height)[:, None].expand(height, width, half)
+    along = waves(width)[None].expand(height, width, half)
+    return torch.cat([down, along], -1)
+
+
+class Mlp(nn.Module):  # type: ignore[misc]
+    """Two linear layers with GELU between them, on (N, tokens, width).
+
+    Args:
+        width: channels of a token.
+        inner: channels between the layers.
+    """
+
+    def __init__(self, width: int, inner: int) -> None:
+        super().__init__()
+        self.fc1, self.fc2 = nn.Linear(width, inner), nn.Linear(inner, width)
+
+    def forward(self, tokens: Any) -> Any:
+        return self.fc2(F.gelu(self.fc1(tokens)))
