@@ -88,16 +88,18 @@ def may_act(noun: str) -> bool:
     last = noun.rpartition("-")[2]
     if is_person(noun) or last in wordlists.DEVICES_IN_ER or len(last) < 5:
         return is_person(noun)
-    return last.endswith(("er", "or")) and _is_doer(last)
-
-
-def _is_doer(noun: str) -> bool:
-    stems = {noun[:-2], noun[:-1], noun[:-3] if noun[-3] == noun[-4] else noun[:-2]}
-    return any(len(stem) > 2 and "VERB" in parts(stem) for stem in stems) and "VERB" not in parts(noun)
+    if not last.endswith(("er", "or")):
+        return False
+    stems = {last[:-2], last[:-1], last[:-3] if last[-3] == last[-4] else last[:-2]}
+    return any(len(stem) > 2 and "VERB" in parts(stem) for stem in stems) and "VERB" not in parts(last)
 
 
 def items(words: Sequence[Word]) -> list[Item]:
-    """The sentence as a list of items, in order."""
+    """A sentence as a list of items, in order.
+
+    Args:
+        words: its words, tagged.
+    """
     found: list[Item] = []
     at = 0
     while at < len(words):
@@ -107,9 +109,15 @@ def items(words: Sequence[Word]) -> list[Item]:
             if phrase is not None:
                 _put(found, phrase)
             at += size
-        else:
-            _joint(found, words[at], words, at)
-            at += 1
+            continue
+        word = words[at]
+        if word.tag in ("verb", "ing", "past"):
+            before = next((other for other in reversed(words[:at]) if other.tag != "adv"), None)
+            progressive = before is not None and before.text.lower() == "being"
+            found.append(Verb(word.lemma, _form(word, before), progressive))
+        elif word.tag not in ("noun", "pron", "det", "own") and not (word.tag == "adv" and word.text.endswith("ly")):
+            found.append(Joint(word.tag, word.text.lower()))
+        at += 1
     return found
 
 
@@ -201,32 +209,14 @@ def _put(found: list[Item], phrase: Phrase) -> None:
     found.append(phrase)
 
 
-def _joint(found: list[Item], word: Word, words: Sequence[Word], at: int) -> None:
-    if word.tag in ("verb", "ing", "past"):
-        found.append(Verb(word.lemma, _form(words, at), _is_progressive(words, at)))
-    elif word.tag in ("noun", "pron", "det", "own") or (word.tag == "adv" and word.text.endswith("ly")):
-        return
-    else:
-        found.append(Joint(word.tag, word.text.lower()))
-
-
-def _form(words: Sequence[Word], at: int) -> Form:
-    before = _tag_before(words, at)
+def _form(verb: Word, before: Word | None) -> Form:
+    """before: the last word that is no adverb."""
     be = before is not None and before.text.lower() in BE
-    if words[at].tag == "past":
+    if verb.tag == "past":
         return "passive" if be else "participle"
-    if words[at].tag == "ing":
+    if verb.tag == "ing":
         return "finite" if be else "ing"
     return "to" if before is not None and before.tag == "to" else "finite"
-
-
-def _is_progressive(words: Sequence[Word], at: int) -> bool:
-    before = _tag_before(words, at)
-    return before is not None and before.text.lower() == "being"
-
-
-def _tag_before(words: Sequence[Word], at: int) -> Word | None:
-    return next((word for word in reversed(words[:at]) if word.tag != "adv"), None)
 
 
 BE = frozenset(("is", "are", "was", "were", "be", "been", "being", "am"))

@@ -63,7 +63,10 @@ class _Reader:
         self.last = who
         if verb.form == "finite":
             self.subject = who
-        if denied or who is None or not (who.acts or self._is_hand(who)):
+        if denied or who is None:
+            return
+        a_hand = who.head == "it" and self.actor in wordlists.ACTING_PARTS  # `it` acts when a hand did before
+        if not (who.acts or a_hand):
             return
         self.actor = self.actor if who.pronoun or who.bare else who.head
         self._objects(at, verb)
@@ -79,10 +82,6 @@ class _Reader:
             back -= 1
         return False
 
-    def _is_hand(self, who: Phrase) -> bool:
-        """`It` acts when a hand did before."""
-        return who.head == "it" and self.actor in wordlists.ACTING_PARTS
-
     def _who(self, at: int, verb: Verb) -> Phrase | None:
         if verb.form == "to":
             return self.last
@@ -90,12 +89,16 @@ class _Reader:
         while back >= 0:
             item = self.row[back]
             if isinstance(item, Phrase):
-                touching = verb.form == "ing" and self._touches(back, at)
+                between = self.row[back + 1 : at]
+                touching = verb.form == "ing" and all(
+                    isinstance(each, Joint) and each.kind in ("adv", "aux") for each in between
+                )
                 if touching and item.head == "them":
                     return Phrase(name="they", head="they", pronoun=True)
                 if self._is_free(back) or (touching and (item.acts or item.head in wordlists.ABSTRACT)):
                     return item
-                if self.subject is not None and not self._is_after_preposition(back):
+                before = self.row[back - 1] if back else None
+                if self.subject is not None and not (isinstance(before, Joint) and before.kind == "prep"):
                     return self._doer(back + 1)
             elif isinstance(item, Joint) and (
                 item.kind == "wh" or (item.kind in ("punct", "conj") and self.subject is not None)
@@ -134,13 +137,6 @@ class _Reader:
         return not (isinstance(after, Verb) and after.form == "finite") and not (
             isinstance(after, Joint) and after.kind == "aux"
         )
-
-    def _touches(self, phrase: int, verb: int) -> bool:
-        return all(isinstance(item, Joint) and item.kind in ("adv", "aux") for item in self.row[phrase + 1 : verb])
-
-    def _is_after_preposition(self, at: int) -> bool:
-        before = self.row[at - 1] if at else None
-        return isinstance(before, Joint) and before.kind == "prep"
 
     def _ahead(self, at: int) -> Phrase | None:
         """For a sentence that begins with its participle: the subject comes after the comma."""
@@ -225,7 +221,10 @@ class _Reader:
                 yield at, item
                 at += 1
                 step = 0
-                while at + step < len(self.row) and self._joins(at + step):
+                while at + step < len(self.row):
+                    joint = self.row[at + step]
+                    if not isinstance(joint, Joint) or joint.text not in (",", "and", "or"):
+                        break
                     step += 1
                 if not step or not self._is_next_of_list(at + step):
                     return
@@ -234,10 +233,6 @@ class _Reader:
                 at += 1
             else:
                 return
-
-    def _joins(self, at: int) -> bool:
-        item = self.row[at]
-        return isinstance(item, Joint) and (item.text == "," or item.text in ("and", "or"))
 
     def _is_next_of_list(self, at: int) -> bool:
         if at >= len(self.row) or not isinstance(self.row[at], Phrase):

@@ -49,13 +49,9 @@ class _Tagger:
                 self.finite = False
             if tag in ("verb", "past") or (tag == "aux" and word not in ("being", "been")):
                 self.finite = True
-            self.done.append(Word(text, tag, self._lemma(word, tag)))
+            verb = tag in ("verb", "ing", "past")
+            self.done.append(Word(text, tag, base(word, "VERB" if verb else "NOUN") if verb or tag == "noun" else word))
         return self.done
-
-    def _lemma(self, word: str, tag: Tag) -> str:
-        if tag in ("verb", "ing", "past"):
-            return base(word, "VERB")
-        return base(word, "NOUN") if tag == "noun" else word
 
     # looking around
 

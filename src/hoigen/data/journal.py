@@ -55,19 +55,17 @@ class Journal:
         """Adds a `row`. Raises ValueError for what is no JSON."""
         data = json.dumps(row, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode() + b"\n"
         if self.folder.is_local:
-            os.write(self._open() if self._fd is None else self._fd, data)
+            if self._fd is None:
+                path = Path(self.folder.path(self.name))
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+                if os.fstat(self._fd).st_size:
+                    os.write(self._fd, b"\n")  # closes a line that a kill has torn
+            os.write(self._fd, data)
             return
         self._gathered.append(data)
         if len(self._gathered) >= FLUSH_ROWS or time.monotonic() - self._flushed >= FLUSH_SECONDS:
             self._flush()
-
-    def _open(self) -> int:
-        path = Path(self.folder.path(self.name))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        if os.fstat(self._fd).st_size:
-            os.write(self._fd, b"\n")  # closes a line that a kill has torn
-        return self._fd
 
     def _segments(self) -> list[str]:
         return [name for name in self.folder.names() if name.startswith(f"{self.name}.")]

@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen.clip import Clip, Frames, Sampling, Seconds
 from hoigen.errors import VideoError
+from hoigen.video.file import Progress
 from hoigen.video.file import check_scheme as check_scheme
 from hoigen.video.file import content_digest as content_digest
 from hoigen.video.file import opened as opened
 from hoigen.video.header import Header as Header
 from hoigen.video.header import probe as probe
 from hoigen.video.plan import SLACK, Converter, Plan
-from hoigen.video.sequence import Pass, Progress
+from hoigen.video.sequence import Pass
 from hoigen.video.sequence import check_reach as check_reach
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from typing import Any
 
 from hoigen.clip import Clip, Seconds
 from hoigen.errors import SetupError, VideoError
-from hoigen.video.file import opened
+from hoigen.video.file import Progress, opened
 from hoigen.video.header import probe
 from hoigen.video.plan import SLACK
-from hoigen.video.sequence import Headway, Pass, Progress, check_reach, zero_of
+from hoigen.video.sequence import Headway, Pass, check_reach, zero_of
 
 CRF = "18"
 """x264's quality: the value FFmpeg's encoding guide calls visually lossless or nearly so."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO
 from urllib.parse import unquote_to_bytes
 
 from hoigen import uris
@@ -14,15 +14,15 @@ from hoigen.clip import Seconds
 from hoigen.errors import PROGRAM_FAULTS, SetupError, UsageError, VideoError
 from hoigen.uris import is_local as is_local
 
-if TYPE_CHECKING:
-    from hoigen.video.sequence import Progress
-
 OPEN_TIMEOUT: Seconds = 20.0
 """How long a server that FFmpeg itself talks to may be silent. Without it a stalled connection blocks for ever."""
 WHOLE_DIGEST = 256 << 20
 """Files up to this many bytes are digested whole; of larger ones, and of remote ones, sampled blocks and the size."""
 BLOCK = 1 << 20
 BLOCKS = 16
+
+Progress = Callable[[], None]
+"""Called whenever reading a video has moved on, so that whoever waits knows a slow pass from one that hangs."""
 
 
 @contextlib.contextmanager

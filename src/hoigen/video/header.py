@@ -10,8 +10,8 @@ from typing import Any
 
 from hoigen.clip import Seconds
 from hoigen.errors import PROGRAM_FAULTS, VideoError
-from hoigen.video.file import opened, reason_of
-from hoigen.video.sequence import ENDS_EARLY, EXACT, Headway, Progress, start_time
+from hoigen.video.file import Progress, opened, reason_of
+from hoigen.video.sequence import ENDS_EARLY, EXACT, Headway, start_time
 
 SCAN = 32 << 20
 """So many bytes of packets are looked at for their times when the header does not list them (WebM, MKV, TS)."""

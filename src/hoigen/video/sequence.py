@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
 from hoigen.clip import Seconds
 from hoigen.errors import PROGRAM_FAULTS, VideoError
-from hoigen.video.file import reason_of
+from hoigen.video.file import Progress, reason_of
 from hoigen.video.plan import SLACK
 
 BAD_PACKETS = 0.1
@@ -23,10 +23,6 @@ SEARCHABLE = ("mov", "matroska", "avi", "mpegts", "flv")
 """Containers whose times survive a jump; of others (program streams, raw streams) everything is read from the start."""
 UNORDERED = ("avi",)
 """Containers that know no presentation times: FFmpeg makes them up, and wrongly when there are B-frames."""
-
-
-Progress = Callable[[], None]
-"""Called whenever a pass over a video has moved on, so that whoever waits knows a slow pass from one that hangs."""
 
 
 class Headway:
