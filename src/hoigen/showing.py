@@ -37,7 +37,8 @@ def check_same(clip: Clip, progress: Callable[[], None] | None = None) -> None:
         progress: called as the file is read.
     """
     from hoigen import video
-    from hoigen.video.file import is_local, local_path
+    from hoigen.uris import is_local
+    from hoigen.video.file import local_path
 
     before = clip.meta.get("digest")
     if not before or not is_local(clip.uri):
