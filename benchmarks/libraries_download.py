@@ -120,9 +120,8 @@ def measured(name: str) -> None:
                 said = "passed" if error and not path.is_file() else "a file is there, and nothing is said"
         passed += said == "passed"
         went_on = sum(asked is not None for asked, _ in publisher.asked)
-        more = (
-            f" ({len(publisher.asked)} requests, {went_on} for the rest)" if len(publisher.asked) + went_on > 1 else ""
-        )
+        sent = len(publisher.asked)
+        more = f" ({sent} requests, {went_on} for the rest)" if sent + went_on > 1 else ""
         print(f"    {case:<38} {said}{more}", flush=True)
     print(f"    {passed} of {len(cases())} cases passed", flush=True)
 
