@@ -80,8 +80,7 @@ class Detectors:
         height, width = frames.images.shape[1:3]
         clip = Clip(id="", uri="", end=length, width=width, height=height, fps=1.0)
         measure = self._measure()
-        score = measure.read(
-            clip, observe(measure.looking, clip, list(frames.images), [float(at) for at in frames.times])
-        )
+        times = [float(at) for at in frames.times]
+        score = measure.read(clip, observe(measure.looking, clip, list(frames.images), times))
         seen = _seen.seen_in({"hoi_lite": {"detail": score.detail}})
         return _sentences.caption_of(seen) if seen is not None and seen.somebody else "Nobody is seen."
