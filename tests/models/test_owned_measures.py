@@ -93,12 +93,8 @@ def test_every_measure_scores_alike_here_and_there(measures: list[Any]) -> None:
         fresh = build_steps(measures, {})
         with room.owned_by(host.address):
             there = {step.name: numbers(step.measure) for step in fresh}
-            handles = [
-                room.handle(network)
-                for step in fresh
-                for unit in step.units
-                for network in getattr(unit, "networks", ())
-            ]
+            units = [unit for step in fresh for unit in step.units]
+            handles = [room.handle(network) for unit in units for network in getattr(unit, "networks", ())]
     assert all(isinstance(each, RemoteNetwork) for each in handles)
     for name, row in here.items():
         assert there[name] == pytest.approx(row, abs=1e-5), name

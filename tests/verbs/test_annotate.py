@@ -187,7 +187,8 @@ def test_calibrate_from_annotations_of_clips(tmp_path: Path, tiny_video: Path) -
         value = "yes" if row["uri"].endswith("a.mp4") else "no"
         table_.append([Annotation(clip=row["id"], question="hoi", value=value, who="ann", tool="test")])
     table_.append([Annotation(clip="elsewhere", question="hoi", value="no", who="ann", tool="test")])
-    found = calibrate(tmp_path / "run", set=[f"detections={tmp_path / 'found.jsonl'}", "slack=0.05"])
+    far = [f"observer.recorded.file={tmp_path / 'found.jsonl'}", "observer.recorded.slack=0.05"]
+    found = calibrate(tmp_path / "run", set=far)
     assert (found.frames, found.yes, found.auc) == (16, 8, 1.0)
     assert found.chosen.threshold == pytest.approx(0.55)
     assert "1 of 3 annotated clips are not clips that" in found.notes[0]

@@ -273,7 +273,7 @@ class Table:
         schema = self.schema.with_metadata(dict(self.facts))
         taken: set[tuple[Any, ...]] = set()
         name = single_name(shard)
-        with self.folder.writing(name) as file, pq.ParquetWriter(file, schema) as writer:
+        with self.folder.writing(name) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
             for group in _row_groups(rows, key, taken):
                 writer.write_table(pa.Table.from_pylist(group, schema=schema))
             if self.folder.exists(name):

@@ -16,7 +16,10 @@ from hoigen import hico
 from hoigen.clip import Clip, Sampling, Seconds
 from hoigen.errors import UsageError
 from hoigen.hoi.detections import Knows, as_name
-from hoigen.hoi.frame import ObservedFrame
+from hoigen.hoi.frame import Detection as Detection
+from hoigen.hoi.frame import ObservedFrame as ObservedFrame
+from hoigen.hoi.frame import Region as Region
+from hoigen.hoi.frame import SeenHand as SeenHand
 from hoigen.hoi.lines import frame_of, frame_row
 from hoigen.score import Score
 
