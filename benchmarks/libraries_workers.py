@@ -1,4 +1,4 @@
-"""Pebble, loky, joblib, billiard and concurrent.futures against `hoigen.work`: what each survives, and its cost.
+"""Pebble, loky, joblib, billiard and concurrent.futures against `hoigen.work`: what each survives.
 
 PYTHONPATH=tests python benchmarks/libraries_workers.py [--only NAME] [--cases CASE ...]
 
@@ -56,7 +56,6 @@ CASES = (
 )
 TASKS, WORKERS, DEADLINE, LOAD_DEADLINE, MEMORY_MB, TRIES = 12, 2, 3.0, 6.0, 400, 2
 LIMIT = 40
-QUICK = 5000
 
 GUARDLESS = "from libraries_workers import inside\ninside({name!r}, 'none')\n"
 SCRIPTS = ("no main guard", "functions of a script")
@@ -88,7 +87,7 @@ def work(payload: str, emit: Callable[[Any], None] | None = None, progress: Call
         for _ in range(40):
             time.sleep(0.3)
             progress()
-    elif payload != "quick":
+    else:
         time.sleep(0.05)
         boom(payload, emit or said.append)
         if SPOILT:
@@ -183,21 +182,29 @@ def by_joblib(payloads: Sequence[str], kind: str) -> Outcome:
     import joblib
 
     done: set[int] = set()
+    failed: dict[int, str] = {}
     try:
         with joblib.parallel_config("loky", n_jobs=WORKERS, initializer=load, initargs=(kind,)):
             results = joblib.Parallel(timeout=DEADLINE * 2, return_as="generator_unordered")(
                 joblib.delayed(_numbered)(at, payload) for at, payload in enumerate(payloads)
             )
-            for at in results:
-                done.add(at)
+            for at, why, _ in results:
+                if why:
+                    failed[at] = why
+                else:
+                    done.add(at)
     except BaseException as error:
-        return done, {at: _words(error) for at in range(len(payloads)) if at not in done}
-    return done, {}
+        ended = done | failed.keys()
+        failed |= {at: _words(error) for at in range(len(payloads)) if at not in ended}
+    return done, failed
 
 
-def _numbered(at: int, payload: str) -> int:
-    work(payload)
-    return at
+def _numbered(at: int, payload: str) -> tuple[int, str, Any]:
+    """A task that says its error, since one that raises ends the others."""
+    try:
+        return at, "", work(payload)
+    except BaseException as error:
+        return at, _words(error), None
 
 
 def by_loky(payloads: Sequence[str], kind: str) -> Outcome:
@@ -315,16 +322,6 @@ def say(done: set[int], failed: dict[int, str]) -> None:
 
 def inside(name: str, case: str) -> None:
     """One case, in this process."""
-    if case == "quick":
-        found = []
-        for count in (QUICK // 10, QUICK):
-            before, began = _cpu(), time.monotonic()
-            done, _ = RUNS[name](["quick"] * count, "none")
-            found.append((len(done), time.monotonic() - began, _cpu() - before))
-        (few, *first), (many, *last) = found
-        each = [(b - a) / max(1, many - few) for a, b in zip(first, last, strict=True)]
-        print("QUICK " + json.dumps([many, *each]))
-        return
     payloads = ["fine"] * TASKS
     if case.startswith("parent killed"):
         payloads = ["native_hang" if "native" in case else "sleep"] * TASKS
@@ -334,11 +331,6 @@ def inside(name: str, case: str) -> None:
         say(*RUNS[name](payloads, case))
     except BaseException as error:
         print("STOPPED " + json.dumps(_words(error)), flush=True)
-
-
-def _cpu() -> float:
-    took = os.times()
-    return took.user + took.system + took.children_user + took.children_system
 
 
 def judged(python: Path, name: str, case: str) -> str:
@@ -392,7 +384,8 @@ def _verdict(case: str, text: str, left: int) -> str:
         return f"the run stops: {(stopped or 'no word')[:80]}" + leaves
     guilty = set() if case in ("progress", *SCRIPTS) else {3}
     done, failed = set(outcome["done"]), {int(at) for at in outcome["failed"]}
-    if done == set(range(TASKS)) - guilty and failed == guilty:
+    sent = case == "unpicklable" and len(done) == TASKS  # cloudpickle can send it
+    if sent or (done == set(range(TASKS)) - guilty and failed == guilty):
         return leaves[2:] or "passed"
     innocent = sorted(failed - guilty)
     if innocent:
@@ -445,14 +438,6 @@ def main() -> None:
             passed += said == "passed"
             print(f"    {case:<22} {said}", flush=True)
         print(f"    {passed} of {len(options.cases)} cases passed", flush=True)
-        given = {**with_source(), "PYTHONPATH": os.pathsep.join((with_source()["PYTHONPATH"], str(TESTS)))}
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            command = [str(python), "-c", ALONE, name, "quick"]
-            out = subprocess.run(command, capture_output=True, text=True, env=given, timeout=120).stdout
-            quick = [json.loads(line[6:]) for line in out.splitlines() if line.startswith("QUICK ")]
-            if quick:
-                done, took, cpu = quick[0]
-                print(f"    {done} tasks that do nothing: {1e6 * took:.0f} µs, {1e6 * cpu:.0f} of CPU each")
 
 
 if __name__ == "__main__":
