@@ -13,7 +13,7 @@ import math
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -57,6 +57,23 @@ def write_videos(sources: Iterable[Source], path: Path, *, batch: int = BATCH) -
     finally:
         part.unlink(missing_ok=True)
     return count
+
+
+def rewrite(path: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Writes the list anew, whole or not at all, in the same order.
+
+    Args:
+        path: the file.
+        change: makes a row of what is written there out of the row that was.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with named(path):
+        before = pq.read_table(path, partitioning=None)
+    part = path.with_name(f".{path.name}.new")
+    pq.write_table(pa.Table.from_pylist([change(row) for row in before.to_pylist()], schema=before.schema), part)
+    part.replace(path)
 
 
 def _row(source: Source) -> dict[str, Any]:

@@ -6,9 +6,8 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from hoigen.data import tables
+from hoigen.data import tables, videolist
 from hoigen.data.columns import Row
-from hoigen.data.parquet import named
 from hoigen.data.run import Run
 
 ASKED = ("verb", "object", "contact", "people")
@@ -37,7 +36,7 @@ def reword(run: Run, asked: Mapping[str, Mapping[str, Any]]) -> int:
         _forget_journalled(run, shard, mine)
         rows = [with_asked(row, asked) for row in run.clips.read(shard)]
         run.clips.write(shard, rows, run.clips.facts_of(shard))
-    _rewrite_list(run, asked)
+    videolist.rewrite(run.videos_file, lambda row: with_asked(row, asked))
     return sum(map(len, ids.values()))
 
 
@@ -78,15 +77,3 @@ def _forget_journalled(run: Run, shard: int, ids: Collection[str]) -> None:
         for row in stay:
             journal.append(row)
     journal.close()
-
-
-def _rewrite_list(run: Run, asked: Mapping[str, Mapping[str, Any]]) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    with named(run.videos_file):
-        before = pq.read_table(run.videos_file, partitioning=None)
-    rows = [with_asked(row, asked) for row in before.to_pylist()]
-    part = run.videos_file.with_name(f".{run.videos_file.name}.new")
-    pq.write_table(pa.Table.from_pylist(rows, schema=before.schema), part)
-    part.replace(run.videos_file)
