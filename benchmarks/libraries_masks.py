@@ -1,4 +1,4 @@
-"""pycocotools against `hoigen.hoi.readers.rle`: run lengths, packed text, polygons, and texts that are broken.
+"""pycocotools against `hoigen.hoi.rle`: run lengths, packed text, polygons, and texts that are broken.
 
 python benchmarks/libraries_masks.py
 
@@ -33,7 +33,7 @@ def measured() -> None:
     import numpy as np
     from pycocotools import mask as coco
 
-    from hoigen.hoi.readers import rle
+    from hoigen.hoi import rle
 
     def whole(found: Any, shape: tuple[int, int]) -> Any:
         picture = np.zeros(shape, bool)

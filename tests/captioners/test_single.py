@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fake_scripted import Scripted, broken, captioned, clip, talk_about
 
-from hoigen.captioners._parts import DECLINES, paragraph
+from hoigen.experts.answers import DECLINES, paragraph
 from hoigen.captioners.single import Single
 from hoigen.errors import UsageError
 from hoigen.experts.prompts import render

@@ -107,8 +107,8 @@ class HoiJudgement:
         return waiting_of(self)
 
     async def _judge(self, talk: Conversation) -> Score:
-        from hoigen.captioners._parts import DECLINES, paragraph
         from hoigen.experts._waiting import answered
+        from hoigen.experts.answers import DECLINES, paragraph
         from hoigen.experts.prompts import render
         from hoigen.measures._judgement import Judgement
 
