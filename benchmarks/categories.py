@@ -22,8 +22,8 @@ from pathlib import Path
 
 from machine import headline
 
-from hoigen.categories import normal
-from hoigen.categories.rows import by_rules
+from hoigen.interactions.categories import normal
+from hoigen.interactions.categories.rows import by_rules
 
 HERE = Path(__file__).resolve().parent
 SHARED = HERE.parents[1] / "shared" / "clips" / "labels.jsonl"

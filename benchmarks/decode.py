@@ -25,7 +25,7 @@ import numpy as np  # noqa: E402
 from machine import headline  # noqa: E402
 
 from hoigen import video  # noqa: E402
-from hoigen.clip import Clip, Sampling  # noqa: E402
+from hoigen.core.clip import Clip, Sampling  # noqa: E402
 from render import pan, render, texture  # noqa: E402
 
 SAMPLINGS = Sampling(frames=4, short_side=736), Sampling(frames=8, short_side=360)

@@ -22,10 +22,10 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from hoi_world import World, breaks, seen_in  # noqa: E402
-from hoigen.clip import Clip, Sampling  # noqa: E402
-from hoigen.hoi.observation import written  # noqa: E402
+from hoigen.core.clip import Clip, Sampling  # noqa: E402
+from hoigen.core.score import Score  # noqa: E402
 from hoigen.measures.fine_hoi import FineHoi  # noqa: E402
-from hoigen.score import Score  # noqa: E402
+from hoigen.observe.observation import written  # noqa: E402
 from hoigen.video import decode, probe  # noqa: E402
 
 RATES = (8, 10, 12, 16, 24, 30, 60)

@@ -48,7 +48,7 @@ class OnCard:
 EXPERT = '''
 from hoigen import Sampling
 from hoigen.experts.call import Answer, Request
-from hoigen.registry import expert
+from hoigen.core.registry import expert
 
 
 @expert("on_card_expert")

@@ -28,9 +28,9 @@ import numpy as np
 from machine import headline
 
 from hoigen import video
-from hoigen.clip import Clip, Frames, Sampling
-from hoigen.hoi.observation import observe
+from hoigen.core.clip import Clip, Frames, Sampling
 from hoigen.measures.hoi_lite import BIAS, WEIGHTS, HoiLite
+from hoigen.observe.observation import observe
 
 PARTS = tuple(WEIGHTS)
 MANIFEST = Path(__file__).with_name("hoi_lite_other.jsonl")

@@ -45,7 +45,7 @@ def read(*given):
     print("first clip", next(iter(whole(*given))).clip.id, flush=True)
     os._exit(0)
 KeptClip.read = staticmethod(read)
-from hoigen.cli import main
+from hoigen.commands.cli import main
 main(["caption", sys.argv[1], "--quiet", "--no-report", "--set", "captioner=grounded"])
 """
 FIRST_CUT = """
@@ -60,7 +60,7 @@ try:
     stage.executor = lambda: run
 except ImportError:
     pass
-from hoigen.cli import main
+from hoigen.commands.cli import main
 main(["cut", sys.argv[1], "--quiet"])
 """
 
@@ -100,8 +100,8 @@ def write_table(path: Path, at: int, clips: int, parts: str) -> None:
     """The clips (-1) or the scores of one measure."""
     import duckdb
 
-    from hoigen.cascade import build_steps
     from hoigen.data.run import Run
+    from hoigen.rules.cascade import build_steps
 
     run, step = Run(path), build_steps(MEASURES, KEEP)[at]
     table = run.scores(step.name, step.fingerprint, step.emits) if at >= 0 else run.clips

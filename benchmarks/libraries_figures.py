@@ -1,4 +1,4 @@
-"""matplotlib and Altair against the SVG by hand of `hoigen.report.figures`: the picture of a threshold, six times.
+"""matplotlib and Altair against the SVG by hand of `hoigen.pages.figures`: the picture of a threshold, six times.
 
 python benchmarks/libraries_figures.py
 
@@ -99,7 +99,7 @@ def cases() -> list[Any]:
     """Labelled and not, one bound and two, a few values, one value, with outliers, many."""
     import numpy as np
 
-    from hoigen.report.figures import Drawn
+    from hoigen.pages.figures import Drawn
     from hoigen.stats.thresholds import choose, curve
 
     rng = np.random.default_rng(7)
@@ -120,7 +120,7 @@ def cases() -> list[Any]:
 
 
 def measured(file: Path) -> None:
-    from hoigen.report.figures import threshold_figure
+    from hoigen.pages.figures import threshold_figure
 
     some = pickle.loads(file.read_bytes())
     for name, draw in (("ours", threshold_figure), ("matplotlib", by_matplotlib), ("Altair", by_altair)):
@@ -156,7 +156,7 @@ def main() -> None:
         size, took = megabytes(alone, ("numpy",)), start(alone, more)
         print(f"{name} {version(alone, name)}: {size:.0f} MB beyond NumPy, start {took:.0f} ms of CPU")
     came = [len(inspect.getsource(f).splitlines()) for f in (by_matplotlib, by_altair)]
-    gone = lines("src/hoigen/report/figures.py")
+    gone = lines("src/hoigen/pages/figures.py")
     print(
         f"lines: {gone} of figures.py would go; {came[0]} would come for matplotlib, {came[1]} for Altair", flush=True
     )

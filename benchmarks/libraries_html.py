@@ -1,4 +1,4 @@
-"""htpy and Jinja2 against `hoigen.report.markup`: hostile texts, the same page, lines, time, start-up, megabytes.
+"""htpy and Jinja2 against `hoigen.pages.markup`: hostile texts, the same page, lines, time, start-up, megabytes.
 
 PYTHONPATH=tests/report python benchmarks/libraries_html.py
 
@@ -90,7 +90,7 @@ def holds(source: str, given: str) -> bool:
     import html.parser
     from xml.etree import ElementTree
 
-    from hoigen.report import markup
+    from hoigen.pages import markup
 
     seen: list[Any] = []
 
@@ -121,7 +121,7 @@ def measured(folder: Path) -> None:
 
     facts = pickle.loads((folder / "facts").read_bytes())
     texts = pickle.loads((folder / "texts").read_bytes())
-    from hoigen.report import markup
+    from hoigen.pages import markup
 
     template = jinja2.Environment(autoescape=True).from_string('<p title="{{ t }}">{{ t }}</p>')
     filtered = jinja2.Environment(autoescape=True, finalize=_plain)
@@ -136,7 +136,7 @@ def measured(folder: Path) -> None:
         print(f"hostile texts, {name:<20} {sum(holds(write(t), t) for t in texts)} of {len(texts)}")
 
     _misspelt(facts)
-    from hoigen.report import page
+    from hoigen.pages import page
 
     def rendered(render: Any) -> tuple[str, float]:
         times = []
@@ -147,12 +147,12 @@ def measured(folder: Path) -> None:
         return text, 1000 * min(times)
 
     ours, took = rendered(page.render)
-    for name in [name for name in sys.modules if name.startswith("hoigen.report")]:
+    for name in [name for name in sys.modules if name.startswith("hoigen.pages")]:
         del sys.modules[name]
-    replaced = ModuleType("hoigen.report.markup")
+    replaced = ModuleType("hoigen.pages.markup")
     exec(HTPY, replaced.__dict__)
-    sys.modules["hoigen.report.markup"] = replaced
-    from hoigen.report import page as again
+    sys.modules["hoigen.pages.markup"] = replaced
+    from hoigen.pages import page as again
 
     theirs, longer = rendered(again.render)
     print(f"page: {len(ours):,} characters in {took:.1f} ms of CPU; htpy {len(theirs):,} in {longer:.1f} ms;", end=" ")
@@ -179,7 +179,7 @@ def _misspelt(facts: Any) -> None:
 
 def _plain(value: object) -> str:
     """The filter that a template needs beside autoescape, as `markup.text` has it."""
-    from hoigen.report.markup import _CONTROL
+    from hoigen.pages.markup import _CONTROL
 
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", str(value).encode("utf-8", "replace").decode("utf-8"))
 
@@ -221,7 +221,7 @@ def main() -> None:
         return
     from machine import headline
 
-    from hoigen.report import page
+    from hoigen.pages import page
 
     print(headline())
     python = environment("html", PACKAGES)
@@ -229,8 +229,8 @@ def main() -> None:
     for name, each in alone.items():
         took = start(each, f"import {name.lower()}")
         print(f"{name} {version(each, name)}: {megabytes(each):.1f} MB, import {took:.0f} ms of CPU")
-    print(f"our markup: import {start(python, 'import hoigen.report.markup') - start(python, 'import hoigen'):.0f} ms")
-    own = lines("src/hoigen/report/markup.py")
+    print(f"our markup: import {start(python, 'import hoigen.pages.markup') - start(python, 'import hoigen'):.0f} ms")
+    own = lines("src/hoigen/pages/markup.py")
     print(f"lines: {own} of markup.py would go, {sum(bool(x.strip()) for x in HTPY.splitlines())} would come for htpy")
     section = sum(len(inspect.getsource(f).splitlines()) for f in (page._failures, page._failure, page._notes))
     jinja = len(FAILURES.strip().splitlines())

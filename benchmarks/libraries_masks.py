@@ -1,4 +1,4 @@
-"""pycocotools against `hoigen.hoi.rle`: run lengths, packed text, polygons, and texts that are broken.
+"""pycocotools against `hoigen.observe.rle`: run lengths, packed text, polygons, and texts that are broken.
 
 python benchmarks/libraries_masks.py
 
@@ -33,7 +33,7 @@ def measured() -> None:
     import numpy as np
     from pycocotools import mask as coco
 
-    from hoigen.hoi import rle
+    from hoigen.observe import rle
 
     def whole(found: Any, shape: tuple[int, int]) -> Any:
         picture = np.zeros(shape, bool)
@@ -156,7 +156,7 @@ def main() -> None:
     size = megabytes(python, PACKAGES)
     took = start(python, "import pycocotools.mask") - start(python, "import numpy")
     print(f"pycocotools {version(python, 'pycocotools')}: {size:.1f} MB, import {took:.0f} ms of CPU beyond NumPy")
-    print(f"lines of ours: {lines('src/hoigen/hoi/readers/rle.py')}", flush=True)
+    print(f"lines of ours: {lines('src/hoigen/observe/readers/rle.py')}", flush=True)
     subprocess.run([str(python), __file__, "--inside"], check=True, env=with_source())
 
 

@@ -71,7 +71,7 @@ def with_pydantic(translated: bool) -> tuple[Any, Any]:
     """Strict, from JSON: in Python mode `true` and "3" pass as whole numbers, and lists never as tuples."""
     import pydantic
 
-    from hoigen.errors import UsageError, nearest
+    from hoigen.core.errors import UsageError, nearest
 
     words = {"int": "a whole number", "float": "a number", "bool": "true or false", "string": "text"}
     words |= {
@@ -135,7 +135,7 @@ def with_msgspec(translated: bool) -> tuple[Any, Any]:
     """Its dataclasses let unknown keys pass, so keys are looked at first."""
     import msgspec
 
-    from hoigen.errors import UsageError, nearest
+    from hoigen.core.errors import UsageError, nearest
 
     def unknown(cls: Any, value: Any, where: str) -> None:
         hints = typing.get_type_hints(cls)
@@ -230,8 +230,8 @@ CASES: list[tuple[list[str], list[str]]] = [
 """What is typed, and what must be said: the call, or, with exit code 2 and on one line of stderr, these words."""
 
 PROGRAMS = {
-    "argparse": "import sys; from hoigen import Setting; from hoigen.cli import Parser, add_arguments\n"
-    "from hoigen.errors import UsageError; from typing import Annotated\n"
+    "argparse": "import sys; from hoigen import Setting; from hoigen.commands.cli import Parser, add_arguments\n"
+    "from hoigen.core.errors import UsageError; from typing import Annotated\n"
     "table.__annotations__ |= {'run': Annotated[Path, Setting('the folder of the run')],"
     " 'draws': Annotated[int, Setting('resamples')]}; p = Parser(prog='t'); add_arguments(p, table)\n"
     "try: table(**vars(p.parse_args()))\nexcept UsageError as e: print(e, file=sys.stderr); sys.exit(2)",

@@ -1,4 +1,4 @@
-"""Trackers of the field against `hoigen.hoi.tracks.link`: ByteTrack, OC-SORT and SORT of `trackers`, Norfair, and
+"""Trackers of the field against `hoigen.observe.tracks.link`: ByteTrack, OC-SORT and SORT of `trackers`, Norfair, and
 SciPy's assignment in place of the greedy one.
 
 PYTHONPATH=tests python benchmarks/libraries_tracker.py
@@ -109,7 +109,7 @@ def right(tracks: Tracks, truth: list[list[int]]) -> tuple[bool, float]:
 
 
 def ours(frames: Frames, times: Sequence[float], roams: float) -> Tracks:
-    from hoigen.hoi.tracks import link
+    from hoigen.observe.tracks import link
 
     return [track.at for track in link(frames, times, roams)]  # type: ignore[arg-type]
 
@@ -119,7 +119,7 @@ def ours_with_scipy(frames: Frames, times: Sequence[float], roams: float) -> Tra
     import numpy as np
     from scipy.optimize import linear_sum_assignment
 
-    from hoigen.hoi import tracks as own
+    from hoigen.observe import tracks as own
 
     tracks: list[own.Boxes] = []
     for frame, (boxes, moment) in enumerate(zip(frames, times, strict=True)):
@@ -225,7 +225,7 @@ def main() -> None:
 
     print(headline())
     cases = [*situations(), *scenes()]
-    print(f"lines of tracks.py: {lines('src/hoigen/hoi/tracks.py')}; {len(cases)} cases", flush=True)
+    print(f"lines of tracks.py: {lines('src/hoigen/observe/tracks.py')}; {len(cases)} cases", flush=True)
     given = {**with_source(), "PYTHONPATH": os.pathsep.join((with_source()["PYTHONPATH"], str(TESTS)))}
     for name, (packages, names, statement) in LIBRARIES.items():
         base = BASE[:3] if name == "norfair" else BASE  # Norfair wants NumPy 1

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from hoigen.report.markup import Html, el
+from hoigen.pages.markup import Html, el
 
 WIDTH, HEIGHT = 780.0, 420.0
 LEFT, RIGHT, TOP, BOTTOM = 56.0, 216.0, 78.0, 56.0

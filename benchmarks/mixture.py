@@ -26,14 +26,14 @@ from machine import headline
 from hoigen.captioners._parts import Panel, order_of
 from hoigen.captioners.mixture import Mixture
 from hoigen.captioners.single import Single
-from hoigen.clip import Clip
+from hoigen.core.clip import Clip
+from hoigen.core.score import Caption
 from hoigen.experts._fake_facts import count, facts_of
 from hoigen.experts.call import media_digest
 from hoigen.experts.calls import Calls
 from hoigen.experts.desk import Conversation, Desk
 from hoigen.experts.fake_world import FakeWorld
 from hoigen.experts.prompts import render
-from hoigen.score import Caption
 
 Captioner = Callable[[Conversation], Any]
 NAMES = (

@@ -33,7 +33,7 @@ from fake_chat_server import Body, FakeChatServer, Say
 from machine import headline
 from pydantic import BaseModel
 
-from hoigen.clip import Clip, Frames, Sampling
+from hoigen.core.clip import Clip, Frames, Sampling
 from hoigen.experts.calls import Calls
 from hoigen.experts.chat_server import ChatServer
 from hoigen.experts.desk import Conversation, Desk

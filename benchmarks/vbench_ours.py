@@ -15,7 +15,7 @@ sys.path.append(str(REPO / "tests" / "vbench"))
 from sides import clip_of  # noqa: E402
 
 from hoigen import video  # noqa: E402
-from hoigen.clip import EveryFrame  # noqa: E402
+from hoigen.core.clip import EveryFrame  # noqa: E402
 from hoigen.measures.temporal_flickering import TemporalFlickering  # noqa: E402
 
 spent = {"decode": 0.0}

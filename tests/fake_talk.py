@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hoigen.trusted import grant
+from hoigen.core.trusted import grant
 
 EXPERT = '''
 import asyncio, os
 from typing import Any
 from hoigen import Sampling
-from hoigen.errors import SetupError
+from hoigen.core.errors import SetupError
 from hoigen.experts.call import Answer, Request
-from hoigen.registry import expert
+from hoigen.core.registry import expert
 
 
 @expert("fake_expert")
@@ -57,11 +57,11 @@ class FakeExpert:
 
 CAPTIONER = '''
 from typing import Any
-from hoigen.score import Caption
+from hoigen.core.score import Caption
 from hoigen.experts.desk import Conversation
 from hoigen.experts.prompts import Prompt
 from hoigen.recipe.build import make
-from hoigen.registry import captioner
+from hoigen.core.registry import captioner
 
 
 @captioner("two_calls")

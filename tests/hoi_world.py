@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from hoigen.hoi.frame import ObservedFrame
-from hoigen.hoi.masks import Mask
-from hoigen.hoi.observation import About, FrameRows, Observation
-from hoigen.hoi.scene import Scene, Thing
-from hoigen.hoi.skeleton import BEYOND, HAND, Person
+from hoigen.observe.frame import ObservedFrame
+from hoigen.observe.masks import Mask
+from hoigen.observe.observation import About, FrameRows, Observation
+from hoigen.observe.scene import Scene, Thing
+from hoigen.observe.skeleton import BEYOND, HAND, Person
 
 AWAY = 0.45
 """Of the figure's height: how far the hand is from the object when it lets go."""

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from hoigen import Clip, Score
-from hoigen.clip import Sampling
-from hoigen.hoi.frame import ObservedFrame
-from hoigen.hoi.observation import Observation, observe
+from hoigen.core.clip import Sampling
+from hoigen.observe.frame import ObservedFrame
+from hoigen.observe.observation import Observation, observe
 from hoigen.recipe.build import make
 from hoigen.video import decode, probe
 

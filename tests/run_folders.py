@@ -12,10 +12,10 @@ import pytest
 import yaml
 
 import hoigen
-from hoigen.cascade import Known, Step
+from hoigen.core.score import Number, Rule
 from hoigen.data.files import write_text
 from hoigen.data.run import Run
-from hoigen.score import Number, Rule
+from hoigen.rules.cascade import Known, Step
 from hoigen.work import local
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from hoigen.cascade import Known, build_steps, decide, needed
-from hoigen.errors import UsageError
-from hoigen.trusted import grant
+from hoigen.core.errors import UsageError
+from hoigen.core.trusted import grant
+from hoigen.rules.cascade import Known, build_steps, decide, needed
 
 OWN = '''
 from hoigen import Clip, Frames, Sampling, Score, measure

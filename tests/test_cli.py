@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 import hoigen
-from hoigen.cli import main, verb_function
-from hoigen.settings import arguments_of
-from hoigen.verbs import VERBS, module_of
+from hoigen.commands import VERBS, module_of
+from hoigen.commands.cli import main, verb_function
+from hoigen.core.settings import arguments_of
 from run_folders import curated
 
 HEAVY = {"av", "cv2", "numpy", "pyarrow", "duckdb", "fsspec", "ai_edge_litert", "tqdm", "torch"}
 
 
-@pytest.mark.parametrize("code", ["import hoigen", "import sys; from hoigen.cli import main; main(['--help'])"])
+@pytest.mark.parametrize("code", ["import hoigen", "from hoigen.commands.cli import main; main(['--help'])"])
 def test_what_is_heavy_loads_on_first_use(code: str) -> None:
     code += "; import sys; print('loaded', *sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -123,21 +123,21 @@ def test_a_damaged_run_is_named_with_the_remedy(
 
 @pytest.mark.parametrize("name", hoigen.VERBS)
 def test_the_listed_line_of_a_command_is_that_of_its_function(name: str) -> None:
-    module = importlib.import_module(f"hoigen.verbs.{module_of(name)}")
+    module = importlib.import_module(f"hoigen.commands.{module_of(name)}")
     assert VERBS[name] == (getattr(module, module_of(name)).__doc__ or "").partition("\n")[0]
     assert VERBS[name].endswith(".")
 
 
 def test_every_command_is_in_the_table() -> None:
-    files = {path.stem for path in Path(hoigen.verbs.__file__).parent.glob("*.py")}
+    files = {path.stem for path in Path(hoigen.commands.__file__).parent.glob("*.py")}
     assert files - {"__init__", "options", "caption_dry"} == {module_of(name) for name in VERBS}
     assert all(callable(verb_function(name)) for name in VERBS)
 
 
 def test_the_verb_report_is_one_after_its_pages_are_imported(tmp_path: Path) -> None:
-    import hoigen.report.gather
-    from hoigen.errors import UsageError
+    import hoigen.pages.gather
+    from hoigen.core.errors import UsageError
 
     with pytest.raises(UsageError, match="a folder that is there"):
-        hoigen.report(tmp_path / "none")
-    assert hoigen.report.gather.gather
+        hoigen.pages(tmp_path / "none")
+    assert hoigen.pages.gather.gather

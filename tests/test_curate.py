@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 import hoigen
+from hoigen.core.errors import SetupError, UsageError
 from hoigen.data.run import Run
-from hoigen.decide import connect
-from hoigen.errors import SetupError, UsageError
-from hoigen.runfile import steps_of
+from hoigen.rules.decide import connect
+from hoigen.rules.runfile import steps_of
 
 BOOM = '''
 import ctypes, os, time

@@ -12,8 +12,8 @@ import yaml
 
 import hoigen
 from hoigen import video
-from hoigen.cli import main
-from hoigen.errors import UsageError
+from hoigen.commands.cli import main
+from hoigen.core.errors import UsageError
 from run_folders import curated
 
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from hoigen import cascade, decide, joined
-from hoigen.cascade import TAKEN, Known, Step
+from hoigen.core.score import Rule
 from hoigen.data.columns import SCORE_COLUMNS
-from hoigen.score import Rule
+from hoigen.rules import cascade, decide, joined
+from hoigen.rules.cascade import TAKEN, Known, Step
 from run_folders import Given, step, write_run
 
 EDGES = (0.0, -0.0, 0.1, 0.30000000000000004, 0.3, 1 / 3, 720.0, 719.9999999999999, 5e-324, 1e300, -1e-7, 123456.5)

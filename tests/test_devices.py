@@ -6,8 +6,8 @@ import types
 
 import pytest
 
-from hoigen import devices
-from hoigen.errors import NoRoomError, SetupError, VideoError
+from hoigen.core import devices
+from hoigen.core.errors import NoRoomError, SetupError, VideoError
 
 STAY = [
     "CUDA error: device-side assert triggered\nCUDA kernel errors might be asynchronously reported",

@@ -11,10 +11,10 @@ import pytest
 import yaml
 
 import hoigen
-from hoigen.cascade import build_steps
-from hoigen.cli import main
+from hoigen.commands.cli import main
 from hoigen.data.run import Run
 from hoigen.recipe.yaml import load_recipe
+from hoigen.rules.cascade import build_steps
 
 REPO = Path(__file__).resolve().parents[1]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from hoigen import trusted
-from hoigen.clip import Clip
-from hoigen.engine import Job, setup_scorer
+from hoigen.core import trusted
+from hoigen.core.clip import Clip
+from hoigen.stages.engine import Job, setup_scorer
 
 LOOKS = '''
 import weakref

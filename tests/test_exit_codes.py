@@ -13,7 +13,7 @@ import yaml
 import fake_talk
 import hoigen
 import render
-from hoigen.cli import main
+from hoigen.commands.cli import main
 from run_folders import curated
 
 RAISES = '''

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from hoigen import hico
+from hoigen.interactions import hico
 
 
 def test_the_counts_are_those_of_the_data_set() -> None:

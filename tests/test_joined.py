@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from hoigen import decide, joined
-from hoigen.cascade import Known, Step
+from hoigen.core.score import Rule
 from hoigen.data.files import Folder
 from hoigen.data.run import Run, ShardRange
-from hoigen.score import Rule
+from hoigen.rules import decide, joined
+from hoigen.rules.cascade import Known, Step
 from hoigen.stages.kept import kept_clips, kept_counts
 from run_folders import Given, step, write_recipe, write_run
 

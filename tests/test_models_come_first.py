@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 import hoigen
-from hoigen.errors import SetupError, WeightsError
+from hoigen.core.errors import SetupError, WeightsError
 from hoigen.models import urls
 from publisher import Publisher, publishing
 

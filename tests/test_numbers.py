@@ -18,20 +18,20 @@ sys.path.insert(0, str(Path(__file__).parent / "comparing"))
 from made_runs import Made, make_run
 
 import hoigen
-from hoigen.cascade import build_steps
-from hoigen.comparing import paper
-from hoigen.comparing.columns import chosen
-from hoigen.comparing.read import source_of
+from hoigen.commands.compare import compare
+from hoigen.core.errors import UsageError
+from hoigen.core.registry import find_measure, measure, measure_names, own_numbers
+from hoigen.core.score import Number
+from hoigen.core.trusted import grant
 from hoigen.data.run import Run
-from hoigen.errors import UsageError
-from hoigen.registry import find_measure, measure, measure_names, own_numbers
-from hoigen.report.evalfacts import EvaluationFacts
-from hoigen.report.evalgather import gather_evaluation
-from hoigen.report.evalpage import render
-from hoigen.runfile import steps_of, write_run_file
-from hoigen.score import Number
-from hoigen.trusted import grant
-from hoigen.verbs.compare import compare
+from hoigen.evaluation.models import paper
+from hoigen.evaluation.models.columns import chosen
+from hoigen.evaluation.models.read import source_of
+from hoigen.pages.evalfacts import EvaluationFacts
+from hoigen.pages.evalgather import gather_evaluation
+from hoigen.pages.evalpage import render
+from hoigen.rules.cascade import build_steps
+from hoigen.rules.runfile import steps_of, write_run_file
 
 SHARE = "%"
 WRITTEN = {

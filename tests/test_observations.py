@@ -15,7 +15,7 @@ from hoigen.data.files import Folder
 from hoigen.data.parquet import Lookup
 from hoigen.data.run import Run
 from hoigen.data.tables import Table
-from hoigen.runfile import steps_of
+from hoigen.rules.runfile import steps_of
 from render import counting, render
 
 LOOKS = '''
@@ -26,9 +26,9 @@ from pathlib import Path
 from typing import Any
 
 from hoigen import Sampling, Score, measure
-from hoigen.hoi.frame import Detection, ObservedFrame
-from hoigen.hoi.observation import About, Looking
-from hoigen.registry import observer
+from hoigen.observe.frame import Detection, ObservedFrame
+from hoigen.observe.observation import About, Looking
+from hoigen.core.registry import observer
 
 
 def note(folder, what):

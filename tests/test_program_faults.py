@@ -18,12 +18,14 @@ import yaml
 from fsspec.implementations.memory import MemoryFileSystem
 
 import fake_talk
-from hoigen import errors, lengths, video
-from hoigen.clip import Clip, Frames, Sampling
+from hoigen import video
+from hoigen.captioners import lengths
+from hoigen.captioners.detectors import Detectors
+from hoigen.core import errors
+from hoigen.core.clip import Clip, Frames, Sampling
+from hoigen.core.errors import SetupError, UsageError, VideoError
 from hoigen.data.sources import folders
-from hoigen.errors import SetupError, UsageError, VideoError
 from hoigen.experts.call import Request
-from hoigen.experts.detectors import Detectors
 from hoigen.models import tensors
 from hoigen.work.task import Failure
 

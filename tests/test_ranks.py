@@ -19,13 +19,13 @@ import pytest
 
 import fake_talk
 import hoigen
-from hoigen.cli import main
+from hoigen.commands.cli import main
+from hoigen.core.errors import RanksOpen, UsageError
+from hoigen.core.score import Rule
 from hoigen.data.files import Folder
 from hoigen.data.run import Run
 from hoigen.data.tables import Table
-from hoigen.errors import RanksOpen, UsageError
-from hoigen.runfile import steps_of
-from hoigen.score import Rule
+from hoigen.rules.runfile import steps_of
 from hoigen.stages.captioned import caption_rows
 from hoigen.work.ranks import BUSY, Barrier, Rank
 from run_folders import in_this_process

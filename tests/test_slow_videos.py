@@ -15,8 +15,8 @@ import fake_talk
 import hoigen
 from hoigen import video
 from hoigen.data.run import Run
-from hoigen.decide import connect
-from hoigen.runfile import steps_of
+from hoigen.rules.decide import connect
+from hoigen.rules.runfile import steps_of
 from hoigen.stages.captioned import caption_rows
 from render import counting, render
 
@@ -28,9 +28,9 @@ SHORTER = 2.5
 HASTY = 2.0
 REAL = {
     "hoigen.stages.clips.setup_ingest": "hoigen.stages.ingest:setup_ingest",
-    "hoigen.stages.scores.setup_scorer": "hoigen.engine:setup_scorer",
-    "hoigen.stages.captions.setup_frames": "hoigen.showing:setup_frames",
-    "hoigen.verbs.cut.setup_cut": "hoigen.verbs.cut:setup_cut",
+    "hoigen.stages.scores.setup_scorer": "hoigen.stages.engine:setup_scorer",
+    "hoigen.stages.captions.setup_frames": "hoigen.stages.showing:setup_frames",
+    "hoigen.commands.cut.setup_cut": "hoigen.commands.cut:setup_cut",
 }
 SHOTS, SCORES, CAPTIONS, CUT = REAL
 
@@ -156,7 +156,7 @@ def test_a_file_whose_clock_begins_again_moves_on_by_its_bytes(tmp_path: Path) -
 SLOW_STREAM = '''
 import time
 from hoigen import Clip, Score, measure
-from hoigen.clip import EveryFrame, Sampling
+from hoigen.core.clip import EveryFrame, Sampling
 
 class Seen:
     def __init__(self, pause, end):

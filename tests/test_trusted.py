@@ -16,9 +16,9 @@ import pytest
 import yaml
 
 import hoigen
-from hoigen import trusted
-from hoigen.cli import main, verb_function
-from hoigen.errors import UsageError
+from hoigen.commands.cli import main, verb_function
+from hoigen.core import trusted
+from hoigen.core.errors import UsageError
 from run_folders import curated
 
 MARK = "from pathlib import Path; Path({marker!r}).touch()\n"
@@ -126,9 +126,9 @@ def test_every_command_has_the_option(capsys: pytest.CaptureFixture[str]) -> Non
 EXPERT = """
 from typing import Any
 from hoigen import Sampling
-from hoigen.errors import SetupError
+from hoigen.core.errors import SetupError
 from hoigen.experts.call import Answer, Request
-from hoigen.registry import expert
+from hoigen.core.registry import expert
 
 @expert("mine")
 class Mine:
@@ -399,14 +399,14 @@ def test_a_forged_pyc_beside_a_trusted_file(tmp_path: Path) -> None:
     cached = Path(importlib.util.cache_from_source(str(good)))
     py_compile.compile(str(bad), cfile=str(cached), invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
     trusted.grant(good)
-    from hoigen.registry import find_measure
+    from hoigen.core.registry import find_measure
 
     assert find_measure(str(good)).name == "mine"
     assert not ran(bad)
 
 
 def test_a_file_swapped_after_it_was_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hoigen.registry import find_measure
+    from hoigen.core.registry import find_measure
 
     file = tmp_path / "mine.py"
     file.write_text(MEASURE)
@@ -449,8 +449,8 @@ def test_a_module_of_ones_own_is_like_any_other(tmp_path: Path) -> None:
     import pickle
     import traceback
 
-    from hoigen.cascade import own_source
-    from hoigen.registry import find_measure
+    from hoigen.core.registry import find_measure
+    from hoigen.models.fingerprint import own_source
 
     file = tmp_path / "mine.py"
     text = MEASURE.replace("return Score(self.number)", "raise ValueError('of mine')").replace("\n", "\r\n")

@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 
 import hoigen
-from hoigen import uris, video
-from hoigen.cli import main
+from hoigen import video
+from hoigen.commands.cli import main
+from hoigen.core import uris
+from hoigen.core.errors import UsageError, VideoError
 from hoigen.data.sources import read_sources
-from hoigen.errors import UsageError, VideoError
 
 CHAINED = (
     "simplecache::http://{host}/a.mp4",

@@ -8,35 +8,35 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from hoigen.verbs import VERBS as VERBS
-from hoigen.verbs import module_of
+from hoigen.commands import VERBS as VERBS
+from hoigen.commands import module_of
 
 if TYPE_CHECKING:
-    from hoigen.clip import Clip as Clip
-    from hoigen.clip import Frames as Frames
-    from hoigen.clip import Sampling as Sampling
+    from hoigen.core.clip import Clip as Clip
+    from hoigen.core.clip import Frames as Frames
+    from hoigen.core.clip import Sampling as Sampling
+    from hoigen.core.registry import measure as measure
+    from hoigen.core.registry import observer as observer
+    from hoigen.core.score import Number as Number
+    from hoigen.core.score import Rule as Rule
+    from hoigen.core.score import Score as Score
+    from hoigen.core.settings import Setting as Setting
+    from hoigen.core.trusted import trust as trust
     from hoigen.recipe.recipe import Recipe as Recipe
-    from hoigen.registry import measure as measure
-    from hoigen.registry import observer as observer
-    from hoigen.score import Number as Number
-    from hoigen.score import Rule as Rule
-    from hoigen.score import Score as Score
-    from hoigen.settings import Setting as Setting
-    from hoigen.trusted import trust as trust
 
 _TYPES = {
-    "Clip": "hoigen.clip",
-    "Frames": "hoigen.clip",
-    "Sampling": "hoigen.clip",
-    "Number": "hoigen.score",
-    "Score": "hoigen.score",
-    "Rule": "hoigen.score",
-    "measure": "hoigen.registry",
-    "observer": "hoigen.registry",
-    "HoigenError": "hoigen.errors",
-    "trust": "hoigen.trusted",
+    "Clip": "hoigen.core.clip",
+    "Frames": "hoigen.core.clip",
+    "Sampling": "hoigen.core.clip",
+    "Number": "hoigen.core.score",
+    "Score": "hoigen.core.score",
+    "Rule": "hoigen.core.score",
+    "measure": "hoigen.core.registry",
+    "observer": "hoigen.core.registry",
+    "HoigenError": "hoigen.core.errors",
+    "trust": "hoigen.core.trusted",
     "Recipe": "hoigen.recipe.recipe",
-    "Setting": "hoigen.settings",
+    "Setting": "hoigen.core.settings",
 }
 
 _FUNCTIONS = {module_of(command) for command in VERBS}
@@ -48,5 +48,5 @@ def __getattr__(name: str) -> Any:
     if name in _TYPES:
         return getattr(importlib.import_module(_TYPES[name]), name)
     if name in _FUNCTIONS:
-        return getattr(importlib.import_module(f"hoigen.verbs.{name}"), name)
+        return getattr(importlib.import_module(f"hoigen.commands.{name}"), name)
     raise AttributeError(f"module 'hoigen' has no attribute {name!r}")

@@ -8,6 +8,6 @@ import sys
 if not sys.flags.safe_path and sys.path and os.path.realpath(sys.path[0] or ".") == os.path.realpath("."):
     del sys.path[0]
 
-from hoigen.cli import main
+from hoigen.commands.cli import main
 
 sys.exit(main())

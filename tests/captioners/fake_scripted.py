@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from hoigen.captioners import _parts
-from hoigen.clip import Clip, Sampling
+from hoigen.core.clip import Clip, Sampling
+from hoigen.core.score import Caption
 from hoigen.experts.call import Answer, Request
 from hoigen.experts.calls import Calls
 from hoigen.experts.desk import Conversation, Desk
-from hoigen.score import Caption
 
 Reply = str | Mapping[str, Any] | Answer | Callable[[Request], Any]
 

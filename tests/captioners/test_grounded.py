@@ -16,7 +16,7 @@ from hoigen import video
 from hoigen.captioners import _sentences
 from hoigen.captioners._seen import Seen, seen_in
 from hoigen.captioners.grounded import Grounded
-from hoigen.clip import Clip
+from hoigen.core.clip import Clip
 from hoigen.measures.hoi_lite import HoiLite
 from hoigen.measures.motion import Motion
 from hoigen.models.nets.imagenet import HANDLED

@@ -14,7 +14,7 @@ from fake_scripted import SAME, Scripted, broken, captioned, clip, clip_with_ord
 
 from hoigen.captioners._parts import order_of
 from hoigen.captioners.mixture import Mixture
-from hoigen.errors import UsageError
+from hoigen.core.errors import UsageError
 from hoigen.experts.call import FINAL, Answer, Request
 from hoigen.experts.calls import Calls
 from hoigen.experts.desk import Desk, NotKept

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 import hoigen
-from hoigen import trusted
 from hoigen.captioners import _parts
-from hoigen.clip import Clip, Frames
+from hoigen.core import trusted
+from hoigen.core.clip import Clip, Frames
 from hoigen.experts.calls import Calls
 from hoigen.experts.desk import Conversation, Desk
 from hoigen.models.client import asking

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from fake_scripted import Scripted, broken, captioned, clip, talk_about
 
-from hoigen.experts.answers import DECLINES, paragraph
 from hoigen.captioners.single import Single
-from hoigen.errors import UsageError
+from hoigen.core.errors import UsageError
+from hoigen.experts.answers import DECLINES, paragraph
 from hoigen.experts.prompts import render
 from hoigen.recipe.build import make
 

@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from fake_talk import EXPERT
-from hoigen.categories.by_expert import Interactions
-from hoigen.errors import SetupError, UsageError
+from hoigen.commands.categories import categories
+from hoigen.core.errors import SetupError, UsageError
 from hoigen.experts.prompts import render
-from hoigen.verbs.categories import categories
+from hoigen.interactions.categories.by_expert import Interactions
 
 ANSWER = {
     "interactions": [

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from hoigen import hico
-from hoigen.categories import hicomap, normal
-from hoigen.categories.people import view_of
+from hoigen.interactions import hico
+from hoigen.interactions.categories import hicomap, normal
+from hoigen.interactions.categories.people import view_of
 
 
 @pytest.mark.parametrize(

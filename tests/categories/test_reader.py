@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hoigen.categories.reader import read
-from hoigen.categories.rows import by_rules
+from hoigen.interactions.categories.reader import read
+from hoigen.interactions.categories.rows import by_rules
 
 LABELLED = Path(__file__).resolve().parents[2] / "benchmarks" / "categories_captions.jsonl"
 

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from hoigen.categories import words
-from hoigen.errors import UsageError
-from hoigen.verbs.categories import categories
+from hoigen.commands.categories import categories
+from hoigen.core.errors import UsageError
+from hoigen.interactions.categories import words
 
 CAPTIONS = [
     ("a", "A man rides a bike and holds a smartphone."),
@@ -112,8 +112,8 @@ def test_without_the_dictionary_it_says_what_to_install(monkeypatch: pytest.Monk
 
 def test_memory_stays_bounded(tmp_path: Path) -> None:
     """More rows than one batch are written in several row groups and all are there."""
-    from hoigen.categories import table
-    from hoigen.categories.rows import by_rules
+    from hoigen.interactions.categories import table
+    from hoigen.interactions.categories.rows import by_rules
 
     texts = ((f"clip{n}", "A man holds a cup.") for n in range(table.BATCH + 10))
     tally = table.Tally()

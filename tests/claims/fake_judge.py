@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hoigen.clip import Sampling
+from hoigen.core.clip import Sampling
 from hoigen.experts import _fake_facts
 from hoigen.experts.call import Answer, Request
 

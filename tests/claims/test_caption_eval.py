@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import simulated
 
-from hoigen.claims.result import CaptionEval
-from hoigen.errors import UsageError
-from hoigen.verbs.caption_eval import caption_eval
+from hoigen.commands.caption_eval import caption_eval
+from hoigen.core.errors import UsageError
+from hoigen.evaluation.captions.result import CaptionEval
 
 Claim = tuple[str, str, str, str]
 
@@ -317,7 +317,7 @@ def test_files_that_speak_of_other_clips(tmp_path: Path) -> None:
 
 
 def test_as_a_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    from hoigen.cli import main
+    from hoigen.commands.cli import main
 
     claims = simulated.write(tmp_path / "claims.csv", simulated.World(clips=40).rows())
     options = ["--mixture", "mixture", "--draft", "first", "--draft", "second", "--draws", "300"]

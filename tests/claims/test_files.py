@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from hoigen.claims.checked import checked
-from hoigen.claims.files import Rating, read_captions, read_claims, read_facts
-from hoigen.errors import UsageError
+from hoigen.core.errors import UsageError
+from hoigen.evaluation.captions.checked import checked
+from hoigen.evaluation.captions.files import Rating, read_captions, read_claims, read_facts
 
 HEAD = "clip,captioner,claim,verdict,kind,annotator"
 GOOD = f"{HEAD}\nc1,A,A cup.,true,object,ann\nc1,A,It is red.,Cannot tell,attribute,ann\n"

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from fake_judge import FakeJudge
 
-from hoigen.claims import _schemas, judge
-from hoigen.claims.files import Fact, Rating, read_claims
-from hoigen.claims.judge import own_work
-from hoigen.errors import UsageError
+from hoigen.commands.caption_eval import caption_eval
+from hoigen.core.errors import UsageError
+from hoigen.evaluation.captions import _schemas, judge
+from hoigen.evaluation.captions.files import Fact, Rating, read_claims
+from hoigen.evaluation.captions.judge import own_work
 from hoigen.experts import _fake_facts
 from hoigen.experts.call import Answer
 from hoigen.experts.prompts import render
-from hoigen.verbs.caption_eval import caption_eval
 
 CLIPS = [f"c{at:02}" for at in range(40)]
 ERRORS = {"careful": 0.1, "careless": 0.4}

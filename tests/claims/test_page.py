@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from fake_judge import FakeJudge
 
-from hoigen import registry
-from hoigen.cli import main
+from hoigen.commands.cli import main
+from hoigen.core import registry
 from hoigen.experts.call import Answer, Request
 from hoigen.recipe import build
 

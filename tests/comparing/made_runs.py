@@ -10,11 +10,11 @@ from typing import Any
 
 import yaml
 
-from hoigen.clip import clip_id
+from hoigen.core.clip import clip_id
 from hoigen.data.files import write_text
 from hoigen.data.run import Run
-from hoigen.promptsuite import choose
-from hoigen.runfile import steps_of
+from hoigen.interactions.prompts import choose
+from hoigen.rules.runfile import steps_of
 
 MEASURES = ("hoi_lite", "technical_quality", "text_boxes")
 PROMPTS = {prompt.id: prompt for prompt in choose.suite("hico").prompts}

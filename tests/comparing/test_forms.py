@@ -8,8 +8,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from hoigen.comparing.forms import Format, tex, written
-from hoigen.comparing.grid import Cell, Table
+from hoigen.evaluation.models.forms import Format, tex, written
+from hoigen.evaluation.models.grid import Cell, Table
 from hoigen.stats.resample import Estimate, undefined
 
 NASTY = 'a|b & 50 % <i>_{x}$ "q" \\ ~ ^'

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from conftest import SHARED
-from hoigen.comparing import paper
-from hoigen.comparing.vbench import read_vbench, vbench_text
-from hoigen.comparing.videos import Video
-from hoigen.errors import UsageError
-from hoigen.registry import own_numbers
-from hoigen.verbs.prompts import prompts
+from hoigen.commands.prompts import prompts
+from hoigen.core.errors import UsageError
+from hoigen.core.registry import own_numbers
+from hoigen.evaluation.models import paper
+from hoigen.evaluation.models.vbench import read_vbench, vbench_text
+from hoigen.evaluation.models.videos import Video
 
 
 def test_the_papers_tables_are_as_printed() -> None:

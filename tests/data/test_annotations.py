@@ -18,11 +18,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hoigen.core.errors import UsageError
 from hoigen.data import annotations
 from hoigen.data.annotations import Annotation, Annotations, answers
 from hoigen.data.files import Folder
 from hoigen.data.run import Run
-from hoigen.errors import UsageError
 
 
 def said(clip: str, value: str | None, who: str = "ann", question: str = "good", note: str = "") -> Annotation:

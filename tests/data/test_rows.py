@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hoigen.core.errors import UsageError
 from hoigen.data.rows import read_json, read_text, rows_of
-from hoigen.errors import UsageError
 
 
 def written(path: Path, content: str | bytes) -> Path:

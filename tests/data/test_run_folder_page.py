@@ -11,8 +11,6 @@ import pyarrow.parquet as pq
 import pytest
 
 import hoigen
-from hoigen import decide, joined
-from hoigen.cascade import Known
 from hoigen.data import annotations
 from hoigen.data import run as runs
 from hoigen.data.columns import (
@@ -28,6 +26,8 @@ from hoigen.data.run import Run
 from hoigen.data.sources import Source
 from hoigen.data.videolist import write_videos
 from hoigen.experts.calls import Calls
+from hoigen.rules import decide, joined
+from hoigen.rules.cascade import Known
 from run_folders import Given, step, write_run
 
 PAGE = (Path(__file__).parents[2] / "docs" / "run_folder.md").read_text(encoding="utf-8")

@@ -17,11 +17,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hoigen.core.errors import UsageError
 from hoigen.data.sources import Source, read_sources
 from hoigen.data.sources.rows import ALIASES, FOLDERS, time_of
 from hoigen.data.sources.source import MANIFEST_SUFFIXES, PACKED_SUFFIXES
 from hoigen.data.videolist import write_videos
-from hoigen.errors import UsageError
 
 
 def touch(folder: Path, *names: str) -> None:

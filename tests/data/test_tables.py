@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from hoigen.core.errors import UsageError
 from hoigen.data.files import Folder
 from hoigen.data.journal import Journal
 from hoigen.data.run import Run
-from hoigen.errors import UsageError
 
 
 def test_a_torn_last_line_is_not_read_and_costs_no_other(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ import pytest
 from fake_chat_server import FakeChatServer, Say
 from pydantic import BaseModel
 
-from hoigen.clip import Clip, Frames, Sampling
-from hoigen.errors import UsageError
+from hoigen.core.clip import Clip, Frames, Sampling
+from hoigen.core.errors import UsageError
 from hoigen.experts.batch import BatchFiles, CollectingDesk, read_answers, take
 from hoigen.experts.call import Answer, Request, call_key
 from hoigen.experts.calls import Asked, Calls

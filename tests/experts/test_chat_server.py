@@ -16,8 +16,8 @@ import pytest
 from fake_chat_server import FakeChatServer, Say, error
 from pydantic import BaseModel, Field
 
-from hoigen.clip import Frames, Sampling
-from hoigen.errors import SetupError, UsageError
+from hoigen.core.clip import Frames, Sampling
+from hoigen.core.errors import SetupError, UsageError
 from hoigen.experts.call import Answer, Request, call_key
 from hoigen.experts.chat import pictures
 from hoigen.experts.chat.client import LONGEST_RETRY_AFTER

@@ -14,7 +14,7 @@ import pytest
 from fake_chat_server import FakeChatServer, Say, error
 from pydantic import BaseModel
 
-from hoigen.clip import Clip
+from hoigen.core.clip import Clip
 from hoigen.experts.call import Answer, Request, call_key
 from hoigen.experts.calls import Asked, Calls
 from hoigen.experts.chat_server import ChatServer

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from hoigen.clip import Clip, Frames
+from hoigen.core.clip import Clip, Frames
+from hoigen.core.trusted import grant
 from hoigen.experts.calls import Calls
 from hoigen.experts.desk import Conversation, Desk
 from hoigen.experts.prompts import Prompt
 from hoigen.recipe.build import make
-from hoigen.trusted import grant
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "experts.md").read_text(encoding="utf-8")
 

@@ -23,8 +23,8 @@ pytest.importorskip("transformers", reason="extra [models] is not installed")
 import tiny_models  # noqa: E402
 from pydantic import BaseModel  # noqa: E402
 
-from hoigen.devices import DeviceLostError  # noqa: E402
-from hoigen.errors import SetupError, UsageError  # noqa: E402
+from hoigen.core.devices import DeviceLostError  # noqa: E402
+from hoigen.core.errors import SetupError, UsageError  # noqa: E402
 from hoigen.experts.call import Answer, Request, call_key  # noqa: E402
 from hoigen.experts.desk import json_in  # noqa: E402
 from hoigen.experts.local import engine as chat  # noqa: E402
@@ -387,7 +387,7 @@ def fake_hub() -> Iterator[str]:
 def test_what_the_hub_refuses_is_said(fake_hub: str, tmp_path: Path) -> None:
     script = """
 from hoigen.models import hub
-from hoigen.errors import HoigenError
+from hoigen.core.errors import HoigenError
 for name in ("x/RepoNotFound", "x/RevisionNotFound", "x/GatedRepo", "x/broken"):
     try:
         hub.resolve(name, "v2")

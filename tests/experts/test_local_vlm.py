@@ -18,8 +18,8 @@ pytest.importorskip("transformers", reason="extra [models] is not installed")
 
 import tiny_models  # noqa: E402
 
-from hoigen.clip import Frames, Sampling  # noqa: E402
-from hoigen.errors import SetupError, UsageError  # noqa: E402
+from hoigen.core.clip import Frames, Sampling  # noqa: E402
+from hoigen.core.errors import SetupError, UsageError  # noqa: E402
 from hoigen.experts.call import Answer, Request  # noqa: E402
 from hoigen.experts.local import pictures as video_part  # noqa: E402
 from hoigen.experts.local_vlm import LocalVlm  # noqa: E402

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fake_chat_server import FakeChatServer
 
-from hoigen.errors import UsageError
+from hoigen.core.errors import UsageError
 from hoigen.experts.call import Request
 from hoigen.experts.chat_server import ChatServer
 from hoigen.experts.local_llm import LocalLlm

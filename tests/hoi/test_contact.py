@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from hoigen import hico
-from hoigen.hoi import contact
-from hoigen.hoi.contact import ANY, FEET, HAND, INSIDE, LEAD, NONE, SEAT, Contact, contact_of, told
-from hoigen.hoi.skeleton import Person, body_points, limb_height
+from hoigen.interactions import contact, hico
+from hoigen.interactions.contact import ANY, FEET, HAND, INSIDE, LEAD, NONE, SEAT, Contact, contact_of, told
+from hoigen.observe.skeleton import Person, body_points, limb_height
 
 
 def test_all_verbs_are_in_the_table_once() -> None:

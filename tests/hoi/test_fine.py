@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hoigen.hoi.fine import (
+from hoigen.observe.fine import (
     Rules,
     Track,
     bridged,

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from hoigen.hoi.follow import Follower, Held, moved
+from hoigen.observe.follow import Follower, Held, moved
 from render import texture
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hoi_world import World
-from hoigen.hoi.masks import Mask, distance, ellipse, from_box, inside_share
+from hoigen.observe.masks import Mask, distance, ellipse, from_box, inside_share
 
 
 def whole(mask: Mask, size: tuple[int, int]) -> np.ndarray:

@@ -13,23 +13,23 @@ from tiny_observer import SOURCE
 
 from hoi_world import World, breaks, seen_in
 from hoigen import Clip
-from hoigen.cascade import fingerprint
-from hoigen.clip import Sampling
-from hoigen.errors import UsageError
-from hoigen.hoi.detections import Knows, Pair
-from hoigen.hoi.frame import Detection, ObservedFrame, Region, SeenHand
-from hoigen.hoi.lines import frame_of, frame_row
-from hoigen.hoi.masks import Mask
-from hoigen.hoi.observation import About, FrameRows, Looking, Observation, Written, about_of, about_row, observe
-from hoigen.hoi.scene import Thing
-from hoigen.hoi.scene_file import head_row, line_row
-from hoigen.hoi.skeleton import Person
+from hoigen.core.clip import Sampling
+from hoigen.core.errors import UsageError
+from hoigen.core.trusted import trust
 from hoigen.measures.coarse_hoi import CoarseHoi
 from hoigen.measures.fine_hoi import FineHoi
 from hoigen.measures.hoi_lite import HoiLite
 from hoigen.models import files
+from hoigen.models.fingerprint import fingerprint
+from hoigen.observe.detections import Knows, Pair
+from hoigen.observe.frame import Detection, ObservedFrame, Region, SeenHand
+from hoigen.observe.lines import frame_of, frame_row
+from hoigen.observe.masks import Mask
+from hoigen.observe.observation import About, FrameRows, Looking, Observation, Written, about_of, about_row, observe
+from hoigen.observe.scene import Thing
+from hoigen.observe.scene_file import head_row, line_row
+from hoigen.observe.skeleton import Person
 from hoigen.recipe.build import make
-from hoigen.trusted import trust
 from hoigen.video import decode, probe
 from looking import observed, score_of
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hoigen.hoi.masks import Mask, ellipse
-from hoigen.hoi.scene import Scene, Thing
-from hoigen.hoi.skeleton import Person
-from hoigen.hoi.sketch import CORNERS, SHOWN, Sketches, outlines
+from hoigen.observe.masks import Mask, ellipse
+from hoigen.observe.scene import Scene, Thing
+from hoigen.observe.skeleton import Person
+from hoigen.observe.sketch import CORNERS, SHOWN, Sketches, outlines
 
 
 def scene(x: float) -> Scene:

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 LIGHT = {
-    "categories": "from hoigen.categories import words; assert words.parts('cups')",
-    "experts": "import openai, pydantic, hoigen.experts.chat_server, hoigen.captioners.mixture, hoigen.claims.judge",
+    "categories": "from hoigen.interactions.categories import words; assert words.parts('cups')",
+    "experts": "import openai, pydantic, hoigen.experts.chat_server, hoigen.captioners.mixture, "
+    "hoigen.evaluation.captions.judge",
     "review": "import starlette.applications, uvicorn",
 }
 HEAVY = {

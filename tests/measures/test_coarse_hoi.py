@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from hoigen import Clip
-from hoigen.cascade import build_steps, fingerprint
-from hoigen.errors import UsageError
+from hoigen.core.errors import UsageError
 from hoigen.measures.coarse_hoi import CoarseHoi
+from hoigen.rules.cascade import build_steps, fingerprint
 from hoigen.stats.thresholds import auc
 from looking import looked_at, score_of
 

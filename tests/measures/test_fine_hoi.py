@@ -14,10 +14,10 @@ import pytest
 
 from hoi_world import World, breaks, seen_in
 from hoigen import Clip, Score
-from hoigen.cascade import build_steps
-from hoigen.clip import Sampling
-from hoigen.errors import UsageError
+from hoigen.core.clip import Sampling
+from hoigen.core.errors import UsageError
 from hoigen.measures.fine_hoi import FineHoi
+from hoigen.rules.cascade import build_steps
 from hoigen.video import decode, probe
 from looking import score_of as look
 

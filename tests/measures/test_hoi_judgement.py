@@ -10,11 +10,11 @@ import pytest
 
 import fake_talk
 import hoigen
-from hoigen import decide
-from hoigen.cascade import build_steps
+from hoigen.core.errors import SetupError, UsageError
 from hoigen.data.run import Run
-from hoigen.errors import SetupError, UsageError
-from hoigen.runfile import steps_of
+from hoigen.rules import decide
+from hoigen.rules.cascade import build_steps
+from hoigen.rules.runfile import steps_of
 
 YES = {
     "interaction": "yes",

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hoigen import Clip, Frames, Score
-from hoigen.clip import Sampling
+from hoigen.core.clip import Sampling
 from hoigen.measures.text_boxes import LineRule, TextBoxes, lines_of
 from hoigen.models import files
 from hoigen.models.nets.text_detector import Binarization, TextBox, boxes_of

@@ -9,10 +9,10 @@ import pytest
 import seeded
 from sides import DATA, clip_of, vbench_said
 
-from hoigen.clip import EveryFrame, Frames
-from hoigen.errors import SetupError
+from hoigen.core.clip import EveryFrame, Frames
+from hoigen.core.errors import SetupError
+from hoigen.core.score import Score
 from hoigen.measures.aesthetics import Aesthetics
-from hoigen.score import Score
 from hoigen.video import decode
 
 torch = pytest.importorskip("torch")
@@ -50,7 +50,7 @@ def test_the_score_is_the_mean_of_a_few_frames(measure: Aesthetics) -> None:
 
 
 def test_without_smoothing_it_would_be_another_number(measure: Aesthetics, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hoigen.vbench import pictures
+    from hoigen.measures.vbench import pictures
 
     said = vbench_said()["aesthetics"]["large"]
     monkeypatch.setattr(pictures, "clip_smoothed", pictures.clip)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sides import DATA, clip_of, score_of, vbench_said
 
-from hoigen.clip import EveryFrame
+from hoigen.core.clip import EveryFrame
 from hoigen.measures.temporal_flickering import TemporalFlickering
 from hoigen.video import decode
 from render import render

@@ -11,7 +11,7 @@ import pytest
 import seeded
 from sides import DATA, clip_of, score_of, vbench_said
 
-from hoigen.clip import EveryFrame
+from hoigen.core.clip import EveryFrame
 from hoigen.measures.motion_smoothness import MotionSmoothness
 from hoigen.video import decode
 from render import pan, render, texture

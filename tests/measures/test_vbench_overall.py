@@ -11,9 +11,9 @@ import seeded
 from sides import score_of, vbench_said
 
 from hoigen.measures.overall_consistency import OverallConsistency
+from hoigen.measures.vbench.streams import Spread, middles
+from hoigen.measures.vbench.words import words
 from hoigen.models import uses
-from hoigen.vbench.streams import Spread, middles
-from hoigen.vbench.words import words
 
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
@@ -98,7 +98,7 @@ def test_half_precision_is_near(measure: OverallConsistency) -> None:
 
 def test_weights_of_another_layout_are_refused(tmp_path: Path) -> None:
     torch.save(seeded.tensors("dino"), tmp_path / "dino.pth")
-    from hoigen.errors import SetupError
+    from hoigen.core.errors import SetupError
 
     with pytest.raises(SetupError, match=r"no vision_encoder\.conv1\.weight"):
         OverallConsistency(checkpoint=str(tmp_path / "dino.pth")).load()

@@ -8,12 +8,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hoigen.clip import Sampling
-from hoigen.devices import DeviceLostError
-from hoigen.errors import SetupError
+from hoigen.core.clip import Sampling
+from hoigen.core.devices import DeviceLostError
+from hoigen.core.errors import SetupError
+from hoigen.core.registry import expert
 from hoigen.experts.call import Answer, Request
 from hoigen.models.uses import ModelUse
-from hoigen.registry import expert
 
 
 @expert("fake_served")

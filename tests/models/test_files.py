@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from hoigen.errors import UsageError, WeightsError
+from hoigen.core.errors import UsageError, WeightsError
 from hoigen.models import cards, files, urls, uses, wheels
 from hoigen.models.cards import Archive, ModelCard, OwnFile, Url, WheelMember
 from publisher import Publisher, publishing
@@ -234,7 +234,7 @@ def test_the_digest_is_read_once_as_long_as_the_file_stays(
     assert read == [str(path)]
 
 
-@pytest.mark.parametrize("elsewhere", ["clip", "vbench/clip_model", "hoigen/vbench", "moved"])
+@pytest.mark.parametrize("elsewhere", ["clip", "vbench/clip_model", "hoigen/measures/vbench", "moved"])
 def test_what_lies_where_it_lay_before_is_found(
     elsewhere: str, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -244,7 +244,7 @@ def test_what_lies_where_it_lay_before_is_found(
     if elsewhere == "moved":
         monkeypatch.setenv("VBENCH_CACHE_DIR", str(tmp_path / "v"))
         folder = tmp_path / "v" / "clip_model"
-    if elsewhere == "hoigen/vbench":
+    if elsewhere == "hoigen/measures/vbench":
         monkeypatch.delenv("HOIGEN_HOME")
     folder.mkdir(parents=True)
     (folder / "ViT-B-32.pt").write_bytes(b"x")

@@ -10,9 +10,9 @@ from typing import Any
 import model_cases
 import pytest
 
-from hoigen.cascade import build_steps
 from hoigen.data.tables import digest_of
 from hoigen.recipe.build import make
+from hoigen.rules.cascade import build_steps
 
 PRINTS: dict[str, str] = json.loads((Path(__file__).parent / "data" / "fingerprints.json").read_text())
 """Of all that recipes say and of each setting that switches a model, as before models had cards."""

@@ -18,7 +18,7 @@ import pytest
 from fake_served import notes
 
 import hoigen
-from hoigen.errors import GaveUpError, ModelsGoneError, SetupError
+from hoigen.core.errors import GaveUpError, ModelsGoneError, SetupError
 from hoigen.experts.call import Answer, Request
 from hoigen.models.client import Client
 from hoigen.models.host import Host
@@ -195,10 +195,10 @@ def test_a_process_that_cannot_be_started_again_ends_the_waiting(
 
 LOUD = '''
 import asyncio, os, time
-from hoigen.errors import GaveUpError, ModelsGoneError, SetupError
+from hoigen.core.errors import GaveUpError, ModelsGoneError, SetupError
 from hoigen import Sampling
 from hoigen.experts.call import Answer, Request
-from hoigen.registry import expert
+from hoigen.core.registry import expert
 
 
 @expert("fake_loud")
@@ -344,9 +344,9 @@ def test_local_models_are_in_no_worker(tmp_path: Path, tiny_video: Path) -> None
     pytest.importorskip("transformers", reason="extra [models]: make test brings it")
     import tiny_models
 
-    from hoigen import decide
     from hoigen.data.run import Run
-    from hoigen.runfile import steps_of
+    from hoigen.rules import decide
+    from hoigen.rules.runfile import steps_of
 
     eyes, mind = tiny_models.vlm("qwen2_vl", tmp_path / "eyes"), tiny_models.llm(tmp_path / "mind", context=4096)
     (tmp_path / "has_torch.py").write_text(HAS_TORCH)

@@ -13,13 +13,13 @@ import pytest
 import yaml
 from model_cases import OWN, PINNED
 
-from hoigen.cascade import build_steps, fingerprint
+from hoigen.core.errors import UsageError
 from hoigen.data.run import Run
-from hoigen.errors import UsageError
 from hoigen.models import cards, files, uses
 from hoigen.models.cards import ModelCard, Url
 from hoigen.models.uses import Network
 from hoigen.recipe.build import make
+from hoigen.rules.cascade import build_steps, fingerprint
 
 LITE = ("ssd_mobilenet_v2_coco", "ssd_mobilenet_v2_coco_graph", "palm_detection", "hand_landmark", "efficientnet_lite3")
 LIGHT = (
@@ -219,8 +219,8 @@ def test_what_is_no_model_use_is_refused() -> None:
 def test_run_and_page_name_every_model(tmp_path: Path, tiny_video: Path) -> None:
     """From a run of the recipe lite with its captions to run.yaml, caption.yaml and the page."""
     import hoigen
-    from hoigen.report.gather import model_files
-    from hoigen.runfile import steps_of
+    from hoigen.pages.gather import model_files
+    from hoigen.rules.runfile import steps_of
 
     run = Run(tmp_path / "run")
     measures = ["metadata", "text_boxes"]
@@ -243,9 +243,9 @@ def test_the_page_has_the_models_of_captions_too_and_reckons_them_for_older_runs
 ) -> None:
     import hoigen
     from hoigen.captioners._job import job_of
-    from hoigen.report.gather import model_files
-    from hoigen.runfile import steps_of
-    from hoigen.verbs.caption import record
+    from hoigen.commands.caption import record
+    from hoigen.pages.gather import model_files
+    from hoigen.rules.runfile import steps_of
 
     run = Run(tmp_path / "run")
     hoigen.curate(videos=tiny_video, run=run.path, measures=["text_boxes"], min_length=0.1, quiet=True, workers=1)

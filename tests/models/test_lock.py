@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from hoigen.errors import SetupError, UsageError, WeightsError
+from hoigen.core.errors import SetupError, UsageError, WeightsError
 from hoigen.models import files, hub, lock
 from publisher import Publisher, publishing
 

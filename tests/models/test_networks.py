@@ -21,15 +21,15 @@ import fake_network  # noqa: E402
 from fake_network import notes  # noqa: E402
 
 import hoigen  # noqa: E402
-from hoigen import decide  # noqa: E402
-from hoigen.cascade import build_steps  # noqa: E402
+from hoigen.core.errors import AnswerError, GaveUpError, SetupError, UsageError  # noqa: E402
 from hoigen.data.run import Run  # noqa: E402
-from hoigen.engine import Scorer  # noqa: E402
-from hoigen.errors import AnswerError, GaveUpError, SetupError, UsageError  # noqa: E402
 from hoigen.models import room, uses  # noqa: E402
 from hoigen.models.host import Host  # noqa: E402
 from hoigen.models.room import RemoteNetwork  # noqa: E402
-from hoigen.runfile import steps_of  # noqa: E402
+from hoigen.rules import decide  # noqa: E402
+from hoigen.rules.cascade import build_steps  # noqa: E402
+from hoigen.rules.runfile import steps_of  # noqa: E402
+from hoigen.stages.engine import Scorer  # noqa: E402
 from hoigen.stages.scores import clip_of  # noqa: E402
 
 pytestmark = pytest.mark.timeout(300)

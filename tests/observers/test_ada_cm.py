@@ -16,15 +16,15 @@ pytest.importorskip("transformers")
 import ada_cm_world as world  # noqa: E402
 import tiny_clip  # noqa: E402
 
-from hoigen import hico  # noqa: E402
-from hoigen.clip import Clip  # noqa: E402
-from hoigen.errors import SetupError, UsageError  # noqa: E402
-from hoigen.hoi.adacm import detr, finder, networks, published, reading, regions, sentences, shots, trained, visual  # noqa: E402  # noqa: E402
-from hoigen.hoi.boxes import Found, chosen  # noqa: E402
+from hoigen.core.clip import Clip  # noqa: E402
+from hoigen.core.errors import SetupError, UsageError  # noqa: E402
+from hoigen.interactions import hico  # noqa: E402
 from hoigen.measures.coarse_hoi import CoarseHoi  # noqa: E402
 from hoigen.models import room, uses  # noqa: E402
 from hoigen.models.tensors import own  # noqa: E402
-from hoigen.observers.ada_cm import AdaCm  # noqa: E402
+from hoigen.observe.ada_cm import AdaCm  # noqa: E402
+from hoigen.observe.adacm import detr, finder, networks, published, reading, regions, sentences, shots, trained, visual  # noqa: E402  # noqa: E402
+from hoigen.observe.boxes import Found, chosen  # noqa: E402
 from looking import frames_of, score_of  # noqa: E402
 
 POWER = 2.8

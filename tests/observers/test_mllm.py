@@ -15,14 +15,14 @@ import pytest
 from fake_chat_server import Body, FakeChatServer, Say
 
 import hoigen
-from hoigen.cascade import fingerprint
-from hoigen.clip import Clip, Frames
-from hoigen.errors import SetupError, UsageError
-from hoigen.hoi.detections import Pair
+from hoigen.commands.prompts import prompts
+from hoigen.core.clip import Clip, Frames
+from hoigen.core.errors import SetupError, UsageError
+from hoigen.core.score import Score
 from hoigen.measures.coarse_hoi import CoarseHoi
-from hoigen.observers import mllm
-from hoigen.score import Score
-from hoigen.verbs.prompts import prompts
+from hoigen.models.fingerprint import fingerprint
+from hoigen.observe import mllm
+from hoigen.observe.detections import Pair
 from looking import score_of
 
 HALF = [0.25, 0.75, 1.25, 1.75]

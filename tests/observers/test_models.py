@@ -12,22 +12,22 @@ import numpy as np
 import pytest
 import tiny_hoi
 
-from hoigen.clip import Clip
-from hoigen.errors import SetupError, UsageError
-from hoigen.hoi import boxes, poses
-from hoigen.hoi.boxes import BoxFinder
-from hoigen.hoi.detections import Box
-from hoigen.hoi.follow import Held
-from hoigen.hoi.frame import ObservedFrame
-from hoigen.hoi.geometry import over
-from hoigen.hoi.poses import PoseFinder
-from hoigen.hoi.propagate import Propagator
-from hoigen.hoi.segments import Segmenter
+from hoigen.core.clip import Clip
+from hoigen.core.errors import SetupError, UsageError
 from hoigen.measures.fine_hoi import FineHoi
 from hoigen.models import load as loading
 from hoigen.models import uses
 from hoigen.models.uses import ModelUse
-from hoigen.observers.models import Models
+from hoigen.observe import boxes, poses
+from hoigen.observe.boxes import BoxFinder
+from hoigen.observe.detections import Box
+from hoigen.observe.follow import Held
+from hoigen.observe.frame import ObservedFrame
+from hoigen.observe.geometry import over
+from hoigen.observe.models import Models
+from hoigen.observe.poses import PoseFinder
+from hoigen.observe.propagate import Propagator
+from hoigen.observe.segments import Segmenter
 from looking import frames_of, score_of
 from render import texture
 
@@ -450,7 +450,7 @@ def test_an_object_that_the_detector_has_no_word_for_is_undefined(models: Path) 
 
 
 def test_models_are_part_of_the_fingerprint(models: Path, tmp_path: Path) -> None:
-    from hoigen.cascade import fingerprint
+    from hoigen.models.fingerprint import fingerprint
 
     one = fingerprint(observer(models))
     assert one == fingerprint(observer(models, batch=1, device="auto")), "these change nothing that is seen"

@@ -13,12 +13,12 @@ import pytest
 
 from hoi_world import World, breaks, seen_in
 from hoigen import Clip, Score
-from hoigen.cascade import fingerprint
-from hoigen.errors import UsageError
-from hoigen.hoi import rle
-from hoigen.hoi.masks import Mask
-from hoigen.hoi.poses import COCO
+from hoigen.core.errors import UsageError
 from hoigen.measures.fine_hoi import FineHoi
+from hoigen.models.fingerprint import fingerprint
+from hoigen.observe import rle
+from hoigen.observe.masks import Mask
+from hoigen.observe.poses import COCO
 from looking import score_of as look
 
 HEAD = {"hoigen_scenes": 1, "pipeline": "by hand"}

@@ -9,15 +9,15 @@ import pytest
 import tiny_clip
 import tiny_hoi
 
-from hoigen import hico
-from hoigen.cascade import fingerprint
-from hoigen.clip import Clip
-from hoigen.errors import SetupError, UsageError
-from hoigen.hoi import verbs as wording
-from hoigen.hoi.boxes import Candidate, Found, apart, candidates
+from hoigen.core.clip import Clip
+from hoigen.core.errors import SetupError, UsageError
+from hoigen.core.registry import names_of
+from hoigen.interactions import hico
 from hoigen.measures.coarse_hoi import CoarseHoi
-from hoigen.observers.two_stage import TwoStage
-from hoigen.registry import names_of
+from hoigen.models.fingerprint import fingerprint
+from hoigen.observe import verbs as wording
+from hoigen.observe.boxes import Candidate, Found, apart, candidates
+from hoigen.observe.two_stage import TwoStage
 from looking import frames_of, score_of
 
 torch = pytest.importorskip("torch")

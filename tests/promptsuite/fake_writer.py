@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hoigen.clip import Sampling
+from hoigen.core.clip import Sampling
+from hoigen.core.registry import expert
 from hoigen.experts.call import Answer, Request
-from hoigen.registry import expert
 
 
 @expert("fake_writer")

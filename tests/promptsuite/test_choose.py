@@ -8,9 +8,8 @@ from collections import Counter
 
 import pytest
 
-from hoigen import hico
-from hoigen.hoi import contact
-from hoigen.promptsuite import choose, wording
+from hoigen.interactions import contact, hico
+from hoigen.interactions.prompts import choose, wording
 
 
 def test_the_rule_arrives_at_306_by_the_steps_that_it_states() -> None:

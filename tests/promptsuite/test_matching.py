@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from hoigen.errors import UsageError
-from hoigen.promptsuite import choose
-from hoigen.promptsuite.matching import Names, find_videos
-from hoigen.promptsuite.suite import Prompt, Suite
+from hoigen.core.errors import UsageError
+from hoigen.interactions.prompts import choose
+from hoigen.interactions.prompts.matching import Names, find_videos
+from hoigen.interactions.prompts.suite import Prompt, Suite
 
 SUITE = choose.suite("all")
 NAMES = Names(SUITE)

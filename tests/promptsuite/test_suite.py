@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from hoigen.errors import UsageError
-from hoigen.promptsuite import choose, export
-from hoigen.promptsuite.suite import read_suite
+from hoigen.core.errors import UsageError
+from hoigen.interactions.prompts import choose, export
+from hoigen.interactions.prompts.suite import read_suite
 
 GOOD = {"id": "ride_bicycle", "prompt_short": "A person is riding a bicycle."}
 

@@ -11,12 +11,12 @@ import pytest
 
 import hoigen
 from hoigen import Recipe, Setting
-from hoigen.clip import Sampling
-from hoigen.errors import UsageError
+from hoigen.core.clip import Sampling
+from hoigen.core.errors import UsageError
+from hoigen.core.registry import Kind, find, names_of
+from hoigen.core.settings import check_fields, keys_of
 from hoigen.recipe.build import build, recipe_of
 from hoigen.recipe.recipe import KEYS
-from hoigen.registry import Kind, find, names_of
-from hoigen.settings import check_fields, keys_of
 from hoigen.video.shots import detectors
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hoigen.errors import UsageError
+from hoigen.core.errors import UsageError
 from hoigen.recipe.yaml import apply_sets, load_recipe, recipe_path
 
 

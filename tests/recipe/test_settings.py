@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import pytest
 
 import hoigen
-from hoigen.settings import Missing, Setting, arguments_of
+from hoigen.core.settings import Missing, Setting, arguments_of
 
 if TYPE_CHECKING:
-    from hoigen.decide import Funnel
+    from hoigen.rules.decide import Funnel
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from hoigen.settings import Key, keys_of
-from hoigen.verbs.template import flow
+from hoigen.commands.template import flow
+from hoigen.core.settings import Key, keys_of
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 TABLE = re.compile(r"<!-- table: ([\w.]+):(\w+) -->\n(.*?)<!-- end -->", re.DOTALL)

@@ -10,7 +10,7 @@ import pytest
 from browser import CHROMIUM, FLAGS
 from nasty import NASTY, model_file, picture
 
-from hoigen.report.facts import (
+from hoigen.pages.facts import (
     Box,
     FailureGroup,
     Histogram,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from hoigen.models.uses import LedgerEntry
-from hoigen.report.facts import Box, Picture
-from hoigen.report.thumbs import encode
+from hoigen.pages.facts import Box, Picture
+from hoigen.pages.thumbs import encode
 
 NASTY = (
     "/data/<script>alert(1)</script>.mp4",

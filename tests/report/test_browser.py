@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from browser import CONTRAST, DESKTOP, PHONE, until, visits
 
-from hoigen.report.facts import ReportFacts
-from hoigen.report.page import write_report
+from hoigen.pages.facts import ReportFacts
+from hoigen.pages.page import write_report
 
 
 @pytest.fixture(scope="module")

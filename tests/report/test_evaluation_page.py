@@ -14,17 +14,17 @@ from made_runs import Made, make_run
 from nasty import NASTY, model_file, picture
 
 import hoigen
+from hoigen.commands.report import report
+from hoigen.core.errors import UsageError
+from hoigen.core.registry import own_numbers
 from hoigen.data.run import Run
-from hoigen.errors import UsageError
-from hoigen.registry import own_numbers
-from hoigen.report import takes
-from hoigen.report.curve import curve
-from hoigen.report.evalfacts import Card, ContactCurve, EvaluationFacts, Overlay, Still, Take
-from hoigen.report.evalgather import gather_evaluation
-from hoigen.report.evalpage import render, write_evaluation
-from hoigen.report.facts import Box, FailureGroup
-from hoigen.report.overlay import drawn, overlay_of
-from hoigen.verbs.report import report
+from hoigen.pages import takes
+from hoigen.pages.curve import curve
+from hoigen.pages.evalfacts import Card, ContactCurve, EvaluationFacts, Overlay, Still, Take
+from hoigen.pages.evalgather import gather_evaluation
+from hoigen.pages.evalpage import render, write_evaluation
+from hoigen.pages.facts import Box, FailureGroup
+from hoigen.pages.overlay import drawn, overlay_of
 
 SUITE = {"name": "mine", "digest": "1", "file": "/none.json"}
 COLUMNS = [own_numbers()[name] for name in ("coarse_any", "fine_hoi", "text_boxes")]
@@ -128,7 +128,7 @@ class Looks:
     sampling: Sampling = Sampling(frames=1, short_side=16)
 
     def __call__(self, clip: Clip, frames: Frames) -> Score:
-        from hoigen.verbs.report import report
+        from hoigen.commands.report import report
         page = report(Path({run!r}), out=Path({run!r}).parent / "early.html", shown=0)
         return Score(float("1 video of 1 model" in page.read_text()))
 '''

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 
-from hoigen.comparing.videos import Video
-from hoigen.registry import own_numbers
-from hoigen.report.lacking import GROUPS, lacking_of, lacking_section
-from hoigen.report.pick import picked, rank_of
+from hoigen.core.registry import own_numbers
+from hoigen.evaluation.models.videos import Video
+from hoigen.pages.lacking import GROUPS, lacking_of, lacking_section
+from hoigen.pages.pick import picked, rank_of
 
 COLUMNS = [own_numbers()[name] for name in ("hoi_lite", "technical_quality", "text_boxes", "motion")]
 

@@ -11,16 +11,16 @@ from typing import Any
 
 import pytest
 
-from hoigen.cascade import Step
-from hoigen.clip import Clip, Sampling
+from hoigen.core.clip import Clip, Sampling
+from hoigen.core.registry import meaning
+from hoigen.core.score import Number, Rule
 from hoigen.data.run import Run
-from hoigen.registry import meaning
-from hoigen.report import choose
-from hoigen.report.evidence import evidence_of
-from hoigen.report.facts import Box, Threshold
-from hoigen.report.spread import edges_of, histograms, thresholds, whole_edges
-from hoigen.report.thumbs import LIMIT, Evidence, Wanted, encode, take
-from hoigen.score import Number, Rule
+from hoigen.pages import choose
+from hoigen.pages.evidence import evidence_of
+from hoigen.pages.facts import Box, Threshold
+from hoigen.pages.spread import edges_of, histograms, thresholds, whole_edges
+from hoigen.pages.thumbs import LIMIT, Evidence, Wanted, encode, take
+from hoigen.rules.cascade import Step
 
 
 class Speed:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from hoigen.report.facts import FailureGroup, Histogram, ReportFacts, Sheet, Stage, Threshold
-from hoigen.report.markup import Html, el, text
-from hoigen.report.page import headline, render, write_report
-from hoigen.report.words import anchor, clock, length, number, share, short_name
+from hoigen.pages.facts import FailureGroup, Histogram, ReportFacts, Sheet, Stage, Threshold
+from hoigen.pages.markup import Html, el, text
+from hoigen.pages.page import headline, render, write_report
+from hoigen.pages.words import anchor, clock, length, number, share, short_name
 
 EMPTY = Sheet(key="kept", title="Kept", total=0)
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 import hoigen
+from hoigen.commands.report import report
+from hoigen.core.errors import UsageError
+from hoigen.core.trusted import grant
 from hoigen.data.run import Run
-from hoigen.decide import connect, counts
-from hoigen.errors import UsageError
-from hoigen.report.facts import ReportFacts
-from hoigen.report.gather import gather
-from hoigen.runfile import steps_of
-from hoigen.trusted import grant
-from hoigen.verbs.report import report
+from hoigen.pages.facts import ReportFacts
+from hoigen.pages.gather import gather
+from hoigen.rules.decide import connect, counts
+from hoigen.rules.runfile import steps_of
 
 MEASURE = '''
 from pathlib import Path

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import seeded
 
-from hoigen.errors import SetupError, UsageError
+from hoigen.core.errors import SetupError, UsageError
 from hoigen.measures.subject_consistency import SubjectConsistency
 from hoigen.models import files, tensors
 
@@ -115,7 +115,7 @@ def test_torchscript_and_safetensors_are_read(tmp_path: Path) -> None:
 
 
 def test_the_score_is_filed_under_the_content_of_the_checkpoint(tmp_path: Path) -> None:
-    from hoigen.cascade import fingerprint
+    from hoigen.models.fingerprint import fingerprint
 
     one, same, other = tmp_path / "1.pth", tmp_path / "2.pth", tmp_path / "3.pth"
     one.write_bytes(b"a"), same.write_bytes(b"a"), other.write_bytes(b"b")

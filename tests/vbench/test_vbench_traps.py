@@ -14,7 +14,7 @@ import pytest
 import seeded
 from sides import score_of, vbench_said
 
-from hoigen.clip import EveryFrame
+from hoigen.core.clip import EveryFrame
 from hoigen.measures.aesthetic_quality import AestheticQuality
 from hoigen.measures.background_consistency import BackgroundConsistency
 from hoigen.measures.imaging_quality import ImagingQuality
@@ -25,9 +25,9 @@ torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
 F = torch.nn.functional
 
+from hoigen.measures.vbench import pictures  # noqa: E402
 from hoigen.models.nets.dino import Dino  # noqa: E402
 from hoigen.models.nets.laion import Predictor  # noqa: E402
-from hoigen.vbench import pictures  # noqa: E402
 
 PROMPT = "a person riding a bicycle"
 MEASURES: dict[str, tuple[type, str, dict[str, str]]] = {

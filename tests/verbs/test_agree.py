@@ -12,9 +12,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "comparing"))
 
 from made_runs import PROMPTS, Made, make_run
 
-from hoigen.comparing.agreeing import Agreement
-from hoigen.errors import UsageError
-from hoigen.verbs.agree import Agreed, agree
+from hoigen.commands.agree import Agreed, agree
+from hoigen.core.errors import UsageError
+from hoigen.evaluation.models.agreeing import Agreement
 
 CASES = json.loads((Path(__file__).parents[1] / "stats" / "ranks_scipy.json").read_text())["cases"]
 IDS = list(PROMPTS)

@@ -13,15 +13,15 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "comparing"))
 
 from made_runs import PROMPTS, Made, make_run
 
-from hoigen.cascade import Known, build_steps
-from hoigen.cli import main
+from hoigen.commands.agree import agree
+from hoigen.commands.annotate import annotate
+from hoigen.commands.calibrate import calibrate
+from hoigen.commands.cli import main
+from hoigen.commands.suggest import suggest
+from hoigen.core.errors import UsageError
 from hoigen.data.annotations import Annotation, Annotations
 from hoigen.data.run import Run
-from hoigen.errors import UsageError
-from hoigen.verbs.agree import agree
-from hoigen.verbs.annotate import annotate
-from hoigen.verbs.calibrate import calibrate
-from hoigen.verbs.suggest import suggest
+from hoigen.rules.cascade import Known, build_steps
 from run_folders import Given, curated, write_recipe, write_run
 
 RECIPE = {"measures": ["metadata", "motion"], "keep": {"motion": {"min": 0.01}}}

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import yaml
 
-from hoigen.errors import UsageError
-from hoigen.hoi.labelled import read_labelled
+from hoigen.commands.calibrate import calibrate
+from hoigen.core.errors import UsageError
 from hoigen.measures.coarse_hoi import CoarseHoi
-from hoigen.verbs.calibrate import calibrate
+from hoigen.measures.labelled import read_labelled
 
 SIDES = {"person": [0.1, 0.1, 0.5, 0.9], "object": [0.3, 0.3, 0.6, 0.6]}
 SCORES = {0.5: 0.9, 1.5: 0.7, 2.5: 0.4, 3.5: 0.6, 4.5: 0.2, 5.5: 0.1}

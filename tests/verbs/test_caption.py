@@ -17,8 +17,8 @@ import yaml
 
 import fake_talk
 import hoigen
+from hoigen.core.errors import SetupError, UsageError
 from hoigen.data.run import Run
-from hoigen.errors import SetupError, UsageError
 from hoigen.stages.captioned import caption_rows, captions_of
 from run_folders import curated
 

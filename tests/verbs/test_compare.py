@@ -18,9 +18,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "comparing"))
 
 from made_runs import MEASURES, PROMPTS, Made, make_run
 
-from hoigen.comparing.grid import Cell
-from hoigen.errors import UsageError
-from hoigen.verbs.compare import Compared, compare
+from hoigen.commands.compare import Compared, compare
+from hoigen.core.errors import UsageError
+from hoigen.evaluation.models.grid import Cell
 
 IDS = list(PROMPTS)
 
@@ -73,8 +73,8 @@ def test_a_difference_within_prompts_is_found_though_prompts_differ_more(tmp_pat
 
 
 def test_no_difference_is_not_found_more_often_than_the_level_says() -> None:
-    from hoigen.comparing.differ import difference
-    from hoigen.comparing.videos import Video
+    from hoigen.evaluation.models.differ import difference
+    from hoigen.evaluation.models.videos import Video
     from hoigen.stats.resample import Draws
 
     chance = np.random.default_rng(11)
@@ -189,7 +189,7 @@ def test_vbenchs_files_stand_beside_runs_and_come_out_again(tmp_path: Path) -> N
     file = tmp_path / "their_eval_results.json"
     file.write_text(json.dumps({"hoi_lite": [0.5, videos]}))
     (tmp_path / "suite.txt").write_text("".join(f"{PROMPTS[name].short}\n" for name in IDS))
-    from hoigen.verbs.prompts import prompts
+    from hoigen.commands.prompts import prompts
 
     prompts(tmp_path / "suite.json")
     result = compare([run, file], prompts=tmp_path / "suite.json", vbench=tmp_path / "out")
@@ -255,7 +255,7 @@ def test_bad_runs_are_named(tmp_path: Path) -> None:
 def test_the_command_line_takes_several_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from hoigen.cli import main
+    from hoigen.commands.cli import main
 
     runs = [str(make_run(tmp_path / name, noisy(name, 0.0, 4))) for name in ("a", "bb", "ccc")]
     assert main(["compare", *runs, "--by", "verb", "--by", "object", "--ends", "0", "--draws", "200"]) == 0

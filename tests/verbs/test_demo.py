@@ -8,8 +8,8 @@ from typing import Any, cast
 
 import pytest
 
-from hoigen.cli import main
-from hoigen.verbs.demo import Demo
+from hoigen.commands.cli import main
+from hoigen.commands.demo import Demo
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from hoigen.comparing.read import source_of
+from hoigen.commands.evaluate import Evaluation, evaluate
+from hoigen.commands.observations import observations
+from hoigen.commands.prompts import prompts
+from hoigen.core.errors import RanksOpen, UsageError
+from hoigen.core.trusted import grant
 from hoigen.data.run import Run
-from hoigen.errors import RanksOpen, UsageError
-from hoigen.runfile import steps_of
-from hoigen.trusted import grant
-from hoigen.verbs.evaluate import Evaluation, evaluate
-from hoigen.verbs.observations import observations
-from hoigen.verbs.prompts import prompts
+from hoigen.evaluation.models.read import source_of
+from hoigen.rules.runfile import steps_of
 
 BOOM = '''
 from pathlib import Path
@@ -170,7 +170,7 @@ def test_a_suite_of_another_shape_and_no_match_leave_nothing(made: Path) -> None
 
 
 def test_the_command_line(made: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    from hoigen.cli import main
+    from hoigen.commands.cli import main
 
     given = ["evaluate", "--videos", str(made / "videos" / "a"), "--videos", str(made / "videos" / "b")]
     given += ["--prompts", str(made / "suite.json"), "--run", str(made / "run"), "--recipe", str(made / "recipe.yaml")]
@@ -202,9 +202,9 @@ ASKS = '''
 from collections.abc import Mapping
 from typing import Any
 from hoigen import Sampling, Score, measure
-from hoigen.hoi.frame import ObservedFrame
-from hoigen.hoi.observation import About, Looking
-from hoigen.registry import observer
+from hoigen.observe.frame import ObservedFrame
+from hoigen.observe.observation import About, Looking
+from hoigen.core.registry import observer
 
 
 class Watching:

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 import hoigen
-from hoigen.cascade import Known, build_steps
-from hoigen.cli import main
+from hoigen.commands.cli import main
+from hoigen.commands.funnel import WhatIf, what_if
+from hoigen.core.errors import UsageError
 from hoigen.data.run import Run
-from hoigen.decide import Funnel
-from hoigen.errors import UsageError
-from hoigen.verbs.funnel import WhatIf, what_if
+from hoigen.rules.cascade import Known, build_steps
+from hoigen.rules.decide import Funnel
 from run_folders import Given, write_recipe, write_run
 
 RECIPE = {"measures": ["metadata", "motion"], "keep": {"short_side": {"min": 720}, "motion": {"max": 1.0}}}

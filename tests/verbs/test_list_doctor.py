@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from hoigen import registry
-from hoigen.cli import main
-from hoigen.errors import WeightsError
+from hoigen.commands import doctor as doctor_verb
+from hoigen.commands.cli import main
+from hoigen.commands.doctor import EXTRAS, doctor
+from hoigen.commands.list import list as list_verb
+from hoigen.core import registry
+from hoigen.core.errors import WeightsError
 from hoigen.models import cards, files, lock, wheels
 from hoigen.models.tensors import Found
-from hoigen.verbs import doctor as doctor_verb
-from hoigen.verbs.doctor import EXTRAS, doctor
-from hoigen.verbs.list import list as list_verb
 
 REPO = Path(__file__).resolve().parents[2]
 

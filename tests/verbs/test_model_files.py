@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import hoigen
-from hoigen.cli import main
-from hoigen.errors import UsageError
+from hoigen.commands.cli import main
+from hoigen.commands.model_files import model_files
+from hoigen.core.errors import UsageError
 from hoigen.models import cards, urls
-from hoigen.verbs.model_files import model_files
 from publisher import publishing
 
 REPO = Path(__file__).resolve().parents[2]

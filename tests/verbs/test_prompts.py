@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from hoigen.errors import UsageError
-from hoigen.promptsuite.seen import groups
-from hoigen.promptsuite.suite import read_suite
-from hoigen.trusted import grant
-from hoigen.verbs.prompts import prompts
+from hoigen.commands.prompts import prompts
+from hoigen.core.errors import UsageError
+from hoigen.core.trusted import grant
+from hoigen.interactions.prompts.seen import groups
+from hoigen.interactions.prompts.suite import read_suite
 
 FAKE = Path(__file__).parents[1] / "promptsuite" / "fake_writer.py"
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 import hoigen
-from hoigen.errors import UsageError
+from hoigen.core.errors import UsageError
 from hoigen.recipe.build import recipe_of
 from hoigen.recipe.recipe import KEYS
 

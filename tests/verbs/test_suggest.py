@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 import hoigen
-from hoigen.cascade import Known, build_steps
-from hoigen.cli import main
+from hoigen.commands.cli import main
+from hoigen.core.errors import UsageError
 from hoigen.data.run import Run
-from hoigen.errors import UsageError
+from hoigen.rules.cascade import Known, build_steps
 from run_folders import Given, write_recipe, write_run
 
 RECIPE = {
@@ -54,7 +54,7 @@ def labels(tmp_path: Path) -> Path:
 
 
 def motions(run: Run) -> dict[str, float]:
-    from hoigen import decide
+    from hoigen.rules import decide
 
     con = decide.connect(run, build_steps(**RECIPE))
     return dict(con.execute("select id, motion from decided where motion is not null").fetchall())
@@ -128,7 +128,7 @@ def test_what_is_suggested_can_be_pasted_and_tried(run: Run, labels: Path) -> No
     pasted = build_steps(RECIPE["measures"], RECIPE["keep"] | keep)
     changes = [change for item in found.items for change in item.sets]
     assert "keep.motion.above=null" in changes
-    from hoigen.runfile import steps_of
+    from hoigen.rules.runfile import steps_of
 
     _, tried = steps_of(run, changes)
     assert [step.rules for step in tried] == [step.rules for step in pasted]

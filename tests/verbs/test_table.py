@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import hoigen
-from hoigen.cascade import Known, build_steps
+from hoigen.core.errors import UsageError
 from hoigen.data.run import Run
-from hoigen.errors import UsageError
+from hoigen.rules.cascade import Known, build_steps
 from run_folders import Given, write_recipe, write_run
 
 RECIPE = {"measures": ["motion"], "keep": {"motion": {"max": 1.0}}}

@@ -6,12 +6,12 @@ from pathlib import Path
 import yaml
 
 import hoigen
-from hoigen.cascade import build_steps
+from hoigen.core.registry import measures
+from hoigen.core.settings import plain
 from hoigen.recipe.build import build, recipe_of
 from hoigen.recipe.recipe import KEYS
 from hoigen.recipe.yaml import load_recipe
-from hoigen.registry import measures
-from hoigen.settings import plain
+from hoigen.rules.cascade import build_steps
 from hoigen.video.shots import detectors
 
 

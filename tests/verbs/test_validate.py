@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 import hoigen
-from hoigen.cli import main
-from hoigen.errors import UsageError
-from hoigen.trusted import grant
+from hoigen.commands.cli import main
+from hoigen.core.errors import UsageError
+from hoigen.core.trusted import grant
 from run_folders import curated
 
 BAD = """\

@@ -12,8 +12,8 @@ import pytest
 from fsspec.implementations.memory import MemoryFile
 
 from hoigen import video
-from hoigen.clip import Clip, Frames, Sampling
-from hoigen.errors import SetupError, VideoError
+from hoigen.core.clip import Clip, Frames, Sampling
+from hoigen.core.errors import SetupError, VideoError
 from render import counting, index_of, render, repack, texture
 
 SIZE = (96, 128)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from hoigen import video
-from hoigen.clip import Clip, Sampling, clip_id
-from hoigen.errors import SetupError, VideoError
+from hoigen.core.clip import Clip, Sampling, clip_id
+from hoigen.core.errors import SetupError, VideoError
 from hoigen.video import cutting
 from hoigen.video.cutting import cut_clip
 from render import counting, index_of, pan, render, texture

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from hoigen import video
-from hoigen.clip import Clip, Frames, Sampling
-from hoigen.errors import VideoError
+from hoigen.core.clip import Clip, Frames, Sampling
+from hoigen.core.errors import VideoError
 from render import counting, index_of, render, texture
 
 FAST = {"movflags": "+faststart"}
@@ -208,8 +208,8 @@ def test_flipped_bits_end_in_frames_or_in_a_video_error(tmp_path: Path) -> None:
 import random
 from pathlib import Path
 from hoigen import video
-from hoigen.clip import Clip, Sampling
-from hoigen.errors import VideoError
+from hoigen.core.clip import Clip, Sampling
+from hoigen.core.errors import VideoError
 from hoigen.video.shots import find_shots
 sources = [Path(name) for name in {sources!r}]
 ends = {{"ok": 0, "error": 0}}

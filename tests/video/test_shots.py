@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hoigen.errors import UsageError, VideoError
+from hoigen.core.errors import UsageError, VideoError
 from hoigen.video import walk
 from hoigen.video.shots import check_detector, find_shots
 from render import render

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from hoigen.errors import SetupError
+from hoigen.core.errors import SetupError
 from hoigen.work.breaker import Breaker, signature
 
 

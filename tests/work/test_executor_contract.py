@@ -19,7 +19,7 @@ import pytest
 from executing import HASTY, Book, Following, Lessening, gone, heard, program
 
 import faults
-from hoigen.errors import SetupError
+from hoigen.core.errors import SetupError
 from hoigen.work.executor import CHOSEN, executor
 from hoigen.work.task import Failure, Task
 

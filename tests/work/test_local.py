@@ -16,7 +16,7 @@ import pytest
 from executing import HASTY, Book, gone, heard, is_alive, program
 
 import faults
-from hoigen.errors import SetupError
+from hoigen.core.errors import SetupError
 from hoigen.work import local, process, supervisor, wire
 from hoigen.work.task import Failure, Task
 

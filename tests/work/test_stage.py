@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 import faults
+from hoigen.core.errors import RanksOpen
 from hoigen.data.columns import Row
 from hoigen.data.files import Folder
 from hoigen.data.run import Run
-from hoigen.errors import RanksOpen
 from hoigen.work.ranks import Barrier, Rank
 from hoigen.work.stage import Item, Stage
 from hoigen.work.task import Failure, Limits

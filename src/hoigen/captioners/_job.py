@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from hoigen.cascade import own_source
+from hoigen.core.errors import UsageError
+from hoigen.core.registry import names_of
 from hoigen.data import tables
-from hoigen.errors import UsageError
+from hoigen.experts.prompts import FOLDER
 from hoigen.models import uses
+from hoigen.models.fingerprint import own_source
 from hoigen.recipe.build import check_keys, make
-from hoigen.registry import names_of
 
 if TYPE_CHECKING:
-    from hoigen.contracts import Captioner
+    from hoigen.captioners import Captioner
     from hoigen.models.uses import LedgerEntry
 
 REVISION = 1
@@ -56,14 +56,13 @@ def job_of(spec: Mapping[str, Any]) -> Job:
     if spec.get("captioner") is None:
         raise UsageError(f"caption.captioner must be given: one of {', '.join(names_of('captioner'))}")
     captioner = make("captioner", spec["captioner"], "caption.captioner")
-    prompts = Path(__file__).parents[1] / "prompts"
     facts = {
         "revision": REVISION,
         "name": type(captioner).name,
         "settings": captioner_settings(captioner),
         "source": own_source(type(captioner)),
         "experts": {role: dict(expert.identity) for role, expert in captioner.experts.items()},
-        "prompts": {path.name: path.read_text(encoding="utf-8") for path in sorted(prompts.glob("*.md"))},
+        "prompts": {path.name: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.md"))},
     }
     return Job(type(captioner).name, tables.digest_of(facts), captioner, spec=spec["captioner"])
 

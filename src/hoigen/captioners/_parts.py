@@ -7,14 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from hoigen.errors import UsageError
+from hoigen.core.errors import UsageError
 from hoigen.experts.answers import DECLINES, NOTHING, paragraph
 from hoigen.experts.desk import together
 from hoigen.recipe.build import make
 
 if TYPE_CHECKING:
-    from hoigen.contracts import Expert
-    from hoigen.experts.call import Answer
+    from hoigen.experts.call import Answer, Expert
     from hoigen.experts.desk import Conversation
 
 Order = tuple[str, str]

@@ -7,11 +7,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from hoigen.captioners import _seen, _sentences
-from hoigen.registry import captioner
-from hoigen.score import Caption
+from hoigen.core.registry import captioner
+from hoigen.core.score import Caption
 
 if TYPE_CHECKING:
-    from hoigen.contracts import Expert
+    from hoigen.experts.call import Expert
     from hoigen.experts.desk import Conversation
 
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from hoigen.captioners import _parts, _seen, _sentences
 from hoigen.captioners._parts import ROLES, NoCaption, Panel
+from hoigen.core.registry import captioner
+from hoigen.core.score import Caption
+from hoigen.core.settings import Setting
 from hoigen.experts import prompts
 from hoigen.experts.call import FINAL
 from hoigen.experts.desk import together
 from hoigen.experts.prompts import render
-from hoigen.registry import captioner
-from hoigen.score import Caption
-from hoigen.settings import Setting
 
 if TYPE_CHECKING:
-    from hoigen.contracts import Expert
+    from hoigen.experts.call import Expert
     from hoigen.experts.desk import Conversation
 
 

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 from hoigen.captioners import _parts
+from hoigen.core.registry import captioner
+from hoigen.core.score import Caption
+from hoigen.core.settings import Setting
 from hoigen.experts import prompts
-from hoigen.registry import captioner
-from hoigen.score import Caption
-from hoigen.settings import Setting
 
 if TYPE_CHECKING:
-    from hoigen.contracts import Expert
+    from hoigen.experts.call import Expert
     from hoigen.experts.desk import Conversation
 
 

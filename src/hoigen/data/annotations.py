@@ -21,11 +21,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from hoigen.core.errors import UsageError, nearest
 from hoigen.data.files import Folder
 from hoigen.data.parquet import parquet_file
 from hoigen.data.rows import YES_NO
 from hoigen.data.run import Run
-from hoigen.errors import UsageError, nearest
 
 COLUMNS = ("clip", "question", "value", "who", "when", "tool", "note")
 MANY = 200

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
-from hoigen.errors import Locked, SetupError, UsageError
-from hoigen.uris import scheme_of, store_of
+from hoigen.core.errors import Locked, SetupError, UsageError
+from hoigen.core.uris import scheme_of, store_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hoigen.errors import UsageError, nearest, shown
+from hoigen.core.errors import UsageError, nearest, shown
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}

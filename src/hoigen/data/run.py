@@ -28,6 +28,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from hoigen.core.errors import UsageError
 from hoigen.data.columns import (
     CAPTION_COLUMNS,
     CLIP_COLUMNS,
@@ -40,7 +41,6 @@ from hoigen.data.files import Folder
 from hoigen.data.journal import Journal
 from hoigen.data.parquet import parquet_file
 from hoigen.data.tables import Table
-from hoigen.errors import UsageError
 
 BEFORE_A_RUN = ("videos.parquet", "evaluation.json", "journal")
 """What may lie in a folder whose run has not begun."""

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from hoigen.core.errors import Locked
 from hoigen.data.columns import SQL_TYPES, Row, schema_of
 from hoigen.data.files import Folder
 from hoigen.data.parquet import SHARDS_KEY, Footer, Lookup, footer_in, footer_of, one_file, parquet_file, quoted
-from hoigen.errors import Locked
 
 if TYPE_CHECKING:
     import pyarrow as pa

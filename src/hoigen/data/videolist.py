@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from hoigen.clip import Seconds
+from hoigen.core.clip import Seconds
+from hoigen.core.errors import Locked, RanksOpen, UsageError
 from hoigen.data.files import Folder
 from hoigen.data.parquet import named
 from hoigen.data.sources.source import Source
-from hoigen.errors import Locked, RanksOpen, UsageError
 
 COLUMNS = ("uri", "start", "end", "caption", "source", "licence", "meta")
 BATCH = 10_000
@@ -173,7 +173,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 def _of_known_schemes(sources: Iterable[Source]) -> Iterator[Source]:
     """A scheme that nothing here can open is wrong input, not as many broken videos."""
-    from hoigen.video import check_scheme
+    from hoigen.core.uris import check_scheme
 
     seen: set[str] = set()
     for source in sources:

@@ -7,12 +7,11 @@ from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from hoigen.errors import SetupError
+from hoigen.core.errors import SetupError
 from hoigen.models import room
 
 if TYPE_CHECKING:
-    from hoigen.contracts import Expert
-    from hoigen.experts.call import Answer
+    from hoigen.experts.call import Answer, Expert
     from hoigen.experts.desk import Asking, Desk
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
 
-from hoigen.errors import UsageError
+from hoigen.core.errors import UsageError
 from hoigen.experts.call import Answer, Request, call_key
 from hoigen.experts.calls import Asked, Calls
 from hoigen.experts.chat import wire
@@ -20,7 +20,7 @@ from hoigen.experts.chat.pictures import NoFrames
 from hoigen.experts.desk import Desk, NotKept
 
 if TYPE_CHECKING:
-    from hoigen.contracts import Expert
+    from hoigen.experts.call import Expert
 
 MOST_BYTES = 100_000_000
 MOST_LINES = 50_000

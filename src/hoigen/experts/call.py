@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
-from hoigen.clip import Clip, Frames, Sampling, Seconds
+from hoigen.core.clip import Clip, Frames, Sampling, Seconds
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -164,3 +164,17 @@ def call_key(identity: Mapping[str, Any], request: Request) -> str:
         "again": request.again,
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+@runtime_checkable
+class AsksExperts(Protocol):
+    """A measure that asks experts: they are opened once, in a process of their own, for all workers.
+
+    reach: where that process is asked (a socket's path); called in each worker before `load`. Where it is not called
+    (no workers, a measure tried out), the measure opens its experts itself.
+    """
+
+    @property
+    def experts(self) -> Sequence[Expert]: ...
+
+    def reach(self, address: str) -> None: ...

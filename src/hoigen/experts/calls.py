@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from hoigen.errors import UsageError
+from hoigen.core.errors import UsageError
 from hoigen.experts.call import FINAL, Answer
 
 BUSY = 60.0

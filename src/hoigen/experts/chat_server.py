@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Annotated, Any
 
-from hoigen.clip import Sampling, Seconds
+from hoigen.core.clip import Sampling, Seconds
+from hoigen.core.registry import expert
+from hoigen.core.settings import Setting
 from hoigen.experts.call import Answer, Request
 from hoigen.experts.chat import pictures, wire
 from hoigen.experts.chat.client import Endpoint, whole_url
@@ -16,8 +18,6 @@ from hoigen.experts.chat.server import Sending, Servers
 from hoigen.experts.chat.wire import JsonMode, Media, Part
 from hoigen.models import room
 from hoigen.models.uses import ModelUse
-from hoigen.registry import expert
-from hoigen.settings import Setting
 
 FORM = 1
 """Raised when the same request is put differently (messages, pictures), so that old answers no longer count."""

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from hoigen.clip import Clip, Frames, Sampling
+from hoigen.core.clip import Clip, Frames, Sampling
 from hoigen.experts.call import Answer, Expert, Request, call_key, media_digest
 from hoigen.experts.calls import Asked, Calls
 

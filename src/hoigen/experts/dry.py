@@ -12,7 +12,7 @@ from hoigen.experts.calls import Asked, Calls
 from hoigen.experts.desk import Desk
 
 if TYPE_CHECKING:
-    from hoigen.contracts import Expert
+    from hoigen.experts.call import Expert
 
 CAPTION_WORDS = 150
 TOKENS_A_WORD = 1.35

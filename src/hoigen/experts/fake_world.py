@@ -7,11 +7,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
-from hoigen.clip import Sampling
+from hoigen.core.clip import Sampling
+from hoigen.core.registry import expert
+from hoigen.core.settings import Setting
 from hoigen.experts._fake_facts import PARTS, SLOTS, chance, facts_of, read, tell, told, wrong
 from hoigen.experts.call import Answer, Request
-from hoigen.registry import expert
-from hoigen.settings import Setting
 
 POINT = re.compile(r"^\s*(\d+)\. ([^:\n]+):", re.MULTILINE)
 LETTERS_A_TOKEN = 4

@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Annotated, Any
 
-from hoigen.clip import Sampling
+from hoigen.core.clip import Sampling
+from hoigen.core.registry import expert
+from hoigen.core.settings import Setting
 from hoigen.experts.call import Answer, Request
 from hoigen.experts.local import engine
 from hoigen.experts.local.engine import Dtype, Engine
 from hoigen.models import hub
 from hoigen.models import load as loading
 from hoigen.models.uses import ModelUse
-from hoigen.registry import expert
-from hoigen.settings import Setting
 
 
 @expert("local_llm")

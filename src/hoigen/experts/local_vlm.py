@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Annotated, Any
 
-from hoigen.clip import Sampling
+from hoigen.core.clip import Sampling
+from hoigen.core.registry import expert
+from hoigen.core.settings import Setting
 from hoigen.experts.call import Answer, Request
 from hoigen.experts.local import engine
 from hoigen.experts.local.engine import Dtype, Engine
@@ -14,8 +16,6 @@ from hoigen.experts.local.pictures import Media, Shown, processor_of
 from hoigen.models import hub
 from hoigen.models import load as loading
 from hoigen.models.uses import ModelUse
-from hoigen.registry import expert
-from hoigen.settings import Setting
 
 
 @expert("local_vlm")

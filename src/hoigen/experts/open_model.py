@@ -6,15 +6,15 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from hoigen.clip import Sampling, Seconds
+from hoigen.core.clip import Sampling, Seconds
+from hoigen.core.registry import expert
+from hoigen.core.settings import Setting
 from hoigen.experts.batch import Batched
 from hoigen.experts.call import Answer, Request
 from hoigen.models import uses
-from hoigen.registry import expert
-from hoigen.settings import Setting
 
 if TYPE_CHECKING:
-    from hoigen.contracts import Expert
+    from hoigen.experts.call import Expert
     from hoigen.models.uses import AnyUse
 
 

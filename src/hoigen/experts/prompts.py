@@ -9,9 +9,9 @@ import string
 from dataclasses import dataclass
 from pathlib import Path
 
-from hoigen.errors import UsageError
+from hoigen.core.errors import UsageError
 
-FOLDER = Path(__file__).resolve().parents[1] / "prompts"
+FOLDER = Path(__file__).resolve().with_name("templates")
 SYSTEM = re.compile(r"\A---system---\n(.*?)\n---\n", re.DOTALL)
 
 

@@ -6,12 +6,12 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
-from hoigen.clip import Clip, Frames, Sampling, check_sees
+from hoigen.core.clip import Clip, Frames, Sampling, check_sees
+from hoigen.core.registry import measure
+from hoigen.core.score import Number, Score
+from hoigen.core.settings import Setting
 from hoigen.models import room, uses
 from hoigen.models.uses import Network
-from hoigen.registry import measure
-from hoigen.score import Number, Score
-from hoigen.settings import Setting
 
 if TYPE_CHECKING:
     from hoigen.models.room import Handle
@@ -75,7 +75,7 @@ class Aesthetics:
     def __call__(self, clip: Clip, frames: Frames) -> Score:
         if not len(frames):
             return Score(None, {"reason": "no frame to look at"})
-        from hoigen.vbench import pictures
+        from hoigen.measures.vbench import pictures
 
         model = self._model()
         numbers = [float(model(pictures.clip_smoothed(image))) for image in frames.images]

@@ -7,19 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
-from hoigen.clip import Clip, Sampling
-from hoigen.errors import UsageError, nearest
-from hoigen.hoi.detections import Knows, Pair, asked, close
-from hoigen.hoi.handling import pairs_of
-from hoigen.hoi.observation import Looking, Observation, as_setting, observer_of
-from hoigen.registry import measure
-from hoigen.score import Number, Score
-from hoigen.settings import Setting
+from hoigen.core.clip import Clip, Sampling
+from hoigen.core.errors import UsageError, nearest
+from hoigen.core.registry import measure
+from hoigen.core.score import Number, Score
+from hoigen.core.settings import Setting
+from hoigen.observe.detections import Knows, Pair, asked, close
+from hoigen.observe.handling import pairs_of
+from hoigen.observe.observation import Looking, Observation, as_setting, observer_of
 from hoigen.stats.thresholds import SWEEP, area, share_above, sweep
 
 if TYPE_CHECKING:
-    from hoigen.hoi.detections import Box
-    from hoigen.hoi.frame import ObservedFrame
+    from hoigen.observe.detections import Box
+    from hoigen.observe.frame import ObservedFrame
 
 SHORT_SIDE = 480
 """Pixels of the frames that an observer is shown, where it does not ask for others."""

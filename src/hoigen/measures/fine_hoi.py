@@ -7,19 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from hoigen.clip import Clip, Sampling, check_sees
-from hoigen.errors import UsageError
-from hoigen.hoi.contact import Contact, told
-from hoigen.hoi.detections import asked
-from hoigen.hoi.observation import Looking, Observation, as_setting, observer_of
-from hoigen.hoi.sketch import Sketches
-from hoigen.registry import measure
-from hoigen.score import Number, Score
-from hoigen.settings import Setting
+from hoigen.core.clip import Clip, Sampling, check_sees
+from hoigen.core.errors import UsageError
+from hoigen.core.registry import measure
+from hoigen.core.score import Number, Score
+from hoigen.core.settings import Setting
+from hoigen.interactions.contact import Contact, told
+from hoigen.observe.detections import asked
+from hoigen.observe.observation import Looking, Observation, as_setting, observer_of
+from hoigen.observe.sketch import Sketches
 
 if TYPE_CHECKING:
-    from hoigen.hoi.fine import FineScore, Rules, Track
-    from hoigen.hoi.scene import Candidate, Frame
+    from hoigen.observe.fine import FineScore, Rules, Track
+    from hoigen.observe.scene import Candidate, Frame
 
 Follow = Literal["pair", "nearest", "several"]
 OWN = ("variant", "follow", "people", "bridge", "least_presence", "undefined")
@@ -152,7 +152,7 @@ class FineHoi:
 
     @property
     def rules(self) -> Rules:
-        from hoigen.hoi.fine import Rules
+        from hoigen.observe.fine import Rules
 
         return Rules(bridge=self.bridge, least_presence=self.least_presence, undefined=self.undefined)
 
@@ -171,7 +171,7 @@ class Reading:
         self.sketches = Sketches(clip.duration)
 
     def score(self) -> Score:
-        from hoigen.hoi.scene import candidates
+        from hoigen.observe.scene import candidates
 
         if reason := self._never():
             return self._none(reason)
@@ -190,7 +190,7 @@ class Reading:
         return f"{lacks}; of models, Grounding DINO takes any word" if lacks else self.seen.reason
 
     def _measure(self) -> None:
-        from hoigen.hoi.scene import measured
+        from hoigen.observe.scene import measured
 
         for number, frame in enumerate(self.seen.frames):
             scene = frame.scene.only(self.thing)
@@ -205,14 +205,14 @@ class Reading:
         """Never a person and the object in one frame: the policy for hardly any, at a presence of 0."""
         import numpy as np
 
-        from hoigen.hoi.fine import Track
+        from hoigen.observe.fine import Track
 
         times = np.array([frame.time for frame in self.frames])
         empty = np.full(len(times), np.nan)
         return self._filed([Track(times=times, reach=empty, diagonal=empty)], [])
 
     def _scored(self, found: list[Candidate]) -> Score:
-        from hoigen.hoi.fine import choose, nearest_of
+        from hoigen.observe.fine import choose, nearest_of
 
         tracks = [each.track for each in found]
         order = choose(tracks, self.settings.bridge)
@@ -231,7 +231,7 @@ class Reading:
         return said if isinstance(said, int) and said >= 1 else self.settings.people
 
     def _filed(self, tracks: Sequence[Track], pairs: Sequence[Candidate]) -> Score:
-        from hoigen.hoi.fine import fine_score
+        from hoigen.observe.fine import fine_score
 
         rules = self.settings.rules
         by = {name: [fine_score(track, name, rules) for track in tracks] for name in ("gap", "binary", "diagonal")}
@@ -263,7 +263,7 @@ class Reading:
     def _facts(self) -> dict[str, Any]:
         import numpy as np
 
-        from hoigen.hoi.fine import DEFINITION, rate
+        from hoigen.observe.fine import DEFINITION, rate
 
         times = np.array([frame.time for frame in self.frames])
         shown = rate(times)

@@ -7,17 +7,17 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from hoigen.clip import Clip, Frames, Sampling
-from hoigen.errors import SetupError
+from hoigen.core.clip import Clip, Frames, Sampling
+from hoigen.core.errors import SetupError
+from hoigen.core.registry import measure
+from hoigen.core.score import Number, Score
+from hoigen.core.settings import Setting
 from hoigen.models import uses
 from hoigen.recipe.build import make
-from hoigen.registry import measure
-from hoigen.score import Number, Score
-from hoigen.settings import Setting
 
 if TYPE_CHECKING:
-    from hoigen.contracts import Expert
     from hoigen.experts._waiting import Waiting
+    from hoigen.experts.call import Expert
     from hoigen.experts.desk import Conversation
     from hoigen.models.uses import AnyUse
 

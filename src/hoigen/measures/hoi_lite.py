@@ -8,17 +8,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-from hoigen.clip import Clip, Sampling, check_sees
-from hoigen.hoi.detections import Box
-from hoigen.hoi.geometry import area, grown, shared
-from hoigen.hoi.handling import HOLDS, LARGE, STANDS_BESIDE, presence, region_of, size_of, surely
-from hoigen.hoi.observation import Looking, Observation, observer_of
-from hoigen.registry import measure
-from hoigen.score import Number, Score
-from hoigen.settings import Setting
+from hoigen.core.clip import Clip, Sampling, check_sees
+from hoigen.core.registry import measure
+from hoigen.core.score import Number, Score
+from hoigen.core.settings import Setting
+from hoigen.observe.detections import Box
+from hoigen.observe.geometry import area, grown, shared
+from hoigen.observe.handling import HOLDS, LARGE, STANDS_BESIDE, presence, region_of, size_of, surely
+from hoigen.observe.observation import Looking, Observation, observer_of
 
 if TYPE_CHECKING:
-    from hoigen.hoi.frame import Detection, ObservedFrame, SeenHand
+    from hoigen.observe.frame import Detection, ObservedFrame, SeenHand
 
 WEIGHTS = {"hoi_person": 1.09, "hoi_hands": 0.79, "hoi_objects": 1.86, "hoi_named": 2.3}
 BIAS = -2.41

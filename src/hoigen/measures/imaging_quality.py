@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
-from hoigen.clip import Clip, EveryFrame
+from hoigen.core.clip import Clip, EveryFrame
+from hoigen.core.registry import measure
+from hoigen.core.score import Number
+from hoigen.core.settings import Setting
 from hoigen.models import room, uses
 from hoigen.models.uses import Network
-from hoigen.registry import measure
-from hoigen.score import Number
-from hoigen.settings import Setting
 
 if TYPE_CHECKING:
+    from hoigen.measures.vbench.streams import PerFrameStream
     from hoigen.models.room import Handle
     from hoigen.models.uses import ModelUse
-    from hoigen.vbench.streams import PerFrameStream
 
 EVERY = EveryFrame()
 RESIZES = ("longer", "shorter", "shorter_centercrop", "none")
@@ -83,7 +83,7 @@ class ImagingQuality:
         return room.handle(*self.networks)
 
     def begin(self, clip: Clip) -> PerFrameStream:
-        from hoigen.vbench import pictures
-        from hoigen.vbench.streams import PerFrameStream
+        from hoigen.measures.vbench import pictures
+        from hoigen.measures.vbench.streams import PerFrameStream
 
         return PerFrameStream(self._model(), lambda image: pictures.musiq(image, self.resize), self.batch, scale=0.01)

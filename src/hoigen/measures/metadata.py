@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from hoigen.clip import Clip, Frames, Sampling
-from hoigen.registry import measure
-from hoigen.score import Number, Score
+from hoigen.core.clip import Clip, Frames, Sampling
+from hoigen.core.registry import measure
+from hoigen.core.score import Number, Score
 
 
 @measure(

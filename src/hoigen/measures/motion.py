@@ -7,12 +7,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-from hoigen.clip import Clip, Sampling, Seconds, check_sees
+from hoigen.core.clip import Clip, Sampling, Seconds, check_sees
+from hoigen.core.registry import measure
+from hoigen.core.score import Number, Score
+from hoigen.core.settings import Setting
 from hoigen.models import room
 from hoigen.models.nets.dis_flow import PRESETS
-from hoigen.registry import measure
-from hoigen.score import Number, Score
-from hoigen.settings import Setting
 
 if TYPE_CHECKING:
     import numpy as np

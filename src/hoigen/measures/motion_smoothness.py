@@ -6,12 +6,12 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
-from hoigen.clip import Clip, EveryFrame
+from hoigen.core.clip import Clip, EveryFrame
+from hoigen.core.registry import measure
+from hoigen.core.score import Number, Score
+from hoigen.core.settings import Setting
 from hoigen.models import room, uses
 from hoigen.models.uses import Network
-from hoigen.registry import measure
-from hoigen.score import Number, Score
-from hoigen.settings import Setting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,7 +88,7 @@ class MotionSmoothness:
     def _between(self) -> tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], list[Mapping[str, str]]]:
         """What makes the frame between two, and the ledger of its weights."""
         if self.interpolator == "flow":
-            from hoigen.vbench.flow_between import flow_between
+            from hoigen.measures.vbench.flow_between import flow_between
 
             return flow_between, []
         model = self._model()

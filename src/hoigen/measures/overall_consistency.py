@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
-from hoigen.clip import Clip, EveryFrame
+from hoigen.core.clip import Clip, EveryFrame
+from hoigen.core.registry import measure
+from hoigen.core.score import Number, Score
+from hoigen.core.settings import Setting
 from hoigen.models import room, uses
 from hoigen.models.uses import Network
-from hoigen.registry import measure
-from hoigen.score import Number, Score
-from hoigen.settings import Setting
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from hoigen.measures.vbench.streams import Spread
     from hoigen.models.room import Handle
     from hoigen.models.uses import ModelUse
-    from hoigen.vbench.streams import Spread
 
 EVERY = EveryFrame()
 ENCODERS = {
@@ -84,7 +84,7 @@ class OverallConsistency:
         return (room.network_of(self, ENCODERS[self.encoder][0], CLIPS),)
 
     def load(self) -> None:
-        from hoigen.vbench.words import words
+        from hoigen.measures.vbench.words import words
 
         words()
         self._model()
@@ -93,7 +93,7 @@ class OverallConsistency:
         return room.handle(*self.networks)
 
     def begin(self, clip: Clip) -> _Stream:
-        from hoigen.vbench.streams import Spread
+        from hoigen.measures.vbench.streams import Spread
 
         model = self._model()
         return _Stream(model, clip.prompt or "", Spread(model.facts["frames"], round(clip.duration * clip.fps)))
@@ -107,7 +107,7 @@ class _Stream:
 
     def see(self, image: np.ndarray, time: float) -> None:
         if self.prompt:
-            from hoigen.vbench import pictures
+            from hoigen.measures.vbench import pictures
 
             self.spread.offer(lambda: pictures.clip_rounded(image))
 
@@ -118,9 +118,9 @@ class _Stream:
             return Score(None, {"reason": "no frame to look at"})
         import torch
 
+        from hoigen.measures.vbench import pictures
+        from hoigen.measures.vbench.words import words
         from hoigen.models.nets.pixels import CLIP_MEAN, CLIP_STD
-        from hoigen.vbench import pictures
-        from hoigen.vbench.words import words
 
         length = self.model.facts["length"]
         numbers, pieces = words().encoded(self.prompt, length)

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
-from hoigen.clip import Clip, EveryFrame
+from hoigen.core.clip import Clip, EveryFrame
+from hoigen.core.registry import measure
+from hoigen.core.score import Number
+from hoigen.core.settings import Setting
 from hoigen.models import room, uses
 from hoigen.models.uses import Network
-from hoigen.registry import measure
-from hoigen.score import Number
-from hoigen.settings import Setting
 
 if TYPE_CHECKING:
+    from hoigen.measures.vbench.streams import ConsistencyStream
     from hoigen.models.room import Handle
     from hoigen.models.uses import ModelUse
-    from hoigen.vbench.streams import ConsistencyStream
 
 EVERY = EveryFrame()
 
@@ -71,7 +71,7 @@ class SubjectConsistency:
         return room.handle(*self.networks)
 
     def begin(self, clip: Clip) -> ConsistencyStream:
-        from hoigen.vbench import pictures
-        from hoigen.vbench.streams import ConsistencyStream
+        from hoigen.measures.vbench import pictures
+        from hoigen.measures.vbench.streams import ConsistencyStream
 
         return ConsistencyStream(self._model(), pictures.dino, self.batch)

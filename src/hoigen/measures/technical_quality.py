@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Annotated
 
-from hoigen.clip import Clip, Frames, Sampling, check_sees
-from hoigen.registry import measure
-from hoigen.score import Number, Score
-from hoigen.settings import Setting
+from hoigen.core.clip import Clip, Frames, Sampling, check_sees
+from hoigen.core.registry import measure
+from hoigen.core.score import Number, Score
+from hoigen.core.settings import Setting
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from hoigen.clip import Clip, EveryFrame
-from hoigen.registry import measure
-from hoigen.score import Number, Score
+from hoigen.core.clip import Clip, EveryFrame
+from hoigen.core.registry import measure
+from hoigen.core.score import Number, Score
 
 if TYPE_CHECKING:
     import numpy as np

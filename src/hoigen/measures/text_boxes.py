@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
-from hoigen.clip import Clip, Frames, Sampling, check_sees
+from hoigen.core.clip import Clip, Frames, Sampling, check_sees
+from hoigen.core.registry import measure
+from hoigen.core.score import Number, Score
+from hoigen.core.settings import Setting
 from hoigen.models import room, uses
 from hoigen.models.nets.text_detector import Binarization, TextBox
-from hoigen.registry import measure
-from hoigen.score import Number, Score
-from hoigen.settings import Setting
 
 if TYPE_CHECKING:
     import numpy as np

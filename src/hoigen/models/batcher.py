@@ -9,9 +9,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from hoigen import devices
-from hoigen.clip import Seconds
-from hoigen.errors import NoRoomError, SetupError
+from hoigen.core import devices
+from hoigen.core.clip import Seconds
+from hoigen.core.errors import NoRoomError, SetupError
 from hoigen.models import room
 from hoigen.models.uses import Network
 

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Literal
 from urllib.parse import urlsplit
 
-from hoigen.errors import UsageError, nearest
+from hoigen.core.errors import UsageError, nearest
 
 WHOLE = 64
 """Hex digits of a whole sha256."""

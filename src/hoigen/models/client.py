@@ -8,15 +8,11 @@ import pickle
 import sys
 from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from hoigen.clip import Seconds
-from hoigen.errors import AnswerError, GaveUpError, ModelsGoneError
+from hoigen.core.clip import Seconds
+from hoigen.core.errors import AnswerError, GaveUpError, ModelsGoneError
 from hoigen.work.wire import HEAD
-
-if TYPE_CHECKING:
-    from hoigen.contracts import Expert
-    from hoigen.experts.call import Answer, Request
 
 BEGUN, ANSWER, RAISED = b"b", b"a", b"x"
 LOOK_EVERY: Seconds = 0.2
@@ -139,12 +135,12 @@ def ended(address: str) -> Path:
     return Path(f"{address}.ended")
 
 
-def name_of(expert: Expert) -> str:
+def name_of(expert: Any) -> str:
     """The name under which an `expert` is served: its file and its settings, the same in every process of a run."""
     return f"{getattr(sys.modules.get(type(expert).__module__), '__file__', '')} {expert!r}"
 
 
-def asking(address: str, served: Collection[str] | None = None) -> Callable[[Expert, Request], Awaitable[Answer]]:
+def asking(address: str, served: Collection[str] | None = None) -> Callable[[Any, Any], Awaitable[Any]]:
     """How a desk asks experts that the process at that address has opened (`Desk(asking=...)`).
 
     Args:
@@ -153,10 +149,9 @@ def asking(address: str, served: Collection[str] | None = None) -> Callable[[Exp
     """
     client = Client(address)
 
-    async def ask(expert: Expert, request: Request) -> Answer:
+    async def ask(expert: Any, request: Any) -> Any:
         if served is not None and name_of(expert) not in served:
             return await expert.answer(request)
-        answer: Answer = await client.answer(name_of(expert), request)
-        return answer
+        return await client.answer(name_of(expert), request)
 
     return ask

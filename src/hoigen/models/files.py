@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from hoigen.errors import UsageError, WeightsError
+from hoigen.core.errors import UsageError, WeightsError
 from hoigen.models import cards, lock, tensors
 from hoigen.models.cards import ModelCard, OwnFile, Url, WheelMember
 from hoigen.models.tensors import Found, digest

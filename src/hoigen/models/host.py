@@ -35,9 +35,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
-from hoigen import devices
-from hoigen.clip import Seconds
-from hoigen.errors import SetupError
+from hoigen.core import devices
+from hoigen.core.clip import Seconds
+from hoigen.core.errors import SetupError
 from hoigen.models.client import ANSWER, BEGUN, LOOK_EVERY, RAISED, READ_AHEAD, ended, gone, receive
 from hoigen.work.process import Log, fresh_interpreter, where_it_hangs
 from hoigen.work.task import cores

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hoigen.errors import SetupError, UsageError
+from hoigen.core.errors import SetupError, UsageError
 from hoigen.models import cards, files, lock
 
 NEEDED = ("*.json", "*.jinja", "*.model", "*.txt", "*.safetensors")

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hoigen.errors import NoRoomError, SetupError, UsageError
+from hoigen.core.errors import NoRoomError, SetupError, UsageError
 from hoigen.models import cards, hub, uses
 from hoigen.models.nets.pixels import IMAGENET_MEAN, IMAGENET_STD
 

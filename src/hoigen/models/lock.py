@@ -18,8 +18,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from hoigen import trusted
-from hoigen.errors import SetupError, UsageError, WeightsError
+from hoigen.core import trusted
+from hoigen.core.errors import SetupError, UsageError, WeightsError
 
 Kind = Literal["files", "revisions"]
 PINS: Mapping[Kind, str] = {"files": "sha256", "revisions": "commit"}

@@ -19,13 +19,13 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Protocol, TypeVar, runtime_checkable
 
-from hoigen import devices
-from hoigen.errors import SetupError
+from hoigen.core import devices
+from hoigen.core.errors import SetupError
+from hoigen.core.settings import Setting
 from hoigen.models import files, tensors, uses
 from hoigen.models import load as loading
 from hoigen.models.client import Client
 from hoigen.models.uses import Network
-from hoigen.settings import Setting
 
 T = TypeVar("T")
 DTYPES = ("float32", "float16")

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from hoigen.errors import SetupError, UsageError
+from hoigen.core.errors import SetupError, UsageError
 
 OF_TENSORS = {
     ("collections", "OrderedDict"),

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from hoigen.clip import Seconds
+from hoigen.core.clip import Seconds
 
 TIMEOUT: Seconds = 60
 """Without a byte."""

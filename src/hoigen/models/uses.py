@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from hoigen.errors import HoigenError, UsageError
+from hoigen.core.errors import HoigenError, UsageError
 from hoigen.models import cards, files, hub, lock
 from hoigen.models.cards import HubRepository, ModelCard, OwnFile, WheelMember
 from hoigen.models.tensors import digest, own_file

@@ -14,7 +14,7 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from hoigen.errors import WeightsError
+from hoigen.core.errors import WeightsError
 from hoigen.models.cards import Archive
 from hoigen.models.tensors import digest
 

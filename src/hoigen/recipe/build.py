@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hoigen.errors import UsageError, nearest
+from hoigen.core.errors import UsageError, nearest
+from hoigen.core.registry import Kind, find
+from hoigen.core.settings import check_bounds, keys_of
 from hoigen.recipe.recipe import KEYS, Recipe
-from hoigen.registry import Kind, find
-from hoigen.settings import check_bounds, keys_of
 
 WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "null"}
 

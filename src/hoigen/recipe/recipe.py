@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from hoigen.clip import Seconds
-from hoigen.errors import UsageError
-from hoigen.settings import Setting, check_bounds, keys_of
+from hoigen.core.clip import Seconds
+from hoigen.core.errors import UsageError
+from hoigen.core.settings import Setting, check_bounds, keys_of
 from hoigen.work.task import DEADLINE, LOAD_DEADLINE, MEMORY_MB
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hoigen.errors import UsageError, nearest
+from hoigen.core.errors import UsageError, nearest
 
 Values = dict[str, Any]
 """A recipe as its file has it: keys and plain values, nothing of it checked."""
@@ -19,7 +19,7 @@ def recipe_path(recipe: str | Path) -> Path:
     path = Path(recipe)
     if path.is_file():
         return path
-    own = {p.stem: p for p in (Path(__file__).parents[1] / "recipes").glob("*.yaml")}
+    own = {p.stem: p for p in Path(__file__).with_name("recipes").glob("*.yaml")}
     if str(recipe) in own:
         return own[str(recipe)]
     raise UsageError(f"no such recipe: {path}{nearest(str(recipe), own)}")
@@ -100,7 +100,7 @@ def apply_sets(recipe: Mapping[str, Any], sets: Sequence[str]) -> Values:
     """The recipe with `key.path=value` changes; values are read as YAML (`null` unsets a bound)."""
     import copy
 
-    from hoigen import trusted
+    from hoigen.core import trusted
 
     changed: Values = copy.deepcopy(dict(recipe))
     for text in sets:
@@ -160,7 +160,7 @@ def _choose(node: dict[str, Any], head: str) -> None:
     """Setting a captioner, an expert or an observer where another one stands puts it in that one's place."""
     if head in node or len(node) != 1:
         return
-    from hoigen.registry import names_of
+    from hoigen.core.registry import names_of
 
     [there] = node
     kinds = names_of("captioner"), names_of("expert"), names_of("observer")

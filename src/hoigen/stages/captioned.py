@@ -7,12 +7,12 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from hoigen.clip import Clip, Seconds
+from hoigen.core.clip import Clip, Seconds
+from hoigen.core.score import Caption
 from hoigen.data.columns import Row
 from hoigen.data.run import Run
 from hoigen.data.tables import Table
 from hoigen.experts.desk import Conversation
-from hoigen.score import Caption
 
 
 def row_of(clip: Clip, caption: Caption, talk: Conversation, began: Seconds) -> Row:

@@ -18,32 +18,32 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from hoigen import devices
 from hoigen.captioners._job import Job
 from hoigen.captioners._parts import loaded_here, setup_models
-from hoigen.clip import Frames, Sampling, Seconds
+from hoigen.core import devices
+from hoigen.core.clip import Frames, Sampling, Seconds
+from hoigen.core.errors import ModelsGoneError, SetupError, UsageError
+from hoigen.core.score import Caption
 from hoigen.data import tables
 from hoigen.data.columns import Row
 from hoigen.data.files import Folder
 from hoigen.data.run import Run
-from hoigen.errors import ModelsGoneError, SetupError, UsageError
 from hoigen.experts.desk import Conversation, Desk, NotKept
 from hoigen.models import uses
 from hoigen.models.client import asking, name_of
 from hoigen.models.host import Host
-from hoigen.score import Caption
-from hoigen.showing import setup_frames
 from hoigen.stages.captioned import failed, row_of
 from hoigen.stages.clips import sealed_as
 from hoigen.stages.kept import KeptClip, kept_clips, kept_counts
+from hoigen.stages.showing import setup_frames
 from hoigen.work.breaker import signature
 from hoigen.work.ranks import Barrier, Rank
 from hoigen.work.stage import Item, Stage
 from hoigen.work.task import Failure, Handler, Limits, Task
 
 if TYPE_CHECKING:
-    from hoigen.cascade import Step
-    from hoigen.contracts import Expert
+    from hoigen.experts.call import Expert
+    from hoigen.rules.cascade import Step
 
 UNREACHABLE = 5
 """Clips in a row for which an endpoint itself was at fault, before the run stops."""

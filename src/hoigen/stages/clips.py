@@ -18,12 +18,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from hoigen.core.errors import RanksOpen
 from hoigen.data import tables
 from hoigen.data.columns import CLIP_COLUMNS, Row
 from hoigen.data.files import Folder
 from hoigen.data.parquet import named, part_rows, quoted
 from hoigen.data.run import SHARDS_FILE, Run, ShardRange
-from hoigen.errors import RanksOpen
 from hoigen.stages.ingest import VideoJob, failed_row, setup_ingest, stamp
 from hoigen.stats import alike
 from hoigen.work.breaker import Breaker
@@ -298,7 +298,7 @@ class _Sealing:
     def __init__(self, run: Run, fingerprint: str, size: int) -> None:
         import pyarrow as pa
 
-        from hoigen.joined import connection
+        from hoigen.rules.joined import connection
 
         self.run, self.fingerprint, self.size = run, fingerprint, size
         self.found, self.clips = run.found.layout(), run.clips.layout()

@@ -9,9 +9,9 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hoigen.clip import Seconds, clip_id
+from hoigen.core.clip import Seconds, clip_id
+from hoigen.core.errors import UsageError, VideoError
 from hoigen.data.columns import Row
-from hoigen.errors import UsageError, VideoError
 from hoigen.work.task import Emit, Handler
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from hoigen.cascade import Step
-from hoigen.clip import Clip
+from hoigen.core.clip import Clip
 from hoigen.data.run import Run
-from hoigen.joined import GROUP
+from hoigen.rules.cascade import Step
+from hoigen.rules.joined import GROUP
 from hoigen.stages.scores import clip_of
 
 
@@ -22,7 +22,7 @@ def kept_counts(run: Run, steps: Sequence[Step]) -> dict[int, int]:
         run: the run.
         steps: its measures and rules.
     """
-    from hoigen import decide
+    from hoigen.rules import decide
 
     query = (
         "select shard, count(*) from walked where state = 'kept' and shard is not null group by shard order by shard"
@@ -41,7 +41,7 @@ def kept_clips(
         steps: its measures and rules.
         mine: which shards are wanted.
     """
-    from hoigen import decide
+    from hoigen.rules import decide
 
     query = "select shard, id from walked where state = 'kept' and shard between ? and ? order by video, n"
     for group in sorted({shard // GROUP for shard in kept_counts(run, steps) if mine(shard)}):

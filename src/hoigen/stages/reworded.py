@@ -60,7 +60,7 @@ def _going_by_prompts(run: Run) -> Iterator[tables.Table]:
 def goes_by_prompt(name: str) -> bool:
     """Whether a measure's score depends on what the prompt asks for: its class says so in `prompted`. Of a measure of
     one's own, which may be gone by now, it is taken that it does, unless it says otherwise."""
-    from hoigen.registry import find_measure, measure_names
+    from hoigen.core.registry import find_measure, measure_names
 
     if name not in measure_names():
         return True

@@ -10,19 +10,20 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from hoigen import cascade
-from hoigen.cascade import Known, Step
-from hoigen.clip import Clip
+from hoigen.core.clip import Clip
 from hoigen.data import tables
 from hoigen.data.columns import SCORE_COLUMNS, Row
 from hoigen.data.files import Folder
 from hoigen.data.parquet import Lookup
 from hoigen.data.run import Run
-from hoigen.engine import Job, Outcome, Seen, models_of, patience, setup_models, setup_reader, setup_scorer
-from hoigen.hoi.observation import Written
 from hoigen.models import uses
+from hoigen.models.fingerprint import own_source
 from hoigen.models.host import Host
+from hoigen.observe.observation import Written
+from hoigen.rules import cascade
+from hoigen.rules.cascade import Known, Step
 from hoigen.stages.clips import sealed_as
+from hoigen.stages.engine import Job, Outcome, Seen, models_of, patience, setup_models, setup_reader, setup_scorer
 from hoigen.stages.reworded import goes_by_prompt, with_asked
 from hoigen.work.ranks import Barrier, Rank
 from hoigen.work.stage import Item, Stage
@@ -85,7 +86,7 @@ def _same_for_all(step: Step) -> list[Any]:
     """What ranks must agree in of a step. A fingerprint that changes when models come is not: a rank without clips
     fetches none."""
     of_hub = any(getattr(use, "kind", "hub") == "hub" for unit in step.units for use in uses.of(unit))
-    of = cascade.own_source(type(step.measure)) if of_hub else step.fingerprint
+    of = own_source(type(step.measure)) if of_hub else step.fingerprint
     return [step.name, of, {name: repr(rule) for name, rule in step.rules.items()}]
 
 

@@ -16,10 +16,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from hoigen.clip import Clip, Frames, Sampling, Seconds
-from hoigen.errors import VideoError
+from hoigen.core.clip import Clip, Frames, Sampling, Seconds
+from hoigen.core.errors import VideoError
 from hoigen.video.file import Progress
-from hoigen.video.file import check_scheme as check_scheme
 from hoigen.video.file import content_digest as content_digest
 from hoigen.video.file import opened as opened
 from hoigen.video.header import Header as Header

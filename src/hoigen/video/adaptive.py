@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from hoigen.clip import Seconds
-from hoigen.settings import Setting
+from hoigen.core.clip import Seconds
+from hoigen.core.settings import Setting
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,8 +11,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from hoigen.clip import Clip, Seconds
-from hoigen.errors import SetupError, VideoError
+from hoigen.core.clip import Clip, Seconds
+from hoigen.core.errors import SetupError, VideoError
 from hoigen.video.file import Progress, opened
 from hoigen.video.header import probe
 from hoigen.video.plan import SLACK

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 from urllib.parse import unquote_to_bytes
 
-from hoigen import uris
-from hoigen.clip import Seconds
-from hoigen.errors import PROGRAM_FAULTS, SetupError, UsageError, VideoError
-from hoigen.uris import is_local as is_local
+from hoigen.core import uris
+from hoigen.core.clip import Seconds
+from hoigen.core.errors import PROGRAM_FAULTS, SetupError, VideoError
+from hoigen.core.uris import is_local as is_local
 
 OPEN_TIMEOUT: Seconds = 20.0
 """How long a server that FFmpeg itself talks to may be silent. Without it a stalled connection blocks for ever."""
@@ -95,25 +95,6 @@ def local_path(uri: str) -> str:
     if os.path.getsize(path) == 0:
         raise VideoError("is empty (0 bytes)")
     return path
-
-
-def check_scheme(uri: str) -> None:
-    """Raises UsageError when addresses of this kind are opened in no case, or need a package that is missing.
-
-    Args:
-        uri: path or address of a video.
-    """
-    if (wrong := uris.fault(uri)) is not None:
-        raise UsageError(f"{uri!r}: {wrong}")
-    if is_local(uri):
-        return
-    import fsspec
-
-    scheme = uris.scheme_of(uri)
-    try:
-        fsspec.get_filesystem_class(scheme)
-    except (ImportError, ValueError) as error:  # a ValueError of a scheme that only a package brings (abfss://)
-        raise UsageError(f"{uri!r}: {scheme}:// needs a further package: {error}") from None
 
 
 @contextlib.contextmanager

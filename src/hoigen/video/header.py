@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from hoigen.clip import Seconds
-from hoigen.errors import PROGRAM_FAULTS, VideoError
+from hoigen.core.clip import Seconds
+from hoigen.core.errors import PROGRAM_FAULTS, VideoError
 from hoigen.video.file import Progress, opened, reason_of
 from hoigen.video.sequence import ENDS_EARLY, EXACT, Headway, start_time
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from hoigen.clip import EveryFrame, Sampling, Seconds
-from hoigen.errors import VideoError
+from hoigen.core.clip import EveryFrame, Sampling, Seconds
+from hoigen.core.errors import VideoError
 
 if TYPE_CHECKING:
     import numpy as np

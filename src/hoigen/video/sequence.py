@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
-from hoigen.clip import Seconds
-from hoigen.errors import PROGRAM_FAULTS, VideoError
+from hoigen.core.clip import Seconds
+from hoigen.core.errors import PROGRAM_FAULTS, VideoError
 from hoigen.video.file import Progress, reason_of
 from hoigen.video.plan import SLACK
 

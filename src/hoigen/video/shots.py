@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from hoigen import video
-from hoigen.clip import Seconds
-from hoigen.errors import UsageError, VideoError, nearest
+from hoigen.core.clip import Seconds
+from hoigen.core.errors import UsageError, VideoError, nearest
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from collections import Counter
 
-from hoigen.errors import SetupError
+from hoigen.core.errors import SetupError
 
 
 def signature(error: BaseException) -> str:

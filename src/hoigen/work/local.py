@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from hoigen.errors import SetupError
+from hoigen.core.errors import SetupError
 from hoigen.work.task import Failure, Handler, Limits, Sink, Task
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hoigen.clip import Seconds
+from hoigen.core.clip import Seconds
 from hoigen.work.wire import PAGE, TASK, Inbox, Status, frame
 
 LAST_WORDS = 4096

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hoigen.clip import Seconds
-from hoigen.errors import HoigenError, Locked, RanksOpen, UsageError
+from hoigen.core.clip import Seconds
+from hoigen.core.errors import HoigenError, Locked, RanksOpen, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path

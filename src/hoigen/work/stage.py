@@ -34,7 +34,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hoigen.clip import Seconds
+from hoigen.core.clip import Seconds
 from hoigen.work.breaker import Breaker
 from hoigen.work.executor import executor
 from hoigen.work.progress import Progress

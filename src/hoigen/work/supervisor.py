@@ -12,8 +12,8 @@ import traceback
 from collections import deque
 from collections.abc import Iterator
 
-from hoigen.clip import Seconds
-from hoigen.errors import SetupError
+from hoigen.core.clip import Seconds
+from hoigen.core.errors import SetupError
 from hoigen.work.process import Flight, Worker, resident_mb, where_it_hangs
 from hoigen.work.task import Failure, Limits, Sink, Task
 from hoigen.work.wire import DONE, ERROR, EXIT_MEMORY, PART, READY, UNREADY

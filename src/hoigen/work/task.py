@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from hoigen import errors
-from hoigen.clip import Seconds
+from hoigen.core import errors
+from hoigen.core.clip import Seconds
 
 NOT_THE_VIDEOS = (
     "That is an error of hoigen or of a library that does not fit it, not of the videos. `hoigen doctor` looks at the "

@@ -17,9 +17,9 @@ import time
 import traceback
 from typing import Any
 
-from hoigen import devices
-from hoigen.clip import Seconds
-from hoigen.errors import HoigenError, ModelsGoneError
+from hoigen.core import devices
+from hoigen.core.clip import Seconds
+from hoigen.core.errors import HoigenError, ModelsGoneError
 from hoigen.work.wire import DONE, ERROR, EXIT_MEMORY, HEAD, PART, READY, UNREADY, Inbox, Status
 
 PR_SET_PDEATHSIG = 1

@@ -14,8 +14,8 @@ torch = pytest.importorskip("torch")
 
 import golden_unimatch as golden  # noqa: E402
 
-from hoigen.clip import Clip, Frames  # noqa: E402
-from hoigen.errors import SetupError  # noqa: E402
+from hoigen.core.clip import Clip, Frames  # noqa: E402
+from hoigen.core.errors import SetupError  # noqa: E402
 from hoigen.measures import unimatch_flow  # noqa: E402
 from hoigen.measures.unimatch_flow import UnimatchFlow  # noqa: E402
 from hoigen.models.nets import unimatch  # noqa: E402

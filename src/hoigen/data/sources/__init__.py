@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from hoigen import uris
+from hoigen.core import uris
+from hoigen.core.errors import UsageError, shown
 from hoigen.data.sources import folders, manifests
 from hoigen.data.sources.source import ALLOWED, Say, absolute
 from hoigen.data.sources.source import Source as Source
-from hoigen.errors import UsageError, shown
 
 
 def say_on_stderr(text: str) -> None:

@@ -7,9 +7,9 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from hoigen import uris
+from hoigen.core import uris
+from hoigen.core.errors import PROGRAM_FAULTS, UsageError
 from hoigen.data.sources.source import ALLOWED, MANIFEST_SUFFIXES, VIDEO_SUFFIXES, Say, Source, absolute, unreadable
-from hoigen.errors import PROGRAM_FAULTS, UsageError
 
 LISTS = frozenset({".txt", ".list", ".lst", ".json", ".yaml", ".yml", ".xlsx", ".xls", ".ods", ".arrow", ".feather"})
 """Suffixes of what is surely no video but may be meant as a list of some."""

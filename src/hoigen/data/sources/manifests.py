@@ -17,11 +17,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from hoigen import uris
+from hoigen.core import uris
+from hoigen.core.errors import UsageError, shown
 from hoigen.data.rows import not_text
 from hoigen.data.sources.rows import ALIASES, PANDA, Downloads, Row, sources_of
 from hoigen.data.sources.source import MANIFEST_SUFFIXES, PACKED_SUFFIXES, Source, unreadable
-from hoigen.errors import UsageError, shown
 
 UNPACK: Mapping[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 

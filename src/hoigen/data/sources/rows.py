@@ -19,9 +19,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from hoigen import uris
+from hoigen.core import uris
+from hoigen.core.errors import UsageError, shown
 from hoigen.data.sources.source import VIDEO_SUFFIXES, Source
-from hoigen.errors import UsageError, shown
 
 Row = Mapping[str, Any]
 Fields = Mapping[str, tuple[str, Any]]

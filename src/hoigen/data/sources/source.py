@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hoigen.clip import Seconds
-from hoigen.errors import UsageError
+from hoigen.core.clip import Seconds
+from hoigen.core.errors import UsageError
 
 VIDEO_SUFFIXES = frozenset(
     f".{name}"

@@ -16,8 +16,8 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
-from hoigen.clip import Seconds
-from hoigen.errors import SetupError
+from hoigen.core.clip import Seconds
+from hoigen.core.errors import SetupError
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-    from hoigen.clip import Frames
+    from hoigen.core.clip import Frames
 
 QUALITY = 90
 """Of JPEG, 0..100. An answer depends on it, so changing it means raising FORM in chat_server.py."""

@@ -17,8 +17,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hoigen.clip import Seconds
-from hoigen.errors import SetupError, nearest
+from hoigen.core.clip import Seconds
+from hoigen.core.errors import SetupError, nearest
 from hoigen.experts.call import Answer, Request
 from hoigen.experts.chat import wire
 from hoigen.experts.chat.client import (

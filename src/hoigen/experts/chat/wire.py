@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from hoigen.clip import Seconds
+from hoigen.core.clip import Seconds
 from hoigen.experts.call import Answer, Outcome, Request
 from hoigen.experts.chat import pictures
 from hoigen.experts.chat.client import Reply
 
 if TYPE_CHECKING:
-    from hoigen.clip import Frames
+    from hoigen.core.clip import Frames
 
 Part = dict[str, Any]
 Media = Literal["frames", "video"]

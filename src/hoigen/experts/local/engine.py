@@ -11,8 +11,8 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, cast
 
-from hoigen import devices
-from hoigen.devices import DeviceLostError
+from hoigen.core import devices
+from hoigen.core.devices import DeviceLostError
 from hoigen.experts.call import Answer, Request
 from hoigen.experts.chat.wire import without_thoughts
 from hoigen.models import room

@@ -18,8 +18,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from hoigen.clip import Frames
-from hoigen.errors import SetupError, UsageError
+from hoigen.core.clip import Frames
+from hoigen.core.errors import SetupError, UsageError
 from hoigen.experts.call import Request
 from hoigen.experts.local.engine import messages, rendered
 from hoigen.models import load as loading

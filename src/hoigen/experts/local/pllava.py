@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from hoigen.clip import Sampling
-from hoigen.errors import SetupError, UsageError
+from hoigen.core.clip import Sampling
+from hoigen.core.errors import SetupError, UsageError
 from hoigen.experts.call import Request
 from hoigen.experts.local.engine import Dtype, Engine, context_of, messages, only_stops, warn
 from hoigen.models import hub

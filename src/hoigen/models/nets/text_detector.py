@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-from hoigen.settings import Setting, check_fields
+from hoigen.core.settings import Setting, check_fields
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,0 +1,91 @@
+"""hoigen agree: do the numbers put videos in the order in which people put them?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from hoigen.commands.options import Seed
+from hoigen.core.errors import UsageError
+from hoigen.core.settings import Setting
+from hoigen.evaluation.models.forms import Format
+
+if TYPE_CHECKING:
+    from hoigen.evaluation.models.agreeing import Agreement
+    from hoigen.evaluation.models.grid import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """Each number against people."""
+
+    numbers: Sequence[Agreement]
+    table: Table
+    format: Format = "markdown"
+
+    def __str__(self) -> str:
+        from hoigen.evaluation.models.forms import written
+
+        return written([self.table], (), self.format)
+
+
+def agree(
+    run: Annotated[Path, Setting("the folder of a run of hoigen evaluate, or a result file of VBench")],
+    ratings: Annotated[
+        Path,
+        Setting(
+            "CSV, TSV, JSONL, JSON or Parquet: video and rating, or first, second and winner (first, second, tie); "
+            "maybe rater. docs/compare.md tells how videos are named. Or the folder of a run with annotations"
+        ),
+    ],
+    *,
+    ratings_question: Annotated[
+        str | None,
+        Setting("of annotations, which question's answers are the ratings; not needed where there is only one"),
+    ] = None,
+    measures: Annotated[
+        list[str] | None,
+        Setting(
+            "a number to hold against people; may be given more than once. All of the run of which one end is better"
+            " when not given"
+        ),
+    ] = None,
+    format: Annotated[Format, Setting("markdown, csv, latex or html")] = "markdown",
+    out: Annotated[Path | None, Setting("a file to write instead of the screen")] = None,
+    draws: Annotated[int, Setting("resamples of prompts for intervals")] = 2_000,
+    seed: Seed = 0,
+) -> Agreed:
+    """Measures how well each number agrees with people: Spearman, Kendall's tau-b, pairwise accuracy.
+
+    Returns the agreement. Raises UsageError that names the file, the line and the column at fault.
+    """
+    from hoigen.data.files import write_text
+    from hoigen.evaluation.models import columns as known
+    from hoigen.evaluation.models.agreeing import agreement, table_of
+    from hoigen.evaluation.models.ratings import read_told
+    from hoigen.evaluation.models.read import read_source
+    from hoigen.stats.resample import Draws
+
+    if seed < 0:
+        raise UsageError(f"--seed is 0 or more; it came as {seed}")
+    if draws < 100:
+        raise UsageError(f"--draws is at least 100; it came as {draws}")
+    source = read_source(Path(run))
+    chosen = known.chosen(source.numbers, measures or [number.name for number in known.judged(source.numbers)])
+    told = read_told(Path(ratings), source.videos, ratings_question)
+    how = Draws(draws=draws, seed=seed)
+    found = [agreement(source.videos, told, column, how) for column in chosen]
+    notes = [f"{told.rows} rows" + (f" of {told.raters} raters" if told.raters else "")]
+    if told.strays:
+        some = ", ".join(told.strays[:3])
+        notes.append(f"{len(told.strays)} videos of {ratings} are not in the run and are left out ({some})")
+    result = Agreed(found, table_of(found, chosen, how, notes), format)
+    if out is None:
+        return result
+    try:
+        write_text(Path(out), f"{result}\n")
+    except OSError as error:
+        raise UsageError(f"--out {out} cannot be written: {error.strerror or error}") from None
+    return Agreed(found, result.table)

@@ -1,0 +1,134 @@
+"""hoigen annotate: what people said of clips, from a file into the run."""
+
+from __future__ import annotations
+
+import typing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hoigen.commands.options import RunFolder
+from hoigen.core.errors import UsageError
+from hoigen.core.settings import Setting
+
+if TYPE_CHECKING:
+    from hoigen.data.annotations import Annotation
+    from hoigen.data.rows import Row
+
+TOOL = "hoigen annotate"
+KEYS = ("id", "clip", "uri", "file", "video")
+VALUES = ("label", "rating", "value")
+
+
+@dataclass(frozen=True, slots=True)
+class Annotated:
+    """What was added to a run. rows: of the file. added: annotations that say something new. known: those that the run
+    had already. unknown: names in the file that are no clip of the run."""
+
+    run: Path
+    rows: int
+    added: int
+    known: int
+    unknown: list[str]
+
+    def __str__(self) -> str:
+        told = f"{self.run}: {self.added} annotations added from {self.rows} rows"
+        told += f", {self.known} were there already" if self.known else ""
+        if self.unknown:
+            told += f"\nnote: {len(self.unknown)} names are no clip that this run measures, such as "
+            told += ", ".join(self.unknown[:3])
+        return told
+
+
+def annotate(
+    run: RunFolder,
+    file: typing.Annotated[
+        Path,
+        Setting(
+            "a table (CSV, TSV, JSONL, JSON, Parquet) with a column id (a clip), or uri or file (all clips of a "
+            "video), and a column label (yes or no), rating (a number) or value (any word); maybe question, who, "
+            "when and note"
+        ),
+    ],
+    *,
+    question: typing.Annotated[
+        str | None, Setting("what was asked, in a word (good); else the column question says it")
+    ] = None,
+    who: typing.Annotated[str | None, Setting("who said it; else the column who says it")] = None,
+) -> Annotated:
+    """Puts what people said of clips into the run, where suggest, calibrate and agree find it.
+
+    Returns how much was added. Raises UsageError that names the file, the line, the column, what came and what is
+    allowed; nothing is added then.
+    """
+    from hoigen.data.annotations import Annotations
+    from hoigen.data.rows import rows_of
+    from hoigen.data.run import Run
+    from hoigen.rules import decide
+    from hoigen.rules.labels import clips_named
+    from hoigen.rules.runfile import steps_of
+
+    folder = Run(Path(run))
+    _, steps = steps_of(folder)
+    rows = list(rows_of(Path(file), (), ("question", "who", "when", "note"), one_of=(KEYS, VALUES)))
+    if not rows:
+        raise UsageError(f"{file} holds no rows")
+    key = next(key for key in KEYS if key in rows[0].cells)
+    names = list(dict.fromkeys(row.need(key) for row in rows))
+    clips: dict[str, list[str]] = {}
+    con = decide.connect(folder, steps)
+    try:
+        for name, clip, *_ in clips_named(con, Path(file), "id" if key == "clip" else key, names):
+            clips.setdefault(name, []).append(clip)
+    finally:
+        con.close()
+    made = [each for row in rows for each in _made(row, clips.get(row.need(key), []), question, who)]
+    _check_once(made)
+    table = Annotations(folder)
+    new = table.only_new(each for _, each in made)
+    table.append(new)
+    return Annotated(
+        folder.path, len(rows), len(new), len(made) - len(new), [name for name in names if name not in clips]
+    )
+
+
+def _made(row: Row, clips: list[str], question: str | None, who: str | None) -> list[tuple[str, Annotation]]:
+    """The annotations of one row, each with its place."""
+    from hoigen.data.annotations import Annotation
+
+    if "label" in row.cells:
+        value = "yes" if row.yes_no("label") else "no"
+    elif "rating" in row.cells:
+        row.number("rating")
+        value = row.need("rating").replace(",", ".") if row.comma else row.need("rating")
+    else:
+        value = row.need("value")
+    asked, person = row.text("question") or question, row.text("who") or who
+    if not asked:
+        raise UsageError(f"{row.place}: what was asked? Give --question, or a column question")
+    if not person:
+        raise UsageError(f"{row.place}: who said it? Give --who, or a column who")
+    facts = {"question": asked, "value": value, "who": person, "note": row.text("note")}
+    return [(row.place, Annotation(clip=clip, tool=TOOL, when=_when(row), **facts)) for clip in clips]
+
+
+def _when(row: Row) -> datetime | None:
+    value = row.cells.get("when")
+    came = "" if isinstance(value, datetime) else row.text("when")
+    try:
+        found = value if isinstance(value, datetime) else datetime.fromisoformat(came) if came else None
+    except ValueError:
+        told = "a time such as 2026-11-26T15:02:00+00:00, in UTC where it names no zone"
+        raise UsageError(f"{row.place}, column when: {told}; it came as {came!r}") from None
+    return found.replace(tzinfo=UTC) if found is not None and found.tzinfo is None else found
+
+
+def _check_once(made: list[tuple[str, Annotation]]) -> None:
+    """A person says one thing of a clip, unless the times tell which came first."""
+    seen: dict[tuple[object, ...], tuple[str, Annotation]] = {}
+    for place, row in made:
+        before = seen.setdefault((row.clip, row.question, row.who, row.when), (place, row))[1]
+        if before.value != row.value:
+            said = f"{row.who} says both {before.value!r} and {row.value!r} of clip {row.clip}"
+            raise UsageError(f"{place}: {said} (see {seen[row.clip, row.question, row.who, row.when][0]})")

@@ -1,0 +1,338 @@
+"""hoigen caption: words for the kept clips."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from hoigen.commands.options import Quiet, RunFolder
+from hoigen.core.clip import Seconds
+from hoigen.core.errors import SetupError, UsageError
+from hoigen.core.settings import Setting
+from hoigen.work.task import DEADLINE, LOAD_DEADLINE, MEMORY_MB
+
+if TYPE_CHECKING:
+    from hoigen.captioners._job import Job
+    from hoigen.captioners.lengths import Lengths
+    from hoigen.commands.caption_dry import DryRun
+    from hoigen.data.run import Run
+    from hoigen.experts.calls import Calls
+    from hoigen.experts.desk import Desk
+    from hoigen.rules.cascade import Step
+
+REASONS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionResult:
+    """What became of the kept clips. paths: which way captions took; failed: reason -> clips; calls: what was asked in
+    all, by expert and outcome, with tokens in and out. pending: clips that are not decided yet.
+    cost: of all calls, at the prices of the experts in force, in their currency. nothing: why no clip is kept, when
+    every one failed before there could be a caption."""
+
+    run: Path
+    captioner: str
+    kept: int
+    paths: Mapping[str, int]
+    failed: Mapping[str, int]
+    lengths: Lengths | None
+    calls: Sequence[tuple[str, str, int, int, int]] = field(default_factory=list)
+    pending: int = 0
+    cost: float = 0.0
+    nothing: str = ""
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether every caption failed, or every clip before it; the command then exits with 1."""
+        return bool(self.nothing) or (bool(self.failed) and sum(self.failed.values()) == self.kept)
+
+    def __str__(self) -> str:
+        made, lost = sum(self.paths.values()), sum(self.failed.values())
+        waiting = self.kept - made - lost
+        lines = [f"{self.kept} kept clips: {made} captioned, {lost} failed" + (f", {waiting} to go" if waiting else "")]
+        lines += [f"  {count:6} {path}" for path, count in self.paths.items()]
+        lines += [f"  {count:6} failed: {reason}" for reason, count in list(self.failed.items())[:REASONS]]
+        if self.lengths:
+            lines.append(str(self.lengths))
+        if self.calls:
+            lines.append("calls:")
+        lines += [f"  {n:6} {model}: {end}, {a:,} tokens in, {b:,} out" for model, end, n, a, b in self.calls]
+        if self.cost:
+            lines.append(f"cost: {self.cost:,.2f} at the experts' prices, over all that this run has asked")
+        if self.pending:
+            lines.append(f"{self.pending} clips are not decided yet: run hoigen curate again")
+        if self.nothing:
+            lines.append(self.nothing)
+        elif self.incomplete:
+            reason = next(iter(self.failed))
+            lines.append(f"every caption failed: {reason}. hoigen caption {self.run} --retry asks again")
+        return "\n".join(lines)
+
+
+def caption(
+    run: RunFolder,
+    *,
+    recipe: Annotated[
+        Path | None, Setting("a recipe whose `caption` is used instead of the run's (modern, or a YAML file)")
+    ] = None,
+    set: Annotated[
+        list[str] | None,
+        Setting(
+            "a change, as key=value (captioner.mixture.decision.chat_server.url=http://localhost:8000/v1); may be "
+            "given more than once"
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, Setting("only say how many calls and tokens it would take, and what they would cost")
+    ] = False,
+    retry: Annotated[
+        bool, Setting("ask once more what was truncated, refused, malformed, timed out or failed")
+    ] = False,
+    tokenizer: Annotated[
+        str | None,
+        Setting(
+            "a tokenizer of transformers (a folder or hub id) that counts tokens for T5's limit; without one the "
+            "count is an estimate"
+        ),
+    ] = None,
+    report: Annotated[bool, Setting("write the run's report.html anew, with the captions")] = True,
+    batch_out: Annotated[
+        Path | None, Setting("write the calls that are missing as an OpenAI batch (JSON lines) instead of asking")
+    ] = None,
+    batch_in: Annotated[list[Path] | None, Setting("answers of such a batch; may be given more than once")] = None,
+    workers: Annotated[int | None, Setting("worker processes that decode; one for each core when not given")] = None,
+    deadline: Annotated[
+        Seconds, Setting("seconds that decoding a clip may go without progress before the clip is given up")
+    ] = DEADLINE,
+    load_deadline: Annotated[
+        Seconds,
+        Setting(
+            "seconds that loading local models may take, and seconds for which they may answer nothing before they "
+            "are started anew"
+        ),
+    ] = LOAD_DEADLINE,
+    memory_mb: Annotated[int, Setting("resident memory in MB that one worker may take")] = MEMORY_MB,
+    rank: Annotated[int, Setting("this process's number when several share the run, from 0 to ranks - 1")] = 0,
+    ranks: Annotated[int, Setting("how many processes share the run")] = 1,
+    quiet: Quiet = False,
+) -> CaptionResult | DryRun:
+    """Describes the kept clips of a run; run again, it asks nothing that was answered before.
+
+    Which captioner, and which experts, is the recipe's key `caption`: that of the run, or of another recipe.
+
+    Returns what became of the clips. Raises UsageError for bad input, SetupError when an expert cannot be reached, and
+    RanksOpen when this rank has done its part and others have not.
+    """
+    from hoigen.captioners._job import job_of
+    from hoigen.core import trusted
+    from hoigen.data.run import Run
+    from hoigen.experts import batch
+    from hoigen.experts.calls import Calls
+    from hoigen.experts.desk import Desk
+    from hoigen.pages.write import write_page
+    from hoigen.recipe.recipe import check_numbers, check_shares
+    from hoigen.rules.runfile import steps_of
+    from hoigen.stages.captions import caption_clips
+    from hoigen.work.ranks import Rank, held
+    from hoigen.work.task import Limits
+
+    check_numbers(
+        {"rank": rank, "ranks": ranks, "deadline": deadline, "memory_mb": memory_mb, "workers": workers}
+        | {"load_deadline": load_deadline}
+    )
+    check_shares(rank, ranks)
+    folder = Run(Path(run))
+    settings = folder.recipe()
+    spec = caption_spec(settings, recipe, set or [])
+    names = folder.recipe_file if recipe is None else f"{folder.recipe_file} or {recipe}"
+    trusted.check([settings.get("measures"), spec], names)
+    _, steps = steps_of(folder)
+    job = replace(job_of(spec), retry=retry)
+    mine = Rank(rank, ranks)
+    with held(folder, mine):
+        calls = Calls(folder.calls_file)
+        try:
+            if batch_in:
+                print(batch.take(calls, batch_in), file=sys.stderr)
+            if dry_run:
+                from hoigen.commands.caption_dry import dry_run_of
+
+                with calls.copied() as looked_at:  # nothing of the run changes
+                    if retry:
+                        looked_at.forget_unanswered()
+                    return dry_run_of(folder, steps, job, looked_at, mine)
+            if retry:
+                calls.forget_unanswered()
+            if batch_out is None:
+                job = _settled(job, spec, folder, steps, quiet)
+            limits = Limits(
+                deadline=deadline,
+                load_deadline=load_deadline,
+                memory_mb=memory_mb,
+                **({"workers": workers} if workers else {}),
+            )
+            with _in_force(folder, spec, job):
+                if batch_out is not None:
+                    with _collecting(calls, batch_out) as desk:
+                        barrier = caption_clips(folder, steps, job, desk, mine, limits, quiet, meet=False)
+                else:
+                    barrier = caption_clips(folder, steps, job, Desk(calls), mine, limits, quiet)
+            if not barrier.missing() and not barrier.passed:
+                with barrier.last_step():
+                    folder.captions(job.name, job.fingerprint).compact()
+                    if report:
+                        write_page(folder.path)
+            return result_of(folder, steps, job, calls, tokenizer)
+        finally:
+            calls.close()
+
+
+def caption_spec(recipe: Mapping[str, Any], other: Path | None, sets: Sequence[str]) -> dict[str, Any]:
+    """The `caption` of a recipe with its changes. Raises UsageError when there is none."""
+    from hoigen.recipe.yaml import apply_sets, load_recipe, recipe_path
+
+    where = str(other) if other is not None else "the run's recipe"
+    found = load_recipe(recipe_path(other)) if other is not None else recipe
+    if not found.get("caption") and not sets:
+        raise UsageError(
+            f"{where} has no `caption`: give --recipe (lite, paper, modern, or a file), or "
+            "--set captioner=grounded, or --set captioner.single.expert.chat_server.url=..."
+        )
+    return apply_sets(found.get("caption") or {}, sets)
+
+
+def _settled(job: Job, spec: Mapping[str, Any], run: Run, steps: Sequence[Step], quiet: bool) -> Job:
+    """The job once its models have commits: captions are filed under what they depend on, and a revision of the hub is
+    known by its commit only once it is on this machine. Where no clip is kept, nothing is fetched."""
+    from hoigen.captioners._job import job_of
+    from hoigen.models import uses
+    from hoigen.stages.kept import kept_counts
+
+    experts = tuple(job.captioner.experts.values())
+    if not uses.unsettled(experts) or not kept_counts(run, steps):
+        return job
+    uses.prepare(experts, quiet=quiet)
+    return replace(job_of(spec), retry=job.retry)
+
+
+def record(run: Run, spec: Mapping[str, Any], job: Job) -> None:
+    """Writes which captions are in force."""
+    from importlib import metadata
+
+    import yaml
+
+    from hoigen.captioners._job import models_of
+    from hoigen.data.files import write_text
+
+    facts = {
+        "name": job.name,
+        "fingerprint": job.fingerprint,
+        "hoigen": metadata.version("hoigen"),
+        "written": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "experts": {role: dict(expert.identity) for role, expert in job.captioner.experts.items()},
+        "models": [entry.record for entry in models_of(job)],
+        "caption": dict(spec),
+    }
+    write_text(run.caption_file, yaml.safe_dump(facts, sort_keys=False, allow_unicode=True, width=100))
+
+
+@contextlib.contextmanager
+def _in_force(run: Run, spec: Mapping[str, Any], job: Job) -> Iterator[None]:
+    """These captions are in force from the beginning, unless their experts cannot even be set up: then those before."""
+    before = run.caption_file.read_text(encoding="utf-8") if run.caption_file.exists() else None
+    record(run, spec, job)
+    try:
+        yield
+    except SetupError:
+        if before is not None and not run.captions(job.name, job.fingerprint).shards():
+            from hoigen.data.files import write_text
+
+            write_text(run.caption_file, before)
+        raise
+
+
+def result_of(run: Run, steps: Sequence[Step], job: Job, calls: Calls, tokenizer: str | None) -> CaptionResult:
+    """Counts what lies in the run."""
+    from hoigen.captioners import lengths
+    from hoigen.rules import decide
+
+    with decide.connect(run, steps) as con:
+        counts = decide.counts(con)
+        nothing = decide.all_failed(con, counts, run.path)
+    found = _Told()
+    count_tokens = lengths.tokenizer(tokenizer) if tokenizer else None
+    spread = lengths.lengths_of(found.of(run, steps, job.name), count_tokens)
+    totals = calls.totals()
+    return CaptionResult(
+        run=run.path,
+        captioner=job.name,
+        kept=counts.get("kept", 0),
+        paths=dict(found.paths.most_common()),
+        failed=dict(found.failed.most_common()),
+        lengths=spread,
+        calls=totals,
+        pending=counts.get("pending", 0),
+        cost=_cost(job, totals),
+        nothing=nothing,
+    )
+
+
+@dataclass(slots=True)
+class _Told:
+    """Captions of kept clips, counted while their texts go by."""
+
+    paths: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
+
+    def of(self, run: Run, steps: Sequence[Step], captioner: str) -> Iterator[str]:
+        """The texts, shard by shard: no more than one shard's captions are held."""
+        from hoigen.stages.captioned import captions_in_force
+        from hoigen.stages.kept import kept_clips
+
+        captions = captions_in_force(run)
+        if captions is None:
+            return
+        there = set(captions.shards())
+        for shard, ids in kept_clips(run, steps, there.__contains__):
+            kept = set(ids)
+            for row in captions.read(shard, ["id", "path", "reason", "text"]):
+                if row["id"] not in kept:
+                    continue
+                if row["text"] is None:
+                    self.failed[row["reason"]] += 1
+                else:
+                    self.paths[row["path"] or captioner] += 1
+                    yield row["text"]
+
+
+def _cost(job: Job, totals: Sequence[tuple[str, str, int, int, int]]) -> float:
+    """Prices are per million tokens. An expert without prices costs nothing."""
+    prices = {
+        str(expert.identity.get("model", "")): (getattr(expert, "price_in", 0.0), getattr(expert, "price_out", 0.0))
+        for expert in job.captioner.experts.values()
+    }
+    nothing = (0.0, 0.0)
+    return sum((a * prices.get(m, nothing)[0] + b * prices.get(m, nothing)[1]) / 1e6 for m, _, _, a, b in totals)
+
+
+@contextlib.contextmanager
+def _collecting(calls: Calls, out: Path) -> Iterator[Desk]:
+    """A desk that writes a batch: its files get their names when all is well, and else nothing stays behind."""
+    from hoigen.experts.batch import BatchFiles, CollectingDesk
+
+    files = BatchFiles(out)
+    desk = CollectingDesk(calls, files)
+    try:
+        yield desk
+    except BaseException:
+        files.discard()
+        raise
+    paths = files.close()
+    told = f"{desk.written} calls written to {', '.join(map(str, paths))}" if paths else "no call is missing"
+    print(told, file=sys.stderr)

@@ -1,0 +1,126 @@
+"""hoigen categories: objects and actions out of captions."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from hoigen.core.errors import UsageError
+from hoigen.core.settings import Setting
+
+if TYPE_CHECKING:
+    from hoigen.interactions.categories.rows import Category
+    from hoigen.interactions.categories.table import Distribution, Tally
+
+Format = Literal["csv", "jsonl", "parquet"]
+
+
+def categories(
+    run: Annotated[
+        Path, Setting("the folder of the run; with --captions any folder, which is made when it is not there")
+    ],
+    *,
+    captions: Annotated[
+        Path | None,
+        Setting(
+            "captions from a CSV, JSON lines or Parquet file with the columns id and caption (or text) instead of "
+            "those of the run"
+        ),
+    ] = None,
+    expert: Annotated[
+        str | None,
+        Setting(
+            "a language model that reads the captions instead of the rules: a name of `hoigen list`, or YAML with "
+            "its settings, such as '{chat_server: {url: \"http://localhost:8000/v1\", model: Qwen/Qwen3-8B}}'"
+        ),
+    ] = None,
+    retry: Annotated[
+        bool,
+        Setting("ask once more what the expert did not answer: truncated, refused, malformed, timed out or failed"),
+    ] = False,
+    format: Annotated[
+        Format | None, Setting("the format of --out: csv, jsonl or parquet; when not given, as its name ends, else csv")
+    ] = None,
+    out: Annotated[Path | None, Setting("a file to write the rows to as well")] = None,
+) -> Distribution:
+    """Finds the interactions that captions tell of: action, object, HICO-DET's names for them, kind of interaction.
+
+    The rows go to categories/categories.parquet in the run, one for each action and object of a clip; how they are
+    spread is printed. Without --expert no model is used: rules read the caption.
+
+    Returns how they are spread. Raises UsageError for bad input, SetupError when the expert cannot be reached.
+    """
+    from hoigen.commands.table import _check, _format_of
+    from hoigen.interactions.categories import table
+
+    chosen = format or _format_of(out)
+    if format is not None and out is None:
+        raise UsageError(f"--format {format} needs --out FILE")
+    _check(chosen, out)
+    tally = table.Tally()
+    path = Path(run) / "categories" / "categories.parquet"
+    rows = _rows(tally.texts(_texts(Path(run), captions)), expert, Path(run), tally, retry)
+    table.write(path, tally.through(rows), tally)
+    if out is not None:
+        _export(path, chosen, out)
+    return table.distribution(tally, path)
+
+
+def _texts(run: Path, captions: Path | None) -> Iterator[tuple[str, str]]:
+    """(clip id, caption). Raises UsageError when there is none."""
+    found: Iterable[tuple[str, str]]
+    if captions is not None:
+        from hoigen.interactions.categories.captions import captions_in
+
+        found, where = captions_in(captions), f"--captions {captions}"
+    else:
+        from hoigen.data.run import Run
+        from hoigen.stages.captioned import captions_of
+
+        folder = Run(run)
+        folder.recipe()
+        found, where = captions_of(folder), f"{run}: run hoigen caption first, or give --captions FILE; it"
+    empty = True
+    for pair in found:
+        empty = False
+        yield pair
+    if empty:
+        raise UsageError(f"{where} has no captions")
+
+
+def _rows(
+    texts: Iterable[tuple[str, str]], expert: str | None, run: Path, tally: Tally, retry: bool
+) -> Iterator[Category]:
+    if expert is None:
+        from hoigen.interactions.categories.rows import by_rules
+
+        return by_rules(texts)
+    from hoigen.core import trusted
+    from hoigen.data.run import Run
+    from hoigen.interactions.categories.by_expert import by_expert
+    from hoigen.recipe.build import make
+
+    spec = _spec(expert)
+    trusted.settle({"expert": spec}, None, None)  # given as an argument, which is asking
+    return by_expert(texts, make("expert", spec, "--expert"), Run(run).calls_file, tally, retry)
+
+
+def _spec(expert: str) -> Any:
+    import yaml
+
+    try:
+        return yaml.safe_load(expert)
+    except yaml.YAMLError as error:
+        raise UsageError(f"--expert is a name or YAML; it came as {expert!r}: {error}") from None
+
+
+def _export(path: Path, format: Format, out: Path) -> None:
+    import duckdb
+
+    from hoigen.commands.table import _copy
+    from hoigen.data.parquet import rows_of_file
+
+    written = _copy(duckdb.connect(), f"select * from {rows_of_file(path)}", format, out)
+    print(f"{out}: {written} rows", file=sys.stderr)

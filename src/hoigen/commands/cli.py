@@ -1,0 +1,205 @@
+"""hoigen VERB: parsing and printing, nothing else. The arguments of a command are those of its function."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import importlib
+import re
+import sys
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hoigen.commands import VERBS, module_of
+from hoigen.core.errors import HoigenError, RanksOpen, UsageError
+
+Verb = Callable[..., Any]
+NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM))
+"""What a disk or its owner refuses; nothing that a traceback would explain."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a verb; its exit status.
+
+    0: done, also when some clips failed. 1: it cannot work as it is set up, every clip (video, caption) failed, or
+    files of hoigen cut are missing. 2: bad input, nothing was done. 75: this rank has done its part and others of the
+    run have not (EX_TEMPFAIL of sysexits.h). 130: stopped by Ctrl-C.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _main(arguments)
+    except UsageError as error:
+        print(f"hoigen: {error}", file=sys.stderr)
+        return 2
+    except RanksOpen as open_ones:
+        print(open_ones, file=sys.stderr)
+        return 75
+    except HoigenError as error:
+        print(f"hoigen: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        print(f"hoigen: {error.filename or 'output'}: {error.strerror}", file=sys.stderr)
+        return 2
+    except Exception as error:
+        if "Query interrupted" in str(error):  # Ctrl-C inside a query
+            return _stopped(arguments)
+        if (told := _damaged(error)) is None:
+            raise
+        print(f"hoigen: {told}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return _stopped(arguments)
+
+
+def _damaged(error: Exception) -> str | None:
+    """What to do about a Parquet file that cannot be read; None for other errors."""
+    package = type(error).__module__.split(".")[0].strip("_")
+    if package not in ("duckdb", "pyarrow"):
+        return None
+    noted = [note for note in getattr(error, "__notes__", ()) if note.endswith(".parquet")]
+    found = re.search(r"(?<=')/[^\n]+?\.parquet(?=')|[^'\"\s]+\.parquet", str(error))
+    if not noted and found is None:
+        return None
+    name = noted[0] if noted or found is None else found.group()
+    what = " ".join(str(error).split(" LINE ")[0].split("LINE 1:")[0].split()).rstrip(".")
+    return f"{name} is damaged: {what}. Delete that file; hoigen curate RUN/run.yaml makes it anew"
+
+
+def _stopped(arguments: list[str]) -> int:
+    import shlex
+
+    again = f"hoigen {shlex.join(arguments)}"
+    print(f"\nhoigen: stopped; all finished work is kept. Go on with: {again}", file=sys.stderr)
+    exec("")  # Ctrl-C inside of exec (as @dataclass does it) marks Python to die of SIGINT at its end; this unmarks it
+    return 130
+
+
+def _main(arguments: list[str]) -> int:
+    name = next((word for word in arguments if not word.startswith("-")), None)
+    if name is not None and name not in VERBS:
+        from hoigen.core.errors import nearest
+
+        raise UsageError(f"unknown command {name!r}{nearest(name, VERBS)}")
+    parser = _parser(name)
+    options = vars(parser.parse_args(arguments))
+    if options.pop("verb", None) is None:
+        parser.print_help()
+        return 0
+    assert name is not None
+    _trust(name, options.pop("trust", None) or [], options)
+    result = verb_function(name)(**options)
+    if result is not None:
+        print(result)
+    return 1 if getattr(result, "incomplete", False) else 0
+
+
+TYPED: Mapping[str, str] = {"try": "measure", "categories": "expert"}
+"""Options beside --set that may name a file of one's own."""
+
+
+def _trust(verb: str, files: Sequence[str], options: Mapping[str, Any]) -> None:
+    """What is typed is asked for: files of --trust, and those that other options name. What a recipe names is not."""
+    from hoigen.core import trusted
+    from hoigen.recipe.yaml import set_value
+
+    typed = [set_value(text.partition("=")[2]) for text in options.get("set") or []]
+    if (text := options.get(TYPED.get(verb, ""))) is not None:
+        typed.append(set_value(text))
+    for name in files:
+        try:
+            trusted.trust(name)
+        except UsageError as error:
+            raise UsageError(f"--trust {trusted.shown(Path(name))}: {error}") from None
+    for file in trusted.files_in(typed):
+        trusted.trust(file)
+
+
+def verb_function(name: str) -> Verb:
+    """The function behind a command."""
+    module = importlib.import_module(f"hoigen.commands.{module_of(name)}")
+    found: Verb = getattr(module, "command", None) or getattr(module, module_of(name))
+    return found
+
+
+TRUST = (
+    "a file of one's own (./my_measure.py) that the recipe or the run names and that may be run as Python; remembered "
+    "by its content; may be given more than once"
+)
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> typing.NoReturn:
+        raise UsageError(f"{message} (see: {self.prog} --help)")
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for: that reads the installed packages."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib import metadata
+
+        print(f"hoigen {metadata.version('hoigen')}")
+        parser.exit()
+
+
+def _parser(only: str | None) -> argparse.ArgumentParser:
+    """The parser; of the verbs, the one asked for in full, the others by their first line."""
+    parser = Parser(prog="hoigen", description="Build and measure human-object-interaction video data.")
+    parser.add_argument(
+        "--version", action=_Version, nargs=0, default=argparse.SUPPRESS, help="show the version and exit"
+    )
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
+    for name in [only] if only else VERBS:
+        summary = VERBS[name]
+        verb = verbs.add_parser(name, help=summary.replace("%", "%%"), description=summary)
+        if only:
+            add_arguments(verb, verb_function(name))
+        verb.add_argument("--trust", action="append", metavar="FILE", help=TRUST)
+    return parser
+
+
+def add_arguments(parser: argparse.ArgumentParser, function: Verb) -> None:
+    """The arguments of a function: by place, or, where they are keyword-only, as options."""
+    from hoigen.core.settings import arguments_of
+
+    for key in arguments_of(function):
+        kind, many, choices = _form(key.hint)
+        how: dict[str, Any] = {"help": key.help.replace("%", "%%"), "type": kind}
+        if key.option and kind is bool:
+            how |= {"action": argparse.BooleanOptionalAction, "default": key.default}
+            del how["type"]
+        elif key.option and many:
+            how |= {"action": "append", "metavar": "KEY=VALUE" if key.name == "set" else key.name.upper()}
+        elif key.option:
+            how |= {"default": key.default, "choices": choices}
+        elif not key.required:
+            how |= {"nargs": "*" if many else "?", "default": key.default}
+        elif many:
+            how["nargs"] = "+"
+        parser.add_argument(f"--{key.name.replace('_', '-')}" if key.option else key.name, **how)
+
+
+def _form(hint: Any) -> tuple[Any, bool, tuple[Any, ...] | None]:
+    """What turns a word into a value, whether there may be several, and which words there are."""
+    options = [option for option in typing.get_args(hint) if option is not type(None)]
+    if typing.get_origin(hint) is typing.Literal:
+        return type(options[0]), False, tuple(options)
+    if typing.get_origin(hint) in (list, tuple):
+        return _form(options[0])[0], True, None
+    if options:  # of a union; null is what stands where nothing is typed
+        return _form(options[0])
+    return (_path if hint is Path else hint), False, None
+
+
+def _path(text: str) -> Path:
+    """A path as typed; an empty one (an unset variable of a script) would be the folder one is in."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("a path; it came as an empty text")
+    return Path(text)

@@ -1,0 +1,257 @@
+"""hoigen compare: models by measures, with intervals and tests."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from hoigen.commands.options import Draws, Seed
+from hoigen.core.errors import UsageError, nearest
+from hoigen.core.settings import Setting
+from hoigen.evaluation.models.forms import Format
+from hoigen.evaluation.models.groups import By
+
+if TYPE_CHECKING:
+    from hoigen.core.score import Number
+    from hoigen.evaluation.models.differ import Difference
+    from hoigen.evaluation.models.grid import Table
+    from hoigen.evaluation.models.videos import Source, Video
+
+Models = dict[str, list["Video"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Tables, the differences behind them, and what makes numbers not comparable."""
+
+    tables: Sequence[Table]
+    differences: Sequence[Difference]
+    warnings: Sequence[str]
+    format: Format = "markdown"
+
+    def __str__(self) -> str:
+        from hoigen.evaluation.models.forms import written
+
+        return written(self.tables, self.warnings, self.format)
+
+
+def compare(
+    runs: Annotated[
+        list[Path], Setting("folders of runs of hoigen evaluate, or result files of VBench (*_eval_results.json)")
+    ],
+    *,
+    format: Annotated[Format, Setting("markdown, csv (a row for each cell), latex or html (one page)")] = "markdown",
+    out: Annotated[Path | None, Setting("a file to write instead of the screen")] = None,
+    measures: Annotated[
+        list[str] | None, Setting("a number to show; may be given more than once. All headline numbers when not given")
+    ] = None,
+    baseline: Annotated[
+        str | None, Setting("the model that all others are tested against; each two models when not given")
+    ] = None,
+    before: Annotated[
+        list[str] | None, Setting("a model before a change, for a table of changes; as often as --after")
+    ] = None,
+    after: Annotated[list[str] | None, Setting("that model after the change")] = None,
+    rank: Annotated[
+        str | None,
+        Setting(
+            "the number that groups, best and worst are about; when not given, that by which a run's page is sorted"
+        ),
+    ] = None,
+    by: Annotated[
+        list[str] | None,
+        Setting(
+            "a table per verb, object, category, prompt, or seen (in- and out-of-distribution prompts); may be given"
+            " more than once"
+        ),
+    ] = None,
+    ends: Annotated[int, Setting("how many best and worst prompts are shown; 0 for none")] = 5,
+    common: Annotated[bool, Setting("only prompts of which every model has a video")] = False,
+    paper: Annotated[bool, Setting("HOIGen-1M's own numbers (tables 2 to 4) beside")] = False,
+    prompts: Annotated[
+        Path | None, Setting("the suite by which videos of VBench's files are paired; that of the runs when not given")
+    ] = None,
+    vbench: Annotated[
+        Path | None, Setting("a folder to which a result file of VBench is written for each model")
+    ] = None,
+    draws: Draws = 5_000,
+    seed: Seed = 0,
+) -> Compared:
+    """Compares models: means with 95 % intervals, tests on the same prompts, groups, best and worst interactions.
+
+    Returns the tables. Raises UsageError that names the run, the option or the file at fault.
+    """
+    from hoigen.evaluation.models import columns as known
+    from hoigen.evaluation.models import paper as published
+    from hoigen.evaluation.models.read import paths_of
+    from hoigen.evaluation.models.tables import Asked, all_tables, pairs_of
+    from hoigen.evaluation.models.warnings import warnings_of
+    from hoigen.stats.resample import Draws
+
+    if draws < 100:
+        raise UsageError(f"--draws is at least 100; it came as {draws}")
+    if ends < 0:
+        raise UsageError(f"--ends is 0 or more; it came as {ends}")
+    if seed < 0:
+        raise UsageError(f"--seed is 0 or more; it came as {seed}")
+    _check_out(Path(out) if out else None)
+    sources = _sources(paths_of(runs), Path(prompts) if prompts else None)
+    models = _models(sources)
+    if common:
+        models = _common(models)
+    told = [*warnings_of(models, sources), *_gone(sources, prompts)]
+    numbers = [number for source in sources for number in source.numbers]
+    chosen = known.chosen(numbers, measures)
+    if not chosen:
+        every = ", ".join(dict.fromkeys(number.name for number in numbers))
+        raise UsageError(f"these runs have no headline number; --measures: one of {every}")
+    names = list(models)
+    asked = Asked(
+        columns=chosen,
+        beside=published.columns(without={column.name for column in chosen}) if paper else [],
+        pairs=pairs_of(names, _named(baseline, names, "--baseline")),
+        changes=_changes(before or [], after or [], names),
+        rank=_rank(rank, models, numbers, chosen),
+        by=_groups(by),
+        ends=ends,
+        with_paper=paper,
+        draws=Draws(draws=draws, seed=seed),
+    )
+    tables, differences = all_tables(models, asked)
+    if len(names) > 2 and not asked.pairs:
+        told.append(f"{len(names)} models are too many to test each two; --baseline MODEL tests all against one")
+    result = Compared(tables, differences, told, format)
+    _write(result, models, chosen, Path(out) if out else None, Path(vbench) if vbench else None)
+    return replace(result, format="markdown") if out is not None else result
+
+
+def _sources(paths: Sequence[Path], prompts: Path | None) -> list[Source]:
+    from hoigen.evaluation.models.read import read_source
+
+    if not paths:
+        raise UsageError("runs: the folder of at least one run")
+    twice = [path for path, count in Counter(path.absolute() for path in paths).items() if count > 1]
+    if twice:
+        raise UsageError(f"{twice[0]} is given twice")
+    folders = [read_source(path) for path in paths if path.suffix.lower() != ".json"]
+    suite = prompts or next(iter(_suites(folders)), None)
+    files = {path: read_source(path, suite) for path in paths if path.suffix.lower() == ".json"}
+    runs = {source.path: source for source in folders} | files
+    return [runs[path] for path in paths]
+
+
+def _suites(sources: Sequence[Source]) -> list[Path]:
+    """Files of suites that the runs were made with and that are still there."""
+    named = [Path(source.evaluation["suite"]["file"]) for source in sources if source.evaluation.get("suite")]
+    return [path for path in named if path.is_file()]
+
+
+def _gone(sources: Sequence[Source], prompts: Path | None) -> list[str]:
+    """Videos of VBench's files pair with a run's by its suite; without it, by their names alone."""
+    named = [Path(source.evaluation["suite"]["file"]) for source in sources if source.evaluation.get("suite")]
+    if prompts is not None or not named or any(path.is_file() for path in named) or len(named) == len(sources):
+        return []
+    return [
+        f"the suite of prompts {named[0]} is gone: videos of VBench's files are paired by their names alone; name it "
+        "with --prompts"
+    ]
+
+
+def _models(sources: Sequence[Source]) -> Models:
+    """Videos by model; two of one name in two runs are told apart by the run."""
+    owners = Counter(name for source in sources for name in {video.model for video in source.videos})
+    found: Models = {}
+    for source in sources:
+        for video in source.videos:
+            name = video.model if owners[video.model] == 1 else f"{video.model} ({source.path.name})"
+            found.setdefault(name, []).append(replace(video, model=name))
+    if sum(owners.values()) != len(found):
+        raise UsageError(
+            f"two runs of one name hold one model: {', '.join(str(source.path) for source in sources)}; rename a folder"
+        )
+    return found
+
+
+def _common(models: Models) -> Models:
+    shared = set.intersection(*({video.prompt for video in videos} for videos in models.values()))
+    if not shared:
+        raise UsageError("--common: there is no prompt of which every model has a video")
+    return {name: [video for video in videos if video.prompt in shared] for name, videos in models.items()}
+
+
+def _named(name: str | None, names: Sequence[str], option: str) -> str | None:
+    if name is not None and name not in names:
+        raise UsageError(f"{option} {name!r} is no model of these runs{nearest(name, names)}")
+    return name
+
+
+def _changes(before: Sequence[str], after: Sequence[str], names: Sequence[str]) -> list[tuple[str, str]]:
+    if len(before) != len(after):
+        raise UsageError(f"--before and --after come in pairs; {len(before)} came before and {len(after)} after")
+    for option, given in (("--before", before), ("--after", after)):
+        for name in given:
+            _named(name, names, option)
+    for one, other in zip(before, after, strict=True):
+        if one == other:
+            raise UsageError(f"--before and --after are both {one!r}")
+    return list(zip(before, after, strict=True))
+
+
+def _rank(rank: str | None, models: Models, numbers: Sequence[Number], chosen: Sequence[Number]) -> Number:
+    """The number asked for, else the one that runs like these are ranked by."""
+    from hoigen.evaluation.models import columns as known
+
+    if rank is not None:
+        names = {number.name for number in numbers}
+        if rank not in names:
+            raise UsageError(f"--rank {rank}: no such number in these runs{nearest(rank, names)}")
+        return known.chosen(numbers, [rank])[0]
+    found = known.ranked_by(chosen, (video for each in models.values() for video in each))
+    assert found is not None  # there is at least one column
+    return found
+
+
+def _groups(by: Sequence[str] | None) -> list[By]:
+    import typing
+
+    allowed: tuple[By, ...] = typing.get_args(By)
+    for name in by or ():
+        if name not in allowed:
+            raise UsageError(f"--by: one of {', '.join(allowed)}; it came as {name!r}")
+    return [name for name in allowed if name in (by or ())]
+
+
+def _check_out(out: Path | None) -> None:
+    if out is not None and out.is_dir():
+        raise UsageError(f"--out {out} is a folder; give the name of a file")
+    if out is not None and not out.absolute().parent.is_dir():
+        raise UsageError(f"--out {out}: no such folder {out.parent}")
+
+
+def _write(
+    result: Compared,
+    models: Mapping[str, Sequence[Any]],
+    chosen: Sequence[Number],
+    out: Path | None,
+    vbench: Path | None,
+) -> None:
+    import re
+
+    from hoigen.data.files import write_text
+    from hoigen.evaluation.models.vbench import ENDING, vbench_text
+
+    files = {name: re.sub(r"[^\w.-]+", "_", name) + ENDING for name in models} if vbench is not None else {}
+    for name, file in files.items():
+        if same := [other for other in files if other != name and files[other].lower() == file.lower()]:
+            raise UsageError(f"--vbench: the models {name!r} and {same[0]!r} would be one file, {file}; rename one")
+    try:
+        if out is not None:
+            write_text(out, f"{result}\n")
+        for name, file in files.items():
+            assert vbench is not None
+            write_text(vbench / file, vbench_text(models[name], chosen))
+    except OSError as error:
+        raise UsageError(f"{error.filename or out or vbench} cannot be written: {error.strerror}") from None

@@ -1,0 +1,278 @@
+"""hoigen curate: raw videos in, checked clips out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from hoigen.commands.options import DryRun, Quiet
+from hoigen.core.clip import Seconds
+from hoigen.core.errors import UsageError
+from hoigen.core.settings import Setting
+from hoigen.recipe.recipe import KEYS, Recipe
+
+if TYPE_CHECKING:
+    from hoigen.data.run import Run
+    from hoigen.rules.decide import Funnel
+    from hoigen.stages.scores import Planned
+    from hoigen.work.ranks import Barrier
+
+
+def curate(
+    videos: str | Path | Sequence[str] | Recipe,
+    run: str | Path = "",
+    *,
+    shots: str | Mapping[str, Any] | None = Recipe.shots,
+    min_length: Seconds = Recipe.min_length,
+    max_length: Seconds | None = Recipe.max_length,
+    duplicates: Literal["drop", "keep"] = Recipe.duplicates,
+    measures: Sequence[str | Mapping[str, Any]] = Recipe.measures,
+    keep: Mapping[str, Any] | None = Recipe.keep,
+    score_all: bool = Recipe.score_all,
+    caption: Mapping[str, Any] | None = Recipe.caption,
+    report: bool = Recipe.report,
+    workers: int | None = Recipe.workers,
+    deadline: Seconds = Recipe.deadline,
+    load_deadline: Seconds = Recipe.load_deadline,
+    memory_mb: int = Recipe.memory_mb,
+    shard_size: int = Recipe.shard_size,
+    rank: int = Recipe.rank,
+    ranks: int = Recipe.ranks,
+    beside: Path | None = None,
+    quiet: bool = False,
+    trust: Sequence[str | Path] | None = None,
+) -> Funnel:
+    """Finds the shots of videos, measures them in a cascade and decides which clips to keep.
+
+    Run again, it does only what is missing; with other rules it computes only scores that are newly needed.
+
+    Args:
+        videos: the videos; or a whole `hoigen.Recipe`, and none of the other keys.
+        run, shots, min_length, max_length, duplicates, measures, keep, score_all, caption, report, workers, deadline,
+            load_deadline, memory_mb, shard_size, rank, ranks: the keys of a recipe; `hoigen.Recipe` and docs/recipe.md
+            say what each means.
+        beside: the folder that paths of the recipe go from.
+        quiet: no progress bars.
+        trust: files of one's own that may be run; left out, those that these arguments name. Give `[]` when the
+            arguments were read from a file.
+
+    Returns the funnel. Raises UsageError for bad arguments before anything is written, and RanksOpen when this rank has
+    done its part and others have not.
+    """
+    given = {name: value for name, value in locals().items() if name in KEYS}
+    if isinstance(videos, Recipe):
+        defaults = {name: "" if key.required else key.default for name, key in KEYS.items()} | {"videos": videos}
+        twice = [name for name in KEYS if given[name] != defaults[name]]
+        if twice:
+            raise UsageError(f"a Recipe has all keys; {', '.join(twice)} came beside it: use dataclasses.replace")
+        return carry_out(videos, beside=beside, quiet=quiet, trust=trust)
+    return carry_out(Recipe(**given), beside=beside, quiet=quiet, trust=trust)
+
+
+def command(
+    recipe: Annotated[str, Setting("a recipe's YAML file, or the name of one that comes with hoigen (lite, paper)")],
+    *,
+    videos: Annotated[
+        list[str] | None,
+        Setting("a folder, a glob, a video, - (a list on stdin) or a manifest; may be given more than once"),
+    ] = None,
+    run: Annotated[str | None, Setting("the folder of the run")] = None,
+    set: Annotated[list[str] | None, Setting("set any key of the recipe, as key=value")] = None,
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
+) -> Funnel | Planned:
+    """`curate` as it is typed: the keys are those of a recipe's file, changed by `set`."""
+    from hoigen.core import trusted
+    from hoigen.recipe.build import recipe_of
+    from hoigen.recipe.yaml import apply_sets, load_recipe, recipe_path
+
+    path = recipe_path(recipe)
+    for text in set or []:
+        _check_set(text)
+    given = apply_sets(load_recipe(path), set or [])
+    if videos:
+        given["videos"] = videos[0] if len(videos) == 1 else videos
+    if run is not None:
+        given["run"] = run
+    wanted = recipe_of(given, str(path))
+    trusted.check(given, path, path.parent)
+    if dry_run:
+        return plan(wanted, path.parent)
+    return carry_out(wanted, beside=path.parent, quiet=quiet, trust=())
+
+
+def _check_set(text: str) -> None:
+    """A key that no recipe has, named as what was typed; of a measure's settings, with the way to them."""
+    from hoigen.core.errors import nearest
+    from hoigen.core.registry import measure_names
+
+    head = text.partition("=")[0].split(".")[0].strip()
+    if not head or head in KEYS:
+        return
+    if head in measure_names():
+        raise UsageError(f"--set {text}: the settings of a measure are set by --set measures.{text}")
+    raise UsageError(f"--set {text}: unknown key {head!r}{nearest(head, KEYS)}")
+
+
+def carry_out(
+    recipe: Recipe,
+    *,
+    beside: Path | None = None,
+    quiet: bool = False,
+    trust: Sequence[str | Path] | None = None,
+    retry: bool = False,
+) -> Funnel:
+    """`curate`, of a recipe.
+
+    Args:
+        recipe: its keys, each of the type that its field says.
+        beside: the folder that paths of the recipe go from.
+        quiet: no progress bars.
+        trust: as of `curate`.
+        retry: videos and scores that failed count as missing; they stay in force until there are others.
+    """
+    from hoigen.captioners._job import job_of
+    from hoigen.core import trusted
+    from hoigen.data.run import Run
+    from hoigen.rules.cascade import build_steps
+    from hoigen.rules.runfile import write_run_file
+    from hoigen.stages.clips import make_clips
+    from hoigen.stages.ingest import check_shots
+    from hoigen.stages.scores import FingerprintsChanged, fetched, score_clips
+    from hoigen.work.ranks import Rank, held
+    from hoigen.work.task import Limits
+
+    measures = absolute_measures(recipe.measures, beside)
+    recipe = replace(recipe, measures=measures)
+    lengths = recipe.min_length, recipe.max_length
+    check_shots(recipe.shots, *lengths)
+    trusted.settle({"measures": measures, "caption": recipe.caption, "shots": recipe.shots}, beside, trust)
+    steps = build_steps(measures, recipe.keep)
+    if recipe.caption is not None:
+        job_of(recipe.caption)
+    if not steps:
+        raise UsageError("measures: at least one measure must be given (hoigen list names them)")
+    limits = Limits(
+        deadline=recipe.deadline,
+        load_deadline=recipe.load_deadline,
+        memory_mb=recipe.memory_mb,
+        **({"workers": recipe.workers} if recipe.workers else {}),
+    )
+    rank = Rank(recipe.rank, recipe.ranks)
+    folder = Run(Path(recipe.run))
+    keep = recipe.keep or {}
+    with held(folder, rank):
+        fresh = not folder.recipe_file.exists()
+        if fresh:  # what cannot be had is told before hours go into finding shots
+            _look_at(recipe.videos)
+            steps = fetched(steps, measures, keep, quiet=quiet)
+        _prepare(folder, recipe, steps)
+        make_clips(
+            folder,
+            recipe.shots,
+            *lengths,
+            recipe.shard_size,
+            rank,
+            limits,
+            quiet,
+            by_content=recipe.duplicates == "drop",
+            retry=retry,
+        )
+        how = (measures, keep, recipe.score_all, rank, limits, quiet)
+        try:
+            barrier = score_clips(folder, steps, *how, models_present=fresh, retry=retry)
+        except FingerprintsChanged as came:  # scores are filed under what they depend on, which is known only now
+            steps = came.steps
+            write_run_file(folder, recipe, steps)
+            barrier = score_clips(folder, steps, *how, models_present=True, retry=retry)
+        return _finish(folder, steps, barrier, recipe.report)
+
+
+def plan(
+    recipe: Recipe, beside: Path | None, asked: Mapping[str, Mapping[str, Any]] | None = None, videos: int | None = None
+) -> Planned:
+    """What `carry_out` would do; nothing is done or written.
+
+    Args:
+        recipe, beside: as of `carry_out`.
+        asked: as of `stages.scores.planned`.
+        videos: how many there are; counted when not given.
+    """
+    from hoigen.data.run import Run
+    from hoigen.data.sources import read_sources
+    from hoigen.rules.cascade import build_steps
+    from hoigen.stages.scores import planned
+
+    if videos is None:
+        if "-" in ([recipe.videos] if isinstance(recipe.videos, str | Path) else recipe.videos):
+            raise UsageError("--dry-run: a list on stdin is gone once it is read; give a file")
+        videos = sum(1 for _ in read_sources(recipe.videos, say=lambda text: None))
+    run = Run(Path(recipe.run))
+    run.check_folder()
+    steps = build_steps(absolute_measures(recipe.measures, beside), recipe.keep)
+    return planned(run, steps, videos, score_all=recipe.score_all, asked=asked)
+
+
+def _look_at(videos: str | Path | Sequence[str]) -> None:
+    """Raises UsageError for a folder or list that is not there or holds nothing, before models are fetched for it."""
+    from hoigen.data.sources import read_sources
+
+    if "-" not in ([videos] if isinstance(videos, str | Path) else videos):  # stdin is read once
+        next(iter(read_sources(videos, say=lambda text: None)), None)
+
+
+def absolute_measures(measures: Sequence[str | Mapping[str, Any]], beside: Path | None) -> list[str | dict[str, Any]]:
+    """The measures with the paths of one's own files made absolute, so that the run can be repeated anywhere."""
+    from hoigen.core.registry import own_file
+    from hoigen.rules.cascade import measure_name
+
+    if isinstance(measures, str | Mapping) or not isinstance(measures, Sequence):
+        raise UsageError(f"measures: a list of measures; it came as {measures!r}")
+    made: list[str | dict[str, Any]] = []
+    for spec in measures:
+        name, settings = measure_name(spec)
+        if name.endswith(".py"):
+            name = str(own_file(name, beside))
+        made.append({name: _absolute(settings)} if settings else name)
+    return made
+
+
+def _absolute(value: Any) -> Any:
+    """Settings with the files and folders that they name made absolute: a run is looked at from anywhere."""
+    if isinstance(value, Mapping):
+        return {key: _absolute(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_absolute(item) for item in value]
+    if isinstance(value, str | Path) and "://" not in str(value):
+        path = Path(value).expanduser()
+        if (len(path.parts) > 1 and path.exists()) or (path.suffix and path.is_file()):
+            return str(path.absolute())
+    return value
+
+
+def _prepare(run: Run, recipe: Recipe, steps: Sequence[Any]) -> None:
+    """Lists the videos and writes run.yaml. In a run that exists, videos that are new are added at the end."""
+    from hoigen.data.sources import read_sources
+    from hoigen.data.videolist import write_or_extend
+    from hoigen.rules.runfile import same_run, write_run_file
+
+    if run.recipe_file.exists():
+        same_run(run, recipe)
+    write_or_extend(run.videos_file, read_sources(recipe.videos))
+    write_run_file(run, recipe, steps)
+
+
+def _finish(run: Run, steps: Sequence[Any], barrier: Barrier, report: bool) -> Funnel:
+    """What is done once, after all ranks: small parts are merged, and the page is written."""
+    from hoigen.pages.write import write_page
+    from hoigen.rules import decide
+
+    if not barrier.passed or (report and not run.report_file.exists()):
+        with barrier.last_step():
+            for table in (run.clips, *(run.scores(step.name, step.fingerprint, step.emits) for step in steps)):
+                table.compact()
+            if report:
+                write_page(run.path)
+    return decide.funnel(decide.connect(run, steps), steps, run=run.path)

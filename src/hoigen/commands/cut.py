@@ -1,0 +1,349 @@
+"""hoigen cut: the kept clips as files."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+from hoigen.commands.options import Quiet, RunFolder
+from hoigen.core.clip import Seconds
+from hoigen.core.errors import SetupError, UsageError
+from hoigen.core.settings import Setting
+from hoigen.work.stage import Item, Stage
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from hoigen.core.clip import Clip
+    from hoigen.data.columns import Row
+    from hoigen.data.run import Run
+    from hoigen.rules.cascade import Step
+    from hoigen.work.task import Emit, Failure, Handler
+
+SUFFIXES = (".mp4", ".mkv")
+NAMED = 3
+"""So many files of a list are named on the screen; the result has all."""
+
+
+@dataclass(frozen=True, slots=True)
+class CutResult:
+    """What became of the kept clips, and what else lies in the folder.
+
+    failed: clip id -> reason. pending: clips not decided yet. not_kept: name of a file -> what became of its clip,
+    which is not kept now (dropped, duplicate, failed); pruned: whether they were deleted. undecided: files of clips
+    that are not decided yet. replaced: files that were there and whose video is another one now. others: files that
+    look like clips and are none of this run's.
+    nothing: why nothing is kept, when every clip of the run failed.
+    """
+
+    out: Path
+    cut: int
+    already: int
+    failed: dict[str, str]
+    pending: int
+    not_kept: Mapping[str, str] = field(default_factory=dict)
+    pruned: bool = False
+    undecided: Sequence[str] = ()
+    replaced: Sequence[str] = ()
+    others: Sequence[str] = ()
+    nothing: str = ""
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether files are missing that were asked for; the command then exits with 1."""
+        return bool(self.failed or self.nothing)
+
+    def __str__(self) -> str:
+        lines = [f"{self.out}: {self.cut} clips cut, {self.already} were there, {len(self.failed)} failed"]
+        lines += [f"failed {name}: {reason}" for name, reason in self.failed.items()]
+        if self.nothing:
+            lines.append(self.nothing)
+        if self.pending:
+            lines.append(f"{self.pending} clips are not decided yet: run hoigen curate again, then hoigen cut")
+        if self.not_kept:
+            lines.append(self._told_not_kept())
+        if self.undecided:
+            lines.append(
+                f"{len(self.undecided)} files of clips that are not decided yet are still there, and --prune leaves "
+                f"them: {_some(self.undecided)}"
+            )
+        if self.replaced:
+            lines.append(
+                f"{len(self.replaced)} files were there whose video has been replaced since it was measured: they may "
+                f"show either ({_some(self.replaced)})"
+            )
+        if self.others:
+            lines.append(
+                f"{len(self.others)} files are no clips of this run and were not touched: {_some(self.others)}"
+            )
+        return "\n".join(lines)
+
+    def _told_not_kept(self) -> str:
+        ends = ", ".join(f"{count} {state}" for state, count in Counter(self.not_kept.values()).most_common())
+        which = f"{len(self.not_kept)} files of clips that are not kept now ({ends})"
+        if self.pruned:
+            return f"{which} were deleted: {_some(list(self.not_kept))}"
+        return f"{which} are still there: {_some(list(self.not_kept))}; the same command with --prune deletes them"
+
+
+def cut(
+    run: RunFolder,
+    *,
+    out: Annotated[Path | None, Setting("the folder of the files; `cut` in the run's folder when not given")] = None,
+    copy: Annotated[
+        bool,
+        Setting(
+            "copy packets between keyframes, quick and lossless but longer than the clip on both sides, instead of "
+            "encoding exactly the clip's frames anew (H.264, CRF 18)"
+        ),
+    ] = False,
+    prune: Annotated[
+        bool,
+        Setting(
+            "delete the files of clips of this run that its rules do not keep now; no other file is touched, and "
+            "none of a clip that is not decided yet"
+        ),
+    ] = False,
+    workers: Annotated[int | None, Setting("worker processes; null is one for each core")] = None,
+    deadline: Annotated[Seconds, Setting("seconds that a clip may go without progress before it is given up")] = 600.0,
+    quiet: Quiet = False,
+) -> CutResult:
+    """Writes the kept clips of a run as files named by clip id.
+
+    A file that is there is done: run again, it makes only what is missing. A clip that cannot be cut costs that clip; a
+    video that was replaced since it was measured is not cut. Files of clips that are not kept any more are told.
+    """
+    from hoigen.data.run import Run
+    from hoigen.recipe.recipe import check_numbers
+    from hoigen.rules import decide
+    from hoigen.rules.runfile import steps_of
+    from hoigen.stages.kept import kept_counts
+    from hoigen.work.task import Limits
+
+    folder = Run(Path(run))
+    _, steps = steps_of(folder)
+    total = sum(kept_counts(folder, steps).values())
+    target = Path(out) if out is not None else folder.cut_folder
+    check_numbers({"workers": workers, "deadline": deadline})
+    _ready(target, copy, folder.path, prune)
+    files = _files(target)
+    there = {Path(name).stem for name in files}
+    limits = Limits(deadline=deadline, **({"workers": workers} if workers else {}))
+    stage = CutStage(functools.partial(_kept, folder, steps), there, target, copy)
+    try:
+        stage.go(limits, total=total, quiet=quiet)
+    except KeyboardInterrupt:
+        _sweep(target, 0.0)  # the workers are gone; another hoigen cut would begin that clip again
+        raise
+    _sweep(target, deadline)
+    con = decide.connect(folder, steps)
+    left, others = _left_over(con, files)
+    not_kept = {name: state for name, state in left.items() if state != "pending"}
+    if prune:
+        _delete(target, not_kept)
+    counts = decide.counts(con)
+    return CutResult(
+        target,
+        stage.cut,
+        already=stage.already,
+        failed=stage.failures,
+        pending=counts.get("pending", 0),
+        not_kept=not_kept,
+        pruned=prune,
+        undecided=[name for name in left if name not in not_kept],
+        replaced=[name for name in files if Path(name).stem in stage.replaced],
+        others=others,
+        nothing=decide.all_failed(con, counts, folder.path),
+    )
+
+
+class _Job(NamedTuple):
+    """A kept clip. there: its file is; then it is only looked whether its video is still the one that was measured."""
+
+    clip: Clip
+    there: bool
+
+
+def setup_cut(out: Path, copy: bool) -> Handler:
+    """Runs once in each worker."""
+    from hoigen import video
+
+    video.warm()
+
+    def handle(job: _Job, emit: Emit) -> None:
+        from hoigen.core.errors import VideoError
+        from hoigen.stages.showing import check_same
+        from hoigen.video.cutting import cut_clip
+
+        clip = job.clip
+        emit.doing("cut")
+        try:
+            if _may_be_replaced(clip):
+                check_same(clip, emit.progress)
+            if not job.there:
+                cut_clip(clip, out / f"{clip.id}.mp4", copy, emit.progress)
+        except VideoError as error:
+            emit(str(error))  # the file's fault: another try would end alike
+        else:
+            emit(None)
+
+    return handle
+
+
+class CutStage(Stage):
+    """Kept clips -> files. Of a file that is there it is only looked whether its video is another one now."""
+
+    name = "cut"
+    unit = "clip"
+
+    def __init__(self, kept: Callable[[], Iterator[Clip]], there: set[str], out: Path, copy: bool) -> None:
+        super().__init__()
+        self.kept, self.there, self.out, self.copy = kept, there, out, copy
+        self.cut = self.already = 0
+        self.failures: dict[str, str] = {}
+        self.replaced: set[str] = set()
+
+    def setup(self) -> Callable[[], Handler]:
+        return functools.partial(setup_cut, self.out, self.copy)
+
+    def plan(self, shard: int) -> Iterator[Item | str]:
+        for clip in self.kept():
+            if clip.id in self.there:
+                self.already += 1
+                yield "kept"
+            if clip.id not in self.there or _may_be_replaced(clip):
+                yield Item(clip.id, _Job(clip, clip.id in self.there))
+
+    def answer(self, item: Item, part: str | None) -> Iterable[Row]:
+        if item.payload.there:
+            if part is not None:
+                self.replaced.add(item.key)
+        elif part is None:
+            self.cut += 1
+        else:
+            self.failures[item.key] = f"{item.payload.clip.uri}: {part}"
+        return ()
+
+    def lost(self, item: Item, failure: Failure) -> Iterable[Row]:
+        if not item.payload.there:
+            self.failures[item.key] = f"{item.payload.clip.uri}: {failure.reason}"
+        return ()
+
+    def ended(self, item: Item) -> str:
+        if item.payload.there:
+            return ""  # counted already
+        return "failed" if item.key in self.failures else "kept"
+
+
+def _kept(run: Run, steps: Sequence[Step]) -> Iterator[Clip]:
+    """The clips that the rules keep, in the order of the input; a shard at a time is held."""
+    from hoigen.core.clip import Clip
+    from hoigen.stages.kept import kept_clips
+
+    names = ("id", "uri", "start", "end", "width", "height", "fps")
+    for shard, ids in kept_clips(run, steps):
+        kept = dict.fromkeys(ids)
+        for row in run.clips.read(shard, [*names, "state", "digest", "header"]):
+            if row["id"] in kept and row["state"] == "ok":
+                del kept[row["id"]]  # a stretch listed twice is one file
+                meta = {"digest": row["digest"], "stamp": json.loads(row["header"] or "{}").get("stamp")}
+                yield Clip(**{name: row[name] for name in names}, meta=meta)
+
+
+def _may_be_replaced(clip: Clip) -> bool:
+    """Whether the file there is now is of another size or time than the one that was measured; its content tells."""
+    from hoigen.stages.ingest import stamp
+
+    before, now = clip.meta["stamp"], stamp(clip.uri)
+    return before is not None and now is not None and now != before
+
+
+def _files(out: Path) -> list[str]:
+    """Names of the files of the folder that are clips by their suffix."""
+    with os.scandir(out) as entries:
+        return sorted(e.name for e in entries if e.name.endswith(SUFFIXES) and not e.name.startswith("."))
+
+
+def _left_over(con: duckdb.DuckDBPyConnection, files: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """Files that no kept clip has: those of other clips of the run, with their state, and those of none."""
+    if not files:
+        return {}, []
+    import pyarrow as pa
+
+    con.register("asked", pa.table({"name": list(files), "id": [Path(name).stem for name in files]}))
+    found = con.execute(
+        """select name, min(case when rule = 'duplicate' then rule else state end)
+        from asked left join walked using (id) group by name
+        having not coalesce(bool_or(state = 'kept'), false) order by name"""
+    ).fetchall()
+    return {name: state for name, state in found if state is not None}, [name for name, state in found if state is None]
+
+
+def _delete(out: Path, names: Iterable[str]) -> None:
+    for name in names:
+        try:
+            (out / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise SetupError(f"--prune: {out / name} cannot be deleted: {error.strerror or error}") from None
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
+
+
+def _ready(out: Path, copy: bool, run: Path, prune: bool) -> None:
+    """Makes the folder, notes in it how it was cut and from which runs.
+
+    Refuses to mix exact and copied files in one, whose names would be the same, and to prune where another run has cut
+    too: a clip of both has one name, and what this run drops the other may keep.
+    """
+    from hoigen.data.files import write_text
+
+    note = out / ".cut"
+    kind, mine = "copy" if copy else "exact", str(run.resolve())
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out {out}: {error.strerror or error}") from None
+    try:
+        lines = note.read_text(encoding="utf-8").splitlines() if os.path.lexists(note) else [kind]
+    except (OSError, ValueError) as error:
+        lines = [getattr(error, "strerror", None) or "not UTF-8 text"]
+    if not lines or lines[0] not in ("copy", "exact"):
+        came = lines[0][:60] if lines else "empty"
+        raise UsageError(
+            f"{note}, which notes how the folder was cut, is damaged ({came}): give another folder with --out, or "
+            "delete that file when you know that its clips were cut as you ask now"
+        )
+    found, *runs = lines
+    if found != kind:
+        other = "with --copy" if found == "copy" else "without --copy"
+        raise UsageError(f"{out} holds clips that were cut {other}; give another folder with --out")
+    others = [name for name in runs if name != mine]
+    if prune and others:
+        raise UsageError(
+            f"--prune: {out} holds clips of other runs too ({', '.join(others)}), which may keep what this one drops; "
+            f"cut into a folder of its own, or delete their lines in {note}"
+        )
+    if mine not in runs or not note.exists():
+        try:
+            write_text(note, "\n".join([found, *runs, mine]) + "\n")
+        except OSError as error:
+            raise UsageError(f"--out {out}: {error.strerror or error}") from None
+
+
+def _sweep(out: Path, deadline: Seconds) -> None:
+    """Takes away what killed workers left half-written: a file that a worker moves on with is younger than that."""
+    oldest = time.time() - deadline
+    for path in out.glob(".*.part.*"):
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_mtime < oldest:
+                path.unlink()

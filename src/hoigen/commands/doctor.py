@@ -1,0 +1,394 @@
+"""hoigen doctor: what this machine has, and what it lacks."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+import platform
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from hoigen.core.settings import Setting
+
+if TYPE_CHECKING:
+    from hoigen.models.cards import ModelCard
+
+MODULES = {
+    "ai-edge-litert": "ai_edge_litert.interpreter",
+    "opencv-python-headless": "cv2",
+    "pyyaml": "yaml",
+}
+"""Package -> what to import, where that is another name."""
+
+EXTRAS = {
+    "categories": "objects and actions out of captions, by rules",
+    "experts": "captions and judgements by served language models (any OpenAI-compatible endpoint)",
+    "models": "models in this process: language (PLLaVA too), aesthetics, flow, VBench, detectors",
+    "ray": "runs over several machines; this version does not use it yet: rank and ranks share a run out",
+    "review": "pages on which people verify clips; this version has none yet",
+    "train": "fine-tuning of text-to-video models; this version has none yet",
+}
+"""What each extra is for."""
+
+DECODERS = {name: (name,) for name in ("h264", "hevc", "vp9", "mpeg4", "prores")} | {"av1": ("libdav1d", "libaom-av1")}
+"""Codec -> the decoders that will do; FFmpeg's own `av1` needs a graphics card."""
+GIB = 1 << 30
+SIZE, FPS, FRAMES, STEP = (64, 48), 25, 12, 14
+"""The video of the self-test: width and height in pixels, frames per second, frames, levels of grey between them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """One library. `trouble` is empty when it works and its version is one that hoigen was written for."""
+
+    name: str
+    version: str | None
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """What `pip install '.[NAME]'` in hoigen's folder brings."""
+
+    name: str
+    gives: str
+    packages: tuple[Package, ...]
+
+    @property
+    def present(self) -> bool:
+        return all(not package.trouble for package in self.packages)
+
+    @property
+    def unfit(self) -> tuple[Package, ...]:
+        """Packages that are installed, and too old, too new or broken."""
+        return tuple(package for package in self.packages if package.version and package.trouble)
+
+    @property
+    def in_use(self) -> bool:
+        """Whether all its packages are installed, whatever their versions."""
+        return all(package.version for package in self.packages)
+
+
+@dataclass(frozen=True, slots=True)
+class WeightFile:
+    """A model file, or a sample: `absent`, `fetched`, or `damaged` when its digest is not the pinned one."""
+
+    name: str
+    state: str
+    bytes: int
+    origin: str
+    licence: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Unpinned:
+    """A model file whose publisher gives no whole digest, or a revision of the hub that may move.
+
+    noted: the sha256, or the commit, that came first to this machine, and that whatever comes later has to have; empty
+    when none has come. day: when.
+    """
+
+    name: str
+    noted: str = ""
+    day: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What was found."""
+
+    hoigen: str
+    python: str
+    machine: str
+    cores: int
+    memory: int
+    codecs: tuple[str, ...]
+    packages: tuple[Package, ...]
+    extras: tuple[Extra, ...]
+    home: Path
+    weights: tuple[WeightFile, ...]
+    unpinned: tuple[Unpinned, ...] = ()
+    lock: Path | None = None
+    self_test: str = ""
+    """What went wrong when a small video was written and read back; empty when nothing did."""
+
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """What keeps hoigen, or an extra that is installed, from working; absent weights do not, they are fetched on
+        first use."""
+        unfit = [package for extra in self.extras if extra.in_use for package in extra.unfit]
+        broken = [f"{p.name}: {p.trouble}" for p in dict.fromkeys((*self.packages, *unfit)) if p.trouble]
+        broken += [f"a video that was written here cannot be read back: {self.self_test}"] if self.self_test else []
+        broken += [
+            f"{file.name} is damaged; hoigen doctor --fetch mends it"
+            for file in self.weights
+            if file.state == "damaged"
+        ]
+        broken += [f"no decoder for {codec}" for codec in DECODERS if codec not in self.codecs]
+        if not _writable(self.home):
+            broken.append(f"{self.home} cannot be written; set HOIGEN_HOME to a folder that can")
+        return tuple(broken)
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether there are troubles: the command then ends with 1."""
+        return bool(self.troubles)
+
+    def __str__(self) -> str:
+        lines = [
+            f"hoigen {self.hoigen}, Python {self.python}, {self.machine}",
+            f"{self.cores} cores and {self.memory / GIB:.1f} GiB of memory for this process",
+            f"decoders: {', '.join(self.codecs)}",
+            f"a video written here and read back: {'FAILED' if self.self_test else 'fine'}",
+            "",
+            "Libraries",
+            *(_package_line(package) for package in self.packages),
+            "",
+            "Extras",
+            *(line for extra in self.extras for line in _extra_lines(extra)),
+            "",
+            f"Weights, in {self.home} (HOIGEN_HOME moves them)",
+            *(_weight_line(file) for file in self.weights),
+        ]
+        absent = sum(file.state == "absent" for file in self.weights)
+        if absent:
+            lines.append(f"  {absent} to fetch: on first use, or all of them now with hoigen doctor --fetch")
+        lines += ["", *self._unpinned_lines()]
+        troubles = [f"  {text}" for text in self.troubles]
+        return "\n".join([*lines, "", *(["Troubles", *troubles] if troubles else ["All is well."])])
+
+    def _unpinned_lines(self) -> list[str]:
+        where = f"noted in {self.lock}" if self.lock else "nowhere to note it: there is no home folder"
+        return [
+            f"Model files without a published sha256, and revisions of the hub; what came first is {where}",
+            *map(_unpinned_line, self.unpinned),
+        ]
+
+
+def _unpinned_line(model: Unpinned) -> str:
+    said = f"{model.noted}, noted on {model.day}" if model.noted else "nothing noted yet: the first to come counts"
+    return f"  {model.name:28} {said}"
+
+
+def _package_line(package: Package) -> str:
+    return f"  {package.name:24} {package.version or 'missing':12} {package.trouble}".rstrip()
+
+
+def _extra_lines(extra: Extra) -> list[str]:
+    if extra.present:
+        state = "present"
+    elif extra.in_use:
+        state = "does not fit"
+    else:
+        state = f"missing; in hoigen's folder: pip install '.[{extra.name}]'"
+    packages = ", ".join(f"{p.name} {p.version or 'missing'}" for p in extra.packages)
+    unfit = [f"      {p.name} {p.version}: {p.trouble}" for p in extra.unfit]
+    return [f"  [{extra.name}] {state}", f"      for {extra.gives}", f"      {packages}", *unfit]
+
+
+def _weight_line(file: WeightFile) -> str:
+    size = f"{file.bytes / (1 << 20):.1f} MiB" if file.bytes else ""
+    return f"  {file.name:28} {file.state:8} {size:>9}  {file.licence:13} {file.origin}"
+
+
+def doctor(
+    *,
+    fetch: Annotated[
+        bool, Setting("fetch all model files and samples now, so that later runs need no network")
+    ] = False,
+) -> Health:
+    """Says what is installed and whether it fits, what each extra would give, and where model files are kept.
+
+    Writes a small video and reads it back. The command ends with 1 when there is trouble.
+
+    Raises WeightsError when `fetch` is asked for and a file cannot be had.
+    """
+    from hoigen.models import files, lock
+    from hoigen.work.task import cores
+
+    if fetch:
+        for card in _bundled():
+            files.locate(card)
+    return Health(
+        hoigen=metadata.version("hoigen"),
+        python=platform.python_version(),
+        machine=platform.platform(terse=True),
+        cores=cores(),
+        memory=_memory(),
+        codecs=_codecs(),
+        packages=tuple(_package(needed, imported=True) for needed in _requirements("")),
+        extras=tuple(
+            Extra(name, gives, tuple(_package(needed, imported=False) for needed in _requirements(name)))
+            for name, gives in EXTRAS.items()
+        ),
+        home=files.home(),
+        weights=tuple(map(_weight, _bundled())),
+        unpinned=_unpinned(),
+        lock=lock.lock_file(),
+        self_test=_self_test(),
+    )
+
+
+def _bundled() -> list[ModelCard]:
+    """The files that come from the Python registry: those of the recipe lite, and samples."""
+    from hoigen.models.cards import CARDS, WheelMember
+
+    return [card for card in CARDS.values() if isinstance(card.source, WheelMember)]
+
+
+def _weight(card: ModelCard) -> WeightFile:
+    from hoigen.models import files
+
+    path = files.path_of(card)
+    state, size = "absent", 0
+    if path.is_file():
+        content = path.read_bytes()
+        size = len(content)
+        state = "fetched" if hashlib.sha256(content).hexdigest() == card.sha256 else "damaged"
+    return WeightFile(card.id, state, size, card.origin, card.licence, path)
+
+
+def _unpinned() -> tuple[Unpinned, ...]:
+    """Files by their cards, and what the lock file holds besides."""
+    from hoigen.models import lock
+    from hoigen.models.cards import CARDS, Url
+
+    known = [card.id for card in CARDS.values() if isinstance(card.source, Url) and not card.pinned]
+    files, revisions = lock.entries("files"), lock.entries("revisions")
+    found = [(name, files.get(name, {}), "sha256") for name in dict.fromkeys((*known, *files))]
+    found += [(name, entry, "commit") for name, entry in revisions.items()]
+    return tuple(Unpinned(name, entry.get(key, ""), entry.get("noted", "")) for name, entry, key in found)
+
+
+def _requirements(extra: str) -> list[str]:
+    """What the package asks for: of an extra, or, without a name, always.
+
+    In a checkout that is pyproject.toml itself: what an editable install has noted is as old as that install.
+    """
+    own = _pyproject()
+    if own is not None:
+        return list(own["optional-dependencies"].get(extra, ()) if extra else own["dependencies"])
+    wanted = []
+    for text in metadata.requires("hoigen") or ():
+        needed, _, marker = text.partition(";")
+        named = re.search(r"extra\s*==\s*['\"]([^'\"]+)['\"]", marker)
+        if (named.group(1) if named else "") == extra:
+            wanted.append(needed.strip())
+    return wanted
+
+
+def _pyproject() -> dict[str, Any] | None:
+    """`project` of the checkout that this file belongs to; None where hoigen is installed."""
+    import tomllib
+
+    path = Path(__file__).resolve().parents[3] / "pyproject.toml"
+    try:
+        project: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))["project"]
+    except (OSError, ValueError, KeyError):
+        return None
+    return project if project.get("name") == "hoigen" else None
+
+
+def _package(needed: str, *, imported: bool) -> Package:
+    """Whether it is there, neither too old nor too new and, when `imported`, whether it can be imported."""
+    from hoigen.core.versions import fit, name_and_bounds
+
+    name, bounds = name_and_bounds(needed)
+    try:
+        version: str | None = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return Package(name, None, f"missing; pip install '{needed}'")
+    except KeyError:
+        version = None
+    if version is None:
+        return Package(name, None, f"its metadata names no version; pip install --force-reinstall '{needed}'")
+    try:
+        found = fit(version, bounds)
+    except ValueError as error:
+        return Package(name, version, f"{error}; pip install --force-reinstall '{needed}'")
+    if found != "fits":
+        return Package(name, version, f"{found}; pip install '{needed}'")
+    if imported:
+        try:
+            importlib.import_module(MODULES.get(name, name.replace("-", "_")))
+        except Exception as error:  # a broken native library raises anything
+            return Package(name, version, f"cannot be imported: {type(error).__name__}: {error}")
+    return Package(name, version)
+
+
+def _codecs() -> tuple[str, ...]:
+    """Which of the usual codecs can be decoded."""
+    try:
+        from av.codec import codecs_available
+    except ImportError:
+        return ()
+    return tuple(codec for codec, names in DECODERS.items() if codecs_available & set(names))
+
+
+def _self_test() -> str:
+    """Writes a small video and reads it back as every command does: what went wrong, or nothing."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="hoigen-doctor-") as folder:
+            path = Path(folder) / "video.mp4"
+            _write_video(path)
+            return _differs(path)
+    except Exception as error:  # a library that does not fit raises anything
+        return f"{type(error).__name__}: {error}"
+
+
+def _write_video(path: Path) -> None:
+    """`FRAMES` frames of `SIZE`, each brighter than the last."""
+    import av
+    import numpy as np
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=FPS)
+        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
+        for at in range(FRAMES):
+            image = np.full((SIZE[1], SIZE[0], 3), 40 + STEP * at, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
+
+
+def _differs(path: Path) -> str:
+    """In what the video of `_write_video` is another one when it is read; nothing when it is the same."""
+    from hoigen import video
+    from hoigen.core.clip import Clip, Sampling
+
+    header = video.probe(str(path))
+    found = header.width, header.height, round(header.fps)
+    if found != (*SIZE, FPS):
+        return f"written with width, height and fps {(*SIZE, FPS)}, read with {found}"
+    width, height = SIZE
+    clip = Clip(id="doctor", uri=str(path), end=header.duration, width=width, height=height, fps=FPS)
+    every = Sampling(fps=FPS, short_side=None)
+    frames = video.decode(clip, [every])[every]
+    means = [round(float(image.mean())) for image in frames.images]
+    wanted = [40 + STEP * at for at in range(FRAMES)]
+    if len(means) != FRAMES or any(abs(got - want) > STEP // 2 for got, want in zip(means, wanted, strict=True)):
+        return f"written with frames of the brightness {wanted}, read with {means}"
+    return ""
+
+
+def _memory() -> int:
+    """Bytes that this process may use: of the machine, or of its container when that is less."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
+    except OSError:
+        return total
+    return min(total, int(limit)) if limit.isdigit() else total
+
+
+def _writable(folder: Path) -> bool:
+    """Whether files can be put there, by the nearest folder above that exists."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder.is_dir() and os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > 0

@@ -1,0 +1,313 @@
+"""hoigen evaluate: generated videos, held against the prompts they were made from."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from hoigen.commands.options import DryRun, Quiet
+from hoigen.core.errors import UsageError
+from hoigen.core.settings import Setting
+
+if TYPE_CHECKING:
+    from hoigen.data.run import Run
+    from hoigen.data.sources import Source
+    from hoigen.interactions.prompts.matching import Found
+    from hoigen.interactions.prompts.suite import Suite
+    from hoigen.models.uses import LedgerEntry
+    from hoigen.recipe.recipe import Recipe
+    from hoigen.rules.decide import Funnel
+    from hoigen.stages.scores import Planned
+    from hoigen.work.ranks import Rank
+
+NAMED = 8
+"""So many of a list are named on the screen; evaluation.json has all."""
+FIXED: Mapping[str, Any] = {"shots": "none", "duplicates": "keep", "score_all": True, "keep": {}}
+"""Keys of a recipe that evaluation knows in one form: nothing is cut, nothing is dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVideos:
+    """What there is of one model. missing: ids of prompts without a video."""
+
+    videos: int
+    prompts: int
+    missing: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What was measured. prompts: how many the suite has. strays: videos that are named after no prompt.
+
+    failed: (file, why) of videos that could not be read or measured. table: models by measures, as Markdown.
+    model_files: the licence ledger, every model file that the measures use.
+    """
+
+    run: Path
+    prompts: int
+    models: Mapping[str, ModelVideos]
+    strays: Sequence[str]
+    failed: Sequence[tuple[str, str]]
+    funnel: Funnel
+    table: str
+    model_files: Sequence[LedgerEntry] = ()
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether every video failed; the command then exits with 1."""
+        return self.funnel.incomplete
+
+    def __str__(self) -> str:
+        lines = []
+        for name, model in self.models.items():
+            lines.append(f"{name}: {model.videos} videos for {model.prompts} of {self.prompts} prompts")
+            if model.missing:
+                lines.append(f"  no video for {len(model.missing)} prompts: {_some(model.missing)}")
+        if self.strays:
+            names = [Path(path).name for path in self.strays]
+            lines.append(f"{len(self.strays)} videos are named after no prompt and are left out: {_some(names)}")
+        measured = self.funnel.clips - len(self.failed)
+        lines.append(f"{measured} of {self.funnel.clips} videos measured with everything")
+        lines += [f"  failed: {Path(path).name}: {why}" for path, why in self.failed[:NAMED]]
+        if len(self.failed) > NAMED:
+            lines.append(f"  and {len(self.failed) - NAMED} more: hoigen table {self.run} --state failed")
+        if self.incomplete:
+            lines.append(self.funnel.all_failed)
+        bound = [f"{entry.id} ({entry.licence})" for entry in self.model_files if entry.use != "anyone"]
+        lines += ["", self.table, ""]
+        lines += [f"model files whose licences bind: {', '.join(bound)}"] if bound else []
+        lines += [f"With intervals and tests: hoigen compare {self.run}"]
+        page = self.run / "report.html"
+        return "\n".join(
+            [*lines, f"Each video, with what its scores were made from: {page}"] if page.exists() else lines
+        )
+
+
+def evaluate(
+    *,
+    videos: Annotated[
+        list[Path] | None, Setting("a folder of videos, or of one folder for each model; may be given more than once")
+    ] = None,
+    prompts: Annotated[
+        Path | None,
+        Setting("the suite that the videos were made from: a file of hoigen prompts, VBench's list, or plain text"),
+    ] = None,
+    run: Annotated[Path | None, Setting("the folder of the run; made when absent")] = None,
+    model: Annotated[
+        str | None, Setting("the name of the model that made all these videos; sub-folders are then only folders")
+    ] = None,
+    recipe: Annotated[
+        Path, Setting("what is measured: a recipe's YAML file, or the name of one that comes with hoigen")
+    ] = Path("evaluate"),
+    set: Annotated[
+        list[str] | None, Setting("a change of the recipe, as key=value (deadline=600); may be given more than once")
+    ] = None,
+    long: Annotated[
+        bool, Setting("videos are held against the long prompts, where there are any; otherwise against the short ones")
+    ] = False,
+    report: Annotated[bool, Setting("write the run's report.html at the end")] = True,
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
+) -> Evaluation | Planned:
+    """Measures generated videos; run again, it does only what is missing.
+
+    A video belongs to the prompt that its file is named after: ride_bicycle-0.mp4, ride_bicycle_seed1.mp4, or
+    VBench's 'A person is riding a bicycle.-0.mp4'. Sub-folders are models.
+
+    Returns what was measured. Raises UsageError for bad input, before anything is measured.
+    """
+    from hoigen.commands.curate import carry_out, plan
+    from hoigen.data.run import Run
+    from hoigen.evaluation.models.read import paths_of
+    from hoigen.interactions.prompts.matching import find_videos
+    from hoigen.interactions.prompts.suite import read_suite
+    from hoigen.work.ranks import Rank
+
+    if videos is None or prompts is None or run is None:
+        lacking = [f"--{name}" for name, it in (("videos", videos), ("prompts", prompts), ("run", run)) if it is None]
+        raise UsageError(f"{', '.join(lacking)} must be given")
+    if model is not None and not model.strip():
+        raise UsageError("--model: a name; it came as an empty text")
+    asked, beside = _settings(Path(recipe), set or [])
+    suite = read_suite(Path(prompts))
+    found = find_videos(paths_of(videos), suite, model)
+    folder = Run(Path(run))
+    if dry_run:
+        sources = _sources(found, long)
+        other = _asked_otherwise(folder, sources) if folder.videos_file.exists() else {}
+        return plan(replace(asked, videos=folder.videos_file, run=run), beside, other, len(sources))
+    told = _facts(suite, found, prompts, long)
+    _list_videos(folder, found, long, Rank(asked.rank, asked.ranks))
+    _write(folder, told)  # first: tables and page of a run under way, or stopped, tell what is not there
+    funnel = carry_out(
+        replace(asked, videos=folder.videos_file, run=run, report=report), beside=beside, quiet=quiet, trust=()
+    )
+    models = _models_used(folder)
+    _write(folder, told | {"model_files": [entry.record for entry in models]})
+    return _result(folder, suite, found, funnel, models)
+
+
+def _models_used(run: Run) -> tuple[LedgerEntry, ...]:
+    from hoigen.pages.gather import model_files
+    from hoigen.rules.runfile import steps_of
+
+    return model_files(run, steps_of(run)[1])
+
+
+def _settings(recipe: Path, sets: Sequence[str]) -> tuple[Recipe, Path]:
+    """The recipe, but for videos and run, and its folder. Raises UsageError for what evaluation does not do."""
+    from hoigen.core import trusted
+    from hoigen.recipe.build import recipe_of
+    from hoigen.recipe.yaml import apply_sets, load_recipe, recipe_path
+    from hoigen.rules.cascade import build_steps
+
+    path = recipe_path(recipe)
+    given = apply_sets(load_recipe(path), sets)
+    for key in ("videos", "run", "report"):
+        if given.get(key) is not None:
+            raise UsageError(f"{path}: {key} is no key of a recipe for evaluation; give --{key}")
+    for key, only in FIXED.items():
+        if given.setdefault(key, only) not in (only, None if only in ("none", {}) else only):
+            raise UsageError(
+                f"{path}: {key} is {only!r} in a recipe for evaluation, where no video is cut or dropped; "
+                f"it came as {given[key]!r}"
+            )
+    found = recipe_of(given | {"videos": "-", "run": "-"}, str(path))
+    trusted.check(given, path, path.parent)
+    if not build_steps(found.measures, {}, beside=path.parent):
+        raise UsageError(f"{path}: measures: at least one measure must be given (hoigen list names them)")
+    return replace(found, min_length=0.0, max_length=None), path.parent
+
+
+def _list_videos(run: Run, found: Sequence[Found], long: bool, rank: Rank) -> None:
+    """Writes the run's list, or adds what is new. Raises UsageError when a video was another prompt's before."""
+    from hoigen.data.videolist import write_or_extend
+    from hoigen.stages.reworded import reword
+    from hoigen.work.ranks import held
+
+    sources = _sources(found, long)
+    with held(run, rank):
+        if run.videos_file.exists() and (other := _asked_otherwise(run, sources)):
+            if rank.of > 1:
+                raise UsageError(
+                    f"{run.path}: the prompts of {len(other)} videos ask for something else than before. Run it once "
+                    "with --set ranks=1, so that scores that go by them are made anew"
+                )
+            clips = reword(run, other)
+            print(
+                f"hoigen: the prompts of {len(other)} videos ask for something else than before: scores that go by "
+                f"them are made anew, for {clips} videos that were listed; nothing is looked at twice",
+                file=sys.stderr,
+            )
+        write_or_extend(run.videos_file, sources)
+
+
+def _sources(found: Sequence[Found], long: bool) -> list[Source]:
+    from hoigen.interactions.prompts.matching import source_of
+
+    return [source_of(each, long=long) for each in found if each.prompt is not None]
+
+
+OF_TABLES = ("category", "seen")
+"""Of a prompt, what no score depends on: it may be counted or sorted anew at any time."""
+
+
+def _asked_otherwise(run: Run, sources: Sequence[Source]) -> dict[str, dict[str, Any]]:
+    """Videos of the list whose prompt asks for another verb, object, contact or number of people than before: their
+    uri -> what it asks for now.
+
+    All else of a prompt may not change under a run, but for what tables alone go by (taken from evaluation.json), a
+    long prompt that comes later (it counts only where videos are held against it, and then it is the caption), and a
+    sample's name, which gets its folder's when there is another one. Raises UsageError for it.
+    """
+    import pyarrow.parquet as pq
+
+    from hoigen.data.parquet import named
+    from hoigen.stages.reworded import ASKED
+
+    with named(run.videos_file):
+        rows = pq.read_table(
+            run.videos_file, columns=["uri", "caption", "source", "meta"], partitioning=None
+        ).to_pylist()
+    before = {row["uri"]: row for row in rows}
+    other: dict[str, dict[str, Any]] = {}
+    for source in sources:
+        row = before.get(source.uri)
+        if row is None:
+            continue
+        meta = json.loads(row["meta"] or "{}")
+        changes = [("prompt", row["caption"], source.caption), ("model", row["source"], source.source)]
+        free = {"prompt_long", "sample", *OF_TABLES, *ASKED}
+        changes += [
+            (f"prompt's {key}", meta.get(key), source.meta.get(key)) for key in sorted({*meta, *source.meta} - free)
+        ]
+        for word, was, now in changes:
+            if was != now:
+                raise UsageError(
+                    f"{run.path}: {source.uri} was measured with the {word} {was!r}, and now comes with {now!r}. "
+                    "Choose another --run"
+                )
+        if any(meta.get(key) != source.meta.get(key) for key in ASKED):
+            other[source.uri] = {key: source.meta[key] for key in ASKED if key in source.meta}
+    return other
+
+
+def _facts(suite: Suite, found: Sequence[Found], prompts: Path, long: bool) -> dict[str, Any]:
+    """What a table needs to know besides the scores; evaluation.json."""
+    models = _models(suite, found)
+    return {
+        "suite": {"name": suite.name, "digest": suite.digest, "file": str(Path(prompts).absolute())},
+        "prompts": [prompt.id for prompt in suite.prompts],
+        "about": {prompt.id: {key: getattr(prompt, key) for key in OF_TABLES} for prompt in suite.prompts},
+        "held_against": "long prompts" if long else "short prompts",
+        "models": {
+            name: {"videos": model.videos, "prompts": model.prompts, "missing": list(model.missing)}
+            for name, model in models.items()
+        },
+        "without_prompt": [each.path for each in found if each.prompt is None],
+    }
+
+
+def _models(suite: Suite, found: Sequence[Found]) -> dict[str, ModelVideos]:
+    videos = Counter(each.model for each in found if each.prompt is not None)
+    made: dict[str, ModelVideos] = {}
+    for name in sorted(videos):
+        has = {each.prompt.id for each in found if each.model == name and each.prompt is not None}
+        missing = [prompt.id for prompt in suite.prompts if prompt.id not in has]
+        made[name] = ModelVideos(videos[name], len(has), missing)
+    return made
+
+
+def _write(run: Run, facts: Mapping[str, Any]) -> None:
+    from hoigen.data.files import write_text
+
+    write_text(run.path / "evaluation.json", json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
+
+
+def _result(
+    run: Run, suite: Suite, found: Sequence[Found], funnel: Funnel, models: Sequence[LedgerEntry]
+) -> Evaluation:
+    from hoigen.evaluation.models.read import source_of
+    from hoigen.evaluation.models.short import short_table
+
+    measured = source_of(run.path)
+    failed = [(video.uri, video.failure) for video in measured.videos if video.failure]
+    return Evaluation(
+        run=run.path,
+        prompts=len(suite.prompts),
+        models=_models(suite, found),
+        strays=[each.path for each in found if each.prompt is None],
+        failed=failed,
+        funnel=funnel,
+        table=short_table(measured),
+        model_files=models,
+    )
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:NAMED]) + (", … (all: evaluation.json)" if len(names) > NAMED else "")

@@ -1,0 +1,128 @@
+"""hoigen funnel: how many clips each rule dropped, and what other rules would do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from hoigen.commands.options import RunFolder
+from hoigen.core.errors import UsageError
+from hoigen.core.settings import Setting
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from hoigen.data.run import Run
+    from hoigen.rules.cascade import Step
+    from hoigen.rules.decide import Funnel
+
+TRIED = ("keep", "measures", "score_all")
+"""Keys of a recipe whose change can be tried without making clips anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Clips that a change takes from one end to another. A rule is None for kept and pending clips."""
+
+    before: tuple[str, str | None]
+    after: tuple[str, str | None]
+    clips: int
+    examples: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.clips} clips {_end(self.before)} -> {_end(self.after)}, such as {', '.join(self.examples)}"
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIf:
+    """The funnel with other rules, and which clips would change."""
+
+    before: Funnel
+    after: Funnel
+    moves: tuple[Move, ...]
+
+    @property
+    def added(self) -> int:
+        """Clips that would newly be kept."""
+        return sum(move.clips for move in self.moves if move.after[0] == "kept")
+
+    @property
+    def lost(self) -> int:
+        """Clips that are kept now and would be dropped or fail."""
+        return sum(move.clips for move in self.moves if move.before[0] == "kept" and move.after[0] != "pending")
+
+    @property
+    def unsettled(self) -> int:
+        """Clips that are decided now and would need scores that nobody has computed."""
+        return sum(move.clips for move in self.moves if move.after[0] == "pending")
+
+    def __str__(self) -> str:
+        then = f"then {self.after.counts['kept']} (+{self.added} -{self.lost})"
+        if self.unsettled:
+            then += f", and up to {self.unsettled} more once hoigen curate has scored them"
+        lines = [str(self.after), "", f"kept now {self.before.counts['kept']}, {then}"]
+        lines += [f"  {move}" for move in self.moves] or ["  no clip would change"]
+        return "\n".join(lines)
+
+
+def funnel(
+    run: RunFolder,
+    *,
+    set: Annotated[
+        list[str] | None, Setting("a change to try, as key=value (keep.motion.max=2); may be given more than once")
+    ] = None,
+) -> Funnel | WhatIf:
+    """Shows how many clips each rule dropped; with --set, what a change would add or drop. Nothing is decoded."""
+    from hoigen.data.run import Run
+    from hoigen.rules import decide
+    from hoigen.rules.runfile import steps_of
+
+    folder = Run(Path(run))
+    _, steps = steps_of(folder)
+    _check_changes(set or [])
+    if not set:
+        return decide.funnel(decide.connect(folder, steps), steps, run=folder.path)
+    _, changed = steps_of(folder, set)
+    return what_if(folder, steps, changed)
+
+
+def _check_changes(sets: Sequence[str]) -> None:
+    for text in sets:
+        key = text.split("=")[0].split(".")[0].strip()
+        if key not in TRIED:
+            raise UsageError(
+                f"--set {text}: the funnel tries other rules on what was measured: {', '.join(TRIED)}. Other keys take "
+                "hoigen curate with another --run"
+            )
+
+
+def what_if(run: Run, steps: Sequence[Step], changed: Sequence[Step]) -> WhatIf:
+    """The run as `steps` decide it beside the run as `changed` do, clip by clip."""
+    from hoigen.rules import decide
+
+    con = decide.connect(run, steps)
+    decide.beside(con, run, changed, "changed")
+    before, after = decide.funnel(con, steps), decide.funnel(con, changed, "changed")
+    return WhatIf(before, after, _moves(con))
+
+
+def _moves(con: duckdb.DuckDBPyConnection) -> tuple[Move, ...]:
+    """What becomes kept first, then what is dropped, fails, or waits; the most first."""
+    from hoigen.rules.decide import STATES
+
+    rows = con.execute(
+        """select a.state, a.rule, b.state, b.rule, count(*), min(a.id, 3)
+        from main.walked a join changed.walked b using (video, n)
+        where a.state <> b.state or a.rule is distinct from b.rule group by all"""
+    ).fetchall()
+    moves = (Move((s, r), (t, q), count, tuple(examples)) for s, r, t, q, count, examples in rows)
+    return tuple(sorted(moves, key=lambda m: (STATES.index(m.after[0]), -m.clips, str(m.before), str(m.after))))
+
+
+def _end(end: tuple[str, str | None]) -> str:
+    state, rule = end
+    if rule is None:
+        return state
+    return f"dropped by {rule}" if state == "dropped" else f"{state} at {rule}"

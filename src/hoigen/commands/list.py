@@ -1,0 +1,97 @@
+"""hoigen list: what there is to choose from."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hoigen.core.settings import summary
+
+if TYPE_CHECKING:
+    from hoigen.core.registry import Kind
+
+WIDTH = 110
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing with a name: what it means, and, for a measure, the scores that it gives."""
+
+    name: str
+    words: str
+    gives: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All that a recipe may name."""
+
+    measures: tuple[Entry, ...]
+    shots: tuple[Entry, ...]
+    captioners: tuple[Entry, ...]
+    experts: tuple[Entry, ...]
+    observers: tuple[Entry, ...]
+    recipes: tuple[Entry, ...]
+    models: tuple[Entry, ...]
+
+    def __str__(self) -> str:
+        groups = (
+            ("Measures (a recipe's `measures:`; rules in `keep:` go by the scores they give)", self.measures),
+            ("Shot detectors (`shots:`)", self.shots),
+            ("Captioners (`caption: {captioner: ...}`)", self.captioners),
+            ("Experts (of captioners, of hoi_judgement and of the observer mllm)", self.experts),
+            ("Observers (`coarse_hoi: {observer: ...}`, and of fine_hoi and hoi_lite)", self.observers),
+            ("Recipes (hoigen curate NAME)", self.recipes),
+            ("Model files and samples (hoigen models)", self.models),
+        )
+        return "\n\n".join("\n".join((title, *_lines(entries))) for title, entries in groups)
+
+
+def _lines(entries: tuple[Entry, ...]) -> Iterator[str]:
+    width = max((len(entry.name) for entry in entries), default=0) + 4
+    for entry in entries:
+        gives = f" Gives: {', '.join(entry.gives)}." if entry.gives and entry.gives != (entry.name,) else ""
+        lead = f"  {entry.name:{width - 2}}"
+        yield from textwrap.wrap(entry.words + gives, WIDTH, initial_indent=lead, subsequent_indent=" " * width)
+
+
+def list() -> Listing:
+    """Names all that a recipe may name, and the recipes and model files at hand, each with what it means."""
+    from hoigen.core.registry import measure_names, names_of
+    from hoigen.models.cards import CARDS, FILES
+    from hoigen.video.shots import detectors
+
+    return Listing(
+        measures=tuple(_plugin("measure", name) for name in measure_names()),
+        shots=(
+            *(Entry(name, summary(cls)) for name, cls in detectors()),
+            Entry("none", "Files are clips already."),
+        ),
+        captioners=tuple(_plugin("captioner", name) for name in names_of("captioner")),
+        experts=tuple(_plugin("expert", name) for name in names_of("expert")),
+        observers=tuple(_plugin("observer", name) for name in names_of("observer")),
+        recipes=tuple(map(_recipe, sorted((Path(__file__).parents[1] / "recipe" / "recipes").glob("*.yaml")))),
+        models=tuple(Entry(name, f"{CARDS[name].origin} ({CARDS[name].licence}).") for name in FILES),
+    )
+
+
+def _plugin(kind: Kind, name: str) -> Entry:
+    """A measure, captioner, expert or observer; of a package that is broken, what is wrong with it."""
+    from hoigen.core.registry import find
+
+    try:
+        cls: type[Any] = find(kind, name)
+    except Exception as error:  # a package may raise anything when it is imported
+        return Entry(name, f"cannot be imported: {type(error).__name__}: {error}")
+    return Entry(name, summary(cls), tuple(getattr(cls, "emits", ())))
+
+
+def _recipe(path: Path) -> Entry:
+    """A recipe with the first sentence of its opening comment."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    head = " ".join(line.removeprefix("#").strip() for line in lines[:3] if line.startswith("# "))
+    sentence, dot, _ = head.partition(". ")
+    return Entry(path.stem, sentence + dot.strip())

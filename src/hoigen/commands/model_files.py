@@ -1,0 +1,183 @@
+"""hoigen models: which model files there are, where they come from, and bringing them onto this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from hoigen.commands.options import Quiet
+from hoigen.core.errors import UsageError, nearest
+from hoigen.core.settings import Setting
+
+if TYPE_CHECKING:
+    from hoigen.models.cards import ModelCard
+    from hoigen.models.uses import ModelUse
+
+
+@dataclass(frozen=True, slots=True)
+class ModelState:
+    """One model. here: where it lies on this machine, None where it does not. belongs: where a file belongs that is not
+    here. pin: its sha256 or commit, `unpinned` where neither is published nor noted yet. used_by: of a recipe, the
+    measures and roles. size: in words."""
+
+    name: str
+    licence: str
+    use: str
+    source: str
+    pin: str
+    here: Path | None
+    belongs: Path | None = None
+    size: str = ""
+    note: str = ""
+    used_by: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        facts = ", ".join(filter(None, (self.size, self.licence, self.use)))
+        lines = [f"{self.name}: {facts}", f"  from {self.source}; {self.pin}"]
+        lines += [f"  used by {', '.join(self.used_by)}"] if self.used_by else []
+        lines += [f"  {self.note}"] if self.note else []
+        if self.here is not None:
+            return "\n".join([*lines, f"  here: {self.here}"])
+        where = f"; belongs at {self.belongs}" if self.belongs is not None else ""
+        return "\n".join([*lines, f"  not here{where}"])
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """What was asked about."""
+
+    models: tuple[ModelState, ...]
+
+    def __str__(self) -> str:
+        absent = sum(model.here is None for model in self.models)
+        count = "1 model" if len(self.models) == 1 else f"{len(self.models)} models"
+        lines = [*map(str, self.models), "", f"{count}, {absent} of them not here" if absent else f"{count}, all here"]
+        return "\n".join([*lines, *(["bring them: hoigen models NAME|RECIPE --fetch"] if absent else [])])
+
+
+def model_files(
+    names: Annotated[
+        list[str] | None,
+        Setting(
+            "recipes (paper, or a YAML file), model files (amt_s) or repositories of the hub (owner/name, or "
+            "owner/name@revision); all files that hoigen knows when none is given"
+        ),
+    ] = None,
+    *,
+    fetch: Annotated[bool, Setting("bring them onto this machine now, so that later runs need no network")] = False,
+    quiet: Quiet = False,
+) -> Models:
+    """Lists model files: where they come from, their licences, and whether they are on this machine.
+
+    Returns their state. Raises UsageError for a name that is none of these, WeightsError or SetupError for what cannot
+    be had.
+    """
+    from hoigen.models import cards, uses
+
+    if fetch and not names:
+        raise UsageError("--fetch: name what is to be fetched: a recipe, a model file or a repository of the hub")
+    found: dict[ModelUse, list[str]] = {}
+    for use, who in _wanted(names or cards.FILES):
+        found.setdefault(use, []).extend(who)
+    if fetch:
+        for use in found:
+            if (said := use.notice) and not quiet:
+                uses.say(said)
+            use.fetch(quiet=quiet)
+    return Models(tuple(_state(use, tuple(dict.fromkeys(who))) for use, who in found.items()))
+
+
+def _wanted(names: Sequence[str]) -> Iterator[tuple[ModelUse, list[str]]]:
+    """What the names mean, with all who use it."""
+    from hoigen.models import cards, uses
+
+    for name in names:
+        if name in cards.FILES:
+            yield uses.ModelUse(name), []
+        elif name.partition("@")[0] in cards.CARDS or _is_repository(name):
+            yield uses.of_hub(name), []
+        else:
+            yield from _of_recipe(name)
+
+
+def _is_repository(name: str) -> bool:
+    """owner/name, which is no file."""
+    return name.count("/") == 1 and not name.endswith((".yaml", ".yml")) and not name.startswith((".", "/", "~"))
+
+
+def _of_recipe(name: str) -> Iterator[tuple[ModelUse, list[str]]]:
+    from hoigen.captioners._job import job_of
+    from hoigen.core import trusted
+    from hoigen.models import cards, uses
+    from hoigen.recipe.yaml import load_recipe, recipe_path
+    from hoigen.rules.cascade import build_steps
+
+    try:
+        path = recipe_path(Path(name))
+        recipe = load_recipe(path)
+    except UsageError as error:
+        if "/" in name or name.endswith((".yaml", ".yml")):
+            raise
+        known = (*cards.FILES, *_recipes())
+        raise UsageError(f"{name!r} is neither a recipe nor a model file{nearest(name, known)}") from error
+    trusted.check(recipe, path, path.parent)
+    users: list[tuple[str, Any]] = [
+        (step.name, unit) for step in build_steps(recipe.get("measures"), {}, beside=path.parent) for unit in step.units
+    ]
+    if recipe.get("caption"):
+        experts = job_of(recipe["caption"]).captioner.experts
+        users += [(f"caption: {role}", expert) for role, expert in experts.items()]
+    for who, thing in users:
+        yield from ((use, [who]) for use in uses.decided([thing]))
+
+
+def _recipes() -> list[str]:
+    import hoigen
+
+    return [path.stem for path in (Path(hoigen.__file__).parent / "recipe" / "recipes").glob("*.yaml")]
+
+
+def _state(use: ModelUse, who: tuple[str, ...]) -> ModelState:
+    from hoigen.models import uses
+
+    entry = uses.entry(use)
+    card = use.facts
+    return ModelState(
+        name=use.id,
+        licence=entry.licence,
+        use=entry.use,
+        source=card.where if card is not None and not use.own else entry.source,
+        pin=f"sha256 {entry.sha256}" if entry.sha256 else f"revision {entry.revision}",
+        here=_here(use, card),
+        belongs=_belongs(use, card),
+        size=_size(card),
+        note=card.note if card is not None and not use.own else "",
+        used_by=who,
+    )
+
+
+def _here(use: ModelUse, card: ModelCard | None) -> Path | None:
+    from hoigen.models import files, hub
+
+    if use.own:
+        return Path(use.own)
+    if use.kind == "file":
+        assert card is not None
+        return files.present(card)
+    found = hub.at_hand(use.id, use.revision, use.gguf_file) if use.kind == "hub" else None
+    return found.folder if found is not None else None
+
+
+def _belongs(use: ModelUse, card: ModelCard | None) -> Path | None:
+    from hoigen.models import files
+    from hoigen.models.cards import OwnFile
+
+    return files.path_of(card) if use.kind == "file" and card and not isinstance(card.source, OwnFile) else None
+
+
+def _size(card: ModelCard | None) -> str:
+    from hoigen.models.files import shown_size
+
+    return f"about {shown_size(card.bytes)}" if card is not None and card.bytes else ""

@@ -1,0 +1,124 @@
+"""hoigen show: all that is known of one clip."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from hoigen.commands.options import RunFolder
+from hoigen.core.errors import UsageError
+from hoigen.core.settings import Setting
+
+if TYPE_CHECKING:
+    from hoigen.data.columns import Row
+    from hoigen.data.run import Run
+
+WIDTH = 110
+LONG = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A clip: how it ended, its scores, its caption and the calls that led to it."""
+
+    row: Mapping[str, Any]
+    details: Mapping[str, Any]
+    caption: Mapping[str, Any] | None
+    full: bool = False
+
+    def __str__(self) -> str:
+        lines = [f"clip {self.row['id']}", f"  {self.row['uri']}, {self.row['start']:.3f} to {self.row['end']:.3f} s"]
+        ended = f"  {self.row['state']}" + (f" by {self.row['rule']}" if self.row["rule"] else "")
+        lines.append(ended + (f": {self.row['reason']}" if self.row["reason"] else ""))
+        for name, about in self.details.items():
+            values = ", ".join(f"{k} {v:.4g}" for k, v in about["values"].items() if v is not None)
+            lines.append(f"  {name}: {values or 'no value'}")
+            if self.full:
+                lines += _block(json.dumps(about["detail"], ensure_ascii=False), "      ", len(str(about)))
+        if self.caption is not None:
+            lines += ["", *_caption_lines(self.caption, self.full)]
+        return "\n".join(lines)
+
+
+def show(
+    run: RunFolder,
+    clip: Annotated[str, Setting("the clip's id, or the beginning of it; or a part of its file's name")],
+    *,
+    full: Annotated[bool, Setting("details of scores, prompts' answers and drafts without cuts")] = False,
+) -> Shown:
+    """Shows how a clip ended, its scores, its caption, and every call that led to it."""
+    from hoigen.data.run import Run
+    from hoigen.rules import decide
+    from hoigen.rules.runfile import steps_of
+    from hoigen.stages.kept import facts_of
+
+    folder = Run(Path(run))
+    _, steps = steps_of(folder)
+    con = decide.connect(folder, steps)
+    row = _find(con, clip)
+    if row["shard"] is None:
+        return Shown(row, {}, None, full)
+    details = facts_of(folder, steps, row["shard"], {row["id"]}).get(row["id"], {})
+    return Shown(row, details, _caption_of(folder, row["id"], row["shard"]), full)
+
+
+def _find(con: Any, clip: str) -> Row:
+    query = 'select id, uri, start, "end", state, rule, reason, shard from walked where {} order by video, n limit 6'
+    for where in ("id = ?", "starts_with(id, ?)", "contains(parse_filename(uri), ?)"):
+        cursor = con.execute(query.format(where), [clip])
+        names = [column[0] for column in cursor.description]
+        rows: Sequence[Row] = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        if len(rows) == 1 or (rows and where == "id = ?"):
+            return rows[0]
+        if rows:
+            some = "; ".join(f"{row['id']} ({Path(row['uri']).name} from {row['start']:g} s)" for row in rows[:5])
+            raise UsageError(f"clip {clip!r}: several clips fit: {some}{' …' if len(rows) > 5 else ''}")
+    raise UsageError(f"clip {clip!r}: no clip of this run has that id or file name (hoigen table lists them)")
+
+
+def _caption_of(run: Run, clip: str, shard: int) -> Row | None:
+    from hoigen.stages.captioned import caption_facts
+
+    facts = caption_facts(run)
+    if facts is None:
+        return None
+    for row in run.captions(facts["name"], facts["fingerprint"]).read(shard):
+        if row["id"] == clip:
+            return row | {"captioner": facts["name"]}
+    return None
+
+
+def _caption_lines(caption: Mapping[str, Any], full: bool) -> list[str]:
+    head = f"caption by {caption['captioner']}"
+    if caption["path"]:
+        head += f" ({caption['path']})"
+    if caption["text"] is None:
+        return [f"{head}: none; {caption['reason']}", *_trace_lines(caption, full)]
+    words = f"{len(caption['text'].split())} words, {caption['calls']} calls"
+    tokens = f"{caption['tokens_in']} tokens in, {caption['tokens_out']} out, {caption['seconds']:.1f} s"
+    return [f"{head}: {words}, {tokens}", *_block(caption["text"], "  "), *_trace_lines(caption, full)]
+
+
+def _trace_lines(caption: Mapping[str, Any], full: bool) -> list[str]:
+    lines: list[str] = []
+    for name, value in json.loads(caption["detail"] or "{}").items():
+        lines += ["", f"  {name}", *_block(_plain(value), "    ", None if full else LONG)]
+    for number, call in enumerate(json.loads(caption["trace"] or "[]"), 1):
+        ended = call["outcome"] + (f": {call['reason']}" if call["reason"] else "")
+        cost = f"{call['tokens_in']} tokens in, {call['tokens_out']} out, {call['seconds']:.1f} s"
+        lines += ["", f"  call {number}, {call['role']}: {call['expert']}, {call['template']}, {ended} ({cost})"]
+        lines += _block(call["text"], "    ", None if full else LONG)
+    return lines
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _block(text: str, indent: str, limit: int | None = None) -> list[str]:
+    short = text if limit is None or len(text) <= limit else f"{text[:limit]} … (--full shows all)"
+    return textwrap.wrap(short, WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False)

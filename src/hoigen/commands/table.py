@@ -1,0 +1,118 @@
+"""hoigen table: one row per clip."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from hoigen.commands.options import RunFolder
+from hoigen.core.errors import UsageError
+from hoigen.core.settings import Setting
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from hoigen.data.run import Run
+
+Format = Literal["csv", "jsonl", "parquet"]
+KNOWN: Mapping[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+
+
+def table(
+    run: RunFolder,
+    *,
+    format: Annotated[
+        Format | None, Setting("csv, jsonl or parquet; when not given, as the name of --out ends, else csv")
+    ] = None,
+    out: Annotated[Path | None, Setting("the file to write; csv and jsonl go to the screen when not given")] = None,
+    state: Annotated[
+        Literal["kept", "dropped", "failed", "pending"] | None, Setting("only clips that ended so")
+    ] = None,
+) -> None:
+    """Writes one row per clip: id, uri, start, end, state, rule, reason, a column per score, and the caption.
+
+    What went in is what comes out: every clip of the input is a row, however it ended.
+    """
+    from hoigen.data.run import Run
+    from hoigen.rules import decide
+    from hoigen.rules.runfile import steps_of
+
+    folder = Run(Path(run))
+    chosen = format or _format_of(out)
+    _check(chosen, out)
+    _, steps = steps_of(folder)
+    con = decide.connect(folder, steps)
+    where = f"where state = '{state}'" if state else ""
+    captions = _captions(con, folder)
+    query = f"select decided.* exclude (digest, video, n){captions} {where} order by video, n"
+    if out is None:
+        _print(con, query, chosen)
+        return
+    written = _copy(con, query, chosen, out)
+    print(f"{out}: {written} of {sum(decide.counts(con).values())} clips", file=sys.stderr)
+
+
+def _captions(con: duckdb.DuckDBPyConnection, run: Run) -> str:
+    """The rest of the query up to its rules: with a column of captions once there are any."""
+    from hoigen.stages.captioned import captions_in_force
+
+    table = captions_in_force(run)
+    if table is None or not table.shards():
+        return " from decided"
+    con.execute(f"create view captions as select id, text as caption from {table.relation()}")
+    return ", captions.caption from decided left join captions on captions.id = decided.id and state = 'kept'"
+
+
+def _format_of(out: Path | None) -> Format:
+    return KNOWN.get(out.suffix.lower() if out else "", "csv")
+
+
+def _check(format: Format, out: Path | None) -> None:
+    if out is None and format == "parquet":
+        raise UsageError("--format parquet needs --out FILE")
+    if out is not None and _format_of(out) != format and out.suffix.lower() in KNOWN:
+        raise UsageError(f"--out {out} ends like {_format_of(out)}, and --format is {format}")
+    if out is not None and not out.parent.is_dir():
+        raise UsageError(f"--out {out}: no such folder {out.parent}")
+    if out is not None and out.exists() and not (out.is_file() or out.is_dir()):
+        raise UsageError(f"--out {out} is a device or a pipe; without --out, csv and jsonl go to the screen")
+    if out is not None and out.is_dir():
+        raise UsageError(f"--out {out} is a folder; give the name of a file")
+
+
+def _copy(con: duckdb.DuckDBPyConnection, query: str, format: Format, out: Path) -> int:
+    """By DuckDB, to a temporary name first: whole or not at all. Returns how many rows were written."""
+    import duckdb
+
+    from hoigen.data.parquet import text
+
+    options = {"csv": "format csv, header true", "jsonl": "format json", "parquet": "format parquet"}[format]
+    out = out.resolve()  # what a link leads to, not the link
+    part = out.with_name(f".{out.name}.part")
+    con.execute("set preserve_insertion_order = true")
+    try:
+        row = con.execute(f"copy ({query}) to {text(str(part))} ({options})").fetchone()
+        part.replace(out)
+    except (OSError, duckdb.IOException) as error:
+        part.unlink(missing_ok=True)
+        raise UsageError(f"--out {out} cannot be written: {error}") from None
+    return int(row[0]) if row else 0
+
+
+def _print(con: duckdb.DuckDBPyConnection, query: str, format: Format) -> None:
+    import csv
+    import json
+
+    cursor = con.execute(query)
+    names = [column[0] for column in cursor.description or []]
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    if format == "csv":
+        writer.writerow(names)
+    while rows := cursor.fetchmany(1000):
+        for row in rows:
+            if format == "csv":
+                writer.writerow(["" if value is None else value for value in row])
+            else:
+                print(json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False))

@@ -1,0 +1,1 @@
+"""What everything stands on: types, errors, settings, plug-ins by name, what may be run and opened."""

@@ -1,0 +1,258 @@
+"""A name -> the class that carries it, for measures, observers, experts and captioners.
+
+`motion` is the file hoigen/measures/motion.py, which stands in the table `OWN`; `./my_measure.py` is a file of one's
+own beside the recipe, and packages may offer measures under the entry point group `hoigen.measures`; likewise
+observers, experts and captioners.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal, TypeVar, dataclass_transform
+
+from hoigen.core import trusted
+from hoigen.core.errors import UsageError, nearest
+from hoigen.core.score import Number
+from hoigen.core.settings import check_fields
+from hoigen.core.trusted import own_file as own_file
+
+T = TypeVar("T")
+Kind = Literal["measure", "observer", "expert", "captioner"]
+OWN: Mapping[Kind, Mapping[str, str]] = {
+    "measure": {
+        name: f"hoigen.measures.{name}"
+        for name in (
+            "aesthetic_quality",
+            "aesthetics",
+            "background_consistency",
+            "coarse_hoi",
+            "fine_hoi",
+            "hoi_judgement",
+            "hoi_lite",
+            "imaging_quality",
+            "metadata",
+            "motion",
+            "motion_smoothness",
+            "overall_consistency",
+            "subject_consistency",
+            "technical_quality",
+            "temporal_flickering",
+            "text_boxes",
+            "unimatch_flow",
+        )
+    },
+    "observer": {
+        name: f"hoigen.observe.{name}" for name in ("ada_cm", "lite", "mllm", "models", "recorded", "two_stage")
+    },
+    "expert": {
+        "chat_server": "hoigen.experts.chat_server",
+        "detectors": "hoigen.captioners.detectors",
+        "fake_world": "hoigen.experts.fake_world",
+        "local_llm": "hoigen.experts.local_llm",
+        "local_vlm": "hoigen.experts.local_vlm",
+        "open_model": "hoigen.experts.open_model",
+    },
+    "captioner": {name: f"hoigen.captioners.{name}" for name in ("grounded", "mixture", "single")},
+}
+"""hoigen's own plug-ins: name -> module."""
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+def measure(
+    name: str, *, numbers: tuple[Number, ...] = (), emits: tuple[str, ...] = ()
+) -> Callable[[type[T]], type[T]]:
+    """Makes a class a measure: a frozen keyword-only dataclass filed under `name`.
+
+    Args:
+        name: its name in a recipe; that of its file.
+        numbers: what it gives, each with label, unit and direction; one number of its own name when not given.
+        emits: instead, the names of the numbers alone: tables then show them plain, without an arrow.
+
+    The class has both afterwards, made from whichever was given. Raises ValueError when they contradict each other.
+    """
+    given = numbers or tuple(Number(name=each) for each in emits or (name,))
+    names = tuple(number.name for number in given)
+    if emits and names != tuple(emits):
+        raise ValueError(f"emits: left out beside numbers, or the same names; it came as {emits}, numbers as {names}")
+    if len(set(names)) < len(names):
+        raise ValueError(f"numbers: each name once; they came as {names}")
+
+    def file_it(cls: type[T]) -> type[T]:
+        if callable(taken := vars(cls).get("numbers")) or isinstance(taken, property):
+            raise ValueError(f"{cls.__name__}.numbers: that name holds what @measure declares; call it otherwise")
+        made = _filed(cls, "measure", name)
+        made.emits = names  # type: ignore[attr-defined]
+        made.numbers = tuple(_settled(number, made) for number in given)  # type: ignore[attr-defined]
+        return made
+
+    return file_it
+
+
+def _settled(number: Number, cls: type[Any]) -> Number:
+    """With what is left to the measure: what the number says, and that one of the measure's own name is a headline."""
+    about = number.about or meaning(cls, number.name)
+    return dataclasses.replace(number, about=about, headline=number.headline or number.name == cls.name)
+
+
+def meaning(measure: type[Any], score: str) -> str:
+    """What a number says, out of the measure's docstring: its own line (`fps: ...`), else the first paragraph.
+
+    Args:
+        measure: the class, with `emits`.
+        score: the number's name.
+    """
+    text = inspect.getdoc(measure) or ""
+    names = "|".join(re.escape(name) for name in (*getattr(measure, "emits", ()), "detail", "Source"))
+    own = re.search(
+        rf"(?:^|[.;])[\s*`-]*{re.escape(score)}`*:\s*(.+?)(?=[\s`]+(?:{names})`*:|\n\s*\n|\Z)", text, re.S | re.M
+    )
+    words = " ".join((own.group(1) if own else text.partition("\n\n")[0]).split())
+    if own:
+        words = re.split(r"(?<=\.)\s+(?=[A-Z])", words)[0]
+    return words[:1].upper() + words[1:]
+
+
+@functools.cache
+def own_numbers() -> Mapping[str, Number]:
+    """The numbers of hoigen's own measures by name, for what was written without declarations: result files of VBench,
+    the paper's tables."""
+    return {number.name: number for name in OWN["measure"] for number in _own("measure", name).numbers}
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+def expert(name: str) -> Callable[[type[T]], type[T]]:
+    """Makes a class an expert: a frozen keyword-only dataclass filed under `name`."""
+    return lambda cls: _filed(cls, "expert", name)
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+def captioner(name: str) -> Callable[[type[T]], type[T]]:
+    """Makes a class a captioner: a frozen keyword-only dataclass filed under `name`."""
+    return lambda cls: _filed(cls, "captioner", name)
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+def observer(name: str) -> Callable[[type[T]], type[T]]:
+    """Makes a class an observer: a frozen keyword-only dataclass filed under `name`."""
+    return lambda cls: _filed(cls, "observer", name)
+
+
+def _filed(cls: type[T], kind: Kind, name: str) -> type[T]:
+    own = vars(cls).get("__post_init__")
+
+    def checked(self: Any) -> None:
+        check_fields(self)
+        if own is not None:
+            own(self)
+
+    cls.__post_init__ = checked  # type: ignore[attr-defined]
+    made = dataclasses.dataclass(frozen=True, kw_only=True)(cls)
+    made.name = name  # type: ignore[attr-defined]
+    made.kind = kind  # type: ignore[attr-defined]
+    return made
+
+
+@functools.cache
+def names_of(kind: Kind) -> tuple[str, ...]:
+    """Names of all that is at hand: hoigen's own and that of installed packages."""
+    return tuple(sorted({*OWN[kind], *(point.name for point in metadata.entry_points(group=f"hoigen.{kind}s"))}))
+
+
+def _own(kind: Kind, name: str) -> type[Any]:
+    return _only(kind, importlib.import_module(OWN[kind][name]), name)
+
+
+def measure_names() -> tuple[str, ...]:
+    """Names of all measures at hand."""
+    return names_of("measure")
+
+
+def find_measure(name: str, *, beside: Path | None = None) -> type[Any]:
+    """The measure class of that name. See `find`."""
+    return find("measure", name, beside=beside)
+
+
+def find(kind: Kind, name: str, *, beside: Path | None = None) -> type[Any]:
+    """The class of that name. A name that ends in `.py` is a file, relative to `beside`.
+
+    Raises UsageError when there is none, or when its file does not hold exactly one.
+    """
+    if name.endswith(".py"):
+        return _only(kind, _load_file(own_file(name, beside)), name)
+    points = {point.name: point for point in metadata.entry_points(group=f"hoigen.{kind}s")}
+    if name in points:
+        loaded: type[Any] = points[name].load()
+        return loaded
+    if name not in names_of(kind):
+        raise UsageError(f"unknown {kind} {name!r}{nearest(name, names_of(kind))} Or a file: ./my_{kind}.py")
+    return _own(kind, name)
+
+
+def _load_file(path: Path) -> ModuleType:
+    """The module of a file of one's own. The only place where such a file is run, and only when it was asked for.
+
+    What is run are the bytes that were checked: the file is read once, and no `__pycache__` beside it is looked at. A
+    file with other content is another module.
+    """
+    path = path.resolve()
+    source = trusted.read(path)
+    key = f"hoigen_user_{path.stem}_{hashlib.sha256(os.fsencode(path) + source).hexdigest()[:16]}"
+    if key in sys.modules:
+        return sys.modules[key]
+    spec = importlib.util.spec_from_file_location(key, path)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[key] = module  # dataclasses look their module up while the class is made
+    try:
+        exec(compile(source, str(path), "exec", dont_inherit=True), module.__dict__)
+        _remember_lines(path, source)
+    except BaseException as error:
+        del sys.modules[key]
+        if not isinstance(error, Exception):  # Ctrl-C in the middle of it
+            raise
+        raise UsageError(f"{path} could not be imported: {type(error).__name__}: {error}") from error
+    return module
+
+
+def _remember_lines(path: Path, source: bytes) -> None:
+    """For tracebacks and `inspect.getsource`: the text that was run, whatever the file holds by then."""
+    import io
+    import linecache
+
+    text = importlib.util.decode_source(source)
+    lines = io.StringIO(text if text.endswith("\n") else f"{text}\n").readlines()
+    linecache.cache[str(path)] = (len(source), None, lines, str(path))
+
+
+def measures() -> Iterator[tuple[str, type[Any]]]:
+    """All measures at hand, by name: hoigen's own and those of installed packages."""
+    for name in measure_names():
+        yield name, find_measure(name)
+
+
+def score_names() -> list[str]:
+    """Names of all scores that measures at hand give: what `keep` may have a rule for."""
+    return sorted({score for _, cls in measures() for score in cls.emits})
+
+
+def _only(kind: Kind, module: ModuleType, name: str) -> type[Any]:
+    found = [
+        thing
+        for thing in vars(module).values()
+        if isinstance(thing, type) and thing.__module__ == module.__name__ and vars(thing).get("kind") == kind
+    ]
+    if len(found) != 1:
+        raise UsageError(f"{kind} {name!r}: {module.__file__} holds {len(found)} @{kind} classes; it must hold one")
+    return found[0]

@@ -1,0 +1,114 @@
+"""Which URIs may be opened: an allow-list of schemes, one scheme a URI, opened by that scheme's own file system.
+
+A name without `://` is a path of this machine, whatever else it holds (`12:30.mp4`, `a::b.mp4`); fsspec never sees it.
+Lists and runs come from people one does not know, and fsspec would follow what they name: `ftp://` to wherever they
+like, `reference://` with templates that are run, `simplecache::` and `zip://` round another address.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any, BinaryIO
+
+from hoigen.core.errors import UsageError, nearest
+
+SCHEMES = ("file", "http", "https", "s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "hf")
+"""What may be opened without being asked for: this machine, the web, and the object stores that video data lies on."""
+MORE = "HOIGEN_SCHEMES"
+"""The user's own further schemes, separated by commas (`sftp,webhdfs`). An environment variable, since no recipe and no
+list can set one, and since workers inherit it."""
+WEB = ("http", "https")
+CHAIN = re.compile(r"::[^/]*://")
+PLAIN = re.compile(r"[a-z0-9+.-]{1,40}")
+"""A scheme that can be shown as it is."""
+
+
+def scheme_of(uri: str) -> str:
+    """The scheme of `uri` in small letters (`HTTP://` is http), whatever it is; "" for a path of this machine."""
+    head, mark, _ = uri.partition("://")
+    return head.lower() if mark else ""
+
+
+def is_local(uri: str) -> bool:
+    """Whether `uri` is a path of this machine, or a `file://` that names one."""
+    return scheme_of(uri) in ("", "file")
+
+
+def is_web(uri: str) -> bool:
+    """Whether `uri` is an address of the web: one file, whatever signs stand in it."""
+    return scheme_of(uri) in WEB
+
+
+def allowed() -> tuple[str, ...]:
+    """The schemes that may be opened, those of the user's own among them."""
+    own = (name.strip().lower() for name in os.environ.get(MORE, "").split(","))
+    return tuple(dict.fromkeys((*SCHEMES, *(name for name in own if name))))
+
+
+def fault(uri: str) -> str | None:
+    """Why `uri` may not be opened, as one sentence without it; None when it may."""
+    scheme = scheme_of(uri)
+    if not scheme:
+        return None
+    schemes = allowed()
+    if "::" in scheme or CHAIN.search(uri):
+        return f"addresses are not chained with ::, each is opened as it stands. Allowed: {_names(schemes)}"
+    if scheme not in schemes:
+        close = nearest(scheme, schemes).partition(" Known:")[0]
+        came = f"{scheme}://" if PLAIN.fullmatch(scheme) else f"a scheme {scheme[:40]!r}"
+        return (
+            f"{came} is not opened{close} Allowed: {_names(schemes)}, and what {MORE} names (docs/security.md). "
+            "A path of this machine has no scheme, or file://"
+        )
+    return None
+
+
+def _names(schemes: tuple[str, ...]) -> str:
+    return ", ".join(f"{name}://" for name in schemes)
+
+
+def store_of(uri: str) -> tuple[Any, str]:
+    """fsspec's file system of an address that may be opened, and the path there.
+
+    By the scheme's own class: `fsspec.open` would take the address apart at each `::` and follow the pieces.
+
+    Args:
+        uri: the address.
+
+    Raises ValueError for what may not be opened or is not known, ImportError when the scheme needs a further package.
+    """
+    import fsspec
+
+    if (wrong := fault(uri)) is not None:
+        raise ValueError(wrong)
+    scheme = scheme_of(uri)
+    uri = scheme + uri[len(scheme) :]
+    kind = fsspec.get_filesystem_class(scheme)
+    return kind(**kind._get_kwargs_from_urls(uri)), kind._strip_protocol(uri)
+
+
+def open_remote(uri: str) -> BinaryIO:
+    """The file at the address `uri`, for reading. Raises what `store_of` raises, and what the store does."""
+    system, path = store_of(uri)
+    file: BinaryIO = system.open(path, "rb")
+    return file
+
+
+def check_scheme(uri: str) -> None:
+    """Raises UsageError when addresses of this kind are opened in no case, or need a package that is missing.
+
+    Args:
+        uri: path or address of a video.
+    """
+    if (wrong := fault(uri)) is not None:
+        raise UsageError(f"{uri!r}: {wrong}")
+    if is_local(uri):
+        return
+    import fsspec
+
+    scheme = scheme_of(uri)
+    try:
+        fsspec.get_filesystem_class(scheme)
+    except (ImportError, ValueError) as error:  # a ValueError of a scheme that only a package brings (abfss://)
+        raise UsageError(f"{uri!r}: {scheme}:// needs a further package: {error}") from None

@@ -1,0 +1,182 @@
+"""Tables as Markdown, CSV, LaTeX and HTML."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+from hoigen.core.score import Better
+from hoigen.evaluation.models.grid import Cell, Table, words
+
+Format = Literal["markdown", "csv", "latex", "html"]
+SIGNS: dict[Better | None, str] = {"more": "↑", "less": "↓", None: ""}
+LATEX_SIGNS: dict[Better | None, str] = {"more": r" $\uparrow$", "less": r" $\downarrow$", None: ""}
+SPECIAL = {
+    **{sign: "\\" + sign for sign in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+}
+
+
+def written(tables: Sequence[Table], warnings: Sequence[str], format: Format) -> str:
+    """All tables as one text."""
+    ways = {"markdown": _markdown, "csv": _csv, "latex": _latex, "html": _html}
+    told = [" ".join(warning.split()) for warning in warnings]
+    return ways[format](
+        [replace(table, notes=[" ".join(note.split()) for note in table.notes]) for table in tables], told
+    )
+
+
+def markdown(table: Table) -> str:
+    """One table; the best of a column is bold."""
+    header = [_signed(table, at, SIGNS) for at in range(len(table.header))]
+    rows = [[_bar(_bold(item, "**{}**")) for item in row] for row in table.rows]
+    cells = [[_bar(name) for name in header], *rows]
+    widths = [max(3, *(len(row[at]) for row in cells)) for at in range(len(header))]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in cells
+    ]
+    lines.insert(
+        1, "|" + "|".join("-" * (width + 1) + ("-" if at == 0 else ":") for at, width in enumerate(widths)) + "|"
+    )
+    notes = [f"- {note}" for note in table.notes]
+    return "\n".join([f"### {table.title}", "", *lines, *([""] if notes else []), *notes])
+
+
+def _markdown(tables: Sequence[Table], warnings: Sequence[str]) -> str:
+    told = "\n".join(f"> warning: {warning}" for warning in warnings)
+    return "\n\n".join([*([told] if told else []), *(markdown(table) for table in tables)])
+
+
+def _signed(table: Table, at: int, signs: dict[Better | None, str]) -> str:
+    sign = signs[table.better[at - 1]] if 0 < at <= len(table.better) else ""
+    return f"{table.header[at]} {sign}".rstrip() if signs is SIGNS else table.header[at] + sign
+
+
+def _bold(item: str | Cell, form: str) -> str:
+    text = item if isinstance(item, str) else words(item)
+    return form.format(text) if isinstance(item, Cell) and item.best else text
+
+
+def _bar(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _csv(tables: Sequence[Table], warnings: Sequence[str]) -> str:
+    """Long: a row for each cell. Shares are 0..1, numbers go by their names, which are of more use to programs than
+    headings; an undefined value is empty and has its reason."""
+    out = io.StringIO()
+    write = csv.writer(out, lineterminator="\n")
+    write.writerow(["table", "row", "column", "value", "low", "high", "videos", "of", "text", "reason"])
+    for table in tables:
+        names = table.names
+        for row in table.rows:
+            name = str(row[0])
+            for column, item in zip(table.header[1:], row[1:], strict=True):
+                write.writerow([table.name, names.get(name, name), names.get(column, column), *_facts(item)])
+        for note in table.notes:
+            write.writerow([table.name, "", "note", *[""] * 5, note, ""])
+    for warning in warnings:
+        write.writerow(["", "", "warning", *[""] * 5, warning, ""])
+    return out.getvalue().rstrip("\n")
+
+
+def _facts(item: str | Cell) -> list[str]:
+    if isinstance(item, str):
+        return ["", "", "", "", "", item, ""]
+    estimate = item.estimate
+    values = ["" if value is None else repr(value) for value in (estimate.value, estimate.low, estimate.high)]
+    counts = [str(item.videos), str(item.of)] if item.of else ["", ""]
+    return [*values, *counts, "", estimate.reason or estimate.unsure]
+
+
+def tex(text: str) -> str:
+    """A text with what LaTeX reads as commands escaped."""
+    return "".join(SPECIAL.get(sign, sign) for sign in text)
+
+
+def _latex(tables: Sequence[Table], warnings: Sequence[str]) -> str:
+    parts = ["% needs \\usepackage{booktabs}", *(f"% warning: {warning}" for warning in warnings)]
+    return "\n".join([*parts, *(_latex_table(table) for table in tables)])
+
+
+def _latex_table(table: Table) -> str:
+    header = " & ".join(
+        tex(name) + (LATEX_SIGNS[table.better[at - 1]] if 0 < at <= len(table.better) else "")
+        for at, name in enumerate(table.header)
+    )
+    rows = [" & ".join(_latex_cell(item) for item in row) + r" \\" for row in table.rows]
+    lines = [
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{tex(table.title)}}}",
+        rf"\begin{{tabular}}{{l{'r' * (len(table.header) - 1)}}}",
+        r"\toprule",
+        header + r" \\",
+        r"\midrule",
+        *rows,
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table}",
+    ]
+    return "\n".join([*lines, *(f"% {note}" for note in table.notes)])
+
+
+def _latex_cell(item: str | Cell) -> str:
+    if isinstance(item, str):
+        return f"{{{tex(item)}}}" if item.startswith(("[", "*")) else tex(item)  # or they belong to the \\ before
+    text = tex(words(item, interval="({}, {})"))  # a bracket after \\ would be read as an argument
+    return rf"\textbf{{{text}}}" if item.best else text
+
+
+CSS = (
+    ":root{color-scheme:light dark;--page:#fff;--ink:#222;--soft:#666;--line:#ddd;--none:#a33;--warn:#fff4d6}"
+    "@media(prefers-color-scheme:dark){"
+    ":root{--page:#0f1113;--ink:#eceff1;--soft:#a0a8b1;--line:#2b3035;--none:#ff7d9d;--warn:#43361a}}"
+    "html{background:var(--page);color:var(--ink);font:15px/1.5 system-ui,sans-serif;font-variant-numeric:tabular-nums}"
+    "body{margin:2rem auto;max-width:100rem;padding:0 1rem}"
+    "div.t{overflow-x:auto}table{border-collapse:collapse;margin:.5rem 0 1rem}th,td{padding:.3rem .7rem;"
+    "border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}"
+    "th:first-child,td:first-child{text-align:left;position:sticky;left:0;background:var(--page);"
+    "white-space:normal;min-width:9rem;max-width:26rem}"
+    "thead th{border-bottom:2px solid var(--soft);vertical-align:bottom;white-space:normal;max-width:8rem}"
+    "small{color:var(--soft)}.u{color:var(--none)}.w{background:var(--warn);"
+    "padding:.5rem 1rem;border-left:4px solid #d69a00}ul{color:var(--soft);font-size:13px}"
+)
+
+
+def _html(tables: Sequence[Table], warnings: Sequence[str]) -> str:
+    """One page, no network."""
+    told = "".join(f'<p class="w">{html.escape(warning)}</p>' for warning in warnings)
+    body = told + "".join(_html_table(table) for table in tables)
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>hoigen compare</title>'
+        f"<style>{CSS}</style></head><body><h1>hoigen compare</h1>{body}</body></html>"
+    )
+
+
+def _html_table(table: Table) -> str:
+    head = "".join(f"<th>{html.escape(_signed(table, at, SIGNS))}</th>" for at in range(len(table.header)))
+    rows = "".join("<tr>" + "".join(_html_cell(item) for item in row) + "</tr>" for row in table.rows)
+    notes = "".join(f"<li>{html.escape(note)}</li>" for note in table.notes)
+    return (
+        f"<h2>{html.escape(table.title)}</h2><div class=t><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
+        f"</table></div>{f'<ul>{notes}</ul>' if notes else ''}"
+    )
+
+
+def _html_cell(item: str | Cell) -> str:
+    if isinstance(item, str):
+        return f"<td>{html.escape(item)}</td>"
+    if item.estimate.value is None:
+        return f'<td class="u" title="{html.escape(item.estimate.reason)}">undefined</td>'
+    value, _, rest = words(item).partition(" ")
+    value = f"<b>{value}</b>" if item.best else value
+    return f"<td>{value}{f' <small>{html.escape(rest)}</small>' if rest else ''}</td>"

@@ -1,0 +1,85 @@
+"""A table and its cells, apart from how it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from hoigen.core.score import Better, Number
+from hoigen.evaluation.models.means import Mean
+from hoigen.stats.resample import Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """A number of a table. videos, of: how many have it, of all there are; 0 where that says nothing.
+
+    lacking: why the others have none. signed: a difference. best: the best of its column.
+    """
+
+    estimate: Estimate
+    percent: bool = True
+    signed: bool = False
+    videos: int = 0
+    of: int = 0
+    lacking: str = ""
+    best: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """name: one word, for files. header: the first names the rows. rows: a text or a Cell each. better: of each column
+    after the first. names: heading -> name, of numbers among rows and columns. notes: sentences below it, why cells are
+    undefined among them."""
+
+    name: str
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str | Cell]]
+    better: Sequence[Better | None] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = field(default_factory=tuple)
+
+
+def cell_of(mean: Mean, column: Number, best: bool = False) -> Cell:
+    return Cell(
+        estimate=mean.estimate, percent=column.share, videos=mean.videos, of=mean.of, lacking=mean.lacking, best=best
+    )
+
+
+def figure(value: float, percent: bool, signed: bool = False) -> str:
+    """`42.72`, in percent where it is a share."""
+    sign = "+" if signed else ""
+    if percent:
+        return f"{100 * value:{sign}.2f}"
+    return f"{value:{sign}.3g}" if abs(value) < 1000 else f"{value:{sign}.0f}"
+
+
+def words(cell: Cell, interval: str = "[{}, {}]") -> str:
+    """`42.72 [39.10, 46.20] (58/60)`, or `undefined`."""
+    estimate = cell.estimate
+    if estimate.value is None:
+        return "undefined"
+    text = figure(estimate.value, cell.percent, cell.signed)
+    if estimate.low is not None and estimate.high is not None:
+        ends = (figure(end, cell.percent, cell.signed) for end in (estimate.low, estimate.high))
+        text += " " + interval.format(*ends)
+    return text + (f" ({cell.videos}/{cell.of})" if cell.videos < cell.of else "")
+
+
+def reasons(rows: Sequence[tuple[str, str, Cell]]) -> list[str]:
+    """Notes on cells that are undefined, of a part of the videos, or without an interval; of (row, column, cell)."""
+    told: dict[str, list[str]] = {}
+    for row, column, cell in rows:
+        if cell.estimate.value is None:
+            told.setdefault(f"undefined: {cell.estimate.reason}", []).append(f"{column} of {row}")
+            continue
+        if cell.lacking:
+            told.setdefault(f"not of all videos: {cell.lacking}", []).append(f"{column} of {row}")
+        if cell.estimate.unsure:
+            told.setdefault(f"no interval: {cell.estimate.unsure}", []).append(f"{column} of {row}")
+    return [f"{_some(names)}: {reason}" for reason, names in told.items()]
+
+
+def _some(names: Sequence[str], most: int = 4) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,0 +1,179 @@
+"""A run's videos with their numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hoigen.core.errors import UsageError
+from hoigen.evaluation.models.videos import Source, Video
+
+if TYPE_CHECKING:
+    from hoigen.data.columns import Row
+    from hoigen.data.run import Run
+    from hoigen.rules.cascade import Step
+
+NOT_YET = "not measured yet: run hoigen evaluate again"
+
+
+def read_source(path: Path, suite: Path | None = None) -> Source:
+    """A run's folder, or VBench's `*_eval_results.json`. Raises UsageError for anything else."""
+    if path.suffix.lower() == ".json":
+        from hoigen.evaluation.models.vbench import read_vbench
+
+        return read_vbench(path, suite)
+    if not path.is_dir():
+        raise UsageError(f"{path}: the folder of a run, or a result file of VBench (.json); there is no such folder")
+    found = source_of(path)
+    if not found.videos:
+        raise UsageError(f"{path} has no videos yet: run hoigen evaluate again")
+    return found
+
+
+def source_of(path: Path) -> Source:
+    """All videos of a run, in the order of its list. Raises UsageError when it is no run."""
+    from hoigen.data.run import Run
+    from hoigen.rules.runfile import steps_of
+
+    run = Run(path)
+    _, steps = steps_of(run)
+    evaluation = _evaluation(path / "evaluation.json")
+    return Source(
+        path=path,
+        videos=[_about(video, evaluation) for video in _videos(run, steps)],
+        numbers=[number for step in steps for number in step.numbers],
+        fingerprints={step.name: step.fingerprint for step in steps},
+        evaluation=evaluation,
+    )
+
+
+def _about(video: Video, evaluation: Mapping[str, Any]) -> Video:
+    """With what the suite says of its prompt now, of that which no score depends on."""
+    facts = evaluation.get("about")
+    told = facts.get(video.prompt) if isinstance(facts, Mapping) else None
+    if not isinstance(told, Mapping):
+        return video
+    return replace(video, category=told.get("category"), seen=told.get("seen"))
+
+
+def _videos(run: Run, steps: Sequence[Step]) -> list[Video]:
+    """All of the list, also those that a run which was stopped has not read yet."""
+    shards, free = run.in_force()
+    videos = [video for shard in shards for video in _shard(run, steps, shard)]
+    nothing: Mapping[str, Mapping[str, Row]] = {step.name: {} for step in steps}
+    videos += [_video(run, row, steps, nothing) for row in _found(run, free) if row["state"] != "dropped"]
+    read = {row["uri"] for shard in shards for row in run.clips.read(shard, ["uri"])}
+    return [*videos, *_unread(run, steps, read | {row["uri"] for row in _found(run, free)})]
+
+
+def _found(run: Run, free: Sequence[tuple[int, int | None]]) -> Iterator[Row]:
+    """Clips of a run under way that are found but not yet cut into shards."""
+    if not free:
+        return
+    for block in run.found.shards():
+        for row in run.found.read(block):
+            if any(first <= row["video"] and (past is None or row["video"] < past) for first, past in free):
+                yield row
+
+
+def _unread(run: Run, steps: Sequence[Step], read: set[str]) -> Iterator[Video]:
+    import pyarrow.parquet as pq
+
+    from hoigen.data.parquet import named
+
+    if not run.videos_file.exists() or not (run.path / "evaluation.json").exists():
+        return
+    with named(run.videos_file):
+        columns = ["uri", "caption", "source", "meta"]
+        rows = pq.read_table(run.videos_file, columns=columns, partitioning=None).to_pylist()
+    nothing = {name: None for step in steps for name in step.emits}
+    for row in rows:
+        if row["uri"] not in read:
+            made = _made(run, {**row, "id": row["uri"], "prompt": row["caption"]})
+            yield replace(made, values=nothing, reasons=dict.fromkeys(nothing, NOT_YET))
+
+
+def _evaluation(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} is damaged: {error}. hoigen evaluate writes it anew") from None
+    return found if isinstance(found, dict) else {}
+
+
+def _shard(run: Run, steps: Sequence[Step], shard: int) -> list[Video]:
+    rows = [row for row in run.clips.read(shard) if row["state"] != "dropped"]
+    scores = {step.name: _scores(run, step, shard) for step in steps}
+    return [_video(run, row, steps, scores) for row in rows]
+
+
+def _scores(run: Run, step: Step, shard: int) -> dict[str, Row]:
+    """Rows of the part by id, and what the journal has beyond it: a run under way can be looked at."""
+    part = run.scores(step.name, step.fingerprint, step.emits)
+    found = {row["id"]: row for row in part.read(shard, ["id", "state", "reason", *step.emits])}
+    for entry in run.journal("scores", shard).rows():
+        if entry.get("measure") == step.name and entry.get("fingerprint") == step.fingerprint:
+            found[entry["id"]] = {"state": entry["state"], "reason": entry["reason"], **entry["values"]}
+    return found
+
+
+def _video(run: Run, row: Row, steps: Sequence[Step], scores: Mapping[str, Mapping[str, Row]]) -> Video:
+    made = replace(
+        _made(run, row),
+        fps=row["fps"] or 0.0,
+        seconds=row["end"] - row["start"],
+        width=row["width"] or 0,
+        height=row["height"] or 0,
+    )
+    if row["state"] == "failed":
+        why = str(row["reason"])
+        nothing = {name: None for step in steps for name in step.emits}
+        return replace(made, values=nothing, reasons=dict.fromkeys(nothing, why), failure=why)
+    values: dict[str, float | None] = {}
+    reasons: dict[str, str] = {}
+    failure = ""
+    for step in steps:
+        score = scores[step.name].get(row["id"])
+        if score is not None and score["state"] == "failed":
+            failure = failure or f"{step.name}: {score['reason']}"
+        for name in step.emits:
+            values[name] = score.get(name) if score is not None else None
+            if values[name] is None:
+                reasons[name] = _why(step.name, score)
+    return replace(made, values=values, reasons=reasons, failure=failure)
+
+
+def _made(run: Run, row: Row) -> Video:
+    """What the list says of a video."""
+    meta = json.loads(row["meta"] or "{}")
+    return Video(
+        model=row["source"] or run.path.absolute().name,
+        prompt=str(meta.get("prompt_id") or row["id"]),
+        uri=row["uri"],
+        clip=row["id"],
+        text=row["prompt"] or "",
+        sample=str(meta.get("sample") or ""),
+        verb=meta.get("verb"),
+        object=meta.get("object"),
+        category=meta.get("category"),
+        seen=meta.get("seen"),
+        values={},
+    )
+
+
+def _why(measure: str, score: Row | None) -> str:
+    if score is None:
+        return NOT_YET
+    if score["state"] == "failed":
+        return f"{measure} failed: {score['reason']}"
+    return score["reason"] or f"{measure} gives no such number for this video"
+
+
+def paths_of(given: Any) -> list[Path]:
+    """One path or several, as paths: in Python one is often given as it is."""
+    return [Path(given)] if isinstance(given, str | Path) else [Path(path) for path in given]

@@ -1,0 +1,157 @@
+"""VBench's result files, in and out: `{dimension: [overall, [{video_path, video_results}, ...]]}`.
+
+VBench tells imaging quality of a video in 0..100 and overall in 0..1; it is 0..1 here, and written as VBench does.
+
+Source: vbench/__init__.py and scripts/cal_final_score.py of Vchitect/VBench.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hoigen.core.errors import UsageError, shown
+from hoigen.core.registry import own_numbers
+from hoigen.core.score import Number
+from hoigen.data.rows import read_json
+
+if TYPE_CHECKING:
+    from hoigen.evaluation.models.videos import Source, Video
+    from hoigen.interactions.prompts.matching import Names
+
+VBENCH = (
+    "subject_consistency",
+    "background_consistency",
+    "motion_smoothness",
+    "aesthetic_quality",
+    "imaging_quality",
+    "temporal_flickering",
+    "overall_consistency",
+)
+"""The dimensions of VBench that hoigen measures, by the names that they have in its files."""
+SCALE = {"imaging_quality": 100.0}
+"""What VBench multiplies a video's number by."""
+ENDING = "_eval_results.json"
+SHAPE = f"a result file of VBench: {{dimension: [overall, [{{video_path, video_results}}]]}}, named *{ENDING}"
+
+
+def read_vbench(path: Path, suite: Path | None) -> Source:
+    """The videos of a result file. suite: the prompts, by which videos are paired with those of runs; without it, by
+    their names. Raises UsageError for a file of another shape."""
+    from hoigen.evaluation.models.videos import Source
+    from hoigen.interactions.prompts.matching import Names
+    from hoigen.interactions.prompts.suite import read_suite
+
+    found = _load(path)
+    names = Names(read_suite(suite)) if suite is not None else None
+    model = _model(path)
+    values: dict[str, dict[str, float | None]] = {}
+    reasons: dict[str, dict[str, str]] = {}
+    for dimension, result in found.items():
+        seen: set[str] = set()
+        for item in _items(result, f"{path}: {dimension}"):
+            if item["video_path"] in seen:
+                raise UsageError(f"{path}: {dimension}: {item['video_path']} comes twice")
+            seen.add(item["video_path"])
+            value, why = _number(item["video_results"], dimension)
+            values.setdefault(item["video_path"], {})[dimension] = value
+            if value is None:
+                reasons.setdefault(item["video_path"], {})[dimension] = why
+    videos = [_video(uri, model, values[uri], reasons.get(uri, {}), list(found), names) for uri in values]
+    if not videos:
+        raise UsageError(f"{path} holds no video")
+    if names is not None and (strays := [video.uri for video in videos if video.prompt.startswith("?")]):
+        raise UsageError(f"{path}: {len(strays)} videos are named after no prompt of {suite}, such as {strays[0]}")
+    numbers = [own_numbers().get(name) or Number(name=name, headline=True) for name in found]
+    return Source(path=path, videos=videos, numbers=numbers)
+
+
+def _load(path: Path) -> Mapping[str, Any]:
+    found = read_json(path)
+    if not isinstance(found, dict) or not found:
+        raise UsageError(f"{path} is not {SHAPE}; it came as {shown(found)}")
+    return found
+
+
+def _items(result: Any, where: str) -> Sequence[Mapping[str, Any]]:
+    if not isinstance(result, list) or len(result) < 2 or not isinstance(result[1], list):
+        raise UsageError(f"{where}: [overall, list of videos]; it came as {shown(result)}. A run's file is {SHAPE}")
+    for at, item in enumerate(result[1]):
+        if not isinstance(item, dict) or not isinstance(item.get("video_path"), str) or "video_results" not in item:
+            raise UsageError(
+                f"{where}, video {at}: an object with video_path and video_results; it came as {shown(item)}"
+            )
+    items: Sequence[Mapping[str, Any]] = result[1]
+    return items
+
+
+def _number(came: Any, dimension: str) -> tuple[float | None, str]:
+    if isinstance(came, bool):
+        came = float(came)
+    try:
+        told = float(came) if isinstance(came, int | float) else math.nan
+    except OverflowError:
+        told = math.inf
+    if not math.isfinite(told):
+        return None, f"VBench wrote {shown(came)}, which is no number"
+    value = told / SCALE.get(dimension, 1.0)
+    if dimension in VBENCH and not -1 <= value <= 1.0001:
+        return None, f"VBench wrote {told:g}, which is no share of 1 (older versions wrote sums over frames)"
+    return float(value), ""
+
+
+def _model(path: Path) -> str:
+    """The name that the evaluation was given; of those that VBench names after the time, the folder's."""
+    name = path.name.removesuffix(ENDING).removesuffix(".json")
+    return path.absolute().parent.name if name.startswith("results_") else name
+
+
+def _video(
+    uri: str,
+    model: str,
+    values: Mapping[str, float | None],
+    reasons: Mapping[str, str],
+    dimensions: Sequence[str],
+    names: Names | None,
+) -> Video:
+    from hoigen.evaluation.models.videos import Video
+    from hoigen.interactions.prompts.suite import slug
+
+    stem = Path(uri).stem
+    every = dict.fromkeys(dimensions) | dict(values)
+    why = {name: "not in the result file" for name in dimensions if name not in values} | dict(reasons)
+    text, dash, sample = stem.rpartition("-")
+    text, sample = (text, sample) if dash and sample.isdigit() else (stem, "")
+    made = Video(model=model, prompt=slug(text) or text, uri=uri, text=text, sample=sample, values=every, reasons=why)
+    if names is None:
+        return made
+    from dataclasses import replace
+
+    prompt, sample = names.find(stem)
+    if prompt is None:
+        return replace(made, prompt=f"?{stem}")
+    return replace(
+        made,
+        prompt=prompt.id,
+        text=prompt.short,
+        sample=sample,
+        verb=prompt.verb,
+        object=prompt.object,
+        category=prompt.category,
+        seen=prompt.seen,
+    )
+
+
+def vbench_text(videos: Sequence[Video], columns: Sequence[Number]) -> str:
+    """The result file of one model: mean over videos, then each video; a video without a number is not in its list."""
+    found: dict[str, Any] = {}
+    for column in columns:
+        have = [(v.uri, value) for v in videos if (value := v.values.get(column.name)) is not None]
+        if have:
+            scale = SCALE.get(column.name, 1.0)
+            items = [{"video_path": uri, "video_results": value * scale} for uri, value in have]
+            found[column.name] = [sum(value for _, value in have) / len(have), items]
+    return json.dumps(found, indent=1, ensure_ascii=False) + "\n"

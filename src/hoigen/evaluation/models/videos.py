@@ -1,0 +1,50 @@
+"""What tables are made of: videos of models, and where they came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hoigen.core.score import Number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Video:
+    """One video of one model.
+
+    clip: the id of its clip; "" in a result file of VBench. prompt: its prompt's id, by which videos are paired and
+    drawn; of a video without one, that of its own clip. text: the prompt's words. values: number by name, 0..1 for
+    shares; None with the reason in `reasons`. failure: why a measure, or reading it, failed; "" when nothing did.
+    """
+
+    model: str
+    prompt: str
+    uri: str
+    clip: str = ""
+    text: str = ""
+    sample: str = ""
+    verb: str | None = None
+    object: str | None = None
+    category: str | None = None
+    seen: int | None = None
+    fps: float = 0.0
+    seconds: float = 0.0
+    width: int = 0
+    height: int = 0
+    values: Mapping[str, float | None] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where videos came from: a run, or a result file of VBench. numbers: all of them, as they were declared when they
+    were measured. fingerprints: measure -> digest of its settings. evaluation: evaluation.json, {} without one."""
+
+    path: Path
+    videos: Sequence[Video]
+    numbers: Sequence[Number]
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
+    evaluation: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,134 @@
+"""What makes numbers of two models not comparable."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from statistics import median
+
+from hoigen.evaluation.models.videos import Source, Video
+
+NEAR = 0.02
+"""Within 2 % two lengths or frame rates are the same (23.976 and 24)."""
+
+
+def warnings_of(models: Mapping[str, Sequence[Video]], sources: Sequence[Source]) -> list[str]:
+    """Sentences, the graver first."""
+    found = [
+        *_settings(sources),
+        *_declarations(sources),
+        *_suites(sources),
+        *_prompts(models),
+        *_pictures(models),
+        *_failures(models),
+    ]
+    return [*found, *_left_out(sources)]
+
+
+def _settings(sources: Sequence[Source]) -> list[str]:
+    told = []
+    for name in dict.fromkeys(name for source in sources for name in source.fingerprints):
+        prints: dict[str, list[str]] = {}
+        for source in sources:
+            if name in source.fingerprints:
+                prints.setdefault(source.fingerprints[name], []).append(str(source.path))
+        if len(prints) > 1:
+            groups = " and ".join(" + ".join(paths) for paths in prints.values())
+            told.append(f"{name} was measured with other settings or versions in {groups}: its numbers do not compare")
+    return told
+
+
+def _declarations(sources: Sequence[Source]) -> list[str]:
+    """Numbers that two runs declare otherwise, in what a table shows of them."""
+    said: dict[str, dict[tuple[object, ...], list[str]]] = {}
+    for source in sources:
+        for number in source.numbers:
+            if number.declared:
+                what = number.better, number.unit, number.share
+                said.setdefault(number.name, {}).setdefault(what, []).append(str(source.path))
+    return [
+        f"{name} is declared otherwise (direction, unit or share) in {' and '.join(map(' + '.join, ways.values()))}: "
+        "it is shown as the first says"
+        for name, ways in said.items()
+        if len(ways) > 1
+    ]
+
+
+def _suites(sources: Sequence[Source]) -> list[str]:
+    suites = {source.evaluation["suite"]["digest"] for source in sources if source.evaluation.get("suite")}
+    if len(suites) < 2:
+        return []
+    return ["the runs were made with different suites of prompts; tests use the prompts that both have"]
+
+
+def _prompts(models: Mapping[str, Sequence[Video]]) -> list[str]:
+    has = {name: {video.prompt for video in videos} for name, videos in models.items()}
+    every = set.union(*has.values())
+    lacking = [f"{name} {len(prompts)}" for name, prompts in has.items() if prompts != every]
+    told = []
+    if lacking:
+        told.append(
+            f"not all models have videos of all {len(every)} prompts ({', '.join(lacking)}): their means are over "
+            "different prompts; --common takes those that all have"
+        )
+    samples = {name: len(videos) / len(has[name]) for name, videos in models.items()}
+    if max(samples.values()) > min(samples.values()) * 1.05:
+        counts = ", ".join(f"{name} {count:.3g}" for name, count in samples.items())
+        told.append(f"models differ in videos per prompt: {counts}")
+    return told
+
+
+def _pictures(models: Mapping[str, Sequence[Video]]) -> list[str]:
+    ways: tuple[tuple[str, str, Callable[[Video], float], str], ...] = (
+        (
+            "frame rate",
+            "fps",
+            lambda v: v.fps,
+            "scores of change from frame to frame rise with it (fine_hoi_8fps does not)",
+        ),
+        ("length", "s", lambda v: v.seconds, "longer videos have more room to drift and to fail"),
+        (
+            "resolution",
+            "px on the short side",
+            lambda v: min(v.width, v.height),
+            "detectors and quality scores feel it",
+        ),
+    )
+    told = []
+    for what, unit, of, why in ways:
+        middles = {name: _middle(videos, of) for name, videos in models.items()}
+        known = {name: value for name, value in middles.items() if value is not None}
+        if known and max(known.values()) > min(known.values()) * (1 + NEAR):
+            numbers = ", ".join(f"{name} {value:.4g}" for name, value in known.items())
+            told.append(f"models differ in {what} ({numbers} {unit}): {why}")
+    return told
+
+
+def _middle(videos: Sequence[Video], of: Callable[[Video], float]) -> float | None:
+    known = [of(video) for video in videos if of(video) > 0]
+    return median(known) if known else None
+
+
+def _failures(models: Mapping[str, Sequence[Video]]) -> list[str]:
+    told = []
+    for name, videos in models.items():
+        failures = Counter(video.failure for video in videos if video.failure)
+        if failures:
+            reason, _ = failures.most_common(1)[0]
+            told.append(f"{name}: {failures.total()} of {len(videos)} videos failed, most often: {reason}")
+    return told
+
+
+def _left_out(sources: Sequence[Source]) -> list[str]:
+    told = []
+    for source in sources:
+        strays = source.evaluation.get("without_prompt") or []
+        if strays:
+            some = ", ".join(Path(path).name for path in strays[:3])
+            told.append(f"{source.path}: {len(strays)} videos without a prompt are left out ({some})")
+        for name, facts in (source.evaluation.get("models") or {}).items():
+            if facts.get("missing"):
+                some = ", ".join(facts["missing"][:3])
+                told.append(f"{name}: no video for {len(facts['missing'])} prompts of the suite ({some})")
+    return told

@@ -1,0 +1,1 @@
+"""The vocabulary: HICO-DET's verbs and objects, what touches, prompts that ask, captions that tell."""

@@ -1,0 +1,112 @@
+"""Categories of captions by a language model: the prompt is prompts/triplets.md, the answer is JSON and kept."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, Field
+
+from hoigen.core.clip import Clip
+from hoigen.core.errors import SetupError
+from hoigen.experts.calls import Calls
+from hoigen.experts.desk import Conversation, Desk
+from hoigen.experts.prompts import render
+from hoigen.interactions.categories.rows import Category, categories_of
+from hoigen.interactions.categories.table import Tally
+from hoigen.models import uses
+
+if TYPE_CHECKING:
+    from hoigen.experts.call import Expert
+
+
+CHUNK = 1024
+"""Captions that are under way at a time."""
+
+
+class Interaction(BaseModel):
+    """One interaction, as the model has it."""
+
+    subject: str = Field(min_length=1)
+    action: str = Field(min_length=1)
+    object: str = Field(min_length=1)
+    view: Literal["close-up", "one person", "several people"]
+
+
+class Interactions(BaseModel):
+    """All interactions of a caption; an empty list says that there is none."""
+
+    interactions: list[Interaction]
+
+
+async def ask(talk: Conversation, expert: Expert, caption: str, *, prompt: str = "triplets") -> list[Category] | None:
+    """The categories of a caption by an expert, named as those by rules are; None when it gave no usable answer.
+
+    Why it gave none is in the trace of the conversation, as with every call.
+
+    Args:
+        talk: the conversation about the clip of the caption.
+        expert: who is asked.
+        caption: its text.
+        prompt: the template's name among hoigen's prompts.
+    """
+    answer = await talk.ask("categories", expert, render(prompt, caption=caption), schema=Interactions)
+    if not answer.ok or answer.data is None:
+        return None
+    found = [(each["subject"], each["action"], each["object"]) for each in answer.data["interactions"]]
+    views = [each["view"] for each in answer.data["interactions"]]
+    view = max(views, key=views.count) if views else None
+    return categories_of(talk.clip.id, found, view=view, source="llm")
+
+
+def by_expert(
+    captions: Iterable[tuple[str, str]], expert: Expert, calls: Path, tally: Tally, retry: bool = False
+) -> Iterator[Category]:
+    """Rows in order of the captions, as many of which are asked about at once as the expert takes.
+
+    Args:
+        captions: (clip id, caption) of each.
+        expert: the language model.
+        calls: the SQLite file of answers; what is in it is not asked again.
+        tally: counts those that no usable answer came for, by the reason.
+        retry: asks again what was asked before and not answered.
+
+    Raises SetupError when the expert cannot be reached or loaded, and when not one caption got an answer.
+    """
+    kept = Calls(calls)
+    if retry:
+        kept.forget_unanswered("categories")
+    desk = Desk(kept)
+    uses.prepare([expert])
+    with asyncio.Runner() as runner:
+        runner.run(expert.open())
+        try:
+            stream = iter(captions)
+            while chunk := list(itertools.islice(stream, CHUNK)):
+                for found in runner.run(_all(chunk, expert, desk)):
+                    if isinstance(found, str):
+                        tally.unread[found] += 1
+                    else:
+                        yield from found
+            if tally.captions and tally.unread.total() == tally.captions:
+                why, _ = tally.unread.most_common(1)[0]
+                raise SetupError(f"--expert: none of {tally.captions} captions got a usable answer: {why}")
+        finally:
+            runner.run(expert.close())
+
+
+async def _all(captions: Sequence[tuple[str, str]], expert: Expert, desk: Desk) -> list[list[Category] | str]:
+    turn = asyncio.Semaphore(max(1, expert.slots))
+    return await asyncio.gather(*(_one(clip, text, expert, desk, turn) for clip, text in captions))
+
+
+async def _one(clip: str, text: str, expert: Expert, desk: Desk, turn: asyncio.Semaphore) -> list[Category] | str:
+    """The categories, or why there are none. Only the caption is read, so the clip is but its name here."""
+    talk = Conversation(Clip(id=clip, uri=clip, end=0.0, width=0, height=0, fps=0.0), desk)
+    async with turn:
+        found = await ask(talk, expert, text)
+    last = talk.trace[-1]
+    return found if found is not None else f"{last['outcome']}: {last['reason']}"

@@ -1,0 +1,160 @@
+"""What is kept of a clip while its frames pass by: a number of each, likeness to others, or frames spread over it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from hoigen.core.score import Score
+from hoigen.models.room import Handle
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SLACK = 2
+"""The header may be off by so many frames."""
+
+
+class _Batches:
+    """Collects inputs of one size and hands them to a network many at a time; results come in order.
+
+    Args:
+        model: the network.
+        size: inputs of a batch.
+        take: is called with each result.
+    """
+
+    def __init__(self, model: Callable[[Any], Any], size: int, take: Callable[[Any], None]) -> None:
+        self.model, self.size, self.take = model, size, take
+        self.waiting: list[Any] = []
+
+    def add(self, item: Any) -> None:
+        """item: (1, ...); `take` is called with (1, ...) of the results, now or later."""
+        self.waiting.append(item)
+        if len(self.waiting) >= self.size:
+            self.flush()
+
+    def flush(self) -> None:
+        if not self.waiting:
+            return
+        import torch
+
+        waiting, self.waiting = torch.cat(self.waiting), []
+        for result in self.model(waiting).split(1):
+            self.take(result)
+
+
+class ConsistencyStream:
+    """How like the first frame and the one before each frame of a clip is, in the eyes of a network.
+
+    Args:
+        model: the network; gives a feature of each picture.
+        prepare: an (H, W, 3) uint8 RGB frame -> what the network takes, (1, ...).
+        batch: frames that go through it at once.
+    """
+
+    def __init__(self, model: Handle, prepare: Callable[[np.ndarray], Any], batch: int) -> None:
+        self.model, self.prepare = model, prepare
+        self.batches = _Batches(model, batch, self._take)
+        self.first: Any = None
+        self.last: Any = None
+        self.to_last: list[float] = []
+        self.to_first: list[float] = []
+
+    def see(self, image: np.ndarray, time: float) -> None:
+        self.batches.add(self.prepare(image))
+
+    def _take(self, feature: Any) -> None:
+        import torch.nn.functional as F
+
+        feature = F.normalize(feature, dim=-1)
+        if self.first is None:
+            self.first = feature
+        else:
+            for likeness, other in ((self.to_last, self.last), (self.to_first, self.first)):
+                likeness.append(max(0.0, float(F.cosine_similarity(other, feature))))
+        self.last = feature
+
+    def score(self) -> Score:
+        self.batches.flush()
+        if not self.to_last:
+            return Score(None, {"reason": "one frame only" if self.first is not None else "no frame to look at"})
+        likeness = [(last + first) / 2 for last, first in zip(self.to_last, self.to_first, strict=True)]
+        detail = {
+            "to_last": [round(each, 5) for each in self.to_last],
+            "to_first": [round(each, 5) for each in self.to_first],
+            "pairs": len(likeness),
+            "weights": list(self.model.ledger),
+        }
+        return Score(math.fsum(likeness) / len(likeness), detail)
+
+
+class PerFrameStream:
+    """A number of each frame of a clip, and their mean.
+
+    Args:
+        model: the network; gives a number of each picture.
+        prepare: an (H, W, 3) uint8 RGB frame -> what the network takes, (1, ...).
+        batch: frames that go through it at once.
+        scale: brings the network's numbers to 0..1.
+    """
+
+    def __init__(self, model: Handle, prepare: Callable[[np.ndarray], Any], batch: int, scale: float) -> None:
+        self.model, self.prepare = model, prepare
+        self.numbers: list[float] = []
+        self.batches = _Batches(model, batch, lambda number: self.numbers.append(float(number) * scale))
+
+    def see(self, image: np.ndarray, time: float) -> None:
+        self.batches.add(self.prepare(image))
+
+    def score(self) -> Score:
+        self.batches.flush()
+        if not self.numbers:
+            return Score(None, {"reason": "no frame to look at"})
+        detail = {"frames": [round(each, 5) for each in self.numbers], "weights": list(self.model.ledger)}
+        return Score(math.fsum(self.numbers) / len(self.numbers), detail)
+
+
+def middles(count: int, wanted: int) -> list[int]:
+    """The numbers of the frames in the middle of `wanted` stretches of `count` frames; when there are fewer frames than
+    that, each of them, and the last one again and again."""
+    stretches = min(wanted, count)
+    edges = [at * count // stretches for at in range(stretches + 1)]
+    found = [(edges[at] + edges[at + 1] - 1) // 2 for at in range(stretches)]
+    return found + found[-1:] * (wanted - len(found))
+
+
+class Spread:
+    """Frames spread over a clip by their number, when nobody knows yet how many will come.
+
+    Kept are the frames that a clip of about the expected length needs, and every n-th frame, with n doubled whenever
+    more than `most` are kept.
+
+    Args:
+        wanted: frames to be chosen in the end.
+        expected: frames that the clip has, by its header.
+        most: frames kept without knowing whether they are needed.
+    """
+
+    def __init__(self, wanted: int, expected: int, most: int = 96) -> None:
+        self.wanted, self.most = wanted, most
+        counts = range(max(1, expected - SLACK), max(1, expected + SLACK) + 1)
+        self.likely = {at for count in counts for at in middles(count, wanted)}
+        self.step = 1
+        self.count = 0
+        self.kept: dict[int, Any] = {}
+
+    def offer(self, make: Callable[[], Any]) -> None:
+        """The next frame; `make` is called when it is to be kept."""
+        at, self.count = self.count, self.count + 1
+        if at % self.step and at not in self.likely:
+            return
+        self.kept[at] = make()
+        if len(self.kept) > self.most + len(self.likely):
+            self.step *= 2
+            self.kept = {at: each for at, each in self.kept.items() if at in self.likely or at % self.step == 0}
+
+    def chosen(self) -> list[int]:
+        """The numbers of the frames taken: those of `middles`, or the nearest ones that were kept."""
+        return [min(self.kept, key=lambda kept: abs(kept - at)) for at in middles(self.count, self.wanted)]

@@ -1,0 +1,137 @@
+"""ADA-CM's networks, as they are loaded once: DETR's boxes, the trained verbs, and CLIP with a memory of crops."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from hoigen.core.errors import SetupError
+from hoigen.interactions import hico
+from hoigen.models import cards, hub
+from hoigen.models import load as loading
+from hoigen.models.tensors import Found as File
+from hoigen.observe.adacm import detr, published, sentences, visual
+from hoigen.observe.adacm.reading import clip_of
+from hoigen.observe.adacm.shots import Memory, read
+from hoigen.observe.adacm.trained import Trained
+from hoigen.observe.boxes import Found
+from hoigen.observe.networks import features
+
+CLIP = {"clip": "CLIPModel"}
+
+
+def boxes(file: File) -> Any:
+    """The DETR of a file of its own, or of trained weights that hold one.
+
+    Raises SetupError when it is of other classes than HICO-DET's.
+    """
+    made = detr.built(published.detector_of(file), file)
+    classes, wanted = made.class_embed.out_features - 1, len(sentences.coco())
+    if classes != wanted:
+        raise SetupError(
+            f"{file.path}: a DETR of {classes} classes; it needs the {wanted} that HICO-DET has, in COCO's order"
+        )
+    made.ledger = [_entry(file)]
+    return made
+
+
+class Verbs(nn.Module):  # type: ignore[misc]
+    """The trained half."""
+
+    def __init__(self, model: Trained) -> None:
+        super().__init__()
+        self.model = model
+        self.facts = {"side": model.visual.side}
+
+    def of_pictures(self, asked: Sequence[tuple[Any, Any, Any]]) -> list[Any]:
+        """(pairs, classes) logits of each picture (3, side, side), with the things that count in it (N, 6: number of
+        the class in COCO's order, score, box in 0..1) and pairs of their numbers (P, 2)."""
+        names = sentences.coco()
+        rows = []
+        for picture, things, pairs in asked:
+            found = [
+                Found(label=names[int(label)], score=score, box=(box[0], box[1], box[2], box[3]))
+                for label, score, *box in things.tolist()
+            ]
+            rows.append(self.model(picture, found, [(one, other) for one, other in pairs.tolist()]))
+        return rows
+
+
+def trained(file: File, clip: str) -> Verbs:
+    """Raises SetupError when the checkpoint, or CLIP's texts, cannot be read.
+
+    Args:
+        file: the trained weights.
+        clip: the CLIP that they were trained with, or empty for the published one of that width.
+    """
+    parts = published.parts_of(file)
+    eyes = visual.built(parts.visual, file)
+    found, model = _clip(clip, int(eyes.proj.shape[1]))
+    with torch.no_grad():
+        objects = features(model.get_text_features(**_tokens(found, sentences.of_objects()))).float()
+    made = Trained(eyes, parts.head, objects, file)
+    if made.head.classes not in (len(hico.verbs()), len(hico.pairs())):
+        raise SetupError(f"{file.path}: {made.head.classes} classes; HICO-DET has 117 verbs and 600 pairs")
+    verbs = Verbs(made)
+    verbs.ledger = [_entry(file), loading.ledger(found)]
+    return verbs
+
+
+class Shots(nn.Module):  # type: ignore[misc]
+    """CLIP, what is remembered of crops, and the sentences of the pairs, (600, channels) of length 1."""
+
+    def __init__(self, model: Any, memory: Memory, texts: Any, found: hub.Found) -> None:
+        super().__init__()
+        self.model, self.memory, self.texts = model, memory, texts
+        self.facts = {"found": found}
+
+    def seen(self, pixels: Any) -> Any:
+        """(crops, channels), of length 1."""
+        return _unit(features(self.model.get_image_features(pixel_values=pixels)))
+
+    def alike(self, person: Any, thing: Any, both: Any) -> Any:
+        """(pairs, 600): how like what is remembered of each pair, and its sentence. Features of length 1."""
+        seen = [each.float().cpu().numpy() for each in (person, thing, both)]
+        return self.memory.logits(seen[0], seen[1], seen[2], self.texts)
+
+
+def untrained(file: File, clip: str, shots: int) -> Shots:
+    """Raises SetupError when the memory cannot be read, or goes with another CLIP.
+
+    Args:
+        file: the memory.
+        clip: its CLIP, or empty for the published one of that width.
+        shots: what is remembered of each pair.
+    """
+    memory = read(file.path, shots)
+    width = memory.both.shape[1]
+    found, model = _clip(clip, width)
+    with torch.no_grad():
+        texts = _unit(features(model.get_text_features(**_tokens(found, sentences.of_pairs())))).numpy()
+    if texts.shape[1] != width:
+        raise SetupError(f"memory: {file.path}: features of {width} numbers; {found.name} makes {texts.shape[1]}")
+    made = Shots(model, memory, texts, found)
+    made.ledger = [_entry(file), loading.ledger(found)]
+    return made
+
+
+def _clip(name: str, width: int) -> tuple[hub.Found, Any]:
+    found = loading.resolve(clip_of(name, width))
+    return found, loading.of_kind(found, CLIP, "clip").eval()
+
+
+def _tokens(found: hub.Found, texts: Sequence[str]) -> dict[str, Any]:
+    tokens = loading.processor("tokenizer", found)(list(texts), return_tensors="pt", padding=True)
+    return {name: tokens[name] for name in ("input_ids", "attention_mask")}
+
+
+def _unit(rows: Any) -> Any:
+    rows = rows.float()
+    return rows / rows.norm(dim=-1, keepdim=True)
+
+
+def _entry(file: File) -> Mapping[str, str]:
+    return {"name": file.name, "sha256": file.sha256, "licence": cards.of_file("ada_cm").licence}

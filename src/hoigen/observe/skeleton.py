@@ -1,0 +1,110 @@
+"""A person as named points in pixels, which of them may touch, and how tall the person is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hoigen.observe.detections import Box
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SEEN = 0.3
+"""Points of a lower confidence are as if they were not there."""
+BEYOND = 0.35
+"""The middle of a hand lies this share of the forearm beyond the wrist."""
+PERCENTILE = 80
+"""Of the heights that limbs give: foreshortening only makes limbs shorter, so the truth lies high."""
+
+LIMBS: Mapping[tuple[str, str], float] = {
+    ("elbow", "wrist"): 0.146,
+    ("shoulder", "elbow"): 0.186,
+    ("hip", "knee"): 0.245,
+    ("knee", "ankle"): 0.246,
+    ("shoulder", "hip"): 0.288,
+}
+"""Length over the height of a person; both sides."""
+ACROSS: Mapping[str, float] = {"shoulder": 0.259, "hip": 0.191}
+"""From left to right."""
+HAND = 0.108
+
+_SIDES = ("left", "right")
+_HEAD = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
+_FEET = tuple(f"{side}_{name}" for side in _SIDES for name in ("ankle", "heel", "foot_index"))
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "mouth": ("mouth_left", "mouth_right"),
+    "ear": ("left_ear", "right_ear"),
+    "head": _HEAD,
+    "shoulders": ("left_shoulder", "right_shoulder"),
+    "hips": ("left_hip", "right_hip"),
+    "feet": _FEET,
+}
+"""The points of each part that may touch; `hand` and `any` are put together below."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """A person, or a hand alone, in one frame; pixels.
+
+    points: by COCO's and BlazePose's names, those that are seen. hands: (21, 2) landmarks of each hand that is seen so
+    closely. score: 0..1.
+    """
+
+    box: Box
+    points: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    hands: Sequence[np.ndarray] = ()
+    score: float = 1.0
+
+    @property
+    def hand_only(self) -> bool:
+        return not self.points and bool(self.hands)
+
+
+def body_points(person: Person, parts: Sequence[str]) -> list[tuple[float, float]]:
+    """The points of the body that may touch; a hand is its virtual middle, beyond the wrist."""
+    names = [name for part in parts for name in GROUPS.get(part, ())]
+    if "mouth" in parts and not any(name in person.points for name in GROUPS["mouth"]):
+        names.append("nose")
+    if "any" in parts:
+        names = list(person.points)
+    found = [person.points[name] for name in dict.fromkeys(names) if name in person.points]
+    return found + (hand_middles(person) if {"hand", "any"} & set(parts) else [])
+
+
+def hand_middles(person: Person) -> list[tuple[float, float]]:
+    """Where hands are, from forearms: the wrist alone where the elbow is not seen."""
+    middles = []
+    for side in _SIDES:
+        wrist, elbow = person.points.get(f"{side}_wrist"), person.points.get(f"{side}_elbow")
+        if wrist is None:
+            continue
+        if elbow is None:
+            middles.append(wrist)
+        else:
+            middles.append((wrist[0] + BEYOND * (wrist[0] - elbow[0]), wrist[1] + BEYOND * (wrist[1] - elbow[1])))
+    return middles
+
+
+def limb_height(person: Person) -> float | None:
+    """How tall the person would stand, in pixels, from the limbs that are seen; None where none is."""
+    import numpy as np
+
+    spans = [(f"{side}_{a}", f"{side}_{b}", ratio) for (a, b), ratio in LIMBS.items() for side in _SIDES]
+    spans += [(f"left_{name}", f"right_{name}", ratio) for name, ratio in ACROSS.items()]
+    found = [
+        float(np.hypot(*np.subtract(person.points[a], person.points[b]))) / ratio
+        for a, b, ratio in spans
+        if a in person.points and b in person.points
+    ]
+    if found:
+        found += [hand_length(hand) / HAND for hand in person.hands]
+    return float(np.percentile(found, PERCENTILE)) if found else None
+
+
+def hand_length(hand: np.ndarray) -> float:
+    """From the wrist to the farthest landmark, pixels."""
+    import numpy as np
+
+    return float(np.hypot(*(hand - hand[0]).T).max())

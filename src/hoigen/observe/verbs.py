@@ -1,0 +1,128 @@
+"""What a person does with a thing: as a sentence, and by a model of pictures and sentences (CLIP, SigLIP)."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hoigen.interactions import hico
+from hoigen.interactions.prompts import wording
+from hoigen.models import load as loading
+from hoigen.models import room, uses
+from hoigen.observe.detections import Box
+
+PADDED = ("siglip", "siglip2")
+"""Trained with texts of one length."""
+MARGIN = 1.1
+"""The square that is looked at, over the longer side of the pair's box: what is around them tells too."""
+
+
+def sentence(verb: str, thing: str) -> str:
+    """`A person is riding a bicycle.`; of no interaction, `A person is near a bicycle, without touching it.`"""
+    words = wording.objects()[thing][0] if thing in wording.objects() else with_article(thing)
+    if verb == hico.NO_INTERACTION:
+        return f"A person is near {words}, without touching it."
+    if (verb, thing) in _extended():
+        return _extended()[verb, thing]
+    phrase = wording.own().get((verb, thing)) or wording.verbs().get(verb)
+    return wording.sentence(phrase, words) if phrase else f"A person can be seen to {hico.words(verb)} {words}."
+
+
+@functools.cache
+def _extended() -> dict[tuple[str | None, str | None], str]:
+    return {(prompt.verb, prompt.object): prompt.short for prompt in wording.extended()}
+
+
+def with_article(thing: str) -> str:
+    words = hico.words(thing)
+    return f"{'an' if words[:1] in 'aeiou' else 'a'} {words}"
+
+
+def allowed(thing: str, asked: str | None = None) -> tuple[str, ...]:
+    """HICO-DET's verbs for an object, the verb that was asked for, and `no_interaction` at the end."""
+    own = tuple(pair.verb for pair in hico.pairs() if pair.object == thing and pair.verb != hico.NO_INTERACTION)
+    wanted = (asked,) if asked and asked not in own and asked != hico.NO_INTERACTION else ()
+    return (*own, *wanted, hico.NO_INTERACTION)
+
+
+@dataclass(frozen=True, slots=True)
+class VerbScorer:
+    """Chances of verbs for crops. A model trained with a softmax over texts (CLIP) shares 1 among a thing's verbs; one
+    trained with a sigmoid (SigLIP) gives each verb a chance of its own."""
+
+    name: str
+    device: str
+    dtype: str
+    batch: int
+
+    @property
+    def network(self) -> uses.Network:
+        return room.network_of(self, "hoigen.observe.networks:words", self.batch)
+
+    @property
+    def loaded(self) -> room.Handle:
+        return room.handle(self.network)
+
+    @property
+    def images(self) -> Any:
+        return room.once(loading.processor, "images", self.loaded.facts["found"])
+
+    @property
+    def words(self) -> Any:
+        return room.once(loading.processor, "tokenizer", self.loaded.facts["found"])
+
+    def load(self) -> None:
+        _ = self.images, self.words
+
+    def texts(self, thing: str, verbs: tuple[str, ...]) -> Any:
+        """(verbs, channels), of length 1: what the model makes of their sentences; made once a process."""
+        return room.once(VerbScorer._told, self, thing, verbs)
+
+    def _told(self, thing: str, verbs: tuple[str, ...]) -> Any:
+        options = {"padding": "max_length"} if self.loaded.facts["kind"] in PADDED else {"padding": True}
+        sentences = [sentence(verb, thing) for verb in verbs]
+        tokens = self.words(sentences, return_tensors="pt", truncation=True, **options)
+        given = {name: tokens[name] for name in ("input_ids", "attention_mask") if name in tokens}
+        return _unit(self.loaded(method="texts", **given))
+
+    def seen(self, crops: Sequence[Any]) -> Any:
+        """(crops, channels), of length 1. crops: (H, W, 3) uint8 RGB, square."""
+        import torch
+
+        rows = []
+        for start in range(0, len(crops), self.batch):
+            inputs = self.images(images=list(crops[start : start + self.batch]), return_tensors="pt")
+            given = {name: value for name, value in inputs.items() if name != "input_ids"}
+            rows.append(_unit(self.loaded(method="pictures", **given)))
+        return torch.cat(rows)
+
+    def chances(self, picture: Any, thing: str, verbs: tuple[str, ...]) -> dict[str, float]:
+        """Verb -> 0..1 for one crop; picture: its row of `seen`."""
+        facts = self.loaded.facts
+        alike = (self.texts(thing, verbs) @ picture) * facts["scale"]
+        if facts["kind"] in PADDED:
+            found = (alike + facts["bias"]).sigmoid()
+        else:
+            found = alike.softmax(0)
+        return {verb: float(chance) for verb, chance in zip(verbs, found, strict=True)}
+
+
+def _unit(found: Any) -> Any:
+    """Rows of length 1."""
+    return found / found.norm(dim=-1, keepdim=True)
+
+
+def crop(image: Any, box: Box) -> Any:
+    """The square around a box, in pixels; beyond the picture, its mean colour."""
+    import numpy as np
+
+    side = max(2, round(MARGIN * max(box[2] - box[0], box[3] - box[1])))
+    left, top = round((box[0] + box[2] - side) / 2), round((box[1] + box[3] - side) / 2)
+    height, width = image.shape[:2]
+    square = np.empty((side, side, 3), np.uint8)
+    square[:] = image.mean((0, 1))
+    x0, y0, x1, y1 = max(0, left), max(0, top), min(width, left + side), min(height, top + side)
+    square[y0 - top : y1 - top, x0 - left : x1 - left] = image[y0:y1, x0:x1]
+    return square

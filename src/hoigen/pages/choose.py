@@ -1,0 +1,162 @@
+"""Which clips a report shows, and what it tells of each. The same run always shows the same clips."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from hoigen.core.clip import Clip
+from hoigen.data.parquet import quoted
+from hoigen.pages.evidence import evidence_of
+from hoigen.pages.facts import ScoreLine, Sheet, Threshold, Tile, Words
+from hoigen.pages.spread import thresholds
+from hoigen.pages.thumbs import Evidence, Taken, Wanted
+from hoigen.pages.words import number
+
+if TYPE_CHECKING:
+    from hoigen.data.run import Run
+    from hoigen.rules.cascade import Step
+
+Row = dict[str, Any]
+
+
+def ranks(total: int, wanted: int) -> list[int]:
+    """`wanted` places spread evenly over `total`."""
+    if total <= wanted:
+        return list(range(total))
+    return sorted({int((index + 0.5) * total / wanted) for index in range(wanted)})
+
+
+def spread_rows(con: Any, where: str, order: str, total: int, wanted: int, values: Mapping[str, Any]) -> list[Row]:
+    """Rows of `settled` at even distances in an order; only what the order goes by is sorted."""
+    places = ranks(total, wanted)
+    if not places:
+        return []
+    keys = con.execute(
+        f"select video, n, place from (select video, n, row_number() over (order by {order}) - 1 as place "
+        f"from settled where {where}) where list_contains($places, place) order by place",
+        {**values, "places": places},
+    ).fetchall()
+    if not keys:
+        return []
+    videos = ", ".join(str(video) for video, _, _ in keys)  # said outright, so that only their row groups are read
+    found = con.execute(f"select * from settled where video in ({videos})")
+    names = [column[0] for column in found.description]
+    rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    by_key = {(row["video"], row["n"]): row for row in rows}
+    return [by_key[video, n] for video, n, _ in keys]
+
+
+def kept_rows(con: Any, total: int, wanted: int) -> list[Row]:
+    return spread_rows(con, "state = 'kept'", "video, n", total, wanted, {})
+
+
+def dropped_rows(con: Any, rule: str, bounds: Sequence[Threshold], total: int, wanted: int) -> list[Row]:
+    """From the nearest to its threshold to the farthest; without a threshold, over the input."""
+    order = f"{_distance(rule, bounds)} nulls last, id" if bounds else "video, n"
+    return spread_rows(con, "state = 'dropped' and rule = $rule", order, total, wanted, {"rule": rule})
+
+
+def _distance(rule: str, bounds: Sequence[Threshold]) -> str:
+    column = quoted(rule)
+    sides = [f"{bound.value!r} - {column}" if bound.lower else f"{column} - {bound.value!r}" for bound in bounds]
+    return f"greatest({', '.join(sides)}, 0)"
+
+
+def clip_facts(con: Any, ids: Sequence[str]) -> dict[str, Row]:
+    """Size, source and prompt of the clips to be shown."""
+    if not ids:
+        return {}
+    rows = con.execute(
+        "select id, any_value(width), any_value(height), any_value(fps), any_value(source), any_value(prompt) "
+        "from clips where list_contains($ids, id) group by id",
+        {"ids": list(ids)},
+    ).fetchall()
+    names = ("width", "height", "fps", "source", "prompt")
+    return {row[0]: dict(zip(names, row[1:], strict=True)) for row in rows}
+
+
+def evidence(con: Any, run: Run, steps: Sequence[Step], rows: Sequence[Row]) -> dict[str, Evidence]:
+    """Boxes to draw, by clip id: those of the measure whose number stands under the pictures."""
+    found: dict[str, Evidence] = {}
+    last = _last_rule(steps)
+    for step in steps:
+        asked = [row for row in rows if (last if row["state"] == "kept" else row["rule"]) in step.emits]
+        if not asked or not step.needs_frames:
+            continue
+        scores = run.scores(step.name, step.fingerprint, step.emits).relation(only={row["shard"] for row in asked})
+        details = con.execute(
+            f"select id, detail from {scores} where list_contains($ids, id) and state = 'ok'",
+            {"ids": sorted({row["id"] for row in asked})},
+        ).fetchall()
+        for clip, detail in details:
+            boxes = evidence_of(json.loads(detail or "{}"), step.sampling)
+            if boxes is not None:
+                found[clip] = boxes
+    return found
+
+
+def wanted(row: Row, facts: Mapping[str, Row], boxes: Mapping[str, Evidence]) -> Wanted:
+    """What the photographer needs to know of a clip."""
+    known = facts.get(row["id"], {})
+    clip = Clip(
+        id=row["id"],
+        uri=row["uri"],
+        start=row["start"],
+        end=row["end"],
+        width=known.get("width") or 0,
+        height=known.get("height") or 0,
+        fps=known.get("fps") or 0.0,
+    )
+    return Wanted(clip, boxes.get(row["id"]))
+
+
+def tile(
+    row: Row, steps: Sequence[Step], facts: Mapping[str, Row], taken: Mapping[str, Taken], words: Mapping[str, Words]
+) -> Tile:
+    """One tile of a sheet."""
+    known = facts.get(row["id"], {})
+    pictures = taken.get(row["id"], Taken(missing="not decoded"))
+    return Tile(
+        id=row["id"],
+        uri=row["uri"],
+        start=row["start"],
+        end=row["end"],
+        width=known.get("width") or 0,
+        height=known.get("height") or 0,
+        reason=row["reason"] or _last_word(row, steps),
+        prompt=known.get("prompt") or "",
+        source=known.get("source") or "",
+        decided=row["rule"] or "",
+        scores=tuple(_line(row, score, step) for step in steps for score in step.emits),
+        pictures=pictures.pictures,
+        missing=pictures.missing,
+        words=words.get(row["id"]),
+    )
+
+
+def _line(row: Row, score: str, step: Step) -> ScoreLine:
+    value, rule = row.get(score), step.rules.get(score)
+    bounds = thresholds(rule)
+    if rule is None or value is None:
+        broken = row["state"] == "dropped" and row["rule"] == score
+        return ScoreLine(name=score, value=value, thresholds=bounds, verdict="broken" if broken else "none")
+    return ScoreLine(name=score, value=value, thresholds=bounds, verdict="pass" if rule.passes(value) else "broken")
+
+
+def _last_rule(steps: Sequence[Step]) -> str | None:
+    """The score that the last rule looks at: in a cascade, what the others lead up to."""
+    ruled = [score for step in steps for score in step.rules]
+    return ruled[-1] if ruled else None
+
+
+def _last_word(row: Row, steps: Sequence[Step]) -> str:
+    """Of a kept clip: the score of the last rule."""
+    last = _last_rule(steps)
+    return f"{last} {number(row.get(last))}" if last else ""
+
+
+def kept_sheet(tiles: Sequence[Tile], total: int) -> Sheet:
+    order = "spread evenly over the input" if len(tiles) < total else ""
+    return Sheet(key="kept", title="Kept", total=total, order=order, tiles=tuple(tiles))

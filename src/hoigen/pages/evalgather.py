@@ -1,0 +1,277 @@
+"""A run of hoigen evaluate, or two of them side by side -> the facts of their page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from hoigen.core.errors import UsageError
+from hoigen.core.score import Number
+from hoigen.evaluation.models.columns import chosen
+from hoigen.evaluation.models.means import models_of
+from hoigen.evaluation.models.read import source_of
+from hoigen.evaluation.models.videos import Source, Video
+from hoigen.models.uses import joined
+from hoigen.pages.evalfacts import Card, EvaluationFacts, Take
+from hoigen.pages.facts import FailureGroup, Histogram
+from hoigen.pages.gather import model_files, provenance
+from hoigen.pages.lacking import lacking_of
+from hoigen.pages.pick import card_worth, picked, rank_of
+from hoigen.pages.takes import clips_of, details_of, take_of
+from hoigen.pages.words import length, many, short_name
+
+if TYPE_CHECKING:
+    from hoigen.data.run import Run
+    from hoigen.rules.cascade import Step
+
+SHOWN = 48
+"""Videos with a strip; of two runs, as many pairs."""
+ROWS = 3_000
+DRAWS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    run: Run
+    source: Source
+    steps: Sequence[Step]
+
+
+def is_evaluation(run: Run) -> bool:
+    """Whether hoigen evaluate has made this run."""
+    return (run.path / "evaluation.json").is_file()
+
+
+def gather_evaluation(run: Run, beside: Run | None = None, *, shown: int = SHOWN) -> EvaluationFacts:
+    """Reads one run, or two whose videos are paired by prompt and sample, and takes small pictures of some videos.
+
+    shown: how many videos, or pairs, get a strip of frames: the worst of each number, and some of all others.
+    Raises UsageError when a folder is no run of hoigen evaluate, or nothing can be paired.
+    """
+    sides = [_side(run)] + ([_side(beside)] if beside is not None and beside.path != run.path else [])
+    sources = [side.source for side in sides]
+    columns = chosen(number for source in sources for number in source.numbers)
+    pairs = _pairs(sides, beside is not None)
+    rank = rank_of(pairs, columns)
+    cards = _with_strips(sides, picked(pairs, columns, shown), columns)
+    videos = [video for side in sides for video in side.source.videos]
+    models = _models(sides, beside is not None)
+    return EvaluationFacts(
+        **_provenance(sides),
+        headline=_headline(pairs, models, beside is not None),
+        figures=_figures(sides, videos),
+        warnings=_warnings(models, sources),
+        tables=_tables(models, columns, beside is not None),
+        columns=columns,
+        cards=sorted(cards, key=lambda card: card_worth(card, rank)),
+        rows=[_card(group, [_bare(video, columns) for video in group]) for group in pairs[:ROWS]],
+        cards_of=len(pairs),
+        histograms=() if beside is not None else _histograms(sides[0], len(videos), columns),
+        lacking=lacking_of(videos, columns),
+        videos=len(videos),
+        failures=_failures(videos),
+        notes=_notes(sides),
+        models=joined(*(model_files(side.run, side.steps) for side in sides)),
+        beside=beside is not None,
+        rank=rank.name if rank is not None else "",
+    )
+
+
+def _side(run: Run) -> _Side:
+    from hoigen.rules.runfile import steps_of
+
+    _, steps = steps_of(run)
+    if not is_evaluation(run):
+        raise UsageError(f"{run.path} is no run of hoigen evaluate: it has no evaluation.json")
+    return _Side(run, source_of(run.path), steps)
+
+
+def _pairs(sides: Sequence[_Side], beside: bool) -> list[tuple[Video, ...]]:
+    """Each video alone, or those of two runs (or of one run's two models) by prompt and sample."""
+    if not beside:
+        return [(video,) for video in sides[0].source.videos]
+    one, other = _groups(sides)
+    found: list[tuple[Video, ...]] = [(one[key], other[key]) for key in one if key in other]
+    if not found:
+        names = [
+            next((f"{v.prompt}, sample {v.sample or 'none'} of {v.model}" for v in group.values()), "none")
+            for group in (one, other)
+        ]
+        raise UsageError(
+            f"no video of {_told(sides)} pairs with another by model, prompt and sample: the first of each are "
+            f"{names[0]}, and {names[1]}. Two runs of one model each pair whatever the models are called"
+        )
+    return found
+
+
+def _groups(sides: Sequence[_Side]) -> list[dict[tuple[str, ...], Video]]:
+    """Videos by what pairs them. Two runs of one model each pair whatever the models' names are."""
+    models = [models_of(side.source.videos) for side in sides]
+    if len(sides) == 1:
+        if len(models[0]) != 2:
+            raise UsageError(
+                f"{sides[0].run.path} beside itself sets its two models side by side; it has {len(models[0])}: "
+                f"{', '.join(models[0])}"
+            )
+        groups = list(models[0].values())
+        return [{(video.prompt, video.sample): video for video in group} for group in groups]
+    alone = all(len(each) == 1 for each in models)
+    return [
+        {
+            ((video.prompt, video.sample) if alone else (video.model, video.prompt, video.sample)): video
+            for video in videos
+        }
+        for videos in (side.source.videos for side in sides)
+    ]
+
+
+def _told(sides: Sequence[_Side]) -> str:
+    return " and ".join(str(side.run.path) for side in sides)
+
+
+def _models(sides: Sequence[_Side], beside: bool) -> dict[str, list[Video]]:
+    """Videos by model; a model of two runs is told apart by the run's name."""
+    owners = Counter(model for side in sides for model in models_of(side.source.videos))
+    found: dict[str, list[Video]] = {}
+    for at, side in enumerate(sides):
+        for model, videos in models_of(side.source.videos).items():
+            name = model if owners[model] == 1 else f"{model} ({side.run.path.resolve().name})"
+            name = name if name not in found else f"{name} {at + 1}"
+            found[name] = [replace(video, model=name) for video in videos]
+    return found
+
+
+def _with_strips(sides: Sequence[_Side], groups: Sequence[Sequence[Video]], columns: Sequence[Number]) -> list[Card]:
+    wanted = {video.uri for group in groups for video in group}
+    takes: dict[tuple[int, str], Take] = {}
+    for at, side in enumerate(sides):
+        clips = clips_of(side.run, wanted)
+        details = details_of(side.run, side.steps, [clip.id for clip in clips.values()])
+        for video in side.source.videos:
+            if video.uri in clips:
+                takes[at, video.uri] = _bare(video, columns, clips[video.uri])
+        for uri, made in take_of(clips, details).items():
+            takes[at, uri] = replace(takes[at, uri], **made)
+    last = len(sides) - 1
+    return [
+        _card(group, [takes.get((min(at, last), video.uri)) or _bare(video, columns) for at, video in enumerate(group)])
+        for group in groups
+    ]
+
+
+def _bare(video: Video, columns: Sequence[Number], clip: Any = None) -> Take:
+    names = [column.name for column in columns]
+    return Take(
+        name=_name(video),
+        model=video.model,
+        uri=video.uri,
+        width=video.width,
+        height=video.height,
+        values={name: video.values.get(name) for name in names},
+        reasons={name: video.reasons.get(name, "not measured") for name in names if video.values.get(name) is None},
+        failure=video.failure,
+    )
+
+
+def _card(group: Sequence[Video], takes: Sequence[Take]) -> Card:
+    video = group[0]
+    asked = " ".join(part.replace("_", " ") for part in (video.verb, video.object) if part)
+    about = " · ".join(
+        part for part in (asked, video.category or "", f"sample {video.sample}" if video.sample else "") if part
+    )
+    return Card(prompt=video.text or video.prompt, about=about, takes=takes, verb=(video.verb or "").replace("_", " "))
+
+
+def _headline(pairs: Sequence[Any], models: Mapping[str, Any], beside: bool) -> tuple[str, str]:
+    if beside:
+        return f"{len(pairs):,}", f" {'pair' if len(pairs) == 1 else 'pairs'}, {' beside '.join(models)}"
+    return f"{len(pairs):,}", f" {'video' if len(pairs) == 1 else 'videos'} of {many(len(models), 'model')}"
+
+
+def _figures(sides: Sequence[_Side], videos: Sequence[Video]) -> list[tuple[str, str]]:
+    facts = sides[0].source.evaluation
+    prompts = {video.prompt for video in videos}
+    failed = sum(bool(video.failure) for video in videos)
+    found = [("prompts", f"{len(prompts):,} of {len(facts.get('prompts') or prompts):,}")]
+    found += [("footage", length(sum(video.seconds for video in videos)))]
+    found += [("suite", str((facts.get("suite") or {}).get("name") or "–"))]
+    return found + ([("failed", f"{failed:,}")] if failed else [])
+
+
+def _warnings(models: Mapping[str, Sequence[Video]], sources: Sequence[Source]) -> list[str]:
+    from hoigen.evaluation.models.warnings import warnings_of
+
+    return [" ".join(told.split()) for told in warnings_of(models, sources)] if models else []
+
+
+def _tables(models: Mapping[str, Sequence[Video]], columns: Sequence[Number], beside: bool) -> list[Any]:
+    """Means with intervals; of few models also the difference of each two."""
+    from hoigen.evaluation.models.tables import Asked, all_tables, pairs_of
+    from hoigen.stats.resample import Draws
+
+    if not models or not columns:
+        return []
+    asked = Asked(
+        columns=columns,
+        beside=[],
+        pairs=pairs_of(list(models), None) if beside or len(models) == 2 else [],
+        changes=[],
+        rank=columns[0],
+        by=[],
+        ends=0,
+        with_paper=False,
+        draws=Draws(draws=DRAWS, seed=0),
+    )
+    return all_tables({name: list(videos) for name, videos in models.items()}, asked)[0]
+
+
+def _histograms(side: _Side, count: int, columns: Sequence[Number]) -> tuple[Histogram, ...]:
+    from hoigen.pages.spread import histograms
+    from hoigen.rules.decide import connect
+
+    con = connect(side.run, side.steps)
+    try:
+        con.execute("create temp table settled as select * from decided")
+        shown = {column.name for column in columns}
+        return tuple(one for one in histograms(con, side.run, side.steps, count) if one.score in shown and one.count)
+    finally:
+        con.close()
+
+
+def _failures(videos: Sequence[Video]) -> list[FailureGroup]:
+    groups: dict[str, list[str]] = {}
+    for video in videos:
+        if video.failure:
+            groups.setdefault(video.failure, []).append(video.uri)
+    return [
+        FailureGroup(where="", reason=reason, count=len(uris), examples=tuple(uris[:3]))
+        for reason, uris in sorted(groups.items(), key=lambda item: -len(item[1]))
+    ]
+
+
+def _name(video: Video) -> str:
+    """The file's name; with its folder where that tells samples of one number apart."""
+    folder, slash, _ = video.sample.rpartition("/")
+    return f"{folder}{slash}{short_name(video.uri)}"
+
+
+def _notes(sides: Sequence[_Side]) -> list[str]:
+    """Prompts without a video, and videos without a prompt."""
+    notes = []
+    for side in sides:
+        for model, facts in (side.source.evaluation.get("models") or {}).items():
+            if missing := facts.get("missing"):
+                some = ", ".join(missing[:8]) + (" …" if len(missing) > 8 else "")
+                notes.append(f"{model}: no video for {many(len(missing), 'prompt')} ({some})")
+        if strays := side.source.evaluation.get("without_prompt"):
+            notes.append(
+                f"{many(len(strays), 'video')} named after no prompt of {side.run.path.resolve().name}, left out"
+            )
+    return notes
+
+
+def _provenance(sides: Sequence[_Side]) -> dict[str, Any]:
+    found = provenance(sides[0].run)
+    return {"title": " beside ".join(side.run.path.resolve().name for side in sides), **found}

@@ -1,0 +1,291 @@
+"""The page of an evaluation: tables of models, and each video with what its scores were made from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from hoigen.core.score import Number
+from hoigen.data.files import write_text
+from hoigen.evaluation.models.grid import Cell, Table, figure, words
+from hoigen.pages.curve import curve
+from hoigen.pages.evalfacts import Card, EvaluationFacts, Still, Take
+from hoigen.pages.evaltools import find_rows, key, tools
+from hoigen.pages.facts import FailureGroup
+from hoigen.pages.frame import document, figures, footer, nav, recipe, scroll, section
+from hoigen.pages.histogram import histogram
+from hoigen.pages.lacking import lacking_section
+from hoigen.pages.markup import Html, el, join
+from hoigen.pages.overlay import drawn
+from hoigen.pages.sheets import CELL
+from hoigen.pages.words import arrow, clock, count, many
+
+
+def write_evaluation(facts: EvaluationFacts, out: Path) -> Path:
+    """Writes the page whole or not at all, and returns where."""
+    write_text(out, render(facts))
+    return out
+
+
+def render(facts: EvaluationFacts) -> str:
+    """The page as text."""
+    number, rest = facts.headline
+    return document(
+        f"{number}{rest} · {facts.title}",
+        nav(_places(facts)),
+        _header(facts),
+        el("main", _sections(facts)),
+        footer(facts.versions.get("hoigen", "")),
+        scripts=("eval.js",),
+        styles=("page.css", "eval.css"),
+    )
+
+
+def _places(facts: EvaluationFacts) -> list[tuple[str, str]]:
+    found = [("models", "Models"), ("videos", "Pairs" if facts.beside else "Videos"), ("numbers", "All numbers")]
+    if facts.lacking:
+        found.append(("undefined", "Undefined"))
+    if facts.histograms:
+        found.append(("spread", "Spread"))
+    return [*found, ("failures", "Failures"), ("recipe", "Recipe")]
+
+
+def _header(facts: EvaluationFacts) -> Html:
+    number, rest = facts.headline
+    overline = " · ".join(part for part in (facts.title, facts.made) if part)
+    warnings = el("ul", [el("li", told) for told in facts.warnings], class_="warnings") if facts.warnings else None
+    return el(
+        "header",
+        el("p", overline, class_="overline"),
+        el("h1", el("em", number), el("span", rest)),
+        figures(facts.figures),
+        warnings,
+        class_="top",
+        id="top",
+    )
+
+
+def _sections(facts: EvaluationFacts) -> list[Html | None]:
+    made = {"made": facts.made, "machine": facts.machine, **facts.versions}
+    return [
+        section(
+            "models", "Models", "Means over videos, with 95 % intervals.", [_table(table) for table in facts.tables]
+        ),
+        _videos(facts),
+        _numbers(facts),
+        lacking_section(facts.lacking, facts.videos),
+        _spread(facts),
+        _failures(facts),
+        recipe(facts.recipe, made, facts.models),
+    ]
+
+
+def _table(table: Table) -> Html:
+    signs = ["", *(arrow(better) for better in table.better)]
+    heads = [name + (signs[at] if at < len(signs) else "") for at, name in enumerate(table.header)]
+    rows = [el("tr", [_cell(item, at) for at, item in enumerate(row)]) for row in table.rows]
+    body = el(
+        "table",
+        el("thead", el("tr", [el("th", head, scope="col") for head in heads])),
+        el("tbody", rows),
+        class_="means",
+    )
+    notes = el("ul", [el("li", note) for note in table.notes], class_="notes") if table.notes else None
+    title = None if table.name == "models" else el("h3", table.title)
+    folded = el("details", el("summary", many(len(table.notes), "note")), notes) if len(table.notes) > 2 else notes
+    return join([title, scroll(body, table.title), folded])
+
+
+def _cell(item: str | Cell, at: int) -> Html:
+    if isinstance(item, str):
+        return el("td" if at else "th", el("bdi", item), scope=None if at else "row")
+    if item.estimate.value is None:
+        return el("td", "undefined", title=item.estimate.reason, class_="undefined")
+    value, _, rest = words(item).partition(" ")
+    return el("td", el("b", value) if item.best else value, el("small", f" {rest}") if rest else None)
+
+
+def _videos(facts: EvaluationFacts) -> Html:
+    one = "pair" if facts.beside else "video"
+    lead = f"{count(len(facts.cards))} of {many(facts.cards_of, one)} shown: the worst of each number, and some others."
+    if len(facts.cards) == facts.cards_of:
+        lead = f"All {many(facts.cards_of, one)}." if facts.cards_of > 1 else f"1 {one}."
+    cards = [_video(card, at, facts) for at, card in enumerate(facts.cards)]
+    empty = el("p", "No video to show.", class_="empty") if not cards else None
+    return section(
+        "videos",
+        "Pairs" if facts.beside else "Videos",
+        lead,
+        tools(facts),
+        key(),
+        el("div", cards, class_="cards"),
+        el("p", "No video fits the filter.", class_="empty nothing", hidden=True) if cards else empty,
+    )
+
+
+def _video(card: Card, at: int, facts: EvaluationFacts) -> Html:
+    values = _sort_values(card, facts.columns)
+    found = " ".join([card.prompt, card.about, *(f"{take.model} {take.uri}" for take in card.takes)]).lower()
+    return el(
+        "article",
+        el("header", el("h3", el("bdi", card.prompt)), el("p", card.about, class_="about")),
+        [_take(take, facts, alone=len(card.takes) == 1) for take in card.takes],
+        _both(card.takes, facts.columns) if len(card.takes) == 2 else None,
+        class_="video",
+        id=f"video-{at}",
+        data_values=json.dumps(values),
+        data_better=json.dumps({column.name: column.better for column in facts.columns}),
+        data_found=found,
+        data_verb=card.verb or None,
+        data_model=" ".join(take.model for take in card.takes) if len(card.takes) == 1 else None,
+    )
+
+
+def _sort_values(card: Card, columns: Sequence[Number]) -> dict[str, float]:
+    """The number that a card is sorted by; of a pair the second's less the first's. Undefined ones are not there."""
+    found = {}
+    for column in columns:
+        values = [take.values.get(column.name) for take in card.takes]
+        known = [float(value) for value in values if value is not None]
+        if len(known) == len(values):
+            found[column.name] = round(known[-1] - known[0] if len(known) > 1 else known[0], 6)
+    return found
+
+
+def _take(take: Take, facts: EvaluationFacts, alone: bool) -> Html:
+    name = el("p", el("b", take.model), " ", el("bdi", take.name, title=take.uri), class_="file")
+    line = el("div", curve(take.curve, [still.time for still in take.stills]), class_="under") if take.curve else None
+    failed = el("p", el("bdi", take.failure), class_="failed") if take.failure else None
+    return el("div", name, _strip(take), line, failed, _numbers_of(take, facts.columns) if alone else None, _how(take))
+
+
+def _strip(take: Take) -> Html:
+    if not take.stills:
+        return el("div", el("span", "no picture"), el("small", el("bdi", take.missing or "not read")), class_="blank")
+    shape = take.width / take.height if take.width and take.height else CELL
+    return el("div", [_still(still, shape) for still in take.stills], class_="strip8")
+
+
+def _still(still: Still, shape: float) -> Html:
+    picture = el("img", src=still.source, alt=f"frame at {clock(still.time)}", decoding="async")
+    return el(
+        "figure",
+        el("div", picture, drawn(still.overlay, shape), class_="shot", style=f"aspect-ratio:{shape:.4f}"),
+        el("figcaption", el("span", clock(still.time)), el("bdi", still.said)),
+    )
+
+
+def _numbers_of(take: Take, columns: Sequence[Number]) -> Html:
+    return el("dl", [_number(take, column) for column in columns], class_="numbers")
+
+
+def _number(take: Take, column: Number) -> Html:
+    value = take.values.get(column.name)
+    if value is None:
+        why = take.reasons.get(column.name, "")
+        return el("div", el("dt", column.heading), el("dd", "–", title=why), class_="none", title=why)
+    return el("div", el("dt", column.heading), el("dd", figure(value, column.share)))
+
+
+def _both(takes: Sequence[Take], columns: Sequence[Number]) -> Html:
+    """Two videos' numbers and their differences."""
+    rows = []
+    there = [column for column in columns if any(take.values.get(column.name) is not None for take in takes)]
+    for column in there:
+        one, other = (take.values.get(column.name) for take in takes)
+        change = "–" if one is None or other is None else figure(other - one, column.share, signed=True)
+        better = "" if one is None or other is None or one == other or not column.better else _gain(one, other, column)
+        cells = [el("td", "–" if value is None else figure(value, column.share)) for value in (one, other)]
+        rows.append(el("tr", el("th", column.heading, scope="row"), cells, el("td", change, class_=better or None)))
+    heads = [el("th", "", scope="col"), *(el("th", take.model, scope="col") for take in takes)]
+    table = el("table", el("thead", el("tr", heads, el("th", "change", scope="col"))), el("tbody", rows), class_="both")
+    nowhere = ", ".join(column.heading for column in columns if column not in there)
+    return join(
+        [
+            scroll(table, "Numbers of both videos") if there else None,
+            el("p", f"undefined in both: {nowhere}", class_="about") if nowhere else None,
+        ]
+    )
+
+
+def _gain(one: float, other: float, column: Number) -> str:
+    return "gain" if (other > one) == (column.better == "more") else "loss"
+
+
+def _how(take: Take) -> Html | None:
+    undefined = [(name, why) for name, why in take.reasons.items() if why]
+    if not take.facts and not undefined:
+        return None
+    rows = [el("div", el("dt", name), el("dd", el("bdi", told))) for name, told in take.facts]
+    rows += [el("div", el("dt", name, " undefined"), el("dd", el("bdi", why))) for name, why in undefined]
+    path = el("div", el("dt", "file"), el("dd", el("bdi", take.uri)))
+    return el("details", el("summary", "how these came about"), el("dl", path, rows), class_="how")
+
+
+def _numbers(facts: EvaluationFacts) -> Html:
+    total = facts.cards_of
+    lead = "Click a column to sort."
+    if len(facts.rows) < total:
+        lead = f"The first {count(len(facts.rows))} of {count(total)}; hoigen table has all. {lead}"
+    heads = ["prompt", "video", *([] if facts.beside else ["model"])]
+    buttons = [el("th", el("button", name, type="button"), scope="col") for name in heads]
+    for column in facts.columns:
+        label = column.heading + arrow(column.better)
+        buttons.append(el("th", el("button", label, type="button"), scope="col", data_number=True))
+    places = {card.takes[0].uri: f"#video-{at}" for at, card in enumerate(facts.cards)}
+    rows = [_row(card, places.get(card.takes[0].uri), facts) for card in facts.rows]
+    table = el(
+        "table",
+        el("thead", el("tr", buttons)),
+        el("tbody", rows),
+        class_="all pairs" if facts.beside else "all",
+        data_sortable=True,
+    )
+    title = "All numbers" if not facts.beside else "All changes"
+    return section("numbers", title, lead, find_rows(), scroll(table, title))
+
+
+def _row(card: Card, place: str | None, facts: EvaluationFacts) -> Html:
+    take = card.takes[-1]
+    values = _sort_values(card, facts.columns)
+    cells = []
+    for column in facts.columns:
+        value = values.get(column.name)
+        if value is None:
+            why = "; ".join(dict.fromkeys(t.reasons.get(column.name, "") for t in card.takes)).strip("; ")
+            cells.append(el("td", "–", title=why or None))
+        else:
+            cells.append(el("td", figure(value, column.share, signed=facts.beside), data_v=f"{value:.6g}"))
+    model = None if facts.beside else el("td", el("bdi", take.model))
+    prompt = el("bdi", card.prompt)
+    prompt = el("a", prompt, href=place) if place else prompt
+    return el("tr", el("td", prompt), el("td", el("bdi", take.name), title=take.uri), model, cells)
+
+
+def _spread(facts: EvaluationFacts) -> Html | None:
+    if not facts.histograms:
+        return None
+    grid = el("div", [histogram(one) for one in facts.histograms], class_="grid")
+    return section("spread", "Spread", "How the numbers of all videos are spread.", grid)
+
+
+def _failures(facts: EvaluationFacts) -> Html:
+    notes = el("ul", [el("li", note) for note in facts.notes], class_="notes") if facts.notes else None
+    if not facts.failures:
+        return section("failures", "Failures", "", el("p", "Nothing failed.", class_="empty"), notes)
+    head = el("tr", [el("th", name, scope="col") for name in ("videos", "reason", "examples")])
+    rows = [_failure(group) for group in facts.failures]
+    table = el("table", el("thead", head), el("tbody", rows), class_="wide")
+    lead = join(["A failed video has no number: it counts in no mean. ", el("code", "hoigen retry"), " tries again."])
+    return section("failures", "Failures", lead, scroll(table, "Failures"), notes)
+
+
+def _failure(group: FailureGroup) -> Html:
+    examples = el("ul", [el("li", el("bdi", uri)) for uri in group.examples])
+    return el(
+        "tr",
+        el("td", count(group.count), class_="count"),
+        el("td", el("bdi", group.reason), class_="reason"),
+        el("td", examples),
+    )

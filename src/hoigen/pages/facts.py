@@ -1,0 +1,222 @@
+"""What a report shows, as plain data: a page is drawn from this and from nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from hoigen.core.clip import Seconds
+from hoigen.core.score import Better
+from hoigen.models.uses import LedgerEntry
+
+BoundKind = Literal["min", "above", "max", "below"]
+SIGNS: Mapping[str, str] = {"min": "≥", "above": ">", "max": "≤", "below": "<"}
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """One bound of a rule."""
+
+    kind: BoundKind
+    value: float
+
+    @property
+    def lower(self) -> bool:
+        return self.kind in ("min", "above")
+
+    def __str__(self) -> str:
+        return f"{SIGNS[self.kind]} {self.value:g}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One rule of the funnel, in the order in which rules are applied.
+
+    entered: clips that got here; dropped: clips that this rule dropped; failed: clips that could not be
+    judged here. What is left goes on to the next stage.
+    """
+
+    key: str
+    title: str
+    thresholds: tuple[Threshold, ...] = ()
+    entered: int
+    dropped: int = 0
+    failed: int = 0
+
+    @property
+    def left(self) -> int:
+        return self.entered - self.dropped - self.failed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Histogram:
+    """How the values of one score are spread. `edges` has one more entry than the counts.
+
+    here: dropped by this score's own rule; elsewhere: dropped by another rule, failed or undecided.
+    better: which end is better, as the measure declares it; None where neither is.
+    discrete: whole numbers, each with a bin of its own, edges half-way between.
+    below, above: whether the first and the last bin also hold all that lies beyond them.
+    nulls: clips that were looked at and have no value; failed: those on which the measure failed;
+    unseen: clips that were decided before.
+    """
+
+    score: str
+    measure: str
+    about: str = ""
+    better: Better | None = None
+    edges: tuple[float, ...] = ()
+    kept: tuple[int, ...] = ()
+    here: tuple[int, ...] = ()
+    elsewhere: tuple[int, ...] = ()
+    thresholds: tuple[Threshold, ...] = ()
+    nulls: int = 0
+    failed: int = 0
+    unseen: int = 0
+    discrete: bool = False
+    below: bool = False
+    above: bool = False
+    low: float | None = None
+    median: float | None = None
+    high: float | None = None
+
+    @property
+    def count(self) -> int:
+        return sum(self.kept) + sum(self.here) + sum(self.elsewhere)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """A rectangle on a picture; 0..1 of its width and height."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+    kind: str = ""
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """One small frame as a data URI. time: seconds from the clip's start."""
+
+    source: str
+    time: Seconds
+    boxes: tuple[Box, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreLine:
+    """One score of one clip. verdict: what its rule says; `none` when no rule is about it or it has no value."""
+
+    name: str
+    value: float | None
+    thresholds: tuple[Threshold, ...] = ()
+    verdict: Literal["pass", "broken", "none"] = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One answer of an expert."""
+
+    role: str
+    expert: str
+    ended: str
+    tokens: int
+    seconds: Seconds
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """A clip's caption and how it came about. reason: why there is no text."""
+
+    text: str
+    reason: str = ""
+    path: str = ""
+    detail: Mapping[str, str] = field(default_factory=dict)
+    calls: tuple[Call, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Captioning:
+    """All captions of a run in figures."""
+
+    captioner: str
+    experts: Mapping[str, str]
+    captioned: int
+    failed: int
+    paths: Mapping[str, int]
+    lengths: str
+    calls: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """One clip of a contact sheet. missing: why there are no pictures."""
+
+    id: str
+    uri: str
+    start: Seconds
+    end: Seconds
+    width: int
+    height: int
+    reason: str = ""
+    prompt: str = ""
+    source: str = ""
+    decided: str = ""
+    scores: tuple[ScoreLine, ...] = ()
+    pictures: tuple[Picture, ...] = ()
+    missing: str = ""
+    words: Words | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """A contact sheet: some of the `total` clips of one kind."""
+
+    key: str
+    title: str
+    total: int
+    order: str = ""
+    thresholds: tuple[Threshold, ...] = ()
+    tiles: tuple[Tile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureGroup:
+    """Clips or videos that failed alike. where: the measure, or "reading" for files that are no videos."""
+
+    where: str
+    reason: str
+    count: int
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportFacts:
+    """All that the page says. kept + dropped + failed + pending = clips."""
+
+    title: str
+    made: str = ""
+    recipe: str = ""
+    machine: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    videos: int = 0
+    clips: int = 0
+    kept: int = 0
+    dropped: int = 0
+    failed: int = 0
+    pending: int = 0
+    seconds: Seconds = 0.0
+    seconds_kept: Seconds = 0.0
+    stages: tuple[Stage, ...] = ()
+    histograms: tuple[Histogram, ...] = ()
+    kept_sheet: Sheet | None = None
+    dropped_sheets: tuple[Sheet, ...] = ()
+    captioning: Captioning | None = None
+    failures: tuple[FailureGroup, ...] = ()
+    notes: tuple[str, ...] = ()
+    models: tuple[LedgerEntry, ...] = ()

@@ -1,0 +1,101 @@
+"""What every page has: one file with its style and script inside, sections, tables, recipe, model files."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+
+from hoigen.models.uses import LedgerEntry
+from hoigen.pages.markup import Child, Html, el, join, text
+
+
+def document(
+    title: str, *body: Child, scripts: Sequence[str] = ("page.js",), styles: Sequence[str] = ("page.css",)
+) -> str:
+    """A page as text. Nothing is loaded from anywhere else, and only its own scripts run."""
+    written = [asset(name) for name in scripts]
+    head = el(
+        "head",
+        el("meta", charset="utf-8"),
+        el("meta", http_equiv="Content-Security-Policy", content=_policy(written)),
+        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        el("meta", name="color-scheme", content="light dark"),
+        el("meta", name="referrer", content="no-referrer"),
+        el("title", title),
+        el("style", Html("\n".join(asset(name) for name in styles))),
+    )
+    page = el("html", head, el("body", body, [el("script", Html(script)) for script in written]), lang="en")
+    return f"<!doctype html>\n{page}\n"
+
+
+def asset(name: str) -> str:
+    return resources.files("hoigen.pages").joinpath(name).read_text(encoding="utf-8")
+
+
+def _policy(scripts: Sequence[str]) -> str:
+    """Only this page's own scripts run, and nothing is fetched: also not by a file name that tries."""
+    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    return f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed}"
+
+
+def nav(places: Sequence[tuple[str, str]]) -> Html:
+    """places: (id of a section, its name)."""
+    links = [el("a", name, href=f"#{place}") for place, name in places]
+    return el("nav", el("a", "hoigen", href="#top", class_="brand"), links, aria_label="Sections")
+
+
+def section(key: str, title: str, lead: Child, *body: Child) -> Html:
+    head = el("header", el("h2", title, tabindex="-1"), el("p", lead) if lead else None)
+    return el("section", head, body, id=key)
+
+
+def scroll(table: Html, name: str) -> Html:
+    """A table that scrolls by itself where it is too wide, also by keyboard."""
+    return el("div", table, class_="scroll", tabindex="0", role="region", aria_label=name)
+
+
+def figures(pairs: Sequence[tuple[str, str]]) -> Html:
+    """Large numbers with their names."""
+    return el("dl", [el("div", el("dt", name), el("dd", value)) for name, value in pairs], class_="figures")
+
+
+def recipe(code: str, made: Mapping[str, str], models: Sequence[LedgerEntry]) -> Html:
+    """made: when, where, with which versions."""
+    body = el(
+        "div",
+        el("pre", el("code", code or "# no recipe"), tabindex="0"),
+        el("button", "Copy", type="button", class_="copy", data_copy=True),
+        class_="code",
+    )
+    pairs = [el("div", el("dt", name), el("dd", value)) for name, value in made.items() if value]
+    lead = "All that is needed to do it again."
+    return section("recipe", "Recipe", lead, body, el("dl", pairs, class_="facts"), _models(models))
+
+
+def _models(models: Sequence[LedgerEntry]) -> Html | None:
+    if not models:
+        return None
+    names = ("model", "used by", "licence", "may be used by", "origin", "from", "revision", "sha256")
+    head = el("tr", [el("th", name, scope="col") for name in names])
+    table = el("table", el("thead", head), el("tbody", [_model(model) for model in models]), class_="wide")
+    return join([el("h3", "Model files"), scroll(table, "Model files")])
+
+
+def _model(model: LedgerEntry) -> Html:
+    """A row; of digests and commits the first digits, the whole where one points at them."""
+    licence = el("td", model.licence, title=model.note or None)
+    texts = (model.use, model.origin, model.source)
+    pins = [el("td", el("code", _short(pin), title=pin)) for pin in (model.revision, model.sha256)]
+    cells = [el("td", model.id), el("td", ", ".join(model.used_by)), licence, *(el("td", text) for text in texts)]
+    return el("tr", cells, pins)
+
+
+def _short(pin: str) -> str:
+    return pin[:16] if len(pin) >= 40 else pin
+
+
+def footer(version: str) -> Html:
+    return el("footer", text(f"hoigen {version}".strip()), el("span", "one file, no network"))

@@ -1,0 +1,231 @@
+"""A run's folder -> the facts of its report."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from hoigen.pages import choose
+from hoigen.pages.facts import FailureGroup, ReportFacts, Sheet, Stage, Threshold
+from hoigen.pages.spread import histograms, thresholds
+from hoigen.pages.talk import captioning_of, words_of
+from hoigen.pages.thumbs import take
+from hoigen.pages.words import length, many
+from hoigen.stats import alike
+
+if TYPE_CHECKING:
+    from hoigen.data.run import Run
+    from hoigen.models.uses import LedgerEntry
+    from hoigen.rules.cascade import Step
+
+TILES = 144
+"""Dropped clips shown in all; more rules show fewer each."""
+GROUPS = 40
+ORDER = "from the nearest to its threshold to the farthest"
+
+
+def gather(run: Run, *, shown: int = 24) -> ReportFacts:
+    """Reads a run: its decisions, its scores, and small pictures of the clips to be shown.
+
+    shown: how many kept clips; each rule shows half as many of those it dropped.
+    Raises UsageError when the folder is no run.
+    """
+    from hoigen.data.parquet import part_rows
+    from hoigen.rules.decide import connect, funnel
+    from hoigen.rules.runfile import steps_of
+
+    recipe, steps = steps_of(run)
+    con = connect(run, steps)
+    try:
+        con.execute("create temp view settled as select * from walked")
+        states = _states(con)
+        clips = sum(count for count, _ in states.values())
+        stages = _stages(funnel(con, steps).stages, steps, recipe)
+        kept, sheets = _sheets(con, run, steps, stages, states["kept"][0], shown)
+        return ReportFacts(
+            title=run.path.resolve().name,
+            **provenance(run),
+            videos=part_rows(run.videos_file) or 0,
+            clips=clips,
+            kept=states["kept"][0],
+            dropped=states["dropped"][0],
+            failed=states["failed"][0],
+            pending=states["pending"][0],
+            seconds=sum(seconds for _, seconds in states.values()),
+            seconds_kept=states["kept"][1],
+            stages=stages,
+            histograms=histograms(con, run, steps, clips),
+            kept_sheet=kept,
+            dropped_sheets=sheets,
+            captioning=captioning_of(con, run),
+            failures=_failures(con),
+            notes=_notes(con, {stage.key: stage.dropped for stage in stages}, recipe),
+            models=model_files(run, steps),
+        )
+    finally:
+        con.close()
+
+
+def _states(con: Any) -> dict[str, tuple[int, float]]:
+    """Clips and seconds by state."""
+    rows = con.execute(
+        'select state, count(*), coalesce(sum(greatest("end" - "start", 0)), 0) from settled group by all'
+    )
+    empty = dict.fromkeys(("kept", "dropped", "failed", "pending"), (0, 0.0))
+    return empty | {state: (int(count), float(seconds)) for state, count, seconds in rows.fetchall()}
+
+
+def _stages(found: Sequence[Any], steps: Sequence[Step], recipe: Mapping[str, Any]) -> tuple[Stage, ...]:
+    """The funnel as `hoigen funnel` has it, with the bounds of its rules."""
+    rules = {score: thresholds(rule) for step in steps for score, rule in step.rules.items()}
+    return tuple(
+        Stage(
+            key=stage.name,
+            title=stage.name,
+            thresholds=rules.get(stage.name) or _before(stage.name, recipe),
+            entered=stage.came,
+            dropped=stage.dropped,
+            failed=stage.failed,
+        )
+        for stage in found
+    )
+
+
+def _before(rule: str, recipe: Mapping[str, Any]) -> tuple[Threshold, ...]:
+    """Bounds of the rules that are no measure's."""
+    shortest = recipe.get("min_length")
+    if rule == "shot_length" and isinstance(shortest, int | float):
+        return (Threshold("min", float(shortest)),)
+    return ()
+
+
+def _sheets(
+    con: Any, run: Run, steps: Sequence[Step], stages: Sequence[Stage], kept: int, shown: int
+) -> tuple[Sheet, tuple[Sheet, ...]]:
+    """The contact sheets, with all pictures taken in one go."""
+    ruled = [stage for stage in stages if stage.dropped]
+    each = max(1, min(shown // 2, TILES // max(1, len(ruled)))) if shown else 0
+    measured = {score for step in steps for score in step.emits}
+    rows = {None: choose.kept_rows(con, kept, shown)} | {
+        stage.key: choose.dropped_rows(
+            con, stage.key, stage.thresholds if stage.key in measured else (), stage.dropped, each
+        )
+        for stage in ruled
+    }
+    chosen = [row for some in rows.values() for row in some]
+    facts = choose.clip_facts(con, [row["id"] for row in chosen])
+    boxes = choose.evidence(con, run, steps, chosen)
+    taken = take(choose.wanted(row, facts, boxes) for row in chosen)
+    words = words_of(con, run, chosen)
+    tiles = {key: [choose.tile(row, steps, facts, taken, words) for row in some] for key, some in rows.items()}
+    sheets = tuple(
+        Sheet(
+            key=stage.key,
+            title=stage.title,
+            total=stage.dropped,
+            order=ORDER if stage.key in measured and stage.dropped > 1 else "",
+            thresholds=stage.thresholds,
+            tiles=tuple(tiles[stage.key]),
+        )
+        for stage in ruled
+    )
+    return choose.kept_sheet(tiles[None], kept), sheets
+
+
+def _failures(con: Any) -> tuple[FailureGroup, ...]:
+    """Failed clips, those that failed alike together, the most first."""
+    rows = con.execute(
+        "select coalesce(rule, 'reading') as place, "
+        f"{alike.kind_sql('reason')} as kind, "
+        "min(coalesce(reason, 'no reason given')), count(*) as many, min(uri, 3) "
+        "from settled where state = 'failed' group by place, kind order by many desc, place, kind"
+    ).fetchall()
+    groups = [
+        FailureGroup(where=place, reason=reason, count=int(count), examples=tuple(uris))
+        for place, _, reason, count, uris in rows[:GROUPS]
+    ]
+    if rest := sum(int(row[3]) for row in rows[GROUPS:]):
+        groups.append(FailureGroup(where="", reason="other reasons: see hoigen table", count=rest))
+    return tuple(groups)
+
+
+def _notes(con: Any, dropped: Mapping[str, int], recipe: Mapping[str, Any]) -> tuple[str, ...]:
+    notes = []
+    if short := dropped.get("shot_length", 0):
+        (seconds,) = con.execute(
+            """select sum("end" - "start") from settled where state = 'dropped' and rule = 'shot_length'"""
+        ).fetchone()
+        least = recipe.get("min_length")
+        notes.append(f"{many(short, 'shot')} shorter than {least:g} s, together {length(seconds)}.")
+    if copies := dropped.get("duplicate", 0):
+        notes.append(f"{many(copies, 'clip')} the same in content as an earlier one under another name.")
+    (bare,) = con.execute(
+        "select count(*) from (select uri from settled group by uri having bool_and(state = 'dropped' and "
+        "rule = 'shot_length'))"
+    ).fetchone()
+    if bare:
+        notes.append(f"{many(bare, 'video')} without a shot of the wanted length.")
+    return tuple(notes)
+
+
+def provenance(run: Run) -> dict[str, Any]:
+    """What run.yaml says of when, where and with what."""
+    import yaml
+
+    facts = yaml.safe_load(run.recipe_file.read_text(encoding="utf-8"))
+    recipe = yaml.safe_dump(facts.get("recipe", {}), sort_keys=False, allow_unicode=True, width=100)
+    libraries = {name: version for name, version in (facts.get("libraries") or {}).items() if version}
+    versions = {"hoigen": str(facts.get("hoigen", "")), "Python": str(facts.get("python", "")), **libraries}
+    return {
+        "made": _day(facts.get("written")),
+        "machine": str(facts.get("machine") or platform.platform()),
+        "recipe": recipe,
+        "versions": {name: str(version) for name, version in versions.items() if version},
+    }
+
+
+def _day(written: Any) -> str:
+    """`23 November 2026, 03:12 UTC`."""
+    try:
+        at = datetime.datetime.fromisoformat(str(written))
+    except ValueError:
+        return ""
+    return f"{at.day} {at:%B %Y, %H:%M} UTC"
+
+
+def model_files(run: Run, steps: Sequence[Step]) -> tuple[LedgerEntry, ...]:
+    """The licence ledger: every model that the run's measures and its captioner use, as noted when they last ran."""
+    import yaml
+
+    from hoigen.models import uses
+
+    facts = yaml.safe_load(run.recipe_file.read_text(encoding="utf-8"))
+    noted = "models" in facts
+    measured = (
+        uses.recorded(facts["models"])
+        if noted
+        else uses.ledger((step.name, unit) for step in steps for unit in step.units)
+    )
+    return uses.joined(measured, _captioned(run))
+
+
+def _captioned(run: Run) -> tuple[LedgerEntry, ...]:
+    """The models of the captions in force; of captions that note none, those of the recipe that made them."""
+    import contextlib
+
+    import yaml
+
+    from hoigen.captioners._job import job_of, models_of
+    from hoigen.core.errors import HoigenError
+    from hoigen.models import uses
+
+    if not run.caption_file.is_file():
+        return ()
+    facts = yaml.safe_load(run.caption_file.read_text(encoding="utf-8"))
+    if "models" in facts:
+        return uses.recorded(facts["models"])
+    with contextlib.suppress(HoigenError):  # of an older hoigen, or with files that lie elsewhere
+        return models_of(job_of(facts.get("caption") or {}))
+    return ()

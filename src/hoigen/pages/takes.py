@@ -1,0 +1,161 @@
+"""Strips of frames with what measures saw in them, contact curves, and how scores came about."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from hoigen.core.clip import Clip
+from hoigen.pages.evalfacts import ContactCurve, Still
+from hoigen.pages.facts import Picture
+from hoigen.pages.overlay import overlay_of, words
+from hoigen.pages.thumbs import Taken, Wanted, take
+
+if TYPE_CHECKING:
+    from hoigen.data.run import Run
+    from hoigen.rules.cascade import Step
+
+FRAMES = 8
+DRAWN = ("fine_hoi", "coarse_hoi")
+CURVE_POINTS = 600
+
+Details = Mapping[str, Mapping[str, Mapping[str, Any]]]
+
+
+def clips_of(run: Run, uris: Iterable[str]) -> dict[str, Clip]:
+    """The clips of some videos, by uri; those that could not be read are not there."""
+    wanted = set(uris)
+    found = {}
+    for shard in run.clips.shards():
+        for row in run.clips.read(shard):
+            if row["uri"] in wanted and row["state"] == "ok":
+                found[row["uri"]] = Clip(
+                    id=row["id"],
+                    uri=row["uri"],
+                    start=row["start"],
+                    end=row["end"],
+                    width=row["width"] or 0,
+                    height=row["height"] or 0,
+                    fps=row["fps"] or 0.0,
+                )
+    return found
+
+
+def details_of(run: Run, steps: Sequence[Step], ids: Sequence[str]) -> Details:
+    """Measure -> clip -> detail, of the measures that are drawn. A run under way lacks some."""
+    wanted = set(ids)
+    found: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for step in steps:
+        if step.name not in DRAWN:
+            continue
+        scores = run.scores(step.name, step.fingerprint, step.emits)
+        for shard in scores.shards():
+            for row in scores.read(shard, ["id", "state", "detail"]):
+                if row["id"] in wanted and row["detail"]:
+                    found.setdefault(step.name, {})[row["id"]] = json.loads(row["detail"])
+    return found
+
+
+def take_of(clips: Mapping[str, Clip], details: Details) -> dict[str, dict[str, Any]]:
+    """uri -> what a strip adds to a video: stills, curve, facts; all pictures are taken in one go."""
+    taken = take(Wanted(clip, frames=FRAMES) for clip in clips.values())
+    found = {}
+    for uri, clip in clips.items():
+        fine = details.get("fine_hoi", {}).get(clip.id, {})
+        coarse = details.get("coarse_hoi", {}).get(clip.id, {})
+        pictures = taken.get(clip.id, Taken(missing="not decoded"))
+        found[uri] = {
+            "stills": _stills(pictures.pictures, clip, fine, coarse),
+            "missing": pictures.missing,
+            "curve": _curve(fine, clip),
+            "facts": _facts(fine, coarse),
+        }
+    return found
+
+
+def _stills(pictures: Sequence[Picture], clip: Clip, fine: Mapping[str, Any], coarse: Mapping[str, Any]) -> list[Still]:
+    pairs = fine.get("pairs") or ()
+    near = clip.duration / (2 * FRAMES)
+    stills = []
+    for picture in pictures:
+        seen = [_nearest(pair.get("shown") or (), picture.time, near) for pair in pairs[:1]]
+        found = _counted(_nearest(coarse.get("frames") or (), picture.time, near), float(coarse.get("theta") or 0.0))
+        overlay = overlay_of(seen[0] if seen else None, found)
+        stills.append(Still(source=picture.source, time=picture.time, overlay=overlay, said=_said(found)))
+    return stills
+
+
+def _nearest(rows: Sequence[Mapping[str, Any]], time: float, near: float) -> Mapping[str, Any] | None:
+    best = min(rows, key=lambda row: abs(float(row["time"]) - time), default=None)
+    return best if best is not None and abs(float(best["time"]) - time) <= near else None
+
+
+def _counted(frame: Mapping[str, Any] | None, theta: float) -> Mapping[str, Any] | None:
+    """The frame with the pairs that count, the surest first."""
+    if frame is None:
+        return None
+    pairs = [pair for pair in frame.get("pairs") or () if _score(pair) > theta]
+    return {**frame, "pairs": sorted(pairs, key=_score, reverse=True)}
+
+
+def _score(pair: Mapping[str, Any]) -> float:
+    verbs = pair.get("verbs")
+    return max(map(float, verbs.values()), default=0.0) if verbs is not None else float(pair["score"])
+
+
+def _said(frame: Mapping[str, Any] | None) -> str:
+    """The surest pair of a frame: `hold cup 0.61`."""
+    if frame is None:
+        return ""
+    if not frame["pairs"]:
+        return "no pair"
+    pair = frame["pairs"][0]
+    verbs = pair.get("verbs") or {}
+    verb = max(verbs, key=lambda name: float(verbs[name])) if verbs else ""
+    return f"{words(verb)} {words(pair['object'])} {_score(pair):.2f}".strip()
+
+
+def _curve(fine: Mapping[str, Any], clip: Clip) -> ContactCurve | None:
+    """Of the first pair; a long one is thinned."""
+    pairs = fine.get("pairs") or ()
+    if not pairs or not pairs[0].get("times"):
+        return None
+    pair = pairs[0]
+    step = max(1, len(pair["times"]) // CURVE_POINTS)
+    parts = {name: pair[name][::step] for name in ("times", "gap", "contact", "seen")}
+    return ContactCurve(duration=clip.duration, **parts)
+
+
+def _observer(detail: Mapping[str, Any]) -> Any:
+    """Who looked; runs of before said `detector` or `reader`."""
+    return next((detail[key] for key in ("observer", "detector", "reader") if key in detail), None)
+
+
+def _facts(fine: Mapping[str, Any], coarse: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How the two scores came about."""
+    found = []
+    asked = (fine.get("asked") or coarse.get("asked") or {}).values()
+    if any(asked):
+        found.append(("asked", " ".join(words(name) for name in asked if name)))
+    if coarse:
+        shares = [f"{frame['time']:g} s: {_best(frame)}" for frame in coarse.get("frames") or ()]
+        found.append(("coarse_hoi", f"observer {_observer(coarse)}, theta {coarse.get('theta')}"))
+        found.append(("best scores of its frames", "; ".join(shares)))
+    if fine:
+        contact = fine.get("contact") or {}
+        parts = ", ".join(contact.get("parts") or ()) or contact.get("kind", "")
+        found.append(("fine_hoi", f"{fine.get('definition')}; touches with: {parts}; observer {_observer(fine)}"))
+        found.append(("frames", f"{fine.get('frames')} at {fine.get('fps')} a second"))
+        variants = {name: value for name, value in (fine.get("variants") or {}).items() if value is not None}
+        if variants:
+            found.append(("variants", ", ".join(f"{name} {value:.3f}" for name, value in variants.items())))
+        for pair in fine.get("pairs") or ():
+            sources = ", ".join(f"{name} {count}" for name, count in (pair.get("mask_source") or {}).items())
+            found.append(("masks of the followed " + words(pair.get("object")), sources or "none"))
+    return found
+
+
+def _best(frame: Mapping[str, Any]) -> str:
+    scores = [f"{name.removeprefix('coarse_')} {frame[name]:.2f}" for name in frame if name.startswith("coarse_")]
+    return ", ".join(scores) or "none"

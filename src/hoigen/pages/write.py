@@ -1,0 +1,32 @@
+"""The page of a run, of whichever kind it is: gathered and written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hoigen.core.errors import UsageError
+from hoigen.data.run import Run
+from hoigen.pages.evalgather import SHOWN, gather_evaluation, is_evaluation
+from hoigen.pages.evalpage import write_evaluation
+from hoigen.pages.gather import gather
+from hoigen.pages.page import write_report
+
+
+def write_page(run: Path, *, out: Path | None = None, shown: int | None = None, beside: Path | None = None) -> Path:
+    """Writes the report of a run, and returns its path. Arguments and errors are those of `hoigen.pages`."""
+    if shown is not None and shown < 0:
+        raise UsageError(f"--shown: 0 or more; it came as {shown}")
+    folder = Run(Path(run))
+    other = Run(Path(beside)) if beside is not None else None
+    if out is not None:
+        page = Path(out)
+    else:  # two runs have a page of their own: report.html stays that of the one
+        page = folder.report_file if other is None else folder.path / f"beside_{other.path.resolve().name}.html"
+    if page.is_dir() or not page.parent.is_dir():
+        raise UsageError(f"--out {page}: the name of a file in a folder that is there")
+    try:
+        if other is not None or is_evaluation(folder):
+            return write_evaluation(gather_evaluation(folder, other, shown=SHOWN if shown is None else shown), page)
+        return write_report(gather(folder, shown=24 if shown is None else shown), page)
+    except OSError as error:
+        raise UsageError(f"{page} cannot be written: {error.strerror}") from None

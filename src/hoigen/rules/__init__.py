@@ -1,0 +1,1 @@
+"""Scores -> decisions: the cascade, the same in SQL, tables joined, labels, run.yaml."""

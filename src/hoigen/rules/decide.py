@@ -1,0 +1,270 @@
+"""The decision on every clip of a run, in SQL over the Parquet parts: nothing is decoded.
+
+The same walk as `hoigen.rules.cascade.decide`, clip by clip; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hoigen.core.errors import is_program_fault
+from hoigen.core.score import Rule
+from hoigen.data.parquet import quoted, text
+from hoigen.data.run import Run
+from hoigen.rules.cascade import Step
+from hoigen.rules.joined import attach, connection
+
+if TYPE_CHECKING:
+    import duckdb
+
+STATES = ("kept", "dropped", "failed", "pending")
+BEFORE = ("shot_length", "duplicate")
+"""What drops a clip before any measure looks at it, in this order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One line of the funnel: clips that came to it, and what it took out."""
+
+    name: str
+    came: int
+    dropped: int
+    failed: int
+
+    @property
+    def left(self) -> int:
+        return self.came - self.dropped - self.failed
+
+
+@dataclass(frozen=True, slots=True)
+class Funnel:
+    """How many clips each rule dropped and each measure failed on, in the order of the walk.
+
+    Clips that lack a score are pending and in no stage; `missing` counts them by the measure they wait for.
+    all_failed: the first reason and what to do, when every clip failed; else empty.
+    """
+
+    stages: tuple[Stage, ...]
+    counts: dict[str, int]
+    missing: dict[str, int] = field(default_factory=dict)
+    all_failed: str = field(default="", compare=False)
+
+    @property
+    def clips(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether every clip failed; the command then exits with 1."""
+        return bool(self.all_failed)
+
+    def __str__(self) -> str:
+        width = max((len(stage.name) for stage in self.stages), default=4) + 2
+        lines = [f"{'':{width}}{'came':>9}{'dropped':>9}{'failed':>9}{'left':>9}{'left of all':>13}"]
+        for stage in self.stages:
+            share = stage.left / self.clips if self.clips else 0.0
+            row = f"{stage.came:>9}{stage.dropped:>9}{stage.failed:>9}{stage.left:>9}{share:>12.1%}"
+            lines.append(f"{stage.name:{width}}{row} {'█' * round(24 * share)}".rstrip())
+        ends = ", ".join(f"{self.counts[state]} {state}" for state in STATES if self.counts.get(state))
+        lines.append(f"{self.clips} clips: {ends or 'none'}")
+        if self.counts.get("pending"):
+            waits = ", ".join(f"{count} for {measure}" for measure, count in self.missing.items())
+            lines.append(f"pending clips wait for scores ({waits}): run hoigen curate again")
+        if self.all_failed:
+            lines.append(self.all_failed)
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One link of the walk: if `condition` holds and none before it did, this is how the clip ends."""
+
+    condition: str
+    state: str
+    rule: str | None
+    reason: str
+    step: str
+
+
+def connect(run: Run, steps: Sequence[Step]) -> duckdb.DuckDBPyConnection:
+    """A connection with the view `decided`: id, uri, start, end, state, rule, reason, a column per score, and more.
+
+    Rows come in the order of the input. A clip without all its scores yet is `pending`. The view `walked` is the
+    same in no order, which is quicker to count; `clips` are the rows of the clips parts.
+    """
+    con = connection()
+    beside(con, run, steps, "main")
+    return con
+
+
+def beside(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], schema: str) -> None:
+    """The views of `connect` once more, in a schema of their own: the run as other steps decide it."""
+    attach(con, run, steps, schema)
+    con.execute(f"create view {schema}.judged as select *, {code_sql(steps)} as _code from {schema}.scored")
+    cases = walk(steps)
+    own = 'id, uri, start, "end", source, prompt, digest, video, n, shard'
+    scores = "".join(f", {quoted(score)}" for step in steps for score in step.emits)
+    con.execute(
+        f"""create view {schema}.walked as
+        select {own}, {_told("state", [case.state for case in cases] + ["kept"])} as state,
+            {_told("rule", [case.rule for case in cases] + [None])} as rule, {_reason_sql(cases)} as reason{scores}
+        from {schema}.judged"""
+    )
+    con.execute(
+        f"""create view {schema}.decided as
+        select id, uri, start, "end", state, rule, reason{scores}, source, prompt, digest, video, n
+        from {schema}.walked order by video, n"""
+    )
+
+
+def walk(steps: Sequence[Step]) -> list[Case]:
+    """The walk over the steps, as conditions on the row of a clip."""
+    cases: list[Case] = []
+    for at, step in enumerate(steps):
+        state, reason = f"_state_{at}", f"coalesce(_reason_{at}, '')"
+        cases.append(Case(f"{state} is null", "pending", None, text(f"no {step.name} yet"), step.name))
+        cases.append(Case(f"{state} = 'failed'", "failed", step.name, reason, step.name))
+        for score, rule in step.rules.items():
+            words = _broken_sql(score, rule, reason)
+            cases.append(Case(f"not {passes_sql(quoted(score), rule)}", "dropped", score, words, step.name))
+    return cases
+
+
+def code_sql(steps: Sequence[Step]) -> str:
+    """Which link of the walk decides: 0 the clip's own state, then 1, 2, ..; one beyond the last is kept.
+
+    One number for each clip, so that a million are counted without a text being made.
+    """
+    cases = walk(steps)
+    links = " ".join(f"when {case.condition} then {at}" for at, case in enumerate(cases, 1))
+    return f"case when state <> 'ok' then 0 {links} else {len(cases) + 1} end::smallint"
+
+
+def _told(column: str, words: Sequence[str | None]) -> str:
+    texts = ", ".join("null" if word is None else text(word) for word in words)
+    return f"case when _code = 0 then {column} else ([{texts}]::varchar[])[_code] end"
+
+
+def _reason_sql(cases: Sequence[Case]) -> str:
+    links = " ".join(f"when {at} then {case.reason}" for at, case in enumerate(cases, 1))
+    return f"case _code when 0 then reason {links} end"
+
+
+def passes_sql(column: str, rule: Rule) -> str:
+    """A rule as an SQL condition that is never null."""
+    signs = {"min": ">=", "above": ">", "max": "<=", "below": "<"}
+    bounds = ((sign, getattr(rule, bound)) for bound, sign in signs.items())
+    return f"coalesce({' and '.join(f'{column} {sign} {_number(b)}' for sign, b in bounds if b is not None)}, false)"
+
+
+def _number(value: float) -> str:
+    # From text: exact whatever the number, and `inf` is no literal.
+    return f"{text(repr(float(value)))}::double"
+
+
+def _broken_sql(score: str, rule: Rule, reason: str) -> str:
+    """The words of `cascade.broken`."""
+    column = quoted(score)
+    unseen = f"{text(score + ' has no value: ')} || coalesce(nullif({reason}, ''), 'not measured')"
+    cases = [f"when {column} is null then {unseen}"]
+    for bound, sign in {"min": "<", "above": "<=", "max": ">", "below": ">="}.items():
+        limit = getattr(rule, bound)
+        if limit is not None:
+            words = f"{text(score + ' ')} || printf('%.6g', {column}) || {text(f' {sign} {bound} {limit:g}')}"
+            cases.append(f"when {column} {sign} {_number(limit)} then {words}")
+    return f"case {' '.join(cases)} end"
+
+
+def counts(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """How many clips ended how."""
+    return dict(con.execute("select state, count(*) from walked group by all").fetchall())
+
+
+def all_failed(
+    con: duckdb.DuckDBPyConnection, ends: Mapping[str, int], run: Path | None = None, schema: str = "main"
+) -> str:
+    """Why the first clip failed and what to do, when every clip did; else empty.
+
+    A clip that a rule dropped was measured, and one that is pending is not done. A duplicate only repeats a clip that
+    failed. A shot that is too short was read but not measured: it counts unless a measure has failed.
+    """
+    if not ends.get("failed") or ends.get("kept") or ends.get("pending"):
+        return ""
+    found = con.execute(
+        f"""select count(*) filter (state = 'dropped' and not coalesce(rule in ('duplicate', 'shot_length'), false)),
+            count(*) filter (state = 'dropped' and rule = 'shot_length'),
+            count(*) filter (state = 'failed' and rule is not null),
+            arg_min(uri, (video, n)) filter (state = 'failed'), arg_min(reason, (video, n)) filter (state = 'failed')
+        from {schema}.walked"""
+    ).fetchone()
+    measured, short, at_measures, uri, reason = found or (0, 0, 0, "", "")
+    if measured or (short and not at_measures):
+        return ""
+    again = f"hoigen retry {shlex.quote(str(run)) if run else 'RUN'} tries them again"
+    if reason and is_program_fault(reason):
+        again = f"That is an error of the measure's code, not of the videos; once it is mended, {again}"
+    return f"every clip failed, the first with: {uri}: {reason}. {again}"
+
+
+def funnel(
+    con: duckdb.DuckDBPyConnection, steps: Sequence[Step], schema: str = "main", run: Path | None = None
+) -> Funnel:
+    """The funnel of a connection, in one pass: what came before any measure first, then every rule in order.
+
+    run: named in what to do.
+    """
+    found = con.execute(
+        f"""select _code, case _code when 0 then state end as own, case _code when 0 then rule end as ruled, count(*)
+        from {schema}.judged group by all"""
+    ).fetchall()
+    before = {(state, rule): count for code, state, rule, count in found if code == 0}
+    codes = {code: count for code, _, _, count in found if code}
+    cases = walk(steps)
+    ends = dict.fromkeys(STATES, 0)
+    for (state, _), count in before.items():
+        ends[state] += count
+    for code, count in codes.items():
+        ends[cases[code - 1].state if code <= len(cases) else "kept"] += count
+    missing: dict[str, int] = {}
+    for at, case in enumerate(cases, 1):
+        if case.state == "pending" and codes.get(at):
+            missing[case.step] = codes[at]
+    lines = [*_before(before), *(line for step in steps for line in _lines(step, cases, codes))]
+    stages = _stages(lines, sum(ends.values()) - ends["pending"])
+    return Funnel(stages, ends, missing, all_failed(con, ends, run, schema))
+
+
+Line = tuple[str, int, int]
+"""Name, dropped, failed."""
+
+
+def _stages(lines: Sequence[Line], came: int) -> tuple[Stage, ...]:
+    stages: list[Stage] = []
+    for name, dropped, failed in lines:
+        stages.append(Stage(name, came, dropped, failed))
+        came = stages[-1].left
+    return tuple(stages)
+
+
+def _before(before: Mapping[tuple[str, str | None], int]) -> list[Line]:
+    unread = sum(count for (state, _), count in before.items() if state == "failed")
+    lines: list[Line] = [("readable", 0, unread)] if unread else []
+    rules = {rule or "": count for (state, rule), count in before.items() if state == "dropped"}
+    order = [*(rule for rule in BEFORE if rule in rules), *sorted(set(rules) - set(BEFORE))]
+    return lines + [(rule, rules[rule], 0) for rule in order]
+
+
+def _lines(step: Step, cases: Sequence[Case], codes: Mapping[int, int]) -> list[Line]:
+    """The rules of a step with what they dropped; what failed stands at the first, or at the measure's own line."""
+    ended = {(case.state, case.rule): codes.get(at, 0) for at, case in enumerate(cases, 1) if case.step == step.name}
+    failed = ended["failed", step.name]
+    lines = [(score, ended["dropped", score], 0) for score in step.rules]
+    if lines and lines[0][0] == step.name:
+        lines[0] = (step.name, lines[0][1], failed)
+    elif failed:
+        lines.insert(0, (step.name, 0, failed))
+    return lines

@@ -1,0 +1,190 @@
+"""Clips and scores side by side: the parts of a run as one relation, a row per clip.
+
+Hash joins of a million rows by ten measures cost seconds, and so does opening thousands of small parts. So the
+relation of a large run is kept as Parquet files of its own, one for each group of shards, each named after the exact
+parts it was made from: with other rules nothing is joined again, and where some shards have changed, only their groups
+are. However large the run, no more than one group is joined at a time. The files are copies: they may be deleted at
+any time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hoigen.core.errors import UsageError
+from hoigen.data import tables
+from hoigen.data.columns import CLIP_COLUMNS
+from hoigen.data.parquet import one_file, quoted, text
+from hoigen.data.run import Run
+from hoigen.data.tables import Layout
+from hoigen.rules.cascade import Step
+
+if TYPE_CHECKING:
+    import duckdb
+
+KEEP_FROM_PARTS = 500
+KEEP_FROM_BYTES = 32 << 20
+GROUP = tables.MERGE_SHARDS
+"""Shards that are joined at a time: those that lie in one merged part."""
+OLD = 3600.0
+"""Seconds after which the copy of an earlier state of the run is deleted; until then somebody may be reading it."""
+THREADS = 4
+MEMORY_MB = 600
+"""What DuckDB may hold; the rest goes to the disk. It wants some 125 MB for each thread, so there are few."""
+LEFT_OUT = ("width", "height", "fps", "meta", "header")
+"""Columns of the clips that `scored` lacks: `fps` in the clips' rows is not the score `fps`, which a clip may not have
+yet."""
+
+
+def connection() -> duckdb.DuckDBPyConnection:
+    """A DuckDB that keeps to a bounded memory and writes what is beyond it to the temporary folder."""
+    import duckdb
+
+    settings = {
+        "preserve_insertion_order": False,
+        "autoinstall_known_extensions": False,
+        "threads": min(THREADS, os.cpu_count() or 1),
+        "memory_limit": f"{MEMORY_MB}MB",
+        "temp_directory": str(Path(tempfile.gettempdir()) / f"hoigen-{os.getpid()}.duckdb"),
+    }
+    con = duckdb.connect(config=settings)
+    con.execute("set enable_progress_bar = false")  # it would stand between the rows of a table on the screen
+    return con
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The files of a run's clips and scores as they lay at a moment; shards: those that count."""
+
+    run: Run
+    steps: Sequence[Step]
+    shards: Sequence[int]
+    clips: Layout
+    scores: Sequence[Layout]
+
+    def files(self, first: int, last: int) -> list[tuple[Layout, str]]:
+        """The files that hold shards `first` to `last`, in an order that stays."""
+        return [(layout, name) for layout in (self.clips, *self.scores) for name in layout.files(first, last)]
+
+
+def attach(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], schema: str = "main") -> None:
+    """Makes the views `clips` (the rows of the clips parts) and `scored` (with all scores) in `schema`.
+
+    `scored` has, for step i, `_state_i` (null when there is no score yet) and `_reason_i`, and a column per score.
+    Scores are found by shard and id, as `hoigen curate` files them, so that a clip never becomes two rows. Clips that
+    are found but not cut into shards yet have a null `shard` and no score.
+    """
+    con.execute(f"create schema if not exists {schema}")
+    if not run.folder.is_local and not con.filesystem_is_registered(run.folder.fs.protocol[0]):
+        con.register_filesystem(run.folder.fs)
+    shards, free = run.in_force()
+    shards.sort()
+    tables_of = [run.scores(step.name, step.fingerprint, step.emits) for step in steps]
+    sources = Sources(run, steps, shards, _clips(run, shards), [table.layout() for table in tables_of])
+    columns = ", ".join(map(quoted, CLIP_COLUMNS))
+    parts = [f"select {columns}, shard from {sources.clips.relation(only=frozenset(shards))}"]
+    found = ""
+    if free and run.found.shards():
+        where = " or ".join(f"video >= {first}" + (f" and video < {past}" if past else "") for first, past in free)
+        found = f"select {columns}, null::integer as shard from {run.found.relation()} where {where}"
+        parts.append(found)
+    con.execute(f"create view {schema}.clips as {' union all '.join(parts)}")
+    scored = [_scored(con, sources)]
+    if found:
+        scored.append(_unscored(steps, found))
+    con.execute(f"create view {schema}.scored as {' union all '.join(scored)}")
+
+
+def _clips(run: Run, shards: Sequence[int]) -> Layout:
+    """The files of the clips. Raises UsageError when clips of a shard are gone, so that none is left out in silence."""
+    for _ in range(tables.TRIES):  # files that are merged just now are looked for again
+        layout = run.clips.layout()
+        if not (gone := [shard for shard in shards if shard not in layout.homes]):
+            return layout
+    some = ", ".join(map(str, gone[:5])) + (", …" if len(gone) > 5 else "")
+    raise UsageError(
+        f"{layout.table.folder.uri}: clips of shards {some} are gone; hoigen curate {run.recipe_file} finds them again"
+    )
+
+
+def _scored(con: duckdb.DuckDBPyConnection, sources: Sources) -> str:
+    """SQL of the shards' clips with their scores: over the copies of a large run, else over the parts."""
+    groups = [list(group) for _, group in groupby(sources.shards, lambda shard: shard // GROUP)]
+    facts = [_facts(sources, group) for group in groups]  # looked at before anything is read: never newer than its name
+    files = [file for some in facts for file in some]
+    if len(files) >= KEEP_FROM_PARTS or sum(size for _, _, (size, *_) in files) >= KEEP_FROM_BYTES:
+        kept = [sources.run.joined_file(_digest(sources, g, some)) for g, some in zip(groups, facts, strict=True)]
+        if all(path.exists() or _keep(con, path, sources, g) for path, g in zip(kept, groups, strict=True)):
+            _clear(kept)
+            return f"select * from read_parquet([{', '.join(map(one_file, kept))}])"
+    first, last = (sources.shards[0], sources.shards[-1]) if sources.shards else (0, -1)
+    return _join(sources, first, last)
+
+
+def _join(sources: Sources, first: int, last: int) -> str:
+    columns = [f"clips.* exclude ({', '.join(LEFT_OUT)})"]
+    joins = []
+    for at, (step, layout) in enumerate(zip(sources.steps, sources.scores, strict=True)):
+        columns += [f"s{at}.state as _state_{at}", f"s{at}.reason as _reason_{at}"]
+        columns += [f"s{at}.{quoted(score)}" for score in step.emits]
+        scores = layout.relation(first, last)
+        joins.append(f"left join {scores} as s{at} on s{at}.id = clips.id and s{at}.shard = clips.shard")
+    clips = sources.clips.relation(first, last, frozenset(sources.shards))
+    return f"select {', '.join(columns)} from {clips} as clips {' '.join(joins)}"
+
+
+def _unscored(steps: Sequence[Step], clips: str) -> str:
+    """SQL of clips that have no score yet."""
+    columns = [f"clips.* exclude ({', '.join(LEFT_OUT)})"]
+    for at, step in enumerate(steps):
+        columns += [f"null::varchar as _state_{at}", f"null::varchar as _reason_{at}"]
+        columns += [f"null::double as {quoted(score)}" for score in step.emits]
+    return f"select {', '.join(columns)} from ({clips}) as clips"
+
+
+Facts = list[tuple[str, str, tuple[Any, ...]]]
+"""(table, file, stamp) of each file."""
+
+
+def _facts(sources: Sources, group: Sequence[int]) -> Facts:
+    files = sources.files(group[0], group[-1])
+    return [(layout.table.name, name, layout.table.folder.stamp(name)) for layout, name in files]
+
+
+def _digest(sources: Sources, group: Sequence[int], facts: Facts) -> str:
+    names = [(step.name, step.fingerprint, step.emits) for step in sources.steps]
+    return tables.digest_of([CLIP_COLUMNS, LEFT_OUT, names, list(group), facts])
+
+
+def _keep(con: duckdb.DuckDBPyConnection, path: Path, sources: Sources, group: Sequence[int]) -> bool:
+    """Writes a group's relation, in the order of the input, whole or not at all; False where it cannot be written."""
+    import duckdb
+
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(exist_ok=True)
+        query = f"select * from ({_join(sources, group[0], group[-1])}) order by video, n"
+        con.execute(f"copy ({query}) to {text(str(part))} (format parquet)")
+        part.replace(path)
+    except (OSError, duckdb.IOException):
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        return False
+    return True
+
+
+def _clear(kept: Sequence[Path]) -> None:
+    """Deletes copies of earlier states."""
+    now = {path.name for path in kept}
+    for other in kept[0].parent.iterdir():
+        with contextlib.suppress(OSError):
+            if other.name not in now and time.time() - other.stat().st_mtime > OLD:
+                other.unlink()

@@ -1,0 +1,196 @@
+"""run.yaml: the exact arguments of a run, all that its scores depend on, and what its numbers are."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import platform
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from hoigen.core.clip import Sampling
+from hoigen.core.errors import UsageError
+from hoigen.core.score import Number
+from hoigen.core.settings import plain
+from hoigen.data.files import write_text
+from hoigen.data.run import Run
+from hoigen.models import uses
+from hoigen.recipe.build import build
+from hoigen.recipe.recipe import KEYS, Recipe
+from hoigen.rules.cascade import Recorded, Step, build_steps, measure_name, recorded_steps
+
+LIBRARIES = ("av", "numpy", "opencv-python-headless", "pyarrow", "duckdb", "ai-edge-litert")
+
+
+def write_run_file(run: Run, recipe: Recipe, steps: Sequence[Step]) -> None:
+    """Writes run.yaml: running it again (`hoigen curate RUN/run.yaml`) repeats the run."""
+    import yaml
+
+    keys, before = _recorded(run, recipe), _facts(run)
+    facts = {
+        "hoigen": metadata.version("hoigen"),
+        "written": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "command": " ".join(sys.argv),
+        "python": platform.python_version(),
+        "machine": platform.platform(),
+        "libraries": {name: _version(name) for name in LIBRARIES},
+        "fingerprints": _fingerprints(steps, keys, before),
+        "observations": {
+            step.name: f"{step.looking.observer.name}/{step.observation}" for step in steps if step.looking is not None
+        },
+        "measured": {step.name: _declared(step) for step in steps},
+        "models": [entry.record for entry in _models(steps, before)],
+        "recipe": keys,
+    }
+    write_text(run.recipe_file, yaml.safe_dump(facts, sort_keys=False, allow_unicode=True, width=100))
+
+
+def _facts(run: Run) -> Mapping[str, Any]:
+    """What run.yaml says now; nothing when there is none."""
+    import yaml
+
+    if not run.recipe_file.exists():
+        return {}
+    found = yaml.safe_load(run.recipe_file.read_text(encoding="utf-8"))
+    return found if isinstance(found, Mapping) else {}
+
+
+def _models(steps: Sequence[Step], before: Mapping[str, Any]) -> tuple[uses.LedgerEntry, ...]:
+    """The licence ledger; a run from another machine keeps what was noted there of files that are not fetched here."""
+    now = uses.ledger((step.name, unit) for step in steps for unit in step.units)
+    return uses.with_pins(now, uses.recorded(before.get("models")))
+
+
+def _fingerprints(steps: Sequence[Step], keys: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, str]:
+    """By measure. One whose models have no commit on this machine yet (a rank without clips fetches none) keeps what
+    another machine has noted: what reads the run goes by these."""
+    same = (before.get("recipe") or {}).get("measures") == keys.get("measures")
+    noted = before.get("fingerprints") or {} if same else {}
+    return {
+        step.name: str(noted[step.name]) if step.name in noted and uses.unsettled(step.units) else step.fingerprint
+        for step in steps
+    }
+
+
+def _declared(step: Step) -> dict[str, Any]:
+    """What readers of the run need to know of a measure, whose file may be gone by then: what it was shown, and what
+    its numbers are, without what nothing was said of."""
+    sampling = {each.name: getattr(step.sampling, each.name) for each in dataclasses.fields(Sampling)}
+    numbers = [
+        {
+            each.name: getattr(number, each.name)
+            for each in dataclasses.fields(Number)
+            if getattr(number, each.name) != each.default
+        }
+        for number in step.numbers
+    ]
+    return {"sampling": sampling, "numbers": numbers}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _recorded(run: Run, recipe: Recipe) -> dict[str, Any]:
+    found = {name: plain(getattr(recipe, name)) for name in KEYS if name not in ("run", "rank", "ranks")}
+    videos = recipe.videos
+    if isinstance(videos, str | Path):
+        # A list on stdin is gone once read; the run's own list stands for it.
+        found["videos"] = str(run.videos_file.resolve()) if str(videos) == "-" else absolute(videos)
+    return found | {"run": str(run.path.resolve())}
+
+
+def absolute(videos: str | Path) -> str:
+    """Where the videos are, from wherever hoigen is called."""
+    text = str(videos)
+    return text if "://" in text else str(Path(text).absolute())
+
+
+def same_run(run: Run, recipe: Recipe) -> None:
+    """Refuses to mix two runs in one folder."""
+    before, now = run.recipe(), _recorded(run, recipe)
+    own_list = str(run.videos_file.resolve())
+    if before["videos"] != now["videos"] and own_list not in (before["videos"], now["videos"]):
+        raise UsageError(
+            f"{run.path} is a run over {before['videos']!r}; it was now called with videos {now['videos']!r}. "
+            "Choose another --run for another list."
+        )
+    if before["shard_size"] != now["shard_size"]:
+        raise UsageError(
+            f"{run.path} was made with shard_size {before['shard_size']}; it cannot change to {now['shard_size']} now"
+        )
+
+
+def steps_of(run: Run, sets: Sequence[str] = ()) -> tuple[dict[str, Any], tuple[Step, ...]]:
+    """The recipe of a run, with `--set` changes, and its steps, for what reads it.
+
+    They are those that the run was measured with, as run.yaml has them: no measure is looked for, and no file of one's
+    own is run. Only where `sets` change the measures, run.yaml was changed by hand, or the run is of before they stood
+    there, are the measures made anew.
+    """
+    from hoigen.core import trusted
+    from hoigen.recipe.build import check_keys
+    from hoigen.recipe.yaml import apply_sets
+
+    before = run.recipe()
+    recipe = apply_sets(before, sets)
+    check_keys(recipe, KEYS, "--set")
+    measures = recipe.get("measures")
+    if measures == before.get("measures") and (recorded := _recorded_measures(run, measures)):
+        return recipe, recorded_steps(recorded, recipe.get("keep"))
+    trusted.check(measures, run.recipe_file)
+    try:
+        return recipe, build_steps(measures, recipe.get("keep"))
+    except UsageError as error:
+        if sets:
+            raise
+        raise UsageError(
+            f"{run.path}: which scores are its own cannot be told: {error}. They go by the files that they were made "
+            "from; put those back, or name them with --set"
+        ) from None
+
+
+def _recorded_measures(run: Run, measures: Any) -> list[Recorded]:
+    """What run.yaml says of the measures; nothing when it does not, or not of just these.
+
+    Raises UsageError that names the key at fault.
+    """
+    facts = _facts(run)
+    measured, prints = facts.get("measured"), facts.get("fingerprints")
+    if not isinstance(measured, Mapping) or not isinstance(prints, Mapping) or not isinstance(measures, Sequence):
+        return []
+    named = [measure_name(spec)[0] for spec in measures]
+    if len(named) != len(measured) or any(not name.endswith(".py") and name not in measured for name in named):
+        return []
+    looks = facts.get("observations")
+    seen = looks if isinstance(looks, Mapping) else {}
+    return [
+        _one_recorded(name, prints.get(name), said, seen.get(name), run.recipe_file) for name, said in measured.items()
+    ]
+
+
+def _one_recorded(name: Any, fingerprint: Any, said: Any, seen: Any, file: Path) -> Recorded:
+    """One entry of `measured`. Names and fingerprints are folders of the run: nothing else may stand there."""
+    where = f"{file}: measured.{name}"
+    if not isinstance(name, str) or not re.fullmatch(r"[^/\\]*[^/\\.][^/\\]*", name):
+        raise UsageError(f"{where}: the name of a measure; it came as {name!r}")
+    if not isinstance(fingerprint, str) or not re.fullmatch("[0-9a-f]{12}", fingerprint):
+        raise UsageError(f"{file}: fingerprints.{name}: 12 hex digits; it came as {fingerprint!r}")
+    if seen is not None and not (isinstance(seen, str) and re.fullmatch(r"[\w.-]+/[0-9a-f]{12}", seen)):
+        raise UsageError(f"{file}: observations.{name}: an observer and 12 hex digits; it came as {seen!r}")
+    if not isinstance(said, Mapping) or not isinstance(said.get("numbers"), list) or not said["numbers"]:
+        raise UsageError(f"{where}: sampling and a list of numbers; it came as {said!r}")
+    return Recorded(
+        name=name,
+        fingerprint=fingerprint,
+        sampling=build(Sampling, said.get("sampling"), f"{where}.sampling"),
+        numbers=tuple(build(Number, each, f"{where}.numbers[{at}]") for at, each in enumerate(said["numbers"])),
+        observation=seen.rpartition("/")[2] if seen else "",
+    )

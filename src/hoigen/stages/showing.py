@@ -1,0 +1,56 @@
+"""What a worker process does for a captioner: a clip -> the frames that its experts are shown, from one decode."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from hoigen.core.clip import Clip, Sampling
+from hoigen.core.errors import VideoError
+from hoigen.work.task import Emit, Handler
+
+
+def setup_frames(samplings: Sequence[Sampling]) -> Handler:
+    """What answers for a clip with its frames, by sampling; called once in each worker.
+
+    Args:
+        samplings: which frames experts are shown, and how large.
+    """
+    from hoigen import video
+
+    video.warm()
+
+    def handle(clip: Clip, emit: Emit) -> None:
+        check_same(clip, emit.progress)
+        emit.doing("decode")
+        emit(video.decode(clip, samplings, progress=emit.progress))
+
+    return handle
+
+
+def check_same(clip: Clip, progress: Callable[[], None] | None = None) -> None:
+    """Raises VideoError for a file that was replaced since it was measured: its frames are of another clip.
+
+    Args:
+        clip: with the digest of its video in `meta`.
+        progress: called as the file is read.
+    """
+    from hoigen import video
+    from hoigen.core.uris import is_local
+    from hoigen.video.file import local_path
+
+    before = clip.meta.get("digest")
+    if not before or not is_local(clip.uri):
+        return
+    kept = _kept(clip.uri, Path(local_path(clip.uri)).stat().st_mtime_ns)
+    if not kept:
+        kept.append(video.content_digest(clip.uri, progress))
+    if kept[0] != before:
+        raise VideoError("the file has changed since it was measured: run hoigen curate again, in a run of its own")
+
+
+@functools.lru_cache(maxsize=64)
+def _kept(uri: str, changed: int) -> list[str]:
+    """Where the digest of a file, as of its last change, is put."""
+    return []
