@@ -130,7 +130,7 @@ def test_the_listed_line_of_a_command_is_that_of_its_function(name: str) -> None
 
 def test_every_command_is_in_the_table() -> None:
     files = {path.stem for path in Path(hoigen.commands.__file__).parent.glob("*.py")}
-    assert files - {"__init__", "options", "caption_dry"} == {module_of(name) for name in VERBS}
+    assert files - {"__init__", "cli", "options", "caption_dry"} == {module_of(name) for name in VERBS}
     assert all(callable(verb_function(name)) for name in VERBS)
 
 
@@ -139,5 +139,5 @@ def test_the_verb_report_is_one_after_its_pages_are_imported(tmp_path: Path) -> 
     from hoigen.core.errors import UsageError
 
     with pytest.raises(UsageError, match="a folder that is there"):
-        hoigen.pages(tmp_path / "none")
+        hoigen.report(tmp_path / "none")
     assert hoigen.pages.gather.gather

@@ -61,7 +61,7 @@ def test_a_run_in_a_store_from_its_videos_to_its_table(
     assert hoigen.curate(**how, run=tmp_path / "run") == plain, "nothing is left to do"
     hoigen.table(tmp_path / "run", out=tmp_path / "there.parquet")
     assert pq.read_table(tmp_path / "there.parquet").equals(pq.read_table(tmp_path / "plain.parquet"))
-    hoigen.pages(tmp_path / "run", shown=1)
+    hoigen.report(tmp_path / "run", shown=1)
     [kept, *_] = [row for row in pq.read_table(tmp_path / "there.parquet").to_pylist() if row["state"] == "kept"]
     assert f"clip {kept['id']}" in str(hoigen.show(tmp_path / "run", kept["id"]))
 

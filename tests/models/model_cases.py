@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-RECIPES = Path(__file__).resolve().parents[2] / "src" / "hoigen" / "recipes"
+RECIPES = Path(__file__).resolve().parents[2] / "src" / "hoigen" / "recipe" / "recipes"
 LOCAL = {"open_model": {"model": "smollm2", "sees": False}}
 SERVED = {"open_model": {"model": "Qwen/Qwen3-VL-8B-Instruct", "url": "http://127.0.0.1:9/v1"}}
 PINNED = "0123456789abcdef0123456789abcdef01234567"

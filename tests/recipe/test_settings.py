@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import pytest
 
-import hoigen
 from hoigen.core.settings import Missing, Setting, arguments_of
 
 if TYPE_CHECKING:
@@ -52,11 +50,3 @@ def test_arguments_of_a_command() -> None:
     assert (names.required, names.hint, names.option) == (False, list[str] | None, False)
     assert (kind.hint, kind.default, kind.option) == (Literal["a", "b"], "a", True)
     assert (share.help, share.setting.least) == ("of the clips, in per cent", 0)
-
-
-def test_recipes_ask_nothing_of_what_stands_on_them() -> None:
-    source = Path(hoigen.__file__).parent
-    below = {"clip", "errors", "recipe", "registry", "settings", "trusted", "work"}
-    for path in [source / "settings.py", source / "registry.py", *(source / "recipe").glob("*.py")]:
-        asked = re.findall(r"^\s*(?:from|import) hoigen(?:\.(\w+)| import (\w+))", path.read_text(), re.MULTILINE)
-        assert {one or other for one, other in asked} <= below, path.name
