@@ -11,11 +11,13 @@ import duckdb
 import pytest
 
 import hoigen
+from hoigen.core.registry import measure_names
 from hoigen.data.files import Folder
 from hoigen.data.parquet import Lookup
 from hoigen.data.run import Run
 from hoigen.data.tables import Table
 from hoigen.rules.runfile import steps_of
+from hoigen.stages.reworded import goes_by_prompt
 from render import counting, render
 
 LOOKS = '''
@@ -184,6 +186,12 @@ def test_new_words_alone_are_looked_for(tmp_path: Path, videos: list[Path]) -> N
     hoigen.curate(**{**given, "measures": [{"./bright.py": {"folder": str(tmp_path), "asks": True, "theta": 0.1}}]})
     # of the third one there is a look without words, which holds for any
     assert looks(tmp_path) == ["looked carry"]
+
+
+def test_the_hoi_scores_go_by_the_prompt_and_others_do_not() -> None:
+    named = {name for name in measure_names() if goes_by_prompt(name)}
+    assert named == {"coarse_hoi", "fine_hoi"}
+    assert goes_by_prompt("of_my_own"), "nobody knows: it is made anew"
 
 
 def test_a_look_that_fails_fails_its_measure_alone(tmp_path: Path, videos: list[Path]) -> None:

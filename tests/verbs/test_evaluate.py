@@ -280,7 +280,7 @@ def test_a_prompt_that_asks_for_something_else_is_read_off_what_was_seen(made: P
     (made / "suite.json").write_text(json.dumps(suite))
     (made / "looks").unlink()
     told = str(run(made, dry_run=True))
-    assert "observer fake_seer: 0 clips to look at" in told
+    assert "observer fake_seer, for seen: 0 clips to look at" in told
     assert ("1 more for other words of their prompts" in told) == asks
     assert not (made / "looks").exists()
     run(made)

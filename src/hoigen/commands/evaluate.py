@@ -198,10 +198,11 @@ def _list_videos(run: Run, found: Sequence[Found], long: bool, rank: Rank) -> No
                     f"{run.path}: the prompts of {len(other)} videos ask for something else than before. Run it once "
                     "with --set ranks=1, so that scores that go by them are made anew"
                 )
-            clips = reword(run, other)
+            reword(run, other)
+            which = "the prompt of 1 video asks" if len(other) == 1 else f"the prompts of {len(other)} videos ask"
             print(
-                f"hoigen: the prompts of {len(other)} videos ask for something else than before: scores that go by "
-                f"them are made anew, for {clips} videos that were listed; nothing is looked at twice",
+                f"hoigen: {which} for something else than before: scores that go by it are made anew; what was seen "
+                "for the same words is not looked at twice",
                 file=sys.stderr,
             )
         write_or_extend(run.videos_file, sources)

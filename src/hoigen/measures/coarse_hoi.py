@@ -90,6 +90,8 @@ class CoarseHoi:
     ] = None
 
     revision = 2
+    prompted = True
+    """What the prompt asks for counts: another verb or object makes other scores of the same observation."""
 
     def __post_init__(self) -> None:
         if self.frames < 1:

@@ -114,6 +114,8 @@ class FineHoi:
     )
 
     revision = 5
+    prompted = True
+    """What the prompt asks for counts: another verb or object makes other scores of the same observation."""
 
     def __post_init__(self) -> None:
         check_sees(self.sampling)

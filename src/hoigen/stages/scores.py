@@ -304,9 +304,13 @@ def known_in(
 
 @dataclass(slots=True)
 class Looks:
-    """What one observer has to do. fresh: clips that it has never looked at; other_words: clips that it has looked at
-    when their prompts asked for something else; known: clips of which what it saw is written."""
+    """What one observer has to do.
 
+    who: its name, and the measures that go by it. fresh: clips that it has never looked at. other_words: clips that it
+    has looked at when their prompts asked for something else. known: clips of which what it saw is written.
+    """
+
+    who: str
     fresh: int = 0
     other_words: int = 0
     known: int = 0
@@ -316,9 +320,9 @@ class Looks:
 class Planned:
     """What a run would do. Nothing was done.
 
-    unread: videos of the list of which no clips are found yet. clips: those that are found. looks: by observer.
-    decoded: clips of which frames are decoded; read: clips of which every score that is missing is read off what was
-    seen before; row: clips that need neither.
+    unread: videos of the list of which no clips are found yet. clips: those that are found. looks: by fingerprint of
+    the observation. decoded: clips of which frames are decoded; read: clips of which every score that is missing is
+    read off what was seen before; row: clips that need neither.
     """
 
     unread: int = 0
@@ -335,9 +339,9 @@ class Planned:
             lines.append(f"of {self.read} scores are read off what was seen before: nothing is decoded or looked at")
         if self.row:
             lines.append(f"of {self.row} scores are measured without frames")
-        for name, each in self.looks.items():
+        for each in self.looks.values():
             words = f", {each.other_words} more for other words of their prompts" if each.other_words else ""
-            lines.append(f"observer {name}: {each.fresh} clips to look at{words}; {each.known} looked at before")
+            lines.append(f"observer {each.who}: {each.fresh} clips to look at{words}; {each.known} looked at before")
         if self.unread:
             lines.append(f"{self.unread} videos have not been read yet: all of their clips are to be measured")
         return "\n".join([*lines, "nothing was done (--dry-run)"])
@@ -360,7 +364,9 @@ def planned(
         score_all: as of `score_clips`.
         asked: videos whose prompts ask for something else than before, as of `reworded.reword`.
     """
-    found = Planned(looks={observer: Looks() for observer, _ in observers_of(steps)})
+    found = Planned()
+    for (observer, fingerprint), mine in observers_of(steps).items():
+        found.looks[fingerprint] = Looks(f"{observer}, for {' and '.join(step.name for step in mine)}")
     prompted = {step.name for step in steps if goes_by_prompt(step.name)}
     read: set[int] = set()
     parts = {step.name: run.scores(step.name, step.fingerprint, step.emits) for step in steps}
@@ -387,8 +393,7 @@ def _count(found: Planned, todo: Sequence[Step], clip: Clip, before: WrittenBefo
     looking = {step.observation: step for step in todo if step.looking is not None}
     lacking = {key for key, step in looking.items() if before.key(step, clip) is None}
     for key, step in looking.items():
-        assert step.looking is not None
-        looks = found.looks[step.looking.observer.name]
+        looks = found.looks[key]
         if key not in lacking:
             looks.known += 1
         elif before.other_words(step, clip):
