@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen.core.clip import Clip
 from hoigen.data.parquet import quoted
-from hoigen.pages.evidence import evidence_of
-from hoigen.pages.facts import ScoreLine, Sheet, Threshold, Tile, Words
-from hoigen.pages.spread import thresholds
-from hoigen.pages.thumbs import Evidence, Taken, Wanted
+from hoigen.pages.facts import ScoreLine, Sheet, Threshold, Tile, Words, thresholds
+from hoigen.pages.thumbs import Evidence, Taken, Wanted, evidence_of
 from hoigen.pages.words import number
 
 if TYPE_CHECKING:

@@ -228,7 +228,7 @@ def _tables(models: Mapping[str, Sequence[Video]], columns: Sequence[Number], be
 
 
 def _histograms(side: _Side, count: int, columns: Sequence[Number]) -> tuple[Histogram, ...]:
-    from hoigen.pages.spread import histograms
+    from hoigen.pages.histogram import histograms
     from hoigen.rules.decide import connect
 
     con = connect(side.run, side.steps)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from hoigen.core.clip import Seconds
-from hoigen.core.score import Better
+from hoigen.core.score import Better, Rule
 from hoigen.models.uses import LedgerEntry
 
 BoundKind = Literal["min", "above", "max", "below"]
@@ -27,6 +27,19 @@ class Threshold:
 
     def __str__(self) -> str:
         return f"{SIGNS[self.kind]} {self.value:g}"
+
+
+def thresholds(rule: Rule | None) -> tuple[Threshold, ...]:
+    """The bounds of a rule, lower ones first."""
+    if rule is None:
+        return ()
+    bounds = [("min", rule.min), ("above", rule.above), ("max", rule.max), ("below", rule.below)]
+    return tuple(Threshold(kind, float(value)) for kind, value in bounds if value is not None)  # type: ignore[arg-type]
+
+
+def bounds(thresholds: tuple[Threshold, ...]) -> str:
+    """`≥ 0.02, ≤ 2`."""
+    return ", ".join(str(threshold) for threshold in thresholds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

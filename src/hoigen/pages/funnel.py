@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hoigen.pages.facts import ReportFacts, Stage, Threshold
+from hoigen.pages.facts import ReportFacts, Stage, bounds
 from hoigen.pages.markup import Html, el, join
 from hoigen.pages.words import anchor, count, many, share
 
 HEIGHT = 60  # of the drawing's own units; the style sheet says how tall a row is
 PLAIN = {"readable": "videos that open", "reading": "videos that open", "duplicate": "content seen before"}
-
-
-def bounds(thresholds: tuple[Threshold, ...]) -> str:
-    """`≥ 0.02, ≤ 2`."""
-    return ", ".join(str(threshold) for threshold in thresholds)
 
 
 def funnel(facts: ReportFacts) -> Html:

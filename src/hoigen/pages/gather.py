@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hoigen.pages import choose
-from hoigen.pages.facts import FailureGroup, ReportFacts, Sheet, Stage, Threshold
-from hoigen.pages.spread import histograms, thresholds
+from hoigen.pages.facts import FailureGroup, ReportFacts, Sheet, Stage, Threshold, thresholds
+from hoigen.pages.histogram import histograms
 from hoigen.pages.talk import captioning_of, words_of
 from hoigen.pages.thumbs import take
 from hoigen.pages.words import length, many

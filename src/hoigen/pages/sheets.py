@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from hoigen.pages.facts import Box, Picture, ScoreLine, Sheet, Tile
-from hoigen.pages.funnel import bounds
+from hoigen.pages.facts import Box, Picture, ScoreLine, Sheet, Tile, bounds
 from hoigen.pages.markup import Html, el
 from hoigen.pages.talk import talk, under_tile
 from hoigen.pages.words import anchor, clock, count, number, short_name
