@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen.core.errors import UsageError
 from hoigen.core.score import Number
-from hoigen.evaluation.models.columns import chosen
+from hoigen.evaluation.models.columns import chosen, ranked_by
 from hoigen.evaluation.models.means import models_of
 from hoigen.evaluation.models.read import source_of
 from hoigen.evaluation.models.videos import Source, Video
 from hoigen.models.uses import joined
-from hoigen.pages.evalfacts import Card, EvaluationFacts, Take
+from hoigen.pages import choose
+from hoigen.pages.evalfacts import Card, EvaluationFacts, Lacking, Take
 from hoigen.pages.facts import FailureGroup, Histogram
 from hoigen.pages.gather import model_files, provenance
-from hoigen.pages.lacking import lacking_of
-from hoigen.pages.pick import card_worth, picked, rank_of
 from hoigen.pages.takes import clips_of, details_of, take_of
 from hoigen.pages.words import length, many, short_name
+from hoigen.stats import alike
 
 if TYPE_CHECKING:
     from hoigen.data.run import Run
@@ -30,6 +30,11 @@ SHOWN = 48
 """Videos with a strip; of two runs, as many pairs."""
 ROWS = 3_000
 DRAWS = 2_000
+GROUPS = 60
+"""Kinds of reasons for undefined numbers that are told apart."""
+
+_Group = tuple[Video, ...]
+"""One video, or two that are paired."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,3 +280,86 @@ def _notes(sides: Sequence[_Side]) -> list[str]:
 def _provenance(sides: Sequence[_Side]) -> dict[str, Any]:
     found = provenance(sides[0].run)
     return {"title": " beside ".join(side.run.path.resolve().name for side in sides), **found}
+
+
+# which videos have a strip, and in which order
+
+
+def rank_of(groups: Sequence[_Group], columns: Sequence[Number]) -> Number | None:
+    """The number by which videos with a strip are chosen, and the page is sorted at first."""
+    return ranked_by(columns, (video for group in groups for video in group))
+
+
+def picked(groups: Sequence[_Group], columns: Sequence[Number], shown: int) -> list[_Group]:
+    """Half of them the worst of each number in turn, the others spread evenly from the worst to the best.
+
+    A page that is sorted by any number thus begins with what is worst in it.
+    """
+    if len(groups) <= shown:
+        return list(groups)
+    rank = rank_of(groups, columns)
+    judged = [column for column in columns if column.better]
+    found = _worst_in_turn(groups, judged, shown // 2)
+    rest = [group for group in sorted(groups, key=lambda group: _worth(group, rank)) if id(group) not in found]
+    return [*found.values(), *(rest[at] for at in choose.ranks(len(rest), shown - len(found)))]
+
+
+def _worst_in_turn(groups: Sequence[_Group], columns: Sequence[Number], most: int) -> dict[int, _Group]:
+    """The worst of each number, then the second of each, and so on; by identity."""
+    known = [[group for group in groups if not _worth(group, column)[0]] for column in columns]
+    orders = [sorted(each, key=lambda g, c=column: _worth(g, c)) for each, column in zip(known, columns, strict=True)]  # type: ignore[misc]
+    found: dict[int, _Group] = {}
+    for place in range(max((len(order) for order in orders), default=0)):
+        for order in orders:
+            if len(found) >= most:
+                return found
+            if place < len(order):
+                found[id(order[place])] = order[place]
+    return found
+
+
+def _worth(group: _Group, rank: Number | None) -> tuple[bool, float]:
+    return _order([None if rank is None else video.values.get(rank.name) for video in group], rank)
+
+
+def card_worth(card: Card, rank: Number | None) -> tuple[bool, float]:
+    """Worst first, videos without the number last; of a pair the second's gain counts."""
+    return _order([None if rank is None else take.values.get(rank.name) for take in card.takes], rank)
+
+
+def _order(values: Sequence[float | None], rank: Number | None) -> tuple[bool, float]:
+    known = [float(value) for value in values if value is not None]
+    if len(known) < len(values) or not known:
+        return True, 0.0
+    worth = known[-1] - known[0] if len(known) > 1 else known[0]
+    return False, -worth if rank is not None and rank.better == "less" else worth
+
+
+def lacking_of(videos: Sequence[Video], columns: Sequence[Number]) -> list[Lacking]:
+    """Undefined numbers by reason, those that are alike together, the most frequent first.
+
+    Failed videos are told of elsewhere.
+    """
+    here = [video for video in videos if not video.failure]
+    found: dict[tuple[str, int], list[str]] = {}
+    words: dict[str, set[str]] = {}
+    for column in columns:
+        kinds = Counter[str]()
+        for video in here:
+            if video.values.get(column.name) is None:
+                reason = video.reasons.get(column.name, "not measured")
+                kind = alike.kind(reason)
+                kinds[kind] += 1
+                words.setdefault(kind, set()).add(reason)
+        for kind, times in kinds.items():
+            found.setdefault((kind, times), []).append(column.heading)
+    told = {kind: min(reasons) if len(reasons) == 1 else kind for kind, reasons in words.items()}
+    groups = [Lacking(numbers=names, videos=times, reason=told[kind]) for (kind, times), names in found.items()]
+    groups.sort(key=lambda group: -group.videos * len(group.numbers))
+    if rest := groups[GROUPS:]:
+        each = Counter[str]()
+        for group in rest:
+            each.update(dict.fromkeys(group.numbers, group.videos))
+        other = Lacking(numbers=list(each), videos=max(each.values()), reason="other reasons: see the videos")
+        return [*groups[:GROUPS], other]
+    return groups
