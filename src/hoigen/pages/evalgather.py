@@ -52,9 +52,15 @@ def is_evaluation(run: Run) -> bool:
 def gather_evaluation(run: Run, beside: Run | None = None, *, shown: int = SHOWN) -> EvaluationFacts:
     """Reads one run, or two whose videos are paired by prompt and sample, and takes small pictures of some videos.
 
-    shown: how many videos, or pairs, get a strip of frames: the worst of each number, and some of all others.
+    Args:
+        run: a run of hoigen evaluate.
+        beside: the one that it is set beside; the same run sets its two models side by side.
+        shown: how many videos, or pairs, get a strip of frames: the worst of each number, and some of all others.
+
     Raises UsageError when a folder is no run of hoigen evaluate, or nothing can be paired.
     """
+    from hoigen.evaluation.models.warnings import warnings_of
+
     sides = [_side(run)] + ([_side(beside)] if beside is not None and beside.path != run.path else [])
     sources = [side.source for side in sides]
     columns = chosen(number for source in sources for number in source.numbers)
@@ -62,12 +68,16 @@ def gather_evaluation(run: Run, beside: Run | None = None, *, shown: int = SHOWN
     rank = rank_of(pairs, columns)
     cards = _with_strips(sides, picked(pairs, columns, shown), columns)
     videos = [video for side in sides for video in side.source.videos]
-    models = _models(sides, beside is not None)
+    models = _models(sides)
+    counted = many(len(pairs), "video" if beside is None else "pair")
+    number, _, one = counted.partition(" ")
+    whose = f" of {many(len(models), 'model')}" if beside is None else f", {' beside '.join(models)}"
     return EvaluationFacts(
-        **_provenance(sides),
-        headline=_headline(pairs, models, beside is not None),
+        title=" beside ".join(side.run.path.resolve().name for side in sides),
+        **provenance(run),
+        headline=(number, f" {one}{whose}"),
         figures=_figures(sides, videos),
-        warnings=_warnings(models, sources),
+        warnings=[" ".join(told.split()) for told in warnings_of(models, sources)] if models else [],
         tables=_tables(models, columns, beside is not None),
         columns=columns,
         cards=sorted(cards, key=lambda card: card_worth(card, rank)),
@@ -104,8 +114,9 @@ def _pairs(sides: Sequence[_Side], beside: bool) -> list[tuple[Video, ...]]:
             next((f"{v.prompt}, sample {v.sample or 'none'} of {v.model}" for v in group.values()), "none")
             for group in (one, other)
         ]
+        runs = " and ".join(str(side.run.path) for side in sides)
         raise UsageError(
-            f"no video of {_told(sides)} pairs with another by model, prompt and sample: the first of each are "
+            f"no video of {runs} pairs with another by model, prompt and sample: the first of each are "
             f"{names[0]}, and {names[1]}. Two runs of one model each pair whatever the models are called"
         )
     return found
@@ -132,11 +143,7 @@ def _groups(sides: Sequence[_Side]) -> list[dict[tuple[str, ...], Video]]:
     ]
 
 
-def _told(sides: Sequence[_Side]) -> str:
-    return " and ".join(str(side.run.path) for side in sides)
-
-
-def _models(sides: Sequence[_Side], beside: bool) -> dict[str, list[Video]]:
+def _models(sides: Sequence[_Side]) -> dict[str, list[Video]]:
     """Videos by model; a model of two runs is told apart by the run's name."""
     owners = Counter(model for side in sides for model in models_of(side.source.videos))
     found: dict[str, list[Video]] = {}
@@ -156,7 +163,7 @@ def _with_strips(sides: Sequence[_Side], groups: Sequence[Sequence[Video]], colu
         details = details_of(side.run, side.steps, [clip.id for clip in clips.values()])
         for video in side.source.videos:
             if video.uri in clips:
-                takes[at, video.uri] = _bare(video, columns, clips[video.uri])
+                takes[at, video.uri] = _bare(video, columns)
         for uri, made in take_of(clips, details).items():
             takes[at, uri] = replace(takes[at, uri], **made)
     last = len(sides) - 1
@@ -166,10 +173,11 @@ def _with_strips(sides: Sequence[_Side], groups: Sequence[Sequence[Video]], colu
     ]
 
 
-def _bare(video: Video, columns: Sequence[Number], clip: Any = None) -> Take:
+def _bare(video: Video, columns: Sequence[Number]) -> Take:
     names = [column.name for column in columns]
+    folder, slash, _ = video.sample.rpartition("/")  # shown where it tells samples of one number apart
     return Take(
-        name=_name(video),
+        name=f"{folder}{slash}{short_name(video.uri)}",
         model=video.model,
         uri=video.uri,
         width=video.width,
@@ -189,12 +197,6 @@ def _card(group: Sequence[Video], takes: Sequence[Take]) -> Card:
     return Card(prompt=video.text or video.prompt, about=about, takes=takes, verb=(video.verb or "").replace("_", " "))
 
 
-def _headline(pairs: Sequence[Any], models: Mapping[str, Any], beside: bool) -> tuple[str, str]:
-    if beside:
-        return f"{len(pairs):,}", f" {'pair' if len(pairs) == 1 else 'pairs'}, {' beside '.join(models)}"
-    return f"{len(pairs):,}", f" {'video' if len(pairs) == 1 else 'videos'} of {many(len(models), 'model')}"
-
-
 def _figures(sides: Sequence[_Side], videos: Sequence[Video]) -> list[tuple[str, str]]:
     facts = sides[0].source.evaluation
     prompts = {video.prompt for video in videos}
@@ -203,12 +205,6 @@ def _figures(sides: Sequence[_Side], videos: Sequence[Video]) -> list[tuple[str,
     found += [("footage", length(sum(video.seconds for video in videos)))]
     found += [("suite", str((facts.get("suite") or {}).get("name") or "–"))]
     return found + ([("failed", f"{failed:,}")] if failed else [])
-
-
-def _warnings(models: Mapping[str, Sequence[Video]], sources: Sequence[Source]) -> list[str]:
-    from hoigen.evaluation.models.warnings import warnings_of
-
-    return [" ".join(told.split()) for told in warnings_of(models, sources)] if models else []
 
 
 def _tables(models: Mapping[str, Sequence[Video]], columns: Sequence[Number], beside: bool) -> list[Any]:
@@ -256,12 +252,6 @@ def _failures(videos: Sequence[Video]) -> list[FailureGroup]:
     ]
 
 
-def _name(video: Video) -> str:
-    """The file's name; with its folder where that tells samples of one number apart."""
-    folder, slash, _ = video.sample.rpartition("/")
-    return f"{folder}{slash}{short_name(video.uri)}"
-
-
 def _notes(sides: Sequence[_Side]) -> list[str]:
     """Prompts without a video, and videos without a prompt."""
     notes = []
@@ -277,11 +267,6 @@ def _notes(sides: Sequence[_Side]) -> list[str]:
     return notes
 
 
-def _provenance(sides: Sequence[_Side]) -> dict[str, Any]:
-    found = provenance(sides[0].run)
-    return {"title": " beside ".join(side.run.path.resolve().name for side in sides), **found}
-
-
 # which videos have a strip, and in which order
 
 
@@ -294,6 +279,11 @@ def picked(groups: Sequence[_Group], columns: Sequence[Number], shown: int) -> l
     """Half of them the worst of each number in turn, the others spread evenly from the worst to the best.
 
     A page that is sorted by any number thus begins with what is worst in it.
+
+    Args:
+        groups: videos, or pairs of them.
+        columns: the numbers of the page.
+        shown: how many are chosen.
     """
     if len(groups) <= shown:
         return list(groups)
