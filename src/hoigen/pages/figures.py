@@ -115,7 +115,11 @@ def _bars(drawn: Drawn, plane: _Plane) -> list[Html]:
     if drawn.said is not None:
         pairs = list(zip(drawn.values, drawn.said, strict=True))
         kinds = [("yes", [v for v, yes in pairs if yes]), ("no", [v for v, yes in pairs if not yes])]
-    counts = {kind: _counted(values, plane) for kind, values in kinds}
+    counts = {kind: [0] * BINS for kind, _ in kinds}
+    for kind, values in kinds:
+        for value in values:
+            place = int((value - plane.low) / (plane.high - plane.low) * BINS)
+            counts[kind][min(BINS - 1, max(0, place))] += 1
     tallest = max(sum(some) for some in zip(*counts.values(), strict=True))
     wide = (WIDTH - LEFT - RIGHT) / BINS
     found = []
@@ -124,18 +128,10 @@ def _bars(drawn: Drawn, plane: _Plane) -> list[Html]:
         for kind, bins in counts.items():
             if bins[at]:
                 top, foot = (plane.y(0.9 * part / tallest) for part in (below + bins[at], below))
-                place = {"x": f"{LEFT + at * wide + 0.5:.1f}", "y": f"{top:.1f}"}
-                found.append(el("rect", **place, width=f"{wide - 1:.1f}", height=f"{foot - top:.1f}", class_=kind))
+                corner = {"x": f"{LEFT + at * wide + 0.5:.1f}", "y": f"{top:.1f}"}
+                found.append(el("rect", **corner, width=f"{wide - 1:.1f}", height=f"{foot - top:.1f}", class_=kind))
                 below += bins[at]
     return found
-
-
-def _counted(values: Sequence[float], plane: _Plane) -> list[int]:
-    bins = [0] * BINS
-    for value in values:
-        place = int((value - plane.low) / (plane.high - plane.low) * BINS)
-        bins[min(BINS - 1, max(0, place))] += 1
-    return bins
 
 
 def _curves(drawn: Drawn, plane: _Plane) -> list[Html]:
