@@ -97,17 +97,12 @@ def _pictures(models: Mapping[str, Sequence[Video]]) -> list[str]:
     )
     told = []
     for what, unit, of, why in ways:
-        middles = {name: _middle(videos, of) for name, videos in models.items()}
-        known = {name: value for name, value in middles.items() if value is not None}
+        values = {name: [value for video in videos if (value := of(video)) > 0] for name, videos in models.items()}
+        known = {name: median(each) for name, each in values.items() if each}
         if known and max(known.values()) > min(known.values()) * (1 + NEAR):
             numbers = ", ".join(f"{name} {value:.4g}" for name, value in known.items())
             told.append(f"models differ in {what} ({numbers} {unit}): {why}")
     return told
-
-
-def _middle(videos: Sequence[Video], of: Callable[[Video], float]) -> float | None:
-    known = [of(video) for video in videos if of(video) > 0]
-    return median(known) if known else None
 
 
 def _failures(models: Mapping[str, Sequence[Video]]) -> list[str]:
