@@ -80,7 +80,7 @@ def gather_evaluation(run: Run, beside: Run | None = None, *, shown: int = SHOWN
         warnings=[" ".join(told.split()) for told in warnings_of(models, sources)] if models else [],
         tables=_tables(models, columns, beside is not None),
         columns=columns,
-        cards=sorted(cards, key=lambda card: card_worth(card, rank)),
+        cards=sorted(cards, key=lambda card: _worth(card.takes, rank)),
         rows=[_card(group, [_bare(video, columns) for video in group]) for group in pairs[:ROWS]],
         cards_of=len(pairs),
         histograms=() if beside is not None else _histograms(sides[0], len(videos), columns),
@@ -287,37 +287,25 @@ def picked(groups: Sequence[_Group], columns: Sequence[Number], shown: int) -> l
     """
     if len(groups) <= shown:
         return list(groups)
+    # the worst of each number, then the second of each, and so on
+    orders = []
+    for column in (column for column in columns if column.better):
+        worth = [(_worth(group, column), group) for group in groups]
+        orders.append([group for (lacks, _), group in sorted(worth, key=lambda pair: pair[0]) if not lacks])
+    in_turn = (order[place] for place in range(len(groups)) for order in orders if place < len(order))
+    found: dict[int, _Group] = {}
+    for group in in_turn:
+        if len(found) >= shown // 2:
+            break
+        found[id(group)] = group
     rank = rank_of(groups, columns)
-    judged = [column for column in columns if column.better]
-    found = _worst_in_turn(groups, judged, shown // 2)
     rest = [group for group in sorted(groups, key=lambda group: _worth(group, rank)) if id(group) not in found]
     return [*found.values(), *(rest[at] for at in choose.ranks(len(rest), shown - len(found)))]
 
 
-def _worst_in_turn(groups: Sequence[_Group], columns: Sequence[Number], most: int) -> dict[int, _Group]:
-    """The worst of each number, then the second of each, and so on; by identity."""
-    known = [[group for group in groups if not _worth(group, column)[0]] for column in columns]
-    orders = [sorted(each, key=lambda g, c=column: _worth(g, c)) for each, column in zip(known, columns, strict=True)]  # type: ignore[misc]
-    found: dict[int, _Group] = {}
-    for place in range(max((len(order) for order in orders), default=0)):
-        for order in orders:
-            if len(found) >= most:
-                return found
-            if place < len(order):
-                found[id(order[place])] = order[place]
-    return found
-
-
-def _worth(group: _Group, rank: Number | None) -> tuple[bool, float]:
-    return _order([None if rank is None else video.values.get(rank.name) for video in group], rank)
-
-
-def card_worth(card: Card, rank: Number | None) -> tuple[bool, float]:
+def _worth(videos: Sequence[Video | Take], rank: Number | None) -> tuple[bool, float]:
     """Worst first, videos without the number last; of a pair the second's gain counts."""
-    return _order([None if rank is None else take.values.get(rank.name) for take in card.takes], rank)
-
-
-def _order(values: Sequence[float | None], rank: Number | None) -> tuple[bool, float]:
+    values = [None if rank is None else video.values.get(rank.name) for video in videos]
     known = [float(value) for value in values if value is not None]
     if len(known) < len(values) or not known:
         return True, 0.0

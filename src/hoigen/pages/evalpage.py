@@ -179,7 +179,14 @@ def _take(take: Take, facts: EvaluationFacts, alone: bool) -> Html:
     name = el("p", el("b", take.model), " ", el("bdi", take.name, title=take.uri), class_="file")
     line = el("div", curve(take.curve, [still.time for still in take.stills]), class_="under") if take.curve else None
     failed = el("p", el("bdi", take.failure), class_="failed") if take.failure else None
-    return el("div", name, _strip(take), line, failed, _numbers_of(take, facts.columns) if alone else None, _how(take))
+    numbers = _numbers_of(take, facts.columns) if alone else None
+    rows = [el("div", el("dt", key), el("dd", el("bdi", told))) for key, told in take.facts]
+    rows += [
+        el("div", el("dt", key, " undefined"), el("dd", el("bdi", why))) for key, why in take.reasons.items() if why
+    ]
+    path = el("div", el("dt", "file"), el("dd", el("bdi", take.uri)))
+    how = el("details", el("summary", "how these came about"), el("dl", path, rows), class_="how") if rows else None
+    return el("div", name, _strip(take), line, failed, numbers, how)
 
 
 def _strip(take: Take) -> Html:
@@ -233,16 +240,6 @@ def _both(takes: Sequence[Take], columns: Sequence[Number]) -> Html:
             el("p", f"undefined in both: {nowhere}", class_="about") if nowhere else None,
         ]
     )
-
-
-def _how(take: Take) -> Html | None:
-    undefined = [(name, why) for name, why in take.reasons.items() if why]
-    if not take.facts and not undefined:
-        return None
-    rows = [el("div", el("dt", name), el("dd", el("bdi", told))) for name, told in take.facts]
-    rows += [el("div", el("dt", name, " undefined"), el("dd", el("bdi", why))) for name, why in undefined]
-    path = el("div", el("dt", "file"), el("dd", el("bdi", take.uri)))
-    return el("details", el("summary", "how these came about"), el("dl", path, rows), class_="how")
 
 
 def _numbers(facts: EvaluationFacts) -> Html:

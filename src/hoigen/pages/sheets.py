@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from hoigen.pages.facts import Box, Picture, Sheet, Tile, bounds
+from hoigen.pages.facts import Picture, Sheet, Tile, bounds
 from hoigen.pages.markup import Html, el
-from hoigen.pages.talk import talk, under_tile
+from hoigen.pages.talk import talk
 from hoigen.pages.words import anchor, clock, count, number, short_name
 
 MARKS = {"pass": "✓", "broken": "✗", "none": ""}
@@ -40,12 +40,18 @@ def sheet(facts: Sheet, kind: str, *, level: str = "h3") -> Html:
 
 def _tile(tile: Tile) -> Html:
     name, span = short_name(tile.uri), f"{clock(tile.start)}–{clock(tile.end)} · {tile.end - tile.start:.1f} s"
+    words = None
+    if tile.words is not None:
+        said, kind = tile.words.text, "words"
+        if not said:
+            said, kind = f"no caption: {tile.words.reason}", "words none"
+        words = el("p", el("bdi", said), class_=kind)
     caption = el(
         "figcaption",
         el("p", el("bdi", name), class_="name", title=tile.uri),
         el("p", span, el("code", tile.id), class_="span"),
         el("p", el("bdi", tile.reason), class_="why") if tile.reason else None,
-        under_tile(tile.words),
+        words,
     )
     pictures = el("span", [_frame(picture, tile, i) for i, picture in enumerate(tile.pictures)], class_="frames")
     if not tile.pictures:
@@ -68,21 +74,20 @@ def _frame(picture: Picture, tile: Tile, index: int) -> Html:
     wide, tall = min(100.0, 100 * shape / CELL), min(100.0, 100 * CELL / shape)
     position = ("start", "middle", "end")[min(index, 2)]
     where = f"{position} of {short_name(tile.uri)}, at {clock(tile.start + picture.time)}"
+    boxes = []
+    for box in picture.boxes:
+        style = f"left:{100 * box.left:.1f}%;top:{100 * box.top:.1f}%;"
+        style += f"width:{100 * (box.right - box.left):.1f}%;height:{100 * (box.bottom - box.top):.1f}%"
+        kind = box.kind if box.kind in ("person", "hand", "object", "contact", "text") else "other"
+        boxes.append(el("i", el("b", box.label) if box.label else None, class_=f"box {kind}", style=style))
     inside = el(
         "span",
         el("img", src=picture.source, alt=where, decoding="async"),
-        [_box(box) for box in picture.boxes],
+        boxes,
         class_="picture",
         style=f"left:{(100 - wide) / 2:.2f}%;top:{(100 - tall) / 2:.2f}%;width:{wide:.2f}%;height:{tall:.2f}%",
     )
     return el("span", inside, class_="frame")
-
-
-def _box(box: Box) -> Html:
-    style = f"left:{100 * box.left:.1f}%;top:{100 * box.top:.1f}%;"
-    style += f"width:{100 * (box.right - box.left):.1f}%;height:{100 * (box.bottom - box.top):.1f}%"
-    kind = box.kind if box.kind in ("person", "hand", "object", "contact", "text") else "other"
-    return el("i", el("b", box.label) if box.label else None, class_=f"box {kind}", style=style)
 
 
 def _scores(tile: Tile) -> Html:

@@ -92,15 +92,6 @@ def _words(row: Mapping[str, Any]) -> Words:
     )
 
 
-def under_tile(words: Words | None) -> Html | None:
-    """The caption below a clip's strip."""
-    if words is None:
-        return None
-    if not words.text:
-        return el("p", el("bdi", f"no caption: {words.reason}"), class_="words none")
-    return el("p", el("bdi", words.text), class_="words")
-
-
 def talk(words: Words | None) -> Html | None:
     """What was said about a clip, call by call: in the enlarged view."""
     if words is None or not (words.calls or words.detail):

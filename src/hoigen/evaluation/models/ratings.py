@@ -29,7 +29,7 @@ VOTES_ONLY = "votes put two videos in order, not all of them"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Vote:
+class _Vote:
     """Which of two videos of one prompt is better. value: 1 the first, -1 the second, 0 neither."""
 
     first: Video
@@ -50,7 +50,7 @@ class Told:
     """
 
     ratings: Mapping[str, float]
-    votes: Sequence[Vote]
+    votes: Sequence[_Vote]
     raters: int
     rows: int
     strays: Sequence[str]
@@ -152,7 +152,7 @@ def _ratings(path: Path, finder: _Finder) -> Told:
 
 
 def _votes(path: Path, finder: _Finder) -> Told:
-    votes: list[Vote] = []
+    votes: list[_Vote] = []
     raters: set[str] = set()
     seen: set[tuple[str, frozenset[str]]] = set()
     strays: Counter[str] = Counter()
@@ -173,7 +173,7 @@ def _votes(path: Path, finder: _Finder) -> Told:
         seen.add(pair)
         strays.update(row.text(name) for name, side in zip(("first", "second"), sides, strict=True) if not side)
         value = {"first": 1, "second": -1, "tie": 0}[winner]
-        votes += [Vote(first=one, second=other, value=value) for one in sides[0] for other in sides[1]]
+        votes += [_Vote(first=one, second=other, value=value) for one in sides[0] for other in sides[1]]
     return Told(ratings={}, votes=votes, raters=len(raters - {""}), rows=len(rows), strays=list(strays))
 
 
@@ -251,7 +251,7 @@ def agreement(videos: Sequence[Video], told: Told, column: Number, draws: Draws)
     )
 
 
-def _of_votes(votes: Sequence[Vote], column: Number, draws: Draws) -> Agreement:
+def _of_votes(votes: Sequence[_Vote], column: Number, draws: Draws) -> Agreement:
     sign = -1.0 if column.better == "less" else 1.0
     sums: dict[str, Floats] = {}
     seen: set[str] = set()

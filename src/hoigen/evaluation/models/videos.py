@@ -24,7 +24,7 @@ class Video:
         verb: of the prompt.
         object: of the prompt.
         category: of the prompt.
-        seen: how many captions of a training set have the prompt's interaction.
+        seen: how many captions of a data set tell of the prompt's interaction; None when nobody counted.
         fps: frames a second; 0 where it is not known.
         seconds: its length; 0 where it is not known.
         width: in pixels; 0 where it is not known.
