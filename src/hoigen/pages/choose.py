@@ -77,7 +77,12 @@ def dropped_rows(con: Any, rule: str, bounds: Sequence[Threshold], total: int, w
 
 
 def clip_facts(con: Any, ids: Sequence[str]) -> dict[str, Row]:
-    """Size, source and prompt of the clips to be shown."""
+    """Size, source and prompt of the clips to be shown, by id.
+
+    Args:
+        con: a connection of `decide.connect`.
+        ids: of the clips.
+    """
     if not ids:
         return {}
     rows = con.execute(
@@ -90,7 +95,14 @@ def clip_facts(con: Any, ids: Sequence[str]) -> dict[str, Row]:
 
 
 def evidence(con: Any, run: Run, steps: Sequence[Step], rows: Sequence[Row]) -> dict[str, Evidence]:
-    """Boxes to draw, by clip id: those of the measure whose number stands under the pictures."""
+    """Boxes to draw, by clip id: those of the measure whose number stands under the pictures.
+
+    Args:
+        con: a connection of `decide.connect`.
+        run: the run.
+        steps: its measures.
+        rows: of `settled`: the clips to be shown.
+    """
     found: dict[str, Evidence] = {}
     last = _last_rule(steps)
     for step in steps:
@@ -110,7 +122,13 @@ def evidence(con: Any, run: Run, steps: Sequence[Step], rows: Sequence[Row]) -> 
 
 
 def wanted(row: Row, facts: Mapping[str, Row], boxes: Mapping[str, Evidence]) -> Wanted:
-    """What the photographer needs to know of a clip."""
+    """What is needed to take pictures of a clip.
+
+    Args:
+        row: of `settled`.
+        facts: of `clip_facts`.
+        boxes: of `evidence`.
+    """
     known = facts.get(row["id"], {})
     clip = Clip(
         id=row["id"],

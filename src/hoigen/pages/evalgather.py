@@ -271,7 +271,12 @@ def _notes(sides: Sequence[_Side]) -> list[str]:
 
 
 def rank_of(groups: Sequence[_Group], columns: Sequence[Number]) -> Number | None:
-    """The number by which videos with a strip are chosen, and the page is sorted at first."""
+    """The number by which videos with a strip are chosen, and the page is sorted at first.
+
+    Args:
+        groups: videos, or pairs of them.
+        columns: the numbers of the page.
+    """
     return ranked_by(columns, (video for group in groups for video in group))
 
 
@@ -316,7 +321,9 @@ def _worth(videos: Sequence[Video | Take], rank: Number | None) -> tuple[bool, f
 def lacking_of(videos: Sequence[Video], columns: Sequence[Number]) -> list[Lacking]:
     """Undefined numbers by reason, those that are alike together, the most frequent first.
 
-    Failed videos are told of elsewhere.
+    Args:
+        videos: all of them; those that failed are left out, since they are told of elsewhere.
+        columns: the numbers.
     """
     here = [video for video in videos if not video.failure]
     found: dict[tuple[str, int], list[str]] = {}

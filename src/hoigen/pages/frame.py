@@ -57,7 +57,12 @@ def section(key: str, title: str, lead: Child, *body: Child) -> Html:
 
 
 def scroll(table: Html, name: str) -> Html:
-    """A table that scrolls by itself where it is too wide, also by keyboard."""
+    """A table that scrolls by itself where it is too wide, also by keyboard.
+
+    Args:
+        table: the table.
+        name: what it is called for those who do not see it.
+    """
     return el("div", table, class_="scroll", tabindex="0", role="region", aria_label=name)
 
 

@@ -193,7 +193,9 @@ def provenance(run: Run) -> dict[str, Any]:
 def model_files(run: Run, steps: Sequence[Step]) -> tuple[LedgerEntry, ...]:
     """The licence ledger: every model that the run's measures and its captioner use, as noted when they last ran.
 
-    Of captions that note none, those of the recipe that made them.
+    Args:
+        run: the run; of captions that note no model, those of the recipe that made them.
+        steps: its measures; asked where the run notes no model.
     """
     import contextlib
 

@@ -84,7 +84,14 @@ def _histogram(con: Any, run: Run, step: Step, score: Number, clips: int) -> His
 
 
 def whole_edges(low: float, near_high: float, high: float, rule: Sequence[Threshold]) -> tuple[float, ...]:
-    """A bin for each whole number, a long tail in the last one; none when that would be too many."""
+    """Edges of a bin for each whole number, a long tail in the last one; none when that would be too many.
+
+    Args:
+        low: the lowest value.
+        near_high: what 95 % of the values do not exceed.
+        high: the highest value.
+        rule: thresholds that should be in sight.
+    """
     right = min(high, max(near_high + 2, low + 8))
     near = [bound.value for bound in rule if low - BINS / 2 <= bound.value <= right + BINS / 2]
     first, last = math.floor(min([low, *near])), math.ceil(max([right, *(value + 1 for value in near)]))
@@ -94,7 +101,15 @@ def whole_edges(low: float, near_high: float, high: float, rule: Sequence[Thresh
 def edges_of(
     low: float, near_low: float, near_high: float, high: float, rule: Sequence[Threshold]
 ) -> tuple[float, ...]:
-    """Edges of equal bins. Long tails go into the outer bins; the first threshold lies on an edge."""
+    """Edges of equal bins. Long tails go into the outer bins; the first threshold lies on an edge.
+
+    Args:
+        low: the lowest value.
+        near_low: what 99.5 % of the values reach.
+        near_high: what 99.5 % of the values do not exceed.
+        high: the highest value.
+        rule: thresholds that should be in sight.
+    """
     span = near_high - near_low
     left = low if near_low - low <= 0.35 * span else near_low
     right = high if high - near_high <= 0.35 * span else near_high

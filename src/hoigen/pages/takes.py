@@ -42,7 +42,13 @@ def clips_of(run: Run, uris: Iterable[str]) -> dict[str, Clip]:
 
 
 def details_of(run: Run, steps: Sequence[Step], ids: Sequence[str]) -> Details:
-    """Measure -> clip -> detail, of the measures that are drawn. A run under way lacks some."""
+    """Measure -> clip -> detail, of the measures that are drawn. A run under way lacks some.
+
+    Args:
+        run: the run.
+        steps: its measures.
+        ids: of the clips.
+    """
     wanted = set(ids)
     found: dict[str, dict[str, Mapping[str, Any]]] = {}
     for step in steps:

@@ -59,7 +59,13 @@ class Taken(NamedTuple):
 
 
 def take(wanted: Iterable[Wanted], *, workers: int = 2, deadline: Seconds = 30) -> dict[str, Taken]:
-    """Frames spread evenly over each clip, by clip id; the middle one is that of the evidence when there is some."""
+    """Frames spread evenly over each clip, by clip id; the middle one is that of the evidence when there is some.
+
+    Args:
+        wanted: the clips.
+        workers: processes that decode.
+        deadline: for all pictures of one clip.
+    """
     from hoigen.work.task import Limits
 
     album = _Album({want.clip.id: want for want in wanted}, deadline)

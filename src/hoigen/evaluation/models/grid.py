@@ -63,7 +63,13 @@ def cell_of(mean: Mean, column: Number, best: bool = False) -> Cell:
 
 
 def figure(value: float, percent: bool, signed: bool = False) -> str:
-    """`42.72`, in percent where it is a share."""
+    """`42.72`.
+
+    Args:
+        value: what is shown.
+        percent: times 100, as of a share.
+        signed: + before what is above 0.
+    """
     sign = "+" if signed else ""
     if percent:
         return f"{100 * value:{sign}.2f}"
@@ -71,7 +77,12 @@ def figure(value: float, percent: bool, signed: bool = False) -> str:
 
 
 def words(cell: Cell, interval: str = "[{}, {}]") -> str:
-    """`42.72 [39.10, 46.20] (58/60)`, or `undefined`."""
+    """`42.72 [39.10, 46.20] (58/60)`, or `undefined`.
+
+    Args:
+        cell: what is shown.
+        interval: how its two ends are written.
+    """
     estimate = cell.estimate
     if estimate.value is None:
         return "undefined"

@@ -67,7 +67,13 @@ def mean_of(videos: Iterable[Video], name: str, draws: Draws) -> Mean:
 
 
 def lacking_in(videos: Iterable[Video], name: str, most: int = 3) -> str:
-    """Why videos lack a number, the most common reasons first: `no hands (2); ...`; "" when none lacks it."""
+    """Why videos lack a number, the most common reasons first: `no hands (2); ...`; "" when none lacks it.
+
+    Args:
+        videos: of a model.
+        name: of the number.
+        most: how many reasons are named.
+    """
     lacking = (video for video in videos if video.values.get(name) is None)
     reasons = alike.counted(video.reasons.get(name) or f"{name} was not measured" for video in lacking)
     told = "; ".join(f"{reason} ({many})" for reason, many in reasons[:most])

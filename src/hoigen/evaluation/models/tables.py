@@ -53,7 +53,12 @@ class Asked:
 
 
 def all_tables(models: Models, asked: Asked) -> tuple[list[Table], list[Difference]]:
-    """The tables in order, and the differences behind them."""
+    """The tables in order, and the differences behind them.
+
+    Args:
+        models: videos by model.
+        asked: what is to be shown.
+    """
     tables = [main_table(models, asked)]
     told = {frozenset(pair) for pair in asked.changes}  # one test, whichever way round it is asked for
     wanted = [*dict.fromkeys(asked.changes), *(pair for pair in asked.pairs if frozenset(pair) not in told)]
@@ -211,7 +216,12 @@ def _p(p: float | None) -> str:
 
 
 def pairs_of(names: Sequence[str], baseline: str | None) -> list[tuple[str, str]]:
-    """All pairs, or each model against the baseline."""
+    """All pairs of models, unless they are too many, or each model against the baseline.
+
+    Args:
+        names: of the models.
+        baseline: one of them; None for all pairs.
+    """
     if baseline is not None:
         return [(baseline, name) for name in names if name != baseline]
     found = list(combinations(names, 2))

@@ -144,7 +144,12 @@ def _video(
 
 
 def vbench_text(videos: Sequence[Video], columns: Sequence[Number]) -> str:
-    """The result file of one model: mean over videos, then each video; a video without a number is not in its list."""
+    """The result file of one model: mean over videos, then each video.
+
+    Args:
+        videos: of the model; one without a number is not in that number's list.
+        columns: the numbers, by VBench's names.
+    """
     found: dict[str, Any] = {}
     for column in columns:
         have = [(v.uri, value) for v in videos if (value := v.values.get(column.name)) is not None]

@@ -14,7 +14,12 @@ NEAR = 0.02
 
 
 def warnings_of(models: Mapping[str, Sequence[Video]], sources: Sequence[Source]) -> list[str]:
-    """Sentences, the graver first."""
+    """Sentences, the graver first.
+
+    Args:
+        models: videos by model.
+        sources: the runs that they are of.
+    """
     found = [
         *_settings(sources),
         *_declarations(sources),
