@@ -17,7 +17,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hoigen.core.clip import Clip, Frames, Sampling, Seconds
+from hoigen.core.clip import Clip, Sampling, Seconds
 from hoigen.pages.facts import Box, Picture
 from hoigen.work.stage import Item, Stage
 
@@ -127,25 +127,22 @@ def photograph(want: Wanted, emit: Emit) -> None:
     except VideoError as error:
         emit(Taken(missing=str(error)))
         return
-    emit(Taken(pictures=_pictures(want, frames[spread], frames)))
-
-
-def _plain(sampling: Sampling) -> Sampling:
-    """The same moments, small and in colour."""
-    return dataclasses.replace(sampling, short_side=SHORT_SIDE, gray=False, pairs=False)
-
-
-def _pictures(want: Wanted, spread: Frames, frames: dict[Sampling, Frames]) -> tuple[Picture, ...]:
     chosen: list[tuple[float, np.ndarray, tuple[Box, ...]]] = [
-        (float(time), image, ()) for time, image in zip(spread.times, spread.images, strict=True)
+        (float(time), image, ()) for time, image in zip(frames[spread].times, frames[spread].images, strict=True)
     ]
-    if want.evidence is not None:
+    if want.evidence is not None:  # its frame takes the place of the middle one
         seen = frames[_plain(want.evidence.sampling)]
         index = int(abs(seen.times - want.evidence.time).argmin())
         middle = len(chosen) // 2
         chosen[middle : middle + 1] = [(float(seen.times[index]), seen.images[index], want.evidence.boxes)]
     chosen.sort(key=lambda one: one[0])
-    return tuple(Picture(source=encode(image), time=time, boxes=boxes) for time, image, boxes in chosen)
+    pictures = (Picture(source=encode(image), time=time, boxes=boxes) for time, image, boxes in chosen)
+    emit(Taken(pictures=tuple(pictures)))
+
+
+def _plain(sampling: Sampling) -> Sampling:
+    """The same moments, small and in colour."""
+    return dataclasses.replace(sampling, short_side=SHORT_SIDE, gray=False, pairs=False)
 
 
 def encode(image: np.ndarray) -> str:

@@ -20,15 +20,10 @@ def warnings_of(models: Mapping[str, Sequence[Video]], sources: Sequence[Source]
         models: videos by model.
         sources: the runs that they are of.
     """
-    found = [
-        *_settings(sources),
-        *_declarations(sources),
-        *_suites(sources),
-        *_prompts(models),
-        *_pictures(models),
-        *_failures(models),
-    ]
-    return [*found, *_left_out(sources)]
+    found = [*_settings(sources), *_declarations(sources)]
+    if len({source.evaluation["suite"]["digest"] for source in sources if source.evaluation.get("suite")}) > 1:
+        found.append("the runs were made with different suites of prompts; tests use the prompts that both have")
+    return [*found, *_prompts(models), *_pictures(models), *_failures(models), *_left_out(sources)]
 
 
 def _settings(sources: Sequence[Source]) -> list[str]:
@@ -58,13 +53,6 @@ def _declarations(sources: Sequence[Source]) -> list[str]:
         for name, ways in said.items()
         if len(ways) > 1
     ]
-
-
-def _suites(sources: Sequence[Source]) -> list[str]:
-    suites = {source.evaluation["suite"]["digest"] for source in sources if source.evaluation.get("suite")}
-    if len(suites) < 2:
-        return []
-    return ["the runs were made with different suites of prompts; tests use the prompts that both have"]
 
 
 def _prompts(models: Mapping[str, Sequence[Video]]) -> list[str]:
