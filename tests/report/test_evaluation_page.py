@@ -19,12 +19,11 @@ from hoigen.core.errors import UsageError
 from hoigen.core.registry import own_numbers
 from hoigen.data.run import Run
 from hoigen.pages import takes
-from hoigen.pages.curve import curve
 from hoigen.pages.evalfacts import Card, ContactCurve, EvaluationFacts, Overlay, Still, Take
 from hoigen.pages.evalgather import gather_evaluation
 from hoigen.pages.evalpage import render, write_evaluation
 from hoigen.pages.facts import Box, FailureGroup
-from hoigen.pages.overlay import drawn, overlay_of
+from hoigen.pages.overlay import curve, drawn, overlay_of
 
 SUITE = {"name": "mine", "digest": "1", "file": "/none.json"}
 COLUMNS = [own_numbers()[name] for name in ("coarse_any", "fine_hoi", "text_boxes")]

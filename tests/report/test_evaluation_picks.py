@@ -6,8 +6,8 @@ import itertools
 
 from hoigen.core.registry import own_numbers
 from hoigen.evaluation.models.videos import Video
-from hoigen.pages.lacking import GROUPS, lacking_of, lacking_section
-from hoigen.pages.pick import picked, rank_of
+from hoigen.pages.evalgather import GROUPS, lacking_of, picked, rank_of
+from hoigen.pages.evalpage import lacking_section
 
 COLUMNS = [own_numbers()[name] for name in ("hoi_lite", "technical_quality", "text_boxes", "motion")]
 

@@ -16,10 +16,9 @@ from hoigen.core.registry import meaning
 from hoigen.core.score import Number, Rule
 from hoigen.data.run import Run
 from hoigen.pages import choose
-from hoigen.pages.evidence import evidence_of
-from hoigen.pages.facts import Box, Threshold
-from hoigen.pages.spread import edges_of, histograms, thresholds, whole_edges
-from hoigen.pages.thumbs import LIMIT, Evidence, Wanted, encode, take
+from hoigen.pages.facts import Box, Threshold, thresholds
+from hoigen.pages.histogram import edges_of, histograms, whole_edges
+from hoigen.pages.thumbs import LIMIT, Evidence, Wanted, encode, evidence_of, take
 from hoigen.rules.cascade import Step
 
 

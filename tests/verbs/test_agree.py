@@ -14,7 +14,7 @@ from made_runs import PROMPTS, Made, make_run
 
 from hoigen.commands.agree import Agreed, agree
 from hoigen.core.errors import UsageError
-from hoigen.evaluation.models.agreeing import Agreement
+from hoigen.evaluation.models.ratings import Agreement
 
 CASES = json.loads((Path(__file__).parents[1] / "stats" / "ranks_scipy.json").read_text())["cases"]
 IDS = list(PROMPTS)

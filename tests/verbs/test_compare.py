@@ -73,7 +73,7 @@ def test_a_difference_within_prompts_is_found_though_prompts_differ_more(tmp_pat
 
 
 def test_no_difference_is_not_found_more_often_than_the_level_says() -> None:
-    from hoigen.evaluation.models.differ import difference
+    from hoigen.evaluation.models.means import difference
     from hoigen.evaluation.models.videos import Video
     from hoigen.stats.resample import Draws
 

@@ -13,8 +13,8 @@ from hoigen.core.settings import Setting
 from hoigen.evaluation.models.forms import Format
 
 if TYPE_CHECKING:
-    from hoigen.evaluation.models.agreeing import Agreement
     from hoigen.evaluation.models.grid import Table
+    from hoigen.evaluation.models.ratings import Agreement
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,7 @@ def agree(
     """
     from hoigen.data.files import write_text
     from hoigen.evaluation.models import columns as known
-    from hoigen.evaluation.models.agreeing import agreement, table_of
-    from hoigen.evaluation.models.ratings import read_told
+    from hoigen.evaluation.models.ratings import agreement, read_told, table_of
     from hoigen.evaluation.models.read import read_source
     from hoigen.stats.resample import Draws
 

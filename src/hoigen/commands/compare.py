@@ -16,8 +16,8 @@ from hoigen.evaluation.models.groups import By
 
 if TYPE_CHECKING:
     from hoigen.core.score import Number
-    from hoigen.evaluation.models.differ import Difference
     from hoigen.evaluation.models.grid import Table
+    from hoigen.evaluation.models.means import Difference
     from hoigen.evaluation.models.videos import Source, Video
 
 Models = dict[str, list["Video"]]

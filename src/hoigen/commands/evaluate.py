@@ -294,7 +294,7 @@ def _result(
     run: Run, suite: Suite, found: Sequence[Found], funnel: Funnel, models: Sequence[LedgerEntry]
 ) -> Evaluation:
     from hoigen.evaluation.models.read import source_of
-    from hoigen.evaluation.models.short import short_table
+    from hoigen.evaluation.models.tables import short_table
 
     measured = source_of(run.path)
     failed = [(video.uri, video.failure) for video in measured.videos if video.failure]

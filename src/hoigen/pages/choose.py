@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen.core.clip import Clip
 from hoigen.data.parquet import quoted
-from hoigen.pages.evidence import evidence_of
-from hoigen.pages.facts import ScoreLine, Sheet, Threshold, Tile, Words
-from hoigen.pages.spread import thresholds
-from hoigen.pages.thumbs import Evidence, Taken, Wanted
+from hoigen.pages.facts import ScoreLine, Threshold, Tile, Words, thresholds
+from hoigen.pages.thumbs import Evidence, Taken, Wanted, evidence_of
 from hoigen.pages.words import number
 
 if TYPE_CHECKING:
@@ -29,7 +27,16 @@ def ranks(total: int, wanted: int) -> list[int]:
 
 
 def spread_rows(con: Any, where: str, order: str, total: int, wanted: int, values: Mapping[str, Any]) -> list[Row]:
-    """Rows of `settled` at even distances in an order; only what the order goes by is sorted."""
+    """Rows of `settled` at even distances in an order; only what the order goes by is sorted.
+
+    Args:
+        con: a connection with the clips as `settled`.
+        where: which of them, SQL.
+        order: SQL.
+        total: how many there are.
+        wanted: how many rows.
+        values: of the parameters in `where`.
+    """
     places = ranks(total, wanted)
     if not places:
         return []
@@ -53,19 +60,29 @@ def kept_rows(con: Any, total: int, wanted: int) -> list[Row]:
 
 
 def dropped_rows(con: Any, rule: str, bounds: Sequence[Threshold], total: int, wanted: int) -> list[Row]:
-    """From the nearest to its threshold to the farthest; without a threshold, over the input."""
-    order = f"{_distance(rule, bounds)} nulls last, id" if bounds else "video, n"
+    """From the nearest to its threshold to the farthest; without a threshold, over the input.
+
+    Args:
+        con: a connection with the clips as `settled`.
+        rule: that dropped them.
+        bounds: of the rule; empty when it is about no score.
+        total: how many it dropped.
+        wanted: how many rows.
+    """
+    order, column = "video, n", quoted(rule)
+    if bounds:
+        sides = [f"{bound.value!r} - {column}" if bound.lower else f"{column} - {bound.value!r}" for bound in bounds]
+        order = f"greatest({', '.join(sides)}, 0) nulls last, id"
     return spread_rows(con, "state = 'dropped' and rule = $rule", order, total, wanted, {"rule": rule})
 
 
-def _distance(rule: str, bounds: Sequence[Threshold]) -> str:
-    column = quoted(rule)
-    sides = [f"{bound.value!r} - {column}" if bound.lower else f"{column} - {bound.value!r}" for bound in bounds]
-    return f"greatest({', '.join(sides)}, 0)"
-
-
 def clip_facts(con: Any, ids: Sequence[str]) -> dict[str, Row]:
-    """Size, source and prompt of the clips to be shown."""
+    """Size, source and prompt of the clips to be shown, by id.
+
+    Args:
+        con: a connection of `decide.connect`.
+        ids: of the clips.
+    """
     if not ids:
         return {}
     rows = con.execute(
@@ -78,7 +95,14 @@ def clip_facts(con: Any, ids: Sequence[str]) -> dict[str, Row]:
 
 
 def evidence(con: Any, run: Run, steps: Sequence[Step], rows: Sequence[Row]) -> dict[str, Evidence]:
-    """Boxes to draw, by clip id: those of the measure whose number stands under the pictures."""
+    """Boxes to draw, by clip id: those of the measure whose number stands under the pictures.
+
+    Args:
+        con: a connection of `decide.connect`.
+        run: the run.
+        steps: its measures.
+        rows: of `settled`: the clips to be shown.
+    """
     found: dict[str, Evidence] = {}
     last = _last_rule(steps)
     for step in steps:
@@ -98,7 +122,13 @@ def evidence(con: Any, run: Run, steps: Sequence[Step], rows: Sequence[Row]) -> 
 
 
 def wanted(row: Row, facts: Mapping[str, Row], boxes: Mapping[str, Evidence]) -> Wanted:
-    """What the photographer needs to know of a clip."""
+    """What is needed to take pictures of a clip.
+
+    Args:
+        row: of `settled`.
+        facts: of `clip_facts`.
+        boxes: of `evidence`.
+    """
     known = facts.get(row["id"], {})
     clip = Clip(
         id=row["id"],
@@ -115,9 +145,19 @@ def wanted(row: Row, facts: Mapping[str, Row], boxes: Mapping[str, Evidence]) ->
 def tile(
     row: Row, steps: Sequence[Step], facts: Mapping[str, Row], taken: Mapping[str, Taken], words: Mapping[str, Words]
 ) -> Tile:
-    """One tile of a sheet."""
+    """One tile of a sheet.
+
+    Args:
+        row: of `settled`.
+        steps: the run's measures.
+        facts: of `clip_facts`.
+        taken: pictures, by clip id.
+        words: captions, by clip id.
+    """
     known = facts.get(row["id"], {})
     pictures = taken.get(row["id"], Taken(missing="not decoded"))
+    last = _last_rule(steps)
+    reason = row["reason"] or (f"{last} {number(row.get(last))}" if last else "")
     return Tile(
         id=row["id"],
         uri=row["uri"],
@@ -125,7 +165,7 @@ def tile(
         end=row["end"],
         width=known.get("width") or 0,
         height=known.get("height") or 0,
-        reason=row["reason"] or _last_word(row, steps),
+        reason=reason,
         prompt=known.get("prompt") or "",
         source=known.get("source") or "",
         decided=row["rule"] or "",
@@ -149,14 +189,3 @@ def _last_rule(steps: Sequence[Step]) -> str | None:
     """The score that the last rule looks at: in a cascade, what the others lead up to."""
     ruled = [score for step in steps for score in step.rules]
     return ruled[-1] if ruled else None
-
-
-def _last_word(row: Row, steps: Sequence[Step]) -> str:
-    """Of a kept clip: the score of the last rule."""
-    last = _last_rule(steps)
-    return f"{last} {number(row.get(last))}" if last else ""
-
-
-def kept_sheet(tiles: Sequence[Tile], total: int) -> Sheet:
-    order = "spread evenly over the input" if len(tiles) < total else ""
-    return Sheet(key="kept", title="Kept", total=total, order=order, tiles=tuple(tiles))

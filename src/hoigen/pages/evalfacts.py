@@ -16,7 +16,14 @@ Place = tuple[float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overlay:
-    """What is drawn over a picture; 0..1 of its width and height. outlines: polygons. bones: from joint to joint."""
+    """What is drawn over a picture; places are 0..1 of its width and height.
+
+    Args:
+        boxes: of persons and objects.
+        outlines: polygons around what was segmented.
+        bones: from joint to joint.
+        joints: that are marked.
+    """
 
     boxes: Sequence[Box] = ()
     outlines: Sequence[Sequence[Place]] = ()
@@ -26,7 +33,14 @@ class Overlay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Still:
-    """One frame of a strip. said: the surest interaction of a detector there, with its score."""
+    """One frame of a strip.
+
+    Args:
+        source: a data URI.
+        time: from the video's start.
+        overlay: drawn over it.
+        said: the surest interaction of a detector there, with its score.
+    """
 
     source: str
     time: Seconds
@@ -36,7 +50,15 @@ class Still:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactCurve:
-    """How far the touching part is from the object, over the contact range, 0..1, at each time; 1 is out of reach."""
+    """How near the touching part of a person is to the object, at each time.
+
+    Args:
+        times: of the frames, in seconds.
+        gap: how far apart, over the contact range, 0..1; 1 is out of reach.
+        contact: whether they touch.
+        seen: whether both are seen.
+        duration: of the video.
+    """
 
     times: Sequence[float]
     gap: Sequence[float]
@@ -47,7 +69,22 @@ class ContactCurve:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Take:
-    """One video. values: by number; reasons: why a number is undefined. facts: how the scores came about."""
+    """One video.
+
+    Args:
+        name: of its file.
+        model: that made it.
+        uri: where it is.
+        width: in pixels; 0 where it is not known.
+        height: in pixels; 0 where it is not known.
+        values: by number.
+        reasons: why a number is undefined.
+        stills: frames of its strip.
+        missing: why it has no strip.
+        curve: of contact; None where nothing was followed.
+        facts: how the scores came about.
+        failure: why a measure, or reading it, failed; "" when nothing did.
+    """
 
     name: str
     model: str
@@ -65,7 +102,14 @@ class Take:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """A prompt with one video, or with two side by side."""
+    """A prompt with one video, or with two side by side.
+
+    Args:
+        prompt: in words.
+        about: a line below it.
+        takes: the videos.
+        verb: of the prompt; "" when it has none.
+    """
 
     prompt: str
     about: str
@@ -75,7 +119,13 @@ class Card:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lacking:
-    """Numbers that `videos` videos lack for one reason."""
+    """Numbers that videos lack for one reason.
+
+    Args:
+        numbers: their headings.
+        videos: how many lack them.
+        reason: why.
+    """
 
     numbers: Sequence[str]
     videos: int
@@ -84,9 +134,30 @@ class Lacking:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationFacts:
-    """All that the page says. columns: the numbers of cards and rows, in order. rows: videos without a strip, too.
+    """All that the page says.
 
-    rank: the number by which cards come sorted, the worst first. videos: how many there are, of both runs.
+    Args:
+        title: the run's name, or both.
+        made: when.
+        machine: where.
+        recipe: YAML.
+        versions: name -> version.
+        headline: its number, and the rest.
+        figures: (name, value) of the large numbers below it.
+        warnings: what makes numbers not comparable.
+        tables: means of models, and differences.
+        columns: the numbers of cards and rows, in order.
+        cards: videos, or pairs, with a strip.
+        rows: those without a strip, too.
+        cards_of: how many videos, or pairs, there are.
+        histograms: of the numbers.
+        failures: videos that failed alike.
+        notes: prompts without a video, and videos without a prompt.
+        models: the files of models that were used.
+        beside: two models side by side.
+        rank: the number by which cards come sorted, the worst first.
+        videos: how many there are, of both runs.
+        lacking: numbers that videos lack, by reason.
     """
 
     title: str

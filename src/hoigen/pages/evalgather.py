@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen.core.errors import UsageError
 from hoigen.core.score import Number
-from hoigen.evaluation.models.columns import chosen
+from hoigen.evaluation.models.columns import chosen, ranked_by
 from hoigen.evaluation.models.means import models_of
 from hoigen.evaluation.models.read import source_of
 from hoigen.evaluation.models.videos import Source, Video
 from hoigen.models.uses import joined
-from hoigen.pages.evalfacts import Card, EvaluationFacts, Take
+from hoigen.pages import choose
+from hoigen.pages.evalfacts import Card, EvaluationFacts, Lacking, Take
 from hoigen.pages.facts import FailureGroup, Histogram
 from hoigen.pages.gather import model_files, provenance
-from hoigen.pages.lacking import lacking_of
-from hoigen.pages.pick import card_worth, picked, rank_of
 from hoigen.pages.takes import clips_of, details_of, take_of
 from hoigen.pages.words import length, many, short_name
+from hoigen.stats import alike
 
 if TYPE_CHECKING:
     from hoigen.data.run import Run
@@ -30,6 +30,11 @@ SHOWN = 48
 """Videos with a strip; of two runs, as many pairs."""
 ROWS = 3_000
 DRAWS = 2_000
+GROUPS = 60
+"""Kinds of reasons for undefined numbers that are told apart."""
+
+_Group = tuple[Video, ...]
+"""One video, or two that are paired."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +52,15 @@ def is_evaluation(run: Run) -> bool:
 def gather_evaluation(run: Run, beside: Run | None = None, *, shown: int = SHOWN) -> EvaluationFacts:
     """Reads one run, or two whose videos are paired by prompt and sample, and takes small pictures of some videos.
 
-    shown: how many videos, or pairs, get a strip of frames: the worst of each number, and some of all others.
+    Args:
+        run: a run of hoigen evaluate.
+        beside: the one that it is set beside; the same run sets its two models side by side.
+        shown: how many videos, or pairs, get a strip of frames: the worst of each number, and some of all others.
+
     Raises UsageError when a folder is no run of hoigen evaluate, or nothing can be paired.
     """
+    from hoigen.evaluation.models.warnings import warnings_of
+
     sides = [_side(run)] + ([_side(beside)] if beside is not None and beside.path != run.path else [])
     sources = [side.source for side in sides]
     columns = chosen(number for source in sources for number in source.numbers)
@@ -57,15 +68,19 @@ def gather_evaluation(run: Run, beside: Run | None = None, *, shown: int = SHOWN
     rank = rank_of(pairs, columns)
     cards = _with_strips(sides, picked(pairs, columns, shown), columns)
     videos = [video for side in sides for video in side.source.videos]
-    models = _models(sides, beside is not None)
+    models = _models(sides)
+    counted = many(len(pairs), "video" if beside is None else "pair")
+    number, _, one = counted.partition(" ")
+    whose = f" of {many(len(models), 'model')}" if beside is None else f", {' beside '.join(models)}"
     return EvaluationFacts(
-        **_provenance(sides),
-        headline=_headline(pairs, models, beside is not None),
+        title=" beside ".join(side.run.path.resolve().name for side in sides),
+        **provenance(run),
+        headline=(number, f" {one}{whose}"),
         figures=_figures(sides, videos),
-        warnings=_warnings(models, sources),
+        warnings=[" ".join(told.split()) for told in warnings_of(models, sources)] if models else [],
         tables=_tables(models, columns, beside is not None),
         columns=columns,
-        cards=sorted(cards, key=lambda card: card_worth(card, rank)),
+        cards=sorted(cards, key=lambda card: _worth(card.takes, rank)),
         rows=[_card(group, [_bare(video, columns) for video in group]) for group in pairs[:ROWS]],
         cards_of=len(pairs),
         histograms=() if beside is not None else _histograms(sides[0], len(videos), columns),
@@ -99,8 +114,9 @@ def _pairs(sides: Sequence[_Side], beside: bool) -> list[tuple[Video, ...]]:
             next((f"{v.prompt}, sample {v.sample or 'none'} of {v.model}" for v in group.values()), "none")
             for group in (one, other)
         ]
+        runs = " and ".join(str(side.run.path) for side in sides)
         raise UsageError(
-            f"no video of {_told(sides)} pairs with another by model, prompt and sample: the first of each are "
+            f"no video of {runs} pairs with another by model, prompt and sample: the first of each are "
             f"{names[0]}, and {names[1]}. Two runs of one model each pair whatever the models are called"
         )
     return found
@@ -127,11 +143,7 @@ def _groups(sides: Sequence[_Side]) -> list[dict[tuple[str, ...], Video]]:
     ]
 
 
-def _told(sides: Sequence[_Side]) -> str:
-    return " and ".join(str(side.run.path) for side in sides)
-
-
-def _models(sides: Sequence[_Side], beside: bool) -> dict[str, list[Video]]:
+def _models(sides: Sequence[_Side]) -> dict[str, list[Video]]:
     """Videos by model; a model of two runs is told apart by the run's name."""
     owners = Counter(model for side in sides for model in models_of(side.source.videos))
     found: dict[str, list[Video]] = {}
@@ -151,7 +163,7 @@ def _with_strips(sides: Sequence[_Side], groups: Sequence[Sequence[Video]], colu
         details = details_of(side.run, side.steps, [clip.id for clip in clips.values()])
         for video in side.source.videos:
             if video.uri in clips:
-                takes[at, video.uri] = _bare(video, columns, clips[video.uri])
+                takes[at, video.uri] = _bare(video, columns)
         for uri, made in take_of(clips, details).items():
             takes[at, uri] = replace(takes[at, uri], **made)
     last = len(sides) - 1
@@ -161,10 +173,11 @@ def _with_strips(sides: Sequence[_Side], groups: Sequence[Sequence[Video]], colu
     ]
 
 
-def _bare(video: Video, columns: Sequence[Number], clip: Any = None) -> Take:
+def _bare(video: Video, columns: Sequence[Number]) -> Take:
     names = [column.name for column in columns]
+    folder, slash, _ = video.sample.rpartition("/")  # shown where it tells samples of one number apart
     return Take(
-        name=_name(video),
+        name=f"{folder}{slash}{short_name(video.uri)}",
         model=video.model,
         uri=video.uri,
         width=video.width,
@@ -184,12 +197,6 @@ def _card(group: Sequence[Video], takes: Sequence[Take]) -> Card:
     return Card(prompt=video.text or video.prompt, about=about, takes=takes, verb=(video.verb or "").replace("_", " "))
 
 
-def _headline(pairs: Sequence[Any], models: Mapping[str, Any], beside: bool) -> tuple[str, str]:
-    if beside:
-        return f"{len(pairs):,}", f" {'pair' if len(pairs) == 1 else 'pairs'}, {' beside '.join(models)}"
-    return f"{len(pairs):,}", f" {'video' if len(pairs) == 1 else 'videos'} of {many(len(models), 'model')}"
-
-
 def _figures(sides: Sequence[_Side], videos: Sequence[Video]) -> list[tuple[str, str]]:
     facts = sides[0].source.evaluation
     prompts = {video.prompt for video in videos}
@@ -198,12 +205,6 @@ def _figures(sides: Sequence[_Side], videos: Sequence[Video]) -> list[tuple[str,
     found += [("footage", length(sum(video.seconds for video in videos)))]
     found += [("suite", str((facts.get("suite") or {}).get("name") or "–"))]
     return found + ([("failed", f"{failed:,}")] if failed else [])
-
-
-def _warnings(models: Mapping[str, Sequence[Video]], sources: Sequence[Source]) -> list[str]:
-    from hoigen.evaluation.models.warnings import warnings_of
-
-    return [" ".join(told.split()) for told in warnings_of(models, sources)] if models else []
 
 
 def _tables(models: Mapping[str, Sequence[Video]], columns: Sequence[Number], beside: bool) -> list[Any]:
@@ -228,7 +229,7 @@ def _tables(models: Mapping[str, Sequence[Video]], columns: Sequence[Number], be
 
 
 def _histograms(side: _Side, count: int, columns: Sequence[Number]) -> tuple[Histogram, ...]:
-    from hoigen.pages.spread import histograms
+    from hoigen.pages.histogram import histograms
     from hoigen.rules.decide import connect
 
     con = connect(side.run, side.steps)
@@ -251,12 +252,6 @@ def _failures(videos: Sequence[Video]) -> list[FailureGroup]:
     ]
 
 
-def _name(video: Video) -> str:
-    """The file's name; with its folder where that tells samples of one number apart."""
-    folder, slash, _ = video.sample.rpartition("/")
-    return f"{folder}{slash}{short_name(video.uri)}"
-
-
 def _notes(sides: Sequence[_Side]) -> list[str]:
     """Prompts without a video, and videos without a prompt."""
     notes = []
@@ -272,6 +267,84 @@ def _notes(sides: Sequence[_Side]) -> list[str]:
     return notes
 
 
-def _provenance(sides: Sequence[_Side]) -> dict[str, Any]:
-    found = provenance(sides[0].run)
-    return {"title": " beside ".join(side.run.path.resolve().name for side in sides), **found}
+# which videos have a strip, and in which order
+
+
+def rank_of(groups: Sequence[_Group], columns: Sequence[Number]) -> Number | None:
+    """The number by which videos with a strip are chosen, and the page is sorted at first.
+
+    Args:
+        groups: videos, or pairs of them.
+        columns: the numbers of the page.
+    """
+    return ranked_by(columns, (video for group in groups for video in group))
+
+
+def picked(groups: Sequence[_Group], columns: Sequence[Number], shown: int) -> list[_Group]:
+    """Half of them the worst of each number in turn, the others spread evenly from the worst to the best.
+
+    A page that is sorted by any number thus begins with what is worst in it.
+
+    Args:
+        groups: videos, or pairs of them.
+        columns: the numbers of the page.
+        shown: how many are chosen.
+    """
+    if len(groups) <= shown:
+        return list(groups)
+    # the worst of each number, then the second of each, and so on
+    orders = []
+    for column in (column for column in columns if column.better):
+        worth = [(_worth(group, column), group) for group in groups]
+        orders.append([group for (lacks, _), group in sorted(worth, key=lambda pair: pair[0]) if not lacks])
+    in_turn = (order[place] for place in range(len(groups)) for order in orders if place < len(order))
+    found: dict[int, _Group] = {}
+    for group in in_turn:
+        if len(found) >= shown // 2:
+            break
+        found[id(group)] = group
+    rank = rank_of(groups, columns)
+    rest = [group for group in sorted(groups, key=lambda group: _worth(group, rank)) if id(group) not in found]
+    return [*found.values(), *(rest[at] for at in choose.ranks(len(rest), shown - len(found)))]
+
+
+def _worth(videos: Sequence[Video | Take], rank: Number | None) -> tuple[bool, float]:
+    """Worst first, videos without the number last; of a pair the second's gain counts."""
+    values = [None if rank is None else video.values.get(rank.name) for video in videos]
+    known = [float(value) for value in values if value is not None]
+    if len(known) < len(values) or not known:
+        return True, 0.0
+    worth = known[-1] - known[0] if len(known) > 1 else known[0]
+    return False, -worth if rank is not None and rank.better == "less" else worth
+
+
+def lacking_of(videos: Sequence[Video], columns: Sequence[Number]) -> list[Lacking]:
+    """Undefined numbers by reason, those that are alike together, the most frequent first.
+
+    Args:
+        videos: all of them; those that failed are left out, since they are told of elsewhere.
+        columns: the numbers.
+    """
+    here = [video for video in videos if not video.failure]
+    found: dict[tuple[str, int], list[str]] = {}
+    words: dict[str, set[str]] = {}
+    for column in columns:
+        kinds = Counter[str]()
+        for video in here:
+            if video.values.get(column.name) is None:
+                reason = video.reasons.get(column.name, "not measured")
+                kind = alike.kind(reason)
+                kinds[kind] += 1
+                words.setdefault(kind, set()).add(reason)
+        for kind, times in kinds.items():
+            found.setdefault((kind, times), []).append(column.heading)
+    told = {kind: min(reasons) if len(reasons) == 1 else kind for kind, reasons in words.items()}
+    groups = [Lacking(numbers=names, videos=times, reason=told[kind]) for (kind, times), names in found.items()]
+    groups.sort(key=lambda group: -group.videos * len(group.numbers))
+    if rest := groups[GROUPS:]:
+        each = Counter[str]()
+        for group in rest:
+            each.update(dict.fromkeys(group.numbers, group.videos))
+        other = Lacking(numbers=list(each), videos=max(each.values()), reason="other reasons: see the videos")
+        return [*groups[:GROUPS], other]
+    return groups

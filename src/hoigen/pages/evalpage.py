@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from hoigen.core.score import Number
 from hoigen.data.files import write_text
 from hoigen.evaluation.models.grid import Cell, Table, figure, words
-from hoigen.pages.curve import curve
-from hoigen.pages.evalfacts import Card, EvaluationFacts, Still, Take
-from hoigen.pages.evaltools import find_rows, key, tools
-from hoigen.pages.facts import FailureGroup
+from hoigen.pages.evalfacts import Card, EvaluationFacts, Lacking, Take
 from hoigen.pages.frame import document, figures, footer, nav, recipe, scroll, section
 from hoigen.pages.histogram import histogram
-from hoigen.pages.lacking import lacking_section
 from hoigen.pages.markup import Html, el, join
-from hoigen.pages.overlay import drawn
+from hoigen.pages.overlay import curve, drawn
 from hoigen.pages.sheets import CELL
 from hoigen.pages.words import arrow, clock, count, many
+
+KEYS = (("person", "person"), ("object", "object"), ("mask", "mask"), ("touch", "contact"), ("unseen", "not seen"))
+"""What the colours of overlays and curves mean."""
+SAID = "Below a frame: its moment, and what coarse_hoi's detector saw most surely above its theta."
 
 
 def write_evaluation(facts: EvaluationFacts, out: Path) -> Path:
@@ -31,24 +31,31 @@ def write_evaluation(facts: EvaluationFacts, out: Path) -> Path:
 def render(facts: EvaluationFacts) -> str:
     """The page as text."""
     number, rest = facts.headline
+    videos = "Pairs" if facts.beside else "Videos"
+    places = [("models", "Models"), ("videos", videos), ("numbers", "All numbers")]
+    places += [("undefined", "Undefined")] if facts.lacking else []
+    places += [("spread", "Spread")] if facts.histograms else []
+    places += [("failures", "Failures"), ("recipe", "Recipe")]
+    grid = el("div", [histogram(one) for one in facts.histograms], class_="grid")
+    tables = [_table(table) for table in facts.tables]
+    sections = [
+        section("models", "Models", "Means over videos, with 95 % intervals.", tables),
+        _videos(facts),
+        _numbers(facts),
+        lacking_section(facts.lacking, facts.videos),
+        section("spread", "Spread", "How the numbers of all videos are spread.", grid) if facts.histograms else None,
+        _failures(facts),
+        recipe(facts.recipe, {"made": facts.made, "machine": facts.machine, **facts.versions}, facts.models),
+    ]
     return document(
         f"{number}{rest} · {facts.title}",
-        nav(_places(facts)),
+        nav(places),
         _header(facts),
-        el("main", _sections(facts)),
+        el("main", sections),
         footer(facts.versions.get("hoigen", "")),
         scripts=("eval.js",),
         styles=("page.css", "eval.css"),
     )
-
-
-def _places(facts: EvaluationFacts) -> list[tuple[str, str]]:
-    found = [("models", "Models"), ("videos", "Pairs" if facts.beside else "Videos"), ("numbers", "All numbers")]
-    if facts.lacking:
-        found.append(("undefined", "Undefined"))
-    if facts.histograms:
-        found.append(("spread", "Spread"))
-    return [*found, ("failures", "Failures"), ("recipe", "Recipe")]
 
 
 def _header(facts: EvaluationFacts) -> Html:
@@ -64,21 +71,6 @@ def _header(facts: EvaluationFacts) -> Html:
         class_="top",
         id="top",
     )
-
-
-def _sections(facts: EvaluationFacts) -> list[Html | None]:
-    made = {"made": facts.made, "machine": facts.machine, **facts.versions}
-    return [
-        section(
-            "models", "Models", "Means over videos, with 95 % intervals.", [_table(table) for table in facts.tables]
-        ),
-        _videos(facts),
-        _numbers(facts),
-        lacking_section(facts.lacking, facts.videos),
-        _spread(facts),
-        _failures(facts),
-        recipe(facts.recipe, made, facts.models),
-    ]
 
 
 def _table(table: Table) -> Html:
@@ -113,15 +105,45 @@ def _videos(facts: EvaluationFacts) -> Html:
         lead = f"All {many(facts.cards_of, one)}." if facts.cards_of > 1 else f"1 {one}."
     cards = [_video(card, at, facts) for at, card in enumerate(facts.cards)]
     empty = el("p", "No video to show.", class_="empty") if not cards else None
+    key = [el("span", el("i", class_=f"key {kind}"), f" {name}") for kind, name in KEYS]
     return section(
         "videos",
         "Pairs" if facts.beside else "Videos",
         lead,
-        tools(facts),
-        key(),
+        _controls(facts),
+        el("p", key, el("span", SAID), class_="legend-line"),
         el("div", cards, class_="cards"),
         el("p", "No video fits the filter.", class_="empty nothing", hidden=True) if cards else empty,
     )
+
+
+def _controls(facts: EvaluationFacts) -> Html:
+    """What sorts and filters the videos. Sorted at first by the number that the page was made by."""
+    kind = "change of " if facts.beside else ""
+    options = [
+        el("option", f"{kind}{column.heading}", value=column.name, selected=column.name == facts.rank)
+        for column in facts.columns
+    ]
+    models = [] if facts.beside else [take.model for card in facts.cards for take in card.takes]
+    return el(
+        "div",
+        el("label", "sort by ", el("select", el("option", "as shown", value=""), options, data_sort=True)),
+        el("button", "worst first", type="button", data_turn=True, aria_pressed="false"),
+        _choice("model", models, data_model=True),
+        _choice("verb", (card.verb for card in facts.cards if card.verb), data_verb=True),
+        el("label", "find ", el("input", type="search", data_find=True, placeholder="prompt, file, verb, object")),
+        el("button", "Overlays", type="button", data_overlays=True, aria_pressed="true"),
+        class_="controls",
+    )
+
+
+def _choice(name: str, given: Iterable[str], **attributes: bool) -> Html | None:
+    """One of several values; None where there is nothing to choose."""
+    values = sorted(set(given))
+    if len(values) < 2:
+        return None
+    options = [el("option", f"all {name}s", value=""), *(el("option", value, value=value) for value in values)]
+    return el("label", f"{name} ", el("select", options, **attributes))
 
 
 def _video(card: Card, at: int, facts: EvaluationFacts) -> Html:
@@ -157,35 +179,43 @@ def _take(take: Take, facts: EvaluationFacts, alone: bool) -> Html:
     name = el("p", el("b", take.model), " ", el("bdi", take.name, title=take.uri), class_="file")
     line = el("div", curve(take.curve, [still.time for still in take.stills]), class_="under") if take.curve else None
     failed = el("p", el("bdi", take.failure), class_="failed") if take.failure else None
-    return el("div", name, _strip(take), line, failed, _numbers_of(take, facts.columns) if alone else None, _how(take))
+    numbers = _numbers_of(take, facts.columns) if alone else None
+    rows = [el("div", el("dt", key), el("dd", el("bdi", told))) for key, told in take.facts]
+    rows += [
+        el("div", el("dt", key, " undefined"), el("dd", el("bdi", why))) for key, why in take.reasons.items() if why
+    ]
+    path = el("div", el("dt", "file"), el("dd", el("bdi", take.uri)))
+    how = el("details", el("summary", "how these came about"), el("dl", path, rows), class_="how") if rows else None
+    return el("div", name, _strip(take), line, failed, numbers, how)
 
 
 def _strip(take: Take) -> Html:
     if not take.stills:
         return el("div", el("span", "no picture"), el("small", el("bdi", take.missing or "not read")), class_="blank")
     shape = take.width / take.height if take.width and take.height else CELL
-    return el("div", [_still(still, shape) for still in take.stills], class_="strip8")
-
-
-def _still(still: Still, shape: float) -> Html:
-    picture = el("img", src=still.source, alt=f"frame at {clock(still.time)}", decoding="async")
-    return el(
-        "figure",
-        el("div", picture, drawn(still.overlay, shape), class_="shot", style=f"aspect-ratio:{shape:.4f}"),
-        el("figcaption", el("span", clock(still.time)), el("bdi", still.said)),
-    )
+    stills = []
+    for still in take.stills:
+        picture = el("img", src=still.source, alt=f"frame at {clock(still.time)}", decoding="async")
+        stills.append(
+            el(
+                "figure",
+                el("div", picture, drawn(still.overlay, shape), class_="shot", style=f"aspect-ratio:{shape:.4f}"),
+                el("figcaption", el("span", clock(still.time)), el("bdi", still.said)),
+            )
+        )
+    return el("div", stills, class_="strip8")
 
 
 def _numbers_of(take: Take, columns: Sequence[Number]) -> Html:
-    return el("dl", [_number(take, column) for column in columns], class_="numbers")
-
-
-def _number(take: Take, column: Number) -> Html:
-    value = take.values.get(column.name)
-    if value is None:
-        why = take.reasons.get(column.name, "")
-        return el("div", el("dt", column.heading), el("dd", "–", title=why), class_="none", title=why)
-    return el("div", el("dt", column.heading), el("dd", figure(value, column.share)))
+    shown = []
+    for column in columns:
+        value = take.values.get(column.name)
+        if value is None:
+            why = take.reasons.get(column.name, "")
+            shown.append(el("div", el("dt", column.heading), el("dd", "–", title=why), class_="none", title=why))
+        else:
+            shown.append(el("div", el("dt", column.heading), el("dd", figure(value, column.share))))
+    return el("dl", shown, class_="numbers")
 
 
 def _both(takes: Sequence[Take], columns: Sequence[Number]) -> Html:
@@ -194,10 +224,13 @@ def _both(takes: Sequence[Take], columns: Sequence[Number]) -> Html:
     there = [column for column in columns if any(take.values.get(column.name) is not None for take in takes)]
     for column in there:
         one, other = (take.values.get(column.name) for take in takes)
-        change = "–" if one is None or other is None else figure(other - one, column.share, signed=True)
-        better = "" if one is None or other is None or one == other or not column.better else _gain(one, other, column)
+        change, kind = "–", None
+        if one is not None and other is not None:
+            change = figure(other - one, column.share, signed=True)
+            if one != other and column.better:
+                kind = "gain" if (other > one) == (column.better == "more") else "loss"
         cells = [el("td", "–" if value is None else figure(value, column.share)) for value in (one, other)]
-        rows.append(el("tr", el("th", column.heading, scope="row"), cells, el("td", change, class_=better or None)))
+        rows.append(el("tr", el("th", column.heading, scope="row"), cells, el("td", change, class_=kind)))
     heads = [el("th", "", scope="col"), *(el("th", take.model, scope="col") for take in takes)]
     table = el("table", el("thead", el("tr", heads, el("th", "change", scope="col"))), el("tbody", rows), class_="both")
     nowhere = ", ".join(column.heading for column in columns if column not in there)
@@ -207,20 +240,6 @@ def _both(takes: Sequence[Take], columns: Sequence[Number]) -> Html:
             el("p", f"undefined in both: {nowhere}", class_="about") if nowhere else None,
         ]
     )
-
-
-def _gain(one: float, other: float, column: Number) -> str:
-    return "gain" if (other > one) == (column.better == "more") else "loss"
-
-
-def _how(take: Take) -> Html | None:
-    undefined = [(name, why) for name, why in take.reasons.items() if why]
-    if not take.facts and not undefined:
-        return None
-    rows = [el("div", el("dt", name), el("dd", el("bdi", told))) for name, told in take.facts]
-    rows += [el("div", el("dt", name, " undefined"), el("dd", el("bdi", why))) for name, why in undefined]
-    path = el("div", el("dt", "file"), el("dd", el("bdi", take.uri)))
-    return el("details", el("summary", "how these came about"), el("dl", path, rows), class_="how")
 
 
 def _numbers(facts: EvaluationFacts) -> Html:
@@ -243,7 +262,9 @@ def _numbers(facts: EvaluationFacts) -> Html:
         data_sortable=True,
     )
     title = "All numbers" if not facts.beside else "All changes"
-    return section("numbers", title, lead, find_rows(), scroll(table, title))
+    box = el("input", type="search", data_rows=True, placeholder="prompt, file, model")
+    find = el("div", el("label", "find ", box), el("output"), class_="controls rows")
+    return section("numbers", title, lead, find, scroll(table, title))
 
 
 def _row(card: Card, place: str | None, facts: EvaluationFacts) -> Html:
@@ -263,29 +284,44 @@ def _row(card: Card, place: str | None, facts: EvaluationFacts) -> Html:
     return el("tr", el("td", prompt), el("td", el("bdi", take.name), title=take.uri), model, cells)
 
 
-def _spread(facts: EvaluationFacts) -> Html | None:
-    if not facts.histograms:
-        return None
-    grid = el("div", [histogram(one) for one in facts.histograms], class_="grid")
-    return section("spread", "Spread", "How the numbers of all videos are spread.", grid)
-
-
 def _failures(facts: EvaluationFacts) -> Html:
     notes = el("ul", [el("li", note) for note in facts.notes], class_="notes") if facts.notes else None
     if not facts.failures:
         return section("failures", "Failures", "", el("p", "Nothing failed.", class_="empty"), notes)
     head = el("tr", [el("th", name, scope="col") for name in ("videos", "reason", "examples")])
-    rows = [_failure(group) for group in facts.failures]
+    rows = [
+        el(
+            "tr",
+            el("td", count(group.count), class_="count"),
+            el("td", el("bdi", group.reason), class_="reason"),
+            el("td", el("ul", [el("li", el("bdi", uri)) for uri in group.examples])),
+        )
+        for group in facts.failures
+    ]
     table = el("table", el("thead", head), el("tbody", rows), class_="wide")
     lead = join(["A failed video has no number: it counts in no mean. ", el("code", "hoigen retry"), " tries again."])
     return section("failures", "Failures", lead, scroll(table, "Failures"), notes)
 
 
-def _failure(group: FailureGroup) -> Html:
-    examples = el("ul", [el("li", el("bdi", uri)) for uri in group.examples])
-    return el(
-        "tr",
-        el("td", count(group.count), class_="count"),
-        el("td", el("bdi", group.reason), class_="reason"),
-        el("td", examples),
-    )
+def lacking_section(groups: Sequence[Lacking], of: int) -> Html | None:
+    """Numbers that videos lack, and why; None when there are none.
+
+    Args:
+        groups: those of one reason together.
+        of: how many videos there are.
+    """
+    if not groups:
+        return None
+    head = el("tr", [el("th", name, scope="col") for name in ("videos", "number", "reason")])
+    rows = [
+        el(
+            "tr",
+            el("td", f"{count(group.videos)} of {count(of)}", class_="few"),
+            el("td", ", ".join(group.numbers)),
+            el("td", el("bdi", group.reason), class_="reason"),
+        )
+        for group in groups
+    ]
+    table = el("table", el("thead", head), el("tbody", rows), class_="wide")
+    lead = "An undefined number is no 0: it counts in no mean."
+    return section("undefined", "Undefined", lead, scroll(table, "Undefined numbers"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from hoigen.core.clip import Seconds
-from hoigen.core.score import Better
+from hoigen.core.score import Better, Rule
 from hoigen.models.uses import LedgerEntry
 
 BoundKind = Literal["min", "above", "max", "below"]
@@ -29,12 +29,30 @@ class Threshold:
         return f"{SIGNS[self.kind]} {self.value:g}"
 
 
+def thresholds(rule: Rule | None) -> tuple[Threshold, ...]:
+    """The bounds of a rule, lower ones first."""
+    if rule is None:
+        return ()
+    bounds = [("min", rule.min), ("above", rule.above), ("max", rule.max), ("below", rule.below)]
+    return tuple(Threshold(kind, float(value)) for kind, value in bounds if value is not None)  # type: ignore[arg-type]
+
+
+def bounds(thresholds: tuple[Threshold, ...]) -> str:
+    """`≥ 0.02, ≤ 2`."""
+    return ", ".join(str(threshold) for threshold in thresholds)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
     """One rule of the funnel, in the order in which rules are applied.
 
-    entered: clips that got here; dropped: clips that this rule dropped; failed: clips that could not be
-    judged here. What is left goes on to the next stage.
+    Args:
+        key: the rule's name.
+        title: what is shown of it.
+        thresholds: its bounds.
+        entered: clips that got here.
+        dropped: clips that this rule dropped.
+        failed: clips that could not be judged here; what is left goes on to the next stage.
     """
 
     key: str
@@ -51,14 +69,27 @@ class Stage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Histogram:
-    """How the values of one score are spread. `edges` has one more entry than the counts.
+    """How the values of one score are spread.
 
-    here: dropped by this score's own rule; elsewhere: dropped by another rule, failed or undecided.
-    better: which end is better, as the measure declares it; None where neither is.
-    discrete: whole numbers, each with a bin of its own, edges half-way between.
-    below, above: whether the first and the last bin also hold all that lies beyond them.
-    nulls: clips that were looked at and have no value; failed: those on which the measure failed;
-    unseen: clips that were decided before.
+    Args:
+        score: its name.
+        measure: that gives it.
+        about: what the number means.
+        better: which end is better, as the measure declares it; None where neither is.
+        edges: of the bins, one more than there are counts.
+        kept: clips in each bin that were kept.
+        here: those that this score's own rule dropped.
+        elsewhere: those that another rule dropped, that failed, or are undecided.
+        thresholds: of this score's rule.
+        nulls: clips that were looked at and have no value.
+        failed: clips on which the measure failed.
+        unseen: clips that were decided before.
+        discrete: whole numbers, each with a bin of its own, edges half-way between.
+        below: the first bin also holds all that lies below it.
+        above: the last bin also holds all that lies above it.
+        low: the lowest value.
+        median: the middle value.
+        high: the highest value.
     """
 
     score: str
@@ -87,7 +118,16 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Box:
-    """A rectangle on a picture; 0..1 of its width and height."""
+    """A rectangle on a picture; its sides are shares of the picture's, 0..1.
+
+    Args:
+        left: of the width.
+        top: of the height.
+        right: of the width.
+        bottom: of the height.
+        kind: `person`, `hand`, `object`, `contact`, `text`, or any other.
+        label: beside it; "" for none.
+    """
 
     left: float
     top: float
@@ -99,7 +139,13 @@ class Box:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """One small frame as a data URI. time: seconds from the clip's start."""
+    """One small frame.
+
+    Args:
+        source: a data URI.
+        time: from the clip's start.
+        boxes: drawn on it.
+    """
 
     source: str
     time: Seconds
@@ -108,7 +154,14 @@ class Picture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreLine:
-    """One score of one clip. verdict: what its rule says; `none` when no rule is about it or it has no value."""
+    """One score of one clip.
+
+    Args:
+        name: of the score.
+        value: None where it is undefined.
+        thresholds: of its rule.
+        verdict: what its rule says; `none` when no rule is about it or it has no value.
+    """
 
     name: str
     value: float | None
@@ -118,7 +171,16 @@ class ScoreLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One answer of an expert."""
+    """One answer of an expert.
+
+    Args:
+        role: what it was asked as.
+        expert: its name.
+        ended: the outcome, and why.
+        tokens: read and written.
+        seconds: that it took.
+        text: of the answer.
+    """
 
     role: str
     expert: str
@@ -130,7 +192,15 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """A clip's caption and how it came about. reason: why there is no text."""
+    """A clip's caption and how it came about.
+
+    Args:
+        text: the caption; "" when there is none.
+        reason: why there is no text.
+        path: which way the captioner took.
+        detail: what else it notes, by name.
+        calls: of experts, in order.
+    """
 
     text: str
     reason: str = ""
@@ -141,7 +211,18 @@ class Words:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Captioning:
-    """All captions of a run in figures."""
+    """All captions of a run in figures.
+
+    Args:
+        captioner: its name.
+        experts: role -> model.
+        captioned: clips that have a caption.
+        failed: clips that have none, and were tried.
+        paths: way -> how many captions came by it.
+        lengths: a sentence on how long they are.
+        calls: of experts.
+        tokens: read and written.
+    """
 
     captioner: str
     experts: Mapping[str, str]
@@ -155,7 +236,24 @@ class Captioning:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tile:
-    """One clip of a contact sheet. missing: why there are no pictures."""
+    """One clip of a contact sheet.
+
+    Args:
+        id: of the clip.
+        uri: of its video.
+        start: in the video.
+        end: in the video.
+        width: in pixels.
+        height: in pixels.
+        reason: why it was dropped, or by what it was kept.
+        prompt: that the video was made from; "" when there is none.
+        source: who made it, as the list of videos says.
+        decided: the rule that dropped it; "" of a kept clip.
+        scores: all of them.
+        pictures: in order of time.
+        missing: why there are no pictures.
+        words: its caption; None when there was none to make.
+    """
 
     id: str
     uri: str
@@ -175,7 +273,16 @@ class Tile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
-    """A contact sheet: some of the `total` clips of one kind."""
+    """A contact sheet: some of the clips of one kind.
+
+    Args:
+        key: `kept`, or the rule that dropped them.
+        title: above it.
+        total: how many clips there are of this kind.
+        order: in which order they are shown; "" when there is nothing to say of it.
+        thresholds: of the rule.
+        tiles: the clips that are shown.
+    """
 
     key: str
     title: str
@@ -187,7 +294,14 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureGroup:
-    """Clips or videos that failed alike. where: the measure, or "reading" for files that are no videos."""
+    """Clips or videos that failed alike.
+
+    Args:
+        where: the measure, or "reading" for files that are no videos.
+        reason: why.
+        count: how many.
+        examples: some of their URIs.
+    """
 
     where: str
     reason: str

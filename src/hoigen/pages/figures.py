@@ -31,7 +31,17 @@ text { fill: #565d66; } .title { font-size: 20px; font-weight: 700; fill: #15181
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """What a picture of a threshold shows. `said` is None when nobody has labelled the clips."""
+    """What a picture of a threshold shows.
+
+    Args:
+        title: of the picture.
+        about: a line below it.
+        values: of the score, one a clip.
+        said: what people said of the same clips; None when nobody has labelled them.
+        bounds: `min` or `max` -> the threshold.
+        curve: precision, recall and F1 by threshold.
+        chosen: the place in the curve that is marked.
+    """
 
     title: str
     about: str
@@ -59,14 +69,25 @@ class _Plane:
 
 def threshold_figure(drawn: Drawn) -> str:
     """An SVG document: how the values are spread, the curves in front of it, the thresholds marked."""
-    plane = _plane(drawn.values, drawn.bounds)
+    # From the first to the last of all but the outermost half percent; a few outliers do not squeeze the rest.
+    ordered = sorted(drawn.values)
+    off = len(ordered) // 200
+    low = min([ordered[off], *drawn.bounds.values()])
+    high = max([ordered[len(ordered) - 1 - off], *drawn.bounds.values()])
+    room = (high - low) * 0.02 or abs(low) * 0.1 or 1.0
+    plane = _Plane(low - room, high + room)
+    away = []  # what the thresholds drop
+    for bound, value in drawn.bounds.items():
+        left, right = (LEFT, plane.x(value)) if bound == "min" else (plane.x(value), WIDTH - RIGHT)
+        wide, tall = f"{right - left:.1f}", f"{plane.y(0) - plane.y(1):.1f}"
+        away.append(el("rect", x=f"{left:.1f}", y=f"{plane.y(1):.1f}", width=wide, height=tall, class_="away"))
     body = [
         el("style", Html(STYLE)),
         el("rect", width=WIDTH, height=HEIGHT, fill="#fff"),
         el("text", drawn.title, x=LEFT, y=32, class_="title"),
         el("text", drawn.about, x=LEFT, y=52),
         _grid(plane, drawn.curve is not None),
-        _away(drawn.bounds, plane),
+        away,
         _bars(drawn, plane),
         el("line", x1=LEFT, x2=WIDTH - RIGHT, y1=plane.y(0), y2=plane.y(0), class_="axis"),
         _ticks(plane),
@@ -77,16 +98,6 @@ def threshold_figure(drawn: Drawn) -> str:
     size = {"viewBox": f"0 0 {WIDTH:g} {HEIGHT:g}", "width": f"{WIDTH:g}", "height": f"{HEIGHT:g}"}
     says = f"{drawn.title}. {drawn.about}"
     return el("svg", body, xmlns="http://www.w3.org/2000/svg", role="img", aria_label=says, **size) + "\n"
-
-
-def _plane(values: Sequence[float], bounds: Mapping[str, float]) -> _Plane:
-    """From the first to the last of all but the outermost half percent; a few outliers do not squeeze the rest."""
-    ordered = sorted(values)
-    off = len(ordered) // 200
-    low = min([ordered[off], *bounds.values()])
-    high = max([ordered[len(ordered) - 1 - off], *bounds.values()])
-    room = (high - low) * 0.02 or abs(low) * 0.1 or 1.0
-    return _Plane(low - room, high + room)
 
 
 def _grid(plane: _Plane, shares: bool) -> list[Html]:
@@ -100,22 +111,16 @@ def _grid(plane: _Plane, shares: bool) -> list[Html]:
     return lines
 
 
-def _away(bounds: Mapping[str, float], plane: _Plane) -> list[Html]:
-    """What the thresholds drop."""
-    found = []
-    for bound, value in bounds.items():
-        left, right = (LEFT, plane.x(value)) if bound == "min" else (plane.x(value), WIDTH - RIGHT)
-        wide, tall = f"{right - left:.1f}", f"{plane.y(0) - plane.y(1):.1f}"
-        found.append(el("rect", x=f"{left:.1f}", y=f"{plane.y(1):.1f}", width=wide, height=tall, class_="away"))
-    return found
-
-
 def _bars(drawn: Drawn, plane: _Plane) -> list[Html]:
     kinds = [("any", drawn.values)]
     if drawn.said is not None:
         pairs = list(zip(drawn.values, drawn.said, strict=True))
         kinds = [("yes", [v for v, yes in pairs if yes]), ("no", [v for v, yes in pairs if not yes])]
-    counts = {kind: _counted(values, plane) for kind, values in kinds}
+    counts = {kind: [0] * BINS for kind, _ in kinds}
+    for kind, values in kinds:
+        for value in values:
+            place = int((value - plane.low) / (plane.high - plane.low) * BINS)
+            counts[kind][min(BINS - 1, max(0, place))] += 1
     tallest = max(sum(some) for some in zip(*counts.values(), strict=True))
     wide = (WIDTH - LEFT - RIGHT) / BINS
     found = []
@@ -124,18 +129,10 @@ def _bars(drawn: Drawn, plane: _Plane) -> list[Html]:
         for kind, bins in counts.items():
             if bins[at]:
                 top, foot = (plane.y(0.9 * part / tallest) for part in (below + bins[at], below))
-                place = {"x": f"{LEFT + at * wide + 0.5:.1f}", "y": f"{top:.1f}"}
-                found.append(el("rect", **place, width=f"{wide - 1:.1f}", height=f"{foot - top:.1f}", class_=kind))
+                corner = {"x": f"{LEFT + at * wide + 0.5:.1f}", "y": f"{top:.1f}"}
+                found.append(el("rect", **corner, width=f"{wide - 1:.1f}", height=f"{foot - top:.1f}", class_=kind))
                 below += bins[at]
     return found
-
-
-def _counted(values: Sequence[float], plane: _Plane) -> list[int]:
-    bins = [0] * BINS
-    for value in values:
-        place = int((value - plane.low) / (plane.high - plane.low) * BINS)
-        bins[min(BINS - 1, max(0, place))] += 1
-    return bins
 
 
 def _curves(drawn: Drawn, plane: _Plane) -> list[Html]:

@@ -14,12 +14,23 @@ from hoigen.pages.markup import Child, Html, el, join, text
 def document(
     title: str, *body: Child, scripts: Sequence[str] = ("page.js",), styles: Sequence[str] = ("page.css",)
 ) -> str:
-    """A page as text. Nothing is loaded from anywhere else, and only its own scripts run."""
+    """A page as text. Nothing is loaded from anywhere else, also not by a file name that tries, and only its own
+    scripts run.
+
+    Args:
+        title: of the browser's window.
+        body: what it shows.
+        scripts: files of this folder that run in it.
+        styles: files of this folder that say how it looks.
+    """
     written = [asset(name) for name in scripts]
+    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in written]
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed}"
     head = el(
         "head",
         el("meta", charset="utf-8"),
-        el("meta", http_equiv="Content-Security-Policy", content=_policy(written)),
+        el("meta", http_equiv="Content-Security-Policy", content=policy),
         el("meta", name="viewport", content="width=device-width, initial-scale=1"),
         el("meta", name="color-scheme", content="light dark"),
         el("meta", name="referrer", content="no-referrer"),
@@ -34,13 +45,6 @@ def asset(name: str) -> str:
     return resources.files("hoigen.pages").joinpath(name).read_text(encoding="utf-8")
 
 
-def _policy(scripts: Sequence[str]) -> str:
-    """Only this page's own scripts run, and nothing is fetched: also not by a file name that tries."""
-    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
-    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
-    return f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed}"
-
-
 def nav(places: Sequence[tuple[str, str]]) -> Html:
     """places: (id of a section, its name)."""
     links = [el("a", name, href=f"#{place}") for place, name in places]
@@ -53,7 +57,12 @@ def section(key: str, title: str, lead: Child, *body: Child) -> Html:
 
 
 def scroll(table: Html, name: str) -> Html:
-    """A table that scrolls by itself where it is too wide, also by keyboard."""
+    """A table that scrolls by itself where it is too wide, also by keyboard.
+
+    Args:
+        table: the table.
+        name: what it is called for those who do not see it.
+    """
     return el("div", table, class_="scroll", tabindex="0", role="region", aria_label=name)
 
 
@@ -63,7 +72,13 @@ def figures(pairs: Sequence[tuple[str, str]]) -> Html:
 
 
 def recipe(code: str, made: Mapping[str, str], models: Sequence[LedgerEntry]) -> Html:
-    """made: when, where, with which versions."""
+    """What made the page, and how to do it again.
+
+    Args:
+        code: the recipe, YAML.
+        made: when, where, with which versions.
+        models: the files of models that were used.
+    """
     body = el(
         "div",
         el("pre", el("code", code or "# no recipe"), tabindex="0"),
@@ -80,21 +95,18 @@ def _models(models: Sequence[LedgerEntry]) -> Html | None:
         return None
     names = ("model", "used by", "licence", "may be used by", "origin", "from", "revision", "sha256")
     head = el("tr", [el("th", name, scope="col") for name in names])
-    table = el("table", el("thead", head), el("tbody", [_model(model) for model in models]), class_="wide")
+    rows = []
+    for model in models:
+        licence = el("td", model.licence, title=model.note or None)
+        cells = [el("td", text) for text in (model.use, model.origin, model.source)]
+        # of digests and commits the first digits, the whole where one points at them
+        pins = [
+            el("td", el("code", pin[:16] if len(pin) >= 40 else pin, title=pin))
+            for pin in (model.revision, model.sha256)
+        ]
+        rows.append(el("tr", el("td", model.id), el("td", ", ".join(model.used_by)), licence, cells, pins))
+    table = el("table", el("thead", head), el("tbody", rows), class_="wide")
     return join([el("h3", "Model files"), scroll(table, "Model files")])
-
-
-def _model(model: LedgerEntry) -> Html:
-    """A row; of digests and commits the first digits, the whole where one points at them."""
-    licence = el("td", model.licence, title=model.note or None)
-    texts = (model.use, model.origin, model.source)
-    pins = [el("td", el("code", _short(pin), title=pin)) for pin in (model.revision, model.sha256)]
-    cells = [el("td", model.id), el("td", ", ".join(model.used_by)), licence, *(el("td", text) for text in texts)]
-    return el("tr", cells, pins)
-
-
-def _short(pin: str) -> str:
-    return pin[:16] if len(pin) >= 40 else pin
 
 
 def footer(version: str) -> Html:

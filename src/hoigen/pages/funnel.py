@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hoigen.pages.facts import ReportFacts, Stage, Threshold
-from hoigen.pages.markup import Html, el, join
+from hoigen.pages.facts import ReportFacts, Stage, bounds
+from hoigen.pages.markup import Html, el
 from hoigen.pages.words import anchor, count, many, share
 
 HEIGHT = 60  # of the drawing's own units; the style sheet says how tall a row is
 PLAIN = {"readable": "videos that open", "reading": "videos that open", "duplicate": "content seen before"}
-
-
-def bounds(thresholds: tuple[Threshold, ...]) -> str:
-    """`≥ 0.02, ≤ 2`."""
-    return ", ".join(str(threshold) for threshold in thresholds)
 
 
 def funnel(facts: ReportFacts) -> Html:
@@ -22,7 +17,9 @@ def funnel(facts: ReportFacts) -> Html:
     if not facts.clips:
         return el("p", "Nothing went in.", class_="empty")
     with_sheet = {sheet.key for sheet in facts.dropped_sheets if sheet.tiles}
-    rows = [_source_row(facts)]
+    source = el("span", el("b", many(facts.clips, "clip")), el("small", f"cut from {many(facts.videos, 'video')}"))
+    row = el("div", source, _band(100, 100, 0), el("span", class_="numbers"), class_="row")
+    rows = [el("li", row, class_="source")]
     if facts.pending:
         rows.append(_pending_row(facts))
     steps = max(1, len(facts.stages))
@@ -32,16 +29,21 @@ def funnel(facts: ReportFacts) -> Html:
     return el("ol", rows, class_="funnel")
 
 
-def _source_row(facts: ReportFacts) -> Html:
-    label = el("span", el("b", many(facts.clips, "clip")), el("small", f"cut from {many(facts.videos, 'video')}"))
-    return el("li", el("div", label, _band(100, 100, 0), el("span", class_="numbers"), class_="row"), class_="source")
-
-
 def _stage_row(stage: Stage, facts: ReportFacts, depth: float, linked: bool) -> Html:
     label = el(
         "span", el("b", stage.title), el("small", bounds(stage.thresholds) or PLAIN.get(stage.key, "measured at all"))
     )
-    numbers = el("span", _lost(stage, facts), class_="numbers")
+    shares = [el("small", f"{share(stage.dropped, facts.clips)} of all")]
+    if stage.entered != facts.clips:
+        shares.append(el("small", f"{share(stage.dropped, stage.entered)} of those here"))
+    lost = [
+        el("b", f"−{count(stage.dropped)}", class_="lost") if stage.dropped else None,
+        el("small", f"{count(stage.failed)} failed", class_="failed") if stage.failed else None,
+        el("span", shares) if stage.dropped else None,
+    ]
+    if stage.entered == stage.left:
+        lost = [el("small", "none dropped")]
+    numbers = el("span", lost, class_="numbers")
     ends = _percent(stage.left, facts), _percent(stage.left + stage.dropped, facts), _percent(stage.entered, facts)
     band = _band(ends[2], ends[0], depth, (("away", ends[0], ends[1]), ("away unjudged", ends[1], ends[2])))
     inside = (label, band, numbers)
@@ -51,21 +53,6 @@ def _stage_row(stage: Stage, facts: ReportFacts, depth: float, linked: bool) -> 
     else:
         row = el("div", inside, class_="row")
     return el("li", row, class_=None if stage.entered > stage.left else "nothing")
-
-
-def _lost(stage: Stage, facts: ReportFacts) -> Html:
-    if stage.entered == stage.left:
-        return el("small", "none dropped")
-    shares = [el("small", f"{share(stage.dropped, facts.clips)} of all")]
-    if stage.entered != facts.clips:
-        shares.append(el("small", f"{share(stage.dropped, stage.entered)} of those here"))
-    return join(
-        [
-            el("b", f"−{count(stage.dropped)}", class_="lost") if stage.dropped else None,
-            el("small", f"{count(stage.failed)} failed", class_="failed") if stage.failed else None,
-            el("span", shares) if stage.dropped else None,
-        ]
-    )
 
 
 def _pending_row(facts: ReportFacts) -> Html:

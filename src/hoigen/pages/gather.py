@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hoigen.pages import choose
-from hoigen.pages.facts import FailureGroup, ReportFacts, Sheet, Stage, Threshold
-from hoigen.pages.spread import histograms, thresholds
+from hoigen.pages.facts import FailureGroup, ReportFacts, Sheet, Stage, Threshold, thresholds
+from hoigen.pages.histogram import histograms
 from hoigen.pages.talk import captioning_of, words_of
 from hoigen.pages.thumbs import take
 from hoigen.pages.words import length, many
@@ -29,7 +29,10 @@ ORDER = "from the nearest to its threshold to the farthest"
 def gather(run: Run, *, shown: int = 24) -> ReportFacts:
     """Reads a run: its decisions, its scores, and small pictures of the clips to be shown.
 
-    shown: how many kept clips; each rule shows half as many of those it dropped.
+    Args:
+        run: the run.
+        shown: how many kept clips; each rule shows half as many of those it dropped.
+
     Raises UsageError when the folder is no run.
     """
     from hoigen.data.parquet import part_rows
@@ -80,25 +83,20 @@ def _states(con: Any) -> dict[str, tuple[int, float]]:
 def _stages(found: Sequence[Any], steps: Sequence[Step], recipe: Mapping[str, Any]) -> tuple[Stage, ...]:
     """The funnel as `hoigen funnel` has it, with the bounds of its rules."""
     rules = {score: thresholds(rule) for step in steps for score, rule in step.rules.items()}
+    shortest = recipe.get("min_length")
+    if isinstance(shortest, int | float):  # the one rule with a bound that is no measure's
+        rules.setdefault("shot_length", (Threshold("min", float(shortest)),))
     return tuple(
         Stage(
             key=stage.name,
             title=stage.name,
-            thresholds=rules.get(stage.name) or _before(stage.name, recipe),
+            thresholds=rules.get(stage.name, ()),
             entered=stage.came,
             dropped=stage.dropped,
             failed=stage.failed,
         )
         for stage in found
     )
-
-
-def _before(rule: str, recipe: Mapping[str, Any]) -> tuple[Threshold, ...]:
-    """Bounds of the rules that are no measure's."""
-    shortest = recipe.get("min_length")
-    if rule == "shot_length" and isinstance(shortest, int | float):
-        return (Threshold("min", float(shortest)),)
-    return ()
 
 
 def _sheets(
@@ -131,7 +129,8 @@ def _sheets(
         )
         for stage in ruled
     )
-    return choose.kept_sheet(tiles[None], kept), sheets
+    order = "spread evenly over the input" if len(tiles[None]) < kept else ""
+    return Sheet(key="kept", title="Kept", total=kept, order=order, tiles=tuple(tiles[None])), sheets
 
 
 def _failures(con: Any) -> tuple[FailureGroup, ...]:
@@ -178,54 +177,46 @@ def provenance(run: Run) -> dict[str, Any]:
     recipe = yaml.safe_dump(facts.get("recipe", {}), sort_keys=False, allow_unicode=True, width=100)
     libraries = {name: version for name, version in (facts.get("libraries") or {}).items() if version}
     versions = {"hoigen": str(facts.get("hoigen", "")), "Python": str(facts.get("python", "")), **libraries}
+    try:
+        at = datetime.datetime.fromisoformat(str(facts.get("written")))
+        made = f"{at.day} {at:%B %Y, %H:%M} UTC"
+    except ValueError:
+        made = ""
     return {
-        "made": _day(facts.get("written")),
+        "made": made,
         "machine": str(facts.get("machine") or platform.platform()),
         "recipe": recipe,
         "versions": {name: str(version) for name, version in versions.items() if version},
     }
 
 
-def _day(written: Any) -> str:
-    """`23 November 2026, 03:12 UTC`."""
-    try:
-        at = datetime.datetime.fromisoformat(str(written))
-    except ValueError:
-        return ""
-    return f"{at.day} {at:%B %Y, %H:%M} UTC"
-
-
 def model_files(run: Run, steps: Sequence[Step]) -> tuple[LedgerEntry, ...]:
-    """The licence ledger: every model that the run's measures and its captioner use, as noted when they last ran."""
-    import yaml
+    """The licence ledger: every model that the run's measures and its captioner use, as noted when they last ran.
 
-    from hoigen.models import uses
-
-    facts = yaml.safe_load(run.recipe_file.read_text(encoding="utf-8"))
-    noted = "models" in facts
-    measured = (
-        uses.recorded(facts["models"])
-        if noted
-        else uses.ledger((step.name, unit) for step in steps for unit in step.units)
-    )
-    return uses.joined(measured, _captioned(run))
-
-
-def _captioned(run: Run) -> tuple[LedgerEntry, ...]:
-    """The models of the captions in force; of captions that note none, those of the recipe that made them."""
+    Args:
+        run: the run; of captions that note no model, those of the recipe that made them.
+        steps: its measures; asked where the run notes no model.
+    """
     import contextlib
 
     import yaml
 
-    from hoigen.captioners._job import job_of, models_of
     from hoigen.core.errors import HoigenError
     from hoigen.models import uses
 
-    if not run.caption_file.is_file():
-        return ()
-    facts = yaml.safe_load(run.caption_file.read_text(encoding="utf-8"))
+    facts = yaml.safe_load(run.recipe_file.read_text(encoding="utf-8"))
     if "models" in facts:
-        return uses.recorded(facts["models"])
-    with contextlib.suppress(HoigenError):  # of an older hoigen, or with files that lie elsewhere
-        return models_of(job_of(facts.get("caption") or {}))
-    return ()
+        measured = uses.recorded(facts["models"])
+    else:
+        measured = uses.ledger((step.name, unit) for step in steps for unit in step.units)
+    captioned: tuple[LedgerEntry, ...] = ()
+    if run.caption_file.is_file():
+        facts = yaml.safe_load(run.caption_file.read_text(encoding="utf-8"))
+        if "models" in facts:
+            captioned = uses.recorded(facts["models"])
+        else:
+            from hoigen.captioners._job import job_of, models_of
+
+            with contextlib.suppress(HoigenError):  # of an older hoigen, or with files that lie elsewhere
+                captioned = models_of(job_of(facts.get("caption") or {}))
+    return uses.joined(measured, captioned)

@@ -1,4 +1,4 @@
-"""What measures saw in a frame, out of their details, and its drawing over a picture."""
+"""What measures saw: drawn over the frames of a strip, and as a contact curve below it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hoigen.pages.evalfacts import Overlay, Place
+from hoigen.pages.evalfacts import ContactCurve, Overlay, Place
 from hoigen.pages.facts import Box
 from hoigen.pages.markup import Html, el
+from hoigen.pages.words import share
 
 SIDES = ("left", "right")
 LIMBS = (("shoulder", "elbow"), ("elbow", "wrist"), ("shoulder", "hip"), ("hip", "knee"), ("knee", "ankle"))
@@ -16,10 +17,17 @@ FINGERS = ((0, 1, 2, 3, 4), (0, 5, 6, 7, 8), (5, 9, 10, 11, 12), (9, 13, 14, 15,
 """Landmarks of a hand that are joined, in MediaPipe's and COCO-WholeBody's order."""
 PAIRS = 2
 """Pairs of a detector that are drawn in a frame."""
+WIDTH, HEIGHT, TOP = 1000.0, 72.0, 4.0
+"""Of the contact curve."""
 
 
 def overlay_of(fine: Mapping[str, Any] | None, coarse: Mapping[str, Any] | None) -> Overlay:
-    """fine: a frame of fine_hoi's `shown`. coarse: a frame of coarse_hoi. Where both have boxes, those of fine_hoi."""
+    """What is drawn over a frame. Where both measures have boxes, those of fine_hoi.
+
+    Args:
+        fine: the frame of fine_hoi's `shown`.
+        coarse: the frame of coarse_hoi.
+    """
     fine, coarse = fine or {}, coarse or {}
     own = [(fine.get("person"), "person", ""), (fine.get("object"), "object", "")]
     boxes = [box for sides, kind, label in own if (box := _box(sides, kind, label)) is not None]
@@ -28,11 +36,16 @@ def overlay_of(fine: Mapping[str, Any] | None, coarse: Mapping[str, Any] | None)
             named = ((pair.get("person"), "person", ""), (pair.get("box"), "object", words(pair.get("object"))))
             boxes += [box for sides, kind, label in named if (box := _box(sides, kind, label)) is not None]
     points = {name: _place(at) for name, at in (fine.get("points") or {}).items()}
-    hands = [[_place(at) for at in hand] for hand in fine.get("hands") or ()]
+    joined = [(f"{side}_{one}", f"{side}_{other}") for side in SIDES for one, other in LIMBS]
+    joined += [(f"left_{part}", f"right_{part}") for part in ("shoulder", "hip")]
+    bones = [(points[one], points[other]) for one, other in joined if one in points and other in points]
+    for hand in ([_place(at) for at in hand] for hand in fine.get("hands") or ()):
+        if len(hand) == 21:
+            bones += [(hand[one], hand[other]) for chain in FINGERS for one, other in itertools.pairwise(chain)]
     return Overlay(
         boxes=boxes,
         outlines=[[_place(at) for at in piece] for piece in fine.get("outline") or ()],
-        bones=[*_bones(points), *(bone for hand in hands for bone in _fingers(hand))],
+        bones=bones,
         joints=[at for name, at in points.items() if name.endswith(("wrist", "ankle", "nose", "elbow", "knee"))],
     )
 
@@ -53,18 +66,6 @@ def _box(sides: Any, kind: str, label: str) -> Box | None:
 
 def _place(at: Sequence[float]) -> Place:
     return float(at[0]), float(at[1])
-
-
-def _bones(points: Mapping[str, Place]) -> list[tuple[Place, Place]]:
-    names = [(f"{side}_{one}", f"{side}_{other}") for side in SIDES for one, other in LIMBS]
-    names += [(f"left_{part}", f"right_{part}") for part in ("shoulder", "hip")]
-    return [(points[one], points[other]) for one, other in names if one in points and other in points]
-
-
-def _fingers(hand: Sequence[Place]) -> list[tuple[Place, Place]]:
-    if len(hand) != 21:
-        return []
-    return [(hand[one], hand[other]) for chain in FINGERS for one, other in itertools.pairwise(chain)]
 
 
 def drawn(overlay: Overlay, shape: float) -> Html | None:
@@ -91,3 +92,55 @@ def drawn(overlay: Overlay, shape: float) -> Html | None:
     ]
     view = f"0 0 {wide:.1f} {tall:g}"
     return el("svg", parts, viewBox=view, preserveAspectRatio="none", aria_hidden="true", class_="overlay")
+
+
+def curve(facts: ContactCurve, marks: Sequence[float] = ()) -> Html:
+    """The contact curve of a video, as wide as its strip: below each frame stands its moment.
+
+    Touch is at the foot, out of reach at the top; stretches of contact are filled, those without sight hatched.
+
+    Args:
+        facts: the curve.
+        marks: times of the frames of the strip.
+    """
+    times = list(facts.times)
+    middles = [(one + other) / 2 for one, other in itertools.pairwise(times)]
+    edges = [_x(time, facts) for time in (0.0, *middles, facts.duration)]  # of each frame's part of the time
+    parts = [el("rect", x=0, y=TOP, width=WIDTH, height=HEIGHT - TOP, class_="ground")]
+    for kind, flags in (("touch", list(facts.contact)), ("unseen", [not seen for seen in facts.seen])):
+        for start, end in _stretches(flags):
+            left, wide = edges[start], f"{max(0.5, edges[end] - edges[start]):.1f}"
+            parts.append(el("rect", x=f"{left:.1f}", y=TOP, width=wide, height=f"{HEIGHT - TOP:g}", class_=kind))
+    for mark in marks:
+        x = f"{_x(mark, facts):.1f}"
+        parts.append(el("line", x1=x, x2=x, y1=TOP, y2=HEIGHT, class_="mark"))
+    heights = [HEIGHT - 3 - gap * (HEIGHT - TOP - 6) for gap in facts.gap]
+    line = " ".join(f"{_x(time, facts):.1f},{y:.1f}" for time, y in zip(times, heights, strict=True))
+    parts.append(el("polyline", points=line, class_="gap"))
+    picture = el(
+        "svg",
+        parts,
+        viewBox=f"0 0 {WIDTH:g} {HEIGHT:g}",
+        preserveAspectRatio="none",
+        role="img",
+        aria_label=f"Contact curve: contact in {share(sum(facts.contact), len(times))} of {len(times)} frames",
+        class_="curve",
+    )
+    names = el("span", el("small", "out of reach"), el("small", "touch"), class_="ends", aria_hidden="true")
+    return el("div", picture, names, class_="contact")
+
+
+def _x(time: float, facts: ContactCurve) -> float:
+    return WIDTH * min(1.0, max(0.0, time / facts.duration)) if facts.duration > 0 else 0.0
+
+
+def _stretches(flags: Sequence[bool]) -> list[tuple[int, int]]:
+    """(first, one past the last) of each run of true."""
+    found, start = [], None
+    for at, flag in enumerate([*flags, False]):
+        if flag and start is None:
+            start = at
+        if not flag and start is not None:
+            found.append((start, at))
+            start = None
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hoigen.data.files import write_text
-from hoigen.pages.facts import FailureGroup, ReportFacts
+from hoigen.pages.facts import ReportFacts
 from hoigen.pages.frame import document, figures, footer, nav, recipe, scroll, section
 from hoigen.pages.funnel import funnel
 from hoigen.pages.histogram import histogram
@@ -23,11 +23,25 @@ def write_report(facts: ReportFacts, out: Path) -> Path:
 
 def render(facts: ReportFacts) -> str:
     """The page as text."""
+    places = [("funnel", "Funnel"), ("kept", "Kept")]
+    places += [("dropped", "Dropped")] if facts.dropped_sheets else []
+    places += [("captions", "Captions")] if facts.captioning else []
+    places += [("scores", "Scores")] if facts.histograms else []
+    places += [("failures", "Failures"), ("recipe", "Recipe")]
+    sections = [
+        section("funnel", "The funnel", "Each rule drops what the rules above it have let through.", funnel(facts)),
+        sheet(facts.kept_sheet, "kept", level="h2") if facts.kept_sheet else None,
+        _dropped(facts),
+        _captions(facts),
+        _scores(facts),
+        _failures(facts),
+        recipe(facts.recipe, {"made": facts.made, "machine": facts.machine, **facts.versions}, facts.models),
+    ]
     return document(
         f"{headline(facts)} · {facts.title}",
-        _nav(facts),
+        nav(places),
         _header(facts),
-        el("main", _sections(facts)),
+        el("main", sections),
         footer(facts.versions.get("hoigen", "")),
         _dialog(),
     )
@@ -40,45 +54,30 @@ def headline(facts: ReportFacts) -> str:
     return f"{count(facts.kept)} of {many(facts.clips, 'clip')} kept"
 
 
-def _nav(facts: ReportFacts) -> Html:
-    places = [("funnel", "Funnel"), ("kept", "Kept")]
-    if facts.dropped_sheets:
-        places.append(("dropped", "Dropped"))
-    if facts.captioning:
-        places.append(("captions", "Captions"))
-    if facts.histograms:
-        places.append(("scores", "Scores"))
-    places += [("failures", "Failures"), ("recipe", "Recipe")]
-    return nav(places)
-
-
 def _header(facts: ReportFacts) -> Html:
     overline = " · ".join(part for part in (facts.title, facts.made) if part)
+    if facts.clips:
+        title = el("h1", el("em", count(facts.kept)), el("span", f" of {many(facts.clips, 'clip')} kept"))
+    else:
+        why = f"None were made of {many(facts.videos, 'video')} yet."
+        if not facts.videos:
+            why = "There was nothing to read: the list of videos is empty."
+        title = join([el("h1", "No clips"), el("p", why, class_="lead")])
+    pairs = [("videos", count(facts.videos)), ("clips", count(facts.clips))]
+    if facts.seconds:
+        pairs += [("footage", length(facts.seconds)), ("footage kept", length(facts.seconds_kept))]
+    worst = max(facts.stages, key=lambda stage: stage.dropped, default=None)
+    if worst is not None and worst.dropped:
+        pairs.append(("strictest rule", worst.title))
     return el(
         "header",
         el("p", overline, class_="overline"),
-        _big(facts),
+        title,
         _balance(facts),
-        _figures(facts),
+        figures(pairs),
         class_="top",
         id="top",
     )
-
-
-def _big(facts: ReportFacts) -> Html:
-    if not facts.clips:
-        return join([el("h1", "No clips"), el("p", _why_none(facts), class_="lead")])
-    return el(
-        "h1",
-        el("em", count(facts.kept)),
-        el("span", f" of {many(facts.clips, 'clip')} kept"),
-    )
-
-
-def _why_none(facts: ReportFacts) -> str:
-    if not facts.videos:
-        return "There was nothing to read: the list of videos is empty."
-    return f"None were made of {many(facts.videos, 'video')} yet."
 
 
 def _balance(facts: ReportFacts) -> Html | None:
@@ -95,36 +94,16 @@ def _balance(facts: ReportFacts) -> Html | None:
     bar = el("div", [el("i", class_=kind, style=f"flex-grow:{size}") for kind, size in shown if size], class_="bar")
     names = {"pending": "not measured yet"}
     legend = [
-        el("li", el("i", class_=kind), el("b", count(size)), f" {names.get(kind, kind)} ", _share(size, facts))
+        el(
+            "li",
+            el("i", class_=kind),
+            el("b", count(size)),
+            f" {names.get(kind, kind)} ",
+            el("small", share(size, facts.clips)),
+        )
         for kind, size in shown
     ]
     return el("div", bar, el("ul", legend), class_="balance")
-
-
-def _share(size: int, facts: ReportFacts) -> Html:
-    return el("small", share(size, facts.clips))
-
-
-def _figures(facts: ReportFacts) -> Html:
-    pairs = [("videos", count(facts.videos)), ("clips", count(facts.clips))]
-    if facts.seconds:
-        pairs += [("footage", length(facts.seconds)), ("footage kept", length(facts.seconds_kept))]
-    worst = max(facts.stages, key=lambda stage: stage.dropped, default=None)
-    if worst is not None and worst.dropped:
-        pairs.append(("strictest rule", worst.title))
-    return figures(pairs)
-
-
-def _sections(facts: ReportFacts) -> list[Html | None]:
-    return [
-        section("funnel", "The funnel", "Each rule drops what the rules above it have let through.", funnel(facts)),
-        sheet(facts.kept_sheet, "kept", level="h2") if facts.kept_sheet else None,
-        _dropped(facts),
-        _captions(facts),
-        _scores(facts),
-        _failures(facts),
-        recipe(facts.recipe, {"made": facts.made, "machine": facts.machine, **facts.versions}, facts.models),
-    ]
 
 
 def _dropped(facts: ReportFacts) -> Html | None:
@@ -152,33 +131,24 @@ def _scores(facts: ReportFacts) -> Html | None:
 
 
 def _failures(facts: ReportFacts) -> Html:
+    notes = None
+    if facts.notes:
+        notes = join([el("h3", "Notes on videos and shots"), el("ul", [el("li", note) for note in facts.notes])])
     if not facts.failures:
-        return section("failures", "Failures", "", el("p", "Nothing failed.", class_="empty"), _notes(facts))
+        return section("failures", "Failures", "", el("p", "Nothing failed.", class_="empty"), notes)
     head = el("tr", [el("th", name, scope="col") for name in ("clips", "at", "reason", "examples")])
-    rows = [_failure(group) for group in facts.failures]
+    rows = []
+    for group in facts.failures:
+        examples = [el("li", el("bdi", uri)) for uri in group.examples]
+        if (more := group.count - len(group.examples)) > 0:
+            examples.append(el("li", f"and {count(more)} more", class_="more"))
+        size = el("td", count(group.count), class_="count")
+        reason = el("td", el("bdi", group.reason), class_="reason")
+        rows.append(el("tr", size, el("td", group.where), reason, el("td", el("ul", examples))))
     table = el("table", el("thead", head), el("tbody", rows), class_="wide")
     retry = el("code", "hoigen retry")
     lead = join(["A failed clip was not judged: it is neither kept nor dropped. ", retry, " tries again."])
-    return section("failures", "Failures", lead, scroll(table, "Failures"), _notes(facts))
-
-
-def _failure(group: FailureGroup) -> Html:
-    examples = [el("li", el("bdi", uri)) for uri in group.examples]
-    if (more := group.count - len(group.examples)) > 0:
-        examples.append(el("li", f"and {count(more)} more", class_="more"))
-    return el(
-        "tr",
-        el("td", count(group.count), class_="count"),
-        el("td", group.where),
-        el("td", el("bdi", group.reason), class_="reason"),
-        el("td", el("ul", examples)),
-    )
-
-
-def _notes(facts: ReportFacts) -> Html | None:
-    if not facts.notes:
-        return None
-    return join([el("h3", "Notes on videos and shots"), el("ul", [el("li", note) for note in facts.notes])])
+    return section("failures", "Failures", lead, scroll(table, "Failures"), notes)
 
 
 def _dialog() -> Html:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from hoigen.pages.facts import Box, Picture, ScoreLine, Sheet, Tile
-from hoigen.pages.funnel import bounds
+from hoigen.pages.facts import Picture, Sheet, Tile, bounds
 from hoigen.pages.markup import Html, el
-from hoigen.pages.talk import talk, under_tile
+from hoigen.pages.talk import talk
 from hoigen.pages.words import anchor, clock, count, number, short_name
 
 MARKS = {"pass": "✓", "broken": "✗", "none": ""}
@@ -13,7 +12,13 @@ CELL = 16 / 9  # the shape of `.frame` in the style sheet
 
 
 def sheet(facts: Sheet, kind: str, *, level: str = "h3") -> Html:
-    """One sheet with its heading; `kind` is `kept` or `dropped`."""
+    """One sheet with its heading.
+
+    Args:
+        facts: its clips.
+        kind: `kept` or `dropped`.
+        level: the element of its heading.
+    """
     name = anchor(kind, facts.key) if kind != "kept" else "kept"
     heading = el(
         level,
@@ -21,89 +26,68 @@ def sheet(facts: Sheet, kind: str, *, level: str = "h3") -> Html:
         el("small", bounds(facts.thresholds), class_="bound") if facts.thresholds else None,
         tabindex="-1",
     )
-    tiles = el("div", [_tile(tile, kind) for tile in facts.tiles], class_="tiles")
-    body = tiles if facts.tiles else el("p", _nothing(facts, kind), class_="empty")
-    return el(
-        "section", el("header", heading, el("p", _shown(facts), class_="shown")), body, id=name, class_=f"sheet {kind}"
-    )
+    if facts.tiles:
+        body = el("div", [_tile(tile) for tile in facts.tiles], class_="tiles")
+        shown = f"{count(len(facts.tiles))} of {count(facts.total)} shown"
+        if len(facts.tiles) == facts.total:
+            shown = f"all {count(facts.total)} shown" if facts.total > 1 else "1 clip"
+        shown += f", {facts.order}" if facts.order else ""
+    else:
+        nothing = "No clip passed every rule." if kind == "kept" and not facts.total else "No clips to show."
+        body, shown = el("p", nothing, class_="empty"), ""
+    return el("section", el("header", heading, el("p", shown, class_="shown")), body, id=name, class_=f"sheet {kind}")
 
 
-def _shown(facts: Sheet) -> str:
-    if not facts.tiles:
-        return ""
-    words = f"{count(len(facts.tiles))} of {count(facts.total)} shown"
-    if len(facts.tiles) == facts.total:
-        words = f"all {count(facts.total)} shown" if facts.total > 1 else "1 clip"
-    return f"{words}, {facts.order}" if facts.order else words
-
-
-def _nothing(facts: Sheet, kind: str) -> str:
-    return "No clip passed every rule." if kind == "kept" and not facts.total else "No clips to show."
-
-
-def _tile(tile: Tile, kind: str) -> Html:
-    name = short_name(tile.uri)
+def _tile(tile: Tile) -> Html:
+    name, span = short_name(tile.uri), f"{clock(tile.start)}–{clock(tile.end)} · {tile.end - tile.start:.1f} s"
+    words = None
+    if tile.words is not None:
+        said, kind = tile.words.text, "words"
+        if not said:
+            said, kind = f"no caption: {tile.words.reason}", "words none"
+        words = el("p", el("bdi", said), class_=kind)
     caption = el(
         "figcaption",
         el("p", el("bdi", name), class_="name", title=tile.uri),
-        el("p", _span(tile), el("code", tile.id), class_="span"),
+        el("p", span, el("code", tile.id), class_="span"),
         el("p", el("bdi", tile.reason), class_="why") if tile.reason else None,
-        under_tile(tile.words),
+        words,
     )
+    pictures = el("span", [_frame(picture, tile, i) for i, picture in enumerate(tile.pictures)], class_="frames")
+    if not tile.pictures:
+        pictures = el("span", el("span", "no picture"), el("small", el("bdi", tile.missing)), class_="blank")
     strip = el(
         "button",
-        _strip(tile),
+        pictures,
         type="button",
         class_="strip",
-        aria_label=f"{name}, {_span(tile)}{', ' + tile.reason if tile.reason else ''}: enlarge, with all scores",
+        aria_label=f"{name}, {span}{', ' + tile.reason if tile.reason else ''}: enlarge, with all scores",
     )
     return el(
         "figure", strip, caption, _scores(tile), talk(tile.words), class_="tile", data_decided=tile.decided or None
     )
 
 
-def _span(tile: Tile) -> str:
-    return f"{clock(tile.start)}–{clock(tile.end)} · {tile.end - tile.start:.1f} s"
-
-
-def _strip(tile: Tile) -> Html:
-    if not tile.pictures:
-        return el("span", el("span", "no picture"), el("small", el("bdi", tile.missing)), class_="blank")
-    return el("span", [_frame(picture, tile, i) for i, picture in enumerate(tile.pictures)], class_="frames")
-
-
 def _frame(picture: Picture, tile: Tile, index: int) -> Html:
+    """A picture with its boxes, as large as fits in the middle of a cell."""
     shape = tile.width / tile.height if tile.width and tile.height else CELL
-    position = ("start", "middle", "end")[min(index, 2)]
-    return el(
-        "span",
-        el(
-            "span",
-            el(
-                "img",
-                src=picture.source,
-                alt=f"{position} of {short_name(tile.uri)}, at {clock(tile.start + picture.time)}",
-                decoding="async",
-            ),
-            [_box(box) for box in picture.boxes],
-            class_="picture",
-            style=_fit(shape),
-        ),
-        class_="frame",
-    )
-
-
-def _fit(shape: float) -> str:
-    """The largest place of that shape in the middle of a cell."""
     wide, tall = min(100.0, 100 * shape / CELL), min(100.0, 100 * CELL / shape)
-    return f"left:{(100 - wide) / 2:.2f}%;top:{(100 - tall) / 2:.2f}%;width:{wide:.2f}%;height:{tall:.2f}%"
-
-
-def _box(box: Box) -> Html:
-    style = f"left:{100 * box.left:.1f}%;top:{100 * box.top:.1f}%;"
-    style += f"width:{100 * (box.right - box.left):.1f}%;height:{100 * (box.bottom - box.top):.1f}%"
-    kind = box.kind if box.kind in ("person", "hand", "object", "contact", "text") else "other"
-    return el("i", el("b", box.label) if box.label else None, class_=f"box {kind}", style=style)
+    position = ("start", "middle", "end")[min(index, 2)]
+    where = f"{position} of {short_name(tile.uri)}, at {clock(tile.start + picture.time)}"
+    boxes = []
+    for box in picture.boxes:
+        style = f"left:{100 * box.left:.1f}%;top:{100 * box.top:.1f}%;"
+        style += f"width:{100 * (box.right - box.left):.1f}%;height:{100 * (box.bottom - box.top):.1f}%"
+        kind = box.kind if box.kind in ("person", "hand", "object", "contact", "text") else "other"
+        boxes.append(el("i", el("b", box.label) if box.label else None, class_=f"box {kind}", style=style))
+    inside = el(
+        "span",
+        el("img", src=picture.source, alt=where, decoding="async"),
+        boxes,
+        class_="picture",
+        style=f"left:{(100 - wide) / 2:.2f}%;top:{(100 - tall) / 2:.2f}%;width:{wide:.2f}%;height:{tall:.2f}%",
+    )
+    return el("span", inside, class_="frame")
 
 
 def _scores(tile: Tile) -> Html:
@@ -113,18 +97,17 @@ def _scores(tile: Tile) -> Html:
         el("p", el("bdi", tile.prompt), class_="prompt") if tile.prompt else None,
         el("p", f"source: {tile.source}", class_="path") if tile.source else None,
     ]
-    rows = [_score(line, tile) for line in tile.scores]
+    verdicts = {"pass": "passes", "broken": "breaks the rule", "none": None}
+    rows = [
+        el(
+            "tr",
+            el("th", line.name, scope="row"),
+            el("td", number(line.value) if line.value is not None else "–"),
+            el("td", bounds(line.thresholds), class_="bound"),
+            el("td", MARKS[line.verdict], title=verdicts[line.verdict], class_="mark"),
+            class_=f"{line.verdict}{' decided' if line.name == tile.decided else ''}",
+        )
+        for line in tile.scores
+    ]
     size = el("tr", el("th", "size", scope="row"), el("td", f"{tile.width} × {tile.height}"), el("td"), el("td"))
     return el("div", facts, el("table", el("tbody", size, rows)), class_="scores")
-
-
-def _score(line: ScoreLine, tile: Tile) -> Html:
-    verdict = {"pass": "passes", "broken": "breaks the rule", "none": ""}[line.verdict]
-    return el(
-        "tr",
-        el("th", line.name, scope="row"),
-        el("td", number(line.value) if line.value is not None else "–"),
-        el("td", bounds(line.thresholds), class_="bound"),
-        el("td", MARKS[line.verdict], title=verdict or None, class_="mark"),
-        class_=f"{line.verdict}{' decided' if line.name == tile.decided else ''}",
-    )

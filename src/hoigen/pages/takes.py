@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen.core.clip import Clip
 from hoigen.pages.evalfacts import ContactCurve, Still
-from hoigen.pages.facts import Picture
 from hoigen.pages.overlay import overlay_of, words
 from hoigen.pages.thumbs import Taken, Wanted, take
 
@@ -43,7 +42,13 @@ def clips_of(run: Run, uris: Iterable[str]) -> dict[str, Clip]:
 
 
 def details_of(run: Run, steps: Sequence[Step], ids: Sequence[str]) -> Details:
-    """Measure -> clip -> detail, of the measures that are drawn. A run under way lacks some."""
+    """Measure -> clip -> detail, of the measures that are drawn. A run under way lacks some.
+
+    Args:
+        run: the run.
+        steps: its measures.
+        ids: of the clips.
+    """
     wanted = set(ids)
     found: dict[str, dict[str, Mapping[str, Any]]] = {}
     for step in steps:
@@ -58,32 +63,34 @@ def details_of(run: Run, steps: Sequence[Step], ids: Sequence[str]) -> Details:
 
 
 def take_of(clips: Mapping[str, Clip], details: Details) -> dict[str, dict[str, Any]]:
-    """uri -> what a strip adds to a video: stills, curve, facts; all pictures are taken in one go."""
+    """What a strip adds to a video; all pictures are taken in one go.
+
+    Args:
+        clips: the videos, by uri.
+        details: of the measures that are drawn.
+
+    Returns uri -> fields of `evalfacts.Take`: stills, missing, curve, facts.
+    """
     taken = take(Wanted(clip, frames=FRAMES) for clip in clips.values())
     found = {}
     for uri, clip in clips.items():
         fine = details.get("fine_hoi", {}).get(clip.id, {})
         coarse = details.get("coarse_hoi", {}).get(clip.id, {})
+        theta, near = float(coarse.get("theta") or 0.0), clip.duration / (2 * FRAMES)
         pictures = taken.get(clip.id, Taken(missing="not decoded"))
+        stills = []
+        for picture in pictures.pictures:
+            shown = [_nearest(pair.get("shown") or (), picture.time, near) for pair in (fine.get("pairs") or ())[:1]]
+            seen = _counted(_nearest(coarse.get("frames") or (), picture.time, near), theta)
+            overlay = overlay_of(shown[0] if shown else None, seen)
+            stills.append(Still(source=picture.source, time=picture.time, overlay=overlay, said=_said(seen)))
         found[uri] = {
-            "stills": _stills(pictures.pictures, clip, fine, coarse),
+            "stills": stills,
             "missing": pictures.missing,
             "curve": _curve(fine, clip),
             "facts": _facts(fine, coarse),
         }
     return found
-
-
-def _stills(pictures: Sequence[Picture], clip: Clip, fine: Mapping[str, Any], coarse: Mapping[str, Any]) -> list[Still]:
-    pairs = fine.get("pairs") or ()
-    near = clip.duration / (2 * FRAMES)
-    stills = []
-    for picture in pictures:
-        seen = [_nearest(pair.get("shown") or (), picture.time, near) for pair in pairs[:1]]
-        found = _counted(_nearest(coarse.get("frames") or (), picture.time, near), float(coarse.get("theta") or 0.0))
-        overlay = overlay_of(seen[0] if seen else None, found)
-        stills.append(Still(source=picture.source, time=picture.time, overlay=overlay, said=_said(found)))
-    return stills
 
 
 def _nearest(rows: Sequence[Mapping[str, Any]], time: float, near: float) -> Mapping[str, Any] | None:
@@ -139,7 +146,11 @@ def _facts(fine: Mapping[str, Any], coarse: Mapping[str, Any]) -> list[tuple[str
     if any(asked):
         found.append(("asked", " ".join(words(name) for name in asked if name)))
     if coarse:
-        shares = [f"{frame['time']:g} s: {_best(frame)}" for frame in coarse.get("frames") or ()]
+        shares = []
+        for frame in coarse.get("frames") or ():
+            names = [name for name in frame if name.startswith("coarse_")]
+            best = ", ".join(f"{name.removeprefix('coarse_')} {frame[name]:.2f}" for name in names)
+            shares.append(f"{frame['time']:g} s: {best or 'none'}")
         found.append(("coarse_hoi", f"observer {_observer(coarse)}, theta {coarse.get('theta')}"))
         found.append(("best scores of its frames", "; ".join(shares)))
     if fine:
@@ -154,8 +165,3 @@ def _facts(fine: Mapping[str, Any], coarse: Mapping[str, Any]) -> list[tuple[str
             sources = ", ".join(f"{name} {count}" for name, count in (pair.get("mask_source") or {}).items())
             found.append(("masks of the followed " + words(pair.get("object")), sources or "none"))
     return found
-
-
-def _best(frame: Mapping[str, Any]) -> str:
-    scores = [f"{name.removeprefix('coarse_')} {frame[name]:.2f}" for name in frame if name.startswith("coarse_")]
-    return ", ".join(scores) or "none"

@@ -69,39 +69,27 @@ def captioning_of(con: Any, run: Run) -> Captioning | None:
 
 
 def _words(row: Mapping[str, Any]) -> Words:
-    calls = tuple(_call(call) for call in json.loads(row["trace"] or "[]"))
     detail = {name: value for name, value in json.loads(row["detail"] or "{}").items() if value not in (None, "", [])}
     return Words(
         text=row["text"] or "",
         reason=row["reason"] or "",
         path=row["path"] or "",
-        detail={name: _plain(value) for name, value in detail.items()},
-        calls=calls,
+        detail={
+            name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            for name, value in detail.items()
+        },
+        calls=tuple(
+            Call(
+                role=call["role"],
+                expert=call["expert"],
+                ended=call["outcome"] + (f": {call['reason']}" if call["reason"] else ""),
+                tokens=call["tokens_in"] + call["tokens_out"],
+                seconds=call["seconds"],
+                text=call["text"],
+            )
+            for call in json.loads(row["trace"] or "[]")
+        ),
     )
-
-
-def _call(call: Mapping[str, Any]) -> Call:
-    return Call(
-        role=call["role"],
-        expert=call["expert"],
-        ended=call["outcome"] + (f": {call['reason']}" if call["reason"] else ""),
-        tokens=call["tokens_in"] + call["tokens_out"],
-        seconds=call["seconds"],
-        text=call["text"],
-    )
-
-
-def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def under_tile(words: Words | None) -> Html | None:
-    """The caption below a clip's strip."""
-    if words is None:
-        return None
-    if not words.text:
-        return el("p", el("bdi", f"no caption: {words.reason}"), class_="words none")
-    return el("p", el("bdi", words.text), class_="words")
 
 
 def talk(words: Words | None) -> Html | None:

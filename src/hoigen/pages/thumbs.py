@@ -1,16 +1,23 @@
-"""Small pictures of the clips that a report shows, decoded in supervised workers.
+"""Small pictures of the clips that a report shows, and the boxes drawn on them.
 
-A clip that cannot be decoded costs one empty tile with the reason, never the report.
+Pictures are decoded in supervised workers: a clip that cannot be decoded costs one empty tile with the reason, never
+the report.
+
+Boxes are read out of a measure's `detail`. Understood: `boxes`, a list of
+`{"box": [left, top, right, bottom], "kind": "hand", "label": "cell phone"}`, or `regions`, a list of
+`{"corners": [[x, y], ...]}`, in 0..1 of the picture, beside `time`, the seconds from the clip's start of the frame on
+which they were seen. They may stand in `detail` itself, in `detail["evidence"]`, or in each of `detail["frames"]`; of
+several frames the one with the highest `score`, else the most boxes, is drawn.
 """
 
 from __future__ import annotations
 
 import base64
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hoigen.core.clip import Clip, Frames, Sampling, Seconds
+from hoigen.core.clip import Clip, Sampling, Seconds
 from hoigen.pages.facts import Box, Picture
 from hoigen.work.stage import Item, Stage
 
@@ -24,6 +31,8 @@ SHORT_SIDE = 160
 LONG_SIDE = 320
 LIMIT = 11_000
 """Bytes of one picture, so that a page of a few hundred stays under 8 MB."""
+MOST = 8
+"""Boxes on one picture; more hide it."""
 
 
 class Evidence(NamedTuple):
@@ -50,17 +59,23 @@ class Taken(NamedTuple):
 
 
 def take(wanted: Iterable[Wanted], *, workers: int = 2, deadline: Seconds = 30) -> dict[str, Taken]:
-    """Frames spread evenly over each clip, by clip id; the middle one is that of the evidence when there is some."""
+    """Frames spread evenly over each clip, by clip id; the middle one is that of the evidence when there is some.
+
+    Args:
+        wanted: the clips.
+        workers: processes that decode.
+        deadline: for all pictures of one clip.
+    """
     from hoigen.work.task import Limits
 
-    album = Album({want.clip.id: want for want in wanted}, deadline)
+    album = _Album({want.clip.id: want for want in wanted}, deadline)
     if album.wanted:
         workers = min(workers, len(album.wanted))
         album.go(Limits(workers=workers, deadline=deadline, memory_mb=2048, tries=1))
     return album.taken
 
 
-class Album(Stage):
+class _Album(Stage):
     """Clips -> pictures of them, in memory."""
 
     name = "pictures"
@@ -112,7 +127,17 @@ def photograph(want: Wanted, emit: Emit) -> None:
     except VideoError as error:
         emit(Taken(missing=str(error)))
         return
-    emit(Taken(pictures=_pictures(want, frames[spread], frames)))
+    chosen: list[tuple[float, np.ndarray, tuple[Box, ...]]] = [
+        (float(time), image, ()) for time, image in zip(frames[spread].times, frames[spread].images, strict=True)
+    ]
+    if want.evidence is not None:  # its frame takes the place of the middle one
+        seen = frames[_plain(want.evidence.sampling)]
+        index = int(abs(seen.times - want.evidence.time).argmin())
+        middle = len(chosen) // 2
+        chosen[middle : middle + 1] = [(float(seen.times[index]), seen.images[index], want.evidence.boxes)]
+    chosen.sort(key=lambda one: one[0])
+    pictures = (Picture(source=encode(image), time=time, boxes=boxes) for time, image, boxes in chosen)
+    emit(Taken(pictures=tuple(pictures)))
 
 
 def _plain(sampling: Sampling) -> Sampling:
@@ -120,24 +145,15 @@ def _plain(sampling: Sampling) -> Sampling:
     return dataclasses.replace(sampling, short_side=SHORT_SIDE, gray=False, pairs=False)
 
 
-def _pictures(want: Wanted, spread: Frames, frames: dict[Sampling, Frames]) -> tuple[Picture, ...]:
-    chosen: list[tuple[float, np.ndarray, tuple[Box, ...]]] = [
-        (float(time), image, ()) for time, image in zip(spread.times, spread.images, strict=True)
-    ]
-    if want.evidence is not None:
-        seen = frames[_plain(want.evidence.sampling)]
-        index = int(abs(seen.times - want.evidence.time).argmin())
-        middle = len(chosen) // 2
-        chosen[middle : middle + 1] = [(float(seen.times[index]), seen.images[index], want.evidence.boxes)]
-    chosen.sort(key=lambda one: one[0])
-    return tuple(Picture(source=encode(image), time=time, boxes=boxes) for time, image, boxes in chosen)
-
-
 def encode(image: np.ndarray) -> str:
     """A picture as a WebP data URI of LIMIT bytes at most, unless even the lowest quality needs more."""
     import cv2
 
-    image = _shrink(image)
+    height, width = image.shape[:2]
+    scale = LONG_SIDE / max(height, width)
+    if scale < 1:
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     data = b""
     for quality in (74, 50, 25, 5):
         _, coded = cv2.imencode(".webp", image[:, :, ::-1], [cv2.IMWRITE_WEBP_QUALITY, quality])
@@ -147,13 +163,49 @@ def encode(image: np.ndarray) -> str:
     return f"data:image/webp;base64,{base64.b64encode(data).decode()}"
 
 
-def _shrink(image: np.ndarray) -> np.ndarray:
-    import cv2
+def evidence_of(detail: Mapping[str, Any], sampling: Sampling) -> Evidence | None:
+    """What can be drawn of a measure's detail, or None.
 
-    height, width = image.shape[:2]
-    scale = LONG_SIDE / max(height, width)
-    if scale >= 1:
-        return image
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    small: np.ndarray = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    return small
+    Args:
+        detail: as the measure wrote it.
+        sampling: the frames that it was shown.
+    """
+    best, weight = None, 0.0
+    for place in (detail.get("evidence"), detail, *_listed(detail.get("frames"))):
+        if not isinstance(place, Mapping):
+            continue
+        time, score = place.get("time"), place.get("score")
+        listed = [*_listed(place.get("boxes")), *_listed(place.get("regions"))]
+        boxes = tuple(box for one in listed[:MOST] if (box := _box(one)) is not None)
+        if not boxes or not isinstance(time, int | float):
+            continue
+        worth = float(score) if isinstance(score, int | float) else float(len(boxes))
+        if best is None or worth > weight:
+            best, weight = Evidence(float(time), boxes, sampling), worth
+    return best
+
+
+def _listed(value: Any) -> Sequence[Any]:
+    """A list as it is; of anything else nothing."""
+    return value if isinstance(value, Sequence) and not isinstance(value, str) else ()
+
+
+def _box(raw: Any) -> Box | None:
+    """A box, or the upright rectangle around corners; None for anything else."""
+    if not isinstance(raw, Mapping):
+        return None
+    sides: Any = raw.get("box")
+    kind = str(raw.get("kind", "text" if "corners" in raw else ""))
+    if "corners" in raw:
+        try:
+            xs, ys = [float(x) for x, _ in raw["corners"]], [float(y) for _, y in raw["corners"]]
+            sides = [min(xs), min(ys), max(xs), max(ys)]
+        except (TypeError, ValueError):
+            return None
+    if len(_listed(sides)) != 4 or not all(isinstance(side, int | float) for side in sides):
+        return None
+    left, top, right, bottom = (min(1.0, max(0.0, float(side))) for side in sides)
+    if right <= left or bottom <= top:
+        return None
+    label = str(raw.get("label", "" if kind == "text" else kind))
+    return Box(left=left, top=top, right=right, bottom=bottom, kind=kind, label=label)

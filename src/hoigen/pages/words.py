@@ -68,7 +68,12 @@ def length(seconds: float) -> str:
 
 
 def short_name(uri: str, limit: int = 44) -> str:
-    """The file name, its middle left out when it is long."""
+    """The file name, its middle left out when it is long.
+
+    Args:
+        uri: of the file.
+        limit: the most characters.
+    """
     name = PurePosixPath(uri).name or uri
     if len(name) <= limit:
         return name

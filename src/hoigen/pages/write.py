@@ -13,7 +13,16 @@ from hoigen.pages.page import write_report
 
 
 def write_page(run: Path, *, out: Path | None = None, shown: int | None = None, beside: Path | None = None) -> Path:
-    """Writes the report of a run, and returns its path. Arguments and errors are those of `hoigen.pages`."""
+    """Writes the page of a run, and returns its path.
+
+    Args:
+        run: its folder.
+        out: the file; report.html in the run's folder when not given.
+        shown: how many kept clips, or videos of an evaluation, have pictures.
+        beside: the folder of a second evaluation, or of the same one to set its two models side by side.
+
+    Raises UsageError when the folder is no run or the file cannot be written.
+    """
     if shown is not None and shown < 0:
         raise UsageError(f"--shown: 0 or more; it came as {shown}")
     folder = Run(Path(run))

@@ -2,8 +2,8 @@
 
 read      a run -> videos with their numbers         vbench    VBench's result files, in and out
 columns   what a number is: label, unit, direction   paper     tables 2 to 4 of HOIGen-1M
-means     means with intervals, clustered by prompt  differ    two models on the same prompts
+means     means and differences, with intervals      tables    models by measures, pairs of models
 groups    per verb, object, category; best and worst warnings  what makes numbers not comparable
 grid      a table and its cells                      forms     Markdown, CSV, LaTeX, HTML
-ratings   people's ratings and votes                 ranks     Spearman, Kendall, pairwise accuracy
+ratings   people's ratings and votes, and how numbers agree with them
 """

@@ -57,8 +57,13 @@ def judged(numbers: Iterable[Number]) -> list[Number]:
 
 
 def ranked_by(columns: Sequence[Number], videos: Iterable[Video]) -> Number | None:
-    """The number by which a run is ranked, in tables and on its page: of those that any video has, the one that is
-    meant for it before all others (`Number.rank`), else the first of which one end is better, else the first."""
+    """The number by which a run is ranked, in tables and on its page.
+
+    Args:
+        columns: the numbers to choose from. Of those that any video has, the one that is meant for it before all others
+            (`Number.rank`), else the first of which one end is better, else the first.
+        videos: of the run.
+    """
     have = {name for video in videos for name, value in video.values.items() if value is not None}
     there = [column for column in columns if column.name in have]
     meant = sorted((column for column in there if column.rank is not None), key=lambda column: column.rank or 0)

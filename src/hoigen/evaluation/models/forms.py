@@ -26,7 +26,13 @@ SPECIAL = {
 
 
 def written(tables: Sequence[Table], warnings: Sequence[str], format: Format) -> str:
-    """All tables as one text."""
+    """All tables as one text.
+
+    Args:
+        tables: in order.
+        warnings: sentences that stand before them.
+        format: how they are written.
+    """
     ways = {"markdown": _markdown, "csv": _csv, "latex": _latex, "html": _html}
     told = [" ".join(warning.split()) for warning in warnings]
     return ways[format](
@@ -36,10 +42,13 @@ def written(tables: Sequence[Table], warnings: Sequence[str], format: Format) ->
 
 def markdown(table: Table) -> str:
     """One table; the best of a column is bold."""
-    header = [_signed(table, at, SIGNS) for at in range(len(table.header))]
-    rows = [[_bar(_bold(item, "**{}**")) for item in row] for row in table.rows]
-    cells = [[_bar(name) for name in header], *rows]
-    widths = [max(3, *(len(row[at]) for row in cells)) for at in range(len(header))]
+    cells = [[_signed(table, at) for at in range(len(table.header))]]
+    for row in table.rows:
+        texts = [item if isinstance(item, str) else words(item) for item in row]
+        best = [isinstance(item, Cell) and item.best for item in row]
+        cells.append([f"**{text}**" if bold else text for text, bold in zip(texts, best, strict=True)])
+    cells = [[text.replace("|", "\\|").replace("\n", " ") for text in row] for row in cells]
+    widths = [max(3, *(len(row[at]) for row in cells)) for at in range(len(table.header))]
     lines = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in cells
     ]
@@ -55,18 +64,10 @@ def _markdown(tables: Sequence[Table], warnings: Sequence[str]) -> str:
     return "\n\n".join([*([told] if told else []), *(markdown(table) for table in tables)])
 
 
-def _signed(table: Table, at: int, signs: dict[Better | None, str]) -> str:
-    sign = signs[table.better[at - 1]] if 0 < at <= len(table.better) else ""
-    return f"{table.header[at]} {sign}".rstrip() if signs is SIGNS else table.header[at] + sign
-
-
-def _bold(item: str | Cell, form: str) -> str:
-    text = item if isinstance(item, str) else words(item)
-    return form.format(text) if isinstance(item, Cell) and item.best else text
-
-
-def _bar(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+def _signed(table: Table, at: int) -> str:
+    """A heading, and which end is better."""
+    sign = SIGNS[table.better[at - 1]] if 0 < at <= len(table.better) else ""
+    return f"{table.header[at]} {sign}".rstrip()
 
 
 def _csv(tables: Sequence[Table], warnings: Sequence[str]) -> str:
@@ -103,30 +104,27 @@ def tex(text: str) -> str:
 
 
 def _latex(tables: Sequence[Table], warnings: Sequence[str]) -> str:
-    parts = ["% needs \\usepackage{booktabs}", *(f"% warning: {warning}" for warning in warnings)]
-    return "\n".join([*parts, *(_latex_table(table) for table in tables)])
-
-
-def _latex_table(table: Table) -> str:
-    header = " & ".join(
-        tex(name) + (LATEX_SIGNS[table.better[at - 1]] if 0 < at <= len(table.better) else "")
-        for at, name in enumerate(table.header)
-    )
-    rows = [" & ".join(_latex_cell(item) for item in row) + r" \\" for row in table.rows]
-    lines = [
-        r"\begin{table}",
-        r"\centering",
-        rf"\caption{{{tex(table.title)}}}",
-        rf"\begin{{tabular}}{{l{'r' * (len(table.header) - 1)}}}",
-        r"\toprule",
-        header + r" \\",
-        r"\midrule",
-        *rows,
-        r"\bottomrule",
-        r"\end{tabular}",
-        r"\end{table}",
-    ]
-    return "\n".join([*lines, *(f"% {note}" for note in table.notes)])
+    lines = ["% needs \\usepackage{booktabs}", *(f"% warning: {warning}" for warning in warnings)]
+    for table in tables:
+        header = " & ".join(
+            tex(name) + (LATEX_SIGNS[table.better[at - 1]] if 0 < at <= len(table.better) else "")
+            for at, name in enumerate(table.header)
+        )
+        lines += [
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{tex(table.title)}}}",
+            rf"\begin{{tabular}}{{l{'r' * (len(table.header) - 1)}}}",
+            r"\toprule",
+            header + r" \\",
+            r"\midrule",
+            *(" & ".join(_latex_cell(item) for item in row) + r" \\" for row in table.rows),
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+            *(f"% {note}" for note in table.notes),
+        ]
+    return "\n".join(lines)
 
 
 def _latex_cell(item: str | Cell) -> str:
@@ -154,21 +152,18 @@ CSS = (
 
 def _html(tables: Sequence[Table], warnings: Sequence[str]) -> str:
     """One page, no network."""
-    told = "".join(f'<p class="w">{html.escape(warning)}</p>' for warning in warnings)
-    body = told + "".join(_html_table(table) for table in tables)
+    parts = [f'<p class="w">{html.escape(warning)}</p>' for warning in warnings]
+    for table in tables:
+        head = "".join(f"<th>{html.escape(_signed(table, at))}</th>" for at in range(len(table.header)))
+        rows = "".join("<tr>" + "".join(_html_cell(item) for item in row) + "</tr>" for row in table.rows)
+        notes = "".join(f"<li>{html.escape(note)}</li>" for note in table.notes)
+        parts.append(
+            f"<h2>{html.escape(table.title)}</h2><div class=t><table><thead><tr>{head}</tr></thead>"
+            f"<tbody>{rows}</tbody></table></div>{f'<ul>{notes}</ul>' if notes else ''}"
+        )
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>hoigen compare</title>'
-        f"<style>{CSS}</style></head><body><h1>hoigen compare</h1>{body}</body></html>"
-    )
-
-
-def _html_table(table: Table) -> str:
-    head = "".join(f"<th>{html.escape(_signed(table, at, SIGNS))}</th>" for at in range(len(table.header)))
-    rows = "".join("<tr>" + "".join(_html_cell(item) for item in row) + "</tr>" for row in table.rows)
-    notes = "".join(f"<li>{html.escape(note)}</li>" for note in table.notes)
-    return (
-        f"<h2>{html.escape(table.title)}</h2><div class=t><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
-        f"</table></div>{f'<ul>{notes}</ul>' if notes else ''}"
+        f"<style>{CSS}</style></head><body><h1>hoigen compare</h1>{''.join(parts)}</body></html>"
     )
 
 

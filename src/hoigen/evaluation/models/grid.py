@@ -12,9 +12,16 @@ from hoigen.stats.resample import Estimate
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """A number of a table. videos, of: how many have it, of all there are; 0 where that says nothing.
+    """A number of a table.
 
-    lacking: why the others have none. signed: a difference. best: the best of its column.
+    Args:
+        estimate: the number.
+        percent: shown times 100.
+        signed: a difference.
+        videos: how many have it; 0 where that says nothing.
+        of: how many there are; 0 where that says nothing.
+        lacking: why the others have none.
+        best: the best of its column.
     """
 
     estimate: Estimate
@@ -28,9 +35,17 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """name: one word, for files. header: the first names the rows. rows: a text or a Cell each. better: of each column
-    after the first. names: heading -> name, of numbers among rows and columns. notes: sentences below it, why cells are
-    undefined among them."""
+    """A table, apart from how it is written.
+
+    Args:
+        name: one word, for files.
+        title: above it.
+        header: of the columns; the first names the rows.
+        rows: a text or a Cell in each column.
+        better: which end is better, of each column after the first.
+        names: heading -> name, of numbers among rows and columns.
+        notes: sentences below it, why cells are undefined among them.
+    """
 
     name: str
     title: str
@@ -48,7 +63,13 @@ def cell_of(mean: Mean, column: Number, best: bool = False) -> Cell:
 
 
 def figure(value: float, percent: bool, signed: bool = False) -> str:
-    """`42.72`, in percent where it is a share."""
+    """`42.72`.
+
+    Args:
+        value: what is shown.
+        percent: times 100, as of a share.
+        signed: + before what is above 0.
+    """
     sign = "+" if signed else ""
     if percent:
         return f"{100 * value:{sign}.2f}"
@@ -56,7 +77,12 @@ def figure(value: float, percent: bool, signed: bool = False) -> str:
 
 
 def words(cell: Cell, interval: str = "[{}, {}]") -> str:
-    """`42.72 [39.10, 46.20] (58/60)`, or `undefined`."""
+    """`42.72 [39.10, 46.20] (58/60)`, or `undefined`.
+
+    Args:
+        cell: what is shown.
+        interval: how its two ends are written.
+    """
     estimate = cell.estimate
     if estimate.value is None:
         return "undefined"
@@ -78,8 +104,8 @@ def reasons(rows: Sequence[tuple[str, str, Cell]]) -> list[str]:
             told.setdefault(f"not of all videos: {cell.lacking}", []).append(f"{column} of {row}")
         if cell.estimate.unsure:
             told.setdefault(f"no interval: {cell.estimate.unsure}", []).append(f"{column} of {row}")
-    return [f"{_some(names)}: {reason}" for reason, names in told.items()]
-
-
-def _some(names: Sequence[str], most: int = 4) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    notes = []
+    for reason, names in told.items():
+        more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+        notes.append(f"{', '.join(names[:4])}{more}: {reason}")
+    return notes

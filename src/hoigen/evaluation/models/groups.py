@@ -18,16 +18,32 @@ Models = Mapping[str, Sequence[Video]]
 
 
 def table_by(models: Models, by: By, column: Number, draws: Draws) -> Table:
-    """One number, groups by models, the best group first; a group without videos of a model is undefined there."""
+    """One number, groups by models, the best group first; a group without videos of a model is undefined there.
+
+    Args:
+        models: videos by model.
+        by: what makes a group: a field of `Video`, or `seen` for in- and out-of-distribution prompts.
+        column: the number.
+        draws: resamples of prompts, for intervals.
+    """
     group_of = _grouping(models, by)
-    grouped = {name: _split(videos, group_of) for name, videos in models.items()}
+    grouped: dict[str, dict[str, list[Video]]] = {name: {} for name in models}
+    for name, videos in models.items():
+        for video in videos:
+            if (group := group_of(video)) is not None:
+                grouped[name].setdefault(group, []).append(video)
     names = dict.fromkeys(group for groups in grouped.values() for group in groups)
     means = {
         group: {name: mean_of(groups.get(group, ()), column.name, draws) for name, groups in grouped.items()}
         for group in names
     }
     order = sorted(names, key=lambda group: (_rank(means[group].values(), column), group))
-    rows = [_row(group, means[group], column) for group in order]
+    rows: list[list[str | Cell]] = []
+    lacking = []
+    for group in order:
+        cells = {name: cell_of(mean, column) for name, mean in means[group].items()}
+        rows.append([group, str(max(mean.prompts for mean in means[group].values())), *cells.values()])
+        lacking += [(group, name, cell) for name, cell in cells.items() if cell.estimate.value is None]
     left = _left_out(models, group_of) if by == "seen" else []
     return Table(
         name=f"by_{by}",
@@ -35,7 +51,7 @@ def table_by(models: Models, by: By, column: Number, draws: Draws) -> Table:
         header=[by, "prompts", *models],
         rows=rows,
         better=(None, *(column.better for _ in models)),
-        notes=[*left, *_notes(rows, list(models))],
+        notes=[*left, *reasons(lacking)],
     )
 
 
@@ -58,15 +74,6 @@ def _left_out(models: Models, group_of: Callable[[Video], str | None]) -> list[s
     return [f"{len(outside)} prompts are in neither group"] if outside else []
 
 
-def _split(videos: Sequence[Video], group_of: Callable[[Video], str | None]) -> dict[str, list[Video]]:
-    found: dict[str, list[Video]] = {}
-    for video in videos:
-        group = group_of(video)
-        if group is not None:
-            found.setdefault(group, []).append(video)
-    return found
-
-
 def _rank(means: Iterable[Mean], column: Number) -> float:
     """Groups with the best mean over models first; those without any number last."""
     values = [mean.estimate.value for mean in means if mean.estimate.value is not None]
@@ -76,42 +83,31 @@ def _rank(means: Iterable[Mean], column: Number) -> float:
     return middle if column.better == "less" else -middle
 
 
-def _row(group: str, means: Mapping[str, Mean], column: Number) -> list[str | Cell]:
-    prompts = max(mean.prompts for mean in means.values())
-    return [group, str(prompts), *(cell_of(mean, column) for mean in means.values())]
-
-
-def _notes(rows: Sequence[Sequence[str | Cell]], models: Sequence[str]) -> list[str]:
-    cells = [
-        (str(row[0]), name, item)
-        for row in rows
-        for name, item in zip(models, row[2:], strict=True)
-        if isinstance(item, Cell) and item.estimate.value is None
-    ]
-    return reasons(cells)
-
-
 def extremes(models: Models, column: Number, draws: Draws, count: int) -> list[Table]:
-    """The best and the worst prompts in one number, by their mean over the models that have it."""
+    """The best and the worst prompts in one number, by their mean over the models that have it.
+
+    Args:
+        models: videos by model.
+        column: the number.
+        draws: resamples of prompts, for intervals.
+        count: how many prompts of each; no prompt is among both.
+    """
     each = {name: per_prompt(videos, column.name) for name, videos in models.items()}
     prompts = {prompt for found in each.values() for prompt in found}
     mean = {prompt: fmean(found[prompt] for found in each.values() if prompt in found) for prompt in prompts}
     sign = 1 if column.better == "less" else -1
     order = sorted(prompts, key=lambda prompt: (sign * mean[prompt], prompt))
     ends = [("best", order[:count]), ("worst", order[::-1][: min(count, max(0, len(order) - count))])]
-    return [_extreme(which, chosen, models, column, draws) for which, chosen in ends if chosen]
-
-
-def _extreme(which: str, prompts: Sequence[str], models: Models, column: Number, draws: Draws) -> Table:
     texts = {video.prompt: video.text for videos in models.values() for video in videos}
-    rows: list[list[str | Cell]] = []
-    for prompt in prompts:
-        means = [mean_of([v for v in videos if v.prompt == prompt], column.name, draws) for videos in models.values()]
-        rows.append([texts.get(prompt) or prompt, *(cell_of(mean, column) for mean in means)])
-    return Table(
-        name=which,
-        title=f"{which.capitalize()} interactions in {column.heading}",
-        header=["prompt", *models],
-        rows=rows,
-        better=tuple(column.better for _ in models),
-    )
+    tables = []
+    for which, chosen in ends:
+        rows: list[list[str | Cell]] = []
+        for prompt in chosen:
+            own = ([video for video in videos if video.prompt == prompt] for videos in models.values())
+            cells = [cell_of(mean_of(videos, column.name, draws), column) for videos in own]
+            rows.append([texts.get(prompt) or prompt, *cells])
+        title = f"{which.capitalize()} interactions in {column.heading}"
+        better = tuple(column.better for _ in models)
+        if rows:
+            tables.append(Table(name=which, title=title, header=["prompt", *models], rows=rows, better=better))
+    return tables

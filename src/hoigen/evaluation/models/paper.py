@@ -24,7 +24,7 @@ NOTE = "rows marked 'paper' are as printed in HOIGen-1M: other videos, other det
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class _Published:
     """One row. values: by the names that hoigen gives these numbers, 0..1."""
 
     table: int
@@ -33,12 +33,12 @@ class Published:
 
 
 @functools.cache
-def rows() -> tuple[Published, ...]:
+def rows() -> tuple[_Published, ...]:
     """All rows of the three tables."""
     with FILE.open(encoding="utf-8", newline="") as file:
         found = list(csv.DictReader(file))
     return tuple(
-        Published(
+        _Published(
             int(row["table"]),
             row["method"],
             {name: float(value) for name, value in row.items() if name not in ("table", "method")},
@@ -58,13 +58,16 @@ def columns(without: Collection[str]) -> list[Number]:
 
 
 def beside(table: int, columns: Sequence[Number]) -> list[list[str | Cell]]:
-    """The rows of one of the paper's tables, with these columns."""
-    return [
-        [f"{row.method} (paper, table {table})", *(_cell(row.values.get(column.name), column) for column in columns)]
-        for row in rows()
-        if row.table == table
-    ]
+    """The rows of one of the paper's tables.
 
-
-def _cell(value: float | None, column: Number) -> str | Cell:
-    return "–" if value is None else Cell(estimate=Estimate(value=value), percent=column.share)
+    Args:
+        table: 2, 3 or 4.
+        columns: the numbers of the table beside which they are set.
+    """
+    found: list[list[str | Cell]] = []
+    for row in rows():
+        if row.table == table:
+            values = [(row.values.get(column.name), column.share) for column in columns]
+            cells = ["–" if v is None else Cell(estimate=Estimate(value=v), percent=share) for v, share in values]
+            found.append([f"{row.method} (paper, table {table})", *cells])
+    return found

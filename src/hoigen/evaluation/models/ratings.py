@@ -1,4 +1,6 @@
-"""What people said of videos: ratings (a number for a video) or votes (which of two is better).
+"""What people said of videos, and how each number of a run agrees with it.
+
+They said ratings (a number for a video) or votes (which of two is better).
 
 Files are CSV, TSV, JSONL, JSON or Parquet. Ratings have the columns `video` and `rating`, votes `first`, `second` and
 `winner` (first, second or tie); both may name the `rater`. A video is named by its path, its file's name, or
@@ -12,15 +14,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from hoigen.core.errors import UsageError, nearest
+from hoigen.core.score import Number
 from hoigen.data.rows import Row, rows_of
+from hoigen.evaluation.models.grid import Cell, Table, reasons
 from hoigen.evaluation.models.videos import Video
+from hoigen.stats import ranks
+from hoigen.stats.resample import Draws, Estimate, Floats, undefined
 
 WINNERS = ("first", "second", "tie")
+VOTES_ONLY = "votes put two videos in order, not all of them"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Vote:
+class _Vote:
     """Which of two videos of one prompt is better. value: 1 the first, -1 the second, 0 neither."""
 
     first: Video
@@ -30,19 +39,24 @@ class Vote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What people said. ratings: uri -> mean over raters; empty when there are votes. raters: 0 when none is named.
+    """What people said.
 
-    strays: videos of the file that the run does not have.
+    Args:
+        ratings: uri -> mean over raters; empty when there are votes.
+        votes: empty when there are ratings.
+        raters: how many people; 0 when none is named.
+        rows: of the file.
+        strays: videos of the file that the run does not have.
     """
 
     ratings: Mapping[str, float]
-    votes: Sequence[Vote]
+    votes: Sequence[_Vote]
     raters: int
     rows: int
     strays: Sequence[str]
 
 
-class Finder:
+class _Finder:
     """Videos of a run by the names that people give them."""
 
     def __init__(self, videos: Sequence[Video]) -> None:
@@ -83,7 +97,7 @@ def read_told(path: Path, videos: Sequence[Video], question: str | None = None) 
     first = next(iter(rows_of(path, (), ("video", "rating", "rater", "first", "second", "winner", "prompt"))), None)
     if first is None:
         raise UsageError(f"{path} holds no rows")
-    finder = Finder(videos)
+    finder = _Finder(videos)
     told = _votes(path, finder) if "winner" in first.cells else _ratings(path, finder)
     if not told.ratings and not told.votes:
         known = [Path(video.uri).name for video in videos]
@@ -115,7 +129,7 @@ def _of_run(run: Path, videos: Sequence[Video], question: str | None) -> Told:
     )
 
 
-def _ratings(path: Path, finder: Finder) -> Told:
+def _ratings(path: Path, finder: _Finder) -> Told:
     given: dict[str, dict[str, float]] = {}
     raters: set[str] = set()
     strays: Counter[str] = Counter()
@@ -137,8 +151,8 @@ def _ratings(path: Path, finder: Finder) -> Told:
     return Told(ratings=means, votes=(), raters=len(raters - {""}), rows=len(rows), strays=list(strays))
 
 
-def _votes(path: Path, finder: Finder) -> Told:
-    votes: list[Vote] = []
+def _votes(path: Path, finder: _Finder) -> Told:
+    votes: list[_Vote] = []
     raters: set[str] = set()
     seen: set[tuple[str, frozenset[str]]] = set()
     strays: Counter[str] = Counter()
@@ -149,27 +163,21 @@ def _votes(path: Path, finder: Finder) -> Told:
             raise UsageError(f"{row.place}, column winner: one of {', '.join(WINNERS)}; it is empty")
         raters.add(row.text("rater"))
         sides = _sides(row, finder)
-        _check_vote(row, sides, seen)
-        missing = [row.text(name) for name, side in zip(("first", "second"), sides, strict=True) if not side]
-        strays.update(missing)
+        if row.text("first") == row.text("second") or (sides[0] and sides[0] == sides[1]):
+            raise UsageError(f"{row.place}: first and second are both {row.text('first')}; a vote is about two")
+        rater = row.text("rater")
+        pair = rater, frozenset((row.text("first"), row.text("second"), f"prompt {row.text('prompt')}"))
+        if rater and pair in seen:  # a person who is named says it once
+            who = f"{rater!r} has voted on {row.text('first')} and {row.text('second')}"
+            raise UsageError(f"{row.place}: {who} before in this file")
+        seen.add(pair)
+        strays.update(row.text(name) for name, side in zip(("first", "second"), sides, strict=True) if not side)
         value = {"first": 1, "second": -1, "tie": 0}[winner]
-        votes += [Vote(first=one, second=other, value=value) for one in sides[0] for other in sides[1]]
+        votes += [_Vote(first=one, second=other, value=value) for one in sides[0] for other in sides[1]]
     return Told(ratings={}, votes=votes, raters=len(raters - {""}), rows=len(rows), strays=list(strays))
 
 
-def _check_vote(row: Row, sides: tuple[list[Video], list[Video]], seen: set[tuple[str, frozenset[str]]]) -> None:
-    """A video is not better than itself, and a person who is named says it once."""
-    if row.text("first") == row.text("second") or (sides[0] and sides[0] == sides[1]):
-        raise UsageError(f"{row.place}: first and second are both {row.text('first')}; a vote is about two")
-    pair = row.text("rater"), frozenset((row.text("first"), row.text("second"), f"prompt {row.text('prompt')}"))
-    if pair[0] and pair in seen:
-        raise UsageError(
-            f"{row.place}: {pair[0]!r} has voted on {row.text('first')} and {row.text('second')} before in this file"
-        )
-    seen.add(pair)
-
-
-def _sides(row: Row, finder: Finder) -> tuple[list[Video], list[Video]]:
+def _sides(row: Row, finder: _Finder) -> tuple[list[Video], list[Video]]:
     """The videos of either side: one each, or all samples of a model where models and a prompt are named."""
     prompt = row.text("prompt")
     if prompt and row.need("first") in finder.models:
@@ -188,3 +196,123 @@ def _sides(row: Row, finder: Finder) -> tuple[list[Video], list[Video]]:
             f"{second.prompt}); a vote is about two videos of one prompt"
         )
     return [first] if first else [], [second] if second else []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """One number against people. Of one of which less is better the sign is turned: more is always better agreement.
+
+    Args:
+        name: of the number.
+        videos: how many have it and were rated (or voted on).
+        pairs: of videos that people put in order.
+        spearman: rho, -1..1.
+        kendall: tau-b, -1..1.
+        accuracy: the share of pairs that the number puts in the same order, 0..1; chance is 0.5.
+    """
+
+    name: str
+    videos: int
+    pairs: int
+    spearman: Estimate
+    kendall: Estimate
+    accuracy: Estimate
+
+
+def agreement(videos: Sequence[Video], told: Told, column: Number, draws: Draws) -> Agreement:
+    """Spearman, Kendall and pairwise accuracy of one number; undefined, with the reason, where videos lack it.
+
+    Args:
+        videos: of the run.
+        told: what people said of them.
+        column: the number.
+        draws: resamples of prompts, for intervals.
+    """
+    if told.votes:
+        return _of_votes(told.votes, column, draws)
+    sign = -1.0 if column.better == "less" else 1.0
+    both = [
+        (video.prompt, sign * value, told.ratings[video.uri])
+        for video in videos
+        if video.uri in told.ratings and (value := video.values.get(column.name)) is not None
+    ]
+    if not both:
+        return _nothing(column, "no rated video has this number")
+    clusters = np.unique([prompt for prompt, _, _ in both], return_inverse=True)[1].astype(np.int64)
+    x, y = (np.array([each[at] for each in both], float) for at in (1, 2))
+    right, pairs = ranks.pairs_within(x, y, clusters)
+    return Agreement(
+        name=column.name,
+        videos=len(both),
+        pairs=int(pairs.sum()),
+        spearman=ranks.spearman(x, y, clusters, draws),
+        kendall=ranks.kendall(x, y, clusters, draws),
+        accuracy=ranks.accuracy(right, pairs, draws),
+    )
+
+
+def _of_votes(votes: Sequence[_Vote], column: Number, draws: Draws) -> Agreement:
+    sign = -1.0 if column.better == "less" else 1.0
+    sums: dict[str, Floats] = {}
+    seen: set[str] = set()
+    for vote in votes:
+        one, other = vote.first.values.get(column.name), vote.second.values.get(column.name)
+        if one is None or other is None or vote.value == 0:
+            continue
+        seen |= {vote.first.uri, vote.second.uri}
+        right = (1 + vote.value * sign * float(np.sign(one - other))) / 2
+        sums[vote.first.prompt] = sums.get(vote.first.prompt, np.zeros(2)) + np.array([right, 1.0])
+    if not sums:
+        return _nothing(column, "no vote for one of two videos that both have this number")
+    columns = np.stack([sums[prompt] for prompt in sorted(sums)])
+    return Agreement(
+        name=column.name,
+        videos=len(seen),
+        pairs=int(columns[:, 1].sum()),
+        spearman=undefined(VOTES_ONLY),
+        kendall=undefined(VOTES_ONLY),
+        accuracy=ranks.accuracy(columns[:, 0], columns[:, 1], draws),
+    )
+
+
+def _nothing(column: Number, reason: str) -> Agreement:
+    none = undefined(reason)
+    return Agreement(name=column.name, videos=0, pairs=0, spearman=none, kendall=none, accuracy=none)
+
+
+def table_of(found: Sequence[Agreement], columns: Sequence[Number], draws: Draws, notes: Sequence[str]) -> Table:
+    """A row for each number, the best agreement first.
+
+    Args:
+        found: the numbers against people.
+        columns: what those numbers are.
+        draws: the resamples behind the intervals.
+        notes: sentences below the table.
+    """
+    labels = {column.name: column.heading + (", sign turned" if column.better == "less" else "") for column in columns}
+
+    def worth(each: Agreement) -> tuple[float, float]:
+        """Spearman's rho where there is one (votes have none), else the share of pairs in the right order."""
+        rho, right = each.spearman.value, each.accuracy.value
+        return -2.0 if rho is None else rho, -1.0 if right is None else right
+
+    rows: list[list[str | Cell]] = []
+    named = []
+    for each in sorted(found, key=worth, reverse=True):
+        cells = [Cell(estimate=estimate, percent=False) for estimate in (each.spearman, each.kendall)]
+        cells.append(Cell(estimate=each.accuracy, percent=True))
+        rows.append([labels[each.name], str(each.videos), str(each.pairs), *cells])
+        names = ("Spearman", "Kendall", "accuracy")
+        named += [(labels[each.name], name, cell) for name, cell in zip(names, cells, strict=True)]
+    told = (
+        f"in brackets 95 % intervals, {draws.draws:,} resamples of prompts with all their videos; pairwise accuracy: "
+        "over pairs of videos of one prompt that people put in order, 50 % is chance, a tie of the number counts half"
+    )
+    return Table(
+        name="agreement",
+        title="Agreement with people",
+        header=["number", "videos", "pairs", "Spearman", "Kendall tau-b", "pairwise accuracy, %"],
+        rows=rows,
+        names={column.heading: column.name for column in columns},
+        notes=[told, *notes, *reasons(named)],
+    )

@@ -20,7 +20,14 @@ NOT_YET = "not measured yet: run hoigen evaluate again"
 
 
 def read_source(path: Path, suite: Path | None = None) -> Source:
-    """A run's folder, or VBench's `*_eval_results.json`. Raises UsageError for anything else."""
+    """The videos of a run, or of a result file of VBench.
+
+    Args:
+        path: a run's folder, or a `*_eval_results.json`.
+        suite: the prompts, by which the videos of a result file are paired with those of runs.
+
+    Raises UsageError for anything else.
+    """
     if path.suffix.lower() == ".json":
         from hoigen.evaluation.models.vbench import read_vbench
 
@@ -41,28 +48,29 @@ def source_of(path: Path) -> Source:
     run = Run(path)
     _, steps = steps_of(run)
     evaluation = _evaluation(path / "evaluation.json")
+    about = evaluation.get("about")
+    videos = _videos(run, steps)
+    for at, video in enumerate(videos):  # what the suite says of its prompt now, of that which no score depends on
+        told = about.get(video.prompt) if isinstance(about, Mapping) else None
+        if isinstance(told, Mapping):
+            videos[at] = replace(video, category=told.get("category"), seen=told.get("seen"))
     return Source(
         path=path,
-        videos=[_about(video, evaluation) for video in _videos(run, steps)],
+        videos=videos,
         numbers=[number for step in steps for number in step.numbers],
         fingerprints={step.name: step.fingerprint for step in steps},
         evaluation=evaluation,
     )
 
 
-def _about(video: Video, evaluation: Mapping[str, Any]) -> Video:
-    """With what the suite says of its prompt now, of that which no score depends on."""
-    facts = evaluation.get("about")
-    told = facts.get(video.prompt) if isinstance(facts, Mapping) else None
-    if not isinstance(told, Mapping):
-        return video
-    return replace(video, category=told.get("category"), seen=told.get("seen"))
-
-
 def _videos(run: Run, steps: Sequence[Step]) -> list[Video]:
     """All of the list, also those that a run which was stopped has not read yet."""
     shards, free = run.in_force()
-    videos = [video for shard in shards for video in _shard(run, steps, shard)]
+    videos = []
+    for shard in shards:
+        rows = [row for row in run.clips.read(shard) if row["state"] != "dropped"]
+        scores = {step.name: _scores(run, step, shard) for step in steps}
+        videos += [_video(run, row, steps, scores) for row in rows]
     nothing: Mapping[str, Mapping[str, Row]] = {step.name: {} for step in steps}
     videos += [_video(run, row, steps, nothing) for row in _found(run, free) if row["state"] != "dropped"]
     read = {row["uri"] for shard in shards for row in run.clips.read(shard, ["uri"])}
@@ -106,12 +114,6 @@ def _evaluation(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _shard(run: Run, steps: Sequence[Step], shard: int) -> list[Video]:
-    rows = [row for row in run.clips.read(shard) if row["state"] != "dropped"]
-    scores = {step.name: _scores(run, step, shard) for step in steps}
-    return [_video(run, row, steps, scores) for row in rows]
-
-
 def _scores(run: Run, step: Step, shard: int) -> dict[str, Row]:
     """Rows of the part by id, and what the journal has beyond it: a run under way can be looked at."""
     part = run.scores(step.name, step.fingerprint, step.emits)
@@ -143,8 +145,14 @@ def _video(run: Run, row: Row, steps: Sequence[Step], scores: Mapping[str, Mappi
             failure = failure or f"{step.name}: {score['reason']}"
         for name in step.emits:
             values[name] = score.get(name) if score is not None else None
-            if values[name] is None:
-                reasons[name] = _why(step.name, score)
+            if values[name] is not None:
+                continue
+            if score is None:
+                reasons[name] = NOT_YET
+            elif score["state"] == "failed":
+                reasons[name] = f"{step.name} failed: {score['reason']}"
+            else:
+                reasons[name] = score["reason"] or f"{step.name} gives no such number for this video"
     return replace(made, values=values, reasons=reasons, failure=failure)
 
 
@@ -164,14 +172,6 @@ def _made(run: Run, row: Row) -> Video:
         seen=meta.get("seen"),
         values={},
     )
-
-
-def _why(measure: str, score: Row | None) -> str:
-    if score is None:
-        return NOT_YET
-    if score["state"] == "failed":
-        return f"{measure} failed: {score['reason']}"
-    return score["reason"] or f"{measure} gives no such number for this video"
 
 
 def paths_of(given: Any) -> list[Path]:

@@ -1,4 +1,4 @@
-"""All tables of a comparison."""
+"""All tables of a comparison, and the one table that an evaluation ends with."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from itertools import combinations
 
 from hoigen.core.score import Number
 from hoigen.evaluation.models import groups, paper
-from hoigen.evaluation.models.columns import in_order
-from hoigen.evaluation.models.differ import Difference, difference, with_holm
+from hoigen.evaluation.models.columns import chosen, in_order
+from hoigen.evaluation.models.forms import markdown
 from hoigen.evaluation.models.grid import Cell, Table, cell_of, figure, reasons
-from hoigen.evaluation.models.means import mean_of
-from hoigen.evaluation.models.videos import Video
-from hoigen.stats.resample import Draws, Estimate
+from hoigen.evaluation.models.means import Difference, difference, lacking_in, mean_of, models_of, with_holm
+from hoigen.evaluation.models.videos import Source, Video
+from hoigen.stats.resample import Draws, Estimate, undefined
 
 Models = Mapping[str, Sequence[Video]]
 MOST_PAIRS = 15
@@ -22,9 +22,19 @@ MOST_PAIRS = 15
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a comparison is to show. columns: numbers of these runs, which are tested. beside: numbers that the paper
-    alone has. pairs: of models to be tested. changes: (before, after). rank: the number that groups and extremes are
-    about. by: the groups. ends: how many best and worst prompts."""
+    """What a comparison is to show.
+
+    Args:
+        columns: numbers of these runs, which are tested.
+        beside: numbers that the paper alone has.
+        pairs: of models to be tested.
+        changes: pairs of models, (before, after).
+        rank: the number that groups and extremes are about.
+        by: the groups.
+        ends: how many best and worst prompts.
+        with_paper: the paper's own rows are shown.
+        draws: resamples of prompts, for intervals and tests.
+    """
 
     columns: Sequence[Number]
     beside: Sequence[Number]
@@ -43,7 +53,12 @@ class Asked:
 
 
 def all_tables(models: Models, asked: Asked) -> tuple[list[Table], list[Difference]]:
-    """The tables in order, and the differences behind them."""
+    """The tables in order, and the differences behind them.
+
+    Args:
+        models: videos by model.
+        asked: what is to be shown.
+    """
     tables = [main_table(models, asked)]
     told = {frozenset(pair) for pair in asked.changes}  # one test, whichever way round it is asked for
     wanted = [*dict.fromkeys(asked.changes), *(pair for pair in asked.pairs if frozenset(pair) not in told)]
@@ -134,7 +149,11 @@ def change_table(by_pair: Mapping[tuple[str, str], Sequence[Difference]], asked:
         for name, side in zip(pair, ("one", "other"), strict=True):
             sides = [_side(each, side, column) if each else "–" for each, column in zip(here, shown, strict=True)]
             rows.append([name, *sides])
-        changes = [_changed(each, column) if each else "–" for each, column in zip(here, shown, strict=True)]
+        changes: list[str | Cell] = ["–"] * len(shown)
+        for at, each in enumerate(here):
+            if each is not None:
+                sure = each.p_holm is not None and each.p_holm < 0.05
+                changes[at] = Cell(estimate=each.estimate, percent=shown[at].share, signed=True, best=sure)
         rows.append([f"change of {pair[1]}", *changes])
     notes = ["bold changes: p < 0.05 after Holm's correction over all tests of this call; means over prompts"]
     notes += reasons([each for each in _named(rows, shown) if each[2].estimate.value is None])
@@ -149,13 +168,14 @@ def _side(found: Difference, side: str, column: Number) -> Cell:
     return Cell(estimate=found.estimate if value is None else Estimate(value=value), percent=column.share)
 
 
-def _changed(found: Difference, column: Number) -> Cell:
-    sure = found.p_holm is not None and found.p_holm < 0.05
-    return Cell(estimate=found.estimate, percent=column.share, signed=True, best=sure)
-
-
 def pair_table(found: Sequence[Difference], columns: Sequence[Number], tests: int) -> Table:
-    """Two models, a row for each number: the difference, its test, and what could have been seen."""
+    """Two models, a row for each number: the difference, its test, and what could have been seen.
+
+    Args:
+        found: the differences of the two.
+        columns: what those numbers are.
+        tests: how many p values were corrected together.
+    """
     first, second = found[0].first, found[0].second
     rows: list[list[str | Cell]] = []
     named = []
@@ -196,8 +216,30 @@ def _p(p: float | None) -> str:
 
 
 def pairs_of(names: Sequence[str], baseline: str | None) -> list[tuple[str, str]]:
-    """All pairs, or each model against the baseline."""
+    """All pairs of models, unless they are too many, or each model against the baseline.
+
+    Args:
+        names: of the models.
+        baseline: one of them; None for all pairs.
+    """
     if baseline is not None:
         return [(baseline, name) for name in names if name != baseline]
     found = list(combinations(names, 2))
     return found if len(found) <= MOST_PAIRS else []
+
+
+def short_table(source: Source) -> str:
+    """Models by measures, means over videos without intervals, as Markdown; "" when there is no video."""
+    if not source.videos:
+        return ""
+    shown = chosen(source.numbers)
+    rows: list[list[str | Cell]] = []
+    for model, here in models_of(source.videos).items():
+        row: list[str | Cell] = [model]
+        for column in shown:
+            have = [value for video in here if (value := video.values.get(column.name)) is not None]
+            lacking = lacking_in(here, column.name)
+            mean = Estimate(value=sum(have) / len(have)) if have else undefined(lacking)
+            row.append(Cell(estimate=mean, percent=column.share, videos=len(have), of=len(here), lacking=lacking))
+        rows.append(row)
+    return markdown(_by_columns("means", "Means over videos; shares in %", shown, rows, reasons(_named(rows, shown))))

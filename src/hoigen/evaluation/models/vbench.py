@@ -39,15 +39,26 @@ SHAPE = f"a result file of VBench: {{dimension: [overall, [{{video_path, video_r
 
 
 def read_vbench(path: Path, suite: Path | None) -> Source:
-    """The videos of a result file. suite: the prompts, by which videos are paired with those of runs; without it, by
-    their names. Raises UsageError for a file of another shape."""
+    """The videos of a result file.
+
+    The model is named as the evaluation was; of files that VBench names after the time, as the folder is.
+
+    Args:
+        path: the file.
+        suite: the prompts, by which videos are paired with those of runs; without it, by their names.
+
+    Raises UsageError for a file of another shape.
+    """
     from hoigen.evaluation.models.videos import Source
     from hoigen.interactions.prompts.matching import Names
     from hoigen.interactions.prompts.suite import read_suite
 
-    found = _load(path)
+    found = read_json(path)
+    if not isinstance(found, dict) or not found:
+        raise UsageError(f"{path} is not {SHAPE}; it came as {shown(found)}")
     names = Names(read_suite(suite)) if suite is not None else None
-    model = _model(path)
+    model = path.name.removesuffix(ENDING).removesuffix(".json")
+    model = path.absolute().parent.name if model.startswith("results_") else model
     values: dict[str, dict[str, float | None]] = {}
     reasons: dict[str, dict[str, str]] = {}
     for dimension, result in found.items():
@@ -67,13 +78,6 @@ def read_vbench(path: Path, suite: Path | None) -> Source:
         raise UsageError(f"{path}: {len(strays)} videos are named after no prompt of {suite}, such as {strays[0]}")
     numbers = [own_numbers().get(name) or Number(name=name, headline=True) for name in found]
     return Source(path=path, videos=videos, numbers=numbers)
-
-
-def _load(path: Path) -> Mapping[str, Any]:
-    found = read_json(path)
-    if not isinstance(found, dict) or not found:
-        raise UsageError(f"{path} is not {SHAPE}; it came as {shown(found)}")
-    return found
 
 
 def _items(result: Any, where: str) -> Sequence[Mapping[str, Any]]:
@@ -101,12 +105,6 @@ def _number(came: Any, dimension: str) -> tuple[float | None, str]:
     if dimension in VBENCH and not -1 <= value <= 1.0001:
         return None, f"VBench wrote {told:g}, which is no share of 1 (older versions wrote sums over frames)"
     return float(value), ""
-
-
-def _model(path: Path) -> str:
-    """The name that the evaluation was given; of those that VBench names after the time, the folder's."""
-    name = path.name.removesuffix(ENDING).removesuffix(".json")
-    return path.absolute().parent.name if name.startswith("results_") else name
 
 
 def _video(
@@ -146,7 +144,12 @@ def _video(
 
 
 def vbench_text(videos: Sequence[Video], columns: Sequence[Number]) -> str:
-    """The result file of one model: mean over videos, then each video; a video without a number is not in its list."""
+    """The result file of one model: mean over videos, then each video.
+
+    Args:
+        videos: of the model; one without a number is not in that number's list.
+        columns: the numbers, by VBench's names.
+    """
     found: dict[str, Any] = {}
     for column in columns:
         have = [(v.uri, value) for v in videos if (value := v.values.get(column.name)) is not None]

@@ -14,9 +14,24 @@ from hoigen.core.score import Number
 class Video:
     """One video of one model.
 
-    clip: the id of its clip; "" in a result file of VBench. prompt: its prompt's id, by which videos are paired and
-    drawn; of a video without one, that of its own clip. text: the prompt's words. values: number by name, 0..1 for
-    shares; None with the reason in `reasons`. failure: why a measure, or reading it, failed; "" when nothing did.
+    Args:
+        model: that made it.
+        prompt: its prompt's id, by which videos are paired and resampled; of a video without one, that of its own clip.
+        uri: where it is.
+        clip: the id of its clip; "" in a result file of VBench.
+        text: the prompt's words.
+        sample: which of the videos of its prompt; "" where there is one alone.
+        verb: of the prompt.
+        object: of the prompt.
+        category: of the prompt.
+        seen: how many captions of a data set tell of the prompt's interaction; None when nobody counted.
+        fps: frames a second; 0 where it is not known.
+        seconds: its length; 0 where it is not known.
+        width: in pixels; 0 where it is not known.
+        height: in pixels; 0 where it is not known.
+        values: number by name, 0..1 for shares; None with the reason in `reasons`.
+        reasons: why a number is undefined.
+        failure: why a measure, or reading it, failed; "" when nothing did.
     """
 
     model: str
@@ -40,8 +55,15 @@ class Video:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where videos came from: a run, or a result file of VBench. numbers: all of them, as they were declared when they
-    were measured. fingerprints: measure -> digest of its settings. evaluation: evaluation.json, {} without one."""
+    """Where videos came from: a run, or a result file of VBench.
+
+    Args:
+        path: of the run or the file.
+        videos: of all models.
+        numbers: all of them, as they were declared when they were measured.
+        fingerprints: measure -> digest of its settings.
+        evaluation: evaluation.json; {} without one.
+    """
 
     path: Path
     videos: Sequence[Video]

@@ -14,16 +14,16 @@ NEAR = 0.02
 
 
 def warnings_of(models: Mapping[str, Sequence[Video]], sources: Sequence[Source]) -> list[str]:
-    """Sentences, the graver first."""
-    found = [
-        *_settings(sources),
-        *_declarations(sources),
-        *_suites(sources),
-        *_prompts(models),
-        *_pictures(models),
-        *_failures(models),
-    ]
-    return [*found, *_left_out(sources)]
+    """Sentences, the graver first.
+
+    Args:
+        models: videos by model.
+        sources: the runs that they are of.
+    """
+    found = [*_settings(sources), *_declarations(sources)]
+    if len({source.evaluation["suite"]["digest"] for source in sources if source.evaluation.get("suite")}) > 1:
+        found.append("the runs were made with different suites of prompts; tests use the prompts that both have")
+    return [*found, *_prompts(models), *_pictures(models), *_failures(models), *_left_out(sources)]
 
 
 def _settings(sources: Sequence[Source]) -> list[str]:
@@ -53,13 +53,6 @@ def _declarations(sources: Sequence[Source]) -> list[str]:
         for name, ways in said.items()
         if len(ways) > 1
     ]
-
-
-def _suites(sources: Sequence[Source]) -> list[str]:
-    suites = {source.evaluation["suite"]["digest"] for source in sources if source.evaluation.get("suite")}
-    if len(suites) < 2:
-        return []
-    return ["the runs were made with different suites of prompts; tests use the prompts that both have"]
 
 
 def _prompts(models: Mapping[str, Sequence[Video]]) -> list[str]:
@@ -97,17 +90,12 @@ def _pictures(models: Mapping[str, Sequence[Video]]) -> list[str]:
     )
     told = []
     for what, unit, of, why in ways:
-        middles = {name: _middle(videos, of) for name, videos in models.items()}
-        known = {name: value for name, value in middles.items() if value is not None}
+        values = {name: [value for video in videos if (value := of(video)) > 0] for name, videos in models.items()}
+        known = {name: median(each) for name, each in values.items() if each}
         if known and max(known.values()) > min(known.values()) * (1 + NEAR):
             numbers = ", ".join(f"{name} {value:.4g}" for name, value in known.items())
             told.append(f"models differ in {what} ({numbers} {unit}): {why}")
     return told
-
-
-def _middle(videos: Sequence[Video], of: Callable[[Video], float]) -> float | None:
-    known = [of(video) for video in videos if of(video) > 0]
-    return median(known) if known else None
 
 
 def _failures(models: Mapping[str, Sequence[Video]]) -> list[str]:
