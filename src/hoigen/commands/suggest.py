@@ -48,7 +48,8 @@ class Suggestion:
         if self.percentiles:
             spread = "  ".join(f"{percent} % {value:.3g}" for percent, value in self.percentiles.items())
             lines.append(f"  percentiles  {spread}")
-        lines.append(f"  suggested    {_bounds(self.bounds) or 'nothing'}: {self.why}")
+        bounds = ", ".join(f"{bound} {value:g}" for bound, value in self.bounds.items())
+        lines.append(f"  suggested    {bounds or 'nothing'}: {self.why}")
         lines += [f"  note         {note}" for note in self.notes]
         lines += [f"  picture      {self.picture}"] if self.picture else []
         return "\n".join(lines)
@@ -56,9 +57,8 @@ class Suggestion:
     @property
     def yaml(self) -> str:
         other = {bound: value for bound, value in self._now().items() if SIDES[bound] not in self.bounds}
-        inside = ", ".join(
-            f"{bound}: {value!r}" for bound, value in sorted({**self.bounds, **other}.items(), key=_side)
-        )
+        both = {**self.bounds, **other}
+        inside = ", ".join(f"{bound}: {both[bound]!r}" for bound in SIDES if bound in both)
         return f"  {self.score}: {{{inside}}}  # {self.why}"
 
     @property
@@ -213,8 +213,10 @@ def _from_spread(con: duckdb.DuckDBPyConnection, score: str, sides: Sequence[Bou
         return Suggestion(score, {}, why, len(values), percentiles)
     bounds = {str(side): value for side, value in tails(values, share, sides).items()}
     stays = sum(bounds.get("min", value) <= value <= bounds.get("max", value) for value in values)
-    lost = ", ".join(f"{sum(_beyond(v, b, t) for v in values)} {'below' if b == 'min' else 'above'}"
-                     for b, t in bounds.items())  # fmt: skip
+    lost = ", ".join(
+        f"{sum(v < t for v in values)} below" if bound == "min" else f"{sum(v > t for v in values)} above"
+        for bound, t in bounds.items()
+    )
     if stays == len(values):
         least = sum(value == values[0] for value in values) if "min" in bounds else sum(v == values[-1] for v in values)
         why = f"a bound that keeps {share:.0%} drops nothing: {least} of {len(values)} clips share the outermost value"
@@ -225,14 +227,6 @@ def _from_spread(con: duckdb.DuckDBPyConnection, score: str, sides: Sequence[Bou
     notes += [f"only {len(values)} values: take it as a first guess"] if len(values) < FEW else []
     drawn = Drawn(score, why, values, None, bounds)
     return Suggestion(score, bounds, f"percentiles, {why}", len(values), percentiles, tuple(notes), drawn=drawn)
-
-
-def _side(bound: tuple[str, float]) -> int:
-    return list(SIDES).index(bound[0])
-
-
-def _beyond(value: float, bound: str, threshold: float) -> bool:
-    return value < threshold if bound == "min" else value > threshold
 
 
 def _sides(rule: Rule | None, bound: str | None, better: Better | None = None) -> list[Bound]:
@@ -334,10 +328,6 @@ def _doubts(chosen: Choice, precision: float | None) -> list[str]:
     if chosen.kept < FEW:
         notes.append(f"only {chosen.kept} labelled clips are kept at this threshold")
     return notes
-
-
-def _bounds(bounds: Mapping[str, float]) -> str:
-    return ", ".join(f"{bound} {value:g}" for bound, value in bounds.items())
 
 
 def _pictured(item: Suggestion, folder: Path) -> Suggestion:
