@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -125,7 +125,9 @@ def _more(url: str, part: Path, note: Path, bar: Any) -> bool:
                 note.unlink(missing_ok=True)  # a piece that does not fit to what is here
                 return False
             have, total = 0, length
-            note.write_text(json.dumps(asdict(_Whole(url, _validator(answer.headers), total))), encoding="utf-8")
+            tag = answer.headers.get("ETag") or ""  # a weak one may stay equal where the file has changed
+            validator = tag if tag.startswith('"') else answer.headers.get("Last-Modified") or ""
+            note.write_text(json.dumps(asdict(_Whole(url, validator, total))), encoding="utf-8")
         return _take(answer, part, have, total, bar)
 
 
@@ -163,12 +165,6 @@ def _place(answer: Any) -> tuple[int | None, int | None]:
     if answer.status != 206 or unit != "bytes":
         return None, None
     return _number(span.partition("-")[0]), _number(total)
-
-
-def _validator(headers: Mapping[str, str]) -> str:
-    """What stays equal while a server has the same file: a strong ETag, else the date of its last change."""
-    tag = headers.get("ETag") or ""
-    return tag if tag.startswith('"') else headers.get("Last-Modified") or ""
 
 
 def _number(text: str | None) -> int | None:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hoigen.core.errors import UsageError
 from hoigen.data import tables
@@ -118,10 +118,15 @@ def _clips(run: Run, shards: Sequence[int]) -> Layout:
 def _scored(con: duckdb.DuckDBPyConnection, sources: Sources) -> str:
     """SQL of the shards' clips with their scores: over the copies of a large run, else over the parts."""
     groups = [list(group) for _, group in groupby(sources.shards, lambda shard: shard // GROUP)]
-    facts = [_facts(sources, group) for group in groups]  # looked at before anything is read: never newer than its name
+    facts = [  # table, file, stamp; looked at before anything is read: never newer than its name
+        [(each.table.name, name, each.table.folder.stamp(name)) for each, name in sources.files(group[0], group[-1])]
+        for group in groups
+    ]
     files = [file for some in facts for file in some]
     if len(files) >= KEEP_FROM_PARTS or sum(size for _, _, (size, *_) in files) >= KEEP_FROM_BYTES:
-        kept = [sources.run.joined_file(_digest(sources, g, some)) for g, some in zip(groups, facts, strict=True)]
+        names = [(step.name, step.fingerprint, step.emits) for step in sources.steps]
+        made_of = [[CLIP_COLUMNS, LEFT_OUT, names, g, some] for g, some in zip(groups, facts, strict=True)]
+        kept = [sources.run.joined_file(tables.digest_of(each)) for each in made_of]
         if all(path.exists() or _keep(con, path, sources, g) for path, g in zip(kept, groups, strict=True)):
             _clear(kept)
             return f"select * from read_parquet([{', '.join(map(one_file, kept))}])"
@@ -148,20 +153,6 @@ def _unscored(steps: Sequence[Step], clips: str) -> str:
         columns += [f"null::varchar as _state_{at}", f"null::varchar as _reason_{at}"]
         columns += [f"null::double as {quoted(score)}" for score in step.emits]
     return f"select {', '.join(columns)} from ({clips}) as clips"
-
-
-Facts = list[tuple[str, str, tuple[Any, ...]]]
-"""(table, file, stamp) of each file."""
-
-
-def _facts(sources: Sources, group: Sequence[int]) -> Facts:
-    files = sources.files(group[0], group[-1])
-    return [(layout.table.name, name, layout.table.folder.stamp(name)) for layout, name in files]
-
-
-def _digest(sources: Sources, group: Sequence[int], facts: Facts) -> str:
-    names = [(step.name, step.fingerprint, step.emits) for step in sources.steps]
-    return tables.digest_of([CLIP_COLUMNS, LEFT_OUT, names, list(group), facts])
 
 
 def _keep(con: duckdb.DuckDBPyConnection, path: Path, sources: Sources, group: Sequence[int]) -> bool:

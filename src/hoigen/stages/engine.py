@@ -193,7 +193,8 @@ class Scorer:
             emit.progress()  # each measure has the whole deadline
             outcome = self._call(step, clip, looked, emit)
             emit(outcome)
-            alive = alive and _stays(step, outcome)
+            kept = all(rule.passes(outcome.values.get(score)) for score, rule in step.rules.items())
+            alive = alive and outcome.state == "ok" and kept
             if not alive and not self.score_all:
                 return False
             for sampling in set(looked.frames) - {later.sampling for later in steps[at + 1 :]}:
@@ -221,13 +222,17 @@ class Scorer:
 
     def _score(self, step: cascade.Step, clip: Clip, looked: Looked, *, again: bool, emit: Emit | None) -> Score:
         """What the measure says. again: it, or its observer, has raised before: streams are decoded once more."""
+        import numpy as np
+
         score: Score
         if step.looking is not None:
             score = step.measure.read(clip, self._seen(step, clip, looked, again=again, emit=emit).read())
         elif (stream := looked.streams.get(step.name)) is not None:
             score = stream.result(clip, again=again)
+        elif step.needs_frames:
+            score = step.measure(clip, looked.frames[step.sampling])
         else:
-            score = step.measure(clip, _frames_for(step, looked.frames))
+            score = step.measure(clip, Frames(np.empty((0, 0, 0, 3), np.uint8), np.empty(0)))
         return score
 
     def _seen(self, step: cascade.Step, clip: Clip, looked: Looked, *, again: bool, emit: Emit | None) -> Written:
@@ -255,11 +260,11 @@ class Scorer:
         from hoigen import video
 
         doing, progress = emit.doing if emit and job.careful else None, emit.progress if emit else None
-        streams: dict[str, Stream] = {}
+        streams: dict[str, _Stream] = {}
         for step in steps:
             key = step.observation or step.name
             if key not in streams and (begin := _stream_of(step)) is not None:
-                streams[key] = Stream(step.name, step.sampling, begin, job.clip, doing, progress)
+                streams[key] = _Stream(step.name, step.sampling, begin, job.clip, doing, progress)
         samplings = {step.sampling for step in steps if (step.observation or step.name) not in streams}
         watchers = [(stream.sampling, stream.see) for stream in streams.values()]
         looked.streams.update(streams)
@@ -271,7 +276,7 @@ class Looked(NamedTuple):
     fingerprint of an observation; seen: by that fingerprint too."""
 
     frames: dict[Sampling, Frames]
-    streams: dict[str, Stream]
+    streams: dict[str, _Stream]
     seen: dict[str, Written]
 
 
@@ -285,7 +290,7 @@ def _stream_of(step: cascade.Step) -> Callable[[Clip], FrameStream | Watching] |
     return None
 
 
-class Stream:
+class _Stream:
     """A streaming measure, or an observer, on one clip. What it raises is kept until its turn, so that it costs no
     other measure."""
 
@@ -341,18 +346,6 @@ class Stream:
             raise self.error
         assert self.stream is not None
         return self.stream.score() if hasattr(self.stream, "score") else self.stream.finish()
-
-
-def _frames_for(step: cascade.Step, frames: Mapping[Sampling, Frames]) -> Frames:
-    if step.needs_frames:
-        return frames[step.sampling]
-    import numpy as np
-
-    return Frames(np.empty((0, 0, 0, 3), np.uint8), np.empty(0))
-
-
-def _stays(step: cascade.Step, outcome: Outcome) -> bool:
-    return outcome.state == "ok" and all(rule.passes(outcome.values.get(s)) for s, rule in step.rules.items())
 
 
 def values_of(step: cascade.Step, score: Score) -> dict[str, float | None]:

@@ -64,7 +64,7 @@ def score_clips(
     barrier = Barrier(Folder(str(run.path)), rank, "scores", tables.digest_of(facts))
     how = (limits, models_present, retry)
     if any(run.observations(*where).shards() for where in observers_of(steps)):  # no model is fetched for these
-        reading = ReadStage(run, steps, measures, keep, score_all, rank, None, *how, quiet=quiet)
+        reading = _ReadStage(run, steps, measures, keep, score_all, rank, None, *how, quiet=quiet)
         reading.end = barrier
         reading.go(limits)
     stage = ScoreStage(run, steps, measures, keep, score_all, rank, barrier, *how, quiet=quiet)
@@ -175,7 +175,11 @@ class ScoreStage(Stage):
 
     def plan(self, shard: int) -> Iterator[Item | str]:
         self._file_seen(shard, self.journal(shard).rows())
-        known = self._known(shard)
+        known = known_in(self.tables, self.steps, shard, self.journal(shard).rows())
+        if self.once_more:
+            for of_clip in known.values():
+                for name in [name for name, found in of_clip.items() if found.state == "failed"]:
+                    del of_clip[name]
         with WrittenBefore(self.run, self.steps, shard) as before:
             for row in self.clips.read(shard):
                 of_clip = known.get(row["id"], {})
@@ -186,14 +190,6 @@ class ScoreStage(Stage):
                     yield Item(row["id"], Job(clip, tuple(todo), seen=before.of(clip, todo)), of_clip)
                 else:
                     yield cascade.decide(self.steps, of_clip).state
-
-    def _known(self, shard: int) -> dict[str, dict[str, Known]]:
-        known = known_in(self.tables, self.steps, shard, self.journal(shard).rows())
-        if self.once_more:
-            for of_clip in known.values():
-                for name in [name for name, found in of_clip.items() if found.state == "failed"]:
-                    del of_clip[name]
-        return known
 
     def answer(self, item: Item, part: Outcome | Seen) -> Iterator[Row]:
         if isinstance(part, Seen):
@@ -261,7 +257,7 @@ class ScoreStage(Stage):
             table.add(shard, ({name: row[name] for name in table.columns} for row in mine), KEY)
 
 
-class ReadStage(ScoreStage):
+class _ReadStage(ScoreStage):
     """Scores of clips of which everything that is missing can be read off what was seen before: no model is fetched or
     loaded, no frame decoded. Other clips are left for `ScoreStage`, which comes to the barrier at the end."""
 
