@@ -37,7 +37,7 @@ $(MODELS): $(STAMP)
 test test-slow: export PYTHONDONTWRITEBYTECODE =
 
 test: setup $(MODELS)
-	$(VENV)/bin/python -m pytest -m 'not slow'
+	$(VENV)/bin/python -m pytest -m 'not slow' -n auto --maxprocesses 4 --dist loadfile
 
 test-slow: setup $(MODELS)
 	$(VENV)/bin/python -m pytest -m slow

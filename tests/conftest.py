@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,13 +22,33 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+LEFT_OUT = pytest.StashKey[int]()
+"""How many slow tests were left out; where several processes test (-n), each says so at its end."""
+
+
+def _slow(items: Iterable[pytest.Item]) -> int:
+    return sum(item.get_closest_marker("slow") is not None for item in items)
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    if items and hasattr(items[0].config, "workeroutput"):
+        items[0].config.workeroutput["slow"] = _slow(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    node.config.stash[LEFT_OUT] = getattr(node, "workeroutput", {}).get("slow", 0)
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
     """Last of all what was left out, and how to get it."""
     yield
-    no_slow = "not slow" in terminalreporter.config.option.markexpr
-    deselected = terminalreporter.stats.get("deselected", ()) if no_slow else ()
-    lines = skips.summary(terminalreporter.stats.get("skipped", ()), deselected)
+    config = terminalreporter.config
+    slow = _slow(terminalreporter.stats.get("deselected", ())) or config.stash.get(LEFT_OUT, 0)
+    lines = skips.summary(
+        terminalreporter.stats.get("skipped", ()), slow if "not slow" in config.option.markexpr else 0
+    )
     if lines:
         terminalreporter.section("left out, and what brings it")
         for line in lines:

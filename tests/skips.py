@@ -30,9 +30,9 @@ NEEDS = (
 )
 
 
-def summary(reports: Iterable[Any], deselected: Iterable[Any] = ()) -> list[str]:
-    """A line for each thing that skipped tests (pytest's reports) need, the one that most need first; and one for the
-    slow tests among the deselected ones."""
+def summary(reports: Iterable[Any], slow: int = 0) -> list[str]:
+    """A line for each thing that skipped tests (pytest's reports) need, the one that most need first; and one for so
+    many slow tests that were left out."""
     counts: Counter[tuple[str, str]] = Counter()
     files: Counter[tuple[str, str]] = Counter()
     for report in reports:
@@ -46,7 +46,7 @@ def summary(reports: Iterable[Any], deselected: Iterable[Any] = ()) -> list[str]
         f"{' and '.join(_counted(counts[key], files[key]))} {_verb(key[0], counts[key] + files[key])}: {key[1]}"
         for key, _ in (counts + files).most_common()
     ]
-    if slow := sum(test.get_closest_marker("slow") is not None for test in deselected):
+    if slow:
         lines.append(f"{next(_counted(slow, 0))} {_verb('were left out, being slow', slow)}: make test-slow")
     return lines
 

@@ -30,6 +30,8 @@ from hoigen.evaluation.models.read import source_of
 from hoigen.pages.evalfacts import EvaluationFacts
 from hoigen.pages.evalgather import gather_evaluation
 from hoigen.pages.evalpage import render
+from hoigen.recipe.build import recipe_of
+from hoigen.recipe.recipe import Recipe
 from hoigen.rules.cascade import build_steps
 from hoigen.rules.runfile import steps_of, write_run_file
 
@@ -272,7 +274,7 @@ def test_runs_that_declare_a_number_otherwise_are_warned_of(tmp_path: Path) -> N
     for at, path in enumerate(runs[:2]):
         run = Run(path)
         recipe, steps = steps_of(run)
-        write_run_file(run, recipe | {"run": path}, steps)
+        write_run_file(run, recipe_of({**recipe, "run": str(path)}, "run.yaml"), steps)
         text = run.recipe_file.read_text()
         changed = text.replace(
             "label: Technical Quality\n      better: more", "label: Technical Quality\n      better: less"
@@ -374,8 +376,8 @@ def test_a_damaged_declaration_is_named(tmp_path: Path, key: str, value: Any, wo
 
 def written(folder: Path, measures: list[Any]) -> Run:
     run = Run(folder)
-    arguments = {"videos": "x", "run": folder, "shard_size": 256, "measures": measures, "keep": {}}
-    write_run_file(run, arguments, build_steps(measures, {}))
+    recipe = Recipe(videos="x", run=folder, measures=measures, keep={})
+    write_run_file(run, recipe, build_steps(measures, {}))
     return run
 
 

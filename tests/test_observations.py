@@ -159,7 +159,7 @@ def test_what_was_seen_is_a_row_of_the_run(tmp_path: Path, videos: list[Path]) -
     run = Run(tmp_path / "run")
     tables = list((run.path / "observations" / "fake_light").iterdir())
     assert len(tables) == 1
-    rows = duckdb.sql(f"select id, question, frames from '{tables[0]}/*.parquet'").fetchall()
+    rows = duckdb.connect().sql(f"select id, question, frames from '{tables[0]}/*.parquet'").fetchall()
     assert len(rows) == 3
     assert [len(json.loads(frames)) for _, _, frames in rows] == [4] * 3
     assert {row["id"] for row in run.clips.read(0)} == {id_ for id_, _, _ in rows}
@@ -194,7 +194,9 @@ def test_a_look_that_fails_fails_its_measure_alone(tmp_path: Path, videos: list[
     assert looks(tmp_path) == ["looked"] * 4, "tried once more"
     run = Run(tmp_path / "run")
     [where] = (run.path / "observations" / "fake_light").iterdir()
-    assert duckdb.sql(f"select count(*) from '{where}/*.parquet'").fetchall() == [(2,)], "what failed is not written"
+    assert duckdb.connect().sql(f"select count(*) from '{where}/*.parquet'").fetchall() == [(2,)], (
+        "what failed is not written"
+    )
 
 
 @pytest.mark.parametrize("theta", [0.01, 0.99])

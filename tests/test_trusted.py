@@ -341,7 +341,7 @@ def test_what_is_typed_is_asked_for(
             "nested": [*curate, "measures=[{hoi_judgement: {judge: {./m.py: {model: x}}, describer: ./m.py}}]"],
             "captioner": ["caption", str(run), "--set", "captioner={single: {expert: ./m.py}}"],
             "categories": ["categories", str(received), "--expert", "{./m.py: {model: x}}"],
-            "calibrate": ["calibrate", str(tmp_path / "l.csv"), "--set", "detector={mllm: {expert: ./m.py}}"],
+            "calibrate": ["calibrate", str(tmp_path / "l.csv"), "--set", "observer={mllm: {expert: ./m.py}}"],
         }[form]
     )
     forget(monkeypatch)

@@ -234,7 +234,7 @@ def test_the_digest_is_read_once_as_long_as_the_file_stays(
     assert read == [str(path)]
 
 
-@pytest.mark.parametrize("elsewhere", ["clip", "vbench/clip_model", "hoigen/measures/vbench", "moved"])
+@pytest.mark.parametrize("elsewhere", ["clip", "vbench/clip_model", "hoigen/vbench", "moved"])
 def test_what_lies_where_it_lay_before_is_found(
     elsewhere: str, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -244,7 +244,7 @@ def test_what_lies_where_it_lay_before_is_found(
     if elsewhere == "moved":
         monkeypatch.setenv("VBENCH_CACHE_DIR", str(tmp_path / "v"))
         folder = tmp_path / "v" / "clip_model"
-    if elsewhere == "hoigen/measures/vbench":
+    if elsewhere == "hoigen/vbench":
         monkeypatch.delenv("HOIGEN_HOME")
     folder.mkdir(parents=True)
     (folder / "ViT-B-32.pt").write_bytes(b"x")
