@@ -322,12 +322,27 @@ def _codecs() -> tuple[str, ...]:
 def _self_test() -> str:
     """Writes a small video and reads it back as every command does: what went wrong, or nothing."""
     try:
+        from hoigen import video
+        from hoigen.core.clip import Clip, Sampling
+
         with tempfile.TemporaryDirectory(prefix="hoigen-doctor-") as folder:
             path = Path(folder) / "video.mp4"
             _write_video(path)
-            return _differs(path)
+            header = video.probe(str(path))
+            found = header.width, header.height, round(header.fps)
+            if found != (*SIZE, FPS):
+                return f"written with width, height and fps {(*SIZE, FPS)}, read with {found}"
+            width, height = SIZE
+            clip = Clip(id="doctor", uri=str(path), end=header.duration, width=width, height=height, fps=FPS)
+            every = Sampling(fps=FPS, short_side=None)
+            frames = video.decode(clip, [every])[every]
+            means = [round(float(image.mean())) for image in frames.images]
     except Exception as error:  # a library that does not fit raises anything
         return f"{type(error).__name__}: {error}"
+    wanted = [40 + STEP * at for at in range(FRAMES)]
+    if len(means) != FRAMES or any(abs(got - want) > STEP // 2 for got, want in zip(means, wanted, strict=True)):
+        return f"written with frames of the brightness {wanted}, read with {means}"
+    return ""
 
 
 def _write_video(path: Path) -> None:
@@ -342,26 +357,6 @@ def _write_video(path: Path) -> None:
             image = np.full((SIZE[1], SIZE[0], 3), 40 + STEP * at, np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode(None))
-
-
-def _differs(path: Path) -> str:
-    """In what the video of `_write_video` is another one when it is read; nothing when it is the same."""
-    from hoigen import video
-    from hoigen.core.clip import Clip, Sampling
-
-    header = video.probe(str(path))
-    found = header.width, header.height, round(header.fps)
-    if found != (*SIZE, FPS):
-        return f"written with width, height and fps {(*SIZE, FPS)}, read with {found}"
-    width, height = SIZE
-    clip = Clip(id="doctor", uri=str(path), end=header.duration, width=width, height=height, fps=FPS)
-    every = Sampling(fps=FPS, short_side=None)
-    frames = video.decode(clip, [every])[every]
-    means = [round(float(image.mean())) for image in frames.images]
-    wanted = [40 + STEP * at for at in range(FRAMES)]
-    if len(means) != FRAMES or any(abs(got - want) > STEP // 2 for got, want in zip(means, wanted, strict=True)):
-        return f"written with frames of the brightness {wanted}, read with {means}"
-    return ""
 
 
 def _memory() -> int:

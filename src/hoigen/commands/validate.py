@@ -131,14 +131,11 @@ class _Check:
         if not bad & {"min_length", "max_length"}:
             self._try(("max_length",), lambda: check_shots("none", alone["min_length"], alone["max_length"]))
         if "shots" in sound:
-            self._shots(sound["shots"])
-
-    def _shots(self, spec: Any) -> None:
-        known = dict(detectors())
-        if isinstance(spec, Mapping) and len(spec) == 1 and (name := next(iter(spec))) in known:
-            self._settings(known[name], spec[name], f"shots.{name}", ("shots", name))
-        elif shots_wanted(spec):
-            self._try(("shots",), lambda: check_detector(spec))
+            spec, known = sound["shots"], dict(detectors())
+            if isinstance(spec, Mapping) and len(spec) == 1 and (name := next(iter(spec))) in known:
+                self._settings(known[name], spec[name], f"shots.{name}", ("shots", name))
+            elif shots_wanted(spec):
+                self._try(("shots",), lambda: check_detector(spec))
 
     def _measure(self, at: int, spec: Any) -> None:
         place: At = ("measures", at)

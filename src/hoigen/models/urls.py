@@ -101,7 +101,9 @@ def _all_of(url: str, part: Path, note: Path, bar: Any) -> None:
 
 def _more(url: str, part: Path, note: Path, bar: Any) -> bool:
     """One request, for what is missing; whether the file is whole now."""
-    have, known = _size(part), _read(note)
+    have, known = _size(part), None
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        known = _Whole(**json.loads(note.read_text(encoding="utf-8")))
     headers = {"Accept-Encoding": "identity", "User-Agent": "hoigen"}
     if have and known is not None and known.url == url and known.validator:
         if have == known.total:
@@ -176,9 +178,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
-
-
-def _read(note: Path) -> _Whole | None:
-    with contextlib.suppress(OSError, ValueError, TypeError):
-        return _Whole(**json.loads(note.read_text(encoding="utf-8")))
-    return None

@@ -151,16 +151,6 @@ def _with_rules(steps: Sequence[Step], keep: Mapping[str, Any] | None) -> tuple[
     for name in names:
         if names.count(name) > 1:
             raise UsageError(f"measures: {name!r} stands there twice")
-    owners = _owners(steps)
-    rules = _build_rules(keep or {}, owners)
-    ruled = [
-        dataclasses.replace(step, rules={score: rule for score, rule in rules.items() if owners[score] == step.name})
-        for step in steps
-    ]
-    return tuple(sorted(ruled, key=lambda step: step.needs_frames))
-
-
-def _owners(steps: Sequence[Step]) -> dict[str, str]:
     owners: dict[str, str] = {}
     for step in steps:
         for score in step.emits:
@@ -172,7 +162,12 @@ def _owners(steps: Sequence[Step]) -> dict[str, str]:
             if score in owners:
                 raise UsageError(f"measures: {step.name!r} and {owners[score]!r} both give a score named {score!r}")
             owners[score] = step.name
-    return owners
+    rules = _build_rules(keep or {}, owners)
+    ruled = [
+        dataclasses.replace(step, rules={score: rule for score, rule in rules.items() if owners[score] == step.name})
+        for step in steps
+    ]
+    return tuple(sorted(ruled, key=lambda step: step.needs_frames))
 
 
 def _build_rules(keep: Any, owners: Mapping[str, str]) -> dict[str, Rule]:

@@ -27,7 +27,7 @@ BEFORE = ("shot_length", "duplicate")
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class _Stage:
     """One line of the funnel: clips that came to it, and what it took out."""
 
     name: str
@@ -48,7 +48,7 @@ class Funnel:
     all_failed: the first reason and what to do, when every clip failed; else empty.
     """
 
-    stages: tuple[Stage, ...]
+    stages: tuple[_Stage, ...]
     counts: dict[str, int]
     missing: dict[str, int] = field(default_factory=dict)
     all_failed: str = field(default="", compare=False)
@@ -231,10 +231,10 @@ def funnel(
         if case.state == "pending" and codes.get(at):
             missing[case.step] = codes[at]
     lines = [*_before(before), *(line for step in steps for line in _lines(step, cases, codes))]
-    stages: list[Stage] = []
+    stages: list[_Stage] = []
     came = sum(ends.values()) - ends["pending"]
     for name, dropped, failed in lines:
-        stages.append(Stage(name, came, dropped, failed))
+        stages.append(_Stage(name, came, dropped, failed))
         came = stages[-1].left
     return Funnel(tuple(stages), ends, missing, all_failed(con, ends, run, schema))
 

@@ -61,7 +61,7 @@ def connection() -> duckdb.DuckDBPyConnection:
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
+class _Sources:
     """The files of a run's clips and scores as they lay at a moment; shards: those that count."""
 
     run: Run
@@ -88,7 +88,7 @@ def attach(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], sche
     shards, free = run.in_force()
     shards.sort()
     tables_of = [run.scores(step.name, step.fingerprint, step.emits) for step in steps]
-    sources = Sources(run, steps, shards, _clips(run, shards), [table.layout() for table in tables_of])
+    sources = _Sources(run, steps, shards, _clips(run, shards), [table.layout() for table in tables_of])
     columns = ", ".join(map(quoted, CLIP_COLUMNS))
     parts = [f"select {columns}, shard from {sources.clips.relation(only=frozenset(shards))}"]
     found = ""
@@ -115,7 +115,7 @@ def _clips(run: Run, shards: Sequence[int]) -> Layout:
     )
 
 
-def _scored(con: duckdb.DuckDBPyConnection, sources: Sources) -> str:
+def _scored(con: duckdb.DuckDBPyConnection, sources: _Sources) -> str:
     """SQL of the shards' clips with their scores: over the copies of a large run, else over the parts."""
     groups = [list(group) for _, group in groupby(sources.shards, lambda shard: shard // GROUP)]
     facts = [  # table, file, stamp; looked at before anything is read: never newer than its name
@@ -134,7 +134,7 @@ def _scored(con: duckdb.DuckDBPyConnection, sources: Sources) -> str:
     return _join(sources, first, last)
 
 
-def _join(sources: Sources, first: int, last: int) -> str:
+def _join(sources: _Sources, first: int, last: int) -> str:
     columns = [f"clips.* exclude ({', '.join(LEFT_OUT)})"]
     joins = []
     for at, (step, layout) in enumerate(zip(sources.steps, sources.scores, strict=True)):
@@ -155,7 +155,7 @@ def _unscored(steps: Sequence[Step], clips: str) -> str:
     return f"select {', '.join(columns)} from ({clips}) as clips"
 
 
-def _keep(con: duckdb.DuckDBPyConnection, path: Path, sources: Sources, group: Sequence[int]) -> bool:
+def _keep(con: duckdb.DuckDBPyConnection, path: Path, sources: _Sources, group: Sequence[int]) -> bool:
     """Writes a group's relation, in the order of the input, whole or not at all; False where it cannot be written."""
     import duckdb
 

@@ -158,7 +158,7 @@ class Scorer:
         todo = [step for step in self.steps if step.name in job.todo]
         by_row = [step for step in todo if not step.needs_frames]
         by_frames = [step for step in todo if step.needs_frames]
-        looked = Looked({}, {}, dict(job.seen))
+        looked = _Looked({}, {}, dict(job.seen))
         if not self._call_all(by_row, job.clip, looked, emit) or not by_frames:
             return
         unseen = [step for step in by_frames if step.observation not in looked.seen]
@@ -177,12 +177,12 @@ class Scorer:
 
     def score_one(self, clip: Clip) -> Score:
         """The score of the first step, with what it raises; for trying a measure out."""
-        step, looked = self.steps[0], Looked({}, {}, {})
+        step, looked = self.steps[0], _Looked({}, {}, {})
         if step.needs_frames:
             self._decode([step], Job(clip, (step.name,)), looked, None)
         return self._score(step, clip, looked, again=False, emit=None)
 
-    def _call_all(self, steps: Sequence[cascade.Step], clip: Clip, looked: Looked, emit: Emit) -> bool:
+    def _call_all(self, steps: Sequence[cascade.Step], clip: Clip, looked: _Looked, emit: Emit) -> bool:
         """Calls the steps in order; False once the clip's fate is known and the rest need not run.
 
         Frames that no later step looks at are let go at once: whole ones are large.
@@ -201,7 +201,7 @@ class Scorer:
                 del looked.frames[sampling]
         return True
 
-    def _call(self, step: cascade.Step, clip: Clip, looked: Looked, emit: Emit) -> Outcome:
+    def _call(self, step: cascade.Step, clip: Clip, looked: _Looked, emit: Emit) -> Outcome:
         started = time.perf_counter()
         stream = looked.streams.get(step.observation or step.name)
         spent = stream.seconds if stream else 0.0
@@ -220,7 +220,7 @@ class Scorer:
                     devices.let_go()
         raise AssertionError("unreachable")
 
-    def _score(self, step: cascade.Step, clip: Clip, looked: Looked, *, again: bool, emit: Emit | None) -> Score:
+    def _score(self, step: cascade.Step, clip: Clip, looked: _Looked, *, again: bool, emit: Emit | None) -> Score:
         """What the measure says. again: it, or its observer, has raised before: streams are decoded once more."""
         import numpy as np
 
@@ -235,7 +235,7 @@ class Scorer:
             score = step.measure(clip, Frames(np.empty((0, 0, 0, 3), np.uint8), np.empty(0)))
         return score
 
-    def _seen(self, step: cascade.Step, clip: Clip, looked: Looked, *, again: bool, emit: Emit | None) -> Written:
+    def _seen(self, step: cascade.Step, clip: Clip, looked: _Looked, *, again: bool, emit: Emit | None) -> Written:
         """What the step's observer has seen; said at once when that was just now."""
         from hoigen.observe.observation import written
 
@@ -255,7 +255,7 @@ class Scorer:
             emit(Seen(clip.id, observer.name, step.observation, spent, found))
         return found
 
-    def _decode(self, steps: Sequence[cascade.Step], job: Job, looked: Looked, emit: Emit | None) -> None:
+    def _decode(self, steps: Sequence[cascade.Step], job: Job, looked: _Looked, emit: Emit | None) -> None:
         """One pass over the clip, for all steps that need its frames."""
         from hoigen import video
 
@@ -271,7 +271,7 @@ class Scorer:
         looked.frames.update(video.decode(job.clip, samplings, watchers, progress=progress))
 
 
-class Looked(NamedTuple):
+class _Looked(NamedTuple):
     """What there is of a clip while it is scored. frames: whole ones, by sampling. streams: by measure, or by the
     fingerprint of an observation; seen: by that fingerprint too."""
 

@@ -299,7 +299,7 @@ def known_in(
 
 
 @dataclass(slots=True)
-class Looks:
+class _Looks:
     """What one observer has to do. fresh: clips that it has never looked at; other_words: clips that it has looked at
     when their prompts asked for something else; known: clips of which what it saw is written."""
 
@@ -319,7 +319,7 @@ class Planned:
 
     unread: int = 0
     clips: int = 0
-    looks: dict[str, Looks] = field(default_factory=dict)
+    looks: dict[str, _Looks] = field(default_factory=dict)
     decoded: int = 0
     read: int = 0
     row: int = 0
@@ -356,7 +356,7 @@ def planned(
         score_all: as of `score_clips`.
         asked: videos whose prompts ask for something else than before, as of `reworded.reword`.
     """
-    found = Planned(looks={observer: Looks() for observer, _ in observers_of(steps)})
+    found = Planned(looks={observer: _Looks() for observer, _ in observers_of(steps)})
     prompted = {step.name for step in steps if goes_by_prompt(step.name)}
     read: set[int] = set()
     parts = {step.name: run.scores(step.name, step.fingerprint, step.emits) for step in steps}
