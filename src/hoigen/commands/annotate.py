@@ -84,7 +84,12 @@ def annotate(
     finally:
         con.close()
     made = [each for row in rows for each in _made(row, clips.get(row.need(key), []), question, who)]
-    _check_once(made)
+    first: dict[tuple[object, ...], tuple[str, Annotation]] = {}
+    for place, each in made:  # a person says one thing of a clip, unless the times tell which came first
+        before, other = first.setdefault((each.clip, each.question, each.who, each.when), (place, each))
+        if other.value != each.value:
+            said = f"{each.who} says both {other.value!r} and {each.value!r} of clip {each.clip}"
+            raise UsageError(f"{place}: {said} (see {before})")
     table = Annotations(folder)
     new = table.only_new(each for _, each in made)
     table.append(new)
@@ -122,13 +127,3 @@ def _when(row: Row) -> datetime | None:
         told = "a time such as 2026-11-26T15:02:00+00:00, in UTC where it names no zone"
         raise UsageError(f"{row.place}, column when: {told}; it came as {came!r}") from None
     return found.replace(tzinfo=UTC) if found is not None and found.tzinfo is None else found
-
-
-def _check_once(made: list[tuple[str, Annotation]]) -> None:
-    """A person says one thing of a clip, unless the times tell which came first."""
-    seen: dict[tuple[object, ...], tuple[str, Annotation]] = {}
-    for place, row in made:
-        before = seen.setdefault((row.clip, row.question, row.who, row.when), (place, row))[1]
-        if before.value != row.value:
-            said = f"{row.who} says both {before.value!r} and {row.value!r} of clip {row.clip}"
-            raise UsageError(f"{place}: {said} (see {seen[row.clip, row.question, row.who, row.when][0]})")

@@ -46,8 +46,11 @@ class Calibrated:
             f"{self.observer}, question {self.question}: {self.frames} frames, {self.yes} with an interaction; "
             f"AUC {self.auc:.3f}",
             "            theta  precision  recall  false alarms     F1",
-            *(f"{name:<10} {_row(each)}" for name, each in rows),
         ]
+        for name, each in rows:
+            precision = "–" if each.precision is None else f"{each.precision:.3f}"
+            rates = f"{precision:>9}  {each.recall:6.3f}  {each.false_positives:12.3f}  {each.f1:5.3f}"
+            lines.append(f"{name:<10} {each.threshold:7.4g}  {rates}")
         lines += [f"note: {note}" for note in self.notes]
         lines += [f"every theta: {self.table}"] if self.table else []
         return "\n".join([*lines, "", "# for your recipe", self.yaml])
@@ -161,12 +164,6 @@ def _notes(found: Sequence[Judged], yes: Sequence[bool]) -> list[str]:
     if len({each.label.file for each in found}) < len(found):
         notes.append("frames of one video are alike: they tell less than as many frames of different videos")
     return notes
-
-
-def _row(found: Point) -> str:
-    precision = "–" if found.precision is None else f"{found.precision:.3f}"
-    rates = f"{precision:>9}  {found.recall:6.3f}  {found.false_positives:12.3f}  {found.f1:5.3f}"
-    return f"{found.threshold:7.4g}  {rates}"
 
 
 def _write(path: Path, points: Curve) -> Path:

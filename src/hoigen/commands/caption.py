@@ -269,6 +269,11 @@ def result_of(run: Run, steps: Sequence[Step], job: Job, calls: Calls, tokenizer
     count_tokens = lengths.tokenizer(tokenizer) if tokenizer else None
     spread = lengths.lengths_of(found.of(run, steps, job.name), count_tokens)
     totals = calls.totals()
+    prices = {
+        str(expert.identity.get("model", "")): (getattr(expert, "price_in", 0.0), getattr(expert, "price_out", 0.0))
+        for expert in job.captioner.experts.values()
+    }  # per million tokens; an expert without prices costs nothing
+    free = (0.0, 0.0)
     return CaptionResult(
         run=run.path,
         captioner=job.name,
@@ -278,7 +283,7 @@ def result_of(run: Run, steps: Sequence[Step], job: Job, calls: Calls, tokenizer
         lengths=spread,
         calls=totals,
         pending=counts.get("pending", 0),
-        cost=_cost(job, totals),
+        cost=sum((a * prices.get(m, free)[0] + b * prices.get(m, free)[1]) / 1e6 for m, _, _, a, b in totals),
         nothing=nothing,
     )
 
@@ -309,16 +314,6 @@ class _Told:
                 else:
                     self.paths[row["path"] or captioner] += 1
                     yield row["text"]
-
-
-def _cost(job: Job, totals: Sequence[tuple[str, str, int, int, int]]) -> float:
-    """Prices are per million tokens. An expert without prices costs nothing."""
-    prices = {
-        str(expert.identity.get("model", "")): (getattr(expert, "price_in", 0.0), getattr(expert, "price_out", 0.0))
-        for expert in job.captioner.experts.values()
-    }
-    nothing = (0.0, 0.0)
-    return sum((a * prices.get(m, nothing)[0] + b * prices.get(m, nothing)[1]) / 1e6 for m, _, _, a, b in totals)
 
 
 @contextlib.contextmanager

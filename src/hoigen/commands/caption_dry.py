@@ -43,9 +43,8 @@ class DryRun:
             lines[0] += f"; estimated from {self.walked} of them"
         for model in sorted({*self.least, *self.most}):
             low, high = self.least.get(model, Load()), self.most.get(model, Load())
-            lines.append(
-                f"  {model}: {_span(low.calls, high.calls)} calls, about {_tokens(low, high)}{_cost(low, high)}"
-            )
+            tokens = f"{_span(low.tokens_in, high.tokens_in)} tokens in, {_span(low.tokens_out, high.tokens_out)} out"
+            lines.append(f"  {model}: {_span(low.calls, high.calls)} calls, about {tokens}{_cost(low, high)}")
         low, high = _sum(self.least), _sum(self.most)
         lines.append(f"in all: {_span(low.calls, high.calls)} calls{_cost(low, high) or '; no prices were given'}")
         lines += [f"{many} of {self.walked} clips would get no caption: {why}" for why, many in self.fails.items()]
@@ -61,10 +60,6 @@ def _sum(loads: Mapping[str, Load]) -> Load:
 def _span(low: float, high: float, digits: int = 0) -> str:
     first, last = f"{low:,.{digits}f}", f"{high:,.{digits}f}"
     return first if first == last else f"{first} to {last}"
-
-
-def _tokens(low: Load, high: Load) -> str:
-    return f"{_span(low.tokens_in, high.tokens_in)} tokens in, {_span(low.tokens_out, high.tokens_out)} out"
 
 
 def _cost(low: Load, high: Load) -> str:

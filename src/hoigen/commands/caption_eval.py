@@ -81,6 +81,10 @@ def caption_eval(
     notes = [*evaluate.notes_of(material), *evaluate.judge_notes(judges, material.checked, material.captions)]
     mixed = mixing(material.checked, drafts, mixture, how) if mixture else None
     decided = decision(material.checked, material.captions or {}, drafts, mixture, how) if mixture else None
+    if mixture and mixed is None:
+        notes.append(f"no clip on which {mixture} and both its drafts were checked: nothing is told of what it mended")
+    elif mixture and decided is None:
+        notes.append("the captions file has no column disagree or path for the mixture: its verdicts are not measured")
     result = CaptionEval(
         captioners=evaluate.captioners_of(material, how),
         comparisons=evaluate.comparisons_of(material, baseline, how),
@@ -88,7 +92,7 @@ def caption_eval(
         decision=decided,
         people=evaluate.people_of(ratings, how),
         judges=judges,
-        notes=(*notes, *_mixture_notes(mixture, mixed is None, decided is None)),
+        notes=tuple(notes),
         draws=draws,
         seed=seed,
         format=format,
@@ -130,13 +134,3 @@ def _drafts(checked: Checked, mixture: str | None, draft: list[str] | None) -> t
         told = "two captioners other than the mixture, as --draft A --draft B"
         raise UsageError(f"--mixture {mixture}: {told}; they came as {', '.join(chosen) or 'nothing'}")
     return chosen[0], chosen[1]
-
-
-def _mixture_notes(mixture: str | None, no_clips: bool, no_verdicts: bool) -> list[str]:
-    if mixture is None:
-        return []
-    if no_clips:
-        return [f"no clip on which {mixture} and both its drafts were checked: nothing is told of what it mended"]
-    if no_verdicts:
-        return ["the captions file has no column disagree or path for the mixture: its verdicts are not measured"]
-    return []

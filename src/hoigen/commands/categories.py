@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from hoigen.core.errors import UsageError
 from hoigen.core.settings import Setting
@@ -52,19 +52,24 @@ def categories(
 
     Returns how they are spread. Raises UsageError for bad input, SetupError when the expert cannot be reached.
     """
-    from hoigen.commands.table import _check, _format_of
+    from hoigen.commands.table import check_out, copy_to, format_of
     from hoigen.interactions.categories import table
 
-    chosen = format or _format_of(out)
+    chosen = format or format_of(out)
     if format is not None and out is None:
         raise UsageError(f"--format {format} needs --out FILE")
-    _check(chosen, out)
+    check_out(chosen, out)
     tally = table.Tally()
     path = Path(run) / "categories" / "categories.parquet"
     rows = _rows(tally.texts(_texts(Path(run), captions)), expert, Path(run), tally, retry)
     table.write(path, tally.through(rows), tally)
     if out is not None:
-        _export(path, chosen, out)
+        import duckdb
+
+        from hoigen.data.parquet import rows_of_file
+
+        written = copy_to(duckdb.connect(), f"select * from {rows_of_file(path)}", chosen, out)
+        print(f"{out}: {written} rows", file=sys.stderr)
     return table.distribution(tally, path)
 
 
@@ -97,30 +102,16 @@ def _rows(
         from hoigen.interactions.categories.rows import by_rules
 
         return by_rules(texts)
+    import yaml
+
     from hoigen.core import trusted
     from hoigen.data.run import Run
     from hoigen.interactions.categories.by_expert import by_expert
     from hoigen.recipe.build import make
 
-    spec = _spec(expert)
-    trusted.settle({"expert": spec}, None, None)  # given as an argument, which is asking
-    return by_expert(texts, make("expert", spec, "--expert"), Run(run).calls_file, tally, retry)
-
-
-def _spec(expert: str) -> Any:
-    import yaml
-
     try:
-        return yaml.safe_load(expert)
+        spec = yaml.safe_load(expert)
     except yaml.YAMLError as error:
         raise UsageError(f"--expert is a name or YAML; it came as {expert!r}: {error}") from None
-
-
-def _export(path: Path, format: Format, out: Path) -> None:
-    import duckdb
-
-    from hoigen.commands.table import _copy
-    from hoigen.data.parquet import rows_of_file
-
-    written = _copy(duckdb.connect(), f"select * from {rows_of_file(path)}", format, out)
-    print(f"{out}: {written} rows", file=sys.stderr)
+    trusted.settle({"expert": spec}, None, None)  # given as an argument, which is asking
+    return by_expert(texts, make("expert", spec, "--expert"), Run(run).calls_file, tally, retry)

@@ -91,17 +91,14 @@ def compare(
     from hoigen.evaluation.models.warnings import warnings_of
     from hoigen.stats.resample import Draws
 
-    if draws < 100:
-        raise UsageError(f"--draws is at least 100; it came as {draws}")
-    if ends < 0:
-        raise UsageError(f"--ends is 0 or more; it came as {ends}")
-    if seed < 0:
-        raise UsageError(f"--seed is 0 or more; it came as {seed}")
-    _check_out(Path(out) if out else None)
+    _check(draws, ends, seed, Path(out) if out else None)
     sources = _sources(paths_of(runs), Path(prompts) if prompts else None)
     models = _models(sources)
     if common:
-        models = _common(models)
+        shared = set.intersection(*({video.prompt for video in videos} for videos in models.values()))
+        if not shared:
+            raise UsageError("--common: there is no prompt of which every model has a video")
+        models = {name: [video for video in videos if video.prompt in shared] for name, videos in models.items()}
     told = [*warnings_of(models, sources), *_gone(sources, prompts)]
     numbers = [number for source in sources for number in source.numbers]
     chosen = known.chosen(numbers, measures)
@@ -128,6 +125,19 @@ def compare(
     return replace(result, format="markdown") if out is not None else result
 
 
+def _check(draws: int, ends: int, seed: int, out: Path | None) -> None:
+    if draws < 100:
+        raise UsageError(f"--draws is at least 100; it came as {draws}")
+    if ends < 0:
+        raise UsageError(f"--ends is 0 or more; it came as {ends}")
+    if seed < 0:
+        raise UsageError(f"--seed is 0 or more; it came as {seed}")
+    if out is not None and out.is_dir():
+        raise UsageError(f"--out {out} is a folder; give the name of a file")
+    if out is not None and not out.absolute().parent.is_dir():
+        raise UsageError(f"--out {out}: no such folder {out.parent}")
+
+
 def _sources(paths: Sequence[Path], prompts: Path | None) -> list[Source]:
     from hoigen.evaluation.models.read import read_source
 
@@ -137,21 +147,20 @@ def _sources(paths: Sequence[Path], prompts: Path | None) -> list[Source]:
     if twice:
         raise UsageError(f"{twice[0]} is given twice")
     folders = [read_source(path) for path in paths if path.suffix.lower() != ".json"]
-    suite = prompts or next(iter(_suites(folders)), None)
+    suite = prompts or next((path for path in _suites(folders) if path.is_file()), None)
     files = {path: read_source(path, suite) for path in paths if path.suffix.lower() == ".json"}
     runs = {source.path: source for source in folders} | files
     return [runs[path] for path in paths]
 
 
 def _suites(sources: Sequence[Source]) -> list[Path]:
-    """Files of suites that the runs were made with and that are still there."""
-    named = [Path(source.evaluation["suite"]["file"]) for source in sources if source.evaluation.get("suite")]
-    return [path for path in named if path.is_file()]
+    """Files of the suites that the runs were made with; they may be gone since."""
+    return [Path(source.evaluation["suite"]["file"]) for source in sources if source.evaluation.get("suite")]
 
 
 def _gone(sources: Sequence[Source], prompts: Path | None) -> list[str]:
     """Videos of VBench's files pair with a run's by its suite; without it, by their names alone."""
-    named = [Path(source.evaluation["suite"]["file"]) for source in sources if source.evaluation.get("suite")]
+    named = _suites(sources)
     if prompts is not None or not named or any(path.is_file() for path in named) or len(named) == len(sources):
         return []
     return [
@@ -173,13 +182,6 @@ def _models(sources: Sequence[Source]) -> Models:
             f"two runs of one name hold one model: {', '.join(str(source.path) for source in sources)}; rename a folder"
         )
     return found
-
-
-def _common(models: Models) -> Models:
-    shared = set.intersection(*({video.prompt for video in videos} for videos in models.values()))
-    if not shared:
-        raise UsageError("--common: there is no prompt of which every model has a video")
-    return {name: [video for video in videos if video.prompt in shared] for name, videos in models.items()}
 
 
 def _named(name: str | None, names: Sequence[str], option: str) -> str | None:
@@ -222,13 +224,6 @@ def _groups(by: Sequence[str] | None) -> list[By]:
         if name not in allowed:
             raise UsageError(f"--by: one of {', '.join(allowed)}; it came as {name!r}")
     return [name for name in allowed if name in (by or ())]
-
-
-def _check_out(out: Path | None) -> None:
-    if out is not None and out.is_dir():
-        raise UsageError(f"--out {out} is a folder; give the name of a file")
-    if out is not None and not out.absolute().parent.is_dir():
-        raise UsageError(f"--out {out}: no such folder {out.parent}")
 
 
 def _write(

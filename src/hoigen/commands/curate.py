@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from hoigen.commands.options import DryRun, Quiet
 from hoigen.core.clip import Seconds
-from hoigen.core.errors import UsageError
+from hoigen.core.errors import UsageError, nearest
 from hoigen.core.settings import Setting
 from hoigen.recipe.recipe import KEYS, Recipe
 
@@ -85,12 +85,18 @@ def command(
 ) -> Funnel | Planned:
     """`curate` as it is typed: the keys are those of a recipe's file, changed by `set`."""
     from hoigen.core import trusted
+    from hoigen.core.registry import measure_names
     from hoigen.recipe.build import recipe_of
     from hoigen.recipe.yaml import apply_sets, load_recipe, recipe_path
 
     path = recipe_path(recipe)
     for text in set or []:
-        _check_set(text)
+        head = text.partition("=")[0].split(".")[0].strip()
+        if head in KEYS or not head:
+            continue
+        if head in measure_names():  # a measure's settings, without the way to them
+            raise UsageError(f"--set {text}: the settings of a measure are set by --set measures.{text}")
+        raise UsageError(f"--set {text}: unknown key {head!r}{nearest(head, KEYS)}")
     given = apply_sets(load_recipe(path), set or [])
     if videos:
         given["videos"] = videos[0] if len(videos) == 1 else videos
@@ -101,19 +107,6 @@ def command(
     if dry_run:
         return plan(wanted, path.parent)
     return carry_out(wanted, beside=path.parent, quiet=quiet, trust=())
-
-
-def _check_set(text: str) -> None:
-    """A key that no recipe has, named as what was typed; of a measure's settings, with the way to them."""
-    from hoigen.core.errors import nearest
-    from hoigen.core.registry import measure_names
-
-    head = text.partition("=")[0].split(".")[0].strip()
-    if not head or head in KEYS:
-        return
-    if head in measure_names():
-        raise UsageError(f"--set {text}: the settings of a measure are set by --set measures.{text}")
-    raise UsageError(f"--set {text}: unknown key {head!r}{nearest(head, KEYS)}")
 
 
 def carry_out(

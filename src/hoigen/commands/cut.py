@@ -69,7 +69,11 @@ class CutResult:
         if self.pending:
             lines.append(f"{self.pending} clips are not decided yet: run hoigen curate again, then hoigen cut")
         if self.not_kept:
-            lines.append(self._told_not_kept())
+            ends = ", ".join(f"{count} {state}" for state, count in Counter(self.not_kept.values()).most_common())
+            which = f"{len(self.not_kept)} files of clips that are not kept now ({ends})"
+            some = _some(list(self.not_kept))
+            left = f"{which} are still there: {some}; the same command with --prune deletes them"
+            lines.append(f"{which} were deleted: {some}" if self.pruned else left)
         if self.undecided:
             lines.append(
                 f"{len(self.undecided)} files of clips that are not decided yet are still there, and --prune leaves "
@@ -85,13 +89,6 @@ class CutResult:
                 f"{len(self.others)} files are no clips of this run and were not touched: {_some(self.others)}"
             )
         return "\n".join(lines)
-
-    def _told_not_kept(self) -> str:
-        ends = ", ".join(f"{count} {state}" for state, count in Counter(self.not_kept.values()).most_common())
-        which = f"{len(self.not_kept)} files of clips that are not kept now ({ends})"
-        if self.pruned:
-            return f"{which} were deleted: {_some(list(self.not_kept))}"
-        return f"{which} are still there: {_some(list(self.not_kept))}; the same command with --prune deletes them"
 
 
 def cut(
@@ -134,10 +131,11 @@ def cut(
     target = Path(out) if out is not None else folder.cut_folder
     check_numbers({"workers": workers, "deadline": deadline})
     _ready(target, copy, folder.path, prune)
-    files = _files(target)
+    with os.scandir(target) as entries:
+        files = sorted(e.name for e in entries if e.name.endswith(SUFFIXES) and not e.name.startswith("."))
     there = {Path(name).stem for name in files}
     limits = Limits(deadline=deadline, **({"workers": workers} if workers else {}))
-    stage = CutStage(functools.partial(_kept, folder, steps), there, target, copy)
+    stage = _CutStage(functools.partial(_kept, folder, steps), there, target, copy)
     try:
         stage.go(limits, total=total, quiet=quiet)
     except KeyboardInterrupt:
@@ -198,7 +196,7 @@ def setup_cut(out: Path, copy: bool) -> Handler:
     return handle
 
 
-class CutStage(Stage):
+class _CutStage(Stage):
     """Kept clips -> files. Of a file that is there it is only looked whether its video is another one now."""
 
     name = "cut"
@@ -264,12 +262,6 @@ def _may_be_replaced(clip: Clip) -> bool:
 
     before, now = clip.meta["stamp"], stamp(clip.uri)
     return before is not None and now is not None and now != before
-
-
-def _files(out: Path) -> list[str]:
-    """Names of the files of the folder that are clips by their suffix."""
-    with os.scandir(out) as entries:
-        return sorted(e.name for e in entries if e.name.endswith(SUFFIXES) and not e.name.startswith("."))
 
 
 def _left_over(con: duckdb.DuckDBPyConnection, files: Sequence[str]) -> tuple[dict[str, str], list[str]]:

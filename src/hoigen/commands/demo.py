@@ -50,7 +50,8 @@ class Demo:
             lines += ["", str(self.captions)]
         elif self.incomplete:
             lines += ["", f"That went wrong: {WRONG[self.samples]}. `hoigen doctor` looks at what is installed."]
-        hoigen = _command()
+        # what to type: the path as it was called, where `hoigen` alone would not be found
+        hoigen = "hoigen" if shutil.which("hoigen") or Path(sys.argv[0]).name != "hoigen" else sys.argv[0]
         lines += [
             "",
             f"Report:  {self.run / 'report.html'}",
@@ -59,11 +60,6 @@ class Demo:
             f"What if: {hoigen} funnel {self.run} --set keep.hoi_lite.min=0.3",
         ]
         return "\n".join(lines)
-
-
-def _command() -> str:
-    """What to type: the path as it was called, where `hoigen` alone would not be found."""
-    return "hoigen" if shutil.which("hoigen") or Path(sys.argv[0]).name != "hoigen" else sys.argv[0]
 
 
 def demo(

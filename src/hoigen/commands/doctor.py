@@ -44,28 +44,27 @@ SIZE, FPS, FRAMES, STEP = (64, 48), 25, 12, 14
 
 
 @dataclass(frozen=True, slots=True)
-class Package:
+class _Package:
     """One library. `trouble` is empty when it works and its version is one that hoigen was written for."""
 
     name: str
     version: str | None
     trouble: str = ""
 
+    def __str__(self) -> str:
+        return f"  {self.name:24} {self.version or 'missing':12} {self.trouble}".rstrip()
+
 
 @dataclass(frozen=True, slots=True)
-class Extra:
+class _Extra:
     """What `pip install '.[NAME]'` in hoigen's folder brings."""
 
     name: str
     gives: str
-    packages: tuple[Package, ...]
+    packages: tuple[_Package, ...]
 
     @property
-    def present(self) -> bool:
-        return all(not package.trouble for package in self.packages)
-
-    @property
-    def unfit(self) -> tuple[Package, ...]:
+    def unfit(self) -> tuple[_Package, ...]:
         """Packages that are installed, and too old, too new or broken."""
         return tuple(package for package in self.packages if package.version and package.trouble)
 
@@ -74,9 +73,20 @@ class Extra:
         """Whether all its packages are installed, whatever their versions."""
         return all(package.version for package in self.packages)
 
+    def __str__(self) -> str:
+        if not any(package.trouble for package in self.packages):
+            state = "present"
+        elif self.in_use:
+            state = "does not fit"
+        else:
+            state = f"missing; in hoigen's folder: pip install '.[{self.name}]'"
+        packages = ", ".join(f"{p.name} {p.version or 'missing'}" for p in self.packages)
+        unfit = [f"      {p.name} {p.version}: {p.trouble}" for p in self.unfit]
+        return "\n".join([f"  [{self.name}] {state}", f"      for {self.gives}", f"      {packages}", *unfit])
+
 
 @dataclass(frozen=True, slots=True)
-class WeightFile:
+class _WeightFile:
     """A model file, or a sample: `absent`, `fetched`, or `damaged` when its digest is not the pinned one."""
 
     name: str
@@ -86,9 +96,13 @@ class WeightFile:
     licence: str
     path: Path
 
+    def __str__(self) -> str:
+        size = f"{self.bytes / (1 << 20):.1f} MiB" if self.bytes else ""
+        return f"  {self.name:28} {self.state:8} {size:>9}  {self.licence:13} {self.origin}"
+
 
 @dataclass(frozen=True, slots=True)
-class Unpinned:
+class _Unpinned:
     """A model file whose publisher gives no whole digest, or a revision of the hub that may move.
 
     noted: the sha256, or the commit, that came first to this machine, and that whatever comes later has to have; empty
@@ -98,6 +112,10 @@ class Unpinned:
     name: str
     noted: str = ""
     day: str = ""
+
+    def __str__(self) -> str:
+        noted = f"{self.noted}, noted on {self.day}" if self.noted else "nothing noted yet: the first to come counts"
+        return f"  {self.name:28} {noted}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +128,11 @@ class Health:
     cores: int
     memory: int
     codecs: tuple[str, ...]
-    packages: tuple[Package, ...]
-    extras: tuple[Extra, ...]
+    packages: tuple[_Package, ...]
+    extras: tuple[_Extra, ...]
     home: Path
-    weights: tuple[WeightFile, ...]
-    unpinned: tuple[Unpinned, ...] = ()
+    weights: tuple[_WeightFile, ...]
+    unpinned: tuple[_Unpinned, ...] = ()
     lock: Path | None = None
     self_test: str = ""
     """What went wrong when a small video was written and read back; empty when nothing did."""
@@ -149,53 +167,22 @@ class Health:
             f"a video written here and read back: {'FAILED' if self.self_test else 'fine'}",
             "",
             "Libraries",
-            *(_package_line(package) for package in self.packages),
+            *map(str, self.packages),
             "",
             "Extras",
-            *(line for extra in self.extras for line in _extra_lines(extra)),
+            *map(str, self.extras),
             "",
             f"Weights, in {self.home} (HOIGEN_HOME moves them)",
-            *(_weight_line(file) for file in self.weights),
+            *map(str, self.weights),
         ]
         absent = sum(file.state == "absent" for file in self.weights)
         if absent:
             lines.append(f"  {absent} to fetch: on first use, or all of them now with hoigen doctor --fetch")
-        lines += ["", *self._unpinned_lines()]
+        where = f"noted in {self.lock}" if self.lock else "nowhere to note it: there is no home folder"
+        lines += ["", f"Model files without a published sha256, and revisions of the hub; what came first is {where}"]
+        lines += map(str, self.unpinned)
         troubles = [f"  {text}" for text in self.troubles]
         return "\n".join([*lines, "", *(["Troubles", *troubles] if troubles else ["All is well."])])
-
-    def _unpinned_lines(self) -> list[str]:
-        where = f"noted in {self.lock}" if self.lock else "nowhere to note it: there is no home folder"
-        return [
-            f"Model files without a published sha256, and revisions of the hub; what came first is {where}",
-            *map(_unpinned_line, self.unpinned),
-        ]
-
-
-def _unpinned_line(model: Unpinned) -> str:
-    said = f"{model.noted}, noted on {model.day}" if model.noted else "nothing noted yet: the first to come counts"
-    return f"  {model.name:28} {said}"
-
-
-def _package_line(package: Package) -> str:
-    return f"  {package.name:24} {package.version or 'missing':12} {package.trouble}".rstrip()
-
-
-def _extra_lines(extra: Extra) -> list[str]:
-    if extra.present:
-        state = "present"
-    elif extra.in_use:
-        state = "does not fit"
-    else:
-        state = f"missing; in hoigen's folder: pip install '.[{extra.name}]'"
-    packages = ", ".join(f"{p.name} {p.version or 'missing'}" for p in extra.packages)
-    unfit = [f"      {p.name} {p.version}: {p.trouble}" for p in extra.unfit]
-    return [f"  [{extra.name}] {state}", f"      for {extra.gives}", f"      {packages}", *unfit]
-
-
-def _weight_line(file: WeightFile) -> str:
-    size = f"{file.bytes / (1 << 20):.1f} MiB" if file.bytes else ""
-    return f"  {file.name:28} {file.state:8} {size:>9}  {file.licence:13} {file.origin}"
 
 
 def doctor(
@@ -225,7 +212,7 @@ def doctor(
         codecs=_codecs(),
         packages=tuple(_package(needed, imported=True) for needed in _requirements("")),
         extras=tuple(
-            Extra(name, gives, tuple(_package(needed, imported=False) for needed in _requirements(name)))
+            _Extra(name, gives, tuple(_package(needed, imported=False) for needed in _requirements(name)))
             for name, gives in EXTRAS.items()
         ),
         home=files.home(),
@@ -243,7 +230,7 @@ def _bundled() -> list[ModelCard]:
     return [card for card in CARDS.values() if isinstance(card.source, WheelMember)]
 
 
-def _weight(card: ModelCard) -> WeightFile:
+def _weight(card: ModelCard) -> _WeightFile:
     from hoigen.models import files
 
     path = files.path_of(card)
@@ -252,10 +239,10 @@ def _weight(card: ModelCard) -> WeightFile:
         content = path.read_bytes()
         size = len(content)
         state = "fetched" if hashlib.sha256(content).hexdigest() == card.sha256 else "damaged"
-    return WeightFile(card.id, state, size, card.origin, card.licence, path)
+    return _WeightFile(card.id, state, size, card.origin, card.licence, path)
 
 
-def _unpinned() -> tuple[Unpinned, ...]:
+def _unpinned() -> tuple[_Unpinned, ...]:
     """Files by their cards, and what the lock file holds besides."""
     from hoigen.models import lock
     from hoigen.models.cards import CARDS, Url
@@ -264,7 +251,7 @@ def _unpinned() -> tuple[Unpinned, ...]:
     files, revisions = lock.entries("files"), lock.entries("revisions")
     found = [(name, files.get(name, {}), "sha256") for name in dict.fromkeys((*known, *files))]
     found += [(name, entry, "commit") for name, entry in revisions.items()]
-    return tuple(Unpinned(name, entry.get(key, ""), entry.get("noted", "")) for name, entry, key in found)
+    return tuple(_Unpinned(name, entry.get(key, ""), entry.get("noted", "")) for name, entry, key in found)
 
 
 def _requirements(extra: str) -> list[str]:
@@ -296,7 +283,7 @@ def _pyproject() -> dict[str, Any] | None:
     return project if project.get("name") == "hoigen" else None
 
 
-def _package(needed: str, *, imported: bool) -> Package:
+def _package(needed: str, *, imported: bool) -> _Package:
     """Whether it is there, neither too old nor too new and, when `imported`, whether it can be imported."""
     from hoigen.core.versions import fit, name_and_bounds
 
@@ -304,23 +291,23 @@ def _package(needed: str, *, imported: bool) -> Package:
     try:
         version: str | None = metadata.version(name)
     except metadata.PackageNotFoundError:
-        return Package(name, None, f"missing; pip install '{needed}'")
+        return _Package(name, None, f"missing; pip install '{needed}'")
     except KeyError:
         version = None
     if version is None:
-        return Package(name, None, f"its metadata names no version; pip install --force-reinstall '{needed}'")
+        return _Package(name, None, f"its metadata names no version; pip install --force-reinstall '{needed}'")
     try:
         found = fit(version, bounds)
     except ValueError as error:
-        return Package(name, version, f"{error}; pip install --force-reinstall '{needed}'")
+        return _Package(name, version, f"{error}; pip install --force-reinstall '{needed}'")
     if found != "fits":
-        return Package(name, version, f"{found}; pip install '{needed}'")
+        return _Package(name, version, f"{found}; pip install '{needed}'")
     if imported:
         try:
             importlib.import_module(MODULES.get(name, name.replace("-", "_")))
         except Exception as error:  # a broken native library raises anything
-            return Package(name, version, f"cannot be imported: {type(error).__name__}: {error}")
-    return Package(name, version)
+            return _Package(name, version, f"cannot be imported: {type(error).__name__}: {error}")
+    return _Package(name, version)
 
 
 def _codecs() -> tuple[str, ...]:
@@ -335,12 +322,27 @@ def _codecs() -> tuple[str, ...]:
 def _self_test() -> str:
     """Writes a small video and reads it back as every command does: what went wrong, or nothing."""
     try:
+        from hoigen import video
+        from hoigen.core.clip import Clip, Sampling
+
         with tempfile.TemporaryDirectory(prefix="hoigen-doctor-") as folder:
             path = Path(folder) / "video.mp4"
             _write_video(path)
-            return _differs(path)
+            header = video.probe(str(path))
+            found = header.width, header.height, round(header.fps)
+            if found != (*SIZE, FPS):
+                return f"written with width, height and fps {(*SIZE, FPS)}, read with {found}"
+            width, height = SIZE
+            clip = Clip(id="doctor", uri=str(path), end=header.duration, width=width, height=height, fps=FPS)
+            every = Sampling(fps=FPS, short_side=None)
+            frames = video.decode(clip, [every])[every]
+            means = [round(float(image.mean())) for image in frames.images]
     except Exception as error:  # a library that does not fit raises anything
         return f"{type(error).__name__}: {error}"
+    wanted = [40 + STEP * at for at in range(FRAMES)]
+    if len(means) != FRAMES or any(abs(got - want) > STEP // 2 for got, want in zip(means, wanted, strict=True)):
+        return f"written with frames of the brightness {wanted}, read with {means}"
+    return ""
 
 
 def _write_video(path: Path) -> None:
@@ -355,26 +357,6 @@ def _write_video(path: Path) -> None:
             image = np.full((SIZE[1], SIZE[0], 3), 40 + STEP * at, np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode(None))
-
-
-def _differs(path: Path) -> str:
-    """In what the video of `_write_video` is another one when it is read; nothing when it is the same."""
-    from hoigen import video
-    from hoigen.core.clip import Clip, Sampling
-
-    header = video.probe(str(path))
-    found = header.width, header.height, round(header.fps)
-    if found != (*SIZE, FPS):
-        return f"written with width, height and fps {(*SIZE, FPS)}, read with {found}"
-    width, height = SIZE
-    clip = Clip(id="doctor", uri=str(path), end=header.duration, width=width, height=height, fps=FPS)
-    every = Sampling(fps=FPS, short_side=None)
-    frames = video.decode(clip, [every])[every]
-    means = [round(float(image.mean())) for image in frames.images]
-    wanted = [40 + STEP * at for at in range(FRAMES)]
-    if len(means) != FRAMES or any(abs(got - want) > STEP // 2 for got, want in zip(means, wanted, strict=True)):
-        return f"written with frames of the brightness {wanted}, read with {means}"
-    return ""
 
 
 def _memory() -> int:

@@ -32,7 +32,7 @@ FIXED: Mapping[str, Any] = {"shots": "none", "duplicates": "keep", "score_all": 
 
 
 @dataclass(frozen=True, slots=True)
-class ModelVideos:
+class _ModelVideos:
     """What there is of one model. missing: ids of prompts without a video."""
 
     videos: int
@@ -50,7 +50,7 @@ class Evaluation:
 
     run: Path
     prompts: int
-    models: Mapping[str, ModelVideos]
+    models: Mapping[str, _ModelVideos]
     strays: Sequence[str]
     failed: Sequence[tuple[str, str]]
     funnel: Funnel
@@ -126,6 +126,8 @@ def evaluate(
     from hoigen.evaluation.models.read import paths_of
     from hoigen.interactions.prompts.matching import find_videos
     from hoigen.interactions.prompts.suite import read_suite
+    from hoigen.pages.gather import model_files
+    from hoigen.rules.runfile import steps_of
     from hoigen.work.ranks import Rank
 
     if videos is None or prompts is None or run is None:
@@ -147,16 +149,9 @@ def evaluate(
     funnel = carry_out(
         replace(asked, videos=folder.videos_file, run=run, report=report), beside=beside, quiet=quiet, trust=()
     )
-    models = _models_used(folder)
+    models = model_files(folder, steps_of(folder)[1])
     _write(folder, told | {"model_files": [entry.record for entry in models]})
     return _result(folder, suite, found, funnel, models)
-
-
-def _models_used(run: Run) -> tuple[LedgerEntry, ...]:
-    from hoigen.pages.gather import model_files
-    from hoigen.rules.runfile import steps_of
-
-    return model_files(run, steps_of(run)[1])
 
 
 def _settings(recipe: Path, sets: Sequence[str]) -> tuple[Recipe, Path]:
@@ -274,13 +269,13 @@ def _facts(suite: Suite, found: Sequence[Found], prompts: Path, long: bool) -> d
     }
 
 
-def _models(suite: Suite, found: Sequence[Found]) -> dict[str, ModelVideos]:
+def _models(suite: Suite, found: Sequence[Found]) -> dict[str, _ModelVideos]:
     videos = Counter(each.model for each in found if each.prompt is not None)
-    made: dict[str, ModelVideos] = {}
+    made: dict[str, _ModelVideos] = {}
     for name in sorted(videos):
         has = {each.prompt.id for each in found if each.model == name and each.prompt is not None}
         missing = [prompt.id for prompt in suite.prompts if prompt.id not in has]
-        made[name] = ModelVideos(videos[name], len(has), missing)
+        made[name] = _ModelVideos(videos[name], len(has), missing)
     return made
 
 

@@ -12,8 +12,6 @@ from hoigen.core.errors import UsageError
 from hoigen.core.settings import Setting
 
 if TYPE_CHECKING:
-    import duckdb
-
     from hoigen.data.run import Run
     from hoigen.rules.cascade import Step
     from hoigen.rules.decide import Funnel
@@ -23,7 +21,7 @@ TRIED = ("keep", "measures", "score_all")
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class _Move:
     """Clips that a change takes from one end to another. A rule is None for kept and pending clips."""
 
     before: tuple[str, str | None]
@@ -41,7 +39,7 @@ class WhatIf:
 
     before: Funnel
     after: Funnel
-    moves: tuple[Move, ...]
+    moves: tuple[_Move, ...]
 
     @property
     def added(self) -> int:
@@ -81,44 +79,34 @@ def funnel(
 
     folder = Run(Path(run))
     _, steps = steps_of(folder)
-    _check_changes(set or [])
+    for text in set or []:
+        if text.split("=")[0].split(".")[0].strip() not in TRIED:
+            raise UsageError(
+                f"--set {text}: the funnel tries other rules on what was measured: {', '.join(TRIED)}. Other keys take "
+                "hoigen curate with another --run"
+            )
     if not set:
         return decide.funnel(decide.connect(folder, steps), steps, run=folder.path)
     _, changed = steps_of(folder, set)
     return what_if(folder, steps, changed)
 
 
-def _check_changes(sets: Sequence[str]) -> None:
-    for text in sets:
-        key = text.split("=")[0].split(".")[0].strip()
-        if key not in TRIED:
-            raise UsageError(
-                f"--set {text}: the funnel tries other rules on what was measured: {', '.join(TRIED)}. Other keys take "
-                "hoigen curate with another --run"
-            )
-
-
 def what_if(run: Run, steps: Sequence[Step], changed: Sequence[Step]) -> WhatIf:
-    """The run as `steps` decide it beside the run as `changed` do, clip by clip."""
+    """The run as `steps` decide it beside the run as `changed` do, clip by clip: what becomes kept first, then what is
+    dropped, fails, or waits; the most first."""
     from hoigen.rules import decide
 
     con = decide.connect(run, steps)
     decide.beside(con, run, changed, "changed")
     before, after = decide.funnel(con, steps), decide.funnel(con, changed, "changed")
-    return WhatIf(before, after, _moves(con))
-
-
-def _moves(con: duckdb.DuckDBPyConnection) -> tuple[Move, ...]:
-    """What becomes kept first, then what is dropped, fails, or waits; the most first."""
-    from hoigen.rules.decide import STATES
-
     rows = con.execute(
         """select a.state, a.rule, b.state, b.rule, count(*), min(a.id, 3)
         from main.walked a join changed.walked b using (video, n)
         where a.state <> b.state or a.rule is distinct from b.rule group by all"""
     ).fetchall()
-    moves = (Move((s, r), (t, q), count, tuple(examples)) for s, r, t, q, count, examples in rows)
-    return tuple(sorted(moves, key=lambda m: (STATES.index(m.after[0]), -m.clips, str(m.before), str(m.after))))
+    moves = [_Move((s, r), (t, q), count, tuple(examples)) for s, r, t, q, count, examples in rows]
+    moves.sort(key=lambda m: (decide.STATES.index(m.after[0]), -m.clips, str(m.before), str(m.after)))
+    return WhatIf(before, after, tuple(moves))
 
 
 def _end(end: tuple[str, str | None]) -> str:

@@ -17,7 +17,7 @@ WIDTH = 110
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class _Entry:
     """One thing with a name: what it means, and, for a measure, the scores that it gives."""
 
     name: str
@@ -29,13 +29,13 @@ class Entry:
 class Listing:
     """All that a recipe may name."""
 
-    measures: tuple[Entry, ...]
-    shots: tuple[Entry, ...]
-    captioners: tuple[Entry, ...]
-    experts: tuple[Entry, ...]
-    observers: tuple[Entry, ...]
-    recipes: tuple[Entry, ...]
-    models: tuple[Entry, ...]
+    measures: tuple[_Entry, ...]
+    shots: tuple[_Entry, ...]
+    captioners: tuple[_Entry, ...]
+    experts: tuple[_Entry, ...]
+    observers: tuple[_Entry, ...]
+    recipes: tuple[_Entry, ...]
+    models: tuple[_Entry, ...]
 
     def __str__(self) -> str:
         groups = (
@@ -50,7 +50,7 @@ class Listing:
         return "\n\n".join("\n".join((title, *_lines(entries))) for title, entries in groups)
 
 
-def _lines(entries: tuple[Entry, ...]) -> Iterator[str]:
+def _lines(entries: tuple[_Entry, ...]) -> Iterator[str]:
     width = max((len(entry.name) for entry in entries), default=0) + 4
     for entry in entries:
         gives = f" Gives: {', '.join(entry.gives)}." if entry.gives and entry.gives != (entry.name,) else ""
@@ -67,31 +67,31 @@ def list() -> Listing:
     return Listing(
         measures=tuple(_plugin("measure", name) for name in measure_names()),
         shots=(
-            *(Entry(name, summary(cls)) for name, cls in detectors()),
-            Entry("none", "Files are clips already."),
+            *(_Entry(name, summary(cls)) for name, cls in detectors()),
+            _Entry("none", "Files are clips already."),
         ),
         captioners=tuple(_plugin("captioner", name) for name in names_of("captioner")),
         experts=tuple(_plugin("expert", name) for name in names_of("expert")),
         observers=tuple(_plugin("observer", name) for name in names_of("observer")),
         recipes=tuple(map(_recipe, sorted((Path(__file__).parents[1] / "recipe" / "recipes").glob("*.yaml")))),
-        models=tuple(Entry(name, f"{CARDS[name].origin} ({CARDS[name].licence}).") for name in FILES),
+        models=tuple(_Entry(name, f"{CARDS[name].origin} ({CARDS[name].licence}).") for name in FILES),
     )
 
 
-def _plugin(kind: Kind, name: str) -> Entry:
+def _plugin(kind: Kind, name: str) -> _Entry:
     """A measure, captioner, expert or observer; of a package that is broken, what is wrong with it."""
     from hoigen.core.registry import find
 
     try:
         cls: type[Any] = find(kind, name)
     except Exception as error:  # a package may raise anything when it is imported
-        return Entry(name, f"cannot be imported: {type(error).__name__}: {error}")
-    return Entry(name, summary(cls), tuple(getattr(cls, "emits", ())))
+        return _Entry(name, f"cannot be imported: {type(error).__name__}: {error}")
+    return _Entry(name, summary(cls), tuple(getattr(cls, "emits", ())))
 
 
-def _recipe(path: Path) -> Entry:
+def _recipe(path: Path) -> _Entry:
     """A recipe with the first sentence of its opening comment."""
     lines = path.read_text(encoding="utf-8").splitlines()
     head = " ".join(line.removeprefix("#").strip() for line in lines[:3] if line.startswith("# "))
     sentence, dot, _ = head.partition(". ")
-    return Entry(path.stem, sentence + dot.strip())
+    return _Entry(path.stem, sentence + dot.strip())

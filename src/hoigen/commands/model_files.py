@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelState:
+class _ModelState:
     """One model. here: where it lies on this machine, None where it does not. belongs: where a file belongs that is not
     here. pin: its sha256 or commit, `unpinned` where neither is published nor noted yet. used_by: of a recipe, the
     measures and roles. size: in words."""
@@ -48,7 +48,7 @@ class ModelState:
 class Models:
     """What was asked about."""
 
-    models: tuple[ModelState, ...]
+    models: tuple[_ModelState, ...]
 
     def __str__(self) -> str:
         absent = sum(model.here is None for model in self.models)
@@ -94,20 +94,17 @@ def _wanted(names: Sequence[str]) -> Iterator[tuple[ModelUse, list[str]]]:
     from hoigen.models import cards, uses
 
     for name in names:
+        a_file = name.endswith((".yaml", ".yml")) or name.startswith((".", "/", "~"))
         if name in cards.FILES:
             yield uses.ModelUse(name), []
-        elif name.partition("@")[0] in cards.CARDS or _is_repository(name):
+        elif name.partition("@")[0] in cards.CARDS or (name.count("/") == 1 and not a_file):
             yield uses.of_hub(name), []
         else:
             yield from _of_recipe(name)
 
 
-def _is_repository(name: str) -> bool:
-    """owner/name, which is no file."""
-    return name.count("/") == 1 and not name.endswith((".yaml", ".yml")) and not name.startswith((".", "/", "~"))
-
-
 def _of_recipe(name: str) -> Iterator[tuple[ModelUse, list[str]]]:
+    import hoigen
     from hoigen.captioners._job import job_of
     from hoigen.core import trusted
     from hoigen.models import cards, uses
@@ -120,7 +117,8 @@ def _of_recipe(name: str) -> Iterator[tuple[ModelUse, list[str]]]:
     except UsageError as error:
         if "/" in name or name.endswith((".yaml", ".yml")):
             raise
-        known = (*cards.FILES, *_recipes())
+        recipes = (Path(hoigen.__file__).parent / "recipe" / "recipes").glob("*.yaml")
+        known = (*cards.FILES, *(path.stem for path in recipes))
         raise UsageError(f"{name!r} is neither a recipe nor a model file{nearest(name, known)}") from error
     trusted.check(recipe, path, path.parent)
     users: list[tuple[str, Any]] = [
@@ -133,26 +131,22 @@ def _of_recipe(name: str) -> Iterator[tuple[ModelUse, list[str]]]:
         yield from ((use, [who]) for use in uses.decided([thing]))
 
 
-def _recipes() -> list[str]:
-    import hoigen
-
-    return [path.stem for path in (Path(hoigen.__file__).parent / "recipe" / "recipes").glob("*.yaml")]
-
-
-def _state(use: ModelUse, who: tuple[str, ...]) -> ModelState:
-    from hoigen.models import uses
+def _state(use: ModelUse, who: tuple[str, ...]) -> _ModelState:
+    from hoigen.models import files, uses
+    from hoigen.models.cards import OwnFile
 
     entry = uses.entry(use)
     card = use.facts
-    return ModelState(
+    fetchable = use.kind == "file" and card is not None and not isinstance(card.source, OwnFile)
+    return _ModelState(
         name=use.id,
         licence=entry.licence,
         use=entry.use,
         source=card.where if card is not None and not use.own else entry.source,
         pin=f"sha256 {entry.sha256}" if entry.sha256 else f"revision {entry.revision}",
         here=_here(use, card),
-        belongs=_belongs(use, card),
-        size=_size(card),
+        belongs=files.path_of(card) if card is not None and fetchable else None,
+        size=f"about {files.shown_size(card.bytes)}" if card is not None and card.bytes else "",
         note=card.note if card is not None and not use.own else "",
         used_by=who,
     )
@@ -168,16 +162,3 @@ def _here(use: ModelUse, card: ModelCard | None) -> Path | None:
         return files.present(card)
     found = hub.at_hand(use.id, use.revision, use.gguf_file) if use.kind == "hub" else None
     return found.folder if found is not None else None
-
-
-def _belongs(use: ModelUse, card: ModelCard | None) -> Path | None:
-    from hoigen.models import files
-    from hoigen.models.cards import OwnFile
-
-    return files.path_of(card) if use.kind == "file" and card and not isinstance(card.source, OwnFile) else None
-
-
-def _size(card: ModelCard | None) -> str:
-    from hoigen.models.files import shown_size
-
-    return f"about {shown_size(card.bytes)}" if card is not None and card.bytes else ""

@@ -84,6 +84,7 @@ def prompts(
     """
     from hoigen.data.files import write_text
     from hoigen.interactions.prompts import choose, export
+    from hoigen.interactions.prompts.extend import outcomes
     from hoigen.interactions.prompts.seen import with_seen
 
     out = Path(out)
@@ -99,7 +100,14 @@ def prompts(
         write_text(out, export.text_of(suite, format, long=long))
     except OSError as error:
         raise UsageError(f"{out} cannot be written: {error.strerror or error}") from None
-    return _result(out, suite)
+    return PromptsResult(
+        out=out,
+        prompts=len(suite.prompts),
+        objects=len({prompt.object for prompt in suite.prompts}),
+        verbs=len({prompt.verb for prompt in suite.prompts}),
+        categories=dict(Counter(str(prompt.category) for prompt in suite.prompts).most_common()),
+        long=dict(outcomes(suite).most_common()),
+    )
 
 
 def _check(out: Path, format: str, pack: str) -> None:
@@ -126,16 +134,3 @@ def _extended(suite: Suite, recipe: Path | None, sets: list[str], calls: Path, r
     trusted.check(given.get("extend"), where, path.parent if path else None)
     writers = Writers.of(given.get("extend"), where, beside=path.parent if path else None)
     return extend(suite, writers, Path(calls), retry=retry)
-
-
-def _result(out: Path, suite: Suite) -> PromptsResult:
-    from hoigen.interactions.prompts.extend import outcomes
-
-    return PromptsResult(
-        out=out,
-        prompts=len(suite.prompts),
-        objects=len({prompt.object for prompt in suite.prompts}),
-        verbs=len({prompt.verb for prompt in suite.prompts}),
-        categories=dict(Counter(str(prompt.category) for prompt in suite.prompts).most_common()),
-        long=dict(outcomes(suite).most_common()),
-    )

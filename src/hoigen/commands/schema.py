@@ -34,7 +34,10 @@ def schema() -> Schema:
     First line of a recipe, for the YAML language server: `# yaml-language-server: $schema=hoigen.schema.json`.
     Made from the fields of `Recipe` and the settings of all measures at hand, those of other packages too.
     """
-    special = {"shots": _shots(), "measures": _measures(), "keep": _keep(), "videos": dict(VIDEOS)}
+    rule: Json = {"anyOf": [{"$ref": "#/$defs/rule"}, {"type": "null"}]}
+    described = {number.name: rule | {"description": number.about} for _, cls in measures() for number in cls.numbers}
+    keep = {"type": ["object", "null"], "properties": described, "additionalProperties": rule}
+    special = {"shots": _shots(), "measures": _measures(), "keep": keep, "videos": dict(VIDEOS)}
     made: Json = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "hoigen recipe",
@@ -49,7 +52,13 @@ def schema() -> Schema:
         },
     }
     # A measure of one's own may give scores of any name; without one, each rule must be about a known score.
-    made["if"] = {"properties": {"measures": {"contains": _own_file()}}, "required": ["measures"]}
+    own_file = {
+        "anyOf": [
+            {"type": "string", "pattern": OWN_FILE},
+            {"type": "object", "minProperties": 1, "propertyNames": {"pattern": OWN_FILE}},
+        ]
+    }
+    made["if"] = {"properties": {"measures": {"contains": own_file}}, "required": ["measures"]}
     made["else"] = {"properties": {"keep": {"propertyNames": {"enum": score_names()}}}}
     return Schema(made)
 
@@ -122,24 +131,9 @@ def _one_of(properties: Json) -> Json:
     }
 
 
-def _own_file() -> Json:
-    return {
-        "anyOf": [
-            {"type": "string", "pattern": OWN_FILE},
-            {"type": "object", "minProperties": 1, "propertyNames": {"pattern": OWN_FILE}},
-        ]
-    }
-
-
 def _measures() -> Json:
     named = {name: summary(cls) for name, cls in measures()}
     with_settings = _one_of({name: {"$ref": f"#/$defs/measure.{name}"} for name in named})
     with_settings["patternProperties"] = {OWN_FILE: {"type": ["object", "null"]}}
     words = [{"const": name, "description": text} for name, text in named.items()]
     return {"type": "array", "items": {"anyOf": [*words, {"type": "string", "pattern": OWN_FILE}, with_settings]}}
-
-
-def _keep() -> Json:
-    rule: Json = {"anyOf": [{"$ref": "#/$defs/rule"}, {"type": "null"}]}
-    described = {number.name: rule | {"description": number.about} for _, cls in measures() for number in cls.numbers}
-    return {"type": ["object", "null"], "properties": described, "additionalProperties": rule}

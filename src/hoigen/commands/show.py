@@ -93,30 +93,25 @@ def _caption_of(run: Run, clip: str, shard: int) -> Row | None:
 
 
 def _caption_lines(caption: Mapping[str, Any], full: bool) -> list[str]:
+    """The caption and the calls that led to it."""
     head = f"caption by {caption['captioner']}"
     if caption["path"]:
         head += f" ({caption['path']})"
     if caption["text"] is None:
-        return [f"{head}: none; {caption['reason']}", *_trace_lines(caption, full)]
-    words = f"{len(caption['text'].split())} words, {caption['calls']} calls"
-    tokens = f"{caption['tokens_in']} tokens in, {caption['tokens_out']} out, {caption['seconds']:.1f} s"
-    return [f"{head}: {words}, {tokens}", *_block(caption["text"], "  "), *_trace_lines(caption, full)]
-
-
-def _trace_lines(caption: Mapping[str, Any], full: bool) -> list[str]:
-    lines: list[str] = []
+        lines = [f"{head}: none; {caption['reason']}"]
+    else:
+        words = f"{len(caption['text'].split())} words, {caption['calls']} calls"
+        tokens = f"{caption['tokens_in']} tokens in, {caption['tokens_out']} out, {caption['seconds']:.1f} s"
+        lines = [f"{head}: {words}, {tokens}", *_block(caption["text"], "  ")]
     for name, value in json.loads(caption["detail"] or "{}").items():
-        lines += ["", f"  {name}", *_block(_plain(value), "    ", None if full else LONG)]
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        lines += ["", f"  {name}", *_block(text, "    ", None if full else LONG)]
     for number, call in enumerate(json.loads(caption["trace"] or "[]"), 1):
         ended = call["outcome"] + (f": {call['reason']}" if call["reason"] else "")
         cost = f"{call['tokens_in']} tokens in, {call['tokens_out']} out, {call['seconds']:.1f} s"
         lines += ["", f"  call {number}, {call['role']}: {call['expert']}, {call['template']}, {ended} ({cost})"]
         lines += _block(call["text"], "    ", None if full else LONG)
     return lines
-
-
-def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _block(text: str, indent: str, limit: int | None = None) -> list[str]:

@@ -28,7 +28,7 @@ FEW = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Suggestion:
+class _Suggestion:
     """What is proposed for one score; `bounds` is empty when nothing can be, and `why` says so."""
 
     score: str
@@ -48,7 +48,8 @@ class Suggestion:
         if self.percentiles:
             spread = "  ".join(f"{percent} % {value:.3g}" for percent, value in self.percentiles.items())
             lines.append(f"  percentiles  {spread}")
-        lines.append(f"  suggested    {_bounds(self.bounds) or 'nothing'}: {self.why}")
+        bounds = ", ".join(f"{bound} {value:g}" for bound, value in self.bounds.items())
+        lines.append(f"  suggested    {bounds or 'nothing'}: {self.why}")
         lines += [f"  note         {note}" for note in self.notes]
         lines += [f"  picture      {self.picture}"] if self.picture else []
         return "\n".join(lines)
@@ -56,9 +57,8 @@ class Suggestion:
     @property
     def yaml(self) -> str:
         other = {bound: value for bound, value in self._now().items() if SIDES[bound] not in self.bounds}
-        inside = ", ".join(
-            f"{bound}: {value!r}" for bound, value in sorted({**self.bounds, **other}.items(), key=_side)
-        )
+        both = {**self.bounds, **other}
+        inside = ", ".join(f"{bound}: {both[bound]!r}" for bound in SIDES if bound in both)
         return f"  {self.score}: {{{inside}}}  # {self.why}"
 
     @property
@@ -79,7 +79,7 @@ class Suggestions:
     """Thresholds for the scores of a run."""
 
     run: Path
-    items: tuple[Suggestion, ...]
+    items: tuple[_Suggestion, ...]
     notes: tuple[str, ...] = ()
 
     @property
@@ -196,7 +196,7 @@ def _chosen(steps: Sequence[Step], names: Sequence[str] | None) -> dict[str, Rul
     return chosen
 
 
-def _from_spread(con: duckdb.DuckDBPyConnection, score: str, sides: Sequence[Bound], share: float) -> Suggestion:
+def _from_spread(con: duckdb.DuckDBPyConnection, score: str, sides: Sequence[Bound], share: float) -> _Suggestion:
     from hoigen.data.parquet import quoted
     from hoigen.pages.figures import Drawn
     from hoigen.stats.thresholds import tails
@@ -206,33 +206,27 @@ def _from_spread(con: duckdb.DuckDBPyConnection, score: str, sides: Sequence[Bou
     values = array("d", con.execute(query).fetchnumpy()["value"].astype("float64").tobytes())
     clips = (con.execute("select count(*) from clips").fetchone() or (0,))[0]
     if not values:
-        return Suggestion(score, {}, "no clip has a value", 0, {})
+        return _Suggestion(score, {}, "no clip has a value", 0, {})
     percentiles = _percentiles(values)
     if not sides:
         why = "neither a rule of the recipe nor the measure says which side is good; give --bound min, max or both"
-        return Suggestion(score, {}, why, len(values), percentiles)
+        return _Suggestion(score, {}, why, len(values), percentiles)
     bounds = {str(side): value for side, value in tails(values, share, sides).items()}
     stays = sum(bounds.get("min", value) <= value <= bounds.get("max", value) for value in values)
-    lost = ", ".join(f"{sum(_beyond(v, b, t) for v in values)} {'below' if b == 'min' else 'above'}"
-                     for b, t in bounds.items())  # fmt: skip
+    lost = ", ".join(
+        f"{sum(v < t for v in values)} below" if bound == "min" else f"{sum(v > t for v in values)} above"
+        for bound, t in bounds.items()
+    )
     if stays == len(values):
         least = sum(value == values[0] for value in values) if "min" in bounds else sum(v == values[-1] for v in values)
         why = f"a bound that keeps {share:.0%} drops nothing: {least} of {len(values)} clips share the outermost value"
-        return Suggestion(score, {}, f"{why}; use --labels, or another --keep-share", len(values), percentiles)
+        return _Suggestion(score, {}, f"{why}; use --labels, or another --keep-share", len(values), percentiles)
     why = f"keeps {stays} of {len(values)} clips ({stays / len(values):.1%}; {lost})"
     notes = [f"{clips - len(values)} of {clips} clips have no value and are not in this; score_all: true measures all"]
     notes = notes if len(values) < clips else []
     notes += [f"only {len(values)} values: take it as a first guess"] if len(values) < FEW else []
     drawn = Drawn(score, why, values, None, bounds)
-    return Suggestion(score, bounds, f"percentiles, {why}", len(values), percentiles, tuple(notes), drawn=drawn)
-
-
-def _side(bound: tuple[str, float]) -> int:
-    return list(SIDES).index(bound[0])
-
-
-def _beyond(value: float, bound: str, threshold: float) -> bool:
-    return value < threshold if bound == "min" else value > threshold
+    return _Suggestion(score, bounds, f"percentiles, {why}", len(values), percentiles, tuple(notes), drawn=drawn)
 
 
 def _sides(rule: Rule | None, bound: str | None, better: Better | None = None) -> list[Bound]:
@@ -271,7 +265,7 @@ def _about(found: Labelled, names: int) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _from_labels(found: Labelled, score: str, bound: str | None, precision: float | None) -> Suggestion:
+def _from_labels(found: Labelled, score: str, bound: str | None, precision: float | None) -> _Suggestion:
     from hoigen.pages.figures import Drawn
     from hoigen.stats.thresholds import auc, choose, curve, judge
 
@@ -282,7 +276,7 @@ def _from_labels(found: Labelled, score: str, bound: str | None, precision: floa
     percentiles = _percentiles(sorted(values)) if values else {}
     if len(set(said)) < 2:
         kind = "no labelled clip has a value" if not said else f"all with a value are {'yes' if said[0] else 'no'}"
-        return Suggestion(score, {}, f"{kind}; both kinds are needed", len(values), percentiles, tuple(notes))
+        return _Suggestion(score, {}, f"{kind}; both kinds are needed", len(values), percentiles, tuple(notes))
     separates = auc(values, said)
     side: Bound = ("min" if separates >= 0.5 else "max") if bound is None else "min" if bound == "min" else "max"
     told = f"{'larger' if separates >= 0.5 else 'smaller'} values go with yes (AUC {max(separates, 1 - separates):.2f})"
@@ -296,18 +290,18 @@ def _from_labels(found: Labelled, score: str, bound: str | None, precision: floa
         best = float(points.precision.max())
         why = f"no threshold reaches precision {precision:g}; the best is {best:.2f}"
         drawn = Drawn(score, why, values, said, {}, points)
-        return Suggestion(score, {}, why, len(values), percentiles, tuple(notes), auc=separates, drawn=drawn)
+        return _Suggestion(score, {}, why, len(values), percentiles, tuple(notes), auc=separates, drawn=drawn)
     chosen = judge(values, said, points, at, precision, missed)
-    why = _why(chosen, precision)
+    why, doubts = _in_words(chosen, precision)
     bounds = {str(side): chosen.threshold}
     drawn = Drawn(score, f"{told}; {why}", values, said, bounds, points, at)
-    notes += _doubts(chosen, precision)
-    return Suggestion(
+    notes += doubts
+    return _Suggestion(
         score, bounds, why, len(values), percentiles, tuple(notes), choice=chosen, auc=separates, drawn=drawn
     )
 
 
-def _against(item: Suggestion, rule: Rule | None) -> Suggestion:
+def _against(item: _Suggestion, rule: Rule | None) -> _Suggestion:
     """With a note when the recipe bounds only the side that the labels do not."""
     now = _sides(rule, None)
     if now and item.bounds and not set(now) & set(item.bounds):
@@ -316,31 +310,25 @@ def _against(item: Suggestion, rule: Rule | None) -> Suggestion:
     return replace(item, rule=rule)
 
 
-def _why(chosen: Choice, precision: float | None) -> str:
+def _in_words(chosen: Choice, precision: float | None) -> tuple[str, list[str]]:
+    """Why this threshold, and what there is to doubt in it."""
     goal = "best F1" if precision is None else f"loosest with precision {precision:g}"
     low, high = chosen.interval
-    return (
+    why = (
         f"{goal} on {chosen.kept} kept: precision {chosen.precision:.2f} ({low:.2f} to {high:.2f}), "
         f"recall {chosen.recall:.2f}, F1 {chosen.f1:.2f}"
     )
-
-
-def _doubts(chosen: Choice, precision: float | None) -> list[str]:
     notes = []
     if chosen.unseen is not None:
         notes.append(f"chosen anew on resamples, precision on the clips left out is {chosen.unseen:.2f}")
-    if precision is not None and chosen.interval[0] < precision:
-        notes.append(f"precision {precision:g} is reached here, but 95 % of chance allows {chosen.interval[0]:.2f}")
+    if precision is not None and low < precision:
+        notes.append(f"precision {precision:g} is reached here, but 95 % of chance allows {low:.2f}")
     if chosen.kept < FEW:
         notes.append(f"only {chosen.kept} labelled clips are kept at this threshold")
-    return notes
+    return why, notes
 
 
-def _bounds(bounds: Mapping[str, float]) -> str:
-    return ", ".join(f"{bound} {value:g}" for bound, value in bounds.items())
-
-
-def _pictured(item: Suggestion, folder: Path) -> Suggestion:
+def _pictured(item: _Suggestion, folder: Path) -> _Suggestion:
     """The suggestion with its picture written."""
     from hoigen.data.files import write_text
     from hoigen.pages.figures import threshold_figure

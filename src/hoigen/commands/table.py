@@ -40,8 +40,8 @@ def table(
     from hoigen.rules.runfile import steps_of
 
     folder = Run(Path(run))
-    chosen = format or _format_of(out)
-    _check(chosen, out)
+    chosen = format or format_of(out)
+    check_out(chosen, out)
     _, steps = steps_of(folder)
     con = decide.connect(folder, steps)
     where = f"where state = '{state}'" if state else ""
@@ -50,7 +50,7 @@ def table(
     if out is None:
         _print(con, query, chosen)
         return
-    written = _copy(con, query, chosen, out)
+    written = copy_to(con, query, chosen, out)
     print(f"{out}: {written} of {sum(decide.counts(con).values())} clips", file=sys.stderr)
 
 
@@ -65,15 +65,17 @@ def _captions(con: duckdb.DuckDBPyConnection, run: Run) -> str:
     return ", captions.caption from decided left join captions on captions.id = decided.id and state = 'kept'"
 
 
-def _format_of(out: Path | None) -> Format:
+def format_of(out: Path | None) -> Format:
+    """The format that the name of a file `out` ends with; csv for other names, and for the screen."""
     return KNOWN.get(out.suffix.lower() if out else "", "csv")
 
 
-def _check(format: Format, out: Path | None) -> None:
+def check_out(format: Format, out: Path | None) -> None:
+    """Raises UsageError where rows in `format` cannot be written to `out`; None is the screen."""
     if out is None and format == "parquet":
         raise UsageError("--format parquet needs --out FILE")
-    if out is not None and _format_of(out) != format and out.suffix.lower() in KNOWN:
-        raise UsageError(f"--out {out} ends like {_format_of(out)}, and --format is {format}")
+    if out is not None and format_of(out) != format and out.suffix.lower() in KNOWN:
+        raise UsageError(f"--out {out} ends like {format_of(out)}, and --format is {format}")
     if out is not None and not out.parent.is_dir():
         raise UsageError(f"--out {out}: no such folder {out.parent}")
     if out is not None and out.exists() and not (out.is_file() or out.is_dir()):
@@ -82,8 +84,8 @@ def _check(format: Format, out: Path | None) -> None:
         raise UsageError(f"--out {out} is a folder; give the name of a file")
 
 
-def _copy(con: duckdb.DuckDBPyConnection, query: str, format: Format, out: Path) -> int:
-    """By DuckDB, to a temporary name first: whole or not at all. Returns how many rows were written."""
+def copy_to(con: duckdb.DuckDBPyConnection, query: str, format: Format, out: Path) -> int:
+    """Writes what `query` finds to the file `out`, whole or not at all. Returns how many rows were written."""
     import duckdb
 
     from hoigen.data.parquet import text

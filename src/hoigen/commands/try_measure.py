@@ -68,9 +68,8 @@ def try_measure(
         raise UsageError(f"{video}: {error}") from None
     from hoigen.stages.engine import values_of
 
-    detail = json.loads(json.dumps(dict(score.detail), default=_plain))
+    # arrays and numbers of NumPy become plain ones
+    detail = json.loads(
+        json.dumps(dict(score.detail), default=lambda it: it.tolist() if hasattr(it, "tolist") else str(it))
+    )
     return Trial(step.name, values_of(step, score), detail, time.perf_counter() - started)
-
-
-def _plain(thing: Any) -> Any:
-    return thing.tolist() if hasattr(thing, "tolist") else str(thing)

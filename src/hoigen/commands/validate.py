@@ -56,7 +56,7 @@ def validate(
     path = recipe_path(recipe)
     given = apply_sets(load_recipe(path), set or [])
     trusted.check(given, path, path.parent)
-    check = Check(given, path, changed=set or [])
+    check = _Check(given, path, changed=set or [])
     check.run()
     if check.faults:
         count = f"{len(check.faults)} faults" if len(check.faults) > 1 else "1 fault"
@@ -64,7 +64,7 @@ def validate(
     return Validity(path, tuple(check.measures), tuple(check.rules), tuple(check.notes))
 
 
-class Check:
+class _Check:
     """One recipe under check. `faults` are sorted by line; `measures` and `rules` name what is in order."""
 
     def __init__(self, recipe: Values, path: Path, changed: Sequence[str] = ()) -> None:
@@ -93,15 +93,21 @@ class Check:
                 sound[name] = read
         self._numbers(sound)
         if "measures" in sound or "measures" not in self.recipe:
-            self._measures(sound.get("measures", ()))
+            if not sound.get("measures"):
+                self._fault(("measures",), "measures: at least one measure must be given (hoigen list names them)")
+            for at, spec in enumerate(sound.get("measures", ())):
+                self._measure(at, spec)
         if "keep" in sound:
             self._keep(sound["keep"] or {})
         if sound.get("caption") is not None:
-            self._caption(sound["caption"])
+            self._try(("caption",), lambda: job_of(sound["caption"]))
         self._videos(sound)
 
     def _fault(self, at: At, text: str) -> None:
-        line = self._line(at)
+        known = at  # the nearest key above that has a line
+        while known and known not in self.lines:
+            known = known[:-1]
+        line = self.lines.get(known)
         if line is None:
             where = (
                 "--set: " if any(change.split(".")[0].split("=")[0] == str(at[0]) for change in self.changed) else ""
@@ -109,11 +115,6 @@ class Check:
             self.found.append((1 << 30, where + text))
         else:
             self.found.append((line, f"line {line}: {text}"))
-
-    def _line(self, at: At) -> int | None:
-        while at and at not in self.lines:
-            at = at[:-1]
-        return self.lines.get(at)
 
     def _try(self, at: At, work: Callable[[], Any]) -> Any:
         try:
@@ -130,20 +131,11 @@ class Check:
         if not bad & {"min_length", "max_length"}:
             self._try(("max_length",), lambda: check_shots("none", alone["min_length"], alone["max_length"]))
         if "shots" in sound:
-            self._shots(sound["shots"])
-
-    def _shots(self, spec: Any) -> None:
-        known = dict(detectors())
-        if isinstance(spec, Mapping) and len(spec) == 1 and (name := next(iter(spec))) in known:
-            self._settings(known[name], spec[name], f"shots.{name}", ("shots", name))
-        elif shots_wanted(spec):
-            self._try(("shots",), lambda: check_detector(spec))
-
-    def _measures(self, specs: Sequence[Any]) -> None:
-        if not specs:
-            self._fault(("measures",), "measures: at least one measure must be given (hoigen list names them)")
-        for at, spec in enumerate(specs):
-            self._measure(at, spec)
+            spec, known = sound["shots"], dict(detectors())
+            if isinstance(spec, Mapping) and len(spec) == 1 and (name := next(iter(spec))) in known:
+                self._settings(known[name], spec[name], f"shots.{name}", ("shots", name))
+            elif shots_wanted(spec):
+                self._try(("shots",), lambda: check_detector(spec))
 
     def _measure(self, at: int, spec: Any) -> None:
         place: At = ("measures", at)
@@ -191,9 +183,6 @@ class Check:
                 _ = self._settings(Rule, {**bounds, "min": 0}, f"keep.{score}", at)  # every bound unset: no rule
             elif bounds is not None and self._settings(Rule, bounds, f"keep.{score}", at) is not _BAD:
                 self.rules.append(score)
-
-    def _caption(self, spec: Mapping[str, Any]) -> None:
-        self._try(("caption",), lambda: job_of(spec))
 
     def _videos(self, sound: Mapping[str, Any]) -> None:
         """Only a note: a recipe may be written on another machine than the one it is run on."""

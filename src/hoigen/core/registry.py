@@ -94,16 +94,16 @@ def measure(
             raise ValueError(f"{cls.__name__}.numbers: that name holds what @measure declares; call it otherwise")
         made = _filed(cls, "measure", name)
         made.emits = names  # type: ignore[attr-defined]
-        made.numbers = tuple(_settled(number, made) for number in given)  # type: ignore[attr-defined]
+        made.numbers = tuple(  # type: ignore[attr-defined]
+            # the docstring says what a number says that does not say it itself; the one of the measure's name leads
+            dataclasses.replace(
+                each, about=each.about or meaning(made, each.name), headline=each.headline or each.name == name
+            )
+            for each in given
+        )
         return made
 
     return file_it
-
-
-def _settled(number: Number, cls: type[Any]) -> Number:
-    """With what is left to the measure: what the number says, and that one of the measure's own name is a headline."""
-    about = number.about or meaning(cls, number.name)
-    return dataclasses.replace(number, about=about, headline=number.headline or number.name == cls.name)
 
 
 def meaning(measure: type[Any], score: str) -> str:

@@ -32,7 +32,7 @@ SMALLEST = 113
     numbers=(Number(name="motion_smoothness", label="Motion Smoothness", better="more", share=True, place=3),),
 )
 class MotionSmoothness:
-    """How well every second frame can be told from the two around it, 0..1; higher is smoother, 1 is a still picture.
+    """How well every second frame can be predicted from the two around it, 0..1; higher is smoother, 1 is a still picture.
     The interpolator `amt` needs extra [models].
 
     One less the mean absolute difference between the odd frames and what a frame interpolation network (AMT-S) makes

@@ -37,7 +37,7 @@ class OverallConsistency:
     """How well eight frames and the clip's prompt go together, the cosine of ViCLIP's two embeddings: 1 at most, below
     0 where they contradict; VBench's tables have models at 0.25 to 0.28. Higher is better. Needs extra [models].
 
-    Text is cut after 30 pieces of words, a sentence or two: give the short prompt that a long one was made from, as
+    Text is cut after 30 tokens, a sentence or two: give the short prompt that a long one was made from, as
     VBench asks too. `detail.cut` says how many pieces were not read. Undefined for a clip without a prompt.
 
     The frames are the middle ones of eight equal stretches, counted in frames as VBench does; where a header is off by

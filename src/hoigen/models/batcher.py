@@ -22,7 +22,7 @@ LINGER: Seconds = 0.02
 
 
 @dataclass(slots=True)
-class Job(Generic[Asked, Got]):
+class _Job(Generic[Asked, Got]):
     """One question on its way.
 
     Args:
@@ -57,15 +57,15 @@ class Batcher(Generic[Asked, Got]):
         linger: Seconds = LINGER,
     ) -> None:
         self.work, self.linger = work, linger
-        self.waiting: list[Job[Asked, Got]] = []
+        self.waiting: list[_Job[Asked, Got]] = []
         self.news = threading.Condition()
         self.closed = False
         self.thread = threading.Thread(target=self._run, name=name, daemon=True)
         self.thread.start()
 
     def submit(self, asked: Asked, kind: Hashable, most: int, size: int = 1) -> Future[Got]:
-        """Queues a question; `asked`, `kind`, `most` and `size` as of `Job`. Raises RuntimeError once it is closed."""
-        job: Job[Asked, Got] = Job(asked, kind, max(1, most), size)
+        """Queues a question; `asked`, `kind`, `most` and `size` as of `_Job`. Raises RuntimeError once it is closed."""
+        job: _Job[Asked, Got] = _Job(asked, kind, max(1, most), size)
         with self.news:
             if self.closed:
                 raise RuntimeError("the model is closed")
@@ -99,7 +99,7 @@ class Batcher(Generic[Asked, Got]):
                 else:
                     job.future.set_result(result)
 
-    def _next(self) -> list[Job[Asked, Got]]:
+    def _next(self) -> list[_Job[Asked, Got]]:
         """The next batch; empty when there will be none."""
         with self.news:
             while True:
@@ -123,7 +123,7 @@ class Batcher(Generic[Asked, Got]):
             if len(self.waiting) == before or time.monotonic() > until:
                 return
 
-    def _alike(self) -> list[Job[Asked, Got]]:
+    def _alike(self) -> list[_Job[Asked, Got]]:
         """The first job and those that go with it, as many as there is room for."""
         first = self.waiting[0]
         batch, left = [first], first.most - first.size

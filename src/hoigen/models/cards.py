@@ -277,7 +277,7 @@ _WHEEL_CARDS = (
         bytes=1_356_917,
         licence="MIT",
         use="anyone",
-        origin="openai/CLIP, the pieces of words that its text encoder knows",
+        origin="openai/CLIP, the tokens that its text encoder knows",
     ),
     ModelCard(
         id="sample_bikes",

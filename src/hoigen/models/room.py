@@ -154,11 +154,10 @@ class Loaded:
         """
         import torch
 
-        given = _moved(inputs, self.device)
-        by_name = _moved(named, self.device)
+        moved = functools.partial(_mapped, change=lambda array: _tensor(array).to(self.device))
         kind, dtype = torch.device(self.device).type, getattr(torch, self.dtype)
         with torch.inference_mode(), torch.autocast(kind, dtype, enabled=self.dtype != "float32"):
-            return what(*given, **by_name)
+            return what(*moved(inputs), **moved(named))
 
     def answers(self, calls: Sequence[Call]) -> list[Any]:
         """The answer to each of several `calls` that are alike; an exception where one fails. What fails in company is
@@ -225,10 +224,6 @@ def _mapped(value: Any, change: Callable[[Any], Any]) -> Any:
     return change(value) if hasattr(value, "dtype") and hasattr(value, "shape") else value
 
 
-def _moved(value: Any, device: str) -> Any:
-    return _mapped(value, lambda array: _tensor(array).to(device))
-
-
 def as_arrays(value: Any) -> Any:
     """A `value` with numpy arrays in place of its tensors, to be sent; bfloat16, which numpy lacks, becomes float32."""
 
@@ -237,10 +232,6 @@ def as_arrays(value: Any) -> Any:
         return (known.float() if str(known.dtype) == "torch.bfloat16" else known).numpy()
 
     return _mapped(value, lambda array: array_of(array) if hasattr(array, "numpy") else array)
-
-
-def as_tensors(value: Any) -> Any:
-    return _mapped(value, _tensor)
 
 
 # what this process has
@@ -354,7 +345,7 @@ class RemoteNetwork:
 
     def __call__(self, *inputs: Any, method: str = "forward", **named: Any) -> Any:
         call = Call(method, as_arrays(inputs), as_arrays(named), self.network.batch)
-        return as_tensors(self.client.wait(self.network.name, call))
+        return _mapped(self.client.wait(self.network.name, call), _tensor)
 
 
 def load(network: Network) -> Loaded:

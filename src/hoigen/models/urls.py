@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -101,7 +101,9 @@ def _all_of(url: str, part: Path, note: Path, bar: Any) -> None:
 
 def _more(url: str, part: Path, note: Path, bar: Any) -> bool:
     """One request, for what is missing; whether the file is whole now."""
-    have, known = _size(part), _read(note)
+    have, known = _size(part), None
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        known = _Whole(**json.loads(note.read_text(encoding="utf-8")))
     headers = {"Accept-Encoding": "identity", "User-Agent": "hoigen"}
     if have and known is not None and known.url == url and known.validator:
         if have == known.total:
@@ -125,7 +127,9 @@ def _more(url: str, part: Path, note: Path, bar: Any) -> bool:
                 note.unlink(missing_ok=True)  # a piece that does not fit to what is here
                 return False
             have, total = 0, length
-            note.write_text(json.dumps(asdict(_Whole(url, _validator(answer.headers), total))), encoding="utf-8")
+            tag = answer.headers.get("ETag") or ""  # a weak one may stay equal where the file has changed
+            validator = tag if tag.startswith('"') else answer.headers.get("Last-Modified") or ""
+            note.write_text(json.dumps(asdict(_Whole(url, validator, total))), encoding="utf-8")
         return _take(answer, part, have, total, bar)
 
 
@@ -165,12 +169,6 @@ def _place(answer: Any) -> tuple[int | None, int | None]:
     return _number(span.partition("-")[0]), _number(total)
 
 
-def _validator(headers: Mapping[str, str]) -> str:
-    """What stays equal while a server has the same file: a strong ETag, else the date of its last change."""
-    tag = headers.get("ETag") or ""
-    return tag if tag.startswith('"') else headers.get("Last-Modified") or ""
-
-
 def _number(text: str | None) -> int | None:
     return int(text) if text and text.strip().isdigit() else None
 
@@ -180,9 +178,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
-
-
-def _read(note: Path) -> _Whole | None:
-    with contextlib.suppress(OSError, ValueError, TypeError):
-        return _Whole(**json.loads(note.read_text(encoding="utf-8")))
-    return None

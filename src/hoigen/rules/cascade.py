@@ -123,7 +123,17 @@ def build_steps(
 
     Raises UsageError for unknown measures, settings, scores and bounds.
     """
-    return _with_rules([_build_measure(spec, beside) for spec in _as_list(measures)], keep)
+    if isinstance(measures, str | Mapping) or not isinstance(measures, Sequence | None):
+        raise UsageError(f"measures: a list of measures; it came as {measures!r}")
+    steps = []
+    for spec in measures or ():
+        given, settings = measure_name(spec)
+        cls = find_measure(given, beside=beside)
+        instance = build(cls, settings, f"measures.{given}")
+        looking = looking_of(instance)
+        seen = observation_fingerprint(looking) if looking is not None else ""
+        steps.append(Step(cls.name, instance, cls.numbers, {}, fingerprint(instance), looking, seen))
+    return _with_rules(steps, keep)
 
 
 def recorded_steps(recorded: Sequence[Recorded], keep: Mapping[str, Any] | None) -> tuple[Step, ...]:
@@ -141,50 +151,23 @@ def _with_rules(steps: Sequence[Step], keep: Mapping[str, Any] | None) -> tuple[
     for name in names:
         if names.count(name) > 1:
             raise UsageError(f"measures: {name!r} stands there twice")
-    owners = _owners(steps)
+    owners: dict[str, str] = {}
+    for step in steps:
+        for score in step.emits:
+            if not SCORE_NAME.fullmatch(score) or score in TAKEN:
+                raise UsageError(
+                    f"measures: {step.name!r} gives a score named {score!r}; a name has small letters, digits and _, "
+                    f"begins with a letter, and is none of {', '.join(sorted(TAKEN))}"
+                )
+            if score in owners:
+                raise UsageError(f"measures: {step.name!r} and {owners[score]!r} both give a score named {score!r}")
+            owners[score] = step.name
     rules = _build_rules(keep or {}, owners)
     ruled = [
         dataclasses.replace(step, rules={score: rule for score, rule in rules.items() if owners[score] == step.name})
         for step in steps
     ]
     return tuple(sorted(ruled, key=lambda step: step.needs_frames))
-
-
-def _as_list(measures: Any) -> list[MeasureSpec]:
-    if measures is None:
-        return []
-    if isinstance(measures, str | Mapping) or not isinstance(measures, Sequence):
-        raise UsageError(f"measures: a list of measures; it came as {measures!r}")
-    return list(measures)
-
-
-def _build_measure(spec: MeasureSpec, beside: Path | None) -> Step:
-    given, settings = measure_name(spec)
-    cls = find_measure(given, beside=beside)
-    instance = build(cls, settings, f"measures.{given}")
-    looking = looking_of(instance)
-    seen = observation_fingerprint(looking) if looking is not None else ""
-    return Step(cls.name, instance, cls.numbers, {}, fingerprint(instance), looking, seen)
-
-
-def _owners(steps: Sequence[Step]) -> dict[str, str]:
-    owners: dict[str, str] = {}
-    for step in steps:
-        for score in step.emits:
-            _check_score_name(score, step.name)
-            if score in owners:
-                raise UsageError(f"measures: {step.name!r} and {owners[score]!r} both give a score named {score!r}")
-            owners[score] = step.name
-    return owners
-
-
-def _check_score_name(score: str, measure: str) -> None:
-    """Scores are columns of the tables, beside those that every clip has."""
-    if not SCORE_NAME.fullmatch(score) or score in TAKEN:
-        raise UsageError(
-            f"measures: {measure!r} gives a score named {score!r}; a name has small letters, digits and _, begins "
-            f"with a letter, and is none of {', '.join(sorted(TAKEN))}"
-        )
 
 
 def _build_rules(keep: Any, owners: Mapping[str, str]) -> dict[str, Rule]:

@@ -27,7 +27,7 @@ BEFORE = ("shot_length", "duplicate")
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class _Stage:
     """One line of the funnel: clips that came to it, and what it took out."""
 
     name: str
@@ -48,7 +48,7 @@ class Funnel:
     all_failed: the first reason and what to do, when every clip failed; else empty.
     """
 
-    stages: tuple[Stage, ...]
+    stages: tuple[_Stage, ...]
     counts: dict[str, int]
     missing: dict[str, int] = field(default_factory=dict)
     all_failed: str = field(default="", compare=False)
@@ -80,7 +80,7 @@ class Funnel:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class _Case:
     """One link of the walk: if `condition` holds and none before it did, this is how the clip ends."""
 
     condition: str
@@ -106,12 +106,14 @@ def beside(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], sche
     attach(con, run, steps, schema)
     con.execute(f"create view {schema}.judged as select *, {code_sql(steps)} as _code from {schema}.scored")
     cases = walk(steps)
+    reasons = " ".join(f"when {at} then {case.reason}" for at, case in enumerate(cases, 1))
     own = 'id, uri, start, "end", source, prompt, digest, video, n, shard'
     scores = "".join(f", {quoted(score)}" for step in steps for score in step.emits)
     con.execute(
         f"""create view {schema}.walked as
         select {own}, {_told("state", [case.state for case in cases] + ["kept"])} as state,
-            {_told("rule", [case.rule for case in cases] + [None])} as rule, {_reason_sql(cases)} as reason{scores}
+            {_told("rule", [case.rule for case in cases] + [None])} as rule,
+            case _code when 0 then reason {reasons} end as reason{scores}
         from {schema}.judged"""
     )
     con.execute(
@@ -121,16 +123,16 @@ def beside(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], sche
     )
 
 
-def walk(steps: Sequence[Step]) -> list[Case]:
+def walk(steps: Sequence[Step]) -> list[_Case]:
     """The walk over the steps, as conditions on the row of a clip."""
-    cases: list[Case] = []
+    cases: list[_Case] = []
     for at, step in enumerate(steps):
         state, reason = f"_state_{at}", f"coalesce(_reason_{at}, '')"
-        cases.append(Case(f"{state} is null", "pending", None, text(f"no {step.name} yet"), step.name))
-        cases.append(Case(f"{state} = 'failed'", "failed", step.name, reason, step.name))
+        cases.append(_Case(f"{state} is null", "pending", None, text(f"no {step.name} yet"), step.name))
+        cases.append(_Case(f"{state} = 'failed'", "failed", step.name, reason, step.name))
         for score, rule in step.rules.items():
             words = _broken_sql(score, rule, reason)
-            cases.append(Case(f"not {passes_sql(quoted(score), rule)}", "dropped", score, words, step.name))
+            cases.append(_Case(f"not {passes_sql(quoted(score), rule)}", "dropped", score, words, step.name))
     return cases
 
 
@@ -147,11 +149,6 @@ def code_sql(steps: Sequence[Step]) -> str:
 def _told(column: str, words: Sequence[str | None]) -> str:
     texts = ", ".join("null" if word is None else text(word) for word in words)
     return f"case when _code = 0 then {column} else ([{texts}]::varchar[])[_code] end"
-
-
-def _reason_sql(cases: Sequence[Case]) -> str:
-    links = " ".join(f"when {at} then {case.reason}" for at, case in enumerate(cases, 1))
-    return f"case _code when 0 then reason {links} end"
 
 
 def passes_sql(column: str, rule: Rule) -> str:
@@ -234,20 +231,16 @@ def funnel(
         if case.state == "pending" and codes.get(at):
             missing[case.step] = codes[at]
     lines = [*_before(before), *(line for step in steps for line in _lines(step, cases, codes))]
-    stages = _stages(lines, sum(ends.values()) - ends["pending"])
-    return Funnel(stages, ends, missing, all_failed(con, ends, run, schema))
+    stages: list[_Stage] = []
+    came = sum(ends.values()) - ends["pending"]
+    for name, dropped, failed in lines:
+        stages.append(_Stage(name, came, dropped, failed))
+        came = stages[-1].left
+    return Funnel(tuple(stages), ends, missing, all_failed(con, ends, run, schema))
 
 
 Line = tuple[str, int, int]
 """Name, dropped, failed."""
-
-
-def _stages(lines: Sequence[Line], came: int) -> tuple[Stage, ...]:
-    stages: list[Stage] = []
-    for name, dropped, failed in lines:
-        stages.append(Stage(name, came, dropped, failed))
-        came = stages[-1].left
-    return tuple(stages)
 
 
 def _before(before: Mapping[tuple[str, str | None], int]) -> list[Line]:
@@ -258,7 +251,7 @@ def _before(before: Mapping[tuple[str, str | None], int]) -> list[Line]:
     return lines + [(rule, rules[rule], 0) for rule in order]
 
 
-def _lines(step: Step, cases: Sequence[Case], codes: Mapping[int, int]) -> list[Line]:
+def _lines(step: Step, cases: Sequence[_Case], codes: Mapping[int, int]) -> list[Line]:
     """The rules of a step with what they dropped; what failed stands at the first, or at the measure's own line."""
     ended = {(case.state, case.rule): codes.get(at, 0) for at, case in enumerate(cases, 1) if case.step == step.name}
     failed = ended["failed", step.name]

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hoigen.core.errors import UsageError
 from hoigen.data import tables
@@ -61,7 +61,7 @@ def connection() -> duckdb.DuckDBPyConnection:
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
+class _Sources:
     """The files of a run's clips and scores as they lay at a moment; shards: those that count."""
 
     run: Run
@@ -88,7 +88,7 @@ def attach(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], sche
     shards, free = run.in_force()
     shards.sort()
     tables_of = [run.scores(step.name, step.fingerprint, step.emits) for step in steps]
-    sources = Sources(run, steps, shards, _clips(run, shards), [table.layout() for table in tables_of])
+    sources = _Sources(run, steps, shards, _clips(run, shards), [table.layout() for table in tables_of])
     columns = ", ".join(map(quoted, CLIP_COLUMNS))
     parts = [f"select {columns}, shard from {sources.clips.relation(only=frozenset(shards))}"]
     found = ""
@@ -115,13 +115,18 @@ def _clips(run: Run, shards: Sequence[int]) -> Layout:
     )
 
 
-def _scored(con: duckdb.DuckDBPyConnection, sources: Sources) -> str:
+def _scored(con: duckdb.DuckDBPyConnection, sources: _Sources) -> str:
     """SQL of the shards' clips with their scores: over the copies of a large run, else over the parts."""
     groups = [list(group) for _, group in groupby(sources.shards, lambda shard: shard // GROUP)]
-    facts = [_facts(sources, group) for group in groups]  # looked at before anything is read: never newer than its name
+    facts = [  # table, file, stamp; looked at before anything is read: never newer than its name
+        [(each.table.name, name, each.table.folder.stamp(name)) for each, name in sources.files(group[0], group[-1])]
+        for group in groups
+    ]
     files = [file for some in facts for file in some]
     if len(files) >= KEEP_FROM_PARTS or sum(size for _, _, (size, *_) in files) >= KEEP_FROM_BYTES:
-        kept = [sources.run.joined_file(_digest(sources, g, some)) for g, some in zip(groups, facts, strict=True)]
+        names = [(step.name, step.fingerprint, step.emits) for step in sources.steps]
+        made_of = [[CLIP_COLUMNS, LEFT_OUT, names, g, some] for g, some in zip(groups, facts, strict=True)]
+        kept = [sources.run.joined_file(tables.digest_of(each)) for each in made_of]
         if all(path.exists() or _keep(con, path, sources, g) for path, g in zip(kept, groups, strict=True)):
             _clear(kept)
             return f"select * from read_parquet([{', '.join(map(one_file, kept))}])"
@@ -129,7 +134,7 @@ def _scored(con: duckdb.DuckDBPyConnection, sources: Sources) -> str:
     return _join(sources, first, last)
 
 
-def _join(sources: Sources, first: int, last: int) -> str:
+def _join(sources: _Sources, first: int, last: int) -> str:
     columns = [f"clips.* exclude ({', '.join(LEFT_OUT)})"]
     joins = []
     for at, (step, layout) in enumerate(zip(sources.steps, sources.scores, strict=True)):
@@ -150,21 +155,7 @@ def _unscored(steps: Sequence[Step], clips: str) -> str:
     return f"select {', '.join(columns)} from ({clips}) as clips"
 
 
-Facts = list[tuple[str, str, tuple[Any, ...]]]
-"""(table, file, stamp) of each file."""
-
-
-def _facts(sources: Sources, group: Sequence[int]) -> Facts:
-    files = sources.files(group[0], group[-1])
-    return [(layout.table.name, name, layout.table.folder.stamp(name)) for layout, name in files]
-
-
-def _digest(sources: Sources, group: Sequence[int], facts: Facts) -> str:
-    names = [(step.name, step.fingerprint, step.emits) for step in sources.steps]
-    return tables.digest_of([CLIP_COLUMNS, LEFT_OUT, names, list(group), facts])
-
-
-def _keep(con: duckdb.DuckDBPyConnection, path: Path, sources: Sources, group: Sequence[int]) -> bool:
+def _keep(con: duckdb.DuckDBPyConnection, path: Path, sources: _Sources, group: Sequence[int]) -> bool:
     """Writes a group's relation, in the order of the input, whole or not at all; False where it cannot be written."""
     import duckdb
 

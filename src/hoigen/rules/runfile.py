@@ -31,6 +31,9 @@ def write_run_file(run: Run, recipe: Recipe, steps: Sequence[Step]) -> None:
     import yaml
 
     keys, before = _recorded(run, recipe), _facts(run)
+    ledger = uses.ledger((step.name, unit) for step in steps for unit in step.units)
+    # a run from another machine keeps what was noted there of files that are not fetched here
+    ledger = uses.with_pins(ledger, uses.recorded(before.get("models")))
     facts = {
         "hoigen": metadata.version("hoigen"),
         "written": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -43,7 +46,7 @@ def write_run_file(run: Run, recipe: Recipe, steps: Sequence[Step]) -> None:
             step.name: f"{step.looking.observer.name}/{step.observation}" for step in steps if step.looking is not None
         },
         "measured": {step.name: _declared(step) for step in steps},
-        "models": [entry.record for entry in _models(steps, before)],
+        "models": [entry.record for entry in ledger],
         "recipe": keys,
     }
     write_text(run.recipe_file, yaml.safe_dump(facts, sort_keys=False, allow_unicode=True, width=100))
@@ -57,12 +60,6 @@ def _facts(run: Run) -> Mapping[str, Any]:
         return {}
     found = yaml.safe_load(run.recipe_file.read_text(encoding="utf-8"))
     return found if isinstance(found, Mapping) else {}
-
-
-def _models(steps: Sequence[Step], before: Mapping[str, Any]) -> tuple[uses.LedgerEntry, ...]:
-    """The licence ledger; a run from another machine keeps what was noted there of files that are not fetched here."""
-    now = uses.ledger((step.name, unit) for step in steps for unit in step.units)
-    return uses.with_pins(now, uses.recorded(before.get("models")))
 
 
 def _fingerprints(steps: Sequence[Step], keys: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, str]:

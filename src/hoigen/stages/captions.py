@@ -267,16 +267,7 @@ class CaptionStage(Stage):
                 outcome = self.outcomes.get_nowait()
 
     def _taken(self, outcome: _Outcome) -> str:
-        """Notes what came of a clip; how it ended."""
-        self._check(outcome)
-        if outcome.row is None:
-            return "waiting"
-        self.rows[outcome.item.shard][outcome.item.key] = outcome.row
-        state: str = outcome.row["state"]
-        return state
-
-    def _check(self, outcome: _Outcome) -> None:
-        """Stops the run when it is the set-up that is wrong."""
+        """Notes what came of a clip; how it ended. Raises what stops the run, when it is the set-up that is wrong."""
         if isinstance(outcome.error, UsageError | ModelsGoneError):
             raise outcome.error
         if outcome.error is not None and devices.lost(outcome.error):
@@ -296,6 +287,11 @@ class CaptionStage(Stage):
         else:
             trace = "".join(traceback.format_exception(outcome.error))
             self.breaker.saw_failure(self.job.name, signature(outcome.error), trace, data_fault=False)
+        if outcome.row is None:
+            return "waiting"
+        self.rows[outcome.item.shard][outcome.item.key] = outcome.row
+        state: str = outcome.row["state"]
+        return state
 
     # the workers' side
 
@@ -343,7 +339,7 @@ class CaptionStage(Stage):
 
 
 @runtime_checkable
-class Served(Protocol):
+class _Served(Protocol):
     """An expert whose `slots` are those of one endpoint, and that may have several."""
 
     @property
@@ -352,7 +348,7 @@ class Served(Protocol):
 
 def slots_of(expert: Expert) -> int:
     """How many requests it works on at once, all its endpoints together."""
-    return expert.slots * (max(1, len(expert.endpoints)) if isinstance(expert, Served) else 1)
+    return expert.slots * (max(1, len(expert.endpoints)) if isinstance(expert, _Served) else 1)
 
 
 def distinct(experts: Mapping[str, Expert]) -> list[Expert]:

@@ -178,18 +178,14 @@ class ClipStage(Stage):
             rows = journalled.get(job.video) or known.get(job.video, [])
             if rows and rows[0]["uri"] != job.uri:  # videos.parquet was lost and is in another order now
                 rows = []
-            self._look(rows)
+            for row in rows:  # files that are no longer those that were measured
+                before = json.loads(row["header"]).get("stamp") if row["header"] else None
+                if before is not None and stamp(row["uri"]) != before:
+                    self.changed.setdefault(row["uri"])
             if not rows or (self.once_more and rows[0]["state"] == "failed"):
                 yield Item(str(job.video), job)
             else:
                 yield "done"
-
-    def _look(self, rows: list[Row]) -> None:
-        """Notes files that are no longer those that were measured."""
-        for row in rows:
-            before = json.loads(row["header"]).get("stamp") if row["header"] else None
-            if before is not None and stamp(row["uri"]) != before:
-                self.changed.setdefault(row["uri"])
 
     def _known(self, block: int) -> dict[int, list[Row]]:
         """Rows of a block's videos that were made with these settings: found ones, else sealed ones."""

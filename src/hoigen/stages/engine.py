@@ -158,7 +158,7 @@ class Scorer:
         todo = [step for step in self.steps if step.name in job.todo]
         by_row = [step for step in todo if not step.needs_frames]
         by_frames = [step for step in todo if step.needs_frames]
-        looked = Looked({}, {}, dict(job.seen))
+        looked = _Looked({}, {}, dict(job.seen))
         if not self._call_all(by_row, job.clip, looked, emit) or not by_frames:
             return
         unseen = [step for step in by_frames if step.observation not in looked.seen]
@@ -177,12 +177,12 @@ class Scorer:
 
     def score_one(self, clip: Clip) -> Score:
         """The score of the first step, with what it raises; for trying a measure out."""
-        step, looked = self.steps[0], Looked({}, {}, {})
+        step, looked = self.steps[0], _Looked({}, {}, {})
         if step.needs_frames:
             self._decode([step], Job(clip, (step.name,)), looked, None)
         return self._score(step, clip, looked, again=False, emit=None)
 
-    def _call_all(self, steps: Sequence[cascade.Step], clip: Clip, looked: Looked, emit: Emit) -> bool:
+    def _call_all(self, steps: Sequence[cascade.Step], clip: Clip, looked: _Looked, emit: Emit) -> bool:
         """Calls the steps in order; False once the clip's fate is known and the rest need not run.
 
         Frames that no later step looks at are let go at once: whole ones are large.
@@ -193,14 +193,15 @@ class Scorer:
             emit.progress()  # each measure has the whole deadline
             outcome = self._call(step, clip, looked, emit)
             emit(outcome)
-            alive = alive and _stays(step, outcome)
+            kept = all(rule.passes(outcome.values.get(score)) for score, rule in step.rules.items())
+            alive = alive and outcome.state == "ok" and kept
             if not alive and not self.score_all:
                 return False
             for sampling in set(looked.frames) - {later.sampling for later in steps[at + 1 :]}:
                 del looked.frames[sampling]
         return True
 
-    def _call(self, step: cascade.Step, clip: Clip, looked: Looked, emit: Emit) -> Outcome:
+    def _call(self, step: cascade.Step, clip: Clip, looked: _Looked, emit: Emit) -> Outcome:
         started = time.perf_counter()
         stream = looked.streams.get(step.observation or step.name)
         spent = stream.seconds if stream else 0.0
@@ -219,18 +220,22 @@ class Scorer:
                     devices.let_go()
         raise AssertionError("unreachable")
 
-    def _score(self, step: cascade.Step, clip: Clip, looked: Looked, *, again: bool, emit: Emit | None) -> Score:
+    def _score(self, step: cascade.Step, clip: Clip, looked: _Looked, *, again: bool, emit: Emit | None) -> Score:
         """What the measure says. again: it, or its observer, has raised before: streams are decoded once more."""
+        import numpy as np
+
         score: Score
         if step.looking is not None:
             score = step.measure.read(clip, self._seen(step, clip, looked, again=again, emit=emit).read())
         elif (stream := looked.streams.get(step.name)) is not None:
             score = stream.result(clip, again=again)
+        elif step.needs_frames:
+            score = step.measure(clip, looked.frames[step.sampling])
         else:
-            score = step.measure(clip, _frames_for(step, looked.frames))
+            score = step.measure(clip, Frames(np.empty((0, 0, 0, 3), np.uint8), np.empty(0)))
         return score
 
-    def _seen(self, step: cascade.Step, clip: Clip, looked: Looked, *, again: bool, emit: Emit | None) -> Written:
+    def _seen(self, step: cascade.Step, clip: Clip, looked: _Looked, *, again: bool, emit: Emit | None) -> Written:
         """What the step's observer has seen; said at once when that was just now."""
         from hoigen.observe.observation import written
 
@@ -250,28 +255,28 @@ class Scorer:
             emit(Seen(clip.id, observer.name, step.observation, spent, found))
         return found
 
-    def _decode(self, steps: Sequence[cascade.Step], job: Job, looked: Looked, emit: Emit | None) -> None:
+    def _decode(self, steps: Sequence[cascade.Step], job: Job, looked: _Looked, emit: Emit | None) -> None:
         """One pass over the clip, for all steps that need its frames."""
         from hoigen import video
 
         doing, progress = emit.doing if emit and job.careful else None, emit.progress if emit else None
-        streams: dict[str, Stream] = {}
+        streams: dict[str, _Stream] = {}
         for step in steps:
             key = step.observation or step.name
             if key not in streams and (begin := _stream_of(step)) is not None:
-                streams[key] = Stream(step.name, step.sampling, begin, job.clip, doing, progress)
+                streams[key] = _Stream(step.name, step.sampling, begin, job.clip, doing, progress)
         samplings = {step.sampling for step in steps if (step.observation or step.name) not in streams}
         watchers = [(stream.sampling, stream.see) for stream in streams.values()]
         looked.streams.update(streams)
         looked.frames.update(video.decode(job.clip, samplings, watchers, progress=progress))
 
 
-class Looked(NamedTuple):
+class _Looked(NamedTuple):
     """What there is of a clip while it is scored. frames: whole ones, by sampling. streams: by measure, or by the
     fingerprint of an observation; seen: by that fingerprint too."""
 
     frames: dict[Sampling, Frames]
-    streams: dict[str, Stream]
+    streams: dict[str, _Stream]
     seen: dict[str, Written]
 
 
@@ -285,7 +290,7 @@ def _stream_of(step: cascade.Step) -> Callable[[Clip], FrameStream | Watching] |
     return None
 
 
-class Stream:
+class _Stream:
     """A streaming measure, or an observer, on one clip. What it raises is kept until its turn, so that it costs no
     other measure."""
 
@@ -341,18 +346,6 @@ class Stream:
             raise self.error
         assert self.stream is not None
         return self.stream.score() if hasattr(self.stream, "score") else self.stream.finish()
-
-
-def _frames_for(step: cascade.Step, frames: Mapping[Sampling, Frames]) -> Frames:
-    if step.needs_frames:
-        return frames[step.sampling]
-    import numpy as np
-
-    return Frames(np.empty((0, 0, 0, 3), np.uint8), np.empty(0))
-
-
-def _stays(step: cascade.Step, outcome: Outcome) -> bool:
-    return outcome.state == "ok" and all(rule.passes(outcome.values.get(s)) for s, rule in step.rules.items())
 
 
 def values_of(step: cascade.Step, score: Score) -> dict[str, float | None]:

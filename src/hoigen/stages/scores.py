@@ -64,7 +64,7 @@ def score_clips(
     barrier = Barrier(Folder(str(run.path)), rank, "scores", tables.digest_of(facts))
     how = (limits, models_present, retry)
     if any(run.observations(*where).shards() for where in observers_of(steps)):  # no model is fetched for these
-        reading = ReadStage(run, steps, measures, keep, score_all, rank, None, *how, quiet=quiet)
+        reading = _ReadStage(run, steps, measures, keep, score_all, rank, None, *how, quiet=quiet)
         reading.end = barrier
         reading.go(limits)
     stage = ScoreStage(run, steps, measures, keep, score_all, rank, barrier, *how, quiet=quiet)
@@ -175,7 +175,11 @@ class ScoreStage(Stage):
 
     def plan(self, shard: int) -> Iterator[Item | str]:
         self._file_seen(shard, self.journal(shard).rows())
-        known = self._known(shard)
+        known = known_in(self.tables, self.steps, shard, self.journal(shard).rows())
+        if self.once_more:
+            for of_clip in known.values():
+                for name in [name for name, found in of_clip.items() if found.state == "failed"]:
+                    del of_clip[name]
         with WrittenBefore(self.run, self.steps, shard) as before:
             for row in self.clips.read(shard):
                 of_clip = known.get(row["id"], {})
@@ -186,14 +190,6 @@ class ScoreStage(Stage):
                     yield Item(row["id"], Job(clip, tuple(todo), seen=before.of(clip, todo)), of_clip)
                 else:
                     yield cascade.decide(self.steps, of_clip).state
-
-    def _known(self, shard: int) -> dict[str, dict[str, Known]]:
-        known = known_in(self.tables, self.steps, shard, self.journal(shard).rows())
-        if self.once_more:
-            for of_clip in known.values():
-                for name in [name for name, found in of_clip.items() if found.state == "failed"]:
-                    del of_clip[name]
-        return known
 
     def answer(self, item: Item, part: Outcome | Seen) -> Iterator[Row]:
         if isinstance(part, Seen):
@@ -261,7 +257,7 @@ class ScoreStage(Stage):
             table.add(shard, ({name: row[name] for name in table.columns} for row in mine), KEY)
 
 
-class ReadStage(ScoreStage):
+class _ReadStage(ScoreStage):
     """Scores of clips of which everything that is missing can be read off what was seen before: no model is fetched or
     loaded, no frame decoded. Other clips are left for `ScoreStage`, which comes to the barrier at the end."""
 
@@ -303,7 +299,7 @@ def known_in(
 
 
 @dataclass(slots=True)
-class Looks:
+class _Looks:
     """What one observer has to do.
 
     who: its name, and the measures that go by it. fresh: clips that it has never looked at. other_words: clips that it
@@ -327,7 +323,7 @@ class Planned:
 
     unread: int = 0
     clips: int = 0
-    looks: dict[str, Looks] = field(default_factory=dict)
+    looks: dict[str, _Looks] = field(default_factory=dict)
     decoded: int = 0
     read: int = 0
     row: int = 0
@@ -366,7 +362,7 @@ def planned(
     """
     found = Planned()
     for (observer, fingerprint), mine in observers_of(steps).items():
-        found.looks[fingerprint] = Looks(f"{observer}, for {' and '.join(step.name for step in mine)}")
+        found.looks[fingerprint] = _Looks(f"{observer}, for {' and '.join(step.name for step in mine)}")
     prompted = {step.name for step in steps if goes_by_prompt(step.name)}
     read: set[int] = set()
     parts = {step.name: run.scores(step.name, step.fingerprint, step.emits) for step in steps}

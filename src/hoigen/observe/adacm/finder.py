@@ -57,7 +57,7 @@ def tensors(pictures: Sequence[Image]) -> Any:
 
 
 def found(detr: Any, pictures: Any) -> list[list[Found]]:
-    """All boxes of each picture, in 0..1 of it, with the likeliest class; most of them are hardly there."""
+    """All boxes of each picture, in 0..1 of it, with the likeliest class; most of them with scores near 0."""
     import torch
 
     with torch.inference_mode():
