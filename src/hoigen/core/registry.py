@@ -12,9 +12,7 @@ import functools
 import hashlib
 import importlib
 import importlib.util
-import inspect
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
@@ -25,7 +23,7 @@ from typing import Any, Literal, TypeVar, dataclass_transform
 from hoigen.core import trusted
 from hoigen.core.errors import UsageError, nearest
 from hoigen.core.score import Number
-from hoigen.core.settings import check_fields
+from hoigen.core.settings import check_fields, summary
 from hoigen.core.trusted import own_file as own_file
 
 T = TypeVar("T")
@@ -102,25 +100,13 @@ def measure(
 
 def _settled(number: Number, cls: type[Any]) -> Number:
     """With what is left to the measure: what the number says, and that one of the measure's own name is a headline."""
-    about = number.about or meaning(cls, number.name)
+    about = number.about or meaning(cls)
     return dataclasses.replace(number, about=about, headline=number.headline or number.name == cls.name)
 
 
-def meaning(measure: type[Any], score: str) -> str:
-    """What a number says, out of the measure's docstring: its own line (`fps: ...`), else the first paragraph.
-
-    Args:
-        measure: the class, with `emits`.
-        score: the number's name.
-    """
-    text = inspect.getdoc(measure) or ""
-    names = "|".join(re.escape(name) for name in (*getattr(measure, "emits", ()), "detail", "Source"))
-    own = re.search(
-        rf"(?:^|[.;])[\s*`-]*{re.escape(score)}`*:\s*(.+?)(?=[\s`]+(?:{names})`*:|\n\s*\n|\Z)", text, re.S | re.M
-    )
-    words = " ".join((own.group(1) if own else text.partition("\n\n")[0]).split())
-    if own:
-        words = re.split(r"(?<=\.)\s+(?=[A-Z])", words)[0]
+def meaning(measure: type[Any]) -> str:
+    """What a number says that declares no `about`: the first paragraph of its measure's docstring."""
+    words = summary(measure)
     return words[:1].upper() + words[1:]
 
 

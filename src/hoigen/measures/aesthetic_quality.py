@@ -22,7 +22,17 @@ EVERY = EveryFrame()
 
 @measure(
     "aesthetic_quality",
-    numbers=(Number(name="aesthetic_quality", label="Aesthetic Quality", better="more", share=True, place=4),),
+    numbers=(
+        Number(
+            name="aesthetic_quality",
+            label="Aesthetic Quality",
+            better="more",
+            share=True,
+            place=4,
+            about="How beautiful people would find the frames, about 0..1 (nothing bounds it); higher is better. Needs "
+            "extra [models].",
+        ),
+    ),
 )
 class AestheticQuality:
     """How beautiful people would find the frames, about 0..1 (nothing bounds it); higher is better. Needs extra

@@ -23,7 +23,15 @@ FRAMES = 8
 
 @measure(
     "aesthetics",
-    numbers=(Number(name="aesthetics", label="LAION Aesthetics", better="more"),),
+    numbers=(
+        Number(
+            name="aesthetics",
+            label="LAION Aesthetics",
+            better="more",
+            about="LAION aesthetic score, about 1..10, higher is better; Open-Sora keeps what is above 4.5. Needs "
+            "extra [models].",
+        ),
+    ),
 )
 class Aesthetics:
     """LAION aesthetic score, about 1..10, higher is better; Open-Sora keeps what is above 4.5. Needs extra [models].

@@ -23,7 +23,15 @@ EVERY = EveryFrame()
 @measure(
     "background_consistency",
     numbers=(
-        Number(name="background_consistency", label="Background Consistency", better="more", share=True, place=2),
+        Number(
+            name="background_consistency",
+            label="Background Consistency",
+            better="more",
+            share=True,
+            place=2,
+            about="How much the whole picture, and so mostly its background, stays the same, 0..1; higher is better, 1 "
+            "when nothing changes. Needs extra [models].",
+        ),
     ),
 )
 class BackgroundConsistency:

@@ -34,7 +34,15 @@ ANY = Knows(objects=None, verbs=None)
 @measure(
     "coarse_hoi",
     numbers=(
-        Number(name="coarse_hoi", label="CoarseHOIScore", better="more", share=True, place=11, rank=1),
+        Number(
+            name="coarse_hoi",
+            label="CoarseHOIScore",
+            better="more",
+            share=True,
+            place=11,
+            rank=1,
+            about="Share of frames in which the asked interaction is detected, 0..1; more is better.",
+        ),
         Number(
             name="coarse_any",
             label="Coarse, any interaction",
@@ -43,6 +51,7 @@ ANY = Knows(objects=None, verbs=None)
             headline=True,
             place=12,
             rank=4,
+            about="A detected person does anything with any object, 0..1; the formula as it is printed.",
         ),
         Number(
             name="coarse_pair",
@@ -52,6 +61,7 @@ ANY = Knows(objects=None, verbs=None)
             headline=True,
             place=13,
             rank=2,
+            about="A person and the asked object (any, when none was asked) together, whatever the verb, 0..1.",
         ),
     ),
 )
@@ -63,8 +73,6 @@ class CoarseHoi:
     observer that knows verbs, and is undefined otherwise; an object alone counts with any act on it; nothing asked is
     undefined. Verbs and objects that the observer has no word for are undefined, never 0.
 
-    coarse_any: a detected person does anything with any object, 0..1; the formula as it is printed.
-    coarse_pair: a person and the asked object (any, when none was asked) together, whatever the verb, 0..1.
     detail: scores of every frame, the same shares for theta of 0.05 to 0.95 (`sweep`), and their mean over all theta
     (`area`), so that theta can be changed afterwards.
 

@@ -34,13 +34,68 @@ MOVED = ("boxes", "masks", "points", "propagate", "threshold", "device", "dtype"
 @measure(
     "fine_hoi",
     numbers=(
-        Number(name="fine_hoi", label="FineHOIScore", better="more", share=True, place=21, rank=6),
-        Number(name="fine_hoi_8fps", label="Fine, 8 fps", better="more", share=True, headline=True, place=22, rank=5),
-        Number(name="fine_contact", label="Fine, contact", better="more", share=True, headline=True, place=23),
-        Number(name="fine_flips", label="Fine, flips", unit="1/s", better="less", place=26),
-        Number(name="fine_presence", label="Fine, presence", better="more", share=True, place=25),
-        Number(name="fine_longest", label="Fine, longest contact", unit="s", better="more", place=27),
-        Number(name="fine_gap", label="Fine, gap", better="less", share=True, place=28),
+        Number(
+            name="fine_hoi",
+            label="FineHOIScore",
+            better="more",
+            share=True,
+            place=21,
+            rank=6,
+            about="Steadiness of contact, 0..1: one minus the mean change, from frame to frame, of how far the "
+            "touching part of the person is from the object. More is better; read it beside fine_contact: a still "
+            "video without contact has 1.",
+        ),
+        Number(
+            name="fine_hoi_8fps",
+            label="Fine, 8 fps",
+            better="more",
+            share=True,
+            headline=True,
+            place=22,
+            rank=5,
+            about="The same with 8 frames a second, 0..1.",
+        ),
+        Number(
+            name="fine_contact",
+            label="Fine, contact",
+            better="more",
+            share=True,
+            headline=True,
+            place=23,
+            about="Share of frames in contact, 0..1.",
+        ),
+        Number(
+            name="fine_flips",
+            label="Fine, flips",
+            unit="1/s",
+            better="less",
+            place=26,
+            about="Changes between contact and no contact, a second; less is steadier.",
+        ),
+        Number(
+            name="fine_presence",
+            label="Fine, presence",
+            better="more",
+            share=True,
+            place=25,
+            about="Share of frames in which both are detected, 0..1.",
+        ),
+        Number(
+            name="fine_longest",
+            label="Fine, longest contact",
+            unit="s",
+            better="more",
+            place=27,
+            about="The longest contact, seconds.",
+        ),
+        Number(
+            name="fine_gap",
+            label="Fine, gap",
+            better="less",
+            share=True,
+            place=28,
+            about="The mean distance over the contact range, 0..1.",
+        ),
         Number(
             name="fine_whole",
             label="Fine x contact x presence",
@@ -49,6 +104,7 @@ MOVED = ("boxes", "masks", "points", "propagate", "threshold", "device", "dtype"
             headline=True,
             place=24,
             rank=3,
+            about="Fine_hoi x fine_contact x fine_presence, 0..1; this project's own, high for steady contact alone.",
         ),
     ),
 )
@@ -61,13 +117,7 @@ class FineHoi:
     person and one object are followed. Undefined, with the reason: verbs without contact, person and object detected
     together in less than `least_presence` of the frames, a single frame.
 
-    fine_hoi_8fps: the same with 8 frames a second, 0..1. Compare models that differ in frame rate by this one.
-    fine_contact: share of frames in contact, 0..1.
-    fine_flips: changes between contact and no contact, a second; less is steadier.
-    fine_presence: share of frames in which both are detected, 0..1.
-    fine_longest: the longest contact, seconds.
-    fine_gap: the mean distance over the contact range, 0..1.
-    fine_whole: fine_hoi x fine_contact x fine_presence, 0..1; this project's own, high for steady contact alone.
+    Compare models that differ in frame rate by `fine_hoi_8fps`.
 
     Frames beyond the sampling's `max_frames` are left out evenly, and `detail["thinned"]` says so. All three variants
     are in detail.

@@ -54,11 +54,48 @@ class Look:
 @measure(
     "hoi_lite",
     numbers=(
-        Number(name="hoi_lite", better="more", share=True, place=31, rank=7),
-        Number(name="hoi_person", label="hoi_lite, person", better="more", share=True, place=32),
-        Number(name="hoi_hands", label="hoi_lite, hands", better="more", share=True, place=33),
-        Number(name="hoi_objects", label="hoi_lite, objects", better="more", share=True, place=34),
-        Number(name="hoi_named", label="hoi_lite, named things", better="more", share=True, place=35),
+        Number(
+            name="hoi_lite",
+            better="more",
+            share=True,
+            place=31,
+            rank=7,
+            about="How surely a person handles, rides or acts on something, 0..1; 0.5 is as likely as not on web "
+            "clips.",
+        ),
+        Number(
+            name="hoi_person",
+            label="hoi_lite, person",
+            better="more",
+            share=True,
+            place=32,
+            about="A person of some size is seen, 0..1.",
+        ),
+        Number(
+            name="hoi_hands",
+            label="hoi_lite, hands",
+            better="more",
+            share=True,
+            place=33,
+            about="A large hand is seen, which the landmark model confirms, 0..1.",
+        ),
+        Number(
+            name="hoi_objects",
+            label="hoi_lite, objects",
+            better="more",
+            share=True,
+            place=34,
+            about="A COCO thing that one handles or rides lies on a person, 0..1.",
+        ),
+        Number(
+            name="hoi_named",
+            label="hoi_lite, named things",
+            better="more",
+            share=True,
+            place=35,
+            about="The picture, the person and what is around the hands look like one of some 230 things that one "
+            "handles, 0..1; 0 where nobody is.",
+        ),
     ),
 )
 class HoiLite:
@@ -67,12 +104,6 @@ class HoiLite:
     Four features, each the mean over the better half of the frames, so that an interaction which fills half of the
     clip counts in full. A logistic with positive weights adds them up: a person alone stays near 0.2. detail holds what
     was seen in every frame, in 0..1 of the picture, and the likeliest object.
-
-    hoi_person: a person of some size is seen, 0..1.
-    hoi_hands: a large hand is seen, which the landmark model confirms, 0..1.
-    hoi_objects: a COCO thing that one handles or rides lies on a person, 0..1.
-    hoi_named: the picture, the person and what is around the hands look like one of some 230 things that one handles,
-        0..1; 0 where nobody is.
 
     `lite`, the observer on whose models the weights were fitted, sees no gloves and no hands of a few pixels, and
     cannot tell a cup that is held from one that stands before somebody.

@@ -23,7 +23,18 @@ RESIZES = ("longer", "shorter", "shorter_centercrop", "none")
 
 @measure(
     "imaging_quality",
-    numbers=(Number(name="imaging_quality", label="Imaging Quality", better="more", share=True, place=5),),
+    numbers=(
+        Number(
+            name="imaging_quality",
+            label="Imaging Quality",
+            better="more",
+            share=True,
+            place=5,
+            about="How free of blur, noise, wrong exposure and compression the frames look, about 0..1 (nothing bounds "
+            "it); higher is better. Needs extra [models]. VBench gives 0..100 for a video and 0..1 in its total; "
+            "here it is 0..1 for both.",
+        ),
+    ),
 )
 class ImagingQuality:
     """How free of blur, noise, wrong exposure and compression the frames look, about 0..1 (nothing bounds it); higher

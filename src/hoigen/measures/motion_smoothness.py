@@ -29,7 +29,17 @@ SMALLEST = 113
 
 @measure(
     "motion_smoothness",
-    numbers=(Number(name="motion_smoothness", label="Motion Smoothness", better="more", share=True, place=3),),
+    numbers=(
+        Number(
+            name="motion_smoothness",
+            label="Motion Smoothness",
+            better="more",
+            share=True,
+            place=3,
+            about="How well every second frame can be told from the two around it, 0..1; higher is smoother, 1 is a "
+            "still picture. The interpolator `amt` needs extra [models].",
+        ),
+    ),
 )
 class MotionSmoothness:
     """How well every second frame can be told from the two around it, 0..1; higher is smoother, 1 is a still picture.

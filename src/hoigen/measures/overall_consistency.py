@@ -31,7 +31,18 @@ CLIPS = 2
 
 @measure(
     "overall_consistency",
-    numbers=(Number(name="overall_consistency", label="Overall Consistency", better="more", share=True, place=7),),
+    numbers=(
+        Number(
+            name="overall_consistency",
+            label="Overall Consistency",
+            better="more",
+            share=True,
+            place=7,
+            about="How well eight frames and the clip's prompt go together, the cosine of ViCLIP's two embeddings: 1 "
+            "at most, below 0 where they contradict; VBench's tables have models at 0.25 to 0.28. Higher is better. "
+            "Needs extra [models].",
+        ),
+    ),
 )
 class OverallConsistency:
     """How well eight frames and the clip's prompt go together, the cosine of ViCLIP's two embeddings: 1 at most, below

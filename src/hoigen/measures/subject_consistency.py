@@ -22,7 +22,17 @@ EVERY = EveryFrame()
 
 @measure(
     "subject_consistency",
-    numbers=(Number(name="subject_consistency", label="Subject Consistency", better="more", share=True, place=1),),
+    numbers=(
+        Number(
+            name="subject_consistency",
+            label="Subject Consistency",
+            better="more",
+            share=True,
+            place=1,
+            about="How much the subject stays itself, 0..1; higher is better, 1 when nothing changes. Needs extra "
+            "[models].",
+        ),
+    ),
 )
 class SubjectConsistency:
     """How much the subject stays itself, 0..1; higher is better, 1 when nothing changes. Needs extra [models].

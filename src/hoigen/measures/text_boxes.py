@@ -33,8 +33,22 @@ class LineRule:
 @measure(
     "text_boxes",
     numbers=(
-        Number(name="text_boxes", label="Text Boxes", better="less", place=61),
-        Number(name="text_area", label="Text Area", better="less", share=True, place=62),
+        Number(
+            name="text_boxes",
+            label="Text Boxes",
+            better="less",
+            place=61,
+            about="Text regions in the picture, a count; fewer is cleaner, and the paper drops clips with more than "
+            "one.",
+        ),
+        Number(
+            name="text_area",
+            label="Text Area",
+            better="less",
+            share=True,
+            place=62,
+            about="Share of the picture that text covers, 0..1, taken over frames in the same way.",
+        ),
     ),
 )
 class TextBoxes:
@@ -49,7 +63,6 @@ class TextBoxes:
     for a part of the clip only is found, and a texture that looks like letters in a single frame is not. With one
     frame, that frame counts.
 
-    text_area: share of the picture that text covers, 0..1, taken over frames in the same way.
     detail: per frame its time, count, area, and regions (corners as shares of width and height, score 0..1).
 
     Source: HOIGen-1M, section 3.1, "Optical Character Recognition" (DBNet++, over one text is dropped). Detector:

@@ -26,7 +26,15 @@ SMALLEST = 64
 
 @measure(
     "unimatch_flow",
-    numbers=(Number(name="unimatch_flow", label="Motion, UniMatch", unit="diagonals/s"),),
+    numbers=(
+        Number(
+            name="unimatch_flow",
+            label="Motion, UniMatch",
+            unit="diagonals/s",
+            about="Mean optical-flow length by UniMatch, in frame diagonals per second; 0 is still, 1 crosses the "
+            "picture in a second. Needs extra [models].",
+        ),
+    ),
 )
 class UnimatchFlow:
     """Mean optical-flow length by UniMatch, in frame diagonals per second; 0 is still, 1 crosses the picture in a
