@@ -24,17 +24,13 @@ from hoigen.rules.cascade import Step
 
 
 class Speed:
-    """how fast it goes,
-    in pixels a second; 0 is still.
-
-    detail: not this.
-    """
+    """How fast it goes, in pixels a second; 0 is still."""
 
     sampling = Sampling(frames=1)
     emits = ("speed", "turns")
 
 
-NUMBERS = tuple(Number(name=name, about=meaning(Speed)) for name in Speed.emits)
+NUMBERS = (Number(name="speed", about="The number itself."), Number(name="turns"))
 SPEED = Step("speed", Speed(), NUMBERS, {"speed": Rule(min=2, max=8)}, "f00d")
 
 
@@ -115,12 +111,16 @@ def test_whole_numbers_have_a_bin_each() -> None:
 
 
 def test_what_a_number_says_is_its_own_or_what_the_docstring_begins_with() -> None:
-    assert meaning(Speed) == "How fast it goes, in pixels a second; 0 is still."
-    numbers = (Number(name="speed"), Number(name="turns", about="How often it turns."))
-    assert [number.about for number in measure("speed", numbers=numbers)(Speed).numbers] == [
-        "How fast it goes, in pixels a second; 0 is still.",
-        "How often it turns.",
-    ]
+    @measure("fast", numbers=(Number(name="fast"), Number(name="turns", about="How often it turns.")))
+    class Fast:
+        """how fast it goes,
+        in pixels a second; 0 is still.
+
+        turns: not this.
+        """
+
+    assert meaning(Fast) == "How fast it goes, in pixels a second; 0 is still."
+    assert [number.about for number in Fast.numbers] == [meaning(Fast), "How often it turns."]
 
 
 def test_all_bounds_are_drawn() -> None:
