@@ -177,7 +177,12 @@ def answers(
     """By number, the best score of each frame, 0..1, or why there is none. frames: with pairs; knows: the observer's
     words."""
     rules = questions(knows, verb, thing)
-    return {name: rule if isinstance(rule, str) else _best(frames, rule) for name, rule in rules.items()}
+    return {
+        name: rule
+        if isinstance(rule, str)
+        else [max((rule(pair) for pair in frame.pairs or ()), default=0.0) for frame in frames]
+        for name, rule in rules.items()
+    }
 
 
 def questions(knows: Knows, verb: str | None, thing: str | None) -> dict[str, Question | str]:
@@ -216,11 +221,6 @@ def _act(pair: Pair) -> float:
 
 def _together(pair: Pair) -> float:
     return pair.score if pair.telling else 0.0
-
-
-def _best(frames: Sequence[ObservedFrame], rule: Question) -> list[float]:
-    """The best answer of each frame."""
-    return [max((rule(pair) for pair in frame.pairs or ()), default=0.0) for frame in frames]
 
 
 def _frame(frame: ObservedFrame, at: int, scores: Mapping[str, Sequence[float]]) -> dict[str, Any]:

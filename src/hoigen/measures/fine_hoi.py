@@ -207,10 +207,10 @@ class FineHoi:
         return Rules(bridge=self.bridge, least_presence=self.least_presence, undefined=self.undefined)
 
     def read(self, clip: Clip, seen: Observation) -> Score:
-        return Reading(self, clip, seen).score()
+        return _Reading(self, clip, seen).score()
 
 
-class Reading:
+class _Reading:
     """What was seen of one clip, as numbers: masks are read frame by frame and not kept."""
 
     def __init__(self, settings: FineHoi, clip: Clip, seen: Observation) -> None:
@@ -221,15 +221,25 @@ class Reading:
         self.sketches = Sketches(clip.duration)
 
     def score(self) -> Score:
-        from hoigen.observe.scene import candidates
+        import numpy as np
+
+        from hoigen.observe.fine import Track
+        from hoigen.observe.scene import candidates, measured
 
         if reason := self._never():
             return self._none(reason)
-        self._measure()
+        for number, frame in enumerate(self.seen.frames):
+            scene = frame.scene.only(self.thing)
+            self.sketches.offer(scene, frame.time, number)
+            self.frames.append(measured(scene, frame.time, self.contact))
         if not self.frames:
             return self._none("no frame to look at")
-        found = candidates(self.frames, self.contact)
-        return self._scored(found) if found else self._unseen()
+        if found := candidates(self.frames, self.contact):
+            return self._scored(found)
+        # never a person and the object in one frame: the policy for hardly any, at a presence of 0
+        times = np.array([frame.time for frame in self.frames])
+        empty = np.full(len(times), np.nan)
+        return self._filed([Track(times=times, reach=empty, diagonal=empty)], [])
 
     def _never(self) -> str:
         """Why no frame can say anything; empty when frames can."""
@@ -239,27 +249,9 @@ class Reading:
         lacks = knows.lacks(self.thing) if knows is not None else ""
         return f"{lacks}; of models, Grounding DINO takes any word" if lacks else self.seen.reason
 
-    def _measure(self) -> None:
-        from hoigen.observe.scene import measured
-
-        for number, frame in enumerate(self.seen.frames):
-            scene = frame.scene.only(self.thing)
-            self.sketches.offer(scene, frame.time, number)
-            self.frames.append(measured(scene, frame.time, self.contact))
-
     def _none(self, reason: str) -> Score:
         names = [name for name in FineHoi.emits if name != "fine_hoi"]  # type: ignore[attr-defined]
         return Score(None, {**self._facts(), "reason": reason}, dict.fromkeys(names))
-
-    def _unseen(self) -> Score:
-        """Never a person and the object in one frame: the policy for hardly any, at a presence of 0."""
-        import numpy as np
-
-        from hoigen.observe.fine import Track
-
-        times = np.array([frame.time for frame in self.frames])
-        empty = np.full(len(times), np.nan)
-        return self._filed([Track(times=times, reach=empty, diagonal=empty)], [])
 
     def _scored(self, found: list[Candidate]) -> Score:
         from hoigen.observe.fine import choose, nearest_of
@@ -268,17 +260,15 @@ class Reading:
         order = choose(tracks, self.settings.bridge)
         if self.settings.follow == "nearest":
             return self._filed([nearest_of(tracks)], [found[order[0]]])
+        most = 1
+        if self.settings.follow == "several":
+            said = self.clip.meta.get("people")
+            most = said if isinstance(said, int) and said >= 1 else self.settings.people
         picked: list[Candidate] = []
         for at in order:
-            if all(found[at].person != other.person for other in picked) and len(picked) < self._people():
+            if all(found[at].person != other.person for other in picked) and len(picked) < most:
                 picked.append(found[at])
         return self._filed([each.track for each in picked], picked)
-
-    def _people(self) -> int:
-        if self.settings.follow != "several":
-            return 1
-        said = self.clip.meta.get("people")
-        return said if isinstance(said, int) and said >= 1 else self.settings.people
 
     def _filed(self, tracks: Sequence[Track], pairs: Sequence[Candidate]) -> Score:
         from hoigen.observe.fine import fine_score

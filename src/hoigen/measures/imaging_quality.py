@@ -14,7 +14,6 @@ from hoigen.models.uses import Network
 
 if TYPE_CHECKING:
     from hoigen.measures.vbench.streams import PerFrameStream
-    from hoigen.models.room import Handle
     from hoigen.models.uses import ModelUse
 
 EVERY = EveryFrame()
@@ -88,13 +87,12 @@ class ImagingQuality:
         return (room.network_of(self, "hoigen.models.nets.musiq:built", self.batch),)
 
     def load(self) -> None:
-        self._model()
-
-    def _model(self) -> Handle:
-        return room.handle(*self.networks)
+        room.handle(*self.networks)
 
     def begin(self, clip: Clip) -> PerFrameStream:
         from hoigen.measures.vbench import pictures
         from hoigen.measures.vbench.streams import PerFrameStream
 
-        return PerFrameStream(self._model(), lambda image: pictures.musiq(image, self.resize), self.batch, scale=0.01)
+        return PerFrameStream(
+            room.handle(*self.networks), lambda image: pictures.musiq(image, self.resize), self.batch, scale=0.01
+        )

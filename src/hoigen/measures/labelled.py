@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from hoigen.core.errors import UsageError, VideoError
-from hoigen.data.rows import Row, rows_of
+from hoigen.data.rows import rows_of
 from hoigen.observe.detections import as_name
 
 if TYPE_CHECKING:
@@ -58,23 +58,21 @@ def read_labelled(path: Path) -> list[Labelled]:
     Raises UsageError that names the file, the line, the column, what came and what is allowed.
     """
     rows = rows_of(path, ("file", "label"), ("time", "verb", "object"), others=False)
-    found = [_label(row, path.parent) for row in rows]
+    found = []
+    for row in rows:
+        said = row.yes_no("label")
+        file = path.parent / row.need("file")
+        if not file.is_file():
+            raise UsageError(f"{row.place}, column file: no such file {file}")
+        time = row.number("time", "seconds, 0 or more", least=0)
+        if time is not None and file.suffix.lower() in PICTURES:
+            told = f"{file.name} is a picture, so it is left empty; it came as {row.text('time')!r}"
+            raise UsageError(f"{row.place}, column time: {told}")
+        verb, thing = as_name(row.text("verb") or None), as_name(row.text("object") or None)
+        found.append(Labelled(where=row.place, file=file, time=time, said=said, verb=verb, object=thing))
     if not found:
         raise UsageError(f"{path} holds no labels")
     return found
-
-
-def _label(row: Row, folder: Path) -> Labelled:
-    said = row.yes_no("label")
-    file = folder / row.need("file")
-    if not file.is_file():
-        raise UsageError(f"{row.place}, column file: no such file {file}")
-    time = row.number("time", "seconds, 0 or more", least=0)
-    if time is not None and file.suffix.lower() in PICTURES:
-        told = f"{file.name} is a picture, so it is left empty; it came as {row.text('time')!r}"
-        raise UsageError(f"{row.place}, column time: {told}")
-    verb, thing = as_name(row.text("verb") or None), as_name(row.text("object") or None)
-    return Labelled(where=row.place, file=file, time=time, said=said, verb=verb, object=thing)
 
 
 def labelled_of_run(run: Path, question: str | None = None) -> tuple[list[Labelled], list[str]]:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from hoigen.models.room import Handle
     from hoigen.models.uses import ModelUse
 
 AS_VBENCH = EveryFrame(untagged=True)
@@ -101,7 +100,7 @@ class MotionSmoothness:
             from hoigen.measures.vbench.flow_between import flow_between
 
             return flow_between, []
-        model = self._model()
+        model = room.handle(*self.networks)
 
         def between(first: np.ndarray, second: np.ndarray) -> np.ndarray:
             import torch
@@ -112,9 +111,6 @@ class MotionSmoothness:
             return cut
 
         return between, list(model.ledger)
-
-    def _model(self) -> Handle:
-        return room.handle(*self.networks)
 
     def begin(self, clip: Clip) -> _Stream:
         return _Stream(*self._between(), SMALLEST if self.interpolator == "amt" else 1)
@@ -147,14 +143,10 @@ class _Stream:
 
     def score(self) -> Score:
         if not self.differences:
-            return Score(None, {"reason": self._why_none()})
+            reason = "no frame to look at" if self.even is None else "fewer than three frames"
+            if self.even is not None and min(self.even.shape[:2]) < self.smallest:
+                reason = f"a side of less than {self.smallest} pixels, too small for AMT"
+            return Score(None, {"reason": reason})
         mean = math.fsum(self.differences) / len(self.differences)
         detail = {"differences": [round(each, 4) for each in self.differences], "weights": self.ledger}
         return Score((255 - mean) / 255, detail)
-
-    def _why_none(self) -> str:
-        if self.even is None:
-            return "no frame to look at"
-        if min(self.even.shape[:2]) < self.smallest:
-            return f"a side of less than {self.smallest} pixels, too small for AMT"
-        return "fewer than three frames"

@@ -98,15 +98,12 @@ class OverallConsistency:
         from hoigen.measures.vbench.words import words
 
         words()
-        self._model()
-
-    def _model(self) -> Handle:
-        return room.handle(*self.networks)
+        room.handle(*self.networks)
 
     def begin(self, clip: Clip) -> _Stream:
         from hoigen.measures.vbench.streams import Spread
 
-        model = self._model()
+        model = room.handle(*self.networks)
         return _Stream(model, clip.prompt or "", Spread(model.facts["frames"], round(clip.duration * clip.fps)))
 
 

@@ -80,7 +80,7 @@ def trained(file: File, clip: str) -> Verbs:
     return verbs
 
 
-class Shots(nn.Module):  # type: ignore[misc]
+class _Shots(nn.Module):  # type: ignore[misc]
     """CLIP, what is remembered of crops, and the sentences of the pairs, (600, channels) of length 1."""
 
     def __init__(self, model: Any, memory: Memory, texts: Any, found: hub.Found) -> None:
@@ -98,7 +98,7 @@ class Shots(nn.Module):  # type: ignore[misc]
         return self.memory.logits(seen[0], seen[1], seen[2], self.texts)
 
 
-def untrained(file: File, clip: str, shots: int) -> Shots:
+def untrained(file: File, clip: str, shots: int) -> _Shots:
     """Raises SetupError when the memory cannot be read, or goes with another CLIP.
 
     Args:
@@ -113,7 +113,7 @@ def untrained(file: File, clip: str, shots: int) -> Shots:
         texts = _unit(features(model.get_text_features(**_tokens(found, sentences.of_pairs())))).numpy()
     if texts.shape[1] != width:
         raise SetupError(f"memory: {file.path}: features of {width} numbers; {found.name} makes {texts.shape[1]}")
-    made = Shots(model, memory, texts, found)
+    made = _Shots(model, memory, texts, found)
     made.ledger = [_entry(file), loading.ledger(found)]
     return made
 

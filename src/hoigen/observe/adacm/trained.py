@@ -29,7 +29,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 """What the adapters may be told of each thing; which of these, the width of their first layer says."""
 
 
-class Head(nn.Module):  # type: ignore[misc]
+class _Head(nn.Module):  # type: ignore[misc]
     """What interactions are read with. Weights as the checkpoint names them.
 
     Logits of a pair are the sum of up to three parts, each times a number that was trained: likeness to remembered
@@ -68,7 +68,7 @@ class Trained(nn.Module):  # type: ignore[misc]
 
     def __init__(self, visual: AdaptedVit, state: Mapping[str, Any], objects: Any, found: File) -> None:
         super().__init__()
-        self.visual, self.head = visual, Head(state)
+        self.visual, self.head = visual, _Head(state)
         self.register_buffer("objects", objects.float())
         self.narrow, self.told = _narrowing(state, int(visual.proj.shape[1]), found)
 

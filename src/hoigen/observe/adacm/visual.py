@@ -16,7 +16,7 @@ from hoigen.models.tensors import Found
 HEADS = 2
 
 
-class Look(nn.Module):  # type: ignore[misc]
+class _Look(nn.Module):  # type: ignore[misc]
     """Tokens look at what is known of the things. norm1 is in the published files, and is not used."""
 
     def __init__(self, width: int) -> None:
@@ -30,12 +30,12 @@ class Look(nn.Module):  # type: ignore[misc]
         return self.norm3(tokens + self.linear2(F.relu(self.linear1(tokens))))
 
 
-class Adapter(nn.Module):  # type: ignore[misc]
+class _Adapter(nn.Module):  # type: ignore[misc]
     def __init__(self, width: int, inner: int, looks: int) -> None:
         super().__init__()
         self.scale = nn.Parameter(torch.zeros(width))
         self.down_proj, self.up_proj = nn.Linear(width, inner), nn.Linear(inner, width)
-        self.mhsa_layers = nn.ModuleList([Look(inner) for _ in range(looks)])
+        self.mhsa_layers = nn.ModuleList([_Look(inner) for _ in range(looks)])
 
     def forward(self, tokens: Any, known: Any) -> Any:
         inner = F.relu(self.down_proj(tokens))
@@ -79,5 +79,5 @@ def built(state: Mapping[str, Any], found: Found) -> AdaptedVit:
             prefix = f"transformer.resblocks.{at}.adaptermlp."
             if f"{prefix}down_proj.weight" in state:
                 inner = state[f"{prefix}down_proj.weight"].shape[0]
-                block.adaptermlp = Adapter(width, inner, tensors.count_of(state, f"{prefix}mhsa_layers."))
+                block.adaptermlp = _Adapter(width, inner, tensors.count_of(state, f"{prefix}mhsa_layers."))
     return tensors.filled(model, state, found)  # type: ignore[no-any-return]
