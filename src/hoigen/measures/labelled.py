@@ -190,7 +190,15 @@ def _images(clip: Clip, times: Iterable[float], measure: CoarseHoi) -> dict[floa
 
     short = measure.looking.sampling.short_side or SHORT_SIDE
     if Path(clip.uri).suffix.lower() in PICTURES:
-        return dict.fromkeys(times, _picture(Path(clip.uri), short))
+        import cv2
+        import numpy as np
+
+        picture = cv2.imdecode(np.fromfile(clip.uri, np.uint8), cv2.IMREAD_COLOR)
+        if picture is None:
+            raise VideoError("cannot be read as a picture")
+        scale = min(1.0, short / min(picture.shape[:2]))
+        small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)[..., ::-1]
+        return dict.fromkeys(times, np.ascontiguousarray(small))
     from hoigen import video
     from hoigen.core.clip import Sampling
 
@@ -205,15 +213,3 @@ def _images(clip: Clip, times: Iterable[float], measure: CoarseHoi) -> dict[floa
     every = Sampling(fps=max(1.0, min(60.0, clip.fps or 25.0)), short_side=short, max_frames=10**9)
     video.decode(clip, (), [(every, see)])
     return {time: image for time, (_, image) in best.items()}
-
-
-def _picture(file: Path, short_side: int) -> np.ndarray:
-    import cv2
-    import numpy as np
-
-    image = cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_COLOR)
-    if image is None:
-        raise VideoError("cannot be read as a picture")
-    scale = min(1.0, short_side / min(image.shape[:2]))
-    small: np.ndarray = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)[..., ::-1]
-    return np.ascontiguousarray(small)

@@ -215,16 +215,9 @@ class _Stream:
         motion = mean([pair.motion for pair in pairs])
         camera = mean([pair.camera for pair in pairs])
         subject = mean([pair.subject for pair in pairs])
-        detail = {"kind": _kind(motion, camera, subject), "pairs": _columns(pairs)}
+        kind = "camera" if camera >= 2 * subject else "subject" if subject >= 2 * camera else "both"
+        detail = {"kind": "still" if motion < STILL else kind, "pairs": _columns(pairs)}
         return Score(motion, detail, {"camera_motion": camera, "subject_motion": subject})
-
-
-def _kind(motion: float, camera: float, subject: float) -> str:
-    if motion < STILL:
-        return "still"
-    if camera >= 2 * subject:
-        return "camera"
-    return "subject" if subject >= 2 * camera else "both"
 
 
 def _columns(pairs: list[_Pair]) -> dict[str, list[Any]]:

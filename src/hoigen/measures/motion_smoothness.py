@@ -97,8 +97,6 @@ class MotionSmoothness:
     def _between(self) -> tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], list[Mapping[str, str]]]:
         """What makes the frame between two, and the ledger of its weights."""
         if self.interpolator == "flow":
-            from hoigen.measures.vbench.flow_between import flow_between
-
             return flow_between, []
         model = room.handle(*self.networks)
 
@@ -150,3 +148,27 @@ class _Stream:
         mean = math.fsum(self.differences) / len(self.differences)
         detail = {"differences": [round(each, 4) for each in self.differences], "weights": self.ledger}
         return Score((255 - mean) / 255, detail)
+
+
+def flow_between(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """The frame between two, without weights: half of what moved forwards in `first` and backwards in `second`, both
+    averaged; (H, W, 3) uint8, all three.
+
+    The flow at a place of the frame between is taken to be that at the same place of the frames around it.
+    """
+    import cv2
+    import numpy as np
+
+    from hoigen.models.nets.dis_flow import DisFlow
+
+    flow = room.once(DisFlow, "fast")
+    greys = [cv2.cvtColor(each, cv2.COLOR_RGB2GRAY) for each in (first, second)]
+    ahead, back = flow(*greys), flow(greys[1], greys[0])
+    height, width = greys[0].shape
+    across, down = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    halves = []
+    for picture, moved in ((first, ahead), (second, back)):
+        half = across - moved[..., 0] / 2, down - moved[..., 1] / 2
+        halves.append(cv2.remap(picture, *half, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+    made: np.ndarray = cv2.addWeighted(halves[0], 0.5, halves[1], 0.5, 0)
+    return made

@@ -110,8 +110,14 @@ def _reached(numbers: Sequence[float], support: int) -> float:
 
 
 def _look(image: np.ndarray, time: float, find: TextDetector, rule: LineRule) -> dict[str, Any]:
+    import cv2
+    import numpy as np
+
     lines = lines_of(find(image), rule)
     height, width = image.shape[:2]
+    covered = np.zeros((height, width), np.uint8)
+    for line in lines:
+        cv2.fillConvexPoly(covered, np.round(np.asarray(line.corners)).astype(np.int32), 1)
     regions = [
         {
             "corners": [[round(x / width, 4), round(y / height, 4)] for x, y in line.corners],
@@ -122,20 +128,9 @@ def _look(image: np.ndarray, time: float, find: TextDetector, rule: LineRule) ->
     return {
         "time": round(time, 3),
         "count": len(lines),
-        "area": round(_covered(lines, height, width), 5),
+        "area": round(float(covered.mean()), 5),
         "regions": regions,
     }
-
-
-def _covered(lines: Sequence[TextBox], height: int, width: int) -> float:
-    """Share of the picture within any of the boxes."""
-    import cv2
-    import numpy as np
-
-    mask = np.zeros((height, width), np.uint8)
-    for line in lines:
-        cv2.fillConvexPoly(mask, np.round(np.asarray(line.corners)).astype(np.int32), 1)
-    return float(mask.mean())
 
 
 def lines_of(boxes: Sequence[TextBox], rule: LineRule) -> list[TextBox]:

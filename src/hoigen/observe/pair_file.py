@@ -147,18 +147,16 @@ def _row(given: Mapping[str, Any], line: int, where: str, knows: Knows) -> _Row:
     pairs = given.get("pairs")
     if not isinstance(pairs, list):
         raise UsageError(f"{where}: pairs: a list, empty where nothing was found; it came as {pairs!r}")
-    size = _size(given.get("size"), where)
+    sides = given.get("size")
+    if sides is not None and not (
+        isinstance(sides, list) and len(sides) == 2 and all(number(side) and side > 0 for side in sides)
+    ):
+        raise UsageError(
+            f"{where}: size: [width, height] in pixels, or left out for boxes in 0..1; it came as {sides!r}"
+        )
+    size = (1.0, 1.0) if sides is None else (float(sides[0]), float(sides[1]))
     made = tuple(pair_of(pair, f"{where}: pairs[{at}]", size, knows) for at, pair in enumerate(pairs))
     return _Row(line, None if time is None else float(time), frame, made)
-
-
-def _size(given: Any, where: str) -> tuple[float, float]:
-    """Pixels (width, height) that boxes are in; (1, 1) for boxes in 0..1."""
-    if given is None:
-        return 1.0, 1.0
-    if isinstance(given, list) and len(given) == 2 and all(number(side) and side > 0 for side in given):
-        return float(given[0]), float(given[1])
-    raise UsageError(f"{where}: size: [width, height] in pixels, or left out for boxes in 0..1; it came as {given!r}")
 
 
 def _object(line: str, where: str, known: Sequence[str]) -> dict[str, Any]:

@@ -13,10 +13,10 @@ from hoigen.interactions import hico
 from hoigen.models import cards, hub
 from hoigen.models import load as loading
 from hoigen.models.tensors import Found as File
-from hoigen.observe.adacm import detr, published, sentences, visual
+from hoigen.observe.adacm import detr, published, sentences
 from hoigen.observe.adacm.reading import clip_of
 from hoigen.observe.adacm.shots import Memory, read
-from hoigen.observe.adacm.trained import Trained
+from hoigen.observe.adacm.trained import Trained, adapted_vit
 from hoigen.observe.boxes import Found
 from hoigen.observe.networks import features
 
@@ -68,7 +68,7 @@ def trained(file: File, clip: str) -> Verbs:
         clip: the CLIP that they were trained with, or empty for the published one of that width.
     """
     parts = published.parts_of(file)
-    eyes = visual.built(parts.visual, file)
+    eyes = adapted_vit(parts.visual, file)
     found, model = _clip(clip, int(eyes.proj.shape[1]))
     with torch.no_grad():
         objects = features(model.get_text_features(**_tokens(found, sentences.of_objects()))).float()
