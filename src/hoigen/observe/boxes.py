@@ -49,8 +49,15 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class BoxFinder:
-    """Finds things by name in pictures of one size. threshold: a less sure box is not there. batch: pictures that may
-    be looked at together."""
+    """Finds things by name in pictures of one size.
+
+    Args:
+        name: of the model: an id of the hub, or a folder.
+        device: auto, cpu or cuda.
+        dtype: float32, bfloat16 or float16.
+        threshold: a less sure box is not there.
+        batch: pictures that may be looked at together.
+    """
 
     name: str
     device: str
@@ -211,8 +218,12 @@ class Candidate:
 def candidates(frame: int, found: Sequence[Found], least: float, fewest: int, most: int) -> list[Candidate]:
     """All ordered pairs of a person and another box.
 
-    least: a less sure box is left out, but never more than leaves `fewest` persons and `fewest` things where there are
-    so many; most: of either kind, the surest.
+    Args:
+        frame: its number.
+        found: the boxes of the frame.
+        least: a less sure box is left out.
+        fewest: so many persons, and so many things, stay however unsure, where there are that many.
+        most: of either kind, the surest.
     """
     persons, things = chosen(found, least, fewest, most)
     others = [*things, *persons]

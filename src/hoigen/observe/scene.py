@@ -57,9 +57,12 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class _Measured:
-    """A person and a thing in one frame. Distances in pixels, None where no point that may touch is seen.
+    """A person and a thing in one frame.
 
-    share: of the person's box that lies within the thing.
+    Args:
+        body: pixels from the thing to the nearest point of the body that may touch; None where none is seen.
+        hand: likewise to the nearest landmark of a hand.
+        share: of the person's box that lies within the thing.
     """
 
     body: float | None
@@ -96,7 +99,15 @@ def measured(scene: Scene, time: float, contact: Contact) -> Frame:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One person with one object through the video. Boxes by frame number; source: how the masks were made."""
+    """One person with one object through the video.
+
+    Args:
+        track: how far they are from each other.
+        label: the object's.
+        persons, things: the boxes by frame number, pixels.
+        sources: how the masks were made -> in how many frames.
+        person: the number of the person among those that are followed.
+    """
 
     track: Track
     label: str

@@ -45,8 +45,16 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """A file at a glance. knows: the words of the pipeline; theta: of its pairs, where it says one; gives: what its
-    lines have, by their keys."""
+    """A file at a glance.
+
+    Args:
+        pipeline: what made it.
+        knows: the words of the pipeline.
+        theta: of its pairs, where it says one.
+        gives: what its lines have, by their keys.
+        videos: where the lines of each video are.
+        models: name, revision and licence of each.
+    """
 
     pipeline: str
     knows: Knows
