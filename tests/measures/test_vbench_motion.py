@@ -13,6 +13,7 @@ from sides import DATA, clip_of, score_of, vbench_said
 
 from hoigen.core.clip import EveryFrame
 from hoigen.measures.motion_smoothness import MotionSmoothness
+from hoigen.models import room
 from hoigen.video import decode
 from render import pan, render, texture
 
@@ -52,7 +53,7 @@ def frames_of(video: str) -> list[np.ndarray]:
 def between(measure: MotionSmoothness, first: np.ndarray, second: np.ndarray) -> Any:
     """What the network itself says, 0..255, with fractions."""
     pair = (torch.from_numpy(each).permute(2, 0, 1)[None] / 255 for each in (first, second))
-    return measure._model()(*pair)[0].permute(1, 2, 0).numpy() * 255
+    return room.handle(*measure.networks)(*pair)[0].permute(1, 2, 0).numpy() * 255
 
 
 def test_grey_levels_are_cut_off_and_not_rounded(measure: MotionSmoothness) -> None:

@@ -23,7 +23,7 @@ from hoigen.measures.coarse_hoi import CoarseHoi  # noqa: E402
 from hoigen.models import room, uses  # noqa: E402
 from hoigen.models.tensors import own  # noqa: E402
 from hoigen.observe.ada_cm import AdaCm  # noqa: E402
-from hoigen.observe.adacm import detr, finder, networks, published, reading, regions, sentences, shots, trained, visual  # noqa: E402  # noqa: E402
+from hoigen.observe.adacm import detr, finder, networks, published, reading, sentences, shots, trained  # noqa: E402  # noqa: E402
 from hoigen.observe.boxes import Found, chosen  # noqa: E402
 from looking import frames_of, score_of  # noqa: E402
 
@@ -88,7 +88,7 @@ def test_scores_are_those_of_the_authors_code(
 ) -> None:
     """Every pair and every verb, in both pictures, from the file's pixels to the score."""
     file = own(str(files["checkpoint"]))
-    eyes = visual.built(parts.visual, file)
+    eyes = trained.adapted_vit(parts.visual, file)
     model = trained.Trained(eyes, parts.head, torch.from_numpy(world.objects()), file).eval()
     verbs = networks.Verbs(model)
     reader = reading.Reader(
@@ -214,11 +214,11 @@ def test_sentences() -> None:
 
 def test_a_grid_is_averaged_over_boxes_as_a_plain_mean_where_they_are_whole_cells() -> None:
     grid = torch.arange(2 * 8 * 8, dtype=torch.float32).reshape(2, 8, 8)
-    [whole] = regions.means(grid, [(0.25, 0.25, 0.75, 0.5)])
+    [whole] = trained.region_means(grid, [(0.25, 0.25, 0.75, 0.5)])
     assert whole.tolist() == pytest.approx(grid[:, 2:4, 2:6].mean((1, 2)).tolist())
-    [none] = regions.means(grid, [(0.5, 0.5, 0.5, 0.9)])
+    [none] = trained.region_means(grid, [(0.5, 0.5, 0.5, 0.9)])
     assert none.tolist() == [0, 0]
-    [beyond] = regions.means(torch.ones(1, 8, 8), [(0.5, 0.0, 1.5, 1.0)])
+    [beyond] = trained.region_means(torch.ones(1, 8, 8), [(0.5, 0.0, 1.5, 1.0)])
     assert 0.5 < float(beyond) < 0.65, "what lies beyond the picture counts as nothing"
 
 

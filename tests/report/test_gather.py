@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from hoigen.core.clip import Clip, Sampling
-from hoigen.core.registry import meaning
+from hoigen.core.registry import meaning, measure
 from hoigen.core.score import Number, Rule
 from hoigen.data.run import Run
 from hoigen.pages import choose
@@ -23,18 +23,13 @@ from hoigen.rules.cascade import Step
 
 
 class Speed:
-    """How fast it goes, in pixels a second; 0 is still.
-
-    speed: the number itself. More of it. turns: how often it turns,
-        all the way round.
-    detail: not this.
-    """
+    """How fast it goes, in pixels a second; 0 is still."""
 
     sampling = Sampling(frames=1)
     emits = ("speed", "turns")
 
 
-NUMBERS = tuple(Number(name=name, about=meaning(Speed, name)) for name in Speed.emits)
+NUMBERS = (Number(name="speed", about="The number itself."), Number(name="turns"))
 SPEED = Step("speed", Speed(), NUMBERS, {"speed": Rule(min=2, max=8)}, "f00d")
 
 
@@ -114,9 +109,17 @@ def test_whole_numbers_have_a_bin_each() -> None:
     assert whole_edges(240, 2160, 2160, ()) == ()
 
 
-def test_meaning_comes_from_the_docstring() -> None:
-    assert meaning(Speed, "turns") == "How often it turns, all the way round."
-    assert meaning(Speed, "other") == "How fast it goes, in pixels a second; 0 is still."
+def test_what_a_number_says_is_its_own_or_what_the_docstring_begins_with() -> None:
+    @measure("fast", numbers=(Number(name="fast"), Number(name="turns", about="How often it turns.")))
+    class Fast:
+        """how fast it goes,
+        in pixels a second; 0 is still.
+
+        turns: not this.
+        """
+
+    assert meaning(Fast) == "How fast it goes, in pixels a second; 0 is still."
+    assert [number.about for number in Fast.numbers] == [meaning(Fast), "How often it turns."]
 
 
 def test_all_bounds_are_drawn() -> None:

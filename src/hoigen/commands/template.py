@@ -82,7 +82,7 @@ def _rules() -> Iterator[str]:
     yield from _comment("One rule a score, such as duration: {above: 1}. The scores of all measures:")
     for name, cls in measures():
         for number in cls.numbers:
-            own = number.name == name or number.about != meaning(cls, name)
+            own = number.name == name or number.about != meaning(cls)
             yield from _comment(f"{number.name} ({name}): {number.about}" if own else f"{number.name} ({name})", "#   ")
 
 

@@ -12,9 +12,7 @@ import functools
 import hashlib
 import importlib
 import importlib.util
-import inspect
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
@@ -25,7 +23,7 @@ from typing import Any, Literal, TypeVar, dataclass_transform
 from hoigen.core import trusted
 from hoigen.core.errors import UsageError, nearest
 from hoigen.core.score import Number
-from hoigen.core.settings import check_fields
+from hoigen.core.settings import check_fields, summary
 from hoigen.core.trusted import own_file as own_file
 
 T = TypeVar("T")
@@ -96,9 +94,7 @@ def measure(
         made.emits = names  # type: ignore[attr-defined]
         made.numbers = tuple(  # type: ignore[attr-defined]
             # the docstring says what a number says that does not say it itself; the one of the measure's name leads
-            dataclasses.replace(
-                each, about=each.about or meaning(made, each.name), headline=each.headline or each.name == name
-            )
+            dataclasses.replace(each, about=each.about or meaning(made), headline=each.headline or each.name == name)
             for each in given
         )
         return made
@@ -106,21 +102,9 @@ def measure(
     return file_it
 
 
-def meaning(measure: type[Any], score: str) -> str:
-    """What a number says, out of the measure's docstring: its own line (`fps: ...`), else the first paragraph.
-
-    Args:
-        measure: the class, with `emits`.
-        score: the number's name.
-    """
-    text = inspect.getdoc(measure) or ""
-    names = "|".join(re.escape(name) for name in (*getattr(measure, "emits", ()), "detail", "Source"))
-    own = re.search(
-        rf"(?:^|[.;])[\s*`-]*{re.escape(score)}`*:\s*(.+?)(?=[\s`]+(?:{names})`*:|\n\s*\n|\Z)", text, re.S | re.M
-    )
-    words = " ".join((own.group(1) if own else text.partition("\n\n")[0]).split())
-    if own:
-        words = re.split(r"(?<=\.)\s+(?=[A-Z])", words)[0]
+def meaning(measure: type[Any]) -> str:
+    """What a number says that declares no `about`: the first paragraph of its measure's docstring."""
+    words = summary(measure)
     return words[:1].upper() + words[1:]
 
 

@@ -32,7 +32,7 @@ class Number:
         place: where its column stands; lower numbers come first, those alike in the order of the recipe.
         rank: 1 for the number that a run is ranked by before all others, 2 for the next, ..; None for one that is not
             meant for it. The first that any video has is taken.
-        about: what it says, in a sentence; from the measure's docstring when not given.
+        about: what it says, in a sentence; the first paragraph of the measure's docstring when not given.
 
     Raises ValueError for what is none of these.
     """

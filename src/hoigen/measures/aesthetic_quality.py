@@ -14,7 +14,6 @@ from hoigen.models.uses import Network
 
 if TYPE_CHECKING:
     from hoigen.measures.vbench.streams import PerFrameStream
-    from hoigen.models.room import Handle
     from hoigen.models.uses import ModelUse
 
 EVERY = EveryFrame()
@@ -22,7 +21,17 @@ EVERY = EveryFrame()
 
 @measure(
     "aesthetic_quality",
-    numbers=(Number(name="aesthetic_quality", label="Aesthetic Quality", better="more", share=True, place=4),),
+    numbers=(
+        Number(
+            name="aesthetic_quality",
+            label="Aesthetic Quality",
+            better="more",
+            share=True,
+            place=4,
+            about="How beautiful people would find the frames, about 0..1 (nothing bounds it); higher is better. Needs "
+            "extra [models].",
+        ),
+    ),
 )
 class AestheticQuality:
     """How beautiful people would find the frames, about 0..1 (nothing bounds it); higher is better. Needs extra
@@ -69,13 +78,10 @@ class AestheticQuality:
         return (room.network_of(self, "hoigen.models.nets.laion:built_v1", self.batch),)
 
     def load(self) -> None:
-        self._model()
-
-    def _model(self) -> Handle:
-        return room.handle(*self.networks)
+        room.handle(*self.networks)
 
     def begin(self, clip: Clip) -> PerFrameStream:
         from hoigen.measures.vbench import pictures
         from hoigen.measures.vbench.streams import PerFrameStream
 
-        return PerFrameStream(self._model(), pictures.clip, self.batch, scale=0.1)
+        return PerFrameStream(room.handle(*self.networks), pictures.clip, self.batch, scale=0.1)

@@ -14,7 +14,6 @@ from hoigen.models import room, uses
 from hoigen.models.uses import Network
 
 if TYPE_CHECKING:
-    from hoigen.models.room import Handle
     from hoigen.models.uses import ModelUse
 
 FRAMES = 8
@@ -23,7 +22,15 @@ FRAMES = 8
 
 @measure(
     "aesthetics",
-    numbers=(Number(name="aesthetics", label="LAION Aesthetics", better="more"),),
+    numbers=(
+        Number(
+            name="aesthetics",
+            label="LAION Aesthetics",
+            better="more",
+            about="LAION aesthetic score, about 1..10, higher is better; Open-Sora keeps what is above 4.5. Needs "
+            "extra [models].",
+        ),
+    ),
 )
 class Aesthetics:
     """LAION aesthetic score, about 1..10, higher is better; Open-Sora keeps what is above 4.5. Needs extra [models].
@@ -67,17 +74,14 @@ class Aesthetics:
         return (room.network_of(self, "hoigen.models.nets.laion:built_v2", FRAMES),)
 
     def load(self) -> None:
-        self._model()
-
-    def _model(self) -> Handle:
-        return room.handle(*self.networks)
+        room.handle(*self.networks)
 
     def __call__(self, clip: Clip, frames: Frames) -> Score:
         if not len(frames):
             return Score(None, {"reason": "no frame to look at"})
         from hoigen.measures.vbench import pictures
 
-        model = self._model()
+        model = room.handle(*self.networks)
         numbers = [float(model(pictures.clip_smoothed(image))) for image in frames.images]
         detail = {"frames": [round(each, 5) for each in numbers], "weights": list(model.ledger)}
         return Score(math.fsum(numbers) / len(numbers), detail)

@@ -14,7 +14,6 @@ from hoigen.models.uses import Network
 
 if TYPE_CHECKING:
     from hoigen.measures.vbench.streams import ConsistencyStream
-    from hoigen.models.room import Handle
     from hoigen.models.uses import ModelUse
 
 EVERY = EveryFrame()
@@ -23,7 +22,15 @@ EVERY = EveryFrame()
 @measure(
     "background_consistency",
     numbers=(
-        Number(name="background_consistency", label="Background Consistency", better="more", share=True, place=2),
+        Number(
+            name="background_consistency",
+            label="Background Consistency",
+            better="more",
+            share=True,
+            place=2,
+            about="How much the whole picture, and so mostly its background, stays the same, 0..1; higher is better, 1 "
+            "when nothing changes. Needs extra [models].",
+        ),
     ),
 )
 class BackgroundConsistency:
@@ -69,13 +76,10 @@ class BackgroundConsistency:
         return (room.network_of(self, "hoigen.models.nets.clip:vision", self.batch),)
 
     def load(self) -> None:
-        self._model()
-
-    def _model(self) -> Handle:
-        return room.handle(*self.networks)
+        room.handle(*self.networks)
 
     def begin(self, clip: Clip) -> ConsistencyStream:
         from hoigen.measures.vbench import pictures
         from hoigen.measures.vbench.streams import ConsistencyStream
 
-        return ConsistencyStream(self._model(), pictures.clip, self.batch)
+        return ConsistencyStream(room.handle(*self.networks), pictures.clip, self.batch)

@@ -34,7 +34,15 @@ ANY = Knows(objects=None, verbs=None)
 @measure(
     "coarse_hoi",
     numbers=(
-        Number(name="coarse_hoi", label="CoarseHOIScore", better="more", share=True, place=11, rank=1),
+        Number(
+            name="coarse_hoi",
+            label="CoarseHOIScore",
+            better="more",
+            share=True,
+            place=11,
+            rank=1,
+            about="Share of frames in which the asked interaction is detected, 0..1; more is better.",
+        ),
         Number(
             name="coarse_any",
             label="Coarse, any interaction",
@@ -43,6 +51,7 @@ ANY = Knows(objects=None, verbs=None)
             headline=True,
             place=12,
             rank=4,
+            about="A detected person does anything with any object, 0..1; the formula as it is printed.",
         ),
         Number(
             name="coarse_pair",
@@ -52,6 +61,7 @@ ANY = Knows(objects=None, verbs=None)
             headline=True,
             place=13,
             rank=2,
+            about="A person and the asked object (any, when none was asked) together, whatever the verb, 0..1.",
         ),
     ),
 )
@@ -63,8 +73,6 @@ class CoarseHoi:
     observer that knows verbs, and is undefined otherwise; an object alone counts with any act on it; nothing asked is
     undefined. Verbs and objects that the observer has no word for are undefined, never 0.
 
-    coarse_any: a detected person does anything with any object, 0..1; the formula as it is printed.
-    coarse_pair: a person and the asked object (any, when none was asked) together, whatever the verb, 0..1.
     detail: scores of every frame, the same shares for theta of 0.05 to 0.95 (`sweep`), and their mean over all theta
     (`area`), so that theta can be changed afterwards.
 
@@ -171,7 +179,12 @@ def answers(
     """By number, the best score of each frame, 0..1, or why there is none. frames: with pairs; knows: the observer's
     words."""
     rules = questions(knows, verb, thing)
-    return {name: rule if isinstance(rule, str) else _best(frames, rule) for name, rule in rules.items()}
+    return {
+        name: rule
+        if isinstance(rule, str)
+        else [max((rule(pair) for pair in frame.pairs or ()), default=0.0) for frame in frames]
+        for name, rule in rules.items()
+    }
 
 
 def questions(knows: Knows, verb: str | None, thing: str | None) -> dict[str, Question | str]:
@@ -210,11 +223,6 @@ def _act(pair: Pair) -> float:
 
 def _together(pair: Pair) -> float:
     return pair.score if pair.telling else 0.0
-
-
-def _best(frames: Sequence[ObservedFrame], rule: Question) -> list[float]:
-    """The best answer of each frame."""
-    return [max((rule(pair) for pair in frame.pairs or ()), default=0.0) for frame in frames]
 
 
 def _frame(frame: ObservedFrame, at: int, scores: Mapping[str, Sequence[float]]) -> dict[str, Any]:

@@ -34,13 +34,68 @@ MOVED = ("boxes", "masks", "points", "propagate", "threshold", "device", "dtype"
 @measure(
     "fine_hoi",
     numbers=(
-        Number(name="fine_hoi", label="FineHOIScore", better="more", share=True, place=21, rank=6),
-        Number(name="fine_hoi_8fps", label="Fine, 8 fps", better="more", share=True, headline=True, place=22, rank=5),
-        Number(name="fine_contact", label="Fine, contact", better="more", share=True, headline=True, place=23),
-        Number(name="fine_flips", label="Fine, flips", unit="1/s", better="less", place=26),
-        Number(name="fine_presence", label="Fine, presence", better="more", share=True, place=25),
-        Number(name="fine_longest", label="Fine, longest contact", unit="s", better="more", place=27),
-        Number(name="fine_gap", label="Fine, gap", better="less", share=True, place=28),
+        Number(
+            name="fine_hoi",
+            label="FineHOIScore",
+            better="more",
+            share=True,
+            place=21,
+            rank=6,
+            about="Steadiness of contact, 0..1: one minus the mean change, from frame to frame, of how far the "
+            "touching part of the person is from the object. More is better; read it beside fine_contact: a still "
+            "video without contact has 1.",
+        ),
+        Number(
+            name="fine_hoi_8fps",
+            label="Fine, 8 fps",
+            better="more",
+            share=True,
+            headline=True,
+            place=22,
+            rank=5,
+            about="The same with 8 frames a second, 0..1.",
+        ),
+        Number(
+            name="fine_contact",
+            label="Fine, contact",
+            better="more",
+            share=True,
+            headline=True,
+            place=23,
+            about="Share of frames in contact, 0..1.",
+        ),
+        Number(
+            name="fine_flips",
+            label="Fine, flips",
+            unit="1/s",
+            better="less",
+            place=26,
+            about="Changes between contact and no contact, a second; less is steadier.",
+        ),
+        Number(
+            name="fine_presence",
+            label="Fine, presence",
+            better="more",
+            share=True,
+            place=25,
+            about="Share of frames in which both are detected, 0..1.",
+        ),
+        Number(
+            name="fine_longest",
+            label="Fine, longest contact",
+            unit="s",
+            better="more",
+            place=27,
+            about="The longest contact, seconds.",
+        ),
+        Number(
+            name="fine_gap",
+            label="Fine, gap",
+            better="less",
+            share=True,
+            place=28,
+            about="The mean distance over the contact range, 0..1.",
+        ),
         Number(
             name="fine_whole",
             label="Fine x contact x presence",
@@ -49,6 +104,7 @@ MOVED = ("boxes", "masks", "points", "propagate", "threshold", "device", "dtype"
             headline=True,
             place=24,
             rank=3,
+            about="Fine_hoi x fine_contact x fine_presence, 0..1; this project's own, high for steady contact alone.",
         ),
     ),
 )
@@ -61,13 +117,7 @@ class FineHoi:
     person and one object are followed. Undefined, with the reason: verbs without contact, person and object detected
     together in less than `least_presence` of the frames, a single frame.
 
-    fine_hoi_8fps: the same with 8 frames a second, 0..1. Compare models that differ in frame rate by this one.
-    fine_contact: share of frames in contact, 0..1.
-    fine_flips: changes between contact and no contact, a second; less is steadier.
-    fine_presence: share of frames in which both are detected, 0..1.
-    fine_longest: the longest contact, seconds.
-    fine_gap: the mean distance over the contact range, 0..1.
-    fine_whole: fine_hoi x fine_contact x fine_presence, 0..1; this project's own, high for steady contact alone.
+    Compare models that differ in frame rate by `fine_hoi_8fps`.
 
     Frames beyond the sampling's `max_frames` are left out evenly, and `detail["thinned"]` says so. All three variants
     are in detail.
@@ -159,10 +209,10 @@ class FineHoi:
         return Rules(bridge=self.bridge, least_presence=self.least_presence, undefined=self.undefined)
 
     def read(self, clip: Clip, seen: Observation) -> Score:
-        return Reading(self, clip, seen).score()
+        return _Reading(self, clip, seen).score()
 
 
-class Reading:
+class _Reading:
     """What was seen of one clip, as numbers: masks are read frame by frame and not kept."""
 
     def __init__(self, settings: FineHoi, clip: Clip, seen: Observation) -> None:
@@ -173,15 +223,25 @@ class Reading:
         self.sketches = Sketches(clip.duration)
 
     def score(self) -> Score:
-        from hoigen.observe.scene import candidates
+        import numpy as np
+
+        from hoigen.observe.fine import Track
+        from hoigen.observe.scene import candidates, measured
 
         if reason := self._never():
             return self._none(reason)
-        self._measure()
+        for number, frame in enumerate(self.seen.frames):
+            scene = frame.scene.only(self.thing)
+            self.sketches.offer(scene, frame.time, number)
+            self.frames.append(measured(scene, frame.time, self.contact))
         if not self.frames:
             return self._none("no frame to look at")
-        found = candidates(self.frames, self.contact)
-        return self._scored(found) if found else self._unseen()
+        if found := candidates(self.frames, self.contact):
+            return self._scored(found)
+        # never a person and the object in one frame: the policy for hardly any, at a presence of 0
+        times = np.array([frame.time for frame in self.frames])
+        empty = np.full(len(times), np.nan)
+        return self._filed([Track(times=times, reach=empty, diagonal=empty)], [])
 
     def _never(self) -> str:
         """Why no frame can say anything; empty when frames can."""
@@ -191,27 +251,9 @@ class Reading:
         lacks = knows.lacks(self.thing) if knows is not None else ""
         return f"{lacks}; of models, Grounding DINO takes any word" if lacks else self.seen.reason
 
-    def _measure(self) -> None:
-        from hoigen.observe.scene import measured
-
-        for number, frame in enumerate(self.seen.frames):
-            scene = frame.scene.only(self.thing)
-            self.sketches.offer(scene, frame.time, number)
-            self.frames.append(measured(scene, frame.time, self.contact))
-
     def _none(self, reason: str) -> Score:
         names = [name for name in FineHoi.emits if name != "fine_hoi"]  # type: ignore[attr-defined]
         return Score(None, {**self._facts(), "reason": reason}, dict.fromkeys(names))
-
-    def _unseen(self) -> Score:
-        """Never a person and the object in one frame: the policy for hardly any, at a presence of 0."""
-        import numpy as np
-
-        from hoigen.observe.fine import Track
-
-        times = np.array([frame.time for frame in self.frames])
-        empty = np.full(len(times), np.nan)
-        return self._filed([Track(times=times, reach=empty, diagonal=empty)], [])
 
     def _scored(self, found: list[Candidate]) -> Score:
         from hoigen.observe.fine import choose, nearest_of
@@ -220,17 +262,15 @@ class Reading:
         order = choose(tracks, self.settings.bridge)
         if self.settings.follow == "nearest":
             return self._filed([nearest_of(tracks)], [found[order[0]]])
+        most = 1
+        if self.settings.follow == "several":
+            said = self.clip.meta.get("people")
+            most = said if isinstance(said, int) and said >= 1 else self.settings.people
         picked: list[Candidate] = []
         for at in order:
-            if all(found[at].person != other.person for other in picked) and len(picked) < self._people():
+            if all(found[at].person != other.person for other in picked) and len(picked) < most:
                 picked.append(found[at])
         return self._filed([each.track for each in picked], picked)
-
-    def _people(self) -> int:
-        if self.settings.follow != "several":
-            return 1
-        said = self.clip.meta.get("people")
-        return said if isinstance(said, int) and said >= 1 else self.settings.people
 
     def _filed(self, tracks: Sequence[Track], pairs: Sequence[Candidate]) -> Score:
         from hoigen.observe.fine import fine_score

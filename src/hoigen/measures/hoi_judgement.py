@@ -25,18 +25,35 @@ if TYPE_CHECKING:
 @measure(
     "hoi_judgement",
     numbers=(
-        Number(name="hoi_judgement", label="HOI judgement", better="more", share=True),
-        Number(name="hoi_conspicuous", label="HOI judgement, conspicuous", better="more", share=True),
-        Number(name="hoi_triplets", label="HOI judgement, triplets"),
+        Number(
+            name="hoi_judgement",
+            label="HOI judgement",
+            better="more",
+            share=True,
+            about="Whether an LLM finds an interaction of a person with an object in an MLLM's caption: 1 yes, 0 no. "
+            "Needs extra [experts] for served models, or extra [models] for models in this process.",
+        ),
+        Number(
+            name="hoi_conspicuous",
+            label="HOI judgement, conspicuous",
+            better="more",
+            share=True,
+            about="1 when the interaction is what the clip mainly shows, else 0.",
+        ),
+        Number(
+            name="hoi_triplets",
+            label="HOI judgement, triplets",
+            about="How many interactions the caption tells of. detail holds the caption, the triplets and the judge's "
+            "reason.",
+        ),
     ),
 )
 class HoiJudgement:
     """Whether an LLM finds an interaction of a person with an object in an MLLM's caption: 1 yes, 0 no.
     Needs extra [experts] for served models, or extra [models] for models in this process.
 
-    hoi_conspicuous: 1 when the interaction is what the clip mainly shows, else 0. hoi_triplets: how many interactions
-    the caption tells of. detail holds the caption, the triplets and the judge's reason. Every answer is kept in the
-    run's `calls.sqlite` and is never asked for twice. An expert that does not answer makes the clip `failed`, never 0.
+    detail holds the caption, the triplets and the judge's reason. Every answer is kept in the run's `calls.sqlite` and
+    is never asked for twice. An expert that does not answer makes the clip `failed`, never 0.
 
     Source: HOIGen-1M, section 3.1, "LLM Evaluation" (PLLaVA captions, Qwen2.5 judges).
     """

@@ -30,7 +30,7 @@ ENOUGH = 0.5
 """Evidence for an object, summed over the frames, from which it is named."""
 
 
-class Contact(NamedTuple):
+class _Contact(NamedTuple):
     """A person or hand on an object, 0..1."""
 
     who: str
@@ -40,13 +40,13 @@ class Contact(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class _Look:
     """What one frame shows. features: 0..1 each, under the names in WEIGHTS; names: what is handled looks like."""
 
     time: float
     things: Sequence[Detection]
     hands: Sequence[SeenHand]
-    contacts: Sequence[Contact]
+    contacts: Sequence[_Contact]
     names: Mapping[str, float]
     features: Mapping[str, float]
 
@@ -54,11 +54,48 @@ class Look:
 @measure(
     "hoi_lite",
     numbers=(
-        Number(name="hoi_lite", better="more", share=True, place=31, rank=7),
-        Number(name="hoi_person", label="hoi_lite, person", better="more", share=True, place=32),
-        Number(name="hoi_hands", label="hoi_lite, hands", better="more", share=True, place=33),
-        Number(name="hoi_objects", label="hoi_lite, objects", better="more", share=True, place=34),
-        Number(name="hoi_named", label="hoi_lite, named things", better="more", share=True, place=35),
+        Number(
+            name="hoi_lite",
+            better="more",
+            share=True,
+            place=31,
+            rank=7,
+            about="How surely a person handles, rides or acts on something, 0..1; 0.5 is as likely as not on web "
+            "clips.",
+        ),
+        Number(
+            name="hoi_person",
+            label="hoi_lite, person",
+            better="more",
+            share=True,
+            place=32,
+            about="A person of some size is seen, 0..1.",
+        ),
+        Number(
+            name="hoi_hands",
+            label="hoi_lite, hands",
+            better="more",
+            share=True,
+            place=33,
+            about="A large hand is seen, which the landmark model confirms, 0..1.",
+        ),
+        Number(
+            name="hoi_objects",
+            label="hoi_lite, objects",
+            better="more",
+            share=True,
+            place=34,
+            about="A COCO thing that one handles or rides lies on a person, 0..1.",
+        ),
+        Number(
+            name="hoi_named",
+            label="hoi_lite, named things",
+            better="more",
+            share=True,
+            place=35,
+            about="The picture, the person and what is around the hands look like one of some 230 things that one "
+            "handles, 0..1; 0 where nobody is.",
+        ),
     ),
 )
 class HoiLite:
@@ -67,12 +104,6 @@ class HoiLite:
     Four features, each the mean over the better half of the frames, so that an interaction which fills half of the
     clip counts in full. A logistic with positive weights adds them up: a person alone stays near 0.2. detail holds what
     was seen in every frame, in 0..1 of the picture, and the likeliest object.
-
-    hoi_person: a person of some size is seen, 0..1.
-    hoi_hands: a large hand is seen, which the landmark model confirms, 0..1.
-    hoi_objects: a COCO thing that one handles or rides lies on a person, 0..1.
-    hoi_named: the picture, the person and what is around the hands look like one of some 230 things that one handles,
-        0..1; 0 where nobody is.
 
     `lite`, the observer on whose models the weights were fitted, sees no gloves and no hands of a few pixels, and
     cannot tell a cup that is held from one that stands before somebody.
@@ -110,7 +141,7 @@ NEEDS = (("boxes", "hands", "regions"),)
 GIVEN_BY = "lite, and recorded with a file of what it has seen"
 
 
-def _look(frame: ObservedFrame) -> Look:
+def _look(frame: ObservedFrame) -> _Look:
     things, hands = frame.boxes or (), frame.hands or ()
     persons = sorted((thing for thing in things if thing.label == "person"), key=lambda thing: -presence(thing))
     contacts = person_contacts(things, persons) + hand_contacts(things, hands)
@@ -123,7 +154,7 @@ def _look(frame: ObservedFrame) -> Look:
         "hoi_objects": min(1.0, max((c.score for c in contacts if c.who == "person"), default=0.0) / 0.5),
         "hoi_named": min(1.0, somebody * sum(names.values())),
     }
-    return Look(frame.time, things, hands, sorted(contacts, key=lambda contact: -contact.score), names, features)
+    return _Look(frame.time, things, hands, sorted(contacts, key=lambda contact: -contact.score), names, features)
 
 
 def _names(frame: ObservedFrame, persons: Sequence[Detection], hands: Sequence[SeenHand]) -> dict[str, float]:
@@ -152,7 +183,7 @@ def _half(values: Sequence[float]) -> float:
     return sum(best) / len(best) if best else 0.0
 
 
-def person_contacts(things: Sequence[Detection], persons: Sequence[Detection]) -> list[Contact]:
+def person_contacts(things: Sequence[Detection], persons: Sequence[Detection]) -> list[_Contact]:
     """Things one handles or rides that lie on a person: half of the thing within the person's box counts in full."""
     contacts = []
     for thing in things:
@@ -164,11 +195,11 @@ def person_contacts(things: Sequence[Detection], persons: Sequence[Detection]) -
             within = shared(grown(person.box, 0.1), thing.box) / area(thing.box)
             score = math.sqrt(thing.score * person.score) * min(1.0, within / 0.5)
             if score > 0:
-                contacts.append(Contact("person", thing.label, score, thing.box))
+                contacts.append(_Contact("person", thing.label, score, thing.box))
     return contacts
 
 
-def hand_contacts(things: Sequence[Detection], hands: Sequence[SeenHand]) -> list[Contact]:
+def hand_contacts(things: Sequence[Detection], hands: Sequence[SeenHand]) -> list[_Contact]:
     """Things under a hand, not much larger than it: a third of the hand's box on the thing counts in full."""
     contacts = []
     for thing in things:
@@ -180,11 +211,11 @@ def hand_contacts(things: Sequence[Detection], hands: Sequence[SeenHand]) -> lis
             over = shared(hand.box, thing.box) / area(hand.box)
             score = hand.score * min(1.0, over / 0.3) * min(1.0, thing.score / 0.4)
             if score > 0:
-                contacts.append(Contact("hand", thing.label, score, thing.box))
+                contacts.append(_Contact("hand", thing.label, score, thing.box))
     return contacts
 
 
-def _detail(looks: Sequence[Look]) -> dict[str, Any]:
+def _detail(looks: Sequence[_Look]) -> dict[str, Any]:
     contacts = _summed([{contact.object: contact.score for contact in reversed(look.contacts)} for look in looks])
     seen = _summed([contacts, *(look.names for look in looks)])
     name = max(seen, key=lambda label: seen[label], default="")
@@ -203,7 +234,7 @@ def _summed(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return total
 
 
-def _frame(look: Look) -> dict[str, Any]:
+def _frame(look: _Look) -> dict[str, Any]:
     boxes = [_boxed("person" if t.label == "person" else "object", t.label, t.score, t.box) for t in look.things]
     boxes += [_boxed("hand", "hand", hand.score, hand.box) for hand in look.hands]
     return {

@@ -14,7 +14,6 @@ from hoigen.models.uses import Network
 
 if TYPE_CHECKING:
     from hoigen.measures.vbench.streams import PerFrameStream
-    from hoigen.models.room import Handle
     from hoigen.models.uses import ModelUse
 
 EVERY = EveryFrame()
@@ -23,7 +22,18 @@ RESIZES = ("longer", "shorter", "shorter_centercrop", "none")
 
 @measure(
     "imaging_quality",
-    numbers=(Number(name="imaging_quality", label="Imaging Quality", better="more", share=True, place=5),),
+    numbers=(
+        Number(
+            name="imaging_quality",
+            label="Imaging Quality",
+            better="more",
+            share=True,
+            place=5,
+            about="How free of blur, noise, wrong exposure and compression the frames look, about 0..1 (nothing bounds "
+            "it); higher is better. Needs extra [models]. VBench gives 0..100 for a video and 0..1 in its total; "
+            "here it is 0..1 for both.",
+        ),
+    ),
 )
 class ImagingQuality:
     """How free of blur, noise, wrong exposure and compression the frames look, about 0..1 (nothing bounds it); higher
@@ -77,13 +87,12 @@ class ImagingQuality:
         return (room.network_of(self, "hoigen.models.nets.musiq:built", self.batch),)
 
     def load(self) -> None:
-        self._model()
-
-    def _model(self) -> Handle:
-        return room.handle(*self.networks)
+        room.handle(*self.networks)
 
     def begin(self, clip: Clip) -> PerFrameStream:
         from hoigen.measures.vbench import pictures
         from hoigen.measures.vbench.streams import PerFrameStream
 
-        return PerFrameStream(self._model(), lambda image: pictures.musiq(image, self.resize), self.batch, scale=0.01)
+        return PerFrameStream(
+            room.handle(*self.networks), lambda image: pictures.musiq(image, self.resize), self.batch, scale=0.01
+        )

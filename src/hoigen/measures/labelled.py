@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from hoigen.core.errors import UsageError, VideoError
-from hoigen.data.rows import Row, rows_of
+from hoigen.data.rows import rows_of
 from hoigen.observe.detections import as_name
 
 if TYPE_CHECKING:
@@ -58,23 +58,21 @@ def read_labelled(path: Path) -> list[Labelled]:
     Raises UsageError that names the file, the line, the column, what came and what is allowed.
     """
     rows = rows_of(path, ("file", "label"), ("time", "verb", "object"), others=False)
-    found = [_label(row, path.parent) for row in rows]
+    found = []
+    for row in rows:
+        said = row.yes_no("label")
+        file = path.parent / row.need("file")
+        if not file.is_file():
+            raise UsageError(f"{row.place}, column file: no such file {file}")
+        time = row.number("time", "seconds, 0 or more", least=0)
+        if time is not None and file.suffix.lower() in PICTURES:
+            told = f"{file.name} is a picture, so it is left empty; it came as {row.text('time')!r}"
+            raise UsageError(f"{row.place}, column time: {told}")
+        verb, thing = as_name(row.text("verb") or None), as_name(row.text("object") or None)
+        found.append(Labelled(where=row.place, file=file, time=time, said=said, verb=verb, object=thing))
     if not found:
         raise UsageError(f"{path} holds no labels")
     return found
-
-
-def _label(row: Row, folder: Path) -> Labelled:
-    said = row.yes_no("label")
-    file = folder / row.need("file")
-    if not file.is_file():
-        raise UsageError(f"{row.place}, column file: no such file {file}")
-    time = row.number("time", "seconds, 0 or more", least=0)
-    if time is not None and file.suffix.lower() in PICTURES:
-        told = f"{file.name} is a picture, so it is left empty; it came as {row.text('time')!r}"
-        raise UsageError(f"{row.place}, column time: {told}")
-    verb, thing = as_name(row.text("verb") or None), as_name(row.text("object") or None)
-    return Labelled(where=row.place, file=file, time=time, said=said, verb=verb, object=thing)
 
 
 def labelled_of_run(run: Path, question: str | None = None) -> tuple[list[Labelled], list[str]]:
@@ -192,7 +190,15 @@ def _images(clip: Clip, times: Iterable[float], measure: CoarseHoi) -> dict[floa
 
     short = measure.looking.sampling.short_side or SHORT_SIDE
     if Path(clip.uri).suffix.lower() in PICTURES:
-        return dict.fromkeys(times, _picture(Path(clip.uri), short))
+        import cv2
+        import numpy as np
+
+        picture = cv2.imdecode(np.fromfile(clip.uri, np.uint8), cv2.IMREAD_COLOR)
+        if picture is None:
+            raise VideoError("cannot be read as a picture")
+        scale = min(1.0, short / min(picture.shape[:2]))
+        small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)[..., ::-1]
+        return dict.fromkeys(times, np.ascontiguousarray(small))
     from hoigen import video
     from hoigen.core.clip import Sampling
 
@@ -207,15 +213,3 @@ def _images(clip: Clip, times: Iterable[float], measure: CoarseHoi) -> dict[floa
     every = Sampling(fps=max(1.0, min(60.0, clip.fps or 25.0)), short_side=short, max_frames=10**9)
     video.decode(clip, (), [(every, see)])
     return {time: image for time, (_, image) in best.items()}
-
-
-def _picture(file: Path, short_side: int) -> np.ndarray:
-    import cv2
-    import numpy as np
-
-    image = cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_COLOR)
-    if image is None:
-        raise VideoError("cannot be read as a picture")
-    scale = min(1.0, short_side / min(image.shape[:2]))
-    small: np.ndarray = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)[..., ::-1]
-    return np.ascontiguousarray(small)

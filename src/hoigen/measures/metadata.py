@@ -14,23 +14,24 @@ from hoigen.core.score import Number, Score
 @measure(
     "metadata",
     numbers=(
-        Number(name="duration", label="Duration", unit="s", place=71),
-        Number(name="short_side", label="Short Side", unit="px", place=72),
-        Number(name="fps", label="Frame Rate", unit="fps", place=73),
-        Number(name="has_audio", label="Has Audio", place=74),
-        Number(name="vfr", label="Variable Frame Rate", place=75),
+        Number(name="duration", label="Duration", unit="s", place=71, about="Length of the clip, in seconds."),
+        Number(
+            name="short_side", label="Short Side", unit="px", place=72, about="The shorter side as shown, in pixels."
+        ),
+        Number(name="fps", label="Frame Rate", unit="fps", place=73, about="Frames per second."),
+        Number(name="has_audio", label="Has Audio", place=74, about="1 with a sound track, 0 without."),
+        Number(
+            name="vfr",
+            label="Variable Frame Rate",
+            place=75,
+            about="1 when the frame rate varies, 0 when it is constant.",
+        ),
     ),
 )
 class Metadata:
     """Duration (seconds), short side (pixels), frame rate (per second), audio and variable rate (0 or 1).
 
     Five numbers, each with a column and a rule of its own. Rotation is applied. detail holds codec, container and more.
-
-    duration: length of the clip, in seconds.
-    short_side: the shorter side as shown, in pixels.
-    fps: frames per second.
-    has_audio: 1 with a sound track, 0 without.
-    vfr: 1 when the frame rate varies, 0 when it is constant.
 
     Source: HOIGen-1M, section 3.1, "Metadata": duration > 1 s, resolution >= 720p, frame rate >= 20 FPS.
     """

@@ -35,9 +35,29 @@ MOVING = 0.02
 @measure(
     "motion",
     numbers=(
-        Number(name="motion", label="Motion", unit="diagonals/s", place=51),
-        Number(name="camera_motion", label="Camera Motion", unit="diagonals/s", place=52),
-        Number(name="subject_motion", label="Subject Motion", unit="diagonals/s", place=53),
+        Number(
+            name="motion",
+            label="Motion",
+            unit="diagonals/s",
+            place=51,
+            about="Mean optical-flow length, in frame diagonals per second; 0 is still, 1 crosses the picture in a "
+            "second.",
+        ),
+        Number(
+            name="camera_motion",
+            label="Camera Motion",
+            unit="diagonals/s",
+            place=52,
+            about="Mean length of the part that shift, zoom and turn of the camera explain (RANSAC on the border of "
+            "the picture), same unit.",
+        ),
+        Number(
+            name="subject_motion",
+            label="Subject Motion",
+            unit="diagonals/s",
+            place=53,
+            about="Mean length of the rest, what moves against the background.",
+        ),
     ),
 )
 class Motion:
@@ -48,10 +68,9 @@ class Motion:
     `slow` pixels), it runs to the next sampled frame instead: noise counts for less over a longer time. So it does
     from there on in a clip that repeats frames (12 per second shown at 24), where neighbours show nothing or a jump.
 
-    camera_motion: mean length of the part that shift, zoom and turn of the camera explain (RANSAC on the border of
-        the picture), same unit. subject_motion: mean length of the rest, what moves against the background.
-        The two need not add up to motion: lengths of vectors do not. Travel through a deep scene (a view from a
-        train) is more than shift, zoom and turn: there what is near counts as subject.
+    camera_motion and subject_motion need not add up to motion: lengths of vectors do not. Travel through a deep scene
+    (a view from a train) is more than shift, zoom and turn: there what is near counts as subject.
+
     detail: kind (still, camera, subject, both) and, per pair of frames, its time, the seconds between the two, the
         three lengths, the camera's pan in diagonals per second (to the right and down, as the picture moves), zoom
         (1 = twice as large after a second), turn in degrees per second (clockwise), and the share of the picture
@@ -196,16 +215,9 @@ class _Stream:
         motion = mean([pair.motion for pair in pairs])
         camera = mean([pair.camera for pair in pairs])
         subject = mean([pair.subject for pair in pairs])
-        detail = {"kind": _kind(motion, camera, subject), "pairs": _columns(pairs)}
+        kind = "camera" if camera >= 2 * subject else "subject" if subject >= 2 * camera else "both"
+        detail = {"kind": "still" if motion < STILL else kind, "pairs": _columns(pairs)}
         return Score(motion, detail, {"camera_motion": camera, "subject_motion": subject})
-
-
-def _kind(motion: float, camera: float, subject: float) -> str:
-    if motion < STILL:
-        return "still"
-    if camera >= 2 * subject:
-        return "camera"
-    return "subject" if subject >= 2 * camera else "both"
 
 
 def _columns(pairs: list[_Pair]) -> dict[str, list[Any]]:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from hoigen.models.room import Handle
     from hoigen.models.uses import ModelUse
 
 AS_VBENCH = EveryFrame(untagged=True)
@@ -29,7 +28,17 @@ SMALLEST = 113
 
 @measure(
     "motion_smoothness",
-    numbers=(Number(name="motion_smoothness", label="Motion Smoothness", better="more", share=True, place=3),),
+    numbers=(
+        Number(
+            name="motion_smoothness",
+            label="Motion Smoothness",
+            better="more",
+            share=True,
+            place=3,
+            about="How well every second frame can be predicted from the two around it, 0..1; higher is smoother, 1 is a "
+            "still picture. The interpolator `amt` needs extra [models].",
+        ),
+    ),
 )
 class MotionSmoothness:
     """How well every second frame can be predicted from the two around it, 0..1; higher is smoother, 1 is a still picture.
@@ -88,10 +97,8 @@ class MotionSmoothness:
     def _between(self) -> tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], list[Mapping[str, str]]]:
         """What makes the frame between two, and the ledger of its weights."""
         if self.interpolator == "flow":
-            from hoigen.measures.vbench.flow_between import flow_between
-
             return flow_between, []
-        model = self._model()
+        model = room.handle(*self.networks)
 
         def between(first: np.ndarray, second: np.ndarray) -> np.ndarray:
             import torch
@@ -102,9 +109,6 @@ class MotionSmoothness:
             return cut
 
         return between, list(model.ledger)
-
-    def _model(self) -> Handle:
-        return room.handle(*self.networks)
 
     def begin(self, clip: Clip) -> _Stream:
         return _Stream(*self._between(), SMALLEST if self.interpolator == "amt" else 1)
@@ -137,14 +141,34 @@ class _Stream:
 
     def score(self) -> Score:
         if not self.differences:
-            return Score(None, {"reason": self._why_none()})
+            reason = "no frame to look at" if self.even is None else "fewer than three frames"
+            if self.even is not None and min(self.even.shape[:2]) < self.smallest:
+                reason = f"a side of less than {self.smallest} pixels, too small for AMT"
+            return Score(None, {"reason": reason})
         mean = math.fsum(self.differences) / len(self.differences)
         detail = {"differences": [round(each, 4) for each in self.differences], "weights": self.ledger}
         return Score((255 - mean) / 255, detail)
 
-    def _why_none(self) -> str:
-        if self.even is None:
-            return "no frame to look at"
-        if min(self.even.shape[:2]) < self.smallest:
-            return f"a side of less than {self.smallest} pixels, too small for AMT"
-        return "fewer than three frames"
+
+def flow_between(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """The frame between two, without weights: half of what moved forwards in `first` and backwards in `second`, both
+    averaged; (H, W, 3) uint8, all three.
+
+    The flow at a place of the frame between is taken to be that at the same place of the frames around it.
+    """
+    import cv2
+    import numpy as np
+
+    from hoigen.models.nets.dis_flow import DisFlow
+
+    flow = room.once(DisFlow, "fast")
+    greys = [cv2.cvtColor(each, cv2.COLOR_RGB2GRAY) for each in (first, second)]
+    ahead, back = flow(*greys), flow(greys[1], greys[0])
+    height, width = greys[0].shape
+    across, down = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    halves = []
+    for picture, moved in ((first, ahead), (second, back)):
+        half = across - moved[..., 0] / 2, down - moved[..., 1] / 2
+        halves.append(cv2.remap(picture, *half, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+    made: np.ndarray = cv2.addWeighted(halves[0], 0.5, halves[1], 0.5, 0)
+    return made

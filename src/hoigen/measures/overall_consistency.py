@@ -31,7 +31,18 @@ CLIPS = 2
 
 @measure(
     "overall_consistency",
-    numbers=(Number(name="overall_consistency", label="Overall Consistency", better="more", share=True, place=7),),
+    numbers=(
+        Number(
+            name="overall_consistency",
+            label="Overall Consistency",
+            better="more",
+            share=True,
+            place=7,
+            about="How well eight frames and the clip's prompt go together, the cosine of ViCLIP's two embeddings: 1 "
+            "at most, below 0 where they contradict; VBench's tables have models at 0.25 to 0.28. Higher is better. "
+            "Needs extra [models].",
+        ),
+    ),
 )
 class OverallConsistency:
     """How well eight frames and the clip's prompt go together, the cosine of ViCLIP's two embeddings: 1 at most, below
@@ -87,15 +98,12 @@ class OverallConsistency:
         from hoigen.measures.vbench.words import words
 
         words()
-        self._model()
-
-    def _model(self) -> Handle:
-        return room.handle(*self.networks)
+        room.handle(*self.networks)
 
     def begin(self, clip: Clip) -> _Stream:
         from hoigen.measures.vbench.streams import Spread
 
-        model = self._model()
+        model = room.handle(*self.networks)
         return _Stream(model, clip.prompt or "", Spread(model.facts["frames"], round(clip.duration * clip.fps)))
 
 

@@ -14,7 +14,6 @@ from hoigen.models.uses import Network
 
 if TYPE_CHECKING:
     from hoigen.measures.vbench.streams import ConsistencyStream
-    from hoigen.models.room import Handle
     from hoigen.models.uses import ModelUse
 
 EVERY = EveryFrame()
@@ -22,7 +21,17 @@ EVERY = EveryFrame()
 
 @measure(
     "subject_consistency",
-    numbers=(Number(name="subject_consistency", label="Subject Consistency", better="more", share=True, place=1),),
+    numbers=(
+        Number(
+            name="subject_consistency",
+            label="Subject Consistency",
+            better="more",
+            share=True,
+            place=1,
+            about="How much the subject stays itself, 0..1; higher is better, 1 when nothing changes. Needs extra "
+            "[models].",
+        ),
+    ),
 )
 class SubjectConsistency:
     """How much the subject stays itself, 0..1; higher is better, 1 when nothing changes. Needs extra [models].
@@ -65,13 +74,10 @@ class SubjectConsistency:
         return (room.network_of(self, "hoigen.models.nets.dino:built", self.batch),)
 
     def load(self) -> None:
-        self._model()
-
-    def _model(self) -> Handle:
-        return room.handle(*self.networks)
+        room.handle(*self.networks)
 
     def begin(self, clip: Clip) -> ConsistencyStream:
         from hoigen.measures.vbench import pictures
         from hoigen.measures.vbench.streams import ConsistencyStream
 
-        return ConsistencyStream(self._model(), pictures.dino, self.batch)
+        return ConsistencyStream(room.handle(*self.networks), pictures.dino, self.batch)

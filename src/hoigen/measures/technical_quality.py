@@ -41,12 +41,53 @@ class Weighting:
 @measure(
     "technical_quality",
     numbers=(
-        Number(name="technical_quality", label="Technical Quality", better="more", share=True, place=41),
-        Number(name="sharpness", label="Sharpness", better="more", share=True, place=42),
-        Number(name="exposure", label="Exposure", better="more", share=True, place=43),
-        Number(name="contrast", label="Contrast", better="more", place=44),
-        Number(name="colourfulness", label="Colourfulness", place=45),
-        Number(name="blockiness", label="Blockiness", better="less", place=46),
+        Number(
+            name="technical_quality",
+            label="Technical Quality",
+            better="more",
+            share=True,
+            place=41,
+            about="How well a clip is recorded, 0 bad .. 1 good. A stand-in for the LAION aesthetic score, which needs "
+            "a GPU model: it knows blur, wrong exposure, flat light, missing colour and compression, and nothing "
+            "of composition or beauty; noise counts as sharpness.",
+        ),
+        Number(
+            name="sharpness",
+            label="Sharpness",
+            better="more",
+            share=True,
+            place=42,
+            about="0 blurred .. 1 sharp, of the sharpest part of the picture, so that a blurred background costs "
+            "nothing.",
+        ),
+        Number(
+            name="exposure",
+            label="Exposure",
+            better="more",
+            share=True,
+            place=43,
+            about="0..1, 1 where the mean luma is mid-grey and nothing is clipped to black or white.",
+        ),
+        Number(
+            name="contrast",
+            label="Contrast",
+            better="more",
+            place=44,
+            about="Standard deviation of the luma, 0..0.5 of full scale; higher is better up to about 0.2.",
+        ),
+        Number(
+            name="colourfulness",
+            label="Colourfulness",
+            place=45,
+            about="0 grey, 33 moderate, 59 quite, 109 extremely colourful.",
+        ),
+        Number(
+            name="blockiness",
+            label="Blockiness",
+            better="less",
+            place=46,
+            about="0 no grid of blocks; 1: steps on the grid are twice those beside it.",
+        ),
     ),
 )
 class TechnicalQuality:
@@ -57,12 +98,6 @@ class TechnicalQuality:
     It is the weighted geometric mean of five parts, each first brought to 0..1. The parts are means over frames, bars
     of a letterbox cut off, at `short_side` pixels (never enlarged), so that size does not change them; blockiness
     is taken on the pixels of the video itself, since scaling wipes the grid out.
-
-    sharpness: 0 blurred .. 1 sharp, of the sharpest part of the picture, so that a blurred background costs nothing.
-    exposure: 0..1, 1 where the mean luma is mid-grey and nothing is clipped to black or white.
-    contrast: standard deviation of the luma, 0..0.5 of full scale; higher is better up to about 0.2.
-    colourfulness: 0 grey, 33 moderate, 59 quite, 109 extremely colourful.
-    blockiness: 0 no grid of blocks; 1: steps on the grid are twice those beside it. Lower is better.
 
     Source: sharpness, Crete et al., "The Blur Effect" (2007), per tile; exposure, the curve of Mertens et al.,
     "Exposure Fusion" (2007), on the mean luma, times the share of pixels that are not clipped; contrast, RMS contrast,

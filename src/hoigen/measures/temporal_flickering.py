@@ -17,7 +17,18 @@ AS_VBENCH = EveryFrame(untagged=True)
 
 @measure(
     "temporal_flickering",
-    numbers=(Number(name="temporal_flickering", label="Temporal Flickering", better="more", share=True, place=6),),
+    numbers=(
+        Number(
+            name="temporal_flickering",
+            label="Temporal Flickering",
+            better="more",
+            share=True,
+            place=6,
+            about="How like each other neighbouring frames are, 0..1; higher is better, 1 is a still picture. Motion "
+            "lowers it as flicker does: VBench's own tables first leave out what moves, the paper and this "
+            "measure do not.",
+        ),
+    ),
 )
 class TemporalFlickering:
     """How like each other neighbouring frames are, 0..1; higher is better, 1 is a still picture. Motion lowers it as

@@ -33,8 +33,22 @@ class LineRule:
 @measure(
     "text_boxes",
     numbers=(
-        Number(name="text_boxes", label="Text Boxes", better="less", place=61),
-        Number(name="text_area", label="Text Area", better="less", share=True, place=62),
+        Number(
+            name="text_boxes",
+            label="Text Boxes",
+            better="less",
+            place=61,
+            about="Text regions in the picture, a count; fewer is cleaner, and the paper drops clips with more than "
+            "one.",
+        ),
+        Number(
+            name="text_area",
+            label="Text Area",
+            better="less",
+            share=True,
+            place=62,
+            about="Share of the picture that text covers, 0..1, taken over frames in the same way.",
+        ),
     ),
 )
 class TextBoxes:
@@ -49,7 +63,6 @@ class TextBoxes:
     for a part of the clip only is found, and a texture that looks like letters in a single frame is not. With one
     frame, that frame counts.
 
-    text_area: share of the picture that text covers, 0..1, taken over frames in the same way.
     detail: per frame its time, count, area, and regions (corners as shares of width and height, score 0..1).
 
     Source: HOIGen-1M, section 3.1, "Optical Character Recognition" (DBNet++, over one text is dropped). Detector:
@@ -97,8 +110,14 @@ def _reached(numbers: Sequence[float], support: int) -> float:
 
 
 def _look(image: np.ndarray, time: float, find: TextDetector, rule: LineRule) -> dict[str, Any]:
+    import cv2
+    import numpy as np
+
     lines = lines_of(find(image), rule)
     height, width = image.shape[:2]
+    covered = np.zeros((height, width), np.uint8)
+    for line in lines:
+        cv2.fillConvexPoly(covered, np.round(np.asarray(line.corners)).astype(np.int32), 1)
     regions = [
         {
             "corners": [[round(x / width, 4), round(y / height, 4)] for x, y in line.corners],
@@ -109,20 +128,9 @@ def _look(image: np.ndarray, time: float, find: TextDetector, rule: LineRule) ->
     return {
         "time": round(time, 3),
         "count": len(lines),
-        "area": round(_covered(lines, height, width), 5),
+        "area": round(float(covered.mean()), 5),
         "regions": regions,
     }
-
-
-def _covered(lines: Sequence[TextBox], height: int, width: int) -> float:
-    """Share of the picture within any of the boxes."""
-    import cv2
-    import numpy as np
-
-    mask = np.zeros((height, width), np.uint8)
-    for line in lines:
-        cv2.fillConvexPoly(mask, np.round(np.asarray(line.corners)).astype(np.int32), 1)
-    return float(mask.mean())
 
 
 def lines_of(boxes: Sequence[TextBox], rule: LineRule) -> list[TextBox]:

@@ -17,7 +17,6 @@ from hoigen.models.uses import Network
 if TYPE_CHECKING:
     import numpy as np
 
-    from hoigen.models.room import Handle
     from hoigen.models.uses import ModelUse
 
 SMALLEST = 64
@@ -26,7 +25,15 @@ SMALLEST = 64
 
 @measure(
     "unimatch_flow",
-    numbers=(Number(name="unimatch_flow", label="Motion, UniMatch", unit="diagonals/s"),),
+    numbers=(
+        Number(
+            name="unimatch_flow",
+            label="Motion, UniMatch",
+            unit="diagonals/s",
+            about="Mean optical-flow length by UniMatch, in frame diagonals per second; 0 is still, 1 crosses the "
+            "picture in a second. Needs extra [models].",
+        ),
+    ),
 )
 class UnimatchFlow:
     """Mean optical-flow length by UniMatch, in frame diagonals per second; 0 is still, 1 crosses the picture in a
@@ -79,31 +86,22 @@ class UnimatchFlow:
         return (room.network_of(self, "hoigen.models.nets.unimatch:built", self.batch),)
 
     def load(self) -> None:
-        self._model()
-
-    def _model(self) -> Handle:
-        return room.handle(*self.networks)
+        room.handle(*self.networks)
 
     def __call__(self, clip: Clip, frames: Frames) -> Score:
         if len(frames) < 2:
             return Score(None, {"reason": "flow needs two frames; the clip is too short for a second one"})
-        model = self._model()
+        model = room.handle(*self.networks)
         gaps = [later - sooner for sooner, later in itertools.pairwise(map(float, frames.times))]
-        lengths = list(self._lengths(model, frames.images))
-        found = [length / gap for length, gap in zip(lengths, gaps, strict=True)]
+        moved: list[float] = []
+        for start in range(0, len(gaps), self.batch):
+            moved += lengths(model, frames.images[start : start + self.batch + 1])
+        found = [length / gap for length, gap in zip(moved, gaps, strict=True)]
         rows = [
             {"time": round(float(time), 3), "gap": round(gap, 4), "motion": round(motion, 5)}
             for time, gap, motion in zip(frames.times, gaps, found, strict=False)
         ]
         return Score(math.fsum(found) / len(found), {"pairs": rows, "weights": list(model.ledger)})
-
-    def _lengths(self, model: Handle, images: np.ndarray) -> list[float]:
-        """Mean length of each pair's flow, in diagonals."""
-        found: list[float] = []
-        for start in range(0, len(images) - 1, self.batch):
-            shown = images[start : start + self.batch + 1]
-            found += lengths(model, shown)
-        return found
 
 
 def lengths(model: Any, images: np.ndarray) -> list[float]:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from hoigen.core.clip import Clip, Sampling, Seconds
     from hoigen.models.uses import AnyUse, ModelUse, Network
-    from hoigen.observe.adacm.reading import Reader
 
 OF_SIZE = "the published CLIP of that size"
 THETA = 0.2
@@ -123,14 +122,15 @@ class AdaCm:
     @property
     def models(self) -> tuple[AnyUse, ...]:
         """Its own files, which a person brings, and CLIP; which one, where it is not named, those files say."""
+
+        def published() -> ModelUse:
+            from hoigen.observe.adacm import reading
+
+            return uses.of_hub(reading.clip_for(self.checkpoint, self.memory, self.shots))
+
         given = {"ada_cm": self.checkpoint, "ada_cm_detr": self.detr, "ada_cm_memory": self.memory}
         files = uses.of_files({card: str(path) for card, path in given.items() if path is not None})
-        return (*files, uses.of_hub(self.clip) if self.clip else uses.Undecided(OF_SIZE, self._published_clip))
-
-    def _published_clip(self) -> ModelUse:
-        from hoigen.observe.adacm import reading
-
-        return uses.of_hub(reading.clip_for(self.checkpoint, self.memory, self.shots))
+        return (*files, uses.of_hub(self.clip) if self.clip else uses.Undecided(OF_SIZE, published))
 
     def load(self) -> None:
         """Reads the weights, once per process."""
@@ -145,10 +145,16 @@ class AdaCm:
 
     def _frames(self, images: Sequence[np.ndarray], times: Sequence[Seconds]) -> list[ObservedFrame]:
         """images: all of one size."""
+        from hoigen.observe.adacm import reading
+
+        boxes, verbs = map(room.handle, self.networks)
+        trained = self.checkpoint is not None
+        half = reading.TrainedVerbs(verbs) if trained else reading.ShotVerbs(verbs, self.temperature)
+        reader = reading.Reader(boxes, half)
         frames = []
         for start in range(0, len(images), self.batch):
             some = images[start : start + self.batch]
-            for at, pairs in enumerate(self._reader.read(some, self.threshold, FEWEST, MOST), start):
+            for at, pairs in enumerate(reader.read(some, self.threshold, FEWEST, MOST), start):
                 size = images[at].shape[1], images[at].shape[0]
                 frames.append(ObservedFrame(time=times[at], size=size, pairs=[self._pair(*pair) for pair in pairs]))
         return frames
@@ -158,12 +164,3 @@ class AdaCm:
         both = sure**self.power
         scores = {verb: chance * both for verb, chance in verbs.items()}
         return Pair(person=person.box, box=thing.box, object=thing.label, score=sure, verbs=scores)
-
-    @property
-    def _reader(self) -> Reader:
-        from hoigen.observe.adacm import reading
-
-        boxes, verbs = map(room.handle, self.networks)
-        if self.checkpoint is not None:
-            return reading.Reader(boxes, reading.TrainedVerbs(verbs))
-        return reading.Reader(boxes, reading.ShotVerbs(verbs, self.temperature))

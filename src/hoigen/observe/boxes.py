@@ -49,8 +49,15 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class BoxFinder:
-    """Finds things by name in pictures of one size. threshold: a less sure box is not there. batch: pictures that may
-    be looked at together."""
+    """Finds things by name in pictures of one size.
+
+    Args:
+        name: of the model: an id of the hub, or a folder.
+        device: auto, cpu or cuda.
+        dtype: float32, bfloat16 or float16.
+        threshold: a less sure box is not there.
+        batch: pictures that may be looked at together.
+    """
 
     name: str
     device: str
@@ -97,18 +104,15 @@ class BoxFinder:
         """The wanted things of each picture, the surest first. images: (H, W, 3) uint8 RGB, all of one size."""
         inputs = self.images(images=list(images), return_tensors="pt")
         given = {name: inputs[name] for name in ("pixel_values", "pixel_mask") if name in inputs}
-        size = images[0].shape[:2]
-        if self.classes is None:
+        size, classes = images[0].shape[:2], self.classes
+        if classes is None:
             rows = [self._grounded(given, text, spans, size) for text, spans in self._texts(wanted)]
             return [apart([found for part in parts for found in part]) for parts in zip(*rows, strict=True)]
-        return [apart(row) for row in self._closed(given, wanted, size)]
-
-    def _closed(self, given: Mapping[str, Any], wanted: Sequence[str], size: tuple[int, int]) -> list[list[Found]]:
         logits, boxes = self.loaded(**given)
         scores = logits.softmax(-1)[..., :-1] if self.loaded.facts["kind"] in SOFTMAX else logits.sigmoid()
-        numbers = {name: at for at, name in enumerate(self.classes or ()) if name in wanted}
+        numbers = {name: at for at, name in enumerate(classes) if name in wanted}
         chances = {name: scores[..., at] for name, at in numbers.items()}
-        return self._rows(chances, boxes, size)
+        return [apart(row) for row in self._rows(chances, boxes, size)]
 
     def _grounded(
         self, given: Mapping[str, Any], text: str, spans: Mapping[str, Sequence[int]], size: tuple[int, int]
@@ -170,12 +174,8 @@ def _say(word: str) -> str:
 
 @functools.cache
 def _hicos(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(map(_hico, names))
-
-
-def _hico(name: object) -> str:
-    own = as_name(name) or ""
-    return SPELLED.get(own, own)
+    own = [as_name(name) or "" for name in names]
+    return tuple(SPELLED.get(name, name) for name in own)
 
 
 def _corners(box: Sequence[float], size: tuple[int, int]) -> Box:
@@ -218,8 +218,12 @@ class Candidate:
 def candidates(frame: int, found: Sequence[Found], least: float, fewest: int, most: int) -> list[Candidate]:
     """All ordered pairs of a person and another box.
 
-    least: a less sure box is left out, but never more than leaves `fewest` persons and `fewest` things where there are
-    so many; most: of either kind, the surest.
+    Args:
+        frame: its number.
+        found: the boxes of the frame.
+        least: a less sure box is left out.
+        fewest: so many persons, and so many things, stay however unsure, where there are that many.
+        most: of either kind, the surest.
     """
     persons, things = chosen(found, least, fewest, most)
     others = [*things, *persons]

@@ -19,15 +19,18 @@ MOST = 1e15
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """A person and an object in one frame. Boxes are (x0, y0, x1, y1) in 0..1 of the picture; None where a detector
-    says that the two are there, and not where.
+    """A person and an object in one frame.
 
-    object: its class, by HICO-DET's names where HICO-DET has it (`sports_ball`).
-    score: how surely the two are there and belong together, 0..1, whatever the person does.
-    verbs: verb -> 0..1, HICO-DET's names; None from a detector that knows no verbs. These numbers are final: where a
-        detector multiplies them by the boxes' scores, that is done.
-    telling: False where the boxes say little by themselves (a person before a parked car): such a pair counts for what
-        was asked, and not as just any interaction.
+    Args:
+        person: the person's box (x0, y0, x1, y1) in 0..1 of the picture; None where a detector says that the two are
+            there, and not where.
+        box: likewise the object's.
+        object: its class, by HICO-DET's names where HICO-DET has it (`sports_ball`).
+        score: how surely the two are there and belong together, 0..1, whatever the person does.
+        verbs: verb -> 0..1, HICO-DET's names; None from a detector that knows no verbs. These numbers are final: where
+            a detector multiplies them by the boxes' scores, that is done.
+        telling: False where the boxes say little by themselves (a person before a parked car): such a pair counts for
+            what was asked, and not as just any interaction.
     """
 
     person: Box | None = None
@@ -47,8 +50,10 @@ class Pair:
 class Knows:
     """The words of an observer.
 
-    objects: that it can find; None where any word may come. verbs: of its pairs; None where it knows none. any_verb: it
-    can be asked for verbs beyond those.
+    Args:
+        objects: that it can find; None where any word may come.
+        verbs: of its pairs; None where it knows none.
+        any_verb: it can be asked for verbs beyond those.
     """
 
     objects: frozenset[str] | None

@@ -27,9 +27,14 @@ Policy = Literal["exclude", "zero", "one"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """bridge: seconds without a detection that are filled in. least_presence: share of frames in which both must be
-    seen, below which a video is undefined. undefined: what then: left out, 0, or 1 as the bare formula has it. fps: of
-    the second version of the score."""
+    """What the score leaves open.
+
+    Args:
+        bridge: seconds without a detection that are filled in.
+        least_presence: share of frames in which both must be seen, below which a video is undefined.
+        undefined: what then: left out, 0, or 1 as the bare formula has it.
+        fps: of the second version of the score.
+    """
 
     bridge: float = 0.25
     least_presence: float = 0.2
@@ -46,7 +51,10 @@ class Rules:
 class Track:
     """A person and an object through a video, of T frames; NaN where either is not seen.
 
-    times: seconds. reach: distance over the contact range. diagonal: distance over the picture's diagonal.
+    Args:
+        times: (T,) seconds, which only grow.
+        reach: (T,) distance over the contact range.
+        diagonal: (T,) distance over the picture's diagonal.
     """
 
     times: np.ndarray
@@ -68,10 +76,17 @@ class Track:
 class FineScore:
     """What a track comes to. Shares are 0..1; None where there is nothing to say, and then `reason` says why.
 
-    native: the score over all frames; at_fps: over as many a second as the rules say. contact_rate: share of frames in
-    contact. flips: changes between contact and none, a second. presence: share of frames with both detected. longest:
-    seconds of the longest contact. mean_gap: 0..1. whole: native x contact_rate x presence.
-    gap, contact: per frame; reported even where the score is undefined.
+    Args:
+        native: the score over all frames.
+        at_fps: the score over as many frames a second as the rules say.
+        contact_rate: share of frames in contact.
+        flips: changes between contact and none, a second.
+        presence: share of frames with both detected.
+        longest: seconds of the longest contact.
+        mean_gap: the mean of `gap`.
+        whole: native x contact_rate x presence.
+        gap, contact: (T,) of each frame, 0..1 and whether it is touch; reported even where the score is undefined.
+        reason: why there is no score; empty where there is one.
     """
 
     native: float | None

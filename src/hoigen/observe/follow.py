@@ -57,6 +57,14 @@ class Follower:
         return list(self._held)
 
 
+def surest(held: Sequence[Held], most: int) -> list[Held]:
+    """Up to `most` boxes of each label, the surest first."""
+    by_label: dict[str, list[Held]] = {}
+    for each in sorted(held, key=lambda each: -each.score):
+        by_label.setdefault(each.label, []).append(each)
+    return [each for mine in by_label.values() for each in mine[:most]]
+
+
 def _same(label: str, box: Box, other: Held) -> bool:
     both = shared(box, other.box)
     return label == other.label and both >= SAME * (area(box) + area(other.box) - both)

@@ -13,7 +13,13 @@ from hoigen.observe.skeleton import Person
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detection:
-    """A box with a class. label: COCO's name as the detector has it; score: 0..1; box: (x0, y0, x1, y1) in 0..1."""
+    """A box with a class.
+
+    Args:
+        label: COCO's name as the detector has it.
+        score: 0..1.
+        box: (x0, y0, x1, y1) in 0..1 of the picture.
+    """
 
     label: str
     score: float
@@ -22,7 +28,13 @@ class Detection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenHand:
-    """A hand. score: is it a hand, 0..1; palm: how sure its palm was, 0..1; points: 21 landmarks in 0..1."""
+    """A hand.
+
+    Args:
+        score: whether it is a hand, 0..1.
+        palm: how sure its palm was, 0..1.
+        points: its 21 landmarks (x, y), in 0..1 of the picture.
+    """
 
     score: float
     palm: float
@@ -37,8 +49,14 @@ class SeenHand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Region:
-    """What a piece of the picture looks like. of: `picture`, `person` or `hand`: whose surroundings it is; who: the box
-    of that person or hand; box: of the piece, both in 0..1; names: word -> probability, of things that one handles."""
+    """What a piece of the picture looks like.
+
+    Args:
+        of: `picture`, `person` or `hand`: whose surroundings it is.
+        who: the box of that person or hand, in 0..1 of the picture.
+        box: the piece's own, likewise.
+        names: word -> probability, of things that one handles.
+    """
 
     of: str
     who: Box
@@ -50,10 +68,12 @@ class Region:
 class ObservedFrame:
     """What is seen in one frame; None for what the observer does not look for, empty for what it looked for in vain.
 
-    time: seconds from the clip's start. size: (width, height) of the picture that was looked at, pixels.
-    persons, things: whole persons, and objects with masks, in pixels (what `fine_hoi` needs).
-    pairs: interactions, boxes in 0..1 (what `coarse_hoi` needs).
-    boxes, hands, regions: detections as they come, in 0..1 (what `hoi_lite` needs, and `coarse_hoi` without pairs).
+    Args:
+        time: seconds from the clip's start.
+        size: (width, height) of the picture that was looked at, pixels.
+        persons, things: whole persons, and objects with masks, in pixels (what `fine_hoi` needs).
+        pairs: interactions, boxes in 0..1 (what `coarse_hoi` needs).
+        boxes, hands, regions: detections as they come, in 0..1 (what `hoi_lite` needs, and `coarse_hoi` without pairs).
     """
 
     time: Seconds

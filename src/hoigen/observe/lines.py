@@ -44,7 +44,16 @@ def frame_row(frame: ObservedFrame) -> dict[str, Any]:
     if frame.persons is not None:
         row["persons"] = [_person_row(person) for person in frame.persons]
     if frame.things is not None:
-        row["objects"] = [_thing_row(thing, frame.size) for thing in frame.things]
+        row["objects"] = [
+            {
+                "class": thing.label,
+                "score": _score(thing.score),
+                "box": _rounded(thing.box),
+                "mask": rle.packed(thing.mask, frame.size),
+                "source": thing.mask.source,
+            }
+            for thing in frame.things
+        ]
     if frame.pairs is not None:
         row["pairs"] = [_pair_row(pair, frame.size) for pair in frame.pairs]
     if frame.boxes is not None:
@@ -52,9 +61,25 @@ def frame_row(frame: ObservedFrame) -> dict[str, Any]:
             {"class": box.label, "score": _score(box.score), "box": _pixels(box.box, frame.size)} for box in frame.boxes
         ]
     if frame.hands is not None:
-        row["hands"] = [_hand_row(hand, frame.size) for hand in frame.hands]
+        width, height = frame.size
+        row["hands"] = [
+            {
+                "score": _score(hand.score),
+                "palm": _score(hand.palm),
+                "points": [_rounded((x * width, y * height)) for x, y in hand.points],
+            }
+            for hand in frame.hands
+        ]
     if frame.regions is not None:
-        row["regions"] = [_region_row(region, frame.size) for region in frame.regions]
+        row["regions"] = [
+            {
+                "of": region.of,
+                "who": _pixels(region.who, frame.size),
+                "box": _pixels(region.box, frame.size),
+                "names": {name: _score(likely) for name, likely in region.names.items()},
+            }
+            for region in frame.regions
+        ]
     return row
 
 
@@ -65,11 +90,6 @@ def _person_row(person: Person) -> dict[str, Any]:
     if person.hands:
         row["hands"] = [[_rounded(at) for at in hand] for hand in person.hands]
     return row
-
-
-def _thing_row(thing: Thing, size: tuple[int, int]) -> dict[str, Any]:
-    row = {"class": thing.label, "score": _score(thing.score), "box": _rounded(thing.box)}
-    return row | {"mask": rle.packed(thing.mask, size), "source": thing.mask.source}
 
 
 def _pair_row(pair: Pair, size: tuple[int, int]) -> dict[str, Any]:
@@ -83,16 +103,6 @@ def _pair_row(pair: Pair, size: tuple[int, int]) -> dict[str, Any]:
     if not pair.telling:
         row["telling"] = False
     return row
-
-
-def _hand_row(hand: SeenHand, size: tuple[int, int]) -> dict[str, Any]:
-    points = [_rounded((x * size[0], y * size[1])) for x, y in hand.points]
-    return {"score": _score(hand.score), "palm": _score(hand.palm), "points": points}
-
-
-def _region_row(region: Region, size: tuple[int, int]) -> dict[str, Any]:
-    names = {name: _score(likely) for name, likely in region.names.items()}
-    return {"of": region.of, "who": _pixels(region.who, size), "box": _pixels(region.box, size), "names": names}
 
 
 def _score(value: float) -> float:
@@ -121,7 +131,10 @@ def frame_of(
 
     Raises UsageError that names `where`, the key, what came and what is allowed.
     """
-    size = _whole_size(row.get("size", list(size)), where)
+    sides = row.get("size", list(size))
+    if not (isinstance(sides, list) and len(sides) == 2 and all(isinstance(s, int) and s > 0 for s in sides)):
+        raise UsageError(f"{where}: size: [width, height] in pixels; it came as {sides!r}")
+    size = sides[0], sides[1]
     given: dict[str, Any] = {}
     if "persons" in row:
         persons = [_person(each, f"{where}: persons[{at}]", own) for at, each in listed(row, "persons", where)]
@@ -336,7 +349,11 @@ def _thing(given: Any, where: str, size: tuple[int, int], own: bool) -> Thing | 
 
 def _mask(given: Any, where: str, size: tuple[int, int], source: str) -> Mask | None:
     if isinstance(given, list):
-        return _polygons(given, where, source)
+        for at, each in enumerate(given):
+            fine = isinstance(each, list) and len(each) >= 6 and len(each) % 2 == 0 and all(map(_pixel, each))
+            if not fine:
+                raise UsageError(f"{where}[{at}]: a polygon x0, y0, x1, y1, x2, y2, ...; it came as {str(each)[:80]}")
+        return rle.from_polygons(given, source) if given else None
     allowed = "COCO's {size: [height, width], counts: runs or packed text}, or polygons [[x0, y0, x1, y1, ...], ...]"
     if not isinstance(given, dict) or set(given) != {"size", "counts"}:
         raise UsageError(f"{where}: {allowed}; it came as {str(given)[:80]}")
@@ -351,22 +368,6 @@ def _mask(given: Any, where: str, size: tuple[int, int], source: str) -> Mask | 
         return rle.from_runs(runs, (size[1], size[0]), source)
     except ValueError as error:
         raise UsageError(f"{where}.counts: {error}") from None
-
-
-def _polygons(given: Sequence[Any], where: str, source: str) -> Mask | None:
-    if not given:
-        return None
-    for at, each in enumerate(given):
-        fine = isinstance(each, list) and len(each) >= 6 and len(each) % 2 == 0 and all(map(_pixel, each))
-        if not fine:
-            raise UsageError(f"{where}[{at}]: a polygon x0, y0, x1, y1, x2, y2, ...; it came as {str(each)[:80]}")
-    return rle.from_polygons(given, source)
-
-
-def _whole_size(given: Any, where: str) -> tuple[int, int]:
-    if not (isinstance(given, list) and len(given) == 2 and all(isinstance(s, int) and s > 0 for s in given)):
-        raise UsageError(f"{where}: size: [width, height] in pixels; it came as {given!r}")
-    return given[0], given[1]
 
 
 def _box(given: Any, where: str, own: bool) -> Box:

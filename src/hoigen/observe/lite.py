@@ -12,11 +12,11 @@ from hoigen.interactions import hico
 from hoigen.models import room, uses
 from hoigen.observe.bodies import together, with_hands
 from hoigen.observe.detections import Box, Knows, as_name
-from hoigen.observe.follow import Follower, Held
+from hoigen.observe.follow import Follower, Held, surest
 from hoigen.observe.frame import Detection, ObservedFrame, Region, SeenHand
 from hoigen.observe.geometry import area, in_pixels, in_shares, square
 from hoigen.observe.handling import presence
-from hoigen.observe.masks import Mask, from_box
+from hoigen.observe.masks import from_box
 from hoigen.observe.observation import About, FrameRows
 from hoigen.observe.scene import Thing
 
@@ -89,16 +89,16 @@ class Lite:
 
     def load(self) -> None:
         """Reads the models, once per worker."""
-        Watching(self)
+        _Watching(self)
 
     def question(self, clip: Clip) -> str:
         return ""
 
-    def begin(self, clip: Clip, sampling: Sampling) -> Watching:
-        return Watching(self)
+    def begin(self, clip: Clip, sampling: Sampling) -> _Watching:
+        return _Watching(self)
 
 
-class Watching:
+class _Watching:
     """One clip. A body found in the frame before is looked for where it was."""
 
     def __init__(self, settings: Lite) -> None:
@@ -118,7 +118,10 @@ class Watching:
         height, width = image.shape[:2]
         things, hands = self.find_things(image), self.find_hands(image)
         boxes = [Detection(label=thing.label, score=thing.score, box=thing.box) for thing in things]
-        seen = [SeenHand(score=hand.score, palm=hand.palm, points=_points(hand)) for hand in hands]
+        seen = [
+            SeenHand(score=hand.score, palm=hand.palm, points=[(float(x), float(y)) for x, y in hand.points])
+            for hand in hands
+        ]
         frame = ObservedFrame(
             time=time,
             size=(width, height),
@@ -168,18 +171,10 @@ class Watching:
         ]
         found = [held for held in found if min(held.box[2] - held.box[0], held.box[3] - held.box[1]) >= 2]
         assert self.follower is not None
-        by_label: dict[str, list[Held]] = {}
-        for held in sorted(self.follower(image, time, found), key=lambda held: -held.score):
-            by_label.setdefault(held.label, []).append(held)
-        surest = [held for mine in by_label.values() for held in mine[:MASKED]]
-        return [Thing(label=h.label, score=h.score, box=h.box, mask=_mask(image, h, time)) for h in surest]
-
-
-def _points(hand: Hand) -> list[tuple[float, float]]:
-    return [(float(x), float(y)) for x, y in hand.points]
-
-
-def _mask(image: np.ndarray, held: Held, time: Seconds) -> Mask:
-    """The mask of a box; one that was not detected in this very frame says so."""
-    mask = from_box(image, held.box)
-    return mask if held.seen == time else replace(mask, source=f"followed, {mask.source}")
+        rows = []
+        for held in surest(self.follower(image, time, found), MASKED):
+            mask = from_box(image, held.box)
+            if held.seen != time:
+                mask = replace(mask, source=f"followed, {mask.source}")
+            rows.append(Thing(label=held.label, score=held.score, box=held.box, mask=mask))
+        return rows

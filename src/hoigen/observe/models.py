@@ -16,7 +16,7 @@ from hoigen.models.load import DTYPES
 from hoigen.models.uses import Network
 from hoigen.observe.boxes import BoxFinder, Found
 from hoigen.observe.detections import Knows, asked, question_of
-from hoigen.observe.follow import Follower, Held
+from hoigen.observe.follow import Follower, Held, surest
 from hoigen.observe.frame import ObservedFrame
 from hoigen.observe.observation import About, FrameRows
 from hoigen.observe.poses import PoseFinder, person_of
@@ -136,11 +136,11 @@ class Models:
     def question(self, clip: Clip) -> str:
         return question_of(None, asked(clip)[1]) if self.is_asked else ""
 
-    def begin(self, clip: Clip, sampling: Sampling) -> Watching:
-        return Watching(self, asked(clip)[1] if self.is_asked else None)
+    def begin(self, clip: Clip, sampling: Sampling) -> _Watching:
+        return _Watching(self, asked(clip)[1] if self.is_asked else None)
 
 
-class Watching:
+class _Watching:
     """One clip: what is followed from frame to frame. wanted: the object that is looked for; None for any."""
 
     def __init__(self, settings: Models, wanted: str | None) -> None:
@@ -186,7 +186,7 @@ class Watching:
             carry = self._carrier.carry
             pairs = [carry(image, time, row) for image, time, row in zip(images, times, mine, strict=True)]
             return [[_thing(held, mask) for held, mask in row] for row in pairs]
-        held = [self._followed(*each) for each in zip(images, times, mine, strict=True)]
+        held = [surest(self._follower(*each), MOST) for each in zip(images, times, mine, strict=True)]
         assert not isinstance(self.masks, Propagator)
         masks = self.masks(images, [[each.box for each in row] for row in held])
         return [
@@ -206,13 +206,6 @@ class Watching:
             if every or (each.label == self.wanted if self.wanted is not None else each.label != "person")
             if min(each.box[2] - each.box[0], each.box[3] - each.box[1]) >= LEAST
         ]
-
-    def _followed(self, image: np.ndarray, time: Seconds, found: Sequence[Held]) -> list[Held]:
-        """The surest of each label, those among them that were carried on through this frame."""
-        by_label: dict[str, list[Held]] = {}
-        for held in sorted(self._follower(image, time, found), key=lambda held: -held.score):
-            by_label.setdefault(held.label, []).append(held)
-        return [held for mine in by_label.values() for held in mine[:MOST]]
 
     def _persons(self, images: Sequence[np.ndarray], found: Sequence[Sequence[Found]]) -> list[list[Person]]:
         who = [[each for each in mine if each.label == "person"][:MOST] for mine in found]

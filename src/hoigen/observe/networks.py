@@ -33,7 +33,7 @@ WHOLE_BODY, BODY = 5, 0
 WORDS = {"clip": "CLIPModel", "siglip": "SiglipModel", "siglip2": "Siglip2Model"}
 
 
-class Boxes(nn.Module):  # type: ignore[misc]
+class _Boxes(nn.Module):  # type: ignore[misc]
     """Queries for things."""
 
     def __init__(self, model: Any, found: hub.Found) -> None:
@@ -50,11 +50,11 @@ class Boxes(nn.Module):  # type: ignore[misc]
         return said.logits, said.pred_boxes
 
 
-def boxes(found: hub.Found) -> Boxes:
-    return Boxes(loading.of_kind(found, {**GROUNDED, **CLOSED}, "boxes"), found)
+def boxes(found: hub.Found) -> _Boxes:
+    return _Boxes(loading.of_kind(found, {**GROUNDED, **CLOSED}, "boxes"), found)
 
 
-class Masks(nn.Module):  # type: ignore[misc]
+class _Masks(nn.Module):  # type: ignore[misc]
     """SAM 2: pictures become squares of the size that it was trained with, and so do boxes."""
 
     def __init__(self, model: Any, found: hub.Found) -> None:
@@ -100,16 +100,16 @@ class Masks(nn.Module):  # type: ignore[misc]
         return found
 
 
-def masks(found: hub.Found) -> Masks:
-    return Masks(loading.of_kind(found, MASKS, "masks"), found)
+def masks(found: hub.Found) -> _Masks:
+    return _Masks(loading.of_kind(found, MASKS, "masks"), found)
 
 
-def carried(found: hub.Found) -> Masks:
+def carried(found: hub.Found) -> _Masks:
     """SAM 2 with its memory of a video."""
-    return Masks(loading.of_kind(found, CARRIED, "masks to propagate"), found)
+    return _Masks(loading.of_kind(found, CARRIED, "masks to propagate"), found)
 
 
-class Points(nn.Module):  # type: ignore[misc]
+class _Points(nn.Module):  # type: ignore[misc]
     """ViTPose: heat maps of a person's points."""
 
     def __init__(self, model: Any, found: hub.Found) -> None:
@@ -132,11 +132,11 @@ class Points(nn.Module):  # type: ignore[misc]
         return self.model(pixels, **given).heatmaps
 
 
-def points(found: hub.Found) -> Points:
-    return Points(loading.of_kind(found, POINTS, "points"), found)
+def points(found: hub.Found) -> _Points:
+    return _Points(loading.of_kind(found, POINTS, "points"), found)
 
 
-class Words(nn.Module):  # type: ignore[misc]
+class _Words(nn.Module):  # type: ignore[misc]
     """A model that compares pictures with sentences."""
 
     def __init__(self, model: Any, found: hub.Found) -> None:
@@ -159,8 +159,8 @@ class Words(nn.Module):  # type: ignore[misc]
         return features(self.model.get_text_features(**given))
 
 
-def words(found: hub.Found) -> Words:
-    return Words(loading.of_kind(found, WORDS, "verbs"), found)
+def words(found: hub.Found) -> _Words:
+    return _Words(loading.of_kind(found, WORDS, "verbs"), found)
 
 
 def features(said: Any) -> Any:

@@ -31,9 +31,11 @@ if TYPE_CHECKING:
 class About:
     """Who has looked: what a measure has to know of an observer once its models are not at hand.
 
-    observer: its name, or that of the pipeline that wrote a file. theta: the threshold that its pairs are used with,
-    where a recipe names none. knows: its words; None for one that does not say. models: name, revision and licence of
-    what is not hoigen's own.
+    Args:
+        observer: its name, or that of the pipeline that wrote a file.
+        theta: the threshold that its pairs are used with, where a recipe names none.
+        knows: its words; None for one that does not say.
+        models: name, revision and licence of what is not hoigen's own.
     """
 
     observer: str

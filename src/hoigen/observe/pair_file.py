@@ -24,7 +24,7 @@ ROW = ("video", "time", "frame", "size", "pairs")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class _Row:
     """One frame of the file: at a time in seconds, or by its number."""
 
     line: int
@@ -46,11 +46,11 @@ class Recording:
     theta: float
     knows: Knows
     models: Sequence[Mapping[str, str]]
-    rows: Mapping[str, Sequence[Row]]
+    rows: Mapping[str, Sequence[_Row]]
     sha256: str
 
 
-def rows_at(recording: Recording, clip: Clip, times: Sequence[float], slack: float | None) -> list[Row] | str:
+def rows_at(recording: Recording, clip: Clip, times: Sequence[float], slack: float | None) -> list[_Row] | str:
     """The rows nearest to each of some times; a reason when the video, or a row close enough, is not in the file.
 
     Args:
@@ -90,7 +90,7 @@ def read(path: Path, changed: int = 0) -> Recording:
     head = _object(lines[0][1], f"{path}: line {lines[0][0]}", HEAD)
     detector, theta, knows = _head(head, where := f"{path}: line {lines[0][0]}")
     models = models_of(head, where)
-    rows: dict[str, list[Row]] = {}
+    rows: dict[str, list[_Row]] = {}
     for at, line in lines[1:]:
         where = f"{path}: line {at}"
         given = _object(line, where, ROW)
@@ -102,7 +102,7 @@ def read(path: Path, changed: int = 0) -> Recording:
     return Recording(path, detector, theta, knows, models, rows, hashlib.sha256(data).hexdigest())
 
 
-def _check_once(rows: Sequence[Row], where: str) -> None:
+def _check_once(rows: Sequence[_Row], where: str) -> None:
     seen: set[tuple[float | None, int | None]] = set()
     for row in rows:
         if (row.time, row.frame) in seen:
@@ -136,7 +136,7 @@ def _words(given: Any, all_of_hico: Sequence[str], where: str) -> frozenset[str]
     raise UsageError(f'{where}: "hico", a list of words, or null; it came as {given!r}')
 
 
-def _row(given: Mapping[str, Any], line: int, where: str, knows: Knows) -> Row:
+def _row(given: Mapping[str, Any], line: int, where: str, knows: Knows) -> _Row:
     time, frame = given.get("time"), given.get("frame")
     if (time is None) == (frame is None):
         raise UsageError(f"{where}: one of time (seconds) and frame (a number, from 0)")
@@ -147,18 +147,16 @@ def _row(given: Mapping[str, Any], line: int, where: str, knows: Knows) -> Row:
     pairs = given.get("pairs")
     if not isinstance(pairs, list):
         raise UsageError(f"{where}: pairs: a list, empty where nothing was found; it came as {pairs!r}")
-    size = _size(given.get("size"), where)
+    sides = given.get("size")
+    if sides is not None and not (
+        isinstance(sides, list) and len(sides) == 2 and all(number(side) and side > 0 for side in sides)
+    ):
+        raise UsageError(
+            f"{where}: size: [width, height] in pixels, or left out for boxes in 0..1; it came as {sides!r}"
+        )
+    size = (1.0, 1.0) if sides is None else (float(sides[0]), float(sides[1]))
     made = tuple(pair_of(pair, f"{where}: pairs[{at}]", size, knows) for at, pair in enumerate(pairs))
-    return Row(line, None if time is None else float(time), frame, made)
-
-
-def _size(given: Any, where: str) -> tuple[float, float]:
-    """Pixels (width, height) that boxes are in; (1, 1) for boxes in 0..1."""
-    if given is None:
-        return 1.0, 1.0
-    if isinstance(given, list) and len(given) == 2 and all(number(side) and side > 0 for side in given):
-        return float(given[0]), float(given[1])
-    raise UsageError(f"{where}: size: [width, height] in pixels, or left out for boxes in 0..1; it came as {given!r}")
+    return _Row(line, None if time is None else float(time), frame, made)
 
 
 def _object(line: str, where: str, known: Sequence[str]) -> dict[str, Any]:

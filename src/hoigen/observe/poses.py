@@ -66,24 +66,20 @@ class PoseFinder:
     def __call__(self, images: Sequence[np.ndarray], boxes: Sequence[Sequence[Box]]) -> list[list[np.ndarray]]:
         """(K, 3) for each box of each picture: x, y, confidence."""
         import numpy as np
+        import torch
 
         regions = [[region(box, self.size) for box in mine] for mine in boxes]
         pieces = [warped(image, each, self.size) for image, mine in zip(images, regions, strict=True) for each in mine]
         flat = [each for mine in regions for each in mine]
+        model = self.loaded
+        mean, std = (torch.tensor(model.facts[name]).view(3, 1, 1) for name in ("mean", "std"))
         found: list[np.ndarray] = []
         for start in range(0, len(pieces), self.batch):
-            maps = self._maps(np.stack(pieces[start : start + self.batch]))
+            some = torch.from_numpy(np.stack(pieces[start : start + self.batch])).permute(0, 3, 1, 2)
+            maps = model((some.float() / 255 - mean) / std).numpy()
             found += [peaks(each, where) for each, where in zip(maps, flat[start : start + self.batch], strict=True)]
         left = iter(found)
         return [[next(left) for _ in mine] for mine in regions]
-
-    def _maps(self, pieces: np.ndarray) -> np.ndarray:
-        import torch
-
-        model = self.loaded
-        mean, std = (torch.tensor(model.facts[name]).view(3, 1, 1) for name in ("mean", "std"))
-        maps: np.ndarray = model((torch.from_numpy(pieces).permute(0, 3, 1, 2).float() / 255 - mean) / std).numpy()
-        return maps
 
 
 def region(box: Box, size: tuple[int, int]) -> Box:

@@ -43,12 +43,12 @@ class Propagator:
     def load(self) -> None:
         _ = self.loaded
 
-    def begin(self) -> Carrier:
+    def begin(self) -> _Carrier:
         """For one clip."""
-        return Carrier(self.loaded)
+        return _Carrier(self.loaded)
 
 
-class Carrier:
+class _Carrier:
     """One clip. An object is shown to the model once, by its box; from then on the model says in every frame whether
     and where it is. A detection that lies on no carried object shows a lost one again, or begins another.
 
@@ -65,7 +65,12 @@ class Carrier:
     def carry(self, image: np.ndarray, time: float, found: Sequence[Held]) -> list[tuple[Held, Mask]]:
         """The objects of the next frame with their masks. found: those detected in it."""
         self._frame += 1
-        new = [held for held in found if not any(_same(held, each.held) for each in self._carried if each.there)]
+        there = [each.held for each in self._carried if each.there]
+        new = [
+            held
+            for held in found
+            if not any(held.label == other.label and over(held.box, other.box) >= SAME for other in there)
+        ]
         if not (shown := self._slots(new)) and not self._carried:
             return []
         self._show(shown, image.shape[:2])
@@ -134,7 +139,3 @@ class Carrier:
             for rows in (kept, tracked):
                 for frame in [frame for frame in rows if frame < self._frame - back]:
                     del rows[frame]
-
-
-def _same(held: Held, other: Held) -> bool:
-    return held.label == other.label and over(held.box, other.box) >= SAME

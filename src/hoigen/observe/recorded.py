@@ -76,8 +76,8 @@ class Recorded:
     def question(self, clip: Clip) -> str:
         return ""
 
-    def begin(self, clip: Clip, sampling: Sampling) -> Reading:
-        return Reading(self, clip, sampling)
+    def begin(self, clip: Clip, sampling: Sampling) -> _Reading:
+        return _Reading(self, clip, sampling)
 
     @property
     def _pairs(self) -> bool:
@@ -105,7 +105,7 @@ class Recorded:
         return [ObservedFrame(time=at, size=size, pairs=row.pairs) for at, row in zip(times, rows, strict=True)]
 
 
-class Reading:
+class _Reading:
     """One clip."""
 
     def __init__(self, settings: Recorded, clip: Clip, sampling: Sampling) -> None:

@@ -56,10 +56,13 @@ class Scene:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """A person and a thing in one frame. Distances in pixels, None where no point that may touch is seen.
+class _Measured:
+    """A person and a thing in one frame.
 
-    share: of the person's box that lies within the thing.
+    Args:
+        body: pixels from the thing to the nearest point of the body that may touch; None where none is seen.
+        hand: likewise to the nearest landmark of a hand.
+        share: of the person's box that lies within the thing.
     """
 
     body: float | None
@@ -75,32 +78,36 @@ class Frame:
     diagonal: float
     persons: Sequence[Person]
     things: Sequence[tuple[str, Box, str]]
-    measured: Mapping[tuple[int, int], Measured]
+    measured: Mapping[tuple[int, int], _Measured]
 
 
 def measured(scene: Scene, time: float, contact: Contact) -> Frame:
     """The distances of one frame, for a verb's contact."""
     persons = sorted(scene.persons, key=lambda person: -person.score)[:MOST]
     things = sorted(scene.things, key=lambda thing: -thing.score)[:MOST]
-    rows = {
-        (p, t): _measure(person, thing.mask, contact)
-        for p, person in enumerate(persons)
-        for t, thing in enumerate(things)
-    }
+    handy = bool({"hand", "any"} & set(contact.parts))
+    rows = {}
+    for p, person in enumerate(persons):
+        body = body_points(person, contact.parts)
+        hands = [(float(x), float(y)) for hand in person.hands for x, y in hand] if handy else []
+        for t, thing in enumerate(things):
+            share = inside_share(thing.mask, person.box) if contact.kind == "inside" else 0.0
+            rows[p, t] = _Measured(distance(thing.mask, body), distance(thing.mask, hands), share)
     kept = [(thing.label, thing.box, thing.mask.source) for thing in things]
     return Frame(time, math.hypot(*scene.size), persons, kept, rows)
 
 
-def _measure(person: Person, mask: Mask, contact: Contact) -> Measured:
-    handy = bool({"hand", "any"} & set(contact.parts))
-    hands = [(float(x), float(y)) for hand in person.hands for x, y in hand] if handy else []
-    share = inside_share(mask, person.box) if contact.kind == "inside" else 0.0
-    return Measured(distance(mask, body_points(person, contact.parts)), distance(mask, hands), share)
-
-
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One person with one object through the video. Boxes by frame number; source: how the masks were made."""
+    """One person with one object through the video.
+
+    Args:
+        track: how far they are from each other.
+        label: the object's.
+        persons, things: the boxes by frame number, pixels.
+        sources: how the masks were made -> in how many frames.
+        person: the number of the person among those that are followed.
+    """
 
     track: Track
     label: str
@@ -149,7 +156,7 @@ def _candidate(
     times = np.array([frame.time for frame in frames])
     who = person[1].at
     rows = [
-        frame.measured[who[i], at[i]] if i in who and i in at else Measured(None, None, math.nan)
+        frame.measured[who[i], at[i]] if i in who and i in at else _Measured(None, None, math.nan)
         for i, frame in enumerate(frames)
     ]
     body, hand = _column([row.body for row in rows]), _column([row.hand for row in rows])

@@ -31,7 +31,7 @@ HOLE = 0.6
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class _Place:
     """Where a line is. second: of the video; None where the line has a frame number instead."""
 
     line: int
@@ -45,14 +45,22 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """A file at a glance. knows: the words of the pipeline; theta: of its pairs, where it says one; gives: what its
-    lines have, by their keys."""
+    """A file at a glance.
+
+    Args:
+        pipeline: what made it.
+        knows: the words of the pipeline.
+        theta: of its pairs, where it says one.
+        gives: what its lines have, by their keys.
+        videos: where the lines of each video are.
+        models: name, revision and licence of each.
+    """
 
     pipeline: str
     knows: Knows
     theta: float | None
     gives: tuple[str, ...]
-    videos: Mapping[str, Sequence[Place]]
+    videos: Mapping[str, Sequence[_Place]]
     models: Sequence[Mapping[str, str]]
 
 
@@ -78,21 +86,24 @@ def frames(path: Path, clip: Clip, sampling: Sampling, slack: float | None = Non
     return f"{path.name}: {picked}" if isinstance(picked, str) else _read(path, found.gives, picked, clip)
 
 
-Picked = Sequence[tuple[float, Place]]
+Picked = Sequence[tuple[float, _Place]]
 """Seconds from the clip's start, and the line."""
 
 
-def _all_within(places: Sequence[Place], clip: Clip) -> Picked | str:
-    mine = sorted((place for place in places if _within(place, clip)), key=lambda each: (each.at(clip.fps), each.line))
+def _all_within(places: Sequence[_Place], clip: Clip) -> Picked | str:
+    mine = [place for place in places if clip.start - 1e-6 <= place.at(clip.fps) < clip.end - 1e-6]
+    mine.sort(key=lambda place: (place.at(clip.fps), place.line))
     within = [(place.at(clip.fps) - clip.start, place) for place in mine]
     if not within:
         return f"no line of {byname.base(clip.uri)} is from {clip.start:.3f} to {clip.end:.3f} s"
-    if hole := _hole([time for time, _ in within], clip):
-        return f"no line of {byname.base(clip.uri)} from {hole[0]:.3f} to {hole[1]:.3f} s"
+    for sooner, later in itertools.pairwise([0.0, *(time for time, _ in within), clip.duration]):
+        if later - sooner > HOLE + 1e-6:  # no line is not no object
+            start, end = sooner + clip.start, later + clip.start
+            return f"no line of {byname.base(clip.uri)} from {start:.3f} to {end:.3f} s"
     return within
 
 
-def _nearest(places: Sequence[Place], clip: Clip, sampling: Sampling, slack: float | None) -> Picked | str:
+def _nearest(places: Sequence[_Place], clip: Clip, sampling: Sampling, slack: float | None) -> Picked | str:
     times = moments(sampling, clip.duration)
     far = slack if slack is not None else clip.duration / max(1, len(times)) / 2
     picked = []
@@ -118,19 +129,6 @@ def _read(path: Path, gives: Sequence[str], picked: Picked, clip: Clip) -> Itera
             )
 
 
-def _hole(times: Sequence[float], clip: Clip) -> tuple[float, float] | None:
-    """The first stretch of the clip, in seconds of the video, of which nothing is written: no line is not no object."""
-    edges = [0.0, *times, clip.duration]
-    for sooner, later in itertools.pairwise(edges):
-        if later - sooner > HOLE + 1e-6:
-            return sooner + clip.start, later + clip.start
-    return None
-
-
-def _within(place: Place, clip: Clip) -> bool:
-    return clip.start - 1e-6 <= place.at(clip.fps) < clip.end - 1e-6
-
-
 def changed(path: Path) -> int:
     """When the file was changed last."""
     try:
@@ -154,7 +152,7 @@ def index(path: Path, changed: int) -> Index:
     """Which lines are of which video. Raises UsageError with the line, the key, what came and what is allowed."""
     head: Mapping[str, Any] | None = None
     gives: tuple[str, ...] = ()
-    videos: dict[str, list[Place]] = {}
+    videos: dict[str, list[_Place]] = {}
     start = 0
     with path.open("rb") as file:
         for at, line in enumerate(file, 1):
@@ -184,7 +182,7 @@ def index(path: Path, changed: int) -> Index:
     )
 
 
-def _check_once(places: Sequence[Place], path: Path, video: str) -> None:
+def _check_once(places: Sequence[_Place], path: Path, video: str) -> None:
     seen: set[tuple[float | None, int | None]] = set()
     for place in places:
         if (place.second, place.frame) in seen:
@@ -234,7 +232,7 @@ def line_row(video: str, start: float, frame: Mapping[str, Any]) -> dict[str, An
     return {"video": video, **frame, "time": round(float(frame["time"]) + start, 6)}
 
 
-def _place(given: Mapping[str, Any], line: int, start: int, where: str) -> tuple[str, Place]:
+def _place(given: Mapping[str, Any], line: int, start: int, where: str) -> tuple[str, _Place]:
     video, second, frame = given.get("video"), given.get("time"), given.get("frame")
     if not isinstance(video, str) or not video.strip():
         raise UsageError(f"{where}: video: a text; it came as {video!r}")
@@ -244,4 +242,4 @@ def _place(given: Mapping[str, Any], line: int, start: int, where: str) -> tuple
         raise UsageError(f"{where}: time: seconds, 0 or more; it came as {second!r}")
     if frame is not None and not (isinstance(frame, int) and number(frame) and 0 <= frame <= MOST):
         raise UsageError(f"{where}: frame: a whole number, 0 or more; it came as {frame!r}")
-    return video, Place(line, start, None if second is None else float(second), frame)
+    return video, _Place(line, start, None if second is None else float(second), frame)

@@ -48,8 +48,11 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 class Person:
     """A person, or a hand alone, in one frame; pixels.
 
-    points: by COCO's and BlazePose's names, those that are seen. hands: (21, 2) landmarks of each hand that is seen so
-    closely. score: 0..1.
+    Args:
+        box: (x0, y0, x1, y1) around all that is seen.
+        points: by COCO's and BlazePose's names, those that are seen.
+        hands: (21, 2) landmarks of each hand that is seen so closely.
+        score: 0..1.
     """
 
     box: Box

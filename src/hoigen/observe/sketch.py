@@ -41,13 +41,14 @@ class Sketches:
 
     def offer(self, scene: Scene, time: float, number: int) -> None:
         """A frame's scene; number: the place of the frame among all that were looked at."""
-        nearer = [at for at, moment in enumerate(self.moments) if self._nearer(at, moment, time)]
+        nearer = [
+            at
+            for at, moment in enumerate(self.moments)
+            if at not in self.kept or abs(time - moment) < abs(self.kept[at].time - moment)
+        ]
         if nearer:
             drawn = _drawn(scene, time, number)
             self.kept.update(dict.fromkeys(nearer, drawn))
-
-    def _nearer(self, at: int, moment: float, time: float) -> bool:
-        return at not in self.kept or abs(time - moment) < abs(self.kept[at].time - moment)
 
     def of(self, persons: Mapping[int, Box], things: Mapping[int, Box]) -> list[dict[str, Any]]:
         """The kept frames with one person and one thing, whose boxes are given by frame number; 0..1 of the picture."""

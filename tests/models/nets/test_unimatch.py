@@ -18,6 +18,7 @@ from hoigen.core.clip import Clip, Frames  # noqa: E402
 from hoigen.core.errors import SetupError  # noqa: E402
 from hoigen.measures import unimatch_flow  # noqa: E402
 from hoigen.measures.unimatch_flow import UnimatchFlow  # noqa: E402
+from hoigen.models import room  # noqa: E402
 from hoigen.models.nets import unimatch  # noqa: E402
 from hoigen.models.tensors import own  # noqa: E402
 
@@ -78,7 +79,7 @@ def clip(**facts: Any) -> Clip:
 
 def test_the_number_is_per_second(monkeypatch: pytest.MonkeyPatch) -> None:
     measure = UnimatchFlow()
-    monkeypatch.setattr(UnimatchFlow, "_model", lambda self: Moves(0.0, 0.2))
+    monkeypatch.setattr(room, "handle", lambda *networks: Moves(0.0, 0.2))
     images = np.zeros((4, 96, 160, 3), np.uint8)
     score = measure(clip(), Frames(images, np.array([0.25, 0.75, 1.25, 1.35])))
     length = 0.2 * 96 / math.hypot(96, 160)

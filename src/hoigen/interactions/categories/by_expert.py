@@ -86,7 +86,7 @@ def by_expert(
         try:
             stream = iter(captions)
             while chunk := list(itertools.islice(stream, CHUNK)):
-                for found in runner.run(_all(chunk, expert, desk)):
+                for found in runner.run(_asked(chunk, expert, desk)):
                     if isinstance(found, str):
                         tally.unread[found] += 1
                     else:
@@ -98,15 +98,15 @@ def by_expert(
             runner.run(expert.close())
 
 
-async def _all(captions: Sequence[tuple[str, str]], expert: Expert, desk: Desk) -> list[list[Category] | str]:
+async def _asked(captions: Sequence[tuple[str, str]], expert: Expert, desk: Desk) -> list[list[Category] | str]:
+    """The categories of each, or why there are none. Only the caption is read, so a clip is but its name here."""
     turn = asyncio.Semaphore(max(1, expert.slots))
-    return await asyncio.gather(*(_one(clip, text, expert, desk, turn) for clip, text in captions))
 
+    async def one(clip: str, text: str) -> list[Category] | str:
+        talk = Conversation(Clip(id=clip, uri=clip, end=0.0, width=0, height=0, fps=0.0), desk)
+        async with turn:
+            found = await ask(talk, expert, text)
+        last = talk.trace[-1]
+        return found if found is not None else f"{last['outcome']}: {last['reason']}"
 
-async def _one(clip: str, text: str, expert: Expert, desk: Desk, turn: asyncio.Semaphore) -> list[Category] | str:
-    """The categories, or why there are none. Only the caption is read, so the clip is but its name here."""
-    talk = Conversation(Clip(id=clip, uri=clip, end=0.0, width=0, height=0, fps=0.0), desk)
-    async with turn:
-        found = await ask(talk, expert, text)
-    last = talk.trace[-1]
-    return found if found is not None else f"{last['outcome']}: {last['reason']}"
+    return await asyncio.gather(*(one(clip, text) for clip, text in captions))

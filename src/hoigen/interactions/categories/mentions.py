@@ -50,14 +50,9 @@ class Mentions:
         head = phrase.head
         if content and verb in wordlists.ABOUT_CONTENT:
             name, head = content, content.rpartition(" ")[2]
-        if _is_nothing(head, verb) or phrase.is_person:
+        place = head in wordlists.PLACES and verb not in wordlists.ON_PLACES
+        named_so = head.endswith(wordlists.ABSTRACT_ENDS) and head not in wordlists.THINGS_WITH_SUCH_ENDS
+        abstract = named_so or head in wordlists.ABSTRACT or head in wordlists.COLOURS - {"orange"}
+        if place or abstract or head in wordlists.BODY or phrase.is_person:
             return ""
         return self.compounds.get(name, name) if phrase.definite else name
-
-
-def _is_nothing(head: str, verb: str) -> bool:
-    if head in wordlists.PLACES and verb not in wordlists.ON_PLACES:
-        return True
-    if head.endswith(wordlists.ABSTRACT_ENDS) and head not in wordlists.THINGS_WITH_SUCH_ENDS:
-        return True
-    return head in wordlists.BODY or head in wordlists.ABSTRACT or head in wordlists.COLOURS - {"orange"}

@@ -28,6 +28,12 @@ PASSERS_BY = frozenset(
      "tourist", "passerby", "viewer", "customer", "owner")
 )  # fmt: skip
 """People of the background. Alone they say nothing of who acts."""
+KINDS = {
+    **dict.fromkeys(("man", "boy", "father", "son", "brother", "grandfather", "gentleman", "guy", "male", "dad"), "he"),
+    **dict.fromkeys(("woman", "girl", "mother", "daughter", "sister", "grandmother", "lady", "female", "mom"), "she"),
+    **dict.fromkeys(("baby", "infant", "toddler"), "baby"),
+}
+"""Words for people who cannot be one: `man` and `woman` are two people; `man`, `person` and `chef` may be one."""
 NOBODY = frozenset(("one", "another", "other", "figure", "model", "viewer"))
 
 
@@ -70,20 +76,9 @@ def _people(caption: str) -> tuple[int, bool, bool]:
             if item.people > 1 and not _is_background(words):
                 most = max(most, item.people)
             elif item.people == 1 and not _is_background(words):
-                singles.add(_kind(item.head))
+                singles.add(KINDS.get(item.head, "somebody"))
     sure = singles - {"somebody"}
     return max(most, len(sure) or len(singles)), hands, pronoun
-
-
-def _kind(noun: str) -> str:
-    """`man` and `woman` are two people; `man`, `person` and `chef` may be one."""
-    if noun in ("man", "boy", "father", "son", "brother", "grandfather", "gentleman", "guy", "male", "dad"):
-        return "he"
-    if noun in ("woman", "girl", "mother", "daughter", "sister", "grandmother", "lady", "female", "mom"):
-        return "she"
-    if noun in ("baby", "infant", "toddler"):
-        return "baby"
-    return "somebody"
 
 
 BACKGROUND = re.compile(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -157,8 +157,11 @@ class Distribution:
             f"HICO-DET has the object of {_share(self.object_rows, self.rows)}, the verb of "
             f"{_share(self.verb_rows, self.rows)}, the pair of {_share(self.pair_rows, self.rows)} of them; "
             f"{self.pairs} of its 520 pairs are there",
-            *_side_by_side(self.objects.most_common(TOP), self.actions.most_common(TOP)),
         ]
+        most = self.objects.most_common(TOP), self.actions.most_common(TOP)
+        lines += [f"  {'object':<28}{'clips':>6}    {'action':<20}{'clips':>6}"] if most[0] else []
+        for (thing, many), (act, often) in itertools.zip_longest(*most, fillvalue=("", 0)):
+            lines.append(f"  {thing:<28}{many or '':>6}    {act:<20}{often or '':>6}".rstrip())
         return "\n".join([*lines, *([f"{self.path}"] if self.path else [])])
 
 
@@ -190,13 +193,6 @@ def distribution(tally: Tally, path: Path | None = None) -> Distribution:
 def _ordered(counts: Counter[str]) -> Counter[str]:
     """Equal counts stand in order of the alphabet, so that two runs print the same."""
     return Counter(dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))))
-
-
-def _side_by_side(objects: Sequence[tuple[str, int]], actions: Sequence[tuple[str, int]]) -> list[str]:
-    rows = [f"  {'object':<28}{'clips':>6}    {'action':<20}{'clips':>6}"] if objects else []
-    for (thing, many), (act, often) in itertools.zip_longest(objects, actions, fillvalue=("", 0)):
-        rows.append(f"  {thing:<28}{many or '':>6}    {act:<20}{often or '':>6}".rstrip())
-    return rows
 
 
 def _share(part: int, whole: int) -> str:

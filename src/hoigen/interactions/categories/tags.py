@@ -19,6 +19,9 @@ from hoigen.interactions.categories.words import (
     parts,
 )
 
+MODALS = frozenset(("can", "could", "will", "would", "may", "might", "must", "should", "does", "did", "do"))
+"""A plain verb follows these: `can hold`, `does hold`; not `is open`."""
+
 
 @dataclass(slots=True)
 class Word:
@@ -235,7 +238,8 @@ class _Tagger:
                 return False
             if after == "to":
                 return len(self.done) < 2 or self.done[-2].text.lower() != word
-            return is_past(word) or self._plain_follows(word, before)
+            modal = before is not None and before.lemma in MODALS
+            return is_past(word) or (modal and base(word, "VERB") == word)
         if after == "pron":
             if before is None or before.text.lower() in SUBJECTS:
                 return True
@@ -247,12 +251,6 @@ class _Tagger:
         if after in OPENERS:
             return self._after_opener(at, word, before, only)
         return only and not is_past(word) and after not in ("prep", "verb", "ing")
-
-    def _plain_follows(self, word: str, before: Word | None) -> bool:
-        """`can hold`, `does hold`; not `is open`."""
-        modal = before is not None and before.lemma in {"can", "could", "will", "would", "may", "might", "must",
-                                                        "should", "does", "did", "do"}  # fmt: skip
-        return modal and base(word, "VERB") == word
 
     def _after_noun(self, at: int, word: str, before: Word | None, only: bool) -> bool:
         if only:

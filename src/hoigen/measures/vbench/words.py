@@ -20,7 +20,7 @@ STRAIGHT = str.maketrans({"‘": "'", "’": "'", "‚": "'", "‛": "'", "“":
 LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
 
 
-class Words:
+class _Words:
     """Reads the published list of pairs once."""
 
     def __init__(self, path: Path) -> None:
@@ -84,8 +84,8 @@ def plain(text: str) -> str:
 
 
 @functools.cache
-def words() -> Words:
+def words() -> _Words:
     """The tokenizer of this process; its list is fetched on first use."""
     from hoigen.models.files import locate
 
-    return Words(locate("clip_words").path)
+    return _Words(locate("clip_words").path)

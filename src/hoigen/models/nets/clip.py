@@ -198,7 +198,7 @@ def viclip(found: Found) -> ViClip:
     return tensors.filled(model, state, found)  # type: ignore[no-any-return]
 
 
-class ClipBoth(nn.Module):  # type: ignore[misc]
+class _ClipBoth(nn.Module):  # type: ignore[misc]
     def __init__(self, vision: Any, text: Any) -> None:
         super().__init__()
         self.vision, self.text = vision, text
@@ -220,7 +220,7 @@ class ClipBoth(nn.Module):  # type: ignore[misc]
         return (F.normalize(pictures, dim=-1) * F.normalize(text, dim=-1)[:, None]).sum(-1).mean(-1)
 
 
-def both(found: Found) -> ClipBoth:
+def both(found: Found) -> _ClipBoth:
     """Both halves of a published CLIP. found: its file; the sizes are read off the weights."""
     state = tensors.tensors(found, "state_dict")
     tensors.need(found, state, "positional_embedding", "token_embedding.weight", "text_projection")
@@ -230,4 +230,4 @@ def both(found: Found) -> ClipBoth:
         text = Text(width, depth, length, known, state["text_projection"].shape[1])
     halves = ("transformer.", "token_embedding.", "positional_embedding", "ln_final.", "text_projection")
     own = {name: each for name, each in state.items() if name.startswith(halves)}
-    return ClipBoth(vision(found), tensors.filled(text, own, found)).eval()  # type: ignore[no-any-return]
+    return _ClipBoth(vision(found), tensors.filled(text, own, found)).eval()  # type: ignore[no-any-return]

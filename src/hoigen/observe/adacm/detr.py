@@ -23,7 +23,7 @@ LAYERS = ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2))
 HEADS = 8
 
 
-class Norm(nn.Module):  # type: ignore[misc]
+class _Norm(nn.Module):  # type: ignore[misc]
     """Batch normalisation with the numbers that it was trained with."""
 
     def __init__(self, width: int) -> None:
@@ -35,15 +35,15 @@ class Norm(nn.Module):  # type: ignore[misc]
         return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias)
 
 
-class Bottleneck(nn.Module):  # type: ignore[misc]
+class _Bottleneck(nn.Module):  # type: ignore[misc]
     def __init__(self, given: int, width: int, stride: int) -> None:
         super().__init__()
-        self.conv1, self.bn1 = nn.Conv2d(given, width, 1, bias=False), Norm(width)
-        self.conv2, self.bn2 = nn.Conv2d(width, width, 3, stride, padding=1, bias=False), Norm(width)
-        self.conv3, self.bn3 = nn.Conv2d(width, 4 * width, 1, bias=False), Norm(4 * width)
+        self.conv1, self.bn1 = nn.Conv2d(given, width, 1, bias=False), _Norm(width)
+        self.conv2, self.bn2 = nn.Conv2d(width, width, 3, stride, padding=1, bias=False), _Norm(width)
+        self.conv3, self.bn3 = nn.Conv2d(width, 4 * width, 1, bias=False), _Norm(4 * width)
         self.downsample: Any = None
         if stride != 1 or given != 4 * width:
-            self.downsample = nn.Sequential(nn.Conv2d(given, 4 * width, 1, stride, bias=False), Norm(4 * width))
+            self.downsample = nn.Sequential(nn.Conv2d(given, 4 * width, 1, stride, bias=False), _Norm(4 * width))
 
     def forward(self, x: Any) -> Any:
         inner = F.relu(self.bn1(self.conv1(x)))
@@ -51,15 +51,15 @@ class Bottleneck(nn.Module):  # type: ignore[misc]
         return F.relu(inner + (x if self.downsample is None else self.downsample(x)))
 
 
-class Body(nn.Module):  # type: ignore[misc]
+class _Body(nn.Module):  # type: ignore[misc]
     """ResNet-50 without its classifier: a 32nd of the picture's size, 2048 channels."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv1, self.bn1 = nn.Conv2d(3, 64, 7, 2, padding=3, bias=False), Norm(64)
+        self.conv1, self.bn1 = nn.Conv2d(3, 64, 7, 2, padding=3, bias=False), _Norm(64)
         given = 64
         for at, (width, count, stride) in enumerate(LAYERS, 1):
-            blocks = [Bottleneck(given if not n else 4 * width, width, 1 if n else stride) for n in range(count)]
+            blocks = [_Bottleneck(given if not n else 4 * width, width, 1 if n else stride) for n in range(count)]
             setattr(self, f"layer{at}", nn.Sequential(*blocks))
             given = 4 * width
 
@@ -68,7 +68,7 @@ class Body(nn.Module):  # type: ignore[misc]
         return self.layer4(self.layer3(self.layer2(self.layer1(x))))
 
 
-class Layer(nn.Module):  # type: ignore[misc]
+class _Layer(nn.Module):  # type: ignore[misc]
     """Of the encoder; and of the decoder where `crossed`."""
 
     def __init__(self, width: int, inner: int, crossed: bool) -> None:
@@ -93,19 +93,19 @@ class Layer(nn.Module):  # type: ignore[misc]
         return self.linear2(F.relu(self.linear1(x)))
 
 
-class Stack(nn.Module):  # type: ignore[misc]
+class _Stack(nn.Module):  # type: ignore[misc]
     def __init__(self, width: int, inner: int, count: int, crossed: bool) -> None:
         super().__init__()
-        self.layers = nn.ModuleList([Layer(width, inner, crossed) for _ in range(count)])
+        self.layers = nn.ModuleList([_Layer(width, inner, crossed) for _ in range(count)])
         if crossed:
             self.norm = nn.LayerNorm(width)
 
 
-class Transformer(nn.Module):  # type: ignore[misc]
+class _Transformer(nn.Module):  # type: ignore[misc]
     def __init__(self, width: int, inner: int, depths: tuple[int, int]) -> None:
         super().__init__()
-        self.encoder = Stack(width, inner, depths[0], crossed=False)
-        self.decoder = Stack(width, inner, depths[1], crossed=True)
+        self.encoder = _Stack(width, inner, depths[0], crossed=False)
+        self.decoder = _Stack(width, inner, depths[1], crossed=True)
 
     def forward(self, x: Any, places: Any, queries: Any) -> Any:
         for layer in self.encoder.layers:
@@ -130,12 +130,12 @@ class Mlp(nn.Module):  # type: ignore[misc]
         return self.layers[-1](x)
 
 
-class Detr(nn.Module):  # type: ignore[misc]
+class _Detr(nn.Module):  # type: ignore[misc]
     def __init__(self, width: int, inner: int, depths: tuple[int, int], queries: int, classes: int) -> None:
         super().__init__()
-        self.backbone = nn.Sequential(nn.ModuleDict({"body": Body()}))
+        self.backbone = nn.Sequential(nn.ModuleDict({"body": _Body()}))
         self.input_proj = nn.Conv2d(2048, width, 1)
-        self.transformer = Transformer(width, inner, depths)
+        self.transformer = _Transformer(width, inner, depths)
         self.query_embed = nn.Embedding(queries, width)
         self.class_embed = nn.Linear(width, classes)
         self.bbox_embed = Mlp(width, width, width, 4)
@@ -151,7 +151,7 @@ class Detr(nn.Module):  # type: ignore[misc]
         return self.class_embed(found).softmax(-1), torch.cat([middle - size / 2, middle + size / 2], -1)
 
 
-def built(state: Mapping[str, Any], found: Found) -> Detr:
+def built(state: Mapping[str, Any], found: Found) -> _Detr:
     """The detector of a checkpoint; its sizes are read off the weights. Raises SetupError naming what does not fit."""
     inner = "transformer.encoder.layers.0.linear1.weight"
     tensors.need(found, state, "input_proj.weight", "query_embed.weight", "class_embed.weight", inner)
@@ -160,6 +160,6 @@ def built(state: Mapping[str, Any], found: Found) -> Detr:
         state[f"{name}.weight"].shape[0] for name in ("input_proj", "query_embed", "class_embed")
     )
     with torch.device("meta"):
-        model = Detr(width, state[inner].shape[0], (encoder, decoder), queries, classes)
+        model = _Detr(width, state[inner].shape[0], (encoder, decoder), queries, classes)
     own = {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
     return tensors.filled(model, own, found)  # type: ignore[no-any-return]

@@ -13,10 +13,10 @@ from hoigen.interactions import hico
 from hoigen.models import cards, hub
 from hoigen.models import load as loading
 from hoigen.models.tensors import Found as File
-from hoigen.observe.adacm import detr, published, sentences, visual
+from hoigen.observe.adacm import detr, published, sentences
 from hoigen.observe.adacm.reading import clip_of
 from hoigen.observe.adacm.shots import Memory, read
-from hoigen.observe.adacm.trained import Trained
+from hoigen.observe.adacm.trained import Trained, adapted_vit
 from hoigen.observe.boxes import Found
 from hoigen.observe.networks import features
 
@@ -68,7 +68,7 @@ def trained(file: File, clip: str) -> Verbs:
         clip: the CLIP that they were trained with, or empty for the published one of that width.
     """
     parts = published.parts_of(file)
-    eyes = visual.built(parts.visual, file)
+    eyes = adapted_vit(parts.visual, file)
     found, model = _clip(clip, int(eyes.proj.shape[1]))
     with torch.no_grad():
         objects = features(model.get_text_features(**_tokens(found, sentences.of_objects()))).float()
@@ -80,7 +80,7 @@ def trained(file: File, clip: str) -> Verbs:
     return verbs
 
 
-class Shots(nn.Module):  # type: ignore[misc]
+class _Shots(nn.Module):  # type: ignore[misc]
     """CLIP, what is remembered of crops, and the sentences of the pairs, (600, channels) of length 1."""
 
     def __init__(self, model: Any, memory: Memory, texts: Any, found: hub.Found) -> None:
@@ -98,7 +98,7 @@ class Shots(nn.Module):  # type: ignore[misc]
         return self.memory.logits(seen[0], seen[1], seen[2], self.texts)
 
 
-def untrained(file: File, clip: str, shots: int) -> Shots:
+def untrained(file: File, clip: str, shots: int) -> _Shots:
     """Raises SetupError when the memory cannot be read, or goes with another CLIP.
 
     Args:
@@ -113,7 +113,7 @@ def untrained(file: File, clip: str, shots: int) -> Shots:
         texts = _unit(features(model.get_text_features(**_tokens(found, sentences.of_pairs())))).numpy()
     if texts.shape[1] != width:
         raise SetupError(f"memory: {file.path}: features of {width} numbers; {found.name} makes {texts.shape[1]}")
-    made = Shots(model, memory, texts, found)
+    made = _Shots(model, memory, texts, found)
     made.ledger = [_entry(file), loading.ledger(found)]
     return made
 

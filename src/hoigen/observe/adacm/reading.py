@@ -43,21 +43,14 @@ class Reader:
         """The pairs of each frame. images: of one size."""
         pictures = [finder.enlarged(image) for image in images]
         found = finder.found(self.boxes, finder.tensors(pictures))
-        rows = []
+        rows: list[list[Read]] = []
         for image, picture, boxes in zip(images, pictures, found, strict=True):
             persons, things = chosen(boxes, least, fewest, most)
-            rows.append(self._pairs(image, picture, persons, things))
+            every = [*persons, *things]
+            pairs = [(one, other) for one in range(len(persons)) for other in range(len(every)) if one != other]
+            verbs = self.verbs(image, picture, every, pairs) if pairs else []
+            rows.append([(every[one], every[other], row) for (one, other), row in zip(pairs, verbs, strict=True)])
         return rows
-
-    def _pairs(
-        self, image: np.ndarray, picture: Image, persons: Sequence[Found], things: Sequence[Found]
-    ) -> list[Read]:
-        every = [*persons, *things]
-        pairs = [(one, other) for one in range(len(persons)) for other in range(len(every)) if one != other]
-        if not pairs:
-            return []
-        rows = self.verbs(image, picture, every, pairs)
-        return [(every[one], every[other], row) for (one, other), row in zip(pairs, rows, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,12 @@ def of_objects() -> list[str]:
 
 
 def of_pairs() -> list[str]:
-    """One for each of HICO-DET's 600 pairs, in its order."""
-    return [f"a photo of a person {_doing(pair.verb)} {_with_article(pair.object)}" for pair in hico.pairs()]
+    """One for each of HICO-DET's 600 pairs, in its order: `sit_on` is `sitting on`; no interaction is `and`."""
+    doing = {
+        verb: " ".join([phrase.doing.split()[0], *verb.split("_")[1:]]) for verb, phrase in wording.verbs().items()
+    }
+    doing[hico.NO_INTERACTION] = "and"
+    return [f"a photo of a person {doing[pair.verb]} {_with_article(pair.object)}" for pair in hico.pairs()]
 
 
 def coco() -> list[str]:
@@ -22,13 +26,6 @@ def coco() -> list[str]:
     from hoigen.models.nets.ssd_coco import LABELS
 
     return [name.replace(" ", "_") for name in LABELS if name]
-
-
-def _doing(verb: str) -> str:
-    """`sit_on` -> `sitting on`; of no interaction, `and`."""
-    if verb == hico.NO_INTERACTION:
-        return "and"
-    return " ".join([wording.verbs()[verb].doing.split()[0], *verb.split("_")[1:]])
 
 
 def _with_article(name: str) -> str:

@@ -30,7 +30,7 @@ NUMPYS, MAKERS = ("multiarray", "numeric"), ("_reconstruct", "scalar", "_frombuf
 """Where numpy, old and new, keeps what makes its arrays."""
 
 
-class Unpickler(pickle.Unpickler):
+class _Unpickler(pickle.Unpickler):
     """Arrays and numbers of numpy, and nothing else that would have to be looked up by name."""
 
     def find_class(self, module: str, name: str) -> Any:
@@ -84,15 +84,13 @@ def read(path: Path, shots: int) -> Memory:
         for at, pair in enumerate(np.atleast_1d(images[name]["hois"])):
             rows[int(pair)].append((name, at))
     chance = np.random.default_rng(0)
-    drawn = [each for row in rows for each in (row if len(row) <= shots else _some(row, shots, chance))]
+    drawn: list[tuple[str, int]] = []
+    for row in rows:
+        drawn += row if len(row) <= shots else [row[at] for at in chance.permutation(len(row))[:shots]]
     if not drawn:
         raise SetupError(f"{path}: there is no pair in it")
     persons, objects, both = (_unit(np.stack([images[name][key][at] for name, at in drawn])) for key in FEATURES)
     return Memory(persons, objects, both, np.stack([labels[name][at] for name, at in drawn]))
-
-
-def _some(row: list[tuple[str, int]], shots: int, chance: np.random.Generator) -> list[tuple[str, int]]:
-    return [row[at] for at in chance.permutation(len(row))[:shots]]
 
 
 def shown(image: Mapping[str, Any]) -> np.ndarray:
@@ -115,7 +113,7 @@ def shown(image: Mapping[str, Any]) -> np.ndarray:
 def _images(path: Path) -> Mapping[str, Mapping[str, Any]]:
     try:
         with path.open("rb") as file:
-            images = Unpickler(file).load()
+            images = _Unpickler(file).load()
     except (OSError, pickle.UnpicklingError, EOFError, ValueError, AttributeError) as error:
         raise SetupError(f"memory: {path} cannot be read: {error}") from None
     if not isinstance(images, Mapping) or not images:
