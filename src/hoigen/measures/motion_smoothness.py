@@ -35,14 +35,14 @@ SMALLEST = 113
             better="more",
             share=True,
             place=3,
-            about="How well every second frame can be predicted from the two around it, 0..1; higher is smoother, 1 is a "
-            "still picture. The interpolator `amt` needs extra [models].",
+            about="How well every second frame can be predicted from the two around it, 0..1; higher is smoother, 1 is "
+            "a still picture. The interpolator `amt` needs extra [models].",
         ),
     ),
 )
 class MotionSmoothness:
-    """How well every second frame can be predicted from the two around it, 0..1; higher is smoother, 1 is a still picture.
-    The interpolator `amt` needs extra [models].
+    """How well every second frame can be predicted from the two around it, 0..1; higher is smoother, 1 is a still
+    picture. The interpolator `amt` needs extra [models].
 
     One less the mean absolute difference between the odd frames and what a frame interpolation network (AMT-S) makes
     of their neighbours, over full scale. Undefined for a clip of fewer than three frames, and by `amt` for one with a
