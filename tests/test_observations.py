@@ -9,15 +9,19 @@ from typing import Any
 
 import duckdb
 import pytest
+import yaml
 
 import hoigen
+from hoigen.core.errors import UsageError
 from hoigen.core.registry import measure_names
 from hoigen.data.files import Folder
 from hoigen.data.parquet import Lookup
 from hoigen.data.run import Run
 from hoigen.data.tables import Table
+from hoigen.rules.cascade import build_steps
 from hoigen.rules.runfile import steps_of
 from hoigen.stages.reworded import goes_by_prompt
+from hoigen.stages.scores import planned
 from render import counting, render
 
 LOOKS = '''
@@ -224,10 +228,41 @@ def test_a_journal_of_a_run_cut_short_counts(tmp_path: Path, videos: list[Path],
         for part in (run.path / folder).rglob("*.parquet"):
             part.unlink()
     (tmp_path / "looks.log").unlink()
+    told = planned(run, build_steps([{str(tmp_path / "bright.py"): {"folder": str(tmp_path)}}], {}), 3, score_all=True)
+    assert (told.read, told.decoded) == (3, 0), "the journal counts"
     hoigen.curate(**{**given, "measures": [{"./bright.py": {"folder": str(tmp_path), "theta": theta}}]})
     assert looks(tmp_path) == []
     assert {row["id"]: row for row in table.read(0)} == {row["id"]: row for row in rows}
     assert len(scores(tmp_path)) == 3
+
+
+def test_a_run_of_before_declarations_is_read_by_its_own_fingerprints(tmp_path: Path, tiny_video: Path) -> None:
+    run = tmp_path / "run"
+    hoigen.curate(tiny_video, run, shots="none", measures=["metadata", "hoi_lite"], workers=1, report=False, quiet=True)
+    facts = yaml.safe_load((run / "run.yaml").read_text())
+    now, before = facts["fingerprints"]["hoi_lite"], "0123456789ab"
+    (run / "scores" / "hoi_lite" / now).rename(run / "scores" / "hoi_lite" / before)
+    del facts["measured"], facts["observations"]
+    facts["fingerprints"]["hoi_lite"] = before
+    facts["recipe"]["measures"] = ["metadata", {"hoi_lite": {"of_an_earlier_version": 1}}]
+    (run / "run.yaml").write_text(yaml.safe_dump(facts))
+    assert hoigen.funnel(run).counts["kept"] == 1
+    hoigen.table(str(run), out=str(tmp_path / "clips.parquet"))  # type: ignore[arg-type]
+    [[score]] = duckdb.connect().sql(f"select hoi_lite from '{tmp_path}/clips.parquet'").fetchall()
+    assert score is not None
+
+
+def test_an_observer_gives_what_a_frame_has() -> None:
+    from hoigen.observe.observation import observer_of
+
+    class FakeOdd:
+        name = "fake_odd"
+        gives = frozenset({"persons", "objects"})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hoigen.recipe.build.make", lambda *given: FakeOdd())
+        with pytest.raises(UsageError, match=r"fake_odd gives 'objects', which is no field of ObservedFrame"):
+            observer_of("fake_odd", "fine_hoi", [("persons", "things")], "lite")
 
 
 def test_rows_are_added_in_small_groups_and_found_by_key(tmp_path: Path) -> None:

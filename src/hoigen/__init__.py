@@ -44,6 +44,10 @@ _FUNCTIONS = {module_of(command) for command in VERBS}
 __all__ = [*_TYPES, *sorted(_FUNCTIONS - {"list"})]
 
 
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
 def __getattr__(name: str) -> Any:
     if name in _TYPES:
         return getattr(importlib.import_module(_TYPES[name]), name)

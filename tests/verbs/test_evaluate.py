@@ -12,6 +12,7 @@ import pytest
 from hoigen.commands.evaluate import Evaluation, evaluate
 from hoigen.commands.observations import observations
 from hoigen.commands.prompts import prompts
+from hoigen.commands.show import show
 from hoigen.core.errors import RanksOpen, UsageError
 from hoigen.core.trusted import grant
 from hoigen.data.run import Run
@@ -87,6 +88,7 @@ def test_every_video_is_measured_or_named_and_again_nothing_is_done(made: Path) 
     assert by_name["a", "ride_bicycle-1"].sample == "1"
     assert by_name["a", "eat_apple-0"].reasons["boom"] == "no apple"
     assert "said no" in by_name["b", "hold_cup-0"].reasons["boom"]
+    assert "  boom: no value; boom: no apple" in str(show(made / "run", "eat_apple"))
     assert by_name["b", "hold_cup-0"].values["fps"] == 25
     assert "cannot be read" in by_name["b", "fly_kite-0"].failure
     facts = json.loads((made / "run" / "evaluation.json").read_text())

@@ -36,6 +36,15 @@ def faults(path: Path, set: list[str] | None = None) -> list[str]:
     return [line.strip() for line in str(error.value).splitlines()]
 
 
+def test_settings_of_before_are_told_in_one_line_as_they_are_written_now(tmp_path: Path) -> None:
+    path = tmp_path / "old.yaml"
+    path.write_text("measures:\n  - {fine_hoi: {reader: models, boxes: mine, variant: gapp}}\n")
+    [_, one] = faults(path)
+    assert one == (
+        "line 2: measures.fine_hoi: reader, boxes are now settings of an observer: observer: {models: {boxes: mine}}"
+    )
+
+
 def test_all_faults_come_at_once_in_order_of_their_lines(tmp_path: Path) -> None:
     path = tmp_path / "bad.yaml"
     path.write_text(BAD)

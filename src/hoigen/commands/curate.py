@@ -196,12 +196,14 @@ def plan(
     from hoigen.data.run import Run
     from hoigen.data.sources import read_sources
     from hoigen.rules.cascade import build_steps
+    from hoigen.stages.ingest import check_shots
     from hoigen.stages.scores import planned
 
     if videos is None:
         if "-" in ([recipe.videos] if isinstance(recipe.videos, str | Path) else recipe.videos):
             raise UsageError("--dry-run: a list on stdin is gone once it is read; give a file")
         videos = sum(1 for _ in read_sources(recipe.videos, say=lambda text: None))
+    check_shots(recipe.shots, recipe.min_length, recipe.max_length)
     run = Run(Path(recipe.run))
     run.check_folder()
     steps = build_steps(absolute_measures(recipe.measures, beside), recipe.keep)

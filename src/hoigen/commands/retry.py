@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hoigen.commands.options import Quiet, RunFolder
@@ -25,7 +26,7 @@ def retry(
     from hoigen.recipe.build import recipe_of
     from hoigen.rules.runfile import steps_of
 
-    folder = Run(run)
+    folder = Run(Path(run))
     trusted.check(folder.recipe(), folder.recipe_file)
     recipe, _ = steps_of(folder)
     return carry_out(recipe_of(recipe | {"run": run}, str(folder.recipe_file)), quiet=quiet, trust=(), retry=True)

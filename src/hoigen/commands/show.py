@@ -36,7 +36,9 @@ class Shown:
         lines.append(ended + (f": {self.row['reason']}" if self.row["reason"] else ""))
         for name, about in self.details.items():
             values = ", ".join(f"{k} {v:.4g}" for k, v in about["values"].items() if v is not None)
-            lines.append(f"  {name}: {values or 'no value'}")
+            undefined = [k for k, v in about["values"].items() if v is None]
+            why = about["detail"].get("reason") if undefined else None
+            lines.append(f"  {name}: {values or 'no value'}" + (f"; {', '.join(undefined)}: {why}" if why else ""))
             if self.full:
                 lines += _block(json.dumps(about["detail"], ensure_ascii=False), "      ", len(str(about)))
         if self.caption is not None:

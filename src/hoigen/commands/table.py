@@ -40,6 +40,7 @@ def table(
     from hoigen.rules.runfile import steps_of
 
     folder = Run(Path(run))
+    out = None if out is None else Path(out)
     chosen = format or format_of(out)
     check_out(chosen, out)
     _, steps = steps_of(folder)

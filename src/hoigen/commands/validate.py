@@ -167,6 +167,9 @@ class _Check:
             return build(cls, given, where)
         except UsageError as error:
             before = len(self.found)
+            moved = getattr(cls, "check_moved", None) if isinstance(given, Mapping) else None
+            if moved is not None and self._try(at, partial(moved, given, where)) is _BAD:
+                return _BAD  # settings of before: how all of them are written now, in one line
             for path, alone in _alone(given):
                 self._try((*at, *path), partial(build, cls, alone, where, whole=False))
             if len(self.found) == before:

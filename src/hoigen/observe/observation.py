@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, overload, runtime_checkable
 
 from hoigen.core.clip import Clip, Sampling, Seconds
-from hoigen.core.errors import UsageError
+from hoigen.core.errors import UsageError, nearest
 from hoigen.core.score import Score
 from hoigen.interactions import hico
 from hoigen.observe.detections import Knows, as_name
@@ -193,6 +193,12 @@ def observer_of(spec: Any, measure: str, needs: Collection[Collection[str]], giv
     from hoigen.recipe.build import make
 
     found: Observer = make("observer", spec, f"measures.{measure}.observer")
+    for word in sorted(set(found.gives) - ObservedFrame.__dataclass_fields__.keys()):
+        known = [name for name in ObservedFrame.__dataclass_fields__ if name not in ("time", "size")]
+        raise UsageError(
+            f"measures.{measure}.observer: {found.name} gives {word!r}, which is no field of ObservedFrame"
+            f"{nearest(word, known)}"
+        )
     if any(found.gives >= set(way) for way in needs):
         return found
     wanted = ", or ".join(" and ".join(_keys(way)) for way in needs)

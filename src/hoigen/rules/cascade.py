@@ -133,7 +133,7 @@ def build_steps(
         looking = looking_of(instance)
         seen = observation_fingerprint(looking) if looking is not None else ""
         steps.append(Step(cls.name, instance, cls.numbers, {}, fingerprint(instance), looking, seen))
-    return _with_rules(steps, keep)
+    return with_rules(steps, keep)
 
 
 def recorded_steps(recorded: Sequence[Recorded], keep: Mapping[str, Any] | None) -> tuple[Step, ...]:
@@ -142,10 +142,10 @@ def recorded_steps(recorded: Sequence[Recorded], keep: Mapping[str, Any] | None)
     Raises UsageError for unknown scores and bounds.
     """
     steps = [Step(one.name, one, one.numbers, {}, one.fingerprint, None, one.observation) for one in recorded]
-    return _with_rules(steps, keep)
+    return with_rules(steps, keep)
 
 
-def _with_rules(steps: Sequence[Step], keep: Mapping[str, Any] | None) -> tuple[Step, ...]:
+def with_rules(steps: Sequence[Step], keep: Mapping[str, Any] | None) -> tuple[Step, ...]:
     """In the order in which they are walked."""
     names = [step.name for step in steps]
     for name in names:

@@ -14,6 +14,7 @@ from typing import Any
 
 from hoigen.core.clip import Sampling
 from hoigen.core.errors import UsageError
+from hoigen.core.registry import find_measure
 from hoigen.core.score import Number
 from hoigen.core.settings import plain
 from hoigen.data.files import write_text
@@ -21,7 +22,7 @@ from hoigen.data.run import Run
 from hoigen.models import uses
 from hoigen.recipe.build import build
 from hoigen.recipe.recipe import KEYS, Recipe
-from hoigen.rules.cascade import Recorded, Step, build_steps, measure_name, recorded_steps
+from hoigen.rules.cascade import Recorded, Step, build_steps, measure_name, recorded_steps, with_rules
 
 LIBRARIES = ("av", "numpy", "opencv-python-headless", "pyarrow", "duckdb", "ai-edge-litert")
 
@@ -129,8 +130,8 @@ def steps_of(run: Run, sets: Sequence[str] = ()) -> tuple[dict[str, Any], tuple[
     """The recipe of a run, with `--set` changes, and its steps, for what reads it.
 
     They are those that the run was measured with, as run.yaml has them: no measure is looked for, and no file of one's
-    own is run. Only where `sets` change the measures, run.yaml was changed by hand, or the run is of before they stood
-    there, are the measures made anew.
+    own is run. Of a run of before they stood there, fingerprints are still its own, and numbers those that the measures
+    declare today. Only where `sets` change the measures, or run.yaml was changed by hand, are the measures made anew.
     """
     from hoigen.core import trusted
     from hoigen.recipe.build import check_keys
@@ -144,6 +145,8 @@ def steps_of(run: Run, sets: Sequence[str] = ()) -> tuple[dict[str, Any], tuple[
         return recipe, recorded_steps(recorded, recipe.get("keep"))
     trusted.check(measures, run.recipe_file)
     try:
+        if measures == before.get("measures") and (older := _older_steps(run, measures)):
+            return recipe, with_rules(older, recipe.get("keep"))
         return recipe, build_steps(measures, recipe.get("keep"))
     except UsageError as error:
         if sets:
@@ -171,6 +174,29 @@ def _recorded_measures(run: Run, measures: Any) -> list[Recorded]:
     return [
         _one_recorded(name, prints.get(name), said, seen.get(name), run.recipe_file) for name, said in measured.items()
     ]
+
+
+def _older_steps(run: Run, measures: Any) -> list[Step]:
+    """Steps of a run.yaml that has fingerprints and no `measured`; nothing where it is not of just these measures.
+
+    Raises UsageError for a measure that there is no more.
+    """
+    prints = _facts(run).get("fingerprints")
+    if not isinstance(prints, Mapping) or isinstance(measures, str | Mapping) or not isinstance(measures, Sequence):
+        return []
+    found = []
+    for spec in measures:
+        cls = find_measure(measure_name(spec)[0])
+        if cls.name not in prints:
+            return []
+        said = {"sampling": {}, "numbers": [{"name": cls.name}]}
+        noted = _one_recorded(cls.name, prints.get(cls.name), said, None, run.recipe_file)
+        try:
+            [step] = build_steps([spec], {})
+        except UsageError:  # settings of an earlier version: what was shown is not known, what was measured is
+            step = Step(cls.name, dataclasses.replace(noted, numbers=cls.numbers), cls.numbers, {}, "")
+        found.append(dataclasses.replace(step, fingerprint=noted.fingerprint))
+    return found if len(found) == len(prints) else []
 
 
 def _one_recorded(name: Any, fingerprint: Any, said: Any, seen: Any, file: Path) -> Recorded:

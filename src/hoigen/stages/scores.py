@@ -367,8 +367,10 @@ def planned(
     read: set[int] = set()
     parts = {step.name: run.scores(step.name, step.fingerprint, step.emits) for step in steps}
     for shard in [each.shard for each in run.shards()]:
-        known = known_in(parts, steps, shard, run.journal("scores", shard).rows())
+        journal = run.journal("scores", shard)
+        known = known_in(parts, steps, shard, journal.rows())
         with WrittenBefore(run, steps, shard) as before:
+            before.count(journal.rows())
             for row in run.clips.read(shard):
                 found.clips += 1
                 read.add(row["video"])
@@ -411,6 +413,7 @@ class WrittenBefore:
         assert run is not None
         self.run, self.steps, self.shard = run, steps, shard
         self._open = contextlib.ExitStack()
+        self._journalled: dict[str, set[tuple[str, str]]] = {}
         self._tables: dict[str, Lookup] = {}
 
     def __enter__(self) -> WrittenBefore:
@@ -422,17 +425,25 @@ class WrittenBefore:
     def __exit__(self, *_: object) -> None:
         self._open.close()
 
+    def count(self, journalled: Iterable[Row]) -> None:
+        """Counts what a journal holds as well: a run takes it into the tables before it plans."""
+        for row in journalled:
+            if "observation" in row:
+                self._journalled.setdefault(row["observation"], set()).add((row["id"], row["question"]))
+
     def key(self, step: Step, clip: Clip) -> tuple[str, str] | None:
         """Under which (clip, question) there is what the step goes by: its own words, or none at all, when the observer
         has looked without being asked. None when it has to look, or does not look."""
         if step.looking is None:
             return None
         words = dict.fromkeys((step.looking.observer.question(clip), ""))
-        return next((key for word in words if (key := (clip.id, word)) in self._tables[step.observation]), None)
+        table, journalled = self._tables[step.observation], self._journalled.get(step.observation, ())
+        return next((key for word in words if (key := (clip.id, word)) in table or key in journalled), None)
 
     def other_words(self, step: Step, clip: Clip) -> bool:
         """Whether the step's observer has looked at the clip for other words."""
-        return self._tables[step.observation].any(clip.id)
+        journalled = self._journalled.get(step.observation, ())
+        return self._tables[step.observation].any(clip.id) or any(id_ == clip.id for id_, _ in journalled)
 
     def of(self, clip: Clip, todo: Sequence[str]) -> dict[str, Written]:
         """By the fingerprint of the observation, for the measures to be run."""
