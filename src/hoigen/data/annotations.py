@@ -11,6 +11,7 @@ disk. A row that stands in two files (a kill while files are made one) is read o
 from __future__ import annotations
 
 import contextlib
+import random
 import threading
 import time
 import uuid
@@ -21,6 +22,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from hoigen.core.clip import Seconds
 from hoigen.core.errors import UsageError, nearest
 from hoigen.data.files import Folder
 from hoigen.data.parquet import parquet_file
@@ -30,7 +32,8 @@ from hoigen.data.run import Run
 COLUMNS = ("clip", "question", "value", "who", "when", "tool", "note")
 MANY = 200
 """Files of single calls from which on `append` makes them one."""
-TRIES = 50
+PATIENCE: Seconds = 60.0
+"""How long files may become others while they are read."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -148,7 +151,8 @@ class Annotations:
     def _read(self) -> list[tuple[str, list[Annotation]]]:
         """Each file with its rows. Files may become one meanwhile: what was missed by that is read again."""
         seen: dict[str, list[Annotation]] = {}
-        for tries in range(TRIES):
+        until = time.monotonic() + PATIENCE
+        while True:
             names = self._names()
             for name in names:
                 if name not in seen:
@@ -156,8 +160,9 @@ class Annotations:
                         seen[name] = _rows(self.folder, name)
             if all(name in seen for name in (*names, *self._names()) if name in names or name.startswith("all-")):
                 return [(name, seen[name]) for name in names]
-            time.sleep(tries / 200)
-        raise OSError(f"{self.folder.uri}: its files change faster than they can be read")
+            if time.monotonic() > until:
+                raise OSError(f"{self.folder.uri}: its files change faster than they can be read")
+            time.sleep(random.uniform(0, 0.05))  # not in step with those who write
 
     def _names(self) -> list[str]:
         return [name for name in self.folder.names() if name.endswith(".parquet")]
