@@ -73,6 +73,14 @@ def test_the_measure_with_a_network_works(tmp_path: Path, tiny_video: Path) -> N
     assert 0.5 < row["warmth"] < 0.8, "grey: half of its brightness, and a half"
 
 
+def test_files_that_pages_name_are_there() -> None:
+    pages = [REPO / "README.md", REPO / "CONTRIBUTING.md", REPO / "ARCHITECTURE.md", *(REPO / "docs").rglob("*.md")]
+    places = (REPO, REPO / "src", REPO / "src" / "hoigen")
+    for page in pages:
+        for name in re.findall(r"`((?:[a-z_]+/)+[a-z_]+\.py)`", page.read_text(encoding="utf-8")):
+            assert any((place / name).exists() for place in places), f"{page.name}: {name}"
+
+
 def test_the_page_for_python_works(
     tmp_path: Path, tiny_video: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
