@@ -232,7 +232,7 @@ def main() -> None:
     print(f"our markup: import {start(python, 'import hoigen.pages.markup') - start(python, 'import hoigen'):.0f} ms")
     own = lines("src/hoigen/pages/markup.py")
     print(f"lines: {own} of markup.py would go, {sum(bool(x.strip()) for x in HTPY.splitlines())} would come for htpy")
-    section = sum(len(inspect.getsource(f).splitlines()) for f in (page._failures, page._failure, page._notes))
+    section = len(inspect.getsource(page._failures).splitlines())
     jinja = len(FAILURES.strip().splitlines())
     print(f"lines of the section on failures: {section} in Python, {jinja} for Jinja2", flush=True)
     with tempfile.TemporaryDirectory() as folder:
