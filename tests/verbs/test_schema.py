@@ -32,6 +32,7 @@ GOOD = [
     BASE + "keep:\n",
     BASE + "videos: [a.mp4, b]\nrun: runs/x\n",
     "measures: [{motion: {sampling: {fps: 2, short_side: null}, slow: 2}}, {text_boxes: }]\n",
+    "measures: [{hoi_lite: {observer: {lite: {masks: true}}}}, {coarse_hoi: {observer: lite}}]\n",
 ]
 
 BAD = [
@@ -45,6 +46,11 @@ BAD = [
     ),
     ("measures: [{motion: {sampling: {frames: 1.5}}}]\n", "measures.motion.sampling.frames: a whole number"),
     ("measures: [{motion: {slow: quick}}]\n", "measures.motion.slow: a number; it came as 'quick'"),
+    ("measures: [{coarse_hoi: {observer: light}}]\n", "line 1: measures.coarse_hoi.observer: unknown observer 'light'"),
+    (
+        "measures: [{hoi_lite: {observer: {lite: {mask: true}}}}]\n",
+        "line 1: measures.hoi_lite.observer.lite: unknown key 'mask'; did you mean 'masks'?",
+    ),
     (BASE + "shots: adaptiv\n", "line 2: shots: unknown detector 'adaptiv'; did you mean 'adaptive'?"),
     (BASE + "shots: {adaptive: {ration: 3}}\n", "line 2: shots.adaptive: unknown key 'ration'; did you mean 'ratio'?"),
     (BASE + "min_length: -1\n", "line 2: min_length: 0 or more"),
@@ -118,7 +124,7 @@ def test_every_key_is_there_with_its_words_and_default() -> None:
         assert "default" in key or name in ("videos", "run")
         if "default" in key:
             jsonschema.validate(key["default"], {**key, "$defs": made["$defs"]})
-    for name, settings in made["$defs"].items():
-        for setting, said in settings["properties"].items():
+    for settings in made["$defs"].values():
+        for said in settings["properties"].values():
             if "default" in said:
-                jsonschema.validate(said["default"], said), f"{name}.{setting}"
+                jsonschema.validate(said["default"], {**said, "$defs": made["$defs"]})

@@ -146,3 +146,12 @@ def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     (tmp_path / "bad.yaml").write_text(BAD)
     assert main(["validate", str(tmp_path / "bad.yaml")]) == 2
     assert capsys.readouterr().err.count("\n  line ") == 13
+
+
+def test_every_line_of_a_recording_is_read(tmp_path: Path) -> None:
+    head = '{"hoigen_detections": 1, "detector": "mine", "verbs": "hico", "objects": "hico", "theta": 0.5}\n'
+    (tmp_path / "seen.jsonl").write_text(head + '{"video": "a.mp4", "time": "soon", "pairs": []}\n')
+    spec = f"{{coarse_hoi: {{observer: {{recorded: {{file: {tmp_path / 'seen.jsonl'}}}}}}}}}"
+    (tmp_path / "r.yaml").write_text(f"measures: [{spec}]\n")
+    with pytest.raises(UsageError, match=r"line 1: .*seen\.jsonl: line 2: time"):
+        hoigen.validate(str(tmp_path / "r.yaml"))

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hoigen.core.registry import measures, score_names
+from hoigen.core.registry import Kind, measures, plugins, score_names
 from hoigen.core.score import Rule
 from hoigen.core.settings import Key, keys_of, plain, summary
 from hoigen.recipe.recipe import KEYS
@@ -37,7 +37,12 @@ def schema() -> Schema:
     rule: Json = {"anyOf": [{"$ref": "#/$defs/rule"}, {"type": "null"}]}
     described = {number.name: rule | {"description": number.about} for _, cls in measures() for number in cls.numbers}
     keep = {"type": ["object", "null"], "properties": described, "additionalProperties": rule}
-    special = {"shots": _shots(), "measures": _measures(), "keep": keep, "videos": dict(VIDEOS)}
+    special = {
+        "shots": _shots(),
+        "measures": {"type": "array", "items": _named("measure")},
+        "keep": keep,
+        "videos": dict(VIDEOS),
+    }
     made: Json = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "hoigen recipe",
@@ -49,6 +54,8 @@ def schema() -> Schema:
             "rule": of_class(Rule) | {"minProperties": 1},
             **{f"measure.{name}": of_class(cls) for name, cls in measures()},
             **{f"shots.{name}": of_class(cls) for name, cls in detectors()},
+            **{f"observer.{name}": of_class(cls) for name, cls in plugins("observer")},
+            **{f"expert.{name}": of_class(cls) for name, cls in plugins("expert")},
         },
     }
     # A measure of one's own may give scores of any name; without one, each rule must be about a known score.
@@ -65,7 +72,9 @@ def schema() -> Schema:
 
 def of_key(key: Key, made: Json | None = None) -> Json:
     """A key with its type (or what is `made` of it already), bounds, help and default."""
-    made = of_hint(key.hint) if made is None else made
+    if made is None:
+        kind = key.setting.plugin
+        made = _named(kind) if kind else of_hint(key.hint)
     bounds = {"minimum": key.setting.least, "maximum": key.setting.most, "exclusiveMinimum": key.setting.above}
     made |= {name: bound for name, bound in bounds.items() if bound is not None}
     if key.help:
@@ -131,9 +140,10 @@ def _one_of(properties: Json) -> Json:
     }
 
 
-def _measures() -> Json:
-    named = {name: summary(cls) for name, cls in measures()}
-    with_settings = _one_of({name: {"$ref": f"#/$defs/measure.{name}"} for name in named})
+def _named(kind: Kind) -> Json:
+    """What names a plug-in of a kind: its name, one name with its settings, or a file of one's own."""
+    named = {name: summary(cls) for name, cls in plugins(kind)}
+    with_settings = _one_of({name: {"$ref": f"#/$defs/{kind}.{name}"} for name in named})
     with_settings["patternProperties"] = {OWN_FILE: {"type": ["object", "null"]}}
     words = [{"const": name, "description": text} for name, text in named.items()]
-    return {"type": "array", "items": {"anyOf": [*words, {"type": "string", "pattern": OWN_FILE}, with_settings]}}
+    return {"anyOf": [*words, {"type": "string", "pattern": OWN_FILE}, with_settings]}

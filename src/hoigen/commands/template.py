@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from hoigen.core.registry import measures
+from hoigen.core.registry import measures, plugins
 from hoigen.core.settings import keys_of, plain, summary
 from hoigen.recipe.recipe import KEYS
 from hoigen.video.shots import detectors
@@ -74,6 +74,11 @@ def _measures() -> Iterator[str]:
         yield from _settings(cls, "#       ")
     yield "#   # A file of one's own, beside the recipe:"
     yield "#   - ./my_measure.py"
+    yield from _comment("Who may look, as `observer` of the measures above, with the defaults of each:")
+    for name, cls in plugins("observer"):
+        yield from _comment(summary(cls), "#   # ")
+        yield f"#   observer: {{{name}: {{}}}}" if not keys_of(cls) else f"#   observer:\n#     {name}:"
+        yield from _settings(cls, "#       ")
 
 
 def _rules() -> Iterator[str]:

@@ -148,6 +148,9 @@ class _Check:
         made = self._settings(cls, named[1], f"measures.{named[0]}", (*place, named[0]))
         if made is not _BAD:
             self._try(place, lambda: fingerprint(made))
+            looking = getattr(made, "looking", None)
+            if looking is not None and not looking.observer.sees:
+                self._try(place, looking.observer.load)  # a file: every line of it is read once
         if cls.name in self.measures:
             self._fault(place, f"measures: {cls.name!r} stands there twice")
             return

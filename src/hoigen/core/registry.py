@@ -220,10 +220,15 @@ def _remember_lines(path: Path, source: bytes) -> None:
     linecache.cache[str(path)] = (len(source), None, lines, str(path))
 
 
+def plugins(kind: Kind) -> Iterator[tuple[str, type[Any]]]:
+    """All plug-ins of a kind at hand, by name: hoigen's own and those of installed packages."""
+    for name in names_of(kind):
+        yield name, find(kind, name)
+
+
 def measures() -> Iterator[tuple[str, type[Any]]]:
-    """All measures at hand, by name: hoigen's own and those of installed packages."""
-    for name in measure_names():
-        yield name, find_measure(name)
+    """All measures at hand, by name."""
+    return plugins("measure")
 
 
 def score_names() -> list[str]:

@@ -14,7 +14,7 @@ import types
 import typing
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 Missing = inspect.Parameter.empty
 
@@ -29,6 +29,7 @@ class Setting:
         most: the greatest one.
         above: it is more than this.
         unit: of a number, in full (seconds, pixels), where its name and help do not say it.
+        plugin: the kind that it names (`observer`, `expert`): a name, one name with its settings, or an own file.
     """
 
     help: str
@@ -36,6 +37,7 @@ class Setting:
     most: float | None = None
     above: float | None = None
     unit: str = ""
+    plugin: Literal["", "observer", "expert"] = ""
 
     @property
     def allowed(self) -> str:

@@ -83,7 +83,9 @@ class CoarseHoi:
     from the published values (docs/coarse_hoi.md).
     """
 
-    observer: Annotated[Any, Setting("who looks: a name of hoigen list, or one name with its settings")] = "lite"
+    observer: Annotated[
+        Any, Setting("who looks: a name of hoigen list, or one name with its settings", plugin="observer")
+    ] = "lite"
     frames: Annotated[int, Setting("frames that are looked at", least=1)] = 8
     short_side: Annotated[
         int | None,

@@ -159,9 +159,9 @@ class FineHoi:
         Literal["exclude", "zero", "one"],
         Setting("what a video gets in which the two are hardly detected; one is what the bare formula would give"),
     ] = "exclude"
-    observer: Annotated[Any, Setting("who looks: a name of hoigen list, or one name with its settings")] = field(
-        default_factory=lambda: dict(LITE)
-    )
+    observer: Annotated[
+        Any, Setting("who looks: a name of hoigen list, or one name with its settings", plugin="observer")
+    ] = field(default_factory=lambda: dict(LITE))
 
     revision = 5
     prompted = True

@@ -58,10 +58,10 @@ class HoiJudgement:
     Source: HOIGen-1M, section 3.1, "LLM Evaluation" (PLLaVA captions, Qwen2.5 judges).
     """
 
-    describer: Annotated[Any, Setting("the expert that sees the clip, as a recipe names experts")] = field(
-        default_factory=lambda: {"open_model": {"model": "Qwen/Qwen3-VL-8B-Instruct"}}
+    describer: Annotated[Any, Setting("the expert that sees the clip, as a recipe names experts", plugin="expert")] = (
+        field(default_factory=lambda: {"open_model": {"model": "Qwen/Qwen3-VL-8B-Instruct"}})
     )
-    judge: Annotated[Any, Setting("the expert that reads the caption")] = field(
+    judge: Annotated[Any, Setting("the expert that reads the caption", plugin="expert")] = field(
         default_factory=lambda: {"open_model": {"model": "Qwen/Qwen2.5-7B-Instruct", "sees": False}}
     )
     describe_prompt: Annotated[str, Setting("a prompt's name, or a file that ends in .md")] = "describe"

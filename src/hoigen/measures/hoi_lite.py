@@ -112,7 +112,9 @@ class HoiLite:
     weights are this project's own (docs/hoi_lite.md).
     """
 
-    observer: Annotated[Any, Setting("who looks: a name of hoigen list, or one name with its settings")] = "lite"
+    observer: Annotated[
+        Any, Setting("who looks: a name of hoigen list, or one name with its settings", plugin="observer")
+    ] = "lite"
     sampling: Annotated[Sampling, Setting("the frames that are looked at")] = Sampling(frames=8, short_side=360)
 
     revision = 2

@@ -52,7 +52,10 @@ class Mllm:
 
     expert: Annotated[
         Any,
-        Setting("who is asked, as a recipe names experts; the frames are the measure's, not those of its own sampling"),
+        Setting(
+            "who is asked, as a recipe names experts; the frames are the measure's, not those of its own sampling",
+            plugin="expert",
+        ),
     ] = field(default_factory=lambda: {"open_model": {"model": "Qwen/Qwen3-VL-8B-Instruct"}})
     asked_prompt: Annotated[
         str, Setting("with a prompt's interaction: the name of a prompt, or a file that ends in .md")
