@@ -156,7 +156,7 @@ def main() -> None:
     size = megabytes(python, PACKAGES)
     took = start(python, "import pycocotools.mask") - start(python, "import numpy")
     print(f"pycocotools {version(python, 'pycocotools')}: {size:.1f} MB, import {took:.0f} ms of CPU beyond NumPy")
-    print(f"lines of ours: {lines('src/hoigen/observe/readers/rle.py')}", flush=True)
+    print(f"lines of ours: {lines('src/hoigen/observe/rle.py')}", flush=True)
     subprocess.run([str(python), __file__, "--inside"], check=True, env=with_source())
 
 

@@ -1,5 +1,5 @@
-"""Trackers of the field against `hoigen.observe.tracks.link`: ByteTrack, OC-SORT and SORT of `trackers`, Norfair, and
-SciPy's assignment in place of the greedy one.
+"""Trackers of the field against `hoigen.measures.fine.tracks.link`: ByteTrack, OC-SORT and SORT of `trackers`, Norfair,
+and SciPy's assignment in place of the greedy one.
 
 PYTHONPATH=tests python benchmarks/libraries_tracker.py
 
@@ -109,7 +109,7 @@ def right(tracks: Tracks, truth: list[list[int]]) -> tuple[bool, float]:
 
 
 def ours(frames: Frames, times: Sequence[float], roams: float) -> Tracks:
-    from hoigen.observe.tracks import link
+    from hoigen.measures.fine.tracks import link
 
     return [track.at for track in link(frames, times, roams)]  # type: ignore[arg-type]
 
@@ -225,7 +225,7 @@ def main() -> None:
 
     print(headline())
     cases = [*situations(), *scenes()]
-    print(f"lines of tracks.py: {lines('src/hoigen/observe/tracks.py')}; {len(cases)} cases", flush=True)
+    print(f"lines of tracks.py: {lines('src/hoigen/measures/fine/tracks.py')}; {len(cases)} cases", flush=True)
     given = {**with_source(), "PYTHONPATH": os.pathsep.join((with_source()["PYTHONPATH"], str(TESTS)))}
     for name, (packages, names, statement) in LIBRARIES.items():
         base = BASE[:3] if name == "norfair" else BASE  # Norfair wants NumPy 1

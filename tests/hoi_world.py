@@ -14,11 +14,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from hoigen.observe.frame import ObservedFrame
+from hoigen.measures.fine.distances import BEYOND, HAND
+from hoigen.observe.frame import ObservedFrame, Person, Thing
 from hoigen.observe.masks import Mask
 from hoigen.observe.observation import About, FrameRows, Observation
-from hoigen.observe.scene import Scene, Thing
-from hoigen.observe.skeleton import BEYOND, HAND, Person
 
 AWAY = 0.45
 """Of the figure's height: how far the hand is from the object when it lets go."""
@@ -104,7 +103,7 @@ class World:
         far = (span[None] + left - x) ** 2 + (span[:, None] + top - y) ** 2
         return Mask(pixels=far <= radius**2, left=left, top=top, source=source)
 
-    def scenes(self) -> Iterator[Scene]:
+    def scenes(self) -> Iterator[ObservedFrame]:
         """What a detector with the world's faults says of every frame."""
         chance = np.random.default_rng(self.seed)
         for time in self.times:
@@ -112,7 +111,8 @@ class World:
             ball = self.ball(float(time))
             gone = chance.random() < self.dropped or any(a <= time < b for a, b in self.drops)
             persons = [self._person(self.points(float(time), shift), chance) for shift in self._places()]
-            yield Scene(size=self.size, persons=persons, things=[] if gone else [self._thing(ball, shake)])
+            things = [] if gone else [self._thing(ball, shake)]
+            yield ObservedFrame(time=float(time), size=self.size, persons=persons, things=things)
 
     def _places(self) -> list[float]:
         return [0.0, *(0.7 * (at + 1) for at in range(self.bystanders))]
@@ -182,11 +182,7 @@ def _pixel(point: tuple[float, float]) -> tuple[int, int]:
 
 def seen_in(world: World) -> Observation:
     """What the world's detector says, written and read back."""
-    frames = [
-        ObservedFrame(time=float(time), size=scene.size, persons=scene.persons, things=scene.things)
-        for time, scene in zip(world.times, world.scenes(), strict=True)
-    ]
-    return Observation(about=About(observer="fake_world"), frames=FrameRows.of(frames))
+    return Observation(about=About(observer="fake_world"), frames=FrameRows.of(world.scenes()))
 
 
 def breaks(count: int, seconds: float, length: float = 0.3) -> tuple[tuple[float, float], ...]:

@@ -6,7 +6,8 @@ import pytest
 
 from hoigen.interactions import contact, hico
 from hoigen.interactions.contact import ANY, FEET, HAND, INSIDE, LEAD, NONE, SEAT, Contact, contact_of, told
-from hoigen.observe.skeleton import Person, body_points, limb_height
+from hoigen.measures.fine.distances import body_points, limb_height
+from hoigen.observe.frame import Person
 
 
 def test_all_verbs_are_in_the_table_once() -> None:

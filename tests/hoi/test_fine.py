@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hoigen.observe.fine import (
+from hoigen.measures.fine.score import (
     Rules,
     Track,
     bridged,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hoigen.measures.handling import of_hands, of_persons, overlap
 from hoigen.models.nets.hands import Hand
 from hoigen.models.nets.ssd_coco import Thing
-from hoigen.observe.handling import of_hands, of_persons, overlap
 
 PERSON = Thing("person", 0.9, (0.4, 0.2, 0.6, 0.9))
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from hoi_world import World
-from hoigen.observe.masks import Mask, distance, ellipse, from_box, inside_share
+from hoigen.measures.fine.distances import distance, inside_share
+from hoigen.observe.masks import Mask, ellipse, from_box
 
 
 def whole(mask: Mask, size: tuple[int, int]) -> np.ndarray:

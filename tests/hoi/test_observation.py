@@ -22,13 +22,11 @@ from hoigen.measures.hoi_lite import HoiLite
 from hoigen.models import files
 from hoigen.models.fingerprint import fingerprint
 from hoigen.observe.detections import Knows, Pair
-from hoigen.observe.frame import Detection, ObservedFrame, Region, SeenHand
+from hoigen.observe.frame import Detection, ObservedFrame, Person, Region, SeenHand, Thing
 from hoigen.observe.lines import frame_of, frame_row
 from hoigen.observe.masks import Mask
 from hoigen.observe.observation import About, FrameRows, Looking, Observation, Written, about_of, about_row, observe
-from hoigen.observe.scene import Thing
 from hoigen.observe.scene_file import head_row, line_row
-from hoigen.observe.skeleton import Person
 from hoigen.recipe.build import make
 from hoigen.video import decode, probe
 from looking import observed, score_of

@@ -5,22 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hoigen.measures.fine.sketch import CORNERS, SHOWN, Sketches, outlines
+from hoigen.observe.frame import ObservedFrame, Person, Thing
 from hoigen.observe.masks import Mask, ellipse
-from hoigen.observe.scene import Scene, Thing
-from hoigen.observe.skeleton import Person
-from hoigen.observe.sketch import CORNERS, SHOWN, Sketches, outlines
 
 
-def scene(x: float) -> Scene:
+def scene(x: float, time: float) -> ObservedFrame:
     cup = Thing(label="cup", score=0.9, box=(x, 20, x + 40, 60), mask=ellipse((x, 20, x + 40, 60)))
     person = Person(box=(0, 0, 50, 100), points={"left_wrist": (x, 40.0)}, hands=[np.full((21, 2), 10.0)])
-    return Scene(size=(200, 100), persons=[person], things=[cup])
+    return ObservedFrame(time=time, size=(200, 100), persons=[person], things=[cup])
 
 
 def test_frames_nearest_to_the_middles_are_kept() -> None:
     sketches = Sketches(8.0)
     for number in range(800):
-        sketches.offer(scene(number / 8), number / 100, number)
+        sketches.offer(scene(number / 8, number / 100), number)
     boxes = {number: (number / 8, 20, number / 8 + 40, 60) for number in range(800)}
     rows = sketches.of(dict.fromkeys(range(800), (0, 0, 50, 100)), boxes)
     assert [row["time"] for row in rows] == [at + 0.5 for at in range(SHOWN)]
@@ -31,7 +30,7 @@ def test_frames_nearest_to_the_middles_are_kept() -> None:
 
 def test_only_the_pair_is_drawn() -> None:
     sketches = Sketches(1.0, 1)
-    sketches.offer(scene(30), 0.4, 0)
+    sketches.offer(scene(30, 0.4), 0)
     [row] = sketches.of({}, {0: (30, 20, 70, 60)})
     assert "person" not in row
     assert row["mask_source"] == "ellipse"
@@ -42,7 +41,7 @@ def test_only_the_pair_is_drawn() -> None:
 def test_fewer_frames_than_moments_are_told_once() -> None:
     sketches = Sketches(4.0)
     for number in range(3):
-        sketches.offer(scene(30), number * 1.5, number)
+        sketches.offer(scene(30, number * 1.5), number)
     assert [row["frame"] for row in sketches.of({}, {})] == [0, 1, 2]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hoigen.observe.tracks import link
+from hoigen.measures.fine.tracks import link
 
 
 def box(x: float, y: float = 0, side: float = 10) -> tuple[float, float, float, float]:

@@ -10,12 +10,12 @@ import pytest
 
 from hoigen import Clip
 from hoigen.measures import hoi_lite
+from hoigen.measures.handling import STANDS_BESIDE
 from hoigen.measures.hoi_lite import HoiLite, hand_contacts, person_contacts, probability
 from hoigen.models import files
 from hoigen.models.nets.hands import Hand
 from hoigen.models.nets.imagenet import HANDLED, ThingNamer
 from hoigen.models.nets.ssd_coco import LABELS, Thing
-from hoigen.observe.handling import STANDS_BESIDE
 from hoigen.stats.thresholds import auc
 from looking import looked_at, score_of
 

@@ -13,13 +13,13 @@ from hoigen.core.registry import measure
 from hoigen.core.score import Number, Score
 from hoigen.core.settings import Setting
 from hoigen.interactions.contact import Contact, told
+from hoigen.measures.fine.sketch import Sketches
 from hoigen.observe.detections import asked
 from hoigen.observe.observation import Looking, Observation, as_setting, observer_of
-from hoigen.observe.sketch import Sketches
 
 if TYPE_CHECKING:
-    from hoigen.observe.fine import FineScore, Rules, Track
-    from hoigen.observe.scene import Candidate, Frame
+    from hoigen.measures.fine.pairs import Candidate, Frame
+    from hoigen.measures.fine.score import FineScore, Rules, Track
 
 Follow = Literal["pair", "nearest", "several"]
 OWN = ("variant", "follow", "people", "bridge", "least_presence", "undefined")
@@ -204,7 +204,7 @@ class FineHoi:
 
     @property
     def rules(self) -> Rules:
-        from hoigen.observe.fine import Rules
+        from hoigen.measures.fine.score import Rules
 
         return Rules(bridge=self.bridge, least_presence=self.least_presence, undefined=self.undefined)
 
@@ -225,15 +225,15 @@ class _Reading:
     def score(self) -> Score:
         import numpy as np
 
-        from hoigen.observe.fine import Track
-        from hoigen.observe.scene import candidates, measured
+        from hoigen.measures.fine.pairs import candidates, measured
+        from hoigen.measures.fine.score import Track
 
         if reason := self._never():
             return self._none(reason)
         for number, frame in enumerate(self.seen.frames):
-            scene = frame.scene.only(self.thing)
-            self.sketches.offer(scene, frame.time, number)
-            self.frames.append(measured(scene, frame.time, self.contact))
+            asked_for = frame.only(self.thing)
+            self.sketches.offer(asked_for, number)
+            self.frames.append(measured(asked_for, self.contact))
         if not self.frames:
             return self._none("no frame to look at")
         if found := candidates(self.frames, self.contact):
@@ -256,7 +256,7 @@ class _Reading:
         return Score(None, {**self._facts(), "reason": reason}, dict.fromkeys(names))
 
     def _scored(self, found: list[Candidate]) -> Score:
-        from hoigen.observe.fine import choose, nearest_of
+        from hoigen.measures.fine.score import choose, nearest_of
 
         tracks = [each.track for each in found]
         order = choose(tracks, self.settings.bridge)
@@ -273,7 +273,7 @@ class _Reading:
         return self._filed([each.track for each in picked], picked)
 
     def _filed(self, tracks: Sequence[Track], pairs: Sequence[Candidate]) -> Score:
-        from hoigen.observe.fine import fine_score
+        from hoigen.measures.fine.score import fine_score
 
         rules = self.settings.rules
         by = {name: [fine_score(track, name, rules) for track in tracks] for name in ("gap", "binary", "diagonal")}
@@ -305,7 +305,7 @@ class _Reading:
     def _facts(self) -> dict[str, Any]:
         import numpy as np
 
-        from hoigen.observe.fine import DEFINITION, rate
+        from hoigen.measures.fine.score import DEFINITION, rate
 
         times = np.array([frame.time for frame in self.frames])
         shown = rate(times)

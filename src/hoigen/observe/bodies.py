@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from hoigen.observe.frame import SEEN, Person
 from hoigen.observe.geometry import area, in_pixels, shared
-from hoigen.observe.skeleton import SEEN, Person
 
 if TYPE_CHECKING:
     import numpy as np

@@ -3,12 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from hoigen.core.clip import Seconds
 from hoigen.observe.detections import Box, Pair
-from hoigen.observe.scene import Scene, Thing
-from hoigen.observe.skeleton import Person
+from hoigen.observe.masks import Mask
+
+if TYPE_CHECKING:
+    import numpy as np
+
+MOST = 6
+"""Persons and things of a frame that are followed, the surest first."""
+SEEN = 0.3
+"""Points of a lower confidence are as if they were not there."""
+TALL = 0.35
+"""Of the picture's height: a smaller person counts for less, as a bystander, where nothing was asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """A person, or a hand alone, in one frame; pixels.
+
+    Args:
+        box: (x0, y0, x1, y1) around all that is seen.
+        points: by COCO's and BlazePose's names, those that are seen.
+        hands: (21, 2) landmarks of each hand that is seen so closely.
+        score: 0..1.
+    """
+
+    box: Box
+    points: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    hands: Sequence[np.ndarray] = ()
+    score: float = 1.0
+
+    @property
+    def hand_only(self) -> bool:
+        return not self.points and bool(self.hands)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thing:
+    """An object in one frame; pixels. label: by HICO-DET's names where it has it."""
+
+    label: str
+    score: float
+    box: Box
+    mask: Mask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +126,12 @@ class ObservedFrame:
     hands: Sequence[SeenHand] | None = None
     regions: Sequence[Region] | None = None
 
-    @property
-    def scene(self) -> Scene:
-        """Its persons and things."""
-        return Scene(size=self.size, persons=self.persons or (), things=self.things or ())
+    def only(self, wanted: str | None) -> ObservedFrame:
+        """The same with the things of one label alone; of none, with all things but persons."""
+        things = [t for t in self.things or () if (t.label == wanted if wanted is not None else t.label != "person")]
+        return replace(self, things=things)
+
+
+def presence(person: Detection) -> float:
+    """Score of a person, less for a bystander."""
+    return person.score * min(1.0, (person.box[3] - person.box[1]) / TALL)

@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING, Any
 from hoigen.core.errors import UsageError, nearest
 from hoigen.observe import rle
 from hoigen.observe.detections import MOST, Box, Knows, Pair, as_name
-from hoigen.observe.frame import Detection, ObservedFrame, Region, SeenHand
+from hoigen.observe.frame import Detection, ObservedFrame, Person, Region, SeenHand, Thing
 from hoigen.observe.geometry import in_pixels, in_shares
 from hoigen.observe.masks import Mask, ellipse
 from hoigen.observe.poses import COUNTS, person_of
-from hoigen.observe.scene import Thing
-from hoigen.observe.skeleton import Person
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,12 +13,10 @@ from hoigen.models import room, uses
 from hoigen.observe.bodies import together, with_hands
 from hoigen.observe.detections import Box, Knows, as_name
 from hoigen.observe.follow import Follower, Held, surest
-from hoigen.observe.frame import Detection, ObservedFrame, Region, SeenHand
+from hoigen.observe.frame import Detection, ObservedFrame, Region, SeenHand, Thing, presence
 from hoigen.observe.geometry import area, in_pixels, in_shares, square
-from hoigen.observe.handling import presence
 from hoigen.observe.masks import from_box
 from hoigen.observe.observation import About, FrameRows
-from hoigen.observe.scene import Thing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
     from hoigen.models.nets.pose import Circle
     from hoigen.models.nets.ssd_coco import Thing as Found
     from hoigen.models.uses import ModelUse
-    from hoigen.observe.skeleton import Person
+    from hoigen.observe.frame import Person
 
 THETA = 0.3
 """Of the pairs that are made of its boxes, hands and regions (docs/coarse_hoi.md)."""

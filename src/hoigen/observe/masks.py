@@ -1,8 +1,7 @@
-"""Which pixels are the object: a box made into a mask on a CPU, and how far points are from a mask."""
+"""Which pixels are the object: a box made into a mask on a CPU."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -94,38 +93,3 @@ def cropped(whole: np.ndarray, source: str) -> Mask | None:
         return None
     top, left = int(rows[0]), int(columns[0])
     return Mask(pixels=whole[top : rows[-1] + 1, left : columns[-1] + 1].copy(), left=left, top=top, source=source)
-
-
-def distance(mask: Mask, points: Sequence[tuple[float, float]]) -> float | None:
-    """Pixels from the nearest of the points to the mask, 0 within it; None without points or mask."""
-    import numpy as np
-
-    edge = outline(mask)
-    if not len(points) or not len(edge):
-        return None
-    at = np.asarray(points, float)
-    column, row = np.floor(at - (mask.left, mask.top)).astype(int).T
-    height, width = mask.pixels.shape
-    within = (column >= 0) & (column < width) & (row >= 0) & (row < height)
-    if mask.pixels[row[within], column[within]].any():
-        return 0.0
-    apart = at[:, None] - edge[None]
-    return max(0.0, float(np.sqrt((apart**2).sum(-1).min())) - 0.5)  # to the pixel's edge, not its middle
-
-
-def outline(mask: Mask) -> np.ndarray:
-    """Middles (N, 2) of the mask's pixels that have a neighbour outside of it."""
-    import numpy as np
-
-    padded = np.pad(mask.pixels, 1)
-    core = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
-    row, column = np.nonzero(mask.pixels & ~core)
-    return np.stack([column + mask.left + 0.5, row + mask.top + 0.5], axis=1)
-
-
-def inside_share(mask: Mask, box: Box) -> float:
-    """Share of a box, in pixels, that the mask covers."""
-    x0, y0 = max(0, round(box[0]) - mask.left), max(0, round(box[1]) - mask.top)
-    x1, y1 = max(0, round(box[2]) - mask.left), max(0, round(box[3]) - mask.top)
-    whole = max(1, (round(box[2]) - round(box[0])) * (round(box[3]) - round(box[1])))
-    return float(mask.pixels[y0:y1, x0:x1].sum()) / whole

@@ -17,11 +17,10 @@ from hoigen.models.uses import Network
 from hoigen.observe.boxes import BoxFinder, Found
 from hoigen.observe.detections import Knows, asked, question_of
 from hoigen.observe.follow import Follower, Held, surest
-from hoigen.observe.frame import ObservedFrame
+from hoigen.observe.frame import MOST, ObservedFrame, Thing
 from hoigen.observe.observation import About, FrameRows
 from hoigen.observe.poses import PoseFinder, person_of
 from hoigen.observe.propagate import Propagator
-from hoigen.observe.scene import MOST, Thing
 from hoigen.observe.segments import GRABCUT, GrabCut, Segmenter
 
 if TYPE_CHECKING:
@@ -29,8 +28,8 @@ if TYPE_CHECKING:
 
     from hoigen.core.clip import Clip, Sampling, Seconds
     from hoigen.models.uses import ModelUse
+    from hoigen.observe.frame import Person
     from hoigen.observe.masks import Mask
-    from hoigen.observe.skeleton import Person
 
 LEAST = 2.0
 """Pixels on the shorter side below which a box is no object."""

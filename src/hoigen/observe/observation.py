@@ -10,11 +10,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, overload, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, overload
 
 from hoigen.core.clip import Clip, Sampling, Seconds
 from hoigen.core.errors import UsageError, nearest
-from hoigen.core.score import Score
 from hoigen.interactions import hico
 from hoigen.observe.detections import Knows, as_name
 from hoigen.observe.frame import Detection as Detection
@@ -146,18 +145,6 @@ class Looking:
     @property
     def needs_frames(self) -> bool:
         return self.observer.sees and self.sampling.needs_frames
-
-
-@runtime_checkable
-class ReadsObservations(Protocol):
-    """A measure that is a function of what an observer has seen."""
-
-    @property
-    def looking(self) -> Looking: ...
-
-    def read(self, clip: Clip, seen: Observation) -> Score:
-        """The clip's score. Decodes nothing, asks nobody."""
-        ...
 
 
 class Collecting:

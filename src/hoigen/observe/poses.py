@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hoigen.models import room, uses
 from hoigen.observe.detections import Box
-from hoigen.observe.skeleton import SEEN, Person
+from hoigen.observe.frame import SEEN, Person
 
 if TYPE_CHECKING:
     import numpy as np

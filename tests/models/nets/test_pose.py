@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from hoigen.core.clip import Clip, Sampling
+from hoigen.measures.fine.distances import limb_height
 from hoigen.models import files
 from hoigen.models.nets.hands import Hand
 from hoigen.models.nets.pose import NAMES, PoseFinder, around_box
 from hoigen.models.nets.ssd_coco import ObjectFinder
 from hoigen.observe.bodies import person_of, with_hands
-from hoigen.observe.skeleton import limb_height
 from hoigen.video import decode
 
 
@@ -55,7 +55,7 @@ def test_nobody(finder: PoseFinder) -> None:
 
 
 def test_hands_go_to_the_nearest_wrist(finder: PoseFinder) -> None:
-    from hoigen.observe.skeleton import Person
+    from hoigen.observe.frame import Person
 
     left = Person(box=(0, 0, 100, 100), points={"left_wrist": (20, 20)})
     right = Person(box=(200, 0, 300, 100), points={"right_wrist": (220, 20)})

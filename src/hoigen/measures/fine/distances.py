@@ -1,18 +1,17 @@
-"""A person as named points in pixels, which of them may touch, and how tall the person is."""
+"""Which points of a person may touch, how far they are from a mask, and how tall the person is; pixels."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hoigen.observe.detections import Box
+from hoigen.observe.frame import Person
+from hoigen.observe.masks import Mask
 
 if TYPE_CHECKING:
     import numpy as np
 
-SEEN = 0.3
-"""Points of a lower confidence are as if they were not there."""
 BEYOND = 0.35
 """The middle of a hand lies this share of the forearm beyond the wrist."""
 PERCENTILE = 80
@@ -42,27 +41,6 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "feet": _FEET,
 }
 """The points of each part that may touch; `hand` and `any` are put together below."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
-    """A person, or a hand alone, in one frame; pixels.
-
-    Args:
-        box: (x0, y0, x1, y1) around all that is seen.
-        points: by COCO's and BlazePose's names, those that are seen.
-        hands: (21, 2) landmarks of each hand that is seen so closely.
-        score: 0..1.
-    """
-
-    box: Box
-    points: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    hands: Sequence[np.ndarray] = ()
-    score: float = 1.0
-
-    @property
-    def hand_only(self) -> bool:
-        return not self.points and bool(self.hands)
 
 
 def body_points(person: Person, parts: Sequence[str]) -> list[tuple[float, float]]:
@@ -111,3 +89,38 @@ def hand_length(hand: np.ndarray) -> float:
     import numpy as np
 
     return float(np.hypot(*(hand - hand[0]).T).max())
+
+
+def distance(mask: Mask, points: Sequence[tuple[float, float]]) -> float | None:
+    """Pixels from the nearest of the points to the mask, 0 within it; None without points or mask."""
+    import numpy as np
+
+    edge = outline(mask)
+    if not len(points) or not len(edge):
+        return None
+    at = np.asarray(points, float)
+    column, row = np.floor(at - (mask.left, mask.top)).astype(int).T
+    height, width = mask.pixels.shape
+    within = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    if mask.pixels[row[within], column[within]].any():
+        return 0.0
+    apart = at[:, None] - edge[None]
+    return max(0.0, float(np.sqrt((apart**2).sum(-1).min())) - 0.5)  # to the pixel's edge, not its middle
+
+
+def outline(mask: Mask) -> np.ndarray:
+    """Middles (N, 2) of the mask's pixels that have a neighbour outside of it."""
+    import numpy as np
+
+    padded = np.pad(mask.pixels, 1)
+    core = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    row, column = np.nonzero(mask.pixels & ~core)
+    return np.stack([column + mask.left + 0.5, row + mask.top + 0.5], axis=1)
+
+
+def inside_share(mask: Mask, box: Box) -> float:
+    """Share of a box, in pixels, that the mask covers."""
+    x0, y0 = max(0, round(box[0]) - mask.left), max(0, round(box[1]) - mask.top)
+    x1, y1 = max(0, round(box[2]) - mask.left), max(0, round(box[3]) - mask.top)
+    whole = max(1, (round(box[2]) - round(box[0])) * (round(box[3]) - round(box[1])))
+    return float(mask.pixels[y0:y1, x0:x1].sum()) / whole

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from hoigen.observe.detections import Box, Pair, as_name
+from hoigen.observe.frame import TALL, presence
 from hoigen.observe.geometry import area, grown, shared
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ STANDS_BESIDE = frozenset((
 # fmt: on
 """COCO things whose box over a person's says little: one stands beside them, is hidden in them, or wears them."""
 
-TALL = 0.35
-"""Of the picture's height: a smaller person counts for less, as a bystander, where nothing was asked for."""
 LARGE = 0.3
 """Of the picture's short side: a smaller hand counts for less; hands at work are shown large."""
 HOLDS = 8
@@ -111,11 +110,6 @@ def overlap(person: Box, thing: Box) -> float:
     """How far two boxes lie in each other, 0..1: half of the one within the other counts in full."""
     both = shared(grown(person, 0.1), thing)
     return min(1.0, max(both / area(thing), both / area(person)) / 0.5)
-
-
-def presence(person: Detection) -> float:
-    """Score of a person, less for a bystander."""
-    return person.score * min(1.0, (person.box[3] - person.box[1]) / TALL)
 
 
 def surely(hand: SeenHand) -> float:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from hoigen.observe.detections import Box
 
 if TYPE_CHECKING:
+    from hoigen.observe.frame import ObservedFrame
     from hoigen.observe.masks import Mask
-    from hoigen.observe.scene import Scene
 
 SHOWN = 8
 """Frames of a clip that are kept, those nearest to the middles of as many equal stretches."""
@@ -24,7 +24,7 @@ Place = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A scene at a moment. persons, things: what to draw, by box."""
+    """A frame. persons, things: what to draw, by box."""
 
     number: int
     time: float
@@ -33,22 +33,21 @@ class _Kept:
 
 
 class Sketches:
-    """Takes scenes in order of time and keeps those nearest to some moments: bounded, however long the clip."""
+    """Takes frames in order of time and keeps those nearest to some moments: bounded, however long the clip."""
 
     def __init__(self, duration: float, count: int = SHOWN) -> None:
         self.moments = [(at + 0.5) * duration / count for at in range(count)]
         self.kept: dict[int, _Kept] = {}
 
-    def offer(self, scene: Scene, time: float, number: int) -> None:
-        """A frame's scene; number: the place of the frame among all that were looked at."""
+    def offer(self, frame: ObservedFrame, number: int) -> None:
+        """A frame; number: its place among all that were looked at."""
         nearer = [
             at
             for at, moment in enumerate(self.moments)
-            if at not in self.kept or abs(time - moment) < abs(self.kept[at].time - moment)
+            if at not in self.kept or abs(frame.time - moment) < abs(self.kept[at].time - moment)
         ]
         if nearer:
-            drawn = _drawn(scene, time, number)
-            self.kept.update(dict.fromkeys(nearer, drawn))
+            self.kept.update(dict.fromkeys(nearer, _drawn(frame, number)))
 
     def of(self, persons: Mapping[int, Box], things: Mapping[int, Box]) -> list[dict[str, Any]]:
         """The kept frames with one person and one thing, whose boxes are given by frame number; 0..1 of the picture."""
@@ -64,8 +63,8 @@ class Sketches:
         return sorted(rows, key=lambda row: float(row["time"]))
 
 
-def _drawn(scene: Scene, time: float, number: int) -> _Kept:
-    width, height = scene.size
+def _drawn(frame: ObservedFrame, number: int) -> _Kept:
+    width, height = frame.size
 
     def place(x: float, y: float) -> Place:
         return round(float(x) / width, 4), round(float(y) / height, 4)
@@ -79,7 +78,7 @@ def _drawn(scene: Scene, time: float, number: int) -> _Kept:
             "points": {name: place(*at) for name, at in person.points.items()},
             "hands": [[place(x, y) for x, y in hand] for hand in person.hands],
         }
-        for person in scene.persons
+        for person in frame.persons or ()
     }
     things = {
         thing.box: {
@@ -87,9 +86,9 @@ def _drawn(scene: Scene, time: float, number: int) -> _Kept:
             "outline": [[place(x, y) for x, y in piece] for piece in outlines(thing.mask)],
             "mask_source": thing.mask.source,
         }
-        for thing in scene.things
+        for thing in frame.things or ()
     }
-    return _Kept(number, time, persons, things)
+    return _Kept(number, frame.time, persons, things)
 
 
 def outlines(mask: Mask) -> list[Sequence[Place]]:

@@ -1,0 +1,140 @@
+"""All that fine_hoi needs of one frame, and the pairs that come of a whole video."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hoigen.interactions.contact import Contact
+from hoigen.measures.fine.distances import body_points, distance, hand_length, inside_share, limb_height
+from hoigen.measures.fine.score import Track, heights, inside_reach, reaches
+from hoigen.measures.fine.tracks import Boxes, link
+from hoigen.observe.detections import Box
+from hoigen.observe.frame import MOST, ObservedFrame, Person
+from hoigen.observe.geometry import over
+
+ITSELF = 0.3
+"""Mean intersection over union from which a person among the things is one of those who are followed."""
+
+ROAMS = 2.0
+"""Of its own diagonals: how far a thing may be from where it was a frame before, and be the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A frame in numbers, without its masks.
+
+    Args:
+        time: seconds from the clip's start.
+        diagonal: of the picture, pixels.
+        persons: those who are followed, the surest first.
+        things: label, box and the mask's source of each object that is followed.
+        apart: numbers of a person and a thing -> pixels from the thing to the nearest point of the body that may touch
+            and to the nearest landmark of a hand, None where none is seen; and the share of the person's box that lies
+            within the thing.
+    """
+
+    time: float
+    diagonal: float
+    persons: Sequence[Person]
+    things: Sequence[tuple[str, Box, str]]
+    apart: Mapping[tuple[int, int], tuple[float | None, float | None, float]]
+
+
+def measured(frame: ObservedFrame, contact: Contact) -> Frame:
+    """The distances of one frame, for a verb's contact."""
+    persons = sorted(frame.persons or (), key=lambda person: -person.score)[:MOST]
+    things = sorted(frame.things or (), key=lambda thing: -thing.score)[:MOST]
+    handy = bool({"hand", "any"} & set(contact.parts))
+    apart = {}
+    for p, person in enumerate(persons):
+        body = body_points(person, contact.parts)
+        hands = [(float(x), float(y)) for hand in person.hands for x, y in hand] if handy else []
+        for t, thing in enumerate(things):
+            share = inside_share(thing.mask, person.box) if contact.kind == "inside" else 0.0
+            apart[p, t] = distance(thing.mask, body), distance(thing.mask, hands), share
+    kept = [(thing.label, thing.box, thing.mask.source) for thing in things]
+    return Frame(frame.time, math.hypot(*frame.size), persons, kept, apart)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One person with one object through the video.
+
+    Args:
+        track: how far they are from each other.
+        label: the object's.
+        persons, things: the boxes by frame number, pixels.
+        sources: how the masks were made -> in how many frames.
+        person: the number of the person among those that are followed.
+    """
+
+    track: Track
+    label: str
+    persons: Mapping[int, Box]
+    things: Mapping[int, Box]
+    sources: Mapping[str, int]
+    person: int
+
+
+def candidates(frames: Sequence[Frame], contact: Contact) -> list[Candidate]:
+    """Every pair of a followed person and a followed object that are seen together at all."""
+    times = [frame.time for frame in frames]
+    labels = sorted({label for frame in frames for label, _, _ in frame.things})
+    followed = link([[person.box for person in frame.persons] for frame in frames], times)
+    found = []
+    for label in labels:
+        numbers = [[t for t, thing in enumerate(frame.things) if thing[0] == label] for frame in frames]
+        boxes = [[frame.things[t][1] for t in mine] for frame, mine in zip(frames, numbers, strict=True)]
+        for things in link(boxes, times, ROAMS):
+            at = {frame: numbers[frame][number] for frame, number in things.at.items()}
+            same = _itself(frames, followed, at) if label == "person" else None
+            for number, person in enumerate(followed):
+                if number != same and person.at.keys() & at.keys():
+                    found.append(
+                        Candidate(
+                            _track(frames, person.at, at, contact),
+                            label,
+                            {i: frames[i].persons[who].box for i, who in person.at.items()},
+                            {i: frames[i].things[thing][1] for i, thing in at.items()},
+                            Counter(frames[i].things[thing][2] for i, thing in at.items()),
+                            number,
+                        )
+                    )
+    return found
+
+
+def _itself(frames: Sequence[Frame], followed: Sequence[Boxes], at: Mapping[int, int]) -> int | None:
+    """The person that a followed `person` among the things is: whose boxes lie most on its own, and clearly so."""
+    means = []
+    for person in followed:
+        both = sorted(person.at.keys() & at.keys())
+        overs = [over(frames[i].persons[person.at[i]].box, frames[i].things[at[i]][1]) for i in both]
+        means.append(sum(overs) / len(overs) if overs else 0.0)
+    best = max(range(len(means)), key=means.__getitem__, default=None)
+    return best if best is not None and means[best] >= ITSELF else None
+
+
+def _track(frames: Sequence[Frame], who: Mapping[int, int], at: Mapping[int, int], contact: Contact) -> Track:
+    """How far a person and a thing are from each other. who, at: their numbers in each frame that shows them."""
+    times = np.array([frame.time for frame in frames])
+    unseen = (None, None, None)
+    apart = [frame.apart[who[i], at[i]] if i in who and i in at else unseen for i, frame in enumerate(frames)]
+    body, hand, share = (np.array(column, float) for column in zip(*apart, strict=True))  # None becomes NaN
+    if contact.kind == "inside":
+        reach = inside_reach(share)
+        # without points there is no distance in pixels: the missing share stands for it
+        diagonal = reach.copy()
+    else:
+        persons = [frames[i].persons[who[i]] if i in who else None for i in range(len(frames))]
+        limbs = [limb_height(person) if person else None for person in persons]
+        boxes = [person.box[3] - person.box[1] if person and not person.hand_only else None for person in persons]
+        hands = [max(map(hand_length, person.hands)) if person and person.hands else None for person in persons]
+        height = heights(times, *(np.array(column, float) for column in (limbs, boxes, hands)))
+        reach = reaches(body, hand, height, contact.reach)
+        diagonal = np.fmin(body, hand) / np.array([frame.diagonal for frame in frames])
+    return Track(times=times, reach=reach, diagonal=np.where(np.isnan(reach), np.nan, diagonal))
