@@ -125,12 +125,6 @@ def test_the_same_pixels_give_the_same_bytes_and_odd_sizes_are_taken() -> None:
     assert len(pictures.jpegs(gray)) == 3
 
 
-def test_tokens_of_a_picture_are_one_for_28_by_28() -> None:
-    assert pictures.tokens(448, 448) == 256
-    assert pictures.tokens(796, 448) == 28 * 16
-    assert pictures.tokens(10, 10) == 4
-
-
 def test_a_schema_is_sent_strict_and_its_answer_comes_back(server: FakeChatServer) -> None:
     server.then = lambda body: Say(text='{"same": true, "differences": []}')
     answer = ask(client(server), Request(text="Same?", schema=Verdict))

@@ -72,7 +72,7 @@ def answers(expert: LocalLlm, requests: Sequence[Request], *, apart: bool = Fals
 
 
 def loaded(expert: LocalLlm) -> Engine:
-    return room.taken(expert._key).engine
+    return room.taken(expert._key).work.__self__
 
 
 def test_a_batch_changes_no_greedy_answer(folder: Path) -> None:

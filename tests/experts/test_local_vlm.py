@@ -91,7 +91,7 @@ def test_what_is_shown_changes_the_scores(models: dict[str, Path], kind: str) ->
 
     async def run() -> list[Any]:
         await expert.open()
-        engine = room.taken(expert._key).engine
+        engine = room.taken(expert._key).work.__self__
         scores = []
         for seed in (1, 2):
             with torch.inference_mode():
@@ -117,7 +117,7 @@ def test_times_reach_qwen3(models: dict[str, Path]) -> None:
 
     async def run() -> str:
         await expert.open()
-        engine = room.taken(expert._key).engine
+        engine = room.taken(expert._key).work.__self__
         made = engine.prepare([asked("What?", clip(1, count=4))], {})
         await expert.close()
         return str(engine.tokenizer.decode(made["input_ids"][0]))

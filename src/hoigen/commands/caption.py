@@ -329,5 +329,5 @@ def _collecting(calls: Calls, out: Path) -> Iterator[Desk]:
         files.discard()
         raise
     paths = files.close()
-    told = f"{desk.written} calls written to {', '.join(map(str, paths))}" if paths else "no call is missing"
+    told = f"{len(desk.keys)} calls written to {', '.join(map(str, paths))}" if paths else "no call is missing"
     print(told, file=sys.stderr)

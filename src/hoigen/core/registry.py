@@ -134,7 +134,7 @@ def observer(name: str) -> Callable[[type[T]], type[T]]:
 
 
 def _filed(cls: type[T], kind: Kind, name: str) -> type[T]:
-    own = vars(cls).get("__post_init__")
+    own = getattr(cls, "__post_init__", None)
 
     def checked(self: Any) -> None:
         check_fields(self)

@@ -6,8 +6,9 @@ import glob
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
 
@@ -48,13 +49,10 @@ class BatchFiles:
         self.out, self.most_bytes, self.most_lines = out, most_bytes, most_lines
         self.open: dict[str, _Part] = {}
         self.done: list[_Part] = []
-        there = sorted(out.parent.glob(f"{glob.escape(self._stem)}.*.jsonl")) if out.parent.is_dir() else []
+        self.stem = out.name.removesuffix(".jsonl")
+        there = sorted(out.parent.glob(f"{glob.escape(self.stem)}.*.jsonl")) if out.parent.is_dir() else []
         if there:
             raise UsageError(f"{there[0]} is there already: give another name, or delete it when it is of no more use")
-
-    @property
-    def _stem(self) -> str:
-        return self.out.name.removesuffix(".jsonl")
 
     def add(self, model: str, key: str, body: Mapping[str, Any]) -> None:
         """Writes one request.
@@ -78,36 +76,34 @@ class BatchFiles:
             self.done.append(part.closed())
             part = None
         if part is None:
-            part = self.open[model] = self._begin(model)
+            number = 1 + sum(part.model == model for part in self.done)
+            slug = re.sub(r"[^A-Za-z0-9._-]+", "-", model).strip("-.") or "model"
+            path = self.out.with_name(f"{self.stem}.{slug}{f'.{number}' if number > 1 else ''}.jsonl")
+            if any(part.path == path for part in [*self.done, *self.open.values()]):
+                raise UsageError(f"two models would both be written to {path}: give them names that differ in letters")
+            self.out.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
+            part = self.open[model] = _Part(model, path, unfinished, unfinished.open("wb"))
         part.file.write(line)
         part.lines += 1
         part.size += len(line)
 
-    def _begin(self, model: str) -> _Part:
-        number = 1 + sum(part.model == model for part in self.done)
-        slug = re.sub(r"[^A-Za-z0-9._-]+", "-", model).strip("-.") or "model"
-        path = self.out.with_name(f"{self._stem}.{slug}{f'.{number}' if number > 1 else ''}.jsonl")
-        if any(part.path == path for part in [*self.done, *self.open.values()]):
-            raise UsageError(f"two models would both be written to {path}: give them names that differ in letters")
-        self.out.parent.mkdir(parents=True, exist_ok=True)
-        return _Part(model, path)
-
     def close(self) -> list[Path]:
         """Gives the files their names; their paths, in order."""
         parts = [*self.done, *(part.closed() for part in self.open.values())]
-        self.open, self.done = {}, []
         taken = next((part.path for part in parts if part.path.exists()), None)
         if taken is not None:
-            for part in parts:
-                part.unfinished.unlink()
+            self.discard()
             raise UsageError(f"{taken} came there meanwhile: processes that share a run write to names of their own")
+        self.open, self.done = {}, []
         for part in parts:
             part.unfinished.replace(part.path)
         return sorted(part.path for part in parts)
 
     def discard(self) -> None:
         """Leaves nothing behind."""
-        for part in [*self.done, *(part.closed() for part in self.open.values())]:
+        for part in [*self.done, *self.open.values()]:
+            part.file.close()
             part.unfinished.unlink(missing_ok=True)
         self.open, self.done = {}, []
 
@@ -116,16 +112,10 @@ class BatchFiles:
 class _Part:
     model: str
     path: Path
+    unfinished: Path
+    file: BinaryIO
     lines: int = 0
     size: int = 0
-    file: BinaryIO = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.file = self.unfinished.open("wb")
-
-    @property
-    def unfinished(self) -> Path:
-        return self.path.with_name(f"{self.path.name}.{os.getpid()}.unfinished")
 
     def closed(self) -> _Part:
         self.file.flush()
@@ -152,18 +142,14 @@ class CollectingDesk(Desk):
         calls: the table of answers.
         files: where requests are written.
 
-    Raises UsageError for an expert that no batch can ask (one that runs in this process).
+    `keys` are those of the requests that were written. Raises UsageError for an expert that no batch can ask (one that
+    runs in this process).
     """
 
     def __init__(self, calls: Calls, files: BatchFiles) -> None:
         super().__init__(calls, may_ask=False)
         self.files = files
         self.keys: set[str] = set()
-
-    @property
-    def written(self) -> int:
-        """How many requests were written."""
-        return len(self.keys)
 
     async def ask(self, expert: Expert, request: Request, asked: Asked) -> tuple[str, Answer, bool]:
         key = call_key(expert.identity, request)
@@ -185,30 +171,9 @@ class CollectingDesk(Desk):
         raise NotKept(key)
 
 
-@dataclass(slots=True)
-class Taken:
-    """What a batch brought.
-
-    Args:
-        outcomes: answers by outcome, before they are validated.
-        known: lines whose question had been answered already.
-        strange: lines that answer no question that this run has written.
-    """
-
-    outcomes: dict[str, int] = field(default_factory=dict)
-    known: int = 0
-    strange: int = 0
-
-    def __str__(self) -> str:
-        parts = [f"{count} {outcome}" for outcome, count in sorted(self.outcomes.items())]
-        parts += [f"{self.known} known already"] if self.known else []
-        parts += [f"{self.strange} that answer no question of this run"] if self.strange else []
-        return "batch: " + (", ".join(parts) or "no answers")
-
-
-def take(calls: Calls, paths: Sequence[Path]) -> Taken:
-    """Keeps the answers of a batch. JSON is validated when it is used, so a repair round comes with the next batch; it
-    also asks again what failed.
+def take(calls: Calls, paths: Sequence[Path]) -> str:
+    """Keeps the answers of a batch; says in words what came. JSON is validated when it is used, so a repair round comes
+    with the next batch; it also asks again what failed.
 
     Args:
         calls: the table of answers.
@@ -218,28 +183,32 @@ def take(calls: Calls, paths: Sequence[Path]) -> Taken:
     """
     for _ in read_answers(paths):
         pass
-    taken = Taken()
+    outcomes: Counter[str] = Counter()
+    known = strange = 0
     calls.con.execute("begin immediate")
     try:
         for key, answer in read_answers(paths):
             asked = calls.awaited(key)
             if calls.get(key) is not None:
-                taken.known += 1
+                known += 1
             elif asked is None:
-                taken.strange += 1
+                strange += 1
             else:
                 calls.put(key, asked, answer)
-                taken.outcomes[answer.outcome] = taken.outcomes.get(answer.outcome, 0) + 1
+                outcomes[answer.outcome] += 1
     except BaseException:
         calls.con.execute("rollback")
         raise
     calls.con.execute("commit")
-    if taken.strange and not taken.outcomes and not taken.known:
+    if strange and not outcomes and not known:
         raise UsageError(
-            f"{', '.join(map(str, paths))}: none of its {taken.strange} lines answers a question that "
+            f"{', '.join(map(str, paths))}: none of its {strange} lines answers a question that "
             "this run has written to a batch"
         )
-    return taken
+    parts = [f"{count} {outcome}" for outcome, count in sorted(outcomes.items())]
+    parts += [f"{known} known already"] if known else []
+    parts += [f"{strange} that answer no question of this run"] if strange else []
+    return "batch: " + (", ".join(parts) or "no answers")
 
 
 def read_answers(paths: Iterable[Path]) -> Iterator[tuple[str, Answer]]:

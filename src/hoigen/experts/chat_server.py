@@ -1,26 +1,41 @@
-"""Any server that speaks OpenAI's chat completions: vLLM, SGLang, llama.cpp, Ollama, hosted ones."""
+"""Any server that speaks OpenAI's chat completions: vLLM, SGLang, llama.cpp, Ollama, hosted ones.
+
+Tries are counted here and nowhere else: the SDK's own retries would multiply with these, keep a slot while they wait,
+and stay with an endpoint that is down.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import difflib
+import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import field
+import random
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import field, replace
 from typing import Annotated, Any
 
 from hoigen.core.clip import Sampling, Seconds
+from hoigen.core.errors import SetupError, nearest
 from hoigen.core.registry import expert
 from hoigen.core.settings import Setting
 from hoigen.experts.call import Answer, Request
 from hoigen.experts.chat import pictures, wire
-from hoigen.experts.chat.client import Endpoint, whole_url
-from hoigen.experts.chat.server import Sending, Servers
-from hoigen.experts.chat.wire import JsonMode, Media, Part
+from hoigen.experts.chat.client import LONGEST_REST, AllDown, Endpoint, Reply, Session, about_key, key_of, whole_url
+from hoigen.experts.chat.wire import JSON_MODES, Fault, JsonMode, Media, Part
 from hoigen.models import room
 from hoigen.models.uses import ModelUse
 
 FORM = 1
 """Raised when the same request is put differently (messages, pictures), so that old answers no longer count."""
+
+ALL_SCHEMAS = "*"
+LOOK: Seconds = 30.0
+"""A server has as long to say which models it serves."""
+MOST_NAMES = 30
+"""Hosted services list hundreds; a message shows those nearest to what was asked for."""
 
 
 @expert("chat_server")
@@ -81,9 +96,9 @@ class ChatServer:
     price_out: Annotated[float, Setting("what a million tokens of answers cost")] = 0.0
 
     def __post_init__(self) -> None:
-        if not self._urls:
+        if not self.urls:
             raise ValueError("url: at least one")
-        if len(set(self._urls)) < len(self._urls):
+        if len(set(self.urls)) < len(self.urls):
             raise ValueError("url: the same endpoint is given twice")
         if not self.model:
             raise ValueError("model: the name under which it is served; it came as ''")
@@ -94,11 +109,11 @@ class ChatServer:
             json.dumps(dict(self.extra_body), allow_nan=False)
         except (TypeError, ValueError) as error:
             raise ValueError(f"extra_body: what JSON has (a date in quotes is a text): {error}") from None
-        for url in self._urls:
+        for url in self.urls:
             whole_url(url)
 
     @property
-    def _urls(self) -> tuple[str, ...]:
+    def urls(self) -> tuple[str, ...]:
         return (self.url,) if isinstance(self.url, str) else tuple(self.url)
 
     @property
@@ -111,7 +126,7 @@ class ChatServer:
             "sampling": repr(self.sampling),
             "media": self.media,
             "json": self.json_mode,
-            **self._decoding,
+            **self.decoding,
         }
 
     @property
@@ -120,7 +135,7 @@ class ChatServer:
         return (ModelUse(self.model, "served", revision=self.revision),)
 
     @property
-    def _decoding(self) -> dict[str, Any]:
+    def decoding(self) -> dict[str, Any]:
         own = {
             "temperature": self.temperature,
             "seed": self.seed,
@@ -132,17 +147,8 @@ class ChatServer:
     @property
     def servers(self) -> Servers:
         """What runs for these settings, made on first use: endpoints and connections."""
-        how = Sending(
-            model=self.model,
-            decoding=self._decoding,
-            json_mode=self.json_mode,
-            key_env=self.key_env,
-            slots=self.slots,
-            timeout=self.timeout,
-            tries=self.tries,
-            backoff=self.backoff,
-        )
-        return room.running(self, lambda: Servers(self._urls, how))  # which holds no `self`: it would never be let go
+        how = replace(self)  # what runs for `self` and held it would never be let go
+        return room.running(self, lambda: Servers(how))
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -151,7 +157,7 @@ class ChatServer:
 
     def body(self, request: Request) -> dict[str, Any]:
         """The JSON of /v1/chat/completions. Raises NoFrames."""
-        return wire.body_of(request, self.seen(request), self.json_mode, self.model, self._decoding)
+        return wire.body_of(request, self.seen(request), self.json_mode, self.model, self.decoding)
 
     def seen(self, request: Request) -> list[Part]:
         """What is shown; encoding it takes some milliseconds a frame. Raises NoFrames."""
@@ -176,3 +182,176 @@ class ChatServer:
     async def close(self) -> None:
         """Closes the connections of the running event loop."""
         await self.servers.close()
+
+
+class Servers:
+    """The endpoints of one expert, what was learned of them, and its connections.
+
+    Args:
+        how: the settings by which requests are sent.
+    """
+
+    def __init__(self, how: ChatServer) -> None:
+        self.how = how
+        self.endpoints = tuple(Endpoint(whole_url(url), how.slots, how.tries, how.backoff) for url in how.urls)
+        self.sessions: dict[asyncio.AbstractEventLoop, Session] = {}
+
+    async def session(self) -> Session:
+        """What belongs to the running event loop; that of loops that have ended is let go."""
+        loop = asyncio.get_running_loop()
+        if loop not in self.sessions:
+            for old in [old for old in self.sessions if old.is_closed()]:
+                del self.sessions[old]
+            try:
+                import openai  # noqa: F401
+                import pydantic  # noqa: F401
+            except ImportError as error:
+                raise SetupError(f"chat_server needs {error.name}: pip install 'hoigen[experts]'") from None
+            self.sessions[loop] = Session(self.endpoints, key_of(self.how.key_env))
+            await self.sessions[loop].begin()
+        return self.sessions[loop]
+
+    async def open(self) -> None:
+        """Looks whether the model is served. Raises SetupError when no endpoint serves it, and warns of some."""
+        for endpoint in self.endpoints:
+            endpoint.afresh()
+        session = await self.session()
+        found = await asyncio.gather(*(_fault(session, endpoint, self.how) for endpoint in self.endpoints))
+        faults: list[str] = []
+        for endpoint, fault in zip(self.endpoints, found, strict=True):
+            if fault:
+                faults.append(f"{endpoint.shown}: {fault}")
+                endpoint.shut(faults[-1])
+        if len(faults) == len(found):
+            await self.close()
+            raise SetupError("\n".join(faults))
+        for fault in faults:
+            print(f"warning: {fault}", file=sys.stderr)
+
+    async def answer(self, request: Request, seen: Sequence[Part]) -> Answer:
+        """Sends a request until there is an answer or its tries are used up.
+
+        Args:
+            request: what is asked.
+            seen: what is shown, as parts of the message.
+        """
+        return await _Asking(self.how, await self.session(), request, seen).answer()
+
+    async def close(self) -> None:
+        """Closes the connections of the running event loop."""
+        session = self.sessions.pop(asyncio.get_running_loop(), None)
+        if session is not None:
+            await session.end()
+
+
+class _Asking:
+    """One request on its way. sent: how often it went out. failed: those among them that count against `tries`."""
+
+    def __init__(self, how: ChatServer, session: Session, request: Request, seen: Sequence[Part]) -> None:
+        self.how, self.session, self.request, self.seen = how, session, request, seen
+        self.sent = self.failed = self.not_reached = 0
+        self.seconds: Seconds = 0.0
+        shape = json.dumps(request.json_schema, sort_keys=True)
+        self.schema = hashlib.sha256(shape.encode()).hexdigest()[:16]
+
+    async def answer(self) -> Answer:
+        """The loop over tries: each at the endpoint that is least busy by then."""
+        tries, slots = self.how.tries, self.session.slots
+        last: Endpoint | None = None
+        while True:
+            try:
+                last = await slots.take(last, first=self.sent > 0)
+            except AllDown as down:
+                return self._without(Fault("shut", str(down)), None)
+            try:
+                found = await self._try(last)
+            finally:
+                slots.give(last)
+            if isinstance(found, Answer):
+                return replace(found, tries=self.sent, seconds=self.seconds, endpoint=last.shown)
+            if found.action == "stop" or self.failed >= tries or self.not_reached >= tries * len(slots.endpoints):
+                return self._without(found, last)
+            if found.action in ("again", "slower") and found.wait is None:
+                longest = min(self.how.backoff * 2.0 ** (self.failed - 1), LONGEST_REST)
+                # Spread, so that requests which failed together do not come back together.
+                await asyncio.sleep(longest * random.uniform(0.5, 1.0))
+
+    async def _try(self, endpoint: Endpoint) -> Answer | Fault:
+        fallen = max(endpoint.modes.get(ALL_SCHEMAS, 0), endpoint.modes.get(self.schema, 0))
+        mode = JSON_MODES[max(fallen, JSON_MODES.index(self.how.json_mode))]
+        body = wire.body_of(self.request, self.seen, mode, self.how.model, self.how.decoding)
+        self.sent += 1
+        began = time.monotonic()
+        reply = await self.session.send(endpoint.url, "/chat/completions", body, self.how.timeout)
+        self.seconds = time.monotonic() - began
+        found = wire.read(reply, asked_for_json="response_format" in body)
+        if not reply.trouble:
+            endpoint.strikes = 0
+        if isinstance(found, Answer):
+            endpoint.went_well()
+            return found
+        # What is learned, before the slot is given back: the next request meets what this one met.
+        reason = f"{endpoint.shown}: {found.reason}"
+        if found.action == "elsewhere":
+            self.not_reached += 1
+            endpoint.not_reached(began, reason)
+        elif found.action == "shut":
+            hint = f". {about_key(self.how.key_env)}" if found.reason.startswith("HTTP 401") else ""
+            endpoint.shut(reason + hint)
+        elif found.action == "plainer":
+            which = self.schema if found.one_schema else ALL_SCHEMAS
+            endpoint.modes[which] = max(endpoint.modes.get(which, 0), JSON_MODES.index(mode) + 1)
+        elif found.action in ("again", "slower"):
+            self.failed += 1
+            if found.action == "slower" or found.wait is not None:
+                endpoint.slow_down(began, found.wait)
+        return found
+
+    def _without(self, fault: Fault, endpoint: Endpoint | None) -> Answer:
+        """The outcome of a request that was given up."""
+        reason = fault.reason if endpoint is None else f"{endpoint.shown}: {fault.reason}"
+        if self.failed > 1:
+            reason = f"{reason} ({self.sent} tries)"
+        return Answer(
+            outcome=fault.outcome,
+            reason=reason,
+            tries=self.sent,
+            seconds=self.seconds,
+            endpoint=endpoint.shown if endpoint is not None else "",
+            unreachable=fault.action in ("shut", "elsewhere"),
+        )
+
+
+async def _fault(session: Session, endpoint: Endpoint, how: ChatServer) -> str:
+    """Before the first request: what is wrong with an endpoint, and what to do; "" when it can be used."""
+    reply = Reply()
+    for tried in range(how.tries):  # a server that is still loading its model gets as many as a request
+        if tried:
+            await asyncio.sleep(how.backoff * 2.0 ** (tried - 1))
+        reply = await session.send(endpoint.url, "/models", None, min(LOOK, how.timeout))
+        if reply.trouble != "broken off" and reply.status not in (500, 502, 503, 504):
+            break
+    if reply.trouble:
+        return (
+            f"{reply.reason}. Is the server running, and is this its url? For a server of one's own: "
+            f"vllm serve {how.model} (http://HOST:8000/v1)"
+        )
+    message = wire.short(str(wire.error_in(reply.body).get("message") or ""))
+    said = f"HTTP {reply.status}{f': {message}' if message else ''}"
+    if reply.status in (401, 403):
+        return f"{said}. {about_key(how.key_env)}"
+    if reply.status >= 500 and reply.status != 501:
+        return f"{said}. The server is there but does not work, or not yet"
+    if reply.status == 200 and wire.is_page(reply.body):
+        return "a web page, not an OpenAI-compatible server; its url ends in /v1 as a rule"
+    listed = reply.body.get("data") if reply.status == 200 and isinstance(reply.body, Mapping) else None
+    rows = [row for row in listed if isinstance(row, Mapping)] if isinstance(listed, list) else []
+    names = [name for row in rows if isinstance(name := row.get("id"), str)]
+    same = {how.model, f"models/{how.model}", f"{how.model}:latest", f"models/{how.model}:latest"}
+    # Ollama adds :latest, Google models/; OpenRouter takes MODEL:VARIANT.
+    if not names or not (same | {how.model.partition(":")[0]}).isdisjoint(names):
+        return ""
+    if len(names) > MOST_NAMES:
+        alike = difflib.get_close_matches(how.model, names, n=MOST_NAMES, cutoff=0.3)
+        names = alike or sorted(names)[:MOST_NAMES]
+    return f"model {how.model!r} is not served here{nearest(how.model, names)}"

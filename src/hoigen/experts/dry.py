@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from hoigen.experts.call import Answer, Request, call_key
@@ -50,10 +50,8 @@ class Load:
 class Priced(Protocol):
     """An expert whose tokens cost something: prices of a million, in any currency."""
 
-    @property
-    def price_in(self) -> float: ...
-    @property
-    def price_out(self) -> float: ...
+    price_in: float
+    price_out: float
 
 
 class DryDesk(Desk):
@@ -77,7 +75,14 @@ class DryDesk(Desk):
         kept = self.kept(key, request)
         if kept is not None:
             return key, kept, True
-        answer = self._supposed(request)
+        if request.schema is None:
+            answer = Answer(outcome="answered", text="word " * CAPTION_WORDS)
+            tokens_out = CAPTION_WORDS * TOKENS_A_WORD
+        else:
+            data = request.schema.supposed(self.worst).model_dump(mode="json")  # type: ignore[attr-defined]
+            answer = Answer(outcome="answered", text=json.dumps(data), data=data)
+            tokens_out = len(answer.text) / LETTERS_A_TOKEN
+        answer = replace(answer, tokens_out=round(tokens_out))
         load = self.loads[asked.expert]
         load.calls += 1
         load.tokens_in += len(request.system + request.text) / LETTERS_A_TOKEN
@@ -88,11 +93,3 @@ class DryDesk(Desk):
         if isinstance(expert, Priced):
             load.prices = expert.price_in, expert.price_out
         return key, answer, False
-
-    def _supposed(self, request: Request) -> Answer:
-        if request.schema is None:
-            text = "word " * CAPTION_WORDS
-            return Answer(outcome="answered", text=text, tokens_out=round(CAPTION_WORDS * TOKENS_A_WORD))
-        data = request.schema.supposed(self.worst).model_dump(mode="json")  # type: ignore[attr-defined]
-        text = json.dumps(data)
-        return Answer(outcome="answered", text=text, data=data, tokens_out=round(len(text) / LETTERS_A_TOKEN))

@@ -59,6 +59,7 @@ class FakeWorld:
     slips: Annotated[float, Setting("share of the facts that it gets wrong while rewriting")] = 0.0
     slots: Annotated[int, Setting("clips under way at once")] = 64
 
+    sampling = Sampling(frames=0)
     scripted = True  # it says what it was told to, so that it describes clips without being shown any
 
     def __post_init__(self) -> None:
@@ -66,11 +67,6 @@ class FakeWorld:
             share = getattr(self, name)
             if share is not None and not 0 <= share <= 1:
                 raise ValueError(f"{name}: a share, 0 to 1; it came as {share!r}")
-
-    @property
-    def sampling(self) -> Sampling:
-        """It is shown nothing."""
-        return Sampling(frames=0)
 
     @property
     def identity(self) -> Mapping[str, Any]:
@@ -95,16 +91,17 @@ class FakeWorld:
         if way is None and not request.media:
             reason = f"fake_world describes clips and knows {', '.join(ways)}; it was asked {request.template!r}"
             return Answer(outcome="failed", reason=reason)
-        text = way(request) if way else tell(self._described(request.media))
+        if way is not None:
+            text = way(request)
+        else:
+            facts, media = facts_of(self.seed, request.media), request.media
+            mentioned = [slot for slot in SLOTS if chance("says", self._me, media, slot) < self.says]
+            mentioned = mentioned or list(SLOTS)[:1]
+            text = tell({slot: self._view(media, slot, facts[slot], self.error) for slot in mentioned})
         tokens_in = len(request.system + request.text) // LETTERS_A_TOKEN
         return Answer(outcome="answered", text=text, tokens_in=tokens_in, tokens_out=len(text) // LETTERS_A_TOKEN)
 
     # what it sees
-
-    def _described(self, media: str) -> dict[str, str]:
-        facts = facts_of(self.seed, media)
-        mentioned = [slot for slot in SLOTS if chance("says", self._me, media, slot) < self.says]
-        return {slot: self._view(media, slot, facts[slot], self.error) for slot in mentioned or list(SLOTS)[:1]}
 
     def _view(self, media: str, slot: str, truth: str, error: float) -> str:
         """The value that it sees. Whether it errs, and how, is the common chance's or its own."""

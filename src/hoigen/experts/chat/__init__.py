@@ -1,1 +1,1 @@
-"""Asking a server that speaks OpenAI's chat completions: endpoints and connections, bodies and replies, one request."""
+"""Asking a server that speaks OpenAI's chat completions: endpoints and connections, bodies and replies."""

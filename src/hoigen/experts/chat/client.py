@@ -129,10 +129,6 @@ class Endpoint:
             self.slowed_at = now
             self.width = max(1.0, self.width / 2)
 
-    def reached(self) -> None:
-        """It was connected to: strikes are forgotten."""
-        self.strikes = 0
-
     def went_well(self) -> None:
         """A good answer came: a round of them makes the width one slot more."""
         self.width = min(float(self.slots), self.width + 1 / self.width)
@@ -231,15 +227,6 @@ class Reply:
     reason: str = ""
 
 
-def check_sdk() -> None:
-    """Raises SetupError when the packages that talk to servers are not installed."""
-    try:
-        import openai  # noqa: F401
-        import pydantic  # noqa: F401
-    except ImportError as error:
-        raise SetupError(f"chat_server needs {error.name}: pip install 'hoigen[experts]'") from None
-
-
 def key_of(name: str) -> str:
     """The API key from the environment; servers without keys get a word that no key is."""
     key = os.environ.get(name, "").strip() if name else ""
@@ -314,7 +301,14 @@ class Session:
         except openai.APIStatusError as error:
             response = error.response
         except (openai.APIConnectionError, TimeoutError) as error:
-            return _trouble(error, timeout)
+            cause = error.__cause__
+            if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout):
+                said = "no connection in time" if isinstance(cause, httpx2.ConnectTimeout) else str(cause) or "refused"
+                return Reply(trouble="not reached", reason=f"cannot be reached ({said})")
+            if isinstance(error, TimeoutError) or isinstance(cause, httpx2.TimeoutException):
+                return Reply(trouble="late", reason=f"no answer within {timeout:g} s")
+            what = f"{type(cause or error).__name__}: {cause or error}"
+            return Reply(trouble="broken off", reason=f"the connection broke off ({what})")
         try:
             found = json.loads(response.text)
         except ValueError:
@@ -328,20 +322,6 @@ def _certificates() -> ssl.SSLContext:
     import httpx2
 
     return httpx2.create_ssl_context()
-
-
-def _trouble(error: Exception, timeout: Seconds) -> Reply:
-    """Of a connection that failed: the reply that nothing came, and why."""
-    import httpx2
-
-    cause = error.__cause__
-    if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout):
-        said = "no connection in time" if isinstance(cause, httpx2.ConnectTimeout) else str(cause) or "refused"
-        return Reply(trouble="not reached", reason=f"cannot be reached ({said})")
-    if isinstance(error, TimeoutError) or isinstance(cause, httpx2.TimeoutException):
-        return Reply(trouble="late", reason=f"no answer within {timeout:g} s")
-    name = type(cause or error).__name__
-    return Reply(trouble="broken off", reason=f"the connection broke off ({name}: {cause or error})")
 
 
 def _retry_after(headers: Mapping[str, str]) -> Seconds | None:

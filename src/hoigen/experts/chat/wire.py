@@ -66,16 +66,13 @@ def shown(frames: Frames, media: Media) -> list[Part]:
         media: `frames` for JPEG pictures, each after the time at which it was taken; `video` for one mp4 of all.
     """
     if media == "video":
-        return [_part("video_url", pictures.data_url(pictures.mp4(frames), "video/mp4"))]
+        url = pictures.data_url(pictures.mp4(frames), "video/mp4")
+        return [{"type": "video_url", "video_url": {"url": url}}]
     parts: list[Part] = []
     for time, picture in zip(frames.times, pictures.jpegs(frames), strict=True):
         parts.append({"type": "text", "text": f"t={float(time):.2f} s"})
-        parts.append(_part("image_url", pictures.data_url(picture, "image/jpeg")))
+        parts.append({"type": "image_url", "image_url": {"url": pictures.data_url(picture, "image/jpeg")}})
     return parts
-
-
-def _part(kind: str, url: str) -> Part:
-    return {"type": kind, kind: {"url": url}}
 
 
 def messages(request: Request, seen: Sequence[Part], mode: JsonMode) -> list[dict[str, Any]]:
@@ -194,7 +191,8 @@ def answer_of(completion: Mapping[str, Any]) -> Answer:
     """The answer that a chat completion (the JSON of the server) holds: answered, truncated, refused or malformed."""
     usage = completion.get("usage")
     spent = usage if isinstance(usage, Mapping) else {}
-    tokens_in, tokens_out = (_count(spent.get(name)) for name in ("prompt_tokens", "completion_tokens"))
+    given = (spent.get(name) for name in ("prompt_tokens", "completion_tokens"))
+    tokens_in, tokens_out = (max(0, count) if type(count) is int else 0 for count in given)
     base = Answer(outcome="answered", tokens_in=tokens_in, tokens_out=tokens_out)
     choices = completion.get("choices")
     first = choices[0] if isinstance(choices, list) and choices else None
@@ -216,10 +214,6 @@ def answer_of(completion: Mapping[str, Any]) -> Answer:
         thought = message.get("reasoning_content") or message.get("reasoning") or content
         return answer.because("malformed", "thoughts without an answer" if thought else "an empty answer")
     return answer
-
-
-def _count(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
 def without_thoughts(text: str) -> str:

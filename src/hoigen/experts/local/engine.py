@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import sys
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol, cast
+from dataclasses import dataclass, field, fields
+from typing import Annotated, Any, Literal
 
 from hoigen.core import devices
 from hoigen.core.devices import DeviceLostError
+from hoigen.core.settings import Setting
 from hoigen.experts.call import Answer, Request
 from hoigen.experts.chat.wire import without_thoughts
 from hoigen.models import room
@@ -22,64 +22,6 @@ Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 Message = dict[str, Any]
 Prepare = Callable[[Sequence[Request], Mapping[str, Any]], Mapping[str, Any]]
 """Requests and template options -> what the model takes, padded on the left, on the CPU, with an attention_mask."""
-
-
-class Settings(Protocol):
-    """The settings that both local experts have."""
-
-    @property
-    def model(self) -> str: ...
-    @property
-    def revision(self) -> str: ...
-    @property
-    def dtype(self) -> Dtype: ...
-    @property
-    def device(self) -> str: ...
-    @property
-    def max_tokens(self) -> int: ...
-    @property
-    def temperature(self) -> float: ...
-    @property
-    def seed(self) -> int: ...
-    @property
-    def repetition_penalty(self) -> float: ...
-    @property
-    def template(self) -> Mapping[str, Any]: ...
-    @property
-    def batch(self) -> int: ...
-    @property
-    def slots(self) -> int: ...
-
-
-def check(settings: Settings) -> None:
-    """Raises ValueError for settings that cannot be."""
-    if not settings.model:
-        raise ValueError("model: a folder, a .gguf file, or an id of the Hugging Face hub (owner/name)")
-    if settings.max_tokens < 1 or settings.batch < 1:
-        raise ValueError("max_tokens and batch are at least 1")
-    if settings.slots < settings.batch:
-        raise ValueError(f"slots ({settings.slots}) cannot be fewer than batch ({settings.batch})")
-    if settings.temperature < 0 or settings.repetition_penalty <= 0:
-        raise ValueError("temperature is 0 or more, repetition_penalty more than 0")
-
-
-def decoding_facts(settings: Settings) -> dict[str, Any]:
-    """The settings that an answer depends on, as they go into `identity`."""
-    facts: dict[str, Any] = {
-        "dtype": settings.dtype,
-        "max_tokens": settings.max_tokens,
-        "temperature": settings.temperature,
-        "repetition_penalty": settings.repetition_penalty,
-    }
-    if settings.temperature > 0:
-        facts["seed"] = settings.seed
-    return facts | ({"template": dict(settings.template)} if settings.template else {})
-
-
-def warn(*sentences: str) -> None:
-    """Prints what a person has to know before a long run; empty sentences are left out."""
-    for sentence in filter(None, sentences):
-        print(sentence, file=sys.stderr)
 
 
 # a request as a chat
@@ -186,6 +128,40 @@ class Engine:
     stops: tuple[int, ...]
     context: int | None = None
 
+    @classmethod
+    def of(cls, model: Any, tokenizer: Any, prepare: Prepare, device: str) -> Engine:
+        """A loaded model, asked by its settings alone: of its own generation defaults (top_p, penalties) only the
+        tokens that end an answer hold.
+
+        Args:
+            model: of transformers; its `generation_config` is replaced.
+            tokenizer: of the model; it pads on the left from now on, and gets a pad token where it has none.
+            prepare: makes requests into what `model.generate` takes.
+            device: where the model is.
+        """
+        from transformers import GenerationConfig
+
+        given = model.generation_config.eos_token_id
+        found = [*(given if isinstance(given, list | tuple) else [given]), tokenizer.eos_token_id]
+        stops = tuple(dict.fromkeys(int(token) for token in found if token is not None))
+        pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else next(iter(stops), 0)
+        if tokenizer.pad_token_id is None:
+            tokenizer.pad_token = tokenizer.convert_ids_to_tokens(pad)
+        tokenizer.padding_side = "left"
+        model.generation_config = GenerationConfig(
+            eos_token_id=list(stops) or None, pad_token_id=pad, bos_token_id=tokenizer.bos_token_id
+        )
+        config = model.config.get_text_config() if hasattr(model.config, "get_text_config") else model.config
+        context = getattr(config, "max_position_embeddings", None)
+        return cls(
+            model=model,
+            tokenizer=tokenizer,
+            prepare=prepare,
+            device=device,
+            stops=stops,
+            context=int(context) if context else None,
+        )
+
     def answers(self, requests: Sequence[Request], decoding: Any) -> list[Answer]:
         """As many answers, in order. Too little memory halves the batch; what fails in company is tried alone.
 
@@ -196,7 +172,7 @@ class Engine:
         Raises DeviceLostError when this process can use its card no more.
         """
         try:
-            return self._together(requests, cast(_Decoding, decoding))
+            return self._together(requests, decoding)
         except Exception as error:  # whatever a model or its preparation raises is an outcome of these requests
             reason = f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
             if devices.lost(error):
@@ -212,12 +188,21 @@ class Engine:
         return [answer for part in parts for answer in self.answers(part, decoding)]
 
     def _together(self, requests: Sequence[Request], decoding: _Decoding) -> list[Answer]:
+        """Raises _SplitBatch, or ValueError for a single request that leaves no room for an answer."""
         import torch
 
         start = time.monotonic()
         inputs = dict(self.prepare(requests, json.loads(decoding.options)))
         lengths = inputs["attention_mask"].sum(dim=1).tolist()
-        limit = self._limit(max(lengths), len(requests), decoding.max_tokens)
+        left = decoding.max_tokens if self.context is None else self.context - max(lengths)
+        if left < decoding.max_tokens and len(requests) > 1:
+            raise _SplitBatch("together they leave too little room for answers")
+        if left < 1:
+            raise ValueError(
+                f"the question has {max(lengths)} tokens, and the model takes {self.context} with the answer: "
+                "show fewer or smaller frames, or ask in fewer words"
+            )
+        limit = min(left, decoding.max_tokens)
         width = inputs["attention_mask"].shape[1] if "inputs_embeds" not in inputs else 0
         for name, value in inputs.items():
             if hasattr(value, "to"):
@@ -227,39 +212,29 @@ class Engine:
         if decoding.repetition_penalty != 1.0:
             how["repetition_penalty"] = decoding.repetition_penalty
         if decoding.temperature > 0:
-            how["logits_processor"] = [drawn(decoding.temperature, [_seed(decoding.seed, each) for each in requests])]
+            asked = [[decoding.seed, each.system, each.text, each.media, each.again] for each in requests]
+            digests = [hashlib.sha256(json.dumps(facts).encode()).digest() for facts in asked]
+            seeds = [int.from_bytes(digest[:7], "big") for digest in digests]
+            how["logits_processor"] = [drawn(decoding.temperature, seeds)]
         with torch.inference_mode():
             ids = self.model.generate(**inputs, **how)
         seconds = time.monotonic() - start
-        rows = ids[:, width:].tolist()
-        return [self._answer(row, length, limit, seconds) for row, length in zip(rows, lengths, strict=True)]
-
-    def _limit(self, longest: int, count: int, max_tokens: int) -> int:
-        """Tokens that each answer of the batch may have. Raises _SplitBatch, or ValueError for a single request."""
-        left = max_tokens if self.context is None else self.context - longest
-        if left >= max_tokens:
-            return max_tokens
-        if count > 1:
-            raise _SplitBatch("together they leave too little room for answers")
-        if left < 1:
-            raise ValueError(
-                f"the question has {longest} tokens, and the model takes {self.context} with the answer: "
-                "show fewer or smaller frames, or ask in fewer words"
+        made = []
+        for row, length in zip(ids[:, width:].tolist(), lengths, strict=True):
+            end = next((at for at, token in enumerate(row) if token in self.stops), None)
+            words = self.tokenizer.decode(row if end is None else row[:end], skip_special_tokens=True)
+            made.append(
+                Answer(
+                    outcome="truncated" if end is None else "answered",
+                    reason=f"no end within {limit} tokens" if end is None else "",
+                    text=without_thoughts(words),
+                    tokens_in=length,
+                    tokens_out=len(row) if end is None else end + 1,
+                    seconds=seconds,
+                    endpoint=f"local {self.device}",
+                )
             )
-        return left
-
-    def _answer(self, row: list[int], tokens_in: int, limit: int, seconds: float) -> Answer:
-        end = next((at for at, token in enumerate(row) if token in self.stops), None)
-        words = row if end is None else row[:end]
-        return Answer(
-            outcome="truncated" if end is None else "answered",
-            reason=f"no end within {limit} tokens" if end is None else "",
-            text=without_thoughts(self.tokenizer.decode(words, skip_special_tokens=True)),
-            tokens_in=tokens_in,
-            tokens_out=len(row) if end is None else end + 1,
-            seconds=seconds,
-            endpoint=f"local {self.device}",
-        )
+        return made
 
 
 def drawn(temperature: float, seeds: Sequence[int]) -> Callable[[Any, Any], Any]:
@@ -288,102 +263,91 @@ def _seed(seed: int, request: Request) -> int:
     return int.from_bytes(hashlib.sha256(facts.encode()).digest()[:7], "big")
 
 
-def only_stops(model: Any, tokenizer: Any) -> tuple[int, ...]:
-    """The ids that end an answer, by the model's and the tokenizer's word.
-
-    Nothing else of a model's own generation defaults holds (top_p, penalties): decoding is what the settings say.
-
-    Args:
-        model: of transformers; its `generation_config` is replaced.
-        tokenizer: of the model; it pads on the left from now on, and gets a pad token where it has none.
-    """
-    from transformers import GenerationConfig
-
-    given = model.generation_config.eos_token_id
-    found = [*(given if isinstance(given, list | tuple) else [given]), tokenizer.eos_token_id]
-    stops = tuple(dict.fromkeys(int(token) for token in found if token is not None))
-    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else next(iter(stops), 0)
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.convert_ids_to_tokens(pad)
-    tokenizer.padding_side = "left"
-    model.generation_config = GenerationConfig(
-        eos_token_id=list(stops) or None, pad_token_id=pad, bos_token_id=tokenizer.bos_token_id
-    )
-    return stops
+# who has it
 
 
-def context_of(model: Any) -> int | None:
-    """How many tokens a model takes, question and answer together, as its configuration says."""
-    config = model.config.get_text_config() if hasattr(model.config, "get_text_config") else model.config
-    found = getattr(config, "max_position_embeddings", None)
-    return int(found) if found else None
+@dataclass(frozen=True, kw_only=True)
+class LocalModel:
+    """The settings that both local experts have, and how they share what is loaded: roles that ask the same model have
+    one engine and one queue. What an expert has besides makes another model, unless it says so in `ASKED`."""
+
+    model: Annotated[str, Setting("an id of the Hugging Face hub, or a folder")]
+    revision: Annotated[str, Setting("branch, tag or commit of the hub")] = ""
+    dtype: Annotated[Dtype, Setting("type of the weights; auto is that of the checkpoint")] = "auto"
+    device: Annotated[str, Setting("auto is the graphics card where there is one")] = "auto"
+    max_tokens: Annotated[int, Setting("longest answer; one that has no end by then is `truncated`")] = 512
+    temperature: Annotated[
+        float, Setting("0 takes the likeliest token, above 0 tokens are drawn by `seed` and the question")
+    ] = 0.0
+    seed: Annotated[int, Setting("of the tokens that are drawn")] = 0
+    repetition_penalty: Annotated[float, Setting("1 is none")] = 1.0
+    template: Annotated[
+        Mapping[str, Any], Setting("arguments for the model's chat template, such as {enable_thinking: false}")
+    ] = field(default_factory=dict)
+    batch: Annotated[int, Setting("requests generated together")] = 4
+    slots: Annotated[int, Setting("requests taken at once, at least `batch`, so that the next batch waits")] = 8
+
+    def __post_init__(self) -> None:
+        if not self.model:
+            raise ValueError("model: a folder, a .gguf file, or an id of the Hugging Face hub (owner/name)")
+        if self.max_tokens < 1 or self.batch < 1:
+            raise ValueError("max_tokens and batch are at least 1")
+        if self.slots < self.batch:
+            raise ValueError(f"slots ({self.slots}) cannot be fewer than batch ({self.batch})")
+        if self.temperature < 0 or self.repetition_penalty <= 0:
+            raise ValueError("temperature is 0 or more, repetition_penalty more than 0")
+
+    @property
+    def decoding(self) -> dict[str, Any]:
+        """The settings that an answer depends on, as they go into `identity`."""
+        facts: dict[str, Any] = {
+            "dtype": self.dtype,
+            "max_tokens": self.max_tokens,
+            "temperature": self.temperature,
+            "repetition_penalty": self.repetition_penalty,
+        }
+        if self.temperature > 0:
+            facts["seed"] = self.seed
+        return facts | ({"template": dict(self.template)} if self.template else {})
+
+    @property
+    def _key(self) -> Hashable:
+        """All that the loaded model depends on."""
+        loaded = [each.name for each in fields(self) if each.name not in ASKED]
+        return type(self), *(getattr(self, name) for name in loaded)
+
+    def load(self) -> Engine:
+        """The model, ready to be asked. Raises SetupError or UsageError."""
+        raise NotImplementedError
+
+    async def open(self) -> None:
+        def shared() -> Batcher[Request, Answer]:
+            return Batcher(self.load().answers, "hoigen local model")
+
+        await asyncio.to_thread(room.take, self._key, self, shared)
+
+    async def answer(self, request: Request) -> Answer:
+        queue: Batcher[Request, Answer] | None = room.taken(self._key)
+        if queue is None:
+            return Answer(outcome="failed", reason="the expert was asked before it was opened, or after it was closed")
+        decoding = _Decoding(
+            max_tokens=self.max_tokens,
+            temperature=self.temperature,
+            seed=self.seed,
+            repetition_penalty=self.repetition_penalty,
+            options=json.dumps(dict(self.template), sort_keys=True),
+            shown=request.frames is not None,
+        )
+        try:
+            return await asyncio.wrap_future(queue.submit(request, decoding, self.batch))
+        except DeviceLostError:
+            raise
+        except Exception as error:
+            return Answer(outcome="failed", reason=f"{type(error).__name__}: {error}")
+
+    async def close(self) -> None:
+        await asyncio.to_thread(room.give_back, self._key, self)
 
 
-# who shares it
-
-
-@dataclass(frozen=True, slots=True)
-class _Shared:
-    """A loaded model and its queue: roles that ask the same one share both."""
-
-    engine: Engine
-    batcher: Batcher[Request, Answer]
-
-    def close(self) -> None:
-        """Ends the queue's thread; called by the room when the last owner has gone."""
-        self.batcher.close()
-
-
-async def take(key: Hashable, owner: object, load: Callable[[], Engine]) -> None:
-    """Loads the model of that key, if nobody has it yet.
-
-    Args:
-        key: all that the loaded model depends on.
-        owner: the expert; it gives the model back (`give_back`).
-        load: loads it.
-    """
-
-    def make() -> _Shared:
-        engine = load()
-        return _Shared(engine, Batcher(engine.answers, "hoigen local model"))
-
-    await asyncio.to_thread(room.take, key, owner, make)
-
-
-async def give_back(key: Hashable, owner: object) -> None:
-    """Lets the model go when nobody has it any more.
-
-    Args:
-        key: by which it was taken.
-        owner: the expert that took it.
-    """
-    await asyncio.to_thread(room.give_back, key, owner)
-
-
-async def ask(key: Hashable, request: Request, settings: Settings, *, shown: bool = False) -> Answer:
-    """The answer of an opened model; raises for nothing that the model does, but DeviceLostError when this process can
-    use its card no more.
-
-    Args:
-        key: by which it was taken.
-        request: what is asked.
-        settings: of the expert.
-        shown: the request has frames.
-    """
-    shared: _Shared | None = room.taken(key)
-    if shared is None:
-        return Answer(outcome="failed", reason="the expert was asked before it was opened, or after it was closed")
-    decoding = _Decoding(
-        max_tokens=settings.max_tokens,
-        temperature=settings.temperature,
-        seed=settings.seed,
-        repetition_penalty=settings.repetition_penalty,
-        options=json.dumps(dict(settings.template), sort_keys=True),
-        shown=shown,
-    )
-    try:
-        return await asyncio.wrap_future(shared.batcher.submit(request, decoding, settings.batch))
-    except DeviceLostError:
-        raise
-    except Exception as error:
-        return Answer(outcome="failed", reason=f"{type(error).__name__}: {error}")
+ASKED = frozenset(("max_tokens", "temperature", "seed", "repetition_penalty", "template", "batch", "slots", "sampling"))
+"""Settings of how a model is asked: experts that differ in nothing else share it."""

@@ -13,7 +13,6 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -21,7 +20,7 @@ import numpy as np
 from hoigen.core.clip import Frames
 from hoigen.core.errors import SetupError, UsageError
 from hoigen.experts.call import Request
-from hoigen.experts.local.engine import messages, rendered
+from hoigen.experts.local.engine import Prepare, messages, rendered
 from hoigen.models import load as loading
 from hoigen.models.hub import Found
 from hoigen.models.nets.pixels import CLIP_MEAN, CLIP_STD, centre, normalised, short_side, to_size
@@ -31,51 +30,45 @@ TICKS = 1000
 """Frames a second of the video in which processors are told where the frames are."""
 
 
-class Shown:
-    """Requests with their clips, as the model takes them.
+def shown(processor: Any, media: Media) -> Prepare:
+    """What makes requests with their clips into what the model takes: token ids, padded on the left, and pixels.
 
     Args:
         processor: of the model (`processor_of`).
         media: how clips are shown.
     """
 
-    def __init__(self, processor: Any, media: Media) -> None:
-        self.processor, self.media = processor, media
-
-    def __call__(self, requests: Sequence[Request], options: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Token ids, padded on the left, and pixels.
-
-        Args:
-            requests: one batch.
-            options: more arguments of the chat template.
-        """
-        kind = "video" if self.media == "video" else "image"
+    def prepare(requests: Sequence[Request], options: Mapping[str, Any]) -> Mapping[str, Any]:
+        kind = "video" if media == "video" else "image"
         texts: list[str] = []
         for request in requests:
             count = 0 if request.frames is None else 1 if kind == "video" else len(request.frames)
-            texts.append(rendered(self.processor, messages(request, [{"type": kind}] * count), options))
-        begin = self.processor.tokenizer.bos_token
+            texts.append(rendered(processor, messages(request, [{"type": kind}] * count), options))
+        begin = processor.tokenizer.bos_token
         how = {"add_special_tokens": False} if begin and texts[0].startswith(begin) else {}
         clips = [request.frames for request in requests if request.frames is not None]
-        made = self.processor(text=texts, padding=True, return_tensors="pt", **how, **self._pixels(clips))
+        made = processor(text=texts, padding=True, return_tensors="pt", **how, **_pixels(clips, media))
         return {name: value for name, value in made.items() if name != "token_type_ids"}
 
-    def _pixels(self, clips: Sequence[Frames]) -> dict[str, Any]:
-        from PIL import Image
+    return prepare
 
-        if not clips:
-            return {}
-        if self.media == "frames":
-            return {"images": [[Image.fromarray(image) for image in clip.images] for clip in clips]}
-        from transformers.video_utils import VideoMetadata
 
-        metadata = []
-        for clip in clips:  # when its frames were, as positions in a video of `TICKS` frames a second
-            at = [round(float(time) * TICKS) for time in clip.times]
-            step = (at[-1] - at[0]) / (len(at) - 1) if len(at) > 1 else TICKS
-            count = max(1, round(step * len(at)))
-            metadata.append(VideoMetadata(total_num_frames=count, fps=float(TICKS), frames_indices=at))
-        return {"videos": [np.asarray(clip.images) for clip in clips], "video_metadata": metadata}
+def _pixels(clips: Sequence[Frames], media: Media) -> dict[str, Any]:
+    from PIL import Image
+
+    if not clips:
+        return {}
+    if media == "frames":
+        return {"images": [[Image.fromarray(image) for image in clip.images] for clip in clips]}
+    from transformers.video_utils import VideoMetadata
+
+    metadata = []
+    for clip in clips:  # when its frames were, as positions in a video of `TICKS` frames a second
+        at = [round(float(time) * TICKS) for time in clip.times]
+        step = (at[-1] - at[0]) / (len(at) - 1) if len(at) > 1 else TICKS
+        count = max(1, round(step * len(at)))
+        metadata.append(VideoMetadata(total_num_frames=count, fps=float(TICKS), frames_indices=at))
+    return {"videos": [np.asarray(clip.images) for clip in clips], "video_metadata": metadata}
 
 
 def processor_of(found: Found, config: Any, media: Media) -> Any:
@@ -134,7 +127,19 @@ def _bridged(kind: Any) -> Any:
 
 
 def _video_part(found: Found, model_type: str, media: Media) -> Any:
-    own = video_pixels(model_type, _video_config(found.folder))
+    """The processor's part for videos. What a checkpoint says of them is in its processor's file, a file of their own,
+    or that of images."""
+    given: Mapping[str, Any] = {}
+    for name, key in (
+        ("processor_config.json", "video_processor"),
+        ("video_preprocessor_config.json", ""),
+        ("preprocessor_config.json", ""),
+    ):
+        path = found.folder / name
+        if path.is_file() and not given:
+            read = json.loads(path.read_text(encoding="utf-8"))
+            given = (read.get(key) if key else read) or {}
+    own = video_pixels(model_type, given)
     if own is not None:
         return own
     if media == "frames":
@@ -149,22 +154,6 @@ def _video_part(found: Found, model_type: str, media: Media) -> Any:
             "or set media: frames"
         ) from None
     return loading.pretrained(transformers.AutoVideoProcessor, found, "video processor")
-
-
-def _video_config(folder: Path) -> Mapping[str, Any]:
-    """What a checkpoint says of its videos: in its processor's file, a file of their own, or that of images."""
-    for name, key in (
-        ("processor_config.json", "video_processor"),
-        ("video_preprocessor_config.json", ""),
-        ("preprocessor_config.json", ""),
-    ):
-        path = folder / name
-        if path.is_file():
-            given = json.loads(path.read_text(encoding="utf-8"))
-            given = given.get(key) if key else given
-            if given:
-                return dict(given)
-    return {}
 
 
 # pixels, without torchvision
@@ -293,8 +282,7 @@ class _VideoPixels:
         clips = [np.asarray(video) for video in make_batched_videos(videos)]
         facts = {"video_metadata": make_batched_metadata(clips, video_metadata)}
         if self.layout == "pictures":
-            pixels = np.stack([self._picture(clip) for clip in clips])
-            return {"pixel_values_videos": torch.from_numpy(pixels), **facts}
+            return {"pixel_values_videos": torch.from_numpy(np.stack(list(map(self._picture, clips)))), **facts}
         made = [self._patches(clip) for clip in clips]
         rows = np.concatenate([rows for rows, _ in made])
         grids = torch.tensor([grid for _, grid in made])
