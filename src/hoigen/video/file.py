@@ -16,6 +16,15 @@ from hoigen.core.uris import is_local as is_local
 
 OPEN_TIMEOUT: Seconds = 20.0
 """How long a server that FFmpeg itself talks to may be silent. Without it a stalled connection blocks for ever."""
+FORMATS = (
+    *("mov", "matroska", "webm", "avi", "mpegts", "mpeg", "flv", "asf", "ogg", "mxf", "nut", "rm", "dv", "gif", "apng"),
+    *("mpegvideo", "m4v", "h264", "hevc", "vvc", "obu", "av1", "ivf", "mjpeg", "yuv4mpegpipe"),
+    *("mp3", "wav", "flac", "aac"),  # of which can be said that they have no video stream
+)
+"""FFmpeg's names of the formats that are read: each one file, which names no other. FFmpeg goes by what a file holds,
+and playlists (hls, dash, concat, sdp), patterns of names (image2) and scripts (lavfi, vobsub) read what they name."""
+LIMITS = {"format_whitelist": ",".join(FORMATS), "enable_drefs": "0"}
+"""For FFmpeg: a QuickTime file's `dref` may name a further file, too."""
 WHOLE_DIGEST = 256 << 20
 """Files up to this many bytes are digested whole; of larger ones, and of remote ones, sampled blocks and the size."""
 BLOCK = 1 << 20
@@ -40,11 +49,19 @@ def opened(uri: str) -> Iterator[tuple[Any, Any]]:
     with contextlib.ExitStack() as stack:
         # "file:" keeps FFmpeg from taking "12:30.mp4" for a protocol named "12"
         source = f"file:{local_path(uri)}" if is_local(uri) else stack.enter_context(raw_bytes(uri))
+        limits = LIMITS | {"protocol_whitelist": "file" if is_local(uri) else "none"}
         try:
-            container = stack.enter_context(av.open(source, metadata_errors="replace", timeout=OPEN_TIMEOUT))
+            container = stack.enter_context(
+                av.open(source, container_options=limits, metadata_errors="replace", timeout=OPEN_TIMEOUT)
+            )
             stream = _video_stream(container)
         except VideoError:
             raise
+        except av.ArgumentError:  # what FFmpeg says of a format that is not on the list
+            raise VideoError(
+                "is in a format that is not read: a playlist or list of pictures, which would read the files that it "
+                "names, or a rare one (docs/security.md has those that are)"
+            ) from None
         except PROGRAM_FAULTS:
             raise
         except Exception as error:  # on broken files PyAV raises ValueError, IndexError, EOFError, MemoryError too
