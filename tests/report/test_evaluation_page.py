@@ -19,11 +19,11 @@ from hoigen.core.errors import UsageError
 from hoigen.core.registry import own_numbers
 from hoigen.data.run import Run
 from hoigen.pages import takes
-from hoigen.pages.evalfacts import Card, ContactCurve, EvaluationFacts, Overlay, Still, Take
+from hoigen.pages.evalfacts import Card, ContactCurve, EvaluationFacts, Take
 from hoigen.pages.evalgather import gather_evaluation
 from hoigen.pages.evalpage import render, write_evaluation
-from hoigen.pages.facts import Box, FailureGroup
-from hoigen.pages.overlay import curve, drawn, overlay_of
+from hoigen.pages.facts import Box, FailureGroup, Picture
+from hoigen.pages.overlay import curve, drawn, overlaid
 
 SUITE = {"name": "mine", "digest": "1", "file": "/none.json"}
 COLUMNS = [own_numbers()[name] for name in ("coarse_any", "fine_hoi", "text_boxes")]
@@ -157,14 +157,15 @@ def test_overlays_are_those_of_the_followed_pair() -> None:
         "outline": [[[0.5, 0.5]] * 3],
     }
     coarse = {"pairs": [{"person": [0, 0, 1, 1], "box": [0, 0, 0.5, 0.5], "object": "cell_phone", "score": 0.5}]}
-    both = overlay_of({**fine, "hands": [[[at / 30, 0.5] for at in range(21)]]}, coarse)
+    bare = Picture(source="", time=0.0)
+    both = overlaid(bare, {**fine, "hands": [[[at / 30, 0.5] for at in range(21)]]}, coarse)
     assert [box.kind for box in both.boxes] == ["person", "object"]
     assert both.boxes[0].bottom == 1.0
     assert both.bones[0] == ((0.4, 0.2), (0.45, 0.4))
     assert len(both.bones) == 1 + 21
-    alone = overlay_of(None, coarse)
+    alone = overlaid(bare, None, coarse)
     assert [box.label for box in alone.boxes] == ["", "cell phone"]
-    assert drawn(Overlay(), 1.5) is None
+    assert drawn(bare, 1.5) is None
     assert 'points="75.0,50.0 75.0,50.0 75.0,50.0"' in str(drawn(both, 1.5))
 
 
@@ -195,10 +196,10 @@ def test_only_pairs_above_theta_are_said() -> None:
         },
         {"person": [0, 0, 1, 1], "box": [0, 0, 1, 1], "object": "wine_glass", "score": 0.4, "verbs": {"hold": 0.7}},
     ]
-    frame = takes._counted({"time": 0.5, "pairs": pairs}, 0.3)
-    assert takes._said(frame) == "hold wine glass 0.70"
-    assert takes._said(takes._counted({"time": 0.5, "pairs": pairs}, 0.8)) == "no pair"
-    assert takes._said(None) == ""
+    _, said = takes._counted({"time": 0.5, "pairs": pairs}, 0.3)
+    assert said == "hold wine glass 0.70"
+    assert takes._counted({"time": 0.5, "pairs": pairs}, 0.8)[1] == "no pair"
+    assert takes._counted(None, 0.3) == (None, "")
 
 
 def facts_of(beside: bool = False) -> EvaluationFacts:
@@ -206,11 +207,11 @@ def facts_of(beside: bool = False) -> EvaluationFacts:
 
     def take(at: int, model: str) -> Take:
         box = Box(left=0.1, top=0.2, right=0.5, bottom=0.9, kind="object", label=NASTY[0])
-        overlay = Overlay(
-            boxes=[box], outlines=[[(0.2, 0.2), (0.6, 0.2), (0.4, 0.8)]], bones=[((0.2, 0.2), (0.4, 0.5))]
-        )
+        outline, bone = [(0.2, 0.2), (0.6, 0.2), (0.4, 0.8)], ((0.2, 0.2), (0.4, 0.5))
+        source = [picture(90 + 9 * n, n).source for n in range(8)]
         stills = [
-            Still(source=picture(90 + 9 * n, n).source, time=n, overlay=overlay, said="hold cup 0.61") for n in range(8)
+            Picture(source=source[n], time=n, boxes=(box,), outlines=[outline], bones=[bone], said="hold cup 0.61")
+            for n in range(8)
         ]
         line = ContactCurve(
             times=[0, 1, 2], gap=[0, 0.4, 1], contact=[True, True, False], seen=[True, False, True], duration=3

@@ -48,9 +48,9 @@ def test_undefined_numbers_are_counted_by_reason() -> None:
     videos = [video(at, hoi_lite=None, technical_quality=None, text_boxes=1.0, motion=0.0) for at in range(5)]
     failed = Video(model="a", prompt="q", uri="/q.mp4", failure="broken", reasons=dict.fromkeys(("hoi_lite",), "x"))
     found = lacking_of([*videos, failed], COLUMNS)
-    assert [(group.numbers, group.videos, group.reason) for group in found] == [
-        (["hoi_lite", "Technical Quality"], 3, "dark"),
-        (["hoi_lite", "Technical Quality"], 2, "blurred"),
+    assert [(group.where, group.count, group.reason) for group in found] == [
+        ("hoi_lite, Technical Quality", 3, "dark"),
+        ("hoi_lite, Technical Quality", 2, "blurred"),
     ]
     page = str(lacking_section(found, 6))
     assert "3 of 6" in page
@@ -66,7 +66,7 @@ def test_reasons_that_differ_in_a_name_are_one() -> None:
         for at, verb in enumerate(("hold", "ride", "hold"))
     ]
     [alike] = lacking_of(videos, COLUMNS[:1])
-    assert (alike.videos, alike.reason) == (3, "the detector knows no …, seen … times")
+    assert (alike.count, alike.reason) == (3, "the detector knows no …, seen … times")
     [single] = lacking_of(videos[:1], COLUMNS[:1])
     assert single.reason == "the detector knows no 'hold', seen 0 times"
 
@@ -79,5 +79,5 @@ def test_a_reason_of_its_own_for_every_video_stays_a_short_table() -> None:
     found = lacking_of(videos, COLUMNS[:1])
     assert len(found) == GROUPS + 1
     assert found[-1].reason.startswith("other reasons")
-    assert found[-1].videos == 300 - GROUPS
+    assert found[-1].count == 300 - GROUPS
     assert "<b>" not in str(lacking_section(found, 300))

@@ -130,10 +130,10 @@ def test_all_bounds_are_drawn() -> None:
 def test_the_choice_is_spread_and_repeats(decided: Any) -> None:
     assert choose.ranks(3, 12) == [0, 1, 2]
     assert choose.ranks(100, 4) == [12, 37, 62, 87]
-    kept = choose.kept_rows(decided, 48, 6)
+    kept = choose.spread_rows(decided, "state = 'kept'", "video, n", 48, 6, {})
     assert len({row["uri"] for row in kept}) >= 5
-    assert kept == choose.kept_rows(decided, 48, 6)
-    assert choose.kept_rows(decided, 48, 0) == []
+    assert kept == choose.spread_rows(decided, "state = 'kept'", "video, n", 48, 6, {})
+    assert choose.spread_rows(decided, "state = 'kept'", "video, n", 48, 0, {}) == []
 
 
 def test_dropped_clips_go_from_near_to_far(decided: Any) -> None:

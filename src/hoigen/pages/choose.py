@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from hoigen.core.clip import Clip
 from hoigen.data.parquet import quoted
@@ -53,10 +53,6 @@ def spread_rows(con: Any, where: str, order: str, total: int, wanted: int, value
     rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
     by_key = {(row["video"], row["n"]): row for row in rows}
     return [by_key[video, n] for video, n, _ in keys]
-
-
-def kept_rows(con: Any, total: int, wanted: int) -> list[Row]:
-    return spread_rows(con, "state = 'kept'", "video, n", total, wanted, {})
 
 
 def dropped_rows(con: Any, rule: str, bounds: Sequence[Threshold], total: int, wanted: int) -> list[Row]:
@@ -158,6 +154,16 @@ def tile(
     pictures = taken.get(row["id"], Taken(missing="not decoded"))
     last = _last_rule(steps)
     reason = row["reason"] or (f"{last} {number(row.get(last))}" if last else "")
+    lines = []
+    verdict: Literal["pass", "broken", "none"]
+    for step, score in ((one, score) for one in steps for score in one.emits):
+        value, rule = row.get(score), step.rules.get(score)
+        if rule is None or value is None:
+            broken = row["state"] == "dropped" and row["rule"] == score
+            verdict = "broken" if broken else "none"
+        else:
+            verdict = "pass" if rule.passes(value) else "broken"
+        lines.append(ScoreLine(name=score, value=value, thresholds=thresholds(rule), verdict=verdict))
     return Tile(
         id=row["id"],
         uri=row["uri"],
@@ -169,20 +175,11 @@ def tile(
         prompt=known.get("prompt") or "",
         source=known.get("source") or "",
         decided=row["rule"] or "",
-        scores=tuple(_line(row, score, step) for step in steps for score in step.emits),
+        scores=tuple(lines),
         pictures=pictures.pictures,
         missing=pictures.missing,
         words=words.get(row["id"]),
     )
-
-
-def _line(row: Row, score: str, step: Step) -> ScoreLine:
-    value, rule = row.get(score), step.rules.get(score)
-    bounds = thresholds(rule)
-    if rule is None or value is None:
-        broken = row["state"] == "dropped" and row["rule"] == score
-        return ScoreLine(name=score, value=value, thresholds=bounds, verdict="broken" if broken else "none")
-    return ScoreLine(name=score, value=value, thresholds=bounds, verdict="pass" if rule.passes(value) else "broken")
 
 
 def _last_rule(steps: Sequence[Step]) -> str | None:

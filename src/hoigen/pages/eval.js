@@ -95,19 +95,6 @@
     }
     const button = event.target.closest("[data-sortable] th button");
     if (button) return sortRows(button);
-    const copy = event.target.closest("[data-copy]");
-    if (copy) return copyText(copy);
   });
 
-  async function copyText(button) {
-    const code = button.parentElement.querySelector("code");
-    let done = false;
-    try { await navigator.clipboard.writeText(code.textContent); done = true; } catch { /* not allowed here */ }
-    if (!done) {
-      getSelection().selectAllChildren(code);
-      done = document.execCommand("copy");
-    }
-    button.textContent = done ? "Copied" : "Press Ctrl+C";
-    setTimeout(() => { button.textContent = "Copy"; }, 1800);
-  }
 })();

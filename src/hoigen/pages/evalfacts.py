@@ -3,49 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from hoigen.core.clip import Seconds
 from hoigen.core.score import Number
 from hoigen.evaluation.models.grid import Table
 from hoigen.models.uses import LedgerEntry
-from hoigen.pages.facts import Box, FailureGroup, Histogram
-
-Place = tuple[float, float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overlay:
-    """What is drawn over a picture; places are 0..1 of its width and height.
-
-    Args:
-        boxes: of persons and objects.
-        outlines: polygons around what was segmented.
-        bones: from joint to joint.
-        joints: that are marked.
-    """
-
-    boxes: Sequence[Box] = ()
-    outlines: Sequence[Sequence[Place]] = ()
-    bones: Sequence[tuple[Place, Place]] = ()
-    joints: Sequence[Place] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Still:
-    """One frame of a strip.
-
-    Args:
-        source: a data URI.
-        time: from the video's start.
-        overlay: drawn over it.
-        said: the surest interaction of a detector there, with its score.
-    """
-
-    source: str
-    time: Seconds
-    overlay: Overlay = field(default_factory=Overlay)
-    said: str = ""
+from hoigen.pages.facts import FailureGroup, Histogram, Picture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +43,7 @@ class Take:
         height: in pixels; 0 where it is not known.
         values: by number.
         reasons: why a number is undefined.
-        stills: frames of its strip.
+        stills: frames of its strip, with what was seen.
         missing: why it has no strip.
         curve: of contact; None where nothing was followed.
         facts: how the scores came about.
@@ -93,7 +57,7 @@ class Take:
     height: int
     values: Mapping[str, float | None]
     reasons: Mapping[str, str]
-    stills: Sequence[Still] = ()
+    stills: Sequence[Picture] = ()
     missing: str = ""
     curve: ContactCurve | None = None
     facts: Sequence[tuple[str, str]] = ()
@@ -115,21 +79,6 @@ class Card:
     about: str
     takes: Sequence[Take]
     verb: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lacking:
-    """Numbers that videos lack for one reason.
-
-    Args:
-        numbers: their headings.
-        videos: how many lack them.
-        reason: why.
-    """
-
-    numbers: Sequence[str]
-    videos: int
-    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +106,7 @@ class EvaluationFacts:
         beside: two models side by side.
         rank: the number by which cards come sorted, the worst first.
         videos: how many there are, of both runs.
-        lacking: numbers that videos lack, by reason.
+        lacking: numbers that videos lack, as `where`, by reason.
     """
 
     title: str
@@ -180,4 +129,4 @@ class EvaluationFacts:
     beside: bool = False
     rank: str = ""
     videos: int = 0
-    lacking: Sequence[Lacking] = ()
+    lacking: Sequence[FailureGroup] = ()

@@ -15,7 +15,7 @@ from hoigen.evaluation.models.read import source_of
 from hoigen.evaluation.models.videos import Source, Video
 from hoigen.models.uses import joined
 from hoigen.pages import choose
-from hoigen.pages.evalfacts import Card, EvaluationFacts, Lacking, Take
+from hoigen.pages.evalfacts import Card, EvaluationFacts, Take
 from hoigen.pages.facts import FailureGroup, Histogram
 from hoigen.pages.gather import model_files, provenance
 from hoigen.pages.takes import clips_of, details_of, take_of
@@ -68,7 +68,14 @@ def gather_evaluation(run: Run, beside: Run | None = None, *, shown: int = SHOWN
     rank = rank_of(pairs, columns)
     cards = _with_strips(sides, picked(pairs, columns, shown), columns)
     videos = [video for side in sides for video in side.source.videos]
-    models = _models(sides)
+    # a model of two runs is told apart by the run's name
+    owners = Counter(model for side in sides for model in models_of(side.source.videos))
+    models: dict[str, list[Video]] = {}
+    for at, side in enumerate(sides):
+        for model, made in models_of(side.source.videos).items():
+            name = model if owners[model] == 1 else f"{model} ({side.run.path.resolve().name})"
+            name = name if name not in models else f"{name} {at + 1}"
+            models[name] = [replace(video, model=name) for video in made]
     counted = many(len(pairs), "video" if beside is None else "pair")
     number, _, one = counted.partition(" ")
     whose = f" of {many(len(models), 'model')}" if beside is None else f", {' beside '.join(models)}"
@@ -76,7 +83,6 @@ def gather_evaluation(run: Run, beside: Run | None = None, *, shown: int = SHOWN
         title=" beside ".join(side.run.path.resolve().name for side in sides),
         **provenance(run),
         headline=(number, f" {one}{whose}"),
-        figures=_figures(sides, videos),
         warnings=[" ".join(told.split()) for told in warnings_of(models, sources)] if models else [],
         tables=_tables(models, columns, beside is not None),
         columns=columns,
@@ -86,8 +92,7 @@ def gather_evaluation(run: Run, beside: Run | None = None, *, shown: int = SHOWN
         histograms=() if beside is not None else _histograms(sides[0], len(videos), columns),
         lacking=lacking_of(videos, columns),
         videos=len(videos),
-        failures=_failures(videos),
-        notes=_notes(sides),
+        **_account(sides, videos),
         models=joined(*(model_files(side.run, side.steps) for side in sides)),
         beside=beside is not None,
         rank=rank.name if rank is not None else "",
@@ -107,7 +112,19 @@ def _pairs(sides: Sequence[_Side], beside: bool) -> list[tuple[Video, ...]]:
     """Each video alone, or those of two runs (or of one run's two models) by prompt and sample."""
     if not beside:
         return [(video,) for video in sides[0].source.videos]
-    one, other = _groups(sides)
+    models = [models_of(side.source.videos) for side in sides]
+    if len(sides) == 2:  # two runs of one model each pair whatever the models' names are
+        groups, named = [side.source.videos for side in sides], any(len(each) > 1 for each in models)
+    elif len(models[0]) == 2:
+        groups, named = list(models[0].values()), False
+    else:
+        raise UsageError(
+            f"{sides[0].run.path} beside itself sets its two models side by side; it has {len(models[0])}: "
+            f"{', '.join(models[0])}"
+        )
+    one, other = (
+        {(video.model if named else "", video.prompt, video.sample): video for video in group} for group in groups
+    )
     found: list[tuple[Video, ...]] = [(one[key], other[key]) for key in one if key in other]
     if not found:
         names = [
@@ -119,39 +136,6 @@ def _pairs(sides: Sequence[_Side], beside: bool) -> list[tuple[Video, ...]]:
             f"no video of {runs} pairs with another by model, prompt and sample: the first of each are "
             f"{names[0]}, and {names[1]}. Two runs of one model each pair whatever the models are called"
         )
-    return found
-
-
-def _groups(sides: Sequence[_Side]) -> list[dict[tuple[str, ...], Video]]:
-    """Videos by what pairs them. Two runs of one model each pair whatever the models' names are."""
-    models = [models_of(side.source.videos) for side in sides]
-    if len(sides) == 1:
-        if len(models[0]) != 2:
-            raise UsageError(
-                f"{sides[0].run.path} beside itself sets its two models side by side; it has {len(models[0])}: "
-                f"{', '.join(models[0])}"
-            )
-        groups = list(models[0].values())
-        return [{(video.prompt, video.sample): video for video in group} for group in groups]
-    alone = all(len(each) == 1 for each in models)
-    return [
-        {
-            ((video.prompt, video.sample) if alone else (video.model, video.prompt, video.sample)): video
-            for video in videos
-        }
-        for videos in (side.source.videos for side in sides)
-    ]
-
-
-def _models(sides: Sequence[_Side]) -> dict[str, list[Video]]:
-    """Videos by model; a model of two runs is told apart by the run's name."""
-    owners = Counter(model for side in sides for model in models_of(side.source.videos))
-    found: dict[str, list[Video]] = {}
-    for at, side in enumerate(sides):
-        for model, videos in models_of(side.source.videos).items():
-            name = model if owners[model] == 1 else f"{model} ({side.run.path.resolve().name})"
-            name = name if name not in found else f"{name} {at + 1}"
-            found[name] = [replace(video, model=name) for video in videos]
     return found
 
 
@@ -197,14 +181,33 @@ def _card(group: Sequence[Video], takes: Sequence[Take]) -> Card:
     return Card(prompt=video.text or video.prompt, about=about, takes=takes, verb=(video.verb or "").replace("_", " "))
 
 
-def _figures(sides: Sequence[_Side], videos: Sequence[Video]) -> list[tuple[str, str]]:
+def _account(sides: Sequence[_Side], videos: Sequence[Video]) -> dict[str, Any]:
+    """What went in and what did not come out: figures, failures, notes."""
     facts = sides[0].source.evaluation
     prompts = {video.prompt for video in videos}
-    failed = sum(bool(video.failure) for video in videos)
+    failed: dict[str, list[str]] = {}
+    notes = []
+    for video in videos:
+        if video.failure:
+            failed.setdefault(video.failure, []).append(video.uri)
+    for side in sides:
+        for model, made in (side.source.evaluation.get("models") or {}).items():
+            if missing := made.get("missing"):
+                some = ", ".join(missing[:8]) + (" …" if len(missing) > 8 else "")
+                notes.append(f"{model}: no video for {many(len(missing), 'prompt')} ({some})")
+        if strays := side.source.evaluation.get("without_prompt"):
+            notes.append(
+                f"{many(len(strays), 'video')} named after no prompt of {side.run.path.resolve().name}, left out"
+            )
     found = [("prompts", f"{len(prompts):,} of {len(facts.get('prompts') or prompts):,}")]
     found += [("footage", length(sum(video.seconds for video in videos)))]
     found += [("suite", str((facts.get("suite") or {}).get("name") or "–"))]
-    return found + ([("failed", f"{failed:,}")] if failed else [])
+    found += [("failed", f"{sum(map(len, failed.values())):,}")] if failed else []
+    failures = [
+        FailureGroup(where="", reason=reason, count=len(uris), examples=tuple(uris[:3]))
+        for reason, uris in sorted(failed.items(), key=lambda item: -len(item[1]))
+    ]
+    return {"figures": found, "failures": failures, "notes": notes}
 
 
 def _tables(models: Mapping[str, Sequence[Video]], columns: Sequence[Number], beside: bool) -> list[Any]:
@@ -232,39 +235,10 @@ def _histograms(side: _Side, count: int, columns: Sequence[Number]) -> tuple[His
     from hoigen.pages.histogram import histograms
     from hoigen.rules.decide import connect
 
-    con = connect(side.run, side.steps)
-    try:
+    with connect(side.run, side.steps) as con:
         con.execute("create temp table settled as select * from decided")
         shown = {column.name for column in columns}
         return tuple(one for one in histograms(con, side.run, side.steps, count) if one.score in shown and one.count)
-    finally:
-        con.close()
-
-
-def _failures(videos: Sequence[Video]) -> list[FailureGroup]:
-    groups: dict[str, list[str]] = {}
-    for video in videos:
-        if video.failure:
-            groups.setdefault(video.failure, []).append(video.uri)
-    return [
-        FailureGroup(where="", reason=reason, count=len(uris), examples=tuple(uris[:3]))
-        for reason, uris in sorted(groups.items(), key=lambda item: -len(item[1]))
-    ]
-
-
-def _notes(sides: Sequence[_Side]) -> list[str]:
-    """Prompts without a video, and videos without a prompt."""
-    notes = []
-    for side in sides:
-        for model, facts in (side.source.evaluation.get("models") or {}).items():
-            if missing := facts.get("missing"):
-                some = ", ".join(missing[:8]) + (" …" if len(missing) > 8 else "")
-                notes.append(f"{model}: no video for {many(len(missing), 'prompt')} ({some})")
-        if strays := side.source.evaluation.get("without_prompt"):
-            notes.append(
-                f"{many(len(strays), 'video')} named after no prompt of {side.run.path.resolve().name}, left out"
-            )
-    return notes
 
 
 # which videos have a strip, and in which order
@@ -318,7 +292,7 @@ def _worth(videos: Sequence[Video | Take], rank: Number | None) -> tuple[bool, f
     return False, -worth if rank is not None and rank.better == "less" else worth
 
 
-def lacking_of(videos: Sequence[Video], columns: Sequence[Number]) -> list[Lacking]:
+def lacking_of(videos: Sequence[Video], columns: Sequence[Number]) -> list[FailureGroup]:
     """Undefined numbers by reason, those that are alike together, the most frequent first.
 
     Args:
@@ -339,12 +313,11 @@ def lacking_of(videos: Sequence[Video], columns: Sequence[Number]) -> list[Lacki
         for kind, times in kinds.items():
             found.setdefault((kind, times), []).append(column.heading)
     told = {kind: min(reasons) if len(reasons) == 1 else kind for kind, reasons in words.items()}
-    groups = [Lacking(numbers=names, videos=times, reason=told[kind]) for (kind, times), names in found.items()]
-    groups.sort(key=lambda group: -group.videos * len(group.numbers))
+    groups = [(names, times, told[kind]) for (kind, times), names in found.items()]
+    groups.sort(key=lambda group: -group[1] * len(group[0]))
     if rest := groups[GROUPS:]:
         each = Counter[str]()
-        for group in rest:
-            each.update(dict.fromkeys(group.numbers, group.videos))
-        other = Lacking(numbers=list(each), videos=max(each.values()), reason="other reasons: see the videos")
-        return [*groups[:GROUPS], other]
-    return groups
+        for names, times, _ in rest:
+            each.update(dict.fromkeys(names, times))
+        groups = [*groups[:GROUPS], (list(each), max(each.values()), "other reasons: see the videos")]
+    return [FailureGroup(where=", ".join(names), reason=reason, count=times) for names, times, reason in groups]

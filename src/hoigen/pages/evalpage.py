@@ -8,9 +8,10 @@ from pathlib import Path
 
 from hoigen.core.score import Number
 from hoigen.data.files import write_text
-from hoigen.evaluation.models.grid import Cell, Table, figure, words
-from hoigen.pages.evalfacts import Card, EvaluationFacts, Lacking, Take
-from hoigen.pages.frame import document, figures, footer, nav, recipe, scroll, section
+from hoigen.evaluation.models.grid import Table, figure, words
+from hoigen.pages.evalfacts import Card, EvaluationFacts, Take
+from hoigen.pages.facts import FailureGroup
+from hoigen.pages.frame import document, figures, footer, listed, nav, recipe, scroll, section
 from hoigen.pages.histogram import histogram
 from hoigen.pages.markup import Html, el, join
 from hoigen.pages.overlay import curve, drawn
@@ -47,10 +48,20 @@ def render(facts: EvaluationFacts) -> str:
         _failures(facts),
         recipe(facts.recipe, {"made": facts.made, "machine": facts.machine, **facts.versions}, facts.models),
     ]
+    overline = " · ".join(part for part in (facts.title, facts.made) if part)
+    warnings = el("ul", [el("li", told) for told in facts.warnings], class_="warnings") if facts.warnings else None
     return document(
         f"{number}{rest} · {facts.title}",
         nav(places),
-        _header(facts),
+        el(
+            "header",
+            el("p", overline, class_="overline"),
+            el("h1", el("em", number), el("span", rest)),
+            figures(facts.figures),
+            warnings,
+            class_="top",
+            id="top",
+        ),
         el("main", sections),
         footer(facts.versions.get("hoigen", "")),
         scripts=("eval.js",),
@@ -58,25 +69,22 @@ def render(facts: EvaluationFacts) -> str:
     )
 
 
-def _header(facts: EvaluationFacts) -> Html:
-    number, rest = facts.headline
-    overline = " · ".join(part for part in (facts.title, facts.made) if part)
-    warnings = el("ul", [el("li", told) for told in facts.warnings], class_="warnings") if facts.warnings else None
-    return el(
-        "header",
-        el("p", overline, class_="overline"),
-        el("h1", el("em", number), el("span", rest)),
-        figures(facts.figures),
-        warnings,
-        class_="top",
-        id="top",
-    )
-
-
 def _table(table: Table) -> Html:
     signs = ["", *(arrow(better) for better in table.better)]
     heads = [name + (signs[at] if at < len(signs) else "") for at, name in enumerate(table.header)]
-    rows = [el("tr", [_cell(item, at) for at, item in enumerate(row)]) for row in table.rows]
+    rows = []
+    for row in table.rows:
+        cells = []
+        for at, item in enumerate(row):
+            if isinstance(item, str):
+                cells.append(el("td" if at else "th", el("bdi", item), scope=None if at else "row"))
+            elif item.estimate.value is None:
+                cells.append(el("td", "undefined", title=item.estimate.reason, class_="undefined"))
+            else:
+                value, _, rest = words(item).partition(" ")
+                small = el("small", f" {rest}") if rest else None
+                cells.append(el("td", el("b", value) if item.best else value, small))
+        rows.append(el("tr", cells))
     body = el(
         "table",
         el("thead", el("tr", [el("th", head, scope="col") for head in heads])),
@@ -89,51 +97,54 @@ def _table(table: Table) -> Html:
     return join([title, scroll(body, table.title), folded])
 
 
-def _cell(item: str | Cell, at: int) -> Html:
-    if isinstance(item, str):
-        return el("td" if at else "th", el("bdi", item), scope=None if at else "row")
-    if item.estimate.value is None:
-        return el("td", "undefined", title=item.estimate.reason, class_="undefined")
-    value, _, rest = words(item).partition(" ")
-    return el("td", el("b", value) if item.best else value, el("small", f" {rest}") if rest else None)
-
-
 def _videos(facts: EvaluationFacts) -> Html:
     one = "pair" if facts.beside else "video"
     lead = f"{count(len(facts.cards))} of {many(facts.cards_of, one)} shown: the worst of each number, and some others."
     if len(facts.cards) == facts.cards_of:
         lead = f"All {many(facts.cards_of, one)}." if facts.cards_of > 1 else f"1 {one}."
-    cards = [_video(card, at, facts) for at, card in enumerate(facts.cards)]
+    cards = []
+    for at, card in enumerate(facts.cards):
+        found = " ".join([card.prompt, card.about, *(f"{take.model} {take.uri}" for take in card.takes)]).lower()
+        cards.append(
+            el(
+                "article",
+                el("header", el("h3", el("bdi", card.prompt)), el("p", card.about, class_="about")),
+                [_take(take, facts, alone=len(card.takes) == 1) for take in card.takes],
+                _both(card.takes, facts.columns) if len(card.takes) == 2 else None,
+                class_="video",
+                id=f"video-{at}",
+                data_values=json.dumps(_sort_values(card, facts.columns)),
+                data_better=json.dumps({column.name: column.better for column in facts.columns}),
+                data_found=found,
+                data_verb=card.verb or None,
+                data_model=" ".join(take.model for take in card.takes) if len(card.takes) == 1 else None,
+            )
+        )
     empty = el("p", "No video to show.", class_="empty") if not cards else None
     key = [el("span", el("i", class_=f"key {kind}"), f" {name}") for kind, name in KEYS]
+    change = "change of " if facts.beside else ""
+    options = [
+        el("option", f"{change}{column.heading}", value=column.name, selected=column.name == facts.rank)
+        for column in facts.columns
+    ]
+    models = [] if facts.beside else [take.model for card in facts.cards for take in card.takes]
     return section(
         "videos",
         "Pairs" if facts.beside else "Videos",
         lead,
-        _controls(facts),
+        el(
+            "div",
+            el("label", "sort by ", el("select", el("option", "as shown", value=""), options, data_sort=True)),
+            el("button", "worst first", type="button", data_turn=True, aria_pressed="false"),
+            _choice("model", models, data_model=True),
+            _choice("verb", (card.verb for card in facts.cards if card.verb), data_verb=True),
+            el("label", "find ", el("input", type="search", data_find=True, placeholder="prompt, file, verb, object")),
+            el("button", "Overlays", type="button", data_overlays=True, aria_pressed="true"),
+            class_="controls",
+        ),
         el("p", key, el("span", SAID), class_="legend-line"),
         el("div", cards, class_="cards"),
         el("p", "No video fits the filter.", class_="empty nothing", hidden=True) if cards else empty,
-    )
-
-
-def _controls(facts: EvaluationFacts) -> Html:
-    """What sorts and filters the videos. Sorted at first by the number that the page was made by."""
-    kind = "change of " if facts.beside else ""
-    options = [
-        el("option", f"{kind}{column.heading}", value=column.name, selected=column.name == facts.rank)
-        for column in facts.columns
-    ]
-    models = [] if facts.beside else [take.model for card in facts.cards for take in card.takes]
-    return el(
-        "div",
-        el("label", "sort by ", el("select", el("option", "as shown", value=""), options, data_sort=True)),
-        el("button", "worst first", type="button", data_turn=True, aria_pressed="false"),
-        _choice("model", models, data_model=True),
-        _choice("verb", (card.verb for card in facts.cards if card.verb), data_verb=True),
-        el("label", "find ", el("input", type="search", data_find=True, placeholder="prompt, file, verb, object")),
-        el("button", "Overlays", type="button", data_overlays=True, aria_pressed="true"),
-        class_="controls",
     )
 
 
@@ -144,24 +155,6 @@ def _choice(name: str, given: Iterable[str], **attributes: bool) -> Html | None:
         return None
     options = [el("option", f"all {name}s", value=""), *(el("option", value, value=value) for value in values)]
     return el("label", f"{name} ", el("select", options, **attributes))
-
-
-def _video(card: Card, at: int, facts: EvaluationFacts) -> Html:
-    values = _sort_values(card, facts.columns)
-    found = " ".join([card.prompt, card.about, *(f"{take.model} {take.uri}" for take in card.takes)]).lower()
-    return el(
-        "article",
-        el("header", el("h3", el("bdi", card.prompt)), el("p", card.about, class_="about")),
-        [_take(take, facts, alone=len(card.takes) == 1) for take in card.takes],
-        _both(card.takes, facts.columns) if len(card.takes) == 2 else None,
-        class_="video",
-        id=f"video-{at}",
-        data_values=json.dumps(values),
-        data_better=json.dumps({column.name: column.better for column in facts.columns}),
-        data_found=found,
-        data_verb=card.verb or None,
-        data_model=" ".join(take.model for take in card.takes) if len(card.takes) == 1 else None,
-    )
 
 
 def _sort_values(card: Card, columns: Sequence[Number]) -> dict[str, float]:
@@ -177,21 +170,6 @@ def _sort_values(card: Card, columns: Sequence[Number]) -> dict[str, float]:
 
 def _take(take: Take, facts: EvaluationFacts, alone: bool) -> Html:
     name = el("p", el("b", take.model), " ", el("bdi", take.name, title=take.uri), class_="file")
-    line = el("div", curve(take.curve, [still.time for still in take.stills]), class_="under") if take.curve else None
-    failed = el("p", el("bdi", take.failure), class_="failed") if take.failure else None
-    numbers = _numbers_of(take, facts.columns) if alone else None
-    rows = [el("div", el("dt", key), el("dd", el("bdi", told))) for key, told in take.facts]
-    rows += [
-        el("div", el("dt", key, " undefined"), el("dd", el("bdi", why))) for key, why in take.reasons.items() if why
-    ]
-    path = el("div", el("dt", "file"), el("dd", el("bdi", take.uri)))
-    how = el("details", el("summary", "how these came about"), el("dl", path, rows), class_="how") if rows else None
-    return el("div", name, _strip(take), line, failed, numbers, how)
-
-
-def _strip(take: Take) -> Html:
-    if not take.stills:
-        return el("div", el("span", "no picture"), el("small", el("bdi", take.missing or "not read")), class_="blank")
     shape = take.width / take.height if take.width and take.height else CELL
     stills = []
     for still in take.stills:
@@ -199,23 +177,30 @@ def _strip(take: Take) -> Html:
         stills.append(
             el(
                 "figure",
-                el("div", picture, drawn(still.overlay, shape), class_="shot", style=f"aspect-ratio:{shape:.4f}"),
+                el("div", picture, drawn(still, shape), class_="shot", style=f"aspect-ratio:{shape:.4f}"),
                 el("figcaption", el("span", clock(still.time)), el("bdi", still.said)),
             )
         )
-    return el("div", stills, class_="strip8")
-
-
-def _numbers_of(take: Take, columns: Sequence[Number]) -> Html:
+    strip = el("div", stills, class_="strip8")
+    if not stills:
+        strip = el("div", el("span", "no picture"), el("small", el("bdi", take.missing or "not read")), class_="blank")
+    line = el("div", curve(take.curve, [still.time for still in take.stills]), class_="under") if take.curve else None
+    failed = el("p", el("bdi", take.failure), class_="failed") if take.failure else None
     shown = []
-    for column in columns:
-        value = take.values.get(column.name)
+    for column in facts.columns:
+        value, why = take.values.get(column.name), take.reasons.get(column.name, "")
         if value is None:
-            why = take.reasons.get(column.name, "")
             shown.append(el("div", el("dt", column.heading), el("dd", "–", title=why), class_="none", title=why))
         else:
             shown.append(el("div", el("dt", column.heading), el("dd", figure(value, column.share))))
-    return el("dl", shown, class_="numbers")
+    numbers = el("dl", shown, class_="numbers") if alone else None
+    rows = [el("div", el("dt", key), el("dd", el("bdi", told))) for key, told in take.facts]
+    rows += [
+        el("div", el("dt", key, " undefined"), el("dd", el("bdi", why))) for key, why in take.reasons.items() if why
+    ]
+    path = el("div", el("dt", "file"), el("dd", el("bdi", take.uri)))
+    how = el("details", el("summary", "how these came about"), el("dl", path, rows), class_="how") if rows else None
+    return el("div", name, strip, line, failed, numbers, how)
 
 
 def _both(takes: Sequence[Take], columns: Sequence[Number]) -> Html:
@@ -253,42 +238,34 @@ def _numbers(facts: EvaluationFacts) -> Html:
         label = column.heading + arrow(column.better)
         buttons.append(el("th", el("button", label, type="button"), scope="col", data_number=True))
     places = {card.takes[0].uri: f"#video-{at}" for at, card in enumerate(facts.cards)}
-    rows = [_row(card, places.get(card.takes[0].uri), facts) for card in facts.rows]
-    table = el(
-        "table",
-        el("thead", el("tr", buttons)),
-        el("tbody", rows),
-        class_="all pairs" if facts.beside else "all",
-        data_sortable=True,
-    )
+    rows = []
+    for card in facts.rows:
+        take, values = card.takes[-1], _sort_values(card, facts.columns)
+        cells = []
+        for column in facts.columns:
+            value = values.get(column.name)
+            if value is None:
+                why = "; ".join(dict.fromkeys(t.reasons.get(column.name, "") for t in card.takes)).strip("; ")
+                cells.append(el("td", "–", title=why or None))
+            else:
+                cells.append(el("td", figure(value, column.share, signed=facts.beside), data_v=f"{value:.6g}"))
+        model = None if facts.beside else el("td", el("bdi", take.model))
+        prompt = el("bdi", card.prompt)
+        if place := places.get(card.takes[0].uri):
+            prompt = el("a", prompt, href=place)
+        rows.append(el("tr", el("td", prompt), el("td", el("bdi", take.name), title=take.uri), model, cells))
+    head, kind = el("thead", el("tr", buttons)), "all pairs" if facts.beside else "all"
+    table = el("table", head, el("tbody", rows), class_=kind, data_sortable=True)
     title = "All numbers" if not facts.beside else "All changes"
     box = el("input", type="search", data_rows=True, placeholder="prompt, file, model")
     find = el("div", el("label", "find ", box), el("output"), class_="controls rows")
     return section("numbers", title, lead, find, scroll(table, title))
 
 
-def _row(card: Card, place: str | None, facts: EvaluationFacts) -> Html:
-    take = card.takes[-1]
-    values = _sort_values(card, facts.columns)
-    cells = []
-    for column in facts.columns:
-        value = values.get(column.name)
-        if value is None:
-            why = "; ".join(dict.fromkeys(t.reasons.get(column.name, "") for t in card.takes)).strip("; ")
-            cells.append(el("td", "–", title=why or None))
-        else:
-            cells.append(el("td", figure(value, column.share, signed=facts.beside), data_v=f"{value:.6g}"))
-    model = None if facts.beside else el("td", el("bdi", take.model))
-    prompt = el("bdi", card.prompt)
-    prompt = el("a", prompt, href=place) if place else prompt
-    return el("tr", el("td", prompt), el("td", el("bdi", take.name), title=take.uri), model, cells)
-
-
 def _failures(facts: EvaluationFacts) -> Html:
     notes = el("ul", [el("li", note) for note in facts.notes], class_="notes") if facts.notes else None
     if not facts.failures:
         return section("failures", "Failures", "", el("p", "Nothing failed.", class_="empty"), notes)
-    head = el("tr", [el("th", name, scope="col") for name in ("videos", "reason", "examples")])
     rows = [
         el(
             "tr",
@@ -298,12 +275,11 @@ def _failures(facts: EvaluationFacts) -> Html:
         )
         for group in facts.failures
     ]
-    table = el("table", el("thead", head), el("tbody", rows), class_="wide")
     lead = join(["A failed video has no number: it counts in no mean. ", el("code", "hoigen retry"), " tries again."])
-    return section("failures", "Failures", lead, scroll(table, "Failures"), notes)
+    return section("failures", "Failures", lead, listed(("videos", "reason", "examples"), rows, "Failures"), notes)
 
 
-def lacking_section(groups: Sequence[Lacking], of: int) -> Html | None:
+def lacking_section(groups: Sequence[FailureGroup], of: int) -> Html | None:
     """Numbers that videos lack, and why; None when there are none.
 
     Args:
@@ -312,16 +288,15 @@ def lacking_section(groups: Sequence[Lacking], of: int) -> Html | None:
     """
     if not groups:
         return None
-    head = el("tr", [el("th", name, scope="col") for name in ("videos", "number", "reason")])
     rows = [
         el(
             "tr",
-            el("td", f"{count(group.videos)} of {count(of)}", class_="few"),
-            el("td", ", ".join(group.numbers)),
+            el("td", f"{count(group.count)} of {count(of)}", class_="few"),
+            el("td", group.where),
             el("td", el("bdi", group.reason), class_="reason"),
         )
         for group in groups
     ]
-    table = el("table", el("thead", head), el("tbody", rows), class_="wide")
     lead = "An undefined number is no 0: it counts in no mean."
-    return section("undefined", "Undefined", lead, scroll(table, "Undefined numbers"))
+    table = listed(("videos", "number", "reason"), rows, "Undefined numbers")
+    return section("undefined", "Undefined", lead, table)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -10,6 +10,7 @@ from hoigen.core.clip import Seconds
 from hoigen.core.score import Better, Rule
 from hoigen.models.uses import LedgerEntry
 
+Place = tuple[float, float]
 BoundKind = Literal["min", "above", "max", "below"]
 SIGNS: Mapping[str, str] = {"min": "≥", "above": ">", "max": "≤", "below": "<"}
 
@@ -139,17 +140,25 @@ class Box:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """One small frame.
+    """One small frame and what is drawn over it; places are 0..1 of its width and height.
 
     Args:
         source: a data URI.
         time: from the clip's start.
-        boxes: drawn on it.
+        boxes: of persons, objects, text.
+        outlines: polygons around what was segmented.
+        bones: from joint to joint.
+        joints: that are marked.
+        said: the surest interaction of a detector there, with its score.
     """
 
     source: str
     time: Seconds
     boxes: tuple[Box, ...] = ()
+    outlines: Sequence[Sequence[Place]] = ()
+    bones: Sequence[tuple[Place, Place]] = ()
+    joints: Sequence[Place] = ()
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

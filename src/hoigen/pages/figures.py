@@ -81,34 +81,45 @@ def threshold_figure(drawn: Drawn) -> str:
         left, right = (LEFT, plane.x(value)) if bound == "min" else (plane.x(value), WIDTH - RIGHT)
         wide, tall = f"{right - left:.1f}", f"{plane.y(0) - plane.y(1):.1f}"
         away.append(el("rect", x=f"{left:.1f}", y=f"{plane.y(1):.1f}", width=wide, height=tall, class_="away"))
+    raw = (plane.high - plane.low) / 5
+    unit = 10.0 ** math.floor(math.log10(raw))
+    step = next(unit * factor for factor in (1, 2, 5, 10) if unit * factor >= raw * 0.999)
+    ticks = []
+    for at in range(math.ceil(plane.low / step), math.floor(plane.high / step) + 1):
+        tick = round(at * step, 12)
+        place = {"x": f"{plane.x(tick):.1f}", "y": f"{plane.y(0) + 20:.1f}"}
+        ticks.append(el("text", f"{tick:g}", text_anchor="middle", **place))
+    marks = []
+    for bound, value in drawn.bounds.items():
+        cut = plane.x(value)
+        to_the_right = bound == "min" if WIDTH - RIGHT - 90 > cut > LEFT + 90 else cut <= LEFT + 90
+        beside = {"x": f"{cut + (6 if to_the_right else -6):.1f}", "text_anchor": "start" if to_the_right else "end"}
+        marks.append(
+            el("line", x1=f"{cut:.1f}", x2=f"{cut:.1f}", y1=TOP - 12, y2=f"{plane.y(0):.1f}", class_="threshold")
+        )
+        marks.append(el("text", f"{bound} {value:g}", y=TOP - 4, class_="strong", **beside))
+    grid = []  # behind the curves only
+    for share in (0.25, 0.5, 0.75, 1.0) if drawn.curve is not None else ():
+        y = f"{plane.y(share):.1f}"
+        grid.append(el("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, class_="grid"))
+        grid.append(el("text", f"{share:.0%}", x=LEFT - 8, y=f"{plane.y(share) + 4:.1f}", text_anchor="end"))
     body = [
         el("style", Html(STYLE)),
         el("rect", width=WIDTH, height=HEIGHT, fill="#fff"),
         el("text", drawn.title, x=LEFT, y=32, class_="title"),
         el("text", drawn.about, x=LEFT, y=52),
-        _grid(plane, drawn.curve is not None),
+        grid,
         away,
         _bars(drawn, plane),
         el("line", x1=LEFT, x2=WIDTH - RIGHT, y1=plane.y(0), y2=plane.y(0), class_="axis"),
-        _ticks(plane),
+        ticks,
         _curves(drawn, plane),
-        _marks(drawn.bounds, plane),
+        marks,
         _key(drawn),
     ]
     size = {"viewBox": f"0 0 {WIDTH:g} {HEIGHT:g}", "width": f"{WIDTH:g}", "height": f"{HEIGHT:g}"}
     says = f"{drawn.title}. {drawn.about}"
     return el("svg", body, xmlns="http://www.w3.org/2000/svg", role="img", aria_label=says, **size) + "\n"
-
-
-def _grid(plane: _Plane, shares: bool) -> list[Html]:
-    if not shares:
-        return []
-    lines = []
-    for share in (0.25, 0.5, 0.75, 1.0):
-        y = f"{plane.y(share):.1f}"
-        lines.append(el("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, class_="grid"))
-        lines.append(el("text", f"{share:.0%}", x=LEFT - 8, y=f"{plane.y(share) + 4:.1f}", text_anchor="end"))
-    return lines
 
 
 def _bars(drawn: Drawn, plane: _Plane) -> list[Html]:
@@ -154,17 +165,6 @@ def _curves(drawn: Drawn, plane: _Plane) -> list[Html]:
     return found
 
 
-def _marks(bounds: Mapping[str, float], plane: _Plane) -> list[Html]:
-    found = []
-    for bound, value in bounds.items():
-        x = plane.x(value)
-        right = bound == "min" if WIDTH - RIGHT - 90 > x > LEFT + 90 else x <= LEFT + 90
-        beside = {"x": f"{x + (6 if right else -6):.1f}", "text_anchor": "start" if right else "end"}
-        found.append(el("line", x1=f"{x:.1f}", x2=f"{x:.1f}", y1=TOP - 12, y2=f"{plane.y(0):.1f}", class_="threshold"))
-        found.append(el("text", f"{bound} {value:g}", y=TOP - 4, class_="strong", **beside))
-    return found
-
-
 def _key(drawn: Drawn) -> list[Html]:
     """Names beside what they name, at the right."""
     x, y = WIDTH - RIGHT + 14, TOP + 8
@@ -179,16 +179,4 @@ def _key(drawn: Drawn) -> list[Html]:
         found.append(el("rect", x=x, y=y - 9, width=10, height=10, class_=kind))
         found.append(el("text", label, x=x + 15, y=y))
         y += 20
-    return found
-
-
-def _ticks(plane: _Plane) -> list[Html]:
-    raw = (plane.high - plane.low) / 5
-    unit = 10.0 ** math.floor(math.log10(raw))
-    step = next(unit * factor for factor in (1, 2, 5, 10) if unit * factor >= raw * 0.999)
-    found = []
-    for at in range(math.ceil(plane.low / step), math.floor(plane.high / step) + 1):
-        value = round(at * step, 12)
-        place = {"x": f"{plane.x(value):.1f}", "y": f"{plane.y(0) + 20:.1f}"}
-        found.append(el("text", f"{value:g}", text_anchor="middle", **place))
     return found

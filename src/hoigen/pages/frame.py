@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 
 from hoigen.models.uses import LedgerEntry
-from hoigen.pages.markup import Child, Html, el, join, text
+from hoigen.pages.markup import Child, Html, el, text
 
 
 def document(
@@ -20,13 +20,12 @@ def document(
     Args:
         title: of the browser's window.
         body: what it shows.
-        scripts: files of this folder that run in it.
+        scripts: files of this folder that run in it; what copies the recipe is in every page.
         styles: files of this folder that say how it looks.
     """
-    written = [asset(name) for name in scripts]
-    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in written]
-    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
-    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed}"
+    script = "\n".join(asset(name) for name in ("copy.js", *scripts))
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
     head = el(
         "head",
         el("meta", charset="utf-8"),
@@ -37,7 +36,7 @@ def document(
         el("title", title),
         el("style", Html("\n".join(asset(name) for name in styles))),
     )
-    page = el("html", head, el("body", body, [el("script", Html(script)) for script in written]), lang="en")
+    page = el("html", head, el("body", body, el("script", Html(script))), lang="en")
     return f"<!doctype html>\n{page}\n"
 
 
@@ -66,6 +65,18 @@ def scroll(table: Html, name: str) -> Html:
     return el("div", table, class_="scroll", tabindex="0", role="region", aria_label=name)
 
 
+def listed(names: Sequence[str], rows: Sequence[Html], name: str) -> Html:
+    """A wide table that scrolls by itself.
+
+    Args:
+        names: of its columns.
+        rows: below them.
+        name: what it is called for those who do not see it.
+    """
+    head = el("tr", [el("th", each, scope="col") for each in names])
+    return scroll(el("table", el("thead", head), el("tbody", rows), class_="wide"), name)
+
+
 def figures(pairs: Sequence[tuple[str, str]]) -> Html:
     """Large numbers with their names."""
     return el("dl", [el("div", el("dt", name), el("dd", value)) for name, value in pairs], class_="figures")
@@ -86,15 +97,6 @@ def recipe(code: str, made: Mapping[str, str], models: Sequence[LedgerEntry]) ->
         class_="code",
     )
     pairs = [el("div", el("dt", name), el("dd", value)) for name, value in made.items() if value]
-    lead = "All that is needed to do it again."
-    return section("recipe", "Recipe", lead, body, el("dl", pairs, class_="facts"), _models(models))
-
-
-def _models(models: Sequence[LedgerEntry]) -> Html | None:
-    if not models:
-        return None
-    names = ("model", "used by", "licence", "may be used by", "origin", "from", "revision", "sha256")
-    head = el("tr", [el("th", name, scope="col") for name in names])
     rows = []
     for model in models:
         licence = el("td", model.licence, title=model.note or None)
@@ -105,8 +107,10 @@ def _models(models: Sequence[LedgerEntry]) -> Html | None:
             for pin in (model.revision, model.sha256)
         ]
         rows.append(el("tr", el("td", model.id), el("td", ", ".join(model.used_by)), licence, cells, pins))
-    table = el("table", el("thead", head), el("tbody", rows), class_="wide")
-    return join([el("h3", "Model files"), scroll(table, "Model files")])
+    names = ("model", "used by", "licence", "may be used by", "origin", "from", "revision", "sha256")
+    files = [el("h3", "Model files"), listed(names, rows, "Model files")] if rows else None
+    lead = "All that is needed to do it again."
+    return section("recipe", "Recipe", lead, body, el("dl", pairs, class_="facts"), files)
 
 
 def footer(version: str) -> Html:

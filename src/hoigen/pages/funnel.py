@@ -21,11 +21,26 @@ def funnel(facts: ReportFacts) -> Html:
     row = el("div", source, _band(100, 100, 0), el("span", class_="numbers"), class_="row")
     rows = [el("li", row, class_="source")]
     if facts.pending:
-        rows.append(_pending_row(facts))
+        waits = el("span", el("b", "still to measure"), el("small", "run the same command to go on"))
+        judged = _percent(facts.clips - facts.pending, facts)
+        waiting = _band(100, judged, 0, (("away waiting", judged, 100),))
+        part = el("span", el("small", f"{share(facts.pending, facts.clips)} of all"))
+        numbers = el("span", el("b", count(facts.pending)), part, class_="numbers")
+        rows.append(el("li", el("div", waits, waiting, numbers, class_="row"), class_="pending"))
     steps = max(1, len(facts.stages))
     for index, stage in enumerate(facts.stages):
         rows.append(_stage_row(stage, facts, (index + 1) / steps, stage.key in with_sheet))
-    rows.append(_kept_row(facts))
+    last = el("span", el("b", "kept"), el("small", "passed every rule"))
+    width = _percent(facts.kept, facts)
+    numbers = el(
+        "span",
+        el("b", count(facts.kept), class_="won"),
+        el("span", el("small", f"{share(facts.kept, facts.clips)} of all")),
+        class_="numbers",
+    )
+    inside = (last, _band(width, width, 1, solid=True), numbers)
+    end = el("a", inside, class_="row", href="#kept") if facts.kept else el("div", inside, class_="row")
+    rows.append(el("li", end, class_="kept"))
     return el("ol", rows, class_="funnel")
 
 
@@ -53,29 +68,6 @@ def _stage_row(stage: Stage, facts: ReportFacts, depth: float, linked: bool) -> 
     else:
         row = el("div", inside, class_="row")
     return el("li", row, class_=None if stage.entered > stage.left else "nothing")
-
-
-def _pending_row(facts: ReportFacts) -> Html:
-    label = el("span", el("b", "still to measure"), el("small", "run the same command to go on"))
-    judged = _percent(facts.clips - facts.pending, facts)
-    band = _band(100, judged, 0, (("away waiting", judged, 100),))
-    part = el("span", el("small", f"{share(facts.pending, facts.clips)} of all"))
-    numbers = el("span", el("b", count(facts.pending)), part, class_="numbers")
-    return el("li", el("div", label, band, numbers, class_="row"), class_="pending")
-
-
-def _kept_row(facts: ReportFacts) -> Html:
-    label = el("span", el("b", "kept"), el("small", "passed every rule"))
-    width = _percent(facts.kept, facts)
-    numbers = el(
-        "span",
-        el("b", count(facts.kept), class_="won"),
-        el("span", el("small", f"{share(facts.kept, facts.clips)} of all")),
-        class_="numbers",
-    )
-    inside = (label, _band(width, width, 1, solid=True), numbers)
-    row = el("a", inside, class_="row", href="#kept") if facts.kept else el("div", inside, class_="row")
-    return el("li", row, class_="kept")
 
 
 def _percent(part: int, facts: ReportFacts) -> float:

@@ -40,22 +40,37 @@ def gather(run: Run, *, shown: int = 24) -> ReportFacts:
     from hoigen.rules.runfile import steps_of
 
     recipe, steps = steps_of(run)
-    con = connect(run, steps)
-    try:
+    with connect(run, steps) as con:
         con.execute("create temp view settled as select * from walked")
-        states = _states(con)
+        rows = con.execute(
+            'select state, count(*), coalesce(sum(greatest("end" - "start", 0)), 0) from settled group by all'
+        )
+        empty = dict.fromkeys(("kept", "dropped", "failed", "pending"), (0, 0.0))
+        states = empty | {state: (int(count), float(seconds)) for state, count, seconds in rows.fetchall()}
         clips = sum(count for count, _ in states.values())
-        stages = _stages(funnel(con, steps).stages, steps, recipe)
+        # the funnel as `hoigen funnel` has it, with the bounds of its rules
+        rules = {score: thresholds(rule) for step in steps for score, rule in step.rules.items()}
+        shortest = recipe.get("min_length")
+        if isinstance(shortest, int | float):  # the one rule with a bound that is no measure's
+            rules.setdefault("shot_length", (Threshold("min", float(shortest)),))
+        stages = tuple(
+            Stage(
+                key=stage.name,
+                title=stage.name,
+                thresholds=rules.get(stage.name, ()),
+                entered=stage.came,
+                dropped=stage.dropped,
+                failed=stage.failed,
+            )
+            for stage in funnel(con, steps).stages
+        )
         kept, sheets = _sheets(con, run, steps, stages, states["kept"][0], shown)
         return ReportFacts(
             title=run.path.resolve().name,
             **provenance(run),
             videos=part_rows(run.videos_file) or 0,
             clips=clips,
-            kept=states["kept"][0],
-            dropped=states["dropped"][0],
-            failed=states["failed"][0],
-            pending=states["pending"][0],
+            **{state: count for state, (count, _) in states.items()},
             seconds=sum(seconds for _, seconds in states.values()),
             seconds_kept=states["kept"][1],
             stages=stages,
@@ -67,36 +82,6 @@ def gather(run: Run, *, shown: int = 24) -> ReportFacts:
             notes=_notes(con, {stage.key: stage.dropped for stage in stages}, recipe),
             models=model_files(run, steps),
         )
-    finally:
-        con.close()
-
-
-def _states(con: Any) -> dict[str, tuple[int, float]]:
-    """Clips and seconds by state."""
-    rows = con.execute(
-        'select state, count(*), coalesce(sum(greatest("end" - "start", 0)), 0) from settled group by all'
-    )
-    empty = dict.fromkeys(("kept", "dropped", "failed", "pending"), (0, 0.0))
-    return empty | {state: (int(count), float(seconds)) for state, count, seconds in rows.fetchall()}
-
-
-def _stages(found: Sequence[Any], steps: Sequence[Step], recipe: Mapping[str, Any]) -> tuple[Stage, ...]:
-    """The funnel as `hoigen funnel` has it, with the bounds of its rules."""
-    rules = {score: thresholds(rule) for step in steps for score, rule in step.rules.items()}
-    shortest = recipe.get("min_length")
-    if isinstance(shortest, int | float):  # the one rule with a bound that is no measure's
-        rules.setdefault("shot_length", (Threshold("min", float(shortest)),))
-    return tuple(
-        Stage(
-            key=stage.name,
-            title=stage.name,
-            thresholds=rules.get(stage.name, ()),
-            entered=stage.came,
-            dropped=stage.dropped,
-            failed=stage.failed,
-        )
-        for stage in found
-    )
 
 
 def _sheets(
@@ -106,7 +91,7 @@ def _sheets(
     ruled = [stage for stage in stages if stage.dropped]
     each = max(1, min(shown // 2, TILES // max(1, len(ruled)))) if shown else 0
     measured = {score for step in steps for score in step.emits}
-    rows = {None: choose.kept_rows(con, kept, shown)} | {
+    rows = {None: choose.spread_rows(con, "state = 'kept'", "video, n", kept, shown, {})} | {
         stage.key: choose.dropped_rows(
             con, stage.key, stage.thresholds if stage.key in measured else (), stage.dropped, each
         )

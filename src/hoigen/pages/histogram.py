@@ -67,7 +67,17 @@ def _histogram(con: Any, run: Run, step: Step, score: Number, clips: int) -> His
     edges = whole_edges(low, quantiles[2], high, rule) if whole else ()
     discrete = bool(edges)
     edges = edges or edges_of(low, quantiles[0], quantiles[3], high, rule)
-    kept, here, elsewhere = _counts(con, score.name, edges)
+    bins, width = len(edges) - 1, edges[1] - edges[0]
+    rows = con.execute(
+        f"select greatest(0, least($last, floor(({column} - $first) / $width + 1e-9)))::int as bin, "
+        "case when state = 'kept' then 0 when state = 'dropped' and rule = $score then 1 else 2 end as kind, count(*) "
+        f"from settled where {column} is not null group by all",
+        {"last": bins - 1, "first": edges[0], "width": width, "score": score.name},
+    ).fetchall()
+    counts = [[0] * bins for _ in range(3)]
+    for place, kind, clips_in in rows:
+        counts[kind][place] += clips_in
+    kept, here, elsewhere = tuple(tuple(one) for one in counts)
     return dataclasses.replace(
         bare,
         edges=edges,
@@ -125,21 +135,6 @@ def edges_of(
     return tuple(first + index * width for index in range(bins + 1))
 
 
-def _counts(con: Any, score: str, edges: Sequence[float]) -> tuple[tuple[int, ...], ...]:
-    bins, width = len(edges) - 1, edges[1] - edges[0]
-    column = quoted(score)
-    rows = con.execute(
-        f"select greatest(0, least($last, floor(({column} - $first) / $width + 1e-9)))::int as bin, "
-        "case when state = 'kept' then 0 when state = 'dropped' and rule = $score then 1 else 2 end as kind, count(*) "
-        f"from settled where {column} is not null group by all",
-        {"last": bins - 1, "first": edges[0], "width": width, "score": score},
-    ).fetchall()
-    counts = [[0] * bins for _ in range(3)]
-    for place, kind, size in rows:
-        counts[kind][place] += size
-    return tuple(tuple(one) for one in counts)
-
-
 # drawn
 
 
@@ -180,12 +175,26 @@ def _drawing(facts: Histogram) -> Html:
         x, wide = (LEFT, at - LEFT) if threshold.lower else (at, WIDTH - RIGHT - at)
         tall = HEIGHT - BOTTOM - TOP
         shades.append(el("rect", x=f"{x:.2f}", y=TOP, width=f"{wide:.2f}", height=tall, class_="shade"))
+    raw = (scale.high - scale.low) / 4
+    unit = 10.0 ** math.floor(math.log10(raw))
+    step = next(unit * factor for factor in (1, 2, 2.5, 5, 10) if unit * factor >= raw * 0.999)
+    step = max(1.0, round(step)) if scale.discrete else step
+    first = math.ceil(scale.low / step - 1e-9)
+    values = [round(index * step, 12) for index in range(first, first + 7) if index * step <= scale.high + step * 1e-9]
+    ticks = []
+    for value in values:
+        place = scale(value)
+        side = "start" if place < LEFT + 14 else "end" if place > WIDTH - RIGHT - 14 else "middle"
+        more = " +" if facts.above and value >= facts.edges[-1 if not facts.discrete else -2] else ""
+        ticks.append(el("text", number(value) + more, x=f"{place:.2f}", y=HEIGHT - 8, class_="tick", text_anchor=side))
+    if facts.above and (not values or scale(values[-1]) < WIDTH - RIGHT - 64):
+        ticks.append(el("text", "and more", x=WIDTH - RIGHT, y=HEIGHT - 8, class_="tick", text_anchor="end"))
     return el(
         "svg",
         shades,
         [_bar(facts, index, tallest, scale) for index in range(len(facts.kept))],
         el("line", x1=LEFT, x2=WIDTH - RIGHT, y1=HEIGHT - BOTTOM, y2=HEIGHT - BOTTOM, class_="axis"),
-        _ticks(facts, scale),
+        ticks,
         [_line(threshold, scale) for threshold in facts.thresholds],
         el("text", f"tallest bar: {count(tallest)}", x=WIDTH - RIGHT, y=11, class_="peak", text_anchor="end"),
         viewBox=f"0 0 {WIDTH:g} {HEIGHT:g}",
@@ -230,20 +239,19 @@ def _bar(facts: Histogram, index: int, tallest: int, scale: _Scale) -> Html | No
             y -= tall
             x, wide = f"{left + gap / 2:.2f}", f"{right - left - gap:.2f}"
             shapes.append(el("rect", x=x, y=f"{y:.2f}", width=wide, height=f"{tall:.2f}", class_=kind))
+    low, high = facts.edges[index], facts.edges[index + 1]
+    last = index == len(facts.kept) - 1
+    if facts.discrete:
+        values = f"{number((low + high) / 2)}{' and more' if facts.above and last else ''}"
+    elif index == 0 and facts.below:
+        values = f"under {number(high)}"
+    elif last and facts.above:
+        values = f"{number(low)} and more"
+    else:
+        values = f"{number(low)} to {number(high)}"
     named = {"kept": "kept", "here": "dropped by this rule", "elsewhere": "dropped elsewhere or failed"}
     told = ", ".join(f"{count(size)} {named[kind]}" for kind, size in parts if size)
-    return el("g", el("title", f"{_range(facts, index)}: {told}"), shapes, class_="bin")
-
-
-def _range(facts: Histogram, index: int) -> str:
-    low, high = facts.edges[index], facts.edges[index + 1]
-    if facts.discrete:
-        return f"{number((low + high) / 2)}{' and more' if facts.above and index == len(facts.kept) - 1 else ''}"
-    if index == 0 and facts.below:
-        return f"under {number(high)}"
-    if index == len(facts.kept) - 1 and facts.above:
-        return f"{number(low)} and more"
-    return f"{number(low)} to {number(high)}"
+    return el("g", el("title", f"{values}: {told}"), shapes, class_="bin")
 
 
 def _line(threshold: Threshold, scale: _Scale) -> list[Html]:
@@ -266,22 +274,3 @@ def _line(threshold: Threshold, scale: _Scale) -> list[Html]:
             text_anchor="end" if leans_left else "start",
         ),
     ]
-
-
-def _ticks(facts: Histogram, scale: _Scale) -> list[Html]:
-    """Round values, four or five of them, and what tells of values beyond the last."""
-    raw = (scale.high - scale.low) / 4
-    unit = 10.0 ** math.floor(math.log10(raw))
-    step = next(unit * factor for factor in (1, 2, 2.5, 5, 10) if unit * factor >= raw * 0.999)
-    step = max(1.0, round(step)) if scale.discrete else step
-    first = math.ceil(scale.low / step - 1e-9)
-    values = [round(index * step, 12) for index in range(first, first + 7) if index * step <= scale.high + step * 1e-9]
-    found = []
-    for value in values:
-        x = scale(value)
-        side = "start" if x < LEFT + 14 else "end" if x > WIDTH - RIGHT - 14 else "middle"
-        more = " +" if facts.above and value >= facts.edges[-1 if not facts.discrete else -2] else ""
-        found.append(el("text", number(value) + more, x=f"{x:.2f}", y=HEIGHT - 8, class_="tick", text_anchor=side))
-    if facts.above and (not values or scale(values[-1]) < WIDTH - RIGHT - 64):
-        found.append(el("text", "and more", x=WIDTH - RIGHT, y=HEIGHT - 8, class_="tick", text_anchor="end"))
-    return found

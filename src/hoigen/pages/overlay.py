@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hoigen.pages.evalfacts import ContactCurve, Overlay, Place
-from hoigen.pages.facts import Box
+from hoigen.pages.evalfacts import ContactCurve
+from hoigen.pages.facts import Box, Picture, Place
 from hoigen.pages.markup import Html, el
 from hoigen.pages.words import share
 
@@ -21,10 +22,11 @@ WIDTH, HEIGHT, TOP = 1000.0, 72.0, 4.0
 """Of the contact curve."""
 
 
-def overlay_of(fine: Mapping[str, Any] | None, coarse: Mapping[str, Any] | None) -> Overlay:
-    """What is drawn over a frame. Where both measures have boxes, those of fine_hoi.
+def overlaid(picture: Picture, fine: Mapping[str, Any] | None, coarse: Mapping[str, Any] | None) -> Picture:
+    """A frame with what is drawn over it. Where both measures have boxes, those of fine_hoi.
 
     Args:
+        picture: the frame.
         fine: the frame of fine_hoi's `shown`.
         coarse: the frame of coarse_hoi.
     """
@@ -42,8 +44,9 @@ def overlay_of(fine: Mapping[str, Any] | None, coarse: Mapping[str, Any] | None)
     for hand in ([_place(at) for at in hand] for hand in fine.get("hands") or ()):
         if len(hand) == 21:
             bones += [(hand[one], hand[other]) for chain in FINGERS for one, other in itertools.pairwise(chain)]
-    return Overlay(
-        boxes=boxes,
+    return dataclasses.replace(
+        picture,
+        boxes=tuple(boxes),
         outlines=[[_place(at) for at in piece] for piece in fine.get("outline") or ()],
         bones=bones,
         joints=[at for name, at in points.items() if name.endswith(("wrist", "ankle", "nose", "elbow", "knee"))],
@@ -68,27 +71,27 @@ def _place(at: Sequence[float]) -> Place:
     return float(at[0]), float(at[1])
 
 
-def drawn(overlay: Overlay, shape: float) -> Html | None:
-    """The overlay as SVG that fills its picture. shape: width over height, so that joints are round."""
-    if not (overlay.boxes or overlay.outlines or overlay.bones):
+def drawn(picture: Picture, shape: float) -> Html | None:
+    """What was seen, as SVG that fills the picture. shape: width over height, so that joints are round."""
+    if not (picture.boxes or picture.outlines or picture.bones):
         return None
     wide, tall = 100.0 * shape, 100.0
 
     def at(place: Place) -> str:
         return f"{place[0] * wide:.1f},{place[1] * tall:.1f}"
 
-    parts = [el("polygon", points=" ".join(at(p) for p in piece), class_="mask") for piece in overlay.outlines]
-    for box in overlay.boxes:
+    parts = [el("polygon", points=" ".join(at(p) for p in piece), class_="mask") for piece in picture.outlines]
+    for box in picture.boxes:
         sides = {"x": f"{box.left * wide:.1f}", "y": f"{box.top * tall:.1f}"}
         size = {"width": f"{(box.right - box.left) * wide:.1f}", "height": f"{(box.bottom - box.top) * tall:.1f}"}
         parts.append(el("rect", **sides, **size, class_=f"b {box.kind}"))
         if box.label:
             parts.append(el("text", box.label, x=sides["x"], y=f"{box.top * tall + 9:.1f}", class_=f"l {box.kind}"))
-    if overlay.bones:
-        path = " ".join(f"M{at(one)}L{at(other)}" for one, other in overlay.bones)
+    if picture.bones:
+        path = " ".join(f"M{at(one)}L{at(other)}" for one, other in picture.bones)
         parts.append(el("path", d=path, class_="bone"))
     parts += [
-        el("circle", cx=f"{x * wide:.1f}", cy=f"{y * tall:.1f}", r="1.6", class_="joint") for x, y in overlay.joints
+        el("circle", cx=f"{x * wide:.1f}", cy=f"{y * tall:.1f}", r="1.6", class_="joint") for x, y in picture.joints
     ]
     view = f"0 0 {wide:.1f} {tall:g}"
     return el("svg", parts, viewBox=view, preserveAspectRatio="none", aria_hidden="true", class_="overlay")
@@ -108,7 +111,11 @@ def curve(facts: ContactCurve, marks: Sequence[float] = ()) -> Html:
     edges = [_x(time, facts) for time in (0.0, *middles, facts.duration)]  # of each frame's part of the time
     parts = [el("rect", x=0, y=TOP, width=WIDTH, height=HEIGHT - TOP, class_="ground")]
     for kind, flags in (("touch", list(facts.contact)), ("unseen", [not seen for seen in facts.seen])):
-        for start, end in _stretches(flags):
+        end = 0
+        for flag, stretch in itertools.groupby(flags):
+            start, end = end, end + len(list(stretch))
+            if not flag:
+                continue
             left, wide = edges[start], f"{max(0.5, edges[end] - edges[start]):.1f}"
             parts.append(el("rect", x=f"{left:.1f}", y=TOP, width=wide, height=f"{HEIGHT - TOP:g}", class_=kind))
     for mark in marks:
@@ -117,7 +124,7 @@ def curve(facts: ContactCurve, marks: Sequence[float] = ()) -> Html:
     heights = [HEIGHT - 3 - gap * (HEIGHT - TOP - 6) for gap in facts.gap]
     line = " ".join(f"{_x(time, facts):.1f},{y:.1f}" for time, y in zip(times, heights, strict=True))
     parts.append(el("polyline", points=line, class_="gap"))
-    picture = el(
+    drawing = el(
         "svg",
         parts,
         viewBox=f"0 0 {WIDTH:g} {HEIGHT:g}",
@@ -127,20 +134,8 @@ def curve(facts: ContactCurve, marks: Sequence[float] = ()) -> Html:
         class_="curve",
     )
     names = el("span", el("small", "out of reach"), el("small", "touch"), class_="ends", aria_hidden="true")
-    return el("div", picture, names, class_="contact")
+    return el("div", drawing, names, class_="contact")
 
 
 def _x(time: float, facts: ContactCurve) -> float:
     return WIDTH * min(1.0, max(0.0, time / facts.duration)) if facts.duration > 0 else 0.0
-
-
-def _stretches(flags: Sequence[bool]) -> list[tuple[int, int]]:
-    """(first, one past the last) of each run of true."""
-    found, start = [], None
-    for at, flag in enumerate([*flags, False]):
-        if flag and start is None:
-            start = at
-        if not flag and start is not None:
-            found.append((start, at))
-            start = None
-    return found

@@ -44,8 +44,6 @@
     if (target.closest("[data-boxes]")) return toggleBoxes();
     const strip = target.closest("button.strip");
     if (strip) return open(strip.closest(".tile"));
-    const copy = target.closest("[data-copy]");
-    if (copy) return copyText(copy);
     const link = target.closest('a[href^="#"]');
     if (link) {
       const place = document.getElementById(link.hash.slice(1));
@@ -61,18 +59,6 @@
     if (event.key === "b") toggleBoxes();
   });
   dialog.addEventListener("close", () => { if (opener) opener.focus({ preventScroll: true }); });
-
-  async function copyText(button) {
-    const code = button.parentElement.querySelector("code");
-    let done = false;
-    try { await navigator.clipboard.writeText(code.textContent); done = true; } catch { /* not allowed here */ }
-    if (!done) {
-      getSelection().selectAllChildren(code);
-      done = document.execCommand("copy");
-    }
-    button.textContent = done ? "Copied" : "Press Ctrl+C";
-    setTimeout(() => { button.textContent = "Copy"; }, 1800);
-  }
 
   const links = new Map(all("nav a:not(.brand)").map((link) => [link.hash.slice(1), link]));
   const watcher = new IntersectionObserver((entries) => {

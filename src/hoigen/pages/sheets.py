@@ -63,8 +63,32 @@ def _tile(tile: Tile) -> Html:
         class_="strip",
         aria_label=f"{name}, {span}{', ' + tile.reason if tile.reason else ''}: enlarge, with all scores",
     )
+    facts = [
+        el("p", el("bdi", tile.uri), class_="path"),
+        el("p", el("bdi", tile.prompt), class_="prompt") if tile.prompt else None,
+        el("p", f"source: {tile.source}", class_="path") if tile.source else None,
+    ]
+    verdicts = {"pass": "passes", "broken": "breaks the rule", "none": None}
+    rows = [
+        el(
+            "tr",
+            el("th", line.name, scope="row"),
+            el("td", number(line.value) if line.value is not None else "–"),
+            el("td", bounds(line.thresholds), class_="bound"),
+            el("td", MARKS[line.verdict], title=verdicts[line.verdict], class_="mark"),
+            class_=f"{line.verdict}{' decided' if line.name == tile.decided else ''}",
+        )
+        for line in tile.scores
+    ]
+    size = el("tr", el("th", "size", scope="row"), el("td", f"{tile.width} × {tile.height}"), el("td"), el("td"))
     return el(
-        "figure", strip, caption, _scores(tile), talk(tile.words), class_="tile", data_decided=tile.decided or None
+        "figure",
+        strip,
+        caption,
+        el("div", facts, el("table", el("tbody", size, rows)), class_="scores"),
+        talk(tile.words),
+        class_="tile",
+        data_decided=tile.decided or None,
     )
 
 
@@ -88,26 +112,3 @@ def _frame(picture: Picture, tile: Tile, index: int) -> Html:
         style=f"left:{(100 - wide) / 2:.2f}%;top:{(100 - tall) / 2:.2f}%;width:{wide:.2f}%;height:{tall:.2f}%",
     )
     return el("span", inside, class_="frame")
-
-
-def _scores(tile: Tile) -> Html:
-    """All that is known of a clip: shown on hover, and in the enlarged view."""
-    facts = [
-        el("p", el("bdi", tile.uri), class_="path"),
-        el("p", el("bdi", tile.prompt), class_="prompt") if tile.prompt else None,
-        el("p", f"source: {tile.source}", class_="path") if tile.source else None,
-    ]
-    verdicts = {"pass": "passes", "broken": "breaks the rule", "none": None}
-    rows = [
-        el(
-            "tr",
-            el("th", line.name, scope="row"),
-            el("td", number(line.value) if line.value is not None else "–"),
-            el("td", bounds(line.thresholds), class_="bound"),
-            el("td", MARKS[line.verdict], title=verdicts[line.verdict], class_="mark"),
-            class_=f"{line.verdict}{' decided' if line.name == tile.decided else ''}",
-        )
-        for line in tile.scores
-    ]
-    size = el("tr", el("th", "size", scope="row"), el("td", f"{tile.width} × {tile.height}"), el("td"), el("td"))
-    return el("div", facts, el("table", el("tbody", size, rows)), class_="scores")

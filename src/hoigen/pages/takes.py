@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hoigen.core.clip import Clip
-from hoigen.pages.evalfacts import ContactCurve, Still
-from hoigen.pages.overlay import overlay_of, words
+from hoigen.pages.evalfacts import ContactCurve
+from hoigen.pages.overlay import overlaid, words
 from hoigen.pages.thumbs import Taken, Wanted, take
 
 if TYPE_CHECKING:
@@ -77,17 +78,22 @@ def take_of(clips: Mapping[str, Clip], details: Details) -> dict[str, dict[str, 
         fine = details.get("fine_hoi", {}).get(clip.id, {})
         coarse = details.get("coarse_hoi", {}).get(clip.id, {})
         theta, near = float(coarse.get("theta") or 0.0), clip.duration / (2 * FRAMES)
+        first: Mapping[str, Any] = (fine.get("pairs") or ({},))[0]
         pictures = taken.get(clip.id, Taken(missing="not decoded"))
         stills = []
         for picture in pictures.pictures:
-            shown = [_nearest(pair.get("shown") or (), picture.time, near) for pair in (fine.get("pairs") or ())[:1]]
-            seen = _counted(_nearest(coarse.get("frames") or (), picture.time, near), theta)
-            overlay = overlay_of(shown[0] if shown else None, seen)
-            stills.append(Still(source=picture.source, time=picture.time, overlay=overlay, said=_said(seen)))
+            shown = _nearest(first.get("shown") or (), picture.time, near)
+            seen, said = _counted(_nearest(coarse.get("frames") or (), picture.time, near), theta)
+            stills.append(dataclasses.replace(overlaid(picture, shown, seen), said=said))
+        curve = None
+        if first.get("times"):  # a long one is thinned
+            step = max(1, len(first["times"]) // CURVE_POINTS)
+            parts = {name: first[name][::step] for name in ("times", "gap", "contact", "seen")}
+            curve = ContactCurve(duration=clip.duration, **parts)
         found[uri] = {
             "stills": stills,
             "missing": pictures.missing,
-            "curve": _curve(fine, clip),
+            "curve": curve,
             "facts": _facts(fine, coarse),
         }
     return found
@@ -98,40 +104,22 @@ def _nearest(rows: Sequence[Mapping[str, Any]], time: float, near: float) -> Map
     return best if best is not None and abs(float(best["time"]) - time) <= near else None
 
 
-def _counted(frame: Mapping[str, Any] | None, theta: float) -> Mapping[str, Any] | None:
-    """The frame with the pairs that count, the surest first."""
-    if frame is None:
-        return None
-    pairs = [pair for pair in frame.get("pairs") or () if _score(pair) > theta]
-    return {**frame, "pairs": sorted(pairs, key=_score, reverse=True)}
-
-
 def _score(pair: Mapping[str, Any]) -> float:
     verbs = pair.get("verbs")
     return max(map(float, verbs.values()), default=0.0) if verbs is not None else float(pair["score"])
 
 
-def _said(frame: Mapping[str, Any] | None) -> str:
-    """The surest pair of a frame: `hold cup 0.61`."""
+def _counted(frame: Mapping[str, Any] | None, theta: float) -> tuple[Mapping[str, Any] | None, str]:
+    """The frame with the pairs that count, the surest first, and that one in words: `hold cup 0.61`."""
     if frame is None:
-        return ""
-    if not frame["pairs"]:
-        return "no pair"
-    pair = frame["pairs"][0]
-    verbs = pair.get("verbs") or {}
+        return None, ""
+    pairs = sorted((pair for pair in frame.get("pairs") or () if _score(pair) > theta), key=_score, reverse=True)
+    counted = {**frame, "pairs": pairs}
+    if not pairs:
+        return counted, "no pair"
+    verbs = pairs[0].get("verbs") or {}
     verb = max(verbs, key=lambda name: float(verbs[name])) if verbs else ""
-    return f"{words(verb)} {words(pair['object'])} {_score(pair):.2f}".strip()
-
-
-def _curve(fine: Mapping[str, Any], clip: Clip) -> ContactCurve | None:
-    """Of the first pair; a long one is thinned."""
-    pairs = fine.get("pairs") or ()
-    if not pairs or not pairs[0].get("times"):
-        return None
-    pair = pairs[0]
-    step = max(1, len(pair["times"]) // CURVE_POINTS)
-    parts = {name: pair[name][::step] for name in ("times", "gap", "contact", "seen")}
-    return ContactCurve(duration=clip.duration, **parts)
+    return counted, f"{words(verb)} {words(pairs[0]['object'])} {_score(pairs[0]):.2f}".strip()
 
 
 def _observer(detail: Mapping[str, Any]) -> Any:

@@ -31,8 +31,32 @@ def words_of(con: Any, run: Run, rows: Sequence[Mapping[str, Any]]) -> dict[str,
         {"ids": sorted({row["id"] for row in rows})},
     )
     names = [column[0] for column in found.description]
-    told = (dict(zip(names, row, strict=True)) for row in found.fetchall())
-    return {row["id"]: _words(row) for row in told}
+    words = {}
+    for row in (dict(zip(names, values, strict=True)) for values in found.fetchall()):
+        detail = {
+            name: value for name, value in json.loads(row["detail"] or "{}").items() if value not in (None, "", [])
+        }
+        words[row["id"]] = Words(
+            text=row["text"] or "",
+            reason=row["reason"] or "",
+            path=row["path"] or "",
+            detail={
+                name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+                for name, value in detail.items()
+            },
+            calls=tuple(
+                Call(
+                    role=call["role"],
+                    expert=call["expert"],
+                    ended=call["outcome"] + (f": {call['reason']}" if call["reason"] else ""),
+                    tokens=call["tokens_in"] + call["tokens_out"],
+                    seconds=call["seconds"],
+                    text=call["text"],
+                )
+                for call in json.loads(row["trace"] or "[]")
+            ),
+        )
+    return words
 
 
 def captioning_of(con: Any, run: Run) -> Captioning | None:
@@ -65,30 +89,6 @@ def captioning_of(con: Any, run: Run) -> Captioning | None:
         lengths=str(lengths) if lengths else "",
         calls=int(calls),
         tokens=int(tokens),
-    )
-
-
-def _words(row: Mapping[str, Any]) -> Words:
-    detail = {name: value for name, value in json.loads(row["detail"] or "{}").items() if value not in (None, "", [])}
-    return Words(
-        text=row["text"] or "",
-        reason=row["reason"] or "",
-        path=row["path"] or "",
-        detail={
-            name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            for name, value in detail.items()
-        },
-        calls=tuple(
-            Call(
-                role=call["role"],
-                expert=call["expert"],
-                ended=call["outcome"] + (f": {call['reason']}" if call["reason"] else ""),
-                tokens=call["tokens_in"] + call["tokens_out"],
-                seconds=call["seconds"],
-                text=call["text"],
-            )
-            for call in json.loads(row["trace"] or "[]")
-        ),
     )
 
 
