@@ -195,7 +195,7 @@ class _Check:
         videos = sound.get("videos")
         for item in [videos] if isinstance(videos, str | Path) else videos or ():
             if (wrong := uris.fault(str(item))) is not None:
-                self._fault(("videos",), f"videos: {str(item)!r}: {wrong}")
+                self._fault(("videos",), f"videos: {uris.masked(str(item))!r}: {wrong}")
         if isinstance(videos, str | Path) and str(videos) != "-" and "://" not in str(videos):
             try:
                 read_sources(videos)

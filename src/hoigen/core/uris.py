@@ -11,6 +11,7 @@ import os
 import re
 from typing import Any, BinaryIO
 
+from hoigen.core import hosts
 from hoigen.core.errors import UsageError, nearest
 
 SCHEMES = ("file", "http", "https", "s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "hf")
@@ -20,6 +21,8 @@ MORE = "HOIGEN_SCHEMES"
 list can set one, and since workers inherit it."""
 WEB = ("http", "https")
 CHAIN = re.compile(r"::[^/]*://")
+SECRET = re.compile(r"(?<=://)[^/?#]{0,500}@")
+"""Name and password within an address."""
 PLAIN = re.compile(r"[a-z0-9+.-]{1,40}")
 """A scheme that can be shown as it is."""
 
@@ -61,7 +64,23 @@ def fault(uri: str) -> str | None:
             f"{came} is not opened{close} Allowed: {_names(schemes)}, and what {MORE} names (docs/security.md). "
             "A path of this machine has no scheme, or file://"
         )
-    return None
+    held = SECRET.search(uri)
+    if held and (scheme in WEB or ":" in held[0]):  # abfss://CONTAINER@ACCOUNT holds none
+        return (
+            "an address with a name and a password in it is not opened: every table and page of the run would hold "
+            "them. Let the server take a signed address, or none"
+        )
+    return hosts.fault(uri) if _has_host(scheme) else None
+
+
+def masked(uri: str) -> str:
+    """`uri` for an error, a log or a page: without the name and the password that may stand in it."""
+    return SECRET.sub("…@", uri)
+
+
+def _has_host(scheme: str) -> bool:
+    """Whether an address of this scheme names a machine; what stands there in those of object stores is a bucket."""
+    return scheme in WEB or scheme not in SCHEMES
 
 
 def _names(schemes: tuple[str, ...]) -> str:
@@ -76,7 +95,8 @@ def store_of(uri: str) -> tuple[Any, str]:
     Args:
         uri: the address.
 
-    Raises ValueError for what may not be opened or is not known, ImportError when the scheme needs a further package.
+    Raises ValueError for what may not be opened or is not known, PrivateAddress (an OSError) for a host that nobody
+    asked to reach, ImportError when the scheme needs a further package.
     """
     import fsspec
 
@@ -85,13 +105,32 @@ def store_of(uri: str) -> tuple[Any, str]:
     scheme = scheme_of(uri)
     uri = scheme + uri[len(scheme) :]
     kind = fsspec.get_filesystem_class(scheme)
-    return kind(**kind._get_kwargs_from_urls(uri)), kind._strip_protocol(uri)
+    if _has_host(scheme):
+        hosts.check(uri)
+    how = {"get_client": _client} if scheme in WEB else {}
+    return kind(**kind._get_kwargs_from_urls(uri), **how), kind._strip_protocol(uri)
+
+
+async def _client(**how: Any) -> Any:
+    """fsspec's client of the web, which looks at each address as it connects to it: those of redirects, too, and those
+    for which a name stands a moment later."""
+    import aiohttp
+
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(socket_factory=hosts.connecting), **how)
 
 
 def open_remote(uri: str) -> BinaryIO:
     """The file at the address `uri`, for reading. Raises what `store_of` raises, and what the store does."""
     system, path = store_of(uri)
-    file: BinaryIO = system.open(path, "rb")
+    try:
+        file: BinaryIO = system.open(path, "rb")
+    except Exception as error:
+        cause: BaseException | None = error
+        while cause is not None:  # fsspec says that there is no such file, whatever it was
+            if hosts.OWN in str(cause):
+                raise hosts.PrivateAddress(str(cause)) from None
+            cause = cause.__cause__ or cause.__context__
+        raise
     return file
 
 
@@ -102,7 +141,7 @@ def check_scheme(uri: str) -> None:
         uri: path or address of a video.
     """
     if (wrong := fault(uri)) is not None:
-        raise UsageError(f"{uri!r}: {wrong}")
+        raise UsageError(f"{masked(uri)!r}: {wrong}")
     if is_local(uri):
         return
     import fsspec

@@ -55,7 +55,7 @@ def _read(text: str, stdin: TextIO | None, say: Say) -> Iterator[Source]:
     if text == "-":
         return _from_lines(sys.stdin if stdin is None else stdin)
     if (wrong := uris.fault(text)) is not None:
-        raise UsageError(f"videos: {shown(text)}: {wrong}")
+        raise UsageError(f"videos: {shown(uris.masked(text))}: {wrong}")
     if manifests.kind_of(text) and not folders.is_glob(text) and not Path(text).is_dir():
         return manifests.read(text)
     return folders.read(text, say)
@@ -80,7 +80,7 @@ def _from_lines(lines: Iterable[str]) -> Iterator[Source]:
             if text and not text.startswith("#"):
                 count += 1
                 if (wrong := uris.fault(text)) is not None:
-                    raise UsageError(f"the list on stdin, path {count}: {shown(text)}: {wrong}")
+                    raise UsageError(f"the list on stdin, path {count}: {shown(uris.masked(text))}: {wrong}")
                 yield Source(absolute(text))
     except UnicodeDecodeError as error:
         raise UsageError(f"the list on stdin is not UTF-8 text: {error.reason} after {count} paths") from None

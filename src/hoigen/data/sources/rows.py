@@ -110,7 +110,7 @@ def _one(fields: Fields, meta: dict[str, Any], place: str, located: Located) -> 
         raise UsageError(f"{place}: {column} is a path or a URI; it came as {shown(text)}")
     uri = located(text.strip())
     if (wrong := uris.fault(uri)) is not None:
-        raise UsageError(f"{place}: {column}: {shown(uri)}: {wrong}")
+        raise UsageError(f"{place}: {column}: {shown(uris.masked(uri))}: {wrong}")
     caption, source, licence = (
         str(fields[name][1]) if name in fields else None for name in ("caption", "source", "licence")
     )

@@ -1,0 +1,119 @@
+"""Which hosts may be reached by an address that stands in a list or a run: those of the open internet.
+
+What a stranger's list names is fetched by this machine, which can reach what the stranger cannot: itself, the machines
+beside it, the credentials that clouds serve on 169.254.169.254. It is the address that is connected to that counts,
+however it is written (decimal, hexadecimal, IPv4 within IPv6), whatever name stands for it, wherever a server sends on.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from typing import Any
+from urllib.parse import urlsplit
+
+OWN = "HOIGEN_HOSTS"
+"""The user's own hosts that may be reached though they are private: names, addresses, networks (`nas.lan,10.0.0.0/8`),
+separated by commas. An environment variable, since no recipe and no list can set one, and since workers inherit it."""
+CARRIERS = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::/96")))
+"""IPv6 networks whose addresses hold one of IPv4, which gateways reach: none of them is a host of the open internet."""
+
+
+class PrivateAddress(OSError):
+    """An address that nobody asked to reach."""
+
+
+def fault(uri: str) -> str | None:
+    """Why the host of `uri` may not be reached, as far as can be said without asking for its name; None when it may.
+
+    Args:
+        uri: with a scheme.
+    """
+    try:
+        host = urlsplit(uri).hostname or ""
+    except ValueError:
+        return "its host is no address"
+    address = literal(host)
+    if address is None and host.rstrip(".") != "localhost" and not host.rstrip(".").endswith(".localhost"):
+        return None
+    found = [address] if address else [ipaddress.ip_address("127.0.0.1")]
+    return None if host in _own() or all(_may(each) for each in found) else _sentence(host, found[0])
+
+
+def check(uri: str) -> None:
+    """Raises PrivateAddress when the host of `uri`, or one that its name stands for, may not be reached.
+
+    Args:
+        uri: with a scheme. A name that nobody knows passes: opening it says so.
+    """
+    if (wrong := fault(uri)) is not None:
+        raise PrivateAddress(wrong)
+    host = urlsplit(uri).hostname or ""
+    if host in _own():
+        return
+    for address in _addresses(host):
+        if not _may(address):
+            raise PrivateAddress(_sentence(host, address))
+
+
+def connecting(info: Any) -> socket.socket:
+    """A socket for an address of `getaddrinfo`, just before it is connected to. Raises PrivateAddress.
+
+    Args:
+        info: family, type, protocol, canonical name, address.
+    """
+    family, kind, protocol, _, address = info
+    if not _may(found := ipaddress.ip_address(str(address[0]).partition("%")[0])):
+        raise PrivateAddress(_sentence(str(address[0]), found))
+    return socket.socket(family, kind, protocol)
+
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def literal(host: str) -> Address | None:
+    """The address that `host` is, in any way of writing one (`127.1`, `2130706433`, `0x7f000001`); None of a name."""
+    text = host.partition("%")[0]
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        pass
+    try:
+        return ipaddress.ip_address(socket.inet_aton(text.rstrip("."))) if text[:1].isdigit() else None
+    except (OSError, UnicodeError):
+        return None
+
+
+def _addresses(host: str) -> list[Address]:
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return []
+    return [ipaddress.ip_address(str(each[4][0]).partition("%")[0]) for each in found]
+
+
+def _may(address: Address) -> bool:
+    """Whether an address is one of the open internet, or the user's own."""
+    bare = getattr(address, "ipv4_mapped", None) or address
+    carried = any(bare in network for network in CARRIERS if network.version == bare.version)
+    if bare.is_global and not bare.is_multicast and not carried:
+        return True
+    for own in _own():
+        try:
+            if bare in ipaddress.ip_network(own, strict=False):
+                return True
+        except ValueError:  # a name
+            if bare in (getattr(each, "ipv4_mapped", None) or each for each in _addresses(own)):
+                return True
+    return False
+
+
+def _own() -> list[str]:
+    return [name.strip().lower().strip("[]") for name in os.environ.get(OWN, "").split(",") if name.strip()]
+
+
+def _sentence(host: str, address: Address) -> str:
+    which = "this machine itself" if address.is_loopback or address.is_unspecified else "a private network"
+    name = host if host == str(address) else f"{host} ({address})"
+    return f"{name} is an address of {which}; {OWN}={host} in the environment asks for it (docs/security.md)"
