@@ -24,7 +24,8 @@ from hoigen.models import room, uses  # noqa: E402
 from hoigen.models.tensors import own  # noqa: E402
 from hoigen.observe.ada_cm import AdaCm  # noqa: E402
 from hoigen.observe.adacm import detr, finder, networks, published, reading, sentences, shots, trained  # noqa: E402  # noqa: E402
-from hoigen.observe.boxes import Found, chosen  # noqa: E402
+from hoigen.observe.boxes import chosen  # noqa: E402
+from hoigen.observe.frame import Detection  # noqa: E402
 from looking import frames_of, score_of  # noqa: E402
 
 POWER = 2.8
@@ -224,7 +225,7 @@ def test_a_grid_is_averaged_over_boxes_as_a_plain_mean_where_they_are_whole_cell
 
 def test_few_and_unsure_boxes_are_kept_all_the_same() -> None:
     found = [
-        Found(label="person", score=score, box=(at, 0, at + 1, 1))
+        Detection(label="person", score=score, box=(at, 0, at + 1, 1))
         for at, score in ((0, 0.9), (2, 0.05), (4, 0.01), (6, 0.001))
     ]
     persons, things = chosen(found, 0.2, 3, 15)

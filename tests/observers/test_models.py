@@ -16,18 +16,19 @@ from hoigen.core.clip import Clip
 from hoigen.core.errors import SetupError, UsageError
 from hoigen.measures.fine_hoi import FineHoi
 from hoigen.models import load as loading
-from hoigen.models import uses
+from hoigen.models import room, uses
 from hoigen.models.uses import ModelUse
 from hoigen.observe import boxes, poses
-from hoigen.observe.boxes import BoxFinder
+from hoigen.observe.boxes import BoxFinder, texts
 from hoigen.observe.detections import Box
 from hoigen.observe.follow import Held
 from hoigen.observe.frame import ObservedFrame
 from hoigen.observe.geometry import over
+from hoigen.observe.hub_model import HubModel
+from hoigen.observe.masks import segmented
 from hoigen.observe.models import Models
-from hoigen.observe.poses import PoseFinder
-from hoigen.observe.propagate import Propagator
-from hoigen.observe.segments import Segmenter
+from hoigen.observe.poses import find_points
+from hoigen.observe.propagate import Carrier
 from looking import frames_of, score_of
 from render import texture
 
@@ -54,7 +55,15 @@ def one_thread() -> Iterator[None]:
 
 
 def finder(models: Path, name: str, threshold: float = 0.3) -> BoxFinder:
-    return BoxFinder(str(models / name), "cpu", "float32", threshold)
+    return BoxFinder(hub_model("boxes", models / name), threshold)
+
+
+def hub_model(build: str, folder: Path, batch: int = 8) -> HubModel:
+    return HubModel(build, str(folder), "cpu", "float32", batch)
+
+
+def carrier(models: Path) -> Carrier:
+    return Carrier(room.load(hub_model("carried", models / "sam2_video").network))
 
 
 def test_boxes_of_fixed_classes_are_those_of_the_library(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,11 +71,13 @@ def test_boxes_of_fixed_classes_are_those_of_the_library(models: Path, monkeypat
     found = finder(models, "rt_detr", 0.5)
     assert found.classes == ("person", "cup", "sports_ball", "tv"), "by HICO-DET's names"
     mine = found(PICTURES, ["cup"])
-    inputs = found.images(images=PICTURES, return_tensors="pt")
+    inputs = found.model.processor("images")(images=PICTURES, return_tensors="pt")
     with torch.inference_mode():
-        said = found.loaded.model.model(pixel_values=inputs["pixel_values"])
+        said = found.model.loaded.model.model(pixel_values=inputs["pixel_values"])
     said.logits = said.logits[..., 1:2]  # the library keeps one class a box when there is but one
-    theirs = found.images.post_process_object_detection(said, threshold=0.5, target_sizes=[(90, 120)] * 3)
+    theirs = found.model.processor("images").post_process_object_detection(
+        said, threshold=0.5, target_sizes=[(90, 120)] * 3
+    )
     assert sum(map(len, mine)) > 3
     for own, other in zip(mine, theirs, strict=True):
         assert [each.score for each in own] == pytest.approx(other["scores"].tolist(), abs=1e-5)
@@ -85,19 +96,22 @@ def test_a_box_is_one_thing_and_twins_are_one_box(models: Path) -> None:
 def test_words_are_as_sure_as_their_own_tokens(models: Path) -> None:
     """Each class is read at the tokens of its own words, a queer one in pieces, and nowhere else."""
     found = finder(models, "grounding_dino", 0.0)
-    [(text, spans)] = found._texts(["person", "violin", "sports_ball", "hair_drier"])
+    words_of = found.model.processor("tokenizer")
+    [(text, spans)] = texts(
+        words_of, ["person", "violin", "sports_ball", "hair_drier"], found.model.loaded.facts["longest"]
+    )
     assert text == "person. violin. sports ball. hair dryer."
-    tokens = found.words(text)["input_ids"]
-    words = {name: found.words.convert_ids_to_tokens([tokens[at] for at in spans[name]]) for name in spans}
+    tokens = words_of(text)["input_ids"]
+    words = {name: words_of.convert_ids_to_tokens([tokens[at] for at in spans[name]]) for name in spans}
     assert words == {
         "person": ["person"],
         "violin": ["vio", "##lin"],
         "sports_ball": ["sports", "ball"],
         "hair_drier": ["hair", "dryer"],
     }
-    inputs = found.images(images=PICTURES[:1], return_tensors="pt")
+    inputs = found.model.processor("images")(images=PICTURES[:1], return_tensors="pt")
     with torch.inference_mode():
-        said = found.loaded.model.model(**inputs, **found.words([text], return_tensors="pt"))
+        said = found.model.loaded.model.model(**inputs, **words_of([text], return_tensors="pt"))
     chances = said.logits.sigmoid()[0].numpy()
     best = {name: max(chances[query][spans[name]].max() for query in range(len(chances))) for name in spans}
     mine: dict[str, float] = {}
@@ -113,11 +127,12 @@ def test_boxes_of_words_are_those_of_the_library(models: Path, monkeypatch: pyte
 
     monkeypatch.setattr(boxes, "ALIKE", 2.0)
     found = finder(models, "grounding_dino", 0.0)
-    processor = GroundingDinoProcessor(found.images, found.words)
+    words_of = found.model.processor("tokenizer")
+    processor = GroundingDinoProcessor(found.model.processor("images"), words_of)
     inputs = processor(images=PICTURES[:2], text=["cup."] * 2, return_tensors="pt")
     with torch.inference_mode():
-        said = found.loaded.model.model(**inputs)
-    at = inputs["input_ids"][0].tolist().index(found.words.convert_tokens_to_ids("cup"))
+        said = found.model.loaded.model.model(**inputs)
+    at = inputs["input_ids"][0].tolist().index(words_of.convert_tokens_to_ids("cup"))
     said.logits = said.logits[..., at : at + 1]
     theirs = [
         [(score, box) for score, box in zip(said.logits[picture, :, 0].sigmoid().tolist(), rows.tolist(), strict=True)]
@@ -133,10 +148,12 @@ def test_boxes_of_words_are_those_of_the_library(models: Path, monkeypatch: pyte
 
 def test_many_words_go_in_several_texts(models: Path) -> None:
     found = finder(models, "grounding_dino")
-    texts = found._texts(["person", "cup"] + [f"tool{letter}" for letter in "abcdefghij"])
-    assert len(texts) > 1
-    assert all(len(found.words(text)["input_ids"]) <= 32 for text, _ in texts)
-    assert [name for _, spans in texts for name in spans][:3] == ["person", "cup", "toola"]
+    longest = found.model.loaded.facts["longest"]
+    words_of = found.model.processor("tokenizer")
+    told = texts(words_of, ["person", "cup"] + [f"tool{letter}" for letter in "abcdefghij"], longest)
+    assert len(told) > 1
+    assert all(len(words_of(text)["input_ids"]) <= 32 for text, _ in told)
+    assert [name for _, spans in told for name in spans][:3] == ["person", "cup", "toola"]
 
 
 BOXES: list[list[Box]] = [[(10, 20, 60, 80)], [], [(30.5, 5, 100, 45.25), (0, 0, 120, 90)]]
@@ -151,8 +168,8 @@ def whole(mask: Any) -> np.ndarray:
 
 def test_masks_are_what_the_model_says_of_these_boxes(models: Path) -> None:
     """Asked directly, one picture at a time and with boxes scaled by hand."""
-    segment = Segmenter(str(models / "sam2"), "cpu", "float32")
-    found = segment(PICTURES, BOXES)
+    segment = hub_model("masks", models / "sam2")
+    found = segmented(segment, PICTURES, BOXES)
     assert [len(row) for row in found] == [1, 0, 2]
     for picture, mine, row in zip(PICTURES, BOXES, found, strict=True):
         for (x0, y0, x1, y1), mask in zip(mine, row, strict=True):
@@ -169,7 +186,7 @@ def test_masks_are_what_the_model_says_of_these_boxes(models: Path) -> None:
 def test_pictures_are_stretched_and_normalised_as_the_library_says(models: Path) -> None:
     from PIL import Image
 
-    segment = Segmenter(str(models / "sam2"), "cpu", "float32")
+    segment = hub_model("masks", models / "sam2")
     mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
     small = np.array(Image.fromarray(PICTURES[0]).resize((64, 64), Image.Resampling.BILINEAR), float)
     expected = ((small / 255 - mean) / std).transpose(2, 0, 1)
@@ -179,7 +196,7 @@ def test_pictures_are_stretched_and_normalised_as_the_library_says(models: Path)
 
 def test_masks_come_back_in_pixels_of_the_picture(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A decoder that says: a disc at the middle of the box. It lies there in the picture, at any shape of picture."""
-    segment = Segmenter(str(models / "sam2"), "cpu", "float32")
+    segment = hub_model("masks", models / "sam2")
     model = segment.loaded.model.model
     told: list[Any] = []
     encode = model.prompt_encoder.forward
@@ -195,7 +212,7 @@ def test_masks_come_back_in_pixels_of_the_picture(models: Path, monkeypatch: pyt
         return (9 - away)[None, :, None], torch.ones(1, len(box), 1), None, None
 
     monkeypatch.setattr(model.mask_decoder, "forward", disc)
-    [[mask]] = segment(PICTURES[:1], [[(60.0, 15.0, 90.0, 45.0)]])
+    [[mask]] = segmented(segment, PICTURES[:1], [[(60.0, 15.0, 90.0, 45.0)]])
     rows, columns = np.nonzero(whole(mask))
     assert (columns.mean() + 0.5, rows.mean() + 0.5) == pytest.approx((75, 30), abs=1.0)
     assert np.ptp(columns) + 1 == pytest.approx(2 * 3 * 120 / 16, abs=3)
@@ -203,17 +220,17 @@ def test_masks_come_back_in_pixels_of_the_picture(models: Path, monkeypatch: pyt
 
 
 def test_an_empty_mask_becomes_an_ellipse_that_says_so(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    segment = Segmenter(str(models / "sam2"), "cpu", "float32")
+    segment = hub_model("masks", models / "sam2")
     nothing = (torch.full((1, 1, 1, 16, 16), -9.0), torch.ones(1, 1, 1), None, None)
     monkeypatch.setattr(segment.loaded.model.model.mask_decoder, "forward", lambda **_: nothing)
-    [[mask]] = segment(PICTURES[:1], BOXES[:1])
+    [[mask]] = segmented(segment, PICTURES[:1], BOXES[:1])
     assert mask.source == "ellipse"
 
 
 def test_checkpoints_filed_under_the_video_model_load(models: Path) -> None:
     """As facebook/sam2.1-hiera-* are."""
-    segment = Segmenter(str(models / "sam2_video"), "cpu", "float32")
-    assert len(segment(PICTURES[:1], BOXES[:1])[0]) == 1
+    segment = hub_model("masks", models / "sam2_video")
+    assert len(segmented(segment, PICTURES[:1], BOXES[:1])[0]) == 1
 
 
 def held(box: Box, time: float, label: str = "cup") -> Held:
@@ -224,7 +241,7 @@ def test_masks_are_carried_as_the_library_carries_them(models: Path) -> None:
     """The same pictures and the same box as one video that is held whole, nothing forgotten."""
     from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoInferenceSession
 
-    carry = Propagator(str(models / "sam2_video"), "cpu", "float32").begin()
+    carry = carrier(models)
     pictures = [texture(at // 3, (90, 120)) for at in range(12)]
     box: Box = (10, 20, 60, 80)
     mine = [carry.carry(picture, at / 8, [held(box, 0)] if at == 0 else []) for at, picture in enumerate(pictures)]
@@ -242,14 +259,14 @@ def test_masks_are_carried_as_the_library_carries_them(models: Path) -> None:
             said = model(inference_session=session, frame_idx=at)
             logits = torch.nn.functional.interpolate(said.pred_masks, (90, 120), mode="bilinear")
             areas.append(int((logits > 0).sum()) if said.object_score_logits.item() > 0 else 0)
-    assert [sum(mask.area for _, mask in row) for row in mine] == pytest.approx(areas, rel=0.02, abs=5)
+    assert [sum(int(mask.pixels.sum()) for _, mask in row) for row in mine] == pytest.approx(areas, rel=0.02, abs=5)
     assert areas[0] > 0
     assert len(set(areas)) > 3, "the pictures matter"
     assert {mask.source for row in mine for _, mask in row} == {"sam2_video, propagated"}
 
 
 def test_what_is_carried_is_bounded_and_forgotten_with_the_clip(models: Path) -> None:
-    carry = Propagator(str(models / "sam2_video"), "cpu", "float32").begin()
+    carry = carrier(models)
     for at in range(20):
         carry.carry(PICTURES[at % 3], at / 8, [held((10, 20, 60, 80), at / 8), held((60, 5, 100, 45), at / 8, "bowl")])
     session = carry._session
@@ -258,13 +275,13 @@ def test_what_is_carried_is_bounded_and_forgotten_with_the_clip(models: Path) ->
     labels = [each.held.label for each in carry._carried]
     assert (labels.count("cup"), labels.count("bowl")) >= (1, 1)
     assert len(labels) <= 6
-    other = Propagator(str(models / "sam2_video"), "cpu", "float32").begin()
+    other = carrier(models)
     assert other.carry(PICTURES[0], 0.0, []) == []
 
 
 def test_a_lost_object_is_shown_again_and_a_kept_one_is_not(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A model that sees a thing in the upper left quarter, but for one frame."""
-    carry = Propagator(str(models / "sam2_video"), "cpu", "float32").begin()
+    carry = carrier(models)
     shown: list[int] = []
     frame = 0
 
@@ -305,7 +322,7 @@ def test_persons_are_cut_out_as_the_library_does() -> None:
 
 def test_points_come_back_to_where_they_were(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A model that says where the brightest spot of its piece is: the spot of the picture, whatever the box."""
-    find = PoseFinder(str(models / "vitpose"), "cpu", "float32", 2)
+    find = hub_model("points", models / "vitpose", 2)
 
     def brightest(pixels: Any, **_: Any) -> Any:
         light = pixels.mean(1)
@@ -318,23 +335,23 @@ def test_points_come_back_to_where_they_were(models: Path, monkeypatch: pytest.M
     picture = np.zeros((90, 120, 3), np.uint8)
     picture[39:42, 69:72] = 255
     many: list[Box] = [(50, 10, 90, 80), (60, 30, 80, 60), (20, 20, 110, 70)]
-    for points in find([picture], [many])[0]:
+    for points in find_points(find, [picture], [many])[0]:
         assert points.shape == (17, 3)
         assert points[:, :2] == pytest.approx(np.full((17, 2), [70, 40]), abs=2.0)
 
 
 @pytest.mark.parametrize(("points", "experts"), [(17, 6), (133, 6), (133, 1)])
 def test_whole_bodies_and_mixtures(tmp_path: Path, points: int, experts: int) -> None:
-    find = PoseFinder(str(tiny_hoi.vitpose(tmp_path / "one", points, experts)), "cpu", "float32", 4)
-    [[found]] = find(PICTURES[:1], [[(10, 10, 60, 80)]])
+    find = hub_model("points", tiny_hoi.vitpose(tmp_path / "one", points, experts), 4)
+    [[found]] = find_points(find, PICTURES[:1], [[(10, 10, 60, 80)]])
     assert found.shape == (points, 3)
     assert np.isfinite(found).all()
 
 
 def test_a_batch_is_no_different_from_one_at_a_time(models: Path) -> None:
-    find = PoseFinder(str(models / "vitpose"), "cpu", "float32", 2)
-    together = find(PICTURES, BOXES)
-    alone = [find([picture], [mine])[0] for picture, mine in zip(PICTURES, BOXES, strict=True)]
+    find = hub_model("points", models / "vitpose", 2)
+    together = find_points(find, PICTURES, BOXES)
+    alone = [find_points(find, [picture], [mine])[0] for picture, mine in zip(PICTURES, BOXES, strict=True)]
     for row, other in zip(together, alone, strict=True):
         assert len(row) == len(other)
         assert all(a == pytest.approx(b, abs=1e-3) for a, b in zip(row, other, strict=True))
@@ -372,7 +389,10 @@ def clip(**meta: Any) -> Clip:
 def facts(frames: Sequence[ObservedFrame]) -> list[Any]:
     rows = []
     for frame in frames:
-        things = [(t.label, [round(s, 2) for s in t.box], t.mask.area // 20, t.mask.source) for t in frame.things or ()]
+        things = [
+            (t.label, [round(s, 2) for s in t.box], int(t.mask.pixels.sum()) // 20, t.mask.source)
+            for t in frame.things or ()
+        ]
         rows.append((frame.size, [[round(s, 2) for s in p.box] for p in frame.persons or ()], things))
     return rows
 
@@ -467,9 +487,9 @@ def test_names_with_a_revision() -> None:
 
 def test_models_of_another_kind_say_so(models: Path, tmp_path: Path) -> None:
     with pytest.raises(SetupError, match=r"masks: .*rt_detr is a model of type 'rt_detr'; it can be sam2, sam2_video"):
-        Segmenter(str(models / "rt_detr"), "cpu", "float32").load()
+        _ = hub_model("masks", models / "rt_detr").loaded
     with pytest.raises(SetupError, match="gives 9 points"):
-        PoseFinder(str(tiny_hoi.vitpose(tmp_path / "odd", 9)), "cpu", "float32", 1).load()
+        _ = hub_model("points", tiny_hoi.vitpose(tmp_path / "odd", 9)).loaded
     few = tiny_hoi.rt_detr(tmp_path / "few", ("cup", "bowl"))
     with pytest.raises(UsageError, match="no class `person`"):
         observer(models, boxes=str(few), masks="grabcut").load()

@@ -117,13 +117,13 @@ def test_packed_runs_are_those_of_pycocotools() -> None:
 def test_polygons() -> None:
     square = rle.from_polygons([[2, 3, 7, 3, 7, 9, 2, 9]], "recorded")
     assert square is not None
-    assert (square.left, square.top, square.pixels.shape, square.area) == (2, 3, (6, 5), 30)
+    assert (square.left, square.top, square.pixels.shape, square.pixels.sum()) == (2, 3, (6, 5), 30)
     both = rle.from_polygons([[0, 0, 4, 0, 4, 4, 0, 4], [2, 2, 6, 2, 6, 6, 2, 6]], "recorded")
     assert both is not None
-    assert both.area == 16 + 16 - 4, "where they overlap is no hole"
+    assert both.pixels.sum() == 16 + 16 - 4, "where they overlap is no hole"
     beyond = rle.from_polygons([[-5, -5, 5, -5, 5, 5, -5, 5]], "recorded")
     assert beyond is not None
-    assert (beyond.left, beyond.top, beyond.area) == (-5, -5, 100)
+    assert (beyond.left, beyond.top, beyond.pixels.sum()) == (-5, -5, 100)
     assert rle.from_polygons([[0.6, 0.6, 0.9, 0.6, 0.9, 0.9]], "recorded") is None
 
 

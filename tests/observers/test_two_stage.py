@@ -16,7 +16,8 @@ from hoigen.interactions import hico
 from hoigen.measures.coarse_hoi import CoarseHoi
 from hoigen.models.fingerprint import fingerprint
 from hoigen.observe import verbs as wording
-from hoigen.observe.boxes import Candidate, Found, apart, candidates
+from hoigen.observe.boxes import ALIKE, apart, candidates
+from hoigen.observe.frame import Detection
 from hoigen.observe.two_stage import TwoStage
 from looking import frames_of, score_of
 
@@ -175,24 +176,21 @@ def test_sentences() -> None:
     assert "ride" not in wording.allowed("cup")
 
 
-def found(label: str, score: float, x: float) -> Found:
-    return Found(label=label, score=score, box=(x, 0.0, x + 10, 10.0))
+def found(label: str, score: float, x: float) -> Detection:
+    return Detection(label=label, score=score, box=(x, 0.0, x + 10, 10.0))
 
 
 def test_pairs_are_all_ordered_ones_of_the_surest_boxes() -> None:
     boxes = [found("person", 0.9, 0), found("person", 0.5, 50), found("cup", 0.8, 5), found("cup", 0.1, 90)]
-    made = candidates(0, boxes, 0.2, 0, 15)
-    assert {(pair.person.score, pair.thing.score) for pair in made} == {(0.9, 0.8), (0.5, 0.8), (0.9, 0.5), (0.5, 0.9)}
-    assert len(candidates(0, boxes, 0.2, 2, 15)) == 6, "two things, though one is not sure"
-    assert len(candidates(0, boxes, 0.2, 0, 1)) == 1
-    pair = Candidate(0, boxes[0], boxes[2])
-    assert pair.around == (0, 0, 15, 10)
-    assert pair.sure == pytest.approx(0.72)
+    made = candidates(boxes, 0.2, 0, 15)
+    assert {(person.score, thing.score) for person, thing in made} == {(0.9, 0.8), (0.5, 0.8), (0.9, 0.5), (0.5, 0.9)}
+    assert len(candidates(boxes, 0.2, 2, 15)) == 6, "two things, though one is not sure"
+    assert len(candidates(boxes, 0.2, 0, 1)) == 1
 
 
 def test_boxes_that_are_one_are_one() -> None:
     same = [found("cup", 0.4, 1), found("cup", 0.9, 0), found("bowl", 0.3, 0)]
-    assert [(each.label, each.score) for each in apart(same)] == [("cup", 0.9), ("bowl", 0.3)]
+    assert [(each.label, each.score) for each in apart(same, ALIKE)] == [("cup", 0.9), ("bowl", 0.3)]
 
 
 def test_the_square_around_a_box() -> None:

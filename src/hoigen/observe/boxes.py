@@ -3,15 +3,16 @@ two-stage detectors make them."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hoigen.models import hub, room, uses
+from hoigen.models import hub, uses
 from hoigen.models import load as loading
-from hoigen.observe.detections import Box, as_name
-from hoigen.observe.geometry import around, over
+from hoigen.observe.detections import as_name
+from hoigen.observe.frame import Detection
+from hoigen.observe.geometry import over
+from hoigen.observe.hub_model import HubModel
 
 GROUNDED: Mapping[str, str] = {
     "grounding-dino": "GroundingDinoForObjectDetection",
@@ -38,206 +39,142 @@ SPELLED: Mapping[str, str] = {
 """COCO's classes as some checkpoints spell them -> HICO-DET's names."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """A thing. label: by HICO-DET's names where it has it; score: 0..1; box: pixels."""
-
-    label: str
-    score: float
-    box: Box
-
-
 @dataclass(frozen=True, slots=True)
 class BoxFinder:
     """Finds things by name in pictures of one size.
 
     Args:
-        name: of the model: an id of the hub, or a folder.
-        device: auto, cpu or cuda.
-        dtype: float32, bfloat16 or float16.
+        model: of boxes; its batch counts pictures.
         threshold: a less sure box is not there.
-        batch: pictures that may be looked at together.
     """
 
-    name: str
-    device: str
-    dtype: str
+    model: HubModel
     threshold: float
-    batch: int = 8
-
-    @property
-    def network(self) -> uses.Network:
-        return room.network_of(self, "hoigen.observe.networks:boxes", self.batch)
-
-    @property
-    def loaded(self) -> room.Handle:
-        return room.handle(self.network)
-
-    @property
-    def images(self) -> Any:
-        return room.once(loading.processor, "images", self.loaded.facts["found"])
-
-    @property
-    def words(self) -> Any:
-        return room.once(loading.processor, "tokenizer", self.loaded.facts["found"])
 
     def load(self) -> None:
-        _ = self.images
+        _ = self.model.processor("images")
         if self.classes is None:
-            _ = self.words
+            _ = self.model.processor("tokenizer")
 
     @property
     def classes(self) -> Sequence[str] | None:
         """The names of fixed classes by their number; None where any word may be asked."""
-        names = self.loaded.facts["classes"]
-        return None if names is None else _hicos(names)
+        classes = self.model.loaded.facts["classes"]
+        if classes is None:
+            return None
+        names = [as_name(name) or "" for name in classes]
+        return tuple(SPELLED.get(name, name) for name in names)
 
     @property
     def asks_words(self) -> bool:
         """Whether it finds what it is asked for by words. Told by the model's settings, without loading it; of one that
         is not on this machine yet, that it does."""
-        use = uses.of_hub(self.name)
+        use = uses.of_hub(self.model.name)
         found = hub.at_hand(use.id, use.revision)
         return found is None or loading.model_type(found) in GROUNDED
 
-    def __call__(self, images: Sequence[Any], wanted: Sequence[str]) -> list[list[Found]]:
-        """The wanted things of each picture, the surest first. images: (H, W, 3) uint8 RGB, all of one size."""
-        inputs = self.images(images=list(images), return_tensors="pt")
+    def __call__(self, images: Sequence[Any], wanted: Sequence[str]) -> list[list[Detection]]:
+        """The wanted things of each picture, the surest first; boxes in pixels. images: (H, W, 3) uint8 RGB, all of one
+        size."""
+        model, classes = self.model.loaded, self.classes
+        inputs = self.model.processor("images")(images=list(images), return_tensors="pt")
         given = {name: inputs[name] for name in ("pixel_values", "pixel_mask") if name in inputs}
-        size, classes = images[0].shape[:2], self.classes
-        if classes is None:
-            rows = [self._grounded(given, text, spans, size) for text, spans in self._texts(wanted)]
-            return [apart([found for part in parts for found in part]) for parts in zip(*rows, strict=True)]
-        logits, boxes = self.loaded(**given)
-        scores = logits.softmax(-1)[..., :-1] if self.loaded.facts["kind"] in SOFTMAX else logits.sigmoid()
-        numbers = {name: at for at, name in enumerate(classes) if name in wanted}
-        chances = {name: scores[..., at] for name, at in numbers.items()}
-        return [apart(row) for row in self._rows(chances, boxes, size)]
+        asked: list[tuple[dict[str, Any], Any]] = []
+        if classes is not None:
+            logits, boxes = model(**given)
+            scores = logits.softmax(-1)[..., :-1] if model.facts["kind"] in SOFTMAX else logits.sigmoid()
+            asked.append(({name: scores[..., at] for at, name in enumerate(classes) if name in wanted}, boxes))
+        else:
+            words = self.model.processor("tokenizer")
+            for text, spans in texts(words, wanted, model.facts["longest"]):
+                tokens = words([text] * len(images), return_tensors="pt", return_token_type_ids=True)
+                logits, boxes = model(**given, **tokens)
+                scores = logits.sigmoid()
+                asked.append(({name: scores[..., list(at)].amax(-1) for name, at in spans.items()}, boxes))
+        rows: list[list[Detection]] = [[] for _ in images]
+        for chances, boxes in asked:
+            for row, found in zip(rows, self._sure(chances, boxes, images[0].shape[:2]), strict=True):
+                row += found
+        return [apart(row, ALIKE) for row in rows]
 
-    def _grounded(
-        self, given: Mapping[str, Any], text: str, spans: Mapping[str, Sequence[int]], size: tuple[int, int]
-    ) -> list[list[Found]]:
-        count = len(given["pixel_values"])
-        tokens = self.words([text] * count, return_tensors="pt", return_token_type_ids=True)
-        logits, boxes = self.loaded(**given, **tokens)
-        scores = logits.sigmoid()
-        chances = {name: scores[..., list(at)].amax(-1) for name, at in spans.items()}
-        return self._rows(chances, boxes, size)
-
-    def _rows(self, chances: Mapping[str, Any], boxes: Any, size: tuple[int, int]) -> list[list[Found]]:
+    def _sure(self, chances: Mapping[str, Any], boxes: Any, size: tuple[int, int]) -> list[list[Detection]]:
         """Sure boxes of each picture. chances: name -> (pictures, queries); boxes: middles and sizes, 0..1."""
         import torch
 
-        rows: list[list[Found]] = [[] for _ in range(len(boxes))]
+        rows: list[list[Detection]] = [[] for _ in range(len(boxes))]
         if not chances:
             return rows
-        names = list(chances)
+        names, (height, width) = list(chances), size
         scores, best = torch.stack([chances[name] for name in names]).max(0)  # a box is one thing, the likeliest
-        values, which, corners = scores.numpy(), best.numpy(), boxes.numpy()
+        values, which, places = scores.numpy(), best.numpy(), boxes.numpy()
         for picture, query in zip(*(values > self.threshold).nonzero(), strict=True):
-            box = _corners(corners[picture, query], size)
-            if box[2] - box[0] >= 1 and box[3] - box[1] >= 1:
+            x, y, wide, tall = (float(side) for side in places[picture, query])
+            x0, x1 = max(0.0, x - wide / 2) * width, min(1.0, x + wide / 2) * width
+            y0, y1 = max(0.0, y - tall / 2) * height, min(1.0, y + tall / 2) * height
+            if x1 - x0 >= 1 and y1 - y0 >= 1:
                 label, score = names[which[picture, query]], float(values[picture, query])
-                rows[picture].append(Found(label=label, score=score, box=box))
+                rows[picture].append(Detection(label=label, score=score, box=(x0, y0, x1, y1)))
         return rows
 
-    def _texts(self, wanted: Sequence[str]) -> list[tuple[str, dict[str, list[int]]]]:
-        """`a word. another.` with the numbers of each one's tokens; as many texts as the model's length asks for."""
-        most = self.loaded.facts["longest"]
-        texts, left = [], list(wanted)
-        while left:
-            count = len(left)
-            while count > 1 and len(self.words(_text(left[:count]))["input_ids"]) > most:
-                count -= 1
-            texts.append((_text(left[:count]), self._spans(left[:count])))
-            left = left[count:]
-        return texts
 
-    def _spans(self, words: Sequence[str]) -> dict[str, list[int]]:
-        offsets = self.words(_text(words), return_offsets_mapping=True)["offset_mapping"]
+def texts(tokenizer: Any, wanted: Sequence[str], longest: int) -> list[tuple[str, dict[str, list[int]]]]:
+    """What a detector of words is asked: `a word. another.`, with the numbers of each one's tokens.
+
+    Args:
+        tokenizer: the model's.
+        wanted: classes; in the text, full stops part them, so that none may be within.
+        longest: tokens of a text; as many texts as it asks for.
+    """
+    told, left = [], list(wanted)
+    said = [SPOKEN.get(word, word.replace("_", " ")).replace(".", " ").lower() for word in left]
+    while left:
+        count = len(left)
+        while True:
+            text = " ".join(f"{word}." for word in said[:count])
+            if count == 1 or len(tokenizer(text)["input_ids"]) <= longest:
+                break
+            count -= 1
+        offsets = tokenizer(text, return_offsets_mapping=True)["offset_mapping"]
         spans, start = {}, 0
-        for word in words:
-            end = start + len(_say(word))
+        for word, spoken in zip(left[:count], said, strict=False):
+            end = start + len(spoken)
             spans[word] = [at for at, (a, b) in enumerate(offsets) if start <= a < b <= end]
             start = end + 2
-        return {word: at for word, at in spans.items() if at}
+        told.append((text, {word: at for word, at in spans.items() if at}))
+        left, said = left[count:], said[count:]
+    return told
 
 
-def _text(words: Sequence[str]) -> str:
-    return " ".join(f"{_say(word)}." for word in words)
+def apart(found: Sequence[Detection], alike: float) -> list[Detection]:
+    """The surest boxes, without those that are one with a surer one of their class.
 
-
-def _say(word: str) -> str:
-    """A class as a text has it; full stops part classes, so that none may be within."""
-    return SPOKEN.get(word, word.replace("_", " ")).replace(".", " ").lower()
-
-
-@functools.cache
-def _hicos(names: tuple[str, ...]) -> tuple[str, ...]:
-    own = [as_name(name) or "" for name in names]
-    return tuple(SPELLED.get(name, name) for name in own)
-
-
-def _corners(box: Sequence[float], size: tuple[int, int]) -> Box:
-    """Middle and size in 0..1 -> corners in pixels, within the picture. size: (height, width)."""
-    x, y, wide, tall = (float(side) for side in box)
-    height, width = size
-    x0, x1 = max(0.0, x - wide / 2) * width, min(1.0, x + wide / 2) * width
-    y0, y1 = max(0.0, y - tall / 2) * height, min(1.0, y + tall / 2) * height
-    return x0, y0, x1, y1
-
-
-def apart(found: Sequence[Found], alike: float = ALIKE) -> list[Found]:
-    """The surest boxes, without those that are one with a surer one of their class."""
-    kept: list[Found] = []
+    Args:
+        found: all boxes.
+        alike: intersection over union from which two boxes of a class are one.
+    """
+    kept: list[Detection] = []
     for each in sorted(found, key=lambda found: -found.score):
         if all(other.label != each.label or over(other.box, each.box) < alike for other in kept):
             kept.append(each)
     return kept
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A person and a thing of one frame. frame: its number. Boxes in pixels."""
-
-    frame: int
-    person: Found
-    thing: Found
-
-    @property
-    def sure(self) -> float:
-        """How surely both are there, 0..1."""
-        return self.person.score * self.thing.score
-
-    @property
-    def around(self) -> Box:
-        """The smallest box that holds both."""
-        return around(self.person.box, self.thing.box)
-
-
-def candidates(frame: int, found: Sequence[Found], least: float, fewest: int, most: int) -> list[Candidate]:
-    """All ordered pairs of a person and another box.
+def chosen(found: Sequence[Detection], least: float, fewest: int, most: int) -> tuple[list[Detection], list[Detection]]:
+    """The persons and the other things that pairs of a frame are made of, the surest first.
 
     Args:
-        frame: its number.
         found: the boxes of the frame.
         least: a less sure box is left out.
         fewest: so many persons, and so many things, stay however unsure, where there are that many.
-        most: of either kind, the surest.
+        most: of either kind.
     """
-    persons, things = chosen(found, least, fewest, most)
-    others = [*things, *persons]
-    return [Candidate(frame, person, thing) for person in persons for thing in others if thing is not person]
-
-
-def chosen(found: Sequence[Found], least: float, fewest: int, most: int) -> tuple[list[Found], list[Found]]:
-    """The persons and the other things that pairs are made of; the numbers are those of `candidates`."""
     boxes = apart(found, SAME)
-    persons = _chosen([box for box in boxes if box.label == "person"], least, fewest, most)
-    return persons, _chosen([box for box in boxes if box.label != "person"], least, fewest, most)
+    kinds = [box for box in boxes if box.label == "person"], [box for box in boxes if box.label != "person"]
+    persons, things = (mine[: min(most, max(sum(box.score >= least for box in mine), fewest))] for mine in kinds)
+    return persons, things
 
 
-def _chosen(found: Sequence[Found], least: float, fewest: int, most: int) -> list[Found]:
-    """found: the surest first."""
-    sure = sum(each.score >= least for each in found)
-    return list(found[: min(most, max(sure, fewest))])
+def candidates(found: Sequence[Detection], least: float, fewest: int, most: int) -> list[tuple[Detection, Detection]]:
+    """All ordered pairs of a person and another box, persons too. The numbers are those of `chosen`."""
+    persons, things = chosen(found, least, fewest, most)
+    return [(person, thing) for person in persons for thing in [*things, *persons] if thing is not person]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,26 +12,27 @@ from hoigen.core.registry import observer
 from hoigen.core.settings import Setting
 from hoigen.interactions import hico
 from hoigen.models import load as loading
-from hoigen.models import uses
+from hoigen.models import room, uses
 from hoigen.models.load import DTYPES
 from hoigen.models.uses import Network
-from hoigen.observe.boxes import BoxFinder, Found
+from hoigen.observe.boxes import BoxFinder
 from hoigen.observe.detections import Knows, asked, question_of
 from hoigen.observe.follow import Follower, Held, surest
-from hoigen.observe.frame import MOST, ObservedFrame, Thing
+from hoigen.observe.frame import MOST, Detection, ObservedFrame, Thing
+from hoigen.observe.hub_model import HubModel
+from hoigen.observe.masks import from_box, segmented
 from hoigen.observe.observation import About, FrameRows
-from hoigen.observe.poses import PoseFinder, person_of
-from hoigen.observe.propagate import Propagator
-from hoigen.observe.segments import GRABCUT, GrabCut, Segmenter
+from hoigen.observe.poses import find_points, person_of
+from hoigen.observe.propagate import Carrier
 
 if TYPE_CHECKING:
     import numpy as np
 
     from hoigen.core.clip import Clip, Sampling, Seconds
     from hoigen.models.uses import ModelUse
-    from hoigen.observe.frame import Person
-    from hoigen.observe.masks import Mask
 
+GRABCUT = "grabcut"
+"""Instead of a model for masks."""
 LEAST = 2.0
 """Pixels on the shorter side below which a box is no object."""
 
@@ -88,41 +90,47 @@ class Models:
     def _names(self) -> tuple[str, ...]:
         return tuple(name for name in (self.boxes, self.masks, self.points) if name != GRABCUT)
 
-    @property
+    @functools.cached_property
     def find_boxes(self) -> BoxFinder:
-        return BoxFinder(self.boxes, self.device, self.dtype, self.threshold, self.batch)
+        return BoxFinder(HubModel("boxes", self.boxes, self.device, self.dtype, self.batch), self.threshold)
 
-    @property
-    def find_masks(self) -> GrabCut | Segmenter | Propagator:
-        if self.masks == GRABCUT:
-            return GrabCut()
-        if self.propagate:
-            return Propagator(self.masks, self.device, self.dtype)
-        return Segmenter(self.masks, self.device, self.dtype, self.batch)
+    @functools.cached_property
+    def of_masks(self) -> HubModel | None:
+        """SAM 2; None for GrabCut."""
+        build = "carried" if self.propagate else "masks"
+        return HubModel(build, self.masks, self.device, self.dtype, self.batch) if self.masks != GRABCUT else None
 
-    @property
-    def find_points(self) -> PoseFinder:
-        return PoseFinder(self.points, self.device, self.dtype, self.batch)
+    @functools.cached_property
+    def of_points(self) -> HubModel:
+        return HubModel("points", self.points, self.device, self.dtype, self.batch)
 
     @property
     def networks(self) -> tuple[Network, ...]:
         """What is asked. SAM 2's memory of a clip stays in the process that looks at it."""
-        parts = (self.find_boxes, self.find_masks, self.find_points)
-        return tuple(part.network for part in parts if not isinstance(part, GrabCut | Propagator))
+        masks = None if self.propagate else self.of_masks
+        return tuple(each.network for each in (self.find_boxes.model, masks, self.of_points) if each is not None)
+
+    @property
+    def _handles(self) -> list[room.Handle]:
+        """What answers for boxes, masks and points."""
+        masks: list[room.Handle] = []
+        if self.of_masks is not None:
+            masks.append(room.load(self.of_masks.network) if self.propagate else self.of_masks.loaded)
+        return [self.find_boxes.model.loaded, *masks, self.of_points.loaded]
 
     @property
     def about(self) -> About:
         classes = self.find_boxes.classes
-        parts = (self.find_boxes, self.find_masks, self.find_points)
         return About(
             observer="models",
             knows=Knows(objects=None if classes is None else frozenset(classes), verbs=None),
-            models=[entry for part in parts if not isinstance(part, GrabCut) for entry in part.loaded.ledger],
+            models=[entry for handle in self._handles for entry in handle.ledger],
         )
 
     def load(self) -> None:
-        for part in (self.find_boxes, self.find_masks, self.find_points):
-            part.load()
+        self.find_boxes.load()
+        for handle in self._handles:
+            _ = handle.facts
         classes = self.find_boxes.classes
         if classes is not None and "person" not in classes:
             raise UsageError(f"boxes: {self.boxes} has no class `person`, without which there is no interaction")
@@ -144,77 +152,66 @@ class _Watching:
 
     def __init__(self, settings: Models, wanted: str | None) -> None:
         self.settings, self.wanted = settings, wanted
-        self.boxes, self.masks, self.points = settings.find_boxes, settings.find_masks, settings.find_points
         self.waiting: list[tuple[np.ndarray, Seconds]] = []
         self.frames = FrameRows()
-        self._follower = Follower()
-        self._carrier = self.masks.begin() if isinstance(self.masks, Propagator) else None
+        self.follower = Follower()
+        masks = settings.of_masks
+        self.carrier = Carrier(room.load(masks.network)) if masks is not None and settings.propagate else None
 
     def see(self, image: np.ndarray, time: Seconds) -> None:
         self.waiting.append((image.copy(), time))
         if len(self.waiting) >= self.settings.batch:
-            self._look()
+            self.finish()
 
     def finish(self) -> FrameRows:
-        self._look()
-        return self.frames
-
-    def _look(self) -> None:
-        """At the frames that wait."""
+        """All frames; those that wait are looked at."""
         if not self.waiting:
-            return
+            return self.frames
         images, times = zip(*self.waiting, strict=True)
         self.waiting = []
-        found = self.boxes(images, self._names())
-        persons, things = self._persons(images, found), self._things(images, times, found)
-        for image, time, who, mine in zip(images, times, persons, things, strict=True):
+        classes = self.settings.find_boxes.classes
+        wanted = [self.wanted] if self.wanted is not None else classes if classes is not None else hico.objects()
+        found = self.settings.find_boxes(images, list(dict.fromkeys(["person", *wanted])))
+        who = [[each for each in row if each.label == "person"][:MOST] for row in found]
+        points = find_points(self.settings.of_points, images, [[each.box for each in row] for row in who])
+        things = self._things(images, times, found)
+        for image, time, row, places, mine in zip(images, times, who, points, things, strict=True):
+            made = [person_of(at, each.box, each.score) for each, at in zip(row, places, strict=True)]
+            persons = [person for person in made if person is not None]
             size = image.shape[1], image.shape[0]
-            self.frames.append(ObservedFrame(time=time, size=size, persons=who, things=mine))
-
-    def _names(self) -> list[str]:
-        """Persons and the wanted object; without one, all that the detector has, or all of HICO-DET's."""
-        any_of = self.boxes.classes if self.boxes.classes is not None else hico.objects()
-        return list(dict.fromkeys(["person", *([self.wanted] if self.wanted is not None else any_of)]))
+            self.frames.append(ObservedFrame(time=time, size=size, persons=persons, things=mine))
+        return self.frames
 
     def _things(
-        self, images: Sequence[np.ndarray], times: Sequence[Seconds], found: Sequence[Sequence[Found]]
+        self, images: Sequence[np.ndarray], times: Sequence[Seconds], found: Sequence[Sequence[Detection]]
     ) -> list[list[Thing]]:
-        """The objects of each frame with their masks."""
-        mine = [self._objects(each, time) for each, time in zip(found, times, strict=True)]
-        if self._carrier is not None:
-            carry = self._carrier.carry
-            pairs = [carry(image, time, row) for image, time, row in zip(images, times, mine, strict=True)]
-            return [[_thing(held, mask) for held, mask in row] for row in pairs]
-        held = [surest(self._follower(*each), MOST) for each in zip(images, times, mine, strict=True)]
-        assert not isinstance(self.masks, Propagator)
-        masks = self.masks(images, [[each.box for each in row] for row in held])
-        return [
-            [
-                _thing(each, mask if each.seen == time else replace(mask, source=f"followed, {mask.source}"))
-                for each, mask in zip(row, cut, strict=True)
-            ]
-            for time, row, cut in zip(times, held, masks, strict=True)
-        ]
-
-    def _objects(self, found: Sequence[Found], time: Seconds) -> list[Held]:
-        """The detections that may be the object: the wanted one; persons too, unless any object was asked for."""
+        """The objects of each frame with their masks: the wanted one; persons too, unless any object was asked for."""
         every = not self.settings.is_asked
+        mine = [
+            [
+                Held(label=each.label, score=each.score, box=each.box, seen=time)
+                for each in row
+                if every or (each.label == self.wanted if self.wanted is not None else each.label != "person")
+                if min(each.box[2] - each.box[0], each.box[3] - each.box[1]) >= LEAST
+            ]
+            for row, time in zip(found, times, strict=True)
+        ]
+        if self.carrier is not None:
+            rows = [self.carrier.carry(*each) for each in zip(images, times, mine, strict=True)]
+        else:
+            held = [surest(self.follower(*each), MOST) for each in zip(images, times, mine, strict=True)]
+            boxes = [[each.box for each in row] for row in held]
+            if self.settings.of_masks is not None:
+                masks = segmented(self.settings.of_masks, images, boxes)
+            else:
+                masks = [[from_box(image, box) for box in row] for image, row in zip(images, boxes, strict=True)]
+            rows = [
+                [
+                    (each, mask if each.seen == time else replace(mask, source=f"followed, {mask.source}"))
+                    for each, mask in zip(row, cut, strict=True)
+                ]
+                for time, row, cut in zip(times, held, masks, strict=True)
+            ]
         return [
-            Held(label=each.label, score=each.score, box=each.box, seen=time)
-            for each in found
-            if every or (each.label == self.wanted if self.wanted is not None else each.label != "person")
-            if min(each.box[2] - each.box[0], each.box[3] - each.box[1]) >= LEAST
+            [Thing(label=each.label, score=each.score, box=each.box, mask=mask) for each, mask in row] for row in rows
         ]
-
-    def _persons(self, images: Sequence[np.ndarray], found: Sequence[Sequence[Found]]) -> list[list[Person]]:
-        who = [[each for each in mine if each.label == "person"][:MOST] for mine in found]
-        points = self.points(images, [[each.box for each in mine] for mine in who])
-        made = [
-            [person_of(at, each.box, each.score) for each, at in zip(mine, places, strict=True)]
-            for mine, places in zip(who, points, strict=True)
-        ]
-        return [[person for person in mine if person is not None] for mine in made]
-
-
-def _thing(held: Held, mask: Mask) -> Thing:
-    return Thing(label=held.label, score=held.score, box=held.box, mask=mask)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hoigen.models import room, uses
 from hoigen.observe.detections import Box
 from hoigen.observe.frame import SEEN, Person
+from hoigen.observe.hub_model import HubModel
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,55 +30,37 @@ COUNTS = (17, 23, 133)
 """COCO, COCO and feet, COCO-WholeBody."""
 
 
-@dataclass(frozen=True, slots=True)
-class PoseFinder:
-    """The points of every boxed person, in the picture's pixels with their confidence, 0..1.
+def find_points(
+    model: HubModel, images: Sequence[np.ndarray], boxes: Sequence[Sequence[Box]]
+) -> list[list[np.ndarray]]:
+    """The points of every boxed person, (K, 3) for each box of each picture: x, y in its pixels, and confidence, 0..1.
 
     A box grows to the shape that the model looks at and by a quarter; its pixels are warped so that the middles of
     corner pixels meet (UDP), and each heat map's highest place is refined by slope and bend (DARK).
+
+    Args:
+        model: of points.
+        images: (H, W, 3) uint8 RGB.
+        boxes: of the persons in each picture, in its pixels.
+
     Source: Xu et al., "ViTPose", 2022; Huang et al., "The Devil Is in the Details", 2020; Zhang et al.,
     "Distribution-Aware Coordinate Representation", 2020; the numbers equal transformers' VitPoseImageProcessor.
     """
+    import numpy as np
+    import torch
 
-    name: str
-    device: str
-    dtype: str
-    batch: int
-
-    @property
-    def network(self) -> uses.Network:
-        return room.network_of(self, "hoigen.observe.networks:points", self.batch)
-
-    @property
-    def loaded(self) -> room.Handle:
-        return room.handle(self.network)
-
-    def load(self) -> None:
-        _ = self.loaded.facts
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(width, height) of what the model looks at."""
-        width, height = self.loaded.facts["size"]
-        return width, height
-
-    def __call__(self, images: Sequence[np.ndarray], boxes: Sequence[Sequence[Box]]) -> list[list[np.ndarray]]:
-        """(K, 3) for each box of each picture: x, y, confidence."""
-        import numpy as np
-        import torch
-
-        regions = [[region(box, self.size) for box in mine] for mine in boxes]
-        pieces = [warped(image, each, self.size) for image, mine in zip(images, regions, strict=True) for each in mine]
-        flat = [each for mine in regions for each in mine]
-        model = self.loaded
-        mean, std = (torch.tensor(model.facts[name]).view(3, 1, 1) for name in ("mean", "std"))
-        found: list[np.ndarray] = []
-        for start in range(0, len(pieces), self.batch):
-            some = torch.from_numpy(np.stack(pieces[start : start + self.batch])).permute(0, 3, 1, 2)
-            maps = model((some.float() / 255 - mean) / std).numpy()
-            found += [peaks(each, where) for each, where in zip(maps, flat[start : start + self.batch], strict=True)]
-        left = iter(found)
-        return [[next(left) for _ in mine] for mine in regions]
+    facts = model.loaded.facts
+    size = facts["size"][0], facts["size"][1]
+    pairs = [(image, region(box, size)) for image, mine in zip(images, boxes, strict=True) for box in mine]
+    mean, std = (torch.tensor(facts[name]).view(3, 1, 1) for name in ("mean", "std"))
+    found: list[np.ndarray] = []
+    for start in range(0, len(pairs), model.batch):
+        some = pairs[start : start + model.batch]
+        pieces = torch.from_numpy(np.stack([warped(image, where, size) for image, where in some])).permute(0, 3, 1, 2)
+        maps = model.loaded((pieces.float() / 255 - mean) / std).numpy()
+        found += [peaks(each, where) for each, (_, where) in zip(maps, some, strict=True)]
+    left = iter(found)
+    return [[next(left) for _ in mine] for mine in boxes]
 
 
 def region(box: Box, size: tuple[int, int]) -> Box:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,31 +28,17 @@ class _Carried:
     there: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Propagator:
-    """SAM 2 with its memory, in this process: what it remembers of a clip would be lost with another one."""
+class Carrier:
+    """SAM 2 with its memory at one clip. An object is shown to the model once, by its box; from then on the model says
+    in every frame whether and where it is. A detection that lies on no carried object shows a lost one again, or begins
+    another.
 
-    name: str
-    device: str
-    dtype: str
+    Memory stays bounded, however long the clip. It is in this process: what is remembered of a clip would be lost with
+    another one.
 
-    @property
-    def loaded(self) -> room.Loaded:
-        return room.load(room.network_of(self, "hoigen.observe.networks:carried"))
+    Args:
+        loaded: a model that carries masks, in this process.
 
-    def load(self) -> None:
-        _ = self.loaded
-
-    def begin(self) -> _Carrier:
-        """For one clip."""
-        return _Carrier(self.loaded)
-
-
-class _Carrier:
-    """One clip. An object is shown to the model once, by its box; from then on the model says in every frame whether
-    and where it is. A detection that lies on no carried object shows a lost one again, or begins another.
-
-    Memory stays bounded, however long the clip.
     Source: Ravi et al., "SAM 2: Segment Anything in Images and Videos", 2024, as a stream.
     """
 
@@ -64,58 +50,26 @@ class _Carrier:
 
     def carry(self, image: np.ndarray, time: float, found: Sequence[Held]) -> list[tuple[Held, Mask]]:
         """The objects of the next frame with their masks. found: those detected in it."""
+        import torch
+
         self._frame += 1
-        there = [each.held for each in self._carried if each.there]
+        size, there = image.shape[:2], [each.held for each in self._carried if each.there]
         new = [
             held
             for held in found
             if not any(held.label == other.label and over(held.box, other.box) >= SAME for other in there)
         ]
-        if not (shown := self._slots(new)) and not self._carried:
+        if not self._show(new, size) and not self._carried:
             return []
-        self._show(shown, image.shape[:2])
         pixels = self.loaded.run(self.masks.pixels, [image])[0]
         said = self.loaded.run(self.masks.model, inference_session=self._session, frame=pixels, frame_idx=self._frame)
         self._forget()
-        return self._seen(said, image.shape[:2], time, found)
-
-    def _slots(self, new: Sequence[Held]) -> dict[int, Held]:
-        """Which object each new detection is: one of its label that is lost, or the next one while there is room."""
-        shown: dict[int, Held] = {}
-        for held in new:
-            lost = [at for at, each in enumerate(self._carried) if not each.there and each.held.label == held.label]
-            free = [at for at in lost if at not in shown]
-            if free:
-                shown[free[0]] = held
-            elif len(self._carried) < MOST:
-                shown[len(self._carried)] = held
-                self._carried.append(_Carried(held))
-        return shown
-
-    def _show(self, shown: Mapping[int, Held], size: tuple[int, int]) -> None:
-        """Tells the model of objects in the frame that comes next."""
-        import torch
-        from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoInferenceSession
-
-        if self._session is None:
-            self._session = Sam2VideoInferenceSession(inference_device=self.loaded.device, dtype=torch.float32)
-        scale = torch.tensor([self.masks.side / size[1], self.masks.side / size[0]])
-        for at, held in shown.items():
-            corners = torch.tensor(held.box).reshape(1, 1, 2, 2) * scale
-            told = {"point_coords": corners, "point_labels": torch.tensor(CORNERS, dtype=torch.int32).reshape(1, 1, 2)}
-            self._session.add_point_inputs(self._session.obj_id_to_idx(at), self._frame, told)
-            self._carried[at].held = held
-        self._session.obj_with_new_inputs = list(shown)
-
-    def _seen(self, said: Any, size: tuple[int, int], time: float, found: Sequence[Held]) -> list[tuple[Held, Mask]]:
-        import torch
-
         logits = torch.nn.functional.interpolate(said.pred_masks.float(), size, mode="bilinear", align_corners=False)
         inside = (logits[:, 0] > 0).cpu().numpy()
-        there = said.object_score_logits.float().flatten().cpu().numpy() > 0
+        present = said.object_score_logits.float().flatten().cpu().numpy() > 0
         rows = []
-        for each, whole, present in zip(self._carried, inside, there, strict=True):
-            mask = cropped(whole, f"{self.loaded.facts['found'].name}, propagated") if present else None
+        for each, whole, seen in zip(self._carried, inside, present, strict=True):
+            mask = cropped(whole, f"{self.loaded.facts['found'].name}, propagated") if seen else None
             each.there = mask is not None
             if mask is None:
                 continue
@@ -126,6 +80,34 @@ class _Carrier:
             each.held = Held(label=each.held.label, score=score, box=box, seen=time)
             rows.append((each.held, mask))
         return rows
+
+    def _show(self, new: Sequence[Held], size: tuple[int, int]) -> bool:
+        """Tells the model of new detections in the frame that comes next; whether there is any to be told of.
+
+        Each is an object of its label that is lost, or the next one while there is room.
+        """
+        import torch
+        from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoInferenceSession
+
+        shown: dict[int, Held] = {}
+        for held in new:
+            lost = [at for at, each in enumerate(self._carried) if not each.there and each.held.label == held.label]
+            free = [at for at in lost if at not in shown]
+            if free:
+                shown[free[0]] = held
+            elif len(self._carried) < MOST:
+                shown[len(self._carried)] = held
+                self._carried.append(_Carried(held))
+        if self._session is None:
+            self._session = Sam2VideoInferenceSession(inference_device=self.loaded.device, dtype=torch.float32)
+        scale = torch.tensor([self.masks.side / size[1], self.masks.side / size[0]])
+        for at, held in shown.items():
+            corners = torch.tensor(held.box).reshape(1, 1, 2, 2) * scale
+            told = {"point_coords": corners, "point_labels": torch.tensor(CORNERS, dtype=torch.int32).reshape(1, 1, 2)}
+            self._session.add_point_inputs(self._session.obj_id_to_idx(at), self._frame, told)
+            self._carried[at].held = held
+        self._session.obj_with_new_inputs = list(shown)
+        return bool(shown)
 
     def _forget(self) -> None:
         """Frames and answers that are older than the model looks back are let go, but for the first of each object."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,12 +10,13 @@ from hoigen.core.registry import observer
 from hoigen.core.settings import Setting
 from hoigen.interactions import hico
 from hoigen.models import uses
-from hoigen.observe.boxes import BoxFinder, Candidate, candidates
+from hoigen.observe.boxes import BoxFinder, candidates
 from hoigen.observe.detections import Knows, Pair, asked, question_of
 from hoigen.observe.frame import ObservedFrame
-from hoigen.observe.geometry import in_shares
+from hoigen.observe.geometry import around, in_shares
+from hoigen.observe.hub_model import HubModel
 from hoigen.observe.observation import About, Collecting
-from hoigen.observe.verbs import VerbScorer, allowed, crop
+from hoigen.observe.verbs import allowed, chances, crop, seen
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,22 +93,30 @@ class TwoStage:
             observer="two_stage",
             theta=THETA,
             knows=Knows(objects=objects, verbs=frozenset(hico.verbs()), any_verb=True),
-            models=[*self._boxes.loaded.ledger, *self._verbs.loaded.ledger],
+            models=[*self._boxes.model.loaded.ledger, *self._verbs.loaded.ledger],
         )
 
     @property
     def networks(self) -> tuple[Network, ...]:
         """What is asked."""
-        return self._boxes.network, self._verbs.network
+        return self._boxes.model.network, self._verbs.network
 
     @property
     def models(self) -> tuple[ModelUse, ...]:
         return uses.of_hub(self.boxes), uses.of_hub(self.verbs)
 
+    @functools.cached_property
+    def _boxes(self) -> BoxFinder:
+        return BoxFinder(HubModel("boxes", self.boxes, self.device, self.dtype), self.threshold)
+
+    @functools.cached_property
+    def _verbs(self) -> HubModel:
+        return HubModel("words", self.verbs, self.device, self.dtype, self.batch)
+
     def load(self) -> None:
         """Reads both models, once per process."""
         self._boxes.load()
-        self._verbs.load()
+        _ = self._verbs.processor("images"), self._verbs.processor("tokenizer")
 
     def question(self, clip: Clip) -> str:
         verb, thing = asked(clip)
@@ -126,43 +136,37 @@ class TwoStage:
         self, images: Sequence[np.ndarray], times: Sequence[Seconds], verb: str | None, thing: str | None
     ) -> list[ObservedFrame]:
         """images: all of one size."""
-        rows = self._boxes(images, self._wanted(thing)) if len(images) else []
-        found = [pair for at, row in enumerate(rows) for pair in candidates(at, row, self.threshold, 0, self.most)]
-        seen = self._verbs.seen([crop(images[pair.frame], pair.around) for pair in found]) if found else []
-        added = verb if self._adds(verb, thing) else None
-        pairs: list[list[Pair]] = [[] for _ in times]
-        for each, picture in zip(found, seen, strict=True):
-            mine = added if thing in (None, each.thing.label) else None
-            size = images[each.frame].shape[1], images[each.frame].shape[0]
-            pairs[each.frame].append(self._pair(each, picture, size, mine))
-        return [
-            ObservedFrame(time=at, size=(image.shape[1], image.shape[0]), pairs=mine)
-            for at, image, mine in zip(times, images, pairs, strict=True)
-        ]
-
-    def _pair(self, found: Candidate, picture: Any, size: tuple[int, int], verb: str | None) -> Pair:
-        """verb: one that is scored besides those of the thing."""
-        chances = self._verbs.chances(picture, found.thing.label, allowed(found.thing.label, verb))
-        both = found.sure**self.power
-        return Pair(
-            person=in_shares(found.person.box, size),
-            box=in_shares(found.thing.box, size),
-            object=found.thing.label,
-            score=found.sure,
-            verbs={name: chance * both for name, chance in chances.items()},
-        )
-
-    def _wanted(self, thing: str | None) -> list[str]:
-        """What is looked for: HICO-DET's objects; by a detector of words, what was asked alone."""
+        if not len(images):
+            return []
+        size = images[0].shape[1], images[0].shape[0]
         classes = self._boxes.classes
-        if classes is None:
-            return ["person", *([thing] if thing and thing != "person" else [])] if thing else list(hico.objects())
-        return [name for name in classes if name in hico.objects()]
-
-    @property
-    def _boxes(self) -> BoxFinder:
-        return BoxFinder(self.boxes, self.device, self.dtype, self.threshold)
-
-    @property
-    def _verbs(self) -> VerbScorer:
-        return VerbScorer(self.verbs, self.device, self.dtype, self.batch)
+        if classes is not None:
+            wanted = [name for name in classes if name in hico.objects()]
+        else:
+            wanted = list(dict.fromkeys(["person", thing])) if thing else list(hico.objects())
+        rows = [candidates(row, self.threshold, 0, self.most) for row in self._boxes(images, wanted)]
+        crops = [
+            crop(image, around(person.box, other.box))
+            for image, row in zip(images, rows, strict=True)
+            for person, other in row
+        ]
+        pictures = iter(seen(self._verbs, crops) if crops else ())
+        added = verb if self._adds(verb, thing) else None
+        frames = []
+        for time, row in zip(times, rows, strict=True):
+            pairs = []
+            for person, other in row:
+                told = allowed(other.label, added if thing in (None, other.label) else None)
+                sure = person.score * other.score
+                scores = chances(self._verbs, next(pictures), other.label, told)
+                pairs.append(
+                    Pair(
+                        person=in_shares(person.box, size),
+                        box=in_shares(other.box, size),
+                        object=other.label,
+                        score=sure,
+                        verbs={name: chance * sure**self.power for name, chance in scores.items()},
+                    )
+                )
+            frames.append(ObservedFrame(time=time, size=size, pairs=pairs))
+        return frames

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from hoigen.interactions import hico
 from hoigen.interactions.prompts import wording
-from hoigen.models import load as loading
-from hoigen.models import room, uses
+from hoigen.models import room
 from hoigen.observe.detections import Box
+from hoigen.observe.hub_model import HubModel
 
 PADDED = ("siglip", "siglip2")
 """Trained with texts of one length."""
@@ -24,15 +22,10 @@ def sentence(verb: str, thing: str) -> str:
     words = wording.objects()[thing][0] if thing in wording.objects() else with_article(thing)
     if verb == hico.NO_INTERACTION:
         return f"A person is near {words}, without touching it."
-    if (verb, thing) in _extended():
-        return _extended()[verb, thing]
+    if told := {(each.verb, each.object): each.short for each in wording.extended()}.get((verb, thing)):
+        return told
     phrase = wording.own().get((verb, thing)) or wording.verbs().get(verb)
     return wording.sentence(phrase, words) if phrase else f"A person can be seen to {hico.words(verb)} {words}."
-
-
-@functools.cache
-def _extended() -> dict[tuple[str | None, str | None], str]:
-    return {(prompt.verb, prompt.object): prompt.short for prompt in wording.extended()}
 
 
 def with_article(thing: str) -> str:
@@ -47,71 +40,45 @@ def allowed(thing: str, asked: str | None = None) -> tuple[str, ...]:
     return (*own, *wanted, hico.NO_INTERACTION)
 
 
-@dataclass(frozen=True, slots=True)
-class VerbScorer:
-    """Chances of verbs for crops. A model trained with a softmax over texts (CLIP) shares 1 among a thing's verbs; one
-    trained with a sigmoid (SigLIP) gives each verb a chance of its own."""
-
-    name: str
-    device: str
-    dtype: str
-    batch: int
-
-    @property
-    def network(self) -> uses.Network:
-        return room.network_of(self, "hoigen.observe.networks:words", self.batch)
-
-    @property
-    def loaded(self) -> room.Handle:
-        return room.handle(self.network)
-
-    @property
-    def images(self) -> Any:
-        return room.once(loading.processor, "images", self.loaded.facts["found"])
-
-    @property
-    def words(self) -> Any:
-        return room.once(loading.processor, "tokenizer", self.loaded.facts["found"])
-
-    def load(self) -> None:
-        _ = self.images, self.words
-
-    def texts(self, thing: str, verbs: tuple[str, ...]) -> Any:
-        """(verbs, channels), of length 1: what the model makes of their sentences; made once a process."""
-        return room.once(VerbScorer._told, self, thing, verbs)
-
-    def _told(self, thing: str, verbs: tuple[str, ...]) -> Any:
-        options = {"padding": "max_length"} if self.loaded.facts["kind"] in PADDED else {"padding": True}
-        sentences = [sentence(verb, thing) for verb in verbs]
-        tokens = self.words(sentences, return_tensors="pt", truncation=True, **options)
-        given = {name: tokens[name] for name in ("input_ids", "attention_mask") if name in tokens}
-        return _unit(self.loaded(method="texts", **given))
-
-    def seen(self, crops: Sequence[Any]) -> Any:
-        """(crops, channels), of length 1. crops: (H, W, 3) uint8 RGB, square."""
-        import torch
-
-        rows = []
-        for start in range(0, len(crops), self.batch):
-            inputs = self.images(images=list(crops[start : start + self.batch]), return_tensors="pt")
-            given = {name: value for name, value in inputs.items() if name != "input_ids"}
-            rows.append(_unit(self.loaded(method="pictures", **given)))
-        return torch.cat(rows)
-
-    def chances(self, picture: Any, thing: str, verbs: tuple[str, ...]) -> dict[str, float]:
-        """Verb -> 0..1 for one crop; picture: its row of `seen`."""
-        facts = self.loaded.facts
-        alike = (self.texts(thing, verbs) @ picture) * facts["scale"]
-        if facts["kind"] in PADDED:
-            found = (alike + facts["bias"]).sigmoid()
-        else:
-            found = alike.softmax(0)
-        return {verb: float(chance) for verb, chance in zip(verbs, found, strict=True)}
-
-
-def _unit(found: Any) -> Any:
-    """Rows of length 1."""
+def texts(model: HubModel, thing: str, verbs: tuple[str, ...]) -> Any:
+    """(verbs, channels), of length 1: what a model of words makes of the verbs' sentences."""
+    padding = {"padding": "max_length"} if model.loaded.facts["kind"] in PADDED else {"padding": True}
+    sentences = [sentence(verb, thing) for verb in verbs]
+    tokens = model.processor("tokenizer")(sentences, return_tensors="pt", truncation=True, **padding)
+    given = {name: tokens[name] for name in ("input_ids", "attention_mask") if name in tokens}
+    found = model.loaded(method="texts", **given)
     return found / found.norm(dim=-1, keepdim=True)
+
+
+def seen(model: HubModel, crops: Sequence[Any]) -> Any:
+    """(crops, channels), of length 1. crops: (H, W, 3) uint8 RGB, square."""
+    import torch
+
+    rows = []
+    for start in range(0, len(crops), model.batch):
+        inputs = model.processor("images")(images=list(crops[start : start + model.batch]), return_tensors="pt")
+        given = {name: value for name, value in inputs.items() if name != "input_ids"}
+        rows.append(model.loaded(method="pictures", **given))
+    found = torch.cat(rows)
+    return found / found.norm(dim=-1, keepdim=True)
+
+
+def chances(model: HubModel, picture: Any, thing: str, verbs: tuple[str, ...]) -> dict[str, float]:
+    """Verb -> 0..1 for one crop.
+
+    A model trained with a softmax over texts (CLIP) shares 1 among a thing's verbs; one trained with a sigmoid (SigLIP)
+    gives each verb a chance of its own.
+
+    Args:
+        model: of words.
+        picture: the crop's row of `seen`.
+        thing: what the crop shows beside a person.
+        verbs: that are asked about.
+    """
+    facts = model.loaded.facts
+    alike = (room.once(texts, model, thing, verbs) @ picture) * facts["scale"]
+    found = (alike + facts["bias"]).sigmoid() if facts["kind"] in PADDED else alike.softmax(0)
+    return {verb: float(chance) for verb, chance in zip(verbs, found, strict=True)}
 
 
 def crop(image: Any, box: Box) -> Any:

@@ -100,6 +100,7 @@ def contact(verb: str, thing: str) -> tuple[str, ...]:
     return words_of(contact_of(verb, thing))
 
 
+@functools.cache
 def extended() -> tuple[Prompt, ...]:
     """What HICO-DET lacks: musical instruments, tools, appliances. A detector of HICO-DET's classes sees none of it."""
     prompts = []

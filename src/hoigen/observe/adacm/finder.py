@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen.models.nets.pixels import IMAGENET_MEAN, IMAGENET_STD
 from hoigen.observe.adacm import sentences
-from hoigen.observe.boxes import Found
+from hoigen.observe.frame import Detection
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,7 +56,7 @@ def tensors(pictures: Sequence[Image]) -> Any:
     return torch.from_numpy(values).permute(0, 3, 1, 2).contiguous()
 
 
-def found(detr: Any, pictures: Any) -> list[list[Found]]:
+def found(detr: Any, pictures: Any) -> list[list[Detection]]:
     """All boxes of each picture, in 0..1 of it, with the likeliest class; most of them with scores near 0."""
     import torch
 
@@ -66,7 +66,7 @@ def found(detr: Any, pictures: Any) -> list[list[Found]]:
     scores, labels = chances[..., : len(names)].max(-1)
     return [
         [
-            Found(label=names[int(label)], score=float(score), box=(box[0], box[1], box[2], box[3]))
+            Detection(label=names[int(label)], score=float(score), box=(box[0], box[1], box[2], box[3]))
             for score, label, box in zip(scores[at], labels[at], boxes[at].tolist(), strict=True)
             if score > FAINT
         ]

@@ -17,7 +17,7 @@ from hoigen.observe.adacm import detr, published, sentences
 from hoigen.observe.adacm.reading import clip_of
 from hoigen.observe.adacm.shots import Memory, read
 from hoigen.observe.adacm.trained import Trained, adapted_vit
-from hoigen.observe.boxes import Found
+from hoigen.observe.frame import Detection
 from hoigen.observe.networks import features
 
 CLIP = {"clip": "CLIPModel"}
@@ -53,7 +53,7 @@ class Verbs(nn.Module):  # type: ignore[misc]
         rows = []
         for picture, things, pairs in asked:
             found = [
-                Found(label=names[int(label)], score=score, box=(box[0], box[1], box[2], box[3]))
+                Detection(label=names[int(label)], score=score, box=(box[0], box[1], box[2], box[3]))
                 for label, score, *box in things.tolist()
             ]
             rows.append(self.model(picture, found, [(one, other) for one, other in pairs.tolist()]))

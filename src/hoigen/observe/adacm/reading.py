@@ -15,8 +15,9 @@ from hoigen.models import room, tensors
 from hoigen.models.uses import Network
 from hoigen.observe.adacm import finder, published, sentences
 from hoigen.observe.adacm.shots import chances, read
-from hoigen.observe.boxes import Found, chosen
+from hoigen.observe.boxes import chosen
 from hoigen.observe.detections import Box
+from hoigen.observe.frame import Detection
 from hoigen.observe.geometry import around
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ CROPS = 64
 """Of things and pairs that CLIP sees at once."""
 CLIPS: Mapping[int, str] = {512: "openai/clip-vit-base-patch16", 768: "openai/clip-vit-large-patch14-336"}
 """The published CLIP of each width of features."""
-Read = tuple[Found, Found, Mapping[str, float]]
+Read = tuple[Detection, Detection, Mapping[str, float]]
 """A person, a thing, and the chance of each verb that HICO-DET has for the thing. Boxes in 0..1."""
 
 
@@ -58,7 +59,7 @@ class TrainedVerbs:
     model: room.Handle
 
     def __call__(
-        self, image: np.ndarray, picture: Image, found: Sequence[Found], pairs: Sequence[tuple[int, int]]
+        self, image: np.ndarray, picture: Image, found: Sequence[Detection], pairs: Sequence[tuple[int, int]]
     ) -> list[dict[str, float]]:
         import numpy as np
 
@@ -78,7 +79,7 @@ class ShotVerbs:
     temperature: float
 
     def __call__(
-        self, image: np.ndarray, picture: Image, found: Sequence[Found], pairs: Sequence[tuple[int, int]]
+        self, image: np.ndarray, picture: Image, found: Sequence[Detection], pairs: Sequence[tuple[int, int]]
     ) -> list[dict[str, float]]:
         single = self._seen([crop(image, each.box) for each in found])
         both = self._seen([crop(image, around(found[one].box, found[other].box)) for one, other in pairs])

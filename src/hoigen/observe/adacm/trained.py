@@ -20,8 +20,8 @@ from hoigen.models.nets.clip import ClipVit
 from hoigen.models.tensors import Found as File
 from hoigen.observe.adacm import sentences
 from hoigen.observe.adacm.detr import Mlp
-from hoigen.observe.boxes import Found
 from hoigen.observe.detections import Box
+from hoigen.observe.frame import Detection
 from hoigen.observe.geometry import around
 
 HEADS = 2
@@ -184,7 +184,7 @@ class Trained(nn.Module):  # type: ignore[misc]
         self.register_buffer("objects", objects.float())
         self.narrow, self.told = _narrowing(state, int(visual.proj.shape[1]), found)
 
-    def forward(self, picture: Any, found: Sequence[Found], pairs: Sequence[tuple[int, int]]) -> Any:
+    def forward(self, picture: Any, found: Sequence[Detection], pairs: Sequence[tuple[int, int]]) -> Any:
         """(pairs, classes) logits of one picture (3, side, side).
 
         found: the things that count, boxes in 0..1; pairs: numbers of a person and of a thing among them.
@@ -197,7 +197,7 @@ class Trained(nn.Module):  # type: ignore[misc]
         persons, things = (list(each) for each in zip(*pairs, strict=True))
         return self.head(single[persons], single[things], both)
 
-    def _known(self, found: Sequence[Found]) -> Any:
+    def _known(self, found: Sequence[Detection]) -> Any:
         """(1, things, channels): what the adapters are told."""
         if self.narrow is None:
             return None
