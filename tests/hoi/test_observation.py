@@ -26,7 +26,7 @@ from hoigen.observe.frame import Detection, ObservedFrame, Person, Region, SeenH
 from hoigen.observe.lines import frame_of, frame_row
 from hoigen.observe.masks import Mask
 from hoigen.observe.observation import About, FrameRows, Looking, Observation, Written, about_of, about_row, observe
-from hoigen.observe.scene_file import head_row, line_row
+from hoigen.observe.recordings import head_row, line_row
 from hoigen.recipe.build import make
 from hoigen.video import decode, probe
 from looking import observed, score_of

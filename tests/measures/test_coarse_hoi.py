@@ -212,8 +212,8 @@ def test_settings(tmp_path: Path) -> None:
             build_steps([{"coarse_hoi": wrong}], {})
     path = written(tmp_path, [])
     recorded, small = by_file(path).looking, CoarseHoi().looking
-    assert not recorded.needs_frames
-    assert small.needs_frames
+    assert not recorded.observer.sees
+    assert small.observer.sees
     first = fingerprint(recorded.observer)
     written(tmp_path, at_middles(RIDES))
     assert fingerprint(by_file(path).looking.observer) != first, "another file is another observer"

@@ -174,7 +174,7 @@ def test_what_is_not_in_the_file_is_undefined(tmp_path: Path) -> None:
 
 def test_nothing_is_decoded_and_the_file_is_the_fingerprint(tmp_path: Path) -> None:
     looking = by_file(written(tmp_path, rows_of(WORLD))).looking
-    assert not looking.needs_frames
+    assert not looking.observer.sees
     first = looking.observer
     (tmp_path / "moved").mkdir()
     same = by_file(written(tmp_path / "moved", rows_of(WORLD))).looking.observer

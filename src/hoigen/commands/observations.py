@@ -12,7 +12,7 @@ from hoigen.commands.options import RunFolder
 from hoigen.core.errors import UsageError, nearest
 from hoigen.core.settings import Setting
 from hoigen.observe.observation import about_of
-from hoigen.observe.scene_file import head_row, line_row
+from hoigen.observe.recordings import head_row, line_row
 
 if TYPE_CHECKING:
     from hoigen.data.run import Run

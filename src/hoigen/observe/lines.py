@@ -6,7 +6,7 @@ Every error of reading names the line, the key, what came and what is allowed.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hoigen.core.errors import UsageError, nearest
@@ -40,7 +40,12 @@ def frame_row(frame: ObservedFrame) -> dict[str, Any]:
     """A frame as JSON; everything in pixels of `size`."""
     row: dict[str, Any] = {"time": round(frame.time, 6), "size": list(frame.size)}
     if frame.persons is not None:
-        row["persons"] = [_person_row(person) for person in frame.persons]
+        row["persons"] = [
+            {"box": _rounded(person.box), "score": _score(person.score)}
+            | ({"points": {name: _rounded(at) for name, at in person.points.items()}} if person.points else {})
+            | ({"hands": [[_rounded(at) for at in hand] for hand in person.hands]} if person.hands else {})
+            for person in frame.persons
+        ]
     if frame.things is not None:
         row["objects"] = [
             {
@@ -78,15 +83,6 @@ def frame_row(frame: ObservedFrame) -> dict[str, Any]:
             }
             for region in frame.regions
         ]
-    return row
-
-
-def _person_row(person: Person) -> dict[str, Any]:
-    row: dict[str, Any] = {"box": _rounded(person.box), "score": _score(person.score)}
-    if person.points:
-        row["points"] = {name: _rounded(at) for name, at in person.points.items()}
-    if person.hands:
-        row["hands"] = [[_rounded(at) for at in hand] for hand in person.hands]
     return row
 
 
@@ -134,38 +130,21 @@ def frame_of(
         raise UsageError(f"{where}: size: [width, height] in pixels; it came as {sides!r}")
     size = sides[0], sides[1]
     given: dict[str, Any] = {}
-    if "persons" in row:
-        persons = [_person(each, f"{where}: persons[{at}]", own) for at, each in listed(row, "persons", where)]
-        given["persons"] = [person for person in persons if person is not None]
-    if "objects" in row:
-        things = [_thing(each, f"{where}: objects[{at}]", size, own) for at, each in listed(row, "objects", where)]
-        given["things"] = [thing for thing in things if thing is not None]
-    if "pairs" in row:
-        pixels = float(size[0]), float(size[1])
-        given["pairs"] = [
-            pair_of(each, f"{where}: pairs[{at}]", pixels, None, own) for at, each in listed(row, "pairs", where)
-        ]
-    if "boxes" in row:
-        given["boxes"] = [
-            _detection(each, f"{where}: boxes[{at}]", size, own) for at, each in listed(row, "boxes", where)
-        ]
-    if "hands" in row:
-        given["hands"] = [_hand(each, f"{where}: hands[{at}]", size) for at, each in listed(row, "hands", where)]
-    if "regions" in row:
-        given["regions"] = [
-            _region(each, f"{where}: regions[{at}]", size, own) for at, each in listed(row, "regions", where)
-        ]
+    for key, one_of in READERS.items():
+        if key in row:
+            made = [one_of(each, f"{where}: {key}[{at}]", size, own) for at, each in listed(row, key, where)]
+            given["things" if key == "objects" else key] = [each for each in made if each is not None]
     return ObservedFrame(time=time, size=size, **given)
 
 
 def _detection(given: Any, where: str, size: tuple[int, int], own: bool) -> Detection:
-    _mapping(given, BOX, where)
+    known_keys(given, BOX, where)
     box = in_shares(_box(given.get("box"), f"{where}.box", own), size)
     return Detection(label=text(given, "class", where), score=share(given.get("score"), f"{where}.score"), box=box)
 
 
-def _hand(given: Any, where: str, size: tuple[int, int]) -> SeenHand:
-    _mapping(given, HAND, where)
+def _hand(given: Any, where: str, size: tuple[int, int], own: bool) -> SeenHand:
+    known_keys(given, HAND, where)
     points = [
         (float(x) / size[0], float(y) / size[1]) for x, y, _ in _points(given.get("points"), f"{where}.points", (21,))
     ]
@@ -174,7 +153,7 @@ def _hand(given: Any, where: str, size: tuple[int, int]) -> SeenHand:
 
 
 def _region(given: Any, where: str, size: tuple[int, int], own: bool) -> Region:
-    _mapping(given, REGION, where)
+    known_keys(given, REGION, where)
     if given.get("of") not in PLACES:
         raise UsageError(f"{where}.of: {', '.join(PLACES)}; it came as {given.get('of')!r}")
     who, box = (in_shares(_box(given.get(key), f"{where}.{key}", own), size) for key in ("who", "box"))
@@ -185,15 +164,15 @@ def _region(given: Any, where: str, size: tuple[int, int], own: bool) -> Region:
     return Region(of=given["of"], who=who, box=box, names=likely)
 
 
-def pair_of(given: Any, where: str, size: tuple[float, float], knows: Knows | None, own: bool = False) -> Pair:
+def pair_of(given: Any, where: str, size: tuple[float, float], own: bool = False, knows: Knows | None = None) -> Pair:
     """A pair of a line.
 
     Args:
         given: the pair.
         where: what errors begin with.
         size: (width, height) that its boxes are in; (1, 1) for boxes in 0..1.
-        knows: the words that the first line of its file allows; None for any.
         own: it is what `frame_row` has made.
+        knows: the words that the first line of its file allows; None for any.
 
     Raises UsageError that names `where`, the key, what came and what is allowed.
     """
@@ -209,11 +188,16 @@ def pair_of(given: Any, where: str, size: tuple[float, float], knows: Knows | No
         raise UsageError(
             f"{where}.verbs: {said}{'no verbs' if knows.verbs is None else 'verbs, so each pair has some'}"
         )
-    scores = (
-        _verbs(verbs, f"{where}.verbs", knows.verbs if knows and not knows.any_verb else None)
-        if verbs is not None
-        else None
-    )
+    scores: dict[str, float] | None = None
+    if verbs is not None:
+        if not isinstance(verbs, dict):
+            raise UsageError(f"{where}.verbs: verb: score, 0 to 1; it came as {verbs!r}")
+        known, scores = knows.verbs if knows is not None and not knows.any_verb else None, {}
+        for verb, score in verbs.items():
+            word = as_name(verb) or ""
+            if known is not None and word not in known:
+                raise UsageError(f"{where}.verbs: {verb!r} is not among the file's verbs{nearest(word, known)}")
+            scores[word] = share(score, f"{where}.verbs.{verb}")
     if "score" not in given and not scores:
         raise UsageError(f"{where}.score: must be given where there are no verbs")
     score = share(given["score"], f"{where}.score") if "score" in given else max((scores or {}).values())
@@ -232,18 +216,6 @@ def pair_of(given: Any, where: str, size: tuple[float, float], knows: Knows | No
     )
 
 
-def _verbs(given: Any, where: str, known: frozenset[str] | None) -> dict[str, float]:
-    if not isinstance(given, dict):
-        raise UsageError(f"{where}: verb: score, 0 to 1; it came as {given!r}")
-    scores = {}
-    for verb, score in given.items():
-        name = as_name(verb) or ""
-        if known is not None and name not in known:
-            raise UsageError(f"{where}: {verb!r} is not among the file's verbs{nearest(name, known)}")
-        scores[name] = share(score, f"{where}.{verb}")
-    return scores
-
-
 def _pair_box(given: Any, where: str, size: tuple[float, float], own: bool) -> Box:
     if not (isinstance(given, list) and len(given) == 4 and all(number(side) for side in given)):
         raise UsageError(f"{where}: a box [x0, y0, x1, y1]; it came as {given!r}")
@@ -256,52 +228,38 @@ def _pair_box(given: Any, where: str, size: tuple[float, float], own: bool) -> B
     return max(0.0, x0), max(0.0, y0), min(1.0, x1), min(1.0, y1)
 
 
-def _person(given: Any, where: str, own: bool) -> Person | None:
+def _person(given: Any, where: str, size: tuple[int, int], own: bool) -> Person | None:
     """A person; None for one of whom nothing is seen."""
-    _mapping(given, PERSON, where)
+    known_keys(given, PERSON, where)
     points, hands = given.get("points"), given.get("hands") or []
     box = _box(given["box"], f"{where}.box", own) if given.get("box") is not None else None
     score = share(given.get("score", 1.0), f"{where}.score")
     if not isinstance(hands, list):
         raise UsageError(f"{where}.hands: a list of hands of 21 points; it came as {hands!r}")
-    closely = [_points(hand, f"{where}.hands[{at}]", (21,)) for at, hand in enumerate(hands)]
-    if isinstance(points, dict):
-        return _named_person(points, box, closely, score, f"{where}.points")
+    closely = [_points(hand, f"{where}.hands[{at}]", (21,))[:, :2] for at, hand in enumerate(hands)]
+    if isinstance(points, dict):  # by name: only those that are seen are there
+        named: dict[str, tuple[float, float]] = {}
+        for name, at in points.items():
+            if not (isinstance(at, list) and len(at) == 2 and all(map(_pixel, at))):
+                raise UsageError(f"{where}.points.{name}: [x, y] in pixels; it came as {at!r}")
+            named[name] = (float(at[0]), float(at[1]))
+        if box is None and not named and not closely:
+            raise UsageError(f"{where}.points: no point, no hand and no box: there is nothing of this person")
+        return Person(box=box or _around([*named.values()], *closely), points=named, hands=closely, score=score)
     if points is None:
         if box is None and not closely:
             raise UsageError(f"{where}: points, hands or a box: there is nothing of this person")
-        return Person(box=box or _around(closely), hands=[hand[:, :2] for hand in closely], score=score)
+        return Person(box=box or _around(*closely), hands=closely, score=score)
     made = person_of(_points(points, f"{where}.points", COUNTS), box, score)
     if made is None:
-        return Person(box=_around(closely), hands=[hand[:, :2] for hand in closely], score=score) if closely else None
-    return Person(
-        box=made.box, points=made.points, hands=[*made.hands, *(hand[:, :2] for hand in closely)], score=score
-    )
+        return Person(box=_around(*closely), hands=closely, score=score) if closely else None
+    return Person(box=made.box, points=made.points, hands=[*made.hands, *closely], score=score)
 
 
-def _named_person(
-    points: Mapping[str, Any], box: Box | None, hands: Sequence[np.ndarray], score: float, where: str
-) -> Person:
-    """A person whose points come by name: only those that are seen are there."""
-    named = {}
-    for name, at in points.items():
-        if not (isinstance(at, list) and len(at) == 2 and all(map(_pixel, at))):
-            raise UsageError(f"{where}.{name}: [x, y] in pixels; it came as {at!r}")
-        named[name] = (float(at[0]), float(at[1]))
-    own = [hand[:, :2] for hand in hands]
-    if box is None:
-        if not named and not own:
-            raise UsageError(f"{where}: no point, no hand and no box: there is nothing of this person")
-        every = [*named.values(), *((float(x), float(y)) for hand in own for x, y in hand)]
-        x, y = [at[0] for at in every], [at[1] for at in every]
-        box = min(x), min(y), max(max(x), min(x) + 1), max(max(y), min(y) + 1)
-    return Person(box=box, points=named, hands=own, score=score)
-
-
-def _around(hands: Sequence[np.ndarray]) -> Box:
-    x0, y0 = (min(float(hand[:, at].min()) for hand in hands) for at in (0, 1))
-    x1, y1 = (max(float(hand[:, at].max()) for hand in hands) for at in (0, 1))
-    return x0, y0, max(x1, x0 + 1), max(y1, y0 + 1)
+def _around(*places: Sequence[tuple[float, float]] | np.ndarray) -> Box:
+    """The box around all points, at least a pixel wide and tall."""
+    x, y = ([float(at[side]) for some in places for at in some] for side in (0, 1))
+    return min(x), min(y), max(max(x), min(x) + 1), max(max(y), min(y) + 1)
 
 
 def _points(given: Any, where: str, counts: Sequence[int]) -> np.ndarray:
@@ -324,7 +282,7 @@ def _points(given: Any, where: str, counts: Sequence[int]) -> np.ndarray:
 
 def _thing(given: Any, where: str, size: tuple[int, int], own: bool) -> Thing | None:
     """An object; None for an empty mask."""
-    _mapping(given, THING, where)
+    known_keys(given, THING, where)
     name = as_name(given.get("class"))
     if not name or not isinstance(given["class"], str):
         raise UsageError(f"{where}.class: a text; it came as {given.get('class')!r}")
@@ -377,14 +335,19 @@ def _box(given: Any, where: str, own: bool) -> Box:
     return x0, y0, x1, y1
 
 
-def _mapping(given: Any, known: Sequence[str], where: str) -> None:
-    if not isinstance(given, dict):
-        raise UsageError(f"{where}: {', '.join(known)} as keys; it came as {given!r}")
-    known_keys(given, known, where)
-
-
 def _pixel(value: Any) -> bool:
     return number(value) and abs(value) <= FAR
+
+
+READERS: Mapping[str, Callable[[Any, str, tuple[int, int], bool], object]] = {
+    "persons": _person,
+    "objects": _thing,
+    "pairs": pair_of,
+    "boxes": _detection,
+    "hands": _hand,
+    "regions": _region,
+}
+"""What makes an item of a line, by the line's key."""
 
 
 def parsed(line: bytes | str, where: str, known: Sequence[str]) -> dict[str, Any]:
@@ -398,8 +361,10 @@ def parsed(line: bytes | str, where: str, known: Sequence[str]) -> dict[str, Any
     return given
 
 
-def known_keys(given: Mapping[str, Any], known: Sequence[str], where: str) -> None:
-    """Raises UsageError for a key that is none of these."""
+def known_keys(given: Any, known: Sequence[str], where: str) -> None:
+    """Raises UsageError for what is no mapping, and for a key that is none of these."""
+    if not isinstance(given, dict):
+        raise UsageError(f"{where}: {', '.join(known)} as keys; it came as {given!r}")
     for key in given:
         if key not in known:
             raise UsageError(f"{where}: unknown key {key!r}{nearest(key, known)}")

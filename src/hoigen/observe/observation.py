@@ -142,10 +142,6 @@ class Looking:
     observer: Observer
     sampling: Sampling
 
-    @property
-    def needs_frames(self) -> bool:
-        return self.observer.sees and self.sampling.needs_frames
-
 
 class Collecting:
     """The frames of a clip, kept for an observer that is asked about several at once.
@@ -188,10 +184,11 @@ def observer_of(spec: Any, measure: str, needs: Collection[Collection[str]], giv
         )
     if any(found.gives >= set(way) for way in needs):
         return found
-    wanted = ", or ".join(" and ".join(_keys(way)) for way in needs)
+    order = list(ObservedFrame.__dataclass_fields__).index
+    wanted = ", or ".join(" and ".join(sorted(way, key=order)) for way in needs)
     raise UsageError(
-        f"measures.{measure}.observer: {found.name} gives {', '.join(_keys(found.gives))}; {measure} needs {wanted}. "
-        f"There are {given_by}"
+        f"measures.{measure}.observer: {found.name} gives {', '.join(sorted(found.gives, key=order))}; {measure} needs "
+        f"{wanted}. There are {given_by}"
     )
 
 
@@ -201,11 +198,6 @@ def as_setting(spec: Any) -> str:
 
     given = json.loads(json.dumps({"observer": spec}, default=str))
     return str(yaml.safe_dump(given, default_flow_style=True, sort_keys=False, width=100_000)).strip()[1:-1]
-
-
-def _keys(fields: Iterable[str]) -> list[str]:
-    """Fields of ObservedFrame in their order."""
-    return [name for name in ObservedFrame.__dataclass_fields__ if name in fields]
 
 
 def observe(looking: Looking, clip: Clip, images: Sequence[np.ndarray], times: Sequence[Seconds]) -> Observation:
@@ -227,11 +219,7 @@ class Written(NamedTuple):
     def read(self) -> Observation:
         """The same as values."""
         about, frames = json.loads(self.about), json.loads(self.frames)
-        return Observation(
-            about=about_of(about),
-            frames=FrameRows(frames),
-            reason=self.reason or "",
-        )
+        return Observation(about=about_of(about), frames=FrameRows(frames), reason=self.reason or "")
 
 
 def written(observer: Observer, clip: Clip, said: Sequence[ObservedFrame] | str) -> Written:
@@ -255,8 +243,11 @@ def about_row(about: About) -> dict[str, Any]:
     if about.theta is not None:
         row["theta"] = about.theta
     if about.knows is not None:
-        row["objects"] = _words(about.knows.objects, hico.objects())
-        row["verbs"] = _words(about.knows.verbs, hico.verbs())
+        for key, words, every in (
+            ("objects", about.knows.objects, hico.objects()),
+            ("verbs", about.knows.verbs, hico.verbs()),
+        ):
+            row[key] = None if words is None else "hico" if words == frozenset(every) else sorted(words)
         row["any_verb"] = about.knows.any_verb
     return row
 
@@ -269,20 +260,8 @@ def about_of(row: Mapping[str, Any]) -> About:
 
 def knows_of(row: Mapping[str, Any]) -> Knows:
     """The words in what `about_row` made, or in the first line of a file."""
-    return Knows(
-        objects=_word_set(row.get("objects"), hico.objects()),
-        verbs=_word_set(row.get("verbs"), hico.verbs()),
-        any_verb=row.get("any_verb", False),
-    )
-
-
-def _words(words: frozenset[str] | None, all_of_hico: Sequence[str]) -> Any:
-    if words is None:
-        return None
-    return "hico" if words == frozenset(all_of_hico) else sorted(words)
-
-
-def _word_set(given: Any, all_of_hico: Sequence[str]) -> frozenset[str] | None:
-    if given is None:
-        return None
-    return frozenset(all_of_hico) if given == "hico" else frozenset(as_name(word) or "" for word in given)
+    words: dict[str, frozenset[str] | None] = {}
+    for key, every in (("objects", hico.objects()), ("verbs", hico.verbs())):
+        given = every if row.get(key) == "hico" else row.get(key)
+        words[key] = None if given is None else frozenset(as_name(word) or "" for word in given)
+    return Knows(objects=words["objects"], verbs=words["verbs"], any_verb=row.get("any_verb", False))
