@@ -23,6 +23,7 @@ from hoigen.commands.cli import main
 from hoigen.core.errors import RanksOpen, UsageError
 from hoigen.core.score import Rule
 from hoigen.data.files import Folder
+from hoigen.data.parquet import part_rows
 from hoigen.data.run import Run
 from hoigen.data.tables import Table
 from hoigen.rules.runfile import steps_of
@@ -163,7 +164,10 @@ def test_what_a_rank_says_and_writes(world: Path, here: None, capsys: pytest.Cap
     run = Run(world / "run")
     assert run.found.shards() == [1, 4], "its own blocks and no other"
     assert run.clips.shards() == []
-    assert hoigen.funnel(run.path).clips == 2 * SIZE, "clips that are not sealed yet are counted"
+    found = hoigen.funnel(run.path)
+    listed = part_rows(run.videos_file) or 0
+    assert found.clips - found.unseen == 2 * SIZE, "clips that are not sealed yet are counted"
+    assert found.clips == listed, "and so are videos that nobody has looked at"
     assert main(arguments(world, "run", 0, 3)) == 75
     assert capsys.readouterr().err == "waiting for ranks 2; start the same command again\n"
     assert run.found.shards() == [0, 1, 3, 4, 6]

@@ -31,6 +31,8 @@ class Shown:
     full: bool = False
 
     def __str__(self) -> str:
+        if self.row["id"] is None:
+            return f"{self.row['uri']}\n  {self.row['state']}: {self.row['reason']}"
         lines = [f"clip {self.row['id']}", f"  {self.row['uri']}, {self.row['start']:.3f} to {self.row['end']:.3f} s"]
         ended = f"  {self.row['state']}" + (f" by {self.row['rule']}" if self.row["rule"] else "")
         lines.append(ended + (f": {self.row['reason']}" if self.row["reason"] else ""))
@@ -77,7 +79,9 @@ def _find(con: Any, clip: str) -> Row:
         if len(rows) == 1 or (rows and where == "id = ?"):
             return rows[0]
         if rows:
-            some = "; ".join(f"{row['id']} ({Path(row['uri']).name} from {row['start']:g} s)" for row in rows[:5])
+            some = "; ".join(
+                f"{row['id'] or 'no clip yet'} ({Path(row['uri']).name} from {row['start']:g} s)" for row in rows[:5]
+            )
             raise UsageError(f"clip {clip!r}: several clips fit: {some}{' …' if len(rows) > 5 else ''}")
     raise UsageError(f"clip {clip!r}: no clip of this run has that id or file name (hoigen table lists them)")
 

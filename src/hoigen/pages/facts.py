@@ -320,7 +320,8 @@ class FailureGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportFacts:
-    """All that the page says. kept + dropped + failed + pending = clips."""
+    """All that the page says. kept + dropped + failed + pending = clips; a video that was not looked at yet (unseen) is
+    a pending clip."""
 
     title: str
     made: str = ""
@@ -333,6 +334,7 @@ class ReportFacts:
     dropped: int = 0
     failed: int = 0
     pending: int = 0
+    unseen: int = 0
     seconds: Seconds = 0.0
     seconds_kept: Seconds = 0.0
     stages: tuple[Stage, ...] = ()

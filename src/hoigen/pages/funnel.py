@@ -21,7 +21,8 @@ def funnel(facts: ReportFacts) -> Html:
     row = el("div", source, _band(100, 100, 0), el("span", class_="numbers"), class_="row")
     rows = [el("li", row, class_="source")]
     if facts.pending:
-        waits = el("span", el("b", "still to measure"), el("small", "run the same command to go on"))
+        videos = f"{many(facts.unseen, 'video')} not looked at yet; " if facts.unseen else ""
+        waits = el("span", el("b", "still to measure"), el("small", f"{videos}run the same command to go on"))
         judged = _percent(facts.clips - facts.pending, facts)
         waiting = _band(100, judged, 0, (("away waiting", judged, 100),))
         part = el("span", el("small", f"{share(facts.pending, facts.clips)} of all"))

@@ -53,6 +53,7 @@ def gather(run: Run, *, shown: int = 24) -> ReportFacts:
         shortest = recipe.get("min_length")
         if isinstance(shortest, int | float):  # the one rule with a bound that is no measure's
             rules.setdefault("shot_length", (Threshold("min", float(shortest)),))
+        found = funnel(con, steps)
         stages = tuple(
             Stage(
                 key=stage.name,
@@ -62,7 +63,7 @@ def gather(run: Run, *, shown: int = 24) -> ReportFacts:
                 dropped=stage.dropped,
                 failed=stage.failed,
             )
-            for stage in funnel(con, steps).stages
+            for stage in found.stages
         )
         kept, sheets = _sheets(con, run, steps, stages, states["kept"][0], shown)
         return ReportFacts(
@@ -71,6 +72,7 @@ def gather(run: Run, *, shown: int = 24) -> ReportFacts:
             videos=part_rows(run.videos_file) or 0,
             clips=clips,
             **{state: count for state, (count, _) in states.items()},
+            unseen=found.unseen,
             seconds=sum(seconds for _, seconds in states.values()),
             seconds_kept=states["kept"][1],
             stages=stages,

@@ -44,7 +44,8 @@ class _Stage:
 class Funnel:
     """How many clips each rule dropped and each measure failed on, in the order of the walk.
 
-    Clips that lack a score are pending and in no stage; `missing` counts them by the measure they wait for.
+    Clips that lack a score are pending and in no stage; `missing` counts them by the measure they wait for. A video of
+    the list that was not looked at yet is one pending clip; `unseen` counts those.
     all_failed: the first reason and what to do, when every clip failed; else empty.
     """
 
@@ -52,6 +53,7 @@ class Funnel:
     counts: dict[str, int]
     missing: dict[str, int] = field(default_factory=dict)
     all_failed: str = field(default="", compare=False)
+    unseen: int = 0
 
     @property
     def clips(self) -> int:
@@ -73,7 +75,10 @@ class Funnel:
         lines.append(f"{self.clips} clips: {ends or 'none'}")
         if self.counts.get("pending"):
             waits = ", ".join(f"{count} for {measure}" for measure, count in self.missing.items())
-            lines.append(f"pending clips wait for scores ({waits}): run hoigen curate again")
+            scores = [f"clips wait for scores ({waits})"] if waits else []
+            videos = "1 video has" if self.unseen == 1 else f"{self.unseen} videos have"
+            unseen = [f"{videos} not been looked at yet"] if self.unseen else []
+            lines.append(f"pending: {'; '.join([*scores, *unseen])}. Run hoigen curate again")
         if self.all_failed:
             lines.append(self.all_failed)
         return "\n".join(lines)
@@ -236,7 +241,8 @@ def funnel(
     for name, dropped, failed in lines:
         stages.append(_Stage(name, came, dropped, failed))
         came = stages[-1].left
-    return Funnel(tuple(stages), ends, missing, all_failed(con, ends, run, schema))
+    unseen = before.get(("pending", None), 0)
+    return Funnel(tuple(stages), ends, missing, all_failed(con, ends, run, schema), unseen)
 
 
 Line = tuple[str, int, int]

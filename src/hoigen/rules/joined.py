@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING
 from hoigen.core.errors import UsageError
 from hoigen.data import tables
 from hoigen.data.columns import CLIP_COLUMNS
-from hoigen.data.parquet import one_file, quoted, text
-from hoigen.data.run import Run
+from hoigen.data.parquet import one_file, part_rows, quoted, text
+from hoigen.data.run import SHARDS_FILE, Run
 from hoigen.data.tables import Layout
 from hoigen.rules.cascade import Step
 
@@ -39,6 +39,8 @@ OLD = 3600.0
 THREADS = 4
 MEMORY_MB = 600
 """What DuckDB may hold; the rest goes to the disk. It wants some 125 MB for each thread, so there are few."""
+UNSEEN = "the video has not been looked at yet"
+"""Reason of the row of a video that nothing was found of."""
 LEFT_OUT = ("width", "height", "fps", "meta", "header")
 """Columns of the clips that `scored` lacks: `fps` in the clips' rows is not the score `fps`, which a clip may not have
 yet."""
@@ -80,7 +82,8 @@ def attach(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], sche
 
     `scored` has, for step i, `_state_i` (null when there is no score yet) and `_reason_i`, and a column per score.
     Scores are found by shard and id, as `hoigen curate` files them, so that a clip never becomes two rows. Clips that
-    are found but not cut into shards yet have a null `shard` and no score.
+    are found but not cut into shards yet have a null `shard` and no score. A video of the list of which nothing was
+    found yet is a row too, without an id, pending: what was asked is the total, not what was done.
     """
     con.execute(f"create schema if not exists {schema}")
     if not run.folder.is_local and not con.filesystem_is_registered(run.folder.fs.protocol[0]):
@@ -96,6 +99,9 @@ def attach(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], sche
         where = " or ".join(f"video >= {first}" + (f" and video < {past}" if past else "") for first, past in free)
         found = f"select {columns}, null::integer as shard from {run.found.relation()} where {where}"
         parts.append(found)
+    if unseen := _unseen(run, free, " union all ".join(parts)):
+        parts.append(unseen)
+        found = f"{found} union all {unseen}" if found else unseen
     con.execute(f"create view {schema}.clips as {' union all '.join(parts)}")
     scored = [_scored(con, sources)]
     if found:
@@ -113,6 +119,32 @@ def _clips(run: Run, shards: Sequence[int]) -> Layout:
     raise UsageError(
         f"{layout.table.folder.uri}: clips of shards {some} are gone; hoigen curate {run.recipe_file} finds them again"
     )
+
+
+def _unseen(run: Run, free: Sequence[tuple[int, int | None]], clips: str) -> str:
+    """SQL of the listed videos without a clip; empty where every one lies in a shard, which then has clips of it."""
+    listed = (part_rows(run.videos_file) or 0) if run.videos_file.exists() else 0
+    free = free if run.folder.exists(SHARDS_FILE) else [(0, None)]  # without, shards are what their clips say
+    where = [
+        f"video >= {first} and video < {listed if past is None else past}" for first, past in free if first < listed
+    ]
+    if not where:
+        return ""
+    given = {
+        "uri": "uri",
+        "start": "coalesce(start, 0.0)",
+        "end": '"end"',
+        "source": "coalesce(source, '')",
+        "prompt": "caption",
+        "video": "video",
+        "n": "0",
+        "state": "'pending'",
+        "reason": text(UNSEEN),
+    }
+    columns = ", ".join(f"{given.get(name, 'null')} as {quoted(name)}" for name in CLIP_COLUMNS)
+    rows = f"select *, file_row_number as video from read_parquet({one_file(run.videos_file)}, file_row_number = true)"
+    return f"""select {columns}, null::integer as shard from ({rows})
+        where ({" or ".join(where)}) and video not in (select video from ({clips}))"""
 
 
 def _scored(con: duckdb.DuckDBPyConnection, sources: _Sources) -> str:
