@@ -84,7 +84,11 @@ def test_every_clip_is_counted(run: Run, read: ReportFacts) -> None:
 
 def test_the_histogram_holds_every_value(read: ReportFacts) -> None:
     one, *others = read.histograms
-    assert {each.score for each in others} == {"duration", "short_side", "fps", "has_audio", "vfr"}
+    assert {each.score for each in others} == {"duration", "short_side", "fps", "has_audio", "vfr"} | {
+        "clock_jumps",
+        "hdr",
+        "interlaced",
+    }
     for each in read.histograms:
         assert each.count + each.nulls + each.failed + each.unseen == read.clips
     assert (sum(one.kept), sum(one.here), sum(one.elsewhere)) == (6, 4, 0)

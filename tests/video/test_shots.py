@@ -61,7 +61,7 @@ def test_frames_of_another_shape_are_no_error() -> None:
 def test_shots_leave_no_gap_and_short_ones_say_so(tmp_path: Path) -> None:
     case = joined("hard cut", [scene(1, 60), scene(2, 10), scene(3, 100)])
     path = render(tmp_path / "a.mp4", case.frames, fps=FPS)
-    shots = find_shots(str(path), "adaptive", 1.0, None)
+    _, shots = find_shots(str(path), "adaptive", 1.0, None)
     assert [shot.state for shot in shots] == ["ok", "short", "ok"]
     assert shots[1].reason == "shot of 0.40 s is shorter than min_length 1 s"
     assert [round(shot.start, 3) for shot in shots] == [0.0, 2.4, 2.8]
@@ -72,7 +72,7 @@ def test_shots_leave_no_gap_and_short_ones_say_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize("longest", [0.8, 1.0, 1.5, 2.0, 3.96, 4.0])
 def test_long_shots_are_split_into_equal_parts_at_frame_times(tmp_path: Path, longest: float) -> None:
     path = render(tmp_path / "a.mp4", scene(4, 100), fps=FPS)
-    shots = find_shots(str(path), "adaptive", 0.3, longest)
+    _, shots = find_shots(str(path), "adaptive", 0.3, longest)
     lengths = [shot.end - shot.start for shot in shots]
     assert max(lengths) <= longest + 1e-6
     assert max(lengths) - min(lengths) <= 2 / FPS + 1e-6
@@ -91,7 +91,7 @@ def test_one_frame_and_still_pictures_are_one_shot(tmp_path: Path) -> None:
     grey = np.full((48, 64, 3), 128, np.uint8)
     for count in (1, 30):
         path = render(tmp_path / f"{count}.mp4", [grey] * count, fps=FPS)
-        assert len(find_shots(str(path), "adaptive", 0.0, None)) == 1
+        assert len(find_shots(str(path), "adaptive", 0.0, None)[1]) == 1
 
 
 @pytest.mark.parametrize(

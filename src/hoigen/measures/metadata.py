@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from hoigen.core.clip import Clip, Frames, Sampling
 from hoigen.core.registry import measure
@@ -26,16 +26,39 @@ from hoigen.core.score import Number, Score
             place=75,
             about="1 when the frame rate varies, 0 when it is constant.",
         ),
+        Number(
+            name="clock_jumps",
+            label="Clock Jumps",
+            better="less",
+            place=76,
+            about="How often the clock of the video had to be mended: it restarted (files joined end to end), jumped over a "
+            "hole, or had a bad stamp. No frame is lost by it; sound may not fit the picture there.",
+        ),
+        Number(
+            name="hdr",
+            label="High Dynamic Range",
+            place=77,
+            about="1 for PQ and HLG, 0 for standard dynamic range.",
+        ),
+        Number(
+            name="interlaced",
+            label="Interlaced",
+            place=78,
+            about="1 when frames are made of two fields, 0 when they are progressive, as the stream says.",
+        ),
     ),
 )
 class Metadata:
-    """Duration (seconds), short side (pixels), frame rate (per second), audio and variable rate (0 or 1).
+    """Duration (seconds), short side (pixels), frame rate (per second), audio, variable rate, high dynamic range and
+    interlacing (0 or 1), and how often the clock was mended.
 
-    Five numbers, each with a column and a rule of its own. Rotation is applied. detail holds codec, container and more.
+    Each number has a column and a rule of its own. Rotation is applied. detail holds codec, container, which stream of
+    how many was taken, and more.
 
     Source: HOIGen-1M, section 3.1, "Metadata": duration > 1 s, resolution >= 720p, frame rate >= 20 FPS.
     """
 
+    revision: ClassVar[int] = 2
     sampling: Sampling = Sampling(frames=0)
 
     def __call__(self, clip: Clip, frames: Frames) -> Score:
@@ -46,6 +69,9 @@ class Metadata:
             "fps": float(clip.fps),
             "has_audio": float(header["has_audio"]),
             "vfr": float(header["variable_rate"]),
+            "clock_jumps": float(header.get("jumps", 0)),
+            "hdr": float(bool(header.get("hdr"))),
+            "interlaced": float(header.get("interlaced", False)),
         }
         return Score(None, dict(header), numbers)
 

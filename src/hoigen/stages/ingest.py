@@ -98,9 +98,10 @@ def clip_rows(
         if not _wants_shots(job, shots):
             return [_row(job, 0, *_span(job, header), header, digest)]
         rows = []
-        for n, shot in enumerate(find_shots(job.uri, shots, min_length, max_length, progress)):
+        header, found = find_shots(job.uri, shots, min_length, max_length, progress)
+        for n, shot in enumerate(found):
             row = _row(job, n, shot.start, shot.end, header, digest)
-            if shot.state == "short":
+            if shot.state != "ok":
                 row |= {"state": "dropped", "rule": "shot_length", "reason": shot.reason}
             rows.append(row)
         return rows or [failed_row(job, "no shots were found: the video has no frames")]

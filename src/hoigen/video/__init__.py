@@ -9,11 +9,12 @@ its support widened on the way down, so nothing aliases), never enlarged.
 file      opening, the digest of the content    plan      which frames, and their conversion
 header    what is known before decoding         shots     where a video is cut (adaptive: how cuts are found)
 sequence  frames in order of time               cutting   kept clips as files
+clock     stamps of packets, mended
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hoigen.core.clip import Clip, Frames, Sampling, Seconds
@@ -70,8 +71,9 @@ def decode(
     collected: dict[Sampling, list[tuple[np.ndarray, float]]] = {sampling: [] for sampling in samplings}
     plans = [Plan(s, clip.duration, lambda image, at, to=collected[s]: to.append((image, at))) for s in collected]  # type: ignore[misc]
     plans += [Plan(sampling, clip.duration, see) for sampling, see in watchers]
+    jumps = _jumps(clip.uri, clip.start, clip.meta.get("header"))
     with opened(clip.uri) as (container, stream):
-        decoder = Pass(container, stream, clip.start, clip.end, progress)
+        decoder = Pass(container, stream, clip.start, clip.end, progress, jumps)
         reached = _feed(decoder, plans, clip)
     decoder.check()
     check_reach(reached, clip.duration, clip.start)
@@ -102,14 +104,33 @@ def walk(
     Raises VideoError when the file cannot be read, holds no frame, or more than a tenth of its packets are broken; see
     `check_reach` for its end.
     """
-    sampling = Sampling(short_side=short_side, gray=gray)
     with opened(uri) as (container, stream):
-        decoder = Pass(container, stream, start, end, progress)
-        converter = Converter()
-        for frame, at in decoder.frames():
-            if at >= start - SLACK:
-                yield converter.image(frame, sampling), at
-        decoder.check()
+        yield from images(
+            Pass(container, stream, start, end, progress, _jumps(uri, start)),
+            Sampling(short_side=short_side, gray=gray),
+        )
+
+
+def images(decoder: Pass, sampling: Sampling) -> Iterator[tuple[np.ndarray, Seconds]]:
+    """Every frame of a pass as a picture, with its time from the start of the file.
+
+    Args:
+        decoder: the pass.
+        sampling: says which size and colours.
+
+    Raises VideoError as `walk` does.
+    """
+    converter = Converter()
+    for frame, at in decoder.frames():
+        if at >= decoder.start - SLACK:
+            yield converter.image(frame, sampling), at
+    decoder.check()
+
+
+def _jumps(uri: str, start: Seconds, header: Mapping[str, Any] | None = None) -> int | None:
+    """How often a file's clock has to be mended, where a pass has to know it before it begins."""
+    known: int | None = (header or {}).get("jumps")
+    return known if known is not None or start <= 0 else probe(uri).jumps
 
 
 def _feed(decoder: Pass, plans: Sequence[Plan], clip: Clip) -> Seconds:

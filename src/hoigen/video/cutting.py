@@ -53,7 +53,7 @@ def cut_clip(clip: Clip, out: Path, copy: bool = False, progress: Progress | Non
     import av
 
     out = Path(out)
-    rotation = probe(clip.uri, progress).rotation
+    header = probe(clip.uri, progress)
     with opened(clip.uri) as (container, stream):
         if copy:
             with av.open(io.BytesIO(), "w", format="mp4") as mp4:
@@ -64,7 +64,7 @@ def cut_clip(clip: Clip, out: Path, copy: bool = False, progress: Progress | Non
         try:
             with _written(part) as target:
                 write = _copied if copy else _encoded
-                write(_Source(container, stream, clip, progress), target, rotation)
+                write(_Source(container, stream, clip, progress, header.jumps), target, header.rotation)
             part.replace(out)
         finally:
             part.unlink(missing_ok=True)
@@ -126,8 +126,9 @@ class _Target:
 class _Source:
     """The clip's stretch of an open video: video and audio packets as they come, times on the streams' own clocks."""
 
-    def __init__(self, container: Any, stream: Any, clip: Clip, progress: Progress | None) -> None:
+    def __init__(self, container: Any, stream: Any, clip: Clip, progress: Progress | None, jumps: int) -> None:
         self.container, self.video, self.clip, self.progress = container, stream, clip, progress
+        self.jumps = jumps
         self.zero = zero_of(container, stream)
         found = [s for s in container.streams.audio if s.codec_context is not None and s.codec_context.name in AUDIO]
         self.audio = found[0] if found else None
@@ -191,13 +192,13 @@ def _encoded(source: _Source, target: _Target, rotation: int) -> None:
     silent: bool = sound.done
     if not silent:
         with opened(clip.uri) as (container, stream):
-            again = _Source(container, stream, clip, source.progress)
+            again = _Source(container, stream, clip, source.progress, source.jumps)
             again.search()
             for packet in again.packets(again.audio):
                 sound.take(packet)
                 if sound.done:
                     break
-    frames = Pass(source.container, source.video, clip.start, clip.end, source.progress)
+    frames = Pass(source.container, source.video, clip.start, clip.end, source.progress, source.jumps)
     for frame, at in frames.frames():
         encoder.see(frame, at)
         if encoder.stream is not None:

@@ -27,6 +27,8 @@ LIMITS = {"format_whitelist": ",".join(FORMATS), "enable_drefs": "0"}
 """For FFmpeg: a QuickTime file's `dref` may name a further file, too."""
 WHOLE_DIGEST = 256 << 20
 """Files up to this many bytes are digested whole; of larger ones, and of remote ones, sampled blocks and the size."""
+COVERS = frozenset({"mjpeg", "png", "bmp", "gif", "webp", "tiff"})
+"""FFmpeg's names of codecs that a picture beside a video has."""
 BLOCK = 1 << 20
 BLOCKS = 16
 
@@ -36,7 +38,7 @@ Progress = Callable[[], None]
 
 @contextlib.contextmanager
 def opened(uri: str) -> Iterator[tuple[Any, Any]]:
-    """PyAV's container of a video and its first video stream, ready to decode on one thread.
+    """PyAV's container of a video and the video stream that players show, ready to decode on one thread.
 
     Args:
         uri: path or address of the video.
@@ -73,15 +75,23 @@ def opened(uri: str) -> Iterator[tuple[Any, Any]]:
 
 
 def _video_stream(container: Any) -> Any:
+    """The stream that players show: the default one, else the largest; never a cover or a thumbnail."""
     import av
 
-    cover = av.stream.Disposition.attached_pic
-    pictures = [s for s in container.streams.video if not s.disposition & cover]
+    kind = av.stream.Disposition
+    stills = kind.attached_pic | kind.timed_thumbnails | kind.still_image
+    pictures = [s for s in container.streams.video if not s.disposition & stills]
     streams = [s for s in pictures if s.codec_context is not None]
     if not streams:
         kinds = ", ".join(sorted({s.type for s in container.streams})) or "none"
         raise VideoError("its codec is unknown" if pictures else f"has no video stream (streams: {kinds})")
-    stream = streams[0]
+
+    def rank(stream: Any) -> tuple[bool, bool, int, int]:
+        codec = stream.codec_context
+        cover = codec.name in COVERS and stream.frames <= 1  # one that is not marked as such
+        return not cover, bool(stream.disposition & kind.default), codec.width * codec.height, stream.frames
+
+    stream = max(streams, key=rank)  # of equal ones the first
     stream.codec_context.thread_type = "NONE"
     stream.codec_context.thread_count = 1
     if not stream.time_base:

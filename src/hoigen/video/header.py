@@ -5,16 +5,24 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hoigen.core.clip import Seconds
 from hoigen.core.errors import PROGRAM_FAULTS, VideoError
+from hoigen.video.clock import HOLE, Clock, is_live
 from hoigen.video.file import Progress, opened, reason_of
 from hoigen.video.sequence import ENDS_EARLY, EXACT, Headway, start_time
 
 SCAN = 32 << 20
 """So many bytes of packets are looked at for their times when the header does not list them (WebM, MKV, TS)."""
+OFF_RATE = 0.02
+"""A rate that is told and is off by more than this from that of the frames themselves is not theirs."""
+HDR = {16: "pq", 18: "hlg"}
+"""FFmpeg's numbers of the transfer characteristics of high dynamic range: SMPTE ST 2084 and ARIB STD-B67."""
+FIELDS = range(2, 6)
+"""FFmpeg's numbers of field orders that are not progressive."""
 FIRST_FRAME = 64
 """The first frame is looked for in so many packets."""
 
@@ -38,6 +46,11 @@ class Header:
         container: FFmpeg's names of the format (`mov,mp4,m4a,3gp,3g2,mj2`).
         bytes: size of the file; 0 when unknown.
         start_time: of the first frame, in seconds on the container's own clock.
+        jumps: how often the clock has to be mended (`clock.py`): it restarts, jumps, or has a bad stamp.
+        stream: which of the file's streams is looked at, from 0: the default one, else the largest.
+        streams: how many video streams there are, covers counted.
+        hdr: `pq`, `hlg`, or "" for standard dynamic range.
+        interlaced: whether frames are made of two fields.
     """
 
     uri: str
@@ -54,6 +67,30 @@ class Header:
     container: str
     bytes: int
     start_time: Seconds
+    jumps: int = 0
+    stream: int = 0
+    streams: int = 1
+    hdr: str = ""
+    interlaced: bool = False
+
+    def as_seen(self, times: Sequence[Seconds], end: Seconds, jumps: int) -> Header:
+        """The same with length, rate and clock as all frames have them.
+
+        Args:
+            times: of all frames, in order.
+            end: of the last frame, in seconds.
+            jumps: how often the clock was mended on the way.
+        """
+        mean = len(times) / end if end > 0 else 0.0
+        off = not self.fps or jumps or abs(mean / self.fps - 1) > OFF_RATE
+        return replace(
+            self,
+            duration=end,
+            frames=len(times),
+            fps=mean if off else self.fps,
+            variable_rate=_varies(times),
+            jumps=jumps,
+        )
 
 
 def probe(uri: str, progress: Progress | None = None) -> Header:
@@ -77,17 +114,18 @@ def probe(uri: str, progress: Progress | None = None) -> Header:
             raise VideoError("its header gives no picture size, and no frame could be decoded")
         rotation = int(look.frame.rotation) % 360 if look.frame else 0
         size = picture.width, picture.height
-        # a few odd gaps (an edit at the start, a long last frame) are no variable frame rate
-        varies = len(look.times) > 3 and _odd_gaps(look.times) > max(1, 0.02 * (len(look.times) - 1))
+        varies = _varies(look.times)
         rate = stream.average_rate or stream.guessed_rate or stream.base_rate
-        counted = look.whole and (varies or not rate)
+        mean = len(look.times) / duration
+        off = not rate or look.jumps > 0 or abs(mean / float(rate) - 1) > OFF_RATE
+        counted = look.whole and look.times and (varies or off)
         return Header(
             uri=uri,
             duration=duration,
             width=size[rotation in (90, 270)],
             height=size[rotation not in (90, 270)],
             rotation=rotation,
-            fps=len(look.times) / duration if counted else float(rate or 0.0),
+            fps=mean if counted else float(rate or 0.0),
             codec=codec.codec.canonical_name,
             pixel_format=(look.frame.format.name if look.frame else codec.pix_fmt) or "",
             variable_rate=varies,
@@ -96,6 +134,11 @@ def probe(uri: str, progress: Progress | None = None) -> Header:
             container=container.format.name,
             bytes=max(0, int(container.size or 0)),
             start_time=first_time,
+            jumps=look.jumps,
+            stream=stream.index,
+            streams=len(container.streams.video),
+            hdr=HDR.get(int(picture.color_trc), ""),
+            interlaced=bool(look.frame.interlaced_frame) if look.frame else int(codec.field_order) in FIELDS,
         )
 
 
@@ -109,6 +152,7 @@ class _Look:
         whole: whether `times` holds them all.
         end: of the last frame, its length in.
         count: packets met.
+        jumps: how often their clock was mended.
     """
 
     frame: Any = None
@@ -116,6 +160,7 @@ class _Look:
     whole: bool = False
     end: Seconds = 0.0
     count: int = 0
+    jumps: int = 0
 
 
 def _look(container: Any, stream: Any, headway: Headway) -> _Look:
@@ -125,38 +170,45 @@ def _look(container: Any, stream: Any, headway: Headway) -> _Look:
     """
     look = _Look()
     entries = stream.index_entries
+    clock, suspect = Clock(container, stream), is_live(container)
     if stream.frames and len(entries) >= stream.frames:
         times = sorted(float(entry.timestamp * stream.time_base) for entry in entries)
+        suspect = max((b - a for a, b in itertools.pairwise(times)), default=0.0) > HOLE
         if _odd_gaps(times) == 0:
             look.times, look.whole = times, True
-    _look_at_packets(container, stream, look, headway, indexed=look.whole)
+    _look_at_packets(container, stream, look, headway, clock, suspect=suspect)
     look.times.sort()
+    look.jumps = clock.jumps
     return look
 
 
-def _look_at_packets(container: Any, stream: Any, look: _Look, headway: Headway, *, indexed: bool) -> None:
-    """Fills in the first frame and, where the index has not said it, the times of all."""
+def _look_at_packets(
+    container: Any, stream: Any, look: _Look, headway: Headway, clock: Clock, *, suspect: bool
+) -> None:
+    """Fills in the first frame and, where the index has not said it, the times of all; all are read of a file whose
+    clock is suspect."""
     import av
 
-    read, latest = 0, 0.0
+    read, latest, indexed = 0, 0.0, look.whole
     base = float(stream.time_base)
-    gap = float(1 / stream.average_rate) if stream.average_rate else 0.0
     try:
-        for packet in container.demux(stream):
+        for packet in clock.mended(container.demux(stream)):
             headway.read(packet)
+            size, at = packet.size, None if packet.pts is None else packet.pts * base
+            length = packet.duration * base if packet.duration else clock.usual
             if look.frame is None and look.count < FIRST_FRAME:
                 with contextlib.suppress(av.FFmpegError, ValueError, IndexError):
                     look.frame = next(iter(packet.decode()), None)
             if indexed and (look.frame is not None or look.count >= FIRST_FRAME):
                 return
-            look.count += packet.size > 0
-            if not indexed and packet.pts is not None:
-                at = packet.pts * base
+            look.count += size > 0
+            if not indexed and size and (at is not None or packet.dts is not None):
+                at = packet.dts * base if at is None else at
                 if not look.times or at >= latest:
-                    latest, look.end = at, at + (packet.duration * base if packet.duration else gap)
+                    latest, look.end = at, at + (length if not clock.jumps else clock.usual)
                 look.times.append(at)
-            read += packet.size
-            if read > SCAN:
+            read += size
+            if read > SCAN and not suspect:
                 return
     except (av.FFmpegError, ValueError):
         return  # decoding will meet it again, and say so
@@ -180,6 +232,8 @@ def _first_time(container: Any, stream: Any, look: _Look) -> Seconds:
 def _duration(container: Any, stream: Any, look: _Look, first_time: Seconds) -> Seconds:
     """The length of the video: what its header claims, unless its packets say otherwise."""
     claimed = _claimed(container, stream)
+    if look.jumps and look.times:
+        return look.end - first_time  # what is claimed goes by the broken clock
     if stream.frames and claimed and look.times and look.times[-1] < first_time + claimed:
         return claimed  # sample by sample; with B-frames a packet's own length is not that of its frame
     if look.end and look.whole:  # every packet was seen
@@ -206,7 +260,12 @@ def _claimed(container: Any, stream: Any) -> Seconds:
     return 0.0
 
 
-def _odd_gaps(times: list[Seconds]) -> int:
+def _varies(times: Sequence[Seconds]) -> bool:
+    """A few odd gaps (an edit at the start, a long last frame) are no variable frame rate."""
+    return len(times) > 3 and _odd_gaps(times) > max(1, 0.02 * (len(times) - 1))
+
+
+def _odd_gaps(times: Sequence[Seconds]) -> int:
     """How many gaps are off the middle one by more than a fifth; containers that round to milliseconds are let off."""
     gaps = sorted(b - a for a, b in itertools.pairwise(times))
     if not gaps:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
-from itertools import chain
 from typing import Any
 
 from hoigen.core.clip import Seconds
 from hoigen.core.errors import PROGRAM_FAULTS, VideoError
+from hoigen.video.clock import Clock, is_live
 from hoigen.video.file import Progress, reason_of
 from hoigen.video.plan import SLACK
 
@@ -62,31 +63,33 @@ class Pass:
         start: seconds; where the stretch begins.
         end: seconds; where it ends. None: with the video.
         progress: called when the pass has moved on.
+        jumps: how often the file's clock has to be mended (`Header.jumps`); None: not known.
 
     Of what it has met, it knows `packets` and how many of them are `bad`, from the first keyframe on; `count`, the
-    frames given; and `whole`, whether a frame at or behind `end` was met.
+    frames given; `whole`, whether a frame at or behind `end` was met; and `clock.jumps`.
     """
 
     def __init__(
-        self, container: Any, stream: Any, start: Seconds, end: Seconds | None, progress: Progress | None = None
+        self,
+        container: Any,
+        stream: Any,
+        start: Seconds,
+        end: Seconds | None,
+        progress: Progress | None = None,
+        jumps: int | None = None,
     ) -> None:
         self.container, self.stream, self.start, self.end = container, stream, start, end
         self.headway = Headway(progress)
         self.base = float(stream.time_base)
-        rate = stream.average_rate or stream.guessed_rate
-        self.gap = float(1 / rate) if rate else 0.04
         self.by_dts = container.format.name.startswith(UNORDERED)
         self.zero = start_time(container, stream)
+        self.clock, self.jumps, self.skip = Clock(container, stream), jumps, 0
         self.packets = self.bad = self.count = 0
         self.whole = self.moved = self.begun = False
 
     def frames(self) -> Iterator[tuple[Any, Seconds]]:
         """Frames with their times in the file, from a keyframe before `start` to the last one before `end`."""
-        latest = -1e18
         for frame, at in self._from_start():
-            if at <= latest - SLACK:  # a broken clock runs backwards
-                continue
-            latest = at
             self.headway.at(at)
             if self.end is not None and at >= self.end - SLACK:
                 self.whole = True
@@ -104,41 +107,66 @@ class Pass:
 
     def _from_start(self) -> Iterator[tuple[Any, Seconds]]:
         """Frames from one that is not later than `start`, when there is any."""
-        if self.start <= 0 or not self._searchable():
+        if self.start <= 0 or self.stream.start_time is None:
             yield from self._timed()
             return
-        for back in SEEK_BACK:
-            if self.start - back <= 0 or not self._seek(self.start - back):
-                continue
-            frames = self._timed()
-            first = next(frames, None)
-            if first is not None and first[1] <= self.start + SLACK:
-                yield from chain([first], frames)
-                return
-        if self.moved and not self._seek(0.0):
-            raise VideoError("cannot be searched: its index is broken")
-        yield from self._timed()
-
-    def _searchable(self) -> bool:
-        """Whether times survive a jump; looks at the first frame where the header does not tell its time."""
-        if self.stream.start_time is None or not self.container.format.name.startswith(SEARCHABLE):
-            return False
         if self.zero is None:
             next(self._timed(), None)
             self.moved = True
-        return self.zero is not None
+        searchable = self.zero is not None and self.container.format.name.startswith(SEARCHABLE)
+        for go in [self._search, self._skip] if searchable and not self.jumps else [self._skip]:
+            for back in SEEK_BACK:
+                if self.start - back > 0 and go(self.start - back):
+                    frames = self._timed()
+                    first = next(frames, None)
+                    if first is not None and first[1] <= self.start + SLACK:
+                        yield from itertools.chain([first], frames)
+                        return
+        self._rewind()
+        yield from self._timed()
 
-    def _seek(self, to: Seconds) -> bool:
+    def _search(self, to: Seconds) -> bool:
+        """To a keyframe at or before a second, by the container's own means; False where they fail."""
+        return self._seek(int((to + (self.zero or 0.0)) / self.base))
+
+    def _skip(self, to: Seconds) -> bool:
+        """To the last keyframe at or before a second, by reading packets from the beginning; none is decoded.
+
+        For containers that cannot be searched, and where the clock is mended: stamps do not say where a moment lies.
+        """
+        wanted, skip = to + (self.zero or 0.0) + SLACK, 0
+        self._rewind()
+        for count, packet in enumerate(self._demuxed()):
+            at = packet.dts if self.by_dts else packet.pts
+            if packet.is_keyframe and at is not None and at * self.base <= wanted:
+                skip = count
+            if packet.dts is not None and packet.dts * self.base > wanted:
+                break
+        self._rewind()
+        self.skip = skip
+        return True
+
+    def _rewind(self) -> None:
+        """Back to the first packet."""
+        if not self._seek(None):
+            raise VideoError("cannot be searched: its index is broken")
+
+    def _seek(self, ticks: int | None) -> bool:
+        """To a keyframe at or before a stamp; None: to the beginning. False where that cannot be."""
         import av
 
         self.packets = self.bad = 0
         self.begun = False
         self.headway.again()
-        # a transport stream searched for its very first time misses the first keyframe
-        first = min(0, self.stream.start_time or 0)
-        ticks = int((to + (self.zero or 0.0)) / self.base) if to > 0 else first
+        self.clock.again()
+        self.skip = 0
         try:
-            self.container.seek(ticks, stream=self.stream, backward=True)
+            if ticks is not None:
+                self.container.seek(ticks, stream=self.stream, backward=True)
+            elif is_live(self.container):  # searched for its very first time, it misses the first keyframe
+                self.container.seek(0, unsupported_byte_offset=True)
+            else:
+                self.container.seek(min(0, self.stream.start_time or 0), stream=self.stream, backward=True)
         except (av.FFmpegError, OverflowError):
             return False
         self.moved = True
@@ -150,8 +178,10 @@ class Pass:
             ticks = frame.dts if self.by_dts else frame.pts
             if ticks is not None:
                 clock = float(ticks * frame.time_base)
-            else:  # no times at all (a raw stream), or a last frame that came out by flushing
-                clock = last + self.gap if last is not None else self.zero or 0.0
+            else:  # no times at all (a raw stream), a bad stamp, or a last frame that came out by flushing
+                clock = last + self.clock.usual if last is not None else self.zero or 0.0
+            if last is not None and clock <= last + SLACK:  # frames come in order, whatever their stamps say
+                clock = last + self.clock.usual / 2
             if self.zero is None:
                 self.zero = clock
             last = clock
@@ -160,7 +190,7 @@ class Pass:
     def _decoded(self) -> Iterator[Any]:
         import av
 
-        for packet in self._demuxed():
+        for packet in itertools.islice(self._demuxed(), self.skip, None):
             self.begun = self.begun or packet.is_keyframe
             self.packets += self.begun and packet.size > 0
             try:
@@ -171,6 +201,11 @@ class Pass:
                 self.bad += self.begun
 
     def _demuxed(self) -> Iterator[Any]:
+        """Packets of the stream, with right stamps."""
+        packets = self._read()
+        return packets if self.jumps == 0 else self.clock.mended(packets)
+
+    def _read(self) -> Iterator[Any]:
         import av
 
         packets = self.container.demux(self.stream)
@@ -218,7 +253,7 @@ def zero_of(container: Any, stream: Any) -> Seconds:
         return known
     look = Pass(container, stream, 0.0, None)
     next(look._timed(), None)
-    look._seek(0.0)
+    look._seek(None)
     return look.zero or 0.0
 
 

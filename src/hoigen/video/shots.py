@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from hoigen import video
-from hoigen.core.clip import Seconds
+from hoigen.core.clip import Sampling, Seconds
 from hoigen.core.errors import UsageError, VideoError, nearest
+from hoigen.video.header import Header
+from hoigen.video.sequence import Pass
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,13 +49,14 @@ class Shot:
     Args:
         start: seconds, its first frame.
         end: seconds, where the next shot begins.
-        state: `short` when it is below the minimum length.
-        reason: why it is short, as a sentence.
+        state: `short` when it is below the minimum length; `held` when it is one frame, shown for longer than the
+            maximum length.
+        reason: why it is not `ok`, as a sentence.
     """
 
     start: Seconds
     end: Seconds
-    state: Literal["ok", "short"] = "ok"
+    state: Literal["ok", "short", "held"] = "ok"
     reason: str | None = None
 
 
@@ -86,7 +89,7 @@ def find_shots(
     min_length: Seconds,
     max_length: Seconds | None,
     progress: Callable[[], None] | None = None,
-) -> list[Shot]:
+) -> tuple[Header, list[Shot]]:
     """All shots of a video, in order and without gaps: what is too short is a Shot too, with its reason.
 
     Args:
@@ -96,23 +99,30 @@ def find_shots(
         max_length: seconds; longer shots are split into equal parts at frame times. None: none is split.
         progress: called when the pass over the video has moved on.
 
+    Returns the header, with length, rate and clock as all its frames have them, and the shots.
+
     Raises VideoError when the video cannot be read to its end.
     """
     header = video.probe(uri, progress)
     chosen = check_detector(detector)
     times: list[Seconds] = []
-    frames = video.walk(uri, short_side=chosen.short_side, progress=progress)
-    cuts = list(chosen.boundaries(_noting(frames, times, header.duration)))
+    with video.opened(uri) as (container, stream):
+        decoder = Pass(container, stream, 0.0, None, progress)
+        frames = video.images(decoder, Sampling(short_side=chosen.short_side))
+        cuts = list(chosen.boundaries(_noting(frames, times, header.duration)))
+        jumps, gap = decoder.clock.jumps, decoder.clock.usual
     end = header.duration
     if len(times) > 1:  # a frame behind the last one, unless the claimed end is near
-        gap = (times[-1] - times[0]) / (len(times) - 1)
+        gap = gap if jumps else (times[-1] - times[0]) / (len(times) - 1)
         end = end if times[-1] < end <= times[-1] + 2 * gap + 0.001 else times[-1] + gap
-    video.check_reach(end, header.duration)
-    return [
+    if not jumps:
+        video.check_reach(end, header.duration)
+    shots = [
         shot
         for start, stop in itertools.pairwise([0.0, *cuts, end])
         for shot in _parts(start, stop, times, min_length, max_length)
     ]
+    return header.as_seen(times, end, jumps), shots
 
 
 def _noting(frames: Iterable[Frame], times: list[Seconds], claimed: Seconds) -> Iterator[Frame]:
@@ -132,6 +142,15 @@ def _parts(
 ) -> list[Shot]:
     """A stretch between two cuts as one shot, or as several when it is too long."""
     length = end - start
+    if max_length and length > max_length:
+        shown = [start, *times[bisect.bisect_right(times, start) : bisect.bisect_left(times, end)], end]
+        held = [(a, b) for a, b in itertools.pairwise(shown) if b - a > max_length]
+        if held:
+            a, b = held[0]
+            reason = f"one frame is shown for {b - a:.2f} s, longer than max_length {max_length:g} s"
+            before = _parts(start, a, times, min_length, max_length) if a > start else []
+            after = _parts(b, end, times, min_length, max_length) if b < end else []
+            return [*before, Shot(a, b, "held", reason), *after]
     if length < min_length:
         return [Shot(start, end, "short", f"shot of {length:.2f} s is shorter than min_length {min_length:g} s")]
     gap = length / max(1, bisect.bisect_left(times, end) - bisect.bisect_left(times, start))

@@ -1,0 +1,157 @@
+"""One clock for the packets of a stream, whatever their stamps say."""
+
+from __future__ import annotations
+
+import statistics
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+from hoigen.core.clip import Seconds
+
+LIVE_HOLE: Seconds = 2.5
+"""In formats of broadcasts (TS, MPG), frames that came evenly and then no more for longer than this: a hole."""
+HOLE: Seconds = 10.0
+"""The same where frames come unevenly; and of frames that came evenly in any format."""
+STEADY = 6
+"""So many even gaps before it tell a hole in a stream of even rate from a long hold in one of variable rate."""
+CLOSE = 0.05
+"""Stamps nearer to each other than this share of the usual gap, three in a row, were not made by a camera."""
+REORDERED = 8
+"""Frames by which presentation may lag behind decoding; further back is another run of the clock."""
+
+
+class Clock:
+    """Mends the stamps of a stream's packets as they come, from the first one on.
+
+    A stamp that does not follow (backwards; over a hole; crammed onto the one before) is put one usual gap behind the
+    last, and all that come after are moved with it, until one fits the clock as it was before. So a restart goes on, a
+    hole is closed, and a single bad stamp costs nothing. What one frame of a variable rate is held for stays.
+
+    Args:
+        container: PyAV's, open.
+        stream: one of its streams.
+
+    `jumps`: how often it was mended. `moved`: seconds that the latest packet was moved by.
+    """
+
+    def __init__(self, container: Any, stream: Any) -> None:
+        self.base = float(stream.time_base)
+        self.holes = (LIVE_HOLE, HOLE) if is_live(container) else (HOLE, float("inf"))
+        rate = stream.average_rate or stream.guessed_rate
+        self.gap = float(1 / rate) if rate else 0.04
+        self.again()
+
+    def again(self) -> None:
+        """Packets come from somewhere else in the file."""
+        self.shift = self.before = self.jumps = self.crammed = 0
+        self.raw: int | None = None  # the last packet's own time, in ticks
+        self.last: int | None = None  # the same, mended
+        self.shown: int | None = None  # the latest presentation time, mended
+        self.gaps: deque[int] = deque(maxlen=STEADY)
+
+    @property
+    def moved(self) -> Seconds:
+        return self.shift * self.base
+
+    def mended(self, packets: Iterator[Any]) -> Iterator[Any]:
+        """Packets with their right stamps; each waits for the next one, by which a single bad stamp is known.
+
+        Args:
+            packets: PyAV's, of the stream that the clock is for, as they are read.
+        """
+        held = None
+        for packet in packets:
+            if held is not None:
+                self._mend(held, packet)
+                yield held
+            held = packet
+        if held is not None:
+            self._mend(held, None)
+            yield held
+
+    def _mend(self, packet: Any, following: Any) -> None:
+        pts, dts = packet.pts, packet.dts
+        stamp = dts if dts is not None else pts
+        if stamp is None:
+            return
+        if self.last is not None and self._is_alone(stamp, following):
+            self.jumps += 1
+            here = self.last + self._usual()
+            sound = dts is not None and pts is not None and abs(pts - dts) * self.base < LIVE_HOLE
+            # without a stamp, its frame comes right behind the one before
+            packet.dts, packet.pts, self.last = here, here + pts - dts if sound else None, here
+            return
+        crammed = self.raw is not None and 0 <= stamp - self.raw < CLOSE * self._usual()
+        self.crammed = self.crammed + 1 if crammed and len(self.gaps) == STEADY else 0
+        self.raw = stamp
+        if self.last is not None and not self._follows(stamp, pts, self.shift):
+            if stamp + self.before > self.last and self._follows(stamp, pts, self.before):  # a bad run is over
+                self.shift = self.before
+            else:
+                self.jumps += 1
+                usual, self.before = self._usual(), self.shift
+                begins = packet.is_keyframe and pts is not None and self.shown is not None
+                self.shift = (self.shown - pts if begins else self.last - stamp) + usual
+        self._note(stamp + self.shift)
+        if dts is not None and self.shift:
+            packet.dts = dts + self.shift
+        if pts is None:
+            return
+        if dts is not None and abs(pts - dts) * self.base > HOLE:
+            self.jumps += 1
+            packet.pts = None
+            return
+        self.shown = max(self.shown, pts + self.shift) if self.shown is not None else pts + self.shift
+        if self.shift:
+            packet.pts = pts + self.shift
+
+    def _is_alone(self, stamp: int, following: Any) -> bool:
+        """Whether this stamp lies elsewhere, while the next one goes on from the last as if it were not there."""
+        assert self.last is not None
+        after = following and (following.dts if following.dts is not None else following.pts)
+        if not after or not self.gaps:
+            return False
+        usual = self._usual()
+        step, over = stamp + self.shift - self.last, after + self.shift - self.last
+        return 0 < over <= 4 * usual and (step > max(over, 4 * usual) or step < -REORDERED * usual)
+
+    def _follows(self, stamp: int, pts: int | None, shift: int) -> bool:
+        """Whether a packet's stamps, moved by `shift`, go on where the clock stands."""
+        assert self.last is not None
+        step = stamp + shift - self.last
+        usual = self._usual()
+        ahead = step if pts is None or self.shown is None else pts + shift - self.shown
+        if step < 0:
+            return abs(ahead) < REORDERED * usual
+        if self.crammed:
+            return self.crammed < 3
+        steady = len(self.gaps) == STEADY and max(self.gaps) <= 1.2 * min(self.gaps)
+        hole = self.holes[not steady]
+        return min(step, ahead) * self.base <= hole
+
+    def _note(self, stamp: int) -> None:
+        if self.last is not None:
+            step = stamp - self.last
+            if step > 0 and not self.crammed:
+                self.gaps.append(step)
+        self.last = max(stamp, self.last) if self.last is not None else stamp
+
+    @property
+    def usual(self) -> Seconds:
+        """Seconds from one frame to the next, as they were lately."""
+        return self._usual() * self.base
+
+    def _usual(self) -> int:
+        return max(1, round(statistics.median(self.gaps) if self.gaps else self.gap / self.base))
+
+
+def is_live(container: Any) -> bool:
+    """Whether a container is of a kind whose clock may start anew on the way (TS, MPG), by FFmpeg's own table.
+
+    Args:
+        container: PyAV's, open.
+    """
+    import av
+
+    return bool(av.format.Flags(container.format.flags) & av.format.Flags.ts_discont)

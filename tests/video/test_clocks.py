@@ -1,0 +1,177 @@
+"""Clocks that restart, jump, stand still or have bad stamps: every frame is there, at the moment that follows."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from hoigen import video
+from hoigen.core.clip import Clip, EveryFrame
+from hoigen.video.cutting import cut_clip
+from hoigen.video.shots import find_shots
+from render import counting, index_of, render
+
+SIZE = (96, 128)
+X264 = {"crf": "1", "g": "10", "bf": "2"}
+MPEG2 = {"codec": "mpeg2video", "options": {"bf": "2", "g": "12", "qmin": "1", "qmax": "2"}}
+HOUR, WRAP = 3600 * 90000, 1 << 33
+
+
+def pieces(folder: Path, suffix: str, count: int = 3, each: int = 30, **how: Any) -> list[Path]:
+    """So many files of one recording, each with a clock that begins anew."""
+    how = how or (MPEG2 if suffix == ".mpg" else {"options": X264})
+    frames = counting(count * each, SIZE)
+    for n, frame in enumerate(frames):  # a program stream with many frames in one packet tells no time of most
+        frame[:, 48:80] = np.random.default_rng(n).integers(0, 255, (SIZE[0], 32, 3))
+    return [
+        render(folder / f"piece{n}{suffix}", frames[n * each : (n + 1) * each], fps=25, **how) for n in range(count)
+    ]
+
+
+def restamped(path: Path, change: Callable[[int], int]) -> Path:
+    """A transport stream whose video stamps (90 kHz) are changed; `change` has each packet's time of decoding."""
+    data = bytearray(path.read_bytes())
+    for start in range(0, len(data), 188):
+        begins = data[start + 1] & 0x40
+        at = start + 4 + (data[start + 4] + 1 if data[start + 3] & 0x20 else 0)
+        if not begins or data[at : at + 3] != b"\0\0\1" or data[at + 3] & 0xF0 != 0xE0:
+            continue
+        told = {2: 1, 3: 2}.get(data[at + 7] >> 6, 0)
+        fields = [slice(place, place + 5) for place in range(at + 9, at + 9 + 5 * told, 5)]
+        stamps = [
+            (f[0] >> 1 & 7) << 30 | f[1] << 22 | f[2] >> 1 << 15 | f[3] << 7 | f[4] >> 1
+            for f in (data[field] for field in fields)
+        ]
+        for field, old in zip(fields, stamps, strict=True):
+            new = (old + change(stamps[-1]) - stamps[-1]) % WRAP
+            top = data[field][0] & 0xF1 | new >> 29 & 0xE
+            data[field] = bytes([top, new >> 22 & 255, new >> 14 & 0xFE | 1, new >> 7 & 255, new << 1 & 0xFE | 1])
+    path.write_bytes(data)
+    return path
+
+
+def joined(folder: Path, suffix: str) -> Path:
+    path = folder / f"joined{suffix}"
+    path.write_bytes(b"".join(piece.read_bytes() for piece in pieces(folder, suffix)))
+    return path
+
+
+def transport(folder: Path, change: Callable[[int], int]) -> Path:
+    return restamped(render(folder / "a.ts", counting(90, SIZE), fps=25, options=X264), change)
+
+
+def stamped(path: Path, times: list[float], **how: Any) -> Path:
+    """Packets in the order of decoding with these presentation times, as a muxer takes them that does not look."""
+    source = render(path.with_suffix(".h264.mkv"), counting(len(times), SIZE), fps=25, options={"crf": "1", **how})
+    with av.open(str(source)) as old, av.open(str(path), "w") as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        stream.time_base = old.streams.video[0].time_base
+        for packet, at in zip((p for p in old.demux(video=0) if p.size), times, strict=True):
+            packet.pts = packet.dts = round(at / packet.time_base)
+            packet.stream = stream
+            new.mux(packet)
+    return path
+
+
+def evenly(count: int, fps: float = 25.0, start: float = 0.0) -> list[float]:
+    return [start + n / fps for n in range(count)]
+
+
+MADE: dict[str, Callable[[Path], Path]] = {
+    "joined.ts": lambda folder: joined(folder, ".ts"),
+    "joined.mpg": lambda folder: joined(folder, ".mpg"),
+    "an hour's hole": lambda folder: transport(folder, lambda at: at + HOUR * (at > 300000)),
+    "a hole of three seconds": lambda folder: transport(folder, lambda at: at + 270000 * (at > 300000)),
+    "back an hour": lambda folder: transport(folder, lambda at: at + 2 * HOUR - HOUR * (at > 300000)),
+    "one wild stamp": lambda folder: transport(folder, lambda at: at + 1000 * 90000 * (300000 <= at < 303600)),
+    "one stamp half a second off": lambda folder: transport(folder, lambda at: at + 45000 * (300000 <= at < 303600)),
+    "some wild stamps": lambda folder: transport(folder, lambda at: at + HOUR * (300000 <= at < 330000)),
+    "over the wrap": lambda folder: transport(folder, lambda at: at - 300000),
+    "an hour in Matroska": lambda folder: stamped(
+        folder / "a.mkv", [*evenly(40), *evenly(50, start=3601.6)], bf="0", g="10"
+    ),
+    "an hour in MP4": lambda folder: stamped(
+        folder / "a.mp4", [*evenly(40), *evenly(50, start=3601.6)], bf="0", g="10"
+    ),
+    "crammed in MP4": lambda folder: stamped(
+        folder / "a.mp4", [*evenly(40), *[1.56 + n / 1000 for n in range(1, 51)]], bf="0", g="10"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_every_frame_is_there_and_follows_the_one_before(tmp_path: Path, name: str) -> None:
+    path = MADE[name](tmp_path)
+    header = video.probe(str(path))
+    assert header.duration == pytest.approx(3.6, abs=0.08)  # of crammed frames, two are let be
+    assert header.fps == pytest.approx(25, rel=0.03)
+    assert bool(header.jumps) == (name != "over the wrap")
+    assert not header.variable_rate or name == "crammed in MP4"
+    seen = list(video.walk(str(path), short_side=None))
+    assert [index_of(image) for image, _ in seen] == list(range(90))
+    assert [at for _, at in seen] == pytest.approx(evenly(90), abs=0.08)
+    found, shots = find_shots(str(path), "adaptive", 0.2, 2.0)
+    assert max(shot.end - shot.start for shot in shots) <= 2.0
+    assert shots[-1].end == found.duration == pytest.approx(3.6, abs=0.08)
+
+
+@pytest.mark.parametrize("name", [name for name in MADE if name != "crammed in MP4"])
+def test_a_stretch_is_the_same_wherever_it_is_read_from(tmp_path: Path, name: str) -> None:
+    path = MADE[name](tmp_path)
+    header = video.probe(str(path))
+    for first in (1, 10, 38, 41, 62, 78):
+        clip = Clip(id="x", uri=str(path), start=first / 25, end=(first + 8) / 25, width=128, height=96, fps=header.fps)
+        shown: list[int] = []
+        video.decode(clip, [], [(EveryFrame(), lambda image, at, to=shown: to.append(index_of(image)))])
+        assert shown == list(range(first, first + 8))
+        cut = cut_clip(clip, tmp_path / "cut.mp4")
+        assert [index_of(image) for image, _ in video.walk(str(cut), short_side=None)] == list(range(first, first + 8))
+
+
+def test_stamps_of_decoding_alone_lose_no_frame(tmp_path: Path) -> None:
+    path = stamped(tmp_path / "a.mp4", evenly(60), bf="2", g="12")
+    seen = list(video.walk(str(path), short_side=None))
+    assert [index_of(image) for image, _ in seen] == list(range(60))
+    assert [at for _, at in seen] == pytest.approx(evenly(60), abs=0.1)
+
+
+def test_two_frames_with_one_stamp_are_two(tmp_path: Path) -> None:
+    times = evenly(60)
+    times[20] = times[19]
+    path = stamped(tmp_path / "a.mkv", times, bf="0", g="10")
+    seen = list(video.walk(str(path), short_side=None))
+    assert [index_of(image) for image, _ in seen] == list(range(60))
+    assert all(a < b for (_, a), (_, b) in itertools.pairwise(seen))
+    assert video.probe(str(path)).duration == pytest.approx(2.4, abs=0.01)
+
+
+def test_a_phone_s_pause_stays_a_pause(tmp_path: Path) -> None:
+    steps = [0.033, 0.05, 0.04, 0.033, 0.067]
+    times = [0.0]
+    for n in range(79):
+        times.append(times[-1] + (2.0 if n == 40 else steps[n % 5]))
+    for name in ("a.mp4", "a.mkv", "a.ts"):
+        path = render(tmp_path / name, counting(80, SIZE), times=times, options=X264)
+        header = video.probe(str(path))
+        assert header.variable_rate
+        assert header.jumps == 0
+        assert header.duration == pytest.approx(times[-1] + 0.04, abs=0.05)
+        assert [at for _, at in video.walk(str(path))] == pytest.approx(times, abs=0.002)
+
+
+def test_what_is_held_too_long_is_dropped_by_itself(tmp_path: Path) -> None:
+    times = [0.0, 0.5, 0.8, 1.5, 1.7, 2.0, 202.0, 202.4, 202.5, 203.1, 203.4]
+    path = render(tmp_path / "a.mp4", counting(11, SIZE), times=times, options={"bf": "0"})
+    _, shots = find_shots(str(path), "adaptive", 0.5, 60)
+    assert [(round(s.start, 2), round(s.end, 2), s.state) for s in shots[:3]] == [
+        (0.0, 2.0, "ok"),
+        (2.0, 202.0, "held"),
+        (202.0, pytest.approx(203.5, abs=0.2), "ok"),
+    ]
+    assert shots[1].reason == "one frame is shown for 200.00 s, longer than max_length 60 s"
