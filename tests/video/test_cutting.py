@@ -96,6 +96,43 @@ def test_copy_covers_the_clip_from_keyframe_to_keyframe(tmp_path: Path) -> None:
     np.testing.assert_allclose(times, np.arange(40) / 25, atol=1e-4)
 
 
+@pytest.mark.parametrize("name", ["a.ts", "a.m2ts", "a.mpg", "a.flv", "a.mkv", "a.avi", "a.mov"])
+def test_packets_are_copied_out_of_every_container(tmp_path: Path, name: str) -> None:
+    how = {"codec": "mpeg2video", "pix_fmt": "yuv420p"} if name == "a.mpg" else {}
+    bends = "0" if name == "a.avi" else "2"  # AVI knows no times of presentation
+    source = render(tmp_path / name, picture(), options={"g": "10", "sc_threshold": "0", "bf": bends}, **how)
+    for start, end in ((0.0, 0.6), (0.52, 1.76)):
+        out = cut_clip(clip_of(source, start, end), tmp_path / "out.mp4", copy=True)
+        (old, _), (new, times) = frames_of(source), frames_of(out)
+        first = min(range(len(old)), key=lambda n: np.abs(new[0] - old[n]).mean())
+        assert first / 25 <= start + 0.001
+        assert (first + len(new)) / 25 >= end - 0.001
+        assert len(new) <= (end - start) * 25 + 32
+        np.testing.assert_array_equal(new[: len(new) - 2], old[first : first + len(new) - 2])
+        np.testing.assert_allclose(times, np.arange(len(new)) / 25, atol=2e-3)
+
+
+def test_what_tells_no_times_is_copied_by_nobody(tmp_path: Path) -> None:
+    source = render(tmp_path / "a.avi", picture(), options={"g": "10", "bf": "2"})
+    with pytest.raises(VideoError, match="tells no times of presentation"):
+        cut_clip(clip_of(source, 0.4, 1.2), tmp_path / "out.mp4", copy=True)
+    assert list(tmp_path.iterdir()) == [source]
+
+
+@pytest.mark.parametrize("name", ["camera.h264", "camera.hevc", "camera.m4v", "camera.mjpeg"])
+def test_streams_without_times_are_cut(tmp_path: Path, name: str) -> None:
+    codec = {"hevc": "libx265", "m4v": "mpeg4", "mjpeg": "mjpeg"}.get(name.split(".")[1], "libx264")
+    how = {"codec": codec, "pix_fmt": "yuvj420p" if codec == "mjpeg" else "yuv420p"}
+    source = render(tmp_path / name, counting(75, (96, 160)), **how)  # type: ignore[arg-type]
+    header = video.probe(str(source))
+    assert header.duration == pytest.approx(3.0)
+    out = cut_clip(clip_of(source, 0.0, header.duration), tmp_path / "whole.mp4")
+    assert [index_of(image) for image, _ in video.walk(str(out), short_side=None)] == list(range(75))
+    assert video.probe(str(out)).duration == pytest.approx(3.0, abs=0.01)
+    out = cut_clip(clip_of(source, 1.0, 2.0), tmp_path / "part.mp4")
+    assert [index_of(image) for image, _ in video.walk(str(out), short_side=None)] == list(range(25, 50))
+
+
 def test_sound_is_copied_in_time(tmp_path: Path) -> None:
     source = render(tmp_path / "in.mp4", picture(), audio=False)
     loud = tmp_path / "loud.mkv"

@@ -31,8 +31,8 @@ from hoigen.core.score import Number, Score
             label="Clock Jumps",
             better="less",
             place=76,
-            about="How often the clock of the video had to be mended: it restarted (files joined end to end), jumped over a "
-            "hole, or had a bad stamp. No frame is lost by it; sound may not fit the picture there.",
+            about="How often the clock of the video had to be mended: it restarted (files joined end to end), jumped "
+            "over a hole, or had a bad stamp. No frame is lost by it; sound may not fit the picture there.",
         ),
         Number(
             name="hdr",

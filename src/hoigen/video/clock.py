@@ -32,11 +32,11 @@ class Clock:
         container: PyAV's, open.
         stream: one of its streams.
 
-    `jumps`: how often it was mended. `moved`: seconds that the latest packet was moved by.
+    `jumps`: how often it was mended.
     """
 
     def __init__(self, container: Any, stream: Any) -> None:
-        self.base = float(stream.time_base)
+        self.base, self.index = float(stream.time_base), stream.index
         self.holes = (LIVE_HOLE, HOLE) if is_live(container) else (HOLE, float("inf"))
         rate = stream.average_rate or stream.guessed_rate
         self.gap = float(1 / rate) if rate else 0.04
@@ -50,18 +50,17 @@ class Clock:
         self.shown: int | None = None  # the latest presentation time, mended
         self.gaps: deque[int] = deque(maxlen=STEADY)
 
-    @property
-    def moved(self) -> Seconds:
-        return self.shift * self.base
-
     def mended(self, packets: Iterator[Any]) -> Iterator[Any]:
         """Packets with their right stamps; each waits for the next one, by which a single bad stamp is known.
 
         Args:
-            packets: PyAV's, of the stream that the clock is for, as they are read.
+            packets: PyAV's, as they are read: of the stream that the clock is for, and of others that go along.
         """
         held = None
         for packet in packets:
+            if packet.stream_index != self.index:
+                yield self._along(packet)
+                continue
             if held is not None:
                 self._mend(held, packet)
                 yield held
@@ -105,6 +104,17 @@ class Clock:
         self.shown = max(self.shown, pts + self.shift) if self.shown is not None else pts + self.shift
         if self.shift:
             packet.pts = pts + self.shift
+
+    def _along(self, packet: Any) -> Any:
+        """A packet of another stream, moved as this one is; around a jump, by what brings it nearer."""
+        stamp, base = packet.dts if packet.dts is not None else packet.pts, float(packet.time_base)
+        if stamp is not None and (self.shift or self.before):
+            moves = [round(shift * self.base / base) for shift in (self.shift, self.before)]
+            here = 0 if self.last is None else self.last * self.base / base
+            move = min(moves, key=lambda each: abs(stamp + each - here))
+            packet.pts = None if packet.pts is None else packet.pts + move
+            packet.dts = None if packet.dts is None else packet.dts + move
+        return packet
 
     def _is_alone(self, stamp: int, following: Any) -> bool:
         """Whether this stamp lies elsewhere, while the next one goes on from the last as if it were not there."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import os
 import time
 from collections.abc import Iterator
@@ -13,15 +14,18 @@ from typing import Any
 
 from hoigen.core.clip import Clip, Seconds
 from hoigen.core.errors import SetupError, VideoError
+from hoigen.video.clock import Clock
 from hoigen.video.file import Progress, opened
 from hoigen.video.header import probe
 from hoigen.video.plan import SLACK
-from hoigen.video.sequence import Headway, Pass, check_reach, zero_of
+from hoigen.video.sequence import SEARCHABLE, SEEK_BACK, UNORDERED, Headway, Pass, check_reach, rewind, zero_of
 
 CRF = "18"
 """x264's quality: the value FFmpeg's encoding guide calls visually lossless or nearly so."""
 PRESET = "veryfast"
 TOUCH_EVERY: Seconds = 1.0
+SOUND_BEFORE = 100
+"""Sound may come before the picture that it belongs to by so many packets."""
 AUDIO = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"})
 """Audio that players know inside MP4; it is copied, and other audio is left out."""
 
@@ -128,15 +132,10 @@ class _Source:
 
     def __init__(self, container: Any, stream: Any, clip: Clip, progress: Progress | None, jumps: int) -> None:
         self.container, self.video, self.clip, self.progress = container, stream, clip, progress
-        self.jumps = jumps
+        self.jumps, self.untold = jumps, 0
         self.zero = zero_of(container, stream)
         found = [s for s in container.streams.audio if s.codec_context is not None and s.codec_context.name in AUDIO]
         self.audio = found[0] if found else None
-
-    def search(self) -> None:
-        """To the last keyframe that is not later than the clip's start."""
-        if self.clip.start > 0:
-            self.container.seek(self.ticks(self.clip.start + SLACK), stream=self.video, backward=True)
 
     def ticks(self, second: float) -> int:
         return int((second + self.zero) / self.video.time_base)
@@ -144,13 +143,59 @@ class _Source:
     def second(self, stamp: int, time_base: Fraction) -> float:
         return float(stamp * time_base) - self.zero
 
-    def packets(self, *streams: Any) -> Iterator[Any]:
-        """As they come, from wherever the search has led to."""
+    def packets(self) -> Iterator[Any]:
+        """Of video and sound, as they come, from the last keyframe that is not later than the clip's start.
+
+        Raises VideoError where there is none. Some containers are searched badly: more is read of them, and then all.
+        """
+        if self.jumps == 0 and self.container.format.name.startswith(SEARCHABLE):
+            for back in SEEK_BACK:
+                if self.clip.start - back > 0:
+                    self.container.seek(self.ticks(self.clip.start + SLACK - back), stream=self.video, backward=True)
+                    if (found := self._from_keyframe()) is not None:
+                        yield from found
+                        return
+        rewind(self.container, self.video)
+        found = self._from_keyframe()
+        if found is None and self.untold:
+            raise VideoError(
+                f"tells no times of presentation ({self.container.format.name}), which copied packets need: "
+                "cut it without --copy"
+            )
+        if found is None:
+            raise VideoError(f"holds no keyframe before the clip's start at {self.clip.start:g} s")
+        yield from found
+
+    def _from_keyframe(self) -> Iterator[Any] | None:
+        """The packets from the last keyframe on; None when the first one that comes is too late."""
+        coming = self._demuxed()
+        held: list[Any] = []
+        for packet in coming:
+            if packet.stream is not self.video:
+                held.append(packet)
+                continue
+            at = None if packet.pts is None else self.second(packet.pts, packet.time_base)
+            self.untold += at is None and packet.size > 0
+            if packet.is_keyframe and at is not None and at <= self.clip.start + SLACK:
+                sound = [each for each in held if each.stream is not self.video]
+                held = [*sound[-SOUND_BEFORE:], packet]
+            elif any(each.stream is self.video for each in held):
+                held.append(packet)
+            if packet.dts is not None and self.second(packet.dts, packet.time_base) > self.clip.start + SLACK:
+                break
+        begun = any(each.stream is self.video for each in held)
+        return itertools.chain(held, coming) if begun else None
+
+    def _demuxed(self) -> Iterator[Any]:
         headway = Headway(self.progress)
-        for packet in self.container.demux([s for s in streams if s is not None]):
+        clock = Clock(self.container, self.video)
+        packets = self.container.demux([s for s in (self.video, self.audio) if s is not None])
+        for packet in packets if self.jumps == 0 else clock.mended(packets):
             headway.read(packet)
             if packet.dts is not None:
                 headway.at(self.second(packet.dts, packet.time_base))
+                if self.container.format.name.startswith(UNORDERED) and packet.stream is self.video:
+                    packet.pts = None if self.video.codec_context.has_b_frames else packet.dts
             yield packet
 
 
@@ -192,10 +237,9 @@ def _encoded(source: _Source, target: _Target, rotation: int) -> None:
     silent: bool = sound.done
     if not silent:
         with opened(clip.uri) as (container, stream):
-            again = _Source(container, stream, clip, source.progress, source.jumps)
-            again.search()
-            for packet in again.packets(again.audio):
-                sound.take(packet)
+            for packet in _Source(container, stream, clip, source.progress, source.jumps).packets():
+                if packet.stream.type == "audio":
+                    sound.take(packet)
                 if sound.done:
                     break
     frames = Pass(source.container, source.video, clip.start, clip.end, source.progress, source.jumps)
@@ -317,21 +361,22 @@ def _copied(source: _Source, target: _Target, rotation: int) -> None:
     sound = _Sound(source, target, source.clip.end)
     base: Fraction = source.video.time_base
     begin: int | None = None
+    step = 0
     latest, done = 0.0, False
-    source.search()
-    for packet in source.packets(source.video, source.audio):
+    for packet in source.packets():
         if packet.stream is source.audio:
             sound.take(packet)
         elif packet.pts is not None and not done:
             at = source.second(packet.pts, packet.time_base)
-            if begin is None and packet.is_keyframe:
-                begin = packet.pts
+            if begin is None:
+                begin, step = packet.pts, -(1 << 62)
             done = packet.is_keyframe and at >= source.clip.end - SLACK
             # leading pictures of an open group belong to the group before
-            if begin is not None and packet.pts >= begin and not done:
+            if packet.pts >= begin and not done:
                 latest = max(latest, at + float((packet.duration or 0) * packet.time_base))
                 packet.pts -= begin
-                packet.dts = packet.dts - begin if packet.dts is not None else None
+                if packet.dts is not None:  # a muxer takes decoding times that grow
+                    packet.dts = step = max(step + 1, packet.dts - begin)
                 packet.stream = stream
                 target.mux(packet)
         if begin is not None:

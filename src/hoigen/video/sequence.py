@@ -161,12 +161,10 @@ class Pass:
         self.clock.again()
         self.skip = 0
         try:
-            if ticks is not None:
-                self.container.seek(ticks, stream=self.stream, backward=True)
-            elif is_live(self.container):  # searched for its very first time, it misses the first keyframe
-                self.container.seek(0, unsupported_byte_offset=True)
+            if ticks is None:
+                rewind(self.container, self.stream)
             else:
-                self.container.seek(min(0, self.stream.start_time or 0), stream=self.stream, backward=True)
+                self.container.seek(ticks, stream=self.stream, backward=True)
         except (av.FFmpegError, OverflowError):
             return False
         self.moved = True
@@ -227,6 +225,19 @@ class Pass:
             yield packet
 
 
+def rewind(container: Any, stream: Any) -> None:
+    """Makes a container give its packets from the beginning again.
+
+    Args:
+        container: PyAV's, open.
+        stream: its video stream.
+    """
+    if is_live(container):  # searched for its very first time, it misses the first keyframe
+        container.seek(0, unsupported_byte_offset=True)
+    else:
+        container.seek(min(0, stream.start_time or 0), stream=stream, backward=True)
+
+
 def check_reach(reached: Seconds, duration: Seconds, start: Seconds = 0.0) -> None:
     """Raises VideoError when frames leave out more than a tenth of the length that was claimed.
 
@@ -251,6 +262,8 @@ def zero_of(container: Any, stream: Any) -> Seconds:
     known = start_time(container, stream)
     if known is not None:
         return known
+    if stream.start_time is None:  # a raw stream: no times, and no way back to its beginning
+        return 0.0
     look = Pass(container, stream, 0.0, None)
     next(look._timed(), None)
     look._seek(None)
