@@ -146,7 +146,7 @@ def test_what_an_entry_says(cases: dict[str, tuple[str, Any]]) -> None:
     assert amt.used_by == ("motion_smoothness",)
     viclip = entry_of("vbench: overall_consistency", cases, "viclip_l14")
     assert (viclip.licence, viclip.use) == ("unknown", "not known")
-    assert entry_of("vbench: imaging_quality", cases, "musiq_spaq").sha256 == "358bb6af… (unpinned)"
+    assert len(entry_of("vbench: imaging_quality", cases, "musiq_spaq").sha256) == 64
     assert entry_of("imaging_quality original", cases, "musiq_spaq_original").licence == "Apache-2.0"
     text = entry_of("lite: text_boxes", cases, "text_detector")
     assert (text.revision, len(text.sha256), text.use) == ("3.10.0", 64, "anyone")

@@ -14,10 +14,10 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from hoigen.core.errors import SetupError, UsageError
+from hoigen.core.errors import SetupError, UsageError, shown
 from hoigen.models import cards, files, lock
 
 NEEDED = ("*.json", "*.jinja", "*.model", "*.txt", "*.safetensors")
@@ -234,6 +234,11 @@ def _check(found: Found) -> None:
         return
     if not (found.folder / "config.json").is_file():
         raise SetupError(f"model {found.name!r}: no config.json in {found.folder}: not a transformers model")
+    if (found.folder / "adapter_config.json").exists():
+        raise SetupError(
+            f"model {found.name!r}: {found.folder} holds an adapter (adapter_config.json), which names a further "
+            "model; merge it into that model and give the folder of the whole"
+        )
     missing = [name for name in weight_files(found.folder) if not (found.folder / name).is_file()]
     if missing:
         raise SetupError(f"model {found.name!r}: {', '.join(missing[:3])} missing in {found.folder}")
@@ -242,11 +247,25 @@ def _check(found: Found) -> None:
 
 
 def weight_files(folder: Path) -> list[str]:
-    """The names of the safetensors files in a `folder`, as the index lists them when the checkpoint is split."""
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        try:
-            return sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-        except (ValueError, KeyError) as error:
-            raise SetupError(f"{index} cannot be read: {error}") from None
+    """The names of the safetensors files in a `folder`, as the index lists them when the checkpoint is split.
+
+    Raises SetupError for an index that names anything but safetensors files of that folder: transformers would open a
+    pickle, or a file elsewhere, as it stands there.
+    """
+    listed = {path.name: _listed(path) for path in sorted(folder.glob("*.index.json"))}
+    if (index := "model.safetensors.index.json") in listed:
+        return listed[index]
     return sorted(path.name for path in folder.glob("*.safetensors"))
+
+
+def _listed(index: Path) -> list[str]:
+    try:
+        files = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise SetupError(f"{index} cannot be read: {type(error).__name__}: {error}") from None
+    allowed = (".safetensors", ".bin") if index.name.startswith("pytorch_model.") else (".safetensors",)
+    for name in files:
+        plain = isinstance(name, str) and PurePosixPath(name).name == name and "\\" not in name and "\0" not in name
+        if not plain or not name.endswith(allowed):
+            raise SetupError(f"{index}: weight_map names {shown(name)}; it may name .safetensors files of that folder")
+    return sorted(set(files))

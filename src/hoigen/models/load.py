@@ -123,6 +123,8 @@ def pretrained(loader: Any, found: hub.Found, what: str, **options: Any) -> Any:
     """
     if found.gguf_file:
         options["gguf_file"] = found.gguf_file
+    elif what == "model":
+        options["use_safetensors"] = True  # where it finds no `model.safetensors`, it would take pickles
     try:
         return loader.from_pretrained(str(found.folder), local_files_only=True, trust_remote_code=False, **options)
     except MemoryError:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import io
 import pickle
+import sys
+import tarfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -122,17 +125,78 @@ def _of_torch(path: Path) -> Any:
     """What `torch.save` or TorchScript wrote, with `_Nothing` in place of all that is no tensor, number or text."""
     import torch
 
-    if zipfile.is_zipfile(path):
+    with path.open("rb") as file:
+        begin = file.read(2)
+    if begin == b"PK":  # torch.load hands what looks like TorchScript to torch.jit.load, which runs what it carries
         with zipfile.ZipFile(path) as archive:
-            is_torchscript = any(name.endswith("/constants.pkl") for name in archive.namelist())
-        if is_torchscript:
-            return torch.jit.load(str(path), map_location="cpu").state_dict()
+            return _of_archive(archive)
+    if tarfile.is_tarfile(path):
+        raise ValueError("a tar archive, as PyTorch wrote them before 2017; load and save it again with a newer one")
 
     def load(file: Any, **settings: Any) -> Any:
         return _Unpickler(file, **settings).load()
 
     reader = SimpleNamespace(Unpickler=_Unpickler, load=load, __name__="pickle")
-    return torch.load(str(path), map_location="cpu", weights_only=False, pickle_module=reader)
+    with path.open("rb") as file:
+        return torch.load(file, map_location="cpu", weights_only=False, pickle_module=reader)
+
+
+def _of_archive(archive: zipfile.ZipFile) -> Any:
+    """The pickle of an archive with its storages; of TorchScript, the tensors of its modules by name, and none of its
+    code."""
+    import torch
+
+    files = {info.filename: info for info in archive.infolist()}
+    pickles = [name for name in files if name.count("/") == 1 and name.endswith("/data.pkl")]
+    if len(pickles) != 1:
+        raise ValueError(f"an archive with {len(pickles)} files data.pkl, where a checkpoint has one")
+    top = pickles[0].removesuffix("data.pkl")
+    if any(info.compress_type != zipfile.ZIP_STORED for name, info in files.items() if name.startswith(f"{top}data")):
+        raise ValueError("its tensors are compressed, as no PyTorch writes them")
+    if f"{top}byteorder" in files and archive.read(f"{top}byteorder") != sys.byteorder.encode():
+        raise ValueError("its tensors are of a machine of another byte order")
+    storages: dict[str, Any] = {}
+
+    def storage(found: Any) -> Any:
+        _, kind, key, _, count = found
+        if key not in storages:
+            content = bytearray(archive.read(f"{top}data/{key}"))
+            storages[key] = torch.frombuffer(content, dtype=torch.uint8).untyped_storage() if content else None
+        dtype = getattr(kind, "_dtype", None)  # `dtype` warns, that storages with a type will go
+        if not isinstance(dtype, torch.dtype):
+            raise ValueError(f"a storage of numbers of an unknown kind ({kind!r})")
+        untyped = torch.UntypedStorage(0) if storages[key] is None else storages[key]
+        if count * dtype.itemsize > untyped.nbytes():
+            raise ValueError(f"its storage {key} is shorter than it claims")
+        return torch.storage.TypedStorage(wrap_storage=untyped, dtype=dtype, _internal=True)
+
+    unpickler = _Unpickler(io.BytesIO(archive.read(pickles[0])), encoding="utf-8")
+    unpickler.persistent_load = storage  # type: ignore[method-assign]
+    read = unpickler.load()
+    return dict(_of_module(read, "")) if isinstance(read, _Module) else read
+
+
+def _of_module(module: _Module, prefix: str) -> Iterator[tuple[str, Any]]:
+    """A TorchScript module's tensors and those of the modules in it, by name; a module within itself has no end."""
+    import torch
+
+    for name, value in module.state.items():
+        if isinstance(value, torch.Tensor):
+            yield f"{prefix}{name}", value
+        elif isinstance(value, _Module):
+            yield from _of_module(value, f"{prefix}{name}.")
+
+
+class _Module:
+    """A module of TorchScript: what it holds, by name. What it could do is in code, which is not read."""
+
+    def __init__(self, *given: Any) -> None:
+        self.state: Mapping[str, Any] = {}
+
+    def __setstate__(self, state: Any) -> None:
+        if not isinstance(state, dict):
+            raise ValueError("a TorchScript module with a state of its own making, which its code would have to read")
+        self.state = state
 
 
 class _Nothing:
@@ -163,6 +227,8 @@ class _Unpickler(pickle.Unpickler):
 
         if (module, name) in OF_TENSORS:
             return super().find_class(module, name)
+        if module.partition(".")[0] == "__torch__":
+            return _Module
         found = getattr(torch, name, None) if module == "torch" else None
         if isinstance(found, torch.dtype) or (isinstance(found, type) and name.endswith("Storage")):
             return found
