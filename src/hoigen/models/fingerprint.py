@@ -36,24 +36,22 @@ def observation_fingerprint(looking: Any) -> str:
 
 def _facts(thing: Any) -> dict[str, Any]:
     cls = type(thing)
+    if isinstance(thing, Identified):
+        settings = thing.identity
+    else:
+        settings = {}
+        for each in dataclasses.fields(thing):
+            if each.init:  # other fields hold what was loaded
+                value = getattr(thing, each.name)
+                nested = dataclasses.is_dataclass(value) and not isinstance(value, type)
+                settings[each.name] = dataclasses.asdict(value) if nested else value
     facts = {
         "name": thing.name,
-        "settings": _same_numbers(thing.identity if isinstance(thing, Identified) else _settings(thing)),
+        "settings": _same_numbers(settings),
         "revision": getattr(cls, "revision", 1),
         "weights": uses.pins(thing),
     }
     return facts | ({"source": source} if (source := own_source(cls)) else {})
-
-
-def _settings(thing: Any) -> dict[str, Any]:
-    """The fields that are settings; others hold what was loaded."""
-    found = {}
-    for each in dataclasses.fields(thing):
-        if each.init:
-            value = getattr(thing, each.name)
-            nested = dataclasses.is_dataclass(value) and not isinstance(value, type)
-            found[each.name] = dataclasses.asdict(value) if nested else value
-    return found
 
 
 def own_source(cls: type[Any]) -> str | None:

@@ -134,13 +134,13 @@ class Host:
         if self.keeper is not None:
             self.keeper.join()
             self._kill()  # one that was being started just then
-        self.counts.close()
-        self.log.close()
+        self.counts.page.close()
+        self.log.file.close()
         self.page.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _start(self) -> None:
-        self.counts.clear()
+        COUNTS.pack_into(self.counts.page, 0, 0, 0)
         self.log.begin()
         ours, theirs = socket.socketpair()
         with ours, theirs:
@@ -171,7 +171,11 @@ class Host:
                 part = link.recv(1 << 16)
             except TimeoutError:
                 if time.monotonic() > until:
-                    self._too_long()
+                    assert self.process is not None
+                    words = where_it_hangs(self.process, self.log)
+                    self._kill()
+                    late = f"the models are not loaded after {self.load_deadline:g} s (set load_deadline higher)"
+                    raise _LoadError(f"{late}\n{words}".rstrip()) from None
                 continue
             except ConnectionResetError:
                 part = b""
@@ -186,13 +190,6 @@ class Host:
             raise _LoadError(received[1:].decode("utf-8", "replace"))
         if not self.stopped.is_set():
             raise SetupError(f"the process that loads the models {ended}\n{self.log.last_words()}".rstrip())
-
-    def _too_long(self) -> None:
-        assert self.process is not None
-        words = where_it_hangs(self.process, self.log)
-        self._kill()
-        late = f"the models are not loaded after {self.load_deadline:g} s (set load_deadline higher)"
-        raise _LoadError(f"{late}\n{words}".rstrip())
 
     def _keep(self) -> None:
         """Replaces the process when it ends or hangs, until it has ended too often without an answer."""
@@ -228,19 +225,15 @@ class Host:
             lost += 1
             if lost >= MOST_LOST:
                 raise SetupError(f"the process of the models {why}, {lost} times without an answer\n{words}")
-            self._start_again()
+            for tried in range(1, LOAD_TRIES + 1):
+                try:
+                    self._start()
+                    break
+                except SetupError as error:
+                    # what it has reported itself it would report again
+                    if isinstance(error, _LoadError) or tried == LOAD_TRIES or self.stopped.is_set():
+                        raise SetupError(f"the models could be loaded no more: {error}") from None
             moved, still, looked = self.counts.read(), 0.0, time.monotonic()
-
-    def _start_again(self) -> None:
-        for tried in range(1, LOAD_TRIES + 1):
-            try:
-                return self._start()
-            except _LoadError as error:  # it has reported why: it would do so again
-                raise SetupError(f"the models could be loaded no more: {error}") from None
-            except SetupError as error:
-                if tried == LOAD_TRIES or self.stopped.is_set():
-                    raise SetupError(f"the models could be loaded no more: {error}") from None
-        return None
 
     def _ended(self) -> str:
         from hoigen.work.supervisor import exit_in_words
@@ -282,24 +275,19 @@ class _Counts:
         asked, answered = COUNTS.unpack_from(self.page, 0)
         return asked, answered
 
-    def clear(self) -> None:
-        COUNTS.pack_into(self.page, 0, 0, 0)
-
     def add(self, asked: int = 0, answered: int = 0) -> None:
         before = self.read()
         COUNTS.pack_into(self.page, 0, before[0] + asked, before[1] + answered)
-
-    def close(self) -> None:
-        self.page.close()
 
 
 # the process itself
 
 
-class _Turns:
-    """Questions go together, but for those that have to be alone."""
+class _Served:
+    """Answers what comes over the socket. Questions go together, but for those that have to be alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, services: Mapping[str, Service], counts: _Counts) -> None:
+        self.services, self.counts = services, counts
         self.news = asyncio.Condition()
         self.together = self.waiting = 0
         self.alone = False
@@ -325,14 +313,6 @@ class _Turns:
                     self.together -= 1
                 self.news.notify_all()
 
-
-class _Served:
-    """Answers what comes over the socket."""
-
-    def __init__(self, services: Mapping[str, Service], counts: _Counts) -> None:
-        self.services, self.counts = services, counts
-        self.turns = _Turns()
-
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):  # whoever asked is gone
             _, body = await receive(reader)
@@ -349,7 +329,7 @@ class _Served:
             name, asked, alone = pickle.loads(body)
         except Exception as error:
             return _raised(error)
-        async with self.turns.turn(alone):
+        async with self.turn(alone):
             if alone:
                 writer.write(frame(BEGUN))
                 await writer.drain()
@@ -388,7 +368,7 @@ def main() -> None:
     """python -c '... main()' LINK PAGE PARENT ADDRESS"""
     import faulthandler
 
-    from hoigen.work.worker import described, end_with_parent, hint, no_core_files, on_purpose, trace_of
+    from hoigen.work.worker import end_with_parent, no_core_files, told
 
     link_fd, page, parent = (int(word) for word in sys.argv[1:4])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -403,8 +383,7 @@ def main() -> None:
     try:
         asyncio.run(_serve(setup, link, _Counts(page), sys.argv[4]))
     except BaseException as error:
-        message = str(error) if on_purpose(error) else f"{described(error)}{hint(error)}\n{trace_of(error)}"
         with contextlib.suppress(OSError):
-            link.sendall(UNREADY + message.encode("utf-8", "replace"))
+            link.sendall(UNREADY + "\n".join(filter(None, told(error))).encode("utf-8", "replace"))
         os._exit(1)
     os._exit(0)

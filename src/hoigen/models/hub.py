@@ -7,12 +7,10 @@ A model is named in one of three ways: a folder (or GGUF file) that is there, th
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -82,7 +80,23 @@ def resolve(model: str, revision: str = "", gguf_file: str = "", *, quiet: bool 
         own = Found(model, folder, folder.name if COMMIT.match(folder.name) else revision or "main", gguf_file)
         if COMMIT.match(own.revision) and not COMMIT.match(revision):
             lock.hold_revision(model, revision or "main", own.revision)
-    _check(own)
+    if own.gguf_file:
+        if not (own.folder / own.gguf_file).is_file():
+            raise SetupError(f"model {own.name!r}: it has no file {own.gguf_file}")
+        return own
+    # what would else fail deep within transformers
+    if not (own.folder / "config.json").is_file():
+        raise SetupError(f"model {own.name!r}: no config.json in {own.folder}: not a transformers model")
+    if (own.folder / "adapter_config.json").exists():
+        raise SetupError(
+            f"model {own.name!r}: {own.folder} holds an adapter (adapter_config.json), which names a further "
+            "model; merge it into that model and give the folder of the whole"
+        )
+    missing = [name for name in weight_files(own.folder) if not (own.folder / name).is_file()]
+    if missing:
+        raise SetupError(f"model {own.name!r}: {', '.join(missing[:3])} missing in {own.folder}")
+    if not weight_files(own.folder):
+        raise SetupError(f"model {own.name!r}: no .safetensors files in {own.folder}; hoigen loads no pickles")
     return own
 
 
@@ -95,13 +109,6 @@ def at_hand(model: str, revision: str = "", gguf_file: str = "") -> Found | None
     commit = _commit_at_hand(model, revision or "main")
     folder = _repository(model) / "snapshots" / commit if commit else None
     return Found(model, folder, commit, gguf_file) if folder is not None and folder.is_dir() else None
-
-
-def notice(name: str) -> str:
-    """A sentence on the licence of a model by its `name` when one has to know it before use; empty when it is free or
-    nothing is known."""
-    card = cards.find(name)
-    return card.notice if card is not None else ""
 
 
 def _own(model: str, revision: str, gguf_file: str) -> Found | None:
@@ -167,15 +174,17 @@ def _repository(model: str) -> Path:
 
 def _fetched(model: str, revision: str, gguf_file: str, quiet: bool) -> Path:
     try:
-        from huggingface_hub import errors, snapshot_download
+        from huggingface_hub import errors, snapshot_download, utils
     except ImportError:
         raise SetupError(f"model {model!r} needs extra [models]: pip install 'hoigen[models]'") from None
     what = f"model {model!r}, revision {revision!r}"
     wanted: dict[str, Any] = {"allow_patterns": [gguf_file] if gguf_file else list(NEEDED)}
+    no_bars = quiet and not utils.are_progress_bars_disabled()
     try:
         _check_commit(model, revision)
-        with _bars(quiet):
-            folder = snapshot_download(model, revision=revision, ignore_patterns=list(NOT_NEEDED), **wanted)
+        if no_bars:
+            utils.disable_progress_bars()
+        folder = snapshot_download(model, revision=revision, ignore_patterns=list(NOT_NEEDED), **wanted)
     except errors.HFValidationError:
         raise UsageError(f"model: {model!r} is neither a folder here nor an id of the hub (owner/name)") from None
     except errors.GatedRepoError:
@@ -194,6 +203,9 @@ def _fetched(model: str, revision: str, gguf_file: str, quiet: bool) -> Path:
             f"{what}: not on this machine, and the hub cannot be reached ({why}). "
             f"On a connected machine: hf download {model}; copy its cache (HF_HOME) here, or give a folder as model"
         ) from None
+    finally:
+        if no_bars:
+            utils.enable_progress_bars()
     return Path(folder)
 
 
@@ -209,41 +221,6 @@ def _check_commit(model: str, revision: str) -> None:
         return
     if commit:
         lock.hold_revision(model, revision, commit)
-
-
-@contextlib.contextmanager
-def _bars(quiet: bool) -> Iterator[None]:
-    """Without the hub's own progress bars, when it is to be quiet."""
-    from huggingface_hub import utils
-
-    if not quiet or utils.are_progress_bars_disabled():
-        yield
-        return
-    utils.disable_progress_bars()
-    try:
-        yield
-    finally:
-        utils.enable_progress_bars()
-
-
-def _check(found: Found) -> None:
-    """Raises SetupError for a folder without configuration or weights, which would fail deep within transformers."""
-    if found.gguf_file:
-        if not (found.folder / found.gguf_file).is_file():
-            raise SetupError(f"model {found.name!r}: it has no file {found.gguf_file}")
-        return
-    if not (found.folder / "config.json").is_file():
-        raise SetupError(f"model {found.name!r}: no config.json in {found.folder}: not a transformers model")
-    if (found.folder / "adapter_config.json").exists():
-        raise SetupError(
-            f"model {found.name!r}: {found.folder} holds an adapter (adapter_config.json), which names a further "
-            "model; merge it into that model and give the folder of the whole"
-        )
-    missing = [name for name in weight_files(found.folder) if not (found.folder / name).is_file()]
-    if missing:
-        raise SetupError(f"model {found.name!r}: {', '.join(missing[:3])} missing in {found.folder}")
-    if not weight_files(found.folder):
-        raise SetupError(f"model {found.name!r}: no .safetensors files in {found.folder}; hoigen loads no pickles")
 
 
 def weight_files(folder: Path) -> list[str]:

@@ -76,20 +76,17 @@ def weight_bytes(found: hub.Found, dtype: str) -> int:
     if found.gguf_file:  # about 4 to 8 bits each on disk, 16 or 32 once loaded
         return (found.folder / found.gguf_file).stat().st_size * (8 if DTYPES.get(dtype, 4) == 4 else 4)
     total = 0
-    for name in hub.weight_files(found.folder):
-        size = (found.folder / name).stat().st_size
-        total += size if dtype == "auto" else size * DTYPES[dtype] // _bytes_each(found.folder / name)
+    for path in (found.folder / name for name in hub.weight_files(found.folder)):
+        size = path.stat().st_size
+        if dtype != "auto":
+            from safetensors import safe_open
+
+            with safe_open(str(path), framework="pt") as file:
+                first = next(iter(file.keys()), None)
+                kind = "F32" if first is None else str(file.get_slice(first).get_dtype())
+            size = size * DTYPES[dtype] // {"F64": 8, "F32": 4, "BF16": 2, "F16": 2}.get(kind, 1)
+        total += size
     return total
-
-
-def _bytes_each(path: Path) -> int:
-    """Bytes of a number in a safetensors file, by its first tensor."""
-    from safetensors import safe_open
-
-    with safe_open(str(path), framework="pt") as file:
-        name = next(iter(file.keys()), None)
-        kind = "F32" if name is None else str(file.get_slice(name).get_dtype())
-    return {"F64": 8, "F32": 4, "BF16": 2, "F16": 2}.get(kind, 1)
 
 
 def free_bytes(device: str) -> int:

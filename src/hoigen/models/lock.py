@@ -74,37 +74,36 @@ def hold_revision(model: str, revision: str, commit: str) -> None:
 
 
 def _note(kind: Kind, name: str, pin: str, came_from: str) -> str:
-    """Adds an entry, unless another process was first; the pin that holds. What cannot be written is printed."""
+    """Adds an entry, unless another process was first; the pin that holds. What cannot be written is printed.
+
+    Under a lock, by a new file in the place of the old one: two at once lose nothing, a kill leaves one of both.
+    """
+    import fcntl
+
     file = lock_file()
-    entry = {PINS[kind]: pin, "noted": datetime.date.today().isoformat()} | ({"from": came_from} if came_from else {})
+    entry: Mapping[str, str] = {PINS[kind]: pin, "noted": datetime.date.today().isoformat()}
     try:
         if file is None:
             raise OSError(0, "there is no home folder")
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return _add(file.resolve(), kind, name, entry)
+        whole = file.resolve()
+        with (whole.parent / ".models.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            everything = _read()
+            entry = everything[kind].setdefault(name, {**entry, **({"from": came_from} if came_from else {})})
+            part = whole.with_name(f".{whole.name}.{os.getpid()}")
+            try:
+                with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
+                    json.dump(everything, out, indent=1, sort_keys=True, ensure_ascii=False)
+                    out.write("\n")
+                part.replace(whole)
+            finally:
+                part.unlink(missing_ok=True)
+        return str(entry[PINS[kind]])
     except OSError as error:
         where = file or "the lock file of models"
         _say(f"{where} cannot be written: {error.strerror or error}; another {name} than today's will not be noticed")
         return pin
-
-
-def _add(file: Path, kind: Kind, name: str, entry: Mapping[str, str]) -> str:
-    """Under a lock, by a new file in the place of the old one: two at once lose nothing, a kill leaves one of both."""
-    import fcntl
-
-    with (file.parent / ".models.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        everything = _read()
-        entry = everything[kind].setdefault(name, entry)
-        part = file.with_name(f".{file.name}.{os.getpid()}")
-        try:
-            with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
-                json.dump(everything, out, indent=1, sort_keys=True, ensure_ascii=False)
-                out.write("\n")
-            part.replace(file)
-        finally:
-            part.unlink(missing_ok=True)
-    return str(entry[PINS[kind]])
 
 
 def _read() -> dict[Kind, dict[str, Mapping[str, str]]]:

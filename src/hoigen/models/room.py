@@ -99,24 +99,21 @@ class Handle(Protocol):
 class _HasFacts(Protocol):
     """A torch module of which a measure has to know plain values."""
 
-    @property
-    def facts(self) -> Mapping[str, Any]: ...
+    facts: Mapping[str, Any]
 
 
 @runtime_checkable
 class _HasLedger(Protocol):
     """A torch module made of more than its files and models; empty where they are all."""
 
-    @property
-    def ledger(self) -> Sequence[Mapping[str, str]]: ...
+    ledger: Sequence[Mapping[str, str]]
 
 
 @runtime_checkable
 class _HasFiles(Protocol):
     """A measure or finder whose network is made of files: ids of cards, each with a file of one's own or empty."""
 
-    @property
-    def files(self) -> Mapping[str, str]: ...
+    files: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,11 +224,13 @@ def _mapped(value: Any, change: Callable[[Any], Any]) -> Any:
 def as_arrays(value: Any) -> Any:
     """A `value` with numpy arrays in place of its tensors, to be sent; bfloat16, which numpy lacks, becomes float32."""
 
-    def array_of(tensor: Any) -> Any:
-        known = tensor.detach().cpu()
+    def array_of(array: Any) -> Any:
+        if not hasattr(array, "numpy"):
+            return array
+        known = array.detach().cpu()
         return (known.float() if str(known.dtype) == "torch.bfloat16" else known).numpy()
 
-    return _mapped(value, lambda array: array_of(array) if hasattr(array, "numpy") else array)
+    return _mapped(value, array_of)
 
 
 # what this process has

@@ -96,7 +96,12 @@ def tensors(found: Found, *inside: str) -> dict[str, Any]:
     """
     import torch
 
-    reader = _reader(found.path)  # what cannot be imported is not the file's fault
+    # what cannot be imported is not the file's fault
+    reader: Callable[[Path], Any] = _arrays if found.path.suffix == ".npz" else _of_torch
+    if found.path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        reader = load_file
     try:
         read = reader(found.path)
     except Exception as error:  # a damaged pickle raises anything
@@ -108,17 +113,6 @@ def tensors(found: Found, *inside: str) -> dict[str, Any]:
     if not isinstance(read, Mapping) or not all(isinstance(each, torch.Tensor) for each in read.values()):
         raise SetupError(f"{found.path} holds no tensors by name")
     return {str(name).removeprefix("module."): tensor for name, tensor in read.items()}
-
-
-def _reader(path: Path) -> Callable[[Path], Any]:
-    """What reads a file of this kind."""
-    if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        return load_file  # type: ignore[no-any-return]
-    if path.suffix == ".npz":
-        return _arrays
-    return _of_torch
 
 
 def _of_torch(path: Path) -> Any:
@@ -210,15 +204,7 @@ class _Nothing:
     def __call__(self, *given: Any, **named: Any) -> _Nothing:
         return self
 
-    def __setstate__(self, state: Any) -> None: ...
-
-    def __setitem__(self, name: Any, value: Any) -> None: ...
-
-    def append(self, item: Any) -> None: ...
-
-    def extend(self, items: Any) -> None: ...
-
-    def add(self, item: Any) -> None: ...
+    __setstate__ = __setitem__ = append = extend = add = __call__
 
 
 class _Unpickler(pickle.Unpickler):

@@ -182,19 +182,16 @@ def of(thing: Any) -> tuple[AnyUse, ...]:
         return declared
     found: list[AnyUse] = []
     for network in thing.networks if isinstance(thing, HasNetworks) else ():
-        found += [
-            ModelUse(card.id, own=path, card=card) for name, path in network.files if (card := _named(name, path))
-        ]
+        for name, path in network.files:
+            if not path or name in cards.FILES:
+                card = cards.of_file(name)
+            else:  # a file of one's own that has no card: nothing is known of it
+                plain = re.sub(r"[^\w.-]", "_", name).lstrip(".-") or "file"
+                source = OwnFile(Path(path).name, "")
+                card = ModelCard(id=plain, source=source, licence=OWN_LICENCE, use="not known", origin="")
+            found.append(ModelUse(card.id, own=path, card=card))
         found += map(of_hub, network.models)
     return tuple(dict.fromkeys(found))
-
-
-def _named(name: str, path: str) -> ModelCard:
-    """The card of that name; for a file of one's own that has none, one that knows nothing of it."""
-    if not path or name in cards.FILES:
-        return cards.of_file(name)
-    plain = re.sub(r"[^\w.-]", "_", name).lstrip(".-") or "file"
-    return ModelCard(id=plain, source=OwnFile(Path(path).name, ""), licence=OWN_LICENCE, use="not known", origin="")
 
 
 def of_all(things: Iterable[Any]) -> tuple[AnyUse, ...]:

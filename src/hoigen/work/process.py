@@ -106,9 +106,6 @@ class Log:
         start = max(start, size - LAST_WORDS)
         return os.pread(self.file.fileno(), size - start, start).decode("utf-8", "replace")
 
-    def close(self) -> None:
-        self.file.close()
-
 
 def where_it_hangs(process: subprocess.Popen[bytes], log: Log) -> str:
     """Python's stack, of a process that will be killed; works while native code holds the interpreter.
@@ -240,5 +237,5 @@ class Worker:
     def close(self) -> None:
         self.alive = False
         self.link.close()
-        self.log.close()
-        self.status.close()
+        self.log.file.close()
+        self.status.page.close()

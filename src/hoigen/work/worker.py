@@ -117,8 +117,7 @@ def set_up(body: bytes, channel: Channel) -> Any:
         if not callable(handle):
             raise TypeError(f"setup returned {type(handle).__name__}; it returns a function of (payload, emit)")
     except BaseException as error:
-        reason, trace = (str(error), "") if on_purpose(error) else (described(error) + hint(error), trace_of(error))
-        channel.send(UNREADY, pickle.dumps((reason, trace, devices.no_room(error))))
+        channel.send(UNREADY, pickle.dumps((*told(error), devices.no_room(error))))
         return None
     channel.send(READY)
     return handle
@@ -132,7 +131,8 @@ def take(handle: Any, body: bytes, channel: Channel) -> bool:
         body: the task's payload, pickled.
         channel: the way to the parent.
 
-    Returns False when this process is of no use any more: its memory or its card is lost.
+    Returns False when this process is of no use any more: an error has cost more than its task, namely this process
+    too (`memory`, `device`), or the run (`setup`).
     """
     global _under_way
     emit = _under_way = _TaskEmit(channel)
@@ -141,7 +141,12 @@ def take(handle: Any, body: bytes, channel: Channel) -> bool:
     except BaseException as error:
         emit.over = True
         try:
-            kind = kind_of(error)
+            if isinstance(error, MemoryError):
+                kind = "memory"
+            elif isinstance(error, ModelsGoneError):
+                kind = "setup"
+            else:
+                kind = "device" if devices.lost(error) else "error"
             reason = str(error) if kind == "setup" else described(error)
             channel.send(ERROR, pickle.dumps((reason, trace_of(error), channel.status.doing, kind)))
         except MemoryError:
@@ -150,15 +155,6 @@ def take(handle: Any, body: bytes, channel: Channel) -> bool:
     emit.over = True
     channel.send(DONE)
     return True
-
-
-def kind_of(error: BaseException) -> str:
-    """What an error has cost: the task alone (`error`), this process too (`memory`, `device`), or the run (`setup`)."""
-    if isinstance(error, MemoryError):
-        return "memory"
-    if isinstance(error, ModelsGoneError):
-        return "setup"
-    return "device" if devices.lost(error) else "error"
 
 
 def described(error: BaseException) -> str:
@@ -182,10 +178,15 @@ def trace_of(error: BaseException) -> str:
         return "".join(traceback.format_tb(error.__traceback__))[-TRACE_ROOM:]
 
 
-def hint(error: BaseException) -> str:
+def told(error: BaseException) -> tuple[str, str]:
+    """What is said of an `error` that kept a process from being set up, and where it happened (empty for one whose
+    message is all)."""
+    if on_purpose(error):
+        return str(error), ""
+    hint = ""
     if isinstance(error, AttributeError) and "__main__" in str(error):
-        return " (what a script or a notebook defines cannot reach the workers: put it into a file of its own)"
-    return ""
+        hint = " (what a script or a notebook defines cannot reach the workers: put it into a file of its own)"
+    return described(error) + hint, trace_of(error)
 
 
 def cap_own(memory_mb: int) -> None:

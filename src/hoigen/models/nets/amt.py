@@ -23,6 +23,8 @@ SIDE = 20
 FLOWS = 3
 """Flow fields per direction, each with a mask and a correction."""
 DIVISOR = 16
+MOMENT = 0.5
+"""Of the frame between the two, from 0 to 1."""
 RADIUS = 3
 LEVELS = 4
 MOST = 3 << 30
@@ -282,16 +284,12 @@ class Amt(nn.Module):  # type: ignore[misc]
         left, top = -width % DIVISOR, -height % DIVISOR
         around = [left // 2, left - left // 2, top // 2, top - top // 2]
         one, two = (F.pad(each, around, mode="replicate") for each in (first, second))
-        found = self._between(one, two, 0.5)
-        return found[..., around[2] : around[2] + height, around[0] : around[0] + width]
-
-    def _between(self, first: Any, second: Any, time: float) -> Any:
-        mean = torch.cat([first, second], 2).mean((1, 2, 3), keepdim=True)
-        first, second = first - mean, second - mean
-        one, two = self.feat_encoder(torch.cat([first, second])).chunk(2)
-        matches = _Correlation(one, two, time)
-        ones, twos = self.encoder(first), self.encoder(second)
-        back, ahead, between = self.decoder4(ones[3], twos[3], time)
+        mean = torch.cat([one, two], 2).mean((1, 2, 3), keepdim=True)
+        one, two = one - mean, two - mean
+        here, there = self.feat_encoder(torch.cat([one, two])).chunk(2)
+        matches = _Correlation(here, there, MOMENT)
+        ones, twos = self.encoder(one), self.encoder(two)
+        back, ahead, between = self.decoder4(ones[3], twos[3], MOMENT)
         steps = ((self.update4, 1, None), (self.update3, 2, self.decoder3), (self.update2, 4, self.decoder2))
         for level, (update, down, decoder) in enumerate(steps):
             if decoder is not None:
@@ -303,7 +301,9 @@ class Amt(nn.Module):  # type: ignore[misc]
             seen = flows if down == 1 else enlarged(flows, 1 / down) / down
             features, change = update(between, seen, matches(seen))
             between, (back, ahead) = between + features, (flows + change).chunk(2, 1)
-        return self._merged(self.decoder1(between, ones[0], twos[0], back, ahead), back, ahead, first, second, mean)
+        last = self.decoder1(between, ones[0], twos[0], back, ahead)
+        whole = self._merged(last, back, ahead, one, two, mean)
+        return whole[..., around[2] : around[2] + height, around[0] : around[0] + width]
 
     def _merged(self, found: Any, back: Any, ahead: Any, first: Any, second: Any, mean: Any) -> Any:
         """The frame in between: the mean of what each pair of flows pulls together, and what that lacks."""

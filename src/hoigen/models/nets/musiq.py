@@ -175,17 +175,12 @@ def pieces_at(pictures: Any, scale: int, side: int | None) -> tuple[Any, Any, An
         height, width = round(height * ratio), round(width * ratio)
         pictures = F.interpolate(pictures, (height, width), mode="bicubic", align_corners=False)
     patches = F.unfold(same(pictures, PATCH, PATCH), PATCH, stride=PATCH)
-    places = hashed(math.ceil(height / PATCH), math.ceil(width / PATCH), pictures.device)
-    return patches, places, torch.full_like(places, scale)
-
-
-def hashed(rows: int, columns: int, device: Any) -> Any:
-    """The number of each patch's cell in the grid of positions, row by row, (rows x columns,) int64 on `device`."""
-    down, across = (
+    down, across = (  # the cell of each patch in the grid of positions, row by row
         F.interpolate(torch.arange(GRID, dtype=torch.float32)[None, None], count, mode="nearest")[0, 0].long()
-        for count in (rows, columns)
+        for count in (math.ceil(height / PATCH), math.ceil(width / PATCH))
     )
-    return (down[:, None] * GRID + across).flatten().to(device)
+    places = (down[:, None] * GRID + across).flatten().to(pictures.device)
+    return patches, places, torch.full_like(places, scale)
 
 
 def built(found: Found) -> Musiq:
@@ -203,27 +198,27 @@ def built(found: Found) -> Musiq:
 
 
 def _converted(state: Mapping[str, Any]) -> dict[str, Any]:
-    """The weights of the original file, by the names and in the shapes of the conversion."""
+    """The weights of the original file, by the names and in the shapes of the conversion.
+
+    Kernels come as (height, width, in, out) of convolutions, (in, heads, each) and (heads, each, out) of attention,
+    (in, out) of linear layers.
+    """
     converted = {}
     for name, tensor in state.items():
-        if name.startswith(PREFIX):
-            short = name.removeprefix(PREFIX)
-            new = short
-            for before, after in NAMES:
-                new = re.sub(before, after, new)
-            converted[new] = _turned(short, tensor).contiguous()
+        if not name.startswith(PREFIX):
+            continue
+        new = name.removeprefix(PREFIX)
+        for before, after in NAMES:
+            new = re.sub(before, after, new)
+        if name.endswith(("/bias", "/scale")):
+            tensor = tensor.flatten()
+        elif name.endswith("scale_embedding"):
+            tensor = tensor[0]
+        elif name.endswith("kernel") and tensor.dim() == 4:
+            tensor = tensor.permute(3, 2, 0, 1)
+        elif name.endswith("kernel"):
+            if tensor.dim() == 3:
+                tensor = tensor.flatten(0, 1) if name.endswith("out/kernel") else tensor.flatten(1)
+            tensor = tensor.T
+        converted[new] = tensor.contiguous()
     return converted
-
-
-def _turned(name: str, tensor: Any) -> Any:
-    """Kernels come as (height, width, in, out) of convolutions, (in, heads, each) and (heads, each, out) of attention,
-    (in, out) of linear layers."""
-    if name.endswith(("/bias", "/scale")):
-        return tensor.flatten()
-    if not name.endswith("kernel"):
-        return tensor[0] if name.endswith("scale_embedding") else tensor
-    if tensor.dim() == 4:
-        return tensor.permute(3, 2, 0, 1)
-    if tensor.dim() == 3:
-        return (tensor.flatten(0, 1) if name.endswith("out/kernel") else tensor.flatten(1)).T
-    return tensor.T

@@ -116,7 +116,7 @@ class Pllava(nn.Module):  # type: ignore[misc]
 
     def __init__(self, config: PllavaConfig) -> None:
         super().__init__()
-        self.settings = config
+        self.settings, self.config = config, config.text
         self.vision_tower = CLIPVisionModel(config.vision)
         self.multi_modal_projector = Projector(config)
         self.language_model = LlamaForCausalLM(config.text)
@@ -124,10 +124,6 @@ class Pllava(nn.Module):  # type: ignore[misc]
     @property
     def dtype(self) -> Any:
         return self.language_model.dtype
-
-    @property
-    def config(self) -> Any:
-        return self.settings.text
 
     @property
     def generation_config(self) -> Any:
