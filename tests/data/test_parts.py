@@ -196,5 +196,6 @@ def test_a_table_in_a_store_is_read_as_one_on_a_disk(monkeypatch: pytest.MonkeyP
     check(table, model)
     model = apply(table, model, ("remove", 0), 0)
     check(table, model)
-    folder.remove_all()
+    for name in folder.names():
+        folder.remove(name)
     check(table, {})

@@ -89,7 +89,12 @@ class Annotations:
 
         Returns the rows as they were written, in UTC.
         """
-        timed = [self._timed(row) for row in rows]
+        timed = []
+        with self._lock:
+            for row in rows:
+                if row.when is None:  # later than what was said before it, also where the clock is coarse or goes back
+                    self._last = max(datetime.now(UTC), self._last + timedelta(microseconds=1))
+                timed.append(replace(row, when=self._last if row.when is None else row.when.astimezone(UTC)))
         if timed:
             first = min(row.when for row in timed if row.when is not None)
             self.folder.write(f"{first:%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex}.parquet", _bytes(timed), synced=True)
@@ -97,13 +102,6 @@ class Annotations:
                 with contextlib.suppress(OSError, UsageError):  # the rows are there; a file that is bad, reading tells
                     self.compact()
         return timed
-
-    def _timed(self, row: Annotation) -> Annotation:
-        if row.when is not None:
-            return replace(row, when=row.when.astimezone(UTC))
-        with self._lock:  # later than what was said before it, also where the clock is coarse or goes back
-            self._last = max(datetime.now(UTC), self._last + timedelta(microseconds=1))
-            return replace(row, when=self._last)
 
     def history(self) -> list[Annotation]:
         """All that was ever said, in order of time; of one moment in order of the other columns."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -56,7 +55,7 @@ class Folder:
         Args:
             name: of the folder; of one further below, names parted by slashes.
         """
-        return Folder(str(Path(self.uri) / name) if self.is_local else f"{self.uri.rstrip('/')}/{name}")
+        return Folder(self.path(name))
 
     def path(self, name: str) -> str:
         """The text by which DuckDB and pyarrow find the file `name` of it."""
@@ -64,21 +63,20 @@ class Folder:
 
     def names(self) -> list[str]:
         """Names of the files directly in it, sorted; none when there is no such folder. Hidden files are left out."""
-        return self._entries(folders=False)
+        return self._entries("file")
 
     def folders(self) -> list[str]:
         """Names of the folders directly in it, sorted; none when there is no such folder. Hidden ones are left out."""
-        return self._entries(folders=True)
+        return self._entries("directory")
 
-    def _entries(self, *, folders: bool) -> list[str]:
+    def _entries(self, kind: str) -> list[str]:
         try:
             if self.is_local:
                 with os.scandir(self.uri) as entries:
-                    found = [e.name for e in entries if (e.is_dir() if folders else e.is_file())]
+                    found = [e.name for e in entries if (e.is_dir() if kind == "directory" else e.is_file())]
             else:
                 fs, path = self._store()
                 fs.invalidate_cache(path)
-                kind = "directory" if folders else "file"
                 listed = fs.ls(path, detail=True)
                 found = [item["name"].rstrip("/").rpartition("/")[2] for item in listed if item["type"] == kind]
         except (FileNotFoundError, NotADirectoryError):
@@ -172,15 +170,6 @@ class Folder:
             return
         with contextlib.suppress(FileNotFoundError):
             self.fs.rm_file(self.path(name))
-
-    def remove_all(self) -> None:
-        """Deletes the folder with all that is in it; one that is not there is fine."""
-        if self.is_local:
-            shutil.rmtree(self.uri, ignore_errors=True)
-            return
-        fs, path = self._store()
-        with contextlib.suppress(FileNotFoundError):
-            fs.rm(path, recursive=True)
 
     @contextlib.contextmanager
     def lock(self, name: str) -> Iterator[IO[str]]:

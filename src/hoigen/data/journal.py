@@ -36,7 +36,11 @@ class Journal:
 
     def rows(self) -> Iterator[Row]:
         """All rows that are whole, in the order in which they came."""
-        for content in self._contents():
+        contents = []
+        for name in [self.name] if self.folder.is_local else self._segments():
+            with contextlib.suppress(FileNotFoundError):
+                contents.append(self.folder.read(name))
+        for content in [*contents, b"".join(self._gathered)]:
             for line in content.split(b"\n"):
                 try:
                     row = json.loads(line)
@@ -44,12 +48,6 @@ class Journal:
                     continue
                 if isinstance(row, dict):
                     yield row
-
-    def _contents(self) -> Iterator[bytes]:
-        for name in [self.name] if self.folder.is_local else self._segments():
-            with contextlib.suppress(FileNotFoundError):
-                yield self.folder.read(name)
-        yield b"".join(self._gathered)
 
     def append(self, row: Row) -> None:
         """Adds a `row`. Raises ValueError for what is no JSON."""

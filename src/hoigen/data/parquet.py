@@ -34,12 +34,6 @@ class Footer:
     facts: Mapping[str, str]
     shards: Mapping[int, int]
 
-    def group(self, shard: int) -> int | None:
-        """The number of the row group that holds `shard`; None when it has no row."""
-        if not self.shards[shard]:
-            return None
-        return sum(1 for other, rows in self.shards.items() if rows and other < shard)
-
 
 class Lookup:
     """Rows of one Parquet file by their key: keys are held, rows are read in the groups in which they lie.

@@ -24,7 +24,7 @@ at most the clip under way.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -73,40 +73,38 @@ class Run:
     Args:
         path: its pages, run.yaml, the list of videos and what experts answered.
         tables: where its tables and journals lie, which may be an object store; in the same folder when not given.
+
+    `folder` is where the tables and journals lie, `annotations` what people say of the clips
+    (`hoigen.data.annotations`), `caption_file` tells which captioner's captions are in force.
     """
 
     path: Path
     tables: Folder | None = None
+    folder: Folder = field(init=False, compare=False, repr=False)
+    annotations: Folder = field(init=False, compare=False, repr=False)
+    recipe_file: Path = field(init=False, compare=False, repr=False)
+    videos_file: Path = field(init=False, compare=False, repr=False)
+    calls_file: Path = field(init=False, compare=False, repr=False)
+    caption_file: Path = field(init=False, compare=False, repr=False)
+    report_file: Path = field(init=False, compare=False, repr=False)
+    suggest_folder: Path = field(init=False, compare=False, repr=False)
+    cut_folder: Path = field(init=False, compare=False, repr=False)
 
-    @property
-    def recipe_file(self) -> Path:
-        return self.path / "run.yaml"
-
-    @property
-    def videos_file(self) -> Path:
-        return self.path / "videos.parquet"
-
-    @property
-    def report_file(self) -> Path:
-        return self.path / "report.html"
-
-    @property
-    def suggest_folder(self) -> Path:
-        return self.path / "suggest"
-
-    @property
-    def cut_folder(self) -> Path:
-        return self.path / "cut"
-
-    @property
-    def annotations(self) -> Folder:
-        """What people say of the clips (`hoigen.data.annotations`)."""
-        return self.folder.child("annotations")
-
-    @property
-    def folder(self) -> Folder:
-        """Where the tables and journals lie."""
-        return self.tables or Folder(str(self.path))
+    def __post_init__(self) -> None:
+        folder = self.tables or Folder(str(self.path))
+        there: dict[str, Any] = {
+            "folder": folder,
+            "annotations": folder.child("annotations"),
+            "recipe_file": self.path / "run.yaml",
+            "videos_file": self.path / "videos.parquet",
+            "calls_file": self.path / "calls.sqlite",
+            "caption_file": self.path / "captions" / "caption.yaml",
+            "report_file": self.path / "report.html",
+            "suggest_folder": self.path / "suggest",
+            "cut_folder": self.path / "cut",
+        }
+        for name, place in there.items():
+            object.__setattr__(self, name, place)
 
     @property
     def clips(self) -> Table:
@@ -206,15 +204,6 @@ class Run:
         rows = pa.Table.from_pylist([asdict(shard) for shard in shards], schema=schema_of(SHARD_COLUMNS))
         with self.folder.writing(SHARDS_FILE) as file:
             pq.write_table(rows, file)
-
-    @property
-    def calls_file(self) -> Path:
-        return self.path / "calls.sqlite"
-
-    @property
-    def caption_file(self) -> Path:
-        """Which captioner's captions are in force."""
-        return self.path / "captions" / "caption.yaml"
 
     def joined_file(self, digest: str) -> Path:
         """Clips and scores of some shards side by side, as those lie that `digest` names; may be deleted any time."""

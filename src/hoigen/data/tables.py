@@ -205,10 +205,10 @@ class Table:
             wanted = list(columns or footer.columns)
             if not footer.shards:
                 return file.read(wanted)
-            group = footer.group(shard)
-            if group is None:
+            if not footer.shards[shard]:
                 return file.schema_arrow.empty_table().select(wanted)
-            return file.read_row_group(group, wanted)
+            before = sum(1 for other, rows in footer.shards.items() if rows and other < shard)
+            return file.read_row_group(before, wanted)
 
     def relation(self, first: int | None = None, last: int | None = None, only: Collection[int] | None = None) -> str:
         """SQL of a relation of all rows, with an integer column `shard`; an empty one where there are none.
@@ -344,36 +344,33 @@ class Table:
             shards: a merged part holds shards of one block of so many numbers.
             size: bytes of parts that go into one; a larger one stays by itself.
         """
-        if not self.folder.is_local:
-            return self._compact(shards, size)
-        if not self.layout().homes:
-            return 0
-        try:
-            with self.folder.lock(".compact"):
-                return self._compact(shards, size)
-        except Locked:
-            return 0
-
-    def _compact(self, shards: int, size: int) -> int:
-        layout = self.layout()
-        stamps = {shard: self.folder.stamp(name) for shard, name in layout.singles.items()}
-        stay, fresh, merged = set(), {}, set()
-        for run in self._runs(layout, shards, size):
-            there = [name for name, footer in layout.merged.items() if list(footer.shards) == run]
-            if there and not layout.singles.keys() & set(run):
-                stay.add(there[0])
-            elif len(run) > 1 or run[0] not in layout.singles:
-                fresh[f"{run[0]:05d}-{run[-1]:05d}.parquet"] = run
-                merged.update(run)
-        for name in sorted(fresh, key=lambda name: name in layout.merged):  # a name that is taken is replaced last
-            self._merge(name, [(shard, layout.homes[shard]) for shard in fresh[name]])
-        for name in layout.merged.keys() - stay - fresh.keys():
-            self.folder.remove(name)
-        for shard in merged & layout.singles.keys():
-            with contextlib.suppress(FileNotFoundError):
-                if self.folder.stamp(layout.singles[shard]) == stamps[shard]:
-                    self.folder.remove(layout.singles[shard])
-        return len(fresh)
+        with contextlib.ExitStack() as held:
+            if self.folder.is_local:
+                if not self.layout().homes:
+                    return 0
+                try:
+                    held.enter_context(self.folder.lock(".compact"))
+                except Locked:
+                    return 0
+            layout = self.layout()
+            stamps = {shard: self.folder.stamp(name) for shard, name in layout.singles.items()}
+            stay, fresh, merged = set(), {}, set()
+            for run in self._runs(layout, shards, size):
+                there = [name for name, footer in layout.merged.items() if list(footer.shards) == run]
+                if there and not layout.singles.keys() & set(run):
+                    stay.add(there[0])
+                elif len(run) > 1 or run[0] not in layout.singles:
+                    fresh[f"{run[0]:05d}-{run[-1]:05d}.parquet"] = run
+                    merged.update(run)
+            for name in sorted(fresh, key=lambda name: name in layout.merged):  # a name that is taken is replaced last
+                self._merge(name, [(shard, layout.homes[shard]) for shard in fresh[name]])
+            for name in layout.merged.keys() - stay - fresh.keys():
+                self.folder.remove(name)
+            for shard in merged & layout.singles.keys():
+                with contextlib.suppress(FileNotFoundError):
+                    if self.folder.stamp(layout.singles[shard]) == stamps[shard]:
+                        self.folder.remove(layout.singles[shard])
+            return len(fresh)
 
     def _runs(self, layout: Layout, shards: int, size: int) -> Iterator[list[int]]:
         """Shards that are to lie in one file: of one block, with the same facts, of not too many bytes.

@@ -167,7 +167,15 @@ def _data_juicer(fields: Fields, meta: Mapping[str, Any], place: str, located: L
 def _of_spans(row: Row, place: str, located: Located, downloads: Downloads) -> Iterator[Source]:
     """Panda-70M's and Open-Sora's form: one Source a clip."""
     panda = "videoID" in row
-    spans = [_span(span, f"timestamp[{at}]", place) for at, span in enumerate(_list(row, "timestamp", place))]
+    spans: list[tuple[float, float]] = []
+    for at, span in enumerate(_list(row, "timestamp", place)):
+        start, end = map(time_of, span) if isinstance(span, list | tuple) and len(span) == 2 else (None, None)
+        if start is None or end is None:
+            allowed = "two times like ['0:00:08.000', '0:00:10.500']"
+            raise UsageError(f"{place}: timestamp[{at}] is {allowed}; it came as {shown(span)}")
+        if end <= start:
+            raise UsageError(f"{place}: timestamp[{at}]: the end {span[1]} is not after the start {span[0]}")
+        spans.append((start, end))
     lists = {name: _list(row, name, place) for name in PANDA_LISTS if panda and row.get(name) not in (None, "")}
     for name, items in lists.items():
         if len(items) != len(spans):
@@ -195,15 +203,6 @@ def _list(row: Row, name: str, place: str) -> list[Any]:
     if not isinstance(found, list | tuple):
         raise UsageError(f"{place}: {name} is a list like ['a', 'b']; it came as {shown(text)}")
     return list(found)
-
-
-def _span(span: Any, name: str, place: str) -> tuple[float, float]:
-    times = [time_of(item) for item in span] if isinstance(span, list | tuple) else []
-    if len(times) != 2 or times[0] is None or times[1] is None:
-        raise UsageError(f"{place}: {name} is two times like ['0:00:08.000', '0:00:10.500']; it came as {shown(span)}")
-    if times[1] <= times[0]:
-        raise UsageError(f"{place}: {name}: the end {span[1]} is not after the start {span[0]}")
-    return times[0], times[1]
 
 
 def _with_download(
