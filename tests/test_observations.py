@@ -20,6 +20,7 @@ from hoigen.data.run import Run
 from hoigen.data.tables import Table
 from hoigen.rules.cascade import build_steps
 from hoigen.rules.runfile import steps_of
+from hoigen.stages import scores as scores_stage
 from hoigen.stages.reworded import goes_by_prompt
 from hoigen.stages.scores import planned
 from render import counting, render
@@ -37,8 +38,8 @@ from hoigen.observe.observation import About, Looking
 from hoigen.core.registry import observer
 
 
-def note(folder, what):
-    with (Path(folder) / "looks.log").open("a") as log:
+def note(folder, what, file="looks.log"):
+    with (Path(folder) / file).open("a") as log:
         log.write(f"{what}\\n")
 
 
@@ -98,6 +99,7 @@ class Bright:
     theta: float = 0.01
     asks: bool = False
     broken: str = "never"
+    unread: str = "never"
 
     @property
     def identity(self) -> Mapping[str, Any]:
@@ -109,6 +111,9 @@ class Bright:
         return Looking(light, Sampling(frames=4, short_side=48))
 
     def read(self, clip, seen) -> Score:
+        note(self.folder, Path(clip.uri).name, "reads.log")
+        if clip.uri.endswith(self.unread):
+            raise RuntimeError("cannot be read")
         above = [frame.boxes[0].score > self.theta for frame in seen.frames]
         return Score(sum(above) / len(above), {"verb": clip.meta.get("verb")})
 '''
@@ -157,6 +162,34 @@ def test_another_theta_decodes_and_loads_nothing(tmp_path: Path, videos: list[Pa
     hoigen.curate(**{**given, "measures": [{"./bright.py": {"folder": str(tmp_path), "theta": 0.99}}]})
     assert not (tmp_path / "looks.log").exists(), "neither loaded nor looked"
     assert list(scores(tmp_path).values()) == [0.0] * 3
+
+
+def test_what_is_read_is_planned_once(tmp_path: Path, videos: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    given = recipe(tmp_path, videos[0].parent)
+    hoigen.curate(**given)
+    planned_shards = []
+    real = scores_stage.known_in
+
+    def known_in(parts: Any, steps: Any, shard: int, journalled: Any) -> Any:
+        planned_shards.append(shard)
+        return real(parts, steps, shard, journalled)
+
+    monkeypatch.setattr(scores_stage, "known_in", known_in)
+    funnel = hoigen.curate(**{**given, "measures": [{"./bright.py": {"folder": str(tmp_path), "theta": 0.99}}]})
+    assert (planned_shards, funnel.counts["kept"]) == ([0], 3)
+
+
+def test_a_score_that_cannot_be_read_is_not_tried_again_by_the_rest_of_the_run(
+    tmp_path: Path, videos: list[Path]
+) -> None:
+    given = recipe(tmp_path, videos[0].parent, broken="1.mp4")
+    hoigen.curate(**given)  # of the second one nothing is seen: it is looked at each time
+    settings = {"folder": str(tmp_path), "theta": 0.99, "broken": "1.mp4", "unread": "0.mp4"}
+    hoigen.curate(**{**given, "measures": [{"./bright.py": settings}]})
+    (tmp_path / "reads.log").unlink()
+    funnel = hoigen.retry(tmp_path / "run", quiet=True)
+    assert funnel.counts["failed"] == 2
+    assert (tmp_path / "reads.log").read_text().split() == ["0.mp4"] * 2, "twice, and no further"
 
 
 def test_what_was_seen_is_a_row_of_the_run(tmp_path: Path, videos: list[Path]) -> None:

@@ -147,7 +147,9 @@ class CaptionStage(Stage):
         self.ids: dict[int, list[str]] = {}
         self.rows: dict[int, dict[str, Row]] = {}
         self.begun: set[Item] = set()
-        self.most = max(4, 2 * sum(map(slots_of, self.experts)))
+        endpoints = [len(each.endpoints) if isinstance(each, _Served) else 1 for each in self.experts]
+        slots = sum(each.slots * max(1, count) for each, count in zip(self.experts, endpoints, strict=True))
+        self.most = max(4, 2 * slots)
         self.under_way = self.under_way_bytes = 0  # clips that experts are asked about, and bytes of their frames
         self.outcomes: queue.SimpleQueue[_Outcome] = queue.SimpleQueue()
         self.unreachable = 0
@@ -199,7 +201,14 @@ class CaptionStage(Stage):
         kept_ids = set(self.ids[shard])
         # Captions of the part, which are in force until there are others; and those that are not tried again.
         self.rows[shard] = {row["id"]: row for row in self.table.read(shard) if row["id"] in kept_ids}
-        finished = {name for name, row in self.rows[shard].items() if not self._again(row)}
+        # A failed one may come out otherwise where it is to be retried, or an endpoint was silent or failed.
+        again = {
+            name
+            for name, row in self.rows[shard].items()
+            if row["state"] == "failed"
+            and (self.job.retry or any(c["outcome"] in ("timed_out", "failed") for c in json.loads(row["trace"])))
+        }
+        finished = self.rows[shard].keys() - again
         yield from ["captioned"] * len(finished)
         wanted = [name for name in self.ids[shard] if name not in finished]
         for kept in KeptClip.read(self.run, self.steps, shard, wanted):
@@ -216,12 +225,6 @@ class CaptionStage(Stage):
             else:
                 self.reopen()  # its answers may have come with a batch
                 yield self._taken(_Outcome(item, row_of(kept.clip, caption, talk, began)))
-
-    def _again(self, row: Row) -> bool:
-        """Whether a failed caption may come out otherwise: it is to be retried, or an endpoint was silent or failed."""
-        if row["state"] != "failed":
-            return False
-        return self.job.retry or any(call["outcome"] in ("timed_out", "failed") for call in json.loads(row["trace"]))
 
     def _talk(self, kept: KeptClip, desk: Desk, frames: Mapping[Sampling, Frames]) -> Conversation:
         return Conversation(kept.clip, desk, content=kept.content, frames=frames, facts=kept.facts)
@@ -342,13 +345,7 @@ class CaptionStage(Stage):
 class _Served(Protocol):
     """An expert whose `slots` are those of one endpoint, and that may have several."""
 
-    @property
-    def endpoints(self) -> Sequence[Any]: ...
-
-
-def slots_of(expert: Expert) -> int:
-    """How many requests it works on at once, all its endpoints together."""
-    return expert.slots * (max(1, len(expert.endpoints)) if isinstance(expert, _Served) else 1)
+    endpoints: Sequence[Any]
 
 
 def distinct(experts: Mapping[str, Expert]) -> list[Expert]:

@@ -69,7 +69,9 @@ def make_clips(
 
     Raises RanksOpen when other ranks have blocks to do, or one of them is sealing.
     """
-    adopt(run)
+    # a run of before there was `shards.parquet` keeps the shards that it has
+    if not run.folder.exists(SHARDS_FILE) and not run.found.shards() and (shards := run.shards()):
+        run.write_shards(shards)
     fingerprint = tables.digest_of({"shots": shots, "min": min_length, "max": max_length, "size": size})
     videos = part_rows(run.videos_file) or 0
     made_of = tables.digest_of({"fingerprint": fingerprint, "videos": videos, "by_content": by_content})
@@ -87,12 +89,6 @@ def make_clips(
         )
     if sealed_as(run).get("of") != made_of or run.found.shards():
         seal(run, fingerprint, size, barrier, by_content=by_content)
-
-
-def adopt(run: Run) -> None:
-    """A run of before there was `shards.parquet` keeps the shards that it has."""
-    if not run.folder.exists(SHARDS_FILE) and not run.found.shards() and (shards := run.shards()):
-        run.write_shards(shards)
 
 
 def sealed_as(run: Run) -> dict[str, Any]:
@@ -172,7 +168,15 @@ class ClipStage(Stage):
             yield block
 
     def plan(self, shard: int) -> Iterator[Item | str]:
-        known = self._known(shard)
+        # What was made with these settings: found rows, else sealed ones. Found first: what is sealed meanwhile is in
+        # clips/ before it is gone here.
+        found = self._found(shard, WANTED)
+        first, end = shard * self.size, (shard + 1) * self.size
+        sealed: dict[int, list[Row]] = {}
+        for each in self._sealed(first, end):
+            if first <= each["video"] < end:
+                sealed.setdefault(each["video"], []).append(each)
+        known = sealed | found
         journalled = {entry["video"]: entry["rows"] for entry in self._journalled(self.journal(shard).rows())}
         for job in self.videos:
             rows = journalled.get(job.video) or known.get(job.video, [])
@@ -186,16 +190,6 @@ class ClipStage(Stage):
                 yield Item(str(job.video), job)
             else:
                 yield "done"
-
-    def _known(self, block: int) -> dict[int, list[Row]]:
-        """Rows of a block's videos that were made with these settings: found ones, else sealed ones."""
-        found = self._found(block, WANTED)  # first: what is sealed meanwhile is in clips/ before it is gone here
-        first, end = block * self.size, (block + 1) * self.size
-        known: dict[int, list[Row]] = {}
-        for each in self._sealed(first, end):
-            if first <= each["video"] < end and each["video"] not in found:
-                known.setdefault(each["video"], []).append(each)
-        return known | found
 
     def _found(self, block: int, columns: Sequence[str] | None = None) -> dict[int, list[Row]]:
         rows: dict[int, list[Row]] = {}

@@ -152,28 +152,25 @@ class Scorer:
 
     def run(self, job: Job, emit: Emit) -> None:
         with room.owned_by(self.models):
-            self._run(job, emit)
-
-    def _run(self, job: Job, emit: Emit) -> None:
-        todo = [step for step in self.steps if step.name in job.todo]
-        by_row = [step for step in todo if not step.needs_frames]
-        by_frames = [step for step in todo if step.needs_frames]
-        looked = _Looked({}, {}, dict(job.seen))
-        if not self._call_all(by_row, job.clip, looked, emit) or not by_frames:
-            return
-        unseen = [step for step in by_frames if step.observation not in looked.seen]
-        if unseen:
-            emit.doing("decode")
-            for tried in range(1, TRIES + 1):
-                try:
-                    self._decode(unseen, job, looked, emit)
-                    break
-                except VideoError as error:
-                    if tried == TRIES:
-                        for step in unseen:
-                            emit(_failed(job.clip, step, error, tried))
-                        by_frames = [step for step in by_frames if self.score_all and step not in unseen]
-        self._call_all(by_frames, job.clip, looked, emit)
+            todo = [step for step in self.steps if step.name in job.todo]
+            by_row = [step for step in todo if not step.needs_frames]
+            by_frames = [step for step in todo if step.needs_frames]
+            looked = _Looked({}, {}, dict(job.seen))
+            if not self._call_all(by_row, job.clip, looked, emit) or not by_frames:
+                return
+            unseen = [step for step in by_frames if step.observation not in looked.seen]
+            if unseen:
+                emit.doing("decode")
+                for tried in range(1, TRIES + 1):
+                    try:
+                        self._decode(unseen, job, looked, emit)
+                        break
+                    except VideoError as error:
+                        if tried == TRIES:
+                            for step in unseen:
+                                emit(_failed(job.clip, step, error, tried))
+                            by_frames = [step for step in by_frames if self.score_all and step not in unseen]
+            self._call_all(by_frames, job.clip, looked, emit)
 
     def score_one(self, clip: Clip) -> Score:
         """The score of the first step, with what it raises; for trying a measure out."""

@@ -96,7 +96,12 @@ def clip_rows(
     try:
         header, digest = _look(job.uri, progress)
         if not _wants_shots(job, shots):
-            return [_row(job, 0, *_span(job, header), header, digest)]
+            start, end = job.start or 0.0, header.duration if job.end is None else job.end
+            if start >= header.duration:
+                raise VideoError(f"the clip starts at {start:g} s, the video ends at {header.duration:g} s")
+            if end > header.duration + END_SLACK:
+                raise VideoError(f"the clip ends at {end:g} s, the video ends at {header.duration:g} s")
+            return [_row(job, 0, start, min(end, header.duration), header, digest)]
         rows = []
         header, found = find_shots(job.uri, shots, min_length, max_length, progress)
         for n, shot in enumerate(found):
@@ -123,17 +128,6 @@ def _look(uri: str, progress: Callable[[], None] | None = None) -> tuple[Header,
 def _kept(uri: str) -> list[tuple[Header, str]]:
     """Where what was found of a video is put."""
     return []
-
-
-def _span(job: VideoJob, header: Header) -> tuple[Seconds, Seconds]:
-    """Start and end of the clip that a row names. Raises VideoError when they lie outside of the video."""
-    start = job.start or 0.0
-    end = header.duration if job.end is None else job.end
-    if start >= header.duration:
-        raise VideoError(f"the clip starts at {start:g} s, the video ends at {header.duration:g} s")
-    if end > header.duration + END_SLACK:
-        raise VideoError(f"the clip ends at {end:g} s, the video ends at {header.duration:g} s")
-    return start, min(end, header.duration)
 
 
 def _row(job: VideoJob, n: int, start: Seconds, end: Seconds, header: Header, digest: str) -> Row:

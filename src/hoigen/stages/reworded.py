@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from hoigen.data import tables, videolist
+from hoigen.data import videolist
 from hoigen.data.columns import Row
 from hoigen.data.run import Run
 
@@ -29,11 +29,20 @@ def reword(run: Run, asked: Mapping[str, Mapping[str, Any]]) -> int:
         mine = {row["id"] for row in run.clips.read(shard, ["id", "uri"]) if row["uri"] in asked}
         if mine:
             ids[shard] = mine
-    for table in _going_by_prompts(run):
-        for shard, mine in ids.items():
-            table.drop(shard, "id", mine)
+    scores = run.folder.child("scores")  # of all settings of all measures
+    for name in filter(goes_by_prompt, scores.folders()):
+        for fingerprint in scores.child(name).folders():
+            for shard, mine in ids.items():
+                run.scores(name, fingerprint).drop(shard, "id", mine)
     for shard, mine in ids.items():
-        _forget_journalled(run, shard, mine)
+        journal = run.journal("scores", shard)
+        journalled = list(journal.rows())
+        stay = [row for row in journalled if row["id"] not in mine or "observation" in row]
+        if len(stay) < len(journalled):
+            journal.remove()
+            for row in stay:
+                journal.append(row)
+        journal.close()
         rows = [with_asked(row, asked) for row in run.clips.read(shard)]
         run.clips.write(shard, rows, run.clips.facts_of(shard))
     videolist.rewrite(run.videos_file, lambda row: with_asked(row, asked))
@@ -48,15 +57,6 @@ def with_asked(row: Row, asked: Mapping[str, Mapping[str, Any]]) -> Row:
     return row | {"meta": json.dumps(meta | dict(asked[row["uri"]]), ensure_ascii=False)}
 
 
-def _going_by_prompts(run: Run) -> Iterator[tables.Table]:
-    """The scores of all settings of all measures that may go by the prompt."""
-    folder = run.folder.child("scores")
-    for name in folder.folders():
-        if goes_by_prompt(name):
-            for fingerprint in folder.child(name).folders():
-                yield run.scores(name, fingerprint)
-
-
 def goes_by_prompt(name: str) -> bool:
     """Whether a measure's score depends on what the prompt asks for: its class says so in `prompted`. Of a measure of
     one's own, which may be gone by now, it is taken that it does, unless it says otherwise."""
@@ -66,14 +66,3 @@ def goes_by_prompt(name: str) -> bool:
         return True
     cls = find_measure(name)
     return bool(getattr(cls, "prompted", not cls.__module__.startswith("hoigen.")))
-
-
-def _forget_journalled(run: Run, shard: int, ids: Collection[str]) -> None:
-    journal = run.journal("scores", shard)
-    rows = list(journal.rows())
-    stay = [row for row in rows if row["id"] not in ids or "observation" in row]
-    if len(stay) < len(rows):
-        journal.remove()
-        for row in stay:
-            journal.append(row)
-    journal.close()

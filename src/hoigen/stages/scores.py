@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -63,11 +64,12 @@ def score_clips(
     facts = [sealed_as(run), measures, [_same_for_all(step) for step in steps], score_all]
     barrier = Barrier(Folder(str(run.path)), rank, "scores", tables.digest_of(facts))
     how = (limits, models_present, retry)
+    stage = ScoreStage(run, steps, measures, keep, score_all, rank, barrier, *how, quiet=quiet)
     if any(run.observations(*where).shards() for where in observers_of(steps)):  # no model is fetched for these
         reading = _ReadStage(run, steps, measures, keep, score_all, rank, None, *how, quiet=quiet)
         reading.end = barrier
         reading.go(limits)
-    stage = ScoreStage(run, steps, measures, keep, score_all, rank, barrier, *how, quiet=quiet)
+        stage.read, stage.tried = reading.ends, reading.tried
     total = sum(each.clips for each in run.shards() if rank.mine(each.shard))
     stage.go(limits, total=total, quiet=quiet)
     return barrier
@@ -155,6 +157,8 @@ class ScoreStage(Stage):
         self.limits, self.models_present, self.once_more, self.quiet = limits, models_present, retry, quiet
         self.clips, self.path = run.clips, run.path
         self.numbers = [each.shard for each in run.shards()]
+        self.read: Mapping[int, Counter[str]] = {}  # shards of which all was read before: how their clips ended
+        self.tried: set[tuple[str, str]] = set()  # (clip, measure) of scores that failed in this run
 
     @contextlib.contextmanager
     def around(self, tasks: Iterator[Task]) -> Iterator[tuple[Iterator[Task], Callable[[], Handler]]]:
@@ -174,12 +178,16 @@ class ScoreStage(Stage):
         return self.numbers
 
     def plan(self, shard: int) -> Iterator[Item | str]:
+        if shard in self.read:
+            yield from self.read[shard].elements()
+            return
         self._file_seen(shard, self.journal(shard).rows())
         known = known_in(self.tables, self.steps, shard, self.journal(shard).rows())
         if self.once_more:
-            for of_clip in known.values():
+            for clip_id, of_clip in known.items():
                 for name in [name for name, found in of_clip.items() if found.state == "failed"]:
-                    del of_clip[name]
+                    if (clip_id, name) not in self.tried:
+                        del of_clip[name]
         with WrittenBefore(self.run, self.steps, shard) as before:
             for row in self.clips.read(shard):
                 of_clip = known.get(row["id"], {})
@@ -208,6 +216,8 @@ class ScoreStage(Stage):
         step = self.by_name[outcome.measure]
         state: Any = outcome.state
         item.data[step.name] = Known(state, outcome.values, outcome.reason or "")
+        if state == "failed":
+            self.tried.add((item.key, step.name))
         row = {name: getattr(outcome, name) for name in SCORE_COLUMNS}
         names = {"measure": step.name, "fingerprint": step.fingerprint, "emits": list(step.emits)}
         return row | names | {"values": outcome.values}
@@ -263,21 +273,36 @@ class _ReadStage(ScoreStage):
 
     end: Barrier
 
+    def __init__(self, *arguments: Any, quiet: bool) -> None:
+        super().__init__(*arguments, quiet=quiet)
+        self.ends: dict[int, Counter[str]] = {}  # of shards of which nothing is left: how their clips ended
+
     def reopen(self) -> None:
-        if not self._state.reopened:
+        if not self._reopened:
             self.end.reopen()
-        self._state.reopened = True
+        self._reopened = True
 
     @contextlib.contextmanager
     def around(self, tasks: Iterator[Task]) -> Iterator[tuple[Iterator[Task], Callable[[], Handler]]]:
         yield tasks, partial(setup_reader, self.measures, self.keep, self.score_all)
 
     def plan(self, shard: int) -> Iterator[Item | str]:
+        ends = self.ends[shard] = Counter()
         for item in super().plan(shard):
-            if isinstance(item, Item):
-                job: Job = item.payload
-                if all(self.by_name[name].observation in job.seen for name in job.todo):
-                    yield item
+            if isinstance(item, str):
+                ends[item] += 1
+            elif all(self.by_name[name].observation in item.payload.seen for name in item.payload.todo):
+                yield item
+            else:
+                self.ends.pop(shard, None)
+
+    def ended(self, item: Item) -> str:
+        state = super().ended(item)
+        if item.shard in self.ends:
+            self.ends[item.shard][state] += 1
+            if cascade.needed(self.steps, item.data, score_all=self.score_all):  # its worker was lost on the way
+                del self.ends[item.shard]
+        return state
 
 
 def known_in(
@@ -380,30 +405,26 @@ def planned(
                 if asked and row["uri"] in asked:
                     of_clip = {name: what for name, what in of_clip.items() if name not in prompted}
                 names = cascade.needed(steps, of_clip, score_all=score_all)
+                todo = [step for step in steps if step.name in names]
                 clip = clip_of(with_asked(row, asked or {}))
-                _count(found, [step for step in steps if step.name in names], clip, before)
+                looking = {step.observation: step for step in todo if step.looking is not None}
+                lacking = {key for key, step in looking.items() if before.key(step, clip) is None}
+                for key, step in looking.items():
+                    looks = found.looks[key]
+                    if key not in lacking:
+                        looks.known += 1
+                    elif before.other_words(step, clip):
+                        looks.other_words += 1
+                    else:
+                        looks.fresh += 1
+                if any(step.needs_frames and (step.looking is None or step.observation in lacking) for step in todo):
+                    found.decoded += 1
+                elif looking:
+                    found.read += 1
+                elif todo:
+                    found.row += 1
     found.unread = max(0, videos - len(read))
     return found
-
-
-def _count(found: Planned, todo: Sequence[Step], clip: Clip, before: WrittenBefore) -> None:
-    """Adds a clip with what is to be done of it."""
-    looking = {step.observation: step for step in todo if step.looking is not None}
-    lacking = {key for key, step in looking.items() if before.key(step, clip) is None}
-    for key, step in looking.items():
-        looks = found.looks[key]
-        if key not in lacking:
-            looks.known += 1
-        elif before.other_words(step, clip):
-            looks.other_words += 1
-        else:
-            looks.fresh += 1
-    if any(step.needs_frames and (step.looking is None or step.observation in lacking) for step in todo):
-        found.decoded += 1
-    elif looking:
-        found.read += 1
-    elif todo:
-        found.row += 1
 
 
 class WrittenBefore:

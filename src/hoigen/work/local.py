@@ -87,9 +87,6 @@ class _EmitHere:
 class _FromSink(BaseException):
     """Carries what the sink raised past handlers that catch every Exception."""
 
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-
 
 def _run_here(tasks: Iterator[Task], setup: Callable[[], Handler], sink: Sink, limits: Limits) -> None:
     import bdb
@@ -108,7 +105,7 @@ def _run_here(tasks: Iterator[Task], setup: Callable[[], Handler], sink: Sink, l
             except bdb.BdbQuit:
                 raise
             except _FromSink as raised:
-                raise raised.error from None
+                raise raised.args[0] from None
             except Exception as error:
                 reason = f"{type(error).__name__}: {error}"
                 failure = Failure("error", reason, emit.what, tries, traceback.format_exc())

@@ -31,7 +31,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hoigen.core.clip import Seconds
@@ -76,15 +76,6 @@ class _Shard:
     complete: bool = False
 
 
-@dataclass(slots=True)
-class _State:
-    """What the kernel knows of a run of a stage."""
-
-    shards: dict[int, _Shard] = field(default_factory=dict)
-    items: dict[str, Item] = field(default_factory=dict)
-    reopened: bool = False
-
-
 class Stage:
     """Base of all stages: subclasses override the first group of methods, and callers call `go`. A subclass sets
     `name`, that of the bar, the journals and the markers, and `unit`, that of the bar.
@@ -102,7 +93,9 @@ class Stage:
         self.run, self.rank, self.barrier = run, rank or Rank(), barrier
         self.breaker = Breaker()
         self.progress: Any = None
-        self._state = _State()
+        self._shards: dict[int, _Shard] = {}
+        self._items: dict[str, Item] = {}
+        self._reopened = False
 
     # what a stage says of itself
 
@@ -176,10 +169,10 @@ class Stage:
                 self.around(self._tasks()) as (tasks, setup),
             ):
                 executor()(tasks, setup, self, limits)
-                while self._state.items:
+                while self._items:
                     self.book(LOOK_EVERY)
         finally:
-            for shard in self._state.shards.values():
+            for shard in self._shards.values():
                 if shard.journal is not None:
                     shard.journal.close()
             self.close()
@@ -189,15 +182,15 @@ class Stage:
 
     def journal(self, shard: int) -> Journal:
         """What is finished of a shard under way."""
-        found = self._state.shards[shard].journal
+        found = self._shards[shard].journal
         assert found is not None
         return found
 
     def reopen(self) -> None:
         """There is something to do: what was marked as done before is not."""
-        if self.barrier is not None and not self._state.reopened:
+        if self.barrier is not None and not self._reopened:
             self.barrier.reopen()
-        self._state.reopened = True
+        self._reopened = True
 
     def book(self, wait: Seconds = 0.0) -> None:
         """Takes note of the items that have ended elsewhere; waits up to `wait` seconds for the first."""
@@ -209,7 +202,7 @@ class Stage:
             if not self.rank.mine(shard):
                 continue
             journal = self.run.journal(self.name, shard) if self.run is not None else None
-            state = self._state.shards[shard] = _Shard(journal)
+            state = self._shards[shard] = _Shard(journal)
             if journal is not None and next(iter(journal.rows()), None) is not None:
                 self.reopen()
             for item in self.plan(shard):
@@ -219,7 +212,7 @@ class Stage:
                 self.reopen()
                 state.out += 1
                 item.shard = shard
-                self._state.items[self._key(item)] = item
+                self._items[self._key(item)] = item
                 if item.payload is None:
                     self.begin(item)
                 else:
@@ -235,39 +228,39 @@ class Stage:
             self.journal(item.shard).append(row)
 
     def _end(self, item: Item, state: str) -> None:
-        del self._state.items[self._key(item)]
+        del self._items[self._key(item)]
         if state:
             self.progress.count(state)
-        self._state.shards[item.shard].out -= 1
+        self._shards[item.shard].out -= 1
         self._finish_if_done(item.shard)
 
     def _finish_if_done(self, shard: int) -> None:
-        state = self._state.shards[shard]
+        state = self._shards[shard]
         if state.complete and state.out == 0:
             self.write(shard, iter(state.journal.rows() if state.journal is not None else ()))
             if state.journal is not None:
                 state.journal.remove()
-            del self._state.shards[shard]
+            del self._shards[shard]
 
     # the executor's sink; a task whose item has ended elsewhere meanwhile is nobody's
 
     def part(self, task: Task, part: Any) -> None:
-        if (item := self._state.items.get(task.key)) is not None:
+        if (item := self._items.get(task.key)) is not None:
             self._append(item, self.answer(item, part))
         self.book()
 
     def done(self, task: Task) -> None:
-        item = self._state.items.get(task.key)
+        item = self._items.get(task.key)
         if item is not None and (state := self.ended(item)) is not None:
             self._end(item, state)
         self.book()
 
     def retry(self, task: Task, failure: Failure) -> Task:
-        item = self._state.items.get(task.key)
+        item = self._items.get(task.key)
         return task if item is None else Task(task.key, self.again(item, failure))
 
     def failed(self, task: Task, failure: Failure) -> Task | None:
-        item = self._state.items.get(task.key)
+        item = self._items.get(task.key)
         if item is None:
             return None
         self._append(item, self.lost(item, failure))

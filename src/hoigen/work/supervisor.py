@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from hoigen.core.clip import Seconds
 from hoigen.core.errors import SetupError
 from hoigen.work.process import Flight, Worker, resident_mb, where_it_hangs
-from hoigen.work.task import Failure, Limits, Sink, Task
+from hoigen.work.task import Failure, Limits, Sink, Task, cores
 from hoigen.work.wire import DONE, ERROR, EXIT_MEMORY, PART, READY, UNREADY
 
 LOOK_EVERY: Seconds = 0.1
@@ -96,22 +96,19 @@ class Supervisor:
                 there += 1
         return min(there, wanted)
 
-    def _next(self, worker: Worker) -> Flight | None:
-        new_to_come = len(self.workers) < self.most or any(worker.sent == 0 for worker in self.workers)
-        if self.fresh and (worker.sent == 0 or not new_to_come):
-            return self.fresh.popleft()
-        if self.again:
-            return self.again.popleft()
-        self._pending(len(self.fresh) + 1)
-        return self.ahead.popleft() if self.ahead else None
-
     def _fill(self) -> None:
         for depth in (0, 1):  # every idle worker first
             for worker in self.workers:
                 if not worker.ready or len(worker.flights) != depth or (depth and not worker.quick):
                     continue
-                flight = self._next(worker)
-                if flight is None:
+                new_to_come = len(self.workers) < self.most or any(each.sent == 0 for each in self.workers)
+                if self.fresh and (worker.sent == 0 or not new_to_come):
+                    flight = self.fresh.popleft()
+                elif self.again:
+                    flight = self.again.popleft()
+                elif self._pending(len(self.fresh) + 1) and self.ahead:
+                    flight = self.ahead.popleft()
+                else:
                     continue
                 try:
                     worker.send(flight)
@@ -128,7 +125,9 @@ class Supervisor:
             if time.monotonic() < self.grow_after:
                 return
             try:
-                worker = Worker(self.setup, self.limits.memory_mb, self.limits.threads_each)
+                # all workers together have no more threads than there are cores
+                threads = self.limits.threads or max(1, cores() // max(1, self.limits.workers))
+                worker = Worker(self.setup, self.limits.memory_mb, threads)
             except OSError as error:
                 self._count_loss("a worker process cannot be started", str(error))
                 return
@@ -148,27 +147,25 @@ class Supervisor:
             if events & WRITE:
                 worker.flush()
                 self._mind_writing(worker)
-            if events & READ:
-                self._read(worker)
+            if not events & READ:
+                continue
+            try:
+                there = worker.inbox.receive()
+            except BlockingIOError:
+                continue
+            except OSError:
+                there = False
+            if not there:
+                self._died(worker)
+                continue
+            for kind, body in worker.inbox.frames():
+                if not self._heard(worker, kind, body):
+                    break
 
     def _mind_writing(self, worker: Worker) -> None:
         wanted = READ | WRITE if worker.outbox else READ
         if self.selector.get_key(worker.link).events != wanted:
             self.selector.modify(worker.link, wanted, worker)
-
-    def _read(self, worker: Worker) -> None:
-        try:
-            there = worker.inbox.receive()
-        except BlockingIOError:
-            return
-        except OSError:
-            there = False
-        if not there:
-            self._died(worker)
-            return
-        for kind, body in worker.inbox.frames():
-            if not self._heard(worker, kind, body):
-                return
 
     def _heard(self, worker: Worker, kind: bytes, body: bytes) -> bool:
         """Takes one message; False when that was the end of the worker."""
@@ -187,9 +184,23 @@ class Supervisor:
                 self._cannot_load(worker, reason, trace, no_room=no_room)
             return False
         if kind == PART:
-            self._part(worker, body)
+            flight = worker.flights[0]
+            if flight.unreadable:  # parts come in order or not at all
+                return True
+            try:
+                part = pickle.loads(body)
+            except Exception:
+                flight.unreadable = traceback.format_exc()
+                return True
+            self.sink.part(flight.task, part)
         elif kind == DONE:
-            self._done(worker)
+            flight = worker.landed()
+            self.lost_in_a_row = 0
+            self.tasks_ended = True
+            if flight.unreadable:
+                self._gave_up(flight, "error", "a part of its answer cannot be read here", "", flight.unreadable)
+            else:
+                self.sink.done(flight.task)
         elif kind == ERROR:
             reason, trace, doing, what = pickle.loads(body)
             if what == "setup":
@@ -200,26 +211,6 @@ class Supervisor:
                 self._remove(worker)
                 return False
         return True
-
-    def _part(self, worker: Worker, body: bytes) -> None:
-        flight = worker.flights[0]
-        if flight.unreadable:  # parts come in order or not at all
-            return
-        try:
-            part = pickle.loads(body)
-        except Exception:
-            flight.unreadable = traceback.format_exc()
-            return
-        self.sink.part(flight.task, part)
-
-    def _done(self, worker: Worker) -> None:
-        flight = worker.landed()
-        self.lost_in_a_row = 0
-        self.tasks_ended = True
-        if flight.unreadable:
-            self._gave_up(flight, "error", "a part of its answer cannot be read here", "", flight.unreadable)
-        else:
-            self.sink.done(flight.task)
 
     # looking after
 
@@ -238,37 +229,32 @@ class Supervisor:
             if worker.process.poll() is not None:
                 self._died(worker)
             elif not worker.ready:
-                self._look_at_loading(worker, passed, resident)
+                worker.loading += passed
+                if worker.loading > self.limits.load_deadline:
+                    reason = f"not set up after {self.limits.load_deadline:g} s (set load_deadline higher)"
+                    self._cannot_load(worker, reason, where_it_hangs(worker.process, worker.log), again=False)
+                elif resident > self.limits.memory_mb:
+                    self._cannot_load(worker, self._too_much(resident), worker.log.last_words())
             elif resident > self.limits.memory_mb:
                 self._lost(worker, "memory", self._too_much(resident))
             elif waited > self.limits.deadline and worker.under_way():
-                self._too_long(worker, worker.flights[0])
+                suspect = worker.flights[0]
+                self._drain(worker)
+                if worker.alive and worker.under_way() is suspect:  # else it has ended just now
+                    # Asking may wake what hangs (a system call that is interrupted): what comes from here on is late.
+                    doing, trace = worker.status.doing, where_it_hangs(worker.process, worker.log)
+                    reason = f"made no progress for {self.limits.deadline:g} s"
+                    self._blame(worker, suspect, "deadline", reason, doing, trace)
             elif waited > max(TAKE_UP, self.limits.deadline):
                 self._lost(worker, "deadline", "the worker did not take up its task")
             else:
                 worker.log.trim()
-
-    def _too_long(self, worker: Worker, suspect: Flight) -> None:
-        self._drain(worker)
-        if not worker.alive or worker.under_way() is not suspect:  # it has ended just now
-            return
-        # Asking may wake what hangs (a system call that is interrupted), so nothing that comes from here on counts.
-        doing, trace = worker.status.doing, where_it_hangs(worker.process, worker.log)
-        self._blame(worker, suspect, "deadline", f"made no progress for {self.limits.deadline:g} s", doing, trace)
 
     def _blame(self, worker: Worker, guilty: Flight, kind: str, reason: str, doing: str, trace: str) -> None:
         self.lost_in_a_row = 0
         worker.flights.popleft()
         self._remove(worker)
         self._gave_up(guilty, kind, reason, doing, trace)
-
-    def _look_at_loading(self, worker: Worker, passed: Seconds, resident: float) -> None:
-        worker.loading += passed
-        if worker.loading > self.limits.load_deadline:
-            reason = f"not set up after {self.limits.load_deadline:g} s (set load_deadline higher)"
-            self._cannot_load(worker, reason, where_it_hangs(worker.process, worker.log), again=False)
-        elif resident > self.limits.memory_mb:
-            self._cannot_load(worker, self._too_much(resident), worker.log.last_words())
 
     def _too_much(self, resident: float) -> str:
         return f"took {resident:.0f} MB of memory, more than {self.limits.memory_mb} MB"

@@ -71,11 +71,6 @@ class Limits:
     tries: int = 2
     threads: int | None = None
 
-    @property
-    def threads_each(self) -> int:
-        """CPU threads of one worker: all workers together have no more than there are cores."""
-        return self.threads or max(1, cores() // max(1, self.workers))
-
 
 @dataclass(frozen=True, slots=True)
 class Task:

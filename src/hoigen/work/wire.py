@@ -97,6 +97,3 @@ class Status:
     def doing(self) -> str:
         (length,) = LENGTH.unpack_from(self.page, 8)
         return self.page[TEXT_AT : TEXT_AT + length].decode("utf-8", "replace")
-
-    def close(self) -> None:
-        self.page.close()
