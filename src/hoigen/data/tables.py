@@ -136,10 +136,6 @@ class Table:
         """The shards that have a part, in order."""
         return list(self.layout().homes)
 
-    def has(self, shard: int) -> bool:
-        """Whether a shard has a part."""
-        return self._home(shard) is not None
-
     def count(self, shard: int) -> int | None:
         """How many rows a shard has; None when it has no part."""
         name = self._home(shard)

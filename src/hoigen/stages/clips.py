@@ -269,7 +269,7 @@ def seal(run: Run, fingerprint: str, size: int, barrier: Barrier, *, by_content:
         sealing = _Sealing(run, fingerprint, size)
         with contextlib.closing(sealing.con):
             if missing := sealing.missing_blocks():
-                owners = sorted({barrier.rank.owner(block) for block in missing})
+                owners = sorted({block % barrier.rank.of for block in missing})
                 barrier.reopen(owners)
                 raise RanksOpen(owners)
             sealing.mark(by_content)

@@ -69,27 +69,29 @@ class Outcome(NamedTuple):
 
 
 def setup_scorer(
-    measures: Sequence[cascade.MeasureSpec], keep: Mapping[str, Any], score_all: bool, run: Path, models: str = ""
+    measures: Sequence[cascade.MeasureSpec],
+    keep: Mapping[str, Any],
+    score_all: bool,
+    run: Path | None = None,
+    models: str = "",
 ) -> Handler:
     """Builds the measures and loads their models; runs once in each worker.
 
+    run: where measures keep what they keep. Without one nothing is loaded: for clips of which everything that measures
+        go by was written before.
     models: where the process is asked that owns the models of all measures (their experts and networks); without one
         they are loaded here.
     """
     steps = cascade.build_steps(measures, keep)
-    if any(step.needs_frames for step in steps):
-        from hoigen import video
+    if run is not None:
+        if any(step.needs_frames for step in steps):
+            from hoigen import video
 
-        video.warm()
-    for step in steps:
-        for unit in step.units:
-            load(unit, step.name, run, models)
+            video.warm()
+        for step in steps:
+            for unit in step.units:
+                load(unit, step.name, run, models)
     return Scorer(steps, score_all, models).run
-
-
-def setup_reader(measures: Sequence[cascade.MeasureSpec], keep: Mapping[str, Any], score_all: bool) -> Handler:
-    """Builds the measures alone, for clips of which everything that they go by was written before."""
-    return Scorer(cascade.build_steps(measures, keep), score_all).run
 
 
 def load(unit: Any, name: str, run: Path | None = None, models: str = "") -> None:
@@ -260,10 +262,11 @@ class Scorer:
         streams: dict[str, _Stream] = {}
         for step in steps:
             key = step.observation or step.name
-            if key not in streams and (begin := _stream_of(step)) is not None:
-                streams[key] = _Stream(step.name, step.sampling, begin, job.clip, doing, progress)
+            together = step.looking is None and not isinstance(step.measure, StreamingMeasure)
+            if key not in streams and not together:
+                streams[key] = _Stream(step, job.clip, doing, progress)
         samplings = {step.sampling for step in steps if (step.observation or step.name) not in streams}
-        watchers = [(stream.sampling, stream.see) for stream in streams.values()]
+        watchers = [(stream.step.sampling, stream.see) for stream in streams.values()]
         looked.streams.update(streams)
         looked.frames.update(video.decode(job.clip, samplings, watchers, progress=progress))
 
@@ -277,31 +280,18 @@ class _Looked(NamedTuple):
     seen: dict[str, Written]
 
 
-def _stream_of(step: cascade.Step) -> Callable[[Clip], FrameStream | Watching] | None:
-    """What begins a stream of frames for the step; None for a measure that takes its frames together."""
-    if (looking := step.looking) is not None:
-        return lambda clip: looking.observer.begin(clip, looking.sampling)
-    if isinstance(step.measure, StreamingMeasure):
-        begin: Callable[[Clip], FrameStream] = step.measure.begin
-        return begin
-    return None
-
-
 class _Stream:
     """A streaming measure, or an observer, on one clip. What it raises is kept until its turn, so that it costs no
     other measure."""
 
     def __init__(
         self,
-        name: str,
-        sampling: Sampling,
-        begin: Callable[[Clip], FrameStream | Watching],
+        step: cascade.Step,
         clip: Clip,
         doing: Callable[[str], None] | None,
         progress: Callable[[], None] | None = None,
     ) -> None:
-        self.name, self.sampling, self.begin = name, sampling, begin
-        self.doing, self.progress = doing, progress
+        self.step, self.doing, self.progress = step, doing, progress
         self.seconds = 0.0
         self.error: Exception | None = None
         self.stream: FrameStream | Watching | None = None
@@ -310,7 +300,10 @@ class _Stream:
     def _begin(self, clip: Clip) -> None:
         self.error = None
         try:
-            self.stream = self.begin(clip)
+            looking = self.step.looking
+            self.stream = (
+                self.step.measure.begin(clip) if looking is None else looking.observer.begin(clip, looking.sampling)
+            )
         except Exception as error:
             self.error = error
 
@@ -318,7 +311,7 @@ class _Stream:
         if self.error is not None or self.stream is None:
             return
         if self.doing:
-            self.doing(self.name)
+            self.doing(self.step.name)
         started = time.perf_counter()
         try:
             self.stream.see(image, at)
@@ -338,7 +331,7 @@ class _Stream:
             from hoigen import video
 
             self._begin(clip)
-            video.decode(clip, (), [(self.sampling, self.see)], progress=self.progress)
+            video.decode(clip, (), [(self.step.sampling, self.see)], progress=self.progress)
         if self.error is not None:
             raise self.error
         assert self.stream is not None

@@ -24,7 +24,7 @@ from hoigen.observe.observation import Written
 from hoigen.rules import cascade
 from hoigen.rules.cascade import Known, Step
 from hoigen.stages.clips import sealed_as
-from hoigen.stages.engine import Job, Outcome, Seen, models_of, patience, setup_models, setup_reader, setup_scorer
+from hoigen.stages.engine import Job, Outcome, Seen, models_of, patience, setup_models, setup_scorer
 from hoigen.stages.reworded import goes_by_prompt, with_asked
 from hoigen.work.ranks import Barrier, Rank
 from hoigen.work.stage import Item, Stage
@@ -284,7 +284,7 @@ class _ReadStage(ScoreStage):
 
     @contextlib.contextmanager
     def around(self, tasks: Iterator[Task]) -> Iterator[tuple[Iterator[Task], Callable[[], Handler]]]:
-        yield tasks, partial(setup_reader, self.measures, self.keep, self.score_all)
+        yield tasks, partial(setup_scorer, self.measures, self.keep, self.score_all)
 
     def plan(self, shard: int) -> Iterator[Item | str]:
         ends = self.ends[shard] = Counter()

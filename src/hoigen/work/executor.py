@@ -8,29 +8,22 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol
 
 from hoigen.work.task import Handler, Limits, Sink, Task
 
+Executor = Callable[[Iterable[Task], Callable[[], Handler], Sink, Limits], None]
+"""Does tasks with a handler, somewhere, and reports to a sink; returns when each task is done or was given up.
 
-class Executor(Protocol):
-    """Does tasks with a handler, somewhere, and reports to a sink."""
+It is given, in this order:
+    tasks: taken as they are needed, a few ahead of what is under way, in the caller's thread.
+    setup: called where tasks are done, once for each worker; gives the handler. It can be pickled.
+    sink: gets every part and every end, in the caller's thread; of one task in the order in which things happened. What
+        it raises ends the run.
+    limits: how many workers, how long and how much memory a task may take, how often it is tried.
 
-    def __call__(self, tasks: Iterable[Task], setup: Callable[[], Handler], sink: Sink, limits: Limits) -> None:
-        """Does all tasks; returns when each is done or was given up.
-
-        Args:
-            tasks: taken as they are needed, a few ahead of what is under way, in the caller's thread.
-            setup: called where tasks are done, once for each worker; gives the handler. It can be pickled.
-            sink: gets every part and every end, in the caller's thread; of one task in the order in which things
-                happened. What it raises ends the run.
-            limits: how many workers, how long and how much memory a task may take, how often it is tried.
-
-        Raises SetupError when no worker can be set up, KeyboardInterrupt on Ctrl-C (and on SIGTERM, where tasks are
-        done by other processes), and whatever `tasks` and the sink raise. However it ends, nothing that it has started
-        is left.
-        """
-
+Raises SetupError when no worker can be set up, KeyboardInterrupt on Ctrl-C (and on SIGTERM, where tasks are done by
+other processes), and whatever `tasks` and the sink raise. However it ends, nothing that it has started is left.
+"""
 
 EXECUTORS: Mapping[str, str] = {"local": "hoigen.work.local:run"}
 """Name -> module:function. local: supervised worker processes on this machine."""

@@ -39,12 +39,8 @@ class Rank:
     of: int = 1
 
     def mine(self, shard: int) -> bool:
-        """Whether a shard is this process's."""
+        """Whether a shard is this process's: that of rank `shard % of`."""
         return shard % self.of == self.number
-
-    def owner(self, shard: int) -> int:
-        """The number of the rank that a shard is of."""
-        return shard % self.of
 
 
 class Barrier:

@@ -225,35 +225,23 @@ def _pair(inner: int, hidden: int, outer: int) -> Any:
     return nn.Sequential(nn.Conv2d(inner, hidden, 3, 1, 1), nn.LeakyReLU(0.1), nn.Conv2d(hidden, outer, 3, 1, 1))
 
 
-class _Start(nn.Module):  # type: ignore[misc]
-    """First guess of the two flows and of the features between, at an eighth."""
+class _Decoder(nn.Module):  # type: ignore[misc]
+    """Flows and features at twice the size.
 
-    def __init__(self, channels: int, out: int) -> None:
+    Args:
+        wide: channels within.
+        more: channels that come beside them.
+        out: channels that it gives.
+    """
+
+    def __init__(self, wide: int, more: int, out: int) -> None:
         super().__init__()
-        wide = 2 * channels
         self.convblock = nn.Sequential(
-            conv_prelu(wide + 1, wide), _Residual(wide, SIDE), nn.ConvTranspose2d(wide, out + 4, 4, 2, 1)
+            conv_prelu(wide + more, wide), _Residual(wide, SIDE), nn.ConvTranspose2d(wide, out, 4, 2, 1)
         )
 
-    def forward(self, first: Any, second: Any, time: float) -> tuple[Any, Any, Any]:
-        moment = torch.full_like(first[:, :1], time)
-        found = self.convblock(torch.cat([first, second, moment], 1))
-        return found[:, :2], found[:, 2:4], found[:, 4:]
-
-
-class _Refine(nn.Module):  # type: ignore[misc]
-    """The flows and features at twice the size."""
-
-    def __init__(self, channels: int, out: int) -> None:
-        super().__init__()
-        wide = 3 * channels
-        self.convblock = nn.Sequential(
-            conv_prelu(wide + 4, wide), _Residual(wide, SIDE), nn.ConvTranspose2d(wide, out, 4, 2, 1)
-        )
-
-    def forward(self, between: Any, first: Any, second: Any, back: Any, ahead: Any) -> Any:
-        pulled = warped(first, back), warped(second, ahead)
-        return self.convblock(torch.cat([between, *pulled, back, ahead], 1))
+    def forward(self, *parts: Any) -> Any:
+        return self.convblock(torch.cat(parts, 1))
 
 
 class Amt(nn.Module):  # type: ignore[misc]
@@ -262,10 +250,10 @@ class Amt(nn.Module):  # type: ignore[misc]
         half, quarter, eighth, sixteenth = CHANNELS
         self.feat_encoder = _Bottlenecks(84)
         self.encoder = _Pyramid(CHANNELS)
-        self.decoder4 = _Start(sixteenth, eighth)
-        self.decoder3 = _Refine(eighth, quarter + 4)
-        self.decoder2 = _Refine(quarter, half + 4)
-        self.decoder1 = _Refine(half, 8 * FLOWS)
+        self.decoder4 = _Decoder(2 * sixteenth, 1, eighth + 4)  # the first guess
+        self.decoder3 = _Decoder(3 * eighth, 4, quarter + 4)
+        self.decoder2 = _Decoder(3 * quarter, 4, half + 4)
+        self.decoder1 = _Decoder(3 * half, 4, 8 * FLOWS)
         self.update4 = _Update(eighth, 1)
         self.update3 = _Update(quarter, 2)
         self.update2 = _Update(half, 4)
@@ -289,19 +277,20 @@ class Amt(nn.Module):  # type: ignore[misc]
         here, there = self.feat_encoder(torch.cat([one, two])).chunk(2)
         matches = _Correlation(here, there, MOMENT)
         ones, twos = self.encoder(one), self.encoder(two)
-        back, ahead, between = self.decoder4(ones[3], twos[3], MOMENT)
+        found = self.decoder4(ones[3], twos[3], torch.full_like(ones[3][:, :1], MOMENT))
+        back, ahead, between = found[:, :2], found[:, 2:4], found[:, 4:]
         steps = ((self.update4, 1, None), (self.update3, 2, self.decoder3), (self.update2, 4, self.decoder2))
         for level, (update, down, decoder) in enumerate(steps):
             if decoder is not None:
                 at = 3 - level
-                found = decoder(between, ones[at], twos[at], back, ahead)
+                found = decoder(between, warped(ones[at], back), warped(twos[at], ahead), back, ahead)
                 back, ahead = found[:, :2] + 2 * enlarged(back, 2), found[:, 2:4] + 2 * enlarged(ahead, 2)
                 between = found[:, 4:]
             flows = torch.cat([back, ahead], 1)
             seen = flows if down == 1 else enlarged(flows, 1 / down) / down
             features, change = update(between, seen, matches(seen))
             between, (back, ahead) = between + features, (flows + change).chunk(2, 1)
-        last = self.decoder1(between, ones[0], twos[0], back, ahead)
+        last = self.decoder1(between, warped(ones[0], back), warped(twos[0], ahead), back, ahead)
         whole = self._merged(last, back, ahead, one, two, mean)
         return whole[..., around[2] : around[2] + height, around[0] : around[0] + width]
 

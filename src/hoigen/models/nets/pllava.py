@@ -182,10 +182,6 @@ NOT_USED = re.compile(r"image_newline\Z|position_ids\Z|rotary_emb\.inv_freq\Z")
 """Of LLaVA v1.6's grid of crops, which PLLaVA does without, and tables that are computed."""
 
 
-class CheckpointError(ValueError):
-    """The tensors are not those of a PLLaVA."""
-
-
 def own_name(name: str) -> str:
     """A name of the published layout, with or without adapters' wrapping, as the model here has it."""
     name = name.replace("language_model.base_model.model.", "language_model.").replace(".base_layer.", ".")
@@ -207,7 +203,7 @@ def weights_of(tensors: Mapping[str, Any], lora_alpha: float) -> dict[str, Any]:
         tensors: of the checkpoint, by their published names.
         lora_alpha: an adapter adds lora_alpha / rank * B A to its weight, summed in float32.
 
-    Raises CheckpointError for an adapter without its weight or its other half.
+    Raises ValueError for an adapter without its weight or its other half.
     """
     made: dict[str, Any] = {}
     pairs: dict[str, dict[str, Any]] = {}
@@ -218,7 +214,7 @@ def weights_of(tensors: Mapping[str, Any], lora_alpha: float) -> dict[str, Any]:
             made[own_name(name)] = tensor
     for name, pair in pairs.items():
         if name not in made or set(pair) != {"A", "B"}:
-            raise CheckpointError(f"an adapter of {name} without its other half or without the weight itself")
+            raise ValueError(f"an adapter of {name} without its other half or without the weight itself")
         base, down, up = made[name], pair["A"].float(), pair["B"].float()
         made[name] = (base.float() + lora_alpha / down.shape[0] * (up @ down)).to(base.dtype)
     return made
@@ -232,7 +228,7 @@ def assembled(config: PllavaConfig, weights: Mapping[str, Any], dtype: Any | Non
         weights: by the model's own names (`weights_of`).
         dtype: torch's; None keeps that of the weights.
 
-    Raises CheckpointError for weights that are not those of the model.
+    Raises ValueError for weights that are not those of the model.
     """
     with torch.device("meta"):
         model = Pllava(config)
@@ -241,7 +237,7 @@ def assembled(config: PllavaConfig, weights: Mapping[str, Any], dtype: Any | Non
     lacking, strange = sorted(wanted - set(kept)), sorted(set(kept) - wanted)
     if lacking or strange:
         some = f"({', '.join(lacking[:2])}), {len(strange)} strange ({', '.join(strange[:2])})"
-        raise CheckpointError(f"{len(lacking)} tensors lacking {some}")
+        raise ValueError(f"{len(lacking)} tensors lacking {some}")
     model.load_state_dict(kept, strict=True, assign=True)
     # What is computed and so in no checkpoint: angles of the positions, numbers of the patches.
     model.language_model.model.rotary_emb = LlamaRotaryEmbedding(config=config.text)
@@ -250,7 +246,7 @@ def assembled(config: PllavaConfig, weights: Mapping[str, Any], dtype: Any | Non
     embeddings.register_buffer("position_ids", numbers, persistent=False)
     left = [name for name, tensor in [*model.named_buffers(), *model.named_parameters()] if tensor.is_meta]
     if left:
-        raise CheckpointError(f"not filled: {', '.join(left[:3])}")
+        raise ValueError(f"not filled: {', '.join(left[:3])}")
     return model
 
 

@@ -45,18 +45,6 @@ class _Residual(nn.Module):  # type: ignore[misc]
         return F.relu(inner + (x if self.downsample is None else F.instance_norm(self.downsample(x))))
 
 
-class _Shared(nn.Module):  # type: ignore[misc]
-    """One convolution for both scales."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.zeros(width, width, 3, 3))
-
-    def forward(self, x: Any) -> tuple[Any, Any]:
-        """Features `x` at an 8th and at a 4th of the picture's size."""
-        return F.conv2d(x, self.weight, stride=2, padding=1), F.conv2d(x, self.weight, padding=1)
-
-
 class _Backbone(nn.Module):  # type: ignore[misc]
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -65,12 +53,13 @@ class _Backbone(nn.Module):  # type: ignore[misc]
         self.layer2 = nn.Sequential(_Residual(64, 96, 2), _Residual(96, 96, 1))
         self.layer3 = nn.Sequential(_Residual(96, 128, 1), _Residual(128, 128, 1))
         self.conv2 = nn.Conv2d(128, width, 1)
-        self.trident_conv = _Shared(width)
+        self.trident_conv = nn.Conv2d(width, width, 3, padding=1, bias=False)
 
     def forward(self, x: Any) -> tuple[Any, Any]:
+        """Features at an 8th and at a 4th of the picture's size, by one convolution for both."""
         x = F.relu(F.instance_norm(self.conv1(x)))
-        found: tuple[Any, Any] = self.trident_conv(self.conv2(self.layer3(self.layer2(self.layer1(x)))))
-        return found
+        x = self.conv2(self.layer3(self.layer2(self.layer1(x))))
+        return F.conv2d(x, self.trident_conv.weight, stride=2, padding=1), self.trident_conv(x)
 
 
 class _Layer(nn.Module):  # type: ignore[misc]
@@ -92,19 +81,13 @@ class _Layer(nn.Module):  # type: ignore[misc]
         return own + seen
 
 
-class _Block(nn.Module):  # type: ignore[misc]
-    def __init__(self, width: int, inner: int) -> None:
-        super().__init__()
-        self.self_attn, self.cross_attn_ffn = _Layer(width, inner, crossed=False), _Layer(width, inner, crossed=True)
-
-    def forward(self, own: Any, other: Any, attend: Attend) -> Any:
-        return self.cross_attn_ffn(self.self_attn(own, own, attend), other, attend)
-
-
 class _Transformer(nn.Module):  # type: ignore[misc]
     def __init__(self, width: int, inner: int, depth: int) -> None:
         super().__init__()
-        self.layers = nn.ModuleList([_Block(width, inner) for _ in range(depth)])
+        self.layers = nn.ModuleList()
+        for _ in range(depth):
+            of_itself, of_other = _Layer(width, inner, crossed=False), _Layer(width, inner, crossed=True)
+            self.layers.append(nn.ModuleDict({"self_attn": of_itself, "cross_attn_ffn": of_other}))
 
     def forward(self, first: Any, second: Any, splits: int) -> tuple[Any, Any]:
         """Features of either frame, which have looked at the other.
@@ -117,7 +100,8 @@ class _Transformer(nn.Module):  # type: ignore[misc]
         own = torch.cat([first, second]).flatten(2).transpose(1, 2)
         plain, shifted = (_Windows(height, width, splits, move, own) for move in (False, True))
         for at, layer in enumerate(self.layers):
-            own = layer(own, torch.cat(own.chunk(2)[::-1]), shifted if at % 2 else plain)
+            other, attend = torch.cat(own.chunk(2)[::-1]), shifted if at % 2 else plain
+            own = layer["cross_attn_ffn"](layer["self_attn"](own, own, attend), other, attend)
         found = own.transpose(1, 2).reshape(len(own), -1, height, width)
         one, other = found.chunk(2)
         return one, other
