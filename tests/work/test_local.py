@@ -245,7 +245,7 @@ def test_memory_for_not_one_worker_stops_the_run(tmp_path: Path) -> None:
 
 def test_all_workers_together_have_no_more_threads_than_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr("hoigen.work.task.cores", lambda: 12)
+    monkeypatch.setattr("hoigen.work.supervisor.cores", lambda: 12)
     assert set(go(range(4), faults.set_up_say_threads, workers=4).parts()) == {("3", 3)}
     assert set(go(range(4), faults.set_up_say_threads, workers=50).parts()) == {("1", 1)}
     monkeypatch.setenv("OMP_NUM_THREADS", "2")  # the user's own word counts

@@ -95,11 +95,11 @@ class _Lines:
         self.format = "hoigen_detections" if self.observer.gives == {"pairs"} else "hoigen_scenes"
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        from hoigen.stages.scores import WrittenBefore, clip_of
+        from hoigen.stages.scores import clip_of, written_before
 
         begun = False
         for shard in [each.shard for each in self.run.shards()]:
-            with WrittenBefore(self.run, [self.step], shard) as before:
+            with written_before(self.run, [self.step], shard) as before:
                 for row in self.run.clips.read(shard):
                     if row["state"] != "ok":
                         self._lacks(f"{row['state']}: {row['reason']}")

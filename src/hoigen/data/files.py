@@ -198,7 +198,4 @@ def write_text(path: Path, text: str) -> None:
         path: the file; its folder is made.
         text: its content, written as UTF-8.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    Folder(str(path.parent)).write(path.name, text.encode("utf-8"))

@@ -44,18 +44,12 @@ def write_videos(sources: Iterable[Source], path: Path, *, batch: int = BATCH) -
     import pyarrow.parquet as pq
 
     schema = pa.schema([(name, pa.float64() if name in ("start", "end") else pa.string()) for name in COLUMNS])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     count = 0
     rows = (_row(source) for source in sources)
-    try:
-        with pq.ParquetWriter(part, schema) as writer:
-            while some := list(itertools.islice(rows, batch)):
-                writer.write_table(pa.Table.from_pylist(some, schema=schema))
-                count += len(some)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with Folder(str(path.parent)).writing(path.name) as file, pq.ParquetWriter(file, schema) as writer:
+        while some := list(itertools.islice(rows, batch)):
+            writer.write_table(pa.Table.from_pylist(some, schema=schema))
+            count += len(some)
     return count
 
 
@@ -71,9 +65,9 @@ def rewrite(path: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> N
 
     with named(path):
         before = pq.read_table(path, partitioning=None)
-    part = path.with_name(f".{path.name}.new")
-    pq.write_table(pa.Table.from_pylist([change(row) for row in before.to_pylist()], schema=before.schema), part)
-    part.replace(path)
+    rows = pa.Table.from_pylist([change(row) for row in before.to_pylist()], schema=before.schema)
+    with Folder(str(path.parent)).writing(path.name) as file:
+        pq.write_table(rows, file)
 
 
 def _row(source: Source) -> dict[str, Any]:

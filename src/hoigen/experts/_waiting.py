@@ -28,18 +28,15 @@ class Waiting:
     file of answers is shared.
 
     In workers the experts are asked through the process that has opened them (`reach`); elsewhere they are opened here.
+    Answers are kept in the `calls.sqlite` of `run`; without a run they are forgotten with the process.
     """
 
     def __init__(self, experts: Sequence[Expert]) -> None:
         self.experts = experts
-        self._run: Path | None = None
+        self.run: Path | None = None
         self._asking: Asking | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._desk: Desk | None = None
-
-    def attach(self, run: Path) -> None:
-        """Answers are kept in this run's `calls.sqlite`; without a run they are forgotten with the process."""
-        self._run = run
 
     def reach(self, address: str) -> None:
         """The experts are in another process, which answers there."""
@@ -67,7 +64,7 @@ class Waiting:
         from hoigen.experts.desk import Desk
 
         if self._desk is None:
-            self._desk = Desk(Calls(self._run / "calls.sqlite" if self._run else Path(":memory:")), asking=self._asking)
+            self._desk = Desk(Calls(self.run / "calls.sqlite" if self.run else Path(":memory:")), asking=self._asking)
         return self._desk
 
 

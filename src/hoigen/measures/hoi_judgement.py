@@ -88,7 +88,7 @@ class HoiJudgement:
 
     def attach(self, run: Path) -> None:
         """Where answers are kept."""
-        self._waiting.attach(run)
+        self._waiting.run = run
 
     @functools.cached_property
     def experts(self) -> tuple[Expert, Expert]:

@@ -82,7 +82,7 @@ class Mllm:
 
     def attach(self, run: Path) -> None:
         """Where answers are kept."""
-        self._waiting.attach(run)
+        self._waiting.run = run
 
     @property
     def experts(self) -> tuple[Expert]:

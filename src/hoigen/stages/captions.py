@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from hoigen.captioners._job import Job
@@ -50,6 +51,7 @@ UNREACHABLE = 5
 IN_FLIGHT_BYTES = 1 << 30
 """Frames of clips under way; beyond it decoding waits."""
 LEAVE: Seconds = 1.0
+NO_FRAMES: Mapping[Sampling, Frames] = MappingProxyType({})
 
 
 def caption_clips(
@@ -231,10 +233,7 @@ class CaptionStage(Stage):
 
     # asking experts
 
-    def begin(self, item: Item) -> None:
-        self._begin(item, {})
-
-    def _begin(self, item: Item, frames: Mapping[Sampling, Frames]) -> None:
+    def begin(self, item: Item, frames: Mapping[Sampling, Frames] = NO_FRAMES) -> None:
         """Asks about a clip, in the thread; waits while too many are under way, or their frames take too much."""
         size = sum(each.images.nbytes for each in frames.values())
         while self.under_way >= self.most or (self.under_way and self.under_way_bytes >= IN_FLIGHT_BYTES):
@@ -301,7 +300,7 @@ class CaptionStage(Stage):
     def answer(self, item: Item, part: Mapping[Sampling, Frames]) -> Iterable[Row]:
         if item not in self.begun:  # a second try may bring them again
             self.breaker.saw_ok("decoding")
-            self._begin(item, part)
+            self.begin(item, part)
         return ()
 
     def lost(self, item: Item, failure: Failure) -> Iterable[Row]:

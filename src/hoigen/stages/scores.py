@@ -188,7 +188,8 @@ class ScoreStage(Stage):
                 for name in [name for name, found in of_clip.items() if found.state == "failed"]:
                     if (clip_id, name) not in self.tried:
                         del of_clip[name]
-        with WrittenBefore(self.run, self.steps, shard) as before:
+        assert self.run is not None
+        with written_before(self.run, self.steps, shard) as before:
             for row in self.clips.read(shard):
                 of_clip = known.get(row["id"], {})
                 if row["state"] != "ok":
@@ -394,8 +395,7 @@ def planned(
     for shard in [each.shard for each in run.shards()]:
         journal = run.journal("scores", shard)
         known = known_in(parts, steps, shard, journal.rows())
-        with WrittenBefore(run, steps, shard) as before:
-            before.count(journal.rows())
+        with written_before(run, steps, shard, journal.rows()) as before:
             for row in run.clips.read(shard):
                 found.clips += 1
                 read.add(row["video"])
@@ -427,30 +427,17 @@ def planned(
     return found
 
 
+@dataclass(frozen=True, slots=True)
 class WrittenBefore:
-    """What observers have seen of the clips of a shard."""
+    """What observers have seen of the clips of a shard.
 
-    def __init__(self, run: Run | None, steps: Sequence[Step], shard: int) -> None:
-        assert run is not None
-        self.run, self.steps, self.shard = run, steps, shard
-        self._open = contextlib.ExitStack()
-        self._journalled: dict[str, set[tuple[str, str]]] = {}
-        self._tables: dict[str, Lookup] = {}
+    steps: the measures. tables: rows, by the fingerprint of the observation. journalled: (clip, question) of what lies
+    in a journal alone, by that fingerprint too.
+    """
 
-    def __enter__(self) -> WrittenBefore:
-        for name, fingerprint in observers_of(self.steps):
-            table = self.run.observations(name, fingerprint)
-            self._tables[fingerprint] = self._open.enter_context(table.lookup(self.shard, KEY))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._open.close()
-
-    def count(self, journalled: Iterable[Row]) -> None:
-        """Counts what a journal holds as well: a run takes it into the tables before it plans."""
-        for row in journalled:
-            if "observation" in row:
-                self._journalled.setdefault(row["observation"], set()).add((row["id"], row["question"]))
+    steps: Sequence[Step]
+    tables: Mapping[str, Lookup]
+    journalled: Mapping[str, set[tuple[str, str]]]
 
     def key(self, step: Step, clip: Clip) -> tuple[str, str] | None:
         """Under which (clip, question) there is what the step goes by: its own words, or none at all, when the observer
@@ -458,22 +445,44 @@ class WrittenBefore:
         if step.looking is None:
             return None
         words = dict.fromkeys((step.looking.observer.question(clip), ""))
-        table, journalled = self._tables[step.observation], self._journalled.get(step.observation, ())
+        table, journalled = self.tables[step.observation], self.journalled.get(step.observation, ())
         return next((key for word in words if (key := (clip.id, word)) in table or key in journalled), None)
 
     def other_words(self, step: Step, clip: Clip) -> bool:
         """Whether the step's observer has looked at the clip for other words."""
-        journalled = self._journalled.get(step.observation, ())
-        return self._tables[step.observation].any(clip.id) or any(id_ == clip.id for id_, _ in journalled)
+        journalled = self.journalled.get(step.observation, ())
+        return self.tables[step.observation].any(clip.id) or any(id_ == clip.id for id_, _ in journalled)
 
     def of(self, clip: Clip, todo: Sequence[str]) -> dict[str, Written]:
         """By the fingerprint of the observation, for the measures to be run."""
         found: dict[str, Written] = {}
         for step in self.steps:
             if step.name in todo and step.observation not in found and (key := self.key(step, clip)) is not None:
-                row = self._tables[step.observation][key]
+                row = self.tables[step.observation][key]
                 found[step.observation] = Written(*(row[name] for name in Written._fields))
         return found
+
+
+@contextlib.contextmanager
+def written_before(
+    run: Run, steps: Sequence[Step], shard: int, journalled: Iterable[Row] = ()
+) -> Iterator[WrittenBefore]:
+    """What observers have seen, open to be read.
+
+    Args:
+        run: the run.
+        steps: its measures.
+        shard: the shard.
+        journalled: rows of a journal that count as well: a run takes them into the tables before it plans.
+    """
+    there: dict[str, set[tuple[str, str]]] = {}
+    for row in journalled:
+        if "observation" in row:
+            there.setdefault(row["observation"], set()).add((row["id"], row["question"]))
+    with contextlib.ExitStack() as stack:
+        found = {where: run.observations(*where).lookup(shard, KEY) for where in observers_of(steps)}
+        lookups = {where[1]: stack.enter_context(table) for where, table in found.items()}
+        yield WrittenBefore(steps, lookups, there)
 
 
 def clip_of(row: Row) -> Clip:
