@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def test_a_run_in_a_store_from_its_videos_to_its_table(
     hoigen.table(tmp_path / "plain", out=tmp_path / "plain.parquet")
 
     store = Folder("memory://store/run")
-    monkeypatch.setattr(runs, "Run", type("InStore", (runs.Run,), {"folder": property(lambda self: store)}))
+    monkeypatch.setattr(runs, "Run", functools.partial(runs.Run, tables=store))
     there = hoigen.curate(**how, run=tmp_path / "run")
     assert there == plain
     assert hoigen.funnel(tmp_path / "run") == plain
