@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import pickle
 from pathlib import Path
@@ -92,11 +93,9 @@ def test_scores_are_those_of_the_authors_code(
     eyes = trained.adapted_vit(parts.visual, file)
     model = trained.Trained(eyes, parts.head, torch.from_numpy(world.objects()), file).eval()
     verbs = networks.Verbs(model)
-    reader = reading.Reader(
-        room.Loaded(boxes, "cpu", "float32"),
-        reading.TrainedVerbs(room.Loaded(verbs, "cpu", "float32", verbs.facts)),
-    )
-    for at, pairs in enumerate(reader.read(world.pictures(), 0.2, 3, 15)):
+    half = functools.partial(reading.trained_verbs, room.Loaded(verbs, "cpu", "float32", verbs.facts))
+    found = reading.read(room.Loaded(boxes, "cpu", "float32"), half, world.pictures(), 0.2, 3, 15)
+    for at, pairs in enumerate(found):
         mine = {
             (*place(person.box), *place(thing.box), verb): chance * (person.score * thing.score) ** POWER
             for person, thing, verbs in pairs
@@ -121,7 +120,7 @@ def place(box: Any) -> tuple[float, ...]:
 
 
 def test_remembered_crops_score_as_in_the_authors_code(files: dict[str, Path], golden: dict[str, np.ndarray]) -> None:
-    memory = shots.read(files["memory"], 10_000)
+    memory = shots.memory_of(files["memory"], 10_000)
     assert len(memory.both) > 1200
     assert memory.labels.sum(1).max() == 2, "two pairs of the same boxes are both shown"
     persons, things = golden["shots.order"]
@@ -144,7 +143,7 @@ def test_remembered_crops_score_as_in_the_authors_code(files: dict[str, Path], g
 
 
 def test_memory_is_drawn_the_same_way_every_time(files: dict[str, Path]) -> None:
-    one, other = (shots.read(files["memory"], 1) for _ in range(2))
+    one, other = (shots.memory_of(files["memory"], 1) for _ in range(2))
     assert len(one.both) == 600
     assert np.array_equal(one.both, other.both)
     assert np.linalg.norm(one.persons, axis=1) == pytest.approx(1)
@@ -261,10 +260,10 @@ def test_bad_files_are_told(files: dict[str, Path], tmp_path: Path) -> None:
         networks.boxes(own(str(tmp_path / "coco.pth")))
     (tmp_path / "evil.p").write_bytes(pickle.dumps(Evil()))
     with pytest.raises(SetupError, match=r"evil\.p cannot be read: .*system is no array"):
-        shots.read(tmp_path / "evil.p", 8)
+        shots.memory_of(tmp_path / "evil.p", 8)
     (tmp_path / "poor.p").write_bytes(pickle.dumps({"a.jpg": {"hois": np.array([1])}}))
     with pytest.raises(SetupError, match=r"poor\.p: a\.jpg has no boxes_h"):
-        shots.read(tmp_path / "poor.p", 8)
+        shots.memory_of(tmp_path / "poor.p", 8)
     with pytest.raises(UsageError, match="no such file"):
         AdaCm(checkpoint=tmp_path / "none.pt", clip=str(files["clip"])).load()
 

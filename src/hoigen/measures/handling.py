@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hoigen.observe.detections import Box, Pair, as_name
 from hoigen.observe.frame import TALL, presence
-from hoigen.observe.geometry import area, grown, shared
+from hoigen.observe.geometry import area, shared
 
 if TYPE_CHECKING:
     from hoigen.observe.frame import Detection, ObservedFrame, Region, SeenHand
@@ -110,6 +110,12 @@ def overlap(person: Box, thing: Box) -> float:
     """How far two boxes lie in each other, 0..1: half of the one within the other counts in full."""
     both = shared(grown(person, 0.1), thing)
     return min(1.0, max(both / area(thing), both / area(person)) / 0.5)
+
+
+def grown(box: Box, by: float) -> Box:
+    """The box with a margin of `by` of its size on every side."""
+    x, y = by * (box[2] - box[0]), by * (box[3] - box[1])
+    return box[0] - x, box[1] - y, box[2] + x, box[3] + y
 
 
 def surely(hand: SeenHand) -> float:

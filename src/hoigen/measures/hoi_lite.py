@@ -12,10 +12,10 @@ from hoigen.core.clip import Clip, Sampling, check_sees
 from hoigen.core.registry import measure
 from hoigen.core.score import Number, Score
 from hoigen.core.settings import Setting
-from hoigen.measures.handling import HOLDS, LARGE, STANDS_BESIDE, region_of, size_of, surely
+from hoigen.measures.handling import HOLDS, LARGE, STANDS_BESIDE, grown, region_of, size_of, surely
 from hoigen.observe.detections import Box
 from hoigen.observe.frame import presence
-from hoigen.observe.geometry import area, grown, shared
+from hoigen.observe.geometry import area, shared
 from hoigen.observe.observation import Looking, Observation, observer_of
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from hoigen.core.clip import Clip, Sampling, Seconds
-    from hoigen.models.uses import AnyUse, ModelUse, Network
+    from hoigen.models.uses import AnyUse, Network
 
 OF_SIZE = "the published CLIP of that size"
 THETA = 0.2
@@ -122,14 +123,11 @@ class AdaCm:
     @property
     def models(self) -> tuple[AnyUse, ...]:
         """Its own files, which a person brings, and CLIP; which one, where it is not named, those files say."""
-
-        def published() -> ModelUse:
-            from hoigen.observe.adacm import reading
-
-            return uses.of_hub(reading.clip_for(self.checkpoint, self.memory, self.shots))
+        from hoigen.observe.adacm.reading import clip_for
 
         given = {"ada_cm": self.checkpoint, "ada_cm_detr": self.detr, "ada_cm_memory": self.memory}
         files = uses.of_files({card: str(path) for card, path in given.items() if path is not None})
+        published = functools.partial(clip_for, self.checkpoint, self.memory, self.shots)
         return (*files, uses.of_hub(self.clip) if self.clip else uses.Undecided(OF_SIZE, published))
 
     def load(self) -> None:
@@ -147,20 +145,19 @@ class AdaCm:
         """images: all of one size."""
         from hoigen.observe.adacm import reading
 
-        boxes, verbs = map(room.handle, self.networks)
-        trained = self.checkpoint is not None
-        half = reading.TrainedVerbs(verbs) if trained else reading.ShotVerbs(verbs, self.temperature)
-        reader = reading.Reader(boxes, half)
-        frames = []
+        boxes, half = map(room.handle, self.networks)
+        if self.checkpoint is not None:
+            verbs = functools.partial(reading.trained_verbs, half)
+        else:
+            verbs = functools.partial(reading.shot_verbs, half, self.temperature)
+        size, frames = (images[0].shape[1], images[0].shape[0]) if images else (0, 0), []
         for start in range(0, len(images), self.batch):
             some = images[start : start + self.batch]
-            for at, pairs in enumerate(reader.read(some, self.threshold, FEWEST, MOST), start):
-                size = images[at].shape[1], images[at].shape[0]
-                frames.append(ObservedFrame(time=times[at], size=size, pairs=[self._pair(*pair) for pair in pairs]))
+            for at, found in enumerate(reading.read(boxes, verbs, some, self.threshold, FEWEST, MOST), start):
+                pairs = []
+                for person, thing, chances in found:
+                    sure = person.score * thing.score
+                    scores = {verb: chance * sure**self.power for verb, chance in chances.items()}
+                    pairs.append(Pair(person=person.box, box=thing.box, object=thing.label, score=sure, verbs=scores))
+                frames.append(ObservedFrame(time=times[at], size=size, pairs=pairs))
         return frames
-
-    def _pair(self, person: Any, thing: Any, verbs: Mapping[str, float]) -> Pair:
-        sure = person.score * thing.score
-        both = sure**self.power
-        scores = {verb: chance * both for verb, chance in verbs.items()}
-        return Pair(person=person.box, box=thing.box, object=thing.label, score=sure, verbs=scores)

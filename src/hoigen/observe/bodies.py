@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from hoigen.observe.frame import SEEN, Person
+from hoigen.observe.frame import SEEN, Detection, Person
 from hoigen.observe.geometry import area, in_pixels, shared
 
 if TYPE_CHECKING:
@@ -14,13 +14,12 @@ if TYPE_CHECKING:
 
     from hoigen.models.nets.hands import Hand
     from hoigen.models.nets.pose import Body
-    from hoigen.models.nets.ssd_coco import Thing as Found
 
 OWN = 0.15
 """A hand belongs to the body whose wrist is nearer than this share of the body's height."""
 
 
-def together(bodies: Sequence[Body], boxes: Sequence[Found], size: tuple[int, int]) -> list[Person]:
+def together(bodies: Sequence[Body], boxes: Sequence[Detection], size: tuple[int, int]) -> list[Person]:
     """Bodies as persons, and the boxes of persons in which no body was found. size: (width, height), pixels."""
     persons = [person_of(body, size) for body in bodies]
     for found in boxes:
@@ -52,7 +51,14 @@ def with_hands(persons: Sequence[Person], hands: Sequence[Hand], size: tuple[int
     alone = []
     for hand in hands:
         points = hand.points * size
-        holder = _holder(persons, (float(points[0][0]), float(points[0][1])))
+        wrist = float(points[0][0]), float(points[0][1])
+        holder, least = None, math.inf  # the person with the nearest wrist, near enough
+        for at, person in enumerate(persons):
+            near = OWN * max(person.box[2] - person.box[0], person.box[3] - person.box[1])
+            for side in ("left", "right"):
+                point = person.points.get(f"{side}_wrist")
+                if point is not None and (apart := math.dist(point, wrist)) < min(near, least):
+                    holder, least = at, apart
         if holder is None:
             x0, y0, x1, y1 = in_pixels(hand.box, size)
             alone.append(Person(box=(x0, y0, max(x0 + 1, x1), max(y0 + 1, y1)), hands=[points], score=hand.score))
@@ -63,15 +69,3 @@ def with_hands(persons: Sequence[Person], hands: Sequence[Hand], size: tuple[int
         for at, person in enumerate(persons)
     ]
     return held + alone
-
-
-def _holder(persons: Sequence[Person], wrist: tuple[float, float]) -> int | None:
-    """The person with the nearest wrist, near enough."""
-    best, least = None, math.inf
-    for at, person in enumerate(persons):
-        near = OWN * max(person.box[2] - person.box[0], person.box[3] - person.box[1])
-        for side in ("left", "right"):
-            point = person.points.get(f"{side}_wrist")
-            if point is not None and (apart := math.dist(point, wrist)) < min(near, least):
-                best, least = at, apart
-    return best

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hoigen.observe.detections import Box
-from hoigen.observe.geometry import area, middle, shared
+from hoigen.observe.geometry import middle, over
 from hoigen.observe.masks import WORK
 
 if TYPE_CHECKING:
@@ -51,7 +51,9 @@ class Follower:
         carried: list[Held] = []
         for held in self._held:
             box = moved(self._gray, gray, held.box) if time - held.seen <= self.longest else None
-            if box is not None and not any(_same(held.label, box, other) for other in [*found, *carried]):
+            if box is not None and not any(
+                other.label == held.label and over(box, other.box) >= SAME for other in [*found, *carried]
+            ):
                 carried.append(Held(label=held.label, score=held.score, box=box, seen=held.seen))
         self._gray, self._held = gray, [*found, *carried]
         return list(self._held)
@@ -63,11 +65,6 @@ def surest(held: Sequence[Held], most: int) -> list[Held]:
     for each in sorted(held, key=lambda each: -each.score):
         by_label.setdefault(each.label, []).append(each)
     return [each for mine in by_label.values() for each in mine[:most]]
-
-
-def _same(label: str, box: Box, other: Held) -> bool:
-    both = shared(box, other.box)
-    return label == other.label and both >= SAME * (area(box) + area(other.box) - both)
 
 
 def moved(before: np.ndarray | None, after: np.ndarray, box: Box) -> Box | None:

@@ -28,12 +28,6 @@ def around(one: Box, other: Box) -> Box:
     return min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])
 
 
-def grown(box: Box, by: float) -> Box:
-    """The box with a margin of `by` of its size on every side."""
-    x, y = by * (box[2] - box[0]), by * (box[3] - box[1])
-    return box[0] - x, box[1] - y, box[2] + x, box[3] + y
-
-
 def middle(box: Box) -> tuple[float, float]:
     """The point in the middle of a box."""
     return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
@@ -49,18 +43,3 @@ def in_shares(box: Box, size: tuple[int, int]) -> Box:
     """A box in pixels as 0..1. size: (width, height) of the picture."""
     width, height = size
     return box[0] / width, box[1] / height, box[2] / width, box[3] / height
-
-
-def square(box: Box, size: tuple[int, int], by: float) -> tuple[int, int, int, int]:
-    """The square of `by` times a box's longer side around it, in whole pixels, cut at the picture's border.
-
-    Args:
-        box: in 0..1 of the picture.
-        size: (width, height) of the picture, pixels.
-        by: 1 for a square that just holds the box.
-    """
-    width, height = size
-    x, y = (box[0] + box[2]) / 2 * width, (box[1] + box[3]) / 2 * height
-    half = by * max((box[2] - box[0]) * width, (box[3] - box[1]) * height) / 2
-    x0, y0, x1, y1 = round(x - half), round(y - half), round(x + half), round(y + half)
-    return max(0, x0), max(0, y0), min(width, x1), min(height, y1)

@@ -14,7 +14,7 @@ from hoigen.observe.bodies import together, with_hands
 from hoigen.observe.detections import Box, Knows, as_name
 from hoigen.observe.follow import Follower, Held, surest
 from hoigen.observe.frame import Detection, ObservedFrame, Region, SeenHand, Thing, presence
-from hoigen.observe.geometry import area, in_pixels, in_shares, square
+from hoigen.observe.geometry import area, in_pixels, in_shares
 from hoigen.observe.masks import from_box
 from hoigen.observe.observation import About, FrameRows
 
@@ -22,11 +22,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from hoigen.core.clip import Clip, Sampling, Seconds
-    from hoigen.models.nets.hands import Hand
+    from hoigen.models.nets.imagenet import ThingNamer
     from hoigen.models.nets.pose import Circle
-    from hoigen.models.nets.ssd_coco import Thing as Found
     from hoigen.models.uses import ModelUse
-    from hoigen.observe.frame import Person
 
 THETA = 0.3
 """Of the pairs that are made of its boxes, hands and regions (docs/coarse_hoi.md)."""
@@ -102,77 +100,70 @@ class _Watching:
     def __init__(self, settings: Lite) -> None:
         from hoigen.models.nets.hands import HandFinder
         from hoigen.models.nets.imagenet import ThingNamer
-        from hoigen.models.nets.pose import PoseFinder
+        from hoigen.models.nets.pose import PoseFinder, around_box
         from hoigen.models.nets.ssd_coco import ObjectFinder
 
         self.find_things, self.find_hands = room.once(ObjectFinder), room.once(HandFinder)
         self.namer = room.once(ThingNamer) if settings.names else None
-        self.find_bodies = room.once(PoseFinder) if settings.bodies else None
+        self.find_bodies, self.around_box = room.once(PoseFinder) if settings.bodies else None, around_box
         self.follower = Follower() if settings.masks else None
         self.before: list[Circle] = []
         self.frames = FrameRows()
 
     def see(self, image: np.ndarray, time: Seconds) -> None:
-        height, width = image.shape[:2]
-        things, hands = self.find_things(image), self.find_hands(image)
-        boxes = [Detection(label=thing.label, score=thing.score, box=thing.box) for thing in things]
+        size = image.shape[1], image.shape[0]
+        found, hands = self.find_things(image), self.find_hands(image)
+        boxes = [Detection(label=thing.label, score=thing.score, box=thing.box) for thing in found]
         seen = [
             SeenHand(score=hand.score, palm=hand.palm, points=[(float(x), float(y)) for x, y in hand.points])
             for hand in hands
         ]
-        frame = ObservedFrame(
-            time=time,
-            size=(width, height),
-            boxes=boxes,
-            hands=seen,
-            regions=None if self.namer is None else list(self._regions(image, boxes, seen)),
-            persons=None if self.find_bodies is None else self._persons(image, things, hands),
-            things=None if self.follower is None else self._things(image, time, things),
+        regions = None if self.namer is None else list(self._regions(self.namer, image, boxes, seen))
+        persons = None
+        if self.find_bodies is not None:
+            whole = [box for box in boxes if box.label == "person" and box.score >= SURE]
+            whole = sorted(whole, key=lambda box: -area(box.box))[:PLACES]
+            bodies = self.find_bodies(image, [*self.before, *(self.around_box(box.box, *size) for box in whole)])
+            self.before = [body.around for body in bodies]
+            persons = with_hands(together(bodies, whole, size), hands, size)
+        things = None
+        if self.follower is not None:
+            held = [
+                Held(label=as_name(box.label) or "", score=box.score, box=in_pixels(box.box, size), seen=time)
+                for box in boxes
+            ]
+            held = [each for each in held if min(each.box[2] - each.box[0], each.box[3] - each.box[1]) >= 2]
+            things = []
+            for each in surest(self.follower(image, time, held), MASKED):
+                mask = from_box(image, each.box)
+                if each.seen != time:
+                    mask = replace(mask, source=f"followed, {mask.source}")
+                things.append(Thing(label=each.label, score=each.score, box=each.box, mask=mask))
+        self.frames.append(
+            ObservedFrame(
+                time=time, size=size, persons=persons, things=things, boxes=boxes, hands=seen, regions=regions
+            )
         )
-        self.frames.append(frame)
 
     def finish(self) -> FrameRows:
         return self.frames
 
-    def _regions(self, image: np.ndarray, boxes: Sequence[Detection], hands: Sequence[SeenHand]) -> Iterator[Region]:
+    def _regions(
+        self, names_of: ThingNamer, image: np.ndarray, boxes: Sequence[Detection], hands: Sequence[SeenHand]
+    ) -> Iterator[Region]:
         """The whole picture, the surroundings of the main person and of every hand; nothing where nobody is."""
         size = image.shape[1], image.shape[0]
         persons = sorted((box for box in boxes if box.label == "person"), key=lambda box: -presence(box))
         places = [("person", person.box, AROUND_PERSON) for person in persons[:1]]
         places += [("hand", hand.box, AROUND_HAND) for hand in hands]
-        assert self.namer is not None
         if places:
             whole: Box = (0.0, 0.0, 1.0, 1.0)
-            yield Region(of="picture", who=whole, box=whole, names=self.namer(image))
+            yield Region(of="picture", who=whole, box=whole, names=names_of(image))
         for of, who, by in places:
-            x0, y0, x1, y1 = square(who, size, by)
+            (left, top, right, bottom), (width, height) = in_pixels(who, size), size
+            x, y, half = (left + right) / 2, (top + bottom) / 2, by * max(right - left, bottom - top) / 2
+            x0, y0 = max(0, round(x - half)), max(0, round(y - half))
+            x1, y1 = min(width, round(x + half)), min(height, round(y + half))
             if min(x1 - x0, y1 - y0) >= SMALLEST:
-                names = self.namer(image[y0:y1, x0:x1])
+                names = names_of(image[y0:y1, x0:x1])
                 yield Region(of=of, who=who, box=in_shares((x0, y0, x1, y1), size), names=names)
-
-    def _persons(self, image: np.ndarray, things: Sequence[Found], hands: Sequence[Hand]) -> list[Person]:
-        from hoigen.models.nets.pose import around_box
-
-        size = image.shape[1], image.shape[0]
-        boxes = [thing for thing in things if thing.label == "person" and thing.score >= SURE]
-        boxes = sorted(boxes, key=lambda thing: -area(thing.box))[:PLACES]
-        assert self.find_bodies is not None
-        bodies = self.find_bodies(image, [*self.before, *(around_box(thing.box, *size) for thing in boxes)])
-        self.before = [body.around for body in bodies]
-        return with_hands(together(bodies, boxes, size), hands, size)
-
-    def _things(self, image: np.ndarray, time: Seconds, things: Sequence[Found]) -> list[Thing]:
-        size = image.shape[1], image.shape[0]
-        found = [
-            Held(label=as_name(thing.label) or "", score=thing.score, box=in_pixels(thing.box, size), seen=time)
-            for thing in things
-        ]
-        found = [held for held in found if min(held.box[2] - held.box[0], held.box[3] - held.box[1]) >= 2]
-        assert self.follower is not None
-        rows = []
-        for held in surest(self.follower(image, time, found), MASKED):
-            mask = from_box(image, held.box)
-            if held.seen != time:
-                mask = replace(mask, source=f"followed, {mask.source}")
-            rows.append(Thing(label=held.label, score=held.score, box=held.box, mask=mask))
-        return rows

@@ -66,7 +66,7 @@ class Mllm:
     gives = frozenset(("pairs",))
 
     def __post_init__(self) -> None:
-        _ = self._expert  # what cannot be is told at once
+        _ = self.experts  # what cannot be is told at once
 
     @property
     def about(self) -> About:
@@ -78,21 +78,21 @@ class Mllm:
         from hoigen.experts.prompts import digest
 
         prompts = [digest(self.asked_prompt), digest(self.any_prompt)]
-        return {"expert": dict(self._expert.identity), "prompts": prompts}
+        return {"expert": dict(self.experts[0].identity), "prompts": prompts}
 
     def attach(self, run: Path) -> None:
         """Where answers are kept."""
         self._waiting.run = run
 
-    @property
+    @functools.cached_property
     def experts(self) -> tuple[Expert]:
         """Who is asked."""
-        return (self._expert,)
+        return (make("expert", self.expert, "observer.mllm.expert"),)
 
     @property
     def models(self) -> tuple[AnyUse, ...]:
         """Those of the expert."""
-        return uses.of(self._expert)
+        return uses.of(self.experts[0])
 
     def reach(self, address: str) -> None:
         """Where the expert is asked, when another process has opened it."""
@@ -109,10 +109,24 @@ class Mllm:
         return Collecting(lambda images, times: self._waiting.wait(self._frames(clip, images, times)))
 
     async def _frames(self, clip: Clip, images: Sequence[np.ndarray], times: Sequence[Seconds]) -> list[ObservedFrame]:
-        frames = (self._look(clip, image, at) for image, at in zip(images, times, strict=True))
+        from hoigen.experts.prompts import render
+
+        verb, thing = asked(clip)
+        if not (verb or thing):
+            prompt = render(self.any_prompt)
+        else:
+            named = with_article(thing) if thing else "an object"
+            if verb and thing:
+                told = sentence(verb, thing)
+            else:
+                told = (
+                    f"A person can be seen to {hico.words(verb)} something." if verb else f"A person acts on {named}."
+                )
+            prompt = render(self.asked_prompt, sentence=told, object=named)
+        frames = (self._look(clip, prompt, image, at) for image, at in zip(images, times, strict=True))
         return list(await asyncio.gather(*frames))
 
-    async def _look(self, clip: Clip, image: np.ndarray, time: Seconds) -> ObservedFrame:
+    async def _look(self, clip: Clip, prompt: Prompt, image: np.ndarray, time: Seconds) -> ObservedFrame:
         import numpy as np
 
         from hoigen.experts._waiting import answered
@@ -120,45 +134,21 @@ class Mllm:
         from hoigen.observe.frame_answers import Seen, SeenAndAsked
 
         verb, thing = asked(clip)
+        [expert] = self.experts
         content = f"{clip.meta.get('digest', clip.uri)}, {min(image.shape[:2])} lines at {time:.4f} s"
-        shown = {self._expert.sampling: Frames(image[None], np.array([time]))}
+        shown = {expert.sampling: Frames(image[None], np.array([time]))}
         talk = Conversation(clip, self._waiting.desk, content, frames=shown)
         schema = SeenAndAsked if verb or thing else Seen
-        answer = await talk.ask("detector", self._expert, self._prompt(verb, thing), sees=True, schema=schema)
+        answer = await talk.ask("detector", expert, prompt, sees=True, schema=schema)
         answered(f"the frame at {time:.2f} s: detector", answer)
         size = image.shape[1], image.shape[0]
         return ObservedFrame(time=time, size=size, pairs=pairs_of(dict(answer.data or {}), verb, thing))
-
-    def _prompt(self, verb: str | None, thing: str | None) -> Prompt:
-        from hoigen.experts.prompts import render
-
-        if not (verb or thing):
-            return render(self.any_prompt)
-        return render(self.asked_prompt, sentence=wanted(verb, thing), object=named(thing))
-
-    @functools.cached_property
-    def _expert(self) -> Expert:
-        found: Expert = make("expert", self.expert, "observer.mllm.expert")
-        return found
 
     @property
     def _waiting(self) -> Waiting:
         from hoigen.experts._waiting import waiting_of
 
         return waiting_of(self)
-
-
-def named(thing: str | None) -> str:
-    return with_article(thing) if thing else "an object"
-
-
-def wanted(verb: str | None, thing: str | None) -> str:
-    """What was asked for, as a sentence."""
-    if verb and thing:
-        return sentence(verb, thing)
-    if verb:
-        return f"A person can be seen to {hico.words(verb)} something."
-    return f"A person acts on {named(thing)}."
 
 
 def pairs_of(said: Mapping[str, Any], verb: str | None, thing: str | None) -> list[Pair]:

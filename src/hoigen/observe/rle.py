@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hoigen.observe.masks import Mask, cropped
 
 if TYPE_CHECKING:
-    import numpy as np
+    pass
 
 
 def runs(text: str) -> list[int]:
@@ -90,21 +90,15 @@ def from_polygons(polygons: Sequence[Sequence[float]], source: str) -> Mask | No
     left, top = (math.floor(value) for value in every.min(axis=0))
     wide, tall = (max(1, math.ceil(value)) for value in every.max(axis=0) - (left, top))
     filled = np.zeros((tall, wide), bool)
+    x, y = np.arange(wide) + 0.5, np.arange(tall) + 0.5
     for ring in rings:
-        filled |= _within(ring - (left, top), filled.shape)
+        inside = np.zeros((tall, wide), bool)
+        own = ring - (left, top)
+        for (x0, y0), (x1, y1) in zip(own, np.roll(own, -1, axis=0), strict=True):
+            rows = np.flatnonzero((y > y0) != (y > y1))
+            if len(rows):  # each edge turns over what lies to its left: within is an odd number of them
+                crossing = x0 + (y[rows] - y0) * (x1 - x0) / (y1 - y0)
+                inside[rows] ^= x[None] < crossing[:, None]
+        filled |= inside
     piece = cropped(filled, source)
     return None if piece is None else replace(piece, left=piece.left + left, top=piece.top + top)
-
-
-def _within(ring: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Which pixels' middles have an odd number of the ring's edges to their right."""
-    import numpy as np
-
-    inside = np.zeros(shape, bool)
-    x, y = np.arange(shape[1]) + 0.5, np.arange(shape[0]) + 0.5
-    for (x0, y0), (x1, y1) in zip(ring, np.roll(ring, -1, axis=0), strict=True):
-        rows = np.flatnonzero((y > y0) != (y > y1))
-        if len(rows):
-            crossing = x0 + (y[rows] - y0) * (x1 - x0) / (y1 - y0)
-            inside[rows] ^= x[None] < crossing[:, None]
-    return inside

@@ -82,39 +82,12 @@ class _Layer(nn.Module):  # type: ignore[misc]
 
     def encoded(self, x: Any, places: Any) -> Any:
         x = self.norm1(x + self.self_attn(x + places, x + places, x, need_weights=False)[0])
-        return self.norm2(x + self._inner(x))
+        return self.norm2(x + self.linear2(F.relu(self.linear1(x))))
 
     def decoded(self, x: Any, queries: Any, memory: Any, places: Any) -> Any:
         x = self.norm1(x + self.self_attn(x + queries, x + queries, x, need_weights=False)[0])
         x = self.norm2(x + self.multihead_attn(x + queries, memory + places, memory, need_weights=False)[0])
-        return self.norm3(x + self._inner(x))
-
-    def _inner(self, x: Any) -> Any:
-        return self.linear2(F.relu(self.linear1(x)))
-
-
-class _Stack(nn.Module):  # type: ignore[misc]
-    def __init__(self, width: int, inner: int, count: int, crossed: bool) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList([_Layer(width, inner, crossed) for _ in range(count)])
-        if crossed:
-            self.norm = nn.LayerNorm(width)
-
-
-class _Transformer(nn.Module):  # type: ignore[misc]
-    def __init__(self, width: int, inner: int, depths: tuple[int, int]) -> None:
-        super().__init__()
-        self.encoder = _Stack(width, inner, depths[0], crossed=False)
-        self.decoder = _Stack(width, inner, depths[1], crossed=True)
-
-    def forward(self, x: Any, places: Any, queries: Any) -> Any:
-        for layer in self.encoder.layers:
-            x = layer.encoded(x, places)
-        queries = queries.expand(len(x), -1, -1)
-        found = torch.zeros_like(queries)
-        for layer in self.decoder.layers:
-            found = layer.decoded(found, queries, x, places)
-        return self.decoder.norm(found)
+        return self.norm3(x + self.linear2(F.relu(self.linear1(x))))
 
 
 class Mlp(nn.Module):  # type: ignore[misc]
@@ -135,7 +108,16 @@ class _Detr(nn.Module):  # type: ignore[misc]
         super().__init__()
         self.backbone = nn.Sequential(nn.ModuleDict({"body": _Body()}))
         self.input_proj = nn.Conv2d(2048, width, 1)
-        self.transformer = _Transformer(width, inner, depths)
+        layers = [
+            nn.ModuleList([_Layer(width, inner, crossed) for _ in range(depth)])
+            for depth, crossed in zip(depths, (False, True), strict=True)
+        ]
+        self.transformer = nn.ModuleDict(
+            {
+                "encoder": nn.ModuleDict({"layers": layers[0]}),
+                "decoder": nn.ModuleDict({"layers": layers[1], "norm": nn.LayerNorm(width)}),
+            }
+        )
         self.query_embed = nn.Embedding(queries, width)
         self.class_embed = nn.Linear(width, classes)
         self.bbox_embed = Mlp(width, width, width, 4)
@@ -146,7 +128,15 @@ class _Detr(nn.Module):  # type: ignore[misc]
         features = self.input_proj(self.backbone[0]["body"](pictures))
         height, width = features.shape[-2:]
         places = sine(height, width, features.shape[1]).flatten(0, 1).to(features)
-        found = self.transformer(features.flatten(2).transpose(1, 2), places, self.query_embed.weight)
+        encoder, decoder = self.transformer["encoder"], self.transformer["decoder"]
+        x = features.flatten(2).transpose(1, 2)
+        for layer in encoder["layers"]:
+            x = layer.encoded(x, places)
+        queries = self.query_embed.weight.expand(len(x), -1, -1)
+        found = torch.zeros_like(queries)
+        for layer in decoder["layers"]:
+            found = layer.decoded(found, queries, x, places)
+        found = decoder["norm"](found)
         middle, size = self.bbox_embed(found).sigmoid().split(2, -1)
         return self.class_embed(found).softmax(-1), torch.cat([middle - size / 2, middle + size / 2], -1)
 

@@ -39,13 +39,6 @@ def size_for(width: int, height: int) -> tuple[int, int]:
     return (short, int(short * height / width)) if width < height else (int(short * width / height), short)
 
 
-def square(picture: Image, side: int) -> Image:
-    """The whole picture, squeezed into a square."""
-    from PIL import Image
-
-    return picture.resize((side, side), Image.Resampling.BICUBIC)
-
-
 def tensors(pictures: Sequence[Image]) -> Any:
     """(N, 3, H, W) float32, normalised with ImageNet's mean and deviation, for DETR and for trained CLIP alike."""
     import numpy as np

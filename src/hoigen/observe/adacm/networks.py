@@ -15,7 +15,7 @@ from hoigen.models import load as loading
 from hoigen.models.tensors import Found as File
 from hoigen.observe.adacm import detr, published, sentences
 from hoigen.observe.adacm.reading import clip_of
-from hoigen.observe.adacm.shots import Memory, read
+from hoigen.observe.adacm.shots import Memory, memory_of
 from hoigen.observe.adacm.trained import Trained, adapted_vit
 from hoigen.observe.frame import Detection
 from hoigen.observe.networks import features
@@ -69,9 +69,7 @@ def trained(file: File, clip: str) -> Verbs:
     """
     parts = published.parts_of(file)
     eyes = adapted_vit(parts.visual, file)
-    found, model = _clip(clip, int(eyes.proj.shape[1]))
-    with torch.no_grad():
-        objects = features(model.get_text_features(**_tokens(found, sentences.of_objects()))).float()
+    found, _, objects = _clip(clip, int(eyes.proj.shape[1]), sentences.of_objects())
     made = Trained(eyes, parts.head, objects, file)
     if made.head.classes not in (len(hico.verbs()), len(hico.pairs())):
         raise SetupError(f"{file.path}: {made.head.classes} classes; HICO-DET has 117 verbs and 600 pairs")
@@ -106,11 +104,10 @@ def untrained(file: File, clip: str, shots: int) -> _Shots:
         clip: its CLIP, or empty for the published one of that width.
         shots: what is remembered of each pair.
     """
-    memory = read(file.path, shots)
+    memory = memory_of(file.path, shots)
     width = memory.both.shape[1]
-    found, model = _clip(clip, width)
-    with torch.no_grad():
-        texts = _unit(features(model.get_text_features(**_tokens(found, sentences.of_pairs())))).numpy()
+    found, model, told = _clip(clip, width, sentences.of_pairs())
+    texts = _unit(told).numpy()
     if texts.shape[1] != width:
         raise SetupError(f"memory: {file.path}: features of {width} numbers; {found.name} makes {texts.shape[1]}")
     made = _Shots(model, memory, texts, found)
@@ -118,14 +115,14 @@ def untrained(file: File, clip: str, shots: int) -> _Shots:
     return made
 
 
-def _clip(name: str, width: int) -> tuple[hub.Found, Any]:
+def _clip(name: str, width: int, texts: Sequence[str]) -> tuple[hub.Found, Any, Any]:
+    """Where a CLIP is, the model, and its features of texts, (texts, channels), not of length 1."""
     found = loading.resolve(clip_of(name, width))
-    return found, loading.of_kind(found, CLIP, "clip").eval()
-
-
-def _tokens(found: hub.Found, texts: Sequence[str]) -> dict[str, Any]:
+    model = loading.of_kind(found, CLIP, "clip").eval()
     tokens = loading.processor("tokenizer", found)(list(texts), return_tensors="pt", padding=True)
-    return {name: tokens[name] for name in ("input_ids", "attention_mask")}
+    with torch.no_grad():
+        given = {name: tokens[name] for name in ("input_ids", "attention_mask")}
+        return found, model, features(model.get_text_features(**given)).float()
 
 
 def _unit(rows: Any) -> Any:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hoigen.core.errors import SetupError
 from hoigen.interactions import hico
 from hoigen.models import load as loading
-from hoigen.models import room, tensors
-from hoigen.models.uses import Network
+from hoigen.models import room, tensors, uses
+from hoigen.models.uses import ModelUse, Network
 from hoigen.observe.adacm import finder, published, sentences
-from hoigen.observe.adacm.shots import chances, read
+from hoigen.observe.adacm.shots import chances, memory_of
 from hoigen.observe.boxes import chosen
 from hoigen.observe.detections import Box
 from hoigen.observe.frame import Detection
@@ -33,72 +32,81 @@ Read = tuple[Detection, Detection, Mapping[str, float]]
 """A person, a thing, and the chance of each verb that HICO-DET has for the thing. Boxes in 0..1."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """boxes: asks a DETR; verbs: the half that differs, trained or not."""
-
-    boxes: room.Handle
-    verbs: TrainedVerbs | ShotVerbs
-
-    def read(self, images: Sequence[np.ndarray], least: float, fewest: int, most: int) -> list[list[Read]]:
-        """The pairs of each frame. images: of one size."""
-        pictures = [finder.enlarged(image) for image in images]
-        found = finder.found(self.boxes, finder.tensors(pictures))
-        rows: list[list[Read]] = []
-        for image, picture, boxes in zip(images, pictures, found, strict=True):
-            persons, things = chosen(boxes, least, fewest, most)
-            every = [*persons, *things]
-            pairs = [(one, other) for one in range(len(persons)) for other in range(len(every)) if one != other]
-            verbs = self.verbs(image, picture, every, pairs) if pairs else []
-            rows.append([(every[one], every[other], row) for (one, other), row in zip(pairs, verbs, strict=True)])
-        return rows
+VerbsOf = Callable[["np.ndarray", "Image", Sequence[Detection], Sequence[tuple[int, int]]], list[dict[str, float]]]
+"""Of a frame, it enlarged, its boxes, and pairs of their numbers: the verbs of each pair."""
 
 
-@dataclass(frozen=True, slots=True)
-class TrainedVerbs:
-    model: room.Handle
+def read(
+    boxes: room.Handle, verbs: VerbsOf, images: Sequence[np.ndarray], least: float, fewest: int, most: int
+) -> list[list[Read]]:
+    """The pairs of each frame.
 
-    def __call__(
-        self, image: np.ndarray, picture: Image, found: Sequence[Detection], pairs: Sequence[tuple[int, int]]
-    ) -> list[dict[str, float]]:
-        import numpy as np
+    Args:
+        boxes: asks a DETR.
+        verbs: the half that differs, trained or not.
+        images: of one size.
+        least, fewest, most: which boxes are looked at, as `chosen` has it.
+    """
+    pictures = [finder.enlarged(image) for image in images]
+    found = finder.found(boxes, finder.tensors(pictures))
+    rows: list[list[Read]] = []
+    for image, picture, mine in zip(images, pictures, found, strict=True):
+        persons, things = chosen(mine, least, fewest, most)
+        every = [*persons, *things]
+        pairs = [(one, other) for one in range(len(persons)) for other in range(len(every)) if one != other]
+        told = verbs(image, picture, every, pairs) if pairs else []
+        rows.append([(every[one], every[other], row) for (one, other), row in zip(pairs, told, strict=True)])
+    return rows
 
-        small = finder.tensors([finder.square(picture, self.model.facts["side"])])[0]
-        numbers = {name: at for at, name in enumerate(sentences.coco())}
-        things = np.array([[numbers[each.label], each.score, *each.box] for each in found])
-        [logits] = self.model([(small, things, np.array(pairs))], method="of_pictures")
-        rows = logits.sigmoid().numpy()
-        return [by_verb(row, found[other].label) for row, (_, other) in zip(rows, pairs, strict=True)]
+
+def trained_verbs(
+    model: room.Handle,
+    image: np.ndarray,
+    picture: Image,
+    found: Sequence[Detection],
+    pairs: Sequence[tuple[int, int]],
+) -> list[dict[str, float]]:
+    """`VerbsOf` by trained weights. model: asks them."""
+    import numpy as np
+    from PIL import Image
+
+    side = model.facts["side"]
+    small = finder.tensors([picture.resize((side, side), Image.Resampling.BICUBIC)])[0]
+    numbers = {name: at for at, name in enumerate(sentences.coco())}
+    things = np.array([[numbers[each.label], each.score, *each.box] for each in found])
+    [logits] = model([(small, things, np.array(pairs))], method="of_pictures")
+    rows = logits.sigmoid().numpy()
+    return [by_verb(row, found[other].label) for row, (_, other) in zip(rows, pairs, strict=True)]
 
 
-@dataclass(frozen=True, slots=True)
-class ShotVerbs:
-    """model: asks CLIP and what is remembered of crops."""
+def shot_verbs(
+    model: room.Handle,
+    temperature: float,
+    image: np.ndarray,
+    picture: Image,
+    found: Sequence[Detection],
+    pairs: Sequence[tuple[int, int]],
+) -> list[dict[str, float]]:
+    """`VerbsOf` without training. model: asks CLIP and what is remembered of crops."""
+    single = _seen(model, [crop(image, each.box) for each in found])
+    both = _seen(model, [crop(image, around(found[one].box, found[other].box)) for one, other in pairs])
+    persons, things = (list(each) for each in zip(*pairs, strict=True))
+    logits = model(single[persons], single[things], both, method="alike").numpy()
+    labels = [found[other].label for other in things]
+    rows = chances(logits, labels, temperature)
+    return [by_verb(row, label) for row, label in zip(rows, labels, strict=True)]
 
-    model: room.Handle
-    temperature: float
 
-    def __call__(
-        self, image: np.ndarray, picture: Image, found: Sequence[Detection], pairs: Sequence[tuple[int, int]]
-    ) -> list[dict[str, float]]:
-        single = self._seen([crop(image, each.box) for each in found])
-        both = self._seen([crop(image, around(found[one].box, found[other].box)) for one, other in pairs])
-        persons, things = (list(each) for each in zip(*pairs, strict=True))
-        logits = self.model(single[persons], single[things], both, method="alike").numpy()
-        labels = [found[other].label for other in things]
-        rows = chances(logits, labels, self.temperature)
-        return [by_verb(row, label) for row, label in zip(rows, labels, strict=True)]
+def _seen(model: room.Handle, crops: Sequence[Any]) -> Any:
+    """(crops, channels), of length 1."""
+    import torch
 
-    def _seen(self, crops: Sequence[Any]) -> Any:
-        """(crops, channels), of length 1."""
-        import torch
-
-        prepare = room.once(loading.processor, "images", self.model.facts["found"])
-        rows = []
-        for start in range(0, len(crops), CROPS):
-            inputs = prepare(images=list(crops[start : start + CROPS]), return_tensors="pt")
-            rows.append(self.model(inputs["pixel_values"], method="seen"))
-        return torch.cat(rows)
+    prepare = room.once(loading.processor, "images", model.facts["found"])
+    rows = []
+    for start in range(0, len(crops), CROPS):
+        inputs = prepare(images=list(crops[start : start + CROPS]), return_tensors="pt")
+        rows.append(model(inputs["pixel_values"], method="seen"))
+    return torch.cat(rows)
 
 
 def by_verb(row: np.ndarray, thing: str) -> dict[str, float]:
@@ -154,18 +162,18 @@ def networks(
     return boxes, Network(build=f"{NETWORKS}:untrained", files=files, options=more, device=device, batch=CROPS)
 
 
-def clip_for(checkpoint: Path | None, memory: Path | None, shots: int) -> str:
-    """The published CLIP that goes with these files, by its name on the hub. Reads one of them, once a process as long
+def clip_for(checkpoint: Path | None, memory: Path | None, shots: int) -> ModelUse:
+    """The published CLIP that goes with these files. Reads one of them, once a process as long
     as it stays the same."""
     file = tensors.own(str(checkpoint or memory))
-    return clip_of("", _width(file, None if checkpoint is not None else shots))
+    return uses.of_hub(clip_of("", _width(file, None if checkpoint is not None else shots)))
 
 
 @functools.lru_cache(maxsize=4)
 def _width(file: tensors.Found, shots: int | None) -> int:
     """Numbers of a feature. shots: of a memory; None for a trained checkpoint."""
     if shots is not None:
-        return int(read(file.path, shots).both.shape[1])
+        return int(memory_of(file.path, shots).both.shape[1])
     proj = published.parts_of(file).visual.get("proj")
     return int(proj.shape[1]) if proj is not None else 0
 

@@ -6,7 +6,6 @@ CLIP features of persons, objects and both. Of each of the 600 pairs some are ke
 
 from __future__ import annotations
 
-import functools
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -62,21 +61,29 @@ class Memory:
 
 def chances(logits: np.ndarray, things: list[str], temperature: float) -> np.ndarray:
     """(pairs, 600): 1 shared among the pairs of HICO-DET that the thing can be part of, 0 for all others."""
-    shared = np.stack([_possible()[thing] for thing in things])
+    shared = np.array([[pair.object == thing for pair in hico.pairs()] for thing in things])
     powers = np.where(shared, logits / temperature, -np.inf)
     found = np.exp(powers - powers.max(-1, keepdims=True))
     whole: np.ndarray = found / found.sum(-1, keepdims=True)
     return whole
 
 
-@functools.cache
-def _possible() -> Mapping[str, np.ndarray]:
-    return {name: np.array([pair.object == name for pair in hico.pairs()]) for name in hico.objects()}
-
-
-def read(path: Path, shots: int) -> Memory:
+def memory_of(path: Path, shots: int) -> Memory:
     """The memory of a published file, with up to `shots` of each pair, drawn the same way every time."""
-    images = _images(path)
+    try:
+        with path.open("rb") as file:
+            images = _Unpickler(file).load()
+    except (OSError, pickle.UnpicklingError, EOFError, ValueError, AttributeError) as error:
+        raise SetupError(f"memory: {path} cannot be read: {error}") from None
+    if not isinstance(images, Mapping) or not images:
+        raise SetupError(f"memory: {path} holds no images by their file's name")
+    for name, image in images.items():
+        lacking = [key for key in KEYS if not isinstance(image, Mapping) or key not in image]
+        if lacking:
+            raise SetupError(f"memory: {path}: {name} has no {lacking[0]}")
+        lengths = {len(image[key]) for key in ("boxes_h", "boxes_o", *FEATURES)} | {np.atleast_1d(image["hois"]).size}
+        if len(lengths) > 1:
+            raise SetupError(f"memory: {path}: {name} has lists of different lengths")
     rows: list[list[tuple[str, int]]] = [[] for _ in hico.pairs()]
     labels: dict[str, np.ndarray] = {}
     for name in images:
@@ -89,7 +96,8 @@ def read(path: Path, shots: int) -> Memory:
         drawn += row if len(row) <= shots else [row[at] for at in chance.permutation(len(row))[:shots]]
     if not drawn:
         raise SetupError(f"{path}: there is no pair in it")
-    persons, objects, both = (_unit(np.stack([images[name][key][at] for name, at in drawn])) for key in FEATURES)
+    raw = [np.stack([images[name][key][at] for name, at in drawn]).astype(np.float32) for key in FEATURES]
+    persons, objects, both = (rows / np.linalg.norm(rows, axis=-1, keepdims=True) for rows in raw)
     return Memory(persons, objects, both, np.stack([labels[name][at] for name, at in drawn]))
 
 
@@ -108,29 +116,3 @@ def shown(image: Mapping[str, Any]) -> np.ndarray:
         ]
         found[one] = found[same].sum(0)
     return np.minimum(found, 1)
-
-
-def _images(path: Path) -> Mapping[str, Mapping[str, Any]]:
-    try:
-        with path.open("rb") as file:
-            images = _Unpickler(file).load()
-    except (OSError, pickle.UnpicklingError, EOFError, ValueError, AttributeError) as error:
-        raise SetupError(f"memory: {path} cannot be read: {error}") from None
-    if not isinstance(images, Mapping) or not images:
-        raise SetupError(f"memory: {path} holds no images by their file's name")
-    for name, image in images.items():
-        lacking = [key for key in KEYS if not isinstance(image, Mapping) or key not in image]
-        if lacking:
-            raise SetupError(f"memory: {path}: {name} has no {lacking[0]}")
-        if (
-            len({len(image[key]) for key in ("boxes_h", "boxes_o", *FEATURES)} | {np.atleast_1d(image["hois"]).size})
-            > 1
-        ):
-            raise SetupError(f"memory: {path}: {name} has lists of different lengths")
-    return images
-
-
-def _unit(rows: np.ndarray) -> np.ndarray:
-    rows = rows.astype(np.float32)
-    found: np.ndarray = rows / np.linalg.norm(rows, axis=-1, keepdims=True)
-    return found

@@ -154,12 +154,9 @@ class _Head(nn.Module):  # type: ignore[misc]
         for name, value in state.items():
             if not name.startswith("priors_downproj."):
                 self.register_buffer(name, value.float())
-
-    @property
-    def classes(self) -> int:
         names = (name for name in ("adapter_union_weight", "label_HO", "label_U") if hasattr(self, name))
         name = next(names)
-        return int(getattr(self, name).shape[0 if name == "adapter_union_weight" else 1])
+        self.classes = int(getattr(self, name).shape[0 if name == "adapter_union_weight" else 1])
 
     def forward(self, person: Any, thing: Any, both: Any) -> Any:
         """Features of length 1, (pairs, channels) each -> (pairs, classes) logits."""
@@ -176,53 +173,49 @@ class _Head(nn.Module):  # type: ignore[misc]
 
 
 class Trained(nn.Module):  # type: ignore[misc]
-    """objects: (80, channels) CLIP's features of the classes' sentences, in COCO's order."""
+    """objects: (80, channels) CLIP's features of the classes' sentences, in COCO's order.
+
+    What is known of the things goes through some layers of its own to the adapters, where there are any.
+    """
 
     def __init__(self, visual: _AdaptedVit, state: Mapping[str, Any], objects: Any, found: File) -> None:
         super().__init__()
         self.visual, self.head = visual, _Head(state)
         self.register_buffer("objects", objects.float())
-        self.narrow, self.told = _narrowing(state, int(visual.proj.shape[1]), found)
+        self.narrow: Mlp | None = None
+        self.told: tuple[str, ...] = ()
+        prefix = "priors_downproj.layers."
+        own = {name: value for name, value in state.items() if name.startswith(prefix)}
+        if not own:  # there are no adapters
+            return
+        count, given = tensors.count_of(own, prefix), int(own[f"{prefix}0.weight"].shape[1])
+        wide = {"score": 1, "box": 4, "object": int(visual.proj.shape[1])}
+        told = next((parts for parts in PARTS.values() if sum(wide[part] for part in parts) == given), None)
+        if told is None:
+            raise SetupError(f"{found.path}: {prefix}0.weight takes {given} numbers of a thing; it is not known which")
+        self.told = told
+        self.narrow = Mlp(given, *(int(own[f"{prefix}{at}.weight"].shape[0]) for at in range(count)))
+        weights = {name.removeprefix("priors_downproj."): value.float() for name, value in own.items()}
+        self.narrow.load_state_dict(weights)
 
     def forward(self, picture: Any, found: Sequence[Detection], pairs: Sequence[tuple[int, int]]) -> Any:
         """(pairs, classes) logits of one picture (3, side, side).
 
         found: the things that count, boxes in 0..1; pairs: numbers of a person and of a thing among them.
         """
-        grid = self.visual.grid(picture[None], self._known(found))[0]
+        known = None
+        if self.narrow is not None:  # (1, things, channels): what the adapters are told
+            names = {name: at for at, name in enumerate(sentences.coco())}
+            facts = {
+                "score": torch.tensor([[each.score] for each in found]),
+                "box": torch.tensor([each.box for each in found]),
+                "object": self.objects[[names[each.label] for each in found]].cpu(),
+            }
+            known = self.narrow(torch.cat([facts[part] for part in self.told], -1).to(self.objects.device)[None])
+        grid = self.visual.grid(picture[None], known)[0]
         single = region_means(grid, [each.box for each in found])
         single = single / single.norm(dim=-1, keepdim=True)
         both = region_means(grid, [around(found[one].box, found[other].box) for one, other in pairs])
         both = both / both.norm(dim=-1, keepdim=True)
         persons, things = (list(each) for each in zip(*pairs, strict=True))
         return self.head(single[persons], single[things], both)
-
-    def _known(self, found: Sequence[Detection]) -> Any:
-        """(1, things, channels): what the adapters are told."""
-        if self.narrow is None:
-            return None
-        names = {name: at for at, name in enumerate(sentences.coco())}
-        told = {
-            "score": torch.tensor([[each.score] for each in found]),
-            "box": torch.tensor([each.box for each in found]),
-            "object": self.objects[[names[each.label] for each in found]].cpu(),
-        }
-        known = torch.cat([told[part] for part in self.told], -1)
-        return self.narrow(known.to(self.objects.device)[None])
-
-
-def _narrowing(state: Mapping[str, Any], width: int, found: File) -> tuple[Mlp | None, tuple[str, ...]]:
-    """The layers that what is known goes through, and what they expect; none where there are no adapters."""
-    prefix = "priors_downproj.layers."
-    own = {name: value for name, value in state.items() if name.startswith(prefix)}
-    if not own:
-        return None, ()
-    count = tensors.count_of(own, prefix)
-    given = int(own[f"{prefix}0.weight"].shape[1])
-    wide = {"score": 1, "box": 4, "object": width}
-    parts = next((parts for parts in PARTS.values() if sum(wide[part] for part in parts) == given), None)
-    if parts is None:
-        raise SetupError(f"{found.path}: {prefix}0.weight takes {given} numbers of a thing; it is not known which")
-    made = Mlp(given, *(int(own[f"{prefix}{at}.weight"].shape[0]) for at in range(count)))
-    made.load_state_dict({name.removeprefix("priors_downproj."): value.float() for name, value in own.items()})
-    return made, parts
