@@ -78,9 +78,11 @@ def check(table: Table, model: Model) -> None:
         assert table.read(shard, ["n"]) == [{"n": row["n"]} for row in rows]
         assert table.facts_of(shard) == ({"made": fact} if shard in model else {})
     full = {shard: rows for shard, (rows, _) in model.items() if rows}
-    assert by_sql(table, table.relation()) == full
-    assert by_sql(table, table.relation(3, 6)) == {s: rows for s, rows in full.items() if 3 <= s <= 6}
-    assert by_sql(table, table.relation(only={1, 4, 5})) == {s: rows for s, rows in full.items() if s in (1, 4, 5)}
+    assert by_sql(table, table.layout().relation()) == full
+    assert by_sql(table, table.layout().relation(3, 6)) == {s: rows for s, rows in full.items() if 3 <= s <= 6}
+    assert by_sql(table, table.layout().relation(only={1, 4, 5})) == {
+        s: rows for s, rows in full.items() if s in (1, 4, 5)
+    }
 
 
 write = st.tuples(st.just("write"), st.integers(0, 9), st.integers(0, 3), st.sampled_from("ab"))
@@ -185,7 +187,7 @@ def test_a_table_in_a_store_is_read_as_one_on_a_disk(monkeypatch: pytest.MonkeyP
     folder = Folder("memory://parts/t")
     table = table_in(folder)
     assert table.shards() == []
-    assert by_sql(table, table.relation()) == {}
+    assert by_sql(table, table.layout().relation()) == {}
     model: dict[int, tuple[Rows, str]] = {}
     for shard, version in itertools.product(range(5), range(2)):
         model = apply(table, model, ("write", shard, 2, "a"), version)

@@ -62,7 +62,7 @@ def _captions(con: duckdb.DuckDBPyConnection, run: Run) -> str:
     table = captions_in_force(run)
     if table is None or not table.shards():
         return " from decided"
-    con.execute(f"create view captions as select id, text as caption from {table.relation()}")
+    con.execute(f"create view captions as select id, text as caption from {table.layout().relation()}")
     return ", captions.caption from decided left join captions on captions.id = decided.id and state = 'kept'"
 
 

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, Literal, cast
 
 from hoigen.core.errors import Locked, SetupError, UsageError
 from hoigen.core.uris import scheme_of, store_of
@@ -61,15 +61,12 @@ class Folder:
         """The text by which DuckDB and pyarrow find the file `name` of it."""
         return str(Path(self.uri) / name) if self.is_local else f"{self.uri.rstrip('/')}/{name}"
 
-    def names(self) -> list[str]:
-        """Names of the files directly in it, sorted; none when there is no such folder. Hidden files are left out."""
-        return self._entries("file")
+    def names(self, kind: Literal["file", "directory"] = "file") -> list[str]:
+        """Names of the files directly in it, sorted; none when there is no such folder. Hidden ones are left out.
 
-    def folders(self) -> list[str]:
-        """Names of the folders directly in it, sorted; none when there is no such folder. Hidden ones are left out."""
-        return self._entries("directory")
-
-    def _entries(self, kind: str) -> list[str]:
+        Args:
+            kind: `directory` for the names of the folders instead.
+        """
         try:
             if self.is_local:
                 with os.scandir(self.uri) as entries:

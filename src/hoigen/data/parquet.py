@@ -50,10 +50,7 @@ class Lookup:
         self._firsts: set[Any] | None = None
         for number in range(file.num_row_groups if file is not None else 0):
             for row in file.read_row_group(number, self._key).to_pylist():
-                self._groups[self._key_of(row)] = number
-
-    def _key_of(self, row: Row) -> tuple[Any, ...]:
-        return tuple(row[name] for name in self._key)
+                self._groups[tuple(row[name] for name in key)] = number
 
     def __contains__(self, key: tuple[Any, ...]) -> bool:
         return key in self._groups
@@ -69,7 +66,7 @@ class Lookup:
         number = self._groups[key]
         if self._read[0] != number:
             rows = self._file.read_row_group(number).to_pylist()
-            self._read = number, {self._key_of(row): row for row in rows}
+            self._read = number, {tuple(row[name] for name in self._key): row for row in rows}
         return self._read[1][key]
 
 

@@ -206,16 +206,6 @@ class Table:
             before = sum(1 for other, rows in footer.shards.items() if rows and other < shard)
             return file.read_row_group(before, wanted)
 
-    def relation(self, first: int | None = None, last: int | None = None, only: Collection[int] | None = None) -> str:
-        """SQL of a relation of all rows, with an integer column `shard`; an empty one where there are none.
-
-        Args:
-            first: rows of earlier shards are left out.
-            last: rows of later shards are left out.
-            only: when given, the shards that count.
-        """
-        return self.layout().relation(first, last, only)
-
     def scan(self, names: Sequence[str], options: str = "") -> str:
         """SQL that reads some of its files.
 

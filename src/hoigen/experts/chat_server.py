@@ -173,7 +173,8 @@ class ChatServer:
             seen = await asyncio.to_thread(self.seen, request) if request.media else []
         except pictures.NoFrames as error:
             return Answer(outcome="failed", reason=str(error), tries=0)
-        return await self.servers.answer(request, seen)
+        servers = self.servers
+        return await _Asking(servers.how, await servers.session(), request, seen).answer()
 
     async def open(self) -> None:
         """Looks whether the model is served. Raises SetupError when no endpoint serves it, and warns of some."""
@@ -227,15 +228,6 @@ class Servers:
             raise SetupError("\n".join(faults))
         for fault in faults:
             print(f"warning: {fault}", file=sys.stderr)
-
-    async def answer(self, request: Request, seen: Sequence[Part]) -> Answer:
-        """Sends a request until there is an answer or its tries are used up.
-
-        Args:
-            request: what is asked.
-            seen: what is shown, as parts of the message.
-        """
-        return await _Asking(self.how, await self.session(), request, seen).answer()
 
     async def close(self) -> None:
         """Closes the connections of the running event loop."""

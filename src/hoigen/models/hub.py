@@ -50,13 +50,10 @@ def identity(model: str, revision: str = "", gguf_file: str = "") -> dict[str, s
     `model`, `revision` and `gguf_file` see `resolve`.
     """
     own = _own(model, revision, gguf_file)
-    if own is not None:
-        return _pinned(own.name, own.revision, own.gguf_file)
-    return _pinned(model, _commit_at_hand(model, revision or "main") or revision or "main", gguf_file)
-
-
-def _pinned(name: str, revision: str, gguf_file: str) -> dict[str, str]:
-    return {"model": name, "revision": revision} | ({"gguf_file": gguf_file} if gguf_file else {})
+    if own is None:
+        commit = _commit_at_hand(model, revision or "main") or revision or "main"
+        own = Found(model, Path(), commit, gguf_file)
+    return {"model": own.name, "revision": own.revision} | ({"gguf_file": own.gguf_file} if own.gguf_file else {})
 
 
 def resolve(model: str, revision: str = "", gguf_file: str = "", *, quiet: bool = False) -> Found:

@@ -74,27 +74,6 @@ class Call:
         return self.method, len(self.inputs), tuple(self.named), kinds
 
 
-class Handle(Protocol):
-    """What answers for a network, wherever it is. `facts` is what its builder says of it, `ledger` name, digest and
-    licence of each of its files."""
-
-    @property
-    def facts(self) -> Mapping[str, Any]: ...
-
-    @property
-    def ledger(self) -> Sequence[Mapping[str, str]]: ...
-
-    def __call__(self, *inputs: Any, method: str = "forward", **named: Any) -> Any:
-        """What a method returns: tensors on the CPU, float32 for all that is no whole number, in the shape of its
-        answer (one tensor, a tuple or a list of them).
-
-        Args:
-            inputs, named: tensors or arrays, or one list of items.
-            method: of the network.
-        """
-        ...
-
-
 @runtime_checkable
 class _HasFacts(Protocol):
     """A torch module of which a measure has to know plain values."""
@@ -118,7 +97,7 @@ class _HasFiles(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A network of this process.
+    """A network of this process, asked by calling it.
 
     Args:
         model: a torch module.
@@ -135,6 +114,14 @@ class Loaded:
     ledger: tuple[Mapping[str, str], ...] = ()
 
     def __call__(self, *inputs: Any, method: str = "forward", **named: Any) -> Any:
+        """What a method returns: tensors on the CPU, float32 for all that is no whole number, in the shape of its
+        answer (one tensor, a tuple or a list of them).
+
+        Args:
+            inputs, named: tensors or arrays, or one list of items.
+            method: of the network.
+        """
+
         def on_cpu(array: Any) -> Any:
             tensor = _tensor(array)
             return (tensor.float() if tensor.is_floating_point() else tensor).detach().cpu()
@@ -321,7 +308,7 @@ def handle(network: Network) -> Handle:
 
 
 class RemoteNetwork:
-    """A network that the process at that address has loaded; asked as one that is loaded here (`Handle`)."""
+    """A network that the process at that address has loaded; asked as one that is loaded here (`Loaded`)."""
 
     def __init__(self, address: str, network: Network) -> None:
         import torch  # noqa: F401  (answers are tensors: read in while a worker is set up, not in a clip's time)
@@ -345,6 +332,11 @@ class RemoteNetwork:
     def __call__(self, *inputs: Any, method: str = "forward", **named: Any) -> Any:
         call = Call(method, as_arrays(inputs), as_arrays(named), self.network.batch)
         return _mapped(self.client.wait(self.network.name, call), _tensor)
+
+
+Handle = Loaded | RemoteNetwork
+"""What answers for a network, wherever it is. `facts` is what its builder says of it, `ledger` name, digest and licence
+of each of its files."""
 
 
 def load(network: Network) -> Loaded:

@@ -105,7 +105,9 @@ def evidence(con: Any, run: Run, steps: Sequence[Step], rows: Sequence[Row]) -> 
         asked = [row for row in rows if (last if row["state"] == "kept" else row["rule"]) in step.emits]
         if not asked or not step.needs_frames:
             continue
-        scores = run.scores(step.name, step.fingerprint, step.emits).relation(only={row["shard"] for row in asked})
+        scores = (
+            run.scores(step.name, step.fingerprint, step.emits).layout().relation(only={row["shard"] for row in asked})
+        )
         details = con.execute(
             f"select id, detail from {scores} where list_contains($ids, id) and state = 'ok'",
             {"ids": sorted({row["id"] for row in asked})},

@@ -50,7 +50,7 @@ def _histogram(con: Any, run: Run, step: Step, score: Number, clips: int) -> His
     nulls, failed, seen = con.execute(
         f"select count(*) filter (where state = 'ok' and {column} is null), "
         "count(*) filter (where state = 'failed'), count(*) "
-        f"from {run.scores(step.name, step.fingerprint, step.emits).relation()}"
+        f"from {run.scores(step.name, step.fingerprint, step.emits).layout().relation()}"
     ).fetchone()
     bare = Histogram(
         score=score.name,

@@ -26,8 +26,9 @@ def words_of(con: Any, run: Run, rows: Sequence[Mapping[str, Any]]) -> dict[str,
     captions = captions_in_force(run)
     if captions is None or not rows:
         return {}
+    there = captions.layout().relation(only={row["shard"] for row in rows})
     found = con.execute(
-        f"select * from {captions.relation(only={row['shard'] for row in rows})} where list_contains($ids, id)",
+        f"select * from {there} where list_contains($ids, id)",
         {"ids": sorted({row["id"] for row in rows})},
     )
     names = [column[0] for column in found.description]
@@ -67,7 +68,7 @@ def captioning_of(con: Any, run: Run) -> Captioning | None:
     facts, captions = caption_facts(run), captions_in_force(run)
     if facts is None or captions is None:
         return None
-    table = captions.relation()
+    table = captions.layout().relation()
     many, failed, calls, tokens = con.execute(
         "select count(*), count(*) filter (text is null), coalesce(sum(calls), 0), "
         f"coalesce(sum(tokens_in + tokens_out), 0) from {table}"

@@ -97,7 +97,7 @@ def attach(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], sche
     found = ""
     if free and run.found.shards():
         where = " or ".join(f"video >= {first}" + (f" and video < {past}" if past else "") for first, past in free)
-        found = f"select {columns}, null::integer as shard from {run.found.relation()} where {where}"
+        found = f"select {columns}, null::integer as shard from {run.found.layout().relation()} where {where}"
         parts.append(found)
     if unseen := _unseen(run, free, " union all ".join(parts)):
         parts.append(unseen)

@@ -30,8 +30,8 @@ def reword(run: Run, asked: Mapping[str, Mapping[str, Any]]) -> int:
         if mine:
             ids[shard] = mine
     scores = run.folder.child("scores")  # of all settings of all measures
-    for name in filter(goes_by_prompt, scores.folders()):
-        for fingerprint in scores.child(name).folders():
+    for name in filter(goes_by_prompt, scores.names("directory")):
+        for fingerprint in scores.child(name).names("directory"):
             for shard, mine in ids.items():
                 run.scores(name, fingerprint).drop(shard, "id", mine)
     for shard, mine in ids.items():

@@ -67,7 +67,7 @@ def score_clips(
     stage = ScoreStage(run, steps, measures, keep, score_all, rank, barrier, *how, quiet=quiet)
     if any(run.observations(*where).shards() for where in observers_of(steps)):  # no model is fetched for these
         reading = _ReadStage(run, steps, measures, keep, score_all, rank, None, *how, quiet=quiet)
-        reading.end = barrier
+        reading.end, reading.ends = barrier, {}
         reading.go(limits)
         stage.read, stage.tried = reading.ends, reading.tried
     total = sum(each.clips for each in run.shards() if rank.mine(each.shard))
@@ -273,10 +273,8 @@ class _ReadStage(ScoreStage):
     loaded, no frame decoded. Other clips are left for `ScoreStage`, which comes to the barrier at the end."""
 
     end: Barrier
-
-    def __init__(self, *arguments: Any, quiet: bool) -> None:
-        super().__init__(*arguments, quiet=quiet)
-        self.ends: dict[int, Counter[str]] = {}  # of shards of which nothing is left: how their clips ended
+    ends: dict[int, Counter[str]]
+    """Of shards of which nothing is left to be done: how their clips ended."""
 
     def reopen(self) -> None:
         if not self._reopened:
@@ -409,11 +407,13 @@ def planned(
                 clip = clip_of(with_asked(row, asked or {}))
                 looking = {step.observation: step for step in todo if step.looking is not None}
                 lacking = {key for key, step in looking.items() if before.key(step, clip) is None}
-                for key, step in looking.items():
+                for key in looking:
                     looks = found.looks[key]
                     if key not in lacking:
                         looks.known += 1
-                    elif before.other_words(step, clip):
+                    elif before.tables[key].any(clip.id) or any(
+                        looked == clip.id for looked, _ in before.journalled.get(key, ())
+                    ):
                         looks.other_words += 1
                     else:
                         looks.fresh += 1
@@ -447,11 +447,6 @@ class WrittenBefore:
         words = dict.fromkeys((step.looking.observer.question(clip), ""))
         table, journalled = self.tables[step.observation], self.journalled.get(step.observation, ())
         return next((key for word in words if (key := (clip.id, word)) in table or key in journalled), None)
-
-    def other_words(self, step: Step, clip: Clip) -> bool:
-        """Whether the step's observer has looked at the clip for other words."""
-        journalled = self.journalled.get(step.observation, ())
-        return self.tables[step.observation].any(clip.id) or any(id_ == clip.id for id_, _ in journalled)
 
     def of(self, clip: Clip, todo: Sequence[str]) -> dict[str, Written]:
         """By the fingerprint of the observation, for the measures to be run."""

@@ -258,11 +258,6 @@ def drawn(temperature: float, seeds: Sequence[int]) -> Callable[[Any, Any], Any]
     return noisy
 
 
-def _seed(seed: int, request: Request) -> int:
-    facts = json.dumps([seed, request.system, request.text, request.media, request.again])
-    return int.from_bytes(hashlib.sha256(facts.encode()).digest()[:7], "big")
-
-
 # who has it
 
 
