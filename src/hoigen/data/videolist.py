@@ -45,11 +45,20 @@ def write_videos(sources: Iterable[Source], path: Path, *, batch: int = BATCH) -
 
     schema = pa.schema([(name, pa.float64() if name in ("start", "end") else pa.string()) for name in COLUMNS])
     count = 0
-    rows = (_row(source) for source in sources)
+    left = iter(sources)
     with Folder(str(path.parent)).writing(path.name) as file, pq.ParquetWriter(file, schema) as writer:
-        while some := list(itertools.islice(rows, batch)):
-            writer.write_table(pa.Table.from_pylist(some, schema=schema))
-            count += len(some)
+        while some := list(itertools.islice(left, batch)):
+            rows = []
+            for source in some:
+                texts = {name: _utf8(getattr(source, name)) for name in ("caption", "source", "licence")}
+                try:
+                    meta = json.dumps(source.meta or {}, ensure_ascii=False, allow_nan=False)
+                except (TypeError, ValueError):
+                    meta = json.dumps(_plain(source.meta), ensure_ascii=False, allow_nan=False)
+                where = {"uri": _uri_text(source.uri), "start": source.start, "end": source.end}
+                rows.append({**where, **texts, "meta": _utf8(meta)})
+            writer.write_table(pa.Table.from_pylist(rows, schema=schema))
+            count += len(rows)
     return count
 
 
@@ -68,18 +77,6 @@ def rewrite(path: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> N
     rows = pa.Table.from_pylist([change(row) for row in before.to_pylist()], schema=before.schema)
     with Folder(str(path.parent)).writing(path.name) as file:
         pq.write_table(rows, file)
-
-
-def _row(source: Source) -> dict[str, Any]:
-    texts = {name: _utf8(getattr(source, name)) for name in ("caption", "source", "licence")}
-    meta = "{}"
-    if source.meta:
-        try:
-            meta = json.dumps(source.meta, ensure_ascii=False, allow_nan=False)
-        except (TypeError, ValueError):
-            meta = json.dumps(_plain(source.meta), ensure_ascii=False, allow_nan=False)
-    uri = _uri_text(source.uri)
-    return {"uri": uri, "start": source.start, "end": source.end, **texts, "meta": _utf8(meta)}
 
 
 def _uri_text(uri: str) -> str:
@@ -123,7 +120,7 @@ def write_or_extend(path: Path, sources: Iterable[Source]) -> int:
         sources: the rows, in order.
 
     Raises UsageError when there is none, or when one's scheme (s3://) is unknown or needs a package that is not
-    installed; nothing is written then.
+    installed; nothing is written then. RanksOpen when another process takes longer than a minute to add its rows.
     """
     known = _keys(path)
     part = path.with_name(f".{path.name}.{os.getpid()}.new")
@@ -133,7 +130,16 @@ def write_or_extend(path: Path, sources: Iterable[Source]) -> int:
             if not known:
                 raise UsageError("no videos were found: the folder, glob or list is empty")
             return 0
-        with _locked(path):  # not before: reading the sources may have taken long
+        until = time.monotonic() + PATIENCE
+        with contextlib.ExitStack() as held:  # not before: reading the sources may have taken long
+            while True:  # others take a moment
+                try:
+                    held.enter_context(Folder(str(path.parent)).lock(".lock-videos"))
+                    break
+                except Locked:
+                    if time.monotonic() > until:
+                        raise RanksOpen([], f"{path} is being written; start the same command again") from None
+                    time.sleep(0.02)
             if not path.exists():
                 part.replace(path)
                 return count
@@ -147,22 +153,6 @@ def write_or_extend(path: Path, sources: Iterable[Source]) -> int:
 
 def _keys(path: Path) -> Counter[int]:
     return Counter(_key(s.uri, s.start, s.end) for s in _read(path)) if path.exists() else Counter()
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Waits for others, who take a moment. Raises RanksOpen when one takes longer than a minute."""
-    until = time.monotonic() + PATIENCE
-    with contextlib.ExitStack() as stack:
-        while True:
-            try:
-                stack.enter_context(Folder(str(path.parent)).lock(".lock-videos"))
-                break
-            except Locked:
-                if time.monotonic() > until:
-                    raise RanksOpen([], f"{path} is being written; start the same command again") from None
-                time.sleep(0.02)
-        yield
 
 
 def _of_known_schemes(sources: Iterable[Source]) -> Iterator[Source]:

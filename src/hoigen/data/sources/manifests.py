@@ -110,7 +110,21 @@ def _csv(path: str, delimiter: str) -> Iterator[tuple[str, Row]]:
     at = 1
     try:
         columns = [name.strip() for name in next(reader, [])]
-        _check_columns(columns, path)
+        if not any(columns):
+            raise UsageError(f"{path} is empty; its first line names the columns, `uri` among them")
+        _check_twice(columns, path)
+        if not {name.lower() for name in columns} & {*ALIASES["uri"], *(name.lower() for name in PANDA)}:
+            if len(columns) == 1 and (sign := next((s for s in ";\t|," if s in columns[0]), None)):
+                raise UsageError(f"{path}: one column, {columns[0]!r}; cells are separated by {sign!r} there, it seems")
+            hint = "."
+            for name in columns:
+                if close := difflib.get_close_matches(name.lower(), ALIASES["uri"], n=1, cutoff=0.6):
+                    hint = f"; did you mean {close[0]!r} with {name!r}?"
+                    break
+            raise UsageError(
+                f"{path}: no column says where the videos are: one of {', '.join(ALIASES['uri'])} is needed{hint} "
+                f"Columns here: {', '.join(columns)}"
+            )
         while True:
             at = reader.line_num + 1  # where the row starts: a quoted cell may run over several lines
             cells = next(reader, None)
@@ -123,24 +137,6 @@ def _csv(path: str, delimiter: str) -> Iterator[tuple[str, Row]]:
             yield f"line {at}", dict(zip(columns, cells, strict=True))
     except csv.Error as error:
         raise UsageError(f"{path}, line {at}: not valid CSV: {error}") from None
-
-
-def _check_columns(columns: list[str], path: str) -> None:
-    if not any(columns):
-        raise UsageError(f"{path} is empty; its first line names the columns, `uri` among them")
-    _check_twice(columns, path)
-    if not {name.lower() for name in columns} & {*ALIASES["uri"], *(name.lower() for name in PANDA)}:
-        if len(columns) == 1 and (sign := next((s for s in ";\t|," if s in columns[0]), None)):
-            raise UsageError(f"{path}: one column, {columns[0]!r}; cells are separated by {sign!r} there, it seems")
-        hint = "."
-        for name in columns:
-            if close := difflib.get_close_matches(name.lower(), ALIASES["uri"], n=1, cutoff=0.6):
-                hint = f"; did you mean {close[0]!r} with {name!r}?"
-                break
-        raise UsageError(
-            f"{path}: no column says where the videos are: one of {', '.join(ALIASES['uri'])} is needed{hint} "
-            f"Columns here: {', '.join(columns)}"
-        )
 
 
 def _check_twice(columns: Iterable[str], path: str) -> None:
