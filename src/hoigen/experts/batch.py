@@ -17,7 +17,6 @@ from hoigen.experts.call import Answer, Request, call_key
 from hoigen.experts.calls import Asked, Calls
 from hoigen.experts.chat import wire
 from hoigen.experts.chat.client import Reply
-from hoigen.experts.chat.pictures import NoFrames
 from hoigen.experts.desk import Desk, NotKept
 
 if TYPE_CHECKING:
@@ -159,10 +158,10 @@ class CollectingDesk(Desk):
         if key not in self.keys:
             if not isinstance(expert, Batched):
                 raise UsageError(f"{asked.role} ({asked.expert}): only chat_server experts can be asked by batch")
+            if request.lacks_frames:
+                raise NotKept(f"{asked.clip}: the clip has no frames to show")
             try:
                 body = expert.body(request)
-            except NoFrames as error:
-                raise NotKept(f"{asked.clip}: {error}") from None
             except ValueError as error:
                 raise UsageError(f"{asked.role}: {error}") from None
             self.files.add(asked.expert, key, body)

@@ -54,6 +54,11 @@ class Request:
     again: tuple[str, str] | None = None
 
     @property
+    def lacks_frames(self) -> bool:
+        """Whether a clip is to be shown whose frames are not there."""
+        return bool(self.media) and (self.frames is None or not len(self.frames))
+
+    @property
     def json_schema(self) -> dict[str, Any] | None:
         return _schema_of(self.schema) if self.schema is not None else None
 

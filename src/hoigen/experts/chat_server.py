@@ -22,12 +22,13 @@ from hoigen.core.errors import SetupError, nearest
 from hoigen.core.registry import expert
 from hoigen.core.settings import Setting
 from hoigen.experts.call import Answer, Request
-from hoigen.experts.chat import pictures, wire
+from hoigen.experts.chat import wire
 from hoigen.experts.chat.client import LONGEST_REST, AllDown, Endpoint, Reply, Session, about_key, key_of, whole_url
 from hoigen.experts.chat.wire import JSON_MODES, Fault, JsonMode, Media, Part
 from hoigen.models import room
 from hoigen.models.uses import ModelUse
 
+NO_FRAMES = "the clip has no frames to show"
 FORM = 1
 """Raised when the same request is put differently (messages, pictures), so that old answers no longer count."""
 
@@ -156,23 +157,20 @@ class ChatServer:
         return self.servers.endpoints
 
     def body(self, request: Request) -> dict[str, Any]:
-        """The JSON of /v1/chat/completions. Raises NoFrames."""
+        """The JSON of /v1/chat/completions. Raises ValueError where the clip has no frames."""
         return wire.body_of(request, self.seen(request), self.json_mode, self.model, self.decoding)
 
     def seen(self, request: Request) -> list[Part]:
-        """What is shown; encoding it takes some milliseconds a frame. Raises NoFrames."""
-        if not request.media:
-            return []
-        if request.frames is None or not len(request.frames):
-            raise pictures.NoFrames("the clip has no frames to show")
-        return wire.shown(request.frames, self.media)
+        """What is shown; encoding it takes some milliseconds a frame. Raises ValueError where a clip has no frames."""
+        if request.lacks_frames:
+            raise ValueError(NO_FRAMES)
+        return wire.shown(request.frames, self.media) if request.media and request.frames is not None else []
 
     async def answer(self, request: Request) -> Answer:
         """See `Expert.answer`. A fault of the endpoints themselves has `unreachable` set."""
-        try:
-            seen = await asyncio.to_thread(self.seen, request) if request.media else []
-        except pictures.NoFrames as error:
-            return Answer(outcome="failed", reason=str(error), tries=0)
+        if request.lacks_frames:
+            return Answer(outcome="failed", reason=NO_FRAMES, tries=0)
+        seen = await asyncio.to_thread(self.seen, request) if request.media else []
         servers = self.servers
         return await _Asking(servers.how, await servers.session(), request, seen).answer()
 

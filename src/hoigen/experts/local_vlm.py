@@ -51,7 +51,7 @@ class LocalVlm(LocalModel):
         return (ModelUse(self.model, "hub", revision=self.revision),)
 
     async def answer(self, request: Request) -> Answer:
-        if request.media and (request.frames is None or not len(request.frames)):
+        if request.lacks_frames:
             return Answer(outcome="failed", reason="the clip's frames are not there to be shown")
         return await super().answer(request)
 

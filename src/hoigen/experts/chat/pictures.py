@@ -16,10 +16,6 @@ QUALITY = 90
 """Of JPEG, 0..100. An answer depends on it, so changing it means raising FORM in chat_server.py."""
 
 
-class NoFrames(ValueError):
-    """A clip should be shown, and has no frames."""
-
-
 def jpegs(frames: Frames) -> list[bytes]:
     """Each frame as a JPEG. The same pixels give the same bytes."""
     import cv2

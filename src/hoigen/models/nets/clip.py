@@ -159,12 +159,9 @@ class ViClip(nn.Module):  # type: ignore[misc]
         super().__init__()
         self.vision_encoder, self.text_encoder = vision, text
         self.temp = nn.Parameter(torch.zeros([]))
-
-    @property
-    def facts(self) -> dict[str, int]:
-        """frames: of a video. length: tokens of a text, its start and end among them."""
-        frames = self.vision_encoder.temporal_positional_embedding.shape[1]
-        return {"frames": int(frames), "length": int(self.text_encoder.positional_embedding.shape[0])}
+        # frames of a video; tokens of a text, its start and end among them
+        frames, length = vision.temporal_positional_embedding.shape[1], text.positional_embedding.shape[0]
+        self.facts = {"frames": int(frames), "length": int(length)}
 
     def forward(self, frames: Any, numbers: Any) -> Any:
         """The cosine of each video with its text, (N,).
@@ -202,11 +199,8 @@ class _ClipBoth(nn.Module):  # type: ignore[misc]
     def __init__(self, vision: Any, text: Any) -> None:
         super().__init__()
         self.vision, self.text = vision, text
-
-    @property
-    def facts(self) -> dict[str, int]:
-        """frames: of a video. length: tokens of a text, its start and end among them."""
-        return {"frames": FRAMES, "length": int(self.text.positional_embedding.shape[0])}
+        # frames of a video; tokens of a text, its start and end among them
+        self.facts = {"frames": FRAMES, "length": int(text.positional_embedding.shape[0])}
 
     def forward(self, frames: Any, numbers: Any) -> Any:
         """The mean cosine of the frames of each video with its text, (N,).
