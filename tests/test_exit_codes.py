@@ -14,6 +14,7 @@ import fake_talk
 import hoigen
 import render
 from hoigen.commands.cli import main
+from hoigen.core.errors import SetupError
 from run_folders import curated
 
 RAISES = '''
@@ -186,3 +187,39 @@ def test_ctrl_c_exits_with_130_wherever_it_comes(here: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 130, done.stderr
     assert "stopped; all finished work is kept" in done.stderr
+
+
+def listed(here: Path, missing: int, good: int) -> Path:
+    there = [here / "sound" / "0.mp4"] * good
+    rows = [*(here / f"gone{at}.mp4" for at in range(missing)), *there]
+    (here / "list.csv").write_text("uri\n" + "".join(f"{path}\n" for path in rows))
+    return here / "list.csv"
+
+
+PLAIN = {"measures": ["metadata"], "workers": 1, "duplicates": "keep"}
+
+
+def test_a_list_whose_first_videos_are_missing_is_done_to_its_end(here: Path) -> None:
+    found = curated(videos=listed(here, missing=70, good=20), run=here / "run", **PLAIN)
+    assert (found.counts["failed"], found.counts["kept"] + found.counts["dropped"]) == (70, 20)
+
+
+def test_a_list_of_which_nothing_is_there_is_stopped_once_and_for_all(here: Path) -> None:
+    videos = listed(here, missing=120, good=0)
+    for failed in (50, 51):  # the second time it is known what came before
+        with pytest.raises(
+            SetupError, match=rf"(?s)reading videos failed alike on {failed} of {failed}.*breaker=false"
+        ):
+            curated(videos=videos, run=here / "run", **PLAIN)
+    found = curated(videos=videos, run=here / "run", breaker=False, **PLAIN)
+    assert found.counts["failed"] == 120
+    assert found.incomplete, "which is not done well"
+
+
+def test_a_retry_may_be_done_another_way_and_measures_the_same(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    curated(videos=here / "broken", run=here / "run", **PLAIN)
+    assert main(["retry", str(here / "run"), "--quiet", "--set", "deadline=600", "--set", "breaker=false"]) == 1
+    again = yaml.safe_load((here / "run" / "run.yaml").read_text())["recipe"]
+    assert (again["deadline"], again["breaker"]) == (600, False)
+    assert main(["retry", str(here / "run"), "--set", "keep.fps.min=2"]) == 2
+    assert "--set keep.fps.min=2: a retry measures as before" in capsys.readouterr().err

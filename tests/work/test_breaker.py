@@ -53,3 +53,25 @@ def test_broken_files_stop_only_when_none_can_be_read() -> None:
         blind = Breaker()
         for _ in range(50):
             blind.saw_failure("reading videos", "no such file", "", data_fault=True)
+
+
+def test_what_an_earlier_process_saw_counts_and_stops_nothing_by_itself() -> None:
+    breaker = Breaker()
+    for _ in range(60):
+        breaker.saw_before("reading videos", "no such file")
+    with pytest.raises(SetupError, match="61 of 61"):
+        breaker.saw_failure("reading videos", "no such file", "", data_fault=True)
+    breaker = Breaker()
+    breaker.saw_before("reading videos")
+    for _ in range(60):
+        breaker.saw_failure("reading videos", "no such file", "", data_fault=True)
+
+
+def test_switched_off_it_only_counts() -> None:
+    breaker = Breaker()
+    breaker.on = False
+    for _ in range(100):
+        breaker.saw_failure("motion", "x", "", data_fault=False)
+    breaker.on = True
+    with pytest.raises(SetupError, match="101 of 101"):
+        breaker.saw_failure("motion", "x", "", data_fault=False)

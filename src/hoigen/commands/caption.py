@@ -140,7 +140,7 @@ def caption(
     from hoigen.rules.runfile import steps_of
     from hoigen.stages.captions import caption_clips
     from hoigen.work.ranks import Rank, held
-    from hoigen.work.task import Limits
+    from hoigen.work.task import Limits, cores
 
     check_numbers(
         {"rank": rank, "ranks": ranks, "deadline": deadline, "memory_mb": memory_mb, "workers": workers}
@@ -175,7 +175,7 @@ def caption(
                 deadline=deadline,
                 load_deadline=load_deadline,
                 memory_mb=memory_mb,
-                **({"workers": workers} if workers else {}),
+                workers=workers or cores(),
             )
             with _in_force(folder, spec, job):
                 if batch_out is not None:

@@ -37,6 +37,7 @@ def curate(
     deadline: Seconds = Recipe.deadline,
     load_deadline: Seconds = Recipe.load_deadline,
     memory_mb: int = Recipe.memory_mb,
+    breaker: bool = Recipe.breaker,
     shard_size: int = Recipe.shard_size,
     rank: int = Recipe.rank,
     ranks: int = Recipe.ranks,
@@ -51,8 +52,8 @@ def curate(
     Args:
         videos: the videos; or a whole `hoigen.Recipe`, and none of the other keys.
         run, shots, min_length, max_length, duplicates, measures, keep, score_all, caption, report, workers, deadline,
-            load_deadline, memory_mb, shard_size, rank, ranks: the keys of a recipe; `hoigen.Recipe` and docs/recipe.md
-            say what each means.
+            load_deadline, memory_mb, breaker, shard_size, rank, ranks: the keys of a recipe; `hoigen.Recipe` and
+            docs/recipe.md say what each means.
         beside: the folder that paths of the recipe go from.
         quiet: no progress bars.
         trust: files of one's own that may be run; left out, those that these arguments name. Give `[]` when the
@@ -135,7 +136,7 @@ def carry_out(
     from hoigen.stages.ingest import check_shots
     from hoigen.stages.scores import FingerprintsChanged, fetched, score_clips
     from hoigen.work.ranks import Rank, held
-    from hoigen.work.task import Limits
+    from hoigen.work.task import Limits, cores
 
     measures = absolute_measures(recipe.measures, beside)
     recipe = replace(recipe, measures=measures)
@@ -151,7 +152,8 @@ def carry_out(
         deadline=recipe.deadline,
         load_deadline=recipe.load_deadline,
         memory_mb=recipe.memory_mb,
-        **({"workers": recipe.workers} if recipe.workers else {}),
+        breaker=recipe.breaker,
+        workers=recipe.workers or cores(),
     )
     rank = Rank(recipe.rank, recipe.ranks)
     folder = Run(Path(recipe.run))

@@ -123,7 +123,7 @@ def cut(
     from hoigen.rules import decide
     from hoigen.rules.runfile import steps_of
     from hoigen.stages.kept import kept_counts
-    from hoigen.work.task import Limits
+    from hoigen.work.task import Limits, cores
 
     folder = Run(Path(run))
     _, steps = steps_of(folder)
@@ -134,7 +134,7 @@ def cut(
     with os.scandir(target) as entries:
         files = sorted(e.name for e in entries if e.name.endswith(SUFFIXES) and not e.name.startswith("."))
     there = {Path(name).stem for name in files}
-    limits = Limits(deadline=deadline, **({"workers": workers} if workers else {}))
+    limits = Limits(deadline=deadline, workers=workers or cores())
     stage = _CutStage(functools.partial(_kept, folder, steps), there, target, copy)
     try:
         stage.go(limits, total=total, quiet=quiet)

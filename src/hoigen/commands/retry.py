@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from hoigen.commands.options import Quiet, RunFolder
+from hoigen.core.errors import UsageError
+from hoigen.core.settings import Setting
 
 if TYPE_CHECKING:
     from hoigen.rules.decide import Funnel
+
+HOW = ("workers", "deadline", "load_deadline", "memory_mb", "breaker", "report", "rank", "ranks")
+"""Keys of a recipe on which no score depends."""
 
 
 def retry(
     run: RunFolder,
     *,
+    set: Annotated[
+        list[str] | None,
+        Setting("how it is to be done this time, as key=value (deadline=600); may be given more than once"),
+    ] = None,
     quiet: Quiet = False,
 ) -> Funnel:
     """Tries all failed clips of a run again, and only those.
@@ -28,5 +37,11 @@ def retry(
 
     folder = Run(Path(run))
     trusted.check(folder.recipe(), folder.recipe_file)
-    recipe, _ = steps_of(folder)
+    for text in set or []:
+        if text.partition("=")[0].strip() not in HOW:
+            raise UsageError(
+                f"--set {text}: a retry measures as before, and may change how it is done: {', '.join(HOW)}. Others "
+                "take hoigen curate"
+            )
+    recipe, _ = steps_of(folder, set or [])
     return carry_out(recipe_of(recipe | {"run": run}, str(folder.recipe_file)), quiet=quiet, trust=(), retry=True)

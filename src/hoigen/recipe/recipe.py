@@ -76,6 +76,13 @@ class Recipe:
     memory_mb: Annotated[
         int, Setting("resident memory in MB that one worker may take before its clip is given up", least=64)
     ] = MEMORY_MB
+    breaker: Annotated[
+        bool,
+        Setting(
+            "a run in which nearly everything fails alike is stopped (a wrong mount, a model that does not load); "
+            "false goes on to the end"
+        ),
+    ] = True
     shard_size: Annotated[
         int,
         Setting(

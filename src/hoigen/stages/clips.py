@@ -18,13 +18,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from hoigen.core.errors import RanksOpen
+from hoigen.core.errors import RanksOpen, SetupError
 from hoigen.data import tables
 from hoigen.data.columns import CLIP_COLUMNS, Row
 from hoigen.data.files import Folder
-from hoigen.data.parquet import named, part_rows, quoted
+from hoigen.data.parquet import named, one_file, part_rows, quoted
 from hoigen.data.run import SHARDS_FILE, Run, ShardRange
-from hoigen.stages.ingest import VideoJob, failed_row, setup_ingest, stamp
+from hoigen.stages.ingest import VideoJob, any_readable, failed_row, setup_ingest, stamp
 from hoigen.stats import alike
 from hoigen.work.breaker import Breaker
 from hoigen.work.ranks import Barrier, Rank
@@ -36,8 +36,10 @@ SHARD_BYTES = 32 << 30
 """What a shard holds at most, unless it is a single video's."""
 SHARDS_OF_A_RUN = 64
 """Shards are smaller in a run that would have fewer than these, down to `shard_size` clips: ranks share them out."""
+SPREAD = 16
+"""Videos that are tried before a run is stopped because none of the first ones can be read."""
 SEALED = "sealed.json"
-WANTED = ("video", "uri", "state", "header")
+WANTED = ("video", "uri", "state", "reason", "header")
 
 
 def make_clips(
@@ -189,6 +191,8 @@ class ClipStage(Stage):
             if not rows or (self.once_more and rows[0]["state"] == "failed"):
                 yield Item(str(job.video), job)
             else:
+                failed = rows[0]["state"] == "failed"
+                self.breaker.saw_before("reading videos", alike.kind(rows[0]["reason"] or "") if failed else "")
                 yield "done"
 
     def _found(self, block: int, columns: Sequence[str] | None = None) -> dict[int, list[Row]]:
@@ -222,10 +226,27 @@ class ClipStage(Stage):
         yield self._entry(item, part)
         if part[0]["state"] == "failed":
             uri, reason = part[0]["uri"], part[0]["reason"]
-            self.breaker.saw_failure("reading videos", alike.kind(reason), f"{uri}: {reason}", data_fault=True)
+            try:
+                self.breaker.saw_failure("reading videos", alike.kind(reason), f"{uri}: {reason}", data_fault=True)
+            except SetupError:
+                if not self._others_are_readable(item.payload.video):
+                    raise
+                self.breaker.saw_ok("reading videos")  # these videos are at fault, not how the list is mounted
         else:
             self.breaker.saw_ok("reading videos")
         self.own_faults.saw_ok("reading videos")
+
+    def _others_are_readable(self, video: int) -> bool:
+        """Whether one of some videos of the list, spread evenly over it, can be opened. video: one that cannot."""
+        from hoigen.rules.joined import connection
+
+        assert self.run is not None
+        listed = part_rows(self.run.videos_file) or 0
+        places = sorted({at * listed // SPREAD for at in range(SPREAD)} | {listed - 1} - {video})
+        file = one_file(self.run.videos_file)
+        with connection() as con:
+            query = f"select uri from read_parquet({file}, file_row_number = true) where file_row_number in ?"
+            return any_readable([uri for (uri,) in con.execute(query, [places]).fetchall()])
 
     def lost(self, item: Item, failure: Failure) -> Iterator[Row]:
         yield self._entry(item, [failed_row(item.payload, failure.words)])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import json
 import os
-from collections.abc import Callable, Mapping
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hoigen.core.clip import Seconds, clip_id
@@ -215,3 +218,30 @@ def check_shots(shots: Any, min_length: Seconds, max_length: Seconds | None) -> 
         from hoigen.video.shots import check_detector
 
         check_detector(shots)
+
+
+def any_readable(uris: Sequence[str], patience: Seconds = 60.0) -> bool:
+    """Whether one of some videos can be opened, in a process of its own: a broken one may take it down.
+
+    Args:
+        uris: paths or addresses.
+        patience: seconds for all of them; what takes longer cannot be opened.
+    """
+    code = "import json, sys; from hoigen.stages import ingest; print(ingest.first_readable(json.load(sys.stdin)))"
+    line, given = [sys.executable, "-c", code], json.dumps(list(uris))
+    try:
+        tried = subprocess.run(line, input=given, text=True, capture_output=True, timeout=patience)
+    except subprocess.TimeoutExpired:
+        return False
+    return tried.returncode == 0 and tried.stdout.strip() != "None"
+
+
+def first_readable(uris: Sequence[str]) -> int | None:
+    """The place of the first of some videos whose header can be read."""
+    from hoigen import video
+
+    for at, uri in enumerate(uris):
+        with contextlib.suppress(VideoError):
+            video.probe(uri)
+            return at
+    return None

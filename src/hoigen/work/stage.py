@@ -163,6 +163,7 @@ class Stage:
         Raises SetupError when the set-up is wrong, KeyboardInterrupt on Ctrl-C: what is done stays done. RanksOpen
         when this rank has done its part and others have not.
         """
+        self.breaker.on = limits.breaker
         try:
             with (
                 Progress(self.name, total, self.unit, quiet=quiet) as self.progress,

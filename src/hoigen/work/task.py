@@ -61,6 +61,7 @@ class Limits:
         load_deadline: seconds for setting a worker up, which is where models are read.
         memory_mb: resident memory of one worker.
         tries: how often a task is tried in all.
+        breaker: a run in which nearly everything fails alike is stopped.
         threads: of one worker's libraries (OpenMP, BLAS, OpenCV); the cores are shared out when None.
     """
 
@@ -69,6 +70,7 @@ class Limits:
     load_deadline: Seconds = LOAD_DEADLINE
     memory_mb: int = MEMORY_MB
     tries: int = 2
+    breaker: bool = True
     threads: int | None = None
 
 
