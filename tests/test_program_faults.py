@@ -34,8 +34,8 @@ BREAKS = {
         """
 import av
 real = av.open
-def open(file, mode=None, *, format=None, options=None, timeout=None):
-    return real(file, mode, format=format, timeout=timeout)
+def open(file, mode=None, *, format=None, options=None, container_options=None, timeout=None):
+    return real(file, mode, format=format, container_options=container_options, timeout=timeout)
 av.open = open
 """,
         "TypeError: open() got an unexpected keyword argument 'metadata_errors'",
