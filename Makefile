@@ -4,6 +4,7 @@
 # make smoke: build the wheel and run doctor and demo from it on the newest Python at hand (SMOKE_PYTHON=... takes another).
 # make extras: resolve each optional extra alone and all together, without torchvision; install the light ones.
 # make check-debian: follow the README on a minimal Debian (DEBIAN=trixie takes another release); needs root, debootstrap.
+# make mutants: break 200 lines of the core, one at a time, and see whether a test fails (MUTANTS='--seed 7 --count 50').
 # make parity: ask VBench 0.1.5 itself again, in an environment of its own, and pass the tests against what it says.
 PYTHON ?= python3
 VENV := .venv
@@ -14,7 +15,7 @@ HOIGEN := $(VENV)/bin/hoigen
 VBENCH := .venv-vbench
 PARITY := build/parity
 
-.PHONY: setup demo test test-slow smoke extras check-debian parity lint types bench clean
+.PHONY: setup demo test test-slow smoke extras check-debian parity mutants lint types bench clean
 .DEFAULT_GOAL := setup
 
 setup: $(STAMP)
@@ -42,6 +43,11 @@ test: setup $(MODELS)
 test-slow: setup $(MODELS)
 	$(VENV)/bin/python -m pytest -m slow
 	PYTHON='$(PYTHON)' TORCH='$(TORCH)' tests/install/extras.sh --heavy
+
+mutants: export PYTHONDONTWRITEBYTECODE =
+
+mutants: setup $(MODELS)
+	nice -n 10 $(VENV)/bin/python benchmarks/mutants.py $(MUTANTS)
 
 smoke:
 	SMOKE_PYTHON='$(SMOKE_PYTHON)' tests/install/smoke.sh

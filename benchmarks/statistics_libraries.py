@@ -23,8 +23,8 @@ SITE = Path(sys.argv[1])
 sys.path.append(str(SITE))
 
 import numpy as np  # noqa: E402
-from coverage import drawn, hallucination  # noqa: E402
 from imports import cpu  # noqa: E402
+from interval_coverage import drawn, hallucination  # noqa: E402
 from machine import headline  # noqa: E402
 
 from hoigen.stats import agreement, paired, ranks, resample, thresholds  # noqa: E402

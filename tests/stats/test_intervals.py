@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from itertools import product
 
-import coverage
+import interval_coverage
 import numpy as np
 import pytest
 
@@ -180,9 +180,9 @@ def close(found: Estimate, value: float, low: float, high: float, sd: float) -> 
 
 def test_intervals_are_scipys() -> None:
     draws = Draws(draws=20_000, seed=4)
-    close(estimate_of(ONE, draws.totals(ONE), coverage.hallucination, ""), *SCIPY_RATE)
+    close(estimate_of(ONE, draws.totals(ONE), interval_coverage.hallucination, ""), *SCIPY_RATE)
     both = np.concatenate([ONE, TWO], axis=1)
-    close(estimate_of(both, draws.totals(both), coverage.difference, ""), *SCIPY_DIFFERENCE)
+    close(estimate_of(both, draws.totals(both), interval_coverage.difference, ""), *SCIPY_DIFFERENCE)
 
 
 def test_draws_are_fixed_by_their_seed_and_made_in_turns_alike() -> None:
@@ -193,24 +193,24 @@ def test_draws_are_fixed_by_their_seed_and_made_in_turns_alike() -> None:
 
 
 def test_about_95_of_100_intervals_hold_the_truth() -> None:
-    assert 0.92 <= coverage.coverage(coverage.hallucination, 80, 0.2, 400) <= 0.98
-    assert 0.92 <= coverage.coverage(coverage.difference, 80, 0.2, 400) <= 0.98
+    assert 0.92 <= interval_coverage.coverage(interval_coverage.hallucination, 80, 0.2, 400) <= 0.98
+    assert 0.92 <= interval_coverage.coverage(interval_coverage.difference, 80, 0.2, 400) <= 0.98
 
 
 def test_no_interval_where_resampling_cannot_show_one() -> None:
     never = np.stack([np.zeros(20), ALL[:20]], axis=1)
-    found = estimate_of(never, FEW.totals(never), coverage.hallucination, "")
+    found = estimate_of(never, FEW.totals(never), interval_coverage.hallucination, "")
     assert (found.value, found.low) == (0.0, None)
     assert "all 20 clips" in found.unsure
     assert "16.8 %" in found.unsure, "scipy: binomtest(0, 20).proportion_ci(0.95, 'exact').high"
-    alone = estimate_of(ONE[:1], FEW.totals(ONE[:1]), coverage.hallucination, "")
+    alone = estimate_of(ONE[:1], FEW.totals(ONE[:1]), interval_coverage.hallucination, "")
     assert (alone.value, alone.low, alone.unsure) == (0.0, None, "one clip only: nothing to resample")
     rare = np.zeros((20, 2))
     rare[0] = 1, 2
-    found = estimate_of(rare, FEW.totals(rare), coverage.hallucination, "")
+    found = estimate_of(rare, FEW.totals(rare), interval_coverage.hallucination, "")
     assert found.low is None
     assert "too few clips" in found.unsure
-    none = estimate_of(np.zeros((4, 2)), FEW.totals(np.zeros((4, 2))), coverage.hallucination, "no claims")
+    none = estimate_of(np.zeros((4, 2)), FEW.totals(np.zeros((4, 2))), interval_coverage.hallucination, "no claims")
     assert (none.value, none.reason) == (None, "no claims")
 
 
@@ -273,13 +273,16 @@ def test_the_confusion_names_values_in_the_order_asked_for() -> None:
 
 def test_one_clip_two_clips_and_a_million() -> None:
     one, two = ONE[:1], ONE[:2]
-    assert estimate_of(two, FEW.totals(two), coverage.hallucination, "").unsure == "only 2 clips: too few to resample"
-    assert estimate_of(one, one, coverage.hallucination, "", unit="prompts").unsure == (
+    assert (
+        estimate_of(two, FEW.totals(two), interval_coverage.hallucination, "").unsure
+        == "only 2 clips: too few to resample"
+    )
+    assert estimate_of(one, one, interval_coverage.hallucination, "", unit="prompts").unsure == (
         "one prompt only: nothing to resample"
     )
     assert swap_test(one, TWO[:1], Draws()) == 1.0, "to swap one clip changes the sign alone"
     many = np.tile(ONE, (34_000, 1))
-    found = estimate_of(many, Draws(draws=20).totals(many), coverage.hallucination, "")
+    found = estimate_of(many, Draws(draws=20).totals(many), interval_coverage.hallucination, "")
     assert found.value == pytest.approx(SCIPY_RATE[0], abs=1e-9)
     assert found.low is not None
     assert found.low < SCIPY_RATE[0]
