@@ -179,7 +179,6 @@ class AsksExperts(Protocol):
     (no workers, a measure tried out), the measure opens its experts itself.
     """
 
-    @property
-    def experts(self) -> Sequence[Expert]: ...
+    experts: Sequence[Expert]
 
     def reach(self, address: str) -> None: ...

@@ -139,8 +139,7 @@ class UsesModels(Protocol):
     part of a measure's fingerprint. What else pins them belongs into `identity`.
     """
 
-    @property
-    def models(self) -> tuple[AnyUse, ...]: ...
+    models: tuple[AnyUse, ...]
 
 
 @runtime_checkable
@@ -150,8 +149,7 @@ class HasNetworks(Protocol):
     loads it in place. Where the measure declares nothing in `models`, its networks do (`UsesModels`).
     """
 
-    @property
-    def networks(self) -> Sequence[Network]: ...
+    networks: Sequence[Network]
 
 
 def of_files(own: Mapping[str, str]) -> tuple[ModelUse, ...]:
