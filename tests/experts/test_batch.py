@@ -299,7 +299,7 @@ def test_rounds_of_batches_come_to_what_asking_would(tmp_path: Path, calls: Call
     assert all(found is not None and found[1].data == {"same": True} for found in done)
     with FakeChatServer() as server:
         server.then = then
-        live = ChatServer(url=server.url, model="fake", key_env="", sampling=expert.sampling)
+        live = ChatServer(url=server.url, model="fake", sampling=expert.sampling)
         other = Calls(tmp_path / "other.sqlite")
         for name, found in zip(NAMES, done, strict=True):
             assert found is not None

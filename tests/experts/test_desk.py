@@ -45,7 +45,7 @@ def calls(tmp_path: Path) -> Iterator[Calls]:
 
 
 def client(server: FakeChatServer, **settings: Any) -> ChatServer:
-    return ChatServer(url=server.url, model="fake", key_env="", backoff=0.01, timeout=10.0, **settings)
+    return ChatServer(url=server.url, model="fake", backoff=0.01, timeout=10.0, **settings)
 
 
 def judge(server: FakeChatServer, calls: Calls) -> tuple[Answer, list[dict[str, Any]]]:

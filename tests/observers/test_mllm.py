@@ -54,7 +54,7 @@ def by_colour(body: Body) -> Say:
 
 
 def spec(server: FakeChatServer, **settings: Any) -> dict[str, Any]:
-    chat = {"url": server.url, "model": "fake", "key_env": "", "backoff": 0.01, "tries": 1}
+    chat = {"url": server.url, "model": "fake", "backoff": 0.01, "tries": 1}
     return {"mllm": {"expert": {"chat_server": chat}, **settings}}
 
 
@@ -211,6 +211,6 @@ def test_what_is_wrong_is_told(server: FakeChatServer) -> None:
         CoarseHoi(observer={"mllm": {"expert": "no_such"}})
     with pytest.raises(UsageError, match="prompt 'frame_askd'"):
         fingerprint(CoarseHoi(observer=spec(server, asked_prompt="frame_askd")).looking.observer)
-    gone = {"chat_server": {"url": "http://127.0.0.1:9/v1", "model": "fake", "key_env": ""}}
+    gone = {"chat_server": {"url": "http://127.0.0.1:9/v1", "model": "fake"}}
     with pytest.raises(SetupError, match=r"127\.0\.0\.1:9"):
         CoarseHoi(observer={"mllm": {"expert": gone}}).looking.observer.load()

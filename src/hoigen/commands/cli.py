@@ -93,6 +93,10 @@ def _main(arguments: list[str]) -> int:
         parser.print_help()
         return 0
     assert name is not None
+    for pair in options.pop("key", None) or []:
+        from hoigen.core import keys
+
+        keys.give(pair)
     _trust(name, options.pop("trust", None) or [], options)
     result = verb_function(name)(**options)
     if result is not None:
@@ -134,6 +138,12 @@ TRUST = (
 )
 
 
+KEY = (
+    "the environment variable whose API key goes to the server HOST or HOST:PORT; for good it is a line in "
+    "~/.config/hoigen/keys (docs/security.md); may be given more than once"
+)
+
+
 class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> typing.NoReturn:
         raise UsageError(f"{message} (see: {self.prog} --help)")
@@ -162,6 +172,7 @@ def _parser(only: str | None) -> argparse.ArgumentParser:
         if only:
             add_arguments(verb, verb_function(name))
         verb.add_argument("--trust", action="append", metavar="FILE", help=TRUST)
+        verb.add_argument("--key", action="append", metavar="HOST=VARIABLE", help=KEY)
     return parser
 
 

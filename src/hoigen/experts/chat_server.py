@@ -17,13 +17,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from typing import Annotated, Any
 
+from hoigen.core import keys
 from hoigen.core.clip import Sampling, Seconds
 from hoigen.core.errors import SetupError, nearest
 from hoigen.core.registry import expert
 from hoigen.core.settings import Setting
 from hoigen.experts.call import Answer, Request
 from hoigen.experts.chat import wire
-from hoigen.experts.chat.client import LONGEST_REST, AllDown, Endpoint, Reply, Session, about_key, key_of, whole_url
+from hoigen.experts.chat.client import LONGEST_REST, AllDown, Endpoint, Reply, Session, whole_url
 from hoigen.experts.chat.wire import JSON_MODES, Fault, JsonMode, Media, Part
 from hoigen.models import room
 from hoigen.models.uses import ModelUse
@@ -52,9 +53,6 @@ class ChatServer:
     ]
     model: Annotated[str, Setting("the name under which it is served")]
     revision: Annotated[str, Setting("of its weights, when known; answers are kept per revision")] = ""
-    key_env: Annotated[str, Setting('the environment variable that holds the API key; "" sends none')] = (
-        "OPENAI_API_KEY"
-    )
     sampling: Annotated[Sampling, Setting("the frames it is shown; frames 0 for a model that only reads")] = Sampling(
         frames=8, short_side=448
     )
@@ -112,6 +110,14 @@ class ChatServer:
             raise ValueError(f"extra_body: what JSON has (a date in quotes is a text): {error}") from None
         for url in self.urls:
             whole_url(url)
+
+    @staticmethod
+    def check_moved(settings: Mapping[str, Any], where: str) -> None:
+        """Raises UsageError for a recipe that says which key is sent, with what to say instead."""
+        if "key_env" in settings:
+            url = settings.get("url") or ()
+            urls = (url,) if isinstance(url, str) else tuple(each for each in url if isinstance(each, str))
+            keys.refuse_in_recipe(settings["key_env"], urls, where)
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -206,7 +212,7 @@ class Servers:
                 import pydantic  # noqa: F401
             except ImportError as error:
                 raise SetupError(f"chat_server needs {error.name}: pip install 'hoigen[experts]'") from None
-            self.sessions[loop] = Session(self.endpoints, key_of(self.how.key_env))
+            self.sessions[loop] = Session(self.endpoints)
             await self.sessions[loop].begin()
         return self.sessions[loop]
 
@@ -286,7 +292,7 @@ class _Asking:
             self.not_reached += 1
             endpoint.not_reached(began, reason)
         elif found.action == "shut":
-            hint = f". {about_key(self.how.key_env)}" if found.reason.startswith("HTTP 401") else ""
+            hint = f". {keys.about(endpoint.url)}" if found.reason.startswith("HTTP 401") else ""
             endpoint.shut(reason + hint)
         elif found.action == "plainer":
             which = self.schema if found.one_schema else ALL_SCHEMAS
@@ -329,7 +335,7 @@ async def _fault(session: Session, endpoint: Endpoint, how: ChatServer) -> str:
     message = wire.short(str(wire.error_in(reply.body).get("message") or ""))
     said = f"HTTP {reply.status}{f': {message}' if message else ''}"
     if reply.status in (401, 403):
-        return f"{said}. {about_key(how.key_env)}"
+        return f"{said}. {keys.about(endpoint.url)}"
     if reply.status >= 500 and reply.status != 501:
         return f"{said}. The server is there but does not work, or not yet"
     if reply.status == 200 and wire.is_page(reply.body):

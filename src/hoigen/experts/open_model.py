@@ -43,9 +43,6 @@ class OpenModel:
     batch: Annotated[int, Setting("clips in one batch here")] = 4
     dtype: Annotated[str, Setting("of a model that is loaded here")] = "auto"
     device: Annotated[str, Setting("of a model that is loaded here")] = "auto"
-    key_env: Annotated[str, Setting("of an endpoint: the environment variable that holds the API key")] = (
-        "OPENAI_API_KEY"
-    )
     timeout: Annotated[
         Seconds, Setting("of an endpoint: until an answer that has not come is given up", unit="seconds")
     ] = 180.0
@@ -57,6 +54,13 @@ class OpenModel:
             object.__setattr__(self, "sampling", Sampling(frames=0))
         _ = self.expert  # what cannot be is told at once
 
+    @staticmethod
+    def check_moved(settings: Mapping[str, Any], where: str) -> None:
+        """Raises UsageError for a recipe that says which key is sent, with what to say instead."""
+        from hoigen.experts.chat_server import ChatServer
+
+        ChatServer.check_moved(settings, where)
+
     @functools.cached_property
     def expert(self) -> Expert:
         """What does the work, as these settings say it."""
@@ -67,7 +71,6 @@ class OpenModel:
                 "url",
                 "model",
                 "revision",
-                "key_env",
                 "sampling",
                 "temperature",
                 "max_tokens",

@@ -152,6 +152,7 @@ class Host:
                     pass_fds=(theirs.fileno(), page),
                     output=self.log.file,
                     threads=cores(),  # while it works, the workers wait for it
+                    keys=True,
                 )
             except OSError as error:
                 raise SetupError(f"the process of the models cannot be started: {error}") from None

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from hoigen.core.clip import Seconds
+from hoigen.core.keys import without_keys
 from hoigen.work.wire import PAGE, TASK, Inbox, Status, frame
 
 LAST_WORDS = 4096
@@ -39,7 +40,7 @@ THREADS = (
 
 
 def fresh_interpreter(
-    main: str, arguments: Sequence[object], *, pass_fds: Sequence[int], output: Any, threads: int
+    main: str, arguments: Sequence[object], *, pass_fds: Sequence[int], output: Any, threads: int, keys: bool
 ) -> subprocess.Popen[bytes]:
     """Starts a function in a Python of its own, which finds the same modules as this one.
 
@@ -50,6 +51,8 @@ def fresh_interpreter(
         output: where it prints.
         threads: what its libraries may use. A variable that the user has set stays as it is, and the user's
             OMP_NUM_THREADS holds for the other libraries too.
+        keys: whether it gets the API keys of this process's environment: who asks servers needs them, who opens
+            videos of strangers does not.
     """
     path = [entry for entry in sys.path if isinstance(entry, str)]
     if SOURCE not in path:
@@ -62,7 +65,8 @@ def fresh_interpreter(
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output,
-        env=dict.fromkeys(THREADS, os.environ.get("OMP_NUM_THREADS") or str(threads)) | os.environ,
+        env=dict.fromkeys(THREADS, os.environ.get("OMP_NUM_THREADS") or str(threads))
+        | (dict(os.environ) if keys else without_keys(os.environ)),
         start_new_session=True,  # what it has started goes with it
     )
 
@@ -165,6 +169,7 @@ class Worker:
                 pass_fds=(link, shared),
                 output=self.log.file,
                 threads=threads,
+                keys=False,
             )
         self.link.setblocking(False)
         self.inbox = Inbox(self.link)

@@ -6,18 +6,17 @@ import asyncio
 import contextlib
 import functools
 import json
-import os
 import ssl
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
+from hoigen.core import keys, uris
 from hoigen.core.clip import Seconds
-from hoigen.core.errors import SetupError
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -30,6 +29,14 @@ LONGEST_REST: Seconds = 60.0
 
 LONGEST_RETRY_AFTER: Seconds = 120.0
 """A server that asks for more is asked again after this; a longer wait looks like a run that hangs."""
+
+LONGEST_REPLY = 16 << 20
+"""Bytes. The longest answer that a model gives has some hundred thousand."""
+LONGEST_LOCATION = 2000
+AWAY = (
+    "it sends on to {to}, which is not followed: questions, frames and key go to the servers that are named. "
+    "Give that one as url if it is the one you mean"
+)
 
 LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 
@@ -44,7 +51,12 @@ def whole_url(url: str) -> str:
     """The base URL of an endpoint: /v1 where no path is given. Raises ValueError when it is no http URL."""
     parts = urlsplit(url.strip())
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"url: http://HOST:PORT/v1 or https://...; it came as {url!r}")
+        raise ValueError(f"url: http://HOST:PORT/v1 or https://...; it came as {uris.masked(url)!r}")
+    if "@" in parts.netloc:
+        raise ValueError(
+            f"url: without a name and a password, which would stand in run.yaml; it came as {uris.masked(url)!r}. A "
+            "key goes by --key HOST=VARIABLE"
+        )
     path = parts.path.rstrip("/").removesuffix("/chat/completions")
     return parts._replace(path=path or "/v1").geturl()
 
@@ -85,9 +97,8 @@ class Endpoint:
 
     @property
     def shown(self) -> str:
-        """The URL without a password."""
-        parts = urlsplit(self.url)
-        return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        """The URL as people read it."""
+        return self.url
 
     @property
     def open_slots(self) -> int:
@@ -227,29 +238,12 @@ class Reply:
     reason: str = ""
 
 
-def key_of(name: str) -> str:
-    """The API key from the environment; servers without keys get a word that no key is."""
-    key = os.environ.get(name, "").strip() if name else ""
-    if not key.isascii():
-        raise SetupError(f"the API key in the environment variable {name} has characters that no key has")
-    return key or "none"
-
-
-def about_key(name: str) -> str:
-    """What to do when the key from the environment variable `name` is not taken."""
-    if not name:
-        return "No key is sent: name the environment variable that holds it as key_env"
-    if os.environ.get(name, "").strip():
-        return f"The key in the environment variable {name} is not taken here; another may be named as key_env"
-    return f"Put the API key into the environment variable {name}, which is not set, or name another as key_env"
-
-
 class Session:
     """Slots and connections of one expert in one event loop; connections are closed when the loop ends."""
 
-    def __init__(self, endpoints: Sequence[Endpoint], key: str) -> None:
+    def __init__(self, endpoints: Sequence[Endpoint]) -> None:
         self.slots = Slots(endpoints)
-        self.key = key
+        self.keys = {endpoint.url: keys.key_for(endpoint.url) for endpoint in endpoints}
         self.clients: dict[str, AsyncOpenAI] = {}
         self.ending: AsyncGenerator[None, None] | None = None
 
@@ -287,9 +281,24 @@ class Session:
         if url not in self.clients:
             # A proxy that the environment names cannot reach this machine's own servers.
             direct = urlsplit(url).hostname in LOOPBACK
-            web = openai.DefaultAsyncHttpxClient(trust_env=not direct, verify=_certificates())
+            # Sent on, a request would carry the frames (and within a host the key) to whom nobody has named.
+            web = openai.DefaultAsyncHttpxClient(
+                trust_env=not direct,
+                verify=_certificates(),
+                follow_redirects=False,
+                event_hooks={"response": [_bounded]},
+            )
+            # What the SDK would take from the environment and send to any server.
+            others: Any = dict.fromkeys(("OpenAI-Organization", "OpenAI-Project"), openai.Omit())
             # No retries of the SDK: one may go to another server, and gives its slot back while it waits.
-            self.clients[url] = openai.AsyncOpenAI(base_url=url, api_key=self.key, max_retries=0, http_client=web)
+            # Servers without keys get a word that no key is.
+            self.clients[url] = openai.AsyncOpenAI(
+                base_url=url,
+                api_key=self.keys[url] or "none",
+                max_retries=0,
+                http_client=web,
+                default_headers={"Accept-Encoding": "identity"} | ({} if _is_openai(url) else others),
+            )
         client = self.clients[url]
         how: Any = {"timeout": httpx2.Timeout(timeout, connect=min(CONNECT, timeout))}
         try:
@@ -309,11 +318,42 @@ class Session:
                 return Reply(trouble="late", reason=f"no answer within {timeout:g} s")
             what = f"{type(cause or error).__name__}: {cause or error}"
             return Reply(trouble="broken off", reason=f"the connection broke off ({what})")
+        key = self.keys[url]
+        if 300 <= response.status_code < 400:
+            to = urlsplit(str(response.headers.get("location", ""))[:LONGEST_LOCATION]).hostname or "another path"
+            return Reply(response.status_code, {"error": {"message": str(keys.masked(AWAY.format(to=to), key))}})
         try:
             found = json.loads(response.text)
-        except ValueError:
+        except (ValueError, RecursionError):
             found = response.text
-        return Reply(response.status_code, found, _retry_after(response.headers))
+        return Reply(response.status_code, keys.masked(found, key), _retry_after(response.headers))
+
+
+def _is_openai(url: str) -> bool:
+    return urlsplit(url).hostname == "api.openai.com"
+
+
+async def _bounded(response: Any) -> None:
+    """Before a reply is read: it may not be packed, nor be longer than any answer is."""
+    import httpx2
+
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise httpx2.ReadError("its answer is packed, which was not asked for")
+    stream = response.stream
+
+    class Bounded(httpx2.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            size = 0
+            async for chunk in stream:
+                size += len(chunk)
+                if size > LONGEST_REPLY:
+                    raise httpx2.ReadError(f"its answer has more than {LONGEST_REPLY >> 20} MiB")
+                yield chunk
+
+        async def aclose(self) -> None:
+            await stream.aclose()
+
+    response.stream = Bounded()
 
 
 @functools.cache

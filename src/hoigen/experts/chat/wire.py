@@ -53,7 +53,7 @@ NO_PICTURES = re.compile(
 """The model takes no pictures, or not as many: so it is with every clip."""
 RETRIED = frozenset((408, 409, 425))
 OVERLOADED = frozenset((429, 503, 529))
-SHUT = frozenset((401, 402, 403, 404))
+SHUT = frozenset((301, 302, 303, 307, 308, 401, 402, 403, 404))
 CUT_OFF = frozenset(("length", "max_tokens"))
 FILTERED = frozenset(("content_filter", "safety"))
 
@@ -156,8 +156,8 @@ def read(reply: Reply, *, asked_for_json: bool = False) -> Answer | Fault:
     if reply.trouble == "broken off":
         return Fault("again", reply.reason)
     error = error_in(reply.body)
-    if reply.status >= 400 or (error and not reply.body.get("choices")):
-        status = reply.status if reply.status >= 400 else error.get("code")
+    if reply.status >= 300 or (error and not reply.body.get("choices")):
+        status = reply.status if reply.status >= 300 else error.get("code")
         return _fault(status if isinstance(status, int) else 0, error, reply, asked_for_json)
     if not isinstance(reply.body, Mapping):
         text = _text_of(reply.body)
