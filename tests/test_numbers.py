@@ -75,6 +75,8 @@ WRITTEN = {
     "clock_jumps": ("less", ""),
     "hdr": (None, ""),
     "interlaced": (None, ""),
+    "torn_frames": ("less", ""),
+    "lost_packets": ("less", ""),
     "motion": (None, "diagonals/s"),
     "camera_motion": (None, "diagonals/s"),
     "subject_motion": (None, "diagonals/s"),

@@ -122,11 +122,13 @@ class Frames:
 
     times: (T,) float64 seconds from the clip's start, the frames' own presentation times.
     decode_errors: packets of the clip that could not be decoded.
+    torn: frames of the clip, asked for or not, that the decoder marks as damaged.
     """
 
     images: np.ndarray
     times: np.ndarray
     decode_errors: int = 0
+    torn: int = 0
 
     def __len__(self) -> int:
         return len(self.images)

@@ -36,6 +36,7 @@ OWN: Mapping[Kind, Mapping[str, str]] = {
             "aesthetics",
             "background_consistency",
             "coarse_hoi",
+            "damage",
             "fine_hoi",
             "hoi_judgement",
             "hoi_lite",

@@ -1,15 +1,17 @@
 """The only way to videos: PyAV, one thread, one sequential pass.
 
-Second 0 of a video is its first frame. Widths and heights are as shown, rotation applied; pixels that are not square
-stay as they are stored. The frame shown at a moment is the last one whose time is not later. Colours follow the
-file's own tags (matrix and range; without tags BT.601, limited range, as FFmpeg has it); luma is 0..255 whatever the
-file's range; high dynamic range is not tone-mapped. Frames are scaled while they are converted (swscale, bilinear with
-its support widened on the way down, so nothing aliases), never enlarged.
+Second 0 of a video is its first frame. Widths and heights are as shown, turned and mirrored as players do; pixels that
+are not square stay as they are stored. The frame shown at a moment is the last one whose time is not later. Colours
+follow the file's own tags (matrix and range; without tags BT.601, limited range, as FFmpeg has it); luma is 0..255
+whatever the file's range. High dynamic range is brought to what a plain screen shows, and interlaced frames are made
+whole. Frames are scaled while they are converted (swscale, bilinear with its support widened on the way down, so
+nothing aliases), never enlarged.
 
 file      opening, the digest of the content    plan      which frames, and their conversion
 header    what is known before decoding         shots     where a video is cut (adaptive: how cuts are found)
 sequence  frames in order of time               cutting   kept clips as files
-clock     stamps of packets, mended
+clock     stamps of packets, mended             fields    interlaced frames made whole
+tone      high dynamic range
 """
 
 from __future__ import annotations
@@ -77,7 +79,7 @@ def decode(
         reached = _feed(decoder, plans, clip)
     decoder.check()
     check_reach(reached, clip.duration, clip.start)
-    return {sampling: _stack(collected.pop(sampling), sampling, decoder.bad) for sampling in list(collected)}
+    return {sampling: _stack(collected.pop(sampling), sampling, decoder) for sampling in list(collected)}
 
 
 def walk(
@@ -157,10 +159,11 @@ def _feed(decoder: Pass, plans: Sequence[Plan], clip: Clip) -> Seconds:
     return at + max(held, 1 / clip.fps if clip.fps > 0 else 0.0)
 
 
-def _stack(items: list[tuple[np.ndarray, float]], sampling: Sampling, bad: int) -> Frames:
+def _stack(items: list[tuple[np.ndarray, float]], sampling: Sampling, decoder: Pass) -> Frames:
     import numpy as np
 
     if not items:
         shape = (0, 0, 0) if sampling.gray else (0, 0, 0, 3)
-        return Frames(np.empty(shape, np.uint8), np.empty(0), bad)
-    return Frames(np.stack([image for image, _ in items]), np.array([at for _, at in items], np.float64), bad)
+        return Frames(np.empty(shape, np.uint8), np.empty(0), decoder.bad, decoder.torn)
+    times = np.array([at for _, at in items], np.float64)
+    return Frames(np.stack([image for image, _ in items]), times, decoder.bad, decoder.torn)

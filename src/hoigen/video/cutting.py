@@ -16,7 +16,7 @@ from hoigen.core.clip import Clip, Seconds
 from hoigen.core.errors import SetupError, VideoError
 from hoigen.video.clock import Clock
 from hoigen.video.file import Progress, opened
-from hoigen.video.header import probe
+from hoigen.video.header import Header, probe
 from hoigen.video.plan import SLACK
 from hoigen.video.sequence import SEARCHABLE, SEEK_BACK, UNORDERED, Headway, Pass, check_reach, rewind, zero_of
 
@@ -34,8 +34,8 @@ def cut_clip(clip: Clip, out: Path, copy: bool = False, progress: Progress | Non
     """Writes a clip to a file, whole or not at all.
 
     Encoded anew it is exactly the clip's frames with their own times (so a variable frame rate stays one), from 0, as
-    H.264 at CRF 18, in MP4. Pixel format, colour tags, pixel aspect and rotation stay; of odd widths and heights the
-    last column or row goes, since H.264 in 4:2:0 has none.
+    H.264 at CRF 18, in MP4. Pixel format, colour tags, pixel aspect and the way it is turned stay, interlaced frames
+    are made whole; of odd widths and heights the last column or row goes, since H.264 in 4:2:0 has none.
 
     Copied, packets are untouched, from the last keyframe that is not later than the start up to the first keyframe that
     is not earlier than the end: the file covers the clip and may be longer on both sides.
@@ -68,7 +68,7 @@ def cut_clip(clip: Clip, out: Path, copy: bool = False, progress: Progress | Non
         try:
             with _written(part) as target:
                 write = _copied if copy else _encoded
-                write(_Source(container, stream, clip, progress, header.jumps), target, header.rotation)
+                write(_Source(container, stream, clip, progress, header.jumps), target, header)
             part.replace(out)
         finally:
             part.unlink(missing_ok=True)
@@ -229,11 +229,11 @@ class _Sound:
         self.waiting.clear()
 
 
-def _encoded(source: _Source, target: _Target, rotation: int) -> None:
+def _encoded(source: _Source, target: _Target, header: Header) -> None:
     """Video in the very pass that measures see; sound is gathered first, from the file opened once more."""
     clip = source.clip
     sound = _Sound(source, target, clip.end)
-    encoder = _Encoder(source, target, rotation)
+    encoder = _Encoder(source, target, header)
     silent: bool = sound.done
     if not silent:
         with opened(clip.uri) as (container, stream):
@@ -253,8 +253,8 @@ def _encoded(source: _Source, target: _Target, rotation: int) -> None:
 class _Encoder:
     """Decodes the clip's frames and encodes them with their own times and lengths."""
 
-    def __init__(self, source: _Source, target: _Target, rotation: int) -> None:
-        self.source, self.target, self.rotation = source, target, rotation
+    def __init__(self, source: _Source, target: _Target, header: Header) -> None:
+        self.source, self.target, self.header = source, target, header
         self.base: Fraction = source.video.time_base
         codec = source.video.codec_context
         self.size = codec.width - codec.width % 2, codec.height - codec.height % 2
@@ -306,8 +306,8 @@ class _Encoder:
             context.sample_aspect_ratio = old.sample_aspect_ratio
         for tag in ("color_range", "color_primaries", "color_trc", "colorspace"):
             setattr(context, tag, getattr(old, tag))
-        if self.rotation:
-            stream.set_display_rotation(self.rotation)
+        if self.header.rotation or self.header.mirrored:
+            stream.set_display_rotation(self.header.rotation, hflip=self.header.mirrored)
         self.stream = stream
 
     def _fitted(self, frame: Any) -> Any:
@@ -353,11 +353,11 @@ def _crop_graph(frame: Any, size: tuple[int, int], time_base: Fraction) -> Any:
     return graph
 
 
-def _copied(source: _Source, target: _Target, rotation: int) -> None:
+def _copied(source: _Source, target: _Target, header: Header) -> None:
     """All packets from the keyframe the seek found to the first keyframe at or behind the clip's end."""
     stream = target.container.add_stream_from_template(source.video)
-    if rotation:
-        stream.set_display_rotation(rotation)
+    if header.rotation or header.mirrored:
+        stream.set_display_rotation(header.rotation, hflip=header.mirrored)
     sound = _Sound(source, target, source.clip.end)
     base: Fraction = source.video.time_base
     begin: int | None = None

@@ -13,14 +13,14 @@ from hoigen.core.clip import Seconds
 from hoigen.core.errors import PROGRAM_FAULTS, VideoError
 from hoigen.video.clock import HOLE, Clock, is_live
 from hoigen.video.file import Progress, opened, reason_of
+from hoigen.video.plan import Turn
 from hoigen.video.sequence import ENDS_EARLY, EXACT, Headway, start_time
+from hoigen.video.tone import TRANSFERS
 
 SCAN = 32 << 20
 """So many bytes of packets are looked at for their times when the header does not list them (WebM, MKV, TS)."""
 OFF_RATE = 0.02
 """A rate that is told and is off by more than this from that of the frames themselves is not theirs."""
-HDR = {16: "pq", 18: "hlg"}
-"""FFmpeg's numbers of the transfer characteristics of high dynamic range: SMPTE ST 2084 and ARIB STD-B67."""
 FIELDS = range(2, 6)
 """FFmpeg's numbers of field orders that are not progressive."""
 FIRST_FRAME = 64
@@ -51,6 +51,7 @@ class Header:
         streams: how many video streams there are, covers counted.
         hdr: `pq`, `hlg`, or "" for standard dynamic range.
         interlaced: whether frames are made of two fields.
+        mirrored: whether left and right change places, after the rotation.
     """
 
     uri: str
@@ -72,6 +73,7 @@ class Header:
     streams: int = 1
     hdr: str = ""
     interlaced: bool = False
+    mirrored: bool = False
 
     def as_seen(self, times: Sequence[Seconds], end: Seconds, jumps: int) -> Header:
         """The same with length, rate and clock as all frames have them.
@@ -112,7 +114,7 @@ def probe(uri: str, progress: Progress | None = None) -> Header:
         picture = look.frame or codec
         if not picture.width or not picture.height:
             raise VideoError("its header gives no picture size, and no frame could be decoded")
-        rotation = int(look.frame.rotation) % 360 if look.frame else 0
+        rotation, mirrored = Turn.of(look.frame).degrees() if look.frame else (0, False)
         size = picture.width, picture.height
         varies = _varies(look.times)
         rate = stream.average_rate or stream.guessed_rate or stream.base_rate
@@ -125,6 +127,7 @@ def probe(uri: str, progress: Progress | None = None) -> Header:
             width=size[rotation in (90, 270)],
             height=size[rotation not in (90, 270)],
             rotation=rotation,
+            mirrored=mirrored,
             fps=mean if counted else float(rate or 0.0),
             codec=codec.codec.canonical_name,
             pixel_format=(look.frame.format.name if look.frame else codec.pix_fmt) or "",
@@ -137,7 +140,7 @@ def probe(uri: str, progress: Progress | None = None) -> Header:
             jumps=look.jumps,
             stream=stream.index,
             streams=len(container.streams.video),
-            hdr=HDR.get(int(picture.color_trc), ""),
+            hdr=TRANSFERS.get(int(picture.color_trc), ""),
             interlaced=bool(look.frame.interlaced_frame) if look.frame else int(codec.field_order) in FIELDS,
         )
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hoigen.core.clip import EveryFrame, Sampling, Seconds
 from hoigen.core.errors import VideoError
+from hoigen.video import tone
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,7 +18,50 @@ SLACK: Seconds = 1e-4
 PLAIN = (2, 5, 6), (0, 1)
 """FFmpeg's numbers of the matrices and ranges that mean what no tag means: BT.601 and limited range."""
 
+LUMA = 0.2126, 0.7152, 0.0722
+"""Shares of red, green and blue. Source: ITU-R BT.709."""
+
 Key = tuple[int | None, bool, bool]
+
+
+class Turn(NamedTuple):
+    """How a stored picture is shown: first rows and columns change places, then left and right, then top and bottom.
+
+    Args:
+        transposed: rows become columns.
+        mirrored: left and right change places.
+        flipped: top and bottom change places.
+    """
+
+    transposed: bool = False
+    mirrored: bool = False
+    flipped: bool = False
+
+    @classmethod
+    def of(cls, frame: Any) -> Turn:
+        """By the display matrix of a decoded frame; turned by whole quarters."""
+        found = frame.side_data.get("DISPLAYMATRIX")
+        if found is None:
+            return cls()
+        a, b, _, c, d = struct.unpack("=5i", bytes(found)[:20])
+        if abs(a) + abs(d) >= abs(b) + abs(c):
+            return cls(False, a < 0, d < 0)
+        return cls(True, c < 0, b < 0)
+
+    def shown(self, image: np.ndarray) -> np.ndarray:
+        """A picture as it is shown."""
+        import numpy as np
+
+        if not any(self):
+            return image
+        image = image.swapaxes(0, 1) if self.transposed else image
+        return np.ascontiguousarray(image[:: -1 if self.flipped else 1, :: -1 if self.mirrored else 1])
+
+    def degrees(self) -> tuple[int, bool]:
+        """The same as a rotation (counter-clockwise), and whether left and right change places after it."""
+        odd = sum(self) % 2 == 1
+        turned = (self.transposed, self.mirrored != odd, self.flipped)
+        return {(True, False, True): 90, (False, True, True): 180, (True, True, False): 270}.get(turned, 0), odd
 
 
 class Converter:
@@ -57,8 +102,9 @@ class _Target:
         short = min(frame.width, frame.height)
         scale = min(1.0, (short_side or short) / short)
         self.size = max(1, round(frame.width * scale)), max(1, round(frame.height * scale))
-        self.turns = int(frame.rotation) % 360 // 90
-        self.format = "gray" if gray else "rgb24"
+        self.turn = Turn.of(frame)
+        self.gray, self.transfer = gray, "" if untagged else tone.TRANSFERS.get(int(frame.color_trc), "")
+        self.format = "rgb48le" if self.transfer else "gray" if gray else "rgb24"
         matrix = {"src_colorspace": Colorspace.ITU601, "dst_colorspace": Colorspace.ITU601}
         self.colours: dict[str, Any] = matrix | {"src_color_range": ColorRange.MPEG} if untagged else {}
         self.scaler = VideoReformatter()  # keeps its filter tables from frame to frame
@@ -72,7 +118,11 @@ class _Target:
         except (av.FFmpegError, ValueError) as error:
             raise VideoError(f"frames of format {frame.format.name} cannot be converted: {error}") from None
         image: np.ndarray = small.to_ndarray()
-        return np.ascontiguousarray(np.rot90(image, self.turns)) if self.turns else image
+        if self.transfer:
+            image = tone.mapped(image, self.transfer, int(frame.color_primaries))
+            if self.gray:
+                image = np.round(image @ np.array(LUMA, np.float32)).astype(np.uint8)
+        return self.turn.shown(image)
 
 
 def _is_tagged(frame: Any) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from hoigen.core.clip import Seconds
 from hoigen.core.errors import PROGRAM_FAULTS, VideoError
+from hoigen.video import fields
 from hoigen.video.clock import Clock, is_live
 from hoigen.video.file import Progress, reason_of
 from hoigen.video.plan import SLACK
@@ -66,7 +67,8 @@ class Pass:
         jumps: how often the file's clock has to be mended (`Header.jumps`); None: not known.
 
     Of what it has met, it knows `packets` and how many of them are `bad`, from the first keyframe on; `count`, the
-    frames given; `whole`, whether a frame at or behind `end` was met; and `clock.jumps`.
+    frames given; `torn`, how many from `start` on the decoder marks as damaged; `whole`, whether a frame at or behind
+    `end` was met; and `clock.jumps`.
     """
 
     def __init__(
@@ -84,17 +86,21 @@ class Pass:
         self.by_dts = container.format.name.startswith(UNORDERED)
         self.zero = start_time(container, stream)
         self.clock, self.jumps, self.skip = Clock(container, stream), jumps, 0
-        self.packets = self.bad = self.count = 0
+        self.packets = self.bad = self.count = self.torn = 0
         self.whole = self.moved = self.begun = False
 
     def frames(self) -> Iterator[tuple[Any, Seconds]]:
         """Frames with their times in the file, from a keyframe before `start` to the last one before `end`."""
+        return fields.whole(self._stretch())
+
+    def _stretch(self) -> Iterator[tuple[Any, Seconds]]:
         for frame, at in self._from_start():
             self.headway.at(at)
             if self.end is not None and at >= self.end - SLACK:
                 self.whole = True
                 return
             self.count += 1
+            self.torn += frame.is_corrupt and at >= self.start - SLACK
             yield frame, at
 
     def check(self) -> None:
