@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from types import TracebackType
 from typing import Any
 
 SHOWN = ("kept", "dropped", "captioned", "waiting", "failed")
@@ -55,10 +54,6 @@ class Progress:
             self._bar.set_postfix_str(text, refresh=False)
             self._bar.update(by)
 
-    def __enter__(self) -> Progress:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Leaves the bar as it stands."""
         self._bar.close()

@@ -166,7 +166,7 @@ class Stage:
         self.breaker.on = limits.breaker
         try:
             with (
-                Progress(self.name, total, self.unit, quiet=quiet) as self.progress,
+                contextlib.closing(Progress(self.name, total, self.unit, quiet=quiet)) as self.progress,
                 self.around(self._tasks()) as (tasks, setup),
             ):
                 executor()(tasks, setup, self, limits)
