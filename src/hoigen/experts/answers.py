@@ -1,42 +1,603 @@
-"""What stands in an answer instead of what was asked for: lead-ins, refusals in words, nothing at all."""
+"""What an expert wrote -> one paragraph that describes the clip, or why it is none.
+
+Marks, fences and notes around a description are taken off. What is left is checked as a whole, without what it quotes: a
+description speaks of what is seen, in the language asked for; never of its writer, its reader, its prompt or its sources.
+"""
 
 from __future__ import annotations
 
+import functools
+import json
 import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal
 
+from hoigen.experts import languages
+
+MOST_CHECKED = 20_000
+"""Characters of an answer that are looked at: some twenty times a caption."""
+
+FEWEST, SHORT = 3, 8
+"""Words that a description has at least, and fewer than that are doubted."""
+
+Verdict = Literal["answered", "truncated", "refused", "malformed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What an answer in words comes to.
+
+    Args:
+        text: one paragraph; "" when there is none.
+        outcome: whether it is a description.
+        reason: why it is none.
+        doubts: why it should be looked at, though it is taken.
+    """
+
+    text: str
+    outcome: Verdict = "answered"
+    reason: str = ""
+    doubts: tuple[str, ...] = ()
+
+
+MEDIA = (
+    r"(?:videos?|clips?|images?|pictures?|photos?|frames?|files?|footage|recording|attachments?|uploads?|"
+    r"links?|input)"
+)
+NOT = r"(?:not|n't|n’t|never)"
+I_AM = r"(?:i(?:'|’)m|i am|we(?:'|’)re|we are)"
+TELL = (
+    r"(?:describ|caption|summari[sz]|assist|help|comply|provid|process|fulfil|generat|access|analy[sz]|"
+    r"complet|continu|answer|interpret)\w*"
+)
+
+
+def _any(*patterns: str) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{each})" for each in patterns), re.IGNORECASE)
+
+
+THOUGHTS = re.compile(
+    r"\A\s*(?:<(think(?:ing)?|reasoning|reflection|analysis|scratchpad)>.*?</\1>|◁think▷.*?◁/think▷|"
+    r"<\|channel\|>analysis<\|message\|>.*?<\|(?:end|return)\|>)\s*",
+    re.IGNORECASE | re.DOTALL,
+)
+THINKING = re.compile(r"\A\s*(?:<(?:think(?:ing)?|reasoning)>|◁think▷)", re.IGNORECASE)
+TURN_ENDS = re.compile(
+    r"<\|(?:im_end|eot_id|end|endoftext|return|eom_id|user|observation)\|>|</s>|<end_of_turn>|<eos>|"
+    r"\n\s*(?:#+ ?)?(?:user|human|question|instruction)\s*:",
+    re.IGNORECASE,
+)
+"""Where a model's turn is over; what follows is another one's."""
+MARKS = re.compile(
+    r"<\|[\w ▁]{1,40}\|>|<(?:s|bos|pad|eos|start_of_turn|begin_of_box|end_of_box)>|\[/?(?:INST|ASSISTANT|USER)\]|"
+    r"</?(?:answer|caption|description|output|response|paragraph|text|final|result)>|◁[^▷]{1,20}▷",
+    re.IGNORECASE,
+)
+LEFT_OVER = re.compile(
+    r"https?://|data:\w+/|[ĠĊ▁]|â€|Ã.|</?[a-z][\w-]*(?:\s[^<>]{0,200})?/?>|<\||\|>|\ufffd|```|\[/?INST\]|<unk>",
+    re.IGNORECASE,
+)
+FENCE = re.compile(r"\A(?:[^`\n]{0,100}:\s*)?(`{3,})[ \t]*([\w+-]*)[ \t]*\n(.*?)\n?\s*\1\s*\Z", re.DOTALL)
 LEAD_IN = re.compile(
-    r"\A(?:(?:sure|certainly|of course|okay|ok)[,.!:]\s+)?"
-    r"(?:here(?: is|'s|’s| are)\b[^.:\n]{0,100}:|"
-    r"(?:the )?(?:final |rewritten |corrected )?(?:description|caption):)\s*",
+    r"\A(?:>\s+|(?:sure|certainly|of course|okay|ok|absolutely|great|yes)\b(?: thing)?[,.!:]+\s+)?"
+    r"(?:(?:here(?: is|'s|’s| are)|below is|this is|the following is)\b[^.:\n]{0,100}:|"
+    r"(?:#+ ?)?(?:assistant|model|ai|bot|answer|response|output)\s*(?::|\n)|"
+    r"(?:the |a )?(?:final |rewritten |corrected |revised |video |clip |detailed )*(?:description|caption|paragraph)"
+    r"(?: of the (?:video )?(?:clip|video))?\s*(?::|\n)|(?<=\A> )|(?<=! )(?=an? |the |two |in ))\s*",
     re.IGNORECASE,
 )
 """What chat models put before the thing itself, though told not to."""
-
-DECLINES = re.compile(
-    r"\A(?:i(?:'|’)?m (?:very |so |really )?sorry\b|i am (?:very |so |really )?sorry\b|(?:my apologies|sorry)\b|"
-    r"i apologi[sz]e\b|(?:i(?:'|’)m|i am) afraid\b|unfortunately,? (?:i|no|there|the (?:video|image|clip))\b|"
-    r"as an? (?:ai|(?:large )?language model)\b|i must (?:decline|refuse|apologi[sz]e)\b|"
-    r"no (?:video|image|picture)s?\b|"
-    r"i (?:see|have) no (?:video|image|picture|frame)s?\b|i (?:do not|don(?:'|’)?t) see (?:any|the) "
-    r"(?:video|image|picture|frame)s?\b|i am (?:not able|unable)\b|"
-    r"i (?:can(?:'|’)?t|cannot|can not|am unable to|am not able to|do not have|don(?:'|’)?t have|won(?:'|’)?t)\b|"
-    r"i(?:'|’)m (?:unable|not able)\b)",
+HEADING = re.compile(
+    r"\A(?:#{1,6}\s+.{1,80}|\*\*[^*]{1,60}\*\*:?|__[^_]{1,60}__:?|[-=_*]{3,}|[A-Z][A-Z /&-]{4,40}:?)\Z"
+)
+ITEM = re.compile(r"\A(?:\(?\d{1,2}[.)]|[-*•])\s+")
+FIELD = re.compile(r"\A[\"'*_]{0,3}[A-Z][\w /&'-]{0,40}[\"'*_]{0,3}:[\"'*_]{0,3}\s")
+POINTS = re.compile(
+    r"(?:\A|[.;\s])[*_]{0,2}(?:objects?|human movements?|movements?|interactions?|"
+    r"state changes?(?: of objects)?|scene|"
+    r"setting|camera|actions?|background)[*_]{0,2}\s*(?::| [-–] |(?<= )- )",
     re.IGNORECASE,
 )
-"""How a model that will not or cannot describe a clip begins. No description of a clip begins with the writer."""
+CLOSER = _any(
+    r"\A[\[(*_\s]*(?:please )?(?:note|notes|n\.b\.|disclaimer|explanation|remark|word count|words|end of (?:the )?"
+    r"(?:description|caption))\b(?: that\b|\W|\Z)",
+    r"\A[\[(*_]*\d+ words\b|\A(?:total words|confidence|key ?words|tags|end|sources?|language|tone|"
+    r"style)\b(?::|\.?\Z)",
+    r"\A(?:i (?:have )?(?:avoided|tried|kept|focused|followed|described|used|limited|included|omitted|"
+    r"left|aimed|made sure)|anything else)\b",
+    r"\A(?:i )?(?:really )?hope (?:this|that)\b",
+    r"\A(?:please )?(?:let me know|feel free)\b",
+    r"\A(?:would you like|is there anything else|do you (?:want|need)|do let me know|just let me know|"
+    r"if you(?:['’]\w+)?)\b",
+    r"\Athis (?:description|paragraph|caption|text|answer) (?:has|is|was|follows|contains|adheres|avoids|"
+    r"captures|covers|"
+    r"focuses|meets|uses|aims|includes|provides|sticks|keeps)\b",
+    r"\A(?:the )?(?:description|paragraph|caption) (?:above|is based|follows|adheres|avoids)\b",
+)
+"""What chat models put behind the thing itself."""
 
+SORRY = _any(
+    r"\b(?:i(?:'|’)?m|i am|we(?:'|’)?re|we are) (?:\w+ )?(?:sorry|afraid|unable|restricted|designed|"
+    r"programmed|trained|only)\b",
+    r"(?:\A|[.!?:]\s+)(?:sorry|apologies|my apologies)(?![-\w])|\bsorry,? (?:about that|but)\b|\b(?:i|"
+    r"we) (?:\w+ )?apologi[sz]e\b",
+    rf"\b(?:i|we) (?:\w+ )?(?:can|could|would|should|do|did|am|are|was|were|have|has|will|must|may)(?: ?{NOT})\b",
+    r"\b(?:i|we) (?:\w+ )?(?:can(?:'|’)?t|won(?:'|’)?t|must (?:decline|refuse|apologi|stop)|"
+    r"have to (?:decline|refuse|stop)|refuse|"
+    r"decline|regret|lack|wish)\b|\bi(?:'|’)d (?:rather|prefer|love to|like to)\b",
+    rf"\b{I_AM} (?:\w+ )?(?:{NOT}|just an?|an? (?:\w+[ -])?(?:ai|language|text|model|assistant)\b)",
+    rf"\bi only (?:have|see|received|process|work|read)\b|\bi (?:have|see|find|received|got) no {MEDIA}\b",
+    r"\b(?:not something (?:that )?i|be \w+ by me|beyond what i|beyond my|outside (?:of )?my)\b",
+    r"\bas an? (?:\w+ )?(?:AI|(?:large |text-based )?language model|text[- ]based (?:model|system))\b|"
+    r"\btext-only models?\b",
+    r"\b(?:my|our) (?:guidelines|training|programming|instructions|polic(?:y|ies)|capabilities|abilities|"
+    r"apologies)\b",
+    r"\b(?:the|this) (?:assistant|model|ai) (?:is|can|was|does) (?:not|un|only)",
+    r"\b(?:violat\w+|against|due to|by|under|per) (?:\w+ ){0,3}(?:polic(?:y|ies)|guidelines?|rules|"
+    r"terms)\b|\b(?:safety|content|usage) (?:filters?|system|policy)\b",
+    r"\b(?:restricted|not allowed|limited) to (?:text|talk|describ\w+)\b|\bcaptioning skipped\b|"
+    r"\bresponse withheld\b|\bredacted\b",
+    r"\b(?:for|due to) (?:privacy|safety|legal|ethical|policy|security)\b|\brefrain from describing\b",
+    r"\b(?:request|response|content|answer|prompt|output) (?:was|is|has been|were) (?:blocked|declined|"
+    r"denied|filtered|"
+    r"flagged|refused|removed)\b|\Acontent (?:blocked|filtered|removed)\b",
+    r"\b(?:content|material|clip|video|request|footage)\b.{0,40}\b(?:violates?|may be harmful|"
+    r"goes against|is against|inappropriate|"
+    r"(?:contains?|depicts?|involves?) (?:sensitive|explicit|harmful|graphic|minors|nudity|violence))\b",
+    r"\b(?:would|may|might|could) (?:not be (?:appropriate|right|ethical)|violate|go against|"
+    r"be (?:inappropriate|irresponsible|unethical))\b",
+    rf"(?:\A|[.!?]\s+)(?:unable|not able|cannot|can(?:'|’)t|could not|impossible|not possible|failed) (?:to )?{TELL}",
+    rf"\b(?:not|im|n't|n’t) ?possible to {TELL}|\btoo \w+ (?:to {TELL}|for a description)|"
+    rf"\bnothing (?:here )?(?:for me )?(?:to (?:describe|go by|caption))\b",
+    r"\bno (?:description|comment) (?:can|could|is|was|will|possible|available|provided)\b|"
+    r"\bno caption (?:can|could|will|possible|available|provided)",
+    r"\A(?:description|caption|content|video|image) (?:unavailable|not available|not possible)\b",
+    r"\b(?:not|n't|n’t|insufficient) (?:enough )?(?:information|context|details?)\b.{0,60}\b(?:to|for)\b",
+    rf"\b(?:description|caption) is (?:out of reach|not possible|impossible|unavailable)\b|"
+    rf"\bcannot {TELL} (?:this|the|such)\b",
+    r"\bcomfortable describing\b",
+)
+"""A writer that will not or cannot describe the clip, wherever it says so."""
 
-NOTHING = re.compile(
-    r"\A(?:(?:none|n/?a|null|nil|undefined|nothing|no (?:caption|description)(?: available| provided)?)[.!]?\Z|"
-    r"(?:internal server )?error\b[^a-z]*:|[\[{].*[\]}]\Z|<\w+>)",
+MISSING = _any(
+    rf"\bno (?:\w+ )?{MEDIA} (?:(?:was|were|is|are|has|have|had|could)\b(?: been| be)? )?(?:provided|"
+    rf"attached|uploaded|included|given|"
+    rf"received|found|shared|supplied|submitted|sent|available|loaded|detected|accessible|here)\b",
+    rf"\bthere (?:is|are|was|were|seems? to be|appears? to be) no (?:\w+ )?{MEDIA} (?:here|attached|"
+    rf"uploaded|provided|included|available|to "
+    rf"(?:describe|look|see|analy|go by)|in (?:your|this|the) (?:message|request|chat|conversation|prompt|input))",
+    rf"\bwithout (?:the|any|a|access to the) (?:actual )?{MEDIA},? (?:i|there|it|we|no)\b",
+    rf"\bnothing (?:was|has been|is) (?:uploaded|attached|provided|sent|shared)\b|(?:\A|"
+    rf"[.!?]\s+)(?:awaiting|waiting for|ready)\b.{{0,20}}\b(?:{MEDIA}|input)",
+    rf"\bonce (?:the|you|your) (?:{MEDIA} )?(?:are|is|have|has|upload|provide|share|send)\b|\bthe actual {MEDIA}\b",
+    r"\b(?:please|kindly) (?:re-?)?(?:upload|provide|send|share|attach|supply|try|give|paste|submit|check|"
+    r"include|describe|specify|clarify|wait|"
+    r"choose|consult|refer|let|resubmit)\b",
+    r"\b(?:how|what) (?:can|may|should) (?:i|be) (?:do|help|assist|described)\b|\b(?:happy|glad(?:ly)?|"
+    r"ready) (?:to )?(?:help|describe|assist)\b",
+    rf"\bi see (?:only )?(?:an?|the|nothing|no)\b ?(?:blank|empty|black|white)?(?= ?(?:screen|but|only|"
+    rf"image|page|here))",
+    rf"(?:\A|[.!?]\s+)(?:where (?:is|are) the {MEDIA})\b",
+    rf"(?:\A|[.!?]\s+|it (?:looks|seems) (?:like|that) )(?:the|this|your) {MEDIA} (?:\w+ )?(?:failed|fails|"
+    rf"did|does|do|could|can|is|are|was|were)(?: to)?(?: ?{NOT})?"
+    r"(?: be| been)? (?:\w+ly )?(?:load(?:ed)?|opened|play(?:ed)?|decoded|come through|displayed|"
+    r"processed|retrieved|uploaded|attached|provided)\b",
+)
+"""A writer that was shown nothing, or asks for something."""
+
+ALOUD = _any(
+    r"\b(?:the user|the prompt|the (?:instructions?|task)) (?:wants?|asks?|needs?|says?|is asking|"
+    r"would like|requests?|is to)\b",
+    r"\blet(?:'|’)s (?:see|look|start|begin|describe|go)\b|(?:\A|[.!?]\s+)(?:hmm|wait|got it|understood|"
+    r"alright|here we go|great question|thank you|as requested)\b[,.!: ]",
+    r"\bto describe the (?:clip|video)\b|\b(?:one|it) should (?:describe|be described|mention|note)\b|"
+    r"\bimportant to note\b|\b(?:description|caption|paragraph) (?:must|should|will|needs)\b|"
+    r"\A(?:the )?answer is\b",
+    r"(?:\A|[.!?]\s+)(?:(?:first|next|then|now|finally),? )?(?:describe|identify|check|write|list|"
+    r"consider|focus on|ensure|analy[sz]e|look at|mention|"
+    r"note that|remember|determine|begin|start|show|send|upload|include|summari[sz]e|keep in mind) (?:the|"
+    r"all|any|each|what|whether|if|by|with|me|it|how|that|only|an?)\b",
+    r"(?:\A|[.!?]\s+)(?:my )?(?:draft|thinking|thoughts?|reasoning|analysis|verdict|final(?: answer|"
+    r" version)?|answer|step \d|claim|point \d|revision|plan)(?: \d)?:",
+)
+"""A writer that thinks aloud, orders, or answers the one who asked."""
+
+WRITERS = (
+    r"(?:observers?|experts?|descriptions?|captions|texts|answers|accounts?|versions?|annotators?|drafts?|narrators?)"
+)
+SAY = (
+    r"(?:agree|disagree|contradict|differ|sa(?:y|id|w|ys)|mention|stat(?:e|ing)|confirm|correct|report|"
+    r"note|claim|describ|settle|merge|tell|clarif|concur)\w*"
+)
+SHOTS = r"(?:frames?|images?|pictures?|stills?|screenshots?|photos?|snapshots?)"
+NTH = (
+    r"(?:first|second|third|fourth|fifth|sixth|seventh|eighth|last|final|next|initial|middle|later|"
+    r"following|previous|opening|closing)"
+)
+SOURCES = _any(
+    r"\b(?:both|two|either|neither|original|previous|given|provided|rewritten|corrected|final|other|one|"
+    r"third) (?:descriptions?|captions?|accounts?|drafts?|"
+    r"texts?|versions?)\b(?! (?:card|board|on the|on a|of an?)\b)",
+    rf"\bdescription \d\b|\b{WRITERS}(?:['’]s? \w+)?(?: (?!on\b|in\b|at\b|by\b|with\b|and\b|of\b)\w+){{0,2}} {SAY}\b",
+    rf"\b(?:as|according to|per|by) (?:the |both |all |each )?(?:\w+ )?(?:observers?|descriptions?|"
+    rf"experts?)\b(?! on\b)|\b(?:observer|expert) (?:[abc]|\d|one|two|three)\b",
+    r"\b(?:given|provided) (?:images|pictures|frames|video|clip|photos)\b|\b(?:is|are) disputed\b|"
+    r"\bit is disputed\b|\bit can be (?:concluded|inferred)\b|\bper the\b",
+    r"(?:\A|[.!?]\s+)(?:looking at|judging by|based on|from) the (?:\w+ )?(?:frames|images|pictures|stills)\b",
+    rf"\b(?:third|first|second) (?:observer|expert)\b(?:['’]s)? {SAY}|\b(?:third|first|second) (?:expert|"
+    rf"observer)['’]s\b",
+    r"\b(?:points? (?:at issue|of disagreement)|disagreements?|contradictions?)\b|\b(?:two|both|the|"
+    r"these) (?:texts|descriptions|drafts)\b(?! (?:of an?|on|in)\b)",
+    r"(?:\A|\d\W+|[.!?:]\s+)cannot be (?:seen|told)\b",
+    rf"\bframes? (?:\d|number|no\.|one|two|three|four|five|six|seven|eight)\b|\b(?:image|picture|still) \d|"
+    rf"\bfrom frame to frame\b|\bframe[- ]by[- ]frame\b",
+    rf"\b(?:the|these|those|all|each|several|provided|given|eight|\d+|sequence of|series of|"
+    rf"every) (?:\w+ )?{SHOTS} (?:shows?|depicts?|captures?|illustrates?|"
+    r"provided|given|reveals?|portrays?|contains?)\b(?! (?:a |the )?(?:his|her|their))",
+    r"\b(?:in|by|across|over|between|throughout|from|through|among) (?:the|these|all|most|several|some|"
+    r"consecutive|successive)(?: of the)? (?:\w+ )?frames\b"
+    r"(?! (?:of|on|hang|are|that|with|in)\b)",
+    rf"\b(?:in|by|from|through|until) the {NTH}(?: (?:few|two|three))? (?:frames?|images?|stills?|"
+    rf"pictures?|screenshots?)\b(?! (?:of|from|on|that|hang|in|to)\b)",
+    r"\bsequence of (?:frames|images|pictures|stills)\b|(?:\A|[\s(\[])t ?= ?\d+(?:\.\d+)? ?s\b",
+)
+"""Talk of what the writer was given: frames, other descriptions, those who wrote them."""
+
+FAULT = _any(
+    r"\A(?:\w*error|\w*exception|traceback|http|fatal|warning)\b[^a-z]{0,3}(?::|\d{3}|\(most)",
+    r"\Acuda (?:out of memory|error)|\A\d{3} (?:bad gateway|internal|service|too many|forbidden|not found|"
+    r"unauthorized)",
+    r"\A(?:rate limit|context length|quota) exceeded|\A(?:request|connection) timed out|"
+    r"\A(?:the )?(?:service|server) (?:is )?(?:currently )?unavailable|"
+    r"\Asomething went wrong|\Aan error (?:has )?occurred|\b(?:try again later|currently unavailable)\b",
+    r"\Aan unexpected error\b|\A(?:internal )?server error\b",
+)
+"""What a server or a library wrote in the place of a model."""
+
+PLACEHOLDER = _any(
+    r"\A(?:the )?(?:first|second)(?: one)? is (?:richer|better|more)\b",
+    r"[\[{<(]\s*(?:insert|your|one|a|an|the|short|brief|detailed|final|caption|description|text|answer|"
+    r"paragraph|placeholder|person|object|hand|action|"
+    r"subject|verb|noun|place)\b[^\]}>)\n]{0,80}[\]}>)]\s*\.?\Z",
+    r"\A[\[({<].{1,200}[\])}>]\Z|(?-i:\b(?:PERSON|OBJECT|SUBJECT|ACTION|VERB|NOUN)\b(?= [a-z]|[.,]|\Z))",
+    r"\[(?:person|object|subject|action|verb|noun|hand|place|scene|name|insert[^\]]{0,60})\]",
+    r"\bplaceholder\b|\An/a\b|\blorem ipsum\b|\Atodo\b|\$\{?caption\b|\{(?:caption|description|text)\}|"
+    r"\bx{3,}\b|_{3,}",
+    r"\A(?:your|the|a|one|insert)?\s*(?:short |detailed |final )?(?:description|caption|paragraph|answer|"
+    r"text|sentence)(?: (?:goes )?here| of (?:the|a) (?:video )?"
+    r"(?:clip|video)| of about \d+ words.*)?[.!]?\Z",
+    r"\A(?:the person|somebody|someone) (?:does|interacts with) (?:something|an? object|"
+    r"the object)\b.{0,30}\Z|\bobject (?:\d|[A-C])\b",
+    r"\Awhat it is about, in a few words\Z|\A(?:verb, as the caption has it)\Z|\Athe (?:claim|first|"
+    r"second) (?:is|description)\b|\A\w+_\w+: ",
+    r"\Aone short sentence\b|\A\.\.\..*\.\.\.\Z",
+)
+"""What stands for a description that is still to be written."""
+
+SPEAKER = re.compile(
+    r"\b[Yy]ou(?:r|rs)?\b(?! (?:can )?(?:see|notice))|(?<!War )(?<![\w-])I(?:['’](?:m|ve|ll|"
+    r"d))? (?!(?:can |also )?(?:see|notice|observe|watch|hold|pick|lift|"
+    r"cut|open|take|put|place|use|walk|turn|push|pull|grab|wash|stir|pour|reach|move|press|fold)\b)[a-z]+|"
+    r"\b(?<![-/])me\b|"
+    r"\b[Mm]y (?:answer|analysis|description|knowledge|understanding|response|caption|view|opinion|"
+    r"observation|best)\b|"
+    r"\b[Ww]e (?:can(?:not)?|will|should|need|must|have|would|could|do|are|were) (?!(?:also )?see)[a-z]+"
+)
+"""The writer or the reader: a description has neither. What hands of one's own do may be told (filmed from the head)."""
+FIRST_PERSON = re.compile(r"\b(?:I|my|My|we|We|our|us|you)\b")
+ACTOR = re.compile(
+    r"\b(?:man|men|wom[ae]n|persons?|people|boys?|girls?|child|children|kids?|bab(?:y|ies)|toddlers?|"
+    r"hands?|fingers?|he|she|they|him|her|his|their|someone|"
+    r"somebody|nobody|lady|guy|couple|player|dog|cat|robot|arms?|foot|feet|students?|guards?|doctors?|"
+    r"nurses?|artists?|technicians?|mechanics?|chefs?|cooks?)\b|"
+    r"\b(?:an?|the|by an?) (?:\w+ )?(?!paper|water|number|letter|answer|order|computer|server|filter|"
+    r"matter|offer)\w{2,}(?:er|or|ist|ian)\b",
     re.IGNORECASE,
 )
-"""What stands where a description should: a word for nothing, an error, a piece of JSON or of a page."""
+"""Who acts in a clip."""
+TASK = re.compile(
+    r"\b(?:describ\w+|descriptions?|captions?|prompts?|requests?(?:ed)?|ai|models|visual data|"
+    r"understanding|irresponsible|refrain|sensitive|inappropriate|"
+    r"polic(?:y|ies)|guidelines?|privacy|safety|restrictions?|declin\w+|refus\w+|regret\w*|sorry|"
+    r"apolog\w+|unfortunately|regrettably|comply|assist|"
+    r"(?:un)?supported|decod\w+|retriev\w+|(?:up|down)load\w*|attach(?:ed|ment)|provided|url|input|task|"
+    r"paragraph|instructions?|query|question|minors|"
+    r"analy[sz]\w+|(?:un)?available|interpret\w*|comment|abilit(?:y|ies)|capabilit(?:y|ies)|found|"
+    r"display(?:ed)?|loaded|received|arrived?|blank|corrupt\w*|"
+    r"missing|empty|black|restricted|completed|problem|loading|proceed|fetch\w*|invalid|failed|denied|"
+    r"errors?|viewing|processed|accessed|opened|unreadable|inaccessible|expired|viewed|made out|answers?|"
+    r"response|verdict|richer|choose|nothing|"
+    r"format|information|context|unclear|shared|connection|link|work|played|come through|seen|needed)\b",
+    re.IGNORECASE,
+)
+"""What is said of a task, its input and its refusal."""
+OF_A_VIDEO = re.compile(
+    r"\b(?:video|clip|footage|image)s? (?:shows?|begins?|starts?|opens?|captures?|depicts?|features?|"
+    r"ends?)\b|\bin th(?:e|is) (?:video|clip)\b",
+    re.I,
+)
+QUOTED = re.compile(
+    r"\"[^\"\n]{1,300}\"|“[^”\n]{1,300}”|«[^»\n]{1,300}»|「[^」\n]{1,300}」|『[^』\n]{1,300}』|"
+    r"„[^“”\n]{1,300}[“”]|(?<![\w])['‘](?=\S)[^'’\n]{1,120}(?:[’'](?:t|s|m|re|ve|ll|"
+    r"d)\b[^'’\n]{1,120})*['’](?!\w)"
+)
+ENDS = tuple('.!?…。！？।؟॥"”’)»」』')
+OPEN_ENDS = frozenset(
+    "a an the and or but of in on at to from with into onto by for as while which that who whose where when his her its their he she it they is are "
+    "not does do did can will very more than if because was has have after before until then this these there over under between toward towards".split()
+)
+"""English words that no sentence ends with."""
+
+EXCUSES = re.compile(
+    "|".join(
+        (
+            r"抱歉|对不起|對不起|我(?:无法|無法|不能|没有|看不到)|没有(?:收到|提供|看到)|作为(?:一个)?(?:人工智能|AI|语言模型)",
+            r"申し訳|すみません|(?:説明|回答|対応)(?:することは)?できません|提供されていません|죄송|미안|(?:설명|제공|도와)\S{0,6} 수 없",
+            r"\b(?:lo siento|lamento|no puedo (?:ayudar|describir|ver|proporcionar)|disculp|como (?:modelo|una? ia))",
+            r"\b(?:je suis désolé|désolé|je ne (?:peux|suis|vois)|je n'ai pas|en tant qu)|\b(?:es tut mir leid|"
+            r"tut mir leid|entschuldigung|"
+            r"leider (?:kann|ist|sind|wurde|habe)|ich (?:kann|sehe|habe|darf) (?:das|dies|diese[ns]?|keine?n?|"
+            r"leider|nicht|dabei|es)|als (?:ki|sprachmodell))",
+            r"\b(?:desculpe|lamento|não (?:consigo|posso) (?:descrever|ajudar|ver)|mi dispiace|spiacente|"
+            r"non posso (?:descrivere|aiutar|vedere))",
+            r"\b(?:het spijt me|helaas|tyvärr|beklager|desværre|anteeksi|valitettavasti|przepraszam|niestety|"
+            r"omlouvám|bohužel|sajnálom|"
+            r"îmi pare rău|üzgünüm|maalesef|maaf|xin lỗi|paumanhin|samahani)",
+            r"(?:извините|простите|к сожалению|я не могу|вибачте|на жаль|съжалявам)|λυπάμαι|συγγνώμη|מצטער|عذر|"
+            r"آسف|لا أستطيع|متأسف|متاسف|क्षमा|माफ़|खेद|ขออภัย|ขอโทษ",
+        )
+    ),
+    re.IGNORECASE,
+)
+"""Excuses in other languages than English."""
+
+
+def words_of(text: str, *, own: str = "", language: str = "") -> Words:
+    """What an answer comes to, as the description of a clip.
+
+    Args:
+        text: as the expert wrote it.
+        own: the prompt without what was filled into it, which no description repeats.
+        language: two letters, of the language that was asked for; "" for that of `own`.
+    """
+    text = text[:MOST_CHECKED]
+    bare, wrong, doubts = _bare(text)
+    if wrong:
+        return Words("", "malformed", wrong)
+    bare, notes = _without_notes(bare)
+    unquoted = unicodedata.normalize("NFKC", QUOTED.sub(" ", bare) if QUOTED.sub("", bare).strip(" .!?,") else bare)
+    shown = repr(bare[:80])
+    tokens = languages.words_in(bare)
+    if not tokens:
+        return Words("", "malformed", f"no words: it wrote {text.strip()[:80]!r}")
+    if FAULT.search(unquoted):
+        return Words("", "malformed", f"an error in the place of words: it wrote {shown}")
+    if PLACEHOLDER.search(bare):
+        return Words("", "malformed", f"a placeholder: it wrote {shown}")
+    asked, runs = _of_prompt(own)
+    if _repeats(tokens, runs):
+        return Words("", "malformed", f"the prompt given back: it wrote {shown}")
+    for pattern, what in (
+        (SORRY, "an excuse"),
+        (EXCUSES, "an excuse"),
+        (MISSING, "it asks for something, or saw nothing"),
+    ):
+        if found := pattern.search(unquoted):
+            return Words("", "refused", f"{what} ({found.group().strip()[:40]!r}): it wrote {shown}")
+    for sentence in _sentences(unquoted):
+        if _of_the_task(sentence, alone=ACTOR.search(unquoted) is None):
+            return Words("", "refused", f"it speaks of its task: it wrote {sentence[:80]!r}")
+    for pattern, what in (
+        (ALOUD, "it thinks aloud"),
+        (SPEAKER, "it speaks of itself"),
+        (SOURCES, "it speaks of what it was given"),
+    ):
+        if found := pattern.search(unquoted):
+            return Words("", "malformed", f"{what} ({found.group().strip()[:40]!r}): it wrote {shown}")
+    if again := _loop(tokens, bare):
+        return Words("", "malformed", f"{again}: it wrote {shown}")
+    if len(tokens) < (FEWEST if bare.endswith(ENDS) else FEWEST + 2) or _listed(bare):
+        return Words("", "malformed", f"no sentence: it wrote {shown}")
+    if unquoted.strip().endswith("?") and "." not in unquoted:
+        return Words("", "malformed", f"a question: it wrote {shown}")
+    if other := languages.other_than(unquoted, language or asked):
+        return Words("", "malformed", f"{other}: it wrote {shown}")
+    if not bare.endswith(ENDS):
+        if bare[-1] in ",;:-–—" or ((language or asked) == "en" and tokens[-1] in OPEN_ENDS):
+            return Words("", "truncated", f"it ends in the middle of a sentence: {bare[-80:]!r}")
+        doubts.append("does not end in a sentence")
+    doubts += ["a note behind the description was taken off"] if notes else []
+    doubts += [f"{len(tokens)} words"] if len(tokens) < SHORT else []
+    doubts += ["speaks of its writer"] if FIRST_PERSON.search(unquoted) else []
+    doubts += ["speaks of the video"] if OF_A_VIDEO.search(unquoted) else []
+    return Words(bare, doubts=tuple(doubts))
+
+
+def without_thoughts(text: str) -> str:
+    """The text after thoughts at its beginning; "" when they never end. Servers may leave out their opening tag."""
+    text = text.strip()
+    while (found := THOUGHTS.match(text)) is not None:
+        text = text[found.end() :].strip()
+    if THINKING.match(text):
+        return ""
+    for tag in ("</think>", "</thinking>", "◁/think▷"):
+        before, found_tag, after = text.partition(tag)
+        if found_tag and tag.replace("/", "") not in before:
+            return after.strip()
+    return text
 
 
 def paragraph(text: str) -> str:
     """One paragraph, single spaces, without a lead-in, emphasis marks or quotation marks around the whole."""
-    words = " ".join(LEAD_IN.sub("", text.replace("**", "").strip()).split())
-    if len(words) > 1 and words[0] + words[-1] in ('""', "“”"):
+    words = text.replace("**", "").strip()
+    while (cut := LEAD_IN.sub("", words).strip()) != words and cut:
+        words = cut
+    words = " ".join(words.split())
+    pairs = ('""', "“”", "``", "''", "**", "__")
+    if len(words) > 1 and words[0] + words[-1] in pairs and words.count(words[0]) <= 2:
         words = words[1:-1].strip()
     return words
+
+
+def placeholders(prompt: str, answer: Any) -> str:
+    """The field of an answer in JSON that holds what the prompt's own example has there; "" when none does.
+
+    Args:
+        prompt: as it was asked.
+        answer: JSON types.
+    """
+    example = {
+        (key, value.casefold())
+        for key, value in re.findall(r'"(\w+)": "([^"\n]+)"(?! or )', prompt)
+        if not re.search(rf'"{key}": (?:"[^"\n]*" or )+"{re.escape(value)}"', prompt)
+    }
+    return next(
+        (f'{key}: "{value}"' for key, value in _leaves(answer) if (key, value.strip().casefold()) in example), ""
+    )
+
+
+def _leaves(answer: Any, key: str = "") -> Iterable[tuple[str, str]]:
+    if isinstance(answer, Mapping):
+        for name, value in answer.items():
+            yield from _leaves(value, name)
+    elif isinstance(answer, list):
+        for value in answer:
+            yield from _leaves(value, key)
+    elif isinstance(answer, str):
+        yield key, answer
+
+
+def _bare(text: str) -> tuple[str, str, list[str]]:
+    """The text without marks, fences, headings and lead-ins; why it is none; doubts."""
+    bare = without_thoughts(text)
+    if not bare:
+        return "", "thoughts without an answer" if text.strip() else "an empty answer", []
+    bare = re.sub(
+        r"\A(?:\s*<\|(?:im_start|start)\|>\s*\w*\s*|\s*<start_of_turn>\s*\w*\s*|\s*<\|channel\|>\w+<\|message\|>)+",
+        "",
+        bare,
+    )
+    bare = MARKS.sub(" ", TURN_ENDS.split(bare, maxsplit=1)[0]).strip()
+    if fenced := FENCE.match(bare):
+        if fenced.group(2).lower() not in ("", "text", "txt", "markdown", "md", "plaintext"):
+            return "", f"a block of {fenced.group(2)}", []
+        bare = fenced.group(3).strip()
+    if bare[:1] in "{[" and _is_json(bare):
+        return "", f"JSON in the place of words: it wrote {bare[:80]!r}", []
+    doubts: list[str] = []
+    lines = [line.strip() for line in bare.splitlines() if line.strip()]
+    kept = [line for line in lines if not HEADING.match(line)]
+    headings = [line for line in lines if HEADING.match(line) and any(letter.isalnum() for letter in line)]
+    items = [ITEM.sub("", line) for line in kept]
+    listed = sum(one != other for one, other in zip(items, kept, strict=True))
+    fields = sum(FIELD.match(line) is not None for line in items)
+    if (len(headings) > 1 and not _notes_only(headings)) or fields > 1 or len(POINTS.findall(bare)) > 1:
+        return "", f"headings in the place of a paragraph: it wrote {bare[:80]!r}", []
+    if listed and listed >= len(kept) - 1:
+        if not all(line.endswith(ENDS) for line in items):
+            return "", f"a list of words: it wrote {bare[:80]!r}", []
+        doubts.append("was a list")
+        kept = items
+    if any(line.count("|") > 2 for line in kept):
+        return "", f"a table: it wrote {bare[:80]!r}", []
+    bare = paragraph("\n".join(kept))
+    left = LEFT_OVER.search(bare) or (re.search(r"\{\s*[\"']\w+[\"']\s*:", bare))
+    if left:
+        return "", f"marks that are no words ({left.group()[:20]!r}): it wrote {bare[:80]!r}", []
+    return bare, "", doubts
+
+
+def _notes_only(headings: Sequence[str]) -> bool:
+    return sum(CLOSER.search(line.strip("#*_ ")) is None for line in headings) < 2
+
+
+def _sentences(text: str) -> list[str]:
+    return [part for part in re.split(r"(?<=[.!?。！？])\s+", text) if part]
+
+
+def _of_the_task(sentence: str, *, alone: bool) -> bool:
+    """Whether a sentence in which nobody acts tells of the task: its input, its words, its refusal. alone: nobody acts in the
+    whole text."""
+    if ACTOR.search(sentence):
+        return False
+    told = {found.casefold() for found in TASK.findall(sentence)}
+    media = re.search(rf"\b(?:{MEDIA}|media|content|material|url)\b", sentence, re.IGNORECASE) is not None
+    denied = re.search(rf"\b(?:no|nothing|cannot|unable|{NOT}|too|un\w+ed|only)\b", sentence, re.IGNORECASE) is not None
+    points = len(told) + media + denied
+    return points >= (3 if alone else 4) or (alone and media and len(told) > 0 and len(sentence.split()) < 9)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return re.match(r"[\[{]\s*[\"'{\]}]", text) is not None
+    return True
+
+
+def _without_notes(text: str) -> tuple[str, bool]:
+    """The text without closing words of a chat; whether there were any."""
+    parts = re.split(r"(?<=[.!?。！？)\]*])\s+(?=[\[(*_\"A-Z—–-])", text)
+    kept = len(parts)
+    for at in range(len(parts) - 1, 0, -1):
+        if CLOSER.search(parts[at].strip("*_ -–—")):
+            kept = at
+        elif at < kept - 1:
+            break
+    last = re.sub(
+        r"\s*[\[(*]+(?:word count|words|\d+ words|end of)\b[^\])]{0,40}[\])*]+\.?\Z",
+        "",
+        " ".join(parts[:kept]),
+        flags=re.I,
+    )
+    return last.strip().removesuffix("---").strip(), last != text
+
+
+@functools.lru_cache(16)
+def _of_prompt(own: str) -> tuple[str, frozenset[tuple[str, ...]]]:
+    """The language of a prompt, and all runs of words in it."""
+    words = languages.words_in(own)
+    return languages.language_of(own), frozenset(_runs(words))
+
+
+def _runs(words: Sequence[str], length: int = 5) -> list[tuple[str, ...]]:
+    return [tuple(words[at : at + length]) for at in range(len(words) - length + 1)]
+
+
+def _repeats(tokens: Sequence[str], asked: frozenset[tuple[str, ...]]) -> bool:
+    """Whether an answer is made of the prompt's own words: ten in a row, or three in ten runs of five."""
+    same = [run in asked for run in _runs(tokens)]
+    longest = count = 0
+    for each in same:
+        count = count + 1 if each else 0
+        longest = max(longest, count)
+    return longest >= 6 or (sum(same) >= 3 and sum(same) >= 0.3 * len(same))
+
+
+def _loop(tokens: Sequence[str], text: str) -> str:
+    """How a text goes round in circles; "" when it does not."""
+    plain = ["#" if token.isdigit() else token for token in tokens]
+    for length in range(1, min(40, len(plain) // 3) + 1):
+        times = 5 if length < 4 else 4 if length < 5 else 3
+        row = 0
+        for at in range(length, len(plain)):
+            row = row + 1 if plain[at] == plain[at - length] else 0
+            if row >= length * (times - 1):
+                return "the same words again and again"
+    sentences = [" ".join(languages.words_in(part)) for part in re.split(r"[.!?。！？;]+", re.sub(r"\d+", "#", text))]
+    sentences = [sentence for sentence in sentences if sentence]
+    if len(sentences) >= 4 and len(set(sentences)) <= len(sentences) / 2:
+        return "the same sentences again and again"
+    pairs = list(pairwise(plain))
+    if len(pairs) >= 24 and len(set(pairs)) < 0.4 * len(pairs):
+        return "few words, again and again"
+    return ""
+
+
+def _listed(text: str) -> bool:
+    """A list of key words, which is no sentence."""
+    parts = [part.strip() for part in re.split(r"[,;#\n]", text) if part.strip()]
+    return len(parts) >= 3 and not text.rstrip().endswith(ENDS) and all(len(part.split()) <= 3 for part in parts)
