@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 from hoigen.core.errors import UsageError
 from hoigen.core.registry import names_of
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hoigen.captioners import Captioner
     from hoigen.models.uses import LedgerEntry
 
-REVISION = 1
+REVISION = 2
 """Raised when the same captioner comes to other captions, so that old ones no longer count."""
 
 
@@ -40,14 +40,6 @@ class Job:
     captioner: Captioner
     retry: bool = False
     spec: Any = None
-
-
-@runtime_checkable
-class Described(Protocol):
-    """A captioner that says itself what its captions depend on besides the experts, where its fields say more."""
-
-    @property
-    def settings(self) -> dict[str, Any]: ...
 
 
 def job_of(spec: Mapping[str, Any]) -> Job:
@@ -74,7 +66,7 @@ def models_of(job: Job) -> tuple[LedgerEntry, ...]:
 
 def captioner_settings(captioner: Any) -> dict[str, Any]:
     """What a caption depends on besides the experts: what the captioner says of itself, or its fields."""
-    if isinstance(captioner, Described):
-        return captioner.settings
+    if hasattr(captioner, "settings"):
+        return dict(captioner.settings)
     own = [f.name for f in fields(captioner) if f.init and f.name not in captioner.experts]
     return {name: repr(getattr(captioner, name)) for name in own}

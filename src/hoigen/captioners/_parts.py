@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from hoigen.core.errors import UsageError
-from hoigen.experts.answers import DECLINES, NOTHING, paragraph
+from hoigen.experts import answers
+from hoigen.experts.call import FINAL
 from hoigen.experts.desk import together
 from hoigen.recipe.build import make
 
@@ -66,16 +67,9 @@ def setup_models(captioner: Any) -> dict[str, Expert]:
     return loaded_here(make("captioner", captioner, "caption.captioner").experts)
 
 
-@runtime_checkable
-class Scripted(Protocol):
-    """An expert that may describe clips without being shown any, since it says what it was told to (a simulation)."""
-
-    @property
-    def scripted(self) -> bool: ...
-
-
 def check_sees(experts: Mapping[str, Expert], *roles: str) -> None:
-    """Raises ValueError for an expert that is to describe clips and is shown none: it would make all of it up.
+    """Raises ValueError for an expert that is to describe clips and is shown none: it would make all of it up. One that
+    says what it was told to (`scripted`, a simulation) may.
 
     Args:
         experts: by role.
@@ -83,7 +77,7 @@ def check_sees(experts: Mapping[str, Expert], *roles: str) -> None:
     """
     for role in roles:
         expert = experts[role]
-        if not expert.sampling.needs_frames and not (isinstance(expert, Scripted) and expert.scripted):
+        if not expert.sampling.needs_frames and not getattr(expert, "scripted", False):
             raise ValueError(
                 f"{role}: it is to look at clips, and {expert.identity.get('model', 'it')} is shown no frames: take a "
                 "model that sees, with sampling: frames 1 or more, or fps"
@@ -104,26 +98,40 @@ def check_prompt(name: str) -> None:
 
 
 class NoCaption(Exception):
-    """There is no caption; says which expert is the cause, and why."""
+    """There is no caption; says which expert is the cause, and why. lasting: asking again would not help."""
+
+    def __init__(self, reason: str, *, lasting: bool = False) -> None:
+        super().__init__(reason)
+        self.lasting = lasting
 
 
-def words_of(role: str, answer: Answer) -> str:
-    """The paragraph that an expert wrote. Raises NoCaption for every other outcome, and where it declined in words.
+def words_of(role: str, answer: Answer) -> tuple[str, tuple[str, ...]]:
+    """The paragraph that an expert wrote when it was asked to describe the clip, and why it should be looked at. Raises
+    NoCaption for every other outcome.
 
     Args:
         role: of the expert, for the reason.
         answer: of the expert.
     """
     if not answer.ok:
-        raise NoCaption(f"{role} {answer.outcome}" + (f": {answer.reason}" if answer.reason else ""))
-    words = paragraph(answer.text)
-    if not any(letter.isalnum() for letter in words):
-        raise NoCaption(f"{role} malformed: an answer without words")
-    if NOTHING.match(words):
-        raise NoCaption(f"{role} malformed: no description: it wrote {words[:80]!r}")
-    if DECLINES.match(words):
-        raise NoCaption(f"{role} refused: it wrote {words[:80]!r}")
-    return words
+        reason = f"{role} {answer.outcome}" + (f": {answer.reason}" if answer.reason else "")
+        raise NoCaption(reason, lasting=answer.outcome in FINAL)
+    said = answer.data or {"words": answers.paragraph(answer.text)}  # a dry run supposes words and checks none
+    return said["words"], tuple(said.get("doubts", ()))
+
+
+def lines_seen(role: str, answer: Answer) -> str:
+    """What an expert that was asked about points saw of them. That a point cannot be seen is an answer. That it
+    will not look is none: raises NoCaption, as for all other outcomes.
+
+    Args:
+        role: of the expert, for the reason.
+        answer: of the expert.
+    """
+    words_of(role, answer)
+    if why := answers.declines(answer.text):
+        raise NoCaption(f"{role} refused: {why}", lasting=True)
+    return answers.without_thoughts(answer.text)
 
 
 def data_of(role: str, answer: Answer) -> dict[str, Any]:
@@ -133,9 +141,8 @@ def data_of(role: str, answer: Answer) -> dict[str, Any]:
         role: of the expert, for the reason.
         answer: of the expert, to a request with a schema.
     """
-    if not answer.ok or answer.data is None:
-        raise NoCaption(f"{role} {answer.outcome}" + (f": {answer.reason}" if answer.reason else ""))
-    return dict(answer.data)
+    words_of(role, replace(answer, data={"words": ""}) if answer.ok else answer)
+    return dict(answer.data or {})
 
 
 # two drafts
@@ -147,19 +154,9 @@ def order_of(clip: str) -> Order:
     return (ROLES[1], ROLES[0]) if odd else ROLES
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What the decision expert found of two drafts.
-
-    Args:
-        differ: they do.
-        points: on what: aspect, first, second; by role, not in the order in which they were shown.
-        record: what was answered, for the caption's detail.
-    """
-
-    differ: bool
-    points: list[dict[str, str]]
-    record: dict[str, Any]
+Finding = tuple[bool, list[dict[str, str]], dict[str, Any]]
+"""Whether two drafts differ; on what (aspect, first, second; by role, not in the order in which they were shown); and
+what was answered, for the caption's detail."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +183,11 @@ class Panel:
     def orders(self) -> list[Order]:
         return [self.order, (self.order[1], self.order[0])] if self.swapped else [self.order]
 
+    @property
+    def longer(self) -> str:
+        """The role whose draft has more words."""
+        return max(ROLES, key=lambda role: len(self.drafts[role].split()))
+
     async def verdict(self) -> Finding:
         """One question: the same object, interaction and scene? A difference in either order counts."""
         from hoigen.captioners._schemas import Same
@@ -199,7 +201,7 @@ class Panel:
         if denied and not named:
             named = [{"aspect": aspect, "first": "", "second": ""} for aspect in denied]
         asked = [{"shown": list(order), **answer} for answer, order in zip(answers, self.orders, strict=True)]
-        return Finding(bool(denied or named), named, {"verdicts": asked})
+        return bool(denied or named), named, {"verdicts": asked}
 
     async def claims(self) -> Finding:
         """Claim by claim, each draft against the other: only contradicted claims are a difference."""
@@ -215,7 +217,7 @@ class Panel:
             if claim["verdict"] == "contradicted"
         ]
         named = _distinct(points)
-        return Finding(bool(named), named, {"claims": {role: found[role] for role in ROLES}})
+        return bool(named), named, {"claims": {role: found[role] for role in ROLES}}
 
     async def richer(self) -> tuple[str, dict[str, Any]]:
         """The draft that says more, and how it was chosen.
@@ -230,8 +232,7 @@ class Panel:
         reasons = [answer["reason"] for answer in answers]
         if len(set(votes)) == 1:
             return votes[0], {"votes": votes, "by": "decision", "reasons": reasons}
-        longer = max(ROLES, key=lambda role: len(self.drafts[role].split()))
-        return longer, {"votes": votes, "by": "more words", "reasons": reasons}
+        return self.longer, {"votes": votes, "by": "more words", "reasons": reasons}
 
     async def _shown(self, prompt: str, schema: Any, order: Order) -> dict[str, Any]:
         from hoigen.experts.prompts import render

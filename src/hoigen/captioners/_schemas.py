@@ -1,7 +1,8 @@
 """What the decision expert answers, as pydantic models. Imported only where something is asked.
 
-To servers each schema is closed and all its fields are required; an answer with more fields than asked for is taken.
-`supposed` is the answer that a dry run counts with: experts differ (worst), or agree.
+What is said comes before what is decided: a model that writes its verdict first only defends it afterwards. To servers
+each schema is closed and all its fields are required; an answer with more fields than asked for is taken. `supposed` is
+the answer that a dry run counts with: experts differ (worst), or agree.
 """
 
 from __future__ import annotations
@@ -29,30 +30,30 @@ class Same(BaseModel):
     """Whether two descriptions tell of the same object, interaction and scene."""
 
     model_config = OPEN_HERE_CLOSED_THERE
+    disagreements: list[Disagreement]
     same_object: bool
     same_interaction: bool
     same_scene: bool
-    disagreements: list[Disagreement]
 
     @classmethod
     def supposed(cls, worst: bool) -> Self:
         """The answer that a dry run counts with. worst: experts differ."""
         words = {"aspect": "colour of the cup", "first": "the cup is red", "second": "the cup is blue"}
         named = [Disagreement(**words) for _ in range(DISAGREEMENTS)] if worst else []
-        return cls(same_object=not worst, same_interaction=True, same_scene=True, disagreements=named)
+        return cls(disagreements=named, same_object=not worst, same_interaction=True, same_scene=True)
 
 
 class Richer(BaseModel):
     """Which of two descriptions says more."""
 
     model_config = OPEN_HERE_CLOSED_THERE
-    richer: Literal["first", "second"]
     reason: str
+    richer: Literal["first", "second"]
 
     @classmethod
     def supposed(cls, worst: bool) -> Self:
         """The answer that a dry run counts with. worst: experts differ."""
-        return cls(richer="first", reason="It tells more of the movements and of what happens to the object.")
+        return cls(reason="It tells more of the movements and of what happens to the object.", richer="first")
 
 
 class Claim(BaseModel):
@@ -61,8 +62,8 @@ class Claim(BaseModel):
     model_config = OPEN_HERE_CLOSED_THERE
     aspect: str
     claim: str
-    verdict: Literal["supported", "contradicted", "unmentioned"]
     other: str
+    verdict: Literal["supported", "contradicted", "unmentioned"]
 
 
 class Claims(BaseModel):
@@ -81,7 +82,7 @@ class Claims(BaseModel):
     @classmethod
     def supposed(cls, worst: bool) -> Self:
         """The answer that a dry run counts with. worst: experts differ."""
-        fine = Claim(aspect="the cup", claim="A hand lifts a cup.", verdict="supported", other="")
-        wrong = Claim(aspect="the cup", claim="The cup is red.", verdict="contradicted", other="The cup is blue.")
+        fine = Claim(aspect="the cup", claim="A hand lifts a cup.", other="", verdict="supported")
+        wrong = Claim(aspect="the cup", claim="The cup is red.", other="The cup is blue.", verdict="contradicted")
         count = DISAGREEMENTS if worst else 0
         return cls(claims=[wrong] * count + [fine] * (CLAIMS - count))

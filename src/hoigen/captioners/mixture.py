@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,7 +13,6 @@ from hoigen.core.registry import captioner
 from hoigen.core.score import Caption
 from hoigen.core.settings import Setting
 from hoigen.experts import prompts
-from hoigen.experts.call import FINAL
 from hoigen.experts.desk import together
 from hoigen.experts.prompts import render
 
@@ -68,14 +67,23 @@ class Mixture:
     evidence: Annotated[
         bool, Setting("what `hoi_lite` and `motion` detected is told to the decision expert, as a hint")
     ] = False
+    third_says: Annotated[
+        Literal["points", "caption"],
+        Setting(
+            "what the third expert writes: a line for each of the `points` at issue, or a `caption` of its own that "
+            "looks at them (the paper)"
+        ),
+    ] = "points"
     alone: Annotated[
         Literal["fail", "keep"],
         Setting(
-            "when only one of the two drafts came out, `fail` gives no caption, since nothing could be checked; "
-            "`keep` takes the other draft unchecked (path `alone: ...`), where asking again would not help"
+            "when an expert gave no answer and asking again would not help, `fail` gives no caption, since nothing "
+            "could be checked; `keep` takes the draft that is there (path `alone: ...`), or of two the one with more "
+            "words (path `unchecked: ...`), and marks it as doubtful"
         ),
     ] = "fail"
     describe: Annotated[str, Setting("the prompt of first and second; a file of one's own ends in .md")] = "describe"
+    language: Annotated[str, Setting("two letters, of the captions; nothing for that of the prompt")] = ""
 
     def __post_init__(self) -> None:
         _parts.check_sees(self.experts, "first", "second", "third")
@@ -91,16 +99,15 @@ class Mixture:
     @property
     def settings(self) -> dict[str, Any]:
         """What a caption depends on besides the experts."""
-        names = ("swapped", "agreement", "believe", "evidence", "alone")
+        names = ("swapped", "agreement", "believe", "evidence", "third_says", "alone", "language")
         return {**{name: getattr(self, name) for name in names}, "describe": prompts.digest(self.describe)}
 
     async def __call__(self, talk: Conversation) -> Caption:
         notes: dict[str, Any] = {"options": self.settings}
         try:
-            text, path = await _Mixing(self, talk, notes).caption()
+            return await _Mixing(self, talk, notes).caption()
         except NoCaption as none:
             return Caption(text=None, reason=str(none), detail=notes)
-        return Caption(text=text, path=path, detail=notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +118,13 @@ class _Mixing:
     talk: Conversation
     notes: dict[str, Any]
 
-    async def caption(self) -> tuple[str, str]:
-        """Text and path. Raises NoCaption."""
+    async def caption(self) -> Caption:
+        """Raises NoCaption."""
         evidence = self._evidence()
-        drafts = await self._drafts()
+        drafts, doubts = await self._drafts()
         if len(drafts) == 1:
             [(role, text)] = drafts.items()
-            return text, f"alone: {role}"
+            return self._made(text, f"alone: {role}", (*doubts[role], "unchecked: " + "; ".join(self.notes["missing"])))
         panel = Panel(
             talk=self.talk,
             decision=self.settings.experts["decision"],
@@ -126,14 +133,26 @@ class _Mixing:
             swapped=self.settings.swapped,
             evidence=evidence,
         )
-        finding = await (panel.claims() if self.settings.agreement == "claims" else panel.verdict())
-        self.notes.update(order=list(panel.order), **finding.record)
-        self.notes.update(same=not finding.differ, disagreements=finding.points)
-        if finding.differ:
-            return await self._corrected(panel, finding), "rewritten"
-        role, how = await panel.richer()
+        agreed = False
+        try:
+            differ, points, record = await (panel.claims() if self.settings.agreement == "claims" else panel.verdict())
+            self.notes.update(order=list(panel.order), **record, same=not differ, disagreements=points)
+            if differ:
+                text, written = await self._corrected(panel, points)
+                return self._made(text, "rewritten", written)
+            agreed = True
+            role, how = await panel.richer()
+        except NoCaption as none:
+            if self.settings.alone != "keep" or not none.lasting:
+                raise
+            role = panel.longer
+            way = "agreed" if agreed else "unchecked"
+            return self._made(drafts[role], f"{way}: {role}", (*doubts[role], f"unchecked: {none}"))
         self.notes["pick"] = {"richer": role, **how}
-        return drafts[role], f"agreed: {role}"
+        return self._made(drafts[role], f"agreed: {role}", doubts[role])
+
+    def _made(self, text: str, path: str, doubts: tuple[str, ...]) -> Caption:
+        return Caption(text=text, path=path, detail=self.notes, doubts=doubts)
 
     def _evidence(self) -> str:
         """The block of the prompts. Asked for and not there, nothing is asked of anybody."""
@@ -145,31 +164,36 @@ class _Mixing:
         self.notes["evidence"] = _sentences.evidence_of(seen)
         return "\n" + render("evidence", detected=self.notes["evidence"]).text + "\n"
 
-    async def _drafts(self) -> dict[str, str]:
-        """Both drafts; one alone only where the settings take it. Raises NoCaption."""
-        prompt = render(self.settings.describe)
-        experts = self.settings.experts
-        answers = await together(*(self.talk.ask(role, experts[role], prompt, sees=True) for role in ROLES))
+    async def _drafts(self) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
+        """Both drafts and why each is doubted; one alone only where the settings take it. Raises NoCaption."""
+        prompt, experts = render(self.settings.describe), self.settings.experts
+        how: dict[str, Any] = {"sees": True, "describes": True, "language": self.settings.language}
+        answers = await together(*(self.talk.ask(role, experts[role], prompt, **how) for role in ROLES))
         drafts: dict[str, str] = {}
-        missing: list[str] = []
+        doubts: dict[str, tuple[str, ...]] = {}
+        missing: list[NoCaption] = []
         for role, answer in zip(ROLES, answers, strict=True):
             try:
-                drafts[role] = _parts.words_of(role, answer)
+                drafts[role], doubts[role] = _parts.words_of(role, answer)
             except NoCaption as none:
-                missing.append(str(none))
-        self.notes.update(drafts=dict(drafts), missing=missing)
-        lasting = all(answer.outcome in FINAL for answer in answers)
+                missing.append(none)
+        self.notes.update(drafts=dict(drafts), missing=[str(none) for none in missing])
+        lasting = all(none.lasting for none in missing)
         if len(drafts) == 2 or (len(drafts) == 1 and self.settings.alone == "keep" and lasting):
-            return drafts
-        raise NoCaption("; ".join(missing))
+            return drafts, doubts
+        raise NoCaption("; ".join(map(str, missing)), lasting=lasting)
 
-    async def _corrected(self, panel: Panel, finding: _parts.Finding) -> str:
-        """What the decision expert writes after the third has looked. Raises NoCaption."""
-        points = _parts.lines_of(finding.points, panel.order)
-        experts = self.settings.experts
-        looked = await self.talk.ask("third", experts["third"], render("third", points=points), sees=True)
-        _parts.words_of("third", looked)
-        self.notes["third"] = looked.text.strip()
+    async def _corrected(self, panel: Panel, found: Sequence[Mapping[str, str]]) -> tuple[str, tuple[str, ...]]:
+        """What the decision expert writes after the third has looked, and why it is doubted. Raises NoCaption."""
+        points, experts = _parts.lines_of(found, panel.order), self.settings.experts
+        how: dict[str, Any] = {"describes": True, "language": self.settings.language}
+        if self.settings.third_says == "points":
+            looked = await self.talk.ask("third", experts["third"], render("third", points=points), sees=True)
+            self.notes["third"] = _parts.lines_seen("third", looked)
+        else:
+            asked = render("third_caption", points=points)
+            looked = await self.talk.ask("third", experts["third"], asked, sees=True, **how)
+            self.notes["third"], _ = _parts.words_of("third", looked)
         first, second = (panel.drafts[role] for role in panel.order)
         prompt = render(
             "rewrite" if self.settings.believe == "third" else "rewrite_majority",
@@ -179,4 +203,4 @@ class _Mixing:
             third=self.notes["third"],
             evidence=panel.evidence,
         )
-        return _parts.words_of("decision", await self.talk.ask("decision", experts["decision"], prompt))
+        return _parts.words_of("decision", await self.talk.ask("decision", experts["decision"], prompt, **how))

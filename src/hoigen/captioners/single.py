@@ -26,6 +26,7 @@ class Single:
 
     expert: Annotated[Any, Setting("who looks, as a recipe names experts")]
     describe: Annotated[str, Setting("the prompt; a file of one's own ends in .md")] = "describe"
+    language: Annotated[str, Setting("two letters, of the captions; nothing for that of the prompt")] = ""
 
     def __post_init__(self) -> None:
         experts = self.experts
@@ -40,11 +41,13 @@ class Single:
     @property
     def settings(self) -> dict[str, Any]:
         """What a caption depends on besides the experts."""
-        return {"describe": prompts.digest(self.describe)}
+        return {"describe": prompts.digest(self.describe), "language": self.language}
 
     async def __call__(self, talk: Conversation) -> Caption:
-        answer = await talk.ask("expert", self.experts["expert"], prompts.render(self.describe), sees=True)
+        prompt, expert = prompts.render(self.describe), self.experts["expert"]
+        answer = await talk.ask("expert", expert, prompt, sees=True, describes=True, language=self.language)
         try:
-            return Caption(text=_parts.words_of("expert", answer), path="single")
+            words, doubts = _parts.words_of("expert", answer)
+            return Caption(text=words, path="single", doubts=doubts)
         except _parts.NoCaption as none:
             return Caption(text=None, reason=str(none))

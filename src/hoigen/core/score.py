@@ -148,6 +148,7 @@ class Caption:
     text: one paragraph; None when no expert answered as needed, and then `reason` says which one and why. An error, a
         refusal or a truncated answer is never a text.
     path: which way it took: `single`, `grounded`, or of a mixture `agreed: first`, `agreed: second`, `rewritten`.
+    doubts: why somebody should look at the text, though it is one.
     detail: what led to it (verdict, disagreements, drafts by role); JSON types. The calls themselves are in the trace.
     """
 
@@ -155,6 +156,7 @@ class Caption:
     reason: str = ""
     path: str = ""
     detail: Mapping[str, Any] = field(default_factory=dict)
+    doubts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.text is None and not self.reason:

@@ -1,7 +1,7 @@
 """What an expert wrote -> one paragraph that describes the clip, or why it is none.
 
-Marks, fences and notes around a description are taken off. What is left is checked as a whole, without what it quotes: a
-description speaks of what is seen, in the language asked for; never of its writer, its reader, its prompt or its sources.
+Marks, fences and notes around a description are taken off. What is left is checked as a whole, without what it quotes:
+a description speaks of what is seen, in the language asked for; never of its writer, its reader, its prompt or sources.
 """
 
 from __future__ import annotations
@@ -178,8 +178,8 @@ MISSING = _any(
     r"choose|consult|refer|let|resubmit)\b",
     r"\b(?:how|what) (?:can|may|should) (?:i|be) (?:do|help|assist|described)\b|\b(?:happy|glad(?:ly)?|"
     r"ready) (?:to )?(?:help|describe|assist)\b",
-    rf"\bi see (?:only )?(?:an?|the|nothing|no)\b ?(?:blank|empty|black|white)?(?= ?(?:screen|but|only|"
-    rf"image|page|here))",
+    r"\bi see (?:only )?(?:an?|the|nothing|no)\b ?(?:blank|empty|black|white)?(?= ?(?:screen|but|only|"
+    r"image|page|here))",
     rf"(?:\A|[.!?]\s+)(?:where (?:is|are) the {MEDIA})\b",
     rf"(?:\A|[.!?]\s+|it (?:looks|seems) (?:like|that) )(?:the|this|your) {MEDIA} (?:\w+ )?(?:failed|fails|"
     rf"did|does|do|could|can|is|are|was|were)(?: to)?(?: ?{NOT})?"
@@ -222,8 +222,8 @@ SOURCES = _any(
     r"third) (?:descriptions?|captions?|accounts?|drafts?|"
     r"texts?|versions?)\b(?! (?:card|board|on the|on a|of an?)\b)",
     rf"\bdescription \d\b|\b{WRITERS}(?:['’]s? \w+)?(?: (?!on\b|in\b|at\b|by\b|with\b|and\b|of\b)\w+){{0,2}} {SAY}\b",
-    rf"\b(?:as|according to|per|by) (?:the |both |all |each )?(?:\w+ )?(?:observers?|descriptions?|"
-    rf"experts?)\b(?! on\b)|\b(?:observer|expert) (?:[abc]|\d|one|two|three)\b",
+    r"\b(?:as|according to|per|by) (?:the |both |all |each )?(?:\w+ )?(?:observers?|descriptions?|"
+    r"experts?)\b(?! on\b)|\b(?:observer|expert) (?:[abc]|\d|one|two|three)\b",
     r"\b(?:given|provided) (?:images|pictures|frames|video|clip|photos)\b|\b(?:is|are) disputed\b|"
     r"\bit is disputed\b|\bit can be (?:concluded|inferred)\b|\bper the\b",
     r"(?:\A|[.!?]\s+)(?:looking at|judging by|based on|from) the (?:\w+ )?(?:frames|images|pictures|stills)\b",
@@ -232,8 +232,8 @@ SOURCES = _any(
     r"\b(?:points? (?:at issue|of disagreement)|disagreements?|contradictions?)\b|\b(?:two|both|the|"
     r"these) (?:texts|descriptions|drafts)\b(?! (?:of an?|on|in)\b)",
     r"(?:\A|\d\W+|[.!?:]\s+)cannot be (?:seen|told)\b",
-    rf"\bframes? (?:\d|number|no\.|one|two|three|four|five|six|seven|eight)\b|\b(?:image|picture|still) \d|"
-    rf"\bfrom frame to frame\b|\bframe[- ]by[- ]frame\b",
+    r"\bframes? (?:\d|number|no\.|one|two|three|four|five|six|seven|eight)\b|\b(?:image|picture|still) \d|"
+    r"\bfrom frame to frame\b|\bframe[- ]by[- ]frame\b",
     rf"\b(?:the|these|those|all|each|several|provided|given|eight|\d+|sequence of|series of|"
     rf"every) (?:\w+ )?{SHOTS} (?:shows?|depicts?|captures?|illustrates?|"
     r"provided|given|reveals?|portrays?|contains?)\b(?! (?:a |the )?(?:his|her|their))",
@@ -286,7 +286,7 @@ SPEAKER = re.compile(
     r"observation|best)\b|"
     r"\b[Ww]e (?:can(?:not)?|will|should|need|must|have|would|could|do|are|were) (?!(?:also )?see)[a-z]+"
 )
-"""The writer or the reader: a description has neither. What hands of one's own do may be told (filmed from the head)."""
+"""The writer or the reader: a description has neither. What one's own hands do may be told (filmed from the head)."""
 FIRST_PERSON = re.compile(r"\b(?:I|my|My|we|We|our|us|you)\b")
 ACTOR = re.compile(
     r"\b(?:man|men|wom[ae]n|persons?|people|boys?|girls?|child|children|kids?|bab(?:y|ies)|toddlers?|"
@@ -326,8 +326,69 @@ QUOTED = re.compile(
 )
 ENDS = tuple('.!?…。！？।؟॥"”’)»」』')
 OPEN_ENDS = frozenset(
-    "a an the and or but of in on at to from with into onto by for as while which that who whose where when his her its their he she it they is are "
-    "not does do did can will very more than if because was has have after before until then this these there over under between toward towards".split()
+    [
+        "a",
+        "an",
+        "the",
+        "and",
+        "or",
+        "but",
+        "of",
+        "in",
+        "on",
+        "at",
+        "to",
+        "from",
+        "with",
+        "into",
+        "onto",
+        "by",
+        "for",
+        "as",
+        "while",
+        "which",
+        "that",
+        "who",
+        "whose",
+        "where",
+        "when",
+        "his",
+        "her",
+        "its",
+        "their",
+        "he",
+        "she",
+        "it",
+        "they",
+        "is",
+        "are",
+        "not",
+        "does",
+        "do",
+        "did",
+        "can",
+        "will",
+        "very",
+        "more",
+        "than",
+        "if",
+        "because",
+        "was",
+        "has",
+        "have",
+        "after",
+        "before",
+        "until",
+        "then",
+        "this",
+        "these",
+        "there",
+        "over",
+        "under",
+        "between",
+        "toward",
+        "towards",
+    ]
 )
 """English words that no sentence ends with."""
 
@@ -335,7 +396,8 @@ EXCUSES = re.compile(
     "|".join(
         (
             r"抱歉|对不起|對不起|我(?:无法|無法|不能|没有|看不到)|没有(?:收到|提供|看到)|作为(?:一个)?(?:人工智能|AI|语言模型)",
-            r"申し訳|すみません|(?:説明|回答|対応)(?:することは)?できません|提供されていません|죄송|미안|(?:설명|제공|도와)\S{0,6} 수 없",
+            r"申し訳|すみません|(?:説明|回答|対応)(?:することは)?できません|提供されていません|"
+            r"죄송|미안|(?:설명|제공|도와)\S{0,6} 수 없",
             r"\b(?:lo siento|lamento|no puedo (?:ayudar|describir|ver|proporcionar)|disculp|como (?:modelo|una? ia))",
             r"\b(?:je suis désolé|désolé|je ne (?:peux|suis|vois)|je n'ai pas|en tant qu)|\b(?:es tut mir leid|"
             r"tut mir leid|entschuldigung|"
@@ -416,6 +478,18 @@ def words_of(text: str, *, own: str = "", language: str = "") -> Words:
     return Words(bare, doubts=tuple(doubts))
 
 
+def declines(text: str) -> str:
+    """Why an answer about points of a clip is an excuse; "" when it is an answer, "cannot be seen" among them."""
+    if ITEM.match(text.strip()) or re.search(r"\b(?:not visible|cannot be (?:seen|told))\b", text, re.IGNORECASE):
+        return ""
+    bare = QUOTED.sub(" ", text)
+    honest = re.search(
+        rf"\bi (?:cannot|can(?:'|’)?t|could not) (?:see|tell|make out)\b(?!.{{0,12}}\b{MEDIA}\b)", bare, re.IGNORECASE
+    )
+    found = None if honest else SORRY.search(bare) or EXCUSES.search(bare) or MISSING.search(bare)
+    return f"it wrote {text.strip()[:80]!r}" if found else ""
+
+
 def without_thoughts(text: str) -> str:
     """The text after thoughts at its beginning; "" when they never end. Servers may leave out their opening tag."""
     text = text.strip()
@@ -445,6 +519,8 @@ def paragraph(text: str) -> str:
 def placeholders(prompt: str, answer: Any) -> str:
     """The field of an answer in JSON that holds what the prompt's own example has there; "" when none does.
 
+    Three words or more tell; fewer (an example may be a real one) only where the whole answer is the example.
+
     Args:
         prompt: as it was asked.
         answer: JSON types.
@@ -454,9 +530,10 @@ def placeholders(prompt: str, answer: Any) -> str:
         for key, value in re.findall(r'"(\w+)": "([^"\n]+)"(?! or )', prompt)
         if not re.search(rf'"{key}": (?:"[^"\n]*" or )+"{re.escape(value)}"', prompt)
     }
-    return next(
-        (f'{key}: "{value}"' for key, value in _leaves(answer) if (key, value.strip().casefold()) in example), ""
-    )
+    leaves = [(key, value) for key, value in _leaves(answer) if value.strip()]
+    same = [(key, value) for key, value in leaves if (key, value.strip().casefold()) in example]
+    whole = len(same) > 1 and len(same) == len(leaves)
+    return next((f'{key}: "{value}"' for key, value in same if whole or len(value.split()) > 2 or value == "..."), "")
 
 
 def _leaves(answer: Any, key: str = "") -> Iterable[tuple[str, str]]:
@@ -519,8 +596,12 @@ def _sentences(text: str) -> list[str]:
 
 
 def _of_the_task(sentence: str, *, alone: bool) -> bool:
-    """Whether a sentence in which nobody acts tells of the task: its input, its words, its refusal. alone: nobody acts in the
-    whole text."""
+    """Whether a sentence in which nobody acts tells of the task: its input, its words, its refusal.
+
+    Args:
+        sentence: without what it quotes.
+        alone: nobody acts in the whole text.
+    """
     if ACTOR.search(sentence):
         return False
     told = {found.casefold() for found in TASK.findall(sentence)}

@@ -43,6 +43,9 @@ class Request:
             counted).
         schema: the answer is JSON of this pydantic model.
         again: (the first answer, what was wrong with it) in the repair round.
+        own: the prompt's own words, where the answer is to be one paragraph that describes the clip: it is checked as
+            such (`experts.answers`). "" where it is something else. No part of the key.
+        language: two letters, of the language of that paragraph; "" for that of `own`.
     """
 
     text: str
@@ -52,6 +55,8 @@ class Request:
     frames: Frames | None = None
     schema: type[BaseModel] | None = None
     again: tuple[str, str] | None = None
+    own: str = ""
+    language: str = ""
 
     @property
     def lacks_frames(self) -> bool:
@@ -70,7 +75,8 @@ class Answer:
     Args:
         outcome: whether it is an answer.
         text: "" unless something came.
-        data: the schema's fields, validated.
+        data: the schema's fields, validated; of a description `words` (one paragraph) and `doubts` (why it should be
+            looked at).
         reason: why the outcome is not `answered`.
         tokens_in: of the question.
         tokens_out: of the answer.

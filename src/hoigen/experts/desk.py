@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hoigen.core.clip import Clip, Frames, Sampling
+from hoigen.experts import answers
 from hoigen.experts.call import Answer, Expert, Request, call_key, media_digest
 from hoigen.experts.calls import Asked, Calls
 
@@ -124,6 +125,8 @@ class Conversation:
         *,
         sees: bool = False,
         schema: type[BaseModel] | None = None,
+        describes: bool = False,
+        language: str = "",
     ) -> Answer:
         """Asks; with a schema, an answer that does not fit it is sent back once with what was wrong.
 
@@ -133,8 +136,12 @@ class Conversation:
             prompt: the question.
             sees: the clip's frames are shown, as the expert's sampling wants them.
             schema: the answer is JSON of this model.
+            describes: the answer is a paragraph that describes the clip, and is checked as such.
+            language: two letters, of that paragraph; "" for that of the prompt.
         """
         request = Request(text=prompt.text, system=prompt.system, template=prompt.template, schema=schema)
+        if describes:
+            request = replace(request, own=prompt.own, language=language)
         if sees:
             content = self.content or str(self.clip.meta.get("digest", self.clip.uri))
             media = media_digest(content, self.clip, expert.sampling)
@@ -183,24 +190,33 @@ async def together(*work: Coroutine[Any, Any, T]) -> list[T]:
 
 
 def _checked(answer: Answer, request: Request) -> Answer:
-    """An answer in words is one that has some; one with a schema, one that fits it."""
+    """An answer in words is one that has some, and describes the clip where that was asked for; one with a schema, one
+    that fits it and is not the prompt's own example."""
     if not answer.ok:
         return answer
     if not answer.text.strip():
         return answer.because("malformed", "an empty answer")
+    if request.own:
+        found = answers.words_of(answer.text, own=request.own, language=request.language)
+        if found.outcome != "answered":
+            return answer.because(found.outcome, found.reason)
+        return replace(answer, data={"words": _encodable(found.text), "doubts": list(found.doubts)})
     if request.schema is None:
         return answer
     from pydantic import ValidationError
 
     try:
-        found = request.schema.model_validate(json_in(answer.text))
+        fields = request.schema.model_validate(json_in(answer.text))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the answer"
         return answer.because("malformed", f"{where}: {first['msg']}")
     except ValueError as error:
         return answer.because("malformed", str(error))
-    return replace(answer, data=json.loads(_encodable(json.dumps(found.model_dump(mode="json"), ensure_ascii=False))))
+    data = json.loads(_encodable(json.dumps(fields.model_dump(mode="json"), ensure_ascii=False)))
+    if field_given_back := answers.placeholders(request.text, data):
+        return answer.because("malformed", f"the prompt's own example given back: {field_given_back}")
+    return replace(answer, data=data)
 
 
 def _encodable(text: str) -> str:

@@ -23,11 +23,13 @@ class Prompt:
         text: the question.
         template: `name@` and the first 8 hex digits of the file's sha256.
         system: the system prompt, "" without one.
+        own: both without what was filled in: the words that are the prompt's own.
     """
 
     text: str
     template: str
     system: str = ""
+    own: str = ""
 
 
 def render(name: str, **values: str) -> Prompt:
@@ -48,7 +50,8 @@ def render(name: str, **values: str) -> Prompt:
     if wanted != set(values):
         raise UsageError(f"prompt {name!r} has the placeholders {sorted(wanted)}; it was given {sorted(values)}")
     text = template.substitute(values).strip()
-    return Prompt(text, f"{Path(name).stem}@{digest}", string.Template(system).substitute(values).strip())
+    own = "\n".join(string.Template(part).substitute(dict.fromkeys(values, "")) for part in (system, template.template))
+    return Prompt(text, f"{Path(name).stem}@{digest}", string.Template(system).substitute(values).strip(), own)
 
 
 def digest(name: str) -> str:

@@ -17,10 +17,10 @@ class Triplet(BaseModel):
 
 
 class Judgement(BaseModel):
-    """Whether a caption tells of an interaction."""
+    """Whether a caption tells of an interaction; what it tells of comes first."""
 
     model_config = ConfigDict(extra="forbid")
-    interaction: Literal["yes", "no"]
     triplets: list[Triplet]
-    conspicuous: Literal["yes", "no"]
     reason: str
+    interaction: Literal["yes", "no"]
+    conspicuous: Literal["yes", "no"]

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from hoigen.core.clip import Clip, Frames, Sampling
-from hoigen.core.errors import SetupError
 from hoigen.core.registry import measure
 from hoigen.core.score import Number, Score
 from hoigen.core.settings import Setting
@@ -125,20 +124,18 @@ class HoiJudgement:
 
     async def _judge(self, talk: Conversation) -> Score:
         from hoigen.experts._waiting import answered
-        from hoigen.experts.answers import DECLINES, paragraph
         from hoigen.experts.prompts import render
         from hoigen.measures._judgement import Judgement
 
         describer, judge = self.experts
-        caption = await talk.ask("describer", describer, render(self.describe_prompt), sees=True)
+        caption = await talk.ask("describer", describer, render(self.describe_prompt), sees=True, describes=True)
         answered("describer", caption)
-        if DECLINES.match(paragraph(caption.text)):
-            raise SetupError(f"describer refused: it wrote {paragraph(caption.text)[:80]!r}")
-        prompt = render(self.judge_prompt, caption=caption.text)
+        words = str((caption.data or {})["words"])
+        prompt = render(self.judge_prompt, caption=words)
         verdict = await talk.ask("judge", judge, prompt, schema=Judgement)
         answered("judge", verdict)
         found = dict(verdict.data or {})
-        detail = {"caption": caption.text, **found, "calls": [call["key"] for call in talk.trace]}
+        detail = {"caption": words, **found, "calls": [call["key"] for call in talk.trace]}
         parts = {
             "hoi_conspicuous": float(found["interaction"] == found["conspicuous"] == "yes"),
             "hoi_triplets": float(len(found["triplets"])),

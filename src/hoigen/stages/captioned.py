@@ -30,6 +30,7 @@ def row_of(clip: Clip, caption: Caption, talk: Conversation, began: Seconds) -> 
         "reason": caption.reason or None,
         "text": caption.text,
         "path": caption.path or None,
+        "doubts": "; ".join(caption.doubts) or None,
         "calls": len(talk.trace),
         "tokens_in": sum(call["tokens_in"] for call in talk.trace),
         "tokens_out": sum(call["tokens_out"] for call in talk.trace),
