@@ -4,8 +4,8 @@ python benchmarks/answers.py                     benchmarks/answers/heldout.json
 python benchmarks/answers.py worked.jsonl        the answers that the rules were made on
 python benchmarks/answers.py --wrong             also every answer that was judged wrongly
 
-Of answers that are no captions, `mended` are those of which a part was taken off (marks, fences, notes) and the rest is a
-description; `accepted` are those that became a caption as they stand.
+Of answers that are no captions, `mended` are those of which a part was taken off (marks, fences, notes) and the rest is
+a description; `accepted` are those that became a caption as they stand.
 """
 
 from __future__ import annotations

@@ -77,10 +77,12 @@ MARKS = re.compile(
     re.IGNORECASE,
 )
 LEFT_OVER = re.compile(
-    r"https?://|data:\w+/|[ĠĊ▁]|â€|Ã.|</?[a-z][\w-]*(?:\s[^<>]{0,200})?/?>|<\||\|>|\ufffd|```|\[/?INST\]|<unk>",
-    re.IGNORECASE,
+    r"https?://|data:\w+/|[ĠĊ▁]|â€|(?-i:Ã[©¨¡³±¼¶¤])|</?[a-z][\w-]*(?:\s[^<>]{0,200})?/?>|<\||\|>|\ufffd|"
+    r"```|~~~|\[/?INST\]|<unk>|"
+    r"[\"'\]]\s*[}\]]\s*\Z|\A\"?\w+\"\s*:|\bQ: .* A: |\A(?:user|human)\s*:",
+    re.IGNORECASE | re.DOTALL,
 )
-FENCE = re.compile(r"\A(?:[^`\n]{0,100}:\s*)?(`{3,})[ \t]*([\w+-]*)[ \t]*\n(.*?)\n?\s*\1\s*\Z", re.DOTALL)
+FENCE = re.compile(r"\A(?:[^`\n]{0,100}:\s*)?(`{3,}|~{3,})[ \t]*([\w+-]*)[ \t]*\n(.*?)\n?\s*\1\s*\Z", re.DOTALL)
 LEAD_IN = re.compile(
     r"\A(?:>\s+|(?:sure|certainly|of course|okay|ok|absolutely|great|yes)\b(?: thing)?[,.!:]+\s+)?"
     r"(?:(?:here(?: is|'s|’s| are)|below is|this is|the following is)\b[^.:\n]{0,100}:|"
@@ -94,7 +96,7 @@ HEADING = re.compile(
     r"\A(?:#{1,6}\s+.{1,80}|\*\*[^*]{1,60}\*\*:?|__[^_]{1,60}__:?|[-=_*]{3,}|[A-Z][A-Z /&-]{4,40}:?)\Z"
 )
 ITEM = re.compile(r"\A(?:\(?\d{1,2}[.)]|[-*•])\s+")
-FIELD = re.compile(r"\A[\"'*_]{0,3}[A-Z][\w /&'-]{0,40}[\"'*_]{0,3}:[\"'*_]{0,3}\s")
+FIELD = re.compile(r"\A[\"'*_]{0,3}(?:[^\W\d_][\w /&'-]{0,40})[\"'*_]{0,3}[:：][\"'*_]{0,3}(?:\s|\Z|(?=\w))")
 POINTS = re.compile(
     r"(?:\A|[.;\s])[*_]{0,2}(?:objects?|human movements?|movements?|interactions?|"
     r"state changes?(?: of objects)?|scene|"
@@ -194,7 +196,8 @@ ALOUD = _any(
     r"\blet(?:'|’)s (?:see|look|start|begin|describe|go)\b|(?:\A|[.!?]\s+)(?:hmm|wait|got it|understood|"
     r"alright|here we go|great question|thank you|as requested)\b[,.!: ]",
     r"\bto describe the (?:clip|video)\b|\b(?:one|it) should (?:describe|be described|mention|note)\b|"
-    r"\bimportant to note\b|\b(?:description|caption|paragraph) (?:must|should|will|needs)\b|"
+    r"\bimportant to note\b|\b(?:description|caption|paragraph|text) (?:is |can be )?(?:found )?(?:below|"
+    r"above)\b|\b(?:description|caption|paragraph) (?:must|should|will|needs)\b|"
     r"\A(?:the )?answer is\b",
     r"(?:\A|[.!?]\s+)(?:(?:first|next|then|now|finally),? )?(?:describe|identify|check|write|list|"
     r"consider|focus on|ensure|analy[sz]e|look at|mention|"
@@ -210,7 +213,7 @@ WRITERS = (
 )
 SAY = (
     r"(?:agree|disagree|contradict|differ|sa(?:y|id|w|ys)|mention|stat(?:e|ing)|confirm|correct|report|"
-    r"note|claim|describ|settle|merge|tell|clarif|concur)\w*"
+    r"note|claim|describ|settle|merge|tell|clarif|concur|speak|leave)\w*"
 )
 SHOTS = r"(?:frames?|images?|pictures?|stills?|screenshots?|photos?|snapshots?)"
 NTH = (
@@ -229,6 +232,8 @@ SOURCES = _any(
     r"(?:\A|[.!?]\s+)(?:looking at|judging by|based on|from) the (?:\w+ )?(?:frames|images|pictures|stills)\b",
     rf"\b(?:third|first|second) (?:observer|expert)\b(?:['’]s)? {SAY}|\b(?:third|first|second) (?:expert|"
     rf"observer)['’]s\b",
+    r"\b(?:merged|combined) (?:captions?|descriptions?)\b|\b(?:first|second|third) (?:captions?|"
+    r"descriptions?) (?!card|board|on\b|of\b)\w+",
     r"\b(?:points? (?:at issue|of disagreement)|disagreements?|contradictions?)\b|\b(?:two|both|the|"
     r"these) (?:texts|descriptions|drafts)\b(?! (?:of an?|on|in)\b)",
     r"(?:\A|\d\W+|[.!?:]\s+)cannot be (?:seen|told)\b",
@@ -245,6 +250,36 @@ SOURCES = _any(
     r"\bsequence of (?:frames|images|pictures|stills)\b|(?:\A|[\s(\[])t ?= ?\d+(?:\.\d+)? ?s\b",
 )
 """Talk of what the writer was given: frames, other descriptions, those who wrote them."""
+
+VAGUE = _any(
+    r"\b(?:difficult|hard|impossible|not possible|not easy) to (?:say|tell|determine|know|"
+    r"discern) (?:exactly )?what (?:is|was|happens|the)\b",
+    r"\bwithout (?:further|more|additional|any) (?:context|information|details)\b|\bmay or may not\b|"
+    r"\bcould be (?:many|several|any)(?:thing)?\b",
+    r"\b(?:interactions?|activity|events?|contents?|clip|video|nature of the \w+) (?:cannot|can not|"
+    r"can(?:'|’)t|could not) be (?:determined|identified|"
+    r"described|discerned|established)\b|\b(?:interaction|activity|event|video|clip|"
+    r"content) remains? (?:unclear|unknown|ambiguous)\b",
+    r"\binterpret\w* (?:in|the) (?:various|many|different|scene)\b|\bin various ways\b|\bdraw (?:their|"
+    r"your|his) own conclusions\b",
+    r"\bhuman[- ]object interactions? (?:refers?|is|are|means?|can|involves?|describes?)\b",
+    r"\b(?:might|may|could|perhaps|possibly|possible)\b.{0,40}\b(?:something|an? object|some object|objects)\b",
+    r"(?:does|doing|interact\w*|engag\w+) (?:with )?(?:something|some object|an object|objects|"
+    r"various objects|the object)\b",
+    r"lässt sich (?:\w+ )?nicht (?:sagen|feststellen|erkennen|bestimmen)|ohne (?:weiteren?|"
+    r"mehr) (?:zusammenhang|kontext)|schwer zu sagen",
+    r"il est (?:difficile|impossible) de (?:dire|déterminer|savoir)|sans plus de (?:contexte|détails)|"
+    r"on ne peut pas (?:dire|déterminer)",
+    r"no se puede (?:determinar|saber|decir)|es (?:difícil|imposible) (?:decir|determinar|saber)|"
+    r"sin (?:más|mayor) contexto",
+    r"(?:é|è) (?:difícil|impossível|difficile|impossibile) (?:dizer|determinar|saber|dire|determinare|"
+    r"stabilire)|(?:sem|senza) (?:mais|ulteriore|altro) cont\w+",
+    r"(?:трудно|сложно|невозможно) (?:сказать|определить|понять)|без дополнительного контекста|无法(?:判断|确定|"
+    r"得知|看出|辨认)|信息不足|難以判斷",
+    r"判断(?:する(?:こと)?)?(?:は|が|も)?(?:困難|でき)|情報が(?:不足|足り)|(?:판단|확인|알)(?:할)? 수 없|"
+    r"정보가 부족|belirlemek (?:zor|mümkün)",
+)
+"""Nothing is said: what happens cannot be told, or could be anything."""
 
 FAULT = _any(
     r"\A(?:\w*error|\w*exception|traceback|http|fatal|warning)\b[^a-z]{0,3}(?::|\d{3}|\(most)",
@@ -264,6 +299,7 @@ PLACEHOLDER = _any(
     r"subject|verb|noun|place)\b[^\]}>)\n]{0,80}[\]}>)]\s*\.?\Z",
     r"\A[\[({<].{1,200}[\])}>]\Z|(?-i:\b(?:PERSON|OBJECT|SUBJECT|ACTION|VERB|NOUN)\b(?= [a-z]|[.,]|\Z))",
     r"\[(?:person|object|subject|action|verb|noun|hand|place|scene|name|insert[^\]]{0,60})\]",
+    r"(?-i:\[[a-z][a-z /-]{1,40}\])|【[^】]{0,40}】|此处|ここに",
     r"\bplaceholder\b|\An/a\b|\blorem ipsum\b|\Atodo\b|\$\{?caption\b|\{(?:caption|description|text)\}|"
     r"\bx{3,}\b|_{3,}",
     r"\A(?:your|the|a|one|insert)?\s*(?:short |detailed |final )?(?:description|caption|paragraph|answer|"
@@ -334,8 +370,6 @@ OPEN_ENDS = frozenset(
         "or",
         "but",
         "of",
-        "in",
-        "on",
         "at",
         "to",
         "from",
@@ -352,16 +386,6 @@ OPEN_ENDS = frozenset(
         "whose",
         "where",
         "when",
-        "his",
-        "her",
-        "its",
-        "their",
-        "he",
-        "she",
-        "it",
-        "they",
-        "is",
-        "are",
         "not",
         "does",
         "do",
@@ -369,25 +393,26 @@ OPEN_ENDS = frozenset(
         "can",
         "will",
         "very",
-        "more",
         "than",
         "if",
         "because",
+        "his",
+        "her",
+        "its",
+        "their",
+        "he",
+        "she",
+        "they",
+        "is",
+        "are",
         "was",
         "has",
         "have",
-        "after",
-        "before",
         "until",
-        "then",
         "this",
         "these",
-        "there",
-        "over",
-        "under",
         "between",
         "toward",
-        "towards",
     ]
 )
 """English words that no sentence ends with."""
@@ -398,7 +423,8 @@ EXCUSES = re.compile(
             r"抱歉|对不起|對不起|我(?:无法|無法|不能|没有|看不到)|没有(?:收到|提供|看到)|作为(?:一个)?(?:人工智能|AI|语言模型)",
             r"申し訳|すみません|(?:説明|回答|対応)(?:することは)?できません|提供されていません|"
             r"죄송|미안|(?:설명|제공|도와)\S{0,6} 수 없",
-            r"\b(?:lo siento|lamento|no puedo (?:ayudar|describir|ver|proporcionar)|disculp|como (?:modelo|una? ia))",
+            r"\b(?:lo siento|lamento|lamentablemente|no puedo (?:ayudar|describir|ver|proporcionar)|disculp[ae],|"
+            r"como (?:modelo|una? ia))",
             r"\b(?:je suis désolé|désolé|je ne (?:peux|suis|vois)|je n'ai pas|en tant qu)|\b(?:es tut mir leid|"
             r"tut mir leid|entschuldigung|"
             r"leider (?:kann|ist|sind|wurde|habe)|ich (?:kann|sehe|habe|darf) (?:das|dies|diese[ns]?|keine?n?|"
@@ -417,6 +443,58 @@ EXCUSES = re.compile(
 """Excuses in other languages than English."""
 
 
+PERSONS: Mapping[str, re.Pattern[str]] = {
+    language: re.compile(pattern, re.IGNORECASE)
+    for language, pattern in (
+        (
+            "de",
+            (
+                r"\b(?:ich|mir|mich|du|dir|dich|euch|(?-i:Ihnen|Ihre Anfrage))\b|\bbitte (?:lade|laden|sende|senden|"
+                r"schick|gib|geben)\w*"
+            ),
+        ),
+        ("fr", r"\b(?:je|moi|vous|votre|vos|toi)\b|\bj['’]|\bveuillez\b"),
+        (
+            "es",
+            (
+                r"\b(?:yo|espero|puedo|puedes|podrías|podría usted|usted|gusto te|te|conmigo|contigo|he recibido|"
+                r"claro que sí)\b"
+            ),
+        ),
+        ("pt", r"\b(?:eu|você|vocês|posso|espero|gostaria|claro que sim)\b|\bpor favor,? (?:envie|carregue|forneça)"),
+        ("it", r"\b(?:io|posso|spero|puoi|vuoi|potresti|certamente!|per favore)\b"),
+        ("nl", r"\b(?:ik|mij|jij|jou|jouw|alstublieft)\b"),
+        ("sv", r"\b(?:jag|mig|du|dig)\b"),
+        ("pl", r"\b(?:mogę|mam nadzieję|proszę|daj znać)\b"),
+        ("tr", r"\b(?:lütfen|size|sizin|umarım)\b|\w[ıiuü]yorum\b"),
+        ("ru", r"\b(?:я|мне|меня|вам|вас|вы|ваш\w*|могу|помогу|надеюсь|пожалуйста|дайте знать)\b"),
+        ("uk", r"\b(?:я|мені|мене|вам|вас|ви|ваш\w*|можу|сподіваюся|будь ласка)\b"),
+        ("zh", r"(?<!自)我(?!们(?:可以|能)?看)|您|你|请(?:上传|提供|重新|再|发送|注意)"),
+        ("ja", r"私|ください|でしょうか|いただけ|お知らせ|かしこまりました|承知し|以下に|添付されて|申し訳"),
+        ("ko", r"제가|저는|당신|주세요|드리겠|시겠|물론입니다"),
+        ("ar", r"يرجى|من فضلك|أستطيع|يمكنني|أنا\b|بالتأكيد"),
+        ("hi", r"कृपया|मैं|आपक|आपको"),
+        ("vi", r"\b(?:tôi|bạn|vui lòng|xin)\b"),
+        ("id", r"\b(?:saya|anda|silakan|mohon)\b"),
+    )
+}
+"""The writer and the reader in other languages than English: a description has neither in any."""
+NTHS = r"(?:premi(?:er|ère)|deuxième|dernière?|primera?|segund[oa]|últim[oa]|primo|seconda?|ultim[oa]|terz[oa])"
+FRAMES = _any(
+    r"\b(?:einzelbild\w*|fotogram\w+|кадр(?:е|ах|ы)? \d|(?:на|в) (?:первом|втором|третьем|последнем|"
+    r"следующем) кадре|フレーム|프레임|視頻幀|视频帧)",
+    r"第[一二三四五六七八九十\d]+(?:帧|幀|张图|張圖|枚目)|[一二三四五六七八九十\d]+枚目の(?:画像|写真)|"
+    r"[첫두세]? ?번째 (?:이미지|사진)",
+    rf"\b(?:dans|sur|en|nel(?:la)?|na|no|in) (?:la |le |el )?{NTHS} (?:image|imagen|immagine|imagem|quadro|trame)\b",
+    r"\bim (?:ersten|zweiten|dritten|vierten|fünften|letzten|nächsten) (?:bild|frame)\b|"
+    r"\bauf den bildern (?:ist|sind|sieht)\b",
+    r"\b(?:erste|zweite|beide|andere)n? beschreibung(?:en)?\b|\b(?:première|deuxième|"
+    r"les deux) descriptions?\b|\b(?:primera|segunda|ambas) descripci\w+",
+    r"(?:两|兩|第一|第二)(?:个|個|份|段)?描述|(?:первое|второе|оба) описани",
+)
+"""Talk of frames and descriptions in other languages than English."""
+
+
 def words_of(text: str, *, own: str = "", language: str = "") -> Words:
     """What an answer comes to, as the description of a clip.
 
@@ -430,6 +508,8 @@ def words_of(text: str, *, own: str = "", language: str = "") -> Words:
     if wrong:
         return Words("", "malformed", wrong)
     bare, notes = _without_notes(bare)
+    if notes and (SORRY.search(notes) or MISSING.search(notes)):
+        return Words("", "refused", f"an excuse behind the description: it wrote {notes[:80]!r}")
     unquoted = unicodedata.normalize("NFKC", QUOTED.sub(" ", bare) if QUOTED.sub("", bare).strip(" .!?,") else bare)
     shown = repr(bare[:80])
     tokens = languages.words_in(bare)
@@ -452,7 +532,12 @@ def words_of(text: str, *, own: str = "", language: str = "") -> Words:
     for sentence in _sentences(unquoted):
         if _of_the_task(sentence, alone=ACTOR.search(unquoted) is None):
             return Words("", "refused", f"it speaks of its task: it wrote {sentence[:80]!r}")
+    addressed = PERSONS.get(language or asked)
+    if addressed is not None and (person := addressed.search(unquoted)):
+        return Words("", "refused", f"it speaks of itself or to its reader ({person.group()!r}): it wrote {shown}")
     for pattern, what in (
+        (VAGUE, "it says nothing"),
+        (FRAMES, "it speaks of what it was given"),
         (ALOUD, "it thinks aloud"),
         (SPEAKER, "it speaks of itself"),
         (SOURCES, "it speaks of what it was given"),
@@ -468,7 +553,13 @@ def words_of(text: str, *, own: str = "", language: str = "") -> Words:
     if other := languages.other_than(unquoted, language or asked):
         return Words("", "malformed", f"{other}: it wrote {shown}")
     if not bare.endswith(ENDS):
-        if bare[-1] in ",;:-–—" or ((language or asked) == "en" and tokens[-1] in OPEN_ENDS):
+        stops = len(re.findall(r"[.,;:!?，、。；！？،]", bare[:-1]))
+        if (
+            bare[-1] in ",;:-–—，、"
+            or ((language or asked) == "en" and tokens[-1] in OPEN_ENDS)
+            or stops
+            or len(tokens) > 20
+        ):
             return Words("", "truncated", f"it ends in the middle of a sentence: {bare[-80:]!r}")
         doubts.append("does not end in a sentence")
     doubts += ["a note behind the description was taken off"] if notes else []
@@ -571,7 +662,12 @@ def _bare(text: str) -> tuple[str, str, list[str]]:
     items = [ITEM.sub("", line) for line in kept]
     listed = sum(one != other for one, other in zip(items, kept, strict=True))
     fields = sum(FIELD.match(line) is not None for line in items)
-    if (len(headings) > 1 and not _notes_only(headings)) or fields > 1 or len(POINTS.findall(bare)) > 1:
+    if (
+        (len(headings) > 1 and not _notes_only(headings))
+        or (fields > 1 and fields == len(items))
+        or sum(FIELD.match(line) is not None and len(line.split(":")[0].split()) < 3 for line in items) > 1
+        or len(POINTS.findall(bare)) > 1
+    ):
         return "", f"headings in the place of a paragraph: it wrote {bare[:80]!r}", []
     if listed and listed >= len(kept) - 1:
         if not all(line.endswith(ENDS) for line in items):
@@ -614,13 +710,13 @@ def _of_the_task(sentence: str, *, alone: bool) -> bool:
 def _is_json(text: str) -> bool:
     try:
         json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return re.match(r"[\[{]\s*[\"'{\]}]", text) is not None
     return True
 
 
-def _without_notes(text: str) -> tuple[str, bool]:
-    """The text without closing words of a chat; whether there were any."""
+def _without_notes(text: str) -> tuple[str, str]:
+    """The text without closing words of a chat, and those."""
     parts = re.split(r"(?<=[.!?。！？)\]*])\s+(?=[\[(*_\"A-Z—–-])", text)
     kept = len(parts)
     for at in range(len(parts) - 1, 0, -1):
@@ -634,7 +730,8 @@ def _without_notes(text: str) -> tuple[str, bool]:
         " ".join(parts[:kept]),
         flags=re.I,
     )
-    return last.strip().removesuffix("---").strip(), last != text
+    last = last.strip().removesuffix("---").strip()
+    return last, text[len(last) :].strip() if last != text else ""
 
 
 @functools.lru_cache(16)

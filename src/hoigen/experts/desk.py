@@ -235,6 +235,8 @@ def json_in(text: str) -> Any:
     while at >= 0:
         try:
             return decoder.raw_decode(text, at)[0]
+        except RecursionError:
+            raise ValueError("JSON that is nested too deeply") from None
         except ValueError as error:
             last = f"not valid JSON: {error}"
         depth, end = 0, at

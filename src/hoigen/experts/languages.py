@@ -41,7 +41,7 @@ FEWEST = 6
 NEVER = -12.0
 """What the logarithm of a language's likelihood lies below that of the likeliest one when it is not that language.
 Chosen on the sentences of good captions (docs/decisions/words.md)."""
-STRAY = 6
+STRAY = 8
 """Letters of another script that a text may have: a sign that is not quoted."""
 
 
@@ -101,7 +101,7 @@ def other_than(text: str, language: str) -> str:
         for script, count in counted.items()
         if script not in wanted and script != "?"
     }
-    if sum(foreign.values()) > max(STRAY, own / 20):
+    if sum(foreign.values()) > max(STRAY, own / 10):
         most = max(foreign, key=lambda script: foreign[script]).capitalize()
         return f"{most} letters, where {language} was asked for"
     ranks = _ranks()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from hoigen.core.clip import Seconds
+from hoigen.experts.answers import without_thoughts
 from hoigen.experts.call import Answer, Outcome, Request
 from hoigen.experts.chat import pictures
 from hoigen.experts.chat.client import Reply
@@ -214,14 +215,6 @@ def answer_of(completion: Mapping[str, Any]) -> Answer:
         thought = message.get("reasoning_content") or message.get("reasoning") or content
         return answer.because("malformed", "thoughts without an answer" if thought else "an empty answer")
     return answer
-
-
-def without_thoughts(text: str) -> str:
-    """The text after a leading <think> block; servers may leave out its opening tag. "" when it never ends."""
-    before, tag, after = text.partition("</think>")
-    if tag and (before.lstrip().startswith("<think>") or "<think>" not in before):
-        return after.strip().removeprefix("<answer>").removesuffix("</answer>").strip()
-    return "" if text.lstrip().startswith("<think>") else text.strip()
 
 
 def error_in(body: Any) -> Mapping[str, Any]:

@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal
 from hoigen.core import devices
 from hoigen.core.devices import DeviceLostError
 from hoigen.core.settings import Setting
+from hoigen.experts.answers import without_thoughts
 from hoigen.experts.call import Answer, Request
-from hoigen.experts.chat.wire import without_thoughts
 from hoigen.models import room
 from hoigen.models.batcher import Batcher
 
