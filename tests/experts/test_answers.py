@@ -79,7 +79,7 @@ def test_the_outcome_says_what_kind_of_answer_it_is(text: str, outcome: str) -> 
     ("text", "doubt"),
     [
         ("A woman lifts a pan from the stove", "does not end in a sentence"),
-        ("Hands knead dough.", "3 words"),
+        ("Hands knead dough.", "few words"),
         ("The video shows a man who plays the guitar on a bench.", "speaks of the video"),
         ("We see a man lift a barbell and drop it on the mat again.", "speaks of its writer"),
         ("A woman lifts a pan from the stove.\n\nLet me know!", "a note behind the description was taken off"),

@@ -31,7 +31,7 @@ def settings(folder: Path, judge: Any, describer: dict[str, Any] | None = None) 
     expert, log = str(folder / "fake_expert.py"), str(folder / "asked.log")
     words = judge if isinstance(judge, str) else json.dumps(judge)
     return {
-        "describer": {expert: {"model": "eyes", "log": log, **(describer or {})}},
+        "describer": {expert: {"model": "eyes", "log": log, "says": "Hands cut bread.", **(describer or {})}},
         "judge": {expert: {"model": "judge", "log": log, "says": words, "sampling": {"frames": 0}}},
         "describe_prompt": str(folder / "look.md"),
     }
@@ -58,7 +58,7 @@ def test_the_judge_decides(tmp_path: Path, tiny_video: Path, answer: Any, value:
     assert (row["hoi_judgement"], row["hoi_conspicuous"], row["state"]) == (value, value, state)
     assert row["hoi_triplets"] == value
     shown = hoigen.show(tmp_path / "run", row["id"])
-    assert shown.details["hoi_judgement"]["detail"]["caption"] == "eyes saw 2 frames"
+    assert shown.details["hoi_judgement"]["detail"]["caption"] == "Hands cut bread."
     assert shown.details["hoi_judgement"]["detail"]["triplets"] == answer["triplets"]
 
 
@@ -106,4 +106,4 @@ def test_unknown_experts_are_named(tmp_path: Path) -> None:
 def test_an_excuse_is_no_caption_to_judge(tmp_path: Path, tiny_video: Path) -> None:
     row = judged(tmp_path, tiny_video, settings(tmp_path, YES, {"says": "I'm sorry, but I can't assist with that."}))
     assert (row["state"], row["hoi_judgement"]) == ("failed", None)
-    assert "describer refused: it wrote" in row["reason"]
+    assert "describer refused: an excuse" in row["reason"]

@@ -27,12 +27,15 @@ if TYPE_CHECKING:
     from hoigen.rules.cascade import Step
 
 REASONS = 12
+ALIKE_FROM, ALIKE = 30, 0.95
+"""A judge that says the same of this share of so many clips is told."""
 
 
 @dataclass(frozen=True, slots=True)
 class CaptionResult:
-    """What became of the kept clips. paths: which way captions took; failed: reason -> clips; calls: what was asked in
-    all, by expert and outcome, with tokens in and out. pending: clips that are not decided yet.
+    """What became of the kept clips. paths: which way captions took; failed: reason -> clips; doubtful: why
+    captions should be looked at -> clips; calls: what was asked in all, by expert and outcome, with tokens in and out.
+    pending: clips that are not decided yet.
     cost: of all calls, at the prices of the experts in force, in their currency. nothing: why no clip is kept, when
     every one failed before there could be a caption."""
 
@@ -46,6 +49,7 @@ class CaptionResult:
     pending: int = 0
     cost: float = 0.0
     nothing: str = ""
+    doubtful: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def incomplete(self) -> bool:
@@ -58,6 +62,19 @@ class CaptionResult:
         lines = [f"{self.kept} kept clips: {made} captioned, {lost} failed" + (f", {waiting} to go" if waiting else "")]
         lines += [f"  {count:6} {path}" for path, count in self.paths.items()]
         lines += [f"  {count:6} failed: {reason}" for reason, count in list(self.failed.items())[:REASONS]]
+        if len(self.failed) > REASONS:
+            lines.append(
+                f"  {sum(list(self.failed.values())[REASONS:]):6} failed for {len(self.failed) - REASONS} other reasons"
+            )
+        lines += [f"  {count:6} doubtful: {doubt}" for doubt, count in self.doubtful.items()]
+        differ = self.paths.get("rewritten", 0)
+        agreed = sum(count for path, count in self.paths.items() if path.startswith("agreed"))
+        if differ + agreed >= ALIKE_FROM and max(differ, agreed) >= ALIKE * (differ + agreed):
+            said = "differ" if differ > agreed else "agree"
+            lines.append(
+                f"the decision expert says of {max(differ, agreed)} of {differ + agreed} clips that the drafts {said}: "
+                "it may not tell them apart"
+            )
         if self.lengths:
             lines.append(str(self.lengths))
         if self.calls:
@@ -137,7 +154,9 @@ def caption(
     from hoigen.experts.desk import Desk
     from hoigen.pages.write import write_page
     from hoigen.recipe.recipe import check_numbers, check_shares
+    from hoigen.rules import decide
     from hoigen.rules.runfile import steps_of
+    from hoigen.stages.captioned import mark_shared
     from hoigen.stages.captions import caption_clips
     from hoigen.work.ranks import Rank, held
     from hoigen.work.task import Limits, cores
@@ -185,7 +204,9 @@ def caption(
                     barrier = caption_clips(folder, steps, job, Desk(calls), mine, limits, quiet)
             if not barrier.missing() and not barrier.passed:
                 with barrier.last_step():
-                    folder.captions(job.name, job.fingerprint).compact()
+                    captions = folder.captions(job.name, job.fingerprint)
+                    mark_shared(decide.connect(folder, steps), captions)
+                    captions.compact()
                     if report:
                         write_page(folder.path)
             return result_of(folder, steps, job, calls, tokenizer)
@@ -280,6 +301,7 @@ def result_of(run: Run, steps: Sequence[Step], job: Job, calls: Calls, tokenizer
         kept=counts.get("kept", 0),
         paths=dict(found.paths.most_common()),
         failed=dict(found.failed.most_common()),
+        doubtful=dict(found.doubts.most_common()),
         lengths=spread,
         calls=totals,
         pending=counts.get("pending", 0),
@@ -294,6 +316,7 @@ class _Told:
 
     paths: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
+    doubts: Counter[str] = field(default_factory=Counter)
 
     def of(self, run: Run, steps: Sequence[Step], captioner: str) -> Iterator[str]:
         """The texts, shard by shard: no more than one shard's captions are held."""
@@ -306,13 +329,14 @@ class _Told:
         there = set(captions.shards())
         for shard, ids in kept_clips(run, steps, there.__contains__):
             kept = set(ids)
-            for row in captions.read(shard, ["id", "path", "reason", "text"]):
+            for row in captions.read(shard, ["id", "path", "reason", "text", "doubts"]):
                 if row["id"] not in kept:
                     continue
                 if row["text"] is None:
                     self.failed[row["reason"]] += 1
                 else:
                     self.paths[row["path"] or captioner] += 1
+                    self.doubts.update(filter(None, (row["doubts"] or "").split("; ")))
                     yield row["text"]
 
 

@@ -31,7 +31,8 @@ def table(
         Literal["kept", "dropped", "failed", "pending"] | None, Setting("only clips that ended so")
     ] = None,
 ) -> None:
-    """Writes one row per clip: id, uri, start, end, state, rule, reason, a column per score, and the caption.
+    """Writes one row per clip: id, uri, start, end, state, rule, reason, a column per score, the caption, and why it
+    is doubted.
 
     What went in is what comes out: every clip of the input is a row, however it ended.
     """
@@ -62,8 +63,9 @@ def _captions(con: duckdb.DuckDBPyConnection, run: Run) -> str:
     table = captions_in_force(run)
     if table is None or not table.shards():
         return " from decided"
-    con.execute(f"create view captions as select id, text as caption from {table.layout().relation()}")
-    return ", captions.caption from decided left join captions on captions.id = decided.id and state = 'kept'"
+    con.execute(f"create view captions as select id, text as caption, doubts from {table.layout().relation()}")
+    own = "captions.caption, captions.doubts as caption_doubts"
+    return f", {own} from decided left join captions on captions.id = decided.id and state = 'kept'"
 
 
 def format_of(out: Path | None) -> Format:

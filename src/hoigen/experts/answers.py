@@ -539,7 +539,7 @@ def words_of(text: str, *, own: str = "", language: str = "") -> Words:
         (VAGUE, "it says nothing"),
         (FRAMES, "it speaks of what it was given"),
         (ALOUD, "it thinks aloud"),
-        (SPEAKER, "it speaks of itself"),
+        (SPEAKER, "it speaks of itself or to its reader"),
         (SOURCES, "it speaks of what it was given"),
     ):
         if found := pattern.search(unquoted):
@@ -563,7 +563,7 @@ def words_of(text: str, *, own: str = "", language: str = "") -> Words:
             return Words("", "truncated", f"it ends in the middle of a sentence: {bare[-80:]!r}")
         doubts.append("does not end in a sentence")
     doubts += ["a note behind the description was taken off"] if notes else []
-    doubts += [f"{len(tokens)} words"] if len(tokens) < SHORT else []
+    doubts += ["few words"] if len(tokens) < SHORT else []
     doubts += ["speaks of its writer"] if FIRST_PERSON.search(unquoted) else []
     doubts += ["speaks of the video"] if OF_A_VIDEO.search(unquoted) else []
     return Words(bare, doubts=tuple(doubts))

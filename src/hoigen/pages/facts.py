@@ -207,6 +207,7 @@ class Words:
         text: the caption; "" when there is none.
         reason: why there is no text.
         path: which way the captioner took.
+        doubts: why the text should be looked at; "" for no reason.
         detail: what else it notes, by name.
         calls: of experts, in order.
     """
@@ -214,6 +215,7 @@ class Words:
     text: str
     reason: str = ""
     path: str = ""
+    doubts: str = ""
     detail: Mapping[str, str] = field(default_factory=dict)
     calls: tuple[Call, ...] = ()
 
@@ -227,6 +229,7 @@ class Captioning:
         experts: role -> model.
         captioned: clips that have a caption.
         failed: clips that have none, and were tried.
+        doubtful: captions that should be looked at.
         paths: way -> how many captions came by it.
         lengths: a sentence on how long they are.
         calls: of experts.
@@ -237,6 +240,7 @@ class Captioning:
     experts: Mapping[str, str]
     captioned: int
     failed: int
+    doubtful: int
     paths: Mapping[str, int]
     lengths: str
     calls: int

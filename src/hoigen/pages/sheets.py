@@ -45,7 +45,8 @@ def _tile(tile: Tile) -> Html:
         said, kind = tile.words.text, "words"
         if not said:
             said, kind = f"no caption: {tile.words.reason}", "words none"
-        words = el("p", el("bdi", said), class_=kind)
+        doubtful = el("small", f" doubtful: {tile.words.doubts}") if tile.words.text and tile.words.doubts else None
+        words = el("p", el("bdi", said), doubtful, class_=kind)
     caption = el(
         "figcaption",
         el("p", el("bdi", name), class_="name", title=tile.uri),

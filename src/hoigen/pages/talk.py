@@ -41,6 +41,7 @@ def words_of(con: Any, run: Run, rows: Sequence[Mapping[str, Any]]) -> dict[str,
             text=row["text"] or "",
             reason=row["reason"] or "",
             path=row["path"] or "",
+            doubts=row["doubts"] or "",
             detail={
                 name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
                 for name, value in detail.items()
@@ -68,9 +69,15 @@ def captioning_of(con: Any, run: Run) -> Captioning | None:
     facts, captions = caption_facts(run), captions_in_force(run)
     if facts is None or captions is None:
         return None
+<<<<<<< HEAD
     table = captions.layout().relation()
     many, failed, calls, tokens = con.execute(
         "select count(*), count(*) filter (text is null), coalesce(sum(calls), 0), "
+=======
+    table = captions.relation()
+    many, failed, doubtful, calls, tokens = con.execute(
+        "select count(*), count(*) filter (text is null), count(doubts), coalesce(sum(calls), 0), "
+>>>>>>> 1506c73 (Captions: doubtful ones are marked, texts of many clips too; docs)
         f"coalesce(sum(tokens_in + tokens_out), 0) from {table}"
     ).fetchone()
     if not many:
@@ -86,6 +93,7 @@ def captioning_of(con: Any, run: Run) -> Captioning | None:
         experts={role: str(identity.get("model", "")) for role, identity in (facts.get("experts") or {}).items()},
         captioned=many - failed,
         failed=failed,
+        doubtful=doubtful,
         paths=dict(paths),
         lengths=str(lengths) if lengths else "",
         calls=int(calls),
@@ -115,6 +123,7 @@ def talk(words: Words | None) -> Html | None:
 def summary(facts: Captioning) -> Html:
     """The section on captions."""
     pairs = [("captioner", facts.captioner), ("captioned", str(facts.captioned)), ("failed", str(facts.failed))]
+    pairs += [("doubtful", str(facts.doubtful))] if facts.doubtful else []
     pairs += [(f"by way of {path}", str(count)) for path, count in facts.paths.items() if path != facts.captioner]
     pairs += [(role, model) for role, model in facts.experts.items()]
     if facts.calls:

@@ -52,6 +52,36 @@ def failed(clip: Clip, error: BaseException, talk: Conversation) -> Row:
     return row_of(clip, caption, talk, time.monotonic())
 
 
+SHARED = 3
+"""Clips that have the same text, from which it is doubted: no two clips are described in the same words."""
+OF_MANY = "the text of many clips"
+
+
+def mark_shared(con: Any, table: Table) -> int:
+    """Marks as doubtful the captions whose text several clips have; how many. Those that no expert wrote are left.
+
+    Args:
+        con: a connection of DuckDB that reads tables of the run.
+        table: of captions; nobody else writes it meanwhile.
+    """
+    if not table.shards():
+        return 0
+    rows = con.execute(
+        f"with mine as (select id, shard, lower(text) as said from {table.layout().relation()} where text <> '' and calls > 0) "
+        "select shard, list(id) from mine where said in (select said from mine group by said having count(*) >= ?) "
+        "group by shard order by shard",
+        [SHARED],
+    ).fetchall()
+    for shard, ids in rows:
+        marked = set(ids)
+        found = table.read(shard)
+        for row in found:
+            old = [doubt for doubt in (row["doubts"] or "").split("; ") if doubt and doubt != OF_MANY]
+            row["doubts"] = "; ".join([*old, *([OF_MANY] if row["id"] in marked else [])]) or None
+        table.write(shard, found)
+    return sum(len(ids) for _, ids in rows)
+
+
 def captions_of(run: Run) -> Iterator[tuple[str, str]]:
     """(clip id, text) of all captions in force, in order of shard."""
     for row in caption_rows(run, ["id", "text"]):
