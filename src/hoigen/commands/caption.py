@@ -329,14 +329,14 @@ class _Told:
         there = set(captions.shards())
         for shard, ids in kept_clips(run, steps, there.__contains__):
             kept = set(ids)
-            for row in captions.read(shard, ["id", "path", "reason", "text", "doubts"]):
+            for row in captions.read(shard, ["id", "path", "reason", "text"]):
                 if row["id"] not in kept:
                     continue
                 if row["text"] is None:
                     self.failed[row["reason"]] += 1
                 else:
                     self.paths[row["path"] or captioner] += 1
-                    self.doubts.update(filter(None, (row["doubts"] or "").split("; ")))
+                    self.doubts.update(filter(None, (row["reason"] or "").split("; ")))
                     yield row["text"]
 
 

@@ -109,7 +109,7 @@ def _caption_lines(caption: Mapping[str, Any], full: bool) -> list[str]:
         words = f"{len(caption['text'].split())} words, {caption['calls']} calls"
         tokens = f"{caption['tokens_in']} tokens in, {caption['tokens_out']} out, {caption['seconds']:.1f} s"
         lines = [f"{head}: {words}, {tokens}", *_block(caption["text"], "  ")]
-        lines += [f"  doubtful: {caption['doubts']}"] if caption["doubts"] else []
+        lines += [f"  doubtful: {caption['reason']}"] if caption["reason"] else []
     for name, value in json.loads(caption["detail"] or "{}").items():
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         lines += ["", f"  {name}", *_block(text, "    ", None if full else LONG)]

@@ -63,8 +63,8 @@ def _captions(con: duckdb.DuckDBPyConnection, run: Run) -> str:
     table = captions_in_force(run)
     if table is None or not table.shards():
         return " from decided"
-    con.execute(f"create view captions as select id, text as caption, doubts from {table.layout().relation()}")
-    own = "captions.caption, captions.doubts as caption_doubts"
+    con.execute(f"create view captions as select id, text as caption, reason as why from {table.layout().relation()}")
+    own = "captions.caption, case when caption is not null then captions.why end as caption_doubts"
     return f", {own} from decided left join captions on captions.id = decided.id and state = 'kept'"
 
 

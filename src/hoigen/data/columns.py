@@ -51,7 +51,6 @@ CAPTION_COLUMNS: Mapping[str, str] = {
     "reason": "string",
     "text": "string",
     "path": "string",
-    "doubts": "string",
     "calls": "int32",
     "tokens_in": "int64",
     "tokens_out": "int64",

@@ -205,9 +205,8 @@ class Words:
 
     Args:
         text: the caption; "" when there is none.
-        reason: why there is no text.
+        reason: why there is no text, or why it should be looked at.
         path: which way the captioner took.
-        doubts: why the text should be looked at; "" for no reason.
         detail: what else it notes, by name.
         calls: of experts, in order.
     """
@@ -215,7 +214,6 @@ class Words:
     text: str
     reason: str = ""
     path: str = ""
-    doubts: str = ""
     detail: Mapping[str, str] = field(default_factory=dict)
     calls: tuple[Call, ...] = ()
 

@@ -45,7 +45,7 @@ def _tile(tile: Tile) -> Html:
         said, kind = tile.words.text, "words"
         if not said:
             said, kind = f"no caption: {tile.words.reason}", "words none"
-        doubtful = el("small", f" doubtful: {tile.words.doubts}") if tile.words.text and tile.words.doubts else None
+        doubtful = el("small", f" doubtful: {tile.words.reason}") if tile.words.text and tile.words.reason else None
         words = el("p", el("bdi", said), doubtful, class_=kind)
     caption = el(
         "figcaption",

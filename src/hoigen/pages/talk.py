@@ -41,7 +41,6 @@ def words_of(con: Any, run: Run, rows: Sequence[Mapping[str, Any]]) -> dict[str,
             text=row["text"] or "",
             reason=row["reason"] or "",
             path=row["path"] or "",
-            doubts=row["doubts"] or "",
             detail={
                 name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
                 for name, value in detail.items()
@@ -69,15 +68,9 @@ def captioning_of(con: Any, run: Run) -> Captioning | None:
     facts, captions = caption_facts(run), captions_in_force(run)
     if facts is None or captions is None:
         return None
-<<<<<<< HEAD
     table = captions.layout().relation()
-    many, failed, calls, tokens = con.execute(
-        "select count(*), count(*) filter (text is null), coalesce(sum(calls), 0), "
-=======
-    table = captions.relation()
     many, failed, doubtful, calls, tokens = con.execute(
-        "select count(*), count(*) filter (text is null), count(doubts), coalesce(sum(calls), 0), "
->>>>>>> 1506c73 (Captions: doubtful ones are marked, texts of many clips too; docs)
+        "select count(*), count(*) filter (text is null), count(*) filter (text <> '' and reason <> ''), coalesce(sum(calls), 0), "
         f"coalesce(sum(tokens_in + tokens_out), 0) from {table}"
     ).fetchone()
     if not many:

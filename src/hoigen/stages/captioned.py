@@ -27,10 +27,9 @@ def row_of(clip: Clip, caption: Caption, talk: Conversation, began: Seconds) -> 
     return {
         "id": clip.id,
         "state": "captioned" if caption.text is not None else "failed",
-        "reason": caption.reason or None,
+        "reason": caption.reason or "; ".join(caption.doubts) or None,
         "text": caption.text,
         "path": caption.path or None,
-        "doubts": "; ".join(caption.doubts) or None,
         "calls": len(talk.trace),
         "tokens_in": sum(call["tokens_in"] for call in talk.trace),
         "tokens_out": sum(call["tokens_out"] for call in talk.trace),
@@ -67,8 +66,8 @@ def mark_shared(con: Any, table: Table) -> int:
     if not table.shards():
         return 0
     rows = con.execute(
-        f"with mine as (select id, shard, lower(text) as said from {table.layout().relation()} where text <> '' and calls > 0) "
-        "select shard, list(id) from mine where said in (select said from mine group by said having count(*) >= ?) "
+        f"with mine as (select id, shard, lower(text) as said from {table.layout().relation()} "
+        "where text <> '' and calls > 0) select shard, list(id) from mine where said in (select said from mine group by said having count(*) >= ?) "
         "group by shard order by shard",
         [SHARED],
     ).fetchall()
@@ -76,8 +75,8 @@ def mark_shared(con: Any, table: Table) -> int:
         marked = set(ids)
         found = table.read(shard)
         for row in found:
-            old = [doubt for doubt in (row["doubts"] or "").split("; ") if doubt and doubt != OF_MANY]
-            row["doubts"] = "; ".join([*old, *([OF_MANY] if row["id"] in marked else [])]) or None
+            old = [doubt for doubt in (row["reason"] or "").split("; ") if doubt and doubt != OF_MANY]
+            row["reason"] = "; ".join([*old, *([OF_MANY] if row["id"] in marked else [])]) or None
         table.write(shard, found)
     return sum(len(ids) for _, ids in rows)
 
