@@ -199,6 +199,52 @@ def test_one_draft_alone_is_kept_only_where_told_and_where_asking_again_would_no
     assert captioned(mixture({}, **drafts), talk_about(clip())).text is None
 
 
+@pytest.mark.parametrize("outcome", ["truncated", "refused", "malformed", "timed_out", "failed"])
+@pytest.mark.parametrize(
+    ("broke", "path"),
+    [
+        ("same", "unchecked: first"),
+        ("richer", "agreed: first"),
+        ("third", "unchecked: first"),
+        ("rewrite", "unchecked: first"),
+    ],
+)
+def test_what_cannot_be_checked_falls_back_to_a_marked_draft_where_told(broke: str, path: str, outcome: str) -> None:
+    none: Any = broken(outcome)
+    decision: dict[str, Any] = {"same": SAME if broke == "richer" else DIFFER, "rewrite": "A man lifts a cup."}
+    decision |= {"richer": richer("second")} | ({} if broke == "third" else {broke: none})
+    given = {"third": none} if broke == "third" else {}
+    longer = "A man lifts a red cup with both of his hands."
+    caption = captioned(mixture(decision, first=longer, **given, alone="keep"), talk_about(clip()))
+    role = "third" if broke == "third" else "decision"
+    if outcome in FINAL:
+        assert (caption.text, caption.path) == (longer, path)
+        assert caption.doubts[-1] == f"unchecked: {role} {outcome}: it {outcome}"
+    else:
+        assert (caption.text, caption.reason) == (None, f"{role} {outcome}: it {outcome}")
+
+
+def test_that_nothing_can_be_seen_is_an_answer_of_the_third_and_an_excuse_is_none() -> None:
+    for seen in ("1. cannot be seen", "Cannot be seen.", "I cannot see the colour of the cup."):
+        caption = captioned(mixture({"same": DIFFER, "rewrite": "A man drinks tea."}, third=seen), talk_about(clip()))
+        assert (caption.text, caption.detail["third"]) == ("A man drinks tea.", seen)
+    caption = captioned(mixture({"same": DIFFER}, third="I'm sorry, I can't help with that."), talk_about(clip()))
+    assert caption.reason.startswith("third refused")
+
+
+def test_the_third_may_write_a_caption_that_looks_at_the_points() -> None:
+    decision = {"same": DIFFER, "rewrite": "A man drinks tea."}
+    whole = mixture(decision, third="A man lifts a green cup.", third_says="caption")
+    caption = captioned(whole, talk_about(clip()))
+    assert (caption.text, caption.path) == ("A man drinks tea.", "rewritten")
+    [request] = asked(whole, "third")
+    assert request.template.startswith("third_caption@")
+    assert "colour of the cup" in request.text
+    assert "A man lifts a green cup." in asked(whole, "decision")[-1].text
+    lines = captioned(mixture(decision, third="The cup is held by the", third_says="caption"), talk_about(clip()))
+    assert lines.reason.startswith("third truncated")
+
+
 def test_two_missing_drafts_are_both_named() -> None:
     captioner = mixture({}, first=broken("refused"), second=broken("truncated"), alone="keep")
     assert (

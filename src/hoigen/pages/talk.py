@@ -70,8 +70,8 @@ def captioning_of(con: Any, run: Run) -> Captioning | None:
         return None
     table = captions.layout().relation()
     many, failed, doubtful, calls, tokens = con.execute(
-        "select count(*), count(*) filter (text is null), count(*) filter (text <> '' and reason <> ''), coalesce(sum(calls), 0), "
-        f"coalesce(sum(tokens_in + tokens_out), 0) from {table}"
+        "select count(*), count(*) filter (text is null), count(*) filter (text <> '' and reason <> ''), "
+        f"coalesce(sum(calls), 0), coalesce(sum(tokens_in + tokens_out), 0) from {table}"
     ).fetchone()
     if not many:
         return None

@@ -67,7 +67,8 @@ def mark_shared(con: Any, table: Table) -> int:
         return 0
     rows = con.execute(
         f"with mine as (select id, shard, lower(text) as said from {table.layout().relation()} "
-        "where text <> '' and calls > 0) select shard, list(id) from mine where said in (select said from mine group by said having count(*) >= ?) "
+        "where text <> '' and calls > 0) "
+        "select shard, list(id) from mine where said in (select said from mine group by said having count(*) >= ?) "
         "group by shard order by shard",
         [SHARED],
     ).fetchall()
