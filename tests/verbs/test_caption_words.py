@@ -30,8 +30,8 @@ def caption(run: Path, **how: Any) -> Any:
 def test_a_text_of_many_clips_is_marked_and_a_text_of_its_own_is_not(tmp_path: Path, tiny_video: Path) -> None:
     own = "A child stacks five wooden blocks on a carpet and knocks them over again."
     with FakeChatServer() as server:
-        server.script = [Say(own)]
-        server.then = lambda body: Say("A man in a blue shirt lifts a cup and drinks from it slowly.")
+        server.script = [Say(text=own)]
+        server.then = lambda body: Say(text="A man in a blue shirt lifts a cup and drinks from it slowly.")
         run = prepared(tmp_path, tiny_video, server.url, 7)
         result = caption(run)
         assert result.doubtful == {OF_MANY: 6}
