@@ -206,14 +206,12 @@ class Parsed:
                 return
 
     def emit(self, action: str, phrase: Any, *, tool: bool = False) -> bool:
-        from hoigen.interactions.categories.reader import Found
-
         name = self.mentions.thing(action, phrase)
         if not name or (action == "wear" and phrase.name not in _lists().WORN):
             return False
         if not tool and action != "use":
             self.mentions.acted_on = name
-        self.found.append(Found(self.actor, action, name))
+        self.found.append((self.actor, action, name))
         return True
 
     # words
@@ -298,7 +296,7 @@ def measured(vbench: Path | None, shown: str) -> None:
         for way, read in (("grammar", reader.read), ("spaCy", parser.read)):
             counts: dict[str, list[Any]] = {what: [] for what in categories.CUTS}
             for name, text, labels, _ in cases:
-                found = [(each.subject, each.action, each.object) for each in read(text)]
+                found = read(text)
                 pairs = {(row.action, row.object) for row in categories_of(name, found, view=None, source="rules")}
                 for what, cut in categories.CUTS.items():
                     counts[what].append(categories.counted(cut(pairs), cut(set(labels))))
@@ -312,7 +310,9 @@ def measured(vbench: Path | None, shown: str) -> None:
             print(f"{title:<18} spaCy - grammar, F1 of both: {apart(both['grammar'], both['spaCy'])}")
     singles = json.loads(sys.stdin.read() or "[]")
     for way, read in (("grammar", reader.read), ("spaCy", parser.read)):
-        right = sum({(f.action, f.object) for f in read(text)} == {tuple(p) for p in pairs} for text, pairs in singles)
+        right = sum(
+            {(action, thing) for _, action, thing in read(text)} == {tuple(p) for p in pairs} for text, pairs in singles
+        )
         print(f"single sentences of tests/categories/test_reader.py, {way}: {right} of {len(singles)}")
     texts = [text for _, text, _, _ in (*sets["own, developed on"], *sets["own, held out"])]
     for way, read in (("grammar", reader.read), ("spaCy", parser.read)):

@@ -205,7 +205,7 @@ def test_a_judge_is_beside_and_never_among_people(tmp_path: Path) -> None:
     assert big.agreement.raw.value == pytest.approx(3 / 5)
     assert (big.false_precision.value, big.false_recall.value) == pytest.approx((1 / 2, 1 / 2))
     shown = big.captioners["B"]
-    assert (shown.people.value, shown.judge.value, shown.judge_all.value) == pytest.approx((1 / 2, 0, 1 / 3))
+    assert tuple(shown[name].value for name in ("people", "judge", "judge_all")) == pytest.approx((1 / 2, 0, 1 / 3))
     assert other.agreement.units == 0
     assert any("other says is not validated" in note for note in beside.notes)
     assert any("the judge A seems to be A" in note for note in beside.notes)

@@ -118,7 +118,7 @@ def test_captions_and_facts(tmp_path: Path) -> None:
     facts = tmp_path / "facts.csv"
     facts.write_text("clip,verb,object\nc1,pick_up|Lift,cup\n")
     [fact] = read_facts(facts)["c1"]
-    assert fact.verbs == {"pick up", "lift"}
+    assert fact == ({"pick up", "lift"}, {"cup"})
     facts.write_text("clip,verb,object\nc1,lift,\n")
     with pytest.raises(UsageError, match="line 2, column object: it is empty"):
         read_facts(facts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from fake_judge import FakeJudge
 from hoigen.commands.caption_eval import caption_eval
 from hoigen.core.errors import UsageError
 from hoigen.evaluation.captions import _schemas, judge
-from hoigen.evaluation.captions.files import Fact, Rating, read_claims
+from hoigen.evaluation.captions.files import Rating, read_claims
 from hoigen.evaluation.captions.judge import own_work
 from hoigen.experts import _fake_facts
 from hoigen.experts.call import Answer
@@ -76,8 +75,8 @@ def test_the_whole_chain_finds_what_was_planted(tmp_path: Path) -> None:
     assert beside.agreement.confusion["true"]["false"] == beside.agreement.confusion["false"]["true"] == 0
     assert sum(row["cannot_tell"] for row in beside.agreement.confusion.values()) == 80, "cameras are not known"
     careless = beside.captioners["careless"]
-    assert careless.judge.value == pytest.approx(careless.people.value, abs=0.05)
-    assert careless.judge.low <= 0.4 <= careless.judge.high  # type: ignore[operator]
+    assert careless["judge"].value == pytest.approx(careless["people"].value, abs=0.05)
+    assert careless["judge"].low <= 0.4 <= careless["judge"].high  # type: ignore[operator]
     with pytest.raises(UsageError, match="automatic judge"):
         caption_eval(tmp_path / "judge.jsonl")
 
@@ -186,7 +185,7 @@ def test_the_prompts_name_every_field_and_word_of_the_answer() -> None:
 
 
 def test_facts_as_text_for_the_judge() -> None:
-    fact = Fact(verbs=frozenset({"lift", "pick up"}), objects=frozenset({"cup"}))
-    assert judge.text_of([fact, replace(fact, verbs=frozenset({"wash"}))]) == (
+    fact = frozenset({"lift", "pick up"}), frozenset({"cup"})
+    assert judge.text_of([fact, (frozenset({"wash"}), fact[1])]) == (
         "- a person: lift or pick up cup\n- a person: wash cup"
     )

@@ -141,11 +141,8 @@ def test_doctor_writes_a_video_and_reads_it_back(monkeypatch: pytest.MonkeyPatch
     real = av.open
     monkeypatch.setattr(av, "open", fake_open)
     [trouble] = doctor().troubles
-    assert trouble == (
-        "a video that was written here cannot be read back: TypeError: "
-        "test_doctor_writes_a_video_and_reads_it_back.<locals>.fake_open() got an unexpected keyword argument "
-        "'metadata_errors'"
-    )
+    assert trouble.startswith("a video that was written here cannot be read back: TypeError: ")
+    assert "fake_open() got an unexpected keyword argument" in trouble
     assert "written here and read back: FAILED" in str(doctor())
     monkeypatch.undo()
     monkeypatch.setattr(plan._Target, "convert", lambda self, frame: np.zeros((48, 64, 3), np.uint8))
@@ -191,13 +188,12 @@ def test_doctor_lists_what_is_unpinned_and_what_came_first(tmp_path: Path) -> No
     assert {model.name for model in doctor().unpinned} == {
         "dino_vitb16",
         "unimatch",
-        "musiq_spaq",
         "musiq_spaq_original",
         "amt_s",
         "viclip_l14",
     }
     assert all(not model.noted for model in doctor().unpinned)
-    assert str(doctor()).count("nothing noted yet") == 6
+    assert str(doctor()).count("nothing noted yet") == 5
     lock.hold_file("amt_s", tmp_path / "amt-s.pth", "ab" * 32, "https://somewhere")
     lock.hold_revision("owner/name", "main", "cd" * 20)
     found = {model.name: model for model in doctor().unpinned}

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from hoigen.commands.options import Seed
-from hoigen.core.errors import UsageError
+from hoigen.commands.options import Seed, check_draws, write_out
 from hoigen.core.settings import Setting
 from hoigen.evaluation.models.forms import Format
 
@@ -61,16 +60,12 @@ def agree(
 
     Returns the agreement. Raises UsageError that names the file, the line and the column at fault.
     """
-    from hoigen.data.files import write_text
     from hoigen.evaluation.models import columns as known
     from hoigen.evaluation.models.ratings import agreement, read_told, table_of
     from hoigen.evaluation.models.read import read_source
     from hoigen.stats.resample import Draws
 
-    if seed < 0:
-        raise UsageError(f"--seed is 0 or more; it came as {seed}")
-    if draws < 100:
-        raise UsageError(f"--draws is at least 100; it came as {draws}")
+    check_draws(draws, seed)
     source = read_source(Path(run))
     chosen = known.chosen(source.numbers, measures or [number.name for number in known.judged(source.numbers)])
     told = read_told(Path(ratings), source.videos, ratings_question)
@@ -83,8 +78,5 @@ def agree(
     result = Agreed(found, table_of(found, chosen, how, notes), format)
     if out is None:
         return result
-    try:
-        write_text(Path(out), f"{result}\n")
-    except OSError as error:
-        raise UsageError(f"--out {out} cannot be written: {error.strerror or error}") from None
+    write_out(Path(out), f"{result}\n")
     return Agreed(found, result.table)

@@ -77,12 +77,9 @@ def annotate(
     key = next(key for key in KEYS if key in rows[0].cells)
     names = list(dict.fromkeys(row.need(key) for row in rows))
     clips: dict[str, list[str]] = {}
-    con = decide.connect(folder, steps)
-    try:
+    with decide.connect(folder, steps) as con:
         for name, clip, *_ in clips_named(con, Path(file), "id" if key == "clip" else key, names):
             clips.setdefault(name, []).append(clip)
-    finally:
-        con.close()
     made = [each for row in rows for each in _made(row, clips.get(row.need(key), []), question, who)]
     first: dict[tuple[object, ...], tuple[str, Annotation]] = {}
     for place, each in made:  # a person says one thing of a clip, unless the times tell which came first
@@ -114,16 +111,14 @@ def _made(row: Row, clips: list[str], question: str | None, who: str | None) -> 
         raise UsageError(f"{row.place}: what was asked? Give --question, or a column question")
     if not person:
         raise UsageError(f"{row.place}: who said it? Give --who, or a column who")
-    facts = {"question": asked, "value": value, "who": person, "note": row.text("note")}
-    return [(row.place, Annotation(clip=clip, tool=TOOL, when=_when(row), **facts)) for clip in clips]
-
-
-def _when(row: Row) -> datetime | None:
-    value = row.cells.get("when")
-    came = "" if isinstance(value, datetime) else row.text("when")
+    at = row.cells.get("when")
+    came = "" if isinstance(at, datetime) else row.text("when")
     try:
-        found = value if isinstance(value, datetime) else datetime.fromisoformat(came) if came else None
+        when = at if isinstance(at, datetime) else datetime.fromisoformat(came) if came else None
     except ValueError:
         told = "a time such as 2026-11-26T15:02:00+00:00, in UTC where it names no zone"
         raise UsageError(f"{row.place}, column when: {told}; it came as {came!r}") from None
-    return found.replace(tzinfo=UTC) if found is not None and found.tzinfo is None else found
+    if when is not None and when.tzinfo is None:
+        when = when.replace(tzinfo=UTC)
+    facts = {"question": asked, "value": value, "who": person, "note": row.text("note")}
+    return [(row.place, Annotation(clip=clip, tool=TOOL, when=when, **facts)) for clip in clips]

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from hoigen.commands.options import write_out
 from hoigen.core.errors import UsageError
 from hoigen.core.settings import Setting
 from hoigen.measures.labelled import Question
 
 if TYPE_CHECKING:
     from hoigen.measures.labelled import Judged
-    from hoigen.stats.thresholds import Curve, Point
+    from hoigen.stats.thresholds import Point
 
 FEW = 50
 """Below so many frames of either kind a theta is hardly known; people are told."""
@@ -138,7 +139,12 @@ def calibrate(
         raise UsageError(
             f"{labels}: no theta below 1 leaves at most {most_false:g} of the frames labelled no: one of them scores 1"
         )
-    table = _write(Path(out), points) if out is not None else None
+    if out is not None:
+        lines = ["theta,precision,recall,false_alarms,f1"]
+        for row in map(points.point, range(len(points.thresholds))):
+            precision = "" if row.precision is None else f"{row.precision:.6f}"
+            lines.append(f"{row.threshold:.9g},{precision},{row.recall:.6f},{row.false_positives:.6f},{row.f1:.6f}")
+        write_out(Path(out), "\n".join(lines) + "\n")
     own = measure.theta if measure.theta is not None else looks.about.theta
     return Calibrated(
         observer=looks.about.observer,
@@ -150,7 +156,7 @@ def calibrate(
         frames=len(scores),
         yes=sum(yes),
         notes=[*left_out, *_notes(found, yes)],
-        table=table,
+        table=Path(out) if out is not None else None,
     )
 
 
@@ -164,17 +170,3 @@ def _notes(found: Sequence[Judged], yes: Sequence[bool]) -> list[str]:
     if len({each.label.file for each in found}) < len(found):
         notes.append("frames of one video are alike: they tell less than as many frames of different videos")
     return notes
-
-
-def _write(path: Path, points: Curve) -> Path:
-    from hoigen.data.files import write_text
-
-    lines = ["theta,precision,recall,false_alarms,f1"]
-    for row in map(points.point, range(len(points.thresholds))):
-        precision = "" if row.precision is None else f"{row.precision:.6f}"
-        lines.append(f"{row.threshold:.9g},{precision},{row.recall:.6f},{row.false_positives:.6f},{row.f1:.6f}")
-    try:
-        write_text(path, "\n".join(lines) + "\n")
-    except OSError as error:
-        raise UsageError(f"--out {path} cannot be written: {error.strerror or error}") from None
-    return path

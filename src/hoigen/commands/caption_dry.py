@@ -13,7 +13,6 @@ from hoigen.experts.dry import DryDesk, Load
 
 if TYPE_CHECKING:
     from hoigen.captioners._job import Job
-    from hoigen.core.score import Caption
     from hoigen.data.run import Run
     from hoigen.experts.calls import Calls
     from hoigen.rules.cascade import Step
@@ -68,7 +67,15 @@ def _cost(low: Load, high: Load) -> str:
 
 def dry_run_of(run: Run, steps: Sequence[Step], job: Job, calls: Calls, rank: Rank) -> DryRun:
     """Walks the captioner with supposed answers; kept ones count nothing."""
-    clips, total = _some(run, steps, rank)
+    from hoigen.stages.kept import KeptClip, kept_clips, kept_counts
+
+    total = sum(clips for shard, clips in kept_counts(run, steps).items() if rank.mine(shard))
+    every = max(1, -(-total // SAMPLE))
+    clips: list[KeptClip] = []
+    passed = 0
+    for shard, ids in kept_clips(run, steps, rank.mine):
+        clips += KeptClip.read(run, steps, shard, ids[-passed % every :: every])
+        passed += len(ids)
     loads = []
     fails: Counter[str] = Counter()
     for worst in (False, True):
@@ -76,7 +83,7 @@ def dry_run_of(run: Run, steps: Sequence[Step], job: Job, calls: Calls, rank: Ra
         for kept in clips:
             desk = DryDesk(calls, worst=worst, width=kept.clip.width, height=kept.clip.height)
             talk = Conversation(kept.clip, desk, content=kept.content, facts=kept.facts)
-            caption = asyncio.run(_walk(job, talk))
+            caption = asyncio.run(job.captioner(talk))
             if caption.text is None and not worst:
                 fails[caption.reason] += 1
             for model, load in desk.loads.items():
@@ -87,20 +94,3 @@ def dry_run_of(run: Run, steps: Sequence[Step], job: Job, calls: Calls, rank: Ra
         factor = total / len(clips) if clips else 0.0
         loads.append({model: load.scaled(factor) for model, load in found.items()})
     return DryRun(total, len(clips), loads[0], loads[1], fails)
-
-
-async def _walk(job: Job, talk: Conversation) -> Caption:
-    return await job.captioner(talk)
-
-
-def _some(run: Run, steps: Sequence[Step], rank: Rank) -> tuple[list[KeptClip], int]:
-    from hoigen.stages.kept import KeptClip, kept_clips, kept_counts
-
-    total = sum(clips for shard, clips in kept_counts(run, steps).items() if rank.mine(shard))
-    every = max(1, -(-total // SAMPLE))
-    found: list[KeptClip] = []
-    passed = 0
-    for shard, ids in kept_clips(run, steps, rank.mine):
-        found += KeptClip.read(run, steps, shard, ids[-passed % every :: every])
-        passed += len(ids)
-    return found, total

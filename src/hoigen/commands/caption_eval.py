@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from hoigen.commands.options import Draws, Seed
+from hoigen.commands.options import Draws, Seed, check_draws
 from hoigen.core.errors import UsageError, nearest
 from hoigen.core.settings import Setting
 from hoigen.evaluation.captions.result import CaptionEval, Format
@@ -62,10 +62,7 @@ def caption_eval(
     from hoigen.evaluation.captions.result import check_out, save
     from hoigen.stats.resample import Draws
 
-    if seed < 0:
-        raise UsageError(f"--seed is 0 or more; it came as {seed}")
-    if draws < 100:
-        raise UsageError(f"--draws is at least 100; it came as {draws}")
+    check_draws(draws, seed)
     check_out(out)
     ratings = files.read_claims(Path(claims))
     material = Material(

@@ -11,8 +11,7 @@ from hoigen.core.errors import UsageError
 from hoigen.core.settings import Setting
 
 if TYPE_CHECKING:
-    from hoigen.interactions.categories.rows import Category
-    from hoigen.interactions.categories.table import Distribution, Tally
+    from hoigen.interactions.categories.table import Distribution
 
 Format = Literal["csv", "jsonl", "parquet"]
 
@@ -52,8 +51,17 @@ def categories(
 
     Returns how they are spread. Raises UsageError for bad input, SetupError when the expert cannot be reached.
     """
+    import duckdb
+    import yaml
+
     from hoigen.commands.table import check_out, copy_to, format_of
+    from hoigen.core import trusted
+    from hoigen.data.parquet import rows_of_file
+    from hoigen.data.run import Run
     from hoigen.interactions.categories import table
+    from hoigen.interactions.categories.by_expert import by_expert
+    from hoigen.interactions.categories.rows import by_rules
+    from hoigen.recipe.build import make
 
     chosen = format or format_of(out)
     if format is not None and out is None:
@@ -61,13 +69,18 @@ def categories(
     check_out(chosen, out)
     tally = table.Tally()
     path = Path(run) / "categories" / "categories.parquet"
-    rows = _rows(tally.texts(_texts(Path(run), captions)), expert, Path(run), tally, retry)
+    texts = tally.texts(_texts(Path(run), captions))
+    if expert is None:
+        rows = by_rules(texts)
+    else:
+        try:
+            spec = yaml.safe_load(expert)
+        except yaml.YAMLError as error:
+            raise UsageError(f"--expert is a name or YAML; it came as {expert!r}: {error}") from None
+        trusted.settle({"expert": spec}, None, None)  # given as an argument, which is asking
+        rows = by_expert(texts, make("expert", spec, "--expert"), Run(Path(run)).calls_file, tally, retry)
     table.write(path, tally.through(rows), tally)
     if out is not None:
-        import duckdb
-
-        from hoigen.data.parquet import rows_of_file
-
         written = copy_to(duckdb.connect(), f"select * from {rows_of_file(path)}", chosen, out)
         print(f"{out}: {written} rows", file=sys.stderr)
     return table.distribution(tally, path)
@@ -93,25 +106,3 @@ def _texts(run: Path, captions: Path | None) -> Iterator[tuple[str, str]]:
         yield pair
     if empty:
         raise UsageError(f"{where} has no captions")
-
-
-def _rows(
-    texts: Iterable[tuple[str, str]], expert: str | None, run: Path, tally: Tally, retry: bool
-) -> Iterator[Category]:
-    if expert is None:
-        from hoigen.interactions.categories.rows import by_rules
-
-        return by_rules(texts)
-    import yaml
-
-    from hoigen.core import trusted
-    from hoigen.data.run import Run
-    from hoigen.interactions.categories.by_expert import by_expert
-    from hoigen.recipe.build import make
-
-    try:
-        spec = yaml.safe_load(expert)
-    except yaml.YAMLError as error:
-        raise UsageError(f"--expert is a name or YAML; it came as {expert!r}: {error}") from None
-    trusted.settle({"expert": spec}, None, None)  # given as an argument, which is asking
-    return by_expert(texts, make("expert", spec, "--expert"), Run(run).calls_file, tally, retry)

@@ -87,17 +87,38 @@ def _main(arguments: list[str]) -> int:
         from hoigen.core.errors import nearest
 
         raise UsageError(f"unknown command {name!r}{nearest(name, VERBS)}")
-    parser = _parser(name)
+    parser = _Parser(prog="hoigen", description="Build and measure human-object-interaction video data.")
+    parser.add_argument(
+        "--version", action=_Version, nargs=0, default=argparse.SUPPRESS, help="show the version and exit"
+    )
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=_Parser)
+    for word in [name] if name else VERBS:  # the one asked for in full, else all by their first line
+        verb = verbs.add_parser(word, help=VERBS[word].replace("%", "%%"), description=VERBS[word])
+        if name:
+            add_arguments(verb, verb_function(name))
+        verb.add_argument("--trust", action="append", metavar="FILE", help=TRUST)
+        verb.add_argument("--key", action="append", metavar="HOST=VARIABLE", help=KEY)
     options = vars(parser.parse_args(arguments))
     if options.pop("verb", None) is None:
         parser.print_help()
         return 0
     assert name is not None
-    for pair in options.pop("key", None) or []:
-        from hoigen.core import keys
+    from hoigen.core import keys, trusted
+    from hoigen.recipe.yaml import set_value
 
+    for pair in options.pop("key", None) or []:
         keys.give(pair)
-    _trust(name, options.pop("trust", None) or [], options)
+    # what is typed is asked for: files of --trust, and those that other options name; what a recipe names is not
+    typed = [set_value(text.partition("=")[2]) for text in options.get("set") or []]
+    if (text := options.get(TYPED.get(name, ""))) is not None:
+        typed.append(set_value(text))
+    for file in options.pop("trust", None) or []:
+        try:
+            trusted.trust(file)
+        except UsageError as error:
+            raise UsageError(f"--trust {trusted.shown(Path(file))}: {error}") from None
+    for file in trusted.files_in(typed):
+        trusted.trust(file)
     result = verb_function(name)(**options)
     if result is not None:
         print(result)
@@ -106,23 +127,6 @@ def _main(arguments: list[str]) -> int:
 
 TYPED: Mapping[str, str] = {"try": "measure", "categories": "expert"}
 """Options beside --set that may name a file of one's own."""
-
-
-def _trust(verb: str, files: Sequence[str], options: Mapping[str, Any]) -> None:
-    """What is typed is asked for: files of --trust, and those that other options name. What a recipe names is not."""
-    from hoigen.core import trusted
-    from hoigen.recipe.yaml import set_value
-
-    typed = [set_value(text.partition("=")[2]) for text in options.get("set") or []]
-    if (text := options.get(TYPED.get(verb, ""))) is not None:
-        typed.append(set_value(text))
-    for name in files:
-        try:
-            trusted.trust(name)
-        except UsageError as error:
-            raise UsageError(f"--trust {trusted.shown(Path(name))}: {error}") from None
-    for file in trusted.files_in(typed):
-        trusted.trust(file)
 
 
 def verb_function(name: str) -> Verb:
@@ -144,7 +148,7 @@ KEY = (
 )
 
 
-class Parser(argparse.ArgumentParser):
+class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> typing.NoReturn:
         raise UsageError(f"{message} (see: {self.prog} --help)")
 
@@ -157,23 +161,6 @@ class _Version(argparse.Action):
 
         print(f"hoigen {metadata.version('hoigen')}")
         parser.exit()
-
-
-def _parser(only: str | None) -> argparse.ArgumentParser:
-    """The parser; of the verbs, the one asked for in full, the others by their first line."""
-    parser = Parser(prog="hoigen", description="Build and measure human-object-interaction video data.")
-    parser.add_argument(
-        "--version", action=_Version, nargs=0, default=argparse.SUPPRESS, help="show the version and exit"
-    )
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
-    for name in [only] if only else VERBS:
-        summary = VERBS[name]
-        verb = verbs.add_parser(name, help=summary.replace("%", "%%"), description=summary)
-        if only:
-            add_arguments(verb, verb_function(name))
-        verb.add_argument("--trust", action="append", metavar="FILE", help=TRUST)
-        verb.add_argument("--key", action="append", metavar="HOST=VARIABLE", help=KEY)
-    return parser
 
 
 def add_arguments(parser: argparse.ArgumentParser, function: Verb) -> None:

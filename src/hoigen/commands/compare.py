@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import typing
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from hoigen.commands.options import Draws, Seed
+from hoigen.commands.options import Draws, Seed, check_draws
 from hoigen.core.errors import UsageError, nearest
 from hoigen.core.settings import Setting
 from hoigen.evaluation.models.forms import Format
@@ -91,28 +92,43 @@ def compare(
     from hoigen.evaluation.models.warnings import warnings_of
     from hoigen.stats.resample import Draws
 
-    _check(draws, ends, seed, Path(out) if out else None)
-    sources = _sources(paths_of(runs), Path(prompts) if prompts else None)
+    check_draws(draws, seed)
+    if ends < 0:
+        raise UsageError(f"--ends is 0 or more; it came as {ends}")
+    if out is not None and Path(out).is_dir():
+        raise UsageError(f"--out {out} is a folder; give the name of a file")
+    if out is not None and not Path(out).absolute().parent.is_dir():
+        raise UsageError(f"--out {out}: no such folder {Path(out).parent}")
+    sources, gone = _sources(paths_of(runs), Path(prompts) if prompts else None)
     models = _models(sources)
     if common:
         shared = set.intersection(*({video.prompt for video in videos} for videos in models.values()))
         if not shared:
             raise UsageError("--common: there is no prompt of which every model has a video")
         models = {name: [video for video in videos if video.prompt in shared] for name, videos in models.items()}
-    told = [*warnings_of(models, sources), *_gone(sources, prompts)]
+    told = [*warnings_of(models, sources), *gone]
     numbers = [number for source in sources for number in source.numbers]
     chosen = known.chosen(numbers, measures)
     if not chosen:
-        every = ", ".join(dict.fromkeys(number.name for number in numbers))
-        raise UsageError(f"these runs have no headline number; --measures: one of {every}")
-    names = list(models)
+        some = ", ".join(dict.fromkeys(number.name for number in numbers))
+        raise UsageError(f"these runs have no headline number; --measures: one of {some}")
+    names, groups = list(models), typing.get_args(By)
+    if rank is not None and rank not in {number.name for number in numbers}:
+        known_as = nearest(rank, {number.name for number in numbers})
+        raise UsageError(f"--rank {rank}: no such number in these runs{known_as}")
+    # the number asked for, else the one that runs like these are ranked by
+    every = (video for each in models.values() for video in each)
+    ranked = known.ranked_by(chosen, every) if rank is None else known.chosen(numbers, [rank])[0]
+    assert ranked is not None  # there is at least one column
+    if other := next((name for name in by or () if name not in groups), None):
+        raise UsageError(f"--by: one of {', '.join(groups)}; it came as {other!r}")
     asked = Asked(
         columns=chosen,
         beside=published.columns(without={column.name for column in chosen}) if paper else [],
         pairs=pairs_of(names, _named(baseline, names, "--baseline")),
         changes=_changes(before or [], after or [], names),
-        rank=_rank(rank, models, numbers, chosen),
-        by=_groups(by),
+        rank=ranked,
+        by=[name for name in groups if name in (by or ())],
         ends=ends,
         with_paper=paper,
         draws=Draws(draws=draws, seed=seed),
@@ -125,20 +141,9 @@ def compare(
     return replace(result, format="markdown") if out is not None else result
 
 
-def _check(draws: int, ends: int, seed: int, out: Path | None) -> None:
-    if draws < 100:
-        raise UsageError(f"--draws is at least 100; it came as {draws}")
-    if ends < 0:
-        raise UsageError(f"--ends is 0 or more; it came as {ends}")
-    if seed < 0:
-        raise UsageError(f"--seed is 0 or more; it came as {seed}")
-    if out is not None and out.is_dir():
-        raise UsageError(f"--out {out} is a folder; give the name of a file")
-    if out is not None and not out.absolute().parent.is_dir():
-        raise UsageError(f"--out {out}: no such folder {out.parent}")
-
-
-def _sources(paths: Sequence[Path], prompts: Path | None) -> list[Source]:
+def _sources(paths: Sequence[Path], prompts: Path | None) -> tuple[list[Source], list[str]]:
+    """What was given, in its order, and what there is to say of it: videos of VBench's files pair with a run's by its
+    suite; without it, by their names alone."""
     from hoigen.evaluation.models.read import read_source
 
     if not paths:
@@ -147,26 +152,18 @@ def _sources(paths: Sequence[Path], prompts: Path | None) -> list[Source]:
     if twice:
         raise UsageError(f"{twice[0]} is given twice")
     folders = [read_source(path) for path in paths if path.suffix.lower() != ".json"]
-    suite = prompts or next((path for path in _suites(folders) if path.is_file()), None)
+    # files of the suites that the runs were made with; they may be gone since
+    named = [Path(one.evaluation["suite"]["file"]) for one in folders if one.evaluation.get("suite")]
+    suite = prompts or next((path for path in named if path.is_file()), None)
     files = {path: read_source(path, suite) for path in paths if path.suffix.lower() == ".json"}
     runs = {source.path: source for source in folders} | files
-    return [runs[path] for path in paths]
-
-
-def _suites(sources: Sequence[Source]) -> list[Path]:
-    """Files of the suites that the runs were made with; they may be gone since."""
-    return [Path(source.evaluation["suite"]["file"]) for source in sources if source.evaluation.get("suite")]
-
-
-def _gone(sources: Sequence[Source], prompts: Path | None) -> list[str]:
-    """Videos of VBench's files pair with a run's by its suite; without it, by their names alone."""
-    named = _suites(sources)
-    if prompts is not None or not named or any(path.is_file() for path in named) or len(named) == len(sources):
-        return []
-    return [
-        f"the suite of prompts {named[0]} is gone: videos of VBench's files are paired by their names alone; name it "
-        "with --prompts"
-    ]
+    gone = []
+    if suite is None and named and len(named) < len(paths):
+        gone.append(
+            f"the suite of prompts {named[0]} is gone: videos of VBench's files are paired by their names alone; name "
+            "it with --prompts"
+        )
+    return [runs[path] for path in paths], gone
 
 
 def _models(sources: Sequence[Source]) -> Models:
@@ -200,30 +197,6 @@ def _changes(before: Sequence[str], after: Sequence[str], names: Sequence[str]) 
         if one == other:
             raise UsageError(f"--before and --after are both {one!r}")
     return list(zip(before, after, strict=True))
-
-
-def _rank(rank: str | None, models: Models, numbers: Sequence[Number], chosen: Sequence[Number]) -> Number:
-    """The number asked for, else the one that runs like these are ranked by."""
-    from hoigen.evaluation.models import columns as known
-
-    if rank is not None:
-        names = {number.name for number in numbers}
-        if rank not in names:
-            raise UsageError(f"--rank {rank}: no such number in these runs{nearest(rank, names)}")
-        return known.chosen(numbers, [rank])[0]
-    found = known.ranked_by(chosen, (video for each in models.values() for video in each))
-    assert found is not None  # there is at least one column
-    return found
-
-
-def _groups(by: Sequence[str] | None) -> list[By]:
-    import typing
-
-    allowed: tuple[By, ...] = typing.get_args(By)
-    for name in by or ():
-        if name not in allowed:
-            raise UsageError(f"--by: one of {', '.join(allowed)}; it came as {name!r}")
-    return [name for name in allowed if name in (by or ())]
 
 
 def _write(

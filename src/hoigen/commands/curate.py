@@ -130,8 +130,10 @@ def carry_out(
     from hoigen.captioners._job import job_of
     from hoigen.core import trusted
     from hoigen.data.run import Run
+    from hoigen.data.sources import read_sources
+    from hoigen.data.videolist import write_or_extend
     from hoigen.rules.cascade import build_steps
-    from hoigen.rules.runfile import write_run_file
+    from hoigen.rules.runfile import same_run, write_run_file
     from hoigen.stages.clips import make_clips
     from hoigen.stages.ingest import check_shots
     from hoigen.stages.scores import FingerprintsChanged, fetched, score_clips
@@ -161,9 +163,14 @@ def carry_out(
     with held(folder, rank):
         fresh = not folder.recipe_file.exists()
         if fresh:  # what cannot be had is told before hours go into finding shots
-            _look_at(recipe.videos)
+            videos = [recipe.videos] if isinstance(recipe.videos, str | Path) else recipe.videos
+            if "-" not in videos:  # stdin is read once
+                next(iter(read_sources(recipe.videos, say=lambda text: None)), None)
             steps = fetched(steps, measures, keep, quiet=quiet)
-        _prepare(folder, recipe, steps)
+        else:
+            same_run(folder, recipe)
+        write_or_extend(folder.videos_file, read_sources(recipe.videos))
+        write_run_file(folder, recipe, steps)
         make_clips(
             folder,
             recipe.shots,
@@ -212,14 +219,6 @@ def plan(
     return planned(run, steps, videos, score_all=recipe.score_all, asked=asked)
 
 
-def _look_at(videos: str | Path | Sequence[str]) -> None:
-    """Raises UsageError for a folder or list that is not there or holds nothing, before models are fetched for it."""
-    from hoigen.data.sources import read_sources
-
-    if "-" not in ([videos] if isinstance(videos, str | Path) else videos):  # stdin is read once
-        next(iter(read_sources(videos, say=lambda text: None)), None)
-
-
 def absolute_measures(measures: Sequence[str | Mapping[str, Any]], beside: Path | None) -> list[str | dict[str, Any]]:
     """The measures with the paths of one's own files made absolute, so that the run can be repeated anywhere."""
     from hoigen.core.registry import own_file
@@ -247,18 +246,6 @@ def _absolute(value: Any) -> Any:
         if (len(path.parts) > 1 and path.exists()) or (path.suffix and path.is_file()):
             return str(path.absolute())
     return value
-
-
-def _prepare(run: Run, recipe: Recipe, steps: Sequence[Any]) -> None:
-    """Lists the videos and writes run.yaml. In a run that exists, videos that are new are added at the end."""
-    from hoigen.data.sources import read_sources
-    from hoigen.data.videolist import write_or_extend
-    from hoigen.rules.runfile import same_run, write_run_file
-
-    if run.recipe_file.exists():
-        same_run(run, recipe)
-    write_or_extend(run.videos_file, read_sources(recipe.videos))
-    write_run_file(run, recipe, steps)
 
 
 def _finish(run: Run, steps: Sequence[Any], barrier: Barrier, report: bool) -> Funnel:

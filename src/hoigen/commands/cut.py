@@ -135,7 +135,7 @@ def cut(
         files = sorted(e.name for e in entries if e.name.endswith(SUFFIXES) and not e.name.startswith("."))
     there = {Path(name).stem for name in files}
     limits = Limits(deadline=deadline, workers=workers or cores())
-    stage = _CutStage(functools.partial(_kept, folder, steps), there, target, copy)
+    stage = _CutStage(folder, steps, there, target, copy)
     try:
         stage.go(limits, total=total, quiet=quiet)
     except KeyboardInterrupt:
@@ -146,7 +146,11 @@ def cut(
     left, others = _left_over(con, files)
     not_kept = {name: state for name, state in left.items() if state != "pending"}
     if prune:
-        _delete(target, not_kept)
+        for name in not_kept:
+            try:
+                (target / name).unlink(missing_ok=True)
+            except OSError as error:
+                raise SetupError(f"--prune: {target / name} cannot be deleted: {error.strerror or error}") from None
     counts = decide.counts(con)
     return CutResult(
         target,
@@ -202,9 +206,9 @@ class _CutStage(Stage):
     name = "cut"
     unit = "clip"
 
-    def __init__(self, kept: Callable[[], Iterator[Clip]], there: set[str], out: Path, copy: bool) -> None:
+    def __init__(self, run: Run, steps: Sequence[Step], there: set[str], out: Path, copy: bool) -> None:
         super().__init__()
-        self.kept, self.there, self.out, self.copy = kept, there, out, copy
+        self.folder, self.steps, self.there, self.out, self.copy = run, steps, there, out, copy
         self.cut = self.already = 0
         self.failures: dict[str, str] = {}
         self.replaced: set[str] = set()
@@ -213,12 +217,24 @@ class _CutStage(Stage):
         return functools.partial(setup_cut, self.out, self.copy)
 
     def plan(self, shard: int) -> Iterator[Item | str]:
-        for clip in self.kept():
-            if clip.id in self.there:
-                self.already += 1
-                yield "kept"
-            if clip.id not in self.there or _may_be_replaced(clip):
-                yield Item(clip.id, _Job(clip, clip.id in self.there))
+        """The clips that the rules keep, in the order of the input; a shard of the run at a time is held."""
+        from hoigen.core.clip import Clip
+        from hoigen.stages.kept import kept_clips
+
+        names = ("id", "uri", "start", "end", "width", "height", "fps")
+        for part, ids in kept_clips(self.folder, self.steps):
+            kept = dict.fromkeys(ids)
+            for row in self.folder.clips.read(part, [*names, "state", "digest", "header"]):
+                if row["id"] not in kept or row["state"] != "ok":
+                    continue
+                del kept[row["id"]]  # a stretch listed twice is one file
+                meta = {"digest": row["digest"], "stamp": json.loads(row["header"] or "{}").get("stamp")}
+                clip = Clip(**{name: row[name] for name in names}, meta=meta)
+                if clip.id in self.there:
+                    self.already += 1
+                    yield "kept"
+                if clip.id not in self.there or _may_be_replaced(clip):
+                    yield Item(clip.id, _Job(clip, clip.id in self.there))
 
     def answer(self, item: Item, part: str | None) -> Iterable[Row]:
         if item.payload.there:
@@ -239,21 +255,6 @@ class _CutStage(Stage):
         if item.payload.there:
             return ""  # counted already
         return "failed" if item.key in self.failures else "kept"
-
-
-def _kept(run: Run, steps: Sequence[Step]) -> Iterator[Clip]:
-    """The clips that the rules keep, in the order of the input; a shard at a time is held."""
-    from hoigen.core.clip import Clip
-    from hoigen.stages.kept import kept_clips
-
-    names = ("id", "uri", "start", "end", "width", "height", "fps")
-    for shard, ids in kept_clips(run, steps):
-        kept = dict.fromkeys(ids)
-        for row in run.clips.read(shard, [*names, "state", "digest", "header"]):
-            if row["id"] in kept and row["state"] == "ok":
-                del kept[row["id"]]  # a stretch listed twice is one file
-                meta = {"digest": row["digest"], "stamp": json.loads(row["header"] or "{}").get("stamp")}
-                yield Clip(**{name: row[name] for name in names}, meta=meta)
 
 
 def _may_be_replaced(clip: Clip) -> bool:
@@ -277,14 +278,6 @@ def _left_over(con: duckdb.DuckDBPyConnection, files: Sequence[str]) -> tuple[di
         having not coalesce(bool_or(state = 'kept'), false) order by name"""
     ).fetchall()
     return {name: state for name, state in found if state is not None}, [name for name, state in found if state is None]
-
-
-def _delete(out: Path, names: Iterable[str]) -> None:
-    for name in names:
-        try:
-            (out / name).unlink(missing_ok=True)
-        except OSError as error:
-            raise SetupError(f"--prune: {out / name} cannot be deleted: {error.strerror or error}") from None
 
 
 def _some(names: Sequence[str]) -> str:

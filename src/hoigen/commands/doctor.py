@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import os
@@ -33,6 +34,7 @@ EXTRAS = {
     "ray": "runs over several machines; this version does not use it yet: rank and ranks share a run out",
     "review": "pages on which people verify clips; this version has none yet",
     "train": "fine-tuning of text-to-video models; this version has none yet",
+    "web": "videos and lists at http:// and https:// addresses",
 }
 """What each extra is for."""
 
@@ -150,7 +152,10 @@ class Health:
             if file.state == "damaged"
         ]
         broken += [f"no decoder for {codec}" for codec in DECODERS if codec not in self.codecs]
-        if not _writable(self.home):
+        folder = self.home  # or the nearest folder above that exists
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
+        if not (folder.is_dir() and os.access(folder, os.W_OK) and shutil.disk_usage(folder).free):
             broken.append(f"{self.home} cannot be written; set HOIGEN_HOME to a folder that can")
         return tuple(broken)
 
@@ -198,26 +203,48 @@ def doctor(
     Raises WeightsError when `fetch` is asked for and a file cannot be had.
     """
     from hoigen.models import files, lock
+    from hoigen.models.cards import CARDS, Url
     from hoigen.work.task import cores
 
     if fetch:
         for card in _bundled():
             files.locate(card)
+    try:
+        from av.codec import codecs_available
+    except ImportError:
+        codecs_available = set()
+    # bytes that this process may use: of the machine, or of its container when that is less
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with contextlib.suppress(OSError):
+        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
+        memory = min(memory, int(limit)) if limit.isdigit() else memory
+    weights = []
+    for card in _bundled():
+        path, state, content = files.path_of(card), "absent", b""
+        if path.is_file():
+            content = path.read_bytes()
+            state = "fetched" if hashlib.sha256(content).hexdigest() == card.sha256 else "damaged"
+        weights.append(_WeightFile(card.id, state, len(content), card.origin, card.licence, path))
+    # by their cards, and what the lock file holds besides
+    bare = [card.id for card in CARDS.values() if isinstance(card.source, Url) and not card.pinned]
+    noted, revisions = lock.entries("files"), lock.entries("revisions")
+    pins = [(name, noted.get(name, {}), "sha256") for name in dict.fromkeys((*bare, *noted))]
+    pins += [(name, entry, "commit") for name, entry in revisions.items()]
     return Health(
         hoigen=metadata.version("hoigen"),
         python=platform.python_version(),
         machine=platform.platform(terse=True),
         cores=cores(),
-        memory=_memory(),
-        codecs=_codecs(),
+        memory=memory,
+        codecs=tuple(codec for codec, names in DECODERS.items() if codecs_available & set(names)),
         packages=tuple(_package(needed, imported=True) for needed in _requirements("")),
         extras=tuple(
             _Extra(name, gives, tuple(_package(needed, imported=False) for needed in _requirements(name)))
             for name, gives in EXTRAS.items()
         ),
         home=files.home(),
-        weights=tuple(map(_weight, _bundled())),
-        unpinned=_unpinned(),
+        weights=tuple(weights),
+        unpinned=tuple(_Unpinned(name, entry.get(key, ""), entry.get("noted", "")) for name, entry, key in pins),
         lock=lock.lock_file(),
         self_test=_self_test(),
     )
@@ -228,30 +255,6 @@ def _bundled() -> list[ModelCard]:
     from hoigen.models.cards import CARDS, WheelMember
 
     return [card for card in CARDS.values() if isinstance(card.source, WheelMember)]
-
-
-def _weight(card: ModelCard) -> _WeightFile:
-    from hoigen.models import files
-
-    path = files.path_of(card)
-    state, size = "absent", 0
-    if path.is_file():
-        content = path.read_bytes()
-        size = len(content)
-        state = "fetched" if hashlib.sha256(content).hexdigest() == card.sha256 else "damaged"
-    return _WeightFile(card.id, state, size, card.origin, card.licence, path)
-
-
-def _unpinned() -> tuple[_Unpinned, ...]:
-    """Files by their cards, and what the lock file holds besides."""
-    from hoigen.models import lock
-    from hoigen.models.cards import CARDS, Url
-
-    known = [card.id for card in CARDS.values() if isinstance(card.source, Url) and not card.pinned]
-    files, revisions = lock.entries("files"), lock.entries("revisions")
-    found = [(name, files.get(name, {}), "sha256") for name in dict.fromkeys((*known, *files))]
-    found += [(name, entry, "commit") for name, entry in revisions.items()]
-    return tuple(_Unpinned(name, entry.get(key, ""), entry.get("noted", "")) for name, entry, key in found)
 
 
 def _requirements(extra: str) -> list[str]:
@@ -310,24 +313,24 @@ def _package(needed: str, *, imported: bool) -> _Package:
     return _Package(name, version)
 
 
-def _codecs() -> tuple[str, ...]:
-    """Which of the usual codecs can be decoded."""
-    try:
-        from av.codec import codecs_available
-    except ImportError:
-        return ()
-    return tuple(codec for codec, names in DECODERS.items() if codecs_available & set(names))
-
-
 def _self_test() -> str:
     """Writes a small video and reads it back as every command does: what went wrong, or nothing."""
     try:
+        import av
+        import numpy as np
+
         from hoigen import video
         from hoigen.core.clip import Clip, Sampling
 
         with tempfile.TemporaryDirectory(prefix="hoigen-doctor-") as folder:
-            path = Path(folder) / "video.mp4"
-            _write_video(path)
+            path = Path(folder) / "video.mp4"  # frames each of which is brighter than the last
+            with av.open(str(path), "w") as container:
+                stream = container.add_stream("libx264", rate=FPS)
+                stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
+                for at in range(FRAMES):
+                    image = np.full((SIZE[1], SIZE[0], 3), 40 + STEP * at, np.uint8)
+                    container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+                container.mux(stream.encode(None))
             header = video.probe(str(path))
             found = header.width, header.height, round(header.fps)
             if found != (*SIZE, FPS):
@@ -343,34 +346,3 @@ def _self_test() -> str:
     if len(means) != FRAMES or any(abs(got - want) > STEP // 2 for got, want in zip(means, wanted, strict=True)):
         return f"written with frames of the brightness {wanted}, read with {means}"
     return ""
-
-
-def _write_video(path: Path) -> None:
-    """`FRAMES` frames of `SIZE`, each brighter than the last."""
-    import av
-    import numpy as np
-
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=FPS)
-        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
-        for at in range(FRAMES):
-            image = np.full((SIZE[1], SIZE[0], 3), 40 + STEP * at, np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
-        container.mux(stream.encode(None))
-
-
-def _memory() -> int:
-    """Bytes that this process may use: of the machine, or of its container when that is less."""
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    try:
-        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
-    except OSError:
-        return total
-    return min(total, int(limit)) if limit.isdigit() else total
-
-
-def _writable(folder: Path) -> bool:
-    """Whether files can be put there, by the nearest folder above that exists."""
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    return folder.is_dir() and os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > 0

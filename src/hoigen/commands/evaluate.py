@@ -123,8 +123,9 @@ def evaluate(
     """
     from hoigen.commands.curate import carry_out, plan
     from hoigen.data.run import Run
-    from hoigen.evaluation.models.read import paths_of
-    from hoigen.interactions.prompts.matching import find_videos
+    from hoigen.evaluation.models import read
+    from hoigen.evaluation.models.tables import short_table
+    from hoigen.interactions.prompts.matching import find_videos, source_of
     from hoigen.interactions.prompts.suite import read_suite
     from hoigen.pages.gather import model_files
     from hoigen.rules.runfile import steps_of
@@ -137,21 +138,31 @@ def evaluate(
         raise UsageError("--model: a name; it came as an empty text")
     asked, beside = _settings(Path(recipe), set or [])
     suite = read_suite(Path(prompts))
-    found = find_videos(paths_of(videos), suite, model)
+    found = find_videos(read.paths_of(videos), suite, model)
     folder = Run(Path(run))
+    sources = [source_of(each, long=long) for each in found if each.prompt is not None]
     if dry_run:
-        sources = _sources(found, long)
         other = _asked_otherwise(folder, sources) if folder.videos_file.exists() else {}
         return plan(replace(asked, videos=folder.videos_file, run=run), beside, other, len(sources))
     told = _facts(suite, found, prompts, long)
-    _list_videos(folder, found, long, Rank(asked.rank, asked.ranks))
+    _list_videos(folder, sources, Rank(asked.rank, asked.ranks))
     _write(folder, told)  # first: tables and page of a run under way, or stopped, tell what is not there
     funnel = carry_out(
         replace(asked, videos=folder.videos_file, run=run, report=report), beside=beside, quiet=quiet, trust=()
     )
     models = model_files(folder, steps_of(folder)[1])
     _write(folder, told | {"model_files": [entry.record for entry in models]})
-    return _result(folder, suite, found, funnel, models)
+    measured = read.source_of(folder.path)
+    return Evaluation(
+        run=folder.path,
+        prompts=len(suite.prompts),
+        models=_models(suite, found),
+        strays=told["without_prompt"],
+        failed=[(video.uri, video.failure) for video in measured.videos if video.failure],
+        funnel=funnel,
+        table=short_table(measured),
+        model_files=models,
+    )
 
 
 def _settings(recipe: Path, sets: Sequence[str]) -> tuple[Recipe, Path]:
@@ -179,13 +190,12 @@ def _settings(recipe: Path, sets: Sequence[str]) -> tuple[Recipe, Path]:
     return replace(found, min_length=0.0, max_length=None), path.parent
 
 
-def _list_videos(run: Run, found: Sequence[Found], long: bool, rank: Rank) -> None:
+def _list_videos(run: Run, sources: Sequence[Source], rank: Rank) -> None:
     """Writes the run's list, or adds what is new. Raises UsageError when a video was another prompt's before."""
     from hoigen.data.videolist import write_or_extend
     from hoigen.stages.reworded import reword
     from hoigen.work.ranks import held
 
-    sources = _sources(found, long)
     with held(run, rank):
         if run.videos_file.exists() and (other := _asked_otherwise(run, sources)):
             if rank.of > 1:
@@ -201,12 +211,6 @@ def _list_videos(run: Run, found: Sequence[Found], long: bool, rank: Rank) -> No
                 file=sys.stderr,
             )
         write_or_extend(run.videos_file, sources)
-
-
-def _sources(found: Sequence[Found], long: bool) -> list[Source]:
-    from hoigen.interactions.prompts.matching import source_of
-
-    return [source_of(each, long=long) for each in found if each.prompt is not None]
 
 
 OF_TABLES = ("category", "seen")
@@ -283,26 +287,6 @@ def _write(run: Run, facts: Mapping[str, Any]) -> None:
     from hoigen.data.files import write_text
 
     write_text(run.path / "evaluation.json", json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
-
-
-def _result(
-    run: Run, suite: Suite, found: Sequence[Found], funnel: Funnel, models: Sequence[LedgerEntry]
-) -> Evaluation:
-    from hoigen.evaluation.models.read import source_of
-    from hoigen.evaluation.models.tables import short_table
-
-    measured = source_of(run.path)
-    failed = [(video.uri, video.failure) for video in measured.videos if video.failure]
-    return Evaluation(
-        run=run.path,
-        prompts=len(suite.prompts),
-        models=_models(suite, found),
-        strays=[each.path for each in found if each.prompt is None],
-        failed=failed,
-        funnel=funnel,
-        table=short_table(measured),
-        model_files=models,
-    )
 
 
 def _some(names: Sequence[str]) -> str:

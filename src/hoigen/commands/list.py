@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,15 +46,16 @@ class Listing:
             ("Recipes (hoigen curate NAME)", self.recipes),
             ("Model files and samples (hoigen models)", self.models),
         )
-        return "\n\n".join("\n".join((title, *_lines(entries))) for title, entries in groups)
-
-
-def _lines(entries: tuple[_Entry, ...]) -> Iterator[str]:
-    width = max((len(entry.name) for entry in entries), default=0) + 4
-    for entry in entries:
-        gives = f" Gives: {', '.join(entry.gives)}." if entry.gives and entry.gives != (entry.name,) else ""
-        lead = f"  {entry.name:{width - 2}}"
-        yield from textwrap.wrap(entry.words + gives, WIDTH, initial_indent=lead, subsequent_indent=" " * width)
+        lines: tuple[str, ...] = ()
+        for title, entries in groups:
+            lines += ("", title) if lines else (title,)
+            width = max((len(entry.name) for entry in entries), default=0) + 4
+            for entry in entries:
+                gives = f" Gives: {', '.join(entry.gives)}." if entry.gives and entry.gives != (entry.name,) else ""
+                lead = f"  {entry.name:{width - 2}}"
+                text = entry.words + gives
+                lines += (*textwrap.wrap(text, WIDTH, initial_indent=lead, subsequent_indent=" " * width),)
+        return "\n".join(lines)
 
 
 def list() -> Listing:
@@ -64,6 +64,13 @@ def list() -> Listing:
     from hoigen.models.cards import CARDS, FILES
     from hoigen.video.shots import detectors
 
+    recipes = []
+    for path in sorted((Path(__file__).parents[1] / "recipe" / "recipes").glob("*.yaml")):
+        # with the first sentence of its opening comment
+        lines = path.read_text(encoding="utf-8").splitlines()
+        head = " ".join(line.removeprefix("#").strip() for line in lines[:3] if line.startswith("# "))
+        sentence, dot, _ = head.partition(". ")
+        recipes.append(_Entry(path.stem, sentence + dot.strip()))
     return Listing(
         measures=tuple(_plugin("measure", name) for name in measure_names()),
         shots=(
@@ -73,7 +80,7 @@ def list() -> Listing:
         captioners=tuple(_plugin("captioner", name) for name in names_of("captioner")),
         experts=tuple(_plugin("expert", name) for name in names_of("expert")),
         observers=tuple(_plugin("observer", name) for name in names_of("observer")),
-        recipes=tuple(map(_recipe, sorted((Path(__file__).parents[1] / "recipe" / "recipes").glob("*.yaml")))),
+        recipes=tuple(recipes),
         models=tuple(_Entry(name, f"{CARDS[name].origin} ({CARDS[name].licence}).") for name in FILES),
     )
 
@@ -87,11 +94,3 @@ def _plugin(kind: Kind, name: str) -> _Entry:
     except Exception as error:  # a package may raise anything when it is imported
         return _Entry(name, f"cannot be imported: {type(error).__name__}: {error}")
     return _Entry(name, summary(cls), tuple(getattr(cls, "emits", ())))
-
-
-def _recipe(path: Path) -> _Entry:
-    """A recipe with the first sentence of its opening comment."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    head = " ".join(line.removeprefix("#").strip() for line in lines[:3] if line.startswith("# "))
-    sentence, dot, _ = head.partition(". ")
-    return _Entry(path.stem, sentence + dot.strip())

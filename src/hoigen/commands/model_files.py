@@ -12,7 +12,6 @@ from hoigen.core.errors import UsageError, nearest
 from hoigen.core.settings import Setting
 
 if TYPE_CHECKING:
-    from hoigen.models.cards import ModelCard
     from hoigen.models.uses import ModelUse
 
 
@@ -91,19 +90,6 @@ def model_files(
 
 def _wanted(names: Sequence[str]) -> Iterator[tuple[ModelUse, list[str]]]:
     """What the names mean, with all who use it."""
-    from hoigen.models import cards, uses
-
-    for name in names:
-        a_file = name.endswith((".yaml", ".yml")) or name.startswith((".", "/", "~"))
-        if name in cards.FILES:
-            yield uses.ModelUse(name), []
-        elif name.partition("@")[0] in cards.CARDS or (name.count("/") == 1 and not a_file):
-            yield uses.of_hub(name), []
-        else:
-            yield from _of_recipe(name)
-
-
-def _of_recipe(name: str) -> Iterator[tuple[ModelUse, list[str]]]:
     import hoigen
     from hoigen.captioners._job import job_of
     from hoigen.core import trusted
@@ -111,32 +97,47 @@ def _of_recipe(name: str) -> Iterator[tuple[ModelUse, list[str]]]:
     from hoigen.recipe.yaml import load_recipe, recipe_path
     from hoigen.rules.cascade import build_steps
 
-    try:
-        path = recipe_path(Path(name))
-        recipe = load_recipe(path)
-    except UsageError as error:
-        if "/" in name or name.endswith((".yaml", ".yml")):
-            raise
-        recipes = (Path(hoigen.__file__).parent / "recipe" / "recipes").glob("*.yaml")
-        known = (*cards.FILES, *(path.stem for path in recipes))
-        raise UsageError(f"{name!r} is neither a recipe nor a model file{nearest(name, known)}") from error
-    trusted.check(recipe, path, path.parent)
-    users: list[tuple[str, Any]] = [
-        (step.name, unit) for step in build_steps(recipe.get("measures"), {}, beside=path.parent) for unit in step.units
-    ]
-    if recipe.get("caption"):
-        experts = job_of(recipe["caption"]).captioner.experts
-        users += [(f"caption: {role}", expert) for role, expert in experts.items()]
-    for who, thing in users:
-        yield from ((use, [who]) for use in uses.decided([thing]))
+    for name in names:
+        a_file = name.endswith((".yaml", ".yml")) or name.startswith((".", "/", "~"))
+        if name in cards.FILES:
+            yield uses.ModelUse(name), []
+            continue
+        if name.partition("@")[0] in cards.CARDS or (name.count("/") == 1 and not a_file):
+            yield uses.of_hub(name), []
+            continue
+        try:
+            path = recipe_path(Path(name))
+            recipe = load_recipe(path)
+        except UsageError as error:
+            if "/" in name or name.endswith((".yaml", ".yml")):
+                raise
+            recipes = (Path(hoigen.__file__).parent / "recipe" / "recipes").glob("*.yaml")
+            known = (*cards.FILES, *(path.stem for path in recipes))
+            raise UsageError(f"{name!r} is neither a recipe nor a model file{nearest(name, known)}") from error
+        trusted.check(recipe, path, path.parent)
+        steps = build_steps(recipe.get("measures"), {}, beside=path.parent)
+        users: list[tuple[str, Any]] = [(step.name, unit) for step in steps for unit in step.units]
+        if recipe.get("caption"):
+            experts = job_of(recipe["caption"]).captioner.experts
+            users += [(f"caption: {role}", expert) for role, expert in experts.items()]
+        for who, thing in users:
+            yield from ((use, [who]) for use in uses.decided([thing]))
 
 
 def _state(use: ModelUse, who: tuple[str, ...]) -> _ModelState:
-    from hoigen.models import files, uses
+    from hoigen.models import files, hub, uses
     from hoigen.models.cards import OwnFile
 
     entry = uses.entry(use)
     card = use.facts
+    if use.own:
+        here: Path | None = Path(use.own)
+    elif use.kind == "file":
+        assert card is not None
+        here = files.present(card)
+    else:
+        found = hub.at_hand(use.id, use.revision, use.gguf_file) if use.kind == "hub" else None
+        here = found.folder if found is not None else None
     fetchable = use.kind == "file" and card is not None and not isinstance(card.source, OwnFile)
     return _ModelState(
         name=use.id,
@@ -144,21 +145,9 @@ def _state(use: ModelUse, who: tuple[str, ...]) -> _ModelState:
         use=entry.use,
         source=card.where if card is not None and not use.own else entry.source,
         pin=f"sha256 {entry.sha256}" if entry.sha256 else f"revision {entry.revision}",
-        here=_here(use, card),
+        here=here,
         belongs=files.path_of(card) if card is not None and fetchable else None,
         size=f"about {files.shown_size(card.bytes)}" if card is not None and card.bytes else "",
         note=card.note if card is not None and not use.own else "",
         used_by=who,
     )
-
-
-def _here(use: ModelUse, card: ModelCard | None) -> Path | None:
-    from hoigen.models import files, hub
-
-    if use.own:
-        return Path(use.own)
-    if use.kind == "file":
-        assert card is not None
-        return files.present(card)
-    found = hub.at_hand(use.id, use.revision, use.gguf_file) if use.kind == "hub" else None
-    return found.folder if found is not None else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,16 +59,17 @@ def observations(
     if Path(out).exists():
         raise UsageError(f"{out}: is there already")
     assert step.looking is not None
-    lines, counted = _Lines(folder, step), 0
+    observer = step.looking.observer
+    format = "hoigen_detections" if observer.gives == {"pairs"} else "hoigen_scenes"
+    told, counted = Counter[str](), 0
     part = Path(out).with_name(f".{Path(out).name}.part")
     with part.open("w", encoding="utf-8") as file:
-        for line in lines:
+        for line in _lines(folder, step, format, told):
             file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
             counted += 1
     part.replace(out)
-    return Exported(
-        Path(out), step.looking.observer.name, lines.format, lines.clips, max(0, counted - 1), lines.without
-    )
+    clips = told.pop("")
+    return Exported(Path(out), observer.name, format, clips, max(0, counted - 1), dict(told))
 
 
 def _step(run: Run, steps: tuple[Step, ...], measure: str | None) -> Step:
@@ -84,47 +86,33 @@ def _step(run: Run, steps: tuple[Step, ...], measure: str | None) -> Step:
     return next(iter(by_name.values()))
 
 
-class _Lines:
-    """The lines of the file. clips, without, format: known at the end."""
+def _lines(run: Run, step: Step, format: str, told: Counter[str]) -> Iterator[dict[str, Any]]:
+    """The lines of the file, the first as docs/observations.md has it. told: counts clips, under "" those that are in
+    it, under a reason those that are not."""
+    from hoigen.stages.scores import clip_of, written_before
 
-    def __init__(self, run: Run, step: Step) -> None:
-        assert step.looking is not None
-        self.run, self.step, self.observer = run, step, step.looking.observer
-        self.clips = 0
-        self.without: dict[str, int] = {}
-        self.format = "hoigen_detections" if self.observer.gives == {"pairs"} else "hoigen_scenes"
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        from hoigen.stages.scores import clip_of, written_before
-
-        begun = False
-        for shard in [each.shard for each in self.run.shards()]:
-            with written_before(self.run, [self.step], shard) as before:
-                for row in self.run.clips.read(shard):
-                    if row["state"] != "ok":
-                        self._lacks(f"{row['state']}: {row['reason']}")
-                        continue
-                    clip = clip_of(row)
-                    found = before.of(clip, [self.step.name]).get(self.step.observation)
-                    if found is None or found.reason:
-                        self._lacks(found.reason or "" if found is not None else "not looked at yet")
-                        continue
-                    if not begun:
-                        yield self._head(json.loads(found.about))
-                        begun = True
-                    self.clips += 1
-                    for frame in json.loads(found.frames):
-                        yield line_row(clip.uri, clip.start, frame)
-        if not begun:
-            raise UsageError(f"{self.run.path}: {self.observer.name} has seen nothing yet that could be written")
-
-    def _lacks(self, why: str) -> None:
-        self.without[why] = self.without.get(why, 0) + 1
-
-    def _head(self, about: dict[str, Any]) -> dict[str, Any]:
-        """The first line, as docs/observations.md has it."""
-        if self.format == "hoigen_detections":
-            known = {key: about[key] for key in ("theta", "any_verb", "models") if about.get(key)}
-            words = {"verbs": about.get("verbs"), "objects": about.get("objects")}
-            return {"hoigen_detections": 1, "detector": about["observer"], **words, **known}
-        return head_row(about_of(about), self.observer.gives)
+    assert step.looking is not None
+    observer = step.looking.observer
+    for shard in [each.shard for each in run.shards()]:
+        with written_before(run, [step], shard) as before:
+            for row in run.clips.read(shard):
+                if row["state"] != "ok":
+                    told[f"{row['state']}: {row['reason']}"] += 1
+                    continue
+                clip = clip_of(row)
+                found = before.of(clip, [step.name]).get(step.observation)
+                if found is None or found.reason:
+                    told[found.reason or "" if found is not None else "not looked at yet"] += 1
+                    continue
+                about = json.loads(found.about)
+                if not told[""] and format == "hoigen_detections":
+                    known = {key: about[key] for key in ("theta", "any_verb", "models") if about.get(key)}
+                    words = {"verbs": about.get("verbs"), "objects": about.get("objects")}
+                    yield {"hoigen_detections": 1, "detector": about["observer"], **words, **known}
+                elif not told[""]:
+                    yield head_row(about_of(about), observer.gives)
+                told[""] += 1
+                for frame in json.loads(found.frames):
+                    yield line_row(clip.uri, clip.start, frame)
+    if not told[""]:
+        raise UsageError(f"{run.path}: {observer.name} has seen nothing yet that could be written")

@@ -14,7 +14,7 @@ from hoigen.interactions.prompts.choose import Pack
 from hoigen.interactions.prompts.export import Format
 
 if TYPE_CHECKING:
-    from hoigen.interactions.prompts.suite import Suite
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +82,13 @@ def prompts(
 
     Returns what was written. Raises UsageError for bad input, SetupError when an expert cannot be reached.
     """
+    from hoigen.core import trusted
     from hoigen.data.files import write_text
     from hoigen.interactions.prompts import choose, export
-    from hoigen.interactions.prompts.extend import outcomes
+    from hoigen.interactions.prompts.extend import extend as lengthened
+    from hoigen.interactions.prompts.extend import outcomes, writers_of
     from hoigen.interactions.prompts.seen import with_seen
+    from hoigen.recipe.yaml import apply_sets, load_recipe, recipe_path
 
     out = Path(out)
     _check(out, format, pack)
@@ -93,7 +96,12 @@ def prompts(
     if seen is not None:
         suite = with_seen(suite, Path(seen))
     if extend is not None or set:
-        suite = _extended(suite, extend, set or [], calls or out.with_name(out.name + ".calls.sqlite"), retry)
+        path = recipe_path(extend) if extend is not None else None
+        given = apply_sets(load_recipe(path) if path else {}, set or [])
+        where = str(path) if path else "--set"
+        trusted.check(given.get("extend"), where, path.parent if path else None)
+        writers = writers_of(given.get("extend"), where, beside=path.parent if path else None)
+        suite = lengthened(suite, writers, Path(calls or out.with_name(out.name + ".calls.sqlite")), retry=retry)
     elif retry or calls is not None:
         raise UsageError("--calls and --retry go with --extend RECIPE, which says whom to ask")
     try:
@@ -121,16 +129,3 @@ def _check(out: Path, format: str, pack: str) -> None:
     if out.suffix.lower() not in (".json", ".txt", "") or (out.suffix.lower() == ".txt") != (format == "txt"):
         wanted = ".txt" if format == "txt" else ".json"
         raise UsageError(f"{out}: with --format {format} the name of the file ends in {wanted}")
-
-
-def _extended(suite: Suite, recipe: Path | None, sets: list[str], calls: Path, retry: bool) -> Suite:
-    from hoigen.core import trusted
-    from hoigen.interactions.prompts.extend import Writers, extend
-    from hoigen.recipe.yaml import apply_sets, load_recipe, recipe_path
-
-    path = recipe_path(recipe) if recipe is not None else None
-    given = apply_sets(load_recipe(path) if path else {}, sets)
-    where = str(path) if path else "--set"
-    trusted.check(given.get("extend"), where, path.parent if path else None)
-    writers = Writers.of(given.get("extend"), where, beside=path.parent if path else None)
-    return extend(suite, writers, Path(calls), retry=retry)

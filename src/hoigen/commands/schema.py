@@ -37,8 +37,15 @@ def schema() -> Schema:
     rule: Json = {"anyOf": [{"$ref": "#/$defs/rule"}, {"type": "null"}]}
     described = {number.name: rule | {"description": number.about} for _, cls in measures() for number in cls.numbers}
     keep = {"type": ["object", "null"], "properties": described, "additionalProperties": rule}
+    names = [name for name, _ in detectors()]
+    shots: Json = {
+        "anyOf": [
+            {"enum": [*names, "none", None, False]},
+            _one_of({name: {"$ref": f"#/$defs/shots.{name}"} for name in names}),
+        ]
+    }
     special = {
-        "shots": _shots(),
+        "shots": shots,
         "measures": {"type": "array", "items": _named("measure")},
         "keep": keep,
         "videos": dict(VIDEOS),
@@ -118,16 +125,6 @@ def of_hint(hint: Any) -> Json:
         once = list(dict.fromkeys(kinds))
         return {"type": once if len(once) > 1 else once[0]}
     return of_class(hint) if isinstance(hint, type) and dataclasses.is_dataclass(hint) else {}
-
-
-def _shots() -> Json:
-    names = [name for name, _ in detectors()]
-    return {
-        "anyOf": [
-            {"enum": [*names, "none", None, False]},
-            _one_of({name: {"$ref": f"#/$defs/shots.{name}"} for name in names}),
-        ]
-    }
 
 
 def _one_of(properties: Json) -> Json:

@@ -15,7 +15,6 @@ from hoigen.core.settings import Setting
 
 if TYPE_CHECKING:
     from hoigen.data.columns import Row
-    from hoigen.data.run import Run
 
 WIDTH = 110
 LONG = 400
@@ -43,8 +42,27 @@ class Shown:
             lines.append(f"  {name}: {values or 'no value'}" + (f"; {', '.join(undefined)}: {why}" if why else ""))
             if self.full:
                 lines += _block(json.dumps(about["detail"], ensure_ascii=False), "      ", len(str(about)))
-        if self.caption is not None:
-            lines += ["", *_caption_lines(self.caption, self.full)]
+        if self.caption is None:
+            return "\n".join(lines)
+        caption, limit = self.caption, None if self.full else LONG
+        head = f"caption by {caption['captioner']}"
+        if caption["path"]:
+            head += f" ({caption['path']})"
+        if caption["text"] is None:
+            lines += ["", f"{head}: none; {caption['reason']}"]
+        else:
+            words = f"{len(caption['text'].split())} words, {caption['calls']} calls"
+            tokens = f"{caption['tokens_in']} tokens in, {caption['tokens_out']} out, {caption['seconds']:.1f} s"
+            lines += ["", f"{head}: {words}, {tokens}", *_block(caption["text"], "  ")]
+            lines += [f"  doubtful: {caption['reason']}"] if caption["reason"] else []
+        for name, value in json.loads(caption["detail"] or "{}").items():
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            lines += ["", f"  {name}", *_block(text, "    ", limit)]
+        for number, call in enumerate(json.loads(caption["trace"] or "[]"), 1):
+            ended = call["outcome"] + (f": {call['reason']}" if call["reason"] else "")
+            cost = f"{call['tokens_in']} tokens in, {call['tokens_out']} out, {call['seconds']:.1f} s"
+            lines += ["", f"  call {number}, {call['role']}: {call['expert']}, {call['template']}, {ended} ({cost})"]
+            lines += _block(call["text"], "    ", limit)
         return "\n".join(lines)
 
 
@@ -58,6 +76,7 @@ def show(
     from hoigen.data.run import Run
     from hoigen.rules import decide
     from hoigen.rules.runfile import steps_of
+    from hoigen.stages.captioned import caption_facts
     from hoigen.stages.kept import facts_of
 
     folder = Run(Path(run))
@@ -67,7 +86,11 @@ def show(
     if row["shard"] is None:
         return Shown(row, {}, None, full)
     details = facts_of(folder, steps, row["shard"], {row["id"]}).get(row["id"], {})
-    return Shown(row, details, _caption_of(folder, row["id"], row["shard"]), full)
+    caption = None
+    if (facts := caption_facts(folder)) is not None:
+        words = folder.captions(facts["name"], facts["fingerprint"]).read(row["shard"])
+        caption = next((each | {"captioner": facts["name"]} for each in words if each["id"] == row["id"]), None)
+    return Shown(row, details, caption, full)
 
 
 def _find(con: Any, clip: str) -> Row:
@@ -84,41 +107,6 @@ def _find(con: Any, clip: str) -> Row:
             )
             raise UsageError(f"clip {clip!r}: several clips fit: {some}{' …' if len(rows) > 5 else ''}")
     raise UsageError(f"clip {clip!r}: no clip of this run has that id or file name (hoigen table lists them)")
-
-
-def _caption_of(run: Run, clip: str, shard: int) -> Row | None:
-    from hoigen.stages.captioned import caption_facts
-
-    facts = caption_facts(run)
-    if facts is None:
-        return None
-    for row in run.captions(facts["name"], facts["fingerprint"]).read(shard):
-        if row["id"] == clip:
-            return row | {"captioner": facts["name"]}
-    return None
-
-
-def _caption_lines(caption: Mapping[str, Any], full: bool) -> list[str]:
-    """The caption and the calls that led to it."""
-    head = f"caption by {caption['captioner']}"
-    if caption["path"]:
-        head += f" ({caption['path']})"
-    if caption["text"] is None:
-        lines = [f"{head}: none; {caption['reason']}"]
-    else:
-        words = f"{len(caption['text'].split())} words, {caption['calls']} calls"
-        tokens = f"{caption['tokens_in']} tokens in, {caption['tokens_out']} out, {caption['seconds']:.1f} s"
-        lines = [f"{head}: {words}, {tokens}", *_block(caption["text"], "  ")]
-        lines += [f"  doubtful: {caption['reason']}"] if caption["reason"] else []
-    for name, value in json.loads(caption["detail"] or "{}").items():
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        lines += ["", f"  {name}", *_block(text, "    ", None if full else LONG)]
-    for number, call in enumerate(json.loads(caption["trace"] or "[]"), 1):
-        ended = call["outcome"] + (f": {call['reason']}" if call["reason"] else "")
-        cost = f"{call['tokens_in']} tokens in, {call['tokens_out']} out, {call['seconds']:.1f} s"
-        lines += ["", f"  call {number}, {call['role']}: {call['expert']}, {call['template']}, {ended} ({cost})"]
-        lines += _block(call["text"], "    ", None if full else LONG)
-    return lines
 
 
 def _block(text: str, indent: str, limit: int | None = None) -> list[str]:

@@ -145,7 +145,7 @@ def suggest(
     chosen = _chosen(steps, measure)
     said = read_labels(Path(labels), labels_question) if labels else None
     con = decide.connect(folder, steps)
-    notes: tuple[str, ...] = ()
+    notes: list[str] = []
     if said is None:
         better = {number.name: number.better for step in steps for number in step.numbers}
         items = [
@@ -154,10 +154,18 @@ def suggest(
         ]
     else:
         found = match(con, said, chosen)
-        notes = (*said.notes, *_about(found, len(said.said)))
-        items = [_against(_from_labels(found, score, bound, precision), rule) for score, rule in chosen.items()]
+        yes = sum(found.said)
+        notes = [*said.notes, f"{len(found.said)} labelled clips, {yes} yes and {len(found.said) - yes} no"]
+        if found.unknown:
+            lost = f"{len(found.unknown)} of {len(said.said)} labelled names"
+            notes.append(f"{lost} are no clip that this run measures, such as {', '.join(found.unknown[:3])}")
+        if min(yes, len(found.said) - yes) < FEW:
+            notes.append(f"fewer than {FEW} of one kind: label more before relying on this")
+        items = [
+            replace(_from_labels(found, score, rule, bound, precision), rule=rule) for score, rule in chosen.items()
+        ]
     where = pictures or folder.suggest_folder
-    return Suggestions(Path(run), tuple(_pictured(item, where) for item in items), notes)
+    return Suggestions(Path(run), tuple(_pictured(item, where) for item in items), tuple(notes))
 
 
 def _check(
@@ -252,20 +260,9 @@ def _percentiles(ordered: Sequence[float]) -> dict[int, float]:
     return found
 
 
-def _about(found: Labelled, names: int) -> tuple[str, ...]:
-    yes = sum(found.said)
-    notes = [f"{len(found.said)} labelled clips, {yes} yes and {len(found.said) - yes} no"]
-    if found.unknown:
-        some = ", ".join(found.unknown[:3])
-        notes.append(
-            f"{len(found.unknown)} of {names} labelled names are no clip that this run measures, such as {some}"
-        )
-    if min(yes, len(found.said) - yes) < FEW:
-        notes.append(f"fewer than {FEW} of one kind: label more before relying on this")
-    return tuple(notes)
-
-
-def _from_labels(found: Labelled, score: str, bound: str | None, precision: float | None) -> _Suggestion:
+def _from_labels(
+    found: Labelled, score: str, rule: Rule | None, bound: str | None, precision: float | None
+) -> _Suggestion:
     from hoigen.pages.figures import Drawn
     from hoigen.stats.thresholds import auc, choose, curve, judge
 
@@ -292,40 +289,26 @@ def _from_labels(found: Labelled, score: str, bound: str | None, precision: floa
         drawn = Drawn(score, why, values, said, {}, points)
         return _Suggestion(score, {}, why, len(values), percentiles, tuple(notes), auc=separates, drawn=drawn)
     chosen = judge(values, said, points, at, precision, missed)
-    why, doubts = _in_words(chosen, precision)
-    bounds = {str(side): chosen.threshold}
-    drawn = Drawn(score, f"{told}; {why}", values, said, bounds, points, at)
-    notes += doubts
-    return _Suggestion(
-        score, bounds, why, len(values), percentiles, tuple(notes), choice=chosen, auc=separates, drawn=drawn
-    )
-
-
-def _against(item: _Suggestion, rule: Rule | None) -> _Suggestion:
-    """With a note when the recipe bounds only the side that the labels do not."""
-    now = _sides(rule, None)
-    if now and item.bounds and not set(now) & set(item.bounds):
-        note = f"the recipe bounds the other side ({now[0]}): are these labels about what {item.score} is there for?"
-        item = replace(item, notes=(*item.notes, note))
-    return replace(item, rule=rule)
-
-
-def _in_words(chosen: Choice, precision: float | None) -> tuple[str, list[str]]:
-    """Why this threshold, and what there is to doubt in it."""
+    # why this threshold, and what there is to doubt in it
     goal = "best F1" if precision is None else f"loosest with precision {precision:g}"
     low, high = chosen.interval
     why = (
         f"{goal} on {chosen.kept} kept: precision {chosen.precision:.2f} ({low:.2f} to {high:.2f}), "
         f"recall {chosen.recall:.2f}, F1 {chosen.f1:.2f}"
     )
-    notes = []
     if chosen.unseen is not None:
         notes.append(f"chosen anew on resamples, precision on the clips left out is {chosen.unseen:.2f}")
     if precision is not None and low < precision:
         notes.append(f"precision {precision:g} is reached here, but 95 % of chance allows {low:.2f}")
     if chosen.kept < FEW:
         notes.append(f"only {chosen.kept} labelled clips are kept at this threshold")
-    return why, notes
+    if (now := _sides(rule, None)) and side not in now:
+        notes.append(f"the recipe bounds the other side ({now[0]}): are these labels about what {score} is there for?")
+    bounds = {str(side): chosen.threshold}
+    drawn = Drawn(score, f"{told}; {why}", values, said, bounds, points, at)
+    return _Suggestion(
+        score, bounds, why, len(values), percentiles, tuple(notes), choice=chosen, auc=separates, drawn=drawn
+    )
 
 
 def _pictured(item: _Suggestion, folder: Path) -> _Suggestion:

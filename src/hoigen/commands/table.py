@@ -14,7 +14,6 @@ from hoigen.core.settings import Setting
 if TYPE_CHECKING:
     import duckdb
 
-    from hoigen.data.run import Run
 
 Format = Literal["csv", "jsonl", "parquet"]
 KNOWN: Mapping[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
@@ -39,6 +38,7 @@ def table(
     from hoigen.data.run import Run
     from hoigen.rules import decide
     from hoigen.rules.runfile import steps_of
+    from hoigen.stages.captioned import captions_in_force
 
     folder = Run(Path(run))
     out = None if out is None else Path(out)
@@ -47,25 +47,19 @@ def table(
     _, steps = steps_of(folder)
     con = decide.connect(folder, steps)
     where = f"where state = '{state}'" if state else ""
-    captions = _captions(con, folder)
-    query = f"select decided.* exclude (digest, video, n){captions} {where} order by video, n"
+    columns, source = "decided.* exclude (digest, video, n)", "decided"
+    captions = captions_in_force(folder)
+    if captions is not None and captions.shards():
+        view = f"select id, text as caption, reason as why from {captions.layout().relation()}"
+        con.execute(f"create view captions as {view}")
+        columns += ", captions.caption, case when caption is not null then captions.why end as caption_doubts"
+        source += " left join captions on captions.id = decided.id and state = 'kept'"
+    query = f"select {columns} from {source} {where} order by video, n"
     if out is None:
         _print(con, query, chosen)
         return
     written = copy_to(con, query, chosen, out)
     print(f"{out}: {written} of {sum(decide.counts(con).values())} clips", file=sys.stderr)
-
-
-def _captions(con: duckdb.DuckDBPyConnection, run: Run) -> str:
-    """The rest of the query up to its rules: with a column of captions once there are any."""
-    from hoigen.stages.captioned import captions_in_force
-
-    table = captions_in_force(run)
-    if table is None or not table.shards():
-        return " from decided"
-    con.execute(f"create view captions as select id, text as caption, reason as why from {table.layout().relation()}")
-    own = "captions.caption, case when caption is not null then captions.why end as caption_doubts"
-    return f", {own} from decided left join captions on captions.id = decided.id and state = 'kept'"
 
 
 def format_of(out: Path | None) -> Format:

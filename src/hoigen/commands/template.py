@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from hoigen.core.registry import measures, plugins
+from hoigen.core.registry import meaning, measures, plugins
 from hoigen.core.settings import keys_of, plain, summary
 from hoigen.recipe.recipe import KEYS
 from hoigen.video.shots import detectors
@@ -18,32 +18,19 @@ A recipe of hoigen curate: every key with its default. What stands behind a # is
 `hoigen validate FILE` checks it, and each key can be set on the command line too: --set key=value."""
 
 
-class Template(str):
-    """YAML text."""
-
-    __slots__ = ()
-
-
-def template() -> Template:
+def template() -> str:
     """Prints a recipe with every key, its default and its meaning, as YAML.
 
     Loaded as it is, it holds the defaults. All measures and their settings stand in it as comments.
     """
-    return Template("\n".join(_lines()))
-
-
-def _lines() -> Iterator[str]:
-    choices = {"shots": _detectors, "measures": _measures, "keep": _rules}
-    yield from _comment(HEAD)
+    lines = [*_comment(HEAD)]
     for key in KEYS.values():
-        yield ""
-        yield from _comment(f"{key.help}.")
+        lines += ["", *_comment(f"{key.help}.")]
         if key.required:
-            yield f"# {key.name}: {key.name.upper()}  # must be given, here or as --{key.name}"
-            continue
-        yield f"{key.name}: {flow(key.default)}"
-        if key.name in choices:
-            yield from choices[key.name]()
+            lines.append(f"# {key.name}: {key.name.upper()}  # must be given, here or as --{key.name}")
+        else:
+            lines += [f"{key.name}: {flow(key.default)}", *_choices(key.name)]
+    return "\n".join(lines)
 
 
 def _comment(text: str, lead: str = "# ") -> Iterator[str]:
@@ -65,35 +52,31 @@ def _settings(cls: type[Any], lead: str) -> Iterator[str]:
         yield f"{lead}{key.name}: {value}" + (f"  # {key.help}" if key.help else "")
 
 
-def _measures() -> Iterator[str]:
-    """Lines that give the measures with their defaults once their `# ` is taken away."""
-    yield from _comment("All that there are, with their settings (take [] and the # of a line away):")
-    for name, cls in measures():
-        yield from _comment(summary(cls), "#   # ")
-        yield f"#   - {name}:" if keys_of(cls) else f"#   - {name}"
-        yield from _settings(cls, "#       ")
-    yield "#   # A file of one's own, beside the recipe:"
-    yield "#   - ./my_measure.py"
-    yield from _comment("Who may look, as `observer` of the measures above, with the defaults of each:")
-    for name, cls in plugins("observer"):
-        yield from _comment(summary(cls), "#   # ")
-        yield f"#   observer: {{{name}: {{}}}}" if not keys_of(cls) else f"#   observer:\n#     {name}:"
-        yield from _settings(cls, "#       ")
-
-
-def _rules() -> Iterator[str]:
-    from hoigen.core.registry import meaning
-
-    yield from _comment("One rule a score, such as duration: {above: 1}. The scores of all measures:")
-    for name, cls in measures():
-        for number in cls.numbers:
-            own = number.name == name or number.about != meaning(cls)
-            yield from _comment(f"{number.name} ({name}): {number.about}" if own else f"{number.name} ({name})", "#   ")
-
-
-def _detectors() -> Iterator[str]:
-    yield from _comment("A detector with its settings:")
-    for name, cls in detectors():
-        yield "# shots:"
-        yield f"#   {name}:  # {summary(cls)}"
-        yield from _settings(cls, "#     ")
+def _choices(key: str) -> Iterator[str]:
+    """What there is to choose from below a key, as lines that hold once their `# ` is taken away."""
+    if key == "measures":
+        yield from _comment("All that there are, with their settings (take [] and the # of a line away):")
+        for name, cls in measures():
+            yield from _comment(summary(cls), "#   # ")
+            yield f"#   - {name}:" if keys_of(cls) else f"#   - {name}"
+            yield from _settings(cls, "#       ")
+        yield "#   # A file of one's own, beside the recipe:"
+        yield "#   - ./my_measure.py"
+        yield from _comment("Who may look, as `observer` of the measures above, with the defaults of each:")
+        for name, cls in plugins("observer"):
+            yield from _comment(summary(cls), "#   # ")
+            yield f"#   observer: {{{name}: {{}}}}" if not keys_of(cls) else f"#   observer:\n#     {name}:"
+            yield from _settings(cls, "#       ")
+    elif key == "keep":
+        yield from _comment("One rule a score, such as duration: {above: 1}. The scores of all measures:")
+        for name, cls in measures():
+            for number in cls.numbers:
+                own = number.name == name or number.about != meaning(cls)
+                about = f": {number.about}" if own else ""
+                yield from _comment(f"{number.name} ({name}){about}", "#   ")
+    elif key == "shots":
+        yield from _comment("A detector with its settings:")
+        for name, cls in detectors():
+            yield "# shots:"
+            yield f"#   {name}:  # {summary(cls)}"
+            yield from _settings(cls, "#     ")

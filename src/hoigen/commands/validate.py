@@ -98,10 +98,26 @@ class _Check:
             for at, spec in enumerate(sound.get("measures", ())):
                 self._measure(at, spec)
         if "keep" in sound:
-            self._keep(sound["keep"] or {})
+            for score, bounds in (sound["keep"] or {}).items():
+                place: At = ("keep", score)
+                if self.others is not None and score not in {*self.scores, *self.others}:
+                    known = nearest(str(score), {*self.scores, *self.others})
+                    self._fault(place, f"keep: no measure of this recipe gives a score named {score!r}{known}")
+                if isinstance(bounds, Mapping) and bounds and all(bound is None for bound in bounds.values()):
+                    _ = self._settings(Rule, {**bounds, "min": 0}, f"keep.{score}", place)  # every bound unset: no rule
+                elif bounds is not None and self._settings(Rule, bounds, f"keep.{score}", place) is not _BAD:
+                    self.rules.append(score)
         if sound.get("caption") is not None:
             self._try(("caption",), lambda: job_of(sound["caption"]))
-        self._videos(sound)
+        videos = sound.get("videos")
+        for item in [videos] if isinstance(videos, str | Path) else videos or ():
+            if (wrong := uris.fault(str(item))) is not None:
+                self._fault(("videos",), f"videos: {uris.masked(str(item))!r}: {wrong}")
+        if isinstance(videos, str | Path) and str(videos) != "-" and "://" not in str(videos):
+            try:  # only a note: a recipe may be written on another machine than the one it is run on
+                read_sources(videos)
+            except HoigenError as error:
+                self.notes.append(f"videos: {error}")
 
     def _fault(self, at: At, text: str) -> None:
         known = at  # the nearest key above that has a line
@@ -178,29 +194,6 @@ class _Check:
             if len(self.found) == before:
                 self._fault(at, str(error))
             return _BAD
-
-    def _keep(self, rules: Mapping[str, Any]) -> None:
-        for score, bounds in rules.items():
-            at: At = ("keep", score)
-            if self.others is not None and score not in {*self.scores, *self.others}:
-                known = nearest(str(score), {*self.scores, *self.others})
-                self._fault(at, f"keep: no measure of this recipe gives a score named {score!r}{known}")
-            if isinstance(bounds, Mapping) and bounds and all(bound is None for bound in bounds.values()):
-                _ = self._settings(Rule, {**bounds, "min": 0}, f"keep.{score}", at)  # every bound unset: no rule
-            elif bounds is not None and self._settings(Rule, bounds, f"keep.{score}", at) is not _BAD:
-                self.rules.append(score)
-
-    def _videos(self, sound: Mapping[str, Any]) -> None:
-        """Only a note: a recipe may be written on another machine than the one it is run on."""
-        videos = sound.get("videos")
-        for item in [videos] if isinstance(videos, str | Path) else videos or ():
-            if (wrong := uris.fault(str(item))) is not None:
-                self._fault(("videos",), f"videos: {uris.masked(str(item))!r}: {wrong}")
-        if isinstance(videos, str | Path) and str(videos) != "-" and "://" not in str(videos):
-            try:
-                read_sources(videos)
-            except HoigenError as error:
-                self.notes.append(f"videos: {error}")
 
 
 _BAD: Any = object()

@@ -39,13 +39,23 @@ def render(facts: EvaluationFacts) -> str:
     places += [("failures", "Failures"), ("recipe", "Recipe")]
     grid = el("div", [histogram(one) for one in facts.histograms], class_="grid")
     tables = [_table(table) for table in facts.tables]
+    notes = el("ul", [el("li", note) for note in facts.notes], class_="notes") if facts.notes else None
+    failed = []
+    for group in facts.failures:
+        examples = el("ul", [el("li", el("bdi", uri)) for uri in group.examples])
+        reason = el("td", el("bdi", group.reason), class_="reason")
+        failed.append(el("tr", el("td", count(group.count), class_="count"), reason, el("td", examples)))
+    lead = join(["A failed video has no number: it counts in no mean. ", el("code", "hoigen retry"), " tries again."])
+    failures = listed(("videos", "reason", "examples"), failed, "Failures")
+    if not failed:
+        lead, failures = Html(""), el("p", "Nothing failed.", class_="empty")
     sections = [
         section("models", "Models", "Means over videos, with 95 % intervals.", tables),
         _videos(facts),
         _numbers(facts),
         lacking_section(facts.lacking, facts.videos),
         section("spread", "Spread", "How the numbers of all videos are spread.", grid) if facts.histograms else None,
-        _failures(facts),
+        section("failures", "Failures", lead, failures, notes),
         recipe(facts.recipe, {"made": facts.made, "machine": facts.machine, **facts.versions}, facts.models),
     ]
     overline = " · ".join(part for part in (facts.title, facts.made) if part)
@@ -260,23 +270,6 @@ def _numbers(facts: EvaluationFacts) -> Html:
     box = el("input", type="search", data_rows=True, placeholder="prompt, file, model")
     find = el("div", el("label", "find ", box), el("output"), class_="controls rows")
     return section("numbers", title, lead, find, scroll(table, title))
-
-
-def _failures(facts: EvaluationFacts) -> Html:
-    notes = el("ul", [el("li", note) for note in facts.notes], class_="notes") if facts.notes else None
-    if not facts.failures:
-        return section("failures", "Failures", "", el("p", "Nothing failed.", class_="empty"), notes)
-    rows = [
-        el(
-            "tr",
-            el("td", count(group.count), class_="count"),
-            el("td", el("bdi", group.reason), class_="reason"),
-            el("td", el("ul", [el("li", el("bdi", uri)) for uri in group.examples])),
-        )
-        for group in facts.failures
-    ]
-    lead = join(["A failed video has no number: it counts in no mean. ", el("code", "hoigen retry"), " tries again."])
-    return section("failures", "Failures", lead, listed(("videos", "reason", "examples"), rows, "Failures"), notes)
 
 
 def lacking_section(groups: Sequence[FailureGroup], of: int) -> Html | None:

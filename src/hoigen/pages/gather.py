@@ -80,8 +80,7 @@ def gather(run: Run, *, shown: int = 24) -> ReportFacts:
             kept_sheet=kept,
             dropped_sheets=sheets,
             captioning=captioning_of(con, run),
-            failures=_failures(con),
-            notes=_notes(con, {stage.key: stage.dropped for stage in stages}, recipe),
+            **_account(con, {stage.key: stage.dropped for stage in stages}, recipe),
             models=model_files(run, steps),
         )
 
@@ -120,8 +119,9 @@ def _sheets(
     return Sheet(key="kept", title="Kept", total=kept, order=order, tiles=tuple(tiles[None])), sheets
 
 
-def _failures(con: Any) -> tuple[FailureGroup, ...]:
-    """Failed clips, those that failed alike together, the most first."""
+def _account(con: Any, dropped: Mapping[str, int], recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """What did not come out: failed clips, those that failed alike together, the most first; and notes on videos and
+    shots."""
     rows = con.execute(
         "select coalesce(rule, 'reading') as place, "
         f"{alike.kind_sql('reason')} as kind, "
@@ -134,10 +134,6 @@ def _failures(con: Any) -> tuple[FailureGroup, ...]:
     ]
     if rest := sum(int(row[3]) for row in rows[GROUPS:]):
         groups.append(FailureGroup(where="", reason="other reasons: see hoigen table", count=rest))
-    return tuple(groups)
-
-
-def _notes(con: Any, dropped: Mapping[str, int], recipe: Mapping[str, Any]) -> tuple[str, ...]:
     notes = []
     if short := dropped.get("shot_length", 0):
         (seconds,) = con.execute(
@@ -153,7 +149,7 @@ def _notes(con: Any, dropped: Mapping[str, int], recipe: Mapping[str, Any]) -> t
     ).fetchone()
     if bare:
         notes.append(f"{many(bare, 'video')} without a shot of the wanted length.")
-    return tuple(notes)
+    return {"failures": tuple(groups), "notes": tuple(notes)}
 
 
 def provenance(run: Run) -> dict[str, Any]:

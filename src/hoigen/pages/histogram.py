@@ -169,9 +169,18 @@ def _drawing(facts: Histogram) -> Html:
     tallest = max(a + b + c for a, b, c in zip(facts.kept, facts.here, facts.elsewhere, strict=True))
     says = f"Histogram of {facts.score}: {sum(facts.kept)} kept, {sum(facts.here)} dropped by this rule, "
     says += f"{sum(facts.elsewhere)} others. {bounds(facts.thresholds) or 'No threshold'}."
-    shades = []  # the sides that the rule drops
+    shades, lines = [], []  # the sides that the rule drops, and where it cuts
     for threshold in facts.thresholds:
         at = scale.cut(threshold)
+        leans_left = at > WIDTH * 0.62 or (not threshold.lower and at > WIDTH * 0.4)
+        beside = {"x": f"{at + (-5 if leans_left else 5):.2f}", "text_anchor": "end" if leans_left else "start"}
+        label = f"{threshold.kind} {number(threshold.value)}"
+        if threshold.value > scale.high:  # beyond what is drawn
+            label = f"{label} →"
+        elif threshold.value < scale.low:
+            label = f"← {label}"
+        lines.append(el("line", x1=f"{at:.2f}", x2=f"{at:.2f}", y1=TOP - 16, y2=HEIGHT - BOTTOM, class_="threshold"))
+        lines.append(el("text", label, y=TOP - 8, class_="threshold-label", **beside))
         x, wide = (LEFT, at - LEFT) if threshold.lower else (at, WIDTH - RIGHT - at)
         tall = HEIGHT - BOTTOM - TOP
         shades.append(el("rect", x=f"{x:.2f}", y=TOP, width=f"{wide:.2f}", height=tall, class_="shade"))
@@ -195,7 +204,7 @@ def _drawing(facts: Histogram) -> Html:
         [_bar(facts, index, tallest, scale) for index in range(len(facts.kept))],
         el("line", x1=LEFT, x2=WIDTH - RIGHT, y1=HEIGHT - BOTTOM, y2=HEIGHT - BOTTOM, class_="axis"),
         ticks,
-        [_line(threshold, scale) for threshold in facts.thresholds],
+        lines,
         el("text", f"tallest bar: {count(tallest)}", x=WIDTH - RIGHT, y=11, class_="peak", text_anchor="end"),
         viewBox=f"0 0 {WIDTH:g} {HEIGHT:g}",
         role="img",
@@ -252,25 +261,3 @@ def _bar(facts: Histogram, index: int, tallest: int, scale: _Scale) -> Html | No
     named = {"kept": "kept", "here": "dropped by this rule", "elsewhere": "dropped elsewhere or failed"}
     told = ", ".join(f"{count(size)} {named[kind]}" for kind, size in parts if size)
     return el("g", el("title", f"{values}: {told}"), shapes, class_="bin")
-
-
-def _line(threshold: Threshold, scale: _Scale) -> list[Html]:
-    """Where a threshold cuts, and its bound; with an arrow when it lies beyond what is drawn."""
-    at = scale.cut(threshold)
-    leans_left = at > WIDTH * 0.62 or (not threshold.lower and at > WIDTH * 0.4)
-    label = f"{threshold.kind} {number(threshold.value)}"
-    if threshold.value > scale.high:
-        label = f"{label} →"
-    elif threshold.value < scale.low:
-        label = f"← {label}"
-    return [
-        el("line", x1=f"{at:.2f}", x2=f"{at:.2f}", y1=TOP - 16, y2=HEIGHT - BOTTOM, class_="threshold"),
-        el(
-            "text",
-            label,
-            x=f"{at + (-5 if leans_left else 5):.2f}",
-            y=TOP - 8,
-            class_="threshold-label",
-            text_anchor="end" if leans_left else "start",
-        ),
-    ]

@@ -109,7 +109,16 @@ def convert(value: Any, hint: Any, where: str, default: Any = None) -> Any:
     if hint is Any or (hint is type(None) and value is None):
         return value
     if origin in (typing.Union, types.UnionType):
-        return _one_of(value, args, where, default)
+        if value is None and type(None) in args:
+            return None
+        errors = []
+        for each in args:
+            if each is not type(None):
+                try:
+                    return convert(value, each, where, default)
+                except UsageError as error:
+                    errors.append(error)
+        raise errors[0] if len(errors) == 1 else UsageError(f"{where}: {_names(args)}; it came as {value!r}")
     if origin is typing.Literal:
         if value in args:
             return value
@@ -126,24 +135,7 @@ def convert(value: Any, hint: Any, where: str, default: Any = None) -> Any:
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         inherits = isinstance(value, Mapping) and isinstance(default, hint)
         return value if isinstance(value, hint) else build(hint, value, where, default if inherits else None)
-    return _plain(value, hint, where)
-
-
-def _one_of(value: Any, hints: tuple[Any, ...], where: str, default: Any) -> Any:
-    if value is None and type(None) in hints:
-        return None
-    errors = []
-    for hint in hints:
-        if hint is not type(None):
-            try:
-                return convert(value, hint, where, default)
-            except UsageError as error:
-                errors.append(error)
-    raise errors[0] if len(errors) == 1 else UsageError(f"{where}: {_names(hints)}; it came as {value!r}")
-
-
-def _plain(value: Any, hint: Any, where: str) -> Any:
-    """A number, a truth, a text or a path. YAML has 3 for 3.0 and 8.0 for 8; true is no number."""
+    # a number, a truth, a text or a path. YAML has 3 for 3.0 and 8.0 for 8; true is no number
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if hint is int and isinstance(value, float) and value.is_integer():

@@ -76,7 +76,7 @@ def _whole(value: Any, folder: Path) -> Any:
 def _strict_loader() -> Any:
     import yaml
 
-    class Strict(yaml.SafeLoader):
+    class _Strict(yaml.SafeLoader):
         """SafeLoader that refuses a key given twice: YAML would silently keep the last."""
 
     def mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
@@ -92,8 +92,8 @@ def _strict_loader() -> Any:
             seen[key] = loader.construct_object(value_node, deep=True)
         return seen
 
-    Strict.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping)
-    return Strict
+    _Strict.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping)
+    return _Strict
 
 
 def apply_sets(recipe: Mapping[str, Any], sets: Sequence[str]) -> Values:
@@ -140,46 +140,34 @@ def _keys(path: str) -> list[str]:
 
 
 def _set(node: Any, keys: list[str], value: Any, text: str) -> None:
+    from hoigen.core.registry import names_of
+
     head, rest = keys[0], keys[1:]
     if isinstance(node, list):
-        _set_in_list(node, head, rest, value, text)
-    elif not isinstance(node, dict):
+        for at, item in enumerate(node):
+            if item == head or (isinstance(item, dict) and head in item):
+                settings = item[head] or {} if isinstance(item, dict) else {}
+                if rest:
+                    _set(settings, rest, value, text)
+                node[at] = {head: settings if rest else value}
+                return
+        names = [next(iter(item)) if isinstance(item, dict) else str(item) for item in node]
+        raise UsageError(f"--set {text}: {head!r} is not in the list{nearest(head, names)}")
+    if not isinstance(node, dict):
         raise UsageError(f"--set {text}: {head!r} cannot be set inside {node!r}")
-    elif not rest:
+    if not rest:
         node[head] = value
     else:
-        _choose(node, head)
+        if head not in node and len(node) == 1:
+            # a captioner, an expert or an observer that is set where another one stands is put in that one's place
+            kinds = names_of("captioner"), names_of("expert"), names_of("observer")
+            if any({head, *node} <= set(known) for known in kinds):
+                node.clear()
         if node.get(head) is None:
             node[head] = {}
         elif isinstance(node[head], str):  # shots: adaptive -> shots: {adaptive: {...}}
             node[head] = {node[head]: {}}
         _set(node[head], rest, value, text)
-
-
-def _choose(node: dict[str, Any], head: str) -> None:
-    """Setting a captioner, an expert or an observer where another one stands puts it in that one's place."""
-    if head in node or len(node) != 1:
-        return
-    from hoigen.core.registry import names_of
-
-    [there] = node
-    kinds = names_of("captioner"), names_of("expert"), names_of("observer")
-    if any(there in names and head in names for names in kinds):
-        node.clear()
-
-
-def _set_in_list(items: list[Any], name: str, rest: list[str], value: Any, text: str) -> None:
-    for at, item in enumerate(items):
-        if item == name or (isinstance(item, dict) and name in item):
-            settings = item[name] or {} if isinstance(item, dict) else {}
-            if not rest:
-                items[at] = {name: value}
-            else:
-                _set(settings, rest, value, text)
-                items[at] = {name: settings}
-            return
-    names = [next(iter(item)) if isinstance(item, dict) else str(item) for item in items]
-    raise UsageError(f"--set {text}: {name!r} is not in the list{nearest(name, names)}")
 
 
 def lines_of(path: Path) -> dict[At, int]:

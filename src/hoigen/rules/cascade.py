@@ -162,19 +162,11 @@ def with_rules(steps: Sequence[Step], keep: Mapping[str, Any] | None) -> tuple[S
             if score in owners:
                 raise UsageError(f"measures: {step.name!r} and {owners[score]!r} both give a score named {score!r}")
             owners[score] = step.name
-    rules = _build_rules(keep or {}, owners)
-    ruled = [
-        dataclasses.replace(step, rules={score: rule for score, rule in rules.items() if owners[score] == step.name})
-        for step in steps
-    ]
-    return tuple(sorted(ruled, key=lambda step: step.needs_frames))
-
-
-def _build_rules(keep: Any, owners: Mapping[str, str]) -> dict[str, Rule]:
-    if not isinstance(keep, Mapping):
-        raise UsageError(f"keep: rules by the name of a score; it came as {keep!r}")
+    asked = keep or {}
+    if not isinstance(asked, Mapping):
+        raise UsageError(f"keep: rules by the name of a score; it came as {asked!r}")
     rules: dict[str, Rule] = {}
-    for score, bounds in keep.items():
+    for score, bounds in asked.items():
         if score not in owners:
             raise UsageError(
                 f"keep: no measure of this recipe gives a score named {score!r}{nearest(str(score), owners)}"
@@ -184,7 +176,11 @@ def _build_rules(keep: Any, owners: Mapping[str, str]) -> dict[str, Rule]:
             continue  # every bound unset (`--set keep.motion.max=null`): no rule
         if bounds is not None:
             rules[score] = build(Rule, bounds, f"keep.{score}")
-    return rules
+    ruled = [
+        dataclasses.replace(step, rules={score: rule for score, rule in rules.items() if owners[score] == step.name})
+        for step in steps
+    ]
+    return tuple(sorted(ruled, key=lambda step: step.needs_frames))
 
 
 def decide(steps: Sequence[Step], known: Mapping[str, Known]) -> Decision:

@@ -136,7 +136,16 @@ def walk(steps: Sequence[Step]) -> list[_Case]:
         cases.append(_Case(f"{state} is null", "pending", None, text(f"no {step.name} yet"), step.name))
         cases.append(_Case(f"{state} = 'failed'", "failed", step.name, reason, step.name))
         for score, rule in step.rules.items():
-            words = _broken_sql(score, rule, reason)
+            # the words of `cascade.broken`
+            column = quoted(score)
+            unseen = f"{text(score + ' has no value: ')} || coalesce(nullif({reason}, ''), 'not measured')"
+            told = [f"when {column} is null then {unseen}"]
+            for bound, sign in {"min": "<", "above": "<=", "max": ">", "below": ">="}.items():
+                limit = getattr(rule, bound)
+                if limit is not None:
+                    words = f"{text(score + ' ')} || printf('%.6g', {column}) || {text(f' {sign} {bound} {limit:g}')}"
+                    told.append(f"when {column} {sign} {_number(limit)} then {words}")
+            words = f"case {' '.join(told)} end"
             cases.append(_Case(f"not {passes_sql(quoted(score), rule)}", "dropped", score, words, step.name))
     return cases
 
@@ -166,19 +175,6 @@ def passes_sql(column: str, rule: Rule) -> str:
 def _number(value: float) -> str:
     # From text: exact whatever the number, and `inf` is no literal.
     return f"{text(repr(float(value)))}::double"
-
-
-def _broken_sql(score: str, rule: Rule, reason: str) -> str:
-    """The words of `cascade.broken`."""
-    column = quoted(score)
-    unseen = f"{text(score + ' has no value: ')} || coalesce(nullif({reason}, ''), 'not measured')"
-    cases = [f"when {column} is null then {unseen}"]
-    for bound, sign in {"min": "<", "above": "<=", "max": ">", "below": ">="}.items():
-        limit = getattr(rule, bound)
-        if limit is not None:
-            words = f"{text(score + ' ')} || printf('%.6g', {column}) || {text(f' {sign} {bound} {limit:g}')}"
-            cases.append(f"when {column} {sign} {_number(limit)} then {words}")
-    return f"case {' '.join(cases)} end"
 
 
 def counts(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
@@ -235,7 +231,20 @@ def funnel(
     for at, case in enumerate(cases, 1):
         if case.state == "pending" and codes.get(at):
             missing[case.step] = codes[at]
-    lines = [*_before(before), *(line for step in steps for line in _lines(step, cases, codes))]
+    unread = sum(count for (state, _), count in before.items() if state == "failed")
+    rules = {rule or "": count for (state, rule), count in before.items() if state == "dropped"}
+    order = [*(rule for rule in BEFORE if rule in rules), *sorted(set(rules) - set(BEFORE))]
+    lines = [("readable", 0, unread)] if unread else []  # name, dropped, failed
+    lines += [(rule, rules[rule], 0) for rule in order]
+    ended = {(case.step, case.state, case.rule): codes.get(at, 0) for at, case in enumerate(cases, 1)}
+    for step in steps:  # its rules with what they dropped; what failed stands at the first, or at a line of its own
+        failed = ended[step.name, "failed", step.name]
+        own = [(score, ended[step.name, "dropped", score], 0) for score in step.rules]
+        if own and own[0][0] == step.name:
+            own[0] = (step.name, own[0][1], failed)
+        elif failed:
+            own.insert(0, (step.name, 0, failed))
+        lines += own
     stages: list[_Stage] = []
     came = sum(ends.values()) - ends["pending"]
     for name, dropped, failed in lines:
@@ -243,27 +252,3 @@ def funnel(
         came = stages[-1].left
     unseen = before.get(("pending", None), 0)
     return Funnel(tuple(stages), ends, missing, all_failed(con, ends, run, schema), unseen)
-
-
-Line = tuple[str, int, int]
-"""Name, dropped, failed."""
-
-
-def _before(before: Mapping[tuple[str, str | None], int]) -> list[Line]:
-    unread = sum(count for (state, _), count in before.items() if state == "failed")
-    lines: list[Line] = [("readable", 0, unread)] if unread else []
-    rules = {rule or "": count for (state, rule), count in before.items() if state == "dropped"}
-    order = [*(rule for rule in BEFORE if rule in rules), *sorted(set(rules) - set(BEFORE))]
-    return lines + [(rule, rules[rule], 0) for rule in order]
-
-
-def _lines(step: Step, cases: Sequence[_Case], codes: Mapping[int, int]) -> list[Line]:
-    """The rules of a step with what they dropped; what failed stands at the first, or at the measure's own line."""
-    ended = {(case.state, case.rule): codes.get(at, 0) for at, case in enumerate(cases, 1) if case.step == step.name}
-    failed = ended["failed", step.name]
-    lines = [(score, ended["dropped", score], 0) for score in step.rules]
-    if lines and lines[0][0] == step.name:
-        lines[0] = (step.name, lines[0][1], failed)
-    elif failed:
-        lines.insert(0, (step.name, 0, failed))
-    return lines

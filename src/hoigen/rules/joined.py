@@ -91,7 +91,16 @@ def attach(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], sche
     shards, free = run.in_force()
     shards.sort()
     tables_of = [run.scores(step.name, step.fingerprint, step.emits) for step in steps]
-    sources = _Sources(run, steps, shards, _clips(run, shards), [table.layout() for table in tables_of])
+    for _ in range(tables.TRIES):  # files that are merged just now are looked for again
+        clips = run.clips.layout()
+        if not (gone := [shard for shard in shards if shard not in clips.homes]):
+            break
+    else:  # so that none is left out in silence
+        some = ", ".join(map(str, gone[:5])) + (", …" if len(gone) > 5 else "")
+        raise UsageError(
+            f"{run.clips.folder.uri}: clips of shards {some} are gone; hoigen curate {run.recipe_file} finds them again"
+        )
+    sources = _Sources(run, steps, shards, clips, [table.layout() for table in tables_of])
     columns = ", ".join(map(quoted, CLIP_COLUMNS))
     parts = [f"select {columns}, shard from {sources.clips.relation(only=frozenset(shards))}"]
     found = ""
@@ -105,20 +114,12 @@ def attach(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], sche
     con.execute(f"create view {schema}.clips as {' union all '.join(parts)}")
     scored = [_scored(con, sources)]
     if found:
-        scored.append(_unscored(steps, found))
+        blank = [f"clips.* exclude ({', '.join(LEFT_OUT)})"]
+        for at, step in enumerate(steps):
+            blank += [f"null::varchar as _state_{at}", f"null::varchar as _reason_{at}"]
+            blank += [f"null::double as {quoted(score)}" for score in step.emits]
+        scored.append(f"select {', '.join(blank)} from ({found}) as clips")
     con.execute(f"create view {schema}.scored as {' union all '.join(scored)}")
-
-
-def _clips(run: Run, shards: Sequence[int]) -> Layout:
-    """The files of the clips. Raises UsageError when clips of a shard are gone, so that none is left out in silence."""
-    for _ in range(tables.TRIES):  # files that are merged just now are looked for again
-        layout = run.clips.layout()
-        if not (gone := [shard for shard in shards if shard not in layout.homes]):
-            return layout
-    some = ", ".join(map(str, gone[:5])) + (", …" if len(gone) > 5 else "")
-    raise UsageError(
-        f"{layout.table.folder.uri}: clips of shards {some} are gone; hoigen curate {run.recipe_file} finds them again"
-    )
 
 
 def _unseen(run: Run, free: Sequence[tuple[int, int | None]], clips: str) -> str:
@@ -160,7 +161,12 @@ def _scored(con: duckdb.DuckDBPyConnection, sources: _Sources) -> str:
         made_of = [[CLIP_COLUMNS, LEFT_OUT, names, g, some] for g, some in zip(groups, facts, strict=True)]
         kept = [sources.run.joined_file(tables.digest_of(each)) for each in made_of]
         if all(path.exists() or _keep(con, path, sources, g) for path, g in zip(kept, groups, strict=True)):
-            _clear(kept)
+            # copies of earlier states go
+            now = {path.name for path in kept}
+            for other in kept[0].parent.iterdir():
+                with contextlib.suppress(OSError):
+                    if other.name not in now and time.time() - other.stat().st_mtime > OLD:
+                        other.unlink()
             return f"select * from read_parquet([{', '.join(map(one_file, kept))}])"
     first, last = (sources.shards[0], sources.shards[-1]) if sources.shards else (0, -1)
     return _join(sources, first, last)
@@ -178,15 +184,6 @@ def _join(sources: _Sources, first: int, last: int) -> str:
     return f"select {', '.join(columns)} from {clips} as clips {' '.join(joins)}"
 
 
-def _unscored(steps: Sequence[Step], clips: str) -> str:
-    """SQL of clips that have no score yet."""
-    columns = [f"clips.* exclude ({', '.join(LEFT_OUT)})"]
-    for at, step in enumerate(steps):
-        columns += [f"null::varchar as _state_{at}", f"null::varchar as _reason_{at}"]
-        columns += [f"null::double as {quoted(score)}" for score in step.emits]
-    return f"select {', '.join(columns)} from ({clips}) as clips"
-
-
 def _keep(con: duckdb.DuckDBPyConnection, path: Path, sources: _Sources, group: Sequence[int]) -> bool:
     """Writes a group's relation, in the order of the input, whole or not at all; False where it cannot be written."""
     import duckdb
@@ -202,12 +199,3 @@ def _keep(con: duckdb.DuckDBPyConnection, path: Path, sources: _Sources, group: 
             part.unlink(missing_ok=True)
         return False
     return True
-
-
-def _clear(kept: Sequence[Path]) -> None:
-    """Deletes copies of earlier states."""
-    now = {path.name for path in kept}
-    for other in kept[0].parent.iterdir():
-        with contextlib.suppress(OSError):
-            if other.name not in now and time.time() - other.stat().st_mtime > OLD:
-                other.unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import platform
@@ -35,18 +36,39 @@ def write_run_file(run: Run, recipe: Recipe, steps: Sequence[Step]) -> None:
     ledger = uses.ledger((step.name, unit) for step in steps for unit in step.units)
     # a run from another machine keeps what was noted there of files that are not fetched here
     ledger = uses.with_pins(ledger, uses.recorded(before.get("models")))
+    # A measure whose models have no commit on this machine yet (a rank without clips fetches none) keeps what another
+    # machine has noted: what reads the run goes by these.
+    alike = (before.get("recipe") or {}).get("measures") == keys.get("measures")
+    noted = before.get("fingerprints") or {} if alike else {}
+    libraries: dict[str, str | None] = dict.fromkeys(LIBRARIES)
+    for name in LIBRARIES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            libraries[name] = metadata.version(name)
+    prints, measured = {}, {}
+    for step in steps:
+        known = step.name in noted and uses.unsettled(step.units)
+        prints[step.name] = str(noted[step.name]) if known else step.fingerprint
+        # What readers of the run need to know of a measure, whose file may be gone by then: what it was shown, and what
+        # its numbers are, without what nothing was said of.
+        shown = {each.name: getattr(step.sampling, each.name) for each in dataclasses.fields(Sampling)}
+        of_number = dataclasses.fields(Number)
+        said = [
+            {each.name: value for each in of_number if (value := getattr(one, each.name)) != each.default}
+            for one in step.numbers
+        ]
+        measured[step.name] = {"sampling": shown, "numbers": said}
     facts = {
         "hoigen": metadata.version("hoigen"),
         "written": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "command": " ".join(sys.argv),
         "python": platform.python_version(),
         "machine": platform.platform(),
-        "libraries": {name: _version(name) for name in LIBRARIES},
-        "fingerprints": _fingerprints(steps, keys, before),
+        "libraries": libraries,
+        "fingerprints": prints,
         "observations": {
             step.name: f"{step.looking.observer.name}/{step.observation}" for step in steps if step.looking is not None
         },
-        "measured": {step.name: _declared(step) for step in steps},
+        "measured": measured,
         "models": [entry.record for entry in ledger],
         "recipe": keys,
     }
@@ -61,39 +83,6 @@ def _facts(run: Run) -> Mapping[str, Any]:
         return {}
     found = yaml.safe_load(run.recipe_file.read_text(encoding="utf-8"))
     return found if isinstance(found, Mapping) else {}
-
-
-def _fingerprints(steps: Sequence[Step], keys: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, str]:
-    """By measure. One whose models have no commit on this machine yet (a rank without clips fetches none) keeps what
-    another machine has noted: what reads the run goes by these."""
-    same = (before.get("recipe") or {}).get("measures") == keys.get("measures")
-    noted = before.get("fingerprints") or {} if same else {}
-    return {
-        step.name: str(noted[step.name]) if step.name in noted and uses.unsettled(step.units) else step.fingerprint
-        for step in steps
-    }
-
-
-def _declared(step: Step) -> dict[str, Any]:
-    """What readers of the run need to know of a measure, whose file may be gone by then: what it was shown, and what
-    its numbers are, without what nothing was said of."""
-    sampling = {each.name: getattr(step.sampling, each.name) for each in dataclasses.fields(Sampling)}
-    numbers = [
-        {
-            each.name: getattr(number, each.name)
-            for each in dataclasses.fields(Number)
-            if getattr(number, each.name) != each.default
-        }
-        for number in step.numbers
-    ]
-    return {"sampling": sampling, "numbers": numbers}
-
-
-def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _recorded(run: Run, recipe: Recipe) -> dict[str, Any]:

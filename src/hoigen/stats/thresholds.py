@@ -314,6 +314,24 @@ def judge(values: Values, labels: Labels, found: Curve, at: int, precision: floa
 
     kept = int(found.kept[at])
     true = round(float(found.precision[at]) * kept)
+    import numpy as np
+
+    v, y = np.asarray(values, float), np.asarray(labels, bool)
+    rng = np.random.default_rng(SEED)
+    right = stayed = 0
+    for _ in range(100):
+        drawn = rng.integers(0, len(v), len(v))
+        left_out = np.ones(len(v), bool)
+        left_out[drawn] = False
+        if y[drawn].all() or not y[drawn].any():
+            continue
+        again = curve(v[drawn], y[drawn], found.side, missed)
+        place = choose(again, precision=precision)
+        if place is None:
+            continue
+        stays = _stays(v, found.side, again.thresholds[place]) & left_out
+        right += int((stays & y).sum())
+        stayed += int(stays.sum())
     return Choice(
         threshold=float(found.thresholds[at]),
         precision=float(found.precision[at]),
@@ -321,28 +339,5 @@ def judge(values: Values, labels: Labels, found: Curve, at: int, precision: floa
         f1=float(found.f1[at]),
         kept=kept,
         interval=share_interval(true, kept),
-        unseen=_unseen(values, labels, found.side, precision, missed),
+        unseen=right / stayed if stayed else None,
     )
-
-
-def _unseen(values: Values, labels: Labels, side: Side, precision: float | None, missed: int) -> float | None:
-    """Precision on clips that had no say: the threshold is chosen anew on resamples and tried on those left out."""
-    import numpy as np
-
-    v, y = np.asarray(values, float), np.asarray(labels, bool)
-    rng = np.random.default_rng(SEED)
-    true = kept = 0
-    for _ in range(100):
-        drawn = rng.integers(0, len(v), len(v))
-        left_out = np.ones(len(v), bool)
-        left_out[drawn] = False
-        if y[drawn].all() or not y[drawn].any():
-            continue
-        again = curve(v[drawn], y[drawn], side, missed)
-        at = choose(again, precision=precision)
-        if at is None:
-            continue
-        stays = _stays(v, side, again.thresholds[at]) & left_out
-        true += int((stays & y).sum())
-        kept += int(stays.sum())
-    return true / kept if kept else None

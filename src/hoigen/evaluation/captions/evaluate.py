@@ -13,7 +13,7 @@ from hoigen.evaluation.captions.checked import Checked
 from hoigen.evaluation.captions.files import JUDGE, VERDICTS, Rating, Written, plain
 from hoigen.evaluation.captions.judge import own_work
 from hoigen.evaluation.captions.rates import BY_KIND, COUNTS, MATCHED, NOT_DECIDED, RATES, Material, rates_of
-from hoigen.evaluation.captions.result import Beside, CaptionerScores, Comparison, JudgeScores
+from hoigen.evaluation.captions.result import CaptionerScores, Comparison, JudgeScores
 from hoigen.stats.agreement import Agreement, agreement
 from hoigen.stats.paired import holm, mcnemar, swap_test
 from hoigen.stats.resample import Draws, Estimate, estimate_of, minimum_detectable_effect, ratio, undefined
@@ -40,31 +40,29 @@ def captioners_of(material: Material, draws: Draws) -> tuple[CaptionerScores, ..
     names = list(material.checked.claims)
     common = material.checked.common(names)
     limits = material.checked.equal_claims(names, common)
-    return tuple(_scores(material, name, common, limits, draws) for name in names)
-
-
-def _scores(
-    material: Material, name: str, common: Sequence[str], limits: Mapping[str, int], draws: Draws
-) -> CaptionerScores:
-    claims = material.checked.claims[name]
-    columns = material.counts(name, sorted(claims))
-    numbers = rates_of(material, columns, (*RATES, *BY_KIND), draws)
-    matched = undefined(ALONE if len(material.checked.claims) == 1 else APART)
-    if len(material.checked.claims) > 1 and common:
-        matched = rates_of(material, material.counts(name, common, limits), [MATCHED], draws)[MATCHED.name]
-    sums = dict(zip(COUNTS, columns.sum(axis=0).tolist(), strict=True))
-    verdicts = [claim.verdict for found in claims.values() for claim in found]
-    captions = material.captions
-    return CaptionerScores(
-        name=name,
-        clips=len(claims),
-        captions=None if captions is None else sum(captioner == name for captioner, _ in captions),
-        true=int(sums["true"]),
-        false=int(sums["false"]),
-        cannot_tell=verdicts.count("cannot_tell"),
-        numbers={**{rate.name: numbers[rate.name] for rate in RATES}, MATCHED.name: matched},
-        by_kind={rate.name: numbers[rate.name] for rate in BY_KIND if numbers[rate.name].defined},
-    )
+    scores = []
+    for name, claims in material.checked.claims.items():
+        columns = material.counts(name, sorted(claims))
+        numbers = rates_of(material, columns, (*RATES, *BY_KIND), draws)
+        matched = undefined(ALONE if len(names) == 1 else APART)
+        if len(names) > 1 and common:
+            matched = rates_of(material, material.counts(name, common, limits), [MATCHED], draws)[MATCHED.name]
+        sums = dict(zip(COUNTS, columns.sum(axis=0).tolist(), strict=True))
+        verdicts = [claim.verdict for found in claims.values() for claim in found]
+        captions = material.captions
+        scores.append(
+            CaptionerScores(
+                name=name,
+                clips=len(claims),
+                captions=None if captions is None else sum(captioner == name for captioner, _ in captions),
+                true=int(sums["true"]),
+                false=int(sums["false"]),
+                cannot_tell=verdicts.count("cannot_tell"),
+                numbers={**{rate.name: numbers[rate.name] for rate in RATES}, MATCHED.name: matched},
+                by_kind={rate.name: numbers[rate.name] for rate in BY_KIND if numbers[rate.name].defined},
+            )
+        )
+    return tuple(scores)
 
 
 def comparisons_of(material: Material, baseline: str | None, draws: Draws) -> tuple[Comparison, ...]:
@@ -203,13 +201,27 @@ def _judge(annotator: str, ratings: Sequence[Rating], people: Verdicts, draws: D
     shared = {item: (people[item], verdict) for item, verdict in own.items() if item in people}
     name = annotator.removeprefix(JUDGE)
     units = [(clip, {"people": said, name: judged}) for (_, clip, _), (said, judged) in shared.items()]
-    captioners = dict.fromkeys(captioner for captioner, _, _ in own)
+    said_of = {
+        "people": [(item, said) for item, (said, _) in shared.items()],
+        "judge": [(item, judged) for item, (_, judged) in shared.items()],
+        "judge_all": list(own.items()),
+    }
+    captioners: dict[str, dict[str, Estimate]] = {}
+    for captioner in dict.fromkeys(captioner for captioner, _, _ in own):
+        for whose, verdicts in said_of.items():
+            pairs = [
+                (item, float(said == "false"), float(said != "cannot_tell"))
+                for item, said in verdicts
+                if item[0] == captioner
+            ]
+            h = _ratio(pairs, NOT_DECIDED, draws) if pairs else undefined(UNSHARED)
+            captioners.setdefault(captioner, {})[whose] = h
     return JudgeScores(
         name=name,
         agreement=agreement(units, draws, ("people", name), VERDICTS),
         false_precision=_false(shared, 1, draws),
         false_recall=_false(shared, 0, draws),
-        captioners={captioner: _beside(captioner, own, shared, draws) for captioner in captioners},
+        captioners=captioners,
     )
 
 
@@ -219,22 +231,6 @@ def _false(shared: Mapping[Item, tuple[str, str]], given: int, draws: Draws) -> 
         return undefined(UNSHARED)
     pairs = [(item, float(both == ("false", "false")), float(both[given] == "false")) for item, both in shared.items()]
     return _ratio(pairs, f"{('people call', 'the judge calls')[given]} no claim false", draws)
-
-
-def _beside(captioner: str, own: Verdicts, shared: Mapping[Item, tuple[str, str]], draws: Draws) -> Beside:
-    def rate(verdicts: Iterable[tuple[Item, str]], none: str) -> Estimate:
-        of_it = [(item, verdict) for item, verdict in verdicts if item[0] == captioner]
-        if not of_it:
-            return undefined(none)
-        return _ratio(
-            [(item, float(said == "false"), float(said != "cannot_tell")) for item, said in of_it], NOT_DECIDED, draws
-        )
-
-    return Beside(
-        people=rate(((item, said) for item, (said, _) in shared.items()), UNSHARED),
-        judge=rate(((item, judged) for item, (_, judged) in shared.items()), UNSHARED),
-        judge_all=rate(own.items(), UNSHARED),
-    )
 
 
 def _ratio(pairs: Iterable[tuple[Item, float, float]], reason: str, draws: Draws) -> Estimate:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -72,17 +71,8 @@ class Written:
     models: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
-    """What a caption of the clip should hold.
-
-    Args:
-        verbs: names of the action that mean the same.
-        objects: names of the thing that mean the same.
-    """
-
-    verbs: frozenset[str]
-    objects: frozenset[str]
+Fact = tuple[frozenset[str], frozenset[str]]
+"""What a caption of a clip should hold: names of the action that mean the same, and of the thing."""
 
 
 def plain(text: str) -> str:
@@ -104,7 +94,21 @@ def read_claims(path: Path, *, by_judge: bool = False) -> list[Rating]:
     ratings = [_rating(row, by_judge) for row in rows]
     if not ratings:
         raise UsageError(f"{path} holds no claims")
-    _check_once(ratings)
+    # each annotator rates a claim once, and a caption without claims has none
+    seen: dict[tuple[str, ...], str] = {}
+    empty: dict[tuple[str, str], str] = {}
+    full: dict[tuple[str, str], str] = {}
+    for rating in ratings:
+        whose = (*rating.item, rating.annotator)
+        if whose in seen:
+            who = f"by {rating.annotator!r}" if rating.annotator else "(several people: name them in column annotator)"
+            raise UsageError(f"{rating.place}, column claim: {rating.claim!r} is rated twice {who}; see {seen[whose]}")
+        seen[whose] = rating.place
+        (full if rating.claim else empty).setdefault(rating.item[:2], rating.place)
+    for caption in empty.keys() & full.keys():
+        raise UsageError(
+            f"{empty[caption]}, column claim: an empty claim says that the caption makes none, but see {full[caption]}"
+        )
     return ratings
 
 
@@ -133,24 +137,6 @@ def _rating(row: Row, by_judge: bool) -> Rating:
     )
 
 
-def _check_once(ratings: Sequence[Rating]) -> None:
-    """Each annotator rates a claim once, and a caption without claims has none."""
-    seen: dict[tuple[str, ...], str] = {}
-    empty: dict[tuple[str, str], str] = {}
-    full: dict[tuple[str, str], str] = {}
-    for rating in ratings:
-        whose = (*rating.item, rating.annotator)
-        if whose in seen:
-            who = f"by {rating.annotator!r}" if rating.annotator else "(several people: name them in column annotator)"
-            raise UsageError(f"{rating.place}, column claim: {rating.claim!r} is rated twice {who}; see {seen[whose]}")
-        seen[whose] = rating.place
-        (full if rating.claim else empty).setdefault(rating.item[:2], rating.place)
-    for caption in empty.keys() & full.keys():
-        raise UsageError(
-            f"{empty[caption]}, column claim: an empty claim says that the caption makes none, but see {full[caption]}"
-        )
-
-
 def read_captions(path: Path) -> dict[tuple[str, str], Written]:
     """(captioner, clip) -> its caption. Raises UsageError that names the file, the row and the column."""
     found: dict[tuple[str, str], Written] = {}
@@ -174,7 +160,7 @@ def read_facts(path: Path) -> dict[str, list[Fact]]:
     """Clip -> its facts. Raises UsageError that names the file, the row and the column."""
     found: dict[str, list[Fact]] = {}
     for row in rows_of(path, ("clip", "verb", "object")):
-        fact = Fact(verbs=_names(row, "verb"), objects=_names(row, "object"))
+        fact = _names(row, "verb"), _names(row, "object")
         facts = found.setdefault(row.need("clip"), [])
         if fact in facts:
             raise UsageError(f"{row.place}: the same fact of this clip is given twice")

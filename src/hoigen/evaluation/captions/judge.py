@@ -175,7 +175,7 @@ def judge_captions(
 
 def text_of(facts: Iterable[Fact]) -> str:
     """Facts of a clip as text for the judge."""
-    sides = ((" or ".join(sorted(fact.verbs)), " or ".join(sorted(fact.objects))) for fact in facts)
+    sides = ((" or ".join(sorted(verbs)), " or ".join(sorted(objects))) for verbs, objects in facts)
     return "\n".join(f"- a person: {verbs} {objects}" for verbs, objects in sides)
 
 

@@ -119,33 +119,33 @@ class Material:
             clips: their ids, one a row.
             limits: clip -> how many claims count for the matched rate; None counts all.
         """
-        rows = [self._counted(captioner, clip, (limits or {}).get(clip)) for clip in clips]
+        rows = []
+        for clip in clips:
+            claims = self.checked.claims[captioner][clip]
+            verdicts = Counter(claim.verdict for claim in claims)
+            by_kind = Counter(f"{claim.verdict} {claim.kind}" for claim in claims)
+            matched = Counter(f"matched_{claim.verdict}" for claim in claims[: (limits or {}).get(clip)])
+            written = (self.captions or {}).get((captioner, clip))
+            facts = (self.facts or {}).get(clip, ())
+            # A claim that was found false does not tell of a fact, though it names the verb and the object.
+            tells = [(claim.verb, claim.object) for claim in claims if claim.verdict != "false"]
+            held = sum(any(verb in verbs and thing in things for verb, thing in tells) for verbs, things in facts)
+            counted: dict[str, float] = {
+                **verdicts,
+                **by_kind,
+                **matched,
+                "captions": 1,
+                "claims": len(claims),
+                "with_false": verdicts["false"] > 0,
+                "loose": 1 - verdicts["false"] / len(claims) if claims else 1.0,
+                **({"words": len(written.text.split()), "texts": 1} if written else {}),
+                "held": held,
+                "facts": len(facts),
+                "omitted": len(facts) - held,
+                "fact_clips": len(facts) > 0,
+            }
+            rows.append(counted)
         return np.array([[row.get(name, 0.0) for name in COUNTS] for row in rows], float).reshape(-1, len(COUNTS))
-
-    def _counted(self, captioner: str, clip: str, limit: int | None) -> Mapping[str, float]:
-        claims = self.checked.claims[captioner][clip]
-        verdicts = Counter(claim.verdict for claim in claims)
-        by_kind = Counter(f"{claim.verdict} {claim.kind}" for claim in claims)
-        matched = Counter(f"matched_{claim.verdict}" for claim in claims[:limit])
-        written = (self.captions or {}).get((captioner, clip))
-        facts = (self.facts or {}).get(clip, ())
-        # A claim that was found false does not tell of a fact, though it names the verb and the object.
-        tells = [(claim.verb, claim.object) for claim in claims if claim.verdict != "false"]
-        held = sum(any(verb in fact.verbs and thing in fact.objects for verb, thing in tells) for fact in facts)
-        return {
-            **verdicts,
-            **by_kind,
-            **matched,
-            "captions": 1,
-            "claims": len(claims),
-            "with_false": verdicts["false"] > 0,
-            "loose": 1 - verdicts["false"] / len(claims) if claims else 1.0,
-            **({"words": len(written.text.split()), "texts": 1} if written else {}),
-            "held": held,
-            "facts": len(facts),
-            "omitted": len(facts) - held,
-            "fact_clips": len(facts) > 0,
-        }
 
 
 def value(rate: Rate, totals: Floats) -> Floats:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from hoigen.core.errors import UsageError
 from hoigen.evaluation.captions.mixing import Decision, Mixing
@@ -83,21 +83,6 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Beside:
-    """H of one captioner, by people and by a judge.
-
-    Args:
-        people: by people, on the claims that both checked.
-        judge: by the judge, on the same claims.
-        judge_all: by the judge, on all that it judged.
-    """
-
-    people: Estimate
-    judge: Estimate
-    judge_all: Estimate
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class JudgeScores:
     """An automatic judge compared with people. Nothing of it enters any other number.
 
@@ -106,14 +91,15 @@ class JudgeScores:
         agreement: with the people's verdicts, claim by claim.
         false_precision: of the claims that it calls false and people checked, those that people call false too.
         false_recall: of those that people call false, those that it does.
-        captioners: H by people and by the judge, by captioner.
+        captioners: H by captioner: by `people` and by the `judge` on the claims that both checked, and by the judge on
+            all that it judged (`judge_all`).
     """
 
     name: str
     agreement: Agreement
     false_precision: Estimate
     false_recall: Estimate
-    captioners: Mapping[str, Beside]
+    captioners: Mapping[str, Mapping[str, Estimate]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,10 +200,6 @@ def _lines(result: CaptionEval) -> Iterator[_Line]:
             yield from ((*ends, f"mcnemar {name}", _plain(value)) for name, value in asdict(pair.mcnemar).items())
         ps = {"swap_p": pair.swap_p, "swap_p_holm": pair.swap_p_holm}
         yield from ((*ends, name, _plain(value, pair.swap_reason)) for name, value in ps.items())
-    yield from _rest(result)
-
-
-def _rest(result: CaptionEval) -> Iterator[_Line]:
     if result.mixing is not None:
         whose = ("mixture", result.mixing.mixture, f"{result.mixing.first} + {result.mixing.second}")
         for name in ("clips", "first_wrong", "second_wrong", "by_chance"):
@@ -233,9 +215,8 @@ def _rest(result: CaptionEval) -> Iterator[_Line]:
         yield from _agreement_lines("judge", judge.agreement)
         yield "judge", judge.name, "people", "false_precision", judge.false_precision
         yield "judge", judge.name, "people", "false_recall", judge.false_recall
-        for captioner, beside in judge.captioners.items():
-            rates: Mapping[str, Any] = {name: getattr(beside, name) for name in ("people", "judge", "judge_all")}
-            yield from (("judge", judge.name, captioner, f"hallucination {name}", rate) for name, rate in rates.items())
+        for of, rates in judge.captioners.items():
+            yield from (("judge", judge.name, of, f"hallucination {name}", rate) for name, rate in rates.items())
 
 
 def _agreement_lines(part: str, found: Agreement) -> Iterator[_Line]:
@@ -258,7 +239,15 @@ def table_of(result: CaptionEval) -> str:
     parts = [_captioners(result.captioners)]
     parts += [_comparison(pair, result.captioners) for pair in result.comparisons]
     parts += [_mixing(result.mixing)] if result.mixing else []
-    parts += [_decision(result.decision)] if result.decision else []
+    if (said := result.decision) is not None:
+        rows = [
+            ["↑ precision of “they differ”", shown(said.precision), _of(said.precision)],
+            ["↑ recall", shown(said.recall), _of(said.recall)],
+            ["↑ recall of errors in one draft alone", shown(said.recall_visible), _of(said.recall_visible)],
+        ]
+        numbers = (("precision", said.precision), ("recall", said.recall), ("visible", said.recall_visible))
+        title = f"the decision expert, {said.clips:,} clips: does “they differ” mean that a draft has a false claim?"
+        parts.append(f"{title}\n{_grid(rows)}{_reasons(numbers)}")
     if result.people:
         parts.append("\n".join(["agreement of people", *(line for one in result.people for line in _agreed(one))]))
     parts += [_judge(judge) for judge in result.judges]
@@ -396,17 +385,6 @@ def _of(number: Estimate) -> str:
     return f"{number.top:.0f} of {number.bottom:.0f}" if number.top is not None and number.bottom is not None else ""
 
 
-def _decision(found: Decision) -> str:
-    rows = [
-        ["↑ precision of “they differ”", shown(found.precision), _of(found.precision)],
-        ["↑ recall", shown(found.recall), _of(found.recall)],
-        ["↑ recall of errors in one draft alone", shown(found.recall_visible), _of(found.recall_visible)],
-    ]
-    numbers = (("precision", found.precision), ("recall", found.recall), ("visible", found.recall_visible))
-    title = f"the decision expert, {found.clips:,} clips: does “they differ” mean that a draft has a false claim?"
-    return f"{title}\n{_grid(rows)}{_reasons(numbers)}"
-
-
 def _agreed(found: Agreement) -> Iterator[str]:
     names = {"raw": "raw", "kappa": "Cohen's kappa", "ac1": "Gwet's AC1", "alpha": "Krippendorff's alpha"}
     four = ",  ".join(
@@ -427,7 +405,7 @@ def _judge(found: JudgeScores) -> str:
     lines.append(_grid(rows))
     heads = ["  H", "people", "judge, same claims", "judge, all its claims"]
     table = [
-        [f"  {name}", shown(one.people), shown(one.judge), shown(one.judge_all)]
+        [f"  {name}", shown(one["people"]), shown(one["judge"]), shown(one["judge_all"])]
         for name, one in found.captioners.items()
     ]
     named = [("precision", found.false_precision), ("recall", found.false_recall)]

@@ -33,11 +33,12 @@ def written(tables: Sequence[Table], warnings: Sequence[str], format: Format) ->
         warnings: sentences that stand before them.
         format: how they are written.
     """
-    ways = {"markdown": _markdown, "csv": _csv, "latex": _latex, "html": _html}
     told = [" ".join(warning.split()) for warning in warnings]
-    return ways[format](
-        [replace(table, notes=[" ".join(note.split()) for note in table.notes]) for table in tables], told
-    )
+    tidy = [replace(table, notes=[" ".join(note.split()) for note in table.notes]) for table in tables]
+    if format == "markdown":
+        before = ["\n".join(f"> warning: {warning}" for warning in told)] if told else []
+        return "\n\n".join([*before, *(markdown(table) for table in tidy)])
+    return {"csv": _csv, "latex": _latex, "html": _html}[format](tidy, told)
 
 
 def markdown(table: Table) -> str:
@@ -59,11 +60,6 @@ def markdown(table: Table) -> str:
     return "\n".join([f"### {table.title}", "", *lines, *([""] if notes else []), *notes])
 
 
-def _markdown(tables: Sequence[Table], warnings: Sequence[str]) -> str:
-    told = "\n".join(f"> warning: {warning}" for warning in warnings)
-    return "\n\n".join([*([told] if told else []), *(markdown(table) for table in tables)])
-
-
 def _signed(table: Table, at: int) -> str:
     """A heading, and which end is better."""
     sign = SIGNS[table.better[at - 1]] if 0 < at <= len(table.better) else ""
@@ -81,21 +77,19 @@ def _csv(tables: Sequence[Table], warnings: Sequence[str]) -> str:
         for row in table.rows:
             name = str(row[0])
             for column, item in zip(table.header[1:], row[1:], strict=True):
-                write.writerow([table.name, names.get(name, name), names.get(column, column), *_facts(item)])
+                where = [table.name, names.get(name, name), names.get(column, column)]
+                if isinstance(item, str):
+                    write.writerow([*where, *[""] * 5, item, ""])
+                    continue
+                found = item.estimate
+                values = ["" if value is None else repr(value) for value in (found.value, found.low, found.high)]
+                counts = [str(item.videos), str(item.of)] if item.of else ["", ""]
+                write.writerow([*where, *values, *counts, "", found.reason or found.unsure])
         for note in table.notes:
             write.writerow([table.name, "", "note", *[""] * 5, note, ""])
     for warning in warnings:
         write.writerow(["", "", "warning", *[""] * 5, warning, ""])
     return out.getvalue().rstrip("\n")
-
-
-def _facts(item: str | Cell) -> list[str]:
-    if isinstance(item, str):
-        return ["", "", "", "", "", item, ""]
-    estimate = item.estimate
-    values = ["" if value is None else repr(value) for value in (estimate.value, estimate.low, estimate.high)]
-    counts = [str(item.videos), str(item.of)] if item.of else ["", ""]
-    return [*values, *counts, "", estimate.reason or estimate.unsure]
 
 
 def tex(text: str) -> str:
@@ -110,6 +104,17 @@ def _latex(tables: Sequence[Table], warnings: Sequence[str]) -> str:
             tex(name) + (LATEX_SIGNS[table.better[at - 1]] if 0 < at <= len(table.better) else "")
             for at, name in enumerate(table.header)
         )
+        rows = []
+        for row in table.rows:
+            cells = []
+            for item in row:
+                # a bracket after \\ would be read as an argument, an asterisk as a part of the \\ before
+                if isinstance(item, str):
+                    cells.append(f"{{{tex(item)}}}" if item.startswith(("[", "*")) else tex(item))
+                else:
+                    text = tex(words(item, interval="({}, {})"))
+                    cells.append(rf"\textbf{{{text}}}" if item.best else text)
+            rows.append(" & ".join(cells) + r" \\")
         lines += [
             r"\begin{table}",
             r"\centering",
@@ -118,20 +123,13 @@ def _latex(tables: Sequence[Table], warnings: Sequence[str]) -> str:
             r"\toprule",
             header + r" \\",
             r"\midrule",
-            *(" & ".join(_latex_cell(item) for item in row) + r" \\" for row in table.rows),
+            *rows,
             r"\bottomrule",
             r"\end{tabular}",
             r"\end{table}",
             *(f"% {note}" for note in table.notes),
         ]
     return "\n".join(lines)
-
-
-def _latex_cell(item: str | Cell) -> str:
-    if isinstance(item, str):
-        return f"{{{tex(item)}}}" if item.startswith(("[", "*")) else tex(item)  # or they belong to the \\ before
-    text = tex(words(item, interval="({}, {})"))  # a bracket after \\ would be read as an argument
-    return rf"\textbf{{{text}}}" if item.best else text
 
 
 CSS = (
@@ -155,7 +153,19 @@ def _html(tables: Sequence[Table], warnings: Sequence[str]) -> str:
     parts = [f'<p class="w">{html.escape(warning)}</p>' for warning in warnings]
     for table in tables:
         head = "".join(f"<th>{html.escape(_signed(table, at))}</th>" for at in range(len(table.header)))
-        rows = "".join("<tr>" + "".join(_html_cell(item) for item in row) + "</tr>" for row in table.rows)
+        rows = ""
+        for row in table.rows:
+            rows += "<tr>"
+            for item in row:
+                if isinstance(item, str):
+                    rows += f"<td>{html.escape(item)}</td>"
+                elif item.estimate.value is None:
+                    rows += f'<td class="u" title="{html.escape(item.estimate.reason)}">undefined</td>'
+                else:
+                    value, _, rest = words(item).partition(" ")
+                    small = f" <small>{html.escape(rest)}</small>" if rest else ""
+                    rows += f"<td>{f'<b>{value}</b>' if item.best else value}{small}</td>"
+            rows += "</tr>"
         notes = "".join(f"<li>{html.escape(note)}</li>" for note in table.notes)
         parts.append(
             f"<h2>{html.escape(table.title)}</h2><div class=t><table><thead><tr>{head}</tr></thead>"
@@ -165,13 +175,3 @@ def _html(tables: Sequence[Table], warnings: Sequence[str]) -> str:
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>hoigen compare</title>'
         f"<style>{CSS}</style></head><body><h1>hoigen compare</h1>{''.join(parts)}</body></html>"
     )
-
-
-def _html_cell(item: str | Cell) -> str:
-    if isinstance(item, str):
-        return f"<td>{html.escape(item)}</td>"
-    if item.estimate.value is None:
-        return f'<td class="u" title="{html.escape(item.estimate.reason)}">undefined</td>'
-    value, _, rest = words(item).partition(" ")
-    value = f"<b>{value}</b>" if item.best else value
-    return f"<td>{value}{f' <small>{html.escape(rest)}</small>' if rest else ''}</td>"

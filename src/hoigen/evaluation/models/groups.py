@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Literal
 
 from hoigen.core.score import Number
 from hoigen.evaluation.models.grid import Cell, Table, cell_of, reasons
-from hoigen.evaluation.models.means import Mean, mean_of, per_prompt
+from hoigen.evaluation.models.means import mean_of, per_prompt
 from hoigen.evaluation.models.videos import Video
 from hoigen.stats.resample import Draws
 
@@ -26,61 +26,54 @@ def table_by(models: Models, by: By, column: Number, draws: Draws) -> Table:
         column: the number.
         draws: resamples of prompts, for intervals.
     """
-    group_of = _grouping(models, by)
+    from hoigen.interactions.prompts.seen import groups as seen_groups
+    from hoigen.interactions.prompts.suite import Prompt
+
+    every = [video for videos in models.values() for video in videos]
+    side: Mapping[str, str] = {}
+    notes = []
+    if by == "seen":
+        counts = {video.prompt: video.seen for video in every}
+        side = seen_groups(Prompt(id=name, short="", seen=seen) for name, seen in counts.items())
+        outside = {video.prompt for video in every} - side.keys()
+        if all(video.seen is None for video in every):
+            gives = "hoigen prompts --seen RUN/categories/categories.parquet gives one"
+            notes.append(f"no prompt has a count of captions: {gives}")
+        elif outside:
+            notes.append(f"{len(outside)} prompts are in neither group")
     grouped: dict[str, dict[str, list[Video]]] = {name: {} for name in models}
     for name, videos in models.items():
         for video in videos:
-            if (group := group_of(video)) is not None:
+            group = side.get(video.prompt) if by == "seen" else str(getattr(video, by) or UNKNOWN)
+            if group is not None:
                 grouped[name].setdefault(group, []).append(video)
     names = dict.fromkeys(group for groups in grouped.values() for group in groups)
     means = {
         group: {name: mean_of(groups.get(group, ()), column.name, draws) for name, groups in grouped.items()}
         for group in names
     }
-    order = sorted(names, key=lambda group: (_rank(means[group].values(), column), group))
+    # groups with the best mean over models first; those without any number last
+    worth = dict.fromkeys(names, float("inf"))
+    for group, of_models in means.items():
+        values = [mean.estimate.value for mean in of_models.values() if mean.estimate.value is not None]
+        if values:
+            middle = sum(values) / len(values)
+            worth[group] = middle if column.better == "less" else -middle
+    order = sorted(names, key=lambda group: (worth[group], group))
     rows: list[list[str | Cell]] = []
     lacking = []
     for group in order:
         cells = {name: cell_of(mean, column) for name, mean in means[group].items()}
         rows.append([group, str(max(mean.prompts for mean in means[group].values())), *cells.values()])
         lacking += [(group, name, cell) for name, cell in cells.items() if cell.estimate.value is None]
-    left = _left_out(models, group_of) if by == "seen" else []
     return Table(
         name=f"by_{by}",
         title=f"{column.heading} by {'in- and out-of-distribution prompts' if by == 'seen' else by}",
         header=[by, "prompts", *models],
         rows=rows,
         better=(None, *(column.better for _ in models)),
-        notes=[*left, *reasons(lacking)],
+        notes=[*notes, *reasons(lacking)],
     )
-
-
-def _grouping(models: Models, by: By) -> Callable[[Video], str | None]:
-    if by != "seen":
-        return lambda video: str(getattr(video, by) or UNKNOWN)
-    from hoigen.interactions.prompts.seen import groups
-    from hoigen.interactions.prompts.suite import Prompt
-
-    counts = {video.prompt: video.seen for videos in models.values() for video in videos}
-    found = groups(Prompt(id=name, short="", seen=seen) for name, seen in counts.items())
-    return lambda video: found.get(video.prompt)
-
-
-def _left_out(models: Models, group_of: Callable[[Video], str | None]) -> list[str]:
-    videos = [video for each in models.values() for video in each]
-    if all(video.seen is None for video in videos):
-        return ["no prompt has a count of captions: hoigen prompts --seen RUN/categories/categories.parquet gives one"]
-    outside = {video.prompt for video in videos if group_of(video) is None}
-    return [f"{len(outside)} prompts are in neither group"] if outside else []
-
-
-def _rank(means: Iterable[Mean], column: Number) -> float:
-    """Groups with the best mean over models first; those without any number last."""
-    values = [mean.estimate.value for mean in means if mean.estimate.value is not None]
-    if not values:
-        return float("inf")
-    middle = sum(values) / len(values)
-    return middle if column.better == "less" else -middle
 
 
 def extremes(models: Models, column: Number, draws: Draws, count: int) -> list[Table]:

@@ -162,7 +162,23 @@ def _votes(path: Path, finder: _Finder) -> Told:
         if not winner:
             raise UsageError(f"{row.place}, column winner: one of {', '.join(WINNERS)}; it is empty")
         raters.add(row.text("rater"))
-        sides = _sides(row, finder)
+        if row.text("prompt") and row.need("first") in finder.models:  # all samples of two models
+            for name in ("first", "second"):
+                if row.need(name) not in finder.models:
+                    raise UsageError(
+                        f"{row.place}, column {name}: a model of the run; it came as {row.text(name)!r}"
+                        f"{nearest(row.text(name), finder.models)}"
+                    )
+            sides = [finder.by_model.get((row.text(name), row.text("prompt")), []) for name in ("first", "second")]
+        else:
+            named = [finder.one(row, name) for name in ("first", "second")]
+            sides = [[video] if video else [] for video in named]
+            prompts = [video.prompt for video in named if video is not None]
+            if len(set(prompts)) > 1:
+                raise UsageError(
+                    f"{row.place}: {row.text('first')} and {row.text('second')} are of two prompts "
+                    f"({', '.join(prompts)}); a vote is about two videos of one prompt"
+                )
         if row.text("first") == row.text("second") or (sides[0] and sides[0] == sides[1]):
             raise UsageError(f"{row.place}: first and second are both {row.text('first')}; a vote is about two")
         rater = row.text("rater")
@@ -175,27 +191,6 @@ def _votes(path: Path, finder: _Finder) -> Told:
         value = {"first": 1, "second": -1, "tie": 0}[winner]
         votes += [_Vote(first=one, second=other, value=value) for one in sides[0] for other in sides[1]]
     return Told(ratings={}, votes=votes, raters=len(raters - {""}), rows=len(rows), strays=list(strays))
-
-
-def _sides(row: Row, finder: _Finder) -> tuple[list[Video], list[Video]]:
-    """The videos of either side: one each, or all samples of a model where models and a prompt are named."""
-    prompt = row.text("prompt")
-    if prompt and row.need("first") in finder.models:
-        for name in ("first", "second"):
-            if row.need(name) not in finder.models:
-                raise UsageError(
-                    f"{row.place}, column {name}: a model of the run; it came as {row.text(name)!r}"
-                    f"{nearest(row.text(name), finder.models)}"
-                )
-        one, other = (finder.by_model.get((row.text(name), prompt), []) for name in ("first", "second"))
-        return one, other
-    first, second = finder.one(row, "first"), finder.one(row, "second")
-    if first is not None and second is not None and first.prompt != second.prompt:
-        raise UsageError(
-            f"{row.place}: {row.text('first')} and {row.text('second')} are of two prompts ({first.prompt}, "
-            f"{second.prompt}); a vote is about two videos of one prompt"
-        )
-    return [first] if first else [], [second] if second else []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,7 +224,27 @@ def agreement(videos: Sequence[Video], told: Told, column: Number, draws: Draws)
         draws: resamples of prompts, for intervals.
     """
     if told.votes:
-        return _of_votes(told.votes, column, draws)
+        sign = -1.0 if column.better == "less" else 1.0
+        sums: dict[str, Floats] = {}
+        seen: set[str] = set()
+        for vote in told.votes:
+            one, other = vote.first.values.get(column.name), vote.second.values.get(column.name)
+            if one is None or other is None or vote.value == 0:
+                continue
+            seen |= {vote.first.uri, vote.second.uri}
+            same = (1 + vote.value * sign * float(np.sign(one - other))) / 2
+            sums[vote.first.prompt] = sums.get(vote.first.prompt, np.zeros(2)) + np.array([same, 1.0])
+        if not sums:
+            return _nothing(column, "no vote for one of two videos that both have this number")
+        sums_ = np.stack([sums[prompt] for prompt in sorted(sums)])
+        return Agreement(
+            name=column.name,
+            videos=len(seen),
+            pairs=int(sums_[:, 1].sum()),
+            spearman=undefined(VOTES_ONLY),
+            kendall=undefined(VOTES_ONLY),
+            accuracy=ranks.accuracy(sums_[:, 0], sums_[:, 1], draws),
+        )
     sign = -1.0 if column.better == "less" else 1.0
     both = [
         (video.prompt, sign * value, told.ratings[video.uri])
@@ -248,30 +263,6 @@ def agreement(videos: Sequence[Video], told: Told, column: Number, draws: Draws)
         spearman=ranks.spearman(x, y, clusters, draws),
         kendall=ranks.kendall(x, y, clusters, draws),
         accuracy=ranks.accuracy(right, pairs, draws),
-    )
-
-
-def _of_votes(votes: Sequence[_Vote], column: Number, draws: Draws) -> Agreement:
-    sign = -1.0 if column.better == "less" else 1.0
-    sums: dict[str, Floats] = {}
-    seen: set[str] = set()
-    for vote in votes:
-        one, other = vote.first.values.get(column.name), vote.second.values.get(column.name)
-        if one is None or other is None or vote.value == 0:
-            continue
-        seen |= {vote.first.uri, vote.second.uri}
-        right = (1 + vote.value * sign * float(np.sign(one - other))) / 2
-        sums[vote.first.prompt] = sums.get(vote.first.prompt, np.zeros(2)) + np.array([right, 1.0])
-    if not sums:
-        return _nothing(column, "no vote for one of two videos that both have this number")
-    columns = np.stack([sums[prompt] for prompt in sorted(sums)])
-    return Agreement(
-        name=column.name,
-        videos=len(seen),
-        pairs=int(columns[:, 1].sum()),
-        spearman=undefined(VOTES_ONLY),
-        kendall=undefined(VOTES_ONLY),
-        accuracy=ranks.accuracy(columns[:, 0], columns[:, 1], draws),
     )
 
 

@@ -47,9 +47,26 @@ def source_of(path: Path) -> Source:
 
     run = Run(path)
     _, steps = steps_of(run)
-    evaluation = _evaluation(path / "evaluation.json")
+    file = path / "evaluation.json"
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        found = {}
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{file} is damaged: {error}. hoigen evaluate writes it anew") from None
+    evaluation = found if isinstance(found, dict) else {}
     about = evaluation.get("about")
-    videos = _videos(run, steps)
+    # all of the list, also those that a run which was stopped has not read yet
+    shards, free = run.in_force()
+    videos = []
+    for shard in shards:
+        rows = [row for row in run.clips.read(shard) if row["state"] != "dropped"]
+        scores = {step.name: _scores(run, step, shard) for step in steps}
+        videos += [_video(run, row, steps, scores) for row in rows]
+    nothing: Mapping[str, Mapping[str, Row]] = {step.name: {} for step in steps}
+    videos += [_video(run, row, steps, nothing) for row in _found(run, free) if row["state"] != "dropped"]
+    read = {row["uri"] for shard in shards for row in run.clips.read(shard, ["uri"])}
+    videos = [*videos, *_unread(run, steps, read | {row["uri"] for row in _found(run, free)})]
     for at, video in enumerate(videos):  # what the suite says of its prompt now, of that which no score depends on
         told = about.get(video.prompt) if isinstance(about, Mapping) else None
         if isinstance(told, Mapping):
@@ -61,20 +78,6 @@ def source_of(path: Path) -> Source:
         fingerprints={step.name: step.fingerprint for step in steps},
         evaluation=evaluation,
     )
-
-
-def _videos(run: Run, steps: Sequence[Step]) -> list[Video]:
-    """All of the list, also those that a run which was stopped has not read yet."""
-    shards, free = run.in_force()
-    videos = []
-    for shard in shards:
-        rows = [row for row in run.clips.read(shard) if row["state"] != "dropped"]
-        scores = {step.name: _scores(run, step, shard) for step in steps}
-        videos += [_video(run, row, steps, scores) for row in rows]
-    nothing: Mapping[str, Mapping[str, Row]] = {step.name: {} for step in steps}
-    videos += [_video(run, row, steps, nothing) for row in _found(run, free) if row["state"] != "dropped"]
-    read = {row["uri"] for shard in shards for row in run.clips.read(shard, ["uri"])}
-    return [*videos, *_unread(run, steps, read | {row["uri"] for row in _found(run, free)})]
 
 
 def _found(run: Run, free: Sequence[tuple[int, int | None]]) -> Iterator[Row]:
@@ -102,16 +105,6 @@ def _unread(run: Run, steps: Sequence[Step], read: set[str]) -> Iterator[Video]:
         if row["uri"] not in read:
             made = _made(run, {**row, "id": row["uri"], "prompt": row["caption"]})
             yield replace(made, values=nothing, reasons=dict.fromkeys(nothing, NOT_YET))
-
-
-def _evaluation(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} is damaged: {error}. hoigen evaluate writes it anew") from None
-    return found if isinstance(found, dict) else {}
 
 
 def _scores(run: Run, step: Step, shard: int) -> dict[str, Row]:

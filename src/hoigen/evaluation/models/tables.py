@@ -87,7 +87,10 @@ def main_table(models: Models, asked: Asked) -> Table:
         for name, videos in models.items()
     }
     for at, column in enumerate(shown):
-        best = _best([found[at] for found in cells.values()], column)
+        values = [value for found in cells.values() if (value := found[at].estimate.value) is not None]
+        best = None  # of at least two, where one end is good
+        if len(values) > 1 and column.better:
+            best = max(values) if column.better == "more" else min(values)
         for found in cells.values():
             found[at] = replace(found[at], best=best is not None and found[at].estimate.value == best)
     rows: list[list[str | Cell]] = [
@@ -129,14 +132,6 @@ def _named(rows: Sequence[Sequence[str | Cell]], columns: Sequence[Number]) -> l
         for column, item in zip(columns, row[1:], strict=True)
         if isinstance(item, Cell)
     ]
-
-
-def _best(cells: Sequence[Cell], column: Number) -> float | None:
-    """The best of at least two values; None where neither end is good."""
-    values = [cell.estimate.value for cell in cells if cell.estimate.value is not None]
-    if len(values) < 2 or not column.better:
-        return None
-    return max(values) if column.better == "more" else min(values)
 
 
 def change_table(by_pair: Mapping[tuple[str, str], Sequence[Difference]], asked: Asked) -> Table:

@@ -63,7 +63,14 @@ def read_vbench(path: Path, suite: Path | None) -> Source:
     reasons: dict[str, dict[str, str]] = {}
     for dimension, result in found.items():
         seen: set[str] = set()
-        for item in _items(result, f"{path}: {dimension}"):
+        place = f"{path}: {dimension}"
+        if not isinstance(result, list) or len(result) < 2 or not isinstance(result[1], list):
+            raise UsageError(f"{place}: [overall, list of videos]; it came as {shown(result)}. A run's file is {SHAPE}")
+        for number, item in enumerate(result[1]):
+            if not isinstance(item, dict) or not isinstance(item.get("video_path"), str) or "video_results" not in item:
+                raise UsageError(
+                    f"{place}, video {number}: an object with video_path and video_results; it came as {shown(item)}"
+                )
             if item["video_path"] in seen:
                 raise UsageError(f"{path}: {dimension}: {item['video_path']} comes twice")
             seen.add(item["video_path"])
@@ -78,18 +85,6 @@ def read_vbench(path: Path, suite: Path | None) -> Source:
         raise UsageError(f"{path}: {len(strays)} videos are named after no prompt of {suite}, such as {strays[0]}")
     numbers = [own_numbers().get(name) or Number(name=name, headline=True) for name in found]
     return Source(path=path, videos=videos, numbers=numbers)
-
-
-def _items(result: Any, where: str) -> Sequence[Mapping[str, Any]]:
-    if not isinstance(result, list) or len(result) < 2 or not isinstance(result[1], list):
-        raise UsageError(f"{where}: [overall, list of videos]; it came as {shown(result)}. A run's file is {SHAPE}")
-    for at, item in enumerate(result[1]):
-        if not isinstance(item, dict) or not isinstance(item.get("video_path"), str) or "video_results" not in item:
-            raise UsageError(
-                f"{where}, video {at}: an object with video_path and video_results; it came as {shown(item)}"
-            )
-    items: Sequence[Mapping[str, Any]] = result[1]
-    return items
 
 
 def _number(came: Any, dimension: str) -> tuple[float | None, str]:

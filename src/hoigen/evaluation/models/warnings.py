@@ -20,13 +20,6 @@ def warnings_of(models: Mapping[str, Sequence[Video]], sources: Sequence[Source]
         models: videos by model.
         sources: the runs that they are of.
     """
-    found = [*_settings(sources), *_declarations(sources)]
-    if len({source.evaluation["suite"]["digest"] for source in sources if source.evaluation.get("suite")}) > 1:
-        found.append("the runs were made with different suites of prompts; tests use the prompts that both have")
-    return [*found, *_prompts(models), *_pictures(models), *_failures(models), *_left_out(sources)]
-
-
-def _settings(sources: Sequence[Source]) -> list[str]:
     told = []
     for name in dict.fromkeys(name for source in sources for name in source.fingerprints):
         prints: dict[str, list[str]] = {}
@@ -36,23 +29,36 @@ def _settings(sources: Sequence[Source]) -> list[str]:
         if len(prints) > 1:
             groups = " and ".join(" + ".join(paths) for paths in prints.values())
             told.append(f"{name} was measured with other settings or versions in {groups}: its numbers do not compare")
-    return told
-
-
-def _declarations(sources: Sequence[Source]) -> list[str]:
-    """Numbers that two runs declare otherwise, in what a table shows of them."""
     said: dict[str, dict[tuple[object, ...], list[str]]] = {}
     for source in sources:
         for number in source.numbers:
             if number.declared:
                 what = number.better, number.unit, number.share
                 said.setdefault(number.name, {}).setdefault(what, []).append(str(source.path))
-    return [
-        f"{name} is declared otherwise (direction, unit or share) in {' and '.join(map(' + '.join, ways.values()))}: "
-        "it is shown as the first says"
-        for name, ways in said.items()
-        if len(ways) > 1
-    ]
+    for name, ways in said.items():
+        if len(ways) > 1:
+            where = " and ".join(map(" + ".join, ways.values()))
+            what_differs = f"{name} is declared otherwise (direction, unit or share) in {where}"
+            told.append(f"{what_differs}: it is shown as the first says")
+    if len({source.evaluation["suite"]["digest"] for source in sources if source.evaluation.get("suite")}) > 1:
+        told.append("the runs were made with different suites of prompts; tests use the prompts that both have")
+    failed = []
+    for model, videos in models.items():
+        failures = Counter(video.failure for video in videos if video.failure)
+        if failures:
+            reason, _ = failures.most_common(1)[0]
+            failed.append(f"{model}: {failures.total()} of {len(videos)} videos failed, most often: {reason}")
+    left = []
+    for source in sources:
+        strays = source.evaluation.get("without_prompt") or []
+        if strays:
+            some = ", ".join(Path(path).name for path in strays[:3])
+            left.append(f"{source.path}: {len(strays)} videos without a prompt are left out ({some})")
+        for whose, facts in (source.evaluation.get("models") or {}).items():
+            if facts.get("missing"):
+                some = ", ".join(facts["missing"][:3])
+                left.append(f"{whose}: no video for {len(facts['missing'])} prompts of the suite ({some})")
+    return [*told, *_prompts(models), *_pictures(models), *failed, *left]
 
 
 def _prompts(models: Mapping[str, Sequence[Video]]) -> list[str]:
@@ -95,28 +101,4 @@ def _pictures(models: Mapping[str, Sequence[Video]]) -> list[str]:
         if known and max(known.values()) > min(known.values()) * (1 + NEAR):
             numbers = ", ".join(f"{name} {value:.4g}" for name, value in known.items())
             told.append(f"models differ in {what} ({numbers} {unit}): {why}")
-    return told
-
-
-def _failures(models: Mapping[str, Sequence[Video]]) -> list[str]:
-    told = []
-    for name, videos in models.items():
-        failures = Counter(video.failure for video in videos if video.failure)
-        if failures:
-            reason, _ = failures.most_common(1)[0]
-            told.append(f"{name}: {failures.total()} of {len(videos)} videos failed, most often: {reason}")
-    return told
-
-
-def _left_out(sources: Sequence[Source]) -> list[str]:
-    told = []
-    for source in sources:
-        strays = source.evaluation.get("without_prompt") or []
-        if strays:
-            some = ", ".join(Path(path).name for path in strays[:3])
-            told.append(f"{source.path}: {len(strays)} videos without a prompt are left out ({some})")
-        for name, facts in (source.evaluation.get("models") or {}).items():
-            if facts.get("missing"):
-                some = ", ".join(facts["missing"][:3])
-                told.append(f"{name}: no video for {len(facts['missing'])} prompts of the suite ({some})")
     return told

@@ -114,7 +114,13 @@ def items(words: Sequence[Word]) -> list[Item]:
         if word.tag in ("verb", "ing", "past"):
             before = next((other for other in reversed(words[:at]) if other.tag != "adv"), None)
             progressive = before is not None and before.text.lower() == "being"
-            found.append(Verb(word.lemma, _form(word, before), progressive))
+            be = before is not None and before.text.lower() in BE
+            form: Form = "to" if before is not None and before.tag == "to" else "finite"
+            if word.tag == "past":
+                form = "passive" if be else "participle"
+            elif word.tag == "ing":
+                form = "finite" if be else "ing"
+            found.append(Verb(word.lemma, form, progressive))
         elif word.tag not in ("noun", "pron", "det", "own") and not (word.tag == "adv" and word.text.endswith("ly")):
             found.append(Joint(word.tag, word.text.lower()))
         at += 1
@@ -130,8 +136,14 @@ def _phrase_size(words: Sequence[Word], at: int) -> int:
     while end < len(words):
         word, tag = words[end], words[end].tag
         if tag in ("noun", "own"):
-            if noun == end and end > at and (_is_plural(words[end - 1]) or _is_repeated(words, end)):
-                break
+            if noun == end and end > at:
+                before, text = words[end - 1], words[end - 1].text.lower()
+                plural = before.tag == "noun" and text.endswith("s") and text != before.lemma
+                following = [word.text.lower() for word in words[end : end + 3]]
+                again = len(following) == 3 and following[1] in ("by", "after") and following[0] == following[2]
+                # nothing follows a plural in a compound, `sports car` aside; `section by section` says how, not what
+                if again or (plural and text not in ("sports", "clothes")):
+                    break
             noun = end + 1
         elif tag == "det":
             if noun and words[end - 1].tag != "own":
@@ -150,18 +162,6 @@ def _phrase_size(words: Sequence[Word], at: int) -> int:
     if noun:
         return noun - at
     return 1 if words[at].tag == "det" else 0
-
-
-def _is_plural(word: Word) -> bool:
-    """Nothing follows a plural within a compound, `sports car` aside."""
-    text = word.text.lower()
-    return word.tag == "noun" and text.endswith("s") and text != word.lemma and text not in ("sports", "clothes")
-
-
-def _is_repeated(words: Sequence[Word], at: int) -> bool:
-    """`section by section` says how, not what."""
-    following = [word.text.lower() for word in words[at : at + 3]]
-    return len(following) == 3 and following[1] in ("by", "after") and following[0] == following[2]
 
 
 def _phrase(words: Sequence[Word]) -> Phrase | None:
@@ -207,16 +207,6 @@ def _put(found: list[Item], phrase: Phrase) -> None:
             found.pop()
             return
     found.append(phrase)
-
-
-def _form(verb: Word, before: Word | None) -> Form:
-    """before: the last word that is no adverb."""
-    be = before is not None and before.text.lower() in BE
-    if verb.tag == "past":
-        return "passive" if be else "participle"
-    if verb.tag == "ing":
-        return "finite" if be else "ing"
-    return "to" if before is not None and before.tag == "to" else "finite"
 
 
 BE = frozenset(("is", "are", "was", "were", "be", "been", "being", "am"))

@@ -73,7 +73,9 @@ def object_name(text: str, action: str = "") -> str:
     whole = text.lower().strip()
     if whole in OBJECTS:
         return OBJECTS[whole]
-    words = WORD.findall(whole.partition(" of ")[2] if _is_piece(whole) else whole.partition(" of ")[0])
+    front_of, _, behind = whole.partition(" of ")
+    piece = WORD.findall(front_of)[-1:] if behind else []
+    words = WORD.findall(behind if piece and base(piece[0], "NOUN") in wordlists.PARTITIVES else front_of)
     if "'s" in words:
         words = words[len(words) - words[::-1].index("'s") :]
     words = [word for word in words if word not in CLOSED or word == words[-1]]
@@ -96,12 +98,6 @@ def subject(text: str) -> str:
     if any(head in wordlists.ACTING_PARTS for head in heads[-1:]):
         return "hand"
     return next((PERSONS[head] for head in reversed(heads) if head in PERSONS), "person")
-
-
-def _is_piece(text: str) -> bool:
-    front, of, _ = text.partition(" of ")
-    words = WORD.findall(front)
-    return bool(of and words) and base(words[-1], "NOUN") in wordlists.PARTITIVES
 
 
 def _names(word: str) -> bool:

@@ -47,7 +47,24 @@ def view_of(caption: str, actors: frozenset[str] = frozenset()) -> View | None:
         caption: its text.
         actors: who acts, as `normal.subject` names them.
     """
-    people, hands, pronoun = _people(caption)
+    singles: set[str] = set()
+    most = 0
+    hands = pronoun = False
+    for sentence in sentences(caption):
+        row = items(tagged(sentence))
+        for item in row:
+            if not isinstance(item, Phrase):
+                continue
+            hands = hands or item.head in wordlists.ACTING_PARTS
+            pronoun = pronoun or item.head in ("he", "she")
+            if item.pronoun or not item.is_person or item.head in PASSERS_BY | NOBODY:
+                continue
+            if item.people > 1 and not _is_background(sentence):
+                most = max(most, item.people)
+            elif item.people == 1 and not _is_background(sentence):
+                singles.add(KINDS.get(item.head, "somebody"))
+    sure = singles - {"somebody"}
+    people = max(most, len(sure) or len(singles))  # that act at least
     # shown from near, and not what the camera comes to
     close = any(not NOT_AT_FIRST.search(caption[: found.start()]) for found in CLOSE.finditer(caption))
     if close and people < 3:
@@ -57,28 +74,6 @@ def view_of(caption: str, actors: frozenset[str] = frozenset()) -> View | None:
     if people == 0 and (hands or actors == {"hand"}):
         return "one person" if pronoun else "close-up"
     return "one person" if people or pronoun or actors else None
-
-
-def _people(caption: str) -> tuple[int, bool, bool]:
-    """How many people act at least, whether hands are named, and whether `he` or `she` is."""
-    singles: set[str] = set()
-    most = 0
-    hands = pronoun = False
-    for words in sentences(caption):
-        row = items(tagged(words))
-        for item in row:
-            if not isinstance(item, Phrase):
-                continue
-            hands = hands or item.head in wordlists.ACTING_PARTS
-            pronoun = pronoun or item.head in ("he", "she")
-            if item.pronoun or not item.is_person or item.head in PASSERS_BY | NOBODY:
-                continue
-            if item.people > 1 and not _is_background(words):
-                most = max(most, item.people)
-            elif item.people == 1 and not _is_background(words):
-                singles.add(KINDS.get(item.head, "somebody"))
-    sure = singles - {"somebody"}
-    return max(most, len(sure) or len(singles)), hands, pronoun
 
 
 BACKGROUND = re.compile(

@@ -6,7 +6,6 @@ right of it. Only people and their hands act; looks, talk and places are no inte
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from hoigen.interactions.categories import wordlists
@@ -15,14 +14,8 @@ from hoigen.interactions.categories.mentions import Mentions
 from hoigen.interactions.categories.tags import tagged
 from hoigen.interactions.categories.words import CLOSED, sentences
 
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One interaction as the caption has it: base forms, `action` with its particle."""
-
-    subject: str
-    action: str
-    object: str
+Found = tuple[str, str, str]
+"""One interaction as the caption has it: subject, action, object; base forms, the action with its particle."""
 
 
 def read(caption: str) -> list[Found]:
@@ -69,7 +62,26 @@ class _Reader:
         if not (who.acts or a_hand):
             return
         self.actor = self.actor if who.pronoun or who.bare else who.head
-        self._objects(at, verb)
+        action, after, direct = self._action(at + 1, verb.lemma)
+        shared = direct and verb.lemma not in wordlists.INTRANSITIVE
+        things = self._list(self._shared(after) if shared else after) if direct else []
+        if direct and not things and (before := self._relative(at)) is not None:
+            things = [(at, before)]
+        gives = verb.lemma in ("hand", "give", "show", "pass", "offer", "serve", "throw", "toss")
+        if gives and len(things) == 1 and (things[0][1].acts or things[0][1].head in ("him", "her", "me", "us")):
+            things = self._list(things[0][0] + 1) or things  # `hands the child a plate`: the plate is handled
+        if direct and things and things[-1][0] > at:
+            end = things[-1][0] + 1
+            particle = self.row[end] if end < len(self.row) else None
+            phrasal = isinstance(particle, Joint) and f"{verb.lemma} {particle.text}" in wordlists.PHRASAL
+            if isinstance(particle, Joint) and phrasal and not self._is_direction(end):
+                action = f"{verb.lemma} {particle.text}"
+        phrases = [phrase for _, phrase in things]
+        if things and (other := in_the_other(self.row, things[-1][0])) is not None:
+            phrases.append(other)
+        emitted = [self._emit(action, phrase) for phrase in phrases]
+        if any(emitted):
+            self._tool(at, after, action)
 
     def _is_denied(self, at: int) -> bool:
         """`does not open`, `without opening`, `is never opened`: what is not done is no interaction."""
@@ -105,7 +117,13 @@ class _Reader:
             ):
                 return self._doer(back)
             back -= 1
-        return self.subject if self.subject is not None else self._ahead(at)
+        if self.subject is not None:
+            return self.subject
+        for n in range(at + 1, len(self.row)):  # of a sentence that begins with its participle: after the comma
+            item, joint = self.row[n], self.row[n - 1]
+            if isinstance(item, Phrase) and isinstance(joint, Joint) and joint.kind == "punct":
+                return item
+        return None
 
     def _doer(self, at: int) -> Phrase | None:
         """The subject of the clause; when that is a film that shows somebody, whom it shows."""
@@ -124,50 +142,19 @@ class _Reader:
             if isinstance(item, Joint) and item.kind in ("adv", "aux", "adj"):
                 back -= 1
             elif isinstance(item, Joint) and item.kind == "conj" and back and isinstance(self.row[back - 1], Phrase):
-                return self._is_free(back - 1) or (self.subject is not None and not self._continues_list(at))
+                return self._is_free(back - 1) or (self.subject is not None and self._verb_after(at, "finite"))
             elif isinstance(item, Joint):
                 return item.kind != "prep"
             else:
                 return isinstance(item, Phrase)
         return True
 
-    def _continues_list(self, at: int) -> bool:
-        """After `and`: another thing of the list before, not the subject of a verb that follows at once."""
+    def _verb_after(self, at: int, *forms: str) -> bool:
+        """Whether a verb follows at once: then what is here is its subject, not another thing of the list before."""
         after = self.row[at + 1] if at + 1 < len(self.row) else None
-        return not (isinstance(after, Verb) and after.form == "finite") and not (
-            isinstance(after, Joint) and after.kind == "aux"
-        )
-
-    def _ahead(self, at: int) -> Phrase | None:
-        """For a sentence that begins with its participle: the subject comes after the comma."""
-        for n in range(at + 1, len(self.row)):
-            item = self.row[n]
-            if isinstance(item, Phrase) and isinstance(self.row[n - 1], Joint) and self.row[n - 1].kind == "punct":  # type: ignore[union-attr]
-                return item
-        return None
+        return (isinstance(after, Verb) and after.form in forms) or (isinstance(after, Joint) and after.kind == "aux")
 
     # what
-
-    def _objects(self, at: int, verb: Verb) -> None:
-        action, after, direct = self._action(at + 1, verb.lemma)
-        shared = direct and verb.lemma not in wordlists.INTRANSITIVE
-        things = self._list(self._shared(after) if shared else after) if direct else []
-        if direct and not things and (before := self._relative(at)) is not None:
-            things = [(at, before)]
-        if len(things) == 1 and self._is_receiver(things[0][1], verb.lemma):
-            things = self._list(things[0][0] + 1) or things
-        if direct and things and things[-1][0] > at:
-            end = things[-1][0] + 1
-            particle = self.row[end] if end < len(self.row) else None
-            phrasal = isinstance(particle, Joint) and f"{verb.lemma} {particle.text}" in wordlists.PHRASAL
-            if isinstance(particle, Joint) and phrasal and not self._is_direction(end):
-                action = f"{verb.lemma} {particle.text}"
-        phrases = [phrase for _, phrase in things]
-        if things and (other := in_the_other(self.row, things[-1][0])) is not None:
-            phrases.append(other)
-        emitted = [self._emit(action, phrase) for phrase in phrases]
-        if any(emitted):
-            self._tool(at, after, action)
 
     def _shared(self, at: int) -> int:
         """`holds and squeezes the dough`: both verbs have the object of the last."""
@@ -210,43 +197,27 @@ class _Reader:
 
     def _list(self, at: int) -> list[tuple[int, Phrase]]:
         """A phrase and those joined to it by commas and `and`; by commas alone it is said again, not joined."""
-        found = list(self._joined(at))
-        between = self.row[found[0][0] : found[-1][0]] if found else []
-        return found if any(isinstance(item, Joint) and item.kind == "conj" for item in between) else found[:1]
-
-    def _joined(self, at: int) -> Iterator[tuple[int, Phrase]]:
+        found: list[tuple[int, Phrase]] = []
         while at < len(self.row):
             item = self.row[at]
             if isinstance(item, Phrase):
-                yield at, item
-                at += 1
-                step = 0
-                while at + step < len(self.row):
-                    joint = self.row[at + step]
+                found.append((at, item))
+                at = after = at + 1
+                while after < len(self.row):
+                    joint = self.row[after]
                     if not isinstance(joint, Joint) or joint.text not in (",", "and", "or"):
                         break
-                    step += 1
-                if not step or not self._is_next_of_list(at + step):
-                    return
-                at += step
+                    after += 1
+                goes_on = at < after < len(self.row) and isinstance(self.row[after], Phrase)
+                if not goes_on or self._verb_after(after, "finite", "ing", "passive"):
+                    break
+                at = after
             elif isinstance(item, Joint) and item.kind in ("adv", "adj"):
                 at += 1
             else:
-                return
-
-    def _is_next_of_list(self, at: int) -> bool:
-        if at >= len(self.row) or not isinstance(self.row[at], Phrase):
-            return False
-        after = self.row[at + 1] if at + 1 < len(self.row) else None
-        if isinstance(after, Verb) and after.form in ("finite", "ing", "passive"):
-            return False
-        return not (isinstance(after, Joint) and after.kind == "aux")
-
-    def _is_receiver(self, phrase: Phrase, lemma: str) -> bool:
-        """`hands the child a plate`: the plate is handled."""
-        return lemma in ("hand", "give", "show", "pass", "offer", "serve", "throw", "toss") and (
-            phrase.acts or phrase.head in ("him", "her", "me", "us")
-        )
+                break
+        between = self.row[found[0][0] : found[-1][0]] if found else []
+        return found if any(isinstance(item, Joint) and item.kind == "conj" for item in between) else found[:1]
 
     def _relative(self, at: int) -> Phrase | None:
         """`the racket she is holding`."""
@@ -299,5 +270,5 @@ class _Reader:
             return False
         if not tool and action != "use":
             self.mentions.acted_on = name
-        self.found.append(Found(self.actor, action, name))
+        self.found.append((self.actor, action, name))
         return True

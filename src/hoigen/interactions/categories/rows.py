@@ -47,7 +47,7 @@ def by_rules(captions: Iterable[tuple[str, str]]) -> Iterator[Category]:
         captions: (clip id, caption) of each.
     """
     for clip, caption in captions:
-        found = [(each.subject, each.action, each.object) for each in read(caption)]
+        found = read(caption)
         actors = frozenset(normal.subject(who) for who, _, _ in found)
         yield from categories_of(clip, found, view=view_of(caption, actors), source="rules")
 

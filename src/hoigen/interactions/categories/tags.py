@@ -105,21 +105,25 @@ class _Tagger:
         if word == "her":
             return "det" if self._goes_on(at + 1) else "pron"
         if word in ("has", "have", "had", "having"):
-            return "aux" if self._is_perfect(at) else "ing" if word == "having" else "verb"
+            follow = next((self._word(n) for n in range(at + 1, at + 4) if CLOSED.get(self._word(n)) != "adv"), ".")
+            return (
+                "aux"
+                if (follow == "been" or (follow[0].isalpha() and follow not in CLOSED and is_past(follow)))
+                else "ing"
+                if word == "having"
+                else "verb"
+            )
         if word == "that" and (after in ("verb", "prep", "ing") and self._goes_on(at + 1)):
             return "det"
         if word == "one" and after in ("adj", "noun"):
             return "noun"
         if word in CLOSED and not (after in ("det", "adj") and word in ("back", "inside", "outside", "near", "one")):
-            return self._closed(at, word, after)
+            if word in ("once", "after", "before") and self._word(at + 1) in CLOSED and not self._opens_clause(at + 1):
+                return "adv"
+            if word in ("after", "before") and after == "verb" and not self._clause_follows(at + 1):
+                return "prep"
+            return CLOSED[word]
         return self._open(at, word, before, after)
-
-    def _closed(self, at: int, word: str, after: Tag) -> Tag:
-        if word in ("once", "after", "before") and self._word(at + 1) in CLOSED and not self._opens_clause(at + 1):
-            return "adv"
-        if word in ("after", "before") and after == "verb" and not self._clause_follows(at + 1):
-            return "prep"
-        return CLOSED[word]
 
     def _clause_follows(self, at: int) -> bool:
         """Whether a verb comes before the next mark or clause."""
@@ -130,10 +134,6 @@ class _Tagger:
             if word in ("is", "are", "has", "have") or (n > at and is_third_person(word)) or word.endswith("ing"):
                 return True
         return False
-
-    def _is_perfect(self, at: int) -> bool:
-        follow = next((self._word(n) for n in range(at + 1, at + 4) if CLOSED.get(self._word(n)) != "adv"), ".")
-        return follow == "been" or (follow[0].isalpha() and follow not in CLOSED and is_past(follow))
 
     def _open(self, at: int, word: str, before: Word | None, after: Tag) -> Tag:
         found = parts(word)
@@ -150,7 +150,12 @@ class _Tagger:
         if found == {"ADV"} or (word.endswith("ly") and "ADV" in found and "NOUN" not in found):
             return "adv"
         if after in IN_PHRASE:
-            return self._in_phrase(at, word)
+            found = parts(word)
+            if word in ("left", "right", "other", "first", "second") and is_third_person(self._word(at + 1)):
+                return "noun"
+            if "NOUN" not in found:
+                return "adj" if self._goes_on(at + 1) or "ADJ" in found else "noun"
+            return self._describes(at, word)
         if word in wordlists.BODY_PLURALS:
             return "noun"
         if word in wordlists.COLOURS and after == "prep" and self._begins_phrase(at + 2):
@@ -189,15 +194,6 @@ class _Tagger:
         if also_noun and after in ("prep", "noun") and not self._begins_phrase(at + 1):
             return "noun" if after != "noun" or self.finite else "ing"
         return "ing"
-
-    def _in_phrase(self, at: int, word: str) -> Tag:
-        """After an article or an adjective only nouns and adjectives come."""
-        found = parts(word)
-        if word in ("left", "right", "other", "first", "second") and is_third_person(self._word(at + 1)):
-            return "noun"
-        if "NOUN" not in found:
-            return "adj" if self._goes_on(at + 1) or "ADJ" in found else "noun"
-        return self._describes(at, word)
 
     def _describes(self, at: int, word: str) -> Tag:
         """Adjective or noun."""
@@ -245,51 +241,52 @@ class _Tagger:
                 return True
             return only or (not self.finite and is_third_person(word) and self._begins_phrase(at + 1))
         if after in ("noun", "own"):
-            return self._after_noun(at, word, before, only)
+            # after a noun
+            if only:
+                return not (is_past(word) and self.finite) or self._is_participle(at, before)
+            if self.finite or before is None:
+                return False
+            plural = before.text.lower() != before.lemma
+            if is_third_person(word):
+                following = self._word(at + 1)
+                return self._begins_phrase(at + 1) or (
+                    not plural
+                    and not (
+                        following in ("is", "are", "was", "has", "have")
+                        or (following not in CLOSED and "VERB" in parts(following))
+                    )
+                )
+            if is_past(word):
+                return "ADJ" not in parts(word) or self._begins_phrase(at + 1)
+            plural = plural or any(w.tag == "noun" and w.text.lower() != w.lemma for w in self._clause())
+            plural = plural or (
+                any(w.tag == "conj" for w in self._clause()) and CLOSED.get(self._word(at + 1)) == "det"
+            )
+            return plural and base(word, "VERB") == word and (self._begins_phrase(at + 1) or not self._goes_on(at + 1))
         if after == "wh":
             return True
         if after in OPENERS:
-            return self._after_opener(at, word, before, only)
+            # at the opening of a clause
+            if before is None or (not only and not any(w.tag in ("verb", "ing", "aux", "past") for w in self.done)):
+                somebody = any(w.lemma in wordlists.PEOPLE for w in self.done)
+                third = is_third_person(word) and somebody and self._begins_phrase(at + 1)
+                return third or (only and not is_past(word))
+            if is_third_person(word):
+                return only or self._begins_phrase(at + 1) or (not self._goes_on(at + 1) and before.tag == "conj")
+            if is_past(word) and "NOUN" not in parts(word):
+                return before.tag == "conj" and CLOSED.get(self._word(at + 1)) in ("det", "adv")
+            verbs = [w for w in self.done if w.tag in ("verb", "past")]
+            same = bool(verbs) and verbs[-1].text.lower() == verbs[-1].lemma
+            if not same or base(word, "VERB") != word:
+                return False
+            ends = self._word(at + 1) in (",", ".") and len(self.done) > 2 and self.done[-3].tag == "det"
+            return self._begins_phrase(at + 1) or ends
         return only and not is_past(word) and after not in ("prep", "verb", "ing")
-
-    def _after_noun(self, at: int, word: str, before: Word | None, only: bool) -> bool:
-        if only:
-            return not (is_past(word) and self.finite) or self._is_participle(at, before)
-        if self.finite or before is None:
-            return False
-        plural = before.text.lower() != before.lemma
-        if is_third_person(word):
-            return self._begins_phrase(at + 1) or (not plural and not self._verb_follows(at + 1))
-        if is_past(word):
-            return "ADJ" not in parts(word) or self._begins_phrase(at + 1)
-        plural = plural or any(w.tag == "noun" and w.text.lower() != w.lemma for w in self._clause())
-        plural = plural or (any(w.tag == "conj" for w in self._clause()) and CLOSED.get(self._word(at + 1)) == "det")
-        return plural and base(word, "VERB") == word and (self._begins_phrase(at + 1) or not self._goes_on(at + 1))
 
     def _clause(self) -> list[Word]:
         """The words since the last mark."""
         last = max((n for n, word in enumerate(self.done) if word.tag in ("punct", "sub")), default=-1)
         return self.done[last + 1 :]
-
-    def _verb_follows(self, at: int) -> bool:
-        word = self._word(at)
-        return word in ("is", "are", "was", "has", "have") or (word not in CLOSED and "VERB" in parts(word))
-
-    def _after_opener(self, at: int, word: str, before: Word | None, only: bool) -> bool:
-        if before is None or (not only and not any(w.tag in ("verb", "ing", "aux", "past") for w in self.done)):
-            somebody = any(w.lemma in wordlists.PEOPLE for w in self.done)
-            third = is_third_person(word) and somebody and self._begins_phrase(at + 1)
-            return third or (only and not is_past(word))
-        if is_third_person(word):
-            return only or self._begins_phrase(at + 1) or (not self._goes_on(at + 1) and before.tag == "conj")
-        if is_past(word) and "NOUN" not in parts(word):
-            return before.tag == "conj" and CLOSED.get(self._word(at + 1)) in ("det", "adv")
-        verbs = [w for w in self.done if w.tag in ("verb", "past")]
-        same = bool(verbs) and verbs[-1].text.lower() == verbs[-1].lemma
-        if not same or base(word, "VERB") != word:
-            return False
-        ends = self._word(at + 1) in (",", ".") and len(self.done) > 2 and self.done[-3].tag == "det"
-        return self._begins_phrase(at + 1) or ends
 
     def _is_participle(self, at: int, before: Word | None) -> bool:
         """`bowl filled with flour`, `is peeled`; not `the man picked up`, `has picked`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,49 +33,34 @@ CHANGED = "meaning changed"
 TOO_LONG = "too long"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Writers:
-    """The experts that make long prompts; they may be the same.
+def writers_of(spec: Any, where: str, *, beside: Path | None = None) -> tuple[Expert, Expert]:
+    """Who writes long prompts and who says whether the meaning is kept, from a recipe's `extend`: `expert`, and
+    `checker` where another is to check.
 
     Args:
-        expert: writes.
-        checker: says whether the meaning is kept.
+        spec: what stands there.
+        where: the file or option, for errors.
+        beside: the folder in which files of one's own are looked for.
+
+    Raises UsageError that names the key, what came and what is allowed.
     """
+    from hoigen.recipe.build import check_keys, make
 
-    expert: Expert
-    checker: Expert
-
-    @staticmethod
-    def of(spec: Any, where: str, *, beside: Path | None = None) -> Writers:
-        """From a recipe's `extend`: `expert`, and `checker` where another is to check.
-
-        Args:
-            spec: what stands there.
-            where: the file or option, for errors.
-            beside: the folder in which files of one's own are looked for.
-
-        Raises UsageError that names the key, what came and what is allowed.
-        """
-        from hoigen.recipe.build import check_keys, make
-
-        if not isinstance(spec, Mapping) or spec.get("expert") is None:
-            raise UsageError(
-                f"{where}: `extend` with `expert`, a name or one name with its settings; it came as {spec!r}"
-            )
-        check_keys(spec, ("expert", "checker"), f"{where}: extend")
-        expert = make("expert", spec["expert"], f"{where}: extend.expert", beside=beside)
-        if spec.get("checker") is None:
-            return Writers(expert=expert, checker=expert)
-        checker = make("expert", spec["checker"], f"{where}: extend.checker", beside=beside)
-        return Writers(expert=expert, checker=checker)
+    if not isinstance(spec, Mapping) or spec.get("expert") is None:
+        raise UsageError(f"{where}: `extend` with `expert`, a name or one name with its settings; it came as {spec!r}")
+    check_keys(spec, ("expert", "checker"), f"{where}: extend")
+    expert = make("expert", spec["expert"], f"{where}: extend.expert", beside=beside)
+    if spec.get("checker") is None:
+        return expert, expert
+    return expert, make("expert", spec["checker"], f"{where}: extend.checker", beside=beside)
 
 
-def extend(suite: Suite, writers: Writers, calls: Path, *, retry: bool = False) -> Suite:
+def extend(suite: Suite, writers: tuple[Expert, Expert], calls: Path, *, retry: bool = False) -> Suite:
     """The suite with long prompts.
 
     Args:
         suite: its prompts.
-        writers: the experts.
+        writers: the expert that writes, and the one that says whether the meaning is kept; they may be the same.
         calls: the SQLite file of answers; what it holds is not asked again.
         retry: ask again what was not answered.
 
@@ -96,9 +81,9 @@ def outcomes(suite: Suite) -> Counter[str]:
     return Counter(str(p.extension["outcome"]) for p in suite.prompts if p.extension is not None)
 
 
-async def _all(prompts: tuple[Prompt, ...], writers: Writers, desk: Desk) -> list[Prompt]:
-    turn = asyncio.Semaphore(max(1, writers.expert.slots))
-    experts = [writers.expert] if writers.checker is writers.expert else [writers.expert, writers.checker]
+async def _all(prompts: tuple[Prompt, ...], writers: tuple[Expert, Expert], desk: Desk) -> list[Prompt]:
+    turn = asyncio.Semaphore(max(1, writers[0].slots))
+    experts = writers if writers[0] is not writers[1] else writers[:1]
     opened: list[Expert] = []
     uses.prepare(experts)
     try:
@@ -111,7 +96,7 @@ async def _all(prompts: tuple[Prompt, ...], writers: Writers, desk: Desk) -> lis
             await expert.close()
 
 
-async def _one(prompt: Prompt, writers: Writers, desk: Desk, turn: asyncio.Semaphore) -> Prompt:
+async def _one(prompt: Prompt, writers: tuple[Expert, Expert], desk: Desk, turn: asyncio.Semaphore) -> Prompt:
     """Nothing is shown, so the clip is but the prompt's name here."""
     talk = Conversation(Clip(id=prompt.id, uri=prompt.id, end=0.0, width=0, height=0, fps=0.0), desk)
     async with turn:
@@ -119,22 +104,22 @@ async def _one(prompt: Prompt, writers: Writers, desk: Desk, turn: asyncio.Semap
     made = {
         "outcome": outcome,
         "reason": reason,
-        "model": _model(writers.expert),
-        "checker": _model(writers.checker),
+        "model": _model(writers[0]),
+        "checker": _model(writers[1]),
         "templates": sorted({call["template"] for call in talk.trace}),
         "rejected": text if outcome != "extended" else None,
     }
     return replace(prompt, long=text if outcome == "extended" else None, extension=made)
 
 
-async def _written(prompt: Prompt, writers: Writers, talk: Conversation) -> tuple[str, str, str | None]:
+async def _written(prompt: Prompt, writers: tuple[Expert, Expert], talk: Conversation) -> tuple[str, str, str | None]:
     """Outcome, reason, and the long prompt if one was written."""
     from hoigen.interactions.prompts._schemas import Extended, Verdict
 
     people = "one person" if prompt.people == 1 else f"{prompt.people} people"
     doing = prompt.short.removesuffix(".").removeprefix(wording.PEOPLE.get(prompt.people, "")).strip()
     answer = await talk.ask(
-        "extend", writers.expert, render(WRITE, short=prompt.short, people=people, doing=doing), schema=Extended
+        "extend", writers[0], render(WRITE, short=prompt.short, people=people, doing=doing), schema=Extended
     )
     if not answer.ok or answer.data is None:
         return NOT_ASKED, f"{answer.outcome}: {answer.reason}", None
@@ -142,7 +127,7 @@ async def _written(prompt: Prompt, writers: Writers, talk: Conversation) -> tupl
     if len(long.split()) > MOST_WORDS:
         return TOO_LONG, f"{len(long.split())} words, more than {MOST_WORDS}", long
     check = render(CHECK, short=prompt.short, long=long, people=people)
-    verdict = await talk.ask("keeps meaning", writers.checker, check, schema=Verdict)
+    verdict = await talk.ask("keeps meaning", writers[1], check, schema=Verdict)
     if not verdict.ok or verdict.data is None:
         return NOT_CHECKED, f"{verdict.outcome}: {verdict.reason}", long
     if verdict.data["same"] == "no":

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -101,9 +101,26 @@ def find_videos(folders: Sequence[Path], suite: Suite, model: str | None) -> lis
                     f"--videos: {path} lies in two of the folders, as a video of {before.model!r} and of {maker!r}"
                 )
     if model is None:
-        _check_names(places, found.values())
+        named: dict[str, Path] = {}
+        for folder in dict.fromkeys(places):
+            if not any(each.model == folder.name and Path(each.path).parent == folder for each in found.values()):
+                continue
+            if folder.name in named:
+                raise UsageError(
+                    f"--videos: {named[folder.name]} and {folder} are both named {folder.name!r}, which would be one "
+                    "model. Rename one, measure them in runs of their own with --model, or lay them into one folder "
+                    "each"
+                )
+            named[folder.name] = folder
     if not any(each.prompt is not None for each in found.values()):
-        raise UsageError(_none_named(folders, [*found], suite, names))
+        some = ", ".join(Path(path).name for path in [*found][:3])
+        ids = ", ".join(f"{prompt.id}-0.mp4" for prompt in suite.prompts[:2])
+        words = f", or '{suite.prompts[0].short}-0.mp4'" if not names.shared else " (some prompts have the same words)"
+        raise UsageError(
+            f"--videos {', '.join(map(str, folders))}: none of the {len(found)} videos is named after a prompt of "
+            f"{suite.name!r} ({len(suite.prompts)} prompts). Their names are like {some}; expected are names like "
+            f"{ids}{words}"
+        )
     return _numbered(list(found.values()))
 
 
@@ -127,32 +144,6 @@ def _numbered(found: list[Found]) -> list[Found]:
         seen[key] = each.path
         made.append(replace(each, sample=sample))
     return made
-
-
-def _check_names(folders: Sequence[Path], found: Iterable[Found]) -> None:
-    """Two folders of one name would be one model, and nobody has said that they are."""
-    own: dict[str, Path] = {}
-    for folder in dict.fromkeys(folders):
-        if not any(each.model == folder.name and Path(each.path).parent == folder for each in found):
-            continue
-        if folder.name in own:
-            raise UsageError(
-                f"--videos: {own[folder.name]} and {folder} are both named {folder.name!r}, which would be one model. "
-                "Rename one, measure them in runs of their own with --model, or lay them into one folder each"
-            )
-        own[folder.name] = folder
-
-
-def _none_named(folders: Sequence[Path], paths: Sequence[str], suite: Suite, names: Names) -> str:
-    """What to tell a person none of whose videos has a prompt."""
-    some = ", ".join(Path(path).name for path in paths[:3])
-    ids = ", ".join(f"{prompt.id}-0.mp4" for prompt in suite.prompts[:2])
-    words = f", or '{suite.prompts[0].short}-0.mp4'" if not names.shared else " (some prompts have the same words)"
-    return (
-        f"--videos {', '.join(map(str, folders))}: none of the {len(paths)} videos is named after a prompt of "
-        f"{suite.name!r} ({len(suite.prompts)} prompts). Their names are like {some}; expected are names like "
-        f"{ids}{words}"
-    )
 
 
 def source_of(found: Found, *, long: bool) -> Source:
