@@ -136,28 +136,27 @@ def suggest(
     """
     from hoigen.data.run import Run
     from hoigen.rules import decide
-    from hoigen.rules.labels import match, read_labels
+    from hoigen.rules.labels import labelled
     from hoigen.rules.runfile import steps_of
 
     _check(labels, labels_question, precision, bound, keep_share)
     folder = Run(Path(run))
     _, steps = steps_of(folder)
     chosen = _chosen(steps, measure)
-    said = read_labels(Path(labels), labels_question) if labels else None
     con = decide.connect(folder, steps)
     notes: list[str] = []
-    if said is None:
+    if labels is None:
         better = {number.name: number.better for step in steps for number in step.numbers}
         items = [
             replace(_from_spread(con, score, _sides(rule, bound, better[score]), keep_share), rule=rule)
             for score, rule in chosen.items()
         ]
     else:
-        found = match(con, said, chosen)
+        found = labelled(con, Path(labels), labels_question, chosen)
         yes = sum(found.said)
-        notes = [*said.notes, f"{len(found.said)} labelled clips, {yes} yes and {len(found.said) - yes} no"]
+        notes = [*found.notes, f"{len(found.said)} labelled clips, {yes} yes and {len(found.said) - yes} no"]
         if found.unknown:
-            lost = f"{len(found.unknown)} of {len(said.said)} labelled names"
+            lost = f"{len(found.unknown)} of {found.names} labelled names"
             notes.append(f"{lost} are no clip that this run measures, such as {', '.join(found.unknown[:3])}")
         if min(yes, len(found.said) - yes) < FEW:
             notes.append(f"fewer than {FEW} of one kind: label more before relying on this")

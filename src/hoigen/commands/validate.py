@@ -91,7 +91,18 @@ class _Check:
                 self._fault((name,), f"unknown key {name!r}{nearest(str(name), KEYS)}")
             elif (read := self._try((name,), partial(convert, value, KEYS[name].hint, name))) is not _BAD:
                 sound[name] = read
-        self._numbers(sound)
+        alone = {name: sound.get(name, KEYS[name].default) for name in ("min_length", "max_length", "rank", "ranks")}
+        bad = {name for name in sound if self._try((name,), partial(check_numbers, {name: sound[name]})) is _BAD}
+        if not bad & {"rank", "ranks"}:
+            self._try(("rank",), lambda: check_shares(alone["rank"], alone["ranks"]))
+        if not bad & {"min_length", "max_length"}:
+            self._try(("max_length",), lambda: check_shots("none", alone["min_length"], alone["max_length"]))
+        if "shots" in sound:
+            shots, by_name = sound["shots"], dict(detectors())
+            if isinstance(shots, Mapping) and len(shots) == 1 and (name := next(iter(shots))) in by_name:
+                self._settings(by_name[name], shots[name], f"shots.{name}", ("shots", name))
+            elif shots_wanted(shots):
+                self._try(("shots",), lambda: check_detector(shots))
         if "measures" in sound or "measures" not in self.recipe:
             if not sound.get("measures"):
                 self._fault(("measures",), "measures: at least one measure must be given (hoigen list names them)")
@@ -138,20 +149,6 @@ class _Check:
         except HoigenError as error:
             self._fault(at, str(error))
             return _BAD
-
-    def _numbers(self, sound: Mapping[str, Any]) -> None:
-        alone = {name: sound.get(name, KEYS[name].default) for name in ("min_length", "max_length", "rank", "ranks")}
-        bad = {name for name in sound if self._try((name,), partial(check_numbers, {name: sound[name]})) is _BAD}
-        if not bad & {"rank", "ranks"}:
-            self._try(("rank",), lambda: check_shares(alone["rank"], alone["ranks"]))
-        if not bad & {"min_length", "max_length"}:
-            self._try(("max_length",), lambda: check_shots("none", alone["min_length"], alone["max_length"]))
-        if "shots" in sound:
-            spec, known = sound["shots"], dict(detectors())
-            if isinstance(spec, Mapping) and len(spec) == 1 and (name := next(iter(spec))) in known:
-                self._settings(known[name], spec[name], f"shots.{name}", ("shots", name))
-            elif shots_wanted(spec):
-                self._try(("shots",), lambda: check_detector(spec))
 
     def _measure(self, at: int, spec: Any) -> None:
         place: At = ("measures", at)

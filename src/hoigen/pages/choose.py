@@ -153,7 +153,7 @@ def tile(
         words: captions, by clip id.
     """
     known = facts.get(row["id"], {})
-    pictures = taken.get(row["id"], Taken(missing="not decoded"))
+    pictures, missing = taken.get(row["id"], ((), "not decoded"))
     last = _last_rule(steps)
     reason = row["reason"] or (f"{last} {number(row.get(last))}" if last else "")
     lines = []
@@ -178,8 +178,8 @@ def tile(
         source=known.get("source") or "",
         decided=row["rule"] or "",
         scores=tuple(lines),
-        pictures=pictures.pictures,
-        missing=pictures.missing,
+        pictures=pictures,
+        missing=missing,
         words=words.get(row["id"]),
     )
 

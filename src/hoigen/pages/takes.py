@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hoigen.core.clip import Clip
 from hoigen.pages.evalfacts import ContactCurve
 from hoigen.pages.overlay import overlaid, words
-from hoigen.pages.thumbs import Taken, Wanted, take
+from hoigen.pages.thumbs import Wanted, take
 
 if TYPE_CHECKING:
     from hoigen.data.run import Run
@@ -79,9 +79,9 @@ def take_of(clips: Mapping[str, Clip], details: Details) -> dict[str, dict[str, 
         coarse = details.get("coarse_hoi", {}).get(clip.id, {})
         theta, near = float(coarse.get("theta") or 0.0), clip.duration / (2 * FRAMES)
         first: Mapping[str, Any] = (fine.get("pairs") or ({},))[0]
-        pictures = taken.get(clip.id, Taken(missing="not decoded"))
+        pictures, missing = taken.get(clip.id, ((), "not decoded"))
         stills = []
-        for picture in pictures.pictures:
+        for picture in pictures:
             shown = _nearest(first.get("shown") or (), picture.time, near)
             seen, said = _counted(_nearest(coarse.get("frames") or (), picture.time, near), theta)
             stills.append(dataclasses.replace(overlaid(picture, shown, seen), said=said))
@@ -92,7 +92,7 @@ def take_of(clips: Mapping[str, Clip], details: Details) -> dict[str, dict[str, 
             curve = ContactCurve(duration=clip.duration, **parts)
         found[uri] = {
             "stills": stills,
-            "missing": pictures.missing,
+            "missing": missing,
             "curve": curve,
             "facts": _facts(fine, coarse),
         }

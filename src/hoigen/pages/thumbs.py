@@ -51,11 +51,8 @@ class Wanted(NamedTuple):
     frames: int = 3
 
 
-class Taken(NamedTuple):
-    """What came of it: pictures in order of time, or why there are none."""
-
-    pictures: tuple[Picture, ...] = ()
-    missing: str = ""
+Taken = tuple[tuple[Picture, ...], str]
+"""What came of it: pictures in order of time, or why there are none."""
 
 
 def take(wanted: Iterable[Wanted], *, workers: int = 2, deadline: Seconds = 30) -> dict[str, Taken]:
@@ -98,11 +95,11 @@ class _Album(Stage):
     def lost(self, item: Item, failure: Failure) -> Iterable[Row]:
         # the handler says no progress, so that the deadline is one for all pictures of a clip
         late = f"its pictures took longer than {self.deadline:g} s"
-        self.taken[item.key] = Taken(missing=late if failure.kind == "deadline" else failure.reason)
+        self.taken[item.key] = (), late if failure.kind == "deadline" else failure.reason
         return ()
 
     def ended(self, item: Item) -> str:
-        self.taken.setdefault(item.key, Taken(missing="no frames"))
+        self.taken.setdefault(item.key, ((), "no frames"))
         return "done"
 
 
@@ -125,7 +122,7 @@ def photograph(want: Wanted, emit: Emit) -> None:
     try:
         frames = video.decode(want.clip, samplings)
     except VideoError as error:
-        emit(Taken(missing=str(error)))
+        emit(((), str(error)))
         return
     chosen: list[tuple[float, np.ndarray, tuple[Box, ...]]] = [
         (float(time), image, ()) for time, image in zip(frames[spread].times, frames[spread].images, strict=True)
@@ -137,7 +134,7 @@ def photograph(want: Wanted, emit: Emit) -> None:
         chosen[middle : middle + 1] = [(float(seen.times[index]), seen.images[index], want.evidence.boxes)]
     chosen.sort(key=lambda one: one[0])
     pictures = (Picture(source=encode(image), time=time, boxes=boxes) for time, image, boxes in chosen)
-    emit(Taken(pictures=tuple(pictures)))
+    emit((tuple(pictures), ""))
 
 
 def _plain(sampling: Sampling) -> Sampling:

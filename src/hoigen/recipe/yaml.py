@@ -110,7 +110,14 @@ def apply_sets(recipe: Mapping[str, Any], sets: Sequence[str]) -> Values:
         parsed = set_value(value)
         for file in trusted.files_in(parsed):
             trusted.grant(file)  # what is set was typed, not read from a recipe
-        _set(changed, _keys(path.strip()), parsed, text)
+        keys: list[str] = []
+        rest = path.strip()
+        while rest:  # a measure file (`./my.py`) keeps its dots
+            own = ".py" in rest and (rest.startswith(("./", "../", "/")) or rest.split(".py")[0].isidentifier())
+            head, _, rest = rest.partition(".py" if own else ".")
+            keys.append(head + ".py" if own else head)
+            rest = rest.removeprefix(".") if own else rest
+        _set(changed, keys, parsed, text)
     return changed
 
 
@@ -122,21 +129,6 @@ def set_value(text: str) -> Any:
         return yaml.safe_load(text)
     except yaml.YAMLError:
         return text
-
-
-def _keys(path: str) -> list[str]:
-    """The keys of a dotted path; a measure file (`./my.py`) keeps its dots."""
-    keys: list[str] = []
-    rest = path
-    while rest:
-        if ".py" in rest and (rest.startswith(("./", "../", "/")) or rest.split(".py")[0].isidentifier()):
-            head, _, rest = rest.partition(".py")
-            keys.append(head + ".py")
-            rest = rest.removeprefix(".")
-        else:
-            head, _, rest = rest.partition(".")
-            keys.append(head)
-    return keys
 
 
 def _set(node: Any, keys: list[str], value: Any, text: str) -> None:

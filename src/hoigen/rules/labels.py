@@ -18,66 +18,59 @@ KEYS = ("id", "uri", "file")
 
 
 @dataclass(frozen=True, slots=True)
-class Labels:
-    """What people said: by which column clips are named, and yes or no for each name. notes: what was left out."""
-
-    path: Path
-    key: str
-    said: dict[str, bool]
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Labelled:
-    """Clips of a run that people have looked at: yes or no, and values by score (None: no value)."""
+    """Clips of a run that people have looked at: yes or no, and values by score (None: no value).
+
+    names: how many clips or videos are labelled. unknown: those of them that are no clip that the run measures. notes:
+    what was left out.
+    """
 
     said: list[bool]
     values: dict[str, list[float | None]]
+    names: int
     unknown: list[str]
-    """Names in the labels file that are no clip that the run measures."""
+    notes: tuple[str, ...] = ()
 
 
-def read_labels(path: Path, question: str | None = None) -> Labels:
-    """Labels of a table, or the annotations of a run.
+def labelled(con: duckdb.DuckDBPyConnection, path: Path, question: str | None, scores: Iterable[str]) -> Labelled:
+    """The clips that a table, or the annotations of a run, label, with their values.
+
+    A video may be named by the end of its path (`a.mp4`, `set/a.mp4`), as long as that is one video.
 
     Args:
+        con: of `decide.connect`.
         path: CSV, TSV, JSONL, JSON or Parquet with a column id (a clip), or uri or file (all clips of a video), and a
             column label; or the folder of a run. What most people say of a clip counts; a draw is left out.
         question: of the run's annotations; may be None where there is only one.
+        scores: whose values are wanted.
 
-    Raises UsageError that names the file, the line, the column, what came and what is allowed.
+    Raises UsageError that names the file, the line, the column, what came and what is allowed; and when a name fits
+    several videos, or no name fits any.
     """
+    said: dict[str, bool] = {}
+    key, notes = "", []
     if path.is_dir():
         from hoigen.data.annotations import answers
 
-        found, split = answers(path, question, "--labels-question").yes_no()
-        notes = (f"{len(split)} clips are left out: as many people say yes as no, such as {split[0]}",) if split else ()
-        return Labels(path, "id", found, notes)
-    if question is not None:
+        key = "id"
+        said, split = answers(path, question, "--labels-question").yes_no()
+        if split:
+            notes.append(f"{len(split)} clips are left out: as many people say yes as no, such as {split[0]}")
+    elif question is not None:
         raise UsageError(f"--labels-question is of the annotations of a run; {path} is no folder")
-    said: dict[str, bool] = {}
-    key = ""
-    for row in rows_of(path, ("label",), one_of=(KEYS,)):
-        key = key or next(name for name in KEYS if name in row.cells)
-        name, yes = row.need(key), row.yes_no("label")
-        if said.setdefault(name, yes) != yes:
-            raise UsageError(f"{row.place}: {key} {name!r} is labelled both yes and no")
-    if not said:
-        raise UsageError(f"{path} holds no labels")
-    return Labels(path, key, said)
-
-
-def match(con: duckdb.DuckDBPyConnection, labels: Labels, scores: Iterable[str]) -> Labelled:
-    """The labelled clips among those of a connection of `decide.connect`, with their values.
-
-    A video may be named by the end of its path (`a.mp4`, `set/a.mp4`), as long as that is one video.
-    Raises UsageError when a name fits several videos, or no name fits any.
-    """
-    names = list(scores)
-    rows = clips_named(con, labels.path, labels.key, list(labels.said), names)
-    unknown = sorted(set(labels.said) - {row[0] for row in rows})
-    values = {name: [row[3 + at] for row in rows] for at, name in enumerate(names)}
-    return Labelled([labels.said[row[0]] for row in rows], values, unknown)
+    else:
+        for row in rows_of(path, ("label",), one_of=(KEYS,)):
+            key = key or next(name for name in KEYS if name in row.cells)
+            name, yes = row.need(key), row.yes_no("label")
+            if said.setdefault(name, yes) != yes:
+                raise UsageError(f"{row.place}: {key} {name!r} is labelled both yes and no")
+        if not said:
+            raise UsageError(f"{path} holds no labels")
+    wanted = list(scores)
+    rows = clips_named(con, path, key, list(said), wanted)
+    unknown = sorted(said.keys() - {row[0] for row in rows})
+    values = {name: [row[3 + at] for row in rows] for at, name in enumerate(wanted)}
+    return Labelled([said[row[0]] for row in rows], values, len(said), unknown, tuple(notes))
 
 
 def clips_named(

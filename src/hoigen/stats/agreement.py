@@ -71,9 +71,27 @@ def agreement(
     if not both:
         none = undefined(ALONE)
         return Agreement(between=names, units=0, raw=none, kappa=none, ac1=none, alpha=none, confusion={})
-    columns = _columns(seen, names, used)
-    totals = draws.totals(columns) if len(columns) > 1 else columns
+    # (clips, columns): units with a pair, their agreement, units, shares of verdicts (q), coincidences (q * q), and the
+    # first two annotators' confusion (q * q)
     q = len(used)
+    place = {verdict: at for at, verdict in enumerate(used)}
+    rows: dict[str, Floats] = {}
+    for clip, ratings in seen:
+        row = rows.setdefault(clip, np.zeros(3 + q + 2 * q * q))
+        votes = np.bincount([place[verdict] for verdict in ratings.values()], minlength=q).astype(float)
+        m = votes.sum()
+        if m:
+            row[2] += 1
+            row[3 : 3 + q] += votes / m
+        if m > 1:
+            pairs = np.outer(votes, votes) - np.diag(votes)
+            row[0] += 1
+            row[1] += np.trace(pairs) / (m * (m - 1))
+            row[3 + q : 3 + q + q * q] += (pairs / (m - 1)).ravel()
+        if len(names) == 2 and m == 2:
+            row[3 + q + q * q + place[ratings[names[0]]] * q + place[ratings[names[1]]]] += 1
+    columns = np.stack(list(rows.values()))
+    totals = draws.totals(columns) if len(columns) > 1 else columns
     confusion = {}
     if len(names) == 2:
         counted = Counter((ratings[names[0]], ratings[names[1]]) for ratings in both)
@@ -88,29 +106,6 @@ def agreement(
         alpha=estimate_of(columns, totals, lambda t: _alpha(t, q), ONE_WORD),
         confusion=confusion,
     )
-
-
-def _columns(units: Sequence[tuple[str, Ratings]], names: Sequence[str], used: Sequence[str]) -> Floats:
-    """(clips, columns): units with a pair, their agreement, units, shares of verdicts (q), coincidences (q * q),
-    and the first two annotators' confusion (q * q)."""
-    q = len(used)
-    at = {verdict: place for place, verdict in enumerate(used)}
-    rows: dict[str, Floats] = {}
-    for clip, ratings in units:
-        row = rows.setdefault(clip, np.zeros(3 + q + 2 * q * q))
-        votes = np.bincount([at[verdict] for verdict in ratings.values()], minlength=q).astype(float)
-        m = votes.sum()
-        if m:
-            row[2] += 1
-            row[3 : 3 + q] += votes / m
-        if m > 1:
-            pairs = np.outer(votes, votes) - np.diag(votes)
-            row[0] += 1
-            row[1] += np.trace(pairs) / (m * (m - 1))
-            row[3 + q : 3 + q + q * q] += (pairs / (m - 1)).ravel()
-        if len(names) == 2 and m == 2:
-            row[3 + q + q * q + at[ratings[names[0]]] * q + at[ratings[names[1]]]] += 1
-    return np.stack(list(rows.values()))
 
 
 def _raw(totals: Floats) -> Floats:

@@ -79,18 +79,7 @@ def kendall(x: Floats, y: Floats, clusters: Ints, draws: Draws) -> Estimate:
     """
     if len(x) < FEW:
         return undefined(TOO_FEW)
-    # (3, prompts, prompts): over ordered pairs of videos of two prompts, the sum of agreements, and how many are not
-    # tied in x, and in y. A video beside its own copy is tied in both, and so in none of the sums.
-    order = np.argsort(clusters, kind="stable")
-    a, b = x[order], y[order]
-    starts = np.flatnonzero(np.diff(clusters[order], prepend=-1))
-    forms = np.zeros((3, len(starts), len(starts)))
-    ends = np.append(starts[1:], len(a))
-    for at, (start, end) in enumerate(zip(starts, ends, strict=True)):
-        dx = np.sign(a[start:end, None] - a[None, :])
-        dy = np.sign(b[start:end, None] - b[None, :])
-        for which, sums in enumerate((dx * dy, np.abs(dx), np.abs(dy))):
-            forms[which, at] = np.add.reduceat(sums.sum(0), starts)
+    forms = _forms(x, y, clusters)
     columns = np.eye(int(clusters.max()) + 1)
     return estimate_of(columns, draws.totals(columns), lambda w: _tau(forms, w), CONSTANT, unit="prompts")
 
@@ -99,6 +88,22 @@ def _tau(forms: Floats, weights: Floats) -> Floats:
     agreed, in_x, in_y = (np.einsum("...i,ij,...j->...", weights, form, weights, optimize=True) for form in forms)
     untied = np.sqrt(np.maximum(in_x, 0) * np.maximum(in_y, 0))
     return np.where((in_x > 0) & (in_y > 0), ratio(agreed, untied), np.nan)
+
+
+def _forms(x: Floats, y: Floats, clusters: Ints) -> Floats:
+    """(3, prompts, prompts): over ordered pairs of videos of two prompts, the sum of agreements, and how many are not
+    tied in x, and in y. A video beside its own copy is tied in both, and so in none of the sums."""
+    order = np.argsort(clusters, kind="stable")
+    x, y = x[order], y[order]
+    starts = np.flatnonzero(np.diff(clusters[order], prepend=-1))
+    found = np.zeros((3, len(starts), len(starts)))
+    ends = np.append(starts[1:], len(x))
+    for at, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        dx = np.sign(x[start:end, None] - x[None, :])
+        dy = np.sign(y[start:end, None] - y[None, :])
+        for which, sums in enumerate((dx * dy, np.abs(dx), np.abs(dy))):
+            found[which, at] = np.add.reduceat(sums.sum(0), starts)
+    return found
 
 
 def accuracy(right: Floats, pairs: Floats, draws: Draws) -> Estimate:

@@ -91,7 +91,32 @@ def read_claims(path: Path, *, by_judge: bool = False) -> list[Rating]:
     """
     needed = ("clip", "captioner", "claim", "verdict")
     rows = rows_of(path, needed, ("kind", "annotator", "key", "verb", "object"))
-    ratings = [_rating(row, by_judge) for row in rows]
+    ratings = []
+    for row in rows:
+        claim, verdict = row.text("claim"), row.one_of("verdict", VERDICTS)
+        if claim and not verdict:
+            text = f"one of {', '.join(VERDICTS)}; it is empty. A caption counts once all its claims are checked"
+            raise UsageError(f"{row.place}, column verdict: {text}")
+        if verdict and not plain(claim):
+            raise UsageError(f"{row.place}, column claim: it is empty, yet has the verdict {verdict!r}")
+        annotator = row.text("annotator")
+        if annotator.startswith(JUDGE) and not by_judge:
+            text = f"{annotator!r} is an automatic judge; give its rows in a file of their own, with --judge"
+            raise UsageError(f"{row.place}, column annotator: {text}")
+        ratings.append(
+            Rating(
+                place=row.place,
+                clip=row.need("clip"),
+                captioner=row.need("captioner"),
+                claim=claim,
+                verdict=verdict,
+                kind=row.one_of("kind", KINDS),
+                annotator=annotator or (f"{JUDGE}unnamed" if by_judge else ""),
+                key=plain(row.text("key")),
+                verb=plain(row.text("verb")),
+                object=plain(row.text("object")),
+            )
+        )
     if not ratings:
         raise UsageError(f"{path} holds no claims")
     # each annotator rates a claim once, and a caption without claims has none
@@ -110,31 +135,6 @@ def read_claims(path: Path, *, by_judge: bool = False) -> list[Rating]:
             f"{empty[caption]}, column claim: an empty claim says that the caption makes none, but see {full[caption]}"
         )
     return ratings
-
-
-def _rating(row: Row, by_judge: bool) -> Rating:
-    claim, verdict = row.text("claim"), row.one_of("verdict", VERDICTS)
-    if claim and not verdict:
-        text = f"one of {', '.join(VERDICTS)}; it is empty. A caption counts once all its claims are checked"
-        raise UsageError(f"{row.place}, column verdict: {text}")
-    if verdict and not plain(claim):
-        raise UsageError(f"{row.place}, column claim: it is empty, yet has the verdict {verdict!r}")
-    annotator = row.text("annotator")
-    if annotator.startswith(JUDGE) and not by_judge:
-        text = f"{annotator!r} is an automatic judge; give its rows in a file of their own, with --judge"
-        raise UsageError(f"{row.place}, column annotator: {text}")
-    return Rating(
-        place=row.place,
-        clip=row.need("clip"),
-        captioner=row.need("captioner"),
-        claim=claim,
-        verdict=verdict,
-        kind=row.one_of("kind", KINDS),
-        annotator=annotator or (f"{JUDGE}unnamed" if by_judge else ""),
-        key=plain(row.text("key")),
-        verb=plain(row.text("verb")),
-        object=plain(row.text("object")),
-    )
 
 
 def read_captions(path: Path) -> dict[tuple[str, str], Written]:

@@ -91,7 +91,23 @@ def read_told(path: Path, videos: Sequence[Video], question: str | None = None) 
     Raises UsageError that names the file, the line, the column and what came.
     """
     if path.is_dir():
-        return _of_run(path, videos, question)
+        from hoigen.data.annotations import answers
+
+        given = answers(path, question, "--ratings-question").numbers()
+        by_clip = {video.clip: video for video in videos if video.clip}
+        known = {clip: by_clip[clip] for clip in given if clip in by_clip}
+        if not known:
+            raise UsageError(f"{path}: none of its {len(given)} annotated clips is a video of the run")
+        twice = [uri for uri, count in Counter(video.uri for video in known.values()).items() if count > 1]
+        if twice:
+            raise UsageError(f"{path}: several clips of {twice[0]} are annotated; ratings are of whole videos")
+        return Told(
+            ratings={video.uri: sum(given[clip].values()) / len(given[clip]) for clip, video in known.items()},
+            votes=(),
+            raters=len({who for values in given.values() for who in values}),
+            rows=sum(map(len, given.values())),
+            strays=[clip for clip in given if clip not in known],
+        )
     if question is not None:
         raise UsageError(f"--ratings-question is of the annotations of a run; {path} is no folder")
     first = next(iter(rows_of(path, (), ("video", "rating", "rater", "first", "second", "winner", "prompt"))), None)
@@ -100,33 +116,12 @@ def read_told(path: Path, videos: Sequence[Video], question: str | None = None) 
     finder = _Finder(videos)
     told = _votes(path, finder) if "winner" in first.cells else _ratings(path, finder)
     if not told.ratings and not told.votes:
-        known = [Path(video.uri).name for video in videos]
+        here = [Path(video.uri).name for video in videos]
         raise UsageError(
             f"{path}: none of its {told.rows} rows is about a video of the run; they name "
-            f"{', '.join(told.strays[:3])}, and the run has {', '.join(known[:3])}"
+            f"{', '.join(told.strays[:3])}, and the run has {', '.join(here[:3])}"
         )
     return told
-
-
-def _of_run(run: Path, videos: Sequence[Video], question: str | None) -> Told:
-    """A number of each person for a clip; of a question of yes and no, 1 and 0."""
-    from hoigen.data.annotations import answers
-
-    given = answers(run, question, "--ratings-question").numbers()
-    by_clip = {video.clip: video for video in videos if video.clip}
-    known = {clip: by_clip[clip] for clip in given if clip in by_clip}
-    if not known:
-        raise UsageError(f"{run}: none of its {len(given)} annotated clips is a video of the run")
-    twice = [uri for uri, count in Counter(video.uri for video in known.values()).items() if count > 1]
-    if twice:
-        raise UsageError(f"{run}: several clips of {twice[0]} are annotated; ratings are of whole videos")
-    return Told(
-        ratings={video.uri: sum(given[clip].values()) / len(given[clip]) for clip, video in known.items()},
-        votes=(),
-        raters=len({who for values in given.values() for who in values}),
-        rows=sum(map(len, given.values())),
-        strays=[clip for clip in given if clip not in known],
-    )
 
 
 def _ratings(path: Path, finder: _Finder) -> Told:
