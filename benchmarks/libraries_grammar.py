@@ -313,7 +313,7 @@ def measured(vbench: Path | None, shown: str) -> None:
         right = sum(
             {(action, thing) for _, action, thing in read(text)} == {tuple(p) for p in pairs} for text, pairs in singles
         )
-        print(f"single sentences of tests/categories/test_reader.py, {way}: {right} of {len(singles)}")
+        print(f"single sentences of tests/interactions/categories/test_reader.py, {way}: {right} of {len(singles)}")
     texts = [text for _, text, _, _ in (*sets["own, developed on"], *sets["own, held out"])]
     for way, read in (("grammar", reader.read), ("spaCy", parser.read)):
         least = min(_seconds(read, texts) for _ in range(3))

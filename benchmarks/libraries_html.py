@@ -1,8 +1,8 @@
 """htpy and Jinja2 against `hoigen.pages.markup`: hostile texts, the same page, lines, time, start-up, megabytes.
 
-PYTHONPATH=tests/report python benchmarks/libraries_html.py
+PYTHONPATH=tests/pages python benchmarks/libraries_html.py
 
-The page is that of tests/report/conftest.py: a run of 9,381 clips whose names try to break it. htpy takes the place of
+The page is that of tests/pages/conftest.py: a run of 9,381 clips whose names try to break it. htpy takes the place of
 `markup` as a whole (`HTPY` below is all that would come); Jinja2 is tried on one section, the failures.
 """
 
@@ -209,7 +209,7 @@ def _parsed(source: str) -> list[Any]:
 
 
 def _facts() -> Any:
-    """The fixture of tests/report, made without pytest."""
+    """The fixture of tests/pages, made without pytest."""
     import conftest
 
     return conftest.facts._get_wrapped_function()()

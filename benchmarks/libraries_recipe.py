@@ -30,7 +30,12 @@ COMMANDS = {
     "cyclopts": "cyclopts>=3,<6",
     "typer": "typer>=0.15,<1",
 }
-TESTS = ["tests/recipe", "tests/verbs/test_schema.py", "tests/verbs/test_template.py", "tests/verbs/test_validate.py"]
+TESTS = [
+    "tests/recipe",
+    "tests/commands/test_schema.py",
+    "tests/commands/test_template.py",
+    "tests/commands/test_validate.py",
+]
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 BUILD = "hoigen.recipe.build"
 

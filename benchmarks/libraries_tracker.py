@@ -3,7 +3,7 @@ and SciPy's assignment in place of the greedy one.
 
 PYTHONPATH=tests python benchmarks/libraries_tracker.py
 
-Cases: the situations of tests/hoi/test_tracks.py, and scenes of tests/hoi_world.py, where a hand lets a ball go and
+Cases: the situations of tests/observe/test_tracks.py, and scenes of tests/hoi_world.py, where a hand lets a ball go and
 grasps it, at several frame rates, with jitter, with detections that are missing. A case is passed when each thing has
 one track, each track one thing, and every box is in a track; the first box of a thing may be in none, since some
 libraries begin a track with its second.

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-sys.path.insert(0, str(Path(__file__).parent / "comparing"))
+sys.path.insert(0, str(Path(__file__).parent / "evaluation" / "models"))
 
 from made_runs import Made, make_run
 

@@ -15,7 +15,7 @@ from hoigen.core import registry
 from hoigen.experts.call import Answer, Request
 from hoigen.recipe import build
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "caption_eval.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).resolve().parents[3] / "docs" / "caption_eval.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
-"""What transformers' own processor makes of heat maps and pictures for ViTPose: tests/hoi/data/vitpose.npz.
+"""What transformers' own processor makes of heat maps and pictures for ViTPose: tests/observe/data/vitpose.npz.
 
 Needs scipy, which hoigen does not: pip install --target /tmp/scipy --no-deps scipy;
-PYTHONPATH=/tmp/scipy .venv/bin/python tests/hoi/golden_poses.py
+PYTHONPATH=/tmp/scipy .venv/bin/python tests/observe/golden_poses.py
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "comparing"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "evaluation" / "models"))
 
 from made_runs import MEASURES, PROMPTS, Made, make_run
 

@@ -10,7 +10,7 @@ import pytest
 from hoigen.interactions.categories.reader import read
 from hoigen.interactions.categories.rows import by_rules
 
-LABELLED = Path(__file__).resolve().parents[2] / "benchmarks" / "categories_captions.jsonl"
+LABELLED = Path(__file__).resolve().parents[3] / "benchmarks" / "categories_captions.jsonl"
 
 
 def pairs(caption: str) -> set[tuple[str, str]]:

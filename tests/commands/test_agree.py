@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "comparing"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "evaluation" / "models"))
 
 from made_runs import PROMPTS, Made, make_run
 

@@ -1,7 +1,7 @@
-"""What ADA-CM's own code makes of a tiny model and pictures: tests/hoi/data/ada_cm.{json,npz}.
+"""What ADA-CM's own code makes of a tiny model and pictures: tests/observe/data/ada_cm.{json,npz}.
 
 Runs in VBench's environment (make parity) against a copy of github.com/ltttpku/ADA-CM (commit 9405627):
-build/vbench/bin/python tests/hoi/golden_ada_cm.py FOLDER
+build/vbench/bin/python tests/observe/golden_ada_cm.py FOLDER
 """
 
 from __future__ import annotations

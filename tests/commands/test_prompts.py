@@ -17,7 +17,7 @@ from hoigen.core.trusted import grant
 from hoigen.interactions.prompts.seen import groups
 from hoigen.interactions.prompts.suite import read_suite
 
-FAKE = Path(__file__).parents[1] / "promptsuite" / "fake_writer.py"
+FAKE = Path(__file__).parents[1] / "interactions" / "prompts" / "fake_writer.py"
 
 
 @pytest.fixture
