@@ -348,7 +348,7 @@ def sentences_of_tests() -> list[Any]:
     """(caption, pairs) of the three parametrised lists in the tests of the reader."""
     import ast
 
-    source = Path(__file__).resolve().parents[1] / "tests" / "categories" / "test_reader.py"
+    source = Path(__file__).resolve().parents[1] / "tests" / "interactions" / "categories" / "test_reader.py"
     found: list[Any] = []
     for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
         if not isinstance(node, ast.FunctionDef):
