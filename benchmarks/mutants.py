@@ -355,7 +355,7 @@ class Trial:
 
     def __init__(self, out: Path, plan: Map, budget: float, jobs: int, earlier: dict[str, str]) -> None:
         self.plan, self.budget, self.jobs, self.earlier = plan, budget, jobs, earlier
-        self._sound: dict[str, bool] = {}
+        self._sound: set[str] = set()
         self._logs = out / "running"
         self._logs.mkdir(exist_ok=True)
         self._trees = [copy_tree(out / f"copy{job}") for job in range(jobs)]
@@ -363,7 +363,7 @@ class Trial:
         self._times = itertools.count(1_000_000_000)
 
     def go(self, wanted: list[Mutant], results: Path) -> None:
-        """Tries all; each is a line of `results` when it is done."""
+        """Tries all; each is a line of `results` when it is done. Where the killer is worth nothing, once more."""
         at = commit()
 
         def one(mutant: Mutant) -> None:
@@ -380,8 +380,12 @@ class Trial:
                 lines.write(json.dumps(line) + "\n")
                 print(f"{time.strftime('%H:%M:%S')} {line['verdict']:8} {said(line)}", flush=True)
 
-        with ThreadPoolExecutor(self.jobs) as pool:
-            list(pool.map(one, wanted))
+        again = wanted
+        while again:
+            with ThreadPoolExecutor(self.jobs) as pool:
+                list(pool.map(one, again))
+            names = self.unsound(results)
+            again = [mutant for mutant in wanted if mutant.name in names]
 
     def verdict(self, tree: Path, mutant: Mutant) -> dict[str, Any]:
         """killed (by which test), timeout, alive (after how many tests), or no tests."""
@@ -411,36 +415,33 @@ class Trial:
     def _outlived(self, tree: Path, chosen: list[str]) -> dict[str, Any]:
         log = self._logs / f"{tree.name}.jsonl"
         limit = PATIENCE + SLOWER * sum(self.plan.seconds[test] for test in chosen)
-        while True:
-            code = pytest(tree, chosen, log, limit)
-            done = outcomes(log)
-            failed = [row["test"] for row in done if row["outcome"] == "failed"]
-            if code is None:
-                hung = chosen[len(done)] if len(done) < len(chosen) else ""
-                return {"verdict": "timeout", "by": hung, "tests": len(done)}
-            if code == 0:
-                return {"verdict": "alive", "by": "", "tests": len(done), "left_out": len(chosen) - len(done)}
-            if not failed and done:
-                return {"verdict": "killed", "by": "crash", "tests": len(done)}
-            if not failed:  # it cannot be imported; unless the tests cannot be collected without it either
-                assert pytest(self.plan.tree, [*chosen, "--collect-only"], log, 600) == 0, chosen
-                return {"verdict": "killed", "by": "import", "tests": 0}
-            if self.sound(failed[0]):
-                return {"verdict": "killed", "by": failed[0], "tests": len(done)}
-            chosen = chosen[chosen.index(failed[0]) + 1 :] if failed[0] in chosen else []
-            if not chosen:
-                return {"verdict": "alive", "by": "", "tests": len(done)}
+        code = pytest(tree, chosen, log, limit)
+        done = outcomes(log)
+        failed = [row["test"] for row in done if row["outcome"] == "failed"]
+        if code is None:
+            hung = chosen[len(done)] if len(done) < len(chosen) else ""
+            return {"verdict": "timeout", "by": hung, "tests": len(done)}
+        if code == 0:
+            return {"verdict": "alive", "by": "", "tests": len(done)}
+        if not failed and done:
+            return {"verdict": "killed", "by": "crash", "tests": len(done)}
+        if not failed:  # it cannot be imported; unless the tests cannot be collected without it either
+            assert pytest(self.plan.tree, [*chosen, "--collect-only"], log, 600) == 0, chosen
+            return {"verdict": "killed", "by": "import", "tests": 0}
+        return {"verdict": "killed", "by": failed[0], "tests": len(done)}
 
-    def sound(self, test: str) -> bool:
-        """Whether a test passes where nothing is mutated."""
-        if test not in self._sound:
-            log = self._logs / f"sound-{digest(test)}.jsonl"
-            self._sound[test] = pytest(self.plan.tree, [test], log, 600) == 0
-            log.unlink(missing_ok=True)
-            log.with_suffix(".out").unlink(missing_ok=True)
-            if not self._sound[test]:
-                print(f"fails without a mutant, so it counts for nothing: {test}", flush=True)
-        return self._sound[test]
+    def unsound(self, results: Path) -> list[str]:
+        """Mutants that were killed by tests which fail without a mutant too; those tests are not asked again."""
+        killed = {name: row["by"] for name, row in read(results).items() if row.get("by") in self.plan.seconds}
+        log = self._logs / "unmutated.jsonl"
+        unknown = sorted(set(killed.values()) - self._sound)
+        if unknown:
+            pytest(self.plan.tree, [*unknown, "--maxfail=100000"], log, PATIENCE + 3600)
+        self._sound |= {row["test"] for row in outcomes(log) if row["outcome"] == "passed"}
+        for test in set(unknown) - self._sound:
+            print(f"fails without a mutant, so it counts for nothing: {test}", flush=True)
+            del self.plan.seconds[test]
+        return [name for name, test in killed.items() if test not in self._sound]
 
 
 def said(line: dict[str, Any]) -> str:
