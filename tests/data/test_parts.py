@@ -87,21 +87,36 @@ def check(table: Table, model: Model) -> None:
 
 write = st.tuples(st.just("write"), st.integers(0, 9), st.integers(0, 3), st.sampled_from("ab"))
 remove = st.tuples(st.just("remove"), st.integers(0, 9))
+drop = st.tuples(st.just("drop"), st.integers(0, 9), st.frozensets(st.integers(0, 2), min_size=1))
 compact = st.tuples(st.just("compact"), st.sampled_from([2, 4, 64]), st.sampled_from([2000, 6000, 1 << 20]))
-steps = st.lists(st.tuples(st.one_of(write, write, compact, remove), st.none() | st.integers(0, 6)), max_size=14)
+steps = st.lists(st.tuples(st.one_of(write, write, compact, remove, drop), st.none() | st.integers(0, 6)), max_size=14)
 
 
-def apply(table: Table, model: dict[int, tuple[Rows, str]], step: tuple[Any, ...], version: int) -> dict[int, Any]:
-    """Does one step; what the model is after it."""
+def left_by(model: Model, step: tuple[Any, ...], version: int) -> dict[int, tuple[Rows, str]]:
+    """What the model is after a step."""
     after = dict(model)
     match step:
         case ("write", shard, count, fact):
             after[shard] = (rows_of(shard, version, count), fact)
-            with_facts = {"made": fact}
-            table.write(shard, rows_of(shard, version, count), with_facts)
         case ("remove", shard):
             after.pop(shard, None)
+        case ("drop", shard, numbers) if shard in after:
+            rows, fact = after[shard]
+            after[shard] = [row for row in rows if row["n"] not in numbers], fact
+    return after
+
+
+def apply(table: Table, model: Model, step: tuple[Any, ...], version: int) -> dict[int, tuple[Rows, str]]:
+    """Does one step; what the model is after it."""
+    after = left_by(model, step, version)
+    match step:
+        case ("write", shard, count, fact):
+            table.write(shard, rows_of(shard, version, count), {"made": fact})
+        case ("remove", shard):
             table.remove(shard)
+        case ("drop", shard, numbers):
+            gone = table.drop(shard, "n", numbers)
+            assert gone == (len(model[shard][0]) - len(after[shard][0]) if shard in model else 0)
         case ("compact", shards, size):
             table.compact(shards, size)
     return after
@@ -113,18 +128,15 @@ def test_writing_merging_and_kills_leave_the_rows_of_a_dict(
     steps: list[tuple[Any, ...]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = FaultyFolder(str(tmp_path_factory.mktemp("t") / "t"))
-    table, model = table_in(folder), {}
+    table = table_in(folder)
+    model: dict[int, tuple[Rows, str]] = {}
     for version, (step, killed_at) in enumerate(steps):
         folder.left[0] = 10**9 if killed_at is None else killed_at
         before = model
         try:
             model = apply(table, model, step, version)
         except Killed:
-            after = dict(before)
-            if step[0] == "write":
-                after[step[1]] = (rows_of(step[1], version, step[2]), step[3])
-            elif step[0] == "remove":
-                after.pop(step[1], None)
+            after = left_by(before, step, version)
             touched = step[1] if step[0] != "compact" else -1
             now = table.read(touched) if touched >= 0 and table.count(touched) is not None else None
             model = after if now == (after[touched][0] if touched in after else None) else before
@@ -198,6 +210,10 @@ def test_a_table_in_a_store_is_read_as_one_on_a_disk(monkeypatch: pytest.MonkeyP
     check(table, model)
     model = apply(table, model, ("remove", 0), 0)
     check(table, model)
+    for shard in (1, 3, 9):  # merged, of its own, not there
+        model = apply(table, model, ("drop", shard, {0}), 0)
+        check(table, model)
+    assert [len(model[shard][0]) for shard in (1, 2, 3)] == [1, 2, 0]
     for name in folder.names():
         folder.remove(name)
     check(table, {})
