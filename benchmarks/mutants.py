@@ -54,8 +54,8 @@ from mutants_operators import Mutant, mutants
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("data", "work", "stages", "rules", "models", "stats")
 EQUIVALENT = Path(__file__).with_name("mutants_equivalent.json")
-NOT_RUN = ("install/", "vbench/", "report/test_browser.py", "test_mutants.py")
-"""Tests that are never asked: they build wheels, draw a browser, or are of this script."""
+NOT_RUN = ("install/", "report/test_browser.py", "test_mutants.py")
+"""Tests that are never asked: they build wheels, drive a browser, or are of this script."""
 
 SLOWER = 6.0
 PATIENCE = 60.0

@@ -86,6 +86,14 @@ def built(found: Found) -> FakeNetwork:
     return made
 
 
+def short() -> FakeNetwork:
+    raise MemoryError("no memory")
+
+
+def empty() -> FakeNetwork:
+    raise KeyError
+
+
 def network(folder: Path, batch: int = 8, **how: Any) -> uses.Network:
     (folder / "weights.pt").touch()
     files = (("fake", str(folder / "weights.pt")),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import os
 import signal
@@ -21,9 +22,10 @@ import fake_network  # noqa: E402
 from fake_network import notes  # noqa: E402
 
 import hoigen  # noqa: E402
-from hoigen.core.errors import AnswerError, GaveUpError, SetupError, UsageError  # noqa: E402
+from hoigen.core.errors import AnswerError, GaveUpError, NoRoomError, SetupError, UsageError  # noqa: E402
 from hoigen.data.run import Run  # noqa: E402
 from hoigen.models import room, uses  # noqa: E402
+from hoigen.models.batcher import NetworkService  # noqa: E402
 from hoigen.models.host import Host  # noqa: E402
 from hoigen.models.room import RemoteNetwork  # noqa: E402
 from hoigen.rules import decide  # noqa: E402
@@ -408,6 +410,17 @@ def test_a_wrong_build_is_said_in_that_sentence_from_there_too() -> None:
         served.start()
     assert "build: fake_network:setup gave dict; it has to give a torch module" in str(failed.value)
     assert "Traceback" not in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    ("build", "kind", "said"), [("short", NoRoomError, "no memory"), ("empty", SetupError, "KeyError")]
+)
+def test_why_a_network_does_not_load_is_told_with_the_measure(build: str, kind: type[SetupError], said: str) -> None:
+    served = NetworkService(uses.Network(build=f"fake_network:{build}", device="cpu"), "mine")
+    with pytest.raises(SetupError) as failed:
+        asyncio.run(served.open())
+    assert type(failed.value) is kind
+    assert str(failed.value) == f"measure 'mine' could not load its model: {said}"
 
 
 def test_one_that_leaves_its_process_costs_no_other_its_answer(tmp_path: Path) -> None:
