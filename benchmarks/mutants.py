@@ -262,6 +262,7 @@ class Map:
         """The tests that come by a mutant's lines, then by its function, then by its file; the fastest first."""
         source = (self.tree / mutant.path).read_text(encoding="utf-8")
         first, last, inside = body(source, mutant)
+        named = re.match(r"(\w+)\s*[:=]", mutant.text)
         near: set[str] = set()
         around: set[str] = set()
         far: set[str] = set()
@@ -272,8 +273,11 @@ class Map:
             for line in range(first, last + 1):
                 around |= reached.get(moved.get(line, -1), set())
             far |= set().union(*reached.values())
-        if not inside:  # it runs when the file is imported
-            near = around
+            if named and not inside:  # it runs when the file is imported: those count that use its name
+                used = re.compile(rf"\b{named[1]}\b")
+                for line, text in enumerate(source.splitlines(), start=1):
+                    if used.search(text):
+                        near |= reached.get(moved.get(line, -1), set())
         return [
             test
             for tests in (near, around - near, far - around - near)
