@@ -11,7 +11,7 @@ score and says how to read it.
     --again        what lived in that look before is tried once more
     --jobs N       mutants at once (2)
     --budget N     a mutant that outlives tests of N seconds, as they take without it, counts as alive (60)
-    --mapped       asks only tests that were run with coverage before
+    --mapped       runs nothing with coverage: takes what was measured before, also of tests that changed since
     --out FOLDER   build/mutants
     --list         prints what would be drawn, and runs nothing
     --report       prints the score of what was done, and runs nothing
@@ -217,14 +217,14 @@ class Map:
 
         Args:
             jobs: files of tests at once.
-            run: without, what was not run yet is not asked.
+            run: without, what is known is taken as it is, and other files of tests are not asked.
         """
         files = sorted(str(path.relative_to(self.tree)) for path in (self.tree / "tests").rglob("test_*.py"))
         files = [name for name in files if not any(part in name for part in NOT_RUN)]
         wanted = {name: self.folder / f"{name.replace('/', '+')}.json" for name in files}
         new = [name for name, kept in wanted.items() if not self._fresh(name, kept)]
         if not run:
-            wanted = {name: kept for name, kept in wanted.items() if name not in new}
+            wanted = {name: kept for name, kept in wanted.items() if kept.exists()}
         elif new:
             print(f"{len(new)} of {len(files)} files of tests are run with coverage", flush=True)
             with ThreadPoolExecutor(jobs) as pool:

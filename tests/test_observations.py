@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -310,6 +311,19 @@ def test_rows_are_added_in_small_groups_and_found_by_key(tmp_path: Path) -> None
     with table.lookup(3, ("id", "question")) as found:
         assert isinstance(found, Lookup)
         assert [found[str(number), ""]["frames"] for number in (0, 99, 100, 299)] == ["old", "old", "new", "new"]
+        assert found["5", ""]["frames"] == "old", "groups may be read in any order"
         assert ("300", "") not in found
+        assert (found.any("299"), found.any("300"), found.any("")) == (True, False, False)
     with table.lookup(4, ("id", "question")) as nothing:
         assert ("0", "") not in nothing
+        assert not nothing.any("0")
+    table.add(5, rows(range(3), "x" * (3 << 20)), ("id", "question"))
+    assert [groups_of(tmp_path, shard) for shard in (3, 5)] == [
+        [64, 64, 64, 8, 64, 36],  # what is new, then what stays of each old group
+        [2, 1],  # of megabytes each
+    ]
+
+
+def groups_of(folder: Path, shard: int) -> list[int]:
+    part = pq.ParquetFile(folder / f"{shard:05d}.parquet")
+    return [part.metadata.row_group(number).num_rows for number in range(part.num_row_groups)]
