@@ -111,7 +111,7 @@ def right(tracks: Tracks, truth: list[list[int]]) -> tuple[bool, float]:
 def ours(frames: Frames, times: Sequence[float], roams: float) -> Tracks:
     from hoigen.measures.fine.tracks import link
 
-    return [track.at for track in link(frames, times, roams)]  # type: ignore[arg-type]
+    return link(frames, times, roams)  # type: ignore[arg-type]
 
 
 def ours_with_scipy(frames: Frames, times: Sequence[float], roams: float) -> Tracks:
@@ -119,9 +119,9 @@ def ours_with_scipy(frames: Frames, times: Sequence[float], roams: float) -> Tra
     import numpy as np
     from scipy.optimize import linear_sum_assignment
 
-    from hoigen.observe import tracks as own
+    from hoigen.measures.fine import tracks as own
 
-    tracks: list[own.Boxes] = []
+    tracks: list[own._Track] = []
     for frame, (boxes, moment) in enumerate(zip(frames, times, strict=True)):
         alive = [track for track in tracks if moment - track.time <= own.REMEMBERED]
         worth = np.array([[own._bid(track, box, moment, roams) for box in boxes] for track in alive])  # type: ignore[arg-type]
@@ -130,11 +130,8 @@ def ours_with_scipy(frames: Frames, times: Sequence[float], roams: float) -> Tra
             for a, b in zip(*linear_sum_assignment(worth, maximize=True), strict=True):
                 if worth[a, b] > 0:
                     taken.add(b)
-                    own._extend(alive[a], frame, b, boxes[b], moment)  # type: ignore[arg-type]
-        for b, box in enumerate(boxes):
-            if b not in taken:
-                tracks.append(own.Boxes())
-                own._extend(tracks[-1], frame, b, box, moment)  # type: ignore[arg-type]
+                    alive[a].at[frame], alive[a].last, alive[a].time = b, boxes[b], moment  # type: ignore[assignment]
+        tracks += [own._Track({frame: b}, box, moment) for b, box in enumerate(boxes) if b not in taken]  # type: ignore[arg-type]
     return [track.at for track in tracks]
 
 

@@ -13,6 +13,7 @@ from hoigen.core.clip import EveryFrame, Frames
 from hoigen.core.errors import SetupError
 from hoigen.core.score import Score
 from hoigen.measures.aesthetics import Aesthetics
+from hoigen.models import room
 from hoigen.video import decode
 
 torch = pytest.importorskip("torch")
@@ -66,4 +67,4 @@ def test_no_frames_are_undefined(measure: Aesthetics) -> None:
 def test_the_two_heads_are_never_shared(measure: Aesthetics, tmp_path: Path) -> None:
     torch.save(seeded.tensors("laion"), tmp_path / "first.pth")
     with pytest.raises(SetupError, match=r"first\.pth: no layers\.0\.weight"):
-        Aesthetics(checkpoint=measure.checkpoint, head=str(tmp_path / "first.pth"), device="cpu").load()
+        room.handle(*Aesthetics(checkpoint=measure.checkpoint, head=str(tmp_path / "first.pth"), device="cpu").networks)

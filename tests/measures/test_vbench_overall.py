@@ -13,7 +13,7 @@ from sides import score_of, vbench_said
 from hoigen.measures.overall_consistency import OverallConsistency
 from hoigen.measures.vbench.streams import Spread, middles
 from hoigen.measures.vbench.words import words
-from hoigen.models import uses
+from hoigen.models import room, uses
 
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
@@ -101,7 +101,7 @@ def test_weights_of_another_layout_are_refused(tmp_path: Path) -> None:
     from hoigen.core.errors import SetupError
 
     with pytest.raises(SetupError, match=r"no vision_encoder\.conv1\.weight"):
-        OverallConsistency(checkpoint=str(tmp_path / "dino.pth")).load()
+        room.handle(*OverallConsistency(checkpoint=str(tmp_path / "dino.pth")).networks)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hoigen.measures.fine.score import (
-    Rules,
     Track,
     bridged,
     choose,
@@ -108,13 +107,11 @@ def test_who_is_followed() -> None:
     assert math.isnan(both.reach[2])
 
 
-def test_tracks_and_rules_are_checked() -> None:
+def test_tracks_are_checked() -> None:
     with pytest.raises(ValueError, match="one length"):
         Track(times=np.arange(3.0), reach=np.zeros(2), diagonal=np.zeros(3))
     with pytest.raises(ValueError, match="only grow"):
         Track(times=np.zeros(2), reach=np.zeros(2), diagonal=np.zeros(2))
-    with pytest.raises(ValueError, match="least_presence"):
-        Rules(least_presence=2)
 
 
 def test_the_longest_contact_goes_by_the_frames_own_times() -> None:

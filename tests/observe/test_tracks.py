@@ -14,7 +14,7 @@ def test_two_things_keep_their_tracks_whatever_their_order() -> None:
     tracks = link(frames, [at / 24 for at in range(40)])
     assert len(tracks) == 2
     for track in tracks:
-        xs = [frames[frame][number][0] for frame, number in track.at.items()]
+        xs = [frames[frame][number][0] for frame, number in track.items()]
         assert xs in (sorted(xs), sorted(xs, reverse=True))
 
 
@@ -38,5 +38,5 @@ def test_another_size_far_away_is_another() -> None:
 
 def test_every_box_is_in_one_track() -> None:
     frames = [[box(0), box(4), box(8)], [box(2), box(6)], [], [box(3)]]
-    found = [(frame, number) for track in link(frames, [0, 0.1, 0.2, 0.3]) for frame, number in track.at.items()]
+    found = [(frame, number) for track in link(frames, [0, 0.1, 0.2, 0.3]) for frame, number in track.items()]
     assert sorted(found) == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (3, 0)]

@@ -12,7 +12,7 @@ import seeded
 
 from hoigen.core.errors import SetupError, UsageError
 from hoigen.measures.subject_consistency import SubjectConsistency
-from hoigen.models import files, tensors
+from hoigen.models import files, room, tensors
 
 torch = pytest.importorskip("torch")
 
@@ -20,14 +20,14 @@ torch = pytest.importorskip("torch")
 def test_no_such_file_is_a_usage_error(tmp_path: Path) -> None:
     measure = SubjectConsistency(checkpoint=str(tmp_path / "none.pth"))
     with pytest.raises(UsageError, match=r"checkpoint: no such file: .*none\.pth"):
-        measure.load()
+        room.handle(*measure.networks)
 
 
 def test_another_model_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "clip.pth"
     torch.save(seeded.tensors("clip_b32"), path)
     with pytest.raises(SetupError, match=r"clip\.pth: no pos_embed.*another model"):
-        SubjectConsistency(checkpoint=str(path)).load()
+        room.handle(*SubjectConsistency(checkpoint=str(path)).networks)
 
 
 def test_lacking_strange_and_misshapen_weights_are_named(tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_lacking_strange_and_misshapen_weights_are_named(tmp_path: Path) -> None
     path = tmp_path / "bad.pth"
     torch.save(state, path)
     with pytest.raises(SetupError, match=r"lacking \(norm\.bias\); 1 left over \(head\.weight\); 1 of another shape"):
-        SubjectConsistency(checkpoint=str(path)).load()
+        room.handle(*SubjectConsistency(checkpoint=str(path)).networks)
 
 
 class _Evil:
@@ -54,7 +54,7 @@ def test_code_in_a_pickle_is_not_run(tmp_path: Path, zipped: bool) -> None:
     path = tmp_path / "evil.pth"
     torch.save({"a": _Evil(tmp_path / "ran")}, path, _use_new_zipfile_serialization=zipped)
     with pytest.raises(SetupError, match="holds no tensors by name"):
-        SubjectConsistency(checkpoint=str(path)).load()
+        room.handle(*SubjectConsistency(checkpoint=str(path)).networks)
     assert not (tmp_path / "ran").exists()
 
 

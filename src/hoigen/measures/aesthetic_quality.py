@@ -77,9 +77,6 @@ class AestheticQuality:
         """What is asked, and loaded once for all who ask it."""
         return (room.network_of(self, "hoigen.models.nets.laion:built_v1", self.batch),)
 
-    def load(self) -> None:
-        room.handle(*self.networks)
-
     def begin(self, clip: Clip) -> PerFrameStream:
         from hoigen.measures.vbench import pictures
         from hoigen.measures.vbench.streams import PerFrameStream

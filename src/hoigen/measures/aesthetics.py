@@ -73,9 +73,6 @@ class Aesthetics:
         """What is asked, and loaded once for all who ask it."""
         return (room.network_of(self, "hoigen.models.nets.laion:built_v2", FRAMES),)
 
-    def load(self) -> None:
-        room.handle(*self.networks)
-
     def __call__(self, clip: Clip, frames: Frames) -> Score:
         if not len(frames):
             return Score(None, {"reason": "no frame to look at"})

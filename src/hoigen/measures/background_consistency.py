@@ -75,9 +75,6 @@ class BackgroundConsistency:
         """What is asked, and loaded once for all who ask it."""
         return (room.network_of(self, "hoigen.models.nets.clip:vision", self.batch),)
 
-    def load(self) -> None:
-        room.handle(*self.networks)
-
     def begin(self, clip: Clip) -> ConsistencyStream:
         from hoigen.measures.vbench import pictures
         from hoigen.measures.vbench.streams import ConsistencyStream

@@ -18,7 +18,6 @@ from hoigen.observe.observation import Looking, Observation, as_setting, observe
 from hoigen.stats.thresholds import SWEEP, area, share_above, sweep
 
 if TYPE_CHECKING:
-    from hoigen.observe.detections import Box
     from hoigen.observe.frame import ObservedFrame
 
 SHORT_SIDE = 480
@@ -151,7 +150,14 @@ class CoarseHoi:
             "observer": seen.about.observer,
             "theta": theta,
             "asked": {"verb": verb, "object": thing},
-            "frames": [_frame(frame, at, scores) for at, frame in enumerate(frames)],
+            "frames": [
+                {
+                    "time": round(frame.time, 3),
+                    **{name: round(found[at], 4) for name, found in scores.items()},
+                    "pairs": _shown(frame.pairs or ()),
+                }
+                for at, frame in enumerate(frames)
+            ],
             "sweep": {"theta": SWEEP, **{name: sweep(found) for name, found in scores.items()}},
             "area": {name: round(area(found), 6) for name, found in scores.items()},
             "undefined": reasons,
@@ -227,26 +233,21 @@ def _together(pair: Pair) -> float:
     return pair.score if pair.telling else 0.0
 
 
-def _frame(frame: ObservedFrame, at: int, scores: Mapping[str, Sequence[float]]) -> dict[str, Any]:
-    best = sorted(frame.pairs or (), key=lambda pair: -max(pair.score, _act(pair)))
-    return {
-        "time": round(frame.time, 3),
-        **{name: round(found[at], 4) for name, found in scores.items()},
-        "pairs": [_row(pair) for pair in best[:SHOWN] if max(pair.score, _act(pair)) >= LEAST],
-    }
-
-
-def _row(pair: Pair) -> dict[str, Any]:
-    """A pair as the report shows it; of its verbs the three surest."""
-    verbs = sorted(pair.acts.items(), key=lambda item: -item[1])[:3]
-    return {
-        "person": _sides(pair.person),
-        "box": _sides(pair.box),
-        "object": pair.object,
-        "score": round(pair.score, 4),
-        "verbs": None if pair.verbs is None else {verb: round(score, 4) for verb, score in verbs},
-    }
-
-
-def _sides(box: Box | None) -> list[float] | None:
-    return None if box is None else [round(side, 4) for side in box]
+def _shown(pairs: Sequence[Pair]) -> list[dict[str, Any]]:
+    """The surest pairs of a frame as the report shows them; of their verbs the three surest."""
+    rows = []
+    for pair in sorted(pairs, key=lambda pair: -max(pair.score, _act(pair)))[:SHOWN]:
+        if max(pair.score, _act(pair)) < LEAST:
+            continue
+        verbs = sorted(pair.acts.items(), key=lambda item: -item[1])[:3]
+        person, box = (sides and [round(side, 4) for side in sides] for sides in (pair.person, pair.box))
+        rows.append(
+            {
+                "person": person,
+                "box": box,
+                "object": pair.object,
+                "score": round(pair.score, 4),
+                "verbs": None if pair.verbs is None else {verb: round(score, 4) for verb, score in verbs},
+            }
+        )
+    return rows

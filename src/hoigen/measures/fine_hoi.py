@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import field
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from hoigen.core.clip import Clip, Sampling, check_sees
 from hoigen.core.errors import UsageError
@@ -19,7 +19,7 @@ from hoigen.observe.observation import Looking, Observation, as_setting, observe
 
 if TYPE_CHECKING:
     from hoigen.measures.fine.pairs import Candidate, Frame
-    from hoigen.measures.fine.score import FineScore, Rules, Track
+    from hoigen.measures.fine.score import FineScore, Track
 
 Follow = Literal["pair", "nearest", "several"]
 OWN = ("variant", "follow", "people", "bridge", "least_presence", "undefined")
@@ -175,7 +175,7 @@ class FineHoi:
             )
         if self.people < 1:
             raise ValueError(f"people: 1 or more; it came as {self.people}")
-        _ = self.rules, self.looking
+        _ = self.looking
 
     @functools.cached_property
     def looking(self) -> Looking:
@@ -202,12 +202,6 @@ class FineHoi:
         are = "is now a setting of" if len(old) == 1 else "are now settings of"
         raise UsageError(f"{where}: {', '.join(old)} {are} an observer: {as_setting(spec)}")
 
-    @property
-    def rules(self) -> Rules:
-        from hoigen.measures.fine.score import Rules
-
-        return Rules(bridge=self.bridge, least_presence=self.least_presence, undefined=self.undefined)
-
     def read(self, clip: Clip, seen: Observation) -> Score:
         return _Reading(self, clip, seen).score()
 
@@ -226,38 +220,22 @@ class _Reading:
         import numpy as np
 
         from hoigen.measures.fine.pairs import candidates, measured
-        from hoigen.measures.fine.score import Track
+        from hoigen.measures.fine.score import Track, choose, nearest_of
 
-        if reason := self._never():
-            return self._none(reason)
-        for number, frame in enumerate(self.seen.frames):
+        reason = self._never()
+        for number, frame in enumerate(() if reason else self.seen.frames):
             asked_for = frame.only(self.thing)
             self.sketches.offer(asked_for, number)
             self.frames.append(measured(asked_for, self.contact))
-        if not self.frames:
-            return self._none("no frame to look at")
-        if found := candidates(self.frames, self.contact):
-            return self._scored(found)
-        # never a person and the object in one frame: the policy for hardly any, at a presence of 0
-        times = np.array([frame.time for frame in self.frames])
-        empty = np.full(len(times), np.nan)
-        return self._filed([Track(times=times, reach=empty, diagonal=empty)], [])
-
-    def _never(self) -> str:
-        """Why no frame can say anything; empty when frames can."""
-        if self.contact.kind == "none":
-            return f"{self.verb or 'what was asked'!r} is no contact: there is nothing that could be steady"
-        knows = self.seen.about.knows
-        lacks = knows.lacks(self.thing) if knows is not None else ""
-        return f"{lacks}; of models, Grounding DINO takes any word" if lacks else self.seen.reason
-
-    def _none(self, reason: str) -> Score:
-        names = [name for name in FineHoi.emits if name != "fine_hoi"]  # type: ignore[attr-defined]
-        return Score(None, {**self._facts(), "reason": reason}, dict.fromkeys(names))
-
-    def _scored(self, found: list[Candidate]) -> Score:
-        from hoigen.measures.fine.score import choose, nearest_of
-
+        if reason or not self.frames:
+            names = [name for name in FineHoi.emits if name != "fine_hoi"]  # type: ignore[attr-defined]
+            return Score(None, {**self._facts(), "reason": reason or "no frame to look at"}, dict.fromkeys(names))
+        found = candidates(self.frames, self.contact)
+        if not found:
+            # never a person and the object in one frame: the policy for hardly any, at a presence of 0
+            times = np.array([frame.time for frame in self.frames])
+            empty = np.full(len(times), np.nan)
+            return self._filed([Track(times=times, reach=empty, diagonal=empty)], [])
         tracks = [each.track for each in found]
         order = choose(tracks, self.settings.bridge)
         if self.settings.follow == "nearest":
@@ -272,11 +250,22 @@ class _Reading:
                 picked.append(found[at])
         return self._filed([each.track for each in picked], picked)
 
-    def _filed(self, tracks: Sequence[Track], pairs: Sequence[Candidate]) -> Score:
-        from hoigen.measures.fine.score import fine_score
+    def _never(self) -> str:
+        """Why no frame can say anything; empty when frames can."""
+        if self.contact.kind == "none":
+            return f"{self.verb or 'what was asked'!r} is no contact: there is nothing that could be steady"
+        knows = self.seen.about.knows
+        lacks = knows.lacks(self.thing) if knows is not None else ""
+        return f"{lacks}; of models, Grounding DINO takes any word" if lacks else self.seen.reason
 
-        rules = self.settings.rules
-        by = {name: [fine_score(track, name, rules) for track in tracks] for name in ("gap", "binary", "diagonal")}
+    def _filed(self, tracks: Sequence[Track], pairs: Sequence[Candidate]) -> Score:
+        from hoigen.measures.fine.score import Variant, fine_score
+
+        own = self.settings
+        score_of = functools.partial(
+            fine_score, bridge=own.bridge, least_presence=own.least_presence, undefined=own.undefined
+        )
+        by = {name: [score_of(track, name) for track in tracks] for name in get_args(Variant)}
         mine = by[self.settings.variant]
         detail = {
             **self._facts(),

@@ -136,8 +136,19 @@ class HoiLite:
         if seen.reason:
             return Score(None, {"reason": seen.reason}, dict.fromkeys(WEIGHTS))
         looks = [_look(frame) for frame in seen.frames]
-        parts = {name: _half([look.features[name] for look in looks]) for name in WEIGHTS}
-        return Score(probability(parts), _detail(looks), parts)
+        parts = {}
+        for name in WEIGHTS:  # the mean of the better half, at least one
+            best = sorted(look.features[name] for look in looks)[-max(1, len(looks) // 2) :]
+            parts[name] = sum(best) / len(best) if best else 0.0
+        held = _summed([{each.object: each.score for each in reversed(look.contacts)} for look in looks])
+        named = _summed([held, *(look.names for look in looks)])
+        name = max(named, key=lambda label: named[label], default="")
+        detail = {
+            "object": name if named.get(name, 0.0) >= ENOUGH else None,
+            "contact": max(held.values(), default=0.0) >= ENOUGH,
+            "frames": [_frame(look) for look in looks],
+        }
+        return Score(probability(parts), detail, parts)
 
 
 NEEDS = (("boxes", "hands", "regions"),)
@@ -148,11 +159,18 @@ def _look(frame: ObservedFrame) -> _Look:
     things, hands = frame.boxes or (), frame.hands or ()
     persons = sorted((thing for thing in things if thing.label == "person"), key=lambda thing: -presence(thing))
     contacts = person_contacts(things, persons) + hand_contacts(things, hands)
-    person = min(1.0, max((presence(person) for person in persons), default=0.0) / 0.5)
-    somebody = max([person, *(surely(hand) for hand in hands)])
-    names = _names(frame, persons, hands) if somebody > 0 else {}
+    seen = min(1.0, max((presence(person) for person in persons), default=0.0) / 0.5)
+    somebody = max([seen, *(surely(hand) for hand in hands)])
+    names: dict[str, float] = {}
+    if somebody > 0:  # what the picture, its main person and two hands look like: the mean probability of each thing
+        who = [("person", person.box) for person in persons[:1]]
+        who += [("hand", hand.box) for hand in sorted(hands, key=lambda hand: -surely(hand))[:2]]
+        around = [region_of(frame.regions or (), of, box) for of, box in who]
+        pieces = [each for each in frame.regions or () if each.of == "picture"]
+        pieces += [each for each in around if each is not None]
+        names = _summed([{name: likely / len(pieces) for name, likely in each.names.items()} for each in pieces])
     features = {
-        "hoi_person": person,
+        "hoi_person": seen,
         "hoi_hands": max((surely(hand) * min(1.0, size_of(hand, frame.size) / LARGE) for hand in hands), default=0.0),
         "hoi_objects": min(1.0, max((c.score for c in contacts if c.who == "person"), default=0.0) / 0.5),
         "hoi_named": min(1.0, somebody * sum(names.values())),
@@ -160,30 +178,10 @@ def _look(frame: ObservedFrame) -> _Look:
     return _Look(frame.time, things, hands, sorted(contacts, key=lambda contact: -contact.score), names, features)
 
 
-def _names(frame: ObservedFrame, persons: Sequence[Detection], hands: Sequence[SeenHand]) -> dict[str, float]:
-    """What the picture, its main person and two hands look like: names of handled things, mean probability."""
-    who = [("person", person.box) for person in persons[:1]]
-    who += [("hand", hand.box) for hand in sorted(hands, key=lambda hand: -surely(hand))[:2]]
-    regions = frame.regions or ()
-    around = [region_of(regions, of, box) for of, box in who]
-    pieces = [region for region in regions if region.of == "picture"] + [each for each in around if each is not None]
-    names: dict[str, float] = {}
-    for piece in pieces:
-        for name, likely in piece.names.items():
-            names[name] = names.get(name, 0.0) + likely / len(pieces)
-    return names
-
-
 def probability(features: Mapping[str, float]) -> float:
     """The features as a probability."""
     total: float = BIAS + sum(weight * features[name] for name, weight in WEIGHTS.items())
     return 1 / (1 + math.exp(-total))
-
-
-def _half(values: Sequence[float]) -> float:
-    """Mean of the better half, at least one."""
-    best = sorted(values)[-max(1, len(values) // 2) :]
-    return sum(best) / len(best) if best else 0.0
 
 
 def person_contacts(things: Sequence[Detection], persons: Sequence[Detection]) -> list[_Contact]:
@@ -216,17 +214,6 @@ def hand_contacts(things: Sequence[Detection], hands: Sequence[SeenHand]) -> lis
             if score > 0:
                 contacts.append(_Contact("hand", thing.label, score, thing.box))
     return contacts
-
-
-def _detail(looks: Sequence[_Look]) -> dict[str, Any]:
-    contacts = _summed([{contact.object: contact.score for contact in reversed(look.contacts)} for look in looks])
-    seen = _summed([contacts, *(look.names for look in looks)])
-    name = max(seen, key=lambda label: seen[label], default="")
-    return {
-        "object": name if seen.get(name, 0.0) >= ENOUGH else None,
-        "contact": max(contacts.values(), default=0.0) >= ENOUGH,
-        "frames": [_frame(look) for look in looks],
-    }
 
 
 def _summed(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:

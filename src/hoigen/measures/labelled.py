@@ -131,10 +131,24 @@ def judged(labels: Sequence[Labelled], measure: CoarseHoi, question: Question) -
 
 
 def _of_file(file: Path, labels: Sequence[Labelled], measure: CoarseHoi, question: Question) -> Iterator[Judged]:
+    from hoigen import video
+    from hoigen.core.clip import Clip
     from hoigen.measures.coarse_hoi import ANY, answers, paired
 
-    clip = _clip(file)
-    wanted = [(label, time) for label in labels for time in _times(label, clip)]
+    picture = file.suffix.lower() in PICTURES
+    if picture:
+        clip = Clip(id=file.name, uri=str(file), end=1.0, width=0, height=0, fps=1.0)
+    else:
+        head = video.probe(str(file))
+        width, height = head.width, head.height
+        clip = Clip(id=file.name, uri=head.uri, end=head.duration, width=width, height=height, fps=head.fps)
+    wanted: list[tuple[Labelled, float]] = []
+    for label in labels:
+        if label.time is not None and label.time > clip.duration:
+            beyond = f"time {label.time:g} is beyond the end of {clip.uri}, {clip.duration:.2f} s"
+            raise UsageError(f"{label.where}: {beyond}")
+        spread = [0.0] if picture else [(at + 0.5) * clip.duration / FRAMES for at in range(FRAMES)]
+        wanted += [(label, time) for time in (spread if label.time is None else [label.time])]
     images = _images(clip, [time for _, time in wanted], measure) if measure.looking.observer.sees else {}
     for label, time in wanted:
         seen = _seen(clip, label, time, images.get(time), measure, question)
@@ -161,27 +175,6 @@ def _seen(
     moment = dataclasses.replace(clip, start=clip.start + time - near, end=clip.start + time + near, meta=meta)
     one = Sampling(frames=1, short_side=looking.sampling.short_side)
     return observe(Looking(looking.observer, one), moment, [], [])
-
-
-def _clip(file: Path) -> Clip:
-    from hoigen import video
-    from hoigen.core.clip import Clip
-
-    if file.suffix.lower() in PICTURES:
-        return Clip(id=file.name, uri=str(file), end=1.0, width=0, height=0, fps=1.0)
-    header = video.probe(str(file))
-    size = (header.width, header.height)
-    return Clip(id=file.name, uri=header.uri, end=header.duration, width=size[0], height=size[1], fps=header.fps)
-
-
-def _times(label: Labelled, clip: Clip) -> list[float]:
-    if label.time is None and label.file.suffix.lower() in PICTURES:
-        return [0.0]
-    if label.time is None:
-        return [(at + 0.5) * clip.duration / FRAMES for at in range(FRAMES)]
-    if label.time > clip.duration:
-        raise UsageError(f"{label.where}: time {label.time:g} is beyond the end of {clip.uri}, {clip.duration:.2f} s")
-    return [label.time]
 
 
 def _images(clip: Clip, times: Iterable[float], measure: CoarseHoi) -> dict[float, np.ndarray]:

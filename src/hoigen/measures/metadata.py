@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from hoigen.core.clip import Clip, Frames, Sampling
 from hoigen.core.registry import measure
@@ -62,7 +61,11 @@ class Metadata:
     sampling: Sampling = Sampling(frames=0)
 
     def __call__(self, clip: Clip, frames: Frames) -> Score:
-        header = clip.meta.get("header") or _probed(clip.uri)
+        header = clip.meta.get("header")
+        if not header:
+            from hoigen.video import probe
+
+            header = dataclasses.asdict(probe(clip.uri))
         numbers = {
             "duration": clip.duration,
             "short_side": float(clip.short_side),
@@ -74,9 +77,3 @@ class Metadata:
             "interlaced": float(header.get("interlaced", False)),
         }
         return Score(None, dict(header), numbers)
-
-
-def _probed(uri: str) -> Mapping[str, Any]:
-    from hoigen.video import probe
-
-    return dataclasses.asdict(probe(uri))

@@ -17,7 +17,7 @@ from hoigen.models.nets.dis_flow import PRESETS
 if TYPE_CHECKING:
     import numpy as np
 
-    from hoigen.models.nets.dis_flow import DisFlow, Split
+    from hoigen.models.nets.dis_flow import DisFlow
 
 STILL = 0.002
 """Below this many diagonals per second the detail calls a clip still: sensor noise stays under half of it."""
@@ -130,22 +130,6 @@ class _Pair:
     moving: float
     peak: float  # pixels per second that only the fastest fiftieth of the picture exceeds
 
-    @classmethod
-    def of(cls, split: Split, time: float, gap: float, diagonal: float) -> _Pair:
-        per_second = 1 / (diagonal * gap)
-        return cls(
-            time=time,
-            gap=gap,
-            motion=split.motion * per_second,
-            camera=split.camera * per_second,
-            subject=split.subject * per_second,
-            pan=(split.move.dx * per_second, split.move.dy * per_second),
-            zoom=math.log2(split.move.scale) / gap if split.move.scale > 0 else 0.0,
-            turn=split.move.degrees / gap,
-            moving=float((split.own * per_second > MOVING).mean()),
-            peak=split.peak / gap,
-        )
-
 
 class _Stream:
     """One clip under way: holds the last frame, the start of the last pair, and the numbers so far."""
@@ -197,8 +181,21 @@ class _Stream:
     def _pair(self, first: tuple[np.ndarray, float], second: tuple[np.ndarray, float]) -> _Pair:
         from hoigen.models.nets.dis_flow import split_flow
 
-        split = split_flow(self.flow(first[0], second[0]), first[0], second[0])
-        return _Pair.of(split, first[1], second[1] - first[1], math.hypot(*first[0].shape))
+        (image, time), gap = first, second[1] - first[1]
+        split = split_flow(self.flow(image, second[0]), image, second[0])
+        per_second = 1 / (math.hypot(*image.shape) * gap)
+        return _Pair(
+            time=time,
+            gap=gap,
+            motion=split.motion * per_second,
+            camera=split.camera * per_second,
+            subject=split.subject * per_second,
+            pan=(split.move.dx * per_second, split.move.dy * per_second),
+            zoom=math.log2(split.move.scale) / gap if split.move.scale > 0 else 0.0,
+            turn=split.move.degrees / gap,
+            moving=float((split.own * per_second > MOVING).mean()),
+            peak=split.peak / gap,
+        )
 
     def score(self) -> Score:
         if not self.pairs:
@@ -216,16 +213,12 @@ class _Stream:
         camera = mean([pair.camera for pair in pairs])
         subject = mean([pair.subject for pair in pairs])
         kind = "camera" if camera >= 2 * subject else "subject" if subject >= 2 * camera else "both"
-        detail = {"kind": "still" if motion < STILL else kind, "pairs": _columns(pairs)}
+        digits = {"time": 3, "gap": 4, "zoom": 4, "turn": 2, "moving": 3}
+        plain = ("time", "gap", "motion", "camera", "subject", "zoom", "turn", "moving")
+        # a list per number, one entry per pair: a third of the text of a list of objects
+        columns: dict[str, list[Any]] = {
+            name: [round(getattr(pair, name), digits.get(name, 5)) for pair in pairs] for name in plain
+        }
+        columns["pan"] = [[round(pair.pan[0], 5), round(pair.pan[1], 5)] for pair in pairs]
+        detail = {"kind": "still" if motion < STILL else kind, "pairs": columns}
         return Score(motion, detail, {"camera_motion": camera, "subject_motion": subject})
-
-
-def _columns(pairs: list[_Pair]) -> dict[str, list[Any]]:
-    """A list per number, one entry per pair: a third of the text of a list of objects."""
-    digits = {"time": 3, "gap": 4, "zoom": 4, "turn": 2, "moving": 3}
-    plain = ("time", "gap", "motion", "camera", "subject", "zoom", "turn", "moving")
-    columns: dict[str, list[Any]] = {
-        name: [round(getattr(pair, name), digits.get(name, 5)) for pair in pairs] for name in plain
-    }
-    columns["pan"] = [[round(pair.pan[0], 5), round(pair.pan[1], 5)] for pair in pairs]
-    return columns

@@ -91,8 +91,8 @@ class MotionSmoothness:
             return ()
         return (room.network_of(self, "hoigen.models.nets.amt:built"),)
 
-    def load(self) -> None:
-        self._between()
+    def begin(self, clip: Clip) -> _Stream:
+        return _Stream(*self._between(), SMALLEST if self.interpolator == "amt" else 1)
 
     def _between(self) -> tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], list[Mapping[str, str]]]:
         """What makes the frame between two, and the ledger of its weights."""
@@ -109,9 +109,6 @@ class MotionSmoothness:
             return cut
 
         return between, list(model.ledger)
-
-    def begin(self, clip: Clip) -> _Stream:
-        return _Stream(*self._between(), SMALLEST if self.interpolator == "amt" else 1)
 
 
 class _Stream:

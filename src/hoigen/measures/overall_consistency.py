@@ -98,7 +98,6 @@ class OverallConsistency:
         from hoigen.measures.vbench.words import words
 
         words()
-        room.handle(*self.networks)
 
     def begin(self, clip: Clip) -> _Stream:
         from hoigen.measures.vbench.streams import Spread

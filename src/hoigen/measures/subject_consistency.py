@@ -73,9 +73,6 @@ class SubjectConsistency:
         """What is asked, and loaded once for all who ask it."""
         return (room.network_of(self, "hoigen.models.nets.dino:built", self.batch),)
 
-    def load(self) -> None:
-        room.handle(*self.networks)
-
     def begin(self, clip: Clip) -> ConsistencyStream:
         from hoigen.measures.vbench import pictures
         from hoigen.measures.vbench.streams import ConsistencyStream

@@ -15,8 +15,6 @@ from hoigen.models import room, uses
 from hoigen.models.nets.text_detector import Binarization, TextBox
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from hoigen.models.nets.text_detector import TextDetector
 
 
@@ -88,12 +86,27 @@ class TextBoxes:
     def __call__(self, clip: Clip, frames: Frames) -> Score:
         if not len(frames):
             return Score(None, {"reason": "no frame to look at"})
-        find = detector(self.binarization)
-        seen = [
-            _look(image, float(time), find, self.line) for image, time in zip(frames.images, frames.times, strict=True)
-        ]
-        count = _reached([frame["count"] for frame in seen], self.support)
-        area = _reached([frame["area"] for frame in seen], self.support)
+        import cv2
+        import numpy as np
+
+        find, (height, width) = detector(self.binarization), frames.images.shape[1:3]
+        seen: list[dict[str, Any]] = []
+        for image, time in zip(frames.images, frames.times, strict=True):
+            lines = lines_of(find(image), self.line)
+            covered = np.zeros((height, width), np.uint8)
+            for line in lines:
+                cv2.fillConvexPoly(covered, np.round(np.asarray(line.corners)).astype(np.int32), 1)
+            regions = [
+                {
+                    "corners": [[round(x / width, 4), round(y / height, 4)] for x, y in line.corners],
+                    "score": round(line.score, 3),
+                }
+                for line in lines
+            ]
+            area = round(float(covered.mean()), 5)
+            seen.append({"time": round(float(time), 3), "count": len(lines), "area": area, "regions": regions})
+        least = min(self.support, len(seen)) - 1  # the largest number that so many of the frames reach
+        count, area = (sorted((frame[name] for frame in seen), reverse=True)[least] for name in ("count", "area"))
         return Score(float(count), {"frames": seen}, {"text_area": area})
 
 
@@ -104,63 +117,27 @@ def detector(binarization: Binarization) -> TextDetector:
     return room.once(TextDetector, binarization)
 
 
-def _reached(numbers: Sequence[float], support: int) -> float:
-    """The largest number that at least `support` of the frames reach."""
-    return sorted(numbers, reverse=True)[min(support, len(numbers)) - 1]
-
-
-def _look(image: np.ndarray, time: float, find: TextDetector, rule: LineRule) -> dict[str, Any]:
-    import cv2
-    import numpy as np
-
-    lines = lines_of(find(image), rule)
-    height, width = image.shape[:2]
-    covered = np.zeros((height, width), np.uint8)
-    for line in lines:
-        cv2.fillConvexPoly(covered, np.round(np.asarray(line.corners)).astype(np.int32), 1)
-    regions = [
-        {
-            "corners": [[round(x / width, 4), round(y / height, 4)] for x, y in line.corners],
-            "score": round(line.score, 3),
-        }
-        for line in lines
-    ]
-    return {
-        "time": round(time, 3),
-        "count": len(lines),
-        "area": round(float(covered.mean()), 5),
-        "regions": regions,
-    }
-
-
 def lines_of(boxes: Sequence[TextBox], rule: LineRule) -> list[TextBox]:
     """Boxes with those of one line joined into one; the score of a line is that of its best box."""
     import cv2
     import numpy as np
 
+    runs = [_Run.of(box) for box in boxes]
+    label = list(range(len(boxes)))  # of the line that each is on: chains of neighbours
+    for i, one in enumerate(runs):
+        for j in range(i):
+            if label[i] != label[j] and _on_one_line(one, runs[j], rule):
+                old, new = label[i], label[j]
+                label = [new if at == old else at for at in label]
     lines = []
-    for group in _groups(boxes, rule):
+    for number in dict.fromkeys(label):
+        group = [box for at, box in zip(label, boxes, strict=True) if at == number]
         corners = group[0].corners
         if len(group) > 1:
             points = np.concatenate([np.asarray(box.corners, np.float32) for box in group])
             corners = tuple((float(x), float(y)) for x, y in cv2.boxPoints(cv2.minAreaRect(points)))
         lines.append(TextBox(corners, max(box.score for box in group)))
     return sorted(lines, key=lambda line: -line.score)
-
-
-def _groups(boxes: Sequence[TextBox], rule: LineRule) -> list[list[TextBox]]:
-    """Boxes split into lines: chains of neighbours on one line."""
-    runs = [_Run.of(box) for box in boxes]
-    label = list(range(len(boxes)))
-    for i, one in enumerate(runs):
-        for j in range(i):
-            if label[i] != label[j] and _on_one_line(one, runs[j], rule):
-                old, new = label[i], label[j]
-                label = [new if at == old else at for at in label]
-    groups: dict[int, list[TextBox]] = {}
-    for at, box in zip(label, boxes, strict=True):
-        groups.setdefault(at, []).append(box)
-    return list(groups.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,9 +85,6 @@ class UnimatchFlow:
         """What is asked, and loaded once for all who ask it."""
         return (room.network_of(self, "hoigen.models.nets.unimatch:built", self.batch),)
 
-    def load(self) -> None:
-        room.handle(*self.networks)
-
     def __call__(self, clip: Clip, frames: Frames) -> Score:
         if len(frames) < 2:
             return Score(None, {"reason": "flow needs two frames; the clip is too short for a second one"})

@@ -145,8 +145,8 @@ class UsesModels(Protocol):
 @runtime_checkable
 class HasNetworks(Protocol):
     """A measure that asks networks: each is loaded once, in a process of its own, for all workers, and asked by its
-    handle (`hoigen.models.room.handle`). Where there is no such process (no workers, a measure tried out), the handle
-    loads it in place. Where the measure declares nothing in `models`, its networks do (`UsesModels`).
+    handle (`hoigen.models.room.handle`). Where there is no such process (no workers, a measure tried out), it is loaded
+    in place, before the first clip. Where the measure declares nothing in `models`, its networks do (`UsesModels`).
     """
 
     networks: Sequence[Network]

@@ -103,14 +103,16 @@ def load(unit: Any, name: str, run: Path | None = None, models: str = "") -> Non
         unit.attach(run)
     if models and isinstance(unit, AsksExperts):
         unit.reach(models)
-    if isinstance(unit, Loads):
-        try:
-            with room.owned_by(models):
+    try:
+        with room.owned_by(models):
+            for network in unit.networks if isinstance(unit, HasNetworks) else ():
+                room.handle(network)
+            if isinstance(unit, Loads):
                 unit.load()
-        except Exception as error:
-            kind = NoRoomError if devices.no_room(error) else SetupError
-            said = str(error) or type(error).__name__
-            raise kind(f"measure {name!r} could not load its model: {said}") from error
+    except Exception as error:
+        kind = NoRoomError if devices.no_room(error) else SetupError
+        said = str(error) or type(error).__name__
+        raise kind(f"measure {name!r} could not load its model: {said}") from error
 
 
 def experts_of(steps: Sequence[cascade.Step]) -> dict[str, Expert]:

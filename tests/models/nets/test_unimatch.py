@@ -117,6 +117,6 @@ def test_half_precision_is_near(checkpoint: Path) -> None:
 def test_other_checkpoints_are_told(tmp_path: Path) -> None:
     torch.save({"model": {"backbone.conv1.weight": torch.ones(1)}}, tmp_path / "raft.pth")
     with pytest.raises(SetupError, match=r"raft\.pth: no backbone\.trident_conv\.weight"):
-        UnimatchFlow(checkpoint=str(tmp_path / "raft.pth")).load()
+        room.handle(*UnimatchFlow(checkpoint=str(tmp_path / "raft.pth")).networks)
     with pytest.raises(ValueError, match="batch"):
         UnimatchFlow(batch=0)

@@ -11,8 +11,8 @@ import numpy as np
 
 from hoigen.interactions.contact import Contact
 from hoigen.measures.fine.distances import body_points, distance, hand_length, inside_share, limb_height
-from hoigen.measures.fine.score import Track, heights, inside_reach, reaches
-from hoigen.measures.fine.tracks import Boxes, link
+from hoigen.measures.fine.score import HALF, Track, heights, reaches
+from hoigen.measures.fine.tracks import link
 from hoigen.observe.detections import Box
 from hoigen.observe.frame import MOST, ObservedFrame, Person
 from hoigen.observe.geometry import over
@@ -91,15 +91,15 @@ def candidates(frames: Sequence[Frame], contact: Contact) -> list[Candidate]:
         numbers = [[t for t, thing in enumerate(frame.things) if thing[0] == label] for frame in frames]
         boxes = [[frame.things[t][1] for t in mine] for frame, mine in zip(frames, numbers, strict=True)]
         for things in link(boxes, times, ROAMS):
-            at = {frame: numbers[frame][number] for frame, number in things.at.items()}
+            at = {frame: numbers[frame][number] for frame, number in things.items()}
             same = _itself(frames, followed, at) if label == "person" else None
             for number, person in enumerate(followed):
-                if number != same and person.at.keys() & at.keys():
+                if number != same and person.keys() & at.keys():
                     found.append(
                         Candidate(
-                            _track(frames, person.at, at, contact),
+                            _track(frames, person, at, contact),
                             label,
-                            {i: frames[i].persons[who].box for i, who in person.at.items()},
+                            {i: frames[i].persons[who].box for i, who in person.items()},
                             {i: frames[i].things[thing][1] for i, thing in at.items()},
                             Counter(frames[i].things[thing][2] for i, thing in at.items()),
                             number,
@@ -108,12 +108,12 @@ def candidates(frames: Sequence[Frame], contact: Contact) -> list[Candidate]:
     return found
 
 
-def _itself(frames: Sequence[Frame], followed: Sequence[Boxes], at: Mapping[int, int]) -> int | None:
+def _itself(frames: Sequence[Frame], followed: Sequence[Mapping[int, int]], at: Mapping[int, int]) -> int | None:
     """The person that a followed `person` among the things is: whose boxes lie most on its own, and clearly so."""
     means = []
     for person in followed:
-        both = sorted(person.at.keys() & at.keys())
-        overs = [over(frames[i].persons[person.at[i]].box, frames[i].things[at[i]][1]) for i in both]
+        both = sorted(person.keys() & at.keys())
+        overs = [over(frames[i].persons[person[i]].box, frames[i].things[at[i]][1]) for i in both]
         means.append(sum(overs) / len(overs) if overs else 0.0)
     best = max(range(len(means)), key=means.__getitem__, default=None)
     return best if best is not None and means[best] >= ITSELF else None
@@ -126,7 +126,7 @@ def _track(frames: Sequence[Frame], who: Mapping[int, int], at: Mapping[int, int
     apart = [frame.apart[who[i], at[i]] if i in who and i in at else unseen for i, frame in enumerate(frames)]
     body, hand, share = (np.array(column, float) for column in zip(*apart, strict=True))  # None becomes NaN
     if contact.kind == "inside":
-        reach = inside_reach(share)
+        reach = 1.0 - np.minimum(1.0, share / HALF)  # 0 from half of the box within the mask on
         # without points there is no distance in pixels: the missing share stands for it
         diagonal = reach.copy()
     else:

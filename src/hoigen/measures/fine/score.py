@@ -20,31 +20,11 @@ HALF = 0.5
 HAND_ONLY = 3.0
 """Times a hand's length, where nothing but a hand is seen."""
 SLACK = 1e-6
+FPS = 8.0
+"""Frames a second of the second version of the score."""
 
 Variant = Literal["gap", "binary", "diagonal"]
 Policy = Literal["exclude", "zero", "one"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """What the score leaves open.
-
-    Args:
-        bridge: seconds without a detection that are filled in.
-        least_presence: share of frames in which both must be seen, below which a video is undefined.
-        undefined: what then: left out, 0, or 1 as the bare formula has it.
-        fps: of the second version of the score.
-    """
-
-    bridge: float = 0.25
-    least_presence: float = 0.2
-    undefined: Policy = "exclude"
-    fps: float = 8.0
-
-    def __post_init__(self) -> None:
-        if not (self.bridge >= 0 and 0 <= self.least_presence <= 1 and self.fps > 0):
-            came = f"{self.bridge}, {self.least_presence}, {self.fps}"
-            raise ValueError(f"bridge 0 or more, least_presence 0 to 1, fps more than 0; they came as {came}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +58,7 @@ class FineScore:
 
     Args:
         native: the score over all frames.
-        at_fps: the score over as many frames a second as the rules say.
+        at_fps: the score over FPS frames a second.
         contact_rate: share of frames in contact.
         flips: changes between contact and none, a second.
         presence: share of frames with both detected.
@@ -89,16 +69,16 @@ class FineScore:
         reason: why there is no score; empty where there is one.
     """
 
-    native: float | None
-    at_fps: float | None
-    contact_rate: float | None
-    flips: float | None
-    presence: float
-    longest: float | None
-    mean_gap: float | None
-    whole: float | None
     gap: np.ndarray
     contact: np.ndarray
+    presence: float
+    native: float | None = None
+    at_fps: float | None = None
+    contact_rate: float | None = None
+    flips: float | None = None
+    longest: float | None = None
+    mean_gap: float | None = None
+    whole: float | None = None
     reason: str = ""
 
 
@@ -108,26 +88,19 @@ def heights(times: np.ndarray, limbs: np.ndarray, boxes: np.ndarray, hands: np.n
     Where limbs give nothing at any time, the height of the box; where a hand alone is seen, HAND_ONLY of its length.
     All are (T,) with NaN where unknown. Frames before, between and after known ones take the nearest known value.
     """
-    for known in (limbs, boxes, HAND_ONLY * hands):
-        if (~np.isnan(known)).any():
-            return _nearest(times, _running_median(times, known))
+    for values in (limbs, boxes, HAND_ONLY * hands):
+        known = ~np.isnan(values)
+        if not known.any():
+            continue
+        medians = np.full(len(times), np.nan)
+        for at, second in enumerate(times):
+            near = known & (np.abs(times - second) <= HALF + SLACK)
+            if near.any():
+                medians[at] = np.median(values[near])
+        there = np.flatnonzero(~np.isnan(medians))
+        closest = np.abs(times[:, None] - times[there][None]).argmin(axis=1)
+        return np.asarray(medians[there[closest]])
     return np.full(len(times), np.nan)
-
-
-def _running_median(times: np.ndarray, values: np.ndarray) -> np.ndarray:
-    result = np.full(len(times), np.nan)
-    known = ~np.isnan(values)
-    for at, second in enumerate(times):
-        near = known & (np.abs(times - second) <= HALF + SLACK)
-        if near.any():
-            result[at] = np.median(values[near])
-    return result
-
-
-def _nearest(times: np.ndarray, values: np.ndarray) -> np.ndarray:
-    known = np.flatnonzero(~np.isnan(values))
-    closest = np.abs(times[:, None] - times[known][None]).argmin(axis=1)
-    return np.asarray(values[known[closest]])
 
 
 def reaches(body: np.ndarray, hand: np.ndarray, height: np.ndarray, factor: float = 1.0) -> np.ndarray:
@@ -145,11 +118,6 @@ def reaches(body: np.ndarray, hand: np.ndarray, height: np.ndarray, factor: floa
         return np.asarray(np.fmin(by_body, by_hand))
     by_body = body / (BODY * factor * height)
     return np.where(np.isnan(by_body), by_hand, by_body)
-
-
-def inside_reach(share: np.ndarray) -> np.ndarray:
-    """Distance over the contact range for a person who is to be inside: 0 from half of the box within the mask on."""
-    return 1.0 - np.minimum(1.0, share / HALF)
 
 
 def gaps(track: Track, variant: Variant = "gap", bridge: float = 0.25) -> np.ndarray:
@@ -200,63 +168,55 @@ def rate(times: np.ndarray) -> float:
     return (len(times) - 1) / float(times[-1] - times[0]) if len(times) > 1 else 0.0
 
 
-def fine_score(track: Track, variant: Variant = "gap", rules: Rules | None = None) -> FineScore:
-    """The score of a track and what belongs beside it."""
-    rules = rules or Rules()
-    times, gap = track.times, gaps(track, variant, rules.bridge)
-    contact = gaps(track, "gap", rules.bridge) < 1.0
+def fine_score(
+    track: Track,
+    variant: Variant = "gap",
+    *,
+    bridge: float = 0.25,
+    least_presence: float = 0.2,
+    undefined: Policy = "exclude",
+) -> FineScore:
+    """The score of a track and what belongs beside it.
+
+    Args:
+        track: a person and an object.
+        variant: of the gap, as `gaps` has it.
+        bridge: seconds without a detection that are filled in.
+        least_presence: share of frames in which both must be seen, below which a video is undefined.
+        undefined: what then: left out, 0, or 1 as the bare formula has it.
+    """
+    times, gap = track.times, gaps(track, variant, bridge)
+    contact = gaps(track, "gap", bridge) < 1.0
     presence = float(track.seen.mean()) if len(times) else 0.0
     if len(times) < 2:
         reason = f"{len(times)} frame: a change needs two"
-        return _undefined(gap, contact, presence, reason, "exclude")
-    if presence < rules.least_presence:
-        share = f"{presence:.0%} of the frames, under {rules.least_presence:.0%}"
+        return FineScore(presence=presence, gap=gap, contact=contact, reason=reason)
+    if presence < least_presence:
+        share = f"{presence:.0%} of the frames, under {least_presence:.0%}"
         reason = f"the object, and of the person what touches it, are both seen in {share}"
-        return _undefined(gap, contact, presence, reason, rules.undefined)
-    native = steadiness(gap)
-    slow = rate(times) < 0.9 * rules.fps
-    contact_rate = float(contact.mean())
-    return FineScore(
-        native=native,
-        at_fps=None if slow else steadiness(held(times, gap, rules.fps)),
-        contact_rate=contact_rate,
-        flips=float(np.abs(np.diff(contact.astype(int))).sum()) / float(times[-1] - times[0]),
-        presence=presence,
-        longest=_longest(contact, times),
-        mean_gap=float(gap.mean()),
-        whole=(native or 0.0) * contact_rate * presence,
-        gap=gap,
-        contact=contact,
-    )
-
-
-def _undefined(gap: np.ndarray, contact: np.ndarray, presence: float, reason: str, policy: Policy) -> FineScore:
-    number = {"exclude": None, "zero": 0.0, "one": 1.0}[policy]
-    return FineScore(
-        native=number,
-        at_fps=number,
-        contact_rate=None,
-        flips=None,
-        presence=presence,
-        longest=None,
-        mean_gap=None,
-        whole=None,
-        gap=gap,
-        contact=contact,
-        reason=reason,
-    )
-
-
-def _longest(contact: np.ndarray, times: np.ndarray) -> float:
-    """Seconds of the longest run of contact; each frame is there until the next one comes."""
-    until = np.append(times[1:], times[-1] + np.median(np.diff(times)))
+        number = {"exclude": None, "zero": 0.0, "one": 1.0}[undefined]
+        return FineScore(native=number, at_fps=number, presence=presence, gap=gap, contact=contact, reason=reason)
+    until = np.append(times[1:], times[-1] + np.median(np.diff(times)))  # each frame is there until the next one comes
     longest = began = 0.0
     before = False
     for touches, start, end in zip(contact, times, until, strict=True):
         began = began if before else start
         longest = max(longest, end - began) if touches else longest
         before = bool(touches)
-    return float(longest)
+    native, contact_rate = steadiness(gap), float(contact.mean())
+    slow = rate(times) < 0.9 * FPS
+    return FineScore(
+        native=native,
+        at_fps=None if slow else steadiness(held(times, gap, FPS)),
+        contact_rate=contact_rate,
+        flips=float(np.abs(np.diff(contact.astype(int))).sum()) / float(times[-1] - times[0]),
+        presence=presence,
+        longest=float(longest),
+        mean_gap=float(gap.mean()),
+        whole=(native or 0.0) * contact_rate * presence,
+        gap=gap,
+        contact=contact,
+    )
 
 
 def choose(tracks: list[Track], bridge: float = 0.25) -> list[int]:

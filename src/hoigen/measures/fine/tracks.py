@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from hoigen.observe.detections import Box
 from hoigen.observe.geometry import area, middle, over
@@ -18,22 +18,24 @@ ALIKE = 3.0
 
 
 @dataclass(slots=True)
-class Boxes:
-    """One thing. at: frame number -> number of its box in that frame."""
+class _Track:
+    """One thing. at: frame number -> number of its box in that frame; last, time: that box and when it was there."""
 
-    at: dict[int, int] = field(default_factory=dict)
-    last: Box = (0.0, 0.0, 0.0, 0.0)
-    time: float = 0.0
+    at: dict[int, int]
+    last: Box
+    time: float
 
 
-def link(frames: Sequence[Sequence[Box]], times: Sequence[float], roams: float = 0.5) -> list[Boxes]:
+def link(frames: Sequence[Sequence[Box]], times: Sequence[float], roams: float = 0.5) -> list[dict[int, int]]:
     """Tracks through all frames, each box in one of them; the best overlaps are tied first.
 
     A box that overlaps no track goes on with one of about its size that is near: less than `roams` of its own
     diagonals away, and one more for every tenth of a second since, three at most. Things that are let go or thrown
     roam, persons do not.
+
+    Returns for each thing: frame number -> number of its box in that frame.
     """
-    tracks: list[Boxes] = []
+    tracks: list[_Track] = []
     for frame, (boxes, time) in enumerate(zip(frames, times, strict=True)):
         alive = [track for track in tracks if time - track.time <= REMEMBERED]
         bids = [(_bid(track, box, time, roams), a, b) for a, track in enumerate(alive) for b, box in enumerate(boxes)]
@@ -41,19 +43,12 @@ def link(frames: Sequence[Sequence[Box]], times: Sequence[float], roams: float =
         for worth, a, b in sorted(bids, key=lambda bid: -bid[0]):
             if worth > 0 and frame not in alive[a].at and b not in taken:
                 taken.add(b)
-                _extend(alive[a], frame, b, boxes[b], time)
-        for b, box in enumerate(boxes):
-            if b not in taken:
-                tracks.append(Boxes())
-                _extend(tracks[-1], frame, b, box, time)
-    return tracks
+                alive[a].at[frame], alive[a].last, alive[a].time = b, boxes[b], time
+        tracks += [_Track({frame: b}, box, time) for b, box in enumerate(boxes) if b not in taken]
+    return [track.at for track in tracks]
 
 
-def _extend(track: Boxes, frame: int, number: int, box: Box, time: float) -> None:
-    track.at[frame], track.last, track.time = number, box, time
-
-
-def _bid(track: Boxes, box: Box, time: float, roams: float) -> float:
+def _bid(track: _Track, box: Box, time: float, roams: float) -> float:
     """How well a box goes on with a track: above 1 by overlap, below by nearness, 0 not at all."""
     if (both := over(track.last, box)) >= LEAST:
         return 1.0 + both

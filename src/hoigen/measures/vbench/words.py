@@ -57,19 +57,14 @@ class _Words:
             best = min(itertools.pairwise(parts), key=lambda pair: self.rank.get(pair, len(self.rank)))
             if best not in self.rank:
                 break
-            parts = _joined(parts, best)
+            made: list[str] = []  # every occurrence of the pair as one part, from left to right
+            at = 0
+            while at < len(parts):
+                both = tuple(parts[at : at + 2]) == best
+                made.append("".join(best) if both else parts[at])
+                at += 2 if both else 1
+            parts = made
         return [self.number[part] for part in parts]
-
-
-def _joined(parts: list[str], pair: tuple[str, str]) -> list[str]:
-    """Every occurrence of the pair as one part, from left to right."""
-    made: list[str] = []
-    at = 0
-    while at < len(parts):
-        both = tuple(parts[at : at + 2]) == pair
-        made.append("".join(pair) if both else parts[at])
-        at += 2 if both else 1
-    return made
 
 
 def plain(text: str) -> str:
