@@ -92,8 +92,7 @@ def test_scores_are_those_of_the_authors_code(
     file = own(str(files["checkpoint"]))
     eyes = trained.adapted_vit(parts.visual, file)
     model = trained.Trained(eyes, parts.head, torch.from_numpy(world.objects()), file).eval()
-    verbs = networks.Verbs(model)
-    half = functools.partial(reading.trained_verbs, room.Loaded(verbs, "cpu", "float32", verbs.facts))
+    half = functools.partial(reading.trained_verbs, room.Loaded(model, "cpu", "float32", model.facts))
     found = reading.read(room.Loaded(boxes, "cpu", "float32"), half, world.pictures(), 0.2, 3, 15)
     for at, pairs in enumerate(found):
         mine = {
@@ -199,7 +198,7 @@ def test_texts_are_those_of_the_model(files: dict[str, Path]) -> None:
     tokens = AutoTokenizer.from_pretrained(files["clip"])(["a photo of a umbrella"], return_tensors="pt")
     with torch.no_grad():
         told = model.text_projection(model.text_model(**tokens).pooler_output)[0]
-    mine = verbs.model.objects[sentences.coco().index("umbrella")]
+    mine = verbs.objects[sentences.coco().index("umbrella")]
     assert mine.numpy() == pytest.approx(told.numpy(), abs=1e-5)
 
 

@@ -191,6 +191,9 @@ def _load_file(path: Path) -> ModuleType:
     What is run are the bytes that were checked: the file is read once, and no `__pycache__` beside it is looked at. A
     file with other content is another module.
     """
+    import io
+    import linecache
+
     path = path.resolve()
     source = trusted.read(path)
     key = f"hoigen_user_{path.stem}_{hashlib.sha256(os.fsencode(path) + source).hexdigest()[:16]}"
@@ -202,23 +205,16 @@ def _load_file(path: Path) -> ModuleType:
     sys.modules[key] = module  # dataclasses look their module up while the class is made
     try:
         exec(compile(source, str(path), "exec", dont_inherit=True), module.__dict__)
-        _remember_lines(path, source)
+        text = importlib.util.decode_source(source)
+        lines = io.StringIO(text if text.endswith("\n") else f"{text}\n").readlines()
+        # for tracebacks and `inspect.getsource`: the text that was run, whatever the file holds by then
+        linecache.cache[str(path)] = (len(source), None, lines, str(path))
     except BaseException as error:
         del sys.modules[key]
         if not isinstance(error, Exception):  # Ctrl-C in the middle of it
             raise
         raise UsageError(f"{path} could not be imported: {type(error).__name__}: {error}") from error
     return module
-
-
-def _remember_lines(path: Path, source: bytes) -> None:
-    """For tracebacks and `inspect.getsource`: the text that was run, whatever the file holds by then."""
-    import io
-    import linecache
-
-    text = importlib.util.decode_source(source)
-    lines = io.StringIO(text if text.endswith("\n") else f"{text}\n").readlines()
-    linecache.cache[str(path)] = (len(source), None, lines, str(path))
 
 
 def plugins(kind: Kind) -> Iterator[tuple[str, type[Any]]]:

@@ -61,7 +61,12 @@ def fit(version: str, bounds: str) -> Fit:
         limit = key(found[2])
         if found[1] == ">=" and here < limit:
             return "too old"
-        if found[1] == "<" and not _below(here, limit):
+        # candidates of the limit (19.0rc1 of 19) are not below it, unless it is one itself
+        if limit[2:] == (FINAL, 0, NO_POST, NO_DEV):
+            candidate = here[:2] == limit[:2] and here[2] != FINAL
+        else:
+            candidate = here[:5] == limit[:5] and limit[2] == FINAL and limit[5] == NO_DEV
+        if found[1] == "<" and (here >= limit or candidate):
             return "too new"
     return "fits"
 
@@ -76,13 +81,3 @@ def name_and_bounds(needed: str) -> tuple[str, str]:
     if found is None:
         raise ValueError(f"{needed!r} is no requirement (like av>=18.1,<19)")
     return found["name"], found["bounds"].strip()
-
-
-def _below(here: Key, limit: Key) -> bool:
-    """Candidates of the limit (19.0rc1 of 19) are not below it, unless it is one itself."""
-    plain = limit[2:] == (FINAL, 0, NO_POST, NO_DEV)
-    if plain:
-        candidate = here[:2] == limit[:2] and here[2] != FINAL
-    else:
-        candidate = here[:5] == limit[:5] and limit[2] == FINAL and limit[5] == NO_DEV
-    return here < limit and not candidate

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from hoigen.core.clip import Clip, Sampling, Seconds
 from hoigen.core.errors import UsageError, nearest
@@ -72,11 +72,7 @@ class FrameRows(Sequence[ObservedFrame]):
     def __len__(self) -> int:
         return len(self.rows)
 
-    @overload
-    def __getitem__(self, at: int) -> ObservedFrame: ...
-    @overload
-    def __getitem__(self, at: slice) -> FrameRows: ...
-    def __getitem__(self, at: int | slice) -> ObservedFrame | FrameRows:
+    def __getitem__(self, at: int | slice) -> Any:  # an ObservedFrame; of a slice, FrameRows
         if isinstance(at, slice):
             return FrameRows(self.rows[at])
         row = self.rows[at]

@@ -317,7 +317,16 @@ class _Encoder:
             frame = frame.reformat(width=self.size[0], height=self.size[1])
         elif (frame.width, frame.height) != self.size:
             if self.crop is None:
-                self.crop = _crop_graph(frame, self.size, self.base)
+                import av
+
+                self.crop = graph = av.filter.Graph()
+                size = {"width": frame.width, "height": frame.height}
+                source = graph.add_buffer(**size, format=frame.format, time_base=self.base)
+                crop = graph.add("crop", f"{self.size[0]}:{self.size[1]}:0:0")
+                sink = graph.add("buffersink")
+                source.link_to(crop)
+                crop.link_to(sink)
+                graph.configure()
             self.crop.push(frame)
             frame = self.crop.pull()
         return frame if frame.format.name == self.stream.pix_fmt else frame.reformat(format=self.stream.pix_fmt)
@@ -338,19 +347,6 @@ class _Encoder:
             raise VideoError(f"no frame could be decoded between {clip.start:g} s and {clip.end:g} s")
         self._mux(self.stream.encode(None))
         check_reach(float((self.latest - self.begin) * self.base), clip.duration, clip.start)
-
-
-def _crop_graph(frame: Any, size: tuple[int, int], time_base: Fraction) -> Any:
-    import av
-
-    graph = av.filter.Graph()
-    source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=time_base)
-    crop = graph.add("crop", f"{size[0]}:{size[1]}:0:0")
-    sink = graph.add("buffersink")
-    source.link_to(crop)
-    crop.link_to(sink)
-    graph.configure()
-    return graph
 
 
 def _copied(source: _Source, target: _Target, header: Header) -> None:

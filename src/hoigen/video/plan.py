@@ -84,7 +84,11 @@ class Converter:
         """
         if frame is not self.frame:
             self.frame, self.done = frame, {}
-        untagged = isinstance(sampling, EveryFrame) and sampling.untagged and _is_tagged(frame)
+        untagged = isinstance(sampling, EveryFrame) and sampling.untagged
+        if untagged:  # only where tags change the colours; those of RGB are what they are
+            matrices, ranges = PLAIN
+            full = int(frame.color_range) not in ranges or frame.format.name.startswith("yuvj")
+            untagged = not frame.format.is_rgb and (int(frame.colorspace) not in matrices or full)
         key = sampling.short_side, sampling.gray, untagged
         if key not in self.done:
             if key not in self.targets:
@@ -123,13 +127,6 @@ class _Target:
             if self.gray:
                 image = np.round(image @ np.array(LUMA, np.float32)).astype(np.uint8)
         return self.turn.shown(image)
-
-
-def _is_tagged(frame: Any) -> bool:
-    """Whether a frame's tags change its colours; those of RGB are what they are."""
-    matrices, ranges = PLAIN
-    full = int(frame.color_range) not in ranges or frame.format.name.startswith("yuvj")
-    return not frame.format.is_rgb and (int(frame.colorspace) not in matrices or full)
 
 
 class Plan:

@@ -17,7 +17,6 @@ from hoigen.observe.adacm import detr, published, sentences
 from hoigen.observe.adacm.reading import clip_of
 from hoigen.observe.adacm.shots import Memory, memory_of
 from hoigen.observe.adacm.trained import Trained, adapted_vit
-from hoigen.observe.frame import Detection
 from hoigen.observe.networks import features
 
 CLIP = {"clip": "CLIPModel"}
@@ -38,29 +37,7 @@ def boxes(file: File) -> Any:
     return made
 
 
-class Verbs(nn.Module):  # type: ignore[misc]
-    """The trained half."""
-
-    def __init__(self, model: Trained) -> None:
-        super().__init__()
-        self.model = model
-        self.facts = {"side": model.visual.side}
-
-    def of_pictures(self, asked: Sequence[tuple[Any, Any, Any]]) -> list[Any]:
-        """(pairs, classes) logits of each picture (3, side, side), with the things that count in it (N, 6: number of
-        the class in COCO's order, score, box in 0..1) and pairs of their numbers (P, 2)."""
-        names = sentences.coco()
-        rows = []
-        for picture, things, pairs in asked:
-            found = [
-                Detection(label=names[int(label)], score=score, box=(box[0], box[1], box[2], box[3]))
-                for label, score, *box in things.tolist()
-            ]
-            rows.append(self.model(picture, found, [(one, other) for one, other in pairs.tolist()]))
-        return rows
-
-
-def trained(file: File, clip: str) -> Verbs:
+def trained(file: File, clip: str) -> Trained:
     """Raises SetupError when the checkpoint, or CLIP's texts, cannot be read.
 
     Args:
@@ -73,9 +50,8 @@ def trained(file: File, clip: str) -> Verbs:
     made = Trained(eyes, parts.head, objects, file)
     if made.head.classes not in (len(hico.verbs()), len(hico.pairs())):
         raise SetupError(f"{file.path}: {made.head.classes} classes; HICO-DET has 117 verbs and 600 pairs")
-    verbs = Verbs(made)
-    verbs.ledger = [_entry(file), loading.ledger(found)]
-    return verbs
+    made.ledger = [_entry(file), loading.ledger(found)]
+    return made
 
 
 class _Shots(nn.Module):  # type: ignore[misc]

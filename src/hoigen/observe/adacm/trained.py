@@ -182,6 +182,7 @@ class Trained(nn.Module):  # type: ignore[misc]
         super().__init__()
         self.visual, self.head = visual, _Head(state)
         self.register_buffer("objects", objects.float())
+        self.facts = {"side": visual.side}
         self.narrow: Mlp | None = None
         self.told: tuple[str, ...] = ()
         prefix = "priors_downproj.layers."
@@ -219,3 +220,16 @@ class Trained(nn.Module):  # type: ignore[misc]
         both = both / both.norm(dim=-1, keepdim=True)
         persons, things = (list(each) for each in zip(*pairs, strict=True))
         return self.head(single[persons], single[things], both)
+
+    def of_pictures(self, asked: Sequence[tuple[Any, Any, Any]]) -> list[Any]:
+        """(pairs, classes) logits of each picture (3, side, side), with the things that count in it (N, 6: number of
+        the class in COCO's order, score, box in 0..1) and pairs of their numbers (P, 2)."""
+        names = sentences.coco()
+        rows = []
+        for picture, things, pairs in asked:
+            found = [
+                Detection(label=names[int(label)], score=score, box=(box[0], box[1], box[2], box[3]))
+                for label, score, *box in things.tolist()
+            ]
+            rows.append(self(picture, found, [(one, other) for one, other in pairs.tolist()]))
+        return rows
