@@ -9,12 +9,11 @@ from hoigen.core.clip import Clip, EveryFrame
 from hoigen.core.registry import measure
 from hoigen.core.score import Number
 from hoigen.core.settings import Setting
-from hoigen.models import room, uses
+from hoigen.models import room
 from hoigen.models.uses import Network
 
 if TYPE_CHECKING:
     from hoigen.measures.vbench.streams import PerFrameStream
-    from hoigen.models.uses import ModelUse
 
 EVERY = EveryFrame()
 
@@ -63,10 +62,6 @@ class AestheticQuality:
     @property
     def files(self) -> dict[str, str]:
         return {"clip_vitl14": self.checkpoint, "laion_v1_vitl14": self.head}
-
-    @property
-    def models(self) -> tuple[ModelUse, ...]:
-        return uses.of_files(self.files)
 
     @property
     def identity(self) -> Mapping[str, Any]:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from hoigen.core.clip import Clip, Frames, Sampling, check_sees
 from hoigen.core.registry import measure
 from hoigen.core.score import Number, Score
 from hoigen.core.settings import Setting
-from hoigen.models import room, uses
+from hoigen.models import room
 from hoigen.models.uses import Network
-
-if TYPE_CHECKING:
-    from hoigen.models.uses import ModelUse
 
 FRAMES = 8
 """Of any clips that are looked at together."""
@@ -59,10 +56,6 @@ class Aesthetics:
     @property
     def files(self) -> dict[str, str]:
         return {"clip_vitl14": self.checkpoint, "laion_v2_vitl14": self.head}
-
-    @property
-    def models(self) -> tuple[ModelUse, ...]:
-        return uses.of_files(self.files)
 
     @property
     def identity(self) -> Mapping[str, Any]:

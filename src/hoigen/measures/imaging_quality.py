@@ -9,12 +9,11 @@ from hoigen.core.clip import Clip, EveryFrame
 from hoigen.core.registry import measure
 from hoigen.core.score import Number
 from hoigen.core.settings import Setting
-from hoigen.models import room, uses
+from hoigen.models import room
 from hoigen.models.uses import Network
 
 if TYPE_CHECKING:
     from hoigen.measures.vbench.streams import PerFrameStream
-    from hoigen.models.uses import ModelUse
 
 EVERY = EveryFrame()
 RESIZES = ("longer", "shorter", "shorter_centercrop", "none")
@@ -72,10 +71,6 @@ class ImagingQuality:
     @property
     def files(self) -> dict[str, str]:
         return {"musiq_spaq_original" if self.original else "musiq_spaq": self.checkpoint}
-
-    @property
-    def models(self) -> tuple[ModelUse, ...]:
-        return uses.of_files(self.files)
 
     @property
     def identity(self) -> Mapping[str, Any]:

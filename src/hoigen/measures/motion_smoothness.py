@@ -10,7 +10,7 @@ from hoigen.core.clip import Clip, EveryFrame
 from hoigen.core.registry import measure
 from hoigen.core.score import Number, Score
 from hoigen.core.settings import Setting
-from hoigen.models import room, uses
+from hoigen.models import room
 from hoigen.models.uses import Network
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from hoigen.models.uses import ModelUse
 
 AS_VBENCH = EveryFrame(untagged=True)
 INTERPOLATORS = ("amt", "flow")
@@ -75,10 +74,6 @@ class MotionSmoothness:
     @property
     def files(self) -> dict[str, str]:
         return {"amt_s": self.checkpoint} if self.interpolator == "amt" else {}
-
-    @property
-    def models(self) -> tuple[ModelUse, ...]:
-        return uses.of_files(self.files)
 
     @property
     def identity(self) -> Mapping[str, Any]:

@@ -9,12 +9,11 @@ from hoigen.core.clip import Clip, EveryFrame
 from hoigen.core.registry import measure
 from hoigen.core.score import Number
 from hoigen.core.settings import Setting
-from hoigen.models import room, uses
+from hoigen.models import room
 from hoigen.models.uses import Network
 
 if TYPE_CHECKING:
     from hoigen.measures.vbench.streams import ConsistencyStream
-    from hoigen.models.uses import ModelUse
 
 EVERY = EveryFrame()
 
@@ -59,10 +58,6 @@ class SubjectConsistency:
     @property
     def files(self) -> dict[str, str]:
         return {"dino_vitb16": self.checkpoint}
-
-    @property
-    def models(self) -> tuple[ModelUse, ...]:
-        return uses.of_files(self.files)
 
     @property
     def identity(self) -> Mapping[str, Any]:

@@ -11,13 +11,12 @@ from hoigen.core.clip import Clip, Frames, Sampling, check_sees
 from hoigen.core.registry import measure
 from hoigen.core.score import Number, Score
 from hoigen.core.settings import Setting
-from hoigen.models import room, uses
+from hoigen.models import room
 from hoigen.models.uses import Network
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from hoigen.models.uses import ModelUse
 
 SMALLEST = 64
 """Pixels: what the model sees is at least so large on either side."""
@@ -71,10 +70,6 @@ class UnimatchFlow:
     @property
     def files(self) -> dict[str, str]:
         return {"unimatch": self.checkpoint}
-
-    @property
-    def models(self) -> tuple[ModelUse, ...]:
-        return uses.of_files(self.files)
 
     @property
     def identity(self) -> Mapping[str, Any]:

@@ -88,13 +88,6 @@ class _HasLedger(Protocol):
     ledger: Sequence[Mapping[str, str]]
 
 
-@runtime_checkable
-class _HasFiles(Protocol):
-    """A measure or finder whose network is made of files: ids of cards, each with a file of one's own or empty."""
-
-    files: Mapping[str, str]
-
-
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """A network of this process, asked by calling it.
@@ -409,6 +402,6 @@ def network_of(thing: Any, build: str, batch: int = 1) -> Network:
         build: `module:function` that makes the network.
         batch: rows that may go through it at once.
     """
-    files = tuple(thing.files.items()) if isinstance(thing, _HasFiles) else ()
-    models = () if isinstance(thing, _HasFiles) else (thing.name,)
+    files = tuple(thing.files.items()) if isinstance(thing, uses.HasFiles) else ()
+    models = () if isinstance(thing, uses.HasFiles) else (thing.name,)
     return Network(build=build, files=files, models=models, device=thing.device, dtype=thing.dtype, batch=batch)

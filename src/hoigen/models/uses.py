@@ -152,6 +152,14 @@ class HasNetworks(Protocol):
     networks: Sequence[Network]
 
 
+@runtime_checkable
+class HasFiles(Protocol):
+    """A measure or finder whose networks are made of files: ids of cards, each with a file of one's own or empty. They
+    are what it uses where it declares nothing in `models`."""
+
+    files: Mapping[str, str]
+
+
 def of_files(own: Mapping[str, str]) -> tuple[ModelUse, ...]:
     """Files by the ids of their cards. own: a file of one's own that takes its place, or empty."""
     return tuple(ModelUse(name, own=path) for name, path in own.items())
@@ -171,13 +179,16 @@ def of_hub(name: str) -> ModelUse:
 
 
 def of(thing: Any) -> tuple[AnyUse, ...]:
-    """What a `thing` (a measure, a detector, an expert) declares in `models`; of one that does not, what its networks
-    are made of. Raises UsageError for what is no ModelUse, and for a name without a card and without a file."""
+    """What a `thing` (a measure, a detector, an expert) declares in `models`; of one that does not, its `files`, or what
+    its networks are made of. Raises UsageError for what is no ModelUse, and for a name without a card and without a
+    file."""
     if isinstance(thing, UsesModels):
         declared = thing.models
         if not isinstance(declared, tuple) or not all(isinstance(use, ModelUse | Undecided) for use in declared):
             raise UsageError(f"{type(thing).__name__}.models: a tuple of ModelUse; it came as {declared!r}")
         return declared
+    if isinstance(thing, HasFiles) and isinstance(thing, HasNetworks):
+        return of_files(thing.files)
     found: list[AnyUse] = []
     for network in thing.networks if isinstance(thing, HasNetworks) else ():
         for name, path in network.files:
