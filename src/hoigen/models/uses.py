@@ -179,9 +179,11 @@ def of_hub(name: str) -> ModelUse:
 
 
 def of(thing: Any) -> tuple[AnyUse, ...]:
-    """What a `thing` (a measure, a detector, an expert) declares in `models`; of one that does not, its `files`, or what
-    its networks are made of. Raises UsageError for what is no ModelUse, and for a name without a card and without a
-    file."""
+    """What a `thing` (a measure, a detector, an expert) declares in `models`; of one that does not, its `files`, or
+    else what its networks are made of.
+
+    Raises UsageError for what is no ModelUse, and for a name without a card and without a file.
+    """
     if isinstance(thing, UsesModels):
         declared = thing.models
         if not isinstance(declared, tuple) or not all(isinstance(use, ModelUse | Undecided) for use in declared):
