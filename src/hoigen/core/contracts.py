@@ -25,8 +25,7 @@ class Measure(Protocol):
     gives: a `Number` each; by default one of its own name) and `emits` (their names).
     """
 
-    @property
-    def sampling(self) -> Sampling: ...
+    sampling: Sampling
 
     def __call__(self, clip: Clip, frames: Frames) -> Score: ...
 
@@ -39,8 +38,7 @@ class StreamingMeasure(Protocol):
     of time (image: (H, W, 3) uint8 RGB, or (H, W) uint8 luma when `gray` is true), then `score`.
     """
 
-    @property
-    def sampling(self) -> Sampling: ...
+    sampling: Sampling
 
     def begin(self, clip: Clip) -> FrameStream: ...
 
@@ -74,5 +72,4 @@ class Attaches(Protocol):
 class Identified(Protocol):
     """A measure that says itself what its score depends on, where its settings hold more than that (an address)."""
 
-    @property
-    def identity(self) -> Mapping[str, Any]: ...
+    identity: Mapping[str, Any]

@@ -14,8 +14,6 @@ from hoigen.models import room
 from hoigen.models.uses import Network
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import numpy as np
 
 
@@ -87,32 +85,14 @@ class MotionSmoothness:
         return (room.network_of(self, "hoigen.models.nets.amt:built"),)
 
     def begin(self, clip: Clip) -> _Stream:
-        return _Stream(*self._between(), SMALLEST if self.interpolator == "amt" else 1)
-
-    def _between(self) -> tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], list[Mapping[str, str]]]:
-        """What makes the frame between two, and the ledger of its weights."""
-        if self.interpolator == "flow":
-            return flow_between, []
-        model = room.handle(*self.networks)
-
-        def between(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-            import torch
-
-            pair = (torch.from_numpy(each).permute(2, 0, 1)[None] / 255 for each in (first, second))
-            middle = model(*pair)[0].permute(1, 2, 0) * 255
-            cut: np.ndarray = middle.clamp(0, 255).to(torch.uint8).numpy()  # cut off, not rounded, as VBench does
-            return cut
-
-        return between, list(model.ledger)
+        return _Stream(None if self.interpolator == "flow" else room.handle(*self.networks))
 
 
 class _Stream:
-    """One clip under way: holds two frames."""
+    """One clip under way: holds two frames. model: makes the frame between two; None for optical flow."""
 
-    def __init__(
-        self, between: Callable[[np.ndarray, np.ndarray], np.ndarray], ledger: list[Mapping[str, str]], smallest: int
-    ) -> None:
-        self.between, self.ledger, self.smallest = between, ledger, smallest
+    def __init__(self, model: room.Handle | None) -> None:
+        self.model, self.smallest = model, 1 if model is None else SMALLEST
         self.even: np.ndarray | None = None
         self.odd: np.ndarray | None = None
         self.differences: list[float] = []
@@ -127,9 +107,18 @@ class _Stream:
         elif self.odd is None:
             self.odd = image
         else:
-            made = self.between(self.even, image)
+            made = flow_between(self.even, image) if self.model is None else self._between(self.model, image)
             self.differences.append(cv2.norm(self.odd, made, cv2.NORM_L1) / image.size)
             self.even, self.odd = image, None
+
+    def _between(self, model: room.Handle, image: np.ndarray) -> np.ndarray:
+        """What a network makes of the last even frame and this one."""
+        import torch
+
+        pair = (torch.from_numpy(each).permute(2, 0, 1)[None] / 255 for each in (self.even, image))
+        middle = model(*pair)[0].permute(1, 2, 0) * 255
+        cut: np.ndarray = middle.clamp(0, 255).to(torch.uint8).numpy()  # cut off, not rounded, as VBench does
+        return cut
 
     def score(self) -> Score:
         if not self.differences:
@@ -138,7 +127,10 @@ class _Stream:
                 reason = f"a side of less than {self.smallest} pixels, too small for AMT"
             return Score(None, {"reason": reason})
         mean = math.fsum(self.differences) / len(self.differences)
-        detail = {"differences": [round(each, 4) for each in self.differences], "weights": self.ledger}
+        detail = {
+            "differences": [round(each, 4) for each in self.differences],
+            "weights": [] if self.model is None else list(self.model.ledger),
+        }
         return Score((255 - mean) / 255, detail)
 
 

@@ -122,13 +122,18 @@ class TechnicalQuality:
         pictures = [image[top:bottom, left:right] for image in frames.images]
         looks = [look(picture, self.short_side) for picture in pictures]
         parts = {name: math.fsum(each[name] for each in looks) / len(looks) for name in PARTS}
+        good = goodness(parts)
+        weights = {each.name: float(getattr(self.weighting, each.name)) for each in fields(self.weighting)}
+        total = math.fsum(weights.values())
+        # the weighted geometric mean: one bad part is not made up for by four good ones
+        value = math.exp(math.fsum(weights[name] / total * math.log(max(good[name], FLOOR)) for name in PARTS))
         detail = {
-            "goodness": {name: round(value, 4) for name, value in goodness(parts).items()},
+            "goodness": {name: round(each, 4) for name, each in good.items()},
             "times": [round(float(time), 3) for time in frames.times],
             "per_frame": {name: [round(each[name], 4) for each in looks] for name in PARTS},
             "picture": [left, top, right, bottom],
         }
-        return Score(combined(parts, self.weighting), detail, parts)
+        return Score(value, detail, parts)
 
 
 def goodness(parts: Mapping[str, float]) -> dict[str, float]:
@@ -140,14 +145,6 @@ def goodness(parts: Mapping[str, float]) -> dict[str, float]:
         "colourfulness": _ramp(parts["colourfulness"], 0.0, 33.0),
         "blockiness": 1 / (1 + 2 * parts["blockiness"]),
     }
-
-
-def combined(parts: Mapping[str, float], weighting: Weighting) -> float:
-    """The weighted geometric mean: one bad part is not made up for by four good ones."""
-    good = goodness(parts)
-    weights = {field.name: float(getattr(weighting, field.name)) for field in fields(weighting)}
-    total = math.fsum(weights.values())
-    return math.exp(math.fsum(weights[name] / total * math.log(max(good[name], FLOOR)) for name in PARTS))
 
 
 def look(picture: np.ndarray, short_side: int) -> dict[str, float]:

@@ -98,22 +98,14 @@ class Observer(Protocol):
     `attach` (`Attaches`), `revision`, `short_side` (of the frames it wants, pixels, where the recipe names none).
 
     name: in recipes. gives: the fields of ObservedFrame that it fills. sees: False for one that looks at no picture (it
-    reads a file). identity: all that its answers depend on, where its files lie left out; without it, its settings.
+    reads a file). about: known after `load`. identity: all that its answers depend on, where its files lie left out;
+    without it, its settings.
     """
 
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def gives(self) -> frozenset[str]: ...
-
-    @property
-    def sees(self) -> bool: ...
-
-    @property
-    def about(self) -> About:
-        """Known after `load`."""
-        ...
+    name: str
+    gives: frozenset[str]
+    sees: bool
+    about: About
 
     def load(self) -> None:
         """Once a process, before the first clip. What it raises stops the run."""

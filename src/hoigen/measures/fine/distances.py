@@ -44,28 +44,20 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 
 
 def body_points(person: Person, parts: Sequence[str]) -> list[tuple[float, float]]:
-    """The points of the body that may touch; a hand is its virtual middle, beyond the wrist."""
+    """The points of the body that may touch; a hand is its virtual middle, beyond the wrist, or the wrist alone where
+    the elbow is not seen."""
     names = [name for part in parts for name in GROUPS.get(part, ())]
     if "mouth" in parts and not any(name in person.points for name in GROUPS["mouth"]):
         names.append("nose")
     if "any" in parts:
         names = list(person.points)
     found = [person.points[name] for name in dict.fromkeys(names) if name in person.points]
-    return found + (hand_middles(person) if {"hand", "any"} & set(parts) else [])
-
-
-def hand_middles(person: Person) -> list[tuple[float, float]]:
-    """Where hands are, from forearms: the wrist alone where the elbow is not seen."""
-    middles = []
-    for side in _SIDES:
+    for side in _SIDES if {"hand", "any"} & set(parts) else ():
         wrist, elbow = person.points.get(f"{side}_wrist"), person.points.get(f"{side}_elbow")
-        if wrist is None:
-            continue
-        if elbow is None:
-            middles.append(wrist)
-        else:
-            middles.append((wrist[0] + BEYOND * (wrist[0] - elbow[0]), wrist[1] + BEYOND * (wrist[1] - elbow[1])))
-    return middles
+        if wrist is not None:
+            elbow = wrist if elbow is None else elbow
+            found.append((wrist[0] + BEYOND * (wrist[0] - elbow[0]), wrist[1] + BEYOND * (wrist[1] - elbow[1])))
+    return found
 
 
 def limb_height(person: Person) -> float | None:
@@ -95,7 +87,10 @@ def distance(mask: Mask, points: Sequence[tuple[float, float]]) -> float | None:
     """Pixels from the nearest of the points to the mask, 0 within it; None without points or mask."""
     import numpy as np
 
-    edge = outline(mask)
+    padded = np.pad(mask.pixels, 1)
+    core = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    rows, columns = np.nonzero(mask.pixels & ~core)  # the pixels that have a neighbour outside of the mask
+    edge = np.stack([columns + mask.left + 0.5, rows + mask.top + 0.5], axis=1)  # their middles
     if not len(points) or not len(edge):
         return None
     at = np.asarray(points, float)
@@ -106,16 +101,6 @@ def distance(mask: Mask, points: Sequence[tuple[float, float]]) -> float | None:
         return 0.0
     apart = at[:, None] - edge[None]
     return max(0.0, float(np.sqrt((apart**2).sum(-1).min())) - 0.5)  # to the pixel's edge, not its middle
-
-
-def outline(mask: Mask) -> np.ndarray:
-    """Middles (N, 2) of the mask's pixels that have a neighbour outside of it."""
-    import numpy as np
-
-    padded = np.pad(mask.pixels, 1)
-    core = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
-    row, column = np.nonzero(mask.pixels & ~core)
-    return np.stack([column + mask.left + 0.5, row + mask.top + 0.5], axis=1)
 
 
 def inside_share(mask: Mask, box: Box) -> float:

@@ -69,12 +69,9 @@ def _drawn(frame: ObservedFrame, number: int) -> _Kept:
     def place(x: float, y: float) -> Place:
         return round(float(x) / width, 4), round(float(y) / height, 4)
 
-    def sides(box: Box) -> list[float]:
-        return [*place(box[0], box[1]), *place(box[2], box[3])]
-
     persons = {
         person.box: {
-            "person": sides(person.box),
+            "person": [*place(*person.box[:2]), *place(*person.box[2:])],
             "points": {name: place(*at) for name, at in person.points.items()},
             "hands": [[place(x, y) for x, y in hand] for hand in person.hands],
         }
@@ -82,7 +79,7 @@ def _drawn(frame: ObservedFrame, number: int) -> _Kept:
     }
     things = {
         thing.box: {
-            "object": sides(thing.box),
+            "object": [*place(*thing.box[:2]), *place(*thing.box[2:])],
             "outline": [[place(x, y) for x, y in piece] for piece in outlines(thing.mask)],
             "mask_source": thing.mask.source,
         }

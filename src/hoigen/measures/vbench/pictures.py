@@ -46,16 +46,14 @@ def shorter_to(frames: Any, side: int, mode: str) -> Any:
     """
     height, width = frames.shape[-2:]
     size = _size(height, width, side)
-    return frames if size == (height, width) else scaled(frames, size, mode)
+    if size == (height, width):
+        return frames
+    return F.interpolate(frames, size, mode=mode, align_corners=False, antialias=False)
 
 
 def _size(height: int, width: int, side: int) -> tuple[int, int]:
     other = int(side * max(height, width) / min(height, width))
     return (side, other) if height <= width else (other, side)
-
-
-def scaled(frames: Any, size: tuple[int, int], mode: str) -> Any:
-    return F.interpolate(frames, size, mode=mode, align_corners=False, antialias=False)
 
 
 def middle(frames: Any, side: int) -> Any:
@@ -112,7 +110,8 @@ def musiq(image: np.ndarray, resize: str) -> Any:
     side = max(height, width) if resize == "longer" else min(height, width)
     if resize != "none" and side > LARGE:
         factor = LARGE / side
-        frames = scaled(frames, (int(factor * height), int(factor * width)), "bilinear")
+        size = int(factor * height), int(factor * width)
+        frames = F.interpolate(frames, size, mode="bilinear", align_corners=False, antialias=False)
         if resize == "shorter_centercrop":
             frames = middle(frames, LARGE)
     return frames / 255
