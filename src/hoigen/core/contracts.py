@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     import numpy as np
 
@@ -59,13 +58,6 @@ class Loads(Protocol):
     """
 
     def load(self) -> None: ...
-
-
-@runtime_checkable
-class Attaches(Protocol):
-    """A measure that keeps something in the run's folder, such as the answers of experts; called before `load`."""
-
-    def attach(self, run: Path) -> None: ...
 
 
 @runtime_checkable

@@ -181,10 +181,8 @@ def call_key(identity: Mapping[str, Any], request: Request) -> str:
 class AsksExperts(Protocol):
     """A measure that asks experts: they are opened once, in a process of their own, for all workers.
 
-    reach: where that process is asked (a socket's path); called in each worker before `load`. Where it is not called
-    (no workers, a measure tried out), the measure opens its experts itself.
+    It asks them through `hoigen.experts._waiting.waiting_of(self)`, which is told where that process is, and where a
+    run keeps answers. Where there is no such process (no workers, a measure tried out), its `load` opens them here.
     """
 
     experts: Sequence[Expert]
-
-    def reach(self, address: str) -> None: ...

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import functools
 from dataclasses import field
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from hoigen.core.clip import Clip, Frames, Sampling
 from hoigen.core.registry import measure
 from hoigen.core.score import Number, Score
 from hoigen.core.settings import Setting
+from hoigen.experts._waiting import answered, waiting_of
 from hoigen.models import uses
 from hoigen.recipe.build import make
 
 if TYPE_CHECKING:
-    from hoigen.experts._waiting import Waiting
     from hoigen.experts.call import Expert
     from hoigen.experts.desk import Conversation
     from hoigen.models.uses import AnyUse
@@ -85,10 +84,6 @@ class HoiJudgement:
             "prompts": [digest(self.describe_prompt), digest(self.judge_prompt)],
         }
 
-    def attach(self, run: Path) -> None:
-        """Where answers are kept."""
-        self._waiting.run = run
-
     @functools.cached_property
     def experts(self) -> tuple[Expert, Expert]:
         """Who is asked: describer and judge, as the settings say them."""
@@ -100,30 +95,19 @@ class HoiJudgement:
         """Those of the experts."""
         return uses.of_all(self.experts)
 
-    def reach(self, address: str) -> None:
-        """Where the experts are asked, when another process has opened them."""
-        self._waiting.reach(address)
-
     def load(self) -> None:
         """Opens both experts, unless another process has. Raises SetupError when one cannot be reached or loaded."""
-        self._waiting.load()
+        waiting_of(self).load()
 
     def __call__(self, clip: Clip, frames: Frames) -> Score:
         from hoigen.experts.desk import Conversation
 
         if not len(frames):
             return Score(None, {"reason": "no frame to look at"})
-        talk = Conversation(clip, self._waiting.desk, frames={self.sampling: frames})
-        return self._waiting.wait(self._judge(talk))
-
-    @property
-    def _waiting(self) -> Waiting:
-        from hoigen.experts._waiting import waiting_of
-
-        return waiting_of(self)
+        talk = Conversation(clip, waiting_of(self).desk, frames={self.sampling: frames})
+        return waiting_of(self).wait(self._judge(talk))
 
     async def _judge(self, talk: Conversation) -> Score:
-        from hoigen.experts._waiting import answered
         from hoigen.experts.prompts import render
         from hoigen.measures._judgement import Judgement
 

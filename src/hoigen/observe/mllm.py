@@ -6,12 +6,12 @@ import asyncio
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import field
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from hoigen.core.clip import Clip, Frames
 from hoigen.core.registry import observer
 from hoigen.core.settings import Setting
+from hoigen.experts._waiting import answered, waiting_of
 from hoigen.interactions import hico
 from hoigen.models import uses
 from hoigen.observe.detections import Knows, Pair, as_name, asked, question_of
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from hoigen.core.clip import Sampling, Seconds
-    from hoigen.experts._waiting import Waiting
     from hoigen.experts.call import Expert
     from hoigen.experts.prompts import Prompt
     from hoigen.models.uses import AnyUse
@@ -80,10 +79,6 @@ class Mllm:
         prompts = [digest(self.asked_prompt), digest(self.any_prompt)]
         return {"expert": dict(self.experts[0].identity), "prompts": prompts}
 
-    def attach(self, run: Path) -> None:
-        """Where answers are kept."""
-        self._waiting.run = run
-
     @functools.cached_property
     def experts(self) -> tuple[Expert]:
         """Who is asked."""
@@ -94,19 +89,15 @@ class Mllm:
         """Those of the expert."""
         return uses.of(self.experts[0])
 
-    def reach(self, address: str) -> None:
-        """Where the expert is asked, when another process has opened it."""
-        self._waiting.reach(address)
-
     def load(self) -> None:
         """Opens the expert, unless another process has. Raises SetupError when it cannot be reached or loaded."""
-        self._waiting.load()
+        waiting_of(self).load()
 
     def question(self, clip: Clip) -> str:
         return question_of(*asked(clip))
 
     def begin(self, clip: Clip, sampling: Sampling) -> Collecting:
-        return Collecting(lambda images, times: self._waiting.wait(self._frames(clip, images, times)))
+        return Collecting(lambda images, times: waiting_of(self).wait(self._frames(clip, images, times)))
 
     async def _frames(self, clip: Clip, images: Sequence[np.ndarray], times: Sequence[Seconds]) -> list[ObservedFrame]:
         from hoigen.experts.prompts import render
@@ -129,7 +120,6 @@ class Mllm:
     async def _look(self, clip: Clip, prompt: Prompt, image: np.ndarray, time: Seconds) -> ObservedFrame:
         import numpy as np
 
-        from hoigen.experts._waiting import answered
         from hoigen.experts.desk import Conversation
         from hoigen.observe.frame_answers import Seen, SeenAndAsked
 
@@ -137,18 +127,12 @@ class Mllm:
         [expert] = self.experts
         content = f"{clip.meta.get('digest', clip.uri)}, {min(image.shape[:2])} lines at {time:.4f} s"
         shown = {expert.sampling: Frames(image[None], np.array([time]))}
-        talk = Conversation(clip, self._waiting.desk, content, frames=shown)
+        talk = Conversation(clip, waiting_of(self).desk, content, frames=shown)
         schema = SeenAndAsked if verb or thing else Seen
         answer = await talk.ask("detector", expert, prompt, sees=True, schema=schema)
         answered(f"the frame at {time:.2f} s: detector", answer)
         size = image.shape[1], image.shape[0]
         return ObservedFrame(time=time, size=size, pairs=pairs_of(dict(answer.data or {}), verb, thing))
-
-    @property
-    def _waiting(self) -> Waiting:
-        from hoigen.experts._waiting import waiting_of
-
-        return waiting_of(self)
 
 
 def pairs_of(said: Mapping[str, Any], verb: str | None, thing: str | None) -> list[Pair]:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hoigen.core import devices
 from hoigen.core.clip import Clip, Frames, Sampling
-from hoigen.core.contracts import Attaches, FrameStream, Loads, StreamingMeasure
+from hoigen.core.contracts import FrameStream, Loads, StreamingMeasure
 from hoigen.core.errors import AnswerError, GaveUpError, ModelsGoneError, NoRoomError, SetupError, VideoError
 from hoigen.core.score import Score
+from hoigen.experts._waiting import waiting_of
 from hoigen.experts.call import AsksExperts, Expert
 from hoigen.models import batcher, room
 from hoigen.models.uses import HasNetworks
@@ -99,10 +100,11 @@ def load(unit: Any, name: str, run: Path | None = None, models: str = "") -> Non
 
     name: of the measure, for messages. run: where it keeps what it keeps; models: as of `setup_scorer`.
     """
-    if run is not None and isinstance(unit, Attaches):
-        unit.attach(run)
-    if models and isinstance(unit, AsksExperts):
-        unit.reach(models)
+    if isinstance(unit, AsksExperts):
+        waiting = waiting_of(unit)
+        waiting.run = run
+        if models:
+            waiting.reach(models)
     try:
         with room.owned_by(models):
             for network in unit.networks if isinstance(unit, HasNetworks) else ():
