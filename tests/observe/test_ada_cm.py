@@ -65,13 +65,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def parts(files: dict[str, Path]) -> published.Parts:
-    return published.parts_of(own(str(files["checkpoint"])))
-
-
-@pytest.fixture(scope="module")
-def boxes(files: dict[str, Path], parts: published.Parts) -> Any:
-    return detr.built(parts.detr, own(str(files["checkpoint"])))
+def boxes(files: dict[str, Path]) -> Any:
+    file = own(str(files["checkpoint"]))
+    return detr.built(published.detector_of(file), file)
 
 
 def test_boxes_are_those_of_the_authors_code(boxes: Any, golden: dict[str, np.ndarray]) -> None:
@@ -86,12 +82,13 @@ def test_boxes_are_those_of_the_authors_code(boxes: Any, golden: dict[str, np.nd
 
 
 def test_scores_are_those_of_the_authors_code(
-    files: dict[str, Path], parts: published.Parts, boxes: Any, golden: dict[str, np.ndarray]
+    files: dict[str, Path], boxes: Any, golden: dict[str, np.ndarray]
 ) -> None:
     """Every pair and every verb, in both pictures, from the file's pixels to the score."""
     file = own(str(files["checkpoint"]))
-    eyes = trained.adapted_vit(parts.visual, file)
-    model = trained.Trained(eyes, parts.head, torch.from_numpy(world.objects()), file).eval()
+    visual, head = published.parts_of(file)
+    eyes = trained.adapted_vit(visual, file)
+    model = trained.Trained(eyes, head, torch.from_numpy(world.objects()), file).eval()
     half = functools.partial(reading.trained_verbs, room.Loaded(model, "cpu", "float32", model.facts))
     found = reading.read(room.Loaded(boxes, "cpu", "float32"), half, world.pictures(), 0.2, 3, 15)
     for at, pairs in enumerate(found):

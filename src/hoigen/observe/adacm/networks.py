@@ -44,10 +44,10 @@ def trained(file: File, clip: str) -> Trained:
         file: the trained weights.
         clip: the CLIP that they were trained with, or empty for the published one of that width.
     """
-    parts = published.parts_of(file)
-    eyes = adapted_vit(parts.visual, file)
+    visual, head = published.parts_of(file)
+    eyes = adapted_vit(visual, file)
     found, _, objects = _clip(clip, int(eyes.proj.shape[1]), sentences.of_objects())
-    made = Trained(eyes, parts.head, objects, file)
+    made = Trained(eyes, head, objects, file)
     if made.head.classes not in (len(hico.verbs()), len(hico.pairs())):
         raise SetupError(f"{file.path}: {made.head.classes} classes; HICO-DET has 117 verbs and 600 pairs")
     made.ledger = [_entry(file), loading.ledger(found)]

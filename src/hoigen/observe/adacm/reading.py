@@ -174,7 +174,7 @@ def _width(file: tensors.Found, shots: int | None) -> int:
     """Numbers of a feature. shots: of a memory; None for a trained checkpoint."""
     if shots is not None:
         return int(memory_of(file.path, shots).both.shape[1])
-    proj = published.parts_of(file).visual.get("proj")
+    proj = published.parts_of(file)[0].get("proj")
     return int(proj.shape[1]) if proj is not None else 0
 
 
