@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
-from fake_chat_server import FakeChatServer, Say
+import pytest
+from fake_chat_server import FakeChatServer, Say, error
 
 import hoigen
+from hoigen.core.errors import SetupError, UsageError
 from hoigen.data.run import Run
 from hoigen.stages.captioned import OF_MANY, caption_rows
 from run_folders import curated
@@ -17,7 +20,7 @@ def prepared(folder: Path, video: Path, url: str, clips: int, **more: Any) -> Pa
     """A run of many stretches of one video, all kept, that one expert of a server describes; its folder."""
     lines = [f"{video},{i * 0.04:.3f},{i * 0.04 + 0.4:.3f}" for i in range(clips)]
     (folder / "list.csv").write_text("\n".join(["uri,start,end", *lines]) + "\n")
-    served = {"url": url, "model": "fake", "sampling": {"frames": 1, "short_side": 32}, "tries": 1, "slots": 2, **more}
+    served = {"url": url, "model": "fake", "sampling": {"frames": 1, "short_side": 32}, "tries": 1, "slots": 2} | more
     spec = {"captioner": {"single": {"expert": {"chat_server": served}}}}
     curated(videos=folder / "list.csv", run=folder / "run", shard_size=5, caption=spec)
     return folder / "run"
@@ -44,3 +47,90 @@ def test_a_text_of_many_clips_is_marked_and_a_text_of_its_own_is_not(tmp_path: P
     assert (run / "report.html").read_text().count(f"doubtful: {OF_MANY}") >= 1
     marked = next(row["id"] for row in caption_rows(Run(run)) if row["reason"])
     assert f"doubtful: {OF_MANY}" in str(hoigen.show(run, marked))
+
+
+DENIED = {
+    "context": error(400, "This model's maximum context length is 40 tokens. However, you requested 90 tokens."),
+    "constant 500": error(500, "the engine is dead"),
+    "refusals": Say(text="I'm sorry, but I can't help with that."),
+    "no words": Say(text="Drawing"),
+    "no choices": Say(body={"id": "x", "choices": [{"message": {}}]}),
+    "late": Say(does="hang"),
+}
+
+
+@pytest.mark.parametrize("how", sorted(DENIED))
+def test_clips_that_fail_alike_stop_the_run_with_the_servers_words(
+    tmp_path: Path, tiny_video: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr("hoigen.stages.captions.ALIKE", 4)
+    with FakeChatServer() as server:
+        server.then = lambda body: DENIED[how]
+        run = prepared(tmp_path, tiny_video, server.url, 9, timeout=0.3)
+        with pytest.raises(SetupError, match="stopped: 4 clips in a row got no caption") as stopped:
+            caption(run)
+        said = {"context": "maximum context length is 40", "constant 500": "the engine is dead", "late": "no answer"}
+        assert said.get(how, "expert ") in str(stopped.value)
+        server.then = lambda body: Say(text="A man lifts a cup from the table and drinks.")
+        result = caption(run, retry=True)
+        assert sum(result.paths.values()) == 9, "once it is mended, all is asked again"
+
+
+def test_a_stop_can_be_switched_off_and_a_caption_between_ends_a_row(
+    tmp_path: Path, tiny_video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hoigen.stages.captions.ALIKE", 4)
+    refused, fine = DENIED["refusals"], Say(text="A man lifts a cup from the table and drinks.")
+    with FakeChatServer() as server:
+        server.then = lambda body: refused
+        run = prepared(tmp_path, tiny_video, server.url, 9, slots=1)
+        assert sum(caption(run, breaker=False).failed.values()) == 9
+        server.script = [each for _ in range(3) for each in (error(500, "no"), error(500, "no"), fine)]
+        assert caption(run, retry=True).failed, "three good ones, and never four in a row"
+
+
+def test_what_a_server_cannot_take_is_mended_once_and_told(
+    tmp_path: Path, tiny_video: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def picky(body: dict[str, Any]) -> Say:
+        pictures = [part for part in body["messages"][-1]["content"] if part["type"] == "image_url"]
+        if body["messages"][0]["role"] == "system":
+            return error(400, "System role not supported")
+        if len(pictures) > 2:
+            return error(400, "At most 2 image(s) may be provided in one request.")
+        return Say(text="A man lifts a cup from the table and drinks.")
+
+    with FakeChatServer() as server:
+        server.then = picky
+        run = prepared(tmp_path, tiny_video, server.url, 3, sampling={"frames": 6, "short_side": 32}, slots=1)
+        result = caption(run)
+        assert sum(result.paths.values()) == 3
+        assert result.doubtful["shown 2 of 6 frames"] == 3
+        first, second, third, *later = server.chats
+    assert first["messages"][0]["content"] in second["messages"][0]["content"][-1]["text"]
+    assert [len(body["messages"][-1]["content"]) for body in (first, second, third)] == [13, 13, 5]
+    assert len(later) == 2, "the next clips are asked as the first one was in the end"
+    said = capsys.readouterr().err
+    assert "The system prompt goes in front of the question from now on" in said
+    assert "It is shown 2 of 6 frames from now on" in said
+
+
+def test_only_what_failed_is_asked_again_and_with_other_decoding(tmp_path: Path, tiny_video: Path) -> None:
+    refused, fine = DENIED["refusals"], Say(text="A man lifts a cup from the table and drinks.")
+    with FakeChatServer() as server:
+        server.script = [refused, fine, Say(text="Drawing"), fine, fine]
+        run = prepared(tmp_path, tiny_video, server.url, 5, slots=1)
+        assert sum(caption(run).failed.values()) == 2
+        before = len(server.chats)
+        result = caption(run, retry=True, decoding=["temperature=0.7", "seed=5", "max_tokens=99"])
+        assert sum(result.paths.values()) == 5
+        again = server.chats[before:]
+        assert [(body["temperature"], body["seed"], body["max_tokens"]) for body in again] == [(0.7, 5, 99)] * 2
+        traces = [json.loads(row["trace"])[0].get("mended") for row in caption_rows(Run(run))]
+        assert sorted(filter(None, traces)) == ["temperature 0.7, seed 5, max_tokens 99"] * 2
+        caption(run)
+        assert len(server.chats) == before + 2
+        with pytest.raises(UsageError, match="needs --retry"):
+            caption(run, decoding=["seed=1"])
+        with pytest.raises(UsageError, match="did you mean 'temperature'"):
+            caption(run, retry=True, decoding=["temprature=1"])

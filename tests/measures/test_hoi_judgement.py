@@ -107,3 +107,15 @@ def test_an_excuse_is_no_caption_to_judge(tmp_path: Path, tiny_video: Path) -> N
     row = judged(tmp_path, tiny_video, settings(tmp_path, YES, {"says": "I'm sorry, but I can't assist with that."}))
     assert (row["state"], row["hoi_judgement"]) == ("failed", None)
     assert "describer refused: an excuse" in row["reason"]
+
+
+def test_a_retry_asks_again_what_was_refused(tmp_path: Path, tiny_video: Path) -> None:
+    given = settings(tmp_path, YES, {"says": "I'm sorry, but I can't assist with that."})
+    judged(tmp_path, tiny_video, given)
+    asked = (tmp_path / "asked.log").read_text().splitlines()
+    hoigen.retry(tmp_path / "run", quiet=True, decoding=["temperature=0.5"])
+    again = (tmp_path / "asked.log").read_text().splitlines()[len(asked) :]
+    assert len(again) == 1
+    assert "eyes" in again[0]
+    judged(tmp_path, tiny_video, given)
+    assert len((tmp_path / "asked.log").read_text().splitlines()) == len(asked) + 1, "without one it is asked no more"

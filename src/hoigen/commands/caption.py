@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from hoigen.commands.options import Quiet, RunFolder
+from hoigen.commands.options import Decoding, Quiet, RunFolder, decoding_of
 from hoigen.core.clip import Seconds
 from hoigen.core.errors import SetupError, UsageError
 from hoigen.core.settings import Setting
@@ -111,6 +111,8 @@ def caption(
     retry: Annotated[
         bool, Setting("ask once more what was truncated, refused, malformed, timed out or failed")
     ] = False,
+    decoding: Decoding = None,
+    breaker: Annotated[bool, Setting("stop when clip after clip gets no caption for the same reason")] = True,
     tokenizer: Annotated[
         str | None,
         Setting(
@@ -166,6 +168,9 @@ def caption(
         | {"load_deadline": load_deadline}
     )
     check_shares(rank, ranks)
+    otherwise = decoding_of(decoding or [])
+    if otherwise and (not retry or batch_out is not None):
+        raise UsageError("--decoding is for what failed: it needs --retry, and cannot go into a --batch-out")
     folder = Run(Path(run))
     settings = folder.recipe()
     spec = caption_spec(settings, recipe, set or [])
@@ -187,13 +192,14 @@ def caption(
                         looked_at.forget_unanswered()
                     return dry_run_of(folder, steps, job, looked_at, mine)
             if retry:
-                calls.forget_unanswered()
+                calls.forget_unanswered(decoding=otherwise)
             if batch_out is None:
                 job = _settled(job, spec, folder, steps, quiet)
             limits = Limits(
                 deadline=deadline,
                 load_deadline=load_deadline,
                 memory_mb=memory_mb,
+                breaker=breaker,
                 workers=workers or cores(),
             )
             with _in_force(folder, spec, job):

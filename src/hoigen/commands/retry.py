@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from hoigen.commands.options import Quiet, RunFolder
+from hoigen.commands.options import Decoding, Quiet, RunFolder, decoding_of
 from hoigen.core.errors import UsageError
 from hoigen.core.settings import Setting
 
@@ -23,15 +23,17 @@ def retry(
         list[str] | None,
         Setting("how it is to be done this time, as key=value (deadline=600); may be given more than once"),
     ] = None,
+    decoding: Decoding = None,
     quiet: Quiet = False,
 ) -> Funnel:
-    """Tries all failed clips of a run again, and only those.
+    """Tries all failed clips of a run again, and only those; what experts refused or answered amiss is asked again.
 
     What failed stays in the tables until there is something in its place: killed, a retry has lost nothing.
     """
     from hoigen.commands.curate import carry_out
     from hoigen.core import trusted
     from hoigen.data.run import Run
+    from hoigen.experts.calls import Calls
     from hoigen.recipe.build import recipe_of
     from hoigen.rules.runfile import steps_of
 
@@ -44,4 +46,9 @@ def retry(
                 "take hoigen curate"
             )
     recipe, _ = steps_of(folder, set or [])
+    otherwise = decoding_of(decoding or [])
+    if folder.calls_file.is_file():
+        calls = Calls(folder.calls_file)
+        calls.forget_unanswered("describer", "judge", "detector", decoding=otherwise)
+        calls.close()
     return carry_out(recipe_of(recipe | {"run": run}, str(folder.recipe_file)), quiet=quiet, trust=(), retry=True)

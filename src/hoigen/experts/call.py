@@ -6,7 +6,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from hoigen.core.clip import Clip, Frames, Sampling, Seconds
@@ -46,6 +46,8 @@ class Request:
         own: the prompt's own words, where the answer is to be one paragraph that describes the clip: it is checked as
             such (`experts.answers`). "" where it is something else. No part of the key.
         language: two letters, of the language of that paragraph; "" for that of `own`.
+        decoding: what is decoded otherwise than the expert's settings say (temperature, seed, max_tokens, ...), for
+            this try alone. No part of the key: the answer takes the place of the one that failed.
     """
 
     text: str
@@ -57,6 +59,7 @@ class Request:
     again: tuple[str, str] | None = None
     own: str = ""
     language: str = ""
+    decoding: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def lacks_frames(self) -> bool:
@@ -84,6 +87,7 @@ class Answer:
         seconds: wall time of the last try.
         endpoint: where it came from.
         unreachable: the endpoint itself is at fault, not this request.
+        mended: how the question had to be changed for the server to take it, or with which other decoding it was asked.
     """
 
     outcome: Outcome
@@ -96,6 +100,7 @@ class Answer:
     seconds: Seconds = 0.0
     endpoint: str = ""
     unreachable: bool = False
+    mended: str = ""
 
     @property
     def ok(self) -> bool:

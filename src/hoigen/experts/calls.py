@@ -7,7 +7,7 @@ import json
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,14 @@ create table if not exists waiting (
 ) without rowid
 """
 """Questions that were written to a batch and are not answered yet."""
+
+AGAIN = """
+create table if not exists again (
+    key text primary key,
+    decoding text not null
+) without rowid
+"""
+"""Questions that are asked again with other decoding, and with which (JSON)."""
 
 SPENT = """
 create table if not exists spent (
@@ -89,6 +97,7 @@ class Calls:
             self.con.execute("create index if not exists call_of_clip on call (clip)")
             self.con.execute(WAITING)
             self.con.execute(SPENT)
+            self.con.execute(AGAIN)
         except sqlite3.DatabaseError as error:
             raise UsageError(f"{path} cannot be read as the calls of a run: {error}") from None
 
@@ -120,6 +129,7 @@ class Calls:
             "where call.outcome not in ('answered', 'truncated', 'refused', 'malformed')",
             (*values, text, asked.text, time.time()),
         )
+        self.con.execute("delete from again where key = ?", (key,))
 
     def mend(self, key: str, answer: Answer) -> None:
         """Replaces a kept answer by what it turned out to be, once the schema that it is for was at hand.
@@ -148,13 +158,20 @@ class Calls:
         ).fetchone()
         return None if row is None else Asked(clip=row[0], role=row[1], expert=row[2], template=row[3], text=row[4])
 
-    def forget_unanswered(self, role: str | None = None) -> int:
+    def decoding_of(self, key: str) -> dict[str, Any]:
+        """The other decoding with which a question that failed is asked again; {} for none."""
+        row = self.con.execute("select decoding from again where key = ?", (key,)).fetchone()
+        return dict(json.loads(row[0])) if row is not None else {}
+
+    def forget_unanswered(self, *roles: str, decoding: Mapping[str, Any] | None = None) -> int:
         """Drops all that was not answered, so that it is asked again; how many rows. What it took stays counted.
 
         Args:
-            role: only what an expert was asked in this role; None for all.
+            *roles: only what an expert was asked in one of these roles, repair rounds too; all when none is given.
+            decoding: these questions, and no others, are asked again with it (temperature, seed, max_tokens, ...).
         """
-        mine, given = ("outcome <> 'answered'", ()) if role is None else ("outcome <> 'answered' and role = ?", (role,))
+        given = tuple(name for role in roles for name in (role, f"{role}, repair"))
+        mine = "outcome <> 'answered'" + (f" and role in ({', '.join('?' * len(given))})" if given else "")
         with self.con:
             self.con.execute("begin")
             self.con.execute(
@@ -162,6 +179,11 @@ class Calls:
                 f"sum(answer ->> 'tokens_out') from call where {mine} group by expert, outcome",
                 given,
             )
+            if decoding:
+                self.con.execute(
+                    f"insert or replace into again select key, ? from call where {mine}",
+                    (json.dumps(dict(decoding)), *given),
+                )
             return self.con.execute(f"delete from call where {mine}", given).rowcount
 
     @contextlib.contextmanager

@@ -247,6 +247,7 @@ class _Asking:
         self.how, self.session, self.request, self.seen = how, session, request, seen
         self.sent = self.failed = self.not_reached = 0
         self.seconds: Seconds = 0.0
+        self.thinned = False
         shape = json.dumps(request.json_schema, sort_keys=True)
         self.schema = hashlib.sha256(shape.encode()).hexdigest()[:16]
 
@@ -275,7 +276,11 @@ class _Asking:
     async def _try(self, endpoint: Endpoint) -> Answer | Fault:
         fallen = max(endpoint.modes.get(ALL_SCHEMAS, 0), endpoint.modes.get(self.schema, 0))
         mode = JSON_MODES[max(fallen, JSON_MODES.index(self.how.json_mode))]
-        body = wire.body_of(self.request, self.seen, mode, self.how.model, self.how.decoding)
+        frames = len(self.seen) // 2 if self.how.media == "frames" else 0
+        seen = wire.thinned(self.seen, endpoint.most) if frames else self.seen
+        decoding = self.how.decoding | dict(self.request.decoding)
+        joined = endpoint.joins and bool(self.request.system)
+        body = wire.body_of(self.request, seen, mode, self.how.model, decoding, joined=joined)
         self.sent += 1
         began = time.monotonic()
         reply = await self.session.send(endpoint.url, "/chat/completions", body, self.how.timeout)
@@ -285,7 +290,8 @@ class _Asking:
             endpoint.strikes = 0
         if isinstance(found, Answer):
             endpoint.went_well()
-            return found
+            fewer = f"shown {len(seen) // 2} of {frames} frames" if len(seen) < len(self.seen) else ""
+            return replace(found, mended=fewer)
         # What is learned, before the slot is given back: the next request meets what this one met.
         reason = f"{endpoint.shown}: {found.reason}"
         if found.action == "elsewhere":
@@ -297,6 +303,20 @@ class _Asking:
         elif found.action == "plainer":
             which = self.schema if found.one_schema else ALL_SCHEMAS
             endpoint.modes[which] = max(endpoint.modes.get(which, 0), JSON_MODES.index(mode) + 1)
+        elif found.action == "join":
+            if joined or not self.request.system:
+                return replace(found, action="stop")
+            if not endpoint.joins:
+                print(f"{reason}. The system prompt goes in front of the question from now on", file=sys.stderr)
+            endpoint.joins = True
+        elif found.action == "fewer":
+            most = min(found.most or int(found.share * len(seen) / 2), len(seen) // 2 - 1)
+            if self.thinned or not frames or most < 1:
+                return replace(found, action="stop")
+            self.thinned = True
+            if endpoint.most is None or most < endpoint.most:
+                print(f"{reason}. It is shown {most} of {frames} frames from now on", file=sys.stderr)
+                endpoint.most = most
         elif found.action in ("again", "slower"):
             self.failed += 1
             if found.action == "slower" or found.wait is not None:

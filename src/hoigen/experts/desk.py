@@ -67,8 +67,10 @@ class Desk:
                 return key, await asyncio.shield(self.under_way[key]), True
         self.under_way[key] = asyncio.get_running_loop().create_future()
         try:
-            said = await self.asking(expert, request)
-            answer = _checked(replace(said, text=_encodable(said.text)), request)
+            otherwise = self.calls.decoding_of(key)
+            said = await self.asking(expert, replace(request, decoding=otherwise))
+            how = ", ".join(filter(None, (said.mended, *(f"{name} {value}" for name, value in otherwise.items()))))
+            answer = _checked(replace(said, text=_encodable(said.text), mended=how), request)
             self.calls.put(key, asked, answer)
             self.under_way[key].set_result(answer)
         except BaseException as error:
@@ -173,6 +175,7 @@ class Conversation:
                 "tokens_out": answer.tokens_out,
                 "seconds": round(answer.seconds, 3),
                 "tries": answer.tries,
+                **({"mended": answer.mended} if answer.mended else {}),
             }
         )
         return answer
@@ -200,7 +203,8 @@ def _checked(answer: Answer, request: Request) -> Answer:
         found = answers.words_of(answer.text, own=request.own, language=request.language)
         if found.outcome != "answered":
             return answer.because(found.outcome, found.reason)
-        return replace(answer, data={"words": _encodable(found.text), "doubts": list(found.doubts)})
+        fewer = [answer.mended] if "frames" in answer.mended else []
+        return replace(answer, data={"words": _encodable(found.text), "doubts": [*found.doubts, *fewer]})
     if request.schema is None:
         return answer
     from pydantic import ValidationError

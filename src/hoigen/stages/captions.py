@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import queue
+import re
 import threading
 import time
 import traceback
@@ -48,6 +49,9 @@ if TYPE_CHECKING:
 
 UNREACHABLE = 5
 """Clips in a row for which an endpoint itself was at fault, before the run stops."""
+ALIKE, ALIKE_LATER = 20, 100
+"""Clips in a row without a caption, for the same reason, before the run stops: 20 where the server or the time failed,
+or where there was no caption yet; 100 where experts declined after they had described others."""
 IN_FLIGHT_BYTES = 1 << 30
 """Frames of clips under way; beyond it decoding waits."""
 LEAVE: Seconds = 1.0
@@ -100,6 +104,8 @@ class _Outcome:
         size: bytes of its frames.
         unreachable: what an endpoint that is itself at fault said.
         error: what the captioner raised.
+        alike: of a clip that was asked about and got no caption: what such clips share when it is not they that are at
+            fault; of one that got a caption "".
     """
 
     item: Item
@@ -107,6 +113,7 @@ class _Outcome:
     size: int = 0
     unreachable: str = ""
     error: BaseException | None = None
+    alike: str | None = None
 
 
 class CaptionStage(Stage):
@@ -155,6 +162,7 @@ class CaptionStage(Stage):
         self.under_way = self.under_way_bytes = 0  # clips that experts are asked about, and bytes of their frames
         self.outcomes: queue.SimpleQueue[_Outcome] = queue.SimpleQueue()
         self.unreachable = 0
+        self.row_alike, self.captioned = ("", 0), 0  # what clips in a row shared, how many; captions of this process
         self.opened = False
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, name="experts", daemon=True)
@@ -251,7 +259,9 @@ class CaptionStage(Stage):
         talk = self._talk(kept, self.desk, frames)
         try:
             caption = await self.job.captioner(talk)
-            outcome = _Outcome(item, row_of(kept.clip, caption, talk, began), size, talk.unreachable)
+            alike = "" if caption.text is not None else _shared(talk) or caption.reason
+            row = row_of(kept.clip, caption, talk, began)
+            outcome = _Outcome(item, row, size, talk.unreachable, alike=alike)
         except NotKept:
             outcome = _Outcome(item, None, size)
         except (Exception, SystemExit) as error:  # the latter would end the thread, and all would wait for ever
@@ -284,6 +294,7 @@ class CaptionStage(Stage):
                 f"stopped: {self.unreachable} clips in a row met an endpoint that is at fault: {outcome.unreachable}. "
                 "All answers are kept; the same command goes on."
             )
+        self._stop_if_alike(outcome)
         if outcome.error is None:
             self.breaker.saw_ok(self.job.name)
         else:
@@ -294,6 +305,25 @@ class CaptionStage(Stage):
         self.rows[outcome.item.shard][outcome.item.key] = outcome.row
         state: str = outcome.row["state"]
         return state
+
+    def _stop_if_alike(self, outcome: _Outcome) -> None:
+        """Raises SetupError when so many clips in a row got no caption for one reason that it cannot be theirs."""
+        if outcome.alike is None or outcome.row is None:
+            return
+        if not outcome.alike:
+            self.row_alike, self.captioned = ("", 0), self.captioned + 1
+            return
+        before, count = self.row_alike
+        count = count + 1 if before == outcome.alike else 1
+        self.row_alike = outcome.alike, count
+        words = outcome.alike.partition(" ")[2]
+        most = ALIKE_LATER if self.captioned and words.split(":")[0] in ("refused", "malformed", "truncated") else ALIKE
+        if count >= most and self.breaker.on:
+            raise SetupError(
+                f"stopped: {count} clips in a row got no caption for the same reason, so it is the set-up that is "
+                f"wrong: {outcome.row['reason']}. All answers are kept; once it is mended, hoigen caption RUN --retry "
+                "asks again (--decoding temperature=0.7 asks otherwise, --no-breaker goes on as it is)."
+            )
 
     # the workers' side
 
@@ -338,6 +368,16 @@ class CaptionStage(Stage):
             asyncio.run_coroutine_threadsafe(leave(), self.loop).result(timeout=LEAVE)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(LEAVE)
+
+
+def _shared(talk: Conversation) -> str:
+    """Who gave no answer and how; of a server's words, without its numbers, since they are those of a clip."""
+    wrong = [call for call in talk.trace if call["outcome"] != "answered"]
+    if not wrong:
+        return ""
+    last = wrong[-1]
+    said = f": {re.sub(r'[0-9]+', '#', last['reason'])}" if last["outcome"] == "failed" else ""
+    return f"{last['role'].replace(' ', '_')} {last['outcome']}{said}"
 
 
 @runtime_checkable

@@ -78,6 +78,8 @@ class Endpoint:
         struck_at: when the last strike was counted.
         slowed_at: when the width was halved last.
         modes: how many steps it fell back from the JSON mode asked for, by the digest of a schema.
+        joins: it knows no system prompt, which goes in front of the question.
+        most: of the frames that are shown, how many it takes; None for all.
     """
 
     url: str
@@ -91,6 +93,8 @@ class Endpoint:
     struck_at: float = 0.0
     slowed_at: float = 0.0
     modes: dict[str, int] = field(default_factory=dict)
+    joins: bool = False
+    most: int | None = None
 
     def __post_init__(self) -> None:
         self.width = float(self.slots)

@@ -35,10 +35,10 @@ AGAIN = (
 SHOWN = 300
 """Characters of a server's message that a reason repeats."""
 
-Action = Literal["again", "slower", "elsewhere", "shut", "plainer", "stop"]
+Action = Literal["again", "slower", "elsewhere", "shut", "plainer", "join", "fewer", "stop"]
 """again: the same question once more. slower: that too, and the server is overloaded. elsewhere: it cannot be reached.
-shut: it takes none of this expert's requests. plainer: it does not know this way of asking for JSON. stop: asking
-again would not help."""
+shut: it takes none of this expert's requests. plainer: it does not know this way of asking for JSON. join: it knows no
+system prompt. fewer: there are too many pictures for it. stop: asking again would not help."""
 
 NO_SCHEMA = re.compile(r"response_?format|json_?schema|json_?object|structured|grammar|guided|schema", re.I)
 BAD_SCHEMA = re.compile(r"invalid schema|unsupported schema|schema .*(invalid|not valid)", re.I)
@@ -47,11 +47,28 @@ REFUSED_WORDS = re.compile(r"content (management )?(policy|filter)|was flagged|i
 NO_MONEY = re.compile(r"insufficient_quota|billing|payment required|insufficient (balance|credits)", re.I)
 PAGE = re.compile(r"\s*<(!doctype html|html)", re.I)
 NO_PICTURES = re.compile(
-    r"(image|video|vision|multi-?modal)s? (input )?(is|are) not supported|not a multi-?modal|at most \d+ (image|video)"
+    r"(image|video|vision|multi-?modal)s? (input )?(is|are) not supported|not a multi-?modal|at most 0 (image|video)"
     r"|(not|n't) support (image|video|vision|multi-?modal)",
     re.I,
 )
-"""The model takes no pictures, or not as many: so it is with every clip."""
+"""The model takes no pictures: so it is with every clip."""
+NO_SYSTEM = re.compile(
+    r"system[ _-]?(role|message|prompt|instruction)s?\b.{0,40}(not|un|n't) ?(supported|allowed|enabled|valid|accepted)|"
+    r"(not|n't) support.{0,30}system|roles? must alternate|only user and assistant roles|unexpected role.{0,20}system|"
+    r"invalid role.{0,20}system|developer instruction is not enabled",
+    re.I | re.S,
+)
+TOO_MANY = re.compile(
+    r"at most (\d+) (?:image|picture|video|photo)|"
+    r"(?:maximum|limit|max)\w* (?:number )?of (?:images|pictures)\D{0,40}(\d+)",
+    re.I,
+)
+TOO_LONG = re.compile(
+    r"(maximum|available|max\w*) (model |sequence )?(context|length|position)|context[ _-]?(length|size|window)|"
+    r"prompt is too long|too many (input )?tokens|longer than the maximum|exceed\w* .{0,40}(context|token|length)",
+    re.I,
+)
+"""The question with its pictures does not fit."""
 RETRIED = frozenset((408, 409, 425))
 OVERLOADED = frozenset((429, 503, 529))
 SHUT = frozenset((301, 302, 303, 307, 308, 401, 402, 403, 404))
@@ -76,20 +93,39 @@ def shown(frames: Frames, media: Media) -> list[Part]:
     return parts
 
 
-def messages(request: Request, seen: Sequence[Part], mode: JsonMode) -> list[dict[str, Any]]:
+def thinned(seen: Sequence[Part], most: int | None) -> list[Part]:
+    """The parts of fewer frames, spread evenly; a video stays whole.
+
+    Args:
+        seen: parts that show frames, each after its time (`shown`).
+        most: frames; None for all.
+    """
+    frames = len(seen) // 2
+    if most is None or most >= frames:
+        return list(seen)
+    chosen = [round((at + 0.5) * frames / most - 0.5) for at in range(most)]
+    return [part for at in chosen for part in seen[2 * at : 2 * at + 2]]
+
+
+def messages(request: Request, seen: Sequence[Part], mode: JsonMode, *, joined: bool = False) -> list[dict[str, Any]]:
     """System prompt, what is seen and the question; in the repair round also the first answer and what was wrong.
 
     Args:
         request: what is asked.
         seen: the parts that show the clip (`shown`); empty when nothing is shown.
         mode: how JSON is asked for; but for `schema`, the question ends with the schema in words.
+        joined: the system prompt stands in front of the question, for a model that knows none.
     """
     question = request.text
     if request.schema is not None and mode != "schema":
         schema = json.dumps(request.json_schema, ensure_ascii=False)
         question = f"{question}\n\n{AS_JSON.format(schema=schema)}"
+    if joined and request.system:
+        question = f"{request.system}\n\n{question}"
     content: Any = [*seen, {"type": "text", "text": question}] if seen else question
-    turns: list[dict[str, Any]] = [{"role": "system", "content": request.system}] if request.system else []
+    turns: list[dict[str, Any]] = (
+        [{"role": "system", "content": request.system}] if request.system and not joined else []
+    )
     turns.append({"role": "user", "content": content})
     if request.again is not None:
         answer, wrong = request.again
@@ -99,7 +135,13 @@ def messages(request: Request, seen: Sequence[Part], mode: JsonMode) -> list[dic
 
 
 def body_of(
-    request: Request, seen: Sequence[Part], mode: JsonMode, model: str, decoding: Mapping[str, Any]
+    request: Request,
+    seen: Sequence[Part],
+    mode: JsonMode,
+    model: str,
+    decoding: Mapping[str, Any],
+    *,
+    joined: bool = False,
 ) -> dict[str, Any]:
     """The body of a request.
 
@@ -109,8 +151,9 @@ def body_of(
         mode: how JSON is asked for, when the request has a schema; with `prompt` the words alone ask.
         model: the name under which the server has it.
         decoding: temperature and its like; those that are None are left to the server.
+        joined: the system prompt stands in front of the question.
     """
-    body: dict[str, Any] = {"model": model, "messages": messages(request, seen, mode)}
+    body: dict[str, Any] = {"model": model, "messages": messages(request, seen, mode, joined=joined)}
     body |= {name: value for name, value in decoding.items() if value is not None}
     if request.schema is None or mode == "prompt":
         return body
@@ -134,6 +177,8 @@ class Fault:
         outcome: what it comes to when it stays so.
         wait: seconds that the server asks to wait.
         one_schema: it is this schema that the server does not take, not the way of asking for JSON.
+        share: of the pictures, how much may be shown (0..1), where they are too many; 1 for a number in `most`.
+        most: how many pictures it takes; 0 where it does not say.
     """
 
     action: Action
@@ -141,6 +186,8 @@ class Fault:
     outcome: Outcome = "failed"
     wait: Seconds | None = None
     one_schema: bool = False
+    share: float = 1.0
+    most: int = 0
 
 
 def read(reply: Reply, *, asked_for_json: bool = False) -> Answer | Fault:
@@ -177,6 +224,14 @@ def _fault(status: int, error: Mapping[str, Any], reply: Reply, asked_for_json: 
     reason = f"{f'HTTP {status}: ' if status else ''}{short(said) or 'an error without a word'}"
     if REFUSED_CODE.search(code) or (status in (0, 400, 403, 422) and REFUSED_WORDS.search(said)):
         return Fault("stop", reason, "refused")
+    if NO_SYSTEM.search(said):
+        return Fault("join", reason)
+    if (many := TOO_MANY.search(said)) and int(many.group(1) or many.group(2)):
+        return Fault("fewer", reason, most=int(many.group(1) or many.group(2)))
+    if TOO_LONG.search(said):
+        sizes = sorted(int(number) for number in re.findall(r"\b\d{3,7}\b", f"{said} {error}"))
+        told = 0.9 * sizes[0] / sizes[-1] if len(sizes) > 1 else 0.5
+        return Fault("fewer", reason, share=min(0.5, told))
     if status in SHUT or (status == 429 and NO_MONEY.search(code)) or NO_PICTURES.search(said):
         return Fault("shut", reason)
     if status in OVERLOADED:

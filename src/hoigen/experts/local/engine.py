@@ -325,11 +325,10 @@ class LocalModel:
         queue: Batcher[Request, Answer] | None = room.taken(self._key)
         if queue is None:
             return Answer(outcome="failed", reason="the expert was asked before it was opened, or after it was closed")
+        names = ("max_tokens", "temperature", "seed", "repetition_penalty")
+        how: dict[str, Any] = {name: request.decoding.get(name, getattr(self, name)) for name in names}
         decoding = _Decoding(
-            max_tokens=self.max_tokens,
-            temperature=self.temperature,
-            seed=self.seed,
-            repetition_penalty=self.repetition_penalty,
+            **how,
             options=json.dumps(dict(self.template), sort_keys=True),
             shown=request.frames is not None,
         )
