@@ -67,6 +67,7 @@ def categories(
     if format is not None and out is None:
         raise UsageError(f"--format {format} needs --out FILE")
     check_out(chosen, out)
+    Run(Path(run)).check_links()
     tally = table.Tally()
     path = Path(run) / "categories" / "categories.parquet"
     texts = tally.texts(_texts(Path(run), captions))

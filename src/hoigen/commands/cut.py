@@ -6,6 +6,7 @@ import contextlib
 import functools
 import json
 import os
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from hoigen.commands.options import Quiet, RunFolder
 from hoigen.core.clip import Seconds
-from hoigen.core.errors import SetupError, UsageError
+from hoigen.core.errors import SetupError, UsageError, shown
 from hoigen.core.settings import Setting
 from hoigen.work.stage import Item, Stage
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".mp4", ".mkv")
 NAMED = 3
+FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")
 """So many files of a list are named on the screen; the result has all."""
 
 
@@ -129,6 +131,7 @@ def cut(
     _, steps = steps_of(folder)
     total = sum(kept_counts(folder, steps).values())
     target = Path(out) if out is not None else folder.cut_folder
+    folder.check_links()
     check_numbers({"workers": workers, "deadline": deadline})
     _ready(target, copy, folder.path, prune)
     with os.scandir(target) as entries:
@@ -227,6 +230,11 @@ class _CutStage(Stage):
             for row in self.folder.clips.read(part, [*names, "state", "digest", "header"]):
                 if row["id"] not in kept or row["state"] != "ok":
                     continue
+                if not FILE_NAME.fullmatch(row["id"]):
+                    raise UsageError(
+                        f"{self.folder.clips.folder.uri}, shard {part}: a clip's id is letters, digits, _, - and dots "
+                        f"between them, since its file is called so; it came as {shown(row['id'])}"
+                    )
                 del kept[row["id"]]  # a stretch listed twice is one file
                 meta = {"digest": row["digest"], "stamp": json.loads(row["header"] or "{}").get("stamp")}
                 clip = Clip(**{name: row[name] for name in names}, meta=meta)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
+from hoigen.core.errors import shown
 from hoigen.core.settings import Setting
 
 Better = Literal["more", "less"]
@@ -51,6 +53,8 @@ class Number:
         for key in ("name", "label", "unit", "about"):
             if not isinstance(getattr(self, key), str):
                 raise ValueError(f"{key}: a text; it came as {getattr(self, key)!r}")
+        if not re.fullmatch(r"[A-Za-z_]\w*", self.name, re.ASCII):  # of a column, and of a file
+            raise ValueError(f"name: letters, digits and _; it came as {shown(self.name)}")
         for key in ("share", "headline"):
             if not isinstance(getattr(self, key), bool):
                 raise ValueError(f"{key}: true or false; it came as {getattr(self, key)!r}")

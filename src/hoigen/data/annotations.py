@@ -77,7 +77,8 @@ class Annotations:
         Args:
             run: the run, or its folder.
         """
-        self.folder = (run if isinstance(run, Run) else Run(Path(run))).annotations
+        self.run = run if isinstance(run, Run) else Run(Path(run))
+        self.folder = self.run.annotations
         self._lock = threading.Lock()
         self._last = EPOCH
 
@@ -90,6 +91,7 @@ class Annotations:
         Returns the rows as they were written, in UTC.
         """
         timed = []
+        self.run.check_links()
         with self._lock:
             for row in rows:
                 if row.when is None:  # later than what was said before it, also where the clock is coarse or goes back

@@ -8,6 +8,7 @@ a folder exists once it holds one.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Literal, cast
 
-from hoigen.core.errors import Locked, SetupError, UsageError
+from hoigen.core.errors import Locked, SetupError, UsageError, shown
 from hoigen.core.uris import scheme_of, store_of
 
 
@@ -58,7 +59,10 @@ class Folder:
         return Folder(self.path(name))
 
     def path(self, name: str) -> str:
-        """The text by which DuckDB and pyarrow find the file `name` of it."""
+        """The text by which DuckDB and pyarrow find the file `name` of it. Raises UsageError for a name that leads out
+        of the folder: names come out of files, too."""
+        if "\0" in name or any(part in ("", ".", "..") for part in name.split("/")):
+            raise UsageError(f"{self.uri}: {shown(name)} is no name of a file or folder in it")
         return str(Path(self.uri) / name) if self.is_local else f"{self.uri.rstrip('/')}/{name}"
 
     def names(self, kind: Literal["file", "directory"] = "file") -> list[str]:
@@ -180,7 +184,13 @@ class Folder:
 
         path = Path(self.path(name))
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w") as file:
+        try:  # a link is not followed, a pipe not waited for, and what is there stays as it is
+            opened = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            if error.errno not in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
+                raise
+            raise UsageError(f"{path} is a link or no file; hoigen makes it itself: delete it") from None
+        with os.fdopen(opened, "r+", encoding="utf-8") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -23,7 +23,8 @@ at most the clip under way.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,9 +43,15 @@ from hoigen.data.journal import Journal
 from hoigen.data.parquet import parquet_file
 from hoigen.data.tables import Table
 
+SHARDS_FILE = "shards.parquet"
+OWN = (
+    *("run.yaml", "videos.parquet", "found", SHARDS_FILE, "clips", "observations", "scores", "journal", "ranks"),
+    *("calls.sqlite", "captions", "joined", "annotations", "report.html", "suggest", "categories", "evaluation.json"),
+    "cut",
+)
+"""What hoigen writes into a run, besides hidden files, and files that begin with one of these names."""
 BEFORE_A_RUN = ("videos.parquet", "evaluation.json", "journal")
 """What may lie in a folder whose run has not begun."""
-SHARDS_FILE = "shards.parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +230,16 @@ class Run:
                 f"run: {self.path} is no run and holds other files ({some}); give a new or an empty folder"
             )
 
+    def check_links(self) -> None:
+        """Raises UsageError when a link, a pipe or a device stands where hoigen writes in this run: what is written
+        there would come out elsewhere. The run's folder itself may be a link."""
+        for found in _no_files(self.path, top=True):
+            kind = "a link" if os.path.islink(found) else "no file and no folder"
+            raise UsageError(
+                f"{found} is {kind}. hoigen writes there, and follows no links within a run, which may come from "
+                "somebody else: put the files themselves there, or delete it"
+            )
+
     def recipe(self) -> dict[str, Any]:
         """The arguments of the run, as `run.yaml` has them. Raises UsageError when this is no run."""
         import yaml
@@ -239,3 +256,18 @@ class Run:
         if not isinstance(loaded, dict) or not isinstance(loaded.get("recipe"), dict):
             raise UsageError(f"{self.recipe_file} is not the run.yaml of a run: it has no `recipe`")
         return dict(loaded["recipe"])
+
+
+def _no_files(folder: Path | str, *, top: bool) -> Iterator[str]:
+    """What is neither a file nor a folder, below a run's folder; at its top only what is hoigen's own."""
+    try:
+        entries = list(os.scandir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in entries:
+        if top and not entry.name.startswith((".", *OWN)):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _no_files(entry.path, top=False)
+        elif not entry.is_file(follow_symlinks=False) and os.path.lexists(entry.path):  # a part may have gone meanwhile
+            yield entry.path

@@ -30,6 +30,7 @@ def write_page(run: Path, *, out: Path | None = None, shown: int | None = None, 
     if out is not None:
         page = Path(out)
     else:  # two runs have a page of their own: report.html stays that of the one
+        folder.check_links()
         page = folder.report_file if other is None else folder.path / f"beside_{other.path.resolve().name}.html"
     if page.is_dir() or not page.parent.is_dir():
         raise UsageError(f"--out {page}: the name of a file in a folder that is there")

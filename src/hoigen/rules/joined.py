@@ -85,6 +85,7 @@ def attach(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], sche
     are found but not cut into shards yet have a null `shard` and no score. A video of the list of which nothing was
     found yet is a row too, without an id, pending: what was asked is the total, not what was done.
     """
+    run.check_links()  # copies are written and deleted
     con.execute(f"create schema if not exists {schema}")
     if not run.folder.is_local and not con.filesystem_is_registered(run.folder.fs.protocol[0]):
         con.register_filesystem(run.folder.fs)

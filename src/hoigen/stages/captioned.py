@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hoigen.core.clip import Clip, Seconds
+from hoigen.core.errors import UsageError, shown
 from hoigen.core.score import Caption
 from hoigen.data.columns import Row
 from hoigen.data.run import Run
@@ -95,8 +97,15 @@ def caption_facts(run: Run) -> dict[str, Any] | None:
 
     if not run.caption_file.is_file():
         return None
-    facts: dict[str, Any] = yaml.safe_load(run.caption_file.read_text(encoding="utf-8"))
-    return facts
+    try:
+        facts = yaml.safe_load(run.caption_file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise UsageError(f"{run.caption_file} is damaged: {' '.join(str(error).split())}") from None
+    named: dict[str, Any] = facts if isinstance(facts, dict) else {}
+    for key, allowed in (("name", r"\w[\w.-]*"), ("fingerprint", "[0-9a-f]{12}")):  # folders of the run
+        if not isinstance(value := named.get(key), str) or not re.fullmatch(allowed, value):
+            raise UsageError(f"{run.caption_file}: {key}: {allowed}; it came as {shown(value)}")
+    return named
 
 
 def captions_in_force(run: Run) -> Table | None:

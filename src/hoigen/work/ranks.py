@@ -155,6 +155,7 @@ def held(run: Run, rank: Rank) -> Iterator[None]:
     try:
         fresh = not run.path.exists()
         run.check_folder()
+        run.check_links()
         run.path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"run: {run.path} cannot be made a folder: {error.strerror}") from None
