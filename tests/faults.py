@@ -348,3 +348,13 @@ def counts(payload: Any, emit: Any) -> None:
 
 def set_up_counts() -> Any:
     return counts
+
+
+def starts(payload: Any, emit: Any) -> None:
+    """Starts another program, says its number, and hangs."""
+    emit(subprocess.Popen(["sleep", "600"]).pid)
+    time.sleep(600)
+
+
+def set_up_starts() -> Any:
+    return starts

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,41 @@ def test_a_part_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     assert table.count(3) == 1
     assert table.shards() == [3]
     assert os.listdir(table.folder.uri) == ["00003.parquet"], "nothing half-written is left"
+
+
+def test_what_outlives_a_power_failure_is_on_the_disk_whole_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is synced, in order: all bytes of the file, then, when it has its name, the folder."""
+    synced: list[tuple[bool, int, list[str]]] = []
+    really = os.fsync
+
+    def fsync(file: int) -> None:
+        facts = os.fstat(file)
+        is_folder = stat.S_ISDIR(facts.st_mode)
+        there = [name for name in os.listdir(tmp_path) if not name.startswith(".")]
+        synced.append((is_folder, 0 if is_folder else facts.st_size, there))
+        really(file)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    folder = Folder(str(tmp_path))
+    folder.write("a", b"x" * 1000, synced=True)
+    assert synced == [(False, 1000, []), (True, 0, ["a"])]
+    folder.write("b", b"y")
+    assert len(synced) == 2, "others are left to the system"
+    assert (folder.read("a"), folder.read("b")) == (b"x" * 1000, b"y")
+
+
+def test_a_journal_that_is_removed_lets_its_file_go(tmp_path: Path) -> None:
+    journal = Journal(Folder(str(tmp_path)), "scores-00000.jsonl")
+    before = len(os.listdir("/proc/self/fd"))
+    for number in range(3):
+        journal.append({"id": number})
+        assert list(journal.rows()) == [{"id": number}]
+        journal.remove()
+        assert os.listdir(tmp_path) == []
+        assert list(journal.rows()) == []
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_a_folder_that_is_no_run_says_so(tmp_path: Path) -> None:

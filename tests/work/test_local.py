@@ -429,3 +429,11 @@ def test_it_runs_in_a_thread() -> None:
     thread.start()
     thread.join()
     assert sorted(book.parts()) == list(range(5))
+
+
+def test_what_a_task_has_started_goes_with_its_worker() -> None:
+    book = go([None], faults.set_up_starts, workers=1, tries=1, deadline=HASTY)
+    assert book.failure("0").kind == "deadline"
+    started = [what for event, what in book.of("0") if event == "part"]
+    assert len(started) == 1
+    assert gone(started)
