@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import datetime
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from hoigen.core.errors import UsageError
+from hoigen.data.parquet import part_rows
 from hoigen.data.sources.source import Source
 from hoigen.data.videolist import COLUMNS, rewrite, write_or_extend, write_videos
 
@@ -97,3 +100,21 @@ def test_rewriting_keeps_the_order_and_the_columns(tmp_path: Path) -> None:
         (1.0, "1.MP4"),
     ]
     assert tuple(pq.read_schema(path).names) == COLUMNS
+
+
+def test_a_damaged_list_is_named_by_all_that_read_it(tmp_path: Path) -> None:
+    path = tmp_path / "videos.parquet"
+    path.write_bytes(b"PAR1 cut short")
+    readers: list[Callable[[], Any]] = [
+        lambda: write_or_extend(path, [Source("a.mp4")]),
+        lambda: rewrite(path, dict),
+        lambda: part_rows(path),
+    ]
+    for read in readers:
+        with pytest.raises(pa.ArrowInvalid) as raised:
+            read()
+        assert raised.value.__notes__ == [str(path)]
+    assert path.read_bytes() == b"PAR1 cut short"
+    assert part_rows(tmp_path / "none.parquet") is None
+    write_videos([Source("a.mp4"), Source("b.mp4")], path)
+    assert part_rows(path) == 2

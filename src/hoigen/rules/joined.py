@@ -77,7 +77,7 @@ class _Sources:
         return [(layout, name) for layout in (self.clips, *self.scores) for name in layout.files(first, last)]
 
 
-def attach(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], schema: str = "main") -> None:
+def attach(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], schema: str) -> None:
     """Makes the views `clips` (the rows of the clips parts) and `scored` (with all scores) in `schema`.
 
     `scored` has, for step i, `_state_i` (null when there is no score yet) and `_reason_i`, and a column per score.
