@@ -100,6 +100,84 @@ def letterbox(frames: Scene) -> Scene:
     return out
 
 
+def through_white(old: Scene, new: Scene) -> Scene:
+    """A slow fade to white and out of it."""
+    white = np.full_like(old[0], 255)
+    out = [(a + (white.astype(int) - a) * (i + 1) / len(old)).astype(np.uint8) for i, a in enumerate(old)]
+    rise = [(b + (white.astype(int) - b) * (1 - i / len(new))).astype(np.uint8) for i, b in enumerate(new)]
+    return [*out, white, white, *rise]
+
+
+def flash_cut(scenes: list[Scene], seed: int) -> Case:
+    """Each cut lies under a white flash that rises at once and dies away within a few frames."""
+    chance = np.random.default_rng(seed)
+    case = joined("flash on the cut", scenes)
+    frames = [frame.copy() for frame in case.frames]
+    truth = []
+    for at, _ in case.truth:
+        cut = round(at * FPS)
+        first, decay = cut - int(chance.integers(0, 2)), int(chance.integers(1, 5))
+        for n in range(decay + 1):
+            share = 1.0 if n == 0 else 1 - n / (decay + 1)
+            frame = frames[first + n]
+            frame[:] = (frame + (255 - frame.astype(int)) * share).astype(np.uint8)
+        truth.append((min(first, cut) / FPS, (max(first, cut) + 1) / FPS))
+    return Case(case.kind, frames, case.times, truth)
+
+
+def white_flashes(frames: Scene, seed: int) -> Scene:
+    """Lightning: the whole frame is white, three times, and the picture is the old one again."""
+    out = [frame.copy() for frame in frames]
+    for at in np.random.default_rng(seed).choice(np.arange(10, len(out) - 10, 12), 3, replace=False):
+        out[at][:] = 255
+        out[at + 1][:] = (out[at + 1] * 0.5 + 127).astype(np.uint8)
+    return out
+
+
+def framed(frames: Scene, seed: int, *, inner: bool) -> Scene:
+    """An upright picture between bars at the sides, or a picture of a quarter of the frame over a still one."""
+    import cv2
+
+    chance = np.random.default_rng(seed)
+    height, width = SIZE
+    if inner:
+        size = height // 2, width // 2
+        top, left = int(chance.integers(0, height - size[0])), int(chance.integers(0, width - size[1]))
+        ground = texture(seed + 7, SIZE) if chance.random() < 0.5 else np.zeros((*SIZE, 3), np.uint8)
+    else:
+        size = height, int(width * chance.uniform(0.28, 0.5))
+        top, left = 0, (width - size[1]) // 2
+        ground = np.zeros((*SIZE, 3), np.uint8)
+    out = []
+    for frame in frames:
+        whole = ground.copy()
+        whole[top : top + size[0], left : left + size[1]] = cv2.resize(frame, size[::-1], interpolation=cv2.INTER_AREA)
+        out.append(whole)
+    return out
+
+
+def black_between(scenes: list[Scene], seed: int) -> Case:
+    """Hard cuts to black and out of it."""
+    chance = np.random.default_rng(seed)
+    frames, truth = list(scenes[0]), []
+    for following in scenes[1:]:
+        count = int(chance.integers(3, 20))
+        truth.append((len(frames) / FPS, (len(frames) + count) / FPS))
+        frames += [np.zeros_like(frames[0])] * count + following
+    return Case("black between", frames, [at / FPS for at in range(len(frames))], truth)
+
+
+def banner(frames: Scene, seed: int) -> Scene:
+    """A banner comes up over the lower part of a moving picture and goes again."""
+    chance = np.random.default_rng(seed)
+    out = [frame.copy() for frame in frames]
+    top = SIZE[0] - int(chance.integers(20, 32))
+    for frame in out[40:90]:
+        frame[top:-4, 10:-10] = (20, 30, 120)
+        frame[top + 6 : top + 10, 20:-40:3] = 255
+    return out
+
+
 def light(frames: Scene, at: int) -> Scene:
     """A light is switched on, and off again as much later."""
     return [f if at <= i < 2 * at else (f * 0.4).astype(np.uint8) for i, f in enumerate(frames)]
@@ -129,6 +207,13 @@ def cases(seed: int, scenes_per_case: int = 5) -> Iterator[Case]:
     yield joined("shake", [shake(scene(s + 350), s) for s in some])
     yield joined("on threes", [on_threes(scene(s + 450, 51, speed=3)) for s in some])
     yield joined("letterbox", [letterbox(scene(s + 500)) for s in some])
+    yield flash_cut([scene(s + 600) for s in some], seed)
+    yield joined("fade through white", [scene(s + 650) for s in some], 18, through_white)
+    yield joined("bars at the sides", [framed(scene(s + 700), seed, inner=False) for s in some])
+    yield joined("inner picture", [framed(scene(s + 750), seed, inner=True) for s in some])
+    yield black_between([scene(s + 800) for s in some], seed)
+    yield joined("no cut: white flash", [white_flashes(scene(base + 850, 150), seed)])
+    yield joined("no cut: banner", [banner(scene(base + 900, 150), seed)])
     yield joined("no cut: fast pan", [scene(base + 400, 150, speed=8)])
     yield joined("no cut: light", [light(scene(base + 550, 150), 50)])
 

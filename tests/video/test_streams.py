@@ -62,6 +62,7 @@ def test_the_stream_that_players_show(tmp_path: Path, name: str, streams: list[A
     with av.open(str(path)) as container:
         assert container.streams[header.stream].codec_context.width == width
     clip = Clip(id="x", uri=str(path), start=0.2, end=1.0, width=width, height=height, fps=25)
+    assert len(list(video.walk(str(path)))) == 30
     few = Sampling(frames=2)
     assert video.decode(clip, [few])[few].images.mean() == pytest.approx(grey, abs=4)
     for copy in (False, True):

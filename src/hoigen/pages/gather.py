@@ -140,7 +140,10 @@ def _account(con: Any, dropped: Mapping[str, int], recipe: Mapping[str, Any]) ->
             """select sum("end" - "start") from settled where state = 'dropped' and rule = 'shot_length'"""
         ).fetchone()
         least = recipe.get("min_length")
-        notes.append(f"{many(short, 'shot')} shorter than {least:g} s, together {length(seconds)}.")
+        notes.append(
+            f"{many(short, 'shot')} shorter than {least:g} s, black, or of one frame that is held too long, "
+            f"together {length(seconds)}."
+        )
     if copies := dropped.get("duplicate", 0):
         notes.append(f"{many(copies, 'clip')} the same in content as an earlier one under another name.")
     (bare,) = con.execute(

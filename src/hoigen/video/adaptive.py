@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -25,6 +26,18 @@ class _Seen:
     spread: float
 
 
+@dataclass(slots=True)
+class _Blank:
+    """A black or white stretch under way. before: the picture before it; hard: it began with a cut; given: its boundary
+    was."""
+
+    start: Seconds
+    before: np.ndarray | None
+    white: bool
+    hard: bool
+    given: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adaptive:
     """Hard cuts, fades through black and dissolves, from small frames.
@@ -39,8 +52,11 @@ class Adaptive:
       change of exposure or night falling in a time-lapse is none;
     - lasts: within `flash` seconds no picture after it is an old one again.
 
-    A black stretch (luma and spread below `black`) shorter than `between` seconds is one boundary, at its hard side or
-    in its middle; a longer one is a shot of its own. A dissolve is a stretch of `dissolve` seconds whose ends show
+    Where the picture fills but a part of the frame (bars, a smaller picture inside), that part alone is looked at.
+
+    A black stretch (luma and spread below `black`), or a white one (luma above `white`), shorter than `between` seconds
+    is one boundary, at its hard side or in its middle; a longer one is a shot of its own. A white one is none where the
+    pictures on both sides are the same: that was a flash. A dissolve is a stretch of `dissolve` seconds whose ends show
     different things (correlation below `akin`) and lie `apart` spreads from each other, whose middle is their mean (but
     for `blend` of that distance), and is flatter than they are (`dip`), since two pictures laid over each other even
     out; a pan is not.
@@ -58,8 +74,10 @@ class Adaptive:
     alike: Annotated[float, Setting("two pictures whose correlation is above this show the same")] = 0.8
     flash: Annotated[Seconds, Setting("seconds within which no picture after a cut is an old one again")] = 0.3
     black: Annotated[float, Setting("luma and spread below this are black, 0..255")] = 12.0
+    white: Annotated[float, Setting("luma above this, with a spread below half of `black`, is white, 0..255")] = 230.0
     between: Annotated[
-        Seconds, Setting("a black stretch shorter than this many seconds is one boundary; a longer one is a shot")
+        Seconds,
+        Setting("a black or white stretch shorter than this many seconds is one boundary; a longer one is a shot"),
     ] = 1.0
     dissolve: Annotated[Seconds, Setting("seconds that a dissolve takes")] = 0.6
     blend: Annotated[
@@ -83,6 +101,14 @@ FEWEST = 3
 """Frames on either side of a cut that are looked at, however far apart they are."""
 APART: Seconds = 0.2
 """Boundaries are at least so far from each other."""
+INNER = 16
+"""The smallest inner picture that is looked at is this part of the frame."""
+STILL = 0.05
+"""What lies around an inner picture changes by less than this share of the change within, where that is cut."""
+MOVES = 0.5
+"""A picture inside a still frame changes by more than this from frame to frame, 0..255."""
+AGAIN = 0.5
+"""A picture that is an old one again correlates with it by more than this, whatever the light."""
 
 
 class _Pass:
@@ -95,9 +121,8 @@ class _Pass:
         self.past: deque[_Seen] = deque()
         self.last_cut: Seconds = -1e9
         self.begun = False
-        """Whether a picture that is not black was met."""
-        self.dark_from: Seconds | None = None
-        self.dark_given = False
+        """Whether a picture that is not blank was met."""
+        self.blank: _Blank | None = None
 
     def run(self, frames: Iterable[Frame]) -> Iterator[Seconds]:
         before: np.ndarray | None = None
@@ -115,13 +140,13 @@ class _Pass:
                 self.next -= 1
         for middle in range(self.next, len(window)):  # the last frames have fewer behind them
             yield from self._judge(middle)
-        if self.dark_from is not None and not self.dark_given:
-            yield from self._give(self.dark_from)
+        if self.blank is not None and not self.blank.given:
+            yield from self._give(self.blank.start)
 
     def _judge(self, middle: int) -> Iterator[Seconds]:
         seen = self.window[middle]
-        if self._is_black(seen) or self.dark_from is not None:
-            yield from self._black(middle)
+        if self.blank is not None or self._is_black(seen) or self._is_white(seen):
+            yield from self._blank(middle)
             return
         self.begun = True
         self.past.append(seen)
@@ -141,7 +166,7 @@ class _Pass:
 
     def _is_cut(self, middle: int) -> bool:
         seen, before = self.window[middle], self.window[middle - 1]
-        if middle == 0 or seen.change < self.settings.least:
+        if middle == 0 or seen.change < self.settings.least / INNER:
             return False
         others = sorted(
             frame.change
@@ -151,49 +176,74 @@ class _Pass:
         stands_out = seen.change / max(0.5, others[-3] if len(others) > 2 else 0.0)
         if stands_out < self.settings.ratio:
             return False
-        old, new = _without_bars(before.image, seen.image, self.settings.black)
+        inside, bars = _picture(before.image, seen.image, self.settings.black)
+        if not bars and not self._moves(middle, inside):
+            return False
+        old, new = before.image[inside], seen.image[inside]
         change, contrast = _apart(old, new), float(new.std() + old.std()) / 2
+        if change < self.settings.least:
+            return False
         same = max(0.0, _alike(old, new))
         return (
             change >= self.settings.of_contrast * contrast
             and same <= self.settings.alike
             and stands_out >= self.settings.ratio * (1 + same)
-            and self._lasts(middle)
+            and self._lasts(middle, inside)
         )
 
-    def _lasts(self, middle: int) -> bool:
+    def _moves(self, middle: int, inside: tuple[slice, slice]) -> bool:
+        """Whether a part of the frame shows something that moves, before and after: what comes up in it is no shot."""
+        frames = list(self.window)
+        sides = frames[max(0, middle - FEWEST - 1) : middle], frames[middle : middle + FEWEST + 1]
+        steps = [[_apart(a.image[inside], b.image[inside]) for a, b in itertools.pairwise(side)] for side in sides]
+        return all(sum(each) > MOVES * len(each) for each in steps)
+
+    def _lasts(self, middle: int, inside: tuple[slice, slice]) -> bool:
         """Whether no frame after looks like one before: after a flash the picture is the old one again."""
         frames, at = list(self.window), self.window[middle].at
-        limit, flash = 0.5 * frames[middle].change, self.settings.flash
-        old = [f.image for place, f in enumerate(frames[:middle]) if middle - place <= FEWEST or at - f.at <= flash]
-        new = [f.image for place, f in enumerate(frames[middle:]) if place <= FEWEST or f.at - at <= flash]
-        return all(_apart(one, other) > limit for one in old for other in new)
+        old = [
+            f for place, f in enumerate(frames[:middle]) if middle - place <= FEWEST or at - f.at <= self.settings.flash
+        ]
+        new = [f for place, f in enumerate(frames[middle:]) if place <= FEWEST or f.at - at <= self.settings.flash]
+        limit = 0.5 * _apart(frames[middle - 1].image[inside], frames[middle].image[inside])
+        return not any(
+            _apart(a, b) <= limit and _alike(a, b) > AGAIN
+            for a, b in itertools.product([f.image[inside] for f in old], [f.image[inside] for f in new])
+        )
 
     def _is_black(self, seen: _Seen) -> bool:
         return seen.luma < self.settings.black and seen.spread < self.settings.black
 
-    def _black(self, middle: int) -> Iterator[Seconds]:
-        """The boundaries of a black stretch: at its hard side, or in its middle; at both ends of a long one."""
-        seen = self.window[middle]
-        if self._is_black(seen):
+    def _is_white(self, seen: _Seen) -> bool:
+        return seen.luma > self.settings.white and seen.spread < self.settings.black / 2
+
+    def _blank(self, middle: int) -> Iterator[Seconds]:
+        """The boundaries of a black or white stretch: its hard side, or its middle; both ends of a long one."""
+        seen, blank = self.window[middle], self.blank
+        if blank is None:
             self.past.clear()
-            if self.dark_from is None:
-                self.dark_from = seen.at
-                self.dark_given = not self.begun
-                if self._is_cut(middle):
-                    yield from self._give(seen.at)
-                    self.dark_given = True
-            elif not self.dark_given and seen.at - self.dark_from > self.settings.between:
-                yield from self._give(self.dark_from)
-                self.dark_given = True
-        elif self.dark_from is not None:
-            if seen.at - self.dark_from > self.settings.between or not self.begun:
+            before = self.window[middle - 1].image if middle else None
+            self.blank = blank = _Blank(seen.at, before, self._is_white(seen), self._is_cut(middle), not self.begun)
+            if blank.hard and not blank.white:
                 yield from self._give(seen.at)
-            elif not self.dark_given:
-                yield from self._give(seen.at if self._is_cut(middle) else (self.dark_from + seen.at) / 2)
-            self.last_cut = seen.at  # the rest of the fade-in is no further boundary
-            self.dark_from = None
-            self.begun = True
+                blank.given = True
+            return
+        long = seen.at - blank.start > self.settings.between
+        if self._is_black(seen) or self._is_white(seen):
+            blank.white = blank.white and self._is_white(seen)
+            if long and not blank.given:
+                yield from self._give(blank.start)
+                blank.given = True
+            return
+        flash = blank.white and blank.before is not None and _alike(blank.before, seen.image) > AGAIN
+        if long or not self.begun:
+            yield from self._give(seen.at)
+        elif not blank.given and not flash:
+            soft = not blank.hard and not self._is_cut(middle)
+            yield from self._give((blank.start + seen.at) / 2 if soft else blank.start if blank.hard else seen.at)
+        self.last_cut = seen.at  # the rest of the fade-in is no further boundary
+        self.blank = None
+        self.begun = True
 
     def _dissolved(self) -> Seconds | None:
         """The middle of the stretch when it is a blend of its two ends."""
@@ -222,17 +272,32 @@ def _apart(one: np.ndarray, other: np.ndarray) -> float:
     return float(abs(one - other).mean()) if one.shape == other.shape else float("inf")
 
 
-def _without_bars(one: np.ndarray, other: np.ndarray, black: float) -> tuple[np.ndarray, np.ndarray]:
-    """Two pictures without the rows and columns that are mostly black in both: bars make all pictures alike."""
+def _picture(one: np.ndarray, other: np.ndarray, black: float) -> tuple[tuple[slice, slice], bool]:
+    """The rows and columns of two frames that hold the picture, since what lies around it makes all pictures alike.
+
+    That is what lies between bars that are black in both, or all that changes, where it fills a rectangle and nothing
+    around it moves. The second value is False for the latter.
+    """
     import numpy as np
 
+    everything = slice(None), slice(None)
     if one.shape != other.shape:
-        return one, other
-    bright = np.maximum(one, other).max(2)
-    rows, columns = np.median(bright, 1) > black, np.median(bright, 0) > black
-    if not rows.any() or not columns.any():
-        return one, other
-    return one[rows][:, columns], other[rows][:, columns]
+        return everything, True
+    apart = abs(one - other).max(2)
+    for lit, still, bars in ((np.maximum(one, other).max(2) > black, 0.2, True), (apart > 6, STILL, False)):
+        columns = lit.mean(0) > 0.15
+        rows = lit[:, columns].mean(1) > 0.5 if columns.any() else columns
+        columns = lit[rows].mean(0) > 0.5 if rows.any() else rows
+        if not rows.any() or not columns.any():
+            continue
+        (top, bottom), (left, right) = np.flatnonzero(rows)[[0, -1]], np.flatnonzero(columns)[[0, -1]]
+        inside = slice(top, bottom + 1), slice(left, right + 1)
+        around = np.ones(lit.shape, bool)
+        around[inside] = False
+        filled = INNER * lit[inside].size >= lit.size and lit[inside].mean() > 0.6
+        if filled and around.any() and apart[around].mean() < still * apart[inside].mean():
+            return inside, bars
+    return everything, True
 
 
 def _alike(one: np.ndarray, other: np.ndarray) -> float:

@@ -58,7 +58,7 @@ class Clock:
         """
         held = None
         for packet in packets:
-            if packet.stream_index != self.index:
+            if packet.stream.index != self.index:  # a packet that flushes has no index of its own
                 yield self._along(packet)
                 continue
             if held is not None:

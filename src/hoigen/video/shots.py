@@ -23,6 +23,8 @@ Frame = tuple["np.ndarray", Seconds]
 ENDLESS = 10, 6 * 3600.0
 """A video whose frames go on for more than this many times its claimed length, and so many seconds, has no end: a
 playlist of a live stream that still grows."""
+BLACK = 16.0, 3.0
+"""A frame is black where its mean is below the first and its spread below the second, 0..255."""
 DETECTORS = {"adaptive": "Adaptive"}
 """YAML name (and file in this folder) -> class."""
 
@@ -50,13 +52,13 @@ class Shot:
         start: seconds, its first frame.
         end: seconds, where the next shot begins.
         state: `short` when it is below the minimum length; `held` when it is one frame, shown for longer than the
-            maximum length.
+            maximum length; `black` when it is black, at an end of a shot or between two.
         reason: why it is not `ok`, as a sentence.
     """
 
     start: Seconds
     end: Seconds
-    state: Literal["ok", "short", "held"] = "ok"
+    state: Literal["ok", "short", "held", "black"] = "ok"
     reason: str | None = None
 
 
@@ -106,10 +108,11 @@ def find_shots(
     header = video.probe(uri, progress)
     chosen = check_detector(detector)
     times: list[Seconds] = []
+    dark: list[bool] = []
     with video.opened(uri) as (container, stream):
         decoder = Pass(container, stream, 0.0, None, progress)
         frames = video.images(decoder, Sampling(short_side=chosen.short_side))
-        cuts = list(chosen.boundaries(_noting(frames, times, header.duration)))
+        cuts = list(chosen.boundaries(_noting(frames, times, dark, header.duration)))
         jumps, gap = decoder.clock.jumps, decoder.clock.usual
     end = header.duration
     if len(times) > 1:  # a frame behind the last one, unless the claimed end is near
@@ -120,13 +123,14 @@ def find_shots(
     shots = [
         shot
         for start, stop in itertools.pairwise([0.0, *cuts, end])
-        for shot in _parts(start, stop, times, min_length, max_length)
+        for shot in _lit(start, stop, times, dark, min_length, max_length)
     ]
     return header.as_seen(times, end, jumps), shots
 
 
-def _noting(frames: Iterable[Frame], times: list[Seconds], claimed: Seconds) -> Iterator[Frame]:
-    """The frames, while their times are added to `times`."""
+def _noting(frames: Iterable[Frame], times: list[Seconds], dark: list[bool], claimed: Seconds) -> Iterator[Frame]:
+    """The frames, while their times are added to `times`, and whether they are black to `dark`."""
+    mean, spread = BLACK
     longest = ENDLESS[0] * claimed + ENDLESS[1]
     for image, at in frames:
         if at > longest:
@@ -134,7 +138,27 @@ def _noting(frames: Iterable[Frame], times: list[Seconds], claimed: Seconds) -> 
                 f"its frames go on beyond {at:.0f} s, where its header claims {claimed:.2f} s: it has no end"
             )
         times.append(at)
+        dark.append(bool(image.mean() < mean and image.std() < spread))
         yield image, at
+
+
+def _lit(
+    start: Seconds,
+    end: Seconds,
+    times: list[Seconds],
+    dark: list[bool],
+    min_length: Seconds,
+    max_length: Seconds | None,
+) -> list[Shot]:
+    """A stretch between two cuts, with the black at its ends as shots of their own: it belongs to neither side."""
+    first, behind = bisect.bisect_left(times, start - 1e-6), bisect.bisect_left(times, end - 1e-6)
+    lit = [place for place in range(first, behind) if not dark[place]]
+    begin = times[lit[0]] if lit and lit[0] > first else start if lit else end
+    stop = times[lit[-1] + 1] if lit and lit[-1] + 1 < behind else end
+    ends = [(a, b) for a, b in ((start, begin), (stop, end)) if b > a]
+    black = [Shot(a, b, "black", f"black for {b - a:.2f} s, at the end of a shot or between two") for a, b in ends]
+    parts = _parts(begin, stop, times, min_length, max_length) if lit else []
+    return sorted([*black, *parts], key=lambda shot: shot.start)
 
 
 def _parts(
