@@ -15,7 +15,7 @@ HOIGEN := $(VENV)/bin/hoigen
 VBENCH := .venv-vbench
 PARITY := build/parity
 
-.PHONY: setup demo test test-slow smoke extras check-debian parity mutants lint types bench clean
+.PHONY: setup demo test test-slow audit smoke extras check-debian parity mutants lint types bench clean
 .DEFAULT_GOAL := setup
 
 setup: $(STAMP)
@@ -54,6 +54,9 @@ smoke:
 
 extras:
 	PYTHON='$(PYTHON)' TORCH='$(TORCH)' tests/install/extras.sh
+
+audit: setup
+	VENV='$(VENV)' PYTHON='$(PYTHON)' tests/install/audit.sh
 
 check-debian:
 	DEBIAN='$(DEBIAN)' TESTS='$(TESTS)' tests/install/debian.sh

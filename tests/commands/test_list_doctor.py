@@ -215,3 +215,14 @@ def test_a_package_whose_metadata_names_no_version_is_told(monkeypatch: pytest.M
     assert any(
         trouble.startswith("av: its metadata names no version; pip install --force") for trouble in doctor().troubles
     )
+
+
+def test_both_ffmpegs_are_named() -> None:
+    import av
+    import cv2
+
+    from hoigen.commands.doctor import _ffmpegs
+
+    ours, other = _ffmpegs()
+    assert ours.startswith(f"PyAV {av.__version__}: {av.ffmpeg_version_info}, libavcodec ")
+    assert other.startswith(f"OpenCV {cv2.__version__}: libavcodec ")

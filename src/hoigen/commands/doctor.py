@@ -130,6 +130,7 @@ class Health:
     cores: int
     memory: int
     codecs: tuple[str, ...]
+    ffmpegs: tuple[str, ...]
     packages: tuple[_Package, ...]
     extras: tuple[_Extra, ...]
     home: Path
@@ -169,6 +170,7 @@ class Health:
             f"hoigen {self.hoigen}, Python {self.python}, {self.machine}",
             f"{self.cores} cores and {self.memory / GIB:.1f} GiB of memory for this process",
             f"decoders: {', '.join(self.codecs)}",
+            *(f"FFmpeg that comes with {each}" for each in self.ffmpegs),
             f"a video written here and read back: {'FAILED' if self.self_test else 'fine'}",
             "",
             "Libraries",
@@ -237,6 +239,7 @@ def doctor(
         cores=cores(),
         memory=memory,
         codecs=tuple(codec for codec, names in DECODERS.items() if codecs_available & set(names)),
+        ffmpegs=_ffmpegs(),
         packages=tuple(_package(needed, imported=True) for needed in _requirements("")),
         extras=tuple(
             _Extra(name, gives, tuple(_package(needed, imported=False) for needed in _requirements(name)))
@@ -311,6 +314,27 @@ def _package(needed: str, *, imported: bool) -> _Package:
         except Exception as error:  # a broken native library raises anything
             return _Package(name, version, f"cannot be imported: {type(error).__name__}: {error}")
     return _Package(name, version)
+
+
+def _ffmpegs() -> tuple[str, ...]:
+    """Each FFmpeg that a package brings, and its version: a hole in one is closed by a newer package."""
+    found = []
+    try:
+        import av
+
+        version = ".".join(map(str, av.library_versions["libavcodec"]))
+        found.append(f"PyAV {av.__version__}: {av.ffmpeg_version_info}, libavcodec {version}; all videos go through it")
+    except (ImportError, AttributeError, KeyError):
+        found.append("PyAV: its version cannot be told")
+    try:
+        import cv2
+
+        built = re.search(r"avcodec:\s+YES \(([\d.]+)\)", cv2.getBuildInformation())
+        word = f"libavcodec {built[1]}" if built else "none"
+        found.append(f"OpenCV {cv2.__version__}: {word}; hoigen opens no video with it")
+    except (ImportError, AttributeError):
+        found.append("OpenCV: its version cannot be told")
+    return tuple(found)
 
 
 def _self_test() -> str:
