@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import weakref
 from pathlib import Path
 from typing import Any
@@ -10,10 +12,11 @@ import pytest
 
 from hoigen.core import trusted
 from hoigen.core.clip import Clip, Sampling, clip_id
-from hoigen.core.errors import NoRoomError, SetupError
+from hoigen.core.errors import NoRoomError, SetupError, VideoError
 from hoigen.stages.engine import Job, load, setup_scorer
 from hoigen.stages.ingest import VideoJob, failed_row, setup_ingest
-from hoigen.stages.showing import setup_frames
+from hoigen.stages.showing import check_same, setup_frames
+from hoigen.video import content_digest
 
 LOOKS = '''
 import weakref
@@ -160,3 +163,22 @@ def test_a_stage_says_what_it_is_at(tiny_video: Path) -> None:
     setup_frames([Sampling(frames=3)])(clip, said)
     assert said.at == ["decode"]
     assert [len(frames.images) for frames in said.parts[0].values()] == [3]
+
+
+def test_frames_are_shown_of_the_file_that_was_measured_alone(tmp_path: Path, tiny_video: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    shutil.copy(tiny_video, path)
+    moved: list[int] = []
+
+    def clip(uri: str, **meta: str) -> Clip:
+        return Clip(id="c", uri=uri, end=2.0, width=64, height=48, fps=25.0, meta=meta)
+
+    check_same(clip(str(path), digest=content_digest(str(path))), lambda: moved.append(1))
+    assert moved, "reading a large file is progress"
+    with path.open("ab") as file:
+        file.write(b"more")
+    os.utime(path, ns=(1, 1))
+    check_same(clip(str(path)))  # of a run of before digests
+    with pytest.raises(VideoError, match="the file has changed since it was measured"):
+        check_same(clip(str(path), digest=content_digest(str(tiny_video))))
+    check_same(clip("https://nowhere.invalid/clip.mp4", digest="0" * 16))  # one is not fetched whole to be compared
