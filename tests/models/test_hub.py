@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,3 +37,27 @@ def test_size_and_name_of_every_file_count(tmp_path: Path) -> None:
     (tmp_path / "more.json").rename(tmp_path / "other.json")
     found.add(hub.identity(str(tmp_path))["revision"])
     assert len(found) == 3
+
+
+def test_of_a_repository_that_is_not_here_its_name_is_what_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    for library in (True, False):
+        if not library:
+            monkeypatch.setitem(sys.modules, "huggingface_hub.constants", None)
+        assert hub.identity("nobody/nothing") == {"model": "nobody/nothing", "revision": "main"}
+        assert hub.identity("nobody/nothing", "v1", "a.gguf") == {
+            "model": "nobody/nothing",
+            "revision": "v1",
+            "gguf_file": "a.gguf",
+        }
+        assert hub.at_hand("nobody/nothing") is None
+
+
+def test_what_is_found_in_a_folder_is_one_file_of_it_where_that_is_named(tmp_path: Path) -> None:
+    for name in ("a.gguf", "b.gguf"):
+        (tmp_path / name).write_bytes(name.encode())
+    one, other = (hub.identity(str(tmp_path), gguf_file=name) for name in ("a.gguf", "b.gguf"))
+    assert (one["gguf_file"], other["gguf_file"]) == ("a.gguf", "b.gguf")
+    assert one["revision"] != other["revision"]

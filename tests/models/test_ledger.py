@@ -299,3 +299,9 @@ def test_the_size_of_a_bundled_file_is_what_its_card_says() -> None:
     assert len(small) == 12
     assert here, "the tests have fetched some"
     assert [card.id for card, path in here if path.stat().st_size != card.bytes] == []
+
+
+def test_a_notice_is_printed_once_a_process(capsys: pytest.CaptureFixture[str]) -> None:
+    for notice in ("a licence of this test", "another one", "a licence of this test"):
+        uses.say(notice)
+    assert capsys.readouterr() == ("", "hoigen: a licence of this test\nhoigen: another one\n")
