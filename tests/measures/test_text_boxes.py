@@ -178,6 +178,14 @@ def test_a_box_grows_by_area_times_ratio_over_perimeter() -> None:
     assert box.score == pytest.approx(0.9, abs=1e-3)
 
 
+@pytest.mark.parametrize("name", ["unclip", "min_side"])
+@pytest.mark.parametrize("value", [-0.001, float("inf"), float("nan")])
+def test_lengths_are_0_or_more(name: str, value: float) -> None:
+    assert getattr(Binarization(**{name: 0.0}), name) == 0.0
+    with pytest.raises(ValueError, match=f"{name}: 0 or more; it came as {value}"):
+        Binarization(**{name: value})
+
+
 def test_unsure_thin_and_giant_boxes_are_dropped() -> None:
     assert not boxes_of(blob((50, 100, 151, 121), value=0.5), Binarization())
     assert not boxes_of(blob((50, 100, 151, 102)), Binarization())
