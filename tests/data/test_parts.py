@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -166,6 +166,35 @@ def test_merged_over_again_and_killed_at_each_change(tmp_path: Path, killed_at: 
     check(table, model)
     assert folder.names() == ["00000-00007.parquet"]
     assert table.compact() == 0, "nothing is left to be merged"
+
+
+@dataclass(frozen=True)
+class BusyFolder(Folder):
+    """A folder in which another process does something, once, as soon as a merged part is in place."""
+
+    other: list[Callable[[], None]] = field(default_factory=list, compare=False)
+
+    @contextlib.contextmanager
+    def writing(self, name: str) -> Iterator[BinaryIO]:
+        with super().writing(name) as file:
+            yield file
+        if "-" in name and self.other:
+            self.other.pop()()
+
+
+def test_a_part_that_is_written_while_others_are_merged_is_not_lost(tmp_path: Path) -> None:
+    folder = BusyFolder(str(tmp_path / "t"))
+    table, there = table_in(folder), table_in(Folder(folder.uri))
+    model: dict[int, tuple[Rows, str]] = {}
+    for shard in range(4):
+        model = apply(table, model, ("write", shard, 2, "a"), 0)
+    folder.other.append(lambda: there.write(2, rows_of(2, 1, 3), {"made": "b"}))
+    assert table.compact() == 1
+    assert folder.names() == ["00000-00003.parquet", "00002.parquet"], "what the merged part holds of it is the old one"
+    model[2] = (rows_of(2, 1, 3), "b")
+    check(table, model)
+    table.compact()
+    check(table, model)
 
 
 def test_what_is_merged_keeps_to_a_block_to_its_facts_and_to_a_size(tmp_path: Path) -> None:
