@@ -66,6 +66,25 @@ def test_what_stays_out_of_a_folder_is_counted(tmp_path: Path) -> None:
     assert said[0].startswith(f"6 files in {tmp_path} stay out")
 
 
+def test_what_may_have_been_meant_is_named_with_the_reason(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4", "b.3g2", "c.asf", "d.divx", "thumbs/1.jpg", "thumbs/2.png")
+    for n in range(30):
+        touch(tmp_path, f"frames/{n:05}.png")
+    still = b"RIFF\0\0\0\0WEBPVP8X" + bytes([10, 0, 0, 0])
+    (tmp_path / "still.webp").write_bytes(still + bytes(20))
+    (tmp_path / "dance.webp").write_bytes(still + bytes([2]) + bytes(20))
+    said: list[str] = []
+    assert names(tmp_path, tmp_path, said) == ["a.mp4", "b.3g2", "c.asf", "d.divx"]
+    assert said[:2] == [
+        f"stays out: {tmp_path}/dance.webp: an animated WebP, which FFmpeg does not read",
+        f"stays out: {tmp_path}/frames: 30 pictures, not a video (ffmpeg -framerate 25 -i ... makes one of frames)",
+    ]
+    assert said[2].startswith(f"34 files in {tmp_path} stay out")
+    with pytest.raises(UsageError, match="no videos in"):
+        names(tmp_path / "frames", tmp_path, said)
+    assert "30 pictures, not a video" in said[3]
+
+
 def test_links_are_followed_once_and_broken_ones_go_in(tmp_path: Path) -> None:
     touch(tmp_path / "elsewhere", "v.mp4")
     touch(tmp_path / "in", "a.mp4")

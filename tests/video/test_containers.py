@@ -47,13 +47,17 @@ CONTAINERS: dict[str, dict[str, Any]] = {
     "h264.h264": {"options": X264},
     "mpeg2.mpg": {"codec": "mpeg2video", "options": {"bf": "2", "g": "12", "qmin": "1", "qmax": "2"}},
     "vp9.webm": {"codec": "libvpx-vp9", "options": {"crf": "4", "b": "0", "g": "30", "cpu-used": "8"}},
+    "h264.3g2": {"options": X264},
+    "mpeg4.divx": {"codec": "mpeg4", "options": {"bf": "2", "g": "12", "qmin": "1", "qmax": "2"}},
+    "mpeg4.asf": {"codec": "mpeg4", "options": {"g": "12", "qmin": "1", "qmax": "2"}},
     "hevc.mp4": {"codec": "libx265", "options": {"x265-params": "log-level=none:crf=1:keyint=30:bframes=3"}},
 }
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
 def test_a_frame_has_one_time_wherever_decoding_starts(tmp_path: Path, name: str) -> None:
-    path = render(tmp_path / name, counting(100, SIZE), fps=25, **CONTAINERS[name])
+    written = tmp_path / name.replace(".divx", ".avi")
+    path = render(written, counting(100, SIZE), fps=25, **CONTAINERS[name]).rename(tmp_path / name)
     header = video.probe(str(path))
     assert header.duration == pytest.approx(4.0, abs=0.002)
     assert header.fps == pytest.approx(25)
@@ -263,6 +267,12 @@ def test_a_store_that_breaks_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(MemoryFile, "read", failing)
     with pytest.raises(VideoError, match="the store went away"):
         video.decode(remote, [Sampling(frames=4)])
+
+
+def test_a_webp_is_named_as_one(tmp_path: Path) -> None:
+    path = render(tmp_path / "a.webp", counting(5), codec="libwebp_anim")
+    with pytest.raises(VideoError, match="is a WebP: a still, or an animation, which FFmpeg does not read"):
+        video.probe(str(path))
 
 
 def test_schemes_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,6 +60,10 @@ def opened(uri: str) -> Iterator[tuple[Any, Any]]:
         except VideoError:
             raise
         except av.ArgumentError:  # what FFmpeg says of a format that is not on the list
+            with raw_bytes(uri) as file:
+                head = file.read(16)
+            if head[:4] + head[8:12] == b"RIFFWEBP":
+                raise VideoError("is a WebP: a still, or an animation, which FFmpeg does not read") from None
             raise VideoError(
                 "is in a format that is not read: a playlist or list of pictures, which would read the files that it "
                 "names, or a rare one (docs/security.md has those that are)"

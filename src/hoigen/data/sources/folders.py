@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import glob
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from hoigen.core import uris
 from hoigen.core.errors import PROGRAM_FAULTS, UsageError
-from hoigen.data.sources.source import ALLOWED, MANIFEST_SUFFIXES, VIDEO_SUFFIXES, Say, Source, absolute, unreadable
+from hoigen.data.sources.source import (
+    ALLOWED,
+    MANIFEST_SUFFIXES,
+    PICTURE_SUFFIXES,
+    VIDEO_SUFFIXES,
+    Say,
+    Source,
+    absolute,
+    unreadable,
+)
 
 LISTS = frozenset({".txt", ".list", ".lst", ".json", ".yaml", ".yml", ".xlsx", ".xls", ".ods", ".arrow", ".feather"})
 """Suffixes of what is surely no video but may be meant as a list of some."""
+FRAMES = 8
+"""So many pictures in one folder may be the frames of a video."""
+SAID = 20
+"""So many of what stays out are named one by one."""
 
 
 def is_glob(text: str) -> bool:
@@ -62,21 +76,57 @@ def _is_video_name(name: str) -> bool:
     return not name.startswith(".") and os.path.splitext(name)[1].lower() in VIDEO_SUFFIXES
 
 
-def _say_ignored(ignored: int, where: str, say: Say) -> None:
-    if ignored:
-        files = f"{ignored:,} file{'s' if ignored > 1 else ''}"
-        say(f"{files} in {where} stay out: hidden, or no video by suffix ({' '.join(sorted(VIDEO_SUFFIXES))})")
+class _StaysOut:
+    """Files that stay out: how many, and those that may have been meant, animations and folders of frames."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.pictures: Counter[str] = Counter()
+        self.animated: list[str] = []
+
+    def see(self, path: str) -> None:
+        self.count += 1
+        suffix = os.path.splitext(path)[1].lower()
+        if suffix in PICTURE_SUFFIXES and not os.path.basename(path).startswith("."):
+            self.pictures[os.path.dirname(path)] += 1
+            if suffix == ".webp" and _moves(path):
+                self.animated.append(path)
+
+    def say(self, where: str, say: Say) -> None:
+        meant = [f"{path}: an animated WebP, which FFmpeg does not read" for path in self.animated]
+        for folder, count in sorted(self.pictures.items()):
+            if count >= FRAMES:
+                meant.append(
+                    f"{folder}: {count:,} pictures, not a video (ffmpeg -framerate 25 -i ... makes one of frames)"
+                )
+        for sentence in meant[:SAID]:
+            say(f"stays out: {sentence}")
+        if len(meant) > SAID:
+            say(f"{len(meant) - SAID:,} more like these stay out")
+        if self.count:
+            files = f"{self.count:,} file{'s' if self.count > 1 else ''}"
+            say(f"{files} in {where} stay out: hidden, or no video by suffix ({' '.join(sorted(VIDEO_SUFFIXES))})")
+
+
+def _moves(path: str) -> bool:
+    """Whether a WebP is animated, by its header; False of one that cannot be looked at."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(21)
+    except OSError:
+        return False
+    return head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and bool(head[20] & 2)
 
 
 class _Walk:
-    """Paths of the videos below a folder, by name, folders in their place among files; counts what stays out.
+    """Paths of the videos below a folder, by name, folders in their place among files; notes what stays out.
 
     Links to folders are followed, each folder once, so that a link to a folder above does not go round for ever.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, out: _StaysOut) -> None:
         self.folder = folder
-        self.ignored = 0
+        self.out = out
 
     def __iter__(self) -> Iterator[str]:
         stack = [self._entries(self.folder)]
@@ -95,7 +145,7 @@ class _Walk:
             elif _is_video_name(entry.name) and (self._holds(entry.is_file) or entry.is_symlink()):
                 yield entry.path
             else:
-                self.ignored += 1
+                self.out.see(entry.path)
 
     @staticmethod
     def _holds(test: Callable[[], bool]) -> bool:
@@ -115,36 +165,34 @@ class _Walk:
 
 
 def _below(folder: Path, say: Say) -> Iterator[Source]:
-    walk = _Walk(str(folder))
+    out = _StaysOut()
     empty = True
-    for path in walk:
+    for path in _Walk(str(folder), out):
         empty = False
         yield Source(path)
+    out.say(str(folder), say)
     if empty:
-        others = f" ({walk.ignored} other files are)" if walk.ignored else ""
+        others = f" ({out.count} other files are)" if out.count else ""
         raise UsageError(f"no videos in {folder}{others}; videos end in {' '.join(sorted(VIDEO_SUFFIXES))}")
-    _say_ignored(walk.ignored, str(folder), say)
 
 
 def _matched(found: Iterable[str], pattern: str, say: Say) -> Iterator[Source]:
     named = os.path.splitext(pattern)[1]  # *.dat asks for these files; what they are shows when they are opened
     every = bool(named) and not any(sign in named for sign in "*?[")
-    count = ignored = 0
+    count, out = 0, _StaysOut()
     for path in map(os.path.abspath, found):
         if os.path.isdir(path):
-            walk = _Walk(path)
-            for inner in walk:
+            for inner in _Walk(path, out):
                 count += 1
                 yield Source(inner)
-            ignored += walk.ignored
         elif every or _is_video_name(os.path.basename(path)):
             count += 1
             yield Source(path)
         else:
-            ignored += 1
+            out.see(path)
+    out.say(pattern, say)
     if not count:
-        raise UsageError(f"no videos match {pattern} ({ignored} other files do)")
-    _say_ignored(ignored, pattern, say)
+        raise UsageError(f"no videos match {pattern} ({out.count} other files do)")
 
 
 def _read_remote(uri: str, say: Say) -> Iterator[Source]:
@@ -173,5 +221,9 @@ def _read_remote(uri: str, say: Say) -> Iterator[Source]:
     if not videos:
         others = f" ({len(paths)} other files are there)" if paths else ""
         raise UsageError(f"no videos at {uri}{others}; videos end in {' '.join(sorted(VIDEO_SUFFIXES))}")
-    _say_ignored(len(paths) - len(videos), uri, say)
+    out, taken = _StaysOut(), set(videos)
+    for found in paths:
+        if found not in taken:
+            out.see(found)
+    out.say(uri, say)
     return (Source(system.unstrip_protocol(found)) for found in videos)

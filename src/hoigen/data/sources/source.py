@@ -13,10 +13,12 @@ from hoigen.core.errors import UsageError
 VIDEO_SUFFIXES = frozenset(
     f".{name}"
     for name in (
-        *("3gp", "avi", "flv", "gif", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg"),
-        *("mts", "mxf", "ogv", "ts", "vob", "webm", "wmv"),
+        *("3g2", "3gp", "apng", "asf", "avi", "divx", "dv", "f4v", "flv", "gif", "ivf", "m2ts", "m2v", "m4v", "mj2"),
+        *("mkv", "mov", "mp4", "mpeg", "mpg", "mts", "mxf", "nut", "ogm", "ogv", "qt", "rm", "rmvb", "ts", "vob"),
+        *("webm", "wmv", "y4m", "h264", "264", "h265", "265", "hevc", "mjpeg", "mjpg"),
     )
 )
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".exr", ".dpx", ".webp"})
 MANIFEST_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 PACKED_SUFFIXES = (".gz", ".bz2", ".xz")
 ALLOWED = (
