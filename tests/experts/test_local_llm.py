@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -438,3 +438,31 @@ def test_a_real_small_model_answers_in_words_and_is_cut_where_told() -> None:
     assert (cut.outcome, cut.tokens_out) == ("truncated", 3)
     assert "3 tokens" in cut.reason
     assert whole.text.startswith(cut.text)
+
+
+class Verdict(BaseModel):
+    seen: Literal["cup", "pan"]
+    same: Literal["yes", "no"]
+
+
+def test_an_answer_is_held_to_its_schema_whatever_the_model_would_say(folder: Path) -> None:
+    requests = [
+        Request(text=question, schema=Verdict if at != 1 else None)
+        for at, question in enumerate(("Is it?", "Name it.", "Why?"))
+    ]
+    held = answers(expert_of(folder, max_tokens=80), requests)
+    for request, answer in zip(requests, held, strict=True):
+        assert answer.ok or request.schema is None, answer.reason
+        if request.schema is not None:
+            assert list(Verdict.model_validate_json(answer.text).model_dump()) == ["seen", "same"]
+    free = answers(expert_of(folder, max_tokens=80, json_mode="prompt"), requests)
+    assert held[1].text == free[1].text, "what needs no JSON is left alone, in the same batch"
+    for answer in free[::2]:
+        with pytest.raises(ValueError, match=r"JSON|valid"):
+            Verdict.model_validate(json_in(answer.text))
+    drawn_ones = answers(expert_of(folder, max_tokens=80, temperature=1.5, seed=3), requests)
+    assert all(Verdict.model_validate_json(answer.text) for answer in drawn_ones[::2])
+
+
+def test_the_way_of_asking_for_json_is_part_of_who_is_asked(folder: Path) -> None:
+    assert expert_of(folder).identity != expert_of(folder, json_mode="prompt").identity

@@ -94,6 +94,7 @@ class _Decoding:
         repetition_penalty: 1 is none.
         options: arguments of the chat template, as JSON.
         shown: pictures are part of the question.
+        by_schema: an answer in JSON is held to its schema, token by token.
     """
 
     max_tokens: int
@@ -102,6 +103,7 @@ class _Decoding:
     repetition_penalty: float
     options: str = "{}"
     shown: bool = False
+    by_schema: bool = True
 
 
 class _SplitBatch(Exception):
@@ -211,11 +213,16 @@ class Engine:
         how: dict[str, Any] = {"max_new_tokens": limit, "do_sample": False}
         if decoding.repetition_penalty != 1.0:
             how["repetition_penalty"] = decoding.repetition_penalty
+        processors: list[Callable[[Any, Any], Any]] = []
+        if decoding.by_schema and any(each.schema is not None for each in requests):
+            processors.append(self._held([each.json_schema for each in requests], width))
         if decoding.temperature > 0:
             asked = [[decoding.seed, each.system, each.text, each.media, each.again] for each in requests]
             digests = [hashlib.sha256(json.dumps(facts).encode()).digest() for facts in asked]
             seeds = [int.from_bytes(digest[:7], "big") for digest in digests]
-            how["logits_processor"] = [drawn(decoding.temperature, seeds)]
+            processors.append(drawn(decoding.temperature, seeds))
+        if processors:
+            how["logits_processor"] = processors
         with torch.inference_mode():
             ids = self.model.generate(**inputs, **how)
         seconds = time.monotonic() - start
@@ -235,6 +242,63 @@ class Engine:
                 )
             )
         return made
+
+    def _held(self, schemas: Sequence[Mapping[str, Any] | None], width: int) -> Callable[[Any, Any], Any]:
+        """A logits processor that leaves only the tokens with which an answer can still fit its schema, field after
+        field in the schema's order.
+
+        Args:
+            schemas: one a row of the batch; None leaves a row as it is.
+            width: tokens of the questions, in front of the answers.
+
+        Raises ValueError for a schema that the library does not know.
+        """
+        import numpy as np
+        import torch
+        from llguidance import LLMatcher, hf
+
+        words = room.running(
+            self.tokenizer, lambda: hf.from_tokenizer(self.tokenizer, eos_token=list(self.stops) or None)
+        )
+        tight = {"whitespace_flexible": False}
+        rows = [
+            LLMatcher(words, LLMatcher.grammar_from_json_schema(json.dumps(closed(schema)), defaults=tight))
+            if schema
+            else None
+            for schema in schemas
+        ]
+        if wrong := next((row.get_error() for row in rows if row is not None and row.is_error()), ""):
+            raise ValueError(f"a schema that cannot be held to: {wrong}")
+
+        def held(ids: Any, scores: Any) -> Any:
+            masks = np.ones(scores.shape, bool)
+            for at, row in enumerate(rows):
+                if row is None:
+                    continue
+                if ids.shape[1] > width and not row.is_stopped():
+                    row.consume_token(int(ids[at, -1]))
+                if row.is_stopped():
+                    masks[at] = False
+                    masks[at, list(self.stops)] = True
+                    continue
+                bits = np.unpackbits(np.frombuffer(row.compute_bitmask(), np.uint8), bitorder="little")
+                masks[at] = False
+                masks[at, : len(bits)] = bits[: scores.shape[-1]]
+            return scores.masked_fill(~torch.from_numpy(masks).to(scores.device), float("-inf"))
+
+        return held
+
+
+def closed(schema: Any) -> Any:
+    """A JSON schema whose objects have all their fields and no others, as servers are asked for it."""
+    if isinstance(schema, list):
+        return [closed(each) for each in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    made = {name: closed(value) for name, value in schema.items()}
+    if isinstance(made.get("properties"), Mapping):
+        made |= {"additionalProperties": False, "required": list(made["properties"])}
+    return made
 
 
 def drawn(temperature: float, seeds: Sequence[int]) -> Callable[[Any, Any], Any]:
@@ -279,6 +343,10 @@ class LocalModel:
     template: Annotated[
         Mapping[str, Any], Setting("arguments for the model's chat template, such as {enable_thinking: false}")
     ] = field(default_factory=dict)
+    json_mode: Annotated[
+        Literal["schema", "prompt"],
+        Setting("`schema` holds an answer in JSON to its schema, token by token; `prompt` asks by the prompt alone"),
+    ] = "schema"
     batch: Annotated[int, Setting("requests generated together")] = 4
     slots: Annotated[int, Setting("requests taken at once, at least `batch`, so that the next batch waits")] = 8
 
@@ -300,6 +368,7 @@ class LocalModel:
             "max_tokens": self.max_tokens,
             "temperature": self.temperature,
             "repetition_penalty": self.repetition_penalty,
+            "json": self.json_mode,
         }
         if self.temperature > 0:
             facts["seed"] = self.seed
@@ -331,6 +400,7 @@ class LocalModel:
             **how,
             options=json.dumps(dict(self.template), sort_keys=True),
             shown=request.frames is not None,
+            by_schema=self.json_mode == "schema",
         )
         try:
             return await asyncio.wrap_future(queue.submit(request, decoding, self.batch))
