@@ -21,6 +21,7 @@ NEEDS = (
     Need(r"VBench was not asked", "VBench itself, in an environment of its own", "make parity"),
     Need(r"torchvision is installed", "an environment without torchvision", "pip uninstall torchvision"),
     Need(r"extra \[models\]|'(torch|transformers)[.'\w]*", "PyTorch and transformers", "make test (not pytest alone)"),
+    Need(r"xllamacpp", "a server of llama.cpp", "make setup"),
     Need(r"could not import '(lemminflect|playwright|aiohttp)", "the packages of extra [dev]", "make setup"),
     Need(
         r"no .*(\bclips|hoigen1m_paper\.txt)$",

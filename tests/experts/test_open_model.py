@@ -28,6 +28,22 @@ def test_where_it_runs_goes_by_url_and_eyes() -> None:
     assert made(model="a/b", media="frames").expert.media == "frames"
 
 
+def test_what_a_server_can_be_told_besides_goes_to_the_server() -> None:
+    served = {"top_p": 0.9, "extra_body": {"mm_processor_kwargs": {"fps": 2}}, "json_mode": "prompt", "tries": 2}
+    expert = made(model="a/b", url="http://x/v1", media="video", served=served).expert
+    assert (expert.media, expert.top_p, expert.json_mode, expert.tries) == ("video", 0.9, "prompt", 2)
+    assert expert.decoding["mm_processor_kwargs"] == {"fps": 2}
+    assert made(model="a/b", url="http://x/v1").expert.media == "frames"
+    for settings, told in (
+        ({"url": "http://x/v1", "served": {"slots": 3}}, "served: slots is a setting of open_model itself"),
+        ({"url": "http://x/v1", "served": {"trys": 3}}, "unknown key 'trys'; did you mean 'tries'"),
+        ({"served": {"tries": 3}}, "served: for a model that is served"),
+    ):
+        with pytest.raises(UsageError) as error:
+            made(model="a/b", **settings)
+        assert told in str(error.value)
+
+
 def test_an_address_is_no_part_of_its_identity() -> None:
     one, other = made(model="a/b", url="http://x/v1"), made(model="a/b", url=["http://y/v1", "http://z/v1"])
     assert dict(one.identity) == dict(other.identity)

@@ -366,6 +366,16 @@ async def _fault(session: Session, endpoint: Endpoint, how: ChatServer) -> str:
     same = {how.model, f"models/{how.model}", f"{how.model}:latest", f"models/{how.model}:latest"}
     # Ollama adds :latest, Google models/; OpenRouter takes MODEL:VARIANT.
     if not names or not (same | {how.model.partition(":")[0]}).isdisjoint(names):
+        mine = next((row for row in rows if row.get("id") in same), rows[0] if len(rows) == 1 else {})
+        meta = mine.get("meta")  # vLLM and SGLang say it of the model, llama.cpp of a slot
+        room = mine.get("max_model_len") or (meta.get("n_ctx") if isinstance(meta, Mapping) else None)
+        longest = how.decoding.get("max_tokens")
+        if isinstance(room, int) and isinstance(longest, int) and longest >= room:
+            return (
+                f"the server takes {room} tokens, question and answer together, and max_tokens is {longest}: it leaves "
+                "nothing for the question. Lower max_tokens, or start the server with a longer context (vLLM: "
+                "--max-model-len; llama.cpp: -c, which its --parallel slots share)"
+            )
         return ""
     if len(names) > MOST_NAMES:
         alike = difflib.get_close_matches(how.model, names, n=MOST_NAMES, cutoff=0.3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
+from dataclasses import field
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from hoigen.core.clip import Sampling, Seconds
@@ -31,12 +32,12 @@ class OpenModel:
     sees: Annotated[bool, Setting("false for a model that only reads")] = True
     sampling: Annotated[Sampling, Setting("the frames of a clip that it is shown")] = Sampling(frames=8, short_side=336)
     media: Annotated[
-        Literal["video", "frames"],
+        Literal["video", "frames"] | None,
         Setting(
-            "of a model that is loaded here: the frames as one `video`, or as single pictures (`frames`), which "
-            "more models take without torchvision. A server is always sent pictures"
+            "the frames as one `video`, or as single pictures (`frames`), which more models and servers take; null for "
+            "`video` of a model that is loaded here and `frames` of a served one"
         ),
-    ] = "video"
+    ] = None
     max_tokens: Annotated[int, Setting("of one answer")] = 768
     temperature: Annotated[float, Setting("0 for the likeliest answer")] = 0.0
     slots: Annotated[int, Setting("requests at once: per endpoint, or as many as wait for a batch here")] = 8
@@ -46,6 +47,10 @@ class OpenModel:
     timeout: Annotated[
         Seconds, Setting("of an endpoint: until an answer that has not come is given up", unit="seconds")
     ] = 180.0
+    served: Annotated[
+        Mapping[str, Any],
+        Setting("of an endpoint: any other settings of `chat_server` (top_p, json_mode, extra_body, tries, backoff)"),
+    ] = field(default_factory=dict, hash=False)
     price_in: Annotated[float, Setting("what a million tokens of questions cost, for what a run costs")] = 0.0
     price_out: Annotated[float, Setting("what a million tokens of answers cost")] = 0.0
 
@@ -66,26 +71,25 @@ class OpenModel:
         """What does the work, as these settings say it."""
         if self.url:
             from hoigen.experts.chat_server import ChatServer
+            from hoigen.recipe.build import build
 
-            served = (
-                "url",
-                "model",
-                "revision",
-                "sampling",
-                "temperature",
-                "max_tokens",
-                "slots",
-                "timeout",
-            )
-            return ChatServer(**{name: getattr(self, name) for name in (*served, "price_in", "price_out")})
+            named = ("url", "model", "revision", "sampling", "temperature", "max_tokens", "slots", "timeout")
+            mine: dict[str, Any] = {name: getattr(self, name) for name in (*named, "price_in", "price_out")}
+            twice = sorted(mine.keys() & self.served.keys())
+            if twice or "media" in self.served:
+                raise ValueError(f"served: {', '.join(twice or ['media'])} is a setting of open_model itself")
+            mine |= {"media": self.media or "frames", **self.served}
+            return build(ChatServer, mine, self.model)  # type: ignore[no-any-return]
         from hoigen.experts.local_llm import LocalLlm
         from hoigen.experts.local_vlm import LocalVlm
         from hoigen.recipe.build import build
 
         names = ("model", "revision", "dtype", "device", "max_tokens", "temperature", "slots", "batch")
         settings: dict[str, Any] = {name: getattr(self, name) for name in names}
+        if self.served:
+            raise ValueError("served: for a model that is served: it has no url")
         if self.sees:
-            settings |= {"sampling": self.sampling, "media": self.media}
+            settings |= {"sampling": self.sampling, "media": self.media or "video"}
             return build(LocalVlm, settings, self.model)  # type: ignore[no-any-return]
         return build(LocalLlm, settings, self.model)  # type: ignore[no-any-return]
 
