@@ -312,7 +312,9 @@ class _Asking:
         elif found.action == "fewer":
             most = min(found.most or int(found.share * len(seen) / 2), len(seen) // 2 - 1)
             if self.thinned or not frames or most < 1:
-                return replace(found, action="stop")
+                if found.most:  # so it is with every clip
+                    endpoint.shut(reason)
+                return replace(found, action="shut" if found.most else "stop")
             self.thinned = True
             if endpoint.most is None or most < endpoint.most:
                 print(f"{reason}. It is shown {most} of {frames} frames from now on", file=sys.stderr)
