@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ import yaml
 import hoigen
 from hoigen.core.errors import SetupError, WeightsError
 from hoigen.models import urls
+from hoigen.rules.cascade import build_steps
+from hoigen.stages.scores import FingerprintsChanged, _fetch_before_first
+from hoigen.work.task import Task
 from publisher import Publisher, publishing
 
 FETCHES = '''
@@ -25,6 +29,9 @@ from hoigen import Sampling, Score, measure
 from hoigen.models import files
 from hoigen.models.cards import ModelCard, Url
 from hoigen.models.uses import ModelUse
+from hoigen.rules.cascade import build_steps
+from hoigen.stages.scores import FingerprintsChanged, _fetch_before_first
+from hoigen.work.task import Task
 
 
 @measure("fake_fetching")
@@ -218,3 +225,16 @@ def test_captions_are_filed_under_the_commit_that_has_come(
     hoigen.caption(run.path, set=how, report=False, quiet=True)
     assert [path.name for path in (run.path / "captions" / "single").iterdir()] == filed
     assert len(came) == count, "all is kept: no model is looked for"
+
+
+def test_scores_are_filed_under_what_is_known_once_the_models_are_here() -> None:
+    """Where nothing is to do nothing is fetched; where what was fetched is another model, no task begins."""
+    measures, keep = ["metadata"], {"fps": {"min": 20}}
+    now = build_steps(measures, keep)
+    tasks = [Task(str(number), number) for number in range(3)]
+    assert list(_fetch_before_first(iter(tasks), now, measures, keep, True)) == tasks
+    before = tuple(replace(step, fingerprint="0123456789ab") for step in now)
+    with pytest.raises(FingerprintsChanged) as came:
+        next(_fetch_before_first(iter(tasks), before, measures, keep, True))
+    assert [step.fingerprint for step in came.value.steps] == [step.fingerprint for step in now]
+    assert list(_fetch_before_first(iter([]), before, ["no such measure"], keep, True)) == []
