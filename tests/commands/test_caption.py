@@ -278,10 +278,12 @@ def test_a_dry_run_says_which_clips_would_get_no_caption(tmp_path: Path, tiny_vi
     assert "2 of 2 clips would get no caption: evidence needs what hoi_lite saw" in told
 
 
+@pytest.mark.timeout(120)
 def test_few_frames_wait_at_once(tmp_path: Path, tiny_video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the frames of one clip are all that may wait, the next clip begins when it has its caption."""
+    """Where the frames of one clip are all that may wait, the next clip begins when it has its caption; there are more
+    clips than may be under way."""
     monkeypatch.setattr("hoigen.stages.captions.IN_FLIGHT_BYTES", 1)
-    slow = fake_talk.spec(tmp_path, eyes={"seconds": 0.2}, mind={"seconds": 0.2})
-    run = prepared(tmp_path, tiny_video, 4, slow)
-    assert caption(run).kept == 4
-    assert [line.split()[0] for line in asked(tmp_path)] == ["eyes", "mind"] * 4
+    slow = fake_talk.spec(tmp_path, eyes={"seconds": 0.05, "slots": 1}, mind={"seconds": 0.3, "slots": 1})
+    run = prepared(tmp_path, tiny_video, 6, slow)
+    assert caption(run).kept == 6
+    assert [line.split()[0] for line in asked(tmp_path)] == ["eyes", "mind"] * 6
