@@ -124,7 +124,7 @@ def test_a_worker_names_the_measure_that_does_not_load(tmp_path: Path) -> None:
 
 
 def test_a_video_without_clips_is_a_row_that_says_why() -> None:
-    job = VideoJob(3, "a.mp4", caption="a prompt", source="web", licence="CC0", meta='{"by": "me"}')
+    job = VideoJob(3, "a.mp4", caption="a prompt", source="web", licence="CC0", meta='{"by": "mé"}')
     row = failed_row(job, "no such file")
     assert row == {
         "video": 3,
@@ -135,7 +135,7 @@ def test_a_video_without_clips_is_a_row_that_says_why() -> None:
         "end": 0.0,
         "source": "web",
         "prompt": "a prompt",
-        "meta": '{"by": "me", "licence": "CC0"}',
+        "meta": '{"by": "mé", "licence": "CC0"}',
         "rule": None,
         "width": 0,
         "height": 0,
