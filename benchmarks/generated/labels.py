@@ -1,8 +1,8 @@
 """Two raters' labels -> how far they agree, and one label a clip: python benchmarks/generated/labels.py
 
-Reads labels_a.jsonl and labels_b.jsonl, each made from the sheets alone, and writes labels.jsonl. Where the two differ, a
-clip is `doubtful` and counts on no side; who is right is not decided afterwards. Prints raw agreement, Cohen's kappa,
-Gwet's AC1 and Krippendorff's alpha with intervals (2,000 resamples of clips, seed 0), for both halves.
+Reads labels_a.jsonl and labels_b.jsonl, each made from the sheets alone, and writes labels.jsonl. Where the two
+differ, a clip is `doubtful` and counts on no side; who is right is not decided afterwards. Prints raw agreement,
+Cohen's kappa, Gwet's AC1 and Krippendorff's alpha with intervals (2,000 resamples of clips, seed 0).
 """
 
 from __future__ import annotations

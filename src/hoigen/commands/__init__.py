@@ -11,6 +11,7 @@ VERBS = {
     ),
     "curate": "Finds the shots of videos, measures them in a cascade and decides which clips to keep.",
     "retry": "Tries all failed clips of a run again, and only those.",
+    "relocate": "Tells a run that its videos lie elsewhere, on this machine or another; nothing is measured again.",
     "funnel": (
         "Shows how many clips each rule dropped; with --set, what a change would add or drop. Nothing is decoded."
     ),

@@ -48,7 +48,16 @@ def load_recipe(path: Path) -> Values:
     # A run.yaml is a recipe too: running it again repeats the run.
     inner = loaded.get("recipe")
     found = dict(inner) if isinstance(inner, dict) and "hoigen" in loaded else loaded
+    if found is not loaded and path.name == "run.yaml":
+        found |= _here(found, path.absolute().parent)
     return {key: _beside(value, path.absolute().parent, key == "measures") for key, value in found.items()}
+
+
+def _here(recipe: Mapping[str, Any], folder: Path) -> Values:
+    """A run is the folder that its run.yaml lies in, and so is its own list, wherever it was made."""
+    before, videos = str(recipe.get("run", "")), recipe.get("videos")
+    own_list = f"{before}/videos.parquet"
+    return {"run": str(folder)} | ({"videos": str(folder / "videos.parquet")} if before and videos == own_list else {})
 
 
 OWN = (".py", ".md")

@@ -1,0 +1,219 @@
+"""hoigen relocate: the videos of a run lie elsewhere now."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from hoigen.commands.options import RunFolder
+from hoigen.core.errors import UsageError, VideoError
+from hoigen.core.settings import Setting
+
+if TYPE_CHECKING:
+    from hoigen.data.run import Run
+    from hoigen.data.tables import Table
+
+NAMED = 3
+FOUND, MISSING, OTHER = "found", "missing", "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Relocated:
+    """What became of the places of a run's videos.
+
+    moved: videos that are known by their new place now. there: videos that stay where they are. missing: those that are
+    at neither place. other: those at whose new place lies something else, by its content.
+    """
+
+    run: Path
+    moved: int
+    there: int
+    missing: Sequence[str]
+    other: Sequence[str]
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether some videos were not found; the command then exits with 1."""
+        return bool(self.missing or self.other)
+
+    def __str__(self) -> str:
+        lines = [f"{self.run}: {self.moved} videos have moved, {self.there} stay where they are"]
+        for many, why in ((self.missing, "were not found"), (self.other, "hold other content than was measured")):
+            if many:
+                some = ", ".join(many[:NAMED]) + (", …" if len(many) > NAMED else "")
+                lines.append(f"{len(many)} {why} and are left as they were: {some}")
+        return "\n".join(lines)
+
+
+def relocate(
+    run: RunFolder,
+    *,
+    root: Annotated[
+        list[str] | None,
+        Setting("OLD=NEW: what lay below the folder or address OLD lies below NEW; may be given more than once"),
+    ] = None,
+    videos: Annotated[
+        list[str] | None, Setting("a folder, glob or list in which videos are looked for by their content, by any name")
+    ] = None,
+) -> Relocated:
+    """Tells a run that its videos lie elsewhere, on this machine or another; nothing is measured again.
+
+    A video counts as found when its content is that which was measured. Clips keep their ids.
+
+    Returns what has moved and what was not found. Raises UsageError when neither way is named.
+    """
+    from hoigen.data.run import Run
+    from hoigen.work.ranks import Rank, held
+
+    if not (root or videos):
+        raise UsageError("--root OLD=NEW or --videos FOLDER: one of them says where the videos are")
+    folder = Run(Path(run))
+    folder.recipe()
+    roots = [_pair(text) for text in root or ()]
+    with held(folder, Rank()):
+        search = _Search(roots, _by_content(folder, videos) if videos else {})
+        for table in (folder.clips, folder.found):
+            for shard in table.shards():
+                _move_rows(table, shard, search)
+        _move_list(folder, search)
+        _move_recipe(folder, roots, strewn=bool(videos))
+    ends: dict[str, list[str]] = {FOUND: [], MISSING: [], OTHER: []}
+    for uri, (end, _) in search.seen.items():
+        ends[end].append(uri)
+    moved = sum(search.seen[uri][1] != uri for uri in ends[FOUND])
+    return Relocated(folder.path, moved, len(ends[FOUND]) - moved, ends[MISSING], ends[OTHER])
+
+
+def _pair(text: str) -> tuple[str, str]:
+    old, mark, new = text.partition("=")
+    if not mark or not old.strip("/") or not new:
+        raise UsageError(f"--root {text}: OLD=NEW, two folders or addresses")
+    # as the list of videos has them: folders of this machine by their whole path
+    return (old if "://" in old else os.path.abspath(old)), (new if "://" in new else os.path.abspath(new))
+
+
+class _Search:
+    """Where videos are now; each is looked for once.
+
+    Args:
+        roots: old and new folder or address.
+        contents: digest -> the place of a video with that content.
+
+    seen: place in the run -> how the search ended, and the place that holds now.
+    """
+
+    def __init__(self, roots: Sequence[tuple[str, str]], contents: Mapping[str, str]) -> None:
+        self.roots, self.contents = roots, contents
+        self.seen: dict[str, tuple[str, str]] = {}
+
+    def place(self, uri: str, digest: str | None) -> str:
+        """Where a video is now; as it was when it is not found.
+
+        Args:
+            uri: where it was.
+            digest: of the content that was measured; None for one that was never read, which is taken at its name.
+        """
+        from hoigen.stages.ingest import stamp
+        from hoigen.video.file import content_digest, is_local
+
+        if uri in self.seen:
+            return self.seen[uri][1]
+        tries = [new + uri[len(old) :] for old, new in self.roots if uri.startswith(old.rstrip("/") + "/")]
+        if digest in self.contents:
+            tries.append(self.contents[digest])
+        stays = stamp(uri) is not None or (not tries and not is_local(uri))
+        end, where = (FOUND if stays else MISSING), uri
+        for new in tries:
+            try:
+                same = content_digest(new) == digest if digest is not None else stamp(new) is not None
+            except VideoError:
+                continue
+            if same:
+                end, where = FOUND, new
+                break
+            end = FOUND if stays else OTHER
+        self.seen[uri] = end, where
+        return where
+
+
+def _by_content(run: Run, videos: Iterable[str]) -> dict[str, str]:
+    """Digest -> place, of the files in `videos` whose size one of the run's videos has."""
+    from hoigen.data.sources import read_sources
+    from hoigen.stages.ingest import stamp
+    from hoigen.video.file import content_digest
+
+    sizes = {size for _, _, size in _measured(run)}
+    found: dict[str, str] = {}
+    for source in read_sources(list(videos), say=lambda text: None):
+        now = stamp(source.uri)
+        if now is None or now[0] in sizes or None in sizes:
+            try:
+                found.setdefault(content_digest(source.uri), source.uri)
+            except VideoError:
+                continue  # what cannot be read is none of the run's
+    return found
+
+
+def _measured(run: Run) -> Iterator[tuple[str, str, int | None]]:
+    """Place, digest and size in bytes (None where it is not known) of the videos that were read."""
+    for table in (run.clips, run.found):
+        for shard in table.shards():
+            for row in table.read(shard, ["uri", "digest", "header"]):
+                if row["digest"] is not None:
+                    before = json.loads(row["header"]).get("stamp") if row["header"] else None
+                    yield row["uri"], row["digest"], before[0] if before else None
+
+
+def _move_rows(table: Table, shard: int, search: _Search) -> None:
+    """Rows of a shard with the places that hold now, and the time of the files there."""
+    from hoigen.stages.ingest import stamp
+
+    rows, changed = table.read(shard), False
+    for row in rows:
+        where = search.place(row["uri"], row["digest"])
+        if where != row["uri"]:
+            header = json.loads(row["header"]) | {"stamp": stamp(where)} if row["header"] else None
+            row |= {"uri": where, "header": None if header is None else json.dumps(header, ensure_ascii=False)}
+            changed = True
+    if changed:
+        table.write(shard, rows, table.facts_of(shard))
+
+
+def _move_list(run: Run, search: _Search) -> None:
+    """The list follows the clips, and goes last: cut short before, the same command does what is missing."""
+    from hoigen.data import videolist
+
+    clips = (row for table in (run.clips, run.found) for n in table.shards() for row in table.read(n, ["video", "uri"]))
+    known = {row["video"]: row["uri"] for row in clips}
+    places = itertools.count()
+
+    def moved(row: dict[str, Any]) -> dict[str, Any]:
+        return row | {"uri": known.get(next(places)) or search.place(row["uri"], None)}
+
+    videolist.rewrite(run.videos_file, moved)
+
+
+def _move_recipe(run: Run, roots: Sequence[tuple[str, str]], *, strewn: bool) -> None:
+    """`hoigen curate RUN/run.yaml` goes on with the run's own list where its `videos` are not there, or are strewn."""
+    import yaml
+
+    from hoigen.data.files import write_text
+    from hoigen.data.sources.folders import is_glob
+
+    facts = yaml.safe_load(run.recipe_file.read_text(encoding="utf-8"))
+    given = facts["recipe"]["videos"]
+    items = [given] if isinstance(given, str) else list(given)
+    moved = []
+    for item in items:
+        fits = [(old, new) for old, new in roots if item == old or item.startswith(old.rstrip("/") + "/")]
+        moved.append(fits[0][1] + item[len(fits[0][0]) :] if fits else item)
+    gone = [item for item in moved if "://" not in item and not is_glob(item) and not Path(item).exists()]
+    kept: Any = str(run.videos_file.resolve()) if gone or strewn else moved[0] if isinstance(given, str) else moved
+    if kept != given:
+        facts["recipe"]["videos"] = kept
+        write_text(run.recipe_file, yaml.safe_dump(facts, sort_keys=False, allow_unicode=True, width=100))
