@@ -38,6 +38,7 @@ GROUNDING, SAM, POSE = (
 )
 WANTED: dict[str, tuple[str, ...]] = {
     "metadata": (),
+    "damage": (),
     "text_boxes": ("text_detector",),
     "technical_quality": (),
     "motion": (),

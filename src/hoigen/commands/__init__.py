@@ -10,7 +10,9 @@ VERBS = {
         "Runs the lite recipe on real sample footage, or on a folder of one's own videos, and describes what it kept."
     ),
     "curate": "Finds the shots of videos, measures them in a cascade and decides which clips to keep.",
-    "retry": "Tries all failed clips of a run again, and only those.",
+    "retry": (
+        "Tries all failed clips of a run again, and only those; what experts refused or answered amiss is asked again."
+    ),
     "relocate": "Tells a run that its videos lie elsewhere, on this machine or another; nothing is measured again.",
     "funnel": (
         "Shows how many clips each rule dropped; with --set, what a change would add or drop. Nothing is decoded."

@@ -124,7 +124,7 @@ class _Search:
         if uri in self.seen:
             return self.seen[uri][1]
         tries = [new + uri[len(old) :] for old, new in self.roots if uri.startswith(old.rstrip("/") + "/")]
-        if digest in self.contents:
+        if digest is not None and digest in self.contents:
             tries.append(self.contents[digest])
         stays = stamp(uri) is not None or (not tries and not is_local(uri))
         end, where = (FOUND if stays else MISSING), uri

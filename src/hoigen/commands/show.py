@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,17 +22,21 @@ LONG = 400
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A clip: how it ended, its scores, its caption and the calls that led to it."""
+    """A clip: how it ended, its scores, its caption and the calls that led to it. given: its picture's size, the digest
+    of its content, and what the list says of it."""
 
     row: Mapping[str, Any]
     details: Mapping[str, Any]
     caption: Mapping[str, Any] | None
     full: bool = False
+    given: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
         if self.row["id"] is None:
             return f"{self.row['uri']}\n  {self.row['state']}: {self.row['reason']}"
         lines = [f"clip {self.row['id']}", f"  {self.row['uri']}, {self.row['start']:.3f} to {self.row['end']:.3f} s"]
+        if self.given:
+            lines.append("  " + ", ".join(f"{key} {value}" for key, value in self.given.items()))
         ended = f"  {self.row['state']}" + (f" by {self.row['rule']}" if self.row["rule"] else "")
         lines.append(ended + (f": {self.row['reason']}" if self.row["reason"] else ""))
         for name, about in self.details.items():
@@ -85,12 +89,17 @@ def show(
     row = _find(con, clip)
     if row["shard"] is None:
         return Shown(row, {}, None, full)
+    query = """select width, height, digest, source, meta from clips where id = ? and shard = ?"""
+    [(width, height, digest, source, meta)] = con.execute(query, [row["id"], row["shard"]]).fetchall()[:1]
+    size = {"size": f"{width}x{height}"} if width else {}
+    about = {"digest": digest, "source": source, **json.loads(meta or "{}")}
+    given = size | {key: value for key, value in about.items() if value not in (None, "", {}, [])}
     details = facts_of(folder, steps, row["shard"], {row["id"]}).get(row["id"], {})
     caption = None
     if (facts := caption_facts(folder)) is not None:
         words = folder.captions(facts["name"], facts["fingerprint"]).read(row["shard"])
         caption = next((each | {"captioner": facts["name"]} for each in words if each["id"] == row["id"]), None)
-    return Shown(row, details, caption, full)
+    return Shown(row, details, caption, full, given)
 
 
 def _find(con: Any, clip: str) -> Row:

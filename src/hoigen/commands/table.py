@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -30,10 +30,11 @@ def table(
         Literal["kept", "dropped", "failed", "pending"] | None, Setting("only clips that ended so")
     ] = None,
 ) -> None:
-    """Writes one row per clip: id, uri, start, end, state, rule, reason, a column per score, the caption, and why it
-    is doubted.
+    """Writes one row per clip: id, uri, start, end, state, rule, reason, a column per score, and the caption.
 
-    What went in is what comes out: every clip of the input is a row, however it ended.
+    What went in is what comes out: every clip of the input is a row, however it ended, and columns of the list that
+    hoigen does not use (licence, split, ...) come out as they were; one whose name is taken is called list_NAME.
+    Besides, why a caption is doubted, width and height in pixels, and the digest of the video's content.
     """
     from hoigen.data.run import Run
     from hoigen.rules import decide
@@ -54,12 +55,40 @@ def table(
         con.execute(f"create view captions as {view}")
         columns += ", captions.caption, case when caption is not null then captions.why end as caption_doubts"
         source += " left join captions on captions.id = decided.id and state = 'kept'"
-    query = f"select {columns} from {source} {where} order by video, n"
+    given, view = _given(con, [name for name, *_ in con.execute(f"describe select {columns} from {source}").fetchall()])
+    query = f"select {columns}, {given} from {source} left join {view} using (video, n) {where} order by video, n"
     if out is None:
         _print(con, query, chosen)
         return
     written = copy_to(con, query, chosen, out)
     print(f"{out}: {written} of {sum(decide.counts(con).values())} clips", file=sys.stderr)
+
+
+def _given(con: duckdb.DuckDBPyConnection, taken: Sequence[str]) -> tuple[str, str]:
+    """What the list says of each clip, as SQL: the columns, and the view that has them, by video and n.
+
+    Args:
+        con: with the clips of a run.
+        taken: names of the columns that the table has already.
+    """
+    from hoigen.data.parquet import quoted, text
+
+    found = con.execute(
+        """with keys as (select meta, unnest(json_keys(meta)) as key from clips where meta <> '{}')
+        select key, bool_and(json_type(meta, '/' || replace(replace(key, '~', '~0'), '/', '~1'))
+            in ('BIGINT', 'UBIGINT', 'HUGEINT', 'DOUBLE', 'NULL')) from keys group by key order by key"""
+    ).fetchall()
+    names = {name.lower() for name in (*taken, "width", "height", "digest")}
+    columns = ["width", "height", "digest"]
+    picked = ["nullif(width, 0) as width", "nullif(height, 0) as height", "digest"]
+    for key, is_number in found:
+        name = key if key.lower() not in names else f"list_{key}"
+        names.add(name.lower())
+        value = f"json_extract_string(meta, {text('/' + key.replace('~', '~0').replace('/', '~1'))})"
+        picked.append(f"{f'try_cast({value} as double)' if is_number else value} as {quoted(name)}")
+        columns.append(quoted(name))
+    con.execute(f"create view listed as select video, n, {', '.join(picked)} from clips")
+    return ", ".join(f"listed.{column}" for column in columns), "listed"
 
 
 def format_of(out: Path | None) -> Format:
