@@ -55,7 +55,7 @@ def categories(
     import yaml
 
     from hoigen.commands.table import check_out, copy_to, format_of
-    from hoigen.core import trusted
+    from hoigen.core import plain_yaml, trusted
     from hoigen.data.parquet import rows_of_file
     from hoigen.data.run import Run
     from hoigen.interactions.categories import table
@@ -75,7 +75,7 @@ def categories(
         rows = by_rules(texts)
     else:
         try:
-            spec = yaml.safe_load(expert)
+            spec = plain_yaml.loaded(expert)
         except yaml.YAMLError as error:
             raise UsageError(f"--expert is a name or YAML; it came as {expert!r}: {error}") from None
         trusted.settle({"expert": spec}, None, None)  # given as an argument, which is asking

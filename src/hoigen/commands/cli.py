@@ -14,6 +14,7 @@ from typing import Any
 
 from hoigen.commands import VERBS, module_of
 from hoigen.core.errors import HoigenError, RanksOpen, UsageError
+from hoigen.core.harmless import plain
 
 Verb = Callable[..., Any]
 NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM))
@@ -31,13 +32,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _main(arguments)
     except UsageError as error:
-        print(f"hoigen: {error}", file=sys.stderr)
+        print(plain(f"hoigen: {error}"), file=sys.stderr)
         return 2
     except RanksOpen as open_ones:
-        print(open_ones, file=sys.stderr)
+        print(plain(str(open_ones)), file=sys.stderr)
         return 75
     except HoigenError as error:
-        print(f"hoigen: {error}", file=sys.stderr)
+        print(plain(f"hoigen: {error}"), file=sys.stderr)
         return 1
     except BrokenPipeError:
         sys.stderr.close()
@@ -45,17 +46,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.errno not in NO_ROOM:
             raise
-        print(f"hoigen: {error.filename or 'output'}: {error.strerror}", file=sys.stderr)
+        print(plain(f"hoigen: {error.filename or 'output'}: {error.strerror}"), file=sys.stderr)
         return 2
     except Exception as error:
         if "Query interrupted" in str(error):  # Ctrl-C inside a query
             return _stopped(arguments)
         if (told := _damaged(error)) is None:
             raise
-        print(f"hoigen: {told}", file=sys.stderr)
+        print(plain(f"hoigen: {told}"), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return _stopped(arguments)
+
+
+LONGEST = 2000
+"""Characters of a library's error that are looked at for the name of a file."""
 
 
 def _damaged(error: Exception) -> str | None:
@@ -64,7 +69,7 @@ def _damaged(error: Exception) -> str | None:
     if package not in ("duckdb", "pyarrow"):
         return None
     noted = [note for note in getattr(error, "__notes__", ()) if note.endswith(".parquet")]
-    found = re.search(r"(?<=')/[^\n]+?\.parquet(?=')|[^'\"\s]+\.parquet", str(error))
+    found = re.search(r"(?<=')/[^\n]{1,300}?\.parquet(?=')|[^'\"\s]{1,300}\.parquet", str(error)[:LONGEST])
     if not noted and found is None:
         return None
     name = noted[0] if noted or found is None else found.group()
@@ -121,7 +126,7 @@ def _main(arguments: list[str]) -> int:
         trusted.trust(file)
     result = verb_function(name)(**options)
     if result is not None:
-        print(result)
+        print(plain(str(result)))
     return 1 if getattr(result, "incomplete", False) else 0
 
 

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".mp4", ".mkv")
 NAMED = 3
-FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")
 """So many files of a list are named on the screen; the result has all."""
+FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from hoigen.commands.options import RunFolder
 from hoigen.core.errors import UsageError
+from hoigen.core.harmless import cell_sql, plain
 from hoigen.core.settings import Setting
+from hoigen.data.parquet import quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -119,6 +121,8 @@ def copy_to(con: duckdb.DuckDBPyConnection, query: str, format: Format, out: Pat
     options = {"csv": "format csv, header true", "jsonl": "format json", "parquet": "format parquet"}[format]
     out = out.resolve()  # what a link leads to, not the link
     part = out.with_name(f".{out.name}.part")
+    if format == "csv":
+        query = _for_spreadsheets(con, query)
     con.execute("set preserve_insertion_order = true")
     try:
         row = con.execute(f"copy ({query}) to {text(str(part))} ({options})").fetchone()
@@ -133,7 +137,8 @@ def _print(con: duckdb.DuckDBPyConnection, query: str, format: Format) -> None:
     import csv
     import json
 
-    cursor = con.execute(query)
+    tty = sys.stdout.isatty()
+    cursor = con.execute(_for_spreadsheets(con, query) if format == "csv" else query)
     names = [column[0] for column in cursor.description or []]
     writer = csv.writer(sys.stdout, lineterminator="\n")
     if format == "csv":
@@ -141,6 +146,15 @@ def _print(con: duckdb.DuckDBPyConnection, query: str, format: Format) -> None:
     while rows := cursor.fetchmany(1000):
         for row in rows:
             if format == "csv":
-                writer.writerow(["" if value is None else value for value in row])
+                shown = [plain(value) if isinstance(value, str) and tty else value for value in row]
+                writer.writerow(["" if value is None else value for value in shown])
             else:
-                print(json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False))
+                print(json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=tty))
+
+
+def _for_spreadsheets(con: duckdb.DuckDBPyConnection, query: str) -> str:
+    """The `query` with texts that a spreadsheet would run as formulas marked as texts."""
+    columns = con.execute(f"describe {query}").fetchall()
+    texts = [quoted(name) for name, kind, *_ in columns if kind == "VARCHAR"]
+    changed = ", ".join(f"{cell_sql(name)} as {name}" for name in texts)
+    return f"select * replace ({changed}) from ({query})" if texts else query

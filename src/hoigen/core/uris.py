@@ -16,11 +16,13 @@ from hoigen.core.errors import UsageError, nearest
 
 SCHEMES = ("file", "http", "https", "s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "hf")
 """What may be opened without being asked for: this machine, the web, and the object stores that video data lies on."""
+LONGEST = 1 << 14
+"""Characters of an address; signed ones have some 2000."""
 MORE = "HOIGEN_SCHEMES"
 """The user's own further schemes, separated by commas (`sftp,webhdfs`). An environment variable, since no recipe and no
 list can set one, and since workers inherit it."""
 WEB = ("http", "https")
-CHAIN = re.compile(r"::[^/]*://")
+CHAIN = re.compile(r"::[^/]{0,60}://")
 SECRET = re.compile(r"(?<=://)[^/?#]{0,500}@")
 """Name and password within an address."""
 PLAIN = re.compile(r"[a-z0-9+.-]{1,40}")
@@ -54,6 +56,8 @@ def fault(uri: str) -> str | None:
     scheme = scheme_of(uri)
     if not scheme:
         return None
+    if len(uri) > LONGEST:
+        return f"an address of {len(uri)} characters is none"
     schemes = allowed()
     if "::" in scheme or CHAIN.search(uri):
         return f"addresses are not chained with ::, each is opened as it stands. Allowed: {_names(schemes)}"

@@ -24,12 +24,13 @@ at most the clip under way.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hoigen.core.errors import UsageError
+from hoigen.core import plain_yaml
+from hoigen.core.errors import UsageError, shown
 from hoigen.data.columns import (
     CAPTION_COLUMNS,
     CLIP_COLUMNS,
@@ -50,6 +51,15 @@ OWN = (
     "cut",
 )
 """What hoigen writes into a run, besides hidden files, and files that begin with one of these names."""
+KINDS: Mapping[str, type] = {
+    "recipe": dict,
+    "libraries": dict,
+    "fingerprints": dict,
+    "observations": dict,
+    "measured": dict,
+    "models": list,
+}
+"""Keys of run.yaml that are no plain words."""
 BEFORE_A_RUN = ("videos.parquet", "evaluation.json", "journal")
 """What may lie in a folder whose run has not begun."""
 
@@ -240,14 +250,14 @@ class Run:
                 "somebody else: put the files themselves there, or delete it"
             )
 
-    def recipe(self) -> dict[str, Any]:
-        """The arguments of the run, as `run.yaml` has them. Raises UsageError when this is no run."""
+    def facts(self) -> dict[str, Any]:
+        """All of run.yaml, each key of its own kind. Raises UsageError when this is no run, or its file is damaged."""
         import yaml
 
         if not self.recipe_file.is_file():
             raise UsageError(f"{self.path} is not a run: it has no run.yaml (hoigen curate makes one)")
         try:
-            loaded = yaml.safe_load(self.recipe_file.read_text(encoding="utf-8"))
+            loaded = plain_yaml.loaded(self.recipe_file.read_text(encoding="utf-8"))
         except (OSError, ValueError, yaml.YAMLError) as error:
             raise UsageError(
                 f"{self.recipe_file} is damaged: {' '.join(str(error).split())}. Delete that file and give the recipe "
@@ -255,7 +265,15 @@ class Run:
             ) from None
         if not isinstance(loaded, dict) or not isinstance(loaded.get("recipe"), dict):
             raise UsageError(f"{self.recipe_file} is not the run.yaml of a run: it has no `recipe`")
-        return dict(loaded["recipe"])
+        for key, kind in KINDS.items():
+            if not isinstance(loaded.get(key), kind | None):
+                what = "a list" if kind is list else "key: value pairs"
+                raise UsageError(f"{self.recipe_file}: {key}: {what}; it came as {shown(loaded[key])}")
+        return loaded
+
+    def recipe(self) -> dict[str, Any]:
+        """The arguments of the run, as `run.yaml` has them. Raises UsageError when this is no run."""
+        return dict(self.facts()["recipe"])
 
 
 def _no_files(folder: Path | str, *, top: bool) -> Iterator[str]:

@@ -67,7 +67,7 @@ THOUGHTS = re.compile(
 THINKING = re.compile(r"\A\s*(?:<(?:think(?:ing)?|reasoning)>|◁think▷)", re.IGNORECASE)
 TURN_ENDS = re.compile(
     r"<\|(?:im_end|eot_id|end|endoftext|return|eom_id|user|observation)\|>|</s>|<end_of_turn>|<eos>|"
-    r"\n\s*(?:#+ ?)?(?:user|human|question|instruction)\s*:",
+    r"\n[ \t]{0,20}(?:#{1,6} ?)?(?:user|human|question|instruction)[ \t]{0,20}:",
     re.IGNORECASE,
 )
 """Where a model's turn is over; what follows is another one's."""
@@ -79,7 +79,7 @@ MARKS = re.compile(
 LEFT_OVER = re.compile(
     r"https?://|data:\w+/|[ĠĊ▁]|â€|(?-i:Ã[©¨¡³±¼¶¤])|</?[a-z][\w-]*(?:\s[^<>]{0,200})?/?>|<\||\|>|\ufffd|"
     r"```|~~~|\[/?INST\]|<unk>|"
-    r"[\"'\]]\s*[}\]]\s*\Z|\A\"?\w+\"\s*:|\bQ: .* A: |\A(?:user|human)\s*:",
+    r"[\"'\]]\s*[}\]]\s*\Z|\A\"?\w+\"\s*:|\bQ: .{0,2000}? A: |\A(?:user|human)\s*:",
     re.IGNORECASE | re.DOTALL,
 )
 FENCE = re.compile(r"\A(?:[^`\n]{0,100}:\s*)?(`{3,}|~{3,})[ \t]*([\w+-]*)[ \t]*\n(.*?)\n?\s*\1\s*\Z", re.DOTALL)
@@ -725,7 +725,7 @@ def _without_notes(text: str) -> tuple[str, str]:
         elif at < kept - 1:
             break
     last = re.sub(
-        r"\s*[\[(*]+(?:word count|words|\d+ words|end of)\b[^\])]{0,40}[\])*]+\.?\Z",
+        r"\s?[\[(*]{1,3}(?:word count|words|\d{1,9} words|end of)\b[^\])]{0,40}[\])*]{1,3}\.?\Z",
         "",
         " ".join(parts[:kept]),
         flags=re.I,

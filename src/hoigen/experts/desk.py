@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -228,12 +229,24 @@ def _encodable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
+def _whole(digits: str) -> int:
+    if len(digits) > 16:  # more than a double, and than the tables in which it would be kept
+        raise ValueError(f"a number of {len(digits)} digits")
+    return int(digits)
+
+
+def _real(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"{text[:20]} is no number that can be kept")
+    return number
+
+
 def json_in(text: str) -> Any:
     """The first JSON object in a text: bare, in a code fence, or with words around it. Raises ValueError.
 
     Never a part of an object that is broken or cut off: a part of an answer is another answer.
     """
-    decoder = json.JSONDecoder()
+    decoder = json.JSONDecoder(parse_int=_whole, parse_float=_real, parse_constant=_real)
     at = text.find("{")
     last = "no JSON object in the answer"
     while at >= 0:

@@ -322,7 +322,8 @@ def recorded(rows: Any) -> tuple[LedgerEntry, ...]:
     for row in rows if isinstance(rows, list) else ():
         if isinstance(row, dict) and row.get("id"):
             texts = {name: str(row.get(name, "")) for name in names if name != "used_by"}
-            found.append(LedgerEntry(used_by=tuple(map(str, row.get("used_by", ()))), **texts))
+            used_by = row.get("used_by")
+            found.append(LedgerEntry(used_by=tuple(map(str, used_by if isinstance(used_by, list) else ())), **texts))
     return tuple(found)
 
 

@@ -159,7 +159,7 @@ def provenance(run: Run) -> dict[str, Any]:
     """What run.yaml says of when, where and with what."""
     import yaml
 
-    facts = yaml.safe_load(run.recipe_file.read_text(encoding="utf-8"))
+    facts = run.facts()
     recipe = yaml.safe_dump(facts.get("recipe", {}), sort_keys=False, allow_unicode=True, width=100)
     libraries = {name: version for name, version in (facts.get("libraries") or {}).items() if version}
     versions = {"hoigen": str(facts.get("hoigen", "")), "Python": str(facts.get("python", "")), **libraries}
@@ -185,24 +185,22 @@ def model_files(run: Run, steps: Sequence[Step]) -> tuple[LedgerEntry, ...]:
     """
     import contextlib
 
-    import yaml
-
     from hoigen.core.errors import HoigenError
     from hoigen.models import uses
+    from hoigen.stages.captioned import caption_facts
 
-    facts = yaml.safe_load(run.recipe_file.read_text(encoding="utf-8"))
+    facts = run.facts()
     if "models" in facts:
         measured = uses.recorded(facts["models"])
     else:
         measured = uses.ledger((step.name, unit) for step in steps for unit in step.units)
     captioned: tuple[LedgerEntry, ...] = ()
-    if run.caption_file.is_file():
-        facts = yaml.safe_load(run.caption_file.read_text(encoding="utf-8"))
-        if "models" in facts:
-            captioned = uses.recorded(facts["models"])
+    if (words := caption_facts(run)) is not None:
+        if "models" in words:
+            captioned = uses.recorded(words["models"])
         else:
             from hoigen.captioners._job import job_of, models_of
 
             with contextlib.suppress(HoigenError):  # of an older hoigen, or with files that lie elsewhere
-                captioned = models_of(job_of(facts.get("caption") or {}))
+                captioned = models_of(job_of(words.get("caption") or {}))
     return uses.joined(measured, captioned)

@@ -136,6 +136,8 @@ def convert(value: Any, hint: Any, where: str, default: Any = None) -> Any:
         inherits = isinstance(value, Mapping) and isinstance(default, hint)
         return value if isinstance(value, hint) else build(hint, value, where, default if inherits else None)
     # a number, a truth, a text or a path. YAML has 3 for 3.0 and 8.0 for 8; true is no number
+    if isinstance(value, int) and abs(value) >= 1 << 53:  # more than a double has, and than any table
+        raise UsageError(f"{where}: {_names((hint,))}; it came as a number of {len(str(abs(value)))} digits")
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if hint is int and isinstance(value, float) and value.is_integer():

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hoigen.core import plain_yaml
 from hoigen.core.errors import UsageError, nearest
 
 Values = dict[str, Any]
@@ -30,13 +31,11 @@ def load_recipe(path: Path) -> Values:
     import yaml
 
     try:
-        loaded = yaml.load(path.read_text(encoding="utf-8"), Loader=_strict_loader())
+        loaded = plain_yaml.loaded(path.read_text(encoding="utf-8"), _strict_loader())
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from None
-    except RecursionError:
-        raise UsageError(f"{path} is nested too deeply to be a recipe") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         at = f", line {mark.line + 1}" if mark else ""
@@ -135,7 +134,7 @@ def set_value(text: str) -> Any:
     import yaml
 
     try:
-        return yaml.safe_load(text)
+        return plain_yaml.loaded(text)
     except yaml.YAMLError:
         return text
 
@@ -176,6 +175,8 @@ def lines_of(path: Path) -> dict[At, int]:
     import yaml
 
     root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    if root is not None:
+        plain_yaml.check(root)
     lines = dict(_walk(root, ())) if root is not None else {}
     if ("recipe",) in lines and ("hoigen",) in lines:
         return {at[1:]: line for at, line in lines.items() if at[0] == "recipe" and len(at) > 1}

@@ -77,12 +77,7 @@ def write_run_file(run: Run, recipe: Recipe, steps: Sequence[Step]) -> None:
 
 def _facts(run: Run) -> Mapping[str, Any]:
     """What run.yaml says now; nothing when there is none."""
-    import yaml
-
-    if not run.recipe_file.exists():
-        return {}
-    found = yaml.safe_load(run.recipe_file.read_text(encoding="utf-8"))
-    return found if isinstance(found, Mapping) else {}
+    return run.facts() if run.recipe_file.exists() else {}
 
 
 def _recorded(run: Run, recipe: Recipe) -> dict[str, Any]:
@@ -191,7 +186,7 @@ def _older_steps(run: Run, measures: Any) -> list[Step]:
 def _one_recorded(name: Any, fingerprint: Any, said: Any, seen: Any, file: Path) -> Recorded:
     """One entry of `measured`. Names and fingerprints are folders of the run: nothing else may stand there."""
     where = f"{file}: measured.{name}"
-    if not isinstance(name, str) or not re.fullmatch(r"[^/\\]*[^/\\.][^/\\]*", name):
+    if not isinstance(name, str) or not re.fullmatch(r"(?!\.+\Z)[^/\\\0]{1,200}", name):
         raise UsageError(f"{where}: the name of a measure; it came as {name!r}")
     if not isinstance(fingerprint, str) or not re.fullmatch("[0-9a-f]{12}", fingerprint):
         raise UsageError(f"{file}: fingerprints.{name}: 12 hex digits; it came as {fingerprint!r}")

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from hoigen.core import plain_yaml
 from hoigen.core.clip import Clip, Seconds
 from hoigen.core.errors import UsageError, shown
 from hoigen.core.score import Caption
@@ -98,7 +99,7 @@ def caption_facts(run: Run) -> dict[str, Any] | None:
     if not run.caption_file.is_file():
         return None
     try:
-        facts = yaml.safe_load(run.caption_file.read_text(encoding="utf-8"))
+        facts = plain_yaml.loaded(run.caption_file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise UsageError(f"{run.caption_file} is damaged: {' '.join(str(error).split())}") from None
     named: dict[str, Any] = facts if isinstance(facts, dict) else {}

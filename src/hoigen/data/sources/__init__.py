@@ -6,6 +6,7 @@ manifests  CSV, TSV, JSONL, Parquet           source  one row of the input
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -16,6 +17,9 @@ from hoigen.core.errors import UsageError, shown
 from hoigen.data.sources import folders, manifests
 from hoigen.data.sources.source import ALLOWED, Say, absolute
 from hoigen.data.sources.source import Source as Source
+
+LONGEST_PATH = 4096
+"""Bytes; no file system takes more."""
 
 
 def say_on_stderr(text: str) -> None:
@@ -54,6 +58,8 @@ def _read(text: str, stdin: TextIO | None, say: Say) -> Iterator[Source]:
         raise UsageError(f"videos: {ALLOWED}; it came as an empty text")
     if text == "-":
         return _from_lines(sys.stdin if stdin is None else stdin)
+    if "\0" in text or len(os.fsencode(text)) > LONGEST_PATH:
+        raise UsageError(f"videos: {ALLOWED}; it came as {shown(text)}")
     if (wrong := uris.fault(text)) is not None:
         raise UsageError(f"videos: {shown(uris.masked(text))}: {wrong}")
     if manifests.kind_of(text) and not folders.is_glob(text) and not Path(text).is_dir():
@@ -66,6 +72,8 @@ def _read_several(items: Sequence[str | Path], stdin: TextIO | None, say: Say) -
         if not isinstance(item, str | Path):
             raise UsageError(f"videos: a list holds paths; one came as {item!r}")
         text = str(item)
+        if "\0" in text:
+            raise UsageError(f"videos: {ALLOWED}; it came as {shown(text)}")
         several = text in ("", "-") or manifests.kind_of(text) or folders.is_glob(text) or Path(text).is_dir()
         yield from _read(text, stdin, say) if several or "://" in text else iter([Source(absolute(text))])
 

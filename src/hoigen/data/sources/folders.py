@@ -37,7 +37,9 @@ def is_glob(text: str) -> bool:
     """
     if uris.is_web(text):
         return False
-    return any(sign in text for sign in "*?[") and not ("://" not in text and os.path.lexists(os.path.expanduser(text)))
+    if not any(sign in text for sign in "*?["):
+        return False
+    return "://" in text or not os.path.lexists(os.path.expanduser(text))
 
 
 def read(text: str, say: Say) -> Iterator[Source]:

@@ -41,7 +41,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
 not matter. Open-Sora's lists use `path` and `text`."""
 FIELDS = {alias: (field, rank) for field, names in ALIASES.items() for rank, alias in enumerate(names)}
 CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d{1,2}(?:\.\d*)?)")
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 DATA_JUICER_TOKENS = ("<__dj__video>", "<|__dj__eoc|>")
 PANDA = ("videoID", "timestamp")
 PANDA_LISTS = ("caption", "matching_score", "desirable_filtering", "shot_boundary_detection")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -19,7 +18,7 @@ JUDGE = "judge:"
 """How the annotator of an automatic verdict begins; the model's name follows."""
 SEVERAL = "|"
 """Between names in a fact that mean the same: `pick up|lift`."""
-EDGE = re.compile(r"^[\s\"'“”‘’.,;:!]+|[\s\"'“”‘’.,;:!]+$")
+EDGE = " \"'“”‘’.,;:!"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +76,7 @@ Fact = tuple[frozenset[str], frozenset[str]]
 
 def plain(text: str) -> str:
     """A text as it is compared: no capitals, single spaces, `_` as a space, no punctuation around it."""
-    return EDGE.sub("", " ".join(text.replace("_", " ").casefold().split()))
+    return " ".join(text.replace("_", " ").casefold().split()).strip(EDGE)
 
 
 def read_claims(path: Path, *, by_judge: bool = False) -> list[Rating]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from hoigen.core.errors import UsageError
+from hoigen.core.harmless import cell
 from hoigen.evaluation.captions.mixing import Decision, Mixing
 from hoigen.evaluation.captions.rates import BY_KIND, MATCHED, RATES, Rate
 from hoigen.stats.agreement import Agreement
@@ -179,7 +180,8 @@ def csv_of(result: CaptionEval) -> str:
     for part, of, against, name, number in _lines(result):
         cells = (number.value, number.low, number.high, number.top, number.bottom)
         numbers = ["" if cell is None else repr(cell) for cell in cells]
-        writer.writerow([part, of, against, name, *numbers, number.reason or number.unsure])
+        texts = [cell(text) for text in (part, of, against, name)]
+        writer.writerow([*texts, *numbers, cell(number.reason or number.unsure or "")])
     return out.getvalue()
 
 

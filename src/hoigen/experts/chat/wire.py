@@ -32,6 +32,10 @@ AGAIN = (
     "asked for, and with nothing else: no words around it, no code fence."
 )
 
+LONGEST_ANSWER = 200_000
+"""Characters; a caption has some hundreds, the longest list of claims some ten thousand."""
+MOST_TOKENS = 1 << 40
+"""Beyond, a server's own count is no count; and no database has numbers of thirty digits."""
 SHOWN = 300
 """Characters of a server's message that a reason repeats."""
 
@@ -41,10 +45,12 @@ shut: it takes none of this expert's requests. plainer: it does not know this wa
 system prompt. fewer: there are too many pictures for it. stop: asking again would not help."""
 
 NO_SCHEMA = re.compile(r"response_?format|json_?schema|json_?object|structured|grammar|guided|schema", re.I)
-BAD_SCHEMA = re.compile(r"invalid schema|unsupported schema|schema .*(invalid|not valid)", re.I)
+BAD_SCHEMA = re.compile(r"invalid schema|unsupported schema|schema .{0,300}(invalid|not valid)", re.I)
 REFUSED_CODE = re.compile(r"content_?filter|content_?policy|moderation|data_?inspection|responsible_?ai", re.I)
 REFUSED_WORDS = re.compile(r"content (management )?(policy|filter)|was flagged|inappropriate content", re.I)
 NO_MONEY = re.compile(r"insufficient_quota|billing|payment required|insufficient (balance|credits)", re.I)
+PAGE_HEAD = 4000
+"""Characters of a web page in which its title is looked for."""
 PAGE = re.compile(r"\s*<(!doctype html|html)", re.I)
 NO_PICTURES = re.compile(
     r"(image|video|vision|multi-?modal)s? (input )?(is|are) not supported|not a multi-?modal|at most 0 (image|video)"
@@ -248,7 +254,7 @@ def answer_of(completion: Mapping[str, Any]) -> Answer:
     usage = completion.get("usage")
     spent = usage if isinstance(usage, Mapping) else {}
     given = (spent.get(name) for name in ("prompt_tokens", "completion_tokens"))
-    tokens_in, tokens_out = (max(0, count) if type(count) is int else 0 for count in given)
+    tokens_in, tokens_out = (count if type(count) is int and 0 < count < MOST_TOKENS else 0 for count in given)
     base = Answer(outcome="answered", tokens_in=tokens_in, tokens_out=tokens_out)
     choices = completion.get("choices")
     first = choices[0] if isinstance(choices, list) and choices else None
@@ -266,6 +272,9 @@ def answer_of(completion: Mapping[str, Any]) -> Answer:
         return answer.because("refused", f"a filter stopped the answer (finish_reason {ended})")
     if ended in CUT_OFF:
         return answer.because("truncated", f"the limit of tokens was reached after {tokens_out} (max_tokens)")
+    if len(answer.text) > LONGEST_ANSWER:
+        cut = replace(answer, text=f"{answer.text[:SHOWN]}…")
+        return cut.because("malformed", f"an answer of {len(answer.text):,} characters")
     if not answer.text:
         thought = message.get("reasoning_content") or message.get("reasoning") or content
         return answer.because("malformed", "thoughts without an answer" if thought else "an empty answer")
@@ -306,5 +315,5 @@ def _text_of(body: Any) -> str:
         return "" if body is None else str(body)
     if not PAGE.match(body):
         return body
-    title = re.search(r"<title[^>]*>(.*?)</title>", body, re.I | re.S)
+    title = re.search(r"<title[^>]*>(.*?)</title>", body[:PAGE_HEAD], re.I | re.S)
     return f"a web page ({short(title.group(1), 80) if title else 'without a title'})"
