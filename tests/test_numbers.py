@@ -65,6 +65,7 @@ WRITTEN = {
     "hoi_named": ("more", SHARE),
     # The paper, section 3.1: by these it curates
     "hoi_judgement": ("more", SHARE),
+    "hoi_likely": ("more", SHARE),
     "hoi_conspicuous": ("more", SHARE),
     "hoi_triplets": (None, ""),
     "duration": (None, "s"),

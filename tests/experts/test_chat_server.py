@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import math
 import socket
 import sys
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -19,7 +20,7 @@ from pydantic import BaseModel, Field
 from hoigen.core.clip import Frames, Sampling
 from hoigen.core.errors import SetupError, UsageError
 from hoigen.experts.call import Answer, Request, call_key
-from hoigen.experts.chat import pictures
+from hoigen.experts.chat import pictures, wire
 from hoigen.experts.chat.client import LONGEST_RETRY_AFTER
 from hoigen.experts.chat_server import ChatServer
 from hoigen.recipe.build import build
@@ -678,3 +679,44 @@ def test_a_body_that_json_does_not_have_is_refused_at_once() -> None:
 
     with pytest.raises(ValueError, match="extra_body: what JSON has"):
         client(extra_body={"since": datetime.date(2026, 1, 1)})
+
+
+class Judged(BaseModel):
+    reason: str
+    interaction: Literal["yes", "no"]
+
+
+def tokens(*told: tuple[str, dict[str, float]]) -> dict[str, Any]:
+    """The log-probabilities of a reply, as OpenAI, vLLM and llama.cpp give them."""
+    return {
+        "content": [
+            {"token": token, "logprob": -0.1, "top_logprobs": [{"token": t, "logprob": p} for t, p in others.items()]}
+            for token, others in told
+        ]
+    }
+
+
+def test_how_likely_a_value_was_stands_beside_the_answer() -> None:
+    said = '{"reason": "the \\"interaction\\" is odd", "interaction": "yes"}'
+    head = said.removesuffix('yes"}')
+    others = {"yes": math.log(0.6), "no": math.log(0.2), "maybe": math.log(0.1), "y": math.log(0.1)}
+    logprobs = tokens((head, {head: 0.0}), ("yes", others), ('"}', {}))
+    body = {"choices": [{"message": {"content": said}, "finish_reason": "stop", "logprobs": logprobs}]}
+    request = Request(text="Is it?", schema=Judged, likely="interaction")
+    with FakeChatServer() as server:
+        server.then = lambda asked: Say(body=body)
+        answer = ask(client(server), request)
+        assert answer.likely == pytest.approx({"yes": 0.7 / 0.9, "no": 0.2 / 0.9})
+        assert (server.chats[-1]["logprobs"], server.chats[-1]["top_logprobs"]) == (True, 5)
+        server.then = lambda asked: error(400, "logprobs is not supported") if "logprobs" in asked else Say(text=said)
+        assert ask(client(server), request).likely == {}
+        assert ask(client(server), Request(text="Is it?", schema=Judged)).ok
+        assert "logprobs" not in server.chats[-1]
+
+
+@pytest.mark.parametrize(
+    "odd", [None, {"content": None}, {"content": [3]}, {"content": [{"token": None}]}, tokens(("x", {}))]
+)
+def test_odd_likelihoods_are_none(odd: Any) -> None:
+    request = Request(text="Is it?", schema=Judged, likely="interaction")
+    assert wire.likelihoods({"choices": [{"logprobs": odd}]}, request) == {}

@@ -119,3 +119,14 @@ def test_a_retry_asks_again_what_was_refused(tmp_path: Path, tiny_video: Path) -
     assert "eyes" in again[0]
     judged(tmp_path, tiny_video, given)
     assert len((tmp_path / "asked.log").read_text().splitlines()) == len(asked) + 1, "without one it is asked no more"
+
+
+def test_a_judge_that_says_the_same_of_all_is_told(
+    tmp_path: Path, tiny_video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = judged(tmp_path, tiny_video, settings(tmp_path, YES))
+    assert row["hoi_likely"] is None, "no server said how likely the yes was"
+    assert "tell nothing apart" not in str(hoigen.funnel(tmp_path / "run")), "of one clip nothing is told"
+    monkeypatch.setattr("hoigen.rules.decide.ALIKE_FROM", 1)
+    told = "hoi_judgement says yes of 1 of 1 clips: it may tell nothing apart"
+    assert told in str(hoigen.funnel(tmp_path / "run")).splitlines()

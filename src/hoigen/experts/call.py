@@ -46,6 +46,8 @@ class Request:
         own: the prompt's own words, where the answer is to be one paragraph that describes the clip: it is checked as
             such (`experts.answers`). "" where it is something else. No part of the key.
         language: two letters, of the language of that paragraph; "" for that of `own`.
+        likely: a field of the schema with a few values: how likely each was is wanted beside the answer, where the
+            server says it. No part of the key.
         decoding: what is decoded otherwise than the expert's settings say (temperature, seed, max_tokens, ...), for
             this try alone. No part of the key: the answer takes the place of the one that failed.
     """
@@ -59,6 +61,7 @@ class Request:
     again: tuple[str, str] | None = None
     own: str = ""
     language: str = ""
+    likely: str = ""
     decoding: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -87,6 +90,7 @@ class Answer:
         seconds: wall time of the last try.
         endpoint: where it came from.
         unreachable: the endpoint itself is at fault, not this request.
+        likely: value -> likelihood of the field that was asked for, together 1; {} where nobody said it.
         mended: how the question had to be changed for the server to take it, or with which other decoding it was asked.
     """
 
@@ -100,6 +104,7 @@ class Answer:
     seconds: Seconds = 0.0
     endpoint: str = ""
     unreachable: bool = False
+    likely: Mapping[str, float] = field(default_factory=dict)
     mended: str = ""
 
     @property

@@ -280,7 +280,8 @@ class _Asking:
         seen = wire.thinned(self.seen, endpoint.most) if frames else self.seen
         decoding = self.how.decoding | dict(self.request.decoding)
         joined = endpoint.joins and bool(self.request.system)
-        body = wire.body_of(self.request, seen, mode, self.how.model, decoding, joined=joined)
+        told = endpoint.tells and bool(self.request.likely)
+        body = wire.body_of(self.request, seen, mode, self.how.model, decoding, joined=joined, told=told)
         self.sent += 1
         began = time.monotonic()
         reply = await self.session.send(endpoint.url, "/chat/completions", body, self.how.timeout)
@@ -291,7 +292,8 @@ class _Asking:
         if isinstance(found, Answer):
             endpoint.went_well()
             fewer = f"shown {len(seen) // 2} of {frames} frames" if len(seen) < len(self.seen) else ""
-            return replace(found, mended=fewer)
+            likely = wire.likelihoods(reply.body, self.request) if told else {}
+            return replace(found, mended=fewer, likely=likely)
         # What is learned, before the slot is given back: the next request meets what this one met.
         reason = f"{endpoint.shown}: {found.reason}"
         if found.action == "elsewhere":
@@ -303,6 +305,10 @@ class _Asking:
         elif found.action == "plainer":
             which = self.schema if found.one_schema else ALL_SCHEMAS
             endpoint.modes[which] = max(endpoint.modes.get(which, 0), JSON_MODES.index(mode) + 1)
+        elif found.action == "untold":
+            if not told:
+                return replace(found, action="stop")
+            endpoint.tells = False
         elif found.action == "join":
             if joined or not self.request.system:
                 return replace(found, action="stop")

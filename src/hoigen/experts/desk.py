@@ -130,6 +130,7 @@ class Conversation:
         schema: type[BaseModel] | None = None,
         describes: bool = False,
         language: str = "",
+        likely: str = "",
     ) -> Answer:
         """Asks; with a schema, an answer that does not fit it is sent back once with what was wrong.
 
@@ -141,8 +142,11 @@ class Conversation:
             schema: the answer is JSON of this model.
             describes: the answer is a paragraph that describes the clip, and is checked as such.
             language: two letters, of that paragraph; "" for that of the prompt.
+            likely: a field of the schema: how likely its values were is wanted, where the server says it.
         """
-        request = Request(text=prompt.text, system=prompt.system, template=prompt.template, schema=schema)
+        request = Request(
+            text=prompt.text, system=prompt.system, template=prompt.template, schema=schema, likely=likely
+        )
         if describes:
             request = replace(request, own=prompt.own, language=language)
         if sees:

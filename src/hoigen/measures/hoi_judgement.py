@@ -32,6 +32,14 @@ if TYPE_CHECKING:
             "Needs extra [experts] for served models, or extra [models] for models in this process.",
         ),
         Number(
+            name="hoi_likely",
+            label="HOI judgement, likelihood of yes",
+            better="more",
+            share=True,
+            about="How likely the yes was to the LLM, 0 to 1, out of its server's log-probabilities; no value where "
+            "the server gives none. Its threshold can be tuned (hoigen suggest), that of a yes cannot.",
+        ),
+        Number(
             name="hoi_conspicuous",
             label="HOI judgement, conspicuous",
             better="more",
@@ -116,11 +124,12 @@ class HoiJudgement:
         answered("describer", caption)
         words = str((caption.data or {})["words"])
         prompt = render(self.judge_prompt, caption=words)
-        verdict = await talk.ask("judge", judge, prompt, schema=Judgement)
+        verdict = await talk.ask("judge", judge, prompt, schema=Judgement, likely="interaction")
         answered("judge", verdict)
         found = dict(verdict.data or {})
         detail = {"caption": words, **found, "calls": [call["key"] for call in talk.trace]}
         parts = {
+            "hoi_likely": verdict.likely.get("yes"),
             "hoi_conspicuous": float(found["interaction"] == found["conspicuous"] == "yes"),
             "hoi_triplets": float(len(found["triplets"])),
         }

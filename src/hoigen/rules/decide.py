@@ -21,6 +21,8 @@ from hoigen.rules.joined import attach, connection
 if TYPE_CHECKING:
     import duckdb
 
+ALIKE_FROM, ALIKE = 40, 0.975
+"""A measure of yes and no that says the same of this share of so many clips is told."""
 STATES = ("kept", "dropped", "failed", "pending")
 BEFORE = ("shot_length", "duplicate")
 """What drops a clip before any measure looks at it, in this order."""
@@ -47,6 +49,7 @@ class Funnel:
     Clips that lack a score are pending and in no stage; `missing` counts them by the measure they wait for. A video of
     the list that was not looked at yet is one pending clip; `unseen` counts those.
     all_failed: the first reason and what to do, when every clip failed; else empty.
+    told: measures of yes and no that say the same of nearly every clip.
     """
 
     stages: tuple[_Stage, ...]
@@ -54,6 +57,7 @@ class Funnel:
     missing: dict[str, int] = field(default_factory=dict)
     all_failed: str = field(default="", compare=False)
     unseen: int = 0
+    told: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def clips(self) -> int:
@@ -81,6 +85,7 @@ class Funnel:
             lines.append(f"pending: {'; '.join([*scores, *unseen])}. Run hoigen curate again")
         if self.all_failed:
             lines.append(self.all_failed)
+        lines += self.told
         return "\n".join(lines)
 
 
@@ -251,4 +256,24 @@ def funnel(
         stages.append(_Stage(name, came, dropped, failed))
         came = stages[-1].left
     unseen = before.get(("pending", None), 0)
-    return Funnel(tuple(stages), ends, missing, all_failed(con, ends, run, schema), unseen)
+    told = _alike(con, steps, schema)
+    return Funnel(tuple(stages), ends, missing, all_failed(con, ends, run, schema), unseen, told)
+
+
+def _alike(con: duckdb.DuckDBPyConnection, steps: Sequence[Step], schema: str) -> tuple[str, ...]:
+    """Of measures that say yes (1) or no (0): those that say the same of nearly every clip."""
+    own = [step.name for step in steps if step.name in step.emits]
+    if not own:
+        return ()
+    counts = ", ".join(
+        f"count({name}), count(*) filter ({name} = 1), count(*) filter ({name} not in (0, 1))"
+        for name in map(quoted, own)
+    )
+    found = con.execute(f"select {counts} from {schema}.scored").fetchone() or ()
+    told = []
+    for name, seen, yes, others in zip(own, found[::3], found[1::3], found[2::3], strict=True):
+        most = max(yes, seen - yes)
+        if seen >= ALIKE_FROM and not others and most >= ALIKE * seen:
+            said = "yes" if 2 * yes > seen else "no"
+            told.append(f"{name} says {said} of {most} of {seen} clips: it may tell nothing apart")
+    return tuple(told)

@@ -78,6 +78,7 @@ class Endpoint:
         struck_at: when the last strike was counted.
         slowed_at: when the width was halved last.
         modes: how many steps it fell back from the JSON mode asked for, by the digest of a schema.
+        tells: it may be asked how likely its words were.
         joins: it knows no system prompt, which goes in front of the question.
         most: of the frames that are shown, how many it takes; None for all.
     """
@@ -93,6 +94,7 @@ class Endpoint:
     struck_at: float = 0.0
     slowed_at: float = 0.0
     modes: dict[str, int] = field(default_factory=dict)
+    tells: bool = True
     joins: bool = False
     most: int | None = None
 

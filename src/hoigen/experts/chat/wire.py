@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -39,10 +40,11 @@ MOST_TOKENS = 1 << 40
 SHOWN = 300
 """Characters of a server's message that a reason repeats."""
 
-Action = Literal["again", "slower", "elsewhere", "shut", "plainer", "join", "fewer", "stop"]
+Action = Literal["again", "slower", "elsewhere", "shut", "plainer", "untold", "join", "fewer", "stop"]
 """again: the same question once more. slower: that too, and the server is overloaded. elsewhere: it cannot be reached.
-shut: it takes none of this expert's requests. plainer: it does not know this way of asking for JSON. join: it knows no
-system prompt. fewer: there are too many pictures for it. stop: asking again would not help."""
+shut: it takes none of this expert's requests. plainer: it does not know this way of asking for JSON. untold: it does
+not say how likely its words were. join: it knows no system prompt. fewer: there are too many pictures for it. stop:
+asking again would not help."""
 
 NO_SCHEMA = re.compile(r"response_?format|json_?schema|json_?object|structured|grammar|guided|schema", re.I)
 BAD_SCHEMA = re.compile(r"invalid schema|unsupported schema|schema .{0,300}(invalid|not valid)", re.I)
@@ -58,6 +60,7 @@ NO_PICTURES = re.compile(
     re.I,
 )
 """The model takes no pictures: so it is with every clip."""
+NO_LIKELIHOOD = re.compile(r"log_?prob", re.I)
 NO_SYSTEM = re.compile(
     r"system[ _-]?(role|message|prompt|instruction)s?\b.{0,40}(not|un|n't) ?(supported|allowed|enabled|valid|accepted)|"
     r"(not|n't) support.{0,30}system|roles? must alternate|only user and assistant roles|unexpected role.{0,20}system|"
@@ -148,6 +151,7 @@ def body_of(
     decoding: Mapping[str, Any],
     *,
     joined: bool = False,
+    told: bool = False,
 ) -> dict[str, Any]:
     """The body of a request.
 
@@ -158,9 +162,11 @@ def body_of(
         model: the name under which the server has it.
         decoding: temperature and its like; those that are None are left to the server.
         joined: the system prompt stands in front of the question.
+        told: how likely the words were is asked for.
     """
     body: dict[str, Any] = {"model": model, "messages": messages(request, seen, mode, joined=joined)}
     body |= {name: value for name, value in decoding.items() if value is not None}
+    body |= {"logprobs": True, "top_logprobs": 5} if told else {}
     if request.schema is None or mode == "prompt":
         return body
     if mode == "object":
@@ -230,6 +236,8 @@ def _fault(status: int, error: Mapping[str, Any], reply: Reply, asked_for_json: 
     reason = f"{f'HTTP {status}: ' if status else ''}{short(said) or 'an error without a word'}"
     if REFUSED_CODE.search(code) or (status in (0, 400, 403, 422) and REFUSED_WORDS.search(said)):
         return Fault("stop", reason, "refused")
+    if NO_LIKELIHOOD.search(said) and status in (400, 422, 501):
+        return Fault("untold", reason)
     if NO_SYSTEM.search(said):
         return Fault("join", reason)
     if (many := TOO_MANY.search(said)) and int(many.group(1) or many.group(2)):
@@ -247,6 +255,35 @@ def _fault(status: int, error: Mapping[str, Any], reply: Reply, asked_for_json: 
     if asked_for_json and NO_SCHEMA.search(said):
         return Fault("plainer", reason, one_schema=bool(BAD_SCHEMA.search(said)))
     return Fault("stop", reason)
+
+
+def likelihoods(completion: Any, request: Request) -> dict[str, float]:
+    """How likely each value of the field was that the request asks for, out of the server's log-probabilities; {} where
+    it gave none, or none of the values is among them.
+
+    Args:
+        completion: the JSON of the server.
+        request: with `likely`, a field of its schema whose values are listed there.
+    """
+    choices = completion.get("choices") if isinstance(completion, Mapping) else None
+    first = choices[0] if isinstance(choices, list) and choices else None
+    told = first.get("logprobs") if isinstance(first, Mapping) else None
+    tokens = told.get("content") if isinstance(told, Mapping) else None
+    values = (request.json_schema or {}).get("properties", {}).get(request.likely, {}).get("enum", [])
+    before = ""
+    for token in tokens if isinstance(tokens, list) else []:
+        if not isinstance(token, Mapping):
+            return {}
+        if re.search(rf'"{request.likely}"\s*:\s*"?\Z', before):
+            found = dict.fromkeys(values, 0.0)
+            for other in token.get("top_logprobs") or ():
+                start, weight = str(other.get("token", "")).strip().strip('"'), other.get("logprob")
+                for value in values if start and isinstance(weight, int | float) else ():
+                    found[value] += math.exp(min(0.0, weight)) if value.startswith(start) else 0.0
+            if total := sum(found.values()):
+                return {value: share / total for value, share in found.items()}
+        before += str(token.get("token", ""))
+    return {}
 
 
 def answer_of(completion: Mapping[str, Any]) -> Answer:
