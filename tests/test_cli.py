@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -141,3 +142,40 @@ def test_the_verb_report_is_one_after_its_pages_are_imported(tmp_path: Path) -> 
     with pytest.raises(UsageError, match="a folder that is there"):
         hoigen.report(tmp_path / "none")
     assert hoigen.pages.gather.gather
+
+
+@pytest.fixture(scope="module")
+def small_run(tmp_path_factory: pytest.TempPathFactory, tiny_video: Path) -> Path:
+    folder = tmp_path_factory.mktemp("small")
+    (folder / "größe.mp4").write_bytes(tiny_video.read_bytes())
+    curated(videos=folder, run=folder / "run", keep={"fps": {"min": 1}})
+    return folder / "run"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1"])
+def test_a_terminal_without_utf8_gets_plain_signs(small_run: Path, encoding: str) -> None:
+    given = os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    for words in (["funnel"], ["table"]):
+        ended = subprocess.run(
+            [sys.executable, "-m", "hoigen", *words, str(small_run)], capture_output=True, env=given, check=False
+        )
+        assert (ended.returncode, ended.stderr) == (0, b"")
+        said = ended.stdout.decode(encoding)
+        assert words != ["funnel"] or "100.0% " + "#" * 24 in said
+        assert words != ["table"] or ("gr\\xf6\\xdfe.mp4" if encoding == "ascii" else "größe.mp4") in said
+
+
+def test_where_fcntl_is_missing_one_line_says_so_and_reading_works(small_run: Path) -> None:
+    hidden = "import sys; sys.modules['fcntl'] = sys.modules['resource'] = None; from hoigen.commands.cli import main; "
+    for words, status in (
+        (["template"], 0),
+        (["list"], 0),
+        (["funnel", str(small_run)], 0),
+        (["retry", str(small_run)], 1),
+    ):
+        ended = subprocess.run(
+            [sys.executable, "-c", f"{hidden} sys.exit(main({words!r}))"], capture_output=True, text=True, check=False
+        )
+        assert ended.returncode == status, (words, ended.stderr)
+        assert "Traceback" not in ended.stderr
+        assert status == 0 or "this Python has no fcntl, as on Windows: use WSL there" in ended.stderr

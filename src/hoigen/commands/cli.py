@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 import errno
 import importlib
+import io
 import re
 import sys
 import typing
@@ -21,6 +23,19 @@ NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errn
 """What a disk or its owner refuses; nothing that a traceback would explain."""
 
 
+PLAIN = {"█": "#", "…": "...", "≥": ">=", "≤": "<=", "→": "->", "−": "-", "–": "-", "×": "x", "·": "."}
+"""How signs of hoigen's own are written where a terminal has none of them."""
+
+
+def _in_ascii(error: UnicodeError) -> tuple[str, int]:
+    """What stands for a text that a terminal cannot show: plain signs for our own, \\u5b57 for others."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end]
+    plain = (PLAIN.get(sign) or sign.encode("ascii", "backslashreplace").decode() for sign in text)
+    return "".join(plain), error.end
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a verb; its exit status.
 
@@ -29,8 +44,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     run have not (EX_TEMPFAIL of sysexits.h). 130: stopped by Ctrl-C.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    codecs.register_error("hoigen", _in_ascii)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal without UTF-8
+            stream.reconfigure(errors="hoigen")
     try:
         return _main(arguments)
+    except ModuleNotFoundError as error:
+        if error.name not in ("fcntl", "resource"):
+            raise
+        system = f"this Python has no {error.name}, as on Windows: use WSL there"
+        print(f"hoigen: what works on videos runs on Linux (macOS: not run yet); {system}", file=sys.stderr)
+        return 1
     except UsageError as error:
         print(plain(f"hoigen: {error}"), file=sys.stderr)
         return 2
