@@ -150,3 +150,16 @@ def test_small_thetas_are_written_whole_and_theta_1_is_none(folder: Path) -> Non
     (folder / "found.jsonl").write_text(text.replace('"hold": 0.6', '"hold": 1.0'))
     with pytest.raises(UsageError, match="no theta below 1 leaves at most 0 of the frames labelled no"):
         calibrate(asked(folder), set=sets, question="prompt", most_false=0.0)
+
+
+def test_files_are_looked_at_in_a_worker(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What decoding one of them does ends with that worker: the command says which file it was."""
+    import hoigen.measures.labelled as labelled
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("a labelled file was looked at in this process")
+
+    monkeypatch.setattr(labelled, "judged", never)
+    monkeypatch.setattr(labelled, "_of_file", never)
+    found = calibrate(asked(folder), set=by_file(folder, 0.05), question="prompt")
+    assert found.chosen.threshold == pytest.approx(0.3)

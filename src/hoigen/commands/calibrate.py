@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,10 +14,14 @@ from hoigen.commands.options import write_out
 from hoigen.core.errors import UsageError
 from hoigen.core.settings import Setting
 from hoigen.measures.labelled import Question
+from hoigen.work.stage import Item, Stage
 
 if TYPE_CHECKING:
-    from hoigen.measures.labelled import Judged
+    from hoigen.data.columns import Row
+    from hoigen.measures.labelled import Judged, Labelled
+    from hoigen.observe.observation import About
     from hoigen.stats.thresholds import Point
+    from hoigen.work.task import Emit, Failure, Handler, Task
 
 FEW = 50
 """Below so many frames of either kind a theta is hardly known; people are told."""
@@ -102,7 +108,7 @@ def calibrate(
 
     Returns theta and what it does. Raises UsageError that names the file, the line and the column at fault.
     """
-    from hoigen.measures.labelled import judged, labelled_of_run, read_labelled
+    from hoigen.measures.labelled import labelled_of_run, read_labelled
     from hoigen.models import uses
     from hoigen.recipe.build import make
     from hoigen.recipe.yaml import apply_sets
@@ -120,8 +126,7 @@ def calibrate(
     measure = make("measure", {"coarse_hoi": dict(settings)} if settings else "coarse_hoi", "--set")
     looks = measure.looking.observer
     uses.prepare([looks])
-    looks.load()
-    found = list(judged(said, measure, question))
+    found, about = _looked_at(said, [{"coarse_hoi": dict(settings)} if settings else "coarse_hoi"], question)
     scored = [each for each in found if each.score is not None]
     if not scored:
         raise UsageError(f"{labels}: the observer says nothing of any labelled frame: {found[0].reason}")
@@ -145,9 +150,9 @@ def calibrate(
             precision = "" if row.precision is None else f"{row.precision:.6f}"
             lines.append(f"{row.threshold:.9g},{precision},{row.recall:.6f},{row.false_positives:.6f},{row.f1:.6f}")
         write_out(Path(out), "\n".join(lines) + "\n")
-    own = measure.theta if measure.theta is not None else looks.about.theta
+    own = measure.theta if measure.theta is not None else about.theta
     return Calibrated(
-        observer=looks.about.observer,
+        observer=about.observer,
         question=question,
         settings={key: value for key, value in settings.items() if key != "theta"},
         chosen=chosen,
@@ -158,6 +163,89 @@ def calibrate(
         notes=[*left_out, *_notes(found, yes)],
         table=Path(out) if out is not None else None,
     )
+
+
+def _looked_at(said: Sequence[Labelled], measures: Sequence[Any], question: Question) -> tuple[list[Judged], About]:
+    """What the observer says of the labelled frames, and of itself. Files are decoded in a worker process, as
+    everywhere: a broken one ends that worker, a slow one is given up, and neither ends this command without a word."""
+    from hoigen.measures.labelled import by_file
+    from hoigen.work.task import Limits
+
+    files = list(by_file(said).values())
+    stage = _Looks(files, measures, question)
+    stage.go(Limits(workers=1, breaker=False))
+    for at, labels in enumerate(files):
+        if isinstance(found := stage.found[at], str):
+            raise UsageError(found if found.startswith(labels[0].where) else f"{labels[0].where}: {found}")
+    return [each for at in range(len(files)) for each in stage.found[at][0]], stage.found[0][1]
+
+
+class _Looks(Stage):
+    """Labelled files -> what an observer says of their frames. found: by the number of the file; words for one that
+    could not be looked at."""
+
+    name = "calibrate"
+    unit = " files"
+
+    def __init__(self, files: Sequence[Sequence[Labelled]], measures: Sequence[Any], question: Question) -> None:
+        super().__init__()
+        self.files, self.measures, self.question = files, measures, question
+        self.found: dict[int, Any] = {}
+
+    @contextlib.contextmanager
+    def around(self, tasks: Iterator[Task]) -> Iterator[tuple[Iterator[Task], Callable[[], Handler]]]:
+        """Networks and experts are in a process of their own, as in a run."""
+        from hoigen.models.host import Host
+        from hoigen.rules.cascade import build_steps
+        from hoigen.stages.engine import models_of, patience, setup_models
+        from hoigen.work.task import DEADLINE, LOAD_DEADLINE
+
+        steps = build_steps(self.measures, {})
+        if not models_of(steps):
+            yield tasks, functools.partial(setup_looks, self.measures, self.question, "")
+            return
+        how = {"load_deadline": LOAD_DEADLINE, "deadline": max(DEADLINE, patience(steps))}
+        with Host(functools.partial(setup_models, self.measures), **how) as host:
+            yield host.before(tasks), functools.partial(setup_looks, self.measures, self.question, host.address)
+
+    def plan(self, shard: int) -> Iterator[Item | str]:
+        return (Item(str(at), list(labels)) for at, labels in enumerate(self.files))
+
+    def answer(self, item: Item, part: Any) -> Iterable[Row]:
+        self.found[int(item.key)] = part
+        return ()
+
+    def lost(self, item: Item, failure: Failure) -> Iterable[Row]:
+        self.found[int(item.key)] = f"{item.payload[0].file}: {failure.reason}"
+        return ()
+
+    def ended(self, item: Item) -> str:
+        return "done"
+
+
+def setup_looks(measures: Sequence[Any], question: Question, models: str) -> Handler:
+    """Runs once in the worker: makes the measure, and its observer ready."""
+    from hoigen import video
+    from hoigen.measures.labelled import judged
+    from hoigen.models import room
+    from hoigen.rules.cascade import build_steps
+    from hoigen.stages.engine import load
+
+    video.warm()
+    [step] = build_steps(measures, {})
+    for unit in step.units:
+        load(unit, step.name, None, models)
+
+    def handle(labels: Sequence[Labelled], emit: Emit) -> None:
+        emit.doing("calibrate")
+        try:
+            with room.owned_by(models):
+                found = list(judged(labels, step.measure, question, emit.progress))
+                emit((found, step.measure.looking.observer.about))
+        except UsageError as error:  # the file's fault: another try would end alike
+            emit(str(error))
+
+    return handle
 
 
 def _notes(found: Sequence[Judged], yes: Sequence[bool]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -113,24 +113,41 @@ def labelled_of_run(run: Path, question: str | None = None) -> tuple[list[Labell
     return labels, notes
 
 
-def judged(labels: Sequence[Labelled], measure: CoarseHoi, question: Question) -> Iterator[Judged]:
-    """What the measure's observer says of every labelled frame, file by file; each file is decoded once.
+def by_file(labels: Sequence[Labelled]) -> dict[Path, list[Labelled]]:
+    """The labels of each file, since a file is decoded once."""
+    found: dict[Path, list[Labelled]] = {}
+    for label in labels:
+        found.setdefault(label.file, []).append(label)
+    return found
+
+
+def judged(
+    labels: Sequence[Labelled], measure: CoarseHoi, question: Question, progress: Callable[[], None] = lambda: None
+) -> Iterator[Judged]:
+    """What the measure's observer says of the labelled frames of one file.
 
     Asked for `any`, it is told of no verb and object, as in clips without a prompt; else of the label's.
 
-    Raises UsageError when a file cannot be read or has no frame at a labelled time.
+    Args:
+        labels: of one file, at least one.
+        measure: its observer is loaded.
+        question: what is asked.
+        progress: called when decoding, or the observer, has moved on.
+
+    Raises UsageError when the file cannot be read or has no frame at a labelled time.
     """
-    by_file: dict[Path, list[Labelled]] = {}
-    for label in labels:
-        by_file.setdefault(label.file, []).append(label)
-    for file, some in by_file.items():
-        try:
-            yield from _of_file(file, some, measure, question)
-        except VideoError as error:
-            raise UsageError(f"{some[0].where}: {file}: {error}") from None
+    file = labels[0].file
+    try:
+        for each in _of_file(file, labels, measure, question, progress):
+            progress()
+            yield each
+    except VideoError as error:
+        raise UsageError(f"{labels[0].where}: {file}: {error}") from None
 
 
-def _of_file(file: Path, labels: Sequence[Labelled], measure: CoarseHoi, question: Question) -> Iterator[Judged]:
+def _of_file(
+    file: Path, labels: Sequence[Labelled], measure: CoarseHoi, question: Question, progress: Callable[[], None]
+) -> Iterator[Judged]:
     from hoigen import video
     from hoigen.core.clip import Clip
     from hoigen.measures.coarse_hoi import ANY, answers, paired
@@ -139,7 +156,7 @@ def _of_file(file: Path, labels: Sequence[Labelled], measure: CoarseHoi, questio
     if picture:
         clip = Clip(id=file.name, uri=str(file), end=1.0, width=0, height=0, fps=1.0)
     else:
-        head = video.probe(str(file))
+        head = video.probe(str(file), progress)
         width, height = head.width, head.height
         clip = Clip(id=file.name, uri=head.uri, end=head.duration, width=width, height=height, fps=head.fps)
     wanted: list[tuple[Labelled, float]] = []
@@ -149,7 +166,7 @@ def _of_file(file: Path, labels: Sequence[Labelled], measure: CoarseHoi, questio
             raise UsageError(f"{label.where}: {beyond}")
         spread = [0.0] if picture else [(at + 0.5) * clip.duration / FRAMES for at in range(FRAMES)]
         wanted += [(label, time) for time in (spread if label.time is None else [label.time])]
-    images = _images(clip, [time for _, time in wanted], measure) if measure.looking.observer.sees else {}
+    images = _images(clip, [time for _, time in wanted], measure, progress) if measure.looking.observer.sees else {}
     for label, time in wanted:
         seen = _seen(clip, label, time, images.get(time), measure, question)
         if seen.reason:
@@ -177,7 +194,9 @@ def _seen(
     return observe(Looking(looking.observer, one), moment, [], [])
 
 
-def _images(clip: Clip, times: Iterable[float], measure: CoarseHoi) -> dict[float, np.ndarray]:
+def _images(
+    clip: Clip, times: Iterable[float], measure: CoarseHoi, progress: Callable[[], None]
+) -> dict[float, np.ndarray]:
     """The frame nearest to each time, as large as the observer is shown frames."""
     from hoigen.measures.coarse_hoi import SHORT_SIDE
 
@@ -204,5 +223,5 @@ def _images(clip: Clip, times: Iterable[float], measure: CoarseHoi) -> dict[floa
                 best[time] = abs(at - time), image
 
     every = Sampling(fps=max(1.0, min(60.0, clip.fps or 25.0)), short_side=short, max_frames=10**9)
-    video.decode(clip, (), [(every, see)])
+    video.decode(clip, (), [(every, see)], progress=progress)
     return {time: image for time, (_, image) in best.items()}
