@@ -155,7 +155,9 @@ def caption(
     from hoigen.experts.calls import Calls
     from hoigen.experts.desk import Desk
     from hoigen.pages.write import write_page
+    from hoigen.recipe.places import caption_of
     from hoigen.recipe.recipe import check_numbers, check_shares
+    from hoigen.recipe.yaml import recipe_path
     from hoigen.rules import decide
     from hoigen.rules.runfile import steps_of
     from hoigen.stages.captioned import mark_shared
@@ -176,6 +178,7 @@ def caption(
     spec = caption_spec(settings, recipe, set or [])
     names = folder.recipe_file if recipe is None else f"{folder.recipe_file} or {recipe}"
     trusted.check([settings.get("measures"), spec], names)
+    spec = caption_of(spec, recipe_path(recipe).parent if recipe is not None else None)
     _, steps = steps_of(folder)
     job = replace(job_of(spec), retry=retry)
     mine = Rank(rank, ranks)

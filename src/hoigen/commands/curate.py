@@ -132,6 +132,7 @@ def carry_out(
     from hoigen.data.run import Run
     from hoigen.data.sources import read_sources
     from hoigen.data.videolist import write_or_extend
+    from hoigen.recipe import places
     from hoigen.rules.cascade import build_steps
     from hoigen.rules.runfile import same_run, write_run_file
     from hoigen.stages.clips import make_clips
@@ -140,11 +141,11 @@ def carry_out(
     from hoigen.work.ranks import Rank, held
     from hoigen.work.task import Limits, cores
 
-    measures = absolute_measures(recipe.measures, beside)
-    recipe = replace(recipe, measures=measures)
     lengths = recipe.min_length, recipe.max_length
     check_shots(recipe.shots, *lengths)
-    trusted.settle({"measures": measures, "caption": recipe.caption, "shots": recipe.shots}, beside, trust)
+    trusted.settle({"measures": recipe.measures, "caption": recipe.caption, "shots": recipe.shots}, beside, trust)
+    measures = places.measures_of(recipe.measures, beside)
+    recipe = replace(recipe, measures=measures, caption=places.caption_of(recipe.caption, beside))
     steps = build_steps(measures, recipe.keep)
     if recipe.caption is not None:
         job_of(recipe.caption)
@@ -204,6 +205,7 @@ def plan(
     """
     from hoigen.data.run import Run
     from hoigen.data.sources import read_sources
+    from hoigen.recipe.places import measures_of
     from hoigen.rules.cascade import build_steps
     from hoigen.stages.ingest import check_shots
     from hoigen.stages.scores import planned
@@ -215,37 +217,8 @@ def plan(
     check_shots(recipe.shots, recipe.min_length, recipe.max_length)
     run = Run(Path(recipe.run))
     run.check_folder()
-    steps = build_steps(absolute_measures(recipe.measures, beside), recipe.keep)
+    steps = build_steps(measures_of(recipe.measures, beside), recipe.keep)
     return planned(run, steps, videos, score_all=recipe.score_all, asked=asked)
-
-
-def absolute_measures(measures: Sequence[str | Mapping[str, Any]], beside: Path | None) -> list[str | dict[str, Any]]:
-    """The measures with the paths of one's own files made absolute, so that the run can be repeated anywhere."""
-    from hoigen.core.registry import own_file
-    from hoigen.rules.cascade import measure_name
-
-    if isinstance(measures, str | Mapping) or not isinstance(measures, Sequence):
-        raise UsageError(f"measures: a list of measures; it came as {measures!r}")
-    made: list[str | dict[str, Any]] = []
-    for spec in measures:
-        name, settings = measure_name(spec)
-        if name.endswith(".py"):
-            name = str(own_file(name, beside))
-        made.append({name: _absolute(settings)} if settings else name)
-    return made
-
-
-def _absolute(value: Any) -> Any:
-    """Settings with the files and folders that they name made absolute: a run is looked at from anywhere."""
-    if isinstance(value, Mapping):
-        return {key: _absolute(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_absolute(item) for item in value]
-    if isinstance(value, str | Path) and "://" not in str(value):
-        path = Path(value).expanduser()
-        if (len(path.parts) > 1 and path.exists()) or (path.suffix and path.is_file()):
-            return str(path.absolute())
-    return value
 
 
 def _finish(run: Run, steps: Sequence[Any], barrier: Barrier, report: bool) -> Funnel:

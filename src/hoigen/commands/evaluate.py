@@ -169,6 +169,7 @@ def _settings(recipe: Path, sets: Sequence[str]) -> tuple[Recipe, Path]:
     """The recipe, but for videos and run, and its folder. Raises UsageError for what evaluation does not do."""
     from hoigen.core import trusted
     from hoigen.recipe.build import recipe_of
+    from hoigen.recipe.places import measures_of
     from hoigen.recipe.yaml import apply_sets, load_recipe, recipe_path
     from hoigen.rules.cascade import build_steps
 
@@ -185,9 +186,10 @@ def _settings(recipe: Path, sets: Sequence[str]) -> tuple[Recipe, Path]:
             )
     found = recipe_of(given | {"videos": "-", "run": "-"}, str(path))
     trusted.check(given, path, path.parent)
-    if not build_steps(found.measures, {}, beside=path.parent):
+    measures = measures_of(found.measures, path.parent)
+    if not build_steps(measures, {}):
         raise UsageError(f"{path}: measures: at least one measure must be given (hoigen list names them)")
-    return replace(found, min_length=0.0, max_length=None), path.parent
+    return replace(found, measures=measures, min_length=0.0, max_length=None), path.parent
 
 
 def _list_videos(run: Run, sources: Sequence[Source], rank: Rank) -> None:

@@ -94,6 +94,7 @@ def _wanted(names: Sequence[str]) -> Iterator[tuple[ModelUse, list[str]]]:
     from hoigen.captioners._job import job_of
     from hoigen.core import trusted
     from hoigen.models import cards, uses
+    from hoigen.recipe import places
     from hoigen.recipe.yaml import load_recipe, recipe_path
     from hoigen.rules.cascade import build_steps
 
@@ -115,10 +116,10 @@ def _wanted(names: Sequence[str]) -> Iterator[tuple[ModelUse, list[str]]]:
             known = (*cards.FILES, *(path.stem for path in recipes))
             raise UsageError(f"{name!r} is neither a recipe nor a model file{nearest(name, known)}") from error
         trusted.check(recipe, path, path.parent)
-        steps = build_steps(recipe.get("measures"), {}, beside=path.parent)
+        steps = build_steps(places.measures_of(recipe.get("measures") or [], path.parent), {})
         users: list[tuple[str, Any]] = [(step.name, unit) for step in steps for unit in step.units]
         if recipe.get("caption"):
-            experts = job_of(recipe["caption"]).captioner.experts
+            experts = job_of(places.caption_of(recipe["caption"], path.parent)).captioner.experts
             users += [(f"caption: {role}", expert) for role, expert in experts.items()]
         for who, thing in users:
             yield from ((use, [who]) for use in uses.decided([thing]))

@@ -19,6 +19,7 @@ from hoigen.core.score import Rule
 from hoigen.core.settings import Setting, summary
 from hoigen.data.sources import read_sources
 from hoigen.models.fingerprint import fingerprint
+from hoigen.recipe import places
 from hoigen.recipe.build import build, convert
 from hoigen.recipe.recipe import KEYS, check_numbers, check_shares
 from hoigen.recipe.yaml import At, Values, apply_sets, lines_of, load_recipe, recipe_path
@@ -119,7 +120,7 @@ class _Check:
                 elif bounds is not None and self._settings(Rule, bounds, f"keep.{score}", place) is not _BAD:
                     self.rules.append(score)
         if sound.get("caption") is not None:
-            self._try(("caption",), lambda: job_of(sound["caption"]))
+            self._try(("caption",), lambda: job_of(places.caption_of(sound["caption"], self.path.parent)))
         videos = sound.get("videos")
         for item in [videos] if isinstance(videos, str | Path) else videos or ():
             if (wrong := uris.fault(str(item))) is not None:
@@ -153,6 +154,12 @@ class _Check:
     def _measure(self, at: int, spec: Any) -> None:
         place: At = ("measures", at)
         named = self._try(place, lambda: measure_name(spec, f"measures[{at}]"))
+        if named is not _BAD:
+            whole = self._try(place, lambda: places.plugin_of("measure", spec, "measures", self.path.parent))
+            if whole is _BAD:
+                self.others = None
+                return
+            named = named[0], measure_name(whole)[1]  # the name is told as it stands there
         cls = _BAD if named is _BAD else self._try(place, lambda: find_measure(named[0], beside=self.path.parent))
         if cls is _BAD:
             own = named is not _BAD and named[0].endswith(".py")

@@ -30,6 +30,7 @@ class Setting:
         above: it is more than this.
         unit: of a number, in full (seconds, pixels), where its name and help do not say it.
         plugin: the kind that it names (`observer`, `expert`): a name, one name with its settings, or an own file.
+        file: of a text, that it is the path of a file, where it is not empty; a setting of type Path always is one.
     """
 
     help: str
@@ -38,6 +39,7 @@ class Setting:
     above: float | None = None
     unit: str = ""
     plugin: Literal["", "observer", "expert"] = ""
+    file: bool = False
 
     @property
     def allowed(self) -> str:

@@ -49,9 +49,9 @@ class AestheticQuality:
 
     sampling: EveryFrame = EVERY
     checkpoint: Annotated[
-        str, Setting("CLIP's weights, a file of one's own in its layout; empty for the published one")
+        str, Setting("CLIP's weights, a file of one's own in its layout; empty for the published one", file=True)
     ] = ""
-    head: Annotated[str, Setting("likewise the predictor's")] = ""
+    head: Annotated[str, Setting("likewise the predictor's", file=True)] = ""
     device: room.Device = "auto"
     dtype: room.Dtype = "float32"
     batch: room.Batch = 8

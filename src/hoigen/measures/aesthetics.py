@@ -43,9 +43,9 @@ class Aesthetics:
 
     sampling: Sampling = Sampling(frames=3, short_side=None)
     checkpoint: Annotated[
-        str, Setting("CLIP's weights, a file of one's own in its layout; empty for the published one")
+        str, Setting("CLIP's weights, a file of one's own in its layout; empty for the published one", file=True)
     ] = ""
-    head: Annotated[str, Setting("likewise the predictor's")] = ""
+    head: Annotated[str, Setting("likewise the predictor's", file=True)] = ""
     device: room.Device = "auto"
     dtype: room.Dtype = "float32"
 

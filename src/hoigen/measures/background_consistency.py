@@ -49,7 +49,9 @@ class BackgroundConsistency:
     """
 
     sampling: EveryFrame = EVERY
-    checkpoint: Annotated[str, Setting("a file of one's own in the layout of CLIP; empty for the published one")] = ""
+    checkpoint: Annotated[
+        str, Setting("a file of one's own in the layout of CLIP; empty for the published one", file=True)
+    ] = ""
     device: room.Device = "auto"
     dtype: room.Dtype = "float32"
     batch: room.Batch = 8

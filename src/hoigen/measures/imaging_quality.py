@@ -58,7 +58,9 @@ class ImagingQuality:
             "`none`"
         ),
     ] = "longer"
-    checkpoint: Annotated[str, Setting("a file of one's own in the layout of either; empty for the published one")] = ""
+    checkpoint: Annotated[
+        str, Setting("a file of one's own in the layout of either; empty for the published one", file=True)
+    ] = ""
     device: room.Device = "auto"
     dtype: room.Dtype = "float32"
     batch: room.Batch = 4

@@ -60,7 +60,9 @@ class MotionSmoothness:
             "without weights and a hundred times as fast, on its own scale: never compare the two"
         ),
     ] = "amt"
-    checkpoint: Annotated[str, Setting("a file of one's own in AMT-S's layout; empty for the published one")] = ""
+    checkpoint: Annotated[
+        str, Setting("a file of one's own in AMT-S's layout; empty for the published one", file=True)
+    ] = ""
     device: room.Device = "auto"
     dtype: room.Dtype = "float32"
 

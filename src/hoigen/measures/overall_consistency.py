@@ -68,7 +68,9 @@ class OverallConsistency:
             "the two"
         ),
     ] = "viclip"
-    checkpoint: Annotated[str, Setting("a file of one's own in the encoder's layout; empty for the published one")] = ""
+    checkpoint: Annotated[
+        str, Setting("a file of one's own in the encoder's layout; empty for the published one", file=True)
+    ] = ""
     device: room.Device = "auto"
     dtype: room.Dtype = "float32"
 

@@ -47,7 +47,9 @@ class SubjectConsistency:
     """
 
     sampling: EveryFrame = EVERY
-    checkpoint: Annotated[str, Setting("a file of one's own in DINO's layout; empty for the published one")] = ""
+    checkpoint: Annotated[
+        str, Setting("a file of one's own in DINO's layout; empty for the published one", file=True)
+    ] = ""
     device: room.Device = "auto"
     dtype: room.Dtype = "float32"
     batch: room.Batch = 8

@@ -57,7 +57,8 @@ class UnimatchFlow:
         str,
         Setting(
             "a file of one's own in the layout of GMFlow with two scales and six refinements; empty for the "
-            "published one"
+            "published one",
+            file=True,
         ),
     ] = ""
     device: room.Device = "auto"

@@ -29,7 +29,7 @@ class Recorded:
     one that asks for frames at a rate gets all lines within the clip, and none where the file leaves 0.6 s out.
     """
 
-    file: Annotated[Path, Setting("where the file lies")]
+    file: Annotated[Path, Setting("where the file lies: beside the recipe, or in the working directory")]
     slack: Annotated[
         float | None,
         Setting("how far a line may be from the wanted moment; half of the time between two", least=0, unit="seconds"),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import glob
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hoigen.core import plain_yaml
 from hoigen.core.errors import UsageError, nearest
+from hoigen.recipe.places import here
 
 Values = dict[str, Any]
 """A recipe as its file has it: keys and plain values, nothing of it checked."""
@@ -47,38 +50,36 @@ def load_recipe(path: Path) -> Values:
     # A run.yaml is a recipe too: running it again repeats the run.
     inner = loaded.get("recipe")
     found = dict(inner) if isinstance(inner, dict) and "hoigen" in loaded else loaded
+    folder = path.absolute().parent
     if found is not loaded and path.name == "run.yaml":
-        found |= _here(found, path.absolute().parent)
-    return {key: _beside(value, path.absolute().parent, key == "measures") for key, value in found.items()}
+        found |= _moved(found, folder)
+    return {key: value if key == "run" else _beside(value, folder, key) for key, value in found.items()}
 
 
-def _here(recipe: Mapping[str, Any], folder: Path) -> Values:
+def _moved(recipe: Mapping[str, Any], folder: Path) -> Values:
     """A run is the folder that its run.yaml lies in, and so is its own list, wherever it was made."""
     before, videos = str(recipe.get("run", "")), recipe.get("videos")
     own_list = f"{before}/videos.parquet"
     return {"run": str(folder)} | ({"videos": str(folder / "videos.parquet")} if before and videos == own_list else {})
 
 
-OWN = (".py", ".md")
-"""Files of one's own that a recipe may name: experts, captioners, observers, prompts."""
+def _beside(value: Any, folder: Path, key: str = "") -> Any:
+    """With files that lie beside the recipe by their whole path.
 
-
-def _beside(value: Any, folder: Path, names: bool = False) -> Any:
-    """With files of one's own that lie beside the recipe by their whole path; those of measures are found later.
-
-    names: these are names of measures, or single measures with their settings.
+    key: whose whole value this is; of `measures`, names of one's own files are found later, and of `videos`, a glob
+        counts that matches anything.
     """
     if isinstance(value, list):
-        return [item if names and isinstance(item, str) else _beside(item, folder, names) for item in value]
+        return [item if key == "measures" and isinstance(item, str) else _beside(item, folder, key) for item in value]
     if isinstance(value, dict):
-        return {key if names else _whole(key, folder): _beside(item, folder) for key, item in value.items()}
-    return _whole(value, folder)
-
-
-def _whole(value: Any, folder: Path) -> Any:
-    if isinstance(value, str) and value.endswith(OWN) and not Path(value).is_absolute() and (folder / value).is_file():
-        return str(folder / value)
-    return value
+        return {
+            name if key == "measures" else here(name, folder): _beside(item, folder) for name, item in value.items()
+        }
+    if key == "videos" and isinstance(value, str) and value.strip() and value != "-" and "://" not in value:
+        there = folder / Path(value).expanduser()
+        found = any(glob.iglob(str(there), recursive=True)) if glob.has_magic(value) else os.path.exists(there)
+        return str(there) if found else value
+    return here(value, folder)
 
 
 def _strict_loader() -> Any:
@@ -118,6 +119,7 @@ def apply_sets(recipe: Mapping[str, Any], sets: Sequence[str]) -> Values:
         parsed = set_value(value)
         for file in trusted.files_in(parsed):
             trusted.grant(file)  # what is set was typed, not read from a recipe
+        parsed = _typed(parsed)
         keys: list[str] = []
         rest = path.strip()
         while rest:  # a measure file (`./my.py`) keeps its dots
@@ -127,6 +129,16 @@ def apply_sets(recipe: Mapping[str, Any], sets: Sequence[str]) -> Values:
             rest = rest.removeprefix(".") if own else rest
         _set(changed, keys, parsed, text)
     return changed
+
+
+def _typed(value: Any) -> Any:
+    """What is typed names files of the working directory before those beside the recipe. Names of files to be run stay:
+    they are told as they were typed."""
+    if isinstance(value, list):
+        return [_typed(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _typed(item) for key, item in value.items()}
+    return value if str(value).endswith(".py") else here(value, Path())
 
 
 def set_value(text: str) -> Any:

@@ -86,6 +86,8 @@ def _recorded(run: Run, recipe: Recipe) -> dict[str, Any]:
     if isinstance(videos, str | Path):
         # A list on stdin is gone once read; the run's own list stands for it.
         found["videos"] = str(run.videos_file.resolve()) if str(videos) == "-" else absolute(videos)
+    else:
+        found["videos"] = [item if item == "-" else absolute(item) for item in videos]
     return found | {"run": str(run.path.resolve())}
 
 
@@ -98,6 +100,8 @@ def absolute(videos: str | Path) -> str:
 def same_run(run: Run, recipe: Recipe) -> None:
     """Refuses to mix two runs in one folder."""
     before, now = run.recipe(), _recorded(run, recipe)
+    if isinstance(before["videos"], list):  # paths of before were written as they came
+        before["videos"] = [item if item == "-" else absolute(item) for item in before["videos"]]
     own_list = str(run.videos_file.resolve())
     if before["videos"] != now["videos"] and own_list not in (before["videos"], now["videos"]):
         raise UsageError(

@@ -45,10 +45,12 @@ def writers_of(spec: Any, where: str, *, beside: Path | None = None) -> tuple[Ex
     Raises UsageError that names the key, what came and what is allowed.
     """
     from hoigen.recipe.build import check_keys, make
+    from hoigen.recipe.places import plugin_of
 
     if not isinstance(spec, Mapping) or spec.get("expert") is None:
         raise UsageError(f"{where}: `extend` with `expert`, a name or one name with its settings; it came as {spec!r}")
     check_keys(spec, ("expert", "checker"), f"{where}: extend")
+    spec = {role: plugin_of("expert", each, f"{where}: extend.{role}", beside) for role, each in spec.items()}
     expert = make("expert", spec["expert"], f"{where}: extend.expert", beside=beside)
     if spec.get("checker") is None:
         return expert, expert
