@@ -104,7 +104,16 @@ def test_the_language_asked_for_is_that_of_the_prompt_or_the_one_that_is_named()
 
 def test_long_answers_take_no_longer_than_their_length() -> None:
     """No pattern is worse than linear: this ends at once, or never."""
-    for text in ("a" * 40_000, "a pan, " * 8000, "[" * 20_000, "'" * 20_000, "(a " * 9000, "\n" * 20_000 + "x"):
+    for text in (
+        "a" * 40_000,
+        "a pan, " * 8000,
+        "[" * 20_000,
+        "Q: " * 6000,
+        "<think></think>" * 1300,
+        "'" * 20_000,
+        "(a " * 9000,
+        "\n" * 20_000 + "x",
+    ):
         assert found(text).outcome != "answered"
 
 

@@ -260,7 +260,7 @@ VAGUE = _any(
     r"can(?:'|’)t|could not) be (?:determined|identified|"
     r"described|discerned|established)\b|\b(?:interaction|activity|event|video|clip|"
     r"content) remains? (?:unclear|unknown|ambiguous)\b",
-    r"\binterpret\w* (?:in|the) (?:various|many|different|scene)\b|\bin various ways\b|\bdraw (?:their|"
+    r"\binterpret\w* (?:in|the) (?:various|many|different|scene)\b|\bdraw (?:their|"
     r"your|his) own conclusions\b",
     r"\bhuman[- ]object interactions? (?:refers?|is|are|means?|can|involves?|describes?)\b",
     r"\b(?:might|may|could|perhaps|possibly|possible)\b.{0,40}\b(?:something|an? object|some object|objects)\b",
@@ -280,6 +280,8 @@ VAGUE = _any(
     r"정보가 부족|belirlemek (?:zor|mümkün)",
 )
 """Nothing is said: what happens cannot be told, or could be anything."""
+VAGUE_UNDER = 260
+"""Characters of an answer up to which that is all that it says; in a longer one it is a detail that cannot be told."""
 
 FAULT = _any(
     r"\A(?:\w*error|\w*exception|traceback|http|fatal|warning)\b[^a-z]{0,3}(?::|\d{3}|\(most)",
@@ -314,7 +316,8 @@ PLACEHOLDER = _any(
 """What stands for a description that is still to be written."""
 
 SPEAKER = re.compile(
-    r"\b[Yy]ou(?:r|rs)?\b(?! (?:can )?(?:see|notice))|(?<!War )(?<![\w-])I(?:['’](?:m|ve|ll|"
+    r"\b[Yy]ou(?:r|rs)?\b(?! (?:can )?(?:see|notice))|(?<!War )(?<![\w-])I(?! (?:of|and|or|in|on|is|was|"
+    r"by|from|to|at|with|th|begins|ends)\b)(?:['’](?:m|ve|ll|"
     r"d))? (?!(?:can |also )?(?:see|notice|observe|watch|hold|pick|lift|"
     r"cut|open|take|put|place|use|walk|turn|push|pull|grab|wash|stir|pour|reach|move|press|fold)\b)[a-z]+|"
     r"\b(?<![-/])me\b|"
@@ -360,6 +363,13 @@ QUOTED = re.compile(
     r"„[^“”\n]{1,300}[“”]|(?<![\w])['‘](?=\S)[^'’\n]{1,120}(?:[’'](?:t|s|m|re|ve|ll|"
     r"d)\b[^'’\n]{1,120})*['’](?!\w)"
 )
+SIGN = re.compile(
+    r"\b(?:reads?|reading|says?|saying|label(?:l?ed)?|titled|entitled|words?|printed|written|named|called|"
+    r"lettering|inscription|message|"
+    r"sign|logo|slogan)[:,]? ((?:[A-Z0-9&][\w'’!?&.-]*(?: |(?=[.,;]))){1,8})|"
+    r"\b([Tt]hank[- ]?[Yy]ou)\b(?= (?:card|note|sign|letter|to|with|and|in|on|by))"
+)
+"""What is written on things, without quotation marks: a row of words with capitals after a word for it."""
 ENDS = tuple('.!?…。！？।؟॥"”’)»」』')
 OPEN_ENDS = frozenset(
     [
@@ -510,7 +520,10 @@ def words_of(text: str, *, own: str = "", language: str = "") -> Words:
     bare, notes = _without_notes(bare)
     if notes and (SORRY.search(notes) or MISSING.search(notes)):
         return Words("", "refused", f"an excuse behind the description: it wrote {notes[:80]!r}")
-    unquoted = unicodedata.normalize("NFKC", QUOTED.sub(" ", bare) if QUOTED.sub("", bare).strip(" .!?,") else bare)
+    bare_of_signs = SIGN.sub(
+        lambda found: found.group().removesuffix(found.group(1) or found.group(2)), QUOTED.sub(" ", bare)
+    )
+    unquoted = unicodedata.normalize("NFKC", bare_of_signs if bare_of_signs.strip(" .!?,") else bare)
     shown = repr(bare[:80])
     tokens = languages.words_in(bare)
     if not tokens:
@@ -536,7 +549,7 @@ def words_of(text: str, *, own: str = "", language: str = "") -> Words:
     if addressed is not None and (person := addressed.search(unquoted)):
         return Words("", "refused", f"it speaks of itself or to its reader ({person.group()!r}): it wrote {shown}")
     for pattern, what in (
-        (VAGUE, "it says nothing"),
+        *([(VAGUE, "it says nothing")] if len(bare) < VAGUE_UNDER else []),
         (FRAMES, "it speaks of what it was given"),
         (ALOUD, "it thinks aloud"),
         (SPEAKER, "it speaks of itself or to its reader"),
