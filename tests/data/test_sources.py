@@ -17,7 +17,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from conftest import SHARED
+from hoigen.commands.curate import curate
 from hoigen.core.errors import UsageError
+from hoigen.data.run import Run
 from hoigen.data.sources import Source, read_sources
 from hoigen.data.sources.rows import ALIASES, FOLDERS, time_of
 from hoigen.data.sources.source import MANIFEST_SUFFIXES, PACKED_SUFFIXES
@@ -39,6 +42,9 @@ def names(videos: Any, base: Path, said: list[str] | None = None) -> list[str]:
 def rows(path: Path, text: str | bytes) -> list[Source]:
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return list(read_sources(path))
+
+
+CASES = SHARED / "cases" / "lists"
 
 
 def refused(path: Path, text: str | bytes) -> str:
@@ -222,7 +228,7 @@ def test_csv(tmp_path: Path) -> None:
     assert [s.caption for s in rows(tmp_path / "l.TSV", tabs)] == ["x", None, None]
 
 
-@pytest.mark.parametrize("column", ["uri", "path", "file", "video", "video_path", "url", "Path", "URI"])
+@pytest.mark.parametrize("column", ["uri", "path", "file", "video", "video_path", "file_name", "url", "Path", "URI"])
 def test_names_that_a_uri_goes_by(tmp_path: Path, column: str) -> None:
     assert rows(tmp_path / "l.csv", f"{column}\n./a.mp4\n") == [Source(f"{tmp_path}/a.mp4")]
 
@@ -247,6 +253,166 @@ def test_jsonl(tmp_path: Path) -> None:
         Source(f"{tmp_path}/a.mp4", 0.0, 2.5, meta={"tags": ["x", {"y": None}], "n": 3}),
         Source("/abs/b.mp4", caption="a cat"),
     ]
+
+
+ENTRIES = [{"path": "a.mp4", "cap": ["a cup"]}, {"path": "b.mp4", "caption": 'a "b]", {c}'}, {"path": "c\n.mp4"}]
+
+
+@pytest.mark.parametrize("indent", [None, 0, 2])
+@pytest.mark.parametrize("chunk", [1, 7, 1 << 16])
+def test_a_json_list(tmp_path: Path, indent: int | None, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the pieces are that it is read in."""
+    monkeypatch.setattr("hoigen.data.sources.manifests.CHUNK", chunk)
+    found = rows(tmp_path / "l.json", "\ufeff \n" + json.dumps(ENTRIES, indent=indent) + "\n")
+    assert [(Path(s.uri).name, s.caption) for s in found] == [
+        ("a.mp4", None),
+        ("b.mp4", 'a "b]", {c}'),
+        ("c\n.mp4", None),
+    ]
+    assert found[0].meta == {"cap": ["a cup"]}
+    assert [Path(s.uri).name for s in rows(tmp_path / "m.json", '["a.mp4",\n"b.mp4"]')] == ["a.mp4", "b.mp4"]
+    lines = "\n".join(map(json.dumps, ENTRIES))
+    assert [s.uri for s in rows(tmp_path / "n.json", lines)] == [s.uri for s in found], "JSON lines under that name"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", ": a list of objects is needed"),
+        ("[]", " holds no rows"),
+        ('"a.mp4"', ": a list of objects is needed"),
+        ('{\n"data": [{"uri": "a"}]\n}', ": a list of objects is needed"),
+        ('[{"uri": "a"}', ", entry 2: not valid JSON"),
+        ('[{"uri": "a"} {"uri": "b"}]', ", entry 1: not valid JSON: a comma or ] is needed"),
+        ('[{"uri": "a"},]', ", entry 2: not valid JSON"),
+        ('[{"uri": "a"}] x', ": not valid JSON: behind the list comes 'x'"),
+        ('[{"uri": "a"}, 3]', ", entry 2: a row is an object"),
+        ('[{"uri": "a", "uri": "b"}]', "key 'uri' is given twice"),
+        ("[" * 100_000, ", entry 1: not valid JSON"),
+        (b'[{"uri": "caf\xe9"}]', ", line 1: not UTF-8 text"),
+    ],
+)
+def test_faults_in_json(tmp_path: Path, text: str | bytes, said: str) -> None:
+    assert said in refused(tmp_path / "l.json", text)
+
+
+def test_a_long_json_list_is_never_held(tmp_path: Path) -> None:
+    path = tmp_path / "l.json"
+    path.write_text(json.dumps([{"uri": f"clips/{at:07}.mp4", "caption": "x" * 500} for at in range(20_000)]))
+    tracemalloc.start()
+    try:
+        count = sum(1 for _ in read_sources(path))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert count == 20_000
+    assert peak < path.stat().st_size / 5
+
+
+def test_hugging_faces_video_folder(tmp_path: Path) -> None:
+    """metadata.csv, .jsonl and .parquet with `file_name`, relative to the file."""
+    (tmp_path / "metadata.csv").write_text("file_name,text\nclips/a.mp4,a cup\n")
+    (tmp_path / "metadata.jsonl").write_text('{"file_name": "clips/a.mp4", "text": "a cup"}\n')
+    pq.write_table(pa.table({"file_name": ["clips/a.mp4"], "text": ["a cup"]}), tmp_path / "metadata.parquet")
+    for suffix in ("csv", "jsonl", "parquet"):
+        assert list(read_sources(tmp_path / f"metadata.{suffix}")) == [
+            Source(f"{tmp_path}/clips/a.mp4", caption="a cup")
+        ]
+
+
+def test_what_is_no_caption(tmp_path: Path) -> None:
+    """NaN, null, and what pandas writes for them, in every kind of list and in lists within a row."""
+    words = ["", " ", "nan", "NaN", "None", "null", "NULL", "<NA>", "N/A"]
+    for word in words:
+        text = f'uri,caption,prompt\na.mp4,"{word}",\nb.mp4,"{word}",a cup\n'
+        assert [s.caption for s in rows(tmp_path / "l.csv", text)] == [None, "a cup"], word
+    for value in ("NaN", "null", '"nan"', '""'):
+        assert [s.caption for s in rows(tmp_path / "l.jsonl", f'{{"uri": "a", "caption": {value}}}')] == [None]
+        assert [s.caption for s in rows(tmp_path / "l.json", f'[{{"uri": "a", "caption": {value}}}]')] == [None]
+    pq.write_table(
+        pa.table({"uri": ["a", "b"], "caption": pa.array([float("nan"), None], pa.float64())}), tmp_path / "l.parquet"
+    )
+    assert [s.caption for s in read_sources(tmp_path / "l.parquet")] == [None, None]
+    stamps = "\"[['0:00', '0:01'], ['0:01', '0:02'], ['0:02', '0:03'], ['0:03', '0:04']]\""
+    text = f"videoID,timestamp,caption\nv,{stamps},\"[None, nan, 'nan', 'a nanny']\"\n"
+    assert [s.caption for s in rows(tmp_path / "p.csv", text)] == [None, None, None, "a nanny"]
+    kept = rows(tmp_path / "l.csv", "uri,caption\na.mp4,nanny None\n")
+    assert kept[0].caption == "nanny None"
+
+
+def test_koala_36m(tmp_path: Path) -> None:
+    """One pair of times in a row, and its caption as text."""
+    touch(tmp_path, "videos/plain.mp4")
+    stamps = "\"['0:00:01.000', '0:00:02.500']\""
+    text = f'videoID,url,timestamp,caption,clarity_score\nplain,https://example.org/plain,{stamps},"a cup, red",0.9\n'
+    [found] = rows(tmp_path / "k.csv", text)
+    assert (found.uri, found.start, found.end) == (f"{tmp_path}/videos/plain.mp4", 1.0, 2.5)
+    assert (found.caption, found.source) == ("a cup, red", "koala-36m")
+    assert found.meta["clarity_score"] == "0.9"
+    assert "timestamp[0] is two times" in refused(tmp_path / "k.csv", text.replace("0:00:02.500", "soon"))
+    assert "is not after the start" in refused(tmp_path / "k.csv", text.replace("0:00:02.500", "0:00:00.500"))
+    flat = rows(tmp_path / "o.csv", "path,text,timestamp\na.mp4,a cup,\"('0:00', '0:02')\"\n")
+    assert flat == [Source(f"{tmp_path}/a.mp4", 0.0, 2.0, "a cup")]
+
+
+BAD = 'path,text\na.mp4,a man, a plan\nb.mp4,fine\nc.mp4,12" pan, hot\n"d.mp4"x,y\ne.mp4,fine\n'
+
+
+def test_bad_rows_are_named_all_at_once(tmp_path: Path) -> None:
+    said = refused(tmp_path / "l.csv", BAD).splitlines()
+    assert said[0] == ": 3 of 5 rows cannot be read:"
+    assert [line.strip().partition(":")[0] for line in said[1:4]] == ["line 2", "line 4", "line 5"]
+    assert "bad_rows=fail" in said[4]
+    lines = ['{"uri": "a", "start": 2, "end": 1}', "{", '{"uri": "b"}', "[]", "{}"]
+    said = refused(tmp_path / "l.jsonl", "\n".join(lines)).splitlines()
+    assert [line.strip().partition(":")[0] for line in said[1:5]] == ["line 1", "line 2", "line 4", "line 5"]
+    assert "entry 2: a row" in refused(tmp_path / "l.json", '[{"uri": "a"}, 1, {"uri": "b"}, 2]')
+    pq.write_table(pa.table({"uri": ["a", " ", "c"], "end": [-1.0, 1.0, 1.0]}), tmp_path / "l.parquet")
+    with pytest.raises(UsageError, match=r"(?s)2 of 3 rows cannot be read:\n  row 1: .*\n  row 2: "):
+        list(read_sources(tmp_path / "l.parquet"))
+    said = refused(tmp_path / "l.csv", "uri,end\n" + "a,x\n" * 5000).splitlines()
+    assert said[-1].strip() == "and 4,950 more"
+
+
+def test_bad_rows_as_failed_rows(tmp_path: Path) -> None:
+    """By choice: each in its place, beside the good ones."""
+    (tmp_path / "l.csv").write_text(BAD)
+    found = list(read_sources([str(tmp_path / "l.csv")], bad_rows="fail"))
+    assert [Path(s.uri).name for s in found] == [*("l.csv, line 2", "b.mp4", "l.csv, line 4", "l.csv, line 5"), "e.mp4"]
+    assert "line 2: 3 cells; the header has 2 columns" in found[0].meta["unreadable_row"]
+    with pytest.raises(UsageError, match="no column says where the videos are"):
+        (tmp_path / "m.csv").write_text("a,b\n1,2\n")
+        list(read_sources(tmp_path / "m.csv", bad_rows="fail"))
+
+
+def test_a_run_with_bad_rows(tmp_path: Path, tiny_video: Path) -> None:
+    """Nothing runs before they are named; by choice they are in every count, with the reason."""
+    text = f"uri,text\n{tiny_video},a man\n{tiny_video},a man, a plan\n"
+    (tmp_path / "l.csv").write_text(text)
+    how: dict[str, Any] = {"measures": ["metadata"], "shots": "none", "workers": 1, "report": False, "quiet": True}
+    with pytest.raises(UsageError, match=r"line 3: 3 cells"):
+        curate(tmp_path / "l.csv", tmp_path / "run", **how)
+    assert not (tmp_path / "run" / "videos.parquet").exists()
+    funnel = curate(tmp_path / "l.csv", tmp_path / "run", bad_rows="fail", **how)
+    assert (funnel.counts["kept"], funnel.counts["failed"]) == (1, 1)
+    [failed] = [row for row in Run(tmp_path / "run").clips.read(0) if row["state"] == "failed"]
+    assert failed["uri"] == f"{tmp_path}/l.csv, line 3"
+    assert "line 3: 3 cells; the header has 2 columns" in failed["reason"]
+
+
+def test_lists_from_the_field() -> None:
+    if not CASES.is_dir():
+        pytest.skip(f"no {SHARED}/clips")
+
+    def read(name: str) -> list[tuple[str, float | None, float | None, str | None]]:
+        return [(Path(s.uri).name, s.start, s.end, s.caption) for s in read_sources(CASES / name)]
+
+    assert read("array.json") == [("plain.mp4", None, None, None)]
+    assert read("file_name.jsonl") == [("plain.mp4", None, None, "a cup")]
+    assert read("flat_timestamp.csv") == [("plain", 0.0, 2.0, "a cup")]
+    assert read("nan_caption.jsonl") == [("plain_3s.mp4", None, None, None), ("plain.mp4", None, None, "a cup")]
+    with pytest.raises(UsageError, match=r"(?s)2 of 3 rows .*line 2: .*line 4: "):
+        read("bad_rows.csv")
 
 
 def test_data_juicers_form(tmp_path: Path) -> None:
@@ -525,8 +691,8 @@ def test_a_long_list_is_never_held(tmp_path: Path) -> None:
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    suffix=st.sampled_from([".csv", ".tsv", ".jsonl", ".parquet", ".csv.gz"]),
-    head=st.sampled_from([b"", b"uri,start,end\n", b"videoID,timestamp,caption\n", b'{"uri": ', b"PAR1"]),
+    suffix=st.sampled_from([".csv", ".tsv", ".jsonl", ".json", ".parquet", ".csv.gz"]),
+    head=st.sampled_from([b"", b"uri,start,end\n", b"videoID,timestamp,caption\n", b'{"uri": ', b'[{"uri": ', b"PAR1"]),
     content=st.binary(max_size=200) | st.text(alphabet="a,\n\"'[](){}:0.1-\t", max_size=200).map(str.encode),
 )
 def test_whatever_comes_is_read_or_refused(tmp_path: Path, suffix: str, head: bytes, content: bytes) -> None:

@@ -24,6 +24,7 @@ def curate(
     videos: str | Path | Sequence[str] | Recipe,
     run: str | Path = "",
     *,
+    bad_rows: Literal["stop", "fail"] = Recipe.bad_rows,
     shots: str | Mapping[str, Any] | None = Recipe.shots,
     min_length: Seconds = Recipe.min_length,
     max_length: Seconds | None = Recipe.max_length,
@@ -51,9 +52,9 @@ def curate(
 
     Args:
         videos: the videos; or a whole `hoigen.Recipe`, and none of the other keys.
-        run, shots, min_length, max_length, duplicates, measures, keep, score_all, caption, report, workers, deadline,
-            load_deadline, memory_mb, breaker, shard_size, rank, ranks: the keys of a recipe; `hoigen.Recipe` and
-            docs/recipe.md say what each means.
+        run, bad_rows, shots, min_length, max_length, duplicates, measures, keep, score_all, caption, report, workers,
+            deadline, load_deadline, memory_mb, breaker, shard_size, rank, ranks: the keys of a recipe; `hoigen.Recipe`
+            and docs/recipe.md say what each means.
         beside: the folder that paths of the recipe go from.
         quiet: no progress bars.
         trust: files of one's own that may be run; left out, those that these arguments name. Give `[]` when the
@@ -166,11 +167,12 @@ def carry_out(
         if fresh:  # what cannot be had is told before hours go into finding shots
             videos = [recipe.videos] if isinstance(recipe.videos, str | Path) else recipe.videos
             if "-" not in videos:  # stdin is read once
-                next(iter(read_sources(recipe.videos, say=lambda text: None)), None)
+                for _ in read_sources(recipe.videos, say=lambda text: None, bad_rows=recipe.bad_rows):
+                    pass
             steps = fetched(steps, measures, keep, quiet=quiet)
         else:
             same_run(folder, recipe)
-        write_or_extend(folder.videos_file, read_sources(recipe.videos))
+        write_or_extend(folder.videos_file, read_sources(recipe.videos, bad_rows=recipe.bad_rows))
         write_run_file(folder, recipe, steps)
         make_clips(
             folder,
@@ -213,7 +215,7 @@ def plan(
     if videos is None:
         if "-" in ([recipe.videos] if isinstance(recipe.videos, str | Path) else recipe.videos):
             raise UsageError("--dry-run: a list on stdin is gone once it is read; give a file")
-        videos = sum(1 for _ in read_sources(recipe.videos, say=lambda text: None))
+        videos = sum(1 for _ in read_sources(recipe.videos, say=lambda text: None, bad_rows=recipe.bad_rows))
     check_shots(recipe.shots, recipe.min_length, recipe.max_length)
     run = Run(Path(recipe.run))
     run.check_folder()

@@ -26,6 +26,13 @@ class Recipe:
         Setting("a folder, a glob, a video, `-` for a list on stdin, or a manifest (CSV, JSONL, Parquet with `uri`)"),
     ]
     run: Annotated[str | Path, Setting("the folder of the run; made when absent")]
+    bad_rows: Annotated[
+        Literal["stop", "fail"],
+        Setting(
+            "rows of a list that cannot be read: `stop` names all of them and runs nothing, `fail` makes each a failed "
+            "row beside the others"
+        ),
+    ] = "stop"
     shots: Annotated[
         str | Mapping[str, Any] | None,
         Setting("how videos are cut into clips: a detector's name, or `none` for files that are clips already"),

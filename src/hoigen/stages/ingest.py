@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hoigen.core.clip import Seconds, clip_id
 from hoigen.core.errors import UsageError, VideoError
 from hoigen.data.columns import Row
+from hoigen.data.sources.source import UNREADABLE
 from hoigen.work.task import Emit, Handler
 
 if TYPE_CHECKING:
@@ -96,6 +97,8 @@ def clip_rows(
     """
     from hoigen.video.shots import find_shots
 
+    if unreadable := json.loads(job.meta or "{}").get(UNREADABLE):
+        return [failed_row(job, unreadable)]
     try:
         header, digest = _look(job.uri, progress)
         if not _wants_shots(job, shots):

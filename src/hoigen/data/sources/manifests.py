@@ -1,15 +1,18 @@
-"""Manifests: CSV, TSV, JSONL and Parquet with a `uri`, read as a stream."""
+"""Manifests: CSV, TSV, JSONL, JSON and Parquet with a `uri`, read as a stream."""
 
 from __future__ import annotations
 
 import bz2
 import csv
 import difflib
+import functools
 import gzip
 import io
+import itertools
 import json
 import lzma
 import os
+import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,8 +24,15 @@ from hoigen.core import uris
 from hoigen.core.errors import UsageError, shown
 from hoigen.data.rows import not_text
 from hoigen.data.sources.rows import ALIASES, PANDA, Downloads, Row, sources_of
-from hoigen.data.sources.source import MANIFEST_SUFFIXES, PACKED_SUFFIXES, Source, unreadable
+from hoigen.data.sources.source import MANIFEST_SUFFIXES, PACKED_SUFFIXES, UNREADABLE, BadRows, Source, unreadable
 
+At = tuple[str, Row | UsageError]
+"""Where a row stands in its list (`line 3`), and the row; or why it cannot be read."""
+NAMED = 50
+"""So many rows that cannot be read are named; beyond, they are counted."""
+CHUNK = 1 << 16
+"""Characters of a JSON list that are read at a time."""
+SPACE = re.compile(r"\s*")
 UNPACK: Mapping[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
 
@@ -39,13 +49,14 @@ def kind_of(path: str) -> str:
     return suffix if suffix in MANIFEST_SUFFIXES else ""
 
 
-def read(path: str) -> Iterator[Source]:
+def read(path: str, bad_rows: BadRows = "stop") -> Iterator[Source]:
     """Rows of a manifest. Paths in it are relative to its own folder.
 
     Args:
         path: path or address of the list; its suffix says what it is.
+        bad_rows: as of `read_sources`.
 
-    Raises UsageError with the line or row and the key; a list that is not there, at once.
+    Raises UsageError with the lines or rows and the keys; a list that is not there, at once.
     """
     if "://" not in path and not Path(path).expanduser().exists():
         raise UsageError(f"no such manifest: {path}")
@@ -53,12 +64,14 @@ def read(path: str) -> Iterator[Source]:
     if kind == ".parquet":
         rows = _parquet(path)
     else:
-        rows = _jsonl(path) if kind in (".jsonl", ".ndjson") else _csv(path, "\t" if kind == ".tsv" else ",")
-    return _sources(rows, path)
+        by_lines, whole = kind in (".jsonl", ".ndjson"), kind == ".json"
+        tabs = "\t" if kind == ".tsv" else ","
+        rows = _jsonl(path) if by_lines else _json(path) if whole else _csv(path, tabs)
+    return _sources(rows, path, bad_rows)
 
 
-def _sources(rows: Iterator[tuple[str, Row]], path: str) -> Iterator[Source]:
-    """The Sources of a list's rows, each of which comes with where it stands in the list (`line 3`)."""
+def _sources(rows: Iterator[At], path: str, bad_rows: BadRows) -> Iterator[Source]:
+    """The Sources of a list's rows. Rows that cannot be read: see `read_sources`."""
     remote = "://" in path
     folder = path.rpartition("/")[0] if remote else str(Path(path).expanduser().absolute().parent)
 
@@ -72,11 +85,27 @@ def _sources(rows: Iterator[tuple[str, Row]], path: str) -> Iterator[Source]:
         return os.path.join(folder, uri)
 
     downloads = Downloads(path)
-    empty = True
+    bad: list[str] = []
+    count = 0
     for at, row in rows:
-        empty = False
-        yield from sources_of(row, f"{path}, {at}", located, downloads)
-    if empty:
+        count += 1
+        try:
+            if isinstance(row, UsageError):
+                raise row
+            yield from list(sources_of(row, f"{path}, {at}", located, downloads))
+        except UsageError as error:
+            if bad_rows == "fail":
+                place = path if remote else str(Path(path).expanduser().absolute())
+                yield Source(f"{place}, {at}", meta={UNREADABLE: str(error)})
+            else:
+                bad.append(str(error) if len(bad) < NAMED else "")
+    if bad:
+        told = [error.removeprefix(f"{path}, ") for error in bad[:NAMED]]
+        told += [f"and {len(bad) - NAMED:,} more"] if len(bad) > NAMED else []
+        head = [] if len(bad) == 1 else [f"{path}: {len(bad):,} of {count:,} rows cannot be read:"]
+        remedy = ["With bad_rows=fail they are failed rows beside the others"] if len(bad) < count else []
+        raise UsageError("\n  ".join([*head, *(told if head else bad), *remedy]))
+    if not count:
         raise UsageError(f"{path} holds no rows")
 
 
@@ -94,19 +123,20 @@ def _opened(path: str) -> Iterator[IO[bytes]]:
         raise unreadable(path, error) from None
 
 
-def _lines(path: str) -> Iterator[str]:
-    """Lines with their own ends, as text. A line that is not UTF-8 is named."""
+def _text(path: str, *, lines: bool = True) -> Iterator[str]:
+    """Lines with their own ends, as text, or pieces of CHUNK characters. A line that is not UTF-8 is named."""
     with _opened(path) as file:
         try:
-            yield from io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+            text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+            yield from text if lines else iter(functools.partial(text.read, CHUNK), "")
         except UnicodeDecodeError:
             with _opened(path) as again:
                 raise UsageError(not_text(path, again)) from None
 
 
-def _csv(path: str, delimiter: str) -> Iterator[tuple[str, Row]]:
+def _csv(path: str, delimiter: str) -> Iterator[At]:
     csv.field_size_limit((1 << 31) - 1)  # cells of Panda-70M are long lists
-    reader = csv.reader(_lines(path), delimiter=delimiter, strict=True)
+    reader = csv.reader(_text(path), delimiter=delimiter, strict=True)
     at = 1
     try:
         columns = [name.strip() for name in next(reader, [])]
@@ -127,14 +157,21 @@ def _csv(path: str, delimiter: str) -> Iterator[tuple[str, Row]]:
             )
         while True:
             at = reader.line_num + 1  # where the row starts: a quoted cell may run over several lines
-            cells = next(reader, None)
+            try:
+                cells = next(reader, None)
+            except csv.Error as error:
+                yield f"line {at}", UsageError(f"{path}, line {at}: not valid CSV: {error}")
+                continue
             if cells is None:
                 return
             if not cells:
                 continue
             if len(cells) != len(columns):
-                raise UsageError(f"{path}, line {at}: {len(cells)} cells; the header has {len(columns)} columns")
-            yield f"line {at}", dict(zip(columns, cells, strict=True))
+                quotes = "; a cell that holds a comma stands in quotes" if len(cells) > len(columns) else ""
+                said = f"{path}, line {at}: {len(cells)} cells; the header has {len(columns)} columns{quotes}"
+                yield f"line {at}", UsageError(said)
+            else:
+                yield f"line {at}", dict(zip(columns, cells, strict=True))
     except csv.Error as error:
         raise UsageError(f"{path}, line {at}: not valid CSV: {error}") from None
 
@@ -145,18 +182,61 @@ def _check_twice(columns: Iterable[str], path: str) -> None:
         raise UsageError(f"{path}: two columns are named {twice[0]!r}; a name stands for one")
 
 
-def _jsonl(path: str) -> Iterator[tuple[str, Row]]:
-    for number, line in enumerate(_lines(path), start=1):
-        if not line.strip():
+def _jsonl(path: str) -> Iterator[At]:
+    for number, line in enumerate(_text(path), start=1):
+        if line.strip():
+            at = f"line {number}"
+            try:
+                yield at, _row(json.loads(line, object_pairs_hook=_object), f"{path}, {at}")
+            except (ValueError, RecursionError) as error:
+                yield at, UsageError(f"{path}, {at}: not valid JSON: {error}")
+
+
+def _row(found: Any, place: str) -> Row | UsageError:
+    if isinstance(found, dict):
+        return found
+    return UsageError(f'{place}: a row is an object ({{"uri": "a.mp4"}}); it came as {shown(found)}')
+
+
+def _json(path: str) -> Iterator[At]:
+    """Entries of a list of objects or of paths, of which few are held at a time. Objects a line (JSON lines under
+    another name) are read as such."""
+    needed = f'{path}: a list of objects is needed, [{{"uri": "a.mp4"}}, ...]'
+    pieces = _text(path, lines=False)
+    text = next((piece for piece in pieces if piece.strip()), "").lstrip()
+    if text.startswith("{"):
+        line = next(line for line in _text(path) if line.strip())
+        if not line.rstrip().endswith("}"):
+            raise UsageError(f"{needed}; it came as one object")
+        yield from _jsonl(path)
+        return
+    if not text.startswith("["):
+        raise UsageError(f"{needed}; it begins with {shown(text[:40])}")
+    decoder = json.JSONDecoder(object_pairs_hook=_object)
+    at, number, comma = 1, 0, False
+    while True:
+        at = SPACE.match(text, at).end()  # type: ignore[union-attr]
+        sign = text[at : at + 1]
+        if sign == "]" and not comma:
+            break
+        if sign and number and not comma:
+            if sign != ",":
+                raise UsageError(f"{path}, entry {number}: not valid JSON: a comma or ] is needed behind it")
+            at, comma = at + 1, True
             continue
-        at = f"line {number}"
         try:
-            row = json.loads(line, object_pairs_hook=_object)
-        except (ValueError, RecursionError) as error:
-            raise UsageError(f"{path}, {at}: not valid JSON: {error}") from None
-        if not isinstance(row, dict):
-            raise UsageError(f'{path}, {at}: a row is an object ({{"uri": "a.mp4"}}); it came as {shown(row)}')
-        yield at, row
+            found, at = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError) as error:  # it may go on in the file
+            grown = "".join(itertools.islice(pieces, 1 + (len(text) - at) // CHUNK))  # twice as much each time
+            if not grown or isinstance(error, RecursionError):
+                raise UsageError(f"{path}, entry {number + 1}: not valid JSON: {error}") from None
+            text, at = text[at:] + grown, 0
+            continue
+        number, comma = number + 1, False
+        place = f"entry {number}"
+        yield place, {"uri": found} if isinstance(found, str) else _row(found, f"{path}, {place}")
+    if rest := (text[at + 1 :] + "".join(itertools.islice(pieces, 1))).strip():
+        raise UsageError(f"{path}: not valid JSON: behind the list comes {shown(rest[:40])}")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -167,7 +247,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
-def _parquet(path: str) -> Iterator[tuple[str, Row]]:
+def _parquet(path: str) -> Iterator[At]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 

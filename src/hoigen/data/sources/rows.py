@@ -1,8 +1,9 @@
 """A row of a manifest -> Sources: which column is what, and what a value may be.
 
 Most lists have one clip a row. Others have several: Panda-70M's own CSV (one row a video, with Python lists of times,
-captions, scores and filter results, one entry a clip), Open-Sora's after scene detection (`path` and a `timestamp` that
-is a list of (start, end)), and data-juicer's (a list of videos that share a text).
+captions, scores and filter results, one entry a clip; Koala-36M's is like it with one pair of times), Open-Sora's after
+scene detection (`path` and a `timestamp` that is a list of (start, end)), and data-juicer's (a list of videos that
+share a text).
 
 Source: snap-research/Panda-70M, dataset_dataloading: videoID, url, timestamp, caption, matching_score, and in later
 releases desirable_filtering and shot_boundary_detection; hpcaitech/Open-Sora 1.3, tools/scene_cut.
@@ -30,7 +31,7 @@ Located = Callable[[str], str]
 """A path as it stands in a list -> the path as it can be opened."""
 
 ALIASES: Mapping[str, tuple[str, ...]] = {
-    "uri": ("uri", "path", "file", "video", "video_path", "url"),
+    "uri": ("uri", "path", "file", "video", "video_path", "file_name", "video_file_name", "url"),
     "start": ("start", "start_time"),
     "end": ("end", "end_time"),
     "caption": ("caption", "text", "prompt"),
@@ -38,7 +39,9 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "licence": ("licence", "license"),
 }
 """Field -> the columns that may hold it; of several with a value the first wins and the others go to meta. Capitals do
-not matter. Open-Sora's lists use `path` and `text`."""
+not matter. Open-Sora's lists use `path` and `text`, Hugging Face's VideoFolder `file_name`."""
+ABSENT = frozenset(("", "nan", "none", "null", "<na>", "n/a", "na", "#n/a"))
+"""What stands in a list, as text, for a caption that there is not: pandas and others write these."""
 FIELDS = {alias: (field, rank) for field, names in ALIASES.items() for rank, alias in enumerate(names)}
 CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d{1,2}(?:\.\d*)?)")
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
@@ -84,6 +87,8 @@ def _split(row: Row) -> tuple[dict[str, tuple[str, Any]], dict[str, Any]]:
         if not field:
             meta[column] = value
             continue
+        if field == "caption" and no_text(value):
+            continue
         before = found.get(field)
         if before is not None and before[0] <= rank:
             meta[column] = value
@@ -92,6 +97,11 @@ def _split(row: Row) -> tuple[dict[str, tuple[str, Any]], dict[str, Any]]:
             meta[before[1]] = before[2]
         found[field] = (rank, column, value)
     return {field: (column, value) for field, (_, column, value) in found.items()}, meta
+
+
+def no_text(value: Any) -> bool:
+    """Whether a value stands for a text that there is not: nothing, NaN, or a word for either."""
+    return value is None or value != value or (isinstance(value, str) and value.strip().casefold() in ABSENT)
 
 
 def _one(fields: Fields, meta: dict[str, Any], place: str, located: Located) -> Source:
@@ -156,7 +166,7 @@ def _data_juicer(fields: Fields, meta: Mapping[str, Any], place: str, located: L
         column, text = fields.pop("caption")
         for token in DATA_JUICER_TOKENS:
             text = str(text).replace(token, "")
-        if text.strip():
+        if not no_text(text):
             fields["caption"] = (column, text.strip())
     if not meta["videos"]:
         raise UsageError(f"{place}: videos is an empty list; a row names at least one video")
@@ -165,10 +175,12 @@ def _data_juicer(fields: Fields, meta: Mapping[str, Any], place: str, located: L
 
 
 def _of_spans(row: Row, place: str, located: Located, downloads: Downloads) -> Iterator[Source]:
-    """Panda-70M's and Open-Sora's form: one Source a clip."""
+    """Panda-70M's and Open-Sora's form: one Source a clip. Koala-36M's: one pair of times, and its caption as text."""
     panda = "videoID" in row
     spans: list[tuple[float, float]] = []
-    for at, span in enumerate(_list(row, "timestamp", place)):
+    stamps = _list(row, "timestamp", place)
+    flat = len(stamps) == 2 and not any(isinstance(stamp, list | tuple) for stamp in stamps)
+    for at, span in enumerate([stamps] if flat else stamps):
         start, end = map(time_of, span) if isinstance(span, list | tuple) and len(span) == 2 else (None, None)
         if start is None or end is None:
             allowed = "two times like ['0:00:08.000', '0:00:10.500']"
@@ -176,17 +188,19 @@ def _of_spans(row: Row, place: str, located: Located, downloads: Downloads) -> I
         if end <= start:
             raise UsageError(f"{place}: timestamp[{at}]: the end {span[1]} is not after the start {span[0]}")
         spans.append((start, end))
-    lists = {name: _list(row, name, place) for name in PANDA_LISTS if panda and row.get(name) not in (None, "")}
+    named = [name for name in PANDA_LISTS if panda and not flat and row.get(name) not in (None, "")]
+    lists = {name: _list(row, name, place) for name in named}
     for name, items in lists.items():
         if len(items) != len(spans):
             raise UsageError(f"{place}: {name} has {len(items)} entries, timestamp has {len(spans)}")
     rest = {name: value for name, value in row.items() if name != "timestamp" and name not in lists}
     fields, meta = _split(rest)
     if panda:
-        fields = _with_download(fields, meta, place, downloads)
+        fields = _with_download(fields, meta, place, downloads, "koala-36m" if flat else "panda-70m")
     for at, (start, end) in enumerate(spans):
         entries = {name: items[at] for name, items in lists.items() if name != "caption"}
-        captions = {"caption": ("caption", lists["caption"][at])} if "caption" in lists else {}
+        said = lists["caption"][at] if "caption" in lists else None
+        captions = {} if no_text(said) else {"caption": ("caption", said)}
         times = {"start": ("timestamp", start), "end": ("timestamp", end)}
         yield _one({**fields, **times, **captions}, {**meta, **entries}, place, located)
 
@@ -197,7 +211,11 @@ def _list(row: Row, name: str, place: str) -> list[Any]:
     found = text
     if isinstance(text, str):
         try:
-            found = ast.literal_eval(text.strip()) if len(text) <= LONGEST else None
+            tree = ast.parse(text.strip(), mode="eval") if len(text) <= LONGEST else None
+            for node in ast.walk(tree) if tree is not None else ():
+                if isinstance(node, ast.List | ast.Tuple):  # pandas and JSON have words of their own for nothing
+                    node.elts = [ast.Constant(None) if _nothing(each) else each for each in node.elts]
+            found = ast.literal_eval(tree) if tree is not None else None
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             found = None
     if not isinstance(found, list | tuple):
@@ -205,12 +223,16 @@ def _list(row: Row, name: str, place: str) -> list[Any]:
     return list(found)
 
 
+def _nothing(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id in ("nan", "NaN", "null")
+
+
 def _with_download(
-    fields: dict[str, tuple[str, Any]], meta: dict[str, Any], place: str, downloads: Downloads
+    fields: dict[str, tuple[str, Any]], meta: dict[str, Any], place: str, downloads: Downloads, source: str
 ) -> dict[str, tuple[str, Any]]:
     """With the downloaded file as uri: a column of its own, else <videoID>.* beside the list or in videos/; else the
     address, which cannot be opened as a video: each of its clips then fails with that reason."""
-    made = {"source": ("source", "panda-70m"), **fields}
+    made = {"source": ("source", source), **fields}
     if "uri" in fields and fields["uri"][0].lower() != "url":
         return made
     name = str(meta["videoID"]) if "videoID" in meta else ""

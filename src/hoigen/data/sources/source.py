@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from hoigen.core.clip import Seconds
 from hoigen.core.errors import UsageError
@@ -19,12 +19,17 @@ VIDEO_SUFFIXES = frozenset(
     )
 )
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".exr", ".dpx", ".webp"})
-MANIFEST_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+MANIFEST_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 PACKED_SUFFIXES = (".gz", ".bz2", ".xz")
 ALLOWED = (
-    "a folder, a glob, a video, - for a list on stdin, or a manifest (.csv, .tsv, .jsonl, .parquet) with a column `uri`"
+    "a folder, a glob, a video, - for a list on stdin, or a manifest (.csv, .tsv, .jsonl, .json, .parquet) with a"
+    " column `uri`"
 )
 
+BadRows = Literal["stop", "fail"]
+"""What rows of a list that cannot be read do: all are named at once and nothing runs, or each is a failed row."""
+UNREADABLE = "unreadable_row"
+"""The key of a Source's `meta` under which the reason stands why its row could not be read."""
 Say = Callable[[str], None]
 """Called with a sentence for the user."""
 
