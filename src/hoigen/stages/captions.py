@@ -317,7 +317,9 @@ class CaptionStage(Stage):
         count = count + 1 if before == outcome.alike else 1
         self.row_alike = outcome.alike, count
         words = outcome.alike.partition(" ")[2]
-        most = ALIKE_LATER if self.captioned and words.split(":")[0] in ("refused", "malformed", "truncated") else ALIKE
+        ended = words.split(":")[0]
+        most = ALIKE_LATER if self.captioned and ended in ("refused", "malformed", "truncated") else ALIKE
+        most = min(most, UNREACHABLE) if ended == "timed_out" else most  # each has waited through all its tries
         if count >= most and self.breaker.on:
             raise SetupError(
                 f"stopped: {count} clips in a row got no caption for the same reason, so it is the set-up that is "
