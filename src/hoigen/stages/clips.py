@@ -24,8 +24,10 @@ from hoigen.data.columns import CLIP_COLUMNS, Row
 from hoigen.data.files import Folder
 from hoigen.data.parquet import named, one_file, part_rows, quoted
 from hoigen.data.run import SHARDS_FILE, Run, ShardRange
-from hoigen.stages.ingest import VideoJob, any_readable, failed_row, setup_ingest, stamp
+from hoigen.models import uses
+from hoigen.stages.ingest import VideoJob, any_readable, failed_row, setup_ingest, shots_wanted, stamp
 from hoigen.stats import alike
+from hoigen.video.shots import check_detector
 from hoigen.work.breaker import Breaker
 from hoigen.work.ranks import Barrier, Rank
 from hoigen.work.stage import Item, Stage
@@ -71,6 +73,8 @@ def make_clips(
 
     Raises RanksOpen when other ranks have blocks to do, or one of them is sealing.
     """
+    if shots_wanted(shots):
+        uses.prepare([check_detector(shots)], quiet=quiet)
     # a run of before there was `shards.parquet` keeps the shards that it has
     if not run.folder.exists(SHARDS_FILE) and not run.found.shards() and (shards := run.shards()):
         run.write_shards(shards)

@@ -25,7 +25,7 @@ ENDLESS = 10, 6 * 3600.0
 playlist of a live stream that still grows."""
 BLACK = 16.0, 3.0
 """A frame is black where its mean is below the first and its spread below the second, 0..255."""
-DETECTORS = {"adaptive": "Adaptive"}
+DETECTORS = {"adaptive": "Adaptive", "transnet": "Transnet"}
 """YAML name (and file in this folder) -> class."""
 
 
