@@ -144,6 +144,23 @@ def test_sound_is_copied_in_time(tmp_path: Path) -> None:
         assert _beep(out) == pytest.approx(1.5 - began, abs=0.03)
 
 
+def test_sound_goes_along_where_a_clock_starts_anew(tmp_path: Path) -> None:
+    pieces = []
+    for n, beep in enumerate((0.5, 1.0, 1.5)):
+        plain = render(tmp_path / f"{n}.mp4", picture(75))
+        _with_beep(plain, tmp_path / f"{n}.ts", at=beep)
+        pieces.append((tmp_path / f"{n}.ts").read_bytes())
+    path = tmp_path / "joined.ts"
+    path.write_bytes(b"".join(pieces))
+    header = video.probe(str(path))
+    assert (header.jumps, round(header.duration, 1)) == (2, 9.0)
+    for start, beep in ((0.2, 0.3), (3.2, 0.8), (6.2, 1.3)):
+        out = cut_clip(clip_of(path, start, start + 2.0), tmp_path / "out.mp4")
+        assert _beep(out) == pytest.approx(beep, abs=0.06)
+    over = cut_clip(clip_of(path, 2.5, 3.5), tmp_path / "over.mp4")
+    assert len(frames_of(over)[0]) == 25
+
+
 def _with_beep(source: Path, out: Path, at: float) -> None:
     with av.open(str(source)) as old, av.open(str(out), "w") as new:
         stream = new.add_stream_from_template(old.streams.video[0])

@@ -206,6 +206,7 @@ class _Sound:
         self.source, self.target, self.end = source, target, end
         self.stream = target.container.add_stream_from_template(source.audio) if source.audio is not None else None
         self.waiting: list[Any] = []
+        self.latest: int | None = None
         self.done = self.stream is None
 
     def take(self, packet: Any) -> None:
@@ -225,7 +226,9 @@ class _Sound:
                 packet.pts -= shift
                 packet.dts = packet.dts - shift if packet.dts is not None else packet.pts
                 packet.stream = self.stream
-                self.target.mux(packet)
+                if self.latest is None or packet.dts > self.latest:  # where a clock was mended, sound may overlap
+                    self.latest = packet.dts
+                    self.target.mux(packet)
         self.waiting.clear()
 
 
