@@ -22,6 +22,7 @@ NEEDS = (
     Need(r"torchvision is installed", "an environment without torchvision", "pip uninstall torchvision"),
     Need(r"extra \[models\]|'(torch|transformers)[.'\w]*", "PyTorch and transformers", "make test (not pytest alone)"),
     Need(r"xllamacpp", "a server of llama.cpp", "make setup"),
+    Need(r"weights of transnet are not here", "TransNetV2's weights", "hoigen models transnet --fetch"),
     Need(r"could not import '(lemminflect|playwright|aiohttp)", "the packages of extra [dev]", "make setup"),
     Need(
         r"no .*(\bclips|hoigen1m_paper\.txt)$",

@@ -60,5 +60,6 @@ def test_its_detectors_are_the_defaults_too() -> None:
     text = hoigen.template()
     for name, cls in detectors():
         part = text.partition(f"#   {name}:")[2].partition("\n")[2].partition("\n\n")[0]
+        part = part.partition("\n# shots:")[0]
         lines = [line.removeprefix("#") for line in part.splitlines() if line.startswith("#     ")]
         assert build(cls, yaml.safe_load("\n".join(lines)), name) == cls()
