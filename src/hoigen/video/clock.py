@@ -91,6 +91,7 @@ class Clock:
                 self.jumps += 1
                 usual, self.before = self._usual(), self.shift
                 begins = packet.is_keyframe and pts is not None and self.shown is not None
+                usual *= 3 if self.crammed == 3 else 1  # with room for the two before it that were let be
                 self.shift = (self.shown - pts if begins else self.last - stamp) + usual
         self._note(stamp + self.shift)
         if dts is not None and self.shift:
@@ -99,7 +100,7 @@ class Clock:
             return
         if dts is not None and abs(pts - dts) * self.base > HOLE:
             self.jumps += 1
-            packet.pts = None
+            packet.pts = None if self.shown is not None else packet.dts  # its frame comes right behind the one before
             return
         self.shown = max(self.shown, pts + self.shift) if self.shown is not None else pts + self.shift
         if self.shift:
@@ -132,10 +133,10 @@ class Clock:
         step = stamp + shift - self.last
         usual = self._usual()
         ahead = step if pts is None or self.shown is None else pts + shift - self.shown
-        if step < 0:
-            return abs(ahead) < REORDERED * usual
         if self.crammed:
             return self.crammed < 3
+        if step < 0:
+            return abs(ahead) < REORDERED * usual
         steady = len(self.gaps) == STEADY and max(self.gaps) <= 1.2 * min(self.gaps)
         hole = self.holes[not steady]
         return min(step, ahead) * self.base <= hole
