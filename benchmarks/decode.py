@@ -9,6 +9,7 @@ Rendered clips of 5 s (a panned texture with film grain, x264), and the clips of
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import resource
 import statistics
@@ -61,7 +62,8 @@ def bare(path: Path) -> None:
 def lite(path: Path) -> None:
     """What the worker does with a clip, without its measures: header and frames."""
     header = video.probe(str(path))
-    clip = Clip(id="x", uri=str(path), end=header.duration, width=header.width, height=header.height, fps=header.fps)
+    size = {"width": header.width, "height": header.height, "fps": header.fps}
+    clip = Clip(id="x", uri=str(path), end=header.duration, **size, meta={"header": dataclasses.asdict(header)})
     video.decode(clip, SAMPLINGS, [(WATCHED, lambda image, at: None)])
 
 

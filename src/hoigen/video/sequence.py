@@ -181,7 +181,7 @@ class Pass:
         for frame in self._decoded():
             ticks = frame.dts if self.by_dts else frame.pts
             if ticks is not None:
-                clock = float(ticks * frame.time_base)
+                clock = ticks * self.base
             else:  # no times at all (a raw stream), a bad stamp, or a last frame that came out by flushing
                 clock = last + self.clock.usual if last is not None else self.zero or 0.0
             if last is not None and clock <= last + SLACK:  # frames come in order, whatever their stamps say
