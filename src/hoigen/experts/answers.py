@@ -265,7 +265,7 @@ VAGUE = _any(
     r"\bhuman[- ]object interactions? (?:refers?|is|are|means?|can|involves?|describes?)\b",
     r"\b(?:might|may|could|perhaps|possibly|possible)\b.{0,40}\b(?:something|an? object|some object|objects)\b",
     r"(?:does|doing|interact\w*|engag\w+) (?:with )?(?:something|some object|an object|objects|"
-    r"various objects|the object)\b",
+    r"various objects|the object)\b(?! (?:that|which|resembling|like|such|made|called|by)\b)",
     r"lässt sich (?:\w+ )?nicht (?:sagen|feststellen|erkennen|bestimmen)|ohne (?:weiteren?|"
     r"mehr) (?:zusammenhang|kontext)|schwer zu sagen",
     r"il est (?:difficile|impossible) de (?:dire|déterminer|savoir)|sans plus de (?:contexte|détails)|"
