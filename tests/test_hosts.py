@@ -14,6 +14,7 @@ import pytest
 
 import hoigen
 from hoigen import video
+from hoigen.commands.cli import main
 from hoigen.core import hosts, uris
 from hoigen.core.errors import UsageError, VideoError
 
@@ -196,3 +197,56 @@ def test_a_list_at_an_address(servers: Any, monkeypatch: pytest.MonkeyPatch, tmp
 
 def test_what_is_no_address_is_told() -> None:
     assert "no address" in (hosts.fault("http://[::1") or "")
+
+
+CAPTION = {"captioner": {"single": {"expert": {"chat_server": {"url": "http://127.0.0.1:9/v1", "model": "m"}}}}}
+
+
+@pytest.fixture
+def received(tmp_path: Path, tiny_video: Path) -> Path:
+    """A run whose run.yaml names a server of a private network, which was made elsewhere."""
+    import yaml
+
+    how: dict[str, Any] = {"shots": "none", "report": False, "quiet": True, "workers": 1}
+    hoigen.curate(videos=tiny_video, run=tmp_path / "run", measures=["metadata"], **how)
+    facts = yaml.safe_load((tmp_path / "run" / "run.yaml").read_text())
+    facts["recipe"]["caption"] = CAPTION
+    (tmp_path / "run" / "run.yaml").write_text(yaml.safe_dump(facts))
+    return tmp_path / "run"
+
+
+def test_a_server_that_a_received_run_names(received: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = str(received)
+    for verb in (["caption", run], ["retry", run], ["curate", f"{run}/run.yaml", "--run", run]):
+        assert main(verb) == 2
+        told = capsys.readouterr().err
+        assert "run.yaml names the server 127.0.0.1:9, an address of this machine or a private network" in told
+        assert "HOIGEN_HOSTS=127.0.0.1" in told
+
+
+def test_a_server_of_ones_own_recipe_is_asked_for(
+    received: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("openai")
+    (tmp_path / "mine.yaml").write_text(json.dumps({"caption": CAPTION, "videos": "x", "run": "y"}))
+    monkeypatch.setenv("HOIGEN_HOSTS", "127.0.0.1")
+    assert main(["caption", str(received), "--dry-run"]) == 0
+    monkeypatch.setenv("HOIGEN_HOSTS", "")
+    assert main(["caption", str(received), "--dry-run"]) == 2
+    assert main(["caption", str(received), "--recipe", str(tmp_path / "mine.yaml"), "--dry-run"]) == 0
+    assert main(["caption", str(received), "--dry-run"]) == 0  # it is the user's own from now on
+    hosts.check_asked({"x": [{"url": ["http://127.0.0.1:9/v1"]}]}, "r")
+    with pytest.raises(UsageError, match=r"127\.0\.0\.1:8"):
+        hosts.check_asked({"x": [{"url": ["http://127.0.0.1:9/v1", "http://127.0.0.1:8/v1"]}]}, "r")
+    capsys.readouterr()
+
+
+def test_what_is_typed_is_asked_for() -> None:
+    from hoigen.recipe.yaml import apply_sets
+
+    for url in ("http://10.1.2.3:8000/v1", "http://[::1]:8/v1"):
+        with pytest.raises(UsageError):
+            hosts.check_asked({"url": url}, "r")
+        apply_sets({}, [f"captioner.single.expert.chat_server.url={url}"])
+        hosts.check_asked({"url": url}, "r")
+    hosts.check_asked({"url": "https://api.example.org/v1"}, "r")

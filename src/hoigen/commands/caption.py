@@ -149,7 +149,7 @@ def caption(
     RanksOpen when this rank has done its part and others have not.
     """
     from hoigen.captioners._job import job_of
-    from hoigen.core import trusted
+    from hoigen.core import hosts, trusted
     from hoigen.data.run import Run
     from hoigen.experts import batch
     from hoigen.experts.calls import Calls
@@ -178,6 +178,10 @@ def caption(
     spec = caption_spec(settings, recipe, set or [])
     names = folder.recipe_file if recipe is None else f"{folder.recipe_file} or {recipe}"
     trusted.check([settings.get("measures"), spec], names)
+    if recipe is None:
+        hosts.check_asked(spec, folder.recipe_file)
+    else:
+        hosts.ask_for(spec)
     spec = caption_of(spec, recipe_path(recipe).parent if recipe is not None else None)
     _, steps = steps_of(folder)
     job = replace(job_of(spec), retry=retry)

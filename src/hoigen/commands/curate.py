@@ -86,7 +86,7 @@ def command(
     quiet: Quiet = False,
 ) -> Funnel | Planned:
     """`curate` as it is typed: the keys are those of a recipe's file, changed by `set`."""
-    from hoigen.core import trusted
+    from hoigen.core import hosts, trusted
     from hoigen.core.registry import measure_names
     from hoigen.recipe.build import recipe_of
     from hoigen.recipe.yaml import apply_sets, load_recipe, recipe_path
@@ -106,6 +106,10 @@ def command(
         given["run"] = run
     wanted = recipe_of(given, str(path))
     trusted.check(given, path, path.parent)
+    if path.name == "run.yaml":
+        hosts.check_asked(given, path)
+    else:
+        hosts.ask_for(given)
     if dry_run:
         return plan(wanted, path.parent)
     return carry_out(wanted, beside=path.parent, quiet=quiet, trust=())
@@ -129,7 +133,7 @@ def carry_out(
         retry: videos and scores that failed count as missing; they stay in force until there are others.
     """
     from hoigen.captioners._job import job_of
-    from hoigen.core import trusted
+    from hoigen.core import hosts, trusted
     from hoigen.data.run import Run
     from hoigen.data.sources import read_sources
     from hoigen.data.videolist import write_or_extend
@@ -142,6 +146,8 @@ def carry_out(
     from hoigen.work.ranks import Rank, held
     from hoigen.work.task import Limits, cores
 
+    if trust is None:  # arguments that nobody read from a file
+        hosts.ask_for({"measures": recipe.measures, "caption": recipe.caption})
     lengths = recipe.min_length, recipe.max_length
     check_shots(recipe.shots, *lengths)
     trusted.settle({"measures": recipe.measures, "caption": recipe.caption, "shots": recipe.shots}, beside, trust)

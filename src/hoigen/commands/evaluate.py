@@ -167,7 +167,7 @@ def evaluate(
 
 def _settings(recipe: Path, sets: Sequence[str]) -> tuple[Recipe, Path]:
     """The recipe, but for videos and run, and its folder. Raises UsageError for what evaluation does not do."""
-    from hoigen.core import trusted
+    from hoigen.core import hosts, trusted
     from hoigen.recipe.build import recipe_of
     from hoigen.recipe.places import measures_of
     from hoigen.recipe.yaml import apply_sets, load_recipe, recipe_path
@@ -175,6 +175,7 @@ def _settings(recipe: Path, sets: Sequence[str]) -> tuple[Recipe, Path]:
 
     path = recipe_path(recipe)
     given = apply_sets(load_recipe(path), sets)
+    hosts.ask_for(given)
     for key in ("videos", "run", "report"):
         if given.get(key) is not None:
             raise UsageError(f"{path}: {key} is no key of a recipe for evaluation; give --{key}")

@@ -31,7 +31,7 @@ def retry(
     What failed stays in the tables until there is something in its place: killed, a retry has lost nothing.
     """
     from hoigen.commands.curate import carry_out
-    from hoigen.core import trusted
+    from hoigen.core import hosts, trusted
     from hoigen.data.run import Run
     from hoigen.experts.calls import Calls
     from hoigen.recipe.build import recipe_of
@@ -39,6 +39,7 @@ def retry(
 
     folder = Run(Path(run))
     trusted.check(folder.recipe(), folder.recipe_file)
+    hosts.check_asked(folder.recipe(), folder.recipe_file)
     for text in set or []:
         if text.partition("=")[0].strip() not in HOW:
             raise UsageError(

@@ -7,11 +7,17 @@ however it is written (decimal, hexadecimal, IPv4 within IPv6), whatever name st
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import socket
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from hoigen.core import trusted
+from hoigen.core.errors import UsageError
 
 OWN = "HOIGEN_HOSTS"
 """The user's own hosts that may be reached though they are private: names, addresses, networks (`nas.lan,10.0.0.0/8`),
@@ -67,6 +73,79 @@ def connecting(info: Any) -> socket.socket:
     if not _may(found := ipaddress.ip_address(str(address[0]).partition("%")[0])):
         raise PrivateAddress(_sentence(str(address[0]), found))
     return socket.socket(family, kind, protocol)
+
+
+def servers_in(value: Any) -> list[str]:
+    """The addresses that stand under a key `url` anywhere within the values of a recipe."""
+    if isinstance(value, Mapping):
+        found = [each for name, part in value.items() if name != "url" for each in servers_in(part)]
+        given = value.get("url")
+        listed = [given] if isinstance(given, str) else given if isinstance(given, list | tuple) else []
+        return [*found, *(each for each in listed if isinstance(each, str) and "://" in each)]
+    return [each for part in value for each in servers_in(part)] if isinstance(value, list | tuple) else []
+
+
+def ask_for(values: Any) -> None:
+    """What the user's own recipe names is asked for: its private servers are noted, so that runs made with it may name
+    them, too.
+
+    Args:
+        values: of the recipe, or what was typed.
+    """
+    known = _noted()
+    fresh = [place for place in dict.fromkeys(map(_place, _private(values))) if place not in known]
+    if not fresh or (file := _file()) is None:
+        return
+    with contextlib.suppress(OSError):  # where nothing can be noted, the run has to be asked about once more
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with file.open("a", encoding="utf-8") as out:
+            out.write("".join(f"{place}\n" for place in fresh))
+
+
+def check_asked(values: Any, where: str | Path) -> None:
+    """Raises UsageError for a server of a private network that a run names and that nobody here has asked for.
+
+    Args:
+        values: of the run's recipe.
+        where: the file that holds them.
+    """
+    known = _noted()
+    for url in _private(values):
+        if (place := _place(url)) not in known:
+            host = urlsplit(url).hostname
+            raise UsageError(
+                f"{where} names the server {place}, an address of this machine or a private network, which nobody here "
+                f"has asked for. If it is yours: {OWN}={host} in the environment, or name it once in a recipe or with "
+                "--set (docs/security.md)"
+            )
+
+
+def _private(values: Any) -> list[str]:
+    found = []
+    for url in servers_in(values):
+        try:
+            check(url)
+        except PrivateAddress:
+            found.append(url)
+        except ValueError:  # no address at all: who uses it says so
+            continue
+    return found
+
+
+def _place(url: str) -> str:
+    return urlsplit(url).netloc.rpartition("@")[2].lower()
+
+
+def _file() -> Path | None:
+    trusts = trusted.list_file()
+    return None if trusts is None else trusts.with_name("hosts")
+
+
+def _noted() -> set[str]:
+    try:
+        return set(file.read_text(encoding="utf-8").split()) if (file := _file()) is not None else set()
+    except (OSError, UnicodeDecodeError):
+        return set()
 
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address

@@ -109,7 +109,7 @@ def apply_sets(recipe: Mapping[str, Any], sets: Sequence[str]) -> Values:
     """The recipe with `key.path=value` changes; values are read as YAML (`null` unsets a bound)."""
     import copy
 
-    from hoigen.core import trusted
+    from hoigen.core import hosts, trusted
 
     changed: Values = copy.deepcopy(dict(recipe))
     for text in sets:
@@ -119,6 +119,7 @@ def apply_sets(recipe: Mapping[str, Any], sets: Sequence[str]) -> Values:
         parsed = set_value(value)
         for file in trusted.files_in(parsed):
             trusted.grant(file)  # what is set was typed, not read from a recipe
+        hosts.ask_for({path.strip().rpartition(".")[2]: parsed})
         parsed = _typed(parsed)
         keys: list[str] = []
         rest = path.strip()
