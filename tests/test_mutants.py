@@ -160,6 +160,7 @@ def test_from_the_draw_to_the_score(
     }.items():
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         (tree / name).write_text(text)
+    (tree / "tests/few").symlink_to("../src/hoigen/data")
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.c"]
     for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "first"]):
         subprocess.run([*git, *words], cwd=tree, check=True)
@@ -190,6 +191,7 @@ def test_from_the_draw_to_the_score(
     assert {row["by"] for row in done} <= {"tests/test_few.py::test_here", "tests/test_few.py::test_there", ""}
     assert [row["lines"][0] for row in done if row["verdict"] == "alive"] == [4], "3 is not the least of 3, 2, 4"
     assert "killed 7 of 8 (88%)" in said
+    assert (tmp_path / "out/unmutated/tests/few/few.py").read_text() == RUN, "links to folders are copied too"
     assert (tree / "src/hoigen/data/few.py").read_text() == RUN, "the checkout is never touched"
 
     driver.main()
