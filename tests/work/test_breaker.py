@@ -75,3 +75,12 @@ def test_switched_off_it_only_counts() -> None:
     breaker.on = True
     with pytest.raises(SetupError, match="101 of 101"):
         breaker.saw_failure("motion", "x", "", data_fault=False)
+
+
+def test_of_what_an_earlier_process_saw_only_failures_are_alike() -> None:
+    breaker = Breaker()
+    breaker.saw_before("motion", "x")
+    breaker.saw_before("motion")
+    breaker.saw_ok("motion")
+    assert breaker.seen == {"motion": 3}
+    assert breaker.alike == {("motion", "x"): 1}
