@@ -9,8 +9,9 @@ import pytest
 
 from hoigen.core.errors import UsageError
 from hoigen.interactions.prompts import choose
+from hoigen.interactions.prompts import suite as suite_module
 from hoigen.interactions.prompts.matching import Names, find_videos
-from hoigen.interactions.prompts.suite import Prompt, Suite
+from hoigen.interactions.prompts.suite import Prompt, Suite, read_suite
 
 SUITE = choose.suite("all")
 NAMES = Names(SUITE)
@@ -105,8 +106,56 @@ def test_an_id_is_never_taken_for_another_prompts_words_and_shared_words_name_no
     assert Names(Suite(name="s", prompts=(one, other))).find("hold_cup-0") == (one, "0")
     same = (Prompt(id="a", short="A man waves."), Prompt(id="b", short="a man, waves"))
     names = Names(Suite(name="s", prompts=same))
-    assert names.find("A man waves.-0") == (None, "")
+    assert names.find("A man waves.-0") == (same[0], "0"), "capitals and signs tell them apart"
+    assert names.find("A_MAN_WAVES-0") == (None, "")
     assert names.find("b-3") == (same[1], "3")
+
+
+def test_capitals_and_signs_tell_prompts_apart(tmp_path: Path) -> None:
+    """As a card, VBench and a tool that writes `_` for spaces name the files."""
+    lines = ["A green vase", "a green vase", "A cup is warmed to 10 C.", "A cup is warmed to -10 C."]
+    (tmp_path / "list.txt").write_text("\n".join(lines))
+    suite = read_suite(tmp_path / "list.txt")
+    assert [prompt.short for prompt in suite.prompts] == lines
+    assert len({prompt.id for prompt in suite.prompts}) == 4
+    names = Names(suite)
+    for prompt in suite.prompts:
+        for name in (prompt.short, prompt.short.replace(" ", "_"), prompt.id, prompt.id.upper()):
+            assert names.find(f"{name}-3") == (prompt, "3"), name
+    backwards = tmp_path / "other.txt"
+    backwards.write_text("\n".join(reversed(lines)))
+    assert {prompt.id for prompt in read_suite(backwards).prompts} == {prompt.id for prompt in suite.prompts}
+
+
+LONG = "A cyclist in a red jacket: she is riding a bicycle along a quiet lane / lined with old oaks at sunset, slowly"
+
+
+@pytest.mark.parametrize("words", [LONG, "A green vase", "a green vase", "一个人骑自行车"])
+def test_names_that_scripts_write(words: str) -> None:
+    """Made as HunyuanVideo's sample_video.py, Wan2GP, Wan's generate.py, diffusers' training scripts, VBench and
+    ComfyUI (where the prefix is an id) do."""
+    every = [LONG, LONG.replace("red jacket", "blue coat"), "A green vase", "a green vase", "A green", "一个人骑自行车"]
+    suite = Suite(name="s", prompts=suite_module._by_text(every))
+    wanted = next(prompt for prompt in suite.prompts if prompt.short == words)
+    safe = "".join("_" if sign in '/\\:*?"<>|' else sign for sign in words)
+    scripts = [
+        f"2025-03-01-14:05:09_seed42_{words[:100].replace('/', '')}",
+        f"2025-03-01-14h05m09s_seed42_{safe[:50].strip()}",
+        f"2025-03-01-14h05m09s_seed-1_{safe[:100].strip()}",
+        f"t2v-14B_1280x720_1_1_{words.replace(' ', '_').replace('/', '_')[:50]}_20250301_140509",
+        f"t2v-1.3B_832*480_{words.replace(' ', '_').replace('/', '_')[:50]}_20250301_140509",
+        f"validation_video_0_{words[:25].replace(' ', '_').replace('/', '_')}",
+        f"{words.replace('/', '')}-0",
+        f"{wanted.id}_00001_",
+        f"0007_{safe}",
+    ]
+    for name in scripts:
+        found, sample = Names(suite).find(name)
+        assert found is wanted, name
+        assert any(sign.isdigit() for sign in sample)
+    assert Names(suite).find("ComfyUI_00001_") == (None, "")
+    both = Suite(name="s", prompts=suite_module._by_text([LONG, f"{LONG} and then"]))
+    assert Names(both).find(scripts[3])[0] is None, "two prompts begin so"
 
 
 def videos_in(*folders: Path) -> None:

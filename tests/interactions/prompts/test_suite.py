@@ -10,7 +10,7 @@ import pytest
 
 from hoigen.core.errors import UsageError
 from hoigen.interactions.prompts import choose, export
-from hoigen.interactions.prompts.suite import read_suite
+from hoigen.interactions.prompts.suite import LONGEST_ID, read_suite, slug
 
 GOOD = {"id": "ride_bicycle", "prompt_short": "A person is riding a bicycle."}
 
@@ -33,6 +33,48 @@ def test_vbenchs_list_and_plain_text_are_read(tmp_path: Path) -> None:
     assert [p.short for p in vbench.prompts] == [p.short for p in text.prompts] == [p.short for p in suite.prompts]
     assert text.prompts[2].id == "a_person_is_loading_boxes_into_an_airplane"
     assert text.prompts[2].verb is None
+
+
+TEXTS = [
+    "A dog, then a cat.",
+    "A dog; then a cat.",
+    "In a still frame, " + "a very long prompt " * 40,
+    "上海外滩，油画",
+    "上海外滩, 油画",
+]
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        "\n".join(TEXTS) + "\n",
+        "\r\n".join([*TEXTS, "", TEXTS[0]]),
+        TEXTS,
+        [{"prompt_en": text, "color_en": "red"} for text in TEXTS],
+        [{"prompt_en": text, "dimension": ["color"], "auxiliary_info": {"color": "red"}} for text in TEXTS],
+        [{"prompt_en": text, "dimension": "Camera_Motion", "auxiliary_info": "zoom_in"} for text in TEXTS],
+        [{"prompt_en": text, "image_type": "indoor", "image_name": f"{text[:9]}.jpg"} for text in TEXTS],
+        {text: {"caption": text, "dimension": ["Diversity"]} for text in TEXTS},
+        [{"summary": text, "storyline": ["One.", "Two."]} for text in TEXTS],
+    ],
+    ids=["lines", "lines with a blank", "texts", "metadata", "full info", "meta_info", "i2v", "by words", "stories"],
+)
+def test_each_shape_of_vbenchs_lists(tmp_path: Path, shape: Any) -> None:
+    """Its prompts in order, and ids that are one prompt's alone and no longer than a file's name may be."""
+    suite = read_suite(write(tmp_path / ("list.txt" if isinstance(shape, str) else "list.json"), shape))
+    assert [prompt.short for prompt in suite.prompts] == [text.strip() for text in TEXTS]
+    ids = [prompt.id for prompt in suite.prompts]
+    assert len(set(ids)) == len(TEXTS)
+    assert max(len(name.encode()) for name in ids) <= LONGEST_ID
+    assert all(slug(name) == name for name in ids), "a suite that is written with them is read again"
+
+
+def test_signs_that_end_lines_elsewhere_are_within_a_prompt(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_bytes("A cat\u2028sleeps.\x0bOn a mat.\nA dog.\n".encode())
+    assert [prompt.short for prompt in read_suite(tmp_path / "list.txt").prompts] == [
+        "A cat\u2028sleeps.\x0bOn a mat.",
+        "A dog.",
+    ]
 
 
 def test_vbenchs_list_has_its_keys() -> None:

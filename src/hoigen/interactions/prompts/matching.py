@@ -1,16 +1,18 @@
 """Which prompt a video was made from, by the name of its file.
 
 Of `ride_bicycle-0.mp4`, `ride_bicycle_1.mp4` and `ride_bicycle-seed42-0.mp4` the prompt is `ride_bicycle`. VBench's
-naming, `A person is riding a bicycle.-0.mp4`, works as well, with the short or the long prompt, signs and capitals
-aside; of a name that was cut short, at least 60 letters must be there and begin one prompt alone.
+naming, `A person is riding a bicycle.-0.mp4`, works as well, with the short or the long prompt; capitals and signs
+count only where prompts differ in nothing else. Of a name that was cut short, at least 60 letters must be there and
+begin one prompt alone; names that scripts of models write (SCRIPTS) hold as many letters as those leave.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,9 +20,21 @@ from hoigen.core.errors import UsageError
 from hoigen.data.sources import Source
 from hoigen.interactions.prompts.suite import Prompt, Suite, slug
 
-SAMPLE = re.compile(r"(?:[-_. ]+(?:[a-z]+[-_=]?)?\d+)*")
-"""What may follow a prompt's name: numbers, each with a word before it (`-0`, `_seed42-3`)."""
+SAMPLE = re.compile(r"(?:[-_. ]+(?:[a-z]+[-_=]?)?\d+)*_?")
+"""What may follow a prompt's name: numbers, each with a word before it (`-0`, `_seed42-3`), and ComfyUI's `_00001_`."""
 CUT_SHORT = 60
+SCRIPTS: tuple[tuple[re.Pattern[str], int], ...] = (
+    # HunyuanVideo's sample_video.py and Wan2GP: 2025-03-01-14:05:09_seed42_<prompt, 100 or 50 letters>
+    (re.compile(r"\d{4}-\d\d-\d\d-\d\d\D?\d\d\D?\d\ds?_seed-?\d+_(?P<words>.+)"), 49),
+    # Wan's generate.py: t2v-14B_1280x720_1_1_<prompt, 50 letters>_20250301_140509
+    (re.compile(r"\w+-[\w.]+_\d+\D\d+(?:_\d+){0,2}_(?P<words>.+)_\d{8}_\d{6}"), 49),
+    # diffusers' training scripts: validation_video_0_<prompt, 25 letters>
+    (re.compile(r"(?:validation|test|final)(?:_video)?[-_]\d+[-_](?P<words>.+)"), 24),
+    # a number in front: 0007_<prompt>
+    (re.compile(r"\d+[-_. ]+(?P<words>.+)"), 0),
+)
+"""How the names look that scripts of models write, and the fewest letters of a prompt that one of them has cut; 0: it
+cuts none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,36 +54,73 @@ class Found:
     sample: str
 
 
+def spelled(text: str) -> str:
+    """A text as file names spell it: capitals and signs as they are, `_` for spaces and for what no name may hold."""
+    return re.sub(r'[\s/\\:*?"<>|_]+', "_", unicodedata.normalize("NFC", text)).strip("_")
+
+
+def _cased(text: str) -> str:
+    """Letters and digits alone, capitals as they are."""
+    return "_".join(re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", text)))
+
+
+SPELLINGS: tuple[Callable[[str], str], ...] = (spelled, _cased, slug)
+"""What of a name must be that of a prompt: the first by which one prompt alone has it counts."""
+
+
 class Names:
     """The names under which a suite's prompts are known."""
 
     def __init__(self, suite: Suite) -> None:
-        self.known: dict[str, Prompt] = {}
+        self.known: list[dict[str, Prompt]] = []
+        """For each of SPELLINGS, name -> prompt."""
         self.shared: set[str] = set()
-        """Words of two prompts: they name neither, whose ids do."""
-        for words in ("long", "short", "id"):  # ids at the end: one is never taken for another prompt's words
-            names = [slug(getattr(prompt, words) or "") for prompt in suite.prompts]
-            times = Counter(names)
-            for name, prompt in zip(names, suite.prompts, strict=True):
-                if name and times[name] == 1:
-                    self.known[name] = prompt
-                elif name:
-                    self.shared.add(name)
+        """Words of two prompts, capitals and signs aside: spelled so they name neither, whose ids do."""
+        for spell in SPELLINGS:
+            known: dict[str, Prompt] = {}
+            for words in ("long", "short", "id"):  # ids at the end: one is never taken for another prompt's words
+                names = [spell(getattr(prompt, words) or "") for prompt in suite.prompts]
+                times = Counter(names)
+                for name, prompt in zip(names, suite.prompts, strict=True):
+                    if name and times[name] == 1:
+                        known[name] = prompt
+                    elif name:
+                        self.shared.add(name)
+                        known.pop(name, None)
+            self.known.append(known)
 
     def find(self, stem: str) -> tuple[Prompt | None, str]:
         """The prompt of a file's name without suffix, and the sample."""
-        name = stem.lower()
-        for end in sorted({len(name), *(match.start() for match in re.finditer(r"[-_. ]", name))}, reverse=True):
-            prompt = self.known.get(slug(name[:end]))
-            if prompt is not None and SAMPLE.fullmatch(name[end:]):
-                return prompt, name[end:].strip("-_. ")
+        ends = sorted({len(stem), *(match.start() for match in re.finditer(r"[-_. ]", stem))}, reverse=True)
+        for end in ends:
+            if SAMPLE.fullmatch(stem[end:].lower()) and (prompt := self._of(stem[:end])) is not None:
+                return prompt, stem[end:].lower().strip("-_. ")
+        for script, least in SCRIPTS:
+            if (match := script.fullmatch(stem)) is not None:
+                words = match["words"]
+                prompt = self._of(words) or (self._begun(words) if least and len(words) >= least else None)
+                if prompt is not None:
+                    rest = stem[: match.start("words")], stem[match.end("words") :]
+                    return prompt, " ".join(part.strip("-_. ") for part in rest if part.strip("-_. "))
         # A name that was cut short.
-        match = re.search(r"-(\d+)$", name)
-        start = slug(name[: match.start()] if match else name)
-        if len(start) < CUT_SHORT:
-            return None, ""
-        found = {prompt.id: prompt for known, prompt in self.known.items() if known.startswith(start)}
-        return (next(iter(found.values())), match.group(1) if match else "") if len(found) == 1 else (None, "")
+        match = re.search(r"-(\d+)$", stem)
+        start = stem[: match.start()] if match else stem
+        if len(slug(start)) >= CUT_SHORT and (prompt := self._begun(start)) is not None:
+            return prompt, match.group(1) if match else ""
+        return None, ""
+
+    def _of(self, words: str) -> Prompt | None:
+        found = (known.get(spell(words)) for spell, known in zip(SPELLINGS, self.known, strict=True))
+        return next((prompt for prompt in found if prompt is not None), None)
+
+    def _begun(self, words: str) -> Prompt | None:
+        """The one prompt that begins with these words."""
+        for spell, known in zip(SPELLINGS, self.known, strict=True):
+            if (start := spell(words)) and (
+                found := {prompt.id: prompt for name, prompt in known.items() if name.startswith(start)}
+            ):
+                return next(iter(found.values())) if len(found) == 1 else None
+        return None
 
 
 def find_videos(folders: Sequence[Path], suite: Suite, model: str | None) -> list[Found]:

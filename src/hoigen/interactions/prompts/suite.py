@@ -82,6 +82,8 @@ class Suite:
         return {"suite": self.name, "version": VERSION, "rule": dict(self.rule), "prompts": prompts}
 
 
+LONGEST_ID = 80
+"""Bytes of an id that is made of a prompt's words: files are named by it, with a number behind."""
 NAMES = {"short": "prompt_short", "long": "prompt_long"}
 KEYS = tuple(NAMES.get(f.name, f.name) for f in dataclasses.fields(Prompt))
 
@@ -95,7 +97,7 @@ def slug(text: str) -> str:
 
 
 def read_suite(path: Path) -> Suite:
-    """The suite in a file: what `hoigen prompts` writes, VBench's list (`prompt_en`), a table, or a prompt a line.
+    """The suite in a file: what `hoigen prompts` writes, any of VBench's lists, a table, or a prompt a line.
 
     Args:
         path: .json; .txt, with a prompt a line; or a table (.csv, .tsv, .jsonl, .parquet) whose columns are the keys of
@@ -105,8 +107,9 @@ def read_suite(path: Path) -> Suite:
     """
     suffix = path.suffix.lower()
     if suffix == ".txt":
-        lines = [line.strip() for line in read_text(path).splitlines() if line.strip() and not line.startswith("#")]
-        suite = Suite(name=path.stem, prompts=_by_text(lines, path))
+        # split at line feeds alone: a prompt may hold other signs that Python takes for ends of lines
+        lines = [line.strip() for line in read_text(path).split("\n") if line.strip() and not line.startswith("#")]
+        suite = Suite(name=path.stem, prompts=_by_text(lines))
     elif suffix in SUFFIXES and suffix != ".json":
         rows = rows_of(path, ("id", "prompt_short"), KEYS, others=False)
         suite = Suite(name=path.stem, prompts=tuple(_prompt(_typed(row), row.place) for row in rows))
@@ -139,16 +142,23 @@ def _typed(row: Row) -> dict[str, Any]:
 
 def _of_json(path: Path) -> Suite:
     found = read_json(path, " (a list of prompts as plain text ends in .txt)")
+    if (
+        isinstance(found, dict)
+        and found
+        and all(isinstance(item, dict) and "caption" in item for item in found.values())
+    ):
+        found = list(found.values())  # VBench-2.0's VBench2_full_text_info.json: by their words
     if isinstance(found, list):
         texts = []
         for at, item in enumerate(found):
-            text = item.get("prompt_en") if isinstance(item, dict) else item
+            keys = ("prompt_en", "caption", "summary")  # VBench's lists, VBench-2.0's, the competition's stories
+            text = next((item[key] for key in keys if key in item), None) if isinstance(item, dict) else item
             if not isinstance(text, str) or not text.strip():
                 raise UsageError(f"{path}, [{at}]: an object with `prompt_en`, a text; it came as {shown(item)}")
             texts.append(text.strip())
-        return Suite(name=path.stem, prompts=_by_text(texts, path))
+        return Suite(name=path.stem, prompts=_by_text(texts))
     if not isinstance(found, dict) or not isinstance(found.get("prompts"), list):
-        came = f"the keys {', '.join(map(str, found)) or 'none'}" if isinstance(found, dict) else shown(found)
+        came = f"the keys {', '.join(map(str, found))[:80] or 'none'}" if isinstance(found, dict) else shown(found)
         raise UsageError(
             f"{path} is no suite of prompts: an object with a list `prompts` (hoigen prompts writes one), or a list of "
             f"objects with `prompt_en`; it came with {came}"
@@ -160,14 +170,24 @@ def _of_json(path: Path) -> Suite:
     )
 
 
-def _by_text(texts: Sequence[str], path: Path) -> tuple[Prompt, ...]:
-    """Prompts of which only the words are known; one that occurs twice is one."""
-    ids = {text: slug(text) or f"prompt_{at}" for at, text in enumerate(dict.fromkeys(texts))}
-    twice = {name for name, count in Counter(ids.values()).items() if count > 1}
-    for text, name in ids.items():
-        if name in twice:
-            raise UsageError(f"{path}: two prompts that differ in signs alone would share their files' names: {text!r}")
-    return tuple(Prompt(id=name, short=text) for text, name in ids.items())
+def _by_text(texts: Sequence[str]) -> tuple[Prompt, ...]:
+    """Prompts of which only the words are known; one that occurs twice is one.
+
+    Ids are made of the words. Where those are too long for a file's name, or those of another prompt but for capitals
+    and signs, they end in digits of a digest of all signs.
+    """
+    names = {text: slug(text) or f"prompt_{at}" for at, text in enumerate(dict.fromkeys(texts))}
+    times = Counter(names.values())
+    made = []
+    for text, name in names.items():
+        if times[name] > 1 or len(name.encode()) > LONGEST_ID:
+            digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+            short = name.encode()[: LONGEST_ID - 9].decode(errors="ignore")
+            if short != name and "_" in short[20:]:
+                short = short.rpartition("_")[0]
+            name = f"{slug(short)}_{digest}"
+        made.append(Prompt(id=name, short=text))
+    return tuple(made)
 
 
 def _prompt(item: Any, where: str) -> Prompt:
