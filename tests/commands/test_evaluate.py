@@ -355,3 +355,62 @@ def test_ranks_make_the_same_evaluation_and_one_page(made: Path) -> None:
     assert first.table == second.table == alone.table
     assert sorted(first.failed) == sorted(alone.failed)
     assert sorted((made / "log").read_text().split()) == calls
+
+
+def test_words_that_no_observer_has_are_told_before_anything_is_measured(made: Path) -> None:
+    """All at once; those of HICO-DET or of the extended pack are words, though not of every observer."""
+    given = [
+        {"id": "ride_bike", "prompt_short": "A person rides a bike.", "verb": "ride", "object": "bycicle"},
+        {"id": "hold", "prompt_short": "A person holds a cop.", "verb": "hold", "object": "cop"},
+        {"id": "eat_apple", "prompt_short": "A person eats an apple.", "verb": "eat", "object": "Apple"},
+        {"id": "play_violin", "prompt_short": "A person plays the violin.", "verb": "play", "object": "violin"},
+    ]
+    (made / "words.json").write_text(json.dumps({"prompts": given}))
+    (made / "seen.jsonl").write_text(
+        json.dumps({"hoigen_detections": 1, "detector": "d", "objects": "hico", "verbs": ["hold", "eat"]}) + "\n"
+    )
+    recipe = made / "words.yaml"
+    recipe.write_text("measures:\n- coarse_hoi: {observer: {recorded: {file: seen.jsonl}}}\n- hoi_lite\n")
+    with pytest.raises(UsageError) as error:
+        run(made, prompts=made / "words.json", recipe=recipe)
+    said = str(error.value)
+    assert "object 'bycicle' of ride_bike; did you mean 'bicycle'?" in said
+    assert "'cop' of hold; did you mean 'cup'?" in said
+    assert "violin" not in said
+    assert not (made / "run").exists()
+    given[1]["verb"] = "yodel"
+    (made / "words.json").write_text(json.dumps({"prompts": given[1:2]}))
+    recipe.write_text("measures:\n- coarse_hoi: {observer: {recorded: {file: seen.jsonl}}}\n")
+    with pytest.raises(UsageError, match="verb 'yodel' of hold"):
+        run(made, prompts=made / "words.json", recipe=recipe)
+
+
+def test_a_line_that_would_be_of_two_models_videos_is_refused(made: Path) -> None:
+    """By the file's name alone it says nothing of whose video was looked at; with the model's folder it does."""
+    video, *_ = sorted((made / "videos").glob("*/ride_bicycle-*.mp4"))
+    for model in ("a", "b"):
+        (made / "two" / model).mkdir(parents=True)
+        (made / "two" / model / "ride_bicycle-0.mp4").write_bytes(video.read_bytes())
+    head = {"hoigen_detections": 1, "detector": "d", "verbs": None}
+
+    def seen(scores: dict[str, float]) -> None:
+        rows = [
+            {"video": name, "time": at / 50, "pairs": [{"class": "bicycle", "score": score}]}
+            for name, score in scores.items()
+            for at in range(100)
+        ]
+        (made / "seen.jsonl").write_text("".join(json.dumps(row) + "\n" for row in (head, *rows)))
+
+    recipe = made / "recorded.yaml"
+    recipe.write_text("measures:\n- coarse_hoi: {observer: {recorded: {file: seen.jsonl}}, theta: 0.2}\n")
+    how: dict[str, Any] = {"videos": [made / "two"], "recipe": recipe}
+    for name in ("ride_bicycle-0.mp4", "/elsewhere/ride_bicycle-0.mp4"):
+        seen({name: 0.9})
+        with pytest.raises(UsageError) as error:
+            run(made, **how)
+        for said in ("seen.jsonl", "line 2", "two/a/ride_bicycle-0.mp4", "two/b/ride_bicycle-0.mp4"):
+            assert said in str(error.value)
+    seen({"a/ride_bicycle-0.mp4": 0.9, "b/ride_bicycle-0.mp4": 0.1})
+    run(made, **how)
+    found = {each.model: each.values["coarse_pair"] for each in source_of(made / "run").videos}
+    assert found == {"a": 1.0, "b": 0.0}

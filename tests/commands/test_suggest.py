@@ -11,7 +11,9 @@ import yaml
 
 import hoigen
 from hoigen.commands.cli import main
+from hoigen.commands.suggest import _Suggestion
 from hoigen.core.errors import UsageError
+from hoigen.core.score import Rule
 from hoigen.data.run import Run
 from hoigen.rules.cascade import Known, build_steps
 from run_folders import Given, write_recipe, write_run
@@ -197,6 +199,27 @@ def test_labels_against_the_recipes_own_side_are_pointed_out(run: Run, tmp_path:
     [item] = hoigen.suggest(run.path, labels=path, measure=["short_side"]).items
     assert item.bounds == {"max": 779.0}
     assert "the recipe bounds the other side (min)" in str(item)
+    said = str(hoigen.suggest(run.path, labels=path, measure=["short_side"]))
+    assert "for your recipe" not in said, "a bound of the wrong side is told and never put into what is to be copied"
+    both = hoigen.suggest(run.path, labels=path, measure=["short_side", "motion"])
+    assert "short_side" not in both.yaml + str(both).partition("# for your recipe")[2]
+
+
+def test_a_side_that_is_asked_for_against_the_labels_is_not_to_be_copied(run: Run, labels: Path) -> None:
+    with_labels = hoigen.suggest(run.path, labels=labels, measure=["motion"], bound="max")
+    [item] = with_labels.items
+    assert item.bounds
+    assert "the labels say the other side (min)" in item.wrong
+    assert not with_labels.yaml
+    assert "--set" not in str(with_labels)
+
+
+def test_a_bound_that_leaves_nothing_with_the_recipes_own_is_not_to_be_copied(run: Run) -> None:
+    rule = Rule(min=0, max=5)
+    item = _Suggestion("motion", {"min": 7.0}, "because", 9, {})
+    assert "leave nothing to keep" in item.checked(rule, None, None).wrong
+    assert not item.checked(None, None, "more").wrong
+    assert "drops that end" in item.checked(None, "min", "less").wrong
 
 
 def test_one_kind_of_label_suggests_nothing(run: Run, tmp_path: Path) -> None:

@@ -66,6 +66,29 @@ def test_every_clip_is_a_row(run: Run, tmp_path: Path, format: str, capsys: pyte
     assert not list(tmp_path.glob(".*")), "nothing half-written"
 
 
+@pytest.mark.parametrize("format", ["csv", "jsonl", "parquet"])
+def test_why_a_number_is_undefined(tmp_path: Path, format: str) -> None:
+    """For each number that was looked for; numbers are numbers, also below 0, and reasons have a column of theirs."""
+    recipe = {"measures": ["motion", "metadata"], "keep": {}}
+    steps = build_steps(recipe["measures"], {})
+    names = {step.name: step.emits for step in steps}
+    some = dict.fromkeys(names["motion"])
+    given = [
+        Given("a", {"motion": Known("ok", {**some, "motion": -0.5}, "moved, too much")}),
+        Given("b", {"motion": Known("ok", some)}),
+        Given("c"),
+    ]
+    run = write_run(tmp_path / "run", steps, [given])
+    write_recipe(run, recipe)
+    hoigen.table(run.path, out=tmp_path / f"t.{format}")
+    rows = rows_of(tmp_path / f"t.{format}", format)
+    others = ", ".join(name for name in names["motion"] if name != "motion")
+    assert rows[0]["undefined"] == f"{others}: moved, too much"
+    assert rows[1]["undefined"] == f"{', '.join(names['motion'])}: motion gives no such number for this clip"
+    assert rows[2]["undefined"] is None
+    assert float(str(rows[0]["motion"])) == -0.5
+
+
 @pytest.mark.parametrize("format", ["csv", "jsonl"])
 def test_the_screen_shows_the_same(run: Run, tmp_path: Path, format: str, capsys: pytest.CaptureFixture[str]) -> None:
     hoigen.table(run.path, format=format)  # type: ignore[arg-type]

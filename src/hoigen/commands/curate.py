@@ -136,7 +136,7 @@ def carry_out(
     from hoigen.core import hosts, trusted
     from hoigen.data.run import Run
     from hoigen.data.sources import read_sources
-    from hoigen.data.videolist import write_or_extend
+    from hoigen.data.videolist import uris_of, write_or_extend
     from hoigen.recipe import places
     from hoigen.rules.cascade import build_steps
     from hoigen.rules.runfile import same_run, write_run_file
@@ -179,6 +179,10 @@ def carry_out(
         else:
             same_run(folder, recipe)
         write_or_extend(folder.videos_file, read_sources(recipe.videos, bad_rows=recipe.bad_rows))
+        for step in steps:
+            check = getattr(step.looking.observer, "check_videos", None) if step.looking is not None else None
+            if check is not None:
+                check(uris_of(folder.videos_file))
         write_run_file(folder, recipe, steps)
         make_clips(
             folder,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hoigen.interactions.prompts.suite import Suite
     from hoigen.models.uses import LedgerEntry
     from hoigen.recipe.recipe import Recipe
+    from hoigen.rules.cascade import Step
     from hoigen.rules.decide import Funnel
     from hoigen.stages.scores import Planned
     from hoigen.work.ranks import Rank
@@ -128,6 +129,7 @@ def evaluate(
     from hoigen.interactions.prompts.matching import find_videos, source_of
     from hoigen.interactions.prompts.suite import read_suite
     from hoigen.pages.gather import model_files
+    from hoigen.rules.cascade import build_steps
     from hoigen.rules.runfile import steps_of
     from hoigen.work.ranks import Rank
 
@@ -138,6 +140,7 @@ def evaluate(
         raise UsageError("--model: a name; it came as an empty text")
     asked, beside = _settings(Path(recipe), set or [])
     suite = read_suite(Path(prompts))
+    _check_words(suite, build_steps(asked.measures, {}), Path(prompts))
     found = find_videos(read.paths_of(videos), suite, model)
     folder = Run(Path(run))
     sources = [source_of(each, long=long) for each in found if each.prompt is not None]
@@ -191,6 +194,45 @@ def _settings(recipe: Path, sets: Sequence[str]) -> tuple[Recipe, Path]:
     if not build_steps(measures, {}):
         raise UsageError(f"{path}: measures: at least one measure must be given (hoigen list names them)")
     return replace(found, measures=measures, min_length=0.0, max_length=None), path.parent
+
+
+def _check_words(suite: Suite, steps: Sequence[Step], prompts: Path) -> None:
+    """Raises one UsageError for all verbs and objects of a suite that an observer has no word for and never will.
+
+    What HICO-DET or the suite's own packs name is a word, though not of every observer: where one lacks it, numbers are
+    undefined with that reason. Observers that take any word are asked nothing here.
+    """
+    from hoigen.interactions import hico
+    from hoigen.interactions.prompts import choose
+    from hoigen.observe.detections import as_name, close
+
+    packs = choose.suite("extended").prompts
+    known = {
+        "verb": frozenset((*hico.verbs(), *(prompt.verb for prompt in packs if prompt.verb))),
+        "object": frozenset((*hico.objects(), *(prompt.object for prompt in packs if prompt.object))),
+    }
+    lacking: dict[tuple[str, str], list[str]] = {}
+    for step in steps:
+        knows = getattr(step.looking.observer, "knows", None) if step.looking is not None else None
+        if knows is None or not getattr(step.measure, "prompted", False):
+            continue
+        words = {"object": knows.objects, "verb": None if knows.any_verb else knows.verbs}
+        for prompt in suite.prompts:
+            for what, own in words.items():
+                word = as_name(getattr(prompt, what))
+                if own is not None and word is not None and word not in own | known[what]:
+                    ids = lacking.setdefault((what, word), [])
+                    if prompt.id not in ids:
+                        ids.append(prompt.id)
+    if lacking:
+        lines = []
+        for (what, word), ids in lacking.items():
+            meant = close(word, known[what])
+            hint = f"; did you mean {meant[0]!r}?" if meant else ""
+            lines.append(f"{what} {word!r} of {', '.join(ids[:3])}{', …' if len(ids) > 3 else ''}{hint}")
+        head = f"{prompts}: {len(lines)} words that observers of this recipe cannot look for:"
+        remedy = "Mend them, leave them out, or choose an observer that takes any word (docs/observations.md)"
+        raise UsageError("\n  ".join([head, *lines, remedy]))
 
 
 def _list_videos(run: Run, sources: Sequence[Source], rank: Rank) -> None:

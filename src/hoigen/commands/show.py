@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from hoigen.commands.options import RunFolder
 from hoigen.core.errors import UsageError
+from hoigen.core.score import why_undefined
 from hoigen.core.settings import Setting
 
 if TYPE_CHECKING:
@@ -41,9 +42,13 @@ class Shown:
         lines.append(ended + (f": {self.row['reason']}" if self.row["reason"] else ""))
         for name, about in self.details.items():
             values = ", ".join(f"{k} {v:.4g}" for k, v in about["values"].items() if v is not None)
-            undefined = [k for k, v in about["values"].items() if v is None]
-            why = about["detail"].get("reason") if undefined else None
-            lines.append(f"  {name}: {values or 'no value'}" + (f"; {', '.join(undefined)}: {why}" if why else ""))
+            undefined: dict[str, list[str]] = {}
+            for number, value in about["values"].items():
+                if value is None:
+                    why = why_undefined(about["detail"], [number]) or f"{name} gives no such number for this clip"
+                    undefined.setdefault(why, []).append(number)
+            told = "".join(f"; {', '.join(numbers)}: {why}" for why, numbers in undefined.items())
+            lines.append(f"  {name}: {values or 'no value'}{told}")
             if self.full:
                 lines += _block(json.dumps(about["detail"], ensure_ascii=False), "      ", len(str(about)))
         if self.caption is None:

@@ -29,7 +29,8 @@ FEW = 30
 
 @dataclass(frozen=True, slots=True)
 class _Suggestion:
-    """What is proposed for one score; `bounds` is empty when nothing can be, and `why` says so."""
+    """What is proposed for one score; `bounds` is empty when nothing can be, and `why` says so. wrong: why they are not
+    to be copied: they are of the wrong side."""
 
     score: str
     bounds: Mapping[str, float]
@@ -40,6 +41,7 @@ class _Suggestion:
     choice: Choice | None = None
     auc: float | None = None
     rule: Rule | None = None
+    wrong: str = ""
     drawn: Drawn | None = None
     picture: Path | None = None
 
@@ -50,14 +52,44 @@ class _Suggestion:
             lines.append(f"  percentiles  {spread}")
         bounds = ", ".join(f"{bound} {value:g}" for bound, value in self.bounds.items())
         lines.append(f"  suggested    {bounds or 'nothing'}: {self.why}")
+        lines += [f"  not to copy  {self.wrong}"] if self.wrong and self.bounds else []
         lines += [f"  note         {note}" for note in self.notes]
         lines += [f"  picture      {self.picture}"] if self.picture else []
         return "\n".join(lines)
 
+    def checked(self, rule: Rule | None, asked: str | None, better: Better | None) -> _Suggestion:
+        """With the recipe's rule, and with what speaks against the suggested side.
+
+        Args:
+            rule: what the recipe has for the score.
+            asked: the side that was asked for.
+            better: which end of the number is better, as its measure declares.
+        """
+        made, now, wrong = replace(self, rule=rule), _sides(rule, None), ""
+        good = "" if better is None else "min" if better == "more" else "max"
+        said = "" if self.auc in (None, 0.5) else "min" if (self.auc or 0) > 0.5 else "max"
+        for side in self.bounds:
+            if now and side not in now and asked is None:
+                wrong = f"the recipe bounds the other side ({now[0]})"
+            elif good and side != good and side not in now:
+                wrong = f"{better} of {self.score} is better, and a {side} drops that end"
+            elif said and side != said:
+                wrong = f"the labels say the other side ({said})"
+        if not wrong and self.bounds:
+            try:
+                type(rule)(**made._both()) if rule is not None else None
+            except ValueError as error:
+                wrong = f"with what the recipe has, {error}"
+        return replace(made, wrong=wrong)
+
+    def _both(self) -> dict[str, float]:
+        """What is suggested, with the bounds of the other side that the recipe has."""
+        other = {bound: value for bound, value in self._now().items() if SIDES[bound] not in self.bounds}
+        return {**self.bounds, **other}
+
     @property
     def yaml(self) -> str:
-        other = {bound: value for bound, value in self._now().items() if SIDES[bound] not in self.bounds}
-        both = {**self.bounds, **other}
+        both = self._both()
         inside = ", ".join(f"{bound}: {both[bound]!r}" for bound in SIDES if bound in both)
         return f"  {self.score}: {{{inside}}}  # {self.why}"
 
@@ -85,7 +117,7 @@ class Suggestions:
     @property
     def yaml(self) -> str:
         """To paste into a recipe; empty when nothing is suggested."""
-        lines = [item.yaml for item in self.items if item.bounds]
+        lines = [item.yaml for item in self.items if item.bounds and not item.wrong]
         return "\n".join(["keep:", *lines]) if lines else ""
 
     def __str__(self) -> str:
@@ -94,7 +126,12 @@ class Suggestions:
         if self.yaml:
             import shlex
 
-            sets = [f"--set {shlex.quote(change)}" for item in self.items if item.bounds for change in item.sets]
+            sets = [
+                f"--set {shlex.quote(change)}"
+                for item in self.items
+                if item.bounds and not item.wrong
+                for change in item.sets
+            ]
             parts.append(f"# for your recipe\n{self.yaml}")
             parts.append(f"# what they would change\nhoigen funnel {shlex.quote(str(self.run))} {' '.join(sets)}")
         return "\n\n".join(parts)
@@ -145,10 +182,10 @@ def suggest(
     chosen = _chosen(steps, measure)
     con = decide.connect(folder, steps)
     notes: list[str] = []
+    better = {number.name: number.better for step in steps for number in step.numbers}
     if labels is None:
-        better = {number.name: number.better for step in steps for number in step.numbers}
         items = [
-            replace(_from_spread(con, score, _sides(rule, bound, better[score]), keep_share), rule=rule)
+            _from_spread(con, score, _sides(rule, bound, better[score]), keep_share).checked(rule, bound, better[score])
             for score, rule in chosen.items()
         ]
     else:
@@ -161,7 +198,8 @@ def suggest(
         if min(yes, len(found.said) - yes) < FEW:
             notes.append(f"fewer than {FEW} of one kind: label more before relying on this")
         items = [
-            replace(_from_labels(found, score, rule, bound, precision), rule=rule) for score, rule in chosen.items()
+            _from_labels(found, score, rule, bound, precision).checked(rule, bound, better[score])
+            for score, rule in chosen.items()
         ]
     where = pictures or folder.suggest_folder
     return Suggestions(Path(run), tuple(_pictured(item, where) for item in items), tuple(notes))

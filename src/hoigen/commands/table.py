@@ -16,6 +16,8 @@ from hoigen.data.parquet import quoted
 if TYPE_CHECKING:
     import duckdb
 
+    from hoigen.rules.cascade import Step
+
 
 Format = Literal["csv", "jsonl", "parquet"]
 KNOWN: Mapping[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
@@ -36,7 +38,8 @@ def table(
 
     What went in is what comes out: every clip of the input is a row, however it ended, and columns of the list that
     hoigen does not use (licence, split, ...) come out as they were; one whose name is taken is called list_NAME.
-    Besides, why a caption is doubted, width and height in pixels, and the digest of the video's content.
+    Besides, why scores that were looked for are undefined, why a caption is doubted, width and height in pixels, and
+    the digest of the video's content.
     """
     from hoigen.data.run import Run
     from hoigen.rules import decide
@@ -51,6 +54,13 @@ def table(
     con = decide.connect(folder, steps)
     where = f"where state = '{state}'" if state else ""
     columns, source = "decided.* exclude (digest, video, n)", "decided"
+    if steps:
+        each = ", ".join(_why(at, step) for at, step in enumerate(steps))
+        con.execute(
+            f"create view lacking as select video, n, nullif(concat_ws('; ', {each}), '') as undefined from scored"
+        )
+        columns += ", lacking.undefined"
+        source += " left join lacking using (video, n)"
     captions = captions_in_force(folder)
     if captions is not None and captions.shards():
         view = f"select id, text as caption, reason as why from {captions.layout().relation()}"
@@ -64,6 +74,15 @@ def table(
         return
     written = copy_to(con, query, chosen, out)
     print(f"{out}: {written} of {sum(decide.counts(con).values())} clips", file=sys.stderr)
+
+
+def _why(at: int, step: Step) -> str:
+    """Which numbers of a step have no value, and why, as SQL; null where all have, or nothing was looked for yet."""
+    from hoigen.data.parquet import quoted, text
+
+    names = ", ".join(f"case when {quoted(name)} is null then {text(name)} end" for name in step.emits)
+    why = f"coalesce(nullif(_reason_{at}, ''), {text(f'{step.name} gives no such number for this clip')})"
+    return f"case when _state_{at} = 'ok' then nullif(concat_ws(', ', {names}), '') || ': ' || {why} end"
 
 
 def _given(con: duckdb.DuckDBPyConnection, taken: Sequence[str]) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -100,6 +100,26 @@ class Score:
                 raise ValueError(f"a score is a finite number or None; {name} came as {number!r}")
         if self.value is None and not self.parts and "reason" not in self.detail:
             raise ValueError('a score without a value says why: detail["reason"]')
+
+
+def why_undefined(detail: Mapping[str, Any], names: Sequence[str]) -> str | None:
+    """Why numbers have no value: `undefined` of a score's detail says it of each, else `reason` of all.
+
+    Args:
+        detail: of the score.
+        names: of the numbers that are undefined.
+
+    Returns `reason`, or `name: reason; other: reason` where they differ; None where nobody says.
+    """
+    each = detail.get("undefined")
+    said = {name: (isinstance(each, Mapping) and each.get(name)) or detail.get("reason") for name in names}
+    told: dict[str, list[str]] = {}
+    for name, reason in said.items():
+        if reason:
+            told.setdefault(str(reason), []).append(name)
+    if len(told) == 1 and all(said.values()):
+        return next(iter(told))
+    return "; ".join(f"{', '.join(alike)}: {reason}" for reason, alike in told.items()) or None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

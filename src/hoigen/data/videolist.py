@@ -79,6 +79,15 @@ def rewrite(path: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> N
         pq.write_table(rows, file)
 
 
+def uris_of(path: Path) -> Iterator[str]:
+    """The videos of the list at `path`, in order; one that has several rows comes as often."""
+    import pyarrow.parquet as pq
+
+    with named(path), pq.ParquetFile(path) as videos:
+        for batch in videos.iter_batches(batch_size=BATCH, columns=["uri"]):
+            yield from batch.column(0).to_pylist()
+
+
 def _uri_text(uri: str) -> str:
     """A path whose name is not UTF-8 as a file:// URI with its bytes written as %FF, so that it can be opened."""
     try:

@@ -103,12 +103,17 @@ class AdaCm:
         return {**settings, **files, "clip": clip}
 
     @property
+    def knows(self) -> Knows:
+        """Its words, before it is loaded."""
+        return Knows(objects=frozenset(hico.objects()), verbs=frozenset(hico.verbs()))
+
+    @property
     def about(self) -> About:
         boxes, verbs = map(room.handle, self.networks)
         return About(
             observer="ada_cm",
             theta=THETA,
-            knows=Knows(objects=frozenset(hico.objects()), verbs=frozenset(hico.verbs())),
+            knows=self.knows,
             models=[*verbs.ledger] if self.checkpoint is not None else [*boxes.ledger, *verbs.ledger],
         )
 

@@ -73,8 +73,13 @@ class Lite:
         return frozenset(("boxes", "hands", *(field for field, on in wanted.items() if on)))
 
     @property
+    def knows(self) -> Knows:
+        """Its words, before it is loaded."""
+        return Knows(objects=frozenset(hico.objects()), verbs=None)
+
+    @property
     def about(self) -> About:
-        return About(observer="lite", theta=THETA, knows=Knows(objects=frozenset(hico.objects()), verbs=None))
+        return About(observer="lite", theta=THETA, knows=self.knows)
 
     @property
     def models(self) -> tuple[ModelUse, ...]:

@@ -94,8 +94,9 @@ class Watching(Protocol):
 class Observer(Protocol):
     """Looks at the frames of a clip. Settings are fields of a frozen dataclass; models belong to `hoigen.models.room`.
 
-    It may have, besides: `models` and `networks` (`hoigen.models.uses`), `experts` (`AsksExperts`), `revision`,
-    `short_side` (of the frames it wants, pixels, where the recipe names none).
+    It may have, besides: `knows` (its words, where they are known before it is loaded), `check_videos(uris)` (raises
+    UsageError for a run whose videos it cannot tell apart), `models` and `networks` (`hoigen.models.uses`), `experts`
+    (`AsksExperts`), `revision`, `short_side` (of the frames it wants, pixels, where the recipe names none).
 
     name: in recipes. gives: the fields of ObservedFrame that it fills. sees: False for one that looks at no picture (it
     reads a file). about: known after `load`. identity: all that its answers depend on, where its files lie left out;

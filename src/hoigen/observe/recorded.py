@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from hoigen.core.registry import observer
 from hoigen.core.settings import Setting
 from hoigen.observe import recordings
+from hoigen.observe.detections import Knows
 from hoigen.observe.frame import ObservedFrame
 from hoigen.observe.observation import About, Collecting, FrameRows
 
@@ -24,9 +25,10 @@ class Recorded:
     """What a file of JSON lines says (docs/observations.md); no picture is looked at, and nothing is decoded.
 
     The file's first line tells which of two formats it has: pairs with verbs, or persons and objects, or whatever else
-    observers see. Each video must be in it, by its path, its file's name or the clip's id; a clip that is not is
-    undefined, with the reason. A measure that asks for a number of frames gets the lines nearest to where those are;
-    one that asks for frames at a rate gets all lines within the clip, and none where the file leaves 0.6 s out.
+    observers see. Each video must be in it, by its path or the end of it (the file's name, where no other video has the
+    same) or the clip's id; a clip that is not is undefined, with the reason. A measure that asks for a number of frames
+    gets the lines nearest to where those are; one that asks for frames at a rate gets all lines within the clip, and
+    none where the file leaves 0.6 s out.
     """
 
     file: Annotated[Path, Setting("where the file lies: beside the recipe, or in the working directory")]
@@ -55,9 +57,18 @@ class Recorded:
     def about(self) -> About:
         return recordings.read(self.file).about
 
+    @property
+    def knows(self) -> Knows | None:
+        """The words of what made the file."""
+        return recordings.read(self.file).about.knows
+
     def load(self) -> None:
         """Goes over the file once. Raises UsageError that names the line."""
         recordings.read(self.file)
+
+    def check_videos(self, uris: Iterable[str]) -> None:
+        """Raises UsageError where lines of the file would serve several videos of a run. uris: of all of them."""
+        recordings.check_videos(self.file, uris)
 
     def question(self, clip: Clip) -> str:
         return ""

@@ -29,6 +29,8 @@ PAIRS_HEAD = (PAIRS, "detector", "verbs", "any_verb", "objects", "theta", "model
 PAIRS_ROW = ("video", "time", "frame", "size", "pairs")
 SCENES_HEAD = (SCENES, "pipeline", "gives", "objects", "verbs", "any_verb", "theta", "models")
 SCENES_ROW = ("video", "time", "frame", "size")
+SEVERAL = 5
+"""Names and videos of an error that are told in full."""
 HOLE = 0.6
 """Seconds without a line from which a clip is undefined; a pipeline that looks twice a second is slow enough."""
 
@@ -235,12 +237,55 @@ def _checked_head(head: Mapping[str, Any], where: str) -> tuple[str, ...]:
     return tuple(gives)
 
 
+def named(found: Recording, uri: str, clip: str = "") -> str | None:
+    """The name by which a file has the lines of a video: its path, the clip's id, else as much of the end of the path
+    as the file has, else the one name in it that ends in the video's file name; None where there is none.
+
+    Args:
+        found: the file.
+        uri: of the video.
+        clip: the id of the clip.
+    """
+    parts = uri.split("/")
+    ends = ("/".join(parts[at:]) for at in range(1, len(parts)))
+    name = next((name for name in (uri, clip, *ends) if name in found.videos), None)
+    if name is not None:
+        return name
+    alike = [name for name in found.videos if name.rsplit("/", 1)[-1] == parts[-1]]
+    return alike[0] if len(alike) == 1 else None
+
+
+def check_videos(path: Path, uris: Iterable[str]) -> None:
+    """Raises one UsageError where lines would serve several videos that share a file name: which one was looked at?
+
+    Args:
+        path: the file.
+        uris: of all videos of the run.
+    """
+    found = read(path)
+    serves: dict[str, dict[str, None]] = {}
+    for uri in uris:
+        if (name := named(found, uri)) is not None:
+            serves.setdefault(name, {})[uri] = None
+    faults = [
+        f"line {found.videos[name][0].number}: {name} is {len(videos)} videos of this run: "
+        + ", ".join(list(videos)[:SEVERAL])
+        + (", …" if len(videos) > SEVERAL else "")
+        for name, videos in serves.items()
+        if len(videos) > 1
+    ]
+    if faults:
+        head = f"{path}: videos that share a file name need more of their paths (model/name.mp4):"
+        more = [f"and {len(faults) - SEVERAL} more names"] if len(faults) > SEVERAL else []
+        raise UsageError("\n  ".join([head, *faults[:SEVERAL], *more]))
+
+
 def lines_of(path: Path, clip: Clip, sampling: Sampling, slack: float | None = None) -> list[tuple[float, Line]] | str:
     """The lines of a clip with their times, seconds from its start; or the reason why there are none.
 
     Args:
         path: the file.
-        clip: whose lines: its video is named by its path, its file's name or the clip's id.
+        clip: whose lines: see `named`.
         sampling: where it asks for frames at a rate, all lines within the clip; where it asks for a number of frames,
             or of a file of pairs, the lines nearest to where those would be.
         slack: how far such a line may be from its moment, seconds; None for half of the time between two.
@@ -249,12 +294,11 @@ def lines_of(path: Path, clip: Clip, sampling: Sampling, slack: float | None = N
     """
     found, base = read(path), clip.uri.rsplit("/", 1)[-1]
     where, word = (str(path), "row") if found.of_pairs else (path.name, "line")
-    alike = [name for name in found.videos if name.rsplit("/", 1)[-1] == base]
-    named = next((name for name in (clip.uri, base, clip.id) if name in found.videos), None)
-    if named is None and len(alike) != 1:
+    if (name := named(found, clip.uri, clip.id)) is None:
+        alike = [name for name in found.videos if name.rsplit("/", 1)[-1] == base]
         many = f": {len(alike)} videos of that name, in several folders" if alike else f" has no {word}s"
         return f"{where}: {base}{many}"
-    lines = found.videos[alike[0] if named is None else named]
+    lines = found.videos[name]
     if lines[0].time is None and clip.fps <= 0:
         return f"{where}: {word}s by frame number need the clip's frame rate, which is not known"
     at = {line.number: line.at(clip.fps) for line in lines}

@@ -14,7 +14,7 @@ from hoigen.core import devices
 from hoigen.core.clip import Clip, Frames, Sampling
 from hoigen.core.contracts import FrameStream, Loads, StreamingMeasure
 from hoigen.core.errors import AnswerError, GaveUpError, ModelsGoneError, NoRoomError, SetupError, VideoError
-from hoigen.core.score import Score
+from hoigen.core.score import Score, why_undefined
 from hoigen.experts._waiting import waiting_of
 from hoigen.experts.call import AsksExperts, Expert
 from hoigen.models import batcher, room
@@ -364,9 +364,11 @@ def _answered(
     seen = frames.get(step.sampling)
     if seen is not None and seen.decode_errors:
         detail.setdefault("decode_errors", seen.decode_errors)
-    reason = detail.get("reason") if score.value is None else None
+    values = values_of(step, score)
+    lacking = [name for name, value in values.items() if value is None]
+    reason = detail.get("reason") if score.value is None else why_undefined(detail, lacking)
     text = json.dumps(detail, default=_plain, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-    return Outcome(clip.id, step.name, "ok", reason, tries, seconds, text, values_of(step, score))
+    return Outcome(clip.id, step.name, "ok", reason, tries, seconds, text, values)
 
 
 def _plain(thing: Any) -> Any:
