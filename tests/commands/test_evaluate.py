@@ -143,7 +143,7 @@ def test_the_recipe_that_comes_with_hoigen_measures_real_videos(made: Path, tiny
     ("changes", "words"),
     [
         ({"videos": None}, "--videos must be given"),
-        ({"prompts": None, "run": None}, "--prompts, --run must be given"),
+        ({"videos": None, "run": None}, "--videos, --run must be given"),
         ({"model": " "}, "--model: a name"),
         ({"set": ["shots=adaptive"]}, "shots is 'none'"),
         ({"set": ["duplicates=drop"]}, "duplicates is 'keep'"),
@@ -181,7 +181,7 @@ def test_the_command_line(made: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
     assert "a: 3 videos for 2 of 306 prompts" in out
     assert "b: 3 videos for 3 of 306 prompts" in out
     assert main(["evaluate", "--videos", str(made)]) == 2
-    assert "--prompts, --run must be given" in capsys.readouterr().err
+    assert "--run must be given" in capsys.readouterr().err
 
 
 def test_what_a_prompt_asks_for_may_not_be_nonsense(made: Path) -> None:
@@ -361,7 +361,7 @@ def test_words_that_no_observer_has_are_told_before_anything_is_measured(made: P
     """All at once; those of HICO-DET or of the extended pack are words, though not of every observer."""
     given = [
         {"id": "ride_bike", "prompt_short": "A person rides a bike.", "verb": "ride", "object": "bycicle"},
-        {"id": "hold", "prompt_short": "A person holds a cop.", "verb": "hold", "object": "cop"},
+        {"id": "hold", "prompt_short": "A person holds a cupp.", "verb": "hold", "object": "cupp"},
         {"id": "eat_apple", "prompt_short": "A person eats an apple.", "verb": "eat", "object": "Apple"},
         {"id": "play_violin", "prompt_short": "A person plays the violin.", "verb": "play", "object": "violin"},
     ]
@@ -375,7 +375,7 @@ def test_words_that_no_observer_has_are_told_before_anything_is_measured(made: P
         run(made, prompts=made / "words.json", recipe=recipe)
     said = str(error.value)
     assert "object 'bycicle' of ride_bike; did you mean 'bicycle'?" in said
-    assert "'cop' of hold; did you mean 'cup'?" in said
+    assert "'cupp' of hold; did you mean 'cup'?" in said
     assert "violin" not in said
     assert not (made / "run").exists()
     given[1]["verb"] = "yodel"
@@ -414,3 +414,38 @@ def test_a_line_that_would_be_of_two_models_videos_is_refused(made: Path) -> Non
     run(made, **how)
     found = {each.model: each.values["coarse_pair"] for each in source_of(made / "run").videos}
     assert found == {"a": 1.0, "b": 0.0}
+
+
+def test_a_list_of_videos_says_their_prompts(made: Path) -> None:
+    """By words or by id, whatever the files are called; without a suite, the words of the list are it."""
+    [video, *_] = sorted((made / "videos").glob("a/ride_bicycle-*.mp4"))
+    for name in ("ComfyUI_00001_.mp4", "output.mp4", "x.mp4"):
+        (made / name).write_bytes(video.read_bytes())
+    words = ["A person is riding a bicycle.", "A person is eating an apple."]
+    lines = [
+        {"file_name": "ComfyUI_00001_.mp4", "prompt": words[0], "model": "a", "seed": 7},
+        {"file_name": "output.mp4", "text": words[1], "source": "b"},
+        {"file_name": "x.mp4", "prompt": words[0], "model": "b"},
+    ]
+    (made / "list.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with_suite = run(made, videos=[made / "list.jsonl"], run=made / "one")
+    assert not with_suite.strays
+    found = {Path(each.uri).name: each for each in source_of(made / "one").videos}
+    assert {name: (each.model, each.prompt) for name, each in found.items()} == {
+        "ComfyUI_00001_.mp4": ("a", "ride_bicycle"), "output.mp4": ("b", "eat_apple"), "x.mp4": ("b", "ride_bicycle"),
+    }  # fmt: skip
+    assert found["ComfyUI_00001_.mp4"].sample == "7"
+    without = run(made, videos=[made / "list.jsonl"], run=made / "two", prompts=None)
+    assert without.prompts == 2
+    assert {each.text for each in source_of(made / "two").videos} == set(words)
+
+
+def test_a_run_without_prompts(made: Path) -> None:
+    """Videos of one name are paired across models; what goes by words is undefined, with the reason."""
+    result = run(made, prompts=None)
+    assert not result.strays
+    assert set(result.models) == {"a", "b"}
+    videos = source_of(made / "run").videos
+    assert {each.text for each in videos} == {""}
+    both = [each.prompt for each in videos if Path(each.uri).stem == "ride_bicycle-0"]
+    assert len(set(both)) == 1

@@ -153,7 +153,9 @@ def _sources(paths: Sequence[Path], prompts: Path | None) -> tuple[list[Source],
         raise UsageError(f"{twice[0]} is given twice")
     folders = [read_source(path) for path in paths if path.suffix.lower() != ".json"]
     # files of the suites that the runs were made with; they may be gone since
-    named = [Path(one.evaluation["suite"]["file"]) for one in folders if one.evaluation.get("suite")]
+    named = [
+        Path(one.evaluation["suite"]["file"]) for one in folders if (one.evaluation.get("suite") or {}).get("file")
+    ]
     suite = prompts or next((path for path in named if path.is_file()), None)
     files = {path: read_source(path, suite) for path in paths if path.suffix.lower() == ".json"}
     runs = {source.path: source for source in folders} | files

@@ -92,11 +92,18 @@ class Evaluation:
 def evaluate(
     *,
     videos: Annotated[
-        list[Path] | None, Setting("a folder of videos, or of one folder for each model; may be given more than once")
+        list[Path] | None,
+        Setting(
+            "a folder of videos, or of one folder for each model, or a list of them (CSV, JSONL, JSON, Parquet) with "
+            "their prompts; may be given more than once"
+        ),
     ] = None,
     prompts: Annotated[
         Path | None,
-        Setting("the suite that the videos were made from: a file of hoigen prompts, VBench's list, or plain text"),
+        Setting(
+            "the suite that the videos were made from: a file of hoigen prompts, VBench's list, or plain text; left "
+            "out, what lists of videos say, or nothing"
+        ),
     ] = None,
     run: Annotated[Path | None, Setting("the folder of the run; made when absent")] = None,
     model: Annotated[
@@ -118,30 +125,43 @@ def evaluate(
     """Measures generated videos; run again, it does only what is missing.
 
     A video belongs to the prompt that its file is named after: ride_bicycle-0.mp4, ride_bicycle_seed1.mp4, or
-    VBench's 'A person is riding a bicycle.-0.mp4'. Sub-folders are models.
+    VBench's 'A person is riding a bicycle.-0.mp4'. Sub-folders are models. A list of videos says of which prompt each
+    is; without prompts, what goes by words is undefined.
 
     Returns what was measured. Raises UsageError for bad input, before anything is measured.
     """
     from hoigen.commands.curate import carry_out, plan
     from hoigen.data.run import Run
+    from hoigen.data.sources import read_sources
     from hoigen.evaluation.models import read
     from hoigen.evaluation.models.tables import short_table
-    from hoigen.interactions.prompts.matching import find_videos, source_of
+    from hoigen.interactions.prompts.matching import find_listed, find_videos, source_of, suite_of
     from hoigen.interactions.prompts.suite import read_suite
     from hoigen.pages.gather import model_files
     from hoigen.rules.cascade import build_steps
     from hoigen.rules.runfile import steps_of
     from hoigen.work.ranks import Rank
 
-    if videos is None or prompts is None or run is None:
-        lacking = [f"--{name}" for name, it in (("videos", videos), ("prompts", prompts), ("run", run)) if it is None]
+    if videos is None or run is None:
+        lacking = [f"--{name}" for name, it in (("videos", videos), ("run", run)) if it is None]
         raise UsageError(f"{', '.join(lacking)} must be given")
     if model is not None and not model.strip():
         raise UsageError("--model: a name; it came as an empty text")
     asked, beside = _settings(Path(recipe), set or [])
-    suite = read_suite(Path(prompts))
-    _check_words(suite, build_steps(asked.measures, {}), Path(prompts))
-    found = find_videos(read.paths_of(videos), suite, model)
+    paths = read.paths_of(videos)
+    listed = [source for path in paths if _is_list(path) for source in read_sources(path)]
+    folders = [path for path in paths if not _is_list(path)]
+    if prompts is not None:
+        suite = read_suite(Path(prompts))
+        _check_words(suite, build_steps(asked.measures, {}), Path(prompts))
+        found = find_videos(folders, suite, model) if folders else []
+    else:
+        every = [*listed, *(source for folder in folders for source in read_sources(folder))]
+        suite = suite_of(every)
+        found = find_videos(folders, suite, model, whole=True) if folders else []
+    found = [*found, *find_listed(listed, suite, model, named=prompts is not None)]
+    if all(each.prompt is None for each in found):
+        raise UsageError(f"--videos: none of the {len(found)} videos of the list has a prompt of {suite.name!r}")
     folder = Run(Path(run))
     sources = [source_of(each, long=long) for each in found if each.prompt is not None]
     if dry_run:
@@ -166,6 +186,12 @@ def evaluate(
         table=short_table(measured),
         model_files=models,
     )
+
+
+def _is_list(path: Path) -> bool:
+    from hoigen.data.sources.manifests import kind_of
+
+    return bool(kind_of(str(path))) and path.is_file()
 
 
 def _settings(recipe: Path, sets: Sequence[str]) -> tuple[Recipe, Path]:
@@ -302,11 +328,11 @@ def _asked_otherwise(run: Run, sources: Sequence[Source]) -> dict[str, dict[str,
     return other
 
 
-def _facts(suite: Suite, found: Sequence[Found], prompts: Path, long: bool) -> dict[str, Any]:
+def _facts(suite: Suite, found: Sequence[Found], prompts: Path | None, long: bool) -> dict[str, Any]:
     """What a table needs to know besides the scores; evaluation.json."""
     models = _models(suite, found)
     return {
-        "suite": {"name": suite.name, "digest": suite.digest, "file": str(Path(prompts).absolute())},
+        "suite": {"name": suite.name, "digest": suite.digest, "file": str(Path(prompts).absolute()) if prompts else ""},
         "prompts": [prompt.id for prompt in suite.prompts],
         "about": {prompt.id: {key: getattr(prompt, key) for key in OF_TABLES} for prompt in suite.prompts},
         "held_against": "long prompts" if long else "short prompts",

@@ -135,7 +135,7 @@ def test_names_that_scripts_write(words: str) -> None:
     """Made as HunyuanVideo's sample_video.py, Wan2GP, Wan's generate.py, diffusers' training scripts, VBench and
     ComfyUI (where the prefix is an id) do."""
     every = [LONG, LONG.replace("red jacket", "blue coat"), "A green vase", "a green vase", "A green", "一个人骑自行车"]
-    suite = Suite(name="s", prompts=suite_module._by_text(every))
+    suite = Suite(name="s", prompts=suite_module.by_text(every))
     wanted = next(prompt for prompt in suite.prompts if prompt.short == words)
     safe = "".join("_" if sign in '/\\:*?"<>|' else sign for sign in words)
     scripts = [
@@ -154,7 +154,7 @@ def test_names_that_scripts_write(words: str) -> None:
         assert found is wanted, name
         assert any(sign.isdigit() for sign in sample)
     assert Names(suite).find("ComfyUI_00001_") == (None, "")
-    both = Suite(name="s", prompts=suite_module._by_text([LONG, f"{LONG} and then"]))
+    both = Suite(name="s", prompts=suite_module.by_text([LONG, f"{LONG} and then"]))
     assert Names(both).find(scripts[3])[0] is None, "two prompts begin so"
 
 

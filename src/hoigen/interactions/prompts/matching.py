@@ -18,7 +18,7 @@ from pathlib import Path
 
 from hoigen.core.errors import UsageError
 from hoigen.data.sources import Source
-from hoigen.interactions.prompts.suite import Prompt, Suite, slug
+from hoigen.interactions.prompts.suite import Prompt, Suite, by_text, slug
 
 SAMPLE = re.compile(r"(?:[-_. ]+(?:[a-z]+[-_=]?)?\d+)*_?")
 """What may follow a prompt's name: numbers, each with a word before it (`-0`, `_seed42-3`), and ComfyUI's `_00001_`."""
@@ -93,12 +93,12 @@ class Names:
         """The prompt of a file's name without suffix, and the sample."""
         ends = sorted({len(stem), *(match.start() for match in re.finditer(r"[-_. ]", stem))}, reverse=True)
         for end in ends:
-            if SAMPLE.fullmatch(stem[end:].lower()) and (prompt := self._of(stem[:end])) is not None:
+            if SAMPLE.fullmatch(stem[end:].lower()) and (prompt := self.of_words(stem[:end])) is not None:
                 return prompt, stem[end:].lower().strip("-_. ")
         for script, least in SCRIPTS:
             if (match := script.fullmatch(stem)) is not None:
                 words = match["words"]
-                prompt = self._of(words) or (self._begun(words) if least and len(words) >= least else None)
+                prompt = self.of_words(words) or (self._begun(words) if least and len(words) >= least else None)
                 if prompt is not None:
                     rest = stem[: match.start("words")], stem[match.end("words") :]
                     return prompt, " ".join(part.strip("-_. ") for part in rest if part.strip("-_. "))
@@ -109,7 +109,8 @@ class Names:
             return prompt, match.group(1) if match else ""
         return None, ""
 
-    def _of(self, words: str) -> Prompt | None:
+    def of_words(self, words: str) -> Prompt | None:
+        """The prompt of whole words, spelled as files' names may be."""
         found = (known.get(spell(words)) for spell, known in zip(SPELLINGS, self.known, strict=True))
         return next((prompt for prompt in found if prompt is not None), None)
 
@@ -123,7 +124,58 @@ class Names:
         return None
 
 
-def find_videos(folders: Sequence[Path], suite: Suite, model: str | None) -> list[Found]:
+def suite_of(sources: Sequence[Source]) -> Suite:
+    """A suite of what videos themselves say: the words that a list has for them, else no words, and the name of each
+    file as the prompt's id, by which videos of several models are paired.
+
+    Args:
+        sources: rows of lists, and videos of folders.
+    """
+    by_words = {
+        prompt.short: prompt for prompt in by_text([source.caption.strip() for source in sources if source.caption])
+    }
+    stems = [Path(source.uri).stem for source in sources if not source.caption]
+    taken = {prompt.id for prompt in by_words.values()}
+    bare = [replace(prompt, short="") for prompt in by_text(stems) if prompt.id not in taken]
+    return Suite(name="of a list" if by_words else "no prompts", prompts=(*by_words.values(), *bare))
+
+
+def find_listed(sources: Sequence[Source], suite: Suite, model: str | None, *, named: bool) -> list[Found]:
+    """The videos of lists, each with its model and prompt.
+
+    Args:
+        sources: rows of lists. A row's prompt is that of its `prompt_id`, else of its words, else of its file's name;
+            its model its `model`, else its `source`, else its folder; its sample its `sample`, else its `seed`.
+        suite: the prompts.
+        model: of all videos, where it is given.
+        named: rows without words are of the prompt that their file is named after; else that of exactly that name.
+    """
+    names, ids = Names(suite), {prompt.id: prompt for prompt in suite.prompts}
+    words = {text: prompt for prompt in suite.prompts for text in (prompt.long, prompt.short) if text}
+    bare = {prompt.id: prompt for prompt in suite.prompts if not prompt.short}
+    found = []
+    times: Counter[tuple[str, str]] = Counter()
+    for source in sources:
+        stem, said = Path(source.uri).stem, (source.caption or "").strip()
+        sample = str(source.meta.get("sample", source.meta.get("seed", "")))
+        if "prompt_id" in source.meta:
+            prompt = ids.get(str(source.meta["prompt_id"]))
+        elif said:
+            prompt = words.get(said) or names.of_words(said)
+        elif named:
+            prompt, number = names.find(stem)
+            sample = sample or number
+        else:
+            prompt = bare.get(by_text([stem])[0].id)
+        maker = model or str(source.meta.get("model") or source.source or Path(source.uri).parent.name)
+        if prompt is not None and not sample:
+            sample = str(times[maker, prompt.id] or "")
+            times[maker, prompt.id] += 1
+        found.append(Found(source.uri, maker, prompt, sample))
+    return _numbered(found)
+
+
+def find_videos(folders: Sequence[Path], suite: Suite, model: str | None, *, whole: bool = False) -> list[Found]:
     """All videos below the folders, each with its model and prompt, in order of their path.
 
     Args:
@@ -131,19 +183,21 @@ def find_videos(folders: Sequence[Path], suite: Suite, model: str | None) -> lis
         suite: the prompts.
         model: of all videos; when not given, a video's model is the sub-folder that it lies in, and of videos that lie
             in none, the folder itself.
+        whole: a prompt's id is the whole of a file's name, as `suite_of` makes it.
 
     Raises UsageError for what is no folder, and when no video has a prompt.
     """
     from hoigen.data.sources import read_sources
 
-    names = Names(suite)
+    names, by_id = Names(suite), {prompt.id: prompt for prompt in suite.prompts}
     places = [Path(os.path.abspath(folder)) for folder in folders]  # `..` has a name
     found: dict[str, Found] = {}
     for folder in places:
         if not folder.is_dir():
             raise UsageError(f"--videos {folder}: {'a folder is needed' if folder.exists() else 'no such folder'}")
         for path in (source.uri for source in read_sources(folder)):
-            prompt, sample = names.find(Path(path).stem)
+            stem = Path(path).stem
+            prompt, sample = (by_id.get(by_text([stem])[0].id), "") if whole else names.find(stem)
             inside = Path(path).relative_to(folder).parts
             maker = model if model is not None else inside[0] if len(inside) > 1 else folder.name
             before = found.setdefault(path, Found(path, maker, prompt, sample))
@@ -217,7 +271,7 @@ def source_of(found: Found, *, long: bool) -> Source:
         "people": prompt.people,
         "seen": prompt.seen,
     }
-    caption = (prompt.long if long else None) or prompt.short
+    caption = (prompt.long if long else None) or prompt.short or None
     return Source(
         found.path, caption=caption, source=found.model, meta={k: v for k, v in meta.items() if v is not None}
     )

@@ -109,7 +109,7 @@ def read_suite(path: Path) -> Suite:
     if suffix == ".txt":
         # split at line feeds alone: a prompt may hold other signs that Python takes for ends of lines
         lines = [line.strip() for line in read_text(path).split("\n") if line.strip() and not line.startswith("#")]
-        suite = Suite(name=path.stem, prompts=_by_text(lines))
+        suite = Suite(name=path.stem, prompts=by_text(lines))
     elif suffix in SUFFIXES and suffix != ".json":
         rows = rows_of(path, ("id", "prompt_short"), KEYS, others=False)
         suite = Suite(name=path.stem, prompts=tuple(_prompt(_typed(row), row.place) for row in rows))
@@ -156,7 +156,7 @@ def _of_json(path: Path) -> Suite:
             if not isinstance(text, str) or not text.strip():
                 raise UsageError(f"{path}, [{at}]: an object with `prompt_en`, a text; it came as {shown(item)}")
             texts.append(text.strip())
-        return Suite(name=path.stem, prompts=_by_text(texts))
+        return Suite(name=path.stem, prompts=by_text(texts))
     if not isinstance(found, dict) or not isinstance(found.get("prompts"), list):
         came = f"the keys {', '.join(map(str, found))[:80] or 'none'}" if isinstance(found, dict) else shown(found)
         raise UsageError(
@@ -170,7 +170,7 @@ def _of_json(path: Path) -> Suite:
     )
 
 
-def _by_text(texts: Sequence[str]) -> tuple[Prompt, ...]:
+def by_text(texts: Sequence[str]) -> tuple[Prompt, ...]:
     """Prompts of which only the words are known; one that occurs twice is one.
 
     Ids are made of the words. Where those are too long for a file's name, or those of another prompt but for capitals
