@@ -1,6 +1,6 @@
 """Every regular expression of hoigen against texts that are made to be slow for it.
 
-    python benchmarks/patterns.py [--markdown docs/patterns.md]
+    python benchmarks/patterns.py [--markdown docs/figures/patterns.txt]
 
 The patterns are found in the source by its syntax tree: what `re.compile`, `re.search` and their like are given, where
 it is a text without holes. For each, texts are made of what stands in it: pieces of the pattern and common letters, one
@@ -77,7 +77,7 @@ def patterns() -> Iterator[tuple[str, int, str, int, str]]:
             flags = re.RegexFlag(0)
             for each in words:
                 if isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name) and each.value.id == "re":
-                    flags |= getattr(re, each.attr)
+                    flags |= found if isinstance(found := getattr(re, each.attr), re.RegexFlag) else 0
             uses = {node.func.attr}
             if node.func.attr == "compile" and (name := named.get(id(node))):
                 uses = set(re.findall(rf"\b{name}\.(match|fullmatch|search|sub|split|findall|finditer)\b", everything))
@@ -124,7 +124,7 @@ def worst(pattern: str, flags: int, how: str) -> tuple[float, float, str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--markdown", type=Path, help="a page to write the table to")
+    parser.add_argument("--markdown", type=Path, help="a file to write the table to")
     asked = parser.parse_args()
     warnings.simplefilter("ignore", FutureWarning)
     rows, slow = [], 0
@@ -141,7 +141,8 @@ def main() -> int:
             "# Regular expressions, and the slowest text of each",
             "",
             f"Every pattern of `src/hoigen` against texts of {LETTERS:,} letters that are made to be slow for it; by",
-            f"`python benchmarks/patterns.py --markdown docs/patterns.md` on {datetime.date.today()}, {machine},",
+            "`python benchmarks/patterns.py --markdown docs/figures/patterns.txt` on",
+            f"{datetime.date.today()}, {machine},",
             f"Python {platform.python_version()}, two shared cores. ms: of the slowest text. times: as long as for a",
             "quarter of it; 4 is linear, 16 quadratic.",
             "",

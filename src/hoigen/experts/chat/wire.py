@@ -52,7 +52,7 @@ REFUSED_CODE = re.compile(r"content_?filter|content_?policy|moderation|data_?ins
 REFUSED_WORDS = re.compile(r"content (management )?(policy|filter)|was flagged|inappropriate content", re.I)
 NO_MONEY = re.compile(r"insufficient_quota|billing|payment required|insufficient (balance|credits)", re.I)
 PAGE_HEAD = 4000
-"""Characters of a web page in which its title is looked for."""
+"""Characters of a web page in which its title is looked for, and of a server's error in which words are."""
 PAGE = re.compile(r"\s*<(!doctype html|html)", re.I)
 NO_PICTURES = re.compile(
     r"(image|video|vision|multi-?modal)s? (input )?(is|are) not supported|not a multi-?modal|at most 0 (image|video)"
@@ -69,12 +69,12 @@ NO_SYSTEM = re.compile(
 )
 TOO_MANY = re.compile(
     r"at most (\d+) (?:image|picture|video|photo)|"
-    r"(?:maximum|limit|max)\w* (?:number )?of (?:images|pictures)\D{0,40}(\d+)",
+    r"(?:maximum|limit|max)\w{0,20} (?:number )?of (?:images|pictures)\D{0,40}(\d+)",
     re.I,
 )
 TOO_LONG = re.compile(
-    r"(maximum|available|max\w*) (model |sequence )?(context|length|position)|context[ _-]?(length|size|window)|"
-    r"prompt is too long|too many (input )?tokens|longer than the maximum|exceed\w* .{0,40}(context|token|length)",
+    r"(maximum|available|max\w{0,20}) (model |sequence )?(context|length|position)|context[ _-]?(length|size|window)|"
+    r"prompt is too long|too many (input )?tokens|longer than the maximum|exceed\w{0,10} .{0,40}(context|token|length)",
     re.I,
 )
 """The question with its pictures does not fit."""
@@ -231,8 +231,8 @@ def read(reply: Reply, *, asked_for_json: bool = False) -> Answer | Fault:
 
 def _fault(status: int, error: Mapping[str, Any], reply: Reply, asked_for_json: bool) -> Fault:
     """Of a reply that says what is wrong. status: of HTTP; 0 when there is only an error's own word for it."""
-    said = str(error.get("message") or "").strip() or _text_of(reply.body)
-    code = " ".join(str(error[name]) for name in ("code", "type") if error.get(name))
+    said = (str(error.get("message") or "").strip() or _text_of(reply.body))[:PAGE_HEAD]
+    code = " ".join(str(error[name])[:SHOWN] for name in ("code", "type") if error.get(name))
     reason = f"{f'HTTP {status}: ' if status else ''}{short(said) or 'an error without a word'}"
     if REFUSED_CODE.search(code) or (status in (0, 400, 403, 422) and REFUSED_WORDS.search(said)):
         return Fault("stop", reason, "refused")
