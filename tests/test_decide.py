@@ -38,7 +38,7 @@ def steps_and_clips(draw: st.DrawFn) -> tuple[list[Step], list[list[Given]]]:
     emits = draw(st.lists(st.integers(1, 3), min_size=0, max_size=3))
     steps = []
     for at, count in enumerate(emits):
-        names = [f"m{at}", *(f"m{at} part'{n}" for n in range(1, count))]
+        names = [f"m{at}", *(f"m{at}_part_{n}" for n in range(1, count))]
         ruled = draw(st.lists(st.sampled_from(names), unique=True))
         steps.append(step(names[0], *names, **{name: draw(rules()) for name in ruled}))
     bounds = [b for s in steps for r in s.rules.values() for b in (r.min, r.max, r.above, r.below) if b is not None]
