@@ -23,7 +23,11 @@ NEEDS = (
     Need(r"extra \[models\]|'(torch|transformers)[.'\w]*", "PyTorch and transformers", "make test (not pytest alone)"),
     Need(r"xllamacpp", "a server of llama.cpp", "make setup"),
     Need(r"weights of transnet are not here", "TransNetV2's weights", "hoigen models transnet --fetch"),
-    Need(r"could not import '(lemminflect|playwright|aiohttp|mutants|openai|duckdb)", "the packages of extra [dev]", "make setup"),
+    Need(
+        r"could not import '(lemminflect|playwright|aiohttp|mutants|openai|duckdb)",
+        "the packages of extra [dev]",
+        "make setup",
+    ),
     Need(
         r"no .*(\bclips|hoigen1m_paper\.txt)$",
         "../shared (HOIGEN_SHARED)",
