@@ -111,7 +111,8 @@ def test_a_score_has_a_name_that_can_be_a_column(tmp_path: Path, name: str) -> N
         "        return Score(1.0)\n"
     )
     grant(tmp_path / "odd.py")
-    with pytest.raises(UsageError, match=f"gives a score named {name!r}"):
+    said = f"(gives a score named|name: letters, digits and _; it came as) {name!r}"
+    with pytest.raises(UsageError, match=said):
         build_steps(["./odd.py"], {}, beside=tmp_path)
 
 

@@ -94,7 +94,7 @@ def main() -> None:
     hoigen.curate(videos=files, run=given.run, keep=keep, **recipe)
     hoigen.table(given.run, out=given.run.parent / f"{given.run.name}.parquet")
     query = f"select * from '{given.run.parent / f'{given.run.name}.parquet'}'"
-    found = duckdb.connect().execute(query).to_arrow_table().to_pylist()
+    found = duckdb.connect().sql(query).to_arrow_table().to_pylist()
     scores = {Path(row["uri"]).stem: row for row in found}
     labels = {row["id"]: row for row in rows_of("labels.jsonl")}
     ids = [row["id"] for row in clips]

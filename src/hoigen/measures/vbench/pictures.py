@@ -46,8 +46,11 @@ def shorter_to(frames: Any, side: int, mode: str) -> Any:
     """
     height, width = frames.shape[-2:]
     size = _size(height, width, side)
-    if size == (height, width):
-        return frames
+    return frames if size == (height, width) else scaled(frames, size, mode)
+
+
+def scaled(frames: Any, size: tuple[int, int], mode: str) -> Any:
+    """(N, 3, *size) of `frames`, not smoothed on the way down, as VBench's tensors are scaled."""
     return F.interpolate(frames, size, mode=mode, align_corners=False, antialias=False)
 
 
@@ -110,8 +113,7 @@ def musiq(image: np.ndarray, resize: str) -> Any:
     side = max(height, width) if resize == "longer" else min(height, width)
     if resize != "none" and side > LARGE:
         factor = LARGE / side
-        size = int(factor * height), int(factor * width)
-        frames = F.interpolate(frames, size, mode="bilinear", align_corners=False, antialias=False)
+        frames = scaled(frames, (int(factor * height), int(factor * width)), "bilinear")
         if resize == "shorter_centercrop":
             frames = middle(frames, LARGE)
     return frames / 255
