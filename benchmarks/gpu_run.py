@@ -55,7 +55,7 @@ from hoigen.core.registry import expert
 class OnCardExpert:
     """Says what it saw; a clip that is all red breaks the card."""
 
-    says: str = "somebody cuts bread"
+    says: str = "A woman in a kitchen cuts a loaf of bread with a knife."
     sampling: Sampling = Sampling(frames=1, short_side=64)
     slots: int = 8
 
@@ -83,7 +83,8 @@ class OnCardExpert:
     async def close(self) -> None:
         return None
 '''
-SAYS = '{"interaction": "yes", "triplets": [], "conspicuous": "no", "reason": "bread"}'
+SAYS = """{"triplets": [{"subject": "the woman", "action": "cuts", "object": "bread"}],
+"reason": "A woman cuts bread with a knife.", "interaction": "yes", "conspicuous": "yes"}"""
 
 
 def film(path: Path, seed: int, size: tuple[int, int], frames: int) -> None:

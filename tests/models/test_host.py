@@ -207,7 +207,7 @@ class FakeLoud:
 
     model: str
     log: str
-    says: str = "somebody cuts bread"
+    says: str = "A woman in a kitchen cuts a loaf of bread with a knife."
     sampling: Sampling = Sampling(frames=1, short_side=16)
     slots: int = 8
     seconds: float = 0.2
@@ -256,7 +256,8 @@ class FakeLoud:
     async def close(self) -> None:
         return None
 '''
-SAYS = '{"interaction": "yes", "triplets": [], "conspicuous": "no", "reason": "bread"}'
+SAYS = """{"triplets": [{"subject": "the woman", "action": "cuts", "object": "bread"}],
+"reason": "A woman cuts bread with a knife.", "interaction": "yes", "conspicuous": "yes"}"""
 
 
 def judgement(folder: Path) -> dict[str, Any]:
@@ -283,7 +284,7 @@ def curate(folder: Path, videos: Path, measures: list[Any], **more: Any) -> Any:
 def test_a_run_opens_each_expert_once_however_many_workers_it_has(tmp_path: Path, tiny_video: Path) -> None:
     videos = copies(tiny_video, tmp_path / "videos", 8)
     measures = [{"hoi_judgement": judgement(tmp_path)}]
-    assert curate(tmp_path, videos, measures).clips == 8
+    assert curate(tmp_path, videos, measures).counts["kept"] == 8
     assert opened(tmp_path) == ["pllava-7b", "qwen-7b"]
     curate(tmp_path, videos, measures)  # all is known: nothing is opened
     assert opened(tmp_path) == ["pllava-7b", "qwen-7b"]
