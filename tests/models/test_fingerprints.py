@@ -15,7 +15,9 @@ from hoigen.recipe.build import make
 from hoigen.rules.cascade import build_steps
 
 PRINTS: dict[str, str] = json.loads((Path(__file__).parent / "data" / "fingerprints.json").read_text())
-"""Of all that recipes say and of each setting that switches a model, as before models had cards."""
+"""Of all that recipes say and of each setting that switches a model, as before models had cards, but for what is to be
+made anew: `metadata` (revision 2: clocks are mended), `imaging_quality` (its checkpoint's whole digest is known), what
+local models answer (JSON held to its schema), `hoi_judgement` (the judge gives evidence before its verdict)."""
 
 A = "a" * 40
 BOXES, VERBS, POINTS = f"o/boxes@{A}", f"o/verbs@{A}", f"o/p@{A}"
@@ -30,7 +32,7 @@ OTHERS: list[tuple[Any, str]] = [
     ({"aesthetics": {"dtype": "float16", "device": "cpu"}}, "4a1113c29581"),
     ({"coarse_hoi": {"frames": 4, "theta": 0.4}}, "ba21712d0818"),
     ({"coarse_hoi": {"observer": {"two_stage": {"boxes": BOXES, "verbs": VERBS, "batch": 3}}}}, "a4c39c346c6b"),
-    ({"coarse_hoi": {"observer": {"mllm": {"expert": open_model("o/m")}}}}, "f1e00fb0d6b9"),
+    ({"coarse_hoi": {"observer": {"mllm": {"expert": open_model("o/m")}}}}, "e16f05c694bd"),
     ({"fine_hoi": {"variant": "binary", "follow": "several", "people": 2}}, "eacadc52ee88"),
     ({"fine_hoi": {"observer": {"models": {**MODELS, "device": "cpu"}}}}, "532474a4e886"),
     ({"fine_hoi": {"observer": {"models": {**MODELS, "propagate": True}}}}, "ab1d70df0398"),
@@ -40,7 +42,7 @@ OTHERS: list[tuple[Any, str]] = [
     ),
     (
         {"hoi_judgement": {"describer": open_model("o/d"), "judge": open_model("o/j", sees=False)}},
-        "cfadc4d9fadf",
+        "b0233bffacd7",
     ),
     ({"hoi_lite": {"sampling": {"frames": 3}}}, "85d178cba073"),
     ({"imaging_quality": {"original": True, "resize": "shorter", "batch": 2}}, "1e706d3d37f2"),

@@ -86,7 +86,7 @@ class Pass:
         self.by_dts = container.format.name.startswith(UNORDERED)
         self.zero = start_time(container, stream)
         self.clock, self.jumps, self.skip = Clock(container, stream), jumps, 0
-        self.packets = self.bad = self.count = self.torn = 0
+        self.packets = self.bad = self.fed = self.count = self.torn = 0
         self.whole = self.moved = self.begun = False
 
     def frames(self) -> Iterator[tuple[Any, Seconds]]:
@@ -161,7 +161,7 @@ class Pass:
         """To a keyframe at or before a stamp; None: to the beginning. False where that cannot be."""
         import av
 
-        self.packets = self.bad = 0
+        self.packets = self.bad = self.fed = 0
         self.begun = False
         self.headway.again()
         self.clock.again()
@@ -178,14 +178,17 @@ class Pass:
 
     def _timed(self) -> Iterator[tuple[Any, Seconds]]:
         last: Seconds | None = None
-        for frame in self._decoded():
+        for given, frame in enumerate(self._decoded(), 1):
             ticks = frame.dts if self.by_dts else frame.pts
-            if ticks is not None:
-                clock = ticks * self.base
-            else:  # no times at all (a raw stream), a bad stamp, or a last frame that came out by flushing
-                clock = last + self.clock.usual if last is not None else self.zero or 0.0
-            if last is not None and clock <= last + SLACK:  # frames come in order, whatever their stamps say
-                clock = last + self.clock.usual / 2
+            stamp = None if ticks is None else ticks * self.base
+            if stamp is not None and (last is None or stamp > last + SLACK):
+                clock = stamp
+            elif given > self.fed:
+                continue  # of no packet: a decoder that repeats itself, which made-up times would lead on for ever
+            elif last is None:
+                clock = self.zero or 0.0
+            else:  # no times at all (a raw stream), a bad stamp, or one out of order: frames come in order
+                clock = last + self.clock.usual / (1 if stamp is None else 2)
             if self.zero is None:
                 self.zero = clock
             last = clock
@@ -197,6 +200,7 @@ class Pass:
         for packet in itertools.islice(self._demuxed(), self.skip, None):
             self.begun = self.begun or packet.is_keyframe
             self.packets += self.begun and packet.size > 0
+            self.fed += packet.size > 0
             try:
                 yield from packet.decode()
             except av.EOFError:
