@@ -179,3 +179,13 @@ def test_where_fcntl_is_missing_one_line_says_so_and_reading_works(small_run: Pa
         assert ended.returncode == status, (words, ended.stderr)
         assert "Traceback" not in ended.stderr
         assert status == 0 or "this Python has no fcntl, as on Windows: use WSL there" in ended.stderr
+
+
+def test_a_name_that_no_file_can_have_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name = "x" * 300
+    (tmp_path / "recipe.yaml").write_text(f"measures: [metadata]\nrun: {tmp_path / 'run'}\nvideos: {name}\n")
+    for words in (["curate", str(tmp_path / "recipe.yaml")], ["validate", f"{name}.yaml"], ["funnel", name]):
+        assert main(words) == 2, words
+        assert capsys.readouterr().err.startswith("hoigen: ")
+    assert main(["validate", str(tmp_path / "recipe.yaml")]) == 0
+    assert f"note: videos: no such folder, video or manifest: {name}" in capsys.readouterr().out

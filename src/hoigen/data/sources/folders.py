@@ -61,7 +61,7 @@ def read(text: str, say: Say) -> Iterator[Source]:
             found = [path for path in found if not os.path.isdir(path)]  # what they hold is matched already
         return _matched(found, text, say)
     path = Path(absolute(text))
-    if path.is_dir():
+    if os.path.isdir(path):  # False for a name that is too long, where Path.is_dir raises
         return _below(path, say)
     if not os.path.lexists(path):
         raise UsageError(f"no such folder, video or manifest: {text}. Allowed: {ALLOWED}")
