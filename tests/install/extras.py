@@ -14,9 +14,10 @@ from typing import Any
 
 LIGHT = {
     "categories": "from hoigen.interactions.categories import words; assert words.parts('cups')",
-    "experts": "import openai, pydantic, hoigen.experts.chat_server, hoigen.captioners.mixture, "
+    "experts": "import openai, pydantic, py3langid, hoigen.experts.chat_server, hoigen.captioners.mixture, "
     "hoigen.evaluation.captions.judge",
     "review": "import starlette.applications, uvicorn",
+    "web": "import aiohttp, hoigen.core.uris",
 }
 HEAVY = {
     "models": "import torch, transformers, accelerate, safetensors, gguf, sentencepiece, PIL.Image, "
