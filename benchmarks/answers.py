@@ -1,6 +1,7 @@
 """How well the check of captions tells descriptions from other answers, with 95 % Wilson intervals.
 
 python benchmarks/answers.py                     benchmarks/answers/heldout.jsonl, by kind
+python benchmarks/answers.py unseen.jsonl        a second such set, on which nothing was changed
 python benchmarks/answers.py worked.jsonl        the answers that the rules were made on
 python benchmarks/answers.py --wrong             also every answer that was judged wrongly
 
