@@ -15,7 +15,7 @@ import pytest
 from hoigen.core.errors import UsageError
 from hoigen.data.parquet import part_rows
 from hoigen.data.sources.source import Source
-from hoigen.data.videolist import COLUMNS, rewrite, write_or_extend, write_videos
+from hoigen.data.videolist import COLUMNS, rewrite, spread, write_or_extend, write_videos
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:
@@ -118,3 +118,12 @@ def test_a_damaged_list_is_named_by_all_that_read_it(tmp_path: Path) -> None:
     assert part_rows(tmp_path / "none.parquet") is None
     write_videos([Source("a.mp4"), Source("b.mp4")], path)
     assert part_rows(path) == 2
+
+
+def test_some_are_spread_over_the_list_from_first_to_last(tmp_path: Path) -> None:
+    path = tmp_path / "videos.parquet"
+    write_videos((Source(f"{at}.mp4") for at in range(1000)), path, batch=64)
+    found = [int(uri.removesuffix(".mp4")) for uri in spread(path, 8)]
+    assert found == [0, 125, 250, 375, 500, 625, 750, 875, 999]
+    write_videos([Source("only.mp4")], path)
+    assert spread(path, 8) == ["only.mp4"]

@@ -88,6 +88,29 @@ def uris_of(path: Path) -> Iterator[str]:
             yield from batch.column(0).to_pylist()
 
 
+def spread(path: Path, count: int) -> list[str]:
+    """Places of some videos of the list, spread evenly over it, the first and the last among them.
+
+    Args:
+        path: the file.
+        count: how many, about.
+    """
+    import pyarrow.parquet as pq
+
+    found: list[str] = []
+    before = 0
+    with named(path), pq.ParquetFile(path) as videos:
+        listed = videos.metadata.num_rows
+        wanted = sorted({at * listed // count for at in range(count)} | {listed - 1})
+        for group in range(videos.num_row_groups):
+            rows = videos.metadata.row_group(group).num_rows
+            if here := [at - before for at in wanted if before <= at < before + rows]:
+                uris = videos.read_row_group(group, ["uri"])["uri"]
+                found += [uris[at].as_py() for at in here]
+            before += rows
+    return found
+
+
 def _uri_text(uri: str) -> str:
     """A path whose name is not UTF-8 as a file:// URI with its bytes written as %FF, so that it can be opened."""
     try:

@@ -19,10 +19,10 @@ from functools import partial
 from typing import Any
 
 from hoigen.core.errors import RanksOpen, SetupError
-from hoigen.data import tables
+from hoigen.data import tables, videolist
 from hoigen.data.columns import CLIP_COLUMNS, Row
 from hoigen.data.files import Folder
-from hoigen.data.parquet import named, one_file, part_rows, quoted
+from hoigen.data.parquet import named, part_rows, quoted
 from hoigen.data.run import SHARDS_FILE, Run, ShardRange
 from hoigen.models import uses
 from hoigen.stages.ingest import VideoJob, any_readable, failed_row, setup_ingest, shots_wanted, stamp
@@ -233,24 +233,13 @@ class ClipStage(Stage):
             try:
                 self.breaker.saw_failure("reading videos", alike.kind(reason), f"{uri}: {reason}", data_fault=True)
             except SetupError:
-                if not self._others_are_readable(item.payload.video):
+                assert self.run is not None
+                if not any_readable(videolist.spread(self.run.videos_file, SPREAD)):
                     raise
                 self.breaker.saw_ok("reading videos")  # these videos are at fault, not how the list is mounted
         else:
             self.breaker.saw_ok("reading videos")
         self.own_faults.saw_ok("reading videos")
-
-    def _others_are_readable(self, video: int) -> bool:
-        """Whether one of some videos of the list, spread evenly over it, can be opened. video: one that cannot."""
-        from hoigen.rules.joined import connection
-
-        assert self.run is not None
-        listed = part_rows(self.run.videos_file) or 0
-        places = sorted({at * listed // SPREAD for at in range(SPREAD)} | {listed - 1} - {video})
-        file = one_file(self.run.videos_file)
-        with connection() as con:
-            query = f"select uri from read_parquet({file}, file_row_number = true) where file_row_number in ?"
-            return any_readable([uri for (uri,) in con.execute(query, [places]).fetchall()])
 
     def lost(self, item: Item, failure: Failure) -> Iterator[Row]:
         yield self._entry(item, [failed_row(item.payload, failure.words)])
