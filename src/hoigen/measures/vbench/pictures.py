@@ -23,13 +23,14 @@ class _Latest:
 
     def __init__(self, work: Callable[[np.ndarray], Any]) -> None:
         self.work = work
-        self.image: np.ndarray | None = None
-        self.made: Any = None
+        self.kept: tuple[np.ndarray | None, Any] = (None, None)
 
     def __call__(self, image: np.ndarray) -> Any:
-        if image is not self.image:
-            self.made, self.image = self.work(image), image
-        return self.made
+        of, made = self.kept  # both at once: another thread may be at another frame
+        if image is not of:
+            made = self.work(image)
+            self.kept = image, made
+        return made
 
 
 floats = _Latest(lambda image: torch.from_numpy(image).permute(2, 0, 1).float()[None].contiguous())
