@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import CHROMIUM, FLAGS
+from browser import CHROMIUM, FLAGS, visits
 from nasty import NASTY, model_file, picture
 
 from hoigen.pages.facts import (
@@ -115,3 +115,10 @@ def chromium() -> Iterator[Any]:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def visit(chromium: Any, address: str) -> Iterator[Any]:
+    """Opens the page of a file's `address`, as `browser.visits` says."""
+    with visits(chromium, address) as go:
+        yield go

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from browser import CONTRAST, DESKTOP, PHONE, until, visits
+from browser import CONTRAST, DESKTOP, PHONE, until
 
 from hoigen.pages.facts import ReportFacts
 from hoigen.pages.page import write_report
@@ -15,12 +14,6 @@ from hoigen.pages.page import write_report
 @pytest.fixture(scope="module")
 def address(facts: ReportFacts, tmp_path_factory: pytest.TempPathFactory) -> str:
     return write_report(facts, tmp_path_factory.mktemp("page") / "report.html").as_uri()
-
-
-@pytest.fixture
-def visit(chromium: Any, address: str) -> Iterator[Any]:
-    with visits(chromium, address) as go:
-        yield go
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

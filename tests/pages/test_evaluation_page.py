@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -264,12 +263,6 @@ def facts_of(beside: bool = False) -> EvaluationFacts:
 @pytest.fixture(scope="module", params=[False, True], ids=["alone", "beside"])
 def address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     return write_evaluation(facts_of(request.param), tmp_path_factory.mktemp("page") / "report.html").as_uri()
-
-
-@pytest.fixture
-def visit(chromium: Any, address: str) -> Iterator[Any]:
-    with visits(chromium, address) as go:
-        yield go
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
