@@ -54,7 +54,7 @@ from mutants_operators import Mutant, mutants
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("data", "work", "stages", "rules", "models", "stats")
 EQUIVALENT = Path(__file__).with_name("mutants_equivalent.json")
-NOT_RUN = ("install/", "report/test_browser.py", "test_mutants.py")
+NOT_RUN = ("install/", "pages/test_browser.py", "test_mutants.py")
 """Tests that are never asked: they build wheels, drive a browser, or are of this script."""
 
 SLOWER = 6.0

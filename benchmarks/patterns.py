@@ -1,6 +1,6 @@
 """Every regular expression of hoigen against texts that are made to be slow for it.
 
-    python benchmarks/patterns.py [--markdown docs/figures/patterns.txt]
+    python benchmarks/patterns.py [--markdown docs/figures/patterns.md]
 
 The patterns are found in the source by its syntax tree: what `re.compile`, `re.search` and their like are given, where
 it is a text without holes. For each, texts are made of what stands in it: pieces of the pattern and common letters, one
@@ -20,6 +20,8 @@ import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+
+from hoigen.core.harmless import plain
 
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "hoigen"
 CALLS = {"compile", "search", "match", "fullmatch", "sub", "split", "findall", "finditer"}
@@ -141,7 +143,7 @@ def main() -> int:
             "# Regular expressions, and the slowest text of each",
             "",
             f"Every pattern of `src/hoigen` against texts of {LETTERS:,} letters that are made to be slow for it; by",
-            "`python benchmarks/patterns.py --markdown docs/figures/patterns.txt` on",
+            "`python benchmarks/patterns.py --markdown docs/figures/patterns.md` on",
             f"{datetime.date.today()}, {machine},",
             f"Python {platform.python_version()}, two shared cores. ms: of the slowest text. times: as long as for a",
             "quarter of it; 4 is linear, 16 quadratic.",
@@ -152,7 +154,7 @@ def main() -> int:
         for file, pattern, took, times, piece, mark in rows:
             shown = pattern if len(pattern) <= 60 else f"{pattern[:57]}..."
             shown, made = (
-                "`` " + each.replace("|", "\\|").replace("\n", "\\n").replace("\t", "\\t") + " ``"
+                "`` " + plain(each.replace("|", "\\|").replace("\n", "\\n").replace("\t", "\\t")) + " ``"
                 for each in (shown, piece)
             )
             lines.append(f"| {file} | {shown} | {took:.1f} | {times:.0f} | {made} | {mark} |")

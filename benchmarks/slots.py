@@ -115,7 +115,7 @@ def busy_of(server: FakeChatServer) -> float:
 
 def measure(clips: int, servers: int, at_once: int) -> None:
     with started(servers) as (urls, found):
-        expert = ChatServer(url=urls, model="fake", key_env="", slots=SLOTS, sampling=SAMPLING)
+        expert = ChatServer(url=urls, model="fake", slots=SLOTS, sampling=SAMPLING)
         with tempfile.TemporaryDirectory() as folder:
             calls = Calls(Path(folder) / "calls.sqlite")
             began, cpu = time.monotonic(), time.process_time()
@@ -134,7 +134,7 @@ def measure_run(clips: int) -> None:
         render(folder / "long.mp4", pan(texture(2, (240, 1100)), 750, (1, 0), (240, 320)))
         spans = [f"long.mp4,{at % 28},{at % 28 + 1 + at / clips / 2}" for at in range(clips)]
         (folder / "list.csv").write_text("\n".join(["uri,start,end", *spans]))
-        expert = {"chat_server": {"url": urls[0], "model": "fake", "key_env": "", "slots": SLOTS}}
+        expert = {"chat_server": {"url": urls[0], "model": "fake", "slots": SLOTS}}
         spec = {"captioner": {"single": {"expert": expert}}}
         (folder / "recipe.yaml").write_text(json.dumps({"caption": spec}))
         about = {"measures": ["metadata"], "keep": {"duration": {"min": 0.5}}, "quiet": True, "report": False}

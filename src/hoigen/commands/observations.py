@@ -49,6 +49,7 @@ def observations(
     Returns how much was written. Raises UsageError for a run without observations.
     """
     from hoigen.core import trusted
+    from hoigen.data.files import Folder
     from hoigen.data.run import Run
     from hoigen.rules.cascade import build_steps
 
@@ -62,12 +63,11 @@ def observations(
     observer = step.looking.observer
     format = "hoigen_detections" if observer.gives == {"pairs"} else "hoigen_scenes"
     told, counted = Counter[str](), 0
-    part = Path(out).with_name(f".{Path(out).name}.part")
-    with part.open("w", encoding="utf-8") as file:
+    out = Path(out)
+    with Folder(str(out.parent)).writing(out.name) as file:
         for line in _lines(folder, step, format, told):
-            file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
+            file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
             counted += 1
-    part.replace(out)
     clips = told.pop("")
     return Exported(Path(out), observer.name, format, clips, max(0, counted - 1), dict(told))
 

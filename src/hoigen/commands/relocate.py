@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from hoigen.commands.options import RunFolder
 from hoigen.core.errors import UsageError, VideoError
 from hoigen.core.settings import Setting
+from hoigen.data.sources.source import absolute
 
 if TYPE_CHECKING:
     from hoigen.data.run import Run
@@ -94,7 +95,8 @@ def _pair(text: str) -> tuple[str, str]:
     if not mark or not old.strip("/") or not new:
         raise UsageError(f"--root {text}: OLD=NEW, two folders or addresses")
     # as the list of videos has them: folders of this machine by their whole path
-    return (old if "://" in old else os.path.abspath(old)), (new if "://" in new else os.path.abspath(new))
+    one, other = (each.rstrip("/") if "://" in each else os.path.normpath(absolute(each)) for each in (old, new))
+    return one, other
 
 
 class _Search:
@@ -123,7 +125,7 @@ class _Search:
 
         if uri in self.seen:
             return self.seen[uri][1]
-        tries = [new + uri[len(old) :] for old, new in self.roots if uri.startswith(old.rstrip("/") + "/")]
+        tries = [new + uri[len(old) :] for old, new in self.roots if uri.startswith(old + "/")]
         if digest is not None and digest in self.contents:
             tries.append(self.contents[digest])
         stays = stamp(uri) is not None or (not tries and not is_local(uri))
@@ -210,7 +212,7 @@ def _move_recipe(run: Run, roots: Sequence[tuple[str, str]], *, strewn: bool) ->
     items = [given] if isinstance(given, str) else list(given)
     moved = []
     for item in items:
-        fits = [(old, new) for old, new in roots if item == old or item.startswith(old.rstrip("/") + "/")]
+        fits = [(old, new) for old, new in roots if item == old or item.startswith(old + "/")]
         moved.append(fits[0][1] + item[len(fits[0][0]) :] if fits else item)
     gone = [item for item in moved if "://" not in item and not is_glob(item) and not Path(item).exists()]
     kept: Any = str(run.videos_file.resolve()) if gone or strewn else moved[0] if isinstance(given, str) else moved

@@ -20,6 +20,7 @@ from hoigen.core.score import Number
 from hoigen.core.settings import plain
 from hoigen.data.files import write_text
 from hoigen.data.run import Run
+from hoigen.data.sources.source import absolute
 from hoigen.models import uses
 from hoigen.recipe.build import build
 from hoigen.recipe.recipe import KEYS, Recipe
@@ -89,16 +90,10 @@ def _recorded(run: Run, recipe: Recipe) -> dict[str, Any]:
     videos = recipe.videos
     if isinstance(videos, str | Path):
         # A list on stdin is gone once read; the run's own list stands for it.
-        found["videos"] = str(run.videos_file.resolve()) if str(videos) == "-" else absolute(videos)
+        found["videos"] = str(run.videos_file.resolve()) if str(videos) == "-" else absolute(str(videos))
     else:
-        found["videos"] = [item if item == "-" else absolute(item) for item in videos]
+        found["videos"] = [item if item == "-" else absolute(str(item)) for item in videos]
     return found | {"run": str(run.path.resolve())}
-
-
-def absolute(videos: str | Path) -> str:
-    """Where the videos are, from wherever hoigen is called."""
-    text = str(videos)
-    return text if "://" in text else str(Path(text).absolute())
 
 
 def same_run(run: Run, recipe: Recipe) -> None:
