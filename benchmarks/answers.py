@@ -1,7 +1,7 @@
 """How well the check of captions tells descriptions from other answers, with 95 % Wilson intervals.
 
-python benchmarks/answers.py                     benchmarks/answers/heldout.jsonl, by kind
-python benchmarks/answers.py unseen.jsonl        a second such set, on which nothing was changed
+python benchmarks/answers.py                     benchmarks/answers/unseen.jsonl, on which nothing was chosen, by kind
+python benchmarks/answers.py heldout.jsonl       the first such set, on which the check was mended
 python benchmarks/answers.py worked.jsonl        the answers that the rules were made on
 python benchmarks/answers.py --wrong             also every answer that was judged wrongly
 
@@ -38,7 +38,7 @@ def wilson(count: int, of: int, z: float = 1.96) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file", nargs="?", default="heldout.jsonl")
+    parser.add_argument("file", nargs="?", default="unseen.jsonl")
     parser.add_argument("--wrong", action="store_true")
     options = parser.parse_args()
     describe = prompts.render("describe")

@@ -1,9 +1,9 @@
 """How well it is told that an answer is not in English: python benchmarks/languages.py
 
 Descriptions of benchmarks/answers/heldout.jsonl and unseen.jsonl as if English had been asked for: those in other
-languages must be told, English ones must not. Columns: by letters alone (no library), by hoigen's check, by lingua where
-that is installed (pip install lingua-language-detector). And how far below the likeliest language the right one lies, of
-English sentences and of others, which is what the check's line is drawn between.
+languages must be told, English ones must not. By letters alone (no library), by hoigen's check, by lingua where that is
+installed (pip install lingua-language-detector). And how far English lies below the likeliest language, of English
+sentences and of others, which is what the check's line is drawn between.
 """
 
 from __future__ import annotations
@@ -79,9 +79,8 @@ def main() -> None:
         beyond = (
             sum(each > -languages.NEVER for each in ordered) if english else sum(e <= -languages.NEVER for e in ordered)
         )
-        print(
-            f"{name} sentences: {len(ordered)}, English {ordered[len(ordered) // 2]:.0f} below the likeliest in the middle,"
-        )
+        middle = ordered[len(ordered) // 2]
+        print(f"{name} sentences: {len(ordered)}, English {middle:.0f} below the likeliest in the middle,")
         print(
             f"  {edge:.0f} at the {'most' if english else 'least'}; {beyond} beyond the line at {-languages.NEVER:.0f}"
         )

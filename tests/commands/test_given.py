@@ -12,6 +12,7 @@ import pytest
 
 import hoigen
 from hoigen.commands.cli import main
+from hoigen.core.errors import RanksOpen
 from run_folders import curated
 
 ROWS = [
@@ -58,3 +59,37 @@ def test_show_has_them_too(run: Path) -> None:
     assert "size 64x48, digest " in said
     assert "licence CC-BY-4.0" in said
     assert "split train, matching_score 0.25" in said
+
+
+def test_names_that_are_taken_empty_or_do_something(tmp_path: Path, tiny_video: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(tiny_video.read_bytes())
+    given = {"": "index", "n": 5, "video": "abc", "list_width": 1, "width": 2, "Digest": "d", "id": 1234567890123456789}
+    given |= {
+        "\x1b]0;t\x07": "escape",
+        "=HYPERLINK(1)": "formula",
+        "big": 12345678901234567890,
+        "half": 0.5,
+        "whole": 3,
+    }
+    (tmp_path / "list.jsonl").write_text(json.dumps({"uri": "a.mp4", **given}))
+    curated(videos=tmp_path / "list.jsonl", run=tmp_path / "run")
+    hoigen.table(tmp_path / "run", out=tmp_path / "t.parquet")
+    [row] = duckdb.connect().sql(f"select * from '{tmp_path / 't.parquet'}'").to_arrow_table().to_pylist()
+    assert (row["list_n"], row["list_video"], row["list_"], row["list_Digest"]) == (5, "abc", "index", "d")
+    assert {row["list_width"], row["list_list_width"]} == {1, 2}
+    assert (row["width"], row["list_id"], row["whole"], row["half"]) == (64, 1234567890123456789, 3, 0.5)
+    assert row["big"] == "12345678901234567890"
+    assert (row[r"\x1b]0;t\x07"], row["'=HYPERLINK(1)"]) == ("escape", "formula")
+
+
+def test_a_video_that_was_not_looked_at_has_what_the_list_says(tmp_path: Path, tiny_video: Path) -> None:
+    rows = [{"uri": f"{at}.mp4", "licence": "CC0", "split": "train"} for at in range(4)]
+    for row in rows:
+        (tmp_path / row["uri"]).write_bytes(tiny_video.read_bytes())
+    (tmp_path / "list.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(RanksOpen):
+        curated(videos=tmp_path / "list.jsonl", run=tmp_path / "run", rank=0, ranks=2, shard_size=1)
+    hoigen.table(tmp_path / "run", out=tmp_path / "t.parquet")
+    found = duckdb.connect().sql(f"select licence, split, reason from '{tmp_path / 't.parquet'}'").fetchall()
+    assert [row[:2] for row in found] == [("CC0", "train")] * 4
+    assert sum("not been looked at" in row[2] for row in found) == 2

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 import hoigen
 from hoigen.commands.cli import main
@@ -129,3 +130,53 @@ def test_a_name_that_only_begins_alike_is_not_below(run: Path, tmp_path: Path) -
     found = hoigen.relocate(run, root=[f"{tmp_path / 'ol'}={tmp_path / 'new'}"])
     assert (found.moved, found.there) == (0, 3)
     assert os.path.commonpath(uris(run)) == str(tmp_path / "old")
+
+
+def test_a_row_that_failed_goes_with_the_others_of_its_video(run: Path, tmp_path: Path) -> None:
+    old, new = tmp_path / "old" / "a.mp4", tmp_path / "else"
+    (tmp_path / "list.csv").write_text(f"uri,start,end\n{old},90,95\n{old},0,1\n{tmp_path}/old/b.mp4,0,1\n")
+    curated(videos=tmp_path / "list.csv", run=tmp_path / "listed")
+    new.mkdir()
+    old.rename(new / "z.mp4")
+    assert not hoigen.relocate(tmp_path / "listed", videos=[str(new)]).incomplete
+    assert uris(tmp_path / "listed")[:2] == [str(new / "z.mp4")] * 2
+
+    (new / "z.mp4").rename(old)  # and with the same name, but another content, it is no video of the run's
+    curated(videos=tmp_path / "list.csv", run=tmp_path / "again")
+    (new / "a.mp4").write_bytes((tmp_path / "old" / "b.mp4").read_bytes())
+    old.unlink()
+    found = hoigen.relocate(tmp_path / "again", root=[f"{tmp_path / 'old'}={new}"])
+    assert list(found.other) == [str(old)]
+
+
+def test_each_of_two_videos_of_one_content_has_a_place_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    render(tmp_path / "old" / "a.mp4", pan(texture(1, (120, 90)), 30, (1, 0), (96, 72)))
+    shutil.copy(tmp_path / "old" / "a.mp4", tmp_path / "old" / "b.mp4")
+    curated(videos=tmp_path / "old", run=tmp_path / "run", duplicates="keep")
+    (tmp_path / "old").rename(tmp_path / "new")
+    hoigen.relocate(tmp_path / "run", videos=[str(tmp_path / "new")])
+    assert sorted(uris(tmp_path / "run")) == [f"{tmp_path}/new/a.mp4", f"{tmp_path}/new/b.mp4"]
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_from_a_disk_to_a_store_and_back(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slash: str
+) -> None:
+    monkeypatch.setenv("HOIGEN_SCHEMES", "memory")
+    store = MemoryFileSystem()
+    for path in (tmp_path / "old").rglob("*.mp4"):
+        store.pipe_file(f"/moved/videos/{path.relative_to(tmp_path / 'old')}", path.read_bytes())
+    (tmp_path / "old").rename(tmp_path / "away")
+    found = hoigen.relocate(run, root=[f"{tmp_path / 'old'}{slash}=memory://moved/videos{slash}"])
+    assert (found.moved, found.incomplete) == (3, False)
+    assert uris(run) == [f"memory://moved/videos/{name}.mp4" for name in ("a", "b", "deep/c")]
+    found = hoigen.relocate(run, root=[f"memory://moved/videos{slash}={tmp_path / 'away'}{slash}"])
+    assert (found.moved, found.incomplete) == (3, False)
+
+
+def test_a_home_that_the_shell_does_not_write_out(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    (tmp_path / "old").rename(tmp_path / "home" / "new")
+    assert not hoigen.relocate(run, root=[f"{tmp_path / 'old'}=~/new"]).incomplete

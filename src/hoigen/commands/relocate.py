@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -77,7 +78,7 @@ def relocate(
     folder.recipe()
     roots = [_pair(text) for text in root or ()]
     with held(folder, Rank()):
-        search = _Search(roots, _by_content(folder, videos) if videos else {})
+        search = _Search(roots, folder, videos or ())
         for table in (folder.clips, folder.found):
             for shard in table.shards():
                 _move_rows(table, shard, search)
@@ -99,76 +100,80 @@ def _pair(text: str) -> tuple[str, str]:
     return one, other
 
 
+def _digests(uri: str) -> set[str]:
+    """The digests that a video of this content may have been filed under: as of a disk, and as of a store."""
+    from hoigen.video.file import content_digest
+
+    found = set()
+    with contextlib.suppress(VideoError):
+        found = {content_digest(uri, local=local) for local in (True, False)}
+    return found
+
+
 class _Search:
     """Where videos are now; each is looked for once.
 
     Args:
         roots: old and new folder or address.
-        contents: digest -> the place of a video with that content.
+        run: whose videos they are.
+        videos: where videos of their content are looked for.
 
     seen: place in the run -> how the search ended, and the place that holds now.
     """
 
-    def __init__(self, roots: Sequence[tuple[str, str]], contents: Mapping[str, str]) -> None:
-        self.roots, self.contents = roots, contents
-        self.seen: dict[str, tuple[str, str]] = {}
+    def __init__(self, roots: Sequence[tuple[str, str]], run: Run, videos: Sequence[str]) -> None:
+        from hoigen.data.sources import read_sources
+        from hoigen.stages.ingest import stamp
 
-    def place(self, uri: str, digest: str | None) -> str:
-        """Where a video is now; as it was when it is not found.
+        self.roots = roots
+        self.seen: dict[str, tuple[str, str]] = {}
+        self.given: set[str] = set()
+        self.digests: dict[str, str] = {}  # of each place that was measured; rows that failed have none of their own
+        self.contents: dict[str, list[str]] = {}  # digest -> places
+        sizes = set()
+        for table in (run.clips, run.found):
+            for shard in table.shards():
+                for row in table.read(shard, ["uri", "digest", "header"]):
+                    if row["digest"] is not None:
+                        self.digests[row["uri"]] = row["digest"]
+                        before = json.loads(row["header"]).get("stamp") if row["header"] else None
+                        sizes.add(before[0] if before else None)
+        for source in read_sources(list(videos), say=lambda text: None) if videos else ():
+            now = stamp(source.uri)
+            if now is None or now[0] in sizes or None in sizes:
+                for digest in _digests(source.uri):  # what cannot be read has none
+                    self.contents.setdefault(digest, []).append(source.uri)
+
+    def place(self, uri: str) -> str:
+        """Where a video is now; as it was when it is not found. One that was never read is taken at its name.
 
         Args:
             uri: where it was.
-            digest: of the content that was measured; None for one that was never read, which is taken at its name.
         """
         from hoigen.stages.ingest import stamp
-        from hoigen.video.file import content_digest, is_local
+        from hoigen.video.file import is_local
 
         if uri in self.seen:
             return self.seen[uri][1]
+        digest = self.digests.get(uri)
         tries = [new + uri[len(old) :] for old, new in self.roots if uri.startswith(old + "/")]
-        if digest is not None and digest in self.contents:
-            tries.append(self.contents[digest])
-        stays = stamp(uri) is not None or (not tries and not is_local(uri))
+        here = stamp(uri) is not None
+        alike = [] if here else self.contents.get(digest or "", [])
+        if alike := [each for each in alike if each not in self.digests and each not in self.given] or alike[:1]:
+            named = [each for each in alike if Path(each).name == Path(uri).name]
+            tries.append((named or alike)[0])
+            self.given.add(tries[-1])  # of several with one content each stands for one video, while there are enough
+        stays = here or (not tries and not is_local(uri))
         end, where = (FOUND if stays else MISSING), uri
         for new in tries:
-            try:
-                same = content_digest(new) == digest if digest is not None else stamp(new) is not None
-            except VideoError:
-                continue
-            if same:
+            found = _digests(new) if digest is not None else ()
+            if digest in found or (digest is None and stamp(new) is not None):
                 end, where = FOUND, new
                 break
-            end = FOUND if stays else OTHER
+            if found:
+                end = FOUND if stays else OTHER
         self.seen[uri] = end, where
         return where
-
-
-def _by_content(run: Run, videos: Iterable[str]) -> dict[str, str]:
-    """Digest -> place, of the files in `videos` whose size one of the run's videos has."""
-    from hoigen.data.sources import read_sources
-    from hoigen.stages.ingest import stamp
-    from hoigen.video.file import content_digest
-
-    sizes = {size for _, _, size in _measured(run)}
-    found: dict[str, str] = {}
-    for source in read_sources(list(videos), say=lambda text: None):
-        now = stamp(source.uri)
-        if now is None or now[0] in sizes or None in sizes:
-            try:
-                found.setdefault(content_digest(source.uri), source.uri)
-            except VideoError:
-                continue  # what cannot be read is none of the run's
-    return found
-
-
-def _measured(run: Run) -> Iterator[tuple[str, str, int | None]]:
-    """Place, digest and size in bytes (None where it is not known) of the videos that were read."""
-    for table in (run.clips, run.found):
-        for shard in table.shards():
-            for row in table.read(shard, ["uri", "digest", "header"]):
-                if row["digest"] is not None:
-                    before = json.loads(row["header"]).get("stamp") if row["header"] else None
-                    yield row["uri"], row["digest"], before[0] if before else None
 
 
 def _move_rows(table: Table, shard: int, search: _Search) -> None:
@@ -177,7 +182,7 @@ def _move_rows(table: Table, shard: int, search: _Search) -> None:
 
     rows, changed = table.read(shard), False
     for row in rows:
-        where = search.place(row["uri"], row["digest"])
+        where = search.place(row["uri"])
         if where != row["uri"]:
             header = json.loads(row["header"]) | {"stamp": stamp(where)} if row["header"] else None
             row |= {"uri": where, "header": None if header is None else json.dumps(header, ensure_ascii=False)}
@@ -195,7 +200,7 @@ def _move_list(run: Run, search: _Search) -> None:
     places = itertools.count()
 
     def moved(row: dict[str, Any]) -> dict[str, Any]:
-        return row | {"uri": known.get(next(places)) or search.place(row["uri"], None)}
+        return row | {"uri": known.get(next(places)) or search.place(row["uri"])}
 
     videolist.rewrite(run.videos_file, moved)
 

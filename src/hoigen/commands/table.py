@@ -92,21 +92,28 @@ def _given(con: duckdb.DuckDBPyConnection, taken: Sequence[str]) -> tuple[str, s
         con: with the clips of a run.
         taken: names of the columns that the table has already.
     """
+    from hoigen.core.harmless import cell, plain
     from hoigen.data.parquet import quoted, text
 
     found = con.execute(
-        """with keys as (select meta, unnest(json_keys(meta)) as key from clips where meta <> '{}')
-        select key, bool_and(json_type(meta, '/' || replace(replace(key, '~', '~0'), '/', '~1'))
-            in ('BIGINT', 'UBIGINT', 'HUGEINT', 'DOUBLE', 'NULL')) from keys group by key order by key"""
+        """with keys as (select meta, unnest(json_keys(meta)) as key from clips where meta <> '{}'),
+            pairs as (select key, '/' || replace(replace(key, '~', '~0'), '/', '~1') as way, meta from keys),
+            typed as (select key, json_type(meta, way) as type, json_extract_string(meta, way) as value from pairs)
+        select key, bool_and(type = 'NULL' or (type like '%INT' and try_cast(value as bigint) is not null)),
+            bool_and(type in ('BIGINT', 'UBIGINT', 'DOUBLE', 'NULL')) and bool_or(type = 'DOUBLE')
+        from typed group by key order by key"""
     ).fetchall()
-    names = {name.lower() for name in (*taken, "width", "height", "digest")}
+    names = {name.lower() for name in (*taken, "width", "height", "digest", "video", "n")}
     columns = ["width", "height", "digest"]
     picked = ["nullif(width, 0) as width", "nullif(height, 0) as height", "digest"]
-    for key, is_number in found:
-        name = key if key.lower() not in names else f"list_{key}"
+    for key, is_whole, is_number in found:
+        name = cell(plain(key)) or "list_"  # a stranger's: nothing that a screen or a spreadsheet would run
+        while name.lower() in names:
+            name = f"list_{name}"
         names.add(name.lower())
         value = f"json_extract_string(meta, {text('/' + key.replace('~', '~0').replace('/', '~1'))})"
-        picked.append(f"{f'try_cast({value} as double)' if is_number else value} as {quoted(name)}")
+        kind = "bigint" if is_whole else "double" if is_number else "varchar"
+        picked.append(f"try_cast({value} as {kind}) as {quoted(name)}")
         columns.append(quoted(name))
     con.execute(f"create view listed as select video, n, {', '.join(picked)} from clips")
     return ", ".join(f"listed.{column}" for column in columns), "listed"

@@ -62,6 +62,22 @@ def write_videos(sources: Iterable[Source], path: Path, *, batch: int = BATCH) -
     return count
 
 
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Waits for others who write the list. Raises RanksOpen when one takes longer than a minute."""
+    until = time.monotonic() + PATIENCE
+    with contextlib.ExitStack() as held:
+        while True:
+            try:
+                held.enter_context(Folder(str(path.parent)).lock(".lock-videos"))
+                break
+            except Locked:
+                if time.monotonic() > until:
+                    raise RanksOpen([], f"{path} is being written; start the same command again") from None
+                time.sleep(0.02)
+        yield
+
+
 def rewrite(path: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     """Writes the list anew, whole or not at all, in the same order.
 
@@ -72,11 +88,16 @@ def rewrite(path: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> N
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with named(path):
-        before = pq.read_table(path, partitioning=None)
-    rows = pa.Table.from_pylist([change(row) for row in before.to_pylist()], schema=before.schema)
-    with Folder(str(path.parent)).writing(path.name) as file:
-        pq.write_table(rows, file)
+    with (
+        _locked(path),
+        named(path),
+        pq.ParquetFile(path) as before,
+        Folder(str(path.parent)).writing(path.name) as file,
+        pq.ParquetWriter(file, before.schema_arrow) as writer,
+    ):
+        for batch in before.iter_batches(batch_size=BATCH):
+            changed = [change(row) for row in batch.to_pylist()]
+            writer.write_table(pa.Table.from_pylist(changed, schema=before.schema_arrow))
 
 
 def uris_of(path: Path) -> Iterator[str]:
@@ -162,16 +183,7 @@ def write_or_extend(path: Path, sources: Iterable[Source]) -> int:
             if not known:
                 raise UsageError("no videos were found: the folder, glob or list is empty")
             return 0
-        until = time.monotonic() + PATIENCE
-        with contextlib.ExitStack() as held:  # not before: reading the sources may have taken long
-            while True:  # others take a moment
-                try:
-                    held.enter_context(Folder(str(path.parent)).lock(".lock-videos"))
-                    break
-                except Locked:
-                    if time.monotonic() > until:
-                        raise RanksOpen([], f"{path} is being written; start the same command again") from None
-                    time.sleep(0.02)
+        with _locked(path):  # not before: reading the sources may have taken long
             if not path.exists():
                 part.replace(path)
                 return count

@@ -23,7 +23,7 @@ class Recipe:
 
     videos: Annotated[
         str | Path | Sequence[str],
-        Setting("a folder, a glob, a video, `-` for a list on stdin, or a manifest (CSV, JSONL, Parquet with `uri`)"),
+        Setting("a folder, a glob, a video, `-` for a list on stdin, or a list (CSV, TSV, JSON, JSONL, Parquet)"),
     ]
     run: Annotated[str | Path, Setting("the folder of the run; made when absent")]
     bad_rows: Annotated[

@@ -138,6 +138,8 @@ def _unseen(run: Run, free: Sequence[tuple[int, int | None]], clips: str) -> str
         "end": '"end"',
         "source": "coalesce(source, '')",
         "prompt": "caption",
+        "meta": """case when coalesce(licence, '') = '' then coalesce(meta, '{}')
+            else json_merge_patch(coalesce(meta, '{}'), json_object('licence', licence))::varchar end""",
         "video": "video",
         "n": "0",
         "state": "'pending'",

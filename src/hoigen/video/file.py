@@ -155,7 +155,7 @@ def raw_bytes(uri: str) -> Iterator[BinaryIO]:
         yield file
 
 
-def content_digest(uri: str, progress: Progress | None = None) -> str:
+def content_digest(uri: str, progress: Progress | None = None, *, local: bool | None = None) -> str:
     """32 hex digits that are the same for the same content, whatever its name.
 
     Local files up to `WHOLE_DIGEST` bytes are read whole. Of others, the size and 16 blocks of 1 MiB spread evenly
@@ -164,13 +164,15 @@ def content_digest(uri: str, progress: Progress | None = None) -> str:
     Args:
         uri: path or address of the file.
         progress: called for each block.
+        local: as a local file is digested, or as one of a store; None: as this one is. A file that has moved from one to
+            the other is compared by the form that it was measured in.
     """
     moved_on = progress or (lambda: None)
     try:
         with raw_bytes(uri) as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(0)
-            if is_local(uri) and size <= WHOLE_DIGEST:
+            if (is_local(uri) if local is None else local) and size <= WHOLE_DIGEST:
                 digest = hashlib.blake2b(digest_size=16)
                 while block := file.read(BLOCK):
                     digest.update(block)

@@ -1,4 +1,4 @@
-"""Categories of captions by a language model: the prompt is experts/templates/triplets.md, the answer is JSON and kept."""
+"""Categories of captions by a language model: asked experts/templates/triplets.md, it answers JSON, which is kept."""
 
 from __future__ import annotations
 
