@@ -164,8 +164,8 @@ def content_digest(uri: str, progress: Progress | None = None, *, local: bool | 
     Args:
         uri: path or address of the file.
         progress: called for each block.
-        local: as a local file is digested, or as one of a store; None: as this one is. A file that has moved from one to
-            the other is compared by the form that it was measured in.
+        local: as a local file is digested, or as one of a store; None: as this one is. What has moved from one to the
+            other is compared by the form that it was measured in.
     """
     moved_on = progress or (lambda: None)
     try:
