@@ -153,3 +153,38 @@ def test_thoughts_go_and_thoughts_without_an_end_are_no_answer() -> None:
     assert without_thoughts("◁think▷x◁/think▷A man.") == "A man."
     assert without_thoughts("<think>x") == ""
     assert without_thoughts("x</think>A man.") == "A man."
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "He wears goggles for safety and cuts a board.",
+        "The black box is empty and nothing is seen inside.",
+        "No label is attached to the empty black container in the input tray.",
+        "She holds a mug with text below the logo.",
+        "A screen shows two text boxes.",
+        "He types one text on his phone.",
+        "She looks through the frames and takes a pair of glasses.",
+        "The content is removed from the box.",
+        "It is not possible to complete the puzzle, since a piece is lost.",
+        "He shreds a redacted document.",
+    ],
+)
+def test_words_of_refusals_that_tell_of_things(sentence: str) -> None:
+    scene = f"A man in a blue coat works at a wooden bench. {sentence}"
+    assert words_of(scene, own="Describe the video in one paragraph.").text == scene
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "For safety reasons, more is not described.",
+        "The content was removed.",
+        "I was unable to complete the request.",
+        "Both texts say so.",
+        "Across the frames he turns.",
+    ],
+)
+def test_the_same_words_where_they_refuse_or_tell_of_the_task(sentence: str) -> None:
+    found = words_of(f"A man in a blue coat works at a wooden bench. {sentence}", own="Describe the video.")
+    assert found.text == "", found

@@ -50,8 +50,8 @@ MEDIA = (
 NOT = r"(?:not|n't|n’t|never)"
 I_AM = r"(?:i(?:'|’)m|i am|we(?:'|’)re|we are)"
 TELL = (
-    r"(?:describ|caption|summari[sz]|assist|help|comply|provid|process|fulfil|generat|access|analy[sz]|"
-    r"complet|continu|answer|interpret)\w*"
+    r"(?:(?:describ|caption|summari[sz]|assist|help|comply|provid|process|fulfil|generat|access|analy[sz]|"
+    r"continu|answer|interpret)\w*|complet\w* (?:(?:the|this|your) )?(?:request|task|description|caption|prompt)\b)"
 )
 
 
@@ -122,7 +122,7 @@ CLOSER = _any(
 """What chat models put behind the thing itself."""
 
 SORRY = _any(
-    r"\b(?:i(?:'|’)?m|i am|we(?:'|’)?re|we are) (?:\w+ )?(?:sorry|afraid|unable|restricted|designed|"
+    r"\b(?:i(?:'|’)?m|i am|i was|we(?:'|’)?re|we are|we were) (?:\w+ )?(?:sorry|afraid|unable|restricted|designed|"
     r"programmed|trained|only)\b",
     r"(?:\A|[.!?:]\s+)(?:sorry|apologies|my apologies)(?![-\w])|\bsorry,? (?:about that|but)\b|\b(?:i|"
     r"we) (?:\w+ )?apologi[sz]e\b",
@@ -141,11 +141,12 @@ SORRY = _any(
     r"\b(?:violat\w+|against|due to|by|under|per) (?:\w+ ){0,3}(?:polic(?:y|ies)|guidelines?|rules|"
     r"terms)\b|\b(?:safety|content|usage) (?:filters?|system|policy)\b",
     r"\b(?:restricted|not allowed|limited) to (?:text|talk|describ\w+)\b|\bcaptioning skipped\b|"
-    r"\bresponse withheld\b|\bredacted\b",
-    r"\b(?:for|due to) (?:privacy|safety|legal|ethical|policy|security)\b|\brefrain from describing\b",
+    r"\bresponse withheld\b|(?:\A|\b(?:caption|description|content|response|answer) )\W*redacted\b",
+    r"\b(?:for|due to) (?:privacy|safety|legal|ethical|policy|security)(?:,? (?:and|or) \w+)? (?:reasons?|concerns?|"
+    r"considerations?|restrictions?|guidelines?)\b|\brefrain from describing\b",
     r"\b(?:request|response|content|answer|prompt|output) (?:was|is|has been|were) (?:blocked|declined|"
     r"denied|filtered|"
-    r"flagged|refused|removed)\b|\Acontent (?:blocked|filtered|removed)\b",
+    r"flagged|refused|removed)\b(?! from\b)|\Acontent (?:blocked|filtered|removed)\b",
     r"\b(?:content|material|clip|video|request|footage)\b.{0,40}\b(?:violates?|may be harmful|"
     r"goes against|is against|inappropriate|"
     r"(?:contains?|depicts?|involves?) (?:sensitive|explicit|harmful|graphic|minors|nudity|violence))\b",
@@ -196,8 +197,8 @@ ALOUD = _any(
     r"\blet(?:'|’)s (?:see|look|start|begin|describe|go)\b|(?:\A|[.!?]\s+)(?:hmm|wait|got it|understood|"
     r"alright|here we go|great question|thank you|as requested)\b[,.!: ]",
     r"\bto describe the (?:clip|video)\b|\b(?:one|it) should (?:describe|be described|mention|note)\b|"
-    r"\bimportant to note\b|\b(?:description|caption|paragraph|text) (?:is |can be )?(?:found )?(?:below|"
-    r"above)\b|\b(?:description|caption|paragraph) (?:must|should|will|needs)\b|"
+    r"\bimportant to note\b|\b(?:(?:description|caption|paragraph) (?:is |can be )?|text (?:is|can be) )(?:found )?"
+    r"(?:below|above)\b|\b(?:description|caption|paragraph) (?:must|should|will|needs)\b|"
     r"\A(?:the )?answer is\b",
     r"(?:\A|[.!?]\s+)(?:(?:first|next|then|now|finally),? )?(?:describe|identify|check|write|list|"
     r"consider|focus on|ensure|analy[sz]e|look at|mention|"
@@ -223,7 +224,9 @@ NTH = (
 SOURCES = _any(
     r"\b(?:both|two|either|neither|original|previous|given|provided|rewritten|corrected|final|other|one|"
     r"third) (?:descriptions?|captions?|accounts?|drafts?|"
-    r"texts?|versions?)\b(?! (?:card|board|on the|on a|of an?)\b)",
+    r"versions?)\b(?! (?:card|board|on the|on a|of an?)\b)",
+    r"\b(?:both|either|neither|original|previous|given|provided|rewritten|corrected|final|other) texts?\b"
+    r"(?! (?:box(?:es)?|messages?|fields?|card|board|on the|on a|of an?)\b)",
     rf"\bdescription \d\b|\b{WRITERS}(?:['’]s? \w+)?(?: (?!on\b|in\b|at\b|by\b|with\b|and\b|of\b)\w+){{0,2}} {SAY}\b",
     r"\b(?:as|according to|per|by) (?:the |both |all |each )?(?:\w+ )?(?:observers?|descriptions?|"
     r"experts?)\b(?! on\b)|\b(?:observer|expert) (?:[abc]|\d|one|two|three)\b",
@@ -242,6 +245,7 @@ SOURCES = _any(
     rf"\b(?:the|these|those|all|each|several|provided|given|eight|\d+|sequence of|series of|"
     rf"every) (?:\w+ )?{SHOTS} (?:shows?|depicts?|captures?|illustrates?|"
     r"provided|given|reveals?|portrays?|contains?)\b(?! (?:a |the )?(?:his|her|their))",
+    r"(?<!look )(?<!looks )(?<!looking )(?<!peers )(?<!peering )(?<!sees )"
     r"\b(?:in|by|across|over|between|throughout|from|through|among) (?:the|these|all|most|several|some|"
     r"consecutive|successive)(?: of the)? (?:\w+ )?frames\b"
     r"(?! (?:of|on|hang|are|that|with|in)\b)",
@@ -353,6 +357,30 @@ TASK = re.compile(
     re.IGNORECASE,
 )
 """What is said of a task, its input and its refusal."""
+EVERYDAY = frozenset(
+    [
+        "attached",
+        "attachment",
+        "black",
+        "blank",
+        "completed",
+        "displayed",
+        "empty",
+        "found",
+        "input",
+        "loaded",
+        "missing",
+        "needed",
+        "nothing",
+        "opened",
+        "played",
+        "provided",
+        "received",
+        "seen",
+        "work",
+    ]
+)
+"""Of these words those that tell of things as well: they count only where nobody acts in the whole text."""
 OF_A_VIDEO = re.compile(
     r"\b(?:video|clip|footage|image)s? (?:shows?|begins?|starts?|opens?|captures?|depicts?|features?|"
     r"ends?)\b|\bin th(?:e|is) (?:video|clip)\b",
@@ -713,7 +741,7 @@ def _of_the_task(sentence: str, *, alone: bool) -> bool:
     """
     if ACTOR.search(sentence):
         return False
-    told = {found.casefold() for found in TASK.findall(sentence)}
+    told = {found.casefold() for found in TASK.findall(sentence)} - (frozenset() if alone else EVERYDAY)
     media = re.search(rf"\b(?:{MEDIA}|media|content|material|url)\b", sentence, re.IGNORECASE) is not None
     denied = re.search(rf"\b(?:no|nothing|cannot|unable|{NOT}|too|un\w+ed|only)\b", sentence, re.IGNORECASE) is not None
     points = len(told) + media + denied
