@@ -27,6 +27,7 @@ from hoigen.core.errors import SetupError, UsageError, VideoError
 from hoigen.data.sources import folders
 from hoigen.experts.call import Request
 from hoigen.models import tensors
+from hoigen.stages.ingest import any_readable
 from hoigen.work.task import Failure
 
 BREAKS = {
@@ -287,3 +288,64 @@ def test_a_store_that_is_called_wrongly_is_no_address_that_is_wrong(
 def test_a_store_that_is_told_too_little_is_the_users_error() -> None:
     with pytest.raises(UsageError, match="cannot read zip://"):
         list(folders.read("zip://somewhere", lambda text: None))
+
+
+WAYS = {
+    "crashes": "os.kill(os.getpid(), signal.SIGSEGV)",
+    "ends": "os._exit(3)",
+    "hangs": "time.sleep(1000)",
+    "out of memory": "raise MemoryError",
+}
+
+
+def tried(folder: Path, monkeypatch: pytest.MonkeyPatch, way: str, *names: str) -> bool:
+    """Whether one of the videos can be opened, when those with `bad` in their name go wrong in this way."""
+    odd = f"""
+import os, signal, time
+import av
+real = av.open
+def open(file, *given, **named):
+    if "bad" in str(file):
+        {way}
+    return real(file, *given, **named)
+av.open = open
+"""
+    monkeypatch.setenv("PYTHONPATH", environment(folder / "site", odd)["PYTHONPATH"])
+    return any_readable([str(folder / name) for name in names], patience=20)
+
+
+@pytest.mark.parametrize("way", sorted(WAYS))
+def test_a_video_that_takes_its_process_down_does_not_speak_for_the_others(
+    way: str, tmp_path: Path, tiny_video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("bad1.mp4", "bad2.mp4", "good.mp4"):
+        (tmp_path / name).write_bytes(tiny_video.read_bytes())
+    assert tried(tmp_path, monkeypatch, WAYS[way], "none.mp4", "bad1.mp4", "bad2.mp4", "good.mp4")
+
+
+def test_when_none_can_be_opened_no_one_speaks_for_them(
+    tmp_path: Path, tiny_video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("bad1.mp4", "bad2.mp4"):
+        (tmp_path / name).write_bytes(tiny_video.read_bytes())
+    assert not tried(tmp_path, monkeypatch, WAYS["crashes"], "bad1.mp4", "none.mp4", "bad2.mp4")
+
+
+@pytest.mark.parametrize("kept", ["", "OPENAI_API_KEY"])
+def test_who_tries_videos_has_no_key(
+    kept: str, tmp_path: Path, tiny_video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-mine")
+    monkeypatch.setenv("HOIGEN_WORKER_ENV", kept)
+    (tmp_path / "bad.mp4").write_bytes(tiny_video.read_bytes())
+    assert tried(tmp_path, monkeypatch, "os._exit(3) if 'OPENAI_API_KEY' in os.environ else None", "bad.mp4") != bool(
+        kept
+    )
+
+
+def test_a_fault_of_the_program_is_no_answer_about_videos(
+    tmp_path: Path, tiny_video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bad.mp4").write_bytes(tiny_video.read_bytes())
+    with pytest.raises(SetupError, match="TypeError: a wrong call"):
+        tried(tmp_path, monkeypatch, "raise TypeError('a wrong call')", "bad.mp4", "none.mp4")

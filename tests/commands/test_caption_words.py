@@ -89,6 +89,26 @@ def test_a_stop_can_be_switched_off_and_a_caption_between_ends_a_row(
         assert caption(run, retry=True).failed, "three good ones, and never four in a row"
 
 
+def test_a_retry_of_refused_clips_goes_by_what_earlier_commands_captioned(
+    tmp_path: Path, tiny_video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clips that have captions lie in other parts, and behind those that are asked about again."""
+    monkeypatch.setattr("hoigen.stages.captions.ALIKE", 4)
+    refused, fine = DENIED["refusals"], Say(text="A man lifts a cup from the table and drinks.")
+    with FakeChatServer() as server:
+        server.script = [refused] * 6
+        server.then = lambda body: fine
+        run = prepared(tmp_path, tiny_video, server.url, 9, slots=1)
+        first = caption(run, breaker=False)
+        assert sum(first.failed.values()) == 6
+        server.then = lambda body: refused
+        again = caption(run, retry=True)
+        assert sum(again.failed.values()) == 6
+        monkeypatch.setattr("hoigen.stages.captions.ALIKE_LATER", 5)
+        with pytest.raises(SetupError, match="stopped: 5 clips in a row got no caption"):
+            caption(run, retry=True)
+
+
 def test_what_a_server_cannot_take_is_mended_once_and_told(
     tmp_path: Path, tiny_video: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

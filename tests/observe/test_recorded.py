@@ -16,7 +16,7 @@ from hoigen import Clip, Score
 from hoigen.core.errors import UsageError
 from hoigen.measures.fine_hoi import FineHoi
 from hoigen.models.fingerprint import fingerprint
-from hoigen.observe import rle
+from hoigen.observe import recordings, rle
 from hoigen.observe.masks import Mask
 from hoigen.observe.poses import COCO
 from looking import score_of as look
@@ -281,3 +281,10 @@ def test_a_stretch_of_which_nothing_is_written_is_undefined(tmp_path: Path) -> N
 def test_masks_that_cannot_be_are_named(tmp_path: Path, change: Row, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         score_of(written(tmp_path, [{**GOOD, **change}]), clip_of(end=0.5))
+
+
+def test_a_recording_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "folder.jsonl").mkdir()
+    for name, said in (("folder.jsonl", "Is a directory"), ("none.jsonl", "No such file or directory")):
+        with pytest.raises(UsageError, match=f"{name}: {said}"):
+            recordings.read(tmp_path / name)

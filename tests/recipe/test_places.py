@@ -198,3 +198,11 @@ def test_words_are_names_before_they_are_files(sides: tuple[Path, Path]) -> None
     assert found == given
     assert places.measures_of(found["measures"], folder) == given["measures"]
     assert find("observer", "lite")
+
+
+@pytest.mark.parametrize("text", ["a" * 5000 + ".md", "a" * 5000 + ".py", "a\0b.md", "~nobody-at-all/x.md"])
+def test_a_text_that_cannot_be_a_path_is_no_such_file(text: str, tmp_path: Path) -> None:
+    said = f"no such file: {text} (measures"
+    with pytest.raises(UsageError) as stopped:
+        places.measures_of([{"coarse_hoi": {"prompt": text}}], tmp_path)
+    assert str(stopped.value).startswith(said)

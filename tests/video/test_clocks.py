@@ -180,3 +180,19 @@ def test_what_is_held_too_long_is_dropped_by_itself(tmp_path: Path) -> None:
         (202.0, pytest.approx(203.5, abs=0.2), "ok"),
     ]
     assert shots[1].reason == "one frame is shown for 200.00 s, longer than max_length 60 s"
+
+
+@pytest.mark.parametrize(("name", "every"), [("a.mp4", 12.0), ("a.mkv", 15.0), ("a.ts", 3.0)])
+def test_slides_and_time_lapse_have_no_holes(tmp_path: Path, name: str, every: float) -> None:
+    times = [n * every for n in range(20)]
+    path = render(tmp_path / name, counting(20, SIZE), times=times, options={"crf": "1", "g": "5", "bf": "0"})
+    found, _ = find_shots(str(path), "adaptive", 0.2, None)
+    assert video.probe(str(path)).jumps == found.jumps == 0
+    assert [at for _, at in video.walk(str(path))] == pytest.approx(times, abs=0.002)
+
+
+def test_a_hole_between_slides_is_one(tmp_path: Path) -> None:
+    times = [n * 12.0 for n in range(10)] + [3600 + n * 12.0 for n in range(10)]
+    path = render(tmp_path / "a.mp4", counting(20, SIZE), times=times, options={"crf": "1", "g": "5", "bf": "0"})
+    assert video.probe(str(path)).jumps == 1
+    assert [at for _, at in video.walk(str(path))] == pytest.approx([n * 12.0 for n in range(20)], abs=0.002)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -249,7 +250,20 @@ def test_decode_errors_are_counted_and_few_of_them_cost_nothing(tmp_path: Path) 
     data = bytearray(path.read_bytes())
     data[len(data) // 2 : len(data) // 2 + 400] = bytes(400)
     path.write_bytes(data)
-    assert len(seen(path, Sampling(frames=4))) == 4
+    torn = seen(path, Sampling(frames=4))
+    assert len(torn) == 4
+    assert torn.torn > 0
+
+    path = render(tmp_path / "a.mp4", frames, options={"g": "5", "bf": "0"})
+    with av.open(str(path)) as container:
+        packets = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    data = bytearray(path.read_bytes())
+    for where, size in packets[33:52:9]:
+        data[where : where + size] = b"\x7f" * size  # the first unit would be longer than the packet
+    path.write_bytes(data)
+    lost = seen(path, Sampling(frames=4))
+    assert len(lost) == 4
+    assert lost.decode_errors > 0
 
 
 def test_content_is_recognised_under_another_name(tmp_path: Path) -> None:

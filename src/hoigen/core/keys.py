@@ -36,7 +36,14 @@ KNOWN: Mapping[str, str] = {
 }
 """Services and the variables that their documents name."""
 PAIR = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?=([A-Za-z_][A-Za-z0-9_]{0,127})?")
-SECRET = re.compile(r"(^|_)(API_?KEY|KEY_ID|ACCESS_KEY|TOKEN|SECRET|SECRET_KEY|PASSWORD|PASSWD|CREDENTIALS?)$", re.I)
+SECRET = re.compile(
+    r"(API_?KEYS?|PASSWORD|PASSWD|PASSPHRASE|AUTHTOKEN)$"
+    r"|(^|_)(KEY|KEY_ID|KEY_BASE|TOKEN|PAT|JWT|SECRETS?|SECRET_ID|CREDENTIALS?|CREDS|DSN|CONNECTION_STRING)$"
+    r"|_(PASS|PWD|AUTH|WEBHOOK|WEBHOOK_URL)$"
+    r"|(^|_)(DATABASE|DB|POSTGRES|POSTGRESQL|PG|MYSQL|MARIADB|MONGO|MONGODB|REDIS|AMQP|RABBITMQ|BROKER)_UR[IL]$",
+    re.I,
+)
+"""Names that end like a key's, or that of an address with a password in it. PWD and SSH_ASKPASS do not."""
 STORES = ("AWS_", "AZURE_", "GOOGLE_", "GCS_", "S3_", "FSSPEC_", "HF_", "HUGGING_FACE_")
 """Variables by which object stores are read: workers decode what lies there."""
 
@@ -70,7 +77,8 @@ def variable_of(url: str) -> str:
     host = (parts.hostname or "").rstrip(".")
     name = f"[{host}]" if ":" in host else host
     said = _said()
-    for place in (f"{name}:{parts.port}" if parts.port else name, name):
+    port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    for place in (f"{name}:{port}", name):
         if place in said:
             return said[place]
     return KNOWN.get(name, "") if parts.scheme == "https" and parts.port in (None, 443) else ""

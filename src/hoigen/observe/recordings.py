@@ -104,8 +104,11 @@ def _digest(path: Path, changed: int) -> str:
 @functools.lru_cache(maxsize=8)
 def _read(path: Path, changed: int) -> Recording:
     said = f"its first line has {PAIRS}: 1 (pairs) or {SCENES}: 1 (persons and objects)"
-    with path.open("rb") as file:
-        at, first = next(((at, line) for at, line in enumerate(file, 1) if line.strip()), (1, b""))
+    try:
+        with path.open("rb") as file:
+            at, first = next(((at, line) for at, line in enumerate(file, 1) if line.strip()), (1, b""))
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
     if not first:
         raise UsageError(f"{path}: is empty; {said}; {HERE}")
     head = parsed(first, f"{path}: line {at}", (PAIRS, SCENES))

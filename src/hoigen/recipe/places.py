@@ -6,6 +6,7 @@ called from.
 
 from __future__ import annotations
 
+import os
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,16 +25,7 @@ def here(value: Any, folder: Path) -> Any:
 
     A word is a name before it is a file: only what has a suffix, or a folder before it, is looked for.
     """
-    if not isinstance(value, str | Path) or not str(value).strip() or "://" in str(value):
-        return value
-    try:
-        path = Path(value).expanduser()
-        found = folder / path
-        if (len(path.parts) > 1 and found.exists()) or (path.suffix and found.is_file()):
-            return str(found.absolute())
-    except (OSError, ValueError, RuntimeError):  # a text that cannot be a path
-        pass
-    return value
+    return (_found(value, folder) if _may_name(value) else None) or value
 
 
 def measures_of(measures: Any, beside: Path | None) -> list[Any]:
@@ -68,7 +60,7 @@ def plugin_of(kind: Kind, spec: Any, where: str, beside: Path | None) -> Any:
         return spec
     own = name.endswith(".py")
     whole = str(own_file(name, beside)) if own else name
-    if own and not Path(whole).is_file():
+    if own and not os.path.isfile(whole):  # False, too, for a text that cannot be a path
         raise _lacking(name, where, beside)
     if not isinstance(settings, Mapping):
         return {whole: settings} if settings is not None else whole
@@ -94,19 +86,32 @@ def _value(value: Any, where: str, key: Key | None, beside: Path | None) -> Any:
         elif name not in names_of(kind) and not str(name).endswith(".py"):
             return {name: _value(item, f"{where}.{name}", None, beside) for name, item in value.items()}
         return plugin_of(kind, value, where, beside)
-    if not isinstance(value, str | Path) or not str(value).strip() or "://" in str(value):
+    if not _may_name(value):
         return value
     is_file = str(value).endswith(OWN) or (key is not None and (key.setting.file or _is_path(key.hint)))
     for folder in (beside, Path()):
-        if folder is None:
-            continue
-        if is_file and (found := folder / Path(value).expanduser()).exists():
-            return str(found.absolute())
-        if not is_file and (whole := here(value, folder)) != value:
+        if folder is not None and (whole := _found(value, folder, is_file=is_file)):
             return whole
     if is_file:
         raise _lacking(str(value), where, beside)
     return value
+
+
+def _may_name(value: Any) -> bool:
+    """Whether a value is of a kind that can name a file at all."""
+    return isinstance(value, str | Path) and bool(str(value).strip()) and "://" not in str(value)
+
+
+def _found(value: str | Path, folder: Path, *, is_file: bool = False) -> str | None:
+    """The whole path of what is there. is_file: it names a file, even if it is a word alone."""
+    try:
+        path = Path(value).expanduser()
+        found = folder / path
+        if ((is_file or len(path.parts) > 1) and found.exists()) or (path.suffix and found.is_file()):
+            return str(found.absolute())
+    except (OSError, ValueError, RuntimeError):  # a text that cannot be a path
+        pass
+    return None
 
 
 def _is_path(hint: Any) -> bool:
@@ -117,6 +122,6 @@ def _lacking(value: str, where: str, beside: Path | None) -> UsageError:
     places = f"in the working directory, {Path.cwd()}"
     if beside is not None and beside.absolute() != Path.cwd():
         places = f"beside the recipe, in {beside.absolute()}, and {places}"
-    if Path(value).expanduser().is_absolute():
+    if os.path.isabs(os.path.expanduser(value)):
         return UsageError(f"no such file: {value} ({where})")
     return UsageError(f"no such file: {value} ({where}); it was looked for {places}")

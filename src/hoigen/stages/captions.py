@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import queue
 import re
@@ -162,7 +163,8 @@ class CaptionStage(Stage):
         self.under_way = self.under_way_bytes = 0  # clips that experts are asked about, and bytes of their frames
         self.outcomes: queue.SimpleQueue[_Outcome] = queue.SimpleQueue()
         self.unreachable = 0
-        self.row_alike, self.captioned = ("", 0), 0  # what clips in a row shared, how many; captions of this process
+        self.row_alike = ("", 0)  # what clips in a row shared, and how many
+        self.captioned = False  # whether a clip is known to have a caption
         self.opened = False
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, name="experts", daemon=True)
@@ -311,14 +313,20 @@ class CaptionStage(Stage):
         if outcome.alike is None or outcome.row is None:
             return
         if not outcome.alike:
-            self.row_alike, self.captioned = ("", 0), self.captioned + 1
+            self.row_alike, self.captioned = ("", 0), True
             return
         before, count = self.row_alike
         count = count + 1 if before == outcome.alike else 1
         self.row_alike = outcome.alike, count
         words = outcome.alike.partition(" ")[2]
         ended = words.split(":")[0]
-        most = ALIKE_LATER if self.captioned and ended in ("refused", "malformed", "truncated") else ALIKE
+        later = (
+            self.breaker.on
+            and count >= ALIKE
+            and ended in ("refused", "malformed", "truncated")
+            and self._has_captions()
+        )
+        most = ALIKE_LATER if later else ALIKE
         most = min(most, UNREACHABLE) if ended == "timed_out" else most  # each has waited through all its tries
         if count >= most and self.breaker.on:
             raise SetupError(
@@ -326,6 +334,14 @@ class CaptionStage(Stage):
                 f"wrong: {outcome.row['reason']}. All answers are kept; once it is mended, hoigen caption RUN --retry "
                 "asks again (--decoding temperature=0.7 asks otherwise, --no-breaker goes on as it is)."
             )
+
+    def _has_captions(self) -> bool:
+        """Whether a clip has a caption by these experts: of this process, or kept from an earlier one."""
+        if not self.captioned:
+            known = (row for rows in self.rows.values() for row in rows.values())
+            parts = (row for shard in self.table.shards() for row in self.table.read(shard, ["state"]))
+            self.captioned = any(row["state"] == "captioned" for row in itertools.chain(known, parts))
+        return self.captioned
 
     # the workers' side
 

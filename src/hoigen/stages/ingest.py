@@ -7,15 +7,19 @@ import dataclasses
 import functools
 import json
 import os
+import signal
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hoigen.core.clip import Seconds, clip_id
-from hoigen.core.errors import UsageError, VideoError
+from hoigen.core.errors import SetupError, UsageError, VideoError
 from hoigen.data.columns import Row
 from hoigen.data.sources.source import UNREADABLE
+from hoigen.work.process import Log, fresh_interpreter
 from hoigen.work.task import Emit, Handler
 
 if TYPE_CHECKING:
@@ -224,27 +228,63 @@ def check_shots(shots: Any, min_length: Seconds, max_length: Seconds | None) -> 
 
 
 def any_readable(uris: Sequence[str], patience: Seconds = 60.0) -> bool:
-    """Whether one of some videos can be opened, in a process of its own: a broken one may take it down.
+    """Whether one of some videos can be opened, in a process of its own, without keys: a broken one may take it down,
+    and then another process goes on behind it.
 
     Args:
         uris: paths or addresses.
-        patience: seconds for all of them; what takes longer cannot be opened.
+        patience: seconds for all of them; one that takes a quarter of it cannot be opened.
+
+    Raises SetupError when it is not a video that took the process down.
     """
-    code = "import json, sys; from hoigen.stages import ingest; print(ingest.first_readable(json.load(sys.stdin)))"
-    line, given = [sys.executable, "-c", code], json.dumps(list(uris))
-    try:
-        tried = subprocess.run(line, input=given, text=True, capture_output=True, timeout=patience)
-    except subprocess.TimeoutExpired:
-        return False
-    return tried.returncode == 0 and tried.stdout.strip() != "None"
+    left, end, log = list(uris), time.monotonic() + patience, Log()
+    while left and (wait := end - time.monotonic()) > 0:
+        log.begin()
+        with tempfile.TemporaryFile() as notes:
+            notes.write(json.dumps(left).encode() + b"\n")
+            notes.seek(0)
+            process = fresh_interpreter(
+                "hoigen.stages.ingest:try_each",
+                [notes.fileno(), patience / 4],
+                pass_fds=[notes.fileno()],
+                output=log.file,
+                threads=1,
+                keys=False,
+            )
+            try:
+                ended = process.wait(wait)
+            except subprocess.TimeoutExpired:
+                return False
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+            notes.seek(0)
+            told = notes.read().decode().splitlines()[1:]
+        if ended == 0:
+            return told[-1:] == ["opened"]
+        if not told or (ended > 0 and "Traceback (most recent call last)" in log.last_words()):
+            raise SetupError(f"videos could not be tried, an error of hoigen or of a library:\n{log.last_words()}")
+        left = left[int(told[-1]) + 1 :]
+    return False
 
 
-def first_readable(uris: Sequence[str]) -> int | None:
-    """The place of the first of some videos whose header can be read."""
+def try_each() -> None:
+    """A process of `any_readable`: notes each video's place before it opens it, and `opened` behind one that it can.
+
+    Command line: a file descriptor from which the list is read and to which the notes go, and seconds for a video; a
+    process that hangs in a library is ended by the system.
+    """
     from hoigen import video
 
+    notes, patience = int(sys.argv[1]), float(sys.argv[2])
+    with os.fdopen(notes, "rb", closefd=False) as file:
+        uris = json.loads(file.readline())
+    os.lseek(notes, 0, os.SEEK_END)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
     for at, uri in enumerate(uris):
-        with contextlib.suppress(VideoError):
+        os.write(notes, b"%d\n" % at)
+        signal.setitimer(signal.ITIMER_REAL, patience)
+        with contextlib.suppress(VideoError, MemoryError):
             video.probe(uri)
-            return at
-    return None
+            os.write(notes, b"opened\n")
+            return

@@ -13,6 +13,8 @@ LIVE_HOLE: Seconds = 2.5
 """In formats of broadcasts (TS, MPG), frames that came evenly and then no more for longer than this: a hole."""
 HOLE: Seconds = 10.0
 """The same where frames come unevenly; and of frames that came evenly in any format."""
+HOLE_STEPS = 4
+"""A hole is longer than so many usual gaps, too: slides and time lapse have few frames and no hole."""
 STEADY = 6
 """So many even gaps before it tell a hole in a stream of even rate from a long hold in one of variable rate."""
 CLOSE = 0.05
@@ -138,7 +140,7 @@ class Clock:
         if step < 0:
             return abs(ahead) < REORDERED * usual
         steady = len(self.gaps) == STEADY and max(self.gaps) <= 1.2 * min(self.gaps)
-        hole = self.holes[not steady]
+        hole = max(self.holes[not steady], HOLE_STEPS * usual * self.base)
         return min(step, ahead) * self.base <= hole
 
     def _note(self, stamp: int) -> None:
