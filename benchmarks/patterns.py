@@ -1,6 +1,6 @@
 """Every regular expression of hoigen against texts that are made to be slow for it.
 
-    python benchmarks/patterns.py [--markdown docs/figures/patterns.md]
+    python benchmarks/patterns.py [--markdown docs/figures/patterns.txt]
 
 The patterns are found in the source by its syntax tree: what `re.compile`, `re.search` and their like are given, where
 it is a text without holes. For each, texts are made of what stands in it: pieces of the pattern and common letters, one
@@ -143,7 +143,7 @@ def main() -> int:
             "# Regular expressions, and the slowest text of each",
             "",
             f"Every pattern of `src/hoigen` against texts of {LETTERS:,} letters that are made to be slow for it; by",
-            "`python benchmarks/patterns.py --markdown docs/figures/patterns.md` on",
+            "`python benchmarks/patterns.py --markdown docs/figures/patterns.txt` on",
             f"{datetime.date.today()}, {machine},",
             f"Python {platform.python_version()}, two shared cores. ms: of the slowest text. times: as long as for a",
             "quarter of it; 4 is linear, 16 quadratic.",
