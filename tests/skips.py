@@ -18,13 +18,14 @@ class Need(NamedTuple):
 
 NEEDS = (
     Need(r"chromium", "Chromium", "apt-get install -y chromium (as root; HOIGEN_CHROMIUM names another browser)"),
+    Need(r"initdb", "PostgreSQL", "apt-get install -y postgresql (as root)"),
     Need(r"VBench was not asked", "VBench itself, in an environment of its own", "make parity"),
     Need(r"torchvision is installed", "an environment without torchvision", "pip uninstall torchvision"),
     Need(r"extra \[models\]|'(torch|transformers)[.'\w]*", "PyTorch and transformers", "make test (not pytest alone)"),
     Need(r"xllamacpp", "a server of llama.cpp", "make setup"),
     Need(r"weights of transnet are not here", "TransNetV2's weights", "hoigen models transnet --fetch"),
     Need(
-        r"could not import '(lemminflect|playwright|aiohttp|mutants|openai|duckdb)",
+        r"could not import '(lemminflect|playwright|aiohttp|mutants|openai|duckdb|sqlalchemy|starlette)",
         "the packages of extra [dev]",
         "make setup",
     ),

@@ -16,7 +16,7 @@ LIGHT = {
     "categories": "from hoigen.interactions.categories import words; assert words.parts('cups')",
     "experts": "import openai, pydantic, py3langid, hoigen.experts.chat_server, hoigen.captioners.mixture, "
     "hoigen.evaluation.captions.judge",
-    "review": "import starlette.applications, uvicorn",
+    "review": "import starlette.applications, uvicorn, jinja2, argon2, itsdangerous, pg8000, hoigen.review.export",
     "web": "import aiohttp, hoigen.core.uris",
 }
 HEAVY = {

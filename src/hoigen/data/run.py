@@ -14,6 +14,7 @@
     captions/<captioner>/<fingerprint>/00017.parquet   a caption per kept clip, with its trace
     joined/<digest>.parquet                       tables of some shards side by side: a copy, may be deleted
     annotations/<time>-<name>.parquet             what people say of clips; only added to
+    review/review.sqlite, media/, export/         hoigen review: its database, small copies of clips, files for others
     report.html
 
 Done means the file exists: parts are written under a temporary name and renamed last. A journal holds what
@@ -48,7 +49,7 @@ SHARDS_FILE = "shards.parquet"
 OWN = (
     *("run.yaml", "videos.parquet", "found", SHARDS_FILE, "clips", "observations", "scores", "journal", "ranks"),
     *("calls.sqlite", "captions", "joined", "annotations", "report.html", "suggest", "categories", "evaluation.json"),
-    "cut",
+    *("cut", "review"),
 )
 """What hoigen writes into a run, besides hidden files, and files that begin with one of these names."""
 KINDS: Mapping[str, type] = {
@@ -106,6 +107,7 @@ class Run:
     report_file: Path = field(init=False, compare=False, repr=False)
     suggest_folder: Path = field(init=False, compare=False, repr=False)
     cut_folder: Path = field(init=False, compare=False, repr=False)
+    review_folder: Path = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         folder = self.tables or Folder(str(self.path))
@@ -119,6 +121,7 @@ class Run:
             "report_file": self.path / "report.html",
             "suggest_folder": self.path / "suggest",
             "cut_folder": self.path / "cut",
+            "review_folder": self.path / "review",
         }
         for name, place in there.items():
             object.__setattr__(self, name, place)

@@ -1,0 +1,249 @@
+"""The review database: SQLite in a file by default, PostgreSQL by URL; transactions, backup, restore."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from hoigen.core.errors import HoigenError, UsageError
+from hoigen.review import tables as t
+
+BUSY = 10.0
+"""Seconds that a writer waits for another process's transaction."""
+DRIVER = "postgresql+pg8000"
+TRIES = 5
+"""How often a transaction that PostgreSQL gave up for the sake of another is done again."""
+
+
+class FullError(HoigenError):
+    """The disk of the database is full, or cannot be written: what was sent is not saved."""
+
+
+class Database:
+    """A review database. May be used by several threads; several processes may open the same one.
+
+    A transaction that writes is begun as such (`begin immediate`; PostgreSQL locks rows), so that what it has read
+    still holds when it commits. It is on the disk when it has committed (`synchronous = full`).
+    """
+
+    def __init__(self, target: str | Path) -> None:
+        """
+        Args:
+            target: a file of SQLite, or a URL of PostgreSQL (`postgresql://user@host/name`).
+        """
+        self.target = str(target)
+        self.postgres = self.target.startswith(("postgresql:", "postgres:", "postgresql+"))
+        self._lock = threading.RLock() if not self.postgres else contextlib.nullcontext()
+        self.engine = self._postgres() if self.postgres else self._sqlite()
+
+    @property
+    def shown(self) -> str:
+        """Its file, or its URL without a password."""
+        return self.engine.url.render_as_string() if self.postgres else self.target
+
+    def _sqlite(self) -> Engine:
+        path = Path(self.target)
+        engine = sa.create_engine(
+            sa.URL.create("sqlite", database=str(path)),
+            connect_args={"timeout": BUSY, "check_same_thread": False, "autocommit": sqlite3.LEGACY_TRANSACTION_CONTROL}
+            if hasattr(sqlite3, "LEGACY_TRANSACTION_CONTROL")
+            else {"timeout": BUSY, "check_same_thread": False},
+        )
+
+        @sa.event.listens_for(engine, "connect")
+        def connected(raw: Any, _: Any) -> None:
+            raw.isolation_level = None  # transactions begin where they are begun here
+            cursor = raw.cursor()
+            for pragma in ("journal_mode = wal", "synchronous = full", "foreign_keys = on", "cache_size = -65536"):
+                cursor.execute(f"pragma {pragma}")
+            cursor.close()
+
+        @sa.event.listens_for(engine, "begin")
+        def began(con: Connection) -> None:
+            con.exec_driver_sql("begin immediate" if con.get_execution_options().get("writes") else "begin")
+
+        return engine
+
+    def _postgres(self) -> Engine:
+        try:
+            url = sa.make_url(self.target).set(drivername=DRIVER)
+            return sa.create_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True)
+        except (sa.exc.ArgumentError, ModuleNotFoundError) as error:
+            raise UsageError(f"--database: postgresql://user:password@host:port/name; {error}") from None
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction that may write; committed, and on the disk, when the block has ended without an error."""
+        with self._lock, self._told(), self.engine.connect() as con:
+            con = con.execution_options(writes=True)
+            with con.begin():
+                yield con
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One moment of the database."""
+        with self._told(), self.engine.connect() as con, con.begin():
+            yield con
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Errors of the database in words."""
+        try:
+            yield
+        except sa.exc.DBAPIError as error:
+            words = " ".join(str(error.orig).split())
+            low = words.lower()
+            if "locked" in low or "busy" in low:
+                raise UsageError(
+                    f"{self.shown} is locked by another program for {BUSY:g} s; close what holds it, then try again"
+                ) from error
+            if "full" in low or "readonly" in low or "read-only" in low or "disk i/o" in low or "no space" in low:
+                raise FullError(
+                    f"{self.shown} cannot be written ({words}): nothing of this was saved; make room, then try again"
+                ) from error
+            if "not a database" in low or "malformed" in low:
+                raise UsageError(f"{self.shown} is damaged ({words}); hoigen review RUN --restore BACKUP") from error
+            if isinstance(error, sa.exc.InterfaceError | sa.exc.OperationalError) and self.postgres:
+                raise UsageError(f"--database {self.shown}: {words}") from error
+            raise
+
+    def create(self) -> None:
+        """Makes the tables where there are none. Raises UsageError for the database of another version."""
+        if not self.postgres:
+            Path(self.target).parent.mkdir(parents=True, exist_ok=True)
+        with self.write() as con:
+            self._check_schema(con)
+            if not sa.inspect(con).has_table("project"):
+                t.meta.create_all(con)
+                con.execute(sa.insert(t.project).values(key="schema", value=str(t.SCHEMA)))
+                for table in t.ONLY_ADDED:
+                    self._only_added(con, table)
+
+    def check(self) -> None:
+        """Raises UsageError when there is no review database of this version."""
+        if not self.postgres and not Path(self.target).is_file():
+            raise UsageError(f"{self.target}: there is no review of this run yet; hoigen review RUN begins it")
+        with self.read() as con:
+            if not self._check_schema(con):
+                raise UsageError(f"{self.shown} is no review database: it has no table `project`")
+
+    def _check_schema(self, con: Connection) -> bool:
+        if not sa.inspect(con).has_table("project"):
+            names = sa.inspect(con).get_table_names()
+            if set(names) & set(t.meta.tables):
+                raise UsageError(f"{self.shown} holds tables of another program ({', '.join(sorted(names)[:3])})")
+            return False
+        found = con.execute(sa.select(t.project.c.value).where(t.project.c.key == "schema")).scalar()
+        if found != str(t.SCHEMA):
+            older = "an older" if (found or "0").isdigit() and int(found or 0) < t.SCHEMA else "a newer"
+            raise UsageError(
+                f"{self.shown} is of {older} hoigen (schema {found}, this one has {t.SCHEMA}): export its verdicts with"
+                " that one (hoigen review RUN --export), then begin anew in another file (--database)"
+            )
+        return True
+
+    def _only_added(self, con: Connection, table: str) -> None:
+        if self.postgres:
+            con.exec_driver_sql(
+                "create or replace function only_added() returns trigger language plpgsql as "
+                "$$ begin raise exception 'rows are only added here'; end $$"
+            )
+            con.exec_driver_sql(
+                f"create trigger {table}_only_added before update or delete on {table} "
+                "for each statement execute function only_added()"
+            )
+            return
+        for what in ("update", "delete"):
+            con.exec_driver_sql(
+                f"create trigger {table}_no_{what} before {what} on {table} "
+                "begin select raise(abort, 'rows are only added here'); end"
+            )
+
+    def backup(self, file: Path) -> Path:
+        """Writes a copy of one moment, whole or not at all, while others go on working; SQLite in any case.
+
+        Raises UsageError where it cannot be written, or something lies there already.
+        """
+        file = Path(file)
+        if file.exists():
+            raise UsageError(f"--backup {file} is there already; give a new name")
+        if not file.parent.is_dir():
+            raise UsageError(f"--backup {file}: no such folder {file.parent}")
+        part = file.with_name(f".{file.name}.{os.getpid()}.part")
+        try:
+            if self.postgres:
+                copied = Database(part)
+                self._copied(copied)
+                with copied.engine.connect() as con:
+                    con.connection.driver_connection.execute("pragma journal_mode = delete")  # type: ignore[union-attr]
+                copied.close()
+            else:
+                self.check()
+                source = contextlib.closing(sqlite3.connect(self.target, timeout=BUSY))
+                with source as own, contextlib.closing(sqlite3.connect(part)) as copy:
+                    own.backup(copy)
+                    copy.execute("pragma journal_mode = delete")
+                    [[told]] = copy.execute("pragma integrity_check").fetchall()
+                    if told != "ok":
+                        raise UsageError(f"--backup: {self.target} is damaged: {told}")
+            with part.open("rb") as done:
+                os.fsync(done.fileno())
+            part.replace(file)
+        except (OSError, sqlite3.Error) as error:
+            raise UsageError(f"--backup {file} cannot be written: {error}") from None
+        finally:
+            part.unlink(missing_ok=True)
+        return file
+
+    def restore(self, file: Path) -> None:
+        """Makes this database what a backup holds. Raises UsageError when it is none, or there is a database here."""
+        source = Database(file)
+        source.check()
+        if self.postgres:
+            with self.read() as con:
+                if sa.inspect(con).has_table("project"):
+                    raise UsageError(f"--restore: {self.shown} holds a review already; give an empty database")
+        elif Path(self.target).exists():
+            raise UsageError(f"--restore: {self.target} is there already; move it (and its -wal) away first")
+        source._copied(self)
+
+    def _copied(self, other: Database) -> None:
+        """All rows into an empty database."""
+        other.create()
+        with self.read() as source, other.write() as con:
+            if self.postgres:
+                source.exec_driver_sql("set transaction isolation level repeatable read")
+            con.execute(sa.delete(t.project))
+            for table in t.meta.sorted_tables:
+                rows = source.execution_options(stream_results=True).execute(sa.select(table))
+                while some := rows.fetchmany(5000):
+                    con.execute(sa.insert(table), [row._asdict() for row in some])
+            if other.postgres:  # keys that count up go on after the last
+                for table in t.meta.sorted_tables:
+                    key = next(iter(table.primary_key.columns))
+                    if (
+                        key.autoincrement is not False
+                        and isinstance(key.type, sa.BigInteger)
+                        and len(table.primary_key) == 1
+                    ):
+                        con.exec_driver_sql(
+                            f"select setval(pg_get_serial_sequence('{table.name}', '{key.name}'), "
+                            f"(select coalesce(max({key.name}), 0) + 1 from {table.name}), false)"
+                        )
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    @staticmethod
+    def now() -> float:
+        """Seconds since 1970, UTC."""
+        return time.time()

@@ -1,0 +1,98 @@
+"""Verdicts out of the review, as the other commands read them.
+
+`keep` goes into the run's annotations: each person's present word under question `keep`, and the one answer that counts
+of each clip under question `human`. Other questions become files in RUN/review/export/, as `caption-eval`, `agree` and
+`calibrate` read them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from hoigen.data.annotations import Annotation, Annotations
+from hoigen.review import tables as t
+from hoigen.review.project import Project
+from hoigen.review.questions import KEEP
+
+TOOL = "hoigen review"
+WHO = "review"
+"""Who says the answer that counts, in the annotations of question `human`."""
+YES = {"keep": "yes", "drop": "no", "trim": "no", "crop": "no"}
+"""Answers of `keep` as yes and no: what is to be trimmed or cropped is not kept as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written. added: annotations that say something new. final: clips with an answer that counts."""
+
+    run: Path
+    added: int
+    final: int
+    files: list[Path] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        lines = [f"{self.run}: {self.final} clips have an answer that counts; {self.added} annotations added"]
+        return "\n".join([*lines, *map(str, self.files)])
+
+
+def export(project: Project) -> Exported:
+    """Writes what people have said so far; what was written before is not written again."""
+    annotations = Annotations(project.run)
+    known = {(row.clip, row.question, row.who): (row.value, row.note) for row in annotations.latest()}
+    with project.db.read() as con:
+        rows = {(row.clip, row.question, row.who): row for row in _rows(con)}
+        final = con.execute(
+            sa.select(sa.func.count()).where(t.item.c.question == KEEP, t.item.c.final.is_not(None))
+        ).scalar_one()
+    new = [row for key, row in rows.items() if known.get(key) != (row.value, row.note)]
+    mine = {"keep", "keep.reason", "keep.unsure", "human", "human.trim", "human.crop"}
+    said_here = {(row.clip, row.question, row.who) for row in annotations.latest() if row.tool == TOOL}
+    gone = [key for key in said_here if key[1] in mine and key not in rows]
+    back = [Annotation(clip=c, question=q, value=None, who=w, tool=TOOL) for c, q, w in gone]
+    annotations.append([*new, *back])
+    return Exported(project.run.path, len(new) + len(back), final)
+
+
+def _rows(con: Connection) -> Iterator[Annotation]:
+    """Each person's present word, and the answer that counts."""
+    item, held, said = t.item.c, t.assignment.c, t.verdict.c
+    columns = (said.clip, said.value, said.reason, said.note, said.at, t.person.c.name)
+    query = sa.select(*columns).join(t.assignment, held.verdict == said.id).join(t.person, t.person.c.id == said.person)
+    query = query.join(t.item, item.id == said.item).where(said.question == KEEP, item.state != t.GOLD)
+    for row in con.execute(query.order_by(said.seq)):
+        when = datetime.fromtimestamp(row.at, UTC)
+        about = {"clip": row.clip, "who": row.name, "tool": TOOL, "when": when}
+        if row.value == "unsure":
+            yield Annotation(question="keep.unsure", value="yes", note=row.note, **about)
+        else:
+            note = "; ".join(part for part in (row.value if row.value in ("trim", "crop") else "", row.note) if part)
+            yield Annotation(question="keep", value=YES[row.value], note=note, **about)
+        if row.reason:
+            yield Annotation(question="keep.reason", value=row.reason, **about)
+    finals = sa.select(item.id, item.clip, item.final, item.how).where(item.question == KEEP, item.final.is_not(None))
+    for one in con.execute(finals.order_by(item.id)).all():
+        note = f"{one.how}, {one.final}" if one.final in ("trim", "crop") else one.how
+        about = {"clip": one.clip, "who": WHO, "tool": TOOL}
+        yield Annotation(question="human", value=YES[one.final], note=note, **about)
+        if one.final in ("trim", "crop"):
+            extra = _extra(con, one.id, one.final)
+            if "in" in extra:
+                yield Annotation(question="human.trim", value=f"{extra['in']:g}-{extra['out']:g}", **about)
+            if "crop" in extra:
+                yield Annotation(question="human.crop", value=",".join(f"{side:g}" for side in extra["crop"]), **about)
+
+
+def _extra(con: Connection, number: int, final: str) -> dict[str, Any]:
+    """In and out points and border of the last verdict that says what counts."""
+    said = t.verdict.c
+    query = sa.select(said.extra).where(said.item == number, said.value == final).order_by(said.seq.desc()).limit(1)
+    found: dict[str, Any] = json.loads(con.execute(query).scalar() or "{}")
+    return found

@@ -1,0 +1,278 @@
+"""The review of one run: its clips as items of questions, its settings."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from hoigen.core.errors import UsageError
+from hoigen.data.run import Run
+from hoigen.data.tables import digest_of
+from hoigen.review import tables as t
+from hoigen.review.database import Database
+from hoigen.review.questions import KEEP
+
+BLOCK = 5_000
+"""Clips that are written at a time."""
+DEFAULTS: Mapping[str, Any] = {"double_share": 0.05, "gold_share": 0.015, "batch": 20, "lease": 600.0, "seed": 0}
+"""double_share: of clips that two people see, blind. gold_share: of what is lent. lease: seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A run and its review database."""
+
+    run: Run
+    db: Database
+
+    def setting(self, name: str) -> Any:
+        """One of DEFAULTS, or what else was set; None where nothing was."""
+        with self.db.read() as con:
+            return setting(con, name)
+
+    def set(self, **values: Any) -> None:
+        """Changes settings."""
+        with self.db.write() as con:
+            for name, value in values.items():
+                put(con, name, value)
+
+    def counts(self, question: str) -> dict[int, int]:
+        """How many items of a question are in each state."""
+        with self.db.read() as con:
+            query = sa.select(t.item.c.state, sa.func.count()).where(t.item.c.question == question)
+            return {row[0]: row[1] for row in con.execute(query.group_by(t.item.c.state))}
+
+
+def setting(con: Connection, name: str) -> Any:
+    """A setting, within a transaction."""
+    found = con.execute(sa.select(t.project.c.value).where(t.project.c.key == name)).scalar()
+    return DEFAULTS.get(name) if found is None else json.loads(found)
+
+
+def put(con: Connection, name: str, value: Any) -> None:
+    """Writes a setting, within a transaction."""
+    con.execute(sa.delete(t.project).where(t.project.c.key == name))
+    con.execute(sa.insert(t.project).values(key=name, value=json.dumps(value)))
+
+
+def database_of(run: Run, database: str | None) -> Database:
+    """The review database of a run. Nothing is made or read.
+
+    Args:
+        run: the run.
+        database: a URL of PostgreSQL, or a file; RUN/review/review.sqlite when not given.
+    """
+    return Database(database or run.review_folder / "review.sqlite")
+
+
+def opened(run: Run, database: str | None = None) -> Project:
+    """The review of a run as it is. Raises UsageError when there is none."""
+    db = database_of(run, database)
+    db.check()
+    return Project(run, db)
+
+
+def begin(run: Run, database: str | None = None, *, question: str = KEEP, **settings: Any) -> Project:
+    """The review of a run, begun where there is none; clips that the run has won since are added.
+
+    Args:
+        run: the run.
+        database: see `database_of`.
+        question: whose items are made: a clip each for `keep`; other questions bring theirs (`add_items`).
+        settings: of DEFAULTS, where they are to be others than they are.
+
+    Raises UsageError when the run has no clips that were kept, or the database is another run's.
+    """
+    run.facts()
+    run.check_links()
+    db = database_of(run, database)
+    db.create()
+    project = Project(run, db)
+    with db.write() as con:
+        whose = setting(con, "run")
+        here = str(run.path.resolve())
+        if whose is None:
+            for name, value in {"run": here, "secret": secrets.token_hex(32), "made": db.now()}.items():
+                put(con, name, value)
+        elif whose != here and not _same_clips(run, con):
+            raise UsageError(f"{db.shown} is the review of another run, {whose}; give another --database")
+        elif whose != here:  # the run has moved
+            put(con, "run", here)
+        for name, value in settings.items():
+            if value is not None:
+                put(con, name, value)
+        seen, now = setting(con, f"filled {question}"), _signature(run)
+    if seen != now:
+        fill(project, question)
+        project.set(**{f"filled {question}": now})
+    return project
+
+
+def _same_clips(run: Run, con: Connection) -> bool:
+    some = con.execute(sa.select(t.clip.c.id).limit(1)).scalar()
+    return some is None or any(
+        some == row["id"] for shard in run.clips.shards()[:1] for row in run.clips.read(shard, ["id"])
+    )
+
+
+def _signature(run: Run) -> str:
+    """Changes when clips, scores, rules or captions of the run may have."""
+    facts: list[Any] = [run.facts()["recipe"], run.facts().get("fingerprints")]
+    for folder in (run.clips.folder, run.folder.child("scores")):
+        facts.append([(name, folder.stamp(name)[:1]) for name in sorted(folder.names())])
+    if run.caption_file.exists():
+        facts.append(os.stat(run.caption_file).st_mtime_ns)
+    return digest_of(json.loads(json.dumps(facts, default=str)))
+
+
+def fill(project: Project, question: str = KEEP) -> int:
+    """Brings the run's kept clips into the database; of those that are there, what the run says of them is renewed.
+
+    Returns how many there are. Raises UsageError when the run has none.
+    """
+    count = 0
+    double, seed = project.setting("double_share"), project.setting("seed")
+    for rows in _blocks(_clips(project.run)):
+        with project.db.write() as con:
+            count += len(rows)
+            add_clips(con, rows)
+            if question == KEEP:
+                add_items(con, ({"question": KEEP, "clip": row["id"]} for row in rows), double=double, seed=seed)
+    if not count:
+        raise UsageError(
+            f"{project.run.path} has no clips to look at: none was kept (hoigen funnel {project.run.path} says why)"
+        )
+    return count
+
+
+def _blocks(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    block: list[dict[str, Any]] = []
+    for row in rows:
+        block.append(row)
+        if len(block) == BLOCK:
+            yield block
+            block = []
+    if block:
+        yield block
+
+
+def _clips(run: Run) -> Iterator[dict[str, Any]]:
+    """Rows of `clip` of the kept clips, in the order of the input."""
+    from hoigen.data.parquet import quoted
+    from hoigen.rules import decide
+    from hoigen.rules.runfile import steps_of
+    from hoigen.stages.captioned import captions_in_force
+
+    _, steps = steps_of(run)
+    con = decide.connect(run, steps)
+    numbers = [name for step in steps for name in step.emits]
+    score = next((name for step in steps for name in step.emits if name.startswith("hoi")), None)
+    packed = ", ".join(f"{quoted(name)} := w.{quoted(name)}" for name in numbers)
+    caption, source = "nullif(w.prompt, '')", ""
+    captions = captions_in_force(run)
+    if captions is not None and captions.shards():
+        caption = f"coalesce(words.text, {caption})"
+        source = f"left join (select id, text from {captions.layout().relation()}) as words on words.id = w.id"
+    query = f"""select w.id, w.uri, w.start, w."end", coalesce(c.width, 0) as width, coalesce(c.height, 0) as height,
+            coalesce(c.fps, 0) as fps, coalesce(w.digest, '') as digest,
+            coalesce(json_extract(c.header, '$.stamp')::varchar, '') as stamp, coalesce(w.source, '') as source,
+            coalesce({caption}, '') as caption, w.state as machine,
+            {f"w.{quoted(score)}" if score else "null"} as score,
+            {f"to_json(struct_pack({packed}))::varchar" if packed else "'{}'"} as numbers, w.shard
+        from walked as w join clips as c on c.id = w.id and c.video = w.video and c.n = w.n {source}
+        where w.state = 'kept' order by w.video, w.n"""
+    cursor = con.execute(query)
+    names = [column[0] for column in cursor.description or []]
+    judged = None if source else _judged_captions(run, steps)
+    while rows := cursor.fetchmany(BLOCK):
+        for row in rows:
+            each = dict(zip(names, row, strict=True))
+            if judged is not None and not each["caption"]:
+                each["caption"] = judged(each["shard"], each["id"])
+            yield each
+
+
+def _judged_captions(run: Run, steps: Sequence[Any]) -> Any:
+    """The captions that `hoi_judgement` made on its way, by shard and clip, for a run that is not captioned yet."""
+    step = next((step for step in steps if step.name == "hoi_judgement"), None)
+    if step is None:
+        return None
+    table = run.scores(step.name, step.fingerprint, step.emits)
+    kept: dict[int, dict[str, str]] = {}
+
+    def caption(shard: int, name: str) -> str:
+        if shard not in kept:
+            kept.clear()
+            rows = table.read(shard, ["id", "detail"])
+            kept[shard] = {row["id"]: str(json.loads(row["detail"] or "{}").get("caption") or "") for row in rows}
+        return kept[shard].get(name, "")
+
+    return caption
+
+
+def add_clips(con: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Writes rows of `clip`; those that are there get what is said of them now."""
+    unique = list({row["id"]: dict(row) for row in rows}.values())
+    statement = _insert(con, t.clip)
+    renewed = {name: statement.excluded[name] for name in unique[0] if name != "id"} if unique else {}
+    if unique:
+        con.execute(statement.on_conflict_do_update(index_elements=["id"], set_=renewed), unique)
+
+
+def add_items(
+    con: Connection, rows: Iterable[Mapping[str, Any]], *, double: float = 0.0, seed: int = 0, votes: int = 1
+) -> None:
+    """Writes items; those that are there stay as they are.
+
+    Args:
+        con: a transaction.
+        rows: question and clip; maybe key, other, subject (a mapping), priority.
+        double: share of the items that one more person is asked about, the same for the same seed.
+        seed: of that, and of the random order.
+        votes: how many people are asked of each of the others.
+    """
+    made = []
+    for row in rows:
+        name = f"{row['question']} {row['clip']} {row.get('key', '')}"
+        chance = _share(f"order {seed} {name}")
+        made.append(
+            {
+                "question": row["question"],
+                "clip": row["clip"],
+                "key": row.get("key", ""),
+                "other": row.get("other"),
+                "subject": json.dumps(row.get("subject", {}), ensure_ascii=False),
+                "priority": row.get("priority", chance),
+                "chance": chance,
+                "need": votes + (_share(f"double {seed} {name}") < double),
+            }
+        )
+    if made:
+        con.execute(_insert(con, t.item).on_conflict_do_nothing(index_elements=["question", "clip", "key"]), made)
+
+
+def _share(text: str) -> float:
+    """A number in 0..1 that is the same for the same text."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=7).digest()) / 2**56
+
+
+def _insert(con: Connection, table: sa.Table) -> Any:
+    from sqlalchemy.dialects import postgresql, sqlite
+
+    return (postgresql if con.dialect.name == "postgresql" else sqlite).insert(table)
+
+
+def file_of(run: Path) -> Run:
+    """The run in a folder. Raises UsageError when it is none."""
+    found = Run(Path(run))
+    found.facts()
+    return found

@@ -1,0 +1,368 @@
+"""Work is lent, answered, given back: all in transactions that see what they change.
+
+An item is lent to one person for some minutes. Loans that have run out are taken back in the transaction that claims,
+so that nothing waits for a clock elsewhere; a late answer of the person who had it still counts as a vote. What a
+person has voted on is never lent to that person again.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from hoigen.review import tables as t
+from hoigen.review.database import TRIES, Database
+from hoigen.review.questions import QUESTIONS, Answer, checked
+
+BATCH = 20
+LEASE = 600.0
+"""Seconds that an item is lent; a heartbeat begins them anew."""
+MOST = 500
+"""Answers, and items, of one request; and loans that one claim takes back."""
+FRESH = sa.text("state = 0 and given + leased = 0")
+BEGUN = sa.text("state = 0 and given + leased > 0 and given + leased < need")
+
+
+@dataclass(slots=True)
+class Saved:
+    """What came of answers. saved: ids that are on the disk. refused: id -> why."""
+
+    saved: list[str] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+def claim(
+    db: Database,
+    person: int,
+    question: str,
+    *,
+    size: int = BATCH,
+    lease: float = LEASE,
+    gold_share: float = 0.0,
+    now: float | None = None,
+) -> list[dict[str, Any]]:
+    """Lends items to a person: first what is lent to them already, then what is nobody's.
+
+    Args:
+        db: the database.
+        person: their number.
+        question: its name.
+        size: how many they have then.
+        lease: seconds.
+        gold_share: share of items whose answer is known, which look like all others.
+        now: seconds since 1970; the present when not given.
+
+    Returns the rows that a page shows, in the order in which they are shown; nothing in them tells gold or doubles.
+    """
+    at = db.now() if now is None else now
+    with db.write() as con:
+        _take_back(con, at)
+        mine = sa.select(t.assignment.c.item).join(t.item, t.item.c.id == t.assignment.c.item)
+        mine = mine.where(
+            t.assignment.c.person == person, t.assignment.c.state == t.LIVE, t.item.c.question == question
+        )
+        held = list(con.execute(mine.limit(size)).scalars())
+        if held:
+            con.execute(
+                sa.update(t.assignment)
+                .where(t.assignment.c.person == person, t.assignment.c.item.in_(held), t.assignment.c.state == t.LIVE)
+                .values(until=at + lease)
+            )
+        new = _new(con, person, question, size - len(held), gold_share) if size > len(held) else []
+        _lend(con, person, new, at + lease)
+        rows = shown(con, [*held, *new])
+    dice = random.Random(f"{person} {at}")
+    gold = [row for row in rows if row.pop("state") == t.GOLD]
+    others = sorted((row for row in rows if row not in gold), key=lambda row: (row["priority"], row["item"]))
+    for row in gold:
+        others.insert(dice.randint(0, len(others)), row)
+    for row in others:
+        del row["priority"]
+    return others
+
+
+def _take_back(con: Connection, at: float) -> None:
+    """Loans that have run out. Those that another transaction is busy with are left to it."""
+    late = sa.select(t.assignment.c.item, t.assignment.c.person)
+    late = late.where(sa.text("state = 0"), t.assignment.c.until < at).limit(MOST)
+    give(con, con.execute(late.with_for_update(skip_locked=True)).all())
+
+
+def give(con: Connection, pairs: Iterable[Any]) -> int:
+    """Takes (item, person) out of people's hands; those that are not lent are left. Returns how many were."""
+    count = 0
+    for item, person in sorted((row[0], row[1]) for row in pairs):
+        done = con.execute(
+            sa.update(t.assignment)
+            .where(t.assignment.c.item == item, t.assignment.c.person == person, t.assignment.c.state == t.LIVE)
+            .values(state=t.BACK)
+        )
+        if done.rowcount:
+            con.execute(sa.update(t.item).where(t.item.c.id == item).values(leased=t.item.c.leased - 1))
+            count += 1
+    return count
+
+
+def _new(con: Connection, person: int, question: str, size: int, gold_share: float) -> list[int]:
+    """Items for a person: some gold, some that others have begun, the rest untouched; more begun ones in the end."""
+    item, held = t.item, t.assignment
+    chosen: list[int] = []
+    dice = random.Random()
+    if wanted := sum(dice.random() < gold_share for _ in range(size)):
+        query = sa.select(item.c.id).where(item.c.question == question, sa.text("state = 5"))
+        query = query.where(
+            ~sa.exists().where(held.c.item == item.c.id, held.c.person == person, held.c.state != t.BACK)
+        )
+        gold = list(con.execute(query.limit(5000)).scalars())
+        chosen += dice.sample(gold, min(wanted, len(gold)))
+    others = list(con.execute(sa.select(t.person.c.id).where(t.person.c.id != person)).scalars())
+    room = size - len(chosen)
+    begun = _begun(con, person, question, others, max(1, room // 4)) if room else []
+    chosen += begun
+    if room := size - len(chosen):
+        query = sa.select(item.c.id).where(item.c.question == question, FRESH)
+        query = query.order_by(item.c.priority, item.c.id).limit(room).with_for_update(skip_locked=True)
+        chosen += con.execute(query).scalars()
+    if room := size - len(chosen):  # nothing untouched is left
+        chosen += _begun(con, person, question, others, room, begun)
+    return chosen
+
+
+def _begun(
+    con: Connection, person: int, question: str, others: Sequence[int], size: int, but: Sequence[int] = ()
+) -> list[int]:
+    """Items that wait for another vote, of those that somebody else had last."""
+    item, held = t.item, t.assignment
+    found: list[int] = []
+    for other in others:
+        if len(found) >= size:
+            break
+        query = sa.select(item.c.id).where(item.c.question == question, BEGUN, item.c.last_person == other)
+        query = query.where(
+            ~sa.exists().where(held.c.item == item.c.id, held.c.person == person, held.c.state != t.BACK)
+        )
+        query = query.where(item.c.id.not_in(but)) if but else query
+        query = query.order_by(item.c.priority, item.c.id).limit(size - len(found))
+        found += con.execute(query.with_for_update(skip_locked=True, of=item)).scalars()
+    return found
+
+
+def _lend(con: Connection, person: int, items: Sequence[int], until: float) -> None:
+    if not items:
+        return
+    held = t.assignment
+    again = set(con.execute(sa.select(held.c.item).where(held.c.person == person, held.c.item.in_(items))).scalars())
+    if again:
+        con.execute(
+            sa.update(held).where(held.c.person == person, held.c.item.in_(again)).values(state=t.LIVE, until=until)
+        )
+    if fresh := [one for one in items if one not in again]:
+        con.execute(sa.insert(held), [{"item": i, "person": person, "state": t.LIVE, "until": until} for i in fresh])
+    con.execute(sa.update(t.item).where(t.item.c.id.in_(items)).values(leased=t.item.c.leased + 1, last_person=person))
+
+
+def shown(con: Connection, items: Sequence[int]) -> list[dict[str, Any]]:
+    """What a page needs to show items: never where a file lies, nor who else has seen it."""
+    item, clip = t.item.c, t.clip.c
+    columns = (
+        *(item.id.label("item"), item.question, item.subject, item.other, item.priority, item.state),
+        *(clip.id.label("clip"), clip.start, clip.end, clip.width, clip.height, clip.fps, clip.caption),
+    )
+    query = sa.select(*columns).join(t.clip, clip.id == item.clip).where(item.id.in_(items))
+    rows = []
+    for row in con.execute(query).mappings():
+        each = dict(row)
+        each["subject"] = json.loads(each["subject"])
+        each["seconds"] = each.pop("end") - each.pop("start")
+        rows.append(each)
+    return rows
+
+
+def heartbeat(
+    db: Database, person: int, items: Sequence[int], *, lease: float = LEASE, now: float | None = None
+) -> list[int]:
+    """Begins loans anew. Returns the items that are still lent to this person."""
+    at = db.now() if now is None else now
+    with db.write() as con:
+        held = t.assignment.c
+        mine = (held.person == person, held.item.in_(items), held.state == t.LIVE)
+        con.execute(sa.update(t.assignment).where(*mine).values(until=at + lease))
+        return list(con.execute(sa.select(held.item).where(*mine)).scalars())
+
+
+def give_back(db: Database, person: int, items: Sequence[int] | None = None) -> int:
+    """Gives loans back; all of this person when none are named. Returns how many they were."""
+    with db.write() as con:
+        held = t.assignment.c
+        query = sa.select(held.item, held.person).where(held.person == person, held.state == t.LIVE)
+        query = query if items is None else query.where(held.item.in_(items))
+        return give(con, con.execute(query).all())
+
+
+def answer(
+    db: Database, person: int, came: Sequence[Any], *, app: str, lease: float = LEASE, now: float | None = None
+) -> Saved:
+    """Takes answers, in their order, in one transaction: what it returns as saved is on the disk.
+
+    Args:
+        db: the database.
+        person: who says it.
+        came: answers as the browser sent them (`questions.Answer`).
+        app: the version of the program.
+        lease: seconds that an item is lent again to who takes a vote back.
+        now: seconds since 1970; the present when not given.
+
+    An answer that came before is saved already, whatever it says now. One that cannot be taken is refused with the
+    reason; the others are taken all the same.
+    """
+    at = db.now() if now is None else now
+    for tried in range(TRIES):
+        try:
+            with db.write() as con:
+                return _answer(con, person, came, app, at, lease)
+        except sa.exc.DBAPIError as error:  # two transactions that waited for each other, or the same answer at once
+            if tried == TRIES - 1 or not (db.postgres or isinstance(error, sa.exc.IntegrityError)):
+                raise
+    raise AssertionError
+
+
+def _answer(con: Connection, person: int, came: Sequence[Any], app: str, at: float, lease: float) -> Saved:
+    result = Saved()
+    ids = sorted({item_of(one) for one in came})
+    item, clip = t.item.c, t.clip.c
+    columns = (item.id, item.question, item.clip, item.need, item.given, item.leased, item.state)
+    query = sa.select(*columns, clip.digest, clip.end, clip.start).join(t.clip, clip.id == item.clip)
+    query = query.where(item.id.in_(ids)).order_by(item.id).with_for_update(of=t.item)
+    items = {row["id"]: dict(row) for row in con.execute(query).mappings()}
+    held_query = sa.select(t.assignment).where(t.assignment.c.person == person, t.assignment.c.item.in_(ids))
+    held = {row["item"]: dict(row) for row in con.execute(held_query).mappings()}
+    names = [name_of(one) for one in came]
+    known_query = sa.select(t.verdict.c.id, t.verdict.c.person).where(t.verdict.c.id.in_(names))
+    known = {row[0]: row[1] for row in con.execute(known_query)}
+    for one in came:
+        name = name_of(one)
+        about, mine = items.get(item_of(one)), held.get(item_of(one))
+        if name in known:
+            if known[name] == person:
+                result.saved.append(name)
+            else:
+                result.refused[name] = "id: another person's"
+            continue
+        if about is None or mine is None:  # the same words for both: what is there is nobody's business
+            result.refused[name] = "item: not lent to you"
+            continue
+        try:
+            said = checked(QUESTIONS[about["question"]], one, about["end"] - about["start"])
+        except ValueError as error:
+            result.refused[name] = str(error)
+            continue
+        if said.value is None and mine["verdict"] != said.supersedes:
+            result.refused[name] = "supersedes: not what you said last of this item"
+            continue
+        _put(con, person, said, about, mine, app, at, lease)
+        known[name] = person
+        result.saved.append(name)
+    return result
+
+
+def _put(
+    con: Connection, person: int, said: Answer, about: dict[str, Any], mine: dict[str, Any], app: str, at: float,
+    lease: float,
+) -> None:  # fmt: skip
+    """One verdict: its row, the vote that it makes or takes back, and what becomes of the item."""
+    before = mine["verdict"] if mine["state"] == t.ANSWERED else None
+    con.execute(
+        sa.insert(t.verdict),
+        verdict_row(said, about, person, app, at) | {"supersedes": said.supersedes or before},
+    )
+    given, leased = about["given"], about["leased"]
+    given -= mine["state"] == t.ANSWERED
+    leased -= mine["state"] == t.LIVE
+    if said.value is None:
+        mine |= {"state": t.LIVE, "value": None, "verdict": None, "until": at + lease}
+        leased += 1
+    else:
+        mine |= {"state": t.ANSWERED, "value": said.value, "verdict": said.id}
+        given += 1
+    held = t.assignment.c
+    changed = {name: mine[name] for name in ("state", "value", "verdict", "until")}
+    con.execute(sa.update(t.assignment).where(held.item == said.item, held.person == person).values(changed))
+    about |= {"given": given, "leased": leased}
+    con.execute(
+        sa.update(t.item).where(t.item.c.id == said.item).values(given=given, leased=leased, **_settled(con, about))
+    )
+
+
+def verdict_row(said: Answer, about: Mapping[str, Any], person: int, app: str, at: float) -> dict[str, Any]:
+    """The row of a verdict."""
+    return {
+        "id": said.id,
+        "item": said.item,
+        "clip": about["clip"],
+        "question": about["question"],
+        "person": person,
+        "value": said.value,
+        "reason": said.reason,
+        "note": said.note,
+        "at": at,
+        "seconds": said.seconds,
+        "mode": said.mode,
+        "clip_version": about["digest"],
+        "question_version": QUESTIONS[about["question"]].version,
+        "app_version": app,
+        "extra": json.dumps(said.extra),
+        "supersedes": said.supersedes,
+    }
+
+
+def _settled(con: Connection, about: dict[str, Any]) -> dict[str, Any]:
+    """State, answer and how it came about, of an item whose votes have changed."""
+    if about["state"] in (t.ADJUDICATED, t.GOLD):
+        return {}
+    if about["given"] < about["need"]:
+        about["state"] = t.OPEN
+        return {"state": t.OPEN, "final": None, "how": None}
+    held = t.assignment.c
+    votes = con.execute(sa.select(held.value).where(held.item == about["id"], held.state == t.ANSWERED)).scalars().all()
+    state, final, how = outcome(about["question"], votes)
+    about["state"] = state
+    return {"state": state, "final": final, "how": how}
+
+
+def outcome(question: str, votes: Sequence[str]) -> tuple[int, str | None, str | None]:
+    """What votes on an item come to: its state, the answer, and how (single, unanimous, votes)."""
+    asked = QUESTIONS[question]
+    if not asked.disputes:
+        return t.DONE, votes[0] if len(set(votes)) == 1 else None, "single" if len(votes) == 1 else "votes"
+    if len(set(votes)) > 1 or set(votes) & asked.undecided:
+        return t.DISPUTED, None, None
+    return t.DONE, votes[0], "single" if len(votes) == 1 else "unanimous"
+
+
+def settle(con: Connection, item: int) -> None:
+    """Works out an item anew from its votes: after an adjudication was taken back, or votes came from a file."""
+    query = sa.select(t.item).where(t.item.c.id == item).with_for_update()
+    about = dict(con.execute(query).mappings().one())
+    if about["state"] == t.ADJUDICATED:
+        about["state"] = t.OPEN
+    changed = _settled(con, about)
+    if changed:
+        con.execute(sa.update(t.item).where(t.item.c.id == item).values(changed))
+
+
+def name_of(came: Any) -> str:
+    """The id of an answer, whatever came; "?" where it has none."""
+    name = came.get("id") if isinstance(came, dict) else None
+    return name if isinstance(name, str) and name.isascii() and len(name) <= 64 and "\0" not in name else "?"
+
+
+def item_of(came: Any) -> int:
+    """The item of an answer, whatever came; 0, which is none, where it names none."""
+    item = came.get("item") if isinstance(came, dict) else None
+    return item if isinstance(item, int) and not isinstance(item, bool) and 0 < item < 2**63 else 0
