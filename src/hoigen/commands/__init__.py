@@ -23,6 +23,9 @@ VERBS = {
     "report": "Writes the report of a run: one HTML file that needs nothing else.",
     "observations": "Writes what an observer saw, frame by frame, as the `recorded` observer reads it.",
     "cut": "Writes the kept clips of a run as files named by clip id.",
+    "export": (
+        "Writes the kept clips of a run as a trainer's dataset, and reads it back by the rules of the trainer's loader."
+    ),
     "caption": "Describes the kept clips of a run; run again, it asks nothing that was answered before.",
     "show": "Shows how a clip ended, its scores, its caption, and every call that led to it.",
     "categories": (

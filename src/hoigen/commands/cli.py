@@ -155,7 +155,7 @@ def _main(arguments: list[str]) -> int:
     return 1 if getattr(result, "incomplete", False) else 0
 
 
-TYPED: Mapping[str, str] = {"try": "measure", "categories": "expert"}
+TYPED: Mapping[str, str] = {"try": "measure", "categories": "expert", "export": "to"}
 """Options beside --set that may name a file of one's own."""
 
 

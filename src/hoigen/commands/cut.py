@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 import os
 import re
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -125,6 +123,7 @@ def cut(
     from hoigen.rules import decide
     from hoigen.rules.runfile import steps_of
     from hoigen.stages.kept import kept_counts
+    from hoigen.video.cutting import sweep
     from hoigen.work.task import Limits, cores
 
     folder = Run(Path(run))
@@ -142,9 +141,9 @@ def cut(
     try:
         stage.go(limits, total=total, quiet=quiet)
     except KeyboardInterrupt:
-        _sweep(target, 0.0)  # the workers are gone; another hoigen cut would begin that clip again
+        sweep(target, 0.0)  # the workers are gone; another hoigen cut would begin that clip again
         raise
-    _sweep(target, deadline)
+    sweep(target, deadline)
     con = decide.connect(folder, steps)
     left, others = _left_over(con, files)
     not_kept = {name: state for name, state in left.items() if state != "pending"}
@@ -185,13 +184,13 @@ def setup_cut(out: Path, copy: bool) -> Handler:
 
     def handle(job: _Job, emit: Emit) -> None:
         from hoigen.core.errors import VideoError
-        from hoigen.stages.showing import check_same
+        from hoigen.stages.showing import check_same, may_be_replaced
         from hoigen.video.cutting import cut_clip
 
         clip = job.clip
         emit.doing("cut")
         try:
-            if _may_be_replaced(clip):
+            if may_be_replaced(clip):
                 check_same(clip, emit.progress)
             if not job.there:
                 cut_clip(clip, out / f"{clip.id}.mp4", copy, emit.progress)
@@ -223,6 +222,7 @@ class _CutStage(Stage):
         """The clips that the rules keep, in the order of the input; a shard of the run at a time is held."""
         from hoigen.core.clip import Clip
         from hoigen.stages.kept import kept_clips
+        from hoigen.stages.showing import may_be_replaced
 
         names = ("id", "uri", "start", "end", "width", "height", "fps")
         for part, ids in kept_clips(self.folder, self.steps):
@@ -241,7 +241,7 @@ class _CutStage(Stage):
                 if clip.id in self.there:
                     self.already += 1
                     yield "kept"
-                if clip.id not in self.there or _may_be_replaced(clip):
+                if clip.id not in self.there or may_be_replaced(clip):
                     yield Item(clip.id, _Job(clip, clip.id in self.there))
 
     def answer(self, item: Item, part: str | None) -> Iterable[Row]:
@@ -263,14 +263,6 @@ class _CutStage(Stage):
         if item.payload.there:
             return ""  # counted already
         return "failed" if item.key in self.failures else "kept"
-
-
-def _may_be_replaced(clip: Clip) -> bool:
-    """Whether the file there is now is of another size or time than the one that was measured; its content tells."""
-    from hoigen.stages.ingest import stamp
-
-    before, now = clip.meta["stamp"], stamp(clip.uri)
-    return before is not None and now is not None and now != before
 
 
 def _left_over(con: duckdb.DuckDBPyConnection, files: Sequence[str]) -> tuple[dict[str, str], list[str]]:
@@ -331,12 +323,3 @@ def _ready(out: Path, copy: bool, run: Path, prune: bool) -> None:
             write_text(note, "\n".join([found, *runs, mine]) + "\n")
         except OSError as error:
             raise UsageError(f"--out {out}: {error.strerror or error}") from None
-
-
-def _sweep(out: Path, deadline: Seconds) -> None:
-    """Takes away what killed workers left half-written: a file that a worker moves on with is younger than that."""
-    oldest = time.time() - deadline
-    for path in out.glob(".*.part.*"):
-        with contextlib.suppress(FileNotFoundError):
-            if path.stat().st_mtime < oldest:
-                path.unlink()

@@ -33,6 +33,7 @@ class Listing:
     captioners: tuple[_Entry, ...]
     experts: tuple[_Entry, ...]
     observers: tuple[_Entry, ...]
+    formats: tuple[_Entry, ...]
     recipes: tuple[_Entry, ...]
     models: tuple[_Entry, ...]
 
@@ -43,6 +44,7 @@ class Listing:
             ("Captioners (`caption: {captioner: ...}`)", self.captioners),
             ("Experts (of captioners, of hoi_judgement and of the observer mllm)", self.experts),
             ("Observers (`coarse_hoi: {observer: ...}`, and of fine_hoi and hoi_lite)", self.observers),
+            ("Formats (`hoigen export RUN --to NAME`)", self.formats),
             ("Recipes (hoigen curate NAME)", self.recipes),
             ("Model files and samples (hoigen models)", self.models),
         )
@@ -80,6 +82,7 @@ def list() -> Listing:
         captioners=tuple(_plugin("captioner", name) for name in names_of("captioner")),
         experts=tuple(_plugin("expert", name) for name in names_of("expert")),
         observers=tuple(_plugin("observer", name) for name in names_of("observer")),
+        formats=tuple(_plugin("format", name) for name in names_of("format")),
         recipes=tuple(recipes),
         models=tuple(_Entry(name, f"{CARDS[name].origin} ({CARDS[name].licence}).") for name in FILES),
     )

@@ -1,8 +1,8 @@
-"""A name -> the class that carries it, for measures, observers, experts and captioners.
+"""A name -> the class that carries it, for measures, observers, experts, captioners and formats.
 
 `motion` is the file hoigen/measures/motion.py, which stands in the table `OWN`; `./my_measure.py` is a file of one's
 own beside the recipe, and packages may offer measures under the entry point group `hoigen.measures`; likewise
-observers, experts and captioners.
+observers, experts, captioners and formats.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from hoigen.core.settings import check_fields, summary
 from hoigen.core.trusted import own_file as own_file
 
 T = TypeVar("T")
-Kind = Literal["measure", "observer", "expert", "captioner"]
+Kind = Literal["measure", "observer", "expert", "captioner", "format"]
 OWN: Mapping[Kind, Mapping[str, str]] = {
     "measure": {
         name: f"hoigen.measures.{name}"
@@ -64,6 +64,7 @@ OWN: Mapping[Kind, Mapping[str, str]] = {
         "open_model": "hoigen.experts.open_model",
     },
     "captioner": {name: f"hoigen.captioners.{name}" for name in ("grounded", "mixture", "single")},
+    "format": {name: f"hoigen.dataset.formats.{name}" for name in ("diffusers", "videofolder")},
 }
 """hoigen's own plug-ins: name -> module."""
 
@@ -132,6 +133,12 @@ def captioner(name: str) -> Callable[[type[T]], type[T]]:
 def observer(name: str) -> Callable[[type[T]], type[T]]:
     """Makes a class an observer: a frozen keyword-only dataclass filed under `name`."""
     return lambda cls: _filed(cls, "observer", name)
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+def format(name: str) -> Callable[[type[T]], type[T]]:
+    """Makes a class a format that runs are exported to: a frozen keyword-only dataclass filed under `name`."""
+    return lambda cls: _filed(cls, "format", name)
 
 
 def _filed(cls: type[T], kind: Kind, name: str) -> type[T]:

@@ -50,6 +50,19 @@ def check_same(clip: Clip, progress: Callable[[], None] | None = None) -> None:
         raise VideoError("the file has changed since it was measured: run hoigen curate again, in a run of its own")
 
 
+def may_be_replaced(clip: Clip) -> bool:
+    """Whether the file there is now is of another size or time than the one that was measured; its content tells.
+
+    Args:
+        clip: with the file's stamp, as it was measured, in `meta["stamp"]` or in the header there.
+    """
+    from hoigen.stages.ingest import stamp
+
+    before = clip.meta.get("stamp") or (clip.meta.get("header") or {}).get("stamp")
+    now = stamp(clip.uri)
+    return before is not None and now is not None and now != before
+
+
 @functools.lru_cache(maxsize=64)
 def _kept(uri: str, changed: int) -> list[str]:
     """Where the digest of a file, as of its last change, is put."""

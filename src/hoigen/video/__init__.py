@@ -11,7 +11,7 @@ file      opening, the digest of the content    plan      which frames, and thei
 header    what is known before decoding         shots     where a video is cut (adaptive: how cuts are found)
 sequence  frames in order of time               cutting   kept clips as files
 clock     stamps of packets, mended             fields    interlaced frames made whole
-tone      high dynamic range
+tone      high dynamic range                    retime    clips at a constant rate, for trainers
 """
 
 from __future__ import annotations

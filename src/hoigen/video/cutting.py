@@ -387,3 +387,17 @@ def _copied(source: _Source, target: _Target, header: Header) -> None:
     if source.second(begin, base) > source.clip.start + 1 / (source.clip.fps or 25):
         raise VideoError(f"holds no keyframe before the clip's start at {source.clip.start:g} s")
     check_reach(latest - source.clip.start, source.clip.duration, source.clip.start)
+
+
+def sweep(out: Path, deadline: Seconds) -> None:
+    """Takes away what killed workers left half-written in a folder: a file that a worker moves on with is younger.
+
+    Args:
+        out: the folder.
+        deadline: seconds after which such a file is nobody's.
+    """
+    oldest = time.time() - deadline
+    for path in out.glob(".*.part.*"):
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_mtime < oldest:
+                path.unlink()

@@ -32,7 +32,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from hoigen.core.clip import Seconds
 from hoigen.work.breaker import Breaker
@@ -76,6 +76,13 @@ class _Shard:
     complete: bool = False
 
 
+class Keeper(Protocol):
+    """Who has the journals of shards under way: a run, or another folder that a stage fills."""
+
+    def journal(self, stage: str, shard: int) -> Journal:
+        """Finished rows of a shard whose part is not written yet, of the stage of that name."""
+
+
 class Stage:
     """Base of all stages: subclasses override the first group of methods, and callers call `go`. A subclass sets
     `name`, that of the bar, the journals and the markers, and `unit`, that of the bar.
@@ -102,6 +109,10 @@ class Stage:
     def setup(self) -> Callable[[], Handler]:
         """What is called once in each worker and gives the handler; it is pickled."""
         raise NotImplementedError
+
+    def keeper(self) -> Keeper | None:
+        """Who has the journals: the run; a stage that fills another folder says which. None: nobody."""
+        return self.run
 
     def around(self, tasks: Iterator[Task]) -> AbstractContextManager[tuple[Iterator[Task], Callable[[], Handler]]]:
         """Held while the stage runs: the tasks, and what workers are set up with. For what must be there meanwhile."""
@@ -202,7 +213,8 @@ class Stage:
         for shard in self.shards():
             if not self.rank.mine(shard):
                 continue
-            journal = self.run.journal(self.name, shard) if self.run is not None else None
+            keeper = self.keeper()
+            journal = keeper.journal(self.name, shard) if keeper is not None else None
             state = self._shards[shard] = _Shard(journal)
             if journal is not None and next(iter(journal.rows()), None) is not None:
                 self.reopen()

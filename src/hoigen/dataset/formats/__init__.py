@@ -1,0 +1,1 @@
+"""Formats that runs are exported to; one file each, one `@format` class."""

@@ -1,0 +1,254 @@
+"""Exports of runs: what is planned is what is made, totals add up, and what cannot be is said before any work."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from exporting import WORDS, a_run, export, task_of
+
+import hoigen
+from hoigen import video
+from hoigen.commands.cli import main
+from hoigen.core.errors import SetupError, UsageError
+from hoigen.data.run import Run
+from hoigen.dataset.readback import faults
+from run_folders import curated, in_this_process
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return a_run(tmp_path_factory.mktemp("run"))
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_dry_run_says_what_a_run_does_and_writes_nothing(run: Run, tmp_path: Path) -> None:
+    task = task_of(run, "videofolder", tmp_path / "out")
+    dry = export(task, dry_run=True)
+    assert not (tmp_path / "out").exists()
+    assert "3 kept clips: 3 give 3 files, 0 are left out" in str(dry)
+    assert "3 files of 17 frames at 128x96" in str(dry)
+    assert "3 files are cropped, the most by 20% of the picture" in str(dry)
+    assert str(dry).endswith("nothing was written (--dry-run)")
+    real = export(task)
+    assert real.plan == dry.plan
+    assert files(tmp_path / "out" / "videos") == sorted(f"{s.name}.mp4" for s in task.samples())
+
+
+def test_totals_add_up_where_clips_are_left_out_and_fail(tmp_path: Path) -> None:
+    run = a_run(tmp_path, ("First.", None, "Third.", "Fourth.", " \n "))
+    rows = sorted((tmp_path / "clips").iterdir())
+    rows[3].write_bytes(b"no video at all")
+    task = task_of(run, "videofolder", tmp_path / "out")
+    result = export(task)
+    plan = result.plan
+    assert plan.kept == 5 == result.written + result.already + len(result.failed) + sum(plan.left_out.values())
+    assert (result.written, len(result.failed), dict(plan.left_out)) == (2, 1, {"no caption": 2})
+    assert [s.text for s in task.samples()] == ["First.", "Third."]
+    assert result.incomplete
+    assert str(rows[3]) in str(result)
+    with (tmp_path / "out" / ".export" / "left_out.csv").open() as file:
+        assert [Path(row["uri"]).name for row in csv.DictReader(file)] == ["1.mp4", "4.mp4"]
+    lines = (tmp_path / "out" / "metadata.jsonl").read_text().splitlines()
+    assert [json.loads(line)["text"] for line in lines] == ["First.", "Third."]
+
+
+def test_what_is_missing_is_made_and_nothing_else(run: Run, tmp_path: Path) -> None:
+    task = task_of(run, "videofolder", tmp_path / "out")
+    export(task)
+    made = sorted((tmp_path / "out" / "videos").iterdir())
+    made[0].unlink()
+    made[1].write_bytes(made[1].read_bytes()[:-5])
+    stamp = made[2].stat().st_mtime_ns
+    result = export(task)
+    assert (result.written, result.already) == (2, 1)
+    assert made[2].stat().st_mtime_ns == stamp
+    assert faults(task.format, tmp_path / "out", list(task.samples())) == []
+
+
+def test_clips_that_are_not_kept_any_more_leave_the_dataset(tmp_path: Path) -> None:
+    run = a_run(tmp_path)
+    task = task_of(run, "videofolder", tmp_path / "out")
+    export(task)
+    shutil.copy(tmp_path / "clips" / "0.mp4", tmp_path / "spare.mp4")
+    curated(videos=str(tmp_path / "list.jsonl"), run=run.path, keep={"duration": {"max": 1.0}})
+    with pytest.raises(UsageError, match="keep no clip"):
+        export(task_of(run, "videofolder", tmp_path / "out"))
+    assert len(files(tmp_path / "out" / "videos")) == 3, "an error changes nothing"
+    (tmp_path / "list.jsonl").write_text("".join((tmp_path / "list.jsonl").read_text().splitlines(True)[:2]))
+    curated(videos=str(tmp_path / "list.jsonl"), run=tmp_path / "fewer", keep={})
+    with pytest.raises(UsageError, match=r"was made with run '.*/run', and now it is '.*/fewer'"):
+        export(task_of(Run(tmp_path / "fewer"), "videofolder", tmp_path / "out"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ({"fps": 30.0}, "3 fewer than 30 frames a second"),
+        ({"frames": (81,)}, "3 shorter than 81 frames at 8 fps"),
+        ({"sizes": ((720, 480),)}, "3 smaller than 720x480"),
+    ],
+)
+def test_what_no_clip_can_be_is_said_before_any_work(
+    run: Run, tmp_path: Path, asked: dict[str, object], why: str
+) -> None:
+    with pytest.raises(UsageError, match=f"of 3 kept clips none can be exported so: {why}"):
+        export(task_of(run, "videofolder", tmp_path / "out", **asked))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--to", "diffuser"], "--to: unknown format 'diffuser'; did you mean 'diffusers'?"),
+        (["--frames", "48"], "--frames: 4N+1 for this trainer, as 45 or 49; it came as 48"),
+        (["--frames", "many"], "--frames: a whole number, or several"),
+        (["--size", "100x100"], "--size: WIDTHxHEIGHT in multiples of 16"),
+        (["--size", "480p"], "--size: WIDTHxHEIGHT (720x480)"),
+        (["--fps", "0"], "--fps: more than 0"),
+        (["--set", "model=7b"], "--set.diffusers.model: one of 2b, 5b, 1.5-5b; it came as '7b'"),
+        (["--set", "modell=5b"], "--set.diffusers: unknown key 'modell'; did you mean 'model'?"),
+        (["--captions", "run"], "no caption of any of its 3 kept clips: hoigen caption writes them"),
+        (["--tokenizer", "/nowhere"], "--tokenizer /nowhere: no tokenizer that transformers reads"),
+        (["--out", ""], "--out: a folder; it came as an empty text"),
+        (["--out", "ftp://x/y"], "ftp:// is not opened"),
+        (["--workers", "-1"], "workers"),
+    ],
+)
+def test_what_is_asked_wrongly_is_one_error_before_anything_is_written(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], said: str
+) -> None:
+    if options[0] == "--tokenizer":
+        pytest.importorskip("transformers", reason="extra [models]: make test brings it")
+    given = ["--to", "diffusers", "--captions", "list", "--out", str(tmp_path / "out"), *options]
+    assert main(["export", str(run.path), *given]) == 2
+    shown = capsys.readouterr().err
+    assert said in shown
+    assert shown.count("\n") == 1
+    assert files(tmp_path) == []
+
+
+def test_folders_that_hold_other_things_are_refused(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "notes.txt").write_text("somebody's")
+    common = ["export", str(run.path), "--to", "videofolder", "--captions", "list", "--quiet"]
+    assert main([*common, "--out", str(tmp_path)]) == 2
+    assert "holds other files (notes.txt): give a new folder" in capsys.readouterr().err
+    assert main([*common, "--out", str(tmp_path / "notes.txt" / "x")]) == 2
+    assert "notes.txt is a file" in capsys.readouterr().err
+    export(task_of(run, "videofolder", tmp_path / "out"))
+    assert main([*common, "--out", str(tmp_path / "out"), "--fps", "12"]) == 2
+    assert "was made with fps 8.0, and now it is 12.0" in capsys.readouterr().err
+    (tmp_path / "out" / ".export" / "export.json").write_text("{")
+    assert main([*common, "--out", str(tmp_path / "out")]) == 2
+    assert "export.json is damaged" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_said_before_any_work(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda path: shutil._ntuple_diskusage(10, 9, 1))
+    with pytest.raises(UsageError, match=r"the disk has 0\.0 GB left, and 3 clips take at least"):
+        export(task_of(run, "videofolder", tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_disk_that_fills_up_stops_it_and_leaves_nothing_half_written(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = Path.replace
+
+    def full(self: Path, target: Path) -> Path:
+        if self.suffix == ".mp4" and sum(1 for _ in self.parent.glob("[!.]*.mp4")) == 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return before(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", full)
+        with pytest.raises(SetupError, match="No space left on device"):
+            export(task_of(run, "videofolder", tmp_path / "out"))
+    assert len(files(tmp_path / "out" / "videos")) == 1
+    assert not (tmp_path / "out" / "metadata.jsonl").exists(), "no list of half a dataset"
+    result = export(task_of(run, "videofolder", tmp_path / "out"))
+    assert (result.written, result.already, result.read_back) == (2, 1, 3)
+
+
+def test_videos_that_are_as_wanted_are_linked(run: Run, tmp_path: Path) -> None:
+    with in_this_process():
+        result = hoigen.export(
+            run.path, to="videofolder", out=str(tmp_path / "out"), captions="list", link=True, workers=1, quiet=True
+        )
+    assert (result.written, result.linked) == (3, 3)
+    assert {path.stat().st_nlink for path in (tmp_path / "out" / "videos").iterdir()} == {2}
+    with in_this_process():
+        result = hoigen.export(
+            run.path, to="videofolder", out=str(tmp_path / "other"), captions="list", link=True, workers=1, quiet=True,
+            fps=8, frames="17",
+        )  # fmt: skip
+    assert (result.written, result.linked) == (3, 0), "another rate is not what lies there"
+
+
+def test_clips_as_they_are_keep_their_frames_and_times(run: Run, tmp_path: Path) -> None:
+    task = task_of(run, "videofolder", tmp_path / "out", fps=None, frames=(), sizes=())
+    export(task)
+    for sample in task.samples():
+        before = [at for _, at in video.walk(sample.uri, short_side=None)]
+        after = [at for _, at in video.walk(str(tmp_path / "out" / sample.file), short_side=None)]
+        assert len(before) == len(after) == sample.frames == 58
+        assert after == pytest.approx(before, abs=1e-3)
+        assert (sample.width, sample.height, sample.seconds) == (160, 96, pytest.approx(2.417, abs=1e-2))
+
+
+def test_a_long_clip_gives_stretches_one_after_another(run: Run, tmp_path: Path) -> None:
+    task = task_of(run, "videofolder", tmp_path / "out", frames=(5, 9), take="all")
+    result = export(task)
+    samples = list(task.samples())
+    assert (result.plan.kept, result.plan.files, len(samples)) == (3, 6, 6)
+    assert [s.text for s in samples] == [text for text in WORDS for _ in range(2)]
+    assert [round(s.start, 3) for s in samples[:2]] == [0.0, 1.125]
+    assert {s.frames for s in samples} == {9}
+
+
+def test_an_export_to_a_store(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOIGEN_SCHEMES", "memory")
+    task = task_of(run, "videofolder", "memory://exports/first")
+    result = export(task)
+    assert (result.written, result.samples, result.read_back) == (3, 3, None)
+    assert "not read back: the folder is no folder of this machine" in str(result)
+    assert len(task.out.child("videos").names()) == 3
+    rows = [json.loads(line) for line in task.out.read("metadata.jsonl").decode().splitlines()]
+    assert [row["text"] for row in rows] == list(WORDS)
+    assert (export(task).already, export(task).written) == (3, 0)
+
+
+def test_the_tokens_of_captions_are_counted_or_estimated_and_it_is_said_which(run: Run, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from hoigen.dataset.wording import Counter
+
+    task = task_of(run, "diffusers", tmp_path / "out")
+    assert task.format.wants.tokens == 226
+    estimated = str(export(task, dry_run=True))
+    assert "0 captions may have more than 226 tokens, by an estimate of 1.35 tokens a word" in estimated
+    assert "are cut" not in estimated
+    exact = replace(task, counter=Counter(lambda text: 40 * len(text.split()), True, "the tokenizer in T"))
+    assert "2 captions are cut: they have more than 226 tokens (the longest 320" in str(export(exact, dry_run=True))
+
+
+def test_a_tokenizer_of_the_model_counts(tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers", reason="extra [models]: make test brings it")
+    from hoigen.dataset.wording import counter
+
+    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -2.0), *((sign, -3.0) for sign in "abcdefgh")]
+    made = transformers.T5Tokenizer(vocab=pieces, extra_ids=0, additional_special_tokens=[])
+    made.save_pretrained(tmp_path)
+    count = counter(tmp_path, "", "")
+    assert count.exact
+    assert count.count("abc de") == len("▁abc▁de") + 1, "the end's mark counts"
+    assert not counter(None, "", "").exact
