@@ -64,7 +64,21 @@ OWN: Mapping[Kind, Mapping[str, str]] = {
         "open_model": "hoigen.experts.open_model",
     },
     "captioner": {name: f"hoigen.captioners.{name}" for name in ("grounded", "mixture", "single")},
-    "format": {name: f"hoigen.dataset.formats.{name}" for name in ("diffusers", "videofolder")},
+    "format": {
+        name: f"hoigen.dataset.formats.{name}"
+        for name in (
+            "cogvideo_sat",
+            "diffsynth",
+            "diffusers",
+            "diffusion_pipe",
+            "finetrainers",
+            "ltx_trainer",
+            "musubi",
+            "open_sora",
+            "videofolder",
+            "videox_fun",
+        )
+    },
 }
 """hoigen's own plug-ins: name -> module."""
 

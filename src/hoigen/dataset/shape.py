@@ -33,6 +33,7 @@ class Wants:
         tokens: so many of a caption the trainer's text encoder takes, the mark of its end counted; None: not known.
         tokenizer: the repository whose tokenizer that is; "" where there is none.
         tokenizer_folder: the folder in it.
+        single: the trainer takes one size and one number of frames.
     """
 
     fps: float | None = None
@@ -43,6 +44,7 @@ class Wants:
     tokens: int | None = None
     tokenizer: str = ""
     tokenizer_folder: str = ""
+    single: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +194,8 @@ def shape_of(
     """
     if fps is not None and not 0 < fps <= 240:
         raise UsageError(f"--fps: more than 0, at most 240; it came as {fps:g}")
+    if wants.single and (len(frames) > 1 or len(sizes) > 1):
+        raise UsageError("--frames, --size: this trainer takes one of each")
     for each in frames:
         if each < 1:
             raise UsageError(f"--frames: 1 or more; it came as {each}")

@@ -4,36 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from hoigen.core.registry import format
 from hoigen.core.settings import Setting
 from hoigen.dataset.contract import Export, Plain, Seen, Trainer
+from hoigen.dataset.models import MODELS
 from hoigen.dataset.shape import Wants
 
 Model = Literal["2b", "5b", "1.5-5b"]
-SIZES: dict[str, tuple[float, int, tuple[int, int]]] = {
-    "2b": (8.0, 49, (720, 480)),
-    "5b": (8.0, 49, (720, 480)),
-    "1.5-5b": (16.0, 81, (1360, 768)),
-}
-"""Frames per second, frames, and (width, height) of CogVideoX. Source: zai-org/CogVideo@7a1af71 README.md."""
-REPOSITORIES = {"2b": "THUDM/CogVideoX-2b", "5b": "THUDM/CogVideoX-5b", "1.5-5b": "THUDM/CogVideoX1.5-5B"}
 PROMPTS, VIDEOS, SCRIPT = "prompts.txt", "videos.txt", "train.sh"
-
-
-def wants_of(model: str) -> Wants:
-    """What CogVideoX wants of clips.
-
-    Args:
-        model: a key of `SIZES`.
-    """
-    fps, frames, size = SIZES[model]
-    return Wants(
-        fps=fps, frames=(frames,), sizes=(size,), step=4, multiple=16, tokens=226 if model != "1.5-5b" else 224,
-        tokenizer=REPOSITORIES[model], tokenizer_folder="tokenizer",
-    )  # fmt: skip
 
 
 @format("diffusers")
@@ -51,22 +33,22 @@ class Diffusers(Plain):
 
     @property
     def wants(self) -> Wants:
-        return wants_of(self.model)
+        return replace(MODELS[f"cogvideox-{self.model}"], single=True)
 
     def write(self, export: Export) -> None:
         export.lines(PROMPTS, lambda sample: sample.text)
         export.lines(VIDEOS, lambda sample: sample.file)
-        shape, (fps, _, (width, height)) = export.shape, SIZES[self.model]
-        width, height = max(shape.sizes, default=(width, height))
+        shape, wants = export.shape, self.wants
+        width, height = max(shape.sizes)
         export.text(
             SCRIPT,
             f"""#!/bin/sh
 # Run from a checkout of diffusers, in its examples/cogvideo. The clips have exactly these frames, rate and size.
 DATA="$(cd "$(dirname "$0")" && pwd)"
 exec accelerate launch train_cogvideox_lora.py \\
-  --pretrained_model_name_or_path {REPOSITORIES[self.model]} \\
+  --pretrained_model_name_or_path {wants.tokenizer} \\
   --instance_data_root "$DATA" --caption_column {PROMPTS} --video_column {VIDEOS} \\
-  --height {height} --width {width} --fps {shape.fps or fps:g} --max_num_frames {max(shape.frames, default=49)} \\
+  --height {height} --width {width} --fps {shape.fps:g} --max_num_frames {max(shape.frames)} \\
   --skip_frames_start 0 --skip_frames_end 0 --video_reshape_mode center \\
   --output_dir "$DATA/output" "$@"
 """,
