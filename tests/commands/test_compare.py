@@ -105,9 +105,11 @@ def test_undefined_is_named_with_the_reason_and_counted(tmp_path: Path) -> None:
     none = [Made("b", name, why="no hands") for name in IDS[:2]] + [Made("b", IDS[2], failed="it broke")]
     result = compare([make_run(tmp_path / "r", some + none)], by=["category", "verb", "prompt", "seen"])
     cells = table(result, "models")
-    assert cells["a"]["hoi_lite"].estimate.value == pytest.approx(0.6)
+    assert cells["a"]["hoi_lite"].estimate.value == pytest.approx(0.4), "what was looked for and is not there is 0"
     assert (cells["a"]["hoi_lite"].videos, cells["a"]["hoi_lite"].of) == (2, 3)
-    assert cells["b"]["hoi_lite"].estimate.value is None
+    assert cells["b"]["hoi_lite"].estimate.value == 0.0
+    boxes = cells["b"].get("text_boxes", cells["b"].get("Text Boxes"))
+    assert boxes.estimate.value is None, "of which nobody can say what it would have been"
     text = str(result)
     assert "(2/3)" in text
     assert "no hands (2); hoi_lite failed: it broke (1)" in text

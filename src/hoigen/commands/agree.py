@@ -61,6 +61,7 @@ def agree(
     Returns the agreement. Raises UsageError that names the file, the line and the column at fault.
     """
     from hoigen.evaluation.models import columns as known
+    from hoigen.evaluation.models.counting import counted
     from hoigen.evaluation.models.ratings import agreement, read_told, table_of
     from hoigen.evaluation.models.read import read_source
     from hoigen.stats.resample import Draws
@@ -70,8 +71,13 @@ def agree(
     chosen = known.chosen(source.numbers, measures or [number.name for number in known.judged(source.numbers)])
     told = read_told(Path(ratings), source.videos, ratings_question)
     how = Draws(draws=draws, seed=seed)
-    found = [agreement(source.videos, told, column, how) for column in chosen]
+    videos = counted(source.videos, chosen)
+    found = [agreement(videos.videos, told, column, how) for column in chosen]
     notes = [f"{told.rows} rows" + (f" of {told.raters} raters" if told.raters else "")]
+    notes += [said for column in chosen if (said := videos.accounts[column.name].told(column.heading))]
+    for column in chosen:
+        if many := videos.accounts[column.name].failed:
+            notes.append(f"{column.heading}: {many} videos in which it was looked for and is not there rank lowest")
     if told.strays:
         some = ", ".join(told.strays[:3])
         notes.append(f"{len(told.strays)} videos of {ratings} are not in the run and are left out ({some})")

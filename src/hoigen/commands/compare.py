@@ -49,6 +49,9 @@ def compare(
     measures: Annotated[
         list[str] | None, Setting("a number to show; may be given more than once. All headline numbers when not given")
     ] = None,
+    models: Annotated[
+        list[str] | None, Setting("a model to compare; may be given more than once. All when not given")
+    ] = None,
     baseline: Annotated[
         str | None, Setting("the model that all others are tested against; each two models when not given")
     ] = None,
@@ -87,6 +90,7 @@ def compare(
     """
     from hoigen.evaluation.models import columns as known
     from hoigen.evaluation.models import paper as published
+    from hoigen.evaluation.models.counting import by_model
     from hoigen.evaluation.models.read import paths_of
     from hoigen.evaluation.models.tables import Asked, all_tables, pairs_of
     from hoigen.evaluation.models.warnings import warnings_of
@@ -100,44 +104,51 @@ def compare(
     if out is not None and not Path(out).absolute().parent.is_dir():
         raise UsageError(f"--out {out}: no such folder {Path(out).parent}")
     sources, gone = _sources(paths_of(runs), Path(prompts) if prompts else None)
-    models = _models(sources)
+    every = _models(sources)
+    picked = [name for name in dict.fromkeys(models or ()) if _named(name, list(every), "--models")]
+    here = {name: every[name] for name in picked} or every
     if common:
-        shared = set.intersection(*({video.prompt for video in videos} for videos in models.values()))
+        shared = set.intersection(*({video.prompt for video in videos} for videos in here.values()))
         if not shared:
             raise UsageError("--common: there is no prompt of which every model has a video")
-        models = {name: [video for video in videos if video.prompt in shared] for name, videos in models.items()}
-    told = [*warnings_of(models, sources), *gone]
+        here = {name: [video for video in videos if video.prompt in shared] for name, videos in here.items()}
+    told = [*warnings_of(here, sources), *gone]
     numbers = [number for source in sources for number in source.numbers]
     chosen = known.chosen(numbers, measures)
     if not chosen:
         some = ", ".join(dict.fromkeys(number.name for number in numbers))
         raise UsageError(f"these runs have no headline number; --measures: one of {some}")
-    names, groups = list(models), typing.get_args(By)
+    names, groups = list(here), typing.get_args(By)
     if rank is not None and rank not in {number.name for number in numbers}:
         known_as = nearest(rank, {number.name for number in numbers})
         raise UsageError(f"--rank {rank}: no such number in these runs{known_as}")
     # the number asked for, else the one that runs like these are ranked by
-    every = (video for each in models.values() for video in each)
-    ranked = known.ranked_by(chosen, every) if rank is None else known.chosen(numbers, [rank])[0]
+    videos = [video for each in here.values() for video in each]
+    ranked = known.ranked_by(chosen, videos) if rank is None else known.chosen(numbers, [rank])[0]
     assert ranked is not None  # there is at least one column
     if other := next((name for name in by or () if name not in groups), None):
         raise UsageError(f"--by: one of {', '.join(groups)}; it came as {other!r}")
     asked = Asked(
         columns=chosen,
         beside=published.columns(without={column.name for column in chosen}) if paper else [],
-        pairs=pairs_of(names, _named(baseline, names, "--baseline")),
+        pairs=pairs_of(names, _named(baseline, names, "--baseline"), every=bool(picked)),
         changes=_changes(before or [], after or [], names),
         rank=ranked,
         by=[name for name in groups if name in (by or ())],
         ends=ends,
         with_paper=paper,
         draws=Draws(draws=draws, seed=seed),
+        families={name: family for source in sources for name, family in source.families.items()},
     )
-    tables, differences = all_tables(models, asked)
+    tables, differences = all_tables(here, asked)
     if len(names) > 2 and not asked.pairs:
-        told.append(f"{len(names)} models are too many to test each two; --baseline MODEL tests all against one")
+        told.append(
+            f"{len(names)} models are too many to test each two; --baseline MODEL tests all against one, "
+            "--models MODEL, twice or more, each two of some"
+        )
     result = Compared(tables, differences, told, format)
-    _write(result, models, chosen, Path(out) if out else None, Path(vbench) if vbench else None)
+    counts = by_model(here, chosen)[0]
+    _write(result, counts, chosen, Path(out) if out else None, Path(vbench) if vbench else None)
     return replace(result, format="markdown") if out is not None else result
 
 

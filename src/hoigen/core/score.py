@@ -15,6 +15,11 @@ from hoigen.core.settings import Setting
 Better = Literal["more", "less"]
 LAST = 100
 """The place of a number in tables that declares none; those of hoigen's own measures come before."""
+NOT_ASKED = "not asked: "
+"""Begins the reason of a number without a value, where the prompt asks for nothing that the number is about."""
+NOT_MEASURABLE = "not measurable: "
+"""Likewise, where the reader has no word for what the prompt asks. Both go by prompt and reader, never by the video:
+tables set such prompts aside for all models, while a video that lacks a number for any other reason has failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +39,8 @@ class Number:
         place: where its column stands; lower numbers come first, those alike in the order of the recipe.
         rank: 1 for the number that a run is ranked by before all others, 2 for the next, ..; None for one that is not
             meant for it. The first that any video has is taken.
+        least: the worst that it can be, where `worst` cannot tell: with it counts, in means and tests, a video in which
+            the number was looked for and could not be had.
         about: what it says, in a sentence; the first paragraph of the measure's docstring when not given.
 
     Raises ValueError for what is none of these.
@@ -47,6 +54,7 @@ class Number:
     headline: bool = False
     place: int = LAST
     rank: int | None = None
+    least: float | None = None
     about: str = ""
 
     def __post_init__(self) -> None:
@@ -68,6 +76,16 @@ class Number:
             raise ValueError(f"rank: a whole number, 1 or more, or None; it came as {self.rank!r}")
         if self.rank is not None and self.better is None:
             raise ValueError(f"rank: of a number of which one end is better; it came as {self.rank!r} without `better`")
+        if self.least is not None and (self.better is None or not math.isfinite(self.least)):
+            raise ValueError(f"least: a finite number, beside `better`; it came as {self.least!r}")
+
+    @property
+    def worst(self) -> float | None:
+        """What a video counts with where the number was looked for and is not there: `least`; of shares the end that is
+        not better. None where nobody can say: such a number is of the videos that have it."""
+        if self.least is not None or not self.share or self.better is None:
+            return self.least
+        return 0.0 if self.better == "more" else 1.0
 
     @property
     def heading(self) -> str:
@@ -120,6 +138,22 @@ def why_undefined(detail: Mapping[str, Any], names: Sequence[str]) -> str | None
     if len(told) == 1 and all(said.values()):
         return next(iter(told))
     return "; ".join(f"{', '.join(alike)}: {reason}" for reason, alike in told.items()) or None
+
+
+def reason_of(told: str, name: str, names: Sequence[str]) -> str:
+    """Of what `why_undefined` wrote, what it says of one number.
+
+    Args:
+        told: one reason for all, or `name: reason; other, third: reason`.
+        name: of the number.
+        names: of all numbers that may be named.
+    """
+    one = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+    parts = re.split(rf"(?:^|; )((?:{one})(?:, (?:{one}))*): ", told)
+    if parts[0]:
+        return told
+    found = [reason for who, reason in zip(parts[1::2], parts[2::2], strict=True) if name in who.split(", ")]
+    return found[-1] if found else ""  # an earlier one is a name within a reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

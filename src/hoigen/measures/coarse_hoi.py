@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from hoigen.core.clip import Clip, Sampling
 from hoigen.core.errors import UsageError, nearest
 from hoigen.core.registry import measure
-from hoigen.core.score import Number, Score
+from hoigen.core.score import NOT_ASKED, NOT_MEASURABLE, Number, Score
 from hoigen.core.settings import Setting
 from hoigen.measures.handling import pairs_of
 from hoigen.observe.detections import Knows, Pair, asked, close
@@ -59,8 +59,8 @@ ANY = Knows(objects=None, verbs=None)
             share=True,
             headline=True,
             place=13,
-            rank=2,
-            about="A person and the asked object (any, when none was asked) together, whatever the verb, 0..1.",
+            rank=3,
+            about="A person and the asked object together, whatever the verb, 0..1.",
         ),
     ),
 )
@@ -69,8 +69,8 @@ class CoarseHoi:
 
     Eight frames, at the middles of eight equal stretches. A frame counts when its best score is above theta. The value
     is about what was asked of the generated clip, `meta["verb"]` and `meta["object"]`: a verb asked for needs an
-    observer that knows verbs, and is undefined otherwise; an object alone counts with any act on it; nothing asked is
-    undefined. Verbs and objects that the observer has no word for are undefined, never 0.
+    observer that knows verbs. A prompt without a verb asks for no act: nothing was asked. What the observer has no word
+    for is not measurable. Both are of the prompt, and never 0; tables set such prompts aside for all models.
 
     detail: scores of every frame, the same shares for theta of 0.05 to 0.95 (`sweep`), and their mean over all theta
     (`area`), so that theta can be changed afterwards.
@@ -98,7 +98,7 @@ class CoarseHoi:
         ),
     ] = None
 
-    revision = 2
+    revision = 3
     prompted = True
     """What the prompt asks for counts: another verb or object makes other scores of the same observation."""
 
@@ -200,23 +200,32 @@ def questions(knows: Knows, verb: str | None, thing: str | None) -> dict[str, Qu
     return {
         "coarse_hoi": _triplet(knows, verb, thing),
         "coarse_any": _act if knows.verbs is not None else _together,
-        "coarse_pair": knows.lacks(thing) or (_on(thing, lambda pair: pair.score) if thing else _together),
+        "coarse_pair": _lacks(knows, thing) or _on(thing, lambda pair: pair.score),
     }
 
 
+def _lacks(knows: Knows, thing: str | None) -> str:
+    """Why an object cannot be looked for; "" when it can."""
+    if thing is None:
+        return f"{NOT_ASKED}the prompt names no object"
+    lacks = knows.lacks(thing)
+    return f"{NOT_MEASURABLE}{lacks}" if lacks else ""
+
+
 def _triplet(knows: Knows, verb: str | None, thing: str | None) -> Question | str:
-    if verb is None and thing is None:
-        return "nothing was asked of this clip: its meta has neither verb nor object; coarse_any needs none"
-    if reason := knows.lacks(thing):
-        return reason
     if verb is None:
-        return _on(thing, _act if knows.verbs is not None else lambda pair: pair.score)
+        return f"{NOT_ASKED}the prompt names no verb: it asks for no act"
     if verb == "no_interaction":
-        return "no_interaction was asked for, which is no interaction to detect"
+        return f"{NOT_ASKED}no_interaction is no interaction to detect"
+    if thing is not None and (reason := _lacks(knows, thing)):
+        return reason
     if knows.verbs is None:
-        return f"the detector knows no verbs, so that {verb!r} cannot be looked for; coarse_pair leaves the verb out"
+        return (
+            f"{NOT_MEASURABLE}the detector knows no verbs, so that {verb!r} cannot be looked for; coarse_pair leaves "
+            "the verb out"
+        )
     if verb not in knows.verbs and not knows.any_verb:
-        return f"the detector has no verb {verb!r}{nearest(verb, close(verb, knows.verbs))}"
+        return f"{NOT_MEASURABLE}the detector has no verb {verb!r}{nearest(verb, close(verb, knows.verbs))}"
     return _on(thing, lambda pair: pair.acts.get(verb, 0.0))
 
 

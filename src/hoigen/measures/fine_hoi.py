@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 from hoigen.core.clip import Clip, Sampling, check_sees
 from hoigen.core.errors import UsageError
 from hoigen.core.registry import measure
-from hoigen.core.score import Number, Score
+from hoigen.core.score import NOT_ASKED, NOT_MEASURABLE, Number, Score
 from hoigen.core.settings import Setting
 from hoigen.interactions.contact import Contact, told
 from hoigen.measures.fine.sketch import Sketches
@@ -85,6 +85,7 @@ MOVED = ("boxes", "masks", "points", "propagate", "threshold", "device", "dtype"
             label="Fine, longest contact",
             unit="s",
             better="more",
+            least=0.0,
             place=27,
             about="The longest contact, seconds.",
         ),
@@ -103,7 +104,7 @@ MOVED = ("boxes", "masks", "points", "propagate", "threshold", "device", "dtype"
             share=True,
             headline=True,
             place=24,
-            rank=3,
+            rank=2,
             about="Fine_hoi x fine_contact x fine_presence, 0..1; this project's own, high for steady contact alone.",
         ),
     ),
@@ -163,7 +164,7 @@ class FineHoi:
         Any, Setting("who looks: a name of hoigen list, or one name with its settings", plugin="observer")
     ] = field(default_factory=lambda: dict(LITE))
 
-    revision = 5
+    revision = 6
     prompted = True
     """What the prompt asks for counts: another verb or object makes other scores of the same observation."""
 
@@ -253,10 +254,10 @@ class _Reading:
     def _never(self) -> str:
         """Why no frame can say anything; empty when frames can."""
         if self.contact.kind == "none":
-            return f"{self.verb or 'what was asked'!r} is no contact: there is nothing that could be steady"
+            return f"{NOT_ASKED}{self.verb or 'what was asked'!r} is no contact: there is nothing that could be steady"
         knows = self.seen.about.knows
         lacks = knows.lacks(self.thing) if knows is not None else ""
-        return f"{lacks}; of models, Grounding DINO takes any word" if lacks else self.seen.reason
+        return f"{NOT_MEASURABLE}{lacks}; of models, Grounding DINO takes any word" if lacks else self.seen.reason
 
     def _filed(self, tracks: Sequence[Track], pairs: Sequence[Candidate]) -> Score:
         from hoigen.measures.fine.score import Variant, fine_score

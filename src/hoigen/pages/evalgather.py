@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hoigen.core.errors import UsageError
 from hoigen.core.score import Number
 from hoigen.evaluation.models.columns import chosen, ranked_by
+from hoigen.evaluation.models.counting import counted
 from hoigen.evaluation.models.means import models_of
 from hoigen.evaluation.models.read import source_of
 from hoigen.evaluation.models.videos import Source, Video
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 SHOWN = 48
 """Videos with a strip; of two runs, as many pairs."""
 ROWS = 3_000
-DRAWS = 2_000
+DRAWS = 5_000
+"""As `hoigen compare` draws."""
 GROUPS = 60
 """Kinds of reasons for undefined numbers that are told apart."""
 
@@ -66,7 +68,10 @@ def gather_evaluation(run: Run, beside: Run | None = None, *, shown: int = SHOWN
     columns = chosen(number for source in sources for number in source.numbers)
     pairs = _pairs(sides, beside is not None)
     rank = rank_of(pairs, columns)
-    cards = _with_strips(sides, picked(pairs, columns, shown), columns)
+    counts = _as_counted(pairs, columns)
+    as_it_is = {id(group): pair for group, pair in zip(counts, pairs, strict=True)}
+    picks = picked(counts, columns, shown)
+    cards = _with_strips(sides, [as_it_is[id(group)] for group in picks], columns)
     videos = [video for side in sides for video in side.source.videos]
     # a model of two runs is told apart by the run's name
     owners = Counter(model for side in sides for model in models_of(side.source.videos))
@@ -84,9 +89,9 @@ def gather_evaluation(run: Run, beside: Run | None = None, *, shown: int = SHOWN
         **provenance(run),
         headline=(number, f" {one}{whose}"),
         warnings=[" ".join(told.split()) for told in warnings_of(models, sources)] if models else [],
-        tables=_tables(models, columns, beside is not None),
+        tables=_tables(models, columns, rank, sources, beside is not None),
         columns=columns,
-        cards=sorted(cards, key=lambda card: _worth(card.takes, rank)),
+        cards=[cards[at] for at in sorted(range(len(picks)), key=lambda at: _worth(picks[at], rank))],
         rows=[_card(group, [_bare(video, columns) for video in group]) for group in pairs[:ROWS]],
         cards_of=len(pairs),
         histograms=() if beside is not None else _histograms(sides[0], len(videos), columns),
@@ -210,7 +215,19 @@ def _account(sides: Sequence[_Side], videos: Sequence[Video]) -> dict[str, Any]:
     return {"figures": found, "failures": failures, "notes": notes}
 
 
-def _tables(models: Mapping[str, Sequence[Video]], columns: Sequence[Number], beside: bool) -> list[Any]:
+def _as_counted(groups: Sequence[_Group], columns: Sequence[Number]) -> list[_Group]:
+    """Videos with what they count with: one in which a number was looked for and is not there is the worst."""
+    found = iter(counted([video for group in groups for video in group], columns).videos)
+    return [tuple(next(found) for _ in group) for group in groups]
+
+
+def _tables(
+    models: Mapping[str, Sequence[Video]],
+    columns: Sequence[Number],
+    rank: Number | None,
+    sources: Sequence[Source],
+    beside: bool,
+) -> list[Any]:
     """Means with intervals; of few models also the difference of each two."""
     from hoigen.evaluation.models.tables import Asked, all_tables, pairs_of
     from hoigen.stats.resample import Draws
@@ -222,11 +239,12 @@ def _tables(models: Mapping[str, Sequence[Video]], columns: Sequence[Number], be
         beside=[],
         pairs=pairs_of(list(models), None) if beside or len(models) == 2 else [],
         changes=[],
-        rank=columns[0],
+        rank=rank or columns[0],
         by=[],
         ends=0,
         with_paper=False,
         draws=Draws(draws=DRAWS, seed=0),
+        families={name: family for source in sources for name, family in source.families.items()},
     )
     return all_tables({name: list(videos) for name, videos in models.items()}, asked)[0]
 

@@ -45,7 +45,9 @@ def render(facts: EvaluationFacts) -> str:
         examples = el("ul", [el("li", el("bdi", uri)) for uri in group.examples])
         reason = el("td", el("bdi", group.reason), class_="reason")
         failed.append(el("tr", el("td", count(group.count), class_="count"), reason, el("td", examples)))
-    lead = join(["A failed video has no number: it counts in no mean. ", el("code", "hoigen retry"), " tries again."])
+    lead = join(
+        ["A failed video counts with the worst that a number can be. ", el("code", "hoigen retry"), " tries again."]
+    )
     failures = listed(("videos", "reason", "examples"), failed, "Failures")
     if not failed:
         lead, failures = Html(""), el("p", "Nothing failed.", class_="empty")
@@ -290,6 +292,9 @@ def lacking_section(groups: Sequence[FailureGroup], of: int) -> Html | None:
         )
         for group in groups
     ]
-    lead = "An undefined number is no 0: it counts in no mean."
+    lead = (
+        "What was not asked, or cannot be measured, leaves all models together. What was looked for and is not there "
+        "counts with the worst that the number can be."
+    )
     table = listed(("videos", "number", "reason"), rows, "Undefined numbers")
     return section("undefined", "Undefined", lead, table)

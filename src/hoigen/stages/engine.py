@@ -366,7 +366,7 @@ def _answered(
         detail.setdefault("decode_errors", seen.decode_errors)
     values = values_of(step, score)
     lacking = [name for name, value in values.items() if value is None]
-    reason = detail.get("reason") if score.value is None else why_undefined(detail, lacking)
+    reason = why_undefined(detail, lacking) if lacking else detail.get("reason") if score.value is None else None
     text = json.dumps(detail, default=_plain, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     return Outcome(clip.id, step.name, "ok", reason, tries, seconds, text, values)
 

@@ -81,6 +81,38 @@ def swap_test(first: Floats, second: Floats, draws: Draws) -> float | None:
     return as_large / ways if every else (1 + as_large) / (1 + ways)
 
 
+def swap_tests(differences: Sequence[Floats], draws: Draws) -> list[float]:
+    """Two-sided p of many mean differences within pairs, 0..1, by the swaps of `swap_test`.
+
+    Those of one length are tried with the same swaps, at the price of one.
+
+    Args:
+        differences: of each test, the difference of every pair, (pairs,).
+        draws: how many swaps are tried of each. `floor` says what p can come to at best.
+    """
+    found = [1.0] * len(differences)
+    for length in sorted({len(each) for each in differences}):
+        here = [at for at, each in enumerate(differences) if len(each) == length]
+        columns = np.stack([differences[at] for at in here], axis=1)
+        seen = np.abs(columns.sum(axis=0))
+        as_large, ways = np.zeros(len(here)), 0
+        for signs in draws.swaps(length):
+            as_large += (np.abs(signs @ columns) >= seen - 1e-12 * np.maximum(1.0, seen)).sum(axis=0)
+            ways += len(signs)
+        every = length < 63 and ways == 2**length
+        p_values = as_large / ways if every else (1 + as_large) / (1 + ways)
+        for at, p in zip(here, p_values, strict=True):
+            found[at] = float(p)
+    return found
+
+
+def floor(pairs: int, draws: Draws) -> float:
+    """The smallest p that `swap_tests` can give for so many pairs."""
+    if pairs < 63 and 2**pairs <= draws.draws:
+        return float(2.0 ** (1 - pairs))
+    return 1 / (1 + draws.draws)
+
+
 def _difference(together: Floats, apart: Floats) -> Floats:
     """Ratio of the first less that of the second, from their sum and difference (..., 2)."""
     one, other = (together + apart) / 2, (together - apart) / 2

@@ -7,6 +7,7 @@ Source: Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), section
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -95,14 +96,20 @@ class Draws:
 
         Returns (draws, columns).
         """
-        clips = len(columns)
+        if self.draws * len(columns) <= CELLS:
+            return np.asarray(_drawn_once(self, len(columns)) @ columns)
+        return np.concatenate([times @ columns for times in self.drawn(len(columns))])
+
+    def drawn(self, clips: int) -> Iterator[Floats]:
+        """How often each clip is drawn, (some draws, clips), in turns.
+
+        Args:
+            clips: how many there are.
+        """
         rng = np.random.default_rng(self.seed)
-        sums = []
         for size in self._turns(clips):
             drawn = rng.integers(0, clips, (size, clips)) + clips * np.arange(size)[:, None]
-            times = np.bincount(drawn.ravel(), minlength=size * clips).reshape(size, clips).astype(float)
-            sums.append(times @ columns)
-        return np.concatenate(sums)
+            yield np.bincount(drawn.ravel(), minlength=size * clips).reshape(size, clips).astype(float)
 
     def totals_of_kinds(self, columns: Floats) -> Floats:
         """`totals`, quick where few rows differ (verdicts of a million clips): how often each kind of row is drawn is
@@ -143,6 +150,12 @@ class Draws:
         most = max(1, CELLS // clips)
         for done in range(0, self.draws, most):
             yield min(most, self.draws - done)
+
+
+@functools.lru_cache(maxsize=2)
+def _drawn_once(draws: Draws, clips: int) -> Floats:
+    """`Draws.drawn` in one piece, kept: tables ask for the same draws in every cell."""
+    return np.concatenate(list(draws.drawn(clips)))
 
 
 def ratio(top: Any, bottom: Any) -> Floats:

@@ -56,7 +56,7 @@ def test_what_older_versions_wrote_is_undefined_with_the_reason(tmp_path: Path) 
     assert by_name["a"].values == {"subject_consistency": None, "motion_smoothness": 0.97}
     assert "10.98" in by_name["a"].reasons["subject_consistency"]
     assert by_name["c"].values["subject_consistency"] is None
-    assert by_name["d"].reasons["motion_smoothness"] == "not in the result file"
+    assert by_name["d"].reasons["motion_smoothness"] == "not asked: not in the result file"
 
 
 def test_a_suite_tells_verb_and_object_and_names_strays(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hoigen.core.errors import UsageError, nearest
-from hoigen.core.score import Number
+from hoigen.core.score import NOT_ASKED, NOT_MEASURABLE, Number
 
 if TYPE_CHECKING:
     from hoigen.evaluation.models.videos import Video
@@ -57,15 +57,25 @@ def judged(numbers: Iterable[Number]) -> list[Number]:
 
 
 def ranked_by(columns: Sequence[Number], videos: Iterable[Video]) -> Number | None:
-    """The number by which a run is ranked, in tables and on its page.
+    """The number by which a run is ranked, in tables and on its page (docs/which_number.md).
 
     Args:
         columns: the numbers to choose from. Of those that any video has, the one that is meant for it before all others
-            (`Number.rank`), else the first of which one end is better, else the first.
+            (`Number.rank`) and is asked of at least half as many prompts as any other such; else the first of which one
+            end is better, else the first.
         videos: of the run.
     """
-    have = {name for video in videos for name, value in video.values.items() if value is not None}
+    asked: dict[str, set[str]] = {}
+    have: set[str] = set()
+    for video in videos:
+        for name, value in video.values.items():
+            if value is not None:
+                have.add(name)
+            if value is not None or not video.reasons.get(name, "").startswith((NOT_ASKED, NOT_MEASURABLE)):
+                asked.setdefault(name, set()).add(video.prompt)
     there = [column for column in columns if column.name in have]
     meant = sorted((column for column in there if column.rank is not None), key=lambda column: column.rank or 0)
+    most = max((len(asked[column.name]) for column in meant), default=0)
+    meant = [column for column in meant if 2 * len(asked[column.name]) >= most]
     better = [column for column in there if column.better]
     return next(iter((*meant, *better, *there, *columns)), None)

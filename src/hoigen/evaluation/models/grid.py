@@ -101,7 +101,9 @@ def reasons(rows: Sequence[tuple[str, str, Cell]]) -> list[str]:
             told.setdefault(f"undefined: {cell.estimate.reason}", []).append(f"{column} of {row}")
             continue
         if cell.lacking:
-            told.setdefault(f"not of all videos: {cell.lacking}", []).append(f"{column} of {row}")
+            told.setdefault(f"not of all videos, and the others count with the worst: {cell.lacking}", []).append(
+                f"{column} of {row}"
+            )
         if cell.estimate.unsure:
             told.setdefault(f"no interval: {cell.estimate.unsure}", []).append(f"{column} of {row}")
     notes = []

@@ -1,22 +1,26 @@
 """Means over videos with intervals, and what two models differ by on the same prompts.
 
-Of a mean every video counts once, and a prompt is drawn with all its videos, since they fail together.
+Videos come here as they count (`hoigen.evaluation.models.counting`). Of a mean every video counts once, and a prompt is
+drawn with all its videos, since they fail together.
 
 Of a difference the mean over a model's videos of a prompt counts, so that another number of samples gives a prompt no
-other weight. Its test swaps the two models' means prompt by prompt (see hoigen.stats.paired); p values of one call are
-held together by Holm's method.
+other weight. Its test swaps the two models' means prompt by prompt (see hoigen.stats.paired); p values of a family are
+held together by Holm's method: numbers of one measure say much the same, and are one family over all pairs of models.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from hoigen.core.score import NOT_ASKED, NOT_MEASURABLE, Number
 from hoigen.evaluation.models.videos import Video
 from hoigen.stats import alike
-from hoigen.stats.paired import holm, swap_test
+from hoigen.stats.paired import floor, holm, swap_tests
 from hoigen.stats.resample import (
     Draws,
     Estimate,
@@ -27,6 +31,9 @@ from hoigen.stats.resample import (
     undefined,
 )
 
+MOST_SWAPS = 400_000
+"""Swaps that a test tries at most."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mean:
@@ -35,8 +42,8 @@ class Mean:
     Args:
         estimate: over videos, each counting once.
         videos: how many have the number.
-        of: how many there are.
-        prompts: of how many prompts those that have it are.
+        of: how many were asked for it: those of prompts that are set aside left out.
+        prompts: of how many prompts those that count are.
         lacking: why the others have none, with how many.
     """
 
@@ -55,15 +62,26 @@ def mean_of(videos: Iterable[Video], name: str, draws: Draws) -> Mean:
         name: of the number.
         draws: resamples of prompts, for intervals.
     """
-    here = list(videos)
+    every = list(videos)
+    here = [video for video in every if not set_aside(video, name)]
     sums = sums_by_prompt(here, name)
-    lacking = lacking_in(here, name)
-    count = int(sum(total[1] for total in sums.values()))
+    lacking = lacking_in(here or every, name)
+    count = sum(has(video, name) for video in here)
     if not sums:
         return Mean(estimate=undefined(lacking or "no video"), videos=0, of=len(here), prompts=0, lacking=lacking)
     columns = np.array(list(sums.values()), float)
     estimate = mean_estimate(columns, draws)
     return Mean(estimate=estimate, videos=count, of=len(here), prompts=len(sums), lacking=lacking)
+
+
+def has(video: Video, name: str) -> bool:
+    """Whether a video has a number of its own, rather than counts with the worst."""
+    return video.values.get(name) is not None and name not in video.absent
+
+
+def set_aside(video: Video, name: str) -> bool:
+    """Whether prompt and reader leave nothing to measure."""
+    return video.values.get(name) is None and video.reasons.get(name, "").startswith((NOT_ASKED, NOT_MEASURABLE))
 
 
 def lacking_in(videos: Iterable[Video], name: str, most: int = 3) -> str:
@@ -74,7 +92,7 @@ def lacking_in(videos: Iterable[Video], name: str, most: int = 3) -> str:
         name: of the number.
         most: how many reasons are named.
     """
-    lacking = (video for video in videos if video.values.get(name) is None)
+    lacking = (video for video in videos if not has(video, name))
     reasons = alike.counted(video.reasons.get(name) or f"{name} was not measured" for video in lacking)
     told = "; ".join(f"{reason} ({many})" for reason, many in reasons[:most])
     return told + (f"; {len(reasons) - most} other reasons" if len(reasons) > most else "")
@@ -130,7 +148,10 @@ class Difference:
         seen_from: the minimum detectable effect: the smallest true difference that so many prompts find in 4 of 5 cases
             (5 % level, two-sided); None where there is no interval.
         p: two-sided; None with the reason in the estimate.
-        p_holm: corrected for all tests of the call.
+        p_holm: corrected for all tests of its family.
+        family: what is looked at together: all pairs of models in numbers that say much the same.
+        tests: how many the family has.
+        floor: the smallest corrected p that so many prompts and swaps can give.
     """
 
     first: str
@@ -143,10 +164,41 @@ class Difference:
     seen_from: float | None = None
     p: float | None = None
     p_holm: float | None = None
+    family: str = ""
+    tests: int = 0
+    floor: float = 0.0
+
+
+def differences(
+    pairs: Sequence[tuple[Sequence[Video], Sequence[Video], str, str]], draws: Draws, sure: float = 0.05
+) -> list[Difference]:
+    """Differences of two models each, in one number each, with p values that hold when a family is looked at together.
+
+    Args:
+        pairs: (videos of a model, videos of the other one, name of the number, its family).
+        draws: resamples of prompts, for intervals. Tests try more swaps where so many tests need them.
+        sure: the level that a p can come below after Holm's correction, if there are enough prompts.
+    """
+    found = [_difference(first, second, name, draws) for first, second, name, _ in pairs]
+    tested = [at for at, (_, apart) in enumerate(found) if apart is not None and len(apart) > 1]
+    sizes = Counter(pairs[at][3] for at in tested)
+    most = max(sizes.values(), default=0)
+    tries = replace(draws, draws=min(MOST_SWAPS, max(draws.draws, math.ceil(2 * most / sure))))
+    p_values = swap_tests([apart for at in tested if (apart := found[at][1]) is not None], tries)
+    made = [each for each, _ in found]
+    for family in sizes:
+        here = [at for at, index in enumerate(tested) if pairs[index][3] == family]
+        for at, together in zip(here, holm([p_values[at] for at in here]), strict=True):
+            index = tested[at]
+            least = min(1.0, floor(made[index].prompts, tries) * sizes[family])
+            made[index] = replace(
+                made[index], p=p_values[at], p_holm=together, tests=sizes[family], floor=least, family=family
+            )
+    return made
 
 
 def difference(first: Sequence[Video], second: Sequence[Video], name: str, draws: Draws) -> Difference:
-    """One number of two models' videos.
+    """One number of two models' videos, tested alone.
 
     Args:
         first: videos of a model.
@@ -154,37 +206,53 @@ def difference(first: Sequence[Video], second: Sequence[Video], name: str, draws
         name: of the number.
         draws: resamples of prompts, for the interval and the test.
     """
+    return differences([(first, second, name, name)], draws)[0]
+
+
+def _difference(
+    first: Sequence[Video], second: Sequence[Video], name: str, draws: Draws
+) -> tuple[Difference, Floats | None]:
+    """Without its test, and the differences within prompts that the test goes by."""
     models = first[0].model, second[0].model
     one, other = per_prompt(first, name), per_prompt(second, name)
     shared = sorted(one.keys() & other.keys())
     if not shared:
         why = "no prompt of which both have this number" if one and other else f"{models[bool(one)]} has no such number"
-        return Difference(
+        none = Difference(
             first=models[0], second=models[1], name=name, prompts=0, one=None, other=None, estimate=undefined(why)
         )
-    pairs = np.array([[one[prompt], other[prompt]] for prompt in shared])
-    ones = np.ones(len(shared))
-    estimate = mean_estimate(np.stack([pairs[:, 1] - pairs[:, 0], ones], axis=1), draws)
-    sides = [np.stack([pairs[:, side], ones], axis=1) for side in (0, 1)]
-    p = swap_test(sides[0], sides[1], draws) if len(shared) > 1 else None
-    return Difference(
+        return none, None
+    values = np.array([[one[prompt], other[prompt]] for prompt in shared])
+    apart = values[:, 1] - values[:, 0]
+    estimate = mean_estimate(np.stack([apart, np.ones(len(shared))], axis=1), draws)
+    made = Difference(
         first=models[0],
         second=models[1],
         name=name,
         prompts=len(shared),
-        one=float(pairs[:, 0].mean()),
-        other=float(pairs[:, 1].mean()),
+        one=float(values[:, 0].mean()),
+        other=float(values[:, 1].mean()),
         estimate=estimate,
         seen_from=None if estimate.draws_sd is None else minimum_detectable_effect(estimate.draws_sd, len(shared)),
-        p=p,
     )
+    return made, apart
 
 
-def with_holm(differences: Iterable[Difference]) -> list[Difference]:
-    """The same, with p values that count when all are looked at together."""
-    found = list(differences)
-    tested = [at for at, each in enumerate(found) if each.p is not None]
-    together = holm([found[at].p or 0.0 for at in tested])
-    for at, p in zip(tested, together, strict=True):
-        found[at] = replace(found[at], p_holm=p)
-    return found
+def like_the_best(models: Mapping[str, Sequence[Video]], best: str, number: Number, draws: Draws) -> list[str]:
+    """The models that the test does not tell apart from the best one; empty where it does.
+
+    Args:
+        models: videos by model.
+        best: one of them.
+        number: of which one end is better.
+        draws: for the test; Holm's correction is over the other models.
+    """
+    others = [other for other, videos in models.items() if other != best and videos]
+    found = differences([(models[best], models[other], number.name, number.name) for other in others], draws)
+    sign = 1.0 if number.better == "less" else -1.0
+
+    def worse(each: Difference) -> bool:
+        by = each.estimate.value
+        return by is not None and sign * by > 0 and each.p_holm is not None and each.p_holm < 0.05
+
+    return [other for other, each in zip(others, found, strict=True) if not worse(each)]

@@ -213,17 +213,18 @@ def agreement(videos: Sequence[Video], told: Told, column: Number, draws: Draws)
     """Spearman, Kendall and pairwise accuracy of one number; undefined, with the reason, where videos lack it.
 
     Args:
-        videos: of the run.
+        videos: of the run, as they count: one in which a number was looked for and is not there ranks lowest.
         told: what people said of them.
         column: the number.
         draws: resamples of prompts, for intervals.
     """
     if told.votes:
+        by_uri = {video.uri: video for video in videos}
         sign = -1.0 if column.better == "less" else 1.0
         sums: dict[str, Floats] = {}
         seen: set[str] = set()
         for vote in told.votes:
-            one, other = vote.first.values.get(column.name), vote.second.values.get(column.name)
+            one, other = (by_uri[side.uri].values.get(column.name) for side in (vote.first, vote.second))
             if one is None or other is None or vote.value == 0:
                 continue
             seen |= {vote.first.uri, vote.second.uri}

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hoigen.core.errors import UsageError
-from hoigen.evaluation.models.videos import Source, Video
+from hoigen.core.score import reason_of
+from hoigen.evaluation.models.videos import NOT_YET, Source, Video
 
 if TYPE_CHECKING:
     from hoigen.data.columns import Row
     from hoigen.data.run import Run
     from hoigen.rules.cascade import Step
-
-NOT_YET = "not measured yet: run hoigen evaluate again"
 
 
 def read_source(path: Path, suite: Path | None = None) -> Source:
@@ -77,6 +76,7 @@ def source_of(path: Path) -> Source:
         numbers=[number for step in steps for number in step.numbers],
         fingerprints={step.name: step.fingerprint for step in steps},
         evaluation=evaluation,
+        families={number.name: step.name for step in steps for number in step.numbers},
     )
 
 
@@ -145,7 +145,8 @@ def _video(run: Run, row: Row, steps: Sequence[Step], scores: Mapping[str, Mappi
             elif score["state"] == "failed":
                 reasons[name] = f"{step.name} failed: {score['reason']}"
             else:
-                reasons[name] = score["reason"] or f"{step.name} gives no such number for this video"
+                told = reason_of(score["reason"] or "", name, step.emits)
+                reasons[name] = told or f"{step.name} gives no such number for this video"
     return replace(made, values=values, reasons=reasons, failure=failure)
 
 

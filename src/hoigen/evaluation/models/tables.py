@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 from hoigen.core.score import Number
 from hoigen.evaluation.models import groups, paper
 from hoigen.evaluation.models.columns import chosen, in_order
+from hoigen.evaluation.models.counting import Account, by_model
 from hoigen.evaluation.models.forms import markdown
 from hoigen.evaluation.models.grid import Cell, Table, cell_of, figure, reasons
-from hoigen.evaluation.models.means import Difference, difference, lacking_in, mean_of, models_of, with_holm
+from hoigen.evaluation.models.means import Difference, differences, like_the_best, mean_of, models_of
 from hoigen.evaluation.models.videos import Source, Video
-from hoigen.stats.resample import Draws, Estimate, undefined
+from hoigen.stats.resample import Draws, Estimate
 
 Models = Mapping[str, Sequence[Video]]
 MOST_PAIRS = 15
@@ -34,6 +36,7 @@ class Asked:
         ends: how many best and worst prompts.
         with_paper: the paper's own rows are shown.
         draws: resamples of prompts, for intervals and tests.
+        families: number -> what it is tested together with; its own name when not given.
     """
 
     columns: Sequence[Number]
@@ -45,6 +48,7 @@ class Asked:
     ends: int
     with_paper: bool
     draws: Draws
+    families: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def shown(self) -> list[Number]:
@@ -59,67 +63,130 @@ def all_tables(models: Models, asked: Asked) -> tuple[list[Table], list[Differen
         models: videos by model.
         asked: what is to be shown.
     """
-    tables = [main_table(models, asked)]
+    models, accounts = by_model(models, {column.name: column for column in (*asked.columns, asked.rank)}.values())
+    tables = [main_table(models, asked, accounts)]
     told = {frozenset(pair) for pair in asked.changes}  # one test, whichever way round it is asked for
     wanted = [*dict.fromkeys(asked.changes), *(pair for pair in asked.pairs if frozenset(pair) not in told)]
-    tested = with_holm(
-        difference(models[one], models[other], column.name, asked.draws)
-        for one, other in wanted
-        for column in asked.columns
+    tested = differences(
+        [
+            (models[one], models[other], column.name, asked.families.get(column.name, column.name))
+            for one, other in wanted
+            for column in asked.columns
+        ],
+        asked.draws,
     )
+    tested = [each if accounts[each.name].ranks else untested(each) for each in tested]
     by_pair: dict[tuple[str, str], list[Difference]] = {}
     for found in tested:
         by_pair.setdefault((found.first, found.second), []).append(found)
     if asked.changes:
         tables.append(change_table(by_pair, asked))
-    tests = sum(found.p is not None for found in tested)
-    tables += [pair_table(by_pair[pair], asked.columns, tests) for pair in wanted]
+    tables += [pair_table(by_pair[pair], asked.columns) for pair in wanted]
     tables += groups.extremes(models, asked.rank, asked.draws, asked.ends) if asked.ends else []
     tables += [groups.table_by(models, by, asked.rank, asked.draws) for by in asked.by]
     return tables, tested
 
 
-def main_table(models: Models, asked: Asked) -> Table:
-    """Models by measures, with the paper's table 2 below when it is asked for."""
-    shown = asked.shown
+def untested(found: Difference) -> Difference:
+    """A difference in a number that videos lack, and of which nobody can say what those would count with."""
+    return replace(found, p=None, p_holm=None)
+
+
+def main_table(models: Models, asked: Asked, accounts: Mapping[str, Account]) -> Table:
+    """Models by measures, with the paper's table 2 below when it is asked for; many models stand in order of the number
+    that they are ranked by.
+
+    The best of a column is marked where a test tells it apart from every other model.
+
+    Args:
+        models: videos by model, as they count.
+        asked: what is to be shown.
+        accounts: of the columns.
+    """
+    # a number that no prompt is measured by says nothing of any model
+    nowhere = [column for column in asked.columns if accounts[column.name].aside and not accounts[column.name].left]
+    columns = [column for column in asked.columns if column not in nowhere] or list(asked.columns)
+    shown = [column for column in asked.shown if column in columns or column in asked.beside]
     cells = {
         name: [cell_of(mean_of(videos, column.name, asked.draws), column) for column in shown]
         for name, videos in models.items()
     }
+    same_prompts = len({frozenset(video.prompt for video in videos) for videos in models.values()}) == 1
+    alike: dict[str, list[str]] = {}
     for at, column in enumerate(shown):
-        values = [value for found in cells.values() if (value := found[at].estimate.value) is not None]
-        best = None  # of at least two, where one end is good
-        if len(values) > 1 and column.better:
-            best = max(values) if column.better == "more" else min(values)
-        for found in cells.values():
-            found[at] = replace(found[at], best=best is not None and found[at].estimate.value == best)
+        values = {name: value for name, found in cells.items() if (value := found[at].estimate.value) is not None}
+        if len(values) < 2 or not column.better or column not in columns or not accounts[column.name].ranks:
+            continue  # of at least two, where one end is good
+        first = (max if column.better == "more" else min)(values, key=lambda name: values[name])
+        like = like_the_best({name: models[name] for name in values}, first, column, asked.draws)
+        if like:
+            alike.setdefault(f"{first} and {_some(like)}", []).append(column.heading)
+        elif same_prompts:
+            cells[first][at] = replace(cells[first][at], best=True)
+    order = list(models)
+    if len(order) > 2 and asked.rank in shown:
+        place = shown.index(asked.rank)
+        sign = 1.0 if asked.rank.better == "less" else -1.0
+        worth = {name: sign * value for name in order if (value := cells[name][place].estimate.value) is not None}
+        order.sort(key=lambda name: worth.get(name, math.inf))
     rows: list[list[str | Cell]] = [
-        [name, *("–" if column in asked.beside else cell for column, cell in zip(shown, row, strict=True))]
-        for name, row in cells.items()
+        [name, *("–" if column in asked.beside else cell for column, cell in zip(shown, cells[name], strict=True))]
+        for name in order
     ]
     notes = [
         f"in brackets 95 % intervals, {asked.draws.draws:,} resamples of prompts with all their videos; shares in %; "
-        "(n/m): n of m videos have the number",
+        "(n/m): n of the m videos that were asked have the number, the others count with the worst that it can be",
         *reasons(_named(rows, shown)),
+        *(told for column in columns if (told := accounts[column.name].told(column.heading))),
     ]
+    for column in nowhere:
+        notes.append(f"no column: {accounts[column.name].told(column.heading)}")
+    for column in columns:
+        if not accounts[column.name].ranks and any(video.values.get(column.name) is None for video in _every(models)):
+            notes.append(f"{column.heading} is over the videos that have it, and ranks nothing")
+    for who, headings in alike.items():
+        notes.append(f"no best in {', '.join(headings)}: the test does not tell {who} apart")
+    if not same_prompts:
+        notes.append("no best: the models have videos of different prompts")
+    if asked.rank in shown and asked.rank.better:
+        notes.append(f"ranked by {asked.rank.heading} (docs/which_number.md)")
     if asked.with_paper:
         rows += paper.beside(2, shown)
         notes.append(paper.NOTE)
     if asked.beside:
         notes.append(f"–: not measured in these runs ({', '.join(column.heading for column in asked.beside)})")
-    return _by_columns("models", "Models", shown, rows, notes)
+    heads = {name: f"{account.left}/{account.prompts} prompts" for name, account in accounts.items() if account.aside}
+    return _by_columns("models", "Models", shown, rows, notes, heads)
+
+
+def _every(models: Models) -> list[Video]:
+    return [video for videos in models.values() for video in videos]
+
+
+def _some(names: Sequence[str], most: int = 3) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _by_columns(
-    name: str, title: str, columns: Sequence[Number], rows: Sequence[Sequence[str | Cell]], notes: Sequence[str]
+    name: str,
+    title: str,
+    columns: Sequence[Number],
+    rows: Sequence[Sequence[str | Cell]],
+    notes: Sequence[str],
+    beside: Mapping[str, str] | None = None,
 ) -> Table:
+    """A table of numbers. beside: by number, what stands beside its heading."""
+    heads = [
+        f"{column.heading} ({beside[column.name]})" if beside and column.name in beside else column.heading
+        for column in columns
+    ]
     return Table(
         name=name,
         title=title,
-        header=["model", *(column.heading for column in columns)],
+        header=["model", *heads],
         rows=rows,
         better=tuple(column.better for column in columns),
-        names={column.heading: column.name for column in columns},
+        names={head: column.name for head, column in zip(heads, columns, strict=True)},
         notes=notes,
     )
 
@@ -150,7 +217,10 @@ def change_table(by_pair: Mapping[tuple[str, str], Sequence[Difference]], asked:
                 sure = each.p_holm is not None and each.p_holm < 0.05
                 changes[at] = Cell(estimate=each.estimate, percent=shown[at].share, signed=True, best=sure)
         rows.append([f"change of {pair[1]}", *changes])
-    notes = ["bold changes: p < 0.05 after Holm's correction over all tests of this call; means over prompts"]
+    notes = [
+        "bold changes: p < 0.05 after Holm's correction over all pairs in the numbers of one measure; "
+        "means over prompts"
+    ]
     notes += reasons([each for each in _named(rows, shown) if each[2].estimate.value is None])
     if asked.with_paper:
         rows += [*paper.beside(3, shown), *paper.beside(4, shown)]
@@ -163,13 +233,12 @@ def _side(found: Difference, side: str, column: Number) -> Cell:
     return Cell(estimate=found.estimate if value is None else Estimate(value=value), percent=column.share)
 
 
-def pair_table(found: Sequence[Difference], columns: Sequence[Number], tests: int) -> Table:
+def pair_table(found: Sequence[Difference], columns: Sequence[Number]) -> Table:
     """Two models, a row for each number: the difference, its test, and what could have been seen.
 
     Args:
         found: the differences of the two.
         columns: what those numbers are.
-        tests: how many p values were corrected together.
     """
     first, second = found[0].first, found[0].second
     rows: list[list[str | Cell]] = []
@@ -185,11 +254,13 @@ def pair_table(found: Sequence[Difference], columns: Sequence[Number], tests: in
                 *(_side(each, side, column) for side in ("one", "other")),
                 cell,
                 _p(each.p),
-                _p(each.p_holm),
+                _p(each.p_holm) + ("*" if each.floor >= 0.05 and each.p_holm is not None else ""),
                 figure(each.seen_from, column.share) if each.seen_from is not None else "unknown",
             ]
         )
         named.append((column.heading, "difference", cell))
+    sizes = sorted({each.tests for each in found if each.tests})
+    low = "*: so few prompts, or swaps, cannot give less than 0.05 here" if "*" in str(rows) else ""
     return Table(
         name=f"{first} -> {second}",
         title=f"{second} minus {first}, on the same prompts",
@@ -197,8 +268,10 @@ def pair_table(found: Sequence[Difference], columns: Sequence[Number], tests: in
         rows=rows,
         names={column.heading: column.name for column in columns},
         notes=[
-            f"p: two-sided, the two models' means swapped prompt by prompt; Holm: over {tests} tests; detectable: "
-            "the smallest true difference that so many prompts find in 4 of 5 cases at p < 0.05",
+            "p: two-sided, the two models' means swapped prompt by prompt; Holm: over all pairs of models in the "
+            f"numbers of one measure ({' or '.join(map(str, sizes)) or 0} tests); detectable: the smallest true "
+            "difference that so many prompts find in 4 of 5 cases at p < 0.05",
+            *([low] if low else []),
             *reasons(named),
         ],
     )
@@ -210,31 +283,38 @@ def _p(p: float | None) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def pairs_of(names: Sequence[str], baseline: str | None) -> list[tuple[str, str]]:
+def pairs_of(names: Sequence[str], baseline: str | None, *, every: bool = False) -> list[tuple[str, str]]:
     """All pairs of models, unless they are too many, or each model against the baseline.
 
     Args:
         names: of the models.
         baseline: one of them; None for all pairs.
+        every: all pairs, however many.
     """
     if baseline is not None:
         return [(baseline, name) for name in names if name != baseline]
     found = list(combinations(names, 2))
-    return found if len(found) <= MOST_PAIRS else []
+    return found if every or len(found) <= MOST_PAIRS else []
 
 
 def short_table(source: Source) -> str:
     """Models by measures, means over videos without intervals, as Markdown; "" when there is no video."""
     if not source.videos:
         return ""
-    shown = chosen(source.numbers)
+    every = chosen(source.numbers)
+    models, accounts = by_model(models_of(source.videos), every)
+    shown = [column for column in every if accounts[column.name].left or not accounts[column.name].aside] or every
+    nothing = Draws(draws=100, seed=0)
     rows: list[list[str | Cell]] = []
-    for model, here in models_of(source.videos).items():
+    for model, here in models.items():
         row: list[str | Cell] = [model]
         for column in shown:
-            have = [value for video in here if (value := video.values.get(column.name)) is not None]
-            lacking = lacking_in(here, column.name)
-            mean = Estimate(value=sum(have) / len(have)) if have else undefined(lacking)
-            row.append(Cell(estimate=mean, percent=column.share, videos=len(have), of=len(here), lacking=lacking))
+            mean = mean_of(here, column.name, nothing)
+            found = mean.estimate
+            plain = found if found.value is None else Estimate(value=found.value)
+            row.append(cell_of(replace(mean, estimate=plain), column))
         rows.append(row)
-    return markdown(_by_columns("means", "Means over videos; shares in %", shown, rows, reasons(_named(rows, shown))))
+    notes = reasons(_named(rows, shown))
+    notes += [told for column in every if (told := accounts[column.name].told(column.heading))]
+    heads = {name: f"{account.left}/{account.prompts} prompts" for name, account in accounts.items() if account.aside}
+    return markdown(_by_columns("means", "Means over videos; shares in %", shown, rows, notes, heads))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen.core.errors import UsageError, shown
 from hoigen.core.registry import own_numbers
-from hoigen.core.score import Number
+from hoigen.core.score import NOT_ASKED, Number
 from hoigen.data.rows import read_json
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _video(
 
     stem = Path(uri).stem
     every = dict.fromkeys(dimensions) | dict(values)
-    why = {name: "not in the result file" for name in dimensions if name not in values} | dict(reasons)
+    why = {name: f"{NOT_ASKED}not in the result file" for name in dimensions if name not in values} | dict(reasons)
     text, dash, sample = stem.rpartition("-")
     text, sample = (text, sample) if dash and sample.isdigit() else (stem, "")
     made = Video(model=model, prompt=slug(text) or text, uri=uri, text=text, sample=sample, values=every, reasons=why)

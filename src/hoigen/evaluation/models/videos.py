@@ -9,6 +9,9 @@ from typing import Any
 
 from hoigen.core.score import Number
 
+NOT_YET = "not measured yet: run hoigen evaluate again"
+"""The reason of a number of a video that a run under way has not come to."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Video:
@@ -32,6 +35,7 @@ class Video:
         values: number by name, 0..1 for shares; None with the reason in `reasons`.
         reasons: why a number is undefined.
         failure: why a measure, or reading it, failed; "" when nothing did.
+        absent: numbers that the video lacks and that count with the worst value (hoigen.evaluation.models.counting).
     """
 
     model: str
@@ -51,6 +55,7 @@ class Video:
     values: Mapping[str, float | None] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
     failure: str = ""
+    absent: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +68,7 @@ class Source:
         numbers: all of them, as they were declared when they were measured.
         fingerprints: measure -> digest of its settings.
         evaluation: evaluation.json; {} without one.
+        families: number -> measure that gives it: numbers of one measure say much the same.
     """
 
     path: Path
@@ -70,3 +76,4 @@ class Source:
     numbers: Sequence[Number]
     fingerprints: Mapping[str, str] = field(default_factory=dict)
     evaluation: Mapping[str, Any] = field(default_factory=dict)
+    families: Mapping[str, str] = field(default_factory=dict)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
-from hoigen.evaluation.models.videos import Source, Video
+from hoigen.evaluation.models.videos import NOT_YET, Source, Video
 
 NEAR = 0.02
 """Within 2 % two lengths or frame rates are the same (23.976 and 24)."""
@@ -45,6 +45,9 @@ def warnings_of(models: Mapping[str, Sequence[Video]], sources: Sequence[Source]
     failed = []
     for model, videos in models.items():
         failures = Counter(video.failure for video in videos if video.failure)
+        waiting = sum(NOT_YET in video.reasons.values() for video in videos)
+        if waiting:
+            failed.append(f"{model}: {waiting} of {len(videos)} videos are not measured yet: means are of the others")
         if failures:
             reason, _ = failures.most_common(1)[0]
             failed.append(f"{model}: {failures.total()} of {len(videos)} videos failed, most often: {reason}")
