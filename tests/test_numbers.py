@@ -108,7 +108,7 @@ def test_tables_begin_as_the_papers_do_and_runs_are_ranked_by_interactions() -> 
     headlines = [number.name for number in chosen(numbers)]
     assert [name for name in headlines if name in paper.names()] == list(paper.names())
     ranked = sorted((number for number in numbers if number.rank), key=lambda number: number.rank or 0)
-    order = ["coarse_hoi", "coarse_pair", "fine_whole", "coarse_any", "fine_hoi_8fps", "fine_hoi", "hoi_lite"]
+    order = ["coarse_hoi", "fine_whole", "coarse_pair", "coarse_any", "fine_hoi_8fps", "fine_hoi", "hoi_lite"]
     assert [(number.name, number.rank) for number in ranked] == [(name, at) for at, name in enumerate(order, 1)]
     page = (Path(__file__).parents[1] / "docs" / "compare.md").read_text(encoding="utf-8")
     assert ", ".join(f"`{name}`" for name in order) in " ".join(page.split())
@@ -262,7 +262,7 @@ def test_a_run_of_before_has_hoigens_own_declarations(tmp_path: Path) -> None:
 
 
 def test_compare_and_the_page_rank_a_run_by_the_same_number(tmp_path: Path) -> None:
-    order = ["coarse_hoi", "coarse_pair", "fine_whole", "coarse_any", "fine_hoi_8fps", "fine_hoi", "hoi_lite"]
+    order = ["coarse_hoi", "fine_whole", "coarse_pair", "coarse_any", "fine_hoi_8fps", "fine_hoi", "hoi_lite"]
     suite = {"suite": {"name": "mine", "digest": "1", "file": "/none.json"}, "prompts": ["ride_bicycle"], "models": {}}
     for at in range(len(order) + 1):
         values = dict.fromkeys(order[at:], 0.5) | {"technical_quality": 0.4, "motion": 1.0}
