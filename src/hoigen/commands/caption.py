@@ -83,7 +83,7 @@ class CaptionResult:
         if self.cost:
             lines.append(f"cost: {self.cost:,.2f} at the experts' prices, over all that this run has asked")
         if self.pending:
-            lines.append(f"{self.pending} clips are not decided yet: run hoigen curate again")
+            lines.append(f"{self.pending} clips are not decided yet: hoigen funnel {self.run} says what they wait for")
         if self.nothing:
             lines.append(self.nothing)
         elif self.incomplete:

@@ -138,7 +138,7 @@ def carry_out(
     from hoigen.data.sources import read_sources
     from hoigen.data.videolist import uris_of, write_or_extend
     from hoigen.recipe import places
-    from hoigen.rules.cascade import build_steps
+    from hoigen.rules.cascade import build_steps, measured, measured_keep, with_rules
     from hoigen.rules.runfile import same_run, write_run_file
     from hoigen.stages.clips import make_clips
     from hoigen.stages.ingest import check_shots
@@ -153,7 +153,7 @@ def carry_out(
     trusted.settle({"measures": recipe.measures, "caption": recipe.caption, "shots": recipe.shots}, beside, trust)
     measures = places.measures_of(recipe.measures, beside)
     recipe = replace(recipe, measures=measures, caption=places.caption_of(recipe.caption, beside))
-    steps = build_steps(measures, recipe.keep)
+    steps = measured(build_steps(measures, recipe.keep))
     if recipe.caption is not None:
         job_of(recipe.caption)
     if not steps:
@@ -167,7 +167,7 @@ def carry_out(
     )
     rank = Rank(recipe.rank, recipe.ranks)
     folder = Run(Path(recipe.run))
-    keep = recipe.keep or {}
+    keep = measured_keep(recipe.keep)
     with held(folder, rank):
         fresh = not folder.recipe_file.exists()
         if fresh:  # what cannot be had is told before hours go into finding shots
@@ -202,7 +202,7 @@ def carry_out(
             steps = came.steps
             write_run_file(folder, recipe, steps)
             barrier = score_clips(folder, steps, *how, models_present=True, retry=retry)
-        return _finish(folder, steps, barrier, recipe.report)
+        return _finish(folder, with_rules(steps, recipe.keep), barrier, recipe.report)
 
 
 def plan(
@@ -218,7 +218,7 @@ def plan(
     from hoigen.data.run import Run
     from hoigen.data.sources import read_sources
     from hoigen.recipe.places import measures_of
-    from hoigen.rules.cascade import build_steps
+    from hoigen.rules.cascade import build_steps, measured
     from hoigen.stages.ingest import check_shots
     from hoigen.stages.scores import planned
 
@@ -229,7 +229,7 @@ def plan(
     check_shots(recipe.shots, recipe.min_length, recipe.max_length)
     run = Run(Path(recipe.run))
     run.check_folder()
-    steps = build_steps(measures_of(recipe.measures, beside), recipe.keep)
+    steps = measured(build_steps(measures_of(recipe.measures, beside), recipe.keep))
     return planned(run, steps, videos, score_all=recipe.score_all, asked=asked)
 
 
@@ -237,10 +237,12 @@ def _finish(run: Run, steps: Sequence[Any], barrier: Barrier, report: bool) -> F
     """What is done once, after all ranks: small parts are merged, and the page is written."""
     from hoigen.pages.write import write_page
     from hoigen.rules import decide
+    from hoigen.rules.cascade import measured
 
     if not barrier.passed or (report and not run.report_file.exists()):
         with barrier.last_step():
-            for table in (run.clips, *(run.scores(step.name, step.fingerprint, step.emits) for step in steps)):
+            scored = (run.scores(step.name, step.fingerprint, step.emits) for step in measured(steps))
+            for table in (run.clips, *scored):
                 table.compact()
             if report:
                 write_page(run.path)

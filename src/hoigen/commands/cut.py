@@ -67,7 +67,7 @@ class CutResult:
         if self.nothing:
             lines.append(self.nothing)
         if self.pending:
-            lines.append(f"{self.pending} clips are not decided yet: run hoigen curate again, then hoigen cut")
+            lines.append(f"{self.pending} clips are not decided yet (hoigen funnel says why): then hoigen cut again")
         if self.not_kept:
             ends = ", ".join(f"{count} {state}" for state, count in Counter(self.not_kept.values()).most_common())
             which = f"{len(self.not_kept)} files of clips that are not kept now ({ends})"

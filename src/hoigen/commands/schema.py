@@ -13,6 +13,7 @@ from hoigen.core.registry import Kind, measures, plugins, score_names
 from hoigen.core.score import Rule
 from hoigen.core.settings import Key, keys_of, plain, summary
 from hoigen.recipe.recipe import KEYS
+from hoigen.rules.cascade import HUMAN, SAID
 from hoigen.video.shots import detectors
 
 Json = dict[str, Any]
@@ -36,6 +37,7 @@ def schema() -> Schema:
     """
     rule: Json = {"anyOf": [{"$ref": "#/$defs/rule"}, {"type": "null"}]}
     described = {number.name: rule | {"description": number.about} for _, cls in measures() for number in cls.numbers}
+    described[HUMAN] = rule | {"description": SAID.about}
     keep = {"type": ["object", "null"], "properties": described, "additionalProperties": rule}
     names = [name for name, _ in detectors()]
     shots: Json = {
@@ -73,7 +75,7 @@ def schema() -> Schema:
         ]
     }
     made["if"] = {"properties": {"measures": {"contains": own_file}}, "required": ["measures"]}
-    made["else"] = {"properties": {"keep": {"propertyNames": {"enum": score_names()}}}}
+    made["else"] = {"properties": {"keep": {"propertyNames": {"enum": [*score_names(), HUMAN]}}}}
     return Schema(made)
 
 

@@ -24,13 +24,14 @@ LONG = 400
 @dataclass(frozen=True, slots=True)
 class Shown:
     """A clip: how it ended, its scores, its caption and the calls that led to it. given: its picture's size, the digest
-    of its content, and what the list says of it."""
+    of its content, and what the list says of it. said: what each person last said of it, and when."""
 
     row: Mapping[str, Any]
     details: Mapping[str, Any]
     caption: Mapping[str, Any] | None
     full: bool = False
     given: Mapping[str, Any] = field(default_factory=dict)
+    said: Sequence[str] = ()
 
     def __str__(self) -> str:
         if self.row["id"] is None:
@@ -40,6 +41,7 @@ class Shown:
             lines.append("  " + ", ".join(f"{key} {value}" for key, value in self.given.items()))
         ended = f"  {self.row['state']}" + (f" by {self.row['rule']}" if self.row["rule"] else "")
         lines.append(ended + (f": {self.row['reason']}" if self.row["reason"] else ""))
+        lines += [f"  said: {said}" for said in self.said]
         for name, about in self.details.items():
             values = ", ".join(f"{k} {v:.4g}" for k, v in about["values"].items() if v is not None)
             undefined: dict[str, list[str]] = {}
@@ -82,6 +84,7 @@ def show(
     full: Annotated[bool, Setting("details of scores, prompts' answers and drafts without cuts")] = False,
 ) -> Shown:
     """Shows how a clip ended, its scores, its caption, and every call that led to it."""
+    from hoigen.data.annotations import Annotations
     from hoigen.data.run import Run
     from hoigen.rules import decide
     from hoigen.rules.runfile import steps_of
@@ -104,7 +107,11 @@ def show(
     if (facts := caption_facts(folder)) is not None:
         words = folder.captions(facts["name"], facts["fingerprint"]).read(row["shard"])
         caption = next((each | {"captioner": facts["name"]} for each in words if each["id"] == row["id"]), None)
-    return Shown(row, details, caption, full, given)
+    said = [
+        f"{each.question} {each.value}, {each.who}, {each.when:%Y-%m-%d %H:%M} UTC{each.note and f' ({each.note})'}"
+        for each in Annotations(folder).latest(clip=row["id"])
+    ]
+    return Shown(row, details, caption, full, given, said)
 
 
 def _find(con: Any, clip: str) -> Row:

@@ -9,6 +9,7 @@ from typing import Any
 from hoigen.core.registry import meaning, measures, plugins
 from hoigen.core.settings import keys_of, plain, summary
 from hoigen.recipe.recipe import KEYS
+from hoigen.rules.cascade import HUMAN, SAID
 from hoigen.video.shots import detectors
 
 WIDTH = 110
@@ -74,6 +75,7 @@ def _choices(key: str) -> Iterator[str]:
                 own = number.name == name or number.about != meaning(cls)
                 about = f": {number.about}" if own else ""
                 yield from _comment(f"{number.name} ({name}){about}", "#   ")
+        yield from _comment(f"{HUMAN} (no measure's; docs/annotations.md): {SAID.about}", "#   ")
     elif key == "shots":
         yield from _comment("A detector with its settings:")
         for name, cls in detectors():

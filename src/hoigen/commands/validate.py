@@ -23,7 +23,7 @@ from hoigen.recipe import places
 from hoigen.recipe.build import build, convert
 from hoigen.recipe.recipe import KEYS, check_numbers, check_shares
 from hoigen.recipe.yaml import At, Values, apply_sets, lines_of, load_recipe, recipe_path
-from hoigen.rules.cascade import measure_name
+from hoigen.rules.cascade import HUMAN, measure_name
 from hoigen.stages.ingest import check_shots, shots_wanted
 from hoigen.video.shots import check_detector, detectors
 
@@ -112,7 +112,7 @@ class _Check:
         if "keep" in sound:
             for score, bounds in (sound["keep"] or {}).items():
                 place: At = ("keep", score)
-                if self.others is not None and score not in {*self.scores, *self.others}:
+                if self.others is not None and score not in {*self.scores, *self.others, HUMAN}:
                     known = nearest(str(score), {*self.scores, *self.others})
                     self._fault(place, f"keep: no measure of this recipe gives a score named {score!r}{known}")
                 if isinstance(bounds, Mapping) and bounds and all(bound is None for bound in bounds.values()):

@@ -105,18 +105,23 @@ class Annotations:
                     self.compact()
         return timed
 
-    def history(self) -> list[Annotation]:
-        """All that was ever said, in order of time; of one moment in order of the other columns."""
-        rows = [row for _, rows in self._read() for row in rows]
+    def history(self, clip: str | None = None) -> list[Annotation]:
+        """All that was ever said, in order of time; of one moment in order of the other columns.
+
+        Args:
+            clip: only of this one; of all when not given.
+        """
+        rows = [row for _, rows in self._read(clip) for row in rows]
         return sorted(dict.fromkeys(rows), key=lambda row: (row.when, row.clip, row.question, row.who, row.value or ""))
 
-    def latest(self, question: str | None = None) -> list[Annotation]:
+    def latest(self, question: str | None = None, clip: str | None = None) -> list[Annotation]:
         """What each person said last of each clip and question, in order of time; without what was taken back.
 
         Args:
             question: only this one; all when not given.
+            clip: as of `history`.
         """
-        last = _last(self.history())
+        last = _last(self.history(clip))
         return [row for row in last if row.value is not None and question in (None, row.question)]
 
     def only_new(self, rows: Iterable[Annotation]) -> list[Annotation]:
@@ -148,7 +153,7 @@ class Annotations:
         for name, _ in read:  # what they hold is in the new file
             self.folder.remove(name)
 
-    def _read(self) -> list[tuple[str, list[Annotation]]]:
+    def _read(self, clip: str | None = None) -> list[tuple[str, list[Annotation]]]:
         """Each file with its rows. Files may become one meanwhile: what was missed by that is read again."""
         seen: dict[str, list[Annotation]] = {}
         until = time.monotonic() + PATIENCE
@@ -157,7 +162,7 @@ class Annotations:
             for name in names:
                 if name not in seen:
                     with contextlib.suppress(FileNotFoundError):
-                        seen[name] = _rows(self.folder, name)
+                        seen[name] = _rows(self.folder, name, clip)
             if all(name in seen for name in (*names, *self._names()) if name in names or name.startswith("all-")):
                 return [(name, seen[name]) for name in names]
             if time.monotonic() > until:
@@ -192,8 +197,9 @@ def _bytes(rows: Iterable[Annotation]) -> bytes:
     return bytes(out.getvalue())
 
 
-def _rows(folder: Folder, name: str) -> list[Annotation]:
+def _rows(folder: Folder, name: str, clip: str | None = None) -> list[Annotation]:
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     path = folder.path(name)
     try:
@@ -201,6 +207,8 @@ def _rows(folder: Folder, name: str) -> list[Annotation]:
             if lacking := [name for name in COLUMNS if name not in file.schema_arrow.names]:
                 raise UsageError(f"{path} is no file of annotations: no column {lacking[0]}")
             table = file.read(columns=list(COLUMNS))
+        if clip is not None:
+            table = table.filter(pc.equal(table.column("clip").cast(pa.string()), clip))
         at = COLUMNS.index("when")  # as a count: Arrow asks a database of time zones, which not every machine has
         moments = table.column("when").cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_pylist()
         if None in moments:

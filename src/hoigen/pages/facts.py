@@ -323,7 +323,7 @@ class FailureGroup:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportFacts:
     """All that the page says. kept + dropped + failed + pending = clips; a video that was not looked at yet (unseen) is
-    a pending clip."""
+    a pending clip. asked: pending clips that wait for what people say."""
 
     title: str
     made: str = ""
@@ -336,6 +336,7 @@ class ReportFacts:
     dropped: int = 0
     failed: int = 0
     pending: int = 0
+    asked: int = 0
     unseen: int = 0
     seconds: Seconds = 0.0
     seconds_kept: Seconds = 0.0

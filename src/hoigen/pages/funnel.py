@@ -22,7 +22,10 @@ def funnel(facts: ReportFacts) -> Html:
     rows = [el("li", row, class_="source")]
     if facts.pending:
         videos = f"{many(facts.unseen, 'video')} not looked at yet; " if facts.unseen else ""
-        waits = el("span", el("b", "still to measure"), el("small", f"{videos}run the same command to go on"))
+        people = f"{many(facts.asked, 'clip')} for people to look at; " if facts.asked else ""
+        others = "run the same command to go on" if facts.pending > facts.asked else "whether they stay is for people to say"
+        title = "still to measure" if facts.pending > facts.asked else "still to look at"
+        waits = el("span", el("b", title), el("small", f"{videos}{people}{others}"))
         judged = _percent(facts.clips - facts.pending, facts)
         waiting = _band(100, judged, 0, (("away waiting", judged, 100),))
         part = el("span", el("small", f"{share(facts.pending, facts.clips)} of all"))

@@ -36,6 +36,7 @@ def gather(run: Run, *, shown: int = 24) -> ReportFacts:
     Raises UsageError when the folder is no run.
     """
     from hoigen.data.parquet import part_rows
+    from hoigen.rules.cascade import HUMAN
     from hoigen.rules.decide import connect, funnel
     from hoigen.rules.runfile import steps_of
 
@@ -73,6 +74,7 @@ def gather(run: Run, *, shown: int = 24) -> ReportFacts:
             clips=clips,
             **{state: count for state, (count, _) in states.items()},
             unseen=found.unseen,
+            asked=found.missing.get(HUMAN, 0),
             seconds=sum(seconds for _, seconds in states.values()),
             seconds_kept=states["kept"][1],
             stages=stages,
@@ -80,7 +82,7 @@ def gather(run: Run, *, shown: int = 24) -> ReportFacts:
             kept_sheet=kept,
             dropped_sheets=sheets,
             captioning=captioning_of(con, run),
-            **_account(con, {stage.key: stage.dropped for stage in stages}, recipe),
+            **_account(con, {stage.key: stage.dropped for stage in stages}, recipe, steps),
             models=model_files(run, steps),
         )
 
@@ -119,9 +121,11 @@ def _sheets(
     return Sheet(key="kept", title="Kept", total=kept, order=order, tiles=tuple(tiles[None])), sheets
 
 
-def _account(con: Any, dropped: Mapping[str, int], recipe: Mapping[str, Any]) -> dict[str, Any]:
+def _account(con: Any, dropped: Mapping[str, int], recipe: Mapping[str, Any], steps: Sequence[Step]) -> dict[str, Any]:
     """What did not come out: failed clips, those that failed alike together, the most first; and notes on videos and
     shots."""
+    from hoigen.rules.people import said
+
     rows = con.execute(
         "select coalesce(rule, 'reading') as place, "
         f"{alike.kind_sql('reason')} as kind, "
@@ -152,6 +156,8 @@ def _account(con: Any, dropped: Mapping[str, int], recipe: Mapping[str, Any]) ->
     ).fetchone()
     if bare:
         notes.append(f"{many(bare, 'video')} without a shot of the wanted length.")
+    if any(step.by_people for step in steps):
+        notes.append(f"{said(con)}.")
     return {"failures": tuple(groups), "notes": tuple(notes)}
 
 

@@ -12,6 +12,7 @@ from hoigen.data.parquet import quoted
 from hoigen.pages.facts import Histogram, Threshold, bounds, thresholds
 from hoigen.pages.markup import Html, el
 from hoigen.pages.words import anchor, arrow, count, many, number
+from hoigen.rules.cascade import measured
 
 if TYPE_CHECKING:
     from hoigen.data.run import Run
@@ -37,7 +38,11 @@ def histograms(con: Any, run: Run, steps: Sequence[Step], clips: int) -> tuple[H
         steps: its measures.
         clips: how many there are.
     """
-    made = [(one.name in step.rules, _histogram(con, run, step, one, clips)) for step in steps for one in step.numbers]
+    made = [
+        (one.name in step.rules, _histogram(con, run, step, one, clips))
+        for step in measured(steps)
+        for one in step.numbers
+    ]
     return tuple(one for _, one in sorted(made, key=lambda pair: not pair[0]))
 
 

@@ -169,10 +169,11 @@ def _clips(run: Run) -> Iterator[dict[str, Any]]:
     """Rows of `clip` of the kept clips, in the order of the input."""
     from hoigen.data.parquet import quoted
     from hoigen.rules import decide
+    from hoigen.rules.cascade import measured
     from hoigen.rules.runfile import steps_of
     from hoigen.stages.captioned import captions_in_force
 
-    _, steps = steps_of(run)
+    steps = measured(steps_of(run)[1])  # whatever people have said: they may say it again
     con = decide.connect(run, steps)
     numbers = [name for step in steps for name in step.emits]
     score = next((name for step in steps for name in step.emits if name.startswith("hoi")), None)

@@ -1,7 +1,8 @@
 """The order in which a clip is looked at, and the decision: measures and their rules, walked once.
 
-Measures that need no frames come first, then the recipe's order. The first thing that speaks against a clip
-decides: a failed measure makes it failed, a broken rule makes it dropped, a missing score leaves it pending.
+Measures that need no frames come first, then the recipe's order, and last what people say, since it costs most. The
+first thing that speaks against a clip decides: a failed measure makes it failed, a broken rule makes it dropped, a
+missing score leaves it pending.
 `hoigen.rules.decide` says the same in SQL for whole runs; a test holds the two together.
 """
 
@@ -27,9 +28,11 @@ if TYPE_CHECKING:
 State = Literal["kept", "dropped", "failed", "pending"]
 MeasureSpec = str | Mapping[str, Any]
 
+HUMAN = "human"
+"""The number that is no measure's: what people say (`hoigen.rules.people`)."""
 SCORE_NAME = re.compile("[a-z][a-z0-9_]*")
 TAKEN = frozenset(
-    "video n id uri start end source prompt caption digest shard state rule reason tries seconds detail".split()  # noqa: SIM905
+    "video n id uri start end source prompt caption digest shard state rule reason tries seconds detail human".split()  # noqa: SIM905
 )
 """Columns of the table and of the parts, which a score cannot be named after."""
 
@@ -65,6 +68,16 @@ class Step:
         return tuple(number.name for number in self.numbers)
 
     @property
+    def by_people(self) -> bool:
+        """Whether it is what people say: no measure is asked, and nothing of it lies among the scores."""
+        return isinstance(self.measure, People)
+
+    @property
+    def waiting(self) -> str:
+        """Why a clip is pending that it has said nothing of yet."""
+        return "nobody has looked at it yet" if self.by_people else f"no {self.name} yet"
+
+    @property
     def needs_frames(self) -> bool:
         return self.sampling.needs_frames
 
@@ -86,6 +99,19 @@ class Recorded:
     sampling: Sampling
     numbers: tuple[Number, ...]
     observation: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class People:
+    """Stands where a measure stands, for what people say."""
+
+    name: str = HUMAN
+    sampling: Sampling = field(default_factory=lambda: Sampling(frames=0))
+
+
+SAID = Number(
+    name=HUMAN, label="human", better="more", share=True, about="What people say: the mean of yes (1) and no (0)."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +193,8 @@ def with_rules(steps: Sequence[Step], keep: Mapping[str, Any] | None) -> tuple[S
         raise UsageError(f"keep: rules by the name of a score; it came as {asked!r}")
     rules: dict[str, Rule] = {}
     for score, bounds in asked.items():
+        if score == HUMAN:
+            owners[HUMAN] = HUMAN
         if score not in owners:
             raise UsageError(
                 f"keep: no measure of this recipe gives a score named {score!r}{nearest(str(score), owners)}"
@@ -176,11 +204,23 @@ def with_rules(steps: Sequence[Step], keep: Mapping[str, Any] | None) -> tuple[S
             continue  # every bound unset (`--set keep.motion.max=null`): no rule
         if bounds is not None:
             rules[score] = build(Rule, bounds, f"keep.{score}")
+    if HUMAN in rules:
+        steps = [*measured(steps), Step(HUMAN, People(), (SAID,), {}, "")]
     ruled = [
         dataclasses.replace(step, rules={score: rule for score, rule in rules.items() if owners[score] == step.name})
         for step in steps
     ]
-    return tuple(sorted(ruled, key=lambda step: step.needs_frames))
+    return tuple(sorted(ruled, key=lambda step: (step.by_people, step.needs_frames)))
+
+
+def measured(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """The steps that measures do: without what people say."""
+    return tuple(step for step in steps if not step.by_people)
+
+
+def measured_keep(keep: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The rules of a recipe that measures decide."""
+    return {score: rule for score, rule in (keep or {}).items() if score != HUMAN}
 
 
 def decide(steps: Sequence[Step], known: Mapping[str, Known]) -> Decision:
@@ -188,7 +228,7 @@ def decide(steps: Sequence[Step], known: Mapping[str, Known]) -> Decision:
     for step in steps:
         found = known.get(step.name)
         if found is None:
-            return Decision("pending", None, f"no {step.name} yet")
+            return Decision("pending", None, step.waiting)
         if found.state == "failed":
             return Decision("failed", step.name, found.reason)
         for score, rule in step.rules.items():

@@ -15,8 +15,9 @@ from hoigen.core.errors import is_program_fault
 from hoigen.core.score import Rule
 from hoigen.data.parquet import quoted, text
 from hoigen.data.run import Run
-from hoigen.rules.cascade import Step
+from hoigen.rules.cascade import HUMAN, Step
 from hoigen.rules.joined import attach, connection
+from hoigen.rules.people import said
 
 if TYPE_CHECKING:
     import duckdb
@@ -49,7 +50,7 @@ class Funnel:
     Clips that lack a score are pending and in no stage; `missing` counts them by the measure they wait for. A video of
     the list that was not looked at yet is one pending clip; `unseen` counts those.
     all_failed: the first reason and what to do, when every clip failed; else empty.
-    told: measures of yes and no that say the same of nearly every clip.
+    told: measures of yes and no that say the same of nearly every clip; how much people have said, and how long ago.
     """
 
     stages: tuple[_Stage, ...]
@@ -78,11 +79,16 @@ class Funnel:
         ends = ", ".join(f"{self.counts[state]} {state}" for state in STATES if self.counts.get(state))
         lines.append(f"{self.clips} clips: {ends or 'none'}")
         if self.counts.get("pending"):
-            waits = ", ".join(f"{count} for {measure}" for measure, count in self.missing.items())
+            measures = {name: count for name, count in self.missing.items() if name != HUMAN}
+            waits = ", ".join(f"{count} for {measure}" for measure, count in measures.items())
             scores = [f"clips wait for scores ({waits})"] if waits else []
             videos = "1 video has" if self.unseen == 1 else f"{self.unseen} videos have"
             unseen = [f"{videos} not been looked at yet"] if self.unseen else []
-            lines.append(f"pending: {'; '.join([*scores, *unseen])}. Run hoigen curate again")
+            if scores or unseen:
+                lines.append(f"pending: {'; '.join([*scores, *unseen])}. Run hoigen curate again")
+            if asked := self.missing.get(HUMAN):
+                clips = "1 clip waits" if asked == 1 else f"{asked} clips wait"
+                lines.append(f"pending: {clips} for what people say (docs/annotations.md)")
         if self.all_failed:
             lines.append(self.all_failed)
         lines += self.told
@@ -138,7 +144,7 @@ def walk(steps: Sequence[Step]) -> list[_Case]:
     cases: list[_Case] = []
     for at, step in enumerate(steps):
         state, reason = f"_state_{at}", f"coalesce(_reason_{at}, '')"
-        cases.append(_Case(f"{state} is null", "pending", None, text(f"no {step.name} yet"), step.name))
+        cases.append(_Case(f"{state} is null", "pending", None, text(step.waiting), step.name))
         cases.append(_Case(f"{state} = 'failed'", "failed", step.name, reason, step.name))
         for score, rule in step.rules.items():
             # the words of `cascade.broken`
@@ -257,12 +263,14 @@ def funnel(
         came = stages[-1].left
     unseen = before.get(("pending", None), 0)
     told = _alike(con, steps, schema)
+    if any(step.by_people for step in steps):
+        told = (*told, str(said(con, schema)))
     return Funnel(tuple(stages), ends, missing, all_failed(con, ends, run, schema), unseen, told)
 
 
 def _alike(con: duckdb.DuckDBPyConnection, steps: Sequence[Step], schema: str) -> tuple[str, ...]:
     """Of measures that say yes (1) or no (0): those that say the same of nearly every clip."""
-    own = [step.name for step in steps if step.name in step.emits]
+    own = [step.name for step in steps if step.name in step.emits and not step.by_people]
     if not own:
         return ()
     counts = ", ".join(

@@ -25,7 +25,8 @@ from hoigen.data.columns import CLIP_COLUMNS
 from hoigen.data.parquet import one_file, part_rows, quoted, text
 from hoigen.data.run import SHARDS_FILE, Run
 from hoigen.data.tables import Layout
-from hoigen.rules.cascade import Step
+from hoigen.rules.cascade import HUMAN, Step, measured
+from hoigen.rules.people import attach_said
 
 if TYPE_CHECKING:
     import duckdb
@@ -82,10 +83,12 @@ def attach(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], sche
 
     `scored` has, for step i, `_state_i` (null when there is no score yet) and `_reason_i`, and a column per score.
     Scores are found by shard and id, as `hoigen curate` files them, so that a clip never becomes two rows. Clips that
-    are found but not cut into shards yet have a null `shard` and no score. A video of the list of which nothing was
-    found yet is a row too, without an id, pending: what was asked is the total, not what was done.
+    are found but not cut into shards yet have a null `shard` and no score. What people say is the last of the scores. A
+    video of the list of which nothing was found yet is a row too, without an id, pending: what was asked is the total,
+    not what was done.
     """
     run.check_links()  # copies are written and deleted
+    asked = len(steps) - len(steps := measured(steps))
     con.execute(f"create schema if not exists {schema}")
     if not run.folder.is_local and not con.filesystem_is_registered(run.folder.fs.protocol[0]):
         con.register_filesystem(run.folder.fs)
@@ -120,7 +123,14 @@ def attach(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], sche
             blank += [f"null::varchar as _state_{at}", f"null::varchar as _reason_{at}"]
             blank += [f"null::double as {quoted(score)}" for score in step.emits]
         scored.append(f"select {', '.join(blank)} from ({found}) as clips")
-    con.execute(f"create view {schema}.scored as {' union all '.join(scored)}")
+    rows = " union all ".join(scored)
+    if asked:  # last, as in the cascade; never among the copies, since people go on
+        attach_said(con, run, schema)
+        at = len(steps)
+        rows = f"""select scored.*, case when said.id is not null then 'ok' end as _state_{at},
+            null::varchar as _reason_{at}, said.human as {quoted(HUMAN)}
+            from ({rows}) as scored left join {schema}.said_human as said using (id)"""
+    con.execute(f"create view {schema}.scored as {rows}")
 
 
 def _unseen(run: Run, free: Sequence[tuple[int, int | None]], clips: str) -> str:

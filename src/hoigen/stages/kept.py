@@ -10,7 +10,7 @@ from typing import Any
 
 from hoigen.core.clip import Clip
 from hoigen.data.run import Run
-from hoigen.rules.cascade import Step
+from hoigen.rules.cascade import Step, measured
 from hoigen.rules.joined import GROUP
 from hoigen.stages.scores import clip_of
 
@@ -96,7 +96,7 @@ def facts_of(run: Run, steps: Sequence[Step], shard: int, wanted: set[str]) -> d
         wanted: ids of the clips.
     """
     found: dict[str, dict[str, Any]] = {}
-    for step in steps:
+    for step in measured(steps):
         scores = run.scores(step.name, step.fingerprint, step.emits)
         for row in scores.read(shard, ["id", "detail", *step.emits]):
             if row["id"] in wanted:

@@ -42,10 +42,11 @@ def read_source(path: Path, suite: Path | None = None) -> Source:
 def source_of(path: Path) -> Source:
     """All videos of a run, in the order of its list. Raises UsageError when it is no run."""
     from hoigen.data.run import Run
+    from hoigen.rules.cascade import measured
     from hoigen.rules.runfile import steps_of
 
     run = Run(path)
-    _, steps = steps_of(run)
+    steps = measured(steps_of(run)[1])
     file = path / "evaluation.json"
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
