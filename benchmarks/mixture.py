@@ -141,7 +141,7 @@ def captioners(world: World) -> dict[str, Captioner]:
 def simulate(world: World, clips: int, names: Sequence[str] = NAMES) -> dict[str, Tally]:
     """Every captioner on the same clips."""
     chosen = {name: made for name, made in captioners(world).items() if name in names}
-    calls = Calls(Path(":memory:"))
+    calls = Calls()
     try:
         return asyncio.run(_all(chosen, clips, Desk(calls)))
     finally:

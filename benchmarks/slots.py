@@ -117,7 +117,7 @@ def measure(clips: int, servers: int, at_once: int) -> None:
     with started(servers) as (urls, found):
         expert = ChatServer(url=urls, model="fake", slots=SLOTS, sampling=SAMPLING)
         with tempfile.TemporaryDirectory() as folder:
-            calls = Calls(Path(folder) / "calls.sqlite")
+            calls = Calls(Path(folder) / "calls")
             began, cpu = time.monotonic(), time.process_time()
             done = asyncio.run(run(expert, calls, clips, at_once))
             wall, cpu = time.monotonic() - began, time.process_time() - cpu

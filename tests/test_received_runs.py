@@ -77,7 +77,7 @@ VERBS: dict[str, Callable[[Path], list[str]]] = {
     "caption": lambda run: ["caption", str(run), "--set", "captioner=grounded"],
 }
 PLACES = (
-    *(".lock-0", ".lock-ranks", ".lock-last", "report.html", "calls.sqlite", "calls.sqlite-wal", "run.yaml.part"),
+    *(".lock-0", ".lock-ranks", ".lock-last", "report.html", "calls", "calls/.merge", "run.yaml.part"),
     *("journal/scores-00000.jsonl", "clips/.compact", "joined/x.parquet", "suggest/duration.svg", ".x.part"),
     *("captions/caption.yaml", "cut/.cut", "scores/metadata/link.parquet", "annotations/a.parquet", "ranks/found-1"),
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from hoigen.captioners import _parts
@@ -68,7 +67,7 @@ def clip_with_order(*order: str) -> Clip:
 
 
 def talk_about(about: Clip, *, facts: Mapping[str, Any] | None = None, desk: Desk | None = None) -> Conversation:
-    return Conversation(about, desk or Desk(Calls(Path(":memory:"))), facts=facts or {})
+    return Conversation(about, desk or Desk(Calls()), facts=facts or {})
 
 
 def captioned(captioner: Any, talk: Conversation) -> Caption:

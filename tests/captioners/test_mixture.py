@@ -396,7 +396,7 @@ def test_every_call_is_in_the_trace_and_the_options_in_the_detail() -> None:
 
 @pytest.mark.parametrize("options", [{}, {"swapped": True}, {"agreement": "claims"}])
 def test_kept_answers_give_the_same_caption_and_ask_nobody(options: dict[str, Any]) -> None:
-    calls = Calls(Path(":memory:"))
+    calls = Calls()
     decision = {"same": DIFFER, "claims": claims_of, "rewrite": "A man drinks."}
     caption = captioned(mixture(decision, **options), talk_about(clip(), desk=Desk(calls)))
     silent = Desk(calls, may_ask=False)
@@ -419,7 +419,7 @@ def test_kept_answers_give_the_same_caption_and_ask_nobody(options: dict[str, An
 def test_a_dry_run_counts_the_calls_of_both_ways(options: dict[str, Any], least: int, most: int) -> None:
     counted = []
     for worst in (False, True):
-        desk = DryDesk(Calls(Path(":memory:")), worst=worst)
+        desk = DryDesk(Calls(), worst=worst)
         captioned(mixture({}, **options), talk_about(clip(), desk=desk))
         counted.append(sum(load.calls for load in desk.loads.values()))
     assert counted == [least, most]

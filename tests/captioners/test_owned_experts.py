@@ -55,7 +55,7 @@ def test_local_experts_are_opened_there_and_asked_by_the_desk(tmp_path: Path, sp
     assert len(served) == 1
     with Host(functools.partial(_parts.setup_models, spec), load_deadline=60, deadline=60) as host:
         host.start()
-        desk = Desk(Calls(Path(":memory:")), asking=asking(host.address, served))
+        desk = Desk(Calls(), asking=asking(host.address, served))
         caption = asyncio.run(captioner(Conversation(CLIP, desk, frames=frames_of(captioner))))
     processes = opened(tmp_path)
     assert len(processes) == 2, "it ended once, and was opened anew"
@@ -73,7 +73,7 @@ def test_those_of_servers_are_asked_here(tmp_path: Path) -> None:
         assert _parts.loaded_here(captioner.experts) == {}
         open_model = {"open_model": {"model": "m", "url": url}}
         assert _parts.loaded_here({"one": make("expert", open_model, "")}) == {}
-        desk = Desk(Calls(Path(":memory:")), asking=asking(str(tmp_path / "nobody"), ()))
+        desk = Desk(Calls(), asking=asking(str(tmp_path / "nobody"), ()))
         assert asyncio.run(captioner(Conversation(CLIP, desk, frames=frames_of(captioner)))).text
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
+import json
 import re
-import sqlite3
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -25,7 +24,8 @@ from hoigen.data.journal import Journal
 from hoigen.data.run import Run
 from hoigen.data.sources import Source
 from hoigen.data.videolist import write_videos
-from hoigen.experts.calls import Calls
+from hoigen.experts.call import Answer
+from hoigen.experts.calls import Asked, Calls
 from hoigen.rules import decide, joined
 from hoigen.rules.cascade import Known
 from run_folders import Given, step, write_run
@@ -87,11 +87,14 @@ def test_columns_of_the_annotations() -> None:
 
 
 def test_columns_of_the_calls(tmp_path: Path) -> None:
-    Calls(tmp_path / "calls.sqlite").close()
-    with contextlib.closing(sqlite3.connect(tmp_path / "calls.sqlite")) as con:
-        names = [name for (name,) in con.execute("select name from sqlite_master where type = 'table'")]
-        found = {name: [row[1] for row in con.execute(f"pragma table_info({name})")] for name in names}
-    assert {row[0].strip("`"): re.findall(r"`(\w+)`", row[1]) for row in cells("calls.sqlite")} == found
+    calls = Calls(tmp_path / "calls")
+    calls.put("ab" * 32, Asked(clip="c", role="r", expert="e", template="t@1", text="?"), Answer(outcome="answered"))
+    [journal] = (tmp_path / "calls").glob("*.jsonl")
+    [line] = journal.read_text(encoding="utf-8").splitlines()
+    calls.close()
+    [part] = (tmp_path / "calls").glob("*.parquet")
+    told = [name for row in cells("calls") for name in re.findall(r"`(\w+)`", row[0])]
+    assert ["head", *json.loads(line)] == pq.read_schema(part).names == told
 
 
 def test_keys_of_the_journals_and_files_of_a_run(
@@ -124,5 +127,5 @@ def test_keys_of_the_journals_and_files_of_a_run(
     }
     here = {path.name for path in run.iterdir()}
     assert {name for name in here if not name.startswith(".lock-")} <= names
-    assert {"run.yaml", "videos.parquet", runs.SHARDS_FILE, "clips", "scores", "captions", "calls.sqlite"} <= here
+    assert {"run.yaml", "videos.parquet", runs.SHARDS_FILE, "clips", "scores", "captions"} <= here
     assert Run(run).shards()[0].clips == 1

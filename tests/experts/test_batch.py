@@ -32,7 +32,7 @@ class Verdict(BaseModel):
 
 @pytest.fixture
 def calls(tmp_path: Path) -> Iterator[Calls]:
-    made = Calls(tmp_path / "calls.sqlite")
+    made = Calls(tmp_path / "calls")
     yield made
     made.close()
 
@@ -242,8 +242,11 @@ def test_answers_are_filed_under_their_question_once(tmp_path: Path, calls: Call
     failed = {"custom_id": "b" * 64, "response": None, "error": {"code": "batch_expired", "message": "too late"}}
     path = written(tmp_path / "in.jsonl", openai_line("a" * 64, "A cup."), failed, openai_line("c" * 64, "Whose?"))
     assert take(calls, [path]) == "batch: 1 answered, 1 failed, 1 that answer no question of this run"
-    [row] = calls.of_clip("a")
-    assert (row["role"], row["expert"], row["answer"].text) == ("first", "fake", "A cup.")
+    [_, row] = calls.log.of("a" * 64)
+    assert (row["clip"], row["role"], row["expert"], row["asked"]) == ("a", "first", "fake", "?")
+    first = calls.get("a" * 64)
+    assert first is not None
+    assert first.text == "A cup."
     again = written(tmp_path / "again.jsonl", openai_line("b" * 64, "A mug."))
     assert (
         take(calls, [path, again])
@@ -300,7 +303,7 @@ def test_rounds_of_batches_come_to_what_asking_would(tmp_path: Path, calls: Call
     with FakeChatServer() as server:
         server.then = then
         live = ChatServer(url=server.url, model="fake", sampling=expert.sampling)
-        other = Calls(tmp_path / "other.sqlite")
+        other = Calls(tmp_path / "other")
         for name, found in zip(NAMES, done, strict=True):
             assert found is not None
             asked_live = _talk(TwoSteps(live), Desk(other), name)

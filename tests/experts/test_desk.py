@@ -39,7 +39,7 @@ def server() -> Iterator[FakeChatServer]:
 
 @pytest.fixture
 def calls(tmp_path: Path) -> Iterator[Calls]:
-    made = Calls(tmp_path / "calls.sqlite")
+    made = Calls(tmp_path / "calls")
     yield made
     made.close()
 
@@ -149,10 +149,9 @@ def test_a_raw_answer_that_is_kept_is_held_to_its_schema(server: FakeChatServer,
     desk = Desk(calls, may_ask=False)
     assert asyncio.run(desk.ask(made, good, ASKED))[1].data == {"same": True}
     assert asyncio.run(desk.ask(made, bad, ASKED))[1].outcome == "malformed"
-    assert {(row["outcome"], row["answer"].outcome) for row in calls.of_clip("c")} == {
-        ("answered", "answered"),
-        ("malformed", "malformed"),
-    }
+    kept = [calls.get(call_key(made.identity, request)) for request in (good, bad)]
+    assert [answer.outcome for answer in kept if answer is not None] == ["answered", "malformed"]
+    assert calls.totals() == [("fake", "answered", 1, 0, 0), ("fake", "malformed", 1, 0, 0)]
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def test_the_expert_of_the_page_works(tmp_path: Path) -> None:
     spec = yaml.safe_load(blocks("yaml")[-1])["captioner"]["single"]["expert"]
     parrot = make("expert", spec, "expert", beside=tmp_path)
     shown = Frames(np.zeros((4, 8, 8, 3), np.uint8), np.arange(4.0))
-    calls = Calls(tmp_path / "calls.sqlite")
+    calls = Calls(tmp_path / "calls")
     clip = Clip(id="c", uri="a.mp4", end=4.0, width=8, height=8, fps=25.0)
     talk = Conversation(clip, Desk(calls), frames={parrot.sampling: shown})
 

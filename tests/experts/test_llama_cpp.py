@@ -70,7 +70,7 @@ def test_words_come_whole_and_what_is_too_long_is_truncated(served: dict[str, An
 def test_json_is_held_to_its_schema_by_the_server(served: dict[str, Any]) -> None:
     expert = ChatServer(**served, max_tokens=60)
     clip = Clip(id="c", uri="c", end=1, width=16, height=16, fps=1)
-    talk = Conversation(clip, Desk(Calls(Path(":memory:"))))
+    talk = Conversation(clip, Desk(Calls()))
 
     async def run() -> Answer:
         await expert.open()

@@ -193,7 +193,7 @@ def test_a_run_asks_once_and_another_prompt_is_another_detector(
 
     run("run")
     assert len(server.chats) == 3
-    assert (tmp_path / "run" / "calls.sqlite").exists()
+    assert (tmp_path / "run" / "calls").exists()
     for part in (tmp_path / "run" / "scores").rglob("*.parquet"):
         part.unlink()
     run("run")

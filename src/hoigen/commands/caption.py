@@ -187,17 +187,17 @@ def caption(
     job = replace(job_of(spec), retry=retry)
     mine = Rank(rank, ranks)
     with held(folder, mine):
-        calls = Calls(folder.calls_file)
+        calls = Calls(folder.calls_folder)
         try:
             if batch_in:
                 print(batch.take(calls, batch_in), file=sys.stderr)
             if dry_run:
                 from hoigen.commands.caption_dry import dry_run_of
 
-                with calls.copied() as looked_at:  # nothing of the run changes
-                    if retry:
-                        looked_at.forget_unanswered()
-                    return dry_run_of(folder, steps, job, looked_at, mine)
+                looked_at = calls.copied()  # nothing of the run changes
+                if retry:
+                    looked_at.forget_unanswered()
+                return dry_run_of(folder, steps, job, looked_at, mine)
             if retry:
                 calls.forget_unanswered(decoding=otherwise)
             if batch_out is None:

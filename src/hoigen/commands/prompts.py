@@ -74,7 +74,7 @@ def prompts(
         ),
     ] = None,
     calls: Annotated[
-        Path | None, Setting("the SQLite file that keeps the experts' answers; OUT.calls.sqlite when not given")
+        Path | None, Setting("the folder that keeps the experts' answers; OUT.calls when not given")
     ] = None,
     retry: Annotated[bool, Setting("ask the experts again for what they did not answer")] = False,
 ) -> PromptsResult:
@@ -101,7 +101,7 @@ def prompts(
         where = str(path) if path else "--set"
         trusted.check(given.get("extend"), where, path.parent if path else None)
         writers = writers_of(given.get("extend"), where, beside=path.parent if path else None)
-        suite = lengthened(suite, writers, Path(calls or out.with_name(out.name + ".calls.sqlite")), retry=retry)
+        suite = lengthened(suite, writers, Path(calls or out.with_name(out.name + ".calls")), retry=retry)
     elif retry or calls is not None:
         raise UsageError("--calls and --retry go with --extend RECIPE, which says whom to ask")
     try:

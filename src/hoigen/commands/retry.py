@@ -48,8 +48,8 @@ def retry(
             )
     recipe, _ = steps_of(folder, set or [])
     otherwise = decoding_of(decoding or [])
-    if folder.calls_file.is_file():
-        calls = Calls(folder.calls_file)
+    if folder.calls_folder.is_dir() or folder.calls_folder.with_name("calls.sqlite").is_file():
+        calls = Calls(folder.calls_folder)
         calls.forget_unanswered("describer", "judge", "detector", decoding=otherwise)
         calls.close()
     return carry_out(recipe_of(recipe | {"run": run}, str(folder.recipe_file)), quiet=quiet, trust=(), retry=True)

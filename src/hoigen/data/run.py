@@ -9,7 +9,7 @@
     observations/<observer>/<fingerprint>/00017.parquet  what an observer saw in them
     scores/<measure>/<fingerprint>/00017.parquet  what a measure said of them
     journal/scores-00017.jsonl                    finished rows of a shard under way
-    calls.sqlite                                  every answer of an expert, once
+    calls/                                        every answer of an expert, once
     captions/caption.yaml                         the captioner in force, its experts, what it took
     captions/<captioner>/<fingerprint>/00017.parquet   a caption per kept clip, with its trace
     joined/<digest>.parquet                       tables of some shards side by side: a copy, may be deleted
@@ -48,7 +48,7 @@ from hoigen.data.tables import Table
 SHARDS_FILE = "shards.parquet"
 OWN = (
     *("run.yaml", "videos.parquet", "found", SHARDS_FILE, "clips", "observations", "scores", "journal", "ranks"),
-    *("calls.sqlite", "captions", "joined", "annotations", "report.html", "suggest", "categories", "evaluation.json"),
+    *("calls", "captions", "joined", "annotations", "report.html", "suggest", "categories", "evaluation.json"),
     *("cut", "review"),
 )
 """What hoigen writes into a run, besides hidden files, and files that begin with one of these names."""
@@ -102,7 +102,7 @@ class Run:
     annotations: Folder = field(init=False, compare=False, repr=False)
     recipe_file: Path = field(init=False, compare=False, repr=False)
     videos_file: Path = field(init=False, compare=False, repr=False)
-    calls_file: Path = field(init=False, compare=False, repr=False)
+    calls_folder: Path = field(init=False, compare=False, repr=False)
     caption_file: Path = field(init=False, compare=False, repr=False)
     report_file: Path = field(init=False, compare=False, repr=False)
     suggest_folder: Path = field(init=False, compare=False, repr=False)
@@ -116,7 +116,7 @@ class Run:
             "annotations": folder.child("annotations"),
             "recipe_file": self.path / "run.yaml",
             "videos_file": self.path / "videos.parquet",
-            "calls_file": self.path / "calls.sqlite",
+            "calls_folder": self.path / "calls",
             "caption_file": self.path / "captions" / "caption.yaml",
             "report_file": self.path / "report.html",
             "suggest_folder": self.path / "suggest",

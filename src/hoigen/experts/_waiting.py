@@ -25,10 +25,10 @@ def waiting_of(measure: Any) -> Waiting:
 
 class Waiting:
     """What a measure needs to ask experts: an event loop and the cache of answers. Made in every process of a run; the
-    file of answers is shared.
+    answers are shared.
 
     In workers the experts are asked through the process that has opened them (`reach`); elsewhere they are opened here.
-    Answers are kept in the `calls.sqlite` of `run`; without a run they are forgotten with the process.
+    Answers are kept in the `calls` of `run`; without a run they are forgotten with the process.
     """
 
     def __init__(self, experts: Sequence[Expert]) -> None:
@@ -64,7 +64,7 @@ class Waiting:
         from hoigen.experts.desk import Desk
 
         if self._desk is None:
-            self._desk = Desk(Calls(self.run / "calls.sqlite" if self.run else Path(":memory:")), asking=self._asking)
+            self._desk = Desk(Calls(self.run / "calls" if self.run else None), asking=self._asking)
         return self._desk
 
 

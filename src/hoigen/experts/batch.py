@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
 
 from hoigen.core.errors import UsageError
-from hoigen.experts.call import Answer, Request, call_key
+from hoigen.experts.call import FINAL, Answer, Request, call_key
 from hoigen.experts.calls import Asked, Calls
 from hoigen.experts.chat import wire
 from hoigen.experts.chat.client import Reply
@@ -184,21 +184,18 @@ def take(calls: Calls, paths: Sequence[Path]) -> str:
         pass
     outcomes: Counter[str] = Counter()
     known = strange = 0
-    calls.con.execute("begin immediate")
-    try:
+    taken: set[str] = set()
+    with calls.together():
         for key, answer in read_answers(paths):
             asked = calls.awaited(key)
-            if calls.get(key) is not None:
+            if key in taken or calls.get(key) is not None:
                 known += 1
             elif asked is None:
                 strange += 1
             else:
                 calls.put(key, asked, answer)
+                taken.update((key,) if answer.outcome in FINAL else ())
                 outcomes[answer.outcome] += 1
-    except BaseException:
-        calls.con.execute("rollback")
-        raise
-    calls.con.execute("commit")
     if strange and not outcomes and not known:
         raise UsageError(
             f"{', '.join(map(str, paths))}: none of its {strange} lines answers a question that "

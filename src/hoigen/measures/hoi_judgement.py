@@ -58,7 +58,7 @@ class HoiJudgement:
     """Whether an LLM finds an interaction of a person with an object in an MLLM's caption: 1 yes, 0 no.
     Needs extra [experts] for served models, or extra [models] for models in this process.
 
-    detail holds the caption, the triplets and the judge's reason. Every answer is kept in the run's `calls.sqlite` and
+    detail holds the caption, the triplets and the judge's reason. Every answer is kept in the run's `calls/` and
     is never asked for twice. An expert that does not answer makes the clip `failed`, never 0.
 
     Source: HOIGen-1M, section 3.1, "LLM Evaluation" (PLLaVA captions, Qwen2.5 judges).

@@ -43,7 +43,7 @@ class Mllm:
     and whether anybody acts on anything. Needs extra [experts] for a served model, or extra [models] for one here.
 
     It answers yes (1.0), probably (0.7), hardly (0.3) or no (0.0), so that theta has three places to be. There are no
-    boxes. Every answer is kept in the run's `calls.sqlite` and is never asked for twice; a clip that gets none for a
+    boxes. Every answer is kept in the run's `calls/` and is never asked for twice; a clip that gets none for a
     frame has failed, with the reason, and is not 0.
 
     What is seen is kept by the prompt's verb and object, which the questions name.

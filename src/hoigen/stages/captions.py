@@ -1,6 +1,6 @@
 """kept clips -> captions. Workers decode, a thread talks to experts, this process notes what comes of it.
 
-Every answer is kept at once (`calls.sqlite`), so a run that was killed walks through its finished clips without
+Every answer is kept at once (`calls/`), so a run that was killed walks through its finished clips without
 decoding or asking; only where an answer is missing are frames fetched.
 """
 

@@ -63,7 +63,7 @@ def of_people(path: Path) -> Path:
 
 def test_the_whole_chain_finds_what_was_planted(tmp_path: Path) -> None:
     expert = FakeJudge()
-    found = judge.judge_captions(captions(), references(), judge=expert, calls=tmp_path / "calls.sqlite")
+    found = judge.judge_captions(captions(), references(), judge=expert, calls=tmp_path / "calls")
     assert not found.failed
     assert not found.unmatched
     assert len(found.ratings) == 2 * 40 * 8
@@ -86,7 +86,7 @@ def test_a_judge_that_errs_agrees_less(tmp_path: Path) -> None:
     kappas = []
     for errs in (0.0, 0.15, 0.5):
         expert = FakeJudge(model=f"errs-{errs}", errs=errs)
-        found = judge.check_all(people, references(), judge=expert, calls=tmp_path / "calls.sqlite")
+        found = judge.check_all(people, references(), judge=expert, calls=tmp_path / "calls")
         judge.write(tmp_path / "judge.jsonl", found.ratings)
         [beside] = caption_eval(tmp_path / "people.jsonl", judge=tmp_path / "judge.jsonl", draws=200).judges
         kappas.append(beside.agreement.kappa.value or 0.0)
@@ -94,7 +94,7 @@ def test_a_judge_that_errs_agrees_less(tmp_path: Path) -> None:
 
 
 def test_people_get_claims_without_verdicts_to_check(tmp_path: Path) -> None:
-    found = judge.extract(captions(), judge=FakeJudge(), calls=tmp_path / "calls.sqlite")
+    found = judge.extract(captions(), judge=FakeJudge(), calls=tmp_path / "calls")
     first = found.ratings[0]
     assert (first.captioner, first.clip, first.verdict, first.annotator) == ("careful", "c00", "", "")
     acts = [rating for rating in found.ratings if rating.verb]
@@ -106,7 +106,7 @@ def test_people_get_claims_without_verdicts_to_check(tmp_path: Path) -> None:
 
 
 def test_answers_are_kept_and_a_broken_one_costs_its_caption(tmp_path: Path) -> None:
-    calls = tmp_path / "calls.sqlite"
+    calls = tmp_path / "calls"
     some = {key: text for key, text in captions().items() if key[1] in CLIPS[:3]}
     wrong = _fake_facts.told("scene", planted("careless", "c01")["scene"])
     broken = {f"<claim>\n{wrong}": Answer(outcome="timed_out", reason="no answer in 60 s")}
@@ -126,7 +126,7 @@ def test_answers_are_kept_and_a_broken_one_costs_its_caption(tmp_path: Path) -> 
 def test_malformed_answers_are_mended_once(tmp_path: Path) -> None:
     expert = FakeJudge(broken={"<description>": Answer(outcome="answered", text='{"claims": [{"claim": "x"}]}')})
     one = {("careful", "c00"): captions()["careful", "c00"]}
-    found = judge.extract(one, judge=expert, calls=tmp_path / "calls.sqlite")
+    found = judge.extract(one, judge=expert, calls=tmp_path / "calls")
     assert "malformed" in found.failed["careful", "c00"]
     assert len(expert.asked) == 2
 
@@ -134,7 +134,7 @@ def test_malformed_answers_are_mended_once(tmp_path: Path) -> None:
 def test_a_caption_without_claims_and_a_clip_of_which_nothing_is_known(tmp_path: Path) -> None:
     empty = FakeJudge(broken={"<description>": Answer(outcome="answered", text='{"claims": []}')})
     given = {("A", "c00"): "Oh.", ("A", "c99"): "Oh."}
-    found = judge.judge_captions(given, references(), judge=empty, calls=tmp_path / "calls.sqlite")
+    found = judge.judge_captions(given, references(), judge=empty, calls=tmp_path / "calls")
     assert [(rating.clip, rating.claim, rating.verdict) for rating in found.ratings] == [("c00", "", "")]
     assert found.unmatched == (("A", "c99"),)
 
@@ -156,13 +156,13 @@ def test_whether_the_judge_is_a_captioner(name: str, other: str, same: bool) -> 
 
 def test_a_judge_of_its_own_captions_is_warned_of(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="seems to be careful, which it judges"):
-        judge.extract({("careful", "c00"): "x"}, judge=FakeJudge(model="org/careful"), calls=tmp_path / "a.sqlite")
+        judge.extract({("careful", "c00"): "x"}, judge=FakeJudge(model="org/careful"), calls=tmp_path / "a")
     with pytest.warns(UserWarning, match="seems to be org/m-large"):
         judge.judge_captions(
             {("mix", "c00"): "x"},
             {},
             judge=FakeJudge(model="m-large"),
-            calls=tmp_path / "b.sqlite",
+            calls=tmp_path / "b",
             makers=["org/m-large"],
         )
 

@@ -100,7 +100,7 @@ def extract(captions: Mapping[Caption, str], *, judge: Expert, calls: Path, make
     Args:
         captions: their texts.
         judge: the expert that reads.
-        calls: the SQLite file that keeps the judge's answers.
+        calls: the folder that keeps the judge's answers.
         makers: models that had a part in the captions; a judge that is one of them, or one of the captioners, is warned
             of.
     """
@@ -126,7 +126,7 @@ def check_all(
         ratings: the claims.
         references: clip -> what is known of it: a caption that people wrote or corrected, or `text_of` its facts.
         judge: the expert that reads.
-        calls: the SQLite file that keeps the judge's answers.
+        calls: the folder that keeps the judge's answers.
         makers: models that had a part in the captions; a judge that is one of them is warned of.
     """
     by_caption: dict[Caption, dict[str, Rating]] = {}
@@ -163,7 +163,7 @@ def judge_captions(
         captions: their texts.
         references: clip -> what is known of it.
         judge: the expert that reads.
-        calls: the SQLite file that keeps the judge's answers.
+        calls: the folder that keeps the judge's answers.
         makers: models that had a part in the captions; a judge that is one of them is warned of.
     """
     taken = extract(captions, judge=judge, calls=calls, makers=makers)

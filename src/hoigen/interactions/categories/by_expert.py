@@ -70,7 +70,7 @@ def by_expert(
     Args:
         captions: (clip id, caption) of each.
         expert: the language model.
-        calls: the SQLite file of answers; what is in it is not asked again.
+        calls: the folder of answers; what is in it is not asked again.
         tally: counts those that no usable answer came for, by the reason.
         retry: asks again what was asked before and not answered.
 

@@ -63,7 +63,7 @@ def extend(suite: Suite, writers: tuple[Expert, Expert], calls: Path, *, retry: 
     Args:
         suite: its prompts.
         writers: the expert that writes, and the one that says whether the meaning is kept; they may be the same.
-        calls: the SQLite file of answers; what it holds is not asked again.
+        calls: the folder of answers; what it holds is not asked again.
         retry: ask again what was not answered.
 
     Raises SetupError when an expert cannot be reached or loaded.
