@@ -56,6 +56,7 @@ WRITTEN = {
     "fine_presence": ("more", SHARE),
     "fine_longest": ("more", "s"),
     "fine_gap": ("less", SHARE),
+    "fine_fit": ("more", SHARE),
     "fine_whole": ("more", SHARE),
     # docs/hoi_lite.md: positive weights of four features, each 0..1
     "hoi_lite": ("more", SHARE),

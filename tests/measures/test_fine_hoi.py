@@ -16,6 +16,7 @@ from hoi_world import World, breaks, seen_in
 from hoigen import Clip, Score
 from hoigen.core.clip import Sampling
 from hoigen.core.errors import UsageError
+from hoigen.measures.fine.profile import changes_asked, fit, states
 from hoigen.measures.fine_hoi import FineHoi
 from hoigen.rules.cascade import build_steps
 from hoigen.video import decode, probe
@@ -59,6 +60,7 @@ def test_steady_contact() -> None:
         "fine_presence": 1,
         "fine_longest": pytest.approx(4, abs=0.02),
         "fine_gap": 0,
+        "fine_fit": 1,
         "fine_whole": 1,
     }
 
@@ -215,7 +217,7 @@ def test_a_hand_alone_is_a_person() -> None:
 def test_detail_is_what_the_report_draws() -> None:
     score = score_of(World(touching=breaks(1, 4.0)))
     detail = json.loads(json.dumps(score.detail, allow_nan=False))
-    assert detail["definition"].startswith("contact-gap 2")
+    assert detail["definition"].startswith("contact-gap 3")
     [pair] = detail["pairs"]
     assert pair["mask_source"] == {"truth": 96}
     lengths = {len(pair[name]) for name in ("times", "gap", "contact", "seen")} | {
@@ -259,3 +261,87 @@ def test_real_footage_runs(shared_clips: Path) -> None:
     assert (score.parts["fine_contact"] or 0) > 0.3
     sources = set(score.detail["pairs"][0]["mask_source"])
     assert sources <= {"grabcut", "ellipse", "followed, grabcut", "followed, ellipse"}
+
+
+# whether contact is as the verb asks for it, on scenes whose truth is known
+
+
+def whole(world: World, verb: str) -> float:
+    number = score_of(world, verb).parts["fine_whole"]
+    assert number is not None
+    return number
+
+
+GLUED = World()
+NEVER = World(touching=())
+DRIBBLE = World(touching=breaks(6, 4.0, 0.35))
+THROWN = World(touching=((0.0, 2.0),))
+CAUGHT = World(touching=((2.0, math.inf),))
+TAPPED = World(touching=((1.9, 2.2),))
+
+
+@pytest.mark.parametrize(
+    ("verb", "real"), [("dribble", DRIBBLE), ("throw", THROWN), ("catch", CAUGHT), ("pick_up", CAUGHT), ("hold", GLUED)]
+)
+def test_nothing_beats_what_the_verb_asks_for(verb: str, real: World) -> None:
+    best = whole(real, verb)
+    assert best > 0.6
+    for other in (GLUED, NEVER, DRIBBLE, THROWN, CAUGHT, TAPPED):
+        if other is not real:
+            assert whole(other, verb) < best - 0.1, other.touching
+    assert whole(GLUED, verb) == 0 or verb == "hold", "a ball that is glued to the hand is neither thrown nor dribbled"
+    assert whole(NEVER, verb) == 0
+
+
+def test_a_kick_is_a_short_contact_after_which_the_ball_is_away() -> None:
+    foot = {"contact": ["hand"]}  # the world's figure holds with its hand
+    of = {
+        name: score_of(world, "kick", foot).parts["fine_whole"] or 0.0
+        for name, world in {"tapped": TAPPED, "goes": THROWN, "glued": GLUED, "never": NEVER}.items()
+    }
+    assert min(of["tapped"], of["goes"]) > 0.8
+    assert (of["glued"], of["never"]) == (0, 0)
+
+
+class Frozen(World):
+    """One picture for the whole video."""
+
+    @property
+    def times(self) -> np.ndarray:
+        return np.arange(round(self.seconds * self.fps)) / self.fps
+
+    def points(self, time: float, shift: float = 0.0) -> dict[str, tuple[float, float]]:
+        return super().points(0.0, shift)
+
+
+@pytest.mark.parametrize("verb", ["hold", "carry", "eat"])
+def test_a_frozen_picture_does_not_beat_the_real_video(verb: str) -> None:
+    still, real = Frozen(), World(jitter=0.005, dropped=0.1)
+    assert score_of(still, verb).value == 1, "the paper's equation takes it for perfect"
+    assert whole(still, verb) == 0
+    assert whole(real, verb) > 0.8
+
+
+def test_a_tremor_at_the_edge_of_reach_is_no_release_and_nothing_unseen_is_one() -> None:
+    times = np.arange(40) / 8
+    edge = np.where(np.arange(40) % 2, 0.9, 1.2)
+    assert states(edge).all()
+    blinks = np.where(np.arange(40) % 2, 0.0, np.nan)
+    assert states(blinks).all(), "what is not seen has not gone"
+    assert fit(times, blinks, states(blinks), "comes_and_goes") == 0
+    assert fit(times, np.full(40, np.nan), np.zeros(40, bool), "ends") == 0
+    assert fit(times[:0], edge[:0], np.zeros(0, bool), "begins") == 0
+    both = np.where(times < 2, 0.0, 3.0)
+    assert fit(times, both, both < 1, "ends") == 1
+    assert fit(times, both[::-1], both[::-1] < 1, "begins") == 1
+    assert fit(times, both, both < 1, "begins") == 0
+    middle = np.where((times > 1.5) & (times < 3), 3.0, 0.0)
+    assert fit(times, middle, middle < 1, "returns") == 1
+    assert changes_asked(times, middle, "returns") == 2
+    assert changes_asked(times, middle, "lasting") == 0
+
+
+def test_a_thrown_ball_may_leave_the_picture() -> None:
+    world = World(touching=((0.0, 2.0),), drops=((2.6, 9.0),))
+    assert whole(world, "throw") > 0.8
+    assert whole(world, "hold") < 0.4

@@ -6,18 +6,27 @@ import pytest
 
 from hoigen.interactions import contact, hico
 from hoigen.interactions.contact import ANY, FEET, HAND, INSIDE, LEAD, NONE, SEAT, Contact, contact_of, told
+from hoigen.interactions.prompts import choose
 from hoigen.measures.fine.distances import body_points, limb_height
 from hoigen.observe.frame import Person
 
 
-def test_all_verbs_are_in_the_table_once() -> None:
-    words = [verb for text in contact._WORDS.values() for verb in text.split()]
-    assert sorted([*words, "ride", "fly"]) == sorted(hico.verbs()), "ride and fly go by their object"
+def test_every_pair_has_a_line_with_its_reason() -> None:
+    words = {(pair.verb, pair.object) for pair in hico.pairs()}
+    used = set()
     for pair in hico.pairs():
-        found = contact_of(pair.verb, pair.object)
+        line = contact.line_of(pair.verb, pair.object)
+        assert line is not None, pair
+        used.add((line.verb, line.object))
+        found = line.contact
         assert (found.kind == "touch") == bool(found.parts)
         assert set(found.parts) <= set(contact.PARTS)
-        assert pair.verb not in ("ride", "fly") or found != ANY, pair
+        assert found.reach >= 1
+        assert line.why.strip()
+    assert {key for key in contact.table() if key != ("wear", "*")} == used, "no line is of no pair"
+    assert {key for key in contact.table() if key[1] != "*"} <= words
+    prompts = choose.suite("all").prompts
+    assert all(prompt.contact for prompt in prompts)
 
 
 @pytest.mark.parametrize(
@@ -27,11 +36,28 @@ def test_all_verbs_are_in_the_table_once() -> None:
         ("ride", "horse", SEAT),
         ("ride", "skateboard", FEET),
         ("ride", "bus", INSIDE),
-        ("fly", "kite", HAND),
+        ("sit_on", "airplane", INSIDE),
+        ("fly", "kite", NONE),
+        ("pull", "kite", NONE),
+        ("control", "tv", NONE),
+        ("load", "bus", NONE),
+        ("hose", "car", NONE),
+        ("wave", "bus", NONE),
+        ("check", "clock", NONE),
         ("walk", "dog", LEAD),
+        ("hold", "horse", LEAD),
         ("walk", "bicycle", HAND),
         ("watch", "bird", NONE),
         ("no_interaction", "car", NONE),
+        ("wear", "backpack", Contact(parts=("shoulders",))),
+        ("flip", "skateboard", Contact(parts=("feet",), profile="returns")),
+        ("grind", "snowboard", FEET),
+        ("dribble", "sports_ball", Contact(parts=("hand", "feet"), profile="comes_and_goes")),
+        ("kick", "sports_ball", Contact(parts=("feet",), profile="touches")),
+        ("catch", "frisbee", Contact(parts=("hand",), profile="begins")),
+        ("throw", "frisbee", Contact(parts=("hand",), profile="ends")),
+        ("jump", "boat", Contact(kind="inside", profile="ends")),
+        ("board", "bus", Contact(kind="inside", profile="begins")),
         (None, "cup", ANY),
         ("juggle", "cup", ANY),
     ],

@@ -98,14 +98,24 @@ MOVED = ("boxes", "masks", "points", "propagate", "threshold", "device", "dtype"
             about="The mean distance over the contact range, 0..1.",
         ),
         Number(
+            name="fine_fit",
+            label="Fine, contact as asked",
+            better="more",
+            share=True,
+            place=29,
+            about="How well contact goes with the verb, 0..1: of lasting contact the share of frames; of a throw, a "
+            "catch, a kick or a dribble whether it ends, begins, or comes and goes.",
+        ),
+        Number(
             name="fine_whole",
-            label="Fine x contact x presence",
+            label="Fine, whole",
             better="more",
             share=True,
             headline=True,
             place=24,
             rank=2,
-            about="Fine_hoi x fine_contact x fine_presence, 0..1; this project's own, high for steady contact alone.",
+            about="Steadiness x fine_fit x presence, 0..1, 0 for a still picture; this project's own, high only where "
+            "contact is as the verb asks for it. The changes that a verb itself makes are no unsteadiness.",
         ),
     ),
 )
@@ -264,7 +274,11 @@ class _Reading:
 
         own = self.settings
         score_of = functools.partial(
-            fine_score, bridge=own.bridge, least_presence=own.least_presence, undefined=own.undefined
+            fine_score,
+            bridge=own.bridge,
+            least_presence=own.least_presence,
+            undefined=own.undefined,
+            profile=self.contact.profile,
         )
         by = {name: [score_of(track, name) for track in tracks] for name in get_args(Variant)}
         mine = by[self.settings.variant]
@@ -288,6 +302,7 @@ class _Reading:
                 "fine_presence": _mean([score.presence for score in mine]),
                 "fine_longest": _mean([score.longest for score in mine]),
                 "fine_gap": _mean([score.mean_gap for score in mine]),
+                "fine_fit": _mean([score.fit for score in mine]),
                 "fine_whole": _mean([score.whole for score in mine]),
             },
         )
@@ -304,7 +319,12 @@ class _Reading:
             "observer": self.seen.about.observer,
             "models": [dict(each) for each in self.seen.about.models],
             "asked": {"verb": self.verb, "object": self.thing},
-            "contact": {"kind": self.contact.kind, "parts": self.contact.parts, "reach": self.contact.reach},
+            "contact": {
+                "kind": self.contact.kind,
+                "parts": self.contact.parts,
+                "reach": self.contact.reach,
+                "profile": self.contact.profile,
+            },
             "frames": len(times),
             "fps": round(shown, 3),
             "thinned": bool(len(times) > 1 and self.clip.fps > 0 and shown < 0.9 * self.clip.fps),

@@ -11,6 +11,7 @@ import numpy as np
 
 from hoigen.interactions.contact import Contact
 from hoigen.measures.fine.distances import body_points, distance, hand_length, inside_share, limb_height
+from hoigen.measures.fine.profile import moves
 from hoigen.measures.fine.score import HALF, Track, heights, reaches
 from hoigen.measures.fine.tracks import link
 from hoigen.observe.detections import Box
@@ -125,16 +126,31 @@ def _track(frames: Sequence[Frame], who: Mapping[int, int], at: Mapping[int, int
     unseen = (None, None, None)
     apart = [frame.apart[who[i], at[i]] if i in who and i in at else unseen for i, frame in enumerate(frames)]
     body, hand, share = (np.array(column, float) for column in zip(*apart, strict=True))  # None becomes NaN
+    persons = [frames[i].persons[who[i]] if i in who else None for i in range(len(frames))]
+    places = np.array(
+        [
+            _corners(person.box if person else None) + _corners(frames[i].things[at[i]][1] if i in at else None)
+            for i, person in enumerate(persons)
+        ],
+        float,
+    )
     if contact.kind == "inside":
         reach = 1.0 - np.minimum(1.0, share / HALF)  # 0 from half of the box within the mask on
         # without points there is no distance in pixels: the missing share stands for it
         diagonal = reach.copy()
+        tall = max((person.box[3] - person.box[1] for person in persons if person), default=0.0)
     else:
-        persons = [frames[i].persons[who[i]] if i in who else None for i in range(len(frames))]
         limbs = [limb_height(person) if person else None for person in persons]
         boxes = [person.box[3] - person.box[1] if person and not person.hand_only else None for person in persons]
         hands = [max(map(hand_length, person.hands)) if person and person.hands else None for person in persons]
         height = heights(times, *(np.array(column, float) for column in (limbs, boxes, hands)))
         reach = reaches(body, hand, height, contact.reach)
         diagonal = np.fmin(body, hand) / np.array([frame.diagonal for frame in frames])
-    return Track(times=times, reach=reach, diagonal=np.where(np.isnan(reach), np.nan, diagonal))
+        tall = float(np.nanmedian(height)) if not np.isnan(height).all() else 0.0
+    diagonal = np.where(np.isnan(reach), np.nan, diagonal)
+    return Track(times=times, reach=reach, diagonal=diagonal, moves=moves(places, tall))
+
+
+def _corners(box: Box | None) -> list[tuple[float, float]]:
+    """Two corners of a box; NaN for none."""
+    return [(math.nan, math.nan)] * 2 if box is None else [(box[0], box[1]), (box[2], box[3])]

@@ -12,7 +12,10 @@ from typing import Literal
 
 import numpy as np
 
-DEFINITION = "contact-gap 2"
+from hoigen.interactions.contact import Profile
+from hoigen.measures.fine.profile import changes_asked, fit, states
+
+DEFINITION = "contact-gap 3"
 BODY, HANDS = 0.15, 0.05
 """Reach over a person's height, from points of the body (a hand's length and some) and from landmarks of the hand."""
 HALF = 0.5
@@ -35,11 +38,13 @@ class Track:
         times: (T,) seconds, which only grow.
         reach: (T,) distance over the contact range.
         diagonal: (T,) distance over the picture's diagonal.
+        moves: how much the two move at all, 0..1; 0 for a still picture.
     """
 
     times: np.ndarray
     reach: np.ndarray
     diagonal: np.ndarray
+    moves: float = 1.0
 
     def __post_init__(self) -> None:
         if not len(self.times) == len(self.reach) == len(self.diagonal):
@@ -64,7 +69,8 @@ class FineScore:
         presence: share of frames with both detected.
         longest: seconds of the longest contact.
         mean_gap: the mean of `gap`.
-        whole: native x contact_rate x presence.
+        fit: how well contact goes with the verb's profile; of lasting contact the contact rate.
+        whole: steadiness beyond the changes that the profile has x fit x presence x movement.
         gap, contact: (T,) of each frame, 0..1 and whether it is touch; reported even where the score is undefined.
         reason: why there is no score; empty where there is one.
     """
@@ -78,6 +84,7 @@ class FineScore:
     flips: float | None = None
     longest: float | None = None
     mean_gap: float | None = None
+    fit: float | None = None
     whole: float | None = None
     reason: str = ""
 
@@ -175,6 +182,7 @@ def fine_score(
     bridge: float = 0.25,
     least_presence: float = 0.2,
     undefined: Policy = "exclude",
+    profile: Profile = "lasting",
 ) -> FineScore:
     """The score of a track and what belongs beside it.
 
@@ -184,6 +192,7 @@ def fine_score(
         bridge: seconds without a detection that are filled in.
         least_presence: share of frames in which both must be seen, below which a video is undefined.
         undefined: what then: left out, 0, or 1 as the bare formula has it.
+        profile: of the verb: whether contact lasts, begins, ends, or comes and goes; `fit` and `whole` go by it.
     """
     times, gap = track.times, gaps(track, variant, bridge)
     contact = gaps(track, "gap", bridge) < 1.0
@@ -205,6 +214,11 @@ def fine_score(
         before = bool(touches)
     native, contact_rate = steadiness(gap), float(contact.mean())
     slow = rate(times) < 0.9 * FPS
+    fitting = fit(times, track.reach, contact, profile)
+    # an object that was let go may leave the picture: it is not looked for where the verb has it away
+    there = track.seen if profile == "lasting" else track.seen | ~states(track.reach)
+    turns = float(np.abs(np.diff(gap)).sum()) - changes_asked(times, track.reach, profile)
+    steady = 1.0 - max(0.0, turns) / (len(times) - 1)
     return FineScore(
         native=native,
         at_fps=None if slow else steadiness(held(times, gap, FPS)),
@@ -213,7 +227,8 @@ def fine_score(
         presence=presence,
         longest=float(longest),
         mean_gap=float(gap.mean()),
-        whole=(native or 0.0) * contact_rate * presence,
+        fit=fitting,
+        whole=steady * fitting * float(there.mean()) * track.moves,
         gap=gap,
         contact=contact,
     )
