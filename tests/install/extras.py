@@ -17,6 +17,7 @@ LIGHT = {
     "experts": "import openai, pydantic, py3langid, hoigen.experts.chat_server, hoigen.captioners.mixture, "
     "hoigen.evaluation.captions.judge",
     "review": "import starlette.applications, uvicorn, jinja2, argon2, itsdangerous, pg8000, hoigen.review.export",
+    "stats": "import matplotlib.figure, matplotlib.backends.backend_agg, hoigen.pages.plots",
     "web": "import aiohttp, hoigen.core.uris",
 }
 HEAVY = {

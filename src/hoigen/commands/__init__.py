@@ -17,6 +17,9 @@ VERBS = {
     "funnel": (
         "Shows how many clips each rule dropped; with --set, what a change would add or drop. Nothing is decoded."
     ),
+    "duplicates": (
+        "Finds clips that show the same, re-encoded, cropped, mirrored or trimmed, and makes a rule of it: one stays."
+    ),
     "annotate": "Puts what people said of clips into the run, where suggest, calibrate and agree find it.",
     "suggest": "Proposes thresholds: from how the scores are spread, or from what people said of clips.",
     "table": "Writes one row per clip: id, uri, start, end, state, rule, reason, a column per score, and the caption.",
@@ -31,6 +34,7 @@ VERBS = {
     "categories": (
         "Finds the interactions that captions tell of: action, object, HICO-DET's names for them, kind of interaction."
     ),
+    "stats": "Counts what the kept clips are: figures 3 and 5 and table 1 of HOIGen-1M, as a page, SVG, PNG and JSON.",
     "caption-eval": "Measures how much captions hallucinate, from claims that people have checked.",
     "prompts": "Writes a suite of prompts for human-object interactions; the same call writes the same file.",
     "evaluate": "Measures generated videos; run again, it does only what is missing.",

@@ -45,6 +45,7 @@ OWN: Mapping[Kind, Mapping[str, str]] = {
             "motion",
             "motion_smoothness",
             "overall_consistency",
+            "perceptual_hash",
             "subject_consistency",
             "technical_quality",
             "temporal_flickering",

@@ -5,8 +5,9 @@ The same walk as `hoigen.rules.cascade.decide`, clip by clip; a test holds the t
 
 from __future__ import annotations
 
+import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from hoigen.core.errors import is_program_fault
 from hoigen.core.score import Rule
 from hoigen.data.parquet import quoted, text
 from hoigen.data.run import Run
+from hoigen.rules import sets
 from hoigen.rules.cascade import HUMAN, Step
 from hoigen.rules.joined import attach, connection
 from hoigen.rules.people import said
@@ -117,11 +119,27 @@ def connect(run: Run, steps: Sequence[Step]) -> duckdb.DuckDBPyConnection:
     return con
 
 
-def beside(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], schema: str) -> None:
-    """The views of `connect` once more, in a schema of their own: the run as other steps decide it."""
+def beside(
+    con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], schema: str, *, without: Collection[str] = ()
+) -> None:
+    """The views of `connect` once more, in a schema of their own: the run as other steps decide it.
+
+    Args:
+        con: a connection of `hoigen.rules.joined`.
+        run: the run.
+        steps: its measures and rules.
+        schema: that the views are made in.
+        without: names of rules about groups (`hoigen.rules.sets`) that are left out.
+    """
     attach(con, run, steps, schema)
-    con.execute(f"create view {schema}.judged as select *, {code_sql(steps)} as _code from {schema}.scored")
-    cases = walk(steps)
+    groups = [rule for rule in sets.rules_of(run) if rule.name not in without]
+    names = ", ".join(f"({at}, {text(rule.name)}, {text(json.dumps(rule.facts))})" for at, rule in enumerate(groups))
+    rows = f"values {names}" if names else "select 0, '', '' where false"
+    con.execute(f"create view {schema}.set_rules as select * from ({rows}) as r(place, name, facts)")
+    cases = _links(steps, [rule.name for rule in groups])
+    single = f"select *, {code_sql(steps, len(cases) + 1)} as _code from {schema}.scored"
+    con.execute(f"create view {schema}.{'single' if groups else 'judged'} as {single}")
+    sets.attach_sets(con, groups, schema, len(cases) + 1, len(cases) + 1 - len(groups))
     reasons = " ".join(f"when {at} then {case.reason}" for at, case in enumerate(cases, 1))
     own = 'id, uri, start, "end", source, prompt, digest, video, n, shard'
     scores = "".join(f", {quoted(score)}" for step in steps for score in step.emits)
@@ -137,6 +155,12 @@ def beside(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], sche
         select id, uri, start, "end", state, rule, reason{scores}, source, prompt, digest, video, n
         from {schema}.walked order by video, n"""
     )
+
+
+def _links(steps: Sequence[Step], groups: Sequence[str]) -> list[_Case]:
+    """All links of the walk: those of single clips, then the rules about groups, whose condition is another view's."""
+    named = [_Case("", "dropped", name, f"{text(name + ': ')} || _why_{at}", name) for at, name in enumerate(groups)]
+    return [*walk(steps), *named]
 
 
 def walk(steps: Sequence[Step]) -> list[_Case]:
@@ -161,14 +185,13 @@ def walk(steps: Sequence[Step]) -> list[_Case]:
     return cases
 
 
-def code_sql(steps: Sequence[Step]) -> str:
-    """Which link of the walk decides: 0 the clip's own state, then 1, 2, ..; one beyond the last is kept.
+def code_sql(steps: Sequence[Step], kept: int) -> str:
+    """Which link of the walk decides: 0 the clip's own state, then 1, 2, ..; `kept` is kept.
 
     One number for each clip, so that a million are counted without a text being made.
     """
-    cases = walk(steps)
-    links = " ".join(f"when {case.condition} then {at}" for at, case in enumerate(cases, 1))
-    return f"case when state <> 'ok' then 0 {links} else {len(cases) + 1} end::smallint"
+    links = " ".join(f"when {case.condition} then {at}" for at, case in enumerate(walk(steps), 1))
+    return f"case when state <> 'ok' then 0 {links} else {kept} end::smallint"
 
 
 def _told(column: str, words: Sequence[str | None]) -> str:
@@ -232,7 +255,8 @@ def funnel(
     ).fetchall()
     before = {(state, rule): count for code, state, rule, count in found if code == 0}
     codes = {code: count for code, _, _, count in found if code}
-    cases = walk(steps)
+    groups = con.execute(f"select name, facts from {schema}.set_rules order by place").fetchall()
+    cases = _links(steps, [name for name, _ in groups])
     ends = dict.fromkeys(STATES, 0)
     for (state, _), count in before.items():
         ends[state] += count
@@ -256,15 +280,23 @@ def funnel(
         elif failed:
             own.insert(0, (step.name, 0, failed))
         lines += own
+    lines += [(name, ended[name, "dropped", name], 0) for name, _ in groups]
     stages: list[_Stage] = []
     came = sum(ends.values()) - ends["pending"]
     for name, dropped, failed in lines:
         stages.append(_Stage(name, came, dropped, failed))
         came = stages[-1].left
     unseen = before.get(("pending", None), 0)
+    made_for = {name: json.loads(facts).get("came") for name, facts in groups}
     told = _alike(con, steps, schema)
     if any(step.by_people for step in steps):
         told = (*told, str(said(con, schema)))
+    told += tuple(
+        f"{stage.name} was made when {made_for[stage.name]} clips came to it, now {stage.came} do: "
+        f"hoigen {sets.COMMANDS[stage.name]} {shlex.quote(str(run)) if run else 'RUN'} looks at those too"
+        for stage in stages
+        if stage.name in made_for and stage.came != made_for[stage.name]
+    )
     return Funnel(tuple(stages), ends, missing, all_failed(con, ends, run, schema), unseen, told)
 
 
