@@ -33,6 +33,7 @@ EXTRAS = {
     "models": "models in this process: language (PLLaVA too), aesthetics, flow, VBench, detectors",
     "ray": "runs over several machines; this version does not use it yet: rank and ranks share a run out",
     "review": "pages on which people verify clips; this version has none yet",
+    "stats": "figures of a dataset (hoigen stats)",
     "train": "fine-tuning of text-to-video models; this version has none yet",
     "web": "videos and lists at http:// and https:// addresses",
 }
