@@ -23,7 +23,9 @@ def funnel(facts: ReportFacts) -> Html:
     if facts.pending:
         videos = f"{many(facts.unseen, 'video')} not looked at yet; " if facts.unseen else ""
         people = f"{many(facts.asked, 'clip')} for people to look at; " if facts.asked else ""
-        others = "run the same command to go on" if facts.pending > facts.asked else "whether they stay is for people to say"
+        others = (
+            "run the same command to go on" if facts.pending > facts.asked else "whether they stay is for people to say"
+        )
         title = "still to measure" if facts.pending > facts.asked else "still to look at"
         waits = el("span", el("b", title), el("small", f"{videos}{people}{others}"))
         judged = _percent(facts.clips - facts.pending, facts)

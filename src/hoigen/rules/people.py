@@ -1,7 +1,8 @@
 """What people say of a run's clips, as a number that a rule may name: `keep: {human: {above: 0.5}}`.
 
-It goes by the run's annotations of question `human`: yes is 1, no is 0, and the number is the mean of what each person said last. Nobody has said anything of a clip: it is
-pending, not dropped. Nothing is copied: a verdict that is written counts from the next look on.
+It goes by the run's annotations of question `human`: yes is 1, no is 0, and the number is the mean of what each person
+said last. Nobody has said anything of a clip: it is pending, not dropped. Nothing is copied: a verdict that is written
+counts from the next look on.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ header    what is known before decoding         shots     where a video is cut (
 sequence  frames in order of time               cutting   kept clips as files
 clock     stamps of packets, mended             fields    interlaced frames made whole
 tone      high dynamic range                    retime    clips at a constant rate, for trainers
+proxy     clips as people look at them
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ def retimed(
             context.color_range, context.colorspace = LIMITED, BT601
             context.color_primaries = context.color_trc = BT709
             for at, image in enumerate(chosen.images()):
-                frame = _yuv(image)
+                frame = yuv(image)
                 frame.pts, frame.time_base = at, 1 / fps
                 _mux(target, stream, frame)
             _mux(target, stream, None)
@@ -101,7 +101,8 @@ def _mux(target: Any, stream: Any, frame: Any) -> None:
         target.mux(packet)
 
 
-def _yuv(image: np.ndarray) -> Any:
+def yuv(image: np.ndarray) -> Any:
+    """A picture, (H, W, 3) uint8 RGB with even sides, as a frame of PyAV in 4:2:0: BT.601, limited range."""
     import av
     from av.video.reformatter import ColorRange, Colorspace
 
