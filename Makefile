@@ -31,7 +31,7 @@ demo: setup
 
 # The tests of models in this process need PyTorch. TORCH=... takes another build of it.
 $(MODELS): $(STAMP)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check '$(TORCH)' -e '.[dev,models]'
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check '$(TORCH)' -e '.[dev,models,train]'
 	@touch $@
 
 # They start hundreds of Pythons, all of which would compile hoigen anew where bytecode is not kept.

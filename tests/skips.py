@@ -21,6 +21,7 @@ NEEDS = (
     Need(r"initdb", "PostgreSQL", "apt-get install -y postgresql (as root)"),
     Need(r"VBench was not asked", "VBench itself, in an environment of its own", "make parity"),
     Need(r"torchvision is installed", "an environment without torchvision", "pip uninstall torchvision"),
+    Need(r"extra \[train\]|'(diffusers|peft)[.'\w]*", "diffusers, peft", "make test (not pytest alone)"),
     Need(r"extra \[models\]|'(torch|transformers)[.'\w]*", "PyTorch and transformers", "make test (not pytest alone)"),
     Need(r"xllamacpp", "a server of llama.cpp", "make setup"),
     Need(r"weights of transnet are not here", "TransNetV2's weights", "hoigen models transnet --fetch"),

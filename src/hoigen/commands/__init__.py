@@ -37,6 +37,9 @@ VERBS = {
     "stats": "Counts what the kept clips are: figures 3 and 5 and table 1 of HOIGen-1M, as a page, SVG, PNG and JSON.",
     "caption-eval": "Measures how much captions hallucinate, from claims that people have checked.",
     "prompts": "Writes a suite of prompts for human-object interactions; the same call writes the same file.",
+    "generate": (
+        "Makes videos of a suite's prompts, each with a record of how; run again, it makes only what is missing."
+    ),
     "evaluate": "Measures generated videos; run again, it does only what is missing.",
     "compare": (
         "Compares models: means with 95 % intervals, tests on the same prompts, groups, best and worst interactions."

@@ -34,7 +34,7 @@ EXTRAS = {
     "ray": "runs over several machines; this version does not use it yet: rank and ranks share a run out",
     "review": "pages on which people verify clips; this version has none yet",
     "stats": "figures of a dataset (hoigen stats)",
-    "train": "fine-tuning of text-to-video models; this version has none yet",
+    "train": "videos of prompts by text-to-video models (diffusers)",
     "web": "videos and lists at http:// and https:// addresses",
 }
 """What each extra is for."""

@@ -11,9 +11,9 @@ import functools
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from hoigen.core.errors import SetupError, UsageError, shown
 from hoigen.models import cards, files, lock
@@ -73,7 +73,8 @@ def resolve(model: str, revision: str = "", gguf_file: str = "", *, quiet: bool 
     if own is not None and not Path(model).expanduser().exists():
         files.locate(model, quiet=quiet)
     if own is None:
-        folder = _fetched(model, revision or "main", gguf_file, quiet)
+        wanted = {"allow_patterns": [gguf_file] if gguf_file else list(NEEDED), "ignore_patterns": list(NOT_NEEDED)}
+        folder = _fetched(model, revision or "main", quiet, wanted)
         own = Found(model, folder, folder.name if COMMIT.match(folder.name) else revision or "main", gguf_file)
         if COMMIT.match(own.revision) and not COMMIT.match(revision):
             lock.hold_revision(model, revision or "main", own.revision)
@@ -95,6 +96,76 @@ def resolve(model: str, revision: str = "", gguf_file: str = "", *, quiet: bool 
     if not weight_files(own.folder):
         raise SetupError(f"model {own.name!r}: no .safetensors files in {own.folder}; hoigen loads no pickles")
     return own
+
+
+PIPELINE = "model_index.json"
+"""The file that names the parts of a pipeline of diffusers."""
+LIBRARIES = ("diffusers", "transformers")
+"""Whose classes a part may be; what is another's is code of a stranger."""
+OTHER_PRECISION = ("*.fp16.safetensors", "*.bf16.safetensors", "*.fp16-*.safetensors", "*.bf16-*.safetensors")
+"""Copies of weights with fewer digits, beside the whole ones."""
+
+
+def resolve_pipeline(model: str, revision: str = "", *, quiet: bool = False) -> Found:
+    """The folder of a pipeline of diffusers, fetched on first use: its parts, and no other file of the repository.
+
+    Args:
+        model: a folder with model_index.json, or the id of a repository of the hub.
+        revision: a branch, a tag or a commit of the hub.
+        quiet: no progress bars.
+
+    Raises SetupError or UsageError that says what to do, also for parts whose classes are neither diffusers' nor
+    transformers', and for weights that are no safetensors.
+    """
+    path = Path(model).expanduser()
+    if path.is_dir():
+        if revision:
+            raise UsageError(f"revision: {model} is a folder of this machine; revisions are of hub repositories only")
+        parts = pipeline_parts(path)
+        covered = [path / PIPELINE, *(each for part in parts for each in sorted((path / part).rglob("*")))]
+        facts = tuple((each, each.stat().st_size, each.stat().st_mtime_ns) for each in covered if each.is_file())
+        found = Found(path.resolve().name, path, f"local:{_digest_of(facts)}")
+    else:
+        if path.exists() or model.startswith((".", "/", "~")):
+            raise UsageError(f"model: no such folder: {model}")
+        asked = revision or "main"
+        parts = pipeline_parts(_fetched(model, asked, quiet, {"allow_patterns": [PIPELINE]}))
+        wanted = [PIPELINE, *(f"{part}/{pattern}" for part in parts for pattern in NEEDED)]
+        folder = _fetched(model, asked, quiet, {"allow_patterns": wanted, "ignore_patterns": list(OTHER_PRECISION)})
+        found = Found(model, folder, folder.name if COMMIT.match(folder.name) else asked)
+        if COMMIT.match(found.revision) and not COMMIT.match(revision):
+            lock.hold_revision(model, asked, found.revision)
+    for part in parts:
+        here = found.folder / part
+        if not here.is_dir():
+            raise SetupError(f"model {found.name!r}: {PIPELINE} names the part {part}, and {here} is no folder")
+        pickles = [each.name for each in sorted(here.glob("*.bin"))] + [each.name for each in sorted(here.glob("*.pt"))]
+        if pickles and not any(here.glob("*.safetensors")):
+            raise SetupError(
+                f"model {found.name!r}: {here} has no .safetensors, only {pickles[0]}; no pickle is loaded"
+            )
+    return found
+
+
+def pipeline_parts(folder: Path) -> dict[str, str]:
+    """The parts that a pipeline's `folder` names in its model_index.json: part -> class. Raises SetupError for a file
+    that is none, and for classes of other libraries."""
+    index = folder / PIPELINE
+    try:
+        listed = json.loads(index.read_text(encoding="utf-8"))
+        named = {name: tuple(each) for name, each in listed.items() if isinstance(each, list) and any(each)}
+        made_of = listed["_class_name"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        why = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+        raise SetupError(f"{index} names no pipeline of diffusers: {why}") from None
+    for name, each in named.items():
+        if len(each) != 2 or each[0] not in LIBRARIES or not str(each[1]).isidentifier() or not name.isidentifier():
+            raise SetupError(
+                f"{index}: the part {shown(name)} is {shown(list(each))}; it may be a class of {' or '.join(LIBRARIES)}"
+            )
+    if not isinstance(made_of, str) or not made_of.isidentifier():
+        raise SetupError(f"{index}: _class_name is the name of a pipeline of diffusers; it came as {shown(made_of)}")
+    return {name: str(each[1]) for name, each in named.items()}
 
 
 def at_hand(model: str, revision: str = "", gguf_file: str = "") -> Found | None:
@@ -169,19 +240,18 @@ def _repository(model: str) -> Path:
     return Path(HF_HUB_CACHE) / f"models--{model.replace('/', '--')}"
 
 
-def _fetched(model: str, revision: str, gguf_file: str, quiet: bool) -> Path:
+def _fetched(model: str, revision: str, quiet: bool, wanted: Mapping[str, list[str]]) -> Path:
     try:
         from huggingface_hub import errors, snapshot_download, utils
     except ImportError:
         raise SetupError(f"model {model!r} needs extra [models]: pip install 'hoigen[models]'") from None
     what = f"model {model!r}, revision {revision!r}"
-    wanted: dict[str, Any] = {"allow_patterns": [gguf_file] if gguf_file else list(NEEDED)}
     no_bars = quiet and not utils.are_progress_bars_disabled()
     try:
         _check_commit(model, revision)
         if no_bars:
             utils.disable_progress_bars()
-        folder = snapshot_download(model, revision=revision, ignore_patterns=list(NOT_NEEDED), **wanted)
+        folder = snapshot_download(model, revision=revision, **wanted)
     except errors.HFValidationError:
         raise UsageError(f"model: {model!r} is neither a folder here nor an id of the hub (owner/name)") from None
     except errors.GatedRepoError:

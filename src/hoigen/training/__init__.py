@@ -1,0 +1,1 @@
+"""Generated videos and better models: what makes videos of prompts, and trains what makes them."""
