@@ -3,8 +3,8 @@
 python benchmarks/calls.py [--clips 20000] [--folder FOLDER]
 
 Made-up captions of a mixture of experts: six calls a clip, prompts of the paper's templates with the drafts in them, as
-`hoigen caption` asks them. Kept one by one, then looked up in the order of the clips by a fresh process, then looked for
-under keys that are not there, then counted. SQLite: a table by key, in WAL mode, `synchronous=normal`, as versions
+`hoigen caption` asks them. Kept one by one, then looked up in the order of the clips by a fresh process, then looked
+for under keys that are not there, then counted. SQLite: a table by key, in WAL mode, `synchronous=normal`, as versions
 before the log had it. CPU seconds of one process; memory is what the process had at most in the walk.
 """
 
@@ -47,7 +47,9 @@ def calls_of(clip: int) -> Iterator[tuple[str, Asked, Answer]]:
         prompt = TEMPLATE + "".join(f"\n\nDescription {n}: {draft}" for n, draft in enumerate(drafts, 1))
         drafts = [*drafts, said][-2:]
         key = hashlib.sha256(f"{clip} {role}".encode()).hexdigest()
-        asked = Asked(clip=f"clip{clip:07d}", role=role, expert=f"org/model-{role}", template="draft@12345678", text=prompt)
+        asked = Asked(
+            clip=f"clip{clip:07d}", role=role, expert=f"org/model-{role}", template="draft@12345678", text=prompt
+        )
         answer = Answer(outcome="answered", text=said, data={"words": said}, tokens_in=900, tokens_out=160, seconds=1.2)
         yield key, asked, answer
 
@@ -71,7 +73,9 @@ class InSqlite:
     def put(self, key: str, asked: Asked, answer: Answer) -> None:
         values = (key, asked.clip, asked.role, asked.expert, asked.template, answer.outcome)
         text = json.dumps(asdict(answer), ensure_ascii=False)
-        self.con.execute("insert into call values (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*values, text, asked.text, time.time()))
+        self.con.execute(
+            "insert into call values (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*values, text, asked.text, time.time())
+        )
 
     def get(self, key: str) -> Answer | None:
         row = self.con.execute("select answer from call where key = ?", (key,)).fetchone()

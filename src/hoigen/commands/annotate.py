@@ -71,7 +71,7 @@ def annotate(
 
     folder = Run(Path(run))
     _, steps = steps_of(folder)
-    rows = list(rows_of(Path(file), (), ("question", "who", "when", "note"), one_of=(KEYS, VALUES)))
+    rows = list(rows_of(Path(file), (), ("question", "who", "when", "tool", "note"), one_of=(KEYS, VALUES)))
     if not rows:
         raise UsageError(f"{file} holds no rows")
     key = next(key for key in KEYS if key in rows[0].cells)
@@ -121,4 +121,4 @@ def _made(row: Row, clips: list[str], question: str | None, who: str | None) -> 
     if when is not None and when.tzinfo is None:
         when = when.replace(tzinfo=UTC)
     facts = {"question": asked, "value": value, "who": person, "note": row.text("note")}
-    return [(row.place, Annotation(clip=clip, tool=TOOL, when=when, **facts)) for clip in clips]
+    return [(row.place, Annotation(clip=clip, tool=row.text("tool") or TOOL, when=when, **facts)) for clip in clips]

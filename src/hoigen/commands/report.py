@@ -23,8 +23,8 @@ def report(
     beside: Annotated[
         Path | None,
         Setting(
-            "another run of hoigen evaluate: its videos stand beside those of the same prompts. The run itself, when"
-            " it has two models, sets those side by side"
+            "another run, whose decisions on the same clips are shown, too; of hoigen evaluate, its videos stand beside"
+            " those of the same prompts. An evaluation itself, when it has two models, sets those side by side"
         ),
     ] = None,
 ) -> Path:

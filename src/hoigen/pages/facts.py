@@ -321,6 +321,65 @@ class FailureGroup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListedClip:
+    """A row of the list of all clips.
+
+    Args:
+        id: of the clip; "" of a video that has no clips yet.
+        uri: of its video.
+        source: the video's address from the page; "" where a page cannot play it.
+        start: in the video.
+        end: in the video.
+        state: how it ended.
+        rule: that dropped it, or the measure that failed.
+        reason: why.
+        words: the beginning of its caption.
+        beside: its state in the second run; "" without one.
+        values: of `ClipList.numbers`; None where there is none.
+    """
+
+    id: str
+    uri: str
+    source: str
+    start: Seconds
+    end: Seconds
+    state: str
+    rule: str = ""
+    reason: str = ""
+    words: str = ""
+    beside: str = ""
+    values: tuple[float | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipList:
+    """The list of all clips.
+
+    Args:
+        run: the folder of the run, for commands that can be copied.
+        total: clips of the run; more than are listed when it is large.
+        numbers: names of all numbers.
+        ruled: number -> the bounds of its rule, in words.
+        clips: the rows, in the order of the input.
+    """
+
+    run: str
+    total: int
+    numbers: tuple[str, ...]
+    ruled: Mapping[str, str]
+    clips: tuple[ListedClip, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """Two runs on the same clips. names: of both. counts: (state here, state there) -> clips; `not there` of a clip
+    that the run does not have."""
+
+    names: tuple[str, str]
+    counts: Mapping[tuple[str, str], int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportFacts:
     """All that the page says. kept + dropped + failed + pending = clips; a video that was not looked at yet (unseen) is
     a pending clip. asked: pending clips that wait for what people say."""
@@ -342,6 +401,8 @@ class ReportFacts:
     seconds_kept: Seconds = 0.0
     stages: tuple[Stage, ...] = ()
     histograms: tuple[Histogram, ...] = ()
+    listing: ClipList | None = None
+    beside: Beside | None = None
     kept_sheet: Sheet | None = None
     dropped_sheets: tuple[Sheet, ...] = ()
     captioning: Captioning | None = None

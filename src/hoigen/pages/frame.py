@@ -12,7 +12,11 @@ from hoigen.pages.markup import Child, Html, el, text
 
 
 def document(
-    title: str, *body: Child, scripts: Sequence[str] = ("page.js",), styles: Sequence[str] = ("page.css",)
+    title: str,
+    *body: Child,
+    scripts: Sequence[str] = ("page.js",),
+    styles: Sequence[str] = ("page.css",),
+    plays: bool = False,
 ) -> str:
     """A page as text. Nothing is loaded from anywhere else, also not by a file name that tries, and only its own
     scripts run.
@@ -22,10 +26,12 @@ def document(
         body: what it shows.
         scripts: files of this folder that run in it; what copies the recipe is in every page.
         styles: files of this folder that say how it looks.
+        plays: videos that lie on the disk (or the server) that the page came from may be played.
     """
     script = "\n".join(asset(name) for name in ("copy.js", *scripts))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    policy += "; media-src 'self' file:" if plays else ""
     head = el(
         "head",
         el("meta", charset="utf-8"),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime
 import platform
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hoigen.pages import choose
 from hoigen.pages.facts import FailureGroup, ReportFacts, Sheet, Stage, Threshold, thresholds
 from hoigen.pages.histogram import histograms
+from hoigen.pages.listing import beside_of, list_of
 from hoigen.pages.talk import captioning_of, words_of
 from hoigen.pages.thumbs import take
 from hoigen.pages.words import length, many
@@ -26,12 +28,14 @@ GROUPS = 40
 ORDER = "from the nearest to its threshold to the farthest"
 
 
-def gather(run: Run, *, shown: int = 24) -> ReportFacts:
+def gather(run: Run, *, shown: int = 24, page: Path | None = None, beside: Run | None = None) -> ReportFacts:
     """Reads a run: its decisions, its scores, and small pictures of the clips to be shown.
 
     Args:
         run: the run.
         shown: how many kept clips; each rule shows half as many of those it dropped.
+        page: the folder in which the page will lie; that of the run when not given.
+        beside: a second run, whose decisions on the same clips are shown, too.
 
     Raises UsageError when the folder is no run.
     """
@@ -41,6 +45,7 @@ def gather(run: Run, *, shown: int = 24) -> ReportFacts:
     from hoigen.rules.runfile import steps_of
 
     recipe, steps = steps_of(run)
+    other = (beside, steps_of(beside)[1]) if beside is not None else None
     with connect(run, steps) as con:
         con.execute("create temp view settled as select * from walked")
         rows = con.execute(
@@ -66,6 +71,7 @@ def gather(run: Run, *, shown: int = 24) -> ReportFacts:
             )
             for stage in found.stages
         )
+        pair = beside_of(con, run, *other) if other is not None else None
         kept, sheets = _sheets(con, run, steps, stages, states["kept"][0], shown)
         return ReportFacts(
             title=run.path.resolve().name,
@@ -79,6 +85,8 @@ def gather(run: Run, *, shown: int = 24) -> ReportFacts:
             seconds_kept=states["kept"][1],
             stages=stages,
             histograms=histograms(con, run, steps, clips),
+            listing=list_of(con, run, steps, clips, page or run.path, other) if clips else None,
+            beside=pair,
             kept_sheet=kept,
             dropped_sheets=sheets,
             captioning=captioning_of(con, run),

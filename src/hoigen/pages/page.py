@@ -9,6 +9,7 @@ from hoigen.pages.facts import ReportFacts
 from hoigen.pages.frame import document, figures, footer, listed, nav, recipe, section
 from hoigen.pages.funnel import funnel
 from hoigen.pages.histogram import histogram
+from hoigen.pages.listing import clip_list, compared, nothing_kept, player
 from hoigen.pages.markup import Html, el, join
 from hoigen.pages.sheets import sheet
 from hoigen.pages.talk import summary
@@ -23,8 +24,10 @@ def write_report(facts: ReportFacts, out: Path) -> Path:
 
 def render(facts: ReportFacts) -> str:
     """The page as text."""
-    places = [("funnel", "Funnel"), ("kept", "Kept")]
+    places = [("beside", "Two runs")] if facts.beside else []
+    places += [("funnel", "Funnel"), ("kept", "Kept")]
     places += [("dropped", "Dropped")] if facts.dropped_sheets else []
+    places += [("clips", "All clips")] if facts.listing else []
     places += [("captions", "Captions")] if facts.captioning else []
     places += [("scores", "Scores")] if facts.histograms else []
     places += [("failures", "Failures"), ("recipe", "Recipe")]
@@ -34,10 +37,13 @@ def render(facts: ReportFacts) -> str:
     names = (("kept", "kept"), ("here", "dropped by this rule"), ("elsewhere", "dropped elsewhere or failed"))
     legend = el("ul", [el("li", el("i", class_=kind), name) for kind, name in names], class_="legend")
     grid = el("div", [histogram(one) for one in facts.histograms], class_="grid")
+    nothing = nothing_kept(facts.stages) if facts.clips and not facts.kept + facts.pending else None
     sections = [
+        compared(facts.beside) if facts.beside else None,
         section("funnel", "The funnel", "Each rule drops what the rules above it have let through.", funnel(facts)),
-        sheet(facts.kept_sheet, "kept", level="h2") if facts.kept_sheet else None,
+        sheet(facts.kept_sheet, "kept", level="h2", nothing=nothing) if facts.kept_sheet else None,
         section("dropped", "Dropped", under, *dropped) if dropped else None,
+        clip_list(facts.listing, facts.beside) if facts.listing else None,
         section("captions", "Captions", below, summary(facts.captioning)) if facts.captioning else None,
         section("scores", "Scores", "Where each threshold cuts.", legend, grid) if facts.histograms else None,
         _failures(facts),
@@ -59,6 +65,9 @@ def render(facts: ReportFacts) -> str:
         el("main", sections),
         footer(facts.versions.get("hoigen", "")),
         el("dialog", bar, el("div", class_="large"), id="large", aria_label="One clip, enlarged"),
+        player() if facts.listing else None,
+        scripts=("page.js", "list.js"),
+        plays=facts.listing is not None,
     )
 
 

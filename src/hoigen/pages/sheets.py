@@ -11,13 +11,14 @@ MARKS = {"pass": "✓", "broken": "✗", "none": ""}
 CELL = 16 / 9  # the shape of `.frame` in the style sheet
 
 
-def sheet(facts: Sheet, kind: str, *, level: str = "h3") -> Html:
+def sheet(facts: Sheet, kind: str, *, level: str = "h3", nothing: Html | None = None) -> Html:
     """One sheet with its heading.
 
     Args:
         facts: its clips.
         kind: `kept` or `dropped`.
         level: the element of its heading.
+        nothing: what is said where there are no clips.
     """
     name = anchor(kind, facts.key) if kind != "kept" else "kept"
     heading = el(
@@ -33,8 +34,8 @@ def sheet(facts: Sheet, kind: str, *, level: str = "h3") -> Html:
             shown = f"all {count(facts.total)} shown" if facts.total > 1 else "1 clip"
         shown += f", {facts.order}" if facts.order else ""
     else:
-        nothing = "No clip passed every rule." if kind == "kept" and not facts.total else "No clips to show."
-        body, shown = el("p", nothing, class_="empty"), ""
+        none = "No clip passed every rule." if kind == "kept" and not facts.total else "No clips to show."
+        body, shown = nothing or el("p", none, class_="empty"), ""
     return el("section", el("header", heading, el("p", shown, class_="shown")), body, id=name, class_=f"sheet {kind}")
 
 
@@ -89,6 +90,7 @@ def _tile(tile: Tile) -> Html:
         el("div", facts, el("table", el("tbody", size, rows)), class_="scores"),
         talk(tile.words),
         class_="tile",
+        data_clip=tile.id,
         data_decided=tile.decided or None,
     )
 

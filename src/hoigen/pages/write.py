@@ -19,7 +19,8 @@ def write_page(run: Path, *, out: Path | None = None, shown: int | None = None, 
         run: its folder.
         out: the file; report.html in the run's folder when not given.
         shown: how many kept clips, or videos of an evaluation, have pictures.
-        beside: the folder of a second evaluation, or of the same one to set its two models side by side.
+        beside: the folder of a second run, whose decisions stand beside; of an evaluation, a second one, or the same
+            one to set its two models side by side.
 
     Raises UsageError when the folder is no run or the file cannot be written.
     """
@@ -35,8 +36,12 @@ def write_page(run: Path, *, out: Path | None = None, shown: int | None = None, 
     if page.is_dir() or not page.parent.is_dir():
         raise UsageError(f"--out {page}: the name of a file in a folder that is there")
     try:
-        if other is not None or is_evaluation(folder):
+        kinds = {is_evaluation(each) for each in (folder, other) if each is not None}
+        if len(kinds) > 1:
+            raise UsageError(f"--beside {beside}: an evaluation and a curation have nothing to compare")
+        if kinds == {True}:
             return write_evaluation(gather_evaluation(folder, other, shown=SHOWN if shown is None else shown), page)
-        return write_report(gather(folder, shown=24 if shown is None else shown), page)
+        facts = gather(folder, shown=24 if shown is None else shown, page=page.parent, beside=other)
+        return write_report(facts, page)
     except OSError as error:
         raise UsageError(f"{page} cannot be written: {error.strerror}") from None

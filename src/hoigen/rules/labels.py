@@ -14,7 +14,8 @@ from hoigen.data.rows import rows_of
 if TYPE_CHECKING:
     import duckdb
 
-KEYS = ("id", "uri", "file")
+KEYS = ("id", "clip", "uri", "file")
+VALUES = ("label", "value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,9 @@ def labelled(con: duckdb.DuckDBPyConnection, path: Path, question: str | None, s
 
     Args:
         con: of `decide.connect`.
-        path: CSV, TSV, JSONL, JSON or Parquet with a column id (a clip), or uri or file (all clips of a video), and a
-            column label; or the folder of a run. What most people say of a clip counts; a draw is left out.
+        path: CSV, TSV, JSONL, JSON or Parquet with a column id or clip, or uri or file (all clips of a video), and a
+            column label or value (yes or no); or the folder of a run. What most people say of a clip counts; a draw is
+            left out.
         question: of the run's annotations; may be None where there is only one.
         scores: whose values are wanted.
 
@@ -59,13 +61,16 @@ def labelled(con: duckdb.DuckDBPyConnection, path: Path, question: str | None, s
     elif question is not None:
         raise UsageError(f"--labels-question is of the annotations of a run; {path} is no folder")
     else:
-        for row in rows_of(path, ("label",), one_of=(KEYS,)):
+        column = ""
+        for row in rows_of(path, (), one_of=(KEYS, VALUES)):
             key = key or next(name for name in KEYS if name in row.cells)
-            name, yes = row.need(key), row.yes_no("label")
+            column = column or next(name for name in VALUES if name in row.cells)
+            name, yes = row.need(key), row.yes_no(column)
             if said.setdefault(name, yes) != yes:
                 raise UsageError(f"{row.place}: {key} {name!r} is labelled both yes and no")
         if not said:
             raise UsageError(f"{path} holds no labels")
+        key = "id" if key == "clip" else key
     wanted = list(scores)
     rows = clips_named(con, path, key, list(said), wanted)
     unknown = sorted(said.keys() - {row[0] for row in rows})
