@@ -43,8 +43,8 @@ MATRIX = 24
 STOP = frozenset(
     """a about above after again all along also although an and another any are around as at away back be because been
     before behind being below beside between both but by can down during each either else for from further had has have
-    he her here hers herself him himself his how i if in into is it its itself just like more most near next no not now of
-    off on once one only onto or other others out over own same she slightly so some such than that the their them
+    he her here hers herself him himself his how i if in into is it its itself just like more most near next no not now
+    of off on once one only onto or other others out over own same she slightly so some such than that the their them
     themselves then there these they this those through throughout to together too towards toward two under until up
     upon very was we well were what when where which while who whose why will with within without would you your
     appears appear seems seem video scene clip shows showing shown seen visible""".split()  # noqa: SIM905
