@@ -93,8 +93,10 @@ def test_unknown_gold_promises_nothing_and_all_seen_is_no_question() -> None:
     unknown = saving(bands, ranks, np.where(ranks < 0.9, 1, -1).astype(np.int8), false_keep=None)
     assert (unknown.sure, unknown.bands[0].state) == (0, "open")
     assert "gold" in unknown.bands[0].why
-    done = saving(bands, ranks, np.ones(500, np.int8), false_keep=0.0)
-    assert (done.sure, done.wanted, done.bands[0].state) == (0, None, "all")
+    done = saving(bands, ranks, np.arange(500).astype(np.int8) % 2, false_keep=0.0)
+    assert (done.sure, done.wanted, done.bands[0].state) == (1, None, "all"), (
+        "where nothing is left, nothing is promised"
+    )
     assert saving(bands[:0], ranks[:0], np.zeros(0, np.int8), false_keep=0.0).bands == ()
 
 

@@ -103,7 +103,7 @@ class Saving:
         bands: the best first.
         promise: the share of good clips among those that are kept unseen and those drawn of them, at least; 0..1.
         error: how often that may be wrong.
-        sure: how many bands, from the best on, are kept unseen.
+        sure: how many bands, from the best on, are kept unseen, or were looked at whole.
         wanted: the clips that are looked at next are those of the lowest rank of bands 0 to this one; None when nothing
             more is to be drawn.
     """
@@ -187,7 +187,7 @@ def saving(
         if sure == number:
             left = own[number].clips - int((said[bands == number] >= 0).sum())
             state, why = _state(above, left, least, promise, error - GOLD_ERROR, false_keep)
-            sure += state == "sure"
+            sure += state == "sure" or above.seen == above.clips  # where nothing is left, nothing is promised
             wanted = number if state == "open" else None
         found.append(
             Band(
@@ -216,13 +216,15 @@ def _state(
     """left: clips of the band that nobody has looked at: what it would save."""
     clips, seen, good = tally.clips, tally.seen, tally.good
     told = f"of {clips:,} clips with this score or a better one {seen:,} were drawn, {good:,} are good"
-    if seen == clips:
-        return "all", f"all {clips:,} clips with this score or a better one were looked at"
     if false_keep is None:
+        if seen == clips:
+            return "all", f"all {clips:,} clips with this score or a better one were looked at"
         return "open", "how often people keep a bad clip is not known: no bad gold question was answered"
     if evidence(good, seen, least) >= math.log(1 / error):
         kept = f"though people keep a bad clip in up to {false_keep:.1%} of the cases"
         return "sure", f"{told}: at least {promise:.1%} of all are, {kept}"
+    if seen == clips:
+        return "all", f"all {clips:,} clips with this score or a better one were looked at"
     at_best = wilson(good, seen, 0.05)[1] if seen else 1.0
     if seen >= FEW and at_best <= least:
         return "unsure", f"{told}: fewer than {promise:.1%}"
