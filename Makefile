@@ -6,6 +6,7 @@
 # make check-debian: follow the README on a minimal Debian (DEBIAN=trixie takes another release); needs root, debootstrap.
 # make mutants: break 200 lines of the core, one at a time, and see whether a test fails (MUTANTS='--seed 7 --count 50').
 # make parity: ask VBench 0.1.5 itself again, in an environment of its own, and pass the tests against what it says.
+# make readers: read exports back by the loaders that they are for, in an environment of its own.
 PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.installed
@@ -13,9 +14,10 @@ MODELS := $(VENV)/.installed-models
 TORCH := torch==2.13.0
 HOIGEN := $(VENV)/bin/hoigen
 VBENCH := .venv-vbench
+READERS := .venv-readers
 PARITY := build/parity
 
-.PHONY: setup demo test test-slow audit smoke extras check-debian parity mutants lint types bench clean
+.PHONY: setup demo test test-slow audit smoke extras check-debian parity readers mutants lint types bench clean
 .DEFAULT_GOAL := setup
 
 setup: $(STAMP)
@@ -75,6 +77,14 @@ parity: setup $(MODELS) $(VBENCH)/.installed
 	$(VBENCH)/bin/python -W ignore tests/vbench/reference.py $(PARITY) $(DINO)
 	HOIGEN_VBENCH_NUMBERS=$(abspath $(PARITY))/numbers.json $(VENV)/bin/python -m pytest -q tests/vbench tests/measures/test_vbench_*.py
 
+$(READERS)/.installed: tests/dataset/requirements.txt pyproject.toml
+	@test -x $(READERS)/bin/python || $(PYTHON) -m venv $(READERS) || { rm -rf $(READERS); exit 1; }
+	$(READERS)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev,lance]' -r tests/dataset/requirements.txt
+	@touch $@
+
+readers: $(READERS)/.installed
+	$(READERS)/bin/python -m pytest -q tests/dataset
+
 lint: setup
 	$(VENV)/bin/ruff check src tests benchmarks
 	$(VENV)/bin/ruff format --check src tests benchmarks
@@ -83,4 +93,4 @@ types: setup
 	$(VENV)/bin/mypy
 
 clean:
-	rm -rf $(VENV) $(VBENCH) build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VBENCH) $(READERS) build dist .pytest_cache .mypy_cache .ruff_cache

@@ -20,6 +20,7 @@ NEEDS = (
     Need(r"chromium", "Chromium", "apt-get install -y chromium (as root; HOIGEN_CHROMIUM names another browser)"),
     Need(r"initdb", "PostgreSQL", "apt-get install -y postgresql (as root)"),
     Need(r"VBench was not asked", "VBench itself, in an environment of its own", "make parity"),
+    Need(r"loaders of exports", "the loaders that exports are read back by", "make readers"),
     Need(r"torchvision is installed", "an environment without torchvision", "pip uninstall torchvision"),
     Need(r"extra \[train\]|'(diffusers|peft)[.'\w]*", "diffusers, peft", "make test (not pytest alone)"),
     Need(r"extra \[models\]|'(torch|transformers)[.'\w]*", "PyTorch and transformers", "make test (not pytest alone)"),

@@ -21,6 +21,7 @@ LIGHT = {
     "web": "import aiohttp, hoigen.core.uris",
 }
 HEAVY = {
+    "lance": "import lance, hoigen.dataset.formats.lance",
     "models": "import torch, transformers, accelerate, safetensors, gguf, sentencepiece, PIL.Image, "
     "hoigen.experts.local_llm, hoigen.experts.local_vlm, hoigen.models.nets.dino",
     "ray": "import ray",

@@ -73,11 +73,14 @@ OWN: Mapping[Kind, Mapping[str, str]] = {
             "diffusers",
             "diffusion_pipe",
             "finetrainers",
+            "lance",
             "ltx_trainer",
             "musubi",
             "open_sora",
+            "parquet",
             "videofolder",
             "videox_fun",
+            "webdataset",
         )
     },
 }

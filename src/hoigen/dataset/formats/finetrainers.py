@@ -15,19 +15,20 @@ from hoigen.dataset.models import MODELS
 from hoigen.dataset.shape import Wants
 
 Model = Literal["cogvideox-2b", "cogvideox-5b", "cogvideox-1.5-5b", "wan2.1-1.3b", "wan2.1-14b", "hunyuanvideo"]
-CONFIG = "training.json"
+CONFIG = "dataset_config.json"
+"""Not `train...`: `datasets` takes a file of that name for the whole train split, and finds no clip."""
 
 
 @format("finetrainers")
 class Finetrainers(Plain):
-    """A folder of clips with metadata.jsonl (file_name, caption), and training.json with the buckets."""
+    """A folder of clips with metadata.jsonl (file_name, caption), and dataset_config.json with the buckets."""
 
     model: Annotated[Model, Setting("which model is trained")] = "cogvideox-5b"
 
     trainer: ClassVar[Trainer] = Trainer(
         title="finetrainers",
         source="finetrainers 0.2.0: data/dataset.py VideoFolderDataset, functional/video.py",
-        start="train.py --dataset_config OUT/training.json --dataset_type video",
+        start="train.py --dataset_config OUT/dataset_config.json --dataset_type video",
         note="last released in April 2025; it does not import beside torchvision 0.28",
     )
 
