@@ -16,8 +16,6 @@ from hoigen import video
 from hoigen.data.run import Run
 from hoigen.dataset.contract import Sample
 
-NEEDED = "loaders of exports: make readers brings them"
-
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
@@ -43,7 +41,7 @@ def check_frames(frames: np.ndarray, sample: Sample) -> None:
 
 
 def decoded(file: Any) -> np.ndarray:
-    decord = pytest.importorskip("decord", reason=NEEDED)
+    decord = pytest.importorskip("decord", reason="loaders of exports: make readers")
     reader = decord.VideoReader(file)
     assert reader.get_avg_fps() == pytest.approx(8.0)
     frames: np.ndarray = reader.get_batch(range(len(reader))).asnumpy()
@@ -62,7 +60,7 @@ def test_the_frames_of_other_pictures_are_told_apart(run: Run, tmp_path: Path) -
 
 
 def test_videofolder_by_datasets(run: Run, tmp_path: Path) -> None:
-    datasets = pytest.importorskip("datasets", reason=NEEDED)
+    datasets = pytest.importorskip("datasets", reason="loaders of exports: make readers")
     samples = exported(run, "videofolder", tmp_path / "out")
     found = datasets.load_dataset(
         "videofolder", data_dir=str(tmp_path / "out"), split="train", cache_dir=str(tmp_path / "cache")
@@ -74,7 +72,7 @@ def test_videofolder_by_datasets(run: Run, tmp_path: Path) -> None:
 
 
 def test_finetrainers_folder_by_datasets(run: Run, tmp_path: Path) -> None:
-    datasets = pytest.importorskip("datasets", reason=NEEDED)
+    datasets = pytest.importorskip("datasets", reason="loaders of exports: make readers")
     samples = exported(run, "finetrainers", tmp_path / "out")
     found = datasets.load_dataset(
         "videofolder", data_dir=str(tmp_path / "out"), split="train", cache_dir=str(tmp_path / "cache")
@@ -86,7 +84,7 @@ def test_finetrainers_folder_by_datasets(run: Run, tmp_path: Path) -> None:
 
 
 def test_parquet_by_datasets(run: Run, tmp_path: Path) -> None:
-    datasets = pytest.importorskip("datasets", reason=NEEDED)
+    datasets = pytest.importorskip("datasets", reason="loaders of exports: make readers")
     samples = exported(run, "parquet", tmp_path / "out", shard_mb=0.01)
     assert len(list((tmp_path / "out" / "data").iterdir())) > 1, "several files, in order"
     found = datasets.load_dataset(
@@ -100,7 +98,7 @@ def test_parquet_by_datasets(run: Run, tmp_path: Path) -> None:
 
 
 def test_webdataset_by_webdataset(run: Run, tmp_path: Path) -> None:
-    webdataset = pytest.importorskip("webdataset", reason=NEEDED)
+    webdataset = pytest.importorskip("webdataset", reason="loaders of exports: make readers")
     samples = exported(run, "webdataset", tmp_path / "out", shard_mb=0.01)
     shards = sorted(str(path) for path in (tmp_path / "out" / "shards").iterdir())
     assert len(shards) > 1
@@ -112,7 +110,7 @@ def test_webdataset_by_webdataset(run: Run, tmp_path: Path) -> None:
 
 
 def test_lance_by_lance(run: Run, tmp_path: Path) -> None:
-    lance = pytest.importorskip("lance", reason=NEEDED)
+    lance = pytest.importorskip("lance", reason="loaders of exports: make readers")
     samples = exported(run, "lance", tmp_path / "out")
     dataset = lance.dataset(str(tmp_path / "out" / "clips.lance"))
     assert dataset.to_table(columns=["text"])["text"].to_pylist() == list(WORDS)
@@ -128,7 +126,7 @@ def pairs_of(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def test_diffusers_by_decord(run: Run, tmp_path: Path) -> None:
-    pytest.importorskip("decord", reason=NEEDED)
+    pytest.importorskip("decord", reason="loaders of exports: make readers")
     samples = exported(run, "diffusers", tmp_path / "out")
     for (text, path), sample in zip(pairs_of(tmp_path / "out"), samples, strict=True):
         assert text == sample.text
