@@ -29,6 +29,7 @@ VERBS = {
     "export": (
         "Writes the kept clips of a run as a trainer's dataset, and reads it back by the rules of the trainer's loader."
     ),
+    "map": "Finds the clips of a published list among files that one has: stretches of them, and what is missing.",
     "caption": "Describes the kept clips of a run; run again, it asks nothing that was answered before.",
     "show": "Shows how a clip ended, its scores, its caption, and every call that led to it.",
     "categories": (
@@ -57,7 +58,7 @@ VERBS = {
     "doctor": "Says what is installed and whether it fits, what each extra would give, and where model files are kept.",
 }
 """Command -> the first line of its function's docstring: listing all commands imports none."""
-MODULES = {"try": "try_measure", "models": "model_files"}
+MODULES = {"try": "try_measure", "models": "model_files", "map": "map_list"}
 """Of commands whose name is taken: the file, and the function in it."""
 
 

@@ -49,12 +49,13 @@ def kind_of(path: str) -> str:
     return suffix if suffix in MANIFEST_SUFFIXES else ""
 
 
-def read(path: str, bad_rows: BadRows = "stop") -> Iterator[Source]:
+def read(path: str, bad_rows: BadRows = "stop", names: Mapping[str, str] | None = None) -> Iterator[Source]:
     """Rows of a manifest. Paths in it are relative to its own folder.
 
     Args:
         path: path or address of the list; its suffix says what it is.
         bad_rows: as of `read_sources`.
+        names: a column of the list -> what it is read as (`clip_path` -> `uri`), where the list has other names.
 
     Raises UsageError with the lines or rows and the keys; a list that is not there, at once.
     """
@@ -66,8 +67,13 @@ def read(path: str, bad_rows: BadRows = "stop") -> Iterator[Source]:
     else:
         by_lines, whole = kind in (".jsonl", ".ndjson"), kind == ".json"
         tabs = "\t" if kind == ".tsv" else ","
-        rows = _jsonl(path) if by_lines else _json(path) if whole else _csv(path, tabs)
-    return _sources(rows, path, bad_rows)
+        rows = _jsonl(path) if by_lines else _json(path) if whole else _csv(path, tabs, names or {})
+    return _sources(_renamed(rows, names) if names else rows, path, bad_rows)
+
+
+def _renamed(rows: Iterator[At], names: Mapping[str, str]) -> Iterator[At]:
+    for at, row in rows:
+        yield at, row if isinstance(row, UsageError) else {names.get(key, key): value for key, value in row.items()}
 
 
 def _sources(rows: Iterator[At], path: str, bad_rows: BadRows) -> Iterator[Source]:
@@ -134,12 +140,15 @@ def _text(path: str, *, lines: bool = True) -> Iterator[str]:
                 raise UsageError(not_text(path, again)) from None
 
 
-def _csv(path: str, delimiter: str) -> Iterator[At]:
+def _csv(path: str, delimiter: str, names: Mapping[str, str]) -> Iterator[At]:
     csv.field_size_limit((1 << 31) - 1)  # cells of Panda-70M are long lists
     reader = csv.reader(_text(path), delimiter=delimiter, strict=True)
     at = 1
     try:
         columns = [name.strip() for name in next(reader, [])]
+        if lacking := [name for name in names if name not in columns]:
+            raise UsageError(f"{path}: no column {lacking[0]!r}. Columns here: {', '.join(columns)}")
+        columns = [names.get(name, name) for name in columns]
         if not any(columns):
             raise UsageError(f"{path} is empty; its first line names the columns, `uri` among them")
         _check_twice(columns, path)
