@@ -40,11 +40,22 @@ def mapped(tmp_path: Path, videos: Path, name: str, text: str, *options: str) ->
         return result, rows, list(csv.DictReader(file))
 
 
-PANDA = """videoID,url,timestamp,caption,matching_score
-PVNdZwPZUhY,https://www.youtube.com/watch?v=PVNdZwPZUhY,"[['0:00:00.000', '0:00:01.000'], ['0:00:01.200', '0:00:09.000']]","['a', 'b']","[0.5, 0.4]"
-VLAOsxwD8ls,https://www.youtube.com/watch?v=VLAOsxwD8ls,"[['0:01:00.0', '0:01:09.0'], ['0:02:00.0', '0:02:09.0'], ['0:03:00.0', '0:03:09.0'], ['0:04:00.0', '0:04:02.0']]","['c', 'd', 'e', 'f']","[1, 1, 1, 1]"
-nothereatall,https://www.youtube.com/watch?v=nothereatall,"[['0:00:00.000', '0:00:01.000']]",['g'],[0.9]
-"""
+def panda_row(name: str, spans: list[tuple[str, str]], captions: list[str], scores: list[float]) -> str:
+    times = [[f"0:{start}", f"0:{end}"] for start, end in spans]
+    return f'{name},https://www.youtube.com/watch?v={name},"{times}","{captions}","{scores}"\n'
+
+
+PANDA = (
+    "videoID,url,timestamp,caption,matching_score\n"
+    + panda_row("PVNdZwPZUhY", [("00:00.000", "00:01.000"), ("00:01.200", "00:09.000")], ["a", "b"], [0.5, 0.4])
+    + panda_row(
+        "VLAOsxwD8ls",
+        [("01:00.0", "01:09.0"), ("02:00.0", "02:09.0"), ("03:00.0", "03:09.0"), ("04:00.0", "04:02.0")],
+        ["c", "d", "e", "f"],
+        [1, 1, 1, 1],
+    )
+    + panda_row("nothereatall", [("00:00.000", "00:01.000")], ["g"], [0.9])
+)
 
 
 def test_panda_70m(tmp_path: Path, videos: Path) -> None:
@@ -168,7 +179,7 @@ def test_a_list_of_another_shape_and_a_folder_without_videos(
     tmp_path: Path, videos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "empty").mkdir()
-    (tmp_path / "shape.csv").write_text("a;b\n1;2\n")
+    (tmp_path / "shape.csv").write_text("a,b\n1,2\n")
     (tmp_path / "panda.csv").write_text(PANDA.replace("0:00:09.000", "nine"))
     for name, where, said in (
         ("shape.csv", videos, "no column says where the videos are"),
