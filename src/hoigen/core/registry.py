@@ -73,6 +73,7 @@ OWN: Mapping[Kind, Mapping[str, str]] = {
             "diffusers",
             "diffusion_pipe",
             "finetrainers",
+            "hoi",
             "lance",
             "ltx_trainer",
             "musubi",

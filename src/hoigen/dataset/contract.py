@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Protocol
 
 from hoigen.core.clip import Seconds
 from hoigen.data.files import Folder
+from hoigen.data.run import Run
 from hoigen.dataset.shape import Shape, Wants
 
 CLIPS = "videos"
@@ -39,6 +40,7 @@ class Sample:
         uri: of the video that it is a stretch of.
         start: where it begins there, in seconds.
         end: where it ends there.
+        clip_start: where the run's clip begins there, of which it may be a stretch.
         source_width: of the video, in pixels.
         source_height: of the video, in pixels.
         source: the list's name of where the video is from.
@@ -60,6 +62,7 @@ class Sample:
     uri: str
     start: Seconds
     end: Seconds
+    clip_start: Seconds
     source_width: int
     source_height: int
     source: str
@@ -166,8 +169,8 @@ class Format(Protocol):
     def wants(self) -> Wants:
         """What its trainer wants of clips, by its settings."""
 
-    def check(self, out: Folder) -> str | None:
-        """Why a folder cannot be exported to, known before any work; None when it can."""
+    def check(self, out: Folder, run: Run) -> str | None:
+        """Why a run cannot be exported to a folder, known before any work; None when it can."""
 
     def write(self, export: Export) -> None:
         """Writes what lies beside the clips: captions, lists, and the file that the trainer is started with."""
@@ -185,5 +188,5 @@ class Plain:
     packed: ClassVar[bool] = False
     captioned: ClassVar[bool] = True
 
-    def check(self, out: Folder) -> str | None:
+    def check(self, out: Folder, run: Run) -> str | None:
         return None

@@ -176,6 +176,7 @@ def _make(job: _Job, way: _Way, progress: Callable[[], None]) -> Row:
         "uri": clip.uri,
         "start": clip.start,
         "end": clip.end,
+        "clip_start": cut.clip_start,
         "source_width": clip.width,
         "source_height": clip.height,
         "source": clip.source,

@@ -38,6 +38,7 @@ COLUMNS: Mapping[str, str] = {
     "uri": "string",
     "start": "float64",
     "end": "float64",
+    "clip_start": "float64",
     "source_width": "int32",
     "source_height": "int32",
     "source": "string",
@@ -227,7 +228,7 @@ class Task:
                 way = "none has one in the input list" if self.listed else "hoigen caption writes them"
                 raise UsageError(f"{self.run.path}: no caption of any of its {plan.kept} kept clips: {way}")
             raise UsageError(f"{self.run.path}: of {plan.kept} kept clips none can be exported so: {why}")
-        if (wrong := self.format.check(self.out)) is not None:
+        if (wrong := self.format.check(self.out, self.run)) is not None:
             raise UsageError(f"--out {self.out.uri}: {wrong}")
         if self.out.is_local:
             place = Path(self.out.uri).resolve()

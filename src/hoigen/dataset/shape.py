@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
@@ -57,10 +57,12 @@ class Cut:
         fps: of the file; None: the frames' own times.
         frames: how many it has; None: as many as there are.
         size: (width, height) in pixels; None: the clip's own.
+        clip_start: where the run's clip begins in its video, in seconds.
     """
 
     name: str
     clip: Clip
+    clip_start: Seconds
     fps: Fraction | None = None
     frames: int | None = None
     size: tuple[int, int] | None = None
@@ -100,7 +102,7 @@ class Shape:
     def cuts(self, clip: Clip) -> list[Cut] | str:
         """What comes of a clip; or why nothing does."""
         if self.as_they_are:
-            return [Cut(clip.id, clip)]
+            return [Cut(clip.id, clip, clip.start)]
         if not clip.fps > 0:
             return "its frame rate is not known"
         if self.fps and not self.repeat and clip.fps < self.fps * (1 - RATES):
@@ -126,7 +128,7 @@ class Shape:
         for name, start in zip(names, starts, strict=True):
             # to the last frame's own end: what lies behind is never shown, and the file may end there
             end = min(clip.end, start + length)
-            made.append(Cut(name, _part(clip, start, end), rate, frames, size))
+            made.append(Cut(name, replace(clip, start=start, end=end), clip.start, rate, frames, size))
         return made
 
     def _frames(self, most: int) -> int | None:
@@ -161,12 +163,6 @@ class Shape:
         """
         there, new = clip.width / clip.height, size[0] / size[1]
         return 1 - min(there, new) / max(there, new)
-
-
-def _part(clip: Clip, start: Seconds, end: Seconds) -> Clip:
-    from dataclasses import replace
-
-    return replace(clip, start=start, end=end)
 
 
 def shape_of(

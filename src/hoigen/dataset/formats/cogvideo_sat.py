@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar
 from hoigen.core.registry import format
 from hoigen.core.settings import Setting
 from hoigen.data.files import Folder
+from hoigen.data.run import Run
 from hoigen.dataset.contract import CLIPS, Export, Plain, Seen, Trainer
 from hoigen.dataset.formats.diffusers import Model
 from hoigen.dataset.models import MODELS
@@ -36,7 +37,7 @@ class CogVideoSat(Plain):
     def wants(self) -> Wants:
         return replace(MODELS[f"cogvideox-{self.model}"], single=True)
 
-    def check(self, out: Folder) -> str | None:
+    def check(self, out: Folder, run: Run) -> str | None:
         path = Path(out.uri).resolve() if out.is_local else Path(out.uri)
         if any(word in str(path) for word in ("videos", ".mp4")):
             return (

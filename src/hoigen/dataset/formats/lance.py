@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from hoigen.core.registry import format
 from hoigen.data.files import Folder
+from hoigen.data.run import Run
 from hoigen.dataset.contract import Export, Plain, Seen, Trainer
 from hoigen.dataset.formats.parquet import KINDS
 from hoigen.dataset.formats.videofolder import COLUMNS, TOLD, row_of
@@ -37,7 +38,7 @@ class Lance(Plain):
     def wants(self) -> Wants:
         return Wants()
 
-    def check(self, out: Folder) -> str | None:
+    def check(self, out: Folder, run: Run) -> str | None:
         if util.find_spec("lance") is None:
             return "Lance is not installed: pip install 'hoigen[lance]'"
         return None if out.is_local else "Lance writes folders of this machine here"

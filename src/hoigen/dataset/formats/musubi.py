@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar, Literal
 from hoigen.core.registry import format
 from hoigen.core.settings import Setting
 from hoigen.data.files import Folder
+from hoigen.data.run import Run
 from hoigen.dataset.contract import Export, Plain, Seen, Trainer
 from hoigen.dataset.models import MODELS
 from hoigen.dataset.shape import Wants
@@ -37,7 +38,7 @@ class Musubi(Plain):
     def wants(self) -> Wants:
         return MODELS[self.model]
 
-    def check(self, out: Folder) -> str | None:
+    def check(self, out: Folder, run: Run) -> str | None:
         return None if out.is_local else "its list has whole paths: it needs a folder of this machine"
 
     def write(self, export: Export) -> None:

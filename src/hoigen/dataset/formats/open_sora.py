@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from hoigen.core.registry import format
 from hoigen.data.files import Folder
+from hoigen.data.run import Run
 from hoigen.dataset.contract import Export, Plain, Sample, Seen, Trainer
 from hoigen.dataset.models import MODELS
 from hoigen.dataset.shape import Wants
@@ -63,7 +64,7 @@ class OpenSora(Plain):
     def wants(self) -> Wants:
         return MODELS["open-sora-2"]
 
-    def check(self, out: Folder) -> str | None:
+    def check(self, out: Folder, run: Run) -> str | None:
         return None if out.is_local else "its list has whole paths: it needs a folder of this machine"
 
     def write(self, export: Export) -> None:
