@@ -7,8 +7,8 @@ paper: 1.1 of 1.5 million). The machine's score is one normal distribution for g
 they lie apart is its AUC. Seven people: six err in 1 to 5 % of the clips, more on clips that are hard (for all of them:
 they err in company, and what deceives the machine deceives them too), and more the longer they sit; one always keeps.
 Each answers 100 gold questions, half of them bad clips; whom the alerts tell of is not counted. A clip that is drawn
-for a band's sample is looked at by one, by a second person when that one drops it, and by the adjudicator (who errs in
-1 % of the clips, more on hard ones) when the second keeps it.
+for a band's sample is looked at by one, and by the adjudicator, who errs in 1 % of the clips and more on hard ones as
+well, when that one drops it.
 
 `all`: every clip has one verdict, as in the paper. `sampled`: bands that are sure are only sampled, all others looked
 at as before. Precision: share of the kept clips that are good. `broken`: runs in which fewer than 99 % of the clips
@@ -95,14 +95,10 @@ class World:
         return fine, false_keeps(int(kept[fine].sum()), int(bad[fine].sum()))
 
     def checked(self, clips: np.ndarray, team: list[int]) -> np.ndarray:
-        """What comes of clips that one looks at, a second person when that one drops it, and the adjudicator when the
-        second keeps it."""
-        chosen = np.array([self.rng.choice(team, 2, replace=False) for _ in clips])
-        found = self.says(chosen[:, 0], clips)
+        """What comes of clips that one looks at, and the adjudicator when that one drops it."""
+        found: np.ndarray = self.says(self.rng.choice(team, len(clips)), clips)
         doubted = np.flatnonzero(~found)
-        again = self.says(chosen[doubted, 1], clips[doubted])
-        split = doubted[again]
-        found[split] = self.says(np.full(len(split), ADJUDICATOR), clips[split])
+        found[doubted] = self.says(np.full(len(doubted), ADJUDICATOR), clips[doubted])
         return found
 
 

@@ -88,7 +88,8 @@ def write(project: Project, file: Path, format: Format | None = None, question: 
 
     def counted(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         nonlocal count
-        for count, row in enumerate(rows, 1):
+        for row in rows:
+            count += 1
             yield row
 
     try:

@@ -1,10 +1,10 @@
 """How good what the machine would keep is, by the verdicts so far; bands that are sure enough are only sampled.
 
-Clips of a review are those that the machine keeps. A random part of the best ones is asked first. Of it, a drop is
-looked at by a second person before it counts (and by an adjudicator where the two differ), and so is what only somebody
-has seen whom the alerts tell of. Once it is sure that of the best bands so large a share is good as was promised, those
-of their clips that nobody has looked at are left out: kept without a verdict (`hoigen.stats.saving` says how it is
-sure).
+Clips of a review are those that the machine keeps. A random part of the best ones is asked first. Of it, a drop counts
+when an adjudicator says it too (or, where there is none, a second person), and what only somebody has seen whom the
+alerts tell of is asked once more. Once it is sure that of the best bands so large a share is good as was promised,
+those of their clips that nobody has looked at are left out: kept without a verdict (`hoigen.stats.saving` says how it
+is sure).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from hoigen.review import tables as t
 from hoigen.review.order import FIRST, write_priorities
+from hoigen.review.people import ADJUDICATOR, ADMIN
 from hoigen.review.project import Project
 from hoigen.review.quality import alerted, false_keep_of
 from hoigen.review.questions import KEEP
@@ -60,6 +61,7 @@ class _Items:
     state: NDArray[np.int8]
     said: NDArray[np.int8]
     alone: NDArray[np.bool_]
+    dropped: NDArray[np.bool_]
     given: NDArray[np.int64]
     free: NDArray[np.bool_]
 
@@ -94,7 +96,9 @@ def update(project: Project) -> Precision:
         ahead = order
         again = order[items.alone[order]]
     _write(project, leave, back)
-    _ask_again(project, items, again)
+    dropped = again[items.dropped[again]]
+    sent = _send_to_adjudicators(project, items, dropped)
+    _ask_again(project, items, again if not sent else again[~items.dropped[again]])
     write_priorities(
         project,
         [{"number": int(items.number[at]), "value": FIRST + float(items.chance[at])} for at in ahead],
@@ -114,6 +118,24 @@ def _write(project: Project, leave: NDArray[np.int64], back: NDArray[np.int64]) 
         for at in range(0, len(numbers), 20_000):
             with project.db.write() as con:
                 con.execute(statement, [{"number": int(number)} for number in numbers[at : at + 20_000]])
+
+
+def _send_to_adjudicators(project: Project, items: _Items, places: NDArray[np.int64]) -> bool:
+    """Puts items before an adjudicator; False where nobody is one who has not voted on any of them."""
+    if not len(places):
+        return True
+    item, held = t.item.c, t.assignment.c
+    numbers = [int(items.number[at]) for at in places]
+    statement = sa.update(t.item).where(item.id == sa.bindparam("number"), item.state == t.DONE)
+    with project.db.write() as con:
+        voted = sa.select(held.person).where(held.item.in_(numbers), held.state == t.ANSWERED)
+        able = sa.select(t.person.c.id).where(t.person.c.role.in_((ADJUDICATOR, ADMIN)), ~t.person.c.disabled)
+        if con.execute(able.where(t.person.c.id.not_in(voted)).limit(1)).first() is None:
+            return False
+        con.execute(
+            statement.values(state=t.DISPUTED, final=None, how=None), [{"number": number} for number in numbers]
+        )
+    return True
 
 
 def _ask_again(project: Project, items: _Items, places: NDArray[np.int64]) -> None:
@@ -166,7 +188,8 @@ def _items(project: Project, not_counted: set[int]) -> _Items | None:
     known = np.isin(state, (t.DONE, t.ADJUDICATED))
     heard = np.ones(len(rows), bool) if counted is None else np.array([row.id in counted for row in rows])
     heard |= state == t.ADJUDICATED
-    alone = known & ((single & ~good) | ~heard)
+    dropped = known & single & ~good & heard
+    alone = dropped | (known & ~heard)
     said = np.where(known & ~alone, good.astype(np.int8), np.int8(-1)).astype(np.int8)
     return _Items(
         number=number,
@@ -175,6 +198,7 @@ def _items(project: Project, not_counted: set[int]) -> _Items | None:
         state=state,
         said=said,
         alone=alone,
+        dropped=dropped,
         given=np.array([row.given for row in rows], np.int64),
         free=np.array([row.given == 0 and row.leased == 0 for row in rows]),
     )
