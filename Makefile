@@ -79,7 +79,8 @@ parity: setup $(MODELS) $(VBENCH)/.installed
 
 $(READERS)/.installed: tests/dataset/requirements.txt pyproject.toml
 	@test -x $(READERS)/bin/python || $(PYTHON) -m venv $(READERS) || { rm -rf $(READERS); exit 1; }
-	$(READERS)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev,lance]' -r tests/dataset/requirements.txt
+	$(READERS)/bin/python -m pip install --quiet --disable-pip-version-check '$(TORCH)' -e '.[dev,models,lance]' -r tests/dataset/requirements.txt
+	$(READERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps lerobot==0.4.4 draccus torchvision==0.28.0
 	@touch $@
 
 readers: $(READERS)/.installed

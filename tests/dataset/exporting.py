@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -112,7 +112,3 @@ def two_clips_swapped(task: Task, samples: list[Sample]) -> None:
 DAMAGES: tuple[Callable[[Task, list[Sample]], None], ...] = (
     *(a_frame_too_few, wrong_fps, another_size, captions_shifted, an_empty_caption, a_sample_less, two_clips_swapped),
 )
-
-
-def samples_of(task: Task) -> Iterator[Sample]:
-    return task.samples()

@@ -75,6 +75,7 @@ OWN: Mapping[Kind, Mapping[str, str]] = {
             "finetrainers",
             "hoi",
             "lance",
+            "lerobot",
             "ltx_trainer",
             "musubi",
             "open_sora",
