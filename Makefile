@@ -1,4 +1,5 @@
 # make demo: set everything up and run the main job on real footage.
+# make review: look at the demo's clips as a reviewer does, in a browser.
 # make test: set everything up and pass the tests, but for those whose worth is in their length.
 # make test-slow: pass those, and install every extra.
 # make smoke: build the wheel and run doctor and demo from it on the newest Python at hand (SMOKE_PYTHON=... takes another).
@@ -17,7 +18,7 @@ VBENCH := .venv-vbench
 READERS := .venv-readers
 PARITY := build/parity
 
-.PHONY: setup demo test test-slow audit smoke extras check-debian parity readers mutants lint types bench clean
+.PHONY: setup demo review test test-slow audit smoke extras check-debian parity readers mutants lint types bench clean
 .DEFAULT_GOAL := setup
 
 setup: $(STAMP)
@@ -30,6 +31,10 @@ $(STAMP): pyproject.toml
 
 demo: setup
 	$(HOIGEN) demo
+
+review: setup
+	@test -e runs/demo/run.yaml || $(HOIGEN) demo
+	$(HOIGEN) review runs/demo
 
 # The tests of models in this process need PyTorch. TORCH=... takes another build of it.
 $(MODELS): $(STAMP)

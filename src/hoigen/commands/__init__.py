@@ -21,6 +21,7 @@ VERBS = {
         "Finds clips that show the same, re-encoded, cropped, mirrored or trimmed, and makes a rule of it: one stays."
     ),
     "annotate": "Puts what people said of clips into the run, where suggest, calibrate and agree find it.",
+    "review": "Serves the app in which people look at clips and say which to keep.",
     "suggest": "Proposes thresholds: from how the scores are spread, or from what people said of clips.",
     "table": "Writes one row per clip: id, uri, start, end, state, rule, reason, a column per score, and the caption.",
     "report": "Writes the report of a run: one HTML file that needs nothing else.",

@@ -1,0 +1,145 @@
+"""The server: who may be reached how, one port, one clear end."""
+
+from __future__ import annotations
+
+import errno
+import getpass
+import ipaddress
+import secrets
+import socket
+import ssl
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import sqlalchemy as sa
+
+from hoigen.core.errors import UsageError
+from hoigen.review import tables as t
+from hoigen.review.people import digest
+from hoigen.review.project import Project
+from hoigen.review.web import LOOPBACK, Site
+
+PROXIES = ["127.0.0.1", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fd00::/8"]
+"""From where a proxy may say for whom it asks."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches it."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def check_reach(
+    project: Project, host: str, base_url: str | None, cert: Path | None, key: Path | None, behind_proxy: bool
+) -> None:
+    """Raises UsageError where others could read passwords, or come in without one.
+
+    Args:
+        project: the review.
+        host: to listen at.
+        base_url: under which people reach it.
+        cert: TLS certificate file.
+        key: its key.
+        behind_proxy: whether a proxy that speaks TLS is in front.
+    """
+    if (cert is None) != (key is None):
+        raise UsageError("--tls-cert and --tls-key come together")
+    for name, file in (("--tls-cert", cert), ("--tls-key", key)):
+        if file is not None and not file.is_file():
+            raise UsageError(f"{name}: no such file {file}")
+    if cert is not None and key is not None:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key)
+        except (ssl.SSLError, OSError) as error:
+            raise UsageError(f"--tls-cert {cert}, --tls-key {key}: {error}") from None
+    if base_url is not None:
+        parts = urlsplit(base_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+            raise UsageError(f"--base-url: https://NAME or https://NAME:PORT; it came as {base_url!r}")
+        if parts.scheme == "http" and not is_loopback(parts.hostname):
+            raise UsageError(f"--base-url: https://{parts.netloc}: passwords do not go unencrypted")
+    if is_loopback(host) and not behind_proxy:
+        return
+    if cert is None and not behind_proxy:
+        raise UsageError(
+            f"--host {host}: others could read what is sent. Give --tls-cert and --tls-key, or --behind-proxy where a "
+            "proxy speaks TLS in front of it"
+        )
+    if base_url is None:
+        raise UsageError("--base-url is missing: https://NAME, as people reach it")
+    with project.db.read() as con:
+        account = sa.select(t.person.c.id).where(t.person.c.password.is_not(None)).limit(1)
+        waiting = sa.select(t.invite.c.hash).where(t.invite.c.used.is_(None)).limit(1)
+        if con.execute(account).first() is None and con.execute(waiting).first() is None:
+            raise UsageError(
+                f"there are no accounts yet: hoigen review {project.run.path} --invite NAME --role admin makes one"
+            )
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket that listens. Raises UsageError where it cannot."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host.strip("[]"), port))
+        sock.listen(128)
+    except (OSError, OverflowError) as error:
+        sock.close()
+        if getattr(error, "errno", None) == errno.EADDRINUSE:
+            raise UsageError(f"--port {port} is in use; give another, or 0 for any that is free") from None
+        raise UsageError(f"--host {host} --port {port}: {error}") from None
+    return sock
+
+
+def serve(
+    project: Project,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8765,
+    base_url: str | None = None,
+    cert: Path | None = None,
+    key: Path | None = None,
+    behind_proxy: bool = False,
+    version: str,
+) -> None:
+    """Serves a review until it is stopped. Raises UsageError before anything is served."""
+    import uvicorn
+
+    from hoigen.review.app import make
+
+    check_reach(project, host, base_url, cert, key, behind_proxy)
+    sock = bound(host, port)
+    port = sock.getsockname()[1]
+    local = is_loopback(host) and not behind_proxy
+    secure = cert is not None or (base_url or "").startswith("https:")
+    address = base_url.rstrip("/") if base_url else f"{'https' if secure else 'http'}://{host}:{port}"
+    hosts = [*LOOPBACK, *([str(urlsplit(address).hostname)] if base_url else [])]
+    secret = secrets.token_urlsafe(32) if local else ""
+    site = Site(project, version, hosts, secure, digest(secret) if secret else "", _user())
+    how: dict[str, Any] = {"proxy_headers": behind_proxy, "forwarded_allow_ips": PROXIES}
+    how |= {"ssl_certfile": cert, "ssl_keyfile": key} if cert else {}
+    config = uvicorn.Config(
+        make(site), log_level="warning", server_header=False, date_header=True, access_log=False,
+        timeout_graceful_shutdown=3, **how,
+    )  # fmt: skip
+    print(f"Open {address}/enter/{secret}" if local else f"People sign in at {address}", file=sys.stderr)
+    if local:
+        print(
+            "That link lets anybody on this machine in who has it. Ctrl-C ends; all answers are saved.", file=sys.stderr
+        )
+    sys.stderr.flush()
+    uvicorn.Server(config).run(sockets=[sock])
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()[:64] or "me"
+    except (OSError, KeyError):
+        return "me"

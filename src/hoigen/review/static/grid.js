@@ -1,0 +1,153 @@
+"use strict";
+(() => {
+  const root = document.getElementById("grid");
+  if (!root) return;
+  const { facts, by, outbox, csrf } = work.start(root);
+  const SIZE = 9;
+  let queue = [];
+  const answered = new Set(outbox.waiting().filter((answer) => answer.value !== null).map((answer) => answer.item));
+  const history = []; // pages: [{item, id, marked}]
+  const tiles = new Map();
+  let shown = [];
+  const marked = new Set();
+  let began = 0;
+  let claiming = false;
+  let retry = 0;
+
+  function tile(item) {
+    let found = tiles.get(item.item);
+    if (found) return found;
+    found = document.createElement("button");
+    found.className = "tile";
+    found.setAttribute("aria-pressed", "false");
+    const [video] = item.videos;
+    if (video.gone) found.append(video.gone);
+    else {
+      const player = work.player(video);
+      player.tabIndex = -1;
+      player.addEventListener("error", () => player.replaceWith("This browser cannot play the video."));
+      found.append(player);
+    }
+    const label = document.createElement("span");
+    label.className = "mark";
+    found.append(label);
+    found.addEventListener("click", () => toggle(item));
+    tiles.set(item.item, found);
+    by("tiles").append(found);
+    return found;
+  }
+
+  function toggle(item) {
+    marked.has(item.item) ? marked.delete(item.item) : marked.add(item.item);
+    draw();
+  }
+
+  function draw() {
+    shown.forEach((item, at) => {
+      const element = tiles.get(item.item);
+      const bad = marked.has(item.item);
+      element.setAttribute("aria-pressed", String(bad));
+      element.setAttribute("aria-label", `Clip ${at + 1}: ${bad ? "drop" : "keep"}`);
+      element.querySelector(".mark").textContent = bad ? `${at + 1} ✗ drop` : String(at + 1);
+    });
+    by("next-words").textContent = marked.size ? `Drop ${marked.size}, keep ${shown.length - marked.size}, go on` : "Keep all, go on";
+  }
+
+  function show() {
+    shown = queue.slice(0, SIZE);
+    const wanted = new Set(queue.slice(0, 2 * SIZE).map((item) => item.item));
+    for (const [number, element] of tiles) {
+      if (wanted.has(number)) continue;
+      for (const video of element.querySelectorAll("video")) { video.removeAttribute("src"); video.load(); }
+      element.remove();
+      tiles.delete(number);
+    }
+    queue.slice(0, 2 * SIZE).forEach((item, at) => {
+      const element = tile(item);
+      const on = at < SIZE;
+      element.hidden = !on;
+      if (on) by("tiles").append(element); // in order
+      for (const video of element.querySelectorAll("video")) {
+        video.playbackRate = facts.speed;
+        on ? video.play().catch(() => {}) : video.pause();
+      }
+    });
+    by("empty").hidden = shown.length > 0;
+    began = performance.now();
+    root.dataset.items = shown.map((item) => item.item).join(" ");
+    draw();
+  }
+
+  async function more() {
+    if (claiming) return;
+    claiming = true;
+    try {
+      const result = await work.ask(csrf, "/api/claim", { question: facts.question });
+      const known = new Set(queue.map((item) => item.item));
+      queue.push(...result.items.filter((item) => !known.has(item.item) && !answered.has(item.item)));
+      retry = 0;
+    } catch (error) {
+      retry = Math.min(10000, Math.max(500, retry * 2));
+      by("empty").textContent = error.status ? error.message : "The server is not reached; trying again.";
+      setTimeout(more, retry);
+    }
+    claiming = false;
+    if (!retry && !queue.length) by("empty").textContent = "Nothing is left to look at.";
+    if (shown.length < SIZE) show();
+  }
+
+  function next() {
+    if (!shown.length) return more();
+    const each = (performance.now() - began) / 1000 / shown.length;
+    const page = shown.map((item) => {
+      const bad = marked.has(item.item);
+      const said = {
+        id: crypto.randomUUID(), item: item.item, value: bad ? "drop" : "keep", mode: "grid",
+        seconds: Math.round(each * 1000) / 1000, extra: { speed: facts.speed },
+      };
+      outbox.put("/api/answers", said);
+      answered.add(item.item);
+      return { item, id: said.id, marked: bad };
+    });
+    history.push(page);
+    by("status").textContent = `${page.filter((one) => one.marked).length} dropped, ${page.filter((one) => !one.marked).length} kept`;
+    queue = queue.slice(shown.length);
+    marked.clear();
+    show();
+    if (queue.length <= SIZE) outbox.flush().finally(() => setTimeout(more, 50));
+  }
+
+  function undo() {
+    const page = history.pop();
+    if (!page) return void (by("status").textContent = "There is nothing to take back on this page.");
+    for (const { item, id } of page) {
+      outbox.put("/api/answers", { id: crypto.randomUUID(), item: item.item, value: null, mode: "grid", supersedes: id });
+      answered.delete(item.item);
+    }
+    const back = new Set(page.map(({ item }) => item.item));
+    queue = [...page.map(({ item }) => item), ...queue.filter((item) => !back.has(item.item))];
+    marked.clear();
+    for (const one of page) if (one.marked) marked.add(one.item.item);
+    show();
+    by("status").textContent = `Taken back: ${page.length}`;
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+    if (/^[1-9]$/.test(event.key) && shown[event.key - 1]) toggle(shown[event.key - 1]);
+    else if (event.key === "Enter") next();
+    else if (event.key === "Backspace") undo();
+    else return;
+    event.preventDefault();
+  });
+  by("next").addEventListener("click", (event) => { event.target.blur(); next(); });
+  by("undo").addEventListener("click", undo);
+  setInterval(() => {
+    if (queue.length) work.ask(csrf, "/api/heartbeat", { items: queue.map((item) => item.item) }).catch(() => {});
+  }, 60000);
+  addEventListener("pagehide", () => {
+    if (queue.length) work.ask(csrf, "/api/back", { items: queue.map((item) => item.item) }).catch(() => {});
+  });
+  outbox.flush();
+  more();
+})();
