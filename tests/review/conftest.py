@@ -7,6 +7,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,18 +21,15 @@ POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+def postgres() -> Iterator[Callable[[], str]]:
     """A PostgreSQL on loopback, run by an unprivileged user; gives URLs of new, empty databases."""
     if not POSTGRES:
         pytest.skip("no /usr/lib/postgresql/*/bin/initdb (apt-get install postgresql)")
     programs = POSTGRES[-1].parent
-    folder = tmp_path_factory.mktemp("postgres", numbered=True)
+    folder = Path(tempfile.mkdtemp(prefix="hoigen-postgres-"))  # pytest's own folders are for nobody else
     who: dict[str, Any] = {}
     if os.geteuid() == 0:  # it refuses to run as root
         user = pwd.getpwnam("postgres" if "postgres" in {each.pw_name for each in pwd.getpwall()} else "nobody")
-        for each in (folder, *folder.parents):
-            if str(each).startswith("/tmp/") and each.stat().st_uid == os.geteuid():
-                each.chmod(each.stat().st_mode | 0o055)
         os.chown(folder, user.pw_uid, user.pw_gid)
         who = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
     quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder, **who}
@@ -66,7 +64,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], 
     finally:
         server.terminate()
         server.wait(30)
-        shutil.rmtree(data, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -237,3 +237,30 @@ def test_unsure_goes_to_adjudication(db: Database) -> None:
     put(db, ann, said(row["item"], "unsure"))
     assert state(db, row["item"])[0] == t.DISPUTED
     assert len(adjudicate.waiting(db, bob, "keep")) == 1
+
+
+def test_no_claim_walks_through_all_items(tmp_path: Any) -> None:
+    """However many there are, each query of a claim goes by an index."""
+    db = Database(tmp_path / "r.sqlite")
+    filled(db, 30, double=1.0)
+    ann, bob = staff(db, ["ann", "bob"])
+    queue.claim(db, ann, "keep", size=5)
+    asked: list[tuple[str, Any]] = []
+
+    @sa.event.listens_for(db.engine, "before_cursor_execute")
+    def noted(con: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
+        if statement.startswith("SELECT"):
+            asked.append((statement, parameters))
+
+    queue.claim(db, bob, "keep", size=10, gold_share=1.0)
+    put(db, bob, said(1, "keep"))
+    adjudicate.waiting(db, ann, "keep")
+    plans = []
+    with db.engine.connect() as con:
+        for statement, parameters in asked.copy():
+            plans += [row[3] for row in con.exec_driver_sql(f"explain query plan {statement}", parameters)]
+    assert len(plans) > 8
+    small = ("SCAN person", "SCAN project", "SCAN CONSTANT ROW", "SCAN (subquery")
+    assert not [plan for plan in plans if plan.startswith("SCAN") and not plan.startswith(small)]
+    for index in ("item_fresh", "item_begun", "item_state", "assignment_live"):
+        assert any(index in plan for plan in plans), index

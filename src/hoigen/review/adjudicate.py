@@ -17,7 +17,7 @@ def waiting(db: Database, person: int, question: str, size: int = 20) -> list[di
     """Items to decide, with what each person said: all votes are there, and none is this person's own."""
     item, held, said = t.item, t.assignment, t.verdict
     with db.read() as con:
-        query = sa.select(item.c.id).where(item.c.question == question, sa.text("state = 2"))
+        query = sa.select(item.c.id).where(item.c.question == question, sa.text("state <> 0 and state = 2"))
         voted = sa.exists().where(held.c.item == item.c.id, held.c.person == person, held.c.state == t.ANSWERED)
         ids = con.execute(query.where(~voted).order_by(item.c.id).limit(size)).scalars().all()
         rows = {row["item"]: row | {"votes": []} for row in shown(con, ids)}

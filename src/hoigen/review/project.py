@@ -258,7 +258,7 @@ def add_items(
             }
         )
     if made:
-        con.execute(_insert(con, t.item).on_conflict_do_nothing(index_elements=["question", "clip", "key"]), made)
+        con.execute(_insert(con, t.item).on_conflict_do_nothing(index_elements=["clip", "question", "key"]), made)
 
 
 def _share(text: str) -> float:

@@ -26,7 +26,7 @@ LEASE = 600.0
 MOST = 500
 """Answers, and items, of one request; and loans that one claim takes back."""
 FRESH = sa.text("state = 0 and given + leased = 0")
-BEGUN = sa.text("state = 0 and given + leased > 0 and given + leased < need")
+BEGUN = sa.text("state = 0 and given + leased > 0 and need > given + leased")
 
 
 @dataclass(slots=True)
@@ -115,7 +115,7 @@ def _new(con: Connection, person: int, question: str, size: int, gold_share: flo
     chosen: list[int] = []
     dice = random.Random()
     if wanted := sum(dice.random() < gold_share for _ in range(size)):
-        query = sa.select(item.c.id).where(item.c.question == question, sa.text("state = 5"))
+        query = sa.select(item.c.id).where(item.c.question == question, sa.text("state <> 0 and state = 5"))
         query = query.where(
             ~sa.exists().where(held.c.item == item.c.id, held.c.person == person, held.c.state != t.BACK)
         )

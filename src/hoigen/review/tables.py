@@ -82,20 +82,21 @@ item = Table(
     Column("final", Text),
     Column("how", Text),
     Column("expected", Text),
-    UniqueConstraint("question", "clip", "key", name="item_once"),
+    UniqueConstraint("clip", "question", "key", name="item_once"),
 )
 """What is asked: one question about one clip. key: tells several items of a clip apart (which claim, which moment);
 empty where there is one. other: the second video of a pair. subject: what is shown besides (JSON). priority: smallest
 first. chance: a fixed random number in 0..1. need, given, leased: votes wanted, there, and lent. last_person: who had
 it last. final, how: the answer that counts, and why (single, unanimous, adjudicated, gold). expected: of gold."""
 
-# What nobody has touched, in the order in which it is lent; and what wants another vote, by who has it already.
+# What nobody has touched, in the order in which it is lent; and what wants another vote, by who has it already. SQLite
+# takes such an index where a query has the same words, a column on the left of each comparison.
 Index("item_fresh", item.c.question, item.c.priority, item.c.id,
       sqlite_where=text("state = 0 and given + leased = 0"),
       postgresql_where=text("state = 0 and given + leased = 0"))  # fmt: skip
 Index("item_begun", item.c.question, item.c.last_person, item.c.priority, item.c.id,
-      sqlite_where=text("state = 0 and given + leased > 0 and given + leased < need"),
-      postgresql_where=text("state = 0 and given + leased > 0 and given + leased < need"))  # fmt: skip
+      sqlite_where=text("state = 0 and given + leased > 0 and need > given + leased"),
+      postgresql_where=text("state = 0 and given + leased > 0 and need > given + leased"))  # fmt: skip
 Index("item_state", item.c.question, item.c.state, item.c.id,
       sqlite_where=text("state <> 0"), postgresql_where=text("state <> 0"))  # fmt: skip
 
