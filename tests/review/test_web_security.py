@@ -15,7 +15,7 @@ from web_world import LOCAL, Browser, joined, served
 
 from hoigen.core.errors import UsageError
 from hoigen.data.run import Run
-from hoigen.review import people, serve
+from hoigen.review import people, proxies, serve
 from hoigen.review import tables as t
 from hoigen.review.database import Database
 from hoigen.review.project import Project, add_clips, add_items
@@ -32,6 +32,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     filled(db, 30)
     with db.write() as con:
         add_clips(con, [clip_row("c0", uri=str(folder / "c0.mp4"), caption=NASTY)])
+        row = con.execute(sa.select(t.clip).where(t.clip.c.id == "c0")).mappings().one()
+    small = proxies.files(Run(folder), dict(row))
+    small.video.parent.mkdir(parents=True)
+    small.video.write_bytes(bytes(range(256)) * 40)
+    small.strip.write_bytes(b"a strip")
     return Project(Run(folder), db)
 
 
@@ -114,9 +119,12 @@ def test_a_password_is_guessed_only_so_often(project: Project, port: int, monkey
 
 
 def test_many_names_from_one_address_are_slowed_down(project: Project, port: int) -> None:
-    statuses = [Browser(port).form("/login", name=f"n{i}", password="x").status for i in range(people.PER_ADDRESS + 1)]
-    assert statuses[0] == 403
-    assert statuses[-1] == 429
+    rows = [{"key": "address 127.0.0.1", "at": project.db.now() - i} for i in range(people.PER_ADDRESS - 1)]
+    with project.db.write() as con:
+        con.execute(sa.delete(t.attempt))
+        con.execute(sa.insert(t.attempt), rows)
+    statuses = [Browser(port).form("/login", name=name, password="x").status for name in ("some", "others")]
+    assert statuses == [403, 429]
     with project.db.write() as con:
         con.execute(sa.delete(t.attempt))
 
@@ -195,7 +203,9 @@ def test_media_are_named_by_clip_alone(project: Project, port: int) -> None:
     assert (part.status, part.body) == (206, bytes(range(10, 20)))
     assert part.headers["content-range"] == "bytes 10-19/10240"
     assert me.get("/media/c0", range="bytes=99999-").status == 416
-    assert me.get("/media/c1").status == 410  # gone from the disk
+    assert me.get("/media/c0/strip").body == b"a strip"
+    for path in ("c1", "c1/strip", "c1/source"):
+        assert me.get(f"/media/{path}").status == 410  # gone from the disk
     for path in (
         "secret.txt",
         "../secret.txt",
@@ -225,11 +235,12 @@ def test_a_video_that_changed_on_the_disk_is_not_shown(project: Project, port: i
     with project.db.write() as con:
         add_clips(con, [clip_row("changed", uri=str(file), stamp=json.dumps(stamp))])
     me = Browser(port).enter()
-    assert me.get("/media/changed").body == b"first"
+    assert me.get("/media/changed/source").body == b"first"
     file.write_bytes(b"another video")
-    answered = me.get("/media/changed")
-    assert answered.status == 410
-    assert "has changed on the disk" in answered.json["error"]
+    for path in ("/media/changed", "/media/changed/source"):
+        answered = me.get(path)
+        assert answered.status == 410
+        assert "has changed on the disk" in answered.json["error"]
 
 
 def test_words_of_strangers_are_only_words(project: Project, port: int) -> None:

@@ -99,11 +99,12 @@ class Browser:
 
 
 @contextlib.contextmanager
-def served(project: Project, **site: Any) -> Iterator[int]:
+def served(project: Project, port: int = 0, **site: Any) -> Iterator[int]:
     """The app of a review on a port of loopback."""
     about = Site(project, "1.0", **{"hosts": LOOPBACK, "local": people.digest(LOCAL), "user": "me", **site})
-    sock = serve.bound("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(make(about), log_level="error", timeout_graceful_shutdown=1))
+    sock = serve.bound("127.0.0.1", port)
+    app = make(about)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
     thread.start()
     while not server.started:
@@ -111,6 +112,7 @@ def served(project: Project, **site: Any) -> Iterator[int]:
     try:
         yield sock.getsockname()[1]
     finally:
+        app.state.renderer.close()
         server.should_exit = True
         thread.join(10)
         sock.close()

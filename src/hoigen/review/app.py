@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from hoigen.review import adjudicate, media, people, queue
+from hoigen.review import adjudicate, media, people, proxies, queue
 from hoigen.review import tables as t
 from hoigen.review.people import ADJUDICATOR, ADMIN, ANNOTATOR, Person
 from hoigen.review.project import setting
@@ -82,6 +82,8 @@ def make(site: Site) -> Starlette:
         Route("/api/mine/{question}", mine),
         Route("/api/details/{clip}", details),
         Route("/media/{clip}", video),
+        Route("/media/{clip}/strip", strip),
+        Route("/media/{clip}/source", original),
         Route("/static/{name}", static),
         Route("/favicon.ico", icon),
     ]
@@ -91,6 +93,7 @@ def make(site: Site) -> Starlette:
         exception_handlers={404: _not_found, 405: _not_found, 500: _broken},
     )
     app.state.site = site
+    app.state.renderer = proxies.Renderer(site.project.run)
     app.state.templates = Environment(
         loader=PackageLoader("hoigen.review"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
@@ -116,16 +119,23 @@ def _question(name: str) -> Question:
 def _rows(request: Request, person: Person, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows as a browser gets them: with the addresses of their videos, the sides of a pair at random, no names."""
     site = site_of(request)
+    names = {name for row in rows for name in (row["clip"], row["other"]) if name}
+    with site.project.db.read() as con:
+        found = {
+            row["id"]: dict(row) for row in con.execute(sa.select(t.clip).where(t.clip.c.id.in_(names))).mappings()
+        }
+    renderer: proxies.Renderer = request.app.state.renderer
+    renderer.want([found[name] for row in rows for name in (row["clip"], row["other"]) if name])
     for row in rows:
+        hidden = row["question"] in (PREFERENCE, RATING)
         clips = [row["clip"], *([row["other"]] if row["other"] else [])]
-        row["flipped"] = _flipped(site, person, row["item"]) if row["other"] else False
-        row["videos"] = [_video(site, clip) for clip in (reversed(clips) if row["flipped"] else clips)]
-        row["about"] = row["clip"] if row["question"] not in (PREFERENCE, RATING) else ""
-        if row["question"] in (PREFERENCE, RATING):
-            row["caption"] = row["subject"].get("prompt", row["caption"])
+        flipped = _flipped(site, person, row["item"]) if row["other"] else False
+        row["videos"] = [_video(site, found[clip], hidden) for clip in (reversed(clips) if flipped else clips)]
+        row["about"] = "" if hidden else row["clip"]
+        if hidden:
+            row["caption"] = row["subject"].get("prompt", "")
             row["subject"] = {}
-        for name in ("clip", "other", "flipped"):
-            del row[name]
+        del row["clip"], row["other"]
     return rows
 
 
@@ -133,21 +143,17 @@ def _flipped(site: Site, person: Person, item: int) -> bool:
     return bool(hashlib.blake2b(f"{site.secret} {person.id} {item}".encode(), digest_size=1).digest()[0] & 1)
 
 
-def _video(site: Site, clip: str) -> dict[str, Any]:
-    with site.project.db.read() as con:
-        row = dict(con.execute(sa.select(t.clip).where(t.clip.c.id == clip)).mappings().one())
-    try:
-        found = media.media_of(site.project.run, row)
-    except media.Gone as gone:
-        return {"gone": str(gone)}
-    return {
-        "src": f"/media/{clip}",
-        "strip": "",
-        "begin": round(found.begin, 3),
-        "end": round(found.end, 3),
-        "fps": row["fps"] or 25.0,
-        "shape": (row["width"] / row["height"]) if row["height"] else 16 / 9,
-    }
+def _video(site: Site, row: Mapping[str, Any], hidden: bool) -> dict[str, Any]:
+    """Where a browser finds the video of a clip. The small file that is made for it, or, until that is there, the video
+    itself; never that where models are to stay hidden, since files may name who made them."""
+    found = proxies.ready(site.project.run, row)
+    begin, end = 0.0, row["end"] - row["start"]
+    src = f"/media/{row['id']}"
+    if found is None and not hidden and media.plays(row):
+        src, begin, end = f"/media/{row['id']}/source", row["start"], row["end"]
+    shape = (row["width"] / row["height"]) if row["height"] else 16 / 9
+    about = {"src": src, "begin": round(begin, 3), "end": round(end, 3), "fps": row["fps"] or 25.0, "shape": shape}
+    return about | {"small": f"/media/{row['id']}", "strip": f"/media/{row['id']}/strip"}
 
 
 # Pages
@@ -514,14 +520,52 @@ def details(request: Request, person: Person) -> Response:
     return JSONResponse(media.details(site_of(request).project.run, _clip(request, person)))
 
 
+SENT = {"cache-control": "private, max-age=3600"}
+PATIENCE = 60.0
+"""Seconds that a request waits for a small file to be made."""
+
+
 @page(ANNOTATOR)
 def video(request: Request, person: Person) -> Response:
-    """The video of a clip, whole or in ranges."""
+    """A clip as every browser plays it, whole or in ranges; made now where it is not there yet."""
+    return FileResponse(_small(request, person).video, media_type="video/mp4", headers=SENT)
+
+
+@page(ANNOTATOR)
+def strip(request: Request, person: Person) -> Response:
+    """Eight frames of a clip, in one picture."""
+    return FileResponse(_small(request, person).strip, media_type="image/jpeg", headers=SENT)
+
+
+def _small(request: Request, person: Person) -> Any:
+    row, run = _clip(request, person), site_of(request).project.run
+    renderer: proxies.Renderer = request.app.state.renderer
+    if proxies.ready(run, row) is None:
+        try:
+            media.source_file(row)
+        except media.Gone as gone:
+            raise Wrong(410, str(gone)) from None
+        if renderer.wait(row, PATIENCE) is None:
+            why = renderer.failed(row["id"])
+            told = f"The video cannot be shown: {why}" if why else "The video is being made ready; try again soon."
+            raise Wrong(410 if why else 503, told, {} if why else {"retry-after": "10"})
+    return proxies.files(run, row)
+
+
+@page(ANNOTATOR)
+def original(request: Request, person: Person) -> Response:
+    """The video that a clip lies in, until there is a small file of the clip."""
+    row = _clip(request, person)
+    with site_of(request).project.db.read() as con:
+        hidden = sa.select(t.item.c.id).where(t.item.c.question.in_((PREFERENCE, RATING)))
+        hidden = hidden.where((t.item.c.clip == row["id"]) | (t.item.c.other == row["id"])).limit(1)
+        if con.execute(hidden).first() is not None and not person.may(ADMIN):
+            raise Wrong(404, "There is no such clip.")
     try:
-        found = media.media_of(site_of(request).project.run, _clip(request, person))
+        found = media.source(row)
     except media.Gone as gone:
         raise Wrong(410, str(gone)) from None
-    return FileResponse(found.file, media_type=found.kind, headers={"cache-control": "private, max-age=3600"})
+    return FileResponse(found.file, media_type=found.kind, headers=SENT)
 
 
 @functools.cache

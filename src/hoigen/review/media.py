@@ -20,12 +20,10 @@ KINDS = {".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/mp4", ".webm":
 
 
 class Media(NamedTuple):
-    """A file to send, and where in it the clip lies, in seconds."""
+    """A file to send, and what kind of file it is."""
 
     file: Path
     kind: str
-    begin: float
-    end: float
 
 
 class Gone(Exception):
@@ -45,11 +43,18 @@ def clip_row(project: Project, clip: str, person: Person) -> dict[str, Any] | No
         return row if con.execute(lent).first() is not None else None
 
 
-def media_of(run: Run, row: Mapping[str, Any]) -> Media:
-    """The file that a browser is sent for a clip. Raises Gone."""
+def plays(row: Mapping[str, Any]) -> bool:
+    """Whether browsers may play the video of a clip as it is; by its name alone, the browser finds out the rest."""
+    try:
+        return source_file(row).suffix.lower() in KINDS
+    except Gone:
+        return False
+
+
+def source(row: Mapping[str, Any]) -> Media:
+    """The video of a clip itself. Raises Gone."""
     file = source_file(row)
-    kind = KINDS.get(file.suffix.lower(), "application/octet-stream")
-    return Media(file, kind, float(row["start"]), float(row["end"]))
+    return Media(file, KINDS.get(file.suffix.lower(), "application/octet-stream"))
 
 
 def source_file(row: Mapping[str, Any]) -> Path:

@@ -125,8 +125,9 @@ def serve(
     site = Site(project, version, hosts, secure, digest(secret) if secret else "", _user())
     how: dict[str, Any] = {"proxy_headers": behind_proxy, "forwarded_allow_ips": PROXIES}
     how |= {"ssl_certfile": cert, "ssl_keyfile": key} if cert else {}
+    app = make(site)
     config = uvicorn.Config(
-        make(site), log_level="warning", server_header=False, date_header=True, access_log=False,
+        app, log_level="warning", server_header=False, date_header=True, access_log=False,
         timeout_graceful_shutdown=3, **how,
     )  # fmt: skip
     print(f"Open {address}/enter/{secret}" if local else f"People sign in at {address}", file=sys.stderr)
@@ -135,7 +136,10 @@ def serve(
             "That link lets anybody on this machine in who has it. Ctrl-C ends; all answers are saved.", file=sys.stderr
         )
     sys.stderr.flush()
-    uvicorn.Server(config).run(sockets=[sock])
+    try:
+        uvicorn.Server(config).run(sockets=[sock])
+    finally:
+        app.state.renderer.close()
 
 
 def _user() -> str:

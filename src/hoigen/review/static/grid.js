@@ -21,13 +21,15 @@
     found.className = "tile";
     found.setAttribute("aria-pressed", "false");
     const [video] = item.videos;
-    if (video.gone) found.append(video.gone);
-    else {
-      const player = work.player(video);
-      player.tabIndex = -1;
-      player.addEventListener("error", () => player.replaceWith("This browser cannot play the video."));
-      found.append(player);
-    }
+    const player = work.player(video);
+    player.tabIndex = -1;
+    player.addEventListener("error", () => {
+      if (!player.getAttribute("src")) return;
+      if (player.getAttribute("src") === video.small) return player.replaceWith("This video cannot be played.");
+      Object.assign(player, { home: 0, begin: 0, end: item.seconds, src: video.small });
+      if (!found.hidden) player.play().catch(() => {});
+    });
+    found.append(player);
     const label = document.createElement("span");
     label.className = "mark";
     found.append(label);

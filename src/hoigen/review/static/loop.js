@@ -36,30 +36,32 @@
     found = document.createElement("div");
     found.className = "slot";
     for (const video of item.videos) {
-      if (video.gone) {
-        const words = document.createElement("p");
-        words.className = "empty";
-        words.textContent = video.gone;
-        found.append(words);
-        continue;
-      }
-      const about = still ? { ...video, begin: video.begin + item.subject.time, end: video.end } : video;
+      const about = still ? { ...video, begin: video.begin + item.subject.time, time: item.subject.time } : video;
       const frame = document.createElement("div");
       frame.className = "frame";
       frame.append(work.player(about));
       found.append(frame);
       const element = frame.firstChild;
       element.addEventListener("error", () => {
+        if (!element.getAttribute("src")) return;
+        if (element.getAttribute("src") !== about.small) return smaller(element, about); // the small file plays anywhere
         const words = document.createElement("p");
         words.className = "empty";
         words.textContent = "This browser cannot play the video.";
         frame.replaceChildren(words);
-        tellGone(about.src, words);
+        tellGone(about.small, words);
       });
     }
     slots.set(item.item, found);
     by("stage").append(found);
     return found;
+  }
+
+  function smaller(element, video) {
+    const shift = video.begin - (still ? video.time : 0);
+    Object.assign(element, { home: 0, begin: video.begin - shift, end: video.end - shift, src: video.small });
+    element.addEventListener("loadedmetadata", () => { element.currentTime = element.begin; }, { once: true });
+    if (element.closest(".on") && !still) element.play().catch(() => {});
   }
 
   async function tellGone(src, words) {
@@ -150,8 +152,8 @@
     }
     if (!all.length) began = performance.now();
     root.dataset.item = String(item.item);
-    by("strip").hidden = !(item.videos[0] && item.videos[0].strip);
-    if (item.videos[0] && item.videos[0].strip) by("strip").src = item.videos[0].strip;
+    by("strip").hidden = true; // until it is loaded
+    if (item.videos.length === 1 && !still) by("strip").src = item.videos[0].strip;
     by("claim").hidden = !item.subject.claim;
     by("claim").textContent = item.subject.claim || "";
     caption();
@@ -321,7 +323,7 @@
     for (const output of cut.querySelectorAll("output")) output.textContent = Number(output.previousElementSibling.value).toFixed(2);
     const [video] = videos();
     if (!video) return;
-    const base = shown.videos[0].begin;
+    const base = video.home;
     video.begin = base + Number(field("in").value);
     video.end = Math.max(video.begin + 0.1, base + Number(field("out").value));
     if (video.currentTime < video.begin || video.currentTime > video.end) video.currentTime = video.begin;
@@ -340,7 +342,7 @@
     cut.hidden = true;
     document.querySelectorAll(".border").forEach((border) => border.remove());
     if (!shown) return;
-    for (const [at, video] of videos().entries()) Object.assign(video, { begin: shown.videos[at].begin, end: shown.videos[at].end });
+    for (const video of videos()) Object.assign(video, { begin: video.home, end: video.home + shown.seconds });
     if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
   }
 
@@ -364,7 +366,7 @@
     const set = event.target.closest("[data-set]");
     if (set) {
       const [video] = videos();
-      field(set.dataset.set).value = (video.currentTime - shown.videos[0].begin).toFixed(2);
+      field(set.dataset.set).value = (video.currentTime - video.home).toFixed(2);
       drawCut();
     }
     if (event.target.closest("[data-close]")) closeCut();
@@ -441,6 +443,7 @@
       if (queue.length) work.ask(csrf, "/api/back", { items: queue.map((item) => item.item) }).catch(() => {});
     });
   }
+  by("strip").addEventListener("load", () => { by("strip").hidden = !shown || shown.videos.length > 1 || still; });
   outbox.flush();
   step();
   more();

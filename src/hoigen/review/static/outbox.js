@@ -18,6 +18,7 @@ class Outbox {
     this.count += 1;
     const key = `${this.prefix}${String(Date.now()).padStart(15, "0")} ${String(this.count).padStart(6, "0")} ${answer.id}`;
     localStorage.setItem(key, JSON.stringify({ to, answer }));
+    this.told({ waiting: this.keys().length });
     this.soon(0);
   }
 
@@ -120,6 +121,7 @@ const work = {
     Object.assign(element, { muted: true, playsInline: true, preload: "auto", disablePictureInPicture: true });
     element.defaultMuted = true;
     element.setAttribute("aria-label", "clip, without sound");
+    element.home = video.begin; // where the clip begins in the file; begin and end are what is played of it
     element.begin = video.begin;
     element.end = video.end;
     element.fps = video.fps;

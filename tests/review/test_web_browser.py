@@ -1,0 +1,430 @@
+"""The pages in a real browser: keys, undo, reload, lost network, a server that starts anew, two people, touch, axe."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+from browser import CHROMIUM, DESKTOP, FLAGS, PHONE
+from review_world import staff
+from web_world import LOCAL, served
+
+from hoigen.data.run import Run
+from hoigen.review import people, project, queue
+from hoigen.review import tables as t
+from run_folders import curated
+
+AXE = ("axe-core@4.10.3", "880970c081707360e64f34cea25ff91892f5bc95675b0776925b9709dd8a68bb")
+CLIPS = 24
+
+
+def film(file: Path, seed: int, codec: str = "libx264") -> None:
+    """Two seconds of a moving picture."""
+    import av
+
+    wide = np.kron(
+        np.random.default_rng(seed).integers(0, 255, (23, 50, 3), dtype=np.uint8), np.ones((8, 8, 1), dtype=np.uint8)
+    )
+    with av.open(str(file), "w") as out:
+        stream = out.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
+        for n in range(50):
+            picture = np.ascontiguousarray(wide[:180, n : n + 320])
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+        out.mux(stream.encode(None))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of clips; one is of a kind that browsers do not play."""
+    folder = tmp_path_factory.mktemp("review")
+    videos = folder / "videos"
+    videos.mkdir()
+    for at in range(CLIPS - 1):
+        film(videos / f"v{at:02}.mp4", at)
+    film(videos / "w.avi", 99, "mpeg4")
+    curated(videos=videos, run=folder / "run")
+    return folder
+
+
+@pytest.fixture
+def review(folder: Path, tmp_path: Path) -> project.Project:
+    """A review of it, begun anew."""
+    return project.begin(Run(folder / "run"), str(tmp_path / "r.sqlite"), double_share=0.0, gold_share=0.0)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    if not CHROMIUM.exists():
+        pytest.skip(f"no {CHROMIUM} (apt-get install chromium)")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Visit:
+    """Somebody at a page, whose errors count."""
+
+    def __init__(self, context: Any, port: int) -> None:
+        self.context, self.base = context, f"http://127.0.0.1:{port}"
+        self.page = context.new_page()
+        self.troubles: list[str] = []
+        self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        self.page.on("console", lambda message: self.troubles.append(message.text) if self.counts(message) else None)
+
+    @staticmethod
+    def counts(message: Any) -> bool:
+        return message.type in ("error", "warning") and "net::ERR" not in message.text
+
+    def go(self, path: str) -> Visit:
+        self.page.goto(self.base + path)
+        return self
+
+    def enter(self) -> Visit:
+        return self.go(f"/enter/{LOCAL}")
+
+    def join(self, review: project.Project, name: str, role: str = "annotator") -> Visit:
+        self.go(f"/invite/{people.invite(review.db, name, role, by='test')}")
+        self.page.fill("[name=password]", "a long password")
+        self.page.fill("[name=again]", "a long password")
+        self.page.click("text=Begin")
+        return self
+
+    def work(self, path: str = "/review/keep") -> Visit:
+        self.go(path)
+        self.until("document.querySelector('main').dataset.frame")
+        return self
+
+    def until(self, expression: str) -> None:
+        """Waits for a condition. The page forbids `eval`, with which the driver's own waiting works."""
+        for _ in range(600):
+            if self.page.evaluate(expression):
+                return
+            self.page.wait_for_timeout(50)
+        raise AssertionError(f"never came true: {expression}; {self.page.inner_text('main')[-400:]}")
+
+    def press(self, *keys: str) -> Visit:
+        """Presses keys, each when the clip that the one before brought is on the screen."""
+        for key in keys:
+            before = self.page.get_attribute("main", "data-item")
+            self.page.keyboard.press(key)
+            self.until(f"document.querySelector('main').dataset.item !== {before!r}")
+        return self
+
+    def saved(self) -> Visit:
+        self.until("document.getElementById('outbox').dataset.waiting === '0'")
+        return self
+
+    @property
+    def item(self) -> int:
+        return int(self.page.get_attribute("main", "data-item") or 0)
+
+
+@pytest.fixture
+def visit(chromium: Any) -> Iterator[Callable[..., Visit]]:
+    with ExitStack() as stack:
+        visits: list[Visit] = []
+
+        def new(port: int, **more: Any) -> Visit:
+            context = stack.enter_context(chromium.new_context(**{"viewport": DESKTOP, **more}))
+            visits.append(Visit(context, port))
+            return visits[-1]
+
+        yield new
+        assert [each.troubles for each in visits] == [[]] * len(visits)
+
+
+def verdicts(review: project.Project) -> list[Any]:
+    with review.db.read() as con:
+        return list(con.execute(sa.select(t.verdict).order_by(t.verdict.c.seq)).all())
+
+
+def test_the_loop_by_keys_alone(review: project.Project, visit: Any) -> None:
+    with served(review) as port:
+        me = visit(port).enter().work()
+        first = me.item
+        told = "((v) => [v.muted, v.playbackRate, v.paused])(document.querySelector('.slot.on video'))"
+        video = me.page.evaluate(told)
+        assert video == [True, 1.5, False]
+        assert me.page.evaluate("document.querySelectorAll('.slot video').length") == 3  # the next two are loaded
+        me.press("j", "2", "f", " ")
+        me.page.keyboard.press("n")
+        me.page.keyboard.type("a cup, j f 1")
+        me.page.keyboard.press("Enter")
+        me.press("j").saved()
+        rows = verdicts(review)
+        assert [(row.value, row.reason, row.note) for row in rows] == [
+            ("keep", "", ""),
+            ("drop", "the interaction is inconspicuous", ""),
+            ("drop", "", ""),
+            ("unsure", "", ""),
+            ("keep", "", "a cup, j f 1"),
+        ]
+        assert rows[0].item == first
+        assert all(row.mode == "single" and row.app_version == "1.0" for row in rows)
+        assert 0 < rows[0].seconds < 60  # from its first frame; none where the key came before that
+        assert all(len(row.clip_version) > 8 and json.loads(row.extra) == {"speed": 1.5} for row in rows)
+        me.page.keyboard.press("]")
+        assert me.page.inner_text("#speed") == "2×"
+        me.page.keyboard.press("?")
+        assert me.page.is_visible("dialog#keys")
+        me.page.keyboard.press("Escape")
+        me.page.keyboard.press("p")
+        me.until("document.querySelector('.slot.on video').paused")
+        before = me.page.evaluate("document.querySelector('.slot.on video').currentTime")
+        me.page.keyboard.press(".")
+        me.until(f"document.querySelector('.slot.on video').currentTime !== {before}")
+        me.page.keyboard.press("b")
+        me.until("document.querySelector('#details dt')")
+        me.until("document.getElementById('strip').naturalWidth > 0")
+        assert me.go("/review/keep").page.inner_text("#speed") == "2×"  # it goes with the person
+
+
+def test_undo_without_limit_also_after_a_reload(review: project.Project, visit: Any) -> None:
+    with served(review) as port:
+        me = visit(port).enter().work()
+        first = me.item
+        me.press("j", "j", "Backspace")
+        assert me.page.inner_text("#status") in ("Taken back: keep", "Before: keep")
+        me.press("f").saved()
+        me.work().press("Backspace")
+        me.press("Backspace")
+        assert me.item == first
+        me.page.keyboard.press("Backspace")
+        me.until("document.getElementById('status').textContent === 'There is nothing to take back.'")
+        me.press("3").saved()
+        rows = verdicts(review)
+        assert [row.value for row in rows] == ["keep", "keep", None, "drop", None, None, "drop"]
+        assert rows[-1].item == first
+        assert rows[5].supersedes == rows[0].id
+
+
+def test_what_waits_outlives_a_lost_network_and_a_reload(review: project.Project, visit: Any) -> None:
+    with served(review) as port:
+        me = visit(port).enter().work()
+        me.saved()
+        me.context.set_offline(True)
+        me.press("j", "f", "j")
+        me.until("document.getElementById('outbox').dataset.waiting === '3'")
+        assert verdicts(review) == []
+        me.context.set_offline(False)
+        me.saved()
+        assert [row.value for row in verdicts(review)] == ["keep", "drop", "keep"]
+        me.context.route("**/api/answers", lambda route: route.abort())
+        me.press("1", "j")
+        me.until("document.getElementById('outbox').dataset.waiting === '2'")
+        me.context.unroute("**/api/answers")
+        me.work().saved()  # a reload
+        assert [row.value for row in verdicts(review)] == ["keep", "drop", "keep", "drop", "keep"]
+        assert len({row.item for row in verdicts(review)}) == 5
+
+
+def test_what_waits_outlives_a_server_that_starts_anew(review: project.Project, visit: Any) -> None:
+    with served(review) as port:
+        me = visit(port).enter().work()
+        me.press("j").saved()
+    me.press("f", "j")
+    me.until("document.getElementById('outbox').dataset.waiting === '2'")
+    with served(review, port=port):
+        me.saved()
+        me.press("j").saved()
+    assert [row.value for row in verdicts(review)] == ["keep", "drop", "keep", "keep"]
+
+
+def test_nine_at_a_time(review: project.Project, visit: Any) -> None:
+    with served(review) as port:
+        me = visit(port).enter().go("/grid/keep")
+        me.until("document.querySelectorAll('.tile:not([hidden])').length === 9")
+        first = me.page.get_attribute("main", "data-items")
+        me.page.keyboard.press("2")
+        me.page.keyboard.press("7")
+        me.page.keyboard.press("2")
+        me.page.click(".tile >> nth=0")
+        assert "Drop 2, keep 7" in me.page.inner_text("#next")
+        me.page.keyboard.press("Enter")
+        me.until(f"document.querySelector('main').dataset.items !== {first!r}")
+        me.saved()
+        rows = verdicts(review)
+        assert [row.value for row in rows] == ["drop", *["keep"] * 5, "drop", "keep", "keep"]
+        assert {row.mode for row in rows} == {"grid"}
+        assert " ".join(str(row.item) for row in rows) == first
+        me.page.keyboard.press("Backspace")
+        me.until(f"document.querySelector('main').dataset.items === {first!r}")
+        assert "Drop 2, keep 7" in me.page.inner_text("#next")
+        me.saved()
+        assert [row.value for row in verdicts(review)[9:]] == [None] * 9
+
+
+def test_trim_and_crop(review: project.Project, visit: Any) -> None:
+    with served(review) as port:
+        me = visit(port).enter().work()
+        me.page.keyboard.press("t")
+        me.page.click("text=Keep this part")
+        assert "Nothing is trimmed or cropped" in me.page.inner_text("#cut-wrong")
+        me.page.fill("[name=in]", "0.5")
+        me.page.fill("[name=out]", "0.52")
+        me.page.click("text=Keep this part")
+        assert "a tenth of a second" in me.page.inner_text("#cut-wrong")
+        me.page.fill("[name=out]", "1.5")
+        me.page.click("text=Keep this part")
+        me.until("!document.querySelector('.border')")
+        me.page.keyboard.press("t")
+        me.page.fill("[name=top]", "0.1")
+        me.page.fill("[name=right]", "0.9")
+        me.page.click("text=Keep this part")
+        me.saved()
+        rows = verdicts(review)
+        assert [(row.value, json.loads(row.extra)) for row in rows] == [
+            ("trim", {"speed": 1.5, "in": 0.5, "out": 1.5}),
+            ("crop", {"speed": 1.5, "crop": [0.0, 0.1, 0.9, 1.0]}),
+        ]
+
+
+def test_two_people_at_once_never_see_the_same(review: project.Project, visit: Any) -> None:
+    with served(review) as port:
+        ann, bob = visit(port).join(review, "ann").work(), visit(port).join(review, "bob").work()
+        for _ in range(3):
+            assert ann.item != bob.item
+            ann.press("j")
+            bob.press("f")
+        ann.saved()
+        bob.saved()
+        rows = verdicts(review)
+        assert len({row.item for row in rows}) == len(rows) == 6
+        assert len({row.person for row in rows}) == 2
+
+
+def test_what_two_differ_on_is_decided_by_a_third(folder: Path, tmp_path: Path, visit: Any) -> None:
+    review = project.begin(Run(folder / "run"), str(tmp_path / "d.sqlite"), double_share=1.0, gold_share=0.0)
+    one, two = staff(review.db, ["one", "two"])
+    for person, value in ((one, "keep"), (two, "drop")):
+        rows = queue.claim(review.db, person, "keep", size=CLIPS)
+        said = [{"id": f"{value}-{row['item']}-x", "item": row["item"], "value": value} for row in rows]
+        assert not queue.answer(review.db, person, said, app="1").refused
+    with served(review) as port:
+        cas = visit(port).join(review, "cas", "adjudicator")
+        assert f"Decide {CLIPS} disputed" in cas.page.inner_text("main")
+        cas.work("/decide/keep")
+        told = cas.page.inner_text("#votes")
+        assert "one keep" in told
+        assert "two drop" in told
+        cas.press("j", "4", "Backspace", "4").saved()
+    decided = [row for row in verdicts(review) if row.mode == "adjudicate"]
+    assert [row.value for row in decided] == ["keep", "drop", None, "drop"]
+    with review.db.read() as con:
+        how = con.execute(
+            sa.select(t.item.c.final).where(t.item.c.how == "adjudicated").order_by(t.item.c.id)
+        ).scalars()
+        assert sorted(how.all()) == ["drop", "keep"]
+
+
+def test_keys_can_be_changed(review: project.Project, visit: Any) -> None:
+    with served(review) as port:
+        me = visit(port).enter().go("/settings")
+        me.page.click("#key-keep")
+        me.page.keyboard.press("f")
+        me.page.click("text=Save")
+        me.until("document.getElementById('status').textContent.includes('one key does one thing')")
+        me.page.click("#key-drop")
+        me.page.keyboard.press("j")
+        me.page.click("text=Save")
+        me.until("document.getElementById('status').textContent === 'Saved.'")
+        me.troubles.clear()  # the browser logs the refusal
+        me.work().press("f", "j").saved()
+    assert [row.value for row in verdicts(review)] == ["keep", "drop"]
+
+
+def test_touch_on_a_phone(review: project.Project, visit: Any) -> None:
+    with served(review) as port:
+        me = visit(port, viewport=PHONE, has_touch=True, is_mobile=True).enter().work()
+        wide = me.page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= PHONE["width"]
+        before = me.item
+        me.page.tap("[data-do=keep]")
+        me.until(f"document.querySelector('main').dataset.item !== '{before}'")
+        me.page.tap("[data-reason='3']")
+        me.saved()
+    assert [(row.value, row.reason) for row in verdicts(review)] == [
+        ("keep", ""),
+        ("drop", "the object is barely visible"),
+    ]
+
+
+def test_a_video_that_no_browser_plays_is_shown(review: project.Project, visit: Any) -> None:
+    with review.db.write() as con:
+        other = con.execute(sa.select(t.clip.c.id).where(t.clip.c.uri.like("%.avi"))).scalar_one()
+        con.execute(sa.update(t.item).where(t.item.c.clip == other).values(priority=-1))
+    with served(review) as port:
+        me = visit(port).enter().work()
+        assert me.page.get_attribute(".slot.on video", "src") == f"/media/{other}"
+        assert me.page.evaluate("document.querySelector('.slot.on video').videoWidth") > 0
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The script of axe-core, out of npm's registry."""
+    if shutil.which("npm") is None:
+        pytest.skip("no npm (apt-get install npm)")
+    place = tmp_path_factory.mktemp("axe")
+    done = subprocess.run(["npm", "pack", AXE[0], "--silent"], cwd=place, capture_output=True, timeout=120)
+    packed = list(place.glob("axe-core-*.tgz"))
+    if done.returncode or not packed:
+        pytest.skip("no npm registry is reached, for axe-core")
+    with tarfile.open(packed[0]) as archive:
+        file = archive.extractfile("package/axe.min.js")
+        assert file is not None
+        script = file.read()
+    assert hashlib.sha256(script).hexdigest() == AXE[1]
+    return script.decode()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_on_any_page(review: project.Project, visit: Any, axe: str, scheme: str) -> None:
+    with served(review) as port:
+        me = visit(port, color_scheme=scheme)
+        found = []
+
+        def look(name: str) -> None:
+            me.page.wait_for_timeout(100)
+            result = me.page.evaluate(f"async () => {{ {axe}; return (await axe.run()).violations; }}")
+            found.extend(
+                (name, each["id"], [node["target"] for node in each["nodes"]][:3])
+                for each in result
+                if each["impact"] in ("serious", "critical")
+            )
+
+        me.go("/login")
+        look("login")
+        me.go(f"/invite/{people.invite(review.db, 'ann', by='test')}")
+        look("invite")
+        me.troubles.clear()
+        me.enter()
+        for path in ("/", "/people", "/audit", "/settings"):
+            look(me.go(path).page.url)
+        me.go("/nothing")
+        me.troubles.clear()
+        look("error")
+        me.work()
+        me.page.keyboard.press("b")
+        me.page.keyboard.press("t")
+        look("loop")
+        me.page.keyboard.press("Escape")
+        me.page.keyboard.press("?")
+        look("keys")
+        me.go("/grid/keep")
+        me.until("document.querySelectorAll('.tile:not([hidden])').length === 9")
+        me.page.keyboard.press("2")
+        look("grid")
+        assert found == []
