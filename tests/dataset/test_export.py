@@ -5,7 +5,12 @@ from __future__ import annotations
 import csv
 import errno
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -252,3 +257,26 @@ def test_a_tokenizer_of_the_model_counts(tmp_path: Path) -> None:
     assert count.exact
     assert count.count("abc de") == len("▁abc▁de") + 1, "the end's mark counts"
     assert not counter(None, "", "").exact
+
+
+def test_an_export_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
+    run = a_run(tmp_path, tuple(f"Caption {at}." for at in range(6)), seconds=4.0)
+    out = tmp_path / "out"
+    words = ["export", str(run.path), "--to", "videofolder", "--out", str(out), "--captions", "list", "--quiet"]
+    words += ["--fps", "12", "--size", "320x240", "--enlarge", "--workers", "1"]
+    process = subprocess.Popen([sys.executable, "-m", "hoigen", *words], start_new_session=True)
+    journal = out / ".export" / "journal" / "export-00000.jsonl"
+    while process.poll() is None and not (journal.is_file() and journal.read_bytes().count(b"\n") >= 2):
+        time.sleep(0.02)
+    assert process.poll() is None, "it was too quick to be killed"
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (out / "metadata.jsonl").exists()
+    with in_this_process():
+        result = hoigen.export(
+            run.path, to="videofolder", out=str(out), captions="list", fps=12, size="320x240", enlarge=True, workers=1,
+            quiet=True, deadline=0.001,
+        )  # fmt: skip
+    assert result.already >= 2
+    assert (result.written + result.already, result.samples, result.read_back) == (6, 6, 6)
+    assert not list((out / "videos").glob(".*")), "what was half-written is gone"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -54,13 +55,13 @@ class CogVideoSat(Plain):
             export.out.remove(f"{LABELS}/{name}")
         shape = export.shape
         width, height = max(shape.sizes)
-        place = Path(export.out.uri).resolve() if export.out.is_local else export.out.uri
+        place = json.dumps(str(Path(export.out.uri).resolve()) if export.out.is_local else export.out.uri)
         export.text(
             CONFIG,
             f"""# For the file that training is started with (sat/configs/sft.yaml): these lines in place of its own.
 args:
-  train_data: ["{place}"]
-  valid_data: ["{place}"]
+  train_data: [{place}]
+  valid_data: [{place}]
 data:
   target: data_video.SFTDataset
   params:

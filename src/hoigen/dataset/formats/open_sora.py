@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import functools
 import io
+import json
 import math
 import re
 from collections.abc import Iterator
@@ -78,7 +79,7 @@ class OpenSora(Plain):
             CONFIG,
             f"""# Start with a copy of this in configs/diffusion/train/ of Open-Sora: what it is based on lies there.
 _base_ = ["stage1.py"]
-dataset = dict(data_path="{place / LIST}", fps_max={shape.fps:g}, memory_efficient=False)
+dataset = dict(data_path={json.dumps(str(place / LIST))}, fps_max={shape.fps:g}, memory_efficient=False)
 bucket_config = {{
     "_delete_": True,
     "{name}": {{
