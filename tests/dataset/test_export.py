@@ -140,6 +140,14 @@ def test_what_is_asked_wrongly_is_one_error_before_anything_is_written(
     assert files(tmp_path) == []
 
 
+@pytest.mark.parametrize("lacking", ["--to", "--out"])
+def test_what_must_be_given_is_named(run: Run, capsys: pytest.CaptureFixture[str], lacking: str) -> None:
+    given = {"--to": "videofolder", "--out": "/nowhere/at/all"}
+    words = [word for key, value in given.items() if key != lacking for word in (key, value)]
+    assert main(["export", str(run.path), *words]) == 2
+    assert f"the following arguments are required: {lacking}" in capsys.readouterr().err
+
+
 def test_folders_that_hold_other_things_are_refused(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -205,8 +205,10 @@ def add_arguments(parser: argparse.ArgumentParser, function: Verb) -> None:
             del how["type"]
         elif key.option and many:
             how |= {"action": "append", "metavar": "KEY=VALUE" if key.name == "set" else key.name.upper()}
+            how |= {"required": key.required}
         elif key.option:
-            how |= {"default": key.default, "choices": choices}
+            how |= {"required": True} if key.required else {"default": key.default}
+            how |= {"choices": choices}
         elif not key.required:
             how |= {"nargs": "*" if many else "?", "default": key.default}
         elif many:
