@@ -45,7 +45,6 @@ class Sample:
         source_height: of the video, in pixels.
         source: the list's name of where the video is from.
         repeated: how many of its frames are the one before.
-        tokens: of the caption; as `wording.Counter` counts them.
     """
 
     id: str
@@ -67,7 +66,6 @@ class Sample:
     source_height: int
     source: str
     repeated: int
-    tokens: int
 
 
 @dataclass(frozen=True, slots=True)

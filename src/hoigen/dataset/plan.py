@@ -291,8 +291,7 @@ class Task:
             for _, text, cuts in found:
                 for cut in cuts if not isinstance(cuts, str) else ():
                     if (row := made.get(cut.name)) is not None:
-                        count = self.counter.count(text) if text else 0
-                        yield Sample(**{name: row[name] for name in COLUMNS}, text=text, tokens=count)
+                        yield Sample(**{name: row[name] for name in COLUMNS}, text=text)
 
     def finish(self) -> tuple[int, list[str]]:
         """Writes what lies beside the clips, then takes away clips of before that are not wanted now.

@@ -28,7 +28,8 @@ def faults(format: Format, out: Path, samples: Iterable[Sample], *, decode: bool
         format: whose loader reads it.
         out: the folder.
         samples: what was kept, in the order in which it was written.
-        decode: the frames of each clip are counted by decoding them; else by its header, and its content is not read.
+        decode: each clip is digested, and its frames are counted by decoding them; else only its size in bytes is
+            looked at, and what its maker found in it counts.
     """
     found: list[str] = []
     wanted = {sample.name: sample for sample in samples}
@@ -58,17 +59,24 @@ def _wrong(seen: Seen, sample: Sample, decode: bool, captioned: bool) -> Iterato
         yield f"{name}: its caption is {seen.text[:60]!r} instead of {sample.text[:60]!r}"
     if captioned and not sample.text:
         yield f"{name}: its caption is empty"
-    with _file(seen.video) as path:
-        if decode and _digest(path) != sample.digest:
-            yield f"{name}: the file is another one (SHA-256)"
-        header = _header(path, decode)
-    if header.frames != sample.frames:
-        yield f"{name}: {header.frames} frames instead of {sample.frames}"
-    if abs(header.fps / sample.fps - 1) > RATE:
-        yield f"{name}: {header.fps:g} frames a second instead of {sample.fps:g}"
-    if (header.width, header.height) != (sample.width, sample.height):
-        yield f"{name}: {header.width}x{header.height} instead of {sample.width}x{sample.height}"
-    taken = seen.frames(header.frames or 0, header.fps)
+    count, fps = sample.frames, sample.fps
+    if not decode:
+        size = seen.video.stat().st_size if isinstance(seen.video, Path) else len(seen.video)
+        if size != sample.bytes:
+            yield f"{name}: the file is another one ({size} bytes instead of {sample.bytes})"
+    else:
+        with _file(seen.video) as path:
+            if _digest(path) != sample.digest:
+                yield f"{name}: the file is another one (SHA-256)"
+            header = _decoded(path)
+        count, fps = header.frames or 0, header.fps
+        if count != sample.frames:
+            yield f"{name}: {count} frames instead of {sample.frames}"
+        if abs(fps / sample.fps - 1) > RATE:
+            yield f"{name}: {fps:g} frames a second instead of {sample.fps:g}"
+        if (header.width, header.height) != (sample.width, sample.height):
+            yield f"{name}: {header.width}x{header.height} instead of {sample.width}x{sample.height}"
+    taken = seen.frames(count, fps)
     if taken != list(range(sample.frames)):
         yield f"{name}: the trainer takes {len(taken)} of its {sample.frames} frames, or takes them in another order"
     for key, value in seen.told.items():
@@ -92,15 +100,13 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _header(path: Path, decode: bool) -> Header:
-    """What the header says; with `decode`, the number of frames and their rate as they come out of the decoder."""
+def _decoded(path: Path) -> Header:
+    """What the header says, with the number of frames and their rate as they come out of the decoder."""
     from dataclasses import replace
 
     from hoigen import video
 
     header = video.probe(str(path))
-    if not decode:
-        return header
     times = [at for _, at in video.walk(str(path), gray=True)]
     if len(times) < 2:
         return replace(header, frames=len(times))
