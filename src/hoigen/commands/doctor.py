@@ -34,7 +34,7 @@ EXTRAS = {
     "ray": "runs over several machines; this version does not use it yet: rank and ranks share a run out",
     "review": "pages on which people verify clips; this version has none yet",
     "stats": "figures of a dataset (hoigen stats)",
-    "train": "videos of prompts by text-to-video models (diffusers)",
+    "train": "videos of prompts by text-to-video models, and their fine-tuning (diffusers)",
     "web": "videos and lists at http:// and https:// addresses",
 }
 """What each extra is for."""

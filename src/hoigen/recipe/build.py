@@ -6,6 +6,7 @@ What does not fit is a UsageError that names the key, what came and what is allo
 from __future__ import annotations
 
 import dataclasses
+import re
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +19,10 @@ from hoigen.core.settings import check_bounds, keys_of
 from hoigen.recipe.recipe import KEYS, Recipe
 
 WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "null"}
+
+
+EXPONENT = re.compile(r"[-+]?\d+e[-+]?\d+", re.IGNORECASE)
+"""A number as people and JSON write it, which YAML 1.1 has as a text: `1e-4`."""
 
 
 def recipe_of(values: Mapping[Any, Any], where: str) -> Recipe:
@@ -142,6 +147,8 @@ def convert(value: Any, hint: Any, where: str, default: Any = None) -> Any:
         return float(value)
     if hint is int and isinstance(value, float) and value.is_integer():
         return int(value)
+    if hint is float and isinstance(value, str) and EXPONENT.fullmatch(value):
+        return float(value)
     if hint in (Path, str) and isinstance(value, str | Path):
         return hint(value)
     if isinstance(hint, type) and isinstance(value, hint) and not (hint in (int, float) and isinstance(value, bool)):

@@ -163,13 +163,17 @@ def memory_told(what: str, advice: str) -> Iterator[None]:
 LESS = "Less take: --set offload=model or sequential, tiling=true, batch=1, fewer frames, smaller sides"
 
 
-def load(found: hub.Found, generator: Generator, *, device: str) -> Any:
+def load(
+    found: hub.Found, generator: Generator, *, device: str, without: Sequence[str] = (), only_names: bool = False
+) -> Any:
     """A pipeline, ready to be asked.
 
     Args:
         found: its folder.
         generator: dtype, parts, offload, tiling.
         device: of PyTorch.
+        without: parts that are not loaded.
+        only_names: its networks have their layers and no weights, so that nothing large is read.
 
     Raises SetupError where its files do not fit, NoRoomError where memory does not suffice.
     """
@@ -186,9 +190,12 @@ def load(found: hub.Found, generator: Generator, *, device: str) -> Any:
             raise UsageError(f"parts.{part}: {found.name} has no such part{nearest(part, parts)}")
     dtypes = {"default": getattr(torch, generator.dtype)}
     dtypes |= {part: getattr(torch, name) for part, name in generator.parts.items()}
+    left = dict.fromkeys(without)
+    if only_names:
+        left |= _bare(found.folder, parts)
     with memory_told(f"loading {found.name}", LESS):
         try:
-            pipe = cls.from_pretrained(found.folder, dtype=dtypes, local_files_only=True, use_safetensors=True)
+            pipe = cls.from_pretrained(found.folder, dtype=dtypes, local_files_only=True, use_safetensors=True, **left)
         except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
             if no_room(error):
                 raise
@@ -201,6 +208,26 @@ def load(found: hub.Found, generator: Generator, *, device: str) -> Any:
             if wanted:
                 getattr(pipe.vae, method)()
     return pipe
+
+
+def _bare(folder: Path, parts: Mapping[str, str]) -> dict[str, Any]:
+    """Networks of diffusers without weights, and nothing for what works on words."""
+    import diffusers
+    import torch
+
+    found: dict[str, Any] = {}
+    for part, name in parts.items():
+        cls = getattr(diffusers, name, None)
+        if part.startswith(("text_encoder", "tokenizer")):
+            found[part] = None
+        elif cls is not None and issubclass(cls, diffusers.ModelMixin):
+            try:
+                with torch.device("meta"):
+                    found[part] = cls.from_config(cls.load_config(folder / part, local_files_only=True))
+            except (OSError, ValueError, TypeError, KeyError) as error:
+                first = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+                raise SetupError(f"{folder / part} cannot be read as {name}: {first}") from None
+    return found
 
 
 def place(pipe: Any, generator: Generator, *, device: str) -> None:

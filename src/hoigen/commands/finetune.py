@@ -1,0 +1,158 @@
+"""hoigen finetune: a LoRA for a text-to-video model."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from hoigen.commands.options import Quiet
+from hoigen.core.errors import SetupError, UsageError
+from hoigen.core.settings import Setting
+
+
+@dataclass(frozen=True, slots=True)
+class Finetuned:
+    """What was trained. first, last: mean loss of the first and the last steps, up to 50; None where none was done."""
+
+    out: Path
+    steps: int
+    clips: int
+    estimate: str
+    first: float | None = None
+    last: float | None = None
+    planned: bool = False
+
+    def __str__(self) -> str:
+        if self.planned:
+            return f"{self.clips} clips, {self.steps} steps: {self.estimate}"
+        lines = [f"{self.out}: {self.steps} steps on {self.clips} clips; mean loss {self.first:.4g} -> {self.last:.4g}"]
+        lines.append(f"Videos with it: hoigen generate --model MODEL --lora {self.out} --prompts SUITE --out FOLDER")
+        return "\n".join(lines)
+
+
+def finetune(
+    *,
+    model: Annotated[
+        str | None,
+        Setting("a name of docs/generate.md, a folder of a diffusers pipeline, or a repository of the hub"),
+    ] = None,
+    data: Annotated[
+        Path | None, Setting("the clips: a folder with metadata.jsonl, as hoigen export --to videofolder writes it")
+    ] = None,
+    out: Annotated[Path | None, Setting("the folder of the training; made when absent")] = None,
+    set: Annotated[
+        list[str] | None,
+        Setting("a setting, as key=value (rank=64, steps=2000, docs/finetune.md); may be given more than once"),
+    ] = None,
+    recipe: Annotated[Path | None, Setting("a YAML file with settings")] = None,
+    captions: Annotated[
+        Path | None, Setting("a JSONL with file_name and text: other captions for the same clips")
+    ] = None,
+    kept: Annotated[
+        Path | None, Setting("where latents and embeddings are kept; trainings may share it; OUT/kept when left out")
+    ] = None,
+    plan: Annotated[bool, Setting("only check everything, and say what it takes: memory, hours, bytes")] = False,
+    quiet: Quiet = False,
+) -> Finetuned:
+    """Trains a LoRA on clips and their captions; run again, it goes on from the last checkpoint.
+
+    Returns what was trained. Raises UsageError for bad input and NoRoomError for too little memory, before it starts.
+    """
+    import torch
+
+    from hoigen.data.files import Folder
+    from hoigen.recipe.build import build
+    from hoigen.recipe.yaml import apply_sets, load_recipe
+    from hoigen.training import pipelines
+    from hoigen.training.finetune import loop
+    from hoigen.training.finetune.checkpoints import Checkpoints
+    from hoigen.training.finetune.settings import Training
+    from hoigen.training.generators import generator_of
+
+    if model is None or data is None or out is None:
+        lacking = [f"--{key}" for key, it in (("model", model), ("data", data), ("out", out)) if it is None]
+        raise UsageError(f"{', '.join(lacking)} must be given")
+    pipelines.check_installed()
+    given = load_recipe(recipe) if recipe is not None else {}
+    training: Training = build(Training, apply_sets(given, set or []), str(recipe or "--set"))
+    generator = generator_of(model)[1]
+    if generator.kind != "diffusers":
+        raise UsageError(f"--model {model}: of kind {generator.kind}, which is not trained here")
+    ranks = int(os.environ.get("WORLD_SIZE", "1"))
+    cards = torch.cuda.device_count() if training.device == "auto" else 0
+    processes = training.processes or max(1, cards)
+    world = ranks if ranks > 1 else processes
+    work = loop.prepare(
+        model=generator.model,
+        revision=generator.revision,
+        data=data,
+        captions=captions,
+        out=out,
+        kept=kept,
+        training=training,
+        world=world,
+        quiet=quiet,
+    )
+    training = work.training
+    result = Finetuned(out, training.steps, len(work.examples), str(work.estimated), planned=plan)
+    if plan:
+        return result
+    if processes > 1 and ranks == 1:
+        _by_processes(processes)
+        return _with_losses(result)
+    group = loop.Group(work.device)
+    if group.main and not quiet:
+        print(f"hoigen: {len(work.examples)} clips, {training.steps} steps: {work.estimated}", file=sys.stderr)
+    folder = Folder(str(out))
+    with folder.lock(f".lock-{group.rank}"):
+        there = Checkpoints(out / "checkpoints", training.keep).steps()
+        if there and there[-1] > training.steps:
+            raise UsageError(f"steps: {there[-1]} are done in {out}; it came as {training.steps}")
+        if group.main:
+            record = {"facts": work.facts, "estimate": str(work.estimated), "versions": pipelines.versions()}
+            _write(folder, record)
+        loop.compute_once(work, group, quiet=quiet)
+        loop.train(work, group, quiet=quiet)
+    return _with_losses(result)
+
+
+def _write(folder: object, record: object) -> None:
+    import json
+
+    from hoigen.data.files import Folder
+    from hoigen.training.finetune.loop import RECORD
+
+    assert isinstance(folder, Folder)
+    folder.write(RECORD, (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def _by_processes(count: int) -> None:
+    """The same command in several processes that train together; it ends when they do."""
+    arguments: Sequence[str] = sys.argv[1:]
+    code = f"import sys; sys.path[:] = {sys.path!r}; from hoigen.commands.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        f"--nproc_per_node={count}",
+        "--no-python",
+    ]
+    done = subprocess.run([*command, sys.executable, "-c", code, *arguments], check=False)
+    if done.returncode:
+        raise SetupError(f"the processes of the training ended with {done.returncode}; what they said stands above")
+
+
+def _with_losses(result: Finetuned) -> Finetuned:
+    import csv
+
+    with (result.out / "loss.csv").open(encoding="utf-8") as file:
+        found = [float(row["loss"]) for row in csv.DictReader(file)]
+    some = min(50, len(found))
+    return dataclasses.replace(result, first=sum(found[:some]) / some, last=sum(found[-some:]) / some)

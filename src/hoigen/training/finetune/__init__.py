@@ -1,0 +1,1 @@
+"""LoRA training of text-to-video models on diffusers, peft and accelerate."""
