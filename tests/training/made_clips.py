@@ -24,6 +24,7 @@ def folder(path: Path, count: int = 2, sizes: tuple[tuple[int, int, int], ...] =
         (path / "videos" / f"{at}.mp4").write_bytes(data)
         lines.append(
             {
+                "id": f"clip{at}",
                 "file_name": f"videos/{at}.mp4",
                 "text": f"A person holds cup {at}.",
                 "frames": frames,

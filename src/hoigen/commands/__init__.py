@@ -43,6 +43,9 @@ VERBS = {
         "Makes videos of a suite's prompts, each with a record of how; run again, it makes only what is missing."
     ),
     "finetune": "Trains a LoRA on clips and their captions; run again, it goes on from the last checkpoint.",
+    "experiment": (
+        "Generates and measures videos before and after trainings, and compares them; what is done is not done again."
+    ),
     "evaluate": "Measures generated videos; run again, it does only what is missing.",
     "compare": (
         "Compares models: means with 95 % intervals, tests on the same prompts, groups, best and worst interactions."

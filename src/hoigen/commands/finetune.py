@@ -18,12 +18,18 @@ from hoigen.core.settings import Setting
 
 @dataclass(frozen=True, slots=True)
 class Finetuned:
-    """What was trained. first, last: mean loss of the first and the last steps, up to 50; None where none was done."""
+    """What was trained. left: steps that are to do; hours, disk: of them, disk in bytes.
+
+    first, last: mean loss of the first and the last steps, up to 50; None where none was done.
+    """
 
     out: Path
     steps: int
     clips: int
     estimate: str
+    left: int = 0
+    hours: float = 0.0
+    disk: float = 0.0
     first: float | None = None
     last: float | None = None
     planned: bool = False
@@ -100,9 +106,18 @@ def finetune(
         quiet=quiet,
     )
     training = work.training
-    result = Finetuned(out, training.steps, len(work.examples), str(work.estimated), planned=plan)
+    there = Checkpoints(out / "checkpoints", training.keep).steps()
+    if there and there[-1] > training.steps:
+        raise UsageError(f"steps: {there[-1]} are done in {out}; it came as {training.steps}")
+    left = training.steps - (there[-1] if there else 0)
+    told = work.estimated
+    result = Finetuned(
+        out, training.steps, len(work.examples), str(told), left, told.hours if left else 0, told.disk, planned=plan
+    )
     if plan:
         return result
+    if not left and (out / loop.LORA / pipelines.LORA_FILE).is_file() and ranks == 1:
+        return _with_losses(result)  # all is done
     if processes > 1 and ranks == 1:
         _by_processes(processes)
         return _with_losses(result)
@@ -111,9 +126,6 @@ def finetune(
         print(f"hoigen: {len(work.examples)} clips, {training.steps} steps: {work.estimated}", file=sys.stderr)
     folder = Folder(str(out))
     with folder.lock(f".lock-{group.rank}"):
-        there = Checkpoints(out / "checkpoints", training.keep).steps()
-        if there and there[-1] > training.steps:
-            raise UsageError(f"steps: {there[-1]} are done in {out}; it came as {training.steps}")
         if group.main:
             record = {"facts": work.facts, "estimate": str(work.estimated), "versions": pipelines.versions()}
             _write(folder, record)

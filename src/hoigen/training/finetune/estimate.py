@@ -142,9 +142,21 @@ def estimate(
     memory = parameters * size + trained * states + activations
     # forward, back through activations alone, and forward again where they are computed again
     passes = 3 if checkpointing else 2
-    operations = passes * batch * accumulate * (2.0 * parameters * tokens + 4.0 * layers * tokens**2 * width)
+    operations = passes * batch * accumulate * forward(parameters, tokens, width, layers)
     seconds = operations / (SHARE * speed(device, precision))
     return Estimate(parameters, trained, memory, free_memory(device), seconds, steps * seconds / 3600, disk)
+
+
+def forward(parameters: int, tokens: int, width: int, layers: int) -> float:
+    """Operations of one clip's way through a transformer.
+
+    Args:
+        parameters: of it.
+        tokens: of the clip and its words.
+        width: of its layers.
+        layers: how many.
+    """
+    return 2.0 * parameters * tokens + 4.0 * layers * tokens**2 * width
 
 
 def trained_of(model: Any, targets: Sequence[str], rank: int) -> int:

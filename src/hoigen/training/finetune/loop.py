@@ -28,7 +28,7 @@ from hoigen.training import pipelines
 from hoigen.training.finetune import clips as examples_of
 from hoigen.training.finetune.checkpoints import Checkpoints
 from hoigen.training.finetune.clips import Example
-from hoigen.training.finetune.estimate import GB, Estimate, estimate, parameters_of, trained_of
+from hoigen.training.finetune.estimate import GB, SHARE, Estimate, estimate, forward, parameters_of, speed, trained_of
 from hoigen.training.finetune.families import Family, family_of
 from hoigen.training.finetune.kept import Kept, key_of
 from hoigen.training.finetune.order import Order
@@ -232,13 +232,9 @@ def _check_same(work: Work) -> None:
 def _estimated(work: Work) -> Estimate:
     training, config = work.training, work.model.config
     scale = int(work.pipe.vae_scale_factor_spatial)
-    patch = config.patch_size if isinstance(config.patch_size, int) else config.patch_size[1]
     largest = max(work.examples, key=lambda each: each.frames * each.height * each.width)
-    latents = -(-largest.frames // work.family.frames_rule[0])
-    tokens = latents * (largest.height // scale // patch) * (largest.width // scale // patch)
-    words = int(config.get("max_text_seq_length") or 512)
+    tokens, words, width = sizes_of(work.pipe, work.model, largest.frames, largest.height, largest.width)
     channels = int(config.get("text_embed_dim") or config.get("text_dim") or 4096)
-    width = int(config.num_attention_heads * config.attention_head_dim)
     steps = max(0, training.steps - next(iter(Checkpoints(work.out / "checkpoints", 1).steps()[-1:]), 0))
     targets = training.targets or ()
     assert training.rank is not None
@@ -255,7 +251,7 @@ def _estimated(work: Work) -> Estimate:
     return estimate(
         parameters=parameters_of(work.found.folder / training.part),
         trained=trained,
-        tokens=tokens + words,
+        tokens=tokens,
         width=width,
         layers=int(config.num_layers),
         batch=training.batch,
@@ -268,6 +264,47 @@ def _estimated(work: Work) -> Estimate:
         device=work.device,
         disk=clips + texts + trained * 16 * (training.keep + 1),
     )
+
+
+def sizes_of(pipe: Any, model: Any, frames: int, height: int, width: int) -> tuple[int, int, int]:
+    """Tokens of a video with its words, those of the words alone, and the width of the transformer's layers.
+
+    Args:
+        pipe: of diffusers.
+        model: its transformer.
+        frames: of the video.
+        height: of it, in pixels.
+        width: of it, in pixels.
+    """
+    config = model.config
+    scale, every = int(pipe.vae_scale_factor_spatial), int(pipe.vae_scale_factor_temporal)
+    patch = config.patch_size if isinstance(config.patch_size, int) else config.patch_size[1]
+    latents = -(-frames // every)
+    words = int(config.get("max_text_seq_length") or 512)
+    tokens = latents * (height // scale // patch) * (width // scale // patch)
+    return tokens + words, words, int(config.num_attention_heads * config.attention_head_dim)
+
+
+def seconds_of_a_video(found: hub.Found, generator: Generator) -> float:
+    """How long a video takes, roughly; 0 where its size is left to the model.
+
+    Args:
+        found: the pipeline's folder.
+        generator: size, steps, guidance, precision.
+    """
+    pipe = pipelines.load(found, Generator(model=found.name, dtype="float32"), device="cpu", only_names=True)
+    model = getattr(pipe, "transformer", None)
+    if model is None or None in (generator.frames, generator.height, generator.width, generator.steps):
+        return 0.0
+    if not hasattr(pipe, "vae_scale_factor_temporal") or "num_attention_heads" not in model.config:
+        return 0.0
+    frames, height, width = generator.frames or 1, generator.height or 8, generator.width or 8
+    tokens, _, channels = sizes_of(pipe, model, frames, height, width)
+    parameters = parameters_of(found.folder / "transformer")
+    once = forward(parameters, tokens, channels, int(model.config.num_layers))
+    times = (generator.steps or 1) * (2 if (generator.guidance or 0) > 1 else 1)
+    device = pipelines.device_of(generator.device)
+    return times * once / (SHARE * speed(device, "float32" if device == "cpu" else generator.dtype))
 
 
 def _check_room(work: Work) -> None:
