@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from hoigen.commands.options import Quiet
 from hoigen.core.errors import SetupError, UsageError
@@ -57,6 +58,13 @@ def finetune(
         Setting("a setting, as key=value (rank=64, steps=2000, docs/finetune.md); may be given more than once"),
     ] = None,
     recipe: Annotated[Path | None, Setting("a YAML file with settings")] = None,
+    trainer: Annotated[
+        str | None,
+        Setting(
+            "another program that trains, in its own environment: diffusers_script, diffsynth, musubi, ltx_trainer, "
+            "open_sora; --data is then an export in its format"
+        ),
+    ] = None,
     captions: Annotated[
         Path | None, Setting("a JSONL with file_name and text: other captions for the same clips")
     ] = None,
@@ -65,16 +73,26 @@ def finetune(
     ] = None,
     plan: Annotated[bool, Setting("only check everything, and say what it takes: memory, hours, bytes")] = False,
     quiet: Quiet = False,
-) -> Finetuned:
+) -> Finetuned | Launched:
     """Trains a LoRA on clips and their captions; run again, it goes on from the last checkpoint.
 
     Returns what was trained. Raises UsageError for bad input and NoRoomError for too little memory, before it starts.
     """
+    from hoigen.recipe.build import build
+    from hoigen.recipe.yaml import apply_sets, load_recipe
+
+    given = apply_sets(load_recipe(recipe) if recipe is not None else {}, set or [])
+    if trainer is not None:
+        if data is None or out is None:
+            raise UsageError("--data, --out must be given")
+        if model is not None or captions is not None or kept is not None:
+            raise UsageError(
+                "--trainer: the model is among its weights (--set weights.model=...), captions in its export"
+            )
+        return _launch(trainer, data, out, given, str(recipe or "--set"), plan=plan)
     import torch
 
     from hoigen.data.files import Folder
-    from hoigen.recipe.build import build
-    from hoigen.recipe.yaml import apply_sets, load_recipe
     from hoigen.training import pipelines
     from hoigen.training.finetune import loop
     from hoigen.training.finetune.checkpoints import Checkpoints
@@ -85,8 +103,7 @@ def finetune(
         lacking = [f"--{key}" for key, it in (("model", model), ("data", data), ("out", out)) if it is None]
         raise UsageError(f"{', '.join(lacking)} must be given")
     pipelines.check_installed()
-    given = load_recipe(recipe) if recipe is not None else {}
-    training: Training = build(Training, apply_sets(given, set or []), str(recipe or "--set"))
+    training: Training = build(Training, given, str(recipe or "--set"))
     generator = generator_of(model)[1]
     if generator.kind != "diffusers":
         raise UsageError(f"--model {model}: of kind {generator.kind}, which is not trained here")
@@ -132,6 +149,27 @@ def finetune(
         loop.compute_once(work, group, quiet=quiet)
         loop.train(work, group, quiet=quiet)
     return _with_losses(result)
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """What another trainer was started with. lora: what it left; None where it was only planned."""
+
+    commands: Sequence[Sequence[str]]
+    lora: Path | None
+
+    def __str__(self) -> str:
+        lines = [shlex.join(words) for words in self.commands]
+        return "\n".join([*lines, f"LoRA: {self.lora}"] if self.lora else lines)
+
+
+def _launch(name: str, data: Path, out: Path, given: Mapping[str, Any], where: str, *, plan: bool) -> Launched:
+    from hoigen.recipe.build import build
+    from hoigen.training.trainers import launch
+
+    settings: launch.Settings = build(launch.Settings, given, where)
+    prepared = launch.prepare(name, data, out, settings)
+    return Launched(prepared.commands, None if plan else launch.run(prepared))
 
 
 def _write(folder: object, record: object) -> None:
