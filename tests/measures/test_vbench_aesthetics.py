@@ -54,7 +54,7 @@ def test_without_smoothing_it_would_be_another_number(measure: Aesthetics, monke
     from hoigen.measures.vbench import pictures
 
     said = vbench_said()["aesthetics"]["large"]
-    monkeypatch.setattr(pictures, "clip_smoothed", pictures.clip)
+    monkeypatch.setattr(pictures, "smoothed", pictures.clip_small)
     off = np.abs(np.array(of_all_frames(measure, "large").detail["frames"]) - said)
     assert off.max() > 2e-4
 

@@ -71,7 +71,7 @@ def test_half_precision_is_near(measures: dict[str, Any], name: str) -> None:
 
 
 def test_settings_that_mean_nothing_are_refused() -> None:
-    with pytest.raises(ValueError, match="dtype: float32 or float16"):
+    with pytest.raises(ValueError, match="dtype: auto, float32, float16 or bfloat16; it came as 'int8'"):
         SubjectConsistency(dtype="int8")
     with pytest.raises(ValueError, match="batch: 1 or more"):
         BackgroundConsistency(batch=0)

@@ -128,26 +128,6 @@ def test_many_at_once_are_answered_as_one_by_one(measures: list[Any]) -> None:
     assert all(each == pytest.approx(alone[at % 2], abs=1e-5) for at, each in enumerate(found))
 
 
-def test_threads_at_different_frames_each_get_their_own_picture() -> None:
-    from hoigen.measures.vbench import pictures
-
-    wrong: list[int] = []
-
-    def look(seed: int) -> None:
-        rng = np.random.default_rng(seed)
-        for _ in range(400):
-            image = rng.integers(0, 255, (16, 16, 3), dtype=np.uint8)
-            if not np.array_equal(pictures.floats(image)[0].permute(1, 2, 0).numpy(), image):
-                wrong.append(seed)
-
-    threads = [threading.Thread(target=look, args=(seed,)) for seed in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert wrong == []
-
-
 def test_measures_hold_their_settings_and_nothing_else(measures: list[Any]) -> None:
     """A measure that has scored is sent to another process as it came."""
     import pickle

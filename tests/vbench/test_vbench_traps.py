@@ -84,7 +84,7 @@ def half_down(patch: pytest.MonkeyPatch) -> None:
 
 
 def cropped(patch: pytest.MonkeyPatch) -> None:
-    whole = pictures.dino.work
+    whole = pictures.dino
     patch.setattr(pictures, "dino", lambda image: pictures.middle(whole(image), 224))
 
 
@@ -100,11 +100,7 @@ def whole_greys(patch: pytest.MonkeyPatch) -> None:
 
 
 def broken_greys(patch: pytest.MonkeyPatch) -> None:
-    def clip_rounded(image: Any) -> Any:
-        small = pictures.shorter_to(pictures.floats(image), 224, "bicubic")
-        return pictures.middle(small, 224)[0].numpy()
-
-    patch.setattr(pictures, "clip_rounded", clip_rounded)
+    patch.setattr(pictures, "clip_rounded", pictures.clip)
 
 
 def wanted_size(patch: pytest.MonkeyPatch) -> None:
@@ -174,7 +170,4 @@ def test_it_would_show(weights: Path, monkeypatch: pytest.MonkeyPatch, name: str
     said = vbench_said()[trap.dimension][trap.video] / (100 if trap.dimension == "imaging_quality" else 1)
     assert value_of(weights, trap.dimension, trap.video, {}) == pytest.approx(said, abs=TOLERANCE)
     trap.step(monkeypatch)
-    for prepared in (pictures.clip, pictures.dino, pictures.floats):
-        if hasattr(prepared, "image"):
-            monkeypatch.setattr(prepared, "image", None)
     assert abs(value_of(weights, trap.dimension, trap.video, dict(trap.settings)) - said) > 3 * TOLERANCE

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from hoigen.measures.vbench.streams import PerFrameStream
 
 EVERY = EveryFrame()
+FRAMES, ON_CARD = 8, 128
+"""Of any clips that are looked at together, by a CPU and by a graphics card."""
 
 
 @measure(
@@ -53,8 +55,8 @@ class AestheticQuality:
     ] = ""
     head: Annotated[str, Setting("likewise the predictor's", file=True)] = ""
     device: room.Device = "auto"
-    dtype: room.Dtype = "float32"
-    batch: room.Batch = 8
+    dtype: room.Dtype = "auto"
+    batch: room.Batch = None
 
     def __post_init__(self) -> None:
         room.check_settings(self.dtype, self.batch)
@@ -70,10 +72,10 @@ class AestheticQuality:
     @property
     def networks(self) -> tuple[Network, ...]:
         """What is asked, and loaded once for all who ask it."""
-        return (room.network_of(self, "hoigen.models.nets.laion:built_v1", self.batch),)
+        return (room.network_of(self, "hoigen.models.nets.laion:built_v1", FRAMES, ON_CARD),)
 
     def begin(self, clip: Clip) -> PerFrameStream:
         from hoigen.measures.vbench import pictures
         from hoigen.measures.vbench.streams import PerFrameStream
 
-        return PerFrameStream(room.handle(*self.networks), pictures.clip, self.batch, scale=0.1)
+        return PerFrameStream(room.handle(*self.networks), pictures.Look("clip"), scale=0.1)

@@ -13,8 +13,8 @@ from hoigen.core.settings import Setting
 from hoigen.models import room
 from hoigen.models.uses import Network
 
-FRAMES = 8
-"""Of any clips that are looked at together."""
+FRAMES, ON_CARD = 8, 128
+"""Of any clips that are looked at together, by a CPU and by a graphics card."""
 
 
 @measure(
@@ -47,7 +47,7 @@ class Aesthetics:
     ] = ""
     head: Annotated[str, Setting("likewise the predictor's", file=True)] = ""
     device: room.Device = "auto"
-    dtype: room.Dtype = "float32"
+    dtype: room.Dtype = "auto"
 
     def __post_init__(self) -> None:
         check_sees(self.sampling)
@@ -64,14 +64,17 @@ class Aesthetics:
     @property
     def networks(self) -> tuple[Network, ...]:
         """What is asked, and loaded once for all who ask it."""
-        return (room.network_of(self, "hoigen.models.nets.laion:built_v2", FRAMES),)
+        return (room.network_of(self, "hoigen.models.nets.laion:built_v2", FRAMES, ON_CARD),)
 
     def __call__(self, clip: Clip, frames: Frames) -> Score:
         if not len(frames):
             return Score(None, {"reason": "no frame to look at"})
+        import numpy as np
+
         from hoigen.measures.vbench import pictures
 
         model = room.handle(*self.networks)
-        numbers = [float(model(pictures.clip_smoothed(image))) for image in frames.images]
+        small = np.stack([pictures.smoothed(image) for image in frames.images])
+        numbers = [float(each) for each in model(small, method=pictures.Look("clip_smoothed"))]
         detail = {"frames": [round(each, 5) for each in numbers], "weights": list(model.ledger)}
         return Score(math.fsum(numbers) / len(numbers), detail)

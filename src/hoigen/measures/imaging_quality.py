@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from hoigen.measures.vbench.streams import PerFrameStream
 
 EVERY = EveryFrame()
+FRAMES, ON_CARD = 4, 64
+"""Of any clips that are looked at together, by a CPU and by a graphics card."""
 RESIZES = ("longer", "shorter", "shorter_centercrop", "none")
 
 
@@ -62,8 +64,8 @@ class ImagingQuality:
         str, Setting("a file of one's own in the layout of either; empty for the published one", file=True)
     ] = ""
     device: room.Device = "auto"
-    dtype: room.Dtype = "float32"
-    batch: room.Batch = 4
+    dtype: room.Dtype = "auto"
+    batch: room.Batch = None
 
     def __post_init__(self) -> None:
         room.check_settings(self.dtype, self.batch)
@@ -81,12 +83,10 @@ class ImagingQuality:
     @property
     def networks(self) -> tuple[Network, ...]:
         """What is asked, and loaded once for all who ask it."""
-        return (room.network_of(self, "hoigen.models.nets.musiq:built", self.batch),)
+        return (room.network_of(self, "hoigen.models.nets.musiq:built", FRAMES, ON_CARD),)
 
     def begin(self, clip: Clip) -> PerFrameStream:
         from hoigen.measures.vbench import pictures
         from hoigen.measures.vbench.streams import PerFrameStream
 
-        return PerFrameStream(
-            room.handle(*self.networks), lambda image: pictures.musiq(image, self.resize), self.batch, scale=0.01
-        )
+        return PerFrameStream(room.handle(*self.networks), pictures.Look("musiq", self.resize), scale=0.01)

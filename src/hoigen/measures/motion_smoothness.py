@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 AS_VBENCH = EveryFrame(untagged=True)
 INTERPOLATORS = ("amt", "flow")
+ON_CARD = 8
+"""Frames, with those around them, that a graphics card looks at together."""
 SMALLEST = 113
 """Shorter sides have one place or none at the coarsest scale of AMT, where nothing can be told apart."""
 
@@ -64,7 +66,7 @@ class MotionSmoothness:
         str, Setting("a file of one's own in AMT-S's layout; empty for the published one", file=True)
     ] = ""
     device: room.Device = "auto"
-    dtype: room.Dtype = "float32"
+    dtype: room.Dtype = "auto"
 
     def __post_init__(self) -> None:
         room.check_settings(self.dtype, 1)
@@ -84,19 +86,21 @@ class MotionSmoothness:
         """What is asked, and loaded once for all who ask it."""
         if self.interpolator == "flow":
             return ()
-        return (room.network_of(self, "hoigen.models.nets.amt:built"),)
+        return (room.network_of(self, "hoigen.models.nets.amt:built", on_card=ON_CARD),)
 
     def begin(self, clip: Clip) -> _Stream:
         return _Stream(None if self.interpolator == "flow" else room.handle(*self.networks))
 
 
 class _Stream:
-    """One clip under way: holds two frames. model: makes the frame between two; None for optical flow."""
+    """One clip under way: holds a few frames. model: makes the frame between two; None for optical flow."""
 
     def __init__(self, model: room.Handle | None) -> None:
         self.model, self.smallest = model, 1 if model is None else SMALLEST
         self.even: np.ndarray | None = None
         self.odd: np.ndarray | None = None
+        self.waiting: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self.asked: list[tuple[int, room.Later]] = []  # numbers of a frame, and what comes
         self.differences: list[float] = []
 
     def see(self, image: np.ndarray, time: float) -> None:
@@ -109,20 +113,32 @@ class _Stream:
         elif self.odd is None:
             self.odd = image
         else:
-            made = flow_between(self.even, image) if self.model is None else self._between(self.model, image)
-            self.differences.append(cv2.norm(self.odd, made, cv2.NORM_L1) / image.size)
+            if self.model is None:
+                made = flow_between(self.even, image)
+                self.differences.append(cv2.norm(self.odd, made, cv2.NORM_L1) / image.size)
+            else:
+                self._ask(self.model, (self.even, self.odd, image))
             self.even, self.odd = image, None
 
-    def _between(self, model: room.Handle, image: np.ndarray) -> np.ndarray:
-        """What a network makes of the last even frame and this one."""
-        import torch
+    def _ask(self, model: room.Handle, three: tuple[np.ndarray, np.ndarray, np.ndarray] | None) -> None:
+        """How far from the middle one of three frames is what a network makes of the other two. None: of those that
+        wait."""
+        import numpy as np
 
-        pair = (torch.from_numpy(each).permute(2, 0, 1)[None] / 255 for each in (self.even, image))
-        middle = model(*pair)[0].permute(1, 2, 0) * 255
-        cut: np.ndarray = middle.clamp(0, 255).to(torch.uint8).numpy()  # cut off, not rounded, as VBench does
-        return cut
+        from hoigen.measures.vbench import pictures
+
+        if three is not None:
+            self.waiting.append(three)
+        size = self.waiting[0][0].size if self.waiting else 0
+        if self.waiting and (three is None or len(self.waiting) >= model.together(3 * size)):
+            frames = np.stack([np.stack(each) for each in self.waiting])
+            self.asked.append((size, model.submit(frames, method=pictures.LookBetween())))
+            self.waiting = []
 
     def score(self) -> Score:
+        if self.model is not None:
+            self._ask(self.model, None)
+            self.differences = [float(each) / size for size, later in self.asked for each in later.result()]
         if not self.differences:
             reason = "no frame to look at" if self.even is None else "fewer than three frames"
             if self.even is not None and min(self.even.shape[:2]) < self.smallest:

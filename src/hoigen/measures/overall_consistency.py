@@ -25,8 +25,11 @@ ENCODERS = {
     "clip": ("hoigen.models.nets.clip:both", "clip_vitl14"),
 }
 """What builds the model, and its published file."""
-CLIPS = 2
-"""That are looked at together, eight frames each."""
+CLIPS, ON_CARD = 2, 32
+"""That are looked at together, eight frames each, by a CPU and by a graphics card."""
+ROOM = 256 << 20
+"""Bytes of whole frames of a clip: 97 of 720p. Most are let go; those that are looked at are made smaller where the
+network is, which costs a worker nothing."""
 
 
 @measure(
@@ -72,7 +75,7 @@ class OverallConsistency:
         str, Setting("a file of one's own in the encoder's layout; empty for the published one", file=True)
     ] = ""
     device: room.Device = "auto"
-    dtype: room.Dtype = "float32"
+    dtype: room.Dtype = "auto"
 
     def __post_init__(self) -> None:
         room.check_settings(self.dtype, 1)
@@ -94,7 +97,7 @@ class OverallConsistency:
     @property
     def networks(self) -> tuple[Network, ...]:
         """What is asked, and loaded once for all who ask it."""
-        return (room.network_of(self, ENCODERS[self.encoder][0], CLIPS),)
+        return (room.network_of(self, ENCODERS[self.encoder][0], CLIPS, ON_CARD),)
 
     def load(self) -> None:
         from hoigen.measures.vbench.words import words
@@ -109,34 +112,40 @@ class OverallConsistency:
 
 
 class _Stream:
-    """One clip under way: holds small crops of the frames that may be wanted."""
+    """One clip under way: holds the frames that may be wanted."""
 
     def __init__(self, model: Handle, prompt: str, spread: Spread) -> None:
         self.model, self.prompt, self.spread = model, prompt.strip(), spread
 
     def see(self, image: np.ndarray, time: float) -> None:
         if self.prompt:
-            from hoigen.measures.vbench import pictures
+            self.spread.offer(lambda: self._kept(image))
 
-            self.spread.offer(lambda: pictures.clip_rounded(image))
+    def _kept(self, image: np.ndarray) -> np.ndarray:
+        """The frame as it is held: whole, as long as there is room, else as small as the network sees it."""
+        from hoigen.measures.vbench import pictures
+
+        held = sum(each.nbytes for each in self.spread.kept.values())
+        return image if held + image.nbytes <= ROOM else pictures.clip_small(image)
 
     def score(self) -> Score:
         if not self.prompt:
             return Score(None, {"reason": "no prompt"})
         if not self.spread.count:
             return Score(None, {"reason": "no frame to look at"})
-        import torch
+        import numpy as np
 
         from hoigen.measures.vbench import pictures
         from hoigen.measures.vbench.words import words
-        from hoigen.models.nets.pixels import CLIP_MEAN, CLIP_STD
 
         length = self.model.facts["length"]
         numbers, pieces = words().encoded(self.prompt, length)
         chosen = self.spread.chosen()
-        crops = torch.stack([torch.from_numpy(self.spread.kept[at]) for at in chosen]).float()
-        frames = pictures.normalised(crops, CLIP_MEAN, CLIP_STD)[None]
-        value = float(self.model(frames, torch.tensor([numbers])))
+        taken = [self.spread.kept[at] for at in chosen]
+        if len({each.shape for each in taken}) > 1:
+            taken = [each if len(each) == pictures.SIDE else pictures.clip_small(each) for each in taken]
+        frames = np.stack(taken)[None]
+        value = float(self.model(frames, np.array([numbers]), method=pictures.LookAtClip()))
         detail = {
             "prompt": self.prompt,
             "pieces": pieces,

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from hoigen.measures.vbench.streams import ConsistencyStream
 
 EVERY = EveryFrame()
+FRAMES, ON_CARD = 8, 256
+"""Of any clips that are looked at together, by a CPU and by a graphics card."""
 
 
 @measure(
@@ -51,8 +53,8 @@ class SubjectConsistency:
         str, Setting("a file of one's own in DINO's layout; empty for the published one", file=True)
     ] = ""
     device: room.Device = "auto"
-    dtype: room.Dtype = "float32"
-    batch: room.Batch = 8
+    dtype: room.Dtype = "auto"
+    batch: room.Batch = None
 
     def __post_init__(self) -> None:
         room.check_settings(self.dtype, self.batch)
@@ -68,10 +70,10 @@ class SubjectConsistency:
     @property
     def networks(self) -> tuple[Network, ...]:
         """What is asked, and loaded once for all who ask it."""
-        return (room.network_of(self, "hoigen.models.nets.dino:built", self.batch),)
+        return (room.network_of(self, "hoigen.models.nets.dino:built", FRAMES, ON_CARD),)
 
     def begin(self, clip: Clip) -> ConsistencyStream:
         from hoigen.measures.vbench import pictures
         from hoigen.measures.vbench.streams import ConsistencyStream
 
-        return ConsistencyStream(room.handle(*self.networks), pictures.dino, self.batch)
+        return ConsistencyStream(room.handle(*self.networks), pictures.Look("dino"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 from hoigen.core.clip import Clip, Frames, Sampling, check_sees
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+ON_CARD = 16
+"""Pairs of frames that a graphics card looks at together."""
 SMALLEST = 64
 """Pixels: what the model sees is at least so large on either side."""
 
@@ -52,7 +55,7 @@ class UnimatchFlow:
     """
 
     sampling: Sampling = Sampling(fps=2, short_side=320)
-    batch: Annotated[int, Setting("pairs of frames at a time; no number changes", least=1)] = 1
+    batch: room.Batch = None
     checkpoint: Annotated[
         str,
         Setting(
@@ -62,7 +65,7 @@ class UnimatchFlow:
         ),
     ] = ""
     device: room.Device = "auto"
-    dtype: room.Dtype = "float32"
+    dtype: room.Dtype = "auto"
 
     def __post_init__(self) -> None:
         check_sees(self.sampling)
@@ -79,16 +82,14 @@ class UnimatchFlow:
     @property
     def networks(self) -> tuple[Network, ...]:
         """What is asked, and loaded once for all who ask it."""
-        return (room.network_of(self, "hoigen.models.nets.unimatch:built", self.batch),)
+        return (room.network_of(self, "hoigen.models.nets.unimatch:built", on_card=ON_CARD),)
 
     def __call__(self, clip: Clip, frames: Frames) -> Score:
         if len(frames) < 2:
             return Score(None, {"reason": "flow needs two frames; the clip is too short for a second one"})
         model = room.handle(*self.networks)
         gaps = [later - sooner for sooner, later in itertools.pairwise(map(float, frames.times))]
-        moved: list[float] = []
-        for start in range(0, len(gaps), self.batch):
-            moved += lengths(model, frames.images[start : start + self.batch + 1])
+        moved = lengths(model, frames.images)
         found = [length / gap for length, gap in zip(moved, gaps, strict=True)]
         rows = [
             {"time": round(float(time), 3), "gap": round(gap, 4), "motion": round(motion, 5)}
@@ -97,31 +98,65 @@ class UnimatchFlow:
         return Score(math.fsum(found) / len(found), {"pairs": rows, "weights": list(model.ledger)})
 
 
-def lengths(model: Any, images: np.ndarray) -> list[float]:
+def lengths(model: room.Handle, images: np.ndarray) -> list[float]:
     """Of the flow between neighbours among n pictures, n - 1 numbers, in diagonals. images: (n, H, W, 3) uint8 RGB."""
-    height, width = images[0].shape[:2]
-    upright = height > width  # the model was trained on wide pictures
-    pixels = prepared(images, upright)
-    flow = model(pixels[:-1], pixels[1:])
-    tall, wide = pixels.shape[-2:]
-    across, down = (height, width) if upright else (width, height)
-    x, y = flow[:, 0] * across / wide, flow[:, 1] * down / tall
-    mean = (x**2 + y**2).sqrt().mean((1, 2)) / math.hypot(height, width)
-    return [float(each) for each in mean]
-
-
-def prepared(images: np.ndarray, upright: bool) -> Any:
-    """(n, 3, H, W) float32: normalised, wide, sides stretched to multiples of 32, as UniMatch's own script does."""
     import numpy as np
+
+    step = model.together(2 * images[0].nbytes)
+    asked = []
+    for start in range(0, len(images) - 1, step):
+        some = images[start : start + step + 1]
+        asked.append(model.submit(np.stack([some[:-1], some[1:]], 1), method=LookAtFlow()))
+    return [float(each) for later in asked for each in later.result()]
+
+
+@dataclass(frozen=True, slots=True)
+class LookAtFlow:
+    """Asks how long the flow between two pictures is (`room.Look`)."""
+
+    def kind(self, pairs: tuple[int, ...]) -> Any:
+        """The size that the network sees."""
+        return seen_size(*pairs[2:4])
+
+    def prepare(self, pairs: Any) -> tuple[Any, Any, Any]:
+        """What the network takes of (N, 2, H, W, 3) uint8 pairs; and of each row how wide and tall its picture is, and
+        what the network sees of it, as the network sees it, and the diagonal, in pixels, (N, 5)."""
+        import torch
+
+        height, width = pairs.shape[2:4]
+        upright = height > width  # the model was trained on wide pictures
+        first, second = (prepared(pairs[:, at], upright) for at in (0, 1))
+        across, down = (height, width) if upright else (width, height)
+        sizes = [across, down, first.shape[-1], first.shape[-2], math.hypot(height, width)]
+        return first, second, torch.tensor([sizes], dtype=torch.float32, device=first.device).expand(len(first), -1)
+
+    def __call__(self, model: Any, first: Any, second: Any, sizes: Any) -> Any:
+        """Mean lengths in diagonals, (N,)."""
+        across, down, wide, tall, diagonal = sizes.T[:, :, None, None]
+        flow = model(first, second).float()
+        x, y = flow[:, 0] * across / wide, flow[:, 1] * down / tall
+        return (x**2 + y**2).sqrt().mean((1, 2)) / diagonal[:, 0, 0]
+
+
+def seen_size(height: int, width: int) -> tuple[int, int]:
+    """Height and width of what UniMatch sees of a picture: wide, sides stretched to multiples of 32."""
+    from hoigen.models.nets.unimatch import MULTIPLE
+
+    tall, wide = (max(SMALLEST, math.ceil(side / MULTIPLE) * MULTIPLE) for side in sorted((height, width)))
+    return tall, wide
+
+
+def prepared(images: Any, upright: bool) -> Any:
+    """(n, 3, H, W) float32: normalised, wide, sides stretched to multiples of 32, as UniMatch's own script does."""
     import torch
     import torch.nn.functional as F
 
     from hoigen.models.nets.pixels import IMAGENET_MEAN, IMAGENET_STD
-    from hoigen.models.nets.unimatch import MULTIPLE
 
-    values = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float()
+    values = torch.as_tensor(images).permute(0, 3, 1, 2).float()
+    size = seen_size(*values.shape[-2:])
     values = values.transpose(2, 3) if upright else values
-    size = [max(SMALLEST, math.ceil(side / MULTIPLE) * MULTIPLE) for side in values.shape[-2:]]
     values = F.interpolate(values, size, mode="bilinear", align_corners=True) / 255
-    mean, deviation = (torch.tensor(each).reshape(1, 3, 1, 1) for each in (IMAGENET_MEAN, IMAGENET_STD))
+    of = {"device": values.device}
+    mean, deviation = (torch.tensor(each, **of).reshape(1, 3, 1, 1) for each in (IMAGENET_MEAN, IMAGENET_STD))
     return (values - mean) / deviation

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import queue
 import threading
 import time
 from collections.abc import Callable, Hashable, Sequence
@@ -12,11 +14,15 @@ from typing import Any, Generic, TypeVar
 from hoigen.core import devices
 from hoigen.core.clip import Seconds
 from hoigen.core.errors import NoRoomError, SetupError
-from hoigen.models import room
+from hoigen.models import arena, room
 from hoigen.models.uses import Network
 
 Asked = TypeVar("Asked")
 Got = TypeVar("Got")
+Results = Sequence[Got | BaseException] | Callable[[], Sequence[Got | BaseException]]
+"""Of a batch; or what gives them, called."""
+AHEAD = 1
+"""Batches that are begun while another one is under way."""
 LINGER: Seconds = 0.02
 """How long a thread that generates text waits for a further request before it starts with those that it has."""
 
@@ -45,14 +51,15 @@ class Batcher(Generic[Asked, Got]):
 
     Args:
         work: gets what was asked by jobs of one kind and gives as many results in their order; a result that is an
-            exception is raised where it was asked for, and what `work` itself raises, all of them get.
+            exception is raised where it was asked for, and what `work` itself raises, all of them get. It may also give
+            what gives the results, called: then the next batch is begun meanwhile.
         name: of the thread.
         linger: seconds for which an idle thread waits for further questions; 0 begins at once.
     """
 
     def __init__(
         self,
-        work: Callable[[Sequence[Asked], Hashable], Sequence[Got | Exception]],
+        work: Callable[[Sequence[Asked], Hashable], Results[Got]],
         name: str,
         linger: Seconds = LINGER,
     ) -> None:
@@ -60,8 +67,12 @@ class Batcher(Generic[Asked, Got]):
         self.waiting: list[_Job[Asked, Got]] = []
         self.news = threading.Condition()
         self.closed = False
+        self.begun: queue.Queue[tuple[Sequence[_Job[Asked, Got]], Callable[[], Sequence[Got | BaseException]]] | None]
+        self.begun = queue.Queue()
+        self.free = threading.Semaphore(1 + AHEAD)  # batches that may be under way; what comes meanwhile waits together
         self.thread = threading.Thread(target=self._run, name=name, daemon=True)
         self.thread.start()
+        threading.Thread(target=self._finish, name=f"{name}, answers", daemon=True).start()
 
     def submit(self, asked: Asked, kind: Hashable, most: int, size: int = 1) -> Future[Got]:
         """Queues a question; `asked`, `kind`, `most` and `size` as of `_Job`. Raises RuntimeError once it is closed."""
@@ -86,18 +97,27 @@ class Batcher(Generic[Asked, Got]):
             self.thread.join()
 
     def _run(self) -> None:
-        while jobs := self._next():
+        while self.free.acquire() and (jobs := self._next()):
             try:
                 results = self.work([job.asked for job in jobs], jobs[0].kind)
             except BaseException as error:
-                for job in jobs:
-                    job.future.set_exception(error)
-                continue
-            for job, result in zip(jobs, results, strict=True):
-                if isinstance(result, Exception):
-                    job.future.set_exception(result)
-                else:
-                    job.future.set_result(result)
+                results = [error] * len(jobs)
+            if callable(results):
+                self.begun.put((jobs, results))
+            else:
+                _tell(jobs, results)
+                self.free.release()
+        self.begun.put(None)
+
+    def _finish(self) -> None:
+        while (begun := self.begun.get()) is not None:
+            jobs, results = begun
+            try:
+                said: Sequence[Got | BaseException] = results()
+            except BaseException as error:
+                said = [error] * len(jobs)
+            _tell(jobs, said)
+            self.free.release()
 
     def _next(self) -> list[_Job[Asked, Got]]:
         """The next batch; empty when there will be none."""
@@ -131,6 +151,15 @@ class Batcher(Generic[Asked, Got]):
         return batch
 
 
+def _tell(jobs: Sequence[_Job[Any, Any]], results: Sequence[Any]) -> None:
+    """Each of `jobs` gets its result, or the exception that it is."""
+    for job, result in zip(jobs, results, strict=True):
+        if isinstance(result, BaseException):
+            job.future.set_exception(result)
+        else:
+            job.future.set_result(result)
+
+
 class NetworkService:
     """A network as the process of the models serves it: calls that wait and are alike are one batch, whichever worker
     and clip they are of. An idle network does not wait for further ones.
@@ -160,19 +189,30 @@ class NetworkService:
 
         if asked is None:
             return self.loaded.facts, self.loaded.ledger
+        named = dict(zip(asked.named, map(_here, asked.named.values()), strict=True))
+        call = dataclasses.replace(asked, inputs=tuple(map(_here, asked.inputs)), named=named)
+        most = max(call.most, self.loaded.most)
+        most = min(most, self.loaded.bound.rows or most)
+        calls = call.split(most) if call.rows > most and call.parts else [call]
         queue: Batcher[tuple[room.Loaded, room.Call], Any] = room.once(_batches, self.loaded.device)
-        kind = self.network, asked.alike
-        waiting = queue.submit((self.loaded, asked), kind, asked.most, asked.rows)
-        return room.as_arrays(await asyncio.wrap_future(waiting))
+        kind = self.network, call.alike
+        waiting = [queue.submit((self.loaded, each), kind, most, each.rows) for each in calls]
+        answers = await asyncio.gather(*map(asyncio.wrap_future, waiting))
+        return room.as_arrays(answers[0] if len(answers) == 1 else room.joined(answers))
 
     async def close(self) -> None:
         """It stays for as long as its process does."""
 
 
+def _here(value: Any) -> Any:
+    """An array of a question, where it lies."""
+    return arena.array_of(value) if isinstance(value, arena.Piece) else value
+
+
 def _batches(device: str) -> Batcher[tuple[room.Loaded, room.Call], Any]:
     """The queue of a device: one batch after the other, so that networks do not take each other's memory."""
 
-    def answers(asked: Sequence[tuple[room.Loaded, room.Call]], _: Hashable) -> list[Any]:
-        return asked[0][0].answers([call for _, call in asked])
+    def answers(asked: Sequence[tuple[room.Loaded, room.Call]], _: Hashable) -> Callable[[], list[Any]]:
+        return asked[0][0].started([call for _, call in asked])
 
     return Batcher(answers, f"hoigen networks on {device}", linger=0.0)

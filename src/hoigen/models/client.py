@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
+import dataclasses
+import functools
+import os
 import pickle
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 from typing import Any
 
 from hoigen.core.clip import Seconds
 from hoigen.core.errors import AnswerError, GaveUpError, ModelsGoneError
+from hoigen.models import arena
 from hoigen.work.wire import HEAD
 
 BEGUN, ANSWER, RAISED = b"b", b"a", b"x"
@@ -49,11 +55,29 @@ class Client:
 
     def wait(self, name: str, asked: Any) -> Any:
         """As `answer` with this `name` and what is `asked`, for those who wait for it. Not within an event loop."""
-        loop = asyncio.new_event_loop()  # asyncio.run would handle Ctrl-C, and write out every answer to do so
-        try:
-            return loop.run_until_complete(self.answer(name, asked))
-        finally:
-            loop.close()
+        return Waiting(self._begun(name, asked), lambda answer: answer).result()
+
+    def submit(self, name: str, call: Any, change: Callable[[Any], Any]) -> Waiting:
+        """Asks a network, and returns what waits for its answer: many questions may be under way. Where the memory that
+        is shared with the process of the models is full of such, it waits until one of them is answered.
+
+        Args:
+            name: of a network.
+            call: a `room.Call` of numpy arrays.
+            change: what is made of the answer.
+        """
+        from hoigen.work.worker import moved_on
+
+        count, arrays = len(call.inputs), [*call.inputs, *call.named.values()]
+        sent, give_back = arena.packed(arrays, _arena(os.getpid()), moved_on)
+        named = dict(zip(call.named, sent[count:], strict=True))
+        asking = self._begun(name, dataclasses.replace(call, inputs=tuple(sent[:count]), named=named))
+        if give_back is not None:
+            asking.add_done_callback(lambda _: give_back())
+        return Waiting(asking, change)
+
+    def _begun(self, name: str, asked: Any) -> concurrent.futures.Future[Any]:
+        return asyncio.run_coroutine_threadsafe(self._answered(name, asked), _loop(os.getpid()))
 
     async def _answered(self, name: str, asked: Any) -> Any:
         """Asks until there is an answer. When the process ends before, once more alone; when it ends then as well, and
@@ -100,6 +124,48 @@ class Client:
             with contextlib.suppress(FileNotFoundError):
                 raise ModelsGoneError(gone(self.address).read_text(encoding="utf-8"))
             await asyncio.sleep(LOOK_EVERY)  # it is being started anew
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Waiting:
+    """An answer that comes.
+
+    Args:
+        asking: gets it.
+        change: what is made of it.
+    """
+
+    asking: concurrent.futures.Future[Any]
+    change: Callable[[Any], Any]
+
+    def result(self) -> Any:
+        """The answer, or what `Client.answer` raises. Waiting for it is no lack of progress."""
+        from hoigen.work.worker import moved_on
+
+        while True:
+            try:
+                return self.change(self.asking.result(LOOK_EVERY))
+            except TimeoutError:
+                if self.asking.done():  # it is what was raised for the question
+                    raise
+                moved_on()
+
+
+@functools.cache
+def _loop(process: int) -> asyncio.AbstractEventLoop:
+    """Of a thread of this process, where questions wait for their answers while it goes on."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="hoigen asks", daemon=True).start()
+    return loop
+
+
+@functools.cache
+def _arena(process: int) -> arena.Arena | None:
+    """This process's; None where there is no such memory."""
+    try:
+        return arena.Arena()
+    except (OSError, AttributeError):
+        return None
 
 
 async def receive(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:

@@ -103,8 +103,10 @@ class Network:
         models: models of the hub, `owner/name`, `owner/name@revision`, or folders.
         options: further arguments of `build`, by name.
         device: auto, cpu, cuda, cuda:1.
-        dtype: of the computation (autocast); weights stay float32.
+        dtype: of the computation: float32 (strict, on a card, too), float16, bfloat16; auto: float16 on a card,
+            float32 on a CPU.
         batch: rows that may go through it at once, of whatever clips. It changes no number.
+        on_card: likewise on a graphics card; 0: as on a CPU.
     """
 
     build: str
@@ -114,6 +116,7 @@ class Network:
     device: str = "auto"
     dtype: str = "float32"
     batch: int = field(default=1, compare=False)
+    on_card: int = field(default=0, compare=False)
 
     def __post_init__(self) -> None:
         try:
@@ -127,7 +130,7 @@ class Network:
     @property
     def name(self) -> str:
         """The name under which it is served, the same in every process of a run."""
-        return repr(replace(self, batch=1))
+        return repr(replace(self, batch=1, on_card=0))
 
 
 @runtime_checkable

@@ -48,8 +48,6 @@ def test_flow_is_that_of_the_authors_code(checkpoint: Path) -> None:
 class Moves:
     """A model that sees everything move by so much of its picture, to the right and down."""
 
-    ledger: tuple[Any, ...] = ()
-
     def __init__(self, right: float, down: float) -> None:
         self.right, self.down = right, down
         self.seen: list[tuple[int, ...]] = []
@@ -60,6 +58,9 @@ class Moves:
         flow = torch.tensor([self.right * wide, self.down * tall]).reshape(1, 2, 1, 1)
         return flow.expand(len(first), 2, tall, wide)
 
+    def handle(self, batch: int = 1) -> room.Loaded:
+        return room.Loaded(self, "cpu", "float32", most=batch)
+
 
 @pytest.mark.parametrize(("height", "width"), [(96, 160), (90, 161), (160, 96), (40, 50)])
 def test_lengths_are_shares_of_the_diagonal(height: int, width: int) -> None:
@@ -68,7 +69,7 @@ def test_lengths_are_shares_of_the_diagonal(height: int, width: int) -> None:
     model = Moves(0.1, 0.0)
     across = height if upright else width
     expected = 0.1 * across / math.hypot(height, width)
-    assert unimatch_flow.lengths(model, images) == pytest.approx([expected] * 2)
+    assert unimatch_flow.lengths(model.handle(2), images) == pytest.approx([expected] * 2)
     assert all(side % 32 == 0 and side >= 64 for shape in model.seen for side in shape[-2:])
     assert all(shape[-1] >= shape[-2] for shape in model.seen), "the model sees wide pictures alone"
 
@@ -79,7 +80,7 @@ def clip(**facts: Any) -> Clip:
 
 def test_the_number_is_per_second(monkeypatch: pytest.MonkeyPatch) -> None:
     measure = UnimatchFlow()
-    monkeypatch.setattr(room, "handle", lambda *networks: Moves(0.0, 0.2))
+    monkeypatch.setattr(room, "handle", lambda *networks: Moves(0.0, 0.2).handle())
     images = np.zeros((4, 96, 160, 3), np.uint8)
     score = measure(clip(), Frames(images, np.array([0.25, 0.75, 1.25, 1.35])))
     length = 0.2 * 96 / math.hypot(96, 160)
@@ -120,3 +121,57 @@ def test_other_checkpoints_are_told(tmp_path: Path) -> None:
         room.handle(*UnimatchFlow(checkpoint=str(tmp_path / "raft.pth")).networks)
     with pytest.raises(ValueError, match="batch"):
         UnimatchFlow(batch=0)
+
+
+# the way of graphics cards, here in float32 on a CPU: the same numbers in another order
+
+
+@pytest.fixture(scope="module")
+def lowered(checkpoint: Path) -> unimatch.UniMatch:
+    model = unimatch.built(own(str(checkpoint))).eval().requires_grad_(False)
+    model.lower(torch.float32)
+    return model
+
+
+def test_the_way_of_cards_is_that_of_the_authors_code(lowered: unimatch.UniMatch) -> None:
+    pixels = unimatch_flow.prepared(golden.pictures(), upright=False)
+    with torch.inference_mode():
+        flow = lowered(pixels[:-1], pixels[1:])
+    with np.load(golden.FILE) as file:
+        theirs = file["flow"]
+    assert flow[:, :, ::4, ::4].numpy() == pytest.approx(theirs, abs=0.01)
+
+
+def features(*shape: int, seed: int = 0) -> Any:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_likeness_read_off_a_table_is_that_of_features_between_cells() -> None:
+    """Also where the flow leads beyond the picture, and far beyond."""
+    one, other = features(2, 8, 12, 14), features(2, 8, 12, 14, seed=1)
+    flow = 9 * features(2, 2, 12, 14, seed=2)
+    flow[0, :, 0, 0], flow[1, :, 3, 3] = 1e9, -1e9
+    found = unimatch.Likeness(one, other).around(flow)
+    assert found.shape == (2, 81, 12, 14)
+    assert found.numpy() == pytest.approx(unimatch.likeness(one, other, flow).numpy(), abs=1e-4)
+    assert found.abs().max() > 1
+    near, theirs = (how(one, other).numpy() for how in (unimatch.nearest, unimatch.matched_nearby))
+    assert near == pytest.approx(theirs, abs=1e-4)
+
+
+def test_gates_made_together_are_those_made_apart(lowered: unimatch.UniMatch) -> None:
+    gru = lowered.refine.gru
+    state, given = features(2, 128, 6, 7).tanh(), features(2, 256, 6, 7, seed=1)
+    with torch.inference_mode():
+        assert gru._on_card(state, given).numpy() == pytest.approx(gru(state, given).numpy(), abs=1e-5)
+
+
+def test_pairs_of_any_size_that_the_network_sees_alike_go_together() -> None:
+    look = unimatch_flow.LookAtFlow()
+    assert look.kind((4, 2, 96, 160, 3)) == look.kind((1, 2, 90, 150, 3)) == look.kind((1, 2, 160, 96, 3)) == (96, 160)
+    model = Moves(0.1, 0.2)
+    pairs = [np.zeros((1, 2, *size, 3), np.uint8) for size in ((96, 160), (90, 150), (160, 96))]
+    apart = [model.handle()(each, method=look) for each in pairs]
+    together = model.handle().answers([room.Call(look, (each,), {}) for each in pairs])
+    assert [float(each) for each in together] == pytest.approx([float(each) for each in apart])
+    assert model.seen[-1] == (3, 3, 96, 160)

@@ -1,11 +1,12 @@
 """Frames as the models of VBench see them. None of them smooths before it scales down (`antialias=False`).
 
-`clip_smoothed` alone is not VBench's: it is how CLIP's authors scale pictures.
+`smoothed` alone is not VBench's: it is how CLIP's authors scale pictures. All but that one work where the frames are: a
+`Look` is sent to the network with uint8 frames, and prepares them there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,23 +19,11 @@ SIDE = 224
 LARGE = 512
 
 
-class _Latest:
-    """Caches the result for the latest frame, since several measures look at it in turn."""
-
-    def __init__(self, work: Callable[[np.ndarray], Any]) -> None:
-        self.work = work
-        self.kept: tuple[np.ndarray | None, Any] = (None, None)
-
-    def __call__(self, image: np.ndarray) -> Any:
-        of, made = self.kept  # both at once: another thread may be at another frame
-        if image is not of:
-            made = self.work(image)
-            self.kept = image, made
-        return made
-
-
-floats = _Latest(lambda image: torch.from_numpy(image).permute(2, 0, 1).float()[None].contiguous())
-"""(H, W, 3) uint8 -> (1, 3, H, W) float32, 0..255."""
+def floats(frames: Any) -> Any:
+    """(N, 3, H, W) float32, 0..255, where the frames are. frames: (N, H, W, 3) uint8, or one of them, (H, W, 3)."""
+    tensor = torch.as_tensor(frames)
+    tensor = tensor[None] if tensor.dim() == 3 else tensor
+    return tensor.permute(0, 3, 1, 2).float().contiguous()
 
 
 def shorter_to(frames: Any, side: int, mode: str) -> Any:
@@ -79,37 +68,46 @@ def normalised(frames: Any, mean: tuple[float, ...], std: tuple[float, ...]) -> 
     return (frames / 255 - shift) / spread
 
 
-dino = _Latest(lambda image: normalised(shorter_to(floats(image), SIDE, "bilinear"), IMAGENET_MEAN, IMAGENET_STD))
-"""(1, 3, 224, W) or (1, 3, H, 224): the short side at 224, nothing cut off."""
-clip = _Latest(lambda image: normalised(middle(shorter_to(floats(image), SIDE, "bicubic"), SIDE), CLIP_MEAN, CLIP_STD))
-"""(1, 3, 224, 224): the middle of the picture; overshoot of bicubic scaling stays."""
+def dino(frames: Any) -> Any:
+    """(N, 3, 224, W) or (N, 3, H, 224) of uint8 `frames`: the short side at 224, nothing cut off."""
+    return normalised(shorter_to(floats(frames), SIDE, "bilinear"), IMAGENET_MEAN, IMAGENET_STD)
 
 
-def clip_rounded(image: np.ndarray) -> np.ndarray:
-    """(3, 224, 224) uint8 of an `image`: as `clip` before normalising, for ViCLIP, which is given whole grey levels."""
-    small = middle(shorter_to(floats(image), SIDE, "bicubic"), SIDE)
-    rounded: np.ndarray = small.clamp(0, 255).round().to(torch.uint8)[0].numpy()
-    return rounded
+def clip(frames: Any) -> Any:
+    """(N, 3, 224, 224) of uint8 `frames`: the middle of the picture; overshoot of bicubic scaling stays."""
+    return normalised(middle(shorter_to(floats(frames), SIDE, "bicubic"), SIDE), CLIP_MEAN, CLIP_STD)
 
 
-def clip_smoothed(image: np.ndarray) -> Any:
-    """(1, 3, 224, 224) of an `image`: as `clip`, but smoothed on the way down and in whole grey levels."""
+def clip_rounded(frames: Any) -> Any:
+    """(N, 3, 224, 224) of uint8 `frames`: as `clip`, in whole grey levels, for ViCLIP, which is given such."""
+    small = middle(shorter_to(floats(frames), SIDE, "bicubic"), SIDE)
+    return normalised(small.clamp(0, 255).round(), CLIP_MEAN, CLIP_STD)
+
+
+def smoothed(image: np.ndarray) -> np.ndarray:
+    """(224, 224, 3) uint8 of an `image`: the middle of the picture, smoothed on the way down, in whole grey levels."""
     from PIL import Image
 
     height, width = _size(image.shape[0], image.shape[1], SIDE)
-    small = np.array(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
-    return normalised(middle(floats(small), SIDE), CLIP_MEAN, CLIP_STD)
+    small = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
+    top, left = round((height - SIDE) / 2), round((width - SIDE) / 2)  # as `middle`
+    return small[top : top + SIDE, left : left + SIDE]
 
 
-def musiq(image: np.ndarray, resize: str) -> Any:
-    """(1, 3, H, W), 0..1: large frames brought down to 512 pixels in one of VBench's ways.
+def clip_smoothed(frames: Any) -> Any:
+    """(N, 3, 224, 224) of `smoothed` frames, (N, 224, 224, 3) uint8."""
+    return normalised(floats(frames), CLIP_MEAN, CLIP_STD)
+
+
+def musiq(frames: Any, resize: str) -> Any:
+    """(N, 3, H, W), 0..1: large frames brought down to 512 pixels in one of VBench's ways.
 
     Args:
-        image: (H, W, 3) uint8 RGB.
+        frames: (N, H, W, 3) uint8 RGB, or one of them.
         resize: `longer`: the long side; `shorter`: the short side; `shorter_centercrop`: the short side, and the square
             in the middle; `none`: as it is.
     """
-    frames = floats(image)
+    frames = floats(frames)
     height, width = frames.shape[-2:]
     side = max(height, width) if resize == "longer" else min(height, width)
     if resize != "none" and side > LARGE:
@@ -118,3 +116,68 @@ def musiq(image: np.ndarray, resize: str) -> Any:
         if resize == "shorter_centercrop":
             frames = middle(frames, LARGE)
     return frames / 255
+
+
+def clip_small(image: np.ndarray) -> np.ndarray:
+    """(224, 224, 3) uint8 of an `image`: what `clip_rounded` sees, which leaves it as it is."""
+    small = middle(shorter_to(floats(image), SIDE, "bicubic"), SIDE)
+    rounded: np.ndarray = small.clamp(0, 255).round().to(torch.uint8)[0].permute(1, 2, 0).numpy()
+    return rounded
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Asks a network of frames, which are prepared where the network is (`room.Look`).
+
+    Args:
+        how: a function of this module: dino, clip, clip_smoothed, musiq.
+        resize: of `musiq`.
+    """
+
+    how: str
+    resize: str = ""
+
+    def kind(self, frames: tuple[int, ...]) -> Any:
+        """CLIP sees squares, whatever the shape of the `frames`."""
+        return self.how if self.how.startswith("clip") else frames[1:]
+
+    def prepare(self, frames: Any) -> tuple[Any]:
+        """What the network takes of (N, H, W, 3) uint8 `frames`."""
+        prepared = globals()[self.how]
+        return (prepared(frames, self.resize) if self.resize else prepared(frames),)
+
+    def __call__(self, model: Any, pictures: Any) -> Any:
+        return model(pictures)
+
+
+@dataclass(frozen=True, slots=True)
+class LookAtClip:
+    """Asks a network of frames of a clip and the tokens of its prompt (`room.Look`)."""
+
+    def kind(self, frames: tuple[int, ...], numbers: tuple[int, ...]) -> Any:
+        return frames[1], numbers[1:]
+
+    def prepare(self, frames: Any, numbers: Any) -> tuple[Any, Any]:
+        """What the network takes of (N, T, H, W, 3) uint8 `frames` and (N, length) `numbers`."""
+        return clip_rounded(frames.flatten(0, 1)).unflatten(0, frames.shape[:2]), numbers
+
+    def __call__(self, model: Any, pictures: Any, numbers: Any) -> Any:
+        return model(pictures, numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class LookBetween:
+    """Asks what a network makes of the frames around one, and how far that is from it (`room.Look`)."""
+
+    def kind(self, frames: tuple[int, ...]) -> Any:
+        return frames[1:]
+
+    def prepare(self, frames: Any) -> tuple[Any, Any, Any]:
+        """What the network takes, and the frame in the middle, of (N, 3, H, W, 3) uint8 `frames`."""
+        first, last = (frames[:, at].permute(0, 3, 1, 2) / 255 for at in (0, 2))
+        return first, frames[:, 1], last
+
+    def __call__(self, model: Any, first: Any, middle: Any, last: Any) -> Any:
+        """The sum of absolute differences in grey levels, (N,) int64; fractions are cut off, as VBench does."""
+        made = (model(first, last).float().permute(0, 2, 3, 1) * 255).clamp(0, 255).to(torch.uint8)
+        return (made.int() - middle.int()).abs().sum((1, 2, 3))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from hoigen.core.score import Score
-from hoigen.models.room import Handle
+from hoigen.models.room import Handle, Later, Look
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,33 +16,38 @@ SLACK = 2
 """The header may be off by so many frames."""
 
 
-class _Batches:
-    """Collects inputs of one size and hands them to a network many at a time; results come in order.
+class _Asking:
+    """Frames of a clip on their way to a network, several in a question; the answers come in order.
 
     Args:
         model: the network.
-        size: inputs of a batch.
-        take: is called with each result.
+        look: how it is asked.
     """
 
-    def __init__(self, model: Callable[[Any], Any], size: int, take: Callable[[Any], None]) -> None:
-        self.model, self.size, self.take = model, size, take
-        self.waiting: list[Any] = []
+    def __init__(self, model: Handle, look: Look) -> None:
+        self.model, self.look = model, look
+        self.waiting: list[np.ndarray] = []
+        self.asked: list[Later] = []
 
-    def add(self, item: Any) -> None:
-        """item: (1, ...); `take` is called with (1, ...) of the results, now or later."""
-        self.waiting.append(item)
-        if len(self.waiting) >= self.size:
-            self.flush()
+    def add(self, image: np.ndarray) -> None:
+        """image: (H, W, 3) uint8."""
+        if self.waiting and image.shape != self.waiting[0].shape:
+            self.ask()
+        self.waiting.append(image)
+        if len(self.waiting) >= self.model.together(image.nbytes):
+            self.ask()
 
-    def flush(self) -> None:
-        if not self.waiting:
-            return
-        import torch
+    def ask(self) -> None:
+        if self.waiting:
+            import numpy as np
 
-        waiting, self.waiting = torch.cat(self.waiting), []
-        for result in self.model(waiting).split(1):
-            self.take(result)
+            self.asked.append(self.model.submit(np.stack(self.waiting), method=self.look))
+            self.waiting = []
+
+    def answers(self) -> list[Any]:
+        """What the network said of each frame, as one tensor for each question."""
+        self.ask()
+        return [each.result() for each in self.asked]
 
 
 class ConsistencyStream:
@@ -50,20 +55,19 @@ class ConsistencyStream:
 
     Args:
         model: the network; gives a feature of each picture.
-        prepare: an (H, W, 3) uint8 RGB frame -> what the network takes, (1, ...).
-        batch: frames that go through it at once.
+        look: how it is asked of uint8 RGB frames.
     """
 
-    def __init__(self, model: Handle, prepare: Callable[[np.ndarray], Any], batch: int) -> None:
-        self.model, self.prepare = model, prepare
-        self.batches = _Batches(model, batch, self._take)
+    def __init__(self, model: Handle, look: Look) -> None:
+        self.model = model
+        self.asking = _Asking(model, look)
         self.first: Any = None
         self.last: Any = None
         self.to_last: list[float] = []
         self.to_first: list[float] = []
 
     def see(self, image: np.ndarray, time: float) -> None:
-        self.batches.add(self.prepare(image))
+        self.asking.add(image)
 
     def _take(self, feature: Any) -> None:
         import torch.nn.functional as F
@@ -77,7 +81,9 @@ class ConsistencyStream:
         self.last = feature
 
     def score(self) -> Score:
-        self.batches.flush()
+        for features in self.asking.answers():
+            for feature in features.split(1):
+                self._take(feature)
         if not self.to_last:
             return Score(None, {"reason": "one frame only" if self.first is not None else "no frame to look at"})
         likeness = [(last + first) / 2 for last, first in zip(self.to_last, self.to_first, strict=True)]
@@ -95,25 +101,23 @@ class PerFrameStream:
 
     Args:
         model: the network; gives a number of each picture.
-        prepare: an (H, W, 3) uint8 RGB frame -> what the network takes, (1, ...).
-        batch: frames that go through it at once.
+        look: how it is asked of uint8 RGB frames.
         scale: brings the network's numbers to 0..1.
     """
 
-    def __init__(self, model: Handle, prepare: Callable[[np.ndarray], Any], batch: int, scale: float) -> None:
-        self.model, self.prepare = model, prepare
-        self.numbers: list[float] = []
-        self.batches = _Batches(model, batch, lambda number: self.numbers.append(float(number) * scale))
+    def __init__(self, model: Handle, look: Look, scale: float) -> None:
+        self.model, self.scale = model, scale
+        self.asking = _Asking(model, look)
 
     def see(self, image: np.ndarray, time: float) -> None:
-        self.batches.add(self.prepare(image))
+        self.asking.add(image)
 
     def score(self) -> Score:
-        self.batches.flush()
-        if not self.numbers:
+        numbers = [float(number) * self.scale for answer in self.asking.answers() for number in answer]
+        if not numbers:
             return Score(None, {"reason": "no frame to look at"})
-        detail = {"frames": [round(each, 5) for each in self.numbers], "weights": list(self.model.ledger)}
-        return Score(math.fsum(self.numbers) / len(self.numbers), detail)
+        detail = {"frames": [round(each, 5) for each in numbers], "weights": list(self.model.ledger)}
+        return Score(math.fsum(numbers) / len(numbers), detail)
 
 
 def middles(count: int, wanted: int) -> list[int]:

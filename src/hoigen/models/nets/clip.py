@@ -89,10 +89,16 @@ class ClipVit(nn.Module):  # type: ignore[misc]
         self.transformer = _Transformer(width, depth)
         self.ln_post = nn.LayerNorm(width)
         self.proj = nn.Parameter(torch.zeros(width, out))
+        self.low: Any = None
+
+    def lower(self, dtype: Any) -> None:
+        """All of its weights as `dtype`."""
+        self.to(dtype)
+        self.low = dtype
 
     def forward(self, pictures: Any) -> Any:
         """pictures: (N, 3, 224, 224), normalised. Returns the embedding of each, (N, out), not of length 1 yet."""
-        patches = self.conv1(pictures).flatten(2).transpose(1, 2)
+        patches = self.conv1(pictures.to(self.low or pictures.dtype)).flatten(2).transpose(1, 2)
         first = self.class_embedding.expand(len(patches), 1, -1).to(patches.dtype)
         tokens = torch.cat([first, patches], dim=1) + self.positional_embedding
         tokens = self.transformer(self.ln_pre(tokens))
@@ -122,6 +128,12 @@ class Vision(nn.Module):  # type: ignore[misc]
         self.transformer = _Transformer(width, depth)
         self.ln_post = nn.LayerNorm(width)
         self.proj = nn.Parameter(torch.zeros(width, out))
+        self.low: Any = None
+
+    def lower(self, dtype: Any) -> None:
+        """All of its weights as `dtype`."""
+        self.to(dtype)
+        self.low = dtype
 
     def forward(self, frames: Any) -> Any:
         """frames: (N, T, 3, 224, 224), normalised. Returns (N, out).
@@ -129,7 +141,7 @@ class Vision(nn.Module):  # type: ignore[misc]
         All patches of all frames attend to each other; there is one class token, which has a place of its own in space
         and none in time.
         """
-        patches = self.conv1(frames.transpose(1, 2)).flatten(3)  # (N, width, T, patches)
+        patches = self.conv1(frames.to(self.low or frames.dtype).transpose(1, 2)).flatten(3)  # (N, width, T, patches)
         tokens = patches.permute(0, 2, 3, 1) + self.positional_embedding[1:]
         tokens = (tokens + self.temporal_positional_embedding[:, :, None]).flatten(1, 2)
         first = (self.class_embedding + self.positional_embedding[0]).expand(len(tokens), 1, -1)
@@ -162,6 +174,11 @@ class ViClip(nn.Module):  # type: ignore[misc]
         # frames of a video; tokens of a text, its start and end among them
         frames, length = vision.temporal_positional_embedding.shape[1], text.positional_embedding.shape[0]
         self.facts = {"frames": int(frames), "length": int(length)}
+
+    def lower(self, dtype: Any) -> None:
+        """Weights of both halves as `dtype`; the cosine is float32's."""
+        self.vision_encoder.lower(dtype)
+        self.text_encoder.to(dtype)
 
     def forward(self, frames: Any, numbers: Any) -> Any:
         """The cosine of each video with its text, (N,).
@@ -201,6 +218,11 @@ class _ClipBoth(nn.Module):  # type: ignore[misc]
         self.vision, self.text = vision, text
         # frames of a video; tokens of a text, its start and end among them
         self.facts = {"frames": FRAMES, "length": int(text.positional_embedding.shape[0])}
+
+    def lower(self, dtype: Any) -> None:
+        """Weights of both halves as `dtype`; the cosine is float32's."""
+        self.vision.lower(dtype)
+        self.text.to(dtype)
 
     def forward(self, frames: Any, numbers: Any) -> Any:
         """The mean cosine of the frames of each video with its text, (N,).

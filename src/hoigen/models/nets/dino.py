@@ -66,13 +66,22 @@ class Dino(nn.Module):  # type: ignore[misc]
         self.patch_embed = nn.ModuleDict({"proj": nn.Conv2d(3, width, patch, patch)})
         self.blocks = nn.ModuleList([_Block(width) for _ in range(depth)])
         self.norm = nn.LayerNorm(width, eps=1e-6)
+        self.low: Any = None
+
+    def lower(self, dtype: Any) -> None:
+        """All of its weights as `dtype`; the position embedding is resampled before that."""
+        self.low = dtype
+        for name, parameter in self.named_parameters():
+            if name != "pos_embed":
+                parameter.data = parameter.data.to(dtype)
 
     def forward(self, pictures: Any) -> Any:
         """pictures: (N, 3, H, W), normalised. Returns the class token after the last norm, (N, width)."""
         height, width = pictures.shape[-2:]
-        patches = self.patch_embed["proj"](pictures).flatten(2).transpose(1, 2)
+        patches = self.patch_embed["proj"](pictures.to(self.low or pictures.dtype)).flatten(2).transpose(1, 2)
         tokens = torch.cat([self.cls_token.expand(len(patches), -1, -1), patches], dim=1)
-        tokens = tokens + self.positions(height, width)
+        places = self.positions(height, width)
+        tokens = tokens + (places if self.low is None else places.to(self.low))
         for block in self.blocks:
             tokens = block(tokens)
         return self.norm(tokens)[:, 0]

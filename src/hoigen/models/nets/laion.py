@@ -22,6 +22,10 @@ class Predictor(nn.Module):  # type: ignore[misc]
         super().__init__()
         self.clip, self.head = clip, head
 
+    def lower(self, dtype: Any) -> None:
+        """CLIP's weights as `dtype`; the head stays as it is."""
+        self.clip.lower(dtype)
+
     def forward(self, pictures: Any) -> Any:
         """pictures: (N, 3, 224, 224), normalised. Returns (N,), about 0..10; higher is nicer."""
         embedding = self.clip(pictures).float()

@@ -8,6 +8,7 @@ Source: Xu et al., Unifying Flow, Stereo and Depth Estimation, arXiv 2211.05783;
 
 from __future__ import annotations
 
+import functools
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -98,7 +99,7 @@ class _Transformer(nn.Module):  # type: ignore[misc]
         """
         height, width = first.shape[-2:]
         own = torch.cat([first, second]).flatten(2).transpose(1, 2)
-        plain, shifted = (_Windows(height, width, splits, move, own) for move in (False, True))
+        plain, shifted = (_windows(height, width, splits, move, own.dtype, own.device) for move in (False, True))
         for at, layer in enumerate(self.layers):
             other, attend = torch.cat(own.chunk(2)[::-1]), shifted if at % 2 else plain
             own = layer["cross_attn_ffn"](layer["self_attn"](own, own, attend), other, attend)
@@ -110,23 +111,30 @@ class _Transformer(nn.Module):  # type: ignore[misc]
 class _Windows:
     """Attention within windows of a grid; every other layer has them moved by half a window, so that they overlap."""
 
-    def __init__(self, height: int, width: int, splits: int, moved: bool, like: Any) -> None:
+    def __init__(self, height: int, width: int, splits: int, moved: bool, dtype: Any, device: Any) -> None:
         self.size, self.splits = (height, width), splits
         self.tall, self.wide = height // splits, width // splits
         self.move = (self.tall // 2, self.wide // 2) if moved else (0, 0)
-        self.mask = self._mask().to(like) if moved else None
+        self.mask = self._mask().to(device, dtype) if moved else None
 
     def __call__(self, query: Any, key: Any, value: Any) -> Any:
         count = len(query)
         query, key, value = (self._parted(each) for each in (query, key, value))
-        mask = None if self.mask is None else self.mask.repeat(count, 1, 1)
-        seen = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        if query.is_cuda:  # a window takes the place of a head, so that one mask does for all pictures
+            query, key, value = (each.unflatten(0, (count, -1)) for each in (query, key, value))
+            mask = None if self.mask is None else self.mask[None].expand(count, -1, -1, -1)
+            seen = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        else:
+            mask = None if self.mask is None else self.mask.repeat(count, 1, 1)
+            seen = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         rows = seen.reshape(count, self.splits, self.splits, self.tall, self.wide, -1)
-        grid = rows.permute(0, 1, 3, 2, 4, 5).reshape(count, *self.size, -1).roll(self.move, (1, 2))
+        grid = rows.permute(0, 1, 3, 2, 4, 5).reshape(count, *self.size, -1)
+        grid = grid.roll(self.move, (1, 2)) if any(self.move) else grid
         return grid.flatten(1, 2)
 
     def _parted(self, x: Any) -> Any:
-        grid = x.reshape(len(x), *self.size, -1).roll((-self.move[0], -self.move[1]), (1, 2))
+        grid = x.reshape(len(x), *self.size, -1)
+        grid = grid.roll((-self.move[0], -self.move[1]), (1, 2)) if any(self.move) else grid
         rows = grid.reshape(len(x), self.splits, self.tall, self.splits, self.wide, -1)
         return rows.permute(0, 1, 3, 2, 4, 5).reshape(-1, self.tall * self.wide, x.shape[-1])
 
@@ -139,9 +147,14 @@ class _Windows:
         ]
         for number, (rows, columns) in enumerate((a, b) for a in edges[0] for b in edges[1]):
             parts[:, rows, columns] = number
-        unmoved = _Windows(*self.size, self.splits, False, parts)
+        unmoved = _Windows(*self.size, self.splits, False, parts.dtype, parts.device)
         part = unmoved._parted(parts.flatten(1, 2))
         return torch.where(part == part.transpose(1, 2), 0.0, -100.0)
+
+
+@functools.lru_cache(maxsize=32)
+def _windows(height: int, width: int, splits: int, moved: bool, dtype: Any, device: Any) -> _Windows:
+    return _Windows(height, width, splits, moved, dtype, device)
 
 
 class _Spread(nn.Module):  # type: ignore[misc]
@@ -197,11 +210,23 @@ class _Gru(nn.Module):  # type: ignore[misc]
                 setattr(self, f"conv{gate}{at}", nn.Conv2d(384, 128, kernel, padding=padding))
 
     def forward(self, state: Any, given: Any) -> Any:
+        if state.is_cuda and state.dtype != torch.float32:
+            return self._on_card(state, given)
         for at in (1, 2):
             z, r, q = (getattr(self, f"conv{gate}{at}") for gate in "zrq")
             both = torch.cat([state, given], 1)
             keep, use = z(both).sigmoid(), r(both).sigmoid()
             state = (1 - keep) * state + keep * q(torch.cat([use * state, given], 1)).tanh()
+        return state
+
+    def _on_card(self, state: Any, given: Any) -> Any:
+        """As `forward`, in fewer and larger steps."""
+        for at in (1, 2):
+            z, r, q = (getattr(self, f"conv{gate}{at}") for gate in "zrq")
+            weight, bias = torch.cat([z.weight, r.weight]), torch.cat([z.bias, r.bias])
+            gates = F.conv2d(torch.cat([state, given], 1), weight, bias, padding=z.padding).sigmoid_()
+            keep, use = gates.chunk(2, 1)
+            state = torch.lerp(state, q(torch.cat([use * state, given], 1)).tanh_(), keep)
         return state
 
 
@@ -214,7 +239,7 @@ class _Refine(nn.Module):  # type: ignore[misc]
         self.mask = nn.Sequential(nn.Conv2d(128, 256, 3, padding=1), nn.ReLU(), nn.Conv2d(256, 9 * 16, 1))
 
     def forward(self, state: Any, given: Any, alike: Any, flow: Any) -> tuple[Any, Any]:
-        """What the flow is to be corrected by, and how it is to be enlarged.
+        """What the flow is to be corrected by, and the state, of which `mask` makes how it is to be enlarged.
 
         Args:
             state: of the gated unit, (N, 128, height, width).
@@ -223,7 +248,7 @@ class _Refine(nn.Module):  # type: ignore[misc]
             flow: so far, (N, 2, height, width).
         """
         state = self.gru(state, torch.cat([given, self.encoder(flow, alike)], 1))
-        return self.flow_head(state), self.mask(state)
+        return self.flow_head(state), state
 
 
 class UniMatch(nn.Module):  # type: ignore[misc]
@@ -234,6 +259,7 @@ class UniMatch(nn.Module):  # type: ignore[misc]
         self.feature_flow_attn = _Spread(width)
         self.refine_proj = nn.Conv2d(128, 256, 1)
         self.refine = _Refine()
+        self.low: Any = None
 
     def forward(self, first: Any, second: Any) -> Any:
         """The flow from one frame to the next, (N, 2, H, W): pixels to the right and down.
@@ -241,6 +267,8 @@ class UniMatch(nn.Module):  # type: ignore[misc]
         Args:
             first, second: (N, 3, H, W), normalised, sides multiples of 32.
         """
+        if self.low is not None:
+            return self._on_card(first, second)
         scales = [each.chunk(2) for each in self.backbone(torch.cat([first, second]))]
         (one, other), splits = scales[0], SPLITS[0]
         one, other = self.transformer(placed(one, splits), placed(other, splits), splits)
@@ -253,23 +281,77 @@ class UniMatch(nn.Module):  # type: ignore[misc]
         flow = self.feature_flow_attn.nearby(near, flow + matched_nearby(near, far))
         state, given = self.refine_proj(near).chunk(2, 1)
         for _ in range(ROUNDS):
-            change, mask = self.refine(state.tanh(), given.relu(), likeness(one, other, flow), flow)
+            change, seen = self.refine(state.tanh(), given.relu(), likeness(one, other, flow), flow)
             flow = flow + change
-        return enlarged(flow, mask)
+        return enlarged(flow, self.refine.mask(seen))
+
+    def lower(self, dtype: Any) -> None:
+        """Weights as `dtype`, laid out as a card wants them; places and flows stay float32."""
+        self.to(dtype=dtype, memory_format=torch.channels_last)
+        self.low = dtype
+
+    def _on_card(self, first: Any, second: Any) -> Any:
+        """As `forward`, in lower precision: likeness is a table of all places with all places, made once by one product
+        of matrices, of which every correction reads what is near; what does not depend on the pictures is made once."""
+        pictures = torch.cat([first, second]).to(self.low)
+        scales = [each.chunk(2) for each in self.backbone(pictures)]
+        (one, other), splits = scales[0], SPLITS[0]
+        one, other = self.transformer(placed(one, splits), placed(other, splits), splits)
+        spread = self.feature_flow_attn
+        query = spread.q_proj(one.flatten(2).transpose(1, 2))
+        flow = carried(query.float(), spread.k_proj(query).float(), matched(one.float(), other.float()))
+
+        (one, other), splits = scales[1], SPLITS[1]
+        flow = F.interpolate(flow, scale_factor=2, mode="bilinear", align_corners=True) * 2
+        warped = sampled(other.float(), grid_of(flow) + flow).to(self.low)
+        near, far = self.transformer(placed(one, splits), placed(warped, splits), splits)
+        flow = self._carried_nearby(near, flow + nearest(near, far))
+        state, given = (
+            each.contiguous(memory_format=torch.channels_last) for each in self.refine_proj(near).chunk(2, 1)
+        )
+        state, given, seen = state.tanh(), given.relu(), None
+        table = Likeness(one, other)
+        for _ in range(ROUNDS):
+            change, seen = self.refine(state, given, table.around(flow).to(self.low), flow.to(self.low))
+            flow = flow + change.float()
+        return enlarged(flow, self.refine.mask(seen).float())
+
+    def _carried_nearby(self, features: Any, flow: Any) -> Any:
+        """As `_Spread.nearby`, one step of the nine at a time."""
+        height, width = flow.shape[-2:]
+        tokens = features.flatten(2).transpose(1, 2)
+        query, key = (
+            project(tokens).transpose(1, 2).unflatten(2, (height, width))
+            for project in (self.feature_flow_attn.q_proj, self.feature_flow_attn.k_proj)
+        )
+        keys, flows = F.pad(key, (1, 1, 1, 1)), F.pad(flow, (1, 1, 1, 1))
+        steps = [(slice(y, y + height), slice(x, x + width)) for y in range(3) for x in range(3)]
+        alike = torch.stack([(query * keys[:, :, y, x]).sum(1, dtype=torch.float32) for y, x in steps], 1)
+        shares = (alike / query.shape[1] ** 0.5).softmax(1)
+        return sum(shares[:, at, None] * flows[:, :, y, x] for at, (y, x) in enumerate(steps))
 
 
 def placed(features: Any, splits: int) -> Any:
     """(N, channels, height, width) `features` with where they are in their window, of `splits` along either side."""
-    height, width = features.shape[-2:]
-    places = sine(height // splits, width // splits, features.shape[1]).permute(2, 0, 1).to(features)
-    return features + places.repeat(1, splits, splits)
+    _, channels, height, width = features.shape
+    return features + _places(height // splits, width // splits, channels, splits, features.dtype, features.device)
+
+
+@functools.lru_cache(maxsize=32)
+def _places(height: int, width: int, channels: int, splits: int, dtype: Any, device: Any) -> Any:
+    """Sines of each place in its window, (channels, splits x height, splits x width)."""
+    return sine(height, width, channels).permute(2, 0, 1).to(device, dtype).repeat(1, splits, splits)
 
 
 def grid_of(features: Any) -> Any:
     """Column and row of each cell of (N, channels, height, width) `features`: (2, height, width)."""
-    height, width = features.shape[-2:]
+    return _grid(*features.shape[-2:], features.dtype, features.device)
+
+
+@functools.lru_cache(maxsize=32)
+def _grid(height: int, width: int, dtype: Any, device: Any) -> Any:
     rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    return torch.stack([columns, rows]).to(features)
+    return torch.stack([columns, rows]).to(device, dtype)
 
 
 def sampled(features: Any, places: Any) -> Any:
@@ -290,6 +372,60 @@ def matched(one: Any, other: Any) -> Any:
     query, key = (each.flatten(2).transpose(1, 2) for each in (one, other))
     where = F.scaled_dot_product_attention(query, key, grid.flatten(1).T.expand(len(one), -1, -1))
     return where.transpose(1, 2).reshape(len(one), *grid.shape) - grid
+
+
+def carried(query: Any, key: Any, values: Any) -> Any:
+    """(N, channels, height, width) of `values` alike, which go where `query` finds them: both (N, places, channels)."""
+    shares = (query @ key.transpose(1, 2)).mul_(query.shape[-1] ** -0.5).softmax(-1)
+    return (shares @ values.flatten(2).transpose(1, 2)).transpose(1, 2).reshape(values.shape)
+
+
+class Likeness:
+    """How like every place of one frame is to every place of another, of which what is near is read (`likeness`).
+
+    Args:
+        one, other: features of the frames, (N, channels, height, width).
+    """
+
+    def __init__(self, one: Any, other: Any) -> None:
+        self.size = one.shape[-2:]
+        first, second = (each.flatten(2) for each in (one * one.shape[1] ** -0.5, other))
+        self.table = first.transpose(1, 2) @ second  # (N, places, places)
+
+    def around(self, flow: Any, near: int = NEAR) -> Any:
+        """(N, steps, height, width) float32, as `likeness`: between cells the mixture of those around, which is what
+        likeness to mixed features is, since all steps lie alike between cells.
+
+        Args:
+            flow: (N, 2, height, width) float32.
+            near: cells in each direction.
+        """
+        (height, width), span = self.size, 2 * near + 2
+        places = (_grid(height, width, flow.dtype, flow.device) + flow).flatten(2)
+        cells = places.floor()
+        share = (places - cells)[..., None]
+        reach = torch.arange(-near, near + 2, device=flow.device)
+        columns, rows = (each[..., None].long() + reach for each in cells.clamp(-1e6, 1e6).unbind(1))
+        inside = ((rows >= 0) & (rows < height))[..., None] & ((columns >= 0) & (columns < width))[..., None, :]
+        at = rows.clamp(0, height - 1)[..., None] * width + columns.clamp(0, width - 1)[..., None, :]
+        found = self.table.gather(2, at.flatten(2)).float().unflatten(2, (span, span)) * inside
+        along, down = share.unbind(1)
+        found = torch.lerp(found[:, :, :-1], found[:, :, 1:], down[..., None])
+        found = torch.lerp(found[..., :-1], found[..., 1:], along[..., None])
+        return found.flatten(2).unflatten(1, (height, width)).permute(0, 3, 1, 2)
+
+
+def nearest(one: Any, other: Any) -> Any:
+    """As `matched_nearby`, by one table."""
+    count, _, height, width = one.shape
+    none = torch.zeros(count, 2, height, width, device=one.device)
+    alike = Likeness(one, other).around(none)
+    places = _around(none, none)
+    sizes = torch.tensor([width, height], device=one.device)[:, None, None]
+    inside = ((places >= 0) & (places < sizes)).all(1)
+    shares = alike.flatten(2).transpose(1, 2).masked_fill(~inside, -1e9).softmax(-1)
+    where = torch.einsum("nps,ncps->ncp", shares, places)
+    return where.reshape(count, 2, height, width) - grid_of(none)
 
 
 def _around(features: Any, flow: Any) -> Any:
