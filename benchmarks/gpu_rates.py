@@ -1,4 +1,4 @@
-"""What a graphics card gives through each measure, with as many workers as there are cores, and beside it the best
+"""What a graphics card gives through each measure, with as many workers as by default, and beside it the best
 that the same network gives when prepared batches lie on the card; how far lower precision is from float32; and whether
 what breaks costs what it should.
 
@@ -139,7 +139,7 @@ def served(specs: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def rates(specs: list[dict[str, Any]], best: dict[str, float]) -> None:
-    count = os.cpu_count() or 1
+    count = (os.cpu_count() or 1) * 3 // 2
     print(f"{count} workers through the measure; best: the network alone on prepared batches that lie on the card")
     with served(specs) as address:
         command = [sys.executable, __file__, "worker"]
@@ -173,6 +173,25 @@ def rates(specs: list[dict[str, Any]], best: dict[str, float]) -> None:
         for each in workers:
             each.stdin.close()
             each.wait()
+
+
+def channel() -> None:
+    """How fast a card reads what lies in the memory that is shared with a worker."""
+    import torch
+
+    from hoigen.models import arena
+
+    torch.zeros(1, device="cuda")
+    shared = arena.Arena()
+    array = np.zeros(96 << 20, np.uint8)
+    [piece], give_back = shared.put([array], lambda: None)
+    there = arena.array_of(piece)
+    rates = []
+    for which in (there, array):
+        spent = seconds(lambda which=which: torch.as_tensor(which).to("cuda", non_blocking=True), 0.3)
+        rates.append(array.nbytes / spent / 1e9)
+    print(f"from shared memory {rates[0]:.1f} GB/s, from memory of a process {rates[1]:.1f} GB/s", flush=True)
+    give_back()
 
 
 def use_of_card() -> float:
@@ -372,6 +391,7 @@ def main(asked: Sequence[str]) -> None:
             print(f"\n{section} ({time.monotonic() - began:.0f} s)", flush=True)
             try:
                 if section == "rates":
+                    channel()
                     best = alone(specs, "profile" in asked)
                     rates(specs, best)
                 elif section == "precision":

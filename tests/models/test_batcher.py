@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable, Iterator, Sequence
+import time
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import CancelledError
 
 import pytest
@@ -116,3 +117,36 @@ def test_an_idle_queue_lingers_for_what_comes_right_after(work: Work) -> None:
     assert [each.result(60) for each in found] == ["a 1", "a 2", "a 3"]
     assert work.batches == [[1, 2], [3]]
     queue.close()
+
+
+def test_the_next_batch_is_begun_while_one_is_under_way_and_no_more() -> None:
+    begun: list[int] = []
+    ends = [threading.Event() for _ in range(4)]
+
+    def work(asked: Sequence[int], kind: Hashable) -> Callable[[], list[str | Exception]]:
+        begun.append(asked[0])
+
+        def answers() -> list[str | Exception]:
+            assert ends[asked[0]].wait(60)
+            if asked[0] == 2:
+                raise OSError("the card")
+            return [f"{each}" for each in asked]
+
+        return answers
+
+    queue: Batcher[int, str] = Batcher(work, "test", linger=0)
+    found = [queue.submit(at, at, 1) for at in range(4)]
+    while len(begun) < 2:
+        time.sleep(0.01)
+    time.sleep(0.2)
+    assert begun == [0, 1]
+    assert not found[0].done()
+    for at, event in enumerate(ends):
+        event.set()
+        if at == 2:
+            with pytest.raises(OSError, match="the card"):
+                found[at].result(60)
+        else:
+            assert found[at].result(60) == str(at)
+    queue.close()
+    assert begun == [0, 1, 2, 3]

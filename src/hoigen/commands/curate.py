@@ -142,7 +142,7 @@ def carry_out(
     from hoigen.rules.runfile import same_run, write_run_file
     from hoigen.stages.clips import make_clips
     from hoigen.stages.ingest import check_shots
-    from hoigen.stages.scores import FingerprintsChanged, fetched, score_clips
+    from hoigen.stages.scores import FingerprintsChanged, fetched, score_clips, workers_for
     from hoigen.work.ranks import Rank, held
     from hoigen.work.task import Limits, cores
 
@@ -195,7 +195,8 @@ def carry_out(
             by_content=recipe.duplicates == "drop",
             retry=retry,
         )
-        how = (measures, keep, recipe.score_all, rank, limits, quiet)
+        scoring = replace(limits, workers=recipe.workers or workers_for(steps))
+        how = (measures, keep, recipe.score_all, rank, scoring, quiet)
         try:
             barrier = score_clips(folder, steps, *how, models_present=fresh, retry=retry)
         except FingerprintsChanged as came:  # scores are filed under what they depend on, which is known only now

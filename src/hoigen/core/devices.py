@@ -8,9 +8,11 @@ error of that kind is the process's state, not the next clip's fault.
 from __future__ import annotations
 
 import errno
+import os
 import re
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from hoigen.core.errors import HoigenError, NoRoomError
 
@@ -112,6 +114,12 @@ def _card_answers() -> bool | None:
     except Exception as error:
         return "out of memory" in _text(error).lower()
     return True
+
+
+def there() -> bool:
+    """Whether this machine has a graphics card that PyTorch may use, as far as that is known without it."""
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return shown not in ("", "-1") and any(Path("/dev").glob("nvidia[0-9]*"))
 
 
 def let_go() -> None:

@@ -11,6 +11,7 @@ from hoigen.core.registry import measure
 from hoigen.core.score import Number, Score
 from hoigen.core.settings import Setting
 from hoigen.models import room
+from hoigen.models.arena import Rows
 from hoigen.models.uses import Network
 
 FRAMES, ON_CARD = 8, 128
@@ -69,12 +70,12 @@ class Aesthetics:
     def __call__(self, clip: Clip, frames: Frames) -> Score:
         if not len(frames):
             return Score(None, {"reason": "no frame to look at"})
-        import numpy as np
-
         from hoigen.measures.vbench import pictures
 
         model = room.handle(*self.networks)
-        small = np.stack([pictures.smoothed(image) for image in frames.images])
-        numbers = [float(each) for each in model(small, method=pictures.Look("clip_smoothed"))]
+        shown: Any = frames.images
+        if not model.device.startswith("cuda"):  # a card makes them smaller itself, pixel by pixel alike
+            shown = Rows(tuple(pictures.smoothed(image) for image in shown))
+        numbers = [float(each) for each in model(shown, method=pictures.Look("clip_smoothed"))]
         detail = {"frames": [round(each, 5) for each in numbers], "weights": list(model.ledger)}
         return Score(math.fsum(numbers) / len(numbers), detail)

@@ -11,6 +11,7 @@ from hoigen.core.registry import measure
 from hoigen.core.score import Number, Score
 from hoigen.core.settings import Setting
 from hoigen.models import room
+from hoigen.models.arena import Rows
 from hoigen.models.uses import Network
 
 if TYPE_CHECKING:
@@ -123,15 +124,13 @@ class _Stream:
     def _ask(self, model: room.Handle, three: tuple[np.ndarray, np.ndarray, np.ndarray] | None) -> None:
         """How far from the middle one of three frames is what a network makes of the other two. None: of those that
         wait."""
-        import numpy as np
-
         from hoigen.measures.vbench import pictures
 
         if three is not None:
             self.waiting.append(three)
         size = self.waiting[0][0].size if self.waiting else 0
         if self.waiting and (three is None or len(self.waiting) >= model.together(3 * size)):
-            frames = np.stack([np.stack(each) for each in self.waiting])
+            frames = Rows(tuple(Rows(each).stacked() for each in self.waiting))
             self.asked.append((size, model.submit(frames, method=pictures.LookBetween())))
             self.waiting = []
 

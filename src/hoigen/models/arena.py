@@ -45,6 +45,44 @@ class Piece:
     dtype: str
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Arrays of one shape that are asked of together: stacked where they go, and not before.
+
+    Args:
+        arrays: at least one.
+    """
+
+    arrays: tuple[np.ndarray, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.arrays), *self.arrays[0].shape)
+
+    @property
+    def dtype(self) -> Any:
+        return self.arrays[0].dtype
+
+    @property
+    def nbytes(self) -> int:
+        return len(self.arrays) * int(self.arrays[0].nbytes)
+
+    @property
+    def size(self) -> int:
+        return len(self.arrays) * int(self.arrays[0].size)
+
+    def __len__(self) -> int:
+        return len(self.arrays)
+
+    def __getitem__(self, some: slice) -> Rows:
+        return Rows(self.arrays[some])
+
+    def stacked(self, where: np.ndarray | None = None) -> np.ndarray:
+        import numpy as np
+
+        return np.stack(self.arrays, out=where)
+
+
 class Arena:
     """A worker's. Raises OSError or AttributeError where there is no such memory. size: bytes."""
 
@@ -56,7 +94,9 @@ class Arena:
         self.taken: dict[int, int] = {}  # where a question's arrays begin, and end
         self.news = threading.Condition()
 
-    def put(self, arrays: Sequence[np.ndarray], waiting: Callable[[], None]) -> tuple[list[Piece], Callable[[], None]]:
+    def put(
+        self, arrays: Sequence[np.ndarray | Rows], waiting: Callable[[], None]
+    ) -> tuple[list[Piece], Callable[[], None]]:
         """Writes `arrays` side by side. Returns where they lie, and what gives their place back.
 
         Args:
@@ -72,7 +112,10 @@ class Arena:
         pieces = []
         for start, array in zip(starts, arrays, strict=False):
             place = np.frombuffer(self.memory, array.dtype, array.size, at + start).reshape(array.shape)
-            np.copyto(place, array)
+            if isinstance(array, Rows):
+                array.stacked(place)
+            else:
+                np.copyto(place, array)
             where = os.getpid(), self.descriptor, self.serial, at + start
             pieces.append(Piece(*where, array.shape, array.dtype.str))
         return pieces, lambda: self._give_back(at)
@@ -140,7 +183,7 @@ def packed(arrays: Sequence[Any], arena: Arena | None, waiting: Callable[[], Non
     """`arrays` as they are sent: those that are worth it as pieces of the `arena`; and what gives their place back.
 
     Args:
-        arrays: numpy's; other things stay what they are.
+        arrays: numpy's, or rows of them; other things stay what they are.
         arena: None where there is none.
         waiting: called again and again while there is no room.
     """
@@ -149,7 +192,7 @@ def packed(arrays: Sequence[Any], arena: Arena | None, waiting: Callable[[], Non
     large = [
         at
         for at, each in enumerate(arrays)
-        if isinstance(each, np.ndarray) and each.nbytes >= LEAST and not each.dtype.hasobject
+        if isinstance(each, np.ndarray | Rows) and each.nbytes >= LEAST and not each.dtype.hasobject
     ]
     total = sum(arrays[at].nbytes + ALIGNED for at in large)
     if arena is None or not large or total > arena.size // 2:

@@ -184,11 +184,11 @@ class NetworkService:
             raise kind(f"measure {self.used_by!r} could not load its model: {why}") from error
 
     async def answer(self, asked: room.Call | None) -> Any:
-        """The network's answer to what is `asked`, as arrays; to None, its facts and its ledger."""
+        """The network's answer to what is `asked`, as arrays; to None, its facts, its ledger and its device."""
         import asyncio
 
         if asked is None:
-            return self.loaded.facts, self.loaded.ledger
+            return self.loaded.facts, self.loaded.ledger, self.loaded.device
         named = dict(zip(asked.named, map(_here, asked.named.values()), strict=True))
         call = dataclasses.replace(asked, inputs=tuple(map(_here, asked.inputs)), named=named)
         most = max(call.most, self.loaded.most)

@@ -24,6 +24,7 @@ from hoigen.core.errors import SetupError
 from hoigen.core.settings import Setting
 from hoigen.models import files, tensors, uses
 from hoigen.models import load as loading
+from hoigen.models.arena import Rows
 from hoigen.models.client import Client
 from hoigen.models.uses import Network
 
@@ -322,7 +323,7 @@ class Loaded:
         on_card = torch.device(self.device).type == "cuda"
         groups: list[list[Call]] = []
         for call in calls:
-            shapes = [tuple(each.shape[1:]) for each in call.inputs]
+            shapes = [tuple(each.shape[1:]) for each in call.inputs]  # numpy's, or rows
             if on_card and groups and shapes == [tuple(each.shape[1:]) for each in groups[-1][0].inputs]:
                 groups[-1].append(call)
             else:
@@ -407,6 +408,8 @@ def joined(answers: Sequence[Any]) -> Any:
 def _tensor(value: Any) -> Any:
     import torch
 
+    if isinstance(value, Rows):
+        value = value.stacked()
     if any(step < 0 for step in getattr(value, "strides", ())):
         value = value.copy()  # reversed, as `images[..., ::-1]`: torch has no such steps
     return torch.as_tensor(value)
@@ -530,10 +533,14 @@ class RemoteNetwork:
         self.client, self.network = Client(address), network
 
     @functools.cached_property
-    def _about(self) -> tuple[Mapping[str, Any], Sequence[Mapping[str, str]]]:
-        """Facts and ledger."""
-        found: tuple[Mapping[str, Any], Sequence[Mapping[str, str]]] = self.client.wait(self.network.name, None)
+    def _about(self) -> tuple[Mapping[str, Any], Sequence[Mapping[str, str]], str]:
+        """Facts, ledger and device."""
+        found: tuple[Mapping[str, Any], Sequence[Mapping[str, str]], str] = self.client.wait(self.network.name, None)
         return found
+
+    @property
+    def device(self) -> str:
+        return self._about[2]
 
     @property
     def facts(self) -> Mapping[str, Any]:

@@ -65,8 +65,9 @@ class Recipe:
     workers: Annotated[
         int | None,
         Setting(
-            "worker processes; null is one for each core. They share out the cores: each has cores / workers CPU "
-            "threads, unless OMP_NUM_THREADS is set",
+            "worker processes; null is one for each core, and half as many more while clips are measured by networks "
+            "on a graphics card. They share out the cores: each has cores / workers CPU threads (one at least), unless "
+            "OMP_NUM_THREADS is set",
             least=1,
         ),
     ] = None

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from hoigen.core import devices
 from hoigen.core.clip import Clip
 from hoigen.data import tables
 from hoigen.data.columns import SCORE_COLUMNS, Row
@@ -28,7 +29,7 @@ from hoigen.stages.engine import Job, Outcome, Seen, models_of, patience, setup_
 from hoigen.stages.reworded import goes_by_prompt, with_asked
 from hoigen.work.ranks import Barrier, Rank
 from hoigen.work.stage import Item, Stage
-from hoigen.work.task import Failure, Handler, Limits, Task
+from hoigen.work.task import Failure, Handler, Limits, Task, cores
 
 
 def score_clips(
@@ -73,6 +74,16 @@ def score_clips(
     total = sum(each.clips for each in run.shards() if rank.mine(each.shard))
     stage.go(limits, total=total, quiet=quiet)
     return barrier
+
+
+def workers_for(steps: Iterable[Step]) -> int:
+    """Workers where nobody says how many: one for each core, and half as many more where networks are on a graphics
+    card, since some of them wait for it at any time."""
+    networks = [
+        each for step in steps for unit in step.units if isinstance(unit, uses.HasNetworks) for each in unit.networks
+    ]
+    on_card = devices.there() and any(network.device != "cpu" for network in networks)
+    return cores() * 3 // 2 if on_card else cores()
 
 
 def observers_of(steps: Iterable[Step]) -> dict[tuple[str, str], list[Step]]:

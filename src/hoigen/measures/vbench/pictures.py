@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,8 +96,65 @@ def smoothed(image: np.ndarray) -> np.ndarray:
 
 
 def clip_smoothed(frames: Any) -> Any:
-    """(N, 3, 224, 224) of `smoothed` frames, (N, 224, 224, 3) uint8."""
-    return normalised(floats(frames), CLIP_MEAN, CLIP_STD)
+    """(N, 3, 224, 224) of uint8 `frames`, smoothed on the way down, in whole grey levels."""
+    height, width = frames.shape[1:3]
+    small = resampled(frames, _size(height, width, SIDE))
+    return normalised(middle(floats(small), SIDE), CLIP_MEAN, CLIP_STD)
+
+
+BITS = 22
+"""Of Pillow's weights behind the point."""
+
+
+def resampled(frames: Any, size: tuple[int, int]) -> Any:
+    """(N, *size, 3) uint8 of (N, H, W, 3) uint8 `frames`: bicubic, smoothed on the way down, pixel by pixel what Pillow
+    makes (`Image.resize` with BICUBIC), wherever the frames are. size: height and width.
+
+    Source: Pillow's Resample.c: weights are whole numbers of 22 bits, rows come first, and sums are rounded after both.
+    """
+    height, width = frames.shape[1:3]
+    planes = frames.permute(0, 3, 1, 2)
+    if width != size[1]:
+        planes = _weighed(planes, *_weights(width, size[1], frames.device))
+    if height != size[0]:
+        planes = _weighed(planes.transpose(2, 3), *_weights(height, size[0], frames.device)).transpose(2, 3)
+    return planes.permute(0, 2, 3, 1)
+
+
+@functools.lru_cache(maxsize=64)
+def _weights(length: int, wanted: int, device: Any) -> tuple[Any, Any]:
+    """How much each of `length` pixels counts for each of those that are `wanted`, (length, wanted): whole numbers, in
+    two halves of 11 bits, which are exact in half precision."""
+    scale = length / wanted
+    smooth = max(scale, 1.0)
+    weights = np.zeros((length, wanted), np.int64)
+    for at in range(wanted):
+        middle = (at + 0.5) * scale
+        low, high = max(0, int(middle - 2 * smooth + 0.5)), min(length, int(middle + 2 * smooth + 0.5))
+        away = np.abs((np.arange(low, high) - middle + 0.5) / smooth)
+        near, far = ((1.5 * away - 2.5) * away * away + 1, ((away - 5) * away + 8) * away * -0.5 + 2)
+        shares = np.where(away < 1, near, np.where(away < 2, far, 0.0))
+        weights[low:high, at] = np.trunc(shares / shares.sum() * (1 << BITS) + np.copysign(0.5, shares))
+    upper = weights >> BITS // 2
+    kind = torch.float16 if device.type == "cuda" else torch.float32
+    halves = (upper, weights - (upper << BITS // 2))
+    return tuple(torch.from_numpy(each).to(device, kind) for each in halves)
+
+
+def _weighed(planes: Any, upper: Any, lower: Any) -> Any:
+    """(N, 3, rows, wanted) uint8: sums of (N, 3, rows, length) uint8 by the weights. They are exact: a product of a
+    pixel and half a weight has 19 bits, and float32, in which a card adds up, has room for 32 of these."""
+    flat = planes.reshape(-1, planes.shape[-1])
+    whole = sum(_product(flat, half).to(torch.int32) << shift for half, shift in ((upper, BITS // 2), (lower, 0)))
+    return ((whole + (1 << BITS - 1)) >> BITS).clamp(0, 255).to(torch.uint8).unflatten(0, planes.shape[:-1])
+
+
+def _product(pixels: Any, weights: Any) -> Any:
+    if len(weights) / weights.shape[1] > 7:  # too many pixels of one: sums of 29 bits and more
+        return pixels.double() @ weights.double()
+    if pixels.is_cuda:
+        return torch.mm(pixels.half(), weights, out_dtype=torch.float32)
+    return pixels.float() @ weights
 
 
 def musiq(frames: Any, resize: str) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from hoigen.core.score import Score
+from hoigen.models.arena import Rows
 from hoigen.models.room import Handle, Later, Look
 
 if TYPE_CHECKING:
@@ -39,9 +40,7 @@ class _Asking:
 
     def ask(self) -> None:
         if self.waiting:
-            import numpy as np
-
-            self.asked.append(self.model.submit(np.stack(self.waiting), method=self.look))
+            self.asked.append(self.model.submit(Rows(tuple(self.waiting)), method=self.look))
             self.waiting = []
 
     def answers(self) -> list[Any]:
@@ -61,35 +60,26 @@ class ConsistencyStream:
     def __init__(self, model: Handle, look: Look) -> None:
         self.model = model
         self.asking = _Asking(model, look)
-        self.first: Any = None
-        self.last: Any = None
-        self.to_last: list[float] = []
-        self.to_first: list[float] = []
 
     def see(self, image: np.ndarray, time: float) -> None:
         self.asking.add(image)
 
-    def _take(self, feature: Any) -> None:
+    def score(self) -> Score:
+        import torch
         import torch.nn.functional as F
 
-        feature = F.normalize(feature, dim=-1)
-        if self.first is None:
-            self.first = feature
-        else:
-            for likeness, other in ((self.to_last, self.last), (self.to_first, self.first)):
-                likeness.append(max(0.0, float(F.cosine_similarity(other, feature))))
-        self.last = feature
-
-    def score(self) -> Score:
-        for features in self.asking.answers():
-            for feature in features.split(1):
-                self._take(feature)
-        if not self.to_last:
-            return Score(None, {"reason": "one frame only" if self.first is not None else "no frame to look at"})
-        likeness = [(last + first) / 2 for last, first in zip(self.to_last, self.to_first, strict=True)]
+        said = self.asking.answers()
+        features = F.normalize(torch.cat(said), dim=-1) if said else torch.empty(0, 1)
+        if len(features) < 2:
+            return Score(None, {"reason": "one frame only" if len(features) else "no frame to look at"})
+        to_last, to_first = (
+            F.cosine_similarity(others, features[1:]).clamp(min=0).tolist()
+            for others in (features[:-1], features[:1].expand(len(features) - 1, -1))
+        )
+        likeness = [(last + first) / 2 for last, first in zip(to_last, to_first, strict=True)]
         detail = {
-            "to_last": [round(each, 5) for each in self.to_last],
-            "to_first": [round(each, 5) for each in self.to_first],
+            "to_last": [round(each, 5) for each in to_last],
+            "to_first": [round(each, 5) for each in to_first],
             "pairs": len(likeness),
             "weights": list(self.model.ledger),
         }

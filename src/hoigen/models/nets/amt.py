@@ -47,10 +47,14 @@ def warped(pictures: Any, flow: Any) -> Any:
         flow: (N, 2, H, W), pixels to the right and down.
     """
     height, width = flow.shape[-2:]
+    kind = pictures.dtype
+    if kind == flow.dtype != torch.float32 and not torch.is_autocast_enabled(pictures.device.type):
+        flow, pictures = flow.float(), pictures.float()  # places in half precision would be off by a pixel
     across = torch.linspace(-1, 1, width, device=flow.device).view(1, 1, width)
     down = torch.linspace(-1, 1, height, device=flow.device).view(1, height, 1)
     grid = torch.stack([across + flow[:, 0] / ((width - 1) / 2), down + flow[:, 1] / ((height - 1) / 2)], -1)
-    return F.grid_sample(pictures, grid, mode="bilinear", padding_mode="border", align_corners=True)
+    found = F.grid_sample(pictures, grid, mode="bilinear", padding_mode="border", align_corners=True)
+    return found if kind == pictures.dtype else found.to(kind)
 
 
 class _Pyramid(nn.Module):  # type: ignore[misc]
@@ -169,7 +173,7 @@ class _Correlation:
         back, ahead = flows.float().chunk(2, 1)
         there = self._look(0, self.places + ahead / self.time)
         here = self._look(1, self.places + back / (1 - self.time))
-        return torch.cat([there, here], 1)
+        return torch.cat([there, here], 1)  # float32
 
     def _look(self, side: int, places: Any) -> Any:
         places = places.flatten(2).transpose(1, 2)
@@ -260,6 +264,12 @@ class Amt(nn.Module):  # type: ignore[misc]
         self.comb_block = nn.Sequential(
             nn.Conv2d(3 * FLOWS, 6 * FLOWS, 3, 1, 1), nn.PReLU(6 * FLOWS), nn.Conv2d(6 * FLOWS, 3, 3, 1, 1)
         )
+        self.low: Any = None
+
+    def lower(self, dtype: Any) -> None:
+        """Weights as `dtype`, laid out as a card wants them; matches and places stay float32."""
+        self.to(dtype=dtype, memory_format=torch.channels_last)
+        self.low = dtype
 
     def forward(self, first: Any, second: Any) -> Any:
         """The frame in the middle, (N, 3, H, W), 0..1.
@@ -268,6 +278,8 @@ class Amt(nn.Module):  # type: ignore[misc]
             first: (N, 3, H, W), 0..1, of at least 113 pixels a side.
             second: the next frame, alike.
         """
+        if self.low is not None:
+            first, second = (each.to(self.low, memory_format=torch.channels_last) for each in (first, second))
         height, width = first.shape[-2:]
         left, top = -width % DIVISOR, -height % DIVISOR
         around = [left // 2, left - left // 2, top // 2, top - top // 2]
@@ -288,7 +300,7 @@ class Amt(nn.Module):  # type: ignore[misc]
                 between = found[:, 4:]
             flows = torch.cat([back, ahead], 1)
             seen = flows if down == 1 else enlarged(flows, 1 / down) / down
-            features, change = update(between, seen, matches(seen))
+            features, change = update(between, seen, matches(seen) if self.low is None else matches(seen).to(self.low))
             between, (back, ahead) = between + features, (flows + change).chunk(2, 1)
         last = self.decoder1(between, warped(ones[0], back), warped(twos[0], ahead), back, ahead)
         whole = self._merged(last, back, ahead, one, two, mean)

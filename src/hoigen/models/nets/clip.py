@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from hoigen.models import tensors
+from hoigen.models.nets.parts import patched
 from hoigen.models.tensors import Found
 
 HEAD = 64
@@ -98,7 +99,10 @@ class ClipVit(nn.Module):  # type: ignore[misc]
 
     def forward(self, pictures: Any) -> Any:
         """pictures: (N, 3, 224, 224), normalised. Returns the embedding of each, (N, out), not of length 1 yet."""
-        patches = self.conv1(pictures.to(self.low or pictures.dtype)).flatten(2).transpose(1, 2)
+        if self.low is None:
+            patches = self.conv1(pictures).flatten(2).transpose(1, 2)
+        else:
+            patches = patched(self.conv1, pictures.to(self.low))
         first = self.class_embedding.expand(len(patches), 1, -1).to(patches.dtype)
         tokens = torch.cat([first, patches], dim=1) + self.positional_embedding
         tokens = self.transformer(self.ln_pre(tokens))

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from hoigen.models import tensors
-from hoigen.models.nets.parts import Mlp
+from hoigen.models.nets.parts import Mlp, patched
 from hoigen.models.tensors import Found
 
 HEAD = 64
@@ -78,7 +78,10 @@ class Dino(nn.Module):  # type: ignore[misc]
     def forward(self, pictures: Any) -> Any:
         """pictures: (N, 3, H, W), normalised. Returns the class token after the last norm, (N, width)."""
         height, width = pictures.shape[-2:]
-        patches = self.patch_embed["proj"](pictures.to(self.low or pictures.dtype)).flatten(2).transpose(1, 2)
+        if self.low is None:
+            patches = self.patch_embed["proj"](pictures).flatten(2).transpose(1, 2)
+        else:
+            patches = patched(self.patch_embed["proj"], pictures.to(self.low))
         tokens = torch.cat([self.cls_token.expand(len(patches), -1, -1), patches], dim=1)
         places = self.positions(height, width)
         tokens = tokens + (places if self.low is None else places.to(self.low))

@@ -174,7 +174,9 @@ def pieces_at(pictures: Any, scale: int, side: int | None) -> tuple[Any, Any, An
         ratio = side / max(height, width)
         height, width = round(height * ratio), round(width * ratio)
         pictures = F.interpolate(pictures, (height, width), mode="bicubic", align_corners=False)
-    patches = F.unfold(same(pictures, PATCH, PATCH), PATCH, stride=PATCH)
+    padded = same(pictures, PATCH, PATCH)
+    patches = padded.unflatten(3, (-1, PATCH)).unflatten(2, (-1, PATCH)).permute(0, 1, 3, 5, 2, 4)
+    patches = patches.reshape(len(pictures), -1, patches.shape[-2] * patches.shape[-1])
     down, across = (  # the cell of each patch in the grid of positions, row by row
         F.interpolate(torch.arange(GRID, dtype=torch.float32)[None, None], count, mode="nearest")[0, 0].long()
         for count in (math.ceil(height / PATCH), math.ceil(width / PATCH))

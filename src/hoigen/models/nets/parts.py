@@ -2,6 +2,7 @@
 
     sine  where the cells of a grid are, as sines and cosines that are added to features
     Mlp   the two layers of a block
+    patched  pictures -> a token of each patch
 
 Source of sine: Carion et al., End-to-End Object Detection with Transformers, arXiv 2005.12872 (normalised, to 2 pi).
 """
@@ -29,6 +30,16 @@ def sine(height: int, width: int, channels: int) -> Any:
     down = waves(height)[:, None].expand(height, width, half)
     along = waves(width)[None].expand(height, width, half)
     return torch.cat([down, along], -1)
+
+
+def patched(conv: Any, pictures: Any) -> Any:
+    """(N, patches, width) tokens of (N, 3, H, W) `pictures`, by a convolution whose stride is its size: as one product
+    of matrices, for which a card is made; what is beyond the last whole patch is left out."""
+    tall, wide = conv.kernel_size
+    rows, columns = pictures.shape[2] // tall, pictures.shape[3] // wide
+    whole = pictures[:, :, : rows * tall, : columns * wide]
+    parts = whole.unflatten(3, (columns, wide)).unflatten(2, (rows, tall)).permute(0, 2, 4, 1, 3, 5)
+    return F.linear(parts.reshape(len(pictures), rows * columns, -1), conv.weight.flatten(1), conv.bias)
 
 
 class Mlp(nn.Module):  # type: ignore[misc]

@@ -31,6 +31,27 @@ MULTIPLE = 32
 Attend = Callable[[Any, Any, Any], Any]
 
 
+def conv_relu(conv: Any, x: Any) -> Any:
+    """A convolution and what is above 0 of it; a card does both in one step."""
+    if x.is_cuda and x.dtype != torch.float32 and _fuses(x.dtype, x.device):
+        how = conv.stride, conv.padding, conv.dilation, conv.groups
+        return torch.cudnn_convolution_relu(x, conv.weight, conv.bias, *how)
+    return F.relu(conv(x))
+
+
+@functools.lru_cache(maxsize=8)
+def _fuses(dtype: Any, device: Any) -> bool:
+    """Whether this card and these libraries have that step."""
+    x, weight = torch.ones(1, 8, 4, 4, dtype=dtype, device=device), torch.ones(8, 8, 1, 1, dtype=dtype, device=device)
+    x, weight = (each.contiguous(memory_format=torch.channels_last) for each in (x, weight))
+    bias = torch.arange(-12, -4, dtype=dtype, device=device)
+    try:
+        made = torch.cudnn_convolution_relu(x, weight, bias, (1, 1), (0, 0), (1, 1), 1)
+    except (RuntimeError, AttributeError):
+        return False
+    return bool(torch.allclose(made, F.relu(F.conv2d(x, weight, bias))))
+
+
 class _Residual(nn.Module):  # type: ignore[misc]
     def __init__(self, given: int, width: int, stride: int) -> None:
         super().__init__()
@@ -107,6 +128,37 @@ class _Transformer(nn.Module):  # type: ignore[misc]
         one, other = found.chunk(2)
         return one, other
 
+    def sorted_once(self, first: Any, second: Any, splits: int) -> tuple[Any, Any]:
+        """As `forward`. Tokens stand in the order of the windows while a layer is at work: it is changed once a layer,
+        and not for each query, key and value."""
+        height, width = first.shape[-2:]
+        own = torch.cat([first, second]).flatten(2).transpose(1, 2)
+        count = len(own)
+        windows = [_windows(height, width, splits, moved, own.dtype, own.device) for moved in (False, True)]
+        before = -1
+        for at, layer in enumerate(self.layers):
+            own = _sorted(own, _moves(height, width, splits, before, at % 2, count, own.device))
+            before, attend = at % 2, windows[at % 2].of_sorted
+            own = layer["self_attn"](own, own, attend)
+            own = layer["cross_attn_ffn"](own, own.roll(count // 2, 0), attend)
+        own = _sorted(own, _moves(height, width, splits, before, -1, count, own.device))
+        one, other = own.transpose(1, 2).unflatten(2, (height, width)).chunk(2)
+        return one, other
+
+
+def _sorted(tokens: Any, order: Any) -> Any:
+    return tokens.reshape(-1, tokens.shape[-1]).index_select(0, order).reshape(tokens.shape)
+
+
+@functools.lru_cache(maxsize=64)
+def _moves(height: int, width: int, splits: int, before: int, after: int, count: int, device: Any) -> Any:
+    """Where each token of `count` pictures is taken from, (count x places,). before, after: their order: -1 row by row,
+    0 by window, 1 by window moved by half of one."""
+    orders = [_Windows(height, width, splits, bool(moved), torch.float32, "cpu").order() for moved in (0, 1)]
+    orders.append(torch.arange(height * width))
+    order = orders[before].argsort()[orders[after]]
+    return (order + torch.arange(count)[:, None] * len(order)).flatten().to(device)
+
 
 class _Windows:
     """Attention within windows of a grid; every other layer has them moved by half a window, so that they overlap."""
@@ -120,17 +172,28 @@ class _Windows:
     def __call__(self, query: Any, key: Any, value: Any) -> Any:
         count = len(query)
         query, key, value = (self._parted(each) for each in (query, key, value))
-        if query.is_cuda:  # a window takes the place of a head, so that one mask does for all pictures
-            query, key, value = (each.unflatten(0, (count, -1)) for each in (query, key, value))
-            mask = None if self.mask is None else self.mask[None].expand(count, -1, -1, -1)
-            seen = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        else:
-            mask = None if self.mask is None else self.mask.repeat(count, 1, 1)
-            seen = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        mask = None if self.mask is None else self.mask.repeat(count, 1, 1)
+        seen = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         rows = seen.reshape(count, self.splits, self.splits, self.tall, self.wide, -1)
         grid = rows.permute(0, 1, 3, 2, 4, 5).reshape(count, *self.size, -1)
         grid = grid.roll(self.move, (1, 2)) if any(self.move) else grid
         return grid.flatten(1, 2)
+
+    def order(self) -> Any:
+        """Which place of the grid stands where, window by window, (places,)."""
+        height, width = self.size
+        return self._parted(torch.arange(height * width)[None, :, None]).flatten()
+
+    def of_sorted(self, query: Any, key: Any, value: Any) -> Any:
+        """As a call, of tokens that stand in that order already."""
+        count, places, width = query.shape
+        if self.mask is None:
+            query, key, value = (each.reshape(-1, 1, self.tall * self.wide, width) for each in (query, key, value))
+            return F.scaled_dot_product_attention(query, key, value).reshape(count, places, width)
+        # a window takes the place of a head, so that one mask does for all pictures
+        query, key, value = (each.reshape(count, self.splits**2, -1, width) for each in (query, key, value))
+        mask = self.mask[None].expand(count, -1, -1, -1)
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=mask).reshape(count, places, width)
 
     def _parted(self, x: Any) -> Any:
         grid = x.reshape(len(x), *self.size, -1)
@@ -195,9 +258,9 @@ class _Motion(nn.Module):  # type: ignore[misc]
         self.conv = nn.Conv2d(256, 126, 3, padding=1)
 
     def forward(self, flow: Any, alike: Any) -> Any:
-        alike = F.relu(self.convc2(F.relu(self.convc1(alike))))
-        moved = F.relu(self.convf2(F.relu(self.convf1(flow))))
-        return torch.cat([F.relu(self.conv(torch.cat([alike, moved], 1))), flow], 1)
+        alike = conv_relu(self.convc2, conv_relu(self.convc1, alike))
+        moved = conv_relu(self.convf2, conv_relu(self.convf1, flow))
+        return torch.cat([conv_relu(self.conv, torch.cat([alike, moved], 1)), flow], 1)
 
 
 class _Gru(nn.Module):  # type: ignore[misc]
@@ -248,7 +311,8 @@ class _Refine(nn.Module):  # type: ignore[misc]
             flow: so far, (N, 2, height, width).
         """
         state = self.gru(state, torch.cat([given, self.encoder(flow, alike)], 1))
-        return self.flow_head(state), state
+        head = self.flow_head
+        return head.conv2(conv_relu(head.conv1, state)), state
 
 
 class UniMatch(nn.Module):  # type: ignore[misc]
@@ -296,7 +360,7 @@ class UniMatch(nn.Module):  # type: ignore[misc]
         pictures = torch.cat([first, second]).to(self.low)
         scales = [each.chunk(2) for each in self.backbone(pictures)]
         (one, other), splits = scales[0], SPLITS[0]
-        one, other = self.transformer(placed(one, splits), placed(other, splits), splits)
+        one, other = self.transformer.sorted_once(placed(one, splits), placed(other, splits), splits)
         spread = self.feature_flow_attn
         query = spread.q_proj(one.flatten(2).transpose(1, 2))
         flow = carried(query.float(), spread.k_proj(query).float(), matched(one.float(), other.float()))
@@ -304,7 +368,7 @@ class UniMatch(nn.Module):  # type: ignore[misc]
         (one, other), splits = scales[1], SPLITS[1]
         flow = F.interpolate(flow, scale_factor=2, mode="bilinear", align_corners=True) * 2
         warped = sampled(other.float(), grid_of(flow) + flow).to(self.low)
-        near, far = self.transformer(placed(one, splits), placed(warped, splits), splits)
+        near, far = self.transformer.sorted_once(placed(one, splits), placed(warped, splits), splits)
         flow = self._carried_nearby(near, flow + nearest(near, far))
         state, given = (
             each.contiguous(memory_format=torch.channels_last) for each in self.refine_proj(near).chunk(2, 1)
