@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 AS_VBENCH = EveryFrame(untagged=True)
 INTERPOLATORS = ("amt", "flow")
-ON_CARD = 8
+ON_CARD = 16
 """Frames, with those around them, that a graphics card looks at together."""
 SMALLEST = 113
 """Shorter sides have one place or none at the coarsest scale of AMT, where nothing can be told apart."""

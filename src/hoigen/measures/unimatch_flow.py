@@ -121,14 +121,14 @@ class LookAtFlow:
     def prepare(self, pairs: Any) -> tuple[Any, Any, Any]:
         """What the network takes of (N, 2, H, W, 3) uint8 pairs; and of each row how wide and tall its picture is, and
         what the network sees of it, as the network sees it, and the diagonal, in pixels, (N, 5)."""
-        import torch
+        from hoigen.models.nets.parts import constant
 
         height, width = pairs.shape[2:4]
         upright = height > width  # the model was trained on wide pictures
         first, second = (prepared(pairs[:, at], upright) for at in (0, 1))
         across, down = (height, width) if upright else (width, height)
-        sizes = [across, down, first.shape[-1], first.shape[-2], math.hypot(height, width)]
-        return first, second, torch.tensor([sizes], dtype=torch.float32, device=first.device).expand(len(first), -1)
+        sizes = across, down, first.shape[-1], first.shape[-2], math.hypot(height, width)
+        return first, second, constant(sizes, first.device).expand(len(first), -1)
 
     def __call__(self, model: Any, first: Any, second: Any, sizes: Any) -> Any:
         """Mean lengths in diagonals, (N,)."""
@@ -151,12 +151,12 @@ def prepared(images: Any, upright: bool) -> Any:
     import torch
     import torch.nn.functional as F
 
+    from hoigen.models.nets.parts import constant
     from hoigen.models.nets.pixels import IMAGENET_MEAN, IMAGENET_STD
 
     values = torch.as_tensor(images).permute(0, 3, 1, 2).float()
     size = seen_size(*values.shape[-2:])
     values = values.transpose(2, 3) if upright else values
     values = F.interpolate(values, size, mode="bilinear", align_corners=True) / 255
-    of = {"device": values.device}
-    mean, deviation = (torch.tensor(each, **of).reshape(1, 3, 1, 1) for each in (IMAGENET_MEAN, IMAGENET_STD))
+    mean, deviation = (constant(each, values.device).reshape(1, 3, 1, 1) for each in (IMAGENET_MEAN, IMAGENET_STD))
     return (values - mean) / deviation

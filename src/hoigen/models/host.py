@@ -75,6 +75,9 @@ BACKLOG = 4096
 """Questions that may wait to be taken up; the kernel has a limit of its own."""
 TRACE_ROOM = 16_000
 """Letters of a traceback that are sent to who asked."""
+SWITCH: Seconds = 0.0005
+"""After which a thread lets another one go on. What a question has to pass on its way is many small steps, which would
+each wait for the thread that keeps a card busy: ten times as long by Python's own number."""
 LONGEST_ADDRESS = 100
 """Bytes of a socket's path; Linux takes 107, macOS 103."""
 
@@ -377,6 +380,7 @@ def main() -> None:
     faulthandler.register(signal.SIGUSR1, all_threads=True)  # the parent asks where it hangs
     no_core_files()
     end_with_parent(parent)
+    sys.setswitchinterval(SWITCH)
     link = socket.socket(fileno=link_fd)
     setup = b""
     while part := link.recv(1 << 16):

@@ -166,6 +166,19 @@ def test_gates_made_together_are_those_made_apart(lowered: unimatch.UniMatch) ->
         assert gru._on_card(state, given).numpy() == pytest.approx(gru(state, given).numpy(), abs=1e-5)
 
 
+def test_norms_of_cards_are_pytorchs() -> None:
+    pictures, tokens = 3 * features(2, 8, 12, 14) + 5, 3 * features(2, 50, 16) + 5
+    pictures[0, 0] = 7  # nothing to be seen
+    theirs = torch.nn.functional.instance_norm(pictures)
+    assert unimatch.normed(pictures).numpy() == pytest.approx(theirs.numpy(), abs=1e-3)
+    assert unimatch.normed(pictures)[0, 0].abs().max() < 1e-2
+    norm = torch.nn.LayerNorm(16)
+    torch.nn.init.normal_(norm.weight)
+    torch.nn.init.normal_(norm.bias)
+    with torch.inference_mode():
+        assert unimatch.levelled(norm, tokens).numpy() == pytest.approx(norm(tokens).numpy(), abs=1e-4)
+
+
 def test_pairs_of_any_size_that_the_network_sees_alike_go_together() -> None:
     look = unimatch_flow.LookAtFlow()
     assert look.kind((4, 2, 96, 160, 3)) == look.kind((1, 2, 90, 150, 3)) == look.kind((1, 2, 160, 96, 3)) == (96, 160)

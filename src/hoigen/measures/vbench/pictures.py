@@ -14,6 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from hoigen.models.nets.parts import constant
 from hoigen.models.nets.pixels import CLIP_MEAN, CLIP_STD, IMAGENET_MEAN, IMAGENET_STD
 
 SIDE = 224
@@ -65,7 +66,7 @@ def normalised(frames: Any, mean: tuple[float, ...], std: tuple[float, ...]) -> 
         frames: (N, 3, H, W), 0..255.
         mean, std: of red, green and blue in 0..1.
     """
-    shift, spread = (torch.tensor(each, device=frames.device).view(3, 1, 1) for each in (mean, std))
+    shift, spread = (constant(tuple(each), frames.device).view(3, 1, 1) for each in (mean, std))
     return (frames / 255 - shift) / spread
 
 

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from hoigen.models import tensors
+from hoigen.models.nets.parts import constant
 from hoigen.models.tensors import Found
 
 CHANNELS = (20, 32, 44, 56)
@@ -183,7 +184,7 @@ class _Correlation:
             found = []
             for level, table in enumerate(self._tables(side, start)):
                 wanted = some / 2**level + self.around
-                span = torch.tensor([table.shape[-1] - 1, table.shape[-2] - 1], device=wanted.device)
+                span = constant((table.shape[-1] - 1, table.shape[-2] - 1), wanted.device, torch.int64)
                 found.append(F.grid_sample(table, 2 * wanted / span - 1, align_corners=True).flatten(1))
             parts.append(torch.cat(found, -1).view(self.count, -1, found[0].shape[-1] * LEVELS))
         return torch.cat(parts, 1).transpose(1, 2).reshape(self.count, -1, self.height, self.width)

@@ -11,6 +11,7 @@ musiq of github.com/google-research/google-research declares them.
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Mapping
@@ -177,12 +178,18 @@ def pieces_at(pictures: Any, scale: int, side: int | None) -> tuple[Any, Any, An
     padded = same(pictures, PATCH, PATCH)
     patches = padded.unflatten(3, (-1, PATCH)).unflatten(2, (-1, PATCH)).permute(0, 1, 3, 5, 2, 4)
     patches = patches.reshape(len(pictures), -1, patches.shape[-2] * patches.shape[-1])
-    down, across = (  # the cell of each patch in the grid of positions, row by row
-        F.interpolate(torch.arange(GRID, dtype=torch.float32)[None, None], count, mode="nearest")[0, 0].long()
-        for count in (math.ceil(height / PATCH), math.ceil(width / PATCH))
-    )
-    places = (down[:, None] * GRID + across).flatten().to(pictures.device)
+    places = _places(math.ceil(height / PATCH), math.ceil(width / PATCH), pictures.device)
     return patches, places, torch.full_like(places, scale)
+
+
+@functools.lru_cache(maxsize=64)
+def _places(rows: int, columns: int, device: Any) -> Any:
+    """The cell of each patch in the grid of positions, row by row."""
+    down, across = (
+        F.interpolate(torch.arange(GRID, dtype=torch.float32)[None, None], count, mode="nearest")[0, 0].long()
+        for count in (rows, columns)
+    )
+    return (down[:, None] * GRID + across).flatten().to(device)
 
 
 def built(found: Found) -> Musiq:

@@ -3,12 +3,14 @@
     sine  where the cells of a grid are, as sines and cosines that are added to features
     Mlp   the two layers of a block
     patched  pictures -> a token of each patch
+    constant  numbers on a device
 
 Source of sine: Carion et al., End-to-End Object Detection with Transformers, arXiv 2005.12872 (normalised, to 2 pi).
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -30,6 +32,12 @@ def sine(height: int, width: int, channels: int) -> Any:
     down = waves(height)[:, None].expand(height, width, half)
     along = waves(width)[None].expand(height, width, half)
     return torch.cat([down, along], -1)
+
+
+@functools.lru_cache(maxsize=256)
+def constant(values: tuple[float, ...], device: Any, dtype: Any = torch.float32) -> Any:
+    """A tensor of `values`, made once: one that is made anew lets a card wait until it has come."""
+    return torch.tensor(values, device=device, dtype=dtype)
 
 
 def patched(conv: Any, pictures: Any) -> Any:

@@ -9,6 +9,7 @@ Source: Xu et al., Unifying Flow, Stereo and Depth Estimation, arXiv 2211.05783;
 from __future__ import annotations
 
 import functools
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -18,7 +19,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from hoigen.models import tensors
-from hoigen.models.nets.parts import sine
+from hoigen.models.nets.parts import constant, sine
 from hoigen.models.tensors import Found
 
 SPLITS = (2, 8)
@@ -26,6 +27,8 @@ SPLITS = (2, 8)
 NEAR = 4
 """Cells in each direction that are compared at the fine scale, and in each correction."""
 ROUNDS = 6
+EPSILON = 1e-5
+"""Of PyTorch's norms."""
 MULTIPLE = 32
 """Of this many pixels both sides have to be."""
 Attend = Callable[[Any, Any, Any], Any]
@@ -33,7 +36,7 @@ Attend = Callable[[Any, Any, Any], Any]
 
 def conv_relu(conv: Any, x: Any) -> Any:
     """A convolution and what is above 0 of it; a card does both in one step."""
-    if x.is_cuda and x.dtype != torch.float32 and _fuses(x.dtype, x.device):
+    if _low(x) and _fuses(x.dtype, x.device):
         how = conv.stride, conv.padding, conv.dilation, conv.groups
         return torch.cudnn_convolution_relu(x, conv.weight, conv.bias, *how)
     return F.relu(conv(x))
@@ -52,6 +55,37 @@ def _fuses(dtype: Any, device: Any) -> bool:
     return bool(torch.allclose(made, F.relu(F.conv2d(x, weight, bias))))
 
 
+def _low(x: Any) -> bool:
+    return bool(x.is_cuda) and x.dtype != torch.float32
+
+
+def _normed(x: Any) -> Any:
+    """Each channel of each picture brought to mean 0 and variance 1."""
+    return normed(x) if _low(x) else F.instance_norm(x)
+
+
+def normed(x: Any) -> Any:
+    """As `F.instance_norm`, which turns the layout of a card into another one and back. Sums are float32."""
+    return _scaled(x, (2, 3))
+
+
+def _levelled(norm: Any, x: Any) -> Any:
+    return levelled(norm, x) if _low(x) else norm(x)
+
+
+def levelled(norm: Any, x: Any) -> Any:
+    """As a layer's `norm` of tokens; the kernel of PyTorch takes a card longer for so few channels."""
+    return torch.addcmul(norm.bias, _scaled(x, (-1,)), norm.weight)
+
+
+def _scaled(x: Any, axes: tuple[int, ...]) -> Any:
+    count = math.prod(x.shape[axis] for axis in axes)
+    mean = x.mean(axes, keepdim=True, dtype=torch.float32)
+    square = torch.linalg.vector_norm(x, dim=axes, keepdim=True, dtype=torch.float32).square() / count
+    scale = ((square - mean.square()).clamp(min=0) + EPSILON).rsqrt()
+    return torch.addcmul((-mean * scale).to(x.dtype), x, scale.to(x.dtype))
+
+
 class _Residual(nn.Module):  # type: ignore[misc]
     def __init__(self, given: int, width: int, stride: int) -> None:
         super().__init__()
@@ -62,9 +96,9 @@ class _Residual(nn.Module):  # type: ignore[misc]
             self.downsample = nn.Sequential(nn.Conv2d(given, width, 1, stride))
 
     def forward(self, x: Any) -> Any:
-        inner = F.relu(F.instance_norm(self.conv1(x)))
-        inner = F.relu(F.instance_norm(self.conv2(inner)))
-        return F.relu(inner + (x if self.downsample is None else F.instance_norm(self.downsample(x))))
+        inner = F.relu(_normed(self.conv1(x)))
+        inner = F.relu(_normed(self.conv2(inner)))
+        return F.relu(inner + (x if self.downsample is None else _normed(self.downsample(x))))
 
 
 class _Backbone(nn.Module):  # type: ignore[misc]
@@ -79,7 +113,7 @@ class _Backbone(nn.Module):  # type: ignore[misc]
 
     def forward(self, x: Any) -> tuple[Any, Any]:
         """Features at an 8th and at a 4th of the picture's size, by one convolution for both."""
-        x = F.relu(F.instance_norm(self.conv1(x)))
+        x = F.relu(_normed(self.conv1(x)))
         x = self.conv2(self.layer3(self.layer2(self.layer1(x))))
         return F.conv2d(x, self.trident_conv.weight, stride=2, padding=1), self.trident_conv(x)
 
@@ -97,9 +131,9 @@ class _Layer(nn.Module):  # type: ignore[misc]
             self.mlp, self.norm2 = nn.Sequential(*layers), nn.LayerNorm(width)
 
     def forward(self, own: Any, other: Any, attend: Attend) -> Any:
-        seen = self.norm1(self.merge(attend(self.q_proj(own), self.k_proj(other), self.v_proj(other))))
+        seen = _levelled(self.norm1, self.merge(attend(self.q_proj(own), self.k_proj(other), self.v_proj(other))))
         if self.mlp is not None:
-            seen = self.norm2(self.mlp(torch.cat([own, seen], -1)))
+            seen = _levelled(self.norm2, self.mlp(torch.cat([own, seen], -1)))
         return own + seen
 
 
@@ -139,8 +173,8 @@ class _Transformer(nn.Module):  # type: ignore[misc]
         for at, layer in enumerate(self.layers):
             own = _sorted(own, _moves(height, width, splits, before, at % 2, count, own.device))
             before, attend = at % 2, windows[at % 2].of_sorted
-            own = layer["self_attn"](own, own, attend)
-            own = layer["cross_attn_ffn"](own, own.roll(count // 2, 0), attend)
+            other = torch.cat([own[count // 2 :], own[: count // 2]])
+            own = layer["cross_attn_ffn"](layer["self_attn"](own, own, attend), other, attend)
         own = _sorted(own, _moves(height, width, splits, before, -1, count, own.device))
         one, other = own.transpose(1, 2).unflatten(2, (height, width)).chunk(2)
         return one, other
@@ -273,7 +307,7 @@ class _Gru(nn.Module):  # type: ignore[misc]
                 setattr(self, f"conv{gate}{at}", nn.Conv2d(384, 128, kernel, padding=padding))
 
     def forward(self, state: Any, given: Any) -> Any:
-        if state.is_cuda and state.dtype != torch.float32:
+        if _low(state):
             return self._on_card(state, given)
         for at in (1, 2):
             z, r, q = (getattr(self, f"conv{gate}{at}") for gate in "zrq")
@@ -284,12 +318,16 @@ class _Gru(nn.Module):  # type: ignore[misc]
 
     def _on_card(self, state: Any, given: Any) -> Any:
         """As `forward`, in fewer and larger steps."""
+        both = torch.cat([state, given], 1)
+        own = both[:, : state.shape[1]]
         for at in (1, 2):
             z, r, q = (getattr(self, f"conv{gate}{at}") for gate in "zrq")
             weight, bias = torch.cat([z.weight, r.weight]), torch.cat([z.bias, r.bias])
-            gates = F.conv2d(torch.cat([state, given], 1), weight, bias, padding=z.padding).sigmoid_()
-            keep, use = gates.chunk(2, 1)
-            state = torch.lerp(state, q(torch.cat([use * state, given], 1)).tanh_(), keep)
+            if at == 2:
+                own.copy_(state)
+            keep, use = F.conv2d(both, weight, bias, padding=z.padding).sigmoid_().chunk(2, 1)
+            own.copy_(use * state)
+            state = torch.lerp(state, q(both).tanh_(), keep)
         return state
 
 
@@ -426,7 +464,7 @@ def sampled(features: Any, places: Any) -> Any:
         places: (N, 2, rows, columns), column and row of each.
     """
     height, width = features.shape[-2:]
-    sizes = torch.tensor([width - 1, height - 1]).to(features)
+    sizes = constant((width - 1, height - 1), features.device, features.dtype)
     return F.grid_sample(features, places.permute(0, 2, 3, 1) * 2 / sizes - 1, align_corners=True)
 
 
@@ -485,7 +523,7 @@ def nearest(one: Any, other: Any) -> Any:
     none = torch.zeros(count, 2, height, width, device=one.device)
     alike = Likeness(one, other).around(none)
     places = _around(none, none)
-    sizes = torch.tensor([width, height], device=one.device)[:, None, None]
+    sizes = constant((width, height), one.device)[:, None, None]
     inside = ((places >= 0) & (places < sizes)).all(1)
     shares = alike.flatten(2).transpose(1, 2).masked_fill(~inside, -1e9).softmax(-1)
     where = torch.einsum("nps,ncps->ncp", shares, places)
@@ -494,10 +532,16 @@ def nearest(one: Any, other: Any) -> Any:
 
 def _around(features: Any, flow: Any) -> Any:
     """(N, 2, places, steps): the cells around where each place went."""
+    steps = _steps(features.dtype, features.device)
+    return (grid_of(features) + flow).flatten(2)[..., None] + steps[:, None]
+
+
+@functools.lru_cache(maxsize=8)
+def _steps(dtype: Any, device: Any) -> Any:
+    """(2, steps): to the right and down, to all cells that are near."""
     reach = torch.arange(-NEAR, NEAR + 1)
     down, along = torch.meshgrid(reach, reach, indexing="ij")
-    steps = torch.stack([along, down]).flatten(1).to(features)
-    return (grid_of(features) + flow).flatten(2)[..., None] + steps[:, None]
+    return torch.stack([along, down]).flatten(1).to(device, dtype)
 
 
 def _alike(one: Any, other: Any, places: Any) -> Any:
@@ -522,7 +566,7 @@ def matched_nearby(one: Any, other: Any) -> Any:
     picture does not count."""
     height, width = one.shape[-2:]
     places = _around(one, torch.zeros(len(one), 2, height, width).to(one))
-    sizes = torch.tensor([width, height]).to(one)[:, None, None]
+    sizes = constant((width, height), one.device, one.dtype)[:, None, None]
     inside = ((places >= 0) & (places < sizes)).all(1)
     shares = _alike(one, other, places).float().masked_fill(~inside, -1e9).softmax(-1)
     where = torch.einsum("nps,ncps->ncp", shares, places)
