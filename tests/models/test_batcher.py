@@ -150,3 +150,45 @@ def test_the_next_batch_is_begun_while_one_is_under_way_and_no_more() -> None:
             assert found[at].result(60) == str(at)
     queue.close()
     assert begun == [0, 1, 2, 3]
+
+
+def test_beside_a_batch_under_way_only_one_that_is_no_smaller_is_begun() -> None:
+    begun: list[list[int]] = []
+    ends = [threading.Event() for _ in range(9)]
+
+    def work(asked: Sequence[int], kind: Hashable) -> Callable[[], list[str | Exception]]:
+        begun.append(list(asked))
+        number = len(begun) - 1
+
+        def answers() -> list[str | Exception]:
+            assert ends[number].wait(60)
+            return ["done"] * len(asked)
+
+        return answers
+
+    def soon(wanted: list[list[int]]) -> bool:
+        until = time.monotonic() + 60
+        while begun != wanted and time.monotonic() < until:
+            time.sleep(0.01)
+        time.sleep(0.1)
+        return begun == wanted
+
+    queue: Batcher[int, str] = Batcher(work, "test", linger=0)
+    queue.submit(0, "a", 10, 3)
+    assert soon([[0]])
+    for number in (1, 2):
+        queue.submit(number, "a", 10)
+    assert soon([[0]]), "two are fewer than three"
+    queue.submit(3, "a", 10)
+    assert soon([[0], [1, 2, 3]])
+    queue.submit(4, "b", 10, 10)
+    assert soon([[0], [1, 2, 3]]), "two are under way"
+    ends[0].set()
+    assert soon([[0], [1, 2, 3], [4]])
+    queue.submit(5, "a", 10)
+    ends[1].set()
+    assert soon([[0], [1, 2, 3], [4]])
+    ends[2].set()
+    assert soon([[0], [1, 2, 3], [4], [5]]), "nothing is under way: it waits for nobody"
+    ends[3].set()
+    queue.close()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-ON_CARD = 16
+ON_CARD = 32
 """Pairs of frames that a graphics card looks at together."""
 SMALLEST = 64
 """Pixels: what the model sees is at least so large on either side."""

@@ -69,7 +69,7 @@ class Batcher(Generic[Asked, Got]):
         self.closed = False
         self.begun: queue.Queue[tuple[Sequence[_Job[Asked, Got]], Callable[[], Sequence[Got | BaseException]]] | None]
         self.begun = queue.Queue()
-        self.free = threading.Semaphore(1 + AHEAD)  # batches that may be under way; what comes meanwhile waits together
+        self.under_way: list[int] = []  # what batches that are begun count for
         self.thread = threading.Thread(target=self._run, name=name, daemon=True)
         self.thread.start()
         threading.Thread(target=self._finish, name=f"{name}, answers", daemon=True).start()
@@ -97,7 +97,7 @@ class Batcher(Generic[Asked, Got]):
             self.thread.join()
 
     def _run(self) -> None:
-        while self.free.acquire() and (jobs := self._next()):
+        while jobs := self._next():
             try:
                 results = self.work([job.asked for job in jobs], jobs[0].kind)
             except BaseException as error:
@@ -106,7 +106,7 @@ class Batcher(Generic[Asked, Got]):
                 self.begun.put((jobs, results))
             else:
                 _tell(jobs, results)
-                self.free.release()
+                self._ended()
         self.begun.put(None)
 
     def _finish(self) -> None:
@@ -117,13 +117,18 @@ class Batcher(Generic[Asked, Got]):
             except BaseException as error:
                 said = [error] * len(jobs)
             _tell(jobs, said)
-            self.free.release()
+            self._ended()
+
+    def _ended(self) -> None:
+        with self.news:
+            self.under_way.pop(0)
+            self.news.notify()
 
     def _next(self) -> list[_Job[Asked, Got]]:
         """The next batch; empty when there will be none."""
         with self.news:
             while True:
-                self.news.wait_for(lambda: self.closed or self.waiting)
+                self.news.wait_for(lambda: self.closed or (self.waiting and self._worth_it()))
                 if self.closed:
                     return []
                 until = time.monotonic() + 5 * self.linger
@@ -138,7 +143,21 @@ class Batcher(Generic[Asked, Got]):
                 taken = {id(job) for job in batch}
                 self.waiting = [job for job in self.waiting if id(job) not in taken]
                 if batch := [job for job in batch if job.future.set_running_or_notify_cancel()]:
+                    self.under_way.append(sum(job.size for job in batch))
                     return batch
+
+    def _worth_it(self) -> bool:
+        """Whether to begin with what waits: at once where nothing is under way. Beside a batch that is, only with one
+        that is full or no smaller: else batches would become ever smaller, since those who got answers come back one
+        by one."""
+        if not self.under_way:
+            return True
+        if len(self.under_way) > AHEAD:
+            return False
+        batch = self._alike()
+        there = sum(job.size for job in batch)
+        full = len(batch) < sum(job.kind == batch[0].kind for job in self.waiting)
+        return full or there >= min(batch[0].most, self.under_way[-1])
 
     def _alike(self) -> list[_Job[Asked, Got]]:
         """The first job and those that go with it, as many as there is room for."""
