@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from pathlib import Path
@@ -174,6 +175,28 @@ def test_large_pictures_go_through_shared_memory_and_come_back_right(
     assert all(torch.allclose(each, here(shown(at)), atol=1e-5) for at, each in enumerate(found, 1))
     assert not small.taken
     assert (tmp_path / "killed.txt").exists()
+
+
+def test_where_memory_cannot_be_shared_pictures_go_in_the_question(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = fake_network.network(tmp_path)
+    closed = Arena(1 << 20)
+    monkeypatch.setattr(client, "_arena", lambda process: closed)
+    put = closed.put
+    monkeypatch.setattr(closed, "put", lambda arrays, waiting: _of_nobody(*put(arrays, waiting)))
+    with Host(functools.partial(fake_network.setup, network), load_deadline=120, deadline=60) as served:
+        served.start()
+        shown = torch.rand(2, 3, 40, 50)
+        said = RemoteNetwork(served.address, network)(shown)
+    assert closed.read is False
+    assert not closed.taken
+    assert torch.allclose(said, room.load(network)(shown), atol=1e-5)
+
+
+def _of_nobody(pieces: Any, give_back: Any) -> Any:
+    """Pieces of a process that is not there."""
+    return [dataclasses.replace(each, process=1 << 30, serial=-1) for each in pieces], give_back
 
 
 def test_a_number_says_what_it_was_computed_with(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ no such memory (not on Linux), and for what is larger than the whole of it, arra
 from __future__ import annotations
 
 import contextlib
-import itertools
 import math
 import mmap
 import os
@@ -30,7 +29,6 @@ LEAST = 1 << 12
 """Smaller arrays travel within the question."""
 ALIGNED = 64
 LOOK_EVERY = 0.2
-_serials = itertools.count()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +88,9 @@ class Arena:
         self.descriptor = os.memfd_create("hoigen arena", os.MFD_CLOEXEC)
         os.ftruncate(self.descriptor, size)
         self.memory = mmap.mmap(self.descriptor, size)
-        self.size, self.serial = size, next(_serials)
+        self.size, self.serial = size, int.from_bytes(os.urandom(7))  # process ids come again
         self.taken: dict[int, int] = {}  # where a question's arrays begin, and end
+        self.read: bool | None = None  # whether the process of the models can; None until it was asked
         self.news = threading.Condition()
 
     def put(

@@ -202,12 +202,15 @@ class NetworkService:
             why = str(error) or type(error).__name__
             raise kind(f"measure {self.used_by!r} could not load its model: {why}") from error
 
-    async def answer(self, asked: room.Call | None) -> Any:
-        """The network's answer to what is `asked`, as arrays; to None, its facts, its ledger and its device."""
+    async def answer(self, asked: room.Call | arena.Piece | None) -> Any:
+        """The network's answer to what is `asked`, as arrays; to None, its facts, its ledger and its device; to a
+        piece of memory, whether it can be read here."""
         import asyncio
 
         if asked is None:
             return self.loaded.facts, self.loaded.ledger, self.loaded.device
+        if isinstance(asked, arena.Piece):
+            return _readable(asked)
         named = dict(zip(asked.named, map(_here, asked.named.values()), strict=True))
         call = dataclasses.replace(asked, inputs=tuple(map(_here, asked.inputs)), named=named)
         most = max(call.most, self.loaded.most)
@@ -221,6 +224,13 @@ class NetworkService:
 
     async def close(self) -> None:
         """It stays for as long as its process does."""
+
+
+def _readable(piece: arena.Piece) -> bool:
+    try:
+        return bool(arena.array_of(piece).tolist() == list(range(9)))
+    except OSError:
+        return False
 
 
 def _here(value: Any) -> Any:
