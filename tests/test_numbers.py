@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent / "evaluation" / "models"))
 from made_runs import Made, make_run
 
 import hoigen
+from hoigen.commands.cli import main
 from hoigen.commands.compare import compare
 from hoigen.core.errors import UsageError
 from hoigen.core.registry import find_measure, measure, measure_names, own_numbers
@@ -172,7 +173,7 @@ def test_reading_a_run_needs_no_measure(tmp_path: Path, tiny_video: Path, capsys
 
     def read() -> list[Any]:
         capsys.readouterr()
-        hoigen.table(run.path)
+        main(["table", str(run.path)])
         printed = capsys.readouterr().out
         suggested = str(hoigen.suggest(run.path, measure=["grade"], keep_share=0.5))
         return [*shown(run), printed, str(hoigen.funnel(run.path)), suggested]

@@ -104,7 +104,7 @@ def dataset(world: Path, run: str, capsys: pytest.CaptureFixture[str]) -> dict[s
     """All that a run says: its table, the rows of its clips, which are kept."""
     folder = Run(world / run)
     capsys.readouterr()
-    hoigen.table(folder.path)
+    main(["table", str(folder.path)])
     text = capsys.readouterr().out
     clips = [row for shard in folder.clips.shards() for row in folder.clips.read(shard)]
     steps_of(folder)

@@ -29,7 +29,7 @@ def curate(
     min_length: Seconds = Recipe.min_length,
     max_length: Seconds | None = Recipe.max_length,
     duplicates: Literal["drop", "keep"] = Recipe.duplicates,
-    measures: Sequence[str | Mapping[str, Any]] = Recipe.measures,
+    measures: Sequence[str | Mapping[str, Any] | type[Any] | Any] = Recipe.measures,
     keep: Mapping[str, Any] | None = Recipe.keep,
     score_all: bool = Recipe.score_all,
     caption: Mapping[str, Any] | None = Recipe.caption,
@@ -54,7 +54,7 @@ def curate(
         videos: the videos; or a whole `hoigen.Recipe`, and none of the other keys.
         run, bad_rows, shots, min_length, max_length, duplicates, measures, keep, score_all, caption, report, workers,
             deadline, load_deadline, memory_mb, breaker, shard_size, rank, ranks: the keys of a recipe; `hoigen.Recipe`
-            and docs/recipe.md say what each means.
+            and docs/recipe.md say what each means. A measure may be a class, or an object with its settings, too.
         beside: the folder that paths of the recipe go from.
         quiet: no progress bars.
         trust: files of one's own that may be run; left out, those that these arguments name. Give `[]` when the
@@ -134,6 +134,7 @@ def carry_out(
     """
     from hoigen.captioners._job import job_of
     from hoigen.core import hosts, trusted
+    from hoigen.core.registry import entry_of
     from hoigen.data.run import Run
     from hoigen.data.sources import read_sources
     from hoigen.data.videolist import uris_of, write_or_extend
@@ -146,6 +147,8 @@ def carry_out(
     from hoigen.work.ranks import Rank, held
     from hoigen.work.task import Limits, cores
 
+    if not isinstance(recipe.measures, str):
+        recipe = replace(recipe, measures=[entry_of("measure", each, "measures") for each in recipe.measures])
     if trust is None:  # arguments that nobody read from a file
         hosts.ask_for({"measures": recipe.measures, "caption": recipe.caption})
     lengths = recipe.min_length, recipe.max_length

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from hoigen.commands.options import RunFolder
 from hoigen.core.errors import UsageError
@@ -15,12 +17,84 @@ from hoigen.data.parquet import quoted
 
 if TYPE_CHECKING:
     import duckdb
+    import pandas as pd
+    import pyarrow as pa
 
     from hoigen.rules.cascade import Step
 
+SHOWN = 10
+"""Rows that a table shows of itself."""
 
 Format = Literal["csv", "jsonl", "parquet"]
 KNOWN: Mapping[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+
+
+@dataclass(frozen=True, slots=True)
+class ClipTable:
+    """A row for each clip of a run: the columns of `hoigen table`. Rows are read when they are asked for, in the order
+    of the input; `print` shows the first ones, a notebook as a table.
+
+    Args:
+        con: a connection to the run's tables.
+        query: SQL of the rows.
+    """
+
+    con: duckdb.DuckDBPyConnection = field(repr=False)
+    query: str = field(repr=False)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(row[0] for row in self.con.execute(f"describe {self.query}").fetchall())
+
+    def __len__(self) -> int:
+        row = self.con.execute(f"select count(*) from ({self.query})").fetchone()
+        return int(row[0]) if row else 0
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        cursor = self.con.cursor().execute(self.query)
+        names = [column[0] for column in cursor.description or []]
+        while rows := cursor.fetchmany(1000):
+            yield from (dict(zip(names, row, strict=True)) for row in rows)
+
+    def arrow(self) -> pa.Table:
+        """All rows as an Arrow table, in memory. `batches` holds a part of them at a time."""
+        return self.batches().read_all()
+
+    def batches(self, rows: int = 65536) -> pa.RecordBatchReader:
+        """The rows as Arrow batches.
+
+        Args:
+            rows: of one batch, at most.
+        """
+        return self.con.sql(self.query).to_arrow_reader(rows)
+
+    def pandas(self) -> pd.DataFrame:
+        """All rows as a DataFrame (needs pandas)."""
+        frame: pd.DataFrame = self.arrow().to_pandas()
+        return frame
+
+    def __str__(self) -> str:
+        count = len(self)
+        shown = [str(row) for row in itertools.islice(self, SHOWN)]
+        more = [f"... {count - len(shown):,} more"] if count > len(shown) else []
+        return "\n".join([f"{count:,} clips, {len(self.columns)} columns", *shown, *more])
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        def cell(value: Any) -> str:
+            return "" if value is None else escape(f"{value:.6g}" if isinstance(value, float) else plain(str(value)))
+
+        rows = [
+            f"<tr>{''.join(f'<td>{cell(value)}</td>' for value in row.values())}</tr>"
+            for row in itertools.islice(self, SHOWN)
+        ]
+        head = "".join(f"<th>{escape(plain(name))}</th>" for name in self.columns)
+        return (
+            f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+            f"<p>{len(self):,} clips, {len(self.columns)} columns</p>"
+        )
 
 
 def table(
@@ -33,23 +107,58 @@ def table(
     state: Annotated[
         Literal["kept", "dropped", "failed", "pending"] | None, Setting("only clips that ended so")
     ] = None,
-) -> None:
+) -> ClipTable:
     """Writes one row per clip: id, uri, start, end, state, rule, reason, a column per score, and the caption.
 
     What went in is what comes out: every clip of the input is a row, however it ended, and columns of the list that
     hoigen does not use (licence, split, ...) come out as they were; one whose name is taken is called list_NAME.
     Besides, why scores that were looked for are undefined, why a caption is doubted, width and height in pixels, and
     the digest of the video's content.
+
+    Returns the rows, to be read as Arrow, as pandas or one by one; as a file when `out` says so.
     """
+    out = None if out is None else Path(out)
+    chosen = format or format_of(out)
+    if out is not None or format is not None:
+        check_out(chosen, out)
+    found = _rows(Path(run), state)
+    if out is not None:
+        copy_to(found.con, found.query, chosen, out)
+    return found
+
+
+def command(
+    run: RunFolder,
+    *,
+    format: Annotated[
+        Format | None, Setting("csv, jsonl or parquet; when not given, as the name of --out ends, else csv")
+    ] = None,
+    out: Annotated[Path | None, Setting("the file to write; csv and jsonl go to the screen when not given")] = None,
+    state: Annotated[
+        Literal["kept", "dropped", "failed", "pending"] | None, Setting("only clips that ended so")
+    ] = None,
+) -> None:
+    """`table` as it is typed: to the screen, or to a file."""
+    from hoigen.rules import decide
+
+    out = None if out is None else Path(out)
+    chosen = format or format_of(out)
+    check_out(chosen, out)
+    found = _rows(Path(run), state)
+    if out is None:
+        _print(found.con, found.query, chosen)
+        return
+    written = copy_to(found.con, found.query, chosen, out)
+    print(f"{out}: {written} of {sum(decide.counts(found.con).values())} clips", file=sys.stderr)
+
+
+def _rows(path: Path, state: str | None) -> ClipTable:
     from hoigen.data.run import Run
     from hoigen.rules import decide
     from hoigen.rules.runfile import steps_of
     from hoigen.stages.captioned import captions_in_force
 
-    folder = Run(Path(run))
-    out = None if out is None else Path(out)
-    chosen = format or format_of(out)
-    check_out(chosen, out)
+    folder = Run(path)
     _, steps = steps_of(folder)
     con = decide.connect(folder, steps)
     where = f"where state = '{state}'" if state else ""
@@ -69,11 +178,7 @@ def table(
         source += " left join captions on captions.id = decided.id and state = 'kept'"
     given, view = _given(con, [name for name, *_ in con.execute(f"describe select {columns} from {source}").fetchall()])
     query = f"select {columns}, {given} from {source} left join {view} using (video, n) {where} order by video, n"
-    if out is None:
-        _print(con, query, chosen)
-        return
-    written = copy_to(con, query, chosen, out)
-    print(f"{out}: {written} of {sum(decide.counts(con).values())} clips", file=sys.stderr)
+    return ClipTable(con, query)
 
 
 def _why(at: int, step: Step) -> str:

@@ -14,7 +14,7 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
@@ -23,7 +23,7 @@ from typing import Any, Literal, TypeVar, dataclass_transform
 from hoigen.core import trusted
 from hoigen.core.errors import UsageError, nearest
 from hoigen.core.score import Number
-from hoigen.core.settings import check_fields, summary
+from hoigen.core.settings import check_fields, keys_of, summary
 from hoigen.core.trusted import own_file as own_file
 
 T = TypeVar("T")
@@ -174,6 +174,51 @@ def _filed(cls: type[T], kind: Kind, name: str) -> type[T]:
     made.name = name  # type: ignore[attr-defined]
     made.kind = kind  # type: ignore[attr-defined]
     return made
+
+
+def entry_of(kind: Kind, given: Any, where: str) -> Any:
+    """What a recipe would say of a class or an object of that kind; anything else as it came.
+
+    Workers are processes of their own, so a class of one's own is found again by its file.
+
+    Args:
+        kind: of plug-in.
+        given: a class filed under a name, an object of it, or an entry of a recipe.
+        where: the key that holds it, for errors.
+
+    Raises UsageError for a class of no file (of a notebook), and for one of another kind.
+    """
+    cls = given if isinstance(given, type) else type(given)
+    if (its := getattr(cls, "kind", None)) is None or not dataclasses.is_dataclass(cls):
+        return given
+    if its != kind:
+        raise UsageError(f"{where}: a {kind}; {cls.__name__} is of kind {its}")
+    name = str(cls.name)  # type: ignore[attr-defined]
+    module = OWN[kind].get(name)
+    if module != cls.__module__ and all(point.value.partition(":")[0] != cls.__module__ for point in _points(kind)):
+        file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+        if file is None or not Path(file).is_file():
+            raise UsageError(
+                f"{where}: {cls.__name__} lies in no file, and workers are processes of their own: save it as "
+                f"{name}.py and give that name, or import it from there"
+            )
+        name = str(Path(file).resolve())
+    if isinstance(given, type):
+        return name
+    plain = {key.name: key.default for key in keys_of(cls)}
+    changed = {name: getattr(given, name) for name, default in plain.items() if getattr(given, name) != default}
+    return {name: {key: _written(value) for key, value in changed.items()}} if changed else name
+
+
+def _points(kind: Kind) -> Iterable[metadata.EntryPoint]:
+    return metadata.entry_points(group=f"hoigen.{kind}s")
+
+
+def _written(value: Any) -> Any:
+    """A setting as YAML would have it."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    return str(value) if isinstance(value, Path) else value
 
 
 @functools.cache

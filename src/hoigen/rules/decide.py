@@ -96,6 +96,22 @@ class Funnel:
         lines += self.told
         return "\n".join(lines)
 
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        def bar(stage: _Stage) -> str:
+            share = 100 * stage.left / self.clips if self.clips else 0.0
+            return f'<div style="width:12em"><div style="width:{share:.1f}%;height:1em;background:#0b7a68"></div></div>'
+
+        rows = [
+            f"<tr><th>{escape(stage.name)}</th><td>{stage.came:,}</td><td>{stage.dropped:,}</td>"
+            f"<td>{stage.failed:,}</td><td>{stage.left:,}</td><td>{bar(stage)}</td></tr>"
+            for stage in self.stages
+        ]
+        head = "".join(f"<th>{name}</th>" for name in ("rule", "came", "dropped", "failed", "left", ""))
+        told = "<br>".join(escape(line) for line in str(self).splitlines()[1 + len(self.stages) :])
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table><p>{told}</p>"
+
 
 @dataclass(frozen=True, slots=True)
 class _Case:
