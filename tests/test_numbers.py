@@ -80,6 +80,8 @@ WRITTEN = {
     "interlaced": (None, ""),
     "torn_frames": ("less", ""),
     "lost_packets": ("less", ""),
+    "looks": (None, ""),
+    "hash_change": (None, SHARE),
     "motion": (None, "diagonals/s"),
     "camera_motion": (None, "diagonals/s"),
     "subject_motion": (None, "diagonals/s"),

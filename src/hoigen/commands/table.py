@@ -67,7 +67,7 @@ class ClipTable:
         Args:
             rows: of one batch, at most.
         """
-        return self.con.sql(self.query).to_arrow_reader(rows)
+        return self.con.cursor().sql(self.query).to_arrow_reader(rows)
 
     def pandas(self) -> pd.DataFrame:
         """All rows as a DataFrame (needs pandas)."""
