@@ -44,8 +44,9 @@ def prompts(
     pack: Annotated[
         Pack,
         Setting(
-            "hico (the 306 of HOIGen-1M's protocol), hico388 (all of HICO-DET that are not rare), hico520 (all "
-            "interactions of HICO-DET), extended (instruments, tools, appliances), all (hico and extended)"
+            "hico (the 306 of HOIGen-1M's protocol), second (the second edition, by what a video shows), hico388 (all "
+            "of HICO-DET that are not rare), hico520 (all interactions of HICO-DET), extended (instruments, tools, "
+            "appliances), all (hico and extended)"
         ),
     ] = "hico",
     format: Annotated[

@@ -46,7 +46,7 @@ def test_the_words_cover_hico_det() -> None:
     assert set(wording.own()) <= set(hico.by_names())
 
 
-@pytest.mark.parametrize("pack", ["hico", "hico388", "hico520", "extended", "all"])
+@pytest.mark.parametrize("pack", ["hico", "second", "hico388", "hico520", "extended", "all"])
 def test_ids_and_sentences_are_of_one_prompt_each(pack: choose.Pack) -> None:
     prompts = choose.suite(pack).prompts
     assert len({p.id for p in prompts}) == len({p.short for p in prompts}) == len(prompts)
@@ -82,4 +82,23 @@ def test_what_hico_lacks_is_there() -> None:
 
 
 def test_what_is_asked_for_is_in_contact() -> None:
-    assert not [p.id for p in choose.suite("all").prompts if p.contact == ("none",)]
+    apart = [p.id for p in choose.suite("all").prompts if p.contact == ("none",)]
+    string, far = ["fly_kite", "pull_kite"], ["control_tv", "hose_car"]
+    assert sorted(apart) == sorted([*string, *far, *(f"load_{it}" for it in ("airplane", "bus", "car", "truck"))])
+
+
+def test_the_second_edition_goes_by_what_a_video_shows() -> None:
+    second, first = choose.suite("second"), choose.suite("hico")
+    ids = {prompt.id for prompt in second.prompts}
+    assert len(first.prompts) == 306, "the first stays"
+    assert len(ids) == len(second.prompts)
+    assert not {"push_bicycle", "carry_banana", "kiss_giraffe", "sit_on_bus", "straddle_dog", "control_tv"} & ids
+    assert {"walk_bicycle", "hold_banana", "wash_bowl", "eat_orange", "exit_bus", "play_guitar", "play_piano"} <= ids
+    assert all(prompt.contact != ("none",) or prompt.id == "fly_kite" for prompt in second.prompts)
+    pairs = {(pair.verb, pair.object) for pair in choose.interactions()}
+    for (verb, thing), (same, why) in wording.second().items():
+        assert (verb, thing) in pairs
+        assert why
+        assert not same or f"{same}_{thing}" in ids, "what it looks like is kept"
+    assert choose.rule("second")["same"]["push bicycle"][0] == "walk"
+    assert len({prompt.short for prompt in second.prompts}) == len(second.prompts)

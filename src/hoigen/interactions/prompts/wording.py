@@ -2,7 +2,7 @@
 
 Contact is that of `hoigen.interactions.contact`. The wording is data, made for this project: verbs.csv (one phrase a
 verb), objects.csv (article and category), phrases.csv (pairs that need words of their own: one rides *in* a car),
-extended.csv (what HICO-DET lacks).
+extended.csv (what HICO-DET lacks), second.csv (what the second edition leaves out).
 """
 
 from __future__ import annotations
@@ -61,6 +61,12 @@ def objects() -> Mapping[str, tuple[str, str]]:
 def own() -> Mapping[tuple[str, str], Phrase]:
     """Pairs with words of their own."""
     return {(row["verb"], row["object"]): _phrase(row) for row in _rows("phrases.csv")}
+
+
+@functools.cache
+def second() -> Mapping[tuple[str, str], tuple[str, str]]:
+    """Pairs that the second edition leaves out: (the verb that looks the same and is kept, or "", why)."""
+    return {(row["verb"], row["object"]): (row["same_as"], row["why"]) for row in _rows("second.csv")}
 
 
 def sentence(phrase: Phrase, words: str) -> str:
