@@ -58,11 +58,11 @@ def _saved(model: Any, folder: Path, processor: str, **settings: Any) -> Path:
     (folder / "preprocessor_config.json").write_text(
         json.dumps({"image_processor_type": processor, **known, **settings})
     )
-    _letters(folder)
+    letters(folder)
     return folder
 
 
-def _letters(folder: Path) -> None:
+def letters(folder: Path) -> None:
     """A tokenizer whose tokens are bytes."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast

@@ -177,6 +177,94 @@ def sam2_video(folder: Path) -> Path:
     return sam2(folder, "sam2_video")
 
 
+def sam3(folder: Path) -> Path:
+    """SAM 3 for video: detector and tracker at random, and a tokenizer whose tokens are bytes."""
+    import torch
+    from tiny_clip import letters
+    from transformers import (
+        CLIPTextConfig,
+        Sam3Config,
+        Sam3TrackerVideoConfig,
+        Sam3VideoConfig,
+        Sam3VideoModel,
+        Sam3VisionConfig,
+    )
+    from transformers.models.sam3 import configuration_sam3 as parts
+
+    torch.manual_seed(0)
+    side, patch, wide = 56, 14, 128
+    heads = {"num_attention_heads": 2}
+    layer = {"hidden_size": wide, "num_layers": 1, "intermediate_size": 32, **heads}
+
+    def vision() -> Sam3VisionConfig:
+        backbone = parts.Sam3ViTConfig(
+            hidden_size=16,
+            intermediate_size=32,
+            num_hidden_layers=2,
+            image_size=side,
+            patch_size=patch,
+            window_size=2,
+            global_attn_indexes=[1],
+            pretrain_image_size=side,
+            **heads,
+        )
+        sizes = [[times * side // patch] * 2 for times in (4, 2, 1)]
+        return Sam3VisionConfig(backbone_config=backbone, fpn_hidden_size=wide, backbone_feature_sizes=sizes)
+
+    text = CLIPTextConfig(
+        vocab_size=300,
+        hidden_size=16,
+        intermediate_size=32,
+        projection_dim=16,
+        num_hidden_layers=1,
+        max_position_embeddings=32,
+        eos_token_id=257,
+        bos_token_id=256,
+        **heads,
+    )
+    detector = Sam3Config(
+        vision_config=vision(),
+        text_config=text,
+        geometry_encoder_config=parts.Sam3GeometryEncoderConfig(**layer),
+        detr_encoder_config=parts.Sam3DETREncoderConfig(**layer),
+        detr_decoder_config=parts.Sam3DETRDecoderConfig(**layer, num_queries=4),
+        mask_decoder_config=parts.Sam3MaskDecoderConfig(hidden_size=wide, **heads),
+    )
+    tracker = Sam3TrackerVideoConfig(
+        image_size=side,
+        vision_config=vision(),
+        prompt_encoder_config={"hidden_size": wide, "image_size": side, "patch_size": patch, "mask_input_channels": 4},
+        mask_decoder_config={"hidden_size": wide, "mlp_dim": 32, "iou_head_hidden_dim": 16, **heads},
+        num_maskmem=2,
+        max_object_pointers_in_encoder=2,
+        memory_attention_hidden_size=wide,
+        memory_attention_num_layers=1,
+        memory_attention_feed_forward_hidden_size=32,
+        memory_attention_rope_feat_sizes=[side // patch] * 2,
+        memory_encoder_hidden_size=wide,
+        memory_encoder_output_channels=64,
+        mask_downsampler_embed_dim=wide,
+        memory_fuser_embed_dim=wide,
+        memory_fuser_intermediate_dim=32,
+        memory_fuser_num_layers=1,
+    )
+    own = Sam3VideoConfig(
+        detector_config=detector,
+        tracker_config=tracker,
+        low_res_mask_size=16,
+        hotstart_delay=0,
+        hotstart_unmatch_thresh=0,
+        hotstart_dup_thresh=0,
+        score_threshold_detection=0.0,
+        new_det_thresh=0.0,
+        det_nms_thresh=1.0,
+        max_num_objects=12,
+        fill_hole_area=0,
+    )
+    letters(folder)
+    return saved(Sam3VideoModel(own).eval(), folder, image_mean=[0.5] * 3, image_std=[0.5] * 3)
+
+
 def vitpose(folder: Path, points: int = 17, experts: int = 1) -> Path:
     import torch
     from transformers import VitPoseBackboneConfig, VitPoseConfig, VitPoseForPoseEstimation

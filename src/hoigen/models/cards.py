@@ -548,6 +548,14 @@ _HUB_CARDS = (
     _hub("facebook/sam2.1-hiera-tiny", APACHE, "anyone", 0.1),
     _hub("facebook/sam2.1-hiera-small", APACHE, "anyone", 0.1),
     _hub("facebook/sam2.1-hiera-large", APACHE, "anyone", 0.4),
+    _hub(
+        "facebook/sam3",
+        "SAM License of 2025-11-19",
+        "with conditions",
+        3.4,
+        "Gated: its terms are accepted on the hub first. Commercial use is allowed, but for weapons and what trade "
+        "controls forbid.",
+    ),
     _hub("usyd-community/vitpose-base-simple", APACHE, "anyone", 0.2),
     _hub("PekingU/rtdetr_r50vd_coco_o365", APACHE, "anyone", 0.1),
     _hub("openai/clip-vit-base-patch32", MIT, "anyone", 0.3, _OF_OPENAI),

@@ -190,15 +190,21 @@ def model_type(found: hub.Found) -> str:
     return str(_json(found.folder / "config.json").get("model_type", ""))
 
 
-def mean_and_std(found: hub.Found) -> tuple[Sequence[float], Sequence[float]]:
-    """Mean and deviation with which pictures are normalised for a model (`found`), by its preprocessor's file;
-    ImageNet's without one, with which SAM 2 and ViTPose were trained."""
+def mean_and_std(
+    found: hub.Found, without: tuple[Sequence[float], Sequence[float]] | None = None
+) -> tuple[Sequence[float], Sequence[float]]:
+    """Mean and deviation with which pictures are normalised for a model, by its preprocessor's file.
+
+    Args:
+        found: where its files are.
+        without: those where no file says; ImageNet's when not given, with which SAM 2 and ViTPose were trained.
+    """
     for name in ("preprocessor_config.json", "processor_config.json"):
         given = _json(found.folder / name)
         given = given.get("image_processor", given)
         if "image_mean" in given and "image_std" in given:
             return given["image_mean"], given["image_std"]
-    return IMAGENET_MEAN, IMAGENET_STD
+    return without or (IMAGENET_MEAN, IMAGENET_STD)
 
 
 def _json(path: Path) -> dict[str, Any]:

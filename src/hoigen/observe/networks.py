@@ -27,6 +27,9 @@ CLOSED = {
 MASKS = {"sam2": "Sam2Model", "sam2_video": "Sam2Model"}
 """The published checkpoints of SAM 2 are filed under the video model, whose picture part is taken."""
 CARRIED = {"sam2_video": "Sam2VideoModel"}
+CONCEPTS = {"sam3_video": "Sam3VideoModel"}
+HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+"""Mean and deviation that SAM 3 was trained with, where no file of it says others."""
 POINTS = {"vitpose": "VitPoseForPoseEstimation"}
 WHOLE_BODY, BODY = 5, 0
 """The parts of ViTPose++ that were trained on COCO-WholeBody and on COCO."""
@@ -107,6 +110,23 @@ def masks(found: hub.Found) -> _Masks:
 def carried(found: hub.Found) -> _Masks:
     """SAM 2 with its memory of a video."""
     return _Masks(loading.of_kind(found, CARRIED, "masks to propagate"), found)
+
+
+class _Concepts(_Masks):
+    """SAM 3 with its memory of a video: asked by words."""
+
+    def __init__(self, model: Any, found: hub.Found) -> None:
+        nn.Module.__init__(self)
+        self.model = model
+        given = model.config.image_size
+        self.side = int(given if isinstance(given, int) else given[0])
+        self.mean, self.std = (torch.tensor(value).view(3, 1, 1) for value in loading.mean_and_std(found, HALF))
+        self.facts = {"found": found}
+
+
+def concepts(found: hub.Found) -> _Concepts:
+    """SAM 3 for video."""
+    return _Concepts(loading.of_kind(found, CONCEPTS, "model"), found)
 
 
 class _Points(nn.Module):  # type: ignore[misc]
