@@ -51,7 +51,7 @@ def test_its_observers_are_the_defaults_and_go_where_they_say() -> None:
     for spec in written:
         [name] = spec
         if name not in ("recorded", "ada_cm"):  # whose files have no default
-            measure = "fine_hoi" if name == "models" else "coarse_hoi"  # who gives no pairs
+            measure = "fine_hoi" if name in ("models", "sam3") else "coarse_hoi"  # who give no pairs
             [step], [plain_step] = (build_steps([{measure: {"observer": each}}], {}) for each in (spec, name))
             assert step.fingerprint == plain_step.fingerprint, name
 

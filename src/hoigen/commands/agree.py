@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,21 +13,24 @@ from hoigen.evaluation.models.forms import Format
 
 if TYPE_CHECKING:
     from hoigen.evaluation.models.grid import Table
+    from hoigen.evaluation.models.people import Opinion
     from hoigen.evaluation.models.ratings import Agreement
 
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """Each number against people."""
+    """Each number against people, over videos; and the models as people rank them."""
 
     numbers: Sequence[Agreement]
     table: Table
+    opinion: Opinion
+    more: Sequence[Table] = ()
     format: Format = "markdown"
 
     def __str__(self) -> str:
         from hoigen.evaluation.models.forms import written
 
-        return written([self.table], (), self.format)
+        return written([self.table, *self.more], (), self.format)
 
 
 def agree(
@@ -36,13 +39,14 @@ def agree(
         Path,
         Setting(
             "CSV, TSV, JSONL, JSON or Parquet: video and rating, or first, second and winner (first, second, tie); "
-            "maybe rater. docs/compare.md tells how videos are named. Or the folder of a run with annotations"
+            "maybe rater. docs/agree.md tells how videos are named, and which public sets are read as they are. Or the "
+            "folder of a run with annotations"
         ),
     ],
     *,
     ratings_question: Annotated[
         str | None,
-        Setting("of annotations, which question's answers are the ratings; not needed where there is only one"),
+        Setting("of annotations or a public set, whose answers are the ratings; not needed where there is only one"),
     ] = None,
     measures: Annotated[
         list[str] | None,
@@ -56,12 +60,16 @@ def agree(
     draws: Annotated[int, Setting("resamples of prompts for intervals")] = 2_000,
     seed: Seed = 0,
 ) -> Agreed:
-    """Measures how well each number agrees with people: Spearman, Kendall's tau-b, pairwise accuracy.
+    """Measures how well each number agrees with people, over videos and over models, and how well people agree.
+
+    Over videos Spearman, Kendall's tau-b and pairwise accuracy; over models rank correlation, and win rates and
+    Bradley-Terry strengths of what people said.
 
     Returns the agreement. Raises UsageError that names the file, the line and the column at fault.
     """
     from hoigen.evaluation.models import columns as known
     from hoigen.evaluation.models.counting import counted
+    from hoigen.evaluation.models.people import opinion, tables_of
     from hoigen.evaluation.models.ratings import agreement, read_told, table_of
     from hoigen.evaluation.models.read import read_source
     from hoigen.stats.resample import Draws
@@ -74,15 +82,17 @@ def agree(
     videos = counted(source.videos, chosen)
     found = [agreement(videos.videos, told, column, how) for column in chosen]
     notes = [f"{told.rows} rows" + (f" of {told.raters} raters" if told.raters else "")]
-    notes += [said for column in chosen if (said := videos.accounts[column.name].told(column.heading))]
+    notes += [left for column in chosen if (left := videos.accounts[column.name].told(column.heading))]
     for column in chosen:
         if many := videos.accounts[column.name].failed:
             notes.append(f"{column.heading}: {many} videos in which it was looked for and is not there rank lowest")
     if told.strays:
         some = ", ".join(told.strays[:3])
         notes.append(f"{len(told.strays)} videos of {ratings} are not in the run and are left out ({some})")
-    result = Agreed(found, table_of(found, chosen, how, notes), format)
+    said = opinion(videos.videos, told, chosen, how)
+    more = tables_of(said, chosen, how) if len({video.model for video in source.videos}) > 1 else []
+    result = Agreed(found, table_of(found, chosen, how, notes), said, more, format)
     if out is None:
         return result
     write_out(Path(out), f"{result}\n")
-    return Agreed(found, result.table)
+    return replace(result, format="markdown")

@@ -41,7 +41,11 @@ class Compared:
 
 def compare(
     runs: Annotated[
-        list[Path], Setting("folders of runs of hoigen evaluate, or result files of VBench (*_eval_results.json)")
+        list[Path],
+        Setting(
+            "folders of runs of hoigen evaluate, or results of VBench (*_eval_results.json), WorldFoundry "
+            "(scorecard.json) or lmms-eval (*_samples_TASK.jsonl)"
+        ),
     ],
     *,
     format: Annotated[Format, Setting("markdown, csv (a row for each cell), latex or html (one page)")] = "markdown",
@@ -79,8 +83,17 @@ def compare(
         Path | None, Setting("the suite by which videos of VBench's files are paired; that of the runs when not given")
     ] = None,
     vbench: Annotated[
-        Path | None, Setting("a folder to which a result file of VBench is written for each model")
+        Path | None,
+        Setting(
+            "a folder to which a result file of VBench is written for each model, and a zip for VBench's leaderboard"
+        ),
     ] = None,
+    card: Annotated[
+        bool,
+        Setting(
+            "the score card: what the numbers hang on (readers, weights, decoder, card, precision, prompts, seeds)"
+        ),
+    ] = False,
     draws: Draws = 5_000,
     seed: Seed = 0,
 ) -> Compared:
@@ -92,6 +105,7 @@ def compare(
     from hoigen.evaluation.models import paper as published
     from hoigen.evaluation.models.counting import by_model
     from hoigen.evaluation.models.read import paths_of
+    from hoigen.evaluation.models.scorecard import card_table, judged_by
     from hoigen.evaluation.models.tables import Asked, all_tables, pairs_of
     from hoigen.evaluation.models.warnings import warnings_of
     from hoigen.stats.resample import Draws
@@ -146,8 +160,16 @@ def compare(
             f"{len(names)} models are too many to test each two; --baseline MODEL tests all against one, "
             "--models MODEL, twice or more, each two of some"
         )
-    result = Compared(tables, differences, told, format)
+    tables = [replace(tables[0], notes=[*tables[0].notes, *judged_by(sources)]), *tables[1:]]
+    tables = [*tables, card_table(sources)] if card else tables
     counts = by_model(here, chosen)[0]
+    if vbench:
+        for name, lacks in _lacking(counts, chosen).items():
+            told.append(
+                f"{name}: {len(lacks)} of VBench's 16 dimensions are not here ({', '.join(lacks[:3])}, ..): its "
+                "leaderboard counts them as 0"
+            )
+    result = Compared(tables, differences, told, format)
     _write(result, counts, chosen, Path(out) if out else None, Path(vbench) if vbench else None)
     return replace(result, format="markdown") if out is not None else result
 
@@ -155,6 +177,7 @@ def compare(
 def _sources(paths: Sequence[Path], prompts: Path | None) -> tuple[list[Source], list[str]]:
     """What was given, in its order, and what there is to say of it: videos of VBench's files pair with a run's by its
     suite; without it, by their names alone."""
+    from hoigen.evaluation.models.others import is_other
     from hoigen.evaluation.models.read import read_source
 
     if not paths:
@@ -162,14 +185,19 @@ def _sources(paths: Sequence[Path], prompts: Path | None) -> tuple[list[Source],
     twice = [path for path, count in Counter(path.absolute() for path in paths).items() if count > 1]
     if twice:
         raise UsageError(f"{twice[0]} is given twice")
-    folders = [read_source(path) for path in paths if path.suffix.lower() != ".json"]
+
+    def is_file(path: Path) -> bool:
+        return path.suffix.lower() == ".json" and not is_other(path)
+
+    folders = [read_source(path) for path in paths if not is_file(path)]
     # files of the suites that the runs were made with; they may be gone since
     named = [
         Path(one.evaluation["suite"]["file"]) for one in folders if (one.evaluation.get("suite") or {}).get("file")
     ]
     suite = prompts or next((path for path in named if path.is_file()), None)
-    files = {path: read_source(path, suite) for path in paths if path.suffix.lower() == ".json"}
-    runs = {source.path: source for source in folders} | files
+    files = {path: read_source(path, suite) for path in paths if is_file(path)}
+    others = [path for path in paths if not is_file(path)]
+    runs = dict(zip(others, folders, strict=True)) | files
     gone = []
     if suite is None and named and len(named) < len(paths):
         gone.append(
@@ -212,6 +240,14 @@ def _changes(before: Sequence[str], after: Sequence[str], names: Sequence[str]) 
     return list(zip(before, after, strict=True))
 
 
+def _lacking(models: Mapping[str, Sequence[Video]], chosen: Sequence[Number]) -> dict[str, list[str]]:
+    """Model -> dimensions of VBench's leaderboard that its submission lacks."""
+    from hoigen.evaluation.models.vbench import submission
+
+    found = {name: submission("x", videos, chosen)[1] for name, videos in models.items()}
+    return {name: lacks for name, lacks in found.items() if lacks}
+
+
 def _write(
     result: Compared,
     models: Mapping[str, Sequence[Any]],
@@ -221,8 +257,8 @@ def _write(
 ) -> None:
     import re
 
-    from hoigen.data.files import write_text
-    from hoigen.evaluation.models.vbench import ENDING, vbench_text
+    from hoigen.data.files import Folder, write_text
+    from hoigen.evaluation.models.vbench import ENDING, submission, vbench_text
 
     files = {name: re.sub(r"[^\w.-]+", "_", name) + ENDING for name in models} if vbench is not None else {}
     for name, file in files.items():
@@ -234,5 +270,7 @@ def _write(
         for name, file in files.items():
             assert vbench is not None
             write_text(vbench / file, vbench_text(models[name], chosen))
+            zipped = submission(file, models[name], chosen)[0]
+            Folder(str(vbench)).write(f"{file.removesuffix(ENDING)}.zip", zipped)
     except OSError as error:
         raise UsageError(f"{error.filename or out or vbench} cannot be written: {error.strerror}") from None

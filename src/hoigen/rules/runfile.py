@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hoigen.core.clip import Sampling
+from hoigen.core.devices import cards_here
 from hoigen.core.errors import UsageError
 from hoigen.core.registry import find_measure
 from hoigen.core.score import Number
@@ -27,14 +28,16 @@ from hoigen.recipe.recipe import KEYS, Recipe
 from hoigen.rules.cascade import Recorded, Step, build_steps, measure_name, recorded_steps, with_rules
 from hoigen.video.shots import check_detector
 
-LIBRARIES = ("av", "numpy", "opencv-python-headless", "pyarrow", "duckdb", "ai-edge-litert")
+LIBRARIES = (
+    "av", "numpy", "opencv-python-headless", "pyarrow", "duckdb", "ai-edge-litert", "torch", "transformers",
+)  # fmt: skip
 
 
 def write_run_file(run: Run, recipe: Recipe, steps: Sequence[Step]) -> None:
     """Writes run.yaml: running it again (`hoigen curate RUN/run.yaml`) repeats the run."""
     import yaml
 
-    keys, before = _recorded(run, recipe), _facts(run)
+    keys, before = _recorded(run, recipe), facts_of(run)
     users = [(step.name, unit) for step in steps for unit in step.units]
     if recipe.shots not in (None, "none", False):
         users.append(("shots", check_detector(recipe.shots)))
@@ -68,6 +71,7 @@ def write_run_file(run: Run, recipe: Recipe, steps: Sequence[Step]) -> None:
         "command": " ".join(sys.argv),
         "python": platform.python_version(),
         "machine": platform.platform(),
+        "cards": cards_here(),
         "libraries": libraries,
         "fingerprints": prints,
         "observations": {
@@ -80,7 +84,7 @@ def write_run_file(run: Run, recipe: Recipe, steps: Sequence[Step]) -> None:
     write_text(run.recipe_file, yaml.safe_dump(facts, sort_keys=False, allow_unicode=True, width=100))
 
 
-def _facts(run: Run) -> Mapping[str, Any]:
+def facts_of(run: Run) -> Mapping[str, Any]:
     """What run.yaml says now; nothing when there is none."""
     return run.facts() if run.recipe_file.exists() else {}
 
@@ -149,7 +153,7 @@ def _recorded_measures(run: Run, measures: Any) -> list[Recorded]:
 
     Raises UsageError that names the key at fault.
     """
-    facts = _facts(run)
+    facts = facts_of(run)
     measured, prints = facts.get("measured"), facts.get("fingerprints")
     if not isinstance(measured, Mapping) or not isinstance(prints, Mapping) or not isinstance(measures, Sequence):
         return []
@@ -168,7 +172,7 @@ def _older_steps(run: Run, measures: Any) -> list[Step]:
 
     Raises UsageError for a measure that there is no more.
     """
-    prints = _facts(run).get("fingerprints")
+    prints = facts_of(run).get("fingerprints")
     if not isinstance(prints, Mapping) or isinstance(measures, str | Mapping) or not isinstance(measures, Sequence):
         return []
     found = []

@@ -6,5 +6,5 @@ counting  what a video without a number counts with
 means     means and differences, with intervals      tables    models by measures, pairs of models
 groups    per verb, object, category; best and worst warnings  what makes numbers not comparable
 grid      a table and its cells                      forms     Markdown, CSV, LaTeX, HTML
-ratings   people's ratings and votes, and how numbers agree with them
+ratings   people's ratings and votes, and how numbers agree with them; ratingsets: public ones; people: models
 """

@@ -117,7 +117,7 @@ def counted(videos: Sequence[Video], numbers: Iterable[Number]) -> Counted:
             prompts=len(prompts),
             not_asked=frozenset(why[NOT_ASKED]),
             not_measurable=frozenset(why[NOT_MEASURABLE]),
-            reasons=alike.counted(list(aside.values())),
+            reasons=alike.counted(reason.partition(": ")[2] for reason in aside.values()),
             failed=failed,
             pending=pending,
             ranks=anybody and not lacking,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -30,11 +30,23 @@ VOTES_ONLY = "votes put two videos in order, not all of them"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Vote:
-    """Which of two videos of one prompt is better. value: 1 the first, -1 the second, 0 neither."""
+    """Which of two videos of one prompt is better.
+
+    Args:
+        first, second: the two.
+        share: of those asked, how many prefer the first, 0..1; of one person 1, 0, or 0.5 for a tie.
+        rater: who said it; "" where nobody is named.
+    """
 
     first: Video
     second: Video
-    value: int
+    share: float
+    rater: str = ""
+
+    @property
+    def value(self) -> int:
+        """1: the first, -1: the second, 0: neither."""
+        return (self.share > 0.5) - (self.share < 0.5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +59,7 @@ class Told:
         raters: how many people; 0 when none is named.
         rows: of the file.
         strays: videos of the file that the run does not have.
+        each: uri -> rater -> rating, of ratings with raters.
     """
 
     ratings: Mapping[str, float]
@@ -54,6 +67,7 @@ class Told:
     raters: int
     rows: int
     strays: Sequence[str]
+    each: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 class _Finder:
@@ -107,14 +121,22 @@ def read_told(path: Path, videos: Sequence[Video], question: str | None = None) 
             raters=len({who for values in given.values() for who in values}),
             rows=sum(map(len, given.values())),
             strays=[clip for clip in given if clip not in known],
+            each={video.uri: given[clip] for clip, video in known.items()},
         )
+    if (told := _public(path, _Finder(videos), question)) is not None:
+        return _of_the_run(told, path, videos)
     if question is not None:
-        raise UsageError(f"--ratings-question is of the annotations of a run; {path} is no folder")
+        raise UsageError(f"--ratings-question is of the annotations of a run, or of a public set; {path} is neither")
     first = next(iter(rows_of(path, (), ("video", "rating", "rater", "first", "second", "winner", "prompt"))), None)
     if first is None:
         raise UsageError(f"{path} holds no rows")
     finder = _Finder(videos)
     told = _votes(path, finder) if "winner" in first.cells else _ratings(path, finder)
+    return _of_the_run(told, path, videos)
+
+
+def _of_the_run(told: Told, path: Path, videos: Sequence[Video]) -> Told:
+    """Raises UsageError when nothing that was said is of a video of the run."""
     if not told.ratings and not told.votes:
         here = [Path(video.uri).name for video in videos]
         raise UsageError(
@@ -122,6 +144,34 @@ def read_told(path: Path, videos: Sequence[Video], question: str | None = None) 
             f"{', '.join(told.strays[:3])}, and the run has {', '.join(here[:3])}"
         )
     return told
+
+
+def _public(path: Path, finder: _Finder, question: str | None) -> Told | None:
+    """What people said in a public set; None where the file is none that is known."""
+    from hoigen.evaluation.models.ratingsets import columns_of, feedback, preferences
+
+    columns = columns_of(path)
+    if (found := preferences(path, columns, question)) is not None:
+        votes: list[_Vote] = []
+        strays: Counter[str] = Counter()
+        for each in found:
+            sides = [finder.by_model.get((name, each.prompt), []) for name in (each.first, each.second)]
+            if not all(sides):
+                strays[f"{each.first} and {each.second} of {each.prompt!r}"] += 1
+            votes += [_Vote(first=one, second=other, share=each.share) for one in sides[0] for other in sides[1]]
+        return Told(ratings={}, votes=votes, raters=0, rows=len(found), strays=list(strays))
+    if (rated := feedback(path, columns, question)) is not None:
+        by_video = {each.video: finder.by_name.get(each.video, []) for each in rated}
+        if twice := next((name for name, here in by_video.items() if len(here) > 1), None):
+            raise UsageError(f"{path}: {twice!r} may be one of {len(by_video[twice])} videos of the run")
+        return Told(
+            ratings={by_video[each.video][0].uri: each.rating for each in rated if by_video[each.video]},
+            votes=(),
+            raters=0,
+            rows=len(rated),
+            strays=[name for name, here in by_video.items() if not here],
+        )
+    return None
 
 
 def _ratings(path: Path, finder: _Finder) -> Told:
@@ -143,7 +193,7 @@ def _ratings(path: Path, finder: _Finder) -> Told:
             raise UsageError(f"{row.place}: {row.text('video')} is rated {who}twice; a column rater tells people apart")
         by_rater[rater] = value
     means = {uri: sum(each.values()) / len(each) for uri, each in given.items()}
-    return Told(ratings=means, votes=(), raters=len(raters - {""}), rows=len(rows), strays=list(strays))
+    return Told(ratings=means, votes=(), raters=len(raters - {""}), rows=len(rows), strays=list(strays), each=given)
 
 
 def _votes(path: Path, finder: _Finder) -> Told:
@@ -183,8 +233,8 @@ def _votes(path: Path, finder: _Finder) -> Told:
             raise UsageError(f"{row.place}: {who} before in this file")
         seen.add(pair)
         strays.update(row.text(name) for name, side in zip(("first", "second"), sides, strict=True) if not side)
-        value = {"first": 1, "second": -1, "tie": 0}[winner]
-        votes += [_Vote(first=one, second=other, value=value) for one in sides[0] for other in sides[1]]
+        share = {"first": 1.0, "second": 0.0, "tie": 0.5}[winner]
+        votes += [_Vote(first=one, second=other, share=share, rater=rater) for one in sides[0] for other in sides[1]]
     return Told(ratings={}, votes=votes, raters=len(raters - {""}), rows=len(rows), strays=list(strays))
 
 

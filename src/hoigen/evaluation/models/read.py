@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen.core.errors import UsageError
 from hoigen.core.score import reason_of
+from hoigen.evaluation.models import others
 from hoigen.evaluation.models.videos import NOT_YET, Source, Video
 
 if TYPE_CHECKING:
@@ -19,20 +20,22 @@ if TYPE_CHECKING:
 
 
 def read_source(path: Path, suite: Path | None = None) -> Source:
-    """The videos of a run, or of a result file of VBench.
+    """The videos of a run, or of a result of VBench, WorldFoundry or lmms-eval.
 
     Args:
-        path: a run's folder, or a `*_eval_results.json`.
+        path: a run's folder, a `*_eval_results.json`, a `scorecard.json` or its folder, or a `*_samples_TASK.jsonl`.
         suite: the prompts, by which the videos of a result file are paired with those of runs.
 
     Raises UsageError for anything else.
     """
+    if others.is_other(path):
+        return others.read_other(path)
     if path.suffix.lower() == ".json":
         from hoigen.evaluation.models.vbench import read_vbench
 
         return read_vbench(path, suite)
     if not path.is_dir():
-        raise UsageError(f"{path}: the folder of a run, or a result file of VBench (.json); there is no such folder")
+        raise UsageError(f"{path}: the folder of a run, or a result of VBench (.json); there is no such folder")
     found = source_of(path)
     if not found.videos:
         raise UsageError(f"{path} has no videos yet: run hoigen evaluate again")
@@ -43,7 +46,7 @@ def source_of(path: Path) -> Source:
     """All videos of a run, in the order of its list. Raises UsageError when it is no run."""
     from hoigen.data.run import Run
     from hoigen.rules.cascade import measured
-    from hoigen.rules.runfile import steps_of
+    from hoigen.rules.runfile import facts_of, steps_of
 
     run = Run(path)
     steps = measured(steps_of(run)[1])
@@ -78,6 +81,7 @@ def source_of(path: Path) -> Source:
         fingerprints={step.name: step.fingerprint for step in steps},
         evaluation=evaluation,
         families={number.name: step.name for step in steps for number in step.numbers},
+        ran=facts_of(run),
     )
 
 

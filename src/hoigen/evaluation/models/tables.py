@@ -9,7 +9,7 @@ from itertools import combinations
 
 from hoigen.core.score import Number
 from hoigen.evaluation.models import groups, paper
-from hoigen.evaluation.models.columns import chosen, in_order
+from hoigen.evaluation.models.columns import chosen, in_order, ranked_by
 from hoigen.evaluation.models.counting import Account, by_model
 from hoigen.evaluation.models.forms import markdown
 from hoigen.evaluation.models.grid import Cell, Table, cell_of, figure, reasons
@@ -107,6 +107,8 @@ def main_table(models: Models, asked: Asked, accounts: Mapping[str, Account]) ->
     nowhere = [column for column in asked.columns if accounts[column.name].aside and not accounts[column.name].left]
     columns = [column for column in asked.columns if column not in nowhere] or list(asked.columns)
     shown = [column for column in asked.shown if column in columns or column in asked.beside]
+    if asked.rank in shown and not asked.with_paper:  # the paper's tables have an order of their own
+        shown = [asked.rank, *(column for column in shown if column != asked.rank)]
     cells = {
         name: [cell_of(mean_of(videos, column.name, asked.draws), column) for column in shown]
         for name, videos in models.items()
@@ -304,6 +306,8 @@ def short_table(source: Source) -> str:
     every = chosen(source.numbers)
     models, accounts = by_model(models_of(source.videos), every)
     shown = [column for column in every if accounts[column.name].left or not accounts[column.name].aside] or every
+    rank = ranked_by(shown, source.videos)
+    shown = sorted(shown, key=lambda column: column != rank)  # the number that ranks stands first
     nothing = Draws(draws=100, seed=0)
     rows: list[list[str | Cell]] = []
     for model, here in models.items():
@@ -314,7 +318,8 @@ def short_table(source: Source) -> str:
             plain = found if found.value is None else Estimate(value=found.value)
             row.append(cell_of(replace(mean, estimate=plain), column))
         rows.append(row)
-    notes = reasons(_named(rows, shown))
+    notes = [f"ranked by {rank.heading} (docs/which_number.md)"] if rank is not None and rank.better else []
+    notes += reasons(_named(rows, shown))
     notes += [told for column in every if (told := accounts[column.name].told(column.heading))]
     heads = {name: f"{account.left}/{account.prompts} prompts" for name, account in accounts.items() if account.aside}
     return markdown(_by_columns("means", "Means over videos; shares in %", shown, rows, notes, heads))

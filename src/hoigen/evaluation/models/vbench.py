@@ -138,6 +138,36 @@ def _video(
     )
 
 
+LEADERBOARD = (
+    "subject_consistency", "background_consistency", "temporal_flickering", "motion_smoothness", "dynamic_degree",
+    "aesthetic_quality", "imaging_quality", "object_class", "multiple_objects", "human_action", "color",
+    "spatial_relationship", "scene", "appearance_style", "temporal_style", "overall_consistency",
+)  # fmt: skip
+"""The dimensions of VBench's leaderboard; its script counts one that is not in a submission as 0."""
+
+
+def submission(name: str, videos: Sequence[Video], columns: Sequence[Number]) -> tuple[bytes, list[str]]:
+    """A model's submission to VBench's leaderboard, and the dimensions that it lacks.
+
+    Args:
+        name: of the result file in it.
+        videos: of the model, as they count.
+        columns: the numbers; those of the leaderboard go into it.
+
+    Returns the bytes of a zip, the same for the same numbers, as VBench's scripts/cal_final_score.py takes it.
+    """
+    import io
+    import zipfile
+
+    here = [column for column in columns if column.name in LEADERBOARD]
+    text = vbench_text(videos, here)
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), text)
+    there = json.loads(text)
+    return held.getvalue(), [dimension for dimension in LEADERBOARD if dimension not in there]
+
+
 def vbench_text(videos: Sequence[Video], columns: Sequence[Number]) -> str:
     """The result file of one model: mean over videos, then each video.
 

@@ -69,6 +69,7 @@ class Source:
         fingerprints: measure -> digest of its settings.
         evaluation: evaluation.json; {} without one.
         families: number -> measure that gives it: numbers of one measure say much the same.
+        ran: run.yaml; {} without one.
     """
 
     path: Path
@@ -77,3 +78,4 @@ class Source:
     fingerprints: Mapping[str, str] = field(default_factory=dict)
     evaluation: Mapping[str, Any] = field(default_factory=dict)
     families: Mapping[str, str] = field(default_factory=dict)
+    ran: Mapping[str, Any] = field(default_factory=dict)

@@ -7,8 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
+from hoigen.evaluation.models.scorecard import not_comparable
 from hoigen.evaluation.models.videos import NOT_YET, Source, Video
 
+NAMED = 6
+"""So many models are named; of more, some."""
 NEAR = 0.02
 """Within 2 % two lengths or frame rates are the same (23.976 and 24)."""
 
@@ -42,16 +45,24 @@ def warnings_of(models: Mapping[str, Sequence[Video]], sources: Sequence[Source]
             told.append(f"{what_differs}: it is shown as the first says")
     if len({source.evaluation["suite"]["digest"] for source in sources if source.evaluation.get("suite")}) > 1:
         told.append("the runs were made with different suites of prompts; tests use the prompts that both have")
+    told += not_comparable(sources)
     failed = []
-    for model, videos in models.items():
-        failures = Counter(video.failure for video in videos if video.failure)
-        waiting = sum(NOT_YET in video.reasons.values() for video in videos)
-        if waiting:
-            failed.append(f"{model}: {waiting} of {len(videos)} videos are not measured yet: means are of the others")
+    waiting = {name: sum(NOT_YET in video.reasons.values() for video in videos) for name, videos in models.items()}
+    if waiting := {name: count for name, count in waiting.items() if count}:
+        each = _some([f"{name}: {count} of {len(models[name])}" for name, count in waiting.items()], ", ")
+        failed.append(f"videos are not measured yet ({each}): means are of the others")
+    broken = {name: Counter(video.failure for video in videos if video.failure) for name, videos in models.items()}
+    for name, failures in list(broken.items())[:NAMED] if sum(map(bool, broken.values())) <= NAMED else ():
         if failures:
             reason, _ = failures.most_common(1)[0]
-            failed.append(f"{model}: {failures.total()} of {len(videos)} videos failed, most often: {reason}")
+            failed.append(f"{name}: {failures.total()} of {len(models[name])} videos failed, most often: {reason}")
+    if sum(map(bool, broken.values())) > NAMED:
+        counts = {name: found.total() for name, found in broken.items() if found}
+        reason, _ = sum(broken.values(), Counter()).most_common(1)[0]
+        each = _some([f"{name} {count}" for name, count in counts.items()], ", ")
+        failed.append(f"{len(counts)} models have videos that failed ({each}), most often: {reason}")
     left = []
+    lacking: dict[str, int] = {}
     for source in sources:
         strays = source.evaluation.get("without_prompt") or []
         if strays:
@@ -59,9 +70,28 @@ def warnings_of(models: Mapping[str, Sequence[Video]], sources: Sequence[Source]
             left.append(f"{source.path}: {len(strays)} videos without a prompt are left out ({some})")
         for whose, facts in (source.evaluation.get("models") or {}).items():
             if facts.get("missing"):
+                lacking[whose] = len(facts["missing"])
                 some = ", ".join(facts["missing"][:3])
                 left.append(f"{whose}: no video for {len(facts['missing'])} prompts of the suite ({some})")
+    if len(lacking) > NAMED:
+        left = [told for told in left if ": no video for " not in told]
+        each = _some([f"{name} {count}" for name, count in lacking.items()], ", ")
+        left.append(f"{len(lacking)} models have no video for some prompts of the suite ({each})")
     return [*told, *_prompts(models), *_pictures(models), *failed, *left]
+
+
+def _some(told: Sequence[str], between: str) -> str:
+    """The first few of many."""
+    more = f"{between}and {len(told) - NAMED} more" if len(told) > NAMED else ""
+    return between.join(told[:NAMED]) + more
+
+
+def _span(values: Mapping[str, float]) -> str:
+    """Each model's value, or of many models the ends."""
+    if len(values) <= NAMED:
+        return ", ".join(f"{name} {value:.4g}" for name, value in values.items())
+    low, high = (end(values, key=lambda name: values[name]) for end in (min, max))
+    return f"from {low} {values[low]:.4g} to {high} {values[high]:.4g}"
 
 
 def _prompts(models: Mapping[str, Sequence[Video]]) -> list[str]:
@@ -71,13 +101,12 @@ def _prompts(models: Mapping[str, Sequence[Video]]) -> list[str]:
     told = []
     if lacking:
         told.append(
-            f"not all models have videos of all {len(every)} prompts ({', '.join(lacking)}): their means are over "
+            f"not all models have videos of all {len(every)} prompts ({_some(lacking, ', ')}): their means are over "
             "different prompts; --common takes those that all have"
         )
     samples = {name: len(videos) / len(has[name]) for name, videos in models.items()}
     if max(samples.values()) > min(samples.values()) * 1.05:
-        counts = ", ".join(f"{name} {count:.3g}" for name, count in samples.items())
-        told.append(f"models differ in videos per prompt: {counts}")
+        told.append(f"models differ in videos per prompt: {_span(samples)}")
     return told
 
 
@@ -102,6 +131,5 @@ def _pictures(models: Mapping[str, Sequence[Video]]) -> list[str]:
         values = {name: [value for video in videos if (value := of(video)) > 0] for name, videos in models.items()}
         known = {name: median(each) for name, each in values.items() if each}
         if known and max(known.values()) > min(known.values()) * (1 + NEAR):
-            numbers = ", ".join(f"{name} {value:.4g}" for name, value in known.items())
-            told.append(f"models differ in {what} ({numbers} {unit}): {why}")
+            told.append(f"models differ in {what} ({_span(known)} {unit}): {why}")
     return told
