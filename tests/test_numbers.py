@@ -28,6 +28,7 @@ from hoigen.data.run import Run
 from hoigen.evaluation.models import paper
 from hoigen.evaluation.models.columns import chosen
 from hoigen.evaluation.models.read import source_of
+from hoigen.measures.fine.failures import KINDS
 from hoigen.pages.evalfacts import EvaluationFacts
 from hoigen.pages.evalgather import gather_evaluation
 from hoigen.pages.evalpage import render
@@ -89,6 +90,14 @@ WRITTEN = {
     "aesthetics": ("more", ""),
     "text_boxes": ("less", ""),
     "text_area": ("less", SHARE),
+    # what goes wrong: measures/fine/failures.py
+    "hoi_failures": ("less", SHARE),
+    **{f"fails_{kind}": ("less", SHARE) for kind in KINDS},
+    # docs/coarse_hoi.md, what a judge says of the whole video
+    "hoi_judge": ("more", SHARE),
+    "judge_touch": ("more", SHARE),
+    "judge_same": ("more", SHARE),
+    "judge_flaws": ("less", SHARE),
     # What docs/experts and the sources that technical_quality names say of each
     "technical_quality": ("more", SHARE),
     "sharpness": ("more", SHARE),

@@ -46,6 +46,7 @@ WANTED: dict[str, tuple[str, ...]] = {
     "hoi_lite": LITE,
     "coarse_hoi": LITE,
     "fine_hoi": LIGHT,
+    "hoi_failures": LIGHT,
     "subject_consistency": ("dino_vitb16",),
     "background_consistency": ("clip_vitb32",),
     "motion_smoothness": ("amt_s",),

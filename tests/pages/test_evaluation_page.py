@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from hoigen.commands.report import report
 from hoigen.core.errors import UsageError
 from hoigen.core.registry import own_numbers
 from hoigen.data.run import Run
+from hoigen.evaluation.models.grid import Table
 from hoigen.pages import takes
 from hoigen.pages.evalfacts import Card, ContactCurve, EvaluationFacts, Take
 from hoigen.pages.evalgather import gather_evaluation
@@ -50,9 +52,10 @@ def run(tmp_path: Path) -> Run:
 def test_facts_count_every_video_and_the_worst_come_first(run: Run) -> None:
     facts = gather_evaluation(run)
     assert facts.headline == ("4", " videos of 2 models")
-    assert [card.takes[0].values["hoi_lite"] for card in facts.cards] == [0.2, 0.5, 0.9, None]
-    assert facts.cards[-1].takes[0].failure.endswith("the decoder broke")
-    assert "the decoder broke" in facts.cards[-1].takes[0].reasons["hoi_lite"]
+    assert [card.takes[0].values["hoi_lite"] for card in facts.cards] == [None, 0.2, 0.5, 0.9]
+    assert facts.cards[0].takes[0].counts["hoi_lite"] == 0, "what failed is the worst"
+    assert facts.cards[0].takes[0].failure.endswith("the decoder broke")
+    assert "the decoder broke" in facts.cards[0].takes[0].reasons["hoi_lite"]
     assert [(group.count, group.examples) for group in facts.failures] == [(1, ("/videos/b/hold_dog-0.mp4",))]
     assert facts.notes == ["a: no video for 1 prompt (pet_cat)"]
     assert any("frame rate" in told for told in facts.warnings)
@@ -92,7 +95,7 @@ def test_what_cannot_be_paired_is_refused(tmp_path: Path, run: Run) -> None:
     with pytest.raises(UsageError, match="it has 1: c"):
         gather_evaluation(other, Run(other.path))
     plain = Run(make_run(tmp_path / "plain", [Made("a", "pet_cat", values(0.8))]))
-    with pytest.raises(UsageError, match=r"no run of hoigen evaluate: it has no evaluation\.json"):
+    with pytest.raises(UsageError, match="an evaluation and a curation have nothing to compare"):
         report(other.path, beside=plain.path)
 
 
@@ -117,6 +120,7 @@ def test_a_real_evaluation_ends_with_its_page(tmp_path: Path, tiny_video: Path) 
 
 
 LOOKS = '''
+from dataclasses import replace
 from pathlib import Path
 from hoigen import Clip, Frames, Sampling, Score, measure
 
@@ -179,7 +183,7 @@ def test_the_curve_fills_contact_and_hatches_what_was_not_seen() -> None:
     )
     drawing = str(curve(facts, [2.0]))
     assert 'x="125.0" y="4.0" width="500.0" height="68" class="touch"' in drawing
-    assert 'x="625.0" y="4.0" width="375.0" height="68" class="unseen"' in drawing
+    assert 'x="625.0" y="4.0" width="375.0" height="68" class="notseen"' in drawing
     assert "contact in 50.0 % of 4 frames" in drawing
     assert drawing.count('class="mark"') == 1
 
@@ -319,7 +323,7 @@ def test_cards_are_chosen_by_verb_and_a_row_leads_to_a_hidden_card(chromium: Any
         page.locator("[data-rows]").fill("JAR 日本語")
         rows = page.locator(".all tbody tr:visible")
         assert rows.count() == 1
-        assert page.locator(".rows output").inner_text() == "1 of 9"
+        assert page.locator(".rowfind output").inner_text() == "1 of 9"
         rows.locator("a").click()
         assert len(shown(page)) == 9, "what is asked for is no longer filtered out"
         until(page, "document.activeElement.id === 'video-2'")
@@ -356,3 +360,46 @@ def test_pairs_show_their_changes(chromium: Any, tmp_path: Path) -> None:
             "[...document.querySelectorAll('article.video')].map((c) => JSON.parse(c.dataset.values).coarse_any)"
         )
         assert firsts == sorted(firsts)
+
+
+def test_a_click_plays_the_video_beside_its_curve_and_a_failure_leads_to_its_moment(
+    chromium: Any, tmp_path: Path, tiny_video: Path
+) -> None:
+    facts = facts_of()
+    takes_ = facts.cards[1].takes
+    wrong = [(0.2, 0.5, "vanishes"), (0.4, 0.4, "changes its size at once")]
+    card = replace(facts.cards[1], takes=[replace(takes_[0], plays=takes.file_address(str(tiny_video)), wrong=wrong)])
+    address = write_evaluation(replace(facts, cards=[card]), tmp_path / "p.html").as_uri()
+    with visits(chromium, address) as go:
+        page = go(DESKTOP)
+        assert page.locator("video").count() == 0, "nothing is loaded before somebody clicks"
+        assert page.locator(".wrong li").all_inner_texts() == ["vanishes 0.2–0.5 s", "changes its size at once 0.4 s"]
+        bars = page.locator(".wrong .bars i")
+        assert bars.count() == 2
+        page.locator(".wrong li").nth(1).click()
+        until(page, "document.querySelector('video') && document.querySelector('video').videoWidth > 0")
+        until(page, "document.querySelector('.head').style.left !== ''")
+        assert page.locator("video").count() == 1
+        page.locator("[data-play]").click()
+        assert page.locator("video").count() == 1
+
+
+def test_the_table_comes_first_and_warnings_are_one_line(chromium: Any, tmp_path: Path) -> None:
+    many = [f"model {at} has videos of other prompts ({at})" for at in range(80)]
+    table = Table(
+        name="models", title="Models", header=["model", "x"], rows=[["a", "1"]], notes=["one", "two", "three"]
+    )
+    facts = replace(facts_of(), warnings=many, tables=[table])
+    with visits(chromium, write_evaluation(facts, tmp_path / "p.html").as_uri()) as go:
+        page = go(DESKTOP)
+        assert page.locator("table.means").bounding_box()["y"] < 700, "within the first screen"
+        assert page.locator(".warnings li").first.is_visible() is False
+        page.locator(".warned summary").click()
+        assert page.locator(".warnings li").count() == 80
+
+
+def test_only_files_of_this_machine_can_be_played(tmp_path: Path) -> None:
+    assert takes.file_address(str(tmp_path / "a b.mp4")) == (tmp_path / "a b.mp4").as_uri()
+    assert takes.file_address("https://somewhere/a.mp4") == ""
+    assert takes.file_address("s3://bucket/a.mp4") == ""
+    assert "media-src" not in write_evaluation(facts_of(), tmp_path / "p.html").read_text()

@@ -38,6 +38,8 @@ OWN: Mapping[Kind, Mapping[str, str]] = {
             "coarse_hoi",
             "damage",
             "fine_hoi",
+            "hoi_failures",
+            "hoi_judge",
             "hoi_judgement",
             "hoi_lite",
             "imaging_quality",
@@ -54,7 +56,7 @@ OWN: Mapping[Kind, Mapping[str, str]] = {
         )
     },
     "observer": {
-        name: f"hoigen.observe.{name}" for name in ("ada_cm", "lite", "mllm", "models", "recorded", "two_stage")
+        name: f"hoigen.observe.{name}" for name in ("ada_cm", "lite", "mllm", "models", "recorded", "sam3", "two_stage")
     },
     "expert": {
         "chat_server": "hoigen.experts.chat_server",

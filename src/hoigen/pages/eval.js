@@ -43,7 +43,7 @@
       row.hidden = !words.every((word) => text.includes(word));
     }
     const shown = rows.filter((row) => !row.hidden).length;
-    one(".rows output").textContent = words.length ? `${shown} of ${rows.length}` : "";
+    one(".rowfind output").textContent = words.length ? `${shown} of ${rows.length}` : "";
   }
 
   function reveal(card) {
@@ -78,7 +78,40 @@
 
   one("[data-rows]").addEventListener("input", filterRows);
 
+  function play(button, at) {
+    const take = button.closest(".take");
+    let video = take.querySelector("video");
+    if (!video) {
+      video = document.createElement("video");
+      video.controls = true;
+      video.loop = true;
+      video.src = button.dataset.play;
+      const head = take.querySelector(".head");
+      const long = head ? Number(head.parentElement.dataset.length) : 0;
+      video.addEventListener("error", () => {
+        const note = document.createElement("p");
+        note.className = "failed";
+        note.textContent = "This browser cannot play it, or the file is not on this machine (open the page as a file).";
+        video.replaceWith(note);
+      });
+      const follow = () => {
+        if (head && long > 0) head.style.left = `${Math.min(100, 100 * video.currentTime / long)}%`;
+        if (!video.paused) requestAnimationFrame(follow);
+      };
+      video.addEventListener("play", () => { if (head) head.hidden = false; follow(); });
+      video.addEventListener("seeked", follow);
+      button.after(video);
+    }
+    if (at !== undefined) video.currentTime = at;
+    if (video.paused || at !== undefined) video.play().catch(() => {}); else video.pause();
+  }
+
   document.addEventListener("click", (event) => {
+    const start = event.target.closest("[data-play]");
+    if (start) return play(start);
+    const moment = event.target.closest("[data-at]");
+    const near = moment && moment.closest(".take").querySelector("[data-play]");
+    if (near) return play(near, Number(moment.dataset.at));
     const link = event.target.closest(".all a");
     if (link) return reveal(document.getElementById(link.hash.slice(1)));
     const turn = event.target.closest("[data-turn]");

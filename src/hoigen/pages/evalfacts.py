@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hoigen.core.clip import Seconds
 from hoigen.core.score import Number
@@ -43,10 +43,13 @@ class Take:
         height: in pixels; 0 where it is not known.
         values: by number.
         reasons: why a number is undefined.
+        counts: what it counts with where it lacks a number that was looked for; cards are sorted by it.
         stills: frames of its strip, with what was seen.
         missing: why it has no strip.
         curve: of contact; None where nothing was followed.
         facts: how the scores came about.
+        wrong: what goes wrong, and when: (seconds, seconds, in words).
+        plays: where a click plays it from, `file:///...`; "" of one that does not lie on a disk.
         failure: why a measure, or reading it, failed; "" when nothing did.
     """
 
@@ -61,7 +64,10 @@ class Take:
     missing: str = ""
     curve: ContactCurve | None = None
     facts: Sequence[tuple[str, str]] = ()
+    wrong: Sequence[tuple[Seconds, Seconds, str]] = ()
+    plays: str = ""
     failure: str = ""
+    counts: Mapping[str, float | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +100,7 @@ class EvaluationFacts:
         headline: its number, and the rest.
         figures: (name, value) of the large numbers below it.
         warnings: what makes numbers not comparable.
-        tables: means of models, and differences.
+        tables: means of models, and differences; the share of videos with each failure.
         columns: the numbers of cards and rows, in order.
         cards: videos, or pairs, with a strip.
         rows: those without a strip, too.

@@ -13,6 +13,7 @@ from hoigen.evaluation.models.columns import chosen, ranked_by
 from hoigen.evaluation.models.counting import counted
 from hoigen.evaluation.models.means import models_of
 from hoigen.evaluation.models.read import source_of
+from hoigen.evaluation.models.scorecard import judged_by
 from hoigen.evaluation.models.videos import Source, Video
 from hoigen.models.uses import joined
 from hoigen.pages import choose
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from hoigen.data.run import Run
     from hoigen.rules.cascade import Step
 
+WRONG = "hoi_failures"
+"""The measure that lists what goes wrong in a video; its numbers are counted per model in a table of their own."""
 SHOWN = 48
 """Videos with a strip; of two runs, as many pairs."""
 ROWS = 3_000
@@ -71,7 +74,12 @@ def gather_evaluation(run: Run, beside: Run | None = None, *, shown: int = SHOWN
     counts = _as_counted(pairs, columns)
     as_it_is = {id(group): pair for group, pair in zip(counts, pairs, strict=True)}
     picks = picked(counts, columns, shown)
-    cards = _with_strips(sides, [as_it_is[id(group)] for group in picks], columns)
+    cards = [
+        replace(card, takes=[replace(t, counts=video.values) for t, video in zip(card.takes, group, strict=True)])
+        for card, group in zip(
+            _with_strips(sides, [as_it_is[id(group)] for group in picks], columns), picks, strict=True
+        )
+    ]
     videos = [video for side in sides for video in side.source.videos]
     # a model of two runs is told apart by the run's name
     owners = Counter(model for side in sides for model in models_of(side.source.videos))
@@ -234,6 +242,7 @@ def _tables(
 
     if not models or not columns:
         return []
+    families = {name: family for source in sources for name, family in source.families.items()}
     asked = Asked(
         columns=columns,
         beside=[],
@@ -244,9 +253,17 @@ def _tables(
         ends=0,
         with_paper=False,
         draws=Draws(draws=DRAWS, seed=0),
-        families={name: family for source in sources for name, family in source.families.items()},
+        families=families,
     )
-    return all_tables({name: list(videos) for name, videos in models.items()}, asked)[0]
+    found = all_tables({name: list(videos) for name, videos in models.items()}, asked)[0]
+    found[0] = replace(found[0], notes=[*found[0].notes, *judged_by(sources)])
+    wrong = [n for source in sources for n in source.numbers if families.get(n.name) == WRONG and n.name != WRONG]
+    if wrong and not beside:
+        kinds = chosen(wrong, [number.name for number in wrong])
+        of_kinds = replace(asked, columns=kinds, rank=kinds[0], pairs=[])
+        table = all_tables({name: list(videos) for name, videos in models.items()}, of_kinds)[0][0]
+        found.append(replace(table, name="failures", title="What goes wrong: share of the videos, %"))
+    return found
 
 
 def _histograms(side: _Side, count: int, columns: Sequence[Number]) -> tuple[Histogram, ...]:

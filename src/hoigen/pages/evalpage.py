@@ -18,7 +18,7 @@ from hoigen.pages.overlay import curve, drawn
 from hoigen.pages.sheets import CELL
 from hoigen.pages.words import arrow, clock, count, many
 
-KEYS = (("person", "person"), ("object", "object"), ("mask", "mask"), ("touch", "contact"), ("unseen", "not seen"))
+KEYS = (("person", "person"), ("object", "object"), ("mask", "mask"), ("touch", "contact"), ("notseen", "not seen"))
 """What the colours of overlays and curves mean."""
 SAID = "Below a frame: its moment, and what coarse_hoi's detector saw most surely above its theta."
 
@@ -52,7 +52,7 @@ def render(facts: EvaluationFacts) -> str:
     if not failed:
         lead, failures = Html(""), el("p", "Nothing failed.", class_="empty")
     sections = [
-        section("models", "Models", "Means over videos, with 95 % intervals.", tables),
+        section("models", "Models", "Means over videos, with 95 % intervals.", _warnings(facts.warnings), tables),
         _videos(facts),
         _numbers(facts),
         lacking_section(facts.lacking, facts.videos),
@@ -61,7 +61,6 @@ def render(facts: EvaluationFacts) -> str:
         recipe(facts.recipe, {"made": facts.made, "machine": facts.machine, **facts.versions}, facts.models),
     ]
     overline = " · ".join(part for part in (facts.title, facts.made) if part)
-    warnings = el("ul", [el("li", told) for told in facts.warnings], class_="warnings") if facts.warnings else None
     return document(
         f"{number}{rest} · {facts.title}",
         nav(places),
@@ -70,7 +69,6 @@ def render(facts: EvaluationFacts) -> str:
             el("p", overline, class_="overline"),
             el("h1", el("em", number), el("span", rest)),
             figures(facts.figures),
-            warnings,
             class_="top",
             id="top",
         ),
@@ -78,7 +76,18 @@ def render(facts: EvaluationFacts) -> str:
         footer(facts.versions.get("hoigen", "")),
         scripts=("eval.js",),
         styles=("page.css", "eval.css"),
+        plays=any(take.plays for card in facts.cards for take in card.takes),
     )
+
+
+def _warnings(told: Sequence[str]) -> Html | None:
+    """What makes numbers hard to compare: one line that opens, so that the table comes first."""
+    if not told:
+        return None
+    rows = el("ul", [el("li", each) for each in told], class_="warnings")
+    heads = "; ".join(each.partition(" (")[0].partition(":")[0] for each in told[:3])
+    more = "; …" if len(told) > 3 else ""
+    return el("details", el("summary", el("b", many(len(told), "warning")), f": {heads}{more}"), rows, class_="warned")
 
 
 def _table(table: Table) -> Html:
@@ -105,7 +114,7 @@ def _table(table: Table) -> Html:
     )
     notes = el("ul", [el("li", note) for note in table.notes], class_="notes") if table.notes else None
     title = None if table.name == "models" else el("h3", table.title)
-    folded = el("details", el("summary", many(len(table.notes), "note")), notes) if len(table.notes) > 2 else notes
+    folded = el("details", el("summary", many(len(table.notes), "note")), notes) if len(table.notes) > 1 else notes
     return join([title, scroll(body, table.title), folded])
 
 
@@ -173,7 +182,7 @@ def _sort_values(card: Card, columns: Sequence[Number]) -> dict[str, float]:
     """The number that a card is sorted by; of a pair the second's less the first's. Undefined ones are not there."""
     found = {}
     for column in columns:
-        values = [take.values.get(column.name) for take in card.takes]
+        values = [(take.counts or take.values).get(column.name) for take in card.takes]
         known = [float(value) for value in values if value is not None]
         if len(known) == len(values):
             found[column.name] = round(known[-1] - known[0] if len(known) > 1 else known[0], 6)
@@ -196,7 +205,11 @@ def _take(take: Take, facts: EvaluationFacts, alone: bool) -> Html:
     strip = el("div", stills, class_="strip8")
     if not stills:
         strip = el("div", el("span", "no picture"), el("small", el("bdi", take.missing or "not read")), class_="blank")
-    line = el("div", curve(take.curve, [still.time for still in take.stills]), class_="under") if take.curve else None
+    length = take.curve.duration if take.curve else max((end for _, end, _ in take.wrong), default=0.0)
+    drawn_ = curve(take.curve, [still.time for still in take.stills]) if take.curve else None
+    head = el("i", class_="head", hidden=True) if take.curve else None
+    line = el("div", drawn_, head, class_="under", data_length=f"{length:.3f}") if take.curve else None
+    button = el("button", "▶ play", type="button", class_="play", data_play=take.plays) if take.plays else None
     failed = el("p", el("bdi", take.failure), class_="failed") if take.failure else None
     shown = []
     for column in facts.columns:
@@ -212,7 +225,21 @@ def _take(take: Take, facts: EvaluationFacts, alone: bool) -> Html:
     ]
     path = el("div", el("dt", "file"), el("dd", el("bdi", take.uri)))
     how = el("details", el("summary", "how these came about"), el("dl", path, rows), class_="how") if rows else None
-    return el("div", name, strip, line, failed, numbers, how)
+    return el("div", name, button, _wrong(take, length), strip, line, failed, numbers, how, class_="take")
+
+
+def _wrong(take: Take, length: float) -> Html | None:
+    """What goes wrong: bars over the strip, where in the video, and in words with their times; a click goes there."""
+    if not take.wrong:
+        return None
+    bars, said = [], []
+    for start, end, what in take.wrong:
+        left, width = (100 * part / length if length > 0 else 0.0 for part in (start, end - start))
+        style = f"left:{min(left, 99.5):.2f}%;width:{max(0.5, min(width, 100 - left)):.2f}%"
+        bars.append(el("i", style=style, title=what))
+        times = f"{start:.1f}" if end - start < 0.05 else f"{start:.1f}–{end:.1f}"
+        said.append(el("li", el("b", what), f" {times} s", data_at=f"{start:.3f}"))
+    return el("div", el("div", bars, class_="bars"), el("ul", said), class_="wrong")
 
 
 def _both(takes: Sequence[Take], columns: Sequence[Number]) -> Html:
@@ -270,7 +297,7 @@ def _numbers(facts: EvaluationFacts) -> Html:
     table = el("table", head, el("tbody", rows), class_=kind, data_sortable=True)
     title = "All numbers" if not facts.beside else "All changes"
     box = el("input", type="search", data_rows=True, placeholder="prompt, file, model")
-    find = el("div", el("label", "find ", box), el("output"), class_="controls rows")
+    find = el("div", el("label", "find ", box), el("output"), class_="controls rowfind")
     return section("numbers", title, lead, find, scroll(table, title))
 
 

@@ -110,7 +110,7 @@ def curve(facts: ContactCurve, marks: Sequence[float] = ()) -> Html:
     middles = [(one + other) / 2 for one, other in itertools.pairwise(times)]
     edges = [_x(time, facts) for time in (0.0, *middles, facts.duration)]  # of each frame's part of the time
     parts = [el("rect", x=0, y=TOP, width=WIDTH, height=HEIGHT - TOP, class_="ground")]
-    for kind, flags in (("touch", list(facts.contact)), ("unseen", [not seen for seen in facts.seen])):
+    for kind, flags in (("touch", list(facts.contact)), ("notseen", [not seen for seen in facts.seen])):
         end = 0
         for flag, stretch in itertools.groupby(flags):
             start, end = end, end + len(list(stretch))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hoigen.core.clip import Clip
+from hoigen.core.uris import is_local
 from hoigen.pages.evalfacts import ContactCurve
 from hoigen.pages.overlay import overlaid, words
 from hoigen.pages.thumbs import Wanted, take
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from hoigen.rules.cascade import Step
 
 FRAMES = 8
-DRAWN = ("fine_hoi", "coarse_hoi")
+DRAWN = ("fine_hoi", "coarse_hoi", "hoi_failures")
 CURVE_POINTS = 600
 
 Details = Mapping[str, Mapping[str, Mapping[str, Any]]]
@@ -70,7 +72,7 @@ def take_of(clips: Mapping[str, Clip], details: Details) -> dict[str, dict[str, 
         clips: the videos, by uri.
         details: of the measures that are drawn.
 
-    Returns uri -> fields of `evalfacts.Take`: stills, missing, curve, facts.
+    Returns uri -> fields of `evalfacts.Take`: stills, missing, curve, facts, wrong, plays.
     """
     taken = take(Wanted(clip, frames=FRAMES) for clip in clips.values())
     found = {}
@@ -95,8 +97,21 @@ def take_of(clips: Mapping[str, Clip], details: Details) -> dict[str, dict[str, 
             "missing": missing,
             "curve": curve,
             "facts": _facts(fine, coarse),
+            "wrong": [
+                (float(each["start"]), float(each["end"]), str(each["said"]))
+                for each in details.get("hoi_failures", {}).get(clip.id, {}).get("failures") or ()
+            ],
+            "plays": file_address(uri),
         }
     return found
+
+
+def file_address(uri: str) -> str:
+    """Where a page on this machine finds a video: `file:///...`; "" for one that does not lie on a disk of its own."""
+    if not is_local(uri):
+        return ""
+    address = Path(uri).absolute().as_uri()
+    return address if address.startswith("file:///") else ""  # not one that names another machine
 
 
 def _nearest(rows: Sequence[Mapping[str, Any]], time: float, near: float) -> Mapping[str, Any] | None:
