@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -76,6 +76,7 @@ def funnel(
     from hoigen.data.run import Run
     from hoigen.rules import decide
     from hoigen.rules.runfile import steps_of
+    from hoigen.stages.children import children_line
 
     folder = Run(Path(run))
     _, steps = steps_of(folder)
@@ -86,7 +87,9 @@ def funnel(
                 "hoigen curate with another --run"
             )
     if not set:
-        return decide.funnel(decide.connect(folder, steps), steps, run=folder.path)
+        found = decide.funnel(decide.connect(folder, steps), steps, run=folder.path)
+        children = children_line(folder)
+        return replace(found, told=(*found.told, children)) if children else found
     _, changed = steps_of(folder, set)
     return what_if(folder, steps, changed)
 

@@ -50,7 +50,7 @@ SHARDS_FILE = "shards.parquet"
 OWN = (
     *("run.yaml", "videos.parquet", "found", SHARDS_FILE, "clips", "observations", "scores", "journal", "ranks"),
     *("calls", "captions", "joined", "annotations", "report.html", "suggest", "categories", "evaluation.json"),
-    *("cut", "review", "sets", "stats", "split"),
+    *("cut", "review", "children", "sets", "stats", "split"),
 )
 """What hoigen writes into a run, besides hidden files, and files that begin with one of these names."""
 KINDS: Mapping[str, type] = {
@@ -109,6 +109,8 @@ class Run:
     suggest_folder: Path = field(init=False, compare=False, repr=False)
     cut_folder: Path = field(init=False, compare=False, repr=False)
     review_folder: Path = field(init=False, compare=False, repr=False)
+    children_folder: Path = field(init=False, compare=False, repr=False)
+    children_files: Path = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         folder = self.tables or Folder(str(self.path))
@@ -123,6 +125,8 @@ class Run:
             "suggest_folder": self.path / "suggest",
             "cut_folder": self.path / "cut",
             "review_folder": self.path / "review",
+            "children_folder": self.path / "children",
+            "children_files": self.path / "children-files",
         }
         for name, place in there.items():
             object.__setattr__(self, name, place)

@@ -43,6 +43,7 @@ def gather(run: Run, *, shown: int = 24, page: Path | None = None, beside: Run |
     from hoigen.rules.cascade import HUMAN
     from hoigen.rules.decide import connect, funnel
     from hoigen.rules.runfile import steps_of
+    from hoigen.stages.children import children_line
 
     recipe, steps = steps_of(run)
     other = (beside, steps_of(beside)[1]) if beside is not None else None
@@ -90,7 +91,7 @@ def gather(run: Run, *, shown: int = 24, page: Path | None = None, beside: Run |
             kept_sheet=kept,
             dropped_sheets=sheets,
             captioning=captioning_of(con, run),
-            **_account(con, {stage.key: stage.dropped for stage in stages}, recipe, steps),
+            **_account(con, {stage.key: stage.dropped for stage in stages}, recipe, steps, children_line(run)),
             models=model_files(run, steps),
         )
 
@@ -129,7 +130,9 @@ def _sheets(
     return Sheet(key="kept", title="Kept", total=kept, order=order, tiles=tuple(tiles[None])), sheets
 
 
-def _account(con: Any, dropped: Mapping[str, int], recipe: Mapping[str, Any], steps: Sequence[Step]) -> dict[str, Any]:
+def _account(
+    con: Any, dropped: Mapping[str, int], recipe: Mapping[str, Any], steps: Sequence[Step], children: str
+) -> dict[str, Any]:
     """What did not come out: failed clips, those that failed alike together, the most first; and notes on videos and
     shots."""
     from hoigen.rules.people import said
@@ -166,6 +169,7 @@ def _account(con: Any, dropped: Mapping[str, int], recipe: Mapping[str, Any], st
         notes.append(f"{many(bare, 'video')} without a shot of the wanted length.")
     if any(step.by_people for step in steps):
         notes.append(f"{said(con)}.")
+    notes += [f"{children}."] if children else []
     return {"failures": tuple(groups), "notes": tuple(notes)}
 
 

@@ -17,7 +17,7 @@ from hoigen.core.errors import SetupError, VideoError
 from hoigen.video.clock import Clock
 from hoigen.video.file import Progress, opened
 from hoigen.video.header import Header, probe
-from hoigen.video.plan import SLACK
+from hoigen.video.plan import SLACK, Turn
 from hoigen.video.sequence import SEARCHABLE, SEEK_BACK, UNORDERED, Headway, Pass, check_reach, rewind, zero_of
 
 CRF = "18"
@@ -30,7 +30,13 @@ AUDIO = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"})
 """Audio that players know inside MP4; it is copied, and other audio is left out."""
 
 
-def cut_clip(clip: Clip, out: Path, copy: bool = False, progress: Progress | None = None) -> Path:
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom of a part of the picture as it is shown, 0..1."""
+
+
+def cut_clip(
+    clip: Clip, out: Path, copy: bool = False, progress: Progress | None = None, *, crop: Box | None = None
+) -> Path:
     """Writes a clip to a file, whole or not at all.
 
     Encoded anew it is exactly the clip's frames with their own times (so a variable frame rate stays one), from 0, as
@@ -48,6 +54,7 @@ def cut_clip(clip: Clip, out: Path, copy: bool = False, progress: Progress | Non
         out: the file, `.mp4`; its suffix becomes `.mkv` when packets are copied whose codec MP4 cannot hold.
         copy: copy packets instead of encoding anew.
         progress: called when reading the video has moved on.
+        crop: the part of the picture that the file shows, to even numbers of pixels; not with `copy`.
 
     Returns the file that was written.
 
@@ -56,6 +63,8 @@ def cut_clip(clip: Clip, out: Path, copy: bool = False, progress: Progress | Non
     """
     import av
 
+    if crop is not None and copy:
+        raise ValueError("packets that are copied cannot be cropped")
     out = Path(out)
     header = probe(clip.uri, progress)
     with opened(clip.uri) as (container, stream):
@@ -67,8 +76,11 @@ def cut_clip(clip: Clip, out: Path, copy: bool = False, progress: Progress | Non
         progress = _touching(part, progress)
         try:
             with _written(part) as target:
-                write = _copied if copy else _encoded
-                write(_Source(container, stream, clip, progress, header.jumps), target, header)
+                source = _Source(container, stream, clip, progress, header.jumps)
+                if copy:
+                    _copied(source, target, header)
+                else:
+                    _encoded(source, target, header, crop)
             part.replace(out)
         finally:
             part.unlink(missing_ok=True)
@@ -232,11 +244,11 @@ class _Sound:
         self.waiting.clear()
 
 
-def _encoded(source: _Source, target: _Target, header: Header) -> None:
+def _encoded(source: _Source, target: _Target, header: Header, crop: Box | None = None) -> None:
     """Video in the very pass that measures see; sound is gathered first, from the file opened once more."""
     clip = source.clip
     sound = _Sound(source, target, clip.end)
-    encoder = _Encoder(source, target, header)
+    encoder = _Encoder(source, target, header, crop)
     silent: bool = sound.done
     if not silent:
         with opened(clip.uri) as (container, stream):
@@ -253,13 +265,23 @@ def _encoded(source: _Source, target: _Target, header: Header) -> None:
     encoder.finish(whole=frames.whole)
 
 
+def _pixels(box: Box, width: int, height: int) -> tuple[int, int, int, int]:
+    """Left, top, width and height of a box in pixels, all even: colours are stored for two by two of them."""
+    left, top = (int(side * size / 2) * 2 for side, size in zip(box[:2], (width, height), strict=True))
+    right, bottom = (-int(-side * size // 2) * 2 for side, size in zip(box[2:], (width, height), strict=True))
+    right, bottom = min(right, width - width % 2), min(bottom, height - height % 2)
+    return left, top, max(2, right - left), max(2, bottom - top)
+
+
 class _Encoder:
     """Decodes the clip's frames and encodes them with their own times and lengths."""
 
-    def __init__(self, source: _Source, target: _Target, header: Header) -> None:
-        self.source, self.target, self.header = source, target, header
+    def __init__(self, source: _Source, target: _Target, header: Header, shown: Box | None = None) -> None:
+        self.source, self.target, self.header, self.shown = source, target, header, shown
         self.base: Fraction = source.video.time_base
         codec = source.video.codec_context
+        self.full = codec.width, codec.height
+        self.left = self.top = 0
         self.size = codec.width - codec.width % 2, codec.height - codec.height % 2
         self.stream: Any = None
         self.crop: Any = None
@@ -296,6 +318,9 @@ class _Encoder:
         import av
 
         clip = self.source.clip
+        if self.shown is not None:
+            self.left, self.top, *size = _pixels(Turn.of(frame).stored(self.shown), *self.full)
+            self.size = size[0], size[1]
         rate = Fraction(clip.fps).limit_denominator(1001) if clip.fps > 0 else Fraction(25)
         options = {"crf": CRF, "preset": PRESET}
         stream = self.target.container.add_stream("libx264", rate=rate, options=options)
@@ -316,16 +341,18 @@ class _Encoder:
     def _fitted(self, frame: Any) -> Any:
         """Odd sizes lose their last row or column; frames of another size than the first are scaled to it."""
         even = frame.width - frame.width % 2, frame.height - frame.height % 2
-        if even != self.size:
+        if self.shown is not None and (frame.width, frame.height) != self.full:
+            frame = frame.reformat(width=self.full[0], height=self.full[1])
+        elif self.shown is None and even != self.size:
             frame = frame.reformat(width=self.size[0], height=self.size[1])
-        elif (frame.width, frame.height) != self.size:
+        if (frame.width, frame.height) != self.size:
             if self.crop is None:
                 import av
 
                 self.crop = graph = av.filter.Graph()
                 size = {"width": frame.width, "height": frame.height}
                 source = graph.add_buffer(**size, format=frame.format, time_base=self.base)
-                crop = graph.add("crop", f"{self.size[0]}:{self.size[1]}:0:0")
+                crop = graph.add("crop", f"{self.size[0]}:{self.size[1]}:{self.left}:{self.top}")
                 sink = graph.add("buffersink")
                 source.link_to(crop)
                 crop.link_to(sink)

@@ -57,6 +57,15 @@ class Turn(NamedTuple):
         image = image.swapaxes(0, 1) if self.transposed else image
         return np.ascontiguousarray(image[:: -1 if self.flipped else 1, :: -1 if self.mirrored else 1])
 
+    def stored(self, box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+        """Where a part of the picture as it is shown (left, top, right, bottom, 0..1) lies in it as it is stored."""
+        left, top, right, bottom = box
+        if self.flipped:
+            top, bottom = 1 - bottom, 1 - top
+        if self.mirrored:
+            left, right = 1 - right, 1 - left
+        return (top, left, bottom, right) if self.transposed else (left, top, right, bottom)
+
     def degrees(self) -> tuple[int, bool]:
         """The same as a rotation (counter-clockwise), and whether left and right change places after it."""
         odd = sum(self) % 2 == 1
