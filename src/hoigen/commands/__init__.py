@@ -27,7 +27,9 @@ VERBS = {
     "report": "Writes the report of a run: one HTML file that needs nothing else.",
     "observations": "Writes what an observer saw, frame by frame, as the `recorded` observer reads it.",
     "cut": "Writes the kept clips of a run as files named by clip id.",
-    "children": "Makes clips of their own out of what people trimmed and cropped, and measures them as their parents.",
+    "children": (
+        "Makes clips of their own out of what people trimmed and cropped, and measures them as the run was measured."
+    ),
     "export": (
         "Writes the kept clips of a run as a trainer's dataset, and reads it back by the rules of the trainer's loader."
     ),
