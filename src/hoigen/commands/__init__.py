@@ -66,7 +66,7 @@ VERBS = {
     "doctor": "Says what is installed and whether it fits, what each extra would give, and where model files are kept.",
 }
 """Command -> the first line of its function's docstring: listing all commands imports none."""
-MODULES = {"try": "try_measure", "models": "model_files", "map": "map_list"}
+MODULES = {"try": "try_measure", "models": "model_files", "map": "map_list", "review": "review_app"}
 """Of commands whose name is taken: the file, and the function in it."""
 
 

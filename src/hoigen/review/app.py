@@ -21,7 +21,7 @@ from hoigen.review import adjudicate, media, people, proxies, queue
 from hoigen.review import tables as t
 from hoigen.review.people import ADJUDICATOR, ADMIN, ANNOTATOR, Person
 from hoigen.review.project import setting
-from hoigen.review.questions import FRAMES, KEEP, PREFERENCE, QUESTIONS, RATING, REASONS, Question
+from hoigen.review.questions import CLAIMS, FRAMES, KEEP, PREFERENCE, QUESTIONS, RATING, REASONS, Question
 from hoigen.review.web import Guard, Site, Wrong, page, person_of, shown, signed_in, site_of, told
 
 STATIC = Path(__file__).parent / "static"
@@ -134,7 +134,9 @@ def _rows(request: Request, person: Person, rows: list[dict[str, Any]]) -> list[
         row["about"] = "" if hidden else row["clip"]
         if hidden:
             row["caption"] = row["subject"].get("prompt", "")
-            row["subject"] = {}
+        if row["question"] == CLAIMS:  # without who wrote it, and without the caption that the run has now
+            row["caption"] = ""
+        row["subject"] = {name: row["subject"][name] for name in ("claim", "time") if name in row["subject"]}
         del row["clip"], row["other"]
     return rows
 

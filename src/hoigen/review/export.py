@@ -21,6 +21,7 @@ from hoigen.data.annotations import Annotation, Annotations
 from hoigen.review import tables as t
 from hoigen.review.project import Project
 from hoigen.review.questions import KEEP
+from hoigen.review.tasks import write_files
 
 TOOL = "hoigen review"
 WHO = "review"
@@ -58,7 +59,7 @@ def export(project: Project) -> Exported:
     gone = [key for key in said_here if key[1] in mine and key not in rows]
     back = [Annotation(clip=c, question=q, value=None, who=w, tool=TOOL) for c, q, w in gone]
     annotations.append([*new, *back])
-    return Exported(project.run.path, len(new) + len(back), final)
+    return Exported(project.run.path, len(new) + len(back), final, write_files(project))
 
 
 def _rows(con: Connection) -> Iterator[Annotation]:

@@ -9,13 +9,14 @@ import secrets
 import socket
 import ssl
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
-from hoigen.core.errors import UsageError
+from hoigen.core.errors import HoigenError, UsageError
 from hoigen.review import tables as t
 from hoigen.review.people import digest
 from hoigen.review.project import Project
@@ -23,6 +24,9 @@ from hoigen.review.web import LOOPBACK, Site
 
 PROXIES = ["127.0.0.1", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fd00::/8"]
 """From where a proxy may say for whom it asks."""
+
+EACH = 60.0
+"""Seconds between two looks at the score bands."""
 
 
 def is_loopback(host: str) -> bool:
@@ -136,10 +140,25 @@ def serve(
             "That link lets anybody on this machine in who has it. Ctrl-C ends; all answers are saved.", file=sys.stderr
         )
     sys.stderr.flush()
+    stopped = threading.Event()
+    threading.Thread(target=_kept_up, args=(project, stopped), name="precision", daemon=True).start()
     try:
         uvicorn.Server(config).run(sockets=[sock])
     finally:
+        stopped.set()
         app.state.renderer.close()
+
+
+def _kept_up(project: Project, stopped: threading.Event) -> None:
+    """Looks again and again which score bands are sure enough to be sampled only, where a precision is promised."""
+    from hoigen.review import precision
+
+    while not stopped.wait(EACH):
+        try:
+            if project.setting("promise") is not None:
+                precision.update(project)
+        except HoigenError as error:  # a lock, a full disk: the next time
+            print(f"note: bands are not looked at: {error}", file=sys.stderr, flush=True)
 
 
 def _user() -> str:

@@ -10,7 +10,7 @@ from hoigen.core.errors import UsageError
 from hoigen.core.settings import Setting
 
 
-def review(
+def review_app(
     run: RunFolder,
     *,
     host: Annotated[
@@ -36,6 +36,46 @@ def review(
     gold: Annotated[
         Path | None, Setting("a table with columns id (a clip) and value (keep or drop): clips whose answer is known")
     ] = None,
+    question: Annotated[
+        Literal["keep", "claims", "preference", "rating", "frames"],
+        Setting(
+            "what people are asked: keep or drop; claims of captions (--claims); which of two generated videos, or 1 to"
+            " 5 for each (a run of hoigen evaluate); frames with or without an interaction"
+        ),
+    ] = "keep",
+    claims: Annotated[
+        Path | None, Setting("claims to check: clip, captioner, claim, as caption-eval reads them")
+    ] = None,
+    votes: Annotated[
+        int, Setting("of preference and rating: how many people see each pair or video", least=1, most=20)
+    ] = 3,
+    interval: Annotated[
+        float,
+        Setting(
+            "of preference: pairs are planned so that the share that prefers one of two models is known to this, "
+            "either way (95 %)",
+            least=0.01,
+            most=0.5,
+        ),
+    ] = 0.1,
+    order: Annotated[
+        Literal["random", "source", "uncertainty"] | None,
+        Setting("which clips come first: at random, by source, or nearest to the machine's threshold; else as it was"),
+    ] = None,
+    promise: Annotated[
+        float | None,
+        Setting(
+            "the precision that is promised (0.99): score bands that are sure enough are only sampled; 0 looks at all; "
+            "as it was if not given",
+            least=0,
+            most=0.9999,
+        ),
+    ] = None,
+    prepare: Annotated[bool, Setting("makes the small videos and strips of all clips ahead, and ends")] = False,
+    write: Annotated[
+        Path | None, Setting("writes all answers to a file (.csv, .jsonl, or .json for Label Studio), and ends")
+    ] = None,
+    read: Annotated[Path | None, Setting("takes answers from such a file, and ends")] = None,
     invite: Annotated[str | None, Setting("prints a link with which this person sets a password, and ends")] = None,
     role: Annotated[Literal["annotator", "adjudicator", "admin"], Setting("of who is invited")] = "annotator",
     export: Annotated[bool, Setting("writes all answers into the run, and ends")] = False,
@@ -56,8 +96,10 @@ def review(
     from importlib import metadata
 
     folder = project.file_of(Path(run))
-    if sum(map(bool, (invite, export, backup, restore))) > 1:
-        raise UsageError("one of --invite, --export, --backup, --restore at a time")
+    if sum(map(bool, (invite, export, backup, restore, prepare, write, read))) > 1:
+        raise UsageError("one of --invite, --export, --backup, --restore, --prepare, --write, --read at a time")
+    if (question == "claims") != (claims is not None):
+        raise UsageError("--question claims and --claims FILE come together")
     if restore:
         if not Path(restore).is_file():
             raise UsageError(f"--restore: no such file {restore}")
@@ -67,7 +109,31 @@ def review(
         return f"{project.opened(folder, database).db.backup(Path(backup))}: a copy of the review of {folder.path}"
     if export:
         return exporting.export(project.opened(folder, database))
-    opened = project.begin(folder, database, double_share=double_share, gold_share=gold_share)
+    if write:
+        from hoigen.review import exchange
+
+        return f"{write}: {exchange.write(project.opened(folder, database), Path(write))} answers"
+    given = {"double_share": double_share, "gold_share": gold_share}
+    opened = project.begin(folder, database, question=question, **given)
+    _items(opened, question, claims, votes, interval)
+    if order:
+        from hoigen.review.order import reorder
+
+        reorder(opened, question, order)
+    if promise is not None:
+        opened.set(promise=promise or None)
+    if prepare:
+        from hoigen.review.proxies import render_ahead
+        from hoigen.work.task import Limits
+
+        return render_ahead(folder, opened.db, Limits(workers=2))
+    if read:
+        from hoigen.review import exchange, precision
+
+        brought = exchange.read(opened, Path(read))
+        if opened.setting("promise") is not None:
+            precision.update(opened)
+        return brought
     if gold:
         _gold(opened, Path(gold))
     if invite:
@@ -85,6 +151,21 @@ def review(
         version=metadata.version("hoigen"),
     )
     return f"All answers are saved. To put them into the run: hoigen review {folder.path} --export"
+
+
+def _items(opened: Any, question: str, claims: Path | None, votes: int, interval: float) -> None:
+    """Items of questions that have others than a clip each."""
+    from hoigen.review import tasks
+
+    double, seed = opened.setting("double_share"), opened.setting("seed")
+    if question == "claims" and claims is not None:
+        tasks.add_claims(opened, Path(claims), double=double, seed=seed)
+    elif question == "preference":
+        tasks.add_pairs(opened, interval=interval, votes=votes, seed=seed)
+    elif question == "rating":
+        tasks.add_ratings(opened, votes=votes, seed=seed)
+    elif question == "frames":
+        tasks.add_frames(opened, double=double, seed=seed)
 
 
 def _gold(opened: Any, file: Path) -> None:
