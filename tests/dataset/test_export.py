@@ -22,6 +22,7 @@ from hoigen.commands.cli import main
 from hoigen.core.errors import SetupError, UsageError
 from hoigen.data.run import Run
 from hoigen.dataset.readback import faults
+from hoigen.rules.runfile import steps_of
 from run_folders import curated, in_this_process
 
 
@@ -288,3 +289,14 @@ def test_an_export_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
     assert result.already >= 2
     assert (result.written + result.already, result.samples, result.read_back) == (6, 6, 6)
     assert not list((out / "videos").glob(".*")), "what was half-written is gone"
+
+
+@pytest.mark.parametrize("name", ["../../outside", "two\nlines", "/tmp/x", "a b"])
+def test_ids_of_clips_that_are_no_names_of_files_are_refused(tmp_path: Path, name: str) -> None:
+    run = a_run(tmp_path, ("One.",))
+    _, [step] = steps_of(run)
+    for table in (run.clips, run.scores(step.name, step.fingerprint, step.emits)):
+        table.write(0, [row | {"id": name} for row in table.read(0)])
+    with pytest.raises(UsageError, match="a clip's id is letters, digits"):
+        export(task_of(run, "videofolder", tmp_path / "out"))
+    assert not (tmp_path / "out").exists()

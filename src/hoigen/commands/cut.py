@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 import os
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from hoigen.commands.options import Quiet, RunFolder
 from hoigen.core.clip import Seconds
-from hoigen.core.errors import SetupError, UsageError, shown
+from hoigen.core.errors import SetupError, UsageError
 from hoigen.core.settings import Setting
 from hoigen.work.stage import Item, Stage
 
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 SUFFIXES = (".mp4", ".mkv")
 NAMED = 3
 """So many files of a list are named on the screen; the result has all."""
-FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +221,7 @@ class _CutStage(Stage):
         from hoigen.core.clip import Clip
         from hoigen.stages.kept import kept_clips
         from hoigen.stages.showing import may_be_replaced
+        from hoigen.video.cutting import check_name
 
         names = ("id", "uri", "start", "end", "width", "height", "fps")
         for part, ids in kept_clips(self.folder, self.steps):
@@ -230,11 +229,7 @@ class _CutStage(Stage):
             for row in self.folder.clips.read(part, [*names, "state", "digest", "header"]):
                 if row["id"] not in kept or row["state"] != "ok":
                     continue
-                if not FILE_NAME.fullmatch(row["id"]):
-                    raise UsageError(
-                        f"{self.folder.clips.folder.uri}, shard {part}: a clip's id is letters, digits, _, - and dots "
-                        f"between them, since its file is called so; it came as {shown(row['id'])}"
-                    )
+                check_name(row["id"], f"{self.folder.clips.folder.uri}, shard {part}")
                 del kept[row["id"]]  # a stretch listed twice is one file
                 meta = {"digest": row["digest"], "stamp": json.loads(row["header"] or "{}").get("stamp")}
                 clip = Clip(**{name: row[name] for name in names}, meta=meta)

@@ -20,6 +20,7 @@ from hoigen.dataset import wording
 from hoigen.dataset.contract import CLIPS, Export, Format, Sample
 from hoigen.dataset.shape import Cut, Shape
 from hoigen.rules.cascade import Step
+from hoigen.video.cutting import check_name
 from hoigen.video.retime import Codec
 
 NOTE = ".export"
@@ -163,6 +164,7 @@ class Task:
             rows = {row["id"]: row for row in clips if row["id"] in wanted}
             found: list[Planned] = []
             for name in ids:
+                check_name(name, f"{self.run.clips.folder.uri}, shard {shard}")
                 clip = clip_of(rows[name])
                 text = wording.one_line((clip.prompt if self.listed else texts.get(name)) or "")
                 if name in seen:

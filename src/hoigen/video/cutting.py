@@ -6,6 +6,7 @@ import contextlib
 import io
 import itertools
 import os
+import re
 import time
 from collections.abc import Iterator
 from fractions import Fraction
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hoigen.core.clip import Clip, Seconds
-from hoigen.core.errors import SetupError, VideoError
+from hoigen.core.errors import SetupError, UsageError, VideoError, shown
 from hoigen.video.clock import Clock
 from hoigen.video.file import Progress, opened
 from hoigen.video.header import Header, probe
@@ -26,6 +27,7 @@ PRESET = "veryfast"
 TOUCH_EVERY: Seconds = 1.0
 SOUND_BEFORE = 100
 """Sound may come before the picture that it belongs to by so many packets."""
+FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")
 AUDIO = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"})
 """Audio that players know inside MP4; it is copied, and other audio is left out."""
 
@@ -414,6 +416,20 @@ def _copied(source: _Source, target: _Target, header: Header) -> None:
     if source.second(begin, base) > source.clip.start + 1 / (source.clip.fps or 25):
         raise VideoError(f"holds no keyframe before the clip's start at {source.clip.start:g} s")
     check_reach(latest - source.clip.start, source.clip.duration, source.clip.start)
+
+
+def check_name(name: str, where: str) -> None:
+    """Raises UsageError for a clip's id that is not to become the name of a file: runs come from strangers, too.
+
+    Args:
+        name: the id.
+        where: the table that it stands in, for the error.
+    """
+    if not FILE_NAME.fullmatch(name):
+        raise UsageError(
+            f"{where}: a clip's id is letters, digits, _, - and dots between them, since its file is called so; it "
+            f"came as {shown(name)}"
+        )
 
 
 def sweep(out: Path, deadline: Seconds) -> None:
