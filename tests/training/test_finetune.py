@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -72,9 +73,7 @@ def mean_loss(model: Path, data: Path, lora: Path | None) -> float:
         kept = {name: each.unsqueeze(0) for name, each in family.encode(pipe.vae, video).items()}
         words = family.words(pipe, [example.text], "cpu")
         draws = [torch.Generator().manual_seed(at) for at in range(8)]
-        return float(
-            np.mean([float(family.loss(pipe.transformer, kept, words, each, "transformer")) for each in draws])
-        )
+        return float(np.mean([float(family.loss(pipe.transformer, kept, words, each)) for each in draws]))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -146,7 +145,7 @@ def test_cogvideox_loss_is_that_of_the_velocity(models: Path, data: Path) -> Non
 
     pipe.transformer.register_forward_hook(listen, with_kwargs=True)
     with torch.no_grad():
-        loss = family.loss(pipe.transformer, kept, words, torch.Generator().manual_seed(3), "transformer")
+        loss = family.loss(pipe.transformer, kept, words, torch.Generator().manual_seed(3))
     chance = torch.Generator().manual_seed(3)
     latents = (kept["mean"] + kept["std"] * torch.randn(kept["mean"].shape, generator=chance)) * 1.15258426
     latents = latents.permute(0, 2, 1, 3, 4)
@@ -184,7 +183,7 @@ def test_wan_loss_is_that_of_the_flow(models: Path) -> None:
         seen.update(given)
         return (torch.zeros_like(given["hidden_states"]),)
 
-    loss = family.loss(nothing, {"latents": latents}, torch.zeros(2, 5, 32), torch.Generator().manual_seed(1), "")
+    loss = family.loss(nothing, {"latents": latents}, torch.zeros(2, 5, 32), torch.Generator().manual_seed(1))
     chance = torch.Generator().manual_seed(1)
     at = torch.randint(0, 1000, (2,), generator=chance)
     noise = torch.randn(latents.shape, generator=chance)
@@ -309,7 +308,6 @@ def test_clips_that_are_not_as_they_should_be(
             NoRoomError,
             r"a training takes about .* GB may be taken. Less take: checkpointing",
         ),
-        (["part=transformer_2"], UsageError, "has no transformer_2"),
         (["targets=[to_x]"], UsageError, "targets: no layer of CogVideoXTransformer3DModel ends in to_x"),
         (["optimizer=adamw8bit"], UsageError, "optimizer=adamw8bit needs bitsandbytes: pip install bitsandbytes"),
         (["log=wandb"], UsageError, "log=wandb needs wandb"),
@@ -325,6 +323,14 @@ def test_settings_that_cannot_be(
     with pytest.raises(error, match=said):
         tune(models / "cogvideox-2b", data, tmp_path / "out", *sets)
     assert not (tmp_path / "out").exists()
+
+
+def test_two_transformers_are_refused(models: Path, data: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(models / "wan-2.1", tmp_path / "a14b")
+    index = json.loads((folder / "model_index.json").read_text())
+    (folder / "model_index.json").write_text(json.dumps(index | {"boundary_ratio": 0.875}))
+    with pytest.raises(UsageError, match=r"Wan with two transformers \(2.2 A14B\) is not trained here"):
+        tune(folder, data, tmp_path / "out", "steps=1")
 
 
 def test_what_is_no_export_and_no_model(models: Path, data: Path, tmp_path: Path) -> None:

@@ -48,6 +48,8 @@ class Family(Protocol):
     """(multiple, remainder) of the number of frames."""
     sides_rule: int
     """Height and width are multiples of it."""
+    vae_precision: str
+    """Of the VAE while latents are computed; empty for that of the training."""
     encoder: str
     """What latents depend on besides the weights: a number that changes when `encode` does."""
 
@@ -57,7 +59,7 @@ class Family(Protocol):
     def words(self, pipe: Any, texts: Sequence[str], device: Any) -> Any:
         """Embeddings of captions, (texts, tokens, channels)."""
 
-    def loss(self, model: Any, kept: Mapping[str, Any], words: Any, generator: Any, part: str) -> Any:
+    def loss(self, model: Any, kept: Mapping[str, Any], words: Any, generator: Any) -> Any:
         """The loss of a batch, a scalar in float32. generator: of the CPU; all chance comes from it."""
 
 
@@ -67,7 +69,7 @@ TARGETS = ("to_q", "to_k", "to_v", "to_out.0")
 class CogVideoX:
     """CogVideoX 2B, 5B and 1.5: velocity of a diffusion with zero SNR at its end."""
 
-    encoder = "cogvideox-1"
+    encoder, vae_precision = "cogvideox-1", ""
     sides_rule = 16
 
     def __init__(self, pipe: Any) -> None:
@@ -101,7 +103,7 @@ class CogVideoX:
     def words(self, pipe: Any, texts: Sequence[str], device: Any) -> Any:
         return pipe._get_t5_prompt_embeds(list(texts), max_sequence_length=self.tokens, device=device)
 
-    def loss(self, model: Any, kept: Mapping[str, Any], words: Any, generator: Any, part: str) -> Any:
+    def loss(self, model: Any, kept: Mapping[str, Any], words: Any, generator: Any) -> Any:
         import torch
 
         mean, std = kept["mean"], kept["std"]  # (B, C, F, H, W)
@@ -137,18 +139,21 @@ class CogVideoX:
 
 
 class Wan:
-    """Wan 2.1 and 2.2: flow matching over 1000 shifted times, weighted by a bell."""
+    """Wan 2.1 and 2.2 5B: flow matching over 1000 shifted times, weighted by a bell."""
 
-    encoder = "wan-1"
+    encoder, vae_precision = "wan-1", "float32"  # as diffusers' docs/wan.md has it
     SHIFT = 5.0
 
     def __init__(self, pipe: Any) -> None:
         self.pipe = pipe
-        model = pipe.transformer if pipe.transformer is not None else pipe.transformer_2
-        self.patch = tuple(model.config.patch_size)
+        if pipe.config.boundary_ratio is not None:
+            raise UsageError(
+                "Wan with two transformers (2.2 A14B) is not trained here; hoigen export --to musubi or diffsynth, and "
+                "--trainer"
+            )
+        self.patch = tuple(pipe.transformer.config.patch_size)
         self.whole = bool(pipe.config.expand_timesteps)
-        self.boundary = pipe.config.boundary_ratio if pipe.transformer_2 is not None else None
-        self.name = "wan2.2-a14b" if self.boundary else "wan2.2-5b" if self.whole else "wan2.1"
+        self.name = "wan2.2-5b" if self.whole else "wan2.1"
         self.frames_rule = (int(pipe.vae_scale_factor_temporal), 1)
         self.sides_rule = int(pipe.vae_scale_factor_spatial) * self.patch[1]
         self.defaults = Defaults(
@@ -158,9 +163,8 @@ class Wan:
             targets=(*TARGETS, "ffn.net.0.proj", "ffn.net.2"),
             precision="bfloat16",
             source=(
-                "DiffSynth-Studio fed7b18 examples/wanvideo/model_training/lora/Wan2.1-T2V-1.3B.sh, Wan2.2-TI2V-5B.sh, "
-                "Wan2.2-T2V-A14B.sh: rank 32, 1e-4, q k v o and both layers of ffn (musubi-tuner 30c658c docs/wan.md "
-                "has rank 32 and 2e-4)"
+                "DiffSynth-Studio fed7b18 examples/wanvideo/model_training/lora/Wan2.1-T2V-1.3B.sh, Wan2.2-TI2V-5B.sh: "
+                "rank 32, 1e-4, q k v o and both layers of ffn (musubi-tuner 30c658c docs/wan.md has rank 32 and 2e-4)"
             ),
         )
         self.sigmas, self.weights = self._times()
@@ -186,15 +190,11 @@ class Wan:
     def words(self, pipe: Any, texts: Sequence[str], device: Any) -> Any:
         return pipe._get_t5_prompt_embeds(list(texts), max_sequence_length=512, device=device)
 
-    def loss(self, model: Any, kept: Mapping[str, Any], words: Any, generator: Any, part: str) -> Any:
+    def loss(self, model: Any, kept: Mapping[str, Any], words: Any, generator: Any) -> Any:
         import torch
 
         latents = kept["latents"].to(words.dtype)
-        first, last = 0, len(self.sigmas)
-        if self.boundary:  # of A14B each transformer sees its own share of the noise
-            border = int((self.sigmas >= self.boundary).sum())
-            first, last = (0, border) if part == "transformer" else (border, last)
-        at = torch.randint(first, last, (len(latents),), generator=generator)
+        at = torch.randint(0, len(self.sigmas), (len(latents),), generator=generator)
         noise = torch.randn(latents.shape, generator=generator).to(latents)
         sigmas = self.sigmas[at].to(latents.device)
         wide = sigmas.view(-1, 1, 1, 1, 1).to(latents)

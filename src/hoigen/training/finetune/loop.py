@@ -74,7 +74,7 @@ class Work:
     @property
     def model(self) -> Any:
         """The transformer that is trained."""
-        return getattr(self.pipe, self.training.part)
+        return self.pipe.transformer
 
     def clip_key(self, example: Example) -> str:
         """Of a clip's latents."""
@@ -148,8 +148,6 @@ def prepare(
         learning_rate=training.learning_rate or defaults.learning_rate,
         precision=precision,
     )
-    if getattr(pipe, training.part, None) is None:
-        raise UsageError(f"part: {found.name} has no {training.part}")
     _check_shapes(examples, family)
     examples_of.check_files(examples)
     free = {*FREE} - ({"steps"} if training.schedule == "cosine" else set())  # there each rate depends on all steps
@@ -249,7 +247,7 @@ def _estimated(work: Work) -> Estimate:
     )  # fmt: skip
     texts = sum(words * channels * 4 for text in work.texts if work.words_key(text) not in work.kept)
     return estimate(
-        parameters=parameters_of(work.found.folder / training.part),
+        parameters=parameters_of(work.found.folder / "transformer"),
         trained=trained,
         tokens=tokens,
         width=width,
@@ -362,23 +360,22 @@ def compute_once(work: Work, group: Group, *, quiet: bool) -> None:
     texts = work.texts
     lacking = work.kept.missing([work.words_key(text) for text in texts])
     clips = work.kept.missing([work.clip_key(each) for each in work.examples])
+    pipe: Any = None
     if lacking or clips:
-        work.pipe = pipelines.load(
-            work.found,
-            Generator(model=work.found.name, dtype=work.precision),
-            device=str(group.device),
-        )
-        work.family = family_of(work.pipe)
+        narrow: dict[str, Precision] = {"vae": "float32"} if work.family.vae_precision == "float32" else {}
+        generator = Generator(model=work.found.name, dtype=work.precision, parts=narrow)
+        pipe = pipelines.load(work.found, generator, device=str(group.device), without=("transformer",))
     progress = Progress("computed once", len(lacking) + len(clips), "item", quiet=quiet or not group.main)
     with pipelines.memory_told("computing latents and embeddings", LESS), torch.inference_mode():
         if mine := lacking[group.rank :: group.world]:
-            work.pipe.text_encoder.to(group.device)
+            pipe.text_encoder.to(group.device)
             for at in mine:
-                found = work.family.words(work.pipe, [texts[at]], group.device)[0]
+                found = work.family.words(pipe, [texts[at]], group.device)[0]
                 work.kept.add(work.words_key(texts[at]), {"words": found.to(dtype)})
                 progress.count("done")
         if mine := clips[group.rank :: group.world]:
-            vae = work.pipe.vae.to(group.device)
+            pipe.text_encoder.cpu()
+            vae = pipe.vae.to(group.device)
             for at in mine:
                 images = torch.from_numpy(examples_of.pixels(work.examples[at])).to(group.device)
                 video = (images.permute(3, 0, 1, 2).unsqueeze(0).float() / 127.5 - 1).to(vae.dtype)
@@ -563,7 +560,7 @@ def _backward(work: Work, group: Group, model: Any, clips: Sequence[int], step: 
         words = torch.stack([work.kept.get(work.words_key(text))["words"] for text in texts]).to(group.device)
         narrow = work.precision != "float32"
         with torch.autocast(group.device.type, dtype=getattr(torch, work.precision), enabled=narrow):
-            loss = work.family.loss(model, batch, words, generator, training.part) / training.accumulate
+            loss = work.family.loss(model, batch, words, generator) / training.accumulate
         scaler.scale(loss).backward()
         total += float(loss.detach())
     return total
@@ -630,7 +627,7 @@ def _write_lora(work: Work, layers: Mapping[str, Any]) -> None:
 
     training = work.training
     config = {"r": training.rank, "lora_alpha": training.alpha, "target_modules": list(training.targets or ())}
-    prefix = training.part
+    prefix = "transformer"
     metadata = {  # one key: of several, the order of the file's bytes would be chance
         "lora_adapter_metadata": json.dumps(
             {f"{prefix}.{key}": value for key, value in config.items()}, sort_keys=True

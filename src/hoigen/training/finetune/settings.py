@@ -50,10 +50,6 @@ class Training:
     log: Annotated[Literal["none", "tensorboard", "wandb"], Setting("besides loss.csv")] = "none"
     device: Annotated[str, Setting("auto, cpu, cuda")] = "auto"
     processes: Annotated[int, Setting("processes, each with a card of its own; 0 for one a card", least=0)] = 0
-    part: Annotated[
-        Literal["transformer", "transformer_2"],
-        Setting("of Wan 2.2 A14B: the transformer for much noise, or the one for little"),
-    ] = "transformer"
     memory_limit: Annotated[
         float | None, Setting("GB that the training may take; null: what the card or the machine has free", above=0)
     ] = None
