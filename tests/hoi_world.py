@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 
 from hoigen.measures.fine.distances import BEYOND, HAND
-from hoigen.observe.frame import ObservedFrame, Person, Thing
+from hoigen.observe.frame import ObservedFrame, Person, Somebody, Thing
+from hoigen.observe.geometry import in_shares
 from hoigen.observe.masks import Mask
 from hoigen.observe.observation import About, FrameRows, Observation
 
@@ -32,6 +33,8 @@ class World:
     touching: intervals of seconds in which the hand holds the object. jitter: standard deviation of points and of the
     mask's place, over the figure's height. dropped: share of frames without the object; drops: seconds without it.
     bystanders: further persons, who touch nothing. hands: whether landmarks of the hand are seen, not the body alone.
+    blinks: the object is there in every other frame alone. grows: times its length at the end. witnesses: who agrees on
+    the figure; None for a detector that does not say.
     """
 
     seconds: float = 4.0
@@ -46,6 +49,9 @@ class World:
     hands: bool = False
     label: str = "sports_ball"
     seed: int = 0
+    blinks: bool = False
+    grows: float = 1.0
+    witnesses: tuple[str, ...] | None = None
 
     @property
     def height(self) -> float:
@@ -106,13 +112,19 @@ class World:
     def scenes(self) -> Iterator[ObservedFrame]:
         """What a detector with the world's faults says of every frame."""
         chance = np.random.default_rng(self.seed)
-        for time in self.times:
+        for at, time in enumerate(self.times):
             shake = self.jitter * self.height * chance.standard_normal(2)
-            ball = self.ball(float(time))
+            x, y, radius = self.ball(float(time))
+            ball = x, y, radius * self.grows ** (float(time) / self.seconds)
             gone = chance.random() < self.dropped or any(a <= time < b for a, b in self.drops)
+            gone = gone or (self.blinks and bool(at % 2))
             persons = [self._person(self.points(float(time), shift), chance) for shift in self._places()]
             things = [] if gone else [self._thing(ball, shake)]
-            yield ObservedFrame(time=float(time), size=self.size, persons=persons, things=things)
+            somebody = None
+            if self.witnesses is not None:
+                box = in_shares(persons[0].box, self.size)
+                somebody = [Somebody(box=box, score=0.9, by=self.witnesses)]
+            yield ObservedFrame(time=float(time), size=self.size, persons=persons, things=things, somebody=somebody)
 
     def _places(self) -> list[float]:
         return [0.0, *(0.7 * (at + 1) for at in range(self.bystanders))]

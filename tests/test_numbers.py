@@ -60,7 +60,7 @@ WRITTEN = {
     "fine_gap": ("less", SHARE),
     "fine_fit": ("more", SHARE),
     "fine_whole": ("more", SHARE),
-    # docs/hoi_lite.md: positive weights of four features, each 0..1
+    # docs/hoi_lite.md: positive weights of five features, each 0..1
     "hoi_lite": ("more", SHARE),
     "hoi_person": ("more", SHARE),
     "hoi_hands": ("more", SHARE),

@@ -6,6 +6,7 @@ import functools
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from hoigen.core.clip import Sampling
 from hoigen.core.errors import UsageError
 from hoigen.measures.fine.profile import changes_asked, fit, states
 from hoigen.measures.fine_hoi import FineHoi
+from hoigen.observe.frame import Thing
+from hoigen.observe.masks import ellipse
+from hoigen.observe.observation import About, FrameRows, Observation
 from hoigen.rules.cascade import build_steps
 from hoigen.video import decode, probe
 from looking import score_of as look
@@ -62,6 +66,7 @@ def test_steady_contact() -> None:
         "fine_gap": 0,
         "fine_fit": 1,
         "fine_whole": 1,
+        "fine_unnamed": None,  # nothing is said of what is at hands
     }
 
 
@@ -70,6 +75,36 @@ def test_a_video_without_contact_is_steady_and_says_so() -> None:
     assert score.value == 1
     assert score.parts["fine_contact"] == 0
     assert score.parts["fine_whole"] == 0
+
+
+def test_what_blinks_in_every_other_frame_is_not_steady() -> None:
+    blinking, losing = score_of(World(blinks=True)), score_of(World(dropped=0.1))
+    assert blinking.parts["fine_whole"] < 0.55 < 0.85 < losing.parts["fine_whole"]
+
+
+@pytest.mark.parametrize(("times", "least", "most"), [(1.0, 0.99, 1.0), (1.8, 0.99, 1.0), (4.0, 0.4, 0.65)])
+def test_a_thing_keeps_its_size(times: float, least: float, most: float) -> None:
+    score = score_of(World(grows=times))  # 4 times the length is 16-fold
+    assert least <= score.parts["fine_whole"] <= most
+    assert score.value == pytest.approx(1, abs=0.01)
+
+
+def test_a_skeleton_alone_is_nobody() -> None:
+    alone = score_of(World(witnesses=()))
+    assert (alone.value, alone.parts["fine_contact"]) == (None, None)
+    assert "two detectors agree" in alone.detail["reason"]
+    assert score_of(World(witnesses=("body",))).value == 1
+
+
+def test_person_and_thing_are_not_the_same_pixels() -> None:
+    world = World()
+    frames = []
+    for frame in world.scenes():
+        box = (frame.persons or ())[0].box
+        frames.append(replace(frame, things=[Thing(label="dog", score=0.9, box=box, mask=ellipse(box))]))
+    clip = Clip(id="0", uri="", end=world.seconds, width=640, height=360, fps=world.fps, meta={})
+    seen = Observation(about=About(observer="fake_world"), frames=FrameRows.of(frames))
+    assert FineHoi().read(clip, seen).value is None
 
 
 def test_the_formula_on_one_letting_go() -> None:

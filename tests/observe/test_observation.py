@@ -22,7 +22,7 @@ from hoigen.measures.hoi_lite import HoiLite
 from hoigen.models import files
 from hoigen.models.fingerprint import fingerprint
 from hoigen.observe.detections import Knows, Pair
-from hoigen.observe.frame import Detection, ObservedFrame, Person, Region, SeenHand, Thing
+from hoigen.observe.frame import Detection, ObservedFrame, Person, Region, SeenHand, Somebody, Thing
 from hoigen.observe.lines import frame_of, frame_row
 from hoigen.observe.masks import Mask
 from hoigen.observe.observation import About, FrameRows, Looking, Observation, Written, about_of, about_row, observe
@@ -68,6 +68,8 @@ def whole_frame() -> ObservedFrame:
         boxes=[Detection(label="sports ball", score=0.75, box=any_box())],
         hands=[SeenHand(score=0.5, palm=0.25, points=[tuple(point / SIZE) for point in hand])],
         regions=[Region(of="hand", who=any_box(), box=any_box(), names={"cell phone": 0.5, "cup": 1 / 3})],
+        somebody=[Somebody(box=any_box(), score=0.5, by=("body", "hand"), animal=0.25)],
+        grasped=[Detection(label="cup", score=0.0625, box=any_box())],
     )
 
 
@@ -103,6 +105,12 @@ def test_every_field_comes_back() -> None:
     near(hand.points, held.points, 1e-5)
     [region], [place] = frame.regions or (), back.regions or ()
     assert (place.of, dict(place.names)) == ("hand", {"cell phone": 0.5, "cup": pytest.approx(1 / 3, abs=1e-6)})
+    [somebody], [one] = frame.somebody or (), back.somebody or ()
+    assert (one.score, one.by, one.animal) == (somebody.score, ("body", "hand"), 0.25)
+    near(somebody.box, one.box, 1e-5)
+    [grasped], [kept] = frame.grasped or (), back.grasped or ()
+    assert (kept.label, kept.score) == (grasped.label, grasped.score)
+    near(grasped.box, kept.box, 1e-5)
     near(region.who, place.who, 1e-5)
     near(region.box, place.box, 1e-5)
     assert frame_row(back) == row, "what was written once stays as it is"
@@ -244,10 +252,18 @@ def test_what_small_models_saw_can_be_exported_too(
 @pytest.mark.parametrize(
     ("measure", "spec", "said"),
     [
-        ("fine_hoi", "lite", r"lite gives boxes, hands, regions; fine_hoi needs persons and things.*masks: true"),
+        (
+            "fine_hoi",
+            "lite",
+            r"lite gives persons, boxes, .*, grasped; fine_hoi needs persons and things.*masks: true",
+        ),
         ("fine_hoi", "two_stage", "two_stage gives pairs; fine_hoi needs persons and things"),
         ("coarse_hoi", "models", "models gives persons, things; coarse_hoi needs pairs, or boxes and hands.*two_stage"),
-        ("hoi_lite", {"lite": {"names": False}}, "lite gives boxes, hands; hoi_lite needs boxes and hands and regions"),
+        (
+            "hoi_lite",
+            {"lite": {"names": False}},
+            "lite gives persons, boxes, .*; hoi_lite needs boxes and hands and regions",
+        ),
     ],
 )
 def test_an_observer_that_does_not_give_what_is_needed(measure: str, spec: Any, said: str) -> None:
@@ -278,7 +294,7 @@ def test_settings_of_before_are_told_as_they_are_written_now(measure: str, setti
 
 def test_lite_looks_without_being_asked_and_gives_what_is_asked_of_it() -> None:
     lite = make("observer", {"lite": {"bodies": True, "masks": True}}, "observer")
-    assert lite.gives == {"boxes", "hands", "regions", "persons", "things"}
+    assert lite.gives == {"boxes", "hands", "regions", "persons", "things", "somebody", "grasped"}
     assert lite.question(clip_of(verb="hold", object="cup")) == ""
     whole, part = (make("observer", {"lite": {"masks": on}}, "observer") for on in (True, False))
     assert fingerprint(whole) != fingerprint(part)

@@ -40,3 +40,13 @@ def test_every_box_is_in_one_track() -> None:
     frames = [[box(0), box(4), box(8)], [box(2), box(6)], [], [box(3)]]
     found = [(frame, number) for track in link(frames, [0, 0.1, 0.2, 0.3]) for frame, number in track.items()]
     assert sorted(found) == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (3, 0)]
+
+
+def test_a_thing_cut_by_the_edge_stays_the_same() -> None:
+    """It leaves to the right, 40 by 20 pixels, until 6 are left, and comes back."""
+    seen = [[(x, 30.0, min(100.0, x + 40), 50.0)] for x in (40.0, 62.0, 94.0, 62.0, 40.0)]
+    times = [0.0, 0.1, 0.5, 0.9, 1.0]
+    assert len(link(seen, times, size=(100, 100))) == 1
+    assert len(link(seen, times)) > 1, "another one, where no edge is known"
+    beside = [[(40.0, 30.0, 80.0, 50.0)], [(94.0, 90.0, 100.0, 94.0)]]
+    assert len(link(beside, [0.0, 0.1], size=(100, 100))) == 2, "another one at the edge"

@@ -14,6 +14,8 @@ from hoigen.core.score import NOT_ASKED, NOT_MEASURABLE, Number, Score
 from hoigen.core.settings import Setting
 from hoigen.interactions.contact import Contact, told
 from hoigen.measures.fine.sketch import Sketches
+from hoigen.measures.fine.unnamed import Looks, Unnamed
+from hoigen.measures.handling import believed, nobody, trust
 from hoigen.observe.detections import asked
 from hoigen.observe.observation import Looking, Observation, as_setting, observer_of
 
@@ -114,8 +116,19 @@ MOVED = ("boxes", "masks", "points", "propagate", "threshold", "device", "dtype"
             headline=True,
             place=24,
             rank=2,
-            about="Steadiness x fine_fit x presence, 0..1, 0 for a still picture; this project's own, high only where "
-            "contact is as the verb asks for it. The changes that a verb itself makes are no unsteadiness.",
+            about="Steadiness x fine_fit x presence, 0..1, 0 for a still picture, less for a thing that changes its "
+            "size; this project's own, high only where contact is as the verb asks for it. The changes that a verb "
+            "itself makes are no unsteadiness.",
+        ),
+        Number(
+            name="fine_unnamed",
+            label="Fine, unnamed thing",
+            better="more",
+            share=True,
+            place=30,
+            about="Share of looks, two a second, in which somebody holds or rides a thing, whatever it is, times how "
+            "seldom that begins or ends, 0..1; this project's own. It has no word for the thing: what was asked does "
+            "not count.",
         ),
     ),
 )
@@ -174,7 +187,7 @@ class FineHoi:
         Any, Setting("who looks: a name of hoigen list, or one name with its settings", plugin="observer")
     ] = field(default_factory=lambda: dict(LITE))
 
-    revision = 6
+    revision = 7
     prompted = True
     """What the prompt asks for counts: another verb or object makes other scores of the same observation."""
 
@@ -226,6 +239,8 @@ class _Reading:
         self.contact: Contact = told(clip.meta.get("contact") or (), self.verb, self.thing)
         self.frames: list[Frame] = []
         self.sketches = Sketches(clip.duration)
+        self.looks = Looks()
+        self.unnamed: Unnamed | None = None
 
     def score(self) -> Score:
         import numpy as np
@@ -234,13 +249,21 @@ class _Reading:
         from hoigen.measures.fine.score import Track, choose, nearest_of
 
         reason = self._never()
-        for number, frame in enumerate(() if reason else self.seen.frames):
-            asked_for = frame.only(self.thing)
+        trusted: list[float | None] = []
+        for number, frame in enumerate(() if self.seen.reason else self.seen.frames):
+            self.looks.offer(frame)
+            trusted.append(None if frame.somebody is None else max(map(trust, frame.somebody), default=0.0))
+            if reason:
+                continue
+            asked_for = believed(frame).only(self.thing)
             self.sketches.offer(asked_for, number)
             self.frames.append(measured(asked_for, self.contact))
-        if reason or not self.frames:
+        alone = nobody(trusted)
+        self.unnamed = self.looks.score(self.settings.least_presence, alone)
+        if reason or alone or not self.frames:
             names = [name for name in FineHoi.emits if name != "fine_hoi"]  # type: ignore[attr-defined]
-            return Score(None, {**self._facts(), "reason": reason or "no frame to look at"}, dict.fromkeys(names))
+            detail = {**self._facts(), "reason": reason or alone or "no frame to look at"}
+            return Score(None, detail, dict.fromkeys(names) | self._unnamed(detail))
         found = candidates(self.frames, self.contact)
         if not found:
             # never a person and the object in one frame: the policy for hardly any, at a presence of 0
@@ -304,8 +327,26 @@ class _Reading:
                 "fine_gap": _mean([score.mean_gap for score in mine]),
                 "fine_fit": _mean([score.fit for score in mine]),
                 "fine_whole": _mean([score.whole for score in mine]),
+                **self._unnamed(detail),
             },
         )
+
+    def _unnamed(self, detail: dict[str, Any]) -> dict[str, float | None]:
+        """The number of the thing without a word; what it is made of goes into the detail."""
+        found = self.unnamed
+        if found is None:
+            silent = f"{NOT_MEASURABLE}the observer does not say what is at hands"
+            detail["undefined"] = {"fine_unnamed": self.seen.reason or silent}
+            return {"fine_unnamed": None}
+        detail["unnamed"] = {
+            "times": [round(time, 3) for time in found.times],
+            "touch": [round(touch, 3) for touch in found.touch],
+            "contact": round(found.contact, 4),
+            "steady": round(found.steady, 4),
+        }
+        if found.whole is None:
+            detail["undefined"] = {"fine_unnamed": found.reason}
+        return {"fine_unnamed": found.whole}
 
     def _facts(self) -> dict[str, Any]:
         import numpy as np
@@ -348,6 +389,7 @@ def _pair(score: FineScore, track: Track, pair: Candidate) -> dict[str, Any]:
         "object": pair.label,
         "mask_source": dict(pair.sources),
         "times": [round(float(at), 3) for at in track.times],
+        "sized": round(score.sized, 4),
         "gap": [round(float(gap), 4) for gap in score.gap],
         "contact": [bool(touches) for touches in score.contact],
         "seen": [bool(seen) for seen in track.seen],

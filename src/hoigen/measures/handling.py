@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hoigen.observe.detections import Box, Pair, as_name
 from hoigen.observe.frame import TALL, presence
-from hoigen.observe.geometry import area, shared
+from hoigen.observe.geometry import area, in_pixels, shared
 
 if TYPE_CHECKING:
-    from hoigen.observe.frame import Detection, ObservedFrame, Region, SeenHand
+    from hoigen.observe.frame import Detection, ObservedFrame, Region, SeenHand, Somebody
 
 # fmt: off
 STANDS_BESIDE = frozenset((
@@ -22,6 +23,22 @@ STANDS_BESIDE = frozenset((
 # fmt: on
 """COCO things whose box over a person's says little: one stands beside them, is hidden in them, or wears them."""
 
+BEHIND = STANDS_BESIDE - {"umbrella", "vase", "potted plant", "bird"}
+"""Of those, what is too large for a hand: at a hand it lies behind it."""
+RIDDEN = frozenset(("bicycle", "motorcycle", "horse", "elephant", "skateboard", "surfboard", "snowboard", "skis"))
+"""COCO things that one rides: the lower half of a rider lies in them."""
+ASTRIDE = 0.3
+"""Of a person's lower half: so much of it within what is ridden counts in full."""
+RIDER = 0.6
+"""Of both boxes' scores: a rider is told from somebody beside a bicycle by sure boxes alone."""
+AGREE = (0.0, 0.6, 1.0)
+"""How far a person is believed of whom a detector of things has a box, by how many others agree: none, one, more."""
+BELIEVED = 0.35
+"""Of `AGREE`, less for small persons and what looks like an animal: from here on somebody is there."""
+
+SOMEBODY = 0.45
+"""Mean belief over a video, of its surest person, under which nobody is there."""
+
 LARGE = 0.3
 """Of the picture's short side: a smaller hand counts for less; hands at work are shown large."""
 HOLDS = 8
@@ -30,17 +47,61 @@ ALIKE = 1e-4
 """Of the picture: boxes that differ by less are of one person or hand."""
 
 
+def belief(frame: ObservedFrame) -> float:
+    """How far it is believed that somebody is there, 0..1; 1 where the observer does not say who agrees on whom.
+
+    One detector alone is never believed, nor what looks like an animal all through; a small person counts for less.
+    """
+    if frame.somebody is None:
+        return 1.0
+    return min(1.0, max((trust(each) for each in frame.somebody), default=0.0) / BELIEVED)
+
+
+def trust(person: Somebody) -> float:
+    """How far one person is believed, 0..1."""
+    tall = min(1.0, (person.box[3] - person.box[1]) / TALL)
+    return AGREE[min(len(person.by), len(AGREE) - 1)] * tall * (1.0 - person.animal)
+
+
+def believed(frame: ObservedFrame) -> ObservedFrame:
+    """The frame with those of its persons whom independent detectors agree on; all where the observer does not say."""
+    if frame.somebody is None or not frame.persons:
+        return frame
+    agreed = [in_pixels(grown(each.box, 0.1), frame.size) for each in frame.somebody if trust(each) > 0]
+    persons = [
+        person
+        for person in frame.persons
+        if any(shared(person.box, box) >= 0.5 * min(area(person.box), area(box)) for box in agreed)
+    ]
+    return replace(frame, persons=persons)
+
+
+def nobody(trusted: Sequence[float | None]) -> str:
+    """Why nobody is believed to be in a video; empty where somebody is, and where the observer does not say.
+
+    trusted: of each frame, how far its surest person is believed; None where the observer does not say.
+    """
+    told = [each for each in trusted if each is not None]
+    if not told or (mean := sum(told) / len(told)) >= SOMEBODY:
+        return ""
+    return f"nobody is there on whom two detectors agree for long enough (belief {mean:.2f}, under {SOMEBODY})"
+
+
 def pairs_of(frame: ObservedFrame, wanted: str | None = None) -> list[Pair]:
     """Pairs of a person (or a hand alone) and a thing in contact, of a frame with boxes, hands and regions.
 
-    A thing is in contact with a person when half of it lies in the person's box, or half of the person in its box (a
-    rider on a horse); with a hand when it lies under a third of it. What a large hand or the main person has around it,
-    and looks like a thing that one handles, is a pair of its own, so that things without a class count.
+    Where the observer says what is at hands, that counts, and what is ridden (`of_grasps`, `of_riders`); a thing of
+    which half lies in the person's box, or a third under a hand, and what surroundings look like, count for what was
+    asked alone. Where it does not, those count for any interaction. All are less sure where it is doubtful that
+    somebody is there, and nothing where nobody is (`belief`).
 
     Args:
         frame: what was observed; what it has not looked for makes no pairs.
         wanted: an object that is looked for although boxes over it say little.
     """
+    sure = belief(frame)
+    if sure == 0:
+        return []
     things, hands = frame.boxes or (), frame.hands or ()
     persons = [thing for thing in things if thing.label == "person"]
     pairs = of_persons(things, persons, wanted) + of_hands(things, hands)
@@ -48,6 +109,59 @@ def pairs_of(frame: ObservedFrame, wanted: str | None = None) -> list[Pair]:
         pairs += _named(frame, "hand", hand.box, surely(hand) * min(1.0, size_of(hand, frame.size) / LARGE))
     for person in sorted(persons, key=presence)[-1:]:
         pairs += _named(frame, "person", person.box, min(1.0, presence(person) / 0.5))
+    pairs = [replace(pair, score=sure * pair.score) for pair in pairs]
+    if frame.grasped is None:
+        return pairs
+    return [replace(pair, telling=False) for pair in pairs] + touches(frame)
+
+
+def touches(frame: ObservedFrame) -> list[Pair]:
+    """What hands hold and persons ride in a frame, however unsure what it is; scores above 0.3 count (docs).
+
+    None without what the observer says of things at hands.
+    """
+    sure = belief(frame)
+    things = frame.boxes or ()
+    pairs = of_grasps(frame.grasped or (), frame.hands or (), sure)
+    return pairs + of_riders(things, [thing for thing in things if thing.label == "person"], sure)
+
+
+def of_grasps(things: Sequence[Detection], hands: Sequence[SeenHand], sure: float) -> list[Pair]:
+    """Things of whatever kind at hands: the third root of hand x thing x overlap x belief.
+
+    A detector is seldom sure of the kind of what a hand covers: its scores there are low and mean much all the same;
+    the root brings them into the range of the others.
+
+    Args:
+        things: boxes of any kind, however unsure.
+        hands: of the same frame.
+        sure: how far it is believed that somebody is there.
+    """
+    pairs = []
+    for thing in things:
+        if thing.label == "person" or thing.label in BEHIND:
+            continue
+        for hand in hands:
+            over = shared(hand.box, thing.box) / min(area(hand.box), area(thing.box))
+            score = (sure * surely(hand) * thing.score * min(1.0, over / 0.3)) ** (1 / 3)
+            if score > 0:
+                pairs.append(Pair(person=hand.box, box=thing.box, object=as_name(thing.label) or "", score=score))
+    return pairs
+
+
+def of_riders(things: Sequence[Detection], persons: Sequence[Detection], sure: float) -> list[Pair]:
+    """What persons ride: a third of a person's lower half lies in it."""
+    pairs = []
+    for thing in things:
+        if thing.label not in RIDDEN:
+            continue
+        for person in persons:
+            left, top, right, bottom = person.box
+            below = left, (top + bottom) / 2, right, bottom
+            within = min(1.0, shared(below, thing.box) / area(below) / ASTRIDE)
+            score = RIDER * sure * math.sqrt(thing.score * person.score) * within
+            if score > 0:
+                pairs.append(Pair(person=person.box, box=thing.box, object=as_name(thing.label) or "", score=score))
     return pairs
 
 

@@ -12,7 +12,17 @@ from hoigen.core.clip import Clip, Sampling, check_sees
 from hoigen.core.registry import measure
 from hoigen.core.score import Number, Score
 from hoigen.core.settings import Setting
-from hoigen.measures.handling import HOLDS, LARGE, STANDS_BESIDE, grown, region_of, size_of, surely
+from hoigen.measures.handling import (
+    HOLDS,
+    LARGE,
+    STANDS_BESIDE,
+    belief,
+    grown,
+    region_of,
+    size_of,
+    surely,
+    touches,
+)
 from hoigen.observe.detections import Box
 from hoigen.observe.frame import presence
 from hoigen.observe.geometry import area, shared
@@ -21,7 +31,7 @@ from hoigen.observe.observation import Looking, Observation, observer_of
 if TYPE_CHECKING:
     from hoigen.observe.frame import Detection, ObservedFrame, SeenHand
 
-WEIGHTS = {"hoi_person": 1.09, "hoi_hands": 0.79, "hoi_objects": 1.86, "hoi_named": 2.3}
+WEIGHTS = {"hoi_person": 1.09, "hoi_hands": 0.79, "hoi_objects": 1.86, "hoi_named": 2.3, "hoi_held": 2.0}
 BIAS = -2.41
 """Logistic weights, fitted by `benchmarks/hoi_lite.py --fit` with a ridge of 1 (docs/hoi_lite.md)."""
 
@@ -97,6 +107,14 @@ class _Look:
             about="The picture, the person and what is around the hands look like one of some 230 things that one "
             "handles, 0..1; 0 where nobody is.",
         ),
+        Number(
+            name="hoi_held",
+            label="hoi_lite, held things",
+            better="more",
+            share=True,
+            place=36,
+            about="A thing of whatever kind is at a hand, or somebody rides one, 0..1; 0 where nobody is.",
+        ),
     ),
 )
 class HoiLite:
@@ -116,9 +134,9 @@ class HoiLite:
     observer: Annotated[
         Any, Setting("who looks: a name of hoigen list, or one name with its settings", plugin="observer")
     ] = "lite"
-    sampling: Annotated[Sampling, Setting("the frames that are looked at")] = Sampling(frames=8, short_side=360)
+    sampling: Annotated[Sampling, Setting("the frames that are looked at")] = Sampling(frames=8, short_side=480)
 
-    revision = 2
+    revision = 3
 
     def __post_init__(self) -> None:
         check_sees(self.sampling)
@@ -175,6 +193,9 @@ def _look(frame: ObservedFrame) -> _Look:
         "hoi_objects": min(1.0, max((c.score for c in contacts if c.who == "person"), default=0.0) / 0.5),
         "hoi_named": min(1.0, somebody * sum(names.values())),
     }
+    sure = belief(frame)
+    features = {name: sure * value for name, value in features.items()}
+    features["hoi_held"] = max((pair.score for pair in touches(frame)), default=0.0)
     return _Look(frame.time, things, hands, sorted(contacts, key=lambda contact: -contact.score), names, features)
 
 

@@ -213,6 +213,15 @@ _WHEEL_CARDS = (
         origin="Google MediaPipe Hands, full",
     ),
     ModelCard(
+        id="face_detection",
+        source=WheelMember(MEDIAPIPE, "mediapipe/modules/face_detection/face_detection_full_range_sparse.tflite"),
+        sha256="2c3728e6da56f21e21a320433396fb06d40d9088f2247c05e5635a688d45dfe1",
+        bytes=676_746,
+        licence="Apache-2.0",
+        use="anyone",
+        origin="Google MediaPipe, BlazeFace full range, sparse",
+    ),
+    ModelCard(
         id="pose_detection",
         source=WheelMember(MEDIAPIPE, "mediapipe/modules/pose_detection/pose_detection.tflite"),
         sha256="9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",

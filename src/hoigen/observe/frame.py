@@ -106,6 +106,23 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Somebody:
+    """A person that a detector of things sees, and who else sees one there.
+
+    Args:
+        box: (x0, y0, x1, y1) in 0..1 of the picture.
+        score: of the detector of things, 0..1.
+        by: the others that agree, each a network of its own: `body`, `face`, `hand`.
+        animal: how much this one looks like an animal, 0..1.
+    """
+
+    box: Box
+    score: float
+    by: Sequence[str] = ()
+    animal: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedFrame:
     """What is seen in one frame; None for what the observer does not look for, empty for what it looked for in vain.
 
@@ -115,6 +132,8 @@ class ObservedFrame:
         persons, things: whole persons, and objects with masks, in pixels (what `fine_hoi` needs).
         pairs: interactions, boxes in 0..1 (what `coarse_hoi` needs).
         boxes, hands, regions: detections as they come, in 0..1 (what `hoi_lite` needs, and `coarse_hoi` without pairs).
+        somebody: persons, and which independent detectors agree on each; without it persons are believed as they come.
+        grasped: things of whatever kind at hands, in 0..1, however unsure their kind: it is for those without a word.
     """
 
     time: Seconds
@@ -125,6 +144,8 @@ class ObservedFrame:
     boxes: Sequence[Detection] | None = None
     hands: Sequence[SeenHand] | None = None
     regions: Sequence[Region] | None = None
+    somebody: Sequence[Somebody] | None = None
+    grasped: Sequence[Detection] | None = None
 
     def only(self, wanted: str | None) -> ObservedFrame:
         """The same with the things of one label alone; of none, with all things but persons."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hoigen.core.errors import UsageError, nearest
 from hoigen.observe import rle
 from hoigen.observe.detections import MOST, Box, Knows, Pair, as_name
-from hoigen.observe.frame import Detection, ObservedFrame, Person, Region, SeenHand, Thing
+from hoigen.observe.frame import Detection, ObservedFrame, Person, Region, SeenHand, Somebody, Thing
 from hoigen.observe.geometry import in_pixels, in_shares
 from hoigen.observe.masks import Mask, ellipse
 from hoigen.observe.poses import COUNTS, person_of
@@ -20,7 +20,7 @@ from hoigen.observe.poses import COUNTS, person_of
 if TYPE_CHECKING:
     import numpy as np
 
-FRAME = ("persons", "objects", "pairs", "boxes", "hands", "regions")
+FRAME = ("persons", "objects", "pairs", "boxes", "hands", "regions", "somebody", "grasped")
 """What a line of the whole format may say, by its key; `objects` are the things of an ObservedFrame."""
 PAIR = ("person", "object", "class", "score", "verbs", "telling")
 PERSON = ("points", "hands", "box", "score")
@@ -29,6 +29,8 @@ BOX = ("class", "score", "box")
 HAND = ("score", "palm", "points")
 REGION = ("of", "who", "box", "names")
 PLACES = ("picture", "person", "hand")
+SOMEBODY = ("box", "score", "by", "animal")
+WITNESSES = ("body", "face", "hand")
 SOURCE = "recorded"
 FAR = 1e5
 """Pixels: nothing of a picture lies farther away than this."""
@@ -59,9 +61,16 @@ def frame_row(frame: ObservedFrame) -> dict[str, Any]:
         ]
     if frame.pairs is not None:
         row["pairs"] = [_pair_row(pair, frame.size) for pair in frame.pairs]
-    if frame.boxes is not None:
-        row["boxes"] = [
-            {"class": box.label, "score": _score(box.score), "box": _pixels(box.box, frame.size)} for box in frame.boxes
+    for key, found in (("boxes", frame.boxes), ("grasped", frame.grasped)):
+        if found is not None:
+            row[key] = [
+                {"class": box.label, "score": _score(box.score), "box": _pixels(box.box, frame.size)} for box in found
+            ]
+    if frame.somebody is not None:
+        row["somebody"] = [
+            {"box": _pixels(each.box, frame.size), "score": _score(each.score), "by": list(each.by)}
+            | ({"animal": _score(each.animal)} if each.animal else {})
+            for each in frame.somebody
         ]
     if frame.hands is not None:
         width, height = frame.size
@@ -162,6 +171,19 @@ def _region(given: Any, where: str, size: tuple[int, int], own: bool) -> Region:
         raise UsageError(f"{where}.names: word: probability, 0 to 1; it came as {names!r}")
     likely = {name: share(each, f"{where}.names.{name}") for name, each in names.items()}
     return Region(of=given["of"], who=who, box=box, names=likely)
+
+
+def _somebody(given: Any, where: str, size: tuple[int, int], own: bool) -> Somebody:
+    known_keys(given, SOMEBODY, where)
+    by = given.get("by", [])
+    if not (isinstance(by, list) and all(each in WITNESSES for each in by)):
+        raise UsageError(f"{where}.by: a list of {', '.join(WITNESSES)}; it came as {by!r}")
+    return Somebody(
+        box=in_shares(_box(given.get("box"), f"{where}.box", own), size),
+        score=share(given.get("score"), f"{where}.score"),
+        by=tuple(by),
+        animal=share(given.get("animal", 0.0), f"{where}.animal"),
+    )
 
 
 def pair_of(given: Any, where: str, size: tuple[float, float], own: bool = False, knows: Knows | None = None) -> Pair:
@@ -346,6 +368,8 @@ READERS: Mapping[str, Callable[[Any, str, tuple[int, int], bool], object]] = {
     "boxes": _detection,
     "hands": _hand,
     "regions": _region,
+    "somebody": _somebody,
+    "grasped": _detection,
 }
 """What makes an item of a line, by the line's key."""
 

@@ -13,13 +13,18 @@ from hoigen.interactions.contact import Contact
 from hoigen.measures.fine.distances import body_points, distance, hand_length, inside_share, limb_height
 from hoigen.measures.fine.profile import moves
 from hoigen.measures.fine.score import HALF, Track, heights, reaches
-from hoigen.measures.fine.tracks import link
+from hoigen.measures.fine.tracks import cut, link
 from hoigen.observe.detections import Box
 from hoigen.observe.frame import MOST, ObservedFrame, Person
 from hoigen.observe.geometry import over
 
 ITSELF = 0.3
 """Mean intersection over union from which a person among the things is one of those who are followed."""
+
+FEWEST = 4
+"""Frames of which the size of a thing is told."""
+SAME = 0.7
+"""Median intersection over union from which a person and a thing are one and the same."""
 
 ROAMS = 2.0
 """Of its own diagonals: how far a thing may be from where it was a frame before, and be the same."""
@@ -32,6 +37,7 @@ class Frame:
     Args:
         time: seconds from the clip's start.
         diagonal: of the picture, pixels.
+        size: (width, height) of the picture, pixels.
         persons: those who are followed, the surest first.
         things: label, box and the mask's source of each object that is followed.
         apart: numbers of a person and a thing -> pixels from the thing to the nearest point of the body that may touch
@@ -41,6 +47,7 @@ class Frame:
 
     time: float
     diagonal: float
+    size: tuple[int, int]
     persons: Sequence[Person]
     things: Sequence[tuple[str, Box, str]]
     apart: Mapping[tuple[int, int], tuple[float | None, float | None, float]]
@@ -59,7 +66,7 @@ def measured(frame: ObservedFrame, contact: Contact) -> Frame:
             share = inside_share(thing.mask, person.box) if contact.kind == "inside" else 0.0
             apart[p, t] = distance(thing.mask, body), distance(thing.mask, hands), share
     kept = [(thing.label, thing.box, thing.mask.source) for thing in things]
-    return Frame(frame.time, math.hypot(*frame.size), persons, kept, apart)
+    return Frame(frame.time, math.hypot(*frame.size), frame.size, persons, kept, apart)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +93,17 @@ def candidates(frames: Sequence[Frame], contact: Contact) -> list[Candidate]:
     """Every pair of a followed person and a followed object that are seen together at all."""
     times = [frame.time for frame in frames]
     labels = sorted({label for frame in frames for label, _, _ in frame.things})
-    followed = link([[person.box for person in frame.persons] for frame in frames], times)
+    size = frames[0].size if frames else None
+    followed = link([[person.box for person in frame.persons] for frame in frames], times, size=size)
     found = []
     for label in labels:
         numbers = [[t for t, thing in enumerate(frame.things) if thing[0] == label] for frame in frames]
         boxes = [[frame.things[t][1] for t in mine] for frame, mine in zip(frames, numbers, strict=True)]
-        for things in link(boxes, times, ROAMS):
+        for things in link(boxes, times, ROAMS, size):
             at = {frame: numbers[frame][number] for frame, number in things.items()}
             same = _itself(frames, followed, at) if label == "person" else None
             for number, person in enumerate(followed):
-                if number != same and person.keys() & at.keys():
+                if number != same and person.keys() & at.keys() and not _one(frames, person, at):
                     found.append(
                         Candidate(
                             _track(frames, person, at, contact),
@@ -118,6 +126,13 @@ def _itself(frames: Sequence[Frame], followed: Sequence[Mapping[int, int]], at: 
         means.append(sum(overs) / len(overs) if overs else 0.0)
     best = max(range(len(means)), key=means.__getitem__, default=None)
     return best if best is not None and means[best] >= ITSELF else None
+
+
+def _one(frames: Sequence[Frame], person: Mapping[int, int], at: Mapping[int, int]) -> bool:
+    """Whether a person and a thing are the same pixels: a dog, say, that another detector takes for a person."""
+    both = sorted(person.keys() & at.keys())
+    overs = [over(frames[i].persons[person[i]].box, frames[i].things[at[i]][1]) for i in both]
+    return float(np.median(overs)) >= SAME
 
 
 def _track(frames: Sequence[Frame], who: Mapping[int, int], at: Mapping[int, int], contact: Contact) -> Track:
@@ -148,9 +163,25 @@ def _track(frames: Sequence[Frame], who: Mapping[int, int], at: Mapping[int, int
         diagonal = np.fmin(body, hand) / np.array([frame.diagonal for frame in frames])
         tall = float(np.nanmedian(height)) if not np.isnan(height).all() else 0.0
     diagonal = np.where(np.isnan(reach), np.nan, diagonal)
-    return Track(times=times, reach=reach, diagonal=diagonal, moves=moves(places, tall))
+    return Track(times=times, reach=reach, diagonal=diagonal, moves=moves(places, tall), grown=_grown(frames, who, at))
 
 
 def _corners(box: Box | None) -> list[tuple[float, float]]:
     """Two corners of a box; NaN for none."""
     return [(math.nan, math.nan)] * 2 if box is None else [(box[0], box[1]), (box[2], box[3])]
+
+
+def _grown(frames: Sequence[Frame], who: Mapping[int, int], at: Mapping[int, int]) -> float:
+    """How many times longer the thing's diagonal becomes, beside the person's; 1 where it is whole in too few frames.
+
+    Of the frames that show both, none cut by the edge of the picture; from the 5th to the 95th percentile.
+    """
+    found = []
+    for i in sorted(who.keys() & at.keys()):
+        person, thing = frames[i].persons[who[i]].box, frames[i].things[at[i]][1]
+        if not any(cut(thing, frames[i].size)):
+            found.append(math.dist(thing[:2], thing[2:]) / max(1.0, math.dist(person[:2], person[2:])))
+    if len(found) < FEWEST:
+        return 1.0
+    low, high = np.percentile(found, [5, 95])
+    return float(high / max(1e-9, low))

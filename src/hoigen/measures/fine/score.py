@@ -22,6 +22,8 @@ HALF = 0.5
 """Half a second to both sides over which a person's height is a median; half of a person's box inside is inside."""
 HAND_ONLY = 3.0
 """Times a hand's length, where nothing but a hand is seen."""
+KEEPS = 2.0
+"""Times its length: a thing that grows or shrinks by more beside the person does not keep its size."""
 SLACK = 1e-6
 FPS = 8.0
 """Frames a second of the second version of the score."""
@@ -39,12 +41,14 @@ class Track:
         reach: (T,) distance over the contact range.
         diagonal: (T,) distance over the picture's diagonal.
         moves: how much the two move at all, 0..1; 0 for a still picture.
+        grown: how many times longer the thing becomes beside the person.
     """
 
     times: np.ndarray
     reach: np.ndarray
     diagonal: np.ndarray
     moves: float = 1.0
+    grown: float = 1.0
 
     def __post_init__(self) -> None:
         if not len(self.times) == len(self.reach) == len(self.diagonal):
@@ -70,7 +74,8 @@ class FineScore:
         longest: seconds of the longest contact.
         mean_gap: the mean of `gap`.
         fit: how well contact goes with the verb's profile; of lasting contact the contact rate.
-        whole: steadiness beyond the changes that the profile has x fit x presence x movement.
+        whole: steadiness beyond the changes that the profile has x fit x presence x movement x sized.
+        sized: 1 where the thing keeps its size, less the more it grows or shrinks.
         gap, contact: (T,) of each frame, 0..1 and whether it is touch; reported even where the score is undefined.
         reason: why there is no score; empty where there is one.
     """
@@ -86,6 +91,7 @@ class FineScore:
     mean_gap: float | None = None
     fit: float | None = None
     whole: float | None = None
+    sized: float = 1.0
     reason: str = ""
 
 
@@ -219,6 +225,7 @@ def fine_score(
     there = track.seen if profile == "lasting" else track.seen | ~states(track.reach)
     turns = float(np.abs(np.diff(gap)).sum()) - changes_asked(times, track.reach, profile)
     steady = 1.0 - max(0.0, turns) / (len(times) - 1)
+    sized = min(1.0, KEEPS / max(1e-9, track.grown))
     return FineScore(
         native=native,
         at_fps=None if slow else steadiness(held(times, gap, FPS)),
@@ -228,7 +235,8 @@ def fine_score(
         longest=float(longest),
         mean_gap=float(gap.mean()),
         fit=fitting,
-        whole=steady * fitting * float(there.mean()) * track.moves,
+        whole=steady * fitting * float(there.mean()) * track.moves * sized,
+        sized=sized,
         gap=gap,
         contact=contact,
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hoigen.models.nets.tflite import Model, Region, anchors, crop, letterbox, regions
+from hoigen.models.nets.tflite import Model, Region, anchors, crop, letterbox, overlap, regions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,6 +15,10 @@ PALM_SIZE, HAND_SIZE = 192, 224
 LAYERS = ((8, 2), (16, 6))
 WRIST, MIDDLE = 0, 2
 """Keypoints of a palm: the wrist, and where the middle finger begins."""
+SMALLEST = 16
+"""Pixels: a smaller piece of a picture is not looked into."""
+ONE = 0.3
+"""Intersection over union from which two palms, or two hands, are one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +57,40 @@ class HandFinder:
         self.palm, self.hand = Model("palm_detection"), Model("hand_landmark")
         self.centres = anchors(PALM_SIZE, LAYERS)
 
-    def __call__(self, image: np.ndarray) -> list[Hand]:
-        """image: (H, W, 3) uint8 RGB."""
-        return [hand for palm in self.palms(image) if (hand := self.confirm(image, palm)) is not None]
+    def __call__(self, image: np.ndarray, pieces: Sequence[tuple[float, float, float, float]] = ()) -> list[Hand]:
+        """The hands of a picture, each once.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            pieces: boxes in pixels that are looked into as well, each as large as the whole picture would be: where
+                hands are that are small in the picture.
+        """
+        palms: list[Region] = []
+        for found in (self.palms(image), *(self._within(image, piece) for piece in pieces)):
+            palms += [palm for palm in found if all(overlap(palm.box, other.box) < ONE for other in palms)]
+        hands: list[Hand] = []
+        for palm in sorted(palms, key=lambda palm: -palm.score):
+            hand = self.confirm(image, palm)
+            if hand is not None and all(overlap(hand.box, other.box) < ONE for other in hands):
+                hands.append(hand)
+        return hands
+
+    def _within(self, image: np.ndarray, piece: tuple[float, float, float, float]) -> list[Region]:
+        """The palms of a piece, in 0..1 of the whole picture."""
+        import numpy as np
+
+        height, width = image.shape[:2]
+        x0, y0 = max(0, int(piece[0])), max(0, int(piece[1]))
+        x1, y1 = min(width, int(piece[2])), min(height, int(piece[3]))
+        if min(x1 - x0, y1 - y0) < SMALLEST:
+            return []
+        scale, shift = np.array([(x1 - x0) / width, (y1 - y0) / height]), np.array([x0 / width, y0 / height])
+        moved = []
+        for palm in self.palms(image[y0:y1, x0:x1]):
+            corners = (np.array(palm.box).reshape(2, 2) * scale + shift).reshape(-1)
+            box = float(corners[0]), float(corners[1]), float(corners[2]), float(corners[3])
+            moved.append(Region(palm.score, box, palm.points * scale + shift))
+        return moved
 
     def palms(self, image: np.ndarray) -> list[Region]:
         """The palms in an (H, W, 3) uint8 RGB `image`, best first; boxes of the palm alone."""

@@ -63,8 +63,12 @@ left out.
 """
 
 
+ANIMALS = tuple(number for number in range(398) if number not in HANDLED)
+"""ImageNet's animals, less the horse, which is ridden: a rider is no animal."""
+
+
 class ThingNamer:
-    """Tells how much a piece of a picture looks like something that people handle, and like what.
+    """Tells how much a piece of a picture looks like something that people handle, and like what; or like an animal.
 
     Source: Tan and Le, EfficientNet (ICML 2019), in its Lite3 form for 8-bit CPUs (ImageNet top-1 79 %).
     """
@@ -77,6 +81,15 @@ class ThingNamer:
 
         Their sum is the probability that it is any of them; the rest is everything else.
         """
+        return self.with_animal(piece)[0]
+
+    def with_animal(self, piece: np.ndarray) -> tuple[dict[str, float], float]:
+        """The same, and the probability that the piece shows any of ImageNet's animals, 0..1."""
+        chances = self._chances(piece)
+        return self._names(chances), float(min(1.0, chances[list(ANIMALS)].sum()))
+
+    def _chances(self, piece: np.ndarray) -> np.ndarray:
+        """(1000,) probabilities."""
         import cv2
         import numpy as np
 
@@ -86,7 +99,10 @@ class ThingNamer:
         steps = np.round((square.astype(np.float32) - MEAN) / SPREAD / scale + zero)
         [found] = self.model(np.clip(steps, 0, 255).astype(np.uint8))
         scale, zero = self.model.output_quantization
-        likely = (found.astype(np.float32) - zero) * scale
+        chances: np.ndarray = (found.astype(np.float32) - zero) * scale
+        return chances
+
+    def _names(self, likely: np.ndarray) -> dict[str, float]:
         names: dict[str, float] = {}
         for number in sorted(HANDLED, key=lambda number: -likely[number]):
             if likely[number] > 0:
