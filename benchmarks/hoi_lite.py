@@ -3,6 +3,8 @@
 python benchmarks/hoi_lite.py [FOLDER]              a folder with clips and labels.jsonl ({"file", "has_hoi"})
 python benchmarks/hoi_lite.py --other FOLDER        also on a second such folder, with weights from the first alone
 python benchmarks/hoi_lite.py --fit --other FOLDER  the weights in hoigen/measures/hoi_lite.py: from both folders
+python benchmarks/hoi_lite.py --fit --table RUN.parquet  the same; the second set is the working half of the generated
+                                                    clips, real against none, as generated/score.py has measured it
 python benchmarks/hoi_lite.py --robust              AUC on changed copies: mirrored, darker, smaller, other frames ...
 python benchmarks/hoi_lite.py --get FOLDER          fetches the second set: hoi_lite_other.jsonl beside this script
 
@@ -24,6 +26,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cv2
+import duckdb
 import numpy as np
 from machine import headline
 
@@ -61,7 +64,7 @@ def look(path: Path, sampling: Sampling) -> tuple[Clip, Frames]:
 
 def features(folder: Path, files: list[str], change: Change | None = None, frames: int = 8) -> tuple[np.ndarray, float]:
     """Features of all clips, (N, features), and CPU seconds a clip without decoding."""
-    measure = HoiLite(sampling=Sampling(frames=frames, short_side=360))
+    measure = HoiLite(sampling=Sampling(frames=frames, short_side=480))
     measure.looking.observer.load()
     found, spent = [], 0.0
     for name in files:
@@ -177,6 +180,17 @@ def joined(x: np.ndarray, labels: np.ndarray, more: np.ndarray, more_labels: np.
     print(f"right at 0.5, likewise                                    {np.mean(right):.3f}")
 
 
+def measured(table: Path) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Names, labels (a real interaction, or none) and features of generated clips that were scored."""
+    rows = (ROOT / "benchmarks" / "generated" / "labels.jsonl").read_text(encoding="utf-8").splitlines()
+    said = {row["id"]: row["interaction"] for row in map(json.loads, rows)}
+    query = f"select uri, {', '.join(PARTS)} from '{table}' order by uri"
+    found = [(Path(uri).stem, parts) for uri, *parts in duckdb.connect().sql(query).fetchall()]
+    found = [(name, parts) for name, parts in found if said[name] in ("real", "none")]
+    names = [name for name, _ in found]
+    return names, np.array([said[name] == "real" for name in names]), np.array([parts for _, parts in found], float)
+
+
 def get(folder: Path) -> None:
     """Fetches the second set from the public repositories it lies in, and writes its labels.jsonl."""
     rows = [json.loads(line) for line in MANIFEST.read_text().splitlines()]
@@ -199,6 +213,7 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("--other", type=Path)
+    parser.add_argument("--table", type=Path)
     parser.add_argument("--get", type=Path)
     parser.add_argument("--fit", action="store_true")
     parser.add_argument("--robust", action="store_true")
@@ -224,9 +239,12 @@ def main() -> None:
     report(files, labels, x)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"\ncost: {spent:.2f} CPU s a clip of 8 frames beyond decoding; peak RSS of this process {peak:.0f} MB")
-    if chosen.other:
+    if chosen.table:
+        more_files, more_labels, more = measured(chosen.table)
+    elif chosen.other:
         more_files, more_labels = load(chosen.other)
         more, _ = features(chosen.other, more_files)
+    if chosen.table or chosen.other:
         compare(more_files, more_labels, more, fit(x, labels))
         joined(x, labels, more, more_labels)
         x, labels = np.vstack([x, more]), np.concatenate([labels, more_labels])

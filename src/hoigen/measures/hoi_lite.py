@@ -31,9 +31,9 @@ from hoigen.observe.observation import Looking, Observation, observer_of
 if TYPE_CHECKING:
     from hoigen.observe.frame import Detection, ObservedFrame, SeenHand
 
-WEIGHTS = {"hoi_person": 1.09, "hoi_hands": 0.79, "hoi_objects": 1.86, "hoi_named": 2.3, "hoi_held": 2.0}
-BIAS = -2.41
-"""Logistic weights, fitted by `benchmarks/hoi_lite.py --fit` with a ridge of 1 (docs/hoi_lite.md)."""
+WEIGHTS = {"hoi_person": 0.36, "hoi_hands": 1.18, "hoi_objects": 1.38, "hoi_named": 1.84, "hoi_held": 2.06}
+BIAS = -2.12
+"""Logistic weights, fitted by `benchmarks/hoi_lite.py --fit --table` with a ridge of 1 (docs/hoi_lite.md)."""
 
 SHOWN = 0.3
 """Boxes of a lower score count for little and are left out of detail."""
@@ -120,7 +120,7 @@ class _Look:
 class HoiLite:
     """How surely a person handles, rides or acts on something, 0..1; 0.5 is as likely as not on web clips.
 
-    Four features, each the mean over the better half of the frames, so that an interaction which fills half of the
+    Five features, each the mean over the better half of the frames, so that an interaction which fills half of the
     clip counts in full. A logistic with positive weights adds them up: a person alone stays near 0.2. detail holds what
     was seen in every frame, in 0..1 of the picture, and the likeliest object.
 

@@ -65,11 +65,13 @@ class HandFinder:
             pieces: boxes in pixels that are looked into as well, each as large as the whole picture would be: where
                 hands are that are small in the picture.
         """
+        found = [*self.palms(image), *(palm for piece in pieces for palm in self._within(image, piece))]
         palms: list[Region] = []
-        for found in (self.palms(image), *(self._within(image, piece) for piece in pieces)):
-            palms += [palm for palm in found if all(overlap(palm.box, other.box) < ONE for other in palms)]
         hands: list[Hand] = []
-        for palm in sorted(palms, key=lambda palm: -palm.score):
+        for palm in sorted(found, key=lambda palm: -palm.score):
+            if any(overlap(palm.box, other.box) >= ONE for other in palms):
+                continue  # a surer one is there
+            palms.append(palm)
             hand = self.confirm(image, palm)
             if hand is not None and all(overlap(hand.box, other.box) < ONE for other in hands):
                 hands.append(hand)
