@@ -109,6 +109,12 @@ def test_looks_at_things_without_a_word() -> None:
     assert list(found.times) == [0, 0.5, 1, 1.5]
     assert (found.contact, found.steady) == (0.5, pytest.approx(2 / 3))
     assert found.whole == pytest.approx(0.5 * 2 / 3)
-    assert looks.score(0.6).whole is None  # type: ignore[union-attr]
-    assert looks.score(0.2, "nobody is there").reason == "nobody is there"  # type: ignore[union-attr]
+    rare = looks.score(0.6, "nobody is there")
+    assert rare is not None
+    assert rare.whole is None
+    assert rare.reason.startswith("nobody is there; a touch is seen in 50%")
+    assert looks.score(0.2, "nobody is there").whole == found.whole  # type: ignore[union-attr]
+    alone = Looks()
+    alone.offer(ObservedFrame(time=0, size=SIZE, boxes=[PERSON], hands=[hand()], somebody=sure, grasped=[]))
+    assert alone.score(0.2).whole is None  # type: ignore[union-attr]
     assert Looks().score(0.2) is None

@@ -36,7 +36,7 @@ AGREE = (0.0, 0.6, 1.0)
 BELIEVED = 0.35
 """Of `AGREE`, less for small persons and what looks like an animal: from here on somebody is there."""
 
-SOMEBODY = 0.45
+SOMEBODY = 0.33
 """Mean belief over a video, of its surest person, under which nobody is there."""
 
 LARGE = 0.3

@@ -26,7 +26,7 @@ class Unnamed:
         touch: of each, the best score of a hand on a thing, or of a rider, 0..1.
         contact: share of looks with a touch above THETA.
         steady: one minus the share of looks between which contact begins or ends.
-        whole: contact x steady; None where contact is too seldom to say anything.
+        whole: contact x steady; None without any touch, and where nobody is.
         reason: why there is none.
     """
 
@@ -58,7 +58,7 @@ class Looks:
         """What comes of them; None where the observer does not say what is at hands.
 
         Args:
-            least: share of looks with a touch below which a video is undefined.
+            least: share of looks with a touch from which somebody is there, whatever else is believed.
             nobody: why nobody is believed to be there, if so.
         """
         if not self.asked:
@@ -66,9 +66,10 @@ class Looks:
         held = np.array(self.touch) > THETA
         contact = float(held.mean())
         steady = 1.0 - float(np.abs(np.diff(held.astype(float))).mean()) if len(held) > 1 else 1.0
-        reason = nobody
-        if not reason and (contact < least or not contact):
-            share = f"{contact:.0%} of the looks, under {least:.0%}"
-            reason = f"somebody with a thing at a hand, or riding one, is seen in {share}"
+        reason = ""
+        if not contact:
+            reason = nobody or "nobody is seen with a thing at a hand, or riding one"
+        elif nobody and contact < least:
+            reason = f"{nobody}; a touch is seen in {contact:.0%} of the looks, under {least:.0%}"
         whole = None if reason else contact * steady
         return Unnamed(times=self.times, touch=self.touch, contact=contact, steady=steady, whole=whole, reason=reason)
