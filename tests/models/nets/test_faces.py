@@ -18,8 +18,8 @@ from hoigen.video import decode, probe
 def picture(name: str, at: float) -> np.ndarray:
     path = str(files.locate(name).path)
     header = probe(path)
-    size = {"width": header.width, "height": header.height, "fps": header.fps}
-    clip = Clip(id="0", uri=path, start=at, end=at + 0.2, **size)
+    wide, tall, fps = header.width, header.height, header.fps
+    clip = Clip(id="0", uri=path, start=at, end=at + 0.2, width=wide, height=tall, fps=fps)
     sampling = Sampling(frames=1, short_side=None)
     return np.ascontiguousarray(decode(clip, [sampling])[sampling].images[0])
 
