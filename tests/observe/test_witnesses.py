@@ -82,7 +82,8 @@ def test_grasps_and_riders() -> None:
     [held] = of_grasps([CUP], [hand()], 1.0)
     assert held.score > 0.3, "an unsure kind is a thing all the same"
     assert of_grasps([CUP], [hand()], 0.01)[0].score < 0.3, "of whom it is doubtful that they are there"
-    assert not of_grasps([Detection(label="couch", score=0.9, box=CUP.box)], [hand()], 1.0)
+    assert of_grasps([Detection(label="couch", score=0.9, box=CUP.box)], [hand()], 1.0), "the kind is a guess"
+    assert not of_grasps([PERSON], [hand()], 1.0)
     below = Detection(label="bicycle", score=0.9, box=(0.25, 0.5, 0.65, 1.0))
     assert of_riders([below], [PERSON], 1.0)[0].score > 0.3
     assert not of_riders([Detection(label="bicycle", score=0.9, box=(0.3, 0.1, 0.6, 0.45))], [PERSON], 1.0)

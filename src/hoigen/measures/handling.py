@@ -23,8 +23,6 @@ STANDS_BESIDE = frozenset((
 # fmt: on
 """COCO things whose box over a person's says little: one stands beside them, is hidden in them, or wears them."""
 
-BEHIND = STANDS_BESIDE - {"umbrella", "vase", "potted plant", "bird"}
-"""Of those, what is too large for a hand: at a hand it lies behind it."""
 RIDDEN = frozenset(("bicycle", "motorcycle", "horse", "elephant", "skateboard", "surfboard", "snowboard", "skis"))
 """COCO things that one rides: the lower half of a rider lies in them."""
 ASTRIDE = 0.3
@@ -139,7 +137,7 @@ def of_grasps(things: Sequence[Detection], hands: Sequence[SeenHand], sure: floa
     """
     pairs = []
     for thing in things:
-        if thing.label == "person" or thing.label in BEHIND:
+        if thing.label == "person":
             continue
         for hand in hands:
             over = shared(hand.box, thing.box) / min(area(hand.box), area(thing.box))
