@@ -107,7 +107,6 @@ def main() -> None:
     person = np.array([labels[each]["person"] for each in ids])
     real, broken, none = (word == each for each in ("real", "broken", "none"))
     print(headline())
-    print(f"command  {' '.join(['python', 'benchmarks/generated/score.py', *sys.argv[1:]])}")
     print(f"{given.half} half: {len(ids)} clips, {real.sum()} real, {broken.sum()} broken, {none.sum()} none")
     heads = ("real : none", "with a person", "real : broken")
     print(f"{'':18}{'defined':>9}{'of real':>9}{'nobody':>9}  " + "".join(f"{head:20}" for head in heads))
