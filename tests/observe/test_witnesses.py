@@ -114,7 +114,7 @@ def test_looks_at_things_without_a_word() -> None:
     rare = looks.score(0.6, "nobody is there")
     assert rare is not None
     assert rare.whole is None
-    assert rare.reason.startswith("nobody is there; a touch is seen in 50%")
+    assert rare.reason.startswith("nobody is there; a touch is seen in 2 of 4")
     assert looks.score(0.2, "nobody is there").whole == found.whole  # type: ignore[union-attr]
     alone = Looks()
     alone.offer(ObservedFrame(time=0, size=SIZE, boxes=[PERSON], hands=[hand()], somebody=sure, grasped=[]))

@@ -15,6 +15,8 @@ THETA = 0.3
 """A touch counts above it, as for coarse_hoi's pairs."""
 EVERY = 0.5
 """Seconds from one look to the next."""
+FEWEST = 2
+"""Looks with a touch from which somebody is there who is not believed otherwise: one may be a mistake."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +71,7 @@ class Looks:
         reason = ""
         if not contact:
             reason = nobody or "nobody is seen with a thing at a hand, or riding one"
-        elif nobody and contact < least:
-            reason = f"{nobody}; a touch is seen in {contact:.0%} of the looks, under {least:.0%}"
+        elif nobody and (contact < least or held.sum() < FEWEST):
+            reason = f"{nobody}; a touch is seen in {held.sum()} of {len(held)} looks"
         whole = None if reason else contact * steady
         return Unnamed(times=self.times, touch=self.touch, contact=contact, steady=steady, whole=whole, reason=reason)
