@@ -79,7 +79,8 @@ def test_people_in_numbers_and_one_who_always_keeps(db: Database, tmp_path: Path
     assert single.right.value is not None
     assert single.right.value < 1
     assert found.items == 120, "gold is no part of it"
-    assert found.agreement.units == by["ann"].shared > 0
+    assert found.agreement.units == by["zoe"].shared > 0
+    assert by["ann"].shared == 0, "whom gold tells of speaks for nobody"
     assert sum(count for _, count in found.days) == 190
     assert found.finish.at is not None
     assert quality.false_keep_of(project, set()) > quality.false_keep_of(project, {zoe})  # type: ignore[operator]

@@ -411,7 +411,7 @@ def test_axe_finds_nothing_serious_on_any_page(review: project.Project, visit: A
         look("invite")
         me.troubles.clear()
         me.enter()
-        for path in ("/", "/people", "/audit", "/settings"):
+        for path in ("/", "/quality", "/saving", "/people", "/audit", "/settings"):
             look(me.go(path).page.url)
         me.go("/nothing")
         me.troubles.clear()

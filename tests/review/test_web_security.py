@@ -48,7 +48,17 @@ def port(project: Project) -> Iterator[int]:
 
 def test_every_page_wants_a_session(port: int) -> None:
     stranger = Browser(port)
-    for path in ("/", "/review/keep", "/grid/keep", "/decide/keep", "/people", "/audit", "/settings"):
+    for path in (
+        "/",
+        "/review/keep",
+        "/grid/keep",
+        "/decide/keep",
+        "/people",
+        "/audit",
+        "/settings",
+        "/quality",
+        "/saving",
+    ):
         answered = stranger.get(path)
         assert (answered.status, answered.headers.get("location")) == (303, "/login"), path
     for path in ("/media/c0", "/api/details/c0", "/api/mine/keep", "/api/disputes/keep"):

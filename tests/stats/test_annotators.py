@@ -153,6 +153,14 @@ def test_one_who_always_keeps_is_caught_though_raw_agreement_looks_fine() -> Non
             assert (person.gold_right.low, person.gold_right.high) == (low, high)
 
 
+def test_an_honest_colleague_does_not_look_bad_beside_one_whom_gold_tells_of() -> None:
+    answers = [answer for answer in team(3) if answer.who in ("ann", "zoe")]
+    told = {person.who: person for person in people(answers, draws=FEW)}
+    assert "gold questions" in told["zoe"].alerts[0]
+    assert told["ann"].alerts == ()
+    assert told["ann"].alpha.value is None, "there is nobody else to agree with"
+
+
 def test_nobody_is_told_of_in_an_honest_team_and_gold_is_no_part_of_agreement() -> None:
     answers = team(7, spam=False)
     assert all(person.alerts == () for person in people(answers, draws=FEW))

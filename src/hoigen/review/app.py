@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from hoigen.review import adjudicate, media, people, proxies, queue
+from hoigen.review import adjudicate, media, pages_quality, people, proxies, queue
 from hoigen.review import tables as t
 from hoigen.review.people import ADJUDICATOR, ADMIN, ANNOTATOR, Person
 from hoigen.review.project import setting
@@ -86,6 +86,7 @@ def make(site: Site) -> Starlette:
         Route("/media/{clip}/source", original),
         Route("/static/{name}", static),
         Route("/favicon.ico", icon),
+        *pages_quality.ROUTES,
     ]
     app = Starlette(
         routes=routes,

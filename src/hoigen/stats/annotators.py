@@ -23,6 +23,7 @@ ENOUGH = 30
 """Answers from which on their kinds are judged."""
 GOLD_ENOUGH = 8
 """Gold questions from which on their share is judged."""
+NO_GOLD = "no gold question was answered"
 UNLIKELY = 1e-6
 """An annotator who always says the same is told when that is less likely than this, going by what the others say."""
 
@@ -76,7 +77,8 @@ class Person:
         gold_right: share of them that is right, with Wilson's 95 % interval; undefined without any.
         shared: units that another person has answered too.
         raw: share of answers to those that are the same as another's, 0..1.
-        alpha: Krippendorff's alpha with all others, each pair of answers to a unit counting alike.
+        alpha: Krippendorff's alpha with all others, each pair of answers to a unit counting alike; without those whom
+            gold tells of, unless this is one.
         alerts: what speaks against the person, in words; none when nothing does.
     """
 
@@ -110,7 +112,19 @@ def people(answers: Sequence[Answer], limits: Limits | None = None, draws: Draws
     own: dict[str, list[Answer]] = {}
     for answer in answers:
         own.setdefault(answer.who, []).append(answer)
-    return [_person(who, own[who], of_unit, limits, draws) for who in sorted(own)]
+    # whom gold tells of speaks for nobody else: an honest colleague is not to look bad beside them
+    doubted = {who for who in own if _gold_alert(own[who], limits)}
+    trusted = {unit: {who: v for who, v in said.items() if who not in doubted} for unit, said in of_unit.items()}
+    return [_person(who, own[who], of_unit if who in doubted else trusted, limits, draws) for who in sorted(own)]
+
+
+def _gold_alert(answers: Sequence[Answer], limits: Limits) -> str:
+    golds = [answer for answer in answers if answer.right is not None]
+    right = sum(answer.value == answer.right for answer in golds)
+    gold = _share(right, len(golds), NO_GOLD)
+    if len(golds) < GOLD_ENOUGH or gold.high is None or gold.high >= limits.gold:
+        return ""
+    return f"{right} of {len(golds)} gold questions are right: {_of(gold)}, all of it below {limits.gold:.0%}"
 
 
 def _person(
@@ -127,14 +141,12 @@ def _person(
     ]
     found = agreement(pairs, draws, ("this one", "another"))
     right = sum(answer.value == answer.right for answer in golds)
-    gold = _share(right, len(golds), "no gold question was answered")
+    gold = _share(right, len(golds), NO_GOLD)
     counts = Counter(answer.value for answer in asked)
     quick = float((times < QUICK).mean()) if len(times) else None
     alerts = []
-    if len(golds) >= GOLD_ENOUGH and gold.high is not None and gold.high < limits.gold:
-        alerts.append(
-            f"{right} of {len(golds)} gold questions are right: {_of(gold)}, all of it below {limits.gold:.0%}"
-        )
+    if told := _gold_alert(answers, limits):
+        alerts.append(told)
     if found.units >= ENOUGH and found.alpha.high is not None and found.alpha.high < limits.alpha:
         alerts.append(
             f"alpha with the others on {found.units} pairs of answers is {found.alpha.value:.2f} "

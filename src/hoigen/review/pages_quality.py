@@ -1,0 +1,166 @@
+"""Pages for who runs a team: how far it is, how sure the answers are, and what need not be looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from hoigen.core.errors import UsageError
+from hoigen.review import order, people, precision, quality
+from hoigen.review import tables as t
+from hoigen.review.people import ADMIN, Person
+from hoigen.review.questions import KEEP, QUESTIONS
+from hoigen.review.web import Wrong, page, shown, site_of
+from hoigen.stats.resample import Estimate
+
+STATES: Mapping[int, str] = {
+    t.OPEN: "still to be answered",
+    t.DONE: "answered",
+    t.DISPUTED: "people differ or are unsure: to be decided",
+    t.ADJUDICATED: "decided",
+    t.LEFT_OUT: "kept without an answer (their band is sure)",
+    t.GOLD: "gold: their answer is known",
+}
+BANDS: Mapping[str, str] = {
+    "sure": "sure: only sampled",
+    "open": "more are to be drawn",
+    "unsure": "too few are good: all are looked at",
+    "all": "all are looked at",
+}
+
+
+def _name(request: Request) -> str:
+    name = str(request.path_params.get("question", KEEP))
+    if name not in QUESTIONS:
+        raise Wrong(404, "There is no such question.")
+    return name
+
+
+@page(ADMIN)
+def quality_page(request: Request, person: Person) -> Response:
+    """How far it is, and what each person's answers are worth."""
+    name = _name(request)
+    project = site_of(request).project
+    found = quality.overview(project, name)
+    with project.db.read() as con:
+        asked = sorted(con.execute(sa.select(t.item.c.question).distinct()).scalars())
+    most = max((count for _, count in found.days), default=1) or 1
+    return shown(
+        request,
+        "quality.html",
+        person=person,
+        question=QUESTIONS[name],
+        asked=asked,
+        states=[(words, found.states.get(state, 0)) for state, words in STATES.items()],
+        found=found,
+        most=most,
+        finish=f"{found.finish.at:%d %B %Y, %H:%M} UTC" if found.finish.at else found.finish.reason,
+        agreement=[
+            ("raw agreement", found.agreement.raw),
+            ("Cohen's kappa", found.agreement.kappa),
+            ("Fleiss' kappa", found.agreement.fleiss),
+            ("Gwet's AC1", found.agreement.ac1),
+            ("Krippendorff's alpha", found.agreement.alpha),
+        ],
+        share=share,
+        number=number,
+    )
+
+
+@page(ADMIN)
+def saving_page(request: Request, person: Person) -> Response:
+    """How good what the machine would keep is, by score band, and in which order clips come."""
+    return _saving(request, person)
+
+
+def _saving(request: Request, person: Person, wrong: str = "") -> Response:
+    project = site_of(request).project
+    found = precision.precision(project)
+    rows = [
+        {
+            "low": edge[0], "high": edge[1], "clips": band.own.clips, "seen": band.own.seen,
+            "precision": share(band.precision), "together": share(band.together),
+            "state": BANDS[band.state], "why": band.why,
+        }
+        for band, edge in zip(found.saving.bands, found.edges, strict=True)
+    ]  # fmt: skip
+    return shown(
+        request,
+        "saving.html",
+        person=person,
+        status=400 if wrong else 200,
+        wrong=wrong,
+        found=found,
+        rows=rows,
+        false_keep=None if found.false_keep is None else f"{found.false_keep:.1%}",
+        promise="" if found.promise is None else f"{100 * found.promise:g}",
+        orders=order.ORDERS,
+        order=project.setting("order") or "random",
+    )
+
+
+@page(ADMIN, changes=True)
+def change_saving(request: Request, person: Person, form: dict[str, str]) -> Response:
+    """Sets what is promised, or the order."""
+    project = site_of(request).project
+    what = form.get("what", "")
+    try:
+        if what == "promise":
+            promised = promise_of(form.get("promise", ""))
+            project.set(promise=promised)
+            precision.update(project)
+            told: dict[str, Any] = {"promise": promised}
+        elif what == "order":
+            by = form.get("by", "")
+            order.reorder(project, KEEP, by)
+            told = {"order": by}
+        else:
+            raise Wrong(400, "That cannot be done here.")
+    except UsageError as error:
+        return _saving(request, person, str(error))
+    with project.db.write() as con:
+        people.audit(con, person.name, "saving", **told)
+    return RedirectResponse("/saving", status_code=303)
+
+
+def promise_of(text: str) -> float | None:
+    """A share in per cent; None for nothing. Raises UsageError."""
+    if not text.strip():
+        return None
+    try:
+        share = float(text.strip().rstrip("%").replace(",", ".")) / 100
+    except ValueError:
+        share = float("nan")
+    if not 0.5 <= share <= 0.9999:
+        raise UsageError(f"The promise is 50 to 99.99 per cent, or nothing; it came as {text[:20]!r}.")
+    return share
+
+
+def share(found: Estimate) -> str:
+    """A share with its interval, in words."""
+    if found.value is None:
+        return f"not known: {found.reason}"
+    inside = f" ({found.low:.1%} to {found.high:.1%})" if found.low is not None and found.high is not None else ""
+    return f"{found.value:.1%}{inside}"
+
+
+def number(found: Estimate) -> str:
+    """A number of agreement with its interval, in words."""
+    if found.value is None:
+        return found.reason
+    if found.low is None or found.high is None:
+        return f"{found.value:.2f} (no interval: {found.unsure})"
+    return f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})"
+
+
+ROUTES = [
+    Route("/quality", quality_page),
+    Route("/quality/{question}", quality_page),
+    Route("/saving", saving_page, methods=["GET"]),
+    Route("/saving", change_saving, methods=["POST"]),
+]
