@@ -20,6 +20,7 @@ VERBS = {
     "duplicates": (
         "Finds clips that show the same, re-encoded, cropped, mirrored or trimmed, and makes a rule of it: one stays."
     ),
+    "balance": "Makes quotas of the kept clips a rule: of each interaction, source or cluster, so many stay.",
     "annotate": "Puts what people said of clips into the run, where suggest, calibrate and agree find it.",
     "review": "Serves the app in which people look at clips and say which to keep.",
     "suggest": "Proposes thresholds: from how the scores are spread, or from what people said of clips.",
@@ -40,6 +41,13 @@ VERBS = {
         "Finds the interactions that captions tell of: action, object, HICO-DET's names for them, kind of interaction."
     ),
     "stats": "Counts what the kept clips are: figures 3 and 5 and table 1 of HOIGen-1M, as a page, SVG, PNG and JSON.",
+    "split": "Parts the kept clips into train and validation by source video, so that no scene is in both.",
+    "release": (
+        "Makes a versioned folder of the kept clips for others: tables, captions, licences, card, Croissant, digests."
+    ),
+    "verify-release": (
+        "Checks a release whole: every file by its digest, none missing, none more, nothing in it that was removed."
+    ),
     "caption-eval": "Measures how much captions hallucinate, from claims that people have checked.",
     "prompts": "Writes a suite of prompts for human-object interactions; the same call writes the same file.",
     "generate": (

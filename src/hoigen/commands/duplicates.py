@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hoigen.dataset.duplicates import Found
     from hoigen.rules.decide import Funnel
 
-LEAST = 0.7
+LEAST = 0.6
 """How alike two clips are that count as near-duplicates; what that finds and misses is in docs/duplicates.md."""
 
 

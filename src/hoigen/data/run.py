@@ -15,7 +15,9 @@
     joined/<digest>.parquet                       tables of some shards side by side: a copy, may be deleted
     annotations/<time>-<name>.parquet             what people say of clips; only added to
     review/review.sqlite, media/, export/         hoigen review: its database, small copies of clips, files for others
-    sets/near_duplicates.parquet                  rules about a clip among others, which come last
+    sets/<rule>.parquet                           rules about a clip among others, which come last
+    split/split.parquet                           which clip is for training, which for validation
+    removals.json                                 what somebody asked to be taken out of releases
     report.html
 
 Done means the file exists: parts are written under a temporary name and renamed last. A journal holds what
@@ -50,7 +52,7 @@ SHARDS_FILE = "shards.parquet"
 OWN = (
     *("run.yaml", "videos.parquet", "found", SHARDS_FILE, "clips", "observations", "scores", "journal", "ranks"),
     *("calls", "captions", "joined", "annotations", "report.html", "suggest", "categories", "evaluation.json"),
-    *("cut", "review", "children", "sets", "stats", "split"),
+    *("cut", "review", "children", "sets", "stats", "split", "removals.json"),
 )
 """What hoigen writes into a run, besides hidden files, and files that begin with one of these names."""
 KINDS: Mapping[str, type] = {

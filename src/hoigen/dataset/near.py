@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-LOOK_BITS = 12
+LOOK_BITS = 18
 """Bits by which a look and its candidate may differ; unrelated looks that share two bands differ by 19 on average."""
-FALL = 28.0
-"""Bits at which two looks count as nothing alike; unrelated ones differ by 32 on average."""
+FALL = 32.0
+"""Bits at which two looks count as nothing alike: as many as unrelated ones differ by on average."""
 NEIGHBOURS = 8
 """Of looks with one key, each is held against so many that follow and against the first; all with all up to there."""
-SLICE = 1 << 24
+SLICE = 1 << 26
 """Keys that are sorted at a time."""
 BATCH = 1 << 20
 """Looks of candidates that are compared at a time."""
@@ -140,7 +140,11 @@ def pairs_of(looks: Looks, least: float, mirror: int) -> Pairs:
     clip_of = np.repeat(np.arange(looks.clips, dtype=np.int32), np.diff(looks.starts))
     same = np.zeros(len(clip_of), bool)  # a look that repeats the one before it says nothing new
     same[1:] = (looks.hashes[1:] == looks.hashes[:-1]) & (clip_of[1:] == clip_of[:-1]) & looks.valid[:-1]
-    chosen = np.flatnonzero(looks.valid & ~same).astype(np.int64)
+    chosen = np.flatnonzero(looks.valid & ~same)
+    if len(chosen) * 2 >= MANY:  # every other look will do: neighbours are alike, and are compared in any case
+        chosen = chosen[::2]
+    chosen = chosen.astype(np.uint32 if len(looks.hashes) < 1 << 32 else np.int64)
+    del same
     found: list[np.ndarray] = []
     crowded = 0
     items = len(chosen) * (2 if mirror else 1)
@@ -200,36 +204,51 @@ def _candidates(
     packed = np.concatenate(items)
     packed.sort()
     key = packed >> np.uint64(32)
-    begins = np.flatnonzero(np.append(True, key[1:] != key[:-1])) if len(key) else np.zeros(0, np.int64)
-    counts = np.diff(np.append(begins, len(key)))
-    long = counts > 1
+    # of a clip, one look for each key: neighbours in time share most keys, and would crowd out other clips
+    clip = clip_of[chosen[_place(packed)]]
+    mirrored = (packed & np.uint64(1)).astype(bool)
+    again = (key[1:] == key[:-1]) & (clip[1:] == clip[:-1]) & (mirrored[1:] == mirrored[:-1])
+    packed = packed[np.append(True, ~again)[: len(packed)]]
+    key = packed >> np.uint64(32)
+    # each look's bits in the order of the keys: pairs are held against each other without looking anything up
+    bits = looks.hashes[chosen[_place(packed)]]
+    bits ^= np.where(packed & np.uint64(1), np.uint64(mirror), np.uint64(0))
     parts = []
     for lag in range(1, NEIGHBOURS + 1):
-        at = np.flatnonzero(key[lag:] == key[:-lag]) if lag < len(key) else np.zeros(0, np.int64)
-        if not len(at):
+        same = key[lag:] == key[:-lag]
+        if not same.any():
             break
-        parts.append(_seen(looks, chosen, clip_of, packed[at], packed[at + lag], mirror))
+        same &= np.bitwise_count(bits[lag:] ^ bits[:-lag]) <= LOOK_BITS
+        at = np.flatnonzero(same)
+        parts.append(_seen(looks, chosen, clip_of, packed[at], packed[at + lag]))
+    begins = np.flatnonzero(np.append(True, key[1:] != key[:-1])[: len(key)])
+    counts = np.diff(np.append(begins, len(key)))
     crowd = counts > NEIGHBOURS + 1
     if crowd.any():
         first = np.repeat(begins[crowd], counts[crowd])
-        inside = np.concatenate([np.arange(b, b + c) for b, c in zip(begins[crowd], counts[crowd], strict=True)])
-        parts.append(_seen(looks, chosen, clip_of, packed[first], packed[inside], mirror))
-    if not long.any() or not parts:
+        inside = np.arange(len(first)) - np.repeat(np.cumsum(counts[crowd]) - counts[crowd], counts[crowd]) + first
+        good = np.bitwise_count(bits[first] ^ bits[inside]) <= LOOK_BITS
+        parts.append(_seen(looks, chosen, clip_of, packed[first[good]], packed[inside[good]]))
+    if not parts:
         return np.zeros(0, CANDIDATE), 0
     return np.unique(np.concatenate(parts)), int(crowd.sum())
 
 
-def _seen(
-    looks: Looks, chosen: np.ndarray, clip_of: np.ndarray, left: np.ndarray, right: np.ndarray, mirror: int
-) -> np.ndarray:
-    """Candidates out of pairs of packed looks: those of two clips that are alike in all their bits."""
+def _place(packed: np.ndarray) -> np.ndarray:
+    """Which of the chosen looks a packed key is of."""
+    import numpy as np
+
+    return ((packed & np.uint64(0xFFFFFFFF)) >> np.uint64(1)).astype(np.int64)
+
+
+def _seen(looks: Looks, chosen: np.ndarray, clip_of: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Candidates out of pairs of packed looks that are alike: those of two clips."""
     import numpy as np
 
     flags = ((left ^ right) & np.uint64(1)).astype(bool)
-    one, two = (chosen[((each & np.uint64(0xFFFFFFFF)) >> np.uint64(1)).astype(np.int64)] for each in (left, right))
-    both = ((left & right) & np.uint64(1)).astype(bool)  # mirrored both: found as it is, too
-    bits = np.bitwise_count(looks.hashes[one] ^ looks.hashes[two] ^ np.where(flags, np.uint64(mirror), np.uint64(0)))
-    good = (clip_of[one] != clip_of[two]) & (bits <= LOOK_BITS) & ~both
+    both = ((left & right) & np.uint64(1)).astype(bool)  # mirrored both: found as they are, too
+    one, two = (chosen[_place(each)].astype(np.int64) for each in (left, right))
+    good = (clip_of[one] != clip_of[two]) & ~both
     one, two, flags = one[good], two[good], flags[good]
     swap = clip_of[one] > clip_of[two]
     one, two = np.where(swap, two, one), np.where(swap, one, two)
@@ -241,9 +260,15 @@ def _seen(
 
 
 def _compared(looks: Looks, found: np.ndarray, least: float, mirror: int, crowded: int) -> Pairs:
-    """How alike candidates are at the shift that fits best."""
+    """How alike candidates are at the shift that fits best: one at which they have a look in common, or the next."""
     import numpy as np
 
+    beside = [found]
+    for step in (-1, 1):
+        moved = found.copy()
+        moved["shift"] += step
+        beside.append(moved)
+    found = np.unique(np.concatenate(beside))
     sizes = np.diff(looks.starts)
     good = np.append(0, np.cumsum(looks.valid))
     valid = good[looks.starts[1:]] - good[looks.starts[:-1]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import TYPE_CHECKING
 
@@ -55,7 +56,7 @@ class PerceptualHash:
     with signs in place of a median, as mirroring is exact then.
     """
 
-    sampling: Sampling = Sampling(fps=2.0, short_side=90, max_frames=128, gray=True)
+    sampling: Sampling = Sampling(fps=4.0, short_side=90, max_frames=256, gray=True)
 
     def __post_init__(self) -> None:
         check_sees(self.sampling)
@@ -107,17 +108,24 @@ def hash_of(image: np.ndarray) -> int | None:
     small = cv2.resize(shown, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
     if float(small.std()) < FLAT:
         return None
-    low = cv2.dct(small)[:8, :9]
-    signs = np.append(low[:, :8].ravel()[1:], low[0, 8]) > 0  # all but the mean, and one more in its place
+    down, across = zip(*_frequencies(), strict=True)
+    signs = cv2.dct(small)[list(down), list(across)] > 0
     return int.from_bytes(np.packbits(signs).tobytes(), "big")
+
+
+@functools.cache
+def _frequencies() -> tuple[tuple[int, int], ...]:
+    """The 64 lowest (vertical, horizontal) frequencies without the mean, the lowest first."""
+    every = ((down, across) for down in range(11) for across in range(11) if down + across)
+    return tuple(sorted(every, key=lambda one: (one[0] ** 2 + one[1] ** 2, one[1]))[:64])
 
 
 def mirror_mask() -> int:
     """The bits that a mirrored picture changes: those of odd horizontal frequencies."""
     import numpy as np
 
-    column = np.tile(np.arange(8), 8)[1:] % 2 == 1
-    return int.from_bytes(np.packbits(np.append(column, False)).tobytes(), "big")
+    odd = np.array([across % 2 == 1 for _, across in _frequencies()])
+    return int.from_bytes(np.packbits(odd).tobytes(), "big")
 
 
 def within_bars(image: np.ndarray) -> np.ndarray:

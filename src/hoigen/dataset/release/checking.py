@@ -1,0 +1,203 @@
+"""Whether a release is whole, and what differs between two."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hoigen.core.errors import UsageError
+from hoigen.data.parquet import one_file, text
+from hoigen.dataset.release import removals
+from hoigen.rules.joined import connection
+
+FACTS, SUMS = "release.json", "SHA256SUMS"
+NAMED = 5
+COMPARED = ("caption", "categories", "licence", "territory", "part", "source", "file_sha256", "verdicts")
+"""Columns whose change is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What was looked at. digest: of SHA256SUMS, which says that it is this release and no other."""
+
+    folder: Path
+    name: str
+    version: str
+    files: int
+    clips: int
+    removals: int
+    digest: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.folder} is whole: {self.name} {self.version}, {self.clips} clips, {self.files} files; none of "
+            f"{self.removals} removals is in it\nsha256 of {SUMS}: {self.digest}"
+        )
+
+
+def check(folder: Path, digest: str | None = None) -> Verified:
+    """Looks whether a release is whole: every file by its SHA-256, none missing, none more, the tables as many clips as
+    it says, and nothing in it that was to be removed.
+
+    Args:
+        folder: of the release.
+        digest: of its SHA256SUMS, as it was published; whatever it is, when not given.
+
+    Raises UsageError that names each file at fault.
+    """
+    faults, sums = _sums(folder)
+    own = hashlib.sha256((folder / SUMS).read_bytes()).hexdigest()
+    if digest is not None and digest.strip().lower() != own:
+        faults.append(f"{SUMS}: its sha256 is {own}, not {digest}: this is another release, or it was changed")
+    here = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()} - {
+        SUMS
+    }
+    for name in sorted(here - sums.keys()):
+        faults.append(f"{name}: not in {SUMS}")
+    for name, expected in sums.items():
+        path = folder / name
+        if name not in here:
+            faults.append(f"{name}: missing")
+        elif path.is_symlink():
+            faults.append(f"{name}: a link")
+        elif _sha256(path) != expected:
+            faults.append(f"{name}: changed since the release was made")
+    _raise(folder, faults)
+    try:
+        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+        tables = [name for name in facts["tables"] if name.startswith("data/clips-")]
+        said = int(facts["clips"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{folder / FACTS} is no release's: {error}") from None
+    taken = removals.read(folder)
+    with connection() as con:
+        con.execute(f"create view clips as select *, '{{}}' as meta from {rows_of(folder, tables)}")
+        [(clips, unique)] = con.execute("select count(*), count(distinct id) from clips").fetchall()
+        if (clips, unique) != (said, said):
+            faults.append(f"{FACTS}: says {said} clips; the tables have {clips}, {unique} of them different")
+        removals.mark(con, taken, None)
+        for (clip,) in con.execute("select id from removed order by id").fetchall():
+            faults.append(f"clip {clip}: somebody asked for it to be removed")
+    _raise(folder, faults)
+    return Verified(folder, str(facts["name"]), str(facts["version"]), len(sums) + 1, clips, len(taken), own)
+
+
+def _raise(folder: Path, faults: Sequence[str]) -> None:
+    if faults:
+        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        raise UsageError("\n".join([f"{folder} is not whole, {count}:", *(f"  {fault}" for fault in faults)]))
+
+
+def _sums(folder: Path) -> tuple[list[str], dict[str, str]]:
+    path = folder / SUMS
+    if not path.is_file():
+        raise UsageError(f"{folder} is no release: it has no {SUMS}")
+    faults, found = [], {}
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: {error}") from None
+    for number, line in enumerate(lines, start=1):
+        sha, gap, name = line.partition("  ")
+        inside = gap and len(sha) == 64 and name and not name.startswith("/") and ".." not in Path(name).parts
+        if not inside or name in found:
+            faults.append(f"{SUMS}, line {number}: not a digest and the name of a file, each once")
+        else:
+            found[name] = sha
+    return faults, found
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def rows_of(folder: Path, tables: Sequence[str]) -> str:
+    """SQL of the rows of some tables of a release."""
+    files = ", ".join(one_file(folder / name) for name in tables)
+    return f"read_parquet([{files}], union_by_name = true)"
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What differs between two releases.
+
+    Args:
+        before: version of the older one.
+        came: ids of clips that are new.
+        went: ids of clips that are gone -> why.
+        changed: column -> ids of clips that are in both and differ in it.
+    """
+
+    before: str
+    came: tuple[str, ...]
+    went: dict[str, str]
+    changed: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def lines(self) -> list[str]:
+        """What a person reads."""
+        whys = Counter(self.went.values())
+        found = [f"Against {self.before}: {len(self.came)} clips came, {len(self.went)} went."]
+        found += [f"{many} went: {why}" for why, many in sorted(whys.items())]
+        found += [f"{column}: {len(ids)} clips changed" for column, ids in self.changed.items()]
+        return found
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """For JSON. Clips that were removed on request are counted, and not named."""
+        named = {clip: why for clip, why in self.went.items() if why != REMOVED}
+        return {
+            "before": self.before,
+            "came": list(self.came),
+            "went": named,
+            "removed": len(self.went) - len(named),
+            "changed": {column: list(ids) for column, ids in self.changed.items()},
+        }
+
+
+REMOVED = "somebody asked for it to be removed"
+NOT_KEPT = "the rules do not keep it any more, or the run does not have it"
+
+
+def compared(old: Path, new: Path, tables: Sequence[str] | None = None) -> Changes:
+    """What came, what went and why, what changed, between two releases.
+
+    Args:
+        old: folder of the one before.
+        new: folder of the later one.
+        tables: of the later one; as its facts say when not given.
+    """
+    facts = json.loads((old / FACTS).read_text(encoding="utf-8"))
+    if tables is None:
+        tables = json.loads((new / FACTS).read_text(encoding="utf-8"))["tables"]
+    pairs = {
+        name: rows_of(folder, [each for each in some if each.startswith("data/clips-")])
+        for name, folder, some in (("old", old, facts["tables"]), ("new", new, tables))
+    }
+    with connection() as con:
+        for name, rows in pairs.items():
+            con.execute(f"create temp table {name} as select * from {rows}")
+        con.execute("create view clips as select *, '{}' as meta from old")
+        removals.mark(con, removals.read(new), None)
+        came = con.execute("select id from new where id not in (select id from old) order by id").fetchall()
+        went = con.execute(
+            f"""select id, case when id in (select id from removed) then {text(REMOVED)} else {text(NOT_KEPT)} end
+            from old where id not in (select id from new) order by id"""
+        ).fetchall()
+        both = [{name for name, *_ in con.execute(f"describe {table}").fetchall()} for table in ("old", "new")]
+        changed = {}
+        for column in COMPARED:
+            if all(column in names for names in both):
+                rows = con.execute(
+                    f"""select id from old join new using (id)
+                    where old."{column}"::varchar is distinct from new."{column}"::varchar order by id"""
+                ).fetchall()
+                if rows:
+                    changed[column] = tuple(clip for (clip,) in rows)
+    return Changes(str(facts["version"]), tuple(clip for (clip,) in came), dict(went), changed)

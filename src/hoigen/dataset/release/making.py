@@ -1,0 +1,285 @@
+"""A release, whole or not at all: everything is checked before the first byte, and a folder gets its name last."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hoigen.core.errors import UsageError
+from hoigen.data.annotations import Annotations
+from hoigen.data.rows import YES_NO
+from hoigen.data.run import Run
+from hoigen.dataset.release import checking, describe, index, removals, rights
+from hoigen.dataset.release.describe import Facts, Review
+from hoigen.models import uses
+from hoigen.models.uses import LedgerEntry
+from hoigen.rules import decide
+from hoigen.rules.cascade import Step
+from hoigen.stages.captioned import caption_facts
+from hoigen.stats.agreement import Ratings, agreement
+from hoigen.stats.resample import Draws
+
+if TYPE_CHECKING:
+    import duckdb
+
+VERSION = re.compile(r"\d+\.\d+\.\d+")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
+PREFERRED = ("keep", "human", "good")
+"""Questions that say whether a clip is kept, the first that anybody was asked."""
+YES = ("keep", *(word for word, yes in YES_NO.items() if yes))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is asked for.
+
+    Args:
+        name: of the dataset; letters, digits, dot, hyphen, _.
+        version: `1.0.0`.
+        licence: of the tables and captions, as the ledger names it.
+        creator: who gives it out.
+        contact: where to ask for a removal.
+        out: the folder of the release.
+        clips: the folder of `hoigen cut`, whose files become part of it; None: clips are told by address.
+        since: the release before, whose removals hold on.
+        remove: a table of what somebody asks to be taken out.
+        sources: a table of the licences of sources, which the one who releases answers for.
+        territories: where it is offered.
+        question: of the annotations that say whether a clip is kept.
+        told: what people were told to do, in a sentence.
+    """
+
+    name: str
+    version: str
+    licence: str
+    creator: str
+    contact: str
+    out: Path
+    clips: Path | None = None
+    since: Path | None = None
+    remove: Path | None = None
+    sources: Path | None = None
+    territories: tuple[str, ...] = ()
+    question: str | None = None
+    told: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What was made: the folder, its facts, the digest of SHA256SUMS, and what differs from the release before."""
+
+    folder: Path
+    facts: Facts
+    digest: str
+    changes: checking.Changes | None
+    files: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+
+def make(run: Run, steps: Sequence[Step], wanted: Wanted) -> Released:
+    """Makes a release of the clips that a run keeps.
+
+    Args:
+        run: the run.
+        steps: its measures and rules.
+        wanted: what is asked for.
+
+    Raises UsageError that names every reason at once where the stated licence would not allow it, and for other bad
+    input; nothing is written then.
+    """
+    licence = _checked(wanted)
+    own = rights.own_sources(wanted.sources) if wanted.sources is not None else {}
+    before = removals.read(run.path)
+    if wanted.since is not None:
+        checking.check(wanted.since)  # what a release says is only worth something when it is whole
+        before += removals.read(wanted.since)
+    fresh = removals.asked(wanted.remove, run) if wanted.remove is not None else []
+    taken = list(dict.fromkeys([*before, *fresh]))
+    with decide.connect(run, steps) as con:
+        found = index.gather(con, run, steps, taken, own)
+        models = _models(run)
+        refused = rights.refusals(
+            licence,
+            [(name, many, some) for name, (many, some) in found.licences.items()],
+            models,
+            media=wanted.clips is not None,
+            territories=wanted.territories,
+        )
+        if refused:
+            lines = "\n  ".join(map(str, refused))
+            raise UsageError(f"--licence {licence.id} does not allow this release:\n  {lines}")
+        files = _files(con, wanted.clips) if wanted.clips is not None else {}
+        funnel = decide.funnel(con, steps, run=run.path)
+        kinds = {
+            name: kind for name, kind, *_ in con.execute("describe indexed").fetchall() if not name.startswith("_")
+        }
+        facts = Facts(
+            name=wanted.name, version=wanted.version, date=f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}",
+            licence=licence.id, licence_page=licence.source, creator=wanted.creator, contact=wanted.contact,
+            index=found, media=wanted.clips is not None,
+            funnel={stage.name: (stage.came, stage.dropped, stage.failed) for stage in funnel.stages},
+            measured=[step.name for step in steps], models=models, review=_review(con, run, wanted),
+            removals=len(taken), hoigen=metadata.version("hoigen"), kinds=kinds,
+        )  # fmt: skip
+        removals.write(run.path, taken) if taken else None  # first: what is asked for holds even if this is cut short
+        return _written(con, run, wanted, facts, files, taken)
+
+
+def _checked(wanted: Wanted) -> rights.Licence:
+    """The licence that is stated. Raises UsageError for names, folders and licences that will not do."""
+    for name, value, form, what in (
+        ("name", wanted.name, NAME, "letters, digits, dots, hyphens and _, not longer than 96"),
+        ("version", wanted.version, VERSION, "three numbers, such as 1.0.0"),
+    ):
+        if not form.fullmatch(value):
+            raise UsageError(f"--{name}: {what}; it came as {value!r}")
+    for name, value in (("creator", wanted.creator), ("contact", wanted.contact)):
+        if not value.strip():
+            raise UsageError(f"--{name}: a text; it came as {value!r}")
+    if wanted.out.exists() and (not wanted.out.is_dir() or any(wanted.out.iterdir())):
+        raise UsageError(
+            f"--out {wanted.out} is there already; a release is never written over: give another --version"
+        )
+    if wanted.since is not None and not (wanted.since / checking.FACTS).is_file():
+        raise UsageError(f"--since {wanted.since}: no release (it has no {checking.FACTS})")
+    if wanted.clips is not None and not wanted.clips.is_dir():
+        raise UsageError(f"--clips {wanted.clips}: no such folder; hoigen cut makes one")
+    return rights.licence_named(wanted.licence)
+
+
+def _models(run: Run) -> tuple[LedgerEntry, ...]:
+    words = caption_facts(run) or {}
+    return uses.joined(uses.recorded(run.facts().get("models")), uses.recorded(words.get("models")))
+
+
+def _files(con: duckdb.DuckDBPyConnection, folder: Path) -> dict[str, Path]:
+    """Clip -> its file of `hoigen cut`. Raises UsageError where one is missing."""
+    names = [clip for (clip,) in con.execute("select id from indexed order by _video, _n").fetchall()]
+    found = {}
+    for clip in names:
+        there = [path for suffix in (".mp4", ".mkv") if (path := folder / f"{clip}{suffix}").is_file()]
+        if there:
+            found[clip] = there[0]
+    if lacking := [clip for clip in names if clip not in found]:
+        some = ", ".join(lacking[:3]) + (", …" if len(lacking) > 3 else "")
+        raise UsageError(f"--clips {folder}: {len(lacking)} clips have no file there ({some}); hoigen cut makes them")
+    return found
+
+
+def _review(con: duckdb.DuckDBPyConnection, run: Run, wanted: Wanted) -> Review | None:
+    rows = [row for row in Annotations(run).latest() if row.value is not None]
+    asked = sorted({row.question for row in rows})
+    if wanted.question is not None and wanted.question not in asked:
+        raise UsageError(
+            f"--question {wanted.question}: nobody was asked that in {run.path} (asked: {asked or 'nothing'})"
+        )
+    if not asked:
+        return None
+    question = wanted.question or next((name for name in PREFERRED if name in asked), None)
+    if question is None and len(asked) > 1:
+        raise UsageError(f"people were asked {len(asked)} questions; give --question, one of {', '.join(asked)}")
+    question = question or asked[0]
+    kept = {clip for (clip,) in con.execute("select id from indexed").fetchall()}
+    said: dict[str, dict[str, str]] = {}
+    for row in rows:
+        if row.question == question and row.clip in kept and row.who != "review":  # that one is what adjudication says
+            said.setdefault(row.clip, {})[row.who] = str(row.value).casefold()
+    if not said:
+        return None
+    people = sorted({who for one in said.values() for who in one})
+    units: list[tuple[str, Ratings]] = [(clip, one) for clip, one in sorted(said.items()) if len(one) > 1]
+    words = "nobody said something of a clip that somebody else had"
+    if units:
+        found = agreement(units, Draws(draws=1000), between=people)
+        words = f"Krippendorff's alpha {found.alpha}, AC1 {found.ac1}, raw {found.raw}, over {len(units)} clips"
+    yes = sum(2 * sum(value in YES for value in one.values()) > len(one) for one in said.values())
+    return Review(
+        question=question, people=len(people), clips=len(said), twice=len(units), yes=yes, agreement=words,
+        told=wanted.told,
+    )  # fmt: skip
+
+
+def _written(
+    con: duckdb.DuckDBPyConnection,
+    run: Run,
+    wanted: Wanted,
+    facts: Facts,
+    files: Mapping[str, Path],
+    taken: Sequence[removals.Removal],
+) -> Released:
+    part = wanted.out.with_name(f".{wanted.out.name}.part")
+    try:
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        media = {}
+        for clip, path in files.items():
+            name = f"clips/{path.name}"
+            (part / "clips").mkdir(exist_ok=True)
+            shutil.copyfile(path, part / name)
+            media[clip] = (name, sha256(part / name))
+        index.write(con, run, facts.index, part, media)
+        removals.write(part, taken)
+        changes = None
+        if wanted.since is not None:
+            changes = checking.compared(wanted.since, part, facts.index.tables)
+            facts = _with(facts, changes)
+        (part / "README.md").write_text(describe.card(facts), encoding="utf-8")
+        (part / "eu_summary.md").write_text(describe.eu_summary(facts), encoding="utf-8")
+        digests = {name: (sha256(part / name), (part / name).stat().st_size) for name in facts.index.tables}
+        (part / "croissant.json").write_text(describe.croissant(facts, digests), encoding="utf-8")
+        (part / checking.FACTS).write_text(_facts_json(facts, changes), encoding="utf-8")
+        every = sorted(str(path.relative_to(part)) for path in part.rglob("*") if path.is_file())
+        known = dict(media.values())
+        lines = [f"{known.get(name) or sha256(part / name)}  {name}" for name in every]
+        (part / checking.SUMS).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        digest = sha256(part / checking.SUMS)
+        if wanted.out.is_dir():
+            wanted.out.rmdir()
+        part.replace(wanted.out)
+    except OSError as error:
+        raise UsageError(f"--out {wanted.out} cannot be written: {error.strerror or error}") from None
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    warnings = []
+    if facts.review is None:
+        warnings.append("no person has said anything of these clips: the card says `not reviewed`")
+    if unknown := facts.index.licences.get(rights.NOT_STATED):
+        warnings.append(f"the licence of {unknown[0]} clips is not stated; their videos are told by address alone")
+    warnings += [f"{one.id}: who may use it for what is not known" for one in facts.models if one.use == "not known"]
+    return Released(wanted.out, facts, digest, changes, len(every) + 1, warnings)
+
+
+def _with(facts: Facts, changes: checking.Changes) -> Facts:
+    import dataclasses
+
+    return dataclasses.replace(facts, changes=changes.lines)
+
+
+def _facts_json(facts: Facts, changes: checking.Changes | None) -> str:
+    review = facts.review
+    found: dict[str, Any] = {
+        "format": 1, "name": facts.name, "version": facts.version, "date": facts.date, "licence": facts.licence,
+        "creator": facts.creator, "contact": facts.contact, "hoigen": facts.hoigen, "clips": facts.index.clips,
+        "captions": facts.index.captions, "seconds": round(facts.index.seconds, 3), "media": facts.media,
+        "parts": facts.index.parts, "tables": facts.index.tables, "captioner": facts.index.captioner,
+        "licences": {name: many for name, (many, _) in facts.index.licences.items()},
+        "sources": {name: many for name, (many, _, _) in facts.index.sources.items()},
+        "funnel": facts.funnel, "models": [one.record for one in facts.models], "removals": facts.removals,
+        "review": None if review is None else {name: getattr(review, name) for name in Review.__slots__},
+        "changes": None if changes is None else changes.record,
+    }  # fmt: skip
+    return json.dumps(found, ensure_ascii=False, indent=1) + "\n"
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,520 @@
+"""A release: whole, honest about people and licences, and nothing comes back that somebody asked to be taken out."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from counted import STEPS, caption, counted
+
+from hoigen.commands.cli import main
+from hoigen.commands.release import ReleaseResult, release
+from hoigen.commands.split import split
+from hoigen.commands.verify_release import verify_release
+from hoigen.core.errors import UsageError
+from hoigen.data.annotations import Annotation, Annotations
+from hoigen.data.run import Run
+from hoigen.dataset.release import checking, making, removals, rights
+from hoigen.rules import sets
+
+WHO: dict[str, Any] = {"creator": "The team", "contact": "team@example.org"}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return counted(tmp_path / "hands")
+
+
+def made(run: Run, **more: Any) -> ReleaseResult:
+    return release(run.path, **{"licence": "CC-BY-NC-4.0", **WHO, **more})
+
+
+def rows(folder: Path) -> dict[str, dict[str, Any]]:
+    found = [row for path in sorted(folder.glob("data/clips-*.parquet")) for row in pq.read_table(path).to_pylist()]
+    return {row["id"]: row for row in found}
+
+
+def asked(folder: Path, *lines: str) -> Path:
+    path = folder / "asked.csv"
+    path.write_text("\n".join(["kind,value,who,when,why", *lines]) + "\n")
+    return path
+
+
+# what is in it
+
+
+def test_the_index_has_every_kept_clip_with_all_that_is_known(run: Run) -> None:
+    split(run.path, validation=0.2)
+    result = made(run)
+    found = rows(result.made.folder)
+    assert list(found) == ["a", "b", "c", "d", "e"], "in the order of the input; f is dropped"
+    row = found["b"]
+    assert (row["uri"], row["start"], row["end"], row["digest"]) == ("/videos/b.mp4", 0.0, 4.0, "b" * 8)
+    assert (row["source"], row["licence"], row["width"], row["height"]) == ("pexels", "Pexels", 1280, 720)
+    assert row["caption"] == "A woman cuts bread with a knife."
+    assert [one["action"] for one in row["categories"]] == ["cut", "hold"]
+    assert (row["interaction"], row["motion"], row["file"], row["verdicts"]) == ("one person", 0.2, None, None)
+    assert {one["part"] for one in found.values()} == {"train", "validation"}
+    assert found["c"]["licence"] == rights.NOT_STATED
+    assert found["d"]["caption"] is None
+    traces = pq.read_table(result.made.folder / "data" / "traces-00000.parquet").to_pylist()
+    assert [trace["id"] for trace in traces] == ["a", "b", "c", "e"]
+    assert json.loads(traces[0]["trace"])[0]["prompt"] == "describe"
+    assert result.made.folder == run.path.parent / "hands-1.0.0"
+
+
+def test_the_same_run_gives_the_same_tables(run: Run) -> None:
+    one, two = made(run).made.folder, made(run, version="1.0.1").made.folder
+    assert rows(one) == rows(two)
+    assert (one / "data/clips-00000.parquet").read_bytes() == (two / "data/clips-00000.parquet").read_bytes()
+
+
+def test_files_of_cut_become_part_of_it(run: Run, tmp_path: Path) -> None:
+    only = list("abcde")
+    folder = tmp_path / "cut"
+    folder.mkdir()
+    for name in only[:-1]:
+        (folder / f"{name}.mp4").write_bytes(name.encode() * 100)
+    sources = tmp_path / "sources.csv"
+    sources.write_text("source,licence\nown,CC-BY-NC-4.0\n")
+    for shard in (0, 1):
+        changed = run.clips.read(shard)
+        for row in changed:
+            row["meta"], row["source"] = "{}", "own"
+        run.clips.write(shard, changed)
+    with pytest.raises(UsageError, match=r"1 clips have no file there \(e\); hoigen cut makes them"):
+        made(run, clips=folder, sources=sources)
+    (folder / "e.mkv").write_bytes(b"e")
+    result = made(run, clips=folder, sources=sources)
+    row = rows(result.made.folder)["a"]
+    assert row["file"] == "clips/a.mp4"
+    assert row["file_sha256"] == making.sha256(result.made.folder / "clips" / "a.mp4")
+    assert {path.name for path in (result.made.folder / "clips").iterdir()} == {*(f"{n}.mp4" for n in "abcd"), "e.mkv"}
+    assert verify_release(result.made.folder).verified.files == 13
+
+
+# what machines read
+
+
+def test_croissant_is_valid_and_its_records_are_read(run: Run) -> None:
+    croissant = pytest.importorskip("mlcroissant", reason="make test brings it")
+    Annotations(run).append([Annotation(clip="a", question="keep", value="keep", who="ann", tool="t")])
+    folder = made(run).made.folder
+    dataset = croissant.Dataset(str(folder / "croissant.json"))
+    assert not dataset.metadata.issues.errors
+    assert not dataset.metadata.issues.warnings
+    document = json.loads((folder / "croissant.json").read_text())
+    assert "http://mlcommons.org/croissant/1.1" in document["conformsTo"]
+    records = list(dataset.records("clips-0"))
+    assert len(records) == 5
+    assert records[0]["clips-0/caption"] in (
+        b"A man holds a red cup. He holds it.",
+        "A man holds a red cup. He holds it.",
+    )
+    broken = document | {
+        "recordSet": [{"@type": "cr:RecordSet", "@id": "x", "name": "x", "field": [{"@type": "cr:Field"}]}]
+    }
+    (folder / "croissant.json").write_text(json.dumps(broken))
+    with pytest.raises(croissant.ValidationError):
+        croissant.Dataset(str(folder / "croissant.json"))
+
+
+def test_without_verdicts_it_says_not_reviewed(run: Run) -> None:
+    result = made(run)
+    document = json.loads((result.made.folder / "croissant.json").read_text())
+    for key in ("dataAnnotationProtocol", "annotationsPerItem"):
+        assert document[f"rai:{key}"] == "not reviewed"
+    for key in ("dataAnnotationAnalysis", "dataAnnotationPlatform", "annotatorDemographics"):
+        assert document[f"rai:{key}"] == ["not reviewed"]
+    assert "Checked by people: not reviewed" in (result.made.folder / "README.md").read_text()
+    assert any("not reviewed" in warning for warning in result.made.warnings)
+
+
+def test_with_verdicts_it_says_how_many_people_and_how_far_they_agree(run: Run) -> None:
+    said = {"ann": "keep keep drop keep", "ben": "keep drop drop keep"}
+    Annotations(run).append(
+        [
+            Annotation(clip=clip, question="keep", value=value, who=who, tool="t")
+            for who, values in said.items()
+            for clip, value in zip("abcf", values.split(), strict=True)
+        ]
+    )
+    result = made(run, told="Keep what shows a hand that holds something.")
+    review = result.made.facts.review
+    assert review is not None
+    assert (review.question, review.people, review.clips, review.twice, review.yes) == ("keep", 2, 3, 3, 1)
+    document = json.loads((result.made.folder / "croissant.json").read_text())
+    assert document["rai:dataAnnotationProtocol"] == "Keep what shows a hand that holds something."
+    assert document["rai:annotationsPerItem"] == "3 of 5 clips by one person or more, 3 by two or more"
+    assert "2 people; most said yes of 1 of 3 clips." in document["rai:dataAnnotationAnalysis"]
+    assert "Krippendorff's alpha" in document["rai:dataAnnotationAnalysis"][1]
+    found = rows(result.made.folder)
+    assert json.loads(found["b"]["verdicts"]) == {"keep": {"drop": 1, "keep": 1}}
+    everything = "".join(path.read_text() for path in result.made.folder.rglob("*") if path.suffix in (".md", ".json"))
+    assert "ann" not in everything.replace("annotat", "").replace("Annotat", "").split(), "nobody is named"
+
+
+def test_the_summary_of_the_eu_has_its_sections(run: Run) -> None:
+    text = (made(run).made.folder / "eu_summary.md").read_text()
+    for heading in (
+        "1.1 Provider",
+        "1.3 Modalities",
+        "2.1 Publicly",
+        "2.3 Data crawled",
+        "2.5 Synthetic",
+        "3.1 Respect",
+    ):
+        assert f"### {heading}" in text
+    assert "- own: 2 clips" in text
+    assert "- CC-BY-4.0: 2 clips" in text
+
+
+def test_texts_of_strangers_break_no_table(run: Run) -> None:
+    changed = run.clips.read(0)
+    changed[0]["source"] = "a | b\n<script>[x](y)"
+    run.clips.write(0, changed)
+    text = (made(run).made.folder / "README.md").read_text()
+    [line] = [line for line in text.splitlines() if "script" in line]
+    assert line.startswith(r"| a \| b \<script\>\[x\](y) | 1 |")
+
+
+# whole or not
+
+
+@pytest.mark.parametrize(
+    "name", ["data/clips-00000.parquet", "data/traces-00000.parquet", "README.md", "croissant.json", "release.json",
+             "eu_summary.md", "removals.json"],
+)  # fmt: skip
+def test_a_file_that_was_changed_is_named(run: Run, name: str) -> None:
+    folder = made(run).made.folder
+    verify_release(folder)
+    data = bytearray((folder / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / name).write_bytes(bytes(data))
+    with pytest.raises(UsageError, match=rf"1 fault:\n  {name}: changed since the release was made"):
+        verify_release(folder)
+
+
+def test_what_is_missing_added_or_a_link_is_named(run: Run, tmp_path: Path) -> None:
+    folder = made(run).made.folder
+    (folder / "data" / "more.parquet").write_bytes(b"x")
+    (folder / "README.md").unlink()
+    (folder / "eu_summary.md").rename(tmp_path / "elsewhere.md")
+    (folder / "eu_summary.md").symlink_to(tmp_path / "elsewhere.md")
+    with pytest.raises(UsageError) as caught:
+        verify_release(folder)
+    assert "3 faults" in str(caught.value)
+    for fault in ("data/more.parquet: not in SHA256SUMS", "README.md: missing", "eu_summary.md: a link"):
+        assert fault in str(caught.value)
+
+
+def test_who_changes_the_digests_too_is_found_by_the_published_one(run: Run) -> None:
+    result = made(run)
+    folder = result.made.folder
+    assert verify_release(folder, digest=result.made.digest).verified.digest == result.made.digest
+    (folder / "README.md").write_text("other")
+    sums = (folder / "SHA256SUMS").read_text().splitlines()
+    lines = [
+        f"{making.sha256(folder / 'README.md')}  README.md" if line.endswith("README.md") else line for line in sums
+    ]
+    (folder / "SHA256SUMS").write_text("\n".join(lines) + "\n")
+    verify_release(folder)
+    with pytest.raises(UsageError, match="this is another release, or it was changed"):
+        verify_release(folder, digest=result.made.digest)
+
+
+@pytest.mark.parametrize("line", ["x", f"{'0' * 64}  ../outside", f"{'0' * 64}  /etc/passwd", f"{'0' * 64} one_space"])
+def test_lines_of_digests_that_lead_elsewhere_are_named(run: Run, line: str) -> None:
+    folder = made(run).made.folder
+    with (folder / "SHA256SUMS").open("a") as file:
+        file.write(line + "\n")
+    with pytest.raises(UsageError, match="SHA256SUMS, line 8: not a digest"):
+        verify_release(folder)
+
+
+def test_what_is_no_release_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is no release: it has no SHA256SUMS"):
+        verify_release(tmp_path)
+
+
+# what somebody asked to be taken out
+
+
+def test_a_removed_clip_stays_out_of_every_later_release(run: Run, tmp_path: Path) -> None:
+    first = made(run)
+    second = made(run, version="1.1.0", remove=asked(tmp_path, "clip,b,Ann,2026-11-27,privacy"))
+    assert sorted(rows(second.made.folder)) == ["a", "c", "d", "e"]
+    assert second.made.facts.index.removed == 1
+    third = made(run, version="1.2.0")
+    assert sorted(rows(third.made.folder)) == ["a", "c", "d", "e"], "nobody had to ask again"
+    assert sorted(rows(first.made.folder)) == ["a", "b", "c", "d", "e"], "what was given out is what it was"
+    text = (third.made.folder / "removals.json").read_text()
+    assert "Ann" not in text
+    assert "/videos/b.mp4" not in text
+    verify_release(third.made.folder)
+
+
+def test_a_removed_clip_does_not_come_back_out_of_another_run(run: Run, tmp_path: Path) -> None:
+    """Under another path, with other boundaries, of a run that never heard of it."""
+    old = made(run, remove=asked(tmp_path, "clip,b,Ann,,"))
+    other = counted(tmp_path / "other")
+    changed = other.clips.read(0)
+    for row in changed:
+        if row["id"] == "b":
+            row |= {"id": "b", "uri": "/copies/renamed.mp4", "start": 1.0, "end": 3.5}
+    changed[1]["id"] = "zz"
+    other.clips.write(0, changed)
+    for one in STEPS:
+        table = other.scores(one.name, one.fingerprint, one.emits)
+        scores = table.read(0)
+        for row in scores:
+            row["id"] = "zz" if row["id"] == "b" else row["id"]
+        table.write(0, scores)
+    assert "zz" in rows(made(other, version="1.9.0").made.folder), "without --since it cannot be known"
+    later = made(other, version="2.0.0", since=old.made.folder)
+    assert sorted(rows(later.made.folder)) == ["a", "c", "d", "e"]
+    assert "zz" not in rows(made(other, version="2.0.1").made.folder), "the run has learnt of it"
+
+
+def test_a_stretch_of_the_same_video_beside_the_removed_one_stays(run: Run, tmp_path: Path) -> None:
+    changed = run.clips.read(1)
+    changed[0] |= {"uri": "/videos/b.mp4", "digest": "b" * 8, "start": 4.0, "end": 9.0}
+    run.clips.write(1, changed)
+    assert changed[0]["id"] == "d"
+    later = made(run, remove=asked(tmp_path, "clip,b,,,"))
+    assert sorted(rows(later.made.folder)) == ["a", "c", "d", "e"]
+    whole = made(run, version="2.0.0", remove=asked(tmp_path, "video,/videos/b.mp4,,,"))
+    assert sorted(rows(whole.made.folder)) == ["a", "c", "e"]
+
+
+def test_all_of_a_person_goes(run: Run, tmp_path: Path) -> None:
+    for shard, names in ((0, ("Jo Doe", "someone", " JO DOE ")), (1, ("jo doe", "x", "y"))):
+        changed = run.clips.read(shard)
+        for row, name in zip(changed, names, strict=True):
+            row["meta"] = json.dumps({"uploader": name})
+        run.clips.write(shard, changed)
+    later = made(run, remove=asked(tmp_path, "person,Jo Doe,Jo Doe,,"))
+    assert sorted(rows(later.made.folder)) == ["b", "e"]
+
+
+def test_what_shows_the_same_as_a_removed_clip_goes_with_it(run: Run, tmp_path: Path) -> None:
+    alike = [{"id": name, "grp": "a", "place": at, "quota": 1, "words": ""} for at, name in enumerate("ae")]
+    sets.write(run, "near_duplicates", alike, {"came": 5})
+    later = made(run, remove=asked(tmp_path, "clip,a,,,"))
+    assert sorted(rows(later.made.folder)) == ["b", "c", "d"], "e showed the same, and would have taken its place"
+
+
+def test_a_removed_clip_that_is_put_back_by_hand_is_named(run: Run, tmp_path: Path) -> None:
+    before = made(run).made.folder
+    folder = made(run, version="2.0.0", remove=asked(tmp_path, "clip,b,,,")).made.folder
+    shutil.copy(before / "data" / "clips-00000.parquet", folder / "data" / "clips-00000.parquet")
+    facts = json.loads((folder / "release.json").read_text()) | {"clips": 5}
+    (folder / "release.json").write_text(json.dumps(facts))
+    names = [line.partition("  ")[2] for line in (folder / "SHA256SUMS").read_text().splitlines()]
+    (folder / "SHA256SUMS").write_text("".join(f"{making.sha256(folder / name)}  {name}\n" for name in names))
+    with pytest.raises(UsageError, match="clip b: somebody asked for it to be removed"):
+        verify_release(folder)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("clip,nobody,,,", "has no clip 'nobody'"),
+        ("video,/videos/none.mp4,,,", "has no video '/videos/none.mp4'"),
+        ("clip,,,,", "column value: it is empty"),
+        ("scene,b,,,", "one of clip, video, person; it came as 'scene'"),
+        (",b,,,", "column kind: one of clip, video, person; it is empty"),
+    ],
+)
+def test_a_list_of_removals_that_is_wrong_is_one_error(run: Run, tmp_path: Path, line: str, said: str) -> None:
+    with pytest.raises(UsageError, match=f"asked.csv, line 2.*{said}"):
+        made(run, remove=asked(tmp_path, line))
+    assert not (run.path.parent / "hands-1.0.0").exists()
+    assert not removals.read(run.path)
+
+
+# two releases
+
+
+def test_two_releases_are_compared(run: Run, tmp_path: Path) -> None:
+    old = made(run, remove=asked(tmp_path, "clip,c,,,"))
+    table = run.captions("single", "0" * 12)
+    table.write(1, [caption("d", "A dog eats."), caption("e", "Two women carry a cup."), caption("f", "x")])
+    asked(tmp_path, "clip,b,,,")
+    later = made(run, version="1.1.0", since=old.made.folder, remove=tmp_path / "asked.csv")
+    changes = later.made.changes
+    assert changes is not None
+    assert (changes.before, changes.came) == ("1.0.0", ())
+    assert changes.went == {"b": checking.REMOVED}
+    assert changes.changed["caption"] == ("d", "e")
+    text = (later.made.folder / "README.md").read_text()
+    assert "- Against 1.0.0: 0 clips came, 1 went." in text
+    record = json.loads((later.made.folder / "release.json").read_text())["changes"]
+    assert (record["went"], record["removed"]) == ({}, 1), "what was removed is counted, and not named"
+    facts = yaml.safe_load(run.recipe_file.read_text())
+    facts["recipe"]["keep"] = {"motion": {"max": 0.45}}
+    run.recipe_file.write_text(yaml.safe_dump(facts))
+    third = made(run, version="1.2.0", since=later.made.folder)
+    assert third.made.changes is not None
+    assert third.made.changes.went == {"e": checking.NOT_KEPT}
+    again = verify_release(third.made.folder, since=old.made.folder).changes
+    assert again is not None
+    assert again.went == {"b": checking.REMOVED, "e": checking.NOT_KEPT}
+
+
+# licences
+
+
+def test_the_ledger_has_sources_and_no_name_twice() -> None:
+    folder = Path(rights.__file__).parent
+    for name in ("licences.csv", "sources.csv"):
+        with (folder / name).open(encoding="utf-8", newline="") as file:
+            table = list(csv.DictReader(file))
+        names: list[str] = []
+        for row in table:
+            page = row.get("source_page") or row["source"]
+            assert page.startswith("https://"), row
+            assert len(row["checked"]) == 10, row
+            names += {each.strip().casefold() for each in (next(iter(row.values())), *row["names"].split("|"))}
+            if "share" in row:
+                flags = {row[key] for key in ("share", "change", "commercial", "alike", "attribution")}
+                assert flags <= {"yes", "no"}, row
+        assert len(names) == len(set(names)), [one for one in names if names.count(one) > 1]
+    assert set(rights.sources().values()) <= {one.id for one in rights.licences().values()}
+
+
+def test_videos_whose_licence_forbids_it_are_refused_with_their_names(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        made(run, licence="CC-BY-4.0", clips=tmp_path, territory="EU")
+    text = str(caught.value)
+    assert text.startswith("--licence CC-BY-4.0 does not allow this release:")
+    assert "Pexels (2 clips, such as a, b): its videos may not be passed on (https://help.pexels.com" in text
+    assert "not stated (1 clips, such as c): what it allows is not known" in text
+    assert "CC-BY-4.0 (" not in text.replace("--licence CC-BY-4.0 ", "")
+    assert not list(run.path.parent.glob("*hands-*"))
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "media", "why"),
+    [
+        ("CC-BY-NC-4.0", "CC-BY-4.0", True, "allows commercial use, which it does not"),
+        ("CC-BY-NC-4.0", "CC-BY-NC-4.0", True, ""),
+        ("CC-BY-SA-4.0", "CC-BY-4.0", True, "under the same licence alone"),
+        ("CC-BY-SA-4.0", "CC-BY-SA-4.0", True, ""),
+        ("CC-BY-ND-4.0", "CC-BY-4.0", True, "pieces of its videos may not be passed on"),
+        ("YouTube", "CC-BY-4.0", True, "its videos may not be passed on"),
+        ("YouTube", "CC-BY-4.0", False, ""),
+        ("my own words", "CC-BY-4.0", True, "what it allows is not known"),
+        ("my own words", "CC-BY-4.0", False, ""),
+        ("CC0", "CC-BY-4.0", True, ""),
+    ],
+)
+def test_what_goes_with_what(theirs: str, ours: str, media: bool, why: str) -> None:
+    found = rights.refusals(rights.licence_named(ours), [(theirs, 3, ["a"])], (), media=media)
+    assert bool(found) == bool(why)
+    assert all(why in str(one) for one in found)
+
+
+def test_models_that_may_not_be_used_so_are_named(run: Run) -> None:
+    facts = yaml.safe_load(run.caption_file.read_text())
+    entry = {
+        "id": "Qwen/Qwen2.5-VL-3B-Instruct",
+        "used_by": ["caption"],
+        "licence": "Qwen Research",
+        "use": "non-commercial",
+    }
+    run.caption_file.write_text(yaml.safe_dump(facts | {"models": [entry]}))
+    with pytest.raises(
+        UsageError, match=r"Qwen/Qwen2.5-VL-3B-Instruct: CC-BY-4.0 allows commercial use; Qwen Research does"
+    ):
+        made(run, licence="CC-BY-4.0")
+    assert "| Qwen/Qwen2.5-VL-3B-Instruct | caption |" in (made(run).made.folder / "README.md").read_text()
+
+
+def test_sources_that_one_answers_for(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text("source,licence\nbasement,MIT licence\n")
+    with pytest.raises(UsageError, match=r"own.csv, line 2, column licence: 'MIT licence' is not in the ledger"):
+        made(run, sources=path)
+    changed = run.clips.read(0)
+    changed[2]["source"] = "Basement"
+    run.clips.write(0, changed)
+    path.write_text("source,licence\nbasement,CC BY 4.0\n")
+    assert rows(made(run, sources=path).made.folder)["c"]["licence"] == "CC-BY-4.0"
+
+
+# bad input
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"licence": "CC-BY-5.0"}, "--licence CC-BY-5.0: not in the ledger.*did you mean"),
+        ({"version": "1.0"}, "--version: three numbers, such as 1.0.0; it came as '1.0'"),
+        ({"name": "a/b"}, "--name: letters, digits"),
+        ({"creator": " "}, "--creator: a text"),
+        ({"contact": ""}, "--contact: a text"),
+        ({"since": Path("/no/release")}, "--since /no/release: no release"),
+        ({"clips": Path("/no/cut")}, "--clips /no/cut: no such folder"),
+        ({"question": "sharp"}, "--question sharp: nobody was asked that"),
+        ({"remove": Path("/no/list.csv")}, "cannot read /no/list.csv"),
+    ],
+)
+def test_bad_input_writes_nothing(run: Run, words: dict[str, Any], said: str) -> None:
+    before = sorted(path.name for path in run.path.parent.iterdir())
+    with pytest.raises(UsageError, match=said):
+        made(run, **words)
+    assert sorted(path.name for path in run.path.parent.iterdir()) == before
+
+
+def test_a_release_is_never_written_over(run: Run) -> None:
+    folder = made(run).made.folder
+    with pytest.raises(UsageError, match="is there already; a release is never written over"):
+        made(run)
+    verify_release(folder)
+
+
+def test_a_disk_that_is_full_leaves_nothing_half_written(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    import errno
+
+    def full(*_: object) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("hoigen.dataset.release.describe.eu_summary", full)
+    with pytest.raises(UsageError, match="cannot be written: No space left on device"):
+        made(run)
+    assert [path.name for path in run.path.parent.iterdir()] == ["hands"]
+
+
+def test_everything_removed_is_one_error(run: Run, tmp_path: Path) -> None:
+    lines = [f"clip,{name},,," for name in "abcde"]
+    with pytest.raises(UsageError, match="has no clip to release: removals take out every clip"):
+        made(run, remove=asked(tmp_path, *lines))
+
+
+def test_a_split_that_is_older_than_the_clips_is_refused(run: Run) -> None:
+    split(run.path, validation=0.2)
+    path = run.path / "split" / "split.parquet"
+    pq.write_table(pq.read_table(path).filter(pa.array([True, True, True, False, False])), path)
+    with pytest.raises(UsageError, match="has no part for 2 clips that are kept now; hoigen split"):
+        made(run)
+
+
+def test_from_the_command_line(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["release", str(run.path), "--licence", "CC-BY-4.0", "--creator", "Me", "--contact", "me@example.org"]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "5 clips, 4 with a caption" in said
+    folder = run.path.parent / "hands-1.0.0"
+    assert main(["verify-release", str(folder)]) == 0
+    assert "is whole: hands 1.0.0, 5 clips" in capsys.readouterr().out
+    (folder / "README.md").write_text("")
+    assert main(["verify-release", str(folder)]) == 2
+    assert "README.md: changed" in capsys.readouterr().err
