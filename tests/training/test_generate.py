@@ -117,6 +117,7 @@ def test_a_batch_and_two_processes_give_the_same(models: Path, suite: Path, tmp_
     assert content(tmp_path / "ranks" / "wan") == one
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_the_same_command_goes_on(models: Path, suite: Path, tmp_path: Path) -> None:
     words = ["--model", str(models / "cog"), "--prompts", str(suite), "--out", str(tmp_path / "out"), "--quiet"]
     words += [part for each in SMALL for part in ("--set", each)] + ["--samples", "3"]
@@ -137,6 +138,7 @@ def test_killed_at_any_moment_the_same_command_goes_on(models: Path, suite: Path
     assert content(tmp_path / "out" / "cog") == content(tmp_path / "whole" / "cog")
 
 
+@pytest.mark.slow
 def test_pixels_that_are_no_numbers_fail_and_are_not_written(
     models: Path, suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
