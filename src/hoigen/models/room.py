@@ -345,7 +345,8 @@ def _lane(device: str) -> Any:
     return torch.cuda.Stream(device)
 
 
-def _plain(tensor: Any) -> Any:
+def _plain(value: Any) -> Any:
+    tensor = _tensor(value)
     return (tensor.float() if tensor.is_floating_point() else tensor).detach()
 
 
