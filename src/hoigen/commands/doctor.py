@@ -30,6 +30,7 @@ MODULES = {
 EXTRAS = {
     "categories": "objects and actions out of captions, by rules",
     "experts": "captions and judgements by served language models (any OpenAI-compatible endpoint)",
+    "lance": "datasets as Lance (hoigen export --to lance)",
     "models": "models in this process: language (PLLaVA too), aesthetics, flow, VBench, detectors",
     "ray": "runs over several machines; this version does not use it yet: rank and ranks share a run out",
     "review": "pages on which people verify clips; this version has none yet",
