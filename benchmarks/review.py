@@ -126,12 +126,15 @@ def server_of(path: Path, database: str | None) -> tuple[subprocess.Popen[str], 
     """A server process, and the link that it prints."""
     how = ["--database", database] if database else []
     command = [sys.executable, "-m", "hoigen", "review", str(path), "--port", "0", *how]
-    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    assert server.stderr is not None
-    for line in server.stderr:
-        if found := re.search(r"Open (\S+)", line):
+    said = path.parent / "server.log"
+    with said.open("w") as log:  # a pipe that nobody reads would stop it once it is full
+        server = subprocess.Popen(command, stderr=log, text=True)
+    for _ in range(600):
+        if found := re.search(r"Open (\S+)", said.read_text()):
             return server, found[1]
-    raise SystemExit("the server did not start")
+        time.sleep(0.1)
+    server.kill()
+    raise SystemExit(f"the server did not start: {said.read_text()}")
 
 
 def one_person(address: str, seconds: float) -> Series:

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection, Engine
 from hoigen.core.errors import HoigenError, UsageError
 from hoigen.review import tables as t
 
-BUSY = 10.0
+BUSY = 30.0
 """Seconds that a writer waits for another process's transaction."""
 DRIVER = "postgresql+pg8000"
 TRIES = 5
