@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -524,8 +525,10 @@ def details(request: Request, person: Person) -> Response:
 
 
 SENT = {"cache-control": "private, max-age=3600"}
-PATIENCE = 60.0
+PATIENCE = 20.0
 """Seconds that a request waits for a small file to be made."""
+WAITING = threading.BoundedSemaphore(8)
+"""So many requests wait at a time; the threads of the others go on sending what is there."""
 
 
 @page(ANNOTATOR)
@@ -537,7 +540,11 @@ def video(request: Request, person: Person) -> Response:
 @page(ANNOTATOR)
 def strip(request: Request, person: Person) -> Response:
     """Eight frames of a clip, in one picture."""
-    return FileResponse(_small(request, person).strip, media_type="image/jpeg", headers=SENT)
+    run, row = site_of(request).project.run, _clip(request, person)
+    if proxies.ready(run, row) is None:  # it is asked for again: waiting would keep threads that send videos
+        request.app.state.renderer.want([row])
+        return Response(status_code=204)
+    return FileResponse(proxies.files(run, row).strip, media_type="image/jpeg", headers=SENT)
 
 
 def _small(request: Request, person: Person) -> Any:
@@ -548,7 +555,13 @@ def _small(request: Request, person: Person) -> Any:
             media.source_file(row)
         except media.Gone as gone:
             raise Wrong(410, str(gone)) from None
-        if renderer.wait(row, PATIENCE) is None:
+        renderer.want([row])
+        if WAITING.acquire(blocking=False):
+            try:
+                renderer.wait(row, PATIENCE)
+            finally:
+                WAITING.release()
+        if proxies.ready(run, row) is None:
             why = renderer.failed(row["id"])
             told = f"The video cannot be shown: {why}" if why else "The video is being made ready; try again soon."
             raise Wrong(410 if why else 503, told, {} if why else {"retry-after": "10"})

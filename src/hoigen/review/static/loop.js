@@ -443,6 +443,10 @@
       if (queue.length) work.ask(csrf, "/api/back", { items: queue.map((item) => item.item) }).catch(() => {});
     });
   }
+  by("strip").addEventListener("error", () => { // not made yet
+    const item = shown;
+    setTimeout(() => { if (item && shown === item && item.videos.length === 1) by("strip").src = `${item.videos[0].strip}?${Date.now()}`; }, 1000);
+  });
   by("strip").addEventListener("load", () => { by("strip").hidden = !shown || shown.videos.length > 1 || still; });
   outbox.flush();
   step();
