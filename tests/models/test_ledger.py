@@ -21,12 +21,13 @@ from hoigen.models.uses import Network
 from hoigen.recipe.build import make
 from hoigen.rules.cascade import build_steps, fingerprint
 
-LITE = ("ssd_mobilenet_v2_coco", "ssd_mobilenet_v2_coco_graph", "palm_detection", "hand_landmark", "efficientnet_lite3")
-LIGHT = (
+LITE = (
     "ssd_mobilenet_v2_coco",
     "ssd_mobilenet_v2_coco_graph",
     "palm_detection",
     "hand_landmark",
+    "face_detection",
+    "efficientnet_lite3",
     "pose_detection",
     "pose_landmark",
 )
@@ -39,14 +40,15 @@ GROUNDING, SAM, POSE = (
 WANTED: dict[str, tuple[str, ...]] = {
     "metadata": (),
     "damage": (),
+    "perceptual_hash": (),
     "text_boxes": ("text_detector",),
     "technical_quality": (),
     "motion": (),
     "temporal_flickering": (),
     "hoi_lite": LITE,
     "coarse_hoi": LITE,
-    "fine_hoi": LIGHT,
-    "hoi_failures": LIGHT,
+    "fine_hoi": LITE,
+    "hoi_failures": LITE,
     "subject_consistency": ("dino_vitb16",),
     "background_consistency": ("clip_vitb32",),
     "motion_smoothness": ("amt_s",),
@@ -298,7 +300,7 @@ def test_files_of_a_network_of_ones_own_stand_in_ledger_and_fingerprint(tmp_path
 def test_the_size_of_a_bundled_file_is_what_its_card_says() -> None:
     small = [card for card in cards.CARDS.values() if isinstance(card.source, cards.WheelMember)]
     here = [(card, path) for card in small if (path := files.present(card)) is not None]
-    assert len(small) == 13
+    assert len(small) == 14
     assert here, "the tests have fetched some"
     assert [card.id for card, path in here if path.stat().st_size != card.bytes] == []
 
