@@ -83,11 +83,11 @@ def test_videos_of_one_source_are_one_scene(tmp_path: Path) -> None:
     for row in rows:
         row["meta"] = f'{{"youtube": "{row["video"] // 8}"}}'
     run.clips.write(0, rows)
-    make(run, key="youtube")
+    make(run, column="youtube")
     side = parts(run)
     assert all(len({side[row["id"]] for row in rows if row["video"] // 8 == source}) == 1 for source in range(5))
-    with pytest.raises(UsageError, match="--key tube: no clip has such a column"):
-        make(run, key="tube")
+    with pytest.raises(UsageError, match="--column tube: no clip has such a column"):
+        make(run, column="tube")
 
 
 def test_files_with_the_same_content_are_one_scene(tmp_path: Path) -> None:

@@ -61,7 +61,9 @@ VERBS = {
     "compare": (
         "Compares models: means with 95 % intervals, tests on the same prompts, groups, best and worst interactions."
     ),
-    "agree": "Measures how well each number agrees with people: Spearman, Kendall's tau-b, pairwise accuracy.",
+    "agree": (
+        "Measures how well each number agrees with people, over videos and over models, and how well people agree."
+    ),
     "calibrate": (
         "Sets coarse_hoi's theta from labelled frames: the best F1, or the lowest theta with few false alarms."
     ),

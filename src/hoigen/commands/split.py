@@ -47,7 +47,7 @@ def split(
     *,
     validation: Annotated[float, Setting("share of the clips that is held out, 0..1", above=0, most=0.5)] = 0.05,
     seed: Annotated[int, Setting("which scenes are held out", least=0)] = 0,
-    key: Annotated[
+    column: Annotated[
         str | None, Setting("a column of the list that names the source video, where files are pieces of one")
     ] = None,
     prompts: Annotated[
@@ -77,7 +77,7 @@ def split(
     if out is not None and prompts is None:
         raise UsageError("--out goes with --prompts: it lists the clips that those name")
     suite = read_suite(Path(prompts)) if prompts is not None else None
-    found = make(folder, steps, share=validation, seed=seed, key=key, suite=suite)
+    found = make(folder, steps, share=validation, seed=seed, column=column, suite=suite)
     if out is not None:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")

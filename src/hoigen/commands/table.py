@@ -26,6 +26,11 @@ SHOWN = 10
 """Rows that a table shows of itself."""
 
 Format = Literal["csv", "jsonl", "parquet"]
+AsFormat = Annotated[
+    Format | None, Setting("csv, jsonl or parquet; when not given, as the name of --out ends, else csv")
+]
+Out = Annotated[Path | None, Setting("the file to write; csv and jsonl go to the screen when not given")]
+OfState = Annotated[Literal["kept", "dropped", "failed", "pending"] | None, Setting("only clips that ended so")]
 KNOWN: Mapping[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 
 
@@ -100,13 +105,9 @@ class ClipTable:
 def table(
     run: RunFolder,
     *,
-    format: Annotated[
-        Format | None, Setting("csv, jsonl or parquet; when not given, as the name of --out ends, else csv")
-    ] = None,
-    out: Annotated[Path | None, Setting("the file to write; csv and jsonl go to the screen when not given")] = None,
-    state: Annotated[
-        Literal["kept", "dropped", "failed", "pending"] | None, Setting("only clips that ended so")
-    ] = None,
+    format: AsFormat = None,
+    out: Out = None,
+    state: OfState = None,
 ) -> ClipTable:
     """Writes one row per clip: id, uri, start, end, state, rule, reason, a column per score, and the caption.
 
@@ -130,13 +131,9 @@ def table(
 def command(
     run: RunFolder,
     *,
-    format: Annotated[
-        Format | None, Setting("csv, jsonl or parquet; when not given, as the name of --out ends, else csv")
-    ] = None,
-    out: Annotated[Path | None, Setting("the file to write; csv and jsonl go to the screen when not given")] = None,
-    state: Annotated[
-        Literal["kept", "dropped", "failed", "pending"] | None, Setting("only clips that ended so")
-    ] = None,
+    format: AsFormat = None,
+    out: Out = None,
+    state: OfState = None,
 ) -> None:
     """`table` as it is typed: to the screen, or to a file."""
     from hoigen.rules import decide

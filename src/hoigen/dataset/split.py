@@ -66,20 +66,20 @@ def path_of(run: Run) -> Path:
 
 
 def make(
-    run: Run, steps: Sequence[Step], *, share: float, seed: int, key: str | None = None, suite: Suite | None = None
+    run: Run, steps: Sequence[Step], *, share: float, seed: int, column: str | None = None, suite: Suite | None = None
 ) -> Split:
     """Parts the kept clips by scene, and writes which clip is in which part.
 
-    A scene is all clips of one video, of videos with the same content, of videos with the same value of `key`, and of
-    videos that `hoigen duplicates` found to show the same. Scenes go to validation in an order that the seed draws, as
-    long as the share allows.
+    A scene is all clips of one video, of videos with the same content, of videos with the same value of `column`, and
+    of videos that `hoigen duplicates` found to show the same. Scenes go to validation in an order that the seed draws,
+    as long as the share allows.
 
     Args:
         run: the run.
         steps: its measures and rules.
         share: of the clips that are held out, 0..1.
         seed: of the order.
-        key: a column of the list that names the source video, where files are pieces of one.
+        column: a column of the list that names the source video, where files are pieces of one.
         suite: prompts; training clips whose interaction one asks for are named.
 
     Raises UsageError where nothing is kept, or nothing can be held out.
@@ -90,7 +90,7 @@ def make(
                 min(video) as video, any_value(digest) as digest, min(n) as n
             from walked where state = 'kept' group by id"""
         )
-        scenes, joined = _scenes(con, run, key)
+        scenes, joined = _scenes(con, run, column)
         if not scenes:
             raise UsageError(f"{run.path} keeps no clip: hoigen funnel {run.path} says which rule drops them")
         held = _held(scenes, share, seed)
@@ -99,7 +99,7 @@ def make(
             for scene, clips in scenes.items()
             for clip in clips
         ]
-        facts = {"share": share, "seed": seed, "key": key, "kept": len(rows)}
+        facts = {"share": share, "seed": seed, "column": column, "kept": len(rows)}
         path = _write(run, rows, facts)
         clips = {part: sum(row["part"] == part for row in rows) for part in (TRAIN, VALIDATION)}
         found = _leaks(con, run, path, suite) if suite is not None else None
@@ -108,7 +108,7 @@ def make(
     return Split(path, clips, counts, joined, found, unasked)
 
 
-def _scenes(con: duckdb.DuckDBPyConnection, run: Run, key: str | None) -> tuple[dict[str, list[str]], int]:
+def _scenes(con: duckdb.DuckDBPyConnection, run: Run, column: str | None) -> tuple[dict[str, list[str]], int]:
     """Scene -> clips, and how many scenes are of several videos. A scene is named after its first clip."""
     parents: dict[Any, Any] = {}
 
@@ -123,18 +123,18 @@ def _scenes(con: duckdb.DuckDBPyConnection, run: Run, key: str | None) -> tuple[
 
     rows = con.execute("select id, uri, digest, video from kept order by video, n, id").fetchall()
     named = {}
-    if key is not None:
-        way = "/" + key.replace("~", "~0").replace("/", "~1")
+    if column is not None:
+        way = "/" + column.replace("~", "~0").replace("/", "~1")
         query = f"select id, json_extract_string(any_value(meta), {text(way)}) from clips group by id"
         named = {clip: value for clip, value in con.execute(query).fetchall() if value}
         if not named:
-            raise UsageError(f"--key {key}: no clip has such a column of the list with a value")
+            raise UsageError(f"--column {column}: no clip has such a column of the list with a value")
     for clip, uri, digest, _ in rows:
         join(("clip", clip), ("uri", uri))
         if digest:
             join(("uri", uri), ("digest", digest))
         if clip in named:
-            join(("uri", uri), ("key", named[clip]))
+            join(("uri", uri), ("column", named[clip]))
     alike = sets.path_of(run, "near_duplicates")
     if alike.is_file():  # dropped clips count too: what they show is in both of their videos
         pairs = con.execute(
