@@ -184,6 +184,7 @@ def test_slower_than_8_fps_has_no_version_at_8_fps() -> None:
     score = score_of(World(fps=4))
     assert score.value == 1
     assert score.parts["fine_hoi_8fps"] is None
+    assert score.detail["undefined"]["fine_hoi_8fps"].startswith("fewer than 7.2 frames a second")
 
 
 def test_short_absences_are_bridged_and_long_ones_are_no_contact() -> None:

@@ -15,13 +15,15 @@ from hoigen.measures.fine.failures import Failure, Glimpse, failures
 from hoigen.measures.fine_hoi import FineHoi
 from hoigen.measures.hoi_failures import HoiFailures
 from hoigen.observe.detections import Box, Knows
+from hoigen.observe.frame import SeenHand
+from hoigen.observe.observation import FrameRows
 from hoigen.rules.cascade import build_steps
 
 BALL: Box = (300.0, 150.0, 340.0, 190.0)
 SIZE = (640, 360)
 
 
-def score_of(world: World, verb: str = "hold", **meta: Any) -> Score:
+def score_of(world: World, verb: str | None = "hold", **meta: Any) -> Score:
     given = {"verb": verb, "object": world.label, **meta}
     clip = Clip(id="0", uri="", end=world.seconds, width=640, height=360, fps=world.fps, meta=given)
     return HoiFailures().read(clip, seen_in(world))
@@ -63,6 +65,37 @@ def test_what_was_not_asked_and_what_cannot_be_measured() -> None:
     lacking = HoiFailures().read(clip, replace(seen, about=about))
     assert lacking.value is None
     assert lacking.detail["reason"].startswith(NOT_MEASURABLE)
+
+
+def test_nobody_who_is_not_believed_fails_at_anything() -> None:
+    phantom = score_of(World(touching=(), witnesses=()))
+    assert kinds(phantom) == {"nobody": (0.0, pytest.approx(4.0, abs=0.1))}, "a skeleton alone leaves nothing untouched"
+    assert phantom.parts["fails_nobody"] == phantom.value == 1
+    somebody = score_of(World(touching=(), witnesses=("body",)))
+    assert set(kinds(somebody)) == {"untouched"}
+    assert somebody.parts["fails_nobody"] == 0
+    unasked = score_of(World(witnesses=()), verb=None)
+    assert unasked.value == 0
+    assert unasked.parts["fails_nobody"] is None
+    assert unasked.detail["undefined"]["fails_nobody"].startswith(NOT_ASKED)
+
+
+def test_too_rare_a_belief_is_nobody_in_the_whole_video() -> None:
+    world = World(touching=())
+    seen = seen_in(replace(world, witnesses=("body", "face")))
+    rows = [
+        frame if at % 4 == 0 else replace(frame, somebody=[]) for at, frame in enumerate(seen.frames)
+    ]  # believed in a quarter of the frames: more than a fifth, and a mean below what somebody needs
+    clip = Clip(id="0", uri="", end=4.0, width=640, height=360, fps=24.0, meta={"verb": "hold", "object": world.label})
+    assert set(kinds(HoiFailures().read(clip, replace(seen, frames=FrameRows.of(rows))))) == {"nobody"}
+
+
+def test_hands_are_counted_against_persons_who_are_believed() -> None:
+    world = World(bystanders=1, witnesses=("body",))  # nobody agrees on the bystander
+    hand = SeenHand(score=0.9, palm=0.9, points=[(0.4, 0.4), *[(0.5, 0.5)] * 20])
+    rows = FrameRows.of(replace(frame, hands=[hand] * 3) for frame in world.scenes())
+    clip = Clip(id="0", uri="", end=4.0, width=640, height=360, fps=24.0, meta={"verb": "hold", "object": world.label})
+    assert set(kinds(HoiFailures().read(clip, replace(seen_in(world), frames=rows)))) == {"hands"}
 
 
 def frames(count: int = 40, hands: int | None = 2, **things: Any) -> list[Glimpse]:
@@ -114,6 +147,15 @@ def test_a_jump_in_size_a_hand_too_many_and_a_still_picture() -> None:
     assert [each.kind for each in found(frames(), contact=[False] * 40)] == ["untouched"]
     assert found(frames(), contact=[False] * 40, asked=Contact(kind="none")) == []
     assert found([]) == []
+
+
+def test_hands_alone_are_somebody_and_persons_alone_too() -> None:
+    empty = [replace(each, persons=0) for each in frames(hands=0)]
+    assert [each.kind for each in found(empty)] == ["nobody"]
+    assert [each.kind for each in found([replace(each, hands=None) for each in empty])] == ["nobody"]
+    assert found([replace(each, hands=1) for each in empty]) == [], "a close-up of a hand"
+    nothing = [replace(each, things=[]) for each in empty]
+    assert {each.kind for each in found(nothing)} == {"absent", "nobody"}
 
 
 def test_nothing_is_looked_at_twice() -> None:

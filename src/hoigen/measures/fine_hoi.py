@@ -15,7 +15,7 @@ from hoigen.core.settings import Setting
 from hoigen.interactions.contact import Contact, told
 from hoigen.measures.fine.sketch import Sketches
 from hoigen.measures.fine.unnamed import Looks, Unnamed
-from hoigen.measures.handling import believed, nobody, trust
+from hoigen.measures.handling import believed, nobody, surest
 from hoigen.observe.detections import asked
 from hoigen.observe.observation import Looking, Observation, as_setting, observer_of
 
@@ -252,7 +252,7 @@ class _Reading:
         trusted: list[float | None] = []
         for number, frame in enumerate(() if self.seen.reason else self.seen.frames):
             self.looks.offer(frame)
-            trusted.append(None if frame.somebody is None else max(map(trust, frame.somebody), default=0.0))
+            trusted.append(surest(frame))
             if reason:
                 continue
             asked_for = believed(frame).only(self.thing)
@@ -293,7 +293,7 @@ class _Reading:
         return f"{NOT_MEASURABLE}{lacks}; of models, Grounding DINO takes any word" if lacks else self.seen.reason
 
     def _filed(self, tracks: Sequence[Track], pairs: Sequence[Candidate]) -> Score:
-        from hoigen.measures.fine.score import Variant, fine_score
+        from hoigen.measures.fine.score import FPS, SLOWEST, Variant, fine_score
 
         own = self.settings
         score_of = functools.partial(
@@ -315,6 +315,10 @@ class _Reading:
         }
         if reason := mine[0].reason:
             detail["reason"] = reason
+        elif mine[0].at_fps is None:
+            detail["undefined"] = {
+                "fine_hoi_8fps": f"fewer than {SLOWEST:g} frames a second: there are no {FPS:g} to go by"
+            }
         return Score(
             _mean([score.native for score in mine]),
             detail,
@@ -336,7 +340,7 @@ class _Reading:
         found = self.unnamed
         if found is None:
             silent = f"{NOT_MEASURABLE}the observer does not say what is at hands"
-            detail["undefined"] = {"fine_unnamed": self.seen.reason or silent}
+            detail.setdefault("undefined", {})["fine_unnamed"] = self.seen.reason or silent
             return {"fine_unnamed": None}
         detail["unnamed"] = {
             "times": [round(time, 3) for time in found.times],
@@ -345,7 +349,7 @@ class _Reading:
             "steady": round(found.steady, 4),
         }
         if found.whole is None:
-            detail["undefined"] = {"fine_unnamed": found.reason}
+            detail.setdefault("undefined", {})["fine_unnamed"] = found.reason
         return {"fine_unnamed": found.whole}
 
     def _facts(self) -> dict[str, Any]:

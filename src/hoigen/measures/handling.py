@@ -74,10 +74,15 @@ def believed(frame: ObservedFrame) -> ObservedFrame:
     return replace(frame, persons=persons)
 
 
+def surest(frame: ObservedFrame) -> float | None:
+    """How far the frame's surest person is believed, 0..1; None where the observer does not say who agrees on whom."""
+    return None if frame.somebody is None else max(map(trust, frame.somebody), default=0.0)
+
+
 def nobody(trusted: Sequence[float | None]) -> str:
     """Why nobody is believed to be in a video; empty where somebody is, and where the observer does not say.
 
-    trusted: of each frame, how far its surest person is believed; None where the observer does not say.
+    trusted: of each frame, how far its surest person is believed (`surest`).
     """
     told = [each for each in trusted if each is not None]
     if not told or (mean := sum(told) / len(told)) >= SOMEBODY:

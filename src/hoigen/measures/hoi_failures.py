@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 from hoigen.core.clip import Clip, Sampling
@@ -14,6 +14,7 @@ from hoigen.core.settings import Setting
 from hoigen.interactions.contact import Contact, told
 from hoigen.measures.fine.failures import KINDS, SCANT, Glimpse
 from hoigen.measures.fine_hoi import GIVEN_BY, LITE, NEEDS
+from hoigen.measures.handling import believed, nobody, surest
 from hoigen.observe.detections import asked
 from hoigen.observe.observation import Looking, Observation, observer_of
 
@@ -46,9 +47,10 @@ class HoiFailures:
     better.
 
     Kinds: the thing is not there; it is never touched; it vanishes inside of the picture; there are more of it than
-    before; it changes its size at once; another thing is in its place; there is a hand too many; nothing moves. Each
-    has its times in detail (`failures`), which the page of an evaluation shows over the strip. An observer that loses
-    things makes failures of its own: with the bundled one, look at them before you count them.
+    usual; it changes its size at once; another thing is in its place; there is a hand too many; nothing moves; nobody
+    is there. Persons are believed as in fine_hoi. Each kind has its times in detail (`failures`), which the page of an
+    evaluation shows over the strip. An observer that loses things makes failures of its own: with the bundled one, look
+    at them before you count them.
 
     It goes by the observation of fine_hoi: with the same `observer` and `sampling` nothing is looked at twice. Floating
     and passing through cannot be told from boxes and masks.
@@ -61,7 +63,7 @@ class HoiFailures:
         Any, Setting("who looks: a name of hoigen list, or one name with its settings", plugin="observer")
     ] = field(default_factory=lambda: dict(LITE))
 
-    revision = 1
+    revision = 2
     prompted = True
     """What the prompt asks for counts: another verb or object makes other scores of the same observation."""
 
@@ -89,7 +91,10 @@ class HoiFailures:
         reason = f"{NOT_MEASURABLE}{lacks}" if lacks else seen.reason
         glimpses: list[Glimpse] = []
         frames: list[Frame] = []
-        for frame in () if reason else seen.frames:
+        trusted: list[float | None] = []
+        for raw in () if reason else seen.frames:
+            trusted.append(surest(raw))
+            frame = believed(raw)
             glimpses.append(
                 Glimpse(
                     time=frame.time,
@@ -103,6 +108,9 @@ class HoiFailures:
         if reason or not frames:
             why = reason or "no frame to look at"
             return Score(None, {"reason": why}, dict.fromkeys(NAMES))
+        if nobody(trusted):
+            glimpses = [replace(glimpse, persons=0) for glimpse in glimpses]
+            frames = [replace(frame, persons=(), apart={}) for frame in frames]
         found: list[Candidate] = candidates(frames, contact)
         tracks = [each.track for each in found]
         order = choose(tracks)
@@ -114,15 +122,22 @@ class HoiFailures:
         away = [False] * len(frames) if lasting or best is None else (~states(best.track.reach)).tolist()
         moves = best.track.moves if best is not None else 1.0
         wrong = failures(glimpses, followed, label, touching, contact, away, moves)
-        return self._score(wrong, contact, thing, len(followed) / len(frames))
+        if verb is None:
+            wrong = [each for each in wrong if each.kind != "nobody"]
+        return self._score(wrong, contact, verb, thing, len(followed) / len(frames))
 
-    def _score(self, wrong: Sequence[Failure], contact: Contact, thing: str | None, share: float) -> Score:
+    def _score(
+        self, wrong: Sequence[Failure], contact: Contact, verb: str | None, thing: str | None, share: float
+    ) -> Score:
         kinds = {each.kind for each in wrong}
         parts: dict[str, float | None] = {f"fails_{kind}": float(kind in kinds) for kind in KINDS}
         undefined = {}
         if contact.kind == "none":
             parts["fails_untouched"] = None
             undefined["fails_untouched"] = f"{NOT_ASKED}the prompt asks for no contact with the thing"
+        if verb is None:
+            parts["fails_nobody"] = None
+            undefined["fails_nobody"] = f"{NOT_ASKED}the prompt names no verb, and so nobody who does it"
         detail = {
             "failures": [
                 {

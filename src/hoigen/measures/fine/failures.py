@@ -16,16 +16,17 @@ from hoigen.interactions.contact import Contact
 from hoigen.observe.detections import Box
 from hoigen.observe.geometry import area, over
 
-Kind = Literal["absent", "untouched", "vanishes", "doubles", "jumps", "becomes", "hands", "frozen"]
+Kind = Literal["absent", "untouched", "vanishes", "doubles", "jumps", "becomes", "hands", "frozen", "nobody"]
 KINDS: Mapping[Kind, str] = {
     "absent": "the thing is not there",
     "untouched": "never touched",
     "vanishes": "vanishes",
-    "doubles": "there are more of it than before",
+    "doubles": "there are more of it than usual",
     "jumps": "changes its size at once",
     "becomes": "becomes another thing",
     "hands": "a hand too many",
     "frozen": "nothing moves",
+    "nobody": "nobody is there",
 }
 """Each kind in words, as pages show it."""
 assert set(KINDS) == set(get_args(Kind))
@@ -35,7 +36,7 @@ GONE = 0.5
 LASTS = 0.25
 """Seconds that a second thing, or a hand too many, must be there."""
 SCANT = 0.2
-"""Of the frames: a thing that is seen in fewer is not there."""
+"""Of the frames: a thing, or a person, that is seen in fewer is not there."""
 JUMP = 4.0
 """Times the area from one frame to the next within NEXT seconds: a thing that comes near grows more slowly."""
 NEXT = 0.2
@@ -53,7 +54,7 @@ class Glimpse:
         time: seconds from the clip's start.
         size: (width, height) of the picture, pixels.
         things: label and box of each thing, also of those that were not asked for.
-        persons: how many are seen.
+        persons: how many are seen, of those who are believed.
         hands: how many are seen; None where nobody looked for hands.
     """
 
@@ -97,10 +98,13 @@ def failures(
         return []
     end = frames[-1].time
     whole = (frames[0].time, end)
-    if len(followed) < SCANT * len(frames):
-        return [Failure(kind="absent", start=whole[0], end=whole[1])]
     found = []
-    if asked.kind != "none" and not any(contact):
+    peopled = sum(frame.persons > 0 for frame in frames) >= SCANT * len(frames)
+    if not peopled and sum(bool(frame.hands) for frame in frames) < SCANT * len(frames):
+        found.append(Failure(kind="nobody", start=whole[0], end=whole[1]))
+    if len(followed) < SCANT * len(frames):
+        return [Failure(kind="absent", start=whole[0], end=whole[1]), *found]
+    if asked.kind != "none" and peopled and not any(contact):
         found.append(Failure(kind="untouched", start=whole[0], end=whole[1]))
     if moves == 0:
         found.append(Failure(kind="frozen", start=whole[0], end=whole[1]))

@@ -27,6 +27,8 @@ KEEPS = 2.0
 SLACK = 1e-6
 FPS = 8.0
 """Frames a second of the second version of the score."""
+SLOWEST = 0.9 * FPS
+"""Frames a second below which a video has no second version."""
 
 Variant = Literal["gap", "binary", "diagonal"]
 Policy = Literal["exclude", "zero", "one"]
@@ -219,7 +221,7 @@ def fine_score(
         longest = max(longest, end - began) if touches else longest
         before = bool(touches)
     native, contact_rate = steadiness(gap), float(contact.mean())
-    slow = rate(times) < 0.9 * FPS
+    slow = rate(times) < SLOWEST
     fitting = fit(times, track.reach, contact, profile)
     # an object that was let go may leave the picture: it is not looked for where the verb has it away
     there = track.seen if profile == "lasting" else track.seen | ~states(track.reach)
