@@ -292,6 +292,8 @@ def _work(request: Request, person: Person, mode: str) -> Response:
         still=asked.name == FRAMES,
         pair=asked.name == PREFERENCE,
         rating=asked.name == RATING,
+        generated=asked.name in (PREFERENCE, RATING),
+        captioned=asked.name in (KEEP, FRAMES),
     )
 
 

@@ -152,8 +152,10 @@
     }
     if (!all.length) began = performance.now();
     root.dataset.item = String(item.item);
-    by("strip").hidden = true; // until it is loaded
-    if (item.videos.length === 1 && !still) by("strip").src = item.videos[0].strip;
+    by("strip").hidden = item.videos.length !== 1 || still;
+    by("strip").classList.add("awaited"); // its place is kept, so that no button moves under a finger
+    by("strip").style.aspectRatio = String(8 * item.videos[0].shape);
+    if (!by("strip").hidden) by("strip").src = item.videos[0].strip;
     by("claim").hidden = !item.subject.claim;
     by("claim").textContent = item.subject.claim || "";
     caption();
@@ -168,13 +170,14 @@
   }
 
   function step() {
-    by("speed").textContent = `${speed}×`;
+    if (by("speed")) by("speed").textContent = `${speed}×`;
     if (shown && shown.said) say(`Before: ${facts.values[shown.said] || shown.said}`);
   }
 
   function caption() {
     by("caption").textContent = shown ? shown.caption : "";
-    by("caption").hidden = !(shown && shown.caption && facts.caption);
+    const asked = ["preference", "rating"].includes(facts.question); // what the text says is the question itself
+    by("caption").hidden = !(shown && shown.caption && (facts.caption || asked));
   }
 
   function votes(item) {
@@ -447,7 +450,7 @@
     const item = shown;
     setTimeout(() => { if (item && shown === item && item.videos.length === 1) by("strip").src = `${item.videos[0].strip}?${Date.now()}`; }, 1000);
   });
-  by("strip").addEventListener("load", () => { by("strip").hidden = !shown || shown.videos.length > 1 || still; });
+  by("strip").addEventListener("load", () => by("strip").classList.remove("awaited"));
   outbox.flush();
   step();
   more();

@@ -1,0 +1,108 @@
+"""Verifying before captioning, as the paper does, and after: which caption people see, and what is captioned."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from web_world import joined, served
+
+import fake_talk
+import hoigen
+from hoigen.commands.cli import main
+from hoigen.data.run import Run
+from hoigen.review import project
+from hoigen.review.export import export
+from hoigen.rules import decide
+from hoigen.rules.runfile import steps_of
+from hoigen.stages.captioned import caption_rows
+from render import pan, render, texture
+from run_folders import curated, in_this_process
+
+JUDGED = "Hands cut bread."
+YES = {"interaction": "yes", "triplets": [], "conspicuous": "yes", "reason": "bread is cut"}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """Three short videos, whose captions by `hoi_judgement` a judge has read and found good."""
+    for at in range(3):
+        render(tmp_path / f"v{at}.mp4", pan(texture(at, (200, 120)), 24, (1, 0), (128, 72)), fps=24)
+    fake_talk.write(tmp_path)
+    (tmp_path / "look.md").write_text("What happens here?")
+    expert, log = str(tmp_path / "fake_expert.py"), str(tmp_path / "asked.log")
+    judge = {
+        "describer": {expert: {"model": "eyes", "log": log, "says": JUDGED}},
+        "judge": {expert: {"model": "judge", "log": log, "says": json.dumps(YES), "sampling": {"frames": 0}}},
+        "describe_prompt": str(tmp_path / "look.md"),
+    }
+    measures = ["metadata", {"hoi_judgement": judge}]
+    keep = {"hoi_judgement": {"min": 1}}
+    curated(videos=str(tmp_path / "*.mp4"), run=tmp_path / "run", measures=measures, keep=keep)
+    return tmp_path / "run"
+
+
+def ids(run: Path) -> list[str]:
+    found = decide.connect(Run(run), steps_of(Run(run))[1]).execute("select id from decided order by uri")
+    return [row[0] for row in found.fetchall()]
+
+
+def people_say(run: Path, said: dict[str, str]) -> dict[str, str]:
+    """Somebody answers in the app, whose answers go into the run and its rules. Returns the captions that were shown."""
+    made = project.begin(Run(run), double_share=0.0, gold_share=0.0)
+    shown = {}
+    with served(made) as port:
+        ann = joined(made, port, "ann")
+        for item in ann.claim():
+            shown[item["about"]] = item["caption"]
+            answer = {"id": str(uuid.uuid4()), "item": item["item"], "value": said[item["about"]]}
+            assert ann.api("/api/answers", {"answers": [answer]}).json["saved"] == [answer["id"]]
+    export(made)
+    made.db.close()
+    with in_this_process():
+        assert main(["curate", str(run / "run.yaml"), "--run", str(run), "--quiet", "--set", "keep.human.min=1"]) == 0
+    return shown
+
+
+def captioned(run: Path) -> dict[str, Any]:
+    """What `hoigen caption` has written, after it was run once more."""
+    spec = json.dumps(fake_talk.spec(run.parent)["captioner"])
+    assert not hoigen.caption(run, set=[f"captioner={spec}"], workers=1, report=False, quiet=True).failed
+    return {row["id"]: row["text"] for row in caption_rows(Run(run))}
+
+
+def test_verify_first_by_the_caption_of_the_judgement(run: Path) -> None:
+    names = ids(run)
+    shown = people_say(run, dict(zip(names, ("keep", "drop", "keep"), strict=True)))
+    assert shown == dict.fromkeys(names, JUDGED), "there is no other caption yet"
+    assert set(captioned(run)) == {names[0], names[2]}, "what people dropped is not captioned"
+    assert hoigen.funnel(run).counts == {"kept": 2, "dropped": 1, "failed": 0, "pending": 0}
+
+
+def test_caption_first_then_verify_what_was_written(run: Path) -> None:
+    names = ids(run)
+    made = captioned(run)
+    assert set(made) == set(names)
+    shown = people_say(run, dict.fromkeys(names, "keep") | {names[1]: "drop"})
+    assert shown == made, "the captioner's words, no longer the judge's"
+    assert JUDGED not in shown.values()
+    asked = (run.parent / "asked.log").read_text()
+    assert captioned(run) == {name: made[name] for name in (names[0], names[2])}, "the words of what is kept"
+    assert (run.parent / "asked.log").read_text() == asked, "and nobody is asked for them again"
+    assert hoigen.funnel(run).counts == {"kept": 2, "dropped": 1, "failed": 0, "pending": 0}
+    con = decide.connect(Run(run), steps_of(Run(run))[1])
+    kept = con.execute("select id from decided where state = 'kept'").fetchall()
+    assert {row[0] for row in kept} == {names[0], names[2]}
+
+
+def test_a_caption_that_came_later_is_shown_from_then_on(run: Path) -> None:
+    before = project.begin(Run(run), double_share=0.0, gold_share=0.0)
+    before.db.close()
+    made = captioned(run)
+    again = project.begin(Run(run))
+    with served(again) as port:
+        assert {row["about"]: row["caption"] for row in joined(again, port, "ben").claim()} == made
+    again.db.close()
