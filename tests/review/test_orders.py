@@ -51,7 +51,7 @@ def ids(run: Path) -> list[str]:
 
 
 def people_say(run: Path, said: dict[str, str]) -> dict[str, str]:
-    """Somebody answers in the app, whose answers go into the run and its rules. Returns the captions that were shown."""
+    """Somebody answers in the app, whose answers go into the run and its rules. Returns the captions that they saw."""
     made = project.begin(Run(run), double_share=0.0, gold_share=0.0)
     shown = {}
     with served(made) as port:

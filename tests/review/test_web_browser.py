@@ -330,6 +330,35 @@ def test_what_two_differ_on_is_decided_by_a_third(folder: Path, tmp_path: Path, 
         assert sorted(how.all()) == ["drop", "keep"]
 
 
+def test_no_button_moves_while_a_strip_comes(review: project.Project, visit: Any) -> None:
+    with served(review) as port:
+        me = visit(port).enter()
+        me.context.route("**/strip*", lambda route: route.fulfill(status=204))
+        me.work()
+        place = "document.querySelector('[data-do=keep]').getBoundingClientRect().top"
+        before = me.page.evaluate(place)
+        assert me.page.evaluate("document.getElementById('strip').naturalWidth") == 0
+        me.context.unroute("**/strip*")
+        me.until("document.getElementById('strip').naturalWidth > 0")
+        assert me.page.evaluate(place) == pytest.approx(before, abs=1)
+
+
+def test_who_rates_always_sees_what_the_text_says(review: project.Project, visit: Any) -> None:
+    with review.db.write() as con:
+        clip = con.execute(sa.select(t.clip.c.id)).scalars().first()
+        project.add_items(con, [{"question": "rating", "clip": clip, "subject": {"prompt": "Hands cut bread."}}])
+    with served(review) as port:
+        me = visit(port).enter().work()
+        me.page.keyboard.press("c")  # no captions from now on
+        me.page.wait_for_timeout(200)
+        me.work("/review/rating")
+        assert me.page.inner_text("#caption") == "Hands cut bread."
+        assert me.page.is_visible("#caption")
+        assert not me.page.query_selector("[data-do=caption], [data-do=details]")  # they would do nothing here
+        me.page.keyboard.press("c")
+        assert me.page.is_visible("#caption")
+
+
 def test_keys_can_be_changed(review: project.Project, visit: Any) -> None:
     with served(review) as port:
         me = visit(port).enter().go("/settings")
