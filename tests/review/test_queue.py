@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+import time
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +15,7 @@ from review_world import filled, staff
 
 from hoigen.review import adjudicate, gold, queue
 from hoigen.review import tables as t
-from hoigen.review.database import Database
+from hoigen.review.database import Database, FullError
 
 
 def said(item: int, value: str | None, **more: Any) -> dict[str, Any]:
@@ -264,3 +267,83 @@ def test_no_claim_walks_through_all_items(tmp_path: Any) -> None:
     assert not [plan for plan in plans if plan.startswith("SCAN") and not plan.startswith(small)]
     for index in ("item_fresh", "item_begun", "item_state", "assignment_live"):
         assert any(index in plan for plan in plans), index
+
+
+def together(db: Database, works: list[Any]) -> list[Any]:
+    """What comes of works that threads want done while a transaction is under way, or its error."""
+    came: list[Any] = [None] * len(works)
+
+    def one(at: int) -> None:
+        try:
+            came[at] = db.do(works[at])
+        except (ValueError, FullError) as error:
+            came[at] = error
+
+    with db.write():
+        threads = [threading.Thread(target=one, args=(at,)) for at in range(len(works))]
+        for at, thread in enumerate(threads):
+            thread.start()
+            while len(db._wanted) <= at:
+                time.sleep(0.001)
+    for thread in threads:
+        thread.join(30)
+    return came
+
+
+def names(db: Database) -> set[str]:
+    with db.read() as con:
+        return set(con.execute(sa.select(t.person.c.name)).scalars())
+
+
+def add(name: str, then: Exception | None = None) -> Any:
+    def work(con: Any) -> str:
+        con.execute(sa.insert(t.person).values(name=name, role="annotator", made=0))
+        if then is not None:
+            raise then
+        return name
+
+    return work
+
+
+def test_what_threads_want_at_once_waits_for_the_disk_once(tmp_path: Path) -> None:
+    db = Database(tmp_path / "r.sqlite")
+    db.create()
+    commits = []
+    sa.event.listen(db.engine, "commit", lambda con: commits.append(con))
+    assert together(db, [add(f"p{at}") for at in range(6)]) == [f"p{at}" for at in range(6)]
+    assert len(commits) == 2, "that of the test, and one for all six"
+    assert names(db) == {f"p{at}" for at in range(6)}
+    db.close()
+
+
+def test_one_that_fails_takes_none_of_the_others_along(tmp_path: Path) -> None:
+    db = Database(tmp_path / "r.sqlite")
+    db.create()
+    wrong = ValueError("not this one")
+    assert together(db, [add("a"), add("b", wrong), add("c")]) == ["a", wrong, "c"]
+    assert names(db) == {"a", "c"}
+    db.close()
+
+
+def test_nothing_is_told_as_saved_before_it_is_committed(tmp_path: Path) -> None:
+    db = Database(tmp_path / "r.sqlite")
+    db.create()
+    full = [False]
+
+    def commit(con: Any) -> None:
+        if full[0]:
+            raise sa.exc.OperationalError("commit", {}, sqlite3.OperationalError("database or disk is full"))
+
+    sa.event.listen(db.engine, "commit", commit)
+
+    def last(con: Any) -> str:
+        full[0] = True  # from the commit that this is part of on
+        return "c"
+
+    came = together(db, [add("a"), add("b"), last])
+    assert [type(each) for each in came] == [FullError] * 3
+    full[0] = False
+    assert names(db) == set()
+    assert db.do(add("d")) == "d", "and it goes on once there is room"
+    assert names(db) == {"d"}
+    db.close()

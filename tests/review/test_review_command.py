@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import socket
@@ -21,7 +22,7 @@ import hoigen
 from hoigen.commands.cli import main
 from hoigen.data.annotations import Annotations
 from hoigen.data.run import Run
-from hoigen.review import project, queue
+from hoigen.review import project, queue, serve
 from hoigen.review.app import make
 from hoigen.review.web import Site
 from run_folders import Given, write_recipe, write_run
@@ -207,3 +208,24 @@ def test_the_schema_of_answers_is_held_for_each(site: Any) -> None:
             assert answered.status == 200
             assert answered.json["saved"] in ([], ["i" * 9])
     assert json.loads(ann.api("/api/answers", {"answers": [good]}).body)["refused"] is not None
+
+
+def test_what_is_sent_waits_for_nothing() -> None:
+    """Head and body of an answer are two packets: under Nagle's algorithm the second waits 40 ms."""
+    seen = []
+
+    class Accepted(asyncio.Protocol):
+        def connection_made(self, transport: Any) -> None:
+            sock = transport.get_extra_info("socket")
+            seen.append(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            transport.close()
+
+    async def visit() -> None:
+        server = await asyncio.get_running_loop().create_server(Accepted, sock=serve.bound("127.0.0.1", 0))
+        async with server:
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            await reader.read()
+            writer.close()
+
+    asyncio.run(visit())
+    assert [bool(each) for each in seen] == [True]

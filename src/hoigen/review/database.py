@@ -7,9 +7,10 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
@@ -28,6 +29,19 @@ class FullError(HoigenError):
     """The disk of the database is full, or cannot be written: what was sent is not saved."""
 
 
+T = TypeVar("T")
+
+
+@dataclass(slots=True, eq=False)
+class _Wanted:
+    """What a thread wants done in a transaction, and what came of it."""
+
+    work: Callable[[Connection], Any]
+    done: bool = False
+    value: Any = None
+    error: BaseException | None = field(default_factory=lambda: RuntimeError("it was never done"))
+
+
 class Database:
     """A review database. May be used by several threads; several processes may open the same one.
 
@@ -43,6 +57,8 @@ class Database:
         self.target = str(target)
         self.postgres = self.target.startswith(("postgresql:", "postgres:", "postgresql+"))
         self._lock = threading.RLock() if not self.postgres else contextlib.nullcontext()
+        self._wanted: list[_Wanted] = []
+        self._wanted_lock = threading.Lock()
         self.engine = self._postgres() if self.postgres else self._sqlite()
 
     @property
@@ -87,6 +103,52 @@ class Database:
             con = con.execution_options(writes=True)
             with con.begin():
                 yield con
+
+    def do(self, work: Callable[[Connection], T]) -> T:
+        """Does something in a transaction; returns when that is committed, and on the disk.
+
+        What other threads of this process want meanwhile goes into one transaction with it, whose one wait for the disk
+        is for all of them. Where one of them fails, nothing of that transaction stays, and each is done again alone;
+        where the database itself does (it is locked, the disk is full), all are told.
+
+        Args:
+            work: gets the connection. It may be done twice, the first time in vain. Raises no HoigenError of its own.
+        """
+        if self.postgres:  # it commits those of several connections together by itself
+            with self.write() as con:
+                return work(con)
+        mine = _Wanted(work)
+        with self._wanted_lock:
+            self._wanted.append(mine)
+        with self._lock:
+            if not mine.done:  # whoever had the lock before may have done it
+                with self._wanted_lock:
+                    batch, self._wanted = self._wanted, []
+                self._together(batch)
+        if mine.error is not None:
+            raise mine.error
+        value: T = mine.value
+        return value
+
+    def _together(self, batch: list[_Wanted]) -> None:
+        try:
+            with self.write() as con:
+                for one in batch:
+                    one.value = one.work(con)
+            for one in batch:  # committed
+                one.error = None
+        except HoigenError as error:
+            for one in batch:
+                one.error = error
+        except Exception as error:
+            if len(batch) == 1:
+                batch[0].error = error
+                return
+            for one in batch:
+                self._together([one])
+        finally:
+            for one in batch:
+                one.done = True
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:

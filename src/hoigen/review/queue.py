@@ -27,6 +27,27 @@ MOST = 500
 """Answers, and items, of one request; and loans that one claim takes back."""
 FRESH = sa.text("state = 0 and given + leased = 0")
 BEGUN = sa.text("state = 0 and given + leased > 0 and need > given + leased")
+# Statements of each answer, made once: to make one takes longer than to run it.
+_ITEMS = (
+    sa.select(*(t.item.c[name] for name in ("id", "question", "clip", "need", "given", "leased", "state")))
+    .add_columns(t.clip.c.digest, t.clip.c.end, t.clip.c.start)
+    .join(t.clip, t.clip.c.id == t.item.c.clip)
+    .where(t.item.c.id.in_(sa.bindparam("ids", expanding=True)))
+    .order_by(t.item.c.id)
+    .with_for_update(of=t.item)
+)
+_HELD = sa.select(t.assignment).where(
+    t.assignment.c.person == sa.bindparam("who"), t.assignment.c.item.in_(sa.bindparam("ids", expanding=True))
+)
+_KNOWN = sa.select(t.verdict.c.id, t.verdict.c.person).where(t.verdict.c.id.in_(sa.bindparam("names", expanding=True)))
+_VOTES = sa.select(t.assignment.c.value).where(
+    t.assignment.c.item == sa.bindparam("which"), t.assignment.c.state == t.ANSWERED
+)
+_CHANGE_HELD = sa.update(t.assignment).where(
+    t.assignment.c.item == sa.bindparam("which"), t.assignment.c.person == sa.bindparam("who")
+)
+_CHANGE_ITEM = sa.update(t.item).where(t.item.c.id == sa.bindparam("which"))
+_ADD_VERDICT = sa.insert(t.verdict)
 
 
 @dataclass(slots=True)
@@ -61,7 +82,8 @@ def claim(
     Returns the rows that a page shows, in the order in which they are shown; nothing in them tells gold or doubles.
     """
     at = db.now() if now is None else now
-    with db.write() as con:
+
+    def lent(con: Connection) -> list[dict[str, Any]]:
         _take_back(con, at)
         mine = sa.select(t.assignment.c.item).join(t.item, t.item.c.id == t.assignment.c.item)
         mine = mine.where(
@@ -76,7 +98,9 @@ def claim(
             )
         new = _new(con, person, question, size - len(held), gold_share) if size > len(held) else []
         _lend(con, person, new, at + lease)
-        rows = shown(con, [*held, *new])
+        return shown(con, [*held, *new])
+
+    rows = db.do(lent)
     dice = random.Random(f"{person} {at}")
     gold = [row for row in rows if row.pop("state") == t.GOLD]
     others = sorted((row for row in rows if row not in gold), key=lambda row: (row["priority"], row["item"]))
@@ -189,11 +213,14 @@ def heartbeat(
 ) -> list[int]:
     """Begins loans anew. Returns the items that are still lent to this person."""
     at = db.now() if now is None else now
-    with db.write() as con:
+
+    def kept(con: Connection) -> list[int]:
         held = t.assignment.c
         mine = (held.person == person, held.item.in_(items), held.state == t.LIVE)
         con.execute(sa.update(t.assignment).where(*mine).values(until=at + lease))
         return list(con.execute(sa.select(held.item).where(*mine)).scalars())
+
+    return db.do(kept)
 
 
 def give_back(db: Database, person: int, items: Sequence[int] | None = None) -> int:
@@ -224,8 +251,7 @@ def answer(
     at = db.now() if now is None else now
     for tried in range(TRIES):
         try:
-            with db.write() as con:
-                return _answer(con, person, came, app, at, lease)
+            return db.do(lambda con: _answer(con, person, came, app, at, lease))
         except sa.exc.DBAPIError as error:  # two transactions that waited for each other, or the same answer at once
             if tried == TRIES - 1 or not (db.postgres or isinstance(error, sa.exc.IntegrityError)):
                 raise
@@ -235,16 +261,10 @@ def answer(
 def _answer(con: Connection, person: int, came: Sequence[Any], app: str, at: float, lease: float) -> Saved:
     result = Saved()
     ids = sorted({item_of(one) for one in came})
-    item, clip = t.item.c, t.clip.c
-    columns = (item.id, item.question, item.clip, item.need, item.given, item.leased, item.state)
-    query = sa.select(*columns, clip.digest, clip.end, clip.start).join(t.clip, clip.id == item.clip)
-    query = query.where(item.id.in_(ids)).order_by(item.id).with_for_update(of=t.item)
-    items = {row["id"]: dict(row) for row in con.execute(query).mappings()}
-    held_query = sa.select(t.assignment).where(t.assignment.c.person == person, t.assignment.c.item.in_(ids))
-    held = {row["item"]: dict(row) for row in con.execute(held_query).mappings()}
+    items = {row["id"]: dict(row) for row in con.execute(_ITEMS, {"ids": ids}).mappings()}
+    held = {row["item"]: dict(row) for row in con.execute(_HELD, {"ids": ids, "who": person}).mappings()}
     names = [name_of(one) for one in came]
-    known_query = sa.select(t.verdict.c.id, t.verdict.c.person).where(t.verdict.c.id.in_(names))
-    known = {row[0]: row[1] for row in con.execute(known_query)}
+    known = {row[0]: row[1] for row in con.execute(_KNOWN, {"names": names})}
     for one in came:
         name = name_of(one)
         about, mine = items.get(item_of(one)), held.get(item_of(one))
@@ -277,10 +297,7 @@ def _put(
 ) -> None:  # fmt: skip
     """One verdict: its row, the vote that it makes or takes back, and what becomes of the item."""
     before = mine["verdict"] if mine["state"] == t.ANSWERED else None
-    con.execute(
-        sa.insert(t.verdict),
-        verdict_row(said, about, person, app, at) | {"supersedes": said.supersedes or before},
-    )
+    con.execute(_ADD_VERDICT, verdict_row(said, about, person, app, at) | {"supersedes": said.supersedes or before})
     given, leased = about["given"], about["leased"]
     given -= mine["state"] == t.ANSWERED
     leased -= mine["state"] == t.LIVE
@@ -290,13 +307,11 @@ def _put(
     else:
         mine |= {"state": t.ANSWERED, "value": said.value, "verdict": said.id}
         given += 1
-    held = t.assignment.c
     changed = {name: mine[name] for name in ("state", "value", "verdict", "until")}
-    con.execute(sa.update(t.assignment).where(held.item == said.item, held.person == person).values(changed))
+    con.execute(_CHANGE_HELD, {"which": said.item, "who": person, **changed})
     about |= {"given": given, "leased": leased}
-    con.execute(
-        sa.update(t.item).where(t.item.c.id == said.item).values(given=given, leased=leased, **_settled(con, about))
-    )
+    only = said.value if given == 1 else None
+    con.execute(_CHANGE_ITEM, {"which": said.item, "given": given, "leased": leased, **_settled(con, about, only)})
 
 
 def verdict_row(said: Answer, about: Mapping[str, Any], person: int, app: str, at: float) -> dict[str, Any]:
@@ -321,15 +336,14 @@ def verdict_row(said: Answer, about: Mapping[str, Any], person: int, app: str, a
     }
 
 
-def _settled(con: Connection, about: dict[str, Any]) -> dict[str, Any]:
-    """State, answer and how it came about, of an item whose votes have changed."""
+def _settled(con: Connection, about: dict[str, Any], only: str | None = None) -> dict[str, Any]:
+    """State, answer and how it came about, of an item whose votes have changed; `only` is the one vote, if it is."""
     if about["state"] in (t.ADJUDICATED, t.GOLD):
         return {}
     if about["given"] < about["need"]:
         about["state"] = t.OPEN
         return {"state": t.OPEN, "final": None, "how": None}
-    held = t.assignment.c
-    votes = con.execute(sa.select(held.value).where(held.item == about["id"], held.state == t.ANSWERED)).scalars().all()
+    votes = [only] if only is not None else con.execute(_VOTES, {"which": about["id"]}).scalars().all()
     state, final, how = outcome(about["question"], votes)
     about["state"] = state
     return {"state": state, "final": final, "how": how}
