@@ -14,6 +14,9 @@ import hoigen
 from hoigen import video
 from hoigen.commands.cli import main
 from hoigen.core.errors import UsageError
+from hoigen.data.run import Run
+from hoigen.dataset.release import removals
+from render import render, texture
 from run_folders import curated
 
 
@@ -54,6 +57,28 @@ def test_kept_clips_become_files_once(run: Path) -> None:
     assert (again.cut, again.already) == (1, 1)
     assert files(run / "cut") == made
     assert made[1].stat().st_mtime_ns == stamp
+
+
+def test_what_somebody_asked_to_be_taken_out_is_not_cut(run: Path) -> None:
+    # another content: copies of what was removed go with it
+    (run.parent / "videos" / "b.mp4").unlink()
+    render(run.parent / "videos" / "c.mp4", [texture(1, (96, 128 + n))[:, n:] for n in range(24)], fps=24)
+    shutil.rmtree(run)
+    decide(run)
+    hoigen.cut(run, workers=1, quiet=True)
+    clips = [row["id"] for row in Run(run).clips.read(0)]
+    gone = clips[0]
+    asked = run.parent / "asked.csv"
+    asked.write_text(f"kind,value\nclip,{gone}\n")
+    removals.write(run, removals.asked(asked, Run(run)))
+    again = hoigen.cut(run, workers=1, quiet=True)
+    assert (again.cut, again.already, again.removed) == (0, 1, 1)
+    assert again.not_kept == {f"{gone}.mp4": "removed"}
+    assert "1 kept clips are left out: somebody asked for that" in str(again)
+    hoigen.cut(run, workers=1, prune=True, quiet=True)
+    assert [path.stem for path in files(run / "cut")] == clips[1:]
+    new = hoigen.cut(run, out=run.parent / "new", workers=1, quiet=True)
+    assert (new.cut, new.removed) == (1, 1)
 
 
 def test_a_bad_file_costs_one_clip(run: Path) -> None:

@@ -105,7 +105,7 @@ def test_pictures_and_whole_videos_are_looked_at(folder: Path) -> None:
         (
             ["clip.mp4,1,maybe"],
             "file,time,label",
-            "line 2, column label: yes or no, true or false, 1 or 0; it came as 'maybe'",
+            "line 2, column label: yes or no, keep or drop, true or false, 1 or 0; it came as 'maybe'",
         ),
         (["gone.mp4,yes"], "file,label", "line 2, column file: no such file .*gone.mp4"),
         (["clip.mp4,-1,yes"], "file,time,label", "line 2, column time: seconds, 0 or more; it came as '-1'"),

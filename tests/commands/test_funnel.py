@@ -76,6 +76,8 @@ def test_other_settings_of_a_measure_need_new_scores(run: Run) -> None:
     found = moves(run, "measures.motion.sampling.fps=1")
     assert found[("kept", None), ("pending", None)] == (1, ("a",))
     assert sum(count for count, _ in found.values()) == 3
+    shown = str(hoigen.funnel(run.path, set=["measures.motion.sampling.fps=1"]))
+    assert "kept now 1, then 0 (+0 -0, and 1 that are not decided then), and up to 3 more" in shown
 
 
 def test_before_plus_moves_is_after(run: Run) -> None:

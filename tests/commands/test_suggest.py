@@ -163,13 +163,13 @@ def test_files_may_be_named_by_the_end_of_their_path(run: Run, tmp_path: Path) -
     ("text", "said"),
     [
         ("", "is empty; its first line names the columns"),
-        ("id,vote\nid1,yes\n", "line 2: no column label. Columns here: id, vote"),
-        ("label\nyes\n", "line 2: one of the columns id, uri, file is needed. Columns here: label"),
-        ("ID,labels\n1,yes\n", "no column label; is it 'labels'?"),
+        ("id,vote\nid1,yes\n", "line 2: one of the columns label, value is needed. Columns here: id, vote"),
+        ("label\nyes\n", "line 2: one of the columns id, clip, uri, file is needed. Columns here: label"),
+        ("ID,labels\n1,yes\n", "one of the columns label, value is needed; is it 'labels'?"),
         ("id,label\n", "holds no labels"),
         (
             "id,label\nid1,yes\nid2,maybe\n",
-            "line 3, column label: yes or no, true or false, 1 or 0; it came as 'maybe'",
+            "line 3, column label: yes or no, keep or drop, true or false, 1 or 0; it came as 'maybe'",
         ),
         ("id,label\nid1\n", "line 2: 1 cells; the header has 2 columns"),
         ("id,label\nid1,yes\nid1,no\n", "line 3: id 'id1' is labelled both yes and no"),

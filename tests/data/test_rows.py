@@ -89,7 +89,10 @@ def test_cells_as_texts_words_and_numbers(tmp_path: Path) -> None:
         (lambda: two.need("kind"), "row 2, column kind: it is empty"),
         (lambda: one.text("list"), r"row 1, column list: a text; it came as \[1\]"),
         (lambda: one.one_of("kind", ["indoor", "outdoor"]), "one of indoor, outdoor; it came as 'In-Door'; did you"),
-        (lambda: one.yes_no("kind"), "column kind: yes or no, true or false, 1 or 0; it came as 'In-Door'"),
+        (
+            lambda: one.yes_no("kind"),
+            "column kind: yes or no, keep or drop, true or false, 1 or 0; it came as 'In-Door'",
+        ),
         (lambda: one.number("kind"), "column kind: a number; it came as 'In-Door'"),
         (lambda: one.number("rate", "1 or more", least=1), "column rate: 1 or more; it came as '0.5'"),
     ]:

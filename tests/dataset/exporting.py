@@ -44,14 +44,16 @@ def a_run(folder: Path, captions: tuple[str | None, ...] = CAPTIONS, seconds: fl
     return Run(folder / "run")
 
 
-def task_of(run: Run, name: str, out: Path | str, settings: dict[str, Any] | None = None, **asked: Any) -> Task:
+def task_of(
+    run: Run, name: str, out: Path | str, settings: dict[str, Any] | None = None, part: str | None = None, **asked: Any
+) -> Task:
     """An export as it is asked for; small clips, where nothing else is said."""
     _, steps = steps_of(run)
     format = make("format", {name: settings or {}}, "--set")
     how: dict[str, Any] = {"fps": FPS, "frames": (FRAMES,), "sizes": (SIZE,), "fit": "crop", "take": "middle"}
     how |= {"enlarge": False, "repeat": False} | asked
     shape = shape_of(format.wants, **how)
-    return Task(run, steps, format, shape, Folder(str(out)), "h264", False, True, wording.counter(None, "", ""))
+    return Task(run, steps, format, shape, Folder(str(out)), "h264", False, True, wording.counter(None, "", ""), part)
 
 
 def export(task: Task, *, dry_run: bool = False) -> ExportResult:

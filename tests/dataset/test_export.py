@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from exporting import WORDS, a_run, export, task_of
 
@@ -21,7 +22,9 @@ from hoigen import video
 from hoigen.commands.cli import main
 from hoigen.core.errors import SetupError, UsageError
 from hoigen.data.run import Run
+from hoigen.dataset import split as splits
 from hoigen.dataset.readback import faults
+from hoigen.dataset.release import removals
 from hoigen.rules.runfile import steps_of
 from run_folders import curated, in_this_process
 
@@ -92,6 +95,42 @@ def test_clips_that_are_not_kept_any_more_leave_the_dataset(tmp_path: Path) -> N
     curated(videos=str(tmp_path / "list.jsonl"), run=tmp_path / "fewer", keep={})
     with pytest.raises(UsageError, match=r"was made with run '.*/run', and now it is '.*/fewer'"):
         export(task_of(Run(tmp_path / "fewer"), "videofolder", tmp_path / "out"))
+
+
+def test_what_somebody_asked_to_be_taken_out_leaves_the_dataset(tmp_path: Path) -> None:
+    run = a_run(tmp_path)
+    out = tmp_path / "out"
+    export(task_of(run, "videofolder", out))
+    gone = next(iter(task_of(run, "videofolder", out).samples()))
+    asked = tmp_path / "asked.csv"
+    asked.write_text(f"kind,value\nvideo,{gone.uri}\n")
+    removals.write(run.path, removals.asked(asked, run))
+    result = export(task_of(run, "videofolder", out))
+    assert dict(result.plan.left_out) == {removals.WHY: 1}
+    assert (result.plan.kept, result.samples, list(result.gone)) == (3, 2, [gone.name])
+    assert f"{gone.name}.mp4" not in files(out / "videos")
+    told = (out / ".export" / "left_out.csv").read_text()
+    assert removals.WHY in told
+    assert gone.uri not in told, "a list of what was removed does not tell what it was"
+    assert gone.id not in told
+
+
+def test_a_part_of_a_split_is_exported_alone(tmp_path: Path) -> None:
+    run = a_run(tmp_path)
+    with pytest.raises(UsageError, match=f"{run.path} has no parts yet: hoigen split {run.path} makes them"):
+        export(task_of(run, "videofolder", tmp_path / "none", part="train"))
+    hoigen.split(run.path, validation=0.4)
+    told = pq.read_table(splits.path_of(run)).to_pylist()
+    for part, many in (("train", 2), ("validation", 1)):
+        task = task_of(run, "videofolder", tmp_path / part, part=part)
+        result = export(task)
+        assert (result.samples, sum(result.plan.left_out.values())) == (many, 3 - many)
+        assert {sample.id for sample in task.samples()} == {row["id"] for row in told if row["part"] == part}
+    with pytest.raises(UsageError, match="was made with part 'train', and now it is 'validation'"):
+        export(task_of(run, "videofolder", tmp_path / "train", part="validation"))
+    pq.write_table(pq.read_table(splits.path_of(run)).slice(0, 1), splits.path_of(run))
+    with pytest.raises(UsageError, match="has no part for 2 clips that are kept now; hoigen split "):
+        export(task_of(run, "videofolder", tmp_path / "again", part="train"))
 
 
 @pytest.mark.parametrize(

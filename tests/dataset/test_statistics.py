@@ -9,6 +9,7 @@ import pytest
 from counted import CLIPS, STEPS, counted
 
 from hoigen.commands.cli import main
+from hoigen.commands.release import release
 from hoigen.commands.stats import stats
 from hoigen.core.errors import UsageError
 from hoigen.core.score import Rule
@@ -97,6 +98,30 @@ def test_checked_by_people_is_a_share_of_all(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="annotations of 2 questions"):
         statistics(run, STEPS)
     assert statistics(run, STEPS, "hoi").verified == (2, 3)
+
+
+def test_after_a_review_stats_and_release_go_by_the_same_question(tmp_path: Path) -> None:
+    run = counted(tmp_path / "hands")
+    said = [("keep", {"a": "keep", "b": "drop", "c": "yes"}, "ann"), ("human", {"a": "yes", "c": "no"}, "review"),
+            ("keep.reason", {"b": "blurred"}, "ann"), ("good", {"a": "yes"}, "ben")]  # fmt: skip
+    Annotations(run).append(
+        [
+            Annotation(clip=clip, question=question, value=value, who=who, tool="test")
+            for question, values, who in said
+            for clip, value in values.items()
+        ]
+    )
+    assert statistics(run, STEPS).verified == (2, 3)
+    assert statistics(run, STEPS, "human").verified == (1, 2)
+    made = release(run.path, licence="CC-BY-NC-4.0", creator="The team", contact="team@example.org").made
+    review = made.facts.review
+    assert review is not None
+    assert (review.question, review.yes, review.clips) == ("keep", 2, 3)
+    for command in (lambda: statistics(run, STEPS, "hoi"), lambda: release(
+        run.path, licence="CC-BY-NC-4.0", creator="x", contact="y", version="2.0.0", question="hoi"
+    )):  # fmt: skip
+        with pytest.raises(UsageError, match="--question 'hoi': nobody was asked that"):
+            command()
 
 
 def test_what_is_not_known_is_told(tmp_path: Path) -> None:

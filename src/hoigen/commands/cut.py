@@ -6,7 +6,7 @@ import functools
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -36,9 +36,10 @@ class CutResult:
     """What became of the kept clips, and what else lies in the folder.
 
     failed: clip id -> reason. pending: clips not decided yet. not_kept: name of a file -> what became of its clip,
-    which is not kept now (dropped, duplicate, failed); pruned: whether they were deleted. undecided: files of clips
-    that are not decided yet. replaced: files that were there and whose video is another one now. others: files that
-    look like clips and are none of this run's.
+    which is not kept now (dropped, duplicate, failed, removed); pruned: whether they were deleted. undecided: files of
+    clips that are not decided yet. replaced: files that were there and whose video is another one now. others: files
+    that look like clips and are none of this run's.
+    removed: kept clips that are not cut, because somebody asked for them to be taken out.
     nothing: why nothing is kept, when every clip of the run failed.
     """
 
@@ -52,6 +53,7 @@ class CutResult:
     undecided: Sequence[str] = ()
     replaced: Sequence[str] = ()
     others: Sequence[str] = ()
+    removed: int = 0
     nothing: str = ""
 
     @property
@@ -64,6 +66,8 @@ class CutResult:
         lines += [f"failed {name}: {reason}" for name, reason in self.failed.items()]
         if self.nothing:
             lines.append(self.nothing)
+        if self.removed:
+            lines.append(f"{self.removed} kept clips are left out: somebody asked for that (removals.json)")
         if self.pending:
             lines.append(f"{self.pending} clips are not decided yet (hoigen funnel says why): then hoigen cut again")
         if self.not_kept:
@@ -117,6 +121,7 @@ def cut(
     video that was replaced since it was measured is not cut. Files of clips that are not kept any more are told.
     """
     from hoigen.data.run import Run
+    from hoigen.dataset.release import removals
     from hoigen.recipe.recipe import check_numbers
     from hoigen.rules import decide
     from hoigen.rules.runfile import steps_of
@@ -126,6 +131,7 @@ def cut(
 
     folder = Run(Path(run))
     _, steps = steps_of(folder)
+    taken = removals.taken_out(folder, steps)
     total = sum(kept_counts(folder, steps).values())
     target = Path(out) if out is not None else folder.cut_folder
     folder.check_links()
@@ -135,7 +141,7 @@ def cut(
         files = sorted(e.name for e in entries if e.name.endswith(SUFFIXES) and not e.name.startswith("."))
     there = {Path(name).stem for name in files}
     limits = Limits(deadline=deadline, workers=workers or cores())
-    stage = _CutStage(folder, steps, there, target, copy)
+    stage = _CutStage(folder, steps, there, target, copy, taken)
     try:
         stage.go(limits, total=total, quiet=quiet)
     except KeyboardInterrupt:
@@ -143,7 +149,7 @@ def cut(
         raise
     sweep(target, deadline)
     con = decide.connect(folder, steps)
-    left, others = _left_over(con, files)
+    left, others = _left_over(con, files, taken)
     not_kept = {name: state for name, state in left.items() if state != "pending"}
     if prune:
         for name in not_kept:
@@ -163,6 +169,7 @@ def cut(
         undecided=[name for name in left if name not in not_kept],
         replaced=[name for name in files if Path(name).stem in stage.replaced],
         others=others,
+        removed=stage.removed,
         nothing=decide.all_failed(con, counts, folder.path),
     )
 
@@ -206,10 +213,12 @@ class _CutStage(Stage):
     name = "cut"
     unit = "clip"
 
-    def __init__(self, run: Run, steps: Sequence[Step], there: set[str], out: Path, copy: bool) -> None:
+    def __init__(
+        self, run: Run, steps: Sequence[Step], there: set[str], out: Path, copy: bool, taken: Set[str]
+    ) -> None:
         super().__init__()
-        self.folder, self.steps, self.there, self.out, self.copy = run, steps, there, out, copy
-        self.cut = self.already = 0
+        self.folder, self.steps, self.there, self.out, self.copy, self.taken = run, steps, there, out, copy, taken
+        self.cut = self.already = self.removed = 0
         self.failures: dict[str, str] = {}
         self.replaced: set[str] = set()
 
@@ -231,6 +240,10 @@ class _CutStage(Stage):
                     continue
                 check_name(row["id"], f"{self.folder.clips.folder.uri}, shard {part}")
                 del kept[row["id"]]  # a stretch listed twice is one file
+                if row["id"] in self.taken:
+                    self.removed += 1
+                    yield "removed"
+                    continue
                 meta = {"digest": row["digest"], "stamp": json.loads(row["header"] or "{}").get("stamp")}
                 clip = Clip(**{name: row[name] for name in names}, meta=meta)
                 if clip.id in self.there:
@@ -260,8 +273,11 @@ class _CutStage(Stage):
         return "failed" if item.key in self.failures else "kept"
 
 
-def _left_over(con: duckdb.DuckDBPyConnection, files: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """Files that no kept clip has: those of other clips of the run, with their state, and those of none."""
+def _left_over(
+    con: duckdb.DuckDBPyConnection, files: Sequence[str], taken: Set[str]
+) -> tuple[dict[str, str], list[str]]:
+    """Files that no kept clip has: those of other clips of the run, with their state, and those of none. A clip that
+    was `taken` out is `removed`, whatever the rules say."""
     if not files:
         return {}, []
     import pyarrow as pa
@@ -272,7 +288,9 @@ def _left_over(con: duckdb.DuckDBPyConnection, files: Sequence[str]) -> tuple[di
         from asked left join walked using (id) group by name
         having not coalesce(bool_or(state = 'kept'), false) order by name"""
     ).fetchall()
-    return {name: state for name, state in found if state is not None}, [name for name, state in found if state is None]
+    left = {name: state for name, state in found if state is not None}
+    left |= {name: "removed" for name in files if Path(name).stem in taken}
+    return left, [name for name, state in found if state is None]
 
 
 def _some(names: Sequence[str]) -> str:

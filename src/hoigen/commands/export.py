@@ -47,6 +47,9 @@ def export(
     captions: Annotated[
         Literal["run", "list"], Setting("those of hoigen caption, or those that came with the input list")
     ] = "run",
+    part: Annotated[
+        Literal["train", "validation"] | None, Setting("only the clips of that part of hoigen split; all if not given")
+    ] = None,
     tokenizer: Annotated[
         Path | None,
         Setting(
@@ -104,7 +107,7 @@ def export(
         target.names()  # a store that cannot be reached is an error now
     wants = format.wants
     counter = wording.counter(tokenizer, wants.tokenizer, wants.tokenizer_folder)
-    task = Task(folder, steps, format, shape, target, codec, link, captions == "list", counter)
+    task = Task(folder, steps, format, shape, target, codec, link, captions == "list", counter, part)
     return run_task(
         task, dry_run=dry_run, workers=cores() if workers is None else workers, deadline=deadline, quiet=quiet
     )

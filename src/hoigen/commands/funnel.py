@@ -57,7 +57,9 @@ class WhatIf:
         return sum(move.clips for move in self.moves if move.after[0] == "pending")
 
     def __str__(self) -> str:
-        then = f"then {self.after.counts['kept']} (+{self.added} -{self.lost})"
+        waits = sum(move.clips for move in self.moves if move.before[0] == "kept" and move.after[0] == "pending")
+        moved = f"+{self.added} -{self.lost}" + (f", and {waits} that are not decided then" if waits else "")
+        then = f"then {self.after.counts['kept']} ({moved})"
         if self.unsettled:
             then += f", and up to {self.unsettled} more once hoigen curate has scored them"
         lines = [str(self.after), "", f"kept now {self.before.counts['kept']}, {then}"]

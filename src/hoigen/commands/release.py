@@ -58,7 +58,7 @@ def release(
     territory: Annotated[str, Setting("where it is offered, parted by commas (EU,UK,US)")] = "",
     question: Annotated[
         str | None,
-        Setting("of the annotations that say whether a clip is kept; keep, human or the only one if not given"),
+        Setting("of the annotations that say whether a clip is kept; keep, human, good or the only one if not given"),
     ] = None,
     told: Annotated[str, Setting("what the people who looked at clips were told to do")] = "",
 ) -> ReleaseResult:

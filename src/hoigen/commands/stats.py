@@ -38,7 +38,8 @@ def stats(
     *,
     out: Annotated[Path | None, Setting("the folder for page, figures and numbers; RUN/stats when not given")] = None,
     question: Annotated[
-        str | None, Setting("of the annotations that say whether people checked a clip; the only one when not given")
+        str | None,
+        Setting("of the annotations that say whether a clip is kept; keep, human, good or the only one if not given"),
     ] = None,
 ) -> StatsResult:
     """Counts what the kept clips are: figures 3 and 5 and table 1 of HOIGen-1M, as a page, SVG, PNG and JSON.

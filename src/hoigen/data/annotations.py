@@ -16,7 +16,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,10 +26,12 @@ from hoigen.core.clip import Seconds
 from hoigen.core.errors import UsageError, nearest
 from hoigen.data.files import Folder
 from hoigen.data.parquet import parquet_file
-from hoigen.data.rows import YES_NO
+from hoigen.data.rows import YES_NO, YES_OR_NO
 from hoigen.data.run import Run
 
 COLUMNS = ("clip", "question", "value", "who", "when", "tool", "note")
+VERDICTS = ("keep", "human", "good")
+"""Questions that say whether a clip is kept: the first that anybody was asked is meant where none is named."""
 MANY = 200
 """Files of single calls from which on `append` makes them one."""
 PATIENCE: Seconds = 60.0
@@ -246,9 +248,7 @@ class Answers:
         for clip, values in self.said.items():
             for who, value in values.items():
                 if value.casefold() not in YES_NO:
-                    raise UsageError(
-                        f"{self._place(clip, who)}: yes or no, true or false, 1 or 0; it came as {value!r}"
-                    )
+                    raise UsageError(f"{self._place(clip, who)}: {YES_OR_NO}; it came as {value!r}")
             votes = Counter(YES_NO[value.casefold()] for value in values.values())
             if votes[True] == votes[False]:
                 split.append(clip)
@@ -274,20 +274,23 @@ class Answers:
         return f"{Run(self.run).annotations.uri}, clip {clip}, question {self.question}, {who}"
 
 
-def answers(run: Path, question: str | None, option: str) -> Answers:
+def answers(run: Path, question: str | None, option: str, usual: Sequence[str] = ()) -> Answers:
     """What people say in answer to one question.
 
     Args:
         run: the folder of the run.
-        question: which; may be None where there is only one.
+        question: which; may be None where there is only one, or one of the usual ones.
         option: the option that gives it, for the error (`--labels-question`).
+        usual: questions of which the first that anybody was asked is meant where none is given.
 
     Raises UsageError when the run has no annotations, or none of this question.
     """
-    rows = Annotations(run).latest()
+    rows = [row for row in Annotations(run).latest() if row.value is not None]
     asked = sorted({row.question for row in rows})
     if not asked:
-        raise UsageError(f"{run} has no annotations: hoigen annotate {run} FILE puts labels of a file there")
+        named = f"{option} {question}: " if question is not None else ""
+        raise UsageError(f"{named}{run} has no annotations: hoigen annotate {run} FILE puts labels of a file there")
+    question = question or next((name for name in usual if name in asked), None)
     if question is None and len(asked) > 1:
         raise UsageError(f"{run} has annotations of {len(asked)} questions; give {option}, one of {', '.join(asked)}")
     chosen = asked[0] if question is None else question
@@ -298,3 +301,17 @@ def answers(run: Path, question: str | None, option: str) -> Answers:
         if row.question == chosen and row.value is not None:
             said.setdefault(row.clip, {})[row.who] = row.value
     return Answers(run=Path(run), question=chosen, said=said)
+
+
+def verdicts(run: Path, question: str | None) -> Answers | None:
+    """What people say of whether clips are kept; None where nobody has said anything.
+
+    Args:
+        run: the folder of the run.
+        question: as --question says; None: the first of `VERDICTS` that anybody was asked, or the only one.
+
+    Raises UsageError when nobody was asked this question, or several others and none is named.
+    """
+    if question is None and all(row.value is None for row in Annotations(run).latest()):
+        return None
+    return answers(run, question, "--question", VERDICTS)

@@ -23,7 +23,10 @@ from typing import Any
 from hoigen.core.errors import UsageError, nearest, shown
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
-YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+YES_NO = {
+    "yes": True, "keep": True, "true": True, "1": True, "no": False, "drop": False, "false": False, "0": False,
+}  # fmt: skip
+YES_OR_NO = "yes or no, keep or drop, true or false, 1 or 0"
 TYPO = 0.8
 """How alike an unknown column and a known one must be for the unknown one to be taken for a slip of the pen."""
 
@@ -83,8 +86,7 @@ class Row:
         """The cell in `column` as yes or no. Raises UsageError when it is empty or says anything else."""
         came = self.text(column)
         if came.casefold() not in YES_NO:
-            what = "yes or no, true or false, 1 or 0"
-            raise UsageError(f"{self.place}, column {column}: {what}; it came as {came!r}")
+            raise UsageError(f"{self.place}, column {column}: {YES_OR_NO}; it came as {came!r}")
         return YES_NO[came.casefold()]
 
     def number(self, column: str, what: str = "a number", least: float = -math.inf) -> float | None:

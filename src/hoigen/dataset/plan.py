@@ -16,8 +16,9 @@ from hoigen.data.files import Folder
 from hoigen.data.journal import Journal
 from hoigen.data.run import Run
 from hoigen.data.tables import Table
-from hoigen.dataset import wording
+from hoigen.dataset import split, wording
 from hoigen.dataset.contract import CLIPS, Export, Format, Sample
+from hoigen.dataset.release import removals
 from hoigen.dataset.shape import Cut, Shape
 from hoigen.rules.cascade import Step
 from hoigen.video.cutting import check_name
@@ -95,6 +96,7 @@ class Task:
         link: files that need no encoding are linked.
         listed: the captions are those of the input list, not those of the run.
         counter: counts tokens.
+        part: of `hoigen split`, whose clips are wanted; None: all.
     """
 
     run: Run
@@ -106,6 +108,7 @@ class Task:
     link: bool
     listed: bool
     counter: wording.Counter
+    part: str | None = None
     _held: list[tuple[int, list[Planned]]] = field(default_factory=list, compare=False, repr=False)
 
     @property
@@ -137,6 +140,7 @@ class Task:
             "enlarge": shape.enlarge,
             "repeat": shape.repeat,
             "codec": self.codec,
+            "part": self.part,
         }
 
     def journal(self, stage: str, shard: int) -> Journal:
@@ -157,9 +161,11 @@ class Task:
         from hoigen.stages.scores import clip_of
 
         seen: set[str] = set()
+        taken = removals.taken_out(self.run, self.steps)
         for shard, ids in kept_clips(self.run, self.steps):
             wanted = set(ids)
             texts = self._texts(shard)
+            parts = split.parts_of(self.run, ids) if self.part is not None else {}
             clips = (row for row in self.run.clips.read(shard) if row["state"] == "ok")
             rows = {row["id"]: row for row in clips if row["id"] in wanted}
             found: list[Planned] = []
@@ -167,8 +173,12 @@ class Task:
                 check_name(name, f"{self.run.clips.folder.uri}, shard {shard}")
                 clip = clip_of(rows[name])
                 text = wording.one_line((clip.prompt if self.listed else texts.get(name)) or "")
-                if name in seen:
-                    made: list[Cut] | str = "the same stretch is listed twice"
+                if name in taken:
+                    made: list[Cut] | str = removals.WHY
+                elif self.part is not None and parts[name] != self.part:
+                    made = f"of the part {parts[name]}"
+                elif name in seen:
+                    made = "the same stretch is listed twice"
                 elif self.format.captioned and not text:
                     made = "no caption"
                 else:
@@ -317,7 +327,9 @@ class Task:
         writer.writerow(["id", "uri", "start", "end", "why"])
         for _, found in self.planned():
             for clip, _, made in found:
-                if isinstance(made, str):
+                if made == removals.WHY:  # what was removed is not told
+                    writer.writerow(["", "", "", "", made])
+                elif isinstance(made, str):
                     writer.writerow([clip.id, cell(clip.uri), clip.start, clip.end, made])
         self.notes.write("left_out.csv", text.getvalue().encode("utf-8"))
 

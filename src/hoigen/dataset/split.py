@@ -65,6 +65,33 @@ def path_of(run: Run) -> Path:
     return run.path / "split" / "split.parquet"
 
 
+def parts_of(run: Run, ids: Sequence[str]) -> dict[str, str]:
+    """Clip -> its part.
+
+    Args:
+        run: the run.
+        ids: of clips that are kept.
+
+    Raises UsageError where the run was not split, or since when other clips are kept.
+    """
+    import duckdb
+
+    path = path_of(run)
+    if not path.is_file():
+        raise UsageError(f"{run.path} has no parts yet: hoigen split {run.path} makes them")
+    query = f"select id, part from {rows_of_file(path)} where id in (select unnest(?::varchar[]))"
+    with duckdb.connect() as con:
+        found = dict(con.execute(query, [list(ids)]).fetchall())
+    if lacking := len(set(ids) - found.keys()):
+        raise UsageError(stale(run, lacking))
+    return found
+
+
+def stale(run: Run, lacking: int) -> str:
+    """What is said where clips that are kept now have no part."""
+    return f"{path_of(run)} has no part for {lacking} clips that are kept now; hoigen split {run.path} again"
+
+
 def make(
     run: Run, steps: Sequence[Step], *, share: float, seed: int, column: str | None = None, suite: Suite | None = None
 ) -> Split:

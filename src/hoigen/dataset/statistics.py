@@ -160,7 +160,8 @@ def statistics(run: Run, steps: Sequence[Step], question: str | None = None) -> 
     Args:
         run: the run.
         steps: its measures and rules.
-        question: of the annotations that say whether a clip was checked; the only one, when not given.
+        question: of the annotations that say whether a clip is kept; `keep`, `human`, `good` or the only one, when not
+            given.
 
     Raises UsageError when nothing is kept, or people were asked several questions and none is named.
     """
@@ -432,13 +433,12 @@ def _balance(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step]) ->
 
 
 def _verified(con: duckdb.DuckDBPyConnection, run: Run, question: str | None) -> tuple[int, int] | None:
-    from hoigen.data.annotations import Annotations, answers
+    from hoigen.data.annotations import verdicts
 
-    if not Annotations(run).latest():
-        if question is not None:
-            raise UsageError(f"--question {question}: {run.path} has no annotations")
+    found = verdicts(run.path, question)
+    if found is None:
         return None
-    yes, split = answers(run.path, question, "--question").yes_no()
+    yes, split = found.yes_no()
     kept = {name for (name,) in con.execute("select id from kept").fetchall()}
     return sum(value for clip, value in yes.items() if clip in kept), len(kept & {*yes, *split})
 

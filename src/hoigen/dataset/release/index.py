@@ -14,7 +14,6 @@ from hoigen.dataset import split
 from hoigen.dataset.release import removals, rights
 from hoigen.dataset.release.removals import Removal
 from hoigen.dataset.statistics import categories_file
-from hoigen.rules import sets
 from hoigen.rules.cascade import Step
 from hoigen.stages.captioned import captions_in_force
 
@@ -91,8 +90,7 @@ def gather(
 
     Raises UsageError where nothing is left, or a split does not have all clips.
     """
-    alike = sets.path_of(run, "near_duplicates")
-    removals.mark(con, taken, rows_of_file(alike) if alike.is_file() else None)
+    removals.mark(con, taken, removals.alike_of(run))
     numbers = [number.name for step in steps for number in step.numbers]
     con.execute(
         """create temp table kept as select id, any_value(video) as video, any_value(n) as n from walked
@@ -114,7 +112,7 @@ def gather(
             f"select count(*) from kept where id not in (select id from {rows_of_file(path)})"
         ).fetchall()
         if lacking:
-            raise UsageError(f"{path} has no part for {lacking} clips that are kept now; hoigen split {run.path} again")
+            raise UsageError(split.stale(run, lacking))
         part = "parts.part"
         con.execute(f"create temp table parts as select id, part from {rows_of_file(path)}")
     else:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hoigen.core.errors import UsageError
-from hoigen.data.annotations import Annotations
+from hoigen.data.annotations import verdicts
 from hoigen.data.rows import YES_NO
 from hoigen.data.run import Run
 from hoigen.dataset.release import checking, describe, index, removals, rights
@@ -32,9 +32,8 @@ if TYPE_CHECKING:
 
 VERSION = re.compile(r"\d+\.\d+\.\d+")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
-PREFERRED = ("keep", "human", "good")
-"""Questions that say whether a clip is kept, the first that anybody was asked."""
-YES = ("keep", *(word for word, yes in YES_NO.items() if yes))
+ADJUDICATED = "review"
+"""Who says, of question `human`, the one answer that counts: nobody's own word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,34 +174,27 @@ def _files(con: duckdb.DuckDBPyConnection, folder: Path) -> dict[str, Path]:
 
 
 def _review(con: duckdb.DuckDBPyConnection, run: Run, wanted: Wanted) -> Review | None:
-    rows = [row for row in Annotations(run).latest() if row.value is not None]
-    asked = sorted({row.question for row in rows})
-    if wanted.question is not None and wanted.question not in asked:
-        raise UsageError(
-            f"--question {wanted.question}: nobody was asked that in {run.path} (asked: {asked or 'nothing'})"
-        )
-    if not asked:
+    found = verdicts(run.path, wanted.question)
+    if found is None:
         return None
-    question = wanted.question or next((name for name in PREFERRED if name in asked), None)
-    if question is None and len(asked) > 1:
-        raise UsageError(f"people were asked {len(asked)} questions; give --question, one of {', '.join(asked)}")
-    question = question or asked[0]
     kept = {clip for (clip,) in con.execute("select id from indexed").fetchall()}
     said: dict[str, dict[str, str]] = {}
-    for row in rows:
-        if row.question == question and row.clip in kept and row.who != "review":  # that one is what adjudication says
-            said.setdefault(row.clip, {})[row.who] = str(row.value).casefold()
+    for clip, values in found.said.items():
+        # what adjudication says is nobody's word
+        one = {who: value.casefold() for who, value in values.items() if who != ADJUDICATED}
+        if clip in kept and one:
+            said[clip] = one
     if not said:
         return None
     people = sorted({who for one in said.values() for who in one})
     units: list[tuple[str, Ratings]] = [(clip, one) for clip, one in sorted(said.items()) if len(one) > 1]
     words = "nobody said something of a clip that somebody else had"
     if units:
-        found = agreement(units, Draws(draws=1000), between=people)
-        words = f"Krippendorff's alpha {found.alpha}, AC1 {found.ac1}, raw {found.raw}, over {len(units)} clips"
-    yes = sum(2 * sum(value in YES for value in one.values()) > len(one) for one in said.values())
+        agreed = agreement(units, Draws(draws=1000), between=people)
+        words = f"Krippendorff's alpha {agreed.alpha}, AC1 {agreed.ac1}, raw {agreed.raw}, over {len(units)} clips"
+    yes = sum(2 * sum(YES_NO.get(value, False) for value in one.values()) > len(one) for one in said.values())
     return Review(
-        question=question, people=len(people), clips=len(said), twice=len(units), yes=yes, agreement=words,
+        question=found.question, people=len(people), clips=len(said), twice=len(units), yes=yes, agreement=words,
         told=wanted.told,
     )  # fmt: skip
 

@@ -17,13 +17,18 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen.core.errors import UsageError
 from hoigen.data.files import write_text
+from hoigen.data.parquet import rows_of_file
 from hoigen.data.rows import read_json, rows_of
 from hoigen.data.run import Run
+from hoigen.rules import sets
+from hoigen.rules.cascade import Step
 
 if TYPE_CHECKING:
     import duckdb
 
 FILE = "removals.json"
+WHY = "somebody asked for it to be taken out"
+"""Why a clip that the rules keep is given to nobody."""
 KINDS = ("clip", "video", "person")
 PEOPLE = ("person", "people", "actor", "author", "creator", "channel", "uploader", "owner", "speaker")
 """Columns of a list that say who is in a video, or whose it is."""
@@ -120,6 +125,30 @@ def _known(run: Run, values: set[str]) -> tuple[dict[str, tuple[str, str, float,
             if row["uri"] in values:
                 videos[row["uri"]] = row["digest"] or ""
     return clips, videos
+
+
+def taken_out(run: Run, steps: Sequence[Step]) -> frozenset[str]:
+    """Ids of the clips of a run that a removal is about, kept or not, and of those that show the same.
+
+    Args:
+        run: the run.
+        steps: its measures and rules.
+
+    Raises UsageError for a damaged list of removals.
+    """
+    from hoigen.rules import decide
+
+    if not (rows := read(run.path)):
+        return frozenset()
+    with decide.connect(run, steps) as con:
+        mark(con, rows, alike_of(run))
+        return frozenset(clip for (clip,) in con.execute("select id from removed").fetchall())
+
+
+def alike_of(run: Run) -> str | None:
+    """SQL of what `hoigen duplicates` found to show the same, as `mark` takes it; None where it has not run."""
+    path = sets.path_of(run, "near_duplicates")
+    return rows_of_file(path) if path.is_file() else None
 
 
 def mark(con: duckdb.DuckDBPyConnection, rows: Sequence[Removal], alike: str | None) -> None:
