@@ -3,6 +3,7 @@
 python benchmarks/fine_hoi.py                    the tables of docs/fine_hoi.md
 python benchmarks/fine_hoi.py --figures FOLDER   also the curve over the frame rate, as fine_hoi_fps.svg
 python benchmarks/fine_hoi.py --clips ../shared  what the small models see in real clips and in generated ones
+python benchmarks/fine_hoi.py --cost FILE...     CPU seconds a frame, observer and score: every frame, and 8 a second
 
 Scenes come from tests/hoi_world.py: a figure that moves, a ball in its hand, faults in what a detector says of them.
 """
@@ -146,6 +147,24 @@ def watched(measure: FineHoi, path: Path, verb: str | None, thing: str | None) -
     return measure.read(clip, seen), time.process_time() - began
 
 
+def cost(files: list[Path]) -> None:
+    """CPU seconds of the bundled observer and the score, a frame that is looked at; without loading the models."""
+    print(f"\n{'file':<24}{'size':>10}{'frames a s':>12}{'frames':>8}{'cpu s':>8}{'a frame':>9}")
+    spent: dict[str, list[float]] = {}
+    for name, sampling in (("every frame", FineHoi().sampling), ("8 a second", Sampling(fps=8, short_side=480))):
+        measure = FineHoi(sampling=sampling)
+        measure.looking.observer.load()
+        for path in files:
+            header = probe(str(path))
+            score, seconds = watched(measure, path, None, None)
+            frames = int(score.detail["frames"])
+            spent.setdefault(name, []).append(seconds / frames)
+            size, fps = f"{header.width}x{header.height}", f"{frames / header.duration:.1f}"
+            print(f"{path.stem:<24}{size:>10}{fps:>12}{frames:>8}{seconds:>8.1f}{seconds / frames:>9.3f}", flush=True)
+    for name, each in spent.items():
+        print(f"{name}: {np.mean(each):.3f} CPU s a frame ({min(each):.3f} to {max(each):.3f})")
+
+
 def draw(curves: dict[tuple[str, str], list[float]]) -> str:
     """The frame rate against the score, as SVG: full lines native, dashed ones at 8 frames a second."""
     low, width, height, left, top = 70.0, 560, 300, 60, 80
@@ -188,8 +207,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--figures", type=Path)
     parser.add_argument("--clips", type=Path)
+    parser.add_argument("--cost", type=Path, nargs="+")
     arguments = parser.parse_args()
     print(headline())
+    if arguments.cost:
+        cost(arguments.cost)
+        return
     if arguments.clips:
         real(arguments.clips)
         return

@@ -131,7 +131,13 @@ def report(files: list[str], labels: np.ndarray, x: np.ndarray) -> None:
     print(f"AUC, shipped weights           {auc(labels, shipped):.3f} (they were fitted to these clips)")
     print(f"AUC, plain sum, nothing fitted {auc(labels, x.sum(axis=1)):.3f}")
     right = [((scores > 0) == labels).mean() for scores in repeats]
-    print(f"right at 0.5, held out         {np.mean(right):.3f}\n")
+    print(f"right at 0.5, held out         {np.mean(right):.3f}")
+    for bound in (0.5, 0.4):
+        passed = [scores > np.log(bound / (1 - bound)) for scores in repeats]
+        found = np.mean([each[labels == 1].mean() for each in passed])
+        precise = np.mean([labels[each].mean() for each in passed if each.any()])
+        print(f"interactions from {bound} on        {found:.3f} pass, precision {precise:.3f} (held out)")
+    print()
     print("wrong at 0.5, held out (mean of repeats):")
     for at in np.argsort(mean):
         if (mean[at] > 0) != labels[at]:

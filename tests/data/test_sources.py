@@ -72,6 +72,16 @@ def test_what_stays_out_of_a_folder_is_counted(tmp_path: Path) -> None:
     assert said[0].startswith(f"6 files in {tmp_path} stay out")
 
 
+def test_records_beside_videos_are_no_surprise(tmp_path: Path) -> None:
+    touch(tmp_path, "m/a-0.mp4", "m/a-0.json", "m/.lock-0-of-1")
+    said: list[str] = []
+    assert names(tmp_path, tmp_path, said) == ["m/a-0.mp4"]
+    assert said == []
+    touch(tmp_path, "m/b-0.json")  # a record whose video is lost
+    assert names(tmp_path, tmp_path, said) == ["m/a-0.mp4"]
+    assert said[0].startswith(f"1 file in {tmp_path}")
+
+
 def test_what_may_have_been_meant_is_named_with_the_reason(tmp_path: Path) -> None:
     touch(tmp_path, "a.mp4", "b.3g2", "c.asf", "d.divx", "thumbs/1.jpg", "thumbs/2.png")
     for n in range(30):
