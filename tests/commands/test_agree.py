@@ -150,6 +150,16 @@ def test_models_as_people_rank_them(tmp_path: Path) -> None:
     assert rate.value == pytest.approx(24 * (1 / 3) * (1 / 3) / 72 * 3, abs=0.02)
 
 
+def test_two_models_are_ranked_and_no_table_of_undefined_follows(tmp_path: Path) -> None:
+    run = four_models(tmp_path / "r")
+    rows = [f"{name},a,b,second,ann" for name in IDS[:12]]
+    (tmp_path / "votes.csv").write_text("prompt,first,second,winner,rater\n" + "\n".join(rows))
+    text = str(agree(run, tmp_path / "votes.csv", draws=300))
+    people = text[text.index("Models as people rank them") :]
+    assert "which number ranks models as people do is not known: 2 models: there is no order of fewer than 3" in people
+    assert "Which number ranks" not in people
+
+
 def test_ratings_of_several_people_are_votes_on_models(tmp_path: Path) -> None:
     run = four_models(tmp_path / "r")
     rows = [

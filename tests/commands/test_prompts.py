@@ -113,6 +113,7 @@ def test_seen_counts_captions_and_groups_follow(tmp_path: Path) -> None:
         ({"set": ["extent.expert=fake_world"]}, "`extend` with `expert`"),
         ({"retry": True}, "--extend"),
         ({"seen": Path(__file__)}, "cannot be read as a table of categories"),
+        ({"seen": Path("nowhere.parquet")}, "nowhere.parquet: no such file"),
     ],
 )
 def test_bad_input_is_named_and_nothing_is_written(tmp_path: Path, options: Any, words: str) -> None:

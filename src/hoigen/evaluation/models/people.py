@@ -177,6 +177,10 @@ def tables_of(found: Opinion, columns: Sequence[Number], draws: Draws) -> list[T
         better=(None, "more", "more"),
         notes=notes,
     )
+    if found.ranked and all(each.rho.value is None for each in found.ranked):
+        why = "; ".join(dict.fromkeys(each.rho.reason for each in found.ranked))
+        notes.append(f"which number ranks models as people do is not known: {why}")
+        return [people]
     labels = {column.name: column.heading + (", sign turned" if column.better == "less" else "") for column in columns}
     order = sorted(found.ranked, key=lambda each: -(each.rho.value if each.rho.value is not None else -2.0))
     lines: list[list[str | Cell]] = []

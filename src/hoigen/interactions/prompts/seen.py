@@ -31,6 +31,8 @@ def with_seen(suite: Suite, categories: Path) -> Suite:
 
     try:
         table = pq.read_table(categories, partitioning=None)
+    except FileNotFoundError:
+        raise UsageError(f"{categories}: no such file") from None
     except (OSError, pa.ArrowException) as error:
         problem = " ".join(str(error).split())
         raise UsageError(f"{categories} cannot be read as a table of categories: {problem}") from None
