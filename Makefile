@@ -1,5 +1,5 @@
 # make demo: set everything up and run the main job on real footage.
-# make review: look at the demo's clips as a reviewer does, in a browser.
+# make review: look at the demo's clips as a reviewer does, in a browser; also at those that the demo drops by hoi_lite.
 # make test: set everything up and pass the tests, but for those whose worth is in their length.
 # make test-slow: pass those, and install every extra.
 # make smoke: build the wheel and run doctor and demo from it on the newest Python at hand (SMOKE_PYTHON=... takes another).
@@ -16,6 +16,7 @@ TORCH := torch==2.13.0
 HOIGEN := $(VENV)/bin/hoigen
 VBENCH := .venv-vbench
 READERS := .venv-readers
+REVIEW := runs/demo-review
 PARITY := build/parity
 
 .PHONY: setup demo review test test-slow audit smoke extras check-debian parity readers mutants lint types bench clean
@@ -34,7 +35,9 @@ demo: setup
 
 review: setup
 	@test -e runs/demo/run.yaml || $(HOIGEN) demo
-	$(HOIGEN) review runs/demo
+	@test -e $(REVIEW)/captions || { echo "A run of the same clips that keeps most of them, for people to decide:"; \
+		$(HOIGEN) curate runs/demo/run.yaml --run $(REVIEW) --quiet --set keep.hoi_lite.min=0.1 && $(HOIGEN) caption $(REVIEW) --quiet; }
+	$(HOIGEN) review $(REVIEW)
 
 # The tests of models in this process need PyTorch. TORCH=... takes another build of it.
 $(MODELS): $(STAMP)
