@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,12 @@ def test_what_is_heavy_loads_on_first_use(code: str) -> None:
     loaded = set(done.stdout.rpartition("loaded")[2].split())
     assert "hoigen" in loaded, done.stderr
     assert not loaded & HEAVY
+
+
+def test_no_command_has_the_name_of_a_room() -> None:
+    """`import hoigen.stats.resample` makes `hoigen.stats` that folder, whatever function had the name."""
+    rooms = {module.name for module in pkgutil.iter_modules(hoigen.__path__)}
+    assert rooms & {module_of(name) for name in VERBS} == set()
 
 
 @pytest.mark.parametrize("name", VERBS)

@@ -62,6 +62,12 @@ def motions(run: Run) -> dict[str, float]:
     return dict(con.execute("select id, motion from decided where motion is not null").fetchall())
 
 
+def test_a_share_of_less_than_one_clip_is_said_to_be_that(run: Run) -> None:
+    found = {item.score: item for item in hoigen.suggest(run.path, keep_share=0.995, bound="both").items}
+    assert not found["motion"].bounds
+    assert "drops less than one of 198 clips on each side; use --labels" in found["motion"].why
+
+
 def test_percentiles_bound_the_sides_that_the_rules_bound(run: Run) -> None:
     found = {item.score: item for item in hoigen.suggest(run.path, keep_share=0.8).items}
     assert list(found) == ["motion", "text_boxes"], "the scores that see frames"

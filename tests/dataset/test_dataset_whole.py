@@ -14,10 +14,10 @@ import hoigen
 from hoigen.commands.balance import balance
 from hoigen.commands.caption import caption
 from hoigen.commands.categories import categories
+from hoigen.commands.clip_stats import clip_stats
 from hoigen.commands.duplicates import duplicates
 from hoigen.commands.release import release
 from hoigen.commands.split import split
-from hoigen.commands.stats import stats
 from hoigen.commands.verify_release import verify_release
 from hoigen.core.errors import UsageError
 from hoigen.dataset import near
@@ -43,7 +43,7 @@ def whole(folder: Path, videos: list[Path]) -> dict[str, Any]:
         alike = duplicates(run)
         words = caption(run, set=[f"captioner={json.dumps({'mixture': WORLD})}"], quiet=True)
     found = categories(run)
-    numbers = stats(run)
+    numbers = clip_stats(run)
     parts = split(run, validation=0.3)
     made = release(run, licence="CC-BY-4.0", creator="Tests", contact="tests@example.org")
     verified = verify_release(made.made.folder, digest=made.made.digest)

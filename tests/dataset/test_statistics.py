@@ -9,8 +9,8 @@ import pytest
 from counted import CLIPS, STEPS, counted
 
 from hoigen.commands.cli import main
+from hoigen.commands.clip_stats import clip_stats
 from hoigen.commands.release import release
-from hoigen.commands.stats import stats
 from hoigen.core.errors import UsageError
 from hoigen.core.score import Rule
 from hoigen.data.annotations import Annotation, Annotations
@@ -163,7 +163,7 @@ def test_the_command_writes_page_figures_and_numbers(tmp_path: Path, capsys: pyt
     assert json.loads((tmp_path / "stats" / "stats.json").read_text())["clips"] == len(CLIPS) - 1
     assert "5 clips of 4 videos" in capsys.readouterr().out
     before = {path.name: path.read_bytes() for path in (tmp_path / "stats").iterdir()}
-    stats(tmp_path)
+    clip_stats(tmp_path)
     assert {path.name: path.read_bytes() for path in (tmp_path / "stats").iterdir()} == before, "the same every time"
 
 
@@ -174,7 +174,7 @@ def test_without_matplotlib_nothing_is_written(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setitem(sys.modules, "hoigen.pages.plots", None)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises((UsageError, ModuleNotFoundError)):
-        stats(run.path)
+        clip_stats(run.path)
     assert not (tmp_path / "stats").exists()
 
 

@@ -76,7 +76,13 @@ VERBS = {
     "doctor": "Says what is installed and whether it fits, what each extra would give, and where model files are kept.",
 }
 """Command -> the first line of its function's docstring: listing all commands imports none."""
-MODULES = {"try": "try_measure", "models": "model_files", "map": "map_list", "review": "review_app"}
+MODULES = {
+    "try": "try_measure",
+    "models": "model_files",
+    "map": "map_list",
+    "review": "review_app",
+    "stats": "clip_stats",
+}
 """Of commands whose name is taken: the file, and the function in it."""
 
 

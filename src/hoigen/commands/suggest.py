@@ -264,7 +264,12 @@ def _from_spread(con: duckdb.DuckDBPyConnection, score: str, sides: Sequence[Bou
     )
     if stays == len(values):
         least = sum(value == values[0] for value in values) if "min" in bounds else sum(v == values[-1] for v in values)
-        why = f"a bound that keeps {share:.0%} drops nothing: {least} of {len(values)} clips share the outermost value"
+        if (1 - share) * len(values) / len(sides) < 1 - 1e-9:  # as `tails` counts
+            where = " on each side" if len(sides) > 1 else ""
+            why = f"to keep {share:.0%} drops less than one of {len(values)} clips{where}"
+        else:
+            why = f"a bound that keeps {share:.0%} drops nothing: {least} of {len(values)} clips share the "
+            why += "outermost value"
         return _Suggestion(score, {}, f"{why}; use --labels, or another --keep-share", len(values), percentiles)
     why = f"keeps {stays} of {len(values)} clips ({stays / len(values):.1%}; {lost})"
     notes = [f"{clips - len(values)} of {clips} clips have no value and are not in this; score_all: true measures all"]

@@ -33,7 +33,7 @@ class StatsResult:
         return "\n".join([*lines, f"{self.files[0]}, and {len(self.files) - 1} files beside it"])
 
 
-def stats(
+def clip_stats(
     run: RunFolder,
     *,
     out: Annotated[Path | None, Setting("the folder for page, figures and numbers; RUN/stats when not given")] = None,
