@@ -17,6 +17,7 @@ from hoigen.core.errors import RanksOpen, UsageError
 from hoigen.core.trusted import grant
 from hoigen.data.run import Run
 from hoigen.evaluation.models.read import source_of
+from hoigen.evaluation.models.scorecard import UNKNOWN, card_of
 from hoigen.rules.runfile import steps_of
 
 BOOM = '''
@@ -101,6 +102,22 @@ def test_every_video_is_measured_or_named_and_again_nothing_is_done(made: Path) 
     before = (made / "log").read_text()
     assert str(run(made)) == text
     assert (made / "log").read_text() == before
+
+
+def test_seeds_in_records_of_generate_come_into_the_score_card(made: Path) -> None:
+    def record(name: str, **facts: Any) -> None:
+        (made / "videos" / "a" / f"{name}.json").write_text(json.dumps(facts))
+
+    record("ride_bicycle-0", seed=77, video={"file": "ride_bicycle-0.mp4"})
+    record("ride_bicycle-1", seed=78, video={"file": "another.mp4"})
+    record("eat_apple-0", seed="x", video={"file": "eat_apple-0.mp4"})
+    (made / "recipe.yaml").write_text("measures: [metadata]\n")
+    run(made)
+    assert card_of(source_of(made / "run"))["seeds"] == "77"
+    for name, content in (("ride_bicycle-1", "[" * 100_000), ("ride_bicycle-0", "no JSON")):
+        (made / "videos" / "a" / f"{name}.json").write_text(content)
+    run(made)
+    assert card_of(source_of(made / "run"))["seeds"] == UNKNOWN
 
 
 def test_a_video_that_comes_later_is_measured_alone(made: Path, tiny_video: Path) -> None:

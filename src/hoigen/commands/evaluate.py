@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 NAMED = 8
 """So many of a list are named on the screen; evaluation.json has all."""
+LARGEST_RECORD = 1 << 20
+"""Bytes of the record beside a video; a larger file is none."""
 FIXED: Mapping[str, Any] = {"shots": "none", "duplicates": "keep", "score_all": True, "keep": {}}
 """Keys of a recipe that evaluation knows in one form: nothing is cut, nothing is dropped."""
 
@@ -341,7 +343,21 @@ def _facts(suite: Suite, found: Sequence[Found], prompts: Path | None, long: boo
             for name, model in models.items()
         },
         "without_prompt": [each.path for each in found if each.prompt is None],
+        "seeds": sorted({seed for each in found if each.prompt is not None for seed in _seed_of(each.path)}),
     }
+
+
+def _seed_of(video: str) -> list[int]:
+    """The seed in the record that `hoigen generate` left beside a video; none where there is no such record."""
+    beside = Path(video).with_suffix(".json")
+    try:
+        if "://" in video or beside.stat().st_size > LARGEST_RECORD:
+            return []
+        record = json.loads(beside.read_text(encoding="utf-8"))
+        seed, file = record["seed"], record["video"]["file"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return []
+    return [seed] if file == Path(video).name and isinstance(seed, int) and not isinstance(seed, bool) else []
 
 
 def _models(suite: Suite, found: Sequence[Found]) -> dict[str, _ModelVideos]:

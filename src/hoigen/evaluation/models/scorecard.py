@@ -33,13 +33,14 @@ def card_of(source: Source) -> dict[str, str]:
             if isinstance(each, Mapping)
         }
     )
-    seeds = sorted({video.sample for video in source.videos if video.sample})
+    samples = sorted({video.sample for video in source.videos if video.sample})
+    seeds = sorted(_seeds(source))
     given = {
         "hoigen": str(ran.get("hoigen") or ""),
         "suite": f"{suite.get('name')} {suite.get('digest')}" if suite.get("digest") else "",
         "prompts are": str(source.evaluation.get("held_against") or ""),
-        "samples": ", ".join(seeds[:8]) + (" …" if len(seeds) > 8 else ""),
-        "seeds": ", ".join(sorted(_seeds(source), key=int)[:8]),
+        "samples": ", ".join(samples[:8]) + (" …" if len(samples) > 8 else ""),
+        "seeds": ", ".join(map(str, seeds[:8])) + (f" … ({len(seeds)} in all)" if len(seeds) > 8 else ""),
         "decoder": ", ".join(f"{name} {libraries[name]}" for name in DECODERS if name in libraries),
         "card": ", ".join(devices) or ("cpu" if libraries else ""),
         "precision": ", ".join(precision) or ("as each model's own" if libraries else ""),
@@ -115,9 +116,12 @@ def card_table(sources: Sequence[Source]) -> Table:
     return Table(name="scorecard", title="Score card", header=header, rows=rows, notes=notes)
 
 
-def _seeds(source: Source) -> set[str]:
-    """Seeds that the names of samples tell of: `seed42-0`."""
-    return {found[1] for video in source.videos if (found := re.search(r"seed[_-]?(\d+)", video.sample))}
+def _seeds(source: Source) -> set[int]:
+    """Seeds that records of `hoigen generate` or the names of samples tell of: `seed42-0`."""
+    given = source.evaluation.get("seeds")
+    recorded = {each for each in given if isinstance(each, int)} if isinstance(given, list) else set()
+    named = (re.search(r"seed[_-]?(\d{1,20})", video.sample) for video in source.videos)
+    return recorded | {int(found[1]) for found in named if found}
 
 
 def _items(given: Any) -> list[tuple[str, str]]:
