@@ -131,6 +131,8 @@ def test_a_part_of_a_split_is_exported_alone(tmp_path: Path) -> None:
     pq.write_table(pq.read_table(splits.path_of(run)).slice(0, 1), splits.path_of(run))
     with pytest.raises(UsageError, match="has no part for 2 clips that are kept now; hoigen split "):
         export(task_of(run, "videofolder", tmp_path / "again", part="train"))
+    with pytest.raises(UsageError, match="--part: train or validation; it came as 'test'"):
+        hoigen.export(run.path, to="videofolder", out=str(tmp_path / "test"), part="test")
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,7 @@ def export(
     from hoigen.dataset.export import run_task
     from hoigen.dataset.plan import Task
     from hoigen.dataset.shape import shape_of
+    from hoigen.dataset.split import TRAIN, VALIDATION
     from hoigen.recipe.build import make
     from hoigen.recipe.recipe import check_numbers
     from hoigen.recipe.yaml import set_value
@@ -102,6 +103,8 @@ def export(
     )  # fmt: skip
     if not str(out).strip():
         raise UsageError("--out: a folder; it came as an empty text")
+    if part not in (None, TRAIN, VALIDATION):
+        raise UsageError(f"--part: {TRAIN} or {VALIDATION}; it came as {part!r}")
     target = Folder(str(out))
     if not target.is_local:
         target.names()  # a store that cannot be reached is an error now
