@@ -50,6 +50,11 @@ def test_the_page_is_well_formed_and_says_the_numbers(facts: ReportFacts) -> Non
     assert headline(facts) == "412 of 9,381 clips kept"
 
 
+def test_a_bar_says_what_is_not_decided_too(facts: ReportFacts) -> None:
+    """Clips that wait for a person or a score are in it, and are neither dropped nor failed."""
+    assert "2 dropped elsewhere, failed or not decided" in str(render(facts))
+
+
 def test_nothing_comes_from_elsewhere(facts: ReportFacts) -> None:
     page = Page(render(facts))
     for tag, attributes in page.elements:

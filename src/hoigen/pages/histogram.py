@@ -263,6 +263,6 @@ def _bar(facts: Histogram, index: int, tallest: int, scale: _Scale) -> Html | No
         values = f"{number(low)} and more"
     else:
         values = f"{number(low)} to {number(high)}"
-    named = {"kept": "kept", "here": "dropped by this rule", "elsewhere": "dropped elsewhere or failed"}
+    named = {"kept": "kept", "here": "dropped by this rule", "elsewhere": "dropped elsewhere, failed or not decided"}
     told = ", ".join(f"{count(size)} {named[kind]}" for kind, size in parts if size)
     return el("g", el("title", f"{values}: {told}"), shapes, class_="bin")

@@ -34,7 +34,8 @@ def render(facts: ReportFacts) -> str:
     dropped = [sheet(one, "dropped") for one in facts.dropped_sheets]
     under = "Under the rule that dropped them. A good threshold shows little here that you would miss."
     below = "Below each kept clip; enlarged, with every call that led to them."
-    names = (("kept", "kept"), ("here", "dropped by this rule"), ("elsewhere", "dropped elsewhere or failed"))
+    other = "dropped elsewhere, failed or not decided"
+    names = (("kept", "kept"), ("here", "dropped by this rule"), ("elsewhere", other))
     legend = el("ul", [el("li", el("i", class_=kind), name) for kind, name in names], class_="legend")
     grid = el("div", [histogram(one) for one in facts.histograms], class_="grid")
     nothing = nothing_kept(facts.stages) if facts.clips and not facts.kept + facts.pending else None
