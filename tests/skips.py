@@ -18,21 +18,25 @@ class Need(NamedTuple):
 
 NEEDS = (
     Need(r"chromium", "Chromium", "apt-get install -y chromium (as root; HOIGEN_CHROMIUM names another browser)"),
+    Need(r"axe-core|no npm", "axe-core", "apt-get install -y npm (as root), and an npm registry that can be reached"),
+    Need(r"memory without a name", "a system with memfd (Linux)", "no command"),
+    Need(r"experiment was not run", "the experiment that writes its test's file", "make test (not pytest alone)"),
     Need(r"initdb", "PostgreSQL", "apt-get install -y postgresql (as root)"),
     Need(r"VBench was not asked", "VBench itself, in an environment of its own", "make parity"),
     Need(r"loaders of exports", "the loaders that exports are read back by", "make readers"),
     Need(r"torchvision is installed", "an environment without torchvision", "pip uninstall torchvision"),
     Need(r"extra \[train\]|'(diffusers|peft)[.'\w]*", "diffusers, peft", "make test (not pytest alone)"),
     Need(r"extra \[models\]|'(torch|transformers)[.'\w]*", "PyTorch and transformers", "make test (not pytest alone)"),
+    Need(r"make test brings it", "matplotlib, mlcroissant", "make test (not pytest alone)"),
     Need(r"xllamacpp", "a server of llama.cpp", "make setup"),
     Need(r"weights of transnet are not here", "TransNetV2's weights", "hoigen models transnet --fetch"),
     Need(
-        r"could not import '(lemminflect|playwright|aiohttp|mutants|openai|duckdb|sqlalchemy|starlette)",
+        r"could not import '(lemminflect|playwright|aiohttp|mutants|openai|duckdb|sqlalchemy|starlette|uvicorn)",
         "the packages of extra [dev]",
         "make setup",
     ),
     Need(
-        r"no .*(\bclips|hoigen1m_paper\.txt)$",
+        r"no .*(\bclips|\bcases|hoigen1m_paper\.txt)$",
         "../shared (HOIGEN_SHARED)",
         "no command: clips and texts that are not published, which only the project's own CI has",
     ),

@@ -244,3 +244,23 @@ def test_a_log_in_an_object_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     again.close()
     assert count(KeyedLog(folder, COLUMNS)) == 101
     store.rm(f"/{tmp_path.name}", recursive=True)
+
+
+def test_a_writer_killed_between_its_part_and_its_journal_counts_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keyed, "PART_ROWS", 4)
+    monkeypatch.setattr(keyed, "MERGE_PARTS", 3)
+    other, killed = log(tmp_path), log(tmp_path)
+    for n in range(3):
+        killed.append(row(n))
+    [journal] = tmp_path.glob("*.jsonl")
+    lines = journal.read_bytes()
+    killed.close()
+    journal.write_bytes(lines)  # as if it had not come to deleting it
+    for n in range(3, 59):
+        other.append(row(n))  # parts, merged, and merged again
+    again = log(tmp_path)
+    assert not list(tmp_path.glob("*.jsonl"))
+    assert count(again) == 59
+    assert all(texts(again, n) == [f"row {n}"] for n in range(59))

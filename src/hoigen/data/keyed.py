@@ -225,8 +225,13 @@ class KeyedLog:
         with contextlib.suppress(Locked), self.folder.lock(".merge"):
             for name in self._look():
                 self.folder.remove(name)  # who merged was killed before they went
+            # a part whose journal is still there was made by a process that is at it, or was killed just then: whoever
+            # takes the journal over must find the part
+            unfinished = {name.partition(".")[0] for name in self._names("jsonl")}
             sizes: dict[int, list[str]] = defaultdict(list)
             for stem, part in sorted(self._parts.items()):
+                if stem in unfinished:
+                    continue
                 size = 0
                 while len(part.rows) > PART_ROWS * MERGE_PARTS**size * 1.5:
                     size += 1

@@ -146,6 +146,14 @@ def rows_of_file(path: Path) -> str:
     return f"read_parquet({one_file(path)})"
 
 
+def column_names(path: Path) -> list[str]:
+    """The columns of the Parquet file `path`, which is no part of a table. Raises what Arrow raises, with its name."""
+    import pyarrow.parquet as pq
+
+    with named(path):
+        return list(pq.read_schema(path).names)
+
+
 def part_rows(path: Path) -> int | None:
     """How many rows the Parquet file `path` has, from its footer; None when there is no file."""
     import pyarrow.parquet as pq

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hoigen.core.errors import UsageError, nearest
+from hoigen.data.parquet import column_names
 from hoigen.data.rows import Row, reading, rows_of
 
 PAIR = re.compile(r"weighted_results1_(.+)")
@@ -31,10 +32,8 @@ FEEDBACK = (
 def columns_of(path: Path) -> list[str]:
     """The columns of a file, in small letters, without reading it whole; none where it has no rows."""
     if path.suffix.lower() == ".parquet":
-        import pyarrow.parquet as pq
-
         with reading(path):
-            return [name.strip().lower() for name in pq.read_schema(path).names]
+            return [name.strip().lower() for name in column_names(path)]
     first = next(iter(rows_of(path)), None)
     return [] if first is None else list(first.cells)
 
