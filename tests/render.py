@@ -10,6 +10,8 @@ import av
 import cv2
 import numpy as np
 
+from hoigen.video.priority import kept_priority
+
 
 def render(
     path: Path,
@@ -40,7 +42,9 @@ def render(
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
             second = times[at] if times is not None else float(at / rate)
             frame.pts, frame.time_base = round(second / base), base
-            container.mux(stream.encode(frame))
+            with kept_priority():
+                packets = stream.encode(frame)
+            container.mux(packets)
         container.mux(stream.encode(None))
         if sound is not None:
             _silence(container, sound, 16000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -165,3 +166,11 @@ def test_what_is_read_is_what_was_there(tmp_path: Path, codec: Codec) -> None:
         )  # fmt: skip
         plain = frame.reformat(format="rgb24", src_colorspace=5, src_color_range=1).to_ndarray()
     assert np.abs(plain - before).mean() < 4
+
+
+def test_an_encoder_leaves_the_process_scheduled_as_it_was(tmp_path: Path) -> None:
+    """SVT-AV1 makes a process of root's real-time, in which a loop would keep a core to itself."""
+    before = os.sched_getscheduler(0)
+    path = render(tmp_path / "a.mp4", counting(12))
+    retimed(clip_of(path), tmp_path / "b.mp4", fps=Fraction(25), frames=9, size=(64, 48), codec="av1")
+    assert {os.sched_getscheduler(int(name)) for name in os.listdir("/proc/self/task")} == {before}

@@ -12,6 +12,7 @@ from hoigen.core.errors import SetupError, VideoError
 from hoigen.video.file import Progress, opened
 from hoigen.video.header import probe
 from hoigen.video.plan import SLACK, Converter, Turn
+from hoigen.video.priority import kept_priority
 from hoigen.video.sequence import Pass
 
 if TYPE_CHECKING:
@@ -96,7 +97,9 @@ def retimed(
 
 
 def _mux(target: Any, stream: Any, frame: Any) -> None:
-    for packet in stream.encode(frame):
+    with kept_priority():
+        packets = stream.encode(frame)
+    for packet in packets:
         packet.duration = packet.duration or round(1 / (stream.codec_context.framerate * packet.time_base))
         target.mux(packet)
 
