@@ -117,7 +117,7 @@ def _groups(con: duckdb.DuckDBPyConnection, run: Run, by: By | Path) -> None:
         found = "select id, grp from given"
     elif by in ("source", "video"):
         value = "source" if by == "source" else "uri"
-        found = f"select id, nullif(any_value({value}), '') as grp from walked group by id"
+        found = f"select id, nullif(min({value}), '') as grp from walked group by id"
     else:
         source = categories_file(run)
         if source is None:

@@ -113,9 +113,8 @@ def make(
     """
     with decide.connect(run, steps) as con:
         con.execute(
-            """create temp table kept as select id, any_value(uri) as uri, min(start) as start, max("end") as "end",
-                min(video) as video, any_value(digest) as digest, min(n) as n
-            from walked where state = 'kept' group by id"""
+            """create temp table kept as select id, uri, start, "end", video, digest, n from walked
+            where state = 'kept' qualify row_number() over (partition by id order by video, n) = 1"""
         )
         scenes, joined = _scenes(con, run, column)
         if not scenes:
@@ -152,7 +151,7 @@ def _scenes(con: duckdb.DuckDBPyConnection, run: Run, column: str | None) -> tup
     named = {}
     if column is not None:
         way = "/" + column.replace("~", "~0").replace("/", "~1")
-        query = f"select id, json_extract_string(any_value(meta), {text(way)}) from clips group by id"
+        query = f"select id, json_extract_string(min(meta), {text(way)}) from clips group by id"
         named = {clip: value for clip, value in con.execute(query).fetchall() if value}
         if not named:
             raise UsageError(f"--column {column}: no clip has such a column of the list with a value")

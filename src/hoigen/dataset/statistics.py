@@ -174,7 +174,7 @@ def statistics(run: Run, steps: Sequence[Step], question: str | None = None) -> 
             qualify row_number() over (partition by id order by video, n) = 1"""
         )
         clips, videos, seconds = con.execute(
-            """select count(*), count(distinct video), coalesce(sum("end" - start), 0) from kept"""
+            """select count(*), count(distinct video), coalesce(fsum("end" - start), 0) from kept"""
         ).fetchone() or (0, 0, 0.0)
         if not clips:
             raise UsageError(f"{run.path} keeps no clip: hoigen funnel {run.path} says which rule drops them")
@@ -199,7 +199,7 @@ def statistics(run: Run, steps: Sequence[Step], question: str | None = None) -> 
     table = (*paper_rows(), _our_row(run, clips, seconds, lowest, found))
     stages = {stage.name: (stage.came, stage.dropped, stage.failed) for stage in funnel.stages}
     return Statistics(
-        name=run.path.resolve().name, asked=asked, clips=clips, videos=videos, seconds=seconds, funnel=stages,
+        name=run.path.resolve().name, asked=asked, clips=clips, videos=videos, seconds=settled(seconds), funnel=stages,
         groups=facts, table=table, missing=tuple(missing), **found,
     )  # fmt: skip
 
@@ -222,6 +222,11 @@ def _one(con: duckdb.DuckDBPyConnection, query: str) -> Any:
     return row[0] if row else None
 
 
+def settled(value: float) -> float:
+    """A sum or mean of many as it is written: 12 digits, since the order in which threads add moves the last ones."""
+    return float(f"{value:.12g}")
+
+
 def _spread(con: duckdb.DuckDBPyConnection, value: str, source: str, whole: bool = False) -> Spread | None:
     """How an expression is spread over the rows of a table; None where it has no value.
 
@@ -232,7 +237,7 @@ def _spread(con: duckdb.DuckDBPyConnection, value: str, source: str, whole: bool
         whole: bars are as wide as whole numbers.
     """
     row = con.execute(
-        f"""select count(v), avg(v), median(v), quantile_cont(v, 0.005), quantile_cont(v, 0.995), min(v), max(v)
+        f"""select count(v), favg(v), median(v), quantile_cont(v, 0.005), quantile_cont(v, 0.995), min(v), max(v)
         from (select {value} as v from {source}) where isfinite(v)"""
     ).fetchone()
     if row is None or not row[0]:
@@ -248,7 +253,7 @@ def _spread(con: duckdb.DuckDBPyConnection, value: str, source: str, whole: bool
         from (select {value} as v from {source}) where isfinite(v) group by bar"""
     ).fetchall()
     counted = dict(rows)
-    return Spread(count, float(mean), float(median), low, width, tuple(counted.get(at, 0) for at in range(bars)))
+    return Spread(count, settled(mean), float(median), low, width, tuple(counted.get(at, 0) for at in range(bars)))
 
 
 def nice(width: float, whole: bool = False) -> float:
@@ -280,10 +285,10 @@ def _classes(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 def _sources(con: duckdb.DuckDBPyConnection) -> dict[str, tuple[int, float]]:
     rows = con.execute(
-        """select coalesce(nullif(source, ''), 'not named'), count(*), sum("end" - start) from kept
+        """select coalesce(nullif(source, ''), 'not named'), count(*), fsum("end" - start) from kept
         group by 1 order by 2 desc, 1"""
     ).fetchall()
-    return {name: (many, float(seconds)) for name, many, seconds in rows}
+    return {name: (many, settled(seconds)) for name, many, seconds in rows}
 
 
 def _licences(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
@@ -313,7 +318,7 @@ def _captions(con: duckdb.DuckDBPyConnection, run: Run, missing: list[str]) -> d
         missing.append(f"captions: none yet (hoigen caption {run.path})")
         return {"captions": 0, "lengths": None, "words": None}
     con.execute(
-        f"""create temp table told as select id, any_value(text) as text from {table.layout().relation()}
+        f"""create temp table told as select id, min(text) as text from {table.layout().relation()}
         where text is not null and id in (select id from kept) group by id"""
     )
     many = _one(con, "select count(*) from told")
@@ -374,7 +379,7 @@ def _categories(con: duckdb.DuckDBPyConnection, run: Run, missing: list[str]) ->
     kinds = dict(
         con.execute(
             """select coalesce(kind, 'none found'), count(*)
-            from kept left join (select id, any_value(coalesce(interaction, 'not told')) as kind from done group by id)
+            from kept left join (select id, min(coalesce(interaction, 'not told')) as kind from done group by id)
             using (id) group by 1"""
         ).fetchall()
     )

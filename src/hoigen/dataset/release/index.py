@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ from hoigen.data.run import Run
 from hoigen.dataset import split
 from hoigen.dataset.release import removals, rights
 from hoigen.dataset.release.removals import Removal
-from hoigen.dataset.statistics import categories_file
+from hoigen.dataset.statistics import categories_file, settled
 from hoigen.rules.cascade import Step
 from hoigen.stages.captioned import captions_in_force
 
@@ -93,8 +94,8 @@ def gather(
     removals.mark(con, taken, removals.alike_of(run))
     numbers = [number.name for step in steps for number in step.numbers]
     con.execute(
-        """create temp table kept as select id, any_value(video) as video, any_value(n) as n from walked
-        where state = 'kept' group by id"""
+        """create temp table kept as select id, video, n from walked where state = 'kept'
+        qualify row_number() over (partition by id order by video, n) = 1"""
     )
     [(every,)] = con.execute("select count(*) from kept").fetchall()
     con.execute("delete from kept where id in (select id from removed)")
@@ -140,15 +141,15 @@ def gather(
         ).fetchall()
     }
     found.sources = {
-        name: (many, float(seconds), licence)
+        name: (many, settled(seconds), licence)
         for name, many, seconds, licence in con.execute(
-            """select coalesce(nullif(c.source, ''), 'not named'), count(*), sum(c."end" - c.start),
+            """select coalesce(nullif(c.source, ''), 'not named'), count(*), fsum(c."end" - c.start),
                 string_agg(distinct l.licence, ', ' order by l.licence)
             from kept k join clips c on c.video = k.video and c.n = k.n join licenced l on l.id = k.id
             group by 1 order by 2 desc, 1"""
         ).fetchall()
     }
-    found.seconds = sum(seconds for _, seconds, _ in found.sources.values())
+    found.seconds = math.fsum(seconds for _, seconds, _ in found.sources.values())
     [(found.captions,)] = con.execute("select count(*) from words where text is not null").fetchall()
     counted = "select part, count(*) from parts where id in (select id from kept) group by 1 order by 1"
     found.parts = dict(con.execute(counted).fetchall())
@@ -184,7 +185,7 @@ def _words(con: duckdb.DuckDBPyConnection, run: Run, found: Index) -> None:
     if table is not None and table.shards():
         found.captioner = f"{table.facts['captioner']} ({table.facts['fingerprint']})"
         con.execute(
-            f"""create temp table words as select id, any_value(text) as text, any_value(reason) as reason
+            f"""create temp table words as select id, min(text) as text, min(reason) as reason
             from {table.layout().relation()} where text is not null and id in (select id from kept) group by id"""
         )
     else:
@@ -195,7 +196,7 @@ def _words(con: duckdb.DuckDBPyConnection, run: Run, found: Index) -> None:
         "'' as interaction where false)"
     )
     con.execute(
-        f"""create temp table grouped as select id, any_value(interaction) as interaction,
+        f"""create temp table grouped as select id, min(interaction) as interaction,
             list(struct_pack(subject := subject, "action" := action, "object" := object, hico_verb := hico_verb,
                 hico_object := hico_object) order by action, object, subject) as categories
         from {source} where id in (select id from words) group by id"""
@@ -264,5 +265,5 @@ def _traces(run: Run) -> str | None:
     if table is None or not table.shards():
         return None
     rows = table.layout().relation()
-    columns = "id, any_value(path) as path, any_value(trace) as trace"
+    columns = "id, min(path) as path, min(trace) as trace"
     return f"(select {columns} from {rows} where text is not null group by id)"
