@@ -15,7 +15,7 @@ from hoigen import video
 from hoigen.commands.cli import main
 from hoigen.core.errors import UsageError
 from hoigen.data.run import Run
-from hoigen.dataset.release import removals
+from hoigen.rules import removals
 from render import render, texture
 from run_folders import curated
 
@@ -74,7 +74,7 @@ def test_what_somebody_asked_to_be_taken_out_is_not_cut(run: Path) -> None:
     again = hoigen.cut(run, workers=1, quiet=True)
     assert (again.cut, again.already, again.removed) == (0, 1, 1)
     assert again.not_kept == {f"{gone}.mp4": "removed"}
-    assert "1 kept clips are left out: somebody asked for that" in str(again)
+    assert "1 removed: somebody asked for that" in str(again)
     hoigen.cut(run, workers=1, prune=True, quiet=True)
     assert [path.stem for path in files(run / "cut")] == clips[1:]
     new = hoigen.cut(run, out=run.parent / "new", workers=1, quiet=True)

@@ -24,7 +24,7 @@ from hoigen.core.errors import SetupError, UsageError
 from hoigen.data.run import Run
 from hoigen.dataset import split as splits
 from hoigen.dataset.readback import faults
-from hoigen.dataset.release import removals
+from hoigen.rules import removals
 from hoigen.rules.runfile import steps_of
 from run_folders import curated, in_this_process
 
@@ -110,7 +110,6 @@ def test_what_somebody_asked_to_be_taken_out_leaves_the_dataset(tmp_path: Path) 
     assert (result.plan.kept, result.samples, list(result.gone)) == (3, 2, [gone.name])
     assert f"{gone.name}.mp4" not in files(out / "videos")
     told = (out / ".export" / "left_out.csv").read_text()
-    assert removals.WHY in told
     assert gone.uri not in told, "a list of what was removed does not tell what it was"
     assert gone.id not in told
 

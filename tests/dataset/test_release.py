@@ -21,8 +21,8 @@ from hoigen.commands.verify_release import verify_release
 from hoigen.core.errors import UsageError
 from hoigen.data.annotations import Annotation, Annotations
 from hoigen.data.run import Run
-from hoigen.dataset.release import checking, making, removals, rights
-from hoigen.rules import sets
+from hoigen.dataset.release import checking, making, rights
+from hoigen.rules import removals, sets
 
 WHO: dict[str, Any] = {"creator": "The team", "contact": "team@example.org"}
 

@@ -8,15 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from web_world import joined, served
 
 import fake_talk
 import hoigen
 from hoigen.commands.cli import main
+from hoigen.data.annotations import Annotations
 from hoigen.data.run import Run
 from hoigen.review import project
+from hoigen.review import tables as t
 from hoigen.review.export import export
-from hoigen.rules import decide
+from hoigen.review.queue import answer
+from hoigen.rules import decide, removals
 from hoigen.rules.runfile import steps_of
 from hoigen.stages.captioned import caption_rows
 from render import pan, render, texture
@@ -106,3 +110,48 @@ def test_a_caption_that_came_later_is_shown_from_then_on(run: Path) -> None:
     with served(again) as port:
         assert {row["about"]: row["caption"] for row in joined(again, port, "ben").claim()} == made
     again.db.close()
+
+
+def test_a_removed_clip_is_asked_of_nobody_and_shown_to_nobody(run: Path) -> None:
+    first, *others = ids(run)
+    before = project.begin(Run(run), double_share=0.0, gold_share=0.0)
+    with served(before) as port:
+        ann = joined(before, port, "ann", role="admin")
+        lent = {row["about"]: row["item"] for row in ann.claim()}
+        said = {"id": str(uuid.uuid4()), "item": lent[first], "value": "keep"}
+        assert ann.api("/api/answers", {"answers": [said]}).json["saved"]
+        assert ann.get(f"/media/{first}").status == 200
+    export(before)
+    before.db.close()
+
+    asked = run.parent / "asked.csv"
+    asked.write_text(f"kind,value\nclip,{first}\n")
+    removals.write(run, removals.asked(asked, Run(run)))
+    again = project.begin(Run(run))
+    assert not list((run / "review" / "media").glob(f"{first}-*"))
+    with served(again) as port:
+        ann = joined(again, port, "bob", role="admin")
+        assert {row["about"] for row in ann.claim()} <= set(others)
+        # whoever had it cannot answer it, see it, or find out what it was
+        late = {"id": str(uuid.uuid4()), "item": lent[first], "value": "drop"}
+        assert "not lent to you" in str(ann.api("/api/answers", {"answers": [late]}).json["refused"])
+        assert ann.get(f"/media/{first}").status == 404
+        page = ann.get("/quality/keep").text
+        assert "removed: somebody asked for that" in page
+    with again.db.read() as con:
+        row = con.execute(sa.select(t.clip).where(t.clip.c.id == first)).mappings().one()
+        number = con.execute(sa.select(t.person.c.id).where(t.person.c.name == "ann")).scalar_one()
+    assert [row[name] for name in ("uri", "caption", "source", "numbers")] == ["", "", "", "{}"]
+    assert again.setting("removed") == 1
+    assert [row.clip for row in Annotations(Run(run)).latest() if row.value is not None] == [first, first]
+    export(again)
+    assert not [row for row in Annotations(Run(run)).latest() if row.value is not None], "what was said is taken back"
+
+    saved = answer(again.db, number, [late], app="test")
+    assert "was removed" in saved.refused[late["id"]], "who had it in hand is told so"
+    # a list that was written by mistake, and is taken away by hand
+    (run / removals.FILE).unlink()
+    back = project.begin(Run(run))
+    assert back.counts("keep") == {t.OPEN: 2, t.DONE: 1}
+    again.db.close()
+    back.db.close()

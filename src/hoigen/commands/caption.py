@@ -50,6 +50,7 @@ class CaptionResult:
     cost: float = 0.0
     nothing: str = ""
     doubtful: Mapping[str, int] = field(default_factory=dict)
+    removed: int = 0
 
     @property
     def incomplete(self) -> bool:
@@ -57,6 +58,8 @@ class CaptionResult:
         return bool(self.nothing) or (bool(self.failed) and sum(self.failed.values()) == self.kept)
 
     def __str__(self) -> str:
+        from hoigen.rules.removals import told
+
         made, lost = sum(self.paths.values()), sum(self.failed.values())
         waiting = self.kept - made - lost
         lines = [f"{self.kept} kept clips: {made} captioned, {lost} failed" + (f", {waiting} to go" if waiting else "")]
@@ -75,6 +78,8 @@ class CaptionResult:
                 f"the decision expert says of {max(differ, agreed)} of {differ + agreed} clips that the drafts {said}: "
                 "it may not tell them apart"
             )
+        if self.removed:
+            lines.append(told(self.removed))
         if self.lengths:
             lines.append(str(self.lengths))
         if self.calls:
@@ -299,6 +304,7 @@ def result_of(run: Run, steps: Sequence[Step], job: Job, calls: Calls, tokenizer
     with decide.connect(run, steps) as con:
         counts = decide.counts(con)
         nothing = decide.all_failed(con, counts, run.path)
+        removed = decide.removed_count(con)
     found = _Told()
     count_tokens = lengths.tokenizer(tokenizer) if tokenizer else None
     spread = lengths.lengths_of(found.of(run, steps, job.name), count_tokens)
@@ -320,6 +326,7 @@ def result_of(run: Run, steps: Sequence[Step], job: Job, calls: Calls, tokenizer
         pending=counts.get("pending", 0),
         cost=sum((a * prices.get(m, free)[0] + b * prices.get(m, free)[1]) / 1e6 for m, _, _, a, b in totals),
         nothing=nothing,
+        removed=removed,
     )
 
 

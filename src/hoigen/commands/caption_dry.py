@@ -27,7 +27,8 @@ SAMPLE = 1000
 class DryRun:
     """Calls, tokens and cost by expert: when experts agree wherever they can, and when they never do.
 
-    fails: reason -> clips, of those walked, that would get no caption whatever is answered.
+    fails: reason -> clips, of those walked, that would get no caption whatever is answered. removed: clips of the whole
+    run that somebody asked to be taken out.
     """
 
     clips: int
@@ -35,8 +36,11 @@ class DryRun:
     least: dict[str, Load]
     most: dict[str, Load]
     fails: Mapping[str, int] = field(default_factory=dict)
+    removed: int = 0
 
     def __str__(self) -> str:
+        from hoigen.rules.removals import told
+
         lines = [f"{self.clips} kept clips; nothing was asked"]
         if self.walked < self.clips:
             lines[0] += f"; estimated from {self.walked} of them"
@@ -47,6 +51,8 @@ class DryRun:
         low, high = _sum(self.least), _sum(self.most)
         lines.append(f"in all: {_span(low.calls, high.calls)} calls{_cost(low, high) or '; no prices were given'}")
         lines += [f"{many} of {self.walked} clips would get no caption: {why}" for why, many in self.fails.items()]
+        if self.removed:
+            lines.append(told(self.removed))
         return "\n".join(lines)
 
 
@@ -67,8 +73,11 @@ def _cost(low: Load, high: Load) -> str:
 
 def dry_run_of(run: Run, steps: Sequence[Step], job: Job, calls: Calls, rank: Rank) -> DryRun:
     """Walks the captioner with supposed answers; kept ones count nothing."""
+    from hoigen.rules import decide
     from hoigen.stages.kept import KeptClip, kept_clips, kept_counts
 
+    with decide.connect(run, steps) as con:
+        removed = decide.removed_count(con)
     total = sum(clips for shard, clips in kept_counts(run, steps).items() if rank.mine(shard))
     every = max(1, -(-total // SAMPLE))
     clips: list[KeptClip] = []
@@ -93,4 +102,4 @@ def dry_run_of(run: Run, steps: Sequence[Step], job: Job, calls: Calls, rank: Ra
                 into.tokens_out += load.tokens_out
         factor = total / len(clips) if clips else 0.0
         loads.append({model: load.scaled(factor) for model, load in found.items()})
-    return DryRun(total, len(clips), loads[0], loads[1], fails)
+    return DryRun(total, len(clips), loads[0], loads[1], fails, removed)

@@ -22,9 +22,13 @@ class StatsResult:
     files: list[Path]
 
     def __str__(self) -> str:
+        from hoigen.rules.removals import told
+
         found = self.found
         hours = f"{found.seconds / 3600:.1f} hours" if found.seconds >= 3600 else f"{found.seconds / 60:.1f} minutes"
         lines = [f"{found.clips} clips of {found.videos} videos, {hours}"]
+        if found.removed:
+            lines.append(told(found.removed))
         if found.lengths is not None and found.lengths.mean is not None:
             lines.append(f"captions: {found.captions}, {found.lengths.mean:.1f} words on average")
         if found.objects is not None and found.actions is not None:

@@ -6,7 +6,7 @@ import functools
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -62,12 +62,14 @@ class CutResult:
         return bool(self.failed or self.nothing)
 
     def __str__(self) -> str:
+        from hoigen.rules.removals import told
+
         lines = [f"{self.out}: {self.cut} clips cut, {self.already} were there, {len(self.failed)} failed"]
         lines += [f"failed {name}: {reason}" for name, reason in self.failed.items()]
         if self.nothing:
             lines.append(self.nothing)
         if self.removed:
-            lines.append(f"{self.removed} kept clips are left out: somebody asked for that (removals.json)")
+            lines.append(told(self.removed))
         if self.pending:
             lines.append(f"{self.pending} clips are not decided yet (hoigen funnel says why): then hoigen cut again")
         if self.not_kept:
@@ -121,7 +123,6 @@ def cut(
     video that was replaced since it was measured is not cut. Files of clips that are not kept any more are told.
     """
     from hoigen.data.run import Run
-    from hoigen.dataset.release import removals
     from hoigen.recipe.recipe import check_numbers
     from hoigen.rules import decide
     from hoigen.rules.runfile import steps_of
@@ -131,7 +132,6 @@ def cut(
 
     folder = Run(Path(run))
     _, steps = steps_of(folder)
-    taken = removals.taken_out(folder, steps)
     total = sum(kept_counts(folder, steps).values())
     target = Path(out) if out is not None else folder.cut_folder
     folder.check_links()
@@ -141,7 +141,7 @@ def cut(
         files = sorted(e.name for e in entries if e.name.endswith(SUFFIXES) and not e.name.startswith("."))
     there = {Path(name).stem for name in files}
     limits = Limits(deadline=deadline, workers=workers or cores())
-    stage = _CutStage(folder, steps, there, target, copy, taken)
+    stage = _CutStage(folder, steps, there, target, copy)
     try:
         stage.go(limits, total=total, quiet=quiet)
     except KeyboardInterrupt:
@@ -149,7 +149,7 @@ def cut(
         raise
     sweep(target, deadline)
     con = decide.connect(folder, steps)
-    left, others = _left_over(con, files, taken)
+    left, others = _left_over(con, files)
     not_kept = {name: state for name, state in left.items() if state != "pending"}
     if prune:
         for name in not_kept:
@@ -169,7 +169,7 @@ def cut(
         undecided=[name for name in left if name not in not_kept],
         replaced=[name for name in files if Path(name).stem in stage.replaced],
         others=others,
-        removed=stage.removed,
+        removed=decide.removed_count(con),
         nothing=decide.all_failed(con, counts, folder.path),
     )
 
@@ -213,12 +213,10 @@ class _CutStage(Stage):
     name = "cut"
     unit = "clip"
 
-    def __init__(
-        self, run: Run, steps: Sequence[Step], there: set[str], out: Path, copy: bool, taken: Set[str]
-    ) -> None:
+    def __init__(self, run: Run, steps: Sequence[Step], there: set[str], out: Path, copy: bool) -> None:
         super().__init__()
-        self.folder, self.steps, self.there, self.out, self.copy, self.taken = run, steps, there, out, copy, taken
-        self.cut = self.already = self.removed = 0
+        self.folder, self.steps, self.there, self.out, self.copy = run, steps, there, out, copy
+        self.cut = self.already = 0
         self.failures: dict[str, str] = {}
         self.replaced: set[str] = set()
 
@@ -240,10 +238,6 @@ class _CutStage(Stage):
                     continue
                 check_name(row["id"], f"{self.folder.clips.folder.uri}, shard {part}")
                 del kept[row["id"]]  # a stretch listed twice is one file
-                if row["id"] in self.taken:
-                    self.removed += 1
-                    yield "removed"
-                    continue
                 meta = {"digest": row["digest"], "stamp": json.loads(row["header"] or "{}").get("stamp")}
                 clip = Clip(**{name: row[name] for name in names}, meta=meta)
                 if clip.id in self.there:
@@ -273,23 +267,21 @@ class _CutStage(Stage):
         return "failed" if item.key in self.failures else "kept"
 
 
-def _left_over(
-    con: duckdb.DuckDBPyConnection, files: Sequence[str], taken: Set[str]
-) -> tuple[dict[str, str], list[str]]:
+def _left_over(con: duckdb.DuckDBPyConnection, files: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     """Files that no kept clip has: those of other clips of the run, with their state, and those of none. A clip that
-    was `taken` out is `removed`, whatever the rules say."""
+    somebody asked to be taken out is `removed`, whatever the rules say."""
     if not files:
         return {}, []
     import pyarrow as pa
 
     con.register("asked", pa.table({"name": list(files), "id": [Path(name).stem for name in files]}))
     found = con.execute(
-        """select name, min(case when rule = 'duplicate' then rule else state end)
+        """select name, min(case when id in (select id from removed) then 'removed' when rule = 'duplicate' then rule
+            else state end)
         from asked left join walked using (id) group by name
         having not coalesce(bool_or(state = 'kept'), false) order by name"""
     ).fetchall()
     left = {name: state for name, state in found if state is not None}
-    left |= {name: "removed" for name in files if Path(name).stem in taken}
     return left, [name for name, state in found if state is None]
 
 

@@ -20,10 +20,12 @@ class ReleaseResult:
     made: Released
 
     def __str__(self) -> str:
+        from hoigen.rules.removals import told
+
         made, index = self.made, self.made.facts.index
         lines = [f"{made.folder}: {index.clips} clips, {index.captions} with a caption, {made.files} files"]
         if index.removed:
-            lines.append(f"{index.removed} clips that the rules keep are left out: somebody asked for that")
+            lines.append(told(index.removed))
         lines += [f"{part}: {many} clips" for part, many in index.parts.items()]
         lines += made.changes.lines if made.changes is not None else []
         lines += [f"note: {warning}" for warning in made.warnings]

@@ -65,7 +65,7 @@ def make(run: Run, steps: Sequence[Step], least: float, prefer: Sequence[str] = 
     """
     chosen, order = _order(run, steps, prefer)
     with connection() as con:
-        decide.beside(con, run, steps, "main", without=sets.RULES)
+        decide.beside(con, run, steps, "main", without=decide.LAST)
         came = decide.counts(con).get("kept", 0)
         ids, looks, blank = _read(con, run, steps, order)
     pairs = near.pairs_of(looks, least, mirror_mask())

@@ -18,8 +18,8 @@ from hoigen.data.run import Run
 from hoigen.data.tables import Table
 from hoigen.dataset import split, wording
 from hoigen.dataset.contract import CLIPS, Export, Format, Sample
-from hoigen.dataset.release import removals
 from hoigen.dataset.shape import Cut, Shape
+from hoigen.rules import removals
 from hoigen.rules.cascade import Step
 from hoigen.video.cutting import check_name
 from hoigen.video.retime import Codec
@@ -161,7 +161,6 @@ class Task:
         from hoigen.stages.scores import clip_of
 
         seen: set[str] = set()
-        taken = removals.taken_out(self.run, self.steps)
         for shard, ids in kept_clips(self.run, self.steps):
             wanted = set(ids)
             texts = self._texts(shard)
@@ -173,9 +172,8 @@ class Task:
                 check_name(name, f"{self.run.clips.folder.uri}, shard {shard}")
                 clip = clip_of(rows[name])
                 text = wording.one_line((clip.prompt if self.listed else texts.get(name)) or "")
-                if name in taken:
-                    made: list[Cut] | str = removals.WHY
-                elif self.part is not None and parts[name] != self.part:
+                made: list[Cut] | str
+                if self.part is not None and parts[name] != self.part:
                     made = f"of the part {parts[name]}"
                 elif name in seen:
                     made = "the same stretch is listed twice"
@@ -227,6 +225,9 @@ class Task:
             self._held.extend(held)
         with decide.connect(self.run, self.steps) as con:
             pending = decide.counts(con).get("pending", 0)
+            if removed := decide.removed_count(con):
+                left_out[removals.WHY] = removed
+                kept += removed
         return Plan(kept, files, left_out, sizes, (cropped, worst), long, tokens, pending, pixels)
 
     def check(self, plan: Plan) -> None:
@@ -327,9 +328,7 @@ class Task:
         writer.writerow(["id", "uri", "start", "end", "why"])
         for _, found in self.planned():
             for clip, _, made in found:
-                if made == removals.WHY:  # what was removed is not told
-                    writer.writerow(["", "", "", "", made])
-                elif isinstance(made, str):
+                if isinstance(made, str):
                     writer.writerow([clip.id, cell(clip.uri), clip.start, clip.end, made])
         self.notes.write("left_out.csv", text.getvalue().encode("utf-8"))
 

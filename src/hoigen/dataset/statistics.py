@@ -124,6 +124,7 @@ class Statistics:
         verified: clips that a person said yes of, of those that anybody was asked about.
         table: rows of table 1, ours last.
         missing: what is not known, with what to run.
+        removed: clips that would be kept, had nobody asked for them to be taken out.
     """
 
     name: str
@@ -152,6 +153,7 @@ class Statistics:
     verified: tuple[int, int] | None
     table: tuple[Mapping[str, str], ...]
     missing: tuple[str, ...]
+    removed: int = 0
 
 
 def statistics(run: Run, steps: Sequence[Step], question: str | None = None) -> Statistics:
@@ -168,7 +170,7 @@ def statistics(run: Run, steps: Sequence[Step], question: str | None = None) -> 
     missing: list[str] = []
     with decide.connect(run, steps) as con:
         con.execute("create temp table settled as select id, state, video, n, shard from walked")
-        asked = _one(con, "select count(*) from settled")
+        asked, removed = _one(con, "select count(*) from settled"), decide.removed_count(con)
         con.execute(
             """create temp table kept as select w.* exclude (reason) from walked w where state = 'kept'
             qualify row_number() over (partition by id order by video, n) = 1"""
@@ -177,7 +179,8 @@ def statistics(run: Run, steps: Sequence[Step], question: str | None = None) -> 
             """select count(*), count(distinct video), coalesce(fsum("end" - start), 0) from kept"""
         ).fetchone() or (0, 0, 0.0)
         if not clips:
-            raise UsageError(f"{run.path} keeps no clip: hoigen funnel {run.path} says which rule drops them")
+            why = "removals take out every one" if removed else f"hoigen funnel {run.path} says which rule drops them"
+            raise UsageError(f"{run.path} keeps no clip: {why}")
         con.execute(
             """create temp table sized as select k.id, least(c.width, c.height) as side, c.meta
             from kept k join clips c on c.video = k.video and c.n = k.n"""
@@ -200,7 +203,7 @@ def statistics(run: Run, steps: Sequence[Step], question: str | None = None) -> 
     stages = {stage.name: (stage.came, stage.dropped, stage.failed) for stage in funnel.stages}
     return Statistics(
         name=run.path.resolve().name, asked=asked, clips=clips, videos=videos, seconds=settled(seconds), funnel=stages,
-        groups=facts, table=table, missing=tuple(missing), **found,
+        groups=facts, table=table, missing=tuple(missing), removed=removed, **found,
     )  # fmt: skip
 
 

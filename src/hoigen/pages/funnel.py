@@ -9,7 +9,12 @@ from hoigen.pages.markup import Html, el
 from hoigen.pages.words import anchor, count, many, share
 
 HEIGHT = 60  # of the drawing's own units; the style sheet says how tall a row is
-PLAIN = {"readable": "videos that open", "reading": "videos that open", "duplicate": "content seen before"}
+PLAIN = {
+    "readable": "videos that open",
+    "reading": "videos that open",
+    "duplicate": "content seen before",
+    "removed": "somebody asked for that",
+}
 
 
 def funnel(facts: ReportFacts) -> Html:

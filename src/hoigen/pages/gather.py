@@ -100,7 +100,9 @@ def _sheets(
     con: Any, run: Run, steps: Sequence[Step], stages: Sequence[Stage], kept: int, shown: int
 ) -> tuple[Sheet, tuple[Sheet, ...]]:
     """The contact sheets, with all pictures taken in one go."""
-    ruled = [stage for stage in stages if stage.dropped]
+    from hoigen.rules.decide import REMOVED
+
+    ruled = [stage for stage in stages if stage.dropped and stage.key != REMOVED]  # nobody is shown those
     each = max(1, min(shown // 2, TILES // max(1, len(ruled)))) if shown else 0
     measured = {score for step in steps for score in step.emits}
     rows = {None: choose.spread_rows(con, "state = 'kept'", "video, n", kept, shown, {})} | {

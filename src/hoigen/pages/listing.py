@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hoigen.core.uris import scheme_of
-from hoigen.data.parquet import quoted
+from hoigen.data.parquet import quoted, text
 from hoigen.pages.facts import Beside, ClipList, ListedClip, bounds, thresholds
 from hoigen.pages.frame import figures, listed, section
 from hoigen.pages.markup import Html, el, join
@@ -39,6 +39,7 @@ def list_of(
         page: the folder in which the page will lie: videos are named from there.
         other: a second run with its measures, whose decisions on the same clips stand beside.
     """
+    from hoigen.rules.decide import REMOVED
     from hoigen.stages.captioned import captions_in_force
 
     numbers = tuple(score for step in steps for score in step.emits)
@@ -61,7 +62,8 @@ def list_of(
     values = "".join(f", listed.{quoted(name)}" for name in numbers)
     rows = con.execute(
         'select listed.id, listed.uri, listed.start, listed."end", listed.state, listed.rule, listed.reason, '
-        f"{words}, {there}{values} from listed{joins} order by listed.video, listed.n"
+        f"{words}, {there}{values} from listed{joins} "
+        f"where listed.rule is distinct from {text(REMOVED)} order by listed.video, listed.n"
     ).fetchall()
     at = page.resolve()
     sources: dict[str, str] = {}

@@ -73,6 +73,8 @@ def _page(found: Statistics, pictures: Mapping[str, str], about: Mapping[str, st
         sections.append(("groups", "Duplicates, balance", _groups(found, shown)))
     pairs = [("clips kept", count(found.clips)), ("of", many(found.asked, "clip")), ("videos", count(found.videos)),
              ("footage", length(found.seconds)), ("with a caption", share(found.captions, found.clips))]  # fmt: skip
+    if found.removed:
+        pairs.append(("removed: somebody asked for that", count(found.removed)))
     if found.verified is not None:
         pairs.append(("people said yes of", count(found.verified[0])))
     title = f"{many(found.clips, 'clip')}, {length(found.seconds)}"

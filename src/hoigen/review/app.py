@@ -179,7 +179,7 @@ def home(request: Request, person: Person) -> Response:
         ).scalar_one()
     rows = []
     for name, states in sorted(counts.items()):
-        total = sum(count for state, count in states.items() if state not in (t.GOLD, t.LEFT_OUT))
+        total = sum(count for state, count in states.items() if state not in t.NOT_ASKED)
         done = states.get(t.DONE, 0) + states.get(t.ADJUDICATED, 0)
         rows.append(
             {

@@ -51,7 +51,9 @@ def export(project: Project) -> Exported:
     with project.db.read() as con:
         rows = {(row.clip, row.question, row.who): row for row in _rows(con)}
         final = con.execute(
-            sa.select(sa.func.count()).where(t.item.c.question == KEEP, t.item.c.final.is_not(None))
+            sa.select(sa.func.count()).where(
+                t.item.c.question == KEEP, t.item.c.final.is_not(None), t.item.c.state != t.REMOVED
+            )
         ).scalar_one()
     new = [row for key, row in rows.items() if known.get(key) != (row.value, row.note)]
     mine = {"keep", "keep.reason", "keep.unsure", "human", "human.trim", "human.crop"}
@@ -67,7 +69,8 @@ def _rows(con: Connection) -> Iterator[Annotation]:
     item, held, said = t.item.c, t.assignment.c, t.verdict.c
     columns = (said.clip, said.value, said.reason, said.note, said.at, t.person.c.name)
     query = sa.select(*columns).join(t.assignment, held.verdict == said.id).join(t.person, t.person.c.id == said.person)
-    query = query.join(t.item, item.id == said.item).where(said.question == KEEP, item.state != t.GOLD)
+    query = query.join(t.item, item.id == said.item).where(said.question == KEEP)
+    query = query.where(item.state.not_in((t.GOLD, t.REMOVED)))
     for row in con.execute(query.order_by(said.seq)):
         when = datetime.fromtimestamp(row.at, UTC)
         about = {"clip": row.clip, "who": row.name, "tool": TOOL, "when": when}
@@ -78,7 +81,8 @@ def _rows(con: Connection) -> Iterator[Annotation]:
             yield Annotation(question="keep", value=YES[row.value], note=note, **about)
         if row.reason:
             yield Annotation(question="keep.reason", value=row.reason, **about)
-    finals = sa.select(item.id, item.clip, item.final, item.how).where(item.question == KEEP, item.final.is_not(None))
+    finals = sa.select(item.id, item.clip, item.final, item.how)
+    finals = finals.where(item.question == KEEP, item.final.is_not(None), item.state != t.REMOVED)
     for one in con.execute(finals.order_by(item.id)).all():
         note = f"{one.how}, {one.final}" if one.final in ("trim", "crop") else one.how
         about = {"clip": one.clip, "who": WHO, "tool": TOOL}

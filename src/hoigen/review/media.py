@@ -35,7 +35,9 @@ def clip_row(project: Project, clip: str, person: Person) -> dict[str, Any] | No
     with project.db.read() as con:
         found = con.execute(sa.select(t.clip).where(t.clip.c.id == clip)).mappings().one_or_none()
         row = None if found is None else dict(found)
-        if row is None or person.may(ADJUDICATOR):
+        if row is None or not row["uri"]:  # nobody sees what was removed
+            return None
+        if person.may(ADJUDICATOR):
             return row
         item, held = t.item.c, t.assignment.c
         lent = sa.select(item.id).join(t.assignment, held.item == item.id)

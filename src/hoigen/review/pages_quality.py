@@ -25,6 +25,7 @@ STATES: Mapping[int, str] = {
     t.ADJUDICATED: "decided",
     t.LEFT_OUT: "kept without an answer (their band is sure)",
     t.GOLD: "gold: their answer is known",
+    t.REMOVED: "removed: somebody asked for that",
 }
 BANDS: Mapping[str, str] = {
     "sure": "sure: only sampled",

@@ -173,7 +173,7 @@ def _items(project: Project, not_counted: set[int]) -> _Items | None:
     with project.db.read() as con:
         columns = (item.id, t.clip.c.score, item.chance, item.state, item.final, item.how, item.given, item.leased)
         query = sa.select(*columns).join(t.clip, t.clip.c.id == item.clip)
-        query = query.where(item.question == KEEP, item.state != t.GOLD, t.clip.c.score.is_not(None))
+        query = query.where(item.question == KEEP, item.state.not_in((t.GOLD, t.REMOVED)), t.clip.c.score.is_not(None))
         rows = con.execute(query.order_by(item.id)).all()
         counted: set[int] | None = None
         if not_counted:  # items that somebody has voted on who counts

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from hoigen.data.tables import digest_of
 from hoigen.review import tables as t
 from hoigen.review.database import Database
 from hoigen.review.questions import KEEP
+from hoigen.rules import removals, sets
 
 BLOCK = 5_000
 """Clips that are written at a time."""
@@ -129,6 +131,7 @@ def _signature(run: Run) -> str:
     facts: list[Any] = [run.facts()["recipe"], run.facts().get("fingerprints")]
     for folder in (run.clips.folder, run.folder.child("scores")):
         facts.append([(name, folder.stamp(name)[:1]) for name in sorted(folder.names())])
+    facts += [[asdict(row) for row in removals.read(run.path)], [rule.facts for rule in sets.rules_of(run)]]
     if run.caption_file.exists():
         facts.append(os.stat(run.caption_file).st_mtime_ns)
     return digest_of(json.loads(json.dumps(facts, default=str)))
@@ -136,6 +139,8 @@ def _signature(run: Run) -> str:
 
 def fill(project: Project, question: str = KEEP) -> int:
     """Brings the run's kept clips into the database; of those that are there, what the run says of them is renewed.
+
+    What somebody asked to be taken out is asked of nobody any more, and nothing is left that tells what it shows.
 
     Returns how many there are. Raises UsageError when the run has none.
     """
@@ -147,10 +152,47 @@ def fill(project: Project, question: str = KEEP) -> int:
             add_clips(con, rows)
             if question == KEEP:
                 add_items(con, ({"question": KEEP, "clip": row["id"]} for row in rows), double=double, seed=seed)
+    gone = _take_out(project)
     if not count:
-        raise UsageError(
-            f"{project.run.path} has no clips to look at: none was kept (hoigen funnel {project.run.path} says why)"
-        )
+        why = removals.told(gone) or f"none was kept (hoigen funnel {project.run.path} says why)"
+        raise UsageError(f"{project.run.path} has no clips to look at: {why}")
+    return count
+
+
+def _take_out(project: Project) -> int:
+    """Takes what was removed out of the queue, and brings back what is removed no more. Returns how many clips that
+    would be kept were removed; their number is kept for those who open the review."""
+    from hoigen.review.queue import give, settle
+    from hoigen.rules import decide
+    from hoigen.rules.cascade import measured
+    from hoigen.rules.runfile import steps_of
+
+    with decide.connect(project.run, measured(steps_of(project.run)[1])) as source:
+        count = decide.removed_count(source)
+        gone = [name for (name,) in source.execute("select distinct id from removed").fetchall()]
+    item, clip = t.item.c, t.clip.c
+    for at in range(0, len(gone), BLOCK):
+        some = gone[at : at + BLOCK]
+        with project.db.write() as con:
+            blank = {"uri": "", "source": "", "caption": "", "numbers": "{}", "stamp": "", "score": None}
+            con.execute(sa.update(t.clip).where(clip.id.in_(some)).values(blank))
+            about = item.clip.in_(some) | item.other.in_(some)
+            held = sa.select(t.assignment.c.item, t.assignment.c.person).join(t.item, item.id == t.assignment.c.item)
+            give(con, con.execute(held.where(about, t.assignment.c.state == t.LIVE)).all())
+            con.execute(sa.update(t.item).where(about, item.state != t.REMOVED).values(state=t.REMOVED, subject="{}"))
+        for name in some:
+            for file in (project.run.review_folder / "media").glob(f"{glob.escape(name)}-*"):
+                file.unlink(missing_ok=True)
+    with project.db.write() as con:
+        # of other questions, what was asked is gone
+        back = sa.select(item.id, item.how).join(t.clip, clip.id == item.clip)
+        back = back.where(item.question == KEEP, item.state == t.REMOVED, clip.uri != "")
+        for number, how in con.execute(back).all():
+            state = {"gold": t.GOLD, "adjudicated": t.ADJUDICATED}.get(how, t.OPEN)
+            con.execute(sa.update(t.item).where(item.id == number).values(state=state))
+            if state == t.OPEN:
+                settle(con, number)
+        put(con, "removed", count)
     return count
 
 

@@ -60,7 +60,7 @@ def render_ahead(run: Run, db: Database, limits: Limits, *, quiet: bool = False)
     """
     run.check_links()
     with db.read() as con:
-        total = con.execute(sa.select(sa.func.count()).select_from(t.clip)).scalar_one()
+        total = con.execute(sa.select(sa.func.count()).where(t.clip.c.uri != "")).scalar_one()
     return preview(_clips(db), folder_of(run), limits, total=total, quiet=quiet)
 
 
@@ -80,7 +80,7 @@ def _clips(db: Database) -> Iterator[Clip]:
             return
         done = rows[-1]["priority"], rows[-1]["number"]
         for row in (*rows, *pairs):
-            if row["id"] not in seen:
+            if row["id"] not in seen and row["uri"]:
                 seen.add(row["id"])
                 yield clip_of_row(dict(row))
 

@@ -78,7 +78,7 @@ def overview(project: Project, question: str) -> Overview:
         ).scalar_one()
         now = project.db.now()
         times = _times(con, question, now)
-    asked = sum(count for state, count in states.items() if state not in (t.GOLD, t.LEFT_OUT))
+    asked = sum(count for state, count in states.items() if state not in t.NOT_ASKED)
     units: dict[str, dict[str, str]] = {}
     for one in answers:
         if one.right is None and one.value not in QUESTIONS[question].undecided:

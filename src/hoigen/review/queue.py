@@ -277,6 +277,9 @@ def _answer(con: Connection, person: int, came: Sequence[Any], app: str, at: flo
         if about is None or mine is None:  # the same words for both: what is there is nobody's business
             result.refused[name] = "item: not lent to you"
             continue
+        if about["state"] == t.REMOVED:
+            result.refused[name] = "item: its clip was removed, since somebody asked for that"
+            continue
         try:
             said = checked(QUESTIONS[about["question"]], one, about["end"] - about["start"])
         except ValueError as error:
@@ -338,7 +341,7 @@ def verdict_row(said: Answer, about: Mapping[str, Any], person: int, app: str, a
 
 def _settled(con: Connection, about: dict[str, Any], only: str | None = None) -> dict[str, Any]:
     """State, answer and how it came about, of an item whose votes have changed; `only` is the one vote, if it is."""
-    if about["state"] in (t.ADJUDICATED, t.GOLD):
+    if about["state"] in (t.ADJUDICATED, t.GOLD, t.REMOVED):
         return {}
     if about["given"] < about["need"]:
         about["state"] = t.OPEN

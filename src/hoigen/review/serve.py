@@ -21,6 +21,7 @@ from hoigen.review import tables as t
 from hoigen.review.people import digest
 from hoigen.review.project import Project
 from hoigen.review.web import LOOPBACK, Site
+from hoigen.rules.removals import told
 
 PROXIES = ["127.0.0.1", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fd00::/8"]
 """From where a proxy may say for whom it asks."""
@@ -135,6 +136,8 @@ def serve(
         app, log_level="warning", server_header=False, date_header=True, access_log=False,
         timeout_graceful_shutdown=3, **how,
     )  # fmt: skip
+    if removed := told(project.setting("removed") or 0):
+        print(removed, file=sys.stderr)
     print(f"Open {address}/enter/{secret}" if local else f"People sign in at {address}", file=sys.stderr)
     if local:
         print(

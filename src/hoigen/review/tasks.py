@@ -102,7 +102,7 @@ def _by_prompt(project: Project) -> dict[tuple[str, str], dict[str, list[str]]]:
     from hoigen.evaluation.models.read import read_source
 
     with project.db.read() as con:
-        shown = set(con.execute(sa.select(t.clip.c.id)).scalars())
+        shown = set(con.execute(sa.select(t.clip.c.id).where(t.clip.c.uri != "")).scalars())
     found: dict[tuple[str, str], dict[str, list[str]]] = {}
     for video in read_source(project.run.path).videos:
         if video.clip in shown:
@@ -127,7 +127,7 @@ def add_claims(project: Project, file: Path, *, double: float, seed: int = 0) ->
     from hoigen.data.rows import rows_of
 
     with project.db.read() as con:
-        known = set(con.execute(sa.select(t.clip.c.id)).scalars())
+        known = set(con.execute(sa.select(t.clip.c.id).where(t.clip.c.uri != "")).scalars())
     items = []
     more = ("verdict", "kind", "annotator", "key", "verb", "object", "critique")
     for at, row in enumerate(rows_of(file, ("clip", "captioner", "claim"), more)):
@@ -195,7 +195,8 @@ def _votes(project: Project, question: str) -> Iterator[Any]:
     query = sa.select(*columns, other.c.uri.label("other")).join(t.assignment, held.item == item.id)
     query = query.join(t.verdict, said.id == held.verdict).join(t.person, t.person.c.id == held.person)
     query = query.join(t.clip, clip.id == item.clip).outerjoin(other, other.c.id == item.other)
-    query = query.where(item.question == question, held.state == t.ANSWERED).order_by(item.id, said.seq)
+    query = query.where(item.question == question, held.state == t.ANSWERED, item.state != t.REMOVED)
+    query = query.order_by(item.id, said.seq)
     with project.db.read() as con:
         yield from con.execute(query).all()
 
@@ -225,7 +226,8 @@ def _frames(project: Project) -> Iterator[Sequence[Any]]:
     yield ("file", "label", "time")
     item, clip = t.item.c, t.clip.c
     query = sa.select(item.subject, item.final, clip.uri, clip.start).join(t.clip, clip.id == item.clip)
-    query = query.where(item.question == FRAMES, item.final.in_(("yes", "no"))).order_by(item.id)
+    query = query.where(item.question == FRAMES, item.final.in_(("yes", "no")), item.state != t.REMOVED)
+    query = query.order_by(item.id)
     with project.db.read() as con:
         for row in con.execute(query).all():
             yield (row.uri, row.final, f"{row.start + json.loads(row.subject)['time']:.3f}")

@@ -16,7 +16,7 @@ from hoigen.core.errors import is_program_fault
 from hoigen.core.score import Rule
 from hoigen.data.parquet import quoted, text
 from hoigen.data.run import Run
-from hoigen.rules import sets
+from hoigen.rules import removals, sets
 from hoigen.rules.cascade import HUMAN, Step
 from hoigen.rules.joined import attach, connection
 from hoigen.rules.people import said
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 ALIKE_FROM, ALIKE = 40, 0.975
 """A measure of yes and no that says the same of this share of so many clips is told."""
 STATES = ("kept", "dropped", "failed", "pending")
+REMOVED = "removed"
+"""The rule that drops what somebody asked to be taken out. It stands behind the one that groups what shows the same, by
+which it goes, and before quotas, whose places are for clips that stay."""
+LAST = (sets.RULES[0], REMOVED, *sets.RULES[1:])
+"""Rules about a clip among others, in the order in which they are walked."""
 BEFORE = ("shot_length", "duplicate")
 """What drops a clip before any measure looks at it, in this order."""
 
@@ -124,19 +129,33 @@ class _Case:
     step: str
 
 
-def connect(run: Run, steps: Sequence[Step]) -> duckdb.DuckDBPyConnection:
+def connect(
+    run: Run, steps: Sequence[Step], *, taken: Sequence[removals.Removal] | None = None
+) -> duckdb.DuckDBPyConnection:
     """A connection with the view `decided`: id, uri, start, end, state, rule, reason, a column per score, and more.
 
     Rows come in the order of the input. A clip without all its scores yet is `pending`. The view `walked` is the
-    same in no order, which is quicker to count; `clips` are the rows of the clips parts.
+    same in no order, which is quicker to count; `clips` are the rows of the clips parts; `removed` has the ids of what
+    somebody asked to be taken out, kept or not.
+
+    Args:
+        run: the run.
+        steps: its measures and rules.
+        taken: removals; those of the run when not given.
     """
     con = connection()
-    beside(con, run, steps, "main")
+    beside(con, run, steps, "main", taken=taken)
     return con
 
 
 def beside(
-    con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], schema: str, *, without: Collection[str] = ()
+    con: duckdb.DuckDBPyConnection,
+    run: Run,
+    steps: Sequence[Step],
+    schema: str,
+    *,
+    without: Collection[str] = (),
+    taken: Sequence[removals.Removal] | None = None,
 ) -> None:
     """The views of `connect` once more, in a schema of their own: the run as other steps decide it.
 
@@ -145,17 +164,22 @@ def beside(
         run: the run.
         steps: its measures and rules.
         schema: that the views are made in.
-        without: names of rules about groups (`hoigen.rules.sets`) that are left out.
+        without: names of LAST that are left out.
+        taken: removals; those of the run when not given.
     """
     attach(con, run, steps, schema)
-    groups = [rule for rule in sets.rules_of(run) if rule.name not in without]
+    taken = removals.read(run.path) if taken is None else taken
+    removals.mark(con, taken, removals.alike_of(run), schema)
+    every = [*sets.rules_of(run), *([sets.SetRule(REMOVED, run.path / removals.FILE, {})] if taken else [])]
+    groups = sorted((rule for rule in every if rule.name not in without), key=lambda rule: LAST.index(rule.name))
     names = ", ".join(f"({at}, {text(rule.name)}, {text(json.dumps(rule.facts))})" for at, rule in enumerate(groups))
     rows = f"values {names}" if names else "select 0, '', '' where false"
     con.execute(f"create view {schema}.set_rules as select * from ({rows}) as r(place, name, facts)")
     cases = _links(steps, [rule.name for rule in groups])
     single = f"select *, {code_sql(steps, len(cases) + 1)} as _code from {schema}.scored"
     con.execute(f"create view {schema}.{'single' if groups else 'judged'} as {single}")
-    sets.attach_sets(con, groups, schema, len(cases) + 1, len(cases) + 1 - len(groups))
+    dropped = {REMOVED: f"select id, {text(removals.WHY)} as why from {schema}.removed"}
+    sets.attach_sets(con, groups, schema, len(cases) + 1, len(cases) + 1 - len(groups), dropped)
     reasons = " ".join(f"when {at} then {case.reason}" for at, case in enumerate(cases, 1))
     own = 'id, uri, start, "end", source, prompt, digest, video, n, shard'
     scores = "".join(f", {quoted(score)}" for step in steps for score in step.emits)
@@ -230,6 +254,12 @@ def _number(value: float) -> str:
 def counts(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """How many clips ended how."""
     return dict(con.execute("select state, count(*) from walked group by all").fetchall())
+
+
+def removed_count(con: duckdb.DuckDBPyConnection) -> int:
+    """How many clips would be kept, had nobody asked for them to be taken out."""
+    [(count,)] = con.execute("select count(*) from walked where rule = $rule", {"rule": REMOVED}).fetchall()
+    return int(count)
 
 
 def all_failed(
@@ -311,7 +341,7 @@ def funnel(
         f"{stage.name} was made when {made_for[stage.name]} clips came to it, now {stage.came} do: "
         f"hoigen {sets.COMMANDS[stage.name]} {shlex.quote(str(run)) if run else 'RUN'} looks at those too"
         for stage in stages
-        if stage.name in made_for and stage.came != made_for[stage.name]
+        if made_for.get(stage.name) is not None and stage.came != made_for[stage.name]
     )
     return Funnel(tuple(stages), ends, missing, all_failed(con, ends, run, schema), unseen, told)
 

@@ -112,7 +112,14 @@ def remove(run: Run, name: str) -> bool:
     return there
 
 
-def attach_sets(con: duckdb.DuckDBPyConnection, rules: Sequence[SetRule], schema: str, kept: int, first: int) -> None:
+def attach_sets(
+    con: duckdb.DuckDBPyConnection,
+    rules: Sequence[SetRule],
+    schema: str,
+    kept: int,
+    first: int,
+    dropped: Mapping[str, str],
+) -> None:
     """Makes the view `judged` out of the view `single` of the same columns: what single clips' rules say, and then what
     these say of those that were kept.
 
@@ -122,23 +129,23 @@ def attach_sets(con: duckdb.DuckDBPyConnection, rules: Sequence[SetRule], schema
         schema: of the views.
         kept: the `_code` of a kept clip.
         first: the `_code` that a clip gets which the first rule drops; the next rules have the numbers that follow.
+        dropped: rules that have no such file -> SQL of the id of what they drop, and why.
     """
     before = f"{schema}.single"
     for at, rule in enumerate(rules):
         after = f"{schema}.judged" if at == len(rules) - 1 else f"{schema}.judged_{at}"
-        con.execute(
-            f"""create view {after} as
-            with here as (
+        gone = dropped.get(rule.name) or (
+            f"""select id, replace(replace(words, '{FIRST}', lead), '{COUNT}', many::varchar) as why from (
                 select s.id, s.words, s.quota, dense_rank() over (partition by s.grp order by s.place, s.id) as stand,
                     first_value(s.id) over (partition by s.grp order by s.place, s.id) as lead,
                     count(*) over (partition by s.grp) as many
                 from {rows_of_file(rule.path)} s semi join (select id from {before} where _code = {kept}) k using (id)
-            ), gone as (
-                select id, replace(replace(words, '{FIRST}', lead), '{COUNT}', many::varchar) as why
-                from here where stand > quota
-            )
+            ) where stand > quota"""
+        )
+        con.execute(
+            f"""create view {after} as
             select b.* replace (case when _code = {kept} and gone.id is not null then {first + at}
                 else _code end::smallint as _code), gone.why as _why_{at}
-            from {before} b left join gone on b.id = gone.id"""
+            from {before} b left join ({gone}) gone on b.id = gone.id"""
         )
         before = after

@@ -1,7 +1,6 @@
 """A dataset as it is given to others.
 
 rights licences.csv sources.csv   who may do what with whose videos; what a stated licence would not allow
-removals                          what somebody asked to be taken out, of this release and of all that follow
 index                             the Parquet tables: clips, and how captions came about
 describe                          the facts of a release; card, Croissant, the EU's public summary made of them
 making                            all of it, whole or not at all

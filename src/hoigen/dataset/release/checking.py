@@ -12,7 +12,7 @@ from typing import Any
 
 from hoigen.core.errors import UsageError
 from hoigen.data.parquet import one_file, text
-from hoigen.dataset.release import removals
+from hoigen.rules import removals
 from hoigen.rules.joined import connection
 
 FACTS, SUMS = "release.json", "SHA256SUMS"

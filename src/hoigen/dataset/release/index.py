@@ -12,9 +12,9 @@ from hoigen.core.errors import UsageError
 from hoigen.data.parquet import quoted, rows_of_file, text
 from hoigen.data.run import Run
 from hoigen.dataset import split
-from hoigen.dataset.release import removals, rights
-from hoigen.dataset.release.removals import Removal
+from hoigen.dataset.release import rights
 from hoigen.dataset.statistics import categories_file, settled
+from hoigen.rules import decide
 from hoigen.rules.cascade import Step
 from hoigen.stages.captioned import captions_in_force
 
@@ -77,33 +77,30 @@ class Index:
     seconds: float = 0.0
 
 
-def gather(
-    con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], taken: Sequence[Removal], own: Mapping[str, str]
-) -> Index:
+def gather(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], own: Mapping[str, str]) -> Index:
     """Makes the view `indexed` of the clips of a release, and counts them; nothing is written.
 
     Args:
-        con: of `hoigen.rules.decide`.
+        con: of `hoigen.rules.decide`, which leaves out what somebody asked to be taken out.
         run: the run.
         steps: its measures and rules.
-        taken: what is to be left out.
         own: source -> licence, as the one who releases says.
 
     Raises UsageError where nothing is left, or a split does not have all clips.
     """
-    removals.mark(con, taken, removals.alike_of(run))
     numbers = [number.name for step in steps for number in step.numbers]
     con.execute(
         """create temp table kept as select id, video, n from walked where state = 'kept'
         qualify row_number() over (partition by id order by video, n) = 1"""
     )
-    [(every,)] = con.execute("select count(*) from kept").fetchall()
-    con.execute("delete from kept where id in (select id from removed)")
     [(clips,)] = con.execute("select count(*) from kept").fetchall()
+    removed = decide.removed_count(con)
     if not clips:
-        why = "removals take out every clip that is kept" if every else f"hoigen funnel {run.path} says which rule does"
+        why = (
+            "removals take out every clip that is kept" if removed else f"hoigen funnel {run.path} says which rule does"
+        )
         raise UsageError(f"{run.path} has no clip to release: {why}")
-    found = Index(clips=clips, removed=every - clips, numbers=numbers)
+    found = Index(clips=clips, removed=removed, numbers=numbers)
     _licences(con, own)
     _words(con, run, found)
     _verdicts(con, run)

@@ -17,11 +17,11 @@ from hoigen.core.errors import UsageError
 from hoigen.data.annotations import verdicts
 from hoigen.data.rows import YES_NO
 from hoigen.data.run import Run
-from hoigen.dataset.release import checking, describe, index, removals, rights
+from hoigen.dataset.release import checking, describe, index, rights
 from hoigen.dataset.release.describe import Facts, Review
 from hoigen.models import uses
 from hoigen.models.uses import LedgerEntry
-from hoigen.rules import decide
+from hoigen.rules import decide, removals
 from hoigen.rules.cascade import Step
 from hoigen.stages.captioned import caption_facts
 from hoigen.stats.agreement import Ratings, agreement
@@ -102,8 +102,8 @@ def make(run: Run, steps: Sequence[Step], wanted: Wanted) -> Released:
         before += removals.read(wanted.since)
     fresh = removals.asked(wanted.remove, run) if wanted.remove is not None else []
     taken = list(dict.fromkeys([*before, *fresh]))
-    with decide.connect(run, steps) as con:
-        found = index.gather(con, run, steps, taken, own)
+    with decide.connect(run, steps, taken=taken) as con:
+        found = index.gather(con, run, steps, own)
         models = _models(run)
         refused = rights.refusals(
             licence,

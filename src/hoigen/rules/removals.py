@@ -1,5 +1,7 @@
 """What somebody asked to be taken out of a dataset: kept in the run, carried on from release to release.
 
+`hoigen.rules.decide` walks it as a rule named `removed`, so that no command that asks which clips are kept sees one.
+
 A clip is told again by what it shows, not by its name: by the content of its video and the stretch of it, so that it
 does not come back with other boundaries, under another path, or out of another run. Names of people and of files are
 kept as digests: a list of what was removed must not tell what it was.
@@ -21,7 +23,6 @@ from hoigen.data.parquet import rows_of_file
 from hoigen.data.rows import read_json, rows_of
 from hoigen.data.run import Run
 from hoigen.rules import sets
-from hoigen.rules.cascade import Step
 
 if TYPE_CHECKING:
     import duckdb
@@ -127,37 +128,20 @@ def _known(run: Run, values: set[str]) -> tuple[dict[str, tuple[str, str, float,
     return clips, videos
 
 
-def taken_out(run: Run, steps: Sequence[Step]) -> frozenset[str]:
-    """Ids of the clips of a run that a removal is about, kept or not, and of those that show the same.
-
-    Args:
-        run: the run.
-        steps: its measures and rules.
-
-    Raises UsageError for a damaged list of removals.
-    """
-    from hoigen.rules import decide
-
-    if not (rows := read(run.path)):
-        return frozenset()
-    with decide.connect(run, steps) as con:
-        mark(con, rows, alike_of(run))
-        return frozenset(clip for (clip,) in con.execute("select id from removed").fetchall())
-
-
 def alike_of(run: Run) -> str | None:
     """SQL of what `hoigen duplicates` found to show the same, as `mark` takes it; None where it has not run."""
     path = sets.path_of(run, "near_duplicates")
     return rows_of_file(path) if path.is_file() else None
 
 
-def mark(con: duckdb.DuckDBPyConnection, rows: Sequence[Removal], alike: str | None) -> None:
-    """Makes the table `removed`: ids of the clips of `clips` that a removal is about.
+def mark(con: duckdb.DuckDBPyConnection, rows: Sequence[Removal], alike: str | None, schema: str = "main") -> None:
+    """Makes the table `removed` in `schema`: ids of the clips of `clips` there that a removal is about, kept or not.
 
     Args:
         con: of `hoigen.rules.decide`.
         rows: the removals.
         alike: SQL of the rule of near-duplicates, with id and grp: what shows the same as a removed clip goes with it.
+        schema: of the view `clips`.
     """
     import pyarrow as pa
 
@@ -168,27 +152,36 @@ def mark(con: duckdb.DuckDBPyConnection, rows: Sequence[Removal], alike: str | N
         "start": pa.float64(),
         "end": pa.float64(),
     }
+    if not rows:
+        con.execute(f"create or replace table {schema}.removed (id varchar)")
+        return
     table: list[dict[str, Any]] = [{name: getattr(row, name) for name in kinds} for row in rows]
     con.register("removals", pa.Table.from_pylist(table, pa.schema(kinds)))
-    named = "left(sha256(trim(c.id)), 32)", "left(sha256(trim(c.uri)), 32)"
     overlaps = 'c.start < r."end" and c."end" > r.start'
-    people = " or ".join(
-        f"left(sha256(lower(trim(json_extract_string(c.meta, '$.{name}')))), 32) = r.key" for name in PEOPLE
-    )
-    con.execute(
-        f"""create temp table removed as
-        select distinct c.id from clips c join removals r on
-            (r.kind = 'clip' and {named[0]} = r.key)
-            or (r.kind = 'clip' and {named[1]} = r.key and {overlaps})
-            or (r.kind = 'clip' and r.content <> '' and c.digest = r.content and {overlaps})
-            or (r.kind = 'video' and {named[1]} = r.key)
-            or (r.kind = 'video' and r.content <> '' and c.digest = r.content)
-            or (r.kind = 'person' and ({people}))
-        where c.id is not null"""
-    )
+    # Each way of its own: joined by what is equal, a long list costs no more than a short one.
+    ways = [
+        "left(sha256(trim(c.id)), 32) = r.key where r.kind = 'clip'",
+        f"left(sha256(trim(c.uri)), 32) = r.key where r.kind = 'clip' and {overlaps}",
+        f"c.digest = r.content where r.kind = 'clip' and r.content <> '' and {overlaps}",
+        "left(sha256(trim(c.uri)), 32) = r.key where r.kind = 'video'",
+        "c.digest = r.content where r.kind = 'video' and r.content <> ''",
+    ]
+    if any(row.kind == "person" for row in rows):
+        ways += [
+            f"left(sha256(lower(trim(json_extract_string(c.meta, '$.{name}')))), 32) = r.key where r.kind = 'person'"
+            for name in PEOPLE
+        ]
+    found = " union ".join(f"select c.id from {schema}.clips c join removals r on {way}" for way in ways)
+    con.execute(f"create or replace table {schema}.removed as select id from ({found}) where id is not null")
     if alike is not None:
         con.execute(
-            f"""insert into removed select distinct a.id from {alike} a
-            where a.grp in (select grp from {alike} where id in (select id from removed))
-                and a.id not in (select id from removed)"""
+            f"""insert into {schema}.removed select distinct a.id from {alike} a
+            where a.grp in (select grp from {alike} where id in (select id from {schema}.removed))
+                and a.id not in (select id from {schema}.removed)"""
         )
+    con.unregister("removals")
+
+
+def told(count: int) -> str:
+    """How many clips are left out, as commands say it; empty for none."""
+    return f"{count} removed: somebody asked for that ({FILE})" if count else ""
