@@ -10,9 +10,12 @@ import hoigen
 from hoigen.commands.cli import main
 from hoigen.commands.funnel import WhatIf, what_if
 from hoigen.core.errors import UsageError
+from hoigen.core.registry import measure_names
 from hoigen.data.run import Run
+from hoigen.recipe.yaml import recipe_path
 from hoigen.rules.cascade import Known, build_steps
 from hoigen.rules.decide import Funnel
+from hoigen.rules.retention import Retention, SideBySide
 from run_folders import Given, write_recipe, write_run
 
 RECIPE = {"measures": ["metadata", "motion"], "keep": {"short_side": {"min": 720}, "motion": {"max": 1.0}}}
@@ -116,3 +119,87 @@ def test_a_change_that_cannot_be_is_refused(run: Run, change: str, said: str) ->
 def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is not a run"):
         hoigen.funnel(tmp_path)
+
+
+def laid(run: Run, folder: Path, **recipes: str) -> dict[str, Retention]:
+    """Recipes laid over the run, by name; "run" is the run's own."""
+    files = []
+    for name, content in recipes.items():
+        (folder / f"{name}.yaml").write_text(content)
+        files.append(str(folder / f"{name}.yaml"))
+    found = hoigen.funnel(run.path, recipe=files)
+    assert isinstance(found, SideBySide)
+    own, *others = found.recipes
+    return {"run": own} | {each.name: each for each in others}
+
+
+def ends(found: Retention) -> tuple[int, int, int, int]:
+    return found.dropped, found.failed, found.open, found.passed
+
+
+def test_other_recipes_are_laid_over_the_run_and_what_lacks_a_number_is_open(run: Run, tmp_path: Path) -> None:
+    strict = "measures: [metadata, motion]\nkeep:\n  motion: {max: 1}\n  short_side: {min: 480}\n"
+    found = laid(run, tmp_path, strict=strict)
+    assert ends(found["run"]) == (4, 0, 0, 1)
+    assert found["run"].kept == "20.0%"
+    assert ends(found["strict"]) == (3, 0, 1, 1), "d has no motion yet; e is too small, whatever it would have"
+    assert found["strict"].kept == "20.0% to 40.0%"
+    assert [(rule.score, rule.seen, rule.broken) for rule in found["strict"].rules] == [
+        ("short_side", 5, 1), ("motion", 3, 2),
+    ]  # fmt: skip
+
+
+def test_a_rule_without_its_number_is_told_and_keeps_nothing(run: Run, tmp_path: Path) -> None:
+    lacking = (
+        "measures: [metadata, technical_quality]\nkeep:\n  short_side: {min: 720}\n  technical_quality: {min: 0.5}\n"
+        "  # vtss: {above: 2.5}   # not measured: a network\n  # motion: {max: 1}\n"
+    )
+    found = laid(run, tmp_path, lacking=lacking)["lacking"]
+    assert ends(found) == (2, 0, 0, 3)
+    assert found.kept == "at most 60.0%"
+    assert [rule.score for rule in found.lacking] == ["technical_quality", "vtss"]
+    shown = str(hoigen.funnel(run.path, recipe=[str(tmp_path / "lacking.yaml")]))
+    assert "1 of 3   at most 60.0%" in shown
+    assert "not measured here: this run has no technical_quality" in shown
+    assert "vtss {above: 2.5}" in shown
+
+
+def test_a_number_that_no_clip_came_to_decides_nothing(tmp_path: Path) -> None:
+    steps = build_steps(RECIPE["measures"], RECIPE["keep"])
+    run = write_run(tmp_path / "run", steps, [[clip("a", 360, None)]])
+    write_recipe(run, RECIPE)
+    found = laid(run, tmp_path, loose="measures: [metadata, motion]\nkeep: {motion: {max: 9}, short_side: {min: 9}}")
+    assert (found["loose"].kept, found["loose"].open) == ("at most 100.0%", 1)
+
+
+def test_other_settings_are_told_and_a_failed_measure_fails(tmp_path: Path) -> None:
+    steps = build_steps(RECIPE["measures"], RECIPE["keep"])
+    failed = Given("f", {"metadata": Known("ok", META | {"short_side": 720}), "motion": Known("failed", reason="torn")})
+    none = Given("n", {"metadata": Known("ok", META | {"short_side": 720}), "motion": Known("ok", {"motion": None})})
+    gone = Given("g", state="dropped", rule="duplicate")
+    run = write_run(tmp_path / "run", steps, [[clip("a", 720, 0.5), failed, none, gone]])
+    write_recipe(run, RECIPE)
+    found = laid(run, tmp_path, slow="measures: [metadata, {motion: {slow: 2}}]\nkeep: {motion: {max: 1}}")["slow"]
+    assert ends(found) == (2, 1, 0, 1), "one frame has no motion, and a duplicate is none of the recipe's"
+    [rule] = found.rules
+    assert (rule.differs, rule.seen) == (True, 2)
+    assert "other settings" in str(rule)
+
+
+@pytest.mark.parametrize("name", ["wan", "ultravideo", "koala", "movie_gen"])
+def test_recipes_of_the_field_say_which_of_their_rules_have_no_number(run: Run, name: str) -> None:
+    found = hoigen.funnel(run.path, recipe=[name])
+    assert isinstance(found, SideBySide)
+    recipe = found.recipes[1]
+    assert recipe.kept.startswith("at most"), "none of them is whole"
+    text = (recipe_path(name)).read_text()
+    commented = {rule.score for rule in recipe.rules if rule.lacks == "hoigen gives no such number"}
+    assert len(commented) == text.count("# not measured: "), "each such line is one that is read"
+    assert not commented & {each for step in build_steps(measure_names(), {}) for each in step.emits}
+
+
+def test_recipes_and_changes_are_not_tried_together(run: Run) -> None:
+    with pytest.raises(UsageError, match="give one of the two"):
+        hoigen.funnel(run.path, recipe=["lite"], set=["keep.motion.max=2"])
+    with pytest.raises(UsageError, match="no such recipe: koalla; did you mean 'koala'"):
+        hoigen.funnel(run.path, recipe=["koalla"])

@@ -15,7 +15,7 @@ VERBS = {
     ),
     "relocate": "Tells a run that its videos lie elsewhere, on this machine or another; nothing is measured again.",
     "funnel": (
-        "Shows how many clips each rule dropped; with --set, what a change would add or drop. Nothing is decoded."
+        "Shows how many clips each rule dropped; with --set or --recipe, what other rules would. Nothing is decoded."
     ),
     "duplicates": (
         "Finds clips that show the same, re-encoded, cropped, mirrored or trimmed, and makes a rule of it: one stays."

@@ -1,4 +1,4 @@
-"""hoigen funnel: how many clips each rule dropped, and what other rules would do."""
+"""hoigen funnel: how many clips each rule dropped, and what other rules or other recipes would do."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hoigen.data.run import Run
     from hoigen.rules.cascade import Step
     from hoigen.rules.decide import Funnel
+    from hoigen.rules.retention import Rules, SideBySide
 
 TRIED = ("keep", "measures", "score_all")
 """Keys of a recipe whose change can be tried without making clips anew."""
@@ -73,8 +74,15 @@ def funnel(
     set: Annotated[
         list[str] | None, Setting("a change to try, as key=value (keep.motion.max=2); may be given more than once")
     ] = None,
-) -> Funnel | WhatIf:
-    """Shows how many clips each rule dropped; with --set, what a change would add or drop. Nothing is decoded."""
+    recipe: Annotated[
+        list[str] | None,
+        Setting(
+            "a recipe (wan, koala, or a YAML file) whose rules are laid over what was measured, beside those of the "
+            "run; may be given more than once"
+        ),
+    ] = None,
+) -> Funnel | WhatIf | SideBySide:
+    """Shows how many clips each rule dropped; with --set or --recipe, what other rules would. Nothing is decoded."""
     from hoigen.data.run import Run
     from hoigen.rules import decide
     from hoigen.rules.runfile import steps_of
@@ -82,6 +90,12 @@ def funnel(
 
     folder = Run(Path(run))
     _, steps = steps_of(folder)
+    if recipe:
+        from hoigen.rules.retention import side_by_side
+
+        if set:
+            raise UsageError("--set changes the run's rules, --recipe lays others beside them: give one of the two")
+        return side_by_side(folder, steps, [_rules_of(each) for each in recipe])
     for text in set or []:
         if text.split("=")[0].split(".")[0].strip() not in TRIED:
             raise UsageError(
@@ -112,6 +126,21 @@ def what_if(run: Run, steps: Sequence[Step], changed: Sequence[Step]) -> WhatIf:
     moves = [_Move((s, r), (t, q), count, tuple(examples)) for s, r, t, q, count, examples in rows]
     moves.sort(key=lambda m: (decide.STATES.index(m.after[0]), -m.clips, str(m.before), str(m.after)))
     return WhatIf(before, after, tuple(moves))
+
+
+def _rules_of(recipe: str) -> Rules:
+    """The rules of a recipe that is a file or comes with hoigen."""
+    from hoigen.core import trusted
+    from hoigen.recipe.places import measures_of
+    from hoigen.recipe.yaml import load_recipe, recipe_path
+    from hoigen.rules.cascade import build_steps
+    from hoigen.rules.retention import Rules, commented_rules
+
+    path = recipe_path(recipe)
+    given = load_recipe(path)
+    trusted.check(given, path, path.parent)
+    steps = build_steps(measures_of(given.get("measures") or [], path.parent), given.get("keep"))
+    return Rules(path.stem, steps, commented_rules(path.read_text(encoding="utf-8")))
 
 
 def _end(end: tuple[str, str | None]) -> str:
