@@ -186,7 +186,6 @@ def test_bad_arguments_write_nothing(faults: Path) -> None:
         {"keep": {"boon": {"min": 1}}},
         {"duplicates": "maybe"},
         {"workers": 0},
-        {"rank": 2},
         {"max_length": 1.0},
         {"shots": "adaptiv"},
     ):

@@ -85,14 +85,21 @@ def here() -> Iterator[None]:
         yield
 
 
-def arguments(world: Path, run: str, rank: int = 0, ranks: int = 1) -> list[str]:
+def arguments(world: Path, run: str) -> list[str]:
     words = [str(world / "recipe.yaml"), "--videos", str(world / "list.csv"), "--run", str(world / run), "--quiet"]
-    sets = [word for key, value in (("rank", rank), ("ranks", ranks)) for word in ("--set", f"{key}={value}")]
-    return ["curate", *words, *sets]
+    return ["curate", *words]
 
 
-def process(world: Path, run: str, rank: int = 0, ranks: int = 1) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "hoigen", *arguments(world, run, rank, ranks)]
+def working(world: Path, run: str, number: int, of: int) -> list[str]:
+    return ["work", str(world / run), "--part", f"{number}/{of}", "--quiet"]
+
+
+def prepare(world: Path, run: str, *more: str) -> None:
+    assert main([*arguments(world, run), "--prepare", *more]) == 0
+
+
+def process(world: Path, run: str, number: int, of: int) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "hoigen", *working(world, run, number, of)]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
@@ -128,10 +135,11 @@ def alone(world: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
 
 
 def rounds(world: Path, run: str, order: Sequence[int]) -> list[list[int]]:
-    """Ranks one after the other, again and again, until all end with 0; the exit codes of each round."""
+    """Parts one after the other, again and again, until all end with 0; the exit codes of each round."""
+    prepare(world, run)
     found: list[list[int]] = []
     while not found or any(found[-1]):
-        found.append([main(arguments(world, run, rank, len(order))) for rank in order])
+        found.append([main(working(world, run, part, len(order))) for part in order])
         assert len(found) < 6
     return found
 
@@ -159,8 +167,10 @@ def test_one_after_the_other_in_any_order(
 
 
 def test_what_a_rank_says_and_writes(world: Path, here: None, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(arguments(world, "run", 1, 3)) == 75
-    assert capsys.readouterr() == ("", "waiting for ranks 0, 2; start the same command again\n")
+    prepare(world, "run")
+    assert capsys.readouterr().out.startswith(f"{world / 'run'} is prepared: 13 videos in 7 blocks")
+    assert main(working(world, "run", 1, 3)) == 75
+    assert capsys.readouterr() == ("", "waiting for parts 0, 2; start the same command again\n")
     run = Run(world / "run")
     assert run.found.shards() == [1, 4], "its own blocks and no other"
     assert run.clips.shards() == []
@@ -168,14 +178,11 @@ def test_what_a_rank_says_and_writes(world: Path, here: None, capsys: pytest.Cap
     listed = part_rows(run.videos_file) or 0
     assert found.clips - found.unseen == 2 * SIZE, "clips that are not sealed yet are counted"
     assert found.clips == listed, "and so are videos that nobody has looked at"
-    assert main(arguments(world, "run", 0, 3)) == 75
-    assert capsys.readouterr().err == "waiting for ranks 2; start the same command again\n"
+    assert main(working(world, "run", 0, 3)) == 75
+    assert capsys.readouterr().err == "waiting for parts 2; start the same command again\n"
     assert run.found.shards() == [0, 1, 3, 4, 6]
     with pytest.raises(RanksOpen) as open_ones:
-        hoigen.curate(
-            videos=world / "list.csv", run=run.path, measures=["metadata"], shots="none", shard_size=SIZE,
-            rank=0, ranks=3, report=False, quiet=True,
-        )  # fmt: skip
+        hoigen.work_part(run.path, part="0/3", quiet=True)
     assert open_ones.value.ranks == (2,)
 
 
@@ -183,10 +190,11 @@ def test_another_number_of_ranks_goes_on_with_what_is_there(
     world: Path, here: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     expected = alone(world, capsys)
+    prepare(world, "run")
     for rank in (4, 0, 2):
-        assert main(arguments(world, "run", rank, 5)) == 75
-    assert main(arguments(world, "run", 1, 2)) == 75, "markers of five ranks say nothing of two"
-    assert main(arguments(world, "run", 0, 2)) == 75
+        assert main(working(world, "run", rank, 5)) == 75
+    assert main(working(world, "run", 1, 2)) == 75, "markers of five ranks say nothing of two"
+    assert main(working(world, "run", 0, 2)) == 75
     assert main(arguments(world, "run")) == 0
     assert dataset(world, "run", capsys) | {"calls": calls(world)} == expected
     codes = rounds(world, "run", range(3))
@@ -212,6 +220,7 @@ def test_a_list_that_grows_under_ranks(world: Path, here: None, capsys: pytest.C
 @pytest.mark.parametrize("of", [2, pytest.param(5, marks=pytest.mark.slow)])
 def test_at_once(world: Path, capsys: pytest.CaptureFixture[str], of: int) -> None:
     expected = alone(world, capsys)
+    prepare(world, "run")
     for _ in range(8):
         ranks = [process(world, "run", rank, of) for rank in range(of)]
         said = [rank.communicate(timeout=120)[1] for rank in ranks]
@@ -226,6 +235,7 @@ def test_at_once(world: Path, capsys: pytest.CaptureFixture[str], of: int) -> No
 
 def kill_some(world: Path, run: str, chance: random.Random, ranks: int, kills: int) -> None:
     """Ranks at once, each killed at a random moment and started again; then undisturbed until all end with 0."""
+    prepare(world, run)
     for _ in range(kills):
         started = [process(world, run, rank, ranks) for rank in range(ranks)]
         until = sorted((time.monotonic() + chance.uniform(0.6, 4.0), at) for at in range(ranks))
@@ -300,7 +310,7 @@ def test_two_processes_of_one_rank_or_of_two_divisions(world: Path, capsys: pyte
         with pytest.raises(UsageError, match="run is in use by another hoigen process"), held(run, Rank(1, 3)):
             pass
         with (
-            pytest.raises(UsageError, match="share it among 3 ranks; this one came with ranks 2"),
+            pytest.raises(UsageError, match="share it among 3 parts; this one came with part 0/2"),
             held(run, Rank(0, 2)),
         ):
             pass
@@ -310,13 +320,65 @@ def test_two_processes_of_one_rank_or_of_two_divisions(world: Path, capsys: pyte
         pass
 
 
+def test_a_retry_is_shared_too(world: Path, here: None, capsys: pytest.CaptureFixture[str], tiny_video: Path) -> None:
+    rounds(world, "run", (0, 1))
+    before = dataset(world, "run", capsys)["table"]
+    assert before.count(",failed,") == 2
+    (world / "videos" / "g.mp4").write_bytes(tiny_video.read_bytes() + bytes(NAMES.index("g")))
+    (world / "videos" / "gone.mp4").write_bytes(tiny_video.read_bytes() + bytes(40))
+    codes: list[int] = []
+    while not codes or any(codes[-2:]):
+        codes += [main(["retry", str(world / "run"), "--part", f"{part}/2", "--quiet"]) for part in (1, 0)]
+        assert len(codes) < 9
+    assert 75 in codes
+    assert dataset(world, "run", capsys)["table"].count(",failed,") == 0
+
+
+@pytest.mark.parametrize("part", ["3", "3/3", "-1/3", "1/0", "a/b", "1/3/5", "", "1 / 3", "0/" + "9" * 30])
+def test_a_part_that_is_none(world: Path, here: None, capsys: pytest.CaptureFixture[str], part: str) -> None:
+    for verb in ("work", "retry", "caption"):
+        assert main([verb, str(world / "run"), f"--part={part}"]) == 2
+        assert f"--part {part}: i/n with i from 0 to n - 1" in capsys.readouterr().err
+    assert not (world / "run").exists()
+
+
+def test_a_run_that_is_not_prepared(world: Path, here: None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(working(world, "run", 0, 2)) == 2
+    assert "is no run yet: hoigen curate RECIPE --run" in capsys.readouterr().err
+    assert not (world / "run").exists()
+
+
+def test_what_was_rank_and_ranks(world: Path, here: None, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each place where they were says what is written instead, and nothing is done."""
+    said = "ranks: no key of a recipe any more: `hoigen work RUN --part 3/16`"
+    old = world / "old.yaml"
+    old.write_text((world / "recipe.yaml").read_text() + "ranks: 16\n")
+    ways = [
+        [*arguments(world, "run"), "--set", "ranks=16"],
+        ["curate", str(old), *arguments(world, "run")[2:]],
+        ["validate", str(old)],
+        ["evaluate", "--videos", str(world), "--run", str(world / "run"), "--set", "ranks=16"],
+    ]
+    for way in ways:
+        assert main(way) == 2
+        assert said in capsys.readouterr().err, way
+    assert not (world / "run").exists()
+    assert main(arguments(world, "run")) == 0
+    for verb in ("retry", "work"):
+        assert main([verb, str(world / "run"), "--set", "ranks=16"]) == 2
+        assert said in capsys.readouterr().err, verb
+    assert main(["caption", str(world / "run"), "--rank", "3", "--ranks=16"]) == 2
+    assert "--part 3/16 is the fourth of 16 parts" in capsys.readouterr().err
+
+
 def test_what_is_done_once_is_done_by_one(world: Path, here: None, capsys: pytest.CaptureFixture[str]) -> None:
+    prepare(world, "run")
     barrier = Barrier(Folder(str(world / "run")), Rank(0, 2), "scores", "0" * 12)
     with barrier.last_step():
-        assert main(arguments(world, "run", 0, 2)) == 75, "clips of the other are missing: that is told first"
-        assert main(arguments(world, "run", 1, 2)) == 75
+        assert main(working(world, "run", 0, 2)) == 75, "clips of the other are missing: that is told first"
+        assert main(working(world, "run", 1, 2)) == 75
         assert capsys.readouterr().err.splitlines() == [
-            "waiting for ranks 1; start the same command again",
+            "waiting for parts 1; start the same command again",
             BUSY,
         ]
     assert rounds(world, "run", (1, 0))[-1] == [0, 0]
@@ -421,9 +483,9 @@ def test_captions_of_ranks(world: Path, here: None, capsys: pytest.CaptureFixtur
     codes = []
     while not codes or any(codes[-3:]):
         for rank in (2, 0, 1):
-            codes.append(main(["caption", str(world / "run"), *words, "--rank", str(rank), "--ranks", "3"]))
+            codes.append(main(["caption", str(world / "run"), *words, "--part", f"{rank}/3"]))
             if codes[-1]:
-                assert capsys.readouterr().err.startswith("waiting for ranks ")
+                assert capsys.readouterr().err.startswith("waiting for parts ")
         assert len(codes) < 9
     assert 75 in codes
     both = [{row["id"]: row["text"] for row in caption_rows(Run(world / run))} for run in ("alone", "run")]
@@ -562,10 +624,11 @@ def test_other_shots_are_sealed_into_the_shards_that_there_are(
     first = dataset(world, "run", capsys)
     assert len(first["clips"]) == 6
     split = [*("--set", "shots=adaptive"), *("--set", "max_length=1"), *("--set", "min_length=0.1")]
-    assert main([*arguments(world, "run", 1, 2), *split]) == 75
+    prepare(world, "run", *split)
+    assert main(working(world, "run", 1, 2)) == 75
     assert dataset(world, "run", capsys)["table"] == first["table"]
-    assert main([*arguments(world, "run", 0, 2), *split]) == 75
-    assert main([*arguments(world, "run", 1, 2), *split]) == 0
+    assert main(working(world, "run", 0, 2)) == 75
+    assert main(working(world, "run", 1, 2)) == 0
     assert main([*arguments(world, "alone"), *split]) == 0
     found, whole = dataset(world, "run", capsys), dataset(world, "alone", capsys)
     assert (found["table"], found["clips"]) == (whole["table"], whole["clips"])

@@ -24,7 +24,6 @@ keep: {duration: {min: 1.4}, contrast: {min: 0}}
 workers: 1
 shard_size: 2
 report: false
-ranks: 2
 """
 """Blocks of two videos: 0, 2, 4 are rank 0's, 1, 3, 5 those of rank 1."""
 
@@ -49,8 +48,10 @@ def run(tmp_path: Path) -> Path:
 
 def curate(run: Path, rank: int) -> int:
     with in_this_process():
-        where = ["--videos", str(run.parent / "list.csv"), "--run", str(run), "--quiet", "--set", f"rank={rank}"]
-        return main(["curate", str(run.parent / "recipe.yaml"), *where])
+        if not run.exists():
+            where = ["--videos", str(run.parent / "list.csv"), "--run", str(run), "--quiet", "--prepare"]
+            assert main(["curate", str(run.parent / "recipe.yaml"), *where]) == 0
+        return main(["work", str(run), "--part", f"{rank}/2", "--quiet"])
 
 
 def totals(run: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, int]]:

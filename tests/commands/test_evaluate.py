@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from hoigen.commands.evaluate import Evaluation, evaluate
+from hoigen.commands.evaluate import evaluate
 from hoigen.commands.observations import observations
 from hoigen.commands.prompts import prompts
 from hoigen.commands.show import show
+from hoigen.commands.work_part import work_part
 from hoigen.core.errors import RanksOpen, UsageError
 from hoigen.core.trusted import grant
 from hoigen.data.run import Run
@@ -64,7 +65,7 @@ def made(tmp_path: Path, tiny_video: Path) -> Path:
     return tmp_path
 
 
-def run(made: Path, **changes: Any) -> Evaluation:
+def run(made: Path, **changes: Any) -> Any:
     given: dict[str, Any] = {
         "videos": [made / "videos"],
         "prompts": made / "suite.json",
@@ -354,23 +355,24 @@ def test_ranks_make_the_same_evaluation_and_one_page(made: Path) -> None:
     calls = sorted((made / "log").read_text().split())
     (made / "log").unlink()
 
-    def rank(number: int) -> Evaluation | None:
-        shared = [*("workers=1", "shard_size=2", "ranks=2"), f"rank={number}"]
+    def done(number: int) -> bool:
         try:
-            return run(made, run=made / "shared", set=shared, report=True)
+            work_part(made / "shared", part=f"{number}/2", quiet=True)
         except RanksOpen:
-            return None
+            return False
+        return True
 
+    shared = {"run": made / "shared", "set": ["workers=1", "shard_size=2"], "report": True}
+    assert str(run(made, **shared, prepare=True)).startswith(f"{made / 'shared'} is prepared")
     page = made / "shared" / "report.html"
-    assert [rank(1), rank(0), page.exists()] == [None, None, False], "found, then sealed and half scored"
-    first = rank(1)
+    assert [done(1), done(0), page.exists()] == [False, False, False], "found, then sealed and half scored"
+    assert done(1)
     written = page.stat().st_mtime_ns
-    second = rank(0)
-    assert first is not None
-    assert second is not None
+    assert done(0)
     assert page.stat().st_mtime_ns == written, "the page is written once"
-    assert first.table == second.table == alone.table
-    assert sorted(first.failed) == sorted(alone.failed)
+    whole = run(made, **shared)
+    assert whole.table == alone.table
+    assert sorted(whole.failed) == sorted(alone.failed)
     assert sorted((made / "log").read_text().split()) == calls
 
 

@@ -12,6 +12,7 @@ import pytest
 
 import hoigen
 from hoigen.commands.cli import main
+from hoigen.commands.curate import command
 from hoigen.core.errors import RanksOpen
 from run_folders import curated
 
@@ -87,8 +88,12 @@ def test_a_video_that_was_not_looked_at_has_what_the_list_says(tmp_path: Path, t
     for row in rows:
         (tmp_path / row["uri"]).write_bytes(tiny_video.read_bytes())
     (tmp_path / "list.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "recipe.yaml").write_text("shots: none\nmeasures: [metadata]\nshard_size: 1\n")
+    command(
+        str(tmp_path / "recipe.yaml"), videos=[str(tmp_path / "list.jsonl")], run=str(tmp_path / "run"), prepare=True
+    )
     with pytest.raises(RanksOpen):
-        curated(videos=tmp_path / "list.jsonl", run=tmp_path / "run", rank=0, ranks=2, shard_size=1)
+        hoigen.work_part(tmp_path / "run", part="0/2", quiet=True)
     hoigen.table(tmp_path / "run", out=tmp_path / "t.parquet")
     found = duckdb.connect().sql(f"select licence, split, reason from '{tmp_path / 't.parquet'}'").fetchall()
     assert [row[:2] for row in found] == [("CC0", "train")] * 4

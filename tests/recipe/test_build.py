@@ -98,7 +98,6 @@ def test_curate_has_the_keys_of_a_recipe_with_their_defaults() -> None:
     [
         ({"workers": 0}, "workers: 1 or more; it came as 0"),
         ({"min_length": float("nan")}, "min_length: 0 or more; it came as nan"),
-        ({"rank": 3, "ranks": 2}, "rank: from 0 to ranks - 1, which is 1; it came as 3"),
         ({"duplicates": "merge"}, "duplicates: drop or keep; it came as 'merge'"),
         ({"run": " "}, "run: a folder; it came as an empty text"),
     ],

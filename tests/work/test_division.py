@@ -37,7 +37,7 @@ def test_those_at_work_share_a_run_among_one_number_of_ranks(tmp_path: Path, mon
         assert other.stdout.readline() == "held\n"
         with one_division(tmp_path, Rank(1, 3)), one_division(tmp_path, Rank(2, 3)):
             pass
-        refused = pytest.raises(UsageError, match=r"share it among 3 ranks; this one came with ranks 2\.")
+        refused = pytest.raises(UsageError, match=r"share it among 3 parts; this one came with part 0/2\.")
         with refused, one_division(tmp_path, Rank(0, 2)):
             pytest.fail("not while others divide it otherwise")
         other.communicate("")

@@ -10,6 +10,7 @@ VERBS = {
         "Runs the lite recipe on real sample footage, or on a folder of one's own videos, and describes what it kept."
     ),
     "curate": "Finds the shots of videos, measures them in a cascade and decides which clips to keep.",
+    "work": ("Does a part of what is missing of a run, as its run.yaml says; `curate --prepare` makes such a run."),
     "retry": (
         "Tries all failed clips of a run again, and only those; what experts refused or answered amiss is asked again."
     ),
@@ -82,6 +83,7 @@ MODULES = {
     "map": "map_list",
     "review": "review_app",
     "stats": "clip_stats",
+    "work": "work_part",
 }
 """Of commands whose name is taken: the file, and the function in it."""
 

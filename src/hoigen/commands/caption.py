@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from hoigen.commands.options import Decoding, Quiet, RunFolder, decoding_of
+from hoigen.commands.options import WHOLE, Decoding, Part, Quiet, RunFolder, decoding_of, part_of
 from hoigen.core.clip import Seconds
 from hoigen.core.errors import SetupError, UsageError
 from hoigen.core.settings import Setting
@@ -142,8 +142,7 @@ def caption(
         ),
     ] = LOAD_DEADLINE,
     memory_mb: Annotated[int, Setting("resident memory in MB that one worker may take")] = MEMORY_MB,
-    rank: Annotated[int, Setting("this process's number when several share the run, from 0 to ranks - 1")] = 0,
-    ranks: Annotated[int, Setting("how many processes share the run")] = 1,
+    part: Part = WHOLE,
     quiet: Quiet = False,
 ) -> CaptionResult | DryRun:
     """Describes the kept clips of a run; run again, it asks nothing that was answered before.
@@ -151,7 +150,7 @@ def caption(
     Which captioner, and which experts, is the recipe's key `caption`: that of the run, or of another recipe.
 
     Returns what became of the clips. Raises UsageError for bad input, SetupError when an expert cannot be reached, and
-    RanksOpen when this rank has done its part and others have not.
+    RanksOpen when this part is done and others are not.
     """
     from hoigen.captioners._job import job_of
     from hoigen.core import hosts, trusted
@@ -161,20 +160,17 @@ def caption(
     from hoigen.experts.desk import Desk
     from hoigen.pages.write import write_page
     from hoigen.recipe.places import caption_of
-    from hoigen.recipe.recipe import check_numbers, check_shares
+    from hoigen.recipe.recipe import check_numbers
     from hoigen.recipe.yaml import recipe_path
     from hoigen.rules import decide
     from hoigen.rules.runfile import steps_of
     from hoigen.stages.captioned import mark_shared
     from hoigen.stages.captions import caption_clips
-    from hoigen.work.ranks import Rank, held
+    from hoigen.work.ranks import held
     from hoigen.work.task import Limits, cores
 
-    check_numbers(
-        {"rank": rank, "ranks": ranks, "deadline": deadline, "memory_mb": memory_mb, "workers": workers}
-        | {"load_deadline": load_deadline}
-    )
-    check_shares(rank, ranks)
+    check_numbers({"deadline": deadline, "memory_mb": memory_mb, "workers": workers, "load_deadline": load_deadline})
+    mine = part_of(part)
     otherwise = decoding_of(decoding or [])
     if otherwise and (not retry or batch_out is not None):
         raise UsageError("--decoding is for what failed: it needs --retry, and cannot go into a --batch-out")
@@ -190,7 +186,6 @@ def caption(
     spec = caption_of(spec, recipe_path(recipe).parent if recipe is not None else None)
     _, steps = steps_of(folder)
     job = replace(job_of(spec), retry=retry)
-    mine = Rank(rank, ranks)
     with held(folder, mine):
         calls = Calls(folder.calls_folder)
         try:

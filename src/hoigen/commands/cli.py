@@ -40,8 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs a verb; its exit status.
 
     0: done, also when some clips failed. 1: it cannot work as it is set up, every clip (video, caption) failed, or
-    files of hoigen cut are missing. 2: bad input, nothing was done. 75: this rank has done its part and others of the
-    run have not (EX_TEMPFAIL of sysexits.h). 130: stopped by Ctrl-C.
+    files of hoigen cut are missing. 2: bad input, nothing was done. 75: this part is done and others of the run are
+    not (EX_TEMPFAIL of sysexits.h). 130: stopped by Ctrl-C.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     codecs.register_error("hoigen", _in_ascii)
@@ -128,6 +128,10 @@ def _main(arguments: list[str]) -> int:
             add_arguments(verb, verb_function(name))
         verb.add_argument("--trust", action="append", metavar="FILE", help=TRUST)
         verb.add_argument("--key", action="append", metavar="HOST=VARIABLE", help=KEY)
+    if name == "caption" and any(word.partition("=")[0] in ("--rank", "--ranks") for word in arguments):
+        raise UsageError(
+            "--rank, --ranks: no options any more; --part 3/16 is the fourth of 16 parts (docs/cluster.md)"
+        )
     options = vars(parser.parse_args(arguments))
     if options.pop("verb", None) is None:
         parser.print_help()

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from hoigen.commands.options import DryRun, Quiet
+from hoigen.commands.options import DryRun, Prepare, Quiet
 from hoigen.core.clip import Seconds
-from hoigen.core.errors import UsageError, nearest
+from hoigen.core.errors import UsageError
 from hoigen.core.settings import Setting
 from hoigen.recipe.recipe import KEYS, Recipe
 
 if TYPE_CHECKING:
     from hoigen.data.run import Run
+    from hoigen.rules.cascade import Step
     from hoigen.rules.decide import Funnel
     from hoigen.stages.scores import Planned
-    from hoigen.work.ranks import Barrier
+    from hoigen.work.ranks import Barrier, Rank
 
 
 def curate(
@@ -40,8 +41,6 @@ def curate(
     memory_mb: int = Recipe.memory_mb,
     breaker: bool = Recipe.breaker,
     shard_size: int = Recipe.shard_size,
-    rank: int = Recipe.rank,
-    ranks: int = Recipe.ranks,
     beside: Path | None = None,
     quiet: bool = False,
     trust: Sequence[str | Path] | None = None,
@@ -53,15 +52,14 @@ def curate(
     Args:
         videos: the videos; or a whole `hoigen.Recipe`, and none of the other keys.
         run, bad_rows, shots, min_length, max_length, duplicates, measures, keep, score_all, caption, report, workers,
-            deadline, load_deadline, memory_mb, breaker, shard_size, rank, ranks: the keys of a recipe; `hoigen.Recipe`
-            and docs/recipe.md say what each means. A measure may be a class, or an object with its settings, too.
+            deadline, load_deadline, memory_mb, breaker, shard_size: the keys of a recipe; `hoigen.Recipe` and
+            docs/recipe.md say what each means. A measure may be a class, or an object with its settings, too.
         beside: the folder that paths of the recipe go from.
         quiet: no progress bars.
         trust: files of one's own that may be run; left out, those that these arguments name. Give `[]` when the
             arguments were read from a file.
 
-    Returns the funnel. Raises UsageError for bad arguments before anything is written, and RanksOpen when this rank has
-    done its part and others have not.
+    Returns the funnel. Raises UsageError for bad arguments before anything is written.
     """
     given = {name: value for name, value in locals().items() if name in KEYS}
     if isinstance(videos, Recipe):
@@ -82,13 +80,15 @@ def command(
     ] = None,
     run: Annotated[str | None, Setting("the folder of the run")] = None,
     set: Annotated[list[str] | None, Setting("set any key of the recipe, as key=value")] = None,
+    prepare: Prepare = False,
     dry_run: DryRun = False,
     quiet: Quiet = False,
-) -> Funnel | Planned:
+) -> Funnel | Planned | Prepared:
     """`curate` as it is typed: the keys are those of a recipe's file, changed by `set`."""
     from hoigen.core import hosts, trusted
     from hoigen.core.registry import measure_names
     from hoigen.recipe.build import recipe_of
+    from hoigen.recipe.recipe import MOVED, unknown_key
     from hoigen.recipe.yaml import apply_sets, load_recipe, recipe_path
 
     path = recipe_path(recipe)
@@ -96,9 +96,9 @@ def command(
         head = text.partition("=")[0].split(".")[0].strip()
         if head in KEYS or not head:
             continue
-        if head in measure_names():  # a measure's settings, without the way to them
+        if head in measure_names() and head not in MOVED:  # a measure's settings, without the way to them
             raise UsageError(f"--set {text}: the settings of a measure are set by --set measures.{text}")
-        raise UsageError(f"--set {text}: unknown key {head!r}{nearest(head, KEYS)}")
+        raise UsageError(f"--set {text}: {unknown_key(head)}")
     given = apply_sets(load_recipe(path), set or [])
     if videos:
         given["videos"] = videos[0] if len(videos) == 1 else videos
@@ -112,6 +112,8 @@ def command(
         hosts.ask_for(given)
     if dry_run:
         return plan(wanted, path.parent)
+    if prepare:
+        return prepared(wanted, beside=path.parent, quiet=quiet, trust=())
     return carry_out(wanted, beside=path.parent, quiet=quiet, trust=())
 
 
@@ -122,6 +124,7 @@ def carry_out(
     quiet: bool = False,
     trust: Sequence[str | Path] | None = None,
     retry: bool = False,
+    rank: Rank | None = None,
 ) -> Funnel:
     """`curate`, of a recipe.
 
@@ -131,28 +134,108 @@ def carry_out(
         quiet: no progress bars.
         trust: as of `curate`.
         retry: videos and scores that failed count as missing; they stay in force until there are others.
+        rank: this process among those that share a run that is prepared, whose list stays as it is; None for one that
+            is alone.
+
+    Raises RanksOpen when this rank has done its part and others have not.
     """
+    from hoigen.rules.cascade import with_rules
+    from hoigen.rules.runfile import write_run_file
+    from hoigen.stages.clips import make_clips
+    from hoigen.stages.scores import FingerprintsChanged, score_clips, workers_for
+    from hoigen.work.ranks import Rank, held
+    from hoigen.work.task import Limits, cores
+
+    asked = _checked(recipe, beside, trust)
+    recipe, run, mine = asked.recipe, asked.run, rank or Rank()
+    limits = Limits(
+        deadline=recipe.deadline,
+        load_deadline=recipe.load_deadline,
+        memory_mb=recipe.memory_mb,
+        breaker=recipe.breaker,
+        workers=recipe.workers or cores(),
+    )
+    with held(run, mine):
+        steps, fresh = _begun(asked, quiet=quiet, listed=rank is not None)
+        make_clips(
+            run,
+            recipe.shots,
+            recipe.min_length,
+            recipe.max_length,
+            recipe.shard_size,
+            mine,
+            limits,
+            quiet,
+            by_content=recipe.duplicates == "drop",
+            retry=retry,
+        )
+        scoring = replace(limits, workers=recipe.workers or workers_for(steps))
+        how = (recipe.measures, asked.keep, recipe.score_all, mine, scoring, quiet)
+        try:
+            barrier = score_clips(run, steps, *how, models_present=fresh, retry=retry)
+        except FingerprintsChanged as came:  # scores are filed under what they depend on, which is known only now
+            steps = came.steps
+            write_run_file(run, recipe, steps)
+            barrier = score_clips(run, steps, *how, models_present=True, retry=retry)
+        return _finish(run, with_rules(steps, recipe.keep), barrier, recipe.report)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A run that has its list, and nothing else is done: so many videos, in blocks that parts share out."""
+
+    run: Path
+    videos: int
+    blocks: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.run} is prepared: {self.videos} videos in {self.blocks} blocks. hoigen work {self.run} --part i/n, "
+            f"with i from 0 to n - 1, does the work; n may be up to {self.blocks} (docs/cluster.md)"
+        )
+
+
+def prepared(
+    recipe: Recipe, *, beside: Path | None = None, quiet: bool = False, trust: Sequence[str | Path] | None = None
+) -> Prepared:
+    """What is done once before any number of processes share a run: models are fetched, the list of videos and run.yaml
+    are written. Args as of `carry_out`."""
+    from hoigen.data.parquet import part_rows
+    from hoigen.work.ranks import Rank, held
+
+    asked = _checked(recipe, beside, trust)
+    with held(asked.run, Rank()):
+        _begun(asked, quiet=quiet, listed=False)
+        videos = part_rows(asked.run.videos_file) or 0
+    return Prepared(asked.run.path, videos, -(-videos // recipe.shard_size))
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A recipe that can be carried out. recipe: with the places of what it names; keep: its rules on what is measured;
+    steps: its measures."""
+
+    recipe: Recipe
+    run: Run
+    keep: Mapping[str, Any]
+    steps: tuple[Step, ...]
+
+
+def _checked(recipe: Recipe, beside: Path | None, trust: Sequence[str | Path] | None) -> _Asked:
+    """Raises UsageError for whatever is wrong with a recipe, before anything is written. Args as of `carry_out`."""
     from hoigen.captioners._job import job_of
     from hoigen.core import hosts, trusted
     from hoigen.core.registry import entry_of
     from hoigen.data.run import Run
-    from hoigen.data.sources import read_sources
-    from hoigen.data.videolist import uris_of, write_or_extend
     from hoigen.recipe import places
-    from hoigen.rules.cascade import build_steps, measured, measured_keep, with_rules
-    from hoigen.rules.runfile import same_run, write_run_file
-    from hoigen.stages.clips import make_clips
+    from hoigen.rules.cascade import build_steps, measured, measured_keep
     from hoigen.stages.ingest import check_shots
-    from hoigen.stages.scores import FingerprintsChanged, fetched, score_clips, workers_for
-    from hoigen.work.ranks import Rank, held
-    from hoigen.work.task import Limits, cores
 
     if not isinstance(recipe.measures, str):
         recipe = replace(recipe, measures=[entry_of("measure", each, "measures") for each in recipe.measures])
     if trust is None:  # arguments that nobody read from a file
         hosts.ask_for({"measures": recipe.measures, "caption": recipe.caption})
-    lengths = recipe.min_length, recipe.max_length
-    check_shots(recipe.shots, *lengths)
+    check_shots(recipe.shots, recipe.min_length, recipe.max_length)
     trusted.settle({"measures": recipe.measures, "caption": recipe.caption, "shots": recipe.shots}, beside, trust)
     measures = places.measures_of(recipe.measures, beside)
     recipe = replace(recipe, measures=measures, caption=places.caption_of(recipe.caption, beside))
@@ -161,52 +244,42 @@ def carry_out(
         job_of(recipe.caption)
     if not steps:
         raise UsageError("measures: at least one measure must be given (hoigen list names them)")
-    limits = Limits(
-        deadline=recipe.deadline,
-        load_deadline=recipe.load_deadline,
-        memory_mb=recipe.memory_mb,
-        breaker=recipe.breaker,
-        workers=recipe.workers or cores(),
-    )
-    rank = Rank(recipe.rank, recipe.ranks)
-    folder = Run(Path(recipe.run))
-    keep = measured_keep(recipe.keep)
-    with held(folder, rank):
-        fresh = not folder.recipe_file.exists()
-        if fresh:  # what cannot be had is told before hours go into finding shots
-            videos = [recipe.videos] if isinstance(recipe.videos, str | Path) else recipe.videos
-            if "-" not in videos:  # stdin is read once
-                for _ in read_sources(recipe.videos, say=lambda text: None, bad_rows=recipe.bad_rows):
-                    pass
-            steps = fetched(steps, measures, keep, quiet=quiet)
-        else:
-            same_run(folder, recipe)
-        write_or_extend(folder.videos_file, read_sources(recipe.videos, bad_rows=recipe.bad_rows))
-        for step in steps:
-            check = getattr(step.looking.observer, "check_videos", None) if step.looking is not None else None
-            if check is not None:
-                check(uris_of(folder.videos_file))
-        write_run_file(folder, recipe, steps)
-        make_clips(
-            folder,
-            recipe.shots,
-            *lengths,
-            recipe.shard_size,
-            rank,
-            limits,
-            quiet,
-            by_content=recipe.duplicates == "drop",
-            retry=retry,
-        )
-        scoring = replace(limits, workers=recipe.workers or workers_for(steps))
-        how = (measures, keep, recipe.score_all, rank, scoring, quiet)
-        try:
-            barrier = score_clips(folder, steps, *how, models_present=fresh, retry=retry)
-        except FingerprintsChanged as came:  # scores are filed under what they depend on, which is known only now
-            steps = came.steps
-            write_run_file(folder, recipe, steps)
-            barrier = score_clips(folder, steps, *how, models_present=True, retry=retry)
-        return _finish(folder, with_rules(steps, recipe.keep), barrier, recipe.report)
+    return _Asked(recipe, Run(Path(recipe.run)), measured_keep(recipe.keep), steps)
+
+
+def _begun(asked: _Asked, *, quiet: bool, listed: bool) -> tuple[tuple[Step, ...], bool]:
+    """Writes the list of videos and run.yaml.
+
+    Args:
+        asked: the recipe.
+        quiet: no progress bars.
+        listed: the list is there and stays.
+
+    Returns the steps, and whether the run is new: then all model files are here.
+    """
+    from hoigen.data.sources import read_sources
+    from hoigen.data.videolist import uris_of, write_or_extend
+    from hoigen.rules.runfile import same_run, write_run_file
+    from hoigen.stages.scores import fetched
+
+    recipe, run, steps = asked.recipe, asked.run, asked.steps
+    fresh = not run.recipe_file.exists()
+    if fresh:  # what cannot be had is told before hours go into finding shots
+        videos = [recipe.videos] if isinstance(recipe.videos, str | Path) else recipe.videos
+        if "-" not in videos:  # stdin is read once
+            for _ in read_sources(recipe.videos, say=lambda text: None, bad_rows=recipe.bad_rows):
+                pass
+        steps = fetched(steps, recipe.measures, asked.keep, quiet=quiet)
+    else:
+        same_run(run, recipe)
+    if not listed:
+        write_or_extend(run.videos_file, read_sources(recipe.videos, bad_rows=recipe.bad_rows))
+    for step in steps:
+        check = getattr(step.looking.observer, "check_videos", None) if step.looking is not None else None
+        if check is not None:
+            check(uris_of(run.videos_file))
+    write_run_file(run, recipe, steps)
+    return steps, fresh
 
 
 def plan(

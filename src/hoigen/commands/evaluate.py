@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from hoigen.commands.options import DryRun, Quiet
+from hoigen.commands.options import DryRun, Prepare, Quiet
 from hoigen.core.errors import UsageError
 from hoigen.core.settings import Setting
 
 if TYPE_CHECKING:
+    from hoigen.commands.curate import Prepared
     from hoigen.data.run import Run
     from hoigen.data.sources import Source
     from hoigen.interactions.prompts.matching import Found
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from hoigen.rules.cascade import Step
     from hoigen.rules.decide import Funnel
     from hoigen.stages.scores import Planned
-    from hoigen.work.ranks import Rank
 
 NAMED = 8
 """So many of a list are named on the screen; evaluation.json has all."""
@@ -121,9 +121,10 @@ def evaluate(
         bool, Setting("videos are held against the long prompts, where there are any; otherwise against the short ones")
     ] = False,
     report: Annotated[bool, Setting("write the run's report.html at the end")] = True,
+    prepare: Prepare = False,
     dry_run: DryRun = False,
     quiet: Quiet = False,
-) -> Evaluation | Planned:
+) -> Evaluation | Planned | Prepared:
     """Measures generated videos; run again, it does only what is missing.
 
     A video belongs to the prompt that its file is named after: ride_bicycle-0.mp4, ride_bicycle_seed1.mp4, or
@@ -132,7 +133,7 @@ def evaluate(
 
     Returns what was measured. Raises UsageError for bad input, before anything is measured.
     """
-    from hoigen.commands.curate import carry_out, plan
+    from hoigen.commands.curate import carry_out, plan, prepared
     from hoigen.data.run import Run
     from hoigen.data.sources import read_sources
     from hoigen.evaluation.models import read
@@ -142,7 +143,6 @@ def evaluate(
     from hoigen.pages.gather import model_files
     from hoigen.rules.cascade import build_steps
     from hoigen.rules.runfile import steps_of
-    from hoigen.work.ranks import Rank
 
     if videos is None or run is None:
         lacking = [f"--{name}" for name, it in (("videos", videos), ("run", run)) if it is None]
@@ -170,11 +170,12 @@ def evaluate(
         other = _asked_otherwise(folder, sources) if folder.videos_file.exists() else {}
         return plan(replace(asked, videos=folder.videos_file, run=run), beside, other, len(sources))
     told = _facts(suite, found, prompts, long)
-    _list_videos(folder, sources, Rank(asked.rank, asked.ranks))
+    _list_videos(folder, sources)
     _write(folder, told)  # first: tables and page of a run under way, or stopped, tell what is not there
-    funnel = carry_out(
-        replace(asked, videos=folder.videos_file, run=run, report=report), beside=beside, quiet=quiet, trust=()
-    )
+    asked = replace(asked, videos=folder.videos_file, run=run, report=report)
+    if prepare:
+        return prepared(asked, beside=beside, quiet=quiet, trust=())
+    funnel = carry_out(asked, beside=beside, quiet=quiet, trust=())
     models = model_files(folder, steps_of(folder)[1])
     _write(folder, told | {"model_files": [entry.record for entry in models]})
     measured = read.source_of(folder.path)
@@ -263,19 +264,14 @@ def _check_words(suite: Suite, steps: Sequence[Step], prompts: Path) -> None:
         raise UsageError("\n  ".join([head, *lines, remedy]))
 
 
-def _list_videos(run: Run, sources: Sequence[Source], rank: Rank) -> None:
+def _list_videos(run: Run, sources: Sequence[Source]) -> None:
     """Writes the run's list, or adds what is new. Raises UsageError when a video was another prompt's before."""
     from hoigen.data.videolist import write_or_extend
     from hoigen.stages.reworded import reword
-    from hoigen.work.ranks import held
+    from hoigen.work.ranks import Rank, held
 
-    with held(run, rank):
+    with held(run, Rank()):
         if run.videos_file.exists() and (other := _asked_otherwise(run, sources)):
-            if rank.of > 1:
-                raise UsageError(
-                    f"{run.path}: the prompts of {len(other)} videos ask for something else than before. Run it once "
-                    "with --set ranks=1, so that scores that go by them are made anew"
-                )
             reword(run, other)
             which = "the prompt of 1 video asks" if len(other) == 1 else f"the prompts of {len(other)} videos ask"
             print(

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from hoigen.core.errors import UsageError, nearest
 from hoigen.core.settings import Setting
+
+if TYPE_CHECKING:
+    from hoigen.work.ranks import Rank
 
 RunFolder = Annotated[Path, Setting("the folder of the run")]
 Quiet = Annotated[bool, Setting("no progress bars")]
@@ -18,6 +21,21 @@ Decoding = Annotated[
         "max_tokens=2000); may be given more than once"
     ),
 ]
+Part = Annotated[
+    str,
+    Setting(
+        "which part of the work is this process's, i/n with i from 0 to n - 1: 3/16 is the fourth of sixteen. One that "
+        "has done its part of a stage before others ends (exit code 75), and is to be started again"
+    ),
+]
+Prepare = Annotated[
+    bool,
+    Setting(
+        "only write the list of videos and run.yaml, and fetch the models: `hoigen work RUN --part i/n` does the rest, "
+        "on as many machines as wanted (docs/cluster.md)"
+    ),
+]
+WHOLE = "0/1"
 DryRun = Annotated[bool, Setting("only say what would be decoded, looked at and measured")]
 Draws = Annotated[int, Setting("resamples for intervals and tests")]
 Seed = Annotated[int, Setting("of the resamples; the same seed gives the same numbers")]
@@ -36,6 +54,16 @@ def check_draws(draws: int, seed: int) -> None:
         raise UsageError(f"--seed is 0 or more; it came as {seed}")
     if draws < 100:
         raise UsageError(f"--draws is at least 100; it came as {draws}")
+
+
+def part_of(text: str) -> Rank:
+    """The part that `--part` names. Raises UsageError for what is none: i/n, i from 0 to n - 1."""
+    from hoigen.work.ranks import Rank
+
+    number, slash, of = text.partition("/")
+    if not (slash and number.isdecimal() and of.isdecimal() and len(text) < 20 and int(number) < int(of)):
+        raise UsageError(f"--part {text}: i/n with i from 0 to n - 1, as 0/16 for the first of sixteen")
+    return Rank(int(number), int(of))
 
 
 def write_out(out: Path, text: str) -> None:

@@ -21,7 +21,7 @@ from hoigen.data.sources import read_sources
 from hoigen.models.fingerprint import fingerprint
 from hoigen.recipe import places
 from hoigen.recipe.build import build, convert
-from hoigen.recipe.recipe import KEYS, check_numbers, check_shares
+from hoigen.recipe.recipe import KEYS, check_numbers, unknown_key
 from hoigen.recipe.yaml import At, Values, apply_sets, lines_of, load_recipe, recipe_path
 from hoigen.rules.cascade import HUMAN, measure_name
 from hoigen.stages.ingest import check_shots, shots_wanted
@@ -89,13 +89,11 @@ class _Check:
         sound: dict[str, Any] = {}
         for name, value in self.recipe.items():
             if name not in KEYS:
-                self._fault((name,), f"unknown key {name!r}{nearest(str(name), KEYS)}")
+                self._fault((name,), unknown_key(str(name)))
             elif (read := self._try((name,), partial(convert, value, KEYS[name].hint, name))) is not _BAD:
                 sound[name] = read
-        alone = {name: sound.get(name, KEYS[name].default) for name in ("min_length", "max_length", "rank", "ranks")}
+        alone = {name: sound.get(name, KEYS[name].default) for name in ("min_length", "max_length")}
         bad = {name for name in sound if self._try((name,), partial(check_numbers, {name: sound[name]})) is _BAD}
-        if not bad & {"rank", "ranks"}:
-            self._try(("rank",), lambda: check_shares(alone["rank"], alone["ranks"]))
         if not bad & {"min_length", "max_length"}:
             self._try(("max_length",), lambda: check_shots("none", alone["min_length"], alone["max_length"]))
         if "shots" in sound:

@@ -66,7 +66,7 @@ class RanksOpen(HoigenError):
     def __init__(self, ranks: Sequence[int], said: str = "") -> None:
         self.ranks = tuple(ranks)
         names = ", ".join(map(str, self.ranks))
-        super().__init__(said or f"waiting for ranks {names}; start the same command again")
+        super().__init__(said or f"waiting for parts {names}; start the same command again")
 
 
 class GaveUpError(HoigenError):

@@ -16,7 +16,7 @@ from typing import Any
 from hoigen.core.errors import UsageError, nearest
 from hoigen.core.registry import Kind, find
 from hoigen.core.settings import check_bounds, keys_of
-from hoigen.recipe.recipe import KEYS, Recipe
+from hoigen.recipe.recipe import KEYS, Recipe, check_known
 
 WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "null"}
 
@@ -32,7 +32,7 @@ def recipe_of(values: Mapping[Any, Any], where: str) -> Recipe:
         values: as a file has them.
         where: what errors call it.
     """
-    check_keys(values, KEYS, where)
+    check_known(values, where)
     for key in KEYS.values():
         if key.required and values.get(key.name) is None:
             raise UsageError(f"{where}: {key.name} must be given, in the recipe or as --{key.name}")

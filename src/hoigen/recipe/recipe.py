@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from hoigen.core.clip import Seconds
-from hoigen.core.errors import UsageError
+from hoigen.core.errors import UsageError, nearest
 from hoigen.core.settings import Setting, check_bounds, keys_of
 from hoigen.work.task import DEADLINE, LOAD_DEADLINE, MEMORY_MB
 
@@ -99,15 +99,6 @@ class Recipe:
             least=1,
         ),
     ] = 256
-    rank: Annotated[int, Setting("this process's number when several share the run, from 0 to ranks - 1", least=0)] = 0
-    ranks: Annotated[
-        int,
-        Setting(
-            "how many processes share the run (a Slurm or Kubernetes array). One that has done its part of a stage "
-            "before others ends (exit code 75), and is to be started again",
-            least=1,
-        ),
-    ] = 1
 
     def __post_init__(self) -> None:
         if not str(self.run).strip():
@@ -115,7 +106,6 @@ class Recipe:
         if self.duplicates not in ("drop", "keep"):
             raise UsageError(f"duplicates: drop or keep; it came as {self.duplicates!r}")
         check_numbers(vars(self))
-        check_shares(self.rank, self.ranks)
 
 
 KEYS = {key.name: key for key in keys_of(Recipe)}
@@ -130,7 +120,23 @@ def check_numbers(values: Mapping[str, Any]) -> None:
         raise UsageError(str(error)) from None
 
 
-def check_shares(rank: int, ranks: int) -> None:
-    """Raises UsageError for a rank that is none of so many."""
-    if rank >= ranks:
-        raise UsageError(f"rank: from 0 to ranks - 1, which is {ranks - 1}; it came as {rank}")
+SHARED = "no key of a recipe any more: `hoigen work RUN --part 3/16` does the fourth of 16 parts (docs/cluster.md)"
+MOVED = {"rank": SHARED, "ranks": SHARED}
+"""Keys of before, and what is written instead."""
+
+
+def unknown_key(key: str) -> str:
+    """What is said of a `key` that no recipe has."""
+    return f"{key}: {MOVED[key]}" if key in MOVED else f"unknown key {key!r}{nearest(key, KEYS)}"
+
+
+def check_known(given: Iterable[Any], where: str) -> None:
+    """Raises UsageError for a key that no recipe has.
+
+    Args:
+        given: keys as a file has them.
+        where: what the error calls it.
+    """
+    for key in given:
+        if key not in KEYS:
+            raise UsageError(f"{where}: {unknown_key(str(key))}")

@@ -24,7 +24,7 @@ from hoigen.data.run import Run
 from hoigen.data.sources.source import absolute
 from hoigen.models import uses
 from hoigen.recipe.build import build
-from hoigen.recipe.recipe import KEYS, Recipe
+from hoigen.recipe.recipe import KEYS, Recipe, check_known
 from hoigen.rules.cascade import Recorded, Step, build_steps, measure_name, recorded_steps, with_rules
 from hoigen.video.shots import check_detector
 
@@ -90,7 +90,7 @@ def facts_of(run: Run) -> Mapping[str, Any]:
 
 
 def _recorded(run: Run, recipe: Recipe) -> dict[str, Any]:
-    found = {name: plain(getattr(recipe, name)) for name in KEYS if name not in ("run", "rank", "ranks")}
+    found = {name: plain(getattr(recipe, name)) for name in KEYS if name != "run"}
     videos = recipe.videos
     if isinstance(videos, str | Path):
         # A list on stdin is gone once read; the run's own list stands for it.
@@ -125,12 +125,11 @@ def steps_of(run: Run, sets: Sequence[str] = ()) -> tuple[dict[str, Any], tuple[
     declare today. Only where `sets` change the measures, or run.yaml was changed by hand, are the measures made anew.
     """
     from hoigen.core import trusted
-    from hoigen.recipe.build import check_keys
     from hoigen.recipe.yaml import apply_sets
 
     before = run.recipe()
     recipe = apply_sets(before, sets)
-    check_keys(recipe, KEYS, "--set")
+    check_known(recipe, "--set")
     measures = recipe.get("measures")
     if measures == before.get("measures") and (recorded := _recorded_measures(run, measures)):
         return recipe, recorded_steps(recorded, recipe.get("keep"))

@@ -28,12 +28,12 @@ LAST_STEP = ".lock-last"
 DIVISION = ".lock-ranks"
 PATIENCE: Seconds = 1.0
 """How long processes of another number of ranks may still be there: they may be looking at the file too."""
-BUSY = "another process is at a step that is done once for all ranks; start the same command again"
+BUSY = "another process is at a step that is done once for all parts; start the same command again"
 
 
 @dataclass(frozen=True, slots=True)
 class Rank:
-    """One process's place among those that share a run: rank `number`, from 0; the world size is `of`."""
+    """One process's place among those that share a run: part `number`/`of`, numbers from 0."""
 
     number: int = 0
     of: int = 1
@@ -137,8 +137,8 @@ def one_division(folder: Path, rank: Rank) -> Iterator[None]:
                 continue
             if time.monotonic() > until:
                 raise UsageError(
-                    f"{folder} is in use by hoigen processes that share it among {others} ranks; this one came with "
-                    f"ranks {rank.of}. Wait for them to end, or use the same number"
+                    f"{folder} is in use by hoigen processes that share it among {others} parts; this one came with "
+                    f"part {rank.number}/{rank.of}. Wait for them to end, or use the same number"
                 )
             time.sleep(0.02)  # ranks that start at once look at the file at once
         yield
