@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
+import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +21,7 @@ from hoigen.models.cards import ModelCard, Url
 class Publisher:
     """content: what is served; None answers 404. breaks: bytes after which the next answers break off, one each.
     busy: so many next answers are 503. ranges: whether parts can be asked for. tag: whether files have an ETag.
+    resets: so many of these breaks are resets of the connection (RST), the first ones. to: where requests are sent on.
     seconds: how long an answer takes. stalls: for so long after a break nothing comes. headers: further ones. lies:
     parts are the whole file, whatever they say. asked: Range and If-Range of each request, in order."""
 
@@ -30,6 +34,8 @@ class Publisher:
     stalls: float = 0.0
     headers: dict[str, str] = field(default_factory=dict)
     lies: bool = False
+    resets: int = 0
+    to: str = ""
     port: int = 0
     asked: list[tuple[str | None, str | None]] = field(default_factory=list)
 
@@ -45,6 +51,12 @@ class Publisher:
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         given, condition = handler.headers.get("Range"), handler.headers.get("If-Range")
         self.asked.append((given, condition))
+        if self.to:
+            handler.send_response(302)
+            handler.send_header("Location", self.to)
+            handler.send_header("Content-Length", "0")
+            handler.end_headers()
+            return
         if self.content is None or self.busy:
             handler.send_response(404 if self.content is None else 503)
             handler.send_header("Content-Length", "0")
@@ -74,6 +86,11 @@ class Publisher:
         broken = bool(self.breaks)
         handler.wfile.write(body[: self.breaks.pop(0)] if self.breaks else body)
         time.sleep(self.stalls if broken else 0)
+        if broken and self.resets:
+            self.resets -= 1
+            handler.wfile.flush()
+            handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            os.close(handler.connection.detach())  # at once, whoever else holds it
         handler.close_connection = True
 
 

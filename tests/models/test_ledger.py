@@ -40,6 +40,7 @@ GROUNDING, SAM, POSE = (
 WANTED: dict[str, tuple[str, ...]] = {
     "metadata": (),
     "damage": (),
+    "panda_70m": (),
     "perceptual_hash": (),
     "text_boxes": ("text_detector",),
     "technical_quality": (),

@@ -35,6 +35,7 @@ VERBS = {
     "export": (
         "Writes the kept clips of a run as a trainer's dataset, and reads it back by the rules of the trainer's loader."
     ),
+    "sources": ("Says how the paper's sources are lawfully had; lists what one has of one, and what is missing."),
     "map": "Finds the clips of a published list among files that one has: stretches of them, and what is missing.",
     "caption": "Describes the kept clips of a run; run again, it asks nothing that was answered before.",
     "show": "Shows how a clip ended, its scores, its caption, and every call that led to it.",

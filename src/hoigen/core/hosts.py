@@ -11,13 +11,16 @@ import contextlib
 import ipaddress
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from hoigen.core import trusted
 from hoigen.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from urllib.request import OpenerDirector
 
 OWN = "HOIGEN_HOSTS"
 """The user's own hosts that may be reached though they are private: names, addresses, networks (`nas.lan,10.0.0.0/8`),
@@ -73,6 +76,68 @@ def connecting(info: Any) -> socket.socket:
     if not _may(found := ipaddress.ip_address(str(address[0]).partition("%")[0])):
         raise PrivateAddress(_sentence(str(address[0]), found))
     return socket.socket(family, kind, protocol)
+
+
+def opener(may: Callable[[str], None] | None = None) -> OpenerDirector:
+    """urllib's client for addresses of lists: http and https, each address looked at as it is connected to, those to
+    which a server sends on, too. No proxy of the environment is asked: it would connect to what nobody here has looked
+    at.
+
+    Args:
+        may: called with each address before it is asked, those of redirects among them; what it raises goes on.
+
+    Opening raises PrivateAddress, within urllib's URLError, for a host that nobody asked to reach.
+    """
+    import http.client
+    import urllib.request
+
+    def connected(address: tuple[str, int], timeout: Any, source: Any = None) -> socket.socket:
+        trouble: OSError = OSError(f"{address[0]}: no address is known of it")
+        for info in socket.getaddrinfo(*address, 0, socket.SOCK_STREAM):
+            made = connecting(info)
+            try:
+                if timeout is not socket._GLOBAL_DEFAULT_TIMEOUT:  # type: ignore[attr-defined]
+                    made.settimeout(timeout)
+                made.connect(info[4])
+                return made
+            except OSError as error:
+                made.close()
+                trouble = error
+        raise trouble
+
+    class Plain(http.client.HTTPConnection):
+        def __init__(self, *args: Any, **how: Any) -> None:
+            super().__init__(*args, **how)
+            self._create_connection = connected
+
+    class Secret(http.client.HTTPSConnection):
+        def __init__(self, *args: Any, **how: Any) -> None:
+            super().__init__(*args, **how)
+            self._create_connection = connected
+
+    class OverHttp(urllib.request.HTTPHandler):
+        def http_open(self, req: Any) -> Any:
+            if may is not None:
+                may(req.full_url)
+            return self.do_open(Plain, req)
+
+    class OverHttps(urllib.request.HTTPSHandler):
+        def https_open(self, req: Any) -> Any:
+            if may is not None:
+                may(req.full_url)
+            return self.do_open(Secret, req)
+
+    made = urllib.request.OpenerDirector()
+    for handler in (
+        OverHttp(),
+        OverHttps(),
+        urllib.request.HTTPDefaultErrorHandler(),
+        urllib.request.HTTPRedirectHandler(),
+        urllib.request.HTTPErrorProcessor(),
+        urllib.request.UnknownHandler(),
+    ):
+        made.add_handler(handler)
+    return made
 
 
 def servers_in(value: Any) -> list[str]:

@@ -47,6 +47,7 @@ OWN: Mapping[Kind, Mapping[str, str]] = {
             "motion",
             "motion_smoothness",
             "overall_consistency",
+            "panda_70m",
             "perceptual_hash",
             "subject_consistency",
             "technical_quality",

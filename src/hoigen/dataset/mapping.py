@@ -8,10 +8,10 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from hoigen.core.clip import Seconds
@@ -20,10 +20,18 @@ from hoigen.data.files import Folder
 from hoigen.data.sources import manifests
 from hoigen.data.sources.source import VIDEO_SUFFIXES, Source
 
+if TYPE_CHECKING:
+    from hoigen.video.header import Header
+
 ROLES = ("id", "url", "start", "end", "caption", "digest")
 """What a column of a list may be, for `--columns`."""
 DIGESTS = ("digest", "sha256", "sha1", "md5")
 """Columns that hold a digest of the file; how long it is says which."""
+FRAMES = "frames"
+"""The key of a Source's `meta` for lists that name stretches by frames: the first, and the one behind the last. Seconds
+come of them by the rate of the file."""
+RESIZED = "_resize1080p"
+"""Open-Sora-Plan's archives have files of Pixabay with this behind the name that the lists have."""
 BRACKETED = re.compile(r"\[([A-Za-z0-9_-]{6,})\]")
 """How yt-dlp writes an id behind a title."""
 SHORT: Seconds = 0.1
@@ -81,7 +89,7 @@ class Files:
     def __init__(self, folders: Sequence[Path]) -> None:
         self.names: dict[str, list[str]] = {}
         self.all: list[str] = []
-        self._seconds: dict[str, Seconds | str] = {}
+        self._headers: dict[str, Header | str] = {}
         self._digests: dict[str, dict[str, str]] = {}
         for folder in folders:
             for root, below, names in os.walk(folder):
@@ -92,23 +100,23 @@ class Files:
                         continue
                     path = os.path.join(root, name)
                     self.all.append(path)
-                    for key in {stem, *BRACKETED.findall(stem)}:
+                    for key in {stem, stem.removesuffix(RESIZED), *BRACKETED.findall(stem)}:
                         self.names.setdefault(key, []).append(path)
 
     def named(self, *names: str) -> list[str]:
         """The files of these names, without suffix, or with one of them in brackets."""
         return [path for name in names for path in self.names.get(name, ())]
 
-    def seconds(self, path: str) -> Seconds | str:
-        """How long a file is; or why it cannot be read."""
+    def header(self, path: str) -> Header | str:
+        """What the header of a file says; or why it cannot be read."""
         from hoigen.video.header import probe
 
-        if path not in self._seconds:
+        if path not in self._headers:
             try:
-                self._seconds[path] = probe(path).duration
+                self._headers[path] = probe(path)
             except VideoError as error:
-                self._seconds[path] = str(error)
-        return self._seconds[path]
+                self._headers[path] = str(error)
+        return self._headers[path]
 
     def digest(self, path: str, kind: str) -> str:
         """The digest of a file's content."""
@@ -139,18 +147,37 @@ def map_list(path: str, folders: Sequence[Path], out: Path, columns: Mapping[str
     Raises UsageError before anything is written, for a list or a folder that cannot be read.
     """
     names = {theirs: "uri" if role == "id" else role for role, theirs in columns.items()}
+    note = ""
+    if "hoigen" in PurePosixPath(path).name.lower():
+        note = (
+            "HOIGen-1M's own list was not at hand when this was written: its layout is not verified. Look at the first "
+            "rows, and say with --columns which column is what"
+        )
     files = Files(folders)
     if not files.all:
         raise UsageError(f"--videos {', '.join(map(str, folders))}: no video files there")
-    missing_out = out.with_name(f"{out.stem}.missing.csv")
+    return map_rows(manifests.read(path, names=names), files, out, note)
+
+
+def map_rows(sources: Iterable[Source], files: Files, out: Path, note: str = "") -> Mapped:
+    """Maps rows to files: `map_list`, for rows that somebody else has read.
+
+    Args:
+        sources: the rows, clips of one video behind one another.
+        files: in which they are looked for.
+        out: as of `map_list`.
+        note: what one should know of the list.
+
+    Raises UsageError when the rows cannot be read; then nothing is written.
+    """
+    missing_out = missing_beside(out)
     found: Counter[str] = Counter()
     missing: Counter[str] = Counter()
     used: set[str] = set()
     rows = 0
     with Folder(str(out.parent)).writing(out.name) as good, Folder(str(out.parent)).writing(missing_out.name) as bad:
-        told = _csv_writer(bad)
-        told(["id", "url", "start", "end", "why"])
-        for name, number, source in _numbered(manifests.read(path, names=names)):
+        told = missing_writer(bad)
+        for name, number, source in _numbered(sources):
             rows += 1
             how, place, start, end = _found(files, name, number, source)
             if place:
@@ -158,24 +185,28 @@ def map_list(path: str, folders: Sequence[Path], out: Path, columns: Mapping[str
                 used.add(place)
                 row = {"uri": place, "start": start, "end": end, "text": source.caption, "source": source.source}
                 row |= {"licence": source.licence, "id": name} | source.meta
-                good.write(
-                    json.dumps({k: v for k, v in row.items() if v is not None and v == v}, default=str).encode() + b"\n"
-                )
+                write_row(good, row)
             else:
                 missing[re.sub(r"[\d.]+ s", "… s", how)] += 1
                 url = source.uri if "://" in source.uri else source.meta.get("url", "")
                 told([name, url, source.start, source.end, how])
-    note = ""
-    if "hoigen" in PurePosixPath(path).name.lower():
-        note = (
-            "HOIGen-1M's own list was not at hand when this was written: its layout is not verified. Look at the first "
-            "rows, and say with --columns which column is what"
-        )
     ordered = dict(found.most_common()), dict(missing.most_common())
     return Mapped(out, missing_out, rows, *ordered, len(files.all), len(set(files.all) - used), note)
 
 
-def _csv_writer(file: IO[bytes]) -> Callable[[Sequence[object]], None]:
+def missing_beside(out: Path) -> Path:
+    """Where what is missing of a list stands: beside what was found of it."""
+    return out.with_name(f"{out.stem}.missing.csv")
+
+
+def write_row(file: IO[bytes], row: Mapping[str, object]) -> None:
+    """Writes one line of JSON, without what is nothing or no number."""
+    told = {key: value for key, value in row.items() if value is not None and value == value}
+    file.write(json.dumps(told, default=str).encode() + b"\n")
+
+
+def missing_writer(file: IO[bytes]) -> Callable[[Sequence[object]], None]:
+    """Writes rows of a CSV of what is missing, whose head it has written: id, url, start, end, why."""
     import io
 
     from hoigen.core.harmless import cell
@@ -185,10 +216,11 @@ def _csv_writer(file: IO[bytes]) -> Callable[[Sequence[object]], None]:
         csv.writer(text, lineterminator="\n").writerow([cell(v) if isinstance(v, str) else v for v in row])
         file.write(text.getvalue().encode("utf-8"))
 
+    write(["id", "url", "start", "end", "why"])
     return write
 
 
-def _numbered(sources: Iterator[Source]) -> Iterator[tuple[str, int, Source]]:
+def _numbered(sources: Iterable[Source]) -> Iterator[tuple[str, int, Source]]:
     """Each with the name of its video, and which clip of it it is, from 0, where several follow one another."""
     last, number = "", 0
     for source in sources:
@@ -222,8 +254,8 @@ def _found(files: Files, name: str, number: int, source: Source) -> tuple[str, s
     start, end = source.start, source.end
     if start is not None and end is not None:
         for path in files.named(*(f"{name}{sign}{number}" for sign in "._-")):
-            seconds = files.seconds(path)
-            if not isinstance(seconds, str) and abs(seconds - (end - start)) <= max(0.5, ALIKE * (end - start)):
+            header = files.header(path)
+            if not isinstance(header, str) and abs(header.duration - (end - start)) <= max(0.5, ALIKE * (end - start)):
                 return "the clip's own file, by name and length", path, None, None
     here = list(dict.fromkeys(files.named(name)))
     if digest and (same := [path for path in here if files.digest(path, kind) == digest]):
@@ -236,9 +268,12 @@ def _found(files: Files, name: str, number: int, source: Source) -> tuple[str, s
         return f"{len(here)} files have its name", "", None, None
     if not here:
         return "no file of its name", "", None, None
-    seconds = files.seconds(here[0])
-    if isinstance(seconds, str):
-        return f"its file {seconds}", "", None, None
+    header = files.header(here[0])
+    if isinstance(header, str):
+        return f"its file {header}", "", None, None
+    seconds = header.duration
+    if FRAMES in source.meta and end is None:
+        start, end = (float(frame) / header.fps for frame in source.meta[FRAMES])
     if end is not None and end > seconds + SHORT:
         return f"its file ends at {seconds:.2f} s, before the stretch does", "", None, None
     how = "by name and digest" if digest else "by name, and long enough" if end is not None else "by name"

@@ -1,4 +1,5 @@
-"""Files over http: fetched with a progress bar, gone on with after a break, and put in place whole or not at all."""
+"""Files over http and out of stores: fetched with a progress bar, gone on with after a break, and put in place whole or
+not at all."""
 
 from __future__ import annotations
 
@@ -15,7 +16,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from hoigen.core import uris
 from hoigen.core.clip import Seconds
+from hoigen.core.hosts import PrivateAddress
 
 TIMEOUT: Seconds = 60
 """Without a byte."""
@@ -37,17 +40,60 @@ class _Whole:
     total: int | None
 
 
-def download(url: str, path: Path, check: Callable[[Path], None], *, quiet: bool = False) -> None:
+Opens = Callable[..., Any]
+"""`urlopen`, or the `open` of another client of urllib."""
+
+
+class Throttle:
+    """Lets no more than so many bytes a second through.
+
+    Args:
+        rate: bytes a second.
+        clock: seconds, from any moment on.
+        sleep: waits for so many seconds.
+    """
+
+    def __init__(
+        self, rate: float, clock: Callable[[], Seconds] = time.monotonic, sleep: Callable[[Seconds], None] = time.sleep
+    ) -> None:
+        self.rate, self.clock, self.sleep = rate, clock, sleep
+        self.since, self.sent = clock(), 0
+
+    def passed(self, count: int) -> None:
+        """Waits until so many more bytes are due. There is no burst after a pause: what was not used before is no
+        credit.
+
+        Args:
+            count: bytes that have come.
+        """
+        self.sent += count
+        if (wait := self.sent / self.rate - (self.clock() - self.since)) > 0:
+            self.sleep(wait)
+        else:
+            self.since, self.sent = self.clock(), 0
+
+
+def download(
+    url: str,
+    path: Path,
+    check: Callable[[Path], None],
+    *,
+    quiet: bool = False,
+    opens: Opens = urllib.request.urlopen,
+    throttle: Throttle | None = None,
+) -> None:
     """Brings one file to `path`.
 
     What has come lies in `.NAME.part` next to it, and stays there when the connection breaks: the next call goes on
     where this one ended, if the server still has that very file (`If-Range`), and else begins anew.
 
     Args:
-        url: http or https.
+        url: http, https, or the address of a file in a store (s3://, gs://, hf://, ...).
         path: where it belongs; its folder is there. Only one process at a time may call this for one path.
         check: looks at the whole file before it gets its name; what it raises goes on, and the file is deleted.
         quiet: no progress bar.
+        opens: asks a server of the web; for an address out of a list, the `open` of `hosts.opener()`.
+        throttle: bounds the rate; one for several files bounds all together.
 
     Raises OSError, of which urllib's errors are kinds, when it cannot be had, ValueError for what is no file.
     """
@@ -64,7 +110,7 @@ def download(url: str, path: Path, check: Callable[[Path], None], *, quiet: bool
         mininterval=0.1 if sys.stderr.isatty() else 10.0,
     )
     with bar:
-        _all_of(url, part, note, bar)
+        _all_of(url, part, note, bar, opens, throttle)
     try:
         check(part)
     except BaseException:
@@ -75,12 +121,16 @@ def download(url: str, path: Path, check: Callable[[Path], None], *, quiet: bool
     part.replace(path)
 
 
-def _all_of(url: str, part: Path, note: Path, bar: Any) -> None:
+def _all_of(url: str, part: Path, note: Path, bar: Any, opens: Opens, throttle: Throttle | None) -> None:
     """Tries until the part is the whole file."""
     idle, most = 0, _size(part)
     while True:
         try:
-            if _more(url, part, note, bar):
+            if uris.is_web(url):
+                whole = _more(url, part, note, bar, opens, throttle)
+            else:
+                whole = _more_of_store(url, part, note, bar, throttle)
+            if whole:
                 return
             trouble: Exception = ConnectionError("the connection broke off")
         except urllib.error.HTTPError as error:
@@ -89,8 +139,10 @@ def _all_of(url: str, part: Path, note: Path, bar: Any) -> None:
                 raise
             trouble = error
         except (OSError, http.client.HTTPException) as error:
+            if isinstance(getattr(error, "reason", error), PrivateAddress | str):
+                raise  # a host that nobody asked to reach, or no address: another try does not change it
             if isinstance(error, OSError) and error.errno and not isinstance(error, ConnectionError | TimeoutError):
-                raise  # of this machine's disk
+                raise  # of this machine's disk, or a store that has no such file
             trouble = error if isinstance(error, OSError) else ConnectionError(f"{type(error).__name__}: {error}")
         idle = 0 if _size(part) > most else idle + 1
         most = max(most, _size(part))  # what begins anew again and again brings nothing new
@@ -99,18 +151,22 @@ def _all_of(url: str, part: Path, note: Path, bar: Any) -> None:
         time.sleep(PAUSE * 2 ** max(0, idle - 1))
 
 
-def _more(url: str, part: Path, note: Path, bar: Any) -> bool:
-    """One request, for what is missing; whether the file is whole now."""
-    have, known = _size(part), None
+def _noted(note: Path) -> _Whole | None:
     with contextlib.suppress(OSError, ValueError, TypeError):
-        known = _Whole(**json.loads(note.read_text(encoding="utf-8")))
+        return _Whole(**json.loads(note.read_text(encoding="utf-8")))
+    return None
+
+
+def _more(url: str, part: Path, note: Path, bar: Any, opens: Opens, throttle: Throttle | None) -> bool:
+    """One request, for what is missing; whether the file is whole now."""
+    have, known = _size(part), _noted(note)
     headers = {"Accept-Encoding": "identity", "User-Agent": "hoigen"}
     if have and known is not None and known.url == url and known.validator:
         if have == known.total:
             return True
         headers |= {"Range": f"bytes={have}-", "If-Range": known.validator}
     try:
-        answer = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT)
+        answer = opens(urllib.request.Request(url, headers=headers), timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
         if error.code != 416:
             raise
@@ -130,7 +186,28 @@ def _more(url: str, part: Path, note: Path, bar: Any) -> bool:
             tag = answer.headers.get("ETag") or ""  # a weak one may stay equal where the file has changed
             validator = tag if tag.startswith('"') else answer.headers.get("Last-Modified") or ""
             note.write_text(json.dumps(asdict(_Whole(url, validator, total))), encoding="utf-8")
-        return _take(answer, part, have, total, bar)
+        return _take(
+            answer.read1, part, have, total, bar, throttle
+        )  # what is there: `read` loses it when the rest fails
+
+
+def _more_of_store(url: str, part: Path, note: Path, bar: Any, throttle: Throttle | None) -> bool:
+    """What is missing of a file in a store, from where the part ends if it still is that very file."""
+    system, place = uris.store_of(url)
+    held = system.info(place)
+    if held.get("type") == "directory":
+        raise ValueError("it is a folder")
+    total = int(held["size"])
+    known = _Whole(url, str(system.ukey(place)), total)
+    have = _size(part)
+    if _noted(note) != known or have > total:
+        have = 0
+        note.write_text(json.dumps(asdict(known)), encoding="utf-8")
+    if have == total and part.exists():
+        return True
+    with system.open(place, "rb") as file:
+        file.seek(have)
+        return _take(file.read, part, have, total, bar, throttle)
 
 
 def _check_is_file(answer: Any, length: int | None, part: Path) -> None:
@@ -144,17 +221,21 @@ def _check_is_file(answer: Any, length: int | None, part: Path) -> None:
         raise ValueError(f"it answered in the encoding {encoding}, which was not asked for")
 
 
-def _take(answer: Any, part: Path, have: int, total: int | None, bar: Any) -> bool:
+def _take(
+    read: Callable[[int], bytes], part: Path, have: int, total: int | None, bar: Any, throttle: Throttle | None
+) -> bool:
     """Writes what comes behind the first `have` bytes; whether all of it came."""
     bar.reset(total=total)
     bar.update(have)
     with part.open("r+b" if have else "wb") as file:
         file.truncate(have)
         file.seek(have)
-        while block := answer.read1(CHUNK):  # what is there: `read` loses it when the rest does not come
+        while block := read(CHUNK):
             file.write(block)
             bar.update(len(block))
             have += len(block)
+            if throttle is not None:
+                throttle.passed(len(block))
         file.flush()
         os.fsync(file.fileno())
     return total is None or have == total

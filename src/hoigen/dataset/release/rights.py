@@ -1,7 +1,8 @@
 """Who may do what with whose videos: a ledger of licences and sources, and what a stated licence would not allow.
 
-Not legal advice: the tables say what pages said when they were looked at, and name them. Where they say nothing of a
-licence it is not known, and what is not known is not passed on.
+Not legal advice: the tables say what pages said on the day `checked`, when they, or a stored copy of them, were read.
+Without a day nobody has opened the page. Where nothing is said of a licence it is not known, and what is not known is
+not passed on.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Licence:
         attribution: whether its author must be named.
         not_in: territories that it leaves out (EU, UK, KR).
         source: where that is written.
-        checked: when it was looked at.
+        checked: the day on which that page, or a stored copy of it, was read; empty when nobody has opened it.
         note: what else to know.
     """
 
@@ -45,6 +46,25 @@ class Licence:
     attribution: bool
     not_in: tuple[str, ...]
     source: str
+    checked: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEntry:
+    """What the ledger has of a source of videos.
+
+    Args:
+        name: of the source.
+        licence: the id of its licence; empty where it is not known.
+        page: where that is written.
+        checked: as of `Licence`.
+        note: what else to know.
+    """
+
+    name: str
+    licence: str
+    page: str
     checked: str
     note: str
 
@@ -86,10 +106,12 @@ def licences() -> Mapping[str, Licence]:
 
 
 @functools.cache
-def sources() -> Mapping[str, str]:
-    """Source -> the id of its licence, by all of its names in small letters."""
+def sources() -> Mapping[str, SourceEntry]:
+    """The ledger of sources, by all of their names in small letters."""
     return {
-        name.strip().casefold(): row["licence"]
+        name.strip().casefold(): SourceEntry(
+            row["source"], row["licence"], row["source_page"], row["checked"], row["note"]
+        )
         for row in _table("sources.csv")
         for name in (row["source"], *row["names"].split("|"))
     }
@@ -135,7 +157,8 @@ def licence_of(stated: str, source: str, own: Mapping[str, str]) -> str:
         found = licences().get(stated.strip().casefold())
         return found.id if found is not None else stated.strip()
     name = source.strip().casefold()
-    return own.get(name) or sources().get(name) or NOT_STATED
+    entry = sources().get(name)
+    return own.get(name) or (entry.licence if entry is not None else "") or NOT_STATED
 
 
 def refusals(
