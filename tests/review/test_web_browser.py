@@ -77,8 +77,8 @@ def chromium() -> Iterator[Any]:
 class Visit:
     """Somebody at a page, whose errors count."""
 
-    def __init__(self, context: Any, port: int) -> None:
-        self.context, self.base = context, f"http://127.0.0.1:{port}"
+    def __init__(self, context: Any, port: int, prefix: str = "") -> None:
+        self.context, self.base = context, f"http://127.0.0.1:{port}{prefix}"
         self.page = context.new_page()
         self.troubles: list[str] = []
         self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
@@ -137,9 +137,9 @@ def visit(chromium: Any) -> Iterator[Callable[..., Visit]]:
     with ExitStack() as stack:
         visits: list[Visit] = []
 
-        def new(port: int, **more: Any) -> Visit:
+        def new(port: int, prefix: str = "", **more: Any) -> Visit:
             context = stack.enter_context(chromium.new_context(**{"viewport": DESKTOP, **more}))
-            visits.append(Visit(context, port))
+            visits.append(Visit(context, port, prefix))
             return visits[-1]
 
         yield new
@@ -190,6 +190,21 @@ def test_the_loop_by_keys_alone(review: project.Project, visit: Any) -> None:
         me.until("document.querySelector('#details dt')")
         me.until("document.getElementById('strip').naturalWidth > 0")
         assert me.go("/review/keep").page.inner_text("#speed") == "2×"  # it goes with the person
+
+
+def test_under_a_path_of_another_site(review: project.Project, visit: Any) -> None:
+    with served(review, prefix="/team/review") as port:
+        me = visit(port, "/team/review").enter().work()
+        me.press("j", "f").saved()
+        me.page.keyboard.press("b")
+        me.until("document.querySelector('#details dt')")
+        me.until("document.getElementById('strip').naturalWidth > 0")
+        me.go("/settings").page.click("text=Save")
+        me.until("document.getElementById('status').textContent === 'Saved.'")
+        me.go("/grid/keep").until("[...document.querySelectorAll('video')].some((one) => one.readyState > 1)")
+        me.page.click("a.brand")
+        assert me.page.url == f"{me.base}/"
+    assert [row.value for row in verdicts(review)] == ["keep", "drop"]
 
 
 def test_undo_without_limit_also_after_a_reload(review: project.Project, visit: Any) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import re
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -49,15 +50,19 @@ class Browser:
     port: int
     cookies: dict[str, str] = field(default_factory=dict)
     csrf: str = ""
+    tls: ssl.SSLContext | None = None
+    base: str = ""  # what comes before every path
 
     def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answered:
         """headers: `x_csrf` is X-CSRF."""
         con = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        if self.tls is not None:
+            con = http.client.HTTPSConnection("localhost", self.port, timeout=30, context=self.tls)
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if self.cookies and "cookie" not in sent:
             sent["cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         try:
-            con.request(method, path, body, sent)
+            con.request(method, self.base + path, body, sent)
             response = con.getresponse()
             answered = Answered(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
         finally:

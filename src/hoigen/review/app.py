@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from hoigen.review import adjudicate, media, pages_quality, people, proxies, queue
@@ -23,7 +23,7 @@ from hoigen.review import tables as t
 from hoigen.review.people import ADJUDICATOR, ADMIN, ANNOTATOR, Person
 from hoigen.review.project import setting
 from hoigen.review.questions import CLAIMS, FRAMES, KEEP, PREFERENCE, QUESTIONS, RATING, REASONS, Question
-from hoigen.review.web import Guard, Site, Wrong, page, person_of, shown, signed_in, site_of, told
+from hoigen.review.web import Guard, Site, Wrong, page, person_of, sent_to, shown, signed_in, site_of, told
 
 STATIC = Path(__file__).parent / "static"
 KINDS = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
@@ -152,12 +152,13 @@ def _video(site: Site, row: Mapping[str, Any], hidden: bool) -> dict[str, Any]:
     itself; never that where models are to stay hidden, since files may name who made them."""
     found = proxies.ready(site.project.run, row)
     begin, end = 0.0, row["end"] - row["start"]
-    src = f"/media/{row['id']}"
+    small = f"{site.prefix}/media/{row['id']}"
+    src = small
     if found is None and not hidden and media.plays(row):
-        src, begin, end = f"/media/{row['id']}/source", row["start"], row["end"]
+        src, begin, end = f"{small}/source", row["start"], row["end"]
     shape = (row["width"] / row["height"]) if row["height"] else 16 / 9
     about = {"src": src, "begin": round(begin, 3), "end": round(end, 3), "fps": row["fps"] or 25.0, "shape": shape}
-    return about | {"small": f"/media/{row['id']}", "strip": f"/media/{row['id']}/strip"}
+    return about | {"small": small, "strip": f"{small}/strip"}
 
 
 # Pages
@@ -197,7 +198,7 @@ def home(request: Request, person: Person) -> Response:
 def login(request: Request) -> Response:
     """The form for name and password."""
     if person_of(request) is not None:
-        return RedirectResponse("/", status_code=303)
+        return sent_to(request, "/")
     return shown(request, "login.html", wrong="", name="")
 
 
@@ -219,8 +220,8 @@ def check_login(request: Request, form: dict[str, str]) -> Response:
 def logout(request: Request, person: Person, form: Any) -> Response:
     """Ends the session; what was lent goes back."""
     people.sign_out(site_of(request).project.db, person)
-    response = RedirectResponse("/login", status_code=303)
-    response.delete_cookie(site_of(request).cookie, path="/", secure=site_of(request).secure, httponly=True)
+    site, response = site_of(request), sent_to(request, "/login")
+    response.delete_cookie(site.cookie, path=site.home, secure=site.secure, httponly=True)
     return response
 
 
@@ -345,12 +346,14 @@ def change_staff(request: Request, person: Person, form: dict[str, str]) -> Resp
         if what == "invite":
             name = people.check_name(form.get("name", ""))
             secret = people.invite(db, name, form.get("role", people.ANNOTATOR), by=person.name)
-            return _staff(request, person, f"{request.base_url}invite/{secret}", name)
+            return _staff(
+                request, person, f"{str(request.base_url).rstrip('/')}{site_of(request).prefix}/invite/{secret}", name
+            )
         number = form.get("person", "")
         if what in ("end", "disable", "enable") and number.isascii() and number.isdigit() and len(number) < 18:
             disable = {"end": None, "disable": True, "enable": False}[what]
             people.end_sessions(db, int(number), by=person.name, disable=disable)
-            return RedirectResponse("/people", status_code=303)
+            return sent_to(request, "/people")
     except UsageError as error:
         return _staff(request, person, wrong=str(error))
     raise Wrong(400, "That cannot be done here.")

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from hoigen.core.errors import UsageError
@@ -15,7 +15,7 @@ from hoigen.review import order, people, precision, quality
 from hoigen.review import tables as t
 from hoigen.review.people import ADMIN, Person
 from hoigen.review.questions import KEEP, QUESTIONS
-from hoigen.review.web import Wrong, page, shown, site_of
+from hoigen.review.web import Wrong, page, sent_to, shown, site_of
 from hoigen.stats.resample import Estimate
 
 STATES: Mapping[int, str] = {
@@ -126,7 +126,7 @@ def change_saving(request: Request, person: Person, form: dict[str, str]) -> Res
         return _saving(request, person, str(error))
     with project.db.write() as con:
         people.audit(con, person.name, "saving", **told)
-    return RedirectResponse("/saving", status_code=303)
+    return sent_to(request, "/saving")
 
 
 def promise_of(text: str) -> float | None:

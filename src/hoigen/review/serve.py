@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import getpass
 import ipaddress
+import re
 import secrets
 import socket
 import ssl
@@ -65,8 +66,9 @@ def check_reach(
             raise UsageError(f"--tls-cert {cert}, --tls-key {key}: {error}") from None
     if base_url is not None:
         parts = urlsplit(base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
-            raise UsageError(f"--base-url: https://NAME or https://NAME:PORT; it came as {base_url!r}")
+        plain = re.fullmatch(r"(/[A-Za-z0-9._~-]+)*/?", parts.path)
+        if parts.scheme not in ("http", "https") or not parts.hostname or not plain or parts.query or parts.fragment:
+            raise UsageError(f"--base-url: https://NAME or https://NAME:PORT/PATH; it came as {base_url!r}")
         if parts.scheme == "http" and not is_loopback(parts.hostname):
             raise UsageError(f"--base-url: https://{parts.netloc}: passwords do not go unencrypted")
     if is_loopback(host) and not behind_proxy:
@@ -128,7 +130,9 @@ def serve(
     address = base_url.rstrip("/") if base_url else f"{'https' if secure else 'http'}://{host}:{port}"
     hosts = [*LOOPBACK, *([str(urlsplit(address).hostname)] if base_url else [])]
     secret = secrets.token_urlsafe(32) if local else ""
-    site = Site(project, version, hosts, secure, digest(secret) if secret else "", _user())
+    site = Site(
+        project, version, hosts, secure, digest(secret) if secret else "", _user(), prefix=urlsplit(address).path
+    )
     how: dict[str, Any] = {"proxy_headers": behind_proxy, "forwarded_allow_ips": PROXIES}
     how |= {"ssl_certfile": cert, "ssl_keyfile": key} if cert else {}
     app = make(site)

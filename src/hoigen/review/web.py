@@ -56,6 +56,7 @@ class Site:
         secure: whether browsers come by https.
         local: the digest of the secret that lets in who started it; empty where there is none.
         user: their name.
+        prefix: the path under which browsers find the app, such as /review; empty where it has a name of its own.
     """
 
     project: Project
@@ -65,10 +66,18 @@ class Site:
     local: str = ""
     user: str = ""
     secret: str = field(default="", repr=False)
+    prefix: str = ""
 
     @property
     def cookie(self) -> str:
-        return "__Host-hoigen" if self.secure else "hoigen"
+        if not self.secure:
+            return "hoigen"
+        return "__Secure-hoigen" if self.prefix else "__Host-hoigen"  # browsers want the path / for the latter
+
+    @property
+    def home(self) -> str:
+        """The path of the first page, which the cookie is for."""
+        return f"{self.prefix}/"
 
 
 class Wrong(Exception):
@@ -106,12 +115,17 @@ def person_of(request: Request) -> Person | None:
     return people.session_of(site.project.db, secret) if isinstance(secret, str) else None
 
 
+def sent_to(request: Request, path: str) -> RedirectResponse:
+    """Sends a browser to another page of the app."""
+    return RedirectResponse(site_of(request).prefix + path, status_code=303)
+
+
 def signed_in(request: Request, person: Person, secret: str) -> Response:
     """Sends a browser to the first page with its new session."""
     site = site_of(request)
-    response = RedirectResponse("/", status_code=303)
+    response = sent_to(request, "/")
     response.set_cookie(
-        site.cookie, signer(site).dumps(secret), httponly=True, secure=site.secure, samesite="lax", path="/"
+        site.cookie, signer(site).dumps(secret), httponly=True, secure=site.secure, samesite="lax", path=site.home
     )
     return response
 
@@ -161,7 +175,7 @@ def _done(function: Handler, request: Request, role: str | None, changes: bool, 
             if person is None:
                 if wants_json or request.method != "GET" or request.url.path.startswith("/media/"):
                     raise Wrong(401, "Sign in first.")
-                return RedirectResponse("/login", status_code=303)
+                return sent_to(request, "/login")
             if not person.may(role):
                 raise Wrong(403, f"This is for the role {role}; yours is {person.role}.")
             arguments.append(person)
@@ -235,7 +249,12 @@ def shown(
     """A page; every text in it is escaped."""
     site = site_of(request)
     environment: Environment = request.app.state.templates
-    known = {"person": person, "csrf": csrf_of(site, person) if person else "", "version": site.version}
+    known = {
+        "person": person,
+        "csrf": csrf_of(site, person) if person else "",
+        "version": site.version,
+        "base": site.prefix,
+    }
     text = environment.get_template(template).render({**known, "path": request.url.path, **facts})
     return HTMLResponse(text, status, headers)
 
@@ -244,7 +263,7 @@ class Guard:
     """Refuses other names of this machine, and puts the headers on every answer."""
 
     def __init__(self, app: ASGIApp, site: Site) -> None:
-        self.app, self.hosts = app, frozenset(site.hosts)
+        self.app, self.hosts, self.prefix = app, frozenset(site.hosts), site.prefix
         self.headers = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
         if site.secure:
             self.headers.append((b"strict-transport-security", b"max-age=31536000"))
@@ -267,4 +286,7 @@ class Guard:
         if name not in self.hosts:
             await Response("This address is not served here.\n", 421, media_type="text/plain")(scope, receive, sent)
             return
+        # Proxies leave the prefix or take it away: either is served.
+        if scope["path"].startswith(f"{self.prefix}/") or scope["path"] == self.prefix != "":
+            scope = {**scope, "path": scope["path"].removeprefix(self.prefix) or "/"}
         await self.app(scope, receive, sent)

@@ -1,4 +1,6 @@
 "use strict";
+// What comes before every address, where the app is a folder of another site.
+const BASE = document.documentElement.dataset.base;
 // Answers on their way: kept in the browser until the server has said that they are on its disk. Each lies under a key
 // of its own, so that two tabs do not write over each other; a reload, a lost network or a server that starts anew only
 // delays them.
@@ -48,7 +50,7 @@ class Outbox {
     }
     this.busy = true;
     try {
-      const response = await fetch(first, {
+      const response = await fetch(BASE + first, {
         method: "POST",
         headers: { "content-type": "application/json", "x-csrf": this.csrf },
         body: JSON.stringify({ answers: sent.map(([, answer]) => answer) }),
@@ -93,7 +95,7 @@ const work = {
       by("outbox").replaceChildren(news.waiting ? `${some}${news.error ? `: ${news.error}` : ""}` : "all saved");
       if (news.status === 401) {
         const link = document.createElement("a");
-        link.href = "/login";
+        link.href = `${BASE}/login`;
         link.textContent = "Sign in again; what waits is sent then.";
         by("outbox").append(" ", link);
       }
@@ -109,7 +111,7 @@ const work = {
       body: JSON.stringify(body),
       keepalive: true,
     };
-    const response = await fetch(address, how);
+    const response = await fetch(BASE + address, how);
     const result = await response.json();
     if (!response.ok) throw Object.assign(new Error(result.error), { status: response.status });
     return result;

@@ -19,7 +19,7 @@
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const keys = Object.fromEntries(fields.map((field) => [field.name, field.dataset.key]));
-    const response = await fetch("/api/settings", {
+    const response = await fetch(`${document.documentElement.dataset.base}/api/settings`, {
       method: "POST",
       headers: { "content-type": "application/json", "x-csrf": document.querySelector("main").dataset.csrf },
       body: JSON.stringify({ keys, speed: Number(form.elements.speed.value) }),
