@@ -155,7 +155,7 @@ def test_what_it_is_started_with(made: tuple[str, Path, list[str]]) -> None:
 def test_a_trainer_that_fails_is_told_and_started_again(made: tuple[str, Path, list[str]]) -> None:
     name, folder, _ = made
     (folder / "fail").touch()
-    with pytest.raises(SetupError, match=rf"{name} ended with 9 .*at its end:\s+out of memory on step 3"):
+    with pytest.raises(SetupError, match=rf"{name} .*ended with 9; it said at its end:\s+out of memory on step 3"):
         start(made)
     (folder / "fail").unlink()
     assert start(made).lora is not None

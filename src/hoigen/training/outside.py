@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from hoigen.core.errors import SetupError, UsageError, VideoError, nearest
 from hoigen.core.keys import without_keys
@@ -94,22 +94,34 @@ def made_by_program(generator: Generator, jobs: Sequence[Job], seed: int) -> Ite
 def _run(generator: Generator, out: Path, own: Mapping[str, Any]) -> None:
     words = [_filled(word, generator, {**own, "out_dir": out}) for word in generator.command]
     with tempfile.TemporaryFile() as log:
-        try:
-            done = subprocess.run(
-                words,
-                cwd=generator.folder,
-                env=without_keys(os.environ),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                check=False,
-            )
-        except OSError as error:
-            raise SetupError(f"{words[0]} cannot be started: {error.strerror}") from None
-        if done.returncode:
-            log.seek(0)
-            end = log.read()[-8000:].decode("utf-8", "replace").strip().splitlines()[-LAST_LINES:]
-            raise SetupError("\n  ".join([f"{words[0]} ended with {done.returncode}; it said at its end:", *end]))
+        run_program(words, generator.folder, log, words[0])
+
+
+def run_program(words: Sequence[str], folder: str, log: IO[bytes], name: str) -> None:
+    """Runs a program to its end, with no keys in its environment. Raises SetupError with its last lines if it fails.
+
+    Args:
+        words: of the command.
+        folder: that it runs in.
+        log: what it prints is written there; open for reading too.
+        name: what the error calls it.
+    """
+    try:
+        done = subprocess.run(
+            list(words),
+            cwd=folder,
+            env=without_keys(os.environ),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            check=False,
+        )
+    except OSError as error:
+        raise SetupError(f"{words[0]} cannot be started: {error.strerror}") from None
+    if done.returncode:
+        log.seek(0)
+        end = log.read()[-8000:].decode("utf-8", "replace").strip().splitlines()[-LAST_LINES:]
+        raise SetupError("\n  ".join([f"{name} ended with {done.returncode}; it said at its end:", *end]))
 
 
 def _one(generator: Generator, out: Path, own: Mapping[str, Any], job: Job) -> Path:

@@ -17,21 +17,12 @@ from hoigen.core.errors import UsageError, shown
 from hoigen.core.registry import own_numbers
 from hoigen.core.score import NOT_ASKED, Number
 from hoigen.data.rows import read_json
+from hoigen.interactions.prompts.export import DIMENSIONS
 
 if TYPE_CHECKING:
     from hoigen.evaluation.models.videos import Source, Video
     from hoigen.interactions.prompts.matching import Names
 
-VBENCH = (
-    "subject_consistency",
-    "background_consistency",
-    "motion_smoothness",
-    "aesthetic_quality",
-    "imaging_quality",
-    "temporal_flickering",
-    "overall_consistency",
-)
-"""The dimensions of VBench that hoigen measures, by the names that they have in its files."""
 SCALE = {"imaging_quality": 100.0}
 """What VBench multiplies a video's number by."""
 ENDING = "_eval_results.json"
@@ -97,7 +88,7 @@ def _number(came: Any, dimension: str) -> tuple[float | None, str]:
     if not math.isfinite(told):
         return None, f"VBench wrote {shown(came)}, which is no number"
     value = told / SCALE.get(dimension, 1.0)
-    if dimension in VBENCH and not -1 <= value <= 1.0001:
+    if dimension in DIMENSIONS and not -1 <= value <= 1.0001:
         return None, f"VBench wrote {told:g}, which is no share of 1 (older versions wrote sums over frames)"
     return float(value), ""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -17,14 +16,13 @@ from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 from hoigen.core.errors import SetupError, UsageError, nearest
-from hoigen.core.keys import without_keys
 from hoigen.core.settings import Setting, check_fields
 from hoigen.data.files import Folder
+from hoigen.training.outside import run_program
 from hoigen.training.pipelines import LORA_FILE
 
 NAMES = ("diffusers_script", "diffsynth", "ltx_trainer", "musubi", "open_sora")
 RECORD = "training.json"
-LAST_LINES = 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,22 +208,8 @@ def _note(folder: Folder, facts: Mapping[str, Any], done: int) -> None:
 
 def _start(launch: Launch, words: Sequence[str], at: int) -> None:
     log = launch.out / f"log-{at}.txt"
-    with log.open("ab") as file:
-        try:
-            ended = subprocess.run(
-                list(words),
-                cwd=launch.job.settings.folder,
-                env=without_keys(os.environ),
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=file,
-                check=False,
-            )
-        except OSError as error:
-            raise SetupError(f"{words[0]} cannot be started: {error.strerror}") from None
-    if ended.returncode:
-        end = log.read_bytes()[-8000:].decode("utf-8", "replace").strip().splitlines()[-LAST_LINES:]
-        raise SetupError("\n  ".join([f"{launch.name} ended with {ended.returncode} ({log}); at its end:", *end]))
+    with log.open("a+b") as file:
+        run_program(words, launch.job.settings.folder, file, f"{launch.name} ({log})")
 
 
 def _collected(launch: Launch) -> Path:
