@@ -17,6 +17,7 @@ from typing import Any
 import made_clips
 import numpy as np
 import pytest
+from alike import OTHER, SAME, apart
 
 from hoigen.commands.cli import main
 from hoigen.commands.finetune import Finetuned, finetune
@@ -103,9 +104,9 @@ def test_the_whole_path(kind: str, models: Path, tmp_path: Path) -> None:
         )
         [file] = result.folder.glob("*.mp4")
         made[name] = file.read_bytes()
-    assert made["tuned"] == made["again"]
-    assert made["tuned"] != made["base"]
-    assert made["none"] == made["base"]
+    assert apart(made["tuned"], made["again"]) < SAME
+    assert apart(made["tuned"], made["base"]) > OTHER
+    assert apart(made["none"], made["base"]) < SAME
 
 
 @pytest.mark.parametrize("kind", [pytest.param("cogvideox-5b", marks=pytest.mark.slow), "cogvideox-1.5", "wan-2.2-5b"])
