@@ -309,8 +309,8 @@ def set_up_then_die(mark: str) -> Any:
         log.write("x")
     send = Channel.send
 
-    def last(channel: Any, kind: bytes, body: bytes = b"") -> None:
-        send(channel, kind, body)
+    def last(channel: Any, kind: bytes, body: bytes = b"", serial: int = 0) -> None:
+        send(channel, kind, body, serial)
         os._exit(5)
 
     Channel.send = last  # type: ignore[method-assign]
@@ -327,6 +327,47 @@ def moves(payload: tuple[int, bool], emit: Any) -> None:
     if hangs:
         time.sleep(1000)
     emit(steps)
+
+
+def meets(payload: tuple[str, int, str], emit: Any) -> None:
+    """Waits, as for a server, until so many have come to wait in the folder; then does what `boom` does, if told so.
+    Those that come later wait until that has been begun with."""
+    from hoigen.work.worker import elsewhere
+
+    folder, count, fault = Path(payload[0]), payload[1], payload[2]
+    emit("before")
+    emit.doing("before")
+    mine = folder / f"{os.urandom(8).hex()}.here"
+    with elsewhere():
+        mine.touch()
+        while len(list(folder.glob("*.here"))) < count and not (folder / "met").exists():
+            time.sleep(0.01)
+        (folder / "met").touch()
+        while not fault and count and not (folder / "go").exists():
+            time.sleep(0.01)
+    emit(len(list(folder.glob("*.here"))))
+    mine.unlink()
+    emit.doing(f"at {fault}")
+    if fault:
+        (folder / "go").touch()
+        boom(fault, emit)
+    emit("after")
+
+
+def waits(payload: float, emit: Any) -> None:
+    """So many seconds, as for a server."""
+    from hoigen.work.worker import elsewhere
+
+    with elsewhere():
+        time.sleep(payload)
+
+
+def set_up_waits() -> Any:
+    return waits
+
+
+def set_up_meets() -> Any:
+    return meets
 
 
 def set_up_moves() -> Any:

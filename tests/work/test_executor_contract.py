@@ -206,6 +206,43 @@ def test_progress_puts_the_deadline_off(case: Case) -> None:
 
 
 @apart
+def test_while_tasks_wait_for_answers_from_outside_others_are_begun(case: Case, tmp_path: Path) -> None:
+    """Each of the first waits until as many wait as there may be; were one too few begun, this would not end."""
+    (tmp_path / "go").touch()
+    most = 3 * case.workers
+    book = case.go([(str(tmp_path), most, "")] * 4 * most, faults.set_up_meets, together=3)
+    assert len(book.keys("done")) == 4 * most
+    for at in range(4 * most):
+        before, met, after = book.of(str(at))[:-1]
+        assert (before, after) == (("part", "before"), ("part", "after"))
+        assert met[1] <= most, "no more than there may be"
+
+
+@apart
+@pytest.mark.parametrize(
+    ("kind", "fault"), [("error", "raise"), ("crash", "segfault"), ("deadline", "hang"), ("memory", "slow_memory")]
+)
+def test_whatever_breaks_costs_its_own_task_and_none_that_waits(
+    case: Case, kind: str, fault: str, tmp_path: Path
+) -> None:
+    waiting = 4 * case.workers
+    tasks = [*[(str(tmp_path), waiting, "")] * (waiting - 1), (str(tmp_path), waiting, fault)]
+    book = case.go(tasks, faults.set_up_meets, together=4, tries=1, deadline=HASTY if kind == "deadline" else 60.0)
+    assert sorted(map(int, book.keys("done"))) == list(range(waiting - 1)), "without a try of their own"
+    failure = book.failure(str(waiting - 1))
+    assert (failure.kind, failure.doing, failure.tries) == (kind, f"at {fault}", 1)
+    lost = [thing.kind for event, _, thing in book.events if event == "retry"]
+    assert lost == ["bystander"] * (3 if kind != "error" else 0), "those that waited in its process are begun anew"
+
+
+@apart
+def test_waiting_for_an_answer_from_outside_is_no_lack_of_progress(case: Case) -> None:
+    for together in (1, 2):
+        book = case.go([2.5 * HASTY] * 2, faults.set_up_waits, tries=1, deadline=HASTY, together=together)
+        assert sorted(book.keys("done")) == ["0", "1"]
+
+
+@apart
 def test_parts_sent_before_the_end_come_before_its_failure(case: Case) -> None:
     book = case.go(["parting"], tries=1)
     assert [what for what, _ in book.of("0")] == ["part"] * 3 + ["failed"]

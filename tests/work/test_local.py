@@ -148,9 +148,9 @@ def test_what_workers_print_does_not_pile_up(monkeypatch: pytest.MonkeyPatch) ->
     sizes: list[int] = []
     last_words = process.Log.last_words
 
-    def seen(log: process.Log, start: int = 0) -> str:
+    def seen(log: process.Log, *given: int) -> str:
         sizes.append(os.fstat(log.file.fileno()).st_size)
-        return last_words(log, start)
+        return last_words(log, *given)
 
     monkeypatch.setattr(process.Log, "last_words", seen)
     book = go(["noisy", "hang"], workers=1, tries=1, deadline=HASTY)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
@@ -125,7 +125,7 @@ class Expert(Protocol):
     """A language model that answers in words. Settings are fields of a frozen dataclass.
 
     What an expert may have besides stands beside those who ask for it: `captioners` (scripted), `experts.batch` (body),
-    `experts.dry` (prices), `stages.captions` (endpoints).
+    `experts.dry` (prices), `slots_of` (endpoints).
     """
 
     @property
@@ -154,6 +154,18 @@ class Expert(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class _Served(Protocol):
+    """An expert whose `slots` are those of one endpoint, and that may have several."""
+
+    endpoints: Sequence[Any]
+
+
+def slots_of(experts: Iterable[Expert]) -> int:
+    """How many requests these experts work on at once, all endpoints together."""
+    return sum(each.slots * (max(1, len(each.endpoints)) if isinstance(each, _Served) else 1) for each in experts)
 
 
 def media_digest(content: str, clip: Clip, sampling: Sampling) -> str:
@@ -193,6 +205,8 @@ class AsksExperts(Protocol):
 
     It asks them through `hoigen.experts._waiting.waiting_of(self)`, which is told where that process is, and where a
     run keeps answers. Where there is no such process (no workers, a measure tried out), its `load` opens them here.
+    While it waits for answers it is called for other clips, as many as keep the experts' slots busy: it holds nothing
+    that belongs to one clip.
     """
 
     experts: Sequence[Expert]

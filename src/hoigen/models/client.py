@@ -40,18 +40,10 @@ class Client:
             asked: the question, whatever can be pickled.
 
         Raises GaveUpError when the process ends at this very question, ModelsGoneError when there is no such process
-        any more, AnswerError with what the one who was asked has raised. Waiting is no lack of progress: the process
-        has deadlines of its own, for an answer and for loading.
+        any more, AnswerError with what the one who was asked has raised. The process has deadlines of its own, for an
+        answer and for loading.
         """
-        from hoigen.work.worker import moved_on
-
-        asking = asyncio.ensure_future(self._answered(name, asked))
-        try:
-            while not (await asyncio.wait({asking}, timeout=LOOK_EVERY))[0]:
-                moved_on()
-            return asking.result()
-        finally:
-            asking.cancel()
+        return await self._answered(name, asked)
 
     def wait(self, name: str, asked: Any) -> Any:
         """As `answer` with this `name` and what is `asked`, for those who wait for it. Not within an event loop."""
@@ -88,7 +80,7 @@ class Client:
         return shared if shared is not None and shared.read else None
 
     def _begun(self, name: str, asked: Any) -> concurrent.futures.Future[Any]:
-        return asyncio.run_coroutine_threadsafe(self._answered(name, asked), _loop(os.getpid()))
+        return asyncio.run_coroutine_threadsafe(self._answered(name, asked), background())
 
     async def _answered(self, name: str, asked: Any) -> Any:
         """Asks until there is an answer. When the process ends before, once more alone; when it ends then as well, and
@@ -162,9 +154,13 @@ class Waiting:
                 moved_on()
 
 
+def background() -> asyncio.AbstractEventLoop:
+    """The event loop of a thread of this process, where questions wait for their answers while it goes on."""
+    return _loop(os.getpid())
+
+
 @functools.cache
 def _loop(process: int) -> asyncio.AbstractEventLoop:
-    """Of a thread of this process, where questions wait for their answers while it goes on."""
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name="hoigen asks", daemon=True).start()
     return loop

@@ -11,6 +11,7 @@ Measures and experts are settings and hold nothing of this. In a worker whose ru
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import functools
 import importlib
 import threading
@@ -452,7 +453,7 @@ class _Kept:
 _kept: dict[Hashable, _Kept] = {}
 _lock = threading.RLock()
 _running: dict[int, Any] = {}
-_owner = ""
+_owner: contextvars.ContextVar[str] = contextvars.ContextVar("owner", default="")
 
 
 def take(key: Hashable, owner: object, make: Callable[[], T]) -> T:
@@ -511,18 +512,19 @@ def running(owner: Any, make: Callable[[], T]) -> T:
 
 @contextlib.contextmanager
 def owned_by(address: str) -> Iterator[None]:
-    """Within this, networks are asked at the process that listens there; with an empty address they are loaded here."""
-    global _owner
-    before, _owner = _owner, address
+    """Within this, networks are asked at the process that listens there; with an empty address they are loaded here.
+    It holds for this thread: a worker may have several clips under way."""
+    before = _owner.set(address)
     try:
         yield
     finally:
-        _owner = before
+        _owner.reset(before)
 
 
 def handle(network: Network) -> Handle:
     """What answers for a `network`: here, or in the process that owns the models of this run."""
-    return once(RemoteNetwork, _owner, network) if _owner else load(network)
+    owner = _owner.get()
+    return once(RemoteNetwork, owner, network) if owner else load(network)
 
 
 class RemoteNetwork:

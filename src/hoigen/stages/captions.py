@@ -19,7 +19,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 from hoigen.captioners._job import Job
 from hoigen.captioners._parts import loaded_here, setup_models
@@ -31,6 +31,7 @@ from hoigen.data import tables
 from hoigen.data.columns import Row
 from hoigen.data.files import Folder
 from hoigen.data.run import Run
+from hoigen.experts.call import slots_of
 from hoigen.experts.desk import Conversation, Desk, NotKept
 from hoigen.models import uses
 from hoigen.models.client import asking, name_of
@@ -157,9 +158,7 @@ class CaptionStage(Stage):
         self.ids: dict[int, list[str]] = {}
         self.rows: dict[int, dict[str, Row]] = {}
         self.begun: set[Item] = set()
-        endpoints = [len(each.endpoints) if isinstance(each, _Served) else 1 for each in self.experts]
-        slots = sum(each.slots * max(1, count) for each, count in zip(self.experts, endpoints, strict=True))
-        self.most = max(4, 2 * slots)
+        self.most = max(4, 2 * slots_of(self.experts))
         self.under_way = self.under_way_bytes = 0  # clips that experts are asked about, and bytes of their frames
         self.outcomes: queue.SimpleQueue[_Outcome] = queue.SimpleQueue()
         self.unreachable = 0
@@ -396,13 +395,6 @@ def _shared(talk: Conversation) -> str:
     last = wrong[-1]
     said = f": {re.sub(r'[0-9]+', '#', last['reason'])}" if last["outcome"] == "failed" else ""
     return f"{last['role'].replace(' ', '_')} {last['outcome']}{said}"
-
-
-@runtime_checkable
-class _Served(Protocol):
-    """An expert whose `slots` are those of one endpoint, and that may have several."""
-
-    endpoints: Sequence[Any]
 
 
 def distinct(experts: Mapping[str, Expert]) -> list[Expert]:

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -117,7 +117,7 @@ def load(unit: Any, name: str, run: Path | None = None, models: str = "") -> Non
         raise kind(f"measure {name!r} could not load its model: {said}") from error
 
 
-def experts_of(steps: Sequence[cascade.Step]) -> dict[str, Expert]:
+def experts_of(steps: Iterable[cascade.Step]) -> dict[str, Expert]:
     """All experts that measures ask, by the name under which they are served; each once, whoever asks it."""
     from hoigen.models.client import name_of
 

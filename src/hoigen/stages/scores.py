@@ -7,7 +7,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,7 @@ from hoigen.data.columns import SCORE_COLUMNS, Row
 from hoigen.data.files import Folder
 from hoigen.data.parquet import Lookup
 from hoigen.data.run import Run
+from hoigen.experts.call import slots_of
 from hoigen.models import uses
 from hoigen.models.fingerprint import own_source
 from hoigen.models.host import Host
@@ -25,11 +26,14 @@ from hoigen.observe.observation import Written
 from hoigen.rules import cascade
 from hoigen.rules.cascade import Known, Step
 from hoigen.stages.clips import sealed_as
-from hoigen.stages.engine import Job, Outcome, Seen, models_of, patience, setup_models, setup_scorer
+from hoigen.stages.engine import Job, Outcome, Seen, experts_of, models_of, patience, setup_models, setup_scorer
 from hoigen.stages.reworded import goes_by_prompt, with_asked
 from hoigen.work.ranks import Barrier, Rank
 from hoigen.work.stage import Item, Stage
 from hoigen.work.task import Failure, Handler, Limits, Task, cores
+
+MOST_TOGETHER = 64
+"""Clips that a worker may have begun, however many slots there are: each has a thread, and its frames."""
 
 
 def score_clips(
@@ -72,8 +76,14 @@ def score_clips(
         reading.go(limits)
         stage.read, stage.tried = reading.ends, reading.tried
     total = sum(each.clips for each in run.shards() if rank.mine(each.shard))
-    stage.go(limits, total=total, quiet=quiet)
+    stage.go(replace(limits, together=together(steps, limits.workers)), total=total, quiet=quiet)
     return barrier
+
+
+def together(steps: Iterable[Step], workers: int) -> int:
+    """Clips that each of so many workers may have begun: where measures ask experts, as many in all as keep their slots
+    busy, while one clip's next question or another clip's frames are made ready."""
+    return max(1, min(MOST_TOGETHER, -(-2 * slots_of(experts_of(steps).values()) // max(1, workers))))
 
 
 def workers_for(steps: Iterable[Step]) -> int:

@@ -23,6 +23,8 @@ from hoigen.core.keys import without_keys
 from hoigen.work.wire import PAGE, TASK, Inbox, Status, frame
 
 LAST_WORDS = 4096
+LAST_STACKS = 1 << 15
+"""Of a process that hangs: it may have many threads, and any of them may be the one."""
 LOG_ROOM = 1 << 20
 """What workers print is kept up to this many bytes; then only its end is."""
 
@@ -104,10 +106,10 @@ class Log:
                 self.begin()
                 os.write(self.file.fileno(), words.encode())
 
-    def last_words(self, start: int = 0) -> str:
-        """The end of what was printed since byte `start`; where it stood, when it crashed."""
+    def last_words(self, start: int = 0, room: int = LAST_WORDS) -> str:
+        """The end of what was printed since byte `start`, at most `room` bytes; where it stood, when it crashed."""
         size = self.size
-        start = max(start, size - LAST_WORDS)
+        start = max(start, size - room)
         return os.pread(self.file.fileno(), size - start, start).decode("utf-8", "replace")
 
 
@@ -127,7 +129,7 @@ def where_it_hangs(process: subprocess.Popen[bytes], log: Log) -> str:
         last, size = size, log.size
         if last == size > before:
             break
-    return log.last_words(before) if size > before else log.last_words()
+    return log.last_words(before, LAST_STACKS) if size > before else log.last_words()
 
 
 @dataclass(slots=True)
@@ -138,12 +140,16 @@ class Flight:
         task: what is to be done.
         tries: how many there have been.
         serial: its number among those of its worker, from 1.
+        begun: it has waited for an answer from outside, so some of its parts may be there.
+        waits: it does so now.
         unreadable: the traceback of a part of the answer that could not be read; empty otherwise.
     """
 
     task: Any
     tries: int = 0
     serial: int = 0
+    begun: bool = False
+    waits: bool = False
     unreadable: str = ""
 
 
@@ -154,9 +160,10 @@ class Worker:
         setup: pickled; called there, gives the handler.
         memory_mb: resident memory that it may have.
         threads: CPU threads of its libraries.
+        together: how many tasks it may have begun.
     """
 
-    def __init__(self, setup: bytes, memory_mb: int, threads: int = 1) -> None:
+    def __init__(self, setup: bytes, memory_mb: int, threads: int = 1, together: int = 1) -> None:
         self.link, child = socket.socketpair()
         self.log = Log()
         with tempfile.TemporaryFile() as page, child:
@@ -179,11 +186,11 @@ class Worker:
         self.sent = 0
         self.flights: deque[Flight] = deque()
         self.watched = (0, False, 0)
-        self.elapsed: Seconds = 0.0
+        self.elapsed: Seconds = 0.0  # since the worker has done anything
         self.loading: Seconds = 0.0
         self.began: Seconds = 0.0
         self.quick = False
-        self.post(frame(TASK, pickle.dumps((memory_mb, setup))))
+        self.post(frame(TASK, pickle.dumps((memory_mb, together, setup))))
 
     def send(self, flight: Flight) -> None:
         """Gives it the task of a `flight`. Whatever pickle raises goes up, and nothing is sent."""
@@ -195,11 +202,22 @@ class Worker:
         self.flights.append(flight)
         self.post(frame(TASK, body))
 
-    def landed(self) -> Flight:
+    def flight(self, serial: int) -> Flight:
+        """Its task of that number."""
+        return next(flight for flight in self.flights if flight.serial == serial)
+
+    def landed(self, serial: int) -> Flight:
         """The task that it has just finished."""
         now = time.monotonic()
         self.quick, self.began = now - self.began < QUICK, now
-        return self.flights.popleft()
+        flight = self.flight(serial)
+        self.flights.remove(flight)
+        return flight
+
+    @property
+    def busy(self) -> int:
+        """How many of its tasks it works at, or is to take up next."""
+        return sum(not flight.waits for flight in self.flights)
 
     def post(self, data: bytes) -> None:
         self.outbox += data
@@ -212,16 +230,18 @@ class Worker:
                 del self.outbox[: self.link.send(self.outbox)]
 
     def under_way(self) -> Flight | None:
-        """The task that it is at, by its own account."""
-        return self.flights[0] if self.flights and self.flights[0].serial == self.status.serial else None
+        """The task that it is at, by its own account; while it rests, the one that it was at last or, when that has
+        ended, the first of those that wait. None when it has begun with none."""
+        serial = self.status.serial
+        at = next((flight for flight in self.flights if flight.serial == serial), None)
+        return at or next((flight for flight in self.flights if flight.waits), None)
 
     def watch(self, passed: Seconds) -> Seconds:
-        """How long the first task has been as it is (started or not, moved on so far), with `passed` more seconds."""
-        if not self.flights:
-            self.watched, self.elapsed = (0, False, 0), 0.0
-            return 0.0
-        now = self.flights[0].serial, self.under_way() is not None, self.status.moves
-        self.elapsed = self.elapsed + passed if now == self.watched else 0.0
+        """How long it has been as it is (at this task, which has moved on so far; or with one to take up), with
+        `passed` more seconds. Waiting for answers from outside does not count."""
+        now = self.status.serial, self.status.rests, self.status.moves
+        counts = now == self.watched and self.flights and not (self.status.rests and not self.busy)
+        self.elapsed = self.elapsed + passed if counts else 0.0
         self.watched = now
         return self.elapsed
 

@@ -16,7 +16,7 @@ from hoigen.core.clip import Seconds
 from hoigen.core.errors import SetupError
 from hoigen.work.process import Flight, Worker, resident_mb, where_it_hangs
 from hoigen.work.task import Failure, Limits, Sink, Task, cores
-from hoigen.work.wire import DONE, ERROR, EXIT_MEMORY, PART, READY, UNREADY
+from hoigen.work.wire import DONE, ERROR, EXIT_MEMORY, GOES_ON, PART, READY, SERIAL, UNREADY, WAITS
 
 LOOK_EVERY: Seconds = 0.1
 LONGEST_LOOK: Seconds = 1.0
@@ -30,6 +30,12 @@ ROOM_AGAIN: Seconds = 60.0
 
 TAKE_UP: Seconds = 120.0
 """A worker that is ready and does not begin with its task for so long (or for a task's deadline) is lost."""
+
+ROOM = 0.5
+"""A worker that has tasks which wait takes one more only while it has used less than this share of its memory: what
+waits keeps its frames."""
+
+OTHERS = "its worker was lost at another task while this one waited"
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
@@ -99,7 +105,9 @@ class Supervisor:
     def _fill(self) -> None:
         for depth in (0, 1):  # every idle worker first
             for worker in self.workers:
-                if not worker.ready or len(worker.flights) != depth or (depth and not worker.quick):
+                if not worker.ready or worker.busy != depth or (depth and not worker.quick):
+                    continue
+                if len(worker.flights) > depth and not self._takes_more(worker):
                     continue
                 new_to_come = len(self.workers) < self.most or any(each.sent == 0 for each in self.workers)
                 if self.fresh and (worker.sent == 0 or not new_to_come):
@@ -118,6 +126,12 @@ class Supervisor:
                 else:
                     self._mind_writing(worker)
 
+    def _takes_more(self, worker: Worker) -> bool:
+        """Whether a worker, some of whose tasks wait for answers, can be given another."""
+        if len(worker.flights) - worker.busy >= self.limits.together:
+            return False
+        return resident_mb(worker.process.pid) < ROOM * self.limits.memory_mb
+
     def _grow(self) -> None:
         """As many workers as there is work for."""
         starting = sum(not worker.ready for worker in self.workers)
@@ -127,7 +141,7 @@ class Supervisor:
             try:
                 # all workers together have no more threads than there are cores
                 threads = self.limits.threads or max(1, cores() // max(1, self.limits.workers))
-                worker = Worker(self.setup, self.limits.memory_mb, threads)
+                worker = Worker(self.setup, self.limits.memory_mb, threads, self.limits.together)
             except OSError as error:
                 self._count_loss("a worker process cannot be started", str(error))
                 return
@@ -169,6 +183,8 @@ class Supervisor:
 
     def _heard(self, worker: Worker, kind: bytes, body: bytes) -> bool:
         """Takes one message; False when that was the end of the worker."""
+        serial = SERIAL.unpack_from(body)[0]
+        said = memoryview(body)[SERIAL.size :]
         if kind == READY:
             resident = resident_mb(worker.process.pid)
             if resident > self.limits.memory_mb:
@@ -177,24 +193,27 @@ class Supervisor:
             worker.ready = self.ever_ready = True
             return True
         if kind == UNREADY:
-            reason, trace, no_room = pickle.loads(body)
+            reason, trace, no_room = pickle.loads(said)
             if no_room and len(self.workers) > 1:
                 self._no_room(worker, reason)
             else:
                 self._cannot_load(worker, reason, trace, no_room=no_room)
             return False
         if kind == PART:
-            flight = worker.flights[0]
+            flight = worker.flight(serial)
             if flight.unreadable:  # parts come in order or not at all
                 return True
             try:
-                part = pickle.loads(body)
+                part = pickle.loads(said)
             except Exception:
                 flight.unreadable = traceback.format_exc()
                 return True
             self.sink.part(flight.task, part)
+        elif kind in (WAITS, GOES_ON):
+            flight = worker.flight(serial)
+            flight.begun, flight.waits = True, kind == WAITS
         elif kind == DONE:
-            flight = worker.landed()
+            flight = worker.landed(serial)
             self.lost_in_a_row = 0
             self.tasks_ended = True
             if flight.unreadable:
@@ -202,11 +221,11 @@ class Supervisor:
             else:
                 self.sink.done(flight.task)
         elif kind == ERROR:
-            reason, trace, doing, what = pickle.loads(body)
+            reason, trace, doing, what = pickle.loads(said)
             if what == "setup":
                 raise SetupError(f"stopped: {reason}")
             self.lost_in_a_row = 0
-            self._gave_up(worker.landed(), what, reason, doing, trace)
+            self._gave_up(worker.landed(serial), what, reason, doing, trace)
             if what != "error":
                 self._remove(worker)
                 return False
@@ -237,10 +256,9 @@ class Supervisor:
                     self._cannot_load(worker, self._too_much(resident), worker.log.last_words())
             elif resident > self.limits.memory_mb:
                 self._lost(worker, "memory", self._too_much(resident))
-            elif waited > self.limits.deadline and worker.under_way():
-                suspect = worker.flights[0]
+            elif waited > self.limits.deadline and (suspect := worker.under_way()) and not worker.status.rests:
                 self._drain(worker)
-                if worker.alive and worker.under_way() is suspect:  # else it has ended just now
+                if worker.alive and worker.under_way() is suspect and not worker.status.rests:  # else it has just ended
                     # Asking may wake what hangs (a system call that is interrupted): what comes from here on is late.
                     doing, trace = worker.status.doing, where_it_hangs(worker.process, worker.log)
                     reason = f"made no progress for {self.limits.deadline:g} s"
@@ -252,7 +270,7 @@ class Supervisor:
 
     def _blame(self, worker: Worker, guilty: Flight, kind: str, reason: str, doing: str, trace: str) -> None:
         self.lost_in_a_row = 0
-        worker.flights.popleft()
+        worker.flights.remove(guilty)
         self._remove(worker)
         self._gave_up(guilty, kind, reason, doing, trace)
 
@@ -300,13 +318,16 @@ class Supervisor:
                 return
 
     def _remove(self, worker: Worker) -> None:
-        """Ends a worker; the tasks that it had not begun go back, untouched."""
+        """Ends a worker; its tasks go back, and that costs them no try. Of one that had begun only the rest is left."""
         worker.kill()
         worker.ended()
         self.workers.remove(worker)
         self.selector.unregister(worker.link)
         for flight in reversed(worker.flights):
-            self.again.appendleft(flight)
+            task = flight.task
+            if flight.begun:
+                task = self.sink.retry(task, Failure("bystander", OTHERS, worker.status.doing, flight.tries, ""))
+            self.again.appendleft(Flight(task, flight.tries))
         worker.flights.clear()
         worker.close()
 

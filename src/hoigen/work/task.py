@@ -63,6 +63,8 @@ class Limits:
         tries: how often a task is tried in all.
         breaker: a run in which nearly everything fails alike is stopped.
         threads: of one worker's libraries (OpenMP, BLAS, OpenCV); the cores are shared out when None.
+        together: tasks that one worker may have begun: one is worked at, the others wait for answers from outside
+            (`worker.elsewhere`). With 1 the worker waits with its task.
     """
 
     workers: int = field(default_factory=cores)
@@ -72,6 +74,7 @@ class Limits:
     tries: int = 2
     breaker: bool = True
     threads: int | None = None
+    together: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ class Failure:
 
     Args:
         kind: error (the handler raised), crash (its process died), device (its process can use its graphics card no
-            more), deadline or memory.
+            more), deadline or memory; bystander (its process was lost at another task: no try of its own).
         reason: in one line.
         doing: what the handler had last named.
         tries: how many there have been.

@@ -1,7 +1,8 @@
 """What parent and worker share: frames on a socket, and a page of memory that says what is under way.
 
-A frame is one byte of kind, eight of length and the body. The page outlives a worker that dies in native code, so a
-crash can be blamed on the right task and step without a message for each.
+A frame is one byte of kind, eight of length and the body. What a worker sends begins, in the body, with the number of
+the task that it is about (`SERIAL`; 0 for none). The page outlives a worker that dies in native code, so a crash can be
+blamed on the right task and step without a message for each.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import struct
 HEAD = struct.Struct("<cQ")
 TASK, READY = b"t", b"r"
 UNREADY, PART, DONE, ERROR = b"u", b"p", b"d", b"e"
+WAITS, GOES_ON = b"w", b"g"
+"""A task waits for an answer from outside, and the worker can take up another; it has its answer."""
 
 EXIT_MEMORY = 86
 """Exit status of a worker that found itself out of memory and could not say so otherwise."""
@@ -23,6 +26,7 @@ LENGTH = struct.Struct("<H")
 TEXT_AT = 16
 TEXT_ROOM = 512
 MOVES_AT = TEXT_AT + TEXT_ROOM
+RESTS_AT = MOVES_AT + SERIAL.size
 CHUNK = 1 << 18
 
 
@@ -61,7 +65,8 @@ class Inbox:
 
 
 class Status:
-    """The page: number of the task under way, counted from 1, what it is doing, and how often it has moved on."""
+    """The page: number of the task that is worked at, counted from 1, what it is doing, how often it has moved on, and
+    whether the worker rests: nothing is worked at, and the number is that of the last one."""
 
     def __init__(self, descriptor: int) -> None:
         self.page = mmap.mmap(descriptor, PAGE)
@@ -70,6 +75,10 @@ class Status:
     def begin(self, serial: int) -> None:
         LENGTH.pack_into(self.page, 8, 0)
         SERIAL.pack_into(self.page, 0, serial)
+        self.page[RESTS_AT] = 0
+
+    def rest(self) -> None:
+        self.page[RESTS_AT] = 1
 
     def say(self, what: str) -> None:
         text = what.encode("utf-8", "replace")[:TEXT_ROOM]
@@ -87,6 +96,10 @@ class Status:
     def moves(self) -> int:
         number: int = SERIAL.unpack_from(self.page, MOVES_AT)[0]
         return number
+
+    @property
+    def rests(self) -> bool:
+        return bool(self.page[RESTS_AT])
 
     @property
     def serial(self) -> int:

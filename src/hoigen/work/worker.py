@@ -1,6 +1,10 @@
 """The child's side: a fresh interpreter that sets up once and then takes one task after the other.
 
 It never imports the caller's main module, so scripts need no guard, and notebooks and pytest work alike.
+
+Where it may have several tasks (`Limits.together`) each has a thread, and one of them works at any time: the others
+wait for an answer from outside (`elsewhere`). So nothing that a handler uses has to bear several threads at once, and
+while a server thinks about one clip the next is decoded.
 """
 
 from __future__ import annotations
@@ -15,29 +19,49 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from hoigen.core import devices
 from hoigen.core.clip import Seconds
 from hoigen.core.errors import HoigenError, ModelsGoneError
-from hoigen.work.wire import DONE, ERROR, EXIT_MEMORY, HEAD, PART, READY, UNREADY, Inbox, Status
+from hoigen.work.wire import (
+    DONE,
+    ERROR,
+    EXIT_MEMORY,
+    GOES_ON,
+    HEAD,
+    PART,
+    READY,
+    SERIAL,
+    UNREADY,
+    WAITS,
+    Inbox,
+    Status,
+)
 
 PR_SET_PDEATHSIG = 1
 REASON_ROOM, TRACE_ROOM = 2_000, 32_000
 LOOK_EVERY: Seconds = 0.1
 RESERVED_MB, RESERVED_PER_CORE_MB = 1024, 48
 """What libraries reserve and never touch (thread stacks, BLAS buffers) counts for the hard cap."""
+RESERVED_PER_TASK_MB = 16
+"""Likewise the stack of a task's own thread."""
 
 
 class Channel:
-    """The way to the parent. Locked, because handlers may emit from threads of their own."""
+    """The way to the parent. Locked, because handlers may emit from threads of their own.
+
+    turn: held by the task that is worked at.
+    """
 
     def __init__(self, link: socket.socket, status: Status) -> None:
         self.link, self.status = link, status
-        self.lock = threading.Lock()
+        self.lock, self.turn = threading.Lock(), threading.Lock()
 
-    def send(self, kind: bytes, body: bytes = b"") -> None:
-        head = HEAD.pack(kind, len(body))
+    def send(self, kind: bytes, body: bytes = b"", serial: int = 0) -> None:
+        head = HEAD.pack(kind, SERIAL.size + len(body)) + SERIAL.pack(serial)
         with self.lock:
             if len(body) < 1 << 16:
                 self.link.sendall(head + body)
@@ -49,18 +73,30 @@ class Channel:
 class _TaskEmit:
     """The `Emit` of one task; mute when the task is over."""
 
-    __slots__ = ("channel", "over")
+    __slots__ = ("channel", "over", "serial", "what")
 
-    def __init__(self, channel: Channel) -> None:
-        self.channel, self.over = channel, False
+    def __init__(self, channel: Channel, serial: int) -> None:
+        self.channel, self.serial, self.over, self.what = channel, serial, False, ""
 
     def __call__(self, part: Any) -> None:
         if self.over:
             raise RuntimeError("emit was called after its task had ended")
-        self.channel.send(PART, pickle.dumps(part, pickle.HIGHEST_PROTOCOL))
+        self.channel.send(PART, pickle.dumps(part, pickle.HIGHEST_PROTOCOL), self.serial)
+
+    def begin(self) -> None:
+        """Takes the turn, as soon as no other task has it."""
+        self.channel.turn.acquire()
+        self.channel.status.begin(self.serial)
+        self.channel.status.say(self.what)
+
+    def rest(self) -> None:
+        """Gives the turn away."""
+        self.channel.status.rest()
+        self.channel.turn.release()
 
     def doing(self, what: str) -> None:
         if not self.over:
+            self.what = what
             self.channel.status.say(what)
 
     def progress(self) -> None:
@@ -68,15 +104,34 @@ class _TaskEmit:
             self.channel.status.move_on()
 
 
-_under_way: _TaskEmit | None = None
-"""Of the task that this process is at."""
+_thread = threading.local()
+"""emit: of the task that this thread is at."""
 
 
 def moved_on() -> None:
-    """Says that the task of this worker moves on, for what works for it and has no `emit` at hand (another process that
-    it waits for). Elsewhere than in a worker it does nothing."""
-    if _under_way is not None:
-        _under_way.progress()
+    """Says that the task of this thread moves on, for what works for it and has no `emit` at hand (another process that
+    it waits for). In a thread that is at no task it does nothing."""
+    emit: _TaskEmit | None = getattr(_thread, "emit", None)
+    if emit is not None:
+        emit.progress()
+
+
+@contextlib.contextmanager
+def elsewhere() -> Iterator[None]:
+    """Within this, the task of this thread waits for an answer from outside, such as a server's, which has a deadline
+    of its own: that time counts for no deadline of the task, and the worker takes up another task meanwhile, if it may
+    (`Limits.together`). Nothing but waiting belongs here. In a thread that is at no task it does nothing."""
+    emit: _TaskEmit | None = getattr(_thread, "emit", None)
+    if emit is None:
+        yield
+        return
+    emit.channel.send(WAITS, serial=emit.serial)
+    emit.rest()
+    try:
+        yield
+    finally:
+        emit.begin()
+        emit.channel.send(GOES_ON, serial=emit.serial)
 
 
 def serve(inbox: Inbox, channel: Channel) -> None:
@@ -87,55 +142,60 @@ def serve(inbox: Inbox, channel: Channel) -> None:
         channel: the way back.
     """
     handle: Any = None
+    threads: ThreadPoolExecutor | None = None
     serial = 0
     while True:
         for _, body in inbox.frames():
             if handle is None:
-                handle = set_up(body, channel)
+                handle, together = set_up(body, channel)
                 if handle is None:
                     return
+                if together > 1:
+                    threads = ThreadPoolExecutor(together, "task")
                 continue
             serial += 1
-            channel.status.begin(serial)
-            if not take(handle, body, channel):
+            if threads is not None:
+                threads.submit(take, handle, body, channel, serial)
+            elif not take(handle, body, channel, serial):
                 return
         if not inbox.receive():
             return
 
 
-def set_up(body: bytes, channel: Channel) -> Any:
-    """The handler; None when there is none, and the parent knows why.
+def set_up(body: bytes, channel: Channel) -> tuple[Any, int]:
+    """The handler, and how many tasks there may be at once; None when there is none, and the parent knows why.
 
     Args:
-        body: pickled: memory in MB, and the pickled set-up.
+        body: pickled: memory in MB, how many tasks at once, and the pickled set-up.
         channel: the way to the parent.
     """
     try:
-        memory_mb, setup = pickle.loads(body)
-        cap_own(memory_mb)
+        memory_mb, together, setup = pickle.loads(body)
+        cap_own(memory_mb, together)
         handle = pickle.loads(setup)()
         if not callable(handle):
             raise TypeError(f"setup returned {type(handle).__name__}; it returns a function of (payload, emit)")
     except BaseException as error:
         channel.send(UNREADY, pickle.dumps((*told(error), devices.no_room(error))))
-        return None
+        return None, 0
     channel.send(READY)
-    return handle
+    return handle, together
 
 
-def take(handle: Any, body: bytes, channel: Channel) -> bool:
+def take(handle: Any, body: bytes, channel: Channel, serial: int) -> bool:
     """Does one task; whatever it raises is reported.
 
     Args:
         handle: the handler.
         body: the task's payload, pickled.
         channel: the way to the parent.
+        serial: the task's number.
 
     Returns False when this process is of no use any more: an error has cost more than its task, namely this process
-    too (`memory`, `device`), or the run (`setup`).
+    too (`memory`, `device`), or the run (`setup`). No other task gets its turn then: the parent ends the process.
     """
-    global _under_way
-    emit = _under_way = _TaskEmit(channel)
+    emit = _thread.emit = _TaskEmit(channel, serial)
+    emit.begin()
     try:
         handle(pickle.loads(body), emit)
     except BaseException as error:
@@ -148,12 +208,15 @@ def take(handle: Any, body: bytes, channel: Channel) -> bool:
             else:
                 kind = "device" if devices.lost(error) else "error"
             reason = str(error) if kind == "setup" else described(error)
-            channel.send(ERROR, pickle.dumps((reason, trace_of(error), channel.status.doing, kind)))
+            channel.send(ERROR, pickle.dumps((reason, trace_of(error), emit.what, kind)), serial)
         except MemoryError:
             os._exit(EXIT_MEMORY)
+        if kind == "error":
+            emit.rest()
         return kind == "error"
     emit.over = True
-    channel.send(DONE)
+    channel.send(DONE, serial=serial)
+    emit.rest()
     return True
 
 
@@ -189,17 +252,19 @@ def told(error: BaseException) -> tuple[str, str]:
     return described(error) + hint, trace_of(error)
 
 
-def cap_own(memory_mb: int) -> None:
+def cap_own(memory_mb: int, together: int) -> None:
     """The worker's own stops: a hard one behind the parent's polling, so that one huge allocation becomes a
     MemoryError; and a thread that watches the peak where the parent cannot see it.
 
     Args:
         memory_mb: resident memory that the worker may have.
+        together: how many tasks there may be at once.
     """
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 
-        cap = (memory_mb + RESERVED_MB + RESERVED_PER_CORE_MB * (os.cpu_count() or 1)) << 20
+        reserved = RESERVED_MB + RESERVED_PER_CORE_MB * (os.cpu_count() or 1) + RESERVED_PER_TASK_MB * (together - 1)
+        cap = (memory_mb + reserved) << 20
         hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
         if hard == resource.RLIM_INFINITY or cap < hard:
             resource.setrlimit(resource.RLIMIT_DATA, (cap, cap))
