@@ -6,7 +6,9 @@ import bz2
 import gzip
 import io
 import json
+import lzma
 import os
+import re
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from conftest import SHARED
 from hoigen.commands.curate import curate
 from hoigen.core.errors import UsageError
 from hoigen.data.run import Run
-from hoigen.data.sources import Source, read_sources
+from hoigen.data.sources import Source, manifests, read_sources
 from hoigen.data.sources.rows import ALIASES, FOLDERS, time_of
 from hoigen.data.sources.source import MANIFEST_SUFFIXES, PACKED_SUFFIXES
 from hoigen.data.videolist import write_videos
@@ -476,6 +478,24 @@ def test_packed_lists(tmp_path: Path, suffix: str, pack: Any) -> None:
     for broken in (b"uri\na\n", pack(b"uri\n" + b"a.mp4\n" * 9999)[:-9]):
         with pytest.raises(UsageError, match="cannot read"):
             rows(tmp_path / f"m.csv.{suffix}", broken)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_a_packed_list_that_comes_to_far_more_than_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pack: Any
+) -> None:
+    """Memory is bounded, too: that of a bomb is one line without an end, or rows without an end."""
+    monkeypatch.setattr(manifests, "LEAST_UNPACKED", 1 << 20)
+    suffix = {gzip.compress: "gz", bz2.compress: "bz2", lzma.compress: "xz"}[pack]
+    alike = b"".join(b"clip_%05d.mp4\n" % at for at in range(9999))
+    assert len(rows(tmp_path / f"honest.csv.{suffix}", pack(b"uri\n" + alike))) == 9999
+    for kind, bomb in [("csv", b"uri\n" + b"a" * (1 << 25)), ("jsonl", b"\n" * (1 << 25)), ("json", b" " * (1 << 25))]:
+        said = refused(tmp_path / f"bomb.{kind}.{suffix}", pack(bomb))
+        assert re.fullmatch(r": more than \d+ MiB came of [\d,]+ bytes; a packed list may come to 100 times .*", said)
+    table = io.BytesIO()
+    pq.write_table(pa.table({"uri": ["a.mp4"]}), table)
+    assert len(rows(tmp_path / f"one.parquet.{suffix}", pack(table.getvalue()))) == 1
+    assert "more than" in refused(tmp_path / f"bomb.parquet.{suffix}", pack(table.getvalue() + bytes(1 << 25)))
 
 
 # Panda-70M and Open-Sora

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from hoigen.core.errors import SetupError
@@ -143,6 +144,44 @@ def test_a_bomb_of_zeros(tmp_path: Path) -> None:
     assert bomb.stat().st_size < 1 << 15
     with pytest.raises(SetupError, match="compressed"):
         tensors.tensors(tensors.own(str(bomb)))
+
+
+def packed(path: Path, **arrays: Any) -> Path:
+    np.savez_compressed(path, **arrays)
+    return path
+
+
+def test_arrays_that_unpack_to_far_more_than_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tensors, "LEAST_UNPACKED", 1 << 16)
+    honest = packed(tmp_path / "honest.npz", a=np.random.default_rng(1).random(1 << 14, np.float32))
+    assert tensors.tensors(tensors.own(str(honest)))["a"].shape == (1 << 14,)
+    small = packed(tmp_path / "small.npz", a=np.zeros(1 << 12, np.float32))
+    assert not tensors.tensors(tensors.own(str(small)))["a"].any(), "little is never too much"
+    bomb = packed(tmp_path / "bomb.npz", a=np.zeros(1 << 20, np.float32))
+    came = f"{bomb.stat().st_size:,} bytes unpack to {(1 << 22) + 128:,}; an archive may unpack to 20 times"
+    with pytest.raises(SetupError, match=rf"bomb\.npz cannot be read as tensors: .*{came}"):
+        tensors.tensors(tensors.own(str(bomb)))
+
+
+def test_a_pickle_that_unpacks_to_far_more_than_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compressed tensors are refused as such; the pickle of a checkpoint may be."""
+    monkeypatch.setattr(tensors, "LEAST_UNPACKED", 1 << 16)
+    torch.save({"a": torch.zeros(1), "notes": "x" * (1 << 20)}, tmp_path / "m.pth")
+    with zipfile.ZipFile(tmp_path / "m.pth") as old, zipfile.ZipFile(tmp_path / "b.pth", "w") as new:
+        for info in old.infolist():
+            packing = zipfile.ZIP_DEFLATED if info.filename.endswith("data.pkl") else zipfile.ZIP_STORED
+            new.writestr(info.filename, old.read(info), packing)
+    with pytest.raises(SetupError, match=r"b\.pth cannot be read as tensors: .*an archive may unpack to 20 times"):
+        tensors.tensors(tensors.own(str(tmp_path / "b.pth")))
+
+
+def test_arrays_that_claim_to_be_larger_than_they_are(tmp_path: Path) -> None:
+    """Memory would be taken for all that is claimed."""
+    packed(tmp_path / "m.npz", a=np.zeros(8, np.float32))
+    liar = rewritten(tmp_path / "m.npz", lambda name, old: old.replace(b"(8,), }   ", b"(8888,), }"))
+    liar = liar.rename(tmp_path / "liar.npz")
+    with pytest.raises(SetupError, match=r"a\.npy has 160 bytes and claims to be 35,552"):
+        tensors.tensors(tensors.own(str(liar)))
 
 
 class _Run:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
+import math
 import pickle
 import sys
 import tarfile
@@ -30,6 +31,9 @@ OF_TENSORS = {
     ("torch._utils", "_rebuild_tensor_v2"),
 }
 """All that is looked up by name, besides storages and kinds of numbers, which are torch's own."""
+
+MOST_TIMES, LEAST_UNPACKED = 20, 64 << 20
+"""An archive may unpack to so many times its own bytes, and to so many bytes in any case: weights hardly pack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +127,7 @@ def _of_torch(path: Path) -> Any:
         begin = file.read(2)
     if begin == b"PK":  # torch.load hands what looks like TorchScript to torch.jit.load, which runs what it carries
         with zipfile.ZipFile(path) as archive:
+            _check_unpacked(path, archive)
             return _of_archive(archive)
     if tarfile.is_tarfile(path):
         raise ValueError("a tar archive, as PyTorch wrote them before 2017; load and save it again with a newer one")
@@ -133,6 +138,17 @@ def _of_torch(path: Path) -> Any:
     reader = SimpleNamespace(Unpickler=_Unpickler, load=load, __name__="pickle")
     with path.open("rb") as file:
         return torch.load(file, map_location="cpu", weights_only=False, pickle_module=reader)
+
+
+def _check_unpacked(path: Path, archive: zipfile.ZipFile) -> None:
+    """Raises ValueError for an archive that unpacks to far more than any that holds weights."""
+    there = path.stat().st_size
+    came, most = sum(info.file_size for info in archive.infolist()), max(LEAST_UNPACKED, MOST_TIMES * there)
+    if came > most:
+        raise ValueError(
+            f"its {there:,} bytes unpack to {came:,}; an archive may unpack to {MOST_TIMES} times its bytes, or "
+            f"{LEAST_UNPACKED >> 20} MiB: {most:,} here"
+        )
 
 
 def _of_archive(archive: zipfile.ZipFile) -> Any:
@@ -225,6 +241,16 @@ def _arrays(path: Path) -> dict[str, Any]:
     import numpy as np
     import torch
 
+    with zipfile.ZipFile(path) as archive:
+        _check_unpacked(path, archive)
+        for info in archive.infolist():
+            with archive.open(info) as member:
+                version = np.lib.format.read_magic(member)
+                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+                shape, _, dtype = read(member)
+            claimed = math.prod(shape) * dtype.itemsize
+            if claimed > info.file_size:
+                raise ValueError(f"{info.filename} has {info.file_size:,} bytes and claims to be {claimed:,}")
     with np.load(path, allow_pickle=False) as file:
         return {name: torch.from_numpy(each) for name in file.files if (each := file[name]).dtype.kind == "f"}
 

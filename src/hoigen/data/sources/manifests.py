@@ -13,6 +13,8 @@ import json
 import lzma
 import os
 import re
+import shutil
+import tempfile
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -33,6 +35,9 @@ NAMED = 50
 CHUNK = 1 << 16
 """Characters of a JSON list that are read at a time."""
 SPACE = re.compile(r"\s*")
+MOST_TIMES, LEAST_UNPACKED = 100, 64 << 20
+"""A packed list may come to so many times its own bytes, and to so many bytes in any case. Of this project's own: zeros
+come to a thousand times theirs and more."""
 UNPACK: Mapping[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
 
@@ -124,9 +129,31 @@ def _opened(path: str) -> Iterator[IO[bytes]]:
             remote = bool(uris.scheme_of(path))
             file = stack.enter_context(uris.open_remote(path) if remote else Path(path).expanduser().open("rb"))
             unpack = UNPACK.get(PurePosixPath(path.partition("?")[0]).suffix.lower())
-            yield stack.enter_context(unpack(file)) if unpack else file
+            yield io.BufferedReader(_Unpacked(path, file, stack.enter_context(unpack(file)))) if unpack else file
     except (OSError, EOFError, ImportError, zlib.error, lzma.LZMAError) as error:
         raise unreadable(path, error) from None
+
+
+class _Unpacked(io.RawIOBase):
+    """What comes of a packed file, as long as it is in proportion to what was read of it."""
+
+    def __init__(self, path: str, packed: IO[bytes], file: IO[bytes]) -> None:
+        self.path, self.packed, self.file, self.came = path, packed, file, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, into: Any) -> int:
+        found = self.file.read(len(into))
+        into[: len(found)] = found
+        self.came += len(found)
+        taken = self.packed.tell()
+        if self.came > max(LEAST_UNPACKED, MOST_TIMES * taken):
+            raise UsageError(
+                f"{self.path}: more than {self.came >> 20} MiB came of {taken:,} bytes; a packed list may come to "
+                f"{MOST_TIMES} times its bytes, or {LEAST_UNPACKED >> 20} MiB. If you want to read it, unpack it"
+            )
+        return len(found)
 
 
 def _text(path: str, *, lines: bool = True) -> Iterator[str]:
@@ -260,7 +287,11 @@ def _parquet(path: str) -> Iterator[At]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with _opened(path) as file:
+    with _opened(path) as opened, tempfile.TemporaryFile() as spool:
+        file = opened
+        if not opened.seekable():
+            shutil.copyfileobj(opened, spool)
+            file = spool
         try:
             with pq.ParquetFile(file) as table:
                 _check_twice(table.schema_arrow.names, path)
