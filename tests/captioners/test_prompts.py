@@ -7,10 +7,21 @@ import re
 import pytest
 
 from hoigen.captioners import _schemas
+from hoigen.experts.answers import words_of
 from hoigen.experts.prompts import FOLDER, render
+
+TIMED = (
+    "A woman in a blue apron stands at a wooden kitchen table and holds nothing at first. A white ceramic cup, a steel "
+    "kettle and a round plate lie before her. From 0.0 to 1.5 seconds, her right hand reaches for the cup and lifts it "
+    "by its handle. From 1.5 to 4.0 seconds, her left hand tilts the kettle and pours water into the cup, which fills "
+    "to the rim. From 4.0 to 5.5 seconds, she sets the kettle down at the left and carries the cup to her mouth. The "
+    "cup, empty before, is full and steams. She stands behind the table, the plate to her right. The kitchen is lit by "
+    "daylight from a window at the left. A medium shot from the height of her chest; the camera stands still."
+)
 
 VALUES = {
     "describe": (),
+    "timed": (),
     "same": ("first", "second", "evidence"),
     "claims": ("description", "other", "evidence"),
     "richer": ("first", "second", "evidence"),
@@ -45,6 +56,26 @@ def test_each_has_a_system_prompt(name: str) -> None:
 )  # fmt: skip
 def test_describe_is_the_structured_prompt_of_the_paper(wanted: str) -> None:
     assert wanted in render("describe").text
+
+
+@pytest.mark.parametrize(
+    "wanted", ["Subject:", "Objects:", "event by event", "State changes", "Space:", "Scene:", "Camera:", "in English"]
+)
+def test_timed_has_its_points_the_seconds_of_events_and_a_language(wanted: str) -> None:
+    assert wanted in render("timed").text
+    assert "English" in render("timed").system
+    assert "seconds from when to when" in render("timed").text
+
+
+def test_what_timed_asks_for_is_a_description() -> None:
+    """With seconds and all; the same in German, or as a list of fields, is none."""
+    own = render("timed").own
+    said = words_of(TIMED, own=own, language="en")
+    assert (said.outcome, said.text, said.doubts) == ("answered", TIMED, ())
+    german = "Von 0,0 bis 1,5 Sekunden hebt eine Frau in blauer Schürze mit der Hand eine weiße Tasse vom Tisch."
+    assert words_of(german, own=own, language="en").outcome == "malformed"
+    fields = "Subject: a woman in an apron.\nObjects: a white cup.\nMotion: From 0.0 to 1.5 seconds, she lifts it."
+    assert words_of(fields, own=own, language="en").outcome == "malformed"
 
 
 @pytest.mark.parametrize("name", ["rewrite", "rewrite_majority"])

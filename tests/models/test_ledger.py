@@ -32,6 +32,7 @@ LITE = (
     "pose_landmark",
 )
 QWEN3, QWEN25 = "Qwen/Qwen3-VL-8B-Instruct", "Qwen/Qwen2.5-7B-Instruct"
+QWEN35, QWEN35_27 = "Qwen/Qwen3.5-9B", "Qwen/Qwen3.5-27B"
 GROUNDING, SAM, POSE = (
     "IDEA-Research/grounding-dino-tiny",
     "facebook/sam2.1-hiera-small",
@@ -62,8 +63,8 @@ WANTED: dict[str, tuple[str, ...]] = {
 """What each measure uses as it comes; written by hand."""
 WANTED |= {
     "lite: caption": (),
-    "modern: hoi_judgement": (QWEN3, QWEN25),
-    "modern: caption": (QWEN3, "OpenGVLab/InternVL3_5-8B-HF", "zai-org/GLM-4.1V-9B-Thinking", QWEN25),
+    "modern: hoi_judgement": (QWEN35, QWEN35_27),
+    "modern: caption": (QWEN35, "OpenGVLab/InternVL3_5-8B-HF", "zai-org/GLM-4.1V-9B-Thinking", QWEN35_27),
     "paper: hoi_judgement": ("ermu2001/pllava-7b", QWEN25),
     "paper: caption": (
         "ermu2001/pllava-7b",

@@ -515,6 +515,8 @@ _HUB_CARDS = (
     _hub("Qwen/Qwen2.5-VL-3B-Instruct", "Qwen Research", "non-commercial", 7.0, "Research only."),
     _hub("Qwen/Qwen2.5-VL-7B-Instruct", APACHE, "anyone", 15.4),
     _hub("Qwen/Qwen3-VL-8B-Instruct", APACHE, "anyone", 16.3),
+    _hub("Qwen/Qwen3.5-9B", APACHE, "anyone", 18.0),
+    _hub("Qwen/Qwen3.5-27B", APACHE, "anyone", 50.3),
     _hub("Qwen/Qwen2.5-7B-Instruct", APACHE, "anyone", 14.2),
     _hub("Qwen/Qwen2.5-3B-Instruct", "Qwen Research", "non-commercial", 5.8, "Research only."),
     _hub("meta-llama/Llama-3.1-8B-Instruct", LLAMA31, "with conditions", 15.0, f"Gated. {_LLAMA}"),
@@ -574,7 +576,8 @@ _HUB_CARDS = (
 """Licences as the models' own pages said when they were looked up.
 
 Source: stored copies of the hub's and others' pages: the cards of LLaVA-NeXT-Video (7B and 34B), LLaVA v1.6 Mistral,
-LLaVA-OneVision 0.5B, Qwen3-VL-8B, Llama 3.1 and InternVL3.5-38B; the README of Qwen2-VL; model lists that name
+LLaVA-OneVision 0.5B, Qwen3-VL-8B, Qwen3.5-9B, Llama 3.1 and InternVL3.5-38B; lists that name Qwen3.5-27B Apache-2.0;
+the README of Qwen2-VL; model lists that name
 Qwen2.5-7B-Instruct Apache-2.0 and the 3B ones of Qwen2.5 research only; hub pages of SAM 2.1 and of models made of it;
 the LICENSE of Grounding DINO's repository; a page on ViTPose+; the card of RT-DETR R50. Sizes are parameters x 2 bytes.
 """
