@@ -163,8 +163,8 @@ def test_what_workers_print_does_not_pile_up(monkeypatch: pytest.MonkeyPatch) ->
 def test_no_more_workers_than_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     started = []
 
-    def start(setup: bytes, memory_mb: int, threads: int) -> process.Worker:
-        started.append(process.Worker(setup, memory_mb, threads))
+    def start(*given: Any) -> process.Worker:
+        started.append(process.Worker(*given))
         return started[-1]
 
     monkeypatch.setattr(supervisor, "Worker", start)
