@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen.core.score import Rule
 from hoigen.data.parquet import quoted
-from hoigen.rules import sets
+from hoigen.rules import removals, sets
 from hoigen.rules.cascade import HUMAN, Step, with_rules
 from hoigen.rules.decide import passes_sql
 from hoigen.rules.joined import attach, connection
@@ -161,7 +161,8 @@ def side_by_side(run: Run, own: Sequence[Step], recipes: Sequence[Rules]) -> Sid
     told = []
     if shots := run.recipe().get("shots"):
         told.append(f"the clips are those of this run (shots: {shots}): how a recipe cuts videos is not tried here")
-    if names := [rule.name for rule in sets.rules_of(run)]:
+    names = [rule.name for rule in sets.rules_of(run)] + (["removals"] if removals.read(run.path) else [])
+    if names:
         told.append(f"not tried: rules of this run about clips among others ({', '.join(names)})")
     return SideBySide(tuple(found), tuple(told))
 
