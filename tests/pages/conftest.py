@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import CHROMIUM, FLAGS, visits
+from browser import visits
 from nasty import NASTY, model_file, picture
 
 from hoigen.pages.facts import (
@@ -103,18 +103,6 @@ def facts() -> ReportFacts:
         notes=("640 shots shorter than 1 s.",),
         models=(model_file("palm", "hoi_lite"),),
     )
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    """A browser for one file of tests: its driver keeps an event loop open, in which no other can be started."""
-    if not CHROMIUM.exists():
-        pytest.skip(f"no {CHROMIUM} (apt-get install chromium)")
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

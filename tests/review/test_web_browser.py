@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from browser import CHROMIUM, DESKTOP, FLAGS, PHONE
+from browser import DESKTOP, PHONE
 from review_world import staff
 from web_world import LOCAL, served
 
@@ -61,17 +61,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def review(folder: Path, tmp_path: Path) -> project.Project:
     """A review of it, begun anew."""
     return project.begin(Run(folder / "run"), str(tmp_path / "r.sqlite"), double_share=0.0, gold_share=0.0)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    if not CHROMIUM.exists():
-        pytest.skip(f"no {CHROMIUM} (apt-get install chromium)")
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield browser
-        browser.close()
 
 
 class Visit:
