@@ -31,6 +31,8 @@ MEASURES: Mapping[str, Any] = {
     "aesthetic_quality own": {"aesthetic_quality": {"checkpoint": "own.pth", "head": "head.pth"}},
     "aesthetic_quality own head": {"aesthetic_quality": {"head": "head.pth"}},
     "aesthetics own": {"aesthetics": {"checkpoint": "own.pth", "head": "head.pth"}},
+    "text_boxes dbnetpp": {"text_boxes": {"detector": "dbnetpp"}},
+    "text_boxes dbnetpp own": {"text_boxes": {"detector": "dbnetpp", "checkpoint": "own.pth"}},
     "unimatch_flow own": {"unimatch_flow": {"checkpoint": "own.pth"}},
     "imaging_quality original": {"imaging_quality": {"original": True}},
     "imaging_quality own": {"imaging_quality": {"checkpoint": "own.pth"}},

@@ -65,6 +65,7 @@ WANTED |= {
     "lite: caption": (),
     "modern: hoi_judgement": (QWEN35, QWEN35_27),
     "modern: caption": (QWEN35, "OpenGVLab/InternVL3_5-8B-HF", "zai-org/GLM-4.1V-9B-Thinking", QWEN35_27),
+    "paper: text_boxes": ("dbnetpp",),
     "paper: hoi_judgement": ("ermu2001/pllava-7b", QWEN25),
     "paper: caption": (
         "ermu2001/pllava-7b",
@@ -78,6 +79,8 @@ WANTED |= {
     "aesthetic_quality own": ("clip_vitl14", "laion_v1_vitl14"),
     "aesthetic_quality own head": ("clip_vitl14", "laion_v1_vitl14"),
     "aesthetics own": ("clip_vitl14", "laion_v2_vitl14"),
+    "text_boxes dbnetpp": ("dbnetpp",),
+    "text_boxes dbnetpp own": ("dbnetpp",),
     "unimatch_flow own": ("unimatch",),
     "imaging_quality original": ("musiq_spaq_original",),
     "imaging_quality own": ("musiq_spaq",),

@@ -404,6 +404,18 @@ _URL_CARDS = (
         origin="autonomousvision/unimatch, GMFlow of two scales, mixed training data",
     ),
     ModelCard(
+        id="dbnetpp",
+        source=Url(
+            "https://download.openmmlab.com/mmocr/textdet/dbnetpp/dbnetpp_resnet50-oclip_fpnc_1200e_icdar2015/dbnetpp_resnet50-oclip_fpnc_1200e_icdar2015_20221101_124139-4ecb39ac.pth",
+            "dbnetpp_resnet50-oclip_fpnc_1200e_icdar2015_20221101_124139-4ecb39ac.pth",
+            elsewhere=("torch/hub/checkpoints",),
+        ),
+        sha256="4ecb39ac",
+        licence="Apache-2.0",
+        use="anyone",
+        origin="open-mmlab/mmocr, DBNet++ with ResNet-50 of oCLIP, trained on ICDAR 2015",
+    ),
+    ModelCard(
         id="musiq_spaq",
         source=Url(
             "https://github.com/chaofengc/IQA-PyTorch/releases/download/v0.1-weights/musiq_spaq_ckpt-358bb6af.pth",
