@@ -35,6 +35,7 @@ OWN: Mapping[Kind, Mapping[str, str]] = {
             "aesthetic_quality",
             "aesthetics",
             "background_consistency",
+            "bad_frames",
             "coarse_hoi",
             "damage",
             "fine_hoi",

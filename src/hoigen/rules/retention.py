@@ -189,7 +189,10 @@ def _retention(con: Any, asked: Rules, bare: Sequence[Step], at: Mapping[str, in
             differs = step.fingerprint != bare[index].fingerprint
             lacks = "" if seen else "not measured here: no clip of this run came so far"
             rules.append(RuleShare(score, bounds_of(rule), seen, dropped, lacks, differs))
-    rules += [RuleShare(name, f"{{{bounds}}}", lacks="hoigen gives no such number") for name, bounds in asked.commented]
+    rules += [
+        RuleShare(name, f"{{{bounds}}}", lacks="no number in this recipe: its file says why")
+        for name, bounds in asked.commented
+    ]
     end = f"""case when state <> 'ok' then state when {" or ".join(f"({each})" for each in broken)} then 'dropped'
         when {" or ".join(failed)} then 'failed' when {" or ".join(lacking)} then 'pending' else 'kept' end"""
     ends = dict(con.execute(f"select {end}, count(*) from scored group by all").fetchall())
