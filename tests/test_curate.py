@@ -255,7 +255,7 @@ def test_a_video_that_was_moved_is_no_copy_of_itself(
     run = Run(tmp_path / "run")
     rows = connect(run, steps_of(run)[1]).execute("select uri, state from decided").fetchall()
     assert (str(folder / "c.mp4"), "kept") in rows
-    assert "1 videos have changed or are gone" in capsys.readouterr().err
+    assert "1 video has changed or are gone" in capsys.readouterr().err
 
 
 def test_a_video_whose_name_is_not_utf8_is_read(tmp_path: Path, tiny_video: Path) -> None:

@@ -87,7 +87,7 @@ def test_a_bad_file_costs_one_clip(run: Path) -> None:
     result = hoigen.cut(run, out=run.parent / "out", workers=1, quiet=True)
     assert result.cut == 1
     assert [str(broken) in reason for reason in result.failed.values()] == [True]
-    assert "1 clips cut, 0 were there, 1 failed" in str(result)
+    assert "1 clip cut, 0 were there, 1 failed" in str(result)
     assert len(files(run.parent / "out")) == 1
     assert not list((run.parent / "out").glob(".*.part*"))
     assert main(["cut", str(run), "--out", str(run.parent / "out"), "--quiet"]) == 1, "a file is missing"
@@ -130,7 +130,7 @@ class Fails:
     ("changes", "told"),
     [
         ({"keep": {"fps": {"min": 100}}}, "2 files of clips that are not kept now (2 dropped)"),
-        ({"duplicates": "drop"}, "1 files of clips that are not kept now (1 duplicate)"),
+        ({"duplicates": "drop"}, "1 file of clips that are not kept now (1 duplicate)"),
         ({"measures": ["metadata", "./fails.py"]}, "2 files of clips that are not kept now (2 failed)"),
     ],
 )
@@ -150,7 +150,7 @@ def test_files_of_clips_that_are_not_kept_any_more_are_told_and_pruned(
     shown = capsys.readouterr().out
     assert f"{told} are still there: " in shown
     assert "the same command with --prune deletes them" in shown
-    assert "1 files are no clips of this run and were not touched: holiday.mp4" in shown
+    assert "1 file is no clip of this run and were not touched: holiday.mp4" in shown
     assert {*made} < {*files(folder)}
     gone = [path for path in made if path.name in shown.split("are still there: ")[1].splitlines()[0]]
     cut(run, *where, "--prune")
@@ -219,7 +219,7 @@ def test_a_video_that_was_replaced_is_not_cut(
     path = replace_video(run)
     assert cut(run, *options) == 1
     shown = capsys.readouterr().out
-    assert "1 clips cut, 0 were there, 1 failed" in shown
+    assert "1 clip cut, 0 were there, 1 failed" in shown
     assert f"{path}: the file has changed since it was measured" in shown
     assert len(files(run / "cut")) == 1
 
@@ -236,7 +236,7 @@ def test_a_file_whose_video_was_replaced_later_is_told(run: Path, capsys: pytest
     replace_video(run)
     capsys.readouterr()
     assert cut(run) == 0
-    assert "1 files were there whose video has been replaced since it was measured" in capsys.readouterr().out
+    assert "1 file was there whose video has been replaced since it was measured" in capsys.readouterr().out
     assert {path: path.read_bytes() for path in files(run / "cut")} == made
     for path in (run.parent / "videos").iterdir():
         path.unlink()

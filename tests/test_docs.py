@@ -55,7 +55,7 @@ def test_the_commands_of_the_page_work_to_the_letter(
             name, *words = shlex.split(line, comments=True)
             assert (name, main(words)) == ("hoigen", 0), line
             monkeypatch.delenv("HOIGEN_TRUSTED", raising=False)  # as in a process of its own
-    assert "1 clips: 1 kept" in capsys.readouterr().out
+    assert "1 clip: 1 kept" in capsys.readouterr().out
 
 
 def test_the_measure_with_a_network_works(tmp_path: Path, tiny_video: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 import fake_talk
 import hoigen
 from hoigen.commands.cli import main
+from hoigen.commands.funnel import what_if
 from hoigen.core.clip import Sampling
 from hoigen.core.errors import UsageError
 from hoigen.core.score import Number
@@ -100,6 +101,12 @@ def test_the_funnel_says_how_old_the_verdicts_are_and_who_is_asked_next(four: Ru
     assert "hoigen curate again" not in said
     assert "human: 2 clips have a verdict, the last of " in said
     assert "(3 days ago)" in said
+
+
+def test_the_funnel_says_that_people_are_waited_for(four: Run) -> None:
+    found = what_if(four, [one for one in steps_of() if one.name != "human"], steps_of())
+    assert "once people have looked at them (docs/annotations.md)" in str(found)
+    assert "hoigen curate" not in str(found)
 
 
 def test_an_answer_that_is_no_answer_is_named(four: Run) -> None:

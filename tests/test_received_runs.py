@@ -208,7 +208,7 @@ def test_the_name_of_a_run_is_no_pattern(
     assert clip in out
     assert "other" not in out
     assert main(["funnel", str(own)]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "1 clips: 1 kept"
+    assert capsys.readouterr().out.splitlines()[-1] == "1 clip: 1 kept"
     assert main(["cut", str(own), "--quiet"]) == 0
     assert [path.stem for path in (own / "cut").glob("[!.]*")] == [clip]
     assert main(["report", str(own)]) == 0

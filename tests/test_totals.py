@@ -104,7 +104,7 @@ def test_every_count_adds_up_to_what_was_asked(run: Path, capsys: pytest.Capture
     replaced = run.parent / "other.mp4"
     os.utime(replaced, (0, 0))
     assert curate(run, 0) == 0
-    assert "1 videos have changed" in capsys.readouterr().err
+    assert "1 video has changed" in capsys.readouterr().err
     assert all(each == want for each in totals(run, capsys).values()), "one that was replaced stays in every count"
     cut = hoigen.cut(run, quiet=True)
     assert cut.cut + cut.already + len(cut.failed) + cut.pending == 2, "of the kept ones, the replaced one among them"

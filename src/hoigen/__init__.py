@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from hoigen.commands import VERBS as VERBS
-from hoigen.commands import module_of
+from hoigen.commands import module_of, verb_of
 
 if TYPE_CHECKING:
     from hoigen.core.clip import Clip as Clip
@@ -52,5 +52,5 @@ def __getattr__(name: str) -> Any:
     if name in _TYPES:
         return getattr(importlib.import_module(_TYPES[name]), name)
     if name in _FUNCTIONS:
-        return getattr(importlib.import_module(f"hoigen.commands.{name}"), name)
+        return verb_of(name)
     raise AttributeError(f"module 'hoigen' has no attribute {name!r}")

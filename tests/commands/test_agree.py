@@ -79,7 +79,7 @@ def test_several_raters_are_averaged_and_strays_named(tmp_path: Path) -> None:
     result = agree(run, tmp_path / "ratings.csv", draws=300)
     assert by_name(result)["hoi_lite"].accuracy.value == 1.0
     assert by_name(result)["hoi_lite"].videos == 20
-    assert "1 videos of" in str(result)
+    assert "1 video of" in str(result)
     assert "c/other.mp4" in str(result)
 
 
@@ -91,7 +91,7 @@ def test_several_raters_are_averaged_and_strays_named(tmp_path: Path) -> None:
         (f"video,rating\na/{IDS[0]}-0.mp4,good\n", "line 2, column rating: a number; it came as 'good'"),
         (f"video,rating\na/{IDS[0]}-0.mp4,nan\n", "column rating: a number"),
         (f"video,rating\n{IDS[0]}-0.mp4,3\n", "may be one of 2 videos"),
-        ("video,rating\nx.mp4,3\n", "none of its 1 rows is about a video of the run"),
+        ("video,rating\nx.mp4,3\n", "none of its 1 row is about a video of the run"),
         (f"video,rating\na/{IDS[0]}-0.mp4,3\na/{IDS[0]}-0,4\n", "twice"),
         (f"first,second,winner\na/{IDS[0]}-0,b/{IDS[0]}-0,left\n", "one of first, second, tie"),
         (f"first,second,winner\na/{IDS[0]}-0,b/{IDS[0]}-0,\n", "it is empty"),

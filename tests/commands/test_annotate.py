@@ -123,7 +123,7 @@ def test_suggest_from_annotations_is_suggest_from_the_file(run: Run, tmp_path: P
     with pytest.raises(UsageError, match="2 questions; give --labels-question, one of good, sharp"):
         suggest(run.path, labels=run.path)
     split = suggest(run.path, labels=run.path, labels_question="good")
-    assert split.notes[0] == "1 clips are left out: as many people say yes as no, such as id0"
+    assert split.notes[0] == "1 clip is left out: as many people say yes as no, such as id0"
     assert "29 labelled clips" in split.notes[1]
     with pytest.raises(UsageError, match="--labels-question is of the annotations of a run"):
         suggest(run.path, labels=file, labels_question="good")

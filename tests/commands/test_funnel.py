@@ -66,7 +66,7 @@ def test_clips_that_nobody_has_scored_yet_are_said_to_wait(run: Run) -> None:
     assert moves(run, "keep.short_side.min=480") == {(("dropped", "short_side"), ("pending", None)): (1, ("d",))}
     shown = str(hoigen.funnel(run.path, set=["keep.short_side.min=480"]))
     assert "kept now 1, then 1 (+0 -0), and up to 1 more once hoigen curate has scored them" in shown
-    assert "1 clips dropped by short_side -> pending, such as d" in shown
+    assert "1 clip dropped by short_side -> pending, such as d" in shown
     assert "(1 for motion)" in shown
 
 

@@ -83,7 +83,7 @@ def test_what_is_not_there_or_is_another_stays_and_is_told(
     shutil.rmtree(tmp_path / "old")
     assert main(["relocate", str(run), "--root", f"{tmp_path / 'old'}={new}"]) == 1
     told = capsys.readouterr().out
-    assert "1 videos have moved, 0 stay" in told
+    assert "1 video has moved, 0 stay" in told
     assert f"1 were not found and are left as they were: {tmp_path}/old/deep/c.mp4" in told
     assert f"1 hold other content than was measured and are left as they were: {tmp_path}/old/a.mp4" in told
     assert uris(run) == [f"{tmp_path}/old/a.mp4", f"{new}/b.mp4", f"{tmp_path}/old/deep/c.mp4"]

@@ -126,7 +126,7 @@ def test_a_precision_out_of_reach_is_said_and_not_suggested(run: Run, tmp_path: 
     item = next(i for i in hoigen.suggest(run.path, labels=mixed, precision=1.0).items if i.score == "text_boxes")
     assert not item.bounds
     assert "no threshold reaches precision 1" in item.why
-    assert "1 labelled clips have no value" in str(item)
+    assert "1 labelled clip has no value" in str(item)
 
 
 def test_what_is_suggested_can_be_pasted_and_tried(run: Run, labels: Path) -> None:
@@ -255,3 +255,13 @@ def test_the_command(run: Run, labels: Path, capsys: pytest.CaptureFixture[str])
     assert "keep:\n  motion: {min: " in out
     assert f"hoigen funnel {run.path} --set keep.motion.min=" in out
     assert main(["suggest", str(run.path), "--labels", str(labels), "--precision", "7"]) == 2
+
+
+def test_a_bound_that_keeps_all_has_no_more_digits_than_it_needs(run: Run, tmp_path: Path) -> None:
+    """The loosest of all is no value of a clip with its sixteen digits."""
+    rows = "".join(f"id{n},{'no' if n == 1 else 'yes'}\n" for n in range(40))
+    found = hoigen.suggest(run.path, labels=labels_file(tmp_path / "most.csv", "id,label\n" + rows), measure=["motion"])
+    [item] = found.items
+    [bound] = item.bounds.values()
+    assert len(f"{bound!r}") <= 5
+    assert bound <= min(value for name, value in motions(run).items() if int(name[2:]) < 40 and name != "id1")

@@ -90,7 +90,7 @@ def test_files_of_cut_become_part_of_it(run: Run, tmp_path: Path) -> None:
         for row in changed:
             row["meta"], row["source"] = "{}", "own"
         run.clips.write(shard, changed)
-    with pytest.raises(UsageError, match=r"1 clips have no file there \(e\); hoigen cut makes them"):
+    with pytest.raises(UsageError, match=r"1 clip has no file there \(e\); hoigen cut makes them"):
         made(run, clips=folder, sources=sources)
     (folder / "e.mkv").write_bytes(b"e")
     result = made(run, clips=folder, sources=sources)
@@ -399,7 +399,7 @@ def test_videos_whose_licence_forbids_it_are_refused_with_their_names(run: Run, 
     text = str(caught.value)
     assert text.startswith("--licence CC-BY-4.0 does not allow this release:")
     assert "Pexels (2 clips, such as a, b): its videos may not be passed on (https://help.pexels.com" in text
-    assert "not stated (1 clips, such as c): what it allows is not known" in text
+    assert "not stated (1 clip, such as c): what it allows is not known" in text
     assert "CC-BY-4.0 (" not in text.replace("--licence CC-BY-4.0 ", "")
     assert not list(run.path.parent.glob("*hands-*"))
 

@@ -104,7 +104,7 @@ def test_files_with_the_same_content_are_one_scene(tmp_path: Path) -> None:
 
 def test_one_scene_alone_cannot_be_parted(tmp_path: Path) -> None:
     run = many(tmp_path, 1, 9)
-    with pytest.raises(UsageError, match="9 clips are of 1 scenes, the largest of 9 clips"):
+    with pytest.raises(UsageError, match="9 clips are of 1 scene, the largest of 9 clips"):
         make(run)
     assert not splits.path_of(run).exists()
 

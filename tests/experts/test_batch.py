@@ -255,7 +255,7 @@ def test_answers_are_filed_under_their_question_once(tmp_path: Path, calls: Call
     kept = calls.get("b" * 64)
     assert kept is not None
     assert kept.text == "A mug."
-    with pytest.raises(UsageError, match="none of its 1 lines"):
+    with pytest.raises(UsageError, match="none of its 1 line"):
         take(calls, [written(tmp_path / "strange.jsonl", openai_line("d" * 64, "?"))])
 
 

@@ -128,5 +128,5 @@ def test_a_judge_that_says_the_same_of_all_is_told(
     assert row["hoi_likely"] is None, "no server said how likely the yes was"
     assert "tell nothing apart" not in str(hoigen.funnel(tmp_path / "run")), "of one clip nothing is told"
     monkeypatch.setattr("hoigen.rules.decide.ALIKE_FROM", 1)
-    told = "hoi_judgement says yes of 1 of 1 clips: it may tell nothing apart"
+    told = "hoi_judgement says yes of 1 of 1 clip: it may tell nothing apart"
     assert told in str(hoigen.funnel(tmp_path / "run")).splitlines()

@@ -5,6 +5,15 @@ A command's arguments are those of its function, or of the function `command` wh
 
 from __future__ import annotations
 
+import functools
+import importlib
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hoigen.core.errors import UsageError
+
 VERBS = {
     "demo": (
         "Runs the lite recipe on real sample footage, or on a folder of one's own videos, and describes what it kept."
@@ -93,3 +102,29 @@ MODULES = {
 def module_of(command: str) -> str:
     """The file of a command in this folder, and the name of its function."""
     return MODULES.get(command, command.replace("-", "_"))
+
+
+@functools.cache
+def verb_of(module: str) -> Callable[..., Any]:
+    """A verb as Python calls it: a text or a path in the place of a list is told, and not read letter by letter.
+
+    Args:
+        module: its file, as of `module_of`.
+    """
+    verb: Callable[..., Any] = getattr(importlib.import_module(f"hoigen.commands.{module}"), module)
+    signature = inspect.signature(verb)
+    lists = [
+        each.name
+        for each in signature.parameters.values()
+        if str(each.annotation).removeprefix("Annotated[").startswith(("list[", "Sequence["))
+    ]
+
+    @functools.wraps(verb)
+    def called(*given: Any, **named: Any) -> Any:
+        came = signature.bind_partial(*given, **named).arguments
+        for name in lists:
+            if isinstance(alone := came.get(name), str | bytes | Path):
+                raise UsageError(f"{module}: {name} is a list; it came as {alone!r}: give [{alone!r}]")
+        return verb(*given, **named)
+
+    return called

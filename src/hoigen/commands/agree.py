@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from hoigen.commands.options import Seed, check_draws, write_out
 from hoigen.core.settings import Setting
+from hoigen.core.words import plural
 from hoigen.evaluation.models.forms import Format
 
 if TYPE_CHECKING:
@@ -81,14 +82,16 @@ def agree(
     how = Draws(draws=draws, seed=seed)
     videos = counted(source.videos, chosen)
     found = [agreement(videos.videos, told, column, how) for column in chosen]
-    notes = [f"{told.rows} rows" + (f" of {told.raters} raters" if told.raters else "")]
+    notes = [f"{plural(told.rows, 'row')}" + (f" of {plural(told.raters, 'rater')}" if told.raters else "")]
     notes += [left for column in chosen if (left := videos.accounts[column.name].told(column.heading))]
     for column in chosen:
         if many := videos.accounts[column.name].failed:
-            notes.append(f"{column.heading}: {many} videos in which it was looked for and is not there rank lowest")
+            notes.append(
+                f"{column.heading}: {plural(many, 'video')} in which it was looked for and is not there rank lowest"
+            )
     if told.strays:
         some = ", ".join(told.strays[:3])
-        notes.append(f"{len(told.strays)} videos of {ratings} are not in the run and are left out ({some})")
+        notes.append(f"{plural(len(told.strays), 'video')} of {ratings} are not in the run and are left out ({some})")
     said = opinion(videos.videos, told, chosen, how)
     more = tables_of(said, chosen, how) if len({video.model for video in source.videos}) > 1 else []
     result = Agreed(found, table_of(found, chosen, how, notes), said, more, format)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from hoigen.commands.options import RunFolder
 from hoigen.core.errors import UsageError
 from hoigen.core.settings import Setting
+from hoigen.core.words import plural
 
 if TYPE_CHECKING:
     from hoigen.data.annotations import Annotation
@@ -33,7 +34,7 @@ class Annotated:
     unknown: list[str]
 
     def __str__(self) -> str:
-        told = f"{self.run}: {self.added} annotations added from {self.rows} rows"
+        told = f"{self.run}: {plural(self.added, 'annotation')} added from {plural(self.rows, 'row')}"
         told += f", {self.known} were there already" if self.known else ""
         if self.unknown:
             told += f"\nnote: {len(self.unknown)} names are no clip that this run measures, such as "

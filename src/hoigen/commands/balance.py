@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from hoigen.commands.options import RunFolder
 from hoigen.core.errors import UsageError, nearest
 from hoigen.core.settings import Setting
+from hoigen.core.words import plural
 from hoigen.dataset.balance import By, How
 
 if TYPE_CHECKING:
@@ -30,11 +31,15 @@ class BalanceResult:
         if self.found is None:
             return f"the rule balance is out\n{self.funnel}"
         found = self.found
-        lines = [f"{found.stay} of {found.came} clips stay, of {len(found.groups)} groups; the largest:"]
+        lines = [
+            f"{found.stay} of {plural(found.came, 'clip')} stay, of {plural(len(found.groups), 'group')}; the largest:"
+        ]
         for group, (size, stay) in list(found.groups.items())[:SHOWN]:
             lines.append(f"  {stay:7} of {size:7} {group}")
         if found.alone:
-            lines.append(f"{found.alone} clips are in no group, and make one of their own: none found")
+            lines.append(
+                f"{plural(found.alone, 'clip is', 'clips are')} in no group, and make one of their own: none found"
+            )
         return "\n".join([*lines, f"{found.path}", "", str(self.funnel)])
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from hoigen.commands.options import write_out
 from hoigen.core.errors import UsageError
 from hoigen.core.settings import Setting
+from hoigen.core.words import plural
 from hoigen.measures.labelled import Question
 from hoigen.work.stage import Item, Stage
 
@@ -50,7 +51,8 @@ class Calibrated:
     def __str__(self) -> str:
         rows = [("chosen", self.chosen), *([("as it is", self.now)] if self.now is not None else [])]
         lines = [
-            f"{self.observer}, question {self.question}: {self.frames} frames, {self.yes} with an interaction; "
+            f"{self.observer}, question {self.question}: {plural(self.frames, 'frame')}, {self.yes} with an "
+            f"interaction; "
             f"AUC {self.auc:.3f}",
             "            theta  precision  recall  false alarms     F1",
         ]
@@ -252,9 +254,11 @@ def _notes(found: Sequence[Judged], yes: Sequence[bool]) -> list[str]:
     notes = []
     without = Counter(each.reason for each in found if each.score is None)
     for reason, count in without.most_common(3):
-        notes.append(f"{count} of {len(found)} frames have no score and are left out: {reason}")
+        notes.append(f"{count} of {plural(len(found), 'frame')} have no score and are left out: {reason}")
     if min(sum(yes), len(yes) - sum(yes)) < FEW:
-        notes.append(f"{sum(yes)} frames labelled yes and {len(yes) - sum(yes)} labelled no: take it as a first guess")
+        notes.append(
+            f"{plural(sum(yes), 'frame')} labelled yes and {len(yes) - sum(yes)} labelled no: take it as a first guess"
+        )
     if len({each.label.file for each in found}) < len(found):
         notes.append("frames of one video are alike: they tell less than as many frames of different videos")
     return notes

@@ -15,6 +15,7 @@ from hoigen.commands.options import WHOLE, Decoding, Part, Quiet, RunFolder, dec
 from hoigen.core.clip import Seconds
 from hoigen.core.errors import SetupError, UsageError
 from hoigen.core.settings import Setting
+from hoigen.core.words import plural
 from hoigen.work.task import DEADLINE, LOAD_DEADLINE, MEMORY_MB
 
 if TYPE_CHECKING:
@@ -62,7 +63,10 @@ class CaptionResult:
 
         made, lost = sum(self.paths.values()), sum(self.failed.values())
         waiting = self.kept - made - lost
-        lines = [f"{self.kept} kept clips: {made} captioned, {lost} failed" + (f", {waiting} to go" if waiting else "")]
+        lines = [
+            f"{plural(self.kept, 'kept clip')}: {made} captioned, {lost} failed"
+            + (f", {waiting} to go" if waiting else "")
+        ]
         lines += [f"  {count:6} {path}" for path, count in self.paths.items()]
         lines += [f"  {count:6} failed: {reason}" for reason, count in list(self.failed.items())[:REASONS]]
         if len(self.failed) > REASONS:
@@ -75,7 +79,8 @@ class CaptionResult:
         if differ + agreed >= ALIKE_FROM and max(differ, agreed) >= ALIKE * (differ + agreed):
             said = "differ" if differ > agreed else "agree"
             lines.append(
-                f"the decision expert says of {max(differ, agreed)} of {differ + agreed} clips that the drafts {said}: "
+                f"the decision expert says of {max(differ, agreed)} of {plural(differ + agreed, 'clip')} that the "
+                f"drafts {said}: "
                 "it may not tell them apart"
             )
         if self.removed:
@@ -88,7 +93,10 @@ class CaptionResult:
         if self.cost:
             lines.append(f"cost: {self.cost:,.2f} at the experts' prices, over all that this run has asked")
         if self.pending:
-            lines.append(f"{self.pending} clips are not decided yet: hoigen funnel {self.run} says what they wait for")
+            lines.append(
+                f"{plural(self.pending, 'clip is', 'clips are')} not decided yet: hoigen funnel {self.run} says "
+                f"what they wait for"
+            )
         if self.nothing:
             lines.append(self.nothing)
         elif self.incomplete:
@@ -368,5 +376,7 @@ def _collecting(calls: Calls, out: Path) -> Iterator[Desk]:
         files.discard()
         raise
     paths = files.close()
-    told = f"{len(desk.keys)} calls written to {', '.join(map(str, paths))}" if paths else "no call is missing"
+    told = (
+        f"{plural(len(desk.keys), 'call')} written to {', '.join(map(str, paths))}" if paths else "no call is missing"
+    )
     print(told, file=sys.stderr)

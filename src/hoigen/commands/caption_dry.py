@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from hoigen.core.words import plural
 from hoigen.experts.desk import Conversation
 from hoigen.experts.dry import DryDesk, Load
 
@@ -41,7 +42,7 @@ class DryRun:
     def __str__(self) -> str:
         from hoigen.rules.removals import told
 
-        lines = [f"{self.clips} kept clips; nothing was asked"]
+        lines = [f"{plural(self.clips, 'kept clip')}; nothing was asked"]
         if self.walked < self.clips:
             lines[0] += f"; estimated from {self.walked} of them"
         for model in sorted({*self.least, *self.most}):
@@ -50,7 +51,9 @@ class DryRun:
             lines.append(f"  {model}: {_span(low.calls, high.calls)} calls, about {tokens}{_cost(low, high)}")
         low, high = _sum(self.least), _sum(self.most)
         lines.append(f"in all: {_span(low.calls, high.calls)} calls{_cost(low, high) or '; no prices were given'}")
-        lines += [f"{many} of {self.walked} clips would get no caption: {why}" for why, many in self.fails.items()]
+        lines += [
+            f"{count} of {plural(self.walked, 'clip')} would get no caption: {why}" for why, count in self.fails.items()
+        ]
         if self.removed:
             lines.append(told(self.removed))
         return "\n".join(lines)

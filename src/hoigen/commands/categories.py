@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from hoigen.core.errors import UsageError
 from hoigen.core.settings import Setting
+from hoigen.core.words import plural
 
 if TYPE_CHECKING:
     from hoigen.interactions.categories.table import Distribution
@@ -83,7 +84,7 @@ def categories(
     table.write(path, tally.through(rows), tally)
     if out is not None:
         written = copy_to(duckdb.connect(), f"select * from {rows_of_file(path)}", chosen, out)
-        print(f"{out}: {written} rows", file=sys.stderr)
+        print(f"{out}: {plural(written, 'row')}", file=sys.stderr)
     return table.distribution(tally, path)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from hoigen.commands.options import Quiet, RunFolder
 from hoigen.core.errors import UsageError
 from hoigen.core.settings import Setting
+from hoigen.core.words import plural
 from hoigen.work.task import DEADLINE
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class Children:
     def __str__(self) -> str:
         kept = self.funnel.counts.get("kept", 0)
         told = (
-            f"{self.folder}: {self.funnel.clips} children of {self.parents} clips, {self.new} of them new, {kept} kept"
+            f"{self.folder}: {self.funnel.clips} children of {plural(self.parents, 'clip')}, {self.new} of them "
+            f"new, {kept} kept"
         )
         told += f"; {self.gone} whose parents are gone" if self.gone else ""
         failed = [f"failed {name}: {reason}" for name, reason in self.failed.items()]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from hoigen.commands.options import RunFolder
 from hoigen.core.errors import UsageError
 from hoigen.core.settings import Setting
+from hoigen.core.words import plural
 
 if TYPE_CHECKING:
     from hoigen.dataset.statistics import Statistics
@@ -26,15 +27,18 @@ class StatsResult:
 
         found = self.found
         hours = f"{found.seconds / 3600:.1f} hours" if found.seconds >= 3600 else f"{found.seconds / 60:.1f} minutes"
-        lines = [f"{found.clips} clips of {found.videos} videos, {hours}"]
+        lines = [f"{plural(found.clips, 'clip')} of {plural(found.videos, 'video')}, {hours}"]
         if found.removed:
             lines.append(told(found.removed))
         if found.lengths is not None and found.lengths.mean is not None:
             lines.append(f"captions: {found.captions}, {found.lengths.mean:.1f} words on average")
         if found.objects is not None and found.actions is not None:
-            lines.append(f"{found.objects.kinds} objects, {found.actions.kinds} actions, {found.pairs} pairs")
+            lines.append(
+                f"{plural(found.objects.kinds, 'object')}, {plural(found.actions.kinds, 'action')}, "
+                f"{plural(found.pairs, 'pair')}"
+            )
         lines += [f"not known: {each}" for each in found.missing]
-        return "\n".join([*lines, f"{self.files[0]}, and {len(self.files) - 1} files beside it"])
+        return "\n".join([*lines, f"{self.files[0]}, and {plural(len(self.files) - 1, 'file')} beside it"])
 
 
 def clip_stats(

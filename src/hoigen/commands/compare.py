@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from hoigen.commands.options import Draws, Seed, check_draws
 from hoigen.core.errors import UsageError, nearest
 from hoigen.core.settings import Setting
+from hoigen.core.words import plural
 from hoigen.evaluation.models.forms import Format
 from hoigen.evaluation.models.groups import By
 
@@ -157,7 +158,8 @@ def compare(
     tables, differences = all_tables(here, asked)
     if len(names) > 2 and not asked.pairs:
         told.append(
-            f"{len(names)} models are too many to test each two; --baseline MODEL tests all against one, "
+            f"{plural(len(names), 'model is', 'models are')} too many to test each two; --baseline MODEL tests all "
+            f"against one, "
             "--models MODEL, twice or more, each two of some"
         )
     tables = [replace(tables[0], notes=[*tables[0].notes, *judged_by(sources)]), *tables[1:]]

@@ -15,6 +15,7 @@ from hoigen.commands.options import Quiet, RunFolder
 from hoigen.core.clip import Seconds
 from hoigen.core.errors import SetupError, UsageError
 from hoigen.core.settings import Setting
+from hoigen.core.words import plural
 from hoigen.work.stage import Item, Stage
 
 if TYPE_CHECKING:
@@ -64,33 +65,39 @@ class CutResult:
     def __str__(self) -> str:
         from hoigen.rules.removals import told
 
-        lines = [f"{self.out}: {self.cut} clips cut, {self.already} were there, {len(self.failed)} failed"]
+        lines = [f"{self.out}: {plural(self.cut, 'clip')} cut, {self.already} were there, {len(self.failed)} failed"]
         lines += [f"failed {name}: {reason}" for name, reason in self.failed.items()]
         if self.nothing:
             lines.append(self.nothing)
         if self.removed:
             lines.append(told(self.removed))
         if self.pending:
-            lines.append(f"{self.pending} clips are not decided yet (hoigen funnel says why): then hoigen cut again")
+            lines.append(
+                f"{plural(self.pending, 'clip is', 'clips are')} not decided yet (hoigen funnel says why): then "
+                f"hoigen cut again"
+            )
         if self.not_kept:
             ends = ", ".join(f"{count} {state}" for state, count in Counter(self.not_kept.values()).most_common())
-            which = f"{len(self.not_kept)} files of clips that are not kept now ({ends})"
+            which = f"{plural(len(self.not_kept), 'file')} of clips that are not kept now ({ends})"
             some = _some(list(self.not_kept))
             left = f"{which} are still there: {some}; the same command with --prune deletes them"
             lines.append(f"{which} were deleted: {some}" if self.pruned else left)
         if self.undecided:
             lines.append(
-                f"{len(self.undecided)} files of clips that are not decided yet are still there, and --prune leaves "
+                f"{plural(len(self.undecided), 'file')} of clips that are not decided yet are still there, and "
+                f"--prune leaves "
                 f"them: {_some(self.undecided)}"
             )
         if self.replaced:
             lines.append(
-                f"{len(self.replaced)} files were there whose video has been replaced since it was measured: they may "
+                f"{plural(len(self.replaced), 'file was', 'files were')} there whose video has been replaced "
+                f"since it was measured: they may "
                 f"show either ({_some(self.replaced)})"
             )
         if self.others:
             lines.append(
-                f"{len(self.others)} files are no clips of this run and were not touched: {_some(self.others)}"
+                f"{plural(len(self.others), 'file is no clip', 'files are no clips')} of this run "
+                f"and were not touched: {_some(self.others)}"
             )
         return "\n".join(lines)
 

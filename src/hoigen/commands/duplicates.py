@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from hoigen.commands.options import RunFolder
 from hoigen.core.errors import UsageError
 from hoigen.core.settings import Setting
+from hoigen.core.words import plural
 
 if TYPE_CHECKING:
     from hoigen.dataset.duplicates import Found
@@ -30,11 +31,14 @@ class Duplicates:
             return f"the rule near_duplicates is out\n{self.funnel}"
         found = self.found
         lines = [
-            f"{found.compared} clips compared: {found.groups} groups, {found.members} clips in them, "
+            f"{plural(found.compared, 'clip')} compared: {plural(found.groups, 'group')}, "
+            f"{plural(found.members, 'clip')} in them, "
             f"{found.mirrored} mirrored; one of each group stays, by {', '.join(found.prefer)}"
         ]
         if found.blank:
-            lines.append(f"{found.blank} clips are of one colour throughout and were compared with none")
+            lines.append(
+                f"{plural(found.blank, 'clip is', 'clips are')} of one colour throughout and were compared with none"
+            )
         if found.crowded:
             lines.append(
                 f"{found.crowded} hashes are of so many looks that each was held against its neighbours and the first "

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from hoigen.commands.options import DryRun, Prepare, Quiet
 from hoigen.core.errors import UsageError
 from hoigen.core.settings import Setting
+from hoigen.core.words import plural
 
 if TYPE_CHECKING:
     from hoigen.commands.curate import Prepared
@@ -68,14 +69,19 @@ class Evaluation:
     def __str__(self) -> str:
         lines = []
         for name, model in self.models.items():
-            lines.append(f"{name}: {model.videos} videos for {model.prompts} of {self.prompts} prompts")
+            lines.append(
+                f"{name}: {plural(model.videos, 'video')} for {model.prompts} of {plural(self.prompts, 'prompt')}"
+            )
             if model.missing:
-                lines.append(f"  no video for {len(model.missing)} prompts: {_some(model.missing)}")
+                lines.append(f"  no video for {plural(len(model.missing), 'prompt')}: {_some(model.missing)}")
         if self.strays:
             names = [Path(path).name for path in self.strays]
-            lines.append(f"{len(self.strays)} videos are named after no prompt and are left out: {_some(names)}")
+            lines.append(
+                f"{plural(len(self.strays), 'video is', 'videos are')} named after no prompt and are left out: "
+                f"{_some(names)}"
+            )
         measured = self.funnel.clips - len(self.failed)
-        lines.append(f"{measured} of {self.funnel.clips} videos measured with everything")
+        lines.append(f"{measured} of {plural(self.funnel.clips, 'video')} measured with everything")
         lines += [f"  failed: {Path(path).name}: {why}" for path, why in self.failed[:NAMED]]
         if len(self.failed) > NAMED:
             lines.append(f"  and {len(self.failed) - NAMED} more: hoigen table {self.run} --state failed")
@@ -163,7 +169,9 @@ def evaluate(
         found = find_videos(folders, suite, model, whole=True) if folders else []
     found = [*found, *find_listed(listed, suite, model, named=prompts is not None)]
     if all(each.prompt is None for each in found):
-        raise UsageError(f"--videos: none of the {len(found)} videos of the list has a prompt of {suite.name!r}")
+        raise UsageError(
+            f"--videos: none of the {plural(len(found), 'video')} of the list has a prompt of {suite.name!r}"
+        )
     folder = Run(Path(run))
     sources = [source_of(each, long=long) for each in found if each.prompt is not None]
     if dry_run:
@@ -259,7 +267,7 @@ def _check_words(suite: Suite, steps: Sequence[Step], prompts: Path) -> None:
             meant = close(word, known[what])
             hint = f"; did you mean {meant[0]!r}?" if meant else ""
             lines.append(f"{what} {word!r} of {', '.join(ids[:3])}{', …' if len(ids) > 3 else ''}{hint}")
-        head = f"{prompts}: {len(lines)} words that observers of this recipe cannot look for:"
+        head = f"{prompts}: {plural(len(lines), 'word')} that observers of this recipe cannot look for:"
         remedy = "Mend them, leave them out, or choose an observer that takes any word (docs/observations.md)"
         raise UsageError("\n  ".join([head, *lines, remedy]))
 

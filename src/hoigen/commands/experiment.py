@@ -13,6 +13,7 @@ from urllib.parse import quote
 from hoigen.commands.options import Draws, Quiet
 from hoigen.core.errors import UsageError
 from hoigen.core.settings import Setting
+from hoigen.core.words import plural
 
 if TYPE_CHECKING:
     from hoigen.evaluation.models.videos import Video
@@ -134,7 +135,7 @@ def _plan(asked: Experiment, out: Path) -> list[Step]:
     for arm in asked.arms:
         trained = _train(asked, arm, out, quiet=True, plan=True)
         left = trained.left
-        todo = f"{left} of {trained.steps} steps" if left else ""
+        todo = f"{left} of {plural(trained.steps, 'step')}" if left else ""
         steps.append(Step(f"train {arm.name}", todo, trained.hours, trained.disk if left else 0))
         steps.append(_videos_left(asked, out, arm))
     done = (out / RUN / "evaluation.json").exists()
@@ -188,7 +189,7 @@ def _videos_left(asked: Experiment, out: Path, arm: Arm | None) -> Step:
         request = replace(request, lora="")  # not trained yet: all of its videos are to be made
     planned = generating.plan(replace(request, out=request.out if request.lora or arm is None else f"{out}/.none"))
     name = f"videos of {arm.name if arm else asked.base}"
-    todo = f"{len(planned.todo)} of {len(planned.jobs)} videos" if planned.todo else ""
+    todo = f"{len(planned.todo)} of {plural(len(planned.jobs), 'video')}" if planned.todo else ""
     seconds = seconds_of_a_video(planned.found, planned.generator) if planned.found and planned.todo else 0.0
     return Step(name, todo, len(planned.todo) * seconds / 3600, planned.bytes)
 
@@ -202,7 +203,7 @@ def _videos(asked: Experiment, suite: Path, out: Path, arm: Arm | None, quiet: b
     outcome = generating.carry_out(planned, request, quiet=quiet)
     if outcome.failed:
         name, why = next(iter(outcome.failed.items()))
-        raise SetupError(f"{len(outcome.failed)} videos of {planned.name} failed; {name}: {why}")
+        raise SetupError(f"{plural(len(outcome.failed), 'video')} of {planned.name} failed; {name}: {why}")
 
 
 def _counted(asked: Experiment, out: Path) -> Path:
@@ -267,4 +268,6 @@ def _side_by_side(asked: Experiment, out: Path) -> str:
             )
         )
     what = f"by the change in {number.name}: most gained first" if number is not None else "in order of their ids"
-    return page(f"{asked.base} and {', '.join(names[1:])}", f"{len(rows)} of {len(by)} prompts, {what}.", rows)
+    return page(
+        f"{asked.base} and {', '.join(names[1:])}", (f"{len(rows)} of {plural(len(by), 'prompt')}, {what}."), rows
+    )

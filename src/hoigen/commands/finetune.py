@@ -15,6 +15,7 @@ from typing import Annotated, Any
 from hoigen.commands.options import Quiet
 from hoigen.core.errors import SetupError, UsageError
 from hoigen.core.settings import Setting
+from hoigen.core.words import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,13 @@ class Finetuned:
 
     def __str__(self) -> str:
         if self.planned:
-            return f"{self.clips} clips, {self.steps} steps: {self.estimate}"
-        lines = [f"{self.out}: {self.steps} steps on {self.clips} clips; mean loss {self.first:.4g} -> {self.last:.4g}"]
+            return f"{plural(self.clips, 'clip')}, {plural(self.steps, 'step')}: {self.estimate}"
+        lines = [
+            (
+                f"{self.out}: {plural(self.steps, 'step')} on {plural(self.clips, 'clip')}; mean loss {self.first:.4g} "
+                f"-> {self.last:.4g}"
+            )
+        ]
         lines.append(f"Videos with it: hoigen generate --model MODEL --lora {self.out} --prompts SUITE --out FOLDER")
         return "\n".join(lines)
 
@@ -140,7 +146,10 @@ def finetune(
         return _with_losses(result)
     group = loop.Group(work.device)
     if group.main and not quiet:
-        print(f"hoigen: {len(work.examples)} clips, {training.steps} steps: {work.estimated}", file=sys.stderr)
+        print(
+            f"hoigen: {plural(len(work.examples), 'clip')}, {plural(training.steps, 'step')}: {work.estimated}",
+            file=sys.stderr,
+        )
     folder = Folder(str(out))
     with folder.lock(f".lock-{group.rank}"):
         if group.main:

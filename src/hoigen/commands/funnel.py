@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from hoigen.commands.options import RunFolder
 from hoigen.core.errors import UsageError
 from hoigen.core.settings import Setting
+from hoigen.core.words import plural
 
 if TYPE_CHECKING:
     from hoigen.data.run import Run
@@ -31,7 +32,10 @@ class _Move:
     examples: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{self.clips} clips {_end(self.before)} -> {_end(self.after)}, such as {', '.join(self.examples)}"
+        return (
+            f"{plural(self.clips, 'clip')} {_end(self.before)} -> {_end(self.after)}, such as "
+            f"{', '.join(self.examples)}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +62,16 @@ class WhatIf:
         return sum(move.clips for move in self.moves if move.after[0] == "pending")
 
     def __str__(self) -> str:
+        from hoigen.rules.cascade import HUMAN
+
         waits = sum(move.clips for move in self.moves if move.before[0] == "kept" and move.after[0] == "pending")
         moved = f"+{self.added} -{self.lost}" + (f", and {waits} that are not decided then" if waits else "")
         then = f"then {self.after.counts['kept']} ({moved})"
         if self.unsettled:
-            then += f", and up to {self.unsettled} more once hoigen curate has scored them"
+            people, measured = HUMAN in self.after.missing, bool(self.after.missing.keys() - {HUMAN})
+            what = ["hoigen curate has scored them"] if measured or not people else []
+            what += ["people have looked at them (docs/annotations.md)"] if people else []
+            then += f", and up to {self.unsettled} more once {' and '.join(what)}"
         lines = [str(self.after), "", f"kept now {self.before.counts['kept']}, {then}"]
         lines += [f"  {move}" for move in self.moves] or ["  no clip would change"]
         return "\n".join(lines)

@@ -10,6 +10,7 @@ from typing import Annotated
 from hoigen.commands.options import Quiet
 from hoigen.core.errors import UsageError
 from hoigen.core.settings import Setting
+from hoigen.core.words import plural
 
 NAMED = 8
 
@@ -37,10 +38,10 @@ class Generated:
         if self.dry_run:
             left = self.asked - self.already
             return (
-                f"{self.folder}: {self.asked} videos, {self.already} there, {left} to make "
+                f"{self.folder}: {plural(self.asked, 'video')}, {self.already} there, {left} to make "
                 f"(about {self.bytes / 1e6:.0f} MB)"
             )
-        lines = [f"{self.folder}: {self.asked} videos: {self.made} made, {self.already} there before"]
+        lines = [f"{self.folder}: {plural(self.asked, 'video')}: {self.made} made, {self.already} there before"]
         if self.failed:
             lines[0] += f", {len(self.failed)} failed"
         lines += [f"  failed: {name}: {why}" for name, why in list(self.failed.items())[:NAMED]]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from hoigen.commands.options import Quiet
 from hoigen.core.errors import UsageError, nearest
 from hoigen.core.settings import Setting
+from hoigen.core.words import plural
 
 if TYPE_CHECKING:
     from hoigen.models.uses import ModelUse
@@ -51,7 +52,7 @@ class Models:
 
     def __str__(self) -> str:
         absent = sum(model.here is None for model in self.models)
-        count = "1 model" if len(self.models) == 1 else f"{len(self.models)} models"
+        count = plural(len(self.models), "model")
         lines = [*map(str, self.models), "", f"{count}, {absent} of them not here" if absent else f"{count}, all here"]
         return "\n".join([*lines, *(["bring them: hoigen models NAME|RECIPE --fetch"] if absent else [])])
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from hoigen.commands.options import RunFolder
 from hoigen.core.errors import UsageError, nearest
 from hoigen.core.settings import Setting
+from hoigen.core.words import plural
 from hoigen.observe.observation import about_of
 from hoigen.observe.recordings import head_row, line_row
 
@@ -32,8 +33,18 @@ class Exported:
     without: dict[str, int]
 
     def __str__(self) -> str:
-        lines = [f"{self.out}: {self.frames} frames of {self.clips} clips, as {self.observer} saw them ({self.format})"]
-        return "\n".join([*lines, *(f"{many} clips are not in it: {why}" for why, many in self.without.items())])
+        lines = [
+            (
+                f"{self.out}: {plural(self.frames, 'frame')} of {plural(self.clips, 'clip')}, as {self.observer} saw "
+                f"them ({self.format})"
+            )
+        ]
+        return "\n".join(
+            [
+                *lines,
+                *(f"{plural(count, 'clip is', 'clips are')} not in it: {why}" for why, count in self.without.items()),
+            ]
+        )
 
 
 def observations(

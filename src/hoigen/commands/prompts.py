@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from hoigen.core.errors import UsageError
 from hoigen.core.settings import Setting
+from hoigen.core.words import plural
 from hoigen.interactions.prompts.choose import Pack
 from hoigen.interactions.prompts.export import Format
 
@@ -29,7 +30,12 @@ class PromptsResult:
     long: Mapping[str, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        lines = [f"{self.out}: {self.prompts} prompts, {self.verbs} verbs, {self.objects} objects"]
+        lines = [
+            (
+                f"{self.out}: {plural(self.prompts, 'prompt')}, {plural(self.verbs, 'verb')}, "
+                f"{plural(self.objects, 'object')}"
+            )
+        ]
         lines.append("  " + ", ".join(f"{name} {count}" for name, count in self.categories.items()))
         if self.long:
             made = self.long.get("extended", 0)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from hoigen.commands.options import RunFolder
 from hoigen.core.settings import Setting
+from hoigen.core.words import plural
 
 if TYPE_CHECKING:
     from hoigen.dataset.release.making import Released
@@ -23,10 +24,15 @@ class ReleaseResult:
         from hoigen.rules.removals import told
 
         made, index = self.made, self.made.facts.index
-        lines = [f"{made.folder}: {index.clips} clips, {index.captions} with a caption, {made.files} files"]
+        lines = [
+            (
+                f"{made.folder}: {plural(index.clips, 'clip')}, {index.captions} with a caption, "
+                f"{plural(made.files, 'file')}"
+            )
+        ]
         if index.removed:
             lines.append(told(index.removed))
-        lines += [f"{part}: {many} clips" for part, many in index.parts.items()]
+        lines += [f"{part}: {plural(count, 'clip')}" for part, count in index.parts.items()]
         lines += made.changes.lines if made.changes is not None else []
         lines += [f"note: {warning}" for warning in made.warnings]
         return "\n".join([*lines, f"sha256 of SHA256SUMS: {made.digest}"])

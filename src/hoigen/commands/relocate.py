@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from hoigen.commands.options import RunFolder
 from hoigen.core.errors import UsageError, VideoError
 from hoigen.core.settings import Setting
+from hoigen.core.words import plural
 from hoigen.data.sources.source import absolute
 
 if TYPE_CHECKING:
@@ -44,7 +45,9 @@ class Relocated:
         return bool(self.missing or self.other)
 
     def __str__(self) -> str:
-        lines = [f"{self.run}: {self.moved} videos have moved, {self.there} stay where they are"]
+        lines = [
+            (f"{self.run}: {plural(self.moved, 'video has', 'videos have')} moved, {self.there} stay where they are")
+        ]
         for many, why in ((self.missing, "were not found"), (self.other, "hold other content than was measured")):
             if many:
                 some = ", ".join(many[:NAMED]) + (", …" if len(many) > NAMED else "")

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from hoigen.commands.options import RunFolder
 from hoigen.core.errors import UsageError
 from hoigen.core.settings import Setting
+from hoigen.core.words import plural
 
 
 def review_app(
@@ -112,7 +113,7 @@ def review_app(
     if write:
         from hoigen.review import exchange
 
-        return f"{write}: {exchange.write(project.opened(folder, database), Path(write))} answers"
+        return f"{write}: {plural(exchange.write(project.opened(folder, database), Path(write)), 'answer')}"
     given = {"double_share": double_share, "gold_share": gold_share}
     opened = project.begin(folder, database, question=question, **given)
     _items(opened, question, claims, votes, interval)

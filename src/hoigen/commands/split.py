@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from hoigen.commands.options import RunFolder
 from hoigen.core.errors import UsageError
 from hoigen.core.settings import Setting
+from hoigen.core.words import plural
 
 if TYPE_CHECKING:
     from hoigen.dataset.split import Split
@@ -27,18 +28,28 @@ class SplitResult:
 
     def __str__(self) -> str:
         found = self.found
-        lines = [f"{part}: {found.clips[part]} clips of {found.scenes[part]} scenes" for part in found.clips]
+        lines = [
+            f"{part}: {plural(found.clips[part], 'clip')} of {plural(found.scenes[part], 'scene')}"
+            for part in found.clips
+        ]
         if found.joined:
-            lines.append(f"{found.joined} scenes are of several videos, and are in one part whole")
+            lines.append(
+                f"{plural(found.joined, 'scene is', 'scenes are')} of several videos, and are in one part whole"
+            )
         if found.leaks is not None:
             clips = len({leak.clip for leak in found.leaks})
             prompts = len({leak.prompt for leak in found.leaks})
-            lines.append(f"{clips} training clips show what {prompts} prompts ask for")
+            lines.append(
+                f"{plural(clips, 'training clip shows', 'training clips show')} what {plural(prompts, 'prompt')} "
+                f"ask for"
+            )
             lines += [f"  {leak.clip} {leak.uri}: {leak.asks}" for leak in found.leaks[:SHOWN]]
             if len(found.leaks) > SHOWN:
                 lines.append(f"  and {len(found.leaks) - SHOWN} more")
             if found.unasked:
-                lines.append(f"{found.unasked} prompts name no verb and object, and were matched with nothing")
+                lines.append(
+                    f"{plural(found.unasked, 'prompt')} name no verb and object, and were matched with nothing"
+                )
         return "\n".join([*lines, str(found.path), *([str(self.out)] if self.out else [])])
 
 

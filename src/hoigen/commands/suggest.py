@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from hoigen.commands.options import RunFolder
 from hoigen.core.errors import UsageError, nearest
 from hoigen.core.settings import Setting
+from hoigen.core.words import plural
 
 if TYPE_CHECKING:
     import duckdb
@@ -46,7 +47,7 @@ class _Suggestion:
     picture: Path | None = None
 
     def __str__(self) -> str:
-        lines = [f"{self.score}, {self.values} values"]
+        lines = [f"{self.score}, {plural(self.values, 'value')}"]
         if self.percentiles:
             spread = "  ".join(f"{percent} % {value:.3g}" for percent, value in self.percentiles.items())
             lines.append(f"  percentiles  {spread}")
@@ -191,7 +192,7 @@ def suggest(
     else:
         found = labelled(con, Path(labels), labels_question, chosen)
         yes = sum(found.said)
-        notes = [*found.notes, f"{len(found.said)} labelled clips, {yes} yes and {len(found.said) - yes} no"]
+        notes = [*found.notes, f"{plural(len(found.said), 'labelled clip')}, {yes} yes and {len(found.said) - yes} no"]
         if found.unknown:
             lost = f"{len(found.unknown)} of {found.names} labelled names"
             notes.append(f"{lost} are no clip that this run measures, such as {', '.join(found.unknown[:3])}")
@@ -266,15 +267,20 @@ def _from_spread(con: duckdb.DuckDBPyConnection, score: str, sides: Sequence[Bou
         least = sum(value == values[0] for value in values) if "min" in bounds else sum(v == values[-1] for v in values)
         if (1 - share) * len(values) / len(sides) < 1 - 1e-9:  # as `tails` counts
             where = " on each side" if len(sides) > 1 else ""
-            why = f"to keep {share:.0%} drops less than one of {len(values)} clips{where}"
+            why = f"to keep {share:.0%} drops less than one of {plural(len(values), 'clip')}{where}"
         else:
-            why = f"a bound that keeps {share:.0%} drops nothing: {least} of {len(values)} clips share the "
+            why = f"a bound that keeps {share:.0%} drops nothing: {least} of {plural(len(values), 'clip')} share the "
             why += "outermost value"
         return _Suggestion(score, {}, f"{why}; use --labels, or another --keep-share", len(values), percentiles)
-    why = f"keeps {stays} of {len(values)} clips ({stays / len(values):.1%}; {lost})"
-    notes = [f"{clips - len(values)} of {clips} clips have no value and are not in this; score_all: true measures all"]
+    why = f"keeps {stays} of {plural(len(values), 'clip')} ({stays / len(values):.1%}; {lost})"
+    notes = [
+        (
+            f"{clips - len(values)} of {plural(clips, 'clip')} have no value and are not in this; score_all: true "
+            f"measures all"
+        )
+    ]
     notes = notes if len(values) < clips else []
-    notes += [f"only {len(values)} values: take it as a first guess"] if len(values) < FEW else []
+    notes += [f"only {plural(len(values), 'value')}: take it as a first guess"] if len(values) < FEW else []
     drawn = Drawn(score, why, values, None, bounds)
     return _Suggestion(score, bounds, f"percentiles, {why}", len(values), percentiles, tuple(notes), drawn=drawn)
 
@@ -311,7 +317,11 @@ def _from_labels(
     pairs = [(v, yes) for v, yes in zip(found.values[score], found.said, strict=True) if v is not None]
     values, said = [v for v, _ in pairs], [yes for _, yes in pairs]
     blind = len(found.said) - len(pairs)
-    notes = [f"{blind} labelled clips have no value; clips without a value are never kept"] if blind else []
+    notes = (
+        [f"{plural(blind, 'labelled clip has', 'labelled clips have')} no value; clips without a value are never kept"]
+        if blind
+        else []
+    )
     percentiles = _percentiles(sorted(values)) if values else {}
     if len(set(said)) < 2:
         kind = "no labelled clip has a value" if not said else f"all with a value are {'yes' if said[0] else 'no'}"
@@ -343,7 +353,7 @@ def _from_labels(
     if precision is not None and low < precision:
         notes.append(f"precision {precision:g} is reached here, but 95 % of chance allows {low:.2f}")
     if chosen.kept < FEW:
-        notes.append(f"only {chosen.kept} labelled clips are kept at this threshold")
+        notes.append(f"only {plural(chosen.kept, 'labelled clip is', 'labelled clips are')} kept at this threshold")
     if (now := _sides(rule, None)) and side not in now:
         notes.append(f"the recipe bounds the other side ({now[0]}): are these labels about what {score} is there for?")
     bounds = {str(side): chosen.threshold}

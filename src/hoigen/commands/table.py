@@ -13,6 +13,7 @@ from hoigen.commands.options import RunFolder
 from hoigen.core.errors import UsageError
 from hoigen.core.harmless import cell_sql, plain
 from hoigen.core.settings import Setting
+from hoigen.core.words import plural
 from hoigen.data.parquet import quoted
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class ClipTable:
         count = len(self)
         shown = [str(row) for row in itertools.islice(self, SHOWN)]
         more = [f"... {count - len(shown):,} more"] if count > len(shown) else []
-        return "\n".join([f"{count:,} clips, {len(self.columns)} columns", *shown, *more])
+        return "\n".join([f"{plural(count, 'clip')}, {plural(len(self.columns), 'column')}", *shown, *more])
 
     def _repr_html_(self) -> str:
         from html import escape
@@ -98,7 +99,7 @@ class ClipTable:
         head = "".join(f"<th>{escape(plain(name))}</th>" for name in self.columns)
         return (
             f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-            f"<p>{len(self):,} clips, {len(self.columns)} columns</p>"
+            f"<p>{plural(len(self), 'clip')}, {plural(len(self.columns), 'column')}</p>"
         )
 
 
@@ -146,7 +147,7 @@ def command(
         _print(found.con, found.query, chosen)
         return
     written = copy_to(found.con, found.query, chosen, out)
-    print(f"{out}: {written} of {sum(decide.counts(found.con).values())} clips", file=sys.stderr)
+    print(f"{out}: {written} of {plural(sum(decide.counts(found.con).values()), 'clip')}", file=sys.stderr)
 
 
 def _rows(path: Path, state: str | None) -> ClipTable:

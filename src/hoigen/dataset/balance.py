@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from hoigen.core.errors import UsageError
+from hoigen.core.words import plural
 from hoigen.data.parquet import text
 from hoigen.data.rows import rows_of
 from hoigen.data.run import Run
@@ -148,7 +149,7 @@ def quotas_of(sizes: Mapping[str, int], how: How, quota: int | None, clips: int 
         return dict.fromkeys(sizes, quota)
     assert clips is not None
     if clips < len(sizes):
-        raise UsageError(f"--clips {clips}: there are {len(sizes)} groups, and each keeps one clip at least")
+        raise UsageError(f"--clips {clips}: there are {plural(len(sizes), 'group')}, and each keeps one clip at least")
     weights = {group: size**0.5 if how == "sqrt" else 1.0 for group, size in sizes.items()}
 
     def at(scale: float) -> dict[str, int]:

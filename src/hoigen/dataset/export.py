@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hoigen.core.clip import Seconds
 from hoigen.core.errors import SetupError
+from hoigen.core.words import plural
 from hoigen.dataset import wording
 from hoigen.dataset.making import Making
 from hoigen.dataset.plan import NOTE, Plan, Task
@@ -64,28 +65,33 @@ class ExportResult:
     def __str__(self) -> str:
         plan = self.plan
         out = sum(plan.left_out.values())
-        lines = [f"{plan.kept} kept clips: {plan.kept - out} give {plan.files} files, {out} are left out"]
+        lines = [
+            f"{plural(plan.kept, 'kept clip')}: {plan.kept - out} give {plural(plan.files, 'file')}, {out} are left out"
+        ]
         lines += [f"  left out {count}: {reason}" for reason, count in plan.left_out.most_common()]
         for what, count in plan.sizes.most_common(8):
             if what is not None:
-                lines.append(f"  {count} files of {what[2]} frames at {what[0]}x{what[1]}")
+                lines.append(f"  {plural(count, 'file')} of {plural(what[2], 'frame')} at {what[0]}x{what[1]}")
         many, worst = plan.cropped
         if many:
             verb = "cropped" if self.shape.fit == "crop" else "padded with black"
-            lines.append(f"  {many} files are {verb}, the most by {worst:.0%} of the picture")
+            lines.append(f"  {plural(many, 'file is', 'files are')} {verb}, the most by {worst:.0%} of the picture")
         lines += self._words()
         if plan.pending:
-            lines.append(f"  {plan.pending} clips are not decided yet: run hoigen curate again, then hoigen export")
+            lines.append(
+                f"  {plural(plan.pending, 'clip is', 'clips are')} not decided yet: run hoigen curate again, then "
+                f"hoigen export"
+            )
         if self.dry:
             return "\n".join([*lines, "nothing was written (--dry-run)"])
         lines.append(
-            f"{self.out}: {self.written} files written"
+            f"{self.out}: {plural(self.written, 'file')} written"
             + (f" ({self.linked} of them links)" if self.linked else "")
-            + f", {self.already} were there, {len(self.failed)} failed; {self.samples} samples"
+            + f", {self.already} were there, {len(self.failed)} failed; {plural(self.samples, 'sample')}"
         )
         lines += [f"failed {name}: {reason}" for name, reason in self.failed.items()]
         if self.gone:
-            lines.append(f"{len(self.gone)} files of clips that are not wanted any more were taken away")
+            lines.append(f"{plural(len(self.gone), 'file')} of clips that are not wanted any more were taken away")
         if self.read_back is not None:
             lines.append(f"read back by the rules of {self.format}'s loader: {self.read_back} of {self.samples}")
         elif self.samples:
@@ -100,11 +106,13 @@ class ExportResult:
             return []
         if self.counter.exact:
             return [
-                f"  {self.plan.long} captions are cut: they have more than {self.limit} tokens (the longest "
+                f"  {plural(self.plan.long, 'caption is', 'captions are')} cut: they have more than {self.limit} "
+                f"tokens (the longest "
                 f"{self.plan.tokens}, by {self.counter.by})"
             ]
         return [
-            f"  {self.plan.long} captions may have more than {self.limit} tokens, by an estimate of {self.counter.by} "
+            f"  {plural(self.plan.long, 'caption')} may have more than {self.limit} tokens, by an estimate of "
+            f"{self.counter.by} "
             f"(the longest {self.plan.tokens}); --tokenizer FOLDER counts"
         ]
 

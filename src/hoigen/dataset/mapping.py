@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from hoigen.core.clip import Seconds
 from hoigen.core.errors import UsageError, VideoError
+from hoigen.core.words import plural
 from hoigen.data.files import Folder
 from hoigen.data.sources import manifests
 from hoigen.data.sources.source import VIDEO_SUFFIXES, Source
@@ -71,10 +72,10 @@ class Mapped:
 
     def __str__(self) -> str:
         there = sum(self.found.values())
-        lines = [f"{self.rows} clips in the list, {there} found, {self.rows - there} missing"]
+        lines = [f"{plural(self.rows, 'clip')} in the list, {there} found, {self.rows - there} missing"]
         lines += [f"  found {count}: {how}" for how, count in self.found.items()]
         lines += [f"  missing {count}: {why}" for why, count in self.missing.items()]
-        lines.append(f"{self.files} files, {self.unused} of them in no row")
+        lines.append(f"{plural(self.files, 'file')}, {self.unused} of them in no row")
         lines.append(f"{self.out}: what was found; {self.missing_out}: what was not")
         return "\n".join([*lines, *([self.note] if self.note else [])])
 
@@ -265,7 +266,7 @@ def _found(files: Files, name: str, number: int, source: Source) -> tuple[str, s
     elif digest and here:
         return "a file of its name has another digest", "", None, None
     if len(here) > 1:
-        return f"{len(here)} files have its name", "", None, None
+        return f"{plural(len(here), 'file has', 'files have')} its name", "", None, None
     if not here:
         return "no file of its name", "", None, None
     header = files.header(here[0])

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hoigen.core.errors import UsageError
+from hoigen.core.words import plural
 from hoigen.data.files import Folder
 from hoigen.data.parquet import rows_of_file, text
 from hoigen.data.run import Run
@@ -89,7 +90,7 @@ def parts_of(run: Run, ids: Sequence[str]) -> dict[str, str]:
 
 def stale(run: Run, lacking: int) -> str:
     """What is said where clips that are kept now have no part."""
-    return f"{path_of(run)} has no part for {lacking} clips that are kept now; hoigen split {run.path} again"
+    return f"{path_of(run)} has no part for {plural(lacking, 'clip')} that are kept now; hoigen split {run.path} again"
 
 
 def make(
@@ -193,8 +194,9 @@ def _held(scenes: dict[str, list[str]], share: float, seed: int) -> set[str]:
     if not held or len(held) == len(scenes):
         largest = max(map(len, scenes.values()))
         raise UsageError(
-            f"--validation {share:g}: nothing can be held out so that no scene is in both parts: {total} clips are "
-            f"of {len(scenes)} scenes, the largest of {largest} clips"
+            f"--validation {share:g}: nothing can be held out so that no scene is in both parts: "
+            f"{plural(total, 'clip is', 'clips are')} "
+            f"of {plural(len(scenes), 'scene')}, the largest of {plural(largest, 'clip')}"
         )
     return held
 

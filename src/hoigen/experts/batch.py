@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
 
 from hoigen.core.errors import UsageError
+from hoigen.core.words import plural
 from hoigen.experts.call import FINAL, Answer, Request, call_key
 from hoigen.experts.calls import Asked, Calls
 from hoigen.experts.chat import wire
@@ -198,7 +199,7 @@ def take(calls: Calls, paths: Sequence[Path]) -> str:
                 outcomes[answer.outcome] += 1
     if strange and not outcomes and not known:
         raise UsageError(
-            f"{', '.join(map(str, paths))}: none of its {strange} lines answers a question that "
+            f"{', '.join(map(str, paths))}: none of its {plural(strange, 'line')} answers a question that "
             "this run has written to a batch"
         )
     parts = [f"{count} {outcome}" for outcome, count in sorted(outcomes.items())]

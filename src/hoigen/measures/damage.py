@@ -34,7 +34,7 @@ class Damage:
     """Frames of a clip that the decoder marks as damaged, and packets that it could not decode.
 
     They are counted in the pass that all measures share, so they cost nothing beside others that look at frames. What a
-    decoder does not notice is not counted: HEVC, VP9 and AV1 tell of less than H.264 and MPEG-2 do.
+    decoder does not tell is not counted: of wrong bytes within a packet HEVC and VP9 say nothing (docs/videos.md).
     """
 
     sampling: Annotated[

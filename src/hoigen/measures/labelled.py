@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from hoigen.core.errors import UsageError, VideoError
+from hoigen.core.words import plural
 from hoigen.data.rows import rows_of
 from hoigen.observe.detections import as_name
 
@@ -90,7 +91,11 @@ def labelled_of_run(run: Path, question: str | None = None) -> tuple[list[Labell
 
     found = answers(run, question, "--labels-question")
     said, split = found.yes_no()
-    notes = [f"{len(split)} clips are left out: as many people say yes as no, such as {split[0]}"] if split else []
+    notes = (
+        [f"{plural(len(split), 'clip is', 'clips are')} left out: as many people say yes as no, such as {split[0]}"]
+        if split
+        else []
+    )
     labels = []
     left = dict(said)
     made = Run(run)
@@ -107,7 +112,7 @@ def labelled_of_run(run: Path, question: str | None = None) -> tuple[list[Labell
                 verb, thing = as_name(meta.get("verb")), as_name(meta.get("object"))
                 labels.append(Labelled(where=where, file=file, time=time, said=yes, verb=verb, object=thing))
     if left:
-        notes.append(f"{len(left)} of {len(said)} annotated clips are not clips that {run} measures")
+        notes.append(f"{len(left)} of {plural(len(said), 'annotated clip')} are not clips that {run} measures")
     if not labels:
         raise UsageError(f"{run}: no annotation of question {found.question} is of a clip that it measures")
     return labels, notes

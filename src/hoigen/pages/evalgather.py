@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen.core.errors import UsageError
 from hoigen.core.score import Number
+from hoigen.core.words import plural
 from hoigen.evaluation.models.columns import chosen, ranked_by
 from hoigen.evaluation.models.counting import counted
 from hoigen.evaluation.models.means import models_of
@@ -21,7 +22,7 @@ from hoigen.pages.evalfacts import Card, EvaluationFacts, Take
 from hoigen.pages.facts import FailureGroup, Histogram
 from hoigen.pages.gather import model_files, provenance
 from hoigen.pages.takes import clips_of, details_of, take_of
-from hoigen.pages.words import length, many, short_name
+from hoigen.pages.words import length, short_name
 from hoigen.stats import alike
 
 if TYPE_CHECKING:
@@ -89,9 +90,9 @@ def gather_evaluation(run: Run, beside: Run | None = None, *, shown: int = SHOWN
             name = model if owners[model] == 1 else f"{model} ({side.run.path.resolve().name})"
             name = name if name not in models else f"{name} {at + 1}"
             models[name] = [replace(video, model=name) for video in made]
-    counted = many(len(pairs), "video" if beside is None else "pair")
+    counted = plural(len(pairs), "video" if beside is None else "pair")
     number, _, one = counted.partition(" ")
-    whose = f" of {many(len(models), 'model')}" if beside is None else f", {' beside '.join(models)}"
+    whose = f" of {plural(len(models), 'model')}" if beside is None else f", {' beside '.join(models)}"
     return EvaluationFacts(
         title=" beside ".join(side.run.path.resolve().name for side in sides),
         **provenance(run),
@@ -207,10 +208,10 @@ def _account(sides: Sequence[_Side], videos: Sequence[Video]) -> dict[str, Any]:
         for model, made in (side.source.evaluation.get("models") or {}).items():
             if missing := made.get("missing"):
                 some = ", ".join(missing[:8]) + (" …" if len(missing) > 8 else "")
-                notes.append(f"{model}: no video for {many(len(missing), 'prompt')} ({some})")
+                notes.append(f"{model}: no video for {plural(len(missing), 'prompt')} ({some})")
         if strays := side.source.evaluation.get("without_prompt"):
             notes.append(
-                f"{many(len(strays), 'video')} named after no prompt of {side.run.path.resolve().name}, left out"
+                f"{plural(len(strays), 'video')} named after no prompt of {side.run.path.resolve().name}, left out"
             )
     found = [("prompts", f"{len(prompts):,} of {len(facts.get('prompts') or prompts):,}")]
     found += [("footage", length(sum(video.seconds for video in videos)))]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from hoigen.core.score import Number
+from hoigen.core.words import plural
 from hoigen.data.files import write_text
 from hoigen.evaluation.models.grid import Table, figure, words
 from hoigen.pages.evalfacts import Card, EvaluationFacts, Take
@@ -16,7 +17,7 @@ from hoigen.pages.histogram import histogram
 from hoigen.pages.markup import Html, el, join
 from hoigen.pages.overlay import curve, drawn
 from hoigen.pages.sheets import CELL
-from hoigen.pages.words import arrow, clock, count, many
+from hoigen.pages.words import arrow, clock, count
 
 KEYS = (("person", "person"), ("object", "object"), ("mask", "mask"), ("touch", "contact"), ("notseen", "not seen"))
 """What the colours of overlays and curves mean."""
@@ -87,7 +88,9 @@ def _warnings(told: Sequence[str]) -> Html | None:
     rows = el("ul", [el("li", each) for each in told], class_="warnings")
     heads = "; ".join(each.partition(" (")[0].partition(":")[0] for each in told[:3])
     more = "; …" if len(told) > 3 else ""
-    return el("details", el("summary", el("b", many(len(told), "warning")), f": {heads}{more}"), rows, class_="warned")
+    return el(
+        "details", el("summary", el("b", plural(len(told), "warning")), f": {heads}{more}"), rows, class_="warned"
+    )
 
 
 def _table(table: Table) -> Html:
@@ -114,15 +117,17 @@ def _table(table: Table) -> Html:
     )
     notes = el("ul", [el("li", note) for note in table.notes], class_="notes") if table.notes else None
     title = None if table.name == "models" else el("h3", table.title)
-    folded = el("details", el("summary", many(len(table.notes), "note")), notes) if len(table.notes) > 1 else notes
+    folded = el("details", el("summary", plural(len(table.notes), "note")), notes) if len(table.notes) > 1 else notes
     return join([title, scroll(body, table.title), folded])
 
 
 def _videos(facts: EvaluationFacts) -> Html:
     one = "pair" if facts.beside else "video"
-    lead = f"{count(len(facts.cards))} of {many(facts.cards_of, one)} shown: the worst of each number, and some others."
+    lead = (
+        f"{count(len(facts.cards))} of {plural(facts.cards_of, one)} shown: the worst of each number, and some others."
+    )
     if len(facts.cards) == facts.cards_of:
-        lead = f"All {many(facts.cards_of, one)}." if facts.cards_of > 1 else f"1 {one}."
+        lead = f"All {plural(facts.cards_of, one)}." if facts.cards_of > 1 else f"1 {one}."
     cards = []
     for at, card in enumerate(facts.cards):
         found = " ".join([card.prompt, card.about, *(f"{take.model} {take.uri}" for take in card.takes)]).lower()

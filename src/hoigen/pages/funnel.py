@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hoigen.core.words import plural
 from hoigen.pages.facts import ReportFacts, Stage, bounds
 from hoigen.pages.markup import Html, el
-from hoigen.pages.words import anchor, count, many, share
+from hoigen.pages.words import anchor, count, share
 
 HEIGHT = 60  # of the drawing's own units; the style sheet says how tall a row is
 PLAIN = {
@@ -22,12 +23,12 @@ def funnel(facts: ReportFacts) -> Html:
     if not facts.clips:
         return el("p", "Nothing went in.", class_="empty")
     with_sheet = {sheet.key for sheet in facts.dropped_sheets if sheet.tiles}
-    source = el("span", el("b", many(facts.clips, "clip")), el("small", f"cut from {many(facts.videos, 'video')}"))
+    source = el("span", el("b", plural(facts.clips, "clip")), el("small", f"cut from {plural(facts.videos, 'video')}"))
     row = el("div", source, _band(100, 100, 0), el("span", class_="numbers"), class_="row")
     rows = [el("li", row, class_="source")]
     if facts.pending:
-        videos = f"{many(facts.unseen, 'video')} not looked at yet; " if facts.unseen else ""
-        people = f"{many(facts.asked, 'clip')} for people to look at; " if facts.asked else ""
+        videos = f"{plural(facts.unseen, 'video')} not looked at yet; " if facts.unseen else ""
+        people = f"{plural(facts.asked, 'clip')} for people to look at; " if facts.asked else ""
         others = (
             "run the same command to go on" if facts.pending > facts.asked else "whether they stay is for people to say"
         )

@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hoigen.core.words import plural
 from hoigen.pages import choose
 from hoigen.pages.facts import FailureGroup, ReportFacts, Sheet, Stage, Threshold, thresholds
 from hoigen.pages.histogram import histograms
 from hoigen.pages.listing import beside_of, list_of
 from hoigen.pages.talk import captioning_of, words_of
 from hoigen.pages.thumbs import take
-from hoigen.pages.words import length, many
+from hoigen.pages.words import length
 from hoigen.stats import alike
 
 if TYPE_CHECKING:
@@ -158,17 +159,17 @@ def _account(
         ).fetchone()
         least = recipe.get("min_length")
         notes.append(
-            f"{many(short, 'shot')} shorter than {least:g} s, black, or of one frame that is held too long, "
+            f"{plural(short, 'shot')} shorter than {least:g} s, black, or of one frame that is held too long, "
             f"together {length(seconds)}."
         )
     if copies := dropped.get("duplicate", 0):
-        notes.append(f"{many(copies, 'clip')} the same in content as an earlier one under another name.")
+        notes.append(f"{plural(copies, 'clip')} the same in content as an earlier one under another name.")
     (bare,) = con.execute(
         "select count(*) from (select uri from settled group by uri having bool_and(state = 'dropped' and "
         "rule = 'shot_length'))"
     ).fetchone()
     if bare:
-        notes.append(f"{many(bare, 'video')} without a shot of the wanted length.")
+        notes.append(f"{plural(bare, 'video')} without a shot of the wanted length.")
     if any(step.by_people for step in steps):
         notes.append(f"{said(con)}.")
     notes += [f"{children}."] if children else []

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from hoigen.core.score import Number
+from hoigen.core.words import plural
 from hoigen.data.parquet import quoted
 from hoigen.pages.facts import Histogram, Threshold, bounds, thresholds
 from hoigen.pages.markup import Html, el
-from hoigen.pages.words import anchor, arrow, count, many, number
+from hoigen.pages.words import anchor, arrow, count, number
 from hoigen.rules.cascade import measured
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def histogram(facts: Histogram) -> Html:
         spread = f": {number(facts.low)} to {number(facts.high)}, median {number(facts.median)}"
         if facts.low == facts.high:
             spread = f", {'all ' if facts.count > 1 else ''}{number(facts.low)}"
-        words.append(f"{many(facts.count, 'value')}{spread}")
+        words.append(f"{plural(facts.count, 'value')}{spread}")
     if facts.nulls:
         words.append(f"{count(facts.nulls)} without a value")
     if facts.failed:

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hoigen.core.uris import scheme_of
+from hoigen.core.words import plural
 from hoigen.data.parquet import quoted, text
 from hoigen.pages.facts import Beside, ClipList, ListedClip, bounds, thresholds
 from hoigen.pages.frame import figures, listed, section
 from hoigen.pages.markup import Html, el, join
-from hoigen.pages.words import count, many, share
+from hoigen.pages.words import count, share
 
 if TYPE_CHECKING:
     from hoigen.data.run import Run
@@ -147,7 +148,7 @@ def compared(facts: Beside) -> Html:
 
 def clip_list(facts: ClipList, beside: Beside | None) -> Html:
     """The list, empty: its rows are drawn by the page's script from the data beside it."""
-    lead = [f"{many(len(facts.clips), 'clip')}: search, sort, filter, play, and label them."]
+    lead = [f"{plural(len(facts.clips), 'clip')}: search, sort, filter, play, and label them."]
     if len(facts.clips) < facts.total:
         lead = [
             f"{count(len(facts.clips))} of {count(facts.total)} clips, spread evenly over the input. ",
@@ -256,7 +257,7 @@ def nothing_kept(stages: Sequence[Any]) -> Html:
     worst = max(stages, key=lambda stage: stage.dropped, default=None)
     if worst is None or not worst.dropped:
         return el("p", "No clip passed every rule.", class_="empty")
-    told = f"{worst.title} dropped {count(worst.dropped)} of the {many(worst.entered, 'clip')} that reached it"
+    told = f"{worst.title} dropped {count(worst.dropped)} of the {plural(worst.entered, 'clip')} that reached it"
     last = next((stage for stage in stages if stage.entered and not stage.left), worst)
     parts = [
         el("b", "No clip is kept. "),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hoigen.core.words import plural
 from hoigen.data.files import write_text
 from hoigen.pages.facts import ReportFacts
 from hoigen.pages.frame import document, figures, footer, listed, nav, recipe, section
@@ -13,7 +14,7 @@ from hoigen.pages.listing import clip_list, compared, nothing_kept, player
 from hoigen.pages.markup import Html, el, join
 from hoigen.pages.sheets import sheet
 from hoigen.pages.talk import summary
-from hoigen.pages.words import count, length, many, share
+from hoigen.pages.words import count, length, share
 
 
 def write_report(facts: ReportFacts, out: Path) -> Path:
@@ -76,13 +77,13 @@ def headline(facts: ReportFacts) -> str:
     """`412 of 9,381 clips kept`."""
     if not facts.clips:
         return "No clips"
-    return f"{count(facts.kept)} of {many(facts.clips, 'clip')} kept"
+    return f"{count(facts.kept)} of {plural(facts.clips, 'clip')} kept"
 
 
 def _header(facts: ReportFacts) -> Html:
     overline = " · ".join(part for part in (facts.title, facts.made) if part)
     if facts.clips:
-        title = el("h1", el("em", count(facts.kept)), el("span", f" of {many(facts.clips, 'clip')} kept"))
+        title = el("h1", el("em", count(facts.kept)), el("span", f" of {plural(facts.clips, 'clip')} kept"))
         # how all clips ended, as one bar and its legend
         ends = (("kept", facts.kept), ("dropped", facts.dropped), ("failed", facts.failed), ("pending", facts.pending))
         shown = [(kind, size) for kind, size in ends if size or kind in ("kept", "dropped")]
@@ -94,7 +95,7 @@ def _header(facts: ReportFacts) -> Html:
             legend.append(el("li", el("i", class_=kind), el("b", count(size)), f" {name} ", part))
         balance = el("div", bar, el("ul", legend), class_="balance")
     else:
-        why = f"None were made of {many(facts.videos, 'video')} yet."
+        why = f"None were made of {plural(facts.videos, 'video')} yet."
         if not facts.videos:
             why = "There was nothing to read: the list of videos is empty."
         title, balance = join([el("h1", "No clips"), el("p", why, class_="lead")]), None

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hoigen.core.errors import UsageError
+from hoigen.core.words import plural
 from hoigen.data.files import Folder, write_text
 from hoigen.data.run import Run
 from hoigen.dataset.statistics import LONG, PAPER_ACTIONS, PAPER_OBJECTS, Statistics, as_json
 from hoigen.pages.frame import document, figures, footer, listed, nav, section
 from hoigen.pages.gather import provenance
 from hoigen.pages.markup import Child, Html, el, join
-from hoigen.pages.words import count, length, many, number, share
+from hoigen.pages.words import count, length, number, share
 
 TITLES: Mapping[str, str] = {
     "figure3": "Clips",
@@ -71,13 +72,13 @@ def _page(found: Statistics, pictures: Mapping[str, str], about: Mapping[str, st
     if found.groups:
         shown = [_figure("balance", pictures["balance"], about["balance"])] if "balance" in pictures else []
         sections.append(("groups", "Duplicates, balance", _groups(found, shown)))
-    pairs = [("clips kept", count(found.clips)), ("of", many(found.asked, "clip")), ("videos", count(found.videos)),
+    pairs = [("clips kept", count(found.clips)), ("of", plural(found.asked, "clip")), ("videos", count(found.videos)),
              ("footage", length(found.seconds)), ("with a caption", share(found.captions, found.clips))]  # fmt: skip
     if found.removed:
         pairs.append(("removed: somebody asked for that", count(found.removed)))
     if found.verified is not None:
         pairs.append(("people said yes of", count(found.verified[0])))
-    title = f"{many(found.clips, 'clip')}, {length(found.seconds)}"
+    title = f"{plural(found.clips, 'clip')}, {length(found.seconds)}"
     notes = None
     if found.missing:
         notes = el("ul", [el("li", each) for each in found.missing], class_="missing")
@@ -105,7 +106,8 @@ def _lead(name: str, found: Statistics) -> Child:
         return f"As figure 3 of HOIGen-1M. {middle}bars at the ends hold what lies beyond."
     if name == "caption_length" and found.lengths is not None and found.lengths.mean is not None:
         return (
-            f"{found.lengths.mean:.1f} words on average, of {many(found.captions, 'caption')}; the paper's have 153.8."
+            f"{found.lengths.mean:.1f} words on average, of {plural(found.captions, 'caption')}; the paper's have "
+            f"153.8."
         )
     if name == "figure5" and found.objects and found.actions:
         return (
@@ -157,7 +159,7 @@ def _funnel(found: Statistics) -> Html:
         cells = [count(came), count(dropped), count(failed), count(left), share(left, found.asked)]
         rows.append(el("tr", el("th", name, scope="row"), [el("td", cell) for cell in cells]))
     names = ("rule", "came", "dropped", "failed", "left", "of all")
-    return section("funnel", "Funnel", f"{many(found.asked, 'clip')} went in.", listed(names, rows, "Funnel"))
+    return section("funnel", "Funnel", f"{plural(found.asked, 'clip')} went in.", listed(names, rows, "Funnel"))
 
 
 def _groups(found: Statistics, drawings: Sequence[Html]) -> Html:

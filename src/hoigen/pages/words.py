@@ -18,11 +18,6 @@ def arrow(better: Better | None) -> str:
     return {"more": "\N{NO-BREAK SPACE}↑", "less": "\N{NO-BREAK SPACE}↓", None: ""}[better]
 
 
-def many(number: int, one: str, more: str | None = None) -> str:
-    """`1 clip`, `2 clips`."""
-    return f"{number:,} {one if number == 1 else more or one + 's'}"
-
-
 def share(part: int, whole: int) -> str:
     """A percentage that never says 0 or 100 when it is not so."""
     if not whole:

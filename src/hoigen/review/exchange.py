@@ -24,6 +24,7 @@ from sqlalchemy.engine import Connection
 
 from hoigen.core.errors import UsageError, nearest, shown
 from hoigen.core.harmless import FORMULA
+from hoigen.core.words import plural
 from hoigen.data.annotations import EPOCH
 from hoigen.data.files import Folder
 from hoigen.data.rows import read_json, rows_of
@@ -56,7 +57,7 @@ class Brought:
     people: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        told = f"{self.added} verdicts added from {self.rows} rows"
+        told = f"{plural(self.added, 'verdict')} added from {plural(self.rows, 'row')}"
         told += f", {self.known} were there already" if self.known else ""
         told += f", {self.left_out} say nothing" if self.left_out else ""
         if self.people:

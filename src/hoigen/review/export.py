@@ -17,6 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from hoigen.core.words import plural
 from hoigen.data.annotations import Annotation, Annotations
 from hoigen.review import tables as t
 from hoigen.review.project import Project
@@ -40,7 +41,12 @@ class Exported:
     files: list[Path] = field(default_factory=list)
 
     def __str__(self) -> str:
-        lines = [f"{self.run}: {self.final} clips have an answer that counts; {self.added} annotations added"]
+        lines = [
+            (
+                f"{self.run}: {plural(self.final, 'clip has', 'clips have')} an answer that counts; "
+                f"{plural(self.added, 'annotation')} added"
+            )
+        ]
         return "\n".join([*lines, *map(str, self.files)])
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from hoigen.core.errors import is_program_fault
 from hoigen.core.score import Rule
+from hoigen.core.words import plural
 from hoigen.data.parquet import quoted, text
 from hoigen.data.run import Run
 from hoigen.rules import removals, sets
@@ -84,17 +85,17 @@ class Funnel:
             row = f"{stage.came:>9}{stage.dropped:>9}{stage.failed:>9}{stage.left:>9}{share:>12.1%}"
             lines.append(f"{stage.name:{width}}{row} {'█' * round(24 * share)}".rstrip())
         ends = ", ".join(f"{self.counts[state]} {state}" for state in STATES if self.counts.get(state))
-        lines.append(f"{self.clips} clips: {ends or 'none'}")
+        lines.append(f"{plural(self.clips, 'clip')}: {ends or 'none'}")
         if self.counts.get("pending"):
             measures = {name: count for name, count in self.missing.items() if name != HUMAN}
             waits = ", ".join(f"{count} for {measure}" for measure, count in measures.items())
             scores = [f"clips wait for scores ({waits})"] if waits else []
-            videos = "1 video has" if self.unseen == 1 else f"{self.unseen} videos have"
+            videos = plural(self.unseen, "video has", "videos have")
             unseen = [f"{videos} not been looked at yet"] if self.unseen else []
             if scores or unseen:
                 lines.append(f"pending: {'; '.join([*scores, *unseen])}. Run hoigen curate again")
             if asked := self.missing.get(HUMAN):
-                clips = "1 clip waits" if asked == 1 else f"{asked} clips wait"
+                clips = plural(asked, "clip waits", "clips wait")
                 lines.append(f"pending: {clips} for what people say (docs/annotations.md)")
         if self.all_failed:
             lines.append(self.all_failed)
@@ -338,7 +339,7 @@ def funnel(
     if any(step.by_people for step in steps):
         told = (*told, str(said(con, schema)))
     told += tuple(
-        f"{stage.name} was made when {made_for[stage.name]} clips came to it, now {stage.came} do: "
+        f"{stage.name} was made when {plural(made_for[stage.name], 'clip')} came to it, now {stage.came} do: "
         f"hoigen {sets.COMMANDS[stage.name]} {shlex.quote(str(run)) if run else 'RUN'} looks at those too"
         for stage in stages
         if made_for.get(stage.name) is not None and stage.came != made_for[stage.name]
@@ -361,5 +362,5 @@ def _alike(con: duckdb.DuckDBPyConnection, steps: Sequence[Step], schema: str) -
         most = max(yes, seen - yes)
         if seen >= ALIKE_FROM and not others and most >= ALIKE * seen:
             said = "yes" if 2 * yes > seen else "no"
-            told.append(f"{name} says {said} of {most} of {seen} clips: it may tell nothing apart")
+            told.append(f"{name} says {said} of {most} of {plural(seen, 'clip')}: it may tell nothing apart")
     return tuple(told)

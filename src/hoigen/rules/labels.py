@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hoigen.core.errors import UsageError
+from hoigen.core.words import plural
 from hoigen.data.parquet import quoted
 from hoigen.data.rows import rows_of
 
@@ -57,7 +58,10 @@ def labelled(con: duckdb.DuckDBPyConnection, path: Path, question: str | None, s
         key = "id"
         said, split = answers(path, question, "--labels-question").yes_no()
         if split:
-            notes.append(f"{len(split)} clips are left out: as many people say yes as no, such as {split[0]}")
+            notes.append(
+                f"{plural(len(split), 'clip is', 'clips are')} left out: as many people say yes as no, such as "
+                f"{split[0]}"
+            )
     elif question is not None:
         raise UsageError(f"--labels-question is of the annotations of a run; {path} is no folder")
     else:

@@ -19,6 +19,7 @@ from functools import partial
 from typing import Any
 
 from hoigen.core.errors import RanksOpen, SetupError
+from hoigen.core.words import plural
 from hoigen.data import tables, videolist
 from hoigen.data.columns import CLIP_COLUMNS, Row
 from hoigen.data.files import Folder
@@ -89,7 +90,8 @@ def make_clips(
     if stage.changed:
         some = ", ".join(list(stage.changed)[:3])
         print(
-            f"{len(stage.changed)} videos have changed or are gone since they were measured ({some}): this run has the "
+            f"{plural(len(stage.changed), 'video has', 'videos have')} changed or are gone since they were "
+            f"measured ({some}): this run has the "
             "clips and scores of what they were. Another --run measures them anew",
             file=sys.stderr,
         )

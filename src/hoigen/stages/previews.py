@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hoigen.core.clip import Clip
+from hoigen.core.words import plural
 from hoigen.data.tables import digest_of
 from hoigen.video import proxy
 from hoigen.work.stage import Item, Stage
@@ -59,7 +60,9 @@ class Previewed:
         return bool(self.failed)
 
     def __str__(self) -> str:
-        lines = [f"{self.made} clips made ready to be looked at, {self.already} were, {len(self.failed)} failed"]
+        lines = [
+            f"{plural(self.made, 'clip')} made ready to be looked at, {self.already} were, {len(self.failed)} failed"
+        ]
         return "\n".join([*lines, *(f"failed {name}: {reason}" for name, reason in self.failed.items())])
 
 

@@ -209,7 +209,8 @@ def curve(values: Values, labels: Labels, side: Side, missed: int = 0) -> Curve:
         if distinct[0] == 0:  # no threshold of 0 or more keeps these
             kept, true, cuts = kept[1:], true[1:], cuts[1:]
     else:
-        cuts = [float(distinct[0]), *(between(float(a), float(b)) for a, b in itertools.pairwise(distinct))]
+        loosest = _loose(distinct.tolist(), 0, down=True)  # what keeps all of them, as a person would write it
+        cuts = [loosest, *(between(float(a), float(b)) for a, b in itertools.pairwise(distinct))]
     yes = int(y.sum()) + missed
     with np.errstate(invalid="ignore"):
         precision = true / kept

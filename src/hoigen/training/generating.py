@@ -16,6 +16,7 @@ from typing import Any
 
 from hoigen.core.errors import HoigenError, SetupError, UsageError
 from hoigen.core.settings import plain
+from hoigen.core.words import plural
 from hoigen.data.files import Folder
 from hoigen.interactions.prompts.suite import Suite, read_suite
 from hoigen.models import hub
@@ -146,7 +147,8 @@ def _check_room(planned: Plan) -> None:
     free = shutil.disk_usage(place).free
     if planned.bytes > free:
         raise SetupError(
-            f"{planned.folder}: {len(planned.todo)} videos take about {planned.bytes / 1e9:.1f} GB, and {place} has "
+            f"{planned.folder}: {plural(len(planned.todo), 'video takes', 'videos take')} about "
+            f"{planned.bytes / 1e9:.1f} GB, and {place} has "
             f"{free / 1e9:.1f} GB free"
         )
 
@@ -361,8 +363,8 @@ def take_in(request: Request, manifest: Path) -> tuple[Plan, Outcome]:
                 record = {"model": name, "settings": settings, "said": said, "from": file.name, "video": facts}
                 made.add(job, file.read_bytes(), record, file.suffix.lower())
                 outcome.made += 1
-    outcome.notes = [f"{count} videos have {text}" for text, count in other.items()]
+    outcome.notes = [f"{plural(count, 'video has', 'videos have')} {text}" for text, count in other.items()]
     without = {prompt.id for prompt in suite.prompts} - {job.prompt.id for job, *_ in rows}
     if without:
-        outcome.notes.append(f"no video for {len(without)} prompts: {', '.join(sorted(without)[:5])}")
+        outcome.notes.append(f"no video for {plural(len(without), 'prompt')}: {', '.join(sorted(without)[:5])}")
     return planned, outcome

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hoigen.core.errors import UsageError, shown
+from hoigen.core.words import plural
 from hoigen.data.files import Folder
 from hoigen.interactions.prompts.suite import Prompt, Suite
 
@@ -65,7 +66,9 @@ def jobs_of(suite: Suite, samples: int, seed: int, *, long: bool) -> list[Job]:
 
     wordless = [prompt.id for prompt in suite.prompts if not asked(prompt, long)]
     if wordless:
-        raise UsageError(f"--prompts: {len(wordless)} prompts have no words: {', '.join(wordless[:3])}")
+        raise UsageError(
+            f"--prompts: {plural(len(wordless), 'prompt has', 'prompts have')} no words: {', '.join(wordless[:3])}"
+        )
     return [
         Job(prompt, asked(prompt, long), sample, seed_of(seed, prompt.id, sample))
         for sample in range(samples)

@@ -65,7 +65,7 @@ def test_a_suite_tells_verb_and_object_and_names_strays(tmp_path: Path) -> None:
     source = read_vbench(result(tmp_path / "m_eval_results.json", good), tmp_path / "suite.json")
     assert {(video.prompt, video.verb) for video in source.videos} == {("ride_bicycle", "ride")}
     bad = {"aesthetic_quality": [0.5, [item("nothing-0", 0.5)]]}
-    with pytest.raises(UsageError, match=r"1 videos are named after no prompt"):
+    with pytest.raises(UsageError, match=r"1 video is named after no prompt"):
         read_vbench(result(tmp_path / "b.json", bad), tmp_path / "suite.json")
 
 

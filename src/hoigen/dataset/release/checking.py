@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hoigen.core.errors import UsageError
+from hoigen.core.words import plural
 from hoigen.data.parquet import one_file, text
 from hoigen.rules import removals
 from hoigen.rules.joined import connection
@@ -35,7 +36,8 @@ class Verified:
 
     def __str__(self) -> str:
         return (
-            f"{self.folder} is whole: {self.name} {self.version}, {self.clips} clips, {self.files} files; none of "
+            f"{self.folder} is whole: {self.name} {self.version}, {plural(self.clips, 'clip')}, "
+            f"{plural(self.files, 'file')}; none of "
             f"{self.removals} removals is in it\nsha256 of {SUMS}: {self.digest}"
         )
 
@@ -79,7 +81,7 @@ def check(folder: Path, digest: str | None = None) -> Verified:
         con.execute(f"create view clips as select *, '{{}}' as meta from {rows_of(folder, tables)}")
         [(clips, unique)] = con.execute("select count(*), count(distinct id) from clips").fetchall()
         if (clips, unique) != (said, said):
-            faults.append(f"{FACTS}: says {said} clips; the tables have {clips}, {unique} of them different")
+            faults.append(f"{FACTS}: says {plural(said, 'clip')}; the tables have {clips}, {unique} of them different")
         removals.mark(con, taken, None)
         for (clip,) in con.execute("select id from removed order by id").fetchall():
             faults.append(f"clip {clip}: somebody asked for it to be removed")
@@ -143,9 +145,9 @@ class Changes:
     def lines(self) -> list[str]:
         """What a person reads."""
         whys = Counter(self.went.values())
-        found = [f"Against {self.before}: {len(self.came)} clips came, {len(self.went)} went."]
-        found += [f"{many} went: {why}" for why, many in sorted(whys.items())]
-        found += [f"{column}: {len(ids)} clips changed" for column, ids in self.changed.items()]
+        found = [f"Against {self.before}: {plural(len(self.came), 'clip')} came, {len(self.went)} went."]
+        found += [f"{count} went: {why}" for why, count in sorted(whys.items())]
+        found += [f"{column}: {plural(len(ids), 'clip')} changed" for column, ids in self.changed.items()]
         return found
 
     @property

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hoigen.core.errors import UsageError
+from hoigen.core.words import plural
 from hoigen.data.annotations import verdicts
 from hoigen.data.rows import YES_NO
 from hoigen.data.run import Run
@@ -169,7 +170,10 @@ def _files(con: duckdb.DuckDBPyConnection, folder: Path) -> dict[str, Path]:
             found[clip] = there[0]
     if lacking := [clip for clip in names if clip not in found]:
         some = ", ".join(lacking[:3]) + (", …" if len(lacking) > 3 else "")
-        raise UsageError(f"--clips {folder}: {len(lacking)} clips have no file there ({some}); hoigen cut makes them")
+        raise UsageError(
+            f"--clips {folder}: {plural(len(lacking), 'clip has', 'clips have')} no file there ({some}); hoigen "
+            f"cut makes them"
+        )
     return found
 
 
@@ -191,7 +195,10 @@ def _review(con: duckdb.DuckDBPyConnection, run: Run, wanted: Wanted) -> Review 
     words = "nobody said something of a clip that somebody else had"
     if units:
         agreed = agreement(units, Draws(draws=1000), between=people)
-        words = f"Krippendorff's alpha {agreed.alpha}, AC1 {agreed.ac1}, raw {agreed.raw}, over {len(units)} clips"
+        words = (
+            f"Krippendorff's alpha {agreed.alpha}, AC1 {agreed.ac1}, raw {agreed.raw}, over "
+            f"{plural(len(units), 'clip')}"
+        )
     yes = sum(2 * sum(YES_NO.get(value, False) for value in one.values()) > len(one) for one in said.values())
     return Review(
         question=found.question, people=len(people), clips=len(said), twice=len(units), yes=yes, agreement=words,
@@ -244,7 +251,9 @@ def _written(
     if facts.review is None:
         warnings.append("no person has said anything of these clips: the card says `not reviewed`")
     if unknown := facts.index.licences.get(rights.NOT_STATED):
-        warnings.append(f"the licence of {unknown[0]} clips is not stated; their videos are told by address alone")
+        warnings.append(
+            f"the licence of {plural(unknown[0], 'clip')} is not stated; their videos are told by address alone"
+        )
     warnings += [f"{one.id}: who may use it for what is not known" for one in facts.models if one.use == "not known"]
     return Released(wanted.out, facts, digest, changes, len(every) + 1, warnings)
 

@@ -15,6 +15,7 @@ from importlib import resources
 from pathlib import Path
 
 from hoigen.core.errors import UsageError, nearest
+from hoigen.core.words import plural
 from hoigen.data.rows import rows_of
 from hoigen.models.uses import LedgerEntry
 
@@ -80,7 +81,11 @@ class Refusal:
 
     def __str__(self) -> str:
         some = f", such as {', '.join(self.examples)}" if self.examples else ""
-        return f"{self.what} ({self.clips} clips{some}): {self.why}" if self.clips else f"{self.what}: {self.why}"
+        return (
+            f"{self.what} ({plural(self.clips, 'clip')}{some}): {self.why}"
+            if self.clips
+            else (f"{self.what}: {self.why}")
+        )
 
 
 @functools.cache

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from hoigen.core.words import plural
 from hoigen.evaluation.captions import rates
 from hoigen.evaluation.captions.checked import Checked
 from hoigen.evaluation.captions.files import JUDGE, VERDICTS, Rating, Written, plain
@@ -154,9 +155,9 @@ def notes_of(material: Material) -> Iterable[str]:
     clips = {clip for found in checked.claims.values() for clip in found}
     some = len(clips) - len(checked.common(checked.claims))
     if len(clips) < FEW:
-        yield f"only {len(clips)} clips were checked: intervals from so few are too narrow"
+        yield f"only {plural(len(clips), 'clip was', 'clips were')} checked: intervals from so few are too narrow"
     if some:
-        yield f"on {some} of {len(clips)} clips only some captioners were checked; comparisons leave them out"
+        yield f"on {some} of {plural(len(clips), 'clip')} only some captioners were checked; comparisons leave them out"
     claims = checked.all_claims
     split = sum(claim.split for claim in claims)
     tied = sum(claim.split and claim.verdict == "cannot_tell" for claim in claims)

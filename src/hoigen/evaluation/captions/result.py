@@ -13,6 +13,7 @@ from typing import Literal
 
 from hoigen.core.errors import UsageError
 from hoigen.core.harmless import cell
+from hoigen.core.words import plural
 from hoigen.evaluation.captions.mixing import Decision, Mixing
 from hoigen.evaluation.captions.rates import BY_KIND, MATCHED, RATES, Rate
 from hoigen.stats.agreement import Agreement
@@ -248,7 +249,10 @@ def table_of(result: CaptionEval) -> str:
             ["↑ recall of errors in one draft alone", shown(said.recall_visible), _of(said.recall_visible)],
         ]
         numbers = (("precision", said.precision), ("recall", said.recall), ("visible", said.recall_visible))
-        title = f"the decision expert, {said.clips:,} clips: does “they differ” mean that a draft has a false claim?"
+        title = (
+            f"the decision expert, {plural(said.clips, 'clip')}: does “they differ” mean that a draft has a false "
+            f"claim?"
+        )
         parts.append(f"{title}\n{_grid(rows)}{_reasons(numbers)}")
     if result.people:
         parts.append("\n".join(["agreement of people", *(line for one in result.people for line in _agreed(one))]))
@@ -330,7 +334,7 @@ def _captioners(found: Sequence[CaptionerScores]) -> str:
 
 
 def _comparison(pair: Comparison, known: Sequence[CaptionerScores]) -> str:
-    lines = [f"{pair.second} less {pair.first}, on the {pair.clips:,} clips where both were checked"]
+    lines = [f"{pair.second} less {pair.first}, on the {plural(pair.clips, 'clip')} where both were checked"]
     given = {number.reason for one in known for number in one.numbers.values()}
     rows = []
     for rate in (RATES[0], MATCHED, *RATES[1:]):
@@ -350,7 +354,7 @@ def _comparison(pair: Comparison, known: Sequence[CaptionerScores]) -> str:
     if pair.mcnemar is not None:
         test = pair.mcnemar
         lines.append(
-            f"  a false claim only in {pair.first} on {test.first_only:,} clips, only in {pair.second} on "
+            f"  a false claim only in {pair.first} on {plural(test.first_only, 'clip')}, only in {pair.second} on "
             f"{test.second_only:,}: McNemar exact p = {_p(test.exact)}, mid-p = {_p(test.mid_p)}"
         )
     named = [(PLAIN[name], number) for name, number in pair.differences.items()]
@@ -378,7 +382,7 @@ def _mixing(found: Mixing) -> str:
         ["↓ clips without an error, spoiled", shown(n["clips_spoiled"]), _of(n["clips_spoiled"])],
     ]
     made = f"{found.mixture}, made of {found.first} and {found.second}"
-    title = f"{made}, {found.clips:,} clips; claims are matched by {words}"
+    title = f"{made}, {plural(found.clips, 'clip')}; claims are matched by {words}"
     named = [(name, number) for name, number in n.items()]
     return f"{title}\n{_grid(rows)}{_reasons(named)}"
 

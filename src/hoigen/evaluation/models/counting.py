@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from hoigen.core.score import NOT_ASKED, NOT_MEASURABLE, Number
+from hoigen.core.words import plural
 from hoigen.evaluation.models.videos import NOT_YET, Video
 from hoigen.stats import alike
 
@@ -61,7 +62,10 @@ class Account:
         ]
         why = "; ".join(f"{reason} ({many})" for reason, many in self.reasons[:3])
         more = f"; {len(self.reasons) - 3} other reasons" if len(self.reasons) > 3 else ""
-        return f"{heading}: {self.left} of {self.prompts} prompts; {', '.join(parts)}, of all models alike: {why}{more}"
+        return (
+            f"{heading}: {self.left} of {plural(self.prompts, 'prompt')}; {', '.join(parts)}, of all models "
+            f"alike: {why}{more}"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from statistics import fmean
 from typing import Literal
 
 from hoigen.core.score import Number
+from hoigen.core.words import plural
 from hoigen.evaluation.models.grid import Cell, Table, cell_of, reasons
 from hoigen.evaluation.models.means import mean_of, per_prompt
 from hoigen.evaluation.models.videos import Video
@@ -40,7 +41,7 @@ def table_by(models: Models, by: By, column: Number, draws: Draws) -> Table:
             gives = "hoigen prompts --seen RUN/categories/categories.parquet gives one"
             notes.append(f"no prompt has a count of captions: {gives}")
         elif outside:
-            notes.append(f"{len(outside)} prompts are in neither group")
+            notes.append(f"{plural(len(outside), 'prompt is', 'prompts are')} in neither group")
     grouped: dict[str, dict[str, list[Video]]] = {name: {} for name in models}
     for name, videos in models.items():
         for video in videos:

@@ -18,6 +18,7 @@ import numpy as np
 
 from hoigen.core.errors import UsageError, nearest
 from hoigen.core.score import Number
+from hoigen.core.words import plural
 from hoigen.data.rows import Row, rows_of
 from hoigen.evaluation.models.grid import Cell, Table, reasons
 from hoigen.evaluation.models.videos import Video
@@ -90,7 +91,9 @@ class _Finder:
         found = self.by_name.get(name) or self.by_name.get(str(Path(name).absolute())) or []
         if len(found) > 1:
             some = ", ".join(f"{video.model}/{Path(video.uri).name}" for video in found[:2])
-            raise UsageError(f"{row.place}, column {column}: {name!r} may be one of {len(found)} videos: write {some}")
+            raise UsageError(
+                f"{row.place}, column {column}: {name!r} may be one of {plural(len(found), 'video')}: write {some}"
+            )
         return found[0] if found else None
 
 
@@ -111,7 +114,7 @@ def read_told(path: Path, videos: Sequence[Video], question: str | None = None) 
         by_clip = {video.clip: video for video in videos if video.clip}
         known = {clip: by_clip[clip] for clip in given if clip in by_clip}
         if not known:
-            raise UsageError(f"{path}: none of its {len(given)} annotated clips is a video of the run")
+            raise UsageError(f"{path}: none of its {plural(len(given), 'annotated clip')} is a video of the run")
         twice = [uri for uri, count in Counter(video.uri for video in known.values()).items() if count > 1]
         if twice:
             raise UsageError(f"{path}: several clips of {twice[0]} are annotated; ratings are of whole videos")
@@ -140,7 +143,7 @@ def _of_the_run(told: Told, path: Path, videos: Sequence[Video]) -> Told:
     if not told.ratings and not told.votes:
         here = [Path(video.uri).name for video in videos]
         raise UsageError(
-            f"{path}: none of its {told.rows} rows is about a video of the run; they name "
+            f"{path}: none of its {plural(told.rows, 'row')} is about a video of the run; they name "
             f"{', '.join(told.strays[:3])}, and the run has {', '.join(here[:3])}"
         )
     return told
@@ -163,7 +166,7 @@ def _public(path: Path, finder: _Finder, question: str | None) -> Told | None:
     if (rated := feedback(path, columns, question)) is not None:
         by_video = {each.video: finder.by_name.get(each.video, []) for each in rated}
         if twice := next((name for name, here in by_video.items() if len(here) > 1), None):
-            raise UsageError(f"{path}: {twice!r} may be one of {len(by_video[twice])} videos of the run")
+            raise UsageError(f"{path}: {twice!r} may be one of {plural(len(by_video[twice]), 'video')} of the run")
         return Told(
             ratings={by_video[each.video][0].uri: each.rating for each in rated if by_video[each.video]},
             votes=(),

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from hoigen.core.errors import UsageError, shown
 from hoigen.core.registry import own_numbers
 from hoigen.core.score import NOT_ASKED, Number
+from hoigen.core.words import plural
 from hoigen.data.rows import read_json
 from hoigen.interactions.prompts.export import DIMENSIONS
 
@@ -73,7 +74,10 @@ def read_vbench(path: Path, suite: Path | None) -> Source:
     if not videos:
         raise UsageError(f"{path} holds no video")
     if names is not None and (strays := [video.uri for video in videos if video.prompt.startswith("?")]):
-        raise UsageError(f"{path}: {len(strays)} videos are named after no prompt of {suite}, such as {strays[0]}")
+        raise UsageError(
+            f"{path}: {plural(len(strays), 'video is', 'videos are')} named after no prompt of "
+            f"{suite}, such as {strays[0]}"
+        )
     numbers = [own_numbers().get(name) or Number(name=name, headline=True) for name in found]
     return Source(path=path, videos=videos, numbers=numbers)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
+from hoigen.core.words import plural
 from hoigen.evaluation.models.scorecard import not_comparable
 from hoigen.evaluation.models.videos import NOT_YET, Source, Video
 
@@ -55,19 +56,23 @@ def warnings_of(models: Mapping[str, Sequence[Video]], sources: Sequence[Source]
     for name, failures in list(broken.items())[:NAMED] if sum(map(bool, broken.values())) <= NAMED else ():
         if failures:
             reason, _ = failures.most_common(1)[0]
-            failed.append(f"{name}: {failures.total()} of {len(models[name])} videos failed, most often: {reason}")
+            failed.append(
+                f"{name}: {failures.total()} of {plural(len(models[name]), 'video')} failed, most often: {reason}"
+            )
     if sum(map(bool, broken.values())) > NAMED:
         counts = {name: found.total() for name, found in broken.items() if found}
         reason, _ = sum(broken.values(), Counter()).most_common(1)[0]
         each = _some([f"{name} {count}" for name, count in counts.items()], ", ")
-        failed.append(f"{len(counts)} models have videos that failed ({each}), most often: {reason}")
+        failed.append(
+            f"{plural(len(counts), 'model has', 'models have')} videos that failed ({each}), most often: {reason}"
+        )
     left = []
     lacking: dict[str, int] = {}
     for source in sources:
         strays = source.evaluation.get("without_prompt") or []
         if strays:
             some = ", ".join(Path(path).name for path in strays[:3])
-            left.append(f"{source.path}: {len(strays)} videos without a prompt are left out ({some})")
+            left.append(f"{source.path}: {plural(len(strays), 'video')} without a prompt are left out ({some})")
         for whose, facts in (source.evaluation.get("models") or {}).items():
             if facts.get("missing"):
                 lacking[whose] = len(facts["missing"])
@@ -76,7 +81,9 @@ def warnings_of(models: Mapping[str, Sequence[Video]], sources: Sequence[Source]
     if len(lacking) > NAMED:
         left = [told for told in left if ": no video for " not in told]
         each = _some([f"{name} {count}" for name, count in lacking.items()], ", ")
-        left.append(f"{len(lacking)} models have no video for some prompts of the suite ({each})")
+        left.append(
+            f"{plural(len(lacking), 'model has', 'models have')} no video for some prompts of the suite ({each})"
+        )
     return [*told, *_prompts(models), *_pictures(models), *failed, *left]
 
 
@@ -101,7 +108,8 @@ def _prompts(models: Mapping[str, Sequence[Video]]) -> list[str]:
     told = []
     if lacking:
         told.append(
-            f"not all models have videos of all {len(every)} prompts ({_some(lacking, ', ')}): their means are over "
+            f"not all models have videos of all {plural(len(every), 'prompt')} ({_some(lacking, ', ')}): their "
+            f"means are over "
             "different prompts; --common takes those that all have"
         )
     samples = {name: len(videos) / len(has[name]) for name, videos in models.items()}

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from hoigen.core.words import plural
 from hoigen.data.columns import schema_of
 from hoigen.interactions.categories.people import VIEWS
 from hoigen.interactions.categories.rows import Category
@@ -142,9 +143,11 @@ class Distribution:
     path: Path | None = None
 
     def __str__(self) -> str:
-        lines = [f"{self.captions} captions, {self.with_interaction} with an interaction, {self.rows} in all"]
+        lines = [f"{plural(self.captions, 'caption')}, {self.with_interaction} with an interaction, {self.rows} in all"]
         if self.unread:
-            lines.append(f"{sum(self.unread.values())} captions without a usable answer (--retry asks them again):")
+            lines.append(
+                f"{plural(sum(self.unread.values()), 'caption')} without a usable answer (--retry asks them again):"
+            )
             lines += [f"  {count:7} {why}" for why, count in list(self.unread.items())[:REASONS]]
         lines += [
             f"  {len(self.objects):7} objects       (paper: over {PAPER_OBJECTS:,} in {PAPER_CLIPS / 1e6:.1f} M clips)",
