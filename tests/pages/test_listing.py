@@ -106,6 +106,35 @@ def test_names_cannot_leave_the_data() -> None:
     assert after.startswith("<noscript>")
 
 
+@pytest.fixture(scope="module")
+def of_list(folder: Path) -> Path:
+    """A run of a list with columns of its own: one is named like a number of the run, another by a stranger."""
+    lines = [
+        {"uri": "take 0.mp4", "licence": "CC-BY-4.0", "score": 3, "Fps": "thirty", "<b>=1": "x"},
+        {"uri": "take 1.mp4", "licence": "CC0-1.0", "score": 0.5},
+        {"uri": "take 2.mp4", "licence": "</script><b>" + "long" * 99},
+    ]
+    (folder / "videos" / "own.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    how: dict[str, Any] = {"measures": ["metadata"], "shots": "none", "workers": 1, "quiet": True}
+    hoigen.curate(videos=folder / "videos" / "own.jsonl", run=folder / "own", keep={"fps": {"min": 1}}, **how)
+    return folder / "own"
+
+
+def test_columns_of_the_list_are_columns_of_the_page(of_list: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = rows_in(write_report(gather(Run(of_list), shown=0), of_list / "p.html"))
+    given = dict(data["given"])
+    assert given == {"<b>=1": False, "list_Fps": False, "licence": False, "score": True}
+    at = {name: 9 + len(data["numbers"]) + n for n, name in enumerate(given)}
+    assert [row[at["licence"]][:9] for row in data["clips"]] == ["CC-BY-4.0", "CC0-1.0", "</script>"]
+    assert len(data["clips"][2][at["licence"]]) == listing.MOST_CELL
+    assert [row[at["score"]] for row in data["clips"]] == [3, 0.5, None]
+    assert [row[at["list_Fps"]] for row in data["clips"]] == ["thirty", None, None]
+    monkeypatch.setattr(listing, "MOST_COLUMNS", 1)
+    page = write_report(gather(Run(of_list), shown=0), of_list / "few.html")
+    assert len(rows_in(page)["given"]) == 1
+    assert "The list has 3 more columns: hoigen table writes them." in page.read_text()
+
+
 # in a browser
 
 
@@ -154,6 +183,26 @@ def test_clips_are_searched_filtered_and_sorted(page: Any) -> None:
     assert names(page)[-1] == "garbage.mp4"
     page.locator(".clips th button", has_text="fps").click()
     assert names(page)[-1] == "garbage.mp4", "what has no value is last either way"
+
+
+def test_clips_are_filtered_by_what_their_list_says(chromium: Any, of_list: Path) -> None:
+    with visits(chromium, hoigen.report(of_list, out=of_list / "r.html").as_uri()) as visit:
+        page = visit(DESKTOP)
+        page.locator("#clips [name=column]").select_option("licence")
+        page.locator("#clips [name=holds]").fill("cc")
+        assert names(page) == ["take 0.mp4", "take 1.mp4"]
+        page.locator("#clips [name=number]").select_option("score")
+        page.locator("#clips [name=least]").fill("1")
+        assert names(page) == ["take 0.mp4"]
+        page.locator("#clips [name=column]").select_option("list_Fps")
+        page.locator("#clips [name=holds]").fill("")
+        assert names(page) == ["take 0.mp4"], "a column alone: those that have it"
+        page.locator("#clips button[type=reset]").click()
+        until(page, "document.querySelectorAll('.clips .open').length === 3")
+        page.locator("#clips [name=text]").fill("cc0")
+        assert names(page) == ["take 1.mp4"]
+        page.locator(".clips .open").first.click()
+        assert "licence: CC0-1.0" in page.locator("#clip .told").inner_text()
 
 
 def test_a_clip_plays_and_its_command_can_be_copied(page: Any, folder: Path) -> None:

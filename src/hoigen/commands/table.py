@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -153,6 +153,7 @@ def command(
 def _rows(path: Path, state: str | None) -> ClipTable:
     from hoigen.data.run import Run
     from hoigen.rules import decide
+    from hoigen.rules.joined import as_listed
     from hoigen.rules.runfile import steps_of
     from hoigen.stages.captioned import captions_in_force
 
@@ -174,8 +175,9 @@ def _rows(path: Path, state: str | None) -> ClipTable:
         con.execute(f"create view captions as {view}")
         columns += ", captions.caption, case when caption is not null then captions.why end as caption_doubts"
         source += " left join captions on captions.id = decided.id and state = 'kept'"
-    given, view = _given(con, [name for name, *_ in con.execute(f"describe select {columns} from {source}").fetchall()])
-    query = f"select {columns}, {given} from {source} left join {view} using (video, n) {where} order by video, n"
+    taken = [name for name, *_ in con.execute(f"describe select {columns} from {source}").fetchall()]
+    names = ", ".join(f"listed.{quoted(name)}" for name in as_listed(con, taken))
+    query = f"select {columns}, {names} from {source} left join listed using (video, n) {where} order by video, n"
     return ClipTable(con, query)
 
 
@@ -186,40 +188,6 @@ def _why(at: int, step: Step) -> str:
     names = ", ".join(f"case when {quoted(name)} is null then {text(name)} end" for name in step.emits)
     why = f"coalesce(nullif(_reason_{at}, ''), {text(f'{step.name} gives no such number for this clip')})"
     return f"case when _state_{at} = 'ok' then nullif(concat_ws(', ', {names}), '') || ': ' || {why} end"
-
-
-def _given(con: duckdb.DuckDBPyConnection, taken: Sequence[str]) -> tuple[str, str]:
-    """What the list says of each clip, as SQL: the columns, and the view that has them, by video and n.
-
-    Args:
-        con: with the clips of a run.
-        taken: names of the columns that the table has already.
-    """
-    from hoigen.core.harmless import cell, plain
-    from hoigen.data.parquet import quoted, text
-
-    found = con.execute(
-        """with keys as (select meta, unnest(json_keys(meta)) as key from clips where meta <> '{}'),
-            pairs as (select key, '/' || replace(replace(key, '~', '~0'), '/', '~1') as way, meta from keys),
-            typed as (select key, json_type(meta, way) as type, json_extract_string(meta, way) as value from pairs)
-        select key, bool_and(type = 'NULL' or (type like '%INT' and try_cast(value as bigint) is not null)),
-            bool_and(type in ('BIGINT', 'UBIGINT', 'DOUBLE', 'NULL')) and bool_or(type = 'DOUBLE')
-        from typed group by key order by key"""
-    ).fetchall()
-    names = {name.lower() for name in (*taken, "width", "height", "digest", "video", "n")}
-    columns = ["width", "height", "digest"]
-    picked = ["nullif(width, 0) as width", "nullif(height, 0) as height", "digest"]
-    for key, is_whole, is_number in found:
-        name = cell(plain(key)) or "list_"  # a stranger's: nothing that a screen or a spreadsheet would run
-        while name.lower() in names:
-            name = f"list_{name}"
-        names.add(name.lower())
-        value = f"json_extract_string(meta, {text('/' + key.replace('~', '~0').replace('/', '~1'))})"
-        kind = "bigint" if is_whole else "double" if is_number else "varchar"
-        picked.append(f"try_cast({value} as {kind}) as {quoted(name)}")
-        columns.append(quoted(name))
-    con.execute(f"create view listed as select video, n, {', '.join(picked)} from clips")
-    return ", ".join(f"listed.{column}" for column in columns), "listed"
 
 
 def format_of(out: Path | None) -> Format:

@@ -336,6 +336,7 @@ class ListedClip:
         words: the beginning of its caption.
         beside: its state in the second run; "" without one.
         values: of `ClipList.numbers`; None where there is none.
+        given: of `ClipList.given`, likewise.
     """
 
     id: str
@@ -349,6 +350,7 @@ class ListedClip:
     words: str = ""
     beside: str = ""
     values: tuple[float | None, ...] = ()
+    given: tuple[float | str | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -361,6 +363,8 @@ class ClipList:
         numbers: names of all numbers.
         ruled: number -> the bounds of its rule, in words.
         clips: the rows, in the order of the input.
+        given: columns of the list that the videos came in, with whether each holds numbers.
+        more_given: columns that it has besides.
     """
 
     run: str
@@ -368,6 +372,8 @@ class ClipList:
     numbers: tuple[str, ...]
     ruled: Mapping[str, str]
     clips: tuple[ListedClip, ...]
+    given: Mapping[str, bool] = field(default_factory=dict)
+    more_given: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

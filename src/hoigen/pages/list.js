@@ -15,6 +15,8 @@
   const one = dialog.querySelector(".one");
   const HEIGHT = 38;
   const number = new Map(data.numbers.map((name, at) => [name, VALUES + at]));
+  const given = new Map(data.given.map(([name], at) => [name, VALUES + data.numbers.length + at]));
+  const ranged = new Map([...number, ...data.given.filter(([, numbers]) => numbers).map(([name]) => [name, given.get(name)])]);
   const ruled = data.numbers.filter((name) => name in data.ruled);
 
   function make(tag, className, ...children) {
@@ -79,13 +81,15 @@
   let order = { by: null, down: false };
   let list = data.clips;
   const low = data.clips.map((clip) =>
-    [clip[ID], data.uris[clip[URI]], clip[REASON], clip[WORDS], clip[RULE]].join("\n").toLowerCase());
+    [clip[ID], data.uris[clip[URI]], clip[REASON], clip[WORDS], clip[RULE], ...[...given.values()].map((n) => clip[n] ?? "")].join("\n").toLowerCase());
   const index = new Map(data.clips.map((clip, at) => [clip, at]));
   const value = (name) => (form.elements[name] ? form.elements[name].value : "");
   function filter() {
     const words = value("text").toLowerCase().split(/\s+/).filter(Boolean);
     const [state, rule, label, beside] = ["state", "rule", "label", "beside"].map(value);
-    const at = number.get(value("number"));
+    const at = ranged.get(value("number"));
+    const column = given.get(value("column"));
+    const holds = value("holds").trim().toLowerCase();
     const [least, most] = ["least", "most"].map((name) => value(name) === "" ? null : Number(value(name)));
     list = data.clips.filter((clip, n) => {
       if (words.some((word) => !low[n].includes(word))) return false;
@@ -94,6 +98,7 @@
       if (label && ((said[clip[ID]] || {}).value || "none") !== label) return false;
       if (beside === "changed" && clip[BESIDE] === clip[STATE]) return false;
       if (beside.startsWith("there:") && clip[BESIDE] !== beside.slice(6)) return false;
+      if (column !== undefined && (holds ? !String(clip[column] ?? "").toLowerCase().includes(holds) : clip[column] === null)) return false;
       if (at === undefined || (least === null && most === null)) return true;
       const own = clip[at];
       return own !== null && (least === null || own >= least) && (most === null || own <= most);
@@ -123,6 +128,8 @@
     ...(data.beside ? [[`in ${data.beside}`, BESIDE, (clip) => clip[BESIDE]]] : []),
     ...[...ruled, ...data.numbers.filter((name) => !(name in data.ruled))]
       .map((name) => [name, number.get(name), (clip) => shown(clip[number.get(name)])]),
+    ...data.given.map(([name, numbers]) => [name, given.get(name),
+      (clip) => numbers || clip[given.get(name)] === null ? shown(clip[given.get(name)]) : clip[given.get(name)]]),
   ];
   function heads() {
     head.replaceChildren(make("tr", "", ...columns.map(([name, by]) => {
@@ -156,7 +163,7 @@
     const focused = body.contains(document.activeElement) ? document.activeElement.dataset.row : undefined;
     body.replaceChildren(space(first * HEIGHT), ...list.slice(first, last).map((clip, n) => {
       const row = make("tr", clip[STATE], ...columns.map(([name, , text]) => {
-        if (text) return make("td", name in data.ruled || number.has(name) ? "value" : "", text(clip));
+        if (text) return make("td", name in data.ruled || ranged.has(name) ? "value" : "", text(clip));
         const button = make("button", "open", file(clip));
         button.type = "button";
         button.title = data.uris[clip[URI]];
@@ -185,7 +192,8 @@
       make("p", "name", file(clip)), make("p", "path", uri),
       make("p", "span", clip[ID] ? `${clock(clip[START])}–${clock(clip[END])} · ${(clip[END] - clip[START]).toFixed(1)} s` : "no clips yet"),
       why, ...(data.beside ? [make("p", "path", `in ${data.beside}: ${clip[BESIDE]}`)] : []),
-      ...(clip[WORDS] ? [make("p", "words", clip[WORDS])] : []), make("p", "command", command, copy));
+      ...(clip[WORDS] ? [make("p", "words", clip[WORDS])] : []),
+      ...[...given].filter(([, n]) => clip[n] !== null).map(([name, n]) => make("p", "path", `${name}: ${clip[n]}`)), make("p", "command", command, copy));
     const scores = make("table", "", make("tbody", "", ...columns.filter(([name]) => number.has(name)).map(([name]) => {
       const line = make("tr", name === clip[RULE] ? "broken" : "", make("th", "", name), make("td", "", shown(clip[number.get(name)])),
         make("td", "bound", data.ruled[name] || ""));

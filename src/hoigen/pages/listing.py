@@ -6,6 +6,7 @@ import json
 import os
 import urllib.parse
 from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 MOST = 20_000
 """Clips in the list of a page: some 6 MB with ten numbers each. Of more, so many are spread evenly over the input."""
 MOST_WORDS = 400
+MOST_COLUMNS, MOST_CELL = 20, 80
+"""Columns of the user's list that the page shows, and letters of a cell."""
+HEADS = ("", "file", "from", "length", "ended")
+"""Columns that the script draws itself."""
 STATES = ("kept", "dropped", "failed", "pending")
 
 
@@ -41,9 +46,13 @@ def list_of(
         other: a second run with its measures, whose decisions on the same clips stand beside.
     """
     from hoigen.rules.decide import REMOVED
+    from hoigen.rules.joined import OF_CLIPS, as_listed
     from hoigen.stages.captioned import captions_in_force
 
     numbers = tuple(score for step in steps for score in step.emits)
+    known = as_listed(con, (*HEADS, *numbers), "of_list")
+    columns = {name: is_number for name, is_number in known.items() if name not in OF_CLIPS}
+    given = dict(list(columns.items())[:MOST_COLUMNS])
     wanted = min(total, MOST)
     con.execute(
         "create or replace temp table listed as select * exclude (place) from (select *, "
@@ -61,6 +70,9 @@ def list_of(
         there = "coalesce(there.state, 'not there')"
         joins += " left join other.walked as there on there.id = listed.id"
     values = "".join(f", listed.{quoted(name)}" for name in numbers)
+    for name, is_number in given.items():
+        values += f", of_list.{quoted(name)}" if is_number else f", left(of_list.{quoted(name)}, {MOST_CELL})"
+    joins += " left join of_list on of_list.video = listed.video and of_list.n = listed.n" if given else ""
     rows = con.execute(
         'select listed.id, listed.uri, listed.start, listed."end", listed.state, listed.rule, listed.reason, '
         f"{words}, {there}{values} from listed{joins} "
@@ -84,11 +96,13 @@ def list_of(
                 reason=reason or "",
                 words=said or "",
                 beside=elsewhere or "",
-                values=tuple(found),
+                values=tuple(found[: len(numbers)]),
+                given=tuple(found[len(numbers) :]),
             )
         )
     ruled = {score: bounds(thresholds(rule)) for step in steps for score, rule in step.rules.items()}
-    return ClipList(run=str(run.path), total=total, numbers=numbers, ruled=ruled, clips=tuple(clips))
+    about = {"run": str(run.path), "total": total, "numbers": numbers, "ruled": ruled, "given": given}
+    return ClipList(**about, clips=tuple(clips), more_given=len(columns) - len(given))
 
 
 def beside_of(con: Any, here: Run, other: Run, steps: Sequence[Step]) -> Beside:
@@ -155,7 +169,10 @@ def clip_list(facts: ClipList, beside: Beside | None) -> Html:
             el("code", f"hoigen table {facts.run}"),
             " has all.",
         ]
+    if facts.more_given:
+        lead.append(f" The list has {plural(facts.more_given, 'more column')}: hoigen table writes them.")
     rules = sorted({clip.rule for clip in facts.clips if clip.rule})
+    ranged = [*facts.numbers, *(name for name, is_number in facts.given.items() if is_number)]
     changed = [("changed", "decided otherwise"), *((f"there:{state}", f"there {state}") for state in STATES)]
     form = el(
         "form",
@@ -164,9 +181,11 @@ def clip_list(facts: ClipList, beside: Beside | None) -> Html:
         _field("Rule", _select("rule", [(rule, rule) for rule in rules])) if rules else None,
         _field("Beside", _select("beside", changed)) if beside is not None else None,
         _field("Label", _select("label", [("yes", "yes"), ("no", "no"), ("none", "none yet")])),
-        _field("Number", _select("number", [(name, name) for name in facts.numbers])) if facts.numbers else None,
+        _field("Number", _select("number", [(name, name) for name in ranged])) if ranged else None,
         _field("from", el("input", type="number", name="least", step="any")),
         _field("to", el("input", type="number", name="most", step="any")),
+        _field("List", _select("column", [(name, name) for name in facts.given])) if facts.given else None,
+        _field("holds", el("input", name="holds")) if facts.given else None,
         el("button", "Clear", type="reset"),
         class_="seek",
         role="search",
@@ -228,6 +247,7 @@ def _data(facts: ClipList, beside: Beside | None) -> Html:
     data = {
         "run": facts.run,
         "numbers": facts.numbers,
+        "given": list(facts.given.items()),
         "ruled": facts.ruled,
         "beside": beside.names[1] if beside is not None else "",
         "uris": uris,
@@ -244,6 +264,7 @@ def _data(facts: ClipList, beside: Beside | None) -> Html:
                 clip.words,
                 clip.beside,
                 *(None if value is None else float(f"{value:.6g}") for value in clip.values),
+                *(value if not isinstance(value, float) or isfinite(value) else str(value) for value in clip.given),
             ]
             for clip in facts.clips
         ],

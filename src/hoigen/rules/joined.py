@@ -212,3 +212,43 @@ def _keep(con: duckdb.DuckDBPyConnection, path: Path, sources: _Sources, group: 
             part.unlink(missing_ok=True)
         return False
     return True
+
+
+OF_CLIPS = ("width", "height", "digest")
+"""What is known of each clip beside what its list says."""
+
+
+def as_listed(con: duckdb.DuckDBPyConnection, taken: Sequence[str], view: str = "listed") -> dict[str, bool]:
+    """Makes a view of what the list says of each clip, by video and n.
+
+    Args:
+        con: with the clips of a run.
+        taken: names that no column may have.
+        view: its name.
+
+    Returns its columns, with whether each holds numbers: `OF_CLIPS`, then those of the list by name.
+    """
+    from hoigen.core.harmless import cell, plain
+
+    found = con.execute(
+        """with keys as (select meta, unnest(json_keys(meta)) as key from clips where meta <> '{}'),
+            pairs as (select key, '/' || replace(replace(key, '~', '~0'), '/', '~1') as way, meta from keys),
+            typed as (select key, json_type(meta, way) as type, json_extract_string(meta, way) as value from pairs)
+        select key, bool_and(type = 'NULL' or (type like '%INT' and try_cast(value as bigint) is not null)),
+            bool_and(type in ('BIGINT', 'UBIGINT', 'DOUBLE', 'NULL')) and bool_or(type = 'DOUBLE')
+        from typed group by key order by key"""
+    ).fetchall()
+    names = {name.lower() for name in (*taken, *OF_CLIPS, "video", "n")}
+    columns = {"width": True, "height": True, "digest": False}
+    picked = ["nullif(width, 0) as width", "nullif(height, 0) as height", "digest"]
+    for key, is_whole, is_number in found:
+        name = cell(plain(key)) or "list_"  # a stranger's: nothing that a screen or a spreadsheet would run
+        while name.lower() in names:
+            name = f"list_{name}"
+        names.add(name.lower())
+        value = f"json_extract_string(meta, {text('/' + key.replace('~', '~0').replace('/', '~1'))})"
+        kind = "bigint" if is_whole else "double" if is_number else "varchar"
+        picked.append(f"try_cast({value} as {kind}) as {quoted(name)}")
+        columns[name] = bool(is_whole or is_number)
+    con.execute(f"create or replace view {quoted(view)} as select video, n, {', '.join(picked)} from clips")
+    return columns
