@@ -35,7 +35,7 @@ class StatsResult:
         if found.objects is not None and found.actions is not None:
             lines.append(
                 f"{plural(found.objects.kinds, 'object')}, {plural(found.actions.kinds, 'action')}, "
-                f"{plural(found.pairs, 'pair')}"
+                f"{plural(found.pairs or 0, 'pair')}"
             )
         lines += [f"not known: {each}" for each in found.missing]
         return "\n".join([*lines, f"{self.files[0]}, and {plural(len(self.files) - 1, 'file')} beside it"])

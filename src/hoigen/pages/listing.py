@@ -101,8 +101,15 @@ def list_of(
             )
         )
     ruled = {score: bounds(thresholds(rule)) for step in steps for score, rule in step.rules.items()}
-    about = {"run": str(run.path), "total": total, "numbers": numbers, "ruled": ruled, "given": given}
-    return ClipList(**about, clips=tuple(clips), more_given=len(columns) - len(given))
+    return ClipList(
+        run=str(run.path),
+        total=total,
+        numbers=numbers,
+        ruled=ruled,
+        clips=tuple(clips),
+        given=given,
+        more_given=len(columns) - len(given),
+    )
 
 
 def beside_of(con: Any, here: Run, other: Run, steps: Sequence[Step]) -> Beside:
