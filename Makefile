@@ -51,6 +51,7 @@ test: setup $(MODELS)
 	$(VENV)/bin/python -m pytest -m 'not slow' -n auto --maxprocesses 4 --dist loadfile
 
 test-slow: setup $(MODELS)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[ray]'
 	$(VENV)/bin/python -m pytest -m slow
 	PYTHON='$(PYTHON)' TORCH='$(TORCH)' tests/install/extras.sh --heavy
 

@@ -72,6 +72,12 @@ def _exit(emit: Any) -> None:
     os._exit(3)
 
 
+def _supervisor(emit: Any) -> None:
+    """Kills who has started this worker."""
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(60)
+
+
 def _exit0(emit: Any) -> None:
     os._exit(0)
 

@@ -24,7 +24,7 @@ HEAVY = {
     "lance": "import lance, hoigen.dataset.formats.lance",
     "models": "import torch, transformers, accelerate, safetensors, gguf, sentencepiece, PIL.Image, "
     "hoigen.experts.local_llm, hoigen.experts.local_vlm, hoigen.models.nets.dino",
-    "ray": "import ray",
+    "ray": "import ray, hoigen.work.cluster",
     "train": "import torch, diffusers, peft, accelerate, hoigen.training.pipelines, hoigen.training.finetune.loop",
 }
 DEVELOPMENT = ("dev",)

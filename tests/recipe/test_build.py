@@ -15,9 +15,10 @@ from hoigen.core.clip import Sampling
 from hoigen.core.errors import UsageError
 from hoigen.core.registry import Kind, find, names_of
 from hoigen.core.settings import check_fields, keys_of
-from hoigen.recipe.build import build, recipe_of
+from hoigen.recipe.build import build, cluster_of, recipe_of
 from hoigen.recipe.recipe import KEYS
 from hoigen.video.shots import detectors
+from hoigen.work.task import Cluster
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,3 +137,18 @@ def test_every_setting_has_its_help(name: str, cls: type[Any]) -> None:
     bare = {key.name for key in keys_of(cls) if not key.help}
     assert bare <= {"sampling"}, "the settings of a sampling have help of their own"
     assert not any(key.help.endswith(".") for key in keys_of(cls))
+
+
+def test_what_a_recipe_says_of_it() -> None:
+    assert cluster_of("local") is None
+    assert cluster_of("ray") == Cluster()
+    assert cluster_of({"ray": {"address": "auto", "cpus": 2, "gpus": 0.5}}) == Cluster(address="auto", cpus=2, gpus=0.5)
+    for given, said in (
+        ("rai", "executor: local, ray, or ray with its settings; it came as 'rai'"),
+        ({"local": {"cpus": 1}}, "executor: local, ray"),
+        ({"ray": {"cpu": 1}}, "unknown key 'cpu'; did you mean 'cpus'"),
+        ({"ray": {"cpus": 0}}, "cpus: more than 0"),
+        ({"ray": {"gpus": -1}}, "gpus: 0 or more"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            cluster_of(given)

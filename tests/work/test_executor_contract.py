@@ -1,12 +1,13 @@
 """What any executor must do, whatever does the tasks and wherever.
 
-Another executor is added to EXECUTORS, and passes. `apart`: its tasks are done in other processes than this one, so
+Another executor is added beside RAY, and passes. `apart`: its tasks are done in other processes than this one, so
 that crashes, deadlines and memory cost the task alone; in this process (`workers: 0`) they cannot.
 """
 
 from __future__ import annotations
 
 import functools
+import importlib.util
 import os
 import signal
 from collections.abc import Iterator
@@ -41,10 +42,11 @@ class Case:
         return executing.go(executor(self.name), *given, **{"workers": self.workers, **limits})
 
 
-EXECUTORS = [Case(CHOSEN, 2), Case(CHOSEN, 1), Case(CHOSEN, 0)]
-APART = [case for case in EXECUTORS if case.apart]
-every = pytest.mark.parametrize("case", EXECUTORS, ids=lambda case: f"{case.name}-{case.workers}")
-apart = pytest.mark.parametrize("case", APART, ids=lambda case: f"{case.name}-{case.workers}")
+NO_RAY = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="could not import 'ray'")
+RAY = pytest.param(Case("ray", 2), marks=[NO_RAY, pytest.mark.slow], id="ray-2")
+LOCAL = [Case(CHOSEN, 2), Case(CHOSEN, 1), Case(CHOSEN, 0)]
+every = pytest.mark.parametrize("case", [*LOCAL, RAY], ids=lambda case: f"{case.name}-{case.workers}")
+apart = pytest.mark.parametrize("case", [*LOCAL[:2], RAY], ids=lambda case: f"{case.name}-{case.workers}")
 
 
 @every

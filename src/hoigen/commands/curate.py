@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from hoigen.commands.options import DryRun, Prepare, Quiet
+from hoigen.commands.options import DryRun, Executor, Prepare, Quiet
 from hoigen.core.clip import Seconds
 from hoigen.core.errors import UsageError
 from hoigen.core.settings import Setting
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hoigen.rules.decide import Funnel
     from hoigen.stages.scores import Planned
     from hoigen.work.ranks import Barrier, Rank
+    from hoigen.work.task import Cluster
 
 
 def curate(
@@ -40,6 +41,7 @@ def curate(
     load_deadline: Seconds = Recipe.load_deadline,
     memory_mb: int = Recipe.memory_mb,
     breaker: bool = Recipe.breaker,
+    executor: str | Mapping[str, Any] = Recipe.executor,
     shard_size: int = Recipe.shard_size,
     beside: Path | None = None,
     quiet: bool = False,
@@ -52,8 +54,8 @@ def curate(
     Args:
         videos: the videos; or a whole `hoigen.Recipe`, and none of the other keys.
         run, bad_rows, shots, min_length, max_length, duplicates, measures, keep, score_all, caption, report, workers,
-            deadline, load_deadline, memory_mb, breaker, shard_size: the keys of a recipe; `hoigen.Recipe` and
-            docs/recipe.md say what each means. A measure may be a class, or an object with its settings, too.
+            deadline, load_deadline, memory_mb, breaker, executor, shard_size: the keys of a recipe; `hoigen.Recipe`
+            and docs/recipe.md say what each means. A measure may be a class, or an object with its settings, too.
         beside: the folder that paths of the recipe go from.
         quiet: no progress bars.
         trust: files of one's own that may be run; left out, those that these arguments name. Give `[]` when the
@@ -80,6 +82,7 @@ def command(
     ] = None,
     run: Annotated[str | None, Setting("the folder of the run")] = None,
     set: Annotated[list[str] | None, Setting("set any key of the recipe, as key=value")] = None,
+    executor: Executor = None,
     prepare: Prepare = False,
     dry_run: DryRun = False,
     quiet: Quiet = False,
@@ -104,6 +107,8 @@ def command(
         given["videos"] = videos[0] if len(videos) == 1 else videos
     if run is not None:
         given["run"] = run
+    if executor is not None and not (isinstance(given.get("executor"), Mapping) and executor in given["executor"]):
+        given["executor"] = executor
     wanted = recipe_of(given, str(path))
     trusted.check(given, path, path.parent)
     if path.name == "run.yaml":
@@ -144,7 +149,7 @@ def carry_out(
     from hoigen.stages.clips import make_clips
     from hoigen.stages.scores import FingerprintsChanged, score_clips, workers_for
     from hoigen.work.ranks import Rank, held
-    from hoigen.work.task import Limits, cores
+    from hoigen.work.task import EVERY_CORE, Limits, cores
 
     asked = _checked(recipe, beside, trust)
     recipe, run, mine = asked.recipe, asked.run, rank or Rank()
@@ -153,7 +158,8 @@ def carry_out(
         load_deadline=recipe.load_deadline,
         memory_mb=recipe.memory_mb,
         breaker=recipe.breaker,
-        workers=recipe.workers or cores(),
+        workers=recipe.workers or (cores() if asked.cluster is None else EVERY_CORE),
+        cluster=asked.cluster,
     )
     with held(run, mine):
         steps, fresh = _begun(asked, quiet=quiet, listed=rank is not None)
@@ -169,7 +175,7 @@ def carry_out(
             by_content=recipe.duplicates == "drop",
             retry=retry,
         )
-        scoring = replace(limits, workers=recipe.workers or workers_for(steps))
+        scoring = limits if asked.cluster is not None else replace(limits, workers=recipe.workers or workers_for(steps))
         how = (recipe.measures, asked.keep, recipe.score_all, mine, scoring, quiet)
         try:
             barrier = score_clips(run, steps, *how, models_present=fresh, retry=retry)
@@ -213,12 +219,13 @@ def prepared(
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """A recipe that can be carried out. recipe: with the places of what it names; keep: its rules on what is measured;
-    steps: its measures."""
+    steps: its measures; cluster: where they are done, if not here."""
 
     recipe: Recipe
     run: Run
     keep: Mapping[str, Any]
     steps: tuple[Step, ...]
+    cluster: Cluster | None
 
 
 def _checked(recipe: Recipe, beside: Path | None, trust: Sequence[str | Path] | None) -> _Asked:
@@ -228,6 +235,7 @@ def _checked(recipe: Recipe, beside: Path | None, trust: Sequence[str | Path] | 
     from hoigen.core.registry import entry_of
     from hoigen.data.run import Run
     from hoigen.recipe import places
+    from hoigen.recipe.build import cluster_of
     from hoigen.rules.cascade import build_steps, measured, measured_keep
     from hoigen.stages.ingest import check_shots
 
@@ -244,7 +252,7 @@ def _checked(recipe: Recipe, beside: Path | None, trust: Sequence[str | Path] | 
         job_of(recipe.caption)
     if not steps:
         raise UsageError("measures: at least one measure must be given (hoigen list names them)")
-    return _Asked(recipe, Run(Path(recipe.run)), measured_keep(recipe.keep), steps)
+    return _Asked(recipe, Run(Path(recipe.run)), measured_keep(recipe.keep), steps, cluster_of(recipe.executor))
 
 
 def _begun(asked: _Asked, *, quiet: bool, listed: bool) -> tuple[tuple[Step, ...], bool]:

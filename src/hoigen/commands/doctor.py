@@ -32,7 +32,7 @@ EXTRAS = {
     "experts": "captions and judgements by served language models (any OpenAI-compatible endpoint)",
     "lance": "datasets as Lance (hoigen export --to lance)",
     "models": "models in this process: language (PLLaVA too), aesthetics, flow, VBench, detectors",
-    "ray": "runs over several machines; this version does not use it yet: `hoigen work RUN --part` shares a run out",
+    "ray": "runs on the machines of a Ray cluster (--executor ray, docs/cluster.md)",
     "review": "pages on which people verify clips; this version has none yet",
     "stats": "figures of a dataset (hoigen stats)",
     "train": "videos of prompts by text-to-video models, and their fine-tuning (diffusers)",

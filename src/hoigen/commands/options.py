@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from hoigen.core.errors import UsageError, nearest
 from hoigen.core.settings import Setting
@@ -34,6 +34,10 @@ Prepare = Annotated[
         "only write the list of videos and run.yaml, and fetch the models: `hoigen work RUN --part i/n` does the rest, "
         "on as many machines as wanted (docs/cluster.md)"
     ),
+]
+Executor = Annotated[
+    Literal["local", "ray"] | None,
+    Setting("what does the work: worker processes of this machine, or a Ray cluster; left out, what the recipe says"),
 ]
 WHOLE = "0/1"
 DryRun = Annotated[bool, Setting("only say what would be decoded, looked at and measured")]

@@ -15,6 +15,7 @@ from hoigen.core.settings import Key, keys_of, plain, summary
 from hoigen.recipe.recipe import KEYS
 from hoigen.rules.cascade import HUMAN, SAID
 from hoigen.video.shots import detectors
+from hoigen.work.task import Cluster
 
 Json = dict[str, Any]
 OWN_FILE = r"\.py$"
@@ -50,6 +51,7 @@ def schema() -> Schema:
         "shots": shots,
         "measures": {"type": "array", "items": _named("measure")},
         "keep": keep,
+        "executor": {"anyOf": [{"enum": ["local", "ray"]}, _one_of({"ray": {"$ref": "#/$defs/executor.ray"}})]},
         "videos": dict(VIDEOS),
     }
     made: Json = {
@@ -61,6 +63,7 @@ def schema() -> Schema:
         "properties": {name: of_key(key, special.get(name)) for name, key in KEYS.items()},
         "$defs": {
             "rule": of_class(Rule) | {"minProperties": 1},
+            "executor.ray": of_class(Cluster),
             **{f"measure.{name}": of_class(cls) for name, cls in measures()},
             **{f"shots.{name}": of_class(cls) for name, cls in detectors()},
             **{f"observer.{name}": of_class(cls) for name, cls in plugins("observer")},

@@ -20,7 +20,7 @@ from hoigen.core.settings import Setting, summary
 from hoigen.data.sources import read_sources
 from hoigen.models.fingerprint import fingerprint
 from hoigen.recipe import places
-from hoigen.recipe.build import build, convert
+from hoigen.recipe.build import build, cluster_of, convert
 from hoigen.recipe.recipe import KEYS, check_numbers, unknown_key
 from hoigen.recipe.yaml import At, Values, apply_sets, lines_of, load_recipe, recipe_path
 from hoigen.rules.cascade import HUMAN, measure_name
@@ -102,6 +102,8 @@ class _Check:
                 self._settings(by_name[name], shots[name], f"shots.{name}", ("shots", name))
             elif shots_wanted(shots):
                 self._try(("shots",), lambda: check_detector(shots))
+        if "executor" in sound:
+            self._try(("executor",), lambda: cluster_of(sound["executor"]))
         if "measures" in sound or "measures" not in self.recipe:
             if not sound.get("measures"):
                 self._fault(("measures",), "measures: at least one measure must be given (hoigen list names them)")

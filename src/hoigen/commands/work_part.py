@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from hoigen.commands.options import WHOLE, Part, Quiet, RunFolder, part_of
+from hoigen.commands.options import WHOLE, Executor, Part, Quiet, RunFolder, part_of
 from hoigen.core.errors import UsageError
 from hoigen.core.settings import Setting
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hoigen.recipe.recipe import Recipe
     from hoigen.rules.decide import Funnel
 
-HOW = ("workers", "deadline", "load_deadline", "memory_mb", "breaker", "report")
+HOW = ("workers", "deadline", "load_deadline", "memory_mb", "breaker", "report", "executor")
 """Keys of a recipe on which no score depends."""
 
 
@@ -27,6 +27,7 @@ def work_part(
         list[str] | None,
         Setting("how it is to be done here, as key=value (workers=8); may be given more than once"),
     ] = None,
+    executor: Executor = None,
     quiet: Quiet = False,
 ) -> Funnel:
     """Does a part of what is missing of a run, as its run.yaml says; `curate --prepare` makes such a run.
@@ -37,13 +38,14 @@ def work_part(
     from hoigen.data.run import Run
 
     rank = part_of(part)
+    sets = [*([f"executor={executor}"] if executor is not None else []), *(set or [])]
     folder = Run(Path(run))
     if not folder.recipe_file.exists() or not folder.videos_file.exists():
         raise UsageError(
             f"{folder.path} is no run yet: hoigen curate RECIPE --run {folder.path} --prepare makes it, or hoigen "
             "evaluate --prepare"
         )
-    return carry_out(recipe_of_run(folder, set or [], "work"), quiet=quiet, trust=(), rank=rank)
+    return carry_out(recipe_of_run(folder, sets, "work"), quiet=quiet, trust=(), rank=rank)
 
 
 def recipe_of_run(run: Run, sets: Sequence[str], verb: str) -> Recipe:
@@ -63,7 +65,7 @@ def recipe_of_run(run: Run, sets: Sequence[str], verb: str) -> Recipe:
     trusted.check(run.recipe(), run.recipe_file)
     hosts.check_asked(run.recipe(), run.recipe_file)
     for text in sets:
-        key = text.partition("=")[0].strip()
+        key = text.partition("=")[0].split(".")[0].strip()
         if key in MOVED:
             raise UsageError(f"--set {text}: {unknown_key(key)}")
         if key not in HOW:

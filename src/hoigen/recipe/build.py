@@ -17,6 +17,7 @@ from hoigen.core.errors import UsageError, nearest
 from hoigen.core.registry import Kind, find
 from hoigen.core.settings import check_bounds, keys_of
 from hoigen.recipe.recipe import KEYS, Recipe, check_known
+from hoigen.work.task import Cluster
 
 WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "null"}
 
@@ -59,6 +60,17 @@ def make(kind: Kind, spec: Any, where: str, *, beside: Path | None = None) -> An
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from None
     return build(cls, settings, f"{where}.{name}")
+
+
+def cluster_of(spec: Any) -> Cluster | None:
+    """What a recipe's `executor` says of a Ray cluster; None where this machine does the work. Raises UsageError."""
+    name, settings = next(iter(spec.items())) if isinstance(spec, Mapping) and len(spec) == 1 else (spec, None)
+    if name == "ray":
+        found: Cluster = build(Cluster, settings, "executor.ray")
+        return found
+    if name != "local" or settings:
+        raise UsageError(f"executor: local, ray, or ray with its settings; it came as {spec!r}")
+    return None
 
 
 def check_keys(given: Mapping[Any, Any], known: Iterable[str], where: str) -> None:

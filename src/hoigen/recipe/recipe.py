@@ -91,6 +91,13 @@ class Recipe:
             "false goes on to the end"
         ),
     ] = True
+    executor: Annotated[
+        str | Mapping[str, Any],
+        Setting(
+            "what does the work: `local`, worker processes of this machine, or `ray`, the machines of a Ray cluster, "
+            "with its settings (`ray: {address: auto, gpus: 0.5}`, docs/cluster.md)"
+        ),
+    ] = "local"
     shard_size: Annotated[
         int,
         Setting(

@@ -13,6 +13,7 @@ from typing import Any
 
 from hoigen.core import devices
 from hoigen.core.clip import Clip
+from hoigen.core.errors import SetupError
 from hoigen.data import tables
 from hoigen.data.columns import SCORE_COLUMNS, Row
 from hoigen.data.files import Folder
@@ -30,7 +31,7 @@ from hoigen.stages.engine import Job, Outcome, Seen, experts_of, models_of, pati
 from hoigen.stages.reworded import goes_by_prompt, with_asked
 from hoigen.work.ranks import Barrier, Rank
 from hoigen.work.stage import Item, Stage
-from hoigen.work.task import Failure, Handler, Limits, Task, cores
+from hoigen.work.task import Failure, Handler, Limits, Machine, Task, cores
 
 MOST_TOGETHER = 64
 """Clips that a worker may have begun, however many slots there are: each has a thread, and its frames."""
@@ -147,6 +148,34 @@ def _fetch_before_first(
     yield from tasks
 
 
+@contextlib.contextmanager
+def _models_of_machine(
+    scorer: Callable[..., Handler],
+    measures: Sequence[Any],
+    keep: Mapping[str, Any],
+    prints: Sequence[str],
+    how: Mapping[str, float],
+) -> Iterator[Callable[[], Handler]]:
+    """The process that owns the models of a machine.
+
+    Args:
+        scorer: what workers are set up with, but for the address of that process.
+        measures, keep: as of `hoigen curate`.
+        prints: of the scores, on a machine that is not the parent's: models are fetched there.
+        how: deadlines of the process.
+
+    Raises SetupError where the machine has other models than the parent.
+    """
+    if prints:
+        steps = fetched(cascade.build_steps(measures, keep), measures, keep, quiet=True)
+        here = [step.fingerprint for step in steps]
+        if here != list(prints):
+            raise SetupError(f"a machine of the cluster has other model files, or another hoigen: {here}, not {prints}")
+    with Host(partial(setup_models, measures), **how) as host:
+        host.start()
+        yield partial(scorer, host.address)
+
+
 KEY = ("id", "question")
 """What an observation is kept by."""
 
@@ -182,18 +211,18 @@ class ScoreStage(Stage):
         self.tried: set[tuple[str, str]] = set()  # (clip, measure) of scores that failed in this run
 
     @contextlib.contextmanager
-    def around(self, tasks: Iterator[Task]) -> Iterator[tuple[Iterator[Task], Callable[[], Handler]]]:
+    def around(self, tasks: Iterator[Task]) -> Iterator[tuple[Iterator[Task], Callable[[], Handler] | Machine]]:
         """Models are fetched before the first clip, and the experts of measures are opened in a process of theirs."""
-        address = ""
-        with contextlib.ExitStack() as stack:
-            if not self.models_present:
-                tasks = _fetch_before_first(tasks, self.steps, self.measures, self.keep, self.quiet)
-            if self.limits.workers and models_of(self.steps):
-                deadline = max(self.limits.deadline, patience(self.steps))
-                how = {"load_deadline": self.limits.load_deadline, "deadline": deadline}
-                host = stack.enter_context(Host(partial(setup_models, self.measures), **how))
-                tasks, address = host.before(tasks), host.address
-            yield tasks, partial(setup_scorer, self.measures, self.keep, self.score_all, self.path, address)
+        if not self.models_present:
+            tasks = _fetch_before_first(tasks, self.steps, self.measures, self.keep, self.quiet)
+        prints = tuple(step.fingerprint for step in self.steps) if self.limits.cluster is not None else ()
+        scorer = partial(setup_scorer, self.measures, self.keep, self.score_all, self.path.absolute())
+        if models_of(self.steps) and (self.limits.workers or self.limits.cluster is not None):
+            deadline = max(self.limits.deadline, patience(self.steps))
+            how = {"load_deadline": self.limits.load_deadline, "deadline": deadline}
+            yield tasks, Machine(partial(_models_of_machine, scorer, self.measures, self.keep, prints, how))
+        else:
+            yield tasks, scorer
 
     def shards(self) -> Sequence[int]:
         return self.numbers

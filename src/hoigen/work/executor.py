@@ -9,14 +9,15 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterable, Mapping
 
-from hoigen.work.task import Handler, Limits, Sink, Task
+from hoigen.work.task import Handler, Limits, Machine, Sink, Task
 
-Executor = Callable[[Iterable[Task], Callable[[], Handler], Sink, Limits], None]
+Executor = Callable[[Iterable[Task], Callable[[], Handler] | Machine, Sink, Limits], None]
 """Does tasks with a handler, somewhere, and reports to a sink; returns when each task is done or was given up.
 
 It is given, in this order:
     tasks: taken as they are needed, a few ahead of what is under way, in the caller's thread.
-    setup: called where tasks are done, once for each worker; gives the handler. It can be pickled.
+    setup: called where tasks are done, once for each worker; gives the handler. It can be pickled. A Machine is opened
+        first, once on each machine, before its workers are set up, and closed when they have ended.
     sink: gets every part and every end, in the caller's thread; of one task in the order in which things happened. What
         it raises ends the run.
     limits: how many workers, how long and how much memory a task may take, how often it is tried.
@@ -25,8 +26,8 @@ Raises SetupError when no worker can be set up, KeyboardInterrupt on Ctrl-C (and
 other processes), and whatever `tasks` and the sink raise. However it ends, nothing that it has started is left.
 """
 
-EXECUTORS: Mapping[str, str] = {"local": "hoigen.work.local:run"}
-"""Name -> module:function. local: supervised worker processes on this machine."""
+EXECUTORS: Mapping[str, str] = {"local": "hoigen.work.local:run", "ray": "hoigen.work.cluster:run"}
+"""Name -> module:function. local: supervised worker processes on this machine; ray: on the nodes of a Ray cluster."""
 
 CHOSEN = "local"
 

@@ -7,6 +7,7 @@ failed. Two quick tasks are in flight per worker, so that the round trip costs n
 
 from __future__ import annotations
 
+import itertools
 import pickle
 import signal
 from collections.abc import Callable, Iterable, Iterator
@@ -14,22 +15,28 @@ from contextlib import contextmanager
 from typing import Any
 
 from hoigen.core.errors import SetupError
-from hoigen.work.task import Failure, Handler, Limits, Sink, Task
+from hoigen.work.task import Failure, Handler, Limits, Machine, Sink, Task
 
 
-def run(tasks: Iterable[Task], setup: Callable[[], Handler], sink: Sink, limits: Limits) -> None:
+def run(tasks: Iterable[Task], setup: Callable[[], Handler] | Machine, sink: Sink, limits: Limits) -> None:
     """Runs all tasks; returns when each is done or was given up.
 
     Args:
         tasks: taken as they are needed, a few ahead.
         setup: called once in each worker process; gives the handler. It is pickled: a module's function, or
-            functools.partial of one.
+            functools.partial of one. A Machine is opened in this process before the first task.
         sink: gets parts and ends.
         limits: of the workers; with 0 of them everything runs in this process.
 
     Raises SetupError when workers cannot be set up, KeyboardInterrupt on Ctrl-C and on SIGTERM, and whatever the
     sink or `tasks` raise. However it ends, no worker is left.
     """
+    if isinstance(setup, Machine):
+        coming = iter(tasks)
+        for first in coming:  # where nothing is to do, nothing is opened
+            with setup.open() as of_worker:
+                run(itertools.chain([first], coming), of_worker, sink, limits)
+        return
     if limits.workers < 1:
         _run_here(iter(tasks), setup, sink, limits)
         return
@@ -39,7 +46,7 @@ def run(tasks: Iterable[Task], setup: Callable[[], Handler], sink: Sink, limits:
         raise SetupError(f"setup cannot be sent to worker processes: {type(error).__name__}: {error}") from error
     from hoigen.work.supervisor import Supervisor
 
-    with _sigterm_as_ctrl_c():
+    with sigterm_as_ctrl_c():
         supervisor = Supervisor(iter(tasks), pickled, sink, limits)
         try:
             supervisor.run()
@@ -48,7 +55,7 @@ def run(tasks: Iterable[Task], setup: Callable[[], Handler], sink: Sink, limits:
 
 
 @contextmanager
-def _sigterm_as_ctrl_c() -> Iterator[None]:
+def sigterm_as_ctrl_c() -> Iterator[None]:
     """SIGTERM raises KeyboardInterrupt, unless the program handles it in its own way."""
 
     def stop(number: int, frame: Any) -> None:

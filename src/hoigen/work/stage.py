@@ -36,10 +36,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from hoigen.core.clip import Seconds
 from hoigen.work.breaker import Breaker
-from hoigen.work.executor import executor
+from hoigen.work.executor import CHOSEN, executor
 from hoigen.work.progress import Progress
 from hoigen.work.ranks import Barrier, Rank
-from hoigen.work.task import Failure, Handler, Limits, Task
+from hoigen.work.task import Failure, Handler, Limits, Machine, Task
 
 if TYPE_CHECKING:
     from hoigen.data.columns import Row
@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 
 LOOK_EVERY: Seconds = 0.2
 """How long is waited at a time for items that end elsewhere than in a worker."""
+
+
+Around = AbstractContextManager[tuple[Iterator[Task], Callable[[], Handler] | Machine]]
 
 
 @dataclass(slots=True, eq=False)
@@ -114,7 +117,7 @@ class Stage:
         """Who has the journals: the run; a stage that fills another folder says which. None: nobody."""
         return self.run
 
-    def around(self, tasks: Iterator[Task]) -> AbstractContextManager[tuple[Iterator[Task], Callable[[], Handler]]]:
+    def around(self, tasks: Iterator[Task]) -> Around:
         """Held while the stage runs: the tasks, and what workers are set up with. For what must be there meanwhile."""
         return contextlib.nullcontext((tasks, self.setup()))
 
@@ -180,7 +183,7 @@ class Stage:
                 contextlib.closing(Progress(self.name, total, self.unit, quiet=quiet)) as self.progress,
                 self.around(self._tasks()) as (tasks, setup),
             ):
-                executor()(tasks, setup, self, limits)
+                executor(CHOSEN if limits.cluster is None else "ray")(tasks, setup, self, limits)
                 while self._items:
                     self.book(LOOK_EVERY)
         finally:

@@ -11,6 +11,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Iterator
+from typing import Any
 
 from hoigen.core.clip import Seconds
 from hoigen.core.errors import SetupError
@@ -37,6 +38,7 @@ waits keeps its frames."""
 
 OTHERS = "its worker was lost at another task while this one waited"
 
+END: Any = object()
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
@@ -44,13 +46,13 @@ class Supervisor:
     """One run. All its state is changed by the thread that calls `run`.
 
     Args:
-        tasks: taken as they are needed.
+        tasks: taken as they are needed; None among them is that there is nothing at the moment.
         setup: pickled; called once in each worker, gives the handler.
         sink: gets parts and ends.
         limits: of the workers.
     """
 
-    def __init__(self, tasks: Iterator[Task], setup: bytes, sink: Sink, limits: Limits) -> None:
+    def __init__(self, tasks: Iterator[Task | None], setup: bytes, sink: Sink, limits: Limits) -> None:
         self.tasks, self.setup, self.sink, self.limits = tasks, setup, sink, limits
         self.fresh: deque[Flight] = deque()  # to be tried again, on a worker that has done nothing yet
         self.again: deque[Flight] = deque()
@@ -70,7 +72,8 @@ class Supervisor:
         while True:
             self._fill()
             self._grow()
-            if not self._pending(1) and not any(worker.flights for worker in self.workers):
+            idle = not self._pending(1) and not any(worker.flights for worker in self.workers)
+            if idle and self.exhausted:
                 return
             self._listen(max(0.0, looked + LOOK_EVERY - time.monotonic()))
             now = time.monotonic()
@@ -94,9 +97,11 @@ class Supervisor:
         """How many tasks wait, counted up to `wanted`; takes no more than that from the input."""
         there = len(self.fresh) + len(self.again) + len(self.ahead)
         while there < wanted and not self.exhausted:
-            task = next(self.tasks, None)
-            if task is None:
+            task = next(self.tasks, END)
+            if task is END:
                 self.exhausted = True
+            elif task is None:
+                break
             else:
                 self.ahead.append(Flight(task))
                 there += 1

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 from hoigen.core import errors
 from hoigen.core.clip import Seconds
+from hoigen.core.settings import Setting, check_bounds
 
 NOT_THE_VIDEOS = (
     "That is an error of hoigen or of a library that does not fit it, not of the videos. `hoigen doctor` looks at the "
@@ -50,12 +52,46 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+EVERY_CORE = 0
+"""Workers of a machine of a cluster, when nobody says how many: as many as it has room for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A set-up that first needs something on each machine, for as long as workers are at work there: a process that
+    owns the models.
+
+    open: gives what workers are set up with; it is pickled.
+    """
+
+    open: Callable[[], AbstractContextManager[Callable[[], Handler]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """Where Ray does the work, and what of it."""
+
+    address: Annotated[str, Setting("of the cluster (`auto`, or host:port); empty starts one on this machine")] = ""
+    cpus: Annotated[float, Setting("CPUs that one worker takes", above=0)] = 1.0
+    gpus: Annotated[
+        float | None,
+        Setting(
+            "GPUs that the workers of a node take together, 0.5 for half a card; null is one where a node has any",
+            least=0,
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        check_bounds(type(self), vars(self))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """Bounds of the workers.
 
     Args:
-        workers: processes; 0 runs everything in this one, without deadline or memory cap, for a debugger.
+        workers: processes, on a cluster of each machine (EVERY_CORE: as many as it has room for); 0 here runs all in
+            this one, without deadline or memory cap, for a debugger.
         deadline: seconds for which a task may report no progress, from when a worker takes it up; of a handler that
             never reports any, seconds for the whole task.
         load_deadline: seconds for setting a worker up, which is where models are read.
@@ -65,6 +101,7 @@ class Limits:
         threads: of one worker's libraries (OpenMP, BLAS, OpenCV); the cores are shared out when None.
         together: tasks that one worker may have begun: one is worked at, the others wait for answers from outside
             (`worker.elsewhere`). With 1 the worker waits with its task.
+        cluster: what the executor `ray` goes by.
     """
 
     workers: int = field(default_factory=cores)
@@ -75,6 +112,7 @@ class Limits:
     breaker: bool = True
     threads: int | None = None
     together: int = 1
+    cluster: Cluster | None = None
 
 
 @dataclass(frozen=True, slots=True)
