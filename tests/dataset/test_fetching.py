@@ -240,6 +240,18 @@ def test_a_file_of_a_store_goes_on_where_it_broke_off(tmp_path: Path) -> None:
         urls.download(f"file://{held}x", path, refuse, quiet=True)
 
 
+def test_all_that_comes_passes_the_throttle(publisher: Publisher, tmp_path: Path) -> None:
+    passed: list[int] = []
+
+    class Counting(urls.Throttle):
+        def passed(self, count: int) -> None:
+            passed.append(count)
+
+    publisher.breaks = [100_000]
+    urls.download(address(publisher, "a"), tmp_path / "a", lambda _: None, quiet=True, throttle=Counting(1e6))
+    assert sum(passed) == len(CONTENT)
+
+
 def test_a_rate_is_kept_and_a_pause_is_no_credit() -> None:
     now, slept = [100.0], []
 

@@ -257,26 +257,27 @@ OPEN_SORA_PLAN = [
         "frame_idx": "10:35",
         "aes": 5.1,
     },
-    {"path": "mixkit/Woman/mixkit-woman-1.mp4", "cap": "She rests.", "cut": [25, 45], "num_frames": 20, "fps": 25},
+    {"path": "pexels/mixkit/mixkit-woman-1.mp4", "cap": "She rests.", "cut": [25, 45], "num_frames": 20, "fps": 25},
     {"path": "pixabay_v2/folder_01/cat-7.mp4", "cap": ["A cat."], "resolution": {"height": 1080, "width": 1920}},
     {"path": "pexels/5000-94/9.mp4", "cap": ["A dog."]},
+    {"path": "plain.mp4", "cap": ["Plain."]},
 ]
 
 
 @pytest.mark.parametrize(
     ("name", "wanted"),
     [
-        ("Mixkit", [("She paints.", 0.4, 1.4), ("She rests.", 1.0, 1.8)]),
-        ("Pixabay", [("A cat.", None, None)]),
-        ("Pexels", []),
+        ("Mixkit", [("She paints.", 0.4, 1.4), ("She rests.", 1.0, 1.8), ("Plain.", None, None)]),
+        ("Pixabay", [("A cat.", None, None), ("Plain.", None, None)]),
+        ("Pexels", [("Plain.", None, None)]),
     ],
 )
 def test_open_sora_plan(tmp_path: Path, tiny_video: Path, name: str, wanted: list[Any]) -> None:
     have = tmp_path / "have"
-    for file in ("mixkit-woman-1.mp4", "cat-7_resize1080p.mp4"):
+    for file in ("mixkit-woman-1.mp4", "cat-7_resize1080p.mp4", "plain.mp4"):
         have.mkdir(exist_ok=True)
         shutil.copy(tiny_video, have / file)
-    index = tmp_path / "pexels" / "llava_path_cap_64x512x512.json"  # the list's own folder says nothing of its rows
+    index = tmp_path / "pixabay" / "llava_path_cap_64x512x512.json"  # the list's own folder says nothing of its rows
     index.parent.mkdir()
     index.write_text(json.dumps(OPEN_SORA_PLAN))
     _, rows, missing = listed(tmp_path, name, have, index=str(index))
