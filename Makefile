@@ -1,5 +1,6 @@
 # make demo: set everything up and run the main job on real footage.
 # make review: look at the demo's clips as a reviewer does, in a browser; also at those that the demo drops by hoi_lite.
+# make story: from videos to a comparison of models, every step, with one page that leads to all of it (docs/story.md).
 # make test: set everything up and pass the tests, but for those whose worth is in their length.
 # make test-slow: pass those, and install every extra.
 # make smoke: build the wheel and run doctor and demo from it on the newest Python at hand (SMOKE_PYTHON=... takes another).
@@ -19,7 +20,7 @@ READERS := .venv-readers
 REVIEW := runs/demo-review
 PARITY := build/parity
 
-.PHONY: setup demo review test test-slow audit smoke extras check-debian parity readers mutants lint types bench clean
+.PHONY: setup demo review story test test-slow audit smoke extras check-debian parity readers mutants lint types bench clean
 .DEFAULT_GOAL := setup
 
 setup: $(STAMP)
@@ -38,6 +39,9 @@ review: setup
 	@test -e $(REVIEW)/captions || { echo "A run of the same clips that keeps most of them, for people to decide:"; \
 		$(HOIGEN) curate runs/demo/run.yaml --run $(REVIEW) --quiet --set keep.hoi_lite.min=0.1 && $(HOIGEN) caption $(REVIEW) --quiet; }
 	$(HOIGEN) review $(REVIEW)
+
+story: setup $(MODELS)
+	$(VENV)/bin/python benchmarks/story.py $(STORY)
 
 # The tests of models in this process need PyTorch. TORCH=... takes another build of it.
 $(MODELS): $(STAMP)

@@ -156,6 +156,8 @@ def test_with_verdicts_it_says_how_many_people_and_how_far_they_agree(run: Run) 
     assert document["rai:annotationsPerItem"] == "3 of 5 clips by one person or more, 3 by two or more"
     assert "2 people; most said yes of 1 of 3 clips." in document["rai:dataAnnotationAnalysis"]
     assert "Krippendorff's alpha" in document["rai:dataAnnotationAnalysis"][1]
+    card = (result.made.folder / "README.md").read_text()
+    assert "- What they were told: Keep what shows a hand that holds something.\n" in card
     found = rows(result.made.folder)
     assert json.loads(found["b"]["verdicts"]) == {"keep": {"drop": 1, "keep": 1}}
     everything = "".join(path.read_text() for path in result.made.folder.rglob("*") if path.suffix in (".md", ".json"))
@@ -175,6 +177,7 @@ def test_the_summary_of_the_eu_has_its_sections(run: Run) -> None:
         assert f"### {heading}" in text
     assert "- own: 2 clips" in text
     assert "- CC-BY-4.0: 2 clips" in text
+    assert "captions that describe them; captioner: " in text
 
 
 def test_texts_of_strangers_break_no_table(run: Run) -> None:

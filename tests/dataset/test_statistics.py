@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -165,6 +166,17 @@ def test_the_command_writes_page_figures_and_numbers(tmp_path: Path, capsys: pyt
     before = {path.name: path.read_bytes() for path in (tmp_path / "stats").iterdir()}
     clip_stats(tmp_path)
     assert {path.name: path.read_bytes() for path in (tmp_path / "stats").iterdir()} == before, "the same every time"
+
+
+def test_growth_is_drawn_from_two_clips_on_and_names_lie_apart(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="extra [stats]: make test brings it")
+    from hoigen.pages import plots
+
+    found = statistics(counted(tmp_path), STEPS)
+    drawn = plots.drawn(found, "growth", "svg").decode()
+    assert "3 objects, actions" in drawn, "two lines end at 3"
+    assert "4 pairs" in drawn
+    assert "growth" not in plots.figures(replace(found, growth=found.growth[:1])), "one clip is a point"
 
 
 def test_without_matplotlib_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

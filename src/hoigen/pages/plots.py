@@ -82,7 +82,8 @@ def figures(found: Statistics) -> dict[str, tuple[Draw, tuple[float, float], str
         named["words"] = (_words, (7.2, 3.6), "The commonest words of the captions")
     if found.objects and found.actions:
         named["long_tail"] = (_tails, (7.2, 3.0), "How often each object, action and word occurs, by its rank")
-        named["growth"] = (_growth, (7.2, 3.2), "Different objects, actions and pairs that so many clips name")
+        if found.growth[-1][0] > 1:  # one clip is a point
+            named["growth"] = (_growth, (7.2, 3.2), "Different objects, actions and pairs that so many clips name")
     if found.matrix is not None:
         named["matrix"] = (_matrix, (7.6, 6.6), "Clips that show an action done to an object")
     named["sources"] = (_sources, (7.2, max(1.6, 0.34 * min(12, len(found.sources)) + 0.9)), "Clips by source")
@@ -323,6 +324,7 @@ def _tails(figure: Figure, found: Statistics) -> None:
             axes.plot(ranks, often, color=colour, linewidth=1.8, label=label)
     axes.set_xscale("log")
     axes.set_yscale("log")
+    axes.set_ylim(bottom=0.8)  # nothing occurs less than once, also where the axis would go by that alone
     axes.set_xlabel("rank")
     axes.set_ylabel("how often")
     axes.grid(which="major")
@@ -335,9 +337,12 @@ def _growth(figure: Figure, found: Statistics) -> None:
     axes = figure.subplots()
     axes.set_title("Vocabulary growth")
     clips, *columns = zip(*found.growth, strict=True)
+    ends: dict[int, list[str]] = {}  # lines that end at one place share a name there
     for numbers, name, colour in zip(columns, ("objects", "actions", "pairs"), (KEPT, THIRD, DROP), strict=True):
         axes.plot(clips, numbers, color=colour, linewidth=1.8)
-        axes.annotate(f"{numbers[-1]:,} {name}", (clips[-1], numbers[-1]), (5, 0), textcoords="offset points",
+        ends.setdefault(numbers[-1], []).append(name)
+    for last, names in ends.items():
+        axes.annotate(f"{last:,} {', '.join(names)}", (clips[-1], last), (5, 0), textcoords="offset points",
                       va="center", fontsize=8, color=INK, annotation_clip=False)  # fmt: skip
     axes.set_xscale("log")
     axes.set_yscale("log")

@@ -144,17 +144,18 @@ def responsible(facts: Facts) -> dict[str, Any]:
             "rai:annotatorDemographics": [NOT_REVIEWED],
         }
     else:
+        who = "1 person" if review.people == 1 else f"{review.people} people"
         per = f"{review.clips} of {facts.index.clips} clips by one person or more, {review.twice} by two or more"
         found |= {
             "rai:dataAnnotationProtocol": review.told
             or f"Question `{review.question}`; what people were told is not noted.",
             "rai:dataAnnotationPlatform": ["hoigen"],
             "rai:dataAnnotationAnalysis": [
-                f"{review.people} people; most said yes of {review.yes} of {review.clips} clips.",
+                f"{who}; most said yes of {review.yes} of {review.clips} clips.",
                 f"Agreement: {review.agreement}",
             ],
             "rai:annotationsPerItem": per,
-            "rai:annotatorDemographics": [f"{review.people} people; nothing else is noted of them."],
+            "rai:annotatorDemographics": [f"{who}; nothing else is noted of them."],
         }
     return found
 
@@ -234,6 +235,7 @@ def card(facts: Facts) -> str:
     ]
     columns = [f"| `{name}` | {COLUMNS.get(name) or 'a number of a measure'} |" for name in facts.kinds]
     people = responsible(facts)
+    told = [f"- What they were told: {_plain(people['rai:dataAnnotationProtocol'])}"] if facts.review else []
     changes = ["## Changes", *(f"- {line}" for line in facts.changes), ""] if facts.changes else []
     given = (
         "as files in `clips/`" if facts.media else "by address, start, end and digest of their video; no video is given"
@@ -268,6 +270,7 @@ def card(facts: Facts) -> str:
             "## People",
             f"- Checked by people: {people['rai:annotationsPerItem']}",
             *(f"- {line}" for line in people["rai:dataAnnotationAnalysis"] if facts.review is not None),
+            *told,
             *(f"- {line}" for line in people["rai:personalSensitiveInformation"]),
             "",
             "## Models",
@@ -310,7 +313,7 @@ knows is marked `[provider]`.
 [provider]
 ### 1.3 Modalities and size
 - Video: {index.clips:,} clips, {index.seconds / 3600:.2f} hours (range of the template: {_hours(index.seconds)}).
-- Text: {index.captions:,} captions that describe them, written by machines.
+- Text: {index.captions:,} captions that describe them; captioner: {_plain(index.captioner or "none")}.
 - Audio, images: none.
 - Dataset: {_plain(facts.name)} {facts.version}, {facts.date}; latest date of acquisition: [provider]
 
@@ -327,7 +330,7 @@ None by hoigen, which opens listed videos alone; how the listed videos were obta
 ### 2.4 User data
 None by hoigen; [provider]
 ### 2.5 Synthetic data
-Captions and categories: {_plain(synthetic)}.
+Models that scores, captions or categories came from: {_plain(synthetic)}.
 ### 2.6 Other sources
 [provider]
 
