@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -16,16 +17,24 @@ from hoigen.commands.caption import caption
 from hoigen.commands.categories import categories
 from hoigen.commands.clip_stats import clip_stats
 from hoigen.commands.duplicates import duplicates
+from hoigen.commands.export import export
 from hoigen.commands.release import release
 from hoigen.commands.split import split
 from hoigen.commands.verify_release import verify_release
 from hoigen.core.errors import UsageError
+from hoigen.core.registry import names_of
 from hoigen.dataset import near
 from hoigen.models.files import locate
 from hoigen.video.cutting import cut_clip
 from render import render
 from run_folders import in_this_process
 
+ASKED = {
+    "ltx_trainer": {"frames": "9,17"},
+    "open_sora": {"size": "256x256"},
+    "videox_fun": {"frames": "5,17"},
+}
+"""What formats are asked for, where 17 frames of 128x96 are none of theirs."""
 WORLD = {
     "first": {"fake_world": {"model": "a"}},
     "second": {"fake_world": {"model": "b"}},
@@ -34,10 +43,10 @@ WORLD = {
 }
 
 
-def whole(folder: Path, videos: list[Path]) -> dict[str, Any]:
-    """Videos -> a release; what each step said."""
+def whole(folder: Path, videos: list[Path], *more: str) -> dict[str, Any]:
+    """Videos -> a release; what each step said. more: measures besides the cheap ones."""
     run = folder / "run"
-    measures = ["metadata", "perceptual_hash"]
+    measures = ["metadata", "perceptual_hash", *more]
     with in_this_process():
         hoigen.curate(videos=[str(path) for path in videos], run=run, measures=measures, report=False, quiet=True)
         alike = duplicates(run)
@@ -93,6 +102,30 @@ def test_labelled_clips_become_a_dataset(tmp_path: Path, shared_clips: Path) -> 
     came = whole(tmp_path, sorted(shared_clips.glob("*.mp4"))[:24])
     assert came["verified"].verified.clips == came["alike"].funnel.counts["kept"] > 15
     assert not came["words"].failed
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_labelled_clips_go_into_every_format(tmp_path: Path, shared_clips: Path) -> None:
+    """Real footage through the whole chain, and read back by each format's rules: what is kept is in all of them."""
+    pytest.importorskip("matplotlib", reason="extra [stats]: make test brings it")
+    rows = [json.loads(line) for line in (shared_clips / "labels.jsonl").read_text().splitlines()]
+    videos = [shared_clips / row["file"] for row in rows if row["has_hoi"]][:3]
+    came = whole(tmp_path, videos, "hoi_lite")
+    kept = came["alike"].funnel.counts["kept"]
+    assert kept == came["verified"].verified.clips == came["numbers"].found.captions >= 2
+    for name in names_of("format"):
+        if name == "lance" and importlib.util.find_spec("lance") is None:
+            continue  # make readers has it
+        wanted = {"frames": "17", "size": "128x96", "fps": 8.0} | ASKED.get(name, {})
+        out = tmp_path / name
+        with in_this_process():
+            done = export(came["run"], to=name, out=out, quiet=True, **wanted)
+            again = export(came["run"], to=name, out=out, quiet=True, **wanted)
+        assert (done.plan.kept, dict(done.plan.left_out), dict(done.failed)) == (kept, {}, {}), name
+        assert done.written == done.plan.files, name
+        assert done.read_back == done.samples == kept, name
+        assert (again.written, again.already) == (0, done.plan.files), name
 
 
 def test_hashes_of_footage_are_found_again_mirrored_and_smaller(tmp_path: Path) -> None:
