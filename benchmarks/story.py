@@ -328,8 +328,8 @@ STEPS: tuple[Step, ...] = (
     Step(
         "evaluate",
         "Evaluate",
-        "Both models' videos through the same measures. Random pixels have no people: scores that need one are "
-        "undefined, never 0.",
+        "Both models' videos through the same measures. In random pixels nobody does anything: the coarse scores are "
+        "0, and the fine ones, which are of somebody who is there, are undefined.",
         (
             f"hoigen evaluate --videos {OUT}/generated --prompts {OUT}/suite.json --run {OUT}/evaluation --quiet",
             f"hoigen report {OUT}/evaluation --beside {OUT}/evaluation",
