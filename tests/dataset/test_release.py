@@ -99,6 +99,11 @@ def test_files_of_cut_become_part_of_it(run: Run, tmp_path: Path) -> None:
     assert row["file_sha256"] == making.sha256(result.made.folder / "clips" / "a.mp4")
     assert {path.name for path in (result.made.folder / "clips").iterdir()} == {*(f"{n}.mp4" for n in "abcd"), "e.mkv"}
     assert verify_release(result.made.folder).verified.files == 13
+    assert "faces were not blurred" in (result.made.folder / "README.md").read_text()
+    (folder / ".cut").write_text("blurred\n/runs/hands\n")  # as `hoigen cut --blur-faces` notes it
+    card = (made(run, clips=folder, sources=sources, version="1.1.0").made.folder / "README.md").read_text()
+    assert "Faces were blurred in the files as far as a machine found them" in card
+    assert "missed" in card
 
 
 # what machines read

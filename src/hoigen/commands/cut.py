@@ -9,13 +9,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from hoigen.commands.options import Quiet, RunFolder
 from hoigen.core.clip import Seconds
 from hoigen.core.errors import SetupError, UsageError
 from hoigen.core.settings import Setting
 from hoigen.core.words import plural
+from hoigen.data.run import CUT_NOTE as NOTE
 from hoigen.work.stage import Item, Stage
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from hoigen.work.task import Emit, Failure, Handler
 
 SUFFIXES = (".mp4", ".mkv")
+Kind = Literal["exact", "copy", "blurred"]
+KINDS: Mapping[str, str] = {"exact": "without --copy", "copy": "with --copy", "blurred": "with --blur-faces"}
+"""How a folder may be cut, as its note says, and how the command was then given."""
 NAMED = 3
 """So many files of a list are named on the screen; the result has all."""
 
@@ -113,6 +117,12 @@ def cut(
             "encoding exactly the clip's frames anew (H.264, CRF 18)"
         ),
     ] = False,
+    blur_faces: Annotated[
+        bool,
+        Setting(
+            "make faces unknowable, as far as they are found (docs/cut.md says how many are missed); not with copy"
+        ),
+    ] = False,
     prune: Annotated[
         bool,
         Setting(
@@ -143,12 +153,20 @@ def cut(
     target = Path(out) if out is not None else folder.cut_folder
     folder.check_links()
     check_numbers({"workers": workers, "deadline": deadline})
-    _ready(target, copy, folder.path, prune)
+    if copy and blur_faces:
+        raise UsageError("--copy and --blur-faces: packets that are copied cannot be changed; give one of them")
+    kind: Kind = "copy" if copy else "blurred" if blur_faces else "exact"
+    if blur_faces:
+        from hoigen.models.files import locate
+        from hoigen.video.faces import MODEL
+
+        locate(MODEL)  # before any worker wants it
+    _ready(target, kind, folder.path, prune)
     with os.scandir(target) as entries:
         files = sorted(e.name for e in entries if e.name.endswith(SUFFIXES) and not e.name.startswith("."))
     there = {Path(name).stem for name in files}
     limits = Limits(deadline=deadline, workers=workers or cores())
-    stage = _CutStage(folder, steps, there, target, copy)
+    stage = _CutStage(folder, steps, there, target, kind)
     try:
         stage.go(limits, total=total, quiet=quiet)
     except KeyboardInterrupt:
@@ -188,7 +206,7 @@ class _Job(NamedTuple):
     there: bool
 
 
-def setup_cut(out: Path, copy: bool) -> Handler:
+def setup_cut(out: Path, kind: Kind) -> Handler:
     """Runs once in each worker."""
     from hoigen import video
 
@@ -198,6 +216,7 @@ def setup_cut(out: Path, copy: bool) -> Handler:
         from hoigen.core.errors import VideoError
         from hoigen.stages.showing import check_same, may_be_replaced
         from hoigen.video.cutting import cut_clip
+        from hoigen.video.faces import faces_of
 
         clip = job.clip
         emit.doing("cut")
@@ -205,7 +224,8 @@ def setup_cut(out: Path, copy: bool) -> Handler:
             if may_be_replaced(clip):
                 check_same(clip, emit.progress)
             if not job.there:
-                cut_clip(clip, out / f"{clip.id}.mp4", copy, emit.progress)
+                faces = faces_of(clip, emit.progress) if kind == "blurred" else None
+                cut_clip(clip, out / f"{clip.id}.mp4", kind == "copy", emit.progress, faces=faces)
         except VideoError as error:
             emit(str(error))  # the file's fault: another try would end alike
         else:
@@ -220,15 +240,15 @@ class _CutStage(Stage):
     name = "cut"
     unit = "clip"
 
-    def __init__(self, run: Run, steps: Sequence[Step], there: set[str], out: Path, copy: bool) -> None:
+    def __init__(self, run: Run, steps: Sequence[Step], there: set[str], out: Path, kind: Kind) -> None:
         super().__init__()
-        self.folder, self.steps, self.there, self.out, self.copy = run, steps, there, out, copy
+        self.folder, self.steps, self.there, self.out, self.kind = run, steps, there, out, kind
         self.cut = self.already = 0
         self.failures: dict[str, str] = {}
         self.replaced: set[str] = set()
 
     def setup(self) -> Callable[[], Handler]:
-        return functools.partial(setup_cut, self.out, self.copy)
+        return functools.partial(setup_cut, self.out, self.kind)
 
     def plan(self, shard: int) -> Iterator[Item | str]:
         """The clips that the rules keep, in the order of the input; a shard of the run at a time is held."""
@@ -296,16 +316,15 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
 
 
-def _ready(out: Path, copy: bool, run: Path, prune: bool) -> None:
+def _ready(out: Path, kind: Kind, run: Path, prune: bool) -> None:
     """Makes the folder, notes in it how it was cut and from which runs.
 
-    Refuses to mix exact and copied files in one, whose names would be the same, and to prune where another run has cut
-    too: a clip of both has one name, and what this run drops the other may keep.
+    Refuses to mix exact, blurred and copied files in one, whose names would be the same, and to prune where another run
+    has cut too: a clip of both has one name, and what this run drops the other may keep.
     """
     from hoigen.data.files import write_text
 
-    note = out / ".cut"
-    kind, mine = "copy" if copy else "exact", str(run.resolve())
+    note, mine = out / NOTE, str(run.resolve())
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -314,7 +333,7 @@ def _ready(out: Path, copy: bool, run: Path, prune: bool) -> None:
         lines = note.read_text(encoding="utf-8").splitlines() if os.path.lexists(note) else [kind]
     except (OSError, ValueError) as error:
         lines = [getattr(error, "strerror", None) or "not UTF-8 text"]
-    if not lines or lines[0] not in ("copy", "exact"):
+    if not lines or lines[0] not in KINDS:
         came = lines[0][:60] if lines else "empty"
         raise UsageError(
             f"{note}, which notes how the folder was cut, is damaged ({came}): give another folder with --out, or "
@@ -322,8 +341,7 @@ def _ready(out: Path, copy: bool, run: Path, prune: bool) -> None:
         )
     found, *runs = lines
     if found != kind:
-        other = "with --copy" if found == "copy" else "without --copy"
-        raise UsageError(f"{out} holds clips that were cut {other}; give another folder with --out")
+        raise UsageError(f"{out} holds clips that were cut {KINDS[found]}; give another folder with --out")
     others = [name for name in runs if name != mine]
     if prune and others:
         raise UsageError(

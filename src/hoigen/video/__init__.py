@@ -12,7 +12,7 @@ header    what is known before decoding         shots     where a video is cut (
 sequence  frames in order of time               cutting   kept clips as files
 clock     stamps of packets, mended             fields    interlaced frames made whole
 tone      high dynamic range                    retime    clips at a constant rate, for trainers
-proxy     clips as people look at them
+proxy     clips as people look at them          faces     of a clip, hidden in its file
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from typing import Any
 from hoigen.core.clip import Clip, Seconds
 from hoigen.core.errors import SetupError, UsageError, VideoError, shown
 from hoigen.video.clock import Clock
+from hoigen.video.faces import Faces, hidden
 from hoigen.video.file import Progress, opened
 from hoigen.video.header import Header, probe
 from hoigen.video.plan import SLACK, Turn
@@ -37,7 +38,13 @@ Box = tuple[float, float, float, float]
 
 
 def cut_clip(
-    clip: Clip, out: Path, copy: bool = False, progress: Progress | None = None, *, crop: Box | None = None
+    clip: Clip,
+    out: Path,
+    copy: bool = False,
+    progress: Progress | None = None,
+    *,
+    crop: Box | None = None,
+    faces: Faces | None = None,
 ) -> Path:
     """Writes a clip to a file, whole or not at all.
 
@@ -57,6 +64,7 @@ def cut_clip(
         copy: copy packets instead of encoding anew.
         progress: called when reading the video has moved on.
         crop: the part of the picture that the file shows, to even numbers of pixels; not with `copy`.
+        faces: of the clip, which the file does not show (it is 4:2:0 and 8 bits then); not with `copy` or `crop`.
 
     Returns the file that was written.
 
@@ -65,8 +73,10 @@ def cut_clip(
     """
     import av
 
-    if crop is not None and copy:
-        raise ValueError("packets that are copied cannot be cropped")
+    if copy and (crop is not None or faces is not None):
+        raise ValueError("packets that are copied cannot be changed")
+    if crop is not None and faces is not None:
+        raise ValueError("faces are told of the whole picture, not of a part of it")
     out = Path(out)
     header = probe(clip.uri, progress)
     with opened(clip.uri) as (container, stream):
@@ -82,7 +92,7 @@ def cut_clip(
                 if copy:
                     _copied(source, target, header)
                 else:
-                    _encoded(source, target, header, crop)
+                    _encoded(source, target, header, crop, faces)
             part.replace(out)
         finally:
             part.unlink(missing_ok=True)
@@ -246,11 +256,11 @@ class _Sound:
         self.waiting.clear()
 
 
-def _encoded(source: _Source, target: _Target, header: Header, crop: Box | None = None) -> None:
+def _encoded(source: _Source, target: _Target, header: Header, crop: Box | None, faces: Faces | None) -> None:
     """Video in the very pass that measures see; sound is gathered first, from the file opened once more."""
     clip = source.clip
     sound = _Sound(source, target, clip.end)
-    encoder = _Encoder(source, target, header, crop)
+    encoder = _Encoder(source, target, header, crop, faces)
     silent: bool = sound.done
     if not silent:
         with opened(clip.uri) as (container, stream):
@@ -278,8 +288,10 @@ def _pixels(box: Box, width: int, height: int) -> tuple[int, int, int, int]:
 class _Encoder:
     """Decodes the clip's frames and encodes them with their own times and lengths."""
 
-    def __init__(self, source: _Source, target: _Target, header: Header, shown: Box | None = None) -> None:
-        self.source, self.target, self.header, self.shown = source, target, header, shown
+    def __init__(
+        self, source: _Source, target: _Target, header: Header, shown: Box | None, faces: Faces | None
+    ) -> None:
+        self.source, self.target, self.header, self.shown, self.faces = source, target, header, shown, faces
         self.base: Fraction = source.video.time_base
         codec = source.video.codec_context
         self.full = codec.width, codec.height
@@ -312,7 +324,9 @@ class _Encoder:
         self.lengths[frame.pts - self.begin] = max(1, until - frame.pts)
         self.latest = until
         pts = frame.pts - self.begin
-        frame = self._fitted(frame)
+        boxes = [] if self.faces is None else self.faces.at(float(frame.pts * self.base) - self.source.zero)
+        turn = Turn.of(frame)
+        frame = hidden(self._fitted(frame), [turn.stored(box) for box in boxes])
         frame.pts, frame.time_base, frame.pict_type = pts, self.base, 0
         self._mux(self.stream.encode(frame))
 
@@ -328,6 +342,8 @@ class _Encoder:
         stream = self.target.container.add_stream("libx264", rate=rate, options=options)
         known = {form.name for form in av.codec.Codec("libx264", "w").video_formats or ()}
         stream.width, stream.height = self.size
+        if self.faces is not None:
+            known &= {"yuv420p", "yuvj420p"}
         stream.pix_fmt = frame.format.name if frame.format.name in known else "yuv420p"
         context, old = stream.codec_context, self.source.video.codec_context
         context.time_base = self.base

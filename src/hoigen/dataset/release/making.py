@@ -17,7 +17,7 @@ from hoigen.core.errors import UsageError
 from hoigen.core.words import plural
 from hoigen.data.annotations import verdicts
 from hoigen.data.rows import YES_NO
-from hoigen.data.run import Run
+from hoigen.data.run import CUT_NOTE, Run
 from hoigen.dataset.release import checking, describe, index, rights
 from hoigen.dataset.release.describe import Facts, Review
 from hoigen.models import uses
@@ -124,7 +124,7 @@ def make(run: Run, steps: Sequence[Step], wanted: Wanted) -> Released:
         facts = Facts(
             name=wanted.name, version=wanted.version, date=f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}",
             licence=licence.id, licence_page=licence.source, creator=wanted.creator, contact=wanted.contact,
-            index=found, media=wanted.clips is not None,
+            index=found, media=wanted.clips is not None, blurred=_blurred(wanted.clips),
             funnel={stage.name: (stage.came, stage.dropped, stage.failed) for stage in funnel.stages},
             measured=[step.name for step in steps], models=models, review=_review(con, run, wanted),
             removals=len(taken), hoigen=metadata.version("hoigen"), kinds=kinds,
@@ -175,6 +175,16 @@ def _files(con: duckdb.DuckDBPyConnection, folder: Path) -> dict[str, Path]:
             f"cut makes them"
         )
     return found
+
+
+def _blurred(folder: Path | None) -> bool:
+    """Whether `hoigen cut --blur-faces` made the files of a folder, as its note says."""
+    note = None if folder is None else folder / CUT_NOTE
+    return (
+        note is not None
+        and note.is_file()
+        and note.read_text(encoding="utf-8", errors="replace").startswith("blurred\n")
+    )
 
 
 def _review(con: duckdb.DuckDBPyConnection, run: Run, wanted: Wanted) -> Review | None:
@@ -270,6 +280,7 @@ def _facts_json(facts: Facts, changes: checking.Changes | None) -> str:
         "format": 1, "name": facts.name, "version": facts.version, "date": facts.date, "licence": facts.licence,
         "creator": facts.creator, "contact": facts.contact, "hoigen": facts.hoigen, "clips": facts.index.clips,
         "captions": facts.index.captions, "seconds": round(facts.index.seconds, 3), "media": facts.media,
+        "faces_blurred": facts.blurred,
         "parts": facts.index.parts, "tables": facts.index.tables, "captioner": facts.index.captioner,
         "licences": {name: many for name, (many, _) in facts.index.licences.items()},
         "sources": {name: many for name, (many, _, _) in facts.index.sources.items()},
