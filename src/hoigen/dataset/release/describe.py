@@ -34,7 +34,8 @@ TYPES: Mapping[str, str] = {"VARCHAR": "sc:Text", "DOUBLE": "sc:Float", "INTEGER
 
 MEASURED = (
     "of 69 faces of 14 other web clips, labelled by hand, it missed 22 (32 % [8, 53]), none of them "
-    "higher than 8 % of the picture: small faces in crowds and heads that are turned are missed most"
+    "higher than 8 % of the picture: small faces in crowds and heads that are turned are missed most (its bounds were "
+    "chosen on these clips, so that others may fare worse)"
 )
 """How well faces are found. Source: benchmarks/face_blur.py, 2026-11-27."""
 
