@@ -42,7 +42,7 @@ def in_this_process() -> Iterator[None]:
         local.run(tasks, setup, sink, replace(limits, workers=0))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("hoigen.work.stage.executor", lambda: run)
+        patch.setattr("hoigen.work.stage.executor", lambda name: run)
         yield
 
 
