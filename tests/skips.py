@@ -21,6 +21,7 @@ NEEDS = (
     Need(r"axe-core|no npm", "axe-core", "apt-get install -y npm (as root), and an npm registry that can be reached"),
     Need(r"memory without a name", "a system with memfd (Linux)", "no command"),
     Need(r"experiment was not run", "the experiment that writes its test's file", "make test (not pytest alone)"),
+    Need(r"openssl is not there", "openssl", "apt-get install -y openssl (as root)"),
     Need(r"initdb", "PostgreSQL", "apt-get install -y postgresql (as root)"),
     Need(r"VBench was not asked", "VBench itself, in an environment of its own", "make parity"),
     Need(r"loaders of exports", "the loaders that exports are read back by", "make readers"),

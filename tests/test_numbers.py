@@ -93,6 +93,11 @@ WRITTEN = {
     "subject_motion": (None, "diagonals/s"),
     "unimatch_flow": (None, "diagonals/s"),
     "aesthetics": ("more", ""),
+    # docs/recipe.md: UltraVideo's bad frames
+    "bordered_frames": ("less", "%"),
+    "clipped_frames": ("less", "%"),
+    "grey_frames": ("less", "%"),
+    "bits_per_pixel": (None, ""),
     "text_boxes": ("less", ""),
     "text_area": ("less", SHARE),
     # what goes wrong: measures/fine/failures.py

@@ -186,6 +186,7 @@ def test_doctor_says_why_a_file_cannot_be_fetched(
 
 def test_doctor_lists_what_is_unpinned_and_what_came_first(tmp_path: Path) -> None:
     assert {model.name for model in doctor().unpinned} == {
+        "dbnetpp",
         "dino_vitb16",
         "unimatch",
         "musiq_spaq_original",

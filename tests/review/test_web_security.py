@@ -339,7 +339,7 @@ def test_people_answer_for_themselves_alone(project: Project, port: int) -> None
         ({"host": "0.0.0.0"}, "--tls-cert and --tls-key, or --behind-proxy"),
         ({"host": "0.0.0.0", "behind_proxy": True}, "--base-url is missing"),
         ({"host": "0.0.0.0", "behind_proxy": True, "base_url": "http://review.example"}, "unencrypted"),
-        ({"host": "0.0.0.0", "behind_proxy": True, "base_url": "https://review.example/x"}, "--base-url"),
+        ({"host": "0.0.0.0", "behind_proxy": True, "base_url": "https://review.example/x?y"}, "--base-url"),
         ({"host": "0.0.0.0", "behind_proxy": True, "base_url": "https://review.example"}, "no accounts yet"),
         ({"host": "127.0.0.1", "behind_proxy": True, "base_url": "https://review.example"}, "no accounts yet"),
         ({"host": "::", "cert": Path("no.pem")}, "come together"),
