@@ -7,6 +7,7 @@ decoding or asking; only where an answer is missing are frames fetched.
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import itertools
 import json
@@ -157,7 +158,8 @@ class CaptionStage(Stage):
         self.samplings = sorted({e.sampling for e in self.experts if e.sampling.needs_frames}, key=repr)
         self.ids: dict[int, list[str]] = {}
         self.rows: dict[int, dict[str, Row]] = {}
-        self.begun: set[Item] = set()
+        # what asks about each: a loop holds its tasks weakly, and one that waits for an answer could be collected
+        self.begun: dict[Item, concurrent.futures.Future[None]] = {}
         self.most = max(4, 2 * slots_of(self.experts))
         self.under_way = self.under_way_bytes = 0  # clips that experts are asked about, and bytes of their frames
         self.outcomes: queue.SimpleQueue[_Outcome] = queue.SimpleQueue()
@@ -247,10 +249,10 @@ class CaptionStage(Stage):
         size = sum(each.images.nbytes for each in frames.values())
         while self.under_way >= self.most or (self.under_way and self.under_way_bytes >= IN_FLIGHT_BYTES):
             self.book(wait=0.2)
-        self.begun.add(item)
         self.under_way += 1
         self.under_way_bytes += size
         future = asyncio.run_coroutine_threadsafe(self._caption(item, frames, size), self.loop)
+        self.begun[item] = future
         # Its outcome is looked at, so that one that was cancelled is no warning.
         future.add_done_callback(lambda ended: None if ended.cancelled() else ended.exception())
 
@@ -275,7 +277,7 @@ class CaptionStage(Stage):
             while True:
                 self.under_way -= 1
                 self.under_way_bytes -= outcome.size
-                self.begun.discard(outcome.item)
+                self.begun.pop(outcome.item, None)
                 yield outcome.item, self._taken(outcome)
                 outcome = self.outcomes.get_nowait()
 
