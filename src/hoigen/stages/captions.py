@@ -158,7 +158,7 @@ class CaptionStage(Stage):
         self.samplings = sorted({e.sampling for e in self.experts if e.sampling.needs_frames}, key=repr)
         self.ids: dict[int, list[str]] = {}
         self.rows: dict[int, dict[str, Row]] = {}
-        # what asks about each: a loop holds its tasks weakly, and one that waits for an answer could be collected
+        # clips that experts are asked about; held here, since an event loop holds only what a timer or a socket will wake
         self.begun: dict[Item, concurrent.futures.Future[None]] = {}
         self.most = max(4, 2 * slots_of(self.experts))
         self.under_way = self.under_way_bytes = 0  # clips that experts are asked about, and bytes of their frames
@@ -251,8 +251,7 @@ class CaptionStage(Stage):
             self.book(wait=0.2)
         self.under_way += 1
         self.under_way_bytes += size
-        future = asyncio.run_coroutine_threadsafe(self._caption(item, frames, size), self.loop)
-        self.begun[item] = future
+        future = self.begun[item] = asyncio.run_coroutine_threadsafe(self._caption(item, frames, size), self.loop)
         # Its outcome is looked at, so that one that was cancelled is no warning.
         future.add_done_callback(lambda ended: None if ended.cancelled() else ended.exception())
 
