@@ -361,9 +361,11 @@ def meets(payload: tuple[str, int, str], emit: Any) -> None:
 
 
 def waits(payload: float, emit: Any) -> None:
-    """So many seconds, as for a server."""
+    """So many seconds, as for a server; says its process before."""
     from hoigen.work.worker import elsewhere
 
+    emit.doing(f"waits {payload:g}")
+    emit(os.getpid())
     with elsewhere():
         time.sleep(payload)
 

@@ -399,6 +399,30 @@ def test_progress_of_a_task_without_a_worker_is_not_counted() -> None:
     assert go([(2, False)], faults.set_up_moves, workers=0).of("0") == [("part", 2), ("done", None)]
 
 
+@pytest.mark.parametrize("together", [1, 2])
+def test_what_can_only_be_begun_when_others_have_their_answers_is_not_late(
+    together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One more than may be begun is sent ahead, since the first was quick."""
+    monkeypatch.setattr(supervisor, "TAKE_UP", HASTY)
+    payloads = [0.0, *[2.5 * HASTY] * together, 0.0]
+    book = go(payloads, faults.set_up_waits, workers=1, tries=1, deadline=HASTY, together=together)
+    assert sorted(book.keys("done")) == [str(at) for at in range(len(payloads))]
+
+
+def test_of_a_task_that_waits_when_its_worker_is_lost_it_is_told_what_it_did() -> None:
+    """And not what another did, which had ended."""
+
+    class Killing(Book):
+        def done(self, task: Task) -> None:
+            super().done(task)
+            os.kill(self.parts()[0], signal.SIGKILL)
+
+    book = go([60.0, 0.0], faults.set_up_waits, sink=Killing(), workers=1, tries=1, together=2)
+    assert book.keys("done") == ["1"]
+    assert (book.failure("0").kind, book.failure("0").doing) == ("crash", "waits 60")
+
+
 class Slow(Book):
     """The parent is busy for a while when the task "1" is done."""
 

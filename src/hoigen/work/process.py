@@ -142,6 +142,7 @@ class Flight:
         serial: its number among those of its worker, from 1.
         begun: it has waited for an answer from outside, so some of its parts may be there.
         waits: it does so now.
+        doing: what it had named when it began to wait last.
         unreadable: the traceback of a part of the answer that could not be read; empty otherwise.
     """
 
@@ -150,6 +151,7 @@ class Flight:
     serial: int = 0
     begun: bool = False
     waits: bool = False
+    doing: str = ""
     unreadable: str = ""
 
 
@@ -164,6 +166,7 @@ class Worker:
     """
 
     def __init__(self, setup: bytes, memory_mb: int, threads: int = 1, together: int = 1) -> None:
+        self.together = together
         self.link, child = socket.socketpair()
         self.log = Log()
         with tempfile.TemporaryFile() as page, child:
@@ -238,9 +241,11 @@ class Worker:
 
     def watch(self, passed: Seconds) -> Seconds:
         """How long it has been as it is (at this task, which has moved on so far; or with one to take up), with
-        `passed` more seconds. Waiting for answers from outside does not count."""
+        `passed` more seconds. Waiting for answers from outside does not count, also where another task is there that
+        can only be begun with when one of those that wait has ended."""
         now = self.status.serial, self.status.rests, self.status.moves
-        counts = now == self.watched and self.flights and not (self.status.rests and not self.busy)
+        nothing_to_do = self.busy == 0 or len(self.flights) - self.busy >= self.together
+        counts = now == self.watched and self.flights and not (self.status.rests and nothing_to_do)
         self.elapsed = self.elapsed + passed if counts else 0.0
         self.watched = now
         return self.elapsed

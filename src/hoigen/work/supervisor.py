@@ -217,6 +217,8 @@ class Supervisor:
         elif kind in (WAITS, GOES_ON):
             flight = worker.flight(serial)
             flight.begun, flight.waits = True, kind == WAITS
+            if flight.waits:
+                flight.doing = bytes(said).decode("utf-8", "replace")
         elif kind == DONE:
             flight = worker.landed(serial)
             self.lost_in_a_row = 0
@@ -305,12 +307,13 @@ class Supervisor:
         self._drain(worker)
         if not worker.alive:
             return
-        guilty, doing = worker.under_way(), worker.status.doing
+        guilty = worker.under_way()
         words = trace or worker.log.last_words()
         if guilty is None:
             self._remove(worker)
             self._count_loss(f"{reason}, before it took up a task", words)
             return
+        doing = worker.status.doing if guilty.serial == worker.status.serial else guilty.doing
         self._blame(worker, guilty, kind, reason, doing, words)
 
     def _drain(self, worker: Worker) -> None:
@@ -331,7 +334,7 @@ class Supervisor:
         for flight in reversed(worker.flights):
             task = flight.task
             if flight.begun:
-                task = self.sink.retry(task, Failure("bystander", OTHERS, worker.status.doing, flight.tries, ""))
+                task = self.sink.retry(task, Failure("bystander", OTHERS, flight.doing, flight.tries, ""))
             self.again.appendleft(Flight(task, flight.tries))
         worker.flights.clear()
         worker.close()

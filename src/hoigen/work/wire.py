@@ -15,7 +15,8 @@ HEAD = struct.Struct("<cQ")
 TASK, READY = b"t", b"r"
 UNREADY, PART, DONE, ERROR = b"u", b"p", b"d", b"e"
 WAITS, GOES_ON = b"w", b"g"
-"""A task waits for an answer from outside, and the worker can take up another; it has its answer."""
+"""A task waits for an answer from outside (the body: what it is doing), and the worker can take up another; it has its
+answer."""
 
 EXIT_MEMORY = 86
 """Exit status of a worker that found itself out of memory and could not say so otherwise."""

@@ -125,7 +125,7 @@ def elsewhere() -> Iterator[None]:
     if emit is None:
         yield
         return
-    emit.channel.send(WAITS, serial=emit.serial)
+    emit.channel.send(WAITS, emit.what.encode("utf-8", "replace"), emit.serial)
     emit.rest()
     try:
         yield
