@@ -203,3 +203,9 @@ def test_recipes_and_changes_are_not_tried_together(run: Run) -> None:
         hoigen.funnel(run.path, recipe=["lite"], set=["keep.motion.max=2"])
     with pytest.raises(UsageError, match="no such recipe: koalla; did you mean 'koala'"):
         hoigen.funnel(run.path, recipe=["koalla"])
+
+
+def test_a_recipe_with_a_key_that_is_none_is_told(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text("measure: [motion]\n")
+    with pytest.raises(UsageError, match=r"own\.yaml: unknown key 'measure'; did you mean 'measures'"):
+        hoigen.funnel(run.path, recipe=[str(tmp_path / "own.yaml")])

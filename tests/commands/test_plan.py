@@ -70,7 +70,7 @@ def test_as_many_frames_are_counted_as_the_decoder_gives(tiny_video: Path, sampl
 
 
 def test_units_and_the_nearest_rate() -> None:
-    assert [units_of(unit, Sampling(fps=2), HD) for unit in rates.UNITS] == [10, 9, 5, 1]
+    assert [units_of(unit, Sampling(fps=2), HD) for unit in rates.UNITS] == [10, 9, 4, 1]
     known = [rate(size=480, rate=1.0), rate(size=1080, rate=2.0), rate(size=1080, rate=3.0, date="2026-11-28")]
     assert rate_of("x", "core", HD, rates=known) == known[2], "the next larger, and the newest"
     assert rate_of("x", "core", Footage(seconds=5, width=3840, height=2160, fps=25), rates=known) == known[2]
@@ -158,6 +158,8 @@ def test_json_and_what_cannot_be(capsys: pytest.CaptureFixture[str]) -> None:
         ({"seconds": 0}, "--seconds: "),
         ({"cores": 0}, "--cores: 1 or more"),
         ({"set": ["measure=motion"]}, "measure"),
+        ({"seconds": float("inf")}, "--seconds: more than 0; it came as inf"),
+        ({"set": ["ranks=16"]}, "ranks: no key of a recipe any more"),
     ):
         with pytest.raises(UsageError, match=said):
             plan("lite", **how)  # type: ignore[arg-type]

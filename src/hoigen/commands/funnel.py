@@ -141,12 +141,14 @@ def _rules_of(recipe: str) -> Rules:
     """The rules of a recipe that is a file or comes with hoigen."""
     from hoigen.core import trusted
     from hoigen.recipe.places import measures_of
+    from hoigen.recipe.recipe import check_known
     from hoigen.recipe.yaml import load_recipe, recipe_path
     from hoigen.rules.cascade import build_steps
     from hoigen.rules.retention import Rules, commented_rules
 
     path = recipe_path(recipe)
     given = load_recipe(path)
+    check_known(given, str(path))
     trusted.check(given, path, path.parent)
     steps = build_steps(measures_of(given.get("measures") or [], path.parent), given.get("keep"))
     return Rules(path.stem, steps, commented_rules(path.read_text(encoding="utf-8")))

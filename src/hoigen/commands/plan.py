@@ -239,9 +239,8 @@ def plan(
     """
     from hoigen.core import devices, trusted
     from hoigen.core.settings import arguments_of
-    from hoigen.recipe.build import check_keys
     from hoigen.recipe.places import caption_of, measures_of
-    from hoigen.recipe.recipe import KEYS
+    from hoigen.recipe.recipe import KEYS, check_known
     from hoigen.recipe.yaml import apply_sets, load_recipe, recipe_path
     from hoigen.rules.cascade import build_steps, measured
     from hoigen.stages.rates import Footage
@@ -249,7 +248,7 @@ def plan(
 
     typed = {"clips": clips, "seconds": seconds, "fps": fps, "cards": cards, "cores": cores}
     for key in arguments_of(plan):
-        if (value := typed.get(key.name)) is not None and not key.setting.allows(value):
+        if (value := typed.get(key.name)) is not None and not (key.setting.allows(value) and math.isfinite(value)):
             raise UsageError(f"--{key.name}: {key.setting.allowed}; it came as {value!r}")
     found = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", size)
     if found is None:
@@ -257,7 +256,7 @@ def plan(
     footage = Footage(seconds=seconds, width=int(found[1]), height=int(found[2]), fps=fps)
     path = recipe_path(recipe)
     values = apply_sets(load_recipe(path), set or [])
-    check_keys(values, KEYS, str(path))
+    check_known(values, str(path))
     trusted.check(values, path, path.parent)
     given = {name: key.default for name, key in KEYS.items() if not key.required} | values
     steps = measured(build_steps(measures_of(given["measures"], path.parent), given["keep"]))

@@ -114,7 +114,7 @@ def looked_at(sampling: Sampling, footage: Footage) -> int:
 def units_of(unit: Unit, sampling: Sampling, footage: Footage) -> float:
     """How many of a `unit` one clip has, for what looks at it by a `sampling`."""
     frames = looked_at(sampling, footage)
-    return {"frames": frames, "pairs": max(frames - 1, 0), "triples": frames // 2, "clips": 1}[unit]
+    return {"frames": frames, "pairs": max(frames - 1, 0), "triples": max(frames - 1, 0) // 2, "clips": 1}[unit]
 
 
 def rate_of(step: str, on: On, footage: Footage, network: str = "", rates: Sequence[Rate] | None = None) -> Rate | None:
