@@ -371,6 +371,28 @@ def test_what_was_rank_and_ranks(world: Path, here: None, capsys: pytest.Capture
     assert "--part 3/16 is the fourth of 16 parts" in capsys.readouterr().err
 
 
+def test_how_a_part_is_done_is_its_own(world: Path, here: None, capsys: pytest.CaptureFixture[str]) -> None:
+    """What one machine is told does not hold for those that read run.yaml after it."""
+    prepare(world, "run")
+    before = Run(world / "run").recipe()
+    assert main([*working(world, "run", 1, 2), "--set", "workers=2", "--set", "deadline=60"]) == 75
+    assert Run(world / "run").recipe() == before
+    prepare(world, "run", "--set", "workers=2")
+    assert Run(world / "run").recipe() == before | {"workers": 2}
+
+
+def test_an_executor_that_is_named_again_keeps_its_settings(
+    world: Path, here: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr("hoigen.commands.curate.carry_out", lambda recipe, **_: asked.append(recipe.executor))
+    prepare(world, "run", "--set", "executor.ray.address=there:6379")
+    for more in ([], ["--executor", "ray"], ["--executor", "local"], ["--set", "executor.ray.cpus=2"]):
+        assert main([*working(world, "run", 0, 2), *more]) == 0
+    kept = {"address": "there:6379"}
+    assert asked == [{"ray": kept}, {"ray": kept}, "local", {"ray": kept | {"cpus": 2}}]
+
+
 def test_what_is_done_once_is_done_by_one(world: Path, here: None, capsys: pytest.CaptureFixture[str]) -> None:
     prepare(world, "run")
     barrier = Barrier(Folder(str(world / "run")), Rank(0, 2), "scores", "0" * 12)

@@ -93,3 +93,10 @@ def test_files_of_ones_own_are_found_beside_the_recipe(tmp_path: Path, monkeypat
     judgement = found["measures"][1]["hoi_judgement"]
     assert judgement == {"describer": {own: {"words": 5}}, "judge_prompt": str(tmp_path / "sub" / "my.md")}
     assert found["caption"]["captioner"]["single"] == {"expert": own, "describe": "gone.md"}
+
+
+def test_setting_another_executor_takes_the_place_of_the_one_there() -> None:
+    """As run.yaml has it, where each key stands."""
+    assert apply_sets({"executor": "local"}, ["executor.ray.address=auto", "executor.ray.cpus=2"]) == {
+        "executor": {"ray": {"address": "auto", "cpus": 2}}
+    }

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from hoigen.commands.options import DryRun, Executor, Prepare, Quiet
+from hoigen.commands.options import DryRun, Executor, Prepare, Quiet, switches
 from hoigen.core.clip import Seconds
 from hoigen.core.errors import UsageError
 from hoigen.core.settings import Setting
+from hoigen.core.words import plural
 from hoigen.recipe.recipe import KEYS, Recipe
 
 if TYPE_CHECKING:
@@ -107,7 +109,7 @@ def command(
         given["videos"] = videos[0] if len(videos) == 1 else videos
     if run is not None:
         given["run"] = run
-    if executor is not None and not (isinstance(given.get("executor"), Mapping) and executor in given["executor"]):
+    if switches(executor, given.get("executor")):
         given["executor"] = executor
     wanted = recipe_of(given, str(path))
     trusted.check(given, path, path.parent)
@@ -181,7 +183,7 @@ def carry_out(
             barrier = score_clips(run, steps, *how, models_present=fresh, retry=retry)
         except FingerprintsChanged as came:  # scores are filed under what they depend on, which is known only now
             steps = came.steps
-            write_run_file(run, recipe, steps)
+            write_run_file(run, recipe, steps, part=rank is not None)
             barrier = score_clips(run, steps, *how, models_present=True, retry=retry)
         return _finish(run, with_rules(steps, recipe.keep), barrier, recipe.report)
 
@@ -196,8 +198,9 @@ class Prepared:
 
     def __str__(self) -> str:
         return (
-            f"{self.run} is prepared: {self.videos} videos in {self.blocks} blocks. hoigen work {self.run} --part i/n, "
-            f"with i from 0 to n - 1, does the work; n may be up to {self.blocks} (docs/cluster.md)"
+            f"{self.run} is prepared: {plural(self.videos, 'video')} in {plural(self.blocks, 'block')}. hoigen work "
+            f"{shlex.quote(str(self.run))} --part i/n, with i from 0 to n - 1, does the work; n may be up to "
+            f"{max(1, self.blocks)} (docs/cluster.md)"
         )
 
 
@@ -286,7 +289,7 @@ def _begun(asked: _Asked, *, quiet: bool, listed: bool) -> tuple[tuple[Step, ...
         check = getattr(step.looking.observer, "check_videos", None) if step.looking is not None else None
         if check is not None:
             check(uris_of(run.videos_file))
-    write_run_file(run, recipe, steps)
+    write_run_file(run, recipe, steps, part=listed)
     return steps, fresh
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -68,6 +68,16 @@ def part_of(text: str) -> Rank:
     if not (slash and number.isdecimal() and of.isdecimal() and len(text) < 20 and int(number) < int(of)):
         raise UsageError(f"--part {text}: i/n with i from 0 to n - 1, as 0/16 for the first of sixteen")
     return Rank(int(number), int(of))
+
+
+def switches(executor: str | None, now: Any) -> bool:
+    """Whether --executor changes what a recipe says: of the executor that it names already, the settings stay.
+
+    Args:
+        executor: as typed; None where nothing is.
+        now: the recipe's key `executor`.
+    """
+    return executor is not None and not (isinstance(now, Mapping) and executor in now)
 
 
 def write_out(out: Path, text: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from hoigen.commands.options import WHOLE, Executor, Part, Quiet, RunFolder, part_of
+from hoigen.commands.options import WHOLE, Executor, Part, Quiet, RunFolder, part_of, switches
 from hoigen.core.errors import UsageError
 from hoigen.core.settings import Setting
 
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from hoigen.data.run import Run
     from hoigen.recipe.recipe import Recipe
     from hoigen.rules.decide import Funnel
-
-HOW = ("workers", "deadline", "load_deadline", "memory_mb", "breaker", "report", "executor")
-"""Keys of a recipe on which no score depends."""
 
 
 def work_part(
@@ -38,14 +35,14 @@ def work_part(
     from hoigen.data.run import Run
 
     rank = part_of(part)
-    sets = [*([f"executor={executor}"] if executor is not None else []), *(set or [])]
     folder = Run(Path(run))
     if not folder.recipe_file.exists() or not folder.videos_file.exists():
         raise UsageError(
             f"{folder.path} is no run yet: hoigen curate RECIPE --run {folder.path} --prepare makes it, or hoigen "
             "evaluate --prepare"
         )
-    return carry_out(recipe_of_run(folder, sets, "work"), quiet=quiet, trust=(), rank=rank)
+    sets = [f"executor={executor}"] if switches(executor, folder.recipe().get("executor")) else []
+    return carry_out(recipe_of_run(folder, [*sets, *(set or [])], "work"), quiet=quiet, trust=(), rank=rank)
 
 
 def recipe_of_run(run: Run, sets: Sequence[str], verb: str) -> Recipe:
@@ -59,7 +56,7 @@ def recipe_of_run(run: Run, sets: Sequence[str], verb: str) -> Recipe:
     """
     from hoigen.core import hosts, trusted
     from hoigen.recipe.build import recipe_of
-    from hoigen.recipe.recipe import MOVED, unknown_key
+    from hoigen.recipe.recipe import HOW, MOVED, unknown_key
     from hoigen.rules.runfile import steps_of
 
     trusted.check(run.recipe(), run.recipe_file)

@@ -117,6 +117,8 @@ class Recipe:
 
 KEYS = {key.name: key for key in keys_of(Recipe)}
 """Each key with its type, default, help and bounds, in the order of a recipe."""
+HOW = ("workers", "deadline", "load_deadline", "memory_mb", "breaker", "report", "executor")
+"""Keys on which no score depends: each process of a run may have its own."""
 
 
 def check_numbers(values: Mapping[str, Any]) -> None:

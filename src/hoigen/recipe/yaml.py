@@ -154,6 +154,7 @@ def set_value(text: str) -> Any:
 
 def _set(node: Any, keys: list[str], value: Any, text: str) -> None:
     from hoigen.core.registry import names_of
+    from hoigen.work.executor import EXECUTORS
 
     head, rest = keys[0], keys[1:]
     if isinstance(node, list):
@@ -172,8 +173,8 @@ def _set(node: Any, keys: list[str], value: Any, text: str) -> None:
         node[head] = value
     else:
         if head not in node and len(node) == 1:
-            # a captioner, an expert or an observer that is set where another one stands is put in that one's place
-            kinds = names_of("captioner"), names_of("expert"), names_of("observer")
+            # a captioner, an expert, an observer or an executor that is set where another one stands takes its place
+            kinds = names_of("captioner"), names_of("expert"), names_of("observer"), EXECUTORS
             if any({head, *node} <= set(known) for known in kinds):
                 node.clear()
         if node.get(head) is None:

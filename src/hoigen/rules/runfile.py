@@ -24,7 +24,7 @@ from hoigen.data.run import Run
 from hoigen.data.sources.source import absolute
 from hoigen.models import uses
 from hoigen.recipe.build import build
-from hoigen.recipe.recipe import KEYS, Recipe, check_known
+from hoigen.recipe.recipe import HOW, KEYS, Recipe, check_known
 from hoigen.rules.cascade import Recorded, Step, build_steps, measure_name, recorded_steps, with_rules
 from hoigen.video.shots import check_detector
 
@@ -33,11 +33,21 @@ LIBRARIES = (
 )  # fmt: skip
 
 
-def write_run_file(run: Run, recipe: Recipe, steps: Sequence[Step]) -> None:
-    """Writes run.yaml: running it again (`hoigen curate RUN/run.yaml`) repeats the run."""
+def write_run_file(run: Run, recipe: Recipe, steps: Sequence[Step], *, part: bool = False) -> None:
+    """Writes run.yaml: running it again (`hoigen curate RUN/run.yaml`) repeats the run.
+
+    Args:
+        run: the run.
+        recipe: its keys.
+        steps: its measures, with their fingerprints.
+        part: this process does a part of it: how it does so is its own, and what run.yaml says of that stays.
+    """
     import yaml
 
     keys, before = _recorded(run, recipe), facts_of(run)
+    if part:
+        there = before.get("recipe") or {}
+        keys |= {name: there[name] for name in HOW if name in there}
     users = [(step.name, unit) for step in steps for unit in step.units]
     if recipe.shots not in (None, "none", False):
         users.append(("shots", check_detector(recipe.shots)))
