@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import pickle
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,8 +18,9 @@ import hoigen
 from hoigen.core.errors import SetupError
 from hoigen.data.run import Run
 from hoigen.rules.runfile import steps_of
+from hoigen.work import cluster
 from hoigen.work.executor import executor
-from hoigen.work.task import Cluster, Task
+from hoigen.work.task import EVERY_CORE, Cluster, Limits, Task
 
 ray = pytest.importorskip("ray")
 from ray.cluster_utils import Cluster as Nodes  # noqa: E402
@@ -134,3 +136,15 @@ def test_the_rows_are_those_of_this_machine(tmp_path: Path, tiny_video: Path) ->
         rows[len(rows)] = [{key: value for key, value in row.items() if key != "seconds"} for row in found]
     assert rows[0] == rows[1]
     assert len(rows[0]) == 5 + 2 * 4
+
+
+def test_workers_of_a_machine_share_what_may_be_begun_where_nobody_says_how_many(nodes: Any) -> None:
+    nodes.add_node(num_cpus=2)
+    at = Cluster(address=nodes.address)
+    limits = Limits(workers=EVERY_CORE, together=6, cluster=at)
+    cluster.connect(at, limits)
+    leasing = cluster._Leasing(iter(()), Task("0", 0), pickle.dumps(faults.set_up_echo), Book(), limits, at)
+    leasing._look()
+    [hand] = leasing.hands.values()
+    leasing.end()
+    assert hand.room == 2 * 3 + cluster.AHEAD

@@ -83,7 +83,12 @@ def score_clips(
 
 def together(steps: Iterable[Step], workers: int) -> int:
     """Clips that each of so many workers may have begun: where measures ask experts, as many in all as keep their slots
-    busy, while one clip's next question or another clip's frames are made ready."""
+    busy, while one clip's next question or another clip's frames are made ready.
+
+    Args:
+        steps: measures.
+        workers: that share them; EVERY_CORE: those of a machine, whose number is not known here, are taken as one.
+    """
     return max(1, min(MOST_TOGETHER, -(-2 * slots_of(experts_of(steps).values()) // max(1, workers))))
 
 

@@ -161,7 +161,6 @@ class _Hand:
     hearing: Any = None
     ready: bool = False
     leases: dict[int, _Lease] = field(default_factory=dict)
-    waited: Seconds = 0.0
 
 
 def run(tasks: Iterable[Task], setup: Callable[[], Handler] | Machine, sink: Sink, limits: Limits) -> None:
@@ -193,6 +192,10 @@ def run(tasks: Iterable[Task], setup: Callable[[], Handler] | Machine, sink: Sin
 
 def connect(wanted: Cluster, limits: Limits) -> None:
     """Joins the cluster of that address, or starts one on this machine, which ends with this process.
+
+    Args:
+        wanted: which cluster, and the CPUs of a worker.
+        limits: how many workers one that is started here has room for.
 
     Raises SetupError when Ray is not installed or the cluster cannot be reached.
     """
@@ -284,7 +287,9 @@ class _Leasing:
             if name in self.hands or workers < 1 or gpus > there.get("GPU", 0):
                 continue
             threads = self.limits.threads or max(1, int(self.wanted.cpus))
-            limits = replace(self.limits, workers=workers, cluster=None, threads=threads)
+            # of as many as it has room for, `together` is what all of them may have begun
+            together = self.limits.together if self.limits.workers > 0 else -(-self.limits.together // workers)
+            limits = replace(self.limits, workers=workers, cluster=None, threads=threads, together=together)
             actor = (
                 ray.remote(Node)
                 .options(

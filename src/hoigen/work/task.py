@@ -100,7 +100,8 @@ class Limits:
         breaker: a run in which nearly everything fails alike is stopped.
         threads: of one worker's libraries (OpenMP, BLAS, OpenCV); the cores are shared out when None.
         together: tasks that one worker may have begun: one is worked at, the others wait for answers from outside
-            (`worker.elsewhere`). With 1 the worker waits with its task.
+            (`worker.elsewhere`). With 1 the worker waits with its task. Where `workers` is EVERY_CORE: of all
+            workers of a machine.
         cluster: what the executor `ray` goes by.
     """
 
