@@ -379,18 +379,18 @@ def carry_out(story: Story, steps: Sequence[Step]) -> dict[str, Any]:
     done: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"shared": story.shared}
     if done["shared"] != story.shared:
         sys.exit(f"{story.out} has {done['shared']} clips of each kind of ../shared, not {story.shared}: another --out")
-    stale = False
-    for step in steps:
+    for at, step in enumerate(steps):
         commands = [story.line(each) if isinstance(each, str) else each.__name__ for each in step.does]
         before = done.get(step.key, {})
-        same = before.get("commands") == commands and not stale
+        same = before.get("commands") == commands
         if same and before.get("done") and all((story.out / name).exists() for name, _ in step.makes):
             print(f"{step.title}: done before", flush=True)
             continue
         if not same or before.get("done"):  # else it was stopped on the way, and goes on
             for name in step.anew:
                 shutil.rmtree(story.out / name, ignore_errors=True)
-        stale = stale or bool(before.get("done"))
+        for later in steps[at + 1 :]:  # forgotten at once, so that it is done anew also when this is stopped on the way
+            done.pop(later.key, None)
         done[step.key] = {"commands": commands}
         write_text(file, json.dumps(done, indent=1))
         began, said = time.monotonic(), []

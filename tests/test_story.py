@@ -72,6 +72,13 @@ def test_what_is_done_is_not_done_again(tmp_path: Path, monkeypatch: pytest.Monk
     telling.carry_out(story, steps)
     assert done[4:] == ["b", "c"], "what is lost is made anew, and what was made of it"
     assert not [*tmp_path.rglob("more")], "in folders that were taken away first"
+    (tmp_path / "b" / "file").unlink()
+    failing = telling.Step("b", "b", "b", ("hoigen nothing", *steps[1].does), steps[1].makes)
+    with pytest.raises(SystemExit):
+        telling.carry_out(story, [steps[0], failing, steps[2]])
+    (tmp_path / "b" / "file").touch()
+    telling.carry_out(story, steps)
+    assert done[6:] == ["b", "c"], "also where it was stopped on the way"
     with pytest.raises(SystemExit, match="another --out"):
         telling.carry_out(telling.Story(tmp_path, 4), steps)
 
