@@ -14,11 +14,13 @@ from web_world import joined, served
 import fake_talk
 import hoigen
 from hoigen.commands.cli import main
+from hoigen.core.errors import UsageError
 from hoigen.data.annotations import Annotations
 from hoigen.data.run import Run
-from hoigen.review import project
+from hoigen.review import exchange, project
 from hoigen.review import tables as t
 from hoigen.review.export import export
+from hoigen.review.gold import set_gold
 from hoigen.review.queue import answer
 from hoigen.rules import decide, removals
 from hoigen.rules.runfile import steps_of
@@ -155,3 +157,15 @@ def test_a_removed_clip_is_asked_of_nobody_and_shown_to_nobody(run: Path) -> Non
     assert back.counts("keep") == {t.OPEN: 2, t.DONE: 1}
     again.db.close()
     back.db.close()
+    # once more, and then what is brought in does not bring it back
+    removals.write(run, removals.asked(asked, Run(run)))
+    last = project.begin(Run(run))
+    with pytest.raises(UsageError, match=f"there is no clip {first} in this review"):
+        set_gold(last.db, "keep", {first: "keep"})
+    table = run.parent / "answers.csv"
+    table.write_text(f"id,clip,question,value,who,mode\ndecided-1,{first},keep,keep,cem,adjudicate\n")
+    assert exchange.read(last, table).added == 1
+    export(last)
+    assert not [row for row in Annotations(Run(run)).latest() if row.value is not None]
+    assert last.counts("keep") == {t.OPEN: 2, t.REMOVED: 1}
+    last.db.close()

@@ -30,6 +30,7 @@ def set_gold(db: Database, question: str, answers: Mapping[str, str]) -> int:
             changed = con.execute(
                 sa.update(t.item)
                 .where(t.item.c.question == question, t.item.c.clip == clip, t.item.c.key == "")
+                .where(t.item.c.state != t.REMOVED)
                 .values(state=t.GOLD, expected=value, final=value, how="gold")
             )
             if changed.rowcount != 1:
