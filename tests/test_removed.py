@@ -73,6 +73,20 @@ def test_a_removed_clip_is_dropped_last_by_a_rule_of_that_name(run: Run) -> None
     (run.path / removals.FILE).write_text('[{"what": 1}]')
     with pytest.raises(UsageError, match="is no list of removals"):
         hoigen.funnel(run.path)
+    (run.path / removals.FILE).write_text('[{"kind": "clips", "key": "0"}]')
+    with pytest.raises(UsageError, match="entry 1: kind is one of clip, video, person; it came as 'clips'"):
+        hoigen.funnel(run.path)
+
+
+def test_the_page_shows_no_removed_clip_whichever_rule_dropped_it(run: Run) -> None:
+    first, second, third, _ = ends(run)
+    alike(run, second, first)
+    remove(run, f"clip,{first}")
+    assert [ends(run)[name][1] for name in (first, second)] == ["near_duplicates", "removed"]
+    page = hoigen.report(run.path).read_text()
+    assert [f"v{at}.mp4" in page for at in range(4)] == [False, False, True, True]
+    assert [name in page for name in (first, second, third)] == [False, False, True]
+    assert "2 clips: search, sort" in page
 
 
 def test_captions_are_asked_for_what_stays_alone(run: Run) -> None:

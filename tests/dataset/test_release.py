@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import shutil
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -313,6 +314,17 @@ def test_all_of_a_person_goes(run: Run, tmp_path: Path) -> None:
     assert sorted(rows(later.made.folder)) == ["b", "e"]
 
 
+def test_a_person_is_found_however_the_list_writes_the_name(run: Run, tmp_path: Path) -> None:
+    name = "İlker Öz"
+    said = ({"Author": name.upper()}, {"people": ["Ann", name]}, {"speaker": unicodedata.normalize("NFD", name)})
+    for shard, metas in ((0, said), (1, ({"people": ["Ann"]}, {"title": name}, {}))):
+        changed = run.clips.read(shard)
+        for row, meta in zip(changed, metas, strict=True):
+            row["meta"] = json.dumps(meta)
+        run.clips.write(shard, changed)
+    assert sorted(rows(made(run, remove=asked(tmp_path, f"person,{name},,,")).made.folder)) == ["d", "e"]
+
+
 def test_what_shows_the_same_as_a_removed_clip_goes_with_it(run: Run, tmp_path: Path) -> None:
     alike = [{"id": name, "grp": "a", "place": at, "quota": 1, "words": ""} for at, name in enumerate("ae")]
     sets.write(run, "near_duplicates", alike, {"came": 5})
@@ -350,6 +362,23 @@ def test_a_list_of_removals_that_is_wrong_is_one_error(run: Run, tmp_path: Path,
 
 
 # two releases
+
+
+def test_what_went_with_a_person_or_with_what_shows_the_same_is_not_named(run: Run, tmp_path: Path) -> None:
+    changed = run.clips.read(0)
+    changed[1]["meta"] = json.dumps({"uploader": "Jo Doe"})
+    run.clips.write(0, changed)
+    alike = [{"id": name, "grp": "a", "place": at, "quota": 1, "words": ""} for at, name in enumerate("ae")]
+    sets.write(run, "near_duplicates", alike, {"came": 5})
+    old = made(run)
+    assert sorted(rows(old.made.folder)) == ["a", "b", "c", "d"]
+    lines = asked(tmp_path, "person,Jo Doe,,,", "clip,e,,,")
+    later = made(run, version="1.1.0", since=old.made.folder, remove=lines)
+    assert later.made.changes is not None
+    assert later.made.changes.went == {"a": checking.REMOVED, "b": checking.REMOVED}
+    record = json.loads((later.made.folder / "release.json").read_text())["changes"]
+    assert (record["went"], record["removed"]) == ({}, 2)
+    assert "/videos/b.mp4" not in "".join(path.read_text() for path in later.made.folder.glob("*.*"))
 
 
 def test_two_releases_are_compared(run: Run, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@
     review/review.sqlite, media/, export/         hoigen review: its database, small copies of clips, files for others
     sets/<rule>.parquet                           rules about a clip among others, which come last
     split/split.parquet                           which clip is for training, which for validation
-    removals.json                                 what somebody asked to be taken out of releases
+    removals.json                                 what somebody asked to be taken out
     report.html
 
 Done means the file exists: parts are written under a temporary name and renamed last. A journal holds what

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from hoigen.rules.cascade import Step
 
 Row = dict[str, Any]
+SHOWN = "(id is null or id not in (select id from removed))"
+"""SQL over `settled`: what somebody asked to be taken out is on no page, whichever rule dropped it first."""
 
 
 def ranks(total: int, wanted: int) -> list[int]:
@@ -69,7 +71,8 @@ def dropped_rows(con: Any, rule: str, bounds: Sequence[Threshold], total: int, w
     if bounds:
         sides = [f"{bound.value!r} - {column}" if bound.lower else f"{column} - {bound.value!r}" for bound in bounds]
         order = f"greatest({', '.join(sides)}, 0) nulls last, id"
-    return spread_rows(con, "state = 'dropped' and rule = $rule", order, total, wanted, {"rule": rule})
+    where = f"state = 'dropped' and rule = $rule and {SHOWN}"
+    return spread_rows(con, where, order, total, wanted, {"rule": rule})
 
 
 def clip_facts(con: Any, ids: Sequence[str]) -> dict[str, Row]:

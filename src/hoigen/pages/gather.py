@@ -87,7 +87,7 @@ def gather(run: Run, *, shown: int = 24, page: Path | None = None, beside: Run |
             seconds_kept=states["kept"][1],
             stages=stages,
             histograms=histograms(con, run, steps, clips),
-            listing=list_of(con, run, steps, clips, page or run.path, other) if clips else None,
+            listing=list_of(con, run, steps, page or run.path, other) if clips else None,
             beside=pair,
             kept_sheet=kept,
             dropped_sheets=sheets,
@@ -143,7 +143,8 @@ def _account(
     rows = con.execute(
         "select coalesce(rule, 'reading') as place, "
         f"{alike.kind_sql('reason')} as kind, "
-        "min(coalesce(reason, 'no reason given')), count(*) as many, min(uri, 3) "
+        "min(coalesce(reason, 'no reason given')), count(*) as many, "
+        f"coalesce(min(uri, 3) filter ({choose.SHOWN}), []) "
         "from settled where state = 'failed' group by place, kind order by many desc, place, kind"
     ).fetchall()
     groups = [

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen.core.uris import scheme_of
 from hoigen.core.words import plural
-from hoigen.data.parquet import quoted, text
+from hoigen.data.parquet import quoted
+from hoigen.pages.choose import SHOWN
 from hoigen.pages.facts import Beside, ClipList, ListedClip, bounds, thresholds
 from hoigen.pages.frame import figures, listed, section
 from hoigen.pages.markup import Html, el, join
@@ -33,19 +34,17 @@ STATES = ("kept", "dropped", "failed", "pending")
 
 
 def list_of(
-    con: Any, run: Run, steps: Sequence[Step], total: int, page: Path, other: tuple[Run, Sequence[Step]] | None
+    con: Any, run: Run, steps: Sequence[Step], page: Path, other: tuple[Run, Sequence[Step]] | None
 ) -> ClipList:
-    """The list of a run's clips.
+    """The list of a run's clips, without what somebody asked to be taken out.
 
     Args:
         con: a connection with the clips as `settled`.
         run: the run.
         steps: its measures.
-        total: how many clips it has.
         page: the folder in which the page will lie: videos are named from there.
         other: a second run with its measures, whose decisions on the same clips stand beside.
     """
-    from hoigen.rules.decide import REMOVED
     from hoigen.rules.joined import OF_CLIPS, as_listed
     from hoigen.stages.captioned import captions_in_force
 
@@ -53,10 +52,11 @@ def list_of(
     known = as_listed(con, (*HEADS, *numbers), "of_list")
     columns = {name: is_number for name, is_number in known.items() if name not in OF_CLIPS}
     given = dict(list(columns.items())[:MOST_COLUMNS])
+    [(total,)] = con.execute(f"select count(*) from settled where {SHOWN}").fetchall()
     wanted = min(total, MOST)
     con.execute(
         "create or replace temp table listed as select * exclude (place) from (select *, "
-        "row_number() over (order by video, n) - 1 as place from settled) "
+        f"row_number() over (order by video, n) - 1 as place from settled where {SHOWN}) "
         f"where (place + 1) * {wanted} // {max(1, total)} > place * {wanted} // {max(1, total)}"
     )
     words = "null"
@@ -75,8 +75,7 @@ def list_of(
     joins += " left join of_list on of_list.video = listed.video and of_list.n = listed.n" if given else ""
     rows = con.execute(
         'select listed.id, listed.uri, listed.start, listed."end", listed.state, listed.rule, listed.reason, '
-        f"{words}, {there}{values} from listed{joins} "
-        f"where listed.rule is distinct from {text(REMOVED)} order by listed.video, listed.n"
+        f"{words}, {there}{values} from listed{joins} order by listed.video, listed.n"
     ).fetchall()
     at = page.resolve()
     sources: dict[str, str] = {}

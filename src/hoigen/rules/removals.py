@@ -11,15 +11,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hoigen.core.errors import UsageError
+from hoigen.core.errors import UsageError, shown
 from hoigen.data.files import write_text
-from hoigen.data.parquet import rows_of_file
+from hoigen.data.parquet import rows_of_file, text
 from hoigen.data.rows import read_json, rows_of
 from hoigen.data.run import Run
 from hoigen.rules import sets
@@ -32,7 +33,7 @@ WHY = "somebody asked for it to be taken out"
 """Why a clip that the rules keep is given to nobody."""
 KINDS = ("clip", "video", "person")
 PEOPLE = ("person", "people", "actor", "author", "creator", "channel", "uploader", "owner", "speaker")
-"""Columns of a list that say who is in a video, or whose it is."""
+"""Columns of a list that say who is in a video, or whose it is, in capitals or not. A cell may be a list of names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,11 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.strip().encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
+def of_person(name: str) -> str:
+    """How the name of a person is kept: capitals, spaces around it and the way its accents are encoded do not count."""
+    return digest(unicodedata.normalize("NFC", name).lower())
+
+
 def read(folder: Path) -> list[Removal]:
     """The removals of a run's folder, or of a release; none where there is no such file. Raises UsageError."""
     path = folder / FILE
@@ -72,9 +78,13 @@ def read(folder: Path) -> list[Removal]:
         return []
     rows = read_json(path)
     try:
-        return [Removal(**row) for row in rows]
+        found = [Removal(**row) for row in rows]
     except TypeError as error:
         raise UsageError(f"{path} is no list of removals: {error}") from None
+    for number, row in enumerate(found, start=1):
+        if row.kind not in KINDS:  # it would take nothing out, and nobody would know
+            raise UsageError(f"{path}, entry {number}: kind is one of {', '.join(KINDS)}; it came as {shown(row.kind)}")
+    return found
 
 
 def write(folder: Path, rows: Iterable[Removal]) -> None:
@@ -99,7 +109,7 @@ def asked(path: Path, run: Run) -> list[Removal]:
         kind, value = row.one_of("kind", KINDS), row.need("value")
         told = partial(Removal, who=digest(row.text("who").lower()), when=row.text("when"), why=row.text("why"))
         if kind == "person":
-            found.append(told(kind="person", key=digest(value.lower())))
+            found.append(told(kind="person", key=of_person(value)))
         elif kind == "clip":
             if value not in clips:
                 raise UsageError(f"{row.place}, column value: {run.path} has no clip {value!r}")
@@ -166,12 +176,21 @@ def mark(con: duckdb.DuckDBPyConnection, rows: Sequence[Removal], alike: str | N
         "left(sha256(trim(c.uri)), 32) = r.key where r.kind = 'video'",
         "c.digest = r.content where r.kind = 'video' and r.content <> ''",
     ]
-    if any(row.kind == "person" for row in rows):
-        ways += [
-            f"left(sha256(lower(trim(json_extract_string(c.meta, '$.{name}')))), 32) = r.key where r.kind = 'person'"
-            for name in PEOPLE
-        ]
     found = " union ".join(f"select c.id from {schema}.clips c join removals r on {way}" for way in ways)
+    people = {row.key for row in rows if row.kind == "person"}
+    if people:
+        con.execute(
+            f"""create or replace temp table people as
+            with cells as (select id, meta, unnest(json_keys(meta)) as key from {schema}.clips where meta <> '{{}}')
+            select id, unnest(case json_type(meta, '/' || key)
+                when 'ARRAY' then json_transform(json_extract(meta, '/' || key), '["VARCHAR"]')
+                else [json_extract_string(meta, '/' || key)] end) as name
+            from cells where lower(key) in ({", ".join(map(text, PEOPLE))})"""
+        )
+        names = con.execute("select distinct name from people where name is not null").fetchall()
+        asked_for = [{"name": name} for (name,) in names if of_person(name) in people]
+        con.register("asked_for", pa.Table.from_pylist(asked_for, pa.schema({"name": pa.string()})))
+        found += " union select id from people semi join asked_for using (name)"
     con.execute(f"create or replace table {schema}.removed as select id from ({found}) where id is not null")
     if alike is not None:
         con.execute(
@@ -180,6 +199,9 @@ def mark(con: duckdb.DuckDBPyConnection, rows: Sequence[Removal], alike: str | N
                 and a.id not in (select id from {schema}.removed)"""
         )
     con.unregister("removals")
+    if people:
+        con.unregister("asked_for")
+        con.execute("drop table people")
 
 
 def told(count: int) -> str:

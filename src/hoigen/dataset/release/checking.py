@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -167,14 +167,18 @@ REMOVED = "somebody asked for it to be removed"
 NOT_KEPT = "the rules do not keep it any more, or the run does not have it"
 
 
-def compared(old: Path, new: Path, tables: Sequence[str] | None = None) -> Changes:
+def compared(old: Path, new: Path, tables: Sequence[str] | None = None, taken_out: Collection[str] = ()) -> Changes:
     """What came, what went and why, what changed, between two releases.
 
     Args:
         old: folder of the one before.
         new: folder of the later one.
         tables: of the later one; as its facts say when not given.
+        taken_out: ids of clips that removals take out of the run of the later one. By its tables alone it cannot be
+            told that a clip went with a person, or with another that shows the same.
     """
+    import pyarrow as pa
+
     facts = json.loads((old / FACTS).read_text(encoding="utf-8"))
     if tables is None:
         tables = json.loads((new / FACTS).read_text(encoding="utf-8"))["tables"]
@@ -187,6 +191,8 @@ def compared(old: Path, new: Path, tables: Sequence[str] | None = None) -> Chang
             con.execute(f"create temp table {name} as select * from {rows}")
         con.execute("create view clips as select *, '{}' as meta from old")
         removals.mark(con, removals.read(new), None)
+        con.register("more", pa.table({"id": pa.array(list(taken_out), pa.string())}))
+        con.execute("insert into removed select id from more")
         came = con.execute("select id from new where id not in (select id from old) order by id").fetchall()
         went = con.execute(
             f"""select id, case when id in (select id from removed) then {text(REMOVED)} else {text(NOT_KEPT)} end

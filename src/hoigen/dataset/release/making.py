@@ -238,7 +238,8 @@ def _written(
         removals.write(part, taken)
         changes = None
         if wanted.since is not None:
-            changes = checking.compared(wanted.since, part, facts.index.tables)
+            gone = [clip for (clip,) in con.execute("select id from removed").fetchall()]
+            changes = checking.compared(wanted.since, part, facts.index.tables, gone)
             facts = _with(facts, changes)
         (part / "README.md").write_text(describe.card(facts), encoding="utf-8")
         (part / "eu_summary.md").write_text(describe.eu_summary(facts), encoding="utf-8")
