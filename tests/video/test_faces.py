@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,7 +19,7 @@ from hoigen.video import decode, probe, walk
 from hoigen.video.cutting import cut_clip
 from hoigen.video.faces import HOLD, Box, Faces, faces_of
 from render import render, texture
-from run_folders import curated
+from run_folders import curated, in_this_process
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +117,26 @@ def test_the_command_notes_what_it_did_and_mixes_nothing(film: Path, tmp_path: P
     assert (tmp_path / "run" / "cut" / ".cut").read_text().startswith("blurred\n")
     with pytest.raises(UsageError, match="were cut with --blur-faces; give another folder"):
         hoigen.cut(tmp_path / "run")
+    (tmp_path / "run" / "cut" / ".cut").unlink()
+    with pytest.raises(UsageError, match="holds videos, and no .cut says that their faces are hidden"):
+        hoigen.cut(tmp_path / "run", blur_faces=True)
+
+
+@pytest.mark.parametrize("shape", [{}, {"fps": 8.0, "frames": "9", "size": "240x176"}])
+def test_what_is_exported_shows_no_face(film: Path, tmp_path: Path, shape: dict[str, Any]) -> None:
+    listed = tmp_path / "list.jsonl"
+    listed.write_text(json.dumps({"path": str(film), "text": "A head."}))
+    curated(videos=str(listed), run=tmp_path / "run", measures=["metadata"], keep={})
+    how: dict[str, Any] = {"to": "videofolder", "captions": "list", "workers": 1, "quiet": True, **shape}
+    faces = {}
+    for blur in (False, True):
+        with in_this_process():
+            hoigen.export(tmp_path / "run", out=str(tmp_path / str(blur)), blur_faces=blur, **how)
+        [made] = (tmp_path / str(blur) / "videos").glob("*.mp4")
+        faces[blur] = found_in(made)
+    assert faces[False] >= 5
+    assert faces[True] == 0
+    with pytest.raises(UsageError, match="was made with faces 'blurred', and now it is None"):
+        hoigen.export(tmp_path / "run", out=str(tmp_path / "True"), **how)
+    with pytest.raises(UsageError, match="--link and --blur-faces"):
+        hoigen.export(tmp_path / "run", out=str(tmp_path / "new"), link=True, blur_faces=True, **how)

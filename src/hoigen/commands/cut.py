@@ -343,6 +343,10 @@ def _ready(out: Path, kind: Kind, run: Path, prune: bool) -> None:
     if found != kind:
         raise UsageError(f"{out} holds clips that were cut {KINDS[found]}; give another folder with --out")
     others = [name for name in runs if name != mine]
+    if kind == "blurred" and not os.path.lexists(note) and any(path.suffix in SUFFIXES for path in out.iterdir()):
+        raise UsageError(  # a release says of its files what the note says
+            f"{out} holds videos, and no {NOTE} says that their faces are hidden; give another folder with --out"
+        )
     if prune and others:
         raise UsageError(
             f"--prune: {out} holds clips of other runs too ({', '.join(others)}), which may keep what this one drops; "

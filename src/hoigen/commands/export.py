@@ -44,6 +44,10 @@ def export(
     link: Annotated[
         bool, Setting("link videos that are as they are wanted (hard, else symbolic), instead of encoding them anew")
     ] = False,
+    blur_faces: Annotated[
+        bool,
+        Setting("make faces unknowable, as far as they are found (docs/cut.md: how many are missed); not with link"),
+    ] = False,
     captions: Annotated[
         Literal["run", "list"], Setting("those of hoigen caption, or those that came with the input list")
     ] = "run",
@@ -105,12 +109,19 @@ def export(
         raise UsageError("--out: a folder; it came as an empty text")
     if part not in (None, TRAIN, VALIDATION):
         raise UsageError(f"--part: {TRAIN} or {VALIDATION}; it came as {part!r}")
+    if link and blur_faces:
+        raise UsageError("--link and --blur-faces: a video that is linked cannot be changed; give one of them")
+    if blur_faces:
+        from hoigen.models.files import locate
+        from hoigen.video.faces import MODEL
+
+        locate(MODEL)  # before any worker wants it
     target = Folder(str(out))
     if not target.is_local:
         target.names()  # a store that cannot be reached is an error now
     wants = format.wants
     counter = wording.counter(tokenizer, wants.tokenizer, wants.tokenizer_folder)
-    task = Task(folder, steps, format, shape, target, codec, link, captions == "list", counter, part)
+    task = Task(folder, steps, format, shape, target, codec, link, captions == "list", counter, part, blur_faces)
     return run_task(
         task, dry_run=dry_run, workers=cores() if workers is None else workers, deadline=deadline, quiet=quiet
     )

@@ -39,6 +39,7 @@ class _Way:
     shape: Shape
     codec: Codec
     link: bool
+    blur_faces: bool
 
 
 class Making(Stage):
@@ -58,7 +59,8 @@ class Making(Stage):
         self._planned: dict[int, list[Cut]] = {}
 
     def setup(self) -> Callable[[], Handler]:
-        return functools.partial(setup_making, _Way(self.task.out, self.task.shape, self.task.codec, self.task.link))
+        task = self.task
+        return functools.partial(setup_making, _Way(task.out, task.shape, task.codec, task.link, task.blur_faces))
 
     def keeper(self) -> Task:
         return self.task
@@ -133,17 +135,19 @@ def setup_making(way: _Way) -> Handler:
 def _make(job: _Job, way: _Way, progress: Callable[[], None]) -> Row:
     """Makes one file, whole or not at all; its row."""
     from hoigen.video.cutting import cut_clip
+    from hoigen.video.faces import faces_of
     from hoigen.video.header import probe
     from hoigen.video.retime import retimed
 
     cut, clip = job.cut, job.cut.clip
     linked = repeated = 0
+    faces = faces_of(clip, progress) if way.blur_faces else None
     with _placed(way.out, job.file) as part:
         if way.link and _needs_nothing(cut, way):
             _link(clip.uri, part)
             linked = 1
         elif cut.fps is None or cut.frames is None or cut.size is None:
-            cut_clip(clip, part, progress=progress)
+            cut_clip(clip, part, progress=progress, faces=faces)
         else:
             repeated = retimed(
                 clip,
@@ -155,6 +159,7 @@ def _make(job: _Job, way: _Way, progress: Callable[[], None]) -> Row:
                 codec=way.codec,
                 repeat=way.shape.repeat,
                 progress=progress,
+                faces=faces,
             )
         header = probe(str(part), progress)
         if cut.frames is not None and header.frames != cut.frames:

@@ -97,6 +97,7 @@ class Task:
         listed: the captions are those of the input list, not those of the run.
         counter: counts tokens.
         part: of `hoigen split`, whose clips are wanted; None: all.
+        blur_faces: faces are made unknowable, as far as they are found; not with `link`.
     """
 
     run: Run
@@ -109,6 +110,7 @@ class Task:
     listed: bool
     counter: wording.Counter
     part: str | None = None
+    blur_faces: bool = False
     _held: list[tuple[int, list[Planned]]] = field(default_factory=list, compare=False, repr=False)
 
     @property
@@ -141,6 +143,7 @@ class Task:
             "repeat": shape.repeat,
             "codec": self.codec,
             "part": self.part,
+            "faces": "blurred" if self.blur_faces else None,
         }
 
     def journal(self, stage: str, shard: int) -> Journal:

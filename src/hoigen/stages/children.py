@@ -26,7 +26,7 @@ from hoigen.work.task import Emit, Failure, Handler
 
 if TYPE_CHECKING:
     from hoigen.data.columns import Row
-    from hoigen.video.cutting import Box
+    from hoigen.video.faces import Box
 
 TRIM, CROP = f"{HUMAN}.trim", f"{HUMAN}.crop"
 """Questions of annotations: `0.5-2.25`, seconds from the clip's start; `0.1,0,0.9,1`, left, top, right and bottom of

@@ -16,7 +16,7 @@ from typing import Any
 from hoigen.core.clip import Clip, Seconds
 from hoigen.core.errors import SetupError, UsageError, VideoError, shown
 from hoigen.video.clock import Clock
-from hoigen.video.faces import Faces, hidden
+from hoigen.video.faces import Box, Faces, hidden
 from hoigen.video.file import Progress, opened
 from hoigen.video.header import Header, probe
 from hoigen.video.plan import SLACK, Turn
@@ -31,10 +31,6 @@ SOUND_BEFORE = 100
 FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")
 AUDIO = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"})
 """Audio that players know inside MP4; it is copied, and other audio is left out."""
-
-
-Box = tuple[float, float, float, float]
-"""Left, top, right and bottom of a part of the picture as it is shown, 0..1."""
 
 
 def cut_clip(

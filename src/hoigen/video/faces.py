@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hoigen.models.nets.faces import FaceFinder
 
 Box = tuple[float, float, float, float]
+"""Left, top, right and bottom of a part of the picture as it is shown, 0..1."""
 MODEL = "face_detection"
 """The card of the detector: MediaPipe's, for faces up to five metres away."""
 LEAST = 0.6
@@ -157,6 +158,24 @@ def _starts(length: int, side: int) -> list[int]:
     return [round(at * (length - side) / max(1, count - 1)) for at in range(count)]
 
 
+def hide(picture: np.ndarray, boxes: list[Box]) -> None:
+    """Makes parts of a picture unknowable, in place.
+
+    Args:
+        picture: (H, W) or (H, W, 3) uint8.
+        boxes: left, top, right, bottom of the picture as it is given, 0..1.
+    """
+    import cv2
+
+    high, wide = picture.shape[:2]
+    for box in boxes:
+        x0, x1 = (round(side * wide) for side in box[::2])
+        y0, y1 = (round(side * high) for side in box[1::2])
+        if (part := picture[y0:y1, x0:x1]).size:
+            few = cv2.resize(part, (LEFT, LEFT), interpolation=cv2.INTER_AREA)
+            part[:] = cv2.resize(few, part.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+
+
 def hidden(frame: Any, boxes: list[Box]) -> Any:
     """A frame of PyAV, yuv420p or yuvj420p of even sides, in which parts cannot be known any more.
 
@@ -165,7 +184,6 @@ def hidden(frame: Any, boxes: list[Box]) -> Any:
         boxes: left, top, right, bottom of the picture as it is stored, 0..1.
     """
     import av
-    import cv2
 
     if not boxes:
         return frame
@@ -173,12 +191,7 @@ def hidden(frame: Any, boxes: list[Box]) -> Any:
     high, wide = frame.height, frame.width
     chroma = pixels[high:].reshape(2, high // 2, wide // 2)
     for plane in (pixels[:high], *chroma):
-        for box in boxes:
-            x0, x1 = (round(side * plane.shape[1]) for side in box[::2])
-            y0, y1 = (round(side * plane.shape[0]) for side in box[1::2])
-            if (part := plane[y0:y1, x0:x1]).size:
-                few = cv2.resize(part, (LEFT, LEFT), interpolation=cv2.INTER_AREA)
-                part[:] = cv2.resize(few, part.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        hide(plane, boxes)
     made = av.VideoFrame.from_ndarray(pixels, format=frame.format.name)
     made.colorspace, made.color_range = frame.colorspace, frame.color_range
     return made

@@ -7,8 +7,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from hoigen.core.clip import Clip, Sampling
+from hoigen.core.clip import Clip, Sampling, Seconds
 from hoigen.core.errors import SetupError, VideoError
+from hoigen.video.faces import Box, Faces, hide
 from hoigen.video.file import Progress, opened
 from hoigen.video.header import probe
 from hoigen.video.plan import SLACK, Converter, Turn
@@ -46,6 +47,7 @@ def retimed(
     codec: Codec = "h264",
     repeat: bool = False,
     progress: Progress | None = None,
+    faces: Faces | None = None,
 ) -> int:
     """Writes a clip as an MP4 of exactly so many frames, without sound. Returns how many frames stand twice.
 
@@ -64,13 +66,14 @@ def retimed(
         codec: of the file; in every one 4:2:0 and 8 bits.
         repeat: frames may stand twice, where the video has fewer a second.
         progress: called when reading the video has moved on.
+        faces: of the clip, which the file does not show.
 
     Raises VideoError when the video cannot be read, ends before the clip does, or has too few frames a second,
     SetupError when `path` cannot be written.
     """
     import av
 
-    chosen = _Chosen(clip, fps, frames, size, fit, progress)
+    chosen = _Chosen(clip, fps, frames, size, fit, progress, faces)
     name, options = ENCODERS[codec]
     try:
         with av.open(f"file:{path}", "w", format="mp4", options={"movflags": "faststart"}) as target:
@@ -117,9 +120,17 @@ class _Chosen:
     """The pictures of a clip at its new rate, one after the other; `repeated` counts those that are the one before."""
 
     def __init__(
-        self, clip: Clip, fps: Fraction, frames: int, size: tuple[int, int], fit: Fit, progress: Progress | None
+        self,
+        clip: Clip,
+        fps: Fraction,
+        frames: int,
+        size: tuple[int, int],
+        fit: Fit,
+        progress: Progress | None,
+        faces: Faces | None,
     ) -> None:
         self.clip, self.frames, self.size, self.fit, self.progress = clip, frames, size, fit, progress
+        self.faces = faces
         near = 0.5 / clip.fps if clip.fps > 0 else 0.0
         self.moments = [float(at / fps) + near for at in range(frames)]
         self.repeated = 0
@@ -133,15 +144,16 @@ class _Chosen:
         with opened(clip.uri) as (container, stream):
             decoder = Pass(container, stream, clip.start, clip.end, self.progress, jumps)
             pixel = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or Fraction(1)
-            for frame, times in self._picked(decoder):
-                image = self._fitted(frame, pixel)
+            for frame, seconds, times in self._picked(decoder):
+                boxes = [] if self.faces is None else self.faces.at(clip.start + seconds)
+                image = self._fitted(frame, pixel, boxes)
                 self.repeated += times - 1
                 for _ in range(times):
                     yield image
             decoder.check()
 
-    def _picked(self, decoder: Pass) -> Iterator[tuple[Any, int]]:
-        """The frames that are shown at some moment, each with at how many."""
+    def _picked(self, decoder: Pass) -> Iterator[tuple[Any, Seconds, int]]:
+        """The frames that are shown at some moment, each with its second of the clip, and at how many."""
         at, shown, latest = 0, None, 0.0
         for frame, time in decoder.frames():
             seconds = time - self.clip.start
@@ -149,7 +161,7 @@ class _Chosen:
             while at < self.frames and shown is not None and self.moments[at] < seconds - SLACK:
                 at += 1
             if at > first:
-                yield shown, at - first
+                yield shown, latest, at - first
             if at == self.frames:
                 return
             shown, latest = frame, seconds
@@ -163,10 +175,10 @@ class _Chosen:
                 f"its frames end at {self.clip.start + latest:.2f} s, and the last that is wanted is at "
                 f"{self.clip.start + self.moments[-1]:.2f} s: the file is cut short"
             )
-        yield shown, self.frames - at
+        yield shown, latest, self.frames - at
 
-    def _fitted(self, frame: Any, pixel: Fraction) -> np.ndarray:
-        """A frame scaled, cropped or padded to the size."""
+    def _fitted(self, frame: Any, pixel: Fraction, boxes: list[Box]) -> np.ndarray:
+        """A frame scaled, cropped or padded to the size, without what is in the boxes."""
         import cv2
         import numpy as np
 
@@ -182,6 +194,9 @@ class _Chosen:
         needed = max(shape[0] / wide, shape[1] / high)
         side = min(short, -int(-(short * needed) // 1))
         image = self.converter.image(frame, Sampling(short_side=side))
+        if boxes:
+            image = image.copy()
+            hide(image, boxes)
         if (image.shape[1], image.shape[0]) != shape:
             how = cv2.INTER_AREA if image.shape[1] >= shape[0] and image.shape[0] >= shape[1] else cv2.INTER_CUBIC
             image = cv2.resize(image, shape, interpolation=how)
