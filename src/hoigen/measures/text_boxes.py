@@ -187,7 +187,13 @@ def detector(binarization: Binarization) -> TextDetector:
 
 
 def words_in(model: room.Handle, images: np.ndarray, words: Words) -> list[list[TextBox]]:
-    """Boxes of text that DBNet++ finds in each of (n, H, W, 3) uint8 RGB `images`, best first, in their pixels."""
+    """Boxes of text that DBNet++ finds in each picture, best first, in the picture's pixels.
+
+    Args:
+        model: the network, `hoigen.models.nets.dbnet`.
+        images: (n, H, W, 3) uint8, RGB.
+        words: what the network is shown, and how its map becomes boxes.
+    """
     step = model.together(images[0].nbytes)
     look = LookForText(words.short_side)
     asked = [model.submit(images[start : start + step], method=look) for start in range(0, len(images), step)]
@@ -242,7 +248,13 @@ class LookForText:
 
 
 def shown_size(height: int, width: int, short_side: int) -> tuple[int, int]:
-    """Height and width to which mmocr resizes a picture, before it is filled up."""
+    """Height and width to which mmocr resizes a picture, before it is filled up.
+
+    Args:
+        height: of the picture, in pixels.
+        width: likewise.
+        short_side: pixels of the shorter side; fewer where the longer one would have more than `LONGEST`.
+    """
     scale = min(LONGEST / max(height, width), short_side / min(height, width))
     return int(height * scale + 0.5), int(width * scale + 0.5)
 

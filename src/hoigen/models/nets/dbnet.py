@@ -59,7 +59,8 @@ def deformed(x: Any, moves: Any, counts: Any, weight: Any, stride: int = 1, padd
             pixels, the points in reading order.
         counts: (N, points, rows, columns): what each is multiplied by.
         weight: (out, channels, kernel's height, kernel's width).
-        stride, padding: in pixels, as of a convolution.
+        stride: from place to place, in pixels.
+        padding: pixels of zeros on each side.
     """
     height, width = x.shape[-2:]
     rows, columns = moves.shape[-2:]
