@@ -23,7 +23,8 @@ class Publisher:
     busy: so many next answers are 503. ranges: whether parts can be asked for. tag: whether files have an ETag.
     resets: so many of these breaks are resets of the connection (RST), the first ones. to: where requests are sent on.
     seconds: how long an answer takes. stalls: for so long after a break nothing comes. headers: further ones. lies:
-    parts are the whole file, whatever they say. asked: Range and If-Range of each request, in order."""
+    parts are the whole file, whatever they say. heeds: `If-Range` is known. asked: Range and If-Range of each request,
+    in order."""
 
     content: bytes | None = b""
     breaks: list[int] = field(default_factory=list)
@@ -34,6 +35,7 @@ class Publisher:
     stalls: float = 0.0
     headers: dict[str, str] = field(default_factory=dict)
     lies: bool = False
+    heeds: bool = True
     resets: int = 0
     to: str = ""
     port: int = 0
@@ -64,7 +66,7 @@ class Publisher:
             self.busy = max(0, self.busy - 1)
             return
         start = 0
-        if given and self.ranges and (condition is None or (self.tag and condition == self.etag)):
+        if given and self.ranges and (not self.heeds or condition is None or (self.tag and condition == self.etag)):
             start = int(given.removeprefix("bytes=").rstrip("-"))
             if start >= len(self.content):
                 handler.send_response(416)

@@ -85,6 +85,24 @@ def test_a_server_that_stays_silent_costs_its_file_alone(
     assert "timed out" in missing["a"]
 
 
+@pytest.mark.parametrize("sign", ["ETag", "Last-Modified"])
+def test_the_rest_of_another_version_is_not_joined_on(
+    publisher: Publisher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sign: str
+) -> None:
+    publisher.heeds, publisher.tag, publisher.breaks = False, sign == "ETag", [100_000, 0]
+    publisher.headers = {} if publisher.tag else {"Last-Modified": "Thu, 26 Nov 2026 08:00:00 GMT"}
+    with monkeypatch.context() as once:
+        once.setattr(urls, "TRIES", 1)
+        _, missing = fetched(tmp_path, [{"url": address(publisher, "a.zip")}])
+    assert list(missing) == ["a"]
+    publisher.content = CONTENT[::-1]
+    publisher.headers = {} if publisher.tag else {"Last-Modified": "Fri, 27 Nov 2026 08:00:00 GMT"}
+    result, _ = fetched(tmp_path, [{"url": address(publisher, "a.zip")}])
+    assert result.fetched == 1
+    assert publisher.asked[-2][0] == "bytes=100000-", "of which a server that does not know If-Range sends the new rest"
+    assert (tmp_path / "files" / "a.zip").read_bytes() == CONTENT[::-1]
+
+
 def test_another_file_than_the_list_says_is_not_taken(publisher: Publisher, tmp_path: Path) -> None:
     wrong = "0" * 64
     result, missing = fetched(tmp_path, [{"url": address(publisher, "a.zip"), "sha256": wrong}])
@@ -133,6 +151,8 @@ def test_names_and_addresses_that_are_none(publisher: Publisher, tmp_path: Path)
         {"path": "here.mp4"},
         {"path": "b.mp4", "url": address(publisher, "b.mp4"), "sha256": "beef"},
         {"url": address(publisher, ".mp4")},
+        {"path": "d.mp4", "url": "http://[1/d.mp4"},
+        {"path": "e.mp4", "url": "s3://[1/e.mp4"},
         {"url": address(publisher, "c.zip")},
         {"url": address(publisher, "other/c.zip")},
         {"url": address(publisher, "c.zip")},
@@ -142,18 +162,20 @@ def test_names_and_addresses_that_are_none(publisher: Publisher, tmp_path: Path)
         "here": "the list has no address of it",
         "b": "its digest is none of md5, sha1, sha256",
         ".mp4": "its name is none of a file",
+        "d": "its host is no address",
+        "e": "its host is no address",
         "c": "another address has its name",
     }
-    assert (result.names, result.fetched) == (5, 1)
+    assert (result.names, result.fetched) == (7, 1)
 
 
 PROGRAM = "import pathlib, sys; pathlib.Path(sys.argv[2]).write_text(sys.argv[1])"
 VIDEOS = [{"videoID": "aa", "url": "https://www.youtube.com/watch?v=aa&x='$(id)", "timestamp": "[['0:0:0', '0:0:1']]"}]
 
 
-def panda(tmp_path: Path, command: str | None) -> tuple[Fetched, dict[str, str]]:
+def panda(tmp_path: Path, command: str | None, **more: str) -> tuple[Fetched, dict[str, str]]:
     index = tmp_path / "panda.jsonl"
-    index.write_text(json.dumps(VIDEOS[0]))
+    index.write_text(json.dumps(VIDEOS[0] | more))
     done = hoigen.sources("panda-70m", index=str(index), fetch=tmp_path / "files", command=command)
     assert isinstance(done, Handled)
     assert done.fetched is not None
@@ -182,6 +204,7 @@ def test_video_sites_are_left_to_a_program_of_ones_own(tmp_path: Path, monkeypat
     [
         ("https://WWW.YouTube.com/watch?v=1", True),
         ("https://youtu.be./1", True),
+        ("https://www.ｙｏｕｔｕｂｅ。com/watch?v=1", True),
         ("https://player.vimeo.com/video/1", True),
         ("https://videos.pexels.com/video-files/1/1.mp4", True),
         ("https://assets.mixkit.co/1.mp4", True),
@@ -192,6 +215,20 @@ def test_video_sites_are_left_to_a_program_of_ones_own(tmp_path: Path, monkeypat
 )
 def test_which_are_video_sites(url: str, is_one: bool) -> None:
     assert fetching.is_video_site(url) == is_one
+
+
+def test_what_a_program_leaves_half_done_or_wrong_is_not_the_file_the_next_time(tmp_path: Path) -> None:
+    dies = f"{sys.executable} -c '{PROGRAM}; sys.exit(1)' {{url}} {{path}}"
+    for _ in range(2):
+        _, missing = panda(tmp_path, dies)
+        assert missing == {"aa": "the command ended with code 1"}
+    ends = f"{sys.executable} -c '{PROGRAM}' {{url}} {{path}}"
+    came, wrong = hashlib.md5(VIDEOS[0]["url"].encode()).hexdigest(), "0" * 32
+    for _ in range(2):
+        _, missing = panda(tmp_path, ends, md5=wrong)
+        assert missing == {"aa": f"its md5 is {came}, and {wrong} in the list"}
+    result, missing = panda(tmp_path, ends, md5=came)
+    assert (result.fetched, missing) == (1, {})
 
 
 def test_two_processes_do_not_fetch_into_one_folder(tmp_path: Path) -> None:
@@ -213,6 +250,14 @@ def test_fetched_and_listed_in_one_go(publisher: Publisher, tmp_path: Path, tiny
     [row] = map(json.loads, (tmp_path / "list.jsonl").read_text().splitlines())
     assert (row["object"], row["action"], Path(row["uri"]).name) == ("suitcase", "lift", name)
     assert "1 fetched" in str(done)
+
+
+def test_where_nothing_came_it_says_why_and_no_list_is_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "l.jsonl").write_text(json.dumps(VIDEOS[0]))
+    words = ["sources", "panda-70m", "--index", str(tmp_path / "l.jsonl"), "--fetch", str(tmp_path / "files")]
+    assert main([*words, "--out", str(tmp_path / "list.jsonl")]) == 1
+    assert f"missing 1: {fetching.BARRED}" in capsys.readouterr().out
+    assert not (tmp_path / "list.jsonl").exists()
 
 
 # what downloads

@@ -127,6 +127,18 @@ def test_behave(tmp_path: Path, tiny_video: Path) -> None:
     assert {json.loads(clip["meta"])["object"] for clip in clips} == {"backpack", "chair"}
 
 
+def test_folders_in_one_another_and_another_rate(tmp_path: Path) -> None:
+    for at in range(4):
+        picture(tmp_path / f"B/Date01_Sub01_stool/t{at:04d}.000/k0.color.jpg", 40 * at)
+        picture(tmp_path / f"I/03/05/Seg_0/Frames_Cam1/color/{at:05d}.jpg", 40 * at)
+    _, [row], _ = listed(tmp_path, "BEHAVE", tmp_path / "B", tmp_path)
+    assert probe(row["uri"]).duration == 4.0, "each moment once"
+    for rate in (30.0, 10.0):
+        (tmp_path / "list.jsonl").unlink()
+        _, [row], _ = listed(tmp_path, "InterCap", tmp_path, fps=None if rate == 30.0 else rate)
+        assert (probe(row["uri"]).fps, probe(row["uri"]).duration) == (rate, pytest.approx(4 / rate, abs=0.01))
+
+
 def test_frames_of_two_sizes_or_that_are_none_are_missing_with_the_file(tmp_path: Path) -> None:
     root = tmp_path / "BEHAVE" / "sequences"
     for second, size in ((1, (48, 64)), (2, (32, 64))):

@@ -119,8 +119,8 @@ def sources(
     if out is not None and not folders and fetch is None:
         raise UsageError("--files FOLDER: where its files are")
     fetched = _fetched(source, index, fetch, command, rate)
-    if out is None:
-        return Handled(fetched, None)
+    if out is None or (fetched is not None and fetched.incomplete and not folders):
+        return Handled(fetched, None)  # without a file there is nothing to list, and why is said already
     from hoigen.dataset.published.making import make
 
     if fetched is not None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from typing import Any, BinaryIO
+from urllib.parse import urlsplit
 
 from hoigen.core import hosts
 from hoigen.core.errors import UsageError, nearest
@@ -74,6 +75,10 @@ def fault(uri: str) -> str | None:
             "an address with a name and a password in it is not opened: every table and page of the run would hold "
             "them. Let the server take a signed address, or none"
         )
+    try:
+        urlsplit(uri)
+    except ValueError:  # `s3://[a/b.mp4`
+        return "its host is no address"
     return hosts.fault(uri) if _has_host(scheme) else None
 
 

@@ -47,7 +47,7 @@ def recordings(folders: Sequence[Path], fps: float | None) -> Iterator[Recording
         fps: of the frames; by default what their seconds say.
     """
     videos: dict[tuple[str, str], Path] = {}
-    pictures: dict[tuple[str, str], list[tuple[Path, Seconds]]] = {}
+    pictures: dict[tuple[str, str], dict[Seconds, Path]] = {}
     empty: set[str] = set()
     for folder in folders:
         for root, below, names in os.walk(folder):
@@ -58,13 +58,14 @@ def recordings(folders: Sequence[Path], fps: float | None) -> Iterator[Recording
             if NAME.fullmatch(here.parent.name) and (moment := FOLDER.fullmatch(here.name)):
                 for name in names:
                     if seen := PICTURE.fullmatch(name):
-                        pictures.setdefault((here.parent.name, seen[1]), []).append((here / name, float(moment[1])))
+                        of_camera = pictures.setdefault((here.parent.name, seen[1]), {})
+                        of_camera.setdefault(float(moment[1]), here / name)  # once, where folders lie in one another
             for name in names:
                 if video := VIDEO.fullmatch(name):
                     videos.setdefault((video["name"], video["camera"]), here / name)
     for name, camera in sorted({*videos, *pictures}):
         empty.discard(name)
-        frames = sorted(pictures.get((name, camera), ()), key=lambda each: each[1])
+        frames = [(path, second) for second, path in sorted(pictures.get((name, camera), {}).items())]
         yield Recording(
             id=f"{name}.{camera}",
             video=videos.get((name, camera)),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import re
 import shlex
 import subprocess
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
@@ -113,6 +114,8 @@ def is_video_site(url: str) -> bool:
         url: the address.
     """
     host = (urlsplit(url).hostname or "").rstrip(".").lower()
+    with contextlib.suppress(UnicodeError):  # `ｙoutube。com` is asked for as youtube.com
+        host = host.encode("idna").decode("ascii")
     return any(host == site or host.endswith(f".{site}") for site in VIDEO_SITES)
 
 
@@ -186,25 +189,24 @@ class _Job:
         kind = {32: "md5", 40: "sha1", 64: "sha256"}.get(len(digest), "")
         if digest and not kind:
             return "", "its digest is none of md5, sha1, sha256"
-        suffix = PurePosixPath(urlsplit(url).path).suffix if url else ""
+        wrong = uris.fault(url) if url else "the list has no address of it"
+        suffix = "" if wrong else PurePosixPath(urlsplit(url).path).suffix
         path = self.folder / f"{name}{suffix if SUFFIX.fullmatch(suffix) else '.mp4'}"
         have = path if path.exists() else next(map(Path, self.files.named(name)), None)
         if have is not None:
             if digest and _digest(have, kind) != digest:
                 return "", f"a file of its name is there and has another {kind}; delete it and try again"
             return "there", ""
-        if not url:
-            return "", "the list has no address of it"
-        if (wrong := uris.fault(url)) is not None:
+        if wrong:
             return "", wrong
-        if is_video_site(url):
-            return self._by_command(name, url, path)
 
         def check(part: Path) -> None:
             if digest and (came := _digest(part, kind)) != digest:
                 raise ValueError(f"its {kind} is {came}, and {digest} in the list")
 
         try:
+            if is_video_site(url):
+                return self._by_command(name, url, path, check)
             urls.download(url, path, check, quiet=self.quiet, opens=self.opens, throttle=self.throttle)
         except (OSError, ValueError, ImportError) as error:
             if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
@@ -213,19 +215,33 @@ class _Job:
             return "", f"{why if isinstance(why, Exception) else error}" or type(error).__name__
         return "fetched", ""
 
-    def _by_command(self, name: str, url: str, path: Path) -> tuple[str, str]:
+    def _by_command(self, name: str, url: str, path: Path, check: Callable[[Path], None]) -> tuple[str, str]:
+        """Has the program of the user's own fetch it. What it leaves half done or wrong does not stay under the name of
+        the file: it would be taken for the file the next time."""
         if not self.command:
             return "", BARRED
         words = [word.replace("{url}", url).replace("{path}", str(path)) for word in self.command]
+        whole = False
         try:
-            ended = subprocess.run(words, stdin=subprocess.DEVNULL, check=False).returncode
-        except OSError as error:
-            raise UsageError(f"--command {self.command[0]}: {error.strerror or error}") from None
-        if ended:
-            return "", f"the command ended with code {ended}"
-        if not path.exists() and not Files([self.folder]).named(name):
-            return "", "the command left no file of its name"
+            if ended := _ended(words):
+                return "", f"the command ended with code {ended}"
+            came = path if path.exists() else next(map(Path, Files([self.folder]).named(name)), None)
+            if came is None:
+                return "", "the command left no file of its name"
+            check(came)
+            whole = True
+        finally:
+            if not whole:
+                path.unlink(missing_ok=True)
         return "fetched", ""
+
+
+def _ended(words: Sequence[str]) -> int:
+    """The code with which a program of the user's own ends. Raises UsageError when it cannot be started."""
+    try:
+        return subprocess.run(words, stdin=subprocess.DEVNULL, check=False).returncode
+    except OSError as error:
+        raise UsageError(f"--command {words[0]}: {error.strerror or error}") from None
 
 
 def _no_video_site(url: str) -> None:

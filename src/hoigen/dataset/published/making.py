@@ -21,7 +21,7 @@ LIKE: Seconds = 0.5
 def make(source: Published, folders: Sequence[Path], index: str | None, out: Path, fps: float | None) -> Mapped:
     """Writes the list of a source, and beside it what is missing.
 
-    Frames become videos in the folder `NAME-videos` beside the list; those that are there stay.
+    Frames become videos in the folder `NAME-videos` beside the list, whose names say `fps`; those that are there stay.
 
     Args:
         source: whose.
@@ -60,7 +60,7 @@ def make(source: Published, folders: Sequence[Path], index: str | None, out: Pat
             if not why:
                 files_seen += 1
                 try:
-                    rows = _rows(source, each, out)
+                    rows = _rows(source, each, out, fps)
                 except VideoError as error:
                     why = str(error)
             for how, row in rows:
@@ -88,7 +88,7 @@ def _expected(source: Published, index: str | None) -> Sequence[str]:
     return source.expected(path)
 
 
-def _rows(source: Published, each: Recording, out: Path) -> list[tuple[str, dict[str, object]]]:
+def _rows(source: Published, each: Recording, out: Path, fps: float | None) -> list[tuple[str, dict[str, object]]]:
     """How each clip was found, and its row. Raises VideoError for a recording that cannot be read."""
     from hoigen.video.header import probe
     from hoigen.video.writing import video_of_pictures
@@ -98,7 +98,8 @@ def _rows(source: Published, each: Recording, out: Path) -> list[tuple[str, dict
     if video is None:
         how = "its frames, as a video"
         folder = out.with_name(f"{out.stem}-videos")
-        video = folder / f"{re.sub(r'[^A-Za-z0-9._-]', '_', each.id)}.mp4"
+        rate = "" if fps is None else f"_{fps:g}fps"  # what was made at another rate is another video
+        video = folder / f"{re.sub(r'[^A-Za-z0-9._-]', '_', each.id)}{rate}.mp4"
         if not video.exists():
             folder.mkdir(exist_ok=True)
             video_of_pictures(each.frames, each.fps, video)
