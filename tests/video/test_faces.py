@@ -118,7 +118,7 @@ def test_the_command_notes_what_it_did_and_mixes_nothing(film: Path, tmp_path: P
     with pytest.raises(UsageError, match="were cut with --blur-faces; give another folder"):
         hoigen.cut(tmp_path / "run")
     (tmp_path / "run" / "cut" / ".cut").unlink()
-    with pytest.raises(UsageError, match="holds videos, and no .cut says that their faces are hidden"):
+    with pytest.raises(UsageError, match=r"holds videos, and no .cut says that their faces are hidden"):
         hoigen.cut(tmp_path / "run", blur_faces=True)
 
 

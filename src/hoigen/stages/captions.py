@@ -158,7 +158,7 @@ class CaptionStage(Stage):
         self.samplings = sorted({e.sampling for e in self.experts if e.sampling.needs_frames}, key=repr)
         self.ids: dict[int, list[str]] = {}
         self.rows: dict[int, dict[str, Row]] = {}
-        # clips that experts are asked about; held here, since an event loop holds only what a timer or a socket will wake
+        # clips that experts are asked about; held here: a loop holds only what a timer or a socket wakes
         self.begun: dict[Item, concurrent.futures.Future[None]] = {}
         self.most = max(4, 2 * slots_of(self.experts))
         self.under_way = self.under_way_bytes = 0  # clips that experts are asked about, and bytes of their frames
