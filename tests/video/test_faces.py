@@ -118,11 +118,11 @@ def test_the_command_notes_what_it_did_and_mixes_nothing(film: Path, tmp_path: P
     with pytest.raises(UsageError, match="were cut with --blur-faces; give another folder"):
         hoigen.cut(tmp_path / "run")
     (tmp_path / "run" / "cut" / ".cut").unlink()
-    with pytest.raises(UsageError, match=r"holds videos, and no .cut says that their faces are hidden"):
+    with pytest.raises(UsageError, match=r"holds videos, and no \.cut says that their faces are hidden"):
         hoigen.cut(tmp_path / "run", blur_faces=True)
 
 
-@pytest.mark.parametrize("shape", [{}, {"fps": 8.0, "frames": "9", "size": "240x176"}])
+@pytest.mark.parametrize("shape", [{}, {"fps": 8.0, "frames": "9", "size": "256x144", "take": "start"}])
 def test_what_is_exported_shows_no_face(film: Path, tmp_path: Path, shape: dict[str, Any]) -> None:
     listed = tmp_path / "list.jsonl"
     listed.write_text(json.dumps({"path": str(film), "text": "A head."}))
