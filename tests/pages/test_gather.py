@@ -50,6 +50,7 @@ def decided() -> Iterator[Any]:
         from range(100) as t(i)
         """
     )
+    con.execute("create table removed (id varchar)")  # as `decide.connect` makes it
     yield con
     con.close()
 

@@ -32,7 +32,7 @@ def spread_rows(con: Any, where: str, order: str, total: int, wanted: int, value
     """Rows of `settled` at even distances in an order; only what the order goes by is sorted.
 
     Args:
-        con: a connection with the clips as `settled`.
+        con: a connection of `decide.connect` with the clips as `settled`.
         where: which of them, SQL.
         order: SQL.
         total: how many there are.
@@ -61,7 +61,7 @@ def dropped_rows(con: Any, rule: str, bounds: Sequence[Threshold], total: int, w
     """From the nearest to its threshold to the farthest; without a threshold, over the input.
 
     Args:
-        con: a connection with the clips as `settled`.
+        con: a connection of `decide.connect` with the clips as `settled`.
         rule: that dropped them.
         bounds: of the rule; empty when it is about no score.
         total: how many it dropped.

@@ -39,7 +39,7 @@ def list_of(
     """The list of a run's clips, without what somebody asked to be taken out.
 
     Args:
-        con: a connection with the clips as `settled`.
+        con: a connection of `decide.connect` with the clips as `settled`.
         run: the run.
         steps: its measures.
         page: the folder in which the page will lie: videos are named from there.
@@ -115,7 +115,7 @@ def beside_of(con: Any, here: Run, other: Run, steps: Sequence[Step]) -> Beside:
     """How a second run has decided on the clips that both have.
 
     Args:
-        con: a connection with the clips as `settled`.
+        con: a connection of `decide.connect` with the clips as `settled`.
         here: the run of the page.
         other: the second one; its clips become the view `other.walked`.
         steps: its measures.
