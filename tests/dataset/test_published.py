@@ -348,6 +348,12 @@ def test_frames_of_a_list_that_are_none(
         (["panda-70m", "--index", "l.csv", "--out", "x.jsonl", "--rate", "1"], "--command and --rate go with --fetch"),
         (["panda-70m", "--index", "l.csv", "--fetch", "f", "--command", "get {url}"], "{path} must stand in it"),
         (["behave", "--index", "list.txt", "--fetch", "f"], "a list with the column url is needed"),
+        (
+            ["behave", "--index", "l.csv", "--fetch", "bad.json"],
+            "a folder to download to; a file of that name is there",
+        ),
+        (["behave", "--index", "l.csv", "--fetch", "f", "--rate", "0"], "--rate: more than 0; it came as 0"),
+        (["intercap", "--files", "empty", "--out", "x.jsonl", "--fps", "-3"], "--fps: more than 0; it came as -3"),
     ],
 )
 def test_what_is_asked_amiss(

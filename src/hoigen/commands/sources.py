@@ -106,6 +106,11 @@ def sources(
         raise UsageError(f"{first}: --out LIST says what to write, --fetch FOLDER where to download to")
     if fetch is None and (command or rate):
         raise UsageError("--command and --rate go with --fetch FOLDER")
+    for key, number in (("fps", fps), ("rate", rate)):
+        if number is not None and not number > 0:
+            raise UsageError(f"--{key}: more than 0; it came as {number:g}")
+    if fetch is not None and Path(fetch).expanduser().exists() and not Path(fetch).expanduser().is_dir():
+        raise UsageError(f"--fetch {fetch}: a folder to download to; a file of that name is there")
     if out is not None:  # before anything is downloaded
         out = Path(out).expanduser().absolute()
         if out.exists():
