@@ -160,6 +160,8 @@ def test_json_and_what_cannot_be(capsys: pytest.CaptureFixture[str]) -> None:
         ({"set": ["measure=motion"]}, "measure"),
         ({"seconds": float("inf")}, "--seconds: more than 0; it came as inf"),
         ({"set": ["ranks=16"]}, "ranks: no key of a recipe any more"),
+        ({"set": ["shots=adaptiv"]}, "did you mean 'adaptive'"),
+        ({"set": ["memory_mb=much"]}, "memory_mb: a whole number"),
     ):
         with pytest.raises(UsageError, match=said):
             plan("lite", **how)  # type: ignore[arg-type]

@@ -239,10 +239,12 @@ def plan(
     """
     from hoigen.core import devices, trusted
     from hoigen.core.settings import arguments_of
+    from hoigen.recipe.build import recipe_of
     from hoigen.recipe.places import caption_of, measures_of
-    from hoigen.recipe.recipe import KEYS, check_known
+    from hoigen.recipe.recipe import KEYS
     from hoigen.recipe.yaml import apply_sets, load_recipe, recipe_path
     from hoigen.rules.cascade import build_steps, measured
+    from hoigen.stages.ingest import check_shots
     from hoigen.stages.rates import Footage
     from hoigen.work.task import cores as cores_here
 
@@ -256,8 +258,9 @@ def plan(
     footage = Footage(seconds=seconds, width=int(found[1]), height=int(found[2]), fps=fps)
     path = recipe_path(recipe)
     values = apply_sets(load_recipe(path), set or [])
-    check_known(values, str(path))
+    asked = recipe_of({"videos": "-", "run": "-"} | values, str(path))  # a plan needs neither
     trusted.check(values, path, path.parent)
+    check_shots(asked.shots, asked.min_length, asked.max_length)
     given = {name: key.default for name, key in KEYS.items() if not key.required} | values
     steps = measured(build_steps(measures_of(given["measures"], path.parent), given["keep"]))
     number = len(devices.cards_here()) if cards is None else cards
