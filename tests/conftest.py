@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import CHROMIUM, FLAGS
 
 import skips
+from browser import CHROMIUM, FLAGS
 
 REPO = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("HOIGEN_SHARED", REPO.parent / "shared"))

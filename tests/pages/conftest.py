@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import visits
 from nasty import NASTY, model_file, picture
 
+from browser import visits
 from hoigen.pages.facts import (
     Box,
     FailureGroup,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from browser import CONTRAST, DESKTOP, PHONE, until
 
+from browser import CONTRAST, DESKTOP, PHONE, until
 from hoigen.pages.facts import ReportFacts
 from hoigen.pages.page import write_report
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import CONTRAST, DESKTOP, PHONE, until, visits
 from made_runs import Made, make_run
 from nasty import NASTY, model_file, picture
 
 import hoigen
+from browser import CONTRAST, DESKTOP, PHONE, until, visits
 from hoigen.commands.report import report
 from hoigen.core.errors import UsageError
 from hoigen.core.registry import own_numbers

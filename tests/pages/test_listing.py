@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import DESKTOP, PHONE, until, visits
 from nasty import NASTY
 
 import hoigen
+from browser import DESKTOP, PHONE, until, visits
 from hoigen.core.errors import UsageError
 from hoigen.data.run import Run
 from hoigen.pages import listing

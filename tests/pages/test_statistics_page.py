@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from browser import CONTRAST, DESKTOP, PHONE
 from counted import NASTY, STEPS, counted
 
+from browser import CONTRAST, DESKTOP, PHONE
 from hoigen.dataset.statistics import statistics
 from hoigen.pages.statspage import write_statistics
 

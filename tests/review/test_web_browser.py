@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from browser import DESKTOP, PHONE
 from review_world import staff
 from web_world import LOCAL, served
 
+from browser import DESKTOP, PHONE
 from hoigen.data.run import Run
 from hoigen.review import people, project, queue
 from hoigen.review import tables as t
