@@ -164,7 +164,7 @@ def carry_out(
         cluster=asked.cluster,
     )
     with held(run, mine):
-        steps, fresh = _begun(asked, quiet=quiet, listed=rank is not None)
+        steps, fresh = _begun(asked, quiet=quiet, listed=rank is not None, part=mine.of > 1)
         make_clips(
             run,
             recipe.shots,
@@ -183,7 +183,7 @@ def carry_out(
             barrier = score_clips(run, steps, *how, models_present=fresh, retry=retry)
         except FingerprintsChanged as came:  # scores are filed under what they depend on, which is known only now
             steps = came.steps
-            write_run_file(run, recipe, steps, part=rank is not None)
+            write_run_file(run, recipe, steps, part=mine.of > 1)
             barrier = score_clips(run, steps, *how, models_present=True, retry=retry)
         return _finish(run, with_rules(steps, recipe.keep), barrier, recipe.report)
 
@@ -214,7 +214,7 @@ def prepared(
 
     asked = _checked(recipe, beside, trust)
     with held(asked.run, Rank()):
-        _begun(asked, quiet=quiet, listed=False)
+        _begun(asked, quiet=quiet, listed=False, part=False)
         videos = part_rows(asked.run.videos_file) or 0
     return Prepared(asked.run.path, videos, -(-videos // recipe.shard_size))
 
@@ -258,13 +258,14 @@ def _checked(recipe: Recipe, beside: Path | None, trust: Sequence[str | Path] | 
     return _Asked(recipe, Run(Path(recipe.run)), measured_keep(recipe.keep), steps, cluster_of(recipe.executor))
 
 
-def _begun(asked: _Asked, *, quiet: bool, listed: bool) -> tuple[tuple[Step, ...], bool]:
+def _begun(asked: _Asked, *, quiet: bool, listed: bool, part: bool) -> tuple[tuple[Step, ...], bool]:
     """Writes the list of videos and run.yaml.
 
     Args:
         asked: the recipe.
         quiet: no progress bars.
         listed: the list is there and stays.
+        part: this process is one of several, and run.yaml keeps what it says of how to work.
 
     Returns the steps, and whether the run is new: then all model files are here.
     """
@@ -289,7 +290,7 @@ def _begun(asked: _Asked, *, quiet: bool, listed: bool) -> tuple[tuple[Step, ...
         check = getattr(step.looking.observer, "check_videos", None) if step.looking is not None else None
         if check is not None:
             check(uris_of(run.videos_file))
-    write_run_file(run, recipe, steps, part=listed)
+    write_run_file(run, recipe, steps, part=part)
     return steps, fresh
 
 
