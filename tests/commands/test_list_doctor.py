@@ -194,7 +194,7 @@ def test_doctor_lists_what_is_unpinned_and_what_came_first(tmp_path: Path) -> No
         "viclip_l14",
     }
     assert all(not model.noted for model in doctor().unpinned)
-    assert str(doctor()).count("nothing noted yet") == 5
+    assert str(doctor()).count("nothing noted yet") == 6
     lock.hold_file("amt_s", tmp_path / "amt-s.pth", "ab" * 32, "https://somewhere")
     lock.hold_revision("owner/name", "main", "cd" * 20)
     found = {model.name: model for model in doctor().unpinned}
