@@ -20,9 +20,9 @@ from machine import headline
 from hoigen import video
 from hoigen.core.clip import Clip
 from hoigen.core.score import Score
+from hoigen.core.stats.thresholds import SWEEP, auc
 from hoigen.measures.coarse_hoi import CoarseHoi
 from hoigen.observe.observation import observe
-from hoigen.stats.thresholds import SWEEP, auc
 
 SHOWN = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 

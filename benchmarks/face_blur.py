@@ -22,7 +22,7 @@ from machine import headline
 
 from hoigen import video
 from hoigen.core.clip import Clip
-from hoigen.stats.resample import wilson
+from hoigen.core.stats.resample import wilson
 from hoigen.video.faces import Box, faces_of
 
 SHARED = Path(os.environ.get("HOIGEN_SHARED", Path(__file__).resolve().parents[2] / "shared")) / "clips"

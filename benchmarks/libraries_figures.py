@@ -99,8 +99,8 @@ def cases() -> list[Any]:
     """Labelled and not, one bound and two, a few values, one value, with outliers, many."""
     import numpy as np
 
+    from hoigen.core.stats.thresholds import choose, curve
     from hoigen.pages.figures import Drawn
-    from hoigen.stats.thresholds import choose, curve
 
     rng = np.random.default_rng(7)
     found = []

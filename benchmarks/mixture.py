@@ -23,9 +23,6 @@ import numpy as np
 from lines import Chart, Look, draw
 from machine import headline
 
-from hoigen.captioners._parts import Panel, order_of
-from hoigen.captioners.mixture import Mixture
-from hoigen.captioners.single import Single
 from hoigen.core.clip import Clip
 from hoigen.core.score import Caption
 from hoigen.experts._fake_facts import count, facts_of
@@ -34,6 +31,9 @@ from hoigen.experts.calls import Calls
 from hoigen.experts.desk import Conversation, Desk
 from hoigen.experts.fake_world import FakeWorld
 from hoigen.experts.prompts import render
+from hoigen.stages.captioners._parts import Panel, order_of
+from hoigen.stages.captioners.mixture import Mixture
+from hoigen.stages.captioners.single import Single
 
 Captioner = Callable[[Conversation], Any]
 NAMES = (

@@ -30,10 +30,10 @@ from machine import headline
 from hoigen import video
 from hoigen.commands.duplicates import LEAST
 from hoigen.core.clip import Clip
+from hoigen.core.stats.resample import share_interval
 from hoigen.dataset import near
 from hoigen.measures.perceptual_hash import PerceptualHash, mirror_mask
 from hoigen.models.files import locate
-from hoigen.stats.resample import share_interval
 from hoigen.video.shots import check_detector
 
 SHARED = Path(os.environ.get("HOIGEN_SHARED", Path(__file__).resolve().parents[2] / "shared")) / "clips"

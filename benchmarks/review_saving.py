@@ -26,9 +26,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from machine import headline
 
-from hoigen.stats.annotators import Answer, people
-from hoigen.stats.resample import Draws, Floats
-from hoigen.stats.saving import band_of, false_keeps, saving
+from hoigen.core.stats.annotators import Answer, people
+from hoigen.core.stats.resample import Draws, Floats
+from hoigen.core.stats.saving import band_of, false_keeps, saving
 
 GOOD = 0.73
 PROMISE = 0.99

@@ -1,5 +1,5 @@
-"""What SciPy, scikit-learn and statsmodels would take over from hoigen.stats: lines, megabytes, start-up, and whether
-they say the same on the project's own cases.
+"""What SciPy, scikit-learn and statsmodels would take over from hoigen.core.stats: lines, megabytes, start-up, and
+whether they say the same on the project's own cases.
 
 pip install --target SITE scipy scikit-learn statsmodels && python -m compileall -q SITE
 PYTHONPATH=tests/stats python benchmarks/statistics_libraries.py SITE
@@ -27,8 +27,8 @@ from imports import cpu  # noqa: E402
 from interval_coverage import drawn, hallucination  # noqa: E402
 from machine import headline  # noqa: E402
 
-from hoigen.stats import agreement, paired, ranks, resample, thresholds  # noqa: E402
-from hoigen.stats.resample import Draws  # noqa: E402
+from hoigen.core.stats import agreement, paired, ranks, resample, thresholds  # noqa: E402
+from hoigen.core.stats.resample import Draws  # noqa: E402
 
 RNG = np.random.default_rng(7)
 STUDIES = 200
@@ -150,7 +150,7 @@ def start_up() -> None:
         "scipy.stats": ("scipy",),
         "sklearn.metrics": ("scipy", "sklearn", "scikit_learn", "joblib", "threadpoolctl", "narwhals"),
         "statsmodels.stats.multitest": ("scipy", "statsmodels", "pandas", "patsy", "dateutil", "python_dateutil"),
-        "hoigen.stats.ranks": (),
+        "hoigen.core.stats.ranks": (),
     }
     print("library                       MB on the disk   import, CPU ms beyond NumPy")
     for name, folders in sizes.items():

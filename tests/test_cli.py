@@ -28,7 +28,7 @@ def test_what_is_heavy_loads_on_first_use(code: str) -> None:
 
 
 def test_no_command_has_the_name_of_a_room() -> None:
-    """`import hoigen.stats.resample` makes `hoigen.stats` that folder, whatever function had the name."""
+    """`import hoigen.rules.cascade` makes `hoigen.rules` that folder, whatever function had the name."""
     rooms = {module.name for module in pkgutil.iter_modules(hoigen.__path__)}
     assert rooms & {module_of(name) for name in VERBS} == set()
 

@@ -19,14 +19,14 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 import fake_talk
 from hoigen import video
-from hoigen.captioners import lengths
-from hoigen.captioners.detectors import Detectors
 from hoigen.core import errors
 from hoigen.core.clip import Clip, Frames, Sampling
 from hoigen.core.errors import SetupError, UsageError, VideoError
 from hoigen.data.sources import folders
 from hoigen.experts.call import Request
 from hoigen.models import tensors
+from hoigen.stages.captioners import lengths
+from hoigen.stages.captioners.detectors import Detectors
 from hoigen.stages.ingest import any_readable
 from hoigen.work.task import Failure
 

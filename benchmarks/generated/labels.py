@@ -12,8 +12,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from hoigen.stats.agreement import agreement
-from hoigen.stats.resample import Draws, Estimate
+from hoigen.core.stats.agreement import agreement
+from hoigen.core.stats.resample import Draws, Estimate
 
 HERE = Path(__file__).resolve().parent
 VALUES = {"interaction": ("real", "broken", "none", "doubtful"), "person": ("yes", "no", "doubtful")}

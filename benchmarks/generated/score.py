@@ -26,8 +26,8 @@ import duckdb
 import numpy as np
 
 import hoigen
+from hoigen.core.stats.thresholds import auc
 from hoigen.interactions import hico
-from hoigen.stats.thresholds import auc
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))

@@ -7,12 +7,12 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from hoigen.captioners import _parts
 from hoigen.core.clip import Clip, Sampling
 from hoigen.core.score import Caption
 from hoigen.experts.call import Answer, Request
 from hoigen.experts.calls import Calls
 from hoigen.experts.desk import Conversation, Desk
+from hoigen.stages.captioners import _parts
 
 Reply = str | Mapping[str, Any] | Answer | Callable[[Request], Any]
 

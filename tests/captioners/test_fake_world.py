@@ -10,11 +10,11 @@ import pytest
 from fake_scripted import Scripted, captioned, clip, talk_about
 
 import hoigen
-from hoigen.captioners.mixture import Mixture
-from hoigen.captioners.single import Single
 from hoigen.experts._fake_facts import SLOTS, chance, count, facts_of, read, tell
 from hoigen.experts.call import Request, media_digest
 from hoigen.experts.fake_world import FakeWorld
+from hoigen.stages.captioners.mixture import Mixture
+from hoigen.stages.captioners.single import Single
 from run_folders import curated
 
 CLIPS = [clip(f"c{at}") for at in range(40)]

@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hoigen import video
-from hoigen.captioners import _sentences
-from hoigen.captioners._seen import Seen, seen_in
-from hoigen.captioners.grounded import Grounded
 from hoigen.core.clip import Clip
 from hoigen.measures.hoi_lite import HoiLite
 from hoigen.measures.motion import Motion
 from hoigen.models.nets.imagenet import HANDLED
 from hoigen.models.nets.ssd_coco import LABELS
+from hoigen.stages.captioners import _sentences
+from hoigen.stages.captioners._seen import Seen, seen_in
+from hoigen.stages.captioners.grounded import Grounded
 from looking import score_of as look
 
 NAMES = sorted({*HANDLED.values(), *filter(None, LABELS)} - {"person"})

@@ -12,14 +12,14 @@ import pytest
 import yaml
 from fake_scripted import SAME, Scripted, broken, captioned, clip, clip_with_order, differ, richer, talk_about
 
-from hoigen.captioners._parts import order_of
-from hoigen.captioners.mixture import Mixture
 from hoigen.core.errors import UsageError
 from hoigen.experts.call import FINAL, Answer, Request
 from hoigen.experts.calls import Calls
 from hoigen.experts.desk import Desk, NotKept
 from hoigen.experts.dry import DryDesk
 from hoigen.recipe.build import make
+from hoigen.stages.captioners._parts import order_of
+from hoigen.stages.captioners.mixture import Mixture
 
 RED, BLUE = "A man lifts a red cup in a kitchen.", "A man lifts a blue cup in a kitchen and drinks."
 DIFFER = differ(("colour of the cup", "red", "blue"))

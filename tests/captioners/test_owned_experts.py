@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 import hoigen
-from hoigen.captioners import _parts
 from hoigen.core import trusted
 from hoigen.core.clip import Clip, Frames
 from hoigen.experts.calls import Calls
@@ -21,6 +20,7 @@ from hoigen.experts.desk import Conversation, Desk
 from hoigen.models.client import asking
 from hoigen.models.host import Host
 from hoigen.recipe.build import make
+from hoigen.stages.captioners import _parts
 
 pytestmark = pytest.mark.timeout(120)
 

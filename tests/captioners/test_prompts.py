@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from hoigen.captioners import _schemas
 from hoigen.experts.answers import words_of
 from hoigen.experts.prompts import FOLDER, render
+from hoigen.stages.captioners import _schemas
 
 TIMED = (
     "A woman in a blue apron stands at a wooden kitchen table and holds nothing at first. A white ceramic cup, a steel "

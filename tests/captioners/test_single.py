@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from fake_scripted import Scripted, broken, captioned, clip, talk_about
 
-from hoigen.captioners.single import Single
 from hoigen.core.errors import UsageError
 from hoigen.experts.answers import paragraph, words_of
 from hoigen.experts.prompts import render
 from hoigen.recipe.build import make
+from hoigen.stages.captioners.single import Single
 
 WORDS = "A woman opens a jar with her left hand."
 

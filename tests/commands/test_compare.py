@@ -73,9 +73,9 @@ def test_a_difference_within_prompts_is_found_though_prompts_differ_more(tmp_pat
 
 
 def test_no_difference_is_not_found_more_often_than_the_level_says() -> None:
+    from hoigen.core.stats.resample import Draws
     from hoigen.evaluation.models.means import difference
     from hoigen.evaluation.models.videos import Video
-    from hoigen.stats.resample import Draws
 
     chance = np.random.default_rng(11)
     found = 0

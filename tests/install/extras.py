@@ -14,7 +14,7 @@ from typing import Any
 
 LIGHT = {
     "categories": "from hoigen.interactions.categories import words; assert words.parts('cups')",
-    "experts": "import openai, pydantic, py3langid, hoigen.experts.chat_server, hoigen.captioners.mixture, "
+    "experts": "import openai, pydantic, py3langid, hoigen.experts.chat_server, hoigen.stages.captioners.mixture, "
     "hoigen.evaluation.captions.judge",
     "review": "import starlette.applications, uvicorn, jinja2, argon2, itsdangerous, pg8000, hoigen.review.export",
     "stats": "import matplotlib.figure, matplotlib.backends.backend_agg, hoigen.pages.plots",

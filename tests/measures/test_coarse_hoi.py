@@ -11,9 +11,9 @@ import pytest
 
 from hoigen import Clip
 from hoigen.core.errors import UsageError
+from hoigen.core.stats.thresholds import auc
 from hoigen.measures.coarse_hoi import CoarseHoi
 from hoigen.rules.cascade import build_steps, fingerprint
-from hoigen.stats.thresholds import auc
 from looking import looked_at, score_of
 
 PERSON, CUP = [0.1, 0.1, 0.5, 0.9], [0.4, 0.4, 0.6, 0.6]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from hoigen import Clip
+from hoigen.core.stats.thresholds import auc
 from hoigen.measures import hoi_lite
 from hoigen.measures.handling import STANDS_BESIDE
 from hoigen.measures.hoi_lite import HoiLite, hand_contacts, person_contacts, probability
@@ -16,7 +17,6 @@ from hoigen.models import files
 from hoigen.models.nets.hands import Hand
 from hoigen.models.nets.imagenet import HANDLED, ThingNamer
 from hoigen.models.nets.ssd_coco import LABELS, Thing
-from hoigen.stats.thresholds import auc
 from looking import looked_at, score_of
 
 PERSON = Thing("person", 0.9, (0.4, 0.2, 0.6, 0.9))

@@ -251,10 +251,10 @@ def test_the_page_has_the_models_of_captions_too_and_reckons_them_for_older_runs
     tmp_path: Path, tiny_video: Path
 ) -> None:
     import hoigen
-    from hoigen.captioners._job import job_of
     from hoigen.commands.caption import record
     from hoigen.pages.gather import model_files
     from hoigen.rules.runfile import steps_of
+    from hoigen.stages.captioners._job import job_of
 
     run = Run(tmp_path / "run")
     hoigen.curate(videos=tiny_video, run=run.path, measures=["text_boxes"], min_length=0.1, quiet=True, workers=1)

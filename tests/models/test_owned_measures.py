@@ -22,7 +22,6 @@ import tiny_clip  # noqa: E402
 import tiny_hoi  # noqa: E402
 from sides import DATA, clip_of, score_of  # noqa: E402
 
-from hoigen.captioners.detectors import Detectors  # noqa: E402
 from hoigen.core.clip import Clip, Frames  # noqa: E402
 from hoigen.core.contracts import Loads  # noqa: E402
 from hoigen.models import room  # noqa: E402
@@ -30,6 +29,7 @@ from hoigen.models.host import Host  # noqa: E402
 from hoigen.models.room import RemoteNetwork  # noqa: E402
 from hoigen.recipe.yaml import load_recipe, recipe_path  # noqa: E402
 from hoigen.rules.cascade import build_steps  # noqa: E402
+from hoigen.stages.captioners.detectors import Detectors  # noqa: E402
 from hoigen.stages.engine import models_of, setup_models, setup_scorer  # noqa: E402
 from looking import score_of as look  # noqa: E402
 from render import texture  # noqa: E402

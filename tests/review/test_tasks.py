@@ -19,13 +19,13 @@ from web_world import joined, served
 
 import hoigen
 from hoigen.core.errors import UsageError
+from hoigen.core.stats.bradley_terry import bradley_terry
 from hoigen.data.run import Run
 from hoigen.evaluation.captions.files import read_claims
 from hoigen.measures.labelled import read_labelled
 from hoigen.review import project, queue, tasks
 from hoigen.review import tables as t
 from hoigen.review.export import export
-from hoigen.stats.bradley_terry import bradley_terry
 
 MODELS = ("model-x", "model-y", "model-z")
 

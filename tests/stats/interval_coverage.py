@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hoigen.stats.resample import Draws, Floats, estimate_of, ratio
+from hoigen.core.stats.resample import Draws, Floats, estimate_of, ratio
 
 
 def hallucination(totals: Floats) -> Floats:

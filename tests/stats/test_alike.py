@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hoigen.stats import alike
+from hoigen.core.stats import alike
 
 PAIRS = [
     ("no hands in 3 of 8 frames", "no hands in 12 of 80 frames"),

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from test_intervals import KRIPPENDORFF, units
 
-from hoigen.stats.agreement import agreement
-from hoigen.stats.annotators import Answer, finish, people
-from hoigen.stats.resample import Draws, wilson
+from hoigen.core.stats.agreement import agreement
+from hoigen.core.stats.annotators import Answer, finish, people
+from hoigen.core.stats.resample import Draws, wilson
 
 FEW = Draws(draws=300)
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)

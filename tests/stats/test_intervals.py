@@ -9,9 +9,9 @@ import interval_coverage
 import numpy as np
 import pytest
 
-from hoigen.stats.agreement import agreement
-from hoigen.stats.paired import holm, mcnemar, swap_test
-from hoigen.stats.resample import Draws, Estimate, estimate_of, minimum_detectable_effect, ratio, share_interval
+from hoigen.core.stats.agreement import agreement
+from hoigen.core.stats.paired import holm, mcnemar, swap_test
+from hoigen.core.stats.resample import Draws, Estimate, estimate_of, minimum_detectable_effect, ratio, share_interval
 
 FEW = Draws(draws=500)
 FALSE = np.array([0, 1, 0, 2, 0, 0, 3, 1, 0, 0, 1, 0, 0, 4, 0, 1, 0, 2, 0, 0, 1, 0, 0, 1, 0, 0, 2, 0, 1, 0.0])
@@ -301,7 +301,7 @@ def test_holm_by_its_definition() -> None:
 
 
 def test_more_draws_than_fit_at_once_are_the_same_draws(monkeypatch: pytest.MonkeyPatch) -> None:
-    from hoigen.stats import resample
+    from hoigen.core.stats import resample
 
     whole = Draws(draws=100).totals(ONE)
     monkeypatch.setattr(resample, "CELLS", 7 * len(ONE))

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hoigen.stats import ranks
-from hoigen.stats.resample import Draws
+from hoigen.core.stats import ranks
+from hoigen.core.stats.resample import Draws
 
 CASES = json.loads(Path(__file__).with_name("ranks_scipy.json").read_text())["cases"]
 

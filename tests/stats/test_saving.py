@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from hoigen.stats.saving import Saving, band_of, evidence, false_keeps, saving
+from hoigen.core.stats.saving import Saving, band_of, evidence, false_keeps, saving
 
 
 def drawn(rng: np.random.Generator, truth: np.ndarray, scores: np.ndarray, keeps_bad: float, **how: float) -> Saving:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hoigen.stats.resample import share_interval
-from hoigen.stats.thresholds import (
+from hoigen.core.stats.resample import share_interval
+from hoigen.core.stats.thresholds import (
     SWEEP,
     Side,
     area,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hoigen.stats.resample import Draws
-from hoigen.stats.tournament import ELO, bradley_terry, ranks_alike, standings, strengths
+from hoigen.core.stats.resample import Draws
+from hoigen.core.stats.tournament import ELO, bradley_terry, ranks_alike, standings, strengths
 
 DRAWS = Draws(draws=500, seed=0)
 TRUE = np.array([150.0, 40.0, 0.0, -190.0])

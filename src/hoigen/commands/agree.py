@@ -68,12 +68,12 @@ def agree(
 
     Returns the agreement. Raises UsageError that names the file, the line and the column at fault.
     """
+    from hoigen.core.stats.resample import Draws
     from hoigen.evaluation.models import columns as known
     from hoigen.evaluation.models.counting import counted
     from hoigen.evaluation.models.people import opinion, tables_of
     from hoigen.evaluation.models.ratings import agreement, read_told, table_of
     from hoigen.evaluation.models.read import read_source
-    from hoigen.stats.resample import Draws
 
     check_draws(draws, seed)
     source = read_source(Path(run))

@@ -18,10 +18,10 @@ from hoigen.measures.labelled import Question
 from hoigen.work.stage import Item, Stage
 
 if TYPE_CHECKING:
+    from hoigen.core.stats.thresholds import Point
     from hoigen.data.columns import Row
     from hoigen.measures.labelled import Judged, Labelled
     from hoigen.observe.observation import About
-    from hoigen.stats.thresholds import Point
     from hoigen.work.task import Emit, Failure, Handler, Task
 
 FEW = 50
@@ -110,11 +110,11 @@ def calibrate(
 
     Returns theta and what it does. Raises UsageError that names the file, the line and the column at fault.
     """
+    from hoigen.core.stats.thresholds import auc, choose, curve, point
     from hoigen.measures.labelled import labelled_of_run, read_labelled
     from hoigen.models import uses
     from hoigen.recipe.build import make
     from hoigen.recipe.yaml import apply_sets
-    from hoigen.stats.thresholds import auc, choose, curve, point
 
     if most_false is not None and not 0 <= most_false < 1:
         raise UsageError(f"--most-false: a share, 0 or more and below 1; it came as {most_false}")

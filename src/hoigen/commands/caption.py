@@ -19,13 +19,13 @@ from hoigen.core.words import plural
 from hoigen.work.task import DEADLINE, LOAD_DEADLINE, MEMORY_MB
 
 if TYPE_CHECKING:
-    from hoigen.captioners._job import Job
-    from hoigen.captioners.lengths import Lengths
     from hoigen.commands.caption_dry import DryRun
     from hoigen.data.run import Run
     from hoigen.experts.calls import Calls
     from hoigen.experts.desk import Desk
     from hoigen.rules.cascade import Step
+    from hoigen.stages.captioners._job import Job
+    from hoigen.stages.captioners.lengths import Lengths
 
 REASONS = 12
 ALIKE_FROM, ALIKE = 30, 0.95
@@ -160,7 +160,6 @@ def caption(
     Returns what became of the clips. Raises UsageError for bad input, SetupError when an expert cannot be reached, and
     RanksOpen when this part is done and others are not.
     """
-    from hoigen.captioners._job import job_of
     from hoigen.core import hosts, trusted
     from hoigen.data.run import Run
     from hoigen.experts import batch
@@ -173,6 +172,7 @@ def caption(
     from hoigen.rules import decide
     from hoigen.rules.runfile import steps_of
     from hoigen.stages.captioned import mark_shared
+    from hoigen.stages.captioners._job import job_of
     from hoigen.stages.captions import caption_clips
     from hoigen.work.ranks import held
     from hoigen.work.task import Limits, cores
@@ -252,8 +252,8 @@ def caption_spec(recipe: Mapping[str, Any], other: Path | None, sets: Sequence[s
 def _settled(job: Job, spec: Mapping[str, Any], run: Run, steps: Sequence[Step], quiet: bool) -> Job:
     """The job once its models have commits: captions are filed under what they depend on, and a revision of the hub is
     known by its commit only once it is on this machine. Where no clip is kept, nothing is fetched."""
-    from hoigen.captioners._job import job_of
     from hoigen.models import uses
+    from hoigen.stages.captioners._job import job_of
     from hoigen.stages.kept import kept_counts
 
     experts = tuple(job.captioner.experts.values())
@@ -269,8 +269,8 @@ def record(run: Run, spec: Mapping[str, Any], job: Job) -> None:
 
     import yaml
 
-    from hoigen.captioners._job import models_of
     from hoigen.data.files import write_text
+    from hoigen.stages.captioners._job import models_of
 
     facts = {
         "name": job.name,
@@ -301,8 +301,8 @@ def _in_force(run: Run, spec: Mapping[str, Any], job: Job) -> Iterator[None]:
 
 def result_of(run: Run, steps: Sequence[Step], job: Job, calls: Calls, tokenizer: str | None) -> CaptionResult:
     """Counts what lies in the run."""
-    from hoigen.captioners import lengths
     from hoigen.rules import decide
+    from hoigen.stages.captioners import lengths
 
     with decide.connect(run, steps) as con:
         counts = decide.counts(con)

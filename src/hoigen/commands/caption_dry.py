@@ -13,10 +13,10 @@ from hoigen.experts.desk import Conversation
 from hoigen.experts.dry import DryDesk, Load
 
 if TYPE_CHECKING:
-    from hoigen.captioners._job import Job
     from hoigen.data.run import Run
     from hoigen.experts.calls import Calls
     from hoigen.rules.cascade import Step
+    from hoigen.stages.captioners._job import Job
     from hoigen.stages.kept import KeptClip
     from hoigen.work.ranks import Rank
 

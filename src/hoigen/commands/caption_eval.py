@@ -55,12 +55,12 @@ def caption_eval(
 
     Raises UsageError that names the file, row and column, or the option, at fault.
     """
+    from hoigen.core.stats.resample import Draws
     from hoigen.evaluation.captions import evaluate, files
     from hoigen.evaluation.captions.checked import checked
     from hoigen.evaluation.captions.mixing import decision, mixing
     from hoigen.evaluation.captions.rates import Material
     from hoigen.evaluation.captions.result import check_out, save
-    from hoigen.stats.resample import Draws
 
     check_draws(draws, seed)
     check_out(out)

@@ -102,6 +102,7 @@ def compare(
 
     Returns the tables. Raises UsageError that names the run, the option or the file at fault.
     """
+    from hoigen.core.stats.resample import Draws
     from hoigen.evaluation.models import columns as known
     from hoigen.evaluation.models import paper as published
     from hoigen.evaluation.models.counting import by_model
@@ -109,7 +110,6 @@ def compare(
     from hoigen.evaluation.models.scorecard import card_table, judged_by
     from hoigen.evaluation.models.tables import Asked, all_tables, pairs_of
     from hoigen.evaluation.models.warnings import warnings_of
-    from hoigen.stats.resample import Draws
 
     check_draws(draws, seed)
     if ends < 0:

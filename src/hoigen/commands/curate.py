@@ -233,13 +233,13 @@ class _Asked:
 
 def _checked(recipe: Recipe, beside: Path | None, trust: Sequence[str | Path] | None) -> _Asked:
     """Raises UsageError for whatever is wrong with a recipe, before anything is written. Args as of `carry_out`."""
-    from hoigen.captioners._job import job_of
     from hoigen.core import hosts, trusted
     from hoigen.core.registry import entry_of
     from hoigen.data.run import Run
     from hoigen.recipe import places
     from hoigen.recipe.build import cluster_of
     from hoigen.rules.cascade import build_steps, measured, measured_keep
+    from hoigen.stages.captioners._job import job_of
     from hoigen.stages.ingest import check_shots
 
     if not isinstance(recipe.measures, str):

@@ -92,12 +92,12 @@ def model_files(
 def _wanted(names: Sequence[str]) -> Iterator[tuple[ModelUse, list[str]]]:
     """What the names mean, with all who use it."""
     import hoigen
-    from hoigen.captioners._job import job_of
     from hoigen.core import trusted
     from hoigen.models import cards, uses
     from hoigen.recipe import places
     from hoigen.recipe.yaml import load_recipe, recipe_path
     from hoigen.rules.cascade import build_steps
+    from hoigen.stages.captioners._job import job_of
 
     for name in names:
         a_file = name.endswith((".yaml", ".yml")) or name.startswith((".", "/", "~"))

@@ -386,8 +386,8 @@ def _costs(shots: Any, steps: Sequence[Step], footage: Footage, with_card: bool)
 
 def _models(steps: Sequence[Step], caption: Any, with_card: bool) -> tuple[Model, ...]:
     """All model files and repositories, each once."""
-    from hoigen.captioners._job import job_of
     from hoigen.models import files, hub, uses
+    from hoigen.stages.captioners._job import job_of
 
     users: list[tuple[str, Any, bool]] = [
         (step.name, unit, bool(getattr(unit, "networks", ()) or getattr(unit, "experts", ())))

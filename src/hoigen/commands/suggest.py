@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     import duckdb
 
     from hoigen.core.score import Better, Rule
+    from hoigen.core.stats.thresholds import Bound, Choice
     from hoigen.pages.figures import Drawn
     from hoigen.rules.cascade import Step
     from hoigen.rules.labels import Labelled
-    from hoigen.stats.thresholds import Bound, Choice
 
 PERCENTS = (1, 5, 25, 50, 75, 95, 99)
 SIDES = {"min": "min", "above": "min", "max": "max", "below": "max"}
@@ -243,9 +243,9 @@ def _chosen(steps: Sequence[Step], names: Sequence[str] | None) -> dict[str, Rul
 
 
 def _from_spread(con: duckdb.DuckDBPyConnection, score: str, sides: Sequence[Bound], share: float) -> _Suggestion:
+    from hoigen.core.stats.thresholds import tails
     from hoigen.data.parquet import quoted
     from hoigen.pages.figures import Drawn
-    from hoigen.stats.thresholds import tails
 
     column = quoted(score)
     query = f"select {column}::double as value from scored where state = 'ok' and {column} is not null order by 1"
@@ -311,8 +311,8 @@ def _percentiles(ordered: Sequence[float]) -> dict[int, float]:
 def _from_labels(
     found: Labelled, score: str, rule: Rule | None, bound: str | None, precision: float | None
 ) -> _Suggestion:
+    from hoigen.core.stats.thresholds import auc, choose, curve, judge
     from hoigen.pages.figures import Drawn
-    from hoigen.stats.thresholds import auc, choose, curve, judge
 
     pairs = [(v, yes) for v, yes in zip(found.values[score], found.said, strict=True) if v is not None]
     values, said = [v for v, _ in pairs], [yes for _, yes in pairs]

@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-from hoigen.captioners._job import job_of
 from hoigen.core import trusted, uris
 from hoigen.core.errors import HoigenError, UsageError, nearest
 from hoigen.core.registry import find_measure, score_names
@@ -24,6 +23,7 @@ from hoigen.recipe.build import build, cluster_of, convert
 from hoigen.recipe.recipe import KEYS, check_numbers, unknown_key
 from hoigen.recipe.yaml import At, Values, apply_sets, lines_of, load_recipe, recipe_path
 from hoigen.rules.cascade import HUMAN, measure_name
+from hoigen.stages.captioners._job import job_of
 from hoigen.stages.ingest import check_shots, shots_wanted
 from hoigen.video.shots import check_detector, detectors
 

@@ -62,13 +62,13 @@ OWN: Mapping[Kind, Mapping[str, str]] = {
     },
     "expert": {
         "chat_server": "hoigen.experts.chat_server",
-        "detectors": "hoigen.captioners.detectors",
+        "detectors": "hoigen.stages.captioners.detectors",
         "fake_world": "hoigen.experts.fake_world",
         "local_llm": "hoigen.experts.local_llm",
         "local_vlm": "hoigen.experts.local_vlm",
         "open_model": "hoigen.experts.open_model",
     },
-    "captioner": {name: f"hoigen.captioners.{name}" for name in ("grounded", "mixture", "single")},
+    "captioner": {name: f"hoigen.stages.captioners.{name}" for name in ("grounded", "mixture", "single")},
     "format": {
         name: f"hoigen.dataset.formats.{name}"
         for name in (

@@ -12,10 +12,10 @@ from hoigen.core.errors import UsageError, nearest
 from hoigen.core.registry import measure
 from hoigen.core.score import NOT_ASKED, NOT_MEASURABLE, Number, Score
 from hoigen.core.settings import Setting
+from hoigen.core.stats.thresholds import SWEEP, area, share_above, sweep
 from hoigen.measures.handling import pairs_of
 from hoigen.observe.detections import Knows, Pair, asked, close
 from hoigen.observe.observation import Looking, Observation, as_setting, observer_of
-from hoigen.stats.thresholds import SWEEP, area, share_above, sweep
 
 if TYPE_CHECKING:
     from hoigen.observe.frame import ObservedFrame

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen.core.errors import UsageError
 from hoigen.core.score import Number
+from hoigen.core.stats import alike
 from hoigen.core.words import plural
 from hoigen.evaluation.models.columns import chosen, ranked_by
 from hoigen.evaluation.models.counting import counted
@@ -23,7 +24,6 @@ from hoigen.pages.facts import FailureGroup, Histogram
 from hoigen.pages.gather import model_files, provenance
 from hoigen.pages.takes import clips_of, details_of, take_of
 from hoigen.pages.words import length, short_name
-from hoigen.stats import alike
 
 if TYPE_CHECKING:
     from hoigen.data.run import Run
@@ -238,8 +238,8 @@ def _tables(
     beside: bool,
 ) -> list[Any]:
     """Means with intervals; of few models also the difference of each two."""
+    from hoigen.core.stats.resample import Draws
     from hoigen.evaluation.models.tables import Asked, all_tables, pairs_of
-    from hoigen.stats.resample import Draws
 
     if not models or not columns:
         return []

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from hoigen.pages.markup import Html, el
 
 if TYPE_CHECKING:
-    from hoigen.stats.thresholds import Curve
+    from hoigen.core.stats.thresholds import Curve
 
 WIDTH, HEIGHT = 760.0, 400.0
 LEFT, RIGHT, TOP, BOTTOM = 48.0, 104.0, 78.0, 52.0

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hoigen.core.stats import alike
 from hoigen.core.words import plural
 from hoigen.pages import choose
 from hoigen.pages.facts import FailureGroup, ReportFacts, Sheet, Stage, Threshold, thresholds
@@ -16,7 +17,6 @@ from hoigen.pages.listing import beside_of, list_of
 from hoigen.pages.talk import captioning_of, words_of
 from hoigen.pages.thumbs import take
 from hoigen.pages.words import length
-from hoigen.stats import alike
 
 if TYPE_CHECKING:
     from hoigen.data.run import Run
@@ -221,7 +221,7 @@ def model_files(run: Run, steps: Sequence[Step]) -> tuple[LedgerEntry, ...]:
         if "models" in words:
             captioned = uses.recorded(words["models"])
         else:
-            from hoigen.captioners._job import job_of, models_of
+            from hoigen.stages.captioners._job import job_of, models_of
 
             with contextlib.suppress(HoigenError):  # of an older hoigen, or with files that lie elsewhere
                 captioned = models_of(job_of(words.get("caption") or {}))

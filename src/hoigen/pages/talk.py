@@ -62,8 +62,8 @@ def words_of(con: Any, run: Run, rows: Sequence[Mapping[str, Any]]) -> dict[str,
 
 def captioning_of(con: Any, run: Run) -> Captioning | None:
     """All captions of a run in figures, counted over a connection of `decide.connect`; None when there are none."""
-    from hoigen.captioners.lengths import lengths_of
     from hoigen.stages.captioned import caption_facts, captions_in_force, captions_of
+    from hoigen.stages.captioners.lengths import lengths_of
 
     facts, captions = caption_facts(run), captions_in_force(run)
     if facts is None or captions is None:

@@ -11,12 +11,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from hoigen.core.errors import UsageError
+from hoigen.core.stats.resample import Estimate
 from hoigen.review import order, people, precision, quality
 from hoigen.review import tables as t
 from hoigen.review.people import ADMIN, Person
 from hoigen.review.questions import KEEP, QUESTIONS
 from hoigen.review.web import Wrong, page, sent_to, shown, site_of
-from hoigen.stats.resample import Estimate
 
 STATES: Mapping[int, str] = {
     t.OPEN: "still to be answered",

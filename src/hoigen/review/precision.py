@@ -3,8 +3,8 @@
 Clips of a review are those that the machine keeps. A random part of the best ones is asked first. Of it, a drop counts
 when an adjudicator says it too (or, where there is none, a second person), and what only somebody has seen whom the
 alerts tell of is asked once more. Once it is sure that of the best bands so large a share is good as was promised,
-those of their clips that nobody has looked at are left out: kept without a verdict (`hoigen.stats.saving` says how it
-is sure).
+those of their clips that nobody has looked at are left out: kept without a verdict (`core/stats/saving.py` says how
+sure that is).
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
+from hoigen.core.stats.saving import BANDS, Saving, band_of, saving
 from hoigen.review import tables as t
 from hoigen.review.order import FIRST, write_priorities
 from hoigen.review.people import ADJUDICATOR, ADMIN
 from hoigen.review.project import Project
 from hoigen.review.quality import alerted, false_keep_of
 from hoigen.review.questions import KEEP
-from hoigen.stats.saving import BANDS, Saving, band_of, saving
 
 AHEAD = 100
 """Items of the sample that are asked next at a time."""

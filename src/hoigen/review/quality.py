@@ -11,13 +11,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from hoigen.core.stats.agreement import Agreement, Level, agreement
+from hoigen.core.stats.annotators import Answer, Finish, Person, finish, people
+from hoigen.core.stats.resample import Draws, Estimate, wilson
+from hoigen.core.stats.saving import false_keeps
 from hoigen.review import tables as t
 from hoigen.review.project import Project
 from hoigen.review.questions import KEEP, QUESTIONS, RATING
-from hoigen.stats.agreement import Agreement, Level, agreement
-from hoigen.stats.annotators import Answer, Finish, Person, finish, people
-from hoigen.stats.resample import Draws, Estimate, wilson
-from hoigen.stats.saving import false_keeps
 
 LATEST = 20_000
 """Of each person, so many of the last answers are looked at."""

@@ -22,8 +22,6 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from hoigen.captioners._job import Job
-from hoigen.captioners._parts import loaded_here, setup_models
 from hoigen.core import devices
 from hoigen.core.clip import Frames, Sampling, Seconds
 from hoigen.core.errors import ModelsGoneError, SetupError, UsageError
@@ -38,6 +36,8 @@ from hoigen.models import uses
 from hoigen.models.client import asking, name_of
 from hoigen.models.host import Host
 from hoigen.stages.captioned import failed, row_of
+from hoigen.stages.captioners._job import Job
+from hoigen.stages.captioners._parts import loaded_here, setup_models
 from hoigen.stages.clips import sealed_as
 from hoigen.stages.kept import KeptClip, kept_clips, kept_counts
 from hoigen.stages.showing import setup_frames

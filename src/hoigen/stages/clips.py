@@ -19,6 +19,7 @@ from functools import partial
 from typing import Any
 
 from hoigen.core.errors import RanksOpen, SetupError
+from hoigen.core.stats import alike
 from hoigen.core.words import plural
 from hoigen.data import tables, videolist
 from hoigen.data.columns import CLIP_COLUMNS, Row
@@ -27,7 +28,6 @@ from hoigen.data.parquet import named, part_rows, quoted
 from hoigen.data.run import SHARDS_FILE, Run, ShardRange
 from hoigen.models import uses
 from hoigen.stages.ingest import VideoJob, any_readable, failed_row, setup_ingest, shots_wanted, stamp
-from hoigen.stats import alike
 from hoigen.video.shots import check_detector
 from hoigen.work.breaker import Breaker
 from hoigen.work.ranks import Barrier, Rank

@@ -13,6 +13,8 @@ from made_runs import Made, make_run
 from hoigen.commands.compare import compare
 from hoigen.core.registry import own_numbers
 from hoigen.core.score import NOT_ASKED, NOT_MEASURABLE, Number, Score, reason_of, why_undefined
+from hoigen.core.stats.paired import floor, swap_test, swap_tests
+from hoigen.core.stats.resample import Draws
 from hoigen.evaluation.models.columns import ranked_by
 from hoigen.evaluation.models.counting import counted
 from hoigen.evaluation.models.grid import Cell
@@ -20,8 +22,6 @@ from hoigen.evaluation.models.means import difference, like_the_best, mean_of
 from hoigen.evaluation.models.tables import Asked, all_tables
 from hoigen.evaluation.models.videos import NOT_YET, Video
 from hoigen.interactions.prompts import choose
-from hoigen.stats.paired import floor, swap_test, swap_tests
-from hoigen.stats.resample import Draws
 
 DRAWS = Draws(draws=1000, seed=0)
 HOI = ("coarse_any", "coarse_pair", "fine_hoi", "fine_hoi_8fps", "fine_contact", "fine_whole", "fine_longest")

@@ -8,9 +8,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from hoigen.core.stats.resample import Estimate, undefined
 from hoigen.evaluation.models.forms import Format, tex, written
 from hoigen.evaluation.models.grid import Cell, Table
-from hoigen.stats.resample import Estimate, undefined
 
 NASTY = 'a|b & 50 % <i>_{x}$ "q" \\ ~ ^'
 TABLE = Table(

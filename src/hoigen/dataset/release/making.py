@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hoigen.core.errors import UsageError
+from hoigen.core.stats.agreement import Ratings, agreement
+from hoigen.core.stats.resample import Draws
 from hoigen.core.words import plural
 from hoigen.data.annotations import verdicts
 from hoigen.data.rows import YES_NO
@@ -25,8 +27,6 @@ from hoigen.models.uses import LedgerEntry
 from hoigen.rules import decide, removals
 from hoigen.rules.cascade import Step
 from hoigen.stages.captioned import caption_facts
-from hoigen.stats.agreement import Ratings, agreement
-from hoigen.stats.resample import Draws
 
 if TYPE_CHECKING:
     import duckdb

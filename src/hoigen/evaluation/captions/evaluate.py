@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from hoigen.core.stats.agreement import Agreement, agreement
+from hoigen.core.stats.paired import holm, mcnemar, swap_test
+from hoigen.core.stats.resample import Draws, Estimate, estimate_of, minimum_detectable_effect, ratio, undefined
 from hoigen.core.words import plural
 from hoigen.evaluation.captions import rates
 from hoigen.evaluation.captions.checked import Checked
@@ -15,9 +18,6 @@ from hoigen.evaluation.captions.files import JUDGE, VERDICTS, Rating, Written, p
 from hoigen.evaluation.captions.judge import own_work
 from hoigen.evaluation.captions.rates import BY_KIND, COUNTS, MATCHED, NOT_DECIDED, RATES, Material, rates_of
 from hoigen.evaluation.captions.result import CaptionerScores, Comparison, JudgeScores
-from hoigen.stats.agreement import Agreement, agreement
-from hoigen.stats.paired import holm, mcnemar, swap_test
-from hoigen.stats.resample import Draws, Estimate, estimate_of, minimum_detectable_effect, ratio, undefined
 
 Item = tuple[str, str, str]
 Verdicts = Mapping[Item, str]

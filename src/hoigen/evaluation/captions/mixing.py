@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hoigen.core.stats.resample import Draws, Estimate, estimate_of, ratio, undefined
 from hoigen.evaluation.captions.checked import Checked
 from hoigen.evaluation.captions.files import Written
-from hoigen.stats.resample import Draws, Estimate, estimate_of, ratio, undefined
 
 NO_KINDS = "no claim has a kind"
 SHARES: Mapping[str, tuple[str, str, str]] = {

@@ -9,9 +9,9 @@ from typing import Literal
 
 import numpy as np
 
+from hoigen.core.stats.resample import Draws, Estimate, Floats, estimate_of, ratio, undefined
 from hoigen.evaluation.captions.checked import Checked
 from hoigen.evaluation.captions.files import KINDS, Fact, Written
-from hoigen.stats.resample import Draws, Estimate, Floats, estimate_of, ratio, undefined
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

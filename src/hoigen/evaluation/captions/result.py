@@ -13,12 +13,12 @@ from typing import Literal
 
 from hoigen.core.errors import UsageError
 from hoigen.core.harmless import cell
+from hoigen.core.stats.agreement import Agreement
+from hoigen.core.stats.paired import McNemar
+from hoigen.core.stats.resample import Estimate
 from hoigen.core.words import plural
 from hoigen.evaluation.captions.mixing import Decision, Mixing
 from hoigen.evaluation.captions.rates import BY_KIND, MATCHED, RATES, Rate
-from hoigen.stats.agreement import Agreement
-from hoigen.stats.paired import McNemar
-from hoigen.stats.resample import Estimate
 
 Format = Literal["table", "json", "csv"]
 COLUMNS = ("part", "of", "against", "name", "value", "low", "high", "top", "bottom", "reason")

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from hoigen.core.score import NOT_ASKED, NOT_MEASURABLE, Number
+from hoigen.core.stats import alike
 from hoigen.core.words import plural
 from hoigen.evaluation.models.videos import NOT_YET, Video
-from hoigen.stats import alike
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

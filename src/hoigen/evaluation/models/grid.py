@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hoigen.core.score import Better, Number
+from hoigen.core.stats.resample import Estimate
 from hoigen.evaluation.models.means import Mean
-from hoigen.stats.resample import Estimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

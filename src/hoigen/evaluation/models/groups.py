@@ -7,11 +7,11 @@ from statistics import fmean
 from typing import Literal
 
 from hoigen.core.score import Number
+from hoigen.core.stats.resample import Draws
 from hoigen.core.words import plural
 from hoigen.evaluation.models.grid import Cell, Table, cell_of, reasons
 from hoigen.evaluation.models.means import mean_of, per_prompt
 from hoigen.evaluation.models.videos import Video
-from hoigen.stats.resample import Draws
 
 By = Literal["verb", "object", "category", "prompt", "seen"]
 UNKNOWN = "(not told)"

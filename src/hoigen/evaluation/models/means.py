@@ -4,7 +4,7 @@ Videos come here as they count (`hoigen.evaluation.models.counting`). Of a mean 
 drawn with all its videos, since they fail together.
 
 Of a difference the mean over a model's videos of a prompt counts, so that another number of samples gives a prompt no
-other weight. Its test swaps the two models' means prompt by prompt (see hoigen.stats.paired); p values of a family are
+other weight. Its test swaps the two models' means prompt by prompt (`core/stats/paired.py`); p values of a family are
 held together by Holm's method: numbers of one measure say much the same, and are one family over all pairs of models.
 """
 
@@ -18,10 +18,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hoigen.core.score import NOT_ASKED, NOT_MEASURABLE, Number
-from hoigen.evaluation.models.videos import Video
-from hoigen.stats import alike
-from hoigen.stats.paired import floor, holm, swap_tests
-from hoigen.stats.resample import (
+from hoigen.core.stats import alike
+from hoigen.core.stats.paired import floor, holm, swap_tests
+from hoigen.core.stats.resample import (
     Draws,
     Estimate,
     Floats,
@@ -30,6 +29,7 @@ from hoigen.stats.resample import (
     ratio,
     undefined,
 )
+from hoigen.evaluation.models.videos import Video
 
 MOST_SWAPS = 400_000
 """Swaps that a test tries at most."""

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from hoigen.core.registry import own_numbers
 from hoigen.core.score import Number
+from hoigen.core.stats.resample import Estimate
 from hoigen.evaluation.models.grid import Cell
-from hoigen.stats.resample import Estimate
 
 FILE = Path(__file__).with_name("paper.csv")
 NOTE = "rows marked 'paper' are as printed in HOIGen-1M: other videos, other detectors and settings; no intervals"

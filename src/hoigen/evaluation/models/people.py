@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from hoigen.core.score import Number
+from hoigen.core.stats import ranks
+from hoigen.core.stats.resample import Draws, Estimate, Floats, undefined
+from hoigen.core.stats.tournament import Standing, ranks_alike, standings, strengths
 from hoigen.evaluation.models.grid import Cell, Table, reasons
 from hoigen.evaluation.models.ratings import Told
 from hoigen.evaluation.models.videos import Video
-from hoigen.stats import ranks
-from hoigen.stats.resample import Draws, Estimate, Floats, undefined
-from hoigen.stats.tournament import Standing, ranks_alike, standings, strengths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,12 +18,12 @@ import numpy as np
 
 from hoigen.core.errors import UsageError, nearest
 from hoigen.core.score import Number
+from hoigen.core.stats import ranks
+from hoigen.core.stats.resample import Draws, Estimate, Floats, undefined
 from hoigen.core.words import plural
 from hoigen.data.rows import Row, rows_of
 from hoigen.evaluation.models.grid import Cell, Table, reasons
 from hoigen.evaluation.models.videos import Video
-from hoigen.stats import ranks
-from hoigen.stats.resample import Draws, Estimate, Floats, undefined
 
 WINNERS = ("first", "second", "tie")
 VOTES_ONLY = "votes put two videos in order, not all of them"

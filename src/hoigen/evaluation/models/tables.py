@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 from hoigen.core.score import Number
+from hoigen.core.stats.resample import Draws, Estimate
 from hoigen.evaluation.models import groups, paper
 from hoigen.evaluation.models.columns import chosen, in_order, ranked_by
 from hoigen.evaluation.models.counting import Account, by_model
@@ -15,7 +16,6 @@ from hoigen.evaluation.models.forms import markdown
 from hoigen.evaluation.models.grid import Cell, Table, cell_of, figure, reasons
 from hoigen.evaluation.models.means import Difference, differences, like_the_best, mean_of, models_of
 from hoigen.evaluation.models.videos import Source, Video
-from hoigen.stats.resample import Draws, Estimate
 
 Models = Mapping[str, Sequence[Video]]
 MOST_PAIRS = 15

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hoigen.stats.resample import Draws, Estimate, Floats, estimate_of, ratio, undefined
+from hoigen.core.stats.resample import Draws, Estimate, Floats, estimate_of, ratio, undefined
 
 Ints = NDArray[np.int64]
 FEW = 3

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from hoigen.captioners import _seen, _sentences
 from hoigen.core.registry import captioner
 from hoigen.core.score import Caption
+from hoigen.stages.captioners import _seen, _sentences
 
 if TYPE_CHECKING:
     from hoigen.experts.call import Expert

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hoigen.stats.resample import LEAST, TAILS, Draws, Estimate, Floats, ratio, undefined
+from hoigen.core.stats.resample import LEAST, TAILS, Draws, Estimate, Floats, ratio, undefined
 
 ELO = 400.0 / np.log(10.0)
 """Points of Elo's scale for a strength of 1 on the natural logarithm: 400 points are odds of ten to one."""

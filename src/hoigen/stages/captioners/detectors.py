@@ -73,8 +73,8 @@ class Detectors:
         return Answer(outcome="answered", text=text, seconds=time.monotonic() - began)
 
     def _look(self, frames: Frames) -> str:
-        from hoigen.captioners import _seen, _sentences
         from hoigen.observe.observation import observe
+        from hoigen.stages.captioners import _seen, _sentences
 
         length: Seconds = float(frames.times[-1]) + 1.0
         height, width = frames.images.shape[1:3]

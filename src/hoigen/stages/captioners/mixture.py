@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from hoigen.captioners import _parts, _seen, _sentences
-from hoigen.captioners._parts import ROLES, NoCaption, Panel
 from hoigen.core.registry import captioner
 from hoigen.core.score import Caption
 from hoigen.core.settings import Setting
 from hoigen.experts import prompts
 from hoigen.experts.desk import together
 from hoigen.experts.prompts import render
+from hoigen.stages.captioners import _parts, _seen, _sentences
+from hoigen.stages.captioners._parts import ROLES, NoCaption, Panel
 
 if TYPE_CHECKING:
     from hoigen.experts.call import Expert

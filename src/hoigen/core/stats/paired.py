@@ -15,7 +15,7 @@ from math import comb
 
 import numpy as np
 
-from hoigen.stats.resample import Draws, Floats, ratio
+from hoigen.core.stats.resample import Draws, Floats, ratio
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

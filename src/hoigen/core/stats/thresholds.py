@@ -311,7 +311,7 @@ def judge(values: Values, labels: Labels, found: Curve, at: int, precision: floa
         precision: how the point was chosen, as `choose` has it.
         missed: as the curve was made with.
     """
-    from hoigen.stats.resample import share_interval
+    from hoigen.core.stats.resample import share_interval
 
     kept = int(found.kept[at])
     true = round(float(found.precision[at]) * kept)

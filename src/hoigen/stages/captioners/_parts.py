@@ -190,7 +190,7 @@ class Panel:
 
     async def verdict(self) -> Finding:
         """One question: the same object, interaction and scene? A difference in either order counts."""
-        from hoigen.captioners._schemas import Same
+        from hoigen.stages.captioners._schemas import Same
 
         answers = await together(*(self._shown("same", Same, order) for order in self.orders))
         points: list[dict[str, str]] = []
@@ -205,7 +205,7 @@ class Panel:
 
     async def claims(self) -> Finding:
         """Claim by claim, each draft against the other: only contradicted claims are a difference."""
-        from hoigen.captioners._schemas import Claims
+        from hoigen.stages.captioners._schemas import Claims
 
         pairs = [(own, other) for own, other in (self.order, (self.order[1], self.order[0]))]
         answers = await together(*(self._against(own, other, Claims) for own, other in pairs))
@@ -225,7 +225,7 @@ class Panel:
         Asked both ways round, a draft must win both; when each order has its own winner the place decided, and the
         draft with more words is taken.
         """
-        from hoigen.captioners._schemas import Richer
+        from hoigen.stages.captioners._schemas import Richer
 
         answers = await together(*(self._shown("richer", Richer, order) for order in self.orders))
         votes = [order[ROLES.index(answer["richer"])] for answer, order in zip(answers, self.orders, strict=True)]

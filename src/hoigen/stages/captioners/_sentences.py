@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hoigen.captioners._seen import Seen
+from hoigen.stages.captioners._seen import Seen
 
 # fmt: off
 UNCOUNTED = frozenset((

@@ -15,8 +15,8 @@ from hoigen.models.fingerprint import own_source
 from hoigen.recipe.build import check_keys, make
 
 if TYPE_CHECKING:
-    from hoigen.captioners import Captioner
     from hoigen.models.uses import LedgerEntry
+    from hoigen.stages.captioners import Captioner
 
 REVISION = 2
 """Raised when the same captioner comes to other captions, so that old ones no longer count."""

@@ -6,11 +6,11 @@ import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
-from hoigen.captioners import _parts
 from hoigen.core.registry import captioner
 from hoigen.core.score import Caption
 from hoigen.core.settings import Setting
 from hoigen.experts import prompts
+from hoigen.stages.captioners import _parts
 
 if TYPE_CHECKING:
     from hoigen.experts.call import Expert

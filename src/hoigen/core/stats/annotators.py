@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from hoigen.core.clip import Seconds
-from hoigen.stats.agreement import agreement
-from hoigen.stats.resample import Draws, Estimate, wilson
+from hoigen.core.stats.agreement import agreement
+from hoigen.core.stats.resample import Draws, Estimate, wilson
 
 QUICK: Seconds = 0.7
 """An answer sooner than this was hardly looked for: a clip's first frame takes a tenth of it, a glance the rest."""

@@ -18,7 +18,7 @@ from typing import Literal
 
 import numpy as np
 
-from hoigen.stats.resample import Draws, Estimate, Floats, estimate_of, ratio, undefined
+from hoigen.core.stats.resample import Draws, Estimate, Floats, estimate_of, ratio, undefined
 
 Level = Literal["nominal", "ordinal"]
 """Whether two verdicts are the same or not, or the farther apart the worse (1-5 ratings)."""

@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoigen.core.score import Better
-from hoigen.stats.resample import Estimate, Floats, undefined, wilson
+from hoigen.core.stats.resample import Estimate, Floats, undefined, wilson
 
 State = Literal["sure", "open", "unsure", "all"]
 """sure: kept unseen. open: more is to be drawn. unsure: with it, too few would be good. all: it is not asked, since one
