@@ -1,6 +1,6 @@
 """Do kept clips and true captions help a video model that truly learns? A small one, on rendered scenes.
 
-    nice -n 19 python benchmarks/does_it_help.py OUT.json [--device cuda] [--seeds 5] [--part 0/2]
+    python benchmarks/does_it_help.py OUT.json [--device cuda] [--seeds 10] [--processes 5] [--trial]
 
 What is compared, how often, and how it is judged stands here and in docs/does_it_help.md, and was committed before
 the run. A clip has 8 frames of 16 x 16 pixels: a hand (red), a thing (green), a grey ground. In a third of the pool the
@@ -8,6 +8,8 @@ hand takes the thing along (contact); in a third it passes without touching it; 
 flow-matching network over pixels learns the whole pool first; then it is fine-tuned, for equal steps, by arms:
 
     kept        the contact clips, with captions that are true
+    believed    the whole pool, each clip captioned as if it were contact in its direction: what a captioner says that
+                does not look for contact, and what curation is there to prevent
     all         the whole pool, with captions that are true
     random      as many clips as `kept` has, chosen at random, with captions that are true
     shuffled    the contact clips, each with another one's caption
@@ -18,8 +20,18 @@ reads positions from pixels: the thing has moved at least 3 pixels, mostly in th
 at most 1 pixel from it in at least 6 of 8 frames. It is used nowhere in training, nor in choosing clips: `kept` goes by
 how a clip was rendered.
 
+Pilot: how long the network learns the pool is chosen on seed 1000, which is in no analysis, by the share of its videos
+that pass after 2500, 5000 and 10000 steps: the fewest steps with a share of 30 to 85 % (else the one nearest to that
+range). Arms get 400, 800 or 1600 steps with it. No arm is trained on the pilot's seed.
+
 Analysis: each seed gives each arm a share of successes; of `kept` less each other arm the mean over seeds, with a 95 %
-interval of Student's t over seeds. Nothing is left out; a run that is stopped goes on.
+interval of Student's t over seeds. `kept` less `believed` is what is asked first; the others are beside it, and no
+interval is widened for there being six. Nothing is left out; a run that is stopped goes on, seed by seed.
+
+On a card: the pool lies there; which clips and times a step has is drawn on the CPU, its noise on the card; a step is
+one CUDA graph; the fastest of four ways to compute it (TF32 or bfloat16, two layouts of memory) is taken, for all
+seeds, by time alone. Seeds run side by side in processes of one thread. Figures of a card are not repeated to the last
+bit; those of the CPU are.
 """
 
 from __future__ import annotations
@@ -27,6 +39,13 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import multiprocessing
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +55,24 @@ FRAMES, SIDE, PART = 8, 16, 4
 DIRECTIONS = ((0, 1), (0, -1), (1, 0), (-1, 0))
 """Down the rows and along the columns: right, left, down, up."""
 KINDS = ("contact", "passes", "alone")
-ARMS = ("kept", "all", "random", "shuffled", "one_wrong")
-POOL, BASE_STEPS, TUNE_STEPS, BATCH = 3000, 2500, 400, 16
-ASKED = 32
-"""Videos of each direction, in each arm of each seed."""
-SAMPLING = 20
-"""Euler steps from noise to video."""
+ARMS = ("kept", "believed", "all", "random", "shuffled", "one_wrong")
+FULL = {
+    "pool": 3000,
+    "choices": [2500, 5000, 10_000],
+    "tune": 0.16,
+    "asked": 32,
+    "sampling": 20,
+    "batch": 16,
+    "width": 48,
+}
+"""Clips of a seed; steps of the base, of which the pilot takes one; steps of an arm, as a share of the base's; videos
+of each direction, in each arm of each seed; Euler steps from noise to video; clips of a step; channels."""
+TRIAL = {"pool": 60, "choices": [10, 20, 40], "tune": 0.5, "asked": 2, "sampling": 2, "batch": 2, "width": 8}
+"""Sizes that say nothing, to see that it runs."""
+PILOT, RANGE = 1000, (0.30, 0.85)
+"""Seed of the pilot, and the shares of successes between which an arm can be better and worse."""
+WARM = 5
+"""Steps before a step is recorded as a graph."""
 MOVED, NEAR, TOGETHER = 3.0, 1.0, 6
 T95 = {3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
 """Student's t for 95 %, by the number of seeds."""
@@ -95,10 +126,10 @@ def judged(clip: np.ndarray, direction: int) -> bool:
     return along >= MOVED and across < along and sum(gap <= NEAR for gap in gaps) >= TOGETHER
 
 
-def pool(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Clips, kinds and directions of a seed's pool."""
+def pool(seed: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Clips, kinds and directions of a seed's pool of `count` clips."""
     chance = np.random.default_rng([seed, 1])
-    kinds, directions = chance.integers(0, 3, POOL), chance.integers(0, 4, POOL)
+    kinds, directions = chance.integers(0, 3, count), chance.integers(0, 4, count)
     clips = [scene(KINDS[kind], int(way), chance) for kind, way in zip(kinds, directions, strict=True)]
     return np.stack(clips), kinds, directions
 
@@ -110,6 +141,8 @@ def arm_of(name: str, kinds: np.ndarray, directions: np.ndarray, seed: int) -> t
     said = kinds * 4 + directions
     if name == "all":
         return np.arange(len(kinds)), said
+    if name == "believed":
+        return np.arange(len(kinds)), directions.copy()  # the words of contact are 0 to 3
     if name == "random":
         return chance.choice(len(kinds), len(contact), replace=False), said
     if name == "shuffled":
@@ -122,7 +155,7 @@ def arm_of(name: str, kinds: np.ndarray, directions: np.ndarray, seed: int) -> t
     return contact, said
 
 
-def network(seed: int) -> Any:
+def network(seed: int, width: int) -> Any:
     """Velocity of a clip at a time, given its caption: convolutions over frames, rows and columns."""
     import torch
     from torch import nn
@@ -139,7 +172,7 @@ def network(seed: int) -> Any:
             return x + self.two(nn.functional.silu(self.one(nn.functional.silu(self.norm(x) * (1 + scale) + shift))))
 
     class Net(nn.Module):
-        def __init__(self, width: int = 48, blocks: int = 3) -> None:
+        def __init__(self, blocks: int = 3) -> None:
             super().__init__()
             self.words, self.time = nn.Embedding(13, 64), nn.Sequential(nn.Linear(1, 64), nn.SiLU(), nn.Linear(64, 64))
             self.place = nn.Parameter(torch.zeros(1, width, FRAMES, SIDE, SIDE))
@@ -161,91 +194,246 @@ def network(seed: int) -> Any:
     return Net()
 
 
-def trained(net: Any, clips: Any, said: Any, steps: int, rate: float, seed: int, device: str) -> float:
-    """Trains by flow matching; the mean loss of the last tenth."""
+def trained(
+    net: Any,
+    clips: Any,
+    said: Any,
+    steps: int,
+    rate: float,
+    seed: int,
+    way: Mapping[str, Any],
+    batch: int,
+    looked: Callable[[int], None] | None = None,
+) -> float:
+    """Trains by flow matching.
+
+    Args:
+        net: on the device.
+        clips: (clips, 3, frames, side, side), -1..1, on the device.
+        said: their captions, on the device.
+        steps: of the optimiser.
+        rate: of learning, after 50 steps.
+        seed: of what is drawn.
+        way: `device`, `bfloat16` and `last`: channels come last in memory.
+        batch: clips of a step.
+        looked: is called after each step with its number, from 1.
+
+    Returns:
+        The mean loss of the last tenth of the steps.
+    """
     import torch
 
-    optimizer = torch.optim.AdamW(net.parameters(), lr=rate)
-    generator = torch.Generator().manual_seed(seed)
-    losses = []
-    for step in range(steps):
-        optimizer.param_groups[0]["lr"] = rate * min(1.0, (step + 1) / 50)
-        at = torch.randint(0, len(clips), (BATCH,), generator=generator)
-        time, noise = torch.rand(BATCH, generator=generator), torch.randn(clips[at].shape, generator=generator)
-        wide = time.view(-1, 1, 1, 1, 1)
-        mixed = ((1 - wide) * clips[at] + wide * noise).to(device)
-        loss = ((net(mixed, time.to(device), said[at].to(device)) - (noise - clips[at]).to(device)) ** 2).mean()
-        optimizer.zero_grad()
+    device, card = way["device"], way["device"] != "cpu"
+    optimizer = torch.optim.AdamW(net.parameters(), lr=torch.tensor(rate, device=device), capturable=card, fused=card)
+    on_cpu, on_device = torch.Generator().manual_seed(seed), torch.Generator(device).manual_seed(seed)
+    which = torch.randint(0, len(clips), (steps, batch), generator=on_cpu).to(device)
+    times = torch.rand(steps, batch, generator=on_cpu).to(device)
+    at, now = which[0].clone(), times[0].clone()
+    noise, lost = torch.empty_like(clips[at]), torch.zeros((), device=device)
+    tail, total = max(1, steps // 10), torch.zeros((), device=device)
+
+    def step() -> None:
+        wide, shown = now.view(-1, 1, 1, 1, 1), clips[at]
+        mixed = (1 - wide) * shown + wide * noise
+        if way["last"]:
+            mixed = mixed.contiguous(memory_format=torch.channels_last_3d)
+        with torch.autocast(device.partition(":")[0], torch.bfloat16, enabled=way["bfloat16"]):
+            made = net(mixed, now, said[at])
+        loss = ((made.float() - (noise - shown)) ** 2).mean()
+        optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimizer.step()
-        losses.append(float(loss.detach()))
-    return float(np.mean(losses[-max(1, steps // 10) :]))
+        lost.copy_(loss.detach())
+
+    graph, beside = None, torch.cuda.Stream() if card else None
+    for number in range(steps):
+        optimizer.param_groups[0]["lr"].fill_(rate * min(1.0, (number + 1) / 50))
+        at.copy_(which[number])
+        now.copy_(times[number])
+        noise.normal_(generator=on_device)
+        if graph is not None:
+            graph.replay()
+        elif not card or number < WARM:
+            if beside is None:
+                step()
+            else:  # what is recorded later must have been done on another stream before
+                beside.wait_stream(torch.cuda.current_stream())
+                with torch.cuda.stream(beside):
+                    step()
+                torch.cuda.current_stream().wait_stream(beside)
+        else:
+            optimizer.zero_grad(set_to_none=True)
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph):  # records, and does nothing yet
+                step()
+            graph.replay()
+        if number >= steps - tail:
+            total += lost
+        if looked is not None:
+            looked(number + 1)
+    return float(total) / tail
 
 
-def share(net: Any, seed: int, device: str) -> float:
+def share(net: Any, seed: int, way: Mapping[str, Any], sizes: Mapping[str, Any]) -> float:
     """Of the videos that are asked for, the share that the judge passes. The noise is that of the seed alone."""
     import torch
 
-    passed = 0
+    passed, asked, device = 0, sizes["asked"], way["device"]
     generator = torch.Generator().manual_seed(1_000_000 + seed)
     with torch.inference_mode():
         for direction in range(4):
-            x = torch.randn(ASKED, 3, FRAMES, SIDE, SIDE, generator=generator).to(device)
-            words = torch.full((ASKED,), direction, device=device)
-            for step in range(SAMPLING, 0, -1):
-                x = x - net(x, torch.full((ASKED,), step / SAMPLING, device=device), words) / SAMPLING
+            x = torch.randn(asked, 3, FRAMES, SIDE, SIDE, generator=generator).to(device)
+            words = torch.full((asked,), direction, device=device)
+            for step in range(sizes["sampling"], 0, -1):
+                now = torch.full((asked,), step / sizes["sampling"], device=device)
+                x = x - net(x, now, words) / sizes["sampling"]
             videos = (x.permute(0, 2, 3, 4, 1).cpu().numpy() + 1) / 2
             passed += sum(judged(video, direction) for video in videos)
-    return passed / (4 * ASKED)
+    return passed / (4 * asked)
 
 
-def run(seed: int, device: str, there: dict[str, Any]) -> dict[str, Any]:
-    """All arms of a seed; those that are there already are not done again."""
+def begun(seed: int, way: Mapping[str, Any], sizes: Mapping[str, Any]) -> tuple[Any, Any, np.ndarray, np.ndarray]:
+    """The untrained network, the pool's clips on the device, their kinds and directions."""
+    import torch
+
+    torch.set_num_threads(1)
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True
+    torch.backends.cudnn.benchmark = True
+    clips, kinds, directions = pool(seed, sizes["pool"])
+    tensors = (torch.from_numpy(clips).permute(0, 4, 1, 2, 3).contiguous() * 2 - 1).to(way["device"])
+    net = network(seed, sizes["width"]).to(way["device"])
+    return net.to(memory_format=torch.channels_last_3d) if way["last"] else net, tensors, kinds, directions
+
+
+def pilot(device: str, sizes: Mapping[str, Any]) -> dict[str, Any]:
+    """How a step is computed, and how many steps the base learns: by the base of a seed that is in no analysis."""
+    import torch
+
+    way: dict[str, Any] = {"device": device, "bfloat16": False, "last": False}
+    tried = []
+    if device != "cpu":
+        for bfloat16 in (False, True):
+            for last in (False, True):
+                one = way | {"bfloat16": bfloat16, "last": last}
+                net, clips, kinds, directions = begun(PILOT, one, sizes)
+                said, marks = torch.from_numpy(kinds * 4 + directions).to(device), []
+
+                def marked(number: int, marks: list[float] = marks) -> None:
+                    if number in (WARM + 1, WARM + 201):
+                        torch.cuda.synchronize()
+                        marks.append(time.perf_counter())
+
+                trained(net, clips, said, WARM + 201, 1e-3, PILOT, one, sizes["batch"], marked)
+                tried.append({"bfloat16": bfloat16, "last": last, "seconds a step": (marks[1] - marks[0]) / 200})
+        best = min(tried, key=lambda each: each["seconds a step"])
+        way |= {key: best[key] for key in ("bfloat16", "last")}
+    net, clips, kinds, directions = begun(PILOT, way, sizes)
+    shares: dict[int, float] = {}
+
+    def looked(number: int) -> None:
+        if number in sizes["choices"]:
+            shares[number] = share(net, PILOT, way, sizes)
+            print(f"pilot: {shares[number]:.1%} pass after {number} steps", flush=True)
+
+    began = time.perf_counter()
+    said = torch.from_numpy(kinds * 4 + directions).to(device)
+    trained(net, clips, said, max(sizes["choices"]), 1e-3, PILOT, way, sizes["batch"], looked)
+    return {"seed": PILOT, "range": RANGE, "ways": tried, "way": way, "seconds": time.perf_counter() - began,
+            "shares": {str(each): shares[each] for each in shares}, "steps": chosen(shares)}  # fmt: skip
+
+
+def chosen(shares: Mapping[int, float]) -> int:
+    """The fewest steps with a share in the range, else those whose share is nearest to it, the fewest of equals."""
+    low, high = RANGE
+    return min(sorted(shares), key=lambda each: max(low - shares[each], shares[each] - high, 0.0))
+
+
+def run(seed: int, steps: int, way: Mapping[str, Any], sizes: Mapping[str, Any]) -> dict[str, Any]:
+    """The base and all arms of a seed: share of successes, loss and clips of each.
+
+    Args:
+        seed: of pool, network, noise.
+        steps: of the base.
+        way: as in `trained`.
+        sizes: of pool, arms and videos.
+    """
     import copy
 
     import torch
 
-    clips, kinds, directions = pool(seed)
-    tensors = torch.from_numpy(clips).permute(0, 4, 1, 2, 3) * 2 - 1
-    base = network(seed).to(device)
-    loss = trained(base, tensors, torch.from_numpy(kinds * 4 + directions), BASE_STEPS, 1e-3, seed, device)
-    found = {**there, "base": {"share": share(base, seed, device), "loss": loss}}
+    began = time.perf_counter()
+    base, clips, kinds, directions = begun(seed, way, sizes)
+    said = torch.from_numpy(kinds * 4 + directions).to(way["device"])
+    loss = trained(base, clips, said, steps, 1e-3, seed, way, sizes["batch"])
+    found: dict[str, Any] = {"base": {"share": share(base, seed, way, sizes), "loss": loss, "clips": len(clips)}}
     for name in ARMS:
-        chosen, said = arm_of(name, kinds, directions, seed)
+        at, words = (torch.from_numpy(each).to(way["device"]) for each in arm_of(name, kinds, directions, seed))
         net = copy.deepcopy(base)
-        words = torch.from_numpy(said[chosen])
-        loss = trained(net, tensors[chosen], words, TUNE_STEPS, 3e-4, 100 + seed, device)
-        found[name] = {"share": share(net, seed, device), "loss": loss, "clips": len(chosen)}
-        print(seed, name, found[name], flush=True)
-    return found
+        loss = trained(net, clips[at], words[at], round(steps * sizes["tune"]), 3e-4, 100 + seed, way, sizes["batch"])
+        found[name] = {"share": share(net, seed, way, sizes), "loss": loss, "clips": len(at)}
+    return found | {"seconds": time.perf_counter() - began}
 
 
 def analysed(seeds: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Of `kept` less each other arm, and the base: mean over seeds and the 95 % interval of Student's t."""
     made: dict[str, Any] = {}
-    for other in ("base", *(name for name in ARMS if name != "kept")):
+    for other in ("base", *ARMS[1:]) if seeds else ():
         gains = [each["kept"]["share"] - each[other]["share"] for each in seeds.values()]
         half = T95[len(gains)] * float(np.std(gains, ddof=1)) / math.sqrt(len(gains)) if len(gains) in T95 else None
         made[f"kept - {other}"] = {"mean": float(np.mean(gains)), "half": half, "seeds": gains}
     return made
 
 
+def surroundings(device: str) -> dict[str, Any]:
+    """Machine, card, versions, date and commit."""
+    import torch
+
+    said = subprocess.run(
+        ["git", "log", "-1", "--format=%h %s"], capture_output=True, text=True, cwd=Path(__file__).parent
+    )
+    return {
+        "card": torch.cuda.get_device_name() if device != "cpu" else "",
+        "processor": f"{os.cpu_count()} cores, {platform.machine()}",
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "tf32": "on: convolutions and products" if device != "cpu" else "",
+        "date": time.strftime("%Y-%m-%d"),
+        "commit": said.stdout.strip() or os.environ.get("COMMIT", ""),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("out", type=Path, help="goes on where it is there")
+    parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--part", default="0/1", help="which seeds this process does: 1/2 the second half")
+    parser.add_argument("--processes", type=int, default=1, help="seeds at a time")
+    parser.add_argument("--trial", action="store_true", help="sizes that say nothing, to see that it runs")
     asked = parser.parse_args()
-    part, parts = map(int, asked.part.split("/"))
-    seeds = json.loads(asked.out.read_text())["seeds"] if asked.out.is_file() else {}
-    for seed in range(part, asked.seeds, parts):
-        if set(ARMS) <= set(seeds.get(str(seed), {})):
-            continue
-        seeds[str(seed)] = run(seed, asked.device, {})
-        asked.out.write_text(json.dumps({"seeds": seeds, "analysis": analysed(seeds)}, indent=1) + "\n")
-    print(json.dumps(analysed(seeds), indent=1))
+    os.environ["OMP_NUM_THREADS"] = "1"
+    sizes = TRIAL if asked.trial else FULL
+    told = json.loads(asked.out.read_text()) if asked.out.is_file() else {"sizes": sizes, "seeds": {}}
+    if told["sizes"] != sizes:
+        raise SystemExit(f"{asked.out}: has sizes {told['sizes']}, and {sizes} are asked for: name another file")
+
+    def written() -> None:
+        told["analysis"] = analysed(told["seeds"])
+        asked.out.write_text(json.dumps(told, indent=1) + "\n")
+
+    # each in a process of its own, also the pilot: what one leaves on a card is no other's
+    with ProcessPoolExecutor(asked.processes, multiprocessing.get_context("spawn"), max_tasks_per_child=1) as others:
+        if "pilot" not in told:
+            told["pilot"] = others.submit(pilot, asked.device, sizes).result()
+            told["environment"] = surroundings(asked.device)
+            written()
+        steps, way = told["pilot"]["steps"], told["pilot"]["way"]
+        todo = [seed for seed in range(asked.seeds) if str(seed) not in told["seeds"]]
+        for each in as_completed(jobs := {others.submit(run, seed, steps, way, sizes): seed for seed in todo}):
+            told["seeds"][str(jobs[each])] = each.result()
+            written()
+            print(jobs[each], json.dumps(each.result()), flush=True)
+    print(json.dumps(told["analysis"], indent=1))
 
 
 if __name__ == "__main__":

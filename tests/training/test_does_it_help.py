@@ -42,10 +42,41 @@ def test_the_arms(bench: Any) -> None:
     assert len(arms["random"][0]) == len(kept) == (kinds == 0).sum()
     assert set(kinds[arms["random"][0]]) == {0, 1, 2}
     assert len(arms["all"][0]) == 300
+    assert len(arms["believed"][0]) == 300
+    assert (arms["believed"][1] == directions).all(), "what does not touch is said to be contact in its direction"
     assert sorted(arms["shuffled"][1][kept]) == sorted(true[kept])
     assert (arms["shuffled"][1][kept] != true[kept]).mean() > 0.5
     assert (arms["one_wrong"][1][kept] != true[kept]).sum() == len(kept) // 4
     assert set(arms["one_wrong"][1][kept]) <= {0, 1, 2, 3}, "wrong directions of the same interaction"
+
+
+def test_the_steps_that_the_pilot_takes(bench: Any) -> None:
+    assert bench.chosen({2500: 0.2, 5000: 0.5, 10_000: 0.6}) == 5000, "the fewest in the range"
+    assert bench.chosen({2500: 0.30, 5000: 0.9, 10_000: 0.5}) == 2500
+    assert bench.chosen({2500: 0.0, 5000: 0.1, 10_000: 0.2}) == 10_000, "none in it: the nearest"
+    assert bench.chosen({2500: 0.9, 5000: 0.95, 10_000: 0.99}) == 2500
+    assert bench.chosen({2500: 0.0, 5000: 0.0, 10_000: 0.0}) == 2500, "equally near: the fewest"
+
+
+def test_a_seed_is_the_same_again_and_another_is_not(bench: Any) -> None:
+    pytest.importorskip("torch")
+    sizes = bench.TRIAL | {"pool": 12, "asked": 1, "sampling": 1}
+    way = {"device": "cpu", "bfloat16": False, "last": False}
+    once, again, other = (bench.run(seed, 2, way, sizes) for seed in (0, 0, 1))
+    assert list(once) == ["base", *bench.ARMS, "seconds"]
+    losses = [{name: each[name] for name in ("base", *bench.ARMS)} for each in (once, again, other)]
+    assert losses[0] == losses[1]
+    assert losses[0] != losses[2]
+
+
+def test_training_brings_the_loss_down_and_looks_on_the_way(bench: Any) -> None:
+    torch = pytest.importorskip("torch")
+    way = {"device": "cpu", "bfloat16": False, "last": True}
+    net, clips, kinds, directions = bench.begun(0, way, bench.TRIAL)
+    said, seen = torch.from_numpy(kinds * 4 + directions), []
+    first = bench.trained(net, clips, said, 1, 1e-3, 0, way, 2)
+    assert bench.trained(net, clips, said, 30, 1e-2, 0, way, 2, seen.append) < 0.8 * first
+    assert seen == list(range(1, 31))
 
 
 def test_the_analysis(bench: Any) -> None:
