@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import shutil
@@ -17,7 +18,7 @@ import hoigen
 from hoigen.core.errors import SetupError, WeightsError
 from hoigen.models import urls
 from hoigen.rules.cascade import build_steps
-from hoigen.stages.scores import FingerprintsChanged, _fetch_before_first
+from hoigen.stages.scores import FingerprintsChanged, _fetch_before_first, _models_of_machine
 from hoigen.work.task import Task
 from publisher import Publisher, publishing
 
@@ -238,3 +239,14 @@ def test_scores_are_filed_under_what_is_known_once_the_models_are_here() -> None
         next(_fetch_before_first(iter(tasks), before, measures, keep, True))
     assert [step.fingerprint for step in came.value.steps] == [step.fingerprint for step in now]
     assert list(_fetch_before_first(iter([]), before, ["no such measure"], keep, True)) == []
+
+
+def test_a_machine_of_a_cluster_that_would_measure_otherwise_is_told_by_its_measures() -> None:
+    measures, keep = ["metadata", "motion"], {"fps": {"min": 20}}
+    steps = build_steps(measures, keep)
+    prints = [steps[0].fingerprint, "0123456789ab"]
+    with (
+        pytest.raises(SetupError, match=rf"other model files .*: {steps[1].name} would not give the same numbers"),
+        _models_of_machine(functools.partial, measures, keep, prints, {}),
+    ):
+        pass

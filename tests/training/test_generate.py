@@ -122,7 +122,7 @@ def test_a_batch_and_two_processes_give_the_same(models: Path, suite: Path, tmp_
     assert_alike(content(tmp_path / "batch" / "wan"), one)
     assert_alike(content(tmp_path / "two" / "wan"), one)
     for rank in (0, 1):
-        done = make(models / "wan", suite, tmp_path / "ranks", set=[*SMALL, f"rank={rank}", "ranks=2"])
+        done = make(models / "wan", suite, tmp_path / "ranks", set=SMALL, part=f"{rank}/2")
         assert (done.asked, done.made) == (1, 1)
     assert_alike(content(tmp_path / "ranks" / "wan"), one)
 
@@ -206,6 +206,20 @@ def test_settings_that_cannot_be(
     with pytest.raises(error, match=said):
         make(tmp_path / "mine.yaml", suite, tmp_path / "out", set=[])
     assert not list(tmp_path.glob("out/*/*.mp4"))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"set": [*SMALL, "ranks=2"]}, r"--set ranks=2: machines share .* by --part i/n"),
+        ({"part": "2/2"}, r"--part 2/2: i/n with i from 0 to n - 1"),
+        ({"part": "0/2", "manifest": Path("list.csv")}, r"--part 0/2: .* those of --manifest are taken in as a whole"),
+    ],
+)
+def test_parts_that_cannot_be(change: dict[str, Any], said: str, models: Path, suite: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=said):
+        make(models / "wan", suite, tmp_path / "out", **change)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

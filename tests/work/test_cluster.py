@@ -6,6 +6,7 @@ import functools
 import os
 import pickle
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,19 @@ def test_where_no_node_has_room_that_is_told(nodes: Any) -> None:
     for wanted in (at(cpus=3), at(gpus=2)):
         with pytest.raises(SetupError, match=r"executor: ray: no node has room .* 2 CPUs, 1 GPUs"):
             go(executor("ray"), ["fine"], cluster=wanted)
+
+
+def test_a_node_that_others_have_taken_is_told_and_waited_for(
+    nodes: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nodes.add_node(num_cpus=1)
+    monkeypatch.setattr(cluster, "PLACED", 3.0)
+    ray.init(address=nodes.address)
+    taken = ray.remote(lambda: time.sleep(8)).options(num_cpus=1).remote()
+    book = go(executor("ray"), ["fine"], cluster=Cluster(address=nodes.address))
+    assert book.keys("done") == ["0"]
+    assert ray.get(taken) is None
+    assert capsys.readouterr().err.count("have not started for 3 s: its CPUs or cards may be taken") == 1
 
 
 def test_a_task_that_loses_machine_after_machine_is_given_up(nodes: Any) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from hoigen.commands.options import Quiet
+from hoigen.commands.options import WHOLE, Quiet, part_of
 from hoigen.core.errors import UsageError
 from hoigen.core.settings import Setting
 from hoigen.core.words import plural
@@ -17,7 +17,7 @@ NAMED = 8
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """What was made. asked: videos of this rank; already: those that were there; failed: video -> why."""
+    """What was made. asked: videos of this part; already: those that were there; failed: video -> why."""
 
     folder: Path
     asked: int
@@ -80,6 +80,12 @@ def generate(
     seed: Annotated[
         int, Setting("of the whole; the seed of a video is made of it, the prompt's id and the sample")
     ] = 0,
+    part: Annotated[
+        str,
+        Setting(
+            "which of the videos are this command's, i/n with i from 0 to n - 1: 3/16 is the fourth of sixteen machines"
+        ),
+    ] = WHOLE,
     long: Annotated[bool, Setting("ask with the long prompts, where there are any")] = False,
     manifest: Annotated[
         Path | None, Setting("of a service: the list of videos that it made (columns video and prompt_id or prompt)")
@@ -101,6 +107,12 @@ def generate(
         raise UsageError(f"{', '.join(lacking)} must be given. Models that come with hoigen: {', '.join(known())}")
     if samples < 1:
         raise UsageError(f"--samples: 1 or more; it came as {samples}")
+    rank = part_of(part)
+    for text in set or ():
+        if text.partition("=")[0].strip() in ("rank", "ranks"):
+            raise UsageError(f"--set {text}: machines share the videos of one call by --part i/n, as --part 3/16")
+    if manifest is not None and rank.of > 1:
+        raise UsageError(f"--part {part}: of videos that are made here; those of --manifest are taken in as a whole")
     request = generating.Request(
         model=model,
         prompts=str(prompts),
@@ -113,6 +125,7 @@ def generate(
         seed=seed,
         long=long,
         quiet=quiet,
+        part=(rank.number, rank.of),
     )
     if manifest is not None:
         planned, outcome = generating.take_in(request, manifest)
@@ -120,8 +133,7 @@ def generate(
     else:
         planned = generating.plan(request)
         outcome = generating.Outcome() if dry_run else generating.carry_out(planned, request, quiet=quiet)
-        ranks, rank = planned.generator.ranks, planned.generator.rank
-        asked = len(range(rank, len(planned.jobs), ranks))
+        asked = len(planned.mine)
     return Generated(
         folder=planned.folder,
         asked=asked,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import platform
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -173,9 +174,12 @@ def _models_of_machine(
     """
     if prints:
         steps = fetched(cascade.build_steps(measures, keep), measures, keep, quiet=True)
-        here = [step.fingerprint for step in steps]
-        if here != list(prints):
-            raise SetupError(f"a machine of the cluster has other model files, or another hoigen: {here}, not {prints}")
+        other = [step.name for step, there in zip(steps, prints, strict=True) if step.fingerprint != there]
+        if other:
+            raise SetupError(
+                f"{platform.node()}, a machine of the cluster, has other model files than this one, or another "
+                f"hoigen: {', '.join(other)} would not give the same numbers there"
+            )
     with Host(partial(setup_models, measures), **how) as host:
         host.start()
         yield partial(scorer, host.address)

@@ -25,7 +25,7 @@ from hoigen.training.generators import Generator, generator_of
 from hoigen.training.made import Job, Made, jobs_of
 from hoigen.work.progress import Progress
 
-FREE = ("device", "offload", "processes", "rank", "ranks", "batch", "slicing", "python", "folder", "outputs")
+FREE = ("device", "offload", "processes", "batch", "slicing", "python", "folder", "outputs")
 """Settings that say where and how fast, not what: they may change between two calls for one folder."""
 SAID = ("licence", "source", "table2")
 """Settings that are remarks."""
@@ -44,8 +44,9 @@ class Plan:
         found: the pipeline's folder; None for other kinds.
         lora: weights on top.
         suite: the prompts.
-        jobs: all videos that are asked for, of all ranks.
-        todo: those of this rank that are not there.
+        jobs: all videos that are asked for, of all parts.
+        mine: those of this part.
+        todo: those of this part that are not there.
         settings: what a video depends on; it stands in each record.
         seed: of the whole call.
     """
@@ -57,6 +58,7 @@ class Plan:
     lora: pipelines.Lora | None
     suite: Suite
     jobs: Sequence[Job]
+    mine: Sequence[Job]
     todo: Sequence[Job]
     settings: Mapping[str, Any]
     seed: int
@@ -79,7 +81,8 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A call, as its arguments have it; another process can repeat it."""
+    """A call, as its arguments have it; another process can repeat it. part: which of the videos are this call's: those
+    whose number leaves its first when divided by its second."""
 
     model: str
     prompts: str
@@ -92,6 +95,7 @@ class Request:
     seed: int = 0
     long: bool = False
     quiet: bool = False
+    part: tuple[int, int] = (0, 1)
 
 
 def plan(request: Request) -> Plan:
@@ -133,9 +137,10 @@ def plan(request: Request) -> Plan:
     if outside.is_batch(generator):  # one seed for all prompts of a sample
         jobs = [replace(job, seed=request.seed + job.sample) for job in jobs]
     folder = Path(request.out) / name
-    mine = [job for at, job in enumerate(jobs) if at % generator.ranks == generator.rank]
+    number, of = request.part
+    mine = jobs[number::of]
     todo = Made(folder).missing(mine, settings)
-    made = Plan(name, folder, generator, found, lora, suite, jobs, todo, settings, request.seed)
+    made = Plan(name, folder, generator, found, lora, suite, jobs, mine, todo, settings, request.seed)
     _check_room(made)
     return made
 
@@ -165,7 +170,8 @@ def carry_out(planned: Plan, request: Request, *, quiet: bool) -> Outcome:
         return Outcome()
     generator = planned.generator
     count = _processes(generator)
-    with Folder(str(planned.folder)).lock(f".lock-{generator.rank}-of-{generator.ranks}"):
+    number, of = request.part
+    with Folder(str(planned.folder)).lock(f".lock-{number}-of-{of}"):
         if count > 1 and generator.kind == "diffusers":
             return _by_processes(planned, request, count, quiet=quiet)
         return _here(planned, quiet=quiet)
@@ -251,12 +257,12 @@ def _by_program(planned: Plan, made: Made, outcome: Outcome, count: Callable[[st
 def _by_processes(planned: Plan, request: Request, count: int, *, quiet: bool) -> Outcome:
     """Each process makes a part and writes one line at its end. It ends with this one: it reads from a pipe that only
     this process holds."""
-    generator = planned.generator
+    number, of = request.part
     code = f"import sys; sys.path[:] = {sys.path!r}; from hoigen.training.generating import child; child()"
     running = []
     for at in range(count):
-        part = [f"rank={generator.rank + generator.ranks * at}", f"ranks={generator.ranks * count}", "processes=1"]
-        asked = replace(request, set=[*request.set, *part], quiet=True)
+        part = (number + of * at, of * count)
+        asked = replace(request, set=[*request.set, "processes=1"], part=part, quiet=True)
         own = {"CUDA_VISIBLE_DEVICES": _card(at)} if _card(at) else {}
         process = subprocess.Popen(
             [sys.executable, "-c", code],

@@ -55,8 +55,6 @@ class Generator:
     processes: Annotated[
         int, Setting("processes at once, each with a card of its own; 0 for one a card, or one without cards", least=0)
     ] = 0
-    rank: Annotated[int, Setting("which part of the videos this command makes, from 0", least=0)] = 0
-    ranks: Annotated[int, Setting("parts that the videos are divided into: machines of a cluster", least=1)] = 1
     command: Annotated[
         Sequence[str],
         Setting(
@@ -75,8 +73,6 @@ class Generator:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if self.rank >= self.ranks:
-            raise ValueError(f"rank: 0 to {self.ranks - 1}, since ranks is {self.ranks}; it came as {self.rank}")
         if self.kind == "diffusers" and not self.model:
             raise ValueError("model: must be given where kind is diffusers")
         if self.kind == "command":

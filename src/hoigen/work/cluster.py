@@ -35,6 +35,8 @@ AHEAD = 2
 """Tasks that a node has beyond those that its workers may have at once."""
 LOSSES = 3
 """Machines that may be lost with a task before it is given up; after all but the last it travels alone."""
+PLACED: Seconds = 30.0
+"""How long a node's workers may be waited for before it is said that they are."""
 STOP: Seconds = 10.0
 """What a node may take to end its workers."""
 
@@ -153,13 +155,16 @@ class _Lease:
 
 @dataclass(slots=True, eq=False)
 class _Hand:
-    """The parent's handle on a node. room: tasks that it may have at once; leases: those that it has, by number."""
+    """The parent's handle on a node. room: tasks that it may have at once; leases: those that it has, by number; told:
+    whether it was said that it does not start."""
 
     name: str
     actor: Any
     room: int
     hearing: Any = None
     ready: bool = False
+    since: Seconds = field(default_factory=time.monotonic)
+    told: bool = False
     leases: dict[int, _Lease] = field(default_factory=dict)
 
 
@@ -302,6 +307,16 @@ class _Leasing:
                 .remote([entry for entry in sys.path if isinstance(entry, str)], self.setup, limits)
             )
             self.hands[name] = _Hand(name, actor, max(2, limits.together) * workers + AHEAD, actor.ready.remote())
+        for name, hand in self.hands.items():
+            if not (hand.ready or hand.told) and time.monotonic() - hand.since > PLACED:
+                hand.told = True
+                address = next((node["NodeManagerAddress"] for node in alive if node["NodeID"] == name), name)
+                print(
+                    f"hoigen: executor: ray: the workers on {address} have not started for {PLACED:g} s: its CPUs or "
+                    "cards may be taken by other work of the cluster (`ray status`); they are waited for",
+                    file=sys.stderr,
+                    flush=True,
+                )
         if self.hands:
             self.without = None
             return
