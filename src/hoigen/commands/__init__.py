@@ -21,6 +21,9 @@ VERBS = {
     "curate": "Finds the shots of videos, measures them in a cascade and decides which clips to keep.",
     "work": ("Does a part of what is missing of a run, as its run.yaml says; `curate --prepare` makes such a run."),
     "plan": "Says what a recipe takes: passes, models, bytes to download, memory of cards, clips a second and hours.",
+    "watch": (
+        "Says how a run that is at work is getting on: rates, queues, failures by reason, cards, and who is silent."
+    ),
     "retry": (
         "Tries all failed clips of a run again, and only those; what experts refused or answered amiss is asked again."
     ),

@@ -33,9 +33,10 @@ EXTRAS = {
     "lance": "datasets as Lance (hoigen export --to lance)",
     "models": "models in this process: language (PLLaVA too), aesthetics, flow, VBench, detectors",
     "ray": "runs on the machines of a Ray cluster (--executor ray, docs/cluster.md)",
-    "review": "pages on which people verify clips; this version has none yet",
+    "review": "the app in which people verify clips (hoigen review)",
     "stats": "figures of a dataset (hoigen stats)",
     "train": "videos of prompts by text-to-video models, and their fine-tuning (diffusers)",
+    "watch": "numbers of a run at work for Prometheus (hoigen watch --prometheus)",
     "web": "videos and lists at http:// and https:// addresses",
 }
 """What each extra is for."""

@@ -52,7 +52,7 @@ SHARDS_FILE = "shards.parquet"
 OWN = (
     *("run.yaml", "videos.parquet", "found", SHARDS_FILE, "clips", "observations", "scores", "journal", "ranks"),
     *("calls", "captions", "joined", "annotations", "report.html", "suggest", "categories", "evaluation.json"),
-    *("cut", "review", "children", "sets", "stats", "split", "removals.json"),
+    *("cut", "review", "children", "sets", "stats", "split", "removals.json", "events"),
 )
 """What hoigen writes into a run, besides hidden files, and files that begin with one of these names."""
 KINDS: Mapping[str, type] = {
@@ -66,7 +66,7 @@ KINDS: Mapping[str, type] = {
 """Keys of run.yaml that are no plain words."""
 CUT_NOTE = ".cut"
 """In a folder of `hoigen cut`: how it was cut (its first line), and out of which runs."""
-BEFORE_A_RUN = ("videos.parquet", "evaluation.json", "journal")
+BEFORE_A_RUN = ("videos.parquet", "evaluation.json", "journal", "events")
 """What may lie in a folder whose run has not begun."""
 
 

@@ -35,7 +35,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hoigen.core.clip import Seconds
+from hoigen.data.files import Folder
 from hoigen.work.breaker import Breaker
+from hoigen.work.events import Events
 from hoigen.work.executor import CHOSEN, executor
 from hoigen.work.progress import Progress
 from hoigen.work.ranks import Barrier, Rank
@@ -103,6 +105,8 @@ class Stage:
         self.run, self.rank, self.barrier = run, rank or Rank(), barrier
         self.breaker = Breaker()
         self.progress: Any = None
+        self._events: Events | None = None
+        self._about: dict[str, int] = {}
         self._shards: dict[int, _Shard] = {}
         self._items: dict[str, Item] = {}
         self._reopened = False
@@ -178,6 +182,8 @@ class Stage:
         when this rank has done its part and others have not.
         """
         self.breaker.on = limits.breaker
+        why = ""
+        self._about = {"total": total, "workers": limits.workers}
         try:
             with (
                 contextlib.closing(Progress(self.name, total, self.unit, quiet=quiet)) as self.progress,
@@ -186,7 +192,12 @@ class Stage:
                 executor(CHOSEN if limits.cluster is None else "ray")(tasks, setup, self, limits)
                 while self._items:
                     self.book(LOOK_EVERY)
+        except BaseException as error:
+            why = (f"{type(error).__name__}: {error}".splitlines() or [""])[0]
+            raise
         finally:
+            if self._events is not None:
+                self._events.end(why)
             for shard in self._shards.values():
                 if shard.journal is not None:
                     shard.journal.close()
@@ -226,6 +237,9 @@ class Stage:
                     self.progress.count(item, already=True)
                     continue
                 self.reopen()
+                if self._events is None and self.run is not None:
+                    folder = Folder(str(self.run.path))
+                    self._events = Events(folder, self.rank, self.name, self._about, self._now)
                 state.out += 1
                 item.shard = shard
                 self._items[self._key(item)] = item
@@ -236,17 +250,24 @@ class Stage:
             state.complete = True
             self._finish_if_done(shard)
 
+    def _now(self) -> dict[str, int]:
+        return {"done": self.progress.counts.total(), "out": len(self._items)}
+
     def _key(self, item: Item) -> str:
         return f"{item.shard}/{item.key}"
 
     def _append(self, item: Item, rows: Iterable[Row]) -> None:
         for row in rows:
+            if self._events is not None and row.get("state") == "failed":
+                self._events.failed(str(row.get("reason")))
             self.journal(item.shard).append(row)
 
     def _end(self, item: Item, state: str) -> None:
         del self._items[self._key(item)]
         if state:
             self.progress.count(state)
+            if self._events is not None:
+                self._events.count(state)
         self._shards[item.shard].out -= 1
         self._finish_if_done(item.shard)
 
@@ -272,10 +293,14 @@ class Stage:
         self.book()
 
     def retry(self, task: Task, failure: Failure) -> Task:
+        if self._events is not None:
+            self._events.fault(failure.kind)
         item = self._items.get(task.key)
         return task if item is None else Task(task.key, self.again(item, failure))
 
     def failed(self, task: Task, failure: Failure) -> Task | None:
+        if self._events is not None:
+            self._events.fault(failure.kind)
         item = self._items.get(task.key)
         if item is None:
             return None
