@@ -52,7 +52,7 @@ $(MODELS): $(STAMP)
 test test-slow: export PYTHONDONTWRITEBYTECODE =
 
 test: setup $(MODELS)
-	$(VENV)/bin/python -m pytest -m 'not slow' -n auto --maxprocesses 4 --dist loadfile
+	$(VENV)/bin/python -m pytest -m 'not slow' -n auto --maxprocesses 4 --dist loadfile --durations 25 --durations-min 5
 
 test-slow: setup $(MODELS)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[ray]'

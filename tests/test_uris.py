@@ -20,6 +20,7 @@ from hoigen.commands.cli import main
 from hoigen.core import uris
 from hoigen.core.errors import UsageError, VideoError
 from hoigen.data.sources import read_sources
+from run_folders import curated
 
 CHAINED = (
     "simplecache::http://{host}/a.mp4",
@@ -170,15 +171,7 @@ def test_a_file_of_this_machine_may_be_called_anything(name: str, tmp_path: Path
     shutil.copy(tiny_video, folder / name)
     (folder / "l::1.csv").write_text(f"uri\n{name}\n")
     for at, videos in enumerate((folder, folder / name, folder / "l::1.csv", [str(folder / name)], f"{folder}/*.mp4")):
-        funnel = hoigen.curate(
-            videos=videos,
-            run=tmp_path / f"run{at}",
-            measures=["metadata"],
-            shots="none",
-            report=False,
-            quiet=True,
-            workers=1,
-        )
+        funnel = curated(videos=videos, run=tmp_path / f"run{at}")
         assert funnel.counts["kept"] == funnel.clips == 1
         assert str(folder / name) in [row.uri for row in read_sources(videos)]
 
