@@ -352,8 +352,9 @@ def take_in(request: Request, manifest: Path) -> tuple[Plan, Outcome]:
     folder = Path(request.out) / name
     made = Made(folder)
     settings = {"kind": "service", "licence": generator.licence}
-    todo = made.missing([job for job, *_ in rows], settings)
-    planned = Plan(name, folder, generator, None, None, suite, [job for job, *_ in rows], todo, settings, request.seed)
+    jobs = [job for job, *_ in rows]
+    todo = made.missing(jobs, settings)
+    planned = Plan(name, folder, generator, None, None, suite, jobs, jobs, todo, settings, request.seed)
     outcome = Outcome()
     lacking = {job.name for job in todo}
     other: dict[str, int] = {}
