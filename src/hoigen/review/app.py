@@ -466,7 +466,8 @@ def answers(request: Request, person: Person, came: dict[str, Any]) -> Response:
     """Takes answers; those that it names as saved are on the disk."""
     site = site_of(request)
     listed = [_unflipped(site, person, one) for one in _listed(came)]
-    lease = site.project.setting("lease")
+    taken_back = any(isinstance(one, dict) and one.get("value") is None for one in listed)
+    lease = site.project.setting("lease") if taken_back else queue.LEASE  # of what is lent again
     done = queue.answer(site.project.db, person.id, listed, app=site.version, lease=lease)
     return JSONResponse({"saved": done.saved, "refused": done.refused})
 

@@ -20,6 +20,15 @@ from hoigen.review import tables as t
 
 BUSY = 30.0
 """Seconds that a writer waits for another process's transaction."""
+PRAGMAS = (
+    "journal_mode = wal",
+    "synchronous = full",
+    "foreign_keys = on",
+    "cache_size = -65536",  # 64 MiB
+    # the log is brought into the file 16 MB at a time: an answer changes some twelve pages all over a large database,
+    # so that with the 1,000 pages that SQLite takes one answer in eighty would wait until all of them are written
+    "wal_autocheckpoint = 4000",
+)
 DRIVER = "postgresql+pg8000"
 TRIES = 5
 """How often a transaction that PostgreSQL gave up for the sake of another is done again."""
@@ -79,7 +88,7 @@ class Database:
         def connected(raw: Any, _: Any) -> None:
             raw.isolation_level = None  # transactions begin where they are begun here
             cursor = raw.cursor()
-            for pragma in ("journal_mode = wal", "synchronous = full", "foreign_keys = on", "cache_size = -65536"):
+            for pragma in PRAGMAS:
                 cursor.execute(f"pragma {pragma}")
             cursor.close()
 

@@ -25,20 +25,71 @@ LEASE = 600.0
 """Seconds that an item is lent; a heartbeat begins them anew."""
 MOST = 500
 """Answers, and items, of one request; and loans that one claim takes back."""
+Parameter = sa.BindParameter[Any]
 FRESH = sa.text("state = 0 and given + leased = 0")
 BEGUN = sa.text("state = 0 and given + leased > 0 and need > given + leased")
-# Statements of each answer, made once: to make one takes longer than to run it.
+# Statements of each claim and each answer, made once: to make one takes longer than to run it.
+_WHO: Parameter = sa.bindparam("who")
+_SIZE: Parameter = sa.bindparam("size")
+_UNTIL: Parameter = sa.bindparam("until")
+_ASKED: Parameter = sa.bindparam("asked")
+_IDS: Parameter = sa.bindparam("ids", expanding=True)
+_MINE = (t.assignment.c.person == _WHO, t.assignment.c.item.in_(_IDS))
+_LATE = (
+    sa.select(t.assignment.c.item, t.assignment.c.person)
+    .where(sa.text("state = 0"), t.assignment.c.until < _UNTIL)
+    .limit(MOST)
+    .with_for_update(skip_locked=True)
+)
+_LENT = (
+    sa.select(t.assignment.c.item)
+    .join(t.item, t.item.c.id == t.assignment.c.item)
+    .where(t.assignment.c.person == _WHO, t.assignment.c.state == t.LIVE, t.item.c.question == _ASKED)
+    .limit(_SIZE)
+)
+_HAD = sa.exists().where(
+    t.assignment.c.item == t.item.c.id, t.assignment.c.person == _WHO, t.assignment.c.state != t.BACK
+)
+_GOLD = sa.select(t.item.c.id).where(t.item.c.question == _ASKED, sa.text("state <> 0 and state = 5"), ~_HAD)
+_FRESH = (
+    sa.select(t.item.c.id)
+    .where(t.item.c.question == _ASKED, FRESH)
+    .order_by(t.item.c.priority, t.item.c.id)
+    .limit(_SIZE)
+    .with_for_update(skip_locked=True)
+)
+_BEGUN = tuple(  # before and after this person: two stretches of one index, read until there are enough
+    sa.select(t.item.c.id)
+    .where(t.item.c.question == _ASKED, BEGUN, others, t.item.c.id.not_in(_IDS), ~_HAD)
+    .order_by(t.item.c.last_person, t.item.c.priority, t.item.c.id)
+    .limit(_SIZE)
+    .with_for_update(skip_locked=True, of=t.item)
+    for others in (t.item.c.last_person < _WHO, t.item.c.last_person > _WHO)
+)
+_KEEP = sa.update(t.assignment).where(*_MINE, t.assignment.c.state == t.LIVE).values(until=_UNTIL)
+_AGAIN = sa.select(t.assignment.c.item).where(*_MINE)
+_LEND_AGAIN = sa.update(t.assignment).where(*_MINE).values(state=t.LIVE, until=_UNTIL)
+_LEND = sa.insert(t.assignment)
+_LEND_ITEMS = sa.update(t.item).where(t.item.c.id.in_(_IDS)).values(leased=t.item.c.leased + 1, last_person=_WHO)
+_SHOWN = (
+    sa.select(
+        *(t.item.c.id.label("item"), t.item.c.question, t.item.c.subject, t.item.c.other, t.item.c.priority),
+        *(t.item.c.state, t.clip.c.id.label("clip"), t.clip.c.start, t.clip.c.end, t.clip.c.width, t.clip.c.height),
+        *(t.clip.c.fps, t.clip.c.caption),
+    )
+    .join(t.clip, t.clip.c.id == t.item.c.clip)
+    .where(t.item.c.id.in_(_IDS))
+)
 _ITEMS = (
     sa.select(*(t.item.c[name] for name in ("id", "question", "clip", "need", "given", "leased", "state")))
     .add_columns(t.clip.c.digest, t.clip.c.end, t.clip.c.start)
     .join(t.clip, t.clip.c.id == t.item.c.clip)
-    .where(t.item.c.id.in_(sa.bindparam("ids", expanding=True)))
+    .where(t.item.c.id.in_(_IDS))
     .order_by(t.item.c.id)
     .with_for_update(of=t.item)
 )
-_HELD = sa.select(t.assignment).where(
-    t.assignment.c.person == sa.bindparam("who"), t.assignment.c.item.in_(sa.bindparam("ids", expanding=True))
-)
+# A statement of its own: in PostgreSQL what is joined to a row that had to be waited for is as it was before the wait.
+_HELD = sa.select(t.assignment).where(*_MINE)
 _KNOWN = sa.select(t.verdict.c.id, t.verdict.c.person).where(t.verdict.c.id.in_(sa.bindparam("names", expanding=True)))
 _VOTES = sa.select(t.assignment.c.value).where(
     t.assignment.c.item == sa.bindparam("which"), t.assignment.c.state == t.ANSWERED
@@ -84,18 +135,10 @@ def claim(
     at = db.now() if now is None else now
 
     def lent(con: Connection) -> list[dict[str, Any]]:
-        _take_back(con, at)
-        mine = sa.select(t.assignment.c.item).join(t.item, t.item.c.id == t.assignment.c.item)
-        mine = mine.where(
-            t.assignment.c.person == person, t.assignment.c.state == t.LIVE, t.item.c.question == question
-        )
-        held = list(con.execute(mine.limit(size)).scalars())
+        give(con, con.execute(_LATE, {"until": at}).all())  # what another transaction is busy with is left to it
+        held = list(con.execute(_LENT, {"who": person, "asked": question, "size": size}).scalars())
         if held:
-            con.execute(
-                sa.update(t.assignment)
-                .where(t.assignment.c.person == person, t.assignment.c.item.in_(held), t.assignment.c.state == t.LIVE)
-                .values(until=at + lease)
-            )
+            con.execute(_KEEP, {"who": person, "ids": held, "until": at + lease})
         new = _new(con, person, question, size - len(held), gold_share) if size > len(held) else []
         _lend(con, person, new, at + lease)
         return shown(con, [*held, *new])
@@ -109,13 +152,6 @@ def claim(
     for row in others:
         del row["priority"]
     return others
-
-
-def _take_back(con: Connection, at: float) -> None:
-    """Loans that have run out. Those that another transaction is busy with are left to it."""
-    late = sa.select(t.assignment.c.item, t.assignment.c.person)
-    late = late.where(sa.text("state = 0"), t.assignment.c.until < at).limit(MOST)
-    give(con, con.execute(late.with_for_update(skip_locked=True)).all())
 
 
 def give(con: Connection, pairs: Iterable[Any]) -> int:
@@ -135,72 +171,46 @@ def give(con: Connection, pairs: Iterable[Any]) -> int:
 
 def _new(con: Connection, person: int, question: str, size: int, gold_share: float) -> list[int]:
     """Items for a person: some gold, some that others have begun, the rest untouched; more begun ones in the end."""
-    item, held = t.item, t.assignment
+    about = {"who": person, "asked": question}
     chosen: list[int] = []
     dice = random.Random()
     if wanted := sum(dice.random() < gold_share for _ in range(size)):
-        query = sa.select(item.c.id).where(item.c.question == question, sa.text("state <> 0 and state = 5"))
-        query = query.where(
-            ~sa.exists().where(held.c.item == item.c.id, held.c.person == person, held.c.state != t.BACK)
-        )
-        gold = list(con.execute(query.limit(5000)).scalars())
+        gold = list(con.execute(_GOLD.limit(5000), about).scalars())
         chosen += dice.sample(gold, min(wanted, len(gold)))
-    others = list(con.execute(sa.select(t.person.c.id).where(t.person.c.id != person)).scalars())
     room = size - len(chosen)
-    begun = _begun(con, person, question, others, max(1, room // 4)) if room else []
-    chosen += begun
+    chosen += _begun(con, about, max(1, room // 4)) if room else []
     if room := size - len(chosen):
-        query = sa.select(item.c.id).where(item.c.question == question, FRESH)
-        query = query.order_by(item.c.priority, item.c.id).limit(room).with_for_update(skip_locked=True)
-        chosen += con.execute(query).scalars()
+        chosen += con.execute(_FRESH, about | {"size": room}).scalars()
     if room := size - len(chosen):  # nothing untouched is left
-        chosen += _begun(con, person, question, others, room, begun)
+        chosen += _begun(con, about, room, chosen)
     return chosen
 
 
-def _begun(
-    con: Connection, person: int, question: str, others: Sequence[int], size: int, but: Sequence[int] = ()
-) -> list[int]:
+def _begun(con: Connection, about: Mapping[str, Any], size: int, but: Sequence[int] = ()) -> list[int]:
     """Items that wait for another vote, of those that somebody else had last."""
-    item, held = t.item, t.assignment
     found: list[int] = []
-    for other in others:
-        if len(found) >= size:
-            break
-        query = sa.select(item.c.id).where(item.c.question == question, BEGUN, item.c.last_person == other)
-        query = query.where(
-            ~sa.exists().where(held.c.item == item.c.id, held.c.person == person, held.c.state != t.BACK)
-        )
-        query = query.where(item.c.id.not_in(but)) if but else query
-        query = query.order_by(item.c.priority, item.c.id).limit(size - len(found))
-        found += con.execute(query.with_for_update(skip_locked=True, of=item)).scalars()
+    for statement in _BEGUN:
+        if len(found) < size:
+            found += con.execute(statement, {**about, "ids": but, "size": size - len(found)}).scalars()
     return found
 
 
 def _lend(con: Connection, person: int, items: Sequence[int], until: float) -> None:
     if not items:
         return
-    held = t.assignment
-    again = set(con.execute(sa.select(held.c.item).where(held.c.person == person, held.c.item.in_(items))).scalars())
+    about = {"who": person, "ids": items, "until": until}
+    again = set(con.execute(_AGAIN, about).scalars())
     if again:
-        con.execute(
-            sa.update(held).where(held.c.person == person, held.c.item.in_(again)).values(state=t.LIVE, until=until)
-        )
+        con.execute(_LEND_AGAIN, about | {"ids": again})
     if fresh := [one for one in items if one not in again]:
-        con.execute(sa.insert(held), [{"item": i, "person": person, "state": t.LIVE, "until": until} for i in fresh])
-    con.execute(sa.update(t.item).where(t.item.c.id.in_(items)).values(leased=t.item.c.leased + 1, last_person=person))
+        con.execute(_LEND, [{"item": i, "person": person, "state": t.LIVE, "until": until} for i in fresh])
+    con.execute(_LEND_ITEMS, about)
 
 
 def shown(con: Connection, items: Sequence[int]) -> list[dict[str, Any]]:
     """What a page needs to show items: never where a file lies, nor who else has seen it."""
-    item, clip = t.item.c, t.clip.c
-    columns = (
-        *(item.id.label("item"), item.question, item.subject, item.other, item.priority, item.state),
-        *(clip.id.label("clip"), clip.start, clip.end, clip.width, clip.height, clip.fps, clip.caption),
-    )
-    query = sa.select(*columns).join(t.clip, clip.id == item.clip).where(item.id.in_(items))
     rows = []
-    for row in con.execute(query).mappings():
+    for row in con.execute(_SHOWN, {"ids": items}).mappings():
         each = dict(row)
         each["subject"] = json.loads(each["subject"])
         each["seconds"] = each.pop("end") - each.pop("start")
