@@ -23,7 +23,7 @@ SUITE, VIDEOS, RUN = "suite.json", "generated", "evaluation"
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class _Step:
     """A step of an experiment. todo: what is left, in words; empty when it is done. hours, bytes: of what is left."""
 
     name: str
@@ -36,7 +36,7 @@ class Step:
 class Planned:
     """The steps, and what is left of them."""
 
-    steps: Sequence[Step]
+    steps: Sequence[_Step]
 
     def __str__(self) -> str:
         lines = []
@@ -126,21 +126,21 @@ def experiment(
     return Experimented(out, str(tables))
 
 
-def _plan(asked: Experiment, out: Path) -> list[Step]:
+def _plan(asked: Experiment, out: Path) -> list[_Step]:
     """Checks every step; nothing is written."""
     steps = []
     there = out / SUITE
-    steps.append(Step("count captions", "" if there.exists() else "to do"))
+    steps.append(_Step("count captions", "" if there.exists() else "to do"))
     steps.append(_videos_left(asked, out, None))
     for arm in asked.arms:
         trained = _train(asked, arm, out, quiet=True, plan=True)
         left = trained.left
         todo = f"{left} of {plural(trained.steps, 'step')}" if left else ""
-        steps.append(Step(f"train {arm.name}", todo, trained.hours, trained.disk if left else 0))
+        steps.append(_Step(f"train {arm.name}", todo, trained.hours, trained.disk if left else 0))
         steps.append(_videos_left(asked, out, arm))
     done = (out / RUN / "evaluation.json").exists()
-    steps.append(Step("measure", "what is new" if done else "all videos"))
-    steps.append(Step("compare", "tables and pages"))
+    steps.append(_Step("measure", "what is new" if done else "all videos"))
+    steps.append(_Step("compare", "tables and pages"))
     return steps
 
 
@@ -178,7 +178,7 @@ def _request(asked: Experiment, suite: Path, out: Path, arm: Arm | None) -> Any:
     )
 
 
-def _videos_left(asked: Experiment, out: Path, arm: Arm | None) -> Step:
+def _videos_left(asked: Experiment, out: Path, arm: Arm | None) -> _Step:
     from dataclasses import replace
 
     from hoigen.training import generating, pipelines
@@ -191,7 +191,7 @@ def _videos_left(asked: Experiment, out: Path, arm: Arm | None) -> Step:
     name = f"videos of {arm.name if arm else asked.base}"
     todo = f"{len(planned.todo)} of {plural(len(planned.jobs), 'video')}" if planned.todo else ""
     seconds = seconds_of_a_video(planned.found, planned.generator) if planned.found and planned.todo else 0.0
-    return Step(name, todo, len(planned.todo) * seconds / 3600, planned.bytes)
+    return _Step(name, todo, len(planned.todo) * seconds / 3600, planned.bytes)
 
 
 def _videos(asked: Experiment, suite: Path, out: Path, arm: Arm | None, quiet: bool) -> None:

@@ -23,7 +23,7 @@ GIB = 1 << 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
+class _Cost:
     """What one step takes of one clip.
 
     Args:
@@ -55,7 +55,7 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
+class _Model:
     """A model file or repository.
 
     Args:
@@ -100,8 +100,8 @@ class Plan:
     cards: int
     cores: int
     passes: tuple[str, ...]
-    costs: tuple[Cost, ...]
-    models: tuple[Model, ...]
+    costs: tuple[_Cost, ...]
+    models: tuple[_Model, ...]
     memory_mb: int
     notes: tuple[str, ...]
 
@@ -269,7 +269,7 @@ def plan(
     models = _models(steps, caption, number > 0)
     if caption:
         on: On = "card" if any(model.of_stage("captions") for model in models) else "core"
-        costs.append(Cost(step="captions", on=on, note="no rate of a captioner"))
+        costs.append(_Cost(step="captions", on=on, note="no rate of a captioner"))
     notes = ["A clip is taken to go through every measure: one that a rule drops before costs less."]
     if given["score_all"] or not given["keep"]:
         notes = []
@@ -324,21 +324,21 @@ def _passes(shots: Any, steps: Sequence[Step], caption: bool) -> tuple[str, ...]
     return tuple(found)
 
 
-def _costs(shots: Any, steps: Sequence[Step], footage: Footage, with_card: bool) -> list[Cost]:
+def _costs(shots: Any, steps: Sequence[Step], footage: Footage, with_card: bool) -> list[_Cost]:
     """What each step of these passes takes of one clip."""
     from hoigen.core.clip import EveryFrame
     from hoigen.experts.call import AsksExperts
     from hoigen.models.uses import HasNetworks
     from hoigen.stages.rates import rate_of, units_of
 
-    def cost(step: str, on: On, rate: Rate | None, sampling: Any, lacks: str = "no rate of it") -> Cost:
+    def cost(step: str, on: On, rate: Rate | None, sampling: Any, lacks: str = "no rate of it") -> _Cost:
         if rate is None:
-            return Cost(step=step, on=on, note=lacks)
+            return _Cost(step=step, on=on, note=lacks)
         # sizes as the step sees them: most measures look at pictures that are made smaller
         most = sampling.short_side or math.inf
         there, here = min(rate.size, most), min(footage.short_side, most)
         against: Any = "" if not rate.size or there == here else "smaller" if there < here else "larger"
-        return Cost(
+        return _Cost(
             step=step,
             on=on,
             unit=rate.unit,
@@ -365,7 +365,7 @@ def _costs(shots: Any, steps: Sequence[Step], footage: Footage, with_card: bool)
             observer = step.looking.observer
             key = (observer.name, step.observation)
             if key in looks:
-                found.append(Cost(step=step.name, on="core", rate=1.0, note=f"made of what {looks[key]} looks at"))
+                found.append(_Cost(step=step.name, on="core", rate=1.0, note=f"made of what {looks[key]} looks at"))
                 continue
             looks[key] = step.name
             on: On = "card" if with_card and isinstance(observer, HasNetworks) else "core"
@@ -376,7 +376,7 @@ def _costs(shots: Any, steps: Sequence[Step], footage: Footage, with_card: bool)
             continue
         networks = step.measure.networks if isinstance(step.measure, HasNetworks) else ()
         if len(networks) > 1 or isinstance(step.measure, AsksExperts):
-            found.append(Cost(step=step.name, on="card" if with_card else "core", note="no rate of these models"))
+            found.append(_Cost(step=step.name, on="card" if with_card else "core", note="no rate of these models"))
             continue
         on = "card" if with_card and networks and networks[0].device != "cpu" else "core"
         network = networks[0].build if networks else ""
@@ -384,7 +384,7 @@ def _costs(shots: Any, steps: Sequence[Step], footage: Footage, with_card: bool)
     return found
 
 
-def _models(steps: Sequence[Step], caption: Any, with_card: bool) -> tuple[Model, ...]:
+def _models(steps: Sequence[Step], caption: Any, with_card: bool) -> tuple[_Model, ...]:
     """All model files and repositories, each once."""
     from hoigen.models import files, hub, uses
     from hoigen.stages.captioners._job import job_of
@@ -405,7 +405,7 @@ def _models(steps: Sequence[Step], caption: Any, with_card: bool) -> tuple[Model
     found = []
     for use, names in who.items():
         if isinstance(use, uses.Undecided):
-            found.append(Model(name=use.words, used_by=tuple(names), bytes=None, here=False, on_card=with_card))
+            found.append(_Model(name=use.words, used_by=tuple(names), bytes=None, here=False, on_card=with_card))
             continue
         card = use.facts
         size: int | None
@@ -419,7 +419,7 @@ def _models(steps: Sequence[Step], caption: Any, with_card: bool) -> tuple[Model
             here = hub.at_hand(use.id, use.revision, use.gguf_file) is not None
             size = card.bytes if card else None
         on_card = with_card and asked[use] and use.kind != "served"
-        found.append(Model(name=use.id, used_by=tuple(dict.fromkeys(names)), bytes=size, here=here, on_card=on_card))
+        found.append(_Model(name=use.id, used_by=tuple(dict.fromkeys(names)), bytes=size, here=here, on_card=on_card))
     return tuple(found)
 
 
@@ -428,7 +428,7 @@ def _named(shots: Any) -> str:
     return str(next(iter(shots))) if isinstance(shots, dict) else str(shots)
 
 
-def _of_model(model: Model) -> str:
+def _of_model(model: _Model) -> str:
     size = _size(model.bytes) if model.bytes is not None else "size not known"
     return f"{model.name}: {size}, {'here' if model.here else 'to download'}, for {', '.join(model.used_by)}"
 

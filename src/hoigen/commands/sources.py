@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class _Known:
     """What is known of sources: a table of all, or all of one.
 
     Args:
@@ -84,7 +84,7 @@ def sources(
     rate: Annotated[
         float | None, Setting("at most so fast, of what hoigen downloads", above=0, unit="MB a second")
     ] = None,
-) -> Known | Handled:
+) -> _Known | Handled:
     """Says how the paper's sources are lawfully had; lists what one has of one, and what is missing.
 
     The list that is written is one that `hoigen curate --videos` takes, with object and action where they are known.
@@ -96,12 +96,12 @@ def sources(
     if name is None:
         if first:
             raise UsageError(f"{first} without a source: hoigen sources NAME; {', '.join(known())}")
-        return Known(tuple(known().values()))
+        return _Known(tuple(known().values()))
     source = known().get(name.casefold())
     if source is None:
         raise UsageError(f"unknown source {name!r}{nearest(name.casefold(), known())}")
     if first is None:
-        return Known((source,))
+        return _Known((source,))
     if out is None and fetch is None:
         raise UsageError(f"{first}: --out LIST says what to write, --fetch FOLDER where to download to")
     if fetch is None and (command or rate):

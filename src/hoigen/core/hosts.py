@@ -105,32 +105,32 @@ def opener(may: Callable[[str], None] | None = None) -> OpenerDirector:
                 trouble = error
         raise trouble
 
-    class Plain(http.client.HTTPConnection):
+    class _Plain(http.client.HTTPConnection):
         def __init__(self, *args: Any, **how: Any) -> None:
             super().__init__(*args, **how)
             self._create_connection = connected
 
-    class Secret(http.client.HTTPSConnection):
+    class _Secret(http.client.HTTPSConnection):
         def __init__(self, *args: Any, **how: Any) -> None:
             super().__init__(*args, **how)
             self._create_connection = connected
 
-    class OverHttp(urllib.request.HTTPHandler):
+    class _OverHttp(urllib.request.HTTPHandler):
         def http_open(self, req: Any) -> Any:
             if may is not None:
                 may(req.full_url)
-            return self.do_open(Plain, req)
+            return self.do_open(_Plain, req)
 
-    class OverHttps(urllib.request.HTTPSHandler):
+    class _OverHttps(urllib.request.HTTPSHandler):
         def https_open(self, req: Any) -> Any:
             if may is not None:
                 may(req.full_url)
-            return self.do_open(Secret, req)
+            return self.do_open(_Secret, req)
 
     made = urllib.request.OpenerDirector()
     for handler in (
-        OverHttp(),
-        OverHttps(),
+        _OverHttp(),
+        _OverHttps(),
         urllib.request.HTTPDefaultErrorHandler(),
         urllib.request.HTTPRedirectHandler(),
         urllib.request.HTTPErrorProcessor(),

@@ -27,7 +27,7 @@ Verdict = Literal["answered", "truncated", "refused", "malformed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class _Words:
     """What an answer in words comes to.
 
     Args:
@@ -533,7 +533,7 @@ FRAMES = _any(
 """Talk of frames and descriptions in other languages than English."""
 
 
-def words_of(text: str, *, own: str = "", language: str = "") -> Words:
+def words_of(text: str, *, own: str = "", language: str = "") -> _Words:
     """What an answer comes to, as the description of a clip.
 
     Args:
@@ -544,10 +544,10 @@ def words_of(text: str, *, own: str = "", language: str = "") -> Words:
     text = text[:MOST_CHECKED]
     bare, wrong, doubts = _bare(text)
     if wrong:
-        return Words("", "malformed", wrong)
+        return _Words("", "malformed", wrong)
     bare, notes = _without_notes(bare)
     if notes and (SORRY.search(notes) or MISSING.search(notes)):
-        return Words("", "refused", f"an excuse behind the description: it wrote {notes[:80]!r}")
+        return _Words("", "refused", f"an excuse behind the description: it wrote {notes[:80]!r}")
     bare_of_signs = SIGN.sub(
         lambda found: found.group().removesuffix(found.group(1) or found.group(2)), QUOTED.sub(" ", bare)
     )
@@ -555,27 +555,27 @@ def words_of(text: str, *, own: str = "", language: str = "") -> Words:
     shown = repr(bare[:80])
     tokens = languages.words_in(bare)
     if not tokens:
-        return Words("", "malformed", f"no words: it wrote {text.strip()[:80]!r}")
+        return _Words("", "malformed", f"no words: it wrote {text.strip()[:80]!r}")
     if FAULT.search(unquoted):
-        return Words("", "malformed", f"an error in the place of words: it wrote {shown}")
+        return _Words("", "malformed", f"an error in the place of words: it wrote {shown}")
     if PLACEHOLDER.search(bare):
-        return Words("", "malformed", f"a placeholder: it wrote {shown}")
+        return _Words("", "malformed", f"a placeholder: it wrote {shown}")
     asked, runs = _of_prompt(own)
     if _repeats(tokens, runs):
-        return Words("", "malformed", f"the prompt given back: it wrote {shown}")
+        return _Words("", "malformed", f"the prompt given back: it wrote {shown}")
     for pattern, what in (
         (SORRY, "an excuse"),
         (EXCUSES, "an excuse"),
         (MISSING, "it asks for something, or saw nothing"),
     ):
         if found := pattern.search(unquoted):
-            return Words("", "refused", f"{what} ({found.group().strip()[:40]!r}): it wrote {shown}")
+            return _Words("", "refused", f"{what} ({found.group().strip()[:40]!r}): it wrote {shown}")
     for sentence in _sentences(unquoted):
         if _of_the_task(sentence, alone=ACTOR.search(unquoted) is None):
-            return Words("", "refused", f"it speaks of its task: it wrote {sentence[:80]!r}")
+            return _Words("", "refused", f"it speaks of its task: it wrote {sentence[:80]!r}")
     addressed = PERSONS.get(language or asked)
     if addressed is not None and (person := addressed.search(unquoted)):
-        return Words("", "refused", f"it speaks of itself or to its reader ({person.group()!r}): it wrote {shown}")
+        return _Words("", "refused", f"it speaks of itself or to its reader ({person.group()!r}): it wrote {shown}")
     for pattern, what in (
         *([(VAGUE, "it says nothing")] if len(bare) < VAGUE_UNDER else []),
         (FRAMES, "it speaks of what it was given"),
@@ -584,15 +584,15 @@ def words_of(text: str, *, own: str = "", language: str = "") -> Words:
         (SOURCES, "it speaks of what it was given"),
     ):
         if found := pattern.search(unquoted):
-            return Words("", "malformed", f"{what} ({found.group().strip()[:40]!r}): it wrote {shown}")
+            return _Words("", "malformed", f"{what} ({found.group().strip()[:40]!r}): it wrote {shown}")
     if again := _loop(tokens, bare):
-        return Words("", "malformed", f"{again}: it wrote {shown}")
+        return _Words("", "malformed", f"{again}: it wrote {shown}")
     if len(tokens) < (FEWEST if bare.endswith(ENDS) else FEWEST + 2) or _listed(bare):
-        return Words("", "malformed", f"no sentence: it wrote {shown}")
+        return _Words("", "malformed", f"no sentence: it wrote {shown}")
     if unquoted.strip().endswith("?") and "." not in unquoted:
-        return Words("", "malformed", f"a question: it wrote {shown}")
+        return _Words("", "malformed", f"a question: it wrote {shown}")
     if other := languages.other_than(unquoted, language or asked):
-        return Words("", "malformed", f"{other}: it wrote {shown}")
+        return _Words("", "malformed", f"{other}: it wrote {shown}")
     if not bare.endswith(ENDS):
         stops = len(re.findall(r"[.,;:!?，、。；！？،]", bare[:-1]))
         if (
@@ -601,13 +601,13 @@ def words_of(text: str, *, own: str = "", language: str = "") -> Words:
             or stops
             or len(tokens) > 20
         ):
-            return Words("", "truncated", f"it ends in the middle of a sentence: {bare[-80:]!r}")
+            return _Words("", "truncated", f"it ends in the middle of a sentence: {bare[-80:]!r}")
         doubts.append("does not end in a sentence")
     doubts += ["a note behind the description was taken off"] if notes else []
     doubts += ["few words"] if len(tokens) < SHORT else []
     doubts += ["speaks of its writer"] if FIRST_PERSON.search(unquoted) else []
     doubts += ["speaks of the video"] if OF_A_VIDEO.search(unquoted) else []
-    return Words(bare, doubts=tuple(doubts))
+    return _Words(bare, doubts=tuple(doubts))
 
 
 def declines(text: str) -> str:

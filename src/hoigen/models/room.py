@@ -193,7 +193,7 @@ class Loaded:
 
     def submit(self, *inputs: Any, method: str | Look = "forward", **named: Any) -> Later:
         """As a call, whose answer is asked for later (`Later`); here it is there at once."""
-        return Known(self(*inputs, method=method, **named))
+        return _Known(self(*inputs, method=method, **named))
 
     def run(self, what: Callable[..., Any], *inputs: Any, **named: Any) -> Any:
         """Calls the model or a part of it, without gradients and in `dtype`; returns its answer as it is, where it is.
@@ -367,7 +367,7 @@ class Later(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class _Known:
     """An answer that is there (`Later`)."""
 
     answer: Any

@@ -36,7 +36,7 @@ HOLE = 0.6
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class _Line:
     """A line about a frame: at a time in seconds of its video, or by the frame's number.
 
     Args:
@@ -58,7 +58,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
+class _Recording:
     """A file at a glance.
 
     Args:
@@ -70,11 +70,11 @@ class Recording:
 
     about: About
     gives: tuple[str, ...]
-    videos: Mapping[str, Sequence[Line]]
+    videos: Mapping[str, Sequence[_Line]]
     of_pairs: bool
 
 
-def read(path: Path) -> Recording:
+def read(path: Path) -> _Recording:
     """The file, checked; anew when it has changed. Raises UsageError with the line, the key, what came and what is
     allowed."""
     return _read(path, _changed(path))
@@ -102,7 +102,7 @@ def _digest(path: Path, changed: int) -> str:
 
 
 @functools.lru_cache(maxsize=8)
-def _read(path: Path, changed: int) -> Recording:
+def _read(path: Path, changed: int) -> _Recording:
     said = f"its first line has {PAIRS}: 1 (pairs) or {SCENES}: 1 (persons and objects)"
     try:
         with path.open("rb") as file:
@@ -132,7 +132,7 @@ def _read(path: Path, changed: int) -> Recording:
     return found
 
 
-def _pairs(path: Path) -> Recording:
+def _pairs(path: Path) -> _Recording:
     """A file of pairs: all of it is read."""
     try:
         lines = [(at, line) for at, line in enumerate(path.read_bytes().decode("utf-8").split("\n"), 1) if line.strip()]
@@ -154,7 +154,7 @@ def _pairs(path: Path) -> Recording:
         raise UsageError(f"{where}: any_verb: true or false; it came as {head['any_verb']!r}")
     knows, detector = knows_of(head), text(head, "detector", where)
     about = About(observer=detector, theta=theta, knows=knows, models=models_of(head, where))
-    videos: dict[str, list[Line]] = {}
+    videos: dict[str, list[_Line]] = {}
     for at, line in lines[1:]:
         given = parsed(line, where := f"{path}: line {at}", PAIRS_ROW)
         known_keys(given, PAIRS_ROW, where)
@@ -166,8 +166,8 @@ def _pairs(path: Path) -> Recording:
         if frame is not None and not (isinstance(frame, int) and number(frame) and frame >= 0):
             raise UsageError(f"{where}: frame: a whole number, 0 or more; it came as {frame!r}")
         second = None if time is None else float(time)
-        rows.append(Line(at, 0, second, frame, _pairs_of(given, where, about)))
-    return Recording(about, ("pairs",), videos, of_pairs=True)
+        rows.append(_Line(at, 0, second, frame, _pairs_of(given, where, about)))
+    return _Recording(about, ("pairs",), videos, of_pairs=True)
 
 
 def _pairs_of(given: Mapping[str, Any], where: str, about: About) -> tuple[Pair, ...]:
@@ -184,11 +184,11 @@ def _pairs_of(given: Mapping[str, Any], where: str, about: About) -> tuple[Pair,
     return tuple(pair_of(pair, f"{where}: pairs[{at}]", size, knows=about.knows) for at, pair in enumerate(pairs))
 
 
-def _scenes(path: Path, sha256: str) -> Recording:
+def _scenes(path: Path, sha256: str) -> _Recording:
     """A file of frames: where the lines of each video are."""
     head: dict[str, Any] | None = None
     gives: tuple[str, ...] = ()
-    videos: dict[str, list[Line]] = {}
+    videos: dict[str, list[_Line]] = {}
     start = 0
     with path.open("rb") as file:
         for at, line in enumerate(file, 1):
@@ -210,12 +210,12 @@ def _scenes(path: Path, sha256: str) -> Recording:
             if frame is not None and not (isinstance(frame, int) and number(frame) and frame >= 0):
                 raise UsageError(f"{where}: frame: a whole number, 0 or more; it came as {frame!r}")
             lines = videos.setdefault(video, [])
-            lines.append(Line(at, here, None if second is None else float(second), frame))
+            lines.append(_Line(at, here, None if second is None else float(second), frame))
     assert head is not None  # the file is not empty
     own = {"name": head["pipeline"], "revision": sha256[:16]}
     models = (own, *models_of(head, str(path)))
     about = About(observer=head["pipeline"], theta=head.get("theta"), knows=knows_of(head), models=models)
-    return Recording(about, gives, videos, of_pairs=False)
+    return _Recording(about, gives, videos, of_pairs=False)
 
 
 def _checked_head(head: Mapping[str, Any], where: str) -> tuple[str, ...]:
@@ -240,7 +240,7 @@ def _checked_head(head: Mapping[str, Any], where: str) -> tuple[str, ...]:
     return tuple(gives)
 
 
-def named(found: Recording, uri: str, clip: str = "") -> str | None:
+def named(found: _Recording, uri: str, clip: str = "") -> str | None:
     """The name by which a file has the lines of a video: its path, the clip's id, else as much of the end of the path
     as the file has, else the one name in it that ends in the video's file name; None where there is none.
 
@@ -283,7 +283,7 @@ def check_videos(path: Path, uris: Iterable[str]) -> None:
         raise UsageError("\n  ".join([head, *faults[:SEVERAL], *more]))
 
 
-def lines_of(path: Path, clip: Clip, sampling: Sampling, slack: float | None = None) -> list[tuple[float, Line]] | str:
+def lines_of(path: Path, clip: Clip, sampling: Sampling, slack: float | None = None) -> list[tuple[float, _Line]] | str:
     """The lines of a clip with their times, seconds from its start; or the reason why there are none.
 
     Args:
@@ -329,7 +329,7 @@ def lines_of(path: Path, clip: Clip, sampling: Sampling, slack: float | None = N
     return [(at[line.number] - clip.start, line) for _, line in picked]
 
 
-def frames(path: Path, picked: Sequence[tuple[float, Line]], size: tuple[int, int]) -> Iterator[ObservedFrame]:
+def frames(path: Path, picked: Sequence[tuple[float, _Line]], size: tuple[int, int]) -> Iterator[ObservedFrame]:
     """The frames of lines of a file of frames, with their times. size: of the clip, where a line has none."""
     gives = read(path).gives
     with path.open("rb") as file:

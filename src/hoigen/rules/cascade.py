@@ -70,7 +70,7 @@ class Step:
     @property
     def by_people(self) -> bool:
         """Whether it is what people say: no measure is asked, and nothing of it lies among the scores."""
-        return isinstance(self.measure, People)
+        return isinstance(self.measure, _People)
 
     @property
     def waiting(self) -> str:
@@ -102,7 +102,7 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class People:
+class _People:
     """Stands where a measure stands, for what people say."""
 
     name: str = HUMAN
@@ -124,7 +124,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class _Decision:
     """How a clip ended. `rule` names the score whose rule dropped it, or the measure that failed."""
 
     state: State
@@ -205,7 +205,7 @@ def with_rules(steps: Sequence[Step], keep: Mapping[str, Any] | None) -> tuple[S
         if bounds is not None:
             rules[score] = build(Rule, bounds, f"keep.{score}")
     if HUMAN in rules:
-        steps = [*measured(steps), Step(HUMAN, People(), (SAID,), {}, "")]
+        steps = [*measured(steps), Step(HUMAN, _People(), (SAID,), {}, "")]
     ruled = [
         dataclasses.replace(step, rules={score: rule for score, rule in rules.items() if owners[score] == step.name})
         for step in steps
@@ -223,19 +223,19 @@ def measured_keep(keep: Mapping[str, Any] | None) -> dict[str, Any]:
     return {score: rule for score, rule in (keep or {}).items() if score != HUMAN}
 
 
-def decide(steps: Sequence[Step], known: Mapping[str, Known]) -> Decision:
+def decide(steps: Sequence[Step], known: Mapping[str, Known]) -> _Decision:
     """How a clip ends with what is known of it, by measure name."""
     for step in steps:
         found = known.get(step.name)
         if found is None:
-            return Decision("pending", None, step.waiting)
+            return _Decision("pending", None, step.waiting)
         if found.state == "failed":
-            return Decision("failed", step.name, found.reason)
+            return _Decision("failed", step.name, found.reason)
         for score, rule in step.rules.items():
             value = found.values.get(score)
             if not rule.passes(value):
-                return Decision("dropped", score, broken(score, rule, value, found.reason))
-    return Decision("kept")
+                return _Decision("dropped", score, broken(score, rule, value, found.reason))
+    return _Decision("kept")
 
 
 def broken(score: str, rule: Rule, value: float | None, reason: str = "") -> str:

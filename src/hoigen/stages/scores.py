@@ -487,7 +487,7 @@ def planned(
 
 
 @dataclass(frozen=True, slots=True)
-class WrittenBefore:
+class _WrittenBefore:
     """What observers have seen of the clips of a shard.
 
     steps: the measures. tables: rows, by the fingerprint of the observation. journalled: (clip, question) of what lies
@@ -520,7 +520,7 @@ class WrittenBefore:
 @contextlib.contextmanager
 def written_before(
     run: Run, steps: Sequence[Step], shard: int, journalled: Iterable[Row] = ()
-) -> Iterator[WrittenBefore]:
+) -> Iterator[_WrittenBefore]:
     """What observers have seen, open to be read.
 
     Args:
@@ -536,7 +536,7 @@ def written_before(
     with contextlib.ExitStack() as stack:
         found = {where: run.observations(*where).lookup(shard, KEY) for where in observers_of(steps)}
         lookups = {where[1]: stack.enter_context(table) for where, table in found.items()}
-        yield WrittenBefore(steps, lookups, there)
+        yield _WrittenBefore(steps, lookups, there)
 
 
 def clip_of(row: Row) -> Clip:

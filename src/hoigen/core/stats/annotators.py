@@ -48,7 +48,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class _Limits:
     """From where on people are told.
 
     Args:
@@ -96,7 +96,7 @@ class Person:
     alerts: tuple[str, ...]
 
 
-def people(answers: Sequence[Answer], limits: Limits | None = None, draws: Draws | None = None) -> list[Person]:
+def people(answers: Sequence[Answer], limits: _Limits | None = None, draws: Draws | None = None) -> list[Person]:
     """Each annotator in numbers, by name.
 
     Args:
@@ -104,7 +104,7 @@ def people(answers: Sequence[Answer], limits: Limits | None = None, draws: Draws
         limits: from where on people are told.
         draws: resamples of units for the intervals of agreement.
     """
-    limits, draws = limits or Limits(), draws or Draws(draws=1000)
+    limits, draws = limits or _Limits(), draws or Draws(draws=1000)
     of_unit: dict[str, dict[str, str]] = {}
     for answer in answers:
         if answer.right is None:
@@ -118,7 +118,7 @@ def people(answers: Sequence[Answer], limits: Limits | None = None, draws: Draws
     return [_person(who, own[who], of_unit if who in doubted else trusted, limits, draws) for who in sorted(own)]
 
 
-def _gold_alert(answers: Sequence[Answer], limits: Limits) -> str:
+def _gold_alert(answers: Sequence[Answer], limits: _Limits) -> str:
     golds = [answer for answer in answers if answer.right is not None]
     right = sum(answer.value == answer.right for answer in golds)
     gold = _share(right, len(golds), NO_GOLD)
@@ -128,7 +128,7 @@ def _gold_alert(answers: Sequence[Answer], limits: Limits) -> str:
 
 
 def _person(
-    who: str, answers: Sequence[Answer], of_unit: dict[str, dict[str, str]], limits: Limits, draws: Draws
+    who: str, answers: Sequence[Answer], of_unit: dict[str, dict[str, str]], limits: _Limits, draws: Draws
 ) -> Person:
     asked = [answer for answer in answers if answer.right is None]
     golds = [answer for answer in answers if answer.right is not None]

@@ -51,7 +51,7 @@ STEPS = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
+class _Tally:
     """Clips, counted.
 
     Args:
@@ -72,7 +72,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Band:
+class _Band:
     """Clips whose scores lie side by side.
 
     Args:
@@ -87,8 +87,8 @@ class Band:
     """
 
     number: int
-    own: Tally
-    above: Tally
+    own: _Tally
+    above: _Tally
     precision: Estimate
     together: Estimate
     state: State
@@ -108,7 +108,7 @@ class Saving:
             more is to be drawn.
     """
 
-    bands: tuple[Band, ...]
+    bands: tuple[_Band, ...]
     promise: float
     error: float
     sure: int
@@ -178,7 +178,7 @@ def saving(
     least = promise + (1 - promise) * (1.0 if false_keep is None else false_keep)
     count = int(bands.max()) + 1 if len(bands) else 0
     own = [_tally(bands == number, ranks, said) for number in range(count)]
-    found: list[Band] = []
+    found: list[_Band] = []
     wanted, sure = None, 0
     for number in range(count):
         above = _tally(bands <= number, ranks, said)
@@ -190,7 +190,7 @@ def saving(
             sure += state == "sure" or above.seen == above.clips  # where nothing is left, nothing is promised
             wanted = number if state == "open" else None
         found.append(
-            Band(
+            _Band(
                 number=number,
                 own=own[number],
                 above=above,
@@ -203,15 +203,15 @@ def saving(
     return Saving(bands=tuple(found), promise=promise, error=error, sure=sure, wanted=wanted)
 
 
-def _tally(mine: NDArray[np.bool_], ranks: Floats, said: NDArray[np.int8]) -> Tally:
+def _tally(mine: NDArray[np.bool_], ranks: Floats, said: NDArray[np.int8]) -> _Tally:
     """Clips of a set, and those that speak for it: up to the first in the order of ranks of which nothing is known."""
     open_ranks = ranks[mine & (said < 0)]
     drawn = mine & (ranks < open_ranks.min()) if len(open_ranks) else mine
-    return Tally(clips=int(mine.sum()), seen=int(drawn.sum()), good=int((said[drawn] == 1).sum()))
+    return _Tally(clips=int(mine.sum()), seen=int(drawn.sum()), good=int((said[drawn] == 1).sum()))
 
 
 def _state(
-    tally: Tally, left: int, least: float, promise: float, error: float, false_keep: float | None
+    tally: _Tally, left: int, least: float, promise: float, error: float, false_keep: float | None
 ) -> tuple[State, str]:
     """left: clips of the band that nobody has looked at: what it would save."""
     clips, seen, good = tally.clips, tally.seen, tally.good
@@ -265,7 +265,7 @@ def evidence(good: int, seen: int, least: float) -> float:
     return float(np.logaddexp.reduce(logs) - math.log(STEPS))
 
 
-def _precision(tally: Tally) -> Estimate:
+def _precision(tally: _Tally) -> Estimate:
     """The share with an interval that holds however often it is looked at: the shares that a uniform bet does not
     refute (Robbins)."""
     seen, good = tally.seen, tally.good

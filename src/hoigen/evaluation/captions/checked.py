@@ -10,7 +10,7 @@ from hoigen.evaluation.captions.files import Rating
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class _Claim:
     """A claim with the verdict that most of its annotators gave; `cannot_tell` where no verdict has the most.
 
     Args:
@@ -42,12 +42,12 @@ class Checked:
         keyed: claims have keys of their own, not their words alone.
     """
 
-    claims: Mapping[str, Mapping[str, tuple[Claim, ...]]]
+    claims: Mapping[str, Mapping[str, tuple[_Claim, ...]]]
     annotators: int
     keyed: bool
 
     @property
-    def all_claims(self) -> list[Claim]:
+    def all_claims(self) -> list[_Claim]:
         return [claim for clips in self.claims.values() for claims in clips.values() for claim in claims]
 
     @property
@@ -68,14 +68,14 @@ def checked(ratings: Sequence[Rating]) -> Checked:
     by_item: dict[tuple[str, str, str], list[Rating]] = {}
     for rating in ratings:
         by_item.setdefault(rating.item, []).append(rating)
-    found: dict[str, dict[str, list[Claim]]] = {}
+    found: dict[str, dict[str, list[_Claim]]] = {}
     for (captioner, clip, words), votes in by_item.items():
         claims = found.setdefault(captioner, {}).setdefault(clip, [])
         if not votes[0].claim:
             continue
         verdicts = Counter(vote.verdict for vote in votes).most_common()
         tied = len(verdicts) > 1 and verdicts[0][1] == verdicts[1][1]
-        claim = Claim(
+        claim = _Claim(
             text=votes[0].claim,
             verdict="cannot_tell" if tied else verdicts[0][0],
             key=_most([vote.key for vote in votes]) or words,

@@ -34,12 +34,12 @@ ALIKE_FROM = 5
 """Letters that two names of models must share from the first on to be taken for one model."""
 
 
-class NoVerdict(Exception):
+class _NoVerdict(Exception):
     """The judge did not answer as needed; says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class _Judged:
     """What the judge said.
 
     Args:
@@ -55,7 +55,7 @@ class Judged:
 
 
 async def claims_of(talk: Conversation, judge: Expert, captioner: str, caption: str) -> list[Rating]:
-    """The claims of a caption, without verdicts; one empty claim when it makes none. Raises NoVerdict.
+    """The claims of a caption, without verdicts; one empty claim when it makes none. Raises _NoVerdict.
 
     Args:
         talk: about the caption's clip.
@@ -78,7 +78,7 @@ async def claims_of(talk: Conversation, judge: Expert, captioner: str, caption: 
 
 
 async def check(talk: Conversation, judge: Expert, claim: str, reference: str) -> str:
-    """true, false or cannot_tell: a claim against what is known. One call a claim. Raises NoVerdict.
+    """true, false or cannot_tell: a claim against what is known. One call a claim. Raises _NoVerdict.
 
     Args:
         talk: about the claim's clip.
@@ -94,7 +94,7 @@ async def check(talk: Conversation, judge: Expert, claim: str, reference: str) -
     return verdict
 
 
-def extract(captions: Mapping[Caption, str], *, judge: Expert, calls: Path, makers: Iterable[str] = ()) -> Judged:
+def extract(captions: Mapping[Caption, str], *, judge: Expert, calls: Path, makers: Iterable[str] = ()) -> _Judged:
     """The claims of captions, verdicts empty: what people are given to check.
 
     Args:
@@ -119,7 +119,7 @@ def check_all(
     judge: Expert,
     calls: Path,
     makers: Iterable[str] = (),
-) -> Judged:
+) -> _Judged:
     """The judge's own verdicts on claims, such as those that people have checked; theirs are not looked at.
 
     Args:
@@ -156,7 +156,7 @@ def judge_captions(
     judge: Expert,
     calls: Path,
     makers: Iterable[str] = (),
-) -> Judged:
+) -> _Judged:
     """Takes captions apart and checks every claim: `extract`, then `check_all`.
 
     Args:
@@ -235,11 +235,11 @@ async def _asked(
 ) -> Mapping[str, Any]:
     answer: Answer = await talk.ask(role, judge, prompt, schema=schema)
     if not answer.ok or answer.data is None:
-        raise NoVerdict(f"{role} {answer.outcome}" + (f": {answer.reason}" if answer.reason else ""))
+        raise _NoVerdict(f"{role} {answer.outcome}" + (f": {answer.reason}" if answer.reason else ""))
     return answer.data
 
 
-def _run(judge: Expert, calls: Path, captions: Sequence[Caption], one: Any) -> Judged:
+def _run(judge: Expert, calls: Path, captions: Sequence[Caption], one: Any) -> _Judged:
     """Asks about all captions, no more at once than the judge takes."""
     kept = Calls(calls)
     desk = Desk(kept)
@@ -251,7 +251,7 @@ def _run(judge: Expert, calls: Path, captions: Sequence[Caption], one: Any) -> J
         async with slots:
             try:
                 found[caption] = await one(Conversation(clip, desk), caption)
-            except NoVerdict as none:
+            except _NoVerdict as none:
                 failed[caption] = str(none)
 
     async def every() -> None:
@@ -267,7 +267,7 @@ def _run(judge: Expert, calls: Path, captions: Sequence[Caption], one: Any) -> J
         asyncio.run(every())
     finally:
         kept.close()
-    return Judged(
+    return _Judged(
         ratings=tuple(rating for caption in captions for rating in found.get(caption, ())),
         failed={caption: failed[caption] for caption in captions if caption in failed},
     )

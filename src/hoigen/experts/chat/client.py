@@ -347,7 +347,7 @@ async def _bounded(response: Any) -> None:
         raise httpx2.ReadError("its answer is packed, which was not asked for")
     stream = response.stream
 
-    class Bounded(httpx2.AsyncByteStream):
+    class _Bounded(httpx2.AsyncByteStream):
         async def __aiter__(self) -> AsyncIterator[bytes]:
             size = 0
             async for chunk in stream:
@@ -359,7 +359,7 @@ async def _bounded(response: Any) -> None:
         async def aclose(self) -> None:
             await stream.aclose()
 
-    response.stream = Bounded()
+    response.stream = _Bounded()
 
 
 @functools.cache

@@ -22,7 +22,7 @@ PEOPLE = {1: "A person is", 2: "Two people are", 3: "Three people are"}
 
 
 @dataclass(frozen=True, slots=True)
-class Phrase:
+class _Phrase:
     """What is done, and by how many.
 
     Args:
@@ -41,12 +41,12 @@ def _rows(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def _phrase(row: Mapping[str, str]) -> Phrase:
-    return Phrase(row["doing"], int(row.get("people") or 1), row.get("dropped") or "")
+def _phrase(row: Mapping[str, str]) -> _Phrase:
+    return _Phrase(row["doing"], int(row.get("people") or 1), row.get("dropped") or "")
 
 
 @functools.cache
-def verbs() -> Mapping[str, Phrase]:
+def verbs() -> Mapping[str, _Phrase]:
     """All verbs of HICO-DET but `no_interaction`."""
     return {row["verb"]: _phrase(row) for row in _rows("verbs.csv")}
 
@@ -58,7 +58,7 @@ def objects() -> Mapping[str, tuple[str, str]]:
 
 
 @functools.cache
-def own() -> Mapping[tuple[str, str], Phrase]:
+def own() -> Mapping[tuple[str, str], _Phrase]:
     """Pairs with words of their own."""
     return {(row["verb"], row["object"]): _phrase(row) for row in _rows("phrases.csv")}
 
@@ -69,7 +69,7 @@ def second() -> Mapping[tuple[str, str], tuple[str, str]]:
     return {(row["verb"], row["object"]): (row["same_as"], row["why"]) for row in _rows("second.csv")}
 
 
-def sentence(phrase: Phrase, words: str) -> str:
+def sentence(phrase: _Phrase, words: str) -> str:
     """`A person is riding a bicycle.`
 
     Args:

@@ -79,7 +79,7 @@ class CameraMove:
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
+class _Split:
     """A flow taken apart into the camera's part and the rest; lengths in pixels.
 
     Args:
@@ -101,7 +101,7 @@ class Split:
 
 def split_flow(
     flow: np.ndarray, first: np.ndarray, second: np.ndarray, *, margin: float = 0.2, tolerance: float = 0.5
-) -> Split:
+) -> _Split:
     """Takes the flow between two pictures apart into the camera's part and the rest.
 
     The camera's move is the similarity (shift, zoom, turn) that most of the picture's border agrees on, found by
@@ -135,7 +135,7 @@ def split_flow(
     cells = np.where((seen & pays)[:, None], cells, background)
     own = np.linalg.norm(cells - background, axis=1)
     lengths = np.linalg.norm(cells, axis=1)
-    return Split(
+    return _Split(
         motion=float(lengths.mean()),
         peak=float(np.quantile(lengths, 0.98)),
         camera=float(np.linalg.norm(background, axis=1).mean()),
