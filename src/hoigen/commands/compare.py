@@ -166,11 +166,14 @@ def compare(
     tables = [*tables, card_table(sources)] if card else tables
     counts = by_model(here, chosen)[0]
     if vbench:
-        for name, lacks in _lacking(counts, chosen).items():
-            told.append(
-                f"{name}: {len(lacks)} of VBench's 16 dimensions are not here ({', '.join(lacks[:3])}, ..): its "
-                "leaderboard counts them as 0"
-            )
+        from hoigen.evaluation.models.vbench import submission
+
+        for name, videos in counts.items():
+            if lacks := submission("x", videos, chosen)[1]:  # dimensions of its leaderboard
+                told.append(
+                    f"{name}: {len(lacks)} of VBench's 16 dimensions are not here ({', '.join(lacks[:3])}, ..): its "
+                    "leaderboard counts them as 0"
+                )
     result = Compared(tables, differences, told, format)
     _write(result, counts, chosen, Path(out) if out else None, Path(vbench) if vbench else None)
     return replace(result, format="markdown") if out is not None else result
@@ -240,14 +243,6 @@ def _changes(before: Sequence[str], after: Sequence[str], names: Sequence[str]) 
         if one == other:
             raise UsageError(f"--before and --after are both {one!r}")
     return list(zip(before, after, strict=True))
-
-
-def _lacking(models: Mapping[str, Sequence[Video]], chosen: Sequence[Number]) -> dict[str, list[str]]:
-    """Model -> dimensions of VBench's leaderboard that its submission lacks."""
-    from hoigen.evaluation.models.vbench import submission
-
-    found = {name: submission("x", videos, chosen)[1] for name, videos in models.items()}
-    return {name: lacks for name, lacks in found.items() if lacks}
 
 
 def _write(

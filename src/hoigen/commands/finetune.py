@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from hoigen.commands.options import Quiet
 from hoigen.core.errors import SetupError, UsageError
@@ -95,7 +96,11 @@ def finetune(
             raise UsageError(
                 "--trainer: the model is among its weights (--set weights.model=...), captions in its export"
             )
-        return _launch(trainer, data, out, given, str(recipe or "--set"), plan=plan)
+        from hoigen.training.trainers import launch
+
+        settings: launch.Settings = build(launch.Settings, given, str(recipe or "--set"))
+        prepared = launch.prepare(trainer, data, out, settings)
+        return Launched(prepared.commands, None if plan else launch.run(prepared))
     import torch
 
     from hoigen.data.files import Folder
@@ -154,7 +159,7 @@ def finetune(
     with folder.lock(f".lock-{group.rank}"):
         if group.main:
             record = {"facts": work.facts, "estimate": str(work.estimated), "versions": pipelines.versions()}
-            _write(folder, record)
+            folder.write(loop.RECORD, (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
         loop.compute_once(work, group, quiet=quiet)
         loop.train(work, group, quiet=quiet)
     return _with_losses(result)
@@ -170,25 +175,6 @@ class Launched:
     def __str__(self) -> str:
         lines = [shlex.join(words) for words in self.commands]
         return "\n".join([*lines, f"LoRA: {self.lora}"] if self.lora else lines)
-
-
-def _launch(name: str, data: Path, out: Path, given: Mapping[str, Any], where: str, *, plan: bool) -> Launched:
-    from hoigen.recipe.build import build
-    from hoigen.training.trainers import launch
-
-    settings: launch.Settings = build(launch.Settings, given, where)
-    prepared = launch.prepare(name, data, out, settings)
-    return Launched(prepared.commands, None if plan else launch.run(prepared))
-
-
-def _write(folder: object, record: object) -> None:
-    import json
-
-    from hoigen.data.files import Folder
-    from hoigen.training.finetune.loop import RECORD
-
-    assert isinstance(folder, Folder)
-    folder.write(RECORD, (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def _by_processes(count: int) -> None:

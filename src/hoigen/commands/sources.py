@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +10,6 @@ from hoigen.core.errors import UsageError, nearest
 from hoigen.core.settings import Setting
 
 if TYPE_CHECKING:
-    from hoigen.data.sources.source import Source
     from hoigen.dataset.mapping import Mapped
     from hoigen.dataset.published.fetching import Fetched
     from hoigen.dataset.published.source import Published
@@ -138,6 +136,7 @@ def sources(
 def _fetched(
     source: Published, index: str | None, folder: Path | None, command: str | None, rate: float | None
 ) -> Fetched | None:
+    from hoigen.data.sources import manifests
     from hoigen.dataset.published import fetching
 
     if folder is None:
@@ -145,19 +144,11 @@ def _fetched(
     if index is None:
         raise UsageError("--fetch FOLDER goes with --index LIST: a list with addresses (column url)")
     words = fetching.words_of(command) if command else ()
-    rows = _rows_with_addresses(source, index)
-    return fetching.fetch(rows, Path(folder).expanduser().absolute(), command=words, rate=rate and rate * 1e6)
-
-
-def _rows_with_addresses(source: Published, index: str) -> Iterator[Source]:
-    """Rows of its own list, or, of a source that is folders, those of a list of addresses of its archives."""
-    from hoigen.data.sources import manifests
-
-    if source.rows is not None:
-        return source.rows(index)
-    if not manifests.kind_of(index):
+    if source.rows is None and not manifests.kind_of(index):
         raise UsageError(f"--index {index}: to fetch, a list with the column url is needed (.csv, .jsonl, ...)")
-    return manifests.read(index)
+    # rows of its own list, or, of a source that is folders, those of a list of addresses of its archives
+    rows = source.rows(index) if source.rows is not None else manifests.read(index)
+    return fetching.fetch(rows, Path(folder).expanduser().absolute(), command=words, rate=rate and rate * 1e6)
 
 
 def _licence(name: str) -> str:

@@ -228,7 +228,7 @@ def _written(value: Any) -> Any:
 @functools.cache
 def names_of(kind: Kind) -> tuple[str, ...]:
     """Names of all that is at hand: hoigen's own and that of installed packages."""
-    return tuple(sorted({*OWN[kind], *(point.name for point in metadata.entry_points(group=f"hoigen.{kind}s"))}))
+    return tuple(sorted({*OWN[kind], *(point.name for point in _points(kind))}))
 
 
 def _own(kind: Kind, name: str) -> type[Any]:
@@ -252,7 +252,7 @@ def find(kind: Kind, name: str, *, beside: Path | None = None) -> type[Any]:
     """
     if name.endswith(".py"):
         return _only(kind, _load_file(own_file(name, beside)), name)
-    points = {point.name: point for point in metadata.entry_points(group=f"hoigen.{kind}s")}
+    points = {point.name: point for point in _points(kind)}
     if name in points:
         loaded: type[Any] = points[name].load()
         return loaded

@@ -570,7 +570,7 @@ def words_of(text: str, *, own: str = "", language: str = "") -> _Words:
     ):
         if found := pattern.search(unquoted):
             return _Words("", "refused", f"{what} ({found.group().strip()[:40]!r}): it wrote {shown}")
-    for sentence in _sentences(unquoted):
+    for sentence in filter(None, re.split(r"(?<=[.!?。！？])\s+", unquoted)):
         if _of_the_task(sentence, alone=ACTOR.search(unquoted) is None):
             return _Words("", "refused", f"it speaks of its task: it wrote {sentence[:80]!r}")
     addressed = PERSONS.get(language or asked)
@@ -703,8 +703,9 @@ def _bare(text: str) -> tuple[str, str, list[str]]:
     items = [ITEM.sub("", line) for line in kept]
     listed = sum(one != other for one, other in zip(items, kept, strict=True))
     fields = sum(FIELD.match(line) is not None for line in items)
+    sections = sum(CLOSER.search(line.strip("#*_ ")) is None for line in headings)  # others only close the text
     if (
-        (len(headings) > 1 and not _notes_only(headings))
+        sections > 1
         or (fields > 1 and fields == len(items))
         or sum(FIELD.match(line) is not None and len(line.split(":")[0].split()) < 3 for line in items) > 1
         or len(POINTS.findall(bare)) > 1
@@ -722,14 +723,6 @@ def _bare(text: str) -> tuple[str, str, list[str]]:
     if left:
         return "", f"marks that are no words ({left.group()[:20]!r}): it wrote {bare[:80]!r}", []
     return bare, "", doubts
-
-
-def _notes_only(headings: Sequence[str]) -> bool:
-    return sum(CLOSER.search(line.strip("#*_ ")) is None for line in headings) < 2
-
-
-def _sentences(text: str) -> list[str]:
-    return [part for part in re.split(r"(?<=[.!?。！？])\s+", text) if part]
 
 
 def _of_the_task(sentence: str, *, alone: bool) -> bool:

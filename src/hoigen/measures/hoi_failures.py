@@ -23,11 +23,6 @@ if TYPE_CHECKING:
     from hoigen.measures.fine.pairs import Candidate, Frame
 
 
-def _number(kind: str, place: int) -> Number:
-    about = f"Whether it happens in a video, 0 or 1: {KINDS[kind]}. Over videos, the share of them."  # type: ignore[index]
-    return Number(name=f"fails_{kind}", label=f"Fails: {kind}", better="less", share=True, place=place, about=about)
-
-
 @measure(
     "hoi_failures",
     numbers=(
@@ -39,7 +34,17 @@ def _number(kind: str, place: int) -> Number:
             place=30,
             about="Whether anything goes wrong that can be told from what was observed, 0 or 1; of videos the share.",
         ),
-        *(_number(kind, 31 + at) for at, kind in enumerate(KINDS)),
+        *(
+            Number(
+                name=f"fails_{kind}",
+                label=f"Fails: {kind}",
+                better="less",
+                share=True,
+                place=place,
+                about=f"Whether it happens in a video, 0 or 1: {told}. Over videos, the share of them.",
+            )
+            for place, (kind, told) in enumerate(KINDS.items(), start=31)
+        ),
     ),
 )
 class HoiFailures:

@@ -72,7 +72,9 @@ def gather_evaluation(run: Run, beside: Run | None = None, *, shown: int = SHOWN
     columns = chosen(number for source in sources for number in source.numbers)
     pairs = _pairs(sides, beside is not None)
     rank = rank_of(pairs, columns)
-    counts = _as_counted(pairs, columns)
+    # a video in which a number was looked for and is not there counts as the worst
+    settled = iter(counted([video for pair in pairs for video in pair], columns).videos)
+    counts: list[_Group] = [tuple(next(settled) for _ in pair) for pair in pairs]
     as_it_is = {id(group): pair for group, pair in zip(counts, pairs, strict=True)}
     picks = picked(counts, columns, shown)
     cards = [
@@ -90,8 +92,7 @@ def gather_evaluation(run: Run, beside: Run | None = None, *, shown: int = SHOWN
             name = model if owners[model] == 1 else f"{model} ({side.run.path.resolve().name})"
             name = name if name not in models else f"{name} {at + 1}"
             models[name] = [replace(video, model=name) for video in made]
-    counted = plural(len(pairs), "video" if beside is None else "pair")
-    number, _, one = counted.partition(" ")
+    number, _, one = plural(len(pairs), "video" if beside is None else "pair").partition(" ")
     whose = f" of {plural(len(models), 'model')}" if beside is None else f", {' beside '.join(models)}"
     return EvaluationFacts(
         title=" beside ".join(side.run.path.resolve().name for side in sides),
@@ -222,12 +223,6 @@ def _account(sides: Sequence[_Side], videos: Sequence[Video]) -> dict[str, Any]:
         for reason, uris in sorted(failed.items(), key=lambda item: -len(item[1]))
     ]
     return {"figures": found, "failures": failures, "notes": notes}
-
-
-def _as_counted(groups: Sequence[_Group], columns: Sequence[Number]) -> list[_Group]:
-    """Videos with what they count with: one in which a number was looked for and is not there is the worst."""
-    found = iter(counted([video for group in groups for video in group], columns).videos)
-    return [tuple(next(found) for _ in group) for group in groups]
 
 
 def _tables(

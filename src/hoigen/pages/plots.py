@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from hoigen.dataset.statistics import PAPER_LENGTHS, Spread, Statistics, Terms
+from hoigen.dataset.statistics import PAPER_LENGTHS, Spread, Statistics
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -263,34 +263,30 @@ def _lengths(figure: Figure, found: Statistics) -> None:
 
 
 def _figure5(figure: Figure, found: Statistics) -> None:
+    """The commonest, round a circle from the top; a bar is as long as the root of its number."""
     assert found.objects is not None
     assert found.actions is not None
-    for at, (terms, what, colour) in enumerate(
-        ((found.objects, "objects", KEPT), (found.actions, "actions", THIRD)), start=1
-    ):
-        _circle(figure.add_subplot(1, 2, at, projection="polar"), terms, what, colour)
-
-
-def _circle(axes: Any, terms: Terms, what: str, colour: str) -> None:
-    """The commonest, round a circle from the top; a bar is as long as the root of its number."""
-    some = terms.commonest[:SHOWN]
-    step = 2 * math.pi / max(len(some), 8)
     hole = 0.62
-    most = math.sqrt(some[0][1])
-    axes.set_theta_zero_location("N")
-    axes.set_theta_direction(-1)
-    for at, (name, many) in enumerate(some):
-        angle, long = at * step, math.sqrt(many) / most
-        axes.bar(angle, long, width=step * 0.82, bottom=hole, color=colour, alpha=0.45 + 0.55 * long, linewidth=0)
-        degrees = 90 - math.degrees(angle)
-        flip = 90 < degrees % 360 < 270
-        axes.text(
-            angle, hole + long + 0.05, f"{name_of(name)}  {many:,}", rotation=degrees + 180 if flip else degrees,
-            rotation_mode="anchor", ha="right" if flip else "left", va="center", fontsize=8.6, color=INK,
-        )  # fmt: skip
-    axes.text(0, 0, f"{terms.kinds:,}\n{what}", ha="center", va="center", fontsize=12, fontweight="bold", color=INK)
-    axes.set_ylim(0, hole + 1.46)
-    axes.set_axis_off()
+    both = (found.objects, "objects", KEPT), (found.actions, "actions", THIRD)
+    for place, (terms, what, colour) in enumerate(both, start=1):
+        axes: Any = figure.add_subplot(1, 2, place, projection="polar")
+        some = terms.commonest[:SHOWN]
+        step = 2 * math.pi / max(len(some), 8)
+        most = math.sqrt(some[0][1])
+        axes.set_theta_zero_location("N")
+        axes.set_theta_direction(-1)
+        for at, (name, many) in enumerate(some):
+            angle, long = at * step, math.sqrt(many) / most
+            axes.bar(angle, long, width=step * 0.82, bottom=hole, color=colour, alpha=0.45 + 0.55 * long, linewidth=0)
+            degrees = 90 - math.degrees(angle)
+            flip = 90 < degrees % 360 < 270
+            axes.text(
+                angle, hole + long + 0.05, f"{name_of(name)}  {many:,}", rotation=degrees + 180 if flip else degrees,
+                rotation_mode="anchor", ha="right" if flip else "left", va="center", fontsize=8.6, color=INK,
+            )  # fmt: skip
+        axes.text(0, 0, f"{terms.kinds:,}\n{what}", ha="center", va="center", fontsize=12, fontweight="bold", color=INK)
+        axes.set_ylim(0, hole + 1.46)
+        axes.set_axis_off()
 
 
 def _words(figure: Figure, found: Statistics) -> None:

@@ -168,18 +168,13 @@ def _groups(found: Statistics, drawings: Sequence[Html]) -> Html:
         pairs = [el("div", el("dt", key), el("dd", _value(value))) for key, value in facts.items() if value != ""]
         parts += [el("h3", name), el("dl", pairs, class_="facts")]
         if name == "balance":
-            parts += [el("p", _balanced(facts), class_="why"), *drawings]
+            how = "a clip stays with a chance of 1/sqrt(size of its group): one four times as large keeps twice as many"
+            if facts.get("how") == "plain":
+                how = "of each group as many stay as the quota says"
+            why = f"Groups are by {facts.get('by')}; {how}. Which ones, the seed {facts.get('seed')} decides."
+            parts += [el("p", why, class_="why"), *drawings]
     lead = "Rules about a clip among others. They delete nothing: without them the clips are back."
     return section("groups", "Duplicates, balance", lead, join(parts))
-
-
-def _balanced(facts: Mapping[str, object]) -> str:
-    how = (
-        "of each group as many stay as the quota says"
-        if facts.get("how") == "plain"
-        else "a clip stays with a chance of 1/sqrt(size of its group): one four times as large keeps twice as many"
-    )
-    return f"Groups are by {facts.get('by')}; {how}. Which ones, the seed {facts.get('seed')} decides."
 
 
 def _value(value: object) -> str:

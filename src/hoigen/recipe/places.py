@@ -88,7 +88,9 @@ def _value(value: Any, where: str, key: Key | None, beside: Path | None) -> Any:
         return plugin_of(kind, value, where, beside)
     if not _may_name(value):
         return value
-    is_file = str(value).endswith(OWN) or (key is not None and (key.setting.file or _is_path(key.hint)))
+    is_file = str(value).endswith(OWN) or (
+        key is not None and (key.setting.file or key.hint is Path or Path in typing.get_args(key.hint))
+    )
     for folder in (beside, Path()):
         if folder is not None and (whole := _found(value, folder, is_file=is_file)):
             return whole
@@ -112,10 +114,6 @@ def _found(value: str | Path, folder: Path, *, is_file: bool = False) -> str | N
     except (OSError, ValueError, RuntimeError):  # a text that cannot be a path
         pass
     return None
-
-
-def _is_path(hint: Any) -> bool:
-    return hint is Path or Path in typing.get_args(hint)
 
 
 def _lacking(value: str, where: str, beside: Path | None) -> UsageError:

@@ -52,15 +52,12 @@ def load_recipe(path: Path) -> Values:
     found = dict(inner) if isinstance(inner, dict) and "hoigen" in loaded else loaded
     folder = path.absolute().parent
     if found is not loaded and path.name == "run.yaml":
-        found |= _moved(found, folder)
+        # a run is the folder that its run.yaml lies in, and so is its own list, wherever it was made
+        before = str(found.get("run", ""))
+        if before and found.get("videos") == f"{before}/videos.parquet":
+            found["videos"] = str(folder / "videos.parquet")
+        found["run"] = str(folder)
     return {key: value if key == "run" else _beside(value, folder, key) for key, value in found.items()}
-
-
-def _moved(recipe: Mapping[str, Any], folder: Path) -> Values:
-    """A run is the folder that its run.yaml lies in, and so is its own list, wherever it was made."""
-    before, videos = str(recipe.get("run", "")), recipe.get("videos")
-    own_list = f"{before}/videos.parquet"
-    return {"run": str(folder)} | ({"videos": str(folder / "videos.parquet")} if before and videos == own_list else {})
 
 
 def _beside(value: Any, folder: Path, key: str = "") -> Any:

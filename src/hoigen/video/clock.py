@@ -95,7 +95,10 @@ class Clock:
                 begins = packet.is_keyframe and pts is not None and self.shown is not None
                 usual *= 3 if self.crammed == 3 else 1  # with room for the two before it that were let be
                 self.shift = (self.shown - pts if begins else self.last - stamp) + usual
-        self._note(stamp + self.shift)
+        here = stamp + self.shift
+        if self.last is not None and here > self.last and not self.crammed:
+            self.gaps.append(here - self.last)
+        self.last = max(here, self.last) if self.last is not None else here
         if dts is not None and self.shift:
             packet.dts = dts + self.shift
         if pts is None:
@@ -142,13 +145,6 @@ class Clock:
         steady = len(self.gaps) == STEADY and max(self.gaps) <= 1.2 * min(self.gaps)
         hole = max(self.holes[not steady], HOLE_STEPS * usual * self.base)
         return min(step, ahead) * self.base <= hole
-
-    def _note(self, stamp: int) -> None:
-        if self.last is not None:
-            step = stamp - self.last
-            if step > 0 and not self.crammed:
-                self.gaps.append(step)
-        self.last = max(stamp, self.last) if self.last is not None else stamp
 
     @property
     def usual(self) -> Seconds:

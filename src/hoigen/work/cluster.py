@@ -342,14 +342,17 @@ class _Leasing:
             lease.losses += 1
             failure = Failure("crash", f"its machine was lost: {why}", "", lease.losses, "")
             if lease.losses >= LOSSES:
-                follow_up = self.sink.failed(lease.task, failure)
-                if follow_up is not None:
-                    self.waiting.appendleft(_Lease(follow_up))
+                self._gave_up(lease, failure)
                 continue
             lease.task = self.sink.retry(lease.task, failure)
             self.waiting.appendleft(lease)
 
     # leases
+
+    def _gave_up(self, lease: _Lease, failure: Failure) -> None:
+        follow_up = self.sink.failed(lease.task, failure)
+        if follow_up is not None:
+            self.waiting.appendleft(_Lease(follow_up))
 
     def _next_there(self) -> bool:
         if not self.waiting and not self.exhausted:
@@ -372,7 +375,7 @@ class _Leasing:
                     given.append(self._packed(lease.task))
                 except Exception as error:
                     reason = f"the task cannot be sent to a worker: {type(error).__name__}: {error}"
-                    self._cannot_send(lease, Failure("error", reason, "", lease.losses + 1, ""))
+                    self._gave_up(lease, Failure("error", reason, "", lease.losses + 1, ""))
                 else:
                     hand.leases[self.number] = lease
             if given:
@@ -382,11 +385,6 @@ class _Leasing:
         body = pickle.dumps(task.payload, pickle.HIGHEST_PROTOCOL)
         self.number += 1
         return self.number, body
-
-    def _cannot_send(self, lease: _Lease, failure: Failure) -> None:
-        follow_up = self.sink.failed(lease.task, failure)
-        if follow_up is not None:
-            self.waiting.appendleft(_Lease(follow_up))
 
     # listening
 

@@ -112,8 +112,10 @@ class Supervisor:
             for worker in self.workers:
                 if not worker.ready or worker.busy != depth or (depth and not worker.quick):
                     continue
-                if len(worker.flights) > depth and not self._takes_more(worker):
-                    continue
+                if len(worker.flights) > depth:  # some of its tasks wait for answers
+                    full = len(worker.flights) - worker.busy >= self.limits.together
+                    if full or resident_mb(worker.process.pid) >= ROOM * self.limits.memory_mb:
+                        continue
                 new_to_come = len(self.workers) < self.most or any(each.sent == 0 for each in self.workers)
                 if self.fresh and (worker.sent == 0 or not new_to_come):
                     flight = self.fresh.popleft()
@@ -130,12 +132,6 @@ class Supervisor:
                     self._gave_up(flight, "error", reason, "", traceback.format_exc())
                 else:
                     self._mind_writing(worker)
-
-    def _takes_more(self, worker: Worker) -> bool:
-        """Whether a worker, some of whose tasks wait for answers, can be given another."""
-        if len(worker.flights) - worker.busy >= self.limits.together:
-            return False
-        return resident_mb(worker.process.pid) < ROOM * self.limits.memory_mb
 
     def _grow(self) -> None:
         """As many workers as there is work for."""

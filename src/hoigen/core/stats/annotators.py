@@ -124,7 +124,8 @@ def _gold_alert(answers: Sequence[Answer], limits: _Limits) -> str:
     gold = _share(right, len(golds), NO_GOLD)
     if len(golds) < GOLD_ENOUGH or gold.high is None or gold.high >= limits.gold:
         return ""
-    return f"{right} of {len(golds)} gold questions are right: {_of(gold)}, all of it below {limits.gold:.0%}"
+    share = f"{gold.value:.0%} ({gold.low:.0%} to {gold.high:.0%})"
+    return f"{right} of {len(golds)} gold questions are right: {share}, all of it below {limits.gold:.0%}"
 
 
 def _person(
@@ -183,10 +184,6 @@ def _share(yes: int, of: int, reason: str) -> Estimate:
         return Estimate(value=None, reason=reason)
     low, high = wilson(yes, of)
     return Estimate(value=yes / of, low=low, high=high, top=yes, bottom=of)
-
-
-def _of(share: Estimate) -> str:
-    return f"{share.value:.0%} ({share.low:.0%} to {share.high:.0%})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

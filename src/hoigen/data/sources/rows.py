@@ -30,6 +30,8 @@ Fields = Mapping[str, tuple[str, Any]]
 Located = Callable[[str], str]
 """A path as it stands in a list -> the path as it can be opened."""
 
+NOTHING = ("nan", "NaN", "null")
+"""Words of pandas and JSON for nothing, in a list that Python has written."""
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "uri": ("uri", "path", "file", "video", "video_path", "file_name", "video_file_name", "url"),
     "start": ("start", "start_time"),
@@ -213,18 +215,17 @@ def _list(row: Row, name: str, place: str) -> list[Any]:
         try:
             tree = ast.parse(text.strip(), mode="eval") if len(text) <= LONGEST else None
             for node in ast.walk(tree) if tree is not None else ():
-                if isinstance(node, ast.List | ast.Tuple):  # pandas and JSON have words of their own for nothing
-                    node.elts = [ast.Constant(None) if _nothing(each) else each for each in node.elts]
+                if isinstance(node, ast.List | ast.Tuple):
+                    node.elts = [
+                        ast.Constant(None) if isinstance(each, ast.Name) and each.id in NOTHING else each
+                        for each in node.elts
+                    ]
             found = ast.literal_eval(tree) if tree is not None else None
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             found = None
     if not isinstance(found, list | tuple):
         raise UsageError(f"{place}: {name} is a list like ['a', 'b']; it came as {shown(text)}")
     return list(found)
-
-
-def _nothing(node: ast.expr) -> bool:
-    return isinstance(node, ast.Name) and node.id in ("nan", "NaN", "null")
 
 
 def _with_download(

@@ -69,7 +69,11 @@ def _worldfoundry(card: Path) -> Source:
             raise UsageError(f"{place}: metrics is an object of numbers; it came as {shown(given)}")
         failure = "" if row.get("status") == "succeeded" else str(row.get("error") or row.get("status") or "no status")
         videos.append(replace(_video(name, name, whose, given, "not a number", place), failure=failure))
-    return _source(card, videos, {name: _better(facts.get(name)) for name in facts})
+    better: dict[str, str | None] = {}
+    for name, fact in facts.items():
+        way = fact.get("higher_is_better") if isinstance(fact, dict) else None
+        better[name] = {True: "more", False: "less"}[way] if isinstance(way, bool) else None
+    return _source(card, videos, better)
 
 
 def _lmms(path: Path) -> Source:
@@ -139,8 +143,3 @@ def _name(metric: str) -> str:
     """A metric's name as a column's."""
     found = re.sub(r"\W+", "_", metric, flags=re.ASCII).strip("_") or "metric"
     return found if not found[0].isdigit() else f"m_{found}"
-
-
-def _better(facts: Any) -> str | None:
-    way = facts.get("higher_is_better") if isinstance(facts, dict) else None
-    return {True: "more", False: "less"}.get(way) if isinstance(way, bool) else None

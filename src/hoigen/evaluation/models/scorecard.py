@@ -24,7 +24,11 @@ def card_of(source: Source) -> dict[str, str]:
     libraries = ran.get("libraries") or {}
     suite = source.evaluation.get("suite") or {}
     measures = (ran.get("recipe") or {}).get("measures")
-    devices = sorted({str(each) for each in _all(measures, "device") if each}) or _named(ran.get("cards"))
+    devices = sorted({str(each) for each in _all(measures, "device") if each})
+    if not devices and isinstance(cards := ran.get("cards"), list):
+        devices = [str(each) for each in cards]
+    readers = ran.get("observations")
+    readers = readers if isinstance(readers, Mapping) else {}
     precision = sorted({str(each) for each in _all(measures, "dtype") if each})
     models = sorted(
         {
@@ -45,7 +49,7 @@ def card_of(source: Source) -> dict[str, str]:
         "card": ", ".join(devices) or ("cpu" if libraries else ""),
         "precision": ", ".join(precision) or ("as each model's own" if libraries else ""),
         "torch": str(libraries.get("torch") or ""),
-        "readers": ", ".join(f"{name} by {where.partition('/')[0]}" for name, where in _items(ran.get("observations"))),
+        "readers": ", ".join(f"{name} by {str(where).partition('/')[0]}" for name, where in readers.items()),
         "weights": ", ".join(models[:12]) + (" …" if len(models) > 12 else ""),
         "machine": str(ran.get("machine") or ""),
     }  # fmt: skip
@@ -122,14 +126,6 @@ def _seeds(source: Source) -> set[int]:
     recorded = {each for each in given if isinstance(each, int)} if isinstance(given, list) else set()
     named = (re.search(r"seed[_-]?(\d{1,20})", video.sample) for video in source.videos)
     return recorded | {int(found[1]) for found in named if found}
-
-
-def _items(given: Any) -> list[tuple[str, str]]:
-    return [(str(name), str(value)) for name, value in given.items()] if isinstance(given, Mapping) else []
-
-
-def _named(given: Any) -> list[str]:
-    return [str(each) for each in given] if isinstance(given, list) else []
 
 
 def _all(given: Any, key: str) -> list[Any]:

@@ -122,7 +122,8 @@ def main_table(models: Models, asked: Asked, accounts: Mapping[str, Account]) ->
         first = (max if column.better == "more" else min)(values, key=lambda name: values[name])
         like = like_the_best({name: models[name] for name in values}, first, column, asked.draws)
         if like:
-            alike.setdefault(f"{first} and {_some(like)}", []).append(column.heading)
+            more = f" and {len(like) - 3} more" if len(like) > 3 else ""
+            alike.setdefault(f"{first} and {', '.join(like[:3])}{more}", []).append(column.heading)
         elif same_prompts:
             cells[first][at] = replace(cells[first][at], best=True)
     order = list(models)
@@ -144,7 +145,8 @@ def main_table(models: Models, asked: Asked, accounts: Mapping[str, Account]) ->
     for column in nowhere:
         notes.append(f"no column: {accounts[column.name].told(column.heading)}")
     for column in columns:
-        if not accounts[column.name].ranks and any(video.values.get(column.name) is None for video in _every(models)):
+        lacks = any(video.values.get(column.name) is None for videos in models.values() for video in videos)
+        if lacks and not accounts[column.name].ranks:
             notes.append(f"{column.heading} is over the videos that have it, and ranks nothing")
     for who, headings in alike.items():
         notes.append(f"no best in {', '.join(headings)}: the test does not tell {who} apart")
@@ -159,14 +161,6 @@ def main_table(models: Models, asked: Asked, accounts: Mapping[str, Account]) ->
         notes.append(f"–: not measured in these runs ({', '.join(column.heading for column in asked.beside)})")
     heads = {name: f"{account.left}/{account.prompts} prompts" for name, account in accounts.items() if account.aside}
     return _by_columns("models", "Models", shown, rows, notes, heads)
-
-
-def _every(models: Models) -> list[Video]:
-    return [video for videos in models.values() for video in videos]
-
-
-def _some(names: Sequence[str], most: int = 3) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _by_columns(

@@ -295,6 +295,7 @@ class Session:
                 event_hooks={"response": [_bounded]},
             )
             # What the SDK would take from the environment and send to any server.
+            to_openai = urlsplit(url).hostname == "api.openai.com"
             others: Any = dict.fromkeys(("OpenAI-Organization", "OpenAI-Project"), openai.Omit())
             # No retries of the SDK: one may go to another server, and gives its slot back while it waits.
             # Servers without keys get a word that no key is.
@@ -303,7 +304,7 @@ class Session:
                 api_key=self.keys[url] or "none",
                 max_retries=0,
                 http_client=web,
-                default_headers={"Accept-Encoding": "identity"} | ({} if _is_openai(url) else others),
+                default_headers={"Accept-Encoding": "identity"} | ({} if to_openai else others),
             )
         client = self.clients[url]
         how: Any = {"timeout": httpx2.Timeout(timeout, connect=min(CONNECT, timeout))}
@@ -333,10 +334,6 @@ class Session:
         except (ValueError, RecursionError):
             found = response.text
         return Reply(response.status_code, keys.masked(found, key), _retry_after(response.headers))
-
-
-def _is_openai(url: str) -> bool:
-    return urlsplit(url).hostname == "api.openai.com"
 
 
 async def _bounded(response: Any) -> None:

@@ -111,7 +111,8 @@ def failures(
     found += _vanished(frames, followed, label, away)
     found += _doubled(frames, label)
     found += _jumped(frames, followed)
-    found += _hands(frames)
+    too_many = [frame.hands is not None and frame.persons > 0 and frame.hands > 2 * frame.persons for frame in frames]
+    found += _stretches(frames, too_many, "hands")  # more than two for each person that is seen
     return sorted(found, key=lambda each: (each.start, each.kind))
 
 
@@ -157,12 +158,6 @@ def _doubled(frames: Sequence[Glimpse], label: str) -> list[Failure]:
         for count, frame in zip(counts, frames, strict=True)
     ]
     return _stretches(frames, more, "doubles")
-
-
-def _hands(frames: Sequence[Glimpse]) -> list[Failure]:
-    """Stretches with more than two hands for each person that is seen."""
-    too_many = [frame.hands is not None and frame.persons > 0 and frame.hands > 2 * frame.persons for frame in frames]
-    return _stretches(frames, too_many, "hands")
 
 
 def _stretches(frames: Sequence[Glimpse], true: Sequence[bool], kind: Kind) -> list[Failure]:

@@ -85,11 +85,6 @@ class ThingNamer:
 
     def with_animal(self, piece: np.ndarray) -> tuple[dict[str, float], float]:
         """The same, and the probability that the piece shows any of ImageNet's animals, 0..1."""
-        chances = self._chances(piece)
-        return self._names(chances), float(min(1.0, chances[list(ANIMALS)].sum()))
-
-    def _chances(self, piece: np.ndarray) -> np.ndarray:
-        """(1000,) probabilities."""
         import cv2
         import numpy as np
 
@@ -99,13 +94,10 @@ class ThingNamer:
         steps = np.round((square.astype(np.float32) - MEAN) / SPREAD / scale + zero)
         [found] = self.model(np.clip(steps, 0, 255).astype(np.uint8))
         scale, zero = self.model.output_quantization
-        chances: np.ndarray = (found.astype(np.float32) - zero) * scale
-        return chances
-
-    def _names(self, likely: np.ndarray) -> dict[str, float]:
+        chances = (found.astype(np.float32) - zero) * scale  # (1000,) probabilities
         names: dict[str, float] = {}
-        for number in sorted(HANDLED, key=lambda number: -likely[number]):
-            if likely[number] > 0:
+        for number in sorted(HANDLED, key=lambda number: -chances[number]):
+            if chances[number] > 0:
                 name = HANDLED[number]
-                names[name] = names.get(name, 0.0) + float(likely[number])
-        return names
+                names[name] = names.get(name, 0.0) + float(chances[number])
+        return names, float(min(1.0, chances[list(ANIMALS)].sum()))
