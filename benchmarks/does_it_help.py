@@ -214,7 +214,7 @@ def trained(
         steps: of the optimiser.
         rate: of learning, after 50 steps.
         seed: of what is drawn.
-        way: `device`, `bfloat16` and `last`: channels come last in memory.
+        way: `device`, `bfloat16`, `last` (channels come last in memory), `graph` (a step is recorded, and replayed).
         batch: clips of a step.
         looked: is called after each step with its number, from 1.
 
@@ -254,7 +254,7 @@ def trained(
         noise.normal_(generator=on_device)
         if graph is not None:
             graph.replay()
-        elif not card or number < WARM:
+        elif not way["graph"] or number < WARM:
             if beside is None:
                 step()
             else:  # what is recorded later must have been done on another stream before
@@ -306,12 +306,26 @@ def begun(seed: int, way: Mapping[str, Any], sizes: Mapping[str, Any]) -> tuple[
     return net.to(memory_format=torch.channels_last_3d) if way["last"] else net, tensors, kinds, directions
 
 
-def pilot(device: str, sizes: Mapping[str, Any]) -> dict[str, Any]:
-    """How a step is computed, and how many steps the base learns: by the base of a seed that is in no analysis."""
+def pilot(device: str, sizes: Mapping[str, Any], graph: bool) -> dict[str, Any]:
+    """How a step is computed, and how many steps the base learns: by the base of a seed that is in no analysis.
+
+    Args:
+        device: of PyTorch.
+        sizes: of pool, arms and videos.
+        graph: on a card: steps are replayed. Raises ValueError where they do not learn as steps that are not.
+    """
     import torch
 
-    way: dict[str, Any] = {"device": device, "bfloat16": False, "last": False}
-    tried = []
+    way: dict[str, Any] = {"device": device, "bfloat16": False, "last": False, "graph": graph and device != "cpu"}
+    tried: list[dict[str, Any]] = []
+    alike: list[float] = []
+    if way["graph"]:
+        for replayed in (False, True):
+            net, clips, kinds, directions = begun(PILOT, way, sizes)
+            said = torch.from_numpy(kinds * 4 + directions).to(device)
+            alike.append(trained(net, clips, said, 60, 1e-3, PILOT, way | {"graph": replayed}, sizes["batch"]))
+        if not abs(alike[1] / alike[0] - 1) < 0.05:
+            raise ValueError(f"steps that are replayed do not learn as others: losses {alike[1]} and {alike[0]}")
     if device != "cpu":
         for bfloat16 in (False, True):
             for last in (False, True):
@@ -339,8 +353,16 @@ def pilot(device: str, sizes: Mapping[str, Any]) -> dict[str, Any]:
     began = time.perf_counter()
     said = torch.from_numpy(kinds * 4 + directions).to(device)
     trained(net, clips, said, max(sizes["choices"]), 1e-3, PILOT, way, sizes["batch"], looked)
-    return {"seed": PILOT, "range": RANGE, "ways": tried, "way": way, "seconds": time.perf_counter() - began,
-            "shares": {str(each): shares[each] for each in shares}, "steps": chosen(shares)}  # fmt: skip
+    return {
+        "seed": PILOT,
+        "range": RANGE,
+        "ways": tried,
+        "way": way,
+        "losses of 60 steps, not replayed and replayed": alike,
+        "seconds": time.perf_counter() - began,
+        "shares": {str(each): shares[each] for each in shares},
+        "steps": chosen(shares),
+    }
 
 
 def chosen(shares: Mapping[int, float]) -> int:
@@ -424,7 +446,11 @@ def main() -> None:
     # each in a process of its own, also the pilot: what one leaves on a card is no other's
     with ProcessPoolExecutor(asked.processes, multiprocessing.get_context("spawn"), max_tasks_per_child=1) as others:
         if "pilot" not in told:
-            told["pilot"] = others.submit(pilot, asked.device, sizes).result()
+            try:
+                told["pilot"] = others.submit(pilot, asked.device, sizes, True).result()
+            except Exception as error:
+                print(f"without graphs: {error}", flush=True)
+                told["pilot"] = others.submit(pilot, asked.device, sizes, False).result() | {"no graphs": str(error)}
             told["environment"] = surroundings(asked.device)
             written()
         steps, way = told["pilot"]["steps"], told["pilot"]["way"]

@@ -3,6 +3,7 @@ that the same network gives when prepared batches lie on the card; how far lower
 what breaks costs what it should.
 
 python benchmarks/gpu_rates.py [rates] [precision] [faults] [runs] [profile]    all of them without a word
+python benchmarks/gpu_rates.py rates precision text_boxes unimatch_flow         of these measures alone
 
 Needs a card and extra [models]. Weights at random in the published sizes, made here. Frames are there already, as a
 decoder leaves them: uint8 in a worker's memory. `runs` are whole runs over videos.
@@ -26,6 +27,8 @@ from typing import Any
 import numpy as np
 from machine import headline
 
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "observe"))  # weights of ADA-CM from seeds, and a CLIP
+
 PROFILED = ("background_consistency", "imaging_quality", "motion_smoothness", "unimatch_flow")
 WARM, LONG = 2.0, 4.0
 """Seconds before and while it is counted."""
@@ -42,19 +45,25 @@ ASKED = {
     "motion_smoothness": (SMALL, 33, "pairs", 400),
     "overall_consistency": (SMALL, 16, "clips", 190),
     "unimatch_flow": ((320, 569), 10, "pairs", 200),
+    "text_boxes": ((720, 1280), 5, "frames", None),  # DBNet++
+    "coarse_hoi": ((720, 1280), 8, "frames", 250),  # ADA-CM
 }
 
 
-def weights(folder: Path) -> list[dict[str, Any]]:
-    """Measures with weights at random."""
+def weights(folder: Path, names: Sequence[str]) -> list[dict[str, Any]]:
+    """The measures of these names, with weights at random."""
+    import ada_cm_world
+    import tiny_clip
     import torch
 
     from hoigen.models.nets.amt import Amt
     from hoigen.models.nets.clip import ClipVit, Text, ViClip, Vision
+    from hoigen.models.nets.dbnet import DbNet
     from hoigen.models.nets.dino import Dino
     from hoigen.models.nets.laion import Head
     from hoigen.models.nets.musiq import Musiq
     from hoigen.models.nets.unimatch import UniMatch
+    from hoigen.observe.adacm import detr, trained
 
     torch.manual_seed(0)
 
@@ -65,20 +74,68 @@ def weights(folder: Path) -> list[dict[str, Any]]:
         torch.save({prefix + key: each.clone() for key, each in model.state_dict().items()}, folder / name)
         return str(folder / name)
 
-    eyes = saved("clip_l14.pth", ClipVit(1024, 24, 14, 257, 768), "visual.")
+    @functools.cache
+    def eyes() -> str:
+        return saved("clip_l14.pth", ClipVit(1024, 24, 14, 257, 768), "visual.")
+
+    def dbnet() -> str:
+        """A map with little text in it, as of most footage; what boxes cost in a worker is hardly in it."""
+        model = DbNet(True, (False, True, True, True))
+        for each in model.parameters():
+            if each.dim() > 1:
+                torch.nn.init.kaiming_normal_(each)
+        last = model.det_head["binarize"][-1]
+        last.weight.data *= 0.02
+        last.bias.data.fill_(-3)
+        torch.save({"state_dict": model.state_dict()}, folder / "dbnetpp.pth")
+        return str(folder / "dbnetpp.pth")
+
+    def ada_cm() -> dict[str, str]:
+        """ResNet-50 with ViT-B/16, trained: eight remembered crops of each of 117 verbs."""
+        with torch.device("meta"):
+            boxes, seen = detr._Detr(256, 2048, (6, 6), 100, 81), trained._AdaptedVit(768, 12, 16, 197, 512)
+            for block in seen.transformer.resblocks:
+                block.adaptermlp = trained._Adapter(768, 64, 1)
+        sizes = {f"detector.{name}": each.shape for name, each in boxes.state_dict().items()}
+        sizes |= {f"clip_head.image_encoder.{name}": each.shape for name, each in seen.state_dict().items()}
+        sizes["adapter_union_weight"] = (117, 512)
+        for part, width in (("HO", 1024), ("U", 512)):
+            sizes |= {
+                f"adapter_{part}_weight": (936, width),
+                f"adapter_{part}_bias": (936,),
+                f"label_{part}": (936, 117),
+            }
+        sizes |= {f"logit_scale_{part}": () for part in ("HO", "U", "text")}
+        for at, (given, made) in enumerate(((517, 128), (128, 128), (128, 64))):
+            sizes |= {
+                f"priors_downproj.layers.{at}.weight": (made, given),
+                f"priors_downproj.layers.{at}.bias": (made,),
+            }
+        state = {name: torch.from_numpy(np.array(ada_cm_world.array(name, size))) for name, size in sizes.items()}
+        torch.save({"model_state_dict": state}, folder / "ada_cm.pt")
+        return {"checkpoint": str(folder / "ada_cm.pt"), "clip": str(tiny_clip.clip(folder / "clip", projection=512))}
+
     line = torch.nn.Linear(768, 1)
-    head = Head([(768, 1024), None, (1024, 128), None, (128, 64), None, (64, 16), (16, 1)])
-    viclip = ViClip(Vision(1024, 24, 257, 8, 768), Text(768, 12, 32, 49408, 768))
-    return [
-        {"aesthetics": {"checkpoint": eyes, "head": saved("v2.pth", head)}},
-        {"aesthetic_quality": {"checkpoint": eyes, "head": saved("v1.pth", line)}},
-        {"subject_consistency": {"checkpoint": saved("dino.pth", Dino(768, 12, 16, 14))}},
-        {"background_consistency": {"checkpoint": saved("clip_b32.pth", ClipVit(768, 12, 32, 50, 512), "visual.")}},
-        {"imaging_quality": {"checkpoint": saved("musiq.pth", Musiq(384, 1152, 14))}},
-        {"motion_smoothness": {"checkpoint": saved("amt.pth", Amt())}},
-        {"overall_consistency": {"checkpoint": saved("viclip.pth", viclip)}},
-        {"unimatch_flow": {"checkpoint": saved("unimatch.pth", UniMatch(width=128, inner=1024, depth=6))}},
-    ]
+    made: dict[str, Callable[[], dict[str, Any]]] = {
+        "aesthetics": lambda: {
+            "checkpoint": eyes(),
+            "head": saved("v2.pth", Head([(768, 1024), None, (1024, 128), None, (128, 64), None, (64, 16), (16, 1)])),
+        },
+        "aesthetic_quality": lambda: {"checkpoint": eyes(), "head": saved("v1.pth", line)},
+        "subject_consistency": lambda: {"checkpoint": saved("dino.pth", Dino(768, 12, 16, 14))},
+        "background_consistency": lambda: {
+            "checkpoint": saved("clip_b32.pth", ClipVit(768, 12, 32, 50, 512), "visual.")
+        },
+        "imaging_quality": lambda: {"checkpoint": saved("musiq.pth", Musiq(384, 1152, 14))},
+        "motion_smoothness": lambda: {"checkpoint": saved("amt.pth", Amt())},
+        "overall_consistency": lambda: {
+            "checkpoint": saved("viclip.pth", ViClip(Vision(1024, 24, 257, 8, 768), Text(768, 12, 32, 49408, 768)))
+        },
+        "unimatch_flow": lambda: {"checkpoint": saved("unimatch.pth", UniMatch(width=128, inner=1024, depth=6))},
+        "text_boxes": lambda: {"detector": "dbnetpp", "checkpoint": dbnet()},
+        "coarse_hoi": lambda: {"observer": {"ada_cm": ada_cm()}},
+    }
+    return [{name: made[name]()} for name in ASKED if name in names]
 
 
 def shown(size: tuple[int, int], count: int, seed: int = 0) -> list[np.ndarray]:
@@ -91,6 +148,10 @@ def shown(size: tuple[int, int], count: int, seed: int = 0) -> list[np.ndarray]:
 
 def said(measure: Any, frames: Any, clip: Any) -> Any:
     """The score of a clip of these `Frames`."""
+    if hasattr(measure, "looking"):  # of what an observer saw
+        from hoigen.observe.observation import observe
+
+        return measure.read(clip, observe(measure.looking, clip, list(frames.images), list(frames.times)))
     if hasattr(measure, "begin"):
         stream = measure.begin(clip)
         for image, time in zip(frames.images, frames.times, strict=True):
@@ -102,7 +163,8 @@ def said(measure: Any, frames: Any, clip: Any) -> Any:
 def clip_of(size: tuple[int, int], count: int) -> Any:
     from hoigen.core.clip import Clip
 
-    return Clip(id="0", uri="/v.mp4", end=count / 25, width=size[1], height=size[0], fps=25, prompt=PROMPT)
+    meta = {"verb": "hold", "object": "cup"}
+    return Clip(id="0", uri="/v.mp4", end=count / 25, width=size[1], height=size[0], fps=25, prompt=PROMPT, meta=meta)
 
 
 def worker() -> None:
@@ -153,7 +215,8 @@ def rates(specs: list[dict[str, Any]], best: dict[str, float]) -> None:
             each.stdin.flush()
         for each in workers:
             each.stdout.readline()
-        for name, (size, length, unit, goal) in ASKED.items():
+        for name in (next(iter(spec)) for spec in specs):
+            size, length, unit, goal = ASKED[name]
             begin = time.time() + WARM + 1
             for each in workers:
                 each.stdin.write(json.dumps([name, begin, begin + LONG]) + "\n")
@@ -169,7 +232,7 @@ def rates(specs: list[dict[str, Any]], best: dict[str, float]) -> None:
             alone = best.get(name, float("nan"))
             print(
                 f"  {name:24}{size[1]}x{size[0]:<6}{rate:9.1f} {unit:7} a second, {rate / alone:5.0%} of the best "
-                f"{alone:8.1f}; goal {goal}; card busy {sum(busy) / len(busy):3.0f} %",
+                f"{alone:8.1f}; goal {goal or 'not set'}; card busy {sum(busy) / len(busy):3.0f} %",
                 flush=True,
             )
         for each in workers:
@@ -206,6 +269,7 @@ def use_of_card() -> float:
 
 def inputs(name: str, rows: int) -> tuple[Any, tuple[Any, ...]]:
     """A look, and arrays of so many rows."""
+    from hoigen.measures.text_boxes import LookForText
     from hoigen.measures.unimatch_flow import LookAtFlow
     from hoigen.measures.vbench import pictures
 
@@ -215,6 +279,8 @@ def inputs(name: str, rows: int) -> tuple[Any, tuple[Any, ...]]:
         return pictures.LookBetween(), (np.stack([frames] * rows),)
     if name == "unimatch_flow":
         return LookAtFlow(), (np.stack([frames[:2]] * rows),)
+    if name == "text_boxes":
+        return LookForText(1024), (frames[np.arange(rows) % 3],)
     if name == "overall_consistency":
         numbers = np.array([[49406, *range(320, 330), 49407, *([0] * 20)]] * rows)
         return pictures.LookAtClip(), (np.stack([frames[[0, 1, 2, 0, 1, 2, 0, 1]]] * rows), numbers)
@@ -234,7 +300,7 @@ def alone(specs: list[dict[str, Any]], profiled: bool) -> dict[str, float]:
     from hoigen.rules.cascade import build_steps
 
     best: dict[str, float] = {}
-    for step in build_steps(specs, {}):
+    for step in build_steps([spec for spec in specs if "coarse_hoi" not in spec], {}):  # which has two networks
         (network,) = step.measure.networks
         handle = room.load(network)
         told = []
@@ -305,7 +371,8 @@ def precision(specs: list[dict[str, Any]]) -> None:
     assert np.array_equal(made, np.asarray(Image.fromarray(image).resize((398, 224), Image.Resampling.BICUBIC)))
     print("made smaller on the card: every pixel of 720p is Pillow's")
     print("largest difference of a number from the CPU's (float32), relative to the largest; weights at random:")
-    for spec in reversed(specs):
+    wrong = []
+    for spec in reversed([spec for spec in specs if "coarse_hoi" not in spec]):
         [(name, settings)] = spec.items()
         rows = 2 if name in ("motion_smoothness", "unimatch_flow", "overall_consistency") else 4
         look, arrays = inputs(name, rows)
@@ -322,11 +389,12 @@ def precision(specs: list[dict[str, Any]]) -> None:
                 batch = float((many - alike).abs().max() / answer.abs().max())
                 told.append(f"{dtype} {off:.1e} (batch of 9 from 1: {batch:.1e})")
                 bound = {"float32": 2e-4, "float16": 5e-2, "bfloat16": 0.3}[dtype]
-                assert off < bound, (name, dtype, off)
-                assert batch < bound, (name, dtype, batch)
+                if not (off < bound and batch < bound):
+                    wrong.append((name, dtype, off, batch))
         print(f"  {name:24}{'; '.join(told)}", flush=True)
         room._kept.clear()
         torch.cuda.empty_cache()
+    assert not wrong, wrong
 
 
 def faults(folder: Path, specs: list[dict[str, Any]]) -> None:
@@ -390,10 +458,11 @@ def main(asked: Sequence[str]) -> None:
     print(f"card     {torch.cuda.get_device_name()}, torch {torch.__version__}\n", flush=True)
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        specs = weights(Path(folder))
+        names = [each for each in asked if each in ASKED] or list(ASKED)
+        specs = weights(Path(folder), names)
         best: dict[str, float] = {}
         for section in SECTIONS:
-            if asked and section not in asked:
+            if set(asked) & set(SECTIONS) and section not in asked:
                 continue
             print(f"\n{section} ({time.monotonic() - began:.0f} s)", flush=True)
             try:

@@ -61,7 +61,7 @@ def test_the_steps_that_the_pilot_takes(bench: Any) -> None:
 def test_a_seed_is_the_same_again_and_another_is_not(bench: Any) -> None:
     pytest.importorskip("torch")
     sizes = bench.TRIAL | {"pool": 12, "asked": 1, "sampling": 1}
-    way = {"device": "cpu", "bfloat16": False, "last": False}
+    way = {"device": "cpu", "bfloat16": False, "last": False, "graph": False}
     once, again, other = (bench.run(seed, 2, way, sizes) for seed in (0, 0, 1))
     assert list(once) == ["base", *bench.ARMS, "seconds"]
     losses = [{name: each[name] for name in ("base", *bench.ARMS)} for each in (once, again, other)]
@@ -71,7 +71,7 @@ def test_a_seed_is_the_same_again_and_another_is_not(bench: Any) -> None:
 
 def test_training_brings_the_loss_down_and_looks_on_the_way(bench: Any) -> None:
     torch = pytest.importorskip("torch")
-    way = {"device": "cpu", "bfloat16": False, "last": True}
+    way = {"device": "cpu", "bfloat16": False, "last": True, "graph": False}
     net, clips, kinds, directions = bench.begun(0, way, bench.TRIAL)
     said, seen = torch.from_numpy(kinds * 4 + directions), []
     first = bench.trained(net, clips, said, 1, 1e-3, 0, way, 2)
