@@ -54,9 +54,7 @@ def test_labels_of_a_file_go_into_the_run_once(run: Run, tmp_path: Path) -> None
     file = table(tmp_path, "id;label;note\nid0;1;sharp\nid1;No;\ngone;yes;\n")
     found = annotate(run.path, file, question="good", who="ann")
     assert (found.added, found.known, found.unknown) == (2, 0, ["gone"])
-    assert "2 annotations added from 3 rows\nnote: 1 names are no clip that this run measures, such as gone" in str(
-        found
-    )
+    assert "2 annotations added from 3 rows\nnote: 1 name is no clip that this run measures, such as gone" in str(found)
     rows = Annotations(run.path).history()
     assert [(r.clip, r.question, r.value, r.who, r.tool, r.note) for r in rows] == [
         ("id0", "good", "yes", "ann", "hoigen annotate", "sharp"),

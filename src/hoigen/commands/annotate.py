@@ -37,7 +37,9 @@ class Annotated:
         told = f"{self.run}: {plural(self.added, 'annotation')} added from {plural(self.rows, 'row')}"
         told += f", {self.known} were there already" if self.known else ""
         if self.unknown:
-            told += f"\nnote: {len(self.unknown)} names are no clip that this run measures, such as "
+            told += (
+                f"\nnote: {plural(len(self.unknown), 'name is', 'names are')} no clip that this run measures, such as "
+            )
             told += ", ".join(self.unknown[:3])
         return told
 

@@ -15,6 +15,7 @@ from typing import Any
 from hoigen.core import devices
 from hoigen.core.clip import Clip
 from hoigen.core.errors import SetupError
+from hoigen.core.words import plural
 from hoigen.data import tables
 from hoigen.data.columns import SCORE_COLUMNS, Row
 from hoigen.data.files import Folder
@@ -413,16 +414,20 @@ class Planned:
 
     def __str__(self) -> str:
         done = self.clips - self.decoded - self.read - self.row
-        lines = [f"{self.clips} clips: {done} with nothing to do; of {self.decoded} frames are to be decoded"]
+        lines = [f"{plural(self.clips, 'clip')}: {done} with nothing to do; of {self.decoded} frames are to be decoded"]
         if self.read:
             lines.append(f"of {self.read} scores are read off what was seen before: nothing is decoded or looked at")
         if self.row:
             lines.append(f"of {self.row} scores are measured without frames")
         for each in self.looks.values():
             words = f", {each.other_words} more for other words of their prompts" if each.other_words else ""
-            lines.append(f"observer {each.who}: {each.fresh} clips to look at{words}; {each.known} looked at before")
+            lines.append(
+                f"observer {each.who}: {plural(each.fresh, 'clip')} to look at{words}; {each.known} looked at before"
+            )
         if self.unread:
-            lines.append(f"{self.unread} videos have not been read yet: all of their clips are to be measured")
+            lines.append(
+                f"{plural(self.unread, 'video has', 'videos have')} not been read yet: all of their clips are to be measured"
+            )
         return "\n".join([*lines, "nothing was done (--dry-run)"])
 
 

@@ -14,6 +14,7 @@ from typing import IO, Any
 
 from hoigen.core.errors import SetupError, UsageError, VideoError, nearest
 from hoigen.core.keys import without_keys
+from hoigen.core.words import plural
 from hoigen.data.rows import rows_of
 from hoigen.data.sources.source import VIDEO_SUFFIXES
 from hoigen.interactions.prompts.suite import Suite
@@ -130,7 +131,7 @@ def _one(generator: Generator, out: Path, own: Mapping[str, Any], job: Job) -> P
     if len(found) != 1:
         there = sorted(str(each.relative_to(out)) for each in out.rglob("*") if each.is_file())[:5]
         raise SetupError(
-            f"{job.name}: the program left {len(found)} files like {pattern!r}, not one; there are "
+            f"{job.name}: the program left {plural(len(found), 'file')} like {pattern!r}, not one; there are "
             f"{', '.join(there) or 'none'} (outputs says which one it is)"
         )
     return Path(found[0])

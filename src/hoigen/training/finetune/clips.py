@@ -13,6 +13,7 @@ import numpy as np
 
 from hoigen.core.clip import Clip, EveryFrame
 from hoigen.core.errors import UsageError, VideoError, shown
+from hoigen.core.words import plural
 from hoigen.dataset.formats.videofolder import METADATA
 
 NEEDED = ("file_name", "text", "frames", "fps", "width", "height", "digest")
@@ -170,7 +171,11 @@ def check_files(examples: Sequence[Example]) -> None:
         ]
     if wrong:
         more = [f"and {len(wrong) - NAMED} more"] if len(wrong) > NAMED else []
-        raise UsageError("\n  ".join([f"{len(wrong)} clips are not what {METADATA} says:", *wrong[:NAMED], *more]))
+        raise UsageError(
+            "\n  ".join(
+                [f"{plural(len(wrong), 'clip is', 'clips are')} not what {METADATA} says:", *wrong[:NAMED], *more]
+            )
+        )
 
 
 def pixels(example: Example) -> np.ndarray:
