@@ -117,7 +117,8 @@ class Watched:
             rate = sum(part.rate for part in alike if part.state == "at work")
             left = max((part.left for part in alike if part.left is not None), default=None)
             lines.append(
-                f"{stage}: {done:,}{f' of {total:,}' if total else ''}; {rate:.3g} a second"
+                f"{stage}: {done:,}{f' of {total:,}' if total else ''}"
+                + (f"; {rate:.3g} a second" if states["at work"] else "")
                 + (f", {_long(left)} left" if left is not None else "")
                 + f"; {plural(len(alike), 'part')}: "
                 + ", ".join(f"{count} {state}" for state, count in states.items())

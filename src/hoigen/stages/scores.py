@@ -425,9 +425,8 @@ class Planned:
                 f"observer {each.who}: {plural(each.fresh, 'clip')} to look at{words}; {each.known} looked at before"
             )
         if self.unread:
-            lines.append(
-                f"{plural(self.unread, 'video has', 'videos have')} not been read yet: all of their clips are to be measured"
-            )
+            videos = plural(self.unread, "video has", "videos have")
+            lines.append(f"{videos} not been read yet: all of their clips are to be measured")
         return "\n".join([*lines, "nothing was done (--dry-run)"])
 
 
