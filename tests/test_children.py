@@ -16,7 +16,7 @@ from hoigen.core.errors import UsageError
 from hoigen.data.annotations import Annotation, Annotations
 from hoigen.data.run import Run
 from hoigen.pages.gather import gather
-from hoigen.rules import decide
+from hoigen.rules import decide, removals, sets
 from hoigen.video.cutting import cut_clip
 from hoigen.video.plan import Turn
 from render import counting, index_of, pan, render, texture
@@ -112,6 +112,31 @@ def test_a_removed_parent_removes_its_children(run: Path) -> None:
 
         main(["curate", str(run / "run.yaml"), "--run", str(run), "--quiet", "--set", "keep.duration.min=9"])
     assert children(run).funnel.counts == {"kept": 0, "dropped": 4, "failed": 0, "pending": 0}
+
+
+def test_what_was_asked_of_a_clip_holds_for_its_children_at_once_and_the_other_way_round(run: Path) -> None:
+    names = ids(run)
+    say(run, names[0], "human.trim", "0.5-2.25")
+    say(run, names[1], "human.crop", "0.25,0,1,0.5")
+    say(run, names[2], "human.crop", "0,0,0.5,1")
+    assert children(run).funnel.counts["kept"] == 3
+    below = run / "children"
+    rows = {row["parent"]: row["id"] for row in table(below)}
+    asked = run / "asked.csv"
+    asked.write_text(f"kind,value\nclip,{names[0]}\nclip,{names[1]}\n")
+    removals.write(run, removals.asked(asked, Run(run))[0])
+    assert [row["parent"] for row in table(below)] == [names[2]], "no verb had to run in between"
+    assert hoigen.funnel(below).counts["kept"] == 1
+    assert {row["id"] for row in table(run)} == {*ids(run)} - {*names[:2]}
+    (run / removals.FILE).unlink()
+    asked.write_text(f"kind,value\nclip,{rows[names[2]]}\n")  # a child, which shows less than its parent does
+    removals.write(below, removals.asked(asked, Run(below))[0])
+    assert {row["parent"] for row in table(below)} == {*names[:2]}
+    assert names[2] not in {row["id"] for row in table(run)}
+    sets.write(Run(run), "near_duplicates", [
+        {"id": name, "grp": "g", "place": at, "quota": 1, "words": ""} for at, name in enumerate(names[1:3])
+    ], {"came": 4})  # fmt: skip
+    assert {row["parent"] for row in table(below)} == {names[0]}, "and for those of clips that show the same"
 
 
 def test_people_who_drop_the_whole_clip_keep_its_child(run: Path) -> None:

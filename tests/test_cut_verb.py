@@ -70,7 +70,7 @@ def test_what_somebody_asked_to_be_taken_out_is_not_cut(run: Path) -> None:
     gone = clips[0]
     asked = run.parent / "asked.csv"
     asked.write_text(f"kind,value\nclip,{gone}\n")
-    removals.write(run, removals.asked(asked, Run(run)))
+    removals.write(run, removals.asked(asked, Run(run))[0])
     again = hoigen.cut(run, workers=1, quiet=True)
     assert (again.cut, again.already, again.removed) == (0, 1, 1)
     assert again.not_kept == {f"{gone}.mp4": "removed"}

@@ -10,6 +10,7 @@ import pytest
 
 import fake_talk
 import hoigen
+from hoigen.commands.cli import main
 from hoigen.core.errors import UsageError
 from hoigen.data.run import Run
 from hoigen.rules import decide, removals, sets
@@ -49,7 +50,7 @@ def ends(run: Run) -> dict[str, tuple[str, str | None]]:
 def remove(run: Run, *lines: str) -> None:
     asked = run.path.parent / "asked.csv"
     asked.write_text("\n".join(["kind,value", *lines]) + "\n")
-    removals.write(run.path, removals.asked(asked, run))
+    removals.write(run.path, removals.asked(asked, run)[0])
 
 
 def alike(run: Run, *names: str) -> None:
@@ -149,7 +150,69 @@ def test_a_removed_clip_does_not_come_back_under_another_name_or_cut_otherwise(r
 def test_long_lists_of_all_kinds_find_what_they_name(run: Run) -> None:
     first, second, *_ = ends(run)
     uris = dict(decide.connect(run, steps_of(run)[1]).execute("select id, uri from decided").fetchall())
-    remove(run, f"clip,{first}", f"video,{uris[second]}", *(f"person,p{at}" for at in range(300)))
+    asked = run.path.parent / "asked.csv"
+    people = "".join(f"person,p{at},yes\n" for at in range(300))
+    asked.write_text(f"kind,value,ahead\nclip,{first},\nvideo,{uris[second]},\n{people}")
+    found, ahead = removals.asked(asked, run)
+    removals.write(run.path, found)
+    assert len(ahead) == 300, "nobody of that name is in the list"
     con = decide.connect(run, steps_of(run)[1])
     assert {name for (name,) in con.execute("select id from removed").fetchall()} == {first, second}
     assert decide.removed_count(con) == 2
+
+
+def test_a_clip_that_is_listed_twice_is_counted_once(run: Run) -> None:
+    first, *_ = ends(run)
+    rows = run.clips.read(0)
+    run.clips.write(0, [*rows, *(row | {"n": 1} for row in rows if row["id"] == first)])
+    remove(run, f"clip,{first}")
+    con = decide.connect(run, steps_of(run)[1])
+    assert decide.counts(con) == {"dropped": 2, "kept": 3}
+    assert decide.removed_count(con) == 1
+
+
+def test_no_list_that_is_written_has_a_removed_clip(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    first, *others = ends(run)
+    caption(run)
+    before = hoigen.categories(run.path, out=run.path / "c.csv").captions
+    remove(run, f"clip,{first}")
+    assert [row["id"] for row in hoigen.table(run.path)] == others
+    assert hoigen.table(run.path).removed == 1
+    for state in ([], ["--state", "dropped"]):
+        assert main(["table", str(run.path), *state]) == 0
+        said = capsys.readouterr()
+        assert (first in said.out, "v0.mp4" in said.out) == (False, False)
+        assert TOLD in said.err
+    assert (before, hoigen.categories(run.path, out=run.path / "c.csv").captions) == (4, 3)
+    assert first not in (run.path / "c.csv").read_text()
+    own = run.path.parent / "captions.csv"
+    own.write_text("id,caption\n" + "".join(f"{name},A man holds a cup.\n" for name in (first, *others)))
+    hoigen.categories(run.path, captions=own, out=run.path / "c.csv")
+    assert {line.split(",")[0] for line in (run.path / "c.csv").read_text().splitlines()[1:]} == set(others)
+
+
+def test_which_clips_are_removed_is_looked_up_anew_only_when_something_changed(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, *_ = ends(run)
+    monkeypatch.setattr(removals, "KEEP_FROM_CLIPS", 1)
+    looked: list[int] = []
+    own = removals.mark
+    monkeypatch.setattr(removals, "mark", lambda con, rows, *more: looked.append(len(rows)) or own(con, rows, *more))
+
+    def dropped() -> list[str]:
+        with decide.connect(run, steps_of(run)[1]) as con:
+            return [name for (name,) in con.execute("select id from removed order by id").fetchall()]
+
+    remove(run, f"clip,{first}")
+    assert (dropped(), dropped(), len(looked)) == ([first], [first], 1)
+    remove(run, f"clip,{first}", f"clip,{second}")
+    both = sorted((first, second))
+    assert (dropped(), dropped(), len(looked)) == (both, both, 2)
+    rows = run.clips.read(0)
+    run.clips.write(0, [row | {"id": "other"} if row["id"] == second else row for row in rows])
+    assert ("other" in dropped(), len(looked)) == (True, 3), "by its content"
+    (run.path / "joined" / "removed.parquet").write_bytes(b"PAR1 no table")
+    assert ("other" in dropped(), len(looked)) == (True, 4)
+    alike(run, "other", rows[3]["id"])
+    assert (rows[3]["id"] in hoigen.table(run.path).arrow()["id"].to_pylist(), len(looked)) == (False, 5)

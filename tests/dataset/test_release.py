@@ -352,6 +352,7 @@ def test_a_removed_clip_that_is_put_back_by_hand_is_named(run: Run, tmp_path: Pa
         ("clip,,,,", "column value: it is empty"),
         ("scene,b,,,", "one of clip, video, person; it came as 'scene'"),
         (",b,,,", "column kind: one of clip, video, person; it is empty"),
+        ("clip,b,,yesterday,", "column when: a day, such as 2026-11-27; it came as 'yesterday'"),
     ],
 )
 def test_a_list_of_removals_that_is_wrong_is_one_error(run: Run, tmp_path: Path, line: str, said: str) -> None:
@@ -359,6 +360,67 @@ def test_a_list_of_removals_that_is_wrong_is_one_error(run: Run, tmp_path: Path,
         made(run, remove=asked(tmp_path, line))
     assert not (run.path.parent / "hands-1.0.0").exists()
     assert not removals.read(run.path)
+
+
+@pytest.mark.parametrize(
+    ("lines", "near"),
+    [
+        (("person,Jo Do,,,", "person,jo doe,,,"), ["line 2, .* has no person 'Jo Do'; did you mean 'Jo Doe'?"]),
+        (
+            ("video,/videos/bb.mp4,,,", "clip,z,,,"),
+            ["line 2, .*did you mean '/videos/b.mp4'", "line 3, .* no clip 'z'"],
+        ),
+        (("person,Ann,,,",), ["line 2, .* no person 'Ann'"]),
+    ],
+)
+def test_names_that_match_nothing_are_told_each(
+    run: Run, tmp_path: Path, lines: tuple[str, ...], near: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    changed = run.clips.read(0)
+    changed[1]["meta"] = json.dumps({"uploader": "Jo Doe"})
+    run.clips.write(0, changed)
+    command = ["release", str(run.path), "--licence", "CC-BY-NC-4.0", "--creator", "us", "--contact", "x@example.org"]
+    assert main([*command, "--remove", str(asked(tmp_path, *lines))]) == 2
+    said = capsys.readouterr().err
+    assert f"{len(near)} removal" in said
+    assert "did you mean 'Jo Doe'?" in said or "Jo Do'" not in said
+    for each in near:
+        assert re.search(each.replace("?", r"\?"), said), said
+    assert not (run.path / removals.FILE).exists()
+
+
+def test_what_is_asked_for_ahead_is_kept_and_said(run: Run, tmp_path: Path) -> None:
+    lines = "kind,value,ahead\nperson,Jo Doe,yes\nvideo,/videos/a.mp4,no\n"
+    (tmp_path / "asked.csv").write_text(lines)
+    first = made(run, remove=tmp_path / "asked.csv")
+    assert "line 2, column value" in str(first)
+    assert "has no person 'Jo Doe'; it is kept, and holds for what comes" in str(first)
+    assert "a" not in rows(first.made.folder)
+    other = counted(tmp_path / "other")
+    changed = other.clips.read(0)
+    changed[1]["meta"] = json.dumps({"uploader": "Jo Doe"})
+    other.clips.write(0, changed)
+    later = made(other, version="2.0.0", since=first.made.folder)
+    assert sorted(rows(later.made.folder)) == ["c", "d", "e"]
+
+
+def test_a_release_tells_of_removals_no_more_than_ids_a_day_and_a_category(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "asked.csv").write_text(
+        "kind,value,who,when,category,why\nclip,b,Jo Doe,2026-11-27,privacy,Jo Doe wants it gone\nclip,c,,,,\n"
+    )
+    later = made(run, remove=tmp_path / "asked.csv")
+    given = json.loads((later.made.folder / "removals.json").read_text())
+    assert {name for row in given for name in row} <= {*removals.GIVEN_OUT}
+    assert [(row.get("when"), row.get("category")) for row in given if "when" in row] == [("2026-11-27", "privacy")]
+    assert not [path for path in later.made.folder.rglob("*.*") if b"wants it gone" in path.read_bytes()]
+    assert {row.why for row in removals.read(run.path)} == {"Jo Doe wants it gone", ""}
+    assert later.made.facts.removals == 2
+    again = made(run, version="1.1.0", since=later.made.folder)
+    assert again.made.facts.removals == 2, "what comes back with the release before is the same"
+    old = [{"kind": "clip", "key": "0" * 32, "when": "when Jo Doe wrote", "why": "Jo Doe"}]
+    (run.path / removals.FILE).write_text(json.dumps(old))  # of an earlier version, which took any words
+    last = made(run, version="1.2.0").made.folder
+    assert "Jo Doe" not in (last / "removals.json").read_text()
 
 
 # two releases

@@ -128,7 +128,7 @@ def test_a_removed_clip_is_asked_of_nobody_and_shown_to_nobody(run: Path) -> Non
 
     asked = run.parent / "asked.csv"
     asked.write_text(f"kind,value\nclip,{first}\n")
-    removals.write(run, removals.asked(asked, Run(run)))
+    removals.write(run, removals.asked(asked, Run(run))[0])
     again = project.begin(Run(run))
     assert not list((run / "review" / "media").glob(f"{first}-*"))
     with served(again) as port:
@@ -158,7 +158,7 @@ def test_a_removed_clip_is_asked_of_nobody_and_shown_to_nobody(run: Path) -> Non
     again.db.close()
     back.db.close()
     # once more, and then what is brought in does not bring it back
-    removals.write(run, removals.asked(asked, Run(run)))
+    removals.write(run, removals.asked(asked, Run(run))[0])
     last = project.begin(Run(run))
     with pytest.raises(UsageError, match=f"there is no clip {first} in this review"):
         set_gold(last.db, "keep", {first: "keep"})

@@ -48,7 +48,8 @@ def categories(
     """Finds the interactions that captions tell of: action, object, HICO-DET's names for them, kind of interaction.
 
     The rows go to categories/categories.parquet in the run, one for each action and object of a clip; how they are
-    spread is printed. Without --expert no model is used: rules read the caption.
+    spread is printed. Without --expert no model is used: rules read the caption. Clips that somebody asked to be taken
+    out are not read.
 
     Returns how they are spread. Raises UsageError for bad input, SetupError when the expert cannot be reached.
     """
@@ -63,6 +64,7 @@ def categories(
     from hoigen.interactions.categories.by_expert import by_expert
     from hoigen.interactions.categories.rows import by_rules
     from hoigen.recipe.build import make
+    from hoigen.rules import removals
 
     chosen = format or format_of(out)
     if format is not None and out is None:
@@ -71,7 +73,8 @@ def categories(
     Run(Path(run)).check_links()
     tally = table.Tally()
     path = Path(run) / "categories" / "categories.parquet"
-    texts = tally.texts(_texts(Path(run), captions))
+    taken_out = removals.gone(Run(Path(run)))
+    texts = tally.texts(pair for pair in _texts(Path(run), captions) if pair[0] not in taken_out)
     if expert is None:
         rows = by_rules(texts)
     else:

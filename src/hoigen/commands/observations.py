@@ -100,15 +100,17 @@ def _step(run: Run, steps: tuple[Step, ...], measure: str | None) -> Step:
 def _lines(run: Run, step: Step, format: str, told: Counter[str]) -> Iterator[dict[str, Any]]:
     """The lines of the file, the first as docs/observations.md has it. told: counts clips, under "" those that are in
     it, under a reason those that are not."""
+    from hoigen.rules import removals
     from hoigen.stages.scores import clip_of, written_before
 
     assert step.looking is not None
     observer = step.looking.observer
+    taken_out = removals.gone(run)
     for shard in [each.shard for each in run.shards()]:
         with written_before(run, [step], shard) as before:
             for row in run.clips.read(shard):
-                if row["state"] != "ok":
-                    told[f"{row['state']}: {row['reason']}"] += 1
+                if row["state"] != "ok" or row["id"] in taken_out:
+                    told[removals.WHY if row["id"] in taken_out else f"{row['state']}: {row['reason']}"] += 1
                     continue
                 clip = clip_of(row)
                 found = before.of(clip, [step.name]).get(step.observation)

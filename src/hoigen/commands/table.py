@@ -43,10 +43,12 @@ class ClipTable:
     Args:
         con: a connection to the run's tables.
         query: SQL of the rows.
+        removed: rows that are left out, since somebody asked for them to be taken out.
     """
 
     con: duckdb.DuckDBPyConnection = field(repr=False)
     query: str = field(repr=False)
+    removed: int = 0
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -81,10 +83,13 @@ class ClipTable:
         return frame
 
     def __str__(self) -> str:
+        from hoigen.rules import removals
+
         count = len(self)
         shown = [str(row) for row in itertools.islice(self, SHOWN)]
         more = [f"... {count - len(shown):,} more"] if count > len(shown) else []
-        return "\n".join([f"{plural(count, 'clip')}, {plural(len(self.columns), 'column')}", *shown, *more])
+        gone = [removals.told(self.removed)] if self.removed else []
+        return "\n".join([f"{plural(count, 'clip')}, {plural(len(self.columns), 'column')}", *shown, *more, *gone])
 
     def _repr_html_(self) -> str:
         from html import escape
@@ -112,8 +117,9 @@ def table(
 ) -> ClipTable:
     """Writes one row per clip: id, uri, start, end, state, rule, reason, a column per score, and the caption.
 
-    What went in is what comes out: every clip of the input is a row, however it ended, and columns of the list that
-    hoigen does not use (licence, split, ...) come out as they were; one whose name is taken is called list_NAME.
+    What went in is what comes out: every clip of the input is a row, however it ended, but for those that somebody
+    asked to be taken out, which are counted. Columns of the list that hoigen does not use (licence, split, ...) come
+    out as they were; one whose name is taken is called list_NAME.
     Besides, why scores that were looked for are undefined, why a caption is doubted, width and height in pixels, and
     the digest of the video's content.
 
@@ -137,12 +143,14 @@ def command(
     state: OfState = None,
 ) -> None:
     """`table` as it is typed: to the screen, or to a file."""
-    from hoigen.rules import decide
+    from hoigen.rules import decide, removals
 
     out = None if out is None else Path(out)
     chosen = format or format_of(out)
     check_out(chosen, out)
     found = _rows(Path(run), state)
+    if found.removed:
+        print(removals.told(found.removed), file=sys.stderr)
     if out is None:
         _print(found.con, found.query, chosen)
         return
@@ -160,7 +168,11 @@ def _rows(path: Path, state: str | None) -> ClipTable:
     folder = Run(path)
     _, steps = steps_of(folder)
     con = decide.connect(folder, steps)
-    where = f"where state = '{state}'" if state else ""
+    gone = """(decided.id in (select id from removed)
+        or decided.id is null and decided.uri in (select uri from removed_uris))"""
+    [(removed,)] = con.execute(f"select count(*) from decided where {gone}").fetchall()
+    where = f"where not coalesce({gone}, false)" if removed else "where true"
+    where += f" and state = '{state}'" if state else ""
     columns, source = "decided.* exclude (digest, video, n)", "decided"
     if steps:
         each = ", ".join(_why(at, step) for at, step in enumerate(steps))
@@ -178,7 +190,7 @@ def _rows(path: Path, state: str | None) -> ClipTable:
     taken = [name for name, *_ in con.execute(f"describe select {columns} from {source}").fetchall()]
     names = ", ".join(f"listed.{quoted(name)}" for name in as_listed(con, taken))
     query = f"select {columns}, {names} from {source} left join listed using (video, n) {where} order by video, n"
-    return ClipTable(con, query)
+    return ClipTable(con, query, removed)
 
 
 def _why(at: int, step: Step) -> str:

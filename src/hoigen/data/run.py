@@ -136,6 +136,13 @@ class Run:
             object.__setattr__(self, name, place)
 
     @property
+    def parents(self) -> Run | None:
+        """The run of whose clips this one's are children (`hoigen children`); None of another run."""
+        above = self.path.resolve().parent
+        is_child = self.path.resolve().name == self.children_folder.name and (above / self.recipe_file.name).is_file()
+        return Run(above) if is_child else None
+
+    @property
     def clips(self) -> Table:
         """The clips by shard."""
         return Table("clips", self.folder.child("clips"), CLIP_COLUMNS)

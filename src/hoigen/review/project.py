@@ -131,7 +131,7 @@ def _signature(run: Run) -> str:
     facts: list[Any] = [run.facts()["recipe"], run.facts().get("fingerprints")]
     for folder in (run.clips.folder, run.folder.child("scores")):
         facts.append([(name, folder.stamp(name)[:1]) for name in sorted(folder.names())])
-    facts += [[asdict(row) for row in removals.read(run.path)], [rule.facts for rule in sets.rules_of(run)]]
+    facts += [[asdict(row) for row in removals.in_force(run)], [rule.facts for rule in sets.rules_of(run)]]
     if run.caption_file.exists():
         facts.append(os.stat(run.caption_file).st_mtime_ns)
     return digest_of(json.loads(json.dumps(facts, default=str)))

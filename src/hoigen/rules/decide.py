@@ -168,9 +168,9 @@ def beside(
         without: names of LAST that are left out.
         taken: removals; those of the run when not given.
     """
-    attach(con, run, steps, schema)
-    taken = removals.read(run.path) if taken is None else taken
-    removals.mark(con, taken, removals.alike_of(run), schema)
+    state = attach(con, run, steps, schema)
+    taken = removals.in_force(run) if taken is None else taken
+    removals.mark_run(con, run, taken, schema, state)
     every = [*sets.rules_of(run), *([sets.SetRule(REMOVED, run.path / removals.FILE, {})] if taken else [])]
     groups = sorted((rule for rule in every if rule.name not in without), key=lambda rule: LAST.index(rule.name))
     names = ", ".join(f"({at}, {text(rule.name)}, {text(json.dumps(rule.facts))})" for at, rule in enumerate(groups))
@@ -258,8 +258,9 @@ def counts(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 
 def removed_count(con: duckdb.DuckDBPyConnection) -> int:
-    """How many clips would be kept, had nobody asked for them to be taken out."""
-    [(count,)] = con.execute("select count(*) from walked where rule = $rule", {"rule": REMOVED}).fetchall()
+    """How many clips would be kept, had nobody asked for them to be taken out; one that is listed twice is one."""
+    query = "select count(distinct id) from walked where rule = $rule"
+    [(count,)] = con.execute(query, {"rule": REMOVED}).fetchall()
     return int(count)
 
 

@@ -78,23 +78,34 @@ class _Sources:
         return [(layout, name) for layout in (self.clips, *self.scores) for name in layout.files(first, last)]
 
 
-def attach(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], schema: str) -> None:
-    """Makes the views `clips` (the rows of the clips parts) and `scored` (with all scores) in `schema`.
+@dataclass(frozen=True, slots=True)
+class _Clips:
+    """The clips of a run as they lay at a moment.
 
-    `scored` has, for step i, `_state_i` (null when there is no score yet) and `_reason_i`, and a column per score.
-    Scores are found by shard and id, as `hoigen curate` files them, so that a clip never becomes two rows. Clips that
-    are found but not cut into shards yet have a null `shard` and no score. What people say is the last of the scores. A
-    video of the list of which nothing was found yet is a row too, without an id, pending: what was asked is the total,
-    not what was done.
+    Args:
+        shards: those that count, in order.
+        layout: the files of their clips.
+        found: SQL of the rows that are in no shard; "" where there are none.
+        state: all that they were read from: files, with size and time.
     """
-    run.check_links()  # copies are written and deleted
-    asked = len(steps) - len(steps := measured(steps))
+
+    shards: Sequence[int]
+    layout: Layout
+    found: str
+    state: object
+
+
+def attach_clips(con: duckdb.DuckDBPyConnection, run: Run, schema: str) -> _Clips:
+    """Makes the view `clips` (the rows of the clips parts) in `schema`.
+
+    Clips that are found but not cut into shards yet have a null `shard`. A video of the list of which nothing was found
+    yet is a row too, without an id, pending: what was asked is the total, not what was done.
+    """
     con.execute(f"create schema if not exists {schema}")
     if not run.folder.is_local and not con.filesystem_is_registered(run.folder.fs.protocol[0]):
         con.register_filesystem(run.folder.fs)
     shards, free = run.in_force()
     shards.sort()
-    tables_of = [run.scores(step.name, step.fingerprint, step.emits) for step in steps]
     for _ in range(tables.TRIES):  # files that are merged just now are looked for again
         clips = run.clips.layout()
         if not (gone := [shard for shard in shards if shard not in clips.homes]):
@@ -104,25 +115,44 @@ def attach(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], sche
         raise UsageError(
             f"{run.clips.folder.uri}: clips of shards {some} are gone; hoigen curate {run.recipe_file} finds them again"
         )
-    sources = _Sources(run, steps, shards, clips, [table.layout() for table in tables_of])
     columns = ", ".join(map(quoted, CLIP_COLUMNS))
-    parts = [f"select {columns}, shard from {sources.clips.relation(only=frozenset(shards))}"]
-    found = ""
+    parts = [f"select {columns}, shard from {clips.relation(only=frozenset(shards))}"]
+    found, state = "", [[(name, clips.table.folder.stamp(name)) for name in clips.files()], shards, free]
     if free and run.found.shards():
         where = " or ".join(f"video >= {first}" + (f" and video < {past}" if past else "") for first, past in free)
-        found = f"select {columns}, null::integer as shard from {run.found.layout().relation()} where {where}"
+        layout = run.found.layout()
+        found = f"select {columns}, null::integer as shard from {layout.relation()} where {where}"
         parts.append(found)
+        state.append([(name, layout.table.folder.stamp(name)) for name in layout.files()])
     if unseen := _unseen(run, free, " union all ".join(parts)):
         parts.append(unseen)
         found = f"{found} union all {unseen}" if found else unseen
+        state.append(run.videos_file.stat().st_mtime_ns)
     con.execute(f"create view {schema}.clips as {' union all '.join(parts)}")
+    return _Clips(shards, clips, found, state)
+
+
+def attach(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], schema: str) -> object:
+    """Makes the views `clips` (as `attach_clips` does) and `scored` (with all scores) in `schema`.
+
+    `scored` has, for step i, `_state_i` (null when there is no score yet) and `_reason_i`, and a column per score.
+    Scores are found by shard and id, as `hoigen curate` files them, so that a clip never becomes two rows. What people
+    say is the last of the scores.
+
+    Returns all that the clips were read from, to tell whether they are the same another time.
+    """
+    run.check_links()  # copies are written and deleted
+    asked = len(steps) - len(steps := measured(steps))
+    tables_of = [run.scores(step.name, step.fingerprint, step.emits) for step in steps]
+    clips = attach_clips(con, run, schema)
+    sources = _Sources(run, steps, clips.shards, clips.layout, [table.layout() for table in tables_of])
     scored = [_scored(con, sources)]
-    if found:
+    if clips.found:
         blank = [f"clips.* exclude ({', '.join(LEFT_OUT)})"]
         for at, step in enumerate(steps):
             blank += [f"null::varchar as _state_{at}", f"null::varchar as _reason_{at}"]
             blank += [f"null::double as {quoted(score)}" for score in step.emits]
-        scored.append(f"select {', '.join(blank)} from ({found}) as clips")
+        scored.append(f"select {', '.join(blank)} from ({clips.found}) as clips")
     rows = " union all ".join(scored)
     if asked:  # last, as in the cascade; never among the copies, since people go on
         attach_said(con, run, schema)
@@ -131,6 +161,7 @@ def attach(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], sche
             null::varchar as _reason_{at}, said.human as {quoted(HUMAN)}
             from ({rows}) as scored left join {schema}.said_human as said using (id)"""
     con.execute(f"create view {schema}.scored as {rows}")
+    return clips.state
 
 
 def _unseen(run: Run, free: Sequence[tuple[int, int | None]], clips: str) -> str:
@@ -175,7 +206,7 @@ def _scored(con: duckdb.DuckDBPyConnection, sources: _Sources) -> str:
         kept = [sources.run.joined_file(tables.digest_of(each)) for each in made_of]
         if all(path.exists() or _keep(con, path, sources, g) for path, g in zip(kept, groups, strict=True)):
             # copies of earlier states go
-            now = {path.name for path in kept}
+            now = {path.name for path in (*kept, sources.run.joined_file("removed"))}
             for other in kept[0].parent.iterdir():
                 with contextlib.suppress(OSError):
                     if other.name not in now and time.time() - other.stat().st_mtime > OLD:

@@ -161,7 +161,7 @@ def side_by_side(run: Run, own: Sequence[Step], recipes: Sequence[Rules]) -> Sid
     told = []
     if shots := run.recipe().get("shots"):
         told.append(f"the clips are those of this run (shots: {shots}): how a recipe cuts videos is not tried here")
-    names = [rule.name for rule in sets.rules_of(run)] + (["removals"] if removals.read(run.path) else [])
+    names = [rule.name for rule in sets.rules_of(run)] + (["removals"] if removals.in_force(run) else [])
     if names:
         told.append(f"not tried: rules of this run about clips among others ({', '.join(names)})")
     return SideBySide(tuple(found), tuple(told))

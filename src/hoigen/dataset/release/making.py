@@ -97,12 +97,13 @@ def make(run: Run, steps: Sequence[Step], wanted: Wanted) -> Released:
     """
     licence = _checked(wanted)
     own = rights.own_sources(wanted.sources) if wanted.sources is not None else {}
-    before = removals.read(run.path)
+    taken = removals.in_force(run)
     if wanted.since is not None:
         checking.check(wanted.since)  # what a release says is only worth something when it is whole
-        before += removals.read(wanted.since)
-    fresh = removals.asked(wanted.remove, run) if wanted.remove is not None else []
-    taken = list(dict.fromkeys([*before, *fresh]))
+        known = {row.given_out for row in taken}
+        taken += [row for row in removals.read(wanted.since) if row.given_out not in known]
+    fresh, ahead = removals.asked(wanted.remove, run) if wanted.remove is not None else ([], [])
+    taken = list(dict.fromkeys([*taken, *fresh]))
     with decide.connect(run, steps, taken=taken) as con:
         found = index.gather(con, run, steps, own)
         models = _models(run)
@@ -130,7 +131,9 @@ def make(run: Run, steps: Sequence[Step], wanted: Wanted) -> Released:
             removals=len(taken), hoigen=metadata.version("hoigen"), kinds=kinds,
         )  # fmt: skip
         removals.write(run.path, taken) if taken else None  # first: what is asked for holds even if this is cut short
-        return _written(con, run, wanted, facts, files, taken)
+        made = _written(con, run, wanted, facts, files, taken)
+    made.warnings[:0] = [f"{line}; it is kept, and holds for what comes" for line in ahead]
+    return made
 
 
 def _checked(wanted: Wanted) -> rights.Licence:
@@ -235,7 +238,7 @@ def _written(
             shutil.copyfile(path, part / name)
             media[clip] = (name, sha256(part / name))
         index.write(con, run, facts.index, part, media)
-        removals.write(part, taken)
+        removals.write(part, {row.given_out for row in taken})
         changes = None
         if wanted.since is not None:
             gone = [clip for (clip,) in con.execute("select id from removed").fetchall()]
