@@ -38,6 +38,8 @@ from hoigen.video.shots import check_detector
 
 SHARED = Path(os.environ.get("HOIGEN_SHARED", Path(__file__).resolve().parents[2] / "shared")) / "clips"
 SECONDS = 5.0
+STEPS = (0.9, 0.8, 0.7, LEAST, 0.5, 0.4, 0.0)
+"""How alike pairs are asked to be, the most first: the more, the fewer looks are candidates."""
 Frames = list[np.ndarray]
 
 
@@ -150,10 +152,12 @@ def material(folder: Path) -> Iterator[tuple[str, dict[str, Look], list[Look], l
 
 
 def alike(one: Look, two: Look) -> float:
-    """How alike two stretches are, by the same join as a run's clips."""
+    """How alike two stretches are, as the join of a run's clips finds them that is asked for pairs so alike or more."""
     looks = near.looks_of([one[0], two[0]], [one[1], two[1]])
-    pairs = near.pairs_of(looks, 0.0, mirror_mask())
-    return float(pairs.alike[0]) if len(pairs) else 0.0
+    for least in STEPS:
+        if len(pairs := near.pairs_of(looks, least, mirror_mask())):
+            return float(pairs.alike[0])
+    return 0.0
 
 
 def quality(least: float) -> None:
@@ -183,7 +187,7 @@ def quality(least: float) -> None:
             low, high = share_interval(yes, max(1, of))
             print(f"  {name:32} {yes:5} of {of:5}  {yes / max(1, of):6.1%}  [{low:.1%}, {high:.1%}]")
     print("\nby threshold: recall, and the share found of halves, shots, other videos")
-    for at in (0.4, 0.5, 0.6, 0.7, 0.8, 0.9):
+    for at in sorted(STEPS[:-1]):
         good = [value >= at for name in CHANGES for value in found[name]]
         rest = [
             f"{np.mean([value >= at for value in values]):.1%}" for name, values in found.items() if name not in CHANGES

@@ -19,6 +19,7 @@ from hoigen.core.trusted import grant
 from hoigen.data.run import Run
 from hoigen.evaluation.models.read import source_of
 from hoigen.evaluation.models.scorecard import UNKNOWN, card_of
+from hoigen.rules import removals
 from hoigen.rules.runfile import steps_of
 
 BOOM = '''
@@ -321,6 +322,10 @@ def test_a_prompt_that_asks_for_something_else_is_read_off_what_was_seen(made: P
     assert {line["video"] for line in lines} == {
         video.uri for video in source_of(made / "run").videos if "fly_kite" not in video.uri
     }
+    gone = lines[0]["video"]
+    (made / "run" / removals.FILE).write_text(json.dumps([{"kind": "video", "key": removals.digest(gone)}]))
+    assert observations(made / "run", out).without[removals.WHY] == 1
+    assert gone not in out.read_text()
 
 
 def test_how_often_a_prompt_was_seen_may_be_counted_later(made: Path) -> None:

@@ -1,11 +1,12 @@
 """Clips that show the same pictures: perceptual hashes over time, joined without comparing all with all.
 
 Two looks that are alike have most of their 64 bits in common. They are cut into five bands of 13 bits; looks that share
-two whole bands (ten keys of 26 bits) are candidates, found by sorting, which takes memory for a slice of the keys at a
-time. Of very many looks, too many would share such a key: then they are cut into six bands of 11, of which three make a
-key. What bands say is held against the whole: two clips are as alike as the looks of the shorter one are, at the shift
-in time that fits best, mirrored or not. Clips whose looks all differ by many bits can be missed; how many are is in
-docs/duplicates.md.
+two whole bands (ten keys of 26 bits) are candidates, found by sorting. Of very many looks, too many would share such a
+key: then they are cut into six bands of 11, of which three make a key. Keys are made and sorted a slice at a time, as
+many slices at once as there are cores; looks lie in order of the first band meanwhile, so that a slice is a stretch of
+them. What bands say is held against the whole, in the slice already, so that what is alike by chance takes no room:
+two clips are as alike as the looks of the shorter one are, at the shift in time that fits best, mirrored or not. Clips
+whose looks all differ by many bits can be missed; how many are is in docs/duplicates.md.
 
 Source: bands of bits are locality-sensitive hashing as of Manku, Jain and Das Sarma, "Detecting Near-Duplicates for Web
 Crawling", WWW 2007.
@@ -16,21 +17,25 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
 
 LOOK_BITS = 18
-"""Bits by which a look and its candidate may differ; unrelated looks that share two bands differ by 19 on average."""
+"""Bits by which a look and its candidate may differ; unrelated looks that share two bands differ by 19 on average. Of
+clips that are to be more alike than that, fewer: at least one pair of their looks is as alike as the clips are."""
 FALL = 32.0
 """Bits at which two looks count as nothing alike: as many as unrelated ones differ by on average."""
 NEIGHBOURS = 8
 """Of looks with one key, each is held against so many that follow and against the first; all with all up to there."""
-SLICE = 1 << 26
-"""Keys that are sorted at a time."""
+SLICE = 1 << 22
+"""Keys that are sorted at a time, by one thread."""
 BATCH = 1 << 20
-"""Looks of candidates that are compared at a time."""
+"""Looks of candidates that are compared at a time, by one thread."""
+SLACK = 0.2
+"""How much less alike candidates may be at the shift at which they are found: the best may be the next one."""
 FINE = (5, 13, 2)
 """Bands, bits of one, bands of a key."""
 COARSE = (6, 11, 3)
@@ -135,7 +140,11 @@ def pairs_of(looks: Looks, least: float, mirror: int) -> Pairs:
         least: how alike, 0..1.
         mirror: the bits that mirroring changes; 0: mirrored clips are not looked for.
     """
+    from concurrent.futures import ThreadPoolExecutor
+
     import numpy as np
+
+    from hoigen.work.task import cores
 
     clip_of = np.repeat(np.arange(looks.clips, dtype=np.int32), np.diff(looks.starts))
     same = np.zeros(len(clip_of), bool)  # a look that repeats the one before it says nothing new
@@ -143,159 +152,208 @@ def pairs_of(looks: Looks, least: float, mirror: int) -> Pairs:
     chosen = np.flatnonzero(looks.valid & ~same)
     if len(chosen) * 2 >= MANY:  # every other look will do: neighbours are alike, and are compared in any case
         chosen = chosen[::2]
-    chosen = chosen.astype(np.uint32 if len(looks.hashes) < 1 << 32 else np.int64)
-    del same
-    found: list[np.ndarray] = []
+    if len(looks.hashes) < 1 << 32:
+        chosen = chosen.astype(np.uint32)
+    search = _Search(looks, chosen, looks.hashes[chosen], clip_of[chosen], least, mirror)
+    del same, clip_of
+    count, width, taken = FINE if len(chosen) * (2 if mirror else 1) < MANY else COARSE
+    found = np.zeros(0, np.uint64)
     crowded = 0
-    items = len(chosen) * (2 if mirror else 1)
-    count, width, taken = FINE if items < MANY else COARSE
-    for bands in itertools.combinations(range(count), taken):
-        for slice_ in _slices(items, width):
-            part, many = _candidates(looks, chosen, clip_of, [width * band for band in bands], width, slice_, mirror)
-            crowded += many
-            found.append(part)
-        found = [np.unique(np.concatenate(found))]
-    return _compared(looks, found[0], least, mirror, crowded)
+    with ThreadPoolExecutor(cores()) as pool:  # sorting and comparing arrays leave Python's lock to others
+        for first in range(count - taken + 1):
+            keys = [(first, *rest) for rest in itertools.combinations(range(first + 1, count), taken - 1)]
+            shifts = [[width * band for band in key] for key in keys]
+            parts = [found]
+            for part, many in pool.map(partial(search.slice, keys=shifts, width=width), search.sliced(first, width)):
+                parts.append(part)
+                crowded += many
+            found = np.unique(np.concatenate(parts))
+    return search.compared(found, crowded)
 
 
-def _slices(items: int, width: int) -> Iterator[tuple[int, int]]:
-    """Stretches of the values of the first band, so that a slice holds few keys."""
-    step = max(1, (1 << width) * SLICE // max(1, items))
-    for begin in range(0, 1 << width, step):
-        yield begin, begin + step
-
-
-CANDIDATE = [("first", "<i4"), ("second", "<i4"), ("shift", "<i2"), ("mirrored", "?")]
-
-
-def _candidates(
-    looks: Looks,
-    chosen: np.ndarray,
-    clip_of: np.ndarray,
-    bands: Sequence[int],
-    width: int,
-    slice_: tuple[int, int],
-    mirror: int,
-) -> tuple[np.ndarray, int]:
-    """Pairs of clips that have a look in common, with the shift in time at which they have it.
+class _Search:
+    """Looks among which pairs are searched for. Pairs of clips at a shift in time are numbers of 64 bits: first clip,
+    second clip, shift, mirrored or not.
 
     Args:
         looks: of all clips.
         chosen: which of them count.
-        clip_of: of each look, its clip.
-        bands: where those begin that make the key, in bits.
-        width: bits of a band.
-        slice_: values of the first band that count now.
-        mirror: the bits that mirroring changes.
-
-    Returns the pairs, each once, and how many keys are crowded.
+        hashes: of those that count.
+        clip_of: of those that count, their clips.
+        least: how alike clips are to be.
+        mirror: the bits that mirroring changes; 0: mirrored clips are not looked for.
     """
-    import numpy as np
 
-    items = []
-    for flag, mask in ((0, 0), (1, mirror)) if mirror else ((0, 0),):
-        hashes = looks.hashes[chosen] ^ np.uint64(mask)
-        first = (hashes >> np.uint64(bands[0])) & np.uint64((1 << width) - 1)
-        here = np.flatnonzero((first >= slice_[0]) & (first < slice_[1]))
-        key = first[here]
-        for band in bands[1:]:
-            key = key << np.uint64(width) | (hashes[here] >> np.uint64(band)) & np.uint64((1 << width) - 1)
-        items.append(key << np.uint64(32) | here.astype(np.uint64) << np.uint64(1) | np.uint64(flag))
-    packed = np.concatenate(items)
-    packed.sort()
-    key = packed >> np.uint64(32)
-    # of a clip, one look for each key: neighbours in time share most keys, and would crowd out other clips
-    clip = clip_of[chosen[_place(packed)]]
-    mirrored = (packed & np.uint64(1)).astype(bool)
-    again = (key[1:] == key[:-1]) & (clip[1:] == clip[:-1]) & (mirrored[1:] == mirrored[:-1])
-    packed = packed[np.append(True, ~again)[: len(packed)]]
-    key = packed >> np.uint64(32)
-    # each look's bits in the order of the keys: pairs are held against each other without looking anything up
-    bits = looks.hashes[chosen[_place(packed)]]
-    bits ^= np.where(packed & np.uint64(1), np.uint64(mirror), np.uint64(0))
-    parts = []
-    for lag in range(1, NEIGHBOURS + 1):
-        same = key[lag:] == key[:-lag]
-        if not same.any():
-            break
-        same &= np.bitwise_count(bits[lag:] ^ bits[:-lag]) <= LOOK_BITS
-        at = np.flatnonzero(same)
-        parts.append(_seen(looks, chosen, clip_of, packed[at], packed[at + lag]))
-    begins = np.flatnonzero(np.append(True, key[1:] != key[:-1])[: len(key)])
-    counts = np.diff(np.append(begins, len(key)))
-    crowd = counts > NEIGHBOURS + 1
-    if crowd.any():
-        first = np.repeat(begins[crowd], counts[crowd])
-        inside = np.arange(len(first)) - np.repeat(np.cumsum(counts[crowd]) - counts[crowd], counts[crowd]) + first
-        good = np.bitwise_count(bits[first] ^ bits[inside]) <= LOOK_BITS
-        parts.append(_seen(looks, chosen, clip_of, packed[first[good]], packed[inside[good]]))
-    if not parts:
-        return np.zeros(0, CANDIDATE), 0
-    return np.unique(np.concatenate(parts)), int(crowd.sum())
+    def __init__(
+        self, looks: Looks, chosen: np.ndarray, hashes: np.ndarray, clip_of: np.ndarray, least: float, mirror: int
+    ) -> None:
+        import numpy as np
 
+        self.looks, self.chosen, self.hashes, self.clip_of = looks, chosen, hashes, clip_of
+        self.least, self.mirror = least, np.uint64(mirror)
+        self.look_bits = min(LOOK_BITS, int(FALL * (1 - least)))
+        good = np.append(0, np.cumsum(looks.valid))
+        self.valid = np.maximum(1, good[looks.starts[1:]] - good[looks.starts[:-1]])
+        self.clip_bits = max(1, (looks.clips - 1).bit_length())
+        self.reach = 1 << min(15, 62 - 2 * self.clip_bits)
+        """Looks; of clips that are further apart in time, other looks are."""
 
-def _place(packed: np.ndarray) -> np.ndarray:
-    """Which of the chosen looks a packed key is of."""
-    import numpy as np
+    def sliced(self, band: int, width: int) -> Iterator[tuple[int, tuple[np.ndarray, ...]]]:
+        """The looks in slices of some values of a band.
 
-    return ((packed & np.uint64(0xFFFFFFFF)) >> np.uint64(1)).astype(np.int64)
+        Args:
+            band: which.
+            width: bits of one.
 
+        Gives the lowest value of each slice, and which of the looks have values of it: as they are, and mirrored.
+        """
+        import numpy as np
 
-def _seen(looks: Looks, chosen: np.ndarray, clip_of: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Candidates out of pairs of packed looks that are alike: those of two clips."""
-    import numpy as np
+        orders, ends = [], []
+        for mask in (np.uint64(0), self.mirror)[: 2 if self.mirror else 1]:
+            values = (self.hashes ^ mask) >> np.uint64(width * band) & np.uint64((1 << width) - 1)
+            short = values.astype(np.uint16)
+            del values
+            orders.append(np.argsort(short, kind="stable").astype(self.chosen.dtype))  # radix: 16 bits
+            ends.append(np.append(0, np.cumsum(np.bincount(short, minlength=1 << width))))
+        total = sum(ends)
+        begin = 0
+        while begin < 1 << width:
+            end = max(begin + 1, int(np.searchsorted(total, total[begin] + SLICE, "right")) - 1)
+            yield begin, tuple(order[at[begin] : at[end]] for order, at in zip(orders, ends, strict=True))
+            begin = end
 
-    flags = ((left ^ right) & np.uint64(1)).astype(bool)
-    both = ((left & right) & np.uint64(1)).astype(bool)  # mirrored both: found as they are, too
-    one, two = (chosen[_place(each)].astype(np.int64) for each in (left, right))
-    good = (clip_of[one] != clip_of[two]) & ~both
-    one, two, flags = one[good], two[good], flags[good]
-    swap = clip_of[one] > clip_of[two]
-    one, two = np.where(swap, two, one), np.where(swap, one, two)
-    made = np.zeros(len(one), CANDIDATE)
-    made["first"], made["second"], made["mirrored"] = clip_of[one], clip_of[two], flags
-    place = one - looks.starts[clip_of[one]], two - looks.starts[clip_of[two]]
-    made["shift"] = np.clip(place[0] - place[1], -32768, 32767)
-    return made
+    def slice(
+        self, some: tuple[int, tuple[np.ndarray, ...]], keys: Sequence[Sequence[int]], width: int
+    ) -> tuple[np.ndarray, int]:
+        """Pairs of clips of one slice that have a look in common, and are nearly alike enough at that shift.
 
+        Args:
+            some: of `sliced`.
+            keys: of each key, where its bands begin, in bits.
+            width: bits of a band.
 
-def _compared(looks: Looks, found: np.ndarray, least: float, mirror: int, crowded: int) -> Pairs:
-    """How alike candidates are at the shift that fits best: one at which they have a look in common, or the next."""
-    import numpy as np
+        Returns the pairs, each once, and how many keys are crowded.
+        """
+        import numpy as np
 
-    beside = [found]
-    for step in (-1, 1):
-        moved = found.copy()
-        moved["shift"] += step
-        beside.append(moved)
-    found = np.unique(np.concatenate(beside))
-    sizes = np.diff(looks.starts)
-    good = np.append(0, np.cumsum(looks.valid))
-    valid = good[looks.starts[1:]] - good[looks.starts[:-1]]
-    scores = np.zeros(len(found), np.float32)
-    begins = np.maximum(0, -found["shift"].astype(np.int64))  # in the second clip
-    ends = np.minimum(sizes[found["second"]], sizes[found["first"]] - found["shift"])
-    lengths = np.maximum(0, ends - begins)
-    bounds = np.append(0, np.cumsum(lengths))
-    at = 0
-    while at < len(found):
-        to = max(at + 1, int(np.searchsorted(bounds, bounds[at] + BATCH, "right")) - 1)
-        some, long = found[at:to], lengths[at:to]
-        which = np.repeat(np.arange(to - at), long)
-        step = np.arange(bounds[to] - bounds[at]) - (bounds[at:to] - bounds[at])[which] + begins[at:to][which]
-        two = looks.starts[some["second"]][which] + step
-        one = looks.starts[some["first"]][which] + step + some["shift"][which]
-        flips = np.where(some["mirrored"], np.uint64(mirror), np.uint64(0))[which]
-        bits = np.bitwise_count(looks.hashes[one] ^ looks.hashes[two] ^ flips)
-        each = np.where(looks.valid[one] & looks.valid[two], np.maximum(0.0, 1.0 - bits / FALL), 0.0)
-        scores[at:to] = np.bincount(which, each, to - at)
-        at = to
-    scores /= np.maximum(1, np.minimum(valid[found["first"]], valid[found["second"]]))
-    order = np.lexsort((-scores, found["second"], found["first"]))
-    found, scores = found[order], scores[order]
-    key = found["first"].astype(np.int64) << 32 | found["second"]
-    best = (np.append(True, key[1:] != key[:-1]) if len(key) else np.zeros(0, bool)) & (scores >= least)
-    return Pairs(found["first"][best], found["second"][best], scores[best], found["mirrored"][best], crowded)
+        lowest, orders = some
+        item = np.concatenate(orders)
+        flags = np.repeat(np.arange(len(orders), dtype=np.uint64), [len(order) for order in orders])
+        hashes, clip_of = self.hashes[item], self.clip_of[item]
+        hashes ^= flags * self.mirror
+        room = np.uint64(max(1, len(item)).bit_length())
+        here = np.arange(len(item), dtype=np.uint64)
+        mask = np.uint64((1 << width) - 1)
+        parts = [np.zeros(0, np.uint64)]
+        crowded = 0
+        for key_bands in keys:
+            key = ((hashes >> np.uint64(key_bands[0])) & mask) - np.uint64(lowest)
+            for band in key_bands[1:]:
+                key = key << np.uint64(width) | (hashes >> np.uint64(band)) & mask
+            packed = key << room | here
+            packed.sort()
+            key = packed >> room
+            at = (packed & ((np.uint64(1) << room) - np.uint64(1))).astype(np.int64)
+            # of a clip, one look for each key: neighbours in time share most keys, and would crowd out other clips
+            clip, flag = clip_of[at], flags[at]
+            again = (key[1:] == key[:-1]) & (clip[1:] == clip[:-1]) & (flag[1:] == flag[:-1])
+            once = np.append(True, ~again)[: len(at)]
+            key, at = key[once], at[once]
+            bits = hashes[at]
+            for lag in range(1, NEIGHBOURS + 1):
+                same = key[lag:] == key[:-lag]
+                if not same.any():
+                    break
+                left = np.flatnonzero(same)
+                left = left[np.bitwise_count(bits[left + lag] ^ bits[left]) <= self.look_bits]
+                parts.append(self._pairs(item, flags, clip_of, at[left], at[left + lag]))
+            begins = np.flatnonzero(np.append(True, key[1:] != key[:-1])[: len(key)])
+            counts = np.diff(np.append(begins, len(key)))
+            if (crowd := counts > NEIGHBOURS + 1).any():
+                crowded += int(crowd.sum())
+                first = np.repeat(begins[crowd], counts[crowd])
+                inside = np.arange(len(first)) - np.repeat(np.cumsum(counts[crowd]) - counts[crowd], counts[crowd])
+                inside += first
+                good = np.bitwise_count(bits[first] ^ bits[inside]) <= self.look_bits
+                parts.append(self._pairs(item, flags, clip_of, at[first[good]], at[inside[good]]))
+        found = np.unique(np.concatenate(parts))
+        return found[self._alike(found) >= self.least - SLACK], crowded
+
+    def _pairs(
+        self, item: np.ndarray, flags: np.ndarray, clip_of: np.ndarray, left: np.ndarray, right: np.ndarray
+    ) -> np.ndarray:
+        """Pairs of clips out of pairs of looks of a slice that are alike."""
+        import numpy as np
+
+        one, two = clip_of[left], clip_of[right]
+        good = (one != two) & ((flags[left] & flags[right]) == 0)  # mirrored both: found as they are, too
+        left, right, one, two = left[good], right[good], one[good].astype(np.int64), two[good].astype(np.int64)
+        mirrored = (flags[left] ^ flags[right]).astype(np.int64)
+        steps = [
+            self.chosen[item[each]].astype(np.int64) - self.looks.starts[clip]
+            for each, clip in ((left, one), (right, two))
+        ]
+        swap = one > two
+        shift = np.where(swap, steps[1] - steps[0], steps[0] - steps[1])
+        near = np.abs(shift) < self.reach - 1  # so that the shifts beside it have room, too
+        made = np.where(swap, two, one) << self.clip_bits | np.where(swap, one, two)
+        made = (made * (2 * self.reach) + shift + self.reach) << 1 | mirrored
+        return made[near].astype(np.uint64)
+
+    def _parted(self, found: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """The first clips, second clips, shifts and mirrored or not of pairs."""
+        import numpy as np
+
+        rest = (found >> np.uint64(1)).astype(np.int64)
+        shift = rest % (2 * self.reach) - self.reach
+        clips = rest // (2 * self.reach)
+        return clips >> self.clip_bits, clips & ((1 << self.clip_bits) - 1), shift, (found & np.uint64(1)).astype(bool)
+
+    def _alike(self, found: np.ndarray) -> np.ndarray:
+        """How alike pairs are at their shift, 0..1, as (n,) float32."""
+        import numpy as np
+
+        looks = self.looks
+        scores = np.zeros(len(found), np.float32)
+        for begin in range(0, len(found), max(1, BATCH // 16)):
+            first, second, shift, mirrored = self._parted(found[begin : begin + max(1, BATCH // 16)])
+            sizes = looks.starts[first + 1] - looks.starts[first], looks.starts[second + 1] - looks.starts[second]
+            begins = np.maximum(0, -shift)  # in the second clip
+            lengths = np.maximum(0, np.minimum(sizes[1], sizes[0] - shift) - begins)
+            bounds = np.append(0, np.cumsum(lengths))
+            at = 0
+            while at < len(first):
+                to = max(at + 1, int(np.searchsorted(bounds, bounds[at] + BATCH, "right")) - 1)
+                which = np.repeat(np.arange(at, to), lengths[at:to])
+                step = np.arange(bounds[at], bounds[to]) - bounds[which] + begins[which]
+                two = looks.starts[second[which]] + step
+                one = looks.starts[first[which]] + step + shift[which]
+                bits = np.bitwise_count(
+                    looks.hashes[one] ^ looks.hashes[two] ^ mirrored[which].astype(np.uint64) * self.mirror
+                )
+                each = np.where(looks.valid[one] & looks.valid[two], np.maximum(0.0, 1.0 - bits / FALL), 0.0)
+                scores[begin + at : begin + to] = np.bincount(which - at, each, to - at)
+                at = to
+            scores[begin : begin + len(first)] /= np.minimum(self.valid[first], self.valid[second])
+        return scores
+
+    def compared(self, found: np.ndarray, crowded: int) -> Pairs:
+        """Pairs that are alike enough at the shift that fits best: one at which they have a look in common, or the
+        next."""
+        import numpy as np
+
+        step = np.uint64(2)
+        found = np.unique(np.concatenate([found - step, found, found + step]))
+        scores = self._alike(found)
+        first, second, _, mirrored = self._parted(found)
+        order = np.lexsort((-scores, second, first))
+        first, second, mirrored, scores = first[order], second[order], mirrored[order], scores[order]
+        best = np.append(True, (first[1:] != first[:-1]) | (second[1:] != second[:-1]))[: len(first)]
+        best &= scores >= self.least
+        return Pairs(
+            first[best].astype(np.int32), second[best].astype(np.int32), scores[best], mirrored[best], crowded
+        )
 
 
 @dataclass(frozen=True, slots=True)
