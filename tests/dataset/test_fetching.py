@@ -16,6 +16,7 @@ import hoigen
 from hoigen.commands.cli import main
 from hoigen.commands.sources import Handled
 from hoigen.core import hosts
+from hoigen.core.errors import UsageError
 from hoigen.data.files import Folder
 from hoigen.dataset.published import fetching
 from hoigen.dataset.published.fetching import Fetched
@@ -167,6 +168,51 @@ def test_names_and_addresses_that_are_none(publisher: Publisher, tmp_path: Path)
         "c": "another address has its name",
     }
     assert (result.names, result.fetched) == (7, 1)
+
+
+def test_a_row_that_cannot_be_read_is_a_file_that_is_missing(publisher: Publisher, tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [
+        {"url": address(publisher, "a.zip")}, {"start": "soon", "url": "x"}, {"url": address(publisher, "b.zip")}
+    ]  # fmt: skip
+    result, missing = fetched(tmp_path, rows)
+    assert (result.names, result.fetched, result.failed) == (3, 2, {"its row of the list cannot be read": 1})
+    assert list(missing) == ["addresses.jsonl, line 2"]
+    assert "start" in missing["addresses.jsonl, line 2"]
+    index = tmp_path / "stock.json"  # a list whose own reader finds fault with a row
+    every = [
+        {"path": "mixkit/a.mp4", "cap": "x", "url": address(publisher, "a.mp4"), "frame_idx": "9:2"},
+        {"path": "mixkit/b.mp4", "cap": "x", "url": address(publisher, "b.mp4")},
+    ]
+    index.write_text(json.dumps(every))
+    done = hoigen.sources("mixkit", index=str(index), fetch=tmp_path / "stock")
+    assert isinstance(done, Handled)
+    assert done.fetched is not None
+    assert (done.fetched.names, done.fetched.fetched) == (2, 1)
+    with pytest.raises(UsageError, match="frame_idx is FIRST:END"):
+        hoigen.sources("mixkit", index=str(index), files=[str(tmp_path / "stock")], out=tmp_path / "list.jsonl")
+
+
+def test_an_address_that_is_none_is_asked_for_once(
+    publisher: Publisher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(urls.time, "sleep", waited.append)
+    _, missing = fetched(tmp_path, [{"url": address(publisher, "a b.zip")}])
+    assert "it is no address" in missing["a b"]
+    assert (waited, publisher.asked) == ([], [])
+
+
+def test_what_a_program_of_a_server_is_asked_for_names_the_file(publisher: Publisher, tmp_path: Path) -> None:
+    rows = [
+        {"url": address(publisher, "download.php?file=Date01.zip")},
+        {"url": address(publisher, "download.php?file=Date02.zip")},
+        {"url": address(publisher, "get?key=a.b&name=/data/sub/clip.mp4")},
+        {"url": address(publisher, "download.php?id=7")},
+    ]
+    result, missing = fetched(tmp_path, rows)
+    assert (result.fetched, missing) == (4, {})
+    names = {path.name for path in (tmp_path / "files").iterdir() if path.suffix in (".zip", ".mp4", ".php")}
+    assert names == {"Date01.zip", "Date02.zip", "clip.mp4", "download.php"}
 
 
 PROGRAM = "import pathlib, sys; pathlib.Path(sys.argv[2]).write_text(sys.argv[1])"

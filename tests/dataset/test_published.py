@@ -229,6 +229,9 @@ def test_visr_is_files_of_videos(tmp_path: Path, tiny_video: Path) -> None:
     result, rows, _ = listed(tmp_path, "ViSR", tmp_path / "ViSR")
     assert [(row["id"], row["source"]) for row in rows] == [("deeper/1", "ViSR")]
     assert "not verified" in str(result)
+    (tmp_path / "again").mkdir()
+    _, rows, _ = listed(tmp_path / "again", "ViSR", tmp_path / "ViSR" / "deeper", tmp_path / "ViSR")
+    assert [row["id"] for row in rows] == ["1"], "once, where one folder lies in another"
 
 
 # lists
@@ -354,6 +357,10 @@ def test_frames_of_a_list_that_are_none(
         ),
         (["behave", "--index", "l.csv", "--fetch", "f", "--rate", "0"], "--rate: more than 0; it came as 0"),
         (["intercap", "--files", "empty", "--out", "x.jsonl", "--fps", "-3"], "--fps: more than 0; it came as -3"),
+        (["visr", "--files", "empty", "--out", "x.jsonl", "--fps", "3"], "--fps: ViSR has no folders of frames"),
+        (["pexels", "--index", "l.json", "--files", "empty", "--out", "x.jsonl", "--fps", "3"], "--fps: Pexels has no"),
+        (["behave", "--index", "l.csv", "--fetch", "f", "--files", "empty"], "--files goes with --out LIST"),
+        (["behave", "--index", "l.csv", "--fetch", "f", "--fps", "3"], "--fps goes with --out LIST"),
     ],
 )
 def test_what_is_asked_amiss(

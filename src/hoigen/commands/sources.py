@@ -104,6 +104,10 @@ def sources(
         raise UsageError(f"{first}: --out LIST says what to write, --fetch FOLDER where to download to")
     if fetch is None and (command or rate):
         raise UsageError("--command and --rate go with --fetch FOLDER")
+    if out is None and (files or fps):
+        raise UsageError(f"--{'files' if files else 'fps'} goes with --out LIST: nothing is listed without it")
+    if fps and not source.frames:
+        raise UsageError(f"--fps: {source.name} has no folders of frames; its videos have rates of their own")
     for key, number in (("fps", fps), ("rate", rate)):
         if number is not None and not number > 0:
             raise UsageError(f"--{key}: more than 0; it came as {number:g}")
@@ -146,8 +150,9 @@ def _fetched(
     words = fetching.words_of(command) if command else ()
     if source.rows is None and not manifests.kind_of(index):
         raise UsageError(f"--index {index}: to fetch, a list with the column url is needed (.csv, .jsonl, ...)")
-    # rows of its own list, or, of a source that is folders, those of a list of addresses of its archives
-    rows = source.rows(index) if source.rows is not None else manifests.read(index)
+    # rows of its own list, or, of a source that is folders, those of a list of addresses of its archives; one that cannot
+    # be read is a row, too, so that it costs no other
+    rows = source.rows(index, "fail") if source.rows is not None else manifests.read(index, "fail")
     return fetching.fetch(rows, Path(folder).expanduser().absolute(), command=words, rate=rate and rate * 1e6)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -35,6 +36,10 @@ RESIZED = "_resize1080p"
 """Open-Sora-Plan's archives have files of Pixabay with this behind the name that the lists have."""
 BRACKETED = re.compile(r"\[([A-Za-z0-9_-]{6,})\]")
 """How yt-dlp writes an id behind a title."""
+PROGRAMS = (".php", ".asp", ".aspx", ".ashx", ".jsp", ".cgi", ".pl", ".py", ".do")
+"""How the path of an address ends that asks a program of a server for a file."""
+ASKED = ("file", "filename", "name", "path")
+"""Keys by which such a program is told which; where none is there, others may."""
 SHORT: Seconds = 0.1
 """By so much a stretch may reach beyond the end of its file: lists round."""
 ALIKE = 0.05
@@ -80,6 +85,28 @@ class Mapped:
         return "\n".join([*lines, *([self.note] if self.note else [])])
 
 
+def videos_below(folders: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
+    """The video files of some folders and all below them, each once, also where one folder lies in another; hidden ones
+    are left out.
+
+    Args:
+        folders: looked through in this order, each in the order of names.
+
+    Gives the folder in which a file was found, and the file.
+    """
+    seen: set[str] = set()
+    for folder in folders:
+        for root, below, names in os.walk(folder):
+            below[:] = sorted(name for name in below if not name.startswith("."))
+            for name in sorted(names):
+                path = Path(root, name)
+                if path.suffix.lower() in VIDEO_SUFFIXES and not name.startswith("."):
+                    real = os.path.join(os.path.realpath(root), name)
+                    if real not in seen:
+                        seen.add(real)
+                        yield folder, path
+
+
 class Files:
     """The videos of some folders, by what a list may call them. Lengths are read once, when they are asked for.
 
@@ -92,17 +119,11 @@ class Files:
         self.all: list[str] = []
         self._headers: dict[str, Header | str] = {}
         self._digests: dict[str, dict[str, str]] = {}
-        for folder in folders:
-            for root, below, names in os.walk(folder):
-                below[:] = sorted(name for name in below if not name.startswith("."))
-                for name in sorted(names):
-                    stem, suffix = os.path.splitext(name)
-                    if suffix.lower() not in VIDEO_SUFFIXES or name.startswith("."):
-                        continue
-                    path = os.path.join(root, name)
-                    self.all.append(path)
-                    for key in {stem, stem.removesuffix(RESIZED), *BRACKETED.findall(stem)}:
-                        self.names.setdefault(key, []).append(path)
+        for _, file in videos_below(folders):
+            path, stem = str(file), file.stem
+            self.all.append(path)
+            for key in {stem, stem.removesuffix(RESIZED), *BRACKETED.findall(stem)}:
+                self.names.setdefault(key, []).append(path)
 
     def named(self, *names: str) -> list[str]:
         """The files of these names, without suffix, or with one of them in brackets."""
@@ -241,9 +262,27 @@ def name_of(source: Source) -> str:
             return parts.path.strip("/")
         if asked := parse_qs(parts.query).get("v"):
             return asked[0]
-        return PurePosixPath(parts.path).stem
+        return file_in(source.uri).stem
     name = PurePosixPath(source.uri)
     return name.stem if name.suffix.lower() in VIDEO_SUFFIXES else name.name
+
+
+def file_in(url: str) -> PurePosixPath:
+    """The name of the file that an address asks for: the end of its path, or, where that is a program of the server
+    (`download.php?file=NAME.mp4`), what it is asked for.
+
+    Args:
+        url: the address.
+    """
+    parts = urlsplit(url)
+    path = PurePosixPath(parts.path)
+    if path.suffix.lower() in ("", *PROGRAMS):
+        asked = parse_qs(parts.query)
+        values = [*(each for key in ASKED for each in asked.get(key, ())), *itertools.chain(*asked.values())]
+        named = [name for each in values if (name := PurePosixPath(PurePosixPath(each).name)).suffix]
+        videos = [name for name in named if name.suffix.lower() in VIDEO_SUFFIXES]
+        path = next(iter([*videos, *named]), path)
+    return PurePosixPath(path.name)
 
 
 def _found(files: Files, name: str, number: int, source: Source) -> tuple[str, str, Seconds | None, Seconds | None]:

@@ -351,9 +351,7 @@ class _Search:
         first, second, mirrored, scores = first[order], second[order], mirrored[order], scores[order]
         best = np.append(True, (first[1:] != first[:-1]) | (second[1:] != second[:-1]))[: len(first)]
         best &= scores >= self.least
-        return Pairs(
-            first[best].astype(np.int32), second[best].astype(np.int32), scores[best], mirrored[best], crowded
-        )
+        return Pairs(first[best].astype(np.int32), second[best].astype(np.int32), scores[best], mirrored[best], crowded)
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,6 +138,8 @@ def _all_of(url: str, part: Path, note: Path, bar: Any, opens: Opens, throttle: 
             if error.code in GONE:
                 raise
             trouble = error
+        except http.client.InvalidURL as error:
+            raise ValueError(f"it is no address: {error}") from None
         except (OSError, http.client.HTTPException) as error:
             if isinstance(getattr(error, "reason", error), PrivateAddress | str):
                 raise  # a host that nobody asked to reach, or no address: another try does not change it

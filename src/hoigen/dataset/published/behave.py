@@ -129,5 +129,6 @@ SOURCE = Published(
         "59b3a51f04a0d746505f192697e85b3ed45ce585, stackflow/datasets/behave_metadata.py. Not tried on its files"
     ),
     recordings=recordings,
+    frames=True,
     expected=expected,
 )

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 from hoigen.core import hosts, uris
 from hoigen.core.errors import UsageError
 from hoigen.data.files import Folder
-from hoigen.data.sources.source import Source
-from hoigen.dataset.mapping import DIGESTS, Files, missing_writer, name_of
+from hoigen.data.sources.source import UNREADABLE, Source
+from hoigen.dataset.mapping import DIGESTS, Files, file_in, missing_writer, name_of
 from hoigen.models import urls
 
 VIDEO_SITES = (
@@ -129,13 +129,14 @@ def fetch(
     (docs/security.md), and none of a video site: those go to `command`.
 
     Args:
-        rows: of the list; several of one file count once.
+        rows: of the list; several of one file count once, and one that cannot be read (`UNREADABLE` in its `meta`) is a
+            file that is missing.
         folder: for the files; it is made.
         command: the words of a program for addresses of video sites, with {url} and {path}; it is run without a shell.
         rate: bytes a second, at most, of what hoigen itself downloads.
         quiet: no progress bars.
 
-    Raises Locked when another process fetches into that folder.
+    Raises Locked when another process fetches into that folder, UsageError when no row can be read.
     """
     folder.mkdir(parents=True, exist_ok=True)
     here = Folder(str(folder))
@@ -146,7 +147,14 @@ def fetch(
         seen: dict[str, str] = {}
         counted: Counter[str] = Counter()
         failed: Counter[str] = Counter()
+        unread = ""
         for source in rows:
+            if why := source.meta.get(UNREADABLE):
+                counted["names"] += 1
+                failed["its row of the list cannot be read"] += 1
+                told([PurePosixPath(source.uri).name, "", None, None, str(why)])
+                unread = unread or str(why)
+                continue
             name, url = name_of(source), _address(source)
             if name in seen:
                 if url and seen[name] != url:
@@ -162,6 +170,8 @@ def fetch(
                 told([name, uris.masked(url), None, None, why])
             else:
                 counted[how] += 1
+        if unread and not seen:
+            raise UsageError(unread)
     return Fetched(
         folder, missing_out, counted["names"], counted["there"], counted["fetched"], dict(failed.most_common())
     )
@@ -190,7 +200,7 @@ class _Job:
         if digest and not kind:
             return "", "its digest is none of md5, sha1, sha256"
         wrong = uris.fault(url) if url else "the list has no address of it"
-        suffix = "" if wrong else PurePosixPath(urlsplit(url).path).suffix
+        suffix = "" if wrong else file_in(url).suffix
         path = self.folder / f"{name}{suffix if SUFFIX.fullmatch(suffix) else '.mp4'}"
         have = path if path.exists() else next(map(Path, self.files.named(name)), None)
         if have is not None:

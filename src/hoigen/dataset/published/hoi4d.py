@@ -181,5 +181,6 @@ SOURCE = Published(
         "tried on its files"
     ),
     recordings=recordings,
+    frames=True,
     expected=ids_of,
 )

@@ -80,5 +80,6 @@ SOURCE = Published(
         "30 frames a second is an assumption (--fps says another)"
     ),
     recordings=recordings,
+    frames=True,
     expected=ids_of,
 )

@@ -39,7 +39,7 @@ def make(source: Published, folders: Sequence[Path], index: str | None, out: Pat
         files = Files(folders)
         if not files.all:
             raise UsageError(f"--files {', '.join(map(str, folders))}: no video files there")
-        return mapping.map_rows(source.rows(index), files, out)
+        return mapping.map_rows(source.rows(index, "stop"), files, out)
     assert source.recordings is not None
     expected = _expected(source, index)
     coming = source.recordings(folders, fps)

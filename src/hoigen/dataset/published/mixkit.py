@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import partial
 
-from hoigen.data.sources.source import Source
 from hoigen.dataset.published import open_sora_plan
 from hoigen.dataset.published.source import Published
-
-
-def rows(path: str) -> Iterator[Source]:
-    """The rows of this site.
-
-    Args:
-        path: of the list.
-    """
-    return open_sora_plan.rows_of(path, "mixkit", "Mixkit")
-
 
 SOURCE = Published(
     name="Mixkit",
@@ -30,5 +19,5 @@ SOURCE = Published(
     ),
     index=open_sora_plan.INDEX,
     layout=open_sora_plan.LAYOUT,
-    rows=rows,
+    rows=partial(open_sora_plan.rows_of, site="mixkit", name="Mixkit"),
 )

@@ -10,7 +10,7 @@ from typing import Any
 
 from hoigen.core.errors import UsageError, shown
 from hoigen.data.sources import manifests
-from hoigen.data.sources.source import Source
+from hoigen.data.sources.source import UNREADABLE, BadRows, Source
 from hoigen.dataset.mapping import FRAMES
 
 SITES = ("mixkit", "pexel", "pixabay")
@@ -28,18 +28,22 @@ INDEX = (
 )
 
 
-def rows_of(path: str, site: str, name: str) -> Iterator[Source]:
+def rows_of(path: str, bad_rows: BadRows = "stop", *, site: str, name: str) -> Iterator[Source]:
     """The rows of one site: those whose path names no other one.
 
     Args:
         path: of the list, JSON: objects with `path` and `cap`, a text or a list of texts.
+        bad_rows: what becomes of rows that cannot be read, as of `hoigen.data.sources.manifests.read`.
         site: as of `SITES`.
         name: of the source, for its clips.
 
     Raises UsageError for rows that cannot be read.
     """
     folder = f"{path.rpartition('/')[0]}/" if "://" in path else f"{Path(path).expanduser().absolute().parent}/"
-    for source in manifests.read(path):
+    for source in manifests.read(path, bad_rows):
+        if UNREADABLE in source.meta:
+            yield source
+            continue
         parts = PurePosixPath(source.uri.removeprefix(folder)).parts[:-1]
         # `/data/mixkit/pexels/a.mp4`: the folder nearest to the file says whose it is
         named = next((each for part in reversed(parts) for each in SITES if each in part.lower()), site)
@@ -49,12 +53,14 @@ def rows_of(path: str, site: str, name: str) -> Iterator[Source]:
         if isinstance(caption, list):
             caption = caption[0] if caption else None
         meta: dict[str, Any] = {key: value for key, value in source.meta.items() if key != "cap"}
-        yield dataclasses.replace(
-            source,
-            caption=source.caption or (str(caption) if caption else None),
-            source=name,
-            meta=meta | _frames(meta, f"{path}, {source.uri}"),
-        )
+        try:
+            meta |= _frames(meta, f"{path}, {source.uri}")
+        except UsageError as error:
+            if bad_rows == "stop":
+                raise
+            meta |= {UNREADABLE: str(error)}
+        caption = source.caption or (str(caption) if caption else None)
+        yield dataclasses.replace(source, caption=caption, source=name, meta=meta)
 
 
 def _frames(meta: dict[str, Any], where: str) -> dict[str, Any]:

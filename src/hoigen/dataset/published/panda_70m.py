@@ -2,21 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from hoigen.data.sources import manifests
-from hoigen.data.sources.source import Source
 from hoigen.dataset.published.source import Published
-
-
-def rows(path: str) -> Iterator[Source]:
-    """Rows of one of its CSV files, as `curate` reads them.
-
-    Args:
-        path: of the list.
-    """
-    return manifests.read(path)
-
 
 SOURCE = Published(
     name="Panda-70M",
@@ -37,5 +24,5 @@ SOURCE = Published(
         "snap-research/Panda-70M at 9afd40bc95a0b9ced71513ef9076661a205a1873: README.md (Updates, Oct 2024), "
         "dataset_dataloading/README.md; columns by published rows"
     ),
-    rows=rows,
+    rows=manifests.read,
 )

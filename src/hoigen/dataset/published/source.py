@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hoigen.core.clip import Seconds
-from hoigen.data.sources.source import Source
+from hoigen.data.sources.source import BadRows, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,9 @@ class Recording:
 
 Recordings = Callable[[Sequence[Path], float | None], Iterator[Recording]]
 """Called with the folders that one has, and frames per second where the user says them; gives each recording once."""
-Rows = Callable[[str], Iterator[Source]]
-"""Called with the path of a list; gives its rows."""
+Rows = Callable[[str, BadRows], Iterator[Source]]
+"""Called with the path of a list, and what becomes of rows that cannot be read (`hoigen.data.sources.read_sources`);
+gives its rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,7 @@ class Published:
         index: how what one has becomes a manifest.
         layout: by what its layout is known: repository, file, commit; and what of it is not verified.
         recordings: the reader of its folders.
+        frames: whether what it reads there may be frames, whose rate the user may say.
         rows: or that of its list, whose rows are looked for among files that one has.
         expected: the ids that a file of the source lists (`release.txt`), of those that one might have.
     """
@@ -83,6 +85,7 @@ class Published:
     index: str
     layout: str
     recordings: Recordings | None = None
+    frames: bool = False
     rows: Rows | None = None
     expected: Callable[[Path], Sequence[str]] | None = None
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from hoigen.data.sources.source import VIDEO_SUFFIXES
+from hoigen.dataset.mapping import videos_below
 from hoigen.dataset.published.source import Published, Recording, ids_of
 
 
@@ -17,14 +16,8 @@ def recordings(folders: Sequence[Path], fps: float | None) -> Iterator[Recording
         folders: looked through with all that is below them.
         fps: not used: there are no frames.
     """
-    for folder in folders:
-        for root, below, names in os.walk(folder):
-            below[:] = sorted(each for each in below if not each.startswith("."))
-            for name in sorted(names):
-                stem, suffix = os.path.splitext(name)
-                if suffix.lower() in VIDEO_SUFFIXES and not name.startswith("."):
-                    inner = Path(root).relative_to(folder) / stem
-                    yield Recording(id=inner.as_posix(), video=Path(root, name))
+    for folder, path in videos_below(folders):
+        yield Recording(id=path.relative_to(folder).with_suffix("").as_posix(), video=path)
 
 
 SOURCE = Published(
