@@ -324,8 +324,8 @@ def test_a_prompt_that_asks_for_something_else_is_read_off_what_was_seen(made: P
     }
     gone = lines[0]["video"]
     (made / "run" / removals.FILE).write_text(json.dumps([{"kind": "video", "key": removals.digest(gone)}]))
-    assert observations(made / "run", out).without[removals.WHY] == 1
-    assert gone not in out.read_text()
+    assert observations(made / "run", made / "less.jsonl").without[removals.WHY] == 1
+    assert gone not in (made / "less.jsonl").read_text()
 
 
 def test_how_often_a_prompt_was_seen_may_be_counted_later(made: Path) -> None:
