@@ -2,6 +2,8 @@
 
 python benchmarks/near_duplicates.py --quality          made pairs and other shots of the same scenes (some minutes)
 python benchmarks/near_duplicates.py --clips 10000000   time and memory of the join alone, on made hashes
+python benchmarks/near_duplicates.py --clips 10000000 --slices 1   of so many slices of each order of the looks, and
+                                                        the time of all, extrapolated from these
 
 --quality changes each source video in the ways that copies differ and counts how many are found; other stretches and
 other shots of the same video, and other videos, are what must not be found. Sources: the sample footage, and the
@@ -21,6 +23,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -222,8 +225,28 @@ def made(clips: int, looks: int, seed: int = 1) -> tuple[near.Looks, int]:
     return near.Looks(starts, every.ravel(), np.ones(clips * looks, bool)), copies
 
 
-def scale(clips: int, looks: int, least: float) -> None:
+def scale(clips: int, looks: int, least: float, slices: int) -> None:
     data, copies = made(clips, looks)
+    print(f"made: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2:.1f} GiB so far", flush=True)
+    whole = done = 0
+    inside = [0.0]
+    every, one = near._Search.sliced, near._Search.slice
+
+    def some(self: near._Search, band: int, width: int) -> Iterator[tuple[int, tuple[np.ndarray, ...]]]:
+        nonlocal whole, done
+        each = list(every(self, band, width))
+        chosen = each[:: max(1, len(each) // slices)][:slices]
+        whole, done = whole + len(each), done + len(chosen)
+        yield from chosen
+
+    def timed(self: near._Search, *of: Any, **more: Any) -> tuple[np.ndarray, int]:
+        began = time.thread_time()
+        found = one(self, *of, **more)
+        inside.append(time.thread_time() - began)
+        return found
+
+    if slices:
+        near._Search.sliced, near._Search.slice = some, timed  # type: ignore[method-assign]
     before = resource.getrusage(resource.RUSAGE_SELF)
     at = time.monotonic()
     pairs = near.pairs_of(data, least, mirror_mask())
@@ -236,6 +259,12 @@ def scale(clips: int, looks: int, least: float) -> None:
         f"{members} clips follow another; {cpu:.0f} CPU s, {time.monotonic() - at:.0f} s, "
         f"{after.ru_maxrss / 1024**2:.1f} GiB at most ({data.hashes.nbytes / 1024**3:.2f} GiB of it the hashes)"
     )
+    if slices:
+        rest = cpu - sum(inside)
+        print(
+            f"{done} of {whole} slices: {sum(inside):.0f} CPU s, {rest:.0f} s beside them; all slices would take "
+            f"{rest + sum(inside) * whole / done:.0f} CPU s"
+        )
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -243,13 +272,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--quality", action="store_true")
     parser.add_argument("--clips", type=int, default=0)
     parser.add_argument("--looks", type=int, default=28, help="looks of a clip; 28 are 7 seconds")
+    parser.add_argument("--slices", type=int, default=0, help="only so many of each order; 0: all")
     parser.add_argument("--least", type=float, default=LEAST)
     options = parser.parse_args(argv)
     print(headline())
     if options.quality:
         quality(options.least)
     if options.clips:
-        scale(options.clips, options.looks, options.least)
+        scale(options.clips, options.looks, options.least, options.slices)
 
 
 if __name__ == "__main__":

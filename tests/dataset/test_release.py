@@ -24,6 +24,7 @@ from hoigen.core.errors import UsageError
 from hoigen.data.annotations import Annotation, Annotations
 from hoigen.data.run import Run
 from hoigen.dataset.release import checking, making, rights
+from hoigen.dataset.release.describe import MEASURED
 from hoigen.rules import removals, sets
 
 WHO: dict[str, Any] = {"creator": "The team", "contact": "team@example.org"}
@@ -104,7 +105,15 @@ def test_files_of_cut_become_part_of_it(run: Run, tmp_path: Path) -> None:
     (folder / ".cut").write_text("blurred\n/runs/hands\n")  # as `hoigen cut --blur-faces` notes it
     card = (made(run, clips=folder, sources=sources, version="1.1.0").made.folder / "README.md").read_text()
     assert "Faces were blurred in the files as far as a machine found them" in card
-    assert "missed" in card
+    assert MEASURED["precision"] in card
+    (folder / ".cut").write_text("blurred, recall\n/runs/hands\n")
+    recall = made(run, clips=folder, sources=sources, version="1.2.0").made.folder
+    assert MEASURED["recall"] in (recall / "README.md").read_text()
+    facts = json.loads((recall / "release.json").read_text())
+    assert (facts["faces_blurred"], facts["faces_by"]) == (True, "recall")
+    (folder / ".cut").write_text("blurred by hand\n")
+    with pytest.raises(UsageError, match=r"is damaged \(blurred by hand\)"):
+        made(run, clips=folder, sources=sources, version="1.3.0")
 
 
 # what machines read

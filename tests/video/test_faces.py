@@ -17,7 +17,7 @@ from hoigen.models import files
 from hoigen.models.nets.faces import FaceFinder
 from hoigen.video import decode, probe, walk
 from hoigen.video.cutting import cut_clip
-from hoigen.video.faces import HOLD, Box, Faces, faces_of
+from hoigen.video.faces import BY, HOLD, Box, Faces, faces_of
 from render import render, texture
 from run_folders import curated, in_this_process
 
@@ -60,7 +60,7 @@ def found_in(path: Path) -> int:
 def test_what_is_cut_shows_no_face_and_all_the_rest(film: Path, tmp_path: Path) -> None:
     clip = clip_of(film)
     plain = cut_clip(clip, tmp_path / "plain.mp4")
-    faces = faces_of(clip)
+    faces = faces_of(clip, "recall")
     assert len(faces.tracks[0].times) == 5, "one face, followed from left to right, until the last frame"
     blurred = cut_clip(clip, tmp_path / "blurred.mp4", faces=faces)
     assert found_in(plain) >= 12
@@ -86,7 +86,7 @@ def box_at(left: float) -> Box:
 
 
 def test_a_miss_between_two_finds_is_filled() -> None:
-    faces = Faces()
+    faces = Faces(2)
     for time, boxes in ((1.0, [box_at(0.2)]), (1.2, []), (1.4, []), (1.6, [box_at(0.26)])):
         faces.see(time, boxes)
     assert len(faces.tracks) == 1
@@ -96,7 +96,7 @@ def test_a_miss_between_two_finds_is_filled() -> None:
 
 
 def test_what_is_far_off_is_another_face_and_one_find_is_none() -> None:
-    faces = Faces()
+    faces = Faces(2)
     faces.see(0.0, [box_at(0.1), box_at(0.7)])
     faces.see(0.2, [box_at(0.72), box_at(0.4)])
     assert [len(track.times) for track in faces.tracks] == [1, 2, 1]
@@ -106,17 +106,32 @@ def test_what_is_far_off_is_another_face_and_one_find_is_none() -> None:
     assert len(faces.tracks) == 4, "much later it may be anybody"
 
 
+def test_what_is_asked_of_a_find_is_a_choice() -> None:
+    """A face that is found once, or not for sure, is hidden where faces are not to be missed."""
+    by = {name: Faces(finds) for name, (_, finds) in BY.items()}
+    for faces in by.values():
+        faces.see(0.0, [box_at(0.1)])
+    assert (len(by["recall"].at(0.0)), len(by["precision"].at(0.0))) == (1, 0)
+    assert BY["recall"][0] < BY["precision"][0] == 0.6, "as MediaPipe has it"
+
+
 def test_the_command_notes_what_it_did_and_mixes_nothing(film: Path, tmp_path: Path) -> None:
     curated(videos=str(film), run=tmp_path / "run", measures=["metadata"], keep={})
     with pytest.raises(UsageError, match="--copy and --blur-faces"):
         hoigen.cut(tmp_path / "run", copy=True, blur_faces=True)
+    with pytest.raises(UsageError, match="--faces: it goes with --blur-faces"):
+        hoigen.cut(tmp_path / "run", faces="recall")
+    with pytest.raises(UsageError, match="--faces: one of recall, precision; it came as 'all'"):
+        hoigen.cut(tmp_path / "run", blur_faces=True, faces="all")  # type: ignore[arg-type]
     result = hoigen.cut(tmp_path / "run", blur_faces=True, workers=1, quiet=True)
     assert (result.cut, result.failed) == (1, {})
     [made] = (tmp_path / "run" / "cut").glob("*.mp4")
     assert found_in(made) == 0
-    assert (tmp_path / "run" / "cut" / ".cut").read_text().startswith("blurred\n")
+    assert (tmp_path / "run" / "cut" / ".cut").read_text().startswith("blurred, recall\n")
     with pytest.raises(UsageError, match="were cut with --blur-faces; give another folder"):
         hoigen.cut(tmp_path / "run")
+    with pytest.raises(UsageError, match="were cut with --blur-faces; give another folder"):
+        hoigen.cut(tmp_path / "run", blur_faces=True, faces="precision")
     (tmp_path / "run" / "cut" / ".cut").unlink()
     with pytest.raises(UsageError, match=r"holds videos, and no \.cut says that their faces are hidden"):
         hoigen.cut(tmp_path / "run", blur_faces=True)
@@ -136,7 +151,7 @@ def test_what_is_exported_shows_no_face(film: Path, tmp_path: Path, shape: dict[
         faces[blur] = found_in(made)
     assert faces[False] >= 5
     assert faces[True] == 0
-    with pytest.raises(UsageError, match="was made with faces 'blurred', and now it is None"):
+    with pytest.raises(UsageError, match="was made with faces 'blurred, recall', and now it is None"):
         hoigen.export(tmp_path / "run", out=str(tmp_path / "True"), **how)
     with pytest.raises(UsageError, match="--link and --blur-faces"):
         hoigen.export(tmp_path / "run", out=str(tmp_path / "new"), link=True, blur_faces=True, **how)

@@ -9,14 +9,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
-from hoigen.commands.options import Quiet, RunFolder
+from hoigen.commands.options import FacesBy, Quiet, RunFolder, faces_by
 from hoigen.core.clip import Seconds
 from hoigen.core.errors import SetupError, UsageError
 from hoigen.core.settings import Setting
 from hoigen.core.words import plural
-from hoigen.data.run import CUT_NOTE as NOTE
+from hoigen.data import cutnote
+from hoigen.data.cutnote import BLURRED, NOTE, SUFFIXES, Kind
 from hoigen.work.stage import Item, Stage
 
 if TYPE_CHECKING:
@@ -28,10 +29,6 @@ if TYPE_CHECKING:
     from hoigen.rules.cascade import Step
     from hoigen.work.task import Emit, Failure, Handler
 
-SUFFIXES = (".mp4", ".mkv")
-Kind = Literal["exact", "copy", "blurred"]
-KINDS: Mapping[str, str] = {"exact": "without --copy", "copy": "with --copy", "blurred": "with --blur-faces"}
-"""How a folder may be cut, as its note says, and how the command was then given."""
 NAMED = 3
 """So many files of a list are named on the screen; the result has all."""
 
@@ -123,6 +120,7 @@ def cut(
             "make faces unknowable, as far as they are found (docs/cut.md says how many are missed); not with copy"
         ),
     ] = False,
+    faces: FacesBy = None,
     prune: Annotated[
         bool,
         Setting(
@@ -155,12 +153,8 @@ def cut(
     check_numbers({"workers": workers, "deadline": deadline})
     if copy and blur_faces:
         raise UsageError("--copy and --blur-faces: packets that are copied cannot be changed; give one of them")
-    kind: Kind = "copy" if copy else "blurred" if blur_faces else "exact"
-    if blur_faces:
-        from hoigen.models.files import locate
-        from hoigen.video.faces import MODEL
-
-        locate(MODEL)  # before any worker wants it
+    by = faces_by(blur_faces, faces)
+    kind: Kind = "copy" if copy else "exact" if by is None else BLURRED[by]
     _ready(target, kind, folder.path, prune)
     with os.scandir(target) as entries:
         files = sorted(e.name for e in entries if e.name.endswith(SUFFIXES) and not e.name.startswith("."))
@@ -224,7 +218,8 @@ def setup_cut(out: Path, kind: Kind) -> Handler:
             if may_be_replaced(clip):
                 check_same(clip, emit.progress)
             if not job.there:
-                faces = faces_of(clip, emit.progress) if kind == "blurred" else None
+                by = cutnote.FACES.get(kind)
+                faces = faces_of(clip, by, emit.progress) if by is not None else None
                 cut_clip(clip, out / f"{clip.id}.mp4", kind == "copy", emit.progress, faces=faces)
         except VideoError as error:
             emit(str(error))  # the file's fault: another try would end alike
@@ -322,38 +317,27 @@ def _ready(out: Path, kind: Kind, run: Path, prune: bool) -> None:
     Refuses to mix exact, blurred and copied files in one, whose names would be the same, and to prune where another run
     has cut too: a clip of both has one name, and what this run drops the other may keep.
     """
-    from hoigen.data.files import write_text
-
-    note, mine = out / NOTE, str(run.resolve())
+    mine = str(run.resolve())
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"--out {out}: {error.strerror or error}") from None
-    try:
-        lines = note.read_text(encoding="utf-8").splitlines() if os.path.lexists(note) else [kind]
-    except (OSError, ValueError) as error:
-        lines = [getattr(error, "strerror", None) or "not UTF-8 text"]
-    if not lines or lines[0] not in KINDS:
-        came = lines[0][:60] if lines else "empty"
-        raise UsageError(
-            f"{note}, which notes how the folder was cut, is damaged ({came}): give another folder with --out, or "
-            "delete that file when you know that its clips were cut as you ask now"
-        )
-    found, *runs = lines
+    noted = cutnote.read(out)
+    found, runs = noted or (kind, [])
     if found != kind:
-        raise UsageError(f"{out} holds clips that were cut {KINDS[found]}; give another folder with --out")
+        raise UsageError(f"{out} holds clips that were cut {cutnote.KINDS[found]}; give another folder with --out")
     others = [name for name in runs if name != mine]
-    if kind == "blurred" and not os.path.lexists(note) and any(path.suffix in SUFFIXES for path in out.iterdir()):
+    if kind in cutnote.FACES and noted is None and any(path.suffix in SUFFIXES for path in out.iterdir()):
         raise UsageError(  # a release says of its files what the note says
             f"{out} holds videos, and no {NOTE} says that their faces are hidden; give another folder with --out"
         )
     if prune and others:
         raise UsageError(
             f"--prune: {out} holds clips of other runs too ({', '.join(others)}), which may keep what this one drops; "
-            f"cut into a folder of its own, or delete their lines in {note}"
+            f"cut into a folder of its own, or delete their lines in {out / NOTE}"
         )
-    if mine not in runs or not note.exists():
+    if mine not in runs:
         try:
-            write_text(note, "\n".join([found, *runs, mine]) + "\n")
+            cutnote.write(out, kind, [*runs, mine])
         except OSError as error:
             raise UsageError(f"--out {out}: {error.strerror or error}") from None

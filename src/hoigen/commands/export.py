@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from hoigen.commands.options import Quiet, RunFolder
+from hoigen.commands.options import FacesBy, Quiet, RunFolder, faces_by
 from hoigen.core.clip import Seconds
 from hoigen.core.errors import UsageError
 from hoigen.core.settings import Setting
@@ -48,6 +48,7 @@ def export(
         bool,
         Setting("make faces unknowable, as far as they are found (docs/cut.md: how many are missed); not with link"),
     ] = False,
+    faces: FacesBy = None,
     captions: Annotated[
         Literal["run", "list"], Setting("those of hoigen caption, or those that came with the input list")
     ] = "run",
@@ -111,17 +112,13 @@ def export(
         raise UsageError(f"--part: {TRAIN} or {VALIDATION}; it came as {part!r}")
     if link and blur_faces:
         raise UsageError("--link and --blur-faces: a video that is linked cannot be changed; give one of them")
-    if blur_faces:
-        from hoigen.models.files import locate
-        from hoigen.video.faces import MODEL
-
-        locate(MODEL)  # before any worker wants it
+    by = faces_by(blur_faces, faces)
     target = Folder(str(out))
     if not target.is_local:
         target.names()  # a store that cannot be reached is an error now
     wants = format.wants
     counter = wording.counter(tokenizer, wants.tokenizer, wants.tokenizer_folder)
-    task = Task(folder, steps, format, shape, target, codec, link, captions == "list", counter, part, blur_faces)
+    task = Task(folder, steps, format, shape, target, codec, link, captions == "list", counter, part, by)
     return run_task(
         task, dry_run=dry_run, workers=cores() if workers is None else workers, deadline=deadline, quiet=quiet
     )

@@ -10,6 +10,7 @@ from hoigen.core.errors import UsageError, nearest
 from hoigen.core.settings import Setting
 
 if TYPE_CHECKING:
+    from hoigen.data.cutnote import By
     from hoigen.work.ranks import Rank
 
 RunFolder = Annotated[Path, Setting("the folder of the run")]
@@ -39,6 +40,13 @@ Executor = Annotated[
     Literal["local", "ray"] | None,
     Setting("what does the work: worker processes of this machine, or a Ray cluster; left out, what the recipe says"),
 ]
+FacesBy = Annotated[
+    Literal["recall", "precision"] | None,
+    Setting(
+        "what --blur-faces takes for a face: recall, so that few are missed, and hands and balls are hidden too (when "
+        "not given), or precision, so that little else is hidden and more are missed"
+    ),
+]
 WHOLE = "0/1"
 DryRun = Annotated[bool, Setting("only say what would be decoded, looked at and measured")]
 Draws = Annotated[int, Setting("resamples for intervals and tests")]
@@ -58,6 +66,28 @@ def check_draws(draws: int, seed: int) -> None:
         raise UsageError(f"--seed is 0 or more; it came as {seed}")
     if draws < 100:
         raise UsageError(f"--draws is at least 100; it came as {draws}")
+
+
+def faces_by(blur: bool, faces: By | None) -> By | None:
+    """By what the faces are found that are hidden, with the detector at hand; None where none are.
+
+    Args:
+        blur: --blur-faces.
+        faces: --faces.
+
+    Raises UsageError for --faces alone or of another kind, WeightsError without the detector's file.
+    """
+    from hoigen.video.faces import BY, MODEL
+
+    if faces is not None and (not blur or faces not in BY):
+        what = f"one of {', '.join(BY)}; it came as {faces!r}" if blur else "it goes with --blur-faces"
+        raise UsageError(f"--faces: {what}")
+    if not blur:
+        return None
+    from hoigen.models.files import locate
+
+    locate(MODEL)  # before any worker wants it
+    return faces or "recall"
 
 
 def part_of(text: str) -> Rank:

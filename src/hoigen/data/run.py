@@ -64,8 +64,6 @@ KINDS: Mapping[str, type] = {
     "models": list,
 }
 """Keys of run.yaml that are no plain words."""
-CUT_NOTE = ".cut"
-"""In a folder of `hoigen cut`: how it was cut (its first line), and out of which runs."""
 BEFORE_A_RUN = ("videos.parquet", "evaluation.json", "journal", "events")
 """What may lie in a folder whose run has not begun."""
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hoigen.core.errors import SetupError, VideoError
 from hoigen.data.columns import Row
+from hoigen.data.cutnote import By
 from hoigen.data.files import Folder
 from hoigen.dataset.plan import Task
 from hoigen.dataset.shape import Cut, Shape
@@ -39,7 +40,7 @@ class _Way:
     shape: Shape
     codec: Codec
     link: bool
-    blur_faces: bool
+    faces: By | None
 
 
 class Making(Stage):
@@ -60,7 +61,7 @@ class Making(Stage):
 
     def setup(self) -> Callable[[], Handler]:
         task = self.task
-        return functools.partial(setup_making, _Way(task.out, task.shape, task.codec, task.link, task.blur_faces))
+        return functools.partial(setup_making, _Way(task.out, task.shape, task.codec, task.link, task.faces))
 
     def keeper(self) -> Task:
         return self.task
@@ -141,7 +142,7 @@ def _make(job: _Job, way: _Way, progress: Callable[[], None]) -> Row:
 
     cut, clip = job.cut, job.cut.clip
     linked = repeated = 0
-    faces = faces_of(clip, progress) if way.blur_faces else None
+    faces = faces_of(clip, way.faces, progress) if way.faces is not None else None
     with _placed(way.out, job.file) as part:
         if way.link and _needs_nothing(cut, way):
             _link(clip.uri, part)

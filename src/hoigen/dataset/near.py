@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 LOOK_BITS = 18
 """Bits by which a look and its candidate may differ; unrelated looks that share two bands differ by 19 on average. Of
 clips that are to be more alike than that, fewer: at least one pair of their looks is as alike as the clips are."""
+MORE = 2
+"""By so many more, since not every pair of looks shares a key."""
 FALL = 32.0
 """Bits at which two looks count as nothing alike: as many as unrelated ones differ by on average."""
 NEIGHBOURS = 8
@@ -191,7 +193,7 @@ class _Search:
 
         self.looks, self.chosen, self.hashes, self.clip_of = looks, chosen, hashes, clip_of
         self.least, self.mirror = least, np.uint64(mirror)
-        self.look_bits = min(LOOK_BITS, int(FALL * (1 - least)))
+        self.look_bits = min(LOOK_BITS, int(FALL * (1 - least)) + MORE)
         good = np.append(0, np.cumsum(looks.valid))
         self.valid = np.maximum(1, good[looks.starts[1:]] - good[looks.starts[:-1]])
         self.clip_bits = max(1, (looks.clips - 1).bit_length())

@@ -12,6 +12,7 @@ from typing import Any
 
 from hoigen.core.clip import Clip, Seconds
 from hoigen.core.errors import UsageError, shown
+from hoigen.data.cutnote import BLURRED, By
 from hoigen.data.files import Folder
 from hoigen.data.journal import Journal
 from hoigen.data.run import Run
@@ -97,7 +98,8 @@ class Task:
         listed: the captions are those of the input list, not those of the run.
         counter: counts tokens.
         part: of `hoigen split`, whose clips are wanted; None: all.
-        blur_faces: faces are made unknowable, as far as they are found; not with `link`.
+        faces: by what faces are found that are made unknowable (`hoigen.video.faces.BY`), not with `link`; None: as
+            they are.
     """
 
     run: Run
@@ -110,7 +112,7 @@ class Task:
     listed: bool
     counter: wording.Counter
     part: str | None = None
-    blur_faces: bool = False
+    faces: By | None = None
     _held: list[tuple[int, list[Planned]]] = field(default_factory=list, compare=False, repr=False)
 
     @property
@@ -143,7 +145,7 @@ class Task:
             "repeat": shape.repeat,
             "codec": self.codec,
             "part": self.part,
-            "faces": "blurred" if self.blur_faces else None,
+            "faces": BLURRED[self.faces] if self.faces is not None else None,
         }
 
     def journal(self, stage: str, shard: int) -> Journal:

@@ -1,15 +1,18 @@
 """Faces of a clip: found several times a second, followed in between, and made unknowable in what is written of it.
 
 A face that is missed between two finds is filled in, and each is hidden a little before it is first found and after it
-is last found. A find of a single moment is chance: hands and balls look like faces now and then.
+is last found. What is asked of a find is a choice: by `recall` little, so that few faces stay as they are and hands and
+balls are hidden now and then; by `precision` more, so that little else is hidden and more faces stay.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hoigen.core.clip import Clip, Seconds
+from hoigen.data.cutnote import By
 from hoigen.video.file import Progress
 
 if TYPE_CHECKING:
@@ -21,10 +24,9 @@ Box = tuple[float, float, float, float]
 """Left, top, right and bottom of a part of the picture as it is shown, 0..1."""
 MODEL = "face_detection"
 """The card of the detector: MediaPipe's, for faces up to five metres away."""
-LEAST = 0.6
-"""The detector's score from which a find counts, as MediaPipe has it."""
-FINDS = 2
-"""A face is one that is found so often."""
+BY: Mapping[By, tuple[float, int]] = {"recall": (0.4, 1), "precision": (0.6, 2)}
+"""The detector's score from which a find counts (MediaPipe has 0.6), and how often a face has to be found. How many
+faces either misses: docs/cut.md."""
 LOOKS = 5.0
 """Times a second."""
 SIDE = 540
@@ -71,8 +73,14 @@ class _Track:
 
 @dataclass(slots=True)
 class Faces:
-    """The faces of a clip."""
+    """The faces of a clip.
 
+    Args:
+        finds: a face is one that is found so often.
+        tracks: what was found so far.
+    """
+
+    finds: int
     tracks: list[_Track] = field(default_factory=list)
 
     def see(self, time: Seconds, boxes: list[Box]) -> None:
@@ -91,7 +99,7 @@ class Faces:
         """What is hidden at a moment: left, top, right, bottom of the picture as it is shown, 0..1."""
         found: list[Box] = []
         for track in self.tracks:
-            if len(track.times) >= FINDS and track.times[0] - HOLD <= time <= track.times[-1] + HOLD:
+            if len(track.times) >= self.finds and track.times[0] - HOLD <= time <= track.times[-1] + HOLD:
                 left, top, right, bottom = track.at(time)
                 more = GROWN * (right - left), GROWN * (bottom - top)
                 box = (left - more[0], top - more[1], right + more[0], bottom + more[1])
@@ -101,11 +109,12 @@ class Faces:
         return found
 
 
-def faces_of(clip: Clip, progress: Progress | None = None) -> Faces:
+def faces_of(clip: Clip, by: By, progress: Progress | None = None) -> Faces:
     """Looks for the faces of a clip, in a pass of its own.
 
     Args:
         clip: the clip.
+        by: what is asked of a find, of `BY`.
         progress: called when reading the video has moved on.
 
     Raises VideoError as `hoigen.video.walk` does.
@@ -114,8 +123,9 @@ def faces_of(clip: Clip, progress: Progress | None = None) -> Faces:
     from hoigen.models.nets.faces import FaceFinder
     from hoigen.video import walk
 
-    finder = room.once(FaceFinder, LEAST)
-    found, latest, last = Faces(), float("-inf"), None
+    least, finds = BY[by]
+    finder = room.once(FaceFinder, least)
+    found, latest, last = Faces(finds), float("-inf"), None
     for image, at in walk(clip.uri, start=clip.start, end=clip.end, short_side=SIDE, progress=progress):
         last = image, at
         if at - latest >= 1 / LOOKS - 1e-3:

@@ -17,9 +17,10 @@ from hoigen.core.errors import UsageError
 from hoigen.core.stats.agreement import Ratings, agreement
 from hoigen.core.stats.resample import Draws
 from hoigen.core.words import plural
+from hoigen.data import cutnote
 from hoigen.data.annotations import verdicts
 from hoigen.data.rows import YES_NO
-from hoigen.data.run import CUT_NOTE, Run
+from hoigen.data.run import Run
 from hoigen.dataset.release import checking, describe, index, rights
 from hoigen.dataset.release.describe import Facts, Review
 from hoigen.models import uses
@@ -96,6 +97,8 @@ def make(run: Run, steps: Sequence[Step], wanted: Wanted) -> Released:
     input; nothing is written then.
     """
     licence = _checked(wanted)
+    noted = cutnote.read(wanted.clips) if wanted.clips is not None else None
+    blurred = cutnote.FACES.get(noted[0], "") if noted is not None else ""
     own = rights.own_sources(wanted.sources) if wanted.sources is not None else {}
     taken = removals.in_force(run)
     if wanted.since is not None:
@@ -125,7 +128,7 @@ def make(run: Run, steps: Sequence[Step], wanted: Wanted) -> Released:
         facts = Facts(
             name=wanted.name, version=wanted.version, date=f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}",
             licence=licence.id, licence_page=licence.source, creator=wanted.creator, contact=wanted.contact,
-            index=found, media=wanted.clips is not None, blurred=_blurred(wanted.clips),
+            index=found, media=wanted.clips is not None, blurred=blurred,
             funnel={stage.name: (stage.came, stage.dropped, stage.failed) for stage in funnel.stages},
             measured=[step.name for step in steps], models=models, review=_review(con, run, wanted),
             removals=len(taken), hoigen=metadata.version("hoigen"), kinds=kinds,
@@ -168,7 +171,7 @@ def _files(con: duckdb.DuckDBPyConnection, folder: Path) -> dict[str, Path]:
     names = [clip for (clip,) in con.execute("select id from indexed order by _video, _n").fetchall()]
     found = {}
     for clip in names:
-        there = [path for suffix in (".mp4", ".mkv") if (path := folder / f"{clip}{suffix}").is_file()]
+        there = [path for suffix in cutnote.SUFFIXES if (path := folder / f"{clip}{suffix}").is_file()]
         if there:
             found[clip] = there[0]
     if lacking := [clip for clip in names if clip not in found]:
@@ -178,16 +181,6 @@ def _files(con: duckdb.DuckDBPyConnection, folder: Path) -> dict[str, Path]:
             f"cut makes them"
         )
     return found
-
-
-def _blurred(folder: Path | None) -> bool:
-    """Whether `hoigen cut --blur-faces` made the files of a folder, as its note says."""
-    note = None if folder is None else folder / CUT_NOTE
-    return (
-        note is not None
-        and note.is_file()
-        and note.read_text(encoding="utf-8", errors="replace").startswith("blurred\n")
-    )
 
 
 def _review(con: duckdb.DuckDBPyConnection, run: Run, wanted: Wanted) -> Review | None:
@@ -284,7 +277,7 @@ def _facts_json(facts: Facts, changes: checking.Changes | None) -> str:
         "format": 1, "name": facts.name, "version": facts.version, "date": facts.date, "licence": facts.licence,
         "creator": facts.creator, "contact": facts.contact, "hoigen": facts.hoigen, "clips": facts.index.clips,
         "captions": facts.index.captions, "seconds": round(facts.index.seconds, 3), "media": facts.media,
-        "faces_blurred": facts.blurred,
+        "faces_blurred": bool(facts.blurred), "faces_by": facts.blurred or None,
         "parts": facts.index.parts, "tables": facts.index.tables, "captioner": facts.index.captioner,
         "licences": {name: many for name, (many, _) in facts.index.licences.items()},
         "sources": {name: many for name, (many, _, _) in facts.index.sources.items()},
