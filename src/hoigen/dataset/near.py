@@ -218,7 +218,7 @@ class _Search:
             del values
             orders.append(np.argsort(short, kind="stable").astype(self.chosen.dtype))  # radix: 16 bits
             ends.append(np.append(0, np.cumsum(np.bincount(short, minlength=1 << width))))
-        total = sum(ends)
+        total = np.sum(ends, axis=0)
         begin = 0
         while begin < 1 << width:
             end = max(begin + 1, int(np.searchsorted(total, total[begin] + SLICE, "right")) - 1)
@@ -301,7 +301,8 @@ class _Search:
         near = np.abs(shift) < self.reach - 1  # so that the shifts beside it have room, too
         made = np.where(swap, two, one) << self.clip_bits | np.where(swap, one, two)
         made = (made * (2 * self.reach) + shift + self.reach) << 1 | mirrored
-        return made[near].astype(np.uint64)
+        pairs: np.ndarray = made[near].astype(np.uint64)
+        return pairs
 
     def _parted(self, found: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """The first clips, second clips, shifts and mirrored or not of pairs."""
