@@ -150,8 +150,8 @@ def _fetched(
     words = fetching.words_of(command) if command else ()
     if source.rows is None and not manifests.kind_of(index):
         raise UsageError(f"--index {index}: to fetch, a list with the column url is needed (.csv, .jsonl, ...)")
-    # rows of its own list, or, of a source that is folders, those of a list of addresses of its archives; one that cannot
-    # be read is a row, too, so that it costs no other
+    # rows of its own list, or, of a source that is folders, those of a list of addresses of its archives; one that
+    # cannot be read is a row, too, so that it costs no other
     rows = source.rows(index, "fail") if source.rows is not None else manifests.read(index, "fail")
     return fetching.fetch(rows, Path(folder).expanduser().absolute(), command=words, rate=rate and rate * 1e6)
 
