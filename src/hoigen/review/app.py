@@ -388,7 +388,8 @@ def export(request: Request, person: Person, form: Any) -> Response:
     done = write(site_of(request).project)
     with site_of(request).project.db.write() as con:
         people.audit(con, person.name, "export", added=done.added, final=done.final)
-    return shown(request, "error.html", person=person, title="Exported", words=str(done))
+    words = site_of(request).words(done)
+    return shown(request, "error.html", person=person, title="Exported", words=words)
 
 
 # What scripts ask
@@ -569,6 +570,7 @@ def _small(request: Request, person: Person) -> Any:
                 WAITING.release()
         if proxies.ready(run, row) is None:
             why = renderer.failed(row["id"])
+            why = site_of(request).words(why.replace(row["uri"], "it"))  # a path may name a model
             told = f"The video cannot be shown: {why}" if why else "The video is being made ready; try again soon."
             raise Wrong(410 if why else 503, told, {} if why else {"retry-after": "10"})
     return proxies.files(run, row)

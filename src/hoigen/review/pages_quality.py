@@ -123,7 +123,7 @@ def change_saving(request: Request, person: Person, form: dict[str, str]) -> Res
         else:
             raise Wrong(400, "That cannot be done here.")
     except UsageError as error:
-        return _saving(request, person, str(error))
+        return _saving(request, person, site_of(request).words(error))
     with project.db.write() as con:
         people.audit(con, person.name, "saving", **told)
     return sent_to(request, "/saving")

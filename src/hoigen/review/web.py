@@ -74,6 +74,14 @@ class Site:
             return "hoigen"
         return "__Secure-hoigen" if self.prefix else "__Host-hoigen"  # browsers want the path / for the latter
 
+    def words(self, told: object) -> str:
+        """What an error or a result says, without where run and database lie: nothing for who is at a browser."""
+        run = self.project.run.path
+        words = str(told).replace(self.project.db.shown, "the review's database")
+        for place in dict.fromkeys((str(run.resolve()), str(run))):
+            words = words.replace(place, run.resolve().name) if len(place) > 1 else words
+        return words
+
     @property
     def home(self) -> str:
         """The path of the first page, which the cookie is for."""
@@ -165,8 +173,8 @@ async def _body(request: Request) -> bytes:
 
 def _done(function: Handler, request: Request, role: str | None, changes: bool, body: bytes) -> Response:
     wants_json = request.url.path.startswith("/api/")
+    site = site_of(request)
     try:
-        site = site_of(request)
         arguments: list[Any] = [request]
         if changes:
             _check_origin(site, request)
@@ -194,9 +202,9 @@ def _done(function: Handler, request: Request, role: str | None, changes: bool, 
     except people.LaterError as later:
         return told(request, 429, f"{later}.", {"retry-after": str(max(1, round(later.seconds)))})
     except UsageError as error:
-        return told(request, 503 if "locked" in str(error) else 400, str(error))
+        return told(request, 503 if "locked" in str(error) else 400, site.words(error))
     except HoigenError as error:  # the disk is full
-        return told(request, 507, str(error))
+        return told(request, 507, site.words(error))
 
 
 def _parsed(request: Request, body: bytes, wants_json: bool) -> Any:

@@ -164,6 +164,7 @@
     by("note").value = item.note || "";
     by("note-field").hidden = !item.note;
     by("cut").hidden = true;
+    root.classList.remove("cutting");
     votes(item);
     step();
     if (queue.length <= LOW && !deciding) more();
@@ -286,7 +287,9 @@
       term.textContent = name;
       const what = document.createElement("dd");
       what.textContent = typeof value === "number" ? String(Number(value.toPrecision(4))) : value;
-      list.append(term, what);
+      const both = document.createElement("div"); // so that a line never ends between the two
+      both.append(term, what);
+      list.append(both);
     }
     by("details").replaceChildren(list);
     by("details").hidden = false;
@@ -318,6 +321,7 @@
     field("out").value = shown.seconds.toFixed(2);
     sides.forEach((name, at) => { field(name).value = at < 2 ? 0 : 1; });
     cut.hidden = false;
+    root.classList.add("cutting");
     drawCut();
     field("in").focus();
   }
@@ -343,6 +347,7 @@
 
   function closeCut() {
     cut.hidden = true;
+    root.classList.remove("cutting");
     document.querySelectorAll(".border").forEach((border) => border.remove());
     if (!shown) return;
     for (const video of videos()) Object.assign(video, { begin: video.home, end: video.home + shown.seconds });
@@ -399,7 +404,7 @@
     help: () => { const keys = by("keys"); keys.open ? keys.close() : keys.showModal(); },
   };
   const doing = new Map(Object.entries(facts.keys).map(([name, key]) => [key.toLowerCase(), name]));
-  const words = { " ": "Space", Backspace: "⌫", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Enter: "⏎" };
+  const words = { " ": "Space", Backspace: "Bksp", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Enter: "⏎" };
   for (const key of document.querySelectorAll("[data-key]")) {
     const name = facts.keys[key.dataset.key];
     key.textContent = words[name] || name.toUpperCase();
