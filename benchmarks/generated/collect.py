@@ -1,7 +1,8 @@
-"""Brings the clips that clips.jsonl names, byte for byte.
+"""Brings the clips that a list (clips.jsonl, or --list FILE) names, byte for byte.
 
 python benchmarks/generated/collect.py FOLDER                   from raw.githubusercontent.com
 python benchmarks/generated/collect.py FOLDER --mirror MIRRORS  from git copies: MIRRORS/OWNER+NAME/repo (a git folder)
+python benchmarks/generated/collect.py FOLDER --list benchmarks/generated/clips_3.jsonl
 
 A clip that lies in FOLDER already is checked and not fetched again. Every clip is checked against its sha256; what is
 missing or differs is named, one a line, and the exit status is 1.
@@ -41,9 +42,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--mirror", type=Path)
+    parser.add_argument("--list", type=Path, default=HERE / "clips.jsonl", metavar="FILE", help="the clips to bring")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    rows = [json.loads(line) for line in (HERE / "clips.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in options.list.read_text().splitlines()]
     failed = 0
     for row in rows:
         file = options.folder / f"{row['id']}{Path(row['path']).suffix.lower()}"

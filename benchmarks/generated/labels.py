@@ -1,12 +1,16 @@
-"""Two raters' labels -> how far they agree, and one label a clip: python benchmarks/generated/labels.py
+"""Two raters' labels -> how far they agree, and one label a clip.
 
-Reads labels_a.jsonl and labels_b.jsonl, each made from the sheets alone, and writes labels.jsonl. Where the two
-differ, a clip is `doubtful` and counts on no side; who is right is not decided afterwards. Prints raw agreement,
+python benchmarks/generated/labels.py               labels_a.jsonl, labels_b.jsonl -> labels.jsonl
+python benchmarks/generated/labels.py --list FILE   of .../clips_3.jsonl: labels_3_a, labels_3_b -> labels_3.jsonl
+
+The label files lie beside the list and have its name with labels for clips; each was made from the sheets alone. Where
+the two differ, a clip is `doubtful` and counts on no side; who is right is not decided afterwards. Prints agreement,
 Cohen's kappa, Gwet's AC1 and Krippendorff's alpha with intervals (2,000 resamples of clips, seed 0).
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections import Counter
 from pathlib import Path
@@ -41,8 +45,14 @@ def said(name: str, found: Estimate) -> str:
 
 
 def main() -> None:
-    raters = {name: read(HERE / f"labels_{name}.jsonl") for name in ("a", "b")}
-    clips = [json.loads(line) for line in (HERE / "clips.jsonl").read_text(encoding="utf-8").splitlines()]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--list", type=Path, default=HERE / "clips.jsonl", metavar="FILE", help="the labelled clips")
+    listed: Path = parser.parse_args().list
+    if not listed.name.startswith("clips"):
+        parser.error(f"--list: a file named clips*.jsonl, since its labels are labels*.jsonl; it came as {listed}")
+    stem = listed.stem.replace("clips", "labels", 1)
+    raters = {name: read(listed.with_name(f"{stem}_{name}.jsonl")) for name in ("a", "b")}
+    clips = [json.loads(line) for line in listed.read_text(encoding="utf-8").splitlines()]
     halves = json.loads((HERE / "split.json").read_text(encoding="utf-8"))["families"]
     half_of = {family: half for half, families in halves.items() for family in families}
     lacking = {name: [c["id"] for c in clips if c["id"] not in rows] for name, rows in raters.items()}
@@ -61,11 +71,12 @@ def main() -> None:
         a, b = (labels[clip["id"]] for labels in raters.values())
         agreed = {key: a[key] if a[key] == b[key] else "doubtful" for key in VALUES}
         rows.append({"id": clip["id"], **agreed, "verb": a["verb"], "object": a["object"]})
-    (HERE / "labels.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    counts = Counter((half_of[clip["family"]], row["interaction"]) for clip, row in zip(both, rows, strict=True))
+    listed.with_name(f"{stem}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    parts = [half_of.get(clip["family"], "all") for clip in both]  # only the first list is split into halves
+    counts = Counter((part, row["interaction"]) for part, row in zip(parts, rows, strict=True))
     print()
-    for half in ("working", "closed"):
-        print(f"{half}: " + ", ".join(f"{counts[half, value]} {value}" for value in VALUES["interaction"]))
+    for part in sorted(set(parts), reverse=True):
+        print(f"{part}: " + ", ".join(f"{counts[part, value]} {value}" for value in VALUES["interaction"]))
 
 
 if __name__ == "__main__":

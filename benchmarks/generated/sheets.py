@@ -1,9 +1,9 @@
 """A sheet of 12 frames over time for each clip, to label from: 4 by 3, read row by row, the clip's id the only text.
 
-python benchmarks/generated/sheets.py FOLDER SHEETS [--format jpg png] [--only ID ...]
+python benchmarks/generated/sheets.py FOLDER SHEETS [--format jpg png] [--only ID ...] [--list FILE]
 
-FOLDER holds what collect.py brought. The frames lie evenly over the clip, each at the middle of its twelfth; a recorded
-crop is cut out first.
+FOLDER holds what collect.py brought of the same list (clips.jsonl without --list). The frames lie evenly over the clip,
+each at the middle of its twelfth; a recorded crop is cut out first.
 """
 
 from __future__ import annotations
@@ -58,9 +58,10 @@ def main() -> None:
     parser.add_argument("sheets", type=Path)
     parser.add_argument("--format", nargs="+", choices=("jpg", "png"), default=["jpg"])
     parser.add_argument("--only", nargs="*")
+    parser.add_argument("--list", type=Path, default=HERE / "clips.jsonl", metavar="FILE", help="the clips to show")
     options = parser.parse_args()
     options.sheets.mkdir(parents=True, exist_ok=True)
-    for line in (HERE / "clips.jsonl").read_text().splitlines():
+    for line in options.list.read_text().splitlines():
         row = json.loads(line)
         if options.only and row["id"] not in options.only:
             continue
