@@ -27,7 +27,25 @@ class _Known:
 
     def __str__(self) -> str:
         if len(self.sources) == 1:
-            return _of_one(self.sources[0])
+            from hoigen.dataset.release import rights
+
+            [source] = self.sources
+            entry = rights.sources()[source.name.casefold()]
+            may = "its videos may not be passed on"
+            if entry.licence and rights.licences()[entry.licence.casefold()].share:
+                may = "its videos may be passed on"
+            elif not entry.licence:
+                may = "what is not known is not passed on"
+            facts = {
+                "what": source.what,
+                "where": source.where,
+                "licence": f"{_licence(source.name)}: {may}; {entry.page}",
+                "": entry.note,
+                "how": source.how,
+                "list": source.index,
+                "layout": source.layout,
+            }
+            return "\n".join([source.name, *(f"  {key:8} {text}" for key, text in facts.items() if text)])
         rows = [(each.name, _licence(each.name), each.where) for each in self.sources]
         wide = [max(len(row[at]) for row in rows) for at in range(2)]
         lines = [f"{name:{wide[0]}}  {licence:{wide[1]}}  {where}" for name, licence, where in rows]
@@ -161,24 +179,3 @@ def _licence(name: str) -> str:
 
     entry = rights.sources()[name.casefold()]
     return f"{entry.licence or 'licence not known'} ({f'read {entry.checked}' if entry.checked else 'page not opened'})"
-
-
-def _of_one(source: Published) -> str:
-    from hoigen.dataset.release import rights
-
-    entry = rights.sources()[source.name.casefold()]
-    may = "its videos may not be passed on"
-    if entry.licence and rights.licences()[entry.licence.casefold()].share:
-        may = "its videos may be passed on"
-    elif not entry.licence:
-        may = "what is not known is not passed on"
-    rows = [
-        ("what", source.what),
-        ("where", source.where),
-        ("licence", f"{_licence(source.name)}: {may}; {entry.page}"),
-        ("", entry.note),
-        ("how", source.how),
-        ("list", source.index),
-        ("layout", source.layout),
-    ]
-    return "\n".join([source.name, *(f"  {key:8} {text}" for key, text in rows if text)])

@@ -14,14 +14,13 @@ from hoigen.core.errors import UsageError
 from hoigen.core.harmless import cell_sql, plain
 from hoigen.core.settings import Setting
 from hoigen.core.words import plural
-from hoigen.data.parquet import quoted
+from hoigen.data.parquet import quoted, text
 
 if TYPE_CHECKING:
     import duckdb
     import pandas as pd
     import pyarrow as pa
 
-    from hoigen.rules.cascade import Step
 
 SHOWN = 10
 """Rows that a table shows of itself."""
@@ -175,7 +174,12 @@ def _rows(path: Path, state: str | None) -> ClipTable:
     where += f" and state = '{state}'" if state else ""
     columns, source = "decided.* exclude (digest, video, n)", "decided"
     if steps:
-        each = ", ".join(_why(at, step) for at, step in enumerate(steps))
+        whys = []  # which numbers of a step have no value, and why; null where all have, or nothing was looked for yet
+        for at, step in enumerate(steps):
+            lacks = ", ".join(f"case when {quoted(name)} is null then {text(name)} end" for name in step.emits)
+            why = f"coalesce(nullif(_reason_{at}, ''), {text(f'{step.name} gives no such number for this clip')})"
+            whys.append(f"case when _state_{at} = 'ok' then nullif(concat_ws(', ', {lacks}), '') || ': ' || {why} end")
+        each = ", ".join(whys)
         con.execute(
             f"create view lacking as select video, n, nullif(concat_ws('; ', {each}), '') as undefined from scored"
         )
@@ -191,15 +195,6 @@ def _rows(path: Path, state: str | None) -> ClipTable:
     names = ", ".join(f"listed.{quoted(name)}" for name in as_listed(con, taken))
     query = f"select {columns}, {names} from {source} left join listed using (video, n) {where} order by video, n"
     return ClipTable(con, query, removed)
-
-
-def _why(at: int, step: Step) -> str:
-    """Which numbers of a step have no value, and why, as SQL; null where all have, or nothing was looked for yet."""
-    from hoigen.data.parquet import quoted, text
-
-    names = ", ".join(f"case when {quoted(name)} is null then {text(name)} end" for name in step.emits)
-    why = f"coalesce(nullif(_reason_{at}, ''), {text(f'{step.name} gives no such number for this clip')})"
-    return f"case when _state_{at} = 'ok' then nullif(concat_ws(', ', {names}), '') || ': ' || {why} end"
 
 
 def format_of(out: Path | None) -> Format:
@@ -224,8 +219,6 @@ def check_out(format: Format, out: Path | None) -> None:
 def copy_to(con: duckdb.DuckDBPyConnection, query: str, format: Format, out: Path) -> int:
     """Writes what `query` finds to the file `out`, whole or not at all. Returns how many rows were written."""
     import duckdb
-
-    from hoigen.data.parquet import text
 
     options = {"csv": "format csv, header true", "jsonl": "format json", "parquet": "format parquet"}[format]
     out = out.resolve()  # what a link leads to, not the link

@@ -12,6 +12,7 @@ import datetime
 import hashlib
 import os
 import shlex
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,8 +37,20 @@ def trust(file: str | Path) -> str:
     """
     digest = grant(file)
     path = Path(file).expanduser().resolve()
-    if digest not in _remembered():
-        _remember(path, digest)
+    if digest in _remembered():
+        return digest
+    listed = list_file()
+    name = f"{shown(path)} (sha256 {digest[:SHOWN]})"
+    line = f"{digest} {datetime.date.today().isoformat()} {shown(path)}\n"
+    try:
+        if listed is None:
+            raise OSError(0, "there is no home folder")
+        listed.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _append(listed, line)
+    except OSError as error:  # what is left is the grant of this process
+        print(f"{name} may run this time; {listed} cannot be written: {error.strerror or error}", file=sys.stderr)
+    else:
+        print(f"{name} may run from now on, as long as it does not change; noted in {listed}", file=sys.stderr)
     return digest
 
 
@@ -203,24 +216,6 @@ def _remembered() -> dict[str, tuple[str, str]]:
             )
         found[digest] = (date, path)
     return found
-
-
-def _remember(path: Path, digest: str) -> None:
-    """Adds a line to the list. Where that cannot be done, what is left is the grant of this process."""
-    import sys
-
-    file = list_file()
-    name = f"{shown(path)} (sha256 {digest[:SHOWN]})"
-    line = f"{digest} {datetime.date.today().isoformat()} {shown(path)}\n"
-    try:
-        if file is None:
-            raise OSError(0, "there is no home folder")
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _append(file, line)
-    except OSError as error:
-        print(f"{name} may run this time; {file} cannot be written: {error.strerror or error}", file=sys.stderr)
-    else:
-        print(f"{name} may run from now on, as long as it does not change; noted in {file}", file=sys.stderr)
 
 
 def _append(file: Path, line: str) -> None:

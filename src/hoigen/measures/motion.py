@@ -151,32 +151,18 @@ class _Stream:
         if last is None or time <= last[1]:
             return
         if time - last[1] > self.gap:  # a new sampled frame, not the one right after
-            self._look_again(image, time)
+            if self.start is not None:  # the longer pair up to this frame in place of the last, where it says more
+                short, long = self.pairs[-1], self._pair(self.start, (image, time))
+                self.repeats |= long.peak * long.gap > self.slow and short.peak < REPEATED * long.peak
+                if self.repeats or long.peak * long.gap < 8 * self.slow:
+                    self.pairs[-1] = long
+                self.start = None
             self.gap = math.inf
             return
         self.gap = 1.5 * (time - last[1])
         pair = self._pair(last, (image, time))
         self.pairs.append(pair)
         self.start = last if self.repeats or pair.peak * pair.gap < self.slow else None
-
-    def _look_again(self, image: np.ndarray, time: float) -> None:
-        """Puts the longer pair up to this frame in the place of the last pair, where that one says more."""
-        if self.start is None:
-            return
-        short, long = self.pairs[-1], self._pair(self.start, (image, time))
-        self.repeats |= long.peak * long.gap > self.slow and short.peak < REPEATED * long.peak
-        if self.repeats or long.peak * long.gap < 8 * self.slow:
-            self.pairs[-1] = long
-        self.start = None
-
-    def _weights(self, pairs: list[_Pair]) -> tuple[list[float], float]:
-        """Seconds that each pair stands for, up to the next one; and those in which the last frame is held, which are
-        still. Where frames come evenly, all weigh alike; a picture that stands for long counts for as long."""
-        steps = [after.time - before.time for before, after in itertools.pairwise(pairs)]
-        usual = sorted(steps)[(len(steps) - 1) // 2] if steps else pairs[-1].gap
-        weights = [*steps, max(usual, pairs[-1].gap)]
-        held = self.duration - pairs[0].time - math.fsum(weights)
-        return weights, held if held > max(HOLD, 2 * usual) else 0.0
 
     def _pair(self, first: tuple[np.ndarray, float], second: tuple[np.ndarray, float]) -> _Pair:
         from hoigen.models.nets.dis_flow import split_flow
@@ -203,7 +189,13 @@ class _Stream:
             return Score(None, {"reason": reason}, {"camera_motion": None, "subject_motion": None})
         # The last pair has no later frame; in a clip that repeats frames it may be a repetition, or the jump after it.
         pairs = self.pairs[:-1] if self.repeats and self.start and len(self.pairs) > 1 else self.pairs
-        weights, held = self._weights(pairs)
+        # Seconds that each pair stands for, up to the next one. Where frames come evenly, all weigh alike; a picture
+        # that stands for long counts for as long.
+        steps = [after.time - before.time for before, after in itertools.pairwise(pairs)]
+        usual = sorted(steps)[(len(steps) - 1) // 2] if steps else pairs[-1].gap
+        weights = [*steps, max(usual, pairs[-1].gap)]
+        held = self.duration - pairs[0].time - math.fsum(weights)  # in which the last frame is held, which are still
+        held = held if held > max(HOLD, 2 * usual) else 0.0
         total = math.fsum(weights) + held
 
         def mean(numbers: list[float]) -> float:

@@ -210,7 +210,10 @@ class NetworkService:
         if asked is None:
             return self.loaded.facts, self.loaded.ledger, self.loaded.device
         if isinstance(asked, arena.Piece):
-            return _readable(asked)
+            try:
+                return bool(arena.array_of(asked).tolist() == list(range(9)))
+            except OSError:
+                return False
         named = dict(zip(asked.named, map(_here, asked.named.values()), strict=True))
         call = dataclasses.replace(asked, inputs=tuple(map(_here, asked.inputs)), named=named)
         most = max(call.most, self.loaded.most)
@@ -224,13 +227,6 @@ class NetworkService:
 
     async def close(self) -> None:
         """It stays for as long as its process does."""
-
-
-def _readable(piece: arena.Piece) -> bool:
-    try:
-        return bool(arena.array_of(piece).tolist() == list(range(9)))
-    except OSError:
-        return False
 
 
 def _here(value: Any) -> Any:

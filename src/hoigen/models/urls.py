@@ -180,7 +180,11 @@ def _more(url: str, part: Path, note: Path, bar: Any, opens: Opens, throttle: Th
         length = _number(answer.headers.get("Content-Length"))
         _check_is_file(answer, length, part)
         short = begin is not None and total is not None and length is not None and begin + length != total
-        other = known is not None and (total != known.total or _other_version(answer, known.validator))
+        other = False
+        if known is not None:
+            now = answer.headers.get("ETag" if known.validator.startswith('"') else "Last-Modified")
+            # it says itself that it is of another version: some servers do not know `If-Range`
+            other = total != known.total or bool(known.validator and now and now != known.validator)
         if begin is None or begin != have or short or (have and other):
             if answer.status == 206:
                 note.unlink(missing_ok=True)  # a piece that does not fit to what is here
@@ -242,12 +246,6 @@ def _take(
         file.flush()
         os.fsync(file.fileno())
     return total is None or have == total
-
-
-def _other_version(answer: Any, validator: str) -> bool:
-    """Whether a partial answer says itself that it is of another version: some servers do not know `If-Range`."""
-    now = answer.headers.get("ETag" if validator.startswith('"') else "Last-Modified")
-    return bool(validator and now and now != validator)
 
 
 def _place(answer: Any) -> tuple[int | None, int | None]:

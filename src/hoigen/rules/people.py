@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from hoigen.core.errors import UsageError, shown
+from hoigen.core.words import plural
 from hoigen.data.annotations import COLUMNS, EPOCH
 from hoigen.data.parquet import text
 from hoigen.data.rows import YES_NO
@@ -92,8 +93,11 @@ class _Said:
     def __str__(self) -> str:
         if self.last is None:
             return "human: nobody has said anything yet (docs/annotations.md says how)"
-        ago = _ago(datetime.now(UTC) - self.last)
-        clips = "1 clip has" if self.clips == 1 else f"{self.clips} clips have"
+        since, ago = datetime.now(UTC) - self.last, "just now"
+        for name, size in (("minute", timedelta(minutes=1)), ("hour", timedelta(hours=1)), ("day", timedelta(days=1))):
+            if (count := since // size) >= 1:
+                ago = f"{plural(count, name)} ago"
+        clips = plural(self.clips, "clip has", "clips have")
         return f"human: {clips} a verdict, the last of {self.last:%Y-%m-%d %H:%M} UTC ({ago})"
 
 
@@ -101,10 +105,3 @@ def said(con: duckdb.DuckDBPyConnection, schema: str = "main") -> _Said:
     """How much people have said of a connection's run, and how long ago."""
     clips, last = con.execute(f"select count(*), max(written) from {schema}.said_human").fetchone() or (0, None)
     return _Said(clips=clips, last=None if last is None else EPOCH + timedelta(microseconds=last))
-
-
-def _ago(since: timedelta) -> str:
-    for name, size in (("day", timedelta(days=1)), ("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1))):
-        if (count := since // size) >= 1:
-            return f"{count} {name}{'s' if count > 1 else ''} ago"
-    return "just now"

@@ -87,10 +87,15 @@ class _StaysOut:
         self.animated: list[str] = []
 
     def see(self, path: str) -> None:
-        if _is_record(path):
+        stem, suffix = os.path.splitext(path)
+        if suffix == ".json":
+            record = any(os.path.isfile(stem + made) for made in (".mp4", ".webm", ".mov", ".mkv"))
+        else:
+            record = os.path.basename(path).startswith(".lock-")
+        if record:  # what `hoigen generate` leaves beside its videos: nobody has meant it for a video
             return
         self.count += 1
-        suffix = os.path.splitext(path)[1].lower()
+        suffix = suffix.lower()
         if suffix in PICTURE_SUFFIXES and not os.path.basename(path).startswith("."):
             self.pictures[os.path.dirname(path)] += 1
             if suffix == ".webp" and _moves(path):
@@ -110,14 +115,6 @@ class _StaysOut:
         if self.count:
             files = f"{self.count:,} file{'s' if self.count > 1 else ''}"
             say(f"{files} in {where} stay out: hidden, or no video by suffix ({' '.join(sorted(VIDEO_SUFFIXES))})")
-
-
-def _is_record(path: str) -> bool:
-    """Whether a file is what `hoigen generate` leaves beside its videos: nobody has meant it for a video."""
-    stem, suffix = os.path.splitext(path)
-    if suffix == ".json":
-        return any(os.path.isfile(stem + made) for made in (".mp4", ".webm", ".mov", ".mkv"))
-    return os.path.basename(path).startswith(".lock-")
 
 
 def _moves(path: str) -> bool:

@@ -73,12 +73,12 @@ def read(path: str, bad_rows: BadRows = "stop", names: Mapping[str, str] | None 
         by_lines, whole = kind in (".jsonl", ".ndjson"), kind == ".json"
         tabs = "\t" if kind == ".tsv" else ","
         rows = _jsonl(path) if by_lines else _json(path) if whole else _csv(path, tabs, names or {})
-    return _sources(_renamed(rows, names) if names else rows, path, bad_rows)
-
-
-def _renamed(rows: Iterator[At], names: Mapping[str, str]) -> Iterator[At]:
-    for at, row in rows:
-        yield at, row if isinstance(row, UsageError) else {names.get(key, key): value for key, value in row.items()}
+    if names:
+        rows = (
+            (at, row if isinstance(row, UsageError) else {names.get(key, key): value for key, value in row.items()})
+            for at, row in rows
+        )
+    return _sources(rows, path, bad_rows)
 
 
 def _sources(rows: Iterator[At], path: str, bad_rows: BadRows) -> Iterator[Source]:

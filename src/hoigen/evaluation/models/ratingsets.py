@@ -17,7 +17,7 @@ from pathlib import Path
 
 from hoigen.core.errors import UsageError, nearest
 from hoigen.data.parquet import column_names
-from hoigen.data.rows import Row, reading, rows_of
+from hoigen.data.rows import reading, rows_of
 
 PAIR = re.compile(r"weighted_results1_(.+)")
 FEEDBACK = (
@@ -77,7 +77,14 @@ def preferences(path: Path, columns: Sequence[str], question: str | None) -> lis
     made = []
     shares = [f"weighted_results{side}_{chosen}" for side in (1, 2)]  # a row may hold whole videos beside them
     for row in rows_of(path, ("prompt", "model1", "model2", *shares)):
-        one, other = (_share(row, column) for column in shares)
+        given = []
+        for column in shares:
+            value = row.number(column)
+            if value is None or not 0 <= value <= 1:
+                came = "it is empty" if value is None else f"it came as {value:g}"
+                raise UsageError(f"{row.place}, column {column}: a share, 0 to 1; {came}")
+            given.append(value)
+        one, other = given
         if one + other <= 0:
             raise UsageError(f"{row.place}: nobody preferred either: weighted_results of {chosen!r} are both 0")
         made.append(
@@ -119,11 +126,3 @@ def _question(path: Path, asked: Mapping[str, str], question: str | None) -> str
     if found is None:
         raise UsageError(f"--ratings-question {question}: no such question in {path}{nearest(question, asked)}")
     return found
-
-
-def _share(row: Row, column: str) -> float:
-    value = row.number(column)
-    if value is None or not 0 <= value <= 1:
-        came = "it is empty" if value is None else f"it came as {value:g}"
-        raise UsageError(f"{row.place}, column {column}: a share, 0 to 1; {came}")
-    return value
