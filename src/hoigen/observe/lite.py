@@ -162,7 +162,11 @@ class _Watching:
             pieces += [in_pixels(box.box, size) for box in whole]
             pieces += [place for body in bodies or () for place in _wrists(person_of(body, size))]
         hands = self.find_hands(image, pieces)
-        self.hands = [_wider(in_pixels(hand.box, size)) for hand in hands]
+        self.hands = []  # with room for where they go until the next frame
+        for hand in hands:
+            left, top, right, bottom = in_pixels(hand.box, size)
+            by = AGAIN * max(right - left, bottom - top)
+            self.hands.append((left - by, top - by, right + by, bottom + by))
         seen = [
             SeenHand(score=hand.score, palm=hand.palm, points=[(float(x), float(y)) for x, y in hand.points])
             for hand in hands
@@ -261,9 +265,3 @@ def _wrists(person: Person) -> Iterator[Box]:
         x, y = wrist[0] + BEYOND * (wrist[0] - elbow[0]), wrist[1] + BEYOND * (wrist[1] - elbow[1])
         half = max(LEAST_HALF, AT_WRIST * math.dist(wrist, elbow))
         yield x - half, y - half, x + half, y + half
-
-
-def _wider(box: Box) -> Box:
-    """A hand's box, in pixels, with room for where it goes until the next frame."""
-    by = AGAIN * max(box[2] - box[0], box[3] - box[1])
-    return box[0] - by, box[1] - by, box[2] + by, box[3] + by

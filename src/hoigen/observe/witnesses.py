@@ -80,14 +80,12 @@ def at_hands(things: Sequence[Detection], hands: Sequence[SeenHand], faces: Sequ
     for thing in sorted(things, key=lambda thing: -thing.score):
         if thing.label == "person" or any(over(thing.box, face.box) >= ITSELF for face in faces):
             continue
-        if any(_at(thing.box, hand.box) for hand in hands):
+        at_hand = (
+            area(thing.box) <= LARGER * area(hand.box)
+            and over(thing.box, hand.box) < ITSELF
+            and shared(thing.box, hand.box) >= NEAR * min(area(thing.box), area(hand.box))
+            for hand in hands
+        )
+        if any(at_hand):
             found.append(thing)
     return found[:MOST]
-
-
-def _at(thing: Box, hand: Box) -> bool:
-    return (
-        area(thing) <= LARGER * area(hand)
-        and over(thing, hand) < ITSELF
-        and shared(thing, hand) >= NEAR * min(area(thing), area(hand))
-    )

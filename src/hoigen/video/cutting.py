@@ -273,14 +273,6 @@ def _encoded(source: _Source, target: _Target, header: Header, crop: Box | None,
     encoder.finish(whole=frames.whole)
 
 
-def _pixels(box: Box, width: int, height: int) -> tuple[int, int, int, int]:
-    """Left, top, width and height of a box in pixels, all even: colours are stored for two by two of them."""
-    left, top = (int(side * size / 2) * 2 for side, size in zip(box[:2], (width, height), strict=True))
-    right, bottom = (-int(-side * size // 2) * 2 for side, size in zip(box[2:], (width, height), strict=True))
-    right, bottom = min(right, width - width % 2), min(bottom, height - height % 2)
-    return left, top, max(2, right - left), max(2, bottom - top)
-
-
 class _Encoder:
     """Decodes the clip's frames and encodes them with their own times and lengths."""
 
@@ -331,8 +323,12 @@ class _Encoder:
 
         clip = self.source.clip
         if self.shown is not None:
-            self.left, self.top, *size = _pixels(Turn.of(frame).stored(self.shown), *self.full)
-            self.size = size[0], size[1]
+            # in pixels, all even: colours are stored for two by two of them
+            box, (width, height) = Turn.of(frame).stored(self.shown), self.full
+            self.left, self.top = (int(side * size / 2) * 2 for side, size in zip(box[:2], self.full, strict=True))
+            right, bottom = (-int(-side * size // 2) * 2 for side, size in zip(box[2:], self.full, strict=True))
+            right, bottom = min(right, width - width % 2), min(bottom, height - height % 2)
+            self.size = max(2, right - self.left), max(2, bottom - self.top)
         rate = Fraction(clip.fps).limit_denominator(1001) if clip.fps > 0 else Fraction(25)
         options = {"crf": CRF, "preset": PRESET}
         stream = self.target.container.add_stream("libx264", rate=rate, options=options)

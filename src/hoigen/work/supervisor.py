@@ -196,7 +196,13 @@ class Supervisor:
         if kind == UNREADY:
             reason, trace, no_room = pickle.loads(said)
             if no_room and len(self.workers) > 1:
-                self._no_room(worker, reason)
+                # memory does not hold as many workers as were asked for: those that it holds do the work
+                self._remove(worker)
+                if worker.replaces:  # it had room before, and is tried again later
+                    self.grow_after = time.monotonic() + ROOM_AGAIN
+                else:
+                    self.most = len(self.workers)
+                    self.fewer_since = (reason.strip().splitlines() or ["out of memory"])[0]
             else:
                 self._cannot_load(worker, reason, trace, no_room=no_room)
             return False
@@ -344,18 +350,6 @@ class Supervisor:
                 ". Not even one worker has room: take a smaller model or a smaller type (dtype), or give more memory_mb"
             )
         self._count_loss(reason, trace, again=again)
-
-    def _no_room(self, worker: Worker, reason: str) -> None:
-        """Memory does not hold as many workers as were asked for: those that it holds do the work.
-
-        One that was to replace a lost worker had room before, and is tried again later.
-        """
-        self._remove(worker)
-        if worker.replaces:
-            self.grow_after = time.monotonic() + ROOM_AGAIN
-            return
-        self.most = len(self.workers)
-        self.fewer_since = (reason.strip().splitlines() or ["out of memory"])[0]
 
     def _count_loss(self, reason: str, trace: str, *, again: bool = True) -> None:
         """Counts workers that are lost before they do anything, so that starting them has an end."""

@@ -42,19 +42,17 @@ def spearman(x: Floats, y: Floats, clusters: Ints, draws: Draws) -> Estimate:
 def _spearman(x: Floats, y: Floats, clusters: Ints, weights: Floats) -> Floats:
     flat = weights.reshape(-1, weights.shape[-1])
     step = max(1, CELLS // len(x))
-    found = [_correlation(x, y, flat[at : at + step][:, clusters]) for at in range(0, len(flat), step)]
+    found = []
+    for at in range(0, len(flat), step):
+        drawn = flat[at : at + step][:, clusters]  # how often each video was
+        a, b = _ranks(x, drawn), _ranks(y, drawn)
+        total = drawn.sum(1, keepdims=True)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            a, b = (ranks - (drawn * ranks).sum(1, keepdims=True) / total for ranks in (a, b))
+            spread = (drawn * a * a).sum(1) * (drawn * b * b).sum(1)
+            alike = (drawn * a * b).sum(1) / np.sqrt(spread)
+        found.append(np.where(spread > 1e-9, alike, np.nan))
     return np.concatenate(found).reshape(weights.shape[:-1])
-
-
-def _correlation(x: Floats, y: Floats, weights: Floats) -> Floats:
-    """Correlation of mid-ranks, each video counted as often as it was drawn."""
-    a, b = _ranks(x, weights), _ranks(y, weights)
-    total = weights.sum(1, keepdims=True)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        a, b = (ranks - (weights * ranks).sum(1, keepdims=True) / total for ranks in (a, b))
-        spread = (weights * a * a).sum(1) * (weights * b * b).sum(1)
-        found = (weights * a * b).sum(1) / np.sqrt(spread)
-    return np.where(spread > 1e-9, found, np.nan)
 
 
 def _ranks(values: Floats, weights: Floats) -> Floats:

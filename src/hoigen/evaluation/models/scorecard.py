@@ -38,7 +38,13 @@ def card_of(source: Source) -> dict[str, str]:
         }
     )
     samples = sorted({video.sample for video in source.videos if video.sample})
-    seeds = sorted(_seeds(source))
+    # seeds that records of `hoigen generate` or the names of samples tell of: `seed42-0`
+    recorded = source.evaluation.get("seeds")
+    named = (re.search(r"seed[_-]?(\d{1,20})", video.sample) for video in source.videos)
+    seeds = sorted(
+        {each for each in (recorded if isinstance(recorded, list) else ()) if isinstance(each, int)}
+        | {int(found[1]) for found in named if found}
+    )
     given = {
         "hoigen": str(ran.get("hoigen") or ""),
         "suite": f"{suite.get('name')} {suite.get('digest')}" if suite.get("digest") else "",
@@ -118,14 +124,6 @@ def card_table(sources: Sequence[Source]) -> Table:
         "measures have the same fingerprints (a warning says where not)"
     ]
     return Table(name="scorecard", title="Score card", header=header, rows=rows, notes=notes)
-
-
-def _seeds(source: Source) -> set[int]:
-    """Seeds that records of `hoigen generate` or the names of samples tell of: `seed42-0`."""
-    given = source.evaluation.get("seeds")
-    recorded = {each for each in given if isinstance(each, int)} if isinstance(given, list) else set()
-    named = (re.search(r"seed[_-]?(\d{1,20})", video.sample) for video in source.videos)
-    return recorded | {int(found[1]) for found in named if found}
 
 
 def _all(given: Any, key: str) -> list[Any]:
