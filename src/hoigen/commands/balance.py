@@ -74,7 +74,10 @@ def balance(
 
     folder = Run(Path(run))
     _, steps = steps_of(folder)
-    groups = _by(by)
+    names = typing.get_args(By)
+    if by not in names and not (Path(by).suffix and Path(by).is_file()):
+        raise UsageError(f"--by {by}: one of {', '.join(names)}, or a table that is there{nearest(by, names)}")
+    groups: By | Path = typing.cast(By, by) if by in names else Path(by)
     for name, value, least in (("quota", quota, 1), ("clips", clips, 1), ("seed", seed, 0)):
         if value is not None and value < least:
             raise UsageError(f"--{name}: {least} or more; it came as {value}")
@@ -90,13 +93,3 @@ def balance(
     else:
         found = make(folder, steps, by=groups, how=how, quota=quota, clips=clips, seed=seed)
     return BalanceResult(found, decide.funnel(decide.connect(folder, steps), steps, run=folder.path))
-
-
-def _by(text: str) -> By | Path:
-    names = typing.get_args(By)
-    if text in names:
-        return typing.cast(By, text)
-    path = Path(text)
-    if path.suffix and path.is_file():
-        return path
-    raise UsageError(f"--by {text}: one of {', '.join(names)}, or a table that is there{nearest(text, names)}")

@@ -587,7 +587,9 @@ def words_of(text: str, *, own: str = "", language: str = "") -> _Words:
             return _Words("", "malformed", f"{what} ({found.group().strip()[:40]!r}): it wrote {shown}")
     if again := _loop(tokens, bare):
         return _Words("", "malformed", f"{again}: it wrote {shown}")
-    if len(tokens) < (FEWEST if bare.endswith(ENDS) else FEWEST + 2) or _listed(bare):
+    parts = [part.strip() for part in re.split(r"[,;#\n]", bare) if part.strip()]
+    key_words = len(parts) >= 3 and not bare.rstrip().endswith(ENDS) and all(len(part.split()) <= 3 for part in parts)
+    if len(tokens) < (FEWEST if bare.endswith(ENDS) else FEWEST + 2) or key_words:
         return _Words("", "malformed", f"no sentence: it wrote {shown}")
     if unquoted.strip().endswith("?") and "." not in unquoted:
         return _Words("", "malformed", f"a question: it wrote {shown}")
@@ -807,9 +809,3 @@ def _loop(tokens: Sequence[str], text: str) -> str:
     if len(pairs) >= 24 and len(set(pairs)) < 0.4 * len(pairs):
         return "few words, again and again"
     return ""
-
-
-def _listed(text: str) -> bool:
-    """A list of key words, which is no sentence."""
-    parts = [part.strip() for part in re.split(r"[,;#\n]", text) if part.strip()]
-    return len(parts) >= 3 and not text.rstrip().endswith(ENDS) and all(len(part.split()) <= 3 for part in parts)

@@ -82,7 +82,8 @@ def list_of(
     clips = []
     for id_, uri, start, end, state, rule, reason, said, elsewhere, *found in rows:
         if uri not in sources:
-            sources[uri] = _from(uri, at)
+            there = "" if scheme_of(uri) or "\0" in uri else os.path.relpath(os.path.realpath(uri), at)
+            sources[uri] = urllib.parse.quote(os.fsencode(there))  # "" where a page cannot play it from
         clips.append(
             ListedClip(
                 id=id_ or "",
@@ -132,13 +133,6 @@ def beside_of(con: Any, here: Run, other: Run, steps: Sequence[Step]) -> Beside:
     first, second = here.path.resolve(), other.path.resolve()
     names = (first.name, second.name) if first.name != second.name else (str(first), str(second))
     return Beside(names=names, counts={(a, b): int(n) for a, b, n in rows})
-
-
-def _from(uri: str, page: Path) -> str:
-    """A video's address from the page's folder; "" where a page cannot play it from."""
-    if scheme_of(uri) or "\0" in uri:
-        return ""
-    return urllib.parse.quote(os.fsencode(os.path.relpath(os.path.realpath(uri), page)))
 
 
 def compared(facts: Beside) -> Html:

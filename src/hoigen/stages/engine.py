@@ -211,7 +211,19 @@ class Scorer:
         for tried in range(1, TRIES + 1):
             try:
                 score = self._score(step, clip, looked, again=tried > 1, emit=emit)
-                return _answered(clip, step, score, looked.frames, tried, spent + time.perf_counter() - started)
+                if not isinstance(score, Score):
+                    raise TypeError(f"measure {step.name!r} returned {type(score).__name__}; a measure returns a Score")
+                detail = dict(score.detail)
+                seen = looked.frames.get(step.sampling)
+                if seen is not None and seen.decode_errors:
+                    detail.setdefault("decode_errors", seen.decode_errors)
+                values = values_of(step, score)
+                reason = detail.get("reason") if score.value is None else None
+                if lacking := [name for name, value in values.items() if value is None]:
+                    reason = why_undefined(detail, lacking)
+                text = json.dumps(detail, default=_plain, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+                seconds = spent + time.perf_counter() - started
+                return Outcome(clip.id, step.name, "ok", reason, tried, seconds, text, values)
             except (MemoryError, ModelsGoneError):
                 raise
             except Exception as error:
@@ -353,22 +365,6 @@ def values_of(step: cascade.Step, score: Score) -> dict[str, float | None]:
     if unknown := set(given) - set(step.emits):
         raise ValueError(f"{step.name} gave {sorted(unknown)}, which is not in its emits {step.emits}")
     return {name: None if given.get(name) is None else float(given[name]) for name in step.emits}  # type: ignore[arg-type]
-
-
-def _answered(
-    clip: Clip, step: cascade.Step, score: Score, frames: Mapping[Sampling, Frames], tries: int, seconds: float
-) -> Outcome:
-    if not isinstance(score, Score):
-        raise TypeError(f"measure {step.name!r} returned {type(score).__name__}; a measure returns a Score")
-    detail = dict(score.detail)
-    seen = frames.get(step.sampling)
-    if seen is not None and seen.decode_errors:
-        detail.setdefault("decode_errors", seen.decode_errors)
-    values = values_of(step, score)
-    lacking = [name for name, value in values.items() if value is None]
-    reason = why_undefined(detail, lacking) if lacking else detail.get("reason") if score.value is None else None
-    text = json.dumps(detail, default=_plain, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-    return Outcome(clip.id, step.name, "ok", reason, tries, seconds, text, values)
 
 
 def _plain(thing: Any) -> Any:

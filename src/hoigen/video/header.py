@@ -106,7 +106,11 @@ def probe(uri: str, progress: Progress | None = None) -> Header:
     """
     with opened(uri) as (container, stream):
         look = _look(container, stream, Headway(progress))
-        first_time = _first_time(container, stream, look)
+        first_time = start_time(container, stream)  # when the first frame is shown, on the container's own clock
+        if first_time is None and look.frame is not None and look.frame.pts is not None:
+            first_time = float(look.frame.pts * look.frame.time_base)
+        elif first_time is None:
+            first_time = look.times[0] if look.times else 0.0
         duration = _duration(container, stream, look, first_time)
         if duration <= 0:
             raise VideoError("has a duration of zero: its header claims no frames")
@@ -220,16 +224,6 @@ def _look_at_packets(
     except Exception as error:  # of the object store
         raise VideoError(f"reading stopped: {reason_of(error)}") from error
     look.whole = True
-
-
-def _first_time(container: Any, stream: Any, look: _Look) -> Seconds:
-    """When the first frame is shown, on the container's own clock."""
-    exact = start_time(container, stream)
-    if exact is not None:
-        return exact
-    if look.frame is not None and look.frame.pts is not None:
-        return float(look.frame.pts * look.frame.time_base)
-    return look.times[0] if look.times else 0.0
 
 
 def _duration(container: Any, stream: Any, look: _Look, first_time: Seconds) -> Seconds:

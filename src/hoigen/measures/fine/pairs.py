@@ -101,9 +101,23 @@ def candidates(frames: Sequence[Frame], contact: Contact) -> list[Candidate]:
         boxes = [[frame.things[t][1] for t in mine] for frame, mine in zip(frames, numbers, strict=True)]
         for things in link(boxes, times, ROAMS, size):
             at = {frame: numbers[frame][number] for frame, number in things.items()}
-            same = _itself(frames, followed, at) if label == "person" else None
+            overs = [  # of each person: how much the thing lies on it, where both are seen
+                [
+                    over(frames[i].persons[person[i]].box, frames[i].things[at[i]][1])
+                    for i in sorted(person.keys() & at.keys())
+                ]
+                for person in followed
+            ]
+            itself = (
+                None  # the person that a followed `person` among the things is: on whose boxes it lies most, clearly so
+            )
+            if label == "person" and followed:
+                means = [sum(each) / len(each) if each else 0.0 for each in overs]
+                likeliest = max(range(len(means)), key=means.__getitem__)
+                itself = likeliest if means[likeliest] >= ITSELF else None
             for number, person in enumerate(followed):
-                if number != same and person.keys() & at.keys() and not _one(frames, person, at):
+                # not of the same pixels: a dog, say, that another detector takes for a person
+                if number != itself and overs[number] and float(np.median(overs[number])) < SAME:
                     found.append(
                         Candidate(
                             _track(frames, person, at, contact),
@@ -115,24 +129,6 @@ def candidates(frames: Sequence[Frame], contact: Contact) -> list[Candidate]:
                         )
                     )
     return found
-
-
-def _itself(frames: Sequence[Frame], followed: Sequence[Mapping[int, int]], at: Mapping[int, int]) -> int | None:
-    """The person that a followed `person` among the things is: whose boxes lie most on its own, and clearly so."""
-    means = []
-    for person in followed:
-        both = sorted(person.keys() & at.keys())
-        overs = [over(frames[i].persons[person[i]].box, frames[i].things[at[i]][1]) for i in both]
-        means.append(sum(overs) / len(overs) if overs else 0.0)
-    best = max(range(len(means)), key=means.__getitem__, default=None)
-    return best if best is not None and means[best] >= ITSELF else None
-
-
-def _one(frames: Sequence[Frame], person: Mapping[int, int], at: Mapping[int, int]) -> bool:
-    """Whether a person and a thing are the same pixels: a dog, say, that another detector takes for a person."""
-    both = sorted(person.keys() & at.keys())
-    overs = [over(frames[i].persons[person[i]].box, frames[i].things[at[i]][1]) for i in both]
-    return float(np.median(overs)) >= SAME
 
 
 def _track(frames: Sequence[Frame], who: Mapping[int, int], at: Mapping[int, int], contact: Contact) -> Track:
