@@ -82,8 +82,8 @@ def list_of(
     clips = []
     for id_, uri, start, end, state, rule, reason, said, elsewhere, *found in rows:
         if uri not in sources:
-            there = "" if scheme_of(uri) or "\0" in uri else os.path.relpath(os.path.realpath(uri), at)
-            sources[uri] = urllib.parse.quote(os.fsencode(there))  # "" where a page cannot play it from
+            way = "" if scheme_of(uri) or "\0" in uri else os.path.relpath(os.path.realpath(uri), at)
+            sources[uri] = urllib.parse.quote(os.fsencode(way))  # "" where a page cannot play it from
         clips.append(
             ListedClip(
                 id=id_ or "",

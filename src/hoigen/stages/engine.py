@@ -211,6 +211,7 @@ class Scorer:
         for tried in range(1, TRIES + 1):
             try:
                 score = self._score(step, clip, looked, again=tried > 1, emit=emit)
+                seconds = spent + time.perf_counter() - started
                 if not isinstance(score, Score):
                     raise TypeError(f"measure {step.name!r} returned {type(score).__name__}; a measure returns a Score")
                 detail = dict(score.detail)
@@ -222,7 +223,6 @@ class Scorer:
                 if lacking := [name for name, value in values.items() if value is None]:
                     reason = why_undefined(detail, lacking)
                 text = json.dumps(detail, default=_plain, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-                seconds = spent + time.perf_counter() - started
                 return Outcome(clip.id, step.name, "ok", reason, tried, seconds, text, values)
             except (MemoryError, ModelsGoneError):
                 raise

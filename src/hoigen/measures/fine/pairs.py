@@ -101,16 +101,11 @@ def candidates(frames: Sequence[Frame], contact: Contact) -> list[Candidate]:
         boxes = [[frame.things[t][1] for t in mine] for frame, mine in zip(frames, numbers, strict=True)]
         for things in link(boxes, times, ROAMS, size):
             at = {frame: numbers[frame][number] for frame, number in things.items()}
-            overs = [  # of each person: how much the thing lies on it, where both are seen
-                [
-                    over(frames[i].persons[person[i]].box, frames[i].things[at[i]][1])
-                    for i in sorted(person.keys() & at.keys())
-                ]
-                for person in followed
-            ]
-            itself = (
-                None  # the person that a followed `person` among the things is: on whose boxes it lies most, clearly so
-            )
+            overs = []  # of each person: how much the thing lies on it, where both are seen
+            for person in followed:
+                both = [i for i in sorted(person) if i in at]
+                overs.append([over(frames[i].persons[person[i]].box, frames[i].things[at[i]][1]) for i in both])
+            itself = None  # which person a `person` among the things is: the one that it lies on most, and clearly so
             if label == "person" and followed:
                 means = [sum(each) / len(each) if each else 0.0 for each in overs]
                 likeliest = max(range(len(means)), key=means.__getitem__)
