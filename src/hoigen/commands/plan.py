@@ -175,8 +175,11 @@ class Plan:
             *(f"  {at} {each}" for at, each in enumerate(self.passes, 1)),
             "",
             "Models",
-            *(f"  {_of_model(model)}" for model in self.models),
         ]
+        for model in self.models:
+            size = _size(model.bytes) if model.bytes is not None else "size not known"
+            here = "here" if model.here else "to download"
+            lines.append(f"  {model.name}: {size}, {here}, for {', '.join(model.used_by)}")
         absent = [model for model in self.models if not model.here]
         unknown = [model.name for model in absent if model.bytes is None]
         least = f", and {', '.join(unknown)} of a size that is not known" if unknown else ""
@@ -426,11 +429,6 @@ def _models(steps: Sequence[Step], caption: Any, with_card: bool) -> tuple[_Mode
 def _named(shots: Any) -> str:
     """The name of a detector, which may have settings."""
     return str(next(iter(shots))) if isinstance(shots, dict) else str(shots)
-
-
-def _of_model(model: _Model) -> str:
-    size = _size(model.bytes) if model.bytes is not None else "size not known"
-    return f"{model.name}: {size}, {'here' if model.here else 'to download'}, for {', '.join(model.used_by)}"
 
 
 def _size(count: int) -> str:

@@ -69,6 +69,8 @@ def decode(
     Raises VideoError when nothing can be decoded, when the frames reach less than nine tenths of the clip, and when
     more than a tenth of its packets are broken. What a watcher raises passes through as it is.
     """
+    import numpy as np
+
     if clip.duration <= 0:
         raise VideoError(f"the clip has no length: it starts at {clip.start:g} s and ends at {clip.end:g} s")
     collected: dict[Sampling, list[tuple[np.ndarray, float]]] = {sampling: [] for sampling in samplings}
@@ -80,7 +82,16 @@ def decode(
         reached = _feed(decoder, plans, clip)
     decoder.check()
     check_reach(reached, clip.duration, clip.start)
-    return {sampling: _stack(collected.pop(sampling), sampling, decoder) for sampling in list(collected)}
+    found: dict[Sampling, Frames] = {}
+    for sampling in list(collected):
+        items = collected.pop(sampling)  # one after the other: whole frames are large, and are there twice meanwhile
+        if items:
+            images = np.stack([image for image, _ in items])
+        else:
+            images = np.empty((0, 0, 0) if sampling.gray else (0, 0, 0, 3), np.uint8)
+        times = np.array([at for _, at in items], np.float64)
+        found[sampling] = Frames(images, times, decoder.bad, decoder.torn)
+    return found
 
 
 def walk(
@@ -158,13 +169,3 @@ def _feed(decoder: Pass, plans: Sequence[Plan], clip: Clip) -> Seconds:
     frame, at = shown
     held = float((frame.duration or 0) * frame.time_base)
     return at + max(held, 1 / clip.fps if clip.fps > 0 else 0.0)
-
-
-def _stack(items: list[tuple[np.ndarray, float]], sampling: Sampling, decoder: Pass) -> Frames:
-    import numpy as np
-
-    if not items:
-        shape = (0, 0, 0) if sampling.gray else (0, 0, 0, 3)
-        return Frames(np.empty(shape, np.uint8), np.empty(0), decoder.bad, decoder.torn)
-    times = np.array([at for _, at in items], np.float64)
-    return Frames(np.stack([image for image, _ in items]), times, decoder.bad, decoder.torn)

@@ -49,12 +49,20 @@ def write_proxy(clip: Clip, video: Path, strip: Path, progress: Progress | None 
     Raises VideoError when the video cannot be read or ends before the clip does, SetupError when a file cannot be
     written.
     """
+    import cv2
+    import numpy as np
+
     part, shown = (path.with_name(f".{path.name}.{os.getpid()}.part") for path in (video, strip))
     writer = _Writer(clip, part)
     try:
         tiles = _pass(clip, writer, progress)
         writer.finish(clip.duration)
-        _write_strip(tiles, shown)
+        high, wide = tiles[0].shape[:2]
+        size = max(1, round(wide * TILE_HEIGHT / high)), TILE_HEIGHT
+        small = [cv2.resize(tile, size, interpolation=cv2.INTER_AREA) for tile in tiles]
+        quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+        _, coded = cv2.imencode(".jpg", np.hstack(small)[:, :, ::-1], quality)
+        shown.write_bytes(coded.tobytes())
         shown.replace(strip)
         part.replace(video)  # last: where it is, the strip is
     except OSError as error:
@@ -197,17 +205,6 @@ class _Writer:
         if self.container is not None:
             with contextlib.suppress(av.FFmpegError):
                 self.container.close()
-
-
-def _write_strip(tiles: list[np.ndarray], path: Path) -> None:
-    import cv2
-    import numpy as np
-
-    high, wide = tiles[0].shape[:2]
-    size = max(1, round(wide * TILE_HEIGHT / high)), TILE_HEIGHT
-    small = [cv2.resize(tile, size, interpolation=cv2.INTER_AREA) for tile in tiles]
-    _, coded = cv2.imencode(".jpg", np.hstack(small)[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    path.write_bytes(coded.tobytes())
 
 
 def plays(uri: str) -> bool:

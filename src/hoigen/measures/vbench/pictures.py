@@ -146,16 +146,16 @@ def _weighed(planes: Any, upper: Any, lower: Any) -> Any:
     """(N, 3, rows, wanted) uint8: sums of (N, 3, rows, length) uint8 by the weights. They are exact: a product of a
     pixel and half a weight has 19 bits, and float32, in which a card adds up, has room for 32 of these."""
     flat = planes.reshape(-1, planes.shape[-1])
-    whole = sum(_product(flat, half).to(torch.int32) << shift for half, shift in ((upper, BITS // 2), (lower, 0)))
+    whole: Any = 0
+    for half, shift in ((upper, BITS // 2), (lower, 0)):
+        if len(half) / half.shape[1] > 7:  # too many pixels of one: sums of 29 bits and more
+            product = flat.double() @ half.double()
+        elif flat.is_cuda:
+            product = torch.mm(flat.half(), half, out_dtype=torch.float32)
+        else:
+            product = flat.float() @ half
+        whole = whole + (product.to(torch.int32) << shift)
     return ((whole + (1 << BITS - 1)) >> BITS).clamp(0, 255).to(torch.uint8).unflatten(0, planes.shape[:-1])
-
-
-def _product(pixels: Any, weights: Any) -> Any:
-    if len(weights) / weights.shape[1] > 7:  # too many pixels of one: sums of 29 bits and more
-        return pixels.double() @ weights.double()
-    if pixels.is_cuda:
-        return torch.mm(pixels.half(), weights, out_dtype=torch.float32)
-    return pixels.float() @ weights
 
 
 def musiq(frames: Any, resize: str) -> Any:

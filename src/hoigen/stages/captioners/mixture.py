@@ -120,7 +120,13 @@ class _Mixing:
 
     async def caption(self) -> Caption:
         """Raises NoCaption."""
-        evidence = self._evidence()
+        evidence = ""  # the block of the prompts; asked for and not there, nothing is asked of anybody
+        if self.settings.evidence:
+            seen = _seen.seen_in(self.talk.facts)
+            if seen is None:
+                raise NoCaption("evidence needs what hoi_lite saw: add hoi_lite to the run's measures")
+            self.notes["evidence"] = _sentences.evidence_of(seen)
+            evidence = "\n" + render("evidence", detected=self.notes["evidence"]).text + "\n"
         drafts, doubts = await self._drafts()
         if len(drafts) == 1:
             [(role, text)] = drafts.items()
@@ -153,16 +159,6 @@ class _Mixing:
 
     def _made(self, text: str, path: str, doubts: tuple[str, ...]) -> Caption:
         return Caption(text=text, path=path, detail=self.notes, doubts=doubts)
-
-    def _evidence(self) -> str:
-        """The block of the prompts. Asked for and not there, nothing is asked of anybody."""
-        if not self.settings.evidence:
-            return ""
-        seen = _seen.seen_in(self.talk.facts)
-        if seen is None:
-            raise NoCaption("evidence needs what hoi_lite saw: add hoi_lite to the run's measures")
-        self.notes["evidence"] = _sentences.evidence_of(seen)
-        return "\n" + render("evidence", detected=self.notes["evidence"]).text + "\n"
 
     async def _drafts(self) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
         """Both drafts and why each is doubted; one alone only where the settings take it. Raises NoCaption."""
