@@ -102,8 +102,11 @@ def export(
 
         raise UsageError(f"--to: unknown format {to!r}{nearest(to, names_of('format'))}")
     format = make("format", {to: settings}, "--set")
+    counts = [word for word in re.split(r"[,\s]+", str(frames)) if word]
+    if not all(re.fullmatch(r"\d{1,6}", word) for word in counts):
+        raise UsageError(f"--frames: a whole number, or several with commas (17,33,49); it came as {frames!r}")
     shape = shape_of(
-        format.wants, fps=fps, frames=_frames(frames), sizes=_sizes(size), fit=fit, take=take, enlarge=enlarge,
+        format.wants, fps=fps, frames=list(map(int, counts)), sizes=_sizes(size), fit=fit, take=take, enlarge=enlarge,
         repeat=repeat,
     )  # fmt: skip
     if not str(out).strip():
@@ -122,13 +125,6 @@ def export(
     return run_task(
         task, dry_run=dry_run, workers=cores() if workers is None else workers, deadline=deadline, quiet=quiet
     )
-
-
-def _frames(text: str) -> list[int]:
-    words = [word for word in re.split(r"[,\s]+", str(text)) if word]
-    if not all(re.fullmatch(r"\d{1,6}", word) for word in words):
-        raise UsageError(f"--frames: a whole number, or several with commas (17,33,49); it came as {text!r}")
-    return [int(word) for word in words]
 
 
 def _sizes(text: str) -> Sequence[tuple[int, int]]:

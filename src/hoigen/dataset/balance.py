@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from hoigen.core.errors import UsageError
 from hoigen.core.words import plural
@@ -82,7 +82,11 @@ def make(
         _groups(con, run, by)
         sizes = dict(con.execute("select grp, count(*) from member group by grp order by grp").fetchall())
         quotas = quotas_of(sizes, how, quota, clips)
-        con.register("asked", _table(quotas))
+        import pyarrow as pa
+
+        kinds = pa.schema({"grp": pa.string(), "quota": pa.int64()})
+        asked = [{"grp": group, "quota": quota} for group, quota in quotas.items()]
+        con.register("asked", pa.Table.from_pylist(asked, kinds))
         name = by.name if isinstance(by, Path) else by
         told = text(f" ({how}, by {name}, seed {seed})")
         rows = con.sql(
@@ -99,13 +103,6 @@ def make(
     return Balanced(
         path, came, sum(stay.values()), {group: (sizes[group], stay[group]) for group in order}, sizes.get(NONE, 0)
     )
-
-
-def _table(quotas: Mapping[str, int]) -> Any:
-    import pyarrow as pa
-
-    kinds = pa.schema({"grp": pa.string(), "quota": pa.int64()})
-    return pa.Table.from_pylist([{"grp": group, "quota": quota} for group, quota in quotas.items()], kinds)
 
 
 def _groups(con: duckdb.DuckDBPyConnection, run: Run, by: By | Path) -> None:

@@ -66,7 +66,9 @@ def _wrong(seen: Seen, sample: Sample, decode: bool, captioned: bool) -> Iterato
             yield f"{name}: the file is another one ({size} bytes instead of {sample.bytes})"
     else:
         with _file(seen.video) as path:
-            if _digest(path) != sample.digest:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            if digest != sample.digest:
                 yield f"{name}: the file is another one (SHA-256)"
             header = _decoded(path)
         count, fps = header.frames or 0, header.fps
@@ -93,11 +95,6 @@ def _file(video: Path | bytes) -> Iterator[Path]:
         file.write(video)
         file.flush()
         yield Path(file.name)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _decoded(path: Path) -> Header:

@@ -187,11 +187,20 @@ def statistics(run: Run, steps: Sequence[Step], question: str | None = None) -> 
         )
         funnel = decide.funnel(con, steps, run=run.path)
         facts = {rule.name: rule.facts for rule in sets.rules_of(run)}
+        sources = con.execute(
+            """select coalesce(nullif(source, ''), 'not named'), count(*), fsum("end" - start) from kept
+            group by 1 order by 2 desc, 1"""
+        ).fetchall()
+        licences = con.execute(
+            """select coalesce(nullif(trim(json_extract_string(meta, '$.licence')), ''),
+                nullif(trim(json_extract_string(meta, '$.license')), ''), 'not stated'), count(*)
+            from sized group by 1 order by 2 desc, 1"""
+        ).fetchall()
         found: dict[str, Any] = {
             "durations": _spread(con, '"end" - start', "kept"),
             "resolutions": _classes(con),
-            "sources": _sources(con),
-            "licences": _licences(con),
+            "sources": {name: (many, settled(seconds)) for name, many, seconds in sources},
+            "licences": dict(licences),
             **_motion(con, steps, missing),
             **_captions(con, run, missing),
             **_categories(con, run, missing),
@@ -286,23 +295,6 @@ def _classes(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
     return named | ({"not known": unknown} if unknown else {})
 
 
-def _sources(con: duckdb.DuckDBPyConnection) -> dict[str, tuple[int, float]]:
-    rows = con.execute(
-        """select coalesce(nullif(source, ''), 'not named'), count(*), fsum("end" - start) from kept
-        group by 1 order by 2 desc, 1"""
-    ).fetchall()
-    return {name: (many, settled(seconds)) for name, many, seconds in rows}
-
-
-def _licences(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    rows = con.execute(
-        """select coalesce(nullif(trim(json_extract_string(meta, '$.licence')), ''),
-            nullif(trim(json_extract_string(meta, '$.license')), ''), 'not stated'), count(*)
-        from sized group by 1 order by 2 desc, 1"""
-    ).fetchall()
-    return dict(rows)
-
-
 def _motion(con: duckdb.DuckDBPyConnection, steps: Sequence[Step], missing: list[str]) -> dict[str, Any]:
     numbers = {number.name: number for step in steps for number in step.numbers}
     name = next((name for name in MOTION if name in numbers), None)
@@ -353,14 +345,10 @@ def _terms(con: duckdb.DuckDBPyConnection, query: str) -> Terms | None:
     if not kinds:
         return None
     top = con.execute(f"select name, many from ranked where place <= {COMMONEST} order by place").fetchall()
-    tail = con.execute(f"select place, many from ranked where place in ({_spaced(kinds)}) order by place").fetchall()
+    spaced = sorted({round(kinds ** (at / RANKS)) for at in range(RANKS + 1)})  # evenly, in the logarithm
+    places = ", ".join(map(str, spaced))
+    tail = con.execute(f"select place, many from ranked where place in ({places}) order by place").fetchall()
     return Terms(kinds, int(total), tuple((name, int(many)) for name, many in top), tuple(tail), once)
-
-
-def _spaced(most: int) -> str:
-    """Whole numbers up to `most`, evenly spaced in the logarithm, as SQL."""
-    found = {round(most ** (at / RANKS)) for at in range(RANKS + 1)}
-    return ", ".join(map(str, sorted(found)))
 
 
 def categories_file(run: Run) -> str | None:

@@ -207,7 +207,10 @@ def read(project: Project, file: Path, format: Format | None = None, *, question
     with project.db.write() as con:
         asked = _items(con, {str(row["clip"]) for _, row in came})
         rows = [_checked(asked, place, row, question, project.db.now()) for place, row in came]
-        known = _known(con, [row["id"] for row in rows])
+        names, known = [row["id"] for row in rows], set[str]()
+        for at in range(0, len(names), BLOCK):
+            query = sa.select(t.verdict.c.id).where(t.verdict.c.id.in_(names[at : at + BLOCK]))
+            known |= set(con.execute(query).scalars())
         seen: set[str] = set()
         new = []
         for row in rows:
@@ -340,7 +343,9 @@ def _checked(items: Asked, place: str, row: Mapping[str, Any], question: str | N
         mode = str(row.get("mode") or "import")
         if mode not in MODES:
             raise ValueError(f"mode: one of {', '.join(MODES)}")
-        name = str(row.get("id") or _name(asked, clip, key, who, value, row.get("when")))
+        facts = json.dumps((asked, clip, key, who, value, row.get("when")), default=str)
+        # a row that has no id: the same row has the same
+        name = str(row.get("id") or hashlib.blake2b(facts.encode(), digest_size=16).hexdigest())
         came = {**row, "id": name, "item": about.id, "value": value, "mode": "single", "extra": extra}
         came["supersedes"] = row.get("supersedes") or None
         said = checked(QUESTIONS[asked], came, about.end - about.start)
@@ -365,19 +370,6 @@ def _moment(came: Any, now: float) -> float:
         raise ValueError(f"when: a time such as 2026-11-26T15:02:00+00:00; it came as {came!r}") from None
     when = when if when.tzinfo is not None else when.replace(tzinfo=UTC)
     return (when - EPOCH) / timedelta(microseconds=1) / 1e6
-
-
-def _name(*facts: Any) -> str:
-    """An id for a row that has none: the same row has the same."""
-    return hashlib.blake2b(json.dumps(facts, default=str).encode(), digest_size=16).hexdigest()
-
-
-def _known(con: Connection, names: Sequence[str]) -> set[str]:
-    found: set[str] = set()
-    for at in range(0, len(names), BLOCK):
-        query = sa.select(t.verdict.c.id).where(t.verdict.c.id.in_(names[at : at + BLOCK]))
-        found |= set(con.execute(query).scalars())
-    return found
 
 
 def _people(con: Connection, names: set[str], result: Brought) -> dict[str, int]:

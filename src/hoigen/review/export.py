@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -89,21 +88,16 @@ def _rows(con: Connection) -> Iterator[Annotation]:
             yield Annotation(question="keep.reason", value=row.reason, **about)
     finals = sa.select(item.id, item.clip, item.final, item.how)
     finals = finals.where(item.question == KEEP, item.final.is_not(None), item.state != t.REMOVED)
+    said = t.verdict.c
     for one in con.execute(finals.order_by(item.id)).all():
         note = f"{one.how}, {one.final}" if one.final in ("trim", "crop") else one.how
         about = {"clip": one.clip, "who": WHO, "tool": TOOL}
         yield Annotation(question="human", value=YES[one.final], note=note, **about)
         if one.final in ("trim", "crop"):
-            extra = _extra(con, one.id, one.final)
+            # in and out points and border of the last verdict that says what counts
+            query = sa.select(said.extra).where(said.item == one.id, said.value == one.final)
+            extra = json.loads(con.execute(query.order_by(said.seq.desc()).limit(1)).scalar() or "{}")
             if "in" in extra:
                 yield Annotation(question="human.trim", value=f"{extra['in']:g}-{extra['out']:g}", **about)
             if "crop" in extra:
                 yield Annotation(question="human.crop", value=",".join(f"{side:g}" for side in extra["crop"]), **about)
-
-
-def _extra(con: Connection, number: int, final: str) -> dict[str, Any]:
-    """In and out points and border of the last verdict that says what counts."""
-    said = t.verdict.c
-    query = sa.select(said.extra).where(said.item == number, said.value == final).order_by(said.seq.desc()).limit(1)
-    found: dict[str, Any] = json.loads(con.execute(query).scalar() or "{}")
-    return found

@@ -130,9 +130,11 @@ def serve(
     address = base_url.rstrip("/") if base_url else f"{'https' if secure else 'http'}://{host}:{port}"
     hosts = [*LOOPBACK, *([str(urlsplit(address).hostname)] if base_url else [])]
     secret = secrets.token_urlsafe(32) if local else ""
-    site = Site(
-        project, version, hosts, secure, digest(secret) if secret else "", _user(), prefix=urlsplit(address).path
-    )
+    try:
+        user = getpass.getuser()[:64] or "me"
+    except (OSError, KeyError):
+        user = "me"
+    site = Site(project, version, hosts, secure, digest(secret) if secret else "", user, prefix=urlsplit(address).path)
     how: dict[str, Any] = {"proxy_headers": behind_proxy, "forwarded_allow_ips": PROXIES}
     how |= {"ssl_certfile": cert, "ssl_keyfile": key} if cert else {}
     app = make(site)
@@ -167,10 +169,3 @@ def _kept_up(project: Project, stopped: threading.Event) -> None:
                 precision.update(project)
         except HoigenError as error:  # a lock, a full disk: the next time
             print(f"note: bands are not looked at: {error}", file=sys.stderr, flush=True)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()[:64] or "me"
-    except (OSError, KeyError):
-        return "me"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import itertools
 import json
 import math
@@ -172,19 +173,12 @@ def write_files(project: Project) -> list[Path]:
         rows = list(writer(project))
         if len(rows) > 1:
             folder.mkdir(parents=True, exist_ok=True)
-            write_text(folder / names[question], _csv(rows))
+            out = io.StringIO()
+            safe = [[cell(one) if isinstance(one, str) else one for one in row] for row in rows]
+            csv.writer(out, lineterminator="\n").writerows(safe)
+            write_text(folder / names[question], out.getvalue())
             made.append(folder / names[question])
     return made
-
-
-def _csv(rows: Sequence[Sequence[Any]]) -> str:
-    import io
-
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows(
-        [cell(one) if isinstance(one, str) else one for one in row] for row in rows
-    )
-    return out.getvalue()
 
 
 def _votes(project: Project, question: str) -> Iterator[Any]:

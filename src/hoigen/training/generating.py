@@ -209,7 +209,10 @@ def _by_pipeline(planned: Plan, made: Made, outcome: Outcome, count: Callable[[s
         pipelines.add_lora(pipe, planned.lora)
     pipelines.place(pipe, generator, device=device)
     asker = pipelines.Asker(pipe, pipelines.arguments_of(type(pipe), generator))
-    facts = {"model": planned.name, "versions": pipelines.versions(), "device": _device_name(device)}
+    import torch
+
+    card = str(torch.cuda.get_device_name(device)) if device.startswith("cuda") else device
+    facts = {"model": planned.name, "versions": pipelines.versions(), "device": card}
     for at in range(0, len(planned.todo), generator.batch):
         jobs = planned.todo[at : at + generator.batch]
         began = time.monotonic()
@@ -228,12 +231,6 @@ def _by_pipeline(planned: Plan, made: Made, outcome: Outcome, count: Callable[[s
             made.add(job, video_of(frames, generator.fps), record)
             outcome.made += 1
             count("made")
-
-
-def _device_name(device: str) -> str:
-    import torch
-
-    return str(torch.cuda.get_device_name(device)) if device.startswith("cuda") else device
 
 
 def _by_program(planned: Plan, made: Made, outcome: Outcome, count: Callable[[str], None]) -> None:

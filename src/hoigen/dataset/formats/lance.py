@@ -18,7 +18,7 @@ from hoigen.dataset.formats.videofolder import COLUMNS, TOLD, row_of
 from hoigen.dataset.shape import Wants
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    pass
 
 DATA = "clips.lance"
 
@@ -47,7 +47,10 @@ class Lance(Plain):
         import lance
         import pyarrow as pa
 
-        schema = _schema()
+        fields = [pa.field("name", pa.string())]
+        fields += [pa.field(name, pa.type_for_alias(KINDS.get(name, "string"))) for name in COLUMNS]
+        blob = pa.field("video", pa.large_binary(), metadata={"lance-encoding:blob": "true"})
+        schema = pa.schema([*fields, blob])
 
         def batches() -> Iterator[Any]:
             for sample in export.samples():
@@ -70,11 +73,3 @@ class Lance(Plain):
             with blob as file:
                 content = file.read()
             yield Seen(row["name"], row["text"], content, told={name: row[name] for name in TOLD})
-
-
-def _schema() -> pa.Schema:
-    import pyarrow as pa
-
-    fields = [pa.field("name", pa.string())]
-    fields += [pa.field(name, pa.type_for_alias(KINDS.get(name, "string"))) for name in COLUMNS]
-    return pa.schema([*fields, pa.field("video", pa.large_binary(), metadata={"lance-encoding:blob": "true"})])

@@ -70,7 +70,7 @@ class OpenSora(Plain):
 
     def write(self, export: Export) -> None:
         place = Path(export.out.uri).resolve()
-        export.lines(LIST, lambda sample: _line(_row(sample, place)), f"{','.join(COLUMNS)}\n")
+        export.lines(LIST, lambda sample: _line(sample, place), f"{','.join(COLUMNS)}\n")
         shape = export.shape
         pixels = max(math.isqrt(width * height) for width, height in shape.sizes)
         name = "768px" if pixels >= 700 else "256px"
@@ -126,12 +126,8 @@ def taken(count: int, fps: float, *, told: dict[str, float], top: float, buckets
     return [int(at * (end - 1) / (max(fitting) - 1)) for at in range(max(fitting))]
 
 
-def _row(sample: Sample, place: Path) -> list[object]:
+def _line(sample: Sample, place: Path) -> str:
     size = sample.height, sample.width, sample.height / sample.width, sample.height * sample.width
-    return [place / sample.file, sample.text, sample.frames, *size, sample.fps]
-
-
-def _line(row: list[object]) -> str:
     text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(row)
+    csv.writer(text, lineterminator="").writerow([place / sample.file, sample.text, sample.frames, *size, sample.fps])
     return text.getvalue()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from hoigen.core.registry import format
 from hoigen.core.settings import Setting
-from hoigen.dataset.contract import Export, Plain, Sample, Seen, Trainer
+from hoigen.dataset.contract import Export, Plain, Seen, Trainer
 from hoigen.dataset.formats.videofolder import COLUMNS, TOLD, row_of
 from hoigen.dataset.shape import Wants
 
@@ -55,7 +55,9 @@ class Parquet(Plain):
             with folder.writing(name) as file, pq.ParquetWriter(file, schema) as writer:
                 room = self.shard_mb * 1e6
                 while sample is not None and room > 0:  # a row group each: a reader holds one clip, not hundreds
-                    writer.write_table(pa.Table.from_pylist([_row(export, sample)], schema=schema))
+                    video = {"bytes": export.out.read(sample.file), "path": f"{sample.name}.mp4"}
+                    row = {"video": video} | row_of(sample)
+                    writer.write_table(pa.Table.from_pylist([row], schema=schema))
                     room -= sample.bytes
                     sample = next(samples, None)
         for name in before - written:
@@ -68,7 +70,8 @@ class Parquet(Plain):
             with pq.ParquetFile(path) as file:
                 for group in range(file.num_row_groups):
                     for row in file.read_row_group(group).to_pylist():
-                        yield _seen(row)
+                        told = {name: row[name] for name in TOLD}
+                        yield Seen(Path(row["video"]["path"]).stem, row["text"], row["video"]["bytes"], told=told)
 
 
 def _schema() -> pa.Schema:
@@ -82,12 +85,3 @@ def _schema() -> pa.Schema:
         fields.append(pa.field(name, pa.type_for_alias(kind)))
     told = json.dumps({"info": {"features": features}})
     return pa.schema(fields, metadata={"huggingface": told})
-
-
-def _row(export: Export, sample: Sample) -> dict[str, Any]:
-    return {"video": {"bytes": export.out.read(sample.file), "path": f"{sample.name}.mp4"}} | row_of(sample)
-
-
-def _seen(row: dict[str, Any]) -> Seen:
-    told = {name: row[name] for name in TOLD}
-    return Seen(Path(row["video"]["path"]).stem, row["text"], row["video"]["bytes"], told=told)

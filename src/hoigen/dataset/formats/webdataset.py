@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar
 
 from hoigen.core.registry import format
 from hoigen.core.settings import Setting
-from hoigen.dataset.contract import Export, Plain, Sample, Seen, Trainer
+from hoigen.dataset.contract import Export, Plain, Seen, Trainer
 from hoigen.dataset.formats.videofolder import TOLD, row_of
 from hoigen.dataset.shape import Wants
 
@@ -49,7 +49,12 @@ class WebDataset(Plain):
             with shards.writing(name) as file, tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar:
                 room = self.shard_mb * 1e6
                 while sample is not None and room > 0:
-                    for suffix, content in _parts(export, sample):
+                    parts = {
+                        "mp4": export.out.read(sample.file),
+                        "txt": sample.text.encode("utf-8"),
+                        "json": json.dumps(row_of(sample), ensure_ascii=False).encode("utf-8"),
+                    }
+                    for suffix, content in parts.items():
                         info = tarfile.TarInfo(f"{sample.name}.{suffix}")
                         info.size = len(content)
                         tar.addfile(info, io.BytesIO(content))
@@ -75,12 +80,6 @@ class WebDataset(Plain):
                     last, held[suffix] = key, file.read()
             if held:
                 yield _seen(last, held)
-
-
-def _parts(export: Export, sample: Sample) -> Iterator[tuple[str, bytes]]:
-    yield "mp4", export.out.read(sample.file)
-    yield "txt", sample.text.encode("utf-8")
-    yield "json", json.dumps(row_of(sample), ensure_ascii=False).encode("utf-8")
 
 
 def _seen(key: str, held: dict[str, bytes]) -> Seen:

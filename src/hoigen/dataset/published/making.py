@@ -67,7 +67,8 @@ def make(source: Published, folders: Sequence[Path], index: str | None, out: Pat
                 found[how] += 1
                 mapping.write_row(good, row)
             if why:
-                missing[_alike(why)] += 1
+                # without what is different in each: paths and numbers
+                missing[re.sub(r"\d[\d.]*", "…", re.sub(r"/\S+", "…", why))] += 1
                 told([each.id, "", None, None, why])
         for name in expected:
             if name not in seen:
@@ -116,8 +117,3 @@ def _rows(source: Published, each: Recording, out: Path, fps: float | None) -> l
     if not rows:
         raise VideoError(f"is {seconds:.2f} s long, and what is annotated comes later")
     return rows
-
-
-def _alike(why: str) -> str:
-    """A reason without what is different in each: paths and numbers."""
-    return re.sub(r"\d[\d.]*", "…", re.sub(r"/\S+", "…", why))

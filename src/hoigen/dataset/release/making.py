@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import hashlib
 import json
@@ -24,7 +25,6 @@ from hoigen.data.run import Run
 from hoigen.dataset.release import checking, describe, index, rights
 from hoigen.dataset.release.describe import Facts, Review
 from hoigen.models import uses
-from hoigen.models.uses import LedgerEntry
 from hoigen.rules import decide, removals
 from hoigen.rules.cascade import Step
 from hoigen.stages.captioned import caption_facts
@@ -109,7 +109,8 @@ def make(run: Run, steps: Sequence[Step], wanted: Wanted) -> Released:
     taken = list(dict.fromkeys([*taken, *fresh]))
     with decide.connect(run, steps, taken=taken) as con:
         found = index.gather(con, run, steps, own)
-        models = _models(run)
+        words = caption_facts(run) or {}
+        models = uses.joined(uses.recorded(run.facts().get("models")), uses.recorded(words.get("models")))
         refused = rights.refusals(
             licence,
             [(name, many, some) for name, (many, some) in found.licences.items()],
@@ -159,11 +160,6 @@ def _checked(wanted: Wanted) -> rights.Licence:
     if wanted.clips is not None and not wanted.clips.is_dir():
         raise UsageError(f"--clips {wanted.clips}: no such folder; hoigen cut makes one")
     return rights.licence_named(wanted.licence)
-
-
-def _models(run: Run) -> tuple[LedgerEntry, ...]:
-    words = caption_facts(run) or {}
-    return uses.joined(uses.recorded(run.facts().get("models")), uses.recorded(words.get("models")))
 
 
 def _files(con: duckdb.DuckDBPyConnection, folder: Path) -> dict[str, Path]:
@@ -236,7 +232,7 @@ def _written(
         if wanted.since is not None:
             gone = [clip for (clip,) in con.execute("select id from removed").fetchall()]
             changes = checking.compared(wanted.since, part, facts.index.tables, gone)
-            facts = _with(facts, changes)
+            facts = dataclasses.replace(facts, changes=changes.lines)
         (part / "README.md").write_text(describe.card(facts), encoding="utf-8")
         (part / "eu_summary.md").write_text(describe.eu_summary(facts), encoding="utf-8")
         digests = {name: (sha256(part / name), (part / name).stat().st_size) for name in facts.index.tables}
@@ -263,12 +259,6 @@ def _written(
         )
     warnings += [f"{one.id}: who may use it for what is not known" for one in facts.models if one.use == "not known"]
     return Released(wanted.out, facts, digest, changes, len(every) + 1, warnings)
-
-
-def _with(facts: Facts, changes: checking.Changes) -> Facts:
-    import dataclasses
-
-    return dataclasses.replace(facts, changes=changes.lines)
 
 
 def _facts_json(facts: Facts, changes: checking.Changes | None) -> str:

@@ -18,8 +18,10 @@ def files(job: Job) -> Mapping[str, str]:
 
 
 def commands(job: Job) -> Sequence[Sequence[str]]:
-    settings = job.settings
-    sizes = dict(_option(job, name) for name in ("height", "width", "fps", "max_num_frames"))
+    from hoigen.dataset.formats.diffusers import option
+
+    settings, script = job.settings, job.data / "train.sh"
+    sizes = {name: option(script, name) for name in ("height", "width", "fps", "max_num_frames")}
     words = [settings.python, "-m", "accelerate.commands.launch", "--num_processes", str(settings.processes), SCRIPT]
     words += ["--pretrained_model_name_or_path", settings.weights.get("model") or "THUDM/CogVideoX-2b"]
     words += ["--instance_data_root", str(job.data), "--caption_column", "prompts.txt", "--video_column", "videos.txt"]
@@ -31,9 +33,3 @@ def commands(job: Job) -> Sequence[Sequence[str]]:
     words += ["--checkpointing_steps", str(settings.save_every), "--resume_from_checkpoint", "latest"]
     words += ["--seed", str(settings.seed), "--gradient_checkpointing", "--output_dir", str(job.out)]
     return [[*words, *settings.more]]
-
-
-def _option(job: Job, name: str) -> tuple[str, str]:
-    from hoigen.dataset.formats.diffusers import option
-
-    return name, option(job.data / "train.sh", name)

@@ -197,19 +197,15 @@ def run(launch: Launch) -> Path:
         for at, words in enumerate(launch.commands):
             if at >= done:
                 _note(folder, facts, at)
-                _start(launch, words, at)
+                log = launch.out / f"log-{at}.txt"
+                with log.open("a+b") as file:
+                    run_program(words, launch.job.settings.folder, file, f"{launch.name} ({log})")
                 _note(folder, facts, at + 1)
         return _collected(launch)
 
 
 def _note(folder: Folder, facts: Mapping[str, Any], done: int) -> None:
     folder.write(RECORD, (json.dumps({**facts, "done": done}, indent=1) + "\n").encode())
-
-
-def _start(launch: Launch, words: Sequence[str], at: int) -> None:
-    log = launch.out / f"log-{at}.txt"
-    with log.open("a+b") as file:
-        run_program(words, launch.job.settings.folder, file, f"{launch.name} ({log})")
 
 
 def _collected(launch: Launch) -> Path:
