@@ -18,11 +18,11 @@ from hoigen.core.errors import HoigenError, SetupError, UsageError
 from hoigen.core.settings import plain
 from hoigen.core.words import plural
 from hoigen.data.files import Folder
+from hoigen.dataset.training import outside, pipelines
+from hoigen.dataset.training.generators import Generator, generator_of
+from hoigen.dataset.training.made import Job, Made, jobs_of
 from hoigen.interactions.prompts.suite import Suite, read_suite
 from hoigen.models import hub
-from hoigen.training import outside, pipelines
-from hoigen.training.generators import Generator, generator_of
-from hoigen.training.made import Job, Made, jobs_of
 from hoigen.work.progress import Progress
 
 FREE = ("device", "offload", "processes", "batch", "slicing", "python", "folder", "outputs")
@@ -255,7 +255,7 @@ def _by_processes(planned: Plan, request: Request, count: int, *, quiet: bool) -
     """Each process makes a part and writes one line at its end. It ends with this one: it reads from a pipe that only
     this process holds."""
     number, of = request.part
-    code = f"import sys; sys.path[:] = {sys.path!r}; from hoigen.training.generating import child; child()"
+    code = f"import sys; sys.path[:] = {sys.path!r}; from hoigen.dataset.training.generating import child; child()"
     running = []
     for at in range(count):
         part = (number + of * at, of * count)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from hoigen.training.trainers.launch import Job
+from hoigen.dataset.training.trainers.launch import Job
 
 FORMAT = "diffusers"
 NEEDS = ("prompts.txt", "videos.txt", "train.sh")

@@ -17,9 +17,9 @@ from hoigen.core.keys import without_keys
 from hoigen.core.words import plural
 from hoigen.data.rows import rows_of
 from hoigen.data.sources.source import VIDEO_SUFFIXES
+from hoigen.dataset.training.generators import Generator
+from hoigen.dataset.training.made import Job
 from hoigen.interactions.prompts.suite import Suite
-from hoigen.training.generators import Generator
-from hoigen.training.made import Job
 from hoigen.video.header import Header, probe
 
 HOLES = ("prompt", "prompts_file", "out_dir", "seed", "frames", "fps", "height", "width", "steps", "guidance", "python")

@@ -18,8 +18,8 @@ from typing import Annotated, Any, Protocol
 from hoigen.core.errors import SetupError, UsageError, nearest
 from hoigen.core.settings import Setting, check_fields
 from hoigen.data.files import Folder
-from hoigen.training.outside import run_program
-from hoigen.training.pipelines import LORA_FILE
+from hoigen.dataset.training.outside import run_program
+from hoigen.dataset.training.pipelines import LORA_FILE
 
 NAMES = ("diffusers_script", "diffsynth", "ltx_trainer", "musubi", "open_sora")
 RECORD = "training.json"
@@ -99,7 +99,7 @@ def trainer_of(name: str) -> Trainer:
     """A trainer by its name. Raises UsageError for another."""
     if name not in NAMES:
         raise UsageError(f"--trainer {name!r} is not known{nearest(name, NAMES)}")
-    found: Any = importlib.import_module(f"hoigen.training.trainers.{name}")
+    found: Any = importlib.import_module(f"hoigen.dataset.training.trainers.{name}")
     return found  # type: ignore[no-any-return]
 
 

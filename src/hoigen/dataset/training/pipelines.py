@@ -14,9 +14,9 @@ from typing import Any
 
 from hoigen.core.devices import no_room
 from hoigen.core.errors import NoRoomError, SetupError, UsageError, nearest
+from hoigen.dataset.training.generators import Generator
 from hoigen.models import hub
 from hoigen.models.tensors import digest
-from hoigen.training.generators import Generator
 
 LORA_FILE = "pytorch_lora_weights.safetensors"
 """What diffusers' `save_lora_weights` names its file."""

@@ -23,17 +23,26 @@ from typing import Any
 from hoigen.core.errors import NoRoomError, SetupError, UsageError, shown
 from hoigen.core.settings import plain
 from hoigen.data.files import Folder
+from hoigen.dataset.training import pipelines
+from hoigen.dataset.training.finetune import clips as examples_of
+from hoigen.dataset.training.finetune.checkpoints import Checkpoints
+from hoigen.dataset.training.finetune.clips import Example
+from hoigen.dataset.training.finetune.estimate import (
+    GB,
+    SHARE,
+    Estimate,
+    estimate,
+    forward,
+    parameters_of,
+    speed,
+    trained_of,
+)
+from hoigen.dataset.training.finetune.families import Family, family_of
+from hoigen.dataset.training.finetune.kept import Kept, key_of
+from hoigen.dataset.training.finetune.order import Order
+from hoigen.dataset.training.finetune.settings import FREE, Precision, Training
+from hoigen.dataset.training.generators import Generator
 from hoigen.models import hub
-from hoigen.training import pipelines
-from hoigen.training.finetune import clips as examples_of
-from hoigen.training.finetune.checkpoints import Checkpoints
-from hoigen.training.finetune.clips import Example
-from hoigen.training.finetune.estimate import GB, SHARE, Estimate, estimate, forward, parameters_of, speed, trained_of
-from hoigen.training.finetune.families import Family, family_of
-from hoigen.training.finetune.kept import Kept, key_of
-from hoigen.training.finetune.order import Order
-from hoigen.training.finetune.settings import FREE, Precision, Training
-from hoigen.training.generators import Generator
 from hoigen.work.progress import Progress
 
 RECORD = "training.json"
@@ -683,7 +692,7 @@ def validate(work: Work, model: Any, device: Any, step: int) -> None:
     import numpy as np
     import torch
 
-    from hoigen.training.made import seed_of
+    from hoigen.dataset.training.made import seed_of
     from hoigen.video.writing import video_of
 
     first = work.examples[0]
