@@ -25,7 +25,8 @@ HEAVY = {
     "models": "import torch, transformers, accelerate, safetensors, gguf, sentencepiece, PIL.Image, "
     "hoigen.experts.local_llm, hoigen.experts.local_vlm, hoigen.models.nets.dino",
     "ray": "import ray, hoigen.work.cluster",
-    "train": "import torch, diffusers, peft, accelerate, hoigen.dataset.training.pipelines, hoigen.dataset.training.finetune.loop",
+    "train": "import torch, diffusers, peft, accelerate, hoigen.dataset.training.pipelines, "
+    "hoigen.dataset.training.finetune.loop",
 }
 DEVELOPMENT = ("dev",)
 """`make setup` installs it."""

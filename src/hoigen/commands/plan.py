@@ -177,9 +177,9 @@ class Plan:
             "Models",
         ]
         for model in self.models:
-            size = _size(model.bytes) if model.bytes is not None else "size not known"
+            large = _size(model.bytes) if model.bytes is not None else "size not known"
             here = "here" if model.here else "to download"
-            lines.append(f"  {model.name}: {size}, {here}, for {', '.join(model.used_by)}")
+            lines.append(f"  {model.name}: {large}, {here}, for {', '.join(model.used_by)}")
         absent = [model for model in self.models if not model.here]
         unknown = [model.name for model in absent if model.bytes is None]
         least = f", and {', '.join(unknown)} of a size that is not known" if unknown else ""

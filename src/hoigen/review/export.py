@@ -31,7 +31,7 @@ YES = {"keep": "yes", "drop": "no", "trim": "no", "crop": "no"}
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
+class _Exported:
     """What was written. added: annotations that say something new. final: clips with an answer that counts."""
 
     run: Path
@@ -49,7 +49,7 @@ class Exported:
         return "\n".join([*lines, *map(str, self.files)])
 
 
-def export(project: Project) -> Exported:
+def export(project: Project) -> _Exported:
     """Writes what people have said so far; what was written before is not written again."""
     annotations = Annotations(project.run)
     known = {(row.clip, row.question, row.who): (row.value, row.note) for row in annotations.latest()}
@@ -66,7 +66,7 @@ def export(project: Project) -> Exported:
     gone = [key for key in said_here if key[1] in mine and key not in rows]
     back = [Annotation(clip=c, question=q, value=None, who=w, tool=TOOL) for c, q, w in gone]
     annotations.append([*new, *back])
-    return Exported(project.run.path, len(new) + len(back), final, write_files(project))
+    return _Exported(project.run.path, len(new) + len(back), final, write_files(project))
 
 
 def _rows(con: Connection) -> Iterator[Annotation]:

@@ -121,7 +121,6 @@ class Facts:
         )
 
 
-<<<<<<< HEAD
 def _faces(facts: Facts) -> str:
     """What was done about faces, and how well that was measured."""
     if not facts.blurred:
@@ -130,8 +129,6 @@ def _faces(facts: Facts) -> str:
     return f"People are visible. Faces were blurred in the files as far as a machine found them: {found}."
 
 
-=======
->>>>>>> 9885060 (Data sets, reviews and trainers: helpers that say no more than their body are inlined)
 def responsible(facts: Facts) -> dict[str, Any]:
     """The responsible-AI part of Croissant, out of the run and the review."""
     rules = "; ".join(f"{name} dropped {dropped} of {came}" for name, (came, dropped, _) in facts.funnel.items())
@@ -152,9 +149,7 @@ def responsible(facts: Facts) -> dict[str, Any]:
         ],
         "rai:dataBiases": "As of the sources; how interactions are spread is what `hoigen stats` counts.",
         "rai:personalSensitiveInformation": [
-            f"People are visible. Faces were blurred in the files as far as a machine found them: {MEASURED}."
-            if facts.blurred
-            else "People are visible, their faces too: faces were not blurred.",
+            _faces(facts),
             f"Removals so far: {facts.removals}. To ask for one: {facts.contact}",
         ],
         "rai:dataReleaseMaintenancePlan": (
@@ -241,10 +236,9 @@ def croissant(facts: Facts, digests: Mapping[str, tuple[str, int]]) -> str:
 
 def card(facts: Facts) -> str:
     """The dataset card: Markdown, headed as Hugging Face reads it."""
-    index, licence = facts.index, facts.licence.lower()
-    licence = licence if licence.startswith(("cc", "apache", "mit")) else "other"  # else none that the hub names
+    index = facts.index
     head = [
-        "---", f"pretty_name: {_plain(facts.name)}", f"license: {licence}", "language: [en]",
+        "---", f"pretty_name: {_plain(facts.name)}", f"license: {_hub_licence(facts.licence)}", "language: [en]",
         "task_categories: [text-to-video]", f"size_categories: [{_size(index.clips)}]",
         "tags: [human-object-interaction, video, hoigen]", "configs:", "- config_name: default",
         "  data_files: data/clips-*.parquet",
@@ -385,6 +379,11 @@ def _size(clips: int) -> str:
         (10_000_000, "1M<n<10M"),
     )
     return next((name for most, name in ends if clips < most), "10M<n<100M")
+
+
+def _hub_licence(name: str) -> str:
+    lower = name.lower()
+    return lower if lower.startswith(("cc", "apache", "mit")) else "other"
 
 
 def _plain(text: str) -> str:

@@ -34,7 +34,7 @@ BYTES_A_PIXEL = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class _Plan:
     """What a call asks for.
 
     Args:
@@ -98,7 +98,7 @@ class Request:
     part: tuple[int, int] = (0, 1)
 
 
-def plan(request: Request) -> Plan:
+def plan(request: Request) -> _Plan:
     """Checks a request as a whole; nothing is written. Raises UsageError or SetupError."""
     name, generator = generator_of(request.model, request.set)
     if generator.kind == "service":
@@ -140,12 +140,12 @@ def plan(request: Request) -> Plan:
     number, of = request.part
     mine = jobs[number::of]
     todo = Made(folder).missing(mine, settings)
-    made = Plan(name, folder, generator, found, lora, suite, jobs, mine, todo, settings, request.seed)
+    made = _Plan(name, folder, generator, found, lora, suite, jobs, mine, todo, settings, request.seed)
     _check_room(made)
     return made
 
 
-def _check_room(planned: Plan) -> None:
+def _check_room(planned: _Plan) -> None:
     place = planned.folder
     while not place.exists():
         place = place.parent
@@ -158,7 +158,7 @@ def _check_room(planned: Plan) -> None:
         )
 
 
-def carry_out(planned: Plan, request: Request, *, quiet: bool) -> Outcome:
+def carry_out(planned: _Plan, request: Request, *, quiet: bool) -> Outcome:
     """Makes the missing videos of a plan, in this process, or in several with a card each.
 
     Args:
@@ -185,7 +185,7 @@ def _processes(generator: Generator) -> int:
     return max(1, torch.cuda.device_count()) if generator.device == "auto" else 1
 
 
-def _here(planned: Plan, *, quiet: bool) -> Outcome:
+def _here(planned: _Plan, *, quiet: bool) -> Outcome:
     outcome = Outcome()
     made = Made(planned.folder)
     progress = Progress(planned.name, len(planned.todo), "video", quiet=quiet)
@@ -197,7 +197,7 @@ def _here(planned: Plan, *, quiet: bool) -> Outcome:
     return outcome
 
 
-def _by_pipeline(planned: Plan, made: Made, outcome: Outcome, count: Callable[[str], None]) -> None:
+def _by_pipeline(planned: _Plan, made: Made, outcome: Outcome, count: Callable[[str], None]) -> None:
     from hoigen.video.writing import video_of
 
     generator = planned.generator
@@ -233,7 +233,7 @@ def _by_pipeline(planned: Plan, made: Made, outcome: Outcome, count: Callable[[s
             count("made")
 
 
-def _by_program(planned: Plan, made: Made, outcome: Outcome, count: Callable[[str], None]) -> None:
+def _by_program(planned: _Plan, made: Made, outcome: Outcome, count: Callable[[str], None]) -> None:
     from hoigen.core.errors import VideoError
     from hoigen.video.header import probe
 
@@ -251,7 +251,7 @@ def _by_program(planned: Plan, made: Made, outcome: Outcome, count: Callable[[st
         count("made")
 
 
-def _by_processes(planned: Plan, request: Request, count: int, *, quiet: bool) -> Outcome:
+def _by_processes(planned: _Plan, request: Request, count: int, *, quiet: bool) -> Outcome:
     """Each process makes a part and writes one line at its end. It ends with this one: it reads from a pipe that only
     this process holds."""
     number, of = request.part
@@ -333,7 +333,7 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def take_in(request: Request, manifest: Path) -> tuple[Plan, Outcome]:
+def take_in(request: Request, manifest: Path) -> tuple[_Plan, Outcome]:
     """Takes a service's videos in: each is copied under the name of its prompt, with a record.
 
     Args:
@@ -351,7 +351,7 @@ def take_in(request: Request, manifest: Path) -> tuple[Plan, Outcome]:
     settings = {"kind": "service", "licence": generator.licence}
     jobs = [job for job, *_ in rows]
     todo = made.missing(jobs, settings)
-    planned = Plan(name, folder, generator, None, None, suite, jobs, jobs, todo, settings, request.seed)
+    planned = _Plan(name, folder, generator, None, None, suite, jobs, jobs, todo, settings, request.seed)
     outcome = Outcome()
     lacking = {job.name for job in todo}
     other: dict[str, int] = {}
