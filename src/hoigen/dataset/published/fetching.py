@@ -155,7 +155,8 @@ def fetch(
                 told([PurePosixPath(source.uri).name, "", None, None, str(why)])
                 unread = unread or str(why)
                 continue
-            name, url = name_of(source), _address(source)
+            name, url = name_of(source), source.uri if "://" in source.uri else str(source.meta.get("url") or "")
+            url = url if uris.scheme_of(url) != "file" else ""
             if name in seen:
                 if url and seen[name] != url:
                     counted["names"] += 1
@@ -175,11 +176,6 @@ def fetch(
     return Fetched(
         folder, missing_out, counted["names"], counted["there"], counted["fetched"], dict(failed.most_common())
     )
-
-
-def _address(source: Source) -> str:
-    url = source.uri if "://" in source.uri else str(source.meta.get("url") or "")
-    return url if uris.scheme_of(url) != "file" else ""
 
 
 class _Job:

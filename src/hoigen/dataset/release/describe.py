@@ -121,14 +121,6 @@ class Facts:
         )
 
 
-def _faces(facts: Facts) -> str:
-    """What was done about faces, and how well that was measured."""
-    if not facts.blurred:
-        return "People are visible, their faces too: faces were not blurred."
-    found = MEASURED[facts.blurred]
-    return f"People are visible. Faces were blurred in the files as far as a machine found them: {found}."
-
-
 def responsible(facts: Facts) -> dict[str, Any]:
     """The responsible-AI part of Croissant, out of the run and the review."""
     rules = "; ".join(f"{name} dropped {dropped} of {came}" for name, (came, dropped, _) in facts.funnel.items())
@@ -149,7 +141,9 @@ def responsible(facts: Facts) -> dict[str, Any]:
         ],
         "rai:dataBiases": "As of the sources; how interactions are spread is what `hoigen stats` counts.",
         "rai:personalSensitiveInformation": [
-            _faces(facts),
+            f"People are visible. Faces were blurred in the files as far as a machine found them: {MEASURED}."
+            if facts.blurred
+            else "People are visible, their faces too: faces were not blurred.",
             f"Removals so far: {facts.removals}. To ask for one: {facts.contact}",
         ],
         "rai:dataReleaseMaintenancePlan": (
@@ -236,9 +230,10 @@ def croissant(facts: Facts, digests: Mapping[str, tuple[str, int]]) -> str:
 
 def card(facts: Facts) -> str:
     """The dataset card: Markdown, headed as Hugging Face reads it."""
-    index = facts.index
+    index, licence = facts.index, facts.licence.lower()
+    licence = licence if licence.startswith(("cc", "apache", "mit")) else "other"  # else none that the hub names
     head = [
-        "---", f"pretty_name: {_plain(facts.name)}", f"license: {_hub_licence(facts.licence)}", "language: [en]",
+        "---", f"pretty_name: {_plain(facts.name)}", f"license: {licence}", "language: [en]",
         "task_categories: [text-to-video]", f"size_categories: [{_size(index.clips)}]",
         "tags: [human-object-interaction, video, hoigen]", "configs:", "- config_name: default",
         "  data_files: data/clips-*.parquet",
@@ -379,11 +374,6 @@ def _size(clips: int) -> str:
         (10_000_000, "1M<n<10M"),
     )
     return next((name for most, name in ends if clips < most), "10M<n<100M")
-
-
-def _hub_licence(name: str) -> str:
-    lower = name.lower()
-    return lower if lower.startswith(("cc", "apache", "mit")) else "other"
 
 
 def _plain(text: str) -> str:
