@@ -36,6 +36,8 @@ SLICE = 1 << 22
 """Keys that are sorted at a time, by one thread."""
 BATCH = 1 << 20
 """Looks of candidates that are compared at a time, by one thread."""
+THREADS = 8
+"""At most; each holds some 0.4 GB."""
 SLACK = 0.2
 """How much less alike candidates may be at the shift at which they are found: the best may be the next one."""
 FINE = (5, 13, 2)
@@ -161,7 +163,7 @@ def pairs_of(looks: Looks, least: float, mirror: int) -> _Pairs:
     count, width, taken = FINE if len(chosen) * (2 if mirror else 1) < MANY else COARSE
     found = np.zeros(0, np.uint64)
     crowded = 0
-    with ThreadPoolExecutor(cores()) as pool:  # sorting and comparing arrays leave Python's lock to others
+    with ThreadPoolExecutor(min(cores(), THREADS)) as pool:  # sorting and comparing arrays leave Python's lock to others
         for first in range(count - taken + 1):
             keys = [(first, *rest) for rest in itertools.combinations(range(first + 1, count), taken - 1)]
             shifts = [[width * band for band in key] for key in keys]
