@@ -163,7 +163,7 @@ def pairs_of(looks: Looks, least: float, mirror: int) -> _Pairs:
     count, width, taken = FINE if len(chosen) * (2 if mirror else 1) < MANY else COARSE
     found = np.zeros(0, np.uint64)
     crowded = 0
-    with ThreadPoolExecutor(min(cores(), THREADS)) as pool:  # sorting and comparing arrays leave Python's lock to others
+    with ThreadPoolExecutor(min(cores(), THREADS)) as pool:  # sorting arrays leaves Python's lock to others
         for first in range(count - taken + 1):
             keys = [(first, *rest) for rest in itertools.combinations(range(first + 1, count), taken - 1)]
             shifts = [[width * band for band in key] for key in keys]
