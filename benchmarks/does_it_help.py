@@ -1,6 +1,7 @@
 """Do kept clips and true captions help a video model that truly learns? A small one, on rendered scenes.
 
     python benchmarks/does_it_help.py OUT.json [--device cuda] [--seeds 10] [--processes 5] [--trial]
+    python benchmarks/does_it_help.py benchmarks/does_it_help.json --figure docs/figures/does_it_help.svg
 
 What is compared, how often, and how it is judged stands here and in docs/does_it_help.md, and was committed before
 the run. A clip has 8 frames of 16 x 16 pixels: a hand (red), a thing (green), a grey ground. In a third of the pool the
@@ -407,6 +408,29 @@ def analysed(seeds: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return made
 
 
+def drawn(seeds: Mapping[str, Mapping[str, Any]]) -> str:
+    """An SVG: a row for the base and each arm, a dot for each seed, a line at the mean."""
+    rows = ("base", *ARMS)
+    out = [
+        '<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="Share of videos that pass, by arm" '
+        f'viewBox="0 0 720 {60 + 36 * len(rows)}" width="720"><style>svg {{ background: #fff; '
+        'font: 13px Inter, "Helvetica Neue", "Segoe UI", sans-serif; }</style>'
+    ]
+    bottom = 20 + 36 * len(rows)
+    for percent in range(0, 101, 20):
+        x = 130 + 5.2 * percent
+        out.append(f'<path d="M{x:g} 14V{bottom}" stroke="#ddd"/>')
+        out.append(f'<text x="{x:g}" y="{bottom + 18}" text-anchor="middle" fill="#555">{percent} %</text>')
+    for at, name in enumerate(rows):
+        y, shares = 36 + 36 * at, [each[name]["share"] for each in seeds.values()]
+        mean = 130 + 520 * float(np.mean(shares))
+        out.append(f'<text x="118" y="{y + 4}" text-anchor="end">{name}</text>')
+        out += [f'<circle cx="{130 + 520 * one:.1f}" cy="{y}" r="4" fill="#2563eb" opacity=".45"/>' for one in shares]
+        out.append(f'<path d="M{mean:.1f} {y - 11}v22" stroke="#111" stroke-width="2"/>')
+        out.append(f'<text x="712" y="{y + 4}" text-anchor="end" fill="#111">{100 * np.mean(shares):.1f} %</text>')
+    return "\n".join([*out, "</svg>\n"])
+
+
 def surroundings(device: str) -> dict[str, Any]:
     """Machine, card, versions, date and commit."""
     import torch
@@ -432,7 +456,11 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--processes", type=int, default=1, help="seeds at a time")
     parser.add_argument("--trial", action="store_true", help="sizes that say nothing, to see that it runs")
+    parser.add_argument("--figure", type=Path, help="only draws what is in OUT.json, as SVG")
     asked = parser.parse_args()
+    if asked.figure is not None:
+        asked.figure.write_text(drawn(json.loads(asked.out.read_text())["seeds"]), encoding="utf-8")
+        return
     os.environ["OMP_NUM_THREADS"] = "1"
     sizes = TRIAL if asked.trial else FULL
     told = json.loads(asked.out.read_text()) if asked.out.is_file() else {"sizes": sizes, "seeds": {}}

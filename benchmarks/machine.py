@@ -15,7 +15,8 @@ def headline() -> str:
     model = next(
         (line.split(":")[1].strip() for line in _cpuinfo() if line.startswith("model name")), platform.machine()
     )
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("hoigen", "av", "numpy", "duckdb"))
+    there = {each.name: each.version for each in metadata.distributions()}  # a lent card has not all of them
+    versions = ", ".join(f"{name} {there.get(name, 'none')}" for name in ("hoigen", "av", "numpy", "duckdb"))
     return (
         f"date     {datetime.datetime.now(datetime.UTC):%Y-%m-%d}\n"
         f"machine  {model}, {os.cpu_count()} cores, Python {platform.python_version()}\n"

@@ -115,7 +115,7 @@ def measured(name: str, device: str, trial: bool) -> dict[str, Any]:
     from peft import LoraConfig
 
     from hoigen.dataset.training.finetune.estimate import estimate, trained_of
-    from hoigen.dataset.training.finetune.families import TARGETS
+    from hoigen.dataset.training.finetune.families import TARGETS, CogVideoX, Wan
 
     size = SIZES[name]
     if trial:
@@ -144,7 +144,8 @@ def measured(name: str, device: str, trial: bool) -> dict[str, Any]:
     }
     for keeps, key in ((False, "checkpointing"), (True, "activations kept")):
         planned = estimate(
-            parameters=frozen, trained=lora, tokens=tokens, layers=model.config.num_layers, batch=1, accumulate=1,
+            parameters=frozen, trained=lora, tokens=tokens, layers=model.config.num_layers,
+            kept=(CogVideoX if size["class"].startswith("CogVideoX") else Wan).kept, batch=1, accumulate=1,
             width=model.config.num_attention_heads * model.config.attention_head_dim, precision="bfloat16", steps=1,
             checkpointing=not keeps, ema=False, eight_bit=False, device=device, disk=0,
         )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
 from typing import Any
 
@@ -89,3 +90,12 @@ def test_the_analysis(bench: Any) -> None:
     assert found["mean"] == pytest.approx(0.3)
     assert found["half"] == pytest.approx(0, abs=1e-9)
     assert bench.analysed(seeds)["kept - base"]["half"] == pytest.approx(4.303 * 0.1 / 3**0.5, rel=1e-3)
+
+
+def test_what_is_published_is_what_was_found(bench: Any) -> None:
+    told = json.loads(FILE.with_suffix(".json").read_text())
+    assert told["analysis"] == bench.analysed(told["seeds"])
+    assert len(told["seeds"]) == 10
+    assert str(bench.PILOT) not in told["seeds"]
+    assert told["pilot"]["steps"] == bench.chosen({int(at): each for at, each in told["pilot"]["shares"].items()})
+    assert (FILE.parents[1] / "docs" / "figures" / "does_it_help.svg").read_text() == bench.drawn(told["seeds"])

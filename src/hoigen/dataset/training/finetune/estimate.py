@@ -9,9 +9,6 @@ from pathlib import Path
 from typing import Any
 
 BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
-A_LAYER = 34
-"""Values that a transformer layer keeps for its way back, times tokens and width (Korthikanti et al. 2022, section 4.1,
-without attention maps, which are not kept by flash attention)."""
 SHARE = 0.4
 """Of what a matrix product reaches, that a training step does; PaLM's and Megatron's are 0.4 to 0.5."""
 GB = 1e9
@@ -107,6 +104,7 @@ def estimate(
     tokens: int,
     width: int,
     layers: int,
+    kept: float,
     batch: int,
     accumulate: int,
     precision: str,
@@ -125,6 +123,7 @@ def estimate(
         tokens: of the largest clip, with those of the words.
         width: of the transformer's layers.
         layers: of the transformer.
+        kept: bytes that a layer keeps for its way back, for each token and channel, in half precision.
         batch: clips at once.
         accumulate: batches of a step.
         precision: of the frozen weights.
@@ -137,7 +136,7 @@ def estimate(
     """
     size = BYTES[precision]
     states = 4 + 4 + (2 if eight_bit else 8) + (4 if ema else 0)  # weight, gradient, AdamW's two means, running mean
-    a_layer = A_LAYER * tokens * width * batch * size / 2  # A_LAYER counts bytes of half precision
+    a_layer = kept * tokens * width * batch * size / 2
     activations = layers * tokens * width * batch * size + a_layer if checkpointing else layers * a_layer
     memory = parameters * size + trained * states + activations
     # forward, back through activations alone, and forward again where they are computed again

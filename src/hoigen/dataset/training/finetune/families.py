@@ -50,6 +50,9 @@ class Family(Protocol):
     """Height and width are multiples of it."""
     vae_precision: str
     """Of the VAE while latents are computed; empty for that of the training."""
+    kept: float
+    """Bytes that a layer of the transformer keeps for its way back, for each token and channel, in half precision;
+    measured by benchmarks/train_gpu.py on a card, where Korthikanti et al. (2022, section 4.1) count 34."""
     encoder: str
     """What latents depend on besides the weights: a number that changes when `encode` does."""
 
@@ -70,7 +73,7 @@ class CogVideoX:
     """CogVideoX 2B, 5B and 1.5: velocity of a diffusion with zero SNR at its end."""
 
     encoder, vae_precision = "cogvideox-1", ""
-    sides_rule = 16
+    sides_rule, kept = 16, 41.0
 
     def __init__(self, pipe: Any) -> None:
         self.pipe, self.scheduler = pipe, pipe.scheduler
@@ -142,6 +145,7 @@ class Wan:
     """Wan 2.1 and 2.2 5B: flow matching over 1000 shifted times, weighted by a bell."""
 
     encoder, vae_precision = "wan-1", "float32"  # as diffusers' docs/wan.md has it
+    kept = 68.0  # norms and what shifts them are float32 here
     SHIFT = 5.0
 
     def __init__(self, pipe: Any) -> None:

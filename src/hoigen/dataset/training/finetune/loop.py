@@ -261,6 +261,7 @@ def _estimated(work: _Work) -> Estimate:
         tokens=tokens,
         width=width,
         layers=int(config.num_layers),
+        kept=work.family.kept,
         batch=training.batch,
         accumulate=training.accumulate,
         precision=work.precision,
