@@ -91,15 +91,17 @@ def queue_figures(path: Path, clips: int, database: str | None) -> None:
         wall, used = time.perf_counter() - began, time.process_time() - cpu
         print(f"{name:52} {wall:7.2f} s wall, {used:7.2f} s CPU   ({sum(counts.values()):,} items)", flush=True)
     numbers = [people.start(opened.db, f"p{i}", "annotator")[0].id for i in range(PEOPLE)]
-    claims = []
+    claims, cpus = [], []
     for turn in range(200):  # with what has been answered, lent and left behind
-        began = time.perf_counter()
+        began, cpu = time.perf_counter(), time.process_time()
         rows = queue.claim(opened.db, numbers[turn % PEOPLE], "keep", gold_share=0.0)
         claims.append(time.perf_counter() - began)
+        cpus.append(time.process_time() - cpu)
         if turn % 3:
             said = [{"id": str(uuid.uuid4()), "item": row["item"], "value": "keep"} for row in rows]
             queue.answer(opened.db, numbers[turn % PEOPLE], said, app="benchmark")
     told("a claim of 20, one after the other", claims)
+    told("  of it, CPU", cpus)
     opened.db.close()
     with ProcessPoolExecutor(PEOPLE, multiprocessing.get_context("spawn")) as pool:
         found = list(
@@ -135,6 +137,12 @@ def server_of(path: Path, database: str | None) -> tuple[subprocess.Popen[str], 
         time.sleep(0.1)
     server.kill()
     raise SystemExit(f"the server did not start: {said.read_text()}")
+
+
+def cpu_of(pid: int) -> float:
+    """CPU seconds of a process of this machine so far."""
+    user, system = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def one_person(address: str, seconds: float) -> Series:
@@ -179,10 +187,13 @@ def served_figures(path: Path, database: str | None) -> None:
     project.begin(Run(path), database).db.close()
     server, address = server_of(path, database)
     try:
+        before = cpu_of(server.pid)
         with ProcessPoolExecutor(PEOPLE, multiprocessing.get_context("spawn")) as pool:
             found = list(pool.map(one_person, [address] * PEOPLE, [SECONDS] * PEOPLE))
+        used = cpu_of(server.pid) - before
         total = sum(len(answers) for _, answers in found)
         print(f"{PEOPLE} connections for {SECONDS:g} s: {total / SECONDS:.0f} requests with one answer each/s")
+        print(f"  CPU of the server: {1000 * used / total:.2f} ms for each answer, claims in it")
         told("  a claim of 20", [s for claims, _ in found for s in claims])
         told("  an answer", [s for _, answers in found for s in answers])
     finally:

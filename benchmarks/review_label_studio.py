@@ -8,7 +8,7 @@ temporary folder, on loopback, and stopped at the end. ADDRESS takes one that ru
 Made up: a review of twelve clips, three people, every kind of answer (with reason, comment, trim and crop), one taken
 back. Written as Label Studio's JSON (`hoigen review --write`), it is imported through Label Studio's API, exported
 there as JSON, and read (`--read`) into an empty review of the same clips. Of each clip the present answers (value,
-reason, comment) are set side by side. Who gave them is Label Studio's own account after that, since it knows no others.
+reason, comment, part, who) are set side by side.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ from hoigen.review.questions import KEEP, QUESTIONS, REASONS
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 PORT = 8099
 CLIPS = 12
-Votes = list[tuple[str, str, str, str]]
-"""(clip, value, reason, comment)"""
+Votes = list[tuple[str, ...]]
+"""(clip, value, reason, comment, parts as JSON, who)"""
 
 
 def review(folder: Path) -> project.Project:
@@ -91,9 +91,10 @@ def answered(made: project.Project) -> None:
 def votes(made: project.Project) -> Votes:
     """What is said of each clip now."""
     held, said = t.assignment.c, t.verdict.c
-    query = sa.select(said.clip, said.value, said.reason, said.note).join(t.assignment, held.verdict == said.id)
+    query = sa.select(said.clip, said.value, said.reason, said.note, said.extra, t.person.c.name)
+    query = query.join(t.assignment, held.verdict == said.id).join(t.person, t.person.c.id == said.person)
     with made.db.read() as con:
-        return sorted((row[0], row[1], row[2], row[3]) for row in con.execute(query.where(held.state == t.ANSWERED)))
+        return sorted(tuple(row) for row in con.execute(query.where(held.state == t.ANSWERED)))
 
 
 def asked(address: str, path: str, body: Any = None) -> Any:
@@ -112,8 +113,8 @@ def config() -> str:
         return f'<Choices name="{name}" toName="video">{listed}</Choices>'
 
     verdict, reason = choices("verdict", QUESTIONS[KEEP].values), choices("reason", REASONS.values())
-    note = '<TextArea name="note" toName="video" perRegion="false"/>'
-    return f'<View><Video name="video" value="$video"/>{verdict}{reason}{note}</View>'
+    texts = "".join(f'<TextArea name="{name}" toName="video"/>' for name in ("note", exchange.WHOLE))
+    return f'<View><Video name="video" value="$video"/>{verdict}{reason}{texts}</View>'
 
 
 def started(program: str, folder: Path) -> subprocess.Popen[bytes]:
@@ -160,7 +161,7 @@ def main(program: str, address: str | None) -> None:
             one, two = review(folder / "one"), review(folder / "two")
             answered(one)
             print(f"{exchange.write(one, folder / 'ours.json')} answers written")
-            number = asked(address, "/api/projects", {"title": "hoigen", "label_config": config()})["id"]
+            number = asked(address, "/api/projects", {"title": "hoigen review", "label_config": config()})["id"]
             tasks = json.loads((folder / "ours.json").read_text())
             print("imported:", asked(address, f"/api/projects/{number}/import?return_task_ids=false", tasks))
             back = asked(address, f"/api/projects/{number}/export?exportType=JSON&download_all_tasks=true")

@@ -95,8 +95,6 @@ def same(file: Path) -> Any:
     tasks = json.loads(file.read_text())
     for task in tasks:
         del task["id"]
-        for one in task["annotations"]:
-            del one["task"], one["completed_by"]
     return sorted(tasks, key=lambda task: (task["data"]["question"], task["data"]["clip"], task["data"]["key"]))
 
 
@@ -201,6 +199,33 @@ def test_what_label_studio_wrote(into: Project, tmp_path: Path) -> None:
     assert (row["value"], row["note"], row["seconds"], row["clip"]) == ("drop", "too dark", 4.288, "c3")
     assert row["at"] == pytest.approx(1615328168.728378)
     assert row["app_version"] == "label-studio"
+
+
+def test_what_went_to_label_studio_and_came_back(into: Project, tmp_path: Path) -> None:
+    """It gives annotations numbers and an account of its own, and keeps only what it knows."""
+    full, file = answered(Database(tmp_path / "full.sqlite")), tmp_path / "to.json"
+    set_gold(into.db, "keep", {"c11": "drop"})
+    exchange.write(full, file)
+    tasks = json.loads(file.read_text())
+    number = 0
+    for task in tasks:
+        for one in task["annotations"]:
+            assert not {"id", "completed_by"} & one.keys()  # it refuses ids that are no numbers, and people of others
+            number += 1
+            one |= {"id": number, "completed_by": 1, "unique_id": f"unique-{number}"}
+    file.write_text(json.dumps(tasks))
+    exchange.read(into, file)
+    assert state(into.db) == state(full.db)
+    for each, name in ((full, "there.jsonl"), (into, "back.jsonl")):
+        exchange.write(each, tmp_path / name)
+    there, back = ((tmp_path / name).read_text().splitlines() for name in ("there.jsonl", "back.jsonl"))
+    assert sorted(back) == sorted(there)
+    changed = next(one for task in tasks for one in task["annotations"] if not one["was_cancelled"])
+    verdict = next(each for each in changed["result"] if each["from_name"] == "verdict")
+    verdict["value"] = {"choices": ["unsure" if verdict["value"]["choices"] != ["unsure"] else "keep"]}
+    file.write_text(json.dumps(tasks))
+    brought = exchange.read(into, file)
+    assert (brought.added, brought.people) == (1, ["label-studio 1"])
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,8 @@ COLUMNS = (
 )
 MODES = ("single", "grid", "adjudicate", "import")
 TOOL = "hoigen review --import"
+WHOLE = "hoigen"
+"""The text of an annotation of Label Studio that holds a whole row, as JSON."""
 BLOCK = 500
 
 
@@ -146,7 +148,6 @@ def _label_studio(con: Connection, rows: Sequence[Mapping[str, Any]]) -> str:
     for row in rows:
         items.setdefault(row["item"], []).append(row)
     present = set(con.execute(sa.select(t.assignment.c.verdict).where(t.assignment.c.state == t.ANSWERED)).scalars())
-    numbers = {row.name: row.id for row in con.execute(sa.select(t.person.c.id, t.person.c.name))}
     tasks = []
     ids = list(items)
     for at in range(0, len(ids), BLOCK):
@@ -156,32 +157,38 @@ def _label_studio(con: Connection, rows: Sequence[Mapping[str, Any]]) -> str:
             said = items[about["number"]]
             data = {"video": about["uri"], "clip": about["id"], "start": about["start"], "end": about["end"]}
             data |= {"caption": about["caption"], "question": said[0]["question"], "key": said[0]["key"]}
-            annotations = [_annotation(row, about["number"], numbers[row["who"]], present) for row in said]
+            annotations = [_annotation(row, present) for row in said]
             tasks.append({"id": about["number"], "data": data, "annotations": annotations, "predictions": []})
     return json.dumps(tasks, ensure_ascii=False, indent=1) + "\n"
 
 
-def _annotation(row: Mapping[str, Any], task: int, person: int, present: set[str | None]) -> dict[str, Any]:
-    common = {"to_name": "video", "id": str(row["id"])[:10]}
-    result: list[dict[str, Any]] = []
-    if row["value"] is not None:
-        result.append({**common, "from_name": "verdict", "type": "choices", "value": {"choices": [row["value"]]}})
-    if row["reason"]:
-        result.append({**common, "from_name": "reason", "type": "choices", "value": {"choices": [row["reason"]]}})
-    if row["note"]:
-        result.append({**common, "from_name": "note", "type": "textarea", "value": {"text": [row["note"]]}})
+def _annotation(row: Mapping[str, Any], present: set[str | None]) -> dict[str, Any]:
+    """A verdict as an annotation that Label Studio imports: it takes no ids that are no numbers, no people whom it does
+    not know, and drops what it does not know. What it has no field for goes with it as a text, `hoigen`."""
     whole = {name: row[name] for name in COLUMNS} | {"extra": json.loads(row["extra"])}
+    given: dict[str, tuple[str, str, str | None]] = {
+        "verdict": ("choices", "choices", row["value"]),
+        "reason": ("choices", "choices", row["reason"]),
+        "note": ("textarea", "text", row["note"]),
+        WHOLE: ("textarea", "text", json.dumps(whole, ensure_ascii=False)),
+    }
     return {
-        "id": row["id"],
-        "result": result,
+        "result": [
+            {
+                "id": f"{row['id'][:8]}-{name}",
+                "from_name": name,
+                "to_name": "video",
+                "type": kind,
+                "value": {inside: [said]},
+            }
+            for name, (kind, inside, said) in given.items()
+            if said
+        ],
         "was_cancelled": row["id"] not in present and row["mode"] != "adjudicate",
         "ground_truth": False,
         "created_at": row["when"],
         "updated_at": row["when"],
         "lead_time": row["seconds"],
-        "task": task,
-        "completed_by": person,
-        "hoigen": whole,
     }
 
 
@@ -259,19 +266,25 @@ def _tasks(file: Path, result: _Brought) -> Iterator[tuple[str, dict[str, Any]]]
             where = f"{place}, annotation {number}"
             if not isinstance(one, Mapping):
                 raise UsageError(f"{where}: an object; it came as {shown(one)}")
-            if isinstance(one.get("hoigen"), Mapping):
-                yield where, {name: one["hoigen"].get(name) for name in COLUMNS}
+            made, whole = _of_label_studio(where, one, data)
+            same = whole is not None and all(
+                (whole.get(n) or "") == (made[n] or "") for n in ("value", "reason", "note")
+            )
+            if whole is not None and same:  # nobody has changed it there: it is the row that it was
+                yield where, {name: whole.get(name) for name in COLUMNS}
                 continue
-            made = _of_label_studio(where, one, data)
             if one.get("was_cancelled") or made["value"] is None:
                 result.left_out += 1
                 continue
             yield where, made
 
 
-def _of_label_studio(where: str, one: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
-    """An annotation that Label Studio wrote, as a row."""
+def _of_label_studio(
+    where: str, one: Mapping[str, Any], data: Mapping[str, Any]
+) -> tuple[dict[str, Any], Mapping[str, Any] | None]:
+    """An annotation that Label Studio wrote, as a row; and the row that hoigen had written there, where it had."""
     value, reason, notes = None, "", []
+    whole: Mapping[str, Any] | None = one[WHOLE] if isinstance(one.get(WHOLE), Mapping) else None
     results = one.get("result") or []
     for each in results if isinstance(results, list) else []:
         inside = each.get("value") if isinstance(each, Mapping) else None
@@ -285,15 +298,24 @@ def _of_label_studio(where: str, one: Mapping[str, Any], data: Mapping[str, Any]
                 value = "_".join(text.casefold().split())
             else:
                 raise UsageError(f"{where}: one answer; it came with {value!r} and {text!r}")
-        notes += [text for text in inside.get("text") or () if isinstance(text, str)]
+        came = inside.get("text") or ()
+        texts = [text for text in ([came] if isinstance(came, str) else came) if isinstance(text, str)]
+        if each.get("from_name") != WHOLE:
+            notes += texts
+            continue
+        try:
+            parsed = json.loads("".join(texts))
+        except ValueError:
+            parsed = None
+        whole = parsed if isinstance(parsed, Mapping) else whole
     who = one.get("completed_by")
     who = (who.get("email") or who.get("id")) if isinstance(who, Mapping) else who
     clip = data.get("clip") or data.get("id")
-    if clip is None or who is None:
+    if clip is None or (who is None and whole is None):
         lacks = "data has no clip, the id of one" if clip is None else "completed_by says nobody"
         raise UsageError(f"{where}: {lacks}")
     named = str(one.get("unique_id") or f"label-studio-{one.get('id')}")
-    return {
+    made = {
         **dict.fromkeys(COLUMNS),
         "id": named if len(named) >= 8 else None,
         "clip": str(clip),
@@ -306,7 +328,9 @@ def _of_label_studio(where: str, one: Mapping[str, Any], data: Mapping[str, Any]
         "when": one.get("updated_at") or one.get("created_at"),
         "seconds": one.get("lead_time"),
         "app_version": "label-studio",
+        "extra": (whole or {}).get("extra"),
     }
+    return made, whole
 
 
 Asked = Mapping[tuple[str, str, str], Any]
