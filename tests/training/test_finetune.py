@@ -392,3 +392,12 @@ def test_killed_at_three_steps_it_ends_with_the_very_weights(
     assert start(tmp_path / "killed").wait() == 0
     assert (tmp_path / "killed" / LORA).read_bytes() == (tmp_path / "whole" / LORA).read_bytes()
     assert (tmp_path / "killed" / "loss.csv").read_text() == (tmp_path / "whole" / "loss.csv").read_text()
+
+
+def test_wandb_writes_into_the_folder_of_the_training(
+    models: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    tune(models / "cogvideox-2b", data, tmp_path / "out", "steps=2", "log=wandb")
+    assert list((tmp_path / "out" / "log").rglob("*.wandb"))

@@ -667,9 +667,13 @@ def _tracker(work: _Work, group: Group) -> Callable[[dict[str, float], int], Non
         return lambda numbers, step: None
     from accelerate import Accelerator
 
-    accelerator = Accelerator(log_with=work.training.log, project_dir=str(work.out / "log"), cpu=work.device == "cpu")
+    folder = work.out / "log"
+    folder.mkdir(parents=True, exist_ok=True)  # W&B writes elsewhere where it is not there
+    accelerator = Accelerator(log_with=work.training.log, project_dir=str(folder), cpu=work.device == "cpu")
     accelerator.init_trackers(
-        "hoigen", config={"learning_rate": work.training.learning_rate, "rank": work.training.rank}
+        "hoigen",
+        config={"learning_rate": work.training.learning_rate, "rank": work.training.rank},
+        init_kwargs={"wandb": {"dir": str(folder)}},
     )
 
     def track(numbers: dict[str, float], step: int) -> None:
