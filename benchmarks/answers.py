@@ -20,8 +20,8 @@ from pathlib import Path
 
 from machine import headline
 
-from hoigen.experts import prompts
-from hoigen.experts.answers import words_of
+from hoigen.models.experts import prompts
+from hoigen.models.experts.answers import words_of
 
 FOLDER = Path(__file__).with_name("answers")
 

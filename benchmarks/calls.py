@@ -26,8 +26,8 @@ from typing import Any
 
 from machine import headline
 
-from hoigen.experts.call import Answer
-from hoigen.experts.calls import Asked, Calls
+from hoigen.models.experts.call import Answer
+from hoigen.models.experts.calls import Asked, Calls
 
 ROLES = ("first", "second", "decision", "third", "pick", "rewrite")
 VOCABULARY = ["".join(random.Random(n).choices("etaoinshrdlu", k=2 + n % 7)) for n in range(5000)]

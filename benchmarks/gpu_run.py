@@ -90,7 +90,7 @@ class OnCardNetwork:
 
 EXPERT = '''
 from hoigen import Sampling
-from hoigen.experts.call import Answer, Request
+from hoigen.models.experts.call import Answer, Request
 from hoigen.core.registry import expert
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from machine import headline
 
-from hoigen.experts import languages
+from hoigen.models.experts import languages
 
 FOLDER = Path(__file__).with_name("answers")
 

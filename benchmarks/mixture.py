@@ -25,12 +25,12 @@ from machine import headline
 
 from hoigen.core.clip import Clip
 from hoigen.core.score import Caption
-from hoigen.experts._fake_facts import count, facts_of
-from hoigen.experts.call import media_digest
-from hoigen.experts.calls import Calls
-from hoigen.experts.desk import Conversation, Desk
-from hoigen.experts.fake_world import FakeWorld
-from hoigen.experts.prompts import render
+from hoigen.models.experts._fake_facts import count, facts_of
+from hoigen.models.experts.call import media_digest
+from hoigen.models.experts.calls import Calls
+from hoigen.models.experts.desk import Conversation, Desk
+from hoigen.models.experts.fake_world import FakeWorld
+from hoigen.models.experts.prompts import render
 from hoigen.stages.captioners._parts import Panel, order_of
 from hoigen.stages.captioners.mixture import Mixture
 from hoigen.stages.captioners.single import Single

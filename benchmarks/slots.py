@@ -34,10 +34,10 @@ from machine import headline
 from pydantic import BaseModel
 
 from hoigen.core.clip import Clip, Frames, Sampling
-from hoigen.experts.calls import Calls
-from hoigen.experts.chat_server import ChatServer
-from hoigen.experts.desk import Conversation, Desk
-from hoigen.experts.prompts import Prompt
+from hoigen.models.experts.calls import Calls
+from hoigen.models.experts.chat_server import ChatServer
+from hoigen.models.experts.desk import Conversation, Desk
+from hoigen.models.experts.prompts import Prompt
 from render import pan, render, texture
 
 SLOTS = 16

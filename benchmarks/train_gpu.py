@@ -114,8 +114,8 @@ def measured(name: str, device: str, trial: bool) -> dict[str, Any]:
     import torch
     from peft import LoraConfig
 
-    from hoigen.dataset.training.finetune.estimate import estimate, trained_of
-    from hoigen.dataset.training.finetune.families import TARGETS, CogVideoX, Wan
+    from hoigen.training.finetune.estimate import estimate, trained_of
+    from hoigen.training.finetune.families import TARGETS, CogVideoX, Wan
 
     size = SIZES[name]
     if trial:

@@ -11,7 +11,7 @@ import asyncio, os
 from typing import Any
 from hoigen import Sampling
 from hoigen.core.errors import SetupError
-from hoigen.experts.call import Answer, Request
+from hoigen.models.experts.call import Answer, Request
 from hoigen.core.registry import expert
 
 
@@ -58,8 +58,8 @@ class FakeExpert:
 CAPTIONER = '''
 from typing import Any
 from hoigen.core.score import Caption
-from hoigen.experts.desk import Conversation
-from hoigen.experts.prompts import Prompt
+from hoigen.models.experts.desk import Conversation
+from hoigen.models.experts.prompts import Prompt
 from hoigen.recipe.build import make
 from hoigen.core.registry import captioner
 

@@ -18,9 +18,9 @@ from hoigen.core import plain_yaml, uris
 from hoigen.core.errors import UsageError
 from hoigen.core.harmless import cell, cell_sql, plain
 from hoigen.data.run import Run
-from hoigen.experts.chat import wire
-from hoigen.experts.chat.client import Reply
-from hoigen.experts.desk import json_in
+from hoigen.models.experts.chat import wire
+from hoigen.models.experts.chat.client import Reply
+from hoigen.models.experts.desk import json_in
 from hoigen.recipe.yaml import load_recipe
 
 BOMB = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join(['*a' + str(n - 1)] * 9)}]\n" for n in range(1, 12))

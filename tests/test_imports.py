@@ -10,8 +10,8 @@ import hoigen
 
 SOURCE = Path(hoigen.__file__).parent
 FLOORS = (
-    "core", "data", "work", "recipe", "models", "video", "experts", "interactions", "observe", "measures",
-    "rules", "stages", "evaluation", "dataset", "pages", "review", "commands",
+    "core", "data", "work", "recipe", "models", "video", "interactions", "observe", "measures",
+    "rules", "stages", "evaluation", "dataset", "training", "pages", "review", "commands",
 )  # fmt: skip
 """From the ground up, as ARCHITECTURE.md draws them."""
 

@@ -23,8 +23,8 @@ from hoigen.core import errors
 from hoigen.core.clip import Clip, Frames, Sampling
 from hoigen.core.errors import SetupError, UsageError, VideoError
 from hoigen.data.sources import folders
-from hoigen.experts.call import Request
 from hoigen.models import tensors
+from hoigen.models.experts.call import Request
 from hoigen.stages.captioners import lengths
 from hoigen.stages.captioners.detectors import Detectors
 from hoigen.stages.ingest import any_readable

@@ -16,7 +16,7 @@ from hoigen.data import run as runs
 from hoigen.data.files import Folder
 
 SRC = Path(hoigen.__file__).parent
-ROOMS = ("stages", "commands", "work", "pages", "evaluation", "experts")
+ROOMS = ("stages", "commands", "work", "pages", "evaluation", "models/experts")
 FILES = re.compile(
     r"(?:ParquetFile|read_table|write_table|read_schema|read_metadata|read_parquet)\("
     r"(?!\s*run\.videos_file|self\.run\.videos_file)"

@@ -127,7 +127,7 @@ EXPERT = """
 from typing import Any
 from hoigen import Sampling
 from hoigen.core.errors import SetupError
-from hoigen.experts.call import Answer, Request
+from hoigen.models.experts.call import Answer, Request
 from hoigen.core.registry import expert
 
 @expert("mine")

@@ -9,9 +9,9 @@ from typing import Any
 
 from hoigen.core.clip import Clip, Sampling
 from hoigen.core.score import Caption
-from hoigen.experts.call import Answer, Request
-from hoigen.experts.calls import Calls
-from hoigen.experts.desk import Conversation, Desk
+from hoigen.models.experts.call import Answer, Request
+from hoigen.models.experts.calls import Calls
+from hoigen.models.experts.desk import Conversation, Desk
 from hoigen.stages.captioners import _parts
 
 Reply = str | Mapping[str, Any] | Answer | Callable[[Request], Any]

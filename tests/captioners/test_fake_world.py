@@ -10,9 +10,9 @@ import pytest
 from fake_scripted import Scripted, captioned, clip, talk_about
 
 import hoigen
-from hoigen.experts._fake_facts import SLOTS, chance, count, facts_of, read, tell
-from hoigen.experts.call import Request, media_digest
-from hoigen.experts.fake_world import FakeWorld
+from hoigen.models.experts._fake_facts import SLOTS, chance, count, facts_of, read, tell
+from hoigen.models.experts.call import Request, media_digest
+from hoigen.models.experts.fake_world import FakeWorld
 from hoigen.stages.captioners.mixture import Mixture
 from hoigen.stages.captioners.single import Single
 from run_folders import curated

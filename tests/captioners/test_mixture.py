@@ -13,10 +13,10 @@ import yaml
 from fake_scripted import SAME, Scripted, broken, captioned, clip, clip_with_order, differ, richer, talk_about
 
 from hoigen.core.errors import UsageError
-from hoigen.experts.call import FINAL, Answer, Request
-from hoigen.experts.calls import Calls
-from hoigen.experts.desk import Desk, NotKept
-from hoigen.experts.dry import DryDesk
+from hoigen.models.experts.call import FINAL, Answer, Request
+from hoigen.models.experts.calls import Calls
+from hoigen.models.experts.desk import Desk, NotKept
+from hoigen.models.experts.dry import DryDesk
 from hoigen.recipe.build import make
 from hoigen.stages.captioners._parts import order_of
 from hoigen.stages.captioners.mixture import Mixture

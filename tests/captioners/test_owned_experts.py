@@ -15,9 +15,9 @@ import pytest
 import hoigen
 from hoigen.core import trusted
 from hoigen.core.clip import Clip, Frames
-from hoigen.experts.calls import Calls
-from hoigen.experts.desk import Conversation, Desk
 from hoigen.models.client import asking
+from hoigen.models.experts.calls import Calls
+from hoigen.models.experts.desk import Conversation, Desk
 from hoigen.models.host import Host
 from hoigen.recipe.build import make
 from hoigen.stages.captioners import _parts

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from hoigen.experts.answers import words_of
-from hoigen.experts.prompts import FOLDER, render
+from hoigen.models.experts.answers import words_of
+from hoigen.models.experts.prompts import FOLDER, render
 from hoigen.stages.captioners import _schemas
 
 TIMED = (

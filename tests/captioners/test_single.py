@@ -9,8 +9,8 @@ import pytest
 from fake_scripted import Scripted, broken, captioned, clip, talk_about
 
 from hoigen.core.errors import UsageError
-from hoigen.experts.answers import paragraph, words_of
-from hoigen.experts.prompts import render
+from hoigen.models.experts.answers import paragraph, words_of
+from hoigen.models.experts.prompts import render
 from hoigen.recipe.build import make
 from hoigen.stages.captioners.single import Single
 

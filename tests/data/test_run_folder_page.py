@@ -24,8 +24,8 @@ from hoigen.data.journal import Journal
 from hoigen.data.run import Run
 from hoigen.data.sources import Source
 from hoigen.data.videolist import write_videos
-from hoigen.experts.call import Answer
-from hoigen.experts.calls import Asked, Calls
+from hoigen.models.experts.call import Answer
+from hoigen.models.experts.calls import Asked, Calls
 from hoigen.rules import decide, joined
 from hoigen.rules.cascade import Known
 from run_folders import Given, step, write_run

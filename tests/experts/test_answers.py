@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from hoigen.experts import languages
-from hoigen.experts.answers import declines, placeholders, without_thoughts, words_of
-from hoigen.experts.prompts import render
+from hoigen.models.experts import languages
+from hoigen.models.experts.answers import declines, placeholders, without_thoughts, words_of
+from hoigen.models.experts.prompts import render
 
 ANSWERS = Path(__file__).parents[2] / "benchmarks" / "answers"
 WORKED = [json.loads(line) for line in (ANSWERS / "worked.jsonl").read_text(encoding="utf-8").splitlines()]

@@ -15,13 +15,13 @@ from pydantic import BaseModel
 
 from hoigen.core.clip import Clip, Frames, Sampling
 from hoigen.core.errors import UsageError
-from hoigen.experts.batch import BatchFiles, CollectingDesk, read_answers, take
-from hoigen.experts.call import Answer, Request, call_key
-from hoigen.experts.calls import Asked, Calls
-from hoigen.experts.chat_server import ChatServer
-from hoigen.experts.desk import Conversation, Desk, NotKept
-from hoigen.experts.open_model import OpenModel
-from hoigen.experts.prompts import Prompt
+from hoigen.models.experts.batch import BatchFiles, CollectingDesk, read_answers, take
+from hoigen.models.experts.call import Answer, Request, call_key
+from hoigen.models.experts.calls import Asked, Calls
+from hoigen.models.experts.chat_server import ChatServer
+from hoigen.models.experts.desk import Conversation, Desk, NotKept
+from hoigen.models.experts.open_model import OpenModel
+from hoigen.models.experts.prompts import Prompt
 
 Line = dict[str, Any]
 

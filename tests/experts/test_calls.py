@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from hoigen.core.errors import UsageError
-from hoigen.experts.call import Answer
-from hoigen.experts.calls import Asked, Calls
+from hoigen.models.experts.call import Answer
+from hoigen.models.experts.calls import Asked, Calls
 
 A, B, C, D = ("a" * 64, "b" * 64, "c" * 64, "d" * 64)
 

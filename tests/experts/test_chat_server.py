@@ -19,10 +19,10 @@ from pydantic import BaseModel, Field
 
 from hoigen.core.clip import Frames, Sampling
 from hoigen.core.errors import SetupError, UsageError
-from hoigen.experts.call import Answer, Request, call_key
-from hoigen.experts.chat import pictures, wire
-from hoigen.experts.chat.client import LONGEST_RETRY_AFTER
-from hoigen.experts.chat_server import ChatServer
+from hoigen.models.experts.call import Answer, Request, call_key
+from hoigen.models.experts.chat import pictures, wire
+from hoigen.models.experts.chat.client import LONGEST_RETRY_AFTER
+from hoigen.models.experts.chat_server import ChatServer
 from hoigen.recipe.build import build
 
 

@@ -15,11 +15,11 @@ from fake_chat_server import FakeChatServer, Say, error
 from pydantic import BaseModel
 
 from hoigen.core.clip import Clip
-from hoigen.experts.call import Answer, Request, call_key
-from hoigen.experts.calls import Asked, Calls
-from hoigen.experts.chat_server import ChatServer
-from hoigen.experts.desk import Conversation, Desk, NotKept, json_in
-from hoigen.experts.prompts import Prompt
+from hoigen.models.experts.call import Answer, Request, call_key
+from hoigen.models.experts.calls import Asked, Calls
+from hoigen.models.experts.chat_server import ChatServer
+from hoigen.models.experts.desk import Conversation, Desk, NotKept, json_in
+from hoigen.models.experts.prompts import Prompt
 
 
 class Verdict(BaseModel):

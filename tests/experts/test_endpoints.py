@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from hoigen.experts.chat.client import LONGEST_REST, AllDown, Endpoint, Slots
+from hoigen.models.experts.chat.client import LONGEST_REST, AllDown, Endpoint, Slots
 
 
 def endpoint(name: str = "a", *, slots: int = 2, patience: int = 3) -> Endpoint:

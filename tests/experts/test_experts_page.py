@@ -11,9 +11,9 @@ import yaml
 
 from hoigen.core.clip import Clip, Frames
 from hoigen.core.trusted import grant
-from hoigen.experts.calls import Calls
-from hoigen.experts.desk import Conversation, Desk
-from hoigen.experts.prompts import Prompt
+from hoigen.models.experts.calls import Calls
+from hoigen.models.experts.desk import Conversation, Desk
+from hoigen.models.experts.prompts import Prompt
 from hoigen.recipe.build import make
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "experts.md").read_text(encoding="utf-8")

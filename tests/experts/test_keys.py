@@ -19,8 +19,8 @@ import hoigen
 from hoigen.commands.cli import main
 from hoigen.core import keys
 from hoigen.core.errors import UsageError
-from hoigen.experts.call import Answer, Request
-from hoigen.experts.chat_server import ChatServer
+from hoigen.models.experts.call import Answer, Request
+from hoigen.models.experts.chat_server import ChatServer
 from render import counting, render
 
 KEY = "sk-proj-4f9aQ7zX0123456789abcdef"

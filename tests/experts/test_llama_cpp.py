@@ -17,12 +17,12 @@ from pydantic import BaseModel  # noqa: E402
 
 from hoigen.core.clip import Clip, Frames, Sampling  # noqa: E402
 from hoigen.core.errors import SetupError  # noqa: E402
-from hoigen.experts.call import Answer, Request  # noqa: E402
-from hoigen.experts.calls import Calls  # noqa: E402
-from hoigen.experts.chat_server import ChatServer  # noqa: E402
-from hoigen.experts.desk import Conversation, Desk  # noqa: E402
-from hoigen.experts.prompts import Prompt  # noqa: E402
 from hoigen.models import hub  # noqa: E402
+from hoigen.models.experts.call import Answer, Request  # noqa: E402
+from hoigen.models.experts.calls import Calls  # noqa: E402
+from hoigen.models.experts.chat_server import ChatServer  # noqa: E402
+from hoigen.models.experts.desk import Conversation, Desk  # noqa: E402
+from hoigen.models.experts.prompts import Prompt  # noqa: E402
 
 CONTEXT = 512
 READS = Sampling(frames=0)

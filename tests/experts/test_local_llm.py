@@ -25,14 +25,14 @@ from pydantic import BaseModel  # noqa: E402
 
 from hoigen.core.devices import DeviceLostError  # noqa: E402
 from hoigen.core.errors import SetupError, UsageError  # noqa: E402
-from hoigen.experts.call import Answer, Request, call_key  # noqa: E402
-from hoigen.experts.desk import json_in  # noqa: E402
-from hoigen.experts.local import engine as chat  # noqa: E402
-from hoigen.experts.local.engine import Engine, drawn  # noqa: E402
-from hoigen.experts.local_llm import LocalLlm  # noqa: E402
 from hoigen.models import hub, room  # noqa: E402
 from hoigen.models import load as loading  # noqa: E402
 from hoigen.models.cards import CARDS  # noqa: E402
+from hoigen.models.experts.call import Answer, Request, call_key  # noqa: E402
+from hoigen.models.experts.desk import json_in  # noqa: E402
+from hoigen.models.experts.local import engine as chat  # noqa: E402
+from hoigen.models.experts.local.engine import Engine, drawn  # noqa: E402
+from hoigen.models.experts.local_llm import LocalLlm  # noqa: E402
 from hoigen.models.uses import ModelUse  # noqa: E402
 from hoigen.recipe.build import make  # noqa: E402
 

@@ -20,10 +20,10 @@ import tiny_models  # noqa: E402
 
 from hoigen.core.clip import Frames, Sampling  # noqa: E402
 from hoigen.core.errors import SetupError, UsageError  # noqa: E402
-from hoigen.experts.call import Answer, Request  # noqa: E402
-from hoigen.experts.local import pictures as video_part  # noqa: E402
-from hoigen.experts.local_vlm import LocalVlm  # noqa: E402
 from hoigen.models import room  # noqa: E402
+from hoigen.models.experts.call import Answer, Request  # noqa: E402
+from hoigen.models.experts.local import pictures as video_part  # noqa: E402
+from hoigen.models.experts.local_vlm import LocalVlm  # noqa: E402
 
 torch.set_num_threads(2)
 KINDS = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "llava_onevision", "llava_next_video", "llava_next")

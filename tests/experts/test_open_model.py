@@ -9,10 +9,10 @@ import pytest
 from fake_chat_server import FakeChatServer
 
 from hoigen.core.errors import UsageError
-from hoigen.experts.call import Request
-from hoigen.experts.chat_server import ChatServer
-from hoigen.experts.local_llm import LocalLlm
-from hoigen.experts.local_vlm import LocalVlm
+from hoigen.models.experts.call import Request
+from hoigen.models.experts.chat_server import ChatServer
+from hoigen.models.experts.local_llm import LocalLlm
+from hoigen.models.experts.local_vlm import LocalVlm
 from hoigen.recipe.build import make
 
 

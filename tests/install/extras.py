@@ -14,19 +14,19 @@ from typing import Any
 
 LIGHT = {
     "categories": "from hoigen.interactions.categories import words; assert words.parts('cups')",
-    "experts": "import openai, pydantic, py3langid, hoigen.experts.chat_server, hoigen.stages.captioners.mixture, "
-    "hoigen.evaluation.captions.judge",
+    "experts": "import openai, pydantic, py3langid, hoigen.models.experts.chat_server, "
+    "hoigen.stages.captioners.mixture, hoigen.evaluation.captions.judge",
     "review": "import starlette.applications, uvicorn, jinja2, argon2, itsdangerous, pg8000, hoigen.review.export",
     "stats": "import matplotlib.figure, matplotlib.backends.backend_agg, hoigen.pages.plots",
+    "watch": "import prometheus_client, hoigen.commands.watch",
     "web": "import aiohttp, hoigen.core.uris",
 }
 HEAVY = {
     "lance": "import lance, hoigen.dataset.formats.lance",
     "models": "import torch, transformers, accelerate, safetensors, gguf, sentencepiece, PIL.Image, "
-    "hoigen.experts.local_llm, hoigen.experts.local_vlm, hoigen.models.nets.dino",
+    "hoigen.models.experts.local_llm, hoigen.models.experts.local_vlm, hoigen.models.nets.dino",
     "ray": "import ray, hoigen.work.cluster",
-    "train": "import torch, diffusers, peft, accelerate, hoigen.dataset.training.pipelines, "
-    "hoigen.dataset.training.finetune.loop",
+    "train": "import torch, diffusers, peft, accelerate, hoigen.training.pipelines, hoigen.training.finetune.loop",
 }
 DEVELOPMENT = ("dev",)
 """`make setup` installs it."""

@@ -12,7 +12,7 @@ from hoigen.core.clip import Sampling
 from hoigen.core.devices import DeviceLostError
 from hoigen.core.errors import SetupError
 from hoigen.core.registry import expert
-from hoigen.experts.call import Answer, Request
+from hoigen.models.experts.call import Answer, Request
 from hoigen.models.uses import ModelUse
 
 

@@ -19,8 +19,8 @@ from fake_served import notes
 
 import hoigen
 from hoigen.core.errors import GaveUpError, ModelsGoneError, SetupError
-from hoigen.experts.call import Answer, Request
 from hoigen.models.client import Client
+from hoigen.models.experts.call import Answer, Request
 from hoigen.models.host import Host
 
 pytestmark = pytest.mark.timeout(120)
@@ -197,7 +197,7 @@ LOUD = '''
 import asyncio, os, time
 from hoigen.core.errors import GaveUpError, ModelsGoneError, SetupError
 from hoigen import Sampling
-from hoigen.experts.call import Answer, Request
+from hoigen.models.experts.call import Answer, Request
 from hoigen.core.registry import expert
 
 

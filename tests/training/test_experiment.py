@@ -122,7 +122,7 @@ def test_an_arm_that_cannot_be_trained_stops_before_anything(made: Path, tmp_pat
 
 
 def test_the_recipe_loads() -> None:
-    from hoigen.dataset.training.experiment import read_experiment
+    from hoigen.training.experiment import read_experiment
 
     found = read_experiment(REPO / "recipes" / "experiments" / "table4.yaml", [])
     assert [arm.name for arm in found.arms] == ["cogvideox-2b-hoi", "cogvideox-2b-single"]

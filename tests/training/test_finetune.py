@@ -23,9 +23,9 @@ from hoigen.commands.cli import main
 from hoigen.commands.finetune import Finetuned, finetune
 from hoigen.commands.generate import generate
 from hoigen.core.errors import NoRoomError, SetupError, UsageError
-from hoigen.dataset.training.finetune.clips import pixels, read_clips
-from hoigen.dataset.training.finetune.order import Order
-from hoigen.dataset.training.finetune.settings import Training
+from hoigen.training.finetune.clips import pixels, read_clips
+from hoigen.training.finetune.order import Order
+from hoigen.training.finetune.settings import Training
 
 FAST = ["rank=4", "alpha=4", "learning_rate=0.02", "warmup=0", "checkpointing=false", "device=cpu"]
 LORA = Path("lora") / "pytorch_lora_weights.safetensors"
@@ -59,10 +59,10 @@ def mean_loss(model: Path, data: Path, lora: Path | None) -> float:
     """Of eight draws of time and noise that are the same for every call."""
     import torch
 
-    from hoigen.dataset.training import pipelines
-    from hoigen.dataset.training.finetune.families import family_of
-    from hoigen.dataset.training.generators import Generator
     from hoigen.models import hub
+    from hoigen.training import pipelines
+    from hoigen.training.finetune.families import family_of
+    from hoigen.training.generators import Generator
 
     pipe = pipelines.load(hub.resolve_pipeline(str(model)), Generator(model=str(model), dtype="float32"), device="cpu")
     if lora is not None:
@@ -128,10 +128,10 @@ def test_cogvideox_loss_is_that_of_the_velocity(models: Path, data: Path) -> Non
     """The script's (1 / (1 - a)) (x0' - x0)^2 is the velocity's squared error: v = sqrt(a) e - sqrt(1 - a) x."""
     import torch
 
-    from hoigen.dataset.training import pipelines
-    from hoigen.dataset.training.finetune.families import CogVideoX
-    from hoigen.dataset.training.generators import Generator
     from hoigen.models import hub
+    from hoigen.training import pipelines
+    from hoigen.training.finetune.families import CogVideoX
+    from hoigen.training.generators import Generator
 
     folder = models / "cogvideox-2b"
     pipe = pipelines.load(
@@ -164,10 +164,10 @@ def test_cogvideox_loss_is_that_of_the_velocity(models: Path, data: Path) -> Non
 def test_wan_loss_is_that_of_the_flow(models: Path) -> None:
     import torch
 
-    from hoigen.dataset.training import pipelines
-    from hoigen.dataset.training.finetune.families import Wan
-    from hoigen.dataset.training.generators import Generator
     from hoigen.models import hub
+    from hoigen.training import pipelines
+    from hoigen.training.finetune.families import Wan
+    from hoigen.training.generators import Generator
 
     folder = models / "wan-2.1"
     pipe = pipelines.load(
@@ -236,8 +236,8 @@ def test_a_loss_that_is_no_number_stops_with_its_step(models: Path, data: Path, 
 
 
 def test_a_loss_that_grows_stops(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hoigen.dataset.training.finetune import loop
-    from hoigen.dataset.training.finetune.checkpoints import Checkpoints
+    from hoigen.training.finetune import loop
+    from hoigen.training.finetune.checkpoints import Checkpoints
 
     class Held:
         training = Training(learning_rate=1.0, precision="float32")

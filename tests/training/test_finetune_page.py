@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hoigen.core.settings import keys_of
-from hoigen.dataset.training.finetune.settings import Training
+from hoigen.training.finetune.settings import Training
 
 PAGE = Path(__file__).parents[2] / "docs" / "finetune.md"
 

@@ -22,9 +22,9 @@ from hoigen.commands.generate import Generated, generate
 from hoigen.core import trusted
 from hoigen.core.clip import Clip, EveryFrame
 from hoigen.core.errors import SetupError, UsageError
-from hoigen.dataset.training.generators import generator_of, known
-from hoigen.dataset.training.made import seed_of
 from hoigen.evaluation.models import paper
+from hoigen.training.generators import generator_of, known
+from hoigen.training.made import seed_of
 from hoigen.video import decode, probe
 from hoigen.video.writing import video_of
 from render import pan, render, texture

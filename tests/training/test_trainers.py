@@ -12,7 +12,7 @@ import yaml
 
 from hoigen.commands.finetune import Launched, finetune
 from hoigen.core.errors import SetupError, UsageError
-from hoigen.dataset.training.trainers import launch
+from hoigen.training.trainers import launch
 
 EXPORTS: dict[str, dict[str, str]] = {
     "diffusers_script": {

@@ -21,8 +21,8 @@ from hoigen.work.task import DEADLINE, LOAD_DEADLINE, MEMORY_MB
 if TYPE_CHECKING:
     from hoigen.commands.caption_dry import DryRun
     from hoigen.data.run import Run
-    from hoigen.experts.calls import Calls
-    from hoigen.experts.desk import Desk
+    from hoigen.models.experts.calls import Calls
+    from hoigen.models.experts.desk import Desk
     from hoigen.rules.cascade import Step
     from hoigen.stages.captioners._job import Job
     from hoigen.stages.captioners.lengths import Lengths
@@ -162,9 +162,9 @@ def caption(
     """
     from hoigen.core import hosts, trusted
     from hoigen.data.run import Run
-    from hoigen.experts import batch
-    from hoigen.experts.calls import Calls
-    from hoigen.experts.desk import Desk
+    from hoigen.models.experts import batch
+    from hoigen.models.experts.calls import Calls
+    from hoigen.models.experts.desk import Desk
     from hoigen.pages.write import write_page
     from hoigen.recipe.places import caption_of
     from hoigen.recipe.recipe import check_numbers
@@ -366,7 +366,7 @@ class _Told:
 @contextlib.contextmanager
 def _collecting(calls: Calls, out: Path) -> Iterator[Desk]:
     """A desk that writes a batch: its files get their names when all is well, and else nothing stays behind."""
-    from hoigen.experts.batch import BatchFiles, CollectingDesk
+    from hoigen.models.experts.batch import BatchFiles, CollectingDesk
 
     files = BatchFiles(out)
     desk = CollectingDesk(calls, files)

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hoigen.core.words import plural
-from hoigen.experts.desk import Conversation
-from hoigen.experts.dry import DryDesk, Load
+from hoigen.models.experts.desk import Conversation
+from hoigen.models.experts.dry import DryDesk, Load
 
 if TYPE_CHECKING:
     from hoigen.data.run import Run
-    from hoigen.experts.calls import Calls
+    from hoigen.models.experts.calls import Calls
     from hoigen.rules.cascade import Step
     from hoigen.stages.captioners._job import Job
     from hoigen.stages.kept import KeptClip

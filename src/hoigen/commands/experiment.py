@@ -16,8 +16,8 @@ from hoigen.core.settings import Setting
 from hoigen.core.words import plural
 
 if TYPE_CHECKING:
-    from hoigen.dataset.training.experiment import Arm, Experiment
     from hoigen.evaluation.models.videos import Video
+    from hoigen.training.experiment import Arm, Experiment
 
 SUITE, VIDEOS, RUN = "suite.json", "generated", "evaluation"
 
@@ -77,7 +77,7 @@ def experiment(
     from hoigen.commands.compare import compare
     from hoigen.commands.evaluate import evaluate
     from hoigen.data.files import Folder, write_text
-    from hoigen.dataset.training.experiment import read_experiment
+    from hoigen.training.experiment import read_experiment
 
     if out is None:
         raise UsageError("--out must be given")
@@ -146,7 +146,7 @@ def _plan(asked: Experiment, out: Path) -> list[_Step]:
 
 def _train(asked: Experiment, arm: Arm, out: Path, *, quiet: bool, plan: bool) -> Any:
     from hoigen.commands.finetune import finetune
-    from hoigen.dataset.training.experiment import pairs
+    from hoigen.training.experiment import pairs
 
     return finetune(
         model=asked.model,
@@ -161,8 +161,8 @@ def _train(asked: Experiment, arm: Arm, out: Path, *, quiet: bool, plan: bool) -
 
 
 def _request(asked: Experiment, suite: Path, out: Path, arm: Arm | None) -> Any:
-    from hoigen.dataset.training.experiment import pairs
-    from hoigen.dataset.training.generating import Request
+    from hoigen.training.experiment import pairs
+    from hoigen.training.generating import Request
 
     return Request(
         model=asked.model,
@@ -181,8 +181,8 @@ def _request(asked: Experiment, suite: Path, out: Path, arm: Arm | None) -> Any:
 def _videos_left(asked: Experiment, out: Path, arm: Arm | None) -> _Step:
     from dataclasses import replace
 
-    from hoigen.dataset.training import generating, pipelines
-    from hoigen.dataset.training.finetune.loop import LORA, seconds_of_a_video
+    from hoigen.training import generating, pipelines
+    from hoigen.training.finetune.loop import LORA, seconds_of_a_video
 
     request = _request(asked, Path(asked.prompts), out, arm)
     if arm is not None and not (Path(request.lora) / LORA / pipelines.LORA_FILE).is_file():
@@ -196,7 +196,7 @@ def _videos_left(asked: Experiment, out: Path, arm: Arm | None) -> _Step:
 
 def _videos(asked: Experiment, suite: Path, out: Path, arm: Arm | None, quiet: bool) -> None:
     from hoigen.core.errors import SetupError
-    from hoigen.dataset.training import generating
+    from hoigen.training import generating
 
     request = _request(asked, suite, out, arm)
     planned = generating.plan(request)

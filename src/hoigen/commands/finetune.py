@@ -96,7 +96,7 @@ def finetune(
             raise UsageError(
                 "--trainer: the model is among its weights (--set weights.model=...), captions in its export"
             )
-        from hoigen.dataset.training.trainers import launch
+        from hoigen.training.trainers import launch
 
         settings: launch.Settings = build(launch.Settings, given, str(recipe or "--set"))
         prepared = launch.prepare(trainer, data, out, settings)
@@ -104,11 +104,11 @@ def finetune(
     import torch
 
     from hoigen.data.files import Folder
-    from hoigen.dataset.training import pipelines
-    from hoigen.dataset.training.finetune import loop
-    from hoigen.dataset.training.finetune.checkpoints import Checkpoints
-    from hoigen.dataset.training.finetune.settings import Training
-    from hoigen.dataset.training.generators import generator_of
+    from hoigen.training import pipelines
+    from hoigen.training.finetune import loop
+    from hoigen.training.finetune.checkpoints import Checkpoints
+    from hoigen.training.finetune.settings import Training
+    from hoigen.training.generators import generator_of
 
     if model is None or data is None or out is None:
         lacking = [f"--{key}" for key, it in (("model", model), ("data", data), ("out", out)) if it is None]

@@ -99,8 +99,8 @@ def generate(
 
     Returns what was made. Raises UsageError for bad input, before anything is made.
     """
-    from hoigen.dataset.training import generating
-    from hoigen.dataset.training.generators import known
+    from hoigen.training import generating
+    from hoigen.training.generators import known
 
     if model is None or prompts is None or out is None:
         lacking = [f"--{key}" for key, it in (("model", model), ("prompts", prompts), ("out", out)) if it is None]

@@ -330,7 +330,7 @@ def _passes(shots: Any, steps: Sequence[Step], caption: bool) -> tuple[str, ...]
 def _costs(shots: Any, steps: Sequence[Step], footage: Footage, with_card: bool) -> list[_Cost]:
     """What each step of these passes takes of one clip."""
     from hoigen.core.clip import EveryFrame
-    from hoigen.experts.call import AsksExperts
+    from hoigen.models.experts.call import AsksExperts
     from hoigen.models.uses import HasNetworks
     from hoigen.stages.rates import rate_of, units_of
 

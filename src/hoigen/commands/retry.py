@@ -30,7 +30,7 @@ def retry(
     """
     from hoigen.commands.curate import carry_out
     from hoigen.data.run import Run
-    from hoigen.experts.calls import Calls
+    from hoigen.models.experts.calls import Calls
 
     rank = part_of(part)
     folder = Run(Path(run))

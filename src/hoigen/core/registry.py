@@ -61,12 +61,12 @@ OWN: Mapping[Kind, Mapping[str, str]] = {
         name: f"hoigen.observe.{name}" for name in ("ada_cm", "lite", "mllm", "models", "recorded", "sam3", "two_stage")
     },
     "expert": {
-        "chat_server": "hoigen.experts.chat_server",
+        "chat_server": "hoigen.models.experts.chat_server",
         "detectors": "hoigen.stages.captioners.detectors",
-        "fake_world": "hoigen.experts.fake_world",
-        "local_llm": "hoigen.experts.local_llm",
-        "local_vlm": "hoigen.experts.local_vlm",
-        "open_model": "hoigen.experts.open_model",
+        "fake_world": "hoigen.models.experts.fake_world",
+        "local_llm": "hoigen.models.experts.local_llm",
+        "local_vlm": "hoigen.models.experts.local_vlm",
+        "open_model": "hoigen.models.experts.open_model",
     },
     "captioner": {name: f"hoigen.stages.captioners.{name}" for name in ("grounded", "mixture", "single")},
     "format": {

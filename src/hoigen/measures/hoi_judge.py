@@ -12,16 +12,16 @@ from hoigen.core.clip import Clip, Frames, Sampling
 from hoigen.core.registry import measure
 from hoigen.core.score import NOT_ASKED, Number, Score
 from hoigen.core.settings import Setting
-from hoigen.experts._waiting import answered, waiting_of
 from hoigen.interactions import hico
 from hoigen.interactions.contact import told
 from hoigen.models import uses
+from hoigen.models.experts._waiting import answered, waiting_of
 from hoigen.observe.detections import asked
 from hoigen.observe.verbs import sentence, with_article
 from hoigen.recipe.build import make
 
 if TYPE_CHECKING:
-    from hoigen.experts.call import Expert
+    from hoigen.models.experts.call import Expert
     from hoigen.models.uses import AnyUse
 
 LETTERS = "ABCDEFGH"
@@ -91,7 +91,7 @@ class HoiJudge:
     @property
     def identity(self) -> dict[str, Any]:
         """What the score depends on: the judge, the question and the frames, not where the judge is served."""
-        from hoigen.experts.prompts import digest
+        from hoigen.models.experts.prompts import digest
 
         return {
             "judge": dict(self.experts[0].identity),
@@ -124,9 +124,9 @@ class HoiJudge:
         return waiting_of(self).wait(self._watch(clip, frames, verb, thing))
 
     async def _watch(self, clip: Clip, frames: Frames, verb: str, thing: str | None) -> Score:
-        from hoigen.experts.desk import Conversation
-        from hoigen.experts.prompts import render
         from hoigen.measures._watched import Watched
+        from hoigen.models.experts.desk import Conversation
+        from hoigen.models.experts.prompts import render
 
         [judge] = self.experts
         offered = choices(verb, thing)

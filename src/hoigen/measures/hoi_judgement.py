@@ -10,13 +10,13 @@ from hoigen.core.clip import Clip, Frames, Sampling
 from hoigen.core.registry import measure
 from hoigen.core.score import Number, Score
 from hoigen.core.settings import Setting
-from hoigen.experts._waiting import answered, waiting_of
 from hoigen.models import uses
+from hoigen.models.experts._waiting import answered, waiting_of
 from hoigen.recipe.build import make
 
 if TYPE_CHECKING:
-    from hoigen.experts.call import Expert
-    from hoigen.experts.desk import Conversation
+    from hoigen.models.experts.call import Expert
+    from hoigen.models.experts.desk import Conversation
     from hoigen.models.uses import AnyUse
 
 
@@ -84,7 +84,7 @@ class HoiJudgement:
     @property
     def identity(self) -> dict[str, Any]:
         """What the score depends on: experts and prompts, not where the experts are served."""
-        from hoigen.experts.prompts import digest
+        from hoigen.models.experts.prompts import digest
 
         return {
             "describer": dict(self.experts[0].identity),
@@ -108,7 +108,7 @@ class HoiJudgement:
         waiting_of(self).load()
 
     def __call__(self, clip: Clip, frames: Frames) -> Score:
-        from hoigen.experts.desk import Conversation
+        from hoigen.models.experts.desk import Conversation
 
         if not len(frames):
             return Score(None, {"reason": "no frame to look at"})
@@ -116,8 +116,8 @@ class HoiJudgement:
         return waiting_of(self).wait(self._judge(talk))
 
     async def _judge(self, talk: Conversation) -> Score:
-        from hoigen.experts.prompts import render
         from hoigen.measures._judgement import Judgement
+        from hoigen.models.experts.prompts import render
 
         describer, judge = self.experts
         caption = await talk.ask("describer", describer, render(self.describe_prompt), sees=True, describes=True)

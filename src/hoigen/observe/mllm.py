@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from hoigen.core.clip import Clip, Frames
 from hoigen.core.registry import observer
 from hoigen.core.settings import Setting
-from hoigen.experts._waiting import answered, waiting_of
 from hoigen.interactions import hico
 from hoigen.models import uses
+from hoigen.models.experts._waiting import answered, waiting_of
 from hoigen.observe.detections import Knows, Pair, as_name, asked, question_of
 from hoigen.observe.frame import ObservedFrame
 from hoigen.observe.observation import About, Collecting
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from hoigen.core.clip import Sampling, Seconds
-    from hoigen.experts.call import Expert
-    from hoigen.experts.prompts import Prompt
+    from hoigen.models.experts.call import Expert
+    from hoigen.models.experts.prompts import Prompt
     from hoigen.models.uses import AnyUse
 
 SURE: Mapping[str, float] = {"yes": 1.0, "probably": 0.7, "hardly": 0.3, "no": 0.0}
@@ -74,7 +74,7 @@ class Mllm:
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        from hoigen.experts.prompts import digest
+        from hoigen.models.experts.prompts import digest
 
         prompts = [digest(self.asked_prompt), digest(self.any_prompt)]
         return {"expert": dict(self.experts[0].identity), "prompts": prompts}
@@ -100,7 +100,7 @@ class Mllm:
         return Collecting(lambda images, times: waiting_of(self).wait(self._frames(clip, images, times)))
 
     async def _frames(self, clip: Clip, images: Sequence[np.ndarray], times: Sequence[Seconds]) -> list[ObservedFrame]:
-        from hoigen.experts.prompts import render
+        from hoigen.models.experts.prompts import render
 
         verb, thing = asked(clip)
         if not (verb or thing):
@@ -120,7 +120,7 @@ class Mllm:
     async def _look(self, clip: Clip, prompt: Prompt, image: np.ndarray, time: Seconds) -> ObservedFrame:
         import numpy as np
 
-        from hoigen.experts.desk import Conversation
+        from hoigen.models.experts.desk import Conversation
         from hoigen.observe.frame_answers import Seen, SeenAndAsked
 
         verb, thing = asked(clip)

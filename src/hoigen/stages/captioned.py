@@ -15,7 +15,7 @@ from hoigen.core.score import Caption
 from hoigen.data.columns import Row
 from hoigen.data.run import Run
 from hoigen.data.tables import Table
-from hoigen.experts.desk import Conversation
+from hoigen.models.experts.desk import Conversation
 
 
 def row_of(clip: Clip, caption: Caption, talk: Conversation, began: Seconds) -> Row:

@@ -30,10 +30,10 @@ from hoigen.data import tables
 from hoigen.data.columns import Row
 from hoigen.data.files import Folder
 from hoigen.data.run import Run
-from hoigen.experts.call import slots_of
-from hoigen.experts.desk import Conversation, Desk, NotKept
 from hoigen.models import uses
 from hoigen.models.client import asking, name_of
+from hoigen.models.experts.call import slots_of
+from hoigen.models.experts.desk import Conversation, Desk, NotKept
 from hoigen.models.host import Host
 from hoigen.stages.captioned import failed, row_of
 from hoigen.stages.captioners._job import Job
@@ -47,7 +47,7 @@ from hoigen.work.stage import Item, Stage
 from hoigen.work.task import Failure, Handler, Limits, Task
 
 if TYPE_CHECKING:
-    from hoigen.experts.call import Expert
+    from hoigen.models.experts.call import Expert
     from hoigen.rules.cascade import Step
 
 UNREACHABLE = 5

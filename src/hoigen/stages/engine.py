@@ -15,9 +15,9 @@ from hoigen.core.clip import Clip, Frames, Sampling
 from hoigen.core.contracts import FrameStream, Loads, StreamingMeasure
 from hoigen.core.errors import AnswerError, GaveUpError, ModelsGoneError, NoRoomError, SetupError, VideoError
 from hoigen.core.score import Score, why_undefined
-from hoigen.experts._waiting import waiting_of
-from hoigen.experts.call import AsksExperts, Expert
 from hoigen.models import batcher, room
+from hoigen.models.experts._waiting import waiting_of
+from hoigen.models.experts.call import AsksExperts, Expert
 from hoigen.models.uses import HasNetworks
 from hoigen.rules import cascade
 from hoigen.work.task import Emit, Handler

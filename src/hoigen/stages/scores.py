@@ -21,8 +21,8 @@ from hoigen.data.columns import SCORE_COLUMNS, Row
 from hoigen.data.files import Folder
 from hoigen.data.parquet import Lookup
 from hoigen.data.run import Run
-from hoigen.experts.call import slots_of
 from hoigen.models import uses
+from hoigen.models.experts.call import slots_of
 from hoigen.models.fingerprint import own_source
 from hoigen.models.host import Host
 from hoigen.observe.observation import Written

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hoigen.core.clip import Sampling
-from hoigen.experts import _fake_facts
-from hoigen.experts.call import Answer, Request
+from hoigen.models.experts import _fake_facts
+from hoigen.models.experts.call import Answer, Request
 
 KIND = {"person": "count", "after": "action", "state": "attribute"}
 

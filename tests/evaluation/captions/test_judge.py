@@ -12,9 +12,9 @@ from hoigen.core.errors import UsageError
 from hoigen.evaluation.captions import _schemas, judge
 from hoigen.evaluation.captions.files import Rating, read_claims
 from hoigen.evaluation.captions.judge import own_work
-from hoigen.experts import _fake_facts
-from hoigen.experts.call import Answer
-from hoigen.experts.prompts import render
+from hoigen.models.experts import _fake_facts
+from hoigen.models.experts.call import Answer
+from hoigen.models.experts.prompts import render
 
 CLIPS = [f"c{at:02}" for at in range(40)]
 ERRORS = {"careful": 0.1, "careless": 0.4}

@@ -12,7 +12,7 @@ from fake_judge import FakeJudge
 
 from hoigen.commands.cli import main
 from hoigen.core import registry
-from hoigen.experts.call import Answer, Request
+from hoigen.models.experts.call import Answer, Request
 from hoigen.recipe import build
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "caption_eval.md").read_text(encoding="utf-8")

@@ -12,8 +12,8 @@ import yaml
 from fake_talk import EXPERT
 from hoigen.commands.categories import categories
 from hoigen.core.errors import SetupError, UsageError
-from hoigen.experts.prompts import render
 from hoigen.interactions.categories.by_expert import Interactions
+from hoigen.models.experts.prompts import render
 
 ANSWER = {
     "interactions": [

@@ -9,7 +9,7 @@ from typing import Any
 
 from hoigen.core.clip import Sampling
 from hoigen.core.registry import expert
-from hoigen.experts.call import Answer, Request
+from hoigen.models.experts.call import Answer, Request
 
 
 @expert("fake_writer")

@@ -279,7 +279,7 @@ def test_sixteen_frames_over_the_whole_clip() -> None:
 
 
 def test_it_is_told_from_llava(tmp_path: Path) -> None:
-    from hoigen.experts.local import pllava
+    from hoigen.models.experts.local import pllava
 
     def one(told: dict[str, Any]) -> bool:
         (tmp_path / "config.json").write_text(json.dumps(told))

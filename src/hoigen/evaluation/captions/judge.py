@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen.core.clip import Clip
 from hoigen.evaluation.captions.files import JUDGE, Fact, Rating, plain
-from hoigen.experts.calls import Calls
-from hoigen.experts.desk import Conversation, Desk, together
 from hoigen.models import uses
+from hoigen.models.experts.calls import Calls
+from hoigen.models.experts.desk import Conversation, Desk, together
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from hoigen.experts.call import Answer, Expert
-    from hoigen.experts.prompts import Prompt
+    from hoigen.models.experts.call import Answer, Expert
+    from hoigen.models.experts.prompts import Prompt
 
 Caption = tuple[str, str]
 """Captioner and clip."""
@@ -64,7 +64,7 @@ async def claims_of(talk: Conversation, judge: Expert, captioner: str, caption: 
         caption: its text.
     """
     from hoigen.evaluation.captions._schemas import ClaimsOf
-    from hoigen.experts.prompts import render
+    from hoigen.models.experts.prompts import render
 
     answer = await _asked(talk, "judge, claims", judge, render("claims_of", caption=caption), ClaimsOf)
     found: dict[str, Rating] = {}
@@ -87,7 +87,7 @@ async def check(talk: Conversation, judge: Expert, claim: str, reference: str) -
         reference: what is known of the clip, in words.
     """
     from hoigen.evaluation.captions._schemas import CheckedClaim
-    from hoigen.experts.prompts import render
+    from hoigen.models.experts.prompts import render
 
     prompt = render("check_claim", claim=claim, reference=reference)
     verdict: str = (await _asked(talk, "judge, check", judge, prompt, CheckedClaim))["verdict"]

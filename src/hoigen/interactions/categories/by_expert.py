@@ -12,15 +12,15 @@ from pydantic import BaseModel, Field
 
 from hoigen.core.clip import Clip
 from hoigen.core.errors import SetupError
-from hoigen.experts.calls import Calls
-from hoigen.experts.desk import Conversation, Desk
-from hoigen.experts.prompts import render
 from hoigen.interactions.categories.rows import Category, categories_of
 from hoigen.interactions.categories.table import Tally
 from hoigen.models import uses
+from hoigen.models.experts.calls import Calls
+from hoigen.models.experts.desk import Conversation, Desk
+from hoigen.models.experts.prompts import render
 
 if TYPE_CHECKING:
-    from hoigen.experts.call import Expert
+    from hoigen.models.experts.call import Expert
 
 
 CHUNK = 1024

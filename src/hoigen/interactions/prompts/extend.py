@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen.core.clip import Clip
 from hoigen.core.errors import UsageError
-from hoigen.experts.calls import Calls
-from hoigen.experts.desk import Conversation, Desk
-from hoigen.experts.prompts import render
 from hoigen.interactions.prompts import wording
 from hoigen.interactions.prompts.suite import Prompt, Suite
 from hoigen.models import uses
+from hoigen.models.experts.calls import Calls
+from hoigen.models.experts.desk import Conversation, Desk
+from hoigen.models.experts.prompts import render
 
 if TYPE_CHECKING:
-    from hoigen.experts.call import Expert
+    from hoigen.models.experts.call import Expert
 
 WRITE, CHECK = (str(Path(__file__).with_name(name)) for name in ("extend.md", "keeps_meaning.md"))
 MOST_WORDS = 220

@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hoigen.core.score import Caption
-    from hoigen.experts.call import Expert
-    from hoigen.experts.desk import Conversation
+    from hoigen.models.experts.call import Expert
+    from hoigen.models.experts.desk import Conversation
 
 
 class Captioner(Protocol):

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from hoigen.core.errors import UsageError
 from hoigen.core.registry import names_of
 from hoigen.data import tables
-from hoigen.experts.prompts import FOLDER
 from hoigen.models import uses
+from hoigen.models.experts.prompts import FOLDER
 from hoigen.models.fingerprint import own_source
 from hoigen.recipe.build import check_keys, make
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from hoigen.core.errors import UsageError
-from hoigen.experts import answers
-from hoigen.experts.call import FINAL
-from hoigen.experts.desk import together
+from hoigen.models.experts import answers
+from hoigen.models.experts.call import FINAL
+from hoigen.models.experts.desk import together
 from hoigen.recipe.build import make
 
 if TYPE_CHECKING:
-    from hoigen.experts.call import Answer, Expert
-    from hoigen.experts.desk import Conversation
+    from hoigen.models.experts.call import Answer, Expert
+    from hoigen.models.experts.desk import Conversation
 
 Order = tuple[str, str]
 ROLES: Order = ("first", "second")
@@ -86,7 +86,7 @@ def check_sees(experts: Mapping[str, Expert], *roles: str) -> None:
 
 def check_prompt(name: str) -> None:
     """Raises ValueError when a template cannot be read, or wants values: it is shown as it is."""
-    from hoigen.experts import prompts
+    from hoigen.models.experts import prompts
 
     try:
         prompts.render(name)
@@ -235,7 +235,7 @@ class Panel:
         return self.longer, {"votes": votes, "by": "more words", "reasons": reasons}
 
     async def _shown(self, prompt: str, schema: Any, order: Order) -> dict[str, Any]:
-        from hoigen.experts.prompts import render
+        from hoigen.models.experts.prompts import render
 
         first, second = (self.drafts[role] for role in order)
         role = "decision" if order == self.order else "decision, swapped"
@@ -243,7 +243,7 @@ class Panel:
         return data_of(role, await self.talk.ask(role, self.decision, rendered, schema=schema))
 
     async def _against(self, own: str, other: str, schema: Any) -> dict[str, Any]:
-        from hoigen.experts.prompts import render
+        from hoigen.models.experts.prompts import render
 
         rendered = render("claims", description=self.drafts[own], other=self.drafts[other], evidence=self.evidence)
         role = f"decision, claims of {own}"

@@ -11,8 +11,8 @@ from hoigen.core.clip import Clip, Frames, Sampling, Seconds
 from hoigen.core.errors import PROGRAM_FAULTS
 from hoigen.core.registry import expert
 from hoigen.core.settings import Setting
-from hoigen.experts.call import Answer, Request
 from hoigen.models import uses
+from hoigen.models.experts.call import Answer, Request
 
 if TYPE_CHECKING:
     from hoigen.measures.hoi_lite import HoiLite

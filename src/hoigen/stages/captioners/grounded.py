@@ -11,8 +11,8 @@ from hoigen.core.score import Caption
 from hoigen.stages.captioners import _seen, _sentences
 
 if TYPE_CHECKING:
-    from hoigen.experts.call import Expert
-    from hoigen.experts.desk import Conversation
+    from hoigen.models.experts.call import Expert
+    from hoigen.models.experts.desk import Conversation
 
 
 @captioner("grounded")

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from hoigen.core.registry import captioner
 from hoigen.core.score import Caption
 from hoigen.core.settings import Setting
-from hoigen.experts import prompts
-from hoigen.experts.desk import together
-from hoigen.experts.prompts import render
+from hoigen.models.experts import prompts
+from hoigen.models.experts.desk import together
+from hoigen.models.experts.prompts import render
 from hoigen.stages.captioners import _parts, _seen, _sentences
 from hoigen.stages.captioners._parts import ROLES, NoCaption, Panel
 
 if TYPE_CHECKING:
-    from hoigen.experts.call import Expert
-    from hoigen.experts.desk import Conversation
+    from hoigen.models.experts.call import Expert
+    from hoigen.models.experts.desk import Conversation
 
 
 @captioner("mixture")

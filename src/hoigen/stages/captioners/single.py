@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 from hoigen.core.registry import captioner
 from hoigen.core.score import Caption
 from hoigen.core.settings import Setting
-from hoigen.experts import prompts
+from hoigen.models.experts import prompts
 from hoigen.stages.captioners import _parts
 
 if TYPE_CHECKING:
-    from hoigen.experts.call import Expert
-    from hoigen.experts.desk import Conversation
+    from hoigen.models.experts.call import Expert
+    from hoigen.models.experts.desk import Conversation
 
 
 @captioner("single")
