@@ -1,7 +1,8 @@
 """What a measure is to the rest. A contract is one call; there are no base classes.
 
 Others stand beside those who ask for them: `hoigen.observe.observation` (Observer),
-`hoigen.models.experts.call` (Expert), `hoigen.stages.captioners` (Captioner), `hoigen.models.uses` (UsesModels, HasNetworks), `hoigen.work.executor`.
+`hoigen.models.experts.call` (Expert), `hoigen.stages.captioners` (Captioner),
+`hoigen.models.uses` (UsesModels, HasNetworks), `hoigen.work.executor`.
 """
 
 from __future__ import annotations
