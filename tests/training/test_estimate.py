@@ -10,8 +10,8 @@ import pytest
 
 pytest.importorskip("torch")
 
-from hoigen.dataset.training.finetune.estimate import estimate
-from hoigen.dataset.training.finetune.families import CogVideoX, Wan
+from hoigen.training.finetune.estimate import estimate
+from hoigen.training.finetune.families import CogVideoX, Wan
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
