@@ -23,7 +23,7 @@ from hoigen.commands.verify_release import verify_release
 from hoigen.core.errors import UsageError
 from hoigen.data.annotations import Annotation, Annotations
 from hoigen.data.run import Run
-from hoigen.dataset.release import checking, making, rights
+from hoigen.dataset.release import checking, rights
 from hoigen.dataset.release.describe import MEASURED
 from hoigen.rules import removals, sets
 
@@ -98,7 +98,7 @@ def test_files_of_cut_become_part_of_it(run: Run, tmp_path: Path) -> None:
     result = made(run, clips=folder, sources=sources)
     row = rows(result.made.folder)["a"]
     assert row["file"] == "clips/a.mp4"
-    assert row["file_sha256"] == making.sha256(result.made.folder / "clips" / "a.mp4")
+    assert row["file_sha256"] == checking.sha256(result.made.folder / "clips" / "a.mp4")
     assert {path.name for path in (result.made.folder / "clips").iterdir()} == {*(f"{n}.mp4" for n in "abcd"), "e.mkv"}
     assert verify_release(result.made.folder).verified.files == 13
     assert "faces were not blurred" in (result.made.folder / "README.md").read_text()
@@ -241,7 +241,7 @@ def test_who_changes_the_digests_too_is_found_by_the_published_one(run: Run) -> 
     (folder / "README.md").write_text("other")
     sums = (folder / "SHA256SUMS").read_text().splitlines()
     lines = [
-        f"{making.sha256(folder / 'README.md')}  README.md" if line.endswith("README.md") else line for line in sums
+        f"{checking.sha256(folder / 'README.md')}  README.md" if line.endswith("README.md") else line for line in sums
     ]
     (folder / "SHA256SUMS").write_text("\n".join(lines) + "\n")
     verify_release(folder)
@@ -348,7 +348,7 @@ def test_a_removed_clip_that_is_put_back_by_hand_is_named(run: Run, tmp_path: Pa
     facts = json.loads((folder / "release.json").read_text()) | {"clips": 5}
     (folder / "release.json").write_text(json.dumps(facts))
     names = [line.partition("  ")[2] for line in (folder / "SHA256SUMS").read_text().splitlines()]
-    (folder / "SHA256SUMS").write_text("".join(f"{making.sha256(folder / name)}  {name}\n" for name in names))
+    (folder / "SHA256SUMS").write_text("".join(f"{checking.sha256(folder / name)}  {name}\n" for name in names))
     with pytest.raises(UsageError, match="clip b: somebody asked for it to be removed"):
         verify_release(folder)
 

@@ -67,7 +67,7 @@ def check(folder: Path, digest: str | None = None) -> Verified:
             faults.append(f"{name}: missing")
         elif path.is_symlink():
             faults.append(f"{name}: a link")
-        elif _sha256(path) != expected:
+        elif sha256(path) != expected:
             faults.append(f"{name}: changed since the release was made")
     _raise(folder, faults)
     try:
@@ -114,7 +114,8 @@ def _sums(folder: Path) -> tuple[list[str], dict[str, str]]:
     return faults, found
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import hashlib
 import json
 import re
 import shutil
@@ -225,7 +224,7 @@ def _written(
             name = f"clips/{path.name}"
             (part / "clips").mkdir(exist_ok=True)
             shutil.copyfile(path, part / name)
-            media[clip] = (name, sha256(part / name))
+            media[clip] = (name, checking.sha256(part / name))
         index.write(con, run, facts.index, part, media)
         removals.write(part, {row.given_out for row in taken})
         changes = None
@@ -235,14 +234,14 @@ def _written(
             facts = dataclasses.replace(facts, changes=changes.lines)
         (part / "README.md").write_text(describe.card(facts), encoding="utf-8")
         (part / "eu_summary.md").write_text(describe.eu_summary(facts), encoding="utf-8")
-        digests = {name: (sha256(part / name), (part / name).stat().st_size) for name in facts.index.tables}
+        digests = {name: (checking.sha256(part / name), (part / name).stat().st_size) for name in facts.index.tables}
         (part / "croissant.json").write_text(describe.croissant(facts, digests), encoding="utf-8")
         (part / checking.FACTS).write_text(_facts_json(facts, changes), encoding="utf-8")
         every = sorted(str(path.relative_to(part)) for path in part.rglob("*") if path.is_file())
         known = dict(media.values())
-        lines = [f"{known.get(name) or sha256(part / name)}  {name}" for name in every]
+        lines = [f"{known.get(name) or checking.sha256(part / name)}  {name}" for name in every]
         (part / checking.SUMS).write_text("\n".join(lines) + "\n", encoding="utf-8")
-        digest = sha256(part / checking.SUMS)
+        digest = checking.sha256(part / checking.SUMS)
         if wanted.out.is_dir():
             wanted.out.rmdir()
         part.replace(wanted.out)
@@ -276,9 +275,3 @@ def _facts_json(facts: Facts, changes: checking.Changes | None) -> str:
         "changes": None if changes is None else changes.record,
     }  # fmt: skip
     return json.dumps(found, ensure_ascii=False, indent=1) + "\n"
-
-
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
