@@ -204,9 +204,9 @@ class AsksExperts(Protocol):
     """A measure that asks experts: they are opened once, in a process of their own, for all workers.
 
     It asks them through `hoigen.models.experts._waiting.waiting_of(self)`, which is told where that process is, and
-    where a run keeps answers. Where there is no such process (no workers, a measure tried out), its `load` opens them here.
-    While it waits for answers it is called for other clips, as many as keep the experts' slots busy: it holds nothing
-    that belongs to one clip.
+    where a run keeps answers. Where there is no such process (no workers, a measure tried out), its `load` opens
+    them here. While it waits for answers it is called for other clips, as many as keep the experts' slots busy: it
+    holds nothing that belongs to one clip.
     """
 
     experts: Sequence[Expert]
