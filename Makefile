@@ -14,6 +14,9 @@ VENV := .venv
 STAMP := $(VENV)/.installed
 MODELS := $(VENV)/.installed-models
 TORCH := torch==2.13.0
+# What setup installs; where PyTorch will be needed it is quicker at once: EXTRAS=dev,models,train.
+EXTRAS := dev
+FIRST = $(if $(findstring models,$(EXTRAS)),'$(TORCH)')
 HOIGEN := $(VENV)/bin/hoigen
 VBENCH := .venv-vbench
 READERS := .venv-readers
@@ -28,7 +31,7 @@ setup: $(STAMP)
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "hoigen needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "python venv is missing: apt-get install python3-venv"; exit 1; }
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(FIRST) -e '.[$(EXTRAS)]'
 	@touch $@
 
 demo: setup
@@ -55,7 +58,7 @@ test: setup $(MODELS)
 	$(VENV)/bin/python -m pytest -m 'not slow' -n auto --maxprocesses 4 --dist loadfile --durations 25 --durations-min 5
 
 test-slow: setup $(MODELS)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[ray]'
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[ray]' 'wandb>=0.19,<1'
 	$(VENV)/bin/python -m pytest -m slow
 	PYTHON='$(PYTHON)' TORCH='$(TORCH)' tests/install/extras.sh --heavy
 

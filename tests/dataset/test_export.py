@@ -104,7 +104,7 @@ def test_what_somebody_asked_to_be_taken_out_leaves_the_dataset(tmp_path: Path) 
     gone = next(iter(task_of(run, "videofolder", out).samples()))
     asked = tmp_path / "asked.csv"
     asked.write_text(f"kind,value\nvideo,{gone.uri}\n")
-    removals.write(run.path, removals.asked(asked, run))
+    removals.write(run.path, removals.asked(asked, run)[0])
     result = export(task_of(run, "videofolder", out))
     assert dict(result.plan.left_out) == {removals.WHY: 1}
     assert (result.plan.kept, result.samples, list(result.gone)) == (3, 2, [gone.name])

@@ -39,8 +39,9 @@ def main(folder: Path, heavy: bool) -> None:
     extras = extras_of(wheel)
     if unknown := set(extras) ^ {*LIGHT, *HEAVY, *DEVELOPMENT}:
         sys.exit(f"extras: {', '.join(sorted(unknown))}: {__file__} and pyproject.toml must name the same extras")
-    for chosen in (*([extra] for extra in extras), extras):
-        resolved(folder, wheel, chosen)
+    for extra in HEAVY:
+        resolved(folder, wheel, [extra])
+    resolved(folder, wheel, extras)
     pip(folder / "env", "install", str(wheel))
     uses = LIGHT | (HEAVY if heavy else {})
     for extra, code in uses.items():
@@ -61,19 +62,25 @@ def resolved(folder: Path, wheel: Path, extras: Sequence[str]) -> None:
     how = ("--dry-run", "--ignore-installed", "--report", str(report))
     pip(folder / "env", "install", *how, *wanted(folder, wheel, extras))
     found: list[dict[str, Any]] = json.loads(report.read_text())["install"]
-    names = {package["metadata"]["name"].lower().replace("_", "-") for package in found}
-    if brought := names & {*BANNED}:
+    refuse(extras, {package["metadata"]["name"] for package in found})
+    print(f"extras: [{','.join(extras)}] resolves to {len(found)} packages", flush=True)
+
+
+def refuse(extras: Sequence[str], packages: set[str]) -> None:
+    """Ends the program when what is banned is among the packages that extras bring."""
+    if brought := {name.lower().replace("_", "-") for name in packages} & {*BANNED}:
         sys.exit(f"extras: [{','.join(extras)}] brings {', '.join(sorted(brought))}")
-    print(f"extras: [{','.join(extras)}] resolves to {len(names)} packages", flush=True)
 
 
 def installed(folder: Path, wheel: Path, extras: Sequence[str], code: str) -> None:
-    """Installs them beside the bare wheel, in an environment that is thrown away, and imports what they are for."""
+    """Installs them beside the bare wheel, in an environment that is thrown away, and imports what they are for; ends
+    the program when that brought what is banned."""
     own = folder / "own"
     shutil.copytree(folder / "env", own, symlinks=True)
     pip(own, "install", *wanted(folder, wheel, extras))
     subprocess.run([own / "bin" / "python", "-c", code], check=True, cwd=folder)
     subprocess.run([own / "bin" / "python", "-m", "pip", "check", "--quiet"], check=True)
+    refuse(extras, {path.name.partition("-")[0] for path in own.glob("lib/python*/site-packages/*.dist-info")})
     shutil.rmtree(own)
     print(f"extras: [{','.join(extras)}] installs, and what it is for is imported", flush=True)
 

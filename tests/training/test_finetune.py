@@ -394,6 +394,7 @@ def test_killed_at_three_steps_it_ends_with_the_very_weights(
     assert (tmp_path / "killed" / "loss.csv").read_text() == (tmp_path / "whole" / "loss.csv").read_text()
 
 
+@pytest.mark.slow
 def test_wandb_writes_into_the_folder_of_the_training(
     models: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
