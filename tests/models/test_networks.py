@@ -302,7 +302,7 @@ def scored_here(folder: Path, shown: Path) -> dict[int, float | None]:
     return {int(Path(clip.uri).stem): scorer.score_one(clip).value for clip in clips}
 
 
-@pytest.mark.parametrize("workers", [1, 3, pytest.param(6, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("workers", [3, *(pytest.param(count, marks=pytest.mark.slow) for count in (1, 6))])
 def test_a_run_loads_a_network_once_and_scores_as_without_workers(
     tmp_path: Path, tiny_video: Path, workers: int
 ) -> None:
@@ -336,6 +336,7 @@ def test_a_killed_owner_costs_a_run_nothing(tmp_path: Path, tiny_video: Path) ->
     assert all(score is not None for score, _ in found.values()), found
 
 
+@pytest.mark.slow
 def test_a_clip_that_always_kills_the_owner_has_failed_alone(tmp_path: Path, tiny_video: Path) -> None:
     shown = videos(tiny_video, tmp_path / "videos", 8)
     measures(tmp_path)
@@ -349,6 +350,7 @@ def test_a_clip_that_always_kills_the_owner_has_failed_alone(tmp_path: Path, tin
     assert "the process of the model ended twice while it was at this question" in reason
 
 
+@pytest.mark.slow
 def test_a_stuck_worker_costs_the_network_nothing(tmp_path: Path, tiny_video: Path) -> None:
     shown = videos(tiny_video, tmp_path / "videos", 6)
     (tmp_path / "stuck_2").touch()
