@@ -88,8 +88,9 @@ def masked(uri: str) -> str:
 
 
 def _has_host(scheme: str) -> bool:
-    """Whether an address of this scheme names a machine; what stands there in those of object stores is a bucket."""
-    return scheme in WEB or scheme not in SCHEMES
+    """Whether an address of this scheme names a machine; what stands there in those of object stores is a bucket, and
+    `memory` is this process: to look its names up would cost a question to the network for each file."""
+    return scheme in WEB or scheme not in (*SCHEMES, "memory")
 
 
 def _names(schemes: tuple[str, ...]) -> str:
