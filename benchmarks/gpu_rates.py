@@ -58,7 +58,7 @@ def weights(folder: Path, names: Sequence[str]) -> list[dict[str, Any]]:
 
     from hoigen.models.nets.amt import Amt
     from hoigen.models.nets.clip import ClipVit, Text, ViClip, Vision
-    from hoigen.models.nets.dbnet import _DbNet
+    from hoigen.models.nets.dbnet import DbNet
     from hoigen.models.nets.dino import Dino
     from hoigen.models.nets.laion import Head
     from hoigen.models.nets.musiq import Musiq
@@ -80,7 +80,7 @@ def weights(folder: Path, names: Sequence[str]) -> list[dict[str, Any]]:
 
     def dbnet() -> str:
         """A map with little text in it, as of most footage; what boxes cost in a worker is hardly in it."""
-        model = _DbNet(True, (False, True, True, True))
+        model = DbNet(True, (False, True, True, True))
         for each in model.parameters():
             if each.dim() > 1:
                 torch.nn.init.kaiming_normal_(each)

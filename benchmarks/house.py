@@ -5,8 +5,7 @@ top entries         what a newcomer sees first: files and folders directly in th
 functions           defs per 1,000 lines; their median and 90th percentile of lines
 single-use helpers  private functions and methods (`_name`) that their module names once besides where they are defined,
                     as a share of all functions
-public classes      classes per 1,000 lines without an underscore, in modules without one: PEP 8 calls what is in an
-                    internal module internal, too
+public classes      classes without underscore per 1,000 lines
 documented          of public functions with arguments that have a docstring, those in which every argument is named, or
                     has its help in its annotation (`Annotated[..., Setting(...)]`)
 circles             groups of modules that import each other when they are imported (`if TYPE_CHECKING` is left out)
@@ -120,8 +119,7 @@ def figures(root: Path) -> dict[str, str]:
     every = [(name, function) for name, (_, tree) in found.items() for function in functions(tree)]
     sizes = sorted((function.end_lineno or function.lineno) - function.lineno + 1 for _, function in every)
     single = sum(used_once(path.read_text(encoding="utf-8"), tree) for path, tree in found.values())
-    open_modules = [tree for name, (_, tree) in found.items() if not re.search(r"\._(?!_)", name)]
-    classes = [node for tree in open_modules for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    classes = [node for _, tree in found.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
     public = [
         (function, arguments_of(function))
         for _, function in every

@@ -26,7 +26,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
-sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "experts"))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "models" / "experts"))
 
 import numpy as np
 from fake_chat_server import Body, FakeChatServer, Say

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
-sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "experts"))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "models" / "experts"))
 
 from fake_chat_server import Body, FakeChatServer, Say
 from machine import headline

@@ -2,7 +2,7 @@
 whether they say the same on the project's own cases.
 
 pip install --target SITE scipy scikit-learn statsmodels && python -m compileall -q SITE
-PYTHONPATH=tests/stats python benchmarks/statistics_libraries.py SITE
+PYTHONPATH=tests/core/stats python benchmarks/statistics_libraries.py SITE
 
 The libraries are no dependency. `lines` are those of hoigen that would go, and those of the call below that would come.
 """

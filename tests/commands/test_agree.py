@@ -16,7 +16,7 @@ from hoigen.commands.agree import Agreed, agree
 from hoigen.core.errors import UsageError
 from hoigen.evaluation.models.ratings import Agreement
 
-CASES = json.loads((Path(__file__).parents[1] / "stats" / "ranks_scipy.json").read_text())["cases"]
+CASES = json.loads((Path(__file__).parents[1] / "core" / "stats" / "ranks_scipy.json").read_text())["cases"]
 IDS = list(PROMPTS)
 
 

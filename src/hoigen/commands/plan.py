@@ -23,7 +23,7 @@ GIB = 1 << 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Cost:
+class Cost:
     """What one step takes of one clip.
 
     Args:
@@ -100,7 +100,7 @@ class Plan:
     cards: int
     cores: int
     passes: tuple[str, ...]
-    costs: tuple[_Cost, ...]
+    costs: tuple[Cost, ...]
     models: tuple[_Model, ...]
     memory_mb: int
     notes: tuple[str, ...]
@@ -272,7 +272,7 @@ def plan(
     models = _models(steps, caption, number > 0)
     if caption:
         on: On = "card" if any(model.of_stage("captions") for model in models) else "core"
-        costs.append(_Cost(step="captions", on=on, note="no rate of a captioner"))
+        costs.append(Cost(step="captions", on=on, note="no rate of a captioner"))
     notes = ["A clip is taken to go through every measure: one that a rule drops before costs less."]
     if given["score_all"] or not given["keep"]:
         notes = []
@@ -327,21 +327,21 @@ def _passes(shots: Any, steps: Sequence[Step], caption: bool) -> tuple[str, ...]
     return tuple(found)
 
 
-def _costs(shots: Any, steps: Sequence[Step], footage: Footage, with_card: bool) -> list[_Cost]:
+def _costs(shots: Any, steps: Sequence[Step], footage: Footage, with_card: bool) -> list[Cost]:
     """What each step of these passes takes of one clip."""
     from hoigen.core.clip import EveryFrame
     from hoigen.models.experts.call import AsksExperts
     from hoigen.models.uses import HasNetworks
     from hoigen.stages.rates import rate_of, units_of
 
-    def cost(step: str, on: On, rate: Rate | None, sampling: Any, lacks: str = "no rate of it") -> _Cost:
+    def cost(step: str, on: On, rate: Rate | None, sampling: Any, lacks: str = "no rate of it") -> Cost:
         if rate is None:
-            return _Cost(step=step, on=on, note=lacks)
+            return Cost(step=step, on=on, note=lacks)
         # sizes as the step sees them: most measures look at pictures that are made smaller
         most = sampling.short_side or math.inf
         there, here = min(rate.size, most), min(footage.short_side, most)
         against: Any = "" if not rate.size or there == here else "smaller" if there < here else "larger"
-        return _Cost(
+        return Cost(
             step=step,
             on=on,
             unit=rate.unit,
@@ -368,7 +368,7 @@ def _costs(shots: Any, steps: Sequence[Step], footage: Footage, with_card: bool)
             observer = step.looking.observer
             key = (observer.name, step.observation)
             if key in looks:
-                found.append(_Cost(step=step.name, on="core", rate=1.0, note=f"made of what {looks[key]} looks at"))
+                found.append(Cost(step=step.name, on="core", rate=1.0, note=f"made of what {looks[key]} looks at"))
                 continue
             looks[key] = step.name
             on: On = "card" if with_card and isinstance(observer, HasNetworks) else "core"
@@ -379,7 +379,7 @@ def _costs(shots: Any, steps: Sequence[Step], footage: Footage, with_card: bool)
             continue
         networks = step.measure.networks if isinstance(step.measure, HasNetworks) else ()
         if len(networks) > 1 or isinstance(step.measure, AsksExperts):
-            found.append(_Cost(step=step.name, on="card" if with_card else "core", note="no rate of these models"))
+            found.append(Cost(step=step.name, on="card" if with_card else "core", note="no rate of these models"))
             continue
         on = "card" if with_card and networks and networks[0].device != "cpu" else "core"
         network = networks[0].build if networks else ""

@@ -23,14 +23,14 @@ LIST_KINDS = (list, tuple, Sequence)
 VIDEOS: Json = {"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}}]}
 
 
-class _Schema(dict[str, Any]):
+class Schema(dict[str, Any]):
     """A JSON Schema that prints as its text."""
 
     def __str__(self) -> str:
         return json.dumps(self, indent=2, ensure_ascii=False)
 
 
-def schema() -> _Schema:
+def schema() -> Schema:
     """Prints the JSON Schema of a recipe, for editors that check and complete YAML.
 
     First line of a recipe, for the YAML language server: `# yaml-language-server: $schema=hoigen.schema.json`.
@@ -79,7 +79,7 @@ def schema() -> _Schema:
     }
     made["if"] = {"properties": {"measures": {"contains": own_file}}, "required": ["measures"]}
     made["else"] = {"properties": {"keep": {"propertyNames": {"enum": [*score_names(), HUMAN]}}}}
-    return _Schema(made)
+    return Schema(made)
 
 
 def of_key(key: Key, made: Json | None = None) -> Json:

@@ -225,7 +225,7 @@ def _rows(folder: Folder, name: str, clip: str | None = None) -> list[Annotation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Answers:
+class Answers:
     """What people say in answer to one question of a run.
 
     Args:
@@ -274,7 +274,7 @@ class _Answers:
         return f"{Run(self.run).annotations.uri}, clip {clip}, question {self.question}, {who}"
 
 
-def answers(run: Path, question: str | None, option: str, usual: Sequence[str] = ()) -> _Answers:
+def answers(run: Path, question: str | None, option: str, usual: Sequence[str] = ()) -> Answers:
     """What people say in answer to one question.
 
     Args:
@@ -300,10 +300,10 @@ def answers(run: Path, question: str | None, option: str, usual: Sequence[str] =
     for row in rows:
         if row.question == chosen and row.value is not None:
             said.setdefault(row.clip, {})[row.who] = row.value
-    return _Answers(run=Path(run), question=chosen, said=said)
+    return Answers(run=Path(run), question=chosen, said=said)
 
 
-def verdicts(run: Path, question: str | None) -> _Answers | None:
+def verdicts(run: Path, question: str | None) -> Answers | None:
     """What people say of whether clips are kept; None where nobody has said anything.
 
     Args:

@@ -68,7 +68,7 @@ class Looks:
 
 
 @dataclass(frozen=True, slots=True)
-class _Pairs:
+class Pairs:
     """Clips that are alike.
 
     Args:
@@ -136,7 +136,7 @@ def placed(sizes: np.ndarray, hashes: np.ndarray, places: Sequence[Sequence[int]
     return Looks(starts, every, valid)
 
 
-def pairs_of(looks: Looks, least: float, mirror: int) -> _Pairs:
+def pairs_of(looks: Looks, least: float, mirror: int) -> Pairs:
     """All pairs of clips that are at least so alike, in order of `first`, then `second`.
 
     Args:
@@ -343,7 +343,7 @@ class _Search:
             scores[begin : begin + len(first)] /= np.minimum(self.valid[first], self.valid[second])
         return scores
 
-    def compared(self, found: np.ndarray, crowded: int) -> _Pairs:
+    def compared(self, found: np.ndarray, crowded: int) -> Pairs:
         """Pairs that are alike enough at the shift that fits best: one at which they have a look in common, or the
         next."""
         import numpy as np
@@ -356,13 +356,11 @@ class _Search:
         first, second, mirrored, scores = first[order], second[order], mirrored[order], scores[order]
         best = np.append(True, (first[1:] != first[:-1]) | (second[1:] != second[:-1]))[: len(first)]
         best &= scores >= self.least
-        return _Pairs(
-            first[best].astype(np.int32), second[best].astype(np.int32), scores[best], mirrored[best], crowded
-        )
+        return Pairs(first[best].astype(np.int32), second[best].astype(np.int32), scores[best], mirrored[best], crowded)
 
 
 @dataclass(frozen=True, slots=True)
-class _Member:
+class Member:
     """A clip of a group.
 
     Args:
@@ -378,7 +376,7 @@ class _Member:
     mirrored: bool
 
 
-def groups(pairs: _Pairs) -> Iterator[_Member]:
+def groups(pairs: Pairs) -> Iterator[Member]:
     """The groups: the clip with the lowest number leads, all that are like it follow, and so on with those left.
 
     A clip is thus always like the one that leads its group; likeness is not passed on from clip to clip.
@@ -391,6 +389,6 @@ def groups(pairs: _Pairs) -> Iterator[_Member]:
             continue
         if first not in led:
             led.add(first)
-            yield _Member(first, first, 1.0, False)
+            yield Member(first, first, 1.0, False)
         taken.add(second)
-        yield _Member(second, first, alike, mirrored)
+        yield Member(second, first, alike, mirrored)

@@ -29,7 +29,7 @@ FACTS = b"hoigen.split"
 
 
 @dataclass(frozen=True, slots=True)
-class _Leak:
+class Leak:
     """A training clip that shows what a prompt asks for."""
 
     clip: str
@@ -57,7 +57,7 @@ class Split:
     clips: dict[str, int]
     scenes: dict[str, int]
     joined: int
-    leaks: tuple[_Leak, ...] | None
+    leaks: tuple[Leak, ...] | None
     unasked: int
 
 
@@ -214,7 +214,7 @@ def _write(run: Run, rows: list[dict[str, str]], facts: dict[str, Any]) -> Path:
     return path
 
 
-def _leaks(con: duckdb.DuckDBPyConnection, run: Run, path: Path, suite: Suite) -> tuple[_Leak, ...]:
+def _leaks(con: duckdb.DuckDBPyConnection, run: Run, path: Path, suite: Suite) -> tuple[Leak, ...]:
     source = categories_file(run)
     if source is None:
         raise UsageError(f"--prompts: the run has no categories yet; hoigen categories {run.path} finds them")
@@ -234,4 +234,4 @@ def _leaks(con: duckdb.DuckDBPyConnection, run: Run, path: Path, suite: Suite) -
         join {rows_of_file(path)} p on p.id = c.id and p.part = '{TRAIN}' join kept k on k.id = c.id
         order by k.video, k.n, asked.prompt"""
     ).fetchall()
-    return tuple(_Leak(*row[:6]) for row in rows)
+    return tuple(Leak(*row[:6]) for row in rows)

@@ -75,7 +75,7 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
-class _Terms:
+class Terms:
     """What there is of one kind: objects, actions, words.
 
     Args:
@@ -139,9 +139,9 @@ class Statistics:
     motion_of: str
     captions: int
     lengths: Spread | None
-    words: _Terms | None
-    objects: _Terms | None
-    actions: _Terms | None
+    words: Terms | None
+    objects: Terms | None
+    actions: Terms | None
     pairs: int | None
     growth: tuple[tuple[int, int, int, int], ...]
     matrix: tuple[tuple[str, ...], tuple[str, ...], tuple[tuple[int, ...], ...]] | None
@@ -333,7 +333,7 @@ def _captions(con: duckdb.DuckDBPyConnection, run: Run, missing: list[str]) -> d
     return {"captions": many, "lengths": lengths, "words": found}
 
 
-def _terms(con: duckdb.DuckDBPyConnection, query: str) -> _Terms | None:
+def _terms(con: duckdb.DuckDBPyConnection, query: str) -> Terms | None:
     """Of a query with the columns name and many."""
     con.execute(
         f"""create or replace temp table ranked as
@@ -348,7 +348,7 @@ def _terms(con: duckdb.DuckDBPyConnection, query: str) -> _Terms | None:
     spaced = sorted({round(kinds ** (at / RANKS)) for at in range(RANKS + 1)})  # evenly, in the logarithm
     places = ", ".join(map(str, spaced))
     tail = con.execute(f"select place, many from ranked where place in ({places}) order by place").fetchall()
-    return _Terms(kinds, int(total), tuple((name, int(many)) for name, many in top), tuple(tail), once)
+    return Terms(kinds, int(total), tuple((name, int(many)) for name, many in top), tuple(tail), once)
 
 
 def categories_file(run: Run) -> str | None:
@@ -402,7 +402,7 @@ def _growth(con: duckdb.DuckDBPyConnection) -> tuple[tuple[int, int, int, int], 
     return tuple((at, *(bisect.bisect_right(rows, at) for rows in counted.values())) for at in points)
 
 
-def _matrix(con: duckdb.DuckDBPyConnection, objects: _Terms, actions: _Terms) -> Any:
+def _matrix(con: duckdb.DuckDBPyConnection, objects: Terms, actions: Terms) -> Any:
     rows = con.execute(
         f"""with a as (select action from done group by all order by count(distinct id) desc, action limit {MATRIX}),
             o as (select object from done group by all order by count(distinct id) desc, object limit {MATRIX})

@@ -56,7 +56,7 @@ WORDS = (*PARTS, "inside", "none")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Line:
+class Line:
     """A line of the table. object: `*` for all without a line of their own. why: what the line stands on."""
 
     verb: str
@@ -66,12 +66,12 @@ class _Line:
 
 
 @functools.cache
-def table() -> Mapping[tuple[str, str], _Line]:
+def table() -> Mapping[tuple[str, str], Line]:
     """(verb, object) -> its line, as contact.csv has them."""
     with FILE.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     return {
-        (row["verb"], row["object"]): _Line(
+        (row["verb"], row["object"]): Line(
             verb=row["verb"],
             object=row["object"],
             contact=replace(
@@ -107,7 +107,7 @@ def contact_of(verb: str | None, thing: str | None) -> Contact:
     return ANY if line is None else line.contact
 
 
-def line_of(verb: str | None, thing: str | None) -> _Line | None:
+def line_of(verb: str | None, thing: str | None) -> Line | None:
     """The line of the table that an interaction goes by; None where it has none."""
     if verb is None:
         return None

@@ -47,9 +47,9 @@ class Client:
 
     def wait(self, name: str, asked: Any) -> Any:
         """As `answer` with this `name` and what is `asked`, for those who wait for it. Not within an event loop."""
-        return _Waiting(self._begun(name, asked), lambda answer: answer).result()
+        return Waiting(self._begun(name, asked), lambda answer: answer).result()
 
-    def submit(self, name: str, call: Any, change: Callable[[Any], Any]) -> _Waiting:
+    def submit(self, name: str, call: Any, change: Callable[[Any], Any]) -> Waiting:
         """Asks a network, and returns what waits for its answer: many questions may be under way. Where the memory that
         is shared with the process of the models is full of such, it waits until one of them is answered.
 
@@ -66,7 +66,7 @@ class Client:
         asking = self._begun(name, dataclasses.replace(call, inputs=tuple(sent[:count]), named=named))
         if give_back is not None:
             asking.add_done_callback(lambda _: give_back())
-        return _Waiting(asking, change)
+        return Waiting(asking, change)
 
     def _shared(self, name: str) -> arena.Arena | None:
         """This process's memory, where the process of the models can read it: a system may forbid it."""
@@ -130,7 +130,7 @@ class Client:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Waiting:
+class Waiting:
     """An answer that comes.
 
     Args:

@@ -36,7 +36,7 @@ HOLE = 0.6
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class Line:
     """A line about a frame: at a time in seconds of its video, or by the frame's number.
 
     Args:
@@ -70,7 +70,7 @@ class _Recording:
 
     about: About
     gives: tuple[str, ...]
-    videos: Mapping[str, Sequence[_Line]]
+    videos: Mapping[str, Sequence[Line]]
     of_pairs: bool
 
 
@@ -154,7 +154,7 @@ def _pairs(path: Path) -> _Recording:
         raise UsageError(f"{where}: any_verb: true or false; it came as {head['any_verb']!r}")
     knows, detector = knows_of(head), text(head, "detector", where)
     about = About(observer=detector, theta=theta, knows=knows, models=models_of(head, where))
-    videos: dict[str, list[_Line]] = {}
+    videos: dict[str, list[Line]] = {}
     for at, line in lines[1:]:
         given = parsed(line, where := f"{path}: line {at}", PAIRS_ROW)
         known_keys(given, PAIRS_ROW, where)
@@ -166,7 +166,7 @@ def _pairs(path: Path) -> _Recording:
         if frame is not None and not (isinstance(frame, int) and number(frame) and frame >= 0):
             raise UsageError(f"{where}: frame: a whole number, 0 or more; it came as {frame!r}")
         second = None if time is None else float(time)
-        rows.append(_Line(at, 0, second, frame, _pairs_of(given, where, about)))
+        rows.append(Line(at, 0, second, frame, _pairs_of(given, where, about)))
     return _Recording(about, ("pairs",), videos, of_pairs=True)
 
 
@@ -188,7 +188,7 @@ def _scenes(path: Path, sha256: str) -> _Recording:
     """A file of frames: where the lines of each video are."""
     head: dict[str, Any] | None = None
     gives: tuple[str, ...] = ()
-    videos: dict[str, list[_Line]] = {}
+    videos: dict[str, list[Line]] = {}
     start = 0
     with path.open("rb") as file:
         for at, line in enumerate(file, 1):
@@ -210,7 +210,7 @@ def _scenes(path: Path, sha256: str) -> _Recording:
             if frame is not None and not (isinstance(frame, int) and number(frame) and frame >= 0):
                 raise UsageError(f"{where}: frame: a whole number, 0 or more; it came as {frame!r}")
             lines = videos.setdefault(video, [])
-            lines.append(_Line(at, here, None if second is None else float(second), frame))
+            lines.append(Line(at, here, None if second is None else float(second), frame))
     assert head is not None  # the file is not empty
     own = {"name": head["pipeline"], "revision": sha256[:16]}
     models = (own, *models_of(head, str(path)))
@@ -283,7 +283,7 @@ def check_videos(path: Path, uris: Iterable[str]) -> None:
         raise UsageError("\n  ".join([head, *faults[:SEVERAL], *more]))
 
 
-def lines_of(path: Path, clip: Clip, sampling: Sampling, slack: float | None = None) -> list[tuple[float, _Line]] | str:
+def lines_of(path: Path, clip: Clip, sampling: Sampling, slack: float | None = None) -> list[tuple[float, Line]] | str:
     """The lines of a clip with their times, seconds from its start; or the reason why there are none.
 
     Args:
@@ -329,7 +329,7 @@ def lines_of(path: Path, clip: Clip, sampling: Sampling, slack: float | None = N
     return [(at[line.number] - clip.start, line) for _, line in picked]
 
 
-def frames(path: Path, picked: Sequence[tuple[float, _Line]], size: tuple[int, int]) -> Iterator[ObservedFrame]:
+def frames(path: Path, picked: Sequence[tuple[float, Line]], size: tuple[int, int]) -> Iterator[ObservedFrame]:
     """The frames of lines of a file of frames, with their times. size: of the clip, where a line has none."""
     gives = read(path).gives
     with path.open("rb") as file:

@@ -48,7 +48,7 @@ BLOCK = 500
 
 
 @dataclass(slots=True)
-class _Brought:
+class Brought:
     """What came of a file. rows: that it has. added: verdicts that are new. known: that were there already. left_out:
     rows that say nothing (tasks of Label Studio that were skipped). people: who have no account here."""
 
@@ -192,7 +192,7 @@ def _annotation(row: Mapping[str, Any], present: set[str | None]) -> dict[str, A
     }
 
 
-def read(project: Project, file: Path, format: Format | None = None, *, question: str | None = None) -> _Brought:
+def read(project: Project, file: Path, format: Format | None = None, *, question: str | None = None) -> Brought:
     """Brings verdicts of a file into a review, all or none.
 
     Args:
@@ -206,7 +206,7 @@ def read(project: Project, file: Path, format: Format | None = None, *, question
     Raises UsageError that names the file, the place, what came and what is allowed; nothing is added then.
     """
     chosen = format or ENDS.get(file.suffix.lower(), "csv")
-    result = _Brought()
+    result = Brought()
     came = list(_tasks(file, result) if chosen == "label-studio" else _table(file))
     result.rows = len(came) + result.left_out
     if not came and not result.left_out:
@@ -251,7 +251,7 @@ def _table(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         yield row.place, made
 
 
-def _tasks(file: Path, result: _Brought) -> Iterator[tuple[str, dict[str, Any]]]:
+def _tasks(file: Path, result: Brought) -> Iterator[tuple[str, dict[str, Any]]]:
     tasks = read_json(file)
     if not isinstance(tasks, list):
         raise UsageError(f"{file}: a list of tasks; it came as {shown(tasks)}")
@@ -396,7 +396,7 @@ def _moment(came: Any, now: float) -> float:
     return (when - EPOCH) / timedelta(microseconds=1) / 1e6
 
 
-def _people(con: Connection, names: set[str], result: _Brought) -> dict[str, int]:
+def _people(con: Connection, names: set[str], result: Brought) -> dict[str, int]:
     """Numbers of people by name; who is not known is noted, and cannot sign in."""
     known = {row.name: row.id for row in con.execute(sa.select(t.person.c.id, t.person.c.name))}
     now = datetime.now(UTC).timestamp()

@@ -19,7 +19,7 @@ KINDS = {".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/mp4", ".webm":
 """Kinds of files that browsers play, by the ends of their names."""
 
 
-class _Media(NamedTuple):
+class Media(NamedTuple):
     """A file to send, and what kind of file it is."""
 
     file: Path
@@ -53,10 +53,10 @@ def plays(row: Mapping[str, Any]) -> bool:
         return False
 
 
-def source(row: Mapping[str, Any]) -> _Media:
+def source(row: Mapping[str, Any]) -> Media:
     """The video of a clip itself. Raises Gone."""
     file = source_file(row)
-    return _Media(file, KINDS.get(file.suffix.lower(), "application/octet-stream"))
+    return Media(file, KINDS.get(file.suffix.lower(), "application/octet-stream"))
 
 
 def source_file(row: Mapping[str, Any]) -> Path:

@@ -31,7 +31,7 @@ SAMPLED = "sampled"
 
 
 @dataclass(frozen=True, slots=True)
-class _Precision:
+class Precision:
     """What the verdicts say of what the machine would keep.
 
     Args:
@@ -66,13 +66,13 @@ class _Items:
     free: NDArray[np.bool_]
 
 
-def precision(project: Project) -> _Precision:
+def precision(project: Project) -> Precision:
     """What the verdicts say now; nothing is changed."""
     found, _ = _looked_at(project)
     return found
 
 
-def update(project: Project) -> _Precision:
+def update(project: Project) -> Precision:
     """Brings the review up to what its verdicts say: which clips are asked first, which twice, which not at all.
 
     Nothing is changed in a review without a promise (`project.set(promise=0.99)`), but that clips which were left out
@@ -149,7 +149,7 @@ def _ask_again(project: Project, items: _Items, places: NDArray[np.int64]) -> No
             con.execute(statement, [{"number": int(items.number[i]), "votes": int(items.given[i])} for i in places])
 
 
-def _looked_at(project: Project) -> tuple[_Precision, _Items | None]:
+def _looked_at(project: Project) -> tuple[Precision, _Items | None]:
     promise = project.setting("promise")
     not_counted = alerted(project, KEEP)
     false_keep = false_keep_of(project, not_counted)
@@ -158,14 +158,14 @@ def _looked_at(project: Project) -> tuple[_Precision, _Items | None]:
     if items is None:
         nothing = np.zeros(0, np.int64)
         none = saving(nothing, nothing.astype(float), nothing.astype(np.int8), false_keep=false_keep, **given)
-        return _Precision(none, (), false_keep, promise, 0, 0), None
+        return Precision(none, (), false_keep, promise, 0, 0), None
     bands = band_of(items.score, bands=BANDS)
     found = saving(bands, items.chance, items.said, false_keep=false_keep, **given)
     edges = tuple(
         (float(items.score[bands == at].min()), float(items.score[bands == at].max())) for at in range(bands.max() + 1)
     )
     out = int((items.state == t.LEFT_OUT).sum())
-    return _Precision(found, edges, false_keep, promise, out, len(items.score)), items
+    return Precision(found, edges, false_keep, promise, out, len(items.score)), items
 
 
 def _items(project: Project, not_counted: set[int]) -> _Items | None:

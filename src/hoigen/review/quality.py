@@ -26,7 +26,7 @@ DAYS = 14
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Mode:
+class Mode:
     """How well answers of one way of looking do. right: on gold questions, with Wilson's 95 % interval."""
 
     mode: str
@@ -37,7 +37,7 @@ class _Mode:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Overview:
+class Overview:
     """All numbers of one question.
 
     Args:
@@ -55,13 +55,13 @@ class _Overview:
     items: int
     done: int
     people: Sequence[Person]
-    modes: Sequence[_Mode]
+    modes: Sequence[Mode]
     agreement: Agreement
     days: Sequence[tuple[str, int]]
     finish: Finish
 
 
-def overview(project: Project, question: str) -> _Overview:
+def overview(project: Project, question: str) -> Overview:
     """All numbers of one question, as they are now."""
     with project.db.read() as con:
         states = {
@@ -85,7 +85,7 @@ def overview(project: Project, question: str) -> _Overview:
             units.setdefault(one.unit, {})[one.who] = one.value
     level: Level = "ordinal" if question == RATING else "nominal"
     moments = [datetime.fromtimestamp(at, UTC) for at in times]
-    return _Overview(
+    return Overview(
         states=states,
         items=asked,
         done=states.get(t.DONE, 0) + states.get(t.ADJUDICATED, 0),
@@ -158,7 +158,7 @@ def _days(moments: Sequence[datetime]) -> list[tuple[str, int]]:
     ]
 
 
-def _modes(project: Project, question: str) -> list[_Mode]:
+def _modes(project: Project, question: str) -> list[Mode]:
     held, item, said = t.assignment.c, t.item.c, t.verdict.c
     answered = sa.select(said.mode, sa.func.count(), sa.func.avg(said.seconds)).join(
         t.assignment, held.verdict == said.id
@@ -179,7 +179,7 @@ def _modes(project: Project, question: str) -> list[_Mode]:
         else:
             estimate = Estimate(value=None, reason="no gold question was answered so")
         found.append(
-            _Mode(
+            Mode(
                 mode=mode,
                 answers=count,
                 seconds=None if seconds is None else float(seconds),

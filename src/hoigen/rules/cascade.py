@@ -70,7 +70,7 @@ class Step:
     @property
     def by_people(self) -> bool:
         """Whether it is what people say: no measure is asked, and nothing of it lies among the scores."""
-        return isinstance(self.measure, _People)
+        return isinstance(self.measure, People)
 
     @property
     def waiting(self) -> str:
@@ -102,7 +102,7 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _People:
+class People:
     """Stands where a measure stands, for what people say."""
 
     name: str = HUMAN
@@ -205,7 +205,7 @@ def with_rules(steps: Sequence[Step], keep: Mapping[str, Any] | None) -> tuple[S
         if bounds is not None:
             rules[score] = build(Rule, bounds, f"keep.{score}")
     if HUMAN in rules:
-        steps = [*measured(steps), Step(HUMAN, _People(), (SAID,), {}, "")]
+        steps = [*measured(steps), Step(HUMAN, People(), (SAID,), {}, "")]
     ruled = [
         dataclasses.replace(step, rules={score: rule for score, rule in rules.items() if owners[score] == step.name})
         for step in steps

@@ -79,7 +79,7 @@ def _query(files: list[str]) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Said:
+class Said:
     """How much people have said, and how long ago.
 
     Args:
@@ -101,7 +101,7 @@ class _Said:
         return f"human: {clips} a verdict, the last of {self.last:%Y-%m-%d %H:%M} UTC ({ago})"
 
 
-def said(con: duckdb.DuckDBPyConnection, schema: str = "main") -> _Said:
+def said(con: duckdb.DuckDBPyConnection, schema: str = "main") -> Said:
     """How much people have said of a connection's run, and how long ago."""
     clips, last = con.execute(f"select count(*), max(written) from {schema}.said_human").fetchone() or (0, None)
-    return _Said(clips=clips, last=None if last is None else EPOCH + timedelta(microseconds=last))
+    return Said(clips=clips, last=None if last is None else EPOCH + timedelta(microseconds=last))

@@ -40,7 +40,7 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class _RuleShare:
+class RuleShare:
     """One rule of a recipe over the clips of a run.
 
     Args:
@@ -88,10 +88,10 @@ class Retention:
     failed: int
     open: int
     passed: int
-    rules: tuple[_RuleShare, ...]
+    rules: tuple[RuleShare, ...]
 
     @property
-    def lacking(self) -> tuple[_RuleShare, ...]:
+    def lacking(self) -> tuple[RuleShare, ...]:
         """Rules that decide nothing, since the run has no such number."""
         return tuple(rule for rule in self.rules if rule.lacks)
 
@@ -168,7 +168,7 @@ def side_by_side(run: Run, own: Sequence[Step], recipes: Sequence[Rules]) -> Sid
 
 
 def _retention(con: Any, asked: Rules, bare: Sequence[Step], at: Mapping[str, int]) -> Retention:
-    rules: list[_RuleShare] = []
+    rules: list[RuleShare] = []
     broken, failed, lacking = ["false"], ["false"], ["false"]
     for step in asked.steps:
         index = at.get(step.name)
@@ -178,9 +178,7 @@ def _retention(con: Any, asked: Rules, bare: Sequence[Step], at: Mapping[str, in
                 lacking.append(f"_state_{index} is null")
         for score, rule in step.rules.items():
             if index is None or score not in bare[index].emits:
-                rules.append(
-                    _RuleShare(score, bounds_of(rule), lacks=f"not measured here: this run has no {step.name}")
-                )
+                rules.append(RuleShare(score, bounds_of(rule), lacks=f"not measured here: this run has no {step.name}"))
                 continue
             breaks = f"coalesce(_state_{index} = 'ok', false) and not {passes_sql(quoted(score), rule)}"
             broken.append(breaks)
@@ -190,9 +188,9 @@ def _retention(con: Any, asked: Rules, bare: Sequence[Step], at: Mapping[str, in
             ).fetchall()
             differs = step.fingerprint != bare[index].fingerprint
             lacks = "" if seen else "not measured here: no clip of this run came so far"
-            rules.append(_RuleShare(score, bounds_of(rule), seen, dropped, lacks, differs))
+            rules.append(RuleShare(score, bounds_of(rule), seen, dropped, lacks, differs))
     rules += [
-        _RuleShare(name, f"{{{bounds}}}", lacks="no number in this recipe: its file says why")
+        RuleShare(name, f"{{{bounds}}}", lacks="no number in this recipe: its file says why")
         for name, bounds in asked.commented
     ]
     end = f"""case when state <> 'ok' then state when {" or ".join(f"({each})" for each in broken)} then 'dropped'

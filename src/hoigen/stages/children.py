@@ -36,7 +36,7 @@ TOOL = "hoigen children"
 
 
 @dataclass(frozen=True, slots=True)
-class _Child:
+class Child:
     """A clip out of another.
 
     Args:
@@ -85,7 +85,7 @@ class _Child:
         return row | ({"caption": self.parent.prompt} if self.parent.prompt else {})
 
 
-def children_of(run: Run, steps: Sequence[Step]) -> list[_Child]:
+def children_of(run: Run, steps: Sequence[Step]) -> list[Child]:
     """What people have trimmed and cropped, of the clips that the run's measures keep; in the order of the input.
 
     Args:
@@ -101,7 +101,7 @@ def children_of(run: Run, steps: Sequence[Step]) -> list[_Child]:
     for row in Annotations(run).latest():
         if row.question in (TRIM, CROP) and row.value is not None:
             said.setdefault(row.clip, {}).setdefault((row.clip, row.who), {})[row.question] = row.value
-    found: dict[tuple[str, str], _Child] = {}
+    found: dict[tuple[str, str], Child] = {}
     if not said:
         return []
     steps = measured(steps)
@@ -110,7 +110,7 @@ def children_of(run: Run, steps: Sequence[Step]) -> list[_Child]:
             for (name, who), words in said[kept.clip.id].items():
                 where = f"{run.annotations.uri}, clip {name}, {who}"
                 trim, crop = _trim(words.get(TRIM), kept.clip, where), _crop(words.get(CROP), where)
-                child = _Child(kept.clip, trim, crop)
+                child = Child(kept.clip, trim, crop)
                 found.setdefault(child.key, child)
     return list(found.values())
 
@@ -146,7 +146,7 @@ def _crop(text: str | None, where: str) -> Box | None:
     return left, top, right, bottom
 
 
-def write_list(folder: Path, children: Iterable[_Child]) -> int:
+def write_list(folder: Path, children: Iterable[Child]) -> int:
     """Writes the list of all children that there ever were: a run's list only grows at its end.
 
     Returns how many are new.
@@ -161,7 +161,7 @@ def write_list(folder: Path, children: Iterable[_Child]) -> int:
     return len(new)
 
 
-def settle(folder: Path, children: Iterable[_Child]) -> tuple[int, int]:
+def settle(folder: Path, children: Iterable[Child]) -> tuple[int, int]:
     """Says of each child of the run whether it is one still. Returns how many are, and how many are not.
 
     Args:
@@ -208,7 +208,7 @@ class CropStage(Stage):
 
     name = "crop"
 
-    def __init__(self, children: Sequence[_Child], folder: Path) -> None:
+    def __init__(self, children: Sequence[Child], folder: Path) -> None:
         super().__init__()
         self.children, self.folder = children, folder
         self.failures: dict[tuple[str, str], str] = {}
@@ -238,7 +238,7 @@ def setup_crop() -> Handler:
 
     video.warm()
 
-    def handle(job: tuple[_Child, Path], emit: Emit) -> None:
+    def handle(job: tuple[Child, Path], emit: Emit) -> None:
         from hoigen.core.errors import VideoError
         from hoigen.stages.showing import check_same, may_be_replaced
         from hoigen.video.cutting import cut_clip

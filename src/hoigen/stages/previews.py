@@ -79,7 +79,7 @@ def preview(clips: Iterable[Clip], folder: Path, limits: Limits, *, total: int =
     Raises SetupError when files cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    stage = _PreviewStage(clips, folder)
+    stage = PreviewStage(clips, folder)
     stage.go(limits, total=total, quiet=quiet)
     return stage.result
 
@@ -111,7 +111,7 @@ def setup_preview() -> Handler:
     return handle
 
 
-class _PreviewStage(Stage):
+class PreviewStage(Stage):
     """Clips -> their files. A file that is there is done."""
 
     name = "previews"

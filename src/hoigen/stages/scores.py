@@ -491,7 +491,7 @@ def planned(
 
 
 @dataclass(frozen=True, slots=True)
-class _WrittenBefore:
+class WrittenBefore:
     """What observers have seen of the clips of a shard.
 
     steps: the measures. tables: rows, by the fingerprint of the observation. journalled: (clip, question) of what lies
@@ -524,7 +524,7 @@ class _WrittenBefore:
 @contextlib.contextmanager
 def written_before(
     run: Run, steps: Sequence[Step], shard: int, journalled: Iterable[Row] = ()
-) -> Iterator[_WrittenBefore]:
+) -> Iterator[WrittenBefore]:
     """What observers have seen, open to be read.
 
     Args:
@@ -540,7 +540,7 @@ def written_before(
     with contextlib.ExitStack() as stack:
         found = {where: run.observations(*where).lookup(shard, KEY) for where in observers_of(steps)}
         lookups = {where[1]: stack.enter_context(table) for where, table in found.items()}
-        yield _WrittenBefore(steps, lookups, there)
+        yield WrittenBefore(steps, lookups, there)
 
 
 def clip_of(row: Row) -> Clip:

@@ -29,7 +29,7 @@ DETECTORS = {"adaptive": "Adaptive", "transnet": "Transnet"}
 """YAML name (and file in this folder) -> class."""
 
 
-class _Detector(Protocol):
+class Detector(Protocol):
     """Finds boundaries in a stream of small RGB frames, in one pass and bounded memory."""
 
     @property
@@ -45,7 +45,7 @@ class _Detector(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Shot:
+class Shot:
     """A stretch without a cut.
 
     Args:
@@ -68,7 +68,7 @@ def detectors() -> Iterator[tuple[str, type[Any]]]:
         yield name, getattr(importlib.import_module(f"hoigen.video.{name}"), cls)
 
 
-def check_detector(spec: str | Mapping[str, Any]) -> _Detector:
+def check_detector(spec: str | Mapping[str, Any]) -> Detector:
     """The detector of a recipe's `shots:`.
 
     Args:
@@ -81,7 +81,7 @@ def check_detector(spec: str | Mapping[str, Any]) -> _Detector:
     name, settings = (spec, {}) if isinstance(spec, str) else next(iter(spec.items()), ("", {}))
     if name not in DETECTORS or (not isinstance(spec, str) and len(spec) != 1):
         raise UsageError(f"shots: unknown detector {name or spec!r}{nearest(str(name), [*DETECTORS, 'none'])}")
-    detector: _Detector = build(dict(detectors())[name], settings, f"shots.{name}")
+    detector: Detector = build(dict(detectors())[name], settings, f"shots.{name}")
     return detector
 
 
@@ -91,7 +91,7 @@ def find_shots(
     min_length: Seconds,
     max_length: Seconds | None,
     progress: Callable[[], None] | None = None,
-) -> tuple[Header, list[_Shot]]:
+) -> tuple[Header, list[Shot]]:
     """All shots of a video, in order and without gaps: what is too short is one too, with its reason.
 
     Args:
@@ -149,21 +149,21 @@ def _lit(
     dark: list[bool],
     min_length: Seconds,
     max_length: Seconds | None,
-) -> list[_Shot]:
+) -> list[Shot]:
     """A stretch between two cuts, with the black at its ends as shots of their own: it belongs to neither side."""
     first, behind = bisect.bisect_left(times, start - 1e-6), bisect.bisect_left(times, end - 1e-6)
     lit = [place for place in range(first, behind) if not dark[place]]
     begin = times[lit[0]] if lit and lit[0] > first else start if lit else end
     stop = times[lit[-1] + 1] if lit and lit[-1] + 1 < behind else end
     ends = [(a, b) for a, b in ((start, begin), (stop, end)) if b > a]
-    black = [_Shot(a, b, "black", f"black for {b - a:.2f} s, at the end of a shot or between two") for a, b in ends]
+    black = [Shot(a, b, "black", f"black for {b - a:.2f} s, at the end of a shot or between two") for a, b in ends]
     parts = _parts(begin, stop, times, min_length, max_length) if lit else []
     return sorted([*black, *parts], key=lambda shot: shot.start)
 
 
 def _parts(
     start: Seconds, end: Seconds, times: list[Seconds], min_length: Seconds, max_length: Seconds | None
-) -> list[_Shot]:
+) -> list[Shot]:
     """A stretch between two cuts as one shot, or as several when it is too long."""
     length = end - start
     if max_length and length > max_length:
@@ -174,14 +174,14 @@ def _parts(
             reason = f"one frame is shown for {b - a:.2f} s, longer than max_length {max_length:g} s"
             before = _parts(start, a, times, min_length, max_length) if a > start else []
             after = _parts(b, end, times, min_length, max_length) if b < end else []
-            return [*before, _Shot(a, b, "held", reason), *after]
+            return [*before, Shot(a, b, "held", reason), *after]
     if length < min_length:
-        return [_Shot(start, end, "short", f"shot of {length:.2f} s is shorter than min_length {min_length:g} s")]
+        return [Shot(start, end, "short", f"shot of {length:.2f} s is shorter than min_length {min_length:g} s")]
     gap = length / max(1, bisect.bisect_left(times, end) - bisect.bisect_left(times, start))
     count = math.ceil((length + gap) / max_length) if max_length and length > max_length else 1
     if count < 2:
-        return [_Shot(start, end)]
+        return [Shot(start, end)]
     # each at the last frame time that is not later, so that no part is longer than asked for
     ideal = [start + length * part / count for part in range(1, count)]
     marks = [times[max(0, bisect.bisect_right(times, at) - 1)] for at in ideal]
-    return [_Shot(a, b) for a, b in itertools.pairwise([start, *marks, end]) if b > a]
+    return [Shot(a, b) for a, b in itertools.pairwise([start, *marks, end]) if b > a]

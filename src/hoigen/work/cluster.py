@@ -44,7 +44,7 @@ Event = tuple[str, int, Any]
 """What a node tells: part, done, retry, failed (of a task, by its number), or stop."""
 
 
-class _Node:
+class Node:
     """One node's supervisor, in an actor. Its methods are called by several threads at once.
 
     Args:
@@ -296,7 +296,7 @@ class _Leasing:
             together = self.limits.together if self.limits.workers > 0 else -(-self.limits.together // workers)
             limits = replace(self.limits, workers=workers, cluster=None, threads=threads, together=together)
             actor = (
-                ray.remote(_Node)
+                ray.remote(Node)
                 .options(
                     num_cpus=workers * self.wanted.cpus,
                     num_gpus=gpus,

@@ -81,7 +81,7 @@ class _Shard:
     complete: bool = False
 
 
-class _Keeper(Protocol):
+class Keeper(Protocol):
     """Who has the journals of shards under way: a run, or another folder that a stage fills."""
 
     def journal(self, stage: str, shard: int) -> Journal:
@@ -117,7 +117,7 @@ class Stage:
         """What is called once in each worker and gives the handler; it is pickled."""
         raise NotImplementedError
 
-    def keeper(self) -> _Keeper | None:
+    def keeper(self) -> Keeper | None:
         """Who has the journals: the run; a stage that fills another folder says which. None: nobody."""
         return self.run
 

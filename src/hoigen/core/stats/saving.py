@@ -72,7 +72,7 @@ class _Tally:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Band:
+class Band:
     """Clips whose scores lie side by side.
 
     Args:
@@ -108,7 +108,7 @@ class Saving:
             more is to be drawn.
     """
 
-    bands: tuple[_Band, ...]
+    bands: tuple[Band, ...]
     promise: float
     error: float
     sure: int
@@ -178,7 +178,7 @@ def saving(
     least = promise + (1 - promise) * (1.0 if false_keep is None else false_keep)
     count = int(bands.max()) + 1 if len(bands) else 0
     own = [_tally(bands == number, ranks, said) for number in range(count)]
-    found: list[_Band] = []
+    found: list[Band] = []
     wanted, sure = None, 0
     for number in range(count):
         above = _tally(bands <= number, ranks, said)
@@ -190,7 +190,7 @@ def saving(
             sure += state == "sure" or above.seen == above.clips  # where nothing is left, nothing is promised
             wanted = number if state == "open" else None
         found.append(
-            _Band(
+            Band(
                 number=number,
                 own=own[number],
                 above=above,

@@ -53,7 +53,7 @@ SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
 BARRED = "it is on a video site: hoigen downloads from none; --command says what program of yours does"
 
 
-class _VideoSite(ValueError):
+class VideoSite(ValueError):
     """An address of a video site."""
 
 
@@ -252,7 +252,7 @@ def _ended(words: Sequence[str]) -> int:
 
 def _no_video_site(url: str) -> None:
     if is_video_site(url):
-        raise _VideoSite(BARRED)
+        raise VideoSite(BARRED)
 
 
 def _digest(path: Path, kind: str) -> str:

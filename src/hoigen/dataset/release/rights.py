@@ -52,7 +52,7 @@ class Licence:
 
 
 @dataclass(frozen=True, slots=True)
-class _SourceEntry:
+class SourceEntry:
     """What the ledger has of a source of videos.
 
     Args:
@@ -71,7 +71,7 @@ class _SourceEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class _Refusal:
+class Refusal:
     """Why something cannot be part of a release: what, how many clips of it, such as which."""
 
     what: str
@@ -111,10 +111,10 @@ def licences() -> Mapping[str, Licence]:
 
 
 @functools.cache
-def sources() -> Mapping[str, _SourceEntry]:
+def sources() -> Mapping[str, SourceEntry]:
     """The ledger of sources, by all of their names in small letters."""
     return {
-        name.strip().casefold(): _SourceEntry(
+        name.strip().casefold(): SourceEntry(
             row["source"], row["licence"], row["source_page"], row["checked"], row["note"]
         )
         for row in _table("sources.csv")
@@ -173,7 +173,7 @@ def refusals(
     *,
     media: bool,
     territories: Sequence[str] = (),
-) -> list[_Refusal]:
+) -> list[Refusal]:
     """What the stated licence of a release would not allow.
 
     Args:
@@ -202,10 +202,10 @@ def refusals(
             out = [place for place in territories if place.upper() in licence.not_in]
             if out:
                 why.append(f"it is not given for {', '.join(out)}")
-        found += [_Refusal(name, "; ".join(why), many, tuple(examples))] if why else []
+        found += [Refusal(name, "; ".join(why), many, tuple(examples))] if why else []
     for model in models:
         if model.use == "non-commercial" and stated.commercial:
             roles = ", ".join(model.used_by)
             why_not = f"{stated.id} allows commercial use; {model.licence} does not, and it was used as {roles}"
-            found.append(_Refusal(model.id, why_not, 0, ()))
+            found.append(Refusal(model.id, why_not, 0, ()))
     return found

@@ -34,7 +34,7 @@ ALIKE_FROM = 5
 """Letters that two names of models must share from the first on to be taken for one model."""
 
 
-class _NoVerdict(Exception):
+class NoVerdict(Exception):
     """The judge did not answer as needed; says why."""
 
 
@@ -55,7 +55,7 @@ class _Judged:
 
 
 async def claims_of(talk: Conversation, judge: Expert, captioner: str, caption: str) -> list[Rating]:
-    """The claims of a caption, without verdicts; one empty claim when it makes none. Raises _NoVerdict.
+    """The claims of a caption, without verdicts; one empty claim when it makes none. Raises NoVerdict.
 
     Args:
         talk: about the caption's clip.
@@ -78,7 +78,7 @@ async def claims_of(talk: Conversation, judge: Expert, captioner: str, caption: 
 
 
 async def check(talk: Conversation, judge: Expert, claim: str, reference: str) -> str:
-    """true, false or cannot_tell: a claim against what is known. One call a claim. Raises _NoVerdict.
+    """true, false or cannot_tell: a claim against what is known. One call a claim. Raises NoVerdict.
 
     Args:
         talk: about the claim's clip.
@@ -235,7 +235,7 @@ async def _asked(
 ) -> Mapping[str, Any]:
     answer: Answer = await talk.ask(role, judge, prompt, schema=schema)
     if not answer.ok or answer.data is None:
-        raise _NoVerdict(f"{role} {answer.outcome}" + (f": {answer.reason}" if answer.reason else ""))
+        raise NoVerdict(f"{role} {answer.outcome}" + (f": {answer.reason}" if answer.reason else ""))
     return answer.data
 
 
@@ -251,7 +251,7 @@ def _run(judge: Expert, calls: Path, captions: Sequence[Caption], one: Any) -> _
         async with slots:
             try:
                 found[caption] = await one(Conversation(clip, desk), caption)
-            except _NoVerdict as none:
+            except NoVerdict as none:
                 failed[caption] = str(none)
 
     async def every() -> None:

@@ -28,7 +28,7 @@ LOOSE = (
     "* contradiction-only: what cannot be told counts as right, a caption without claims as 100 %, all captions weigh\n"
     "  alike. For comparison with others' numbers alone: the vaguer a caption, the better it looks."
 )
-_Line = tuple[str, str, str, str, Estimate]
+Line = tuple[str, str, str, str, Estimate]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +186,7 @@ def csv_of(result: CaptionEval) -> str:
     return out.getvalue()
 
 
-def _lines(result: CaptionEval) -> Iterator[_Line]:
+def _lines(result: CaptionEval) -> Iterator[Line]:
     for captioner in result.captioners:
         counts = {name: getattr(captioner, name) for name in ("clips", "captions", "true", "false", "cannot_tell")}
         for name, count in counts.items():
@@ -222,7 +222,7 @@ def _lines(result: CaptionEval) -> Iterator[_Line]:
             yield from (("judge", judge.name, of, f"hallucination {name}", rate) for name, rate in rates.items())
 
 
-def _agreement_lines(part: str, found: Agreement) -> Iterator[_Line]:
+def _agreement_lines(part: str, found: Agreement) -> Iterator[Line]:
     of, against = found.between[-1], " + ".join(found.between[:-1])
     yield part, of, against, "units", _plain(found.units)
     yield from ((part, of, against, name, number) for name, number in found.numbers.items())

@@ -69,14 +69,14 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Counted:
+class Counted:
     """Videos as they count. videos: in the order given; accounts: by number."""
 
     videos: Sequence[Video]
     accounts: Mapping[str, Account] = field(default_factory=dict)
 
 
-def counted(videos: Sequence[Video], numbers: Iterable[Number]) -> _Counted:
+def counted(videos: Sequence[Video], numbers: Iterable[Number]) -> Counted:
     """Videos of all models that are compared, with what each counts with.
 
     Args:
@@ -130,7 +130,7 @@ def counted(videos: Sequence[Video], numbers: Iterable[Number]) -> _Counted:
         replace(video, values=values[at], reasons=reasons[at], absent=frozenset(absent[at]))
         for at, video in enumerate(videos)
     ]
-    return _Counted(videos=made, accounts=accounts)
+    return Counted(videos=made, accounts=accounts)
 
 
 def by_model(

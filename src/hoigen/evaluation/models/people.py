@@ -19,7 +19,7 @@ from hoigen.evaluation.models.videos import Video
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Ranked:
+class Ranked:
     """Whether one number ranks models as people do.
 
     Args:
@@ -40,7 +40,7 @@ class Opinion:
 
     models: Sequence[Standing]
     among: Estimate
-    ranked: Sequence[_Ranked]
+    ranked: Sequence[Ranked]
 
 
 def opinion(videos: Sequence[Video], told: Told, columns: Sequence[Number], draws: Draws) -> Opinion:
@@ -75,7 +75,7 @@ def opinion(videos: Sequence[Video], told: Told, columns: Sequence[Number], draw
             if value is not None:
                 number[place[1][video.prompt], place[0][video.model]] += (sign * value, 1.0)
         rho, right = ranks_alike(number[said][:, judged], people, draws)
-        ranked.append(_Ranked(name=column.name, rho=rho, right=right))
+        ranked.append(Ranked(name=column.name, rho=rho, right=right))
     return Opinion(models=standings(models, wins, draws), among=_among(videos, told, draws), ranked=ranked)
 
 

@@ -39,7 +39,7 @@ def columns_of(path: Path) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Preference:
+class Preference:
     """Of two models' videos of one prompt, how many of those asked prefer the first, 0..1. place: for errors."""
 
     prompt: str
@@ -50,7 +50,7 @@ class _Preference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Rated:
+class Rated:
     """A video that was rated. video: its name; place: for errors."""
 
     video: str
@@ -58,7 +58,7 @@ class _Rated:
     place: str
 
 
-def preferences(path: Path, columns: Sequence[str], question: str | None) -> list[_Preference] | None:
+def preferences(path: Path, columns: Sequence[str], question: str | None) -> list[Preference] | None:
     """The votes of a set of preferences; None when the file is none.
 
     Args:
@@ -88,7 +88,7 @@ def preferences(path: Path, columns: Sequence[str], question: str | None) -> lis
         if one + other <= 0:
             raise UsageError(f"{row.place}: nobody preferred either: weighted_results of {chosen!r} are both 0")
         made.append(
-            _Preference(
+            Preference(
                 prompt=row.need("prompt"),
                 first=row.need("model1"),
                 second=row.need("model2"),
@@ -99,7 +99,7 @@ def preferences(path: Path, columns: Sequence[str], question: str | None) -> lis
     return made
 
 
-def feedback(path: Path, columns: Sequence[str], question: str | None) -> list[_Rated] | None:
+def feedback(path: Path, columns: Sequence[str], question: str | None) -> list[Rated] | None:
     """The ratings of VideoFeedback; None when the file is none. Arguments and errors as those of `preferences`."""
     if not {"id", "text prompt"} <= set(columns):
         return None
@@ -112,7 +112,7 @@ def feedback(path: Path, columns: Sequence[str], question: str | None) -> list[_
         value = row.number(chosen)
         if value is None:
             raise UsageError(f"{row.place}, column {chosen}: a number; it is empty")
-        made.append(_Rated(video=row.need("id"), rating=value, place=row.place))
+        made.append(Rated(video=row.need("id"), rating=value, place=row.place))
     return made
 
 

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def waiting_of(measure: Any) -> _Waiting:
+def waiting_of(measure: Any) -> Waiting:
     """What asks the experts of a measure, or of a detector; of this very object and of no other, as long as it
     lives."""
-    return room.running(measure, lambda: _Waiting(measure.experts))
+    return room.running(measure, lambda: Waiting(measure.experts))
 
 
-class _Waiting:
+class Waiting:
     """What a measure needs to ask experts: the cache of answers, and the way to them. Made in every process of a run;
     the answers are shared.
 

@@ -152,10 +152,10 @@ class ChatServer:
         return own | dict(self.extra_body)
 
     @property
-    def servers(self) -> _Servers:
+    def servers(self) -> Servers:
         """What runs for these settings, made on first use: endpoints and connections."""
         how = replace(self)  # what runs for `self` and held it would never be let go
-        return room.running(self, lambda: _Servers(how))
+        return room.running(self, lambda: Servers(how))
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -189,7 +189,7 @@ class ChatServer:
         await self.servers.close()
 
 
-class _Servers:
+class Servers:
     """The endpoints of one expert, what was learned of them, and its connections.
 
     Args:

@@ -47,7 +47,7 @@ class Load:
 
 
 @runtime_checkable
-class _Priced(Protocol):
+class Priced(Protocol):
     """An expert whose tokens cost something: prices of a million, in any currency."""
 
     price_in: float
@@ -90,6 +90,6 @@ class DryDesk(Desk):
             short = expert.sampling.short_side or 720
             load.tokens_in += expert.sampling.frames * short * short * self.aspect / PATCH**2
         load.tokens_out += answer.tokens_out
-        if isinstance(expert, _Priced):
+        if isinstance(expert, Priced):
             load.prices = expert.price_in, expert.price_out
         return key, answer, False

@@ -29,7 +29,7 @@ POINTS = 9
 """That a convolution of 3 x 3 looks at."""
 
 
-class _Deformable(nn.Module):  # type: ignore[misc]
+class Deformable(nn.Module):  # type: ignore[misc]
     """A convolution of 3 x 3 that itself says, place by place, where its nine points are and how much each counts.
 
     Args:
@@ -96,7 +96,7 @@ class _Bottleneck(nn.Module):  # type: ignore[misc]
         super().__init__()
         step = 1 if averages else stride
         self.conv1, self.bn1 = nn.Conv2d(given, inner, 1, bias=False), nn.BatchNorm2d(inner)
-        self.conv2 = _Deformable(inner, step) if deformable else nn.Conv2d(inner, inner, 3, step, 1, bias=False)
+        self.conv2 = Deformable(inner, step) if deformable else nn.Conv2d(inner, inner, 3, step, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(inner)
         self.pool = nn.AvgPool2d(stride) if averages and stride > 1 else nn.Identity()
         self.conv3, self.bn3 = nn.Conv2d(inner, 4 * inner, 1, bias=False), nn.BatchNorm2d(4 * inner)
@@ -204,7 +204,7 @@ def _branch() -> nn.Sequential:
     )
 
 
-class _DbNet(nn.Module):  # type: ignore[misc]
+class DbNet(nn.Module):  # type: ignore[misc]
     """DBNet++.
 
     Args:
@@ -227,11 +227,11 @@ class _DbNet(nn.Module):  # type: ignore[misc]
         return self.det_head["binarize"](self.neck(self.backbone(pictures))).squeeze(1).float().sigmoid()
 
 
-def built(found: Found) -> _DbNet:
+def built(found: Found) -> DbNet:
     """found: a published checkpoint; backbone and deformable stages are read off the weights."""
     state: Mapping[str, Any] = tensors.tensors(found, "state_dict")
     tensors.need(found, state, "backbone.layer1.0.conv2.weight", "neck.asf_conv.conv.weight")
     deformable = tuple(f"backbone.layer{at + 1}.0.conv2.conv_offset.weight" in state for at in range(len(BLOCKS)))
     with torch.device("meta"):
-        model = _DbNet("backbone.stem.0.weight" in state, deformable)
+        model = DbNet("backbone.stem.0.weight" in state, deformable)
     return tensors.filled(model, state, found)  # type: ignore[no-any-return]

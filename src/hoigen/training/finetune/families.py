@@ -19,7 +19,7 @@ CogKind = Literal["2b", "5b", "1.5"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Defaults:
+class Defaults:
     """What a family is trained with when nothing is said.
 
     Args:
@@ -43,7 +43,7 @@ class Family(Protocol):
     """What training asks of a family. Latents and words are computed once; loss is computed at every step."""
 
     name: str
-    defaults: _Defaults
+    defaults: Defaults
     frames_rule: tuple[int, int]
     """(multiple, remainder) of the number of frames."""
     sides_rule: int
@@ -84,7 +84,7 @@ class CogVideoX:
         self.frames_rule = (int(pipe.vae.config.temporal_compression_ratio), 1)
         self.tokens = int(config.max_text_seq_length)
         self.pairs = int(config.patch_size_t or 1)
-        self.defaults = _Defaults(
+        self.defaults = Defaults(
             rank=64,
             alpha=64 if self.kind == "2b" else 32,
             learning_rate=1e-4 if self.kind == "2b" else 1e-5,
@@ -160,7 +160,7 @@ class Wan:
         self.name = "wan2.2-5b" if self.whole else "wan2.1"
         self.frames_rule = (int(pipe.vae_scale_factor_temporal), 1)
         self.sides_rule = int(pipe.vae_scale_factor_spatial) * self.patch[1]
-        self.defaults = _Defaults(
+        self.defaults = Defaults(
             rank=32,
             alpha=32,
             learning_rate=1e-4,

@@ -53,7 +53,7 @@ LESS = "Less take: checkpointing=true, precision=bfloat16, batch=1, a smaller ra
 
 
 @dataclass(slots=True)
-class _Work:
+class Work:
     """A training that was checked, with all that it runs with.
 
     Args:
@@ -120,7 +120,7 @@ def prepare(
     training: Training,
     world: int,
     quiet: bool,
-) -> _Work:
+) -> Work:
     """Checks everything and loads the model; of the folder `out` nothing is written.
 
     Args:
@@ -169,7 +169,7 @@ def prepare(
         "world": world,
         "settings": {key: value for key, value in plain(training).items() if key not in free},
     }
-    work = _Work(
+    work = Work(
         out,
         training,
         examples,
@@ -217,7 +217,7 @@ def _check_shapes(examples: Sequence[Example], family: Family) -> None:
         )
 
 
-def _check_same(work: _Work) -> None:
+def _check_same(work: Work) -> None:
     """Raises UsageError where the folder holds another training, naming what differs."""
     file = work.out / RECORD
     if not file.exists():
@@ -236,7 +236,7 @@ def _check_same(work: _Work) -> None:
         raise UsageError(f"{work.out} holds another training: {told}. Give another --out")
 
 
-def _estimated(work: _Work) -> Estimate:
+def _estimated(work: Work) -> Estimate:
     training, config = work.training, work.model.config
     scale = int(work.pipe.vae_scale_factor_spatial)
     largest = max(work.examples, key=lambda each: each.frames * each.height * each.width)
@@ -315,7 +315,7 @@ def seconds_of_a_video(found: hub.Found, generator: Generator) -> float:
     return times * once / (SHARE * speed(device, "float32" if device == "cpu" else generator.dtype))
 
 
-def _check_room(work: _Work) -> None:
+def _check_room(work: Work) -> None:
     estimated, training = work.estimated, work.training
     limit = training.memory_limit * GB if training.memory_limit is not None else estimated.free
     if limit is not None and estimated.memory > limit:
@@ -356,7 +356,7 @@ class Group:
         return self.accelerator.reduce(tensor, "mean") if self.world > 1 else tensor
 
 
-def compute_once(work: _Work, group: Group, *, quiet: bool) -> None:
+def compute_once(work: Work, group: Group, *, quiet: bool) -> None:
     """Latents and embeddings that are not there yet, each by one of the processes; then the parts that made them go.
 
     Args:
@@ -402,7 +402,7 @@ def compute_once(work: _Work, group: Group, *, quiet: bool) -> None:
     group.wait()
 
 
-def train(work: _Work, group: Group, *, quiet: bool) -> list[list[float]]:
+def train(work: Work, group: Group, *, quiet: bool) -> list[list[float]]:
     """Trains, from the last checkpoint on.
 
     Args:
@@ -515,7 +515,7 @@ def train(work: _Work, group: Group, *, quiet: bool) -> list[list[float]]:
     return losses
 
 
-def _model(work: _Work, group: Group) -> Any:
+def _model(work: Work, group: Group) -> Any:
     """The transformer in its precision; text encoder and VAE stay behind."""
     work.pipe = pipelines.load(
         work.found,
@@ -552,7 +552,7 @@ def _rate(training: Training, step: int) -> float:
     return training.learning_rate
 
 
-def _backward(work: _Work, group: Group, model: Any, clips: Sequence[int], step: int, scaler: Any) -> float:
+def _backward(work: Work, group: Group, model: Any, clips: Sequence[int], step: int, scaler: Any) -> float:
     """Gradients of this process's share of a step; the mean loss of it."""
     import torch
 
@@ -591,7 +591,7 @@ def _averaged(group: Group, parameters: list[Any], optimizer: Any, scaler: Any, 
 
 
 def _check_loss(
-    loss: float, losses: Sequence[Sequence[float]], step: int, work: _Work, checkpoints: Checkpoints
+    loss: float, losses: Sequence[Sequence[float]], step: int, work: Work, checkpoints: Checkpoints
 ) -> None:
     if math.isfinite(loss):
         if len(losses) < 2 * WINDOW:
@@ -631,7 +631,7 @@ def _swapped(trained: Mapping[str, Any], mean: Mapping[str, Any]) -> Iterator[No
                 each.copy_(before[name])
 
 
-def _write_lora(work: _Work, layers: Mapping[str, Any]) -> None:
+def _write_lora(work: Work, layers: Mapping[str, Any]) -> None:
     """As diffusers' `save_lora_weights` has it; alpha stands in the file's metadata, as peft's settings."""
     from safetensors.torch import save
 
@@ -661,7 +661,7 @@ def write_losses(out: Path, losses: Sequence[Sequence[float]]) -> None:
     Folder(str(out)).write("loss.csv", text.getvalue().encode())
 
 
-def _tracker(work: _Work, group: Group) -> Callable[[dict[str, float], int], None]:
+def _tracker(work: Work, group: Group) -> Callable[[dict[str, float], int], None]:
     """Sends numbers to TensorBoard or W&B; an empty mapping ends it."""
     if work.training.log == "none" or not group.main:
         return lambda numbers, step: None
@@ -685,7 +685,7 @@ def _tracker(work: _Work, group: Group) -> Callable[[dict[str, float], int], Non
     return track
 
 
-def validate(work: _Work, model: Any, device: Any, step: int) -> None:
+def validate(work: Work, model: Any, device: Any, step: int) -> None:
     """Videos of the validation prompts, in validation/step-N of the training's folder.
 
     Args:

@@ -104,7 +104,7 @@ def trainer_of(name: str) -> _Trainer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Launch:
+class Launch:
     """A training that was checked: what is written and started."""
 
     name: str
@@ -131,7 +131,7 @@ class _Launch:
         }
 
 
-def prepare(name: str, data: Path, out: Path, settings: Settings) -> _Launch:
+def prepare(name: str, data: Path, out: Path, settings: Settings) -> Launch:
     """Checks everything; nothing is written.
 
     Args:
@@ -158,7 +158,7 @@ def prepare(name: str, data: Path, out: Path, settings: Settings) -> _Launch:
     if not clips:
         raise UsageError(f"--data {data}: no clips in {data / 'videos'}")
     job = Job(data.resolve(), (out / "trainer").resolve(), settings, clips)
-    return _Launch(name, trainer, job, out, trainer.files(job), trainer.commands(job), _commit(Path(settings.folder)))
+    return Launch(name, trainer, job, out, trainer.files(job), trainer.commands(job), _commit(Path(settings.folder)))
 
 
 def _commit(folder: Path) -> str:
@@ -172,7 +172,7 @@ def _commit(folder: Path) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def run(launch: _Launch) -> Path:
+def run(launch: Launch) -> Path:
     """Starts the trainer and collects its newest LoRA; commands that have ended well are not started again.
 
     Returns the LoRA file, in lora/ of the training's folder. Raises SetupError where the trainer fails or leaves none,
@@ -208,7 +208,7 @@ def _note(folder: Folder, facts: Mapping[str, Any], done: int) -> None:
     folder.write(RECORD, (json.dumps({**facts, "done": done}, indent=1) + "\n").encode())
 
 
-def _collected(launch: _Launch) -> Path:
+def _collected(launch: Launch) -> Path:
     found = sorted(launch.job.out.glob(launch.trainer.CHECKPOINTS), key=lambda each: (each.stat().st_mtime_ns, each))
     if not found:
         raise SetupError(f"{launch.name} left no {launch.trainer.CHECKPOINTS} in {launch.job.out}")

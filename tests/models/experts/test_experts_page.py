@@ -16,7 +16,7 @@ from hoigen.models.experts.desk import Conversation, Desk
 from hoigen.models.experts.prompts import Prompt
 from hoigen.recipe.build import make
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "experts.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).resolve().parents[3] / "docs" / "experts.md").read_text(encoding="utf-8")
 
 
 def blocks(language: str) -> list[str]:

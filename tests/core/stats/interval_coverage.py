@@ -1,4 +1,4 @@
-"""How often a 95 % interval of H holds the true H, on simulated claims: `python tests/stats/interval_coverage.py`.
+"""How often a 95 % interval of H holds the true H, on simulated claims: `python tests/core/stats/interval_coverage.py`.
 
 Clips differ in how hard they are, and longer captions err more, so that claims of a clip err together.
 """

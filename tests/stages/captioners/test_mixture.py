@@ -462,7 +462,7 @@ def test_what_is_wrong_in_a_recipe_is_named_by_its_key(change: dict[str, Any], t
 
 
 def test_the_recipe_of_the_page_builds() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "caption.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "caption.md").read_text()
     [block] = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     made = make("captioner", yaml.safe_load(block)["caption"]["captioner"], "caption.captioner")
     assert set(made.experts) == {"first", "second", "third", "decision"}

@@ -12,7 +12,7 @@ from hoigen.models.experts import languages
 from hoigen.models.experts.answers import declines, placeholders, without_thoughts, words_of
 from hoigen.models.experts.prompts import render
 
-ANSWERS = Path(__file__).parents[2] / "benchmarks" / "answers"
+ANSWERS = Path(__file__).parents[3] / "benchmarks" / "answers"
 WORKED = [json.loads(line) for line in (ANSWERS / "worked.jsonl").read_text(encoding="utf-8").splitlines()]
 DESCRIBE = render("describe")
 KNOWN = {
