@@ -145,14 +145,15 @@ def cpu_of(pid: int) -> float:
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
-def one_person(address: str, seconds: float) -> Series:
-    """One person over HTTP with one connection, as a browser has it."""
+def one_person(address: str, secret: str, start: float, seconds: float) -> Series:
+    """One person over HTTP with one connection, as a browser has it: takes an invitation up, begins at a time."""
     import http.client
     import json
 
     host = address.split("/")[2]
     con = http.client.HTTPConnection(host)
-    con.request("GET", "/enter/" + address.rsplit("/", 1)[1])
+    kind = {"content-type": "application/x-www-form-urlencoded"}
+    con.request("POST", f"/invite/{secret}", "password=a+long+password&again=a+long+password", kind)
     first = con.getresponse()
     first.read()
     cookie = str(first.headers["set-cookie"]).split(";")[0]
@@ -166,6 +167,8 @@ def one_person(address: str, seconds: float) -> Series:
         return json.loads(con.getresponse().read())
 
     claims, answers = [], []
+    con.close()  # the server would, meanwhile; it opens again by itself
+    time.sleep(max(0.0, start - time.time()))
     until = time.perf_counter() + seconds
     while time.perf_counter() < until:
         began = time.perf_counter()
@@ -180,19 +183,28 @@ def one_person(address: str, seconds: float) -> Series:
 
 
 def served_figures(path: Path, database: str | None) -> None:
-    """Many people over HTTP; they share one account here, whose loans they race for."""
+    """Many people over HTTP, each with an account."""
     from hoigen.data.run import Run
-    from hoigen.review import project
+    from hoigen.review import people, project
 
-    project.begin(Run(path), database).db.close()
+    begun = project.begin(Run(path), database)
+    run = uuid.uuid4().hex[:6]
+    secrets = [people.invite(begun.db, f"{run} {at}", by="benchmark") for at in range(PEOPLE)]
+    begun.db.close()
     server, address = server_of(path, database)
     try:
-        before = cpu_of(server.pid)
         with ProcessPoolExecutor(PEOPLE, multiprocessing.get_context("spawn")) as pool:
-            found = list(pool.map(one_person, [address] * PEOPLE, [SECONDS] * PEOPLE))
+            start = time.time() + 8
+            pending = [pool.submit(one_person, address, secret, start, SECONDS) for secret in secrets]
+            time.sleep(start - time.time())
+            before = cpu_of(server.pid)
+            found = [each.result() for each in pending]
         used = cpu_of(server.pid) - before
         total = sum(len(answers) for _, answers in found)
-        print(f"{PEOPLE} connections for {SECONDS:g} s: {total / SECONDS:.0f} requests with one answer each/s")
+        load = os.getloadavg()[0]
+        print(
+            f"{PEOPLE} people for {SECONDS:g} s: {total / SECONDS:.0f} requests with one answer each/s; load {load:.1f}"
+        )
         print(f"  CPU of the server: {1000 * used / total:.2f} ms for each answer, claims in it")
         told("  a claim of 20", [s for claims, _ in found for s in claims])
         told("  an answer", [s for _, answers in found for s in answers])

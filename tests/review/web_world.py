@@ -106,7 +106,9 @@ class Browser:
 @contextlib.contextmanager
 def served(project: Project, port: int = 0, **site: Any) -> Iterator[int]:
     """The app of a review on a port of loopback."""
-    about = Site(project, "1.0", **{"hosts": LOOPBACK, "local": people.digest(LOCAL), "user": "me", **site})
+    about = Site(
+        project, "1.0", **{"hosts": LOOPBACK, "local": people.digest(LOCAL), "user": "me", "patience": 60.0, **site}
+    )
     sock = serve.bound("127.0.0.1", port)
     app = make(about)
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))

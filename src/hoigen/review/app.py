@@ -20,9 +20,12 @@ from starlette.routing import Route
 
 from hoigen.review import adjudicate, media, pages_quality, people, proxies, queue
 from hoigen.review import tables as t
+from hoigen.review.clerk import Clerk
 from hoigen.review.people import ADJUDICATOR, ADMIN, ANNOTATOR, Person
-from hoigen.review.project import setting
+from hoigen.review.project import Project, setting
 from hoigen.review.questions import CLAIMS, FRAMES, KEEP, PREFERENCE, QUESTIONS, RATING, REASONS, Question
+from hoigen.review.statements import Statement
+from hoigen.review.summary import Made, Summary
 from hoigen.review.web import Guard, Site, Wrong, page, person_of, sent_to, shown, signed_in, site_of, told
 
 STATIC = Path(__file__).parent / "static"
@@ -45,8 +48,11 @@ KEYS: Mapping[str, tuple[str, str]] = {
     "help": ("?", "these keys"),
 }
 """What keys do: the key that does it unless a person has another, and what it does."""
+_CLIPS = Statement(sa.select(t.clip).where(t.clip.c.id.in_(sa.bindparam("ids", expanding=True))))
 SPEEDS = (1.0, 1.5, 2.0, 2.5, 3.0)
 CUT_OFF = 64
+PATIENCE_FOR_COUNTS = 10.0
+"""Seconds that the first page waits for how many items there are: it has nothing to say without."""
 
 
 def make(site: Site) -> Starlette:
@@ -58,6 +64,16 @@ def make(site: Site) -> Starlette:
     with site.project.db.read() as con:
         site.secret = str(setting(con, "secret"))
     routes = [
+        # what is asked most often first: they are tried in this order
+        Route("/api/answers", answers, methods=["POST"]),
+        Route("/api/settings", save_settings, methods=["POST"]),
+        Route("/api/claim", claim, methods=["POST"]),
+        Route("/api/heartbeat", heartbeat, methods=["POST"]),
+        Route("/api/back", back, methods=["POST"]),
+        Route("/api/decisions", decisions, methods=["POST"]),
+        Route("/api/disputes/{question}", disputes),
+        Route("/api/mine/{question}", mine),
+        Route("/api/details/{clip}", details),
         Route("/", home),
         Route("/login", login, methods=["GET"]),
         Route("/login", check_login, methods=["POST"]),
@@ -73,15 +89,6 @@ def make(site: Site) -> Starlette:
         Route("/audit", log),
         Route("/settings", settings),
         Route("/export", export, methods=["POST"]),
-        Route("/api/settings", save_settings, methods=["POST"]),
-        Route("/api/claim", claim, methods=["POST"]),
-        Route("/api/heartbeat", heartbeat, methods=["POST"]),
-        Route("/api/back", back, methods=["POST"]),
-        Route("/api/answers", answers, methods=["POST"]),
-        Route("/api/decisions", decisions, methods=["POST"]),
-        Route("/api/disputes/{question}", disputes),
-        Route("/api/mine/{question}", mine),
-        Route("/api/details/{clip}", details),
         Route("/media/{clip}", video),
         Route("/media/{clip}/strip", strip),
         Route("/media/{clip}/source", original),
@@ -95,6 +102,9 @@ def make(site: Site) -> Starlette:
         exception_handlers={404: _not_found, 405: _not_found, 500: _broken},
     )
     app.state.site = site
+    app.state.clerk = Clerk(site.project.db)
+    app.state.counts = Summary(functools.partial(_counts, site.project), PATIENCE_FOR_COUNTS)
+    pages_quality.prepare(app, site)
     app.state.renderer = proxies.Renderer(site.project.run)
     app.state.templates = Environment(
         loader=PackageLoader("hoigen.review"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
@@ -121,18 +131,19 @@ def _question(name: str) -> Question:
 def _rows(request: Request, person: Person, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows as a browser gets them: with the addresses of their videos, the sides of a pair at random, no names."""
     site = site_of(request)
-    names = {name for row in rows for name in (row["clip"], row["other"]) if name}
+    names = list(dict.fromkeys(name for row in rows for name in (row["clip"], row["other"]) if name))
     with site.project.db.read() as con:
-        found = {
-            row["id"]: dict(row) for row in con.execute(sa.select(t.clip).where(t.clip.c.id.in_(names))).mappings()
-        }
+        found = {row["id"]: row for row in _CLIPS.dicts(con, {"ids": names})}
+    ready = {name for name in names if proxies.ready(site.project.run, found[name]) is not None}
     renderer: proxies.Renderer = request.app.state.renderer
-    renderer.want([found[name] for row in rows for name in (row["clip"], row["other"]) if name])
+    renderer.want([found[name] for name in names if name not in ready])
     for row in rows:
         hidden = row["question"] in (PREFERENCE, RATING)
         clips = [row["clip"], *([row["other"]] if row["other"] else [])]
         flipped = _flipped(site, person, row["item"]) if row["other"] else False
-        row["videos"] = [_video(site, found[clip], hidden) for clip in (reversed(clips) if flipped else clips)]
+        row["videos"] = [
+            _video(site, found[clip], clip in ready, hidden) for clip in (reversed(clips) if flipped else clips)
+        ]
         row["about"] = "" if hidden else row["clip"]
         if hidden:
             row["caption"] = row["subject"].get("prompt", "")
@@ -147,14 +158,13 @@ def _flipped(site: Site, person: Person, item: int) -> bool:
     return bool(hashlib.blake2b(f"{site.secret} {person.id} {item}".encode(), digest_size=1).digest()[0] & 1)
 
 
-def _video(site: Site, row: Mapping[str, Any], hidden: bool) -> dict[str, Any]:
+def _video(site: Site, row: Mapping[str, Any], ready: bool, hidden: bool) -> dict[str, Any]:
     """Where a browser finds the video of a clip. The small file that is made for it, or, until that is there, the video
     itself; never that where models are to stay hidden, since files may name who made them."""
-    found = proxies.ready(site.project.run, row)
     begin, end = 0.0, row["end"] - row["start"]
     small = f"{site.prefix}/media/{row['id']}"
     src = small
-    if found is None and not hidden and media.plays(row):
+    if not ready and not hidden and media.plays(row):
         src, begin, end = f"{small}/source", row["start"], row["end"]
     shape = (row["width"] / row["height"]) if row["height"] else 16 / 9
     about = {"src": src, "begin": round(begin, 3), "end": round(end, 3), "fps": row["fps"] or 25.0, "shape": shape}
@@ -164,17 +174,28 @@ def _video(site: Site, row: Mapping[str, Any], hidden: bool) -> dict[str, Any]:
 # Pages
 
 
+def _counts(project: Project) -> dict[str, dict[int, int]]:
+    """How many items of each question are in each state. Those of a state are counted by its index alone; those that
+    are open are the others."""
+    item = t.item.c
+    with project.db.read() as con:
+        total = con.execute(sa.select(item.question, sa.func.count()).group_by(item.question)).all()
+        query = sa.select(item.question, item.state, sa.func.count()).where(sa.text("state <> 0"))
+        rows = con.execute(query.group_by(item.question, item.state)).all()
+    found: dict[str, dict[int, int]] = {name: {t.OPEN: count} for name, count in total}
+    for name, state, count in rows:
+        found[name][state] = count
+        found[name][t.OPEN] -= count
+    return found
+
+
 @page(ANNOTATOR)
 def home(request: Request, person: Person) -> Response:
     """What there is to do."""
     site = site_of(request)
+    made: Made[dict[str, dict[int, int]]] | None = request.app.state.counts.look()
+    counts = {} if made is None else made.value
     with site.project.db.read() as con:
-        query = sa.select(t.item.c.question, t.item.c.state, sa.func.count()).group_by(
-            t.item.c.question, t.item.c.state
-        )
-        counts: dict[str, dict[int, int]] = {}
-        for name, state, count in con.execute(query):
-            counts.setdefault(name, {})[state] = count
         said = con.execute(
             sa.select(sa.func.count()).where(t.assignment.c.person == person.id, t.assignment.c.state == t.ANSWERED)
         ).scalar_one()
@@ -427,8 +448,7 @@ def claim(request: Request, person: Person, came: dict[str, Any]) -> Response:
     """Lends the next items."""
     asked = _question(str(came.get("question")))
     project = site_of(request).project
-    with project.db.read() as con:
-        size, lease, gold = (setting(con, name) for name in ("batch", "lease", "gold_share"))
+    size, lease, gold = (project.setting(name) for name in ("batch", "lease", "gold_share"))
     rows = queue.claim(project.db, person.id, asked.name, size=size, lease=lease, gold_share=gold)
     return JSONResponse({"items": _rows(request, person, rows), "lease": lease})
 
@@ -462,7 +482,7 @@ def _listed(came: dict[str, Any]) -> list[Any]:
     return listed
 
 
-@page(ANNOTATOR, changes=True)
+@page(ANNOTATOR, changes=True, together=True)
 def answers(request: Request, person: Person, came: dict[str, Any]) -> Response:
     """Takes answers; those that it names as saved are on the disk."""
     site = site_of(request)

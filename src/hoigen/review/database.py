@@ -7,7 +7,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from hoigen.core.errors import HoigenError, UsageError
 from hoigen.review import tables as t
+from hoigen.review.statements import Statement
 
 BUSY = 30.0
 """Seconds that a writer waits for another process's transaction."""
@@ -68,6 +69,8 @@ class Database:
         self._lock = threading.RLock() if not self.postgres else contextlib.nullcontext()
         self._wanted: list[_Wanted] = []
         self._wanted_lock = threading.Lock()
+        self._mine = threading.local()
+        self._idle: list[Connection] = []
         self.engine = self._postgres() if self.postgres else self._sqlite()
 
     @property
@@ -79,6 +82,7 @@ class Database:
         path = Path(self.target)
         engine = sa.create_engine(
             sa.URL.create("sqlite", database=str(path)),
+            max_overflow=-1,  # one for each thread that reads just now
             connect_args={"timeout": BUSY, "check_same_thread": False, "autocommit": sqlite3.LEGACY_TRANSACTION_CONTROL}
             if hasattr(sqlite3, "LEGACY_TRANSACTION_CONTROL")
             else {"timeout": BUSY, "check_same_thread": False},
@@ -126,6 +130,8 @@ class Database:
         if self.postgres:  # it commits those of several connections together by itself
             with self.write() as con:
                 return work(con)
+        if (begun := getattr(self._mine, "begun", None)) is not None:
+            return work(begun())
         mine = _Wanted(work)
         with self._wanted_lock:
             self._wanted.append(mine)
@@ -138,6 +144,27 @@ class Database:
             raise mine.error
         value: T = mine.value
         return value
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """All that this thread has done (`do`) within the block is one transaction of SQLite, committed at its end.
+
+        Where something goes wrong, nothing of it stays: the error is raised, and what was done is to be done again. It
+        begins with the first `do`; other ways to write are not for such a block.
+        """
+        with contextlib.ExitStack() as stack:
+            begun: list[Connection] = []
+
+            def connection() -> Connection:
+                if not begun:
+                    begun.append(stack.enter_context(self.write()))
+                return begun[0]
+
+            self._mine.begun = connection
+            try:
+                yield
+            finally:
+                self._mine.begun = None
 
     def _together(self, batch: list[_Wanted]) -> None:
         try:
@@ -158,6 +185,24 @@ class Database:
         finally:
             for one in batch:
                 one.done = True
+
+    def rows(self, statement: Statement, values: Mapping[str, Any]) -> Sequence[Any]:
+        """Rows of one select, at this moment."""
+        if self.postgres:
+            with self.read() as con:
+                return statement.rows(con, values)
+        with self._told():
+            try:
+                con = self._idle.pop()
+            except IndexError:
+                con = self.engine.connect()
+            try:
+                found = statement.rows(con, values)  # a transaction of its own, without saying so
+            except BaseException:
+                con.close()
+                raise
+            self._idle.append(con)
+            return found
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
@@ -312,6 +357,8 @@ class Database:
                         )
 
     def close(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
         self.engine.dispose()
 
     @staticmethod

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -16,7 +19,8 @@ from hoigen.review import order, people, precision, quality
 from hoigen.review import tables as t
 from hoigen.review.people import ADMIN, Person
 from hoigen.review.questions import KEEP, QUESTIONS
-from hoigen.review.web import Wrong, page, sent_to, shown, site_of
+from hoigen.review.summary import Summary
+from hoigen.review.web import Site, Wrong, page, sent_to, shown, site_of
 
 STATES: Mapping[int, str] = {
     t.OPEN: "still to be answered",
@@ -35,6 +39,15 @@ BANDS: Mapping[str, str] = {
 }
 
 
+def prepare(app: Starlette, site: Site) -> None:
+    """Sets up what the pages tell of the whole review (`app.state.bands`, `app.state.quality`)."""
+    project = site.project
+    app.state.bands = Summary(functools.partial(precision.update, project, lately=True), site.patience)
+    app.state.quality = {
+        name: Summary(functools.partial(quality.overview, project, name), site.patience) for name in QUESTIONS
+    }
+
+
 def _name(request: Request) -> str:
     name = str(request.path_params.get("question", KEEP))
     if name not in QUESTIONS:
@@ -47,15 +60,21 @@ def quality_page(request: Request, person: Person) -> Response:
     """How far it is, and what each person's answers are worth."""
     name = _name(request)
     project = site_of(request).project
-    found = quality.overview(project, name)
+    summary: Summary[quality.Overview] = request.app.state.quality[name]
+    made = summary.look()
     with project.db.read() as con:
-        asked = sorted(con.execute(sa.select(t.item.c.question).distinct()).scalars())
+        there = sa.select(t.item.c.id).where(t.item.c.question == sa.bindparam("name")).limit(1)
+        asked = [each for each in sorted(QUESTIONS) if con.execute(there, {"name": each}).first() is not None]
+    if made is None:
+        return shown(request, "counting.html", person=person, what=f"Quality: {QUESTIONS[name].title}", wrong="")
+    found = made.value
     most = max((count for _, count in found.days), default=1) or 1
     return shown(
         request,
         "quality.html",
         person=person,
         question=QUESTIONS[name],
+        at=moment(made.at),
         asked=asked,
         states=[(words, found.states.get(state, 0)) for state, words in STATES.items()],
         found=found,
@@ -81,7 +100,12 @@ def saving_page(request: Request, person: Person) -> Response:
 
 def _saving(request: Request, person: Person, wrong: str = "") -> Response:
     project = site_of(request).project
-    found = precision.precision(project)
+    summary: Summary[precision.Precision] = request.app.state.bands
+    made = summary.look()
+    if made is None:
+        return shown(request, "counting.html", person=person, what="What need not be looked at")
+    found = made.value
+    promise = project.setting("promise")
     rows = [
         {
             "low": edge[0], "high": edge[1], "clips": band.own.clips, "seen": band.own.seen,
@@ -99,7 +123,9 @@ def _saving(request: Request, person: Person, wrong: str = "") -> Response:
         found=found,
         rows=rows,
         false_keep=None if found.false_keep is None else f"{found.false_keep:.1%}",
-        promise="" if found.promise is None else f"{100 * found.promise:g}",
+        promise="" if promise is None else f"{100 * promise:g}",
+        at=moment(made.at),
+        newer=promise != found.promise,
         orders=order.ORDERS,
         order=project.setting("order") or "random",
     )
@@ -114,7 +140,7 @@ def change_saving(request: Request, person: Person, form: dict[str, str]) -> Res
         if what == "promise":
             promised = promise_of(form.get("promise", ""))
             project.set(promise=promised)
-            precision.update(project)
+            request.app.state.bands.renew()
             told: dict[str, Any] = {"promise": promised}
         elif what == "order":
             by = form.get("by", "")
@@ -140,6 +166,11 @@ def promise_of(text: str) -> float | None:
     if not 0.5 <= share <= 0.9999:
         raise UsageError(f"The promise is 50 to 99.99 per cent, or nothing; it came as {text[:20]!r}.")
     return share
+
+
+def moment(at: float) -> str:
+    """A moment, in words."""
+    return f"{datetime.fromtimestamp(at, UTC):%d %B %Y, %H:%M:%S} UTC"
 
 
 def share(found: Estimate) -> str:

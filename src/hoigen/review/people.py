@@ -17,6 +17,7 @@ from hoigen.core.errors import UsageError
 from hoigen.review import tables as t
 from hoigen.review.database import Database
 from hoigen.review.queue import give
+from hoigen.review.statements import Statement
 
 ANNOTATOR, ADJUDICATOR, ADMIN = "annotator", "adjudicator", "admin"
 ROLES: Final = (ANNOTATOR, ADJUDICATOR, ADMIN)
@@ -24,8 +25,18 @@ ROLES: Final = (ANNOTATOR, ADJUDICATOR, ADMIN)
 LONGEST_NAME = 64
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 10, 256
 INVITE_DAYS, SESSION_HOURS = 7, 12
+REFRESH = 300.0
+"""Seconds after which a session is noted as used again."""
 WINDOW, PER_NAME, PER_ADDRESS = 900.0, 8, 40
 """So many wrong passwords in so many seconds, of one name and from one address; then none is looked at for a while."""
+
+
+_SESSION = Statement(
+    sa.select(t.person.c.id, t.person.c.name, t.person.c.role, t.person.c.settings, t.person.c.disabled)
+    .add_columns(t.session.c.seen, t.session.c.ended)
+    .join(t.session, t.person.c.id == t.session.c.person)
+    .where(t.session.c.hash == sa.bindparam("hash"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,18 +192,17 @@ def start(db: Database, name: str, role: str) -> tuple[Person, str]:
 
 def session_of(db: Database, secret: str) -> Person | None:
     """Whose session this is; None when it has ended, or there is none."""
-    now = db.now()
-    columns = (t.person.c.id, t.person.c.name, t.person.c.role, t.person.c.settings, t.person.c.disabled)
-    query = sa.select(*columns, t.session.c.hash, t.session.c.seen, t.session.c.ended)
-    query = query.join(t.person, t.person.c.id == t.session.c.person).where(t.session.c.hash == digest(secret))
-    with db.read() as con:
-        row = con.execute(query).one_or_none()
-    if row is None or row.ended is not None or row.disabled or row.seen < now - SESSION_HOURS * 3600:
+    now, hashed = db.now(), digest(secret)
+    found = db.rows(_SESSION, {"hash": hashed})
+    if not found:
         return None
-    if row.seen < now - 300:
+    [(number, name, role, settings, disabled, seen, ended)] = found
+    if ended is not None or disabled or seen < now - SESSION_HOURS * 3600:
+        return None
+    if seen < now - REFRESH:
         with db.write() as con:
-            con.execute(sa.update(t.session).where(t.session.c.hash == row.hash).values(seen=now))
-    return Person(row.id, row.name, row.role, json.loads(row.settings), row.hash)
+            con.execute(sa.update(t.session).where(t.session.c.hash == hashed).values(seen=now))
+    return Person(number, name, role, json.loads(settings), hashed)
 
 
 def sign_out(db: Database, person: Person) -> None:

@@ -21,12 +21,16 @@ from hoigen.data.tables import digest_of
 from hoigen.review import tables as t
 from hoigen.review.database import Database
 from hoigen.review.questions import KEEP
+from hoigen.review.statements import Statement
 from hoigen.rules import removals, sets
 
 BLOCK = 5_000
 """Clips that are written at a time."""
 DEFAULTS: Mapping[str, Any] = {"double_share": 0.05, "gold_share": 0.015, "batch": 20, "lease": 600.0, "seed": 0}
 """double_share: of clips that two people see, blind. gold_share: of what is lent. lease: seconds."""
+
+
+_SETTING = Statement(sa.select(t.project.c.value).where(t.project.c.key == sa.bindparam("name")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +42,7 @@ class Project:
 
     def setting(self, name: str) -> Any:
         """One of DEFAULTS, or what else was set; None where nothing was."""
-        with self.db.read() as con:
-            return setting(con, name)
+        return _read(name, self.db.rows(_SETTING, {"name": name}))
 
     def set(self, **values: Any) -> None:
         """Changes settings."""
@@ -56,8 +59,11 @@ class Project:
 
 def setting(con: Connection, name: str) -> Any:
     """A setting, within a transaction."""
-    found = con.execute(sa.select(t.project.c.value).where(t.project.c.key == name)).scalar()
-    return DEFAULTS.get(name) if found is None else json.loads(found)
+    return _read(name, _SETTING.rows(con, {"name": name}))
+
+
+def _read(name: str, found: Sequence[Any]) -> Any:
+    return json.loads(found[0][0]) if found else DEFAULTS.get(name)
 
 
 def put(con: Connection, name: str, value: Any) -> None:

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import time
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from hoigen.core.stats.agreement import Agreement, Level, agreement
 from hoigen.core.stats.annotators import Answer, Finish, Person, finish, people
-from hoigen.core.stats.resample import Draws, Estimate, wilson
+from hoigen.core.stats.resample import Draws, Estimate, Floats, wilson
 from hoigen.core.stats.saving import false_keeps
 from hoigen.review import tables as t
+from hoigen.review.database import Database
 from hoigen.review.project import Project
 from hoigen.review.questions import KEEP, QUESTIONS, RATING
+from hoigen.review.summary import QUICK, Made
 
 LATEST = 20_000
 """Of each person, so many of the last answers are looked at."""
 DRAWS = Draws(draws=1000)
 DAYS = 14
+RESTING = 100
+"""Whom alerts tell of is found again when that is so many times as old as it takes."""
+_ALERTED: weakref.WeakKeyDictionary[Database, dict[str, Made[set[int]]]] = weakref.WeakKeyDictionary()
+_OWN = sa.text("+assignment.person = verdict.person and +assignment.state = 1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,28 +71,22 @@ class Overview:
 
 def overview(project: Project, question: str) -> Overview:
     """All numbers of one question, as they are now."""
+    now = project.db.now()
     with project.db.read() as con:
-        states = {
-            row[0]: row[1]
-            for row in con.execute(
-                sa.select(t.item.c.state, sa.func.count()).where(t.item.c.question == question).group_by(t.item.c.state)
-            )
-        }
+        query = sa.select(t.item.c.state, sa.func.count(), sa.func.sum(t.item.c.need - t.item.c.given))
+        counted = con.execute(query.where(t.item.c.question == question).group_by(t.item.c.state)).all()
         answers = _answers(con, question)
-        left = con.execute(
-            sa.select(sa.func.coalesce(sa.func.sum(t.item.c.need - t.item.c.given), 0)).where(
-                t.item.c.question == question, t.item.c.state == t.OPEN
-            )
-        ).scalar_one()
-        now = project.db.now()
-        times = _times(con, question, now)
+        times, first = _times(con, question, now)
+    states = {row[0]: row[1] for row in counted}
+    left = sum(row[2] for row in counted if row[0] == t.OPEN)
     asked = sum(count for state, count in states.items() if state not in t.NOT_ASKED)
     units: dict[str, dict[str, str]] = {}
     for one in answers:
         if one.right is None and one.value not in QUESTIONS[question].undecided:
             units.setdefault(one.unit, {})[one.who] = one.value
     level: Level = "ordinal" if question == RATING else "nominal"
-    moments = [datetime.fromtimestamp(at, UTC) for at in times]
+    recent = times[times > now - 86_400].tolist()
+    moments = [datetime.fromtimestamp(at, UTC) for at in (recent if first is None else [first, *recent])]
     return Overview(
         states=states,
         items=asked,
@@ -92,7 +94,7 @@ def overview(project: Project, question: str) -> Overview:
         people=people([one for one in answers if one.value not in QUESTIONS[question].undecided], draws=DRAWS),
         modes=_modes(project, question),
         agreement=agreement(list(units.items()), DRAWS, level=level, order=tuple(QUESTIONS[question].values)),
-        days=_days(moments),
+        days=_days(times),
         finish=finish(moments, int(left) + states.get(t.DISPUTED, 0), datetime.fromtimestamp(now, UTC)),
     )
 
@@ -106,6 +108,17 @@ def alerted(project: Project, question: str) -> set[int]:
     return {numbers[one.who] for one in people(decided, draws=DRAWS) if one.alerts}
 
 
+def alerted_lately(project: Project, question: str) -> set[int]:
+    """As `alerted`; where it takes a while to find them, those of some minutes ago."""
+    known = _ALERTED.setdefault(project.db, {})
+    last = known.get(question)
+    if last is None or last.seconds < QUICK or project.db.now() - last.at > RESTING * last.seconds:
+        at, began = project.db.now(), time.perf_counter()
+        found = alerted(project, question)
+        last = known[question] = Made(found, at, time.perf_counter() - began)
+    return last.value
+
+
 def false_keep_of(project: Project, but: set[int]) -> float | None:
     """How often people keep a clip that is to be dropped, at most; None where no such gold question was answered.
 
@@ -114,21 +127,28 @@ def false_keep_of(project: Project, but: set[int]) -> float | None:
         but: numbers of people who do not count.
     """
     held, item = t.assignment.c, t.item.c
-    query = sa.select(held.value, sa.func.count()).join(t.item, item.id == held.item)
-    query = query.where(item.question == KEEP, item.state == t.GOLD, item.expected == "drop", held.state == t.ANSWERED)
+    # from the gold items on, by their index; a sign of plus keeps SQLite from another
+    query = sa.select(held.value, sa.func.count()).select_from(t.item).join(t.assignment, item.id == held.item)
+    query = query.where(item.question == KEEP, sa.text("item.state <> 0 and item.state = 5"), item.expected == "drop")
+    query = query.where(sa.text("+assignment.state = 1"))
     with project.db.read() as con:
         counts = {row[0]: row[1] for row in con.execute(query.where(held.person.not_in(but)).group_by(held.value))}
     return false_keeps(counts.get("keep", 0), sum(counts.values()))
 
 
 def _answers(con: Connection, question: str) -> list[Answer]:
-    """Each person's present answers, the last ones; a clip's claims are units of their own."""
+    """Each person's present answers, the last ones; a clip's claims are units of their own.
+
+    Verdicts are read from the last one back, by their index, until there are enough: signs of plus keep SQLite from
+    another way, on which all that a person ever said is read and put in order.
+    """
     held, item, said = t.assignment.c, t.item.c, t.verdict.c
     found = []
     for number, name in con.execute(sa.select(t.person.c.id, t.person.c.name)).all():
         columns = (item.id, item.state, item.expected, held.value, said.seconds)
-        query = sa.select(*columns).join(t.item, item.id == held.item).join(t.verdict, said.id == held.verdict)
-        query = query.where(held.person == number, held.state == t.ANSWERED, item.question == question)
+        query = sa.select(*columns).select_from(t.verdict).join(t.item, item.id == said.item)
+        query = query.join(t.assignment, sa.and_(held.item == said.item, held.verdict == said.id, _OWN))
+        query = query.where(said.person == number, said.question == question)
         for row in con.execute(query.order_by(said.seq.desc()).limit(LATEST)):
             right = row.expected if row.state == t.GOLD else None
             unit = str(row.id)
@@ -136,37 +156,39 @@ def _answers(con: Connection, question: str) -> list[Answer]:
     return found
 
 
-def _times(con: Connection, question: str, now: float) -> list[float]:
+def _times(con: Connection, question: str, now: float) -> tuple[Floats, float | None]:
     """When answers came in the last days, and the first of all."""
     said = t.verdict.c
     mine = (said.question == question, said.value.is_not(None), said.mode != "import")
-    since = now - DAYS * 86_400
-    times = list(con.execute(sa.select(said.at).where(*mine, said.at >= since)).scalars())
-    first = con.execute(sa.select(sa.func.min(said.at)).where(*mine)).scalar()
-    return times if first is None or first >= since else [first, *times]
+    times = con.execute(sa.select(said.at).where(*mine, said.at >= now - DAYS * 86_400)).scalars()
+    first = con.execute(sa.select(said.at).where(*mine).order_by(said.seq).limit(1)).scalar()
+    return np.fromiter(times, float), first
 
 
-def _days(moments: Sequence[datetime]) -> list[tuple[str, int]]:
+def _days(times: Floats) -> list[tuple[str, int]]:
     """How many answers came on each of the last days, days without any too."""
-    counts = Counter(moment.date() for moment in moments)
-    if not counts:
+    days, counts = np.unique(np.floor(times / 86_400).astype(int), return_counts=True)
+    if not len(days):
         return []
-    last, first = max(counts), max(min(counts), max(counts) - timedelta(days=DAYS - 1))
+    of_day = dict(zip(days.tolist(), counts.tolist(), strict=True))
+    first = max(min(of_day), max(of_day) - DAYS + 1)
     return [
-        (f"{first + timedelta(days=at):%Y-%m-%d}", counts.get(first + timedelta(days=at), 0))
-        for at in range((last - first).days + 1)
+        (f"{datetime.fromtimestamp(day * 86_400, UTC):%Y-%m-%d}", of_day.get(day, 0))
+        for day in range(first, max(of_day) + 1)
     ]
 
 
 def _modes(project: Project, question: str) -> list[Mode]:
     held, item, said = t.assignment.c, t.item.c, t.verdict.c
-    answered = sa.select(said.mode, sa.func.count(), sa.func.avg(said.seconds)).join(
-        t.assignment, held.verdict == said.id
-    )
-    answered = answered.where(said.question == question, held.state == t.ANSWERED).group_by(said.mode)
+    present = sa.and_(held.item == said.item, held.verdict == said.id, _OWN)
+    answered = sa.select(said.mode, sa.func.count(), sa.func.avg(said.seconds)).select_from(t.verdict)
+    answered = answered.join(t.assignment, present).where(said.question == question).group_by(said.mode)
     golds = sa.select(said.mode, sa.func.count(), sa.func.sum(sa.case((held.value == item.expected, 1), else_=0)))
-    golds = golds.join(t.assignment, held.verdict == said.id).join(t.item, item.id == held.item)
-    golds = golds.where(said.question == question, item.state == t.GOLD, held.state == t.ANSWERED).group_by(said.mode)
+    golds = golds.select_from(t.item).join(
+        t.assignment, sa.and_(held.item == item.id, sa.text("+assignment.state = 1"))
+    )
+    golds = golds.join(t.verdict, said.id == held.verdict).where(sa.text("+assignment.state = 1"))
+    golds = golds.where(item.question == question, sa.text("item.state <> 0 and item.state = 5")).group_by(said.mode)
     with project.db.read() as con:
         right = {row[0]: (int(row[1]), int(row[2] or 0)) for row in con.execute(golds)}
         rows: list[Any] = list(con.execute(answered))

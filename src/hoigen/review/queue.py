@@ -19,6 +19,7 @@ from sqlalchemy.engine import Connection
 from hoigen.review import tables as t
 from hoigen.review.database import TRIES, Database
 from hoigen.review.questions import QUESTIONS, Answer, checked
+from hoigen.review.statements import Statement
 
 BATCH = 20
 LEASE = 600.0
@@ -28,20 +29,21 @@ MOST = 500
 Parameter = sa.BindParameter[Any]
 FRESH = sa.text("state = 0 and given + leased = 0")
 BEGUN = sa.text("state = 0 and given + leased > 0 and need > given + leased")
-# Statements of each claim and each answer, made once: to make one takes longer than to run it.
+# Statements of each claim and each answer.
 _WHO: Parameter = sa.bindparam("who")
 _SIZE: Parameter = sa.bindparam("size")
 _UNTIL: Parameter = sa.bindparam("until")
 _ASKED: Parameter = sa.bindparam("asked")
+_WHICH: Parameter = sa.bindparam("which")
 _IDS: Parameter = sa.bindparam("ids", expanding=True)
 _MINE = (t.assignment.c.person == _WHO, t.assignment.c.item.in_(_IDS))
-_LATE = (
+_LATE = Statement(
     sa.select(t.assignment.c.item, t.assignment.c.person)
     .where(sa.text("state = 0"), t.assignment.c.until < _UNTIL)
     .limit(MOST)
     .with_for_update(skip_locked=True)
 )
-_LENT = (
+_LENT = Statement(
     sa.select(t.assignment.c.item)
     .join(t.item, t.item.c.id == t.assignment.c.item)
     .where(t.assignment.c.person == _WHO, t.assignment.c.state == t.LIVE, t.item.c.question == _ASKED)
@@ -50,8 +52,25 @@ _LENT = (
 _HAD = sa.exists().where(
     t.assignment.c.item == t.item.c.id, t.assignment.c.person == _WHO, t.assignment.c.state != t.BACK
 )
-_GOLD = sa.select(t.item.c.id).where(t.item.c.question == _ASKED, sa.text("state <> 0 and state = 5"), ~_HAD)
-_FRESH = (
+_GOLD = tuple(  # from a place drawn at random on, and from the beginning
+    Statement(
+        sa.select(t.item.c.id)
+        .where(t.item.c.question == _ASKED, sa.text("state <> 0 and state = 5"), place, t.item.c.id.not_in(_IDS), ~_HAD)
+        .order_by(t.item.c.id)
+        .limit(1)
+    )
+    for place in (t.item.c.id >= _WHICH, t.item.c.id < _WHICH)
+)
+_GOLD_ENDS = tuple(
+    Statement(
+        sa.select(t.item.c.id)
+        .where(t.item.c.question == _ASKED, sa.text("state <> 0 and state = 5"))
+        .order_by(end)
+        .limit(1)
+    )
+    for end in (t.item.c.id, t.item.c.id.desc())
+)
+_FRESH = Statement(
     sa.select(t.item.c.id)
     .where(t.item.c.question == _ASKED, FRESH)
     .order_by(t.item.c.priority, t.item.c.id)
@@ -59,19 +78,27 @@ _FRESH = (
     .with_for_update(skip_locked=True)
 )
 _BEGUN = tuple(  # before and after this person: two stretches of one index, read until there are enough
-    sa.select(t.item.c.id)
-    .where(t.item.c.question == _ASKED, BEGUN, others, t.item.c.id.not_in(_IDS), ~_HAD)
-    .order_by(t.item.c.last_person, t.item.c.priority, t.item.c.id)
-    .limit(_SIZE)
-    .with_for_update(skip_locked=True, of=t.item)
+    Statement(
+        sa.select(t.item.c.id)
+        .where(t.item.c.question == _ASKED, BEGUN, others, t.item.c.id.not_in(_IDS), ~_HAD)
+        .order_by(t.item.c.last_person, t.item.c.priority, t.item.c.id)
+        .limit(_SIZE)
+        .with_for_update(skip_locked=True, of=t.item)
+    )
     for others in (t.item.c.last_person < _WHO, t.item.c.last_person > _WHO)
 )
-_KEEP = sa.update(t.assignment).where(*_MINE, t.assignment.c.state == t.LIVE).values(until=_UNTIL)
-_AGAIN = sa.select(t.assignment.c.item).where(*_MINE)
-_LEND_AGAIN = sa.update(t.assignment).where(*_MINE).values(state=t.LIVE, until=_UNTIL)
-_LEND = sa.insert(t.assignment)
-_LEND_ITEMS = sa.update(t.item).where(t.item.c.id.in_(_IDS)).values(leased=t.item.c.leased + 1, last_person=_WHO)
-_SHOWN = (
+_KEEP = Statement(sa.update(t.assignment).where(*_MINE, t.assignment.c.state == t.LIVE).values(until=_UNTIL))
+_STILL = Statement(sa.select(t.assignment.c.item).where(*_MINE, t.assignment.c.state == t.LIVE))
+_AGAIN = Statement(sa.select(t.assignment.c.item).where(*_MINE))
+_LEND_AGAIN = Statement(sa.update(t.assignment).where(*_MINE).values(state=t.LIVE, until=_UNTIL))
+_LEND = Statement(sa.insert(t.assignment), ("item", "person", "state", "until"))
+_LEND_ITEMS = Statement(
+    sa.update(t.item).where(t.item.c.id.in_(_IDS)).values(leased=t.item.c.leased + 1, last_person=_WHO)
+)
+_OWN = (t.assignment.c.item == _WHICH, t.assignment.c.person == _WHO)
+_GIVE = Statement(sa.update(t.assignment).where(*_OWN, t.assignment.c.state == t.LIVE).values(state=t.BACK))
+_GIVE_ITEM = Statement(sa.update(t.item).where(t.item.c.id == _WHICH).values(leased=t.item.c.leased - 1))
+_SHOWN = Statement(
     sa.select(
         *(t.item.c.id.label("item"), t.item.c.question, t.item.c.subject, t.item.c.other, t.item.c.priority),
         *(t.item.c.state, t.clip.c.id.label("clip"), t.clip.c.start, t.clip.c.end, t.clip.c.width, t.clip.c.height),
@@ -80,25 +107,25 @@ _SHOWN = (
     .join(t.clip, t.clip.c.id == t.item.c.clip)
     .where(t.item.c.id.in_(_IDS))
 )
-_ITEMS = (
+_ITEMS = Statement(
     sa.select(*(t.item.c[name] for name in ("id", "question", "clip", "need", "given", "leased", "state")))
-    .add_columns(t.clip.c.digest, t.clip.c.end, t.clip.c.start)
+    .add_columns(t.item.c.final, t.item.c.how, t.clip.c.digest, t.clip.c.end, t.clip.c.start)
     .join(t.clip, t.clip.c.id == t.item.c.clip)
     .where(t.item.c.id.in_(_IDS))
     .order_by(t.item.c.id)
     .with_for_update(of=t.item)
 )
 # A statement of its own: in PostgreSQL what is joined to a row that had to be waited for is as it was before the wait.
-_HELD = sa.select(t.assignment).where(*_MINE)
-_KNOWN = sa.select(t.verdict.c.id, t.verdict.c.person).where(t.verdict.c.id.in_(sa.bindparam("names", expanding=True)))
-_VOTES = sa.select(t.assignment.c.value).where(
-    t.assignment.c.item == sa.bindparam("which"), t.assignment.c.state == t.ANSWERED
+_HELD = Statement(sa.select(t.assignment).where(*_MINE))
+_KNOWN = Statement(
+    sa.select(t.verdict.c.id, t.verdict.c.person).where(t.verdict.c.id.in_(sa.bindparam("names", expanding=True)))
 )
-_CHANGE_HELD = sa.update(t.assignment).where(
-    t.assignment.c.item == sa.bindparam("which"), t.assignment.c.person == sa.bindparam("who")
+_VOTES = Statement(
+    sa.select(t.assignment.c.value).where(t.assignment.c.item == _WHICH, t.assignment.c.state == t.ANSWERED)
 )
-_CHANGE_ITEM = sa.update(t.item).where(t.item.c.id == sa.bindparam("which"))
-_ADD_VERDICT = sa.insert(t.verdict)
+_CHANGE_HELD = Statement(sa.update(t.assignment).where(*_OWN), ("state", "until", "value", "verdict"))
+_CHANGE_ITEM = Statement(sa.update(t.item).where(t.item.c.id == _WHICH), ("given", "leased", "state", "final", "how"))
+_ADD_VERDICT = Statement(sa.insert(t.verdict), [column.key for column in t.verdict.c if column.key != "seq"])
 
 
 @dataclass(slots=True)
@@ -135,10 +162,10 @@ def claim(
     at = db.now() if now is None else now
 
     def lent(con: Connection) -> list[dict[str, Any]]:
-        give(con, con.execute(_LATE, {"until": at}).all())  # what another transaction is busy with is left to it
-        held = list(con.execute(_LENT, {"who": person, "asked": question, "size": size}).scalars())
+        give(con, _LATE.rows(con, {"until": at}))  # what another transaction is busy with is left to it
+        held = _LENT.firsts(con, {"who": person, "asked": question, "size": size})
         if held:
-            con.execute(_KEEP, {"who": person, "ids": held, "until": at + lease})
+            _KEEP.change(con, {"who": person, "ids": held, "until": at + lease})
         new = _new(con, person, question, size - len(held), gold_share) if size > len(held) else []
         _lend(con, person, new, at + lease)
         return shown(con, [*held, *new])
@@ -158,13 +185,8 @@ def give(con: Connection, pairs: Iterable[Any]) -> int:
     """Takes (item, person) out of people's hands; those that are not lent are left. Returns how many were."""
     count = 0
     for item, person in sorted((row[0], row[1]) for row in pairs):
-        done = con.execute(
-            sa.update(t.assignment)
-            .where(t.assignment.c.item == item, t.assignment.c.person == person, t.assignment.c.state == t.LIVE)
-            .values(state=t.BACK)
-        )
-        if done.rowcount:
-            con.execute(sa.update(t.item).where(t.item.c.id == item).values(leased=t.item.c.leased - 1))
+        if _GIVE.change(con, {"which": item, "who": person}):
+            _GIVE_ITEM.change(con, {"which": item})
             count += 1
     return count
 
@@ -175,15 +197,30 @@ def _new(con: Connection, person: int, question: str, size: int, gold_share: flo
     chosen: list[int] = []
     dice = random.Random()
     if wanted := sum(dice.random() < gold_share for _ in range(size)):
-        gold = list(con.execute(_GOLD.limit(5000), about).scalars())
-        chosen += dice.sample(gold, min(wanted, len(gold)))
+        chosen += _gold(con, about, wanted, dice)
     room = size - len(chosen)
     chosen += _begun(con, about, max(1, room // 4)) if room else []
     if room := size - len(chosen):
-        chosen += con.execute(_FRESH, about | {"size": room}).scalars()
+        chosen += _FRESH.firsts(con, about | {"size": room})
     if room := size - len(chosen):  # nothing untouched is left
         chosen += _begun(con, about, room, chosen)
     return chosen
+
+
+def _gold(con: Connection, about: Mapping[str, Any], size: int, dice: random.Random) -> list[int]:
+    """Gold items that this person has not had, each the next one from a place drawn at random: however many there are,
+    few of them are read."""
+    ends = [end.firsts(con, about) for end in _GOLD_ENDS]
+    found: list[int] = []
+    while all(ends) and len(found) < size:
+        place = dice.randint(ends[0][0], ends[1][0])
+        one: list[int] = []
+        for statement in _GOLD:
+            one = one or statement.firsts(con, {**about, "which": place, "ids": found})
+        if not one:
+            break
+        found += one
+    return found
 
 
 def _begun(con: Connection, about: Mapping[str, Any], size: int, but: Sequence[int] = ()) -> list[int]:
@@ -191,7 +228,7 @@ def _begun(con: Connection, about: Mapping[str, Any], size: int, but: Sequence[i
     found: list[int] = []
     for statement in _BEGUN:
         if len(found) < size:
-            found += con.execute(statement, {**about, "ids": but, "size": size - len(found)}).scalars()
+            found += statement.firsts(con, {**about, "ids": but, "size": size - len(found)})
     return found
 
 
@@ -199,19 +236,20 @@ def _lend(con: Connection, person: int, items: Sequence[int], until: float) -> N
     if not items:
         return
     about = {"who": person, "ids": items, "until": until}
-    again = set(con.execute(_AGAIN, about).scalars())
+    again = set(_AGAIN.firsts(con, about))
     if again:
-        con.execute(_LEND_AGAIN, about | {"ids": again})
+        _LEND_AGAIN.change(con, about | {"ids": sorted(again)})
     if fresh := [one for one in items if one not in again]:
-        con.execute(_LEND, [{"item": i, "person": person, "state": t.LIVE, "until": until} for i in fresh])
-    con.execute(_LEND_ITEMS, about)
+        _LEND.change_each(con, [{"item": i, "person": person, "state": t.LIVE, "until": until} for i in fresh])
+    _LEND_ITEMS.change(con, about)
 
 
 def shown(con: Connection, items: Sequence[int]) -> list[dict[str, Any]]:
     """What a page needs to show items: never where a file lies, nor who else has seen it."""
-    rows = []
-    for row in con.execute(_SHOWN, {"ids": items}).mappings():
-        each = dict(row)
+    rows: list[dict[str, Any]] = []
+    if not items:
+        return rows
+    for each in _SHOWN.dicts(con, {"ids": items}):
         each["subject"] = json.loads(each["subject"])
         each["seconds"] = each.pop("end") - each.pop("start")
         rows.append(each)
@@ -223,12 +261,13 @@ def heartbeat(
 ) -> list[int]:
     """Begins loans anew. Returns the items that are still lent to this person."""
     at = db.now() if now is None else now
+    if not items:
+        return []
 
     def kept(con: Connection) -> list[int]:
-        held = t.assignment.c
-        mine = (held.person == person, held.item.in_(items), held.state == t.LIVE)
-        con.execute(sa.update(t.assignment).where(*mine).values(until=at + lease))
-        return list(con.execute(sa.select(held.item).where(*mine)).scalars())
+        about = {"who": person, "ids": items, "until": at + lease}
+        _KEEP.change(con, about)
+        return _STILL.firsts(con, about)
 
     return db.do(kept)
 
@@ -270,11 +309,13 @@ def answer(
 
 def _answer(con: Connection, person: int, came: Sequence[Any], app: str, at: float, lease: float) -> Saved:
     result = Saved()
+    if not came:
+        return result
     ids = sorted({item_of(one) for one in came})
-    items = {row["id"]: dict(row) for row in con.execute(_ITEMS, {"ids": ids}).mappings()}
-    held = {row["item"]: dict(row) for row in con.execute(_HELD, {"ids": ids, "who": person}).mappings()}
+    items = {row["id"]: row for row in _ITEMS.dicts(con, {"ids": ids})}
+    held = {row["item"]: row for row in _HELD.dicts(con, {"ids": ids, "who": person})}
     names = [name_of(one) for one in came]
-    known = {row[0]: row[1] for row in con.execute(_KNOWN, {"names": names})}
+    known = dict(_KNOWN.rows(con, {"names": names}))
     for one in came:
         name = name_of(one)
         about, mine = items.get(item_of(one)), held.get(item_of(one))
@@ -310,7 +351,8 @@ def _put(
 ) -> None:  # fmt: skip
     """One verdict: its row, the vote that it makes or takes back, and what becomes of the item."""
     before = mine["verdict"] if mine["state"] == t.ANSWERED else None
-    con.execute(_ADD_VERDICT, verdict_row(said, about, person, app, at) | {"supersedes": said.supersedes or before})
+    row = verdict_row(said, about, person, app, at)
+    _ADD_VERDICT.change(con, row | {"supersedes": said.supersedes or before})
     given, leased = about["given"], about["leased"]
     given -= mine["state"] == t.ANSWERED
     leased -= mine["state"] == t.LIVE
@@ -321,10 +363,11 @@ def _put(
         mine |= {"state": t.ANSWERED, "value": said.value, "verdict": said.id}
         given += 1
     changed = {name: mine[name] for name in ("state", "value", "verdict", "until")}
-    con.execute(_CHANGE_HELD, {"which": said.item, "who": person, **changed})
+    _CHANGE_HELD.change(con, {"which": said.item, "who": person, **changed})
     about |= {"given": given, "leased": leased}
-    only = said.value if given == 1 else None
-    con.execute(_CHANGE_ITEM, {"which": said.item, "given": given, "leased": leased, **_settled(con, about, only)})
+    about |= _settled(con, about, said.value if given == 1 else None)
+    changed = {name: about[name] for name in ("given", "leased", "state", "final", "how")}
+    _CHANGE_ITEM.change(con, {"which": said.item, **changed})
 
 
 def verdict_row(said: Answer, about: Mapping[str, Any], person: int, app: str, at: float) -> dict[str, Any]:
@@ -354,11 +397,9 @@ def _settled(con: Connection, about: dict[str, Any], only: str | None = None) ->
     if about["state"] in (t.ADJUDICATED, t.GOLD, t.REMOVED):
         return {}
     if about["given"] < about["need"]:
-        about["state"] = t.OPEN
         return {"state": t.OPEN, "final": None, "how": None}
-    votes = [only] if only is not None else con.execute(_VOTES, {"which": about["id"]}).scalars().all()
+    votes = [only] if only is not None else _VOTES.firsts(con, {"which": about["id"]})
     state, final, how = outcome(about["question"], votes)
-    about["state"] = state
     return {"state": state, "final": final, "how": how}
 
 

@@ -21,14 +21,15 @@ from hoigen.core.errors import HoigenError, UsageError
 from hoigen.review import tables as t
 from hoigen.review.people import digest
 from hoigen.review.project import Project
+from hoigen.review.summary import Summary
 from hoigen.review.web import LOOPBACK, Site
 from hoigen.rules.removals import told
 
 PROXIES = ["127.0.0.1", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fd00::/8"]
 """From where a proxy may say for whom it asks."""
 
-EACH = 60.0
-"""Seconds between two looks at the score bands."""
+FIRST, EACH = 2.0, 60.0
+"""Seconds until the first look at the score bands, and between two of them."""
 
 
 def is_loopback(host: str) -> bool:
@@ -151,7 +152,7 @@ def serve(
         )
     sys.stderr.flush()
     stopped = threading.Event()
-    threading.Thread(target=_kept_up, args=(project, stopped), name="precision", daemon=True).start()
+    threading.Thread(target=_kept_up, args=(project, app.state.bands, stopped), name="bands", daemon=True).start()
     try:
         uvicorn.Server(config).run(sockets=[sock])
     finally:
@@ -159,13 +160,14 @@ def serve(
         app.state.renderer.close()
 
 
-def _kept_up(project: Project, stopped: threading.Event) -> None:
-    """Looks again and again which score bands are sure enough to be sampled only, where a precision is promised."""
-    from hoigen.review import precision
-
-    while not stopped.wait(EACH):
+def _kept_up(project: Project, bands: Summary[Any], stopped: threading.Event) -> None:
+    """Looks again and again which score bands are sure enough to be sampled only, where a precision is promised; and
+    once in any case, so that the page of them is there when somebody wants it."""
+    wait = FIRST
+    while not stopped.wait(wait):
         try:
-            if project.setting("promise") is not None:
-                precision.update(project)
+            if wait == FIRST or project.setting("promise") is not None:
+                bands.renew()
         except HoigenError as error:  # a lock, a full disk: the next time
             print(f"note: bands are not looked at: {error}", file=sys.stderr, flush=True)
+        wait = EACH

@@ -19,11 +19,13 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from hoigen.core.errors import HoigenError, UsageError
 from hoigen.review import people
 from hoigen.review.people import Person
+from hoigen.review.summary import PATIENCE
 
 if TYPE_CHECKING:
     from jinja2 import Environment
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from hoigen.review.clerk import Clerk
     from hoigen.review.project import Project
 
 BODY = 2_000_000
@@ -57,6 +59,7 @@ class Site:
         local: the digest of the secret that lets in who started it; empty where there is none.
         user: their name.
         prefix: the path under which browsers find the app, such as /review; empty where it has a name of its own.
+        patience: seconds that a page waits for numbers of the whole review, before it shows older ones.
     """
 
     project: Project
@@ -67,6 +70,7 @@ class Site:
     user: str = ""
     secret: str = field(default="", repr=False)
     prefix: str = ""
+    patience: float = PATIENCE
 
     @property
     def cookie(self) -> str:
@@ -102,7 +106,12 @@ def site_of(request: Request) -> Site:
 
 
 def signer(site: Site) -> URLSafeSerializer:
-    return URLSafeSerializer(site.secret, salt="session")
+    return _signer(site.secret)
+
+
+@functools.lru_cache(maxsize=8)
+def _signer(secret: str) -> URLSafeSerializer:
+    return URLSafeSerializer(secret, salt="session")
 
 
 def csrf_of(site: Site, person: Person) -> str:
@@ -141,19 +150,27 @@ def signed_in(request: Request, person: Person, secret: str) -> Response:
 Handler = Callable[..., Response]
 
 
-def page(role: str | None = None, *, changes: bool = False) -> Callable[[Handler], Callable[[Request], Any]]:
+def page(
+    role: str | None = None, *, changes: bool = False, together: bool = False
+) -> Callable[[Handler], Callable[[Request], Any]]:
     """Makes a function an endpoint, done in a thread.
 
     Args:
         role: that a person needs; None lets anybody in.
         changes: whether it changes something: it is then given the parsed body (form or JSON), whose origin and CSRF
             were checked.
+        together: whether all that it changes goes through `Database.do`, so that several of them may be one
+            transaction.
     """
 
     def wrap(function: Handler) -> Callable[[Request], Any]:
         @functools.wraps(function)
         async def endpoint(request: Request) -> Response:
             body = await _body(request) if changes else b""
+            if together and not site_of(request).project.db.postgres:
+                work = functools.partial(_done, function, request, role, changes, body)
+                clerk: Clerk = request.app.state.clerk
+                return await clerk.done(work, functools.partial(_fault, request))
             return await run_in_threadpool(_done, function, request, role, changes, body)
 
         return endpoint
@@ -172,7 +189,7 @@ async def _body(request: Request) -> bytes:
 
 
 def _done(function: Handler, request: Request, role: str | None, changes: bool, body: bytes) -> Response:
-    wants_json = request.url.path.startswith("/api/")
+    wants_json = request.scope["path"].startswith("/api/")
     site = site_of(request)
     try:
         arguments: list[Any] = [request]
@@ -181,7 +198,7 @@ def _done(function: Handler, request: Request, role: str | None, changes: bool, 
         person = person_of(request)
         if role is not None:
             if person is None:
-                if wants_json or request.method != "GET" or request.url.path.startswith("/media/"):
+                if wants_json or request.method != "GET" or request.scope["path"].startswith("/media/"):
                     raise Wrong(401, "Sign in first.")
                 return sent_to(request, "/login")
             if not person.may(role):
@@ -201,10 +218,15 @@ def _done(function: Handler, request: Request, role: str | None, changes: bool, 
         return told(request, wrong.status, wrong.words, wrong.headers)
     except people.LaterError as later:
         return told(request, 429, f"{later}.", {"retry-after": str(max(1, round(later.seconds)))})
-    except UsageError as error:
-        return told(request, 503 if "locked" in str(error) else 400, site.words(error))
-    except HoigenError as error:  # the disk is full
-        return told(request, 507, site.words(error))
+    except HoigenError as error:
+        return _fault(request, error)
+
+
+def _fault(request: Request, error: HoigenError) -> Response:
+    words = site_of(request).words(error)
+    if isinstance(error, UsageError):
+        return told(request, 503 if "locked" in str(error) else 400, words)
+    return told(request, 507, words)  # the disk is full
 
 
 def _parsed(request: Request, body: bytes, wants_json: bool) -> Any:
@@ -240,7 +262,7 @@ def _check_origin(site: Site, request: Request) -> None:
 
 def told(request: Request, status: int, words: str, headers: dict[str, str] | None = None) -> Response:
     """An error, as JSON or as a page."""
-    if request.url.path.startswith(("/api/", "/media/")):
+    if request.scope["path"].startswith(("/api/", "/media/")):
         return JSONResponse({"error": words}, status, headers)
     return shown(request, "error.html", status=status, headers=headers, title=f"{status}", words=words)
 
@@ -263,7 +285,7 @@ def shown(
         "version": site.version,
         "base": site.prefix,
     }
-    text = environment.get_template(template).render({**known, "path": request.url.path, **facts})
+    text = environment.get_template(template).render({**known, "path": request.scope["path"], **facts})
     return HTMLResponse(text, status, headers)
 
 
