@@ -1,15 +1,18 @@
-"""What today's HOI numbers say of one half of the generated clips, against the labels:
-python benchmarks/generated/score.py CLIPS --half working --run FOLDER
+"""What today's HOI numbers say of the generated clips, against the labels:
+python benchmarks/generated/score.py CLIPS --run FOLDER
 python benchmarks/generated/score.py CLIPS --half working --run FOLDER --fps 8 --measures hoi_lite coarse_hoi
+python benchmarks/generated/score.py CLIPS --list benchmarks/generated/clips_3.jsonl --run FOLDER --fps 2
 
-CLIPS: the folder that `collect.py` has filled. Thresholds are chosen on the working half alone; the closed half is
-opened once. `--fps`: frames a second that fine_hoi looks at (fewer cost less; its looks at things without a word are
-two a second at any rate). The first table asks nothing of the clips (no prompt). The second, of fine_hoi, asks for verb
-and object of the label, and reads the same observations: it counts where the number is defined.
+CLIPS: the folder that `collect.py` has filled. `--half`: of the first list alone, whose halves are in split.json; rules
+and thresholds are chosen on what has been seen, and a closed set is opened once. `--fps`: frames a second that fine_hoi
+looks at (fewer cost less; its looks at things without a word are two a second at any rate). The first table asks
+nothing of the clips (no prompt). The last two, of fine_hoi, ask for verb and object of the label, and read the same
+observations: where each number is defined, and how well it ranks.
 
 For each number: on how many clips it is defined (of all, of the real ones, of those without a person), and the AUC of
-real against none, of the same where a person is seen in both, and of real against broken. A clip without a number ranks
-lowest. Intervals: 2,000 resamples of clips, seed 0.
+real against none, of the same where a person is seen in both, and of real against broken. The second table: Spearman's
+rho with the labels, in the order none, broken, real, over all labelled clips and over those of which the label names an
+act (real or broken). A clip without a number ranks lowest. Intervals: 2,000 resamples of clips, seed 0.
 """
 
 from __future__ import annotations
@@ -26,6 +29,8 @@ import duckdb
 import numpy as np
 
 import hoigen
+from hoigen.core.stats.ranks import spearman
+from hoigen.core.stats.resample import Draws
 from hoigen.core.stats.thresholds import auc
 from hoigen.interactions import hico
 
@@ -38,10 +43,11 @@ ALIKE = {"bike": "bicycle", "phone": "cell_phone", "basketball": "sports_ball", 
 ALIKE |= {"ball": "sports_ball"}
 """Words of the labels that HICO-DET has under another name."""
 DRAWS = 2_000
+ASKED = ("fine_hoi", "fine_whole", "fine_unnamed", "fine_act")
 
 
-def rows_of(name: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (HERE / name).read_text(encoding="utf-8").splitlines()]
+def rows_of(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
 def cropped(source: Path, target: Path, crop: list[int]) -> Path:
@@ -76,17 +82,31 @@ def area(values: np.ndarray, yes: np.ndarray, no: np.ndarray) -> str:
     return f"{auc(numbers, labels):.2f} [{low:.2f}, {high:.2f}]"
 
 
+def order(values: np.ndarray, labels: np.ndarray, used: np.ndarray) -> str:
+    """Spearman's rho with its interval; the lowest rank for NaN."""
+    numbers = np.nan_to_num(values[used], nan=-1e9)
+    found = spearman(numbers, labels[used], np.arange(used.sum()), Draws(draws=DRAWS))
+    if found.value is None:
+        return "        -         "
+    interval = "" if found.low is None else f" [{found.low:.2f}, {found.high:.2f}]"
+    return f"{found.value:.2f}{interval}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", type=Path)
-    parser.add_argument("--half", choices=("working", "closed"), required=True)
+    parser.add_argument("--list", type=Path, default=HERE / "clips.jsonl", metavar="FILE", help="the labelled clips")
+    parser.add_argument("--half", choices=("working", "closed"), help="of the first list; without it, all clips")
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--fps", type=float, default=60.0)
     parser.add_argument("--measures", nargs="+", choices=MEASURES, default=MEASURES)
     parser.add_argument("--workers", type=int)
     given = parser.parse_args()
-    families = json.loads((HERE / "split.json").read_text(encoding="utf-8"))["families"][given.half]
-    clips = [row for row in rows_of("clips.jsonl") if row["family"] in families]
+    listed: Path = given.list
+    clips = rows_of(listed)
+    if given.half:
+        families = json.loads((HERE / "split.json").read_text(encoding="utf-8"))["families"][given.half]
+        clips = [row for row in clips if row["family"] in families]
     there = {path.stem: path for path in given.clips.iterdir()}
     given.run.mkdir(parents=True, exist_ok=True)
     crops = given.run.parent / f"{given.run.name}_crops"
@@ -101,28 +121,39 @@ def main() -> None:
     looked = {"sampling": {"fps": given.fps, "short_side": 480, "max_frames": 600}}
     measures = [{"fine_hoi": looked} if name == "fine_hoi" else name for name in given.measures]
     scores = scored(files, given.run, measures, given.workers)
-    labels = {row["id"]: row for row in rows_of("labels.jsonl")}
+    labelled = listed.with_name(listed.name.replace("clips", "labels", 1))
+    labels = {row["id"]: row for row in rows_of(labelled)}
     ids = [row["id"] for row in clips]
     word = np.array([labels[each]["interaction"] for each in ids])
     person = np.array([labels[each]["person"] for each in ids])
     real, broken, none = (word == each for each in ("real", "broken", "none"))
     print(headline())
-    print(f"{given.half} half: {len(ids)} clips, {real.sum()} real, {broken.sum()} broken, {none.sum()} none")
+    which = f"{given.half} half" if given.half else listed.name
+    print(f"{which}: {len(ids)} clips, {real.sum()} real, {broken.sum()} broken, {none.sum()} none")
     heads = ("real : none", "with a person", "real : broken")
     print(f"{'':18}{'defined':>9}{'of real':>9}{'nobody':>9}  " + "".join(f"{head:20}" for head in heads))
-    for name in (number.name for measure in given.measures for number in hoigen_numbers(measure)):
-        values = np.array([np.nan if scores[each][name] is None else scores[each][name] for each in ids], float)
+    numbers = [number.name for measure in given.measures for number in hoigen_numbers(measure)]
+    columns = {
+        name: np.array([np.nan if scores[each][name] is None else scores[each][name] for each in ids], float)
+        for name in numbers
+    }
+    for name, values in columns.items():
         defined = ~np.isnan(values)
         counts = f"{defined.sum():>9}{(defined & real).sum():>9}{(defined & (person == 'no')).sum():>9}"
         seen = person == "yes"
         areas = (area(values, real, none), area(values, real & seen, none & seen), area(values, real, broken))
         print(f"{name:18}{counts}  " + "".join(f"{each:20}" for each in areas))
+    worth = 2.0 * real + broken
+    print(f"{'Spearman':18}{'all clips':20}{'with an act':20}")
+    for name, values in columns.items():
+        ranks = (order(values, worth, real | broken | none), order(values, worth, real | broken))
+        print(f"{name:18}" + "".join(f"{each:20}" for each in ranks))
 
     if "fine_hoi" in given.measures:
         seen = given.run.parent / f"{given.run.name}_seen.jsonl"
         if not seen.exists():
             hoigen.observations(given.run, seen, measure="fine_hoi")
-        asked_for(clips, files, labels, seen, given.run)
+        asked_for(clips, files, labels, seen, given.run, columns)
 
 
 def scored(
@@ -139,9 +170,17 @@ def scored(
 
 
 def asked_for(
-    clips: list[dict[str, Any]], files: list[str], labels: dict[str, dict[str, Any]], seen: Path, run: Path
+    clips: list[dict[str, Any]],
+    files: list[str],
+    labels: dict[str, dict[str, Any]],
+    seen: Path,
+    run: Path,
+    unasked: dict[str, np.ndarray],
 ) -> None:
-    """Of clips with an interaction: where fine_hoi is defined when it is asked for what the label names."""
+    """fine_hoi's numbers where it is asked for what the label of an interaction names; of a clip without one, unasked.
+
+    unasked: by number, of every clip, in the order of `clips`.
+    """
     known, listed, ids = set(hico.objects()), [], []
     for row, file in zip(clips, files, strict=True):
         label = labels[row["id"]]
@@ -159,11 +198,21 @@ def asked_for(
     for word in ("real", "broken"):
         mine = [each for each in ids if labels[each]["interaction"] == word]
         within = [each for each in mine if worded[each]]
-        for name in ("fine_hoi", "fine_unnamed"):
-            if name not in scores[ids[0]]:
-                continue
+        for name in ASKED:
             all_of, of_words = (sum(scores[e][name] is not None for e in some) for some in (mine, within))
             print(f"  {word:7} {name:13} {all_of} of {len(mine)}; of COCO's words {of_words} of {len(within)}")
+    labelled = [labels[row["id"]] for row in clips]
+    word, person = (np.array([each[key] for each in labelled]) for key in ("interaction", "person"))
+    real, broken, none, seen_one = word == "real", word == "broken", word == "none", person == "yes"
+    print(f"{'':18}{'real : none':20}{'with a person':20}{'real : broken':20}{'Spearman, all':20}")
+    for name in ASKED:
+        mine = [
+            scores[row["id"]][name] if row["id"] in scores else at for row, at in zip(clips, unasked[name], strict=True)
+        ]
+        values = np.array([np.nan if each is None else each for each in mine], float)
+        areas = (area(values, real, none), area(values, real & seen_one, none & seen_one), area(values, real, broken))
+        ranks = order(values, 2.0 * real + broken, real | broken | none)
+        print(f"{name:18}" + "".join(f"{each:20}" for each in (*areas, ranks)))
 
 
 def hoigen_numbers(measure: str) -> Any:

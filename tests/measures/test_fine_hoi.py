@@ -17,9 +17,11 @@ from hoi_world import World, breaks, seen_in
 from hoigen import Clip, Score
 from hoigen.core.clip import Sampling
 from hoigen.core.errors import UsageError
+from hoigen.core.score import NOT_ASKED
 from hoigen.measures.fine.profile import changes_asked, fit, states
 from hoigen.measures.fine_hoi import FineHoi
-from hoigen.observe.frame import Thing
+from hoigen.observe.detections import Knows
+from hoigen.observe.frame import Detection, SeenHand, Thing
 from hoigen.observe.masks import ellipse
 from hoigen.observe.observation import About, FrameRows, Observation
 from hoigen.rules.cascade import build_steps
@@ -67,6 +69,7 @@ def test_steady_contact() -> None:
         "fine_fit": 1,
         "fine_whole": 1,
         "fine_unnamed": None,  # nothing is said of what is at hands
+        "fine_act": None,
     }
 
 
@@ -94,6 +97,31 @@ def test_a_skeleton_alone_is_nobody() -> None:
     assert (alone.value, alone.parts["fine_contact"]) == (None, None)
     assert "two detectors agree" in alone.detail["reason"]
     assert score_of(World(witnesses=("body",))).value == 1
+
+
+def test_the_act_goes_by_what_was_asked() -> None:
+    """A cup at a hand, seen without masks: verb and object of the prompt, and the words of the observer, count."""
+    world = World(witnesses=("body", "hand"))
+    hand = SeenHand(score=1.0, palm=0.9, points=[(0.45, 0.5), (0.53, 0.58), *[(0.45, 0.5)] * 19])
+    cup = Detection(label="cup", score=0.1, box=(0.45, 0.45, 0.54, 0.58))
+    frames = []
+    for frame in world.scenes():
+        person = Detection(label="person", score=0.9, box=(frame.somebody or ())[0].box)
+        frames.append(replace(frame, boxes=[person], hands=[hand], grasped=[cup], things=[]))
+    about = About(observer="fake_world", knows=Knows(objects=frozenset({"cup", "kite", "bicycle"}), verbs=None))
+    seen = Observation(about=about, frames=FrameRows.of(frames))
+
+    def told(**meta: str) -> Score:
+        clip = Clip(id="0", uri="", end=world.seconds, width=640, height=360, fps=world.fps, meta=meta)
+        return FineHoi().read(clip, seen)
+
+    assert told().parts["fine_act"] == told(verb="hold", object="cup").parts["fine_act"] == 1
+    assert told(verb="ride", object="bicycle").parts["fine_act"] == 0.5
+    assert told(verb="play", object="harp").parts["fine_act"] == 1, "no word for it: alike for every model"
+    assert told(verb="throw", object="cup").parts["fine_act"] == 0, "it never leaves the hand"
+    watched = told(verb="watch", object="bicycle")
+    assert (watched.parts["fine_act"], watched.parts["fine_unnamed"]) == (None, 1)
+    assert watched.detail["undefined"]["fine_act"].startswith(NOT_ASKED)
 
 
 def test_person_and_thing_are_not_the_same_pixels() -> None:

@@ -5,8 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hoigen.measures.fine.unnamed import Looks
-from hoigen.measures.handling import BELIEVED, belief, believed, nobody, of_grasps, of_riders, pairs_of, touches, trust
+from hoigen.interactions.contact import Profile
+from hoigen.measures.fine.unnamed import Looks, Unnamed
+from hoigen.measures.handling import (
+    BELIEVED,
+    belief,
+    believed,
+    nobody,
+    of_grasps,
+    of_riders,
+    pairs_of,
+    surest,
+    touches,
+    trust,
+)
 from hoigen.models.nets.tflite import Region as Face
 from hoigen.observe.frame import Detection, ObservedFrame, Person, SeenHand, Somebody
 from hoigen.observe.witnesses import at_hands, somebodies
@@ -55,6 +67,20 @@ def test_belief() -> None:
     assert BELIEVED < 0.6
 
 
+def test_what_looks_a_little_like_an_animal_is_doubted_over_a_whole_video() -> None:
+    """A panda that plays the guitar in a street: a body, and by a quarter an animal."""
+
+    def told(*by: str, animal: float) -> str:
+        return nobody([surest(frame(somebody=[Somebody(box=PERSON.box, score=0.9, by=by, animal=animal)]))] * 8)
+
+    assert told("body", animal=0.25)
+    assert not told("body", animal=0.1)
+    assert not told("body", "hand", animal=0.25), "who strokes a dog"
+    assert told("body", "face", "hand", animal=0.7)
+    assert not nobody([surest(frame())]), "who does not say is believed"
+    assert surest(frame(somebody=[Somebody(box=PERSON.box, score=0.9, by=("body",), animal=0.9)])) == 0
+
+
 def test_persons_on_whom_nobody_agrees_are_left_out() -> None:
     persons = [body((320, 120, 580, 880)), body((700, 100, 900, 800))]
     kept = believed(frame(persons=persons, somebody=[Somebody(box=PERSON.box, score=0.9, by=("face",))]))
@@ -98,25 +124,90 @@ def test_nobody_has_no_pairs() -> None:
     assert touches(frame(boxes=[PERSON], hands=[])) == []
 
 
-def test_looks_at_things_without_a_word() -> None:
-    """Two seconds at 8 frames a second, a thing in the hand for the first half."""
+def looked(
+    held: str,
+    nobody_there: str = "",
+    profile: Profile = "lasting",
+    thing: str | None = None,
+    moves: float = 0.01,
+    label: str = "cup",
+) -> Unnamed:
+    """What comes of looks every half second. held: `x` where a thing is at the hand, `.` where none is. moves: of the
+    picture, from one look to the next. label: of the thing."""
     looks = Looks()
-    sure = [Somebody(box=PERSON.box, score=0.9, by=("hand",))]
-    for at in range(16):
-        held = [CUP] if at < 8 else []
-        looks.offer(ObservedFrame(time=at / 8, size=SIZE, boxes=[PERSON], hands=[hand()], somebody=sure, grasped=held))
-    found = looks.score(0.2)
+    cup = Detection(label=label, score=0.1, box=CUP.box)
+    for at in range(4 * len(held)):  # eight frames a second
+        by = moves * (at // 4)
+        box = PERSON.box[0] + by, PERSON.box[1], PERSON.box[2] + by, PERSON.box[3]
+        looks.offer(
+            ObservedFrame(
+                time=at / 8,
+                size=SIZE,
+                boxes=[Detection(label="person", score=0.9, box=box)],
+                hands=[hand()],
+                somebody=[Somebody(box=box, score=0.9, by=("hand",))],
+                grasped=[cup] if held[at // 4] == "x" else [],
+            )
+        )
+    found = looks.score(0.2, nobody_there, profile, thing)
     assert found is not None
+    return found
+
+
+def act(held: str, **given: object) -> float:
+    """As tables count it: 0 where it was looked for and is not there."""
+    return looked(held, **given).act or 0.0  # type: ignore[arg-type]
+
+
+def test_looks_at_things_without_a_word() -> None:
+    found = looked("xx..")
     assert list(found.times) == [0, 0.5, 1, 1.5]
     assert found.contact == 0.5
     assert found.steady == pytest.approx(2 / 3)
-    assert found.whole == pytest.approx(0.5 * 2 / 3)
-    rare = looks.score(0.6, "nobody is there")
-    assert rare is not None
-    assert rare.whole is None
-    assert rare.reason.startswith("nobody is there; a touch is seen in 2 of 4")
-    assert looks.score(0.2, "nobody is there").whole == found.whole  # type: ignore[union-attr]
-    alone = Looks()
-    alone.offer(ObservedFrame(time=0, size=SIZE, boxes=[PERSON], hands=[hand()], somebody=sure, grasped=[]))
-    assert alone.score(0.2).whole is None  # type: ignore[union-attr]
+    assert found.whole == found.act == pytest.approx(0.5 * 2 / 3)
+    rare = looked("xx........", "nobody is there")
+    assert (rare.whole, rare.act) == (None, None)
+    assert rare.reason.startswith("nobody is there; a touch is seen in 2 of 10")
+    assert looked("xx..", "nobody is there").whole is None, "two looks may be mistakes"
+    assert looked("xxx.", "nobody is there").whole == looked("xxx.").whole
+    assert looked("....").whole is None
+    assert (looked("x").whole, looked("x").act) == (1, None), "a change needs two looks"
     assert Looks().score(0.2) is None
+
+
+def test_an_act_is_held_against_its_verb() -> None:
+    """Of a glued, a bounced, a thrown, a caught and a never touched thing the one that was asked for wins."""
+    scenes = {"hold": "xxxxxxxx", "dribble": "x.x.x.x.", "throw": "xxxx....", "catch": "....xxxx", "never": "........"}
+    asked: dict[str, Profile] = {
+        "hold": "lasting",
+        "dribble": "comes_and_goes",
+        "throw": "ends",
+        "catch": "begins",
+    }
+    for verb, profile in asked.items():
+        found = {name: act(held, profile=profile) for name, held in scenes.items()}
+        best = found.pop(verb)
+        assert best == pytest.approx(1)
+        assert best - max(found.values()) >= 0.1, (verb, found)
+
+
+def test_an_act_in_a_still_picture_is_none() -> None:
+    assert act("xxxxxxxx", moves=0.0) == 0
+    assert act("xxxxxxxx", moves=0.01) == 1
+    assert looked("xxxxxxxx", moves=0.0).whole == 1
+
+
+def test_an_act_with_another_thing_is_worth_half() -> None:
+    assert act("xxxx", thing="cup") == act("xxxx") == 1
+    assert act("xxxx", thing="bicycle") == 0.5
+    assert act("x...", thing="cup") == act("x..."), "a quarter of the looks show it"
+    assert act("x.........", thing="cup") == act("x.........") / 2
+
+
+@pytest.mark.parametrize("profile", ["lasting", "begins", "ends", "touches", "returns", "comes_and_goes"])
+def test_failing_does_not_win(profile: Profile) -> None:
+    """Whatever was asked: not to touch, to be doubted, and not to be there at all are never worth more than 0."""
+    for held in ("xxxxxxxx", "xxxx....", "x.x.x.x.", "...xx..."):
+        assert act("........", profile=profile) == 0 <= act(held, profile=profile)
+        doubted = act(held, nobody_there="nobody is there", profile=profile)
+        assert doubted <= act(held, profile=profile)

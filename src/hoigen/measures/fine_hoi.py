@@ -42,7 +42,7 @@ MOVED = ("boxes", "masks", "points", "propagate", "threshold", "device", "dtype"
             better="more",
             share=True,
             place=21,
-            rank=6,
+            rank=7,
             about="Steadiness of contact, 0..1: one minus the mean change, from frame to frame, of how far the "
             "touching part of the person is from the object. More is better; read it beside fine_contact: a still "
             "video without contact has 1.",
@@ -54,7 +54,7 @@ MOVED = ("boxes", "masks", "points", "propagate", "threshold", "device", "dtype"
             share=True,
             headline=True,
             place=22,
-            rank=5,
+            rank=6,
             about="The same with 8 frames a second, 0..1.",
         ),
         Number(
@@ -115,7 +115,7 @@ MOVED = ("boxes", "masks", "points", "propagate", "threshold", "device", "dtype"
             share=True,
             headline=True,
             place=24,
-            rank=2,
+            rank=3,
             about="Steadiness x fine_fit x presence, 0..1, 0 for a still picture, less for a thing that changes its "
             "size; this project's own, high only where contact is as the verb asks for it. The changes that a verb "
             "itself makes are no unsteadiness.",
@@ -129,6 +129,18 @@ MOVED = ("boxes", "masks", "points", "propagate", "threshold", "device", "dtype"
             about="Share of looks, two a second, in which somebody holds or rides a thing, whatever it is, times how "
             "seldom that begins or ends, 0..1; this project's own. It has no word for the thing: what was asked does "
             "not count.",
+        ),
+        Number(
+            name="fine_act",
+            label="Fine, act",
+            better="more",
+            share=True,
+            headline=True,
+            place=20,
+            rank=2,
+            about="Somebody holds or rides a thing as the verb asks for it, 0..1: over two looks a second, how well "
+            "touch goes with the verb, times steadiness; half where the asked thing has a word and is not seen, 0 for "
+            "a still picture; this project's own.",
         ),
     ),
 )
@@ -187,7 +199,7 @@ class FineHoi:
         Any, Setting("who looks: a name of hoigen list, or one name with its settings", plugin="observer")
     ] = field(default_factory=lambda: dict(LITE))
 
-    revision = 7
+    revision = 8
     prompted = True
     """What the prompt asks for counts: another verb or object makes other scores of the same observation."""
 
@@ -259,7 +271,7 @@ class _Reading:
             self.sketches.offer(asked_for, number)
             self.frames.append(measured(asked_for, self.contact))
         alone = nobody(trusted)
-        self.unnamed = self.looks.score(self.settings.least_presence, alone)
+        self.unnamed = self._looked(alone)
         if reason or alone or not self.frames:
             names = [name for name in FineHoi.emits if name != "fine_hoi"]  # type: ignore[attr-defined]
             detail = {**self._facts(), "reason": reason or alone or "no frame to look at"}
@@ -283,6 +295,11 @@ class _Reading:
             if all(found[at].person != other.person for other in picked) and len(picked) < most:
                 picked.append(found[at])
         return self._filed([each.track for each in picked], picked)
+
+    def _looked(self, alone: str) -> Unnamed | None:
+        knows = self.seen.about.knows
+        worded = self.thing if knows is not None and not knows.lacks(self.thing) else None
+        return self.looks.score(self.settings.least_presence, alone, self.contact.profile, worded)
 
     def _never(self) -> str:
         """Why no frame can say anything; empty when frames can."""
@@ -340,8 +357,9 @@ class _Reading:
         found = self.unnamed
         if found is None:
             silent = f"{NOT_MEASURABLE}the observer does not say what is at hands"
-            detail.setdefault("undefined", {})["fine_unnamed"] = self.seen.reason or silent
-            return {"fine_unnamed": None}
+            for name in ("fine_unnamed", "fine_act"):
+                detail.setdefault("undefined", {})[name] = self.seen.reason or silent
+            return {"fine_unnamed": None, "fine_act": None}
         detail["unnamed"] = {
             "times": [round(time, 3) for time in found.times],
             "touch": [round(touch, 3) for touch in found.touch],
@@ -349,8 +367,16 @@ class _Reading:
             "steady": round(found.steady, 4),
         }
         if found.whole is None:
-            detail.setdefault("undefined", {})["fine_unnamed"] = found.reason
-        return {"fine_unnamed": found.whole}
+            detail.setdefault("undefined", {}).update(fine_unnamed=found.reason, fine_act=found.reason)
+        elif found.act is None:
+            detail.setdefault("undefined", {})["fine_act"] = f"{len(found.times)} look: a change needs two"
+        act = found.act
+        if self.contact.kind == "none":
+            detail.setdefault("undefined", {})["fine_act"] = (
+                f"{NOT_ASKED}{self.verb or 'what was asked'!r} is no contact"
+            )
+            act = None
+        return {"fine_unnamed": found.whole, "fine_act": act}
 
     def _facts(self) -> dict[str, Any]:
         import numpy as np

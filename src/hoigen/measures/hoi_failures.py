@@ -68,7 +68,7 @@ class HoiFailures:
         Any, Setting("who looks: a name of hoigen list, or one name with its settings", plugin="observer")
     ] = field(default_factory=lambda: dict(LITE))
 
-    revision = 2
+    revision = 3
     prompted = True
     """What the prompt asks for counts: another verb or object makes other scores of the same observation."""
 

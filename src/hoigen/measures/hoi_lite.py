@@ -70,7 +70,7 @@ class _Look:
             better="more",
             share=True,
             place=31,
-            rank=7,
+            rank=8,
             about="How surely a person handles, rides or acts on something, 0..1; 0.5 is as likely as not on web "
             "clips.",
         ),

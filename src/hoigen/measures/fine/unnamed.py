@@ -1,22 +1,30 @@
-"""How steadily persons hold or ride a thing that nobody has a word for: of what is at hands, whatever its kind."""
+"""Holding and riding without a word for the thing: of what is at hands, whatever its kind. How steadily, and whether as
+the verb asks for it."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from hoigen.interactions.contact import Profile
+from hoigen.measures.fine.profile import AWAY, changes_asked, fit, moves
 from hoigen.measures.fine.score import SLACK
 from hoigen.measures.handling import touches
-from hoigen.observe.frame import ObservedFrame
+from hoigen.observe.detections import Box, as_name
+from hoigen.observe.frame import ObservedFrame, presence
+from hoigen.observe.geometry import in_pixels
 
 THETA = 0.3
 """A touch counts above it, as for coarse_hoi's pairs."""
 EVERY = 0.5
 """Seconds from one look to the next."""
-FEWEST = 2
-"""Looks with a touch from which somebody is there who is not believed otherwise: one may be a mistake."""
+FEWEST = 3
+"""Looks with a touch from which somebody is there who is not believed otherwise: fewer may be mistakes."""
+OTHER = 0.5
+"""What an act is worth that is done with another thing than the asked one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +37,8 @@ class Unnamed:
         contact: share of looks with a touch above THETA.
         steady: one minus the share of looks between which contact begins or ends.
         whole: contact x steady; None without any touch, and where nobody is.
+        act: how well touch goes with the verb's profile x steadiness beyond what the verb itself changes x movement,
+            and OTHER of that where the asked thing is not seen; None where `whole` is, and of a single look.
         reason: why there is none.
     """
 
@@ -37,6 +47,7 @@ class Unnamed:
     contact: float
     steady: float
     whole: float | None
+    act: float | None = None
     reason: str = ""
 
 
@@ -46,6 +57,9 @@ class Looks:
     def __init__(self) -> None:
         self.times: list[float] = []
         self.touch: list[float] = []
+        self.labels: list[set[str | None]] = []
+        self.places: list[list[tuple[float, float]]] = []
+        self.tall: list[float] = []
         self.asked = False
 
     def offer(self, frame: ObservedFrame) -> None:
@@ -55,17 +69,27 @@ class Looks:
         self.asked = True
         self.times.append(frame.time)
         self.touch.append(max((pair.score for pair in touches(frame)), default=0.0))
+        things = [*(frame.boxes or ()), *frame.grasped]
+        self.labels.append({as_name(thing.label) for thing in things if thing.label != "person"})
+        place = _place(frame)
+        self.places.append([(math.nan, math.nan)] * 2 if place is None else [place[:2], place[2:]])
+        self.tall.append(math.nan if place is None else place[3] - place[1])
 
-    def score(self, least: float, nobody: str = "") -> Unnamed | None:
+    def score(
+        self, least: float, nobody: str = "", profile: Profile = "lasting", thing: str | None = None
+    ) -> Unnamed | None:
         """What comes of them; None where the observer does not say what is at hands.
 
         Args:
-            least: share of looks with a touch from which somebody is there, whatever else is believed.
+            least: share of looks with a touch from which somebody is there, whatever else is believed; and with the
+                asked thing, from which that one is there.
             nobody: why nobody is believed to be there, if so.
+            profile: of the asked verb.
+            thing: that was asked for; None where none was, or the observer has no word for it.
         """
         if not self.asked:
             return None
-        held = np.array(self.touch) > THETA
+        times, held = np.array(self.times), np.array(self.touch) > THETA
         contact = float(held.mean())
         steady = 1.0 - float(np.abs(np.diff(held.astype(float))).mean()) if len(held) > 1 else 1.0
         reason = ""
@@ -73,5 +97,27 @@ class Looks:
             reason = nobody or "nobody is seen with a thing at a hand, or riding one"
         elif nobody and (contact < least or held.sum() < FEWEST):
             reason = f"{nobody}; a touch is seen in {held.sum()} of {len(held)} looks"
-        whole = None if reason else contact * steady
-        return Unnamed(times=self.times, touch=self.touch, contact=contact, steady=steady, whole=whole, reason=reason)
+        if reason:
+            return Unnamed(
+                times=self.times, touch=self.touch, contact=contact, steady=steady, whole=None, reason=reason
+            )
+        whole = contact * steady
+        if len(held) < 2:
+            return Unnamed(times=self.times, touch=self.touch, contact=contact, steady=steady, whole=whole)
+        reach = np.where(held, 0.0, AWAY)
+        turns = float(np.abs(np.diff(held.astype(float))).sum()) - changes_asked(times, reach, profile)
+        act = fit(times, reach, held, profile) * (1.0 - max(0.0, turns) / (len(held) - 1))
+        act *= moves(np.array(self.places, float), float(np.nanmedian(self.tall)))
+        if thing is not None and sum(thing in labels for labels in self.labels) < least * len(held):
+            act *= OTHER
+        return Unnamed(times=self.times, touch=self.touch, contact=contact, steady=steady, whole=whole, act=act)
+
+
+def _place(frame: ObservedFrame) -> Box | None:
+    """Where the surest person is, else the surest hand, in pixels; None where neither is seen."""
+    persons = [thing for thing in frame.boxes or () if thing.label == "person"]
+    if persons:
+        return in_pixels(max(persons, key=presence).box, frame.size)
+    if frame.hands:
+        return in_pixels(max(frame.hands, key=lambda hand: hand.score).box, frame.size)
+    return None
