@@ -1,8 +1,9 @@
 """How well the check of captions tells descriptions from other answers, with 95 % Wilson intervals.
 
-python benchmarks/answers.py                     benchmarks/answers/unseen.jsonl, on which nothing was chosen, by kind
-python benchmarks/answers.py heldout.jsonl       the first such set, on which the check was mended
+python benchmarks/answers.py                     benchmarks/answers/unseen.jsonl by kind; seen, by now: see its README
+python benchmarks/answers.py heldout.jsonl       an older such set
 python benchmarks/answers.py worked.jsonl        the answers that the rules were made on
+python benchmarks/answers.py worked.jsonl --round 2     of one round of these (1 to 5)
 python benchmarks/answers.py --wrong             also every answer that was judged wrongly
 
 Of answers that are no captions, `mended` are those of which a part was taken off (marks, fences, notes) and the rest is
@@ -20,8 +21,8 @@ from pathlib import Path
 
 from machine import headline
 
-from hoigen.models.experts import prompts
-from hoigen.models.experts.answers import words_of
+from hoigen.models.experts import bland, prompts
+from hoigen.models.experts.answers import DOUBT_SHARE, QUOTED, words_of
 
 FOLDER = Path(__file__).with_name("answers")
 
@@ -40,11 +41,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", nargs="?", default="unseen.jsonl")
     parser.add_argument("--wrong", action="store_true")
+    parser.add_argument("--round", type=int, help="of worked.jsonl, those of one round (1 to 5; see its README)")
     options = parser.parse_args()
     describe = prompts.render("describe")
     told: Counter[tuple[bool, str, str]] = Counter()
     began = time.process_time()
     rows = [json.loads(line) for line in (FOLDER / options.file).read_text(encoding="utf-8").splitlines()]
+    rows = [row for row in rows if options.round is None or row.get("round") == options.round]
+    shares: dict[bool, list[float]] = {True: [], False: []}
     for row in rows:
         good = row["good"] if "good" in row else row["right"] == "kept"
         own = row.get("prompt") or describe.own
@@ -53,6 +57,8 @@ def main() -> None:
         whole = len(found.text) >= 0.97 * len(" ".join(answer.split()))
         end = found.outcome if found.outcome != "answered" else "accepted" if whole or good else "mended"
         told[good, row["kind"], "accepted" if end == "accepted" else "mended" if end == "mended" else "none"] += 1
+        left = bland.left_of(QUOTED.sub(" qq ", answer), row.get("language", "en"))
+        shares[good] += [left.share] if left is not None else []
         told[good, row["kind"], "marked"] += end == "accepted" and bool(found.doubts)
         if options.wrong and (good != (found.outcome == "answered") or (not good and end == "mended")):
             print(f"{row['kind']:16} {end:9} {found.reason or found.doubts} | {answer[:150]!r}")
@@ -76,6 +82,12 @@ def main() -> None:
     print(wilson(sums[False, "accepted"] - sums[False, "marked"], bad))
     print(f"bad that became a caption in any form, mended ones too: {wilson(bad - sums[False, 'none'], bad)}")
     print(f"good kept: {wilson(sums[True, 'accepted'], kept)}; of them marked: {sums[True, 'marked']}")
+    for good, name in ((True, "good"), (False, "bad")):
+        under = sum(share < DOUBT_SHARE for share in shares[good])
+        least = min(shares[good], default=0.0)
+        middle = sorted(shares[good])[len(shares[good]) // 2] if shares[good] else 0.0
+        print(f"left without bland words, {name}: least {least:.2f}, middle {middle:.2f}; {under} of ", end="")
+        print(f"{len(shares[good])} below {DOUBT_SHARE}")
     print(f"precision of a refusal: {wilson(refused, refused + sums[True, 'none'])}; recall: {wilson(refused, bad)}")
 
 

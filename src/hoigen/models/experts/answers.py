@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
 
-from hoigen.models.experts import languages
+from hoigen.models.experts import bland, languages
 
 MOST_CHECKED = 20_000
 """Characters of an answer that are looked at: some twenty times a caption."""
@@ -82,6 +82,8 @@ LEFT_OVER = re.compile(
     r"[\"'\]]\s*[}\]]\s*\Z|\A\"?\w+\"\s*:|\bQ: .{0,2000}? A: |\A(?:user|human)\s*:",
     re.IGNORECASE | re.DOTALL,
 )
+TAG_QUOTED = re.compile(r"[\"“‘'«]<[^\"“”<>:=/]{1,60}>[\"”’'»]")
+"""What is written on things, in angle brackets."""
 FENCE = re.compile(r"\A(?:[^`\n]{0,100}:\s*)?(`{3,}|~{3,})[ \t]*([\w+-]*)[ \t]*\n(.*?)\n?\s*\1\s*\Z", re.DOTALL)
 LEAD_IN = re.compile(
     r"\A(?:>\s+|(?:sure|certainly|of course|okay|ok|absolutely|great|yes)\b(?: thing)?[,.!:]+\s+)?"
@@ -138,10 +140,12 @@ SORRY = _any(
     r"\b(?:my|our) (?:guidelines|training|programming|instructions|polic(?:y|ies)|capabilities|abilities|"
     r"apologies)\b",
     r"\b(?:the|this) (?:assistant|model|ai) (?:is|can|was|does) (?:not|un|only)",
+    rf"\b(?:the|this) (?:assistant|model|ai) cannot (?:{TELL}|go on|continue|view|watch|access|process)",
     r"\b(?:violat\w+|against|due to|by|under|per) (?:\w+ ){0,3}(?:polic(?:y|ies)|guidelines?|rules|"
     r"terms)\b|\b(?:safety|content|usage) (?:filters?|system|policy)\b",
     r"\b(?:restricted|not allowed|limited) to (?:text|talk|describ\w+)\b|\bcaptioning skipped\b|"
     r"\bresponse withheld\b|(?:\A|\b(?:caption|description|content|response|answer) )\W*redacted\b",
+    r"\b(?:for|because of) reasons of (?:privacy|safety|policy|security|ethics)\b",
     r"\b(?:for|due to) (?:privacy|safety|legal|ethical|policy|security)(?:,? (?:and|or) \w+)? (?:reasons?|concerns?|"
     r"considerations?|restrictions?|guidelines?)\b|\brefrain from describing\b",
     r"\b(?:request|response|content|answer|prompt|output) (?:was|is|has been|were) (?:blocked|declined|"
@@ -177,7 +181,7 @@ MISSING = _any(
     rf"[.!?]\s+)(?:awaiting|waiting for|ready)\b.{{0,20}}\b(?:{MEDIA}|input)",
     rf"\bonce (?:the|you|your) (?:{MEDIA} )?(?:are|is|have|has|upload|provide|share|send)\b|\bthe actual {MEDIA}\b",
     r"\b(?:please|kindly) (?:re-?)?(?:upload|provide|send|share|attach|supply|try|give|paste|submit|check|"
-    r"include|describe|specify|clarify|wait|"
+    r"include|describe|specify|clarify|wait|hold on|bear with|stand by|"
     r"choose|consult|refer|let|resubmit)\b",
     r"\b(?:how|what) (?:can|may|should) (?:i|be) (?:do|help|assist|described)\b|\b(?:happy|glad(?:ly)?|"
     r"ready) (?:to )?(?:help|describe|assist)\b",
@@ -196,10 +200,12 @@ ALOUD = _any(
     r"would like|requests?|is to)\b",
     r"\blet(?:'|’)s (?:see|look|start|begin|describe|go)\b|(?:\A|[.!?]\s+)(?:hmm|wait|got it|understood|"
     r"alright|here we go|great question|thank you|as requested)\b[,.!: ]",
+    r"\bi was (?:shown|given|asked|provided|sent|told to|instructed)\b|\btimestamps?\b|\bto (?:sum up|summari[sz]e),|"
+    r"\b(?:visual|available) evidence\b|\bone (?:can|may|could) conclude\b",
     r"\bto describe the (?:clip|video)\b|\b(?:one|it) should (?:describe|be described|mention|note)\b|"
     r"\bimportant to note\b|\b(?:(?:description|caption|paragraph) (?:is |can be )?|text (?:is|can be) )(?:found )?"
     r"(?:below|above)\b|\b(?:description|caption|paragraph) (?:must|should|will|needs)\b|"
-    r"\A(?:the )?answer is\b",
+    r"\A(?:the )?answer is\b(?! (?:on|in|at|under|written)\b)",
     r"(?:\A|[.!?]\s+)(?:(?:first|next|then|now|finally),? )?(?:describe|identify|check|write|list|"
     r"consider|focus on|ensure|analy[sz]e|look at|mention|"
     r"note that|remember|determine|begin|start|show|send|upload|include|summari[sz]e|keep in mind) (?:the|"
@@ -224,13 +230,24 @@ NTH = (
 SOURCES = _any(
     r"\b(?:both|two|either|neither|original|previous|given|provided|rewritten|corrected|final|other|one|"
     r"third) (?:descriptions?|captions?|accounts?|drafts?|"
-    r"versions?)\b(?! (?:card|board|on the|on a|of an?)\b)",
+    r"versions?)\b(?! (?:card|board|on the|on a|of an?|of the same)\b)",
+    r"\A(?:this|it|the following) is an? (?:\w+ )?(?:descri|depict|summary|caption)\w*|"
+    r"\b(?:description|caption|draft|version) (?-i:[A-D])\b|"
+    r"\b(?:entry|caption|answer|description) (?:should|would|must|could|might|has to) (?:read|be|say|name|state)\b",
     r"\b(?:both|either|neither|original|previous|given|provided|rewritten|corrected|final|other) texts?\b"
     r"(?! (?:box(?:es)?|messages?|fields?|card|board|on the|on a|of an?)\b)",
     rf"\bdescription \d\b|\b{WRITERS}(?:['’]s? \w+)?(?: (?!on\b|in\b|at\b|by\b|with\b|and\b|of\b)\w+){{0,2}} {SAY}\b",
     r"\b(?:as|according to|per|by) (?:the |both |all |each )?(?:\w+ )?(?:observers?|descriptions?|"
     r"experts?)\b(?! on\b)|\b(?:observer|expert) (?:[abc]|\d|one|two|three)\b",
-    r"\b(?:given|provided) (?:images|pictures|frames|video|clip|photos)\b|\b(?:is|are) disputed\b|"
+    rf"\b(?:based on|judging by|going by|according to) (?:the|these|those|all) (?:\w+ ){{0,2}}{SHOTS}\b|"
+    rf"\b{SHOTS} (?:that )?(?:i|we) (?:was|were|have|had|got|received)\b|"
+    r"\b(?:images|pictures|stills|photos|frames) (?:supplied|provided|submitted)\b",
+    rf"\b(?:sampled|supplied) (?:\w+ )?{SHOTS}\b|\bcaptioned as\b|\b(?:clip|video) (?:runs|lasts) (?:for|about)\b",
+    r"\b(?:appears?|seems?|clear|evident|visible|inferred|concluded) (?:from|in|across) (?:the|these) (?:\w+ )?"
+    r"(?:screenshots|stills|frames|images)\b",
+    r"\b(?:this|the|my|following) (?:response|answer|caption|summary|description|output) (?:will|avoids?|describes?|"
+    r"covers?|focus\w+|captures?|sticks?|contains?|lists?|is (?:based|meant|limited|intended))\b",
+    r"\b(?:given|provided|supplied) (?:images|pictures|frames|video|clip|photos)\b|\b(?:is|are) disputed\b|"
     r"\bit is disputed\b|\bit can be (?:concluded|inferred)\b|\bper the\b",
     r"(?:\A|[.!?]\s+)(?:looking at|judging by|based on|from) the (?:\w+ )?(?:frames|images|pictures|stills)\b",
     rf"\b(?:third|first|second) (?:observer|expert)\b(?:['’]s)? {SAY}|\b(?:third|first|second) (?:expert|"
@@ -254,6 +271,15 @@ SOURCES = _any(
     r"\bsequence of (?:frames|images|pictures|stills)\b|(?:\A|[\s(\[])t ?= ?\d+(?:\.\d+)? ?s\b",
 )
 """Talk of what the writer was given: frames, other descriptions, those who wrote them."""
+
+FRAME_NTH = re.compile(rf"\b{NTH}(?: (?:and|or|to)(?: the)? {NTH})? (?:frames?|stills?|screenshots?)\b", re.IGNORECASE)
+FRAME_THINGS = re.compile(
+    r"\b(?:windows?|doors?|pictures?|photos?|beds?|bikes?|bicycles?|glasses|wood\w*|metal|steel|canvas|bee\w*|honey\w*|"
+    r"mirrors?|walls?|glue\w*|nails?|loom|tents?|greenhouse|paint\w*|lens\w*|saws?|hang\w*|cartoon|comics?|film|reel|"
+    r"timeline|edit\w*|animat\w*|storyboard|bowl\w*|snooker|climbing|walking)\b",
+    re.IGNORECASE,
+)
+"""What has frames, in a scene where a first and a last one are spoken of."""
 
 VAGUE = _any(
     r"\b(?:difficult|hard|impossible|not possible|not easy) to (?:say|tell|determine|know|"
@@ -304,8 +330,12 @@ PLACEHOLDER = _any(
     r"paragraph|placeholder|person|object|hand|action|"
     r"subject|verb|noun|place)\b[^\]}>)\n]{0,80}[\]}>)]\s*\.?\Z",
     r"\A[\[({<].{1,200}[\])}>]\Z|(?-i:\b(?:PERSON|OBJECT|SUBJECT|ACTION|VERB|NOUN)\b(?= [a-z]|[.,]|\Z))",
-    r"\[(?:person|object|subject|action|verb|noun|hand|place|scene|name|insert[^\]]{0,60})\]",
-    r"(?-i:\[[a-z][a-z /-]{1,40}\])|【[^】]{0,40}】|此处|ここに",
+    r"\[[^\W\d_][^\]\[\n]{0,60}\]|\{[^\W\d_][^}{\n]{0,60}\}|<[^\W\d_][^><\n]{0,60}>|⟨[^⟩\n]{1,60}⟩|〈[^〉\n]{1,60}〉",
+    r"【[^】]{0,40}】|此处|ここに|[○◯△▲□■◇]{2}|[×＊＿]{2}|(?:[○△□×]\w{1,8}){2}|"
+    r"(?<![一二三四五六七八九〇])〇{2}(?![年〇一二三四五六七八九])",
+    r"(?-i:\$[A-Z]{3,}|%[A-Z_]{3,}%|\b(?:[A-Z]{3,}_(?:[A-Z]{1,12}|\d{1,3})|XX+|YY+)\b)",
+    r"\b(?:an?|the|his|her|el|la|un|una|le|une|der|die|das|den|ein|eine|il|lo|o|os|um|uma) (?:\.\.\.|…)(?= )|"
+    r"(?:\b(?:an?|the|in|el|la|un|una|le|une|der|die|das|ein|eine|il|um|uma) \([^\W\d_]{3,20}\) .{0,60}){2}",
     r"\bplaceholder\b|\An/a\b|\blorem ipsum\b|\Atodo\b|\$\{?caption\b|\{(?:caption|description|text)\}|"
     r"\bx{3,}\b|_{3,}",
     r"\A(?:your|the|a|one|insert)?\s*(?:short |detailed |final )?(?:description|caption|paragraph|answer|"
@@ -314,8 +344,11 @@ PLACEHOLDER = _any(
     r"\A(?:the person|somebody|someone) (?:does|interacts with) (?:something|an? object|"
     r"the object)\b.{0,30}\Z|\bobject (?:\d|[A-C])\b",
     r"\Awhat it is about, in a few words\Z|\A(?:verb, as the caption has it)\Z|\Athe (?:claim|first|"
-    r"second) (?:is|description)\b|\A\w+_\w+: ",
-    r"\Aone short sentence\b|\A\.\.\..*\.\.\.\Z",
+    r"second) (?:is|description)\b|\A[^\W_]{1,40}_\w{1,40}: ",
+    r"(?-i:\b(?:[Ss]ubject|[Ll]ocation|[Ii]tem|[Tt]ool|[Aa]gent|[Aa]ction) [A-Z]\b(?! [A-Z]))|"
+    r"\((?:name|description|colou?r|objects?|item|type|number|place|action|details?|e\.g\.[^)\n]{0,80})\)|"
+    r"\b(?:caption|text|description)\b.{0,20}\bto be (?:added|filled|written|completed|determined)\b",
+    r"(?<= )\?{3,}(?= )|\Aone short sentence\b|\A\.\.\..*\.\.\.\Z",
 )
 """What stands for a description that is still to be written."""
 
@@ -386,6 +419,40 @@ OF_A_VIDEO = re.compile(
     r"ends?)\b|\bin th(?:e|is) (?:video|clip)\b",
     re.I,
 )
+HEAD = re.compile(r"\A[^:：\n.。!?！？\"“”„«»「」『』]{2,160}(?<!\d)[:：]\s*")
+"""A beginning up to a colon."""
+OPENER = re.compile(r"\A¡?[^\s,.!，。！、:：\"“„«「『'‘][^,.!，。！、:：]{0,30}[,.!，。！、]\s*(?!と)")
+"""A few words up to a comma or the end of a sentence."""
+NOTE = _any(
+    r"\A[\s\[(*_]*(?:note|notas?|hinweis|anmerkung|bemerkung|remarque|observação|observación|aclaración|avvertenza)\b"
+    r"[\s*_]{0,8}:",
+    r"\A[\s\[(*_（]*(?:примечание|замечание|注意?|注释|备注|備考|補足|참고|주의|비고|ملاحظة|تنبيه|नोट|टिप्पणी|ध्यान दें)"
+    r"[\s*_]{0,8}[:：]",
+    r"\A\s*※|\A\W*(?:以上です|이상입니다|以上。)",
+    r"\A\W*(?:[^\W\d]+ ){0,2}\d{1,4} ?(?:words|wörter|mots|palabras|parole|palavras|слов\w{0,2}|"
+    r"字|単語|단어|كلمة|शब्द)\W*\Z",
+    r"\A\W*(?:wortzahl|nombre de mots|número de palabras|numero di parole|字数|文字数|단어 수|количество слов|"
+    r"عدد الكلمات|शब्द संख्या)\W*\d{1,4}\W*\Z",
+)
+"""How a note is called."""
+BREAKS = re.compile(r"(?<=[.!?)\]*])\s+|(?<=[。！？।؟])\s*(?=[^\s”’」』》)）\"'])")
+SENTENCES = re.compile(r"(?<=[.!?。！？।؟])\s*")
+STUTTER = re.compile(r"([^\W\d_])\1{9}|(\S)\2{39}")
+"""A letter that a model cannot leave."""
+HEAD_SHARE, NOTE_SHARE, ASKED_SHARE = 0.34, 0.34, 0.67
+"""Of the words that are no function words, how many tell of something: most that what stands before a description
+has, a note behind it, an offer behind it."""
+LITTLE, IDLE_SHARE, LITTLE_NEW, VAGUE_SHARE = 0.5, 0.65, 0.34, 0.7
+"""As above; fewest that a description has, one in which nobody in particular acts, a sentence that speaks of the task
+besides (or a description without the prompt's words), one that says that it cannot tell. Of 1401 good captions none has
+less than the first."""
+FEWEST_LEFT = 3
+"""Words that tell of something, in an answer that lies on the line."""
+DOUBT_SHARE, ACTS_SHARE = 0.65, 0.75
+SHORT_PROMPT = 30
+"""Words of a prompt that asks for one thing; a longer one has words of which captions are made, too."""
+MOST_OPEN = 8
+"""Words of a caption that may do without a full stop; twice as many where it begins with a small letter."""
 QUOTED = re.compile(
     r"\"[^\"\n]{1,300}\"|“[^”\n]{1,300}”|«[^»\n]{1,300}»|「[^」\n]{1,300}」|『[^』\n]{1,300}』|"
     r"„[^“”\n]{1,300}[“”]|(?<![\w])['‘](?=\S)[^'’\n]{1,120}(?:[’'](?:t|s|m|re|ve|ll|"
@@ -399,6 +466,8 @@ SIGN = re.compile(
 )
 """What is written on things, without quotation marks: a row of words with capitals after a word for it."""
 ENDS = tuple('.!?…。！？।؟॥"”’)»」』')
+ELLIPSIS = re.compile(r"(?:\.\.\.|…)\Z")
+"""A sentence that is left open. In quotation marks it ends otherwise."""
 OPEN_ENDS = frozenset(
     [
         "a",
@@ -491,16 +560,20 @@ PERSONS: Mapping[str, re.Pattern[str]] = {
                 r"schick|gib|geben)\w*"
             ),
         ),
-        ("fr", r"\b(?:je|moi|vous|votre|vos|toi)\b|\bj['’]|\bveuillez\b"),
+        ("fr", r"\b(?:je|moi|vous|votre|vos|toi)\b|\bj['’]|\bon m['’]a\b|\bm['’]ont\b|\bveuillez\b"),
         (
             "es",
             (
-                r"\b(?:yo|espero|puedo|puedes|podrías|podría usted|usted|gusto te|te|conmigo|contigo|he recibido|"
-                r"claro que sí)\b"
+                r"\b(?:yo|me han?|espero|avísame|puedo|puedes|podrías|podría usted|usted|gusto te|te|conmigo|contigo|"
+                r"he recibido|claro que sí)\b"
             ),
         ),
-        ("pt", r"\b(?:eu|você|vocês|posso|espero|gostaria|claro que sim)\b|\bpor favor,? (?:envie|carregue|forneça)"),
-        ("it", r"\b(?:io|posso|spero|puoi|vuoi|potresti|certamente!|per favore)\b"),
+        (
+            "pt",
+            r"\b(?:eu|me (?:foi|foram)|você|vocês|posso|espero|gostaria|claro que sim)\b|"
+            r"\bpor favor,? (?:envie|carregue|forneça)",
+        ),
+        ("it", r"\b(?:io|mi (?:è|sono|hanno)|posso|spero|puoi|vuoi|potresti|certamente!|per favore)\b"),
         ("nl", r"\b(?:ik|mij|jij|jou|jouw|alstublieft)\b"),
         ("sv", r"\b(?:jag|mig|du|dig)\b"),
         ("pl", r"\b(?:mogę|mam nadzieję|proszę|daj znać)\b"),
@@ -509,23 +582,39 @@ PERSONS: Mapping[str, re.Pattern[str]] = {
         ("uk", r"\b(?:я|мені|мене|вам|вас|ви|ваш\w*|можу|сподіваюся|будь ласка)\b"),
         ("zh", r"(?<!自)我(?!们(?:可以|能)?看)|您|你|请(?:上传|提供|重新|再|发送|注意)"),
         ("ja", r"私|ください|でしょうか|いただけ|お知らせ|かしこまりました|承知し|以下に|添付されて|申し訳"),
-        ("ko", r"제가|저는|당신|주세요|드리겠|시겠|물론입니다"),
-        ("ar", r"يرجى|من فضلك|أستطيع|يمكنني|أنا\b|بالتأكيد"),
-        ("hi", r"कृपया|मैं|आपक|आपको"),
+        ("ko", r"물어보세요|말씀해|제가|저는|당신|주세요|드리겠|시겠|물론입니다"),
+        ("ar", r"أعتذر|أملك|سأقوم|لدي\b|يرجى|من فضلك|أستطيع|يمكنني|أنا\b|بالتأكيد"),
+        ("hi", r"कृपया|मैं|मुझे|आपक|आपको"),
         ("vi", r"\b(?:tôi|bạn|vui lòng|xin)\b"),
         ("id", r"\b(?:saya|anda|silakan|mohon)\b"),
     )
 }
 """The writer and the reader in other languages than English: a description has neither in any."""
-NTHS = r"(?:premi(?:er|ère)|deuxième|dernière?|primera?|segund[oa]|últim[oa]|primo|seconda?|ultim[oa]|terz[oa])"
+OWN = re.compile(
+    r"\b(?:ich|mir|mich|je|moi|yo|eu|io|ik|jag|я|мне|меня)\b|\bj['’]|我们?|私|제가|저는|أنا\b|मैं", re.IGNORECASE
+)
+"""The writer, who may be the one who acts: what is filmed from the head."""
 FRAMES = _any(
-    r"\b(?:einzelbild\w*|fotogram\w+|кадр(?:е|ах|ы)? \d|(?:на|в) (?:первом|втором|третьем|последнем|"
-    r"следующем) кадре|フレーム|프레임|視頻幀|视频帧)",
-    r"第[一二三四五六七八九十\d]+(?:帧|幀|张图|張圖|枚目)|[一二三四五六七八九十\d]+枚目の(?:画像|写真)|"
-    r"[첫두세]? ?번째 (?:이미지|사진)",
-    rf"\b(?:dans|sur|en|nel(?:la)?|na|no|in) (?:la |le |el )?{NTHS} (?:image|imagen|immagine|imagem|quadro|trame)\b",
-    r"\bim (?:ersten|zweiten|dritten|vierten|fünften|letzten|nächsten) (?:bild|frame)\b|"
-    r"\bauf den bildern (?:ist|sind|sieht)\b",
+    r"\b(?:image|imagen|immagine|imagem|bild|quadro|foto|fotograf[iíai]a|изображени[ие]|снимк[еу]|снимок|кадр)\s?\d",
+    r"(?:图片?|图像|圖片|画像|写真|이미지|사진|الصورة|الإطار|اللقطة|चित्र|तस्वीर|फ्रेम|फ़्रेम)\s?(?:第|رقم )?\d",
+    r"\beinzel(?:bild|aufnahm)\w*|\bfotogram\w+|视频帧|視頻幀|关键帧|フレーム\s?\d|프레임\s?\d|\bкадр(?:е|ах|ы|а)? \d",
+    r"第[一二三四五六七八九十\d]{1,4}(?:帧|幀|张图|張圖|枚目|フレーム|幅图)|[一二三四五六七八九十\d]{1,4}枚目の(?:画像|写真)|"
+    r"(?:最初|最后|最後|前[一二三几\d]|后[一二三几\d]|每一|各|几)个?(?:帧|张图|幅图)",
+    r"(?:最初|最後|次|各|冒頭|途中|[一二三四五六七八九十\d]番目|提供された|与えられた)の?(?:フレーム|コマ|画像)(?:で|に|から|を見)",
+    r"(?:첫|두|세|네|마지막|다음|각|제공된|주어진) ?(?:번째)? ?(?:프레임|이미지|사진)(?:에서|에는|을 보면|들)",
+    r"\b(?:dans|sur|en|nell[ae]|na|nas|no|nos|in) (?:la |las |les |le |el |los |l['’])?(?:premi(?:er|ère)|deuxième|"
+    r"troisième|derni[eè]re?|suivante?|primer[ao]?|segund[oa]|tercer[ao]?|últim[oa]|siguiente|prim[aeio]|second[aeio]|"
+    r"terz[aeio]|ultim[aeio]|successiv[aeio]|primeir[oa]|terceir[oa]|seguinte)s? "
+    r"(?:images?|imagen|imágenes|immagin[ei]|imagem|imagens|quadros?|trames?|vues?)\b",
+    r"\b(?:im|in de[nm]|auf de[nm]) (?:ersten|zweiten|dritten|vierten|fünften|letzten|nächsten|folgenden|anderen) "
+    r"(?:bild(?:ern)?|frames?|aufnahmen?)\b|\bauf den bildern (?:ist|sind|sieht)\b|"
+    r"\b(?:basierend auf|anhand|laut|gemäß) (?:den|der) (?:\w+ )?bildern?\b",
+    r"\b(?:selon|d['’]après|según|secondo|segundo|de acordo com|con base en|com base) "
+    r"(?:les|las|los|le|gli|nas?|as|os) "
+    r"(?:\w+ )?(?:images|imágenes|immagini|imagens)\b",
+    r"\b(?:на|в|по) (?:перв|втор|треть|последн|следующ|предоставленн|отдельн)\w+ (?:кадр|снимк|изображени)\w*",
+    r"(?:الإطار|الإطارات|اللقطة|اللقطات) (?:الأول|الثاني|الثالث|الرابع|الأخير|التالي|المقدم|المعطا)\w*",
+    r"(?:पहले|दूसरे|तीसरे|अंतिम|आखिरी|अगले|दिए गए) (?:फ्रेम|फ़्रेम)",
     r"\b(?:erste|zweite|beide|andere)n? beschreibung(?:en)?\b|\b(?:première|deuxième|"
     r"les deux) descriptions?\b|\b(?:primera|segunda|ambas) descripci\w+",
     r"(?:两|兩|第一|第二)(?:个|個|份|段)?描述|(?:первое|второе|оба) описани",
@@ -542,11 +631,16 @@ def words_of(text: str, *, own: str = "", language: str = "") -> _Words:
         language: two letters, of the language that was asked for; "" for that of `own`.
     """
     text = text[:MOST_CHECKED]
+    asked, runs = _of_prompt(own)
+    wanted = language or asked
     bare, wrong, doubts = _bare(text)
     if wrong:
         return _Words("", "malformed", wrong)
-    bare, notes = _without_notes(bare)
-    if notes and (SORRY.search(notes) or MISSING.search(notes)):
+    bare = _without_head(bare, wanted)
+    if not bare:
+        return _Words("", "malformed", f"a beginning without a description: it wrote {text.strip()[:80]!r}")
+    bare, notes = _without_notes(bare, wanted)
+    if notes and (SORRY.search(notes) or MISSING.search(notes) or EXCUSES.search(notes)):
         return _Words("", "refused", f"an excuse behind the description: it wrote {notes[:80]!r}")
     bare_of_signs = SIGN.sub(
         lambda found: found.group().removesuffix(found.group(1) or found.group(2)), QUOTED.sub(" ", bare)
@@ -558,9 +652,8 @@ def words_of(text: str, *, own: str = "", language: str = "") -> _Words:
         return _Words("", "malformed", f"no words: it wrote {text.strip()[:80]!r}")
     if FAULT.search(unquoted):
         return _Words("", "malformed", f"an error in the place of words: it wrote {shown}")
-    if PLACEHOLDER.search(bare):
+    if PLACEHOLDER.search(bare if _mostly_quoted(bare, unquoted) else unquoted):
         return _Words("", "malformed", f"a placeholder: it wrote {shown}")
-    asked, runs = _of_prompt(own)
     if _repeats(tokens, runs):
         return _Words("", "malformed", f"the prompt given back: it wrote {shown}")
     for pattern, what in (
@@ -573,11 +666,10 @@ def words_of(text: str, *, own: str = "", language: str = "") -> _Words:
     for sentence in filter(None, re.split(r"(?<=[.!?。！？])\s+", unquoted)):
         if _of_the_task(sentence, alone=ACTOR.search(unquoted) is None):
             return _Words("", "refused", f"it speaks of its task: it wrote {sentence[:80]!r}")
-    addressed = PERSONS.get(language or asked)
-    if addressed is not None and (person := addressed.search(unquoted)):
-        return _Words("", "refused", f"it speaks of itself or to its reader ({person.group()!r}): it wrote {shown}")
+    addressed = PERSONS.get(wanted)
+    if addressed is not None and (person := _spoken(unquoted, addressed, wanted)):
+        return _Words("", "refused", f"it speaks of itself or to its reader ({person!r}): it wrote {shown}")
     for pattern, what in (
-        *([(VAGUE, "it says nothing")] if len(bare) < VAGUE_UNDER else []),
         (FRAMES, "it speaks of what it was given"),
         (ALOUD, "it thinks aloud"),
         (SPEAKER, "it speaks of itself or to its reader"),
@@ -585,27 +677,31 @@ def words_of(text: str, *, own: str = "", language: str = "") -> _Words:
     ):
         if found := pattern.search(unquoted):
             return _Words("", "malformed", f"{what} ({found.group().strip()[:40]!r}): it wrote {shown}")
-    if again := _loop(tokens, bare):
+    if little := _says_little(bare, wanted, bland.stems(own)):
+        return _Words("", "malformed", f"{little}: it wrote {shown}")
+    if again := _loop(bare if _mostly_quoted(bare, unquoted) else unquoted):
         return _Words("", "malformed", f"{again}: it wrote {shown}")
+    if (frame := FRAME_NTH.search(unquoted)) and not FRAME_THINGS.search(unquoted):
+        return _Words("", "malformed", f"it speaks of what it was given ({frame.group()!r}): it wrote {shown}")
     parts = [part.strip() for part in re.split(r"[,;#\n]", bare) if part.strip()]
     key_words = len(parts) >= 3 and not bare.rstrip().endswith(ENDS) and all(len(part.split()) <= 3 for part in parts)
     if len(tokens) < (FEWEST if bare.endswith(ENDS) else FEWEST + 2) or key_words:
         return _Words("", "malformed", f"no sentence: it wrote {shown}")
-    if unquoted.strip().endswith("?") and "." not in unquoted:
+    if unquoted.strip().endswith(("?", "？", "؟")) and not re.search(r"[.。।]", unquoted):
         return _Words("", "malformed", f"a question: it wrote {shown}")
-    if other := languages.other_than(unquoted, language or asked):
+    if other := languages.other_than(unquoted, wanted) or bland.switched(unquoted, wanted):
         return _Words("", "malformed", f"{other}: it wrote {shown}")
-    if not bare.endswith(ENDS):
-        stops = len(re.findall(r"[.,;:!?，、。；！？،]", bare[:-1]))
-        if (
-            bare[-1] in ",;:-–—，、"
-            or ((language or asked) == "en" and tokens[-1] in OPEN_ENDS)
-            or stops
-            or len(tokens) > 20
-        ):
+    if not bare.endswith(ENDS) or ELLIPSIS.search(bare):
+        if _cut(bare, tokens, wanted):
             return _Words("", "truncated", f"it ends in the middle of a sentence: {bare[-80:]!r}")
         doubts.append("does not end in a sentence")
     doubts += ["a note behind the description was taken off"] if notes else []
+    if (
+        (left := bland.left_of(QUOTED.sub(" qq ", bare), wanted))
+        and left.share < DOUBT_SHARE
+        and left.vague + left.task
+    ):
+        doubts.append("says little")
     doubts += ["few words"] if len(tokens) < SHORT else []
     doubts += ["speaks of its writer"] if FIRST_PERSON.search(unquoted) else []
     doubts += ["speaks of the video"] if OF_A_VIDEO.search(unquoted) else []
@@ -721,7 +817,7 @@ def _bare(text: str) -> tuple[str, str, list[str]]:
     if any(line.count("|") > 2 for line in kept):
         return "", f"a table: it wrote {bare[:80]!r}", []
     bare = paragraph("\n".join(kept))
-    left = LEFT_OVER.search(bare) or (re.search(r"\{\s*[\"']\w+[\"']\s*:", bare))
+    left = LEFT_OVER.search(TAG_QUOTED.sub(" ", bare)) or (re.search(r"\{\s*[\"']\w+[\"']\s*:", bare))
     if left:
         return "", f"marks that are no words ({left.group()[:20]!r}): it wrote {bare[:80]!r}", []
     return bare, "", doubts
@@ -751,23 +847,38 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _without_notes(text: str) -> tuple[str, str]:
+def _without_notes(text: str, language: str) -> tuple[str, str]:
     """The text without closing words of a chat, and those."""
-    parts = re.split(r"(?<=[.!?。！？)\]*])\s+(?=[\[(*_\"A-Z—–-])", text)
+    starts = [0, *(found.end() for found in BREAKS.finditer(text) if not text[found.end() : found.end() + 1].islower())]
+    parts = [text[one:other] for one, other in zip(starts, [*starts[1:], len(text)], strict=True)]
     kept = len(parts)
     for at in range(len(parts) - 1, 0, -1):
-        if CLOSER.search(parts[at].strip("*_ -–—")):
+        if CLOSER.search(parts[at].strip("*_ -–—\n")) or _is_note(parts[at], language):
             kept = at
         elif at < kept - 1:
             break
     last = re.sub(
         r"\s?[\[(*]{1,3}(?:word count|words|\d{1,9} words|end of)\b[^\])]{0,40}[\])*]{1,3}\.?\Z",
         "",
-        " ".join(parts[:kept]),
+        "".join(parts[:kept]).rstrip(),
         flags=re.I,
     )
     last = last.strip().removesuffix("---").strip()
     return last, text[len(last) :].strip() if last != text else ""
+
+
+def _is_note(sentence: str, language: str) -> bool:
+    """Whether a sentence behind a description speaks of the task and of little else, or is called a note."""
+    if NOTE.search(sentence):
+        return True
+    if SOURCES.search(sentence) or SORRY.search(sentence) or (language == "en" and ACTOR.search(sentence)):
+        return False
+    words = QUOTED.sub(" qq ", sentence)
+    asks = words.rstrip().endswith(("?", "？", "؟"))
+    thanks = (found := OPENER.match(words)) is not None and bland.is_polite(found.group().split()[0], language)
+    most = ASKED_SHARE if asks or thanks else NOTE_SHARE
+    left = bland.left_of(words, language)
+    return left is not None and left.said > 2 and left.task > bool(left.words and not asks) and left.share <= most
 
 
 @functools.lru_cache(16)
@@ -781,6 +892,88 @@ def _runs(words: Sequence[str], length: int = 5) -> list[tuple[str, ...]]:
     return [tuple(words[at : at + length]) for at in range(len(words) - length + 1)]
 
 
+def _mostly_quoted(bare: str, unquoted: str) -> bool:
+    """Whether hardly anything stands outside of quotation marks: they are the answer's own, then."""
+    return len(unquoted.split()) < 0.3 * len(bare.split()) or not unquoted.strip(" .!?,")
+
+
+def _without_head(text: str, language: str) -> str:
+    """The text without what stands before the description, in any language whose bland words are known.
+
+    That is a beginning up to a colon that speaks of the task and of little else, and short words of politeness.
+    """
+    for _ in range(3):
+        found = OPENER.match(text)
+        if found and bland.is_polite(found.group(), language):
+            text = text[found.end() :].strip()
+            continue
+        found = HEAD.match(text)
+        left = bland.left_of(found.group(), language) if found and not ALOUD.search(found.group()) else None
+        if found and left and left.task and (left.share <= HEAD_SHARE or max(left.words, left.said - 2) < 2):
+            text = text[found.end() :].strip()
+            continue
+        break
+    return text
+
+
+def _spoken(text: str, persons: re.Pattern[str], language: str) -> str:
+    """The first word of the writer or the reader; "" where there is none, or where the writer's own hands act."""
+    for sentence in SENTENCES.split(text):
+        found = persons.search(sentence)
+        if found is None:
+            continue
+        left = bland.left_of(sentence, language)
+        acts = left is not None and not left.task and left.words > 2 and left.share >= ACTS_SHARE
+        if not acts or persons.search(OWN.sub(" ", sentence)):
+            return found.group()
+    return ""
+
+
+def _says_little(text: str, language: str, asked: frozenset[str] = frozenset()) -> str:
+    """Why a text describes nothing, or a sentence of it speaks of the task: too little is left without bland words.
+
+    Args:
+        text: what it quotes counts as a word.
+        language: two letters.
+        asked: the beginnings of the prompt's words.
+    """
+    text = QUOTED.sub(" qq ", text)
+    whole = bland.left_of(text, language)
+    if whole is None:
+        return "it says nothing" if len(text) < VAGUE_UNDER and VAGUE.search(text) else ""
+    if whole.said > 2 and (whole.share < LITTLE or (whole.share <= LITTLE and whole.words < FEWEST_LEFT)):
+        return "it speaks of its task" if whole.task > 1 else "it says nothing"
+    if whole.task and len(asked) < SHORT_PROMPT:
+        left = bland.left_of(text, language, asked)
+        if left is not None and left.share < LITTLE_NEW:
+            return "the prompt in other words"
+    if whole.share < IDLE_SHARE and not whole.acted and " qq " not in text and (whole.doubted or whole.task):
+        return "it speaks of its task" if whole.task else "it says nothing"
+    if whole.share <= VAGUE_SHARE and VAGUE.search(text):
+        return "it says nothing"
+    for sentence in SENTENCES.split(text):
+        left = bland.left_of(sentence, language)
+        if left is not None and left.task > 1 and left.said > 2 and left.share <= LITTLE_NEW:
+            return f"it speaks of its task ({sentence.strip()[:40]!r})"
+    return ""
+
+
+def _cut(text: str, tokens: Sequence[str], language: str) -> bool:
+    """Whether a text that does not end like a sentence was cut; a short one without a full stop is none.
+
+    Who writes without full stops writes small letters at the beginning, too, where there are any.
+    """
+    stops = re.search(r"[.,;:!?，、。；！？،]", text[:-1]) is not None
+    if ELLIPSIS.search(text) or text[-1] in ",;:-–—，、(" or stops:
+        return True
+    known = bland.tables(language)
+    if tokens[-1] in OPEN_ENDS if language == "en" else known is not None and tokens[-1] in known.dangling:
+        return True
+    most = MOST_OPEN if not text[0].islower() else 2 * MOST_OPEN
+    dense = sum(len(token) == 1 for token in tokens) > len(tokens) / 2  # letters are counted, two for a word
+    return len(tokens) > (2 * most if dense else most)
+
+
 def _repeats(tokens: Sequence[str], asked: frozenset[tuple[str, ...]]) -> bool:
     """Whether an answer is made of the prompt's own words: ten in a row, or three in ten runs of five."""
     same = [run in asked for run in _runs(tokens)]
@@ -791,21 +984,23 @@ def _repeats(tokens: Sequence[str], asked: frozenset[tuple[str, ...]]) -> bool:
     return longest >= 6 or (sum(same) >= 3 and sum(same) >= 0.3 * len(same))
 
 
-def _loop(tokens: Sequence[str], text: str) -> str:
+def _loop(text: str) -> str:
     """How a text goes round in circles; "" when it does not."""
-    plain = ["#" if token.isdigit() else token for token in tokens]
+    if STUTTER.search(text):
+        return "the same letter again and again"
+    plain = ["#" if token.isdigit() else token for token in languages.words_in(text)]
     for length in range(1, min(40, len(plain) // 3) + 1):
         times = 5 if length < 4 else 4 if length < 5 else 3
         row = 0
         for at in range(length, len(plain)):
             row = row + 1 if plain[at] == plain[at - length] else 0
-            if row >= length * (times - 1):
+            if row >= length * (times - 1) and (length > 1 or plain[at] != "#"):  # figures stand on things
                 return "the same words again and again"
     sentences = [" ".join(languages.words_in(part)) for part in re.split(r"[.!?。！？;]+", re.sub(r"\d+", "#", text))]
     sentences = [sentence for sentence in sentences if sentence]
     if len(sentences) >= 4 and len(set(sentences)) <= len(sentences) / 2:
         return "the same sentences again and again"
     pairs = list(pairwise(plain))
-    if len(pairs) >= 24 and len(set(pairs)) < 0.4 * len(pairs):
+    if len(pairs) >= 10 and len(set(pairs)) < 0.5 * len(pairs):
         return "few words, again and again"
     return ""

@@ -45,6 +45,12 @@ STRAY = 8
 """Letters of another script that a text may have: a sign that is not quoted."""
 
 
+MARKS = "".join(chr(at) for at in range(0x300, 0xE80) if unicodedata.category(chr(at))[0] == "M")
+"""Vowel signs and accents that are letters of their own to Unicode: Devanagari, Arabic, Thai and others."""
+WORD = re.compile(rf"(?:[^\W_]|[{MARKS}])+(?:['’](?:[^\W_]|[{MARKS}])+)?")
+"""A word; `\\w` alone would end one at each vowel sign."""
+
+
 def scripts(text: str) -> Counter[str]:
     """How many letters of each script a text has; LATIN, CYRILLIC, CJK, ..., as Unicode names its letters."""
     return Counter(unicodedata.name(letter, "?").partition(" ")[0] for letter in text if letter.isalpha())
@@ -53,7 +59,7 @@ def scripts(text: str) -> Counter[str]:
 def words_in(text: str) -> list[str]:
     """The words of a text in small letters; in scripts without spaces, its letters."""
     found: list[str] = []
-    for word in re.findall(r"[^\W_]+(?:['’][^\W_]+)?", text.casefold()):
+    for word in WORD.findall(text.casefold()):
         if unicodedata.name(word[0], "?").partition(" ")[0] in DENSE:
             found += word
         else:
