@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from collections.abc import Iterable, Iterator, Sequence
@@ -70,14 +69,6 @@ def shared_clips() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no {folder}")
     return folder
-
-
-@pytest.fixture(params=[pytest.param(6, id="6 of each kind"), pytest.param(48, id="all", marks=pytest.mark.slow)])
-def labelled_clips(request: pytest.FixtureRequest, shared_clips: Path) -> list[tuple[Path, bool]]:
-    """The first web clips of each kind, or all: file, and whether somebody handles something in it."""
-    rows = [json.loads(line) for line in (shared_clips / "labels.jsonl").read_text().splitlines()]
-    kinds = ([row for row in rows if row["has_hoi"] == kind][: request.param] for kind in (True, False))
-    return [(shared_clips / row["file"], row["has_hoi"]) for kind in kinds for row in kind]
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hoigen import Clip, Score
-from hoigen.core.clip import Sampling
+from hoigen.core.clip import Frames, Sampling
 from hoigen.observe.frame import ObservedFrame
 from hoigen.observe.observation import Observation, observe
 from hoigen.recipe.build import make
@@ -30,11 +30,16 @@ def score_of(measure: Any, clip: Clip, images: Sequence[np.ndarray] = (), times:
 
 def looked_at(measure: Any, path: Path, start: float = 0.0, end: float | None = None, **meta: Any) -> Score:
     """The same of a video's own frames."""
+    clip, frames = opened(measure, path, start, end, **meta)
+    return score_of(measure, clip, frames.images, frames.times)
+
+
+def opened(measure: Any, path: Path, start: float = 0.0, end: float | None = None, **meta: Any) -> tuple[Clip, Frames]:
+    """A stretch of a video, and the frames that the measure's observer is shown of it."""
     header = probe(str(path))
     size = {"width": header.width, "height": header.height, "fps": header.fps}
     clip = Clip(id="0", uri=str(path), start=start, end=end or header.duration, meta=meta, **size)
-    frames = decode(clip, [measure.looking.sampling])[measure.looking.sampling]
-    return score_of(measure, clip, frames.images, frames.times)
+    return clip, decode(clip, [measure.looking.sampling])[measure.looking.sampling]
 
 
 def frames_of(spec: Any, clip: Clip, images: Sequence[np.ndarray], times: Sequence[float]) -> list[ObservedFrame]:
