@@ -267,8 +267,7 @@ def record(run: Run, spec: Mapping[str, Any], job: Job) -> None:
     """Writes which captions are in force."""
     from importlib import metadata
 
-    import yaml
-
+    from hoigen.core import plain_yaml
     from hoigen.data.files import write_text
     from hoigen.stages.captioners._job import models_of
 
@@ -281,7 +280,7 @@ def record(run: Run, spec: Mapping[str, Any], job: Job) -> None:
         "models": [entry.record for entry in models_of(job)],
         "caption": dict(spec),
     }
-    write_text(run.caption_file, yaml.safe_dump(facts, sort_keys=False, allow_unicode=True, width=100))
+    write_text(run.caption_file, plain_yaml.dumped(facts))
 
 
 @contextlib.contextmanager

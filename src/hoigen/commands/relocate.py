@@ -210,12 +210,11 @@ def _move_list(run: Run, search: _Search) -> None:
 
 def _move_recipe(run: Run, roots: Sequence[tuple[str, str]], *, strewn: bool) -> None:
     """`hoigen curate RUN/run.yaml` goes on with the run's own list where its `videos` are not there, or are strewn."""
-    import yaml
-
+    from hoigen.core import plain_yaml
     from hoigen.data.files import write_text
     from hoigen.data.sources.folders import is_glob
 
-    facts = yaml.safe_load(run.recipe_file.read_text(encoding="utf-8"))
+    facts = run.facts()
     given = facts["recipe"]["videos"]
     items = [given] if isinstance(given, str) else list(given)
     moved = []
@@ -226,4 +225,4 @@ def _move_recipe(run: Run, roots: Sequence[tuple[str, str]], *, strewn: bool) ->
     kept: Any = str(run.videos_file.resolve()) if gone or strewn else moved[0] if isinstance(given, str) else moved
     if kept != given:
         facts["recipe"]["videos"] = kept
-        write_text(run.recipe_file, yaml.safe_dump(facts, sort_keys=False, allow_unicode=True, width=100))
+        write_text(run.recipe_file, plain_yaml.dumped(facts))

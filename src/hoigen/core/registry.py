@@ -14,7 +14,7 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
@@ -214,8 +214,10 @@ def entry_of(kind: Kind, given: Any, where: str) -> Any:
     return {name: {key: _written(value) for key, value in changed.items()}} if changed else name
 
 
-def _points(kind: Kind) -> Iterable[metadata.EntryPoint]:
-    return metadata.entry_points(group=f"hoigen.{kind}s")
+@functools.cache
+def _points(kind: Kind) -> tuple[metadata.EntryPoint, ...]:
+    """Of installed packages, which are looked through once: it takes longer than to find a class."""
+    return tuple(metadata.entry_points(group=f"hoigen.{kind}s"))
 
 
 def _written(value: Any) -> Any:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hoigen.core import plain_yaml
 from hoigen.core.stats import alike
 from hoigen.core.words import plural
 from hoigen.pages import choose
@@ -179,10 +180,8 @@ def _account(
 
 def provenance(run: Run) -> dict[str, Any]:
     """What run.yaml says of when, where and with what."""
-    import yaml
-
     facts = run.facts()
-    recipe = yaml.safe_dump(facts.get("recipe", {}), sort_keys=False, allow_unicode=True, width=100)
+    recipe = plain_yaml.dumped(facts.get("recipe", {}))
     libraries = {name: version for name, version in (facts.get("libraries") or {}).items() if version}
     versions = {"hoigen": str(facts.get("hoigen", "")), "Python": str(facts.get("python", "")), **libraries}
     try:

@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from hoigen.core import plain_yaml
 from hoigen.core.clip import Sampling
 from hoigen.core.devices import cards_here
 from hoigen.core.errors import UsageError
@@ -42,8 +43,6 @@ def write_run_file(run: Run, recipe: Recipe, steps: Sequence[Step], *, part: boo
         steps: its measures, with their fingerprints.
         part: this process does a part of it: how it does so is its own, and what run.yaml says of that stays.
     """
-    import yaml
-
     keys, before = _recorded(run, recipe), facts_of(run)
     if part:
         there = before.get("recipe") or {}
@@ -91,7 +90,7 @@ def write_run_file(run: Run, recipe: Recipe, steps: Sequence[Step], *, part: boo
         "models": [entry.record for entry in ledger],
         "recipe": keys,
     }
-    write_text(run.recipe_file, yaml.safe_dump(facts, sort_keys=False, allow_unicode=True, width=100))
+    write_text(run.recipe_file, plain_yaml.dumped(facts))
 
 
 def facts_of(run: Run) -> Mapping[str, Any]:
