@@ -165,7 +165,7 @@ def test_from_the_draw_to_the_score(
     for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "first"]):
         subprocess.run([*git, *words], cwd=tree, check=True)
     monkeypatch.setattr(driver, "ROOT", tree)
-    monkeypatch.setattr(driver, "PATIENCE", 8.0)
+    monkeypatch.setattr(driver, "PATIENCE", 3.0)
     command = [
         "mutants.py",
         "--rooms",

@@ -93,8 +93,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_licence_that_is_not_free_is_told_when_a_run_begins(
-    home: Path, suite: Path, videos: Path, capfd: pytest.CaptureFixture[str]
+    home: Path, suite: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    videos = home / "videos"
+    videos.mkdir()
+    shutil.copy(DATA / "uneven.mp4", videos / "ride_bicycle-1.mp4")
     torch.save(seeded.tensors("amt"), home / "home" / "vbench" / "amt-s.pth")
     recipe = recipe_with(home, [{"motion_smoothness": {"device": "cpu"}}])
     found = hoigen.evaluate(videos=[videos], prompts=suite, run=home / "run", recipe=recipe, quiet=True)
