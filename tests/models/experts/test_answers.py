@@ -233,6 +233,8 @@ def test_long_answers_take_no_longer_than_their_length() -> None:
         "the text of the task, " * 1000,
         "描述" * 10_000,
         "? " * 10_000,
+        "a.b. " * 4000,
+        "It is a cup. " * 1500,
     ):
         assert found(text).outcome != "answered"
 

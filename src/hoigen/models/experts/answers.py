@@ -663,8 +663,9 @@ def words_of(text: str, *, own: str = "", language: str = "") -> _Words:
     ):
         if found := pattern.search(unquoted):
             return _Words("", "refused", f"{what} ({found.group().strip()[:40]!r}): it wrote {shown}")
+    alone = ACTOR.search(unquoted) is None
     for sentence in filter(None, re.split(r"(?<=[.!?。！？])\s+", unquoted)):
-        if _of_the_task(sentence, alone=ACTOR.search(unquoted) is None):
+        if _of_the_task(sentence, alone=alone):
             return _Words("", "refused", f"it speaks of its task: it wrote {sentence[:80]!r}")
     addressed = PERSONS.get(wanted)
     if addressed is not None and (person := _spoken(unquoted, addressed, wanted)):
