@@ -2,7 +2,10 @@
 
 python benchmarks/review.py queue [CLIPS]     a run of CLIPS clips (1,000,000 unless told) as a project: begun, opened
                                               again, claimed from, answered by 8 processes, each answer committed alone
-python benchmarks/review.py served [CLIPS]    8 people over real HTTP, one server process, one answer a request
+python benchmarks/review.py served [CLIPS]    8 people over real HTTP, one server process, one answer a request; small
+                                              files of all clips are there (empty ones), as --prepare leaves them
+python benchmarks/review.py pages [CLIPS]     pages over HTTP, of a run of CLIPS clips (1,000,000 unless told) that all
+                                              have an answer, and while somebody claims and answers
 python benchmarks/review.py frames [CLIPS]    Chromium: 200 clips of 720p (made here), no cache, keep each 0.9 s:
                                               from the key to the next clip's first frame on the screen
 
@@ -15,6 +18,7 @@ import argparse
 import multiprocessing
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -28,6 +32,7 @@ import numpy as np
 
 PEOPLE = 8
 SECONDS = 10.0
+TURNS = 10
 Series = tuple[list[float], list[float]]
 """Seconds of claims, and of answers."""
 
@@ -162,13 +167,27 @@ def one_person(address: str, secret: str, start: float, seconds: float) -> Serie
     assert token
     headers = {"cookie": cookie, "x-csrf": token[1].decode(), "content-type": "application/json"}
 
+    # as few of this machine's cycles as can be: browsers are elsewhere
+    lines = "".join(f"{name}: {value}\r\n" for name, value in (headers | {"host": host}).items())
+
     def ask(path: str, body: Any) -> Any:
-        con.request("POST", path, json.dumps(body), headers)
-        return json.loads(con.getresponse().read())
+        sent = json.dumps(body)
+        sock.sendall(f"POST {path} HTTP/1.1\r\n{lines}content-length: {len(sent)}\r\n\r\n{sent}".encode())
+        came = b""
+        while (end := came.find(b"\r\n\r\n")) < 0:
+            came += sock.recv(65536)
+        assert came.startswith(b"HTTP/1.1 200"), came
+        length = int(re.search(rb"content-length: (\d+)", came)[1])  # type: ignore[index]
+        while len(came) < end + 4 + length:
+            came += sock.recv(65536)
+        return json.loads(came[end + 4 :])
 
     claims, answers = [], []
-    con.close()  # the server would, meanwhile; it opens again by itself
+    con.close()
     time.sleep(max(0.0, start - time.time()))
+    name, port = host.split(":")
+    sock = socket.create_connection((name, int(port)))
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     until = time.perf_counter() + seconds
     while time.perf_counter() < until:
         began = time.perf_counter()
@@ -182,11 +201,29 @@ def one_person(address: str, secret: str, start: float, seconds: float) -> Serie
     return claims, answers
 
 
+def prepare(path: Path, database: str | None) -> None:
+    """Empty files in place of those that `--prepare` makes."""
+    import sqlalchemy as sa
+
+    from hoigen.data.run import Run
+    from hoigen.review import project, proxies
+    from hoigen.review import tables as t
+
+    begun = project.begin(Run(path), database)
+    proxies.folder_of(begun.run).mkdir(parents=True, exist_ok=True)
+    with begun.db.read() as con:
+        for row in con.execute(sa.select(t.clip)).mappings():
+            for file in proxies.files(begun.run, dict(row)):
+                file.touch()
+    begun.db.close()
+
+
 def served_figures(path: Path, database: str | None) -> None:
     """Many people over HTTP, each with an account."""
     from hoigen.data.run import Run
     from hoigen.review import people, project
 
+    prepare(path, database)
     begun = project.begin(Run(path), database)
     run = uuid.uuid4().hex[:6]
     secrets = [people.invite(begun.db, f"{run} {at}", by="benchmark") for at in range(PEOPLE)]
@@ -208,6 +245,114 @@ def served_figures(path: Path, database: str | None) -> None:
         print(f"  CPU of the server: {1000 * used / total:.2f} ms for each answer, claims in it")
         told("  a claim of 20", [s for claims, _ in found for s in claims])
         told("  an answer", [s for _, answers in found for s in answers])
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def answer_all(path: Path, database: str | None) -> None:
+    """Votes of seven people on all clips, 2,000 of them gold; written as they would lie there."""
+    from hoigen.data.run import Run
+    from hoigen.review import gold, people, project
+
+    db = project.opened(Run(path), database).db
+    for at in range(7):
+        people.start(db, f"p{at}", "annotator")
+    with db.read() as con:
+        some = [row[0] for row in con.exec_driver_sql("select clip from item order by id limit 2000")]
+    gold.set_gold(db, "keep", {name: ("drop" if at % 2 else "keep") for at, name in enumerate(some)})
+    one = "cast((i.id * 40503 % 65536) as integer) % 7 + 1"
+    wrong = "(item * 31 + person * 17) % 100 < 3"
+    seven = " union all ".join(f"select {at} as number" for at in range(1, 8))
+    said = f"""
+        select i.id as item, i.clip, {one} as person, 1 as n, i.chance, i.expected, c.score from item i
+            join clip c on c.id = i.clip where i.state = 0
+        union all select i.id, i.clip, ({one} + 1 + i.id % 5) % 7 + 1, 2, i.chance, i.expected, c.score from item i
+            join clip c on c.id = i.clip where i.state = 0 and i.need > 1
+        union all select i.id, i.clip, p.number, 1, i.chance, i.expected, c.score from item i
+            join clip c on c.id = i.clip cross join ({seven}) as p where i.state = 5"""
+    bad = "case when expected is null then (item * 40503 % 65536) / 65536.0 > 0.4 + score else expected = 'drop' end"
+    steps = [
+        f"create temporary table said as {said}",
+        f"""create temporary table vote as select item, clip, person, n, chance,
+            case when ({bad}) = ({wrong}) then 'keep' else 'drop' end as value from said""",
+        f"""insert into verdict (id, item, clip, question, person, value, at, seconds, mode, clip_version,
+            question_version, app_version) select 'v' || item || '-' || person, item, clip, 'keep', person, value,
+            {time.time() - 50 * 86_400} + 4.0e6 * chance, 3 + item % 5, 'single', '', 1, '1'
+            from vote order by chance, n""",
+        """insert into assignment (item, person, state, until, value, verdict)
+            select item, person, 1, 0, value, 'v' || item || '-' || person from vote""",
+        """create temporary table tally as select item, count(*) as n, min(value) as a, max(value) as b from vote
+            group by item""",
+        "create index tally_item on tally (item)",
+        """update item set given = (select n from tally where tally.item = item.id), last_person = 1
+            where state in (0, 5) and id in (select item from tally)""",
+        """update item set state = (select case when a = b then 1 else 2 end from tally where tally.item = item.id),
+            final = (select case when a = b then a end from tally where tally.item = item.id),
+            how = (select case when a <> b then null when n = 1 then 'single' else 'unanimous' end from tally
+            where tally.item = item.id) where state = 0 and id in (select item from tally)""",
+    ]
+    with db.write() as con:
+        for step in steps:
+            con.exec_driver_sql(step.replace("index tally_item", "index temp.tally_item") if not db.postgres else step)
+        [count] = con.exec_driver_sql("select count(*) from verdict").one()
+    print(f"{count:,} verdicts", flush=True)
+    db.close()
+
+
+def page_figures(path: Path, database: str | None) -> None:
+    """What an admin waits for."""
+    import http.client
+
+    from hoigen.data.run import Run
+    from hoigen.review import project
+
+    begun = project.begin(Run(path), database)
+    with begun.db.read() as con:
+        [said] = con.exec_driver_sql("select count(*) from verdict").one()
+    begun.db.close()
+    if not said:
+        answer_all(path, database)
+    server, address = server_of(path, database)
+    cookie: dict[str, str] = {}
+
+    def get(page: str) -> tuple[float, bool]:
+        """Seconds, and whether it shows its numbers."""
+        con = http.client.HTTPConnection(address.split("/")[2])
+        began = time.perf_counter()
+        con.request("GET", page, headers=cookie)
+        answered = con.getresponse()
+        body = answered.read()
+        con.close()
+        assert answered.status in (200, 303), body
+        if came := answered.headers["set-cookie"]:
+            cookie["cookie"] = str(came).split(";")[0]
+        return time.perf_counter() - began, b"are being counted" not in body
+
+    get("/enter/" + address.rsplit("/", 1)[1])
+
+    try:
+        for page in ("/", "/saving", "/quality"):
+            began, cpu = time.perf_counter(), cpu_of(server.pid)
+            seconds, there = get(page)
+            least = seconds
+            while not there:
+                time.sleep(0.5)
+                seconds, there = get(page)
+                least = max(least, seconds)
+            whole = time.perf_counter() - began
+            used = cpu_of(server.pid) - cpu
+            print(
+                f"{page:10} the first time: {least:6.2f} s to a page, {whole:6.2f} s to its numbers, {used:6.2f} s CPU"
+            )
+        for page in ("/", "/saving", "/quality"):
+            times, cpu = [], cpu_of(server.pid)
+            for _ in range(TURNS):
+                times.append(get(page)[0])
+                time.sleep(1.0)
+            used = (cpu_of(server.pid) - cpu) / len(times)
+            told(f"{page:10} again", times)
+            print(f"{page:10} CPU of the server for each, what is counted meanwhile in it: {used:.2f} s")
     finally:
         server.terminate()
         server.wait()
@@ -278,7 +423,7 @@ def main() -> None:
     from machine import headline
 
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=("queue", "served", "frames"))
+    parser.add_argument("what", choices=("queue", "served", "pages", "frames"))
     parser.add_argument("clips", nargs="?", type=int)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--database")
@@ -290,6 +435,8 @@ def main() -> None:
             return frame_figures(path, given.clips or 200)
         if not path.exists():
             large_run(path, given.clips or 1_000_000)
+        if given.what == "pages":
+            return page_figures(path, given.database)
         if given.what == "queue":
             return queue_figures(path, given.clips or 1_000_000, given.database)
         return served_figures(path, given.database)

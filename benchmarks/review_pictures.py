@@ -112,7 +112,7 @@ def served(review: project.Project) -> Iterator[str]:
     from hoigen.review.web import Site
 
     sock = serve.bound("127.0.0.1", 0)
-    app = make(Site(review, "1.0", local=people.digest("pictures"), user="carol"))
+    app = make(Site(review, "1.0", local=people.digest("pictures"), user="carol", patience=60.0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
     thread.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +17,7 @@ from review_world import clip_row, filled, staff
 
 from hoigen.core.errors import HoigenError
 from hoigen.data.run import Run
-from hoigen.review import people, precision, project, queue, summary
+from hoigen.review import people, precision, project, quality, queue, summary
 from hoigen.review import tables as t
 from hoigen.review.clerk import Clerk
 from hoigen.review.database import Database, FullError
@@ -244,3 +245,36 @@ def test_first_page_counts_as_the_table_does(db: Database, tmp_path: Path) -> No
         queue.answer(db, ann, [{"id": str(uuid.uuid4()), "item": row["item"], "value": "keep"}], app="1")
     opened = project.Project(Run(tmp_path), db)
     assert {state: n for state, n in _counts(opened)["keep"].items() if n} == opened.counts("keep")
+
+
+def test_pages_say_that_they_are_being_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from web_world import Browser, served
+
+    db = Database(tmp_path / "r.sqlite")
+    filled(db, 4)
+    go = threading.Event()
+    for module, name in ((precision, "update"), (quality, "overview")):
+        plain = getattr(module, name)
+
+        def late(*given: Any, plain: Any = plain, **more: Any) -> Any:
+            go.wait(20)
+            return plain(*given, **more)
+
+        monkeypatch.setattr(module, name, late)
+    with served(project.Project(Run(tmp_path), db), patience=0.01) as port:
+        me = Browser(port).enter()
+        for page in ("/saving", "/quality", "/quality/keep"):
+            answered = me.get(page)
+            assert answered.status == 200
+            assert "being counted" in answered.text
+            assert 'http-equiv="refresh"' in answered.text
+        refused = me.form("/saving", what="promise", promise="many")
+        assert refused.status == 400
+        assert "50 to 99.99" in refused.text
+        go.set()
+        for page, words in (("/saving", "What is promised"), ("/quality", "Progress")):
+            until = time.monotonic() + 20
+            while "being counted" in (shown := me.get(page).text) and time.monotonic() < until:
+                time.sleep(0.02)
+            assert words in shown
+            assert "As of " in shown

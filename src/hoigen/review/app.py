@@ -443,7 +443,7 @@ def save_settings(request: Request, person: Person, came: dict[str, Any]) -> Res
     return JSONResponse({"settings": new})
 
 
-@page(ANNOTATOR, changes=True)
+@page(ANNOTATOR, changes=True, together=True)
 def claim(request: Request, person: Person, came: dict[str, Any]) -> Response:
     """Lends the next items."""
     asked = _question(str(came.get("question")))
@@ -461,7 +461,7 @@ def _numbers(came: Any) -> list[int]:
     return found
 
 
-@page(ANNOTATOR, changes=True)
+@page(ANNOTATOR, changes=True, together=True)
 def heartbeat(request: Request, person: Person, came: dict[str, Any]) -> Response:
     """Keeps items lent."""
     project = site_of(request).project

@@ -103,7 +103,8 @@ def _saving(request: Request, person: Person, wrong: str = "") -> Response:
     summary: Summary[precision.Precision] = request.app.state.bands
     made = summary.look()
     if made is None:
-        return shown(request, "counting.html", person=person, what="What need not be looked at")
+        facts = {"what": "What need not be looked at", "wrong": wrong}
+        return shown(request, "counting.html", person=person, status=400 if wrong else 200, **facts)
     found = made.value
     promise = project.setting("promise")
     rows = [
