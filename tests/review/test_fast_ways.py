@@ -171,6 +171,7 @@ def test_a_number_that_takes_long_is_shown_as_it_was(monkeypatch: pytest.MonkeyP
         first = slow.renew()
     monkeypatch.setattr(summary, "QUICK", 0.0)
     monkeypatch.setattr(summary, "RESTS", 1e9)
+    monkeypatch.setattr(summary, "OLDEST", 1e9)
     count = made[0]
     kept = slow.look()
     assert kept is not None

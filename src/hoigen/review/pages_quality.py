@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import sqlalchemy as sa
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,7 +18,7 @@ from hoigen.review import order, people, precision, quality
 from hoigen.review import tables as t
 from hoigen.review.people import ADMIN, Person
 from hoigen.review.questions import KEEP, QUESTIONS
-from hoigen.review.summary import Summary
+from hoigen.review.summary import Made, Summary
 from hoigen.review.web import Site, Wrong, page, sent_to, shown, site_of
 
 STATES: Mapping[int, str] = {
@@ -59,12 +58,10 @@ def _name(request: Request) -> str:
 def quality_page(request: Request, person: Person) -> Response:
     """How far it is, and what each person's answers are worth."""
     name = _name(request)
-    project = site_of(request).project
     summary: Summary[quality.Overview] = request.app.state.quality[name]
     made = summary.look()
-    with project.db.read() as con:
-        there = sa.select(t.item.c.id).where(t.item.c.question == sa.bindparam("name")).limit(1)
-        asked = [each for each in sorted(QUESTIONS) if con.execute(there, {"name": each}).first() is not None]
+    counted: Made[dict[str, Any]] | None = request.app.state.counts.look()
+    asked = [name] if counted is None else sorted(counted.value)
     if made is None:
         return shown(request, "counting.html", person=person, what=f"Quality: {QUESTIONS[name].title}", wrong="")
     found = made.value
@@ -103,7 +100,7 @@ def _saving(request: Request, person: Person, wrong: str = "") -> Response:
     summary: Summary[precision.Precision] = request.app.state.bands
     made = summary.look()
     if made is None:
-        facts = {"what": "What need not be looked at", "wrong": wrong}
+        facts: dict[str, Any] = {"what": "What need not be looked at", "wrong": wrong}
         return shown(request, "counting.html", person=person, status=400 if wrong else 200, **facts)
     found = made.value
     promise = project.setting("promise")

@@ -16,8 +16,8 @@ from typing import Generic, TypeVar
 
 QUICK = 0.3
 """Seconds: what takes less is made anew each time."""
-RESTS = 10
-"""What takes longer is made again when it is so many times as old as it takes: a tenth of one core at most."""
+RESTS, OLDEST = 10, 60.0
+"""What takes longer is made again when it is so many times as old as it takes, or so many seconds, and asked for."""
 PATIENCE = 0.8
 """Seconds that a page waits for one that is being made."""
 T = TypeVar("T")
@@ -51,7 +51,7 @@ class Summary(Generic[T]):
         """The value, as new as it can be had soon; None where the first one is still being made. Raises what making it
         raises."""
         last = self._last
-        old = last is None or last.seconds < QUICK or time.time() - last.at > RESTS * last.seconds
+        old = last is None or last.seconds < QUICK or time.time() - last.at > min(RESTS * last.seconds, OLDEST)
         return self._waited() if old else last
 
     def renew(self) -> Made[T] | None:
