@@ -1,7 +1,7 @@
 """How well the check of captions tells descriptions from other answers, with 95 % Wilson intervals.
 
-python benchmarks/answers.py                     benchmarks/answers/unseen.jsonl by kind; seen, by now: see its README
-python benchmarks/answers.py heldout.jsonl       an older such set
+python benchmarks/answers.py                     benchmarks/answers/third.jsonl by kind: nothing was chosen on it
+python benchmarks/answers.py unseen.jsonl        an older such set, seen by now; heldout.jsonl is another
 python benchmarks/answers.py worked.jsonl        the answers that the rules were made on
 python benchmarks/answers.py worked.jsonl --round 2     of one round of these (1 to 5)
 python benchmarks/answers.py --wrong             also every answer that was judged wrongly
@@ -39,7 +39,7 @@ def wilson(count: int, of: int, z: float = 1.96) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file", nargs="?", default="unseen.jsonl")
+    parser.add_argument("file", nargs="?", default="third.jsonl")
     parser.add_argument("--wrong", action="store_true")
     parser.add_argument("--round", type=int, help="of worked.jsonl, those of one round (1 to 5; see its README)")
     options = parser.parse_args()

@@ -1,6 +1,7 @@
 """Precision, recall and F1 of shot detectors on raw, rendered and joined footage, and their CPU cost.
 
-python benchmarks/shots.py --get FOLDER       fetches the raw footage that shots_raw.jsonl names, as far as it can
+python benchmarks/shots.py --get FOLDER       fetches the raw footage that shots_raw.jsonl names, as far as it can;
+                                              --mirror PLACE takes git copies (PLACE/OWNER+NAME/repo) at hand
 python benchmarks/shots.py --raw FOLDER       raw footage: labelled by eye, half of it never used for tuning
 python benchmarks/shots.py                    rendered and joined footage
 
@@ -136,16 +137,16 @@ def score(hits: int, found: int, true: int) -> str:
     return f"{precision:.2f} / {recall:.2f} / {f1:.3f}"
 
 
-def get(folder: Path) -> None:
+def get(folder: Path, mirror: Path | None = None) -> None:
     """Fetches what lies in public repositories; the labelled web clips and the sample are found where they are."""
     rows = [row for row in map(json.loads, RAW.read_text().splitlines()) if "repo" in row]
     folder.mkdir(parents=True, exist_ok=True)
-    kept = 0
+    kept, clone = 0, ["git", "clone", "--quiet", "--filter=blob:none", "--bare"]
     for repo in sorted({row["repo"] for row in rows}):
         with tempfile.TemporaryDirectory() as place:
-            source = f"https://github.com/{repo}"
-            clone = ["git", "clone", "--quiet", "--filter=blob:none", "--bare", source, place]
-            if subprocess.run(clone, check=False).returncode:
+            if mirror is not None:
+                place = str(mirror / repo.replace("/", "+") / "repo")
+            elif subprocess.run([*clone, f"https://github.com/{repo}", place], check=False).returncode:
                 continue
             for row in (row for row in rows if row["repo"] == repo):
                 blob = subprocess.run(["git", "-C", place, "cat-file", "blob", row["blob"]], capture_output=True)
@@ -205,6 +206,7 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--raw", type=Path)
     parser.add_argument("--get", type=Path)
+    parser.add_argument("--mirror", type=Path)
     parser.add_argument("--peer", action="store_true")
     parser.add_argument("--transnet", action="store_true")
     parser.add_argument("--seeds", type=int, nargs="+")
@@ -214,7 +216,7 @@ def options() -> argparse.Namespace:
 def main() -> None:
     chosen = options()
     if chosen.get:
-        get(chosen.get)
+        get(chosen.get, chosen.mirror)
         return
     print(headline())
     finders: dict[str, Finder] = {"adaptive": own("adaptive")}

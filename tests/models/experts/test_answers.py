@@ -61,7 +61,7 @@ def test_what_is_known_to_be_missed_is_still_missed() -> None:
     assert set(judged) == KNOWN | REFUSED
 
 
-@pytest.mark.parametrize("name", ["heldout.jsonl", "unseen.jsonl"])
+@pytest.mark.parametrize("name", ["heldout.jsonl", "unseen.jsonl", "third.jsonl"])
 def test_other_answers_are_judged_as_the_page_says(name: str) -> None:
     rows = [json.loads(line) for line in (ANSWERS / name).read_text(encoding="utf-8").splitlines()]
     ends = [(row["good"], words_of(row["answer"], own=row["prompt"])) for row in rows]
