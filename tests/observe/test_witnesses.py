@@ -63,6 +63,7 @@ def test_belief() -> None:
     assert 0 < of("body", tall=0.05) < of("body", tall=0.15) < 1
     assert nobody([0.6, 0.0, 0.0, 0.0])
     assert not nobody([0.6, 0.6])
+    assert nobody([0.6, 0.0] * 3 + [0.6] * 2), "two networks agree in five frames of eight"
     assert not nobody([None, None])
     assert BELIEVED < 0.6
 
