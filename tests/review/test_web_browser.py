@@ -196,6 +196,28 @@ def test_under_a_path_of_another_site(review: project.Project, visit: Any) -> No
     assert [row.value for row in verdicts(review)] == ["keep", "drop"]
 
 
+def test_at_the_end_there_is_a_way_on_and_a_way_back(review: project.Project, visit: Any) -> None:
+    other = people.start(review.db, "other", "annotator")[0].id
+    *most, _ = [row["item"] for row in queue.claim(review.db, other, "keep", size=100)]
+    queue.answer(review.db, other, [{"id": f"answer-{one:04}", "item": one, "value": "keep"} for one in most], app="1")
+    queue.give_back(review.db, other)
+    with served(review) as port:
+        me = visit(port).enter().work()
+        me.page.keyboard.press("f")
+        me.until("document.querySelector('main').classList.contains('idle')")
+        assert me.saved().page.inner_text("#status") == "drop"  # what was said stays to be read
+        assert [me.page.is_visible(f"[data-do={name}]") for name in ("keep", "drop", "undo")] == [False, False, True]
+        assert not me.page.is_visible(".reasons")
+        me.page.keyboard.press("Backspace")
+        me.until("!document.querySelector('main').classList.contains('idle')")
+        assert me.page.is_visible("[data-do=keep]")
+        me.page.keyboard.press("j")
+        me.until("document.querySelector('main').classList.contains('idle')")
+        me.page.click("text=To the first page")
+        assert "1 answer of yours so far" in me.page.inner_text("main")
+    assert [row.value for row in verdicts(review)][len(most) :] == ["drop", None, "keep"]
+
+
 def test_undo_without_limit_also_after_a_reload(review: project.Project, visit: Any) -> None:
     with served(review) as port:
         me = visit(port).enter().work()

@@ -200,7 +200,7 @@ def home(request: Request, person: Person) -> Response:
             sa.select(sa.func.count()).where(t.assignment.c.person == person.id, t.assignment.c.state == t.ANSWERED)
         ).scalar_one()
     rows = []
-    for name, states in sorted(counts.items()):
+    for name, states in sorted(counts.items(), key=lambda each: list(QUESTIONS).index(each[0])):
         total = sum(count for state, count in states.items() if state not in t.NOT_ASKED)
         done = states.get(t.DONE, 0) + states.get(t.ADJUDICATED, 0)
         rows.append(

@@ -94,7 +94,12 @@
       setTimeout(more, retry);
     }
     claiming = false;
-    if (!retry && !queue.length) by("empty").textContent = "Nothing is left to look at.";
+    if (!retry && !queue.length) {
+      const home = document.createElement("a");
+      home.href = `${document.documentElement.dataset.base}/`;
+      home.textContent = "To the first page";
+      by("empty").replaceChildren("Nothing is left to look at. ", home);
+    }
     if (shown.length < SIZE) show();
   }
 

@@ -96,7 +96,6 @@
       const known = new Set(queue.map((item) => item.item));
       queue.push(...result.items.filter((item) => !known.has(item.item) && !answered.has(item.item)));
       retry = 0;
-      say(queue.length ? "" : null);
     } catch (error) {
       retry = Math.min(10000, Math.max(500, retry * 2));
       if (!queue.length) empty(error.status ? error.message : "The server is not reached; trying again.");
@@ -114,8 +113,13 @@
     link.className = "button";
     link.textContent = "Look again";
     link.addEventListener("click", more);
-    by("empty").replaceChildren(words, " ", link);
+    const home = document.createElement("a");
+    home.className = "button";
+    home.href = `${document.documentElement.dataset.base}/`;
+    home.textContent = "To the first page";
+    by("empty").replaceChildren(words, " ", link, " ", home);
     by("empty").hidden = false;
+    root.classList.add("idle"); // nothing can be said of a clip that is not there; the last answer can be taken back
     by("strip").hidden = true;
     for (const name of ["claim", "caption", "votes", "details"]) by(name).hidden = true;
     root.dataset.item = "";
@@ -129,6 +133,7 @@
     if (shown === item) return;
     shown = item;
     began = 0;
+    root.classList.remove("idle");
     by("empty").hidden = true;
     for (const [number, element] of slots) {
       const on = number === item.item;
