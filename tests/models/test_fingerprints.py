@@ -18,7 +18,8 @@ PRINTS: dict[str, str] = json.loads((Path(__file__).parent / "data" / "fingerpri
 """Of all that recipes say and of each setting that switches a model, as before models had cards, but for what is to be
 made anew: `metadata` (revision 2: clocks are mended), `imaging_quality` (its checkpoint's whole digest is known), what
 local models answer (JSON held to its schema), `hoi_judgement` (the judge gives evidence before its verdict), all
-that goes by observations (nobody is believed on one detector's word), `fine_hoi` and `hoi_failures` (animals in busy pictures)."""
+that goes by observations (nobody is believed on one detector's word), `fine_hoi` and `hoi_failures` (animals in busy
+pictures)."""
 
 A = "a" * 40
 BOXES, VERBS, POINTS = f"o/boxes@{A}", f"o/verbs@{A}", f"o/p@{A}"
