@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -62,7 +63,7 @@ def postgres() -> Iterator[Callable[[], str]]:
 
         yield new
     finally:
-        server.terminate()
+        server.send_signal(signal.SIGINT)  # SIGTERM would wait for connections that a test has left open
         server.wait(30)
         shutil.rmtree(folder, ignore_errors=True)
 

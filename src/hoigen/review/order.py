@@ -15,7 +15,7 @@ from hoigen.review import tables as t
 from hoigen.review.project import Project
 
 ORDERS: Final = ("random", "source", "uncertainty")
-BLOCK = 20_000
+BLOCK = 2_000
 """Items that are written in one transaction: others claim and answer between two."""
 FIRST = -1_000.0
 """Priorities from here on are those of the sample (`hoigen.review.precision`); they stay."""

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from hoigen.core.stats.saving import BANDS, Saving, band_of, saving
 from hoigen.review import tables as t
 from hoigen.review.database import Database
-from hoigen.review.order import FIRST, write_priorities
+from hoigen.review.order import BLOCK, FIRST, write_priorities
 from hoigen.review.people import ADJUDICATOR, ADMIN
 from hoigen.review.project import Project
 from hoigen.review.quality import alerted, alerted_lately, false_keep_of
@@ -150,9 +150,9 @@ def _write(project: Project, leave: NDArray[np.int64], back: NDArray[np.int64]) 
     ):
         statement = sa.update(t.item).where(item.id == sa.bindparam("number"), item.state == state)
         statement = statement.where(item.given == 0, item.leased == 0).values(values)
-        for at in range(0, len(numbers), 20_000):
+        for at in range(0, len(numbers), BLOCK):
             with project.db.write() as con:
-                con.execute(statement, [{"number": int(number)} for number in numbers[at : at + 20_000]])
+                con.execute(statement, [{"number": int(number)} for number in numbers[at : at + BLOCK]])
 
 
 def _send_to_adjudicators(project: Project, items: _Items, places: NDArray[np.int64]) -> bool:
