@@ -128,6 +128,48 @@ def test_a_request_that_fails_takes_none_along(tmp_path: Path) -> None:
     assert names(db) == {"first", "a", "b", "half"}
 
 
+def test_a_session_that_is_noted_as_used_waits_for_no_other_request(tmp_path: Path) -> None:
+    db = Database(tmp_path / "r.sqlite")
+    db.create()
+    ann, secret = people.start(db, "ann", people.ANNOTATOR)
+    long_ago = db.now() - 2 * people.REFRESH
+    with db.write() as con:
+        con.execute(sa.update(t.session).values(seen=long_ago))
+    asked = _Asked(db)
+    found = asked.of([lambda: db.do(add("a")), lambda: people.session_of(db, secret), lambda: db.do(add("b"))])
+    assert found == ["a", ann, "b"]
+    assert asked.commits == 3
+    with db.read() as con:
+        assert con.execute(sa.select(t.session.c.seen)).scalar_one() > long_ago
+    with pytest.raises(RuntimeError, match="only `do`"), db.together():
+        db.do(add("c"))
+        with db.write():
+            pass
+    assert "c" not in names(db)
+
+
+def test_a_lock_is_waited_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sqlite3
+
+    from hoigen.review import database
+
+    monkeypatch.setattr(database, "BUSY", 0.05)
+    db = Database(tmp_path / "r.sqlite")
+    db.create()
+    other = sqlite3.connect(db.target, isolation_level=None)
+    other.execute("begin immediate")
+    told = []
+    with db.together():
+        for _ in range(3):
+            with pytest.raises(HoigenError, match="locked") as wrong:
+                db.do(add("a"))
+            told.append(wrong.value)
+    assert told[0] is told[1] is told[2]
+    other.execute("rollback")
+    other.close()
+    assert db.do(add("a")) == "a"
+
+
 def test_where_the_disk_is_full_nobody_is_told_that_it_is_saved(tmp_path: Path) -> None:
     import sqlite3
 

@@ -112,6 +112,8 @@ class Database:
     @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction that may write; committed, and on the disk, when the block has ended without an error."""
+        if getattr(self._mine, "writes", False):
+            raise RuntimeError("within `together` only `do` writes: another connection would wait for this one")
         with self._lock, self._told(), self.engine.connect() as con:
             con = con.execution_options(writes=True)
             with con.begin():
@@ -154,17 +156,25 @@ class Database:
         """
         with contextlib.ExitStack() as stack:
             begun: list[Connection] = []
+            failed: list[HoigenError] = []
 
             def connection() -> Connection:
                 if not begun:
-                    begun.append(stack.enter_context(self.write()))
+                    if failed:  # all are told at once, rather than each after a wait of its own
+                        raise failed[0]
+                    try:
+                        begun.append(stack.enter_context(self.write()))
+                    except HoigenError as error:
+                        failed.append(error)
+                        raise
+                    self._mine.writes = True
                 return begun[0]
 
             self._mine.begun = connection
             try:
                 yield
             finally:
-                self._mine.begun = None
+                self._mine.begun, self._mine.writes = None, False
 
     def _together(self, batch: list[_Wanted]) -> None:
         try:

@@ -200,8 +200,8 @@ def session_of(db: Database, secret: str) -> Person | None:
     if ended is not None or disabled or seen < now - SESSION_HOURS * 3600:
         return None
     if seen < now - REFRESH:
-        with db.write() as con:
-            con.execute(sa.update(t.session).where(t.session.c.hash == hashed).values(seen=now))
+        update = sa.update(t.session).where(t.session.c.hash == hashed).values(seen=now)
+        db.do(lambda con: con.execute(update))
     return Person(number, name, role, json.loads(settings), hashed)
 
 
