@@ -63,7 +63,7 @@ def postgres() -> Iterator[Callable[[], str]]:
 
         yield new
     finally:
-        server.send_signal(signal.SIGQUIT)  # at once: others wait for open connections, or write what nobody reads again
+        server.send_signal(signal.SIGQUIT)  # at once: others wait for connections, or write what nobody reads
         server.wait(30)
         shutil.rmtree(folder, ignore_errors=True)
 
