@@ -160,14 +160,14 @@ def evaluate(
     listed = [source for path in paths if _is_list(path) for source in read_sources(path)]
     folders = [path for path in paths if not _is_list(path)]
     if prompts is not None:
-        suite = read_suite(Path(prompts))
+        suite, bare = read_suite(Path(prompts)), None
         _check_words(suite, build_steps(asked.measures, {}), Path(prompts))
         found = find_videos(folders, suite, model) if folders else []
     else:
         every = [*listed, *(source for folder in folders for source in read_sources(folder))]
-        suite = suite_of(every)
-        found = find_videos(folders, suite, model, whole=True) if folders else []
-    found = [*found, *find_listed(listed, suite, model, named=prompts is not None)]
+        suite, bare = suite_of(every)
+        found = find_videos(folders, suite, model, bare) if folders else []
+    found = [*found, *find_listed(listed, suite, model, bare)]
     if all(each.prompt is None for each in found):
         raise UsageError(
             f"--videos: none of the {plural(len(found), 'video')} of the list has a prompt of {suite.name!r}"

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from hoigen.core.errors import UsageError
+from hoigen.data.sources import Source
 from hoigen.interactions.prompts import choose
 from hoigen.interactions.prompts import suite as suite_module
-from hoigen.interactions.prompts.matching import Names, find_videos
+from hoigen.interactions.prompts.matching import Names, find_listed, find_videos, suite_of
 from hoigen.interactions.prompts.suite import Prompt, Suite, read_suite
 
 SUITE = choose.suite("all")
@@ -197,3 +198,25 @@ def test_vowel_signs_are_letters() -> None:
     names = Names(Suite(name="s", prompts=(Prompt(id="a", short="आदमी किताब"), Prompt(id="b", short="आदमी कोताब"))))
     assert [names.find(f"{words}-0")[0] is not None for words in ("आदमी किताब", "आदमी कोताब")] == [True, True]
     assert names.find("आदमी कोताब-0")[0] is not names.find("आदमी किताब-0")[0]
+
+
+def test_names_that_differ_in_capitals_or_signs_alone_are_prompts_of_their_own(tmp_path: Path) -> None:
+    """Without prompts, no video is left out, and two models' videos of exactly one name are of one prompt."""
+    stems = ["cup at 5 C", "cup at -5 C", "Cup at 5 C", "a_b", "a-b", "a b", "杯子", "瓶子", "!", "caf\u00e9"]
+    touch(tmp_path, *(f"m/{stem}.mp4" for stem in stems), "n/a-b.mp4", "n/A-b.mp4", "n/cafe\u0301.mp4")
+    rows = [Source(str(path)) for path in sorted(tmp_path.glob("*/*.mp4"))]
+    suite, bare = suite_of(rows)
+    assert len(suite.prompts) == len(stems) + 1
+    for found in (find_videos([tmp_path], suite, None, bare), find_listed(rows, suite, None, bare)):
+        prompts = {(each.model, Path(each.path).stem): each.prompt for each in found}
+        assert len(prompts) == len(rows)
+        assert None not in prompts.values()
+        assert len({prompts["m", stem] for stem in stems}) == len(stems)
+        assert prompts["n", "a-b"] is prompts["m", "a-b"] is not prompts["n", "A-b"]
+        assert prompts["n", "cafe\u0301"] is prompts["m", "caf\u00e9"], "one name, written in two ways"
+
+
+def test_a_row_without_words_whose_file_is_named_by_the_words_of_another_is_of_that_prompt() -> None:
+    rows = [Source("a/x.mp4", caption="A cup"), Source("b/a_cup.mp4")]
+    suite, bare = suite_of(rows)
+    assert [each.prompt for each in find_listed(rows, suite, None, bare)] == [*suite.prompts] * 2

@@ -12,7 +12,7 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -124,23 +124,35 @@ class Names:
         return None
 
 
-def suite_of(sources: Sequence[Source]) -> Suite:
+def suite_of(sources: Sequence[Source]) -> tuple[Suite, dict[str, Prompt]]:
     """A suite of what videos themselves say: the words that a list has for them, else no words, and the name of each
-    file as the prompt's id, by which videos of several models are paired.
+    file as the prompt, by which videos of several models are paired. Names that differ in anything are two prompts.
 
     Args:
         sources: rows of lists, and videos of folders.
+
+    Returns the suite, and the prompt of each file without words, by its `bare_name`: an id tells no name, since ids of
+    names that differ in capitals or signs alone end in digits of their own.
     """
     by_words = {
         prompt.short: prompt for prompt in by_text([source.caption.strip() for source in sources if source.caption])
     }
-    stems = [Path(source.uri).stem for source in sources if not source.caption]
-    taken = {prompt.id for prompt in by_words.values()}
-    bare = [replace(prompt, short="") for prompt in by_text(stems) if prompt.id not in taken]
-    return Suite(name="of a list" if by_words else "no prompts", prompts=(*by_words.values(), *bare))
+    taken = {prompt.id: prompt for prompt in by_words.values()}
+    names = by_text([bare_name(source.uri) for source in sources if not source.caption])
+    # the id of another's words: its prompt
+    bare = {prompt.short: taken.get(prompt.id) or replace(prompt, short="") for prompt in names}
+    own = [prompt for prompt in bare.values() if prompt.id not in taken]
+    return Suite(name="of a list" if by_words else "no prompts", prompts=(*by_words.values(), *own)), bare
 
 
-def find_listed(sources: Sequence[Source], suite: Suite, model: str | None, *, named: bool) -> list[Found]:
+def bare_name(uri: str) -> str:
+    """The name of a file without suffix; letters with marks as one sign, which some file systems write as two."""
+    return unicodedata.normalize("NFC", Path(uri).stem)
+
+
+def find_listed(
+    sources: Sequence[Source], suite: Suite, model: str | None, bare: Mapping[str, Prompt] | None = None
+) -> list[Found]:
     """The videos of lists, each with its model and prompt.
 
     Args:
@@ -148,11 +160,11 @@ def find_listed(sources: Sequence[Source], suite: Suite, model: str | None, *, n
             its model its `model`, else its `source`, else its folder; its sample its `sample`, else its `seed`.
         suite: the prompts.
         model: of all videos, where it is given.
-        named: rows without words are of the prompt that their file is named after; else that of exactly that name.
+        bare: of `suite_of`: rows without words are of the prompt of exactly that name; None: of the one that their file
+            is named after.
     """
     names, ids = Names(suite), {prompt.id: prompt for prompt in suite.prompts}
     words = {text: prompt for prompt in suite.prompts for text in (prompt.long, prompt.short) if text}
-    bare = {prompt.id: prompt for prompt in suite.prompts if not prompt.short}
     found = []
     times: Counter[tuple[str, str]] = Counter()
     for source in sources:
@@ -162,11 +174,11 @@ def find_listed(sources: Sequence[Source], suite: Suite, model: str | None, *, n
             prompt = ids.get(str(source.meta["prompt_id"]))
         elif said:
             prompt = words.get(said) or names.of_words(said)
-        elif named:
+        elif bare is None:
             prompt, number = names.find(stem)
             sample = sample or number
         else:
-            prompt = bare.get(by_text([stem])[0].id)
+            prompt = bare.get(bare_name(source.uri))
         maker = model or str(source.meta.get("model") or source.source or Path(source.uri).parent.name)
         if prompt is not None and not sample:
             sample = str(times[maker, prompt.id] or "")
@@ -175,7 +187,9 @@ def find_listed(sources: Sequence[Source], suite: Suite, model: str | None, *, n
     return _numbered(found)
 
 
-def find_videos(folders: Sequence[Path], suite: Suite, model: str | None, *, whole: bool = False) -> list[Found]:
+def find_videos(
+    folders: Sequence[Path], suite: Suite, model: str | None, bare: Mapping[str, Prompt] | None = None
+) -> list[Found]:
     """All videos below the folders, each with its model and prompt, in order of their path.
 
     Args:
@@ -183,21 +197,20 @@ def find_videos(folders: Sequence[Path], suite: Suite, model: str | None, *, who
         suite: the prompts.
         model: of all videos; when not given, a video's model is the sub-folder that it lies in, and of videos that lie
             in none, the folder itself.
-        whole: a prompt's id is the whole of a file's name, as `suite_of` makes it.
+        bare: of `suite_of`: a prompt is the whole of a file's name; None: files are named after prompts.
 
     Raises UsageError for what is no folder, and when no video has a prompt.
     """
     from hoigen.data.sources import read_sources
 
-    names, by_id = Names(suite), {prompt.id: prompt for prompt in suite.prompts}
+    names = Names(suite)
     places = [Path(os.path.abspath(folder)) for folder in folders]  # `..` has a name
     found: dict[str, Found] = {}
     for folder in places:
         if not folder.is_dir():
             raise UsageError(f"--videos {folder}: {'a folder is needed' if folder.exists() else 'no such folder'}")
         for path in (source.uri for source in read_sources(folder)):
-            stem = Path(path).stem
-            prompt, sample = (by_id.get(by_text([stem])[0].id), "") if whole else names.find(stem)
+            prompt, sample = names.find(Path(path).stem) if bare is None else (bare.get(bare_name(path)), "")
             inside = Path(path).relative_to(folder).parts
             maker = model if model is not None else inside[0] if len(inside) > 1 else folder.name
             before = found.setdefault(path, Found(path, maker, prompt, sample))
