@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,19 @@ BAD_YAML = {
     "depth": "[" * 3000,
     "depth in braces": "{a: " * 3000,
 }
+
+
+@pytest.mark.parametrize(
+    "text", ["workers: 0x" + "f" * 4000, "min_length: 1" + ":59" * 3000, "shots: -0x" + "f" * 4000]
+)
+def test_a_number_that_cannot_be_written_out_is_one_clear_error(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "r.yaml").write_text(f"videos: x\nmeasures: [metadata]\n{text}")
+    assert main(["validate", str(tmp_path / "r.yaml")]) == 2
+    said = capsys.readouterr().err
+    assert re.search(r"it came as a number of \d+ digits", said), said[:300]
+    assert text.partition(":")[0] in said
 
 
 @pytest.mark.parametrize("kind", BAD_YAML)

@@ -183,6 +183,19 @@ def test_parts_are_added_up(tmp_path: Path) -> None:
     watched = hoigen.watch(tmp_path)
     assert [part.part for part in watched.parts] == ["0/2", "1/2"]
     assert "words: 6 of 6; 2 parts: 2 done" in str(watched)
+    assert watched.missing == ()
+
+
+def test_a_part_that_never_ran_is_missed(tmp_path: Path) -> None:
+    words(tmp_path, Rank(0, 1), "a")  # before it was divided
+    for number in (0, 2):
+        words(tmp_path, Rank(number, 4), "a", "b")
+    watched = hoigen.watch(tmp_path)
+    assert watched.missing == ("1/4", "3/4")
+    assert f"NOT HEARD OF: 2 parts (1/4, 3/4), whose rows are in no total above: hoigen work {tmp_path} --part 1/4" in (
+        str(watched)
+    )
+    assert watched.record()["missing"] == ["1/4", "3/4"]
 
 
 def test_cards_are_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -101,10 +101,13 @@ class Watched:
     Args:
         run: its folder.
         parts: each with the stage that it was last at, in the order of their numbers.
+        missing: parts of the division that is at work which have never said anything (2/3): they were not started, or
+            write elsewhere. No total has their rows.
     """
 
     run: Path
     parts: tuple[WatchedPart, ...]
+    missing: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         if not self.parts:
@@ -123,6 +126,12 @@ class Watched:
                 + f"; {plural(len(alike), 'part')}: "
                 + ", ".join(f"{count} {state}" for state, count in states.items())
             )
+        if self.missing:
+            some = ", ".join(self.missing[:MOST]) + (", …" if len(self.missing) > MOST else "")
+            lines.append(
+                f"NOT HEARD OF: {plural(len(self.missing), 'part')} ({some}), whose rows are in no total above: "
+                f"hoigen work {self.run} --part {self.missing[0]}"
+            )
         urgent = sorted(self.parts, key=lambda part: ("stopped", "silent", "at work", "done").index(part.state))
         lines += [part.line for part in urgent[:MOST]]
         if len(urgent) > MOST:
@@ -135,7 +144,8 @@ class Watched:
 
     def record(self) -> dict[str, Any]:
         """As JSON has it."""
-        return {"run": str(self.run), "parts": [dataclasses.asdict(part) | {"left": part.left} for part in self.parts]}
+        parts = [dataclasses.asdict(part) | {"left": part.left} for part in self.parts]
+        return {"run": str(self.run), "parts": parts, "missing": list(self.missing)}
 
 
 class _File:
@@ -225,7 +235,8 @@ class _Watcher:
         for path in self.folder.glob("*-of-*.jsonl"):
             self.files.setdefault(path.name, _File(path)).read_on()
         order = sorted(self.files.values(), key=lambda file: [int(each) for each in file.part.split("/")][::-1])
-        return Watched(self.run, tuple(part for part in (file.seen() for file in order) if part is not None))
+        parts = tuple(part for part in (file.seen() for file in order) if part is not None)
+        return Watched(self.run, parts, _missing(parts))
 
     def collect(self) -> Iterator[Any]:
         """For Prometheus, as `prometheus_client` asks a collector."""
@@ -264,6 +275,15 @@ class _Watcher:
             yield family
 
 
+def _missing(parts: Sequence[WatchedPart]) -> tuple[str, ...]:
+    """Parts of the division that was heard last which have said nothing."""
+    if not parts:
+        return ()
+    of = max(parts, key=lambda part: part.heard).part.partition("/")[2]
+    there = {part.part for part in parts}
+    return tuple(name for name in (f"{at}/{of}" for at in range(int(of))) if name not in there)
+
+
 def watch(run: RunFolder) -> Watched:
     """Says how a run that is at work is getting on: rates, queues, failures by reason, cards, and who is silent.
 
@@ -275,7 +295,7 @@ def watch(run: RunFolder) -> Watched:
 def command(
     run: RunFolder,
     *,
-    every: Annotated[Seconds, Setting("between two looks", above=0)] = 5.0,
+    every: Annotated[Seconds, Setting("seconds between two looks", above=0)] = 5.0,
     once: Annotated[bool, Setting("look once")] = False,
     json: Annotated[bool, Setting("print JSON, one line a look")] = False,
     prometheus: Annotated[

@@ -25,8 +25,16 @@ if TYPE_CHECKING:
 OWN = "HOIGEN_HOSTS"
 """The user's own hosts that may be reached though they are private: names, addresses, networks (`nas.lan,10.0.0.0/8`),
 separated by commas. An environment variable, since no recipe and no list can set one, and since workers inherit it."""
-CARRIERS = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::/96")))
-"""IPv6 networks whose addresses hold one of IPv4, which gateways reach: none of them is a host of the open internet."""
+CARRIERS = tuple(
+    ipaddress.ip_network(each)
+    for each in (
+        *("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::/96", "::ffff:0:0:0/96", "fec0::/10"),
+        *("192.88.99.0/24", "168.63.129.16/32"),
+    )
+)
+"""Networks that count as global and are no hosts of the open internet: of IPv6 those that hold an address of IPv4,
+which gateways reach, and site-local ones (RFC 3879); the anycast of 6to4 (RFC 7526); what a cloud's machines ask about
+themselves (Azure's; the others' are link-local)."""
 
 
 class PrivateAddress(OSError):

@@ -6,6 +6,7 @@ What does not fit is a UsageError that names the key, what came and what is allo
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 import types
 import typing
@@ -125,6 +126,9 @@ def convert(value: Any, hint: Any, where: str, default: Any = None) -> Any:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any or (hint is type(None) and value is None):
         return value
+    if isinstance(value, int) and abs(value) >= 1 << 53:  # more than a double has, and than any table
+        digits = math.floor(abs(value).bit_length() * math.log10(2)) + 1  # Python writes out no more than 4,300
+        raise UsageError(f"{where}: {_names(args or (hint,))}; it came as a number of {digits} digits")
     if origin in (typing.Union, types.UnionType):
         if value is None and type(None) in args:
             return None
@@ -153,8 +157,6 @@ def convert(value: Any, hint: Any, where: str, default: Any = None) -> Any:
         inherits = isinstance(value, Mapping) and isinstance(default, hint)
         return value if isinstance(value, hint) else build(hint, value, where, default if inherits else None)
     # a number, a truth, a text or a path. YAML has 3 for 3.0 and 8.0 for 8; true is no number
-    if isinstance(value, int) and abs(value) >= 1 << 53:  # more than a double has, and than any table
-        raise UsageError(f"{where}: {_names((hint,))}; it came as a number of {len(str(abs(value)))} digits")
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if hint is int and isinstance(value, float) and value.is_integer():
