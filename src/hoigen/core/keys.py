@@ -6,6 +6,7 @@ to that host. Without either, well-known services get the variable that their ow
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections.abc import Mapping
@@ -123,16 +124,35 @@ def refuse_in_recipe(variable: object, urls: tuple[str, ...], where: str) -> Non
 
 
 def masked(value: object, key: str) -> object:
-    """A server's answer without the `key` that it was sent; `value` is text, or what JSON has."""
+    """A server's answer without the `key` that it was sent, however it is spelled: in capitals, in the escapes of JSON
+    and of Python, or as in a URL or a page. `value` is text, or what JSON has."""
     if len(key) < 8:  # no key of a service; its letters would be met everywhere
         return value
+    return _masked(value, _spelled(key))
+
+
+def _masked(value: object, spelled: re.Pattern[str]) -> object:
     if isinstance(value, str):
-        return value.replace(key, "[key]")
+        return spelled.sub("[key]", value)
     if isinstance(value, list):
-        return [masked(item, key) for item in value]
+        return [_masked(item, spelled) for item in value]
     if isinstance(value, dict):
-        return {masked(name, key): masked(item, key) for name, item in value.items()}
+        return {_masked(name, spelled): _masked(item, spelled) for name, item in value.items()}
     return value
+
+
+@functools.lru_cache(maxsize=64)
+def _spelled(key: str) -> re.Pattern[str]:
+    """What matches a key in any spelling. An answer may hold JSON in JSON in JSON: each time the backslashes double."""
+    letters = []
+    for letter in key:
+        plain = re.escape(letter) if letter.isalnum() else rf"\\{{0,8}}{re.escape(letter)}"
+        codes = sorted({ord(letter.lower()), ord(letter.upper())})
+        in_hex, in_tens = ("|".join(format(code, form) for code in codes) for form in ("02x", "d"))
+        escapes = rf"\\{{1,8}}(?:u00|x)(?:{in_hex})|%(?:25){{0,4}}(?:{in_hex})"
+        escapes += rf"|&#(?:0{{0,5}}(?:{in_tens})|x0{{0,5}}(?:{in_hex}));"
+        letters.append(f"(?:{plain}|{escapes})")
+    return re.compile("".join(letters), re.I)
 
 
 def without_keys(environment: Mapping[str, str]) -> dict[str, str]:

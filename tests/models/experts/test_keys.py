@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -221,6 +223,59 @@ def test_a_key_that_a_server_repeats_is_in_no_file(
     assert KEY not in told.out + told.err
     held = [str(file) for file in (tmp_path / "run").rglob("*") if file.is_file() and KEY.encode() in file.read_bytes()]
     assert held == []
+
+
+def escaped(text: str, form: str = "\\u{:04x}") -> str:
+    return "".join(form.format(ord(letter)) for letter in text)
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        KEY.lower(),
+        KEY.upper(),
+        escaped(KEY),
+        escaped(KEY, "\\u{:04X}"),
+        json.dumps(escaped(KEY)),
+        json.dumps(json.dumps(escaped(KEY))),
+        KEY[:9] + escaped(KEY[9:]),
+        escaped(KEY, "%{:02X}"),
+        escaped(KEY, "&#{};"),
+        repr(escaped(KEY, "\\x{:02x}")),
+    ],
+)
+def test_a_key_is_masked_in_any_spelling(spelled: str) -> None:
+    [(name, (value, number))] = keys.masked({f"a {spelled} b": [spelled, 3]}, KEY).items()  # type: ignore[attr-defined]
+    assert (re.sub(r"[\"'\\]", "", name), number) == ("a [key] b", 3)
+    assert re.sub(r"[\"'\\]", "", value) == "[key]"
+    for secret in ("a/b+c=d\"e'fgh", KEY):
+        for form in (json.dumps(secret), repr(secret.encode()), quote(secret, safe=""), secret.replace("/", "\\/")):
+            assert "[key]" in str(keys.masked(form, secret))
+    assert keys.masked(f"{KEY[:-1]} and {KEY[1:]}", KEY) == f"{KEY[:-1]} and {KEY[1:]}"
+
+
+@pytest.mark.parametrize(
+    "say",
+    [
+        Say(text=f'{{"reason": "{escaped(KEY)}"}}'),
+        Say(text=[{"type": "text", "text": KEY[:9]}, {"type": "text", "text": KEY[9:]}]),  # type: ignore[arg-type]
+        Say(status=f"abc {KEY}"),  # type: ignore[arg-type]
+        Say(status=302, headers={"location": f"http://{KEY}/v1"}),
+        Say(status=302, headers={"location": f"http://{escaped(KEY, '%{:02x}')}/v1"}),
+    ],
+    ids=["JSON in JSON", "parts", "status line", "host", "quoted host"],
+)
+def test_no_reply_has_the_key_again(say: Say, server: FakeChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOIGEN_KEYS", "127.0.0.1=MY_KEY")
+    server.script = [say]
+    answer = ask(server)
+    assert "[key]" in answer.text + answer.reason
+
+
+def test_an_answer_that_is_nested_deeply_is_no_answer(server: FakeChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOIGEN_KEYS", "127.0.0.1=MY_KEY")
+    server.script = [Say(body=b'{"choices": ' + b"[" * 900 + b"]" * 900 + b"}")]
+    assert "not JSON" in ask(server).reason
 
 
 @pytest.mark.parametrize(

@@ -293,7 +293,8 @@ class _Asking:
             endpoint.went_well()
             fewer = f"shown {len(seen) // 2} of {frames} frames" if len(seen) < len(self.seen) else ""
             likely = wire.likelihoods(reply.body, self.request) if told else {}
-            return replace(found, mended=fewer, likely=likely)
+            text = self.session.masked(endpoint.url, found.text)  # once more: it was put together out of parts
+            return replace(found, text=text, mended=fewer, likely=likely)
         # What is learned, before the slot is given back: the next request meets what this one met.
         reason = f"{endpoint.shown}: {found.reason}"
         if found.action == "elsewhere":

@@ -10,7 +10,7 @@ import ssl
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
@@ -281,6 +281,19 @@ class Session:
             body: JSON types; None for a GET.
             timeout: seconds until the whole reply must be there.
         """
+        reply = await self._send(url, path, body, timeout)
+        # All that came is masked here and nowhere else; what broke off may repeat what was sent, too.
+        try:
+            body_masked = keys.masked(reply.body, self.keys[url])
+        except RecursionError:
+            body_masked = "JSON that is nested too deeply"
+        return replace(reply, body=body_masked, reason=self.masked(url, reply.reason))
+
+    def masked(self, url: str, text: str) -> str:
+        """A text without the key of the endpoint at that url."""
+        return str(keys.masked(text, self.keys[url]))
+
+    async def _send(self, url: str, path: str, body: Mapping[str, Any] | None, timeout: Seconds) -> Reply:
         import httpx2
         import openai
 
@@ -325,15 +338,14 @@ class Session:
                 return Reply(trouble="late", reason=f"no answer within {timeout:g} s")
             what = f"{type(cause or error).__name__}: {cause or error}"
             return Reply(trouble="broken off", reason=f"the connection broke off ({what})")
-        key = self.keys[url]
         if 300 <= response.status_code < 400:
             to = urlsplit(str(response.headers.get("location", ""))[:LONGEST_LOCATION]).hostname or "another path"
-            return Reply(response.status_code, {"error": {"message": str(keys.masked(AWAY.format(to=to), key))}})
+            return Reply(response.status_code, {"error": {"message": AWAY.format(to=to)}})
         try:
             found = json.loads(response.text)
         except (ValueError, RecursionError):
             found = response.text
-        return Reply(response.status_code, keys.masked(found, key), _retry_after(response.headers))
+        return Reply(response.status_code, found, _retry_after(response.headers))
 
 
 async def _bounded(response: Any) -> None:
