@@ -146,6 +146,12 @@ def test_a_run_under_way_has_its_page(tmp_path: Path, tiny_video: Path) -> None:
     given = {"videos": [tmp_path / "videos"], "prompts": tmp_path / "prompts.txt", "recipe": tmp_path / "recipe.yaml"}
     hoigen.evaluate(run=tmp_path / "run", report=False, quiet=True, set=["workers=1"], **given)
     facts = gather_evaluation(Run(tmp_path / "run"))
+    assert facts.cards[0].takes[0].stills
+    with open(tmp_path / "videos" / "A man drinks-0.mp4", "ab") as file:  # another file now, which decodes as well
+        file.write(b"\0\0\0\x08free")
+    [take] = gather_evaluation(Run(tmp_path / "run")).cards[0].takes
+    assert not take.stills
+    assert take.missing.startswith("the file has changed since it was measured")
     assert [card.takes[0].values["looks"] for card in facts.cards] == [1.0]
     assert "looks was not measured" not in render(facts)
     assert "not measured yet" in (tmp_path / "early.html").read_text()

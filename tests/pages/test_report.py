@@ -36,7 +36,9 @@ class Wanted:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, tiny_video: Path) -> Run:
-    """Ten good videos, one of which lies elsewhere by now, one on which the measure fails, one that is no video."""
+    """Ten good videos, of which one lies elsewhere and one was replaced by now, one on which the measure fails, one
+    that is no video.
+    """
     folder = tmp_path_factory.mktemp("report")
     (folder / "videos").mkdir()
     for number in range(10):
@@ -55,6 +57,8 @@ def run(tmp_path_factory: pytest.TempPathFactory, tiny_video: Path) -> Run:
         quiet=True,
     )
     (folder / "videos" / "<b>é 7.mp4").unlink()
+    with open(folder / "videos" / "<b>é 6.mp4", "ab") as file:  # another file now, which decodes as well
+        file.write(b"\0\0\0\x08free")
     return Run(folder / "run")
 
 
@@ -105,6 +109,8 @@ def test_sheets_show_what_was_decided(read: ReportFacts) -> None:
     shown = {Path(tile.uri).stem[-1]: tile for tile in read.kept_sheet.tiles}
     assert shown["7"].pictures == ()
     assert shown["7"].missing
+    assert shown["6"].pictures == ()
+    assert shown["6"].missing.startswith("the file has changed since it was measured")
     assert len(shown["8"].pictures) == 3
     assert [box.label for picture in shown["8"].pictures for box in picture.boxes] == ["hand"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -249,7 +248,7 @@ class _CutStage(Stage):
         """The clips that the rules keep, in the order of the input; a shard of the run at a time is held."""
         from hoigen.core.clip import Clip
         from hoigen.stages.kept import kept_clips
-        from hoigen.stages.showing import may_be_replaced
+        from hoigen.stages.showing import may_be_replaced, measured_as
         from hoigen.video.cutting import check_name
 
         names = ("id", "uri", "start", "end", "width", "height", "fps")
@@ -260,8 +259,7 @@ class _CutStage(Stage):
                     continue
                 check_name(row["id"], f"{self.folder.clips.folder.uri}, shard {part}")
                 del kept[row["id"]]  # a stretch listed twice is one file
-                meta = {"digest": row["digest"], "stamp": json.loads(row["header"] or "{}").get("stamp")}
-                clip = Clip(**{name: row[name] for name in names}, meta=meta)
+                clip = Clip(**{name: row[name] for name in names}, meta=measured_as(row))
                 if clip.id in self.there:
                     self.already += 1
                     yield "kept"

@@ -11,6 +11,7 @@ from hoigen.data.parquet import quoted
 from hoigen.pages.facts import ScoreLine, Threshold, Tile, Words, thresholds
 from hoigen.pages.thumbs import Evidence, Taken, Wanted, evidence_of
 from hoigen.pages.words import number
+from hoigen.stages.showing import measured_as
 
 if TYPE_CHECKING:
     from hoigen.data.run import Run
@@ -76,7 +77,7 @@ def dropped_rows(con: Any, rule: str, bounds: Sequence[Threshold], total: int, w
 
 
 def clip_facts(con: Any, ids: Sequence[str]) -> dict[str, Row]:
-    """Size, source and prompt of the clips to be shown, by id.
+    """Size, source and prompt of the clips to be shown, and what tells a replaced video, by id.
 
     Args:
         con: a connection of `decide.connect`.
@@ -84,12 +85,12 @@ def clip_facts(con: Any, ids: Sequence[str]) -> dict[str, Row]:
     """
     if not ids:
         return {}
+    names = ("width", "height", "fps", "source", "prompt", "digest", "header")
     rows = con.execute(
-        "select id, any_value(width), any_value(height), any_value(fps), any_value(source), any_value(prompt) "
+        f"select id, {', '.join(f'any_value({name})' for name in names)} "
         "from clips where list_contains($ids, id) group by id",
         {"ids": list(ids)},
     ).fetchall()
-    names = ("width", "height", "fps", "source", "prompt")
     return {row[0]: dict(zip(names, row[1:], strict=True)) for row in rows}
 
 
@@ -139,6 +140,7 @@ def wanted(row: Row, facts: Mapping[str, Row], boxes: Mapping[str, Evidence]) ->
         width=known.get("width") or 0,
         height=known.get("height") or 0,
         fps=known.get("fps") or 0.0,
+        meta=measured_as(known) if known else {},
     )
     return Wanted(clip, boxes.get(row["id"]))
 

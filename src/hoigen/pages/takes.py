@@ -13,6 +13,7 @@ from hoigen.core.uris import is_local
 from hoigen.pages.evalfacts import ContactCurve
 from hoigen.pages.overlay import overlaid, words
 from hoigen.pages.thumbs import Wanted, take
+from hoigen.stages.showing import measured_as
 
 if TYPE_CHECKING:
     from hoigen.data.run import Run
@@ -40,6 +41,7 @@ def clips_of(run: Run, uris: Iterable[str]) -> dict[str, Clip]:
                     width=row["width"] or 0,
                     height=row["height"] or 0,
                     fps=row["fps"] or 0.0,
+                    meta=measured_as(row),
                 )
     return found
 

@@ -44,7 +44,8 @@ class Evidence(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """One clip to take pictures of."""
+    """One clip to take pictures of; with the digest and the stamp of its video as it was measured in `meta`, there are
+    none of a video that was replaced since."""
 
     clip: Clip
     evidence: Evidence | None = None
@@ -93,7 +94,7 @@ class _Album(Stage):
         return ()
 
     def lost(self, item: Item, failure: Failure) -> Iterable[Row]:
-        # the handler says no progress, so that the deadline is one for all pictures of a clip
+        # decoding says no progress, so that the deadline is one for all pictures of a clip
         late = f"its pictures took longer than {self.deadline:g} s"
         self.taken[item.key] = (), late if failure.kind == "deadline" else failure.reason
         return ()
@@ -115,11 +116,14 @@ def photograph(want: Wanted, emit: Emit) -> None:
     """Decodes one clip once and hands its pictures on."""
     from hoigen import video
     from hoigen.core.errors import VideoError
+    from hoigen.stages.showing import check_same, may_be_replaced
 
     emit.doing("pictures")
     spread = Sampling(frames=want.frames, short_side=SHORT_SIDE)
     samplings = {spread} | ({_plain(want.evidence.sampling)} if want.evidence else set())
     try:
+        if may_be_replaced(want.clip):  # times and scores are of another video
+            check_same(want.clip, emit.progress)
         frames = video.decode(want.clip, samplings)
     except VideoError as error:
         emit(((), str(error)))

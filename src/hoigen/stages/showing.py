@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from hoigen.core.clip import Clip, Sampling
 from hoigen.core.errors import VideoError
@@ -61,6 +63,15 @@ def may_be_replaced(clip: Clip) -> bool:
     before = clip.meta.get("stamp") or (clip.meta.get("header") or {}).get("stamp")
     now = stamp(clip.uri)
     return before is not None and now is not None and now != before
+
+
+def measured_as(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What `check_same` and `may_be_replaced` ask for in a clip's `meta`, of its row of a run.
+
+    Args:
+        row: with `digest` and `header`, which runs of before lack.
+    """
+    return {"digest": row["digest"], "stamp": json.loads(row["header"] or "{}").get("stamp")}
 
 
 @functools.lru_cache(maxsize=64)
