@@ -129,6 +129,32 @@ def test_a_damaged_run_is_named_with_the_remedy(
         assert main(["table", str(run)]) == 0
 
 
+def test_a_run_yaml_that_was_cut_short_is_mended_as_the_message_says(
+    tmp_path: Path, tiny_video: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, recipe = tmp_path / "run", tmp_path / "recipe.yaml"
+    curated(videos=tiny_video, run=run)
+    whole = (run / "run.yaml").read_text()
+    recipe.write_text("measures: [metadata]\nshots: none\nreport: false\n")
+    words = ["curate", str(recipe), "--quiet", "--videos", str(tiny_video), "--run", str(run)]
+    ends = {
+        "": "it is empty",
+        whole.partition("\n")[0]: "it has no `recipe`",
+        whole.partition("recipe:")[0]: "it has no `recipe`",
+        whole.partition("  videos:")[0] + "  x: 1\n": "its `recipe` has no `videos` and no `shard_size` and no `run`",
+    }
+    for text, told in ends.items():
+        (run / "run.yaml").write_text(text)
+        assert main(words) == 2
+        said = capsys.readouterr().err
+        assert f"{run / 'run.yaml'} is damaged: {told}" in said
+        assert f"Delete that file and give the recipe once more: hoigen curate RECIPE --run {run}" in said
+    (run / "run.yaml").unlink()
+    assert main(words) == 0
+    assert "1 clip: 1 kept" in capsys.readouterr().out
+    assert main(["table", str(run)]) == 0
+
+
 @pytest.mark.parametrize("name", hoigen.VERBS)
 def test_the_listed_line_of_a_command_is_that_of_its_function(name: str) -> None:
     module = importlib.import_module(f"hoigen.commands.{module_of(name)}")

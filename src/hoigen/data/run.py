@@ -276,17 +276,27 @@ class Run:
         try:
             loaded = plain_yaml.loaded(self.recipe_file.read_text(encoding="utf-8"))
         except (OSError, ValueError, yaml.YAMLError) as error:
-            raise UsageError(
-                f"{self.recipe_file} is damaged: {' '.join(str(error).split())}. Delete that file and give the recipe "
-                f"once more: hoigen curate RECIPE --run {self.path}"
-            ) from None
+            raise self.damaged(" ".join(str(error).split())) from None
+        if not loaded:
+            raise self.damaged("it is empty")
         if not isinstance(loaded, dict) or not isinstance(loaded.get("recipe"), dict):
-            raise UsageError(f"{self.recipe_file} is not the run.yaml of a run: it has no `recipe`")
+            raise self.damaged("it has no `recipe`")
         for key, kind in KINDS.items():
             if not isinstance(loaded.get(key), kind | None):
                 what = "a list" if kind is list else "key: value pairs"
                 raise UsageError(f"{self.recipe_file}: {key}: {what}; it came as {shown(loaded[key])}")
         return loaded
+
+    def damaged(self, what: str) -> UsageError:
+        """The error for a run.yaml that cannot be read, was cut short or lacks something, with the remedy.
+
+        Args:
+            what: is wrong with it.
+        """
+        return UsageError(
+            f"{self.recipe_file} is damaged: {what}. Delete that file and give the recipe once more: hoigen curate "
+            f"RECIPE --run {self.path}"
+        )
 
     def recipe(self) -> dict[str, Any]:
         """The arguments of the run, as `run.yaml` has them. Raises UsageError when this is no run."""

@@ -112,6 +112,8 @@ def _recorded(run: Run, recipe: Recipe) -> dict[str, Any]:
 def same_run(run: Run, recipe: Recipe) -> None:
     """Refuses to mix two runs in one folder."""
     before, now = run.recipe(), _recorded(run, recipe)
+    if lacking := [name for name in ("videos", "shard_size", "run") if name not in before]:
+        raise run.damaged(f"its `recipe` has no {' and no '.join(f'`{name}`' for name in lacking)}")
     if isinstance(before["videos"], list):  # paths of before were written as they came
         before["videos"] = [item if item == "-" else absolute(item) for item in before["videos"]]
     own_list = str(run.videos_file.resolve())
