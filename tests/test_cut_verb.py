@@ -150,7 +150,7 @@ def test_files_of_clips_that_are_not_kept_any_more_are_told_and_pruned(
     shown = capsys.readouterr().out
     assert f"{told} are still there: " in shown
     assert "the same command with --prune deletes them" in shown
-    assert "1 file is no clip of this run and were not touched: holiday.mp4" in shown
+    assert "1 file is no clip of this run and was not touched: holiday.mp4" in shown
     assert {*made} < {*files(folder)}
     gone = [path for path in made if path.name in shown.split("are still there: ")[1].splitlines()[0]]
     cut(run, *where, "--prune")
@@ -185,6 +185,8 @@ def test_prune_is_refused_where_another_run_has_cut(run: Path, capsys: pytest.Ca
     curated(**{**recipe, "run": other, "keep": {"fps": {"min": 100}}})
     assert cut(run, "--out", str(folder)) == 0
     made = files(folder)
+    assert cut(other, "--out", str(folder)) == 2
+    assert f"it holds clips of another run ({run.resolve()})" in capsys.readouterr().err
     assert cut(other, "--out", str(folder), "--prune") == 2
     assert f"holds clips of other runs too ({run.resolve()})" in capsys.readouterr().err
     assert files(folder) == made != []
@@ -194,6 +196,32 @@ def test_prune_is_refused_where_another_run_has_cut(run: Path, capsys: pytest.Ca
         (folder / ".cut").write_bytes(damage)
         assert cut(run, "--out", str(folder)) == 2
         assert f"{folder / '.cut'}, which notes how the folder was cut, is damaged" in capsys.readouterr().err
+
+
+def test_a_folder_of_other_files_is_refused_before_anything_is_written(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = run.parent / "foreign"
+    for name in ("holiday.mp4", "notes.txt", "sub/x"):
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_bytes(b"somebody's")
+        assert cut(run, "--out", str(folder)) == 2
+        assert (
+            f"--out {folder}: it holds other files ({name.partition('/')[0]}); give another folder with --out, or "
+            in (capsys.readouterr().err)
+        )
+        assert [path.name for path in folder.iterdir()] == [name.partition("/")[0]]
+        shutil.rmtree(folder)
+    folder.mkdir()
+    (folder / ".DS_Store").write_bytes(b"of a file manager")
+    assert cut(run, "--out", str(folder)) == 0
+    made = files(folder)
+    (folder / ".cut").unlink()
+    assert cut(run, "--out", str(folder)) == 0, "clips of this run alone"
+    moved = run.rename(run.parent / "moved")
+    assert cut(moved, "--out", str(folder)) == 0, "the run that is noted may be this one"
+    assert files(folder) == made
+    assert "0 clips cut, 2 were there" in capsys.readouterr().out.splitlines()[-1]
 
 
 def test_prune_leaves_the_files_of_kept_clips(run: Path) -> None:

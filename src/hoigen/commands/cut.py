@@ -97,7 +97,7 @@ class CutResult:
         if self.others:
             lines.append(
                 f"{plural(len(self.others), 'file is no clip', 'files are no clips')} of this run "
-                f"and were not touched: {_some(self.others)}"
+                f"and {'was' if len(self.others) == 1 else 'were'} not touched: {_some(self.others)}"
             )
         return "\n".join(lines)
 
@@ -155,6 +155,9 @@ def cut(
     by = faces_by(blur_faces, faces)
     kind: Kind = "copy" if copy else "exact" if by is None else BLURRED[by]
     _ready(target, kind, folder.path, prune)
+    if out is not None:
+        _check_foreign(target, folder, steps)
+    _note(target, kind, folder.path)
     with os.scandir(target) as entries:
         files = sorted(e.name for e in entries if e.name.endswith(SUFFIXES) and not e.name.startswith("."))
     there = {Path(name).stem for name in files}
@@ -310,12 +313,11 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _ready(out: Path, kind: Kind, run: Path, prune: bool) -> None:
-    """Makes the folder, notes in it how it was cut and from which runs.
+    """Makes the folder.
 
     Refuses to mix exact, blurred and copied files in one, whose names would be the same, and to prune where another run
     has cut too: a clip of both has one name, and what this run drops the other may keep.
     """
-    mine = str(run.resolve())
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -324,16 +326,42 @@ def _ready(out: Path, kind: Kind, run: Path, prune: bool) -> None:
     found, runs = noted or (kind, [])
     if found != kind:
         raise UsageError(f"{out} holds clips that were cut {cutnote.KINDS[found]}; give another folder with --out")
-    others = [name for name in runs if name != mine]
     if kind in cutnote.FACES and noted is None and any(path.suffix in SUFFIXES for path in out.iterdir()):
         raise UsageError(  # a release says of its files what the note says
             f"{out} holds videos, and no {NOTE} says that their faces are hidden; give another folder with --out"
         )
+    others = [name for name in runs if name != str(run.resolve())]
     if prune and others:
         raise UsageError(
             f"--prune: {out} holds clips of other runs too ({', '.join(others)}), which may keep what this one drops; "
             f"cut into a folder of its own, or delete their lines in {out / NOTE}"
         )
+
+
+def _check_foreign(out: Path, run: Run, steps: Sequence[Step]) -> None:
+    """Raises UsageError for a folder into which this run has not cut yet and that holds other things, or clips of
+    another run. A noted run that is not there any more may be this one, before it was moved."""
+    from hoigen.rules import decide
+
+    _, runs = cutnote.read(out) or ("", [])
+    if str(run.path.resolve()) in runs:
+        return
+    instead = "give another folder with --out, or an empty one"
+    if there := [name for name in runs if Path(name).is_dir()]:
+        raise UsageError(f"--out {out}: it holds clips of another run ({there[0]}); {instead}")
+    names = sorted(path.name for path in out.iterdir() if not path.name.startswith("."))
+    clips = [name for name in names if name.endswith(SUFFIXES)]
+    foreign = [name for name in names if not name.endswith(SUFFIXES)]
+    if clips and not foreign:
+        foreign = _left_over(decide.connect(run, steps), clips)[1]
+    if foreign:
+        raise UsageError(f"--out {out}: it holds other files ({_some(foreign)}); {instead}")
+
+
+def _note(out: Path, kind: Kind, run: Path) -> None:
+    """Notes in the folder how it is cut and from which runs."""
+    mine = str(run.resolve())
+    _, runs = cutnote.read(out) or (kind, [])
     if mine not in runs:
         try:
             cutnote.write(out, kind, [*runs, mine])
